@@ -1,0 +1,5 @@
+"""`python -m audiocls` is the same doorway as the console script."""
+
+from audiocls.cli import app
+
+app()

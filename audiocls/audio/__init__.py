@@ -1,0 +1,1 @@
+"""Sound in: data sets, decoding, the packed cache, batches, augmentation, features."""

@@ -1,0 +1,86 @@
+"""ESC-50 and its ten-class part ESC-10: environmental recordings with five official folds.
+
+K. J. Piczak, "ESC: Dataset for Environmental Sound Classification", ACM Multimedia 2015.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.datasets.layout import find_root, raise_faults, read_csv
+from audiocls.part import Part
+
+META = "meta/esc50.csv"
+_COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
+
+
+class ESC50(Part):
+    """The official layout: `root/meta/esc50.csv` and `root/audio/`, or the folder above them.
+
+    Not for other data in folders of your own: `folder` reads any CSV manifest.
+    """
+
+    name: Literal["esc50"] = "esc50"
+    root: str | None = None
+    sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
+    duration_s: float = Field(default=5.0, gt=0, description="seconds of a clip trained on")
+    classes: Literal["all", "esc10"] = "all"
+
+    @property
+    def num_folds(self) -> int | None:
+        return 5
+
+    def table(self, cache: Path) -> ClipTable:
+        """Clips as listed; classes are numbered 0 … K-1 in the order of the official targets.
+
+        Raises:
+            DataError: no root, not this layout, or faults in the CSV (all at once).
+        """
+        root = find_root(self.name, self.root, META, ("ESC-50-master", "ESC-50"))
+        return read_esc50(root, only_esc10=self.classes == "esc10")
+
+
+def read_esc50(root: Path, *, only_esc10: bool = False) -> ClipTable:
+    """The table of any data in ESC-50's layout; its folds are those that occur in the CSV.
+
+    Raises:
+        DataError: faults in the CSV (all at once), or sources that straddle folds.
+    """
+    columns, rows = read_csv(root / META)
+    missing = [column for column in _COLUMNS if column not in columns]
+    raise_faults(root / META, (f"there is no column {column!r}" for column in missing))
+    raise_faults(root / META, _faults(rows))
+    kept = [row for row in rows.values() if not only_esc10 or row["esc10"].lower() == "true"]
+    names = dict(sorted({int(row["target"]): row["category"] for row in kept}.items()))
+    index = {target: label for label, target in enumerate(names)}
+    clips = tuple(
+        Clip(
+            id=row["filename"],
+            path=root / "audio" / row["filename"],
+            label=index[int(row["target"])],
+            source=row["src_file"],
+            fold=int(row["fold"]),
+        )
+        for row in kept
+    )
+    return ClipTable(clips, tuple(names.values()), tuple(sorted({int(r["fold"]) for r in kept})))
+
+
+def _faults(rows: dict[int, dict[str, str]]) -> Iterator[str]:
+    named: dict[str, str] = {}
+    for line, row in rows.items():
+        for column in ("fold", "target"):
+            if not row[column].isdecimal():
+                yield f"line {line}, {column}: got {row[column]!r}, allowed is a whole number"
+        for column in ("filename", "category", "src_file"):
+            if not row[column]:
+                yield f"line {line}, {column}: is empty"
+        other = named.setdefault(row["target"], row["category"])
+        if other != row["category"]:
+            yield (
+                f"line {line}, category: target {row['target']} is {row['category']!r} here "
+                f"and {other!r} above"
+            )

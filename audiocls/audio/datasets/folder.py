@@ -1,0 +1,119 @@
+"""Your own recordings: a CSV manifest of paths and labels beside the audio files."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import Field
+
+from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.datasets.layout import find_root, raise_faults, read_csv
+from audiocls.audio.grouping import grouped_folds
+from audiocls.errors import nearest
+from audiocls.part import Part
+
+_COLUMNS = ("path", "label", "split", "fold", "source")
+_SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_NUM_FOLDS = 5
+
+
+class Folder(Part):
+    """`root/manifest.csv` with the columns `path,label[,split|fold][,source]`.
+
+    Paths are relative to the manifest. Clips cut from one recording share a `source`, which by
+    default is the path. `split` is train, val (validation, valid) or test; `fold` counts from 1.
+    With neither, sources are dealt to five folds, always the same way (`grouped_folds`).
+    """
+
+    name: Literal["folder"] = "folder"
+    root: str | None = None
+    sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
+    duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
+    manifest: str = "manifest.csv"
+
+    @property
+    def num_folds(self) -> int | None:
+        """Unknown until the manifest is read: `len(table.folds)`."""
+        return None
+
+    def table(self, cache: Path) -> ClipTable:
+        """Clips in the manifest's order; classes in alphabetical order.
+
+        Raises:
+            DataError: no root, no manifest, or faults in it (all at once, twenty shown).
+        """
+        path = find_root(self.name, self.root, self.manifest) / self.manifest
+        columns, lines = read_csv(path)
+        raise_faults(path, _column_faults(columns))
+        raise_faults(path, _row_faults(path.parent, columns, lines))
+        rows = list(lines.values())
+        labels = tuple(sorted({row["label"] for row in rows}))
+        folds = _folds(columns, rows)
+        clips = tuple(
+            _clip(path.parent, labels, row, fold) for row, fold in zip(rows, folds, strict=True)
+        )
+        official = {fold for fold in folds if fold is not None}
+        return ClipTable(clips, labels, tuple(sorted(official)) or (1,))
+
+
+def _clip(root: Path, labels: tuple[str, ...], row: dict[str, str], fold: int | None) -> Clip:
+    split = _SPLITS[row["split"].lower()] if fold is None else None
+    label = labels.index(row["label"])
+    return Clip(_id(row), root / row["path"], label, _source(row), fold, split)
+
+
+def _id(row: dict[str, str]) -> str:
+    return str(PurePosixPath(row["path"]))
+
+
+def _source(row: dict[str, str]) -> str:
+    return row.get("source") or _id(row)
+
+
+def _folds(columns: list[str], rows: list[dict[str, str]]) -> list[int | None]:
+    if "split" in columns:
+        return [None] * len(rows)
+    if "fold" in columns:
+        return [int(row["fold"]) for row in rows]
+    sources = [_source(row) for row in rows]
+    return list(grouped_folds(sources, [row["label"] for row in rows], _NUM_FOLDS))
+
+
+def _column_faults(columns: list[str]) -> Iterator[str]:
+    for column in ("path", "label"):
+        if column not in columns:
+            yield f"there is no column {column!r}; the header has {', '.join(columns) or 'nothing'}"
+    for column in columns:
+        if column not in _COLUMNS:
+            known = ", ".join(_COLUMNS)
+            yield f"column {column!r}: allowed are {known}.{nearest(column, _COLUMNS)}"
+        elif columns.count(column) > 1:
+            yield f"column {column!r}: is there {columns.count(column)} times"
+    if "split" in columns and "fold" in columns:
+        yield "columns 'split' and 'fold': give one of them"
+
+
+def _row_faults(root: Path, columns: list[str], rows: dict[int, dict[str, str]]) -> Iterator[str]:
+    first: dict[str, int] = {}
+    for line, row in rows.items():
+        earlier = first.setdefault(_id(row), line)
+        if earlier != line:
+            yield f"line {line}, path: {row['path']!r} is on line {earlier} already"
+        for column, fault in _cell_faults(root, columns, row):
+            yield f"line {line}, {column}: {fault}"
+
+
+def _cell_faults(root: Path, columns: list[str], row: dict[str, str]) -> Iterator[tuple[str, str]]:
+    path = row["path"]
+    if not path or Path(path).is_absolute():
+        yield "path", f"got {path!r}, allowed is a path relative to the manifest"
+    elif not (root / path).is_file():
+        yield "path", f"there is no file {path!r} in {root}"
+    if not row["label"]:
+        yield "label", "is empty"
+    if "split" in columns and row["split"].lower() not in _SPLITS:
+        yield "split", f"got {row['split']!r}, allowed are train, val (validation, valid), test"
+    if "fold" in columns and (not row["fold"].isdecimal() or int(row["fold"]) < 1):
+        yield "fold", f"got {row['fold']!r}, allowed is a whole number from 1"
+    if "" in row:
+        yield "end", f"got {row['']!r} beyond the last column; quote commas"

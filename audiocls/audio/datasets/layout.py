@@ -1,0 +1,71 @@
+"""Finding a data set's files on disk and reading its tables, with all faults said at once."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from audiocls.errors import DataError
+
+_FAULTS_SHOWN = 20
+
+
+def find_root(name: str, root: str | None, marker: str, inside: Sequence[str] = ()) -> Path:
+    """The absolute folder that holds `marker`: `root`, or one of the usual folders `inside` it.
+
+    Raises:
+        DataError: no root was given, it does not exist, or `marker` is in none of them.
+    """
+    if root is None:
+        raise DataError(
+            f"The data set {name!r} needs the folder it lies in: give it with --set data.root=DIR."
+        )
+    folder = Path(root).expanduser().absolute()
+    if not folder.is_dir():
+        raise DataError(f"data.root is {root!r}, which is not a folder; --set data.root=DIR.")
+    for candidate in (folder, *(folder / part for part in inside)):
+        if (candidate / marker).exists():
+            return candidate
+    looked = " or ".join([str(folder), *(f"its {part}" for part in inside)])
+    raise DataError(
+        f"The data set {name!r} should hold {marker!r}, which is not in {looked}; "
+        "give the folder that holds it with --set data.root=DIR."
+    )
+
+
+def read_csv(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
+    """Column names, and rows by line number; stripped of spaces, a missing cell is empty text.
+
+    Cells beyond the last column are under the key `""`.
+
+    Raises:
+        DataError: the file cannot be read as UTF-8 CSV with a header.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="", restval="")
+            cells = ({key.strip(): _cell(row[key]) for key in row} for row in reader)
+            rows = {reader.line_num: row for row in cells}  # noqa: B035  (it advances with cells)
+            columns = [column.strip() for column in reader.fieldnames or ()]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 CSV ({error}).") from error
+    return columns, rows
+
+
+def raise_faults(path: Path, faults: Iterable[str]) -> None:
+    """Nothing if there are no faults, else one error with the first twenty and the count.
+
+    Raises:
+        DataError: there is at least one fault.
+    """
+    known = list(faults)
+    if not known:
+        return
+    shown = [f"  - {fault}" for fault in known[:_FAULTS_SHOWN]]
+    if len(known) > len(shown):
+        shown.append(f"  … and {len(known) - len(shown)} more")
+    count = "1 fault" if len(known) == 1 else f"{len(known)} faults"
+    raise DataError("\n".join([f"{path}: {count}:", *shown]))
+
+
+def _cell(value: str | list[str]) -> str:
+    return value.strip() if isinstance(value, str) else ",".join(value)

@@ -1,0 +1,108 @@
+"""One audio file in, one mono wave out; the only door to soundfile (libsndfile).
+
+Legend: T samples, C channels.
+"""
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from audiocls.errors import DataError
+
+FORMATS = ("wav", "flac", "ogg", "mp3")
+_ALLOWED = "readable wav, flac, ogg or mp3 files with at least one sample"
+_SALVAGE_FRAMES = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """`samples` (T,) float32, mono, full scale ±1, finite; `sample_rate` in Hz."""
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+
+
+def supported_formats() -> dict[str, bool]:
+    """Which of wav, flac, ogg and mp3 the installed libsndfile can read (mp3 needs 1.1)."""
+    available = sf.available_formats()
+    return {name: name.upper() in available for name in FORMATS}
+
+
+def decode(path: str | PathLike[str]) -> Waveform:
+    """The whole file at its own rate; channels are averaged to mono, silence is legal.
+
+    A truncated file yields the samples that libsndfile still finds: a WAV whose header promises
+    more than the file holds decodes to what is there, a FLAC to its intact beginning.
+
+    Raises:
+        DataError: the path is missing, a folder, unreadable, empty or no audio, or it holds no
+            samples, NaN or infinity.
+
+    Shape: → samples (T,)
+    """
+    path = Path(path)
+    _check_is_file(path)
+    samples, sample_rate = _read(path)
+    if not len(samples):
+        raise _fault(path, "no samples" + _truncated(path), "fetch or record the file again")
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    _check_finite(path, mono)
+    return Waveform(np.ascontiguousarray(mono), sample_rate)
+
+
+def _check_is_file(path: Path) -> None:
+    if path.is_dir():
+        raise _fault(path, "a folder", "name a file inside it")
+    if not path.exists():
+        raise _fault(path, "no such file", "check `data.root` and that the data set is complete")
+    if path.stat().st_size == 0:
+        raise _fault(path, "an empty file (0 bytes)", "fetch or record the file again")
+
+
+def _check_finite(path: Path, mono: NDArray[np.float32]) -> None:
+    is_bad = ~np.isfinite(mono)
+    if is_bad.any():
+        got = f"{is_bad.sum()} NaN or infinite samples, the first at sample {is_bad.argmax()}"
+        raise _fault(path, got, "export the file again, as 16-bit PCM for instance")
+
+
+def _read(path: Path) -> tuple[NDArray[np.float32], int]:
+    """Shape: → ((T, C), rate in Hz); T may be 0."""
+    try:
+        with sf.SoundFile(path) as file:
+            return file.read(dtype="float32", always_2d=True), file.samplerate
+    except (sf.LibsndfileError, MemoryError):
+        return _salvage(path)  # a broken middle, or a header that promises the moon
+    except (TypeError, OSError) as error:  # headerless *.raw; a file we may not read
+        raise _no_audio(path, error) from error
+
+
+def _salvage(path: Path) -> tuple[NDArray[np.float32], int]:
+    """The blocks before the first that fails."""
+    blocks: list[NDArray[np.float32]] = []
+    try:
+        with sf.SoundFile(path) as file:
+            blocks.append(np.empty((0, file.channels), np.float32))
+            while len(block := file.read(_SALVAGE_FRAMES, dtype="float32", always_2d=True)):
+                blocks.append(block)
+    except sf.LibsndfileError as error:
+        if not blocks:
+            raise _no_audio(path, error) from error
+    return np.concatenate(blocks), file.samplerate
+
+
+def _no_audio(path: Path, error: Exception) -> DataError:
+    got = f"{path.stat().st_size} bytes that do not decode ({str(error).strip(': ')})"
+    return _fault(path, got, "replace the file, or remove it from the data set")
+
+
+def _truncated(path: Path) -> str:
+    return f" in {path.stat().st_size} bytes (truncated, or a header alone)"
+
+
+def _fault(path: Path, got: str, next_step: str) -> DataError:
+    return DataError(f"{path}: got {got}; allowed are {_ALLOWED}; {next_step}.")

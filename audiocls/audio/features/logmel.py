@@ -1,0 +1,98 @@
+"""Log-mel filter banks, equal to log(torchaudio's MelSpectrogram + offset).
+
+Legend: B batch, T samples, F mel bands, N frequency bins, L frames.
+"""
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from audiocls.audio.features import num_frames
+from audiocls.audio.features.standardise import safe_scale
+
+
+class LogMelFilterBanks(nn.Module):
+    """Periodic Hann window, power spectrum, HTK mel bands without norm, log(power + offset).
+
+    Frames are centred and the ends reflected. Always computed in float32, also under autocast:
+    bfloat16 holds a power to two digits only. Bands too narrow to hold a bin of `n_fft` are
+    constant at log(offset).
+
+    Shape: (…, T) → (…, F, L) with L = T // hop + 1 for an even n_fft
+
+    >>> LogMelFilterBanks()(torch.zeros(2, 16000)).shape
+    torch.Size([2, 80, 101])
+    """
+
+    hann: Tensor
+    filters: Tensor
+
+    def __init__(
+        self,
+        n_fft: int = 400,
+        sample_rate: int = 16000,
+        hop: int = 160,
+        n_mels: int = 80,
+        window: int | None = None,
+        f_min: float = 0.0,
+        f_max: float | None = None,
+        offset: float = 1e-6,
+        normalise_clip: bool = False,
+    ):
+        super().__init__()
+        self.n_fft, self.hop, self.offset = n_fft, hop, offset
+        self.normalise_clip = normalise_clip
+        top = float(sample_rate // 2) if f_max is None else f_max  # torchaudio rounds down too
+        filters = _mel_filters(n_fft // 2 + 1, f_min, top, n_mels, sample_rate)
+        # Derived from the options: a checkpoint need not hold them.
+        self.register_buffer("hann", torch.hann_window(window or n_fft), persistent=False)
+        self.register_buffer("filters", filters, persistent=False)
+
+    def forward(self, waves: Tensor) -> Tensor:
+        num_frames(waves.shape[-1], self.n_fft, self.hop)  # refuses a clip too short to reflect
+        with torch.autocast(waves.device.type, enabled=False):
+            power = self._power(waves.float().reshape(-1, waves.shape[-1]))
+            mel = torch.matmul(power.transpose(-1, -2), self.filters).transpose(-1, -2)
+            features = torch.log(mel + self.offset)
+            if self.normalise_clip:
+                features = _standardise_clip(features)
+        return features.reshape(*waves.shape[:-1], *features.shape[-2:])
+
+    def _power(self, waves: Tensor) -> Tensor:
+        """Shape: (B, T) → (B, N, L)."""
+        spectrum = torch.stft(
+            waves,
+            self.n_fft,
+            self.hop,
+            win_length=len(self.hann),
+            window=self.hann,
+            center=True,
+            pad_mode="reflect",
+            return_complex=True,
+        )
+        # Not re² + im²: rounding as torchaudio does is what keeps logarithms near 0 equal.
+        return spectrum.abs().pow(2)
+
+
+def _standardise_clip(features: Tensor) -> Tensor:
+    """Over all bands and frames of a clip; the mean in float64 keeps silence at exactly 0.
+
+    Shape: (B, F, L) → (B, F, L)
+    """
+    mean = features.double().mean(dim=(1, 2), keepdim=True).float()
+    deviation = features.std(dim=(1, 2), correction=0, keepdim=True)
+    return (features - mean) / safe_scale(deviation)
+
+
+def _mel_filters(
+    num_bins: int, f_min: float, f_max: float, n_mels: int, sample_rate: int
+) -> Tensor:
+    """torchaudio's triangles (N, F), imported here because its import takes a second."""
+    from torchaudio.functional import melscale_fbanks
+
+    with warnings.catch_warnings():
+        # A band without a bin is documented behaviour of this layer, not news.
+        warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
+        filters: Tensor = melscale_fbanks(num_bins, f_min, f_max, n_mels, sample_rate)
+    return filters

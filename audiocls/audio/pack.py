@@ -1,0 +1,126 @@
+"""The packed cache: every clip decoded and resampled once, as one memory-mapped int16 array.
+
+All trials and processes share its pages. Samples beyond ±1 (lossy decoders overshoot) are
+clipped; 16 bits are what the recordings were made with.
+
+Legend: N clips, B batch, T samples.
+"""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiocls.audio.clips import ClipTable
+from audiocls.audio.decode import Waveform, decode
+from audiocls.audio.once import made_once
+from audiocls.errors import DataError
+
+PACK_SCHEMA = 1
+FULL_SCALE = 32767.0
+SAMPLES = "samples.i16"
+PORTION = 512
+"""Clips decoded before they are written."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """All clips of a data set at one rate, end to end."""
+
+    samples: NDArray[np.int16]
+    """(sum of lengths,), memory-mapped."""
+    starts: NDArray[np.int64]
+    """(N + 1,): clip i lies in `samples[starts[i] : starts[i + 1]]`."""
+
+    def lengths(self, clips: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.asarray(self.starts[clips + 1] - self.starts[clips])
+
+    def waves(
+        self, clips: NDArray[np.int64], num_samples: int, offsets: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Windows of `num_samples` from `offsets` into each clip, zeros after its end.
+
+        Shape: clips (B,), offsets (B,) → (B, T), in ±1
+        """
+        rows = np.zeros((len(clips), num_samples), np.int16)
+        for row, clip, offset in zip(rows, clips, offsets, strict=True):
+            begin = self.starts[clip] + offset
+            window = self.samples[begin : min(begin + num_samples, self.starts[clip + 1])]
+            row[: len(window)] = window
+        return rows.astype(np.float32) / np.float32(FULL_SCALE)
+
+    def centred(self, clips: NDArray[np.int64], num_samples: int) -> NDArray[np.float32]:
+        """The middle of each clip, or the whole of a shorter one with zeros after it."""
+        offsets = np.maximum(0, (self.lengths(clips) - num_samples) // 2)
+        return self.waves(clips, num_samples, offsets)
+
+
+def pack_folder(cache: Path, fingerprint: str, sample_rate: int) -> Path:
+    """Where the pack of one data set at one rate (Hz) lies."""
+    return cache / f"pack-{fingerprint}-{sample_rate}-v{PACK_SCHEMA}"
+
+
+def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path) -> Pack:
+    """The pack of `table`'s clips at `sample_rate` Hz, made first if need be.
+
+    Raises `DataError` with every clip that cannot be decoded, or if the pack was tampered with.
+    """
+    folder = pack_folder(cache, fingerprint, sample_rate)
+    made_once(folder, lambda beside: _make(table, fingerprint, sample_rate, beside))
+    header = json.loads((folder / "pack.json").read_text())
+    starts = np.load(folder / "starts.npy")
+    samples = np.memmap(folder / SAMPLES, np.int16, mode="r")
+    is_whole = len(samples) == starts[-1] == header["num_samples"]
+    if header["fingerprint"] != fingerprint or not is_whole or len(starts) != len(table.clips) + 1:
+        raise DataError(
+            f"{folder}: this cached pack does not match its data set. Delete the folder; it is "
+            "made again at the next launch."
+        )
+    return Pack(samples, starts)
+
+
+def _make(table: ClipTable, fingerprint: str, sample_rate: int, folder: Path) -> None:
+    """Decode on every core, write in order; only one portion of the clips is in memory."""
+
+    def row(path: Path) -> NDArray[np.int16] | DataError:
+        try:
+            return _to_int16(resampled(decode(path), sample_rate))
+        except DataError as error:
+            return error
+
+    lengths: list[int] = []
+    errors: list[DataError] = []
+    paths = [clip.path for clip in table.clips]
+    with ThreadPoolExecutor(os.cpu_count()) as pool, (folder / SAMPLES).open("wb") as file:
+        for start in range(0, len(paths), PORTION):
+            for result in pool.map(row, paths[start : start + PORTION]):
+                if isinstance(result, DataError):
+                    errors.append(result)
+                else:
+                    lengths.append(len(result))
+                    file.write(result.tobytes())
+    if errors:
+        listed = "\n".join(f"  - {error}" for error in errors[:20])
+        raise DataError(f"{len(errors)} of {len(paths)} clips cannot be used:\n{listed}")
+    np.save(folder / "starts.npy", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    header = {"fingerprint": fingerprint, "num_samples": sum(lengths)}
+    (folder / "pack.json").write_text(json.dumps(header))
+
+
+def resampled(wave: Waveform, sample_rate: int) -> NDArray[np.float32]:
+    """Band-limited (windowed sinc) resampling to `sample_rate` Hz."""
+    if wave.sample_rate == sample_rate:
+        return wave.samples
+    import torch
+    from torchaudio.functional import resample
+
+    samples = resample(torch.from_numpy(wave.samples), wave.sample_rate, sample_rate)
+    return np.asarray(samples.numpy(), np.float32)
+
+
+def _to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    return np.rint(np.clip(samples, -1.0, 1.0) * FULL_SCALE).astype(np.int16)

@@ -1,0 +1,40 @@
+"""The command line: each command parses, calls one function and renders its value.
+
+Heavy imports stay inside the commands, so `--help` and every reading command start at once.
+"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from audiocls import console
+from audiocls.cli import ablation, doctor, predict, report, sweep, train
+from audiocls.errors import AudioclsError
+
+
+class ErrorsAsText(TyperGroup):
+    """Turns an expected error into one clear message and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AudioclsError as error:
+            console.error(str(error))
+            raise typer.Exit(error.exit_code) from error
+
+
+app = typer.Typer(
+    cls=ErrorsAsText,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
+    help="Sweeps and ablations for audio classification, with answers one can trust.",
+)
+app.add_typer(ablation.app, name="ablation")
+app.add_typer(sweep.app, name="sweep")
+app.command("train")(train.train)
+app.command("predict")(predict.predict)
+app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)

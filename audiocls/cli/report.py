@@ -1,0 +1,48 @@
+"""`audiocls report`: the answer of a launched study."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audiocls import console
+from audiocls.cli import answer
+from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
+from audiocls.cli.studies import open_study
+from audiocls.errors import NotComparable, UsageError
+
+FORMATS = ("terminal", "md", "html")
+
+
+def report(
+    name: StudyArgument,
+    as_json: JsonOption = False,
+    format_: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")] = "terminal",
+    out: Annotated[Path | None, typer.Option("--out", help="File for md or html.")] = None,
+    runs: RunsOption = RUNS,
+) -> None:
+    """Compare a study's arms with its baseline, over what is recorded so far."""
+    folder = open_study(name, runs)
+    if format_ not in FORMATS:
+        raise UsageError(f"--format: got {format_!r}; allowed: {', '.join(FORMATS)}")
+    if as_json:
+        answer.show_json(folder)
+    elif format_ == "html":
+        console.say(str(answer.write_html(folder, out)))
+    elif format_ == "md":
+        _write_or_say(answer.markdown(folder), out)
+    else:
+        answer.show_answer(folder)
+    verdicts = {arm.verdict for arm in answer.comparison_of(folder).arms} - {"baseline"}
+    if verdicts == {"not_comparable"}:
+        raise NotComparable(f"{folder.name}: no arm can be compared with the baseline; see reasons")
+
+
+def _write_or_say(text: str, out: Path | None) -> None:
+    if out is None:
+        print(text, end="")
+    else:
+        from audiocls.store.atomic import write_text
+
+        write_text(out, text)
+        console.say(str(out))

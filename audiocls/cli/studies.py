@@ -1,0 +1,158 @@
+"""What the launching commands share: from names and options to a study, and to its end."""
+
+import os
+import shlex
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from audiocls import shelf
+from audiocls.cli.options import cache_folder, names, numbers
+from audiocls.console.progress import watching
+from audiocls.errors import UsageError, nearest
+from audiocls.plan import Ablation, Plan, arms_of, plan
+from audiocls.plan.register import PROJECT
+from audiocls.run.devices import Slots, slots
+from audiocls.run.executors import Executor
+from audiocls.run.launch import Outcome, launch
+from audiocls.run.resolve import Configs, Resolved, configs_of, on_available_folds, study_of
+from audiocls.run.task import Places, tasks_of
+from audiocls.store import StudyFolder
+from audiocls.track import WandbMode
+from audiocls.track.mode import default_mode
+
+EXECUTORS = ("local", "inline")
+
+
+@dataclass(frozen=True)
+class Request:
+    """An ablation, and what the command line changes about it."""
+
+    ablation: Ablation
+    recipe: dict[str, Any]
+    overrides: dict[str, Any]
+    seeds: str | None = None
+    folds: str | None = None
+    arms: str | None = None
+    is_own_recipe: bool = True
+    """Whether the recipe is the one that the ablation's file names."""
+
+    def command(self) -> str:
+        """The command line that asks for the same again."""
+        words = ["audiocls", "sweep", "launch", self.ablation.name]
+        words += ["--recipe", self.ablation.recipe]
+        for key, value in self.overrides.items():
+            words += ["--set", f"{key}={value}"]
+        for option in ("seeds", "folds", "arms"):
+            if getattr(self, option):
+                words += [f"--{option}", getattr(self, option)]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True)
+class Means:
+    """Where and with what a study is run, as the command line says it."""
+
+    runs: Path
+    wandb: str | None = None
+    executor: str = "local"
+    devices: str = "auto"
+    workers: int | None = None
+    max_hours: float | None = None
+    tags: tuple[str, ...] = ()
+
+    def mode(self) -> WandbMode:
+        """The W&B mode asked for, or the one that this machine's configuration means."""
+        if self.wandb is None:
+            return default_mode(os.environ)
+        if self.wandb not in get_args(WandbMode):
+            allowed = get_args(WandbMode)
+            raise UsageError(
+                f"--wandb: got {self.wandb!r}; allowed: {', '.join(allowed)}."
+                + nearest(self.wandb, allowed)
+            )
+        return cast(WandbMode, self.wandb)
+
+    def slots(self) -> Slots:
+        """One device a worker."""
+        if self.executor not in EXECUTORS:
+            allowed = ", ".join(EXECUTORS)
+            raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
+        return slots(self.devices, self.workers)
+
+    def open(self, cache: Path, log: Path, num_missing: int, stop: threading.Event) -> Executor:
+        """The executor, with no more workers than there is work."""
+        if self.executor == "inline":
+            from audiocls.run.executors.inline import Inline
+
+            return Inline(cache, stop)
+        from audiocls.run.executors.local import Local
+
+        return Local(self.slots()[:num_missing], cache, log)
+
+
+def request(
+    name: str,
+    recipe: str | None = None,
+    assignments: Sequence[str] | None = None,
+    seeds: str | None = None,
+    folds: str | None = None,
+    arms: str | None = None,
+) -> Request:
+    """Everything named, found and read."""
+    ablation = shelf.ablation(name, recipe)
+    overrides = shelf.overrides(list(assignments or []))
+    base = shelf.recipe(ablation.recipe)
+    return Request(ablation, base, overrides, seeds, folds, arms, is_own_recipe=recipe is None)
+
+
+def planned(asked: Request) -> tuple[Plan, Configs]:
+    """The trials and each arm's configuration: every fault reported, nothing run."""
+    ablation = asked.ablation
+    chosen = plan(
+        ablation,
+        seeds=numbers(asked.seeds, "--seeds"),
+        folds=numbers(asked.folds, "--folds"),
+        arms=_with_baseline(names(asked.arms, list(arms_of(ablation))), ablation),
+    )
+    configs = configs_of(chosen, asked.recipe, asked.overrides)
+    first = next(iter(configs.values()))
+    return on_available_folds(chosen, first, cache_folder(), asked.folds is not None), configs
+
+
+def _with_baseline(arms: list[str], ablation: Ablation) -> list[str]:
+    """Arms without the one they are compared with would answer nothing."""
+    return [next(iter(arms_of(ablation))), *arms] if arms else []
+
+
+def resolved(asked: Request, name: str | None = None) -> Resolved:
+    """The study that `asked` amounts to, its data read and its ids computed."""
+    chosen, configs = planned(asked)
+    study_name = name or asked.ablation.name
+    return study_of(chosen, configs, asked.overrides, cache_folder(), study_name, asked.command())
+
+
+def see_through(found: Resolved, means: Means) -> Outcome:
+    """Launch the study with the means given, showing its progress, until it ends or is stopped."""
+    cache, mode = cache_folder().absolute(), means.mode()
+    means.slots()
+    folder = StudyFolder((means.runs / found.study.name).absolute())
+    tasks = tasks_of(found, Places(folder.path, cache), mode, PROJECT, means.tags)
+    log = folder.path / "workers.log"
+    with watching() as watch:
+        return launch(
+            folder,
+            found.study,
+            tasks,
+            lambda num_missing, stop: means.open(cache, log, num_missing, stop),
+            watch,
+            means.max_hours * 3600 if means.max_hours is not None else None,
+        )
+
+
+def open_study(name: str, runs: Path) -> StudyFolder:
+    """A launched study by its name, or by the path of its folder."""
+    is_path = "/" in name or (not (runs / name).exists() and Path(name, "study.yaml").exists())
+    return StudyFolder(Path(name) if is_path else runs / name)

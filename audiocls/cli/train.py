@@ -1,0 +1,69 @@
+"""`audiocls train`: one trial, as a study's cell or on its own."""
+
+from typing import Annotated, Any
+
+import typer
+
+from audiocls import console, shelf
+from audiocls.cli import options as o
+from audiocls.cli.options import cache_folder
+from audiocls.cli.studies import Means, request, resolved, see_through
+from audiocls.errors import UsageError
+from audiocls.run.resolve import Resolved, single_trial
+from audiocls.store import StudyFolder
+
+CELL = ("arm", "seed", "fold")
+
+
+def train(
+    assignments: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as optim.lr=1e-3.")
+    ] = None,
+    recipe: o.RecipeOption = None,
+    ablation: Annotated[
+        str | None, typer.Option("--ablation", help="Train a cell of it: arm=… seed=… fold=…")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", help="A recipe's or a trial's YAML file.")
+    ] = None,
+    runs: o.RunsOption = o.RUNS,
+    executor: o.ExecutorOption = "local",
+    devices: o.DevicesOption = "auto",
+    wandb: o.WandbOption = None,
+) -> None:
+    """Train one trial, or reuse it if it is finished, and print its metrics and its folder."""
+    if sum(name is not None for name in (recipe, ablation, config)) != 1:
+        raise UsageError("give one of --recipe NAME, --ablation NAME and --config FILE")
+    overrides = shelf.overrides(assignments or [])
+    found = _cell(ablation, overrides) if ablation else _alone(str(recipe or config), overrides)
+    outcome = see_through(found, Means(runs, wandb, executor, devices, workers=1))
+    _show(StudyFolder(runs / found.study.name), found.study.cells[0].id)
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
+
+
+def _cell(ablation: str, overrides: dict[str, Any]) -> Resolved:
+    """One cell of an ablation; keys that are not its place are overrides of every arm."""
+    missing = [key for key in CELL if key not in overrides]
+    if missing:
+        raise UsageError(f"--ablation {ablation} needs {', '.join(f'{k}=…' for k in missing)}")
+    arm, seed, fold = (str(overrides[key]) for key in CELL)
+    others = [f"{key}={value}" for key, value in overrides.items() if key not in CELL]
+    asked = request(ablation, None, others, seeds=seed, folds=fold, arms=arm)
+    return resolved(asked).only(arm)
+
+
+def _alone(recipe: str, overrides: dict[str, Any]) -> Resolved:
+    return single_trial(recipe, shelf.recipe(recipe), overrides, cache_folder())
+
+
+def _show(folder: StudyFolder, trial_id: str) -> None:
+    trial = folder.trial(trial_id)
+    record, failure = trial.record(), trial.failure()
+    if record is not None:
+        cost = {"parameters": record.cost.num_params, "seconds": record.cost.wall_s}
+        metrics = {name: f"{value:.4f}" for name, value in record.metrics.items()}
+        console.show_facts({**metrics, **cost, "folder": trial.path})
+        console.note(f"use it: audiocls predict {trial.path} FILE…")
+    elif failure is not None:
+        console.error(f"trial {trial_id} failed ({failure.cause}): {failure.message}")

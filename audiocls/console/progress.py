@@ -1,0 +1,80 @@
+"""A launch as one sees it: a live display in a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from audiocls import console
+from audiocls.run.status import Status
+
+LINE_EVERY_S = 15.0
+BAR_WIDTH = 40
+
+
+@contextmanager
+def watching() -> Iterator[Callable[[Status], None]]:
+    """Something to call with each new status."""
+    terminal = console.stderr()
+    if terminal.is_terminal:
+        with Live(console=terminal, transient=True, refresh_per_second=5) as live:
+            yield lambda status: _update(live, terminal, status)
+    else:
+        yield Lines(terminal)
+
+
+def _update(live: Live, terminal: Console, status: Status) -> None:
+    _print_messages(terminal, status)
+    live.update(picture(status))
+
+
+def picture(status: Status) -> Group:
+    """A bar, the counts, and the trials in hand."""
+    finished = status.num_done + status.num_failed
+    bar = ProgressBar(total=max(1, status.num_total), completed=finished, width=BAR_WIDTH)
+    head = Table.grid(padding=(0, 2))
+    head.add_row(bar, summary(status))
+    trials = Table.grid(padding=(0, 2))
+    for trial in status.running:
+        epochs = f"epoch {trial.epoch}/{trial.num_epochs}" if trial.num_epochs else "starting"
+        trials.add_row(Text("  training", style="dim"), Text(trial.label), Text(epochs))
+    return Group(head, trials)
+
+
+def summary(status: Status) -> Text:
+    """`12/40 done · 2 running · 0 failed · 1 min 20 s left`."""
+    parts = [
+        (f"{status.num_done}/{status.num_total} done", "bold"),
+        (" · ", "dim"),
+        (f"{len(status.running)} running", ""),
+        (" · ", "dim"),
+        (f"{status.num_failed} failed", "bold red" if status.num_failed else ""),
+        (" · ", "dim"),
+        (f"{console.duration(status.elapsed_s)} gone, {console.duration(status.left_s)} left", ""),
+    ]
+    return Text.assemble(*parts)
+
+
+def _print_messages(terminal: Console, status: Status) -> None:
+    for message in status.messages:
+        terminal.print(message, markup=False, style="yellow", soft_wrap=True)
+
+
+class Lines:
+    """For logs and pipes: a line at the start, at the end and every few seconds."""
+
+    def __init__(self, terminal: Console):
+        self._terminal = terminal
+        self._last = float("-inf")
+
+    def __call__(self, status: Status) -> None:
+        _print_messages(self._terminal, status)
+        is_over = status.num_done + status.num_failed == status.num_total
+        if is_over or time.monotonic() - self._last >= LINE_EVERY_S:
+            self._last = time.monotonic()
+            self._terminal.print(summary(status), soft_wrap=True)

@@ -1,0 +1,37 @@
+"""`optim.lr` and nested mappings are two spellings of one thing; this converts between them.
+
+>>> nest({"optim.lr": 0.1, "seed": 1})
+{'optim': {'lr': 0.1}, 'seed': 1}
+>>> flatten({'optim': {'lr': 0.1}, 'seed': 1})
+{'optim.lr': 0.1, 'seed': 1}
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Leaves of a nested mapping under their dotted names; an empty mapping is a leaf."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{path}."))
+        else:
+            flat[path] = value
+    return flat
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The nested mapping of dotted names; a later name wins over an earlier one."""
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, leaf = path.split(".")
+        node = tree
+        for parent in parents:
+            child = node.get(parent)
+            if not isinstance(child, dict):
+                child = node[parent] = {}
+            node = child
+        node[leaf] = value
+    return tree

@@ -1,0 +1,57 @@
+"""1-D CNN over mel bands, small enough for keyword spotting and small data.
+
+Legend: B batch, F mel bands (input channels), C channels, L frames, K classes.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+class LogMelCNN(nn.Module):
+    """Four × (conv, BatchNorm, max-pool, ReLU), mean over time, dropout, one Linear.
+
+    ReLU comes after the pool: the two commute, and it then works on fewer frames. The
+    convolutions are two-dimensional of height 1 in channels_last, 1.4 times as fast as Conv1d
+    on one CPU thread, forward and backward.
+
+    Shape: (B, F, L) → (B, K)
+
+    >>> LogMelCNN(64, 10)(torch.zeros(2, 64, 101)).shape
+    torch.Size([2, 10])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        channels: Sequence[int] = (64, 64, 96, 96),
+        kernel: int = 3,
+        pool: int = 2,
+        dropout: float = 0.0,
+        groups: int = 1,
+    ):
+        super().__init__()
+        widths = pairwise((in_channels, *channels))
+        self.blocks = nn.Sequential(*(_block(*pair, kernel, pool, groups) for pair in widths))
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(channels[-1], num_classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        image = features.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        embedding = self.blocks(image).mean(dim=(2, 3))
+        logits: Tensor = self.head(self.dropout(embedding))
+        return logits
+
+
+def _block(in_channels: int, channels: int, kernel: int, pool: int, groups: int) -> nn.Module:
+    """No bias in the convolution: BatchNorm would subtract it again."""
+    size, padding = (1, kernel), (0, kernel // 2)
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, size, padding=padding, groups=groups, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.MaxPool2d((1, pool)),
+        nn.ReLU(),
+    )

@@ -1,0 +1,42 @@
+"""Optimisers over two groups of parameters: those that decay and those that must not.
+
+Biases, normalisation scales and every other parameter of at most one dimension are never decayed.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters of more than one dimension with `weight_decay`, all others with none."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def adamw(
+    model: nn.Module, lr: float, betas: tuple[float, float], weight_decay: float
+) -> torch.optim.Optimizer:
+    """`torch.optim.AdamW`, decaying only where it belongs."""
+    return torch.optim.AdamW(decay_groups(model, weight_decay), lr=lr, betas=betas)
+
+
+def adam(
+    model: nn.Module, lr: float, betas: tuple[float, float], weight_decay: float
+) -> torch.optim.Optimizer:
+    """`torch.optim.Adam`, penalised only where it belongs."""
+    return torch.optim.Adam(decay_groups(model, weight_decay), lr=lr, betas=betas)
+
+
+def sgd(
+    model: nn.Module, lr: float, momentum: float, nesterov: bool, weight_decay: float
+) -> torch.optim.Optimizer:
+    """`torch.optim.SGD`, penalised only where it belongs."""
+    return torch.optim.SGD(
+        decay_groups(model, weight_decay), lr=lr, momentum=momentum, nesterov=nesterov
+    )

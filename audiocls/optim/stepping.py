@@ -1,0 +1,40 @@
+"""One update of the weights, plain or sharpness-aware; both have the same two members."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from audiocls.optim import Sam
+from audiocls.optim.sam import SharpnessAware
+
+
+class Stepper(Protocol):
+    """Turns a way to compute gradients into an update."""
+
+    num_passes: int
+    """Forward-backward passes a step."""
+
+    def step(self, gradient: Callable[[], Tensor], clip: Callable[[], None]) -> Tensor:
+        """Update once; `gradient` clears, computes loss and gradients, and returns the loss."""
+
+
+class Plain:
+    """The optimiser as it is."""
+
+    num_passes = 1
+
+    def __init__(self, optimizer: Optimizer):
+        self._optimizer = optimizer
+
+    def step(self, gradient: Callable[[], Tensor], clip: Callable[[], None]) -> Tensor:
+        loss = gradient().detach()
+        clip()
+        self._optimizer.step()
+        return loss
+
+
+def stepper(sam: Sam, model: nn.Module, optimizer: Optimizer) -> Stepper:
+    """`Plain` at a radius of 0, else SAM: a radius of 0 costs nothing and changes nothing."""
+    return SharpnessAware(model, optimizer, sam.rho) if sam.rho > 0 else Plain(optimizer)

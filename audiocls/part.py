@@ -1,0 +1,17 @@
+"""`Part`: one frozen, strict piece of a configuration.
+
+Every model, feature, data set, optimiser and schedule declares its options as a `Part` beside
+its code, and joins the union of its package; the union is the registry. A `Part` knows neither
+torch nor the disk: reading a configuration costs milliseconds, `build` imports what it builds.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Part(BaseModel):
+    """Options of one thing: immutable, every default written down, no unknown key accepted.
+
+    Not for results or for run-time state: a `Part` is hashed into the trial's id.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,0 +1,30 @@
+"""Answers from records: paired comparisons, and the same answer as text, picture or page.
+
+Reads only the store's values. Cheap to import: matplotlib, scipy, statsmodels and jinja2 are
+loaded by the function that needs them.
+"""
+
+from audiocls.report.compare import ArmResult, Comparison, Verdict, compare
+from audiocls.report.figures import cost_per_arm, learning_curves, paired_differences
+from audiocls.report.headline import headline
+from audiocls.report.html import to_html
+from audiocls.report.svg import to_svg
+from audiocls.report.tables import Table, method_text, to_json, to_markdown, verdict_table
+
+__all__ = [
+    "ArmResult",
+    "Comparison",
+    "Table",
+    "Verdict",
+    "compare",
+    "cost_per_arm",
+    "headline",
+    "learning_curves",
+    "method_text",
+    "paired_differences",
+    "to_html",
+    "to_json",
+    "to_markdown",
+    "to_svg",
+    "verdict_table",
+]

@@ -1,0 +1,239 @@
+"""`compare`: a study and its records become one verdict an arm, computed and never chosen."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from audiocls.errors import ConfigError, NotComparable, nearest
+from audiocls.report import pairing, stats
+from audiocls.report.notation import plural
+from audiocls.report.pairing import Grid, Pair
+from audiocls.store.record import Cell, Record, Study
+
+Verdict = Literal[
+    "baseline",
+    "better",
+    "worse",
+    "equivalent",
+    "no_evidence",
+    "too_few_pairs",
+    "not_comparable",
+]
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One line of the answer, in units of the metric; `None` where there is nothing to say.
+
+    A `not_comparable` arm has no difference: a number there would be read as one.
+    """
+
+    arm: str
+    changes: dict[str, Any]
+    num_pairs: int
+    """Blocks shared with the baseline; the baseline's own finished trials."""
+    mean: float | None
+    mean_ci_low: float | None
+    mean_ci_high: float | None
+    delta: float | None = None
+    """Mean of arm − baseline over the pairs."""
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p_corrected_t: float | None = None
+    p_sign_flip: float | None = None
+    p_holm: float | None = None
+    verdict: Verdict = "baseline"
+    reason: str = ""
+    num_params: int | None = None
+    macs: int | None = None
+    """Per clip, forward."""
+    seconds: float | None = None
+    """Wall time of a trial, mean."""
+    differences: tuple[tuple[int, int, float], ...] = ()
+    """Seed, fold, arm − baseline."""
+
+    @property
+    def p(self) -> float:
+        """A claim needs both tests; an arm without them counts in the family as a p of 1."""
+        if self.p_corrected_t is None or self.p_sign_flip is None:
+            return 1.0
+        return max(self.p_corrected_t, self.p_sign_flip)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A study's answer."""
+
+    study: str
+    question: str
+    metric: str
+    goal: str
+    baseline: str
+    alpha: float
+    correction: str
+    margin: float
+    method: str
+    """Which variance was used, in words."""
+    command: str
+    num_expected: int
+    missing: tuple[Cell, ...]
+    arms: tuple[ArmResult, ...]
+    """The baseline first."""
+
+    @property
+    def compared(self) -> tuple[ArmResult, ...]:
+        """The family: every arm but the baseline."""
+        return self.arms[1:]
+
+    @property
+    def scale(self) -> int:
+        """100 where the metric is a share to be maximised, and so told in points; else 1."""
+        means = [result.mean for result in self.arms if result.mean is not None]
+        return 100 if self.goal == "maximize" and all(0 <= mean <= 1 for mean in means) else 1
+
+
+def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
+    """Every arm against the baseline, paired by seed and fold; `records` by trial id.
+
+    A study without a finished trial is an answer too: all its cells are `missing`. Raises
+    `NotComparable` where no record has the study's metric, `ConfigError` for an unknown rule.
+    """
+    _check(study, records)
+    found = pairing.usable(study, records)
+    ratio, method = _variance(study, found)
+    grid = pairing.grid_of(study)
+    baseline = _describe(study, grid, study.baseline, found, ratio)
+    others = [arm for arm in study.arms if arm != study.baseline]
+    tested = [_test(study, grid, arm, found, ratio) for arm in others]
+    return Comparison(
+        study=study.name,
+        question=study.question,
+        metric=study.metric,
+        goal=study.goal,
+        baseline=study.baseline,
+        alpha=study.alpha,
+        correction=study.correction,
+        margin=study.margin,
+        method=method,
+        command=study.command,
+        num_expected=len(study.cells),
+        missing=tuple(cell for cell in study.cells if cell.id not in found),
+        arms=(baseline, *_judge(study, tested, ratio)),
+    )
+
+
+def _check(study: Study, records: Mapping[str, Record]) -> None:
+    rules = {
+        "goal": (study.goal, ("maximize", "minimize")),
+        "correction": (study.correction, ("holm",)),
+        "match": (study.match, tuple(pairing.COMPUTE)),
+        "baseline": (study.baseline, tuple(study.arms)),
+    }
+    faults = [
+        f"{key}: got {got!r}, allowed: {', '.join(allowed)}.{nearest(got, allowed)}"
+        for key, (got, allowed) in rules.items()
+        if got not in allowed
+    ]
+    if faults:
+        raise ConfigError(f"study {study.name}", faults)
+    names = {name for record in records.values() for name in record.metrics}
+    if records and study.metric not in names:
+        raise NotComparable(
+            f"study {study.name}: no record has the metric {study.metric!r}; they have "
+            f"{', '.join(sorted(names))}.{nearest(study.metric, names)} "
+            "Correct `metric` in the ablation and launch it again: nothing is trained twice."
+        )
+
+
+def _variance(study: Study, records: Mapping[str, Record]) -> tuple[float, str]:
+    """The test/train ratio of the corrected variance, and what was done, in words."""
+    seeds = {cell.seed for cell in study.cells}
+    if len({cell.fold for cell in study.cells}) < 2:
+        return 0.0, "plain paired t test over seeds (one fold, so no two training sets overlap)"
+    ratios = [record.num_test / record.num_train for record in records.values()]
+    ratio = math.fsum(ratios) / len(ratios) if ratios else 0.0
+    over = "all seed × fold pairs" if len(seeds) > 1 else "the folds of one seed"
+    source = "Bouckaert and Frank 2004" if len(seeds) > 1 else "Nadeau and Bengio 2003"
+    return ratio, f"corrected t test over {over}, test/train ratio {ratio:.3g} ({source})"
+
+
+def _describe(
+    study: Study, grid: Grid, arm: str, records: Mapping[str, Record], ratio: float
+) -> ArmResult:
+    """What the arm reached and cost, over its own finished trials, before any comparison."""
+    own = [records[cell.id] for cell in grid[arm].values() if cell.id in records]
+    values = [record.metrics[study.metric] for record in own]
+    test = stats.corrected_t(values, ratio, study.alpha) if values else None
+    has_spread = test is not None and test.df > 0
+    return ArmResult(
+        arm=arm,
+        changes=dict(study.arms[arm]),
+        num_pairs=len(own),
+        mean=test.mean if test else None,
+        mean_ci_low=test.ci_low if test and has_spread else None,
+        mean_ci_high=test.ci_high if test and has_spread else None,
+        num_params=own[0].cost.num_params if own else None,
+        macs=own[0].cost.macs if own else None,
+        seconds=math.fsum(record.cost.wall_s for record in own) / len(own) if own else None,
+    )
+
+
+def _test(
+    study: Study, grid: Grid, arm: str, records: Mapping[str, Record], ratio: float
+) -> ArmResult:
+    """The arm with its pairs and p values, or with the reason why it may have none."""
+    pairs = pairing.pairs_of(grid[arm], grid[study.baseline], records)
+    result = replace(_describe(study, grid, arm, records, ratio), num_pairs=len(pairs))
+    reason = pairing.objection(study, grid, arm, pairs)
+    if reason:
+        return replace(result, verdict="not_comparable", reason=reason)
+    return _measured(result, study, pairs, ratio)
+
+
+def _measured(result: ArmResult, study: Study, pairs: Sequence[Pair], ratio: float) -> ArmResult:
+    differences = tuple((p.seed, p.fold, p.difference(study.metric)) for p in pairs)
+    values = [difference for *_, difference in differences]
+    result = replace(result, verdict="no_evidence", differences=differences)
+    if len(values) < 2:  # One pair has no spread, so neither interval nor p.
+        return replace(result, delta=values[0] if values else None)
+    test = stats.corrected_t(values, ratio, study.alpha)
+    return replace(
+        result,
+        delta=test.mean,
+        ci_low=test.ci_low,
+        ci_high=test.ci_high,
+        p_corrected_t=test.p,
+        p_sign_flip=stats.sign_flip_p(values),
+    )
+
+
+def _judge(study: Study, tested: Sequence[ArmResult], ratio: float) -> list[ArmResult]:
+    """Corrects over the whole family, then puts each result into a word."""
+    adjusted = stats.holm([result.p for result in tested])
+    judged = []
+    for result, p in zip(tested, adjusted, strict=True):
+        p_holm = None if result.p_corrected_t is None else p
+        judged.append(_worded(replace(result, p_holm=p_holm), study, len(tested), ratio))
+    return judged
+
+
+def _worded(result: ArmResult, study: Study, num_comparisons: int, ratio: float) -> ArmResult:
+    if result.verdict == "not_comparable":
+        return result
+    if not stats.is_reachable(result.num_pairs, num_comparisons, study.alpha):
+        needed = stats.pairs_needed(study.alpha, num_comparisons)
+        reason = f"{plural(result.num_pairs, 'pair')}; {needed} needed for α = {study.alpha:g}"
+        return replace(result, verdict="too_few_pairs", reason=f"{reason}, m = {num_comparisons}")
+    return replace(result, verdict=_word(result, study, ratio))
+
+
+def _word(result: ArmResult, study: Study, ratio: float) -> Verdict:
+    delta, low, high = result.delta, result.ci_low, result.ci_high
+    if delta is None or low is None or high is None or result.p_holm is None:
+        return "no_evidence"
+    if result.p_holm <= study.alpha and not low <= 0 <= high:
+        return "better" if (delta > 0) == (study.goal == "maximize") else "worse"
+    values = [difference for *_, difference in result.differences]
+    is_equivalent = stats.tost_p(values, ratio, study.margin) <= study.alpha
+    return "equivalent" if is_equivalent else "no_evidence"

@@ -1,0 +1,98 @@
+"""The answer as one HTML file that needs nothing else: no network, no script, no second file."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from audiocls.report import figures
+from audiocls.report.compare import Comparison
+from audiocls.report.headline import headline
+from audiocls.report.notation import count, duration, estimate, p_value, percent, plural
+from audiocls.report.svg import BLUE, GREEN, ORANGE, to_svg
+from audiocls.report.tables import VERDICT_MEANINGS, method_text
+from audiocls.store.record import Cell, Provenance, Study
+
+Failed = tuple[Cell, str, str]
+"""A cell, the cause of its failure, and one line about it."""
+
+
+def to_html(
+    comparison: Comparison,
+    study: Study,
+    histories: figures.Histories,
+    failures: Sequence[Failed] = (),
+    provenance: Iterable[Provenance] = (),
+) -> str:
+    """The whole report; `histories` by trial id, `provenance` of the records that were compared."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("audiocls.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": count,
+        "duration": duration,
+        "estimate": estimate,
+        "p_value": p_value,
+    }
+    failed = {cell.id for cell, *_ in failures}
+    return environment.get_template("report.html.j2").render(
+        comparison=comparison,
+        study=study,
+        headline=headline(comparison).split("; ", 1),
+        method=method_text(comparison),
+        meanings=VERDICT_MEANINGS,
+        level=percent(1 - comparison.alpha),
+        pictures=_pictures(comparison, study, histories),
+        failures=failures,
+        pending=[cell for cell in comparison.missing if cell.id not in failed],
+        versions=_versions(provenance),
+        blocks=_blocks(study),
+        num_drawn=min(figures.MAX_ARMS, len(comparison.compared)),
+    )
+
+
+def _pictures(comparison: Comparison, study: Study, histories: figures.Histories) -> dict[str, str]:
+    """Inline SVG by name; learning curves only where there is a history to draw."""
+    pictures = {
+        "pairs": to_svg(figures.paired_differences(comparison), "pairs"),
+        "cost": to_svg(figures.cost_per_arm(comparison), "cost"),
+    }
+    for name, key in {"metric": figures.validation_key(study), "loss": "val/loss"}.items():
+        if figures.has_curve(histories, key):
+            pictures[name] = to_svg(figures.learning_curves(study, histories, key), name)
+    return {name: _inline(svg) for name, svg in pictures.items()}
+
+
+def _inline(svg: str) -> str:
+    """The page's own colours in place of fixed ones, which are for light alone.
+
+    HTML knows the namespaces of an inline SVG: without them the file holds no address at all.
+    """
+    for colour, variable in {BLUE: "better", ORANGE: "worse", GREEN: "equivalent"}.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    return re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+
+
+def _versions(provenance: Iterable[Provenance]) -> dict[str, str]:
+    """Each part of the provenance with all values it took, so that a mixture shows."""
+    values: dict[str, set[str]] = {}
+    for origin in provenance:
+        for name, value in asdict(origin).items():
+            values.setdefault(name, set()).add(str(value))
+    if not values:
+        return {}
+    started, finished = min(values.pop("started")), max(values.pop("finished"))
+    told = {name: ", ".join(sorted(found)) for name, found in values.items()}
+    return {**told, "first trial started": started, "last trial finished": finished}
+
+
+def _blocks(study: Study) -> str:
+    """`3 seeds × 5 folds`."""
+    seeds = len({cell.seed for cell in study.cells})
+    folds = len({cell.fold for cell in study.cells})
+    return f"{plural(seeds, 'seed')} × {plural(folds, 'fold')}"

@@ -1,0 +1,84 @@
+"""How a number is written for people: points, intervals, p values, counts, times.
+
+Figure space and true minus, so that columns line up; a missing number is a dash, never a zero.
+"""
+
+import math
+
+NONE = "–"
+MINUS = "\N{MINUS SIGN}"
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def places(*values: float) -> int:
+    """Decimals that show the largest of these values with two digits, one decimal at least."""
+    largest = max((abs(value) for value in values), default=0.0)
+    return 1 if largest == 0 else min(6, max(1, 1 - math.floor(math.log10(largest))))
+
+
+def plain(value: float, decimals: int) -> str:
+    """`−0.7`: a value that rounds to zero has no sign."""
+    text = f"{value:.{decimals}f}"
+    return f"{abs(value):.{decimals}f}" if float(text) == 0 else text.replace("-", MINUS)
+
+
+def signed(value: float, decimals: int) -> str:
+    """`+2.1`, `−0.7`, `0.0`."""
+    text = plain(value, decimals)
+    return text if text.startswith(MINUS) or float(text) == 0 else f"+{text}"
+
+
+def estimate(
+    value: float | None, low: float | None, high: float | None, scale: int, is_signed: bool = False
+) -> str:
+    """`85.3 [83.1, 87.2]`; without its interval where that is unknown."""
+    if value is None:
+        return NONE
+    write = signed if is_signed else plain
+    if low is None or high is None:
+        return write(value * scale, places(value * scale))
+    decimals = places(low * scale, high * scale) if is_signed else places(value * scale)
+    low_text, high_text = (write(bound * scale, decimals) for bound in (low, high))
+    return f"{write(value * scale, decimals)} [{low_text}, {high_text}]"
+
+
+def p_value(p: float | None) -> str:
+    """Four decimals, as many as the exact test of five folds needs (0.0625)."""
+    if p is None:
+        return NONE
+    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
+
+
+def count(number: float | None) -> str:
+    """`845`, `1.24 M`, `38.1 G`."""
+    if number is None:
+        return NONE
+    if number < 1_000:
+        return f"{number:g}"
+    power = min(4, int(math.log10(number)) // 3)
+    return f"{number / 1000**power:.3g} {' kMGT'[power]}"
+
+
+def duration(seconds: float | None) -> str:
+    """`8.4 s`, `3.2 min`, `1.5 h`."""
+    if seconds is None:
+        return NONE
+    for limit, divisor, unit in ((90, 1, "s"), (5400, 60, "min")):
+        if seconds < limit:
+            return f"{seconds / divisor:.1f} {unit}"
+    return f"{seconds / 3600:.1f} h"
+
+
+def percent(share: float) -> str:
+    """`95 %`, `99.5 %`."""
+    return f"{100 * share:g} %"
+
+
+def number_word(number: int) -> str:
+    """Words up to ten, as in running text."""
+    return _WORDS[number] if number < len(_WORDS) else str(number)
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 pair`, `15 pairs`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

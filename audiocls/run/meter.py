@@ -1,0 +1,72 @@
+"""Measures of this process and of the code it runs: peak memory, provenance."""
+
+import functools
+import hashlib
+import platform
+import resource
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+import audiocls
+from audiocls.store import Provenance
+
+DECIDING = ("audio", "config", "models", "optim", "train", "seeding.py", "part.py")
+"""What decides a trial's numbers; a change elsewhere leaves records comparable."""
+
+
+def reset_peak_memory() -> None:
+    """Start measuring anew, where the kernel offers it (Linux) and on the accelerator."""
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5")
+
+
+def peak_memory_mib() -> float:
+    """The most memory this process held since the reset: the accelerator's, or else the host's."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / 2**20
+    status = Path("/proc/self/status")
+    if status.exists():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) / 2**10
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+@functools.lru_cache(maxsize=1)
+def code_digest() -> str:
+    """12 hex digits over the source files that decide a trial's numbers."""
+    root = Path(audiocls.__file__).parent
+    digest = hashlib.sha256()
+    for name in DECIDING:
+        place = root / name
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def provenance(device: torch.device, data_fingerprint: str, started: str) -> Provenance:
+    """Where a record made now comes from."""
+    on_cuda = device.type == "cuda"
+    return Provenance(
+        code=code_digest(),
+        audiocls=audiocls.__version__,
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        device=torch.cuda.get_device_name(device) if on_cuda else device.type,
+        data=data_fingerprint,
+        host=socket.gethostname(),
+        started=started,
+        finished=now(),
+    )
+
+
+def now() -> str:
+    """This moment in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,181 @@
+"""From a plan to the trials of a study: configurations checked, data known, ids computed.
+
+Where `config` and `plan` meet: neither knows the other.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from audiocls.audio.clips import ClipTable, fingerprint
+from audiocls.config import Config, identifying, resolve, trial_id
+from audiocls.errors import ConfigError, UsageError
+from audiocls.plan import Plan, within_folds
+from audiocls.plan.design import BASELINE
+from audiocls.store import Cell, Study
+
+Configs = dict[str, Config]
+"""Arm → its configuration, on the recipe's own seed and fold."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A study that can be launched: its plan, and the configuration of each of its arms."""
+
+    study: Study
+    configs: Configs
+    fingerprints: dict[str, str]
+    """Arm → fingerprint of its data."""
+    notes: tuple[str, ...]
+
+    def only(self, arm: str) -> "Resolved":
+        """The same study with that arm's cells alone."""
+        cells = tuple(cell for cell in self.study.cells if cell.arm == arm)
+        return replace(self, study=replace(self.study, cells=cells))
+
+
+def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]) -> Configs:
+    """Every arm's configuration; raises `ConfigError` with the faults of all arms at once.
+
+    The overrides lie under the arm's own changes: a factor stays a factor whatever is set.
+    """
+    configs: Configs = {}
+    faults: dict[str, None] = {}
+    for arm in plan.arms:
+        layers = [recipe, plan.ablation.overrides, overrides, plan.arms[arm]]
+        try:
+            configs[arm] = resolve(layers, arm)
+        except ConfigError as error:
+            faults |= dict.fromkeys(error.faults)
+    if faults:
+        raise ConfigError(f"{plan.ablation.name} (recipe {plan.ablation.recipe})", faults)
+    _refuse_hidden_factors(plan, overrides)
+    return configs
+
+
+def _refuse_hidden_factors(plan: Plan, overrides: Mapping[str, Any]) -> None:
+    hidden = [key for key in overrides if any(key in changes for changes in plan.arms.values())]
+    if hidden:
+        raise ConfigError(
+            "--set",
+            [
+                f"{key}: it is what the ablation varies; narrow its arms with --arms"
+                for key in hidden
+            ],
+        )
+
+
+def on_available_folds(plan: Plan, config: Config, cache: Path, is_asked: bool) -> Plan:
+    """`plan` on the test folds that its data set has; asks the disk only if it must."""
+    num_folds = config.data.num_folds
+    folds = range(1, num_folds + 1) if num_folds else config.data.table(cache).folds
+    return within_folds(plan, tuple(folds), config.data.name, is_asked)
+
+
+def study_of(
+    plan: Plan,
+    configs: Configs,
+    overrides: Mapping[str, Any],
+    cache: Path,
+    name: str,
+    command: str,
+) -> Resolved:
+    """The study with the ids of all its cells; reads the data set's files once.
+
+    Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
+    """
+    fingerprints = _fingerprints(configs, cache)
+    cells = tuple(_cells(plan, configs, fingerprints))
+    _refuse_twins(cells)
+    ablation = plan.ablation
+    study = Study(
+        name=name,
+        question=ablation.question,
+        recipe=ablation.recipe,
+        design="arms" if ablation.arms else ablation.design,
+        metric=ablation.metric.name,
+        goal=ablation.metric.goal,
+        baseline=plan.baseline,
+        arms=plan.arms,
+        cells=cells,
+        alpha=ablation.stats.alpha,
+        correction=ablation.stats.correction,
+        margin=ablation.stats.margin,
+        max_missing=ablation.stats.max_missing,
+        match=ablation.budget.match,
+        overrides={**ablation.overrides, **overrides},
+        command=command,
+    )
+    return Resolved(study, configs, fingerprints, plan.notes)
+
+
+def _fingerprints(configs: Configs, cache: Path) -> dict[str, str]:
+    """Arms mostly share their data, which is then read once."""
+    tables: dict[Any, ClipTable] = {}
+    known: dict[Any, str] = {}
+    for config in configs.values():
+        if config.data not in tables:
+            tables[config.data] = config.data.table(cache)
+            known[config.data] = fingerprint(tables[config.data], cache)
+    return {arm: known[config.data] for arm, config in configs.items()}
+
+
+def _cells(plan: Plan, configs: Configs, fingerprints: Mapping[str, str]) -> Sequence[Cell]:
+    """Block by block, so that pairs are complete early."""
+    resolved = {arm: identifying(config) for arm, config in configs.items()}
+    return [
+        Cell(
+            id=trial_id({**resolved[arm], "seed": seed, "fold": fold}, fingerprints[arm]),
+            arm=arm,
+            seed=seed,
+            fold=fold,
+        )
+        for seed, fold in plan.blocks
+        for arm in plan.arms
+    ]
+
+
+def _refuse_twins(cells: Sequence[Cell]) -> None:
+    first: dict[str, str] = {}
+    twins: dict[str, None] = {}
+    for cell in cells:
+        other = first.setdefault(cell.id, cell.arm)
+        if other != cell.arm:
+            twins[
+                f"arm {cell.arm!r} is the same trial as arm {other!r}: what it sets is what the "
+                "recipe has already. Remove it, or change its value"
+            ] = None
+    if twins:
+        raise ConfigError("arms", twins)
+
+
+def single_trial(
+    recipe: str, content: Mapping[str, Any], overrides: Mapping[str, Any], cache: Path
+) -> Resolved:
+    """One trial on its own: a study named after the recipe, its arm after what was overridden."""
+    config = resolve([content, overrides], recipe)
+    data = config.data.table(cache)
+    if config.fold not in data.folds:
+        raise UsageError(f"fold: got {config.fold}; {config.data.name} has {list(data.folds)}")
+    changes = {k: v for k, v in overrides.items() if k not in ("seed", "fold", "data.root")}
+    arm = ",".join(f"{key}={value}" for key, value in changes.items()) or BASELINE
+    known = fingerprint(data, cache)
+    cell = Cell(trial_id(identifying(config), known), arm, config.seed, config.fold)
+    name = Path(recipe).stem
+    study = Study(
+        name=name,
+        question=f"What does {name} reach?",
+        recipe=recipe,
+        design="arms",
+        metric="test/accuracy",
+        goal="maximize",
+        baseline=arm,
+        arms={arm: dict(changes)},
+        cells=(cell,),
+        command=shlex.join(
+            ["audiocls", "train", "--recipe", recipe, *(f"{k}={v}" for k, v in overrides.items())]
+        ),
+    )
+    return Resolved(study, {arm: config}, {arm: known}, ())

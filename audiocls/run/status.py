@@ -1,0 +1,29 @@
+"""`Status`: where a launch stands, as a value for a display."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Running:
+    """A trial that is being trained."""
+
+    label: str
+    epoch: int
+    num_epochs: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """Trials of this launch by state, and how long the rest will take."""
+
+    num_total: int
+    num_done: int = 0
+    num_reused: int = 0
+    """Of `num_done`, those that were finished before this launch."""
+    num_failed: int = 0
+    running: tuple[Running, ...] = ()
+    elapsed_s: float = 0.0
+    left_s: float | None = None
+    """Unknown until an epoch has ended."""
+    messages: tuple[str, ...] = field(default=())
+    """What happened since the last status, for people."""

@@ -1,0 +1,87 @@
+"""`Task`: one trial to be trained, as a value that can be sent to another process."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from audiocls.config import Config
+from audiocls.run.resolve import Resolved
+from audiocls.store import Cell, TrialFolder
+from audiocls.track import WandbMode
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a worker needs; plain values only."""
+
+    study: str
+    cell: Cell
+    changes: Mapping[str, Any]
+    """What the arm sets."""
+    config: Mapping[str, Any]
+    data_fingerprint: str
+    folder: str
+    """The trial's folder."""
+    tracking: str
+    """Where W&B keeps offline runs."""
+    cache: str
+    wandb: WandbMode
+    project: str
+    tags: tuple[str, ...]
+
+    @property
+    def trial(self) -> TrialFolder:
+        return TrialFolder(Path(self.folder))
+
+    @property
+    def tracking_folder(self) -> Path:
+        return Path(self.tracking)
+
+    @property
+    def label(self) -> str:
+        """What differs from the other trials of the study."""
+        return f"{self.cell.arm} s{self.cell.seed} f{self.cell.fold}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Task":
+        fields = json.loads(text)
+        return cls(**{**fields, "cell": Cell(**fields["cell"]), "tags": tuple(fields["tags"])})
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a launch reads and writes."""
+
+    study: Path
+    cache: Path
+
+
+def tasks_of(
+    resolved: Resolved, places: Places, mode: WandbMode, project: str, tags: tuple[str, ...]
+) -> list[Task]:
+    """One task per cell, in the study's order."""
+    return [
+        Task(
+            study=resolved.study.name,
+            cell=cell,
+            changes=resolved.study.arms[cell.arm],
+            config=_config_of(resolved.configs[cell.arm], cell),
+            data_fingerprint=resolved.fingerprints[cell.arm],
+            folder=str(places.study / "trials" / cell.id),
+            tracking=str(places.study),
+            cache=str(places.cache),
+            wandb=mode,
+            project=project,
+            tags=(resolved.study.recipe, *tags),
+        )
+        for cell in resolved.study.cells
+    ]
+
+
+def _config_of(config: Config, cell: Cell) -> dict[str, Any]:
+    return {**config.model_dump(mode="json"), "seed": cell.seed, "fold": cell.fold}

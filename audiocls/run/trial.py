@@ -1,0 +1,167 @@
+"""One trial from its task to its record, with every failure contained.
+
+The only place where training, the store and tracking meet.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from audiocls.config import Config, identifying
+from audiocls.dotted import flatten
+from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted
+from audiocls.run.failure import failure_of
+from audiocls.run.meter import now, peak_memory_mib, provenance, reset_peak_memory
+from audiocls.run.task import Task
+from audiocls.run.warm import Warm
+from audiocls.store import Cost, Record
+from audiocls.track import RunInfo, Tracker, start
+from audiocls.train.checkpoint import description_of, weights_of
+from audiocls.train.cost import macs, num_params
+from audiocls.train.fit import EpochEnd, Signal, fit
+from audiocls.train.parts import Parts, build
+from audiocls.train.progress import Progress
+from audiocls.train.score import score
+
+Emit = Callable[[Event], None]
+ShouldStop = Callable[[], bool]
+
+
+def train_trial(task: Task, warm: Warm, emit: Emit, should_stop: ShouldStop) -> None:
+    """Train, score and record one trial; emits exactly one of Done, Failed and Interrupted.
+
+    A finished trial is reported done without training. No exception leaves this function, an
+    interrupt of the whole process excepted.
+    """
+    with task.trial.lease(timeout_s=10) as is_mine:
+        if not is_mine:
+            emit(Failed(task.cell.id, "error", "another process is training this trial"))
+        elif task.trial.record() is not None:
+            emit(Done(task.cell.id))
+        else:
+            _attempt(task, warm, emit, should_stop)
+
+
+def _attempt(task: Task, warm: Warm, emit: Emit, should_stop: ShouldStop) -> None:
+    attempt = task.trial.begin()
+    try:
+        emit(_train(task, attempt, warm, emit, should_stop))
+    except Exception as error:
+        failure = failure_of(error, attempt)
+        emit(Failed(task.cell.id, failure.cause, failure.message))
+        task.trial.fail(failure)
+
+
+def _train(
+    task: Task, attempt: int, warm: Warm, emit: Emit, should_stop: ShouldStop
+) -> Done | Interrupted:
+    started = now()
+    reset_peak_memory()
+    config = Config.model_validate(task.config)
+    parts = build(config, warm.sounds(config, task.data_fingerprint))
+    resume = _go_on_or_start(task, config)
+    tracker = start(task.wandb, _run_info(task, config, attempt))
+    exit_code, summary = 1, dict[str, Any]()
+    try:
+        progress = fit(parts, _on_epoch(task, tracker, emit, should_stop), resume)
+        if progress.is_complete:
+            record = _finish(task, parts, progress, attempt, started)
+            exit_code, summary = 0, _summary(record, task)
+    finally:
+        note = tracker.finish(summary, exit_code)
+    return Done(task.cell.id, note or "") if progress.is_complete else Interrupted(task.cell.id)
+
+
+def _go_on_or_start(task: Task, config: Config) -> bytes | None:
+    """The snapshot to resume from; history is cut to the epochs that it has seen."""
+    resume = task.trial.resume()
+    if resume is None:
+        task.trial.write_config(identifying(config))
+        task.trial.keep_history(0)
+    else:
+        task.trial.keep_history(Progress.num_epochs_of(resume))
+    return resume
+
+
+def _on_epoch(
+    task: Task, tracker: Tracker, emit: Emit, should_stop: ShouldStop
+) -> Callable[[EpochEnd], Signal]:
+    def on_epoch(end: EpochEnd) -> Signal:
+        # History before snapshot: a kill between the two costs a row that is trained again.
+        task.trial.append_history(end.row)
+        task.trial.write_resume(end.snapshot())
+        tracker.log(end.row)
+        emit(Epoch(task.cell.id, int(end.row["epoch"]), end.num_epochs))
+        return Signal.STOP if should_stop() else Signal.GO
+
+    return on_epoch
+
+
+def _run_info(task: Task, config: Config, attempt: int) -> RunInfo:
+    cell = {"study": task.study, "arm": task.cell.arm, "trial": task.cell.id, "attempt": attempt}
+    return RunInfo(
+        id=f"{task.cell.id}-{attempt}",
+        project=task.project,
+        group=task.study,
+        job_type=task.cell.arm,
+        name=task.label,
+        tags=task.tags,
+        config={**identifying(config), **cell, "data_fingerprint": task.data_fingerprint},
+        folder=task.tracking_folder,
+        history=tuple(task.trial.history()),
+    )
+
+
+def _finish(task: Task, parts: Parts, progress: Progress, attempt: int, started: str) -> Record:
+    """Score the test clips, once, and write what the trial leaves; the record last."""
+    test = score(parts, parts.split.test)
+    clips = [parts.sounds.table.clips[i] for i in parts.split.test]
+    task.trial.write_predictions(
+        {
+            "clips": [clip.id for clip in clips],
+            "sources": [clip.source for clip in clips],
+            "labels": test.labels.numpy(),
+            "logits": test.logits.numpy(),
+        }
+    )
+    task.trial.write_checkpoint(weights_of(parts.classifier), description_of(parts))
+    best = progress.best_row
+    record = Record(
+        id=task.cell.id,
+        seed=task.cell.seed,
+        fold=task.cell.fold,
+        attempt=attempt,
+        metrics={
+            **test.metrics("test"),
+            **{key: best[key] for key in ("val/accuracy", "val/loss")},
+            "best/epoch": best["epoch"],
+        },
+        cost=_cost(parts, progress),
+        provenance=provenance(parts.device, task.data_fingerprint, started),
+        num_train=len(parts.split.train),
+        num_val=len(parts.split.val),
+        num_test=len(parts.split.test),
+    )
+    task.trial.finish(record)
+    return record
+
+
+def _cost(parts: Parts, progress: Progress) -> Cost:
+    sounds = parts.sounds
+    in_shape = parts.config.features.shape(sounds.num_samples)
+    return Cost(
+        num_params=num_params(parts.classifier),
+        macs=macs(parts.config.model, in_shape, len(sounds.table.labels)),
+        epochs=progress.epoch,
+        steps=progress.steps,
+        samples=progress.samples,
+        gradient_passes=progress.gradient_passes,
+        wall_s=round(progress.wall_s, 3),
+        process_s=round(progress.process_s, 3),
+        peak_memory_mib=round(peak_memory_mib(), 1),
+    )
+
+
+def _summary(record: Record, task: Task) -> dict[str, Any]:
+    cell = {"arm": task.cell.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
+    cost = record.to_mapping()["cost"]
+    return {**record.metrics, **flatten({"cost": cost, "cell": cell})}

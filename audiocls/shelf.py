@@ -1,0 +1,91 @@
+"""The shelf: ablations, sweeps and recipes by path or by name.
+
+A name is looked for in `./ablations` (or `./sweeps`, `./recipes`) first, then among those that
+ship with the package, so that a project's own question may replace a shipped one of its name.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import audiocls
+from audiocls import yaml_file
+from audiocls.errors import ConfigError, UsageError, nearest
+from audiocls.plan import Ablation, load_ablation
+
+Kind = Literal["ablations", "sweeps", "recipes"]
+
+PACKAGE = Path(audiocls.__file__).parent
+
+
+def shipped(kind: Kind) -> Path:
+    """Where the package keeps its own: inside the wheel, or in the checkout around it."""
+    if kind == "recipes":
+        return PACKAGE / "recipes"
+    inside = PACKAGE / "_shelf" / kind
+    return inside if inside.is_dir() else PACKAGE.parent / kind
+
+
+def on_shelf(kind: Kind) -> dict[str, Path]:
+    """Name → file, the working directory's own over the shipped ones."""
+    files = [*sorted(shipped(kind).glob("*.yaml")), *sorted(Path(kind).glob("*.yaml"))]
+    return {file.stem: file for file in files}
+
+
+def find(kind: Kind, name: str) -> Path:
+    """The file that `name` means, a path or a name; raises `UsageError` with the nearest name."""
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise UsageError(f"{name}: no such file")
+        return Path(name)
+    known = on_shelf(kind)
+    if name not in known:
+        raise UsageError(
+            f"no {kind.removesuffix('s')} is called {name!r}; known: {', '.join(known) or 'none'}."
+            + nearest(name, known)
+        )
+    return known[name]
+
+
+def ablation(name: str, recipe: str | None = None) -> Ablation:
+    """The ablation of that path or name, on another recipe if one is given."""
+    file = find("ablations", name)
+    document = yaml_file.read(file)
+    return load_ablation({**document, "recipe": recipe} if recipe else document, str(file))
+
+
+def recipe(name: str) -> dict[str, Any]:
+    """The mapping of a recipe; it is checked when it becomes a configuration."""
+    return yaml_file.read(find("recipes", name))
+
+
+def sweep(name: str) -> dict[str, Any]:
+    """A W&B sweep configuration, verbatim."""
+    return yaml_file.read(find("sweeps", name))
+
+
+def overrides(assignments: list[str]) -> dict[str, Any]:
+    """`["optim.lr=1e-3", …]` as dotted keys; values are YAML.
+
+    Raises `ConfigError` with every assignment that is none.
+    """
+    faults = [
+        f"got {item!r}; wanted: key=value, such as optim.lr=1e-3"
+        for item in assignments
+        if not item.partition("=")[0] or "=" not in item
+    ]
+    if faults:
+        raise ConfigError("overrides", faults)
+    pairs = (item.partition("=") for item in assignments)
+    return {key: yaml_file.parse(value, key) if value else None for key, _, value in pairs}
+
+
+def registered_ablation(document: Mapping[str, Any], where: str) -> str:
+    """The ablation that a registered sweep's command names."""
+    command = list(document.get("command") or [])
+    if "--ablation" not in command[:-1]:
+        raise UsageError(
+            f"{where}: only sweeps that register an ablation can be launched; this one's command "
+            "has no --ablation NAME. Registered sweeps: audiocls sweep list"
+        )
+    return str(command[command.index("--ablation") + 1])

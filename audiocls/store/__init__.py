@@ -1,0 +1,20 @@
+"""The store: a folder per study, a folder per trial, every file written beside and renamed."""
+
+from audiocls.store.record import Cause, Cell, Cost, Failure, Provenance, Record, Study
+from audiocls.store.study import StudyFolder, count_states, extended
+from audiocls.store.trial import State, TrialFolder
+
+__all__ = [
+    "Cause",
+    "Cell",
+    "Cost",
+    "Failure",
+    "Provenance",
+    "Record",
+    "State",
+    "Study",
+    "StudyFolder",
+    "TrialFolder",
+    "count_states",
+    "extended",
+]

@@ -1,0 +1,144 @@
+"""`Record` and `Study`: the two values that outlive every process, as plain JSON and YAML.
+
+They are dataclasses and not `Part`s because ten thousand of them are read for one report.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+RECORD_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a trial spent. Parameters, MACs per clip (forward), clips, steps, seconds, MiB."""
+
+    num_params: int
+    macs: int
+    epochs: int
+    steps: int
+    samples: int
+    gradient_passes: int
+    """Forward-backward passes over a batch: equal to `steps`, twice that under SAM."""
+    wall_s: float
+    process_s: float
+    peak_memory_mib: float
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a record comes from; two records pair only if code, torch, device and data agree."""
+
+    code: str
+    """Digest of the source files that decide a trial's numbers."""
+    audiocls: str
+    python: str
+    torch: str
+    device: str
+    """`cpu`, or the accelerator's product name."""
+    data: str
+    """Fingerprint of the data set."""
+    host: str
+    started: str
+    finished: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a finished trial leaves, without its predictions (those lie beside it)."""
+
+    id: str
+    seed: int
+    fold: int
+    attempt: int
+    metrics: dict[str, float]
+    """`test/…` scored once, `val/…` at the chosen epoch, `best/epoch`."""
+    cost: Cost
+    provenance: Provenance
+    num_train: int
+    num_val: int
+    num_test: int
+    early_stopped: bool = False
+    schema: int = RECORD_SCHEMA
+
+    def to_mapping(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> "Record":
+        """Rebuild a record; a missing or unknown key raises `TypeError`."""
+        return cls(
+            **{
+                **mapping,
+                "cost": Cost(**mapping["cost"]),
+                "provenance": Provenance(**mapping["provenance"]),
+            }
+        )
+
+
+Cause = Literal["out_of_memory", "nan", "data", "signal", "timeout", "error"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a failed attempt leaves."""
+
+    cause: Cause
+    message: str
+    """One line for people."""
+    traceback: str
+    attempt: int
+
+    def to_mapping(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trial's place in a study: the pair of `seed` and `fold` is its block."""
+
+    id: str
+    arm: str
+    seed: int
+    fold: int
+
+    @property
+    def block(self) -> tuple[int, int]:
+        return self.seed, self.fold
+
+
+@dataclass(frozen=True)
+class Study:
+    """The plan as launched: `runs/<name>/study.yaml`, all that a report needs besides records."""
+
+    name: str
+    question: str
+    recipe: str
+    design: str
+    metric: str
+    """Such as `test/accuracy`."""
+    goal: str
+    """`maximize` or `minimize`."""
+    baseline: str
+    arms: dict[str, dict[str, Any]]
+    """Arm → the dotted keys it changes; the baseline changes none, or its own."""
+    cells: tuple[Cell, ...]
+    alpha: float = 0.05
+    correction: str = "holm"
+    margin: float = 0.01
+    """Half-width of the zone of equivalence, in units of the metric."""
+    max_missing: int = 0
+    """Pairs that a comparison may lack before it is not comparable."""
+    match: str = "epochs"
+    """What must be equal for arms to be comparable: epochs, steps, samples, macs."""
+    overrides: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+    """The command line that launches this study again."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        return asdict(self) | {"cells": [asdict(cell) for cell in self.cells]}
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> "Study":
+        return cls(**{**mapping, "cells": tuple(Cell(**cell) for cell in mapping["cells"])})

@@ -1,0 +1,59 @@
+"""Tracking: what a trial tells the outside while it trains, and who listens.
+
+A tracker may be slow, full or dead; the trial must not notice. The record is ours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+WandbMode = Literal["online", "offline", "disabled"]
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Whose run it is, in W&B's terms: group = study, job type = arm."""
+
+    id: str
+    project: str
+    group: str
+    job_type: str
+    name: str
+    tags: tuple[str, ...]
+    config: Mapping[str, Any]
+    folder: Path
+    """Where an offline run is kept."""
+    notes: str = ""
+    history: tuple[Mapping[str, Any], ...] = field(default=())
+    """Epochs of an earlier attempt, told again so that each run is whole."""
+
+
+class Tracker(Protocol):
+    """Told of each epoch, and of the end."""
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """One epoch's metrics."""
+
+    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
+        """The last word; answers why tracking stopped early, if it did."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Nothing to do."""
+
+    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
+        return None
+
+
+def start(mode: WandbMode, info: RunInfo) -> Tracker:
+    """A tracker for one trial; `disabled` imports nothing."""
+    if mode == "disabled":
+        return Silent()
+    from audiocls.track.guarded import Guarded
+    from audiocls.track.wandb_run import WandbRun
+
+    return Guarded(lambda: WandbRun(mode, info))

@@ -1,0 +1,1 @@
+"""Training: the loop, scoring, checkpoints, prediction, cost. Knows no disk layout, no tracker."""

@@ -1,0 +1,81 @@
+"""Checkpoints: weights as safetensors, and beside them all that is needed to use them alone."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from audiocls.audio.features.standardise import Standardise
+from audiocls.config import Config, identifying, resolve
+from audiocls.errors import UsageError
+from audiocls.train.classifier import Classifier
+from audiocls.train.parts import Parts
+
+CHECKPOINT_SCHEMA = 1
+WEIGHTS = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained classifier with its front end, on the CPU and ready to score."""
+
+    config: Config
+    labels: tuple[str, ...]
+    front_end: nn.Module
+    classifier: Classifier
+
+    @property
+    def num_samples(self) -> int:
+        return round(self.config.data.duration_s * self.config.data.sample_rate)
+
+
+def weights_of(classifier: Classifier) -> bytes:
+    """The weights and the standardisation's statistics, as safetensors."""
+    tensors: dict[str, Tensor] = classifier.state_dict()
+    return save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def description_of(parts: Parts) -> dict[str, Any]:
+    """What `load_checkpoint` needs besides the weights."""
+    return {
+        "schema": CHECKPOINT_SCHEMA,
+        "config": identifying(parts.config),
+        "labels": list(parts.sounds.table.labels),
+    }
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint in a trial's folder, or of that `.safetensors` file.
+
+    Raises `UsageError` naming what is missing or unreadable.
+    """
+    weights = path / WEIGHTS if path.is_dir() else path
+    description = weights.with_suffix(".json")
+    for file in (weights, description):
+        if not file.is_file():
+            raise UsageError(
+                f"{file}: no such file. A checkpoint is the folder of a finished trial "
+                f"(runs/<study>/trials/<id>) or the {WEIGHTS} in it"
+            )
+    try:
+        content = json.loads(description.read_text(encoding="utf-8"))
+        tensors = load(weights.read_bytes())
+    except (ValueError, SafetensorError) as error:
+        raise UsageError(f"{weights}: not a checkpoint of audiocls: {error}") from error
+    config = resolve([content["config"]], str(description))
+    labels = tuple(content["labels"])
+    return Checkpoint(config, labels, *_restored(config, len(labels), tensors))
+
+
+def _restored(
+    config: Config, num_classes: int, tensors: dict[str, Tensor]
+) -> tuple[nn.Module, Classifier]:
+    data = config.data
+    in_shape = config.features.shape(round(data.duration_s * data.sample_rate))
+    classifier = Classifier(Standardise(in_shape[0]), config.model.build(in_shape, num_classes))
+    classifier.load_state_dict(tensors)
+    return config.features.build(data.sample_rate).eval(), classifier.eval()

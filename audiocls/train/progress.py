@@ -1,0 +1,70 @@
+"""`Progress`: how far a trial has come, its best epoch so far, and both as bytes to resume from."""
+
+import io
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from audiocls.train.parts import Parts
+
+
+@dataclass
+class Progress:
+    """Counters and the best epoch. The one value that changes while a trial trains."""
+
+    epoch: int = 0
+    steps: int = 0
+    samples: int = 0
+    gradient_passes: int = 0
+    wall_s: float = 0.0
+    process_s: float = 0.0
+    best_row: dict[str, float] = field(default_factory=dict)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    is_complete: bool = False
+
+    def keep_if_best(self, parts: Parts, row: dict[str, float]) -> None:
+        """Remember this epoch's weights if `train.select` prefers it to all before it."""
+        select = parts.config.train.select
+        if not self.best_row or _rank(row, select) > _rank(self.best_row, select):
+            self.best_row = dict(row)
+            weights = parts.classifier.state_dict()
+            self.best_weights = {name: value.clone() for name, value in weights.items()}
+
+    def snapshot(self, parts: Parts) -> bytes:
+        """Everything needed to go on with the next epoch."""
+        buffer = io.BytesIO()
+        progress = {item.name: getattr(self, item.name) for item in fields(self)}
+        torch.save({"progress": progress, **_stateful(parts)}, buffer)
+        return buffer.getvalue()
+
+    @classmethod
+    def restored(cls, parts: Parts, snapshot: bytes) -> "Progress":
+        """The progress of a snapshot, whose weights and optimiser state go into `parts`."""
+        state = torch.load(io.BytesIO(snapshot), map_location=parts.device, weights_only=True)
+        parts.classifier.load_state_dict(state["classifier"])
+        parts.optimizer.load_state_dict(state["optimizer"])
+        parts.schedule.load_state_dict(state["schedule"])
+        return cls(**state["progress"])
+
+    @staticmethod
+    def num_epochs_of(snapshot: bytes) -> int:
+        """How many epochs a snapshot has behind it."""
+        state = torch.load(io.BytesIO(snapshot), map_location="cpu", weights_only=True)
+        return int(state["progress"]["epoch"])
+
+
+def _stateful(parts: Parts) -> dict[str, Any]:
+    return {
+        "classifier": parts.classifier.state_dict(),
+        "optimizer": parts.optimizer.state_dict(),
+        "schedule": parts.schedule.state_dict(),
+    }
+
+
+def _rank(row: dict[str, float], select: str) -> tuple[float, ...]:
+    """Greater is better."""
+    if select == "val/accuracy":
+        return row["val/accuracy"], -row["val/loss"]
+    return (-row["val/loss"],) if select == "val/loss" else (row["epoch"],)

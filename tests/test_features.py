@@ -1,0 +1,234 @@
+"""Front ends: equal to torchaudio, true to physics, honest about shapes."""
+
+import math
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
+
+from audiocls.audio.features import Features, LogMel, Raw
+from audiocls.audio.features.logmel import LogMelFilterBanks
+from audiocls.audio.features.standardise import Standardise
+from audiocls.errors import ConfigError
+
+FRONT_ENDS = [
+    Raw(),
+    Raw(normalise="abs_max"),
+    Raw(normalise="standard"),
+    LogMel(),
+    LogMel(n_mels=20, n_fft=512, hop=100, normalise="clip"),
+    LogMel(n_mels=30, n_fft=401, hop=160, window=300, f_min=60.0, f_max=7800.0),
+]
+
+
+def torchaudio_logmel(waves: Tensor, **options: object) -> Tensor:
+    from torchaudio.transforms import MelSpectrogram
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
+        transform = MelSpectrogram(**options)
+    return torch.log(transform(waves) + 1e-6)
+
+
+def tone(frequency: float, sample_rate: int, duration_s: float = 1.0) -> Tensor:
+    time_s = torch.arange(int(duration_s * sample_rate)) / sample_rate
+    return torch.sin(2 * math.pi * frequency * time_s)
+
+
+def htk_mel(frequency: float) -> float:
+    return 2595 * math.log10(1 + frequency / 700)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(16000,), (201,), (401,), (2, 12345), (3, 2, 997), (1, 1, 1, 16001), (16, 4000)],
+    ids=str,
+)
+@pytest.mark.parametrize("amplitude", [0.0, 1e-4, 0.1, 1.0, 32768.0])
+def test_defaults_equal_torchaudio_whatever_the_audio(
+    shape: tuple[int, ...], amplitude: float
+) -> None:
+    waves = amplitude * torch.randn(shape, generator=torch.Generator().manual_seed(len(shape)))
+    expected = torchaudio_logmel(waves, n_fft=400, sample_rate=16000, hop_length=160, n_mels=80)
+    actual = LogMelFilterBanks()(waves)
+    assert actual.shape == expected.shape
+    assert torch.allclose(actual, expected)
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 11025, 16000, 44100])
+@pytest.mark.parametrize("n_mels", [1, 20, 40, 64, 128])
+@pytest.mark.parametrize(("n_fft", "window", "hop"), [(400, None, 160), (512, 400, 99)])
+def test_options_mean_what_torchaudio_means_by_them(
+    sample_rate: int, n_mels: int, n_fft: int, window: int | None, hop: int
+) -> None:
+    waves = torch.rand(2, 5001, generator=torch.Generator().manual_seed(n_mels)) * 2 - 1
+    expected = torchaudio_logmel(
+        waves,
+        n_fft=n_fft,
+        win_length=window,
+        hop_length=hop,
+        n_mels=n_mels,
+        sample_rate=sample_rate,
+        f_min=30.0,
+    )
+    options = LogMel(n_mels=n_mels, n_fft=n_fft, window=window, hop=hop, f_min=30.0)
+    assert torch.allclose(options.build(sample_rate)(waves), expected)
+
+
+@pytest.mark.parametrize("frequency", [100.0, 440.0, 1000.0, 2500.0, 6000.0])
+def test_a_tone_lights_the_band_that_contains_it(frequency: float) -> None:
+    n_mels = 40
+    features = LogMel(n_mels=n_mels, n_fft=1024).build(16000)(tone(frequency, 16000)[None])
+    loudest = int(features.mean(dim=-1).argmax())
+    width = htk_mel(8000.0) / (n_mels + 1)
+    assert abs(htk_mel(frequency) - (loudest + 1) * width) < width
+
+
+def test_ten_times_the_amplitude_is_two_ln_ten_more_log_power() -> None:
+    wave = tone(1000.0, 16000)[None]
+    layer = LogMelFilterBanks(offset=1e-12)
+    loud, quiet = layer(wave), layer(wave / 10)
+    audible = quiet > math.log(1e-4)
+    difference = (loud - quiet)[audible]
+    expected = torch.full_like(difference, 2 * math.log(10))
+    torch.testing.assert_close(difference, expected, atol=1e-3, rtol=0)
+
+
+def test_silence_is_the_logarithm_of_the_offset() -> None:
+    features = LogMelFilterBanks()(torch.zeros(1, 4000))
+    assert torch.equal(features, torch.full_like(features, math.log(1e-6)))
+
+
+@pytest.mark.parametrize("options", FRONT_ENDS, ids=repr)
+@pytest.mark.parametrize("num_samples", [257, 258, 400, 401, 1599, 1600, 1601, 16000, 22049])
+def test_shape_foretells_the_output(options: Raw | LogMel, num_samples: int) -> None:
+    features = options.build(16000)(torch.rand(2, num_samples) - 0.5)
+    assert features.shape == (2, *options.shape(num_samples))
+    assert features.dtype == torch.float32
+
+
+@pytest.mark.parametrize("options", FRONT_ENDS, ids=repr)
+def test_silence_and_one_loud_clip_never_give_nan(options: Raw | LogMel) -> None:
+    waves = torch.zeros(2, 4000)
+    waves[1] = 32768 * torch.rand(4000)
+    assert options.build(16000)(waves).isfinite().all()
+
+
+@pytest.mark.parametrize("options", FRONT_ENDS, ids=repr)
+def test_a_clip_does_not_depend_on_its_batch(options: Raw | LogMel) -> None:
+    waves = torch.rand(5, 4000, generator=torch.Generator().manual_seed(0)) - 0.5
+    front_end = options.build(16000)
+    alone = torch.cat([front_end(wave[None]) for wave in waves])
+    torch.testing.assert_close(front_end(waves), alone, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalise", ["none", "abs_max", "standard"])
+def test_raw_silence_stays_zero(normalise: str) -> None:
+    front_end = Raw.model_validate({"normalise": normalise}).build(16000)
+    assert torch.equal(front_end(torch.zeros(1, 100)), torch.zeros(1, 1, 100))
+
+
+def test_raw_normalisations_reach_their_target() -> None:
+    waves = 0.01 * torch.randn(3, 1000) + 0.005
+    assert torch.equal(Raw().build(16000)(waves).squeeze(1), waves)
+    peaks = Raw(normalise="abs_max").build(16000)(waves).abs().amax(dim=-1)
+    torch.testing.assert_close(peaks, torch.ones(3, 1))
+    standard = Raw(normalise="standard").build(16000)(waves)
+    torch.testing.assert_close(standard.mean(dim=-1), torch.zeros(3, 1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(standard.std(dim=-1, correction=0), torch.ones(3, 1))
+
+
+def test_clip_normalisation_has_mean_zero_and_deviation_one_and_silence_is_zero() -> None:
+    front_end = LogMel(normalise="clip").build(16000)
+    features = front_end(torch.stack([torch.randn(8000), torch.zeros(8000)]))
+    assert abs(features[0].mean()) < 1e-4
+    assert abs(features[0].std() - 1) < 1e-3
+    assert not features[1].any()
+
+
+def test_standardise_is_the_identity_until_fitted_and_then_per_band() -> None:
+    features = torch.randn(20, 3, 50) * torch.tensor([[1.0], [5.0], [0.1]]) + 7
+    assert torch.equal(Standardise(3)(features), features)
+    fitted = Standardise.fit(features)
+    assert fitted.mean.shape == fitted.std.shape == (3, 1)
+    out = fitted(features)
+    torch.testing.assert_close(out.mean(dim=(0, 2)), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(out.std(dim=(0, 2), correction=0), torch.ones(3))
+
+
+def test_a_band_constant_in_training_does_not_explode_in_a_test_clip() -> None:
+    fitted = Standardise.fit(torch.full((4, 2, 10), math.log(1e-6)))
+    assert not fitted(torch.full((1, 2, 10), math.log(1e-6))).any()
+    assert fitted(torch.zeros(1, 2, 10)).abs().max() < 20
+
+
+def test_statistics_travel_in_the_state_dict() -> None:
+    fitted = Standardise.fit(torch.randn(4, 2, 10))
+    other = Standardise(2)
+    other.load_state_dict(fitted.state_dict())
+    assert torch.equal(other.mean, fitted.mean)
+    assert torch.equal(other.std, fitted.std)
+
+
+def test_only_train_normalisation_uses_training_statistics() -> None:
+    assert LogMel().uses_training_statistics
+    assert not LogMel(normalise="clip").uses_training_statistics
+    assert not LogMel(normalise="none").uses_training_statistics
+    assert not Raw(normalise="standard").uses_training_statistics
+
+
+def test_the_front_end_ignores_autocast() -> None:
+    waves = torch.randn(2, 4000)
+    front_end = LogMel().build(16000)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = front_end(waves)
+    assert torch.equal(mixed, front_end(waves))
+
+
+def test_a_clip_too_short_to_reflect_is_refused_with_the_length_allowed() -> None:
+    options = LogMel()
+    with pytest.raises(ConfigError, match=r"200 samples, allowed: 201 or more"):
+        options.shape(200)
+    with pytest.raises(ConfigError, match=r"200 samples, allowed: 201 or more"):
+        options.build(16000)(torch.zeros(1, 200))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n_mels": 202},
+        {"window": 401},
+        {"f_min": 4000.0, "f_max": 300.0},
+        {"hop": 0},
+        {"offset": 0.0},
+    ],
+    ids=str,
+)
+def test_options_that_contradict_each_other_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match=next(reversed(wrong))):
+        LogMel.model_validate(wrong)
+
+
+def test_bands_above_half_the_sample_rate_are_refused_at_that_rate_only() -> None:
+    options = LogMel(f_max=7800.0)
+    options.build(16000)
+    with pytest.raises(ConfigError, match=r"up to 4000\.0 Hz"):
+        options.build(8000)
+
+
+def test_the_name_picks_the_front_end() -> None:
+    registry: TypeAdapter[Raw | LogMel] = TypeAdapter(Features)
+    assert registry.validate_python({"name": "raw"}) == Raw()
+    assert registry.validate_python({"name": "logmel", "n_mels": "40"}) == LogMel(n_mels=40)
+
+
+def test_reading_options_does_not_import_torch() -> None:
+    code = (
+        "import sys, audiocls.audio.features as f;"
+        "f.LogMel().shape(16000); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
