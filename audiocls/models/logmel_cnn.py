@@ -17,7 +17,7 @@ class LogMelCNN(nn.Module):
     convolutions are two-dimensional of height 1 in channels_last, 1.4 times as fast as Conv1d
     on one CPU thread, forward and backward.
 
-    Shape: (B, F, L) → (B, K)
+    Shape: (B, F, L) → (B, K) for any L of at least 1
 
     >>> LogMelCNN(64, 10)(torch.zeros(2, 64, 101)).shape
     torch.Size([2, 10])
@@ -29,7 +29,7 @@ class LogMelCNN(nn.Module):
         num_classes: int,
         channels: Sequence[int] = (64, 64, 96, 96),
         kernel: int = 3,
-        pool: int = 2,
+        pool: int = 3,
         dropout: float = 0.0,
         groups: int = 1,
     ):
@@ -52,6 +52,6 @@ def _block(in_channels: int, channels: int, kernel: int, pool: int, groups: int)
     return nn.Sequential(
         nn.Conv2d(in_channels, channels, size, padding=padding, groups=groups, bias=False),
         nn.BatchNorm2d(channels),
-        nn.MaxPool2d((1, pool)),
+        nn.MaxPool2d((1, pool), ceil_mode=True),
         nn.ReLU(),
     )

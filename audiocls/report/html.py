@@ -43,7 +43,7 @@ def to_html(
     return environment.get_template("report.html.j2").render(
         comparison=comparison,
         study=study,
-        headline=headline(comparison).split("; ", 1),
+        headline=headline(comparison).replace(" %", "\N{NO-BREAK SPACE}%").split("; ", 1),
         method=method_text(comparison),
         meanings=VERDICT_MEANINGS,
         level=percent(1 - comparison.alpha),

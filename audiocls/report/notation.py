@@ -1,6 +1,6 @@
 """How a number is written for people: points, intervals, p values, counts, times.
 
-Figure space and true minus, so that columns line up; a missing number is a dash, never a zero.
+A true minus, as wide as the plus; a missing number is a dash, never a zero.
 """
 
 import math

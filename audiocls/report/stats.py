@@ -49,7 +49,7 @@ def corrected_t(
     t = _ratio(mean, error)
     half = error * _t_quantile(1 - alpha / 2, df)
     p = 2 * _t_tail(abs(t), df)
-    sd = float(np.std(differences, ddof=1))
+    sd = float(np.std(differences, ddof=1)) if error else 0.0
     return TTest(mean, sd, t, p, mean - half, mean + half, df)
 
 
@@ -129,17 +129,22 @@ def _signs(num: int, seed: int) -> NDArray[np.float64]:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """P values adjusted for their number (Holm, Scandinavian J. Statistics 6, 1979)."""
-    if not ps:
-        return []
-    from statsmodels.stats.multitest import multipletests
+    """P values adjusted for their number (Holm, Scandinavian J. Statistics 6, 1979), in order.
 
-    return [float(p) for p in multipletests(ps, method="holm")[1]]
+    The numbers of statsmodels' `multipletests`, which takes a second to import and runs the
+    garbage collector at every call.
+    """
+    adjusted = [0.0] * len(ps)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(ps)), key=lambda index: ps[index])):
+        largest = max(largest, min(1.0, (len(ps) - rank) * ps[index]))
+        adjusted[index] = largest
+    return adjusted
 
 
 def smallest_p(num_pairs: int) -> float:
     """What `sign_flip_p` gives when all pairs agree, 2/2^n: more consistent is not possible."""
-    return min(1.0, 2 / 2**num_pairs)
+    return min(1.0, 2.0 ** (1 - num_pairs))
 
 
 def is_reachable(num_pairs: int, num_comparisons: int, alpha: float) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from io import StringIO
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"
 INK = "#010203"
 """Stands for the page's own text colour; `to_svg` writes `currentColor` for it."""
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 10,
@@ -31,7 +31,7 @@ _STYLE = {
     "ytick.color": INK,
     "legend.frameon": False,
 }
-_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+_NO_METADATA: dict[str, Any] = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
