@@ -123,4 +123,5 @@ def resampled(wave: Waveform, sample_rate: int) -> NDArray[np.float32]:
 
 
 def _to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    return np.rint(np.clip(samples, -1.0, 1.0) * FULL_SCALE).astype(np.int16)
+    scaled = np.rint(np.clip(samples, -1.0, 1.0) * FULL_SCALE)
+    return np.asarray(scaled, np.int16)

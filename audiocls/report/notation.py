@@ -53,6 +53,7 @@ def count(number: float | None) -> str:
     """`845`, `1.24 M`, `38.1 G`."""
     if number is None:
         return NONE
+    number = float(f"{number:.3g}")
     if number < 1_000:
         return f"{number:g}"
     power = min(4, int(math.log10(number)) // 3)

@@ -20,7 +20,7 @@ DECIDING = ("audio", "config", "models", "optim", "train", "seeding.py", "part.p
 
 def reset_peak_memory() -> None:
     """Start measuring anew, where the kernel offers it (Linux) and on the accelerator."""
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
@@ -29,7 +29,7 @@ def reset_peak_memory() -> None:
 
 def peak_memory_mib() -> float:
     """The most memory this process held since the reset: the accelerator's, or else the host's."""
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     status = Path("/proc/self/status")
     if status.exists():

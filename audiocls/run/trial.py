@@ -6,6 +6,8 @@ The only place where training, the store and tracking meet.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from audiocls.config import Config, identifying
 from audiocls.dotted import flatten
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted
@@ -117,8 +119,8 @@ def _finish(task: Task, parts: Parts, progress: Progress, attempt: int, started:
     clips = [parts.sounds.table.clips[i] for i in parts.split.test]
     task.trial.write_predictions(
         {
-            "clips": [clip.id for clip in clips],
-            "sources": [clip.source for clip in clips],
+            "clips": np.array([clip.id for clip in clips]),
+            "sources": np.array([clip.source for clip in clips]),
             "labels": test.labels.numpy(),
             "logits": test.logits.numpy(),
         }

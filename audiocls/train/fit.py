@@ -69,7 +69,7 @@ def fit(
 
 def _epoch(parts: Parts, progress: Progress) -> Row:
     started, process_started = time.monotonic(), time.process_time()
-    lr = parts.schedule.get_last_lr()[0]
+    lr = float(parts.schedule.get_last_lr()[0])
     train_loss = _train(parts, progress)
     if not math.isfinite(train_loss):
         raise Diverged(
@@ -77,7 +77,7 @@ def _epoch(parts: Parts, progress: Progress) -> Row:
             f"(now {parts.config.optim.lr}), or set train.clip_norm"
         )
     progress.epoch += 1
-    row = {"epoch": float(progress.epoch), "train/loss": train_loss, "lr": lr}
+    row: Row = {"epoch": float(progress.epoch), "train/loss": train_loss, "lr": lr}
     row |= score(parts, parts.split.val).metrics("val")
     progress.keep_if_best(parts, row)
     row["seconds"] = time.monotonic() - started
@@ -120,7 +120,7 @@ def _step(parts: Parts, batch: Batch, masks: torch.Generator) -> Tensor:
         with torch.autocast(parts.device.type, torch.bfloat16, enabled=is_bf16):
             logits = classifier.model(features)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=config.train.label_smoothing)
-        loss.backward()
+        torch.autograd.backward(loss)
         return loss
 
     def clip() -> None:

@@ -1,0 +1,220 @@
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from test_compare import ORIGIN, finished, noisy, without
+
+from audiocls.report import (
+    compare,
+    cost_per_arm,
+    learning_curves,
+    paired_differences,
+    to_html,
+    to_json,
+    to_markdown,
+    to_svg,
+    verdict_table,
+)
+from audiocls.report.notation import count, duration, estimate, p_value, signed
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+CONTRACT = {
+    *("arm", "num_pairs", "mean", "delta", "ci_low", "ci_high", "p_corrected_t", "p_sign_flip"),
+    *("p_holm", "verdict", "reason", "num_params", "macs", "seconds"),
+}
+
+
+class Reader(HTMLParser):
+    """Keeps the text and the ids, and fails where tags do not close in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.words = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.ids += [value for name, value in attrs if name == "id"]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def read(html):
+    reader = Reader()
+    reader.feed(html)
+    assert reader.open == []
+    assert len(reader.ids) == len(set(reader.ids))
+    return " ".join("".join(reader.words).split())
+
+
+@pytest.fixture
+def broken():
+    """A study with an effect, one arm of a strange name, one failed and one unfinished trial."""
+    values = noisy(0.03, 0.0)
+    values["<b>&|_x_"] = values["arm1"]
+    study, records = finished(values)
+    return study, without(records, "arm1-1-3", "base-2-5")
+
+
+def histories(study):
+    rows = [{"epoch": e, "val/accuracy": 0.1 * e, "val/loss": 1 / e} for e in range(1, 4)]
+    return {cell.id: rows for cell in study.cells}
+
+
+def html_of(study, records):
+    comparison = compare(study, records)
+    failures = [(cell, "out_of_memory", "8 GiB are <full>") for cell in comparison.missing[:1]]
+    origins = [record.provenance for record in records.values()]
+    return to_html(comparison, study, histories(study), failures, origins)
+
+
+def test_json_is_strict_and_has_the_keys_of_the_contract(broken):
+    mapping = json.loads(json.dumps(to_json(compare(*broken)), allow_nan=False))
+    assert {"study", "metric", "baseline", "missing", "arms", "headline"} <= mapping.keys()
+    assert {cell["id"] for cell in mapping["missing"]} == {"arm1-1-3", "base-2-5"}
+    for arm in mapping["arms"]:
+        assert arm.keys() >= CONTRACT
+
+
+@pytest.mark.parametrize("num_pairs", [0, 1, 2])
+def test_every_format_copes_with_hardly_any_pairs(num_pairs):
+    study, records = finished({"a": [0.5] * 2, "b": [0.6] * 2}, seeds=(0,), folds=(1, 2))
+    kept = {key: record for key, record in records.items() if record.fold <= num_pairs}
+    comparison = compare(study, kept)
+    json.dumps(to_json(comparison), allow_nan=False)
+    assert "nan" not in to_markdown(comparison)
+    assert "nan" not in read(to_html(comparison, study, {}))
+
+
+def test_json_stays_in_units_of_the_metric_and_text_speaks_in_points():
+    comparison = compare(*finished(noisy(0.03)))
+    arm = to_json(comparison)["arms"][1]
+    assert arm["delta"] == pytest.approx(0.03, abs=0.005)
+    assert f"+{100 * arm['delta']:.1f}" in to_markdown(comparison)
+
+
+def test_markdown_has_equal_rows_and_names_what_is_missing(broken):
+    text = to_markdown(compare(*broken))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 4
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
+    assert "- arm1, seed 1, fold 3 (arm1-1-3)" in text
+    assert "- base, seed 2, fold 5 (base-2-5)" in text
+    assert "audiocls sweep launch dropout" in text
+
+
+def test_the_table_has_a_cell_for_each_column(broken):
+    table = verdict_table(compare(*broken))
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert [row[0] for row in table.rows] == list(broken[0].arms)
+
+
+def test_html_is_one_balanced_file_that_loads_nothing(broken):
+    html = html_of(*broken)
+    read(html)
+    assert "http" not in html
+    assert "<script" not in html
+    assert not re.search(r"(src=|url\((?!#)|@import)", html)
+    assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', html))
+
+
+def test_html_names_every_arm_and_every_missing_cell_with_its_cause(broken):
+    study, records = broken
+    text = read(html_of(study, records))
+    for arm in study.arms:
+        assert arm in text
+    assert "arm1-1-3" in text
+    assert "base-2-5" in text
+    assert "out of memory" in text
+    assert "8 GiB are <full>" in text
+
+
+def test_html_tells_how_it_was_decided_and_how_to_reproduce_it():
+    study, records = finished(noisy(0.03))
+    first = next(iter(records))
+    origin = replace(ORIGIN, host="other-box")
+    records[first] = replace(records[first], provenance=origin)
+    text = read(html_of(study, records))
+    for word in (
+        "Bouckaert and Frank 2004",
+        "Holm",
+        "±1 points",
+        "too few pairs",
+        "box, other-box",
+    ):
+        assert word in text
+    assert study.command in text
+
+
+@pytest.mark.parametrize("draw", [paired_differences, cost_per_arm])
+def test_pictures_are_the_same_bytes_each_time(broken, draw):
+    comparison = compare(*broken)
+    assert to_svg(draw(comparison), "x") == to_svg(draw(comparison), "x")
+
+
+def test_pictures_take_the_ink_of_the_page_and_carry_no_date(broken):
+    study, records = broken
+    for figure in (
+        paired_differences(compare(study, records)),
+        learning_curves(study, histories(study)),
+    ):
+        svg = to_svg(figure, "x")
+        assert "currentColor" in svg
+        assert "<metadata" not in svg
+        assert "#000000" not in svg
+
+
+def test_learning_curves_average_the_trials_that_reached_an_epoch():
+    study, _ = finished({"a": [0.5] * 2, "b": [0.6] * 2}, seeds=(0,), folds=(1, 2))
+    rows = {
+        "b-0-1": [{"epoch": 1, "val/accuracy": 0.2}, {"epoch": 2, "val/accuracy": 0.5}],
+        "b-0-2": [{"epoch": 1, "val/accuracy": 0.4}, {"epoch": 2, "val/accuracy": float("nan")}],
+    }
+    arm = learning_curves(study, rows).axes[0].lines[0]
+    assert list(arm.get_xdata()) == [1, 2]
+    assert list(arm.get_ydata()) == pytest.approx([0.3, 0.5])
+
+
+def test_importing_the_report_loads_nothing_heavy():
+    code = (
+        "import sys, audiocls.report; print([name for name in "
+        "('torch', 'matplotlib', 'scipy', 'statsmodels', 'jinja2', 'pandas') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [
+        (estimate(0.853, 0.831, 0.872, 100), "85.3 [83.1, 87.2]"),
+        (estimate(0.021, 0.008, 0.034, 100, is_signed=True), "+2.1 [+0.8, +3.4]"),
+        (estimate(-0.0069, -0.01506, 0.00126, 1, is_signed=True), "−0.007 [−0.015, +0.001]"),
+        (estimate(0.5, None, None, 100), "50.0"),
+        (estimate(None, None, None, 100), "–"),
+        (signed(-0.001, 1), "0.0"),
+        (p_value(0.0625), "0.0625"),
+        (p_value(1e-9), "<0.0001"),
+        (p_value(None), "–"),
+        (count(845), "845"),
+        (count(1_240_000), "1.24 M"),
+        (count(999_999), "1 M"),
+        (duration(8.44), "8.4 s"),
+        (duration(192), "3.2 min"),
+        (duration(5400), "1.5 h"),
+    ],
+)
+def test_numbers_are_written_for_people(got, expected):
+    assert got == expected
