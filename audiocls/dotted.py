@@ -30,8 +30,8 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
         node = tree
         for parent in parents:
             child = node.get(parent)
-            if not isinstance(child, dict):
-                child = node[parent] = {}
-            node = child
+            # A copy, so that an option below a nested mapping is not written into the caller's.
+            node[parent] = dict(child) if isinstance(child, Mapping) else {}
+            node = node[parent]
         node[leaf] = value
     return tree

@@ -71,16 +71,23 @@ def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path)
     """
     folder = pack_folder(cache, fingerprint, sample_rate)
     made_once(folder, lambda beside: _make(table, fingerprint, sample_rate, beside))
-    header = json.loads((folder / "pack.json").read_text())
-    starts = np.load(folder / "starts.npy")
-    samples = np.memmap(folder / SAMPLES, np.int16, mode="r")
-    is_whole = len(samples) == starts[-1] == header["num_samples"]
-    if header["fingerprint"] != fingerprint or not is_whole or len(starts) != len(table.clips) + 1:
-        raise DataError(
-            f"{folder}: this cached pack does not match its data set. Delete the folder; it is "
-            "made again at the next launch."
-        )
+    try:
+        header = json.loads((folder / "pack.json").read_text())
+        starts = np.load(folder / "starts.npy")
+        samples = np.memmap(folder / SAMPLES, np.int16, mode="r")
+    except (OSError, ValueError) as error:
+        raise _mismatch(folder, f" ({error})") from error
+    expected = {"fingerprint": fingerprint, "num_samples": len(samples)}
+    if header != expected or len(starts) != len(table.clips) + 1 or starts[-1] != len(samples):
+        raise _mismatch(folder)
     return Pack(samples, starts)
+
+
+def _mismatch(folder: Path, detail: str = "") -> DataError:
+    return DataError(
+        f"{folder}: this cached pack does not match its data set{detail}. Delete the folder; it "
+        "is made again at the next launch."
+    )
 
 
 def _make(table: ClipTable, fingerprint: str, sample_rate: int, folder: Path) -> None:

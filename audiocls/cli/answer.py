@@ -9,6 +9,8 @@ from audiocls.store import StudyFolder
 from audiocls.store.atomic import write_text
 
 TEXT_COLUMNS = ("arm", "verdict", "reason")
+EXPENDABLE = ("reason", "MACs", "params", "time", "p (t)", "p (flip)", "pairs")
+"""Columns of the verdict table that a narrow terminal goes without, the first of them first."""
 
 
 def comparison_of(folder: StudyFolder) -> Comparison:
@@ -21,8 +23,12 @@ def show_answer(folder: StudyFolder) -> None:
     """The headline and the verdict table, in the terminal."""
     comparison = comparison_of(folder)
     table = verdict_table(comparison)
-    console.show_table(table.title, table.columns, table.rows, text=TEXT_COLUMNS)
+    console.show_table(
+        table.title, table.columns, table.rows, text=TEXT_COLUMNS, expendable=EXPENDABLE
+    )
     console.say(headline(comparison))
+    if comparison.missing:
+        console.say(f"{len(comparison.missing)} of {comparison.num_expected} trials are missing.")
 
 
 def show_json(folder: StudyFolder) -> None:

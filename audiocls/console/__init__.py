@@ -2,12 +2,18 @@
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+UNWRAPPED = 10_000
+"""Columns; wider than any line."""
 
 VERDICT_STYLES = {
     "better": "bold green",
@@ -21,8 +27,8 @@ VERDICT_STYLES = {
 
 
 def stdout() -> Console:
-    """For what was asked for."""
-    return Console(highlight=False)
+    """For what was asked for; into a pipe or a file nothing is wrapped."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED)
 
 
 def stderr() -> Console:
@@ -51,16 +57,52 @@ def show_json(value: Any) -> None:
 
 
 def show_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], text: Sequence[str] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    text: Sequence[str] = (),
+    expendable: Sequence[str] = (),
 ) -> None:
-    """A table that wraps in a narrow terminal; columns named in `text` align left."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for column in columns:
-        is_text = column in text
-        table.add_column(column, justify="left" if is_text else "right", overflow="fold")
+    """A table; columns named in `text` align left.
+
+    In a terminal too narrow for it the `expendable` columns are left out, the first of them
+    first, and named below; into a pipe or a file all columns go.
+    """
+    terminal = stdout()
+    left_out: list[str] = []
+    table = _table(columns, rows, text, left_out)
+    for column in expendable if terminal.is_terminal else ():
+        if _width(terminal, table) <= terminal.width:
+            break
+        left_out.append(column)
+        table = _table(columns, rows, text, left_out)
+    terminal.print(Text(title, style="bold"))
+    terminal.print(table)
+    if left_out:
+        note(f"left out at this width: {', '.join(left_out)}")
+
+
+def _width(terminal: Console, table: Table) -> int:
+    """Columns that the table would take if nothing had to wrap."""
+    unlimited = terminal.options.update(width=UNWRAPPED, max_width=UNWRAPPED)
+    return Measurement.get(terminal, unlimited, table).maximum
+
+
+def _table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    text: Sequence[str],
+    left_out: Sequence[str],
+) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    shown = [index for index, column in enumerate(columns) if column not in left_out]
+    for column in (columns[index] for index in shown):
+        justify: JustifyMethod = "left" if column in text else "right"
+        table.add_column(column, justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style=VERDICT_STYLES.get(cell, "")) for cell in row))
-    stdout().print(table)
+        cells = [row[index] for index in shown]
+        table.add_row(*(Text(cell, style=VERDICT_STYLES.get(cell, "")) for cell in cells))
+    return table
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ The code lies in `optimizers.py`, `schedules.py` and `sam.py`.
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from audiocls.part import Part
 
@@ -53,6 +53,14 @@ class SGD(Part):
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
     nesterov: bool = False
     weight_decay: float = Field(default=0.0, ge=0.0)
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "SGD":
+        if self.nesterov and self.momentum == 0:
+            raise ValueError(
+                "nesterov: got true, allowed: only with a momentum above 0; set momentum"
+            )
+        return self
 
     def build(self, model: "nn.Module") -> "Optimizer":
         from audiocls.optim import optimizers

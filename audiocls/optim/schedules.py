@@ -26,6 +26,8 @@ def warmup_cosine(optimizer: Optimizer, num_warmup: int, num_steps: int) -> LRSc
 def one_cycle(optimizer: Optimizer, pct_start: float, num_steps: int) -> LRScheduler:
     """Torch's OneCycleLR with the optimiser's own rate at the top; momentum is left alone."""
     peaks = [float(group["lr"]) for group in optimizer.param_groups]
+    if pct_start * num_steps == 1:  # the peak is the first step, where torch divides 0 by 0
+        pct_start = math.nextafter(pct_start, 0)
     return OneCycleLR(optimizer, peaks, num_steps, pct_start=pct_start, cycle_momentum=False)
 
 

@@ -96,12 +96,15 @@ def extended(before: Study, now: Study) -> Study:
     """`now` together with what `before` has beyond it, or `now` alone if it asks something else.
 
     A study grows: seeds, folds and arms that were launched once stay in its family, so that no
-    arm can leave it because of its result. Where the recipe, an override or the identity of a
-    common cell differs, `before` was another study, and nothing of it is kept in the plan.
+    arm can leave it because of its result. Where the recipe, an override, what a common arm
+    changes or the identity of a common cell differs, `before` was another study, and nothing of
+    it is kept in the plan.
     """
     known = {(cell.arm, *cell.block): cell.id for cell in before.cells}
     wanted = {(cell.arm, *cell.block): cell.id for cell in now.cells}
-    is_same_question = (before.recipe, before.overrides) == (now.recipe, now.overrides)
+    is_same_question = (before.recipe, before.overrides) == (now.recipe, now.overrides) and all(
+        before.arms[arm] == now.arms[arm] for arm in before.arms.keys() & now.arms.keys()
+    )
     if not is_same_question or any(known[c] != wanted[c] for c in known.keys() & wanted.keys()):
         return now
     new = tuple(cell for cell in now.cells if (cell.arm, *cell.block) not in known)

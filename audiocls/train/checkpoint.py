@@ -63,12 +63,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
             )
     try:
         content = json.loads(description.read_text(encoding="utf-8"))
-        tensors = load(weights.read_bytes())
-    except (ValueError, SafetensorError) as error:
+        config = resolve([content["config"]], str(description))
+        labels = tuple(content["labels"])
+        restored = _restored(config, len(labels), load(weights.read_bytes()))
+    except (KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+        # RuntimeError: weights of another network than the description's.
         raise UsageError(f"{weights}: not a checkpoint of audiocls: {error}") from error
-    config = resolve([content["config"]], str(description))
-    labels = tuple(content["labels"])
-    return Checkpoint(config, labels, *_restored(config, len(labels), tensors))
+    return Checkpoint(config, labels, *restored)
 
 
 def _restored(

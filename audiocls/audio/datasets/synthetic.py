@@ -34,7 +34,7 @@ class Synthetic(Part):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     seed: int = Field(default=0, ge=0)
-    num_sources: int = Field(default=20, ge=_NUM_FOLDS, description="recordings a class")
+    num_sources: int = Field(default=40, ge=_NUM_FOLDS, description="recordings a class")
     clips_per_source: int = Field(default=2, ge=1, le=26)
     difficulty: float = Field(default=0.5, ge=0, le=1)
 

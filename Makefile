@@ -1,0 +1,44 @@
+# The project's verbs. CI calls the same ones.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test test-slow lint bench register schema lock clean
+
+demo: $(READY)  ## Install, then run the main job offline on the embedded data set.
+	$(BIN)/audiocls sweep launch dropout --wandb offline
+
+test: $(READY) lint  ## Everything that a change must pass.
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+
+test-slow: $(READY)  ## What takes minutes.
+	$(BIN)/pytest -m slow
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## Speed, measured side by side on a quiet machine.
+	$(BIN)/python benchmarks/sweep_throughput.py
+
+register: $(READY)  ## Write sweeps/*.yaml from ablations/*.yaml.
+	$(BIN)/audiocls ablation register --all
+
+schema: $(READY)  ## Write the JSON Schemas of the YAML grammar.
+	$(BIN)/python docs/schema.py
+
+lock:  ## Pin what pyproject.toml allows, for every platform.
+	echo '# What the tests ran with: `make lock` writes it anew from pyproject.toml.' > requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate \
+		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml >> requirements.lock
+
+# W&B's sweep package holds the JSON Schema that tests check against; its own pins are of no use.
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps sweeps==0.3.0 --editable .
+	touch $(READY)
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache dist

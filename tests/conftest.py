@@ -1,0 +1,76 @@
+"""What all tests share: an environment of their own, and one tiny data set made once."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is loaded, here and in child processes
+
+from tiny import TINY
+
+from audiocls.config import Config, resolve
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for the session, so that the synthetic data and its pack are made once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _isolated(monkeypatch: pytest.MonkeyPatch, cache: Path, _home: Path) -> None:
+    """Nothing is read from or written to the user's own folders; no W&B key is found."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    for name in ("NETRC", "AUDIOCLS_RUNS", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(_home))
+    monkeypatch.setenv("AUDIOCLS_CACHE", str(cache))
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    for name in ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(_home / name.lower()))
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture
+def tiny_config() -> Callable[..., Config]:
+    """A configuration that trains in a tenth of a second, under dotted overrides."""
+
+    def config(changes: dict[str, Any] | None = None) -> Config:
+        return resolve([TINY, changes or {}], "tiny")
+
+    return config
+
+
+@pytest.fixture(scope="session")
+def sounds_of(cache: Path) -> Callable[[Config], Any]:
+    """The `Sounds` that a configuration names, opened once a session."""
+    from audiocls.audio.clips import fingerprint
+    from audiocls.run.warm import Warm
+
+    warm = Warm(cache)
+    return lambda config: warm.sounds(config, fingerprint(config.data.table(cache), cache))
+
+
+@pytest.fixture
+def tiny_parts(
+    tiny_config: Callable[..., Config], sounds_of: Callable[[Config], Any]
+) -> Callable[..., Any]:
+    """`Parts` ready for their first step, under dotted overrides."""
+    from audiocls.train.parts import build
+
+    def parts(changes: dict[str, Any] | None = None) -> Any:
+        config = tiny_config(changes)
+        return build(config, sounds_of(config))
+
+    return parts

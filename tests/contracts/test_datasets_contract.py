@@ -1,0 +1,200 @@
+"""What every data set owes, whatever its layout.
+
+The data sets are those of the union `DataSet`. A new one joins by joining it, and by a function in
+`LAYOUTS` that writes a few of its clips, unless it makes its own.
+
+Legend: B batch, C channels, L frames.
+"""
+
+import shutil
+import subprocess
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from audiocls.audio.batches import open_sounds
+from audiocls.audio.clips import fingerprint
+from audiocls.audio.datasets import DataSet, Synthetic
+from audiocls.audio.decode import decode
+from audiocls.audio.features import LogMel
+from audiocls.errors import DataError
+
+RATE = 8000
+KINDS = get_args(get_args(DataSet)[0])
+
+
+def write_wav(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(-3000, 3000, 2000)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(noise.astype("<i2").tobytes())
+
+
+def esc50(root: Path) -> None:
+    rows = ["filename,fold,target,category,esc10,src_file,take"]
+    for fold in range(1, 6):
+        for target in (0, 7):
+            name = f"{fold}-{fold}{target}-A-{target}.wav"
+            write_wav(root / "audio" / name, 10 * fold + target)
+            rows.append(f"{name},{fold},{target},class{target},True,{fold}{target},A")
+    (root / "meta").mkdir()
+    (root / "meta" / "esc50.csv").write_text("\n".join(rows) + "\n")
+
+
+def speechcommands(root: Path) -> None:
+    for i, word in enumerate(("no", "yes")):
+        for j, speaker in enumerate(("aa", "bb", "cc")):
+            write_wav(root / word / f"{speaker}_nohash_0.wav", 10 * i + j)
+    for speaker, file in (("bb", "validation_list.txt"), ("cc", "testing_list.txt")):
+        lines = (f"{word}/{speaker}_nohash_0.wav\n" for word in ("no", "yes"))
+        (root / file).write_text("".join(lines))
+
+
+def folder(root: Path) -> None:
+    rows = ["path,label,source"]
+    for i in range(12):
+        write_wav(root / "sounds" / f"{i}.wav", i)
+        rows.append(f"sounds/{i}.wav,{'ab'[i % 2]},s{i // 2}")
+    (root / "manifest.csv").write_text("\n".join(rows) + "\n")
+
+
+LAYOUTS: dict[str, Callable[[Path], None]] = {
+    "esc50": esc50,
+    "speechcommands": speechcommands,
+    "folder": folder,
+}
+
+
+class Made:
+    """A data set of one kind, with its clips on disk."""
+
+    def __init__(self, kind: Any, place: Path, cache: Path):
+        self.kind, self.cache = kind, cache
+        self.root = place / "root"
+        if kind is not Synthetic:
+            self.root.mkdir(parents=True)
+            LAYOUTS[kind().name](self.root)
+        self.data = self.at(self.root)
+        self.table = self.data.table(cache)
+
+    def at(self, root: Path) -> Any:
+        if self.kind is Synthetic:
+            return Synthetic(num_sources=5, clips_per_source=1, sample_rate=RATE, duration_s=0.2)
+        return self.kind(root=str(root), sample_rate=RATE, duration_s=0.2)
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind().name)
+def made(request, tmp_path, cache) -> Made:
+    return Made(request.param, tmp_path, cache)
+
+
+@pytest.fixture(params=[kind for kind in KINDS if kind is not Synthetic], ids=lambda k: k().name)
+def found(request, tmp_path, cache) -> Made:
+    """One whose files are not of its own making."""
+    return Made(request.param, tmp_path, cache)
+
+
+def test_the_options_that_all_share_are_there(made):
+    data = made.data
+    assert data.name == made.kind.model_fields["name"].default
+    assert {"root", "sample_rate", "duration_s"} <= set(made.kind.model_fields)
+    assert data.num_folds is None or data.num_folds >= 1
+    assert hash(data) == hash(made.at(made.root))  # a key of what is kept open
+
+
+def test_reading_the_table_twice_gives_the_same_and_changes_nothing(made):
+    before = sorted(made.root.rglob("*"))
+    assert made.data.table(made.cache) == made.table
+    assert sorted(made.root.rglob("*")) == before
+
+
+def test_the_folds_are_as_many_as_announced_and_count_from_one(made):
+    assert min(made.table.folds) == 1
+    if made.data.num_folds is not None:
+        assert made.table.folds == tuple(range(1, made.data.num_folds + 1))
+
+
+def test_each_fold_parts_all_clips_into_three_without_overlap(made):
+    for fold in made.table.folds:
+        split = made.table.split(fold)
+        parts = [*split.train, *split.val, *split.test]
+        assert sorted(parts) == list(range(len(made.table.clips)))
+        assert min(len(split.train), len(split.val), len(split.test)) > 0
+
+
+def test_no_source_is_heard_on_two_sides(made):
+    for fold in made.table.folds:
+        split = made.table.split(fold)
+        train, val, test = (
+            {made.table.clips[i].source for i in part}
+            for part in (split.train, split.val, split.test)
+        )
+        assert len(train | val | test) == len(train) + len(val) + len(test)
+
+
+def test_each_clip_is_tested_exactly_once_or_as_its_list_says(made):
+    tested = np.concatenate([made.table.split(fold).test for fold in made.table.folds])
+    assert len(set(tested)) == len(tested)
+    if len(made.table.folds) > 1:
+        assert len(tested) == len(made.table.clips)
+
+
+def test_every_class_has_clips_and_every_clip_decodes(made):
+    labels = {clip.label for clip in made.table.clips}
+    assert labels == set(range(len(made.table.labels)))
+    assert len(set(made.table.labels)) == len(made.table.labels)
+    assert all(len(decode(clip.path).samples) for clip in made.table.clips[:4])
+
+
+def test_where_it_lies_changes_neither_ids_nor_fingerprint(made, tmp_path):
+    if made.kind is Synthetic:
+        moved = made.at(made.root).table(tmp_path / "another cache")
+    else:
+        shutil.copytree(made.root, tmp_path / "moved")
+        moved = made.at(tmp_path / "moved").table(made.cache)
+    assert [clip.id for clip in moved.clips] == [clip.id for clip in made.table.clips]
+    assert moved.clips[0].path != made.table.clips[0].path
+    assert fingerprint(moved, made.cache) == fingerprint(made.table, made.cache)
+
+
+def test_another_sound_in_one_file_is_other_data(found, tmp_path):
+    before = fingerprint(found.table, tmp_path)
+    write_wav(found.table.clips[0].path, seed=99)
+    assert fingerprint(found.data.table(found.cache), tmp_path / "fresh") != before
+
+
+def test_its_sounds_are_features_of_the_length_asked_for(made, tmp_path):
+    known = fingerprint(made.table, tmp_path)
+    features = LogMel(n_mels=8, n_fft=128, hop=64)
+    sounds = open_sounds(made.data, features, made.table, known, tmp_path)
+    num_samples = round(0.2 * RATE)
+    clips = np.arange(len(made.table.clips))
+    assert sounds.clean(clips).shape == (len(clips), *features.shape(num_samples))
+    assert sounds.clean(clips).isfinite().all()
+    assert sounds.labels.tolist() == [clip.label for clip in made.table.clips]
+
+
+def test_a_root_that_is_missing_says_how_to_give_one(found, tmp_path):
+    for data in (found.kind(), found.kind(root=str(tmp_path / "nowhere"))):
+        with pytest.raises(DataError, match=r"--set data\.root=DIR"):
+            data.table(found.cache)
+
+
+def test_reading_a_table_does_not_import_torch(made):
+    code = (
+        "import sys, pathlib\n"
+        "from audiocls.audio import datasets\n"
+        f"data = datasets.{made.kind.__name__}.model_validate_json(sys.argv[1])\n"
+        "data.table(pathlib.Path(sys.argv[2]))\n"
+        "sys.exit('torch' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code, made.data.model_dump_json(), str(made.cache)]
+    assert subprocess.run(command, check=False).returncode == 0

@@ -1,0 +1,96 @@
+"""Stopped and killed at any moment: at most the epoch in flight is lost, nothing runs twice."""
+
+import json
+import signal
+import time
+
+import pytest
+from stories.conftest import kill, workers_of
+
+LONG = ["--set", "train.epochs=400", "--workers", "1", "--seeds", "0", "--arms", "dropout=0.5"]
+
+
+def launch_words(*more):
+    return ["sweep", "launch", "tiny.yaml", "--wandb", "disabled", *LONG, *more]
+
+
+def logits(home, runs="runs"):
+    """Trial id → the bytes of its history without times, and of its metrics."""
+    found = {}
+    for trial in sorted((home.path / runs / "tiny/trials").iterdir()):
+        rows = [json.loads(line) for line in (trial / "history.jsonl").read_text().splitlines()]
+        for row in rows:
+            del row["seconds"]
+        found[trial.name] = rows, json.loads((trial / "record.json").read_text())["metrics"]
+    return found
+
+
+def test_ctrl_c_ends_soon_with_75_and_the_next_launch_goes_on_to_the_same_numbers(home):
+    process = home.start(*launch_words())
+    home.wait_for(home.has_history)
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - asked < 5
+    assert process.returncode == 75
+    assert "Go on with: audiocls sweep launch" in err
+    assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["running"] == 0
+    home.run(*launch_words())
+    home.run(*launch_words("--runs", "whole"))
+    assert logits(home) == logits(home, "whole")
+
+
+def test_a_killed_scheduler_leaves_work_that_the_next_launch_finishes(home):
+    process = home.start(*launch_words())
+    home.wait_for(home.has_history)
+    kill(process.pid)
+    process.communicate()
+    [trial] = home.trials()
+    rows = len((trial / "history.jsonl").read_text().splitlines())
+    home.run(*launch_words())
+    history = (trial / "history.jsonl").read_text().splitlines()
+    assert len(history) == 400
+    assert rows >= 1
+    assert (trial / "attempt").read_text() == "2"
+    assert not (trial / "failure.json").exists()
+
+
+def test_a_killed_worker_is_replaced_and_its_trial_goes_on(home):
+    process = home.start(*launch_words())
+    home.wait_for(home.has_history)
+    [worker] = workers_of(process.pid)
+    kill(worker)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "killed by SIGKILL; going on from its last epoch" in err
+    assert len(home.finished()) == 2
+
+
+def test_a_trial_that_keeps_losing_its_worker_fails_by_cause(home):
+    process = home.start(*launch_words("--arms", "baseline", "--set", "train.epochs=100000"))
+    for attempt in (1, 2, 3):
+        home.wait_for(lambda attempt=attempt: attempts(home) == attempt)
+        kill(workers_of(process.pid)[0])
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "failed (signal)" in err
+
+
+def attempts(home):
+    return sum(int(path.read_text()) for path in home.path.glob("runs/tiny/trials/*/attempt"))
+
+
+def test_a_second_launch_of_a_running_study_is_refused(home):
+    process = home.start(*launch_words("--set", "train.epochs=100000"))
+    home.wait_for(home.has_history)
+    assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["running"] == 1
+    assert "is being run by another process" in home.run(*launch_words(), code=2).err
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 75
+
+
+@pytest.mark.parametrize("hours", ["0.0003"])
+def test_max_hours_stops_resumably_with_124(home, hours):
+    words = launch_words("--max-hours", hours, "--set", "train.epochs=100000")
+    assert "out of time" in home.run(*words, code=124).err

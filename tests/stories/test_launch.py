@@ -1,0 +1,136 @@
+"""The main job: launch, read, launch again, extend."""
+
+import html.parser
+
+import pytest
+
+
+def trained(err):
+    """How many trials a launch says it has trained."""
+    line = next(line for line in err.splitlines() if " trained, " in line)
+    return int(line.split()[0])
+
+
+def test_a_launch_trains_every_cell_and_ends_with_a_verdict_and_a_report(home):
+    ended = home.launch()
+    assert "dropout=0.5" in ended.out
+    assert "too_few_pairs" in ended.out
+    report = home.path / "runs/tiny/report.html"
+    assert str(report) in ended.out or "runs/tiny/report.html" in ended.out
+    html.parser.HTMLParser().feed(report.read_text())
+    assert trained(ended.err) == 6 == len(home.finished())
+    for trial in home.trials():
+        names = {path.name for path in trial.iterdir()}
+        wanted = "config.yaml history.jsonl predictions.npz checkpoint.safetensors log.txt"
+        assert set(wanted.split()) | {"checkpoint.json", "record.json"} <= names
+        assert not {"resume.pt", "failure.json"} & names
+
+
+def test_a_finished_study_trains_nothing_again(home):
+    home.launch()
+    before = home.records()
+    ended = home.launch()
+    assert trained(ended.err) == 0
+    assert home.records() == before
+
+
+def test_extending_seeds_and_arms_trains_only_the_new_cells(home):
+    home.launch()
+    assert trained(home.launch("--seeds", "0..2").err) == 3
+    home.change(factors="{model.dropout: [0.1, 0.5, 0.3]}")
+    assert trained(home.launch().err) == 2
+    status = home.run("sweep", "status", "tiny", "--json").json()
+    assert status["cells"] == {"done": 11, "failed": 0, "running": 0, "pending": 0}
+
+
+def test_narrowing_keeps_what_was_launched_in_the_study(home):
+    home.launch()
+    assert trained(home.launch("--arms", "dropout=0.1", "--seeds", "0").err) == 0
+    arms = home.run("report", "tiny", "--json").json()["arms"]
+    assert [arm["arm"] for arm in arms] == ["baseline", "dropout=0.1", "dropout=0.5"]
+
+
+def test_inline_and_local_leave_the_same_numbers_to_the_bit(home):
+    home.launch()
+    home.launch("--runs", "inline", "--executor", "inline")
+    local, inline = (
+        home.run("report", "tiny", "--runs", runs, "--json").json()["arms"]
+        for runs in ("runs", "inline")
+    )
+    for one, other in zip(local, inline, strict=True):
+        assert one["mean"] == other["mean"]
+        assert one["differences"] == other["differences"]
+
+
+def test_other_settings_under_one_name_replace_the_plan_and_keep_the_records(home):
+    home.launch()
+    ended = home.launch("--set", "optim.lr=1e-2")
+    assert trained(ended.err) == 6
+    assert "held another plan" in ended.err
+    assert trained(home.launch().err) == 0
+
+
+def test_a_failing_arm_fails_alone_by_name_and_cause(home):
+    home.change(factors="{model.groups: [2, 3]}")
+    ended = home.launch(code=3)
+    assert "groups=3: 2 failed (error)" in ended.err
+    assert "does not divide" in ended.err
+    status = home.run("sweep", "status", "tiny", "--json").json()
+    assert status["cells"] == {"done": 4, "failed": 2, "running": 0, "pending": 0}
+    assert {failure["arm"] for failure in status["failures"]} == {"groups=3"}
+    report = home.run("report", "tiny", "--json").json()
+    verdicts = {arm["arm"]: arm["verdict"] for arm in report["arms"]}
+    assert verdicts["groups=3"] == "not_comparable"
+    assert len(report["missing"]) == 2
+    assert trained(home.launch(code=3).err) == 0
+    home.run("sweep", "retry", "tiny")
+    assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["pending"] == 2
+
+
+def test_all_arms_failed_is_never_success(home):
+    home.launch("--set", "model.groups=5", code=3)
+
+
+def test_a_registered_sweep_file_launches_what_it_registers(home):
+    (home.path / "ablations").mkdir()
+    (home.path / "tiny.yaml").rename(home.path / "ablations/tiny.yaml")
+    home.run("ablation", "register", "tiny")
+    ended = home.run("sweep", "launch", "sweeps/tiny.yaml", "--wandb", "disabled")
+    assert trained(ended.err) == 6
+
+
+def test_a_cell_trained_on_its_own_is_the_studys_cell(home):
+    (home.path / "ablations").mkdir()
+    (home.path / "tiny.yaml").rename(home.path / "ablations/tiny.yaml")
+    home.run("train", "--ablation", "tiny", "arm=dropout=0.5", "seed=0", "fold=1")
+    ended = home.run("sweep", "launch", "tiny", "--wandb", "disabled")
+    assert trained(ended.err) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "optim.lrr=1"], ["optim.lrr", "Did you mean 'lr'"]),
+        (["--set", "optim.lr=-1", "--set", "train.epochs=x"], ["optim.lr", "train.epochs"]),
+        (["--set", "model.name=logmel_cn"], ["logmel_cn", "logmel_cnn"]),
+        (["--set", "model.dropout=0.2"], ["model.dropout", "what the ablation varies"]),
+        (["--seeds", "3..1"], ["--seeds", "0..4"]),
+        (["--folds", "9"], ["test folds", "9"]),
+        (["--arms", "dropout=0.15"], ["dropout=0.15", "Did you mean"]),
+        (["--executor", "ray"], ["ray", "local, inline"]),
+        (["--devices", "cuda:7"], ["cuda:7", "cpu"]),
+        (["--set", "data.name=esc50"], ["root"]),
+        (["--set", "data.name=esc50", "--set", "data.root=nowhere"], ["nowhere"]),
+    ],
+)
+def test_a_wrong_launch_says_what_and_what_is_allowed_and_starts_nothing(home, words, said):
+    ended = home.launch(*words, code=2)
+    for text in said:
+        assert text in ended.err
+    assert not (home.path / "runs/tiny/trials").exists()
+
+
+def test_an_unknown_study_or_name_suggests_the_nearest(home):
+    home.launch()
+    assert "Did you mean 'tiny'" in home.run("report", "tinny", code=2).err
+    assert "Did you mean 'dropout'" in home.run("sweep", "plan", "dropuot", code=2).err

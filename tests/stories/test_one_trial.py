@@ -1,0 +1,68 @@
+"""One trial on its own, what it can be used for, and what the machine says of itself."""
+
+import wave
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def trial(home):
+    home.run("train", "--recipe", "tiny", "optim.lr=2e-3", "--wandb", "disabled")
+    [folder] = (home.path / "runs/tiny/trials").iterdir()
+    return folder
+
+
+def write_wav(path, seconds, rate, channels):
+    samples = np.random.default_rng(0).normal(0, 3000, (int(seconds * rate), channels))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return str(path)
+
+
+def test_train_prints_metrics_and_trains_a_finished_trial_only_once(home, trial):
+    before = (trial / "record.json").stat().st_mtime_ns
+    ended = home.run("train", "--recipe", "tiny", "optim.lr=2e-3", "--wandb", "disabled")
+    assert "test/accuracy" in ended.out
+    assert str(trial) in ended.out.replace("\n", "") or "runs/tiny/trials" in ended.out
+    assert (trial / "record.json").stat().st_mtime_ns == before
+
+
+def test_predict_takes_any_rate_length_and_number_of_channels(home, trial, tmp_path):
+    files = [
+        write_wav(tmp_path / "short.wav", 0.2, 8000, 1),
+        write_wav(tmp_path / "long stereo.wav", 3.1, 44100, 2),
+    ]
+    found = home.run("predict", str(trial), *files, "--json").json()
+    assert [each["file"] for each in found] == files
+    for each in found:
+        assert sum(each["probabilities"].values()) == pytest.approx(1)
+        assert each["probability"] == max(each["probabilities"].values())
+
+
+def test_predict_reports_a_bad_file_and_goes_on_with_the_others(home, trial, tmp_path):
+    (tmp_path / "noise.wav").write_text("this is no audio")
+    good = write_wav(tmp_path / "good.wav", 0.5, 8000, 1)
+    bad = [str(tmp_path / "noise.wav"), str(tmp_path / "absent.wav")]
+    ended = home.run("predict", str(trial), *bad, good, code=2)
+    assert "good.wav" in ended.out
+    assert "noise.wav" in ended.err
+    assert "absent.wav" in ended.err
+
+
+def test_predict_without_a_checkpoint_says_what_one_is(home):
+    assert "folder of a finished trial" in home.run("predict", "nothing", "x.wav", code=2).err
+
+
+def test_doctor_tells_devices_threads_memory_disk_tracking_and_codecs(home):
+    facts = home.run("doctor", "--json").json()["facts"]
+    assert {"devices", "threads", "memory", "disk", "wandb", "codecs"} <= facts.keys()
+
+
+def test_doctor_finds_a_folder_that_cannot_be_written(home):
+    (home.path / "file").write_text("")
+    found = home.run("doctor", "--json", "--runs", "file/runs", code=1).json()
+    assert any("cannot be written" in fault for fault in found["faults"])

@@ -1,0 +1,322 @@
+"""The packed cache: the same sound as the files, made once, whole or refused.
+
+Legend: N clips, T samples.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audiocls.audio import pack as pack_module
+from audiocls.audio.batches import open_sounds
+from audiocls.audio.clips import Clip, ClipTable, fingerprint
+from audiocls.audio.datasets import Synthetic
+from audiocls.audio.decode import Waveform, decode
+from audiocls.audio.feature_cache import PORTION
+from audiocls.audio.features import LogMel, Raw
+from audiocls.audio.once import made_once
+from audiocls.audio.pack import FULL_SCALE, open_pack, pack_folder, resampled
+from audiocls.errors import DataError
+
+RATE = 8000
+LENGTHS = (4000, 1, 2500, 8001)
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    """16-bit mono; `samples` in ±1."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples * 32767).round().astype("<i2").tobytes())
+    return path
+
+
+def table_of(files: list[Path]) -> ClipTable:
+    clips = tuple(Clip(p.name, p, 0, p.name, fold=i % 3 + 1) for i, p in enumerate(files))
+    return ClipTable(clips, ("x",), (1, 2, 3))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> ClipTable:
+    random = np.random.default_rng(0)
+    files = [
+        write_wav(tmp_path / f"{i}.wav", random.uniform(-1, 1, n)) for i, n in enumerate(LENGTHS)
+    ]
+    return table_of(files)
+
+
+def every(table: ClipTable) -> np.ndarray:
+    return np.arange(len(table.clips))
+
+
+def test_the_pack_is_the_decoded_audio_to_sixteen_bits(table, tmp_path):
+    pack = open_pack(table, "f", RATE, tmp_path)
+    assert pack.lengths(every(table)).tolist() == list(LENGTHS)
+    for i, clip in enumerate(table.clips):
+        packed = pack.waves(np.array([i]), LENGTHS[i], np.array([0]))[0]
+        assert np.abs(packed - decode(clip.path).samples).max() <= 1 / FULL_SCALE
+
+
+def test_samples_beyond_full_scale_are_clipped_and_do_not_wrap_around():
+    hot = np.array([1.5, -1.5, 1.0, -1.0], np.float32)
+    packed = pack_module._to_int16(hot)
+    assert packed.tolist() == [32767, -32767, 32767, -32767]
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100])
+def test_a_tone_keeps_its_frequency_length_and_level_at_another_rate(tmp_path, rate):
+    seconds, hertz = 0.5, 440.0
+    tone = 0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+    table = table_of([write_wav(tmp_path / "tone.wav", tone, rate)])
+    pack = open_pack(table, "f", 16000, tmp_path)
+    num_samples = int(pack.lengths(np.array([0]))[0])
+    assert num_samples == round(seconds * 16000)
+    heard = pack.centred(np.array([0]), num_samples)[0]
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(num_samples)))
+    assert spectrum.argmax() / seconds == pytest.approx(hertz, abs=1 / seconds)
+    assert heard[500:-500].std() == pytest.approx(0.5 / np.sqrt(2), rel=0.01)
+
+
+def test_what_the_new_rate_cannot_hold_is_filtered_out_and_not_folded_back():
+    rate = 44100
+    tone = np.sin(2 * np.pi * 15000 * np.arange(rate) / rate).astype(np.float32)
+    assert np.abs(resampled(Waveform(tone, rate), 16000)[500:-500]).max() < 0.02
+
+
+def test_audio_at_the_right_rate_already_is_not_touched():
+    wave_ = Waveform(np.ones(5, np.float32), RATE)
+    assert resampled(wave_, RATE) is wave_.samples
+
+
+def test_clips_are_decoded_and_resampled_once(table, tmp_path, monkeypatch):
+    first = open_pack(table, "f", 4000, tmp_path).samples.copy()
+
+    def never(*_: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(pack_module, "decode", never)
+    monkeypatch.setattr(pack_module, "resampled", never)
+    assert np.array_equal(open_pack(table, "f", 4000, tmp_path).samples, first)
+
+
+def test_portions_do_not_show(table, tmp_path, monkeypatch):
+    whole = open_pack(table, "a", RATE, tmp_path)
+    monkeypatch.setattr(pack_module, "PORTION", 1)
+    in_portions = open_pack(table, "b", RATE, tmp_path)
+    assert np.array_equal(whole.samples, in_portions.samples)
+    assert np.array_equal(whole.starts, in_portions.starts)
+
+
+BUILD = """
+import hashlib, sys, time
+from pathlib import Path
+from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.pack import open_pack
+sounds, cache, start = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+files = sorted(sounds.glob("*.wav"))
+clips = tuple(Clip(p.name, p, 0, p.name, fold=i % 3 + 1) for i, p in enumerate(files))
+table = ClipTable(clips, ("x",), (1, 2, 3))
+time.sleep(max(0, start - time.time()))
+pack = open_pack(table, "f", 8000, cache)
+print(len(pack.samples), hashlib.sha256(pack.samples).hexdigest())
+"""
+
+
+def test_processes_that_build_at_once_get_one_whole_pack(tmp_path):
+    for i in range(60):
+        write_wav(tmp_path / f"{i:02}.wav", np.full(4000, i / 100))
+    cache = tmp_path / "cache"
+    start = time.time() + 0.8  # when all of them have started
+    command = [sys.executable, "-c", BUILD, str(tmp_path), str(cache), str(start)]
+    racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    answers = {process.communicate()[0] for process in racing}
+    assert [process.returncode for process in racing] == [0, 0, 0]
+    whole = np.concatenate([np.full(4000, round(i / 100 * 32767), "<i2") for i in range(60)])
+    assert len(answers) == 1
+    assert answers.pop().split()[0] == str(len(whole))
+    assert [path for path in cache.iterdir() if path.is_dir()] == [pack_folder(cache, "f", 8000)]
+    samples = np.fromfile(pack_folder(cache, "f", 8000) / "samples.i16", "<i2")
+    assert np.abs(samples.astype(int) - whole).max() <= 1
+
+
+def test_a_maker_killed_midway_leaves_nothing_that_looks_whole(tmp_path):
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from audiocls.audio.once import made_once\n"
+        "def make(beside):\n"
+        "    (beside / 'half').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "made_once(Path(sys.argv[1]), make)\n"
+    )
+    folder = tmp_path / "made"
+    killed = subprocess.run([sys.executable, "-c", code, str(folder)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not folder.exists()
+    made_once(folder, lambda beside: (beside / "whole").touch())
+    assert [path.name for path in folder.iterdir()] == ["whole"]
+
+
+def test_a_maker_that_fails_leaves_nothing_behind_and_the_next_may_try(tmp_path):
+    folder = tmp_path / "made"
+    with pytest.raises(ZeroDivisionError):
+        made_once(folder, lambda beside: 1 / 0)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert made_once(folder, lambda beside: None).is_dir()
+
+
+def cut(folder: Path) -> None:
+    samples = folder / "samples.i16"
+    samples.write_bytes(samples.read_bytes()[:-2])
+
+
+def cut_within_a_sample(folder: Path) -> None:
+    samples = folder / "samples.i16"
+    samples.write_bytes(samples.read_bytes()[:-1])
+
+
+def empty(folder: Path) -> None:
+    (folder / "samples.i16").write_bytes(b"")
+
+
+def lose_the_header(folder: Path) -> None:
+    (folder / "pack.json").unlink()
+
+
+def garble_the_header(folder: Path) -> None:
+    (folder / "pack.json").write_text('{"finger')
+
+
+def lose_a_clip(folder: Path) -> None:
+    np.save(folder / "starts.npy", np.load(folder / "starts.npy")[1:])
+
+
+def take_anothers(folder: Path) -> None:
+    text = (folder / "pack.json").read_text()
+    (folder / "pack.json").write_text(text.replace('"f"', '"other"'))
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        cut,
+        cut_within_a_sample,
+        empty,
+        lose_the_header,
+        garble_the_header,
+        lose_a_clip,
+        take_anothers,
+    ],
+    ids=lambda tamper: tamper.__name__,
+)
+def test_a_tampered_pack_is_refused_naming_its_folder_and_what_to_do(table, tmp_path, tamper):
+    open_pack(table, "f", RATE, tmp_path)
+    folder = pack_folder(tmp_path, "f", RATE)
+    tamper(folder)
+    with pytest.raises(DataError) as raised:
+        open_pack(table, "f", RATE, tmp_path)
+    assert str(folder) in str(raised.value)
+    assert "Delete the folder" in str(raised.value)
+
+
+def test_every_bad_clip_of_a_data_set_is_reported_at_once(tmp_path):
+    good = write_wav(tmp_path / "good.wav", np.zeros(10))
+    empty_file, text = tmp_path / "empty.wav", tmp_path / "text.wav"
+    empty_file.touch()
+    text.write_text("no sound")
+    table = table_of([empty_file, good, text, tmp_path / "none.wav"])
+    with pytest.raises(DataError) as raised:
+        open_pack(table, "f", RATE, tmp_path)
+    message = str(raised.value)
+    assert message.startswith("3 of 4 clips cannot be used")
+    assert all(name in message for name in ("empty.wav", "text.wav", "none.wav"))
+    assert "good.wav" not in message
+    assert not pack_folder(tmp_path, "f", RATE).exists()
+
+
+def test_a_longer_clip_is_heard_in_its_middle_and_a_shorter_one_padded_with_zeros(tmp_path):
+    long, short = np.arange(101) / 32767, np.arange(1, 11) / 32767
+    table = table_of([write_wav(tmp_path / "l.wav", long), write_wav(tmp_path / "s.wav", short)])
+    pack = open_pack(table, "f", RATE, tmp_path)
+    waves = np.rint(pack.centred(every(table), 21) * 32767)
+    assert waves[0].tolist() == list(range(40, 61))
+    assert waves[1].tolist() == [*range(1, 11), *[0] * 11]
+
+
+def test_a_window_stays_within_its_clip(table, tmp_path):
+    pack = open_pack(table, "f", RATE, tmp_path)
+    window = pack.waves(np.array([0, 2]), 100, np.array([LENGTHS[0] - 3, LENGTHS[2] - 3]))
+    assert window[:, :3].all()
+    assert not window[:, 3:].any()
+
+
+def test_a_random_crop_is_a_window_of_the_clip_anywhere_in_it(tmp_path):
+    from audiocls.audio.augment import Augment
+
+    ramp = np.arange(1, 41) / 32767
+    files = [write_wav(tmp_path / "l.wav", ramp), write_wav(tmp_path / "s.wav", ramp[:5])]
+    data = Synthetic(duration_s=10 / RATE, sample_rate=RATE)
+    sounds = open_sounds(data, Raw(), table_of(files), "f", tmp_path)
+    generator = torch.Generator().manual_seed(0)
+    starts = set()
+    for _ in range(300):
+        long, short = sounds.augmented(np.array([0, 1]), Augment(crop="random"), generator)
+        values = (long[0] * 32767).round()
+        assert torch.equal(values.diff(), torch.ones(9))
+        assert (short[0] * 32767).round().tolist() == [1, 2, 3, 4, 5, 0, 0, 0, 0, 0]
+        starts.add(int(values[0]))
+    assert starts == set(range(1, 32))
+
+
+@pytest.fixture(scope="module")
+def synthetic(cache: Path) -> tuple[Synthetic, ClipTable, str]:
+    data = Synthetic(num_sources=5, clips_per_source=1, sample_rate=8000, duration_s=0.5)
+    table = data.table(cache)
+    return data, table, fingerprint(table, cache)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [LogMel(n_mels=16, n_fft=256, hop=128), LogMel(n_mels=8, n_fft=128, normalise="clip")],
+    ids=lambda features: features.normalise,
+)
+def test_cached_features_are_the_front_ends_own(synthetic, features, cache):
+    data, table, known = synthetic
+    sounds = open_sounds(data, features, table, known, cache)
+    assert sounds.features is not None
+    clips = np.arange(PORTION)
+    on_the_fly = sounds.front_end(torch.from_numpy(sounds.pack.centred(clips, sounds.num_samples)))
+    assert torch.equal(sounds.clean(clips), on_the_fly)
+    few = np.array([40, 3])  # another batch size may round differently, no more
+    waves = torch.from_numpy(sounds.pack.centred(few, sounds.num_samples))
+    torch.testing.assert_close(sounds.clean(few), sounds.front_end(waves), rtol=1e-4, atol=1e-4)
+
+
+def test_features_are_computed_once_and_per_option(synthetic, cache, monkeypatch):
+    data, table, known = synthetic
+    features = LogMel(n_mels=12, n_fft=256, hop=128)
+    first = open_sounds(data, features, table, known, cache)
+    before = set(cache.iterdir())
+    again = open_sounds(data, features, table, known, cache)
+    assert set(cache.iterdir()) == before
+    assert np.array_equal(first.features, again.features)
+    other = open_sounds(data, features.model_copy(update={"n_mels": 10}), table, known, cache)
+    assert other.features.shape[1] == 10
+    assert set(cache.iterdir()) != before
+
+
+def test_raw_audio_is_not_stored_twice(synthetic, cache):
+    data, table, known = synthetic
+    sounds = open_sounds(data, Raw(), table, known, cache)
+    assert sounds.features is None
+    clips = np.arange(4)
+    expected = sounds.pack.centred(clips, sounds.num_samples)
+    assert np.array_equal(sounds.clean(clips)[:, 0].numpy(), expected)

@@ -1,0 +1,208 @@
+"""A trained checkpoint labels any audio file, and says of a test clip what the record says."""
+
+import json
+import shutil
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny import TINY
+
+from audiocls.audio.clips import ClipTable, fingerprint
+from audiocls.config import identifying, resolve
+from audiocls.errors import AudioclsError, DataError, UsageError
+from audiocls.run.events import Done
+from audiocls.run.task import Task
+from audiocls.run.trial import train_trial
+from audiocls.run.warm import Warm
+from audiocls.store import Cell, TrialFolder
+from audiocls.train.checkpoint import Checkpoint, load_checkpoint
+from audiocls.train.predict import predict
+
+TRIALS: dict[str, dict[str, Any]] = {
+    "logmel": {},
+    "logmel at another rate": {"data.sample_rate": 8000},
+    "raw": {
+        "features.name": "raw",
+        "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]},
+    },
+}
+
+
+class Trained:
+    """A finished trial whose clips last as long as the files they come from."""
+
+    def __init__(self, changes: dict[str, Any], folder: Path, cache: Path):
+        config = resolve([TINY, {"data.duration_s": 1.0, "data.sample_rate": 16000}, changes], "")
+        self.table: ClipTable = config.data.table(cache)
+        task = Task(
+            study="s",
+            cell=Cell("abc", "baseline", 0, 1),
+            changes={},
+            config=identifying(config),
+            data_fingerprint=fingerprint(self.table, cache),
+            folder=str(folder),
+            tracking=str(folder),
+            cache=str(cache),
+            wandb="disabled",
+            project="p",
+            tags=(),
+        )
+        events: list[Any] = []
+        train_trial(task, Warm(cache), events.append, lambda: False)
+        assert events[-1] == Done("abc"), events[-1]
+        self.trial: TrialFolder = task.trial
+        self.checkpoint: Checkpoint = load_checkpoint(folder)
+
+
+@pytest.fixture(scope="module", params=TRIALS)
+def trained(request, tmp_path_factory, cache) -> Trained:
+    return Trained(TRIALS[request.param], tmp_path_factory.mktemp("trial"), cache)
+
+
+@pytest.fixture(scope="module")
+def any_trained(tmp_path_factory, cache) -> Trained:
+    return Trained({}, tmp_path_factory.mktemp("trial"), cache)
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int) -> Path:
+    """16-bit; `samples` (frames,) or (frames, channels) in ±1."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples * 32767).round().astype("<i2").tobytes())
+    return path
+
+
+def noise(num_samples: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-0.5, 0.5, num_samples)
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "channels"),
+    [
+        (16000, 1.0, 1),
+        (16000, 1.0, 2),
+        (8000, 1.0, 1),
+        (96000, 1.0, 2),
+        (44100, 0.2, 1),
+        (16000, 7.0, 1),
+        (22050, 2.5, 6),
+        (16000, 1 / 16000, 1),
+    ],
+    ids=["plain", "stereo", "8 kHz", "96 kHz", "0.2 s", "7 s", "surround", "one sample"],
+)
+def test_any_file_has_probabilities_that_sum_to_one(trained, tmp_path, rate, seconds, channels):
+    num_frames = max(1, round(rate * seconds))
+    samples = noise(num_frames * channels).reshape(num_frames, channels)
+    prediction = predict(trained.checkpoint, write_wav(tmp_path / "a.wav", samples, rate))
+    assert set(prediction.probabilities) == set(trained.table.labels)
+    assert sum(prediction.probabilities.values()) == pytest.approx(1.0, abs=1e-5)
+    assert min(prediction.probabilities.values()) >= 0
+    assert prediction.probability == max(prediction.probabilities.values())
+    assert prediction.probabilities[prediction.label] == prediction.probability
+
+
+def test_a_test_clip_is_predicted_as_it_was_recorded(trained):
+    recorded = trained.trial.predictions()
+    clips = {clip.id: clip for clip in trained.table.clips}
+    for name, logits in zip(recorded["clips"], recorded["logits"], strict=True):
+        expected = torch.from_numpy(logits).softmax(0).tolist()
+        found = predict(trained.checkpoint, clips[str(name)].path).probabilities
+        # The pack rounds to 16 bits once more, so the two may differ by that.
+        assert list(found.values()) == pytest.approx(expected, abs=2e-3)
+        assert list(found) == list(trained.table.labels)
+
+
+def test_the_record_follows_from_the_recorded_predictions(trained):
+    recorded, record = trained.trial.predictions(), trained.trial.record()
+    assert record is not None
+    is_right = recorded["logits"].argmax(1) == recorded["labels"]
+    assert record.metrics["test/accuracy"] == is_right.mean()
+    test = [trained.table.clips[i] for i in trained.table.split(1).test]
+    assert recorded["clips"].tolist() == [clip.id for clip in test]
+    assert recorded["sources"].tolist() == [clip.source for clip in test]
+    assert record.num_test == len(test)
+
+
+def test_both_channels_alike_are_one_channel(any_trained, tmp_path):
+    mono = noise(16000)
+    one = predict(any_trained.checkpoint, write_wav(tmp_path / "1.wav", mono, 16000))
+    two = np.stack([mono, mono], axis=1)
+    both = predict(any_trained.checkpoint, write_wav(tmp_path / "2.wav", two, 16000))
+    assert list(one.probabilities.values()) == pytest.approx(list(both.probabilities.values()))
+
+
+def test_a_long_file_is_the_mean_of_its_windows(any_trained, tmp_path):
+    halves = [noise(32000)[:16000], noise(32000)[16000:]]
+    files = [write_wav(tmp_path / f"{i}.wav", half, 16000) for i, half in enumerate(halves)]
+    long = write_wav(tmp_path / "long.wav", np.concatenate(halves), 16000)
+    apart = [list(predict(any_trained.checkpoint, file).probabilities.values()) for file in files]
+    together = list(predict(any_trained.checkpoint, long).probabilities.values())
+    assert together == pytest.approx(np.mean(apart, axis=0).tolist(), abs=1e-6)
+
+
+def test_a_short_file_is_heard_as_if_silence_followed(any_trained, tmp_path):
+    short = noise(3200)
+    padded = np.concatenate([short, np.zeros(12800)])
+    one = predict(any_trained.checkpoint, write_wav(tmp_path / "s.wav", short, 16000))
+    other = predict(any_trained.checkpoint, write_wav(tmp_path / "p.wav", padded, 16000))
+    assert one.probabilities == other.probabilities
+
+
+def test_silence_is_no_error(trained, tmp_path):
+    file = write_wav(tmp_path / "silence.wav", np.zeros(16000), 16000)
+    assert sum(predict(trained.checkpoint, file).probabilities.values()) == pytest.approx(1.0)
+
+
+def test_a_file_that_is_no_audio_is_refused_by_name(any_trained, tmp_path):
+    for name, content in (("empty.wav", b""), ("text.wav", b"no sound")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=name):
+            predict(any_trained.checkpoint, tmp_path / name)
+
+
+def test_a_checkpoint_works_anywhere_by_its_folder_or_its_file(any_trained, tmp_path):
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(any_trained.trial.path / f"checkpoint{suffix}", tmp_path)
+    file = write_wav(tmp_path / "a.wav", noise(16000), 16000)
+    expected = predict(any_trained.checkpoint, file)
+    for path in (tmp_path, tmp_path / "checkpoint.safetensors"):
+        assert predict(load_checkpoint(path), file) == expected
+
+
+def test_a_checkpoint_that_is_none_is_refused_with_what_one_is(tmp_path):
+    with pytest.raises(UsageError, match=r"no such file.*runs/<study>/trials/<id>"):
+        load_checkpoint(tmp_path)
+
+
+def test_damaged_weights_are_refused_by_name(any_trained, tmp_path):
+    shutil.copy(any_trained.trial.path / "checkpoint.json", tmp_path)
+    whole = any_trained.trial.checkpoint.read_bytes()
+    for content in (b"", b"garbage", whole[:100], whole[:-1]):
+        (tmp_path / "checkpoint.safetensors").write_bytes(content)
+        with pytest.raises(UsageError, match=r"checkpoint\.safetensors: not a checkpoint"):
+            load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]", "3", '{"config": {"seed": 1}}'])
+def test_a_damaged_description_is_refused_by_name(any_trained, tmp_path, content):
+    shutil.copy(any_trained.trial.checkpoint, tmp_path)
+    (tmp_path / "checkpoint.json").write_text(content)
+    with pytest.raises(AudioclsError, match=r"checkpoint\.(json|safetensors)") as raised:
+        load_checkpoint(tmp_path)
+    assert raised.value.exit_code == 2
+
+
+def test_weights_of_another_network_are_refused_by_name(any_trained, tmp_path):
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(any_trained.trial.path / f"checkpoint{suffix}", tmp_path)
+    description = json.loads((tmp_path / "checkpoint.json").read_text())
+    description["config"]["model"]["channels"] = [8, 8, 8, 16]
+    (tmp_path / "checkpoint.json").write_text(json.dumps(description))
+    with pytest.raises(UsageError, match="not a checkpoint of audiocls"):
+        load_checkpoint(tmp_path)

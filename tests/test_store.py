@@ -1,0 +1,323 @@
+"""The store: whole files or none, states that need no memory, leases that die with their owner."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audiocls.errors import UsageError
+from audiocls.store import (
+    Cell,
+    Cost,
+    Failure,
+    Provenance,
+    Record,
+    Study,
+    StudyFolder,
+    TrialFolder,
+    count_states,
+    extended,
+)
+from audiocls.store.atomic import write_bytes, write_text
+
+COST = Cost(10, 100, 2, 8, 60, 8, 0.5, 0.4, 100.0)
+PROVENANCE = Provenance("c", "0", "3", "2", "cpu", "data", "host", "then", "now")
+RECORD = Record("abc", 0, 1, 1, {"test/accuracy": 0.5}, COST, PROVENANCE, 30, 10, 10)
+FAILURE = Failure("nan", "Diverged: the loss", "Traceback …", 1)
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from audiocls.store import {kind}
+with {kind}(Path(sys.argv[1])).{hold} as got:
+    print(got, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> TrialFolder:
+    return TrialFolder(tmp_path / "trials" / "abc")
+
+
+@contextmanager
+def held_elsewhere(path: Path, kind: str, hold: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds a lock until it is killed."""
+    command = [sys.executable, "-c", HOLD.format(kind=kind, hold=hold), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() in ("True", "None")
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one_and_nothing_is_left_beside(tmp_path):
+    file = tmp_path / "deep" / "a.txt"
+    write_text(file, "old")
+    with file.open("rb") as reader:
+        write_bytes(file, b"new")
+        assert reader.read() == b"old"
+    assert file.read_bytes() == b"new"
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside(tmp_path, monkeypatch):
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(file, "new")
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_write_killed_midway_leaves_the_old_file(tmp_path):
+    file = tmp_path / "a.bin"
+    write_bytes(file, b"old")
+    code = (
+        "import os, signal, sys, pathlib\n"
+        "from audiocls.store.atomic import write_bytes\n"
+        "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "write_bytes(pathlib.Path(sys.argv[1]), b'n' * 100000)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(file)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert file.read_bytes() == b"old"
+
+
+def test_what_is_written_of_a_trial_is_read_back(trial):
+    trial.write_config({"seed": 1, "optim": {"lr": 1e-3}})
+    arrays = {"clips": np.array(["a", "b"]), "logits": np.eye(2, dtype=np.float32)}
+    trial.write_predictions(arrays)
+    trial.write_checkpoint(b"weights", {"labels": ["x"]})
+    trial.fail(FAILURE)
+    trial.finish(RECORD)
+    assert trial.config() == {"seed": 1, "optim": {"lr": 1e-3}}
+    assert all(np.array_equal(trial.predictions()[key], arrays[key]) for key in arrays)
+    assert trial.checkpoint.read_bytes() == b"weights"
+    assert trial.record() == RECORD
+
+
+def test_reading_creates_nothing(trial):
+    assert trial.state() == "pending"
+    assert (trial.record(), trial.failure(), trial.resume(), trial.history()) == (
+        None,
+        None,
+        None,
+        [],
+    )
+    assert not trial.path.exists()
+
+
+def test_a_last_history_line_torn_by_a_kill_is_left_out(trial):
+    trial.keep_history(0)
+    trial.append_history({"epoch": 1.0})
+    trial.append_history({"epoch": 2.0})
+    file = trial.path / "history.jsonl"
+    whole = file.read_bytes()
+    for end in range(len(whole) // 2, len(whole)):
+        file.write_bytes(whole[:end])
+        assert trial.history() == [{"epoch": 1.0}]
+
+
+def test_history_goes_on_behind_a_torn_line_once_it_is_cut_to_the_snapshot(trial):
+    trial.keep_history(0)
+    trial.append_history({"epoch": 1.0})
+    with (trial.path / "history.jsonl").open("a") as file:
+        file.write('{"epo')
+    trial.keep_history(1)
+    trial.append_history({"epoch": 2.0})
+    assert trial.history() == [{"epoch": 1.0}, {"epoch": 2.0}]
+
+
+def test_history_is_cut_to_the_epochs_that_need_not_be_trained_again(trial):
+    trial.keep_history(0)
+    for epoch in (1, 2, 3):
+        trial.append_history({"epoch": epoch})
+    trial.keep_history(2)
+    assert [row["epoch"] for row in trial.history()] == [1, 2]
+
+
+def test_the_state_follows_from_files_and_lock_alone(trial):
+    def state() -> str:
+        return TrialFolder(trial.path).state()
+
+    assert state() == "pending"
+    with trial.lease() as is_mine:
+        assert is_mine
+        assert state() == "running"
+    assert state() == "pending"
+    trial.fail(FAILURE)
+    assert state() == "failed"
+    trial.finish(RECORD)
+    assert state() == "done"
+
+
+def test_asking_for_the_state_does_not_take_the_trial_away(trial):
+    with trial.lease() as first:
+        assert first
+        assert trial.state() == "running"
+    with trial.lease(timeout_s=0) as second:
+        assert second
+
+
+def test_two_processes_cannot_hold_one_lease(trial):
+    with held_elsewhere(trial.path, "TrialFolder", "lease()"):
+        assert trial.state() == "running"
+        with trial.lease(timeout_s=0.1) as is_mine:
+            assert not is_mine
+        assert trial.state() == "running"
+
+
+def test_a_lease_is_released_when_its_process_is_killed(trial):
+    with held_elsewhere(trial.path, "TrialFolder", "lease()") as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert trial.state() == "pending"
+        with trial.lease(timeout_s=0) as is_mine:
+            assert is_mine
+
+
+def test_a_lease_ends_when_its_holder_raises(trial):
+    with pytest.raises(ZeroDivisionError), trial.lease():
+        1 / 0  # noqa: B018
+    with trial.lease(timeout_s=0) as is_mine:
+        assert is_mine
+
+
+def test_attempts_are_counted_across_processes(trial):
+    assert trial.begin() == 1
+    assert TrialFolder(trial.path).begin() == 2
+
+
+def test_finishing_leaves_nothing_to_resume_and_no_failure(trial):
+    trial.write_resume(b"snapshot")
+    trial.fail(FAILURE)
+    trial.finish(RECORD)
+    assert trial.resume() is None
+    assert trial.failure() is None
+    assert trial.record() == RECORD
+
+
+def test_a_forgiven_failure_is_kept_and_the_trial_starts_from_its_first_epoch(trial):
+    trial.write_resume(b"snapshot")
+    for attempt in (1, 2):
+        trial.fail(replace(FAILURE, attempt=attempt))
+        assert trial.state() == "failed"
+        trial.forgive()
+        assert trial.state() == "pending"
+    assert trial.resume() is None
+    assert trial.failure() is None
+    kept = sorted(file.name for file in trial.path.glob("failure-*.json"))
+    assert kept == ["failure-1.json", "failure-2.json"]
+
+
+def test_forgiving_what_did_not_fail_changes_nothing(trial):
+    trial.write_resume(b"snapshot")
+    trial.forgive()
+    assert trial.resume() == b"snapshot"
+
+
+def test_a_record_with_a_missing_or_unknown_key_is_refused():
+    whole = RECORD.to_mapping()
+    for broken in ({**whole, "new": 1}, {k: v for k, v in whole.items() if k != "fold"}):
+        with pytest.raises(TypeError):
+            Record.from_mapping(broken)
+
+
+def study(
+    arms: dict[str, dict[str, object]], seeds: tuple[int, ...], version: str = "", **changes: object
+) -> Study:
+    """A study whose ids follow from arm, changes, seed and `version`, as real ones do."""
+    cells = tuple(
+        Cell(f"{arm}-{sorted(arms[arm].items())}-{seed}{version}", arm, seed, 1)
+        for seed in seeds
+        for arm in arms
+    )
+    made = Study("s", "?", "r", "ofat", "test/accuracy", "maximize", "baseline", arms, cells)
+    return replace(made, **changes)
+
+
+A, B = {"model.dropout": 0.1}, {"model.dropout": 0.2}
+BEFORE = study({"baseline": {}, "a": A}, (0, 1))
+
+
+def test_a_study_is_read_back_as_it_was_written(tmp_path):
+    folder = StudyFolder(tmp_path / "s")
+    folder.write_study(BEFORE)
+    assert folder.study() == BEFORE
+
+
+def test_a_study_grows_by_seeds_and_keeps_those_launched_before():
+    now = study({"baseline": {}, "a": A}, (2,))
+    grown = extended(BEFORE, now)
+    assert set(grown.cells) == {*BEFORE.cells, *now.cells}
+    assert len(grown.cells) == 6
+
+
+def test_a_study_grows_by_arms_and_no_arm_leaves_it():
+    now = study({"baseline": {}, "b": B}, (0, 1))
+    grown = extended(BEFORE, now)
+    assert list(grown.arms) == ["baseline", "a", "b"]
+    assert {cell.arm for cell in grown.cells} == {"baseline", "a", "b"}
+    assert len(grown.cells) == len(set(grown.cells)) == 6
+
+
+def test_launching_part_of_a_study_again_changes_nothing():
+    assert extended(BEFORE, study({"baseline": {}, "a": A}, (1,))) == BEFORE
+    assert extended(BEFORE, BEFORE) == BEFORE
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        study({"baseline": {}, "a": A}, (0,), recipe="other"),
+        study({"baseline": {}, "a": A}, (2,), overrides={"optim.lr": 1}),
+        study({"baseline": {}, "a": A}, (0,), version="other default"),
+        study({"baseline": {}, "a": B}, (0,)),
+        study({"baseline": {}, "a": B}, (2,)),
+    ],
+    ids=["recipe", "override", "identity", "changed arm", "changed arm on other seeds"],
+)
+def test_another_question_under_the_same_name_replaces_the_plan(now):
+    assert extended(BEFORE, now) == now
+
+
+def test_states_are_counted_with_zeros(tmp_path):
+    folder = StudyFolder(tmp_path / "s")
+    folder.trial(BEFORE.cells[0].id).fail(FAILURE)
+    counts = count_states(folder.states(BEFORE.cells))
+    assert counts == {"done": 0, "failed": 1, "running": 0, "pending": 3}
+    assert folder.failures(BEFORE.cells) == {BEFORE.cells[0].id: FAILURE}
+    assert folder.records(BEFORE.cells) == {}
+
+
+def test_a_study_that_was_never_launched_says_which_there_are(tmp_path):
+    StudyFolder(tmp_path / "dropout").write_study(BEFORE)
+    with pytest.raises(UsageError) as raised:
+        StudyFolder(tmp_path / "dropuot").study()
+    assert "Did you mean 'dropout'?" in str(raised.value)
+    assert "audiocls sweep launch dropuot" in str(raised.value)
+
+
+def test_one_scheduler_at_a_time_works_on_a_study(tmp_path):
+    folder = StudyFolder(tmp_path / "s")
+    with held_elsewhere(folder.path, "StudyFolder", "launching()") as process:
+        with pytest.raises(UsageError, match="being run by another process"), folder.launching():
+            pass
+        process.kill()
+        process.wait()
+        with folder.launching():
+            assert folder.path.is_dir()

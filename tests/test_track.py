@@ -1,0 +1,282 @@
+"""Tracking may raise, hang or find no disk; a trial does not notice, and is told once why."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wandb_file import BLOCK, CHUNK, HEADER, read_run, records
+
+from audiocls.errors import UsageError
+from audiocls.track import RunInfo, Silent, Tracker, start
+from audiocls.track.guarded import Guarded
+from audiocls.track.mode import default_mode, has_key
+
+KEY = "x" * 40
+
+
+class Listener:
+    """Remembers what it is told; may raise or wait at a chosen call."""
+
+    def __init__(self, at: str = "", do: Callable[[], None] = lambda: None):
+        self.told: list[Any] = []
+        self._at, self._do = at, do
+        self._perhaps("open")
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        self._perhaps("log")
+        self.told.append(row)
+
+    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
+        self._perhaps("finish")
+        self.told.append((summary, exit_code))
+        return None
+
+    def _perhaps(self, call: str) -> None:
+        if call == self._at:
+            self._do()
+
+
+def fail() -> None:
+    raise ConnectionResetError("the other side is gone")
+
+
+@contextmanager
+def hanging() -> Iterator[Callable[[], None]]:
+    """Something that waits until the test is over, and longer than any test should."""
+    over = threading.Event()
+    try:
+        yield lambda: over.wait(60) and None
+    finally:
+        over.set()
+
+
+def use(tracker: Tracker) -> tuple[str | None, float]:
+    """A whole trial's calls: what `finish` answered, and the seconds that all took."""
+    started = time.monotonic()
+    for epoch in range(3):
+        tracker.log({"epoch": epoch})
+    return tracker.finish({"test/accuracy": 0.5}, 0), time.monotonic() - started
+
+
+def test_a_tracker_is_told_everything_in_order():
+    listener = Listener()
+    note, _ = use(Guarded(lambda: listener))
+    assert note is None
+    assert listener.told == [
+        {"epoch": 0},
+        {"epoch": 1},
+        {"epoch": 2},
+        ({"test/accuracy": 0.5}, 0),
+    ]
+
+
+def test_a_row_changed_after_it_was_told_is_told_as_it_was():
+    listener = Listener()
+    tracker = Guarded(lambda: listener)
+    row = {"epoch": 1}
+    tracker.log(row)
+    row["epoch"] = 2
+    tracker.finish({}, 0)
+    assert listener.told[0] == {"epoch": 1}
+
+
+@pytest.mark.parametrize("call", ["open", "log", "finish"])
+def test_a_tracker_that_raises_is_reported_and_never_raises_at_the_trial(call):
+    note, seconds = use(Guarded(lambda: Listener(call, fail), timeout_s=5))
+    assert note == "tracking stopped: ConnectionResetError: the other side is gone"
+    assert seconds < 4
+
+
+def test_the_reason_is_the_first_fault_and_nothing_is_told_after_it():
+    listener = Listener("log", fail)
+    tracker = Guarded(lambda: listener)
+    note, _ = use(tracker)
+    assert note is not None
+    assert note.count("ConnectionResetError") == 1
+    assert listener.told == []
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_even_an_exit_in_the_tracker_is_contained(error):
+    def leave() -> None:
+        raise error
+
+    note, _ = use(Guarded(lambda: Listener("log", leave)))
+    assert note is not None
+    assert type(error).__name__ in note
+
+
+@pytest.mark.parametrize("call", ["open", "log", "finish"])
+def test_a_tracker_that_hangs_is_left_behind_after_the_timeout(call):
+    with hanging() as hang:
+        note, seconds = use(Guarded(lambda: Listener(call, hang), timeout_s=0.2))
+    assert note == "tracking did not finish within 0.2 s and was left behind"
+    assert 0.2 <= seconds < 5
+
+
+def test_a_hanging_tracker_costs_an_epoch_nothing():
+    with hanging() as hang:
+        tracker = Guarded(lambda: Listener("open", hang), timeout_s=0.1)
+        started = time.monotonic()
+        for epoch in range(1000):
+            tracker.log({"epoch": epoch})
+        assert time.monotonic() - started < 2
+        tracker.finish({}, 0)
+
+
+def test_silent_tells_nobody_and_has_no_complaint(tmp_path):
+    assert use(Silent())[0] is None
+    tracker = start("disabled", replace(INFO, folder=tmp_path / "w"))
+    assert isinstance(tracker, Silent)
+    assert use(tracker)[0] is None
+    assert not list(tmp_path.iterdir())
+
+
+INFO = RunInfo(
+    id="0123456789ab-1",
+    project="audiocls",
+    group="dropout",
+    job_type="dropout=0.1",
+    name="dropout=0.1 s0 f1",
+    tags=("one", "two"),
+    config={"optim": {"name": "adamw", "lr": 1e-3}, "seed": 0, "arm": "dropout=0.1"},
+    folder=Path(),
+    notes="why",
+    history=({"epoch": 1.0, "val/accuracy": 0.3},),
+)
+
+
+def test_an_offline_run_is_really_written_with_all_that_was_told(tmp_path):
+    tracker = start("offline", replace(INFO, folder=tmp_path / "made" / "here"))
+    tracker.log({"epoch": 2.0, "val/accuracy": 0.4, "lr": 1e-3})
+    tracker.log({"epoch": 3.0, "val/accuracy": 0.5, "lr": 5e-4})
+    assert tracker.finish({"test/accuracy": 0.45, "cell.arm": "dropout=0.1"}, 0) is None
+    run = read_run(tmp_path)
+    assert (run.id, run.project, run.group) == ("0123456789ab-1", "audiocls", "dropout")
+    assert (run.job_type, run.name, run.notes) == ("dropout=0.1", "dropout=0.1 s0 f1", "why")
+    assert run.tags == ("one", "two")
+    assert {key: run.config[key] for key in INFO.config} == INFO.config
+    assert [row["epoch"] for row in run.history] == [1.0, 2.0, 3.0]
+    assert [row["val/accuracy"] for row in run.history] == [0.3, 0.4, 0.5]
+    assert [row.get("lr") for row in run.history] == [None, 1e-3, 5e-4]
+    assert run.summary["test/accuracy"] == 0.45
+    assert run.summary["cell.arm"] == "dropout=0.1"
+    assert run.step_metrics["*"] == "epoch"
+    assert run.exit_code == 0
+
+
+def test_runs_of_one_worker_one_after_the_other_do_not_mix(tmp_path):
+    for i, exit_code in enumerate((0, 1)):
+        tracker = start("offline", replace(INFO, id=f"run{i}", folder=tmp_path / str(i)))
+        tracker.log({"epoch": 2.0, "which": i})
+        assert tracker.finish({"which": i}, exit_code) is None
+    for i, exit_code in enumerate((0, 1)):
+        run = read_run(tmp_path / str(i))
+        assert (run.id, run.summary["which"], run.exit_code) == (f"run{i}", i, exit_code)
+        assert [row.get("which") for row in run.history] == [None, i]
+
+
+def test_a_folder_that_cannot_be_written_is_reported_and_nothing_else(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    note, seconds = use(start("offline", replace(INFO, folder=blocked)))
+    assert note is not None
+    assert note.startswith("tracking stopped: ")
+    assert str(blocked) in note
+    assert seconds < 5
+
+
+def test_a_trial_is_trained_recorded_and_reported_done_without_a_place_to_track(
+    tmp_path, tiny_config, cache
+):
+    from audiocls.audio.clips import fingerprint
+    from audiocls.config import identifying
+    from audiocls.run.events import Done
+    from audiocls.run.task import Task
+    from audiocls.run.trial import train_trial
+    from audiocls.run.warm import Warm
+    from audiocls.store import Cell
+
+    blocked = tmp_path / "wandb"
+    blocked.write_text("not a folder")
+    config = tiny_config()
+    task = Task(
+        study="s",
+        cell=Cell("abc", "baseline", 0, 1),
+        changes={},
+        config=identifying(config),
+        data_fingerprint=fingerprint(config.data.table(cache), cache),
+        folder=str(tmp_path / "trial"),
+        tracking=str(blocked),
+        cache=str(cache),
+        wandb="offline",
+        project="p",
+        tags=(),
+    )
+    events: list[Any] = []
+    train_trial(task, Warm(cache), events.append, lambda: False)
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert "tracking stopped" in str(done)
+    assert task.trial.record() is not None
+    assert len(task.trial.history()) == 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "mode"),
+    [
+        ({}, "offline"),
+        ({"WANDB_API_KEY": KEY}, "online"),
+        ({"WANDB_API_KEY": ""}, "offline"),
+        ({"WANDB_MODE": "disabled", "WANDB_API_KEY": KEY}, "disabled"),
+        ({"WANDB_MODE": "offline", "WANDB_API_KEY": KEY}, "offline"),
+        ({"WANDB_MODE": "online"}, "online"),
+        ({"WANDB_MODE": ""}, "offline"),
+    ],
+    ids=str,
+)
+def test_the_mode_is_the_one_chosen_or_online_where_there_is_a_key(environment, mode):
+    assert default_mode(environment) == mode
+
+
+def test_an_unknown_mode_is_refused_with_those_allowed():
+    with pytest.raises(UsageError, match="got 'dryrun'; allowed: online, offline, disabled"):
+        default_mode({"WANDB_MODE": "dryrun"})
+
+
+def test_a_key_in_the_netrc_file_counts_for_its_host_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert not has_key({})
+    (tmp_path / ".netrc").write_text(f"machine api.wandb.ai login user password {KEY}\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    assert has_key({})
+    assert has_key({"WANDB_BASE_URL": "https://api.wandb.ai"})
+    assert not has_key({"WANDB_BASE_URL": "http://localhost:8080/"})
+
+
+@pytest.mark.parametrize("content", ["machine", "\x00garbage {"])
+def test_a_damaged_netrc_file_is_no_key_and_no_crash(tmp_path, content):
+    file = tmp_path / "netrc"
+    file.write_text(content)
+    assert not has_key({"NETRC": str(file)})
+
+
+def test_the_reader_of_the_tests_joins_split_records_and_drops_a_torn_end():
+    import zlib
+
+    def chunk(kind: int, body: bytes) -> bytes:
+        return CHUNK.pack(zlib.crc32(bytes([kind]) + body), len(body), kind) + body
+
+    filler = b"f" * (BLOCK - len(HEADER) - 2 * CHUNK.size - 10)
+    first_block = HEADER + chunk(1, filler) + chunk(2, b"0123456789")
+    log = first_block + chunk(4, b"abc") + chunk(1, b"last")
+    assert len(first_block) == BLOCK
+    assert list(records(log)) == [filler, b"0123456789abc", b"last"]
+    assert list(records(log[:-1])) == [filler, b"0123456789abc"]
+    with pytest.raises(ValueError, match="damaged"):
+        list(records(log[:-1] + b"x"))
