@@ -11,8 +11,10 @@ import json
 import random
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +47,19 @@ def measure(num_records: int, folder: Path, repeats: int = 3) -> Relaunch:
     found = _resolved(ablation, folder / "cache")
     _write_study(found, StudyFolder(folder / "runs" / STUDY))
     command = [console_script(), "sweep", "launch", str(ablation), "--runs", str(folder / "runs")]
-    times = []
-    for _ in range(repeats):
-        started = time.monotonic()
-        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
-        times.append(time.monotonic() - started)
+    times = [_timed_s(command, environment, folder) for _ in range(repeats)]
     return Relaunch(len(found.study.cells), statistics.median(times))
+
+
+def _timed_s(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> float:
+    started = time.monotonic()
+    done = subprocess.run(
+        [*command, "--max-hours=0"], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    seconds = time.monotonic() - started
+    if done.returncode or "0 trained" not in done.stdout + done.stderr:
+        sys.exit(f"the relaunch was to train nothing:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return seconds
 
 
 def _write_ablation(num_records: int, file: Path) -> Path:

@@ -27,7 +27,7 @@ from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
 
 MAX_TRIALS = 9
-NORMALISATIONS = ("none", "train")
+NORMALISATIONS = ("clip", "train")
 """The workload's, and the recipe's own, which takes statistics of the training clips."""
 
 

@@ -49,6 +49,7 @@ class Clips(Dataset[tuple[Tensor, int]]):
         row = self.rows[index]
         samples, _ = soundfile.read(self.root / row["path"], dtype="float32")
         features = torch.log(self.mel(torch.from_numpy(samples)) + 1e-6)
+        features = (features - features.mean()) / features.std(correction=0)
         return features, self.labels.index(row["label"])
 
 
@@ -84,7 +85,7 @@ def main() -> None:
     test_loader = DataLoader(Clips(args.data, "test"), args.batch_size, num_workers=NUM_WORKERS)
     torch.manual_seed(seed_of(args.seed, FOLD, "init"))
     model = LogMelCNN().build((N_MELS, SAMPLE_RATE // HOP + 1), len(train.labels))
-    rows = fit(model, train_loader, val_loader, args)
+    rows = fit(model, train_loader, val_loader, order, args)
     model.load_state_dict(torch.load(args.out / "best.pt"))
     test_loss, test_accuracy = score(model, test_loader)
     run.summary.update({"test/loss": test_loss, "test/accuracy": test_accuracy})
@@ -94,7 +95,11 @@ def main() -> None:
 
 
 def fit(
-    model: nn.Module, train_loader: DataLoader, val_loader: DataLoader, args: argparse.Namespace
+    model: nn.Module,
+    train_loader: DataLoader,
+    val_loader: DataLoader,
+    order: SharedOrder,
+    args: argparse.Namespace,
 ) -> list[dict[str, float]]:
     """Train, log, keep the best epoch's weights in `best.pt`; the rows that were logged."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=0.0)
@@ -104,7 +109,7 @@ def fit(
     rows: list[dict[str, float]] = []
     best = (-1.0, 0.0)
     for epoch in range(args.epochs):
-        train_loader.batch_sampler.epoch = epoch
+        order.epoch = epoch
         train_loss = train_epoch(model, train_loader, optimizer, schedule)
         val_loss, val_accuracy = score(model, val_loader)
         row = {"train/loss": train_loss, "val/loss": val_loss, "val/accuracy": val_accuracy}

@@ -292,6 +292,29 @@ def test_batches_cover_each_clip_once_and_differ_in_size_by_at_most_one(
         assert len(sizes) == num_batches(len(clips), batch_size)
 
 
+def test_each_epoch_draws_its_own_masks_and_each_trial_of_a_block_the_same(
+    tiny_parts: MakeParts, monkeypatch
+):
+    """Told of constant features, SpecAugment's masks are where they became 0."""
+    drawn: list[Tensor] = []
+    real = fit_module.masked
+
+    def spied(features: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
+        drawn.append(real(torch.ones_like(features), augment, generator))
+        return features
+
+    monkeypatch.setattr(fit_module, "masked", spied)
+    for changes in ({}, {"model.dropout": 0.3}):
+        fit(tiny_parts({"augment": {"freq_mask": 6, "time_mask": 8}, **changes}), go)
+    num_steps = 4
+    one, two, *other_arm = (
+        torch.cat(drawn[i : i + num_steps]) for i in range(0, len(drawn), num_steps)
+    )
+    assert not torch.equal(one, two)
+    assert torch.equal(one, other_arm[0])
+    assert torch.equal(two, other_arm[1])
+
+
 def test_scoring_keeps_the_clips_own_order(tiny_parts: MakeParts):
     parts = tiny_parts({"train.batch_size": 3})
     scores = score(parts, parts.split.test)

@@ -156,12 +156,16 @@ def test_clipping_acts_on_the_second_gradient_only():
     model = Quadratic()
     optimizer = plain_sgd(model)
 
+    clipped: list[Tensor] = []
+
     def clip() -> None:
+        clipped.append(model.weight.grad.clone())
         nn.utils.clip_grad_norm_(model.parameters(), largest)
 
     SharpnessAware(model, optimizer, rho).step(model.gradient(optimizer), clip)
     first = CURVATURE * START.double()
     second = CURVATURE * (START + rho * first / first.norm())
+    torch.testing.assert_close(clipped, [second])
     torch.testing.assert_close((model.seen[1] - START).norm().item(), rho)
     torch.testing.assert_close(START - model.weight.detach(), largest * second / second.norm())
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from audiocls.audio.batches import Sounds, open_sounds
 from audiocls.config import Config
+from audiocls.run.devices import unpinned
 
 CAPACITY = 8
 """Data sets kept open; they are memory maps, whose pages the system shares and reclaims."""
@@ -22,9 +23,10 @@ class Warm:
         key = (config.data.model_dump_json(), config.features.model_dump_json(), fingerprint)
         if key not in self._sounds:
             table = config.data.table(self._cache)
-            self._sounds[key] = open_sounds(
-                config.data, config.features, table, fingerprint, self._cache
-            )
+            with unpinned():  # a data set seen for the first time is decoded on every core
+                self._sounds[key] = open_sounds(
+                    config.data, config.features, table, fingerprint, self._cache
+                )
             if len(self._sounds) > CAPACITY:
                 self._sounds.popitem(last=False)
         self._sounds.move_to_end(key)
