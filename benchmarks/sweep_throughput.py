@@ -37,9 +37,9 @@ usual     one process a trial, one after another; soundfile and torchaudio in __
 audiocls  `audiocls sweep launch` on an empty cache: {cores} persistent one-thread workers, packed
           clips and cached features, fp32, W&B offline, report included
 limit     {cores} processes of one thread on features in memory: no start, tracking or records
-both      logmel_cnn on 64 mel bands, AdamW, one-cycle, batches of {batch}, learning rates {rates};
-          {trials} trials of {clips} one-second clips × {epochs} epochs, {held_out} clips each for
-          validation and test"""
+both      logmel_cnn on 64 mel bands normalised per clip, AdamW, one-cycle, batches of {batch},
+          learning rates {rates}; {trials} trials of {clips} one-second clips
+          × {epochs} epochs, {held_out} clips each for validation and test"""
 
 
 @dataclass(frozen=True)

@@ -124,9 +124,14 @@ def test_an_ablation_opens_with_its_question_its_cost_and_its_command(name):
     assert command == f"# audiocls sweep launch {name}"
 
 
+def fenced_blocks(language: str) -> list[str]:
+    """The README's code blocks in one language; no language is the empty text."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.S | re.M)
+    return [text for found, text in blocks if found == language]
+
+
 def fenced_commands() -> list[str]:
-    readme = (ROOT / "README.md").read_text()
-    lines = [line for block in re.findall(r"```bash\n(.*?)```", readme, re.S) for line in block.splitlines()]
+    lines = [line for block in fenced_blocks("bash") for line in block.splitlines()]
     return [line.partition("  #")[0].strip() for line in lines if line.startswith("audiocls ")]
 
 
@@ -146,16 +151,19 @@ def test_every_command_of_the_readme_exists_with_its_options(command):
 
 
 def test_links_of_the_documents_resolve():
-    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("benchmarks/*.md")]:
+    for document in [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *ROOT.glob("benchmarks/*.md"),
+    ]:
         for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
 def test_the_readmes_tree_names_what_is_there():
-    readme = (ROOT / "README.md").read_text()
-    tree = next(block for block in re.findall(r"```\n(.*?)```", readme, re.S) if "audiocls/" in block)
+    tree = next(block for block in fenced_blocks("") if "audiocls/" in block)
     tracked = {"ablations", "audiocls", "benchmarks", "docs", "notebooks", "sweeps", "tests"}
-    for name in tracked | {p for p in LEVEL}:
+    for name in tracked | set(LEVEL):
         assert re.search(rf"\b{name}\b", tree), f"the tree in the README lacks {name}"
 
 

@@ -259,11 +259,18 @@ def test_every_trainable_parameter_is_in_exactly_one_group():
 
 
 def test_adamw_decays_by_lr_times_weight_decay_whatever_the_gradient():
-    model = nn.Linear(1, 1, bias=False)
+    model = nn.Linear(2, 1, bias=False)
     nn.init.constant_(model.weight, 2.0)
-    model.weight.grad = torch.zeros(1, 1)
+    model.weight.grad = torch.zeros(1, 2)
     AdamW(lr=0.1, weight_decay=0.5).build(model).step()
-    torch.testing.assert_close(model.weight.item(), 2.0 * (1 - 0.1 * 0.5))
+    torch.testing.assert_close(model.weight.data, torch.full((1, 2), 2.0 * (1 - 0.1 * 0.5)))
+
+
+def test_weight_norms_magnitudes_are_not_decayed():
+    model = nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 8, 3))
+    decayed, others = decay_groups(model, 0.1)
+    assert [tuple(p.shape) for p in decayed["params"]] == [(8, 4, 3)]
+    assert sorted(tuple(p.shape) for p in others["params"]) == [(8,), (8, 1, 1)]
 
 
 def rates(schedule, num_epochs: int, steps_an_epoch: int, lr: float = 0.1) -> list[float]:

@@ -68,7 +68,7 @@ def test_the_pack_is_the_decoded_audio_to_sixteen_bits(table, tmp_path):
 def test_samples_beyond_full_scale_are_clipped_and_do_not_wrap_around():
     hot = np.array([1.5, -1.5, 1.0, -1.0], np.float32)
     packed = pack_module._to_int16(hot)
-    assert packed.tolist() == [32767, -32767, 32767, -32767]
+    assert packed.tolist() == [32767, -32768, 32767, -32768]
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100])
@@ -260,15 +260,16 @@ def test_a_window_stays_within_its_clip(table, tmp_path):
 
 def test_a_random_crop_is_a_window_of_the_clip_anywhere_in_it(tmp_path):
     from audiocls.audio.augment import Augment
+    from audiocls.audio.batches import streams_of
 
     ramp = np.arange(1, 41) / 32767
     files = [write_wav(tmp_path / "l.wav", ramp), write_wav(tmp_path / "s.wav", ramp[:5])]
     data = Synthetic(duration_s=10 / RATE, sample_rate=RATE)
     sounds = open_sounds(data, Raw(), table_of(files), "f", tmp_path)
-    generator = torch.Generator().manual_seed(0)
+    streams = streams_of(0)
     starts = set()
     for _ in range(300):
-        long, short = sounds.augmented(np.array([0, 1]), Augment(crop="random"), generator)
+        long, short = sounds.augmented(np.array([0, 1]), Augment(crop="random"), streams)
         values = (long[0] * 32767).round()
         assert torch.equal(values.diff(), torch.ones(9))
         assert (short[0] * 32767).round().tolist() == [1, 2, 3, 4, 5, 0, 0, 0, 0, 0]
@@ -320,3 +321,27 @@ def test_raw_audio_is_not_stored_twice(synthetic, cache):
     clips = np.arange(4)
     expected = sounds.pack.centred(clips, sounds.num_samples)
     assert np.array_equal(sounds.clean(clips)[:, 0].numpy(), expected)
+
+
+def test_a_wav_at_its_own_rate_is_packed_without_loss(tmp_path):
+    samples = np.random.default_rng(0).integers(-32768, 32768, 4000) / 32768
+    path = write_wav(tmp_path / "all.wav", samples * 32768 / 32767)
+    packed = open_pack(table_of([path]), "f", RATE, tmp_path)
+    waves = packed.centred(np.array([0]), 4000)
+    assert waves[0].tolist() == decode(path).samples.tolist()
+
+
+def test_rates_that_share_no_divisor_are_resampled_in_no_time_and_keep_the_tone():
+    rate, target = 22051, 16000
+    seconds = np.arange(rate) / rate
+    tone = np.sin(2 * np.pi * 1000 * seconds).astype(np.float32)
+    heard = resampled(Waveform(tone, rate), target)
+    assert len(heard) == target
+    wanted = np.sin(2 * np.pi * 1000 * np.arange(target) / target)
+    assert np.abs(heard - wanted)[200:-200].max() < 0.01
+
+
+def test_what_a_killed_process_left_half_made_is_swept_away(tmp_path):
+    (tmp_path / ".thing.99999.tmp").mkdir()
+    made_once(tmp_path / "thing", lambda folder: (folder / "whole").write_text(""))
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".thing.lock", "thing"]

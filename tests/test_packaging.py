@@ -37,7 +37,8 @@ def test_the_installed_wheel_plans_what_it_ships(wheel, tmp_path):
     install = ["-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
     subprocess.run([sys.executable, *install], check=True, capture_output=True)
     program = (
-        "import audiocls, sys; assert audiocls.__file__.startswith(sys.argv[1]), audiocls.__file__\n"
+        "import audiocls, sys\n"
+        "assert audiocls.__file__.startswith(sys.argv[1]), audiocls.__file__\n"
         "from audiocls.cli import app; app(['sweep', 'plan', 'dropout', '--json'])"
     )
     ran = subprocess.run(
@@ -56,12 +57,31 @@ def test_the_installed_wheel_plans_what_it_ships(wheel, tmp_path):
 def test_the_wheel_installs_into_a_clean_environment_and_trains_there(wheel, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     bin_ = tmp_path / "venv/bin"
-    install = [bin_ / "pip", "install", "--quiet", wheel, "--constraint", ROOT / "requirements.lock"]
+    install = [
+        bin_ / "pip",
+        "install",
+        "--quiet",
+        wheel,
+        "--constraint",
+        ROOT / "requirements.lock",
+    ]
     subprocess.run(install, check=True, capture_output=True)
-    words = "train --recipe logmel-cnn train.epochs=1 data.num_sources=5 --wandb offline".split()
+    words = [
+        "train",
+        "--recipe",
+        "logmel-cnn",
+        "train.epochs=1",
+        "data.num_sources=5",
+        "--wandb",
+        "offline",
+    ]
     environment = {**os.environ, "PYTHONWARNINGS": "error::DeprecationWarning:audiocls"}
     ran = subprocess.run(
-        [bin_ / "audiocls", *words], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        [bin_ / "audiocls", *words],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

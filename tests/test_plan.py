@@ -120,11 +120,11 @@ def test_two_arms_that_are_the_same_trial_are_refused_by_name(cache):
     with pytest.raises(ConfigError) as raised:
         study(plan(ablation(arms=arms)), cache)
     (fault,) = raised.value.faults
-    assert "'written-down' is the same trial as arm 'plain'" in fault
+    assert "'written-down' is the same as arm 'plain'" in fault
 
 
 def test_a_level_that_the_recipe_has_already_is_refused(cache):
-    with pytest.raises(ConfigError, match=r"dropout=0\.0.*same trial as arm 'baseline'"):
+    with pytest.raises(ConfigError, match=r"dropout=0\.0.*same as arm 'baseline'"):
         study(plan(ablation(factors={"model.dropout": [0.0, 0.1]})), cache)
 
 

@@ -41,12 +41,10 @@ class Trained:
         task = Task(
             study="s",
             cell=Cell("abc", "baseline", 0, 1),
-            changes={},
             config=identifying(config),
             data_fingerprint=fingerprint(self.table, cache),
             folder=str(folder),
             tracking=str(folder),
-            cache=str(cache),
             wandb="disabled",
             project="p",
             tags=(),

@@ -242,12 +242,16 @@ def study(
 ) -> Study:
     """A study whose ids follow from arm, changes, seed and `version`, as real ones do."""
     cells = tuple(
-        Cell(f"{arm}-{sorted(arms[arm].items())}-{seed}{version}", arm, seed, 1)
+        Cell(f"{_digest(arm, arms, version)}-{seed}", arm, seed, 1)
         for seed in seeds
         for arm in arms
     )
     made = Study("s", "?", "r", "ofat", "test/accuracy", "maximize", "baseline", arms, cells)
-    return replace(made, **changes)
+    return replace(made, identities={a: _digest(a, arms, version) for a in arms}, **changes)
+
+
+def _digest(arm: str, arms: dict[str, dict[str, object]], version: str) -> str:
+    return f"{arm}-{'-'.join(f'{key}={value}' for key, value in arms[arm].items())}{version}"
 
 
 A, B = {"model.dropout": 0.1}, {"model.dropout": 0.2}
@@ -284,12 +288,12 @@ def test_launching_part_of_a_study_again_changes_nothing():
     "now",
     [
         study({"baseline": {}, "a": A}, (0,), recipe="other"),
-        study({"baseline": {}, "a": A}, (2,), overrides={"optim.lr": 1}),
+        study({"baseline": {}, "a": A}, (2,), version="other data, on other seeds"),
         study({"baseline": {}, "a": A}, (0,), version="other default"),
         study({"baseline": {}, "a": B}, (0,)),
         study({"baseline": {}, "a": B}, (2,)),
     ],
-    ids=["recipe", "override", "identity", "changed arm", "changed arm on other seeds"],
+    ids=["recipe", "data", "identity", "changed arm", "changed arm on other seeds"],
 )
 def test_another_question_under_the_same_name_replaces_the_plan(now):
     assert extended(BEFORE, now) == now

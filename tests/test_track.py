@@ -208,12 +208,10 @@ def test_a_trial_is_trained_recorded_and_reported_done_without_a_place_to_track(
     task = Task(
         study="s",
         cell=Cell("abc", "baseline", 0, 1),
-        changes={},
         config=identifying(config),
         data_fingerprint=fingerprint(config.data.table(cache), cache),
         folder=str(tmp_path / "trial"),
         tracking=str(blocked),
-        cache=str(cache),
         wandb="offline",
         project="p",
         tags=(),

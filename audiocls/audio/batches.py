@@ -20,9 +20,14 @@ from audiocls.audio.datasets import DataSet
 from audiocls.audio.feature_cache import open_features
 from audiocls.audio.features import Features
 from audiocls.audio.pack import Pack, open_pack, pack_folder
+from audiocls.seeding import seed_of
 
 Batch = tuple[Tensor, Tensor]
 """Features (B, C, L) float32 and labels (B,) int64."""
+
+
+Streams = dict[str, torch.Generator]
+"""Kind of draw → its generator."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +54,19 @@ class Sounds:
         waves = torch.from_numpy(self.pack.centred(clips, self.num_samples))
         return torch.as_tensor(self.front_end(waves))
 
-    def augmented(
-        self, clips: NDArray[np.int64], augment: Augment, generator: torch.Generator
-    ) -> Tensor:
+    def augmented(self, clips: NDArray[np.int64], augment: Augment, streams: Streams) -> Tensor:
         """Features after the random changes of the wave that `augment` asks for.
 
         Shape: clips (B,) → (B, C, L)
         """
         if not augment.changes_wave:
             return self.clean(clips)
-        waves = torch.from_numpy(self._cropped(clips, augment, generator))
+        waves = torch.from_numpy(self._cropped(clips, augment, streams["crop"]))
         if augment.gain_db > 0:
-            waves = random_gain(waves, augment.gain_db, generator)
+            waves = random_gain(waves, augment.gain_db, streams["gain"])
         if augment.shift_s > 0:
-            waves = random_shift(waves, round(augment.shift_s * self.sample_rate), generator)
+            most = round(augment.shift_s * self.sample_rate)
+            waves = random_shift(waves, most, streams["shift"])
         return torch.as_tensor(self.front_end(waves))
 
     def _cropped(
@@ -104,11 +108,19 @@ def training_batches(
 
     An order and an augmentation of its own for each `epoch_seed`, and nothing carried over.
     """
-    generator = torch.Generator().manual_seed(epoch_seed)
-    order = torch.randperm(len(clips), generator=generator).numpy()
+    streams = streams_of(epoch_seed)
+    order = torch.randperm(len(clips), generator=streams["order"]).numpy()
     for portion in np.array_split(clips[order], num_batches(len(clips), batch_size)):
-        features = sounds.augmented(portion, augment, generator)
+        features = sounds.augmented(portion, augment, streams)
         yield features, sounds.labels[portion]
+
+
+def streams_of(epoch_seed: int) -> Streams:
+    """A stream for each kind of draw: switching one on leaves the others as they were."""
+    return {
+        kind: torch.Generator().manual_seed(seed_of(epoch_seed, 0, kind))
+        for kind in ("order", "crop", "gain", "shift")
+    }
 
 
 def masked(features: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:

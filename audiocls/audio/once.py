@@ -19,8 +19,9 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{folder.name}.lock"):
         if not folder.exists():
+            for left_behind in folder.parent.glob(f".{folder.name}.*.tmp"):
+                shutil.rmtree(left_behind)  # by a process that was killed: we hold its lock
             beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-            shutil.rmtree(beside, ignore_errors=True)
             beside.mkdir()
             try:
                 make(beside)

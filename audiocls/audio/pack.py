@@ -7,6 +7,7 @@ Legend: N clips, B batch, T samples.
 """
 
 import json
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.once import made_once
 from audiocls.errors import DataError
 
-PACK_SCHEMA = 1
-FULL_SCALE = 32767.0
+PACK_SCHEMA = 2
+FULL_SCALE = 32768.0
+"""As libsndfile scales 16 bits, so that a WAV at its own rate is packed without loss."""
+MOST_PHASES = 1000
 SAMPLES = "samples.i16"
 PORTION = 512
 """Clips decoded before they are written."""
@@ -119,9 +122,19 @@ def _make(table: ClipTable, fingerprint: str, sample_rate: int, folder: Path) ->
 
 
 def resampled(wave: Waveform, sample_rate: int) -> NDArray[np.float32]:
-    """Band-limited (windowed sinc) resampling to `sample_rate` Hz."""
+    """Band-limited (windowed sinc) resampling to `sample_rate` Hz.
+
+    By torchaudio, which holds a filter for every phase: rates that share no divisor would need
+    gigabytes of them, and go to scipy's polyphase filter instead.
+    """
     if wave.sample_rate == sample_rate:
         return wave.samples
+    divisor = math.gcd(wave.sample_rate, sample_rate)
+    if max(wave.sample_rate, sample_rate) // divisor > MOST_PHASES:
+        from scipy.signal import resample_poly
+
+        up, down = sample_rate // divisor, wave.sample_rate // divisor
+        return np.asarray(resample_poly(wave.samples, up, down), np.float32)
     import torch
     from torchaudio.functional import resample
 
@@ -130,5 +143,5 @@ def resampled(wave: Waveform, sample_rate: int) -> NDArray[np.float32]:
 
 
 def _to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    scaled = np.rint(np.clip(samples, -1.0, 1.0) * FULL_SCALE)
-    return np.asarray(scaled, np.int16)
+    scaled = np.rint(samples * FULL_SCALE)
+    return np.asarray(np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1), np.int16)

@@ -16,8 +16,6 @@ from numpy.random import Generator, SeedSequence
 from audiocls.audio import sounds
 from audiocls.audio.sounds import Wave
 
-GENERATOR_VERSION = 1  # raise it whenever the same seed would sound different
-
 _FADE_S = 0.01
 _FOR_VOICE, _FOR_CLIP = 0, 1
 

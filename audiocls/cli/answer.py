@@ -1,11 +1,12 @@
 """A study's answer: read from the store, compared, and rendered in each format."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls import console
 from audiocls.report import compare, headline, to_html, to_json, to_markdown, verdict_table
 from audiocls.report.compare import Comparison
-from audiocls.store import StudyFolder
+from audiocls.store import Record, Study, StudyFolder
 from audiocls.store.atomic import write_text
 
 TEXT_COLUMNS = ("arm", "verdict", "reason")
@@ -13,15 +14,32 @@ EXPENDABLE = ("reason", "MACs", "params", "time", "p (t)", "p (flip)", "pairs")
 """Columns of the verdict table that a narrow terminal goes without, the first of them first."""
 
 
-def comparison_of(folder: StudyFolder) -> Comparison:
-    """The comparison of everything recorded so far."""
+@dataclass(frozen=True)
+class Answer:
+    """A study, what is recorded of it, and what follows."""
+
+    folder: StudyFolder
+    study: Study
+    records: dict[str, Record]
+    comparison: Comparison
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether at least one arm could be compared with the baseline, or there is none."""
+        verdicts = [arm.verdict for arm in self.comparison.arms if arm.verdict != "baseline"]
+        return not verdicts or any(verdict != "not_comparable" for verdict in verdicts)
+
+
+def read(folder: StudyFolder) -> Answer:
+    """Everything recorded so far, read once and compared."""
     study = folder.study()
-    return compare(study, folder.records(study.cells))
+    records = folder.records(study.cells)
+    return Answer(folder, study, records, compare(study, records))
 
 
-def show_answer(folder: StudyFolder) -> None:
-    """The headline and the verdict table, in the terminal."""
-    comparison = comparison_of(folder)
+def show(answer: Answer) -> None:
+    """The verdict table and the headline, in the terminal."""
+    comparison = answer.comparison
     table = verdict_table(comparison)
     console.show_table(
         table.title, table.columns, table.rows, text=TEXT_COLUMNS, expendable=EXPENDABLE
@@ -31,23 +49,27 @@ def show_answer(folder: StudyFolder) -> None:
         console.say(f"{len(comparison.missing)} of {comparison.num_expected} trials are missing.")
 
 
-def show_json(folder: StudyFolder) -> None:
+def show_as_json(answer: Answer) -> None:
     """The comparison as JSON."""
-    console.show_json(to_json(comparison_of(folder)))
+    console.show_json(to_json(answer.comparison))
 
 
-def markdown(folder: StudyFolder) -> str:
+def markdown(answer: Answer) -> str:
     """The comparison as Markdown."""
-    return to_markdown(comparison_of(folder))
+    return to_markdown(answer.comparison)
 
 
-def write_html(folder: StudyFolder, out: Path | None = None) -> Path:
+def html_path(answer: Answer) -> Path:
+    """Where a study keeps its page."""
+    return answer.folder.path / "report.html"
+
+
+def write_html(answer: Answer, out: Path | None = None) -> Path:
     """The whole report as one HTML file, in the study's folder unless told otherwise."""
-    study = folder.study()
-    records = folder.records(study.cells)
+    study, folder = answer.study, answer.folder
     failures = folder.failures(study.cells)
     html = to_html(
-        compare(study, records),
+        answer.comparison,
         study,
         folder.histories(study.cells),
         [
@@ -55,8 +77,8 @@ def write_html(folder: StudyFolder, out: Path | None = None) -> Path:
             for c in study.cells
             if c.id in failures
         ],
-        [record.provenance for record in records.values()],
+        [record.provenance for record in answer.records.values()],
     )
-    path = out or folder.path / "report.html"
+    path = out or html_path(answer)
     write_text(path, html)
     return path

@@ -25,16 +25,16 @@ def report(
     folder = open_study(name, runs)
     if format_ not in FORMATS:
         raise UsageError(f"--format: got {format_!r}; allowed: {', '.join(FORMATS)}")
+    found = answer.read(folder)
     if as_json:
-        answer.show_json(folder)
+        answer.show_as_json(found)
     elif format_ == "html":
-        console.say(str(answer.write_html(folder, out)))
+        console.say(str(answer.write_html(found, out)))
     elif format_ == "md":
-        _write_or_say(answer.markdown(folder), out)
+        _write_or_say(answer.markdown(found), out)
     else:
-        answer.show_answer(folder)
-    verdicts = {arm.verdict for arm in answer.comparison_of(folder).arms} - {"baseline"}
-    if verdicts == {"not_comparable"}:
+        answer.show(found)
+    if not found.is_comparable:
         raise NotComparable(f"{folder.name}: no arm can be compared with the baseline; see reasons")
 
 

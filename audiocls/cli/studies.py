@@ -18,7 +18,7 @@ from audiocls.run.devices import Slots, slots
 from audiocls.run.executors import Executor
 from audiocls.run.launch import Outcome, launch
 from audiocls.run.resolve import Configs, Resolved, configs_of, on_available_folds, study_of
-from audiocls.run.task import Places, tasks_of
+from audiocls.run.task import Places, task_of
 from audiocls.store import StudyFolder
 from audiocls.track import WandbMode
 from audiocls.track.mode import default_mode
@@ -61,7 +61,6 @@ class Means:
     devices: str = "auto"
     workers: int | None = None
     max_hours: float | None = None
-    tags: tuple[str, ...] = ()
 
     def mode(self) -> WandbMode:
         """The W&B mode asked for, or the one that this machine's configuration means."""
@@ -139,13 +138,12 @@ def see_through(found: Resolved, means: Means) -> Outcome:
     cache, mode = cache_folder().absolute(), means.mode()
     means.slots()
     folder = StudyFolder((means.runs / found.study.name).absolute())
-    tasks = tasks_of(found, Places(folder.path, cache), mode, PROJECT, means.tags)
-    log = folder.path / "workers.log"
+    places, log = Places(folder.path, cache), folder.path / "workers.log"
     with watching() as watch:
         return launch(
             folder,
             found.study,
-            tasks,
+            lambda cell: task_of(cell, found, places, mode, PROJECT),
             lambda num_missing, stop: means.open(cache, log, num_missing, stop),
             watch,
             means.max_hours * 3600 if means.max_hours is not None else None,

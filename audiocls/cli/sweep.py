@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from audiocls import console, shelf, yaml_file
+from audiocls.cli import answer
 from audiocls.cli import options as o
-from audiocls.cli.answer import show_answer, write_html
 from audiocls.cli.plans import show_plan
 from audiocls.cli.studies import Means, Request, open_study, request, resolved, see_through
 from audiocls.errors import UsageError
@@ -108,8 +108,7 @@ def _conclude(outcome: Outcome, folder: StudyFolder) -> None:
             "and are used again if that plan is launched again. --study NAME keeps both plans."
         )
     if counts["done"]:
-        show_answer(folder)
-        console.say(f"report: {write_html(folder)}")
+        _answer(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
     reused = counts["done"] - outcome.num_trained
     console.note(f"{outcome.num_trained} trained, {reused} reused, {counts['failed']} failed")
     if counts["failed"]:
@@ -120,6 +119,16 @@ def _conclude(outcome: Outcome, folder: StudyFolder) -> None:
         console.note(f"{why}: {left} cells to go. Go on with: {outcome.study.command}")
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
+
+
+def _answer(folder: StudyFolder, is_new: bool) -> None:
+    """The verdict, and the page that holds it, written again only if something is new."""
+    found = answer.read(folder)
+    answer.show(found)
+    page = answer.html_path(found)
+    if is_new or not page.exists():
+        answer.write_html(found)
+    console.say(f"report: {page}")
 
 
 def show_failures(folder: StudyFolder) -> None:

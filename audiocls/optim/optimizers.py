@@ -1,6 +1,7 @@
 """Optimisers over two groups of parameters: those that decay and those that must not.
 
-Biases, normalisation scales and every other parameter of at most one dimension are never decayed.
+Biases, normalisation scales, weight norm's magnitudes and every other parameter that holds one
+number per channel are never decayed.
 """
 
 from typing import Any
@@ -10,13 +11,17 @@ from torch import nn
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters of more than one dimension with `weight_decay`, all others with none."""
+    """Weights between channels with `weight_decay`, one number per channel with none."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in parameters if _decays(p)], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if not _decays(p)], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def _decays(parameter: nn.Parameter) -> bool:
+    return parameter.ndim > 1 and parameter.numel() > parameter.shape[0]
 
 
 def adamw(

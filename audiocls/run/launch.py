@@ -5,14 +5,14 @@ missing.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from audiocls.run.executors import Executor
 from audiocls.run.interrupt import stop_on_signal
 from audiocls.run.scheduler import Launch, StoppedBy, Watch
 from audiocls.run.task import Task
-from audiocls.store import State, Study, StudyFolder, count_states, extended
+from audiocls.store import Cell, State, Study, StudyFolder, count_states, extended
 
 OpenExecutor = Callable[[int, threading.Event], Executor]
 """From the number of missing trials and the wish to stop."""
@@ -41,24 +41,25 @@ class Outcome:
 def launch(
     folder: StudyFolder,
     study: Study,
-    tasks: Sequence[Task],
+    task_of: Callable[[Cell], Task],
     open_executor: OpenExecutor,
     watch: Watch,
     max_s: float | None = None,
 ) -> Outcome:
-    """Train every trial among `tasks` that is neither finished nor failed, once.
+    """Train every trial of `study` that is neither finished nor failed, once.
 
     Raises `UsageError` if another process is launching this study.
     """
     with folder.launching(), stop_on_signal() as stop:
+        asked = study.cells
         study, is_replaced = _write_plan(folder, study)
-        states = folder.states(tuple(task.cell for task in tasks))
-        missing = [task for task in tasks if states[task.cell.id] in ("pending", "running")]
+        states = folder.states(asked)
+        missing = [task_of(cell) for cell in asked if states[cell.id] in ("pending", "running")]
         num_done = sum(state == "done" for state in states.values())
         passed = Launch(missing, num_done, watch)
         if missing:
             passed.drive(open_executor(len(missing), stop), stop, max_s)
-        counts = count_states(folder.states(tuple(task.cell for task in tasks)))
+        counts = count_states(folder.states(asked) if missing else states)
         is_whole = not counts["pending"] and not counts["running"]
         stopped_by = None if is_whole else passed.stopped_by
         return Outcome(study, counts, passed.num_done, stopped_by, is_replaced)

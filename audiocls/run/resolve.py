@@ -4,7 +4,7 @@ Where `config` and `plan` meet: neither knows the other.
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,8 +87,7 @@ def study_of(
     Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
     """
     fingerprints = _fingerprints(configs, cache)
-    cells = tuple(_cells(plan, configs, fingerprints))
-    _refuse_twins(cells)
+    identities = _identities(configs, fingerprints)
     ablation = plan.ablation
     study = Study(
         name=name,
@@ -99,7 +98,8 @@ def study_of(
         goal=ablation.metric.goal,
         baseline=plan.baseline,
         arms=plan.arms,
-        cells=cells,
+        cells=_cells(plan, configs, fingerprints),
+        identities=identities,
         alpha=ablation.stats.alpha,
         correction=ablation.stats.correction,
         margin=ablation.stats.margin,
@@ -122,10 +122,27 @@ def _fingerprints(configs: Configs, cache: Path) -> dict[str, str]:
     return {arm: known[config.data] for arm, config in configs.items()}
 
 
-def _cells(plan: Plan, configs: Configs, fingerprints: Mapping[str, str]) -> Sequence[Cell]:
+def _identities(configs: Configs, fingerprints: Mapping[str, str]) -> dict[str, str]:
+    """What each arm really asks; raises `ConfigError` if two ask the same."""
+    identities: dict[str, str] = {}
+    twins: list[str] = []
+    for arm, config in configs.items():
+        asked = trial_id({**identifying(config), "seed": None, "fold": None}, fingerprints[arm])
+        for other in (name for name, known in identities.items() if known == asked):
+            twins.append(
+                f"arm {arm!r} is the same as arm {other!r}: what it sets is what the recipe has "
+                "already. Remove it, or change its value"
+            )
+        identities[arm] = asked
+    if twins:
+        raise ConfigError("arms", twins)
+    return identities
+
+
+def _cells(plan: Plan, configs: Configs, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
     """Block by block, so that pairs are complete early."""
     resolved = {arm: identifying(config) for arm, config in configs.items()}
-    return [
+    return tuple(
         Cell(
             id=trial_id({**resolved[arm], "seed": seed, "fold": fold}, fingerprints[arm]),
             arm=arm,
@@ -134,21 +151,7 @@ def _cells(plan: Plan, configs: Configs, fingerprints: Mapping[str, str]) -> Seq
         )
         for seed, fold in plan.blocks
         for arm in plan.arms
-    ]
-
-
-def _refuse_twins(cells: Sequence[Cell]) -> None:
-    first: dict[str, str] = {}
-    twins: dict[str, None] = {}
-    for cell in cells:
-        other = first.setdefault(cell.id, cell.arm)
-        if other != cell.arm:
-            twins[
-                f"arm {cell.arm!r} is the same trial as arm {other!r}: what it sets is what the "
-                "recipe has already. Remove it, or change its value"
-            ] = None
-    if twins:
-        raise ConfigError("arms", twins)
+    )
 
 
 def single_trial(
@@ -174,6 +177,7 @@ def single_trial(
         baseline=arm,
         arms={arm: dict(changes)},
         cells=(cell,),
+        identities=_identities({arm: config}, {arm: known}),
         command=shlex.join(
             ["audiocls", "train", "--recipe", recipe, *(f"{k}={v}" for k, v in overrides.items())]
         ),

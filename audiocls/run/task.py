@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from audiocls.config import Config
 from audiocls.run.resolve import Resolved
 from audiocls.store import Cell, TrialFolder
 from audiocls.track import WandbMode
@@ -18,15 +17,12 @@ class Task:
 
     study: str
     cell: Cell
-    changes: Mapping[str, Any]
-    """What the arm sets."""
     config: Mapping[str, Any]
     data_fingerprint: str
     folder: str
     """The trial's folder."""
     tracking: str
     """Where W&B keeps offline runs."""
-    cache: str
     wandb: WandbMode
     project: str
     tags: tuple[str, ...]
@@ -61,27 +57,17 @@ class Places:
     cache: Path
 
 
-def tasks_of(
-    resolved: Resolved, places: Places, mode: WandbMode, project: str, tags: tuple[str, ...]
-) -> list[Task]:
-    """One task per cell, in the study's order."""
-    return [
-        Task(
-            study=resolved.study.name,
-            cell=cell,
-            changes=resolved.study.arms[cell.arm],
-            config=_config_of(resolved.configs[cell.arm], cell),
-            data_fingerprint=resolved.fingerprints[cell.arm],
-            folder=str(places.study / "trials" / cell.id),
-            tracking=str(places.study),
-            cache=str(places.cache),
-            wandb=mode,
-            project=project,
-            tags=(resolved.study.recipe, *tags),
-        )
-        for cell in resolved.study.cells
-    ]
-
-
-def _config_of(config: Config, cell: Cell) -> dict[str, Any]:
-    return {**config.model_dump(mode="json"), "seed": cell.seed, "fold": cell.fold}
+def task_of(cell: Cell, resolved: Resolved, places: Places, mode: WandbMode, project: str) -> Task:
+    """The task of one cell of a resolved study."""
+    config = resolved.configs[cell.arm].model_dump(mode="json")
+    return Task(
+        study=resolved.study.name,
+        cell=cell,
+        config={**config, "seed": cell.seed, "fold": cell.fold},
+        data_fingerprint=resolved.fingerprints[cell.arm],
+        folder=str(places.study / "trials" / cell.id),
+        tracking=str(places.study),
+        wandb=mode,
+        project=project,
+        tags=(resolved.study.recipe,),
+    )

@@ -3,6 +3,7 @@
 They are dataclasses and not `Part`s because ten thousand of them are read for one report.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -124,6 +125,8 @@ class Study:
     arms: dict[str, dict[str, Any]]
     """Arm → the dotted keys it changes; the baseline changes none, or its own."""
     cells: tuple[Cell, ...]
+    identities: dict[str, str] = field(default_factory=dict)
+    """Arm → digest of its configuration and data without seed and fold: what it really asks."""
     alpha: float = 0.05
     correction: str = "holm"
     margin: float = 0.01
@@ -137,8 +140,13 @@ class Study:
     """The command line that launches this study again."""
 
     def to_mapping(self) -> dict[str, Any]:
-        return asdict(self) | {"cells": [asdict(cell) for cell in self.cells]}
+        """Plain values; the cells as a text of one line each, which YAML reads fast."""
+        lines = [f"{c.id} {c.seed} {c.fold} {c.arm}" for c in self.cells]
+        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {**fields, "cells": "".join(f"{line}\n" for line in lines)}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Study":
-        return cls(**{**mapping, "cells": tuple(Cell(**cell) for cell in mapping["cells"])})
+        rows = [line.split(" ", 3) for line in mapping["cells"].splitlines()]
+        cells = (Cell(id, arm, int(seed), int(fold)) for id, seed, fold, arm in rows)  # noqa: A001
+        return cls(**{**mapping, "cells": tuple(cells)})

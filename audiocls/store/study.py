@@ -96,16 +96,19 @@ def extended(before: Study, now: Study) -> Study:
     """`now` together with what `before` has beyond it, or `now` alone if it asks something else.
 
     A study grows: seeds, folds and arms that were launched once stay in its family, so that no
-    arm can leave it because of its result. Where the recipe, an override, what a common arm
-    changes or the identity of a common cell differs, `before` was another study, and nothing of
-    it is kept in the plan.
+    arm can leave it because of its result. Where an arm that both have is not the same in both
+    (a default, an override, its data), `before` was another study and leaves the plan.
     """
-    known = {(cell.arm, *cell.block): cell.id for cell in before.cells}
-    wanted = {(cell.arm, *cell.block): cell.id for cell in now.cells}
-    is_same_question = (before.recipe, before.overrides) == (now.recipe, now.overrides) and all(
-        before.arms[arm] == now.arms[arm] for arm in before.arms.keys() & now.arms.keys()
-    )
-    if not is_same_question or any(known[c] != wanted[c] for c in known.keys() & wanted.keys()):
+    common = before.identities.keys() & now.identities.keys()
+    is_same = all(before.identities[arm] == now.identities[arm] for arm in common)
+    if not is_same or before.recipe != now.recipe:
         return now
+    known = {(cell.arm, *cell.block) for cell in before.cells}
     new = tuple(cell for cell in now.cells if (cell.arm, *cell.block) not in known)
-    return replace(now, arms={**before.arms, **now.arms}, cells=(*before.cells, *new))
+    return replace(
+        now,
+        baseline=now.baseline if now.baseline in before.arms else before.baseline,
+        arms={**before.arms, **now.arms},
+        identities={**before.identities, **now.identities},
+        cells=(*before.cells, *new),
+    )
