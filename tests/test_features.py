@@ -153,7 +153,7 @@ def test_clip_normalisation_has_mean_zero_and_deviation_one_and_silence_is_zero(
 def test_standardise_is_the_identity_until_fitted_and_then_per_band() -> None:
     features = torch.randn(20, 3, 50) * torch.tensor([[1.0], [5.0], [0.1]]) + 7
     assert torch.equal(Standardise(3)(features), features)
-    fitted = Standardise.fit(features)
+    fitted = Standardise.fit([features])
     assert fitted.mean.shape == fitted.std.shape == (3, 1)
     out = fitted(features)
     torch.testing.assert_close(out.mean(dim=(0, 2)), torch.zeros(3), atol=1e-4, rtol=0)
@@ -161,13 +161,13 @@ def test_standardise_is_the_identity_until_fitted_and_then_per_band() -> None:
 
 
 def test_a_band_constant_in_training_does_not_explode_in_a_test_clip() -> None:
-    fitted = Standardise.fit(torch.full((4, 2, 10), math.log(1e-6)))
+    fitted = Standardise.fit([torch.full((4, 2, 10), math.log(1e-6))])
     assert not fitted(torch.full((1, 2, 10), math.log(1e-6))).any()
     assert fitted(torch.zeros(1, 2, 10)).abs().max() < 20
 
 
 def test_statistics_travel_in_the_state_dict() -> None:
-    fitted = Standardise.fit(torch.randn(4, 2, 10))
+    fitted = Standardise.fit([torch.randn(4, 2, 10)])
     other = Standardise(2)
     other.load_state_dict(fitted.state_dict())
     assert torch.equal(other.mean, fitted.mean)
@@ -232,3 +232,11 @@ def test_reading_options_does_not_import_torch() -> None:
         "f.LogMel().shape(16000); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_statistics_do_not_depend_on_the_portions_they_come_in() -> None:
+    features = 5 + 3 * torch.randn(50, 4, 7)
+    whole = Standardise.fit([features])
+    parts = Standardise.fit(features.split([1, 30, 19]))
+    torch.testing.assert_close(whole.mean, parts.mean)
+    torch.testing.assert_close(whole.std, parts.std)

@@ -77,7 +77,7 @@ def test_the_wheel_installs_into_a_clean_environment_and_trains_there(wheel, tmp
     ]
     environment = {**os.environ, "PYTHONWARNINGS": "error::DeprecationWarning:audiocls"}
     ran = subprocess.run(
-        [bin_ / "audiocls", *words],
+        [bin_ / "audiocls", *trial],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -3,8 +3,10 @@
 Legend: B batch, C channels (mel bands), L frames, T samples.
 """
 
+import copy
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +21,16 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.feature_cache import open_features
 from audiocls.audio.features import Features
+from audiocls.audio.features.standardise import Standardise
 from audiocls.audio.pack import Pack, open_pack, pack_folder
 from audiocls.seeding import seed_of
 
 Batch = tuple[Tensor, Tensor]
 """Features (B, C, L) float32 and labels (B,) int64."""
 
+
+PORTION = 256
+"""Clips gathered at once for statistics."""
 
 Streams = dict[str, torch.Generator]
 """Kind of draw → its generator."""
@@ -43,6 +49,8 @@ class Sounds:
     """(N,) int64."""
     sample_rate: int
     num_samples: int
+    standardisations: dict[str, Standardise] = field(default_factory=dict)
+    """Split → statistics; a memory, not a part of the value."""
 
     def clean(self, clips: NDArray[np.int64]) -> Tensor:
         """Features of whole clips, nothing random.
@@ -53,6 +61,14 @@ class Sounds:
             return torch.from_numpy(self.features[clips])
         waves = torch.from_numpy(self.pack.centred(clips, self.num_samples))
         return torch.as_tensor(self.front_end(waves))
+
+    def standardise(self, clips: NDArray[np.int64]) -> Standardise:
+        """Standardisation by the statistics of `clips`, which are gathered once per split."""
+        key = hashlib.sha256(clips.tobytes()).hexdigest()
+        if key not in self.standardisations:
+            portions = np.array_split(clips, num_batches(len(clips), PORTION))
+            self.standardisations[key] = Standardise.fit(map(self.clean, portions))
+        return copy.deepcopy(self.standardisations[key])
 
     def augmented(self, clips: NDArray[np.int64], augment: Augment, streams: Streams) -> Tensor:
         """Features after the random changes of the wave that `augment` asks for.

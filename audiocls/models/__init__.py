@@ -34,7 +34,7 @@ def _require_frames(name: str, frames: int, minimum: int, reason: str) -> None:
 
 
 class LogMelCNN(Part):
-    """1-D CNN over mel bands: four × (conv, BatchNorm, max-pool, ReLU), mean over time, one Linear.
+    """1-D CNN over mel bands: four × (conv, BatchNorm, max-pool, ReLU), pooled, one Linear.
 
     Unusual: the mel bands are channels, not a picture's axis, so the first convolution sees all
     of them at once (or a group of neighbouring ones), and 100,000 parameters are enough. Source:

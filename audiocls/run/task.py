@@ -11,6 +11,10 @@ from audiocls.store import Cell, TrialFolder
 from audiocls.track import WandbMode
 
 
+LONGEST_TAG = 64
+"""Characters that W&B takes."""
+
+
 @dataclass(frozen=True)
 class Task:
     """All that a worker needs; plain values only."""
@@ -69,5 +73,5 @@ def task_of(cell: Cell, resolved: Resolved, places: Places, mode: WandbMode, pro
         tracking=str(places.study),
         wandb=mode,
         project=project,
-        tags=(resolved.study.recipe,),
+        tags=(Path(resolved.study.recipe).stem[:LONGEST_TAG],),
     )

@@ -74,4 +74,4 @@ def _classifier(config: Config, sounds: Sounds, train: NDArray[np.int64]) -> Cla
     model = config.model.build(in_shape, len(sounds.table.labels))
     if not config.features.uses_training_statistics:
         return Classifier(Standardise(in_shape[0]), model)
-    return Classifier(Standardise.fit(sounds.clean(train)), model)
+    return Classifier(sounds.standardise(train), model)

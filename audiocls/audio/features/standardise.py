@@ -3,6 +3,9 @@
 Legend: N clips, B batch, C channels (or F mel bands), L frames.
 """
 
+import functools
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -40,24 +43,42 @@ class Standardise(nn.Module):
         self.register_buffer("std", torch.ones(num_channels, 1))
 
     @classmethod
-    def fit(cls, features: Tensor) -> "Standardise":
-        """Statistics over clips and frames; in float64, so that a constant band has deviation 0.
+    def fit(cls, portions: Iterable[Tensor]) -> "Standardise":
+        """Statistics over clips and frames, portion by portion, so that any data set fits.
 
-        A channel that is constant in training keeps its scale: should it move in a test clip,
+        In float64 and merged pairwise (Chan et al., 1983), so that a constant band has deviation
+        0. A channel that is constant in training keeps its scale: should it move in a test clip,
         it moves by that much and no more.
 
-        Shape: features (N, C, L)
+        Shape: portions of features (N, C, L), at least one
 
         >>> clips = torch.tensor([[[1.0, 3.0], [5.0, 5.0]]])
-        >>> Standardise.fit(clips)(clips)
+        >>> Standardise.fit([clips])(clips)
         tensor([[[-1.,  1.],
                  [ 0.,  0.]]])
         """
-        moments = [torch.var_mean(band.double(), correction=0) for band in features.unbind(1)]
-        fitted = cls(len(moments)).to(features.device)
-        fitted.std.copy_(safe_scale(torch.stack([var for var, _ in moments]).sqrt()).unsqueeze(1))
-        fitted.mean.copy_(torch.stack([mean for _, mean in moments]).unsqueeze(1))
+        count, mean, squares = functools.reduce(_merged, map(_moments, portions))
+        fitted = cls(len(mean)).to(mean.device)
+        fitted.std.copy_(safe_scale((squares / count).sqrt()).unsqueeze(1))
+        fitted.mean.copy_(mean.unsqueeze(1))
         return fitted
 
     def forward(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.std
+
+
+Moments = tuple[int, Tensor, Tensor]
+"""Number of values, their mean (C,) and the sum of squared deviations from it (C,)."""
+
+
+def _moments(features: Tensor) -> Moments:
+    count = features.shape[0] * features.shape[2]
+    pairs = [torch.var_mean(band.double(), correction=0) for band in features.unbind(1)]
+    return count, torch.stack([m for _, m in pairs]), torch.stack([v for v, _ in pairs]) * count
+
+
+def _merged(one: Moments, other: Moments) -> Moments:
+    count = one[0] + other[0]
+    apart = other[1] - one[1]
+    mean = one[1] + apart * (other[0] / count)
+    return count, mean, one[2] + other[2] + apart**2 * (one[0] * other[0] / count)
