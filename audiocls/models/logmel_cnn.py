@@ -14,9 +14,9 @@ class LogMelCNN(nn.Module):
     """Four × (conv, BatchNorm, max-pool, ReLU), mean plus maximum over time, dropout, one Linear.
 
     The maximum hears a short event in a long clip, the mean a texture (Kong et al., 2020, PANNs,
-    arXiv 1912.10211, section IV-A). ReLU comes after the pool: the two commute, and it then works on fewer frames. The
-    convolutions are two-dimensional of height 1 in channels_last, 1.4 times as fast as Conv1d
-    on one CPU thread, forward and backward.
+    arXiv 1912.10211, section IV-A). ReLU comes after the pool: the two commute, and it then works
+    on fewer frames. The convolutions are two-dimensional of height 1 in channels_last, 1.4 times
+    as fast as Conv1d on one CPU thread, forward and backward.
 
     Shape: (B, F, L) → (B, K) for any L of at least 1
 

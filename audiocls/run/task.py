@@ -10,7 +10,6 @@ from audiocls.run.resolve import Resolved
 from audiocls.store import Cell, TrialFolder
 from audiocls.track import WandbMode
 
-
 LONGEST_TAG = 64
 """Characters that W&B takes."""
 
