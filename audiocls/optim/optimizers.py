@@ -1,8 +1,8 @@
 """Optimisers over two groups of parameters: those that decay and those that must not.
 
-The fused kernels update all weights in one pass: 0.8 instead of 1.9 ms a step for a small network
-on one CPU thread. Biases, normalisation scales, weight norm's magnitudes and every other parameter that holds one
-number per channel are never decayed.
+Biases, normalisation scales, weight norm's magnitudes and every other parameter that holds one
+number per channel are never decayed. The fused kernels update all weights in one pass: 0.8 instead
+of 1.9 ms a step for a small network on one CPU thread.
 """
 
 from typing import Any

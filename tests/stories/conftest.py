@@ -64,7 +64,7 @@ class Home:
     def run(self, *words: str, code: int = 0) -> Ended:
         """The command's end; fails the test if its exit code is another."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=500)
         assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
         return Ended(process.returncode, out, err)
 
