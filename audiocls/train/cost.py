@@ -21,6 +21,6 @@ def macs(model: Model, in_shape: tuple[int, int], num_classes: int) -> int:
     Counted by torch's FlopCounterMode, which counts two operations each.
     """
     network = model.build(in_shape, num_classes).eval()
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *in_shape))
     return int(counter.get_total_flops()) // 2

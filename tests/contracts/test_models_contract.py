@@ -22,6 +22,7 @@ from audiocls.errors import ConfigError
 from audiocls.models import Model
 from audiocls.train.checkpoint import description_of, load_checkpoint, weights_of
 from audiocls.train.classifier import Classifier
+from audiocls.train.cost import macs
 
 NUM_SAMPLES, NUM_CLASSES = 4000, 5
 TINY: dict[str, dict[str, Any]] = {
@@ -155,6 +156,14 @@ def test_the_same_seed_gives_the_same_losses_bit_for_bit(model, features):
 def test_ten_steps_reduce_the_loss(model, features):
     seen = losses(built(model, features), batch(features), 11)
     assert seen[-1] < seen[0]
+
+
+@EVERY_PAIR
+def test_multiply_accumulates_are_those_of_one_clip_and_grow_with_its_length(model, features):
+    channels, frames = features.shape(NUM_SAMPLES)
+    one = macs(model, (channels, frames), NUM_CLASSES)
+    assert one > 0
+    assert macs(model, (channels, 2 * frames), NUM_CLASSES) > one
 
 
 @EVERY_PAIR
