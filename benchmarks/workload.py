@@ -25,6 +25,8 @@ OVERRIDES = {
     "augment.freq_mask": 0,
     "augment.time_mask": 0,
     "features.normalise": "clip",
+    "features.n_fft": 400,
+    "features.hop": 160,
     "optim.weight_decay": 0.0,
     "train.label_smoothing": 0.0,
     "train.batch_size": BATCH_SIZE,
