@@ -3,6 +3,7 @@
 Heavy imports stay inside the commands, so `--help` and every reading command start at once.
 """
 
+import errno
 from typing import Any
 
 import typer
@@ -11,6 +12,8 @@ from typer.core import TyperGroup
 from audiocls import console
 from audiocls.cli import ablation, doctor, predict, report, sweep, train
 from audiocls.errors import AudioclsError
+
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class ErrorsAsText(TyperGroup):
@@ -22,6 +25,11 @@ class ErrorsAsText(TyperGroup):
         except AudioclsError as error:
             console.error(str(error))
             raise typer.Exit(error.exit_code) from error
+        except OSError as error:
+            if error.errno not in DISK_FAULTS:
+                raise
+            console.error(f"{error}. Nothing that was finished is lost; look with: audiocls doctor")
+            raise typer.Exit(1) from error
 
 
 app = typer.Typer(

@@ -17,7 +17,14 @@ from audiocls.plan.register import PROJECT
 from audiocls.run.devices import Slots, slots
 from audiocls.run.executors import Executor
 from audiocls.run.launch import Outcome, launch
-from audiocls.run.resolve import Configs, Resolved, configs_of, on_available_folds, study_of
+from audiocls.run.resolve import (
+    Configs,
+    Resolved,
+    assignment,
+    configs_of,
+    on_available_folds,
+    study_of,
+)
 from audiocls.run.task import Places, task_of
 from audiocls.store import StudyFolder
 from audiocls.track import WandbMode
@@ -44,7 +51,7 @@ class Request:
         words = ["audiocls", "sweep", "launch", self.ablation.name]
         words += ["--recipe", self.ablation.recipe]
         for key, value in self.overrides.items():
-            words += ["--set", f"{key}={value}"]
+            words += ["--set", assignment(key, value)]
         for option in ("seeds", "folds", "arms"):
             if getattr(self, option):
                 words += [f"--{option}", getattr(self, option)]
@@ -61,6 +68,8 @@ class Means:
     devices: str = "auto"
     workers: int | None = None
     max_hours: float | None = None
+    is_exclusive: bool = True
+    """Whether nobody else may work on the study meanwhile; single cells share it."""
 
     def mode(self) -> WandbMode:
         """The W&B mode asked for, or the one that this machine's configuration means."""
@@ -147,6 +156,7 @@ def see_through(found: Resolved, means: Means) -> Outcome:
             lambda num_missing, stop: means.open(cache, log, num_missing, stop),
             watch,
             means.max_hours * 3600 if means.max_hours is not None else None,
+            means.is_exclusive,
         )
 
 

@@ -34,26 +34,29 @@ def train(
     """Train one trial, or reuse it if it is finished, and print its metrics and its folder."""
     if sum(name is not None for name in (recipe, ablation, config)) != 1:
         raise UsageError("give one of --recipe NAME, --ablation NAME and --config FILE")
-    overrides = shelf.overrides(assignments or [])
-    found = _cell(ablation, overrides) if ablation else _alone(str(recipe or config), overrides)
-    outcome = see_through(found, Means(runs, wandb, executor, devices, workers=1))
+    given = assignments or []
+    overrides = shelf.overrides(given)
+    found = _cell(ablation, given, overrides) if ablation else _alone(recipe or config, overrides)
+    means = Means(runs, wandb, executor, devices, workers=1, is_exclusive=False)
+    outcome = see_through(found, means)
     _show(StudyFolder(runs / found.study.name), found.study.cells[0].id)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
 
-def _cell(ablation: str, overrides: dict[str, Any]) -> Resolved:
+def _cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolved:
     """One cell of an ablation; keys that are not its place are overrides of every arm."""
     missing = [key for key in CELL if key not in overrides]
     if missing:
         raise UsageError(f"--ablation {ablation} needs {', '.join(f'{k}=…' for k in missing)}")
     arm, seed, fold = (str(overrides[key]) for key in CELL)
-    others = [f"{key}={value}" for key, value in overrides.items() if key not in CELL]
+    others = [item for item in given if item.partition("=")[0] not in CELL]
     asked = request(ablation, None, others, seeds=seed, folds=fold, arms=arm)
     return resolved(asked).only(arm)
 
 
-def _alone(recipe: str, overrides: dict[str, Any]) -> Resolved:
+def _alone(recipe: str | None, overrides: dict[str, Any]) -> Resolved:
+    assert recipe is not None
     return single_trial(recipe, shelf.recipe(recipe), overrides, cache_folder())
 
 

@@ -71,10 +71,12 @@ class Lines:
     def __init__(self, terminal: Console):
         self._terminal = terminal
         self._last = float("-inf")
+        self._is_over = False
 
     def __call__(self, status: Status) -> None:
         _print_messages(self._terminal, status)
-        is_over = status.num_done + status.num_failed == status.num_total
+        is_over = status.num_done + status.num_failed == status.num_total and not self._is_over
+        self._is_over |= is_over
         if is_over or time.monotonic() - self._last >= LINE_EVERY_S:
             self._last = time.monotonic()
             self._terminal.print(summary(status), soft_wrap=True)

@@ -6,6 +6,7 @@ missing.
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from audiocls.run.executors import Executor
@@ -45,14 +46,17 @@ def launch(
     open_executor: OpenExecutor,
     watch: Watch,
     max_s: float | None = None,
+    is_exclusive: bool = True,
 ) -> Outcome:
     """Train every trial of `study` that is neither finished nor failed, once.
 
-    Raises `UsageError` if another process is launching this study.
+    Raises `UsageError` if it is to be exclusive and another process is launching this study.
     """
-    with folder.launching(), stop_on_signal() as stop:
+    alone = folder.launching() if is_exclusive else nullcontext()
+    with alone, stop_on_signal() as stop:
         asked = study.cells
-        study, is_replaced = _write_plan(folder, study)
+        with folder.planning():
+            study, is_replaced = _write_plan(folder, study)
         states = folder.states(asked)
         missing = [task_of(cell) for cell in asked if states[cell.id] in ("pending", "running")]
         num_done = sum(state == "done" for state in states.values())

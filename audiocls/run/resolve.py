@@ -3,6 +3,7 @@
 Where `config` and `plan` meet: neither knows the other.
 """
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -163,7 +164,7 @@ def single_trial(
     if config.fold not in data.folds:
         raise UsageError(f"fold: got {config.fold}; {config.data.name} has {list(data.folds)}")
     changes = {k: v for k, v in overrides.items() if k not in ("seed", "fold", "data.root")}
-    arm = ",".join(f"{key}={value}" for key, value in changes.items()) or BASELINE
+    arm = ",".join(assignment(*change) for change in changes.items()) or BASELINE
     known = fingerprint(data, cache)
     cell = Cell(trial_id(identifying(config), known), arm, config.seed, config.fold)
     name = Path(recipe).stem
@@ -179,7 +180,12 @@ def single_trial(
         cells=(cell,),
         identities=_identities({arm: config}, {arm: known}),
         command=shlex.join(
-            ["audiocls", "train", "--recipe", recipe, *(f"{k}={v}" for k, v in overrides.items())]
+            ["audiocls", "train", "--recipe", recipe, *(assignment(*o) for o in overrides.items())]
         ),
     )
     return Resolved(study, {arm: config}, {arm: known}, ())
+
+
+def assignment(key: str, value: Any) -> str:
+    """`key=value` as the command line reads it back."""
+    return f"{key}={value if isinstance(value, str) else json.dumps(value)}"

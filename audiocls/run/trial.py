@@ -15,7 +15,7 @@ from audiocls.run.failure import failure_of
 from audiocls.run.meter import now, peak_memory_mib, provenance, reset_peak_memory
 from audiocls.run.task import Task
 from audiocls.run.warm import Warm
-from audiocls.store import Cost, Record
+from audiocls.store import Cost, Failure, Record
 from audiocls.track import RunInfo, Tracker, start
 from audiocls.train.checkpoint import description_of, weights_of
 from audiocls.train.cost import macs, num_params
@@ -44,13 +44,22 @@ def train_trial(task: Task, warm: Warm, emit: Emit, should_stop: ShouldStop) -> 
 
 
 def _attempt(task: Task, warm: Warm, emit: Emit, should_stop: ShouldStop) -> None:
-    attempt = task.trial.begin()
+    attempt = 0
     try:
+        attempt = task.trial.begin()
         emit(_train(task, attempt, warm, emit, should_stop))
     except Exception as error:
-        failure = failure_of(error, attempt)
-        emit(Failed(task.cell.id, failure.cause, failure.message))
+        emit(_failed(task, failure_of(error, attempt)))
+
+
+def _failed(task: Task, failure: Failure) -> Failed:
+    """The failure as an event, and as a file if the disk still takes one."""
+    message = failure.message
+    try:
         task.trial.fail(failure)
+    except OSError as error:
+        message += f" (and failure.json could not be written: {error})"
+    return Failed(task.cell.id, failure.cause, message)
 
 
 def _train(

@@ -67,6 +67,13 @@ class StudyFolder:
         finally:
             lock.release()
 
+    @contextmanager
+    def planning(self) -> Iterator[None]:
+        """Held for the instant in which the plan is read, extended and written."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path / ".plan.lock"):
+            yield
+
     def states(self, cells: tuple[Cell, ...]) -> dict[str, State]:
         """Trial id → state."""
         return {cell.id: self.trial(cell.id).state() for cell in cells}

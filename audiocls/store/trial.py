@@ -149,9 +149,11 @@ class TrialFolder:
         self._failure.unlink(missing_ok=True)
 
     def record(self) -> Record | None:
-        if not self._record.exists():
+        try:
+            content = self._record.read_bytes()
+        except FileNotFoundError:
             return None
-        return Record.from_mapping(json.loads(self._record.read_bytes()))
+        return Record.from_mapping(json.loads(content))
 
     def fail(self, failure: Failure) -> None:
         write_text(self._failure, json.dumps(failure.to_mapping(), indent=1))

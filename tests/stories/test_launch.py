@@ -107,6 +107,18 @@ def test_a_cell_trained_on_its_own_is_the_studys_cell(home):
     assert trained(ended.err) == 5
 
 
+def test_cells_of_one_study_can_be_trained_side_by_side_as_agents_do(home):
+    (home.path / "ablations").mkdir()
+    (home.path / "tiny.yaml").rename(home.path / "ablations/tiny.yaml")
+    cells = [["arm=baseline", f"seed={seed}", "fold=1"] for seed in (0, 1)]
+    ran = [home.start("train", "--ablation", "tiny", *c, "--wandb", "disabled") for c in cells]
+    for process in ran:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    status = home.run("sweep", "status", "tiny", "--json").json()
+    assert status["cells"] == {"done": 2, "failed": 0, "running": 0, "pending": 0}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

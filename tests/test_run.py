@@ -1,0 +1,201 @@
+"""Scheduling and running: what comes next, what counts as failed, and why."""
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+from tiny import TINY
+
+from audiocls.audio.clips import fingerprint
+from audiocls.config import identifying, resolve
+from audiocls.errors import UsageError
+from audiocls.run.devices import slots
+from audiocls.run.environment import worker_environment
+from audiocls.run.events import Done, Epoch, Failed, Interrupted, Lost, from_json, to_json
+from audiocls.run.scheduler import MAX_LOSSES, Launch
+from audiocls.run.task import Task
+from audiocls.run.trial import train_trial
+from audiocls.run.warm import Warm
+from audiocls.store import Cell, TrialFolder
+
+
+def task(tmp_path, cell=None, config=None, data="f"):
+    cell = cell or Cell("abc", "baseline", 0, 1)
+    return Task(
+        study="s",
+        cell=cell,
+        config=config or {},
+        data_fingerprint=data,
+        folder=str(tmp_path / cell.id),
+        tracking=str(tmp_path),
+        wandb="disabled",
+        project="p",
+        tags=(),
+    )
+
+
+def trained(tmp_path, cache, **changes):
+    """The last event of a tiny trial under dotted changes, and its task."""
+    config = resolve([TINY, {key.replace("__", "."): v for key, v in changes.items()}], "tiny")
+    known = fingerprint(config.data.table(cache), cache)
+    one = task(tmp_path, config=identifying(config), data=known)
+    told = []
+    train_trial(one, Warm(cache), told.append, lambda: False)
+    return told[-1], one
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "said"),
+    [
+        ({"optim__lr": 1e30}, "nan", "lower optim.lr"),
+        ({"model__groups": 3}, "error", "does not divide"),
+        ({"fold": 9}, "data", "fold"),
+    ],
+)
+def test_a_failure_is_told_and_kept_by_cause_with_its_traceback(
+    tmp_path, cache, changes, cause, said
+):
+    event, one = trained(tmp_path, cache, **changes)
+    kept = one.trial.failure()
+    assert isinstance(event, Failed)
+    assert event.cause == kept.cause == cause
+    assert said in event.message
+    assert "Traceback" in kept.traceback
+    assert kept.attempt == 1
+
+
+def test_a_failure_is_told_even_if_the_disk_takes_no_file(tmp_path, cache, monkeypatch):
+    def full(self, failure):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(TrialFolder, "fail", full)
+    event, _ = trained(tmp_path, cache, model__groups=3)
+    assert "does not divide" in event.message
+    assert "No space left" in event.message
+
+
+def test_a_trial_asked_to_stop_is_interrupted_and_goes_on_where_it_was(tmp_path, cache):
+    config = resolve([TINY, {"train.epochs": 3}], "tiny")
+    known = fingerprint(config.data.table(cache), cache)
+    one = task(tmp_path, config=identifying(config), data=known)
+    told = []
+    train_trial(one, Warm(cache), told.append, lambda: True)
+    assert isinstance(told[-1], Interrupted)
+    train_trial(one, Warm(cache), told.append, lambda: False)
+    assert [event.epoch for event in told if isinstance(event, Epoch)] == [1, 2, 3]
+    assert one.trial.record().attempt == 2
+
+
+class Scripted:
+    """An executor that answers each submission with the events it was given."""
+
+    def __init__(self, answers, num_slots=1):
+        self.answers = {trial: list(events) for trial, events in answers.items()}
+        self.free = num_slots
+        self.submitted: list[str] = []
+        self.told: list[object] = []
+        self.is_stopped = False
+
+    def num_free(self) -> int:
+        return self.free
+
+    def submit(self, one: Task) -> None:
+        self.submitted.append(one.cell.id)
+        self.free -= 1
+        self.told.append(self.answers[one.cell.id].pop(0))
+
+    def poll(self, timeout_s: float) -> Sequence[object]:
+        told, self.told = self.told, []
+        self.free += len(told)
+        return told
+
+    def stop(self, grace_s: float) -> Sequence[object]:
+        self.is_stopped = True
+        return []
+
+
+def driven(tmp_path, answers, **how):
+    tasks = [task(tmp_path, Cell(name, "baseline", i, 1)) for i, name in enumerate(answers)]
+    executor, seen = Scripted(answers), []
+    launch = Launch(tasks, 0, seen.append)
+    launch.drive(executor, how.get("stop") or threading.Event(), how.get("max_s"))
+    return launch, executor, seen
+
+
+def test_every_task_is_submitted_once_in_order(tmp_path):
+    launch, executor, seen = driven(tmp_path, {"a": [Done("a")], "b": [Done("b")]})
+    assert executor.submitted == ["a", "b"]
+    assert executor.is_stopped
+    assert launch.num_done == seen[-1].num_done == 2
+
+
+def test_a_trial_that_lost_its_worker_comes_next_and_in_the_end_fails(tmp_path):
+    lost = [Lost("a", "worker killed by SIGKILL")] * MAX_LOSSES
+    launch, executor, seen = driven(tmp_path, {"a": lost, "b": [Done("b")]})
+    assert executor.submitted == ["a"] * MAX_LOSSES + ["b"]
+    assert (launch.num_done, launch.num_failed) == (1, 1)
+    assert TrialFolder(tmp_path / "a").failure().cause == "signal"
+    assert "3 times" in "".join(message for status in seen for message in status.messages)
+
+
+def test_a_failed_trial_is_not_tried_again(tmp_path):
+    launch, executor, _ = driven(tmp_path, {"a": [Failed("a", "nan", "m")], "b": [Done("b")]})
+    assert executor.submitted == ["a", "b"]
+    assert launch.num_failed == 1
+
+
+def test_nothing_is_submitted_once_somebody_wants_to_stop(tmp_path):
+    stop = threading.Event()
+    stop.set()
+    launch, executor, _ = driven(tmp_path, {"a": [Done("a")]}, stop=stop)
+    assert executor.submitted == []
+    assert executor.is_stopped
+    assert launch.stopped_by == "signal"
+
+
+def test_an_exhausted_budget_stops(tmp_path):
+    launch, executor, _ = driven(tmp_path, {"a": [Done("a")]}, max_s=0.0)
+    assert launch.stopped_by == "budget"
+    assert executor.submitted == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Epoch("a", 1, 2),
+        Done("a", "note"),
+        Failed("a", "nan", "m"),
+        Interrupted("a"),
+        Lost("a", "h"),
+    ],
+)
+def test_events_survive_the_pipe(event):
+    assert from_json(to_json(event)) == event
+
+
+def test_tasks_survive_the_pipe(tmp_path):
+    one = task(tmp_path, config={"model": {"dropout": 0.1}})
+    assert Task.from_json(one.to_json()) == one
+
+
+def test_without_gpus_there_is_a_worker_per_core_and_as_many_as_asked_for(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert set(slots("auto", None)) == {"cpu"}
+    assert slots("auto", 3) == ["cpu"] * 3
+    with pytest.raises(UsageError, match="cuda:0"):
+        slots("cuda:0", None)
+
+
+def test_gpus_get_a_worker_each_and_more_workers_are_spread_over_them(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert slots("auto", None) == ["cuda:0", "cuda:1"]
+    assert slots("auto", 3) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert slots("cuda:1", None) == ["cuda:1"]
+
+
+def test_a_worker_sees_its_own_device_only_and_computes_on_one_thread():
+    inherited = {"CUDA_VISIBLE_DEVICES": "4,7", "HOME": "/home"}
+    assert worker_environment(inherited, "cuda:1")["CUDA_VISIBLE_DEVICES"] == "7"
+    tuned = worker_environment({}, "cpu")
+    assert tuned["CUDA_VISIBLE_DEVICES"] == ""
+    assert tuned["OMP_NUM_THREADS"] == "1"
