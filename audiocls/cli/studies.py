@@ -37,6 +37,8 @@ EXECUTORS = ("local", "inline")
 class Request:
     """An ablation, and what the command line changes about it."""
 
+    name: str
+    """As the command line gave it: a name on the shelf, or a path."""
     ablation: Ablation
     recipe: dict[str, Any]
     overrides: dict[str, Any]
@@ -48,8 +50,8 @@ class Request:
 
     def command(self) -> str:
         """The command line that asks for the same again."""
-        words = ["audiocls", "sweep", "launch", self.ablation.name]
-        words += ["--recipe", self.ablation.recipe]
+        words = ["audiocls", "sweep", "launch", self.name]
+        words += [] if self.is_own_recipe else ["--recipe", self.ablation.recipe]
         for key, value in self.overrides.items():
             words += ["--set", assignment(key, value)]
         for option in ("seeds", "folds", "arms"):
@@ -113,7 +115,9 @@ def request(
     ablation = shelf.ablation(name, recipe)
     overrides = shelf.overrides(list(assignments or []))
     base = shelf.recipe(ablation.recipe)
-    return Request(ablation, base, overrides, seeds, folds, arms, is_own_recipe=recipe is None)
+    return Request(
+        name, ablation, base, overrides, seeds, folds, arms, is_own_recipe=recipe is None
+    )
 
 
 def planned(asked: Request) -> tuple[Plan, Configs]:

@@ -1,5 +1,6 @@
 """`audiocls sweep list | show | plan | launch | status | retry`: the main job."""
 
+import shlex
 from collections import Counter
 from typing import Annotated
 
@@ -116,9 +117,16 @@ def _conclude(outcome: Outcome, folder: StudyFolder) -> None:
     if outcome.stopped_by:
         left = counts["pending"] + counts["running"]
         why = {"signal": "stopped", "budget": "out of time"}[outcome.stopped_by]
-        console.note(f"{why}: {left} cells to go. Go on with: {outcome.study.command}")
+        again = _again(outcome.study.command, folder)
+        console.note(f"{why}: {left} cells to go. Go on with: {again}")
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
+
+
+def _again(command: str, folder: StudyFolder) -> str:
+    """The command that launches a study again where it lies."""
+    runs = folder.path.parent
+    return command if runs == o.RUNS else f"{command} --runs {shlex.quote(str(runs))}"
 
 
 def _answer(folder: StudyFolder, is_new: bool) -> None:
@@ -199,4 +207,5 @@ def retry(
     failed = [c for c in study.cells if c.arm in chosen and folder.trial(c.id).failure()]
     for cell in failed:
         folder.trial(cell.id).forgive()
-    console.say(f"{len(failed)} failed cells are pending again. Train them: {study.command}")
+    again = _again(study.command, folder)
+    console.say(f"{len(failed)} failed cells are pending again. Train them: {again}")

@@ -87,6 +87,14 @@ def test_a_failing_arm_fails_alone_by_name_and_cause(home):
     assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["pending"] == 2
 
 
+def test_the_command_that_goes_on_is_the_one_that_was_given(home):
+    words = ["--seeds", "0", "--set", "model.groups=5", "--set", "model.channels=[10, 10, 10, 10]"]
+    home.launch(*words, "--runs", "elsewhere", code=3)
+    said = home.run("sweep", "retry", "tiny", "--runs", "elsewhere").out
+    assert "audiocls sweep launch tiny.yaml --set model.groups=5" in said
+    assert "'model.channels=[10, 10, 10, 10]' --seeds 0 --runs elsewhere" in said
+
+
 def test_all_arms_failed_is_never_success(home):
     home.launch("--set", "model.groups=5", code=3)
 
