@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from audiocls.audio.features import Features, LogMel, Raw
-from audiocls.audio.features.logmel import LogMelFilterBanks
+from audiocls.audio.features.logmel.front_end import LogMelFilterBanks
 from audiocls.audio.features.standardise import Standardise
 from audiocls.errors import ConfigError
 

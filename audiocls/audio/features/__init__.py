@@ -1,130 +1,17 @@
-"""Front ends: what a model hears, with its options (torch-free); `Features` is the registry.
+"""Front ends: what a model hears; the union `Features` is the registry.
 
+A front end is a folder: its options (torch-free) in `__init__.py`, its code in `front_end.py`.
 Every front end maps waves (B, T) in [-1, 1] to features (B, C, L): (B, 1, T) for raw audio,
-(B, F, L) for log-mel. The code lies in `raw.py` and `logmel.py`; `standardise.py` is the step
-after it whose statistics come from training clips.
+(B, F, L) for log-mel. `standardise.py` is the step after it, by statistics of training clips.
 """
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field
 
-from audiocls.errors import ConfigError
-from audiocls.part import Part
-
-if TYPE_CHECKING:
-    from torch import nn
-
-
-def num_frames(num_samples: int, n_fft: int, hop: int) -> int:
-    """Frames of a centred, reflect-padded spectrogram; refuses clips that it cannot pad.
-
-    >>> num_frames(16000, n_fft=400, hop=160)
-    101
-    """
-    padding = n_fft // 2
-    if num_samples <= padding:
-        fault = (
-            f"got a clip of {num_samples} samples, allowed: {padding + 1} or more (n_fft // 2 + 1);"
-            " use longer clips or a smaller n_fft"
-        )
-        raise ConfigError("features logmel", [fault])
-    return (num_samples + 2 * padding - n_fft) // hop + 1
-
-
-class Raw(Part):
-    """The waveform itself, as one channel."""
-
-    name: Literal["raw"] = "raw"
-    normalise: Literal["none", "abs_max", "standard"] = "none"
-    """Per clip: nothing, a peak of 1, or mean 0 and deviation 1. Silence stays zero."""
-
-    @property
-    def uses_training_statistics(self) -> bool:
-        return False
-
-    def shape(self, num_samples: int) -> tuple[int, int]:
-        """(channels, frames) of the features of a clip, without building anything."""
-        return 1, num_samples
-
-    def build(self, sample_rate: int) -> "nn.Module":
-        from audiocls.audio.features import raw
-
-        return raw.Raw(self.normalise)
-
-
-class LogMel(Part):
-    """Logarithm of the power in mel bands; the defaults are 25 ms windows every 10 ms at 16 kHz.
-
-    Many bands under a short `n_fft` are narrower than its bins; those that hold no bin stay at
-    log(offset), which standardises to 0. At `n_fft` 400 and 16 kHz 80 bands hold one each, and 4
-    of 128 hold none: raise `n_fft` with `n_mels` and with the sample rate.
-    """
-
-    name: Literal["logmel"] = "logmel"
-    n_mels: PositiveInt = 64
-    n_fft: int = Field(default=400, ge=2)
-    """Samples per Fourier transform."""
-    hop: PositiveInt = 160
-    """Samples between frames."""
-    window: PositiveInt | None = None
-    """Samples of the Hann window; none means `n_fft`."""
-    f_min: float = Field(default=0.0, ge=0.0)
-    """Hz."""
-    f_max: float | None = Field(default=None, gt=0.0)
-    """Hz; none means half the sample rate."""
-    offset: float = Field(default=1e-6, gt=0.0)
-    """Added to the power before the logarithm."""
-    normalise: Literal["none", "clip", "train"] = "train"
-    """Mean 0 and deviation 1: per clip over all bands, or per band over the training clips."""
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> "LogMel":
-        faults = []
-        if self.window is not None and self.window > self.n_fft:
-            faults.append(f"window: got {self.window}, allowed: up to n_fft, {self.n_fft}")
-        if self.f_max is not None and self.f_max <= self.f_min:
-            faults.append(f"f_max: got {self.f_max} Hz, allowed: above f_min, {self.f_min} Hz")
-        num_bins = self.n_fft // 2 + 1
-        if self.n_mels > num_bins:
-            faults.append(f"n_mels: got {self.n_mels}, allowed: up to n_fft // 2 + 1, {num_bins}")
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
-
-    @property
-    def uses_training_statistics(self) -> bool:
-        return self.normalise == "train"
-
-    def shape(self, num_samples: int) -> tuple[int, int]:
-        """(mel bands, frames) of the features of a clip, without building anything."""
-        return self.n_mels, num_frames(num_samples, self.n_fft, self.hop)
-
-    def build(self, sample_rate: int) -> "nn.Module":
-        from audiocls.audio.features import logmel
-
-        self._require_below_nyquist(sample_rate)
-        return logmel.LogMelFilterBanks(
-            n_fft=self.n_fft,
-            sample_rate=sample_rate,
-            hop=self.hop,
-            n_mels=self.n_mels,
-            window=self.window,
-            f_min=self.f_min,
-            f_max=self.f_max,
-            offset=self.offset,
-            normalise_clip=self.normalise == "clip",
-        )
-
-    def _require_below_nyquist(self, sample_rate: int) -> None:
-        nyquist = sample_rate / 2
-        faults = []
-        if self.f_max is not None and self.f_max > nyquist:
-            faults.append(f"f_max: got {self.f_max} Hz, allowed: up to {nyquist} Hz")
-        if self.f_min >= nyquist:
-            faults.append(f"f_min: got {self.f_min} Hz, allowed: below {nyquist} Hz")
-        if faults:
-            raise ConfigError(f"features logmel at a sample rate of {sample_rate} Hz", faults)
-
+from audiocls.audio.features.logmel import LogMel
+from audiocls.audio.features.raw import Raw
 
 Features = Annotated[Raw | LogMel, Field(discriminator="name")]
+
+__all__ = ["Features", "LogMel", "Raw"]

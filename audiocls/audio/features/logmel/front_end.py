@@ -8,7 +8,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from audiocls.audio.features import num_frames
+from audiocls.audio.features.frames import num_frames
 from audiocls.audio.features.standardise import safe_scale
 
 

@@ -1,0 +1,54 @@
+"""Options of `convnext1d` (torch-free); the network lies in `network.py`."""
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, PositiveInt
+
+from audiocls.models.options import Dropout, OddKernel, require_frames
+from audiocls.part import Part
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class ConvNeXt1d(Part):
+    """ConvNeXt along time, on raw audio or any features; the mean over time of a 1 × 1 head.
+
+    Unusual: depthwise kernels of 49 frames, one GroupNorm group (so batch size does not matter),
+    no layer scale, and two dropouts in a row, of values and of whole channels. Widths double
+    with each stage. Source: the regularisation study on ESC-50; Liu et al., 2022
+    (arXiv 2201.03545) for the block. The defaults are 36.6 M parameters: on a CPU choose
+    stem_width 16, strides [4, 4], kernel 9.
+    """
+
+    name: Literal["convnext1d"] = "convnext1d"
+    stem_width: PositiveInt = 64
+    stem_stride: PositiveInt = 16
+    """Frames per patch of the stem: its kernel as well as its stride."""
+    strides: tuple[PositiveInt, ...] = Field(default=(4, 4, 4, 4), min_length=1)
+    """One stage each."""
+    blocks: PositiveInt = 3
+    """Per stage."""
+    kernel: OddKernel = 49
+    dropout: Dropout = 0.0
+    """Of both dropouts of each block."""
+    expansion: PositiveInt = 4
+
+    def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
+        from audiocls.models.convnext1d import network
+
+        in_channels, frames = in_shape
+        minimum = self.stem_stride * math.prod(self.strides)
+        require_frames(self.name, frames, minimum, "the product of all strides")
+        return network.ConvNeXt1d(
+            in_channels,
+            num_classes,
+            stem_width=self.stem_width,
+            stem_stride=self.stem_stride,
+            strides=self.strides,
+            blocks=self.blocks,
+            kernel=self.kernel,
+            dropout=self.dropout,
+            expansion=self.expansion,
+        )
