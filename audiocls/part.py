@@ -15,3 +15,11 @@ class Part(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def changed(self) -> set[str]:
+        """Fields that differ from their defaults: what a refusal of idle options looks at.
+
+        Not `model_fields_set`: a resolved configuration read back has every field set.
+        """
+        fields = type(self).model_fields.items()
+        return {name for name, field in fields if getattr(self, name) != field.get_default()}
