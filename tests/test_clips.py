@@ -14,7 +14,7 @@ from audiocls.errors import DataError
 def table(num_clips: int = 20, root: Path = Path(), folds: int = 5) -> ClipTable:
     """Two clips a source, sources dealt to the folds in turn."""
     clips = tuple(
-        Clip(f"{i}.wav", root / f"{i}.wav", i % 2, f"s{i // 2}", fold=i // 2 % folds + 1)
+        Clip(f"{i}.wav", root / f"{i}.wav", (i % 2,), f"s{i // 2}", fold=i // 2 % folds + 1)
         for i in range(num_clips)
     )
     return ClipTable(clips, ("cat", "dog"), tuple(range(1, folds + 1)))
@@ -52,7 +52,7 @@ def test_sources_never_straddle_a_split():
 
 def test_official_lists_are_taken_as_given():
     clips = tuple(
-        Clip(str(i), Path(str(i)), 0, str(i), split=part)
+        Clip(str(i), Path(str(i)), (0,), str(i), split=part)
         for i, part in enumerate(["train", "test", "train", "val"])
     )
     split = ClipTable(clips, ("a",), (1,)).split(1)
@@ -71,7 +71,7 @@ def test_two_folds_leave_nothing_to_train_on():
 
 def test_straddling_sources_are_named():
     good = table().clips
-    moved = Clip("new.wav", Path("new.wav"), 0, "s0", fold=3)
+    moved = Clip("new.wav", Path("new.wav"), (0,), "s0", fold=3)
     with pytest.raises(DataError, match=r"1 sources have clips in more than one fold.*: s0\."):
         ClipTable((*good, moved), ("cat", "dog"), (1, 2, 3, 4, 5))
 
@@ -79,11 +79,11 @@ def test_straddling_sources_are_named():
 @pytest.mark.parametrize(
     ("clip", "fault"),
     [
-        (Clip("0.wav", Path(), 0, "x", fold=1), "more than once: 0.wav"),
-        (Clip("n", Path(), 2, "x", fold=1), "1 clips have a label outside"),
-        (Clip("n", Path(), 0, "x"), "not exactly one"),
-        (Clip("n", Path(), 0, "x", fold=9), "a fold in"),
-        (Clip("n", Path(), 0, "x", split="train"), "a split in"),
+        (Clip("0.wav", Path(), (0,), "x", fold=1), "more than once: 0.wav"),
+        (Clip("n", Path(), (2,), "x", fold=1), "1 clips have a label outside"),
+        (Clip("n", Path(), (0,), "x"), "not exactly one"),
+        (Clip("n", Path(), (0,), "x", fold=9), "a fold in"),
+        (Clip("n", Path(), (0,), "x", split="train"), "a split in"),
     ],
 )
 def test_an_unsound_table_cannot_be_made(clip, fault):

@@ -30,6 +30,10 @@ class ESC50(Part):
     classes: Literal["all", "esc10"] = "all"
 
     @property
+    def is_multi_label(self) -> bool:
+        return False
+
+    @property
     def num_folds(self) -> int | None:
         return 5
 
@@ -60,7 +64,7 @@ def read_esc50(root: Path, *, only_esc10: bool = False) -> ClipTable:
         Clip(
             id=row["filename"],
             path=root / "audio" / row["filename"],
-            label=index[int(row["target"])],
+            labels=(index[int(row["target"])],),
             source=row["src_file"],
             fold=int(row["fold"]),
         )
