@@ -1,4 +1,5 @@
 import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from audiocls.audio import clips as clips_module
-from audiocls.audio.clips import Clip, ClipTable, fingerprint
+from audiocls.audio.clips import Clip, ClipTable, UnsoundTable, fingerprint
 from audiocls.audio.grouping import grouped_folds
 from audiocls.errors import DataError
 
@@ -89,6 +90,51 @@ def test_straddling_sources_are_named():
 def test_an_unsound_table_cannot_be_made(clip, fault):
     with pytest.raises(DataError, match=fault):
         ClipTable((*table().clips, clip), ("cat", "dog"), (1, 2, 3, 4, 5))
+
+
+def several(*labels: tuple[int, ...]) -> ClipTable:
+    clips = [Clip(str(i), Path(), each, str(i), fold=i + 1) for i, each in enumerate(labels)]
+    return ClipTable(tuple(clips), ("a", "b", "c"), (1, 2, 3), is_multi_label=True)
+
+
+def test_targets_are_class_numbers_or_a_one_for_each_class():
+    assert table(4).targets().tolist() == [0, 1, 0, 1]
+    assert table(4).targets().dtype == np.int64
+    assert several((0, 2), (1,)).targets().tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("labels", [(), (1, 0), (1, 1), (0, 3), (-1, 0)])
+def test_labels_are_ascending_without_doubles_within_the_classes_and_at_least_one(labels):
+    with pytest.raises(DataError, match="not one or more labels in ascending order"):
+        several((0,), labels)
+
+
+def test_two_labels_need_a_multi_label_table_and_have_no_single_label():
+    both = Clip("n", Path(), (0, 1), "x", fold=1)
+    with pytest.raises(DataError, match="not exactly one label"):
+        ClipTable((both,), ("cat", "dog"), (1,))
+    with pytest.raises(ValueError, match="too many values"):
+        _ = both.label
+
+
+def test_all_faults_of_a_table_are_told_at_once_and_its_clips_are_kept_for_examination():
+    wrong = (*table().clips, Clip("0.wav", Path(), (5,), "s0"))
+    with pytest.raises(UnsoundTable) as raised:
+        ClipTable(wrong, ("cat", "dog"), (1, 2, 3, 4, 5))
+    assert len(raised.value.faults) == 4
+    assert raised.value.clips == wrong
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (str(again), again.clips) == (str(raised.value), wrong)
+
+
+def test_a_second_label_is_other_data(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"sound")
+    first, second = (
+        ClipTable((Clip("a", path, labels, "a", fold=1),), ("x", "y"), (1,), is_multi_label=True)
+        for labels in ((0,), (0, 1))
+    )
+    assert fingerprint(first, tmp_path) != fingerprint(second, tmp_path)
 
 
 def test_an_empty_table_cannot_be_made():

@@ -132,7 +132,7 @@ class ClipTable:
 
 
 def fingerprint(table: ClipTable, cache: Path) -> str:
-    """16 hex digits of SHA-256 over each clip's id, labels, source, fold, split and bytes, in order.
+    """16 hex digits of SHA-256 over clips' ids, labels, sources, folds, splits and bytes, in order.
 
     It does not depend on where the data set lies. Memoised in `cache/fingerprints/`, keyed by the
     path, size and modification time of every file: the second call only stats. A file rewritten
@@ -183,8 +183,8 @@ def _wrong_labels(table: ClipTable) -> Iterator[str]:
 
 def _fits(labels: tuple[int, ...], table: ClipTable) -> bool:
     is_ascending = all(low < high for low, high in pairwise(labels))
-    is_number_right = len(labels) == 1 or (table.is_multi_label and len(labels) > 1)
-    return is_number_right and is_ascending and 0 <= labels[0] and labels[-1] < len(table.labels)
+    is_count_right = len(labels) == 1 or (table.is_multi_label and len(labels) > 1)
+    return is_count_right and is_ascending and labels[0] >= 0 and labels[-1] < len(table.labels)
 
 
 def _wrong_sides(table: ClipTable) -> Iterator[str]:
