@@ -35,7 +35,7 @@ class Checkpoint:
     @property
     def is_multi_label(self) -> bool:
         """Whether a clip may have several labels, each with a probability of its own."""
-        return False
+        return self.config.data.is_multi_label
 
 
 def weights_of(classifier: Classifier) -> bytes:
