@@ -1,5 +1,6 @@
 """`audiocls data list | fetch | check | make`: what there is to hear, and if it can be trusted."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -85,8 +86,8 @@ def fetch(
     from audiocls.audio.fetch import origin_of
 
     origin = origin_of(name)
-    with counting(name, "bytes") as report:
-        fetched = get(origin, root, report)
+    with counting("bytes") as count:
+        fetched = get(origin, root, count)
     state = "was there already, complete" if fetched.was_there else "is complete"
     console.say(f"{fetched.folder} {state}")
     if origin.by_hand:
@@ -106,8 +107,8 @@ def check(name: NameArgument, assignments: SetOption = None, as_json: JsonOption
     from audiocls.audio.check import check as examine
 
     data = _chosen(name, assignments)
-    with counting(f"checking {name}", "clips") as report:
-        health = examine(data, cache_folder(), report)
+    with counting("clips") as count:
+        health = examine(data, cache_folder(), partial(count, f"checking {name}"))
     if as_json:
         console.show_json(as_values(health))
     else:

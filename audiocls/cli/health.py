@@ -20,7 +20,7 @@ def show_health(data: DataSet, health: "Health") -> None:
             "clips": f"{health.num_clips}, {console.duration(health.duration_s)} of sound",
             "classes": _classes(health.classes),
             "sides": ", ".join(f"{side}: {count}" for side, count in health.sides.items()),
-            "rates": ", ".join(f"{rate} Hz: {count}" for rate, count in health.rates.items()),
+            "rates": _rates(health, data.sample_rate),
             "lengths": _lengths(health, data.duration_s),
         }
     )
@@ -41,6 +41,12 @@ def _classes(counts: dict[str, int]) -> str:
     if len(counts) <= SHOWN:
         return ", ".join(f"{name}: {count}" for name, count in counts.items())
     return f"{len(counts)}, from {counts[least]} clips ({least}) to {counts[most]} ({most})"
+
+
+def _rates(health: "Health", sample_rate: int) -> str:
+    text = ", ".join(f"{rate} Hz: {count}" for rate, count in health.rates.items())
+    lower = sum(count for rate, count in health.rates.items() if rate < sample_rate)
+    return text + (f"; {lower} below {sample_rate} Hz: nothing above half of theirs" * bool(lower))
 
 
 def _lengths(health: "Health", duration_s: float) -> str:

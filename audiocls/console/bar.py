@@ -20,28 +20,30 @@ from audiocls import console
 LINE_EVERY_S = 15.0
 
 Unit = Literal["bytes", "clips"]
-Count = Callable[[int, int | None], None]
-"""Gets how much is done, and of how much if that is known."""
+Count = Callable[[str, int, int | None], None]
+"""Gets what is being done, how much of it is, and of how much if that is known."""
 
 
 @contextmanager
-def counting(what: str, unit: Unit) -> Iterator[Count]:
+def counting(unit: Unit) -> Iterator[Count]:
     """Something to call with each new count; on stderr, and gone from a terminal at the end."""
     terminal = console.stderr()
     if not terminal.is_terminal:
-        yield _lines(what, unit)
+        yield _lines(unit)
         return
     amount: ProgressColumn = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
     with Progress(*columns, console=terminal, transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        task = progress.add_task("", total=None)
+        yield lambda what, done, total: progress.update(
+            task, description=what, completed=done, total=total
+        )
 
 
-def _lines(what: str, unit: Unit) -> Count:
+def _lines(unit: Unit) -> Count:
     last = time.monotonic()
 
-    def count(done: int, total: int | None) -> None:
+    def count(what: str, done: int, total: int | None) -> None:
         nonlocal last
         if time.monotonic() - last >= LINE_EVERY_S:
             last = time.monotonic()
