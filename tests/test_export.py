@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -92,6 +93,20 @@ def test_a_file_that_computes_something_else_is_refused(any_checkpoint, form, mo
     )
     with pytest.raises(UsageError, match=r"differ from the checkpoint's by 0\.1"):
         export(any_checkpoint, form)
+
+
+class HoldsTheNumberOfClips(nn.Module):
+    """A length of Python is a constant for every tracer."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, torch.zeros(len(x), 3)], dim=1)
+
+
+@EVERY_FORM
+def test_a_network_that_holds_the_number_of_clips_is_refused(any_checkpoint, form):
+    head = nn.Sequential(any_checkpoint.classifier, HoldsTheNumberOfClips()).eval()
+    with pytest.raises(UsageError, match=r"inference fails on 1 clips.*Nothing was written"):
+        export(replace(any_checkpoint, classifier=head), form)
 
 
 class SizedByItsValues(nn.Module):
