@@ -189,3 +189,10 @@ def test_dropout_is_the_transformers_alone() -> None:
     assert torch.equal(model.convolutions(x), model.convolutions(x))
     assert not torch.equal(model(x), model(x))
     assert torch.equal(model.eval()(x), model(x))
+
+
+def test_the_number_of_clips_stays_free_when_the_graph_is_exported() -> None:
+    model, free = XS.build((1, 2048), 3).eval(), {0: torch.export.Dim("clips")}
+    exported = torch.export.export(model, (clips(2, 1, 2048),), dynamic_shapes=(free,)).module()
+    x = clips(5, 1, 2048)
+    torch.testing.assert_close(exported(x), model(x))
