@@ -35,7 +35,7 @@ class EAT(Part):
 
         in_channels, num_samples = in_shape
         self._require_raw(in_channels)
-        reason = f"factors {list(self.factors)} leave too few to pad by reflection"
+        reason = f"factors {list(self.factors)} leave too few to reflect, smaller ones more"
         require_frames(self.name, num_samples, shortest_clip(self.factors), reason)
         return network.EAT(
             num_samples,
