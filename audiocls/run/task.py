@@ -24,8 +24,8 @@ class Task:
     data_fingerprint: str
     folder: str
     """The trial's folder."""
-    tracking: str
-    """Where W&B keeps offline runs."""
+    study_path: str
+    """The study's folder, where trackers keep their files."""
     wandb: WandbMode
     project: str
     tags: tuple[str, ...]
@@ -35,8 +35,8 @@ class Task:
         return TrialFolder(Path(self.folder))
 
     @property
-    def tracking_folder(self) -> Path:
-        return Path(self.tracking)
+    def study_folder(self) -> Path:
+        return Path(self.study_path)
 
     @property
     def label(self) -> str:
@@ -69,7 +69,7 @@ def task_of(cell: Cell, resolved: Resolved, places: Places, mode: WandbMode, pro
         config={**config, "seed": cell.seed, "fold": cell.fold},
         data_fingerprint=resolved.fingerprints[cell.arm],
         folder=str(places.study / "trials" / cell.id),
-        tracking=str(places.study),
+        study_path=str(places.study),
         wandb=mode,
         project=project,
         tags=(Path(resolved.study.recipe).stem[:LONGEST_TAG],),
