@@ -1,4 +1,5 @@
 import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from audiocls.audio import clips as clips_module
-from audiocls.audio.clips import Clip, ClipTable, fingerprint
+from audiocls.audio.clips import Clip, ClipTable, UnsoundTable, fingerprint
 from audiocls.audio.grouping import grouped_folds
 from audiocls.errors import DataError
 
@@ -14,7 +15,7 @@ from audiocls.errors import DataError
 def table(num_clips: int = 20, root: Path = Path(), folds: int = 5) -> ClipTable:
     """Two clips a source, sources dealt to the folds in turn."""
     clips = tuple(
-        Clip(f"{i}.wav", root / f"{i}.wav", i % 2, f"s{i // 2}", fold=i // 2 % folds + 1)
+        Clip(f"{i}.wav", root / f"{i}.wav", (i % 2,), f"s{i // 2}", fold=i // 2 % folds + 1)
         for i in range(num_clips)
     )
     return ClipTable(clips, ("cat", "dog"), tuple(range(1, folds + 1)))
@@ -52,7 +53,7 @@ def test_sources_never_straddle_a_split():
 
 def test_official_lists_are_taken_as_given():
     clips = tuple(
-        Clip(str(i), Path(str(i)), 0, str(i), split=part)
+        Clip(str(i), Path(str(i)), (0,), str(i), split=part)
         for i, part in enumerate(["train", "test", "train", "val"])
     )
     split = ClipTable(clips, ("a",), (1,)).split(1)
@@ -71,7 +72,7 @@ def test_two_folds_leave_nothing_to_train_on():
 
 def test_straddling_sources_are_named():
     good = table().clips
-    moved = Clip("new.wav", Path("new.wav"), 0, "s0", fold=3)
+    moved = Clip("new.wav", Path("new.wav"), (0,), "s0", fold=3)
     with pytest.raises(DataError, match=r"1 sources have clips in more than one fold.*: s0\."):
         ClipTable((*good, moved), ("cat", "dog"), (1, 2, 3, 4, 5))
 
@@ -79,16 +80,61 @@ def test_straddling_sources_are_named():
 @pytest.mark.parametrize(
     ("clip", "fault"),
     [
-        (Clip("0.wav", Path(), 0, "x", fold=1), "more than once: 0.wav"),
-        (Clip("n", Path(), 2, "x", fold=1), "1 clips have a label outside"),
-        (Clip("n", Path(), 0, "x"), "not exactly one"),
-        (Clip("n", Path(), 0, "x", fold=9), "a fold in"),
-        (Clip("n", Path(), 0, "x", split="train"), "a split in"),
+        (Clip("0.wav", Path(), (0,), "x", fold=1), "more than once: 0.wav"),
+        (Clip("n", Path(), (2,), "x", fold=1), "1 clips have a label outside"),
+        (Clip("n", Path(), (0,), "x"), "not exactly one"),
+        (Clip("n", Path(), (0,), "x", fold=9), "a fold in"),
+        (Clip("n", Path(), (0,), "x", split="train"), "a split in"),
     ],
 )
 def test_an_unsound_table_cannot_be_made(clip, fault):
     with pytest.raises(DataError, match=fault):
         ClipTable((*table().clips, clip), ("cat", "dog"), (1, 2, 3, 4, 5))
+
+
+def several(*labels: tuple[int, ...]) -> ClipTable:
+    clips = [Clip(str(i), Path(), each, str(i), fold=i + 1) for i, each in enumerate(labels)]
+    return ClipTable(tuple(clips), ("a", "b", "c"), (1, 2, 3), is_multi_label=True)
+
+
+def test_targets_are_class_numbers_or_a_one_for_each_class():
+    assert table(4).targets().tolist() == [0, 1, 0, 1]
+    assert table(4).targets().dtype == np.int64
+    assert several((0, 2), (1,)).targets().tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("labels", [(), (1, 0), (1, 1), (0, 3), (-1, 0)])
+def test_labels_are_ascending_without_doubles_within_the_classes_and_at_least_one(labels):
+    with pytest.raises(DataError, match="not one or more labels in ascending order"):
+        several((0,), labels)
+
+
+def test_two_labels_need_a_multi_label_table_and_have_no_single_label():
+    both = Clip("n", Path(), (0, 1), "x", fold=1)
+    with pytest.raises(DataError, match="not exactly one label"):
+        ClipTable((both,), ("cat", "dog"), (1,))
+    with pytest.raises(ValueError, match="too many values"):
+        _ = both.label
+
+
+def test_all_faults_of_a_table_are_told_at_once_and_its_clips_are_kept_for_examination():
+    wrong = (*table().clips, Clip("0.wav", Path(), (5,), "s0"))
+    with pytest.raises(UnsoundTable) as raised:
+        ClipTable(wrong, ("cat", "dog"), (1, 2, 3, 4, 5))
+    assert len(raised.value.faults) == 4
+    assert raised.value.clips == wrong
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (str(again), again.clips) == (str(raised.value), wrong)
+
+
+def test_a_second_label_is_other_data(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"sound")
+    first, second = (
+        ClipTable((Clip("a", path, labels, "a", fold=1),), ("x", "y"), (1,), is_multi_label=True)
+        for labels in ((0,), (0, 1))
+    )
+    assert fingerprint(first, tmp_path) != fingerprint(second, tmp_path)
 
 
 def test_an_empty_table_cannot_be_made():

@@ -7,7 +7,15 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from audiocls.audio.clips import fingerprint
-from audiocls.audio.datasets import ESC50, DataSet, Folder, SpeechCommands, Synthetic
+from audiocls.audio.datasets import (
+    ESC50,
+    AudioSet,
+    DataSet,
+    Folder,
+    SpeechCommands,
+    Synthetic,
+    UrbanSound8K,
+)
 from audiocls.audio.decode import decode
 from audiocls.errors import DataError
 
@@ -29,19 +37,33 @@ def manifest(root: Path, text: str, files: tuple[str, ...] = ()) -> Folder:
     return Folder(root=str(root))
 
 
-@pytest.mark.parametrize("name", ["synthetic", "esc50", "speechcommands", "folder"])
-def test_the_union_picks_by_name_and_round_trips(name):
+@pytest.mark.parametrize(
+    ("name", "sample_rate", "duration_s"),
+    [
+        ("synthetic", 16000, 1.0),
+        ("esc50", 16000, 5.0),
+        ("urbansound8k", 22050, 4.0),
+        ("speechcommands", 16000, 1.0),
+        ("audioset", 22050, 10.0),
+        ("folder", 16000, 1.0),
+    ],
+)
+def test_the_union_picks_by_name_and_round_trips(name, sample_rate, duration_s):
     registry = TypeAdapter(DataSet)
     data = registry.validate_python({"name": name})
     assert data.name == name
-    assert data.sample_rate == 16000
-    assert data.duration_s == (5.0 if name == "esc50" else 1.0)
+    assert (data.sample_rate, data.duration_s) == (sample_rate, duration_s)
     assert registry.validate_json(registry.dump_json(data)) == data
 
 
 def test_the_number_of_folds_is_known_without_reading_where_it_is_official():
-    parts = (ESC50(), Synthetic(), SpeechCommands(), Folder())
-    assert [part.num_folds for part in parts] == [5, 5, 1, None]
+    parts = (ESC50(), Synthetic(), UrbanSound8K(), SpeechCommands(), AudioSet(), Folder())
+    assert [part.num_folds for part in parts] == [5, 5, 10, 1, 1, None]
+
+
+def test_only_audioset_has_several_labels_a_clip():
+    parts = (ESC50(), Synthetic(), UrbanSound8K(), SpeechCommands(), AudioSet(), Folder())
+    assert [part.name for part in parts if part.is_multi_label] == ["audioset"]
 
 
 @pytest.mark.parametrize("wrong", [{"duration_s": 0}, {"sample_rate": 0}, {"words": ["a"]}])
@@ -55,7 +77,7 @@ def test_a_root_has_no_effect_on_synthetic_and_is_refused():
         Synthetic(root="somewhere")
 
 
-@pytest.mark.parametrize("part", [ESC50, SpeechCommands, Folder])
+@pytest.mark.parametrize("part", [ESC50, UrbanSound8K, SpeechCommands, AudioSet, Folder])
 def test_a_missing_root_says_how_to_give_one(part, tmp_path):
     with pytest.raises(DataError, match=r"--set data\.root=DIR"):
         part().table(tmp_path)
@@ -256,3 +278,16 @@ def test_two_processes_at_once_make_one_whole_data_set(tmp_path):
     assert len(whole) == 1
     assert len(list((whole[0] / "audio").iterdir())) == 100
     assert all(len(decode(clip.path).samples) == 16000 for clip in SMALL.table(tmp_path).clips)
+
+
+@needs_recordings
+@pytest.mark.parametrize(
+    ("data", "known"),
+    [
+        (ESC50(root=str(RECORDINGS / "esc10")), "09071bc5cf393653"),
+        (SpeechCommands(root=str(RECORDINGS / "fsdd")), "80d867c0e18e214a"),
+    ],
+    ids=["esc10", "digits"],
+)
+def test_the_fingerprint_of_data_trained_on_before_has_not_changed(data, known, tmp_path):
+    assert fingerprint(data.table(tmp_path), tmp_path) == known

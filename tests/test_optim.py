@@ -12,14 +12,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from audiocls.optim import SGD, Adam, AdamW, Constant, Cosine, OneCycle, Sam, Step
+from audiocls.optim import SGD, Adam, AdamW, Constant, Cosine, OneCycle, Plateau, Sam, Step
+from audiocls.optim.asam import AdaptiveSharpnessAware
+from audiocls.optim.batch_norm import frozen_batch_norm
 from audiocls.optim.optimizers import decay_groups
-from audiocls.optim.sam import SharpnessAware, frozen_batch_norm
+from audiocls.optim.sam import SharpnessAware
 from audiocls.optim.stepping import Plain, stepper
 
 EVERY_OPTIMISER = pytest.mark.parametrize(
     "options", [AdamW(lr=0.1), Adam(lr=0.1), SGD(lr=0.1)], ids=lambda o: o.name
 )
+EVERY_SAM = pytest.mark.parametrize("adaptive", [False, True], ids=["sam", "asam"])
 START = torch.tensor([3.0, -4.0, 1.0])
 CURVATURE = torch.tensor([1.0, 2.0, 5.0])
 
@@ -52,32 +55,131 @@ def plain_sgd(model: nn.Module, lr: float = 1.0) -> Optimizer:
     return SGD(lr=lr, momentum=0.0).build(model)
 
 
-def trained(options: AdamW | Adam | SGD, rho: float, num_steps: int = 5) -> Tensor:
+def trained(options: AdamW | Adam | SGD, sam: Sam, num_steps: int = 5) -> Tensor:
     model = Quadratic()
     optimizer = options.build(model)
-    step = stepper(Sam(rho=rho), model, optimizer)
+    step = stepper(sam, model, optimizer)
     for _ in range(num_steps):
         step.step(model.gradient(optimizer), nothing)
     return model.weight.detach()
 
 
 @EVERY_OPTIMISER
-def test_sam_with_a_vanishing_radius_is_its_base_optimiser(options):
-    torch.testing.assert_close(trained(options, 1e-9), trained(options, 0.0), rtol=1e-7, atol=1e-7)
+@EVERY_SAM
+def test_sam_with_a_vanishing_radius_is_its_base_optimiser(options, adaptive):
+    vanishing = trained(options, Sam(rho=1e-9, adaptive=adaptive))
+    torch.testing.assert_close(vanishing, trained(options, Sam()), rtol=1e-7, atol=1e-7)
 
 
 @EVERY_OPTIMISER
-def test_sam_with_a_radius_is_not(options):
-    assert not torch.allclose(trained(options, 0.5), trained(options, 0.0), rtol=1e-4)
+@EVERY_SAM
+def test_sam_with_a_radius_is_not(options, adaptive):
+    sharp = trained(options, Sam(rho=0.5, adaptive=adaptive))
+    assert not torch.allclose(sharp, trained(options, Sam()), rtol=1e-4)
+
+
+@EVERY_OPTIMISER
+def test_adaptive_sam_is_sam_where_all_weights_are_of_one_size(options):
+    """T is then 1 for all: |±1| + 0; one step only, for it makes them unequal."""
+    ends = []
+    for sam in (Sam(rho=0.5), Sam(rho=0.5, adaptive=True, eta=0.0)):
+        model = Quadratic(torch.tensor([1.0, -1.0, 1.0]))
+        optimizer = options.build(model)
+        stepper(sam, model, optimizer).step(model.gradient(optimizer), nothing)
+        ends.append(model.weight.detach())
+    torch.testing.assert_close(*ends)
+
+
+@pytest.mark.parametrize(("rho", "eta"), [(0.05, 0.0), (0.5, 0.01), (2.0, 1.0)])
+def test_adaptive_sam_looks_at_the_worst_point_of_its_ellipsoid(rho, eta):
+    """No point of ‖ε / T‖ ≤ ρ lies further along the gradient, and this one lies on its rim."""
+    model = Quadratic()
+    optimizer = plain_sgd(model)
+    AdaptiveSharpnessAware(model, optimizer, rho, eta).step(model.gradient(optimizer), nothing)
+    start, worst = model.seen
+    size, gradient = start.abs() + eta, CURVATURE * start
+    assert float(((worst - start) / size).norm()) == pytest.approx(rho)
+    directions = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)).double()
+    others = rho * size * directions / directions.norm(dim=1, keepdim=True)
+    assert float((others @ gradient).max()) <= float((worst - start) @ gradient)
+    torch.testing.assert_close(model.weight.detach(), start - CURVATURE * worst)
+
+
+def loss_at_worst_point(sam: Sam, scale: float) -> float:
+    """Of relu(x W₁) W₂ with W₁ times `scale` and W₂ divided by it: always the same function."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 6, bias=False), nn.ReLU(), nn.Linear(6, 1, bias=False))
+    model.double()
+    with torch.no_grad():
+        model[0].weight.mul_(scale)
+        model[2].weight.div_(scale)
+    x = torch.randn(16, 4, generator=torch.Generator().manual_seed(1)).double()
+    optimizer = plain_sgd(model)
+    losses: list[float] = []
+
+    def gradient() -> Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        loss = (model(x) - 1).square().mean()
+        loss.backward()
+        losses.append(loss.item())
+        return loss
+
+    stepper(sam, model, optimizer).step(gradient, nothing)
+    return losses[1]
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 100.0])
+def test_adaptive_sam_sees_the_same_sharpness_however_the_layers_share_their_scale(scale):
+    adaptive, plain = Sam(rho=0.2, adaptive=True, eta=0.0), Sam(rho=0.2)
+    expected = loss_at_worst_point(adaptive, 1.0)
+    assert loss_at_worst_point(adaptive, scale) == pytest.approx(expected, rel=1e-10)
+    assert loss_at_worst_point(plain, scale) != pytest.approx(
+        loss_at_worst_point(plain, 1.0), rel=1e-2
+    )
+
+
+def test_adaptive_sam_brings_the_weights_back_to_the_bit():
+    model = Quadratic(torch.tensor([0.1, 1e-9, 1e9]))
+    optimizer = plain_sgd(model, lr=0.1)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    before = model.weight.detach().clone()
+    stepper(Sam(rho=1e3, adaptive=True), model, optimizer).step(model.gradient(optimizer), nothing)
+    assert not torch.equal(model.seen[1], before)
+    assert torch.equal(model.weight.detach(), before)
+
+
+def test_adaptive_sam_brings_the_weights_back_when_the_second_pass_raises():
+    model = Quadratic()
+    optimizer = plain_sgd(model)
+    first = model.gradient(optimizer)
+
+    def gradient() -> Tensor:
+        if model.seen:
+            raise torch.OutOfMemoryError("no room for a second pass")
+        return first()
+
+    with pytest.raises(torch.OutOfMemoryError):
+        stepper(Sam(rho=1.0, adaptive=True), model, optimizer).step(gradient, nothing)
+    assert torch.equal(model.weight.detach(), START.double())
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [({"adaptive": True}, "sam.rho"), ({"rho": 0.1, "eta": 0.1}, "sam.adaptive=true")],
+)
+def test_an_option_of_sam_without_effect_is_refused(options, fault):
+    with pytest.raises(ValueError, match=fault):
+        Sam(**options)
 
 
 def test_a_radius_of_zero_costs_one_pass_and_sam_two():
     model = Quadratic()
     optimizer = plain_sgd(model)
     assert isinstance(stepper(Sam(), model, optimizer), Plain)
-    for rho, num_passes in ((0.0, 1), (0.1, 2)):
+    for sam, num_passes in ((Sam(), 1), (Sam(rho=0.1), 2), (Sam(rho=0.1, adaptive=True), 2)):
         model.seen.clear()
-        step = stepper(Sam(rho=rho), model, optimizer)
+        step = stepper(sam, model, optimizer)
         step.step(model.gradient(optimizer), nothing)
         assert step.num_passes == len(model.seen) == num_passes
 
@@ -113,18 +215,21 @@ def test_the_radius_is_in_the_norm_of_all_weights_together():
     torch.testing.assert_close((points[1] - points[0]).norm().item(), 0.3)
 
 
-def test_sam_returns_the_loss_where_the_weights_are_and_not_where_it_looked():
+@EVERY_SAM
+def test_sam_returns_the_loss_where_the_weights_are_and_not_where_it_looked(adaptive):
     model = Quadratic()
     optimizer = plain_sgd(model)
-    loss = SharpnessAware(model, optimizer, 1.0).step(model.gradient(optimizer), nothing)
+    sharp = stepper(Sam(rho=1.0, adaptive=adaptive), model, optimizer)
+    loss = sharp.step(model.gradient(optimizer), nothing)
     torch.testing.assert_close(loss, 0.5 * (CURVATURE * START**2).sum().double())
 
 
 @EVERY_OPTIMISER
-def test_a_gradient_of_zero_leaves_sam_where_it_is(options):
+@EVERY_SAM
+def test_a_gradient_of_zero_leaves_sam_where_it_is(options, adaptive):
     model = Quadratic(torch.zeros(3))
     optimizer = options.build(model)
-    step = SharpnessAware(model, optimizer, 0.05)
+    step = stepper(Sam(rho=0.05, adaptive=adaptive), model, optimizer)
     for _ in range(3):
         step.step(model.gradient(optimizer), nothing)
     assert torch.equal(model.weight.detach(), torch.zeros(3).double())
@@ -143,31 +248,34 @@ def test_sam_goes_on_as_usual_after_a_gradient_of_zero():
     torch.testing.assert_close(model.weight.detach(), START - 0.1 * CURVATURE * worst)
 
 
-def test_a_parameter_that_the_loss_ignores_stays_where_it_is():
+@EVERY_SAM
+def test_a_parameter_that_the_loss_ignores_stays_where_it_is(adaptive):
     model = Quadratic()
     model.idle = nn.Parameter(torch.ones(2).double())
     optimizer = plain_sgd(model)
-    SharpnessAware(model, optimizer, 0.1).step(model.gradient(optimizer), nothing)
+    sharp = stepper(Sam(rho=0.1, adaptive=adaptive), model, optimizer)
+    sharp.step(model.gradient(optimizer), nothing)
     assert torch.equal(model.idle.detach(), torch.ones(2).double())
 
 
-def test_clipping_acts_on_the_second_gradient_only():
-    rho, largest = 0.5, 1.0
+@EVERY_SAM
+def test_clipping_acts_on_the_second_gradient_only(adaptive):
+    largest = 1.0
     model = Quadratic()
     optimizer = plain_sgd(model)
-
     clipped: list[Tensor] = []
 
     def clip() -> None:
         clipped.append(model.weight.grad.clone())
         nn.utils.clip_grad_norm_(model.parameters(), largest)
 
-    SharpnessAware(model, optimizer, rho).step(model.gradient(optimizer), clip)
-    first = CURVATURE * START.double()
-    second = CURVATURE * (START + rho * first / first.norm())
+    sharp = stepper(Sam(rho=0.5, adaptive=adaptive), model, optimizer)
+    sharp.step(model.gradient(optimizer), clip)
+    start, worst = model.seen
+    assert not torch.allclose(start, worst)
+    second = CURVATURE * worst
     torch.testing.assert_close(clipped, [second])
-    torch.testing.assert_close((model.seen[1] - START).norm().item(), rho)
-    torch.testing.assert_close(START - model.weight.detach(), largest * second / second.norm())
+    torch.testing.assert_close(start - model.weight.detach(), largest * second / second.norm())
 
 
 def test_clipping_that_binds_nothing_changes_nothing():
@@ -186,7 +294,7 @@ def normed() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
 
 
-def one_step(model: nn.Module, rho: float) -> nn.BatchNorm1d:
+def one_step(model: nn.Module, sam: Sam) -> nn.BatchNorm1d:
     optimizer = plain_sgd(model, lr=0.01)
     x = torch.randn(16, 4, generator=torch.Generator().manual_seed(1))
 
@@ -196,19 +304,20 @@ def one_step(model: nn.Module, rho: float) -> nn.BatchNorm1d:
         loss.backward()
         return loss
 
-    stepper(Sam(rho=rho), model, optimizer).step(gradient, nothing)
+    stepper(sam, model, optimizer).step(gradient, nothing)
     norm = model[1]
     assert isinstance(norm, nn.BatchNorm1d)
     return norm
 
 
+@EVERY_SAM
 @pytest.mark.parametrize("momentum", [0.1, None])
-def test_batch_norm_sees_each_batch_once_under_sam(momentum):
+def test_batch_norm_sees_each_batch_once_under_sam(momentum, adaptive):
     norms = []
-    for rho in (0.0, 0.5):
+    for sam in (Sam(), Sam(rho=0.5, adaptive=adaptive)):
         model = normed()
         model[1].momentum = momentum
-        norms.append(one_step(model, rho))
+        norms.append(one_step(model, sam))
     plain, sharp = norms
     assert sharp.num_batches_tracked == plain.num_batches_tracked == 1
     assert torch.equal(sharp.running_mean, plain.running_mean)
@@ -338,6 +447,47 @@ def test_one_cycle_leaves_momentum_alone():
 def test_step_decays_every_so_many_epochs():
     seen = rates(Step(every_epochs=2, gamma=0.5), num_epochs=6, steps_an_epoch=3)
     assert seen[:18] == pytest.approx([0.1] * 6 + [0.05] * 6 + [0.025] * 6)
+
+
+def plateau(scores: list[float], **options: float) -> list[float]:
+    """The rate after each epoch, from 1."""
+    schedule = Plateau(**options).build(plain_sgd(nn.Linear(2, 2)), len(scores), 4)
+    seen = []
+    for score in scores:
+        schedule.end_epoch(score)
+        seen.append(schedule.lr)
+    return seen
+
+
+def test_plateau_lowers_the_rate_once_patience_is_exceeded_and_counts_anew():
+    assert plateau([0.5] * 8, patience=2) == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]
+    assert plateau([0.5] * 4, patience=0, factor=0.1) == pytest.approx([1, 0.1, 0.01, 0.001])
+
+
+@pytest.mark.parametrize("offset", [0.0, -10.0], ids=["accuracy", "loss with its sign turned"])
+def test_plateau_lets_any_gain_count_and_no_loss(offset):
+    rising = [offset + 1e-6 * epoch for epoch in range(12)]
+    assert plateau(rising, patience=1) == [1.0] * 12
+    assert plateau(rising[::-1], patience=1)[:4] == [1, 1, 0.5, 0.5]
+
+
+def test_a_score_that_is_no_number_is_no_gain():
+    assert plateau([0.5, math.nan, math.nan], patience=1) == [1, 1, 0.5]
+
+
+def test_plateau_stays_where_it_is_within_an_epoch():
+    assert set(rates(Plateau(), 3, 4)) == {0.1}
+
+
+@pytest.mark.parametrize("schedule", [Constant(), Cosine(), OneCycle(), Step()])
+def test_schedules_in_steps_do_not_heed_scores(schedule):
+    optimizer = plain_sgd(nn.Linear(2, 2))
+    driven = schedule.build(optimizer, 4, 3)
+    before = driven.lr
+    for _ in range(50):
+        driven.end_epoch(0.0)
+    assert driven.lr == before == optimizer.param_groups[0]["lr"]
+    assert driven.get_last_lr() == [group["lr"] for group in optimizer.param_groups]
 
 
 @EVERY_OPTIMISER

@@ -40,7 +40,7 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
 
 
 def table_of(files: list[Path]) -> ClipTable:
-    clips = tuple(Clip(p.name, p, 0, p.name, fold=i % 3 + 1) for i, p in enumerate(files))
+    clips = tuple(Clip(p.name, p, (0,), p.name, fold=i % 3 + 1) for i, p in enumerate(files))
     return ClipTable(clips, ("x",), (1, 2, 3))
 
 
@@ -122,7 +122,7 @@ from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.pack import open_pack
 sounds, cache, start = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 files = sorted(sounds.glob("*.wav"))
-clips = tuple(Clip(p.name, p, 0, p.name, fold=i % 3 + 1) for i, p in enumerate(files))
+clips = tuple(Clip(p.name, p, (0,), p.name, fold=i % 3 + 1) for i, p in enumerate(files))
 table = ClipTable(clips, ("x",), (1, 2, 3))
 time.sleep(max(0, start - time.time()))
 pack = open_pack(table, "f", 8000, cache)

@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +24,28 @@ PARTS = ("train", "val", "test")
 class Clip:
     """One file: `id` is unique in its table and the same wherever the data set lies.
 
-    `label` is in [0, K). Clips cut from one recording (or spoken by one speaker) share `source`.
-    Exactly one of `fold` (≥ 1) and `split` (train, val, test) is given.
+    `labels` are numbers in [0, K), ascending, one of them or more. Clips cut from one recording
+    (or spoken by one speaker) share `source`. Exactly one of `fold` (≥ 1) and `split` (train, val,
+    test) is given.
     """
 
     id: str
     path: Path
-    label: int
+    labels: tuple[int, ...]
     source: str
     fold: int | None = None
     split: str | None = None
+
+    @property
+    def label(self) -> int:
+        """The only label; a `ValueError` for a clip that has several."""
+        (label,) = self.labels
+        return label
+
+    @property
+    def side(self) -> str:
+        """The fold or list that it belongs to, in words."""
+        return self.split or f"fold {self.fold}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,27 +57,55 @@ class Split:
     test: NDArray[np.int64]
 
 
+class UnsoundTable(DataError):
+    """Clips that break the rules of a `ClipTable`; it carries them for whoever examines them."""
+
+    def __init__(self, faults: tuple[str, ...], clips: tuple[Clip, ...]):
+        super().__init__("\n".join(faults))
+        self.faults, self.clips = faults, clips
+
+    def __reduce__(self) -> tuple[type["UnsoundTable"], tuple[tuple[str, ...], tuple[Clip, ...]]]:
+        return UnsoundTable, (self.faults, self.clips)
+
+
 @dataclass(frozen=True)
 class ClipTable:
     """The clips of a data set, its class names and its official test folds.
 
-    A table that exists is sound: ids are unique, labels within `labels`, and no source straddles
-    a split. `folds` is (1,) for data with official train, val and test lists.
+    A table that exists is sound: ids are unique, labels within `labels`, one a clip unless
+    `is_multi_label`, and no source straddles a split. `folds` is (1,) for data with official
+    train, val and test lists. `left_out` names clips that the data set lists and that are not
+    here, by its own choice.
 
     Raises:
-        DataError: the clips break one of these rules; the message names ids or sources.
+        UnsoundTable: the clips break these rules; the message has every fault, with ids or sources.
     """
 
     clips: tuple[Clip, ...]
     labels: tuple[str, ...]
     folds: tuple[int, ...]
+    is_multi_label: bool = False
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.clips:
             raise DataError("The data set has no clips; check `data.root` and its options.")
-        _check_ids(self.clips)
-        _check_sides(self)
-        _check_sources(self.clips)
+        checks = (_doubled_ids, _wrong_labels, _wrong_sides, _straddling_sources)
+        faults = tuple(fault for check in checks for fault in check(self))
+        if faults:
+            raise UnsoundTable(faults, self.clips)
+
+    def targets(self) -> NDArray[np.int64] | NDArray[np.float32]:
+        """What a model should say of each clip: a class number, or a 1 for each of its classes.
+
+        Shape: → (N,) int64, or (N, K) float32 if `is_multi_label`
+        """
+        if not self.is_multi_label:
+            return np.array([clip.label for clip in self.clips], np.int64)
+        hot = np.zeros((len(self.clips), len(self.labels)), np.float32)
+        for row, clip in zip(hot, self.clips, strict=True):
+            row[list(clip.labels)] = 1
+        return hot
 
     def split(self, fold: int) -> Split:
         """Test on `fold`, validate on the next (cyclically), train on the rest; or as listed.
@@ -91,7 +132,7 @@ class ClipTable:
 
 
 def fingerprint(table: ClipTable, cache: Path) -> str:
-    """16 hex digits of SHA-256 over each clip's id, label, source, fold, split and bytes, in order.
+    """16 hex digits of SHA-256 over clips' ids, labels, sources, folds, splits and bytes, in order.
 
     It does not depend on where the data set lies. Memoised in `cache/fingerprints/`, keyed by the
     path, size and modification time of every file: the second call only stats. A file rewritten
@@ -123,44 +164,68 @@ def _part(clip: Clip, fold: int, folds: tuple[int, ...]) -> str:
     return "val" if clip.fold == folds[(folds.index(fold) + 1) % len(folds)] else "train"
 
 
-def _check_ids(clips: tuple[Clip, ...]) -> None:
-    twice = [id_ for id_, count in Counter(clip.id for clip in clips).items() if count > 1]
+def _doubled_ids(table: ClipTable) -> Iterator[str]:
+    twice = [id_ for id_, count in Counter(clip.id for clip in table.clips).items() if count > 1]
     if twice:
-        raise DataError(f"{len(twice)} clip ids occur more than once: {some(twice)}.")
+        yield f"{len(twice)} clip ids occur more than once: {some(twice)}."
 
 
-def _check_sides(table: ClipTable) -> None:
+def _wrong_labels(table: ClipTable) -> Iterator[str]:
+    num_classes = len(table.labels)
+    allowed = "one or more labels" if table.is_multi_label else "exactly one label"
+    wrong = [clip.id for clip in table.clips if not _fits(clip.labels, table)]
+    if wrong:
+        yield (
+            f"{len(wrong)} clips have a label outside [0, {num_classes}), or not {allowed} in "
+            f"ascending order: {some(wrong)}."
+        )
+
+
+def _fits(labels: tuple[int, ...], table: ClipTable) -> bool:
+    is_ascending = all(low < high for low, high in pairwise(labels))
+    is_count_right = len(labels) == 1 or (table.is_multi_label and len(labels) > 1)
+    return is_count_right and is_ascending and labels[0] >= 0 and labels[-1] < len(table.labels)
+
+
+def _wrong_sides(table: ClipTable) -> Iterator[str]:
     wrong = [
         clip.id
         for clip in table.clips
-        if not 0 <= clip.label < len(table.labels)
-        or (clip.fold is None) == (clip.split is None)
+        if (clip.fold is None) == (clip.split is None)
         or (clip.fold is not None and clip.fold not in table.folds)
         or (clip.split is not None and (clip.split not in PARTS or table.folds != (1,)))
     ]
     if wrong:
-        raise DataError(
-            f"{len(wrong)} clips have a label outside [0, {len(table.labels)}), or not exactly one "
-            f"of a fold in {table.folds} and a split in {PARTS}: {some(wrong)}."
+        yield (
+            f"{len(wrong)} clips have not exactly one of a fold in {table.folds} and a split in "
+            f"{PARTS}: {some(wrong)}."
         )
 
 
-def _check_sources(clips: tuple[Clip, ...]) -> None:
+def straddling(clips: Iterable[Clip]) -> list[str]:
+    """Sources with clips in more than one fold or split, in order of appearance."""
     first: dict[str, Clip] = {}
-    straddling: dict[str, None] = {}
+    found: dict[str, None] = {}
     for clip in clips:
         other = first.setdefault(clip.source, clip)
         if (clip.fold, clip.split) != (other.fold, other.split):
-            straddling[clip.source] = None
-    if straddling:
-        raise DataError(
-            f"{len(straddling)} sources have clips in more than one fold or split, so test clips "
-            f"would be heard in training: {some(straddling)}. Put all clips of a source together."
+            found[clip.source] = None
+    return list(found)
+
+
+def _straddling_sources(table: ClipTable) -> Iterator[str]:
+    sources = straddling(table.clips)
+    if sources:
+        yield (
+            f"{len(sources)} sources have clips in more than one fold or split, so test clips "
+            f"would be heard in training: {some(sources)}. Put all clips of a source together."
         )
 
 
-def _row(table: ClipTable, clip: Clip) -> list[str | int | None]:
-    return [clip.id, table.labels[clip.label], clip.source, clip.fold, clip.split]
+def _row(table: ClipTable, clip: Clip) -> list[list[str] | str | int | None]:
+    names = [table.labels[label] for label in clip.labels]
+    label = names if table.is_multi_label else names[0]
+    return [clip.id, label, clip.source, clip.fold, clip.split]
 
 
 def _signature(table: ClipTable) -> str:

@@ -3,6 +3,7 @@
 Legend: T samples, C channels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,6 +17,7 @@ from audiocls.errors import DataError
 FORMATS = ("wav", "flac", "ogg", "mp3")
 _ALLOWED = "readable wav, flac, ogg or mp3 files with at least one sample"
 _SALVAGE_FRAMES = 256
+_STREAMED_FRAMES = 1 << 18  # of every channel: 2 MiB in stereo; a multiple of the above
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,14 @@ class Waveform:
     """`samples` (T,) float32, mono, full scale ±1, finite; `sample_rate` in Hz."""
 
     samples: NDArray[np.float32]
+    sample_rate: int
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """A file's mono samples in `blocks` of (T,), decoded as they are asked for, once."""
+
+    blocks: Iterator[NDArray[np.float32]]
     sample_rate: int
 
 
@@ -48,10 +58,74 @@ def decode(path: str | PathLike[str]) -> Waveform:
     _check_is_file(path)
     samples, sample_rate = _read(path)
     if not len(samples):
-        raise _fault(path, "no samples" + _truncated(path), "fetch or record the file again")
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+        raise _no_samples(path)
+    mono = _mono(samples)
     _check_finite(path, mono)
-    return Waveform(np.ascontiguousarray(mono), sample_rate)
+    return Waveform(mono, sample_rate)
+
+
+def stream(path: str | PathLike[str]) -> Stream:
+    """The samples that `decode` gives, block by block: for files too long to hold.
+
+    Raises:
+        DataError: as `decode` does; what only the samples show (none at all, NaN, infinity) is
+            raised by the blocks.
+
+    Shape: → blocks of (T,)
+    """
+    path = Path(path)
+    _check_is_file(path)
+    try:
+        with sf.SoundFile(path) as file:
+            return Stream(_mono_blocks(path), file.samplerate)
+    except (sf.LibsndfileError, TypeError, OSError) as error:
+        raise _no_audio(path, error) from error
+
+
+def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    num_before = 0
+    for block in _blocks(path):
+        mono = _mono(block)
+        _check_finite(path, mono, num_before)
+        num_before += len(mono)
+        yield mono
+    if not num_before:
+        raise _no_samples(path)
+
+
+def _blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    """Large blocks; where one fails, small ones up to the first of them that fails."""
+    num_before = 0
+    try:
+        for block in _read_blocks(path, _STREAMED_FRAMES):
+            num_before += len(block)
+            yield block
+    except sf.LibsndfileError:
+        yield from _salvaged_blocks(path, num_before)
+
+
+def _salvaged_blocks(path: Path, num_known: int) -> Iterator[NDArray[np.float32]]:
+    num_before = 0
+    try:
+        for block in _read_blocks(path, _SALVAGE_FRAMES):
+            num_before += len(block)
+            if num_before > num_known:
+                yield block
+    except sf.LibsndfileError:
+        return
+
+
+def _read_blocks(path: Path, num_frames: int) -> Iterator[NDArray[np.float32]]:
+    """Shape: → blocks of (T, C)."""
+    with sf.SoundFile(path) as file:
+        while len(block := file.read(num_frames, dtype="float32", always_2d=True)):
+            yield block
+
+
+def _mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Shape: (T, C) → (T,)."""
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    return np.ascontiguousarray(mono)
 
 
 def _check_is_file(path: Path) -> None:
@@ -63,10 +137,11 @@ def _check_is_file(path: Path) -> None:
         raise _fault(path, "an empty file (0 bytes)", "fetch or record the file again")
 
 
-def _check_finite(path: Path, mono: NDArray[np.float32]) -> None:
+def _check_finite(path: Path, mono: NDArray[np.float32], num_before: int = 0) -> None:
     is_bad = ~np.isfinite(mono)
     if is_bad.any():
-        got = f"{is_bad.sum()} NaN or infinite samples, the first at sample {is_bad.argmax()}"
+        first = num_before + int(is_bad.argmax())
+        got = f"{is_bad.sum()} NaN or infinite samples, the first at sample {first}"
         raise _fault(path, got, "export the file again, as 16-bit PCM for instance")
 
 
@@ -93,6 +168,10 @@ def _salvage(path: Path) -> tuple[NDArray[np.float32], int]:
         if not blocks:
             raise _no_audio(path, error) from error
     return np.concatenate(blocks), file.samplerate
+
+
+def _no_samples(path: Path) -> DataError:
+    return _fault(path, "no samples" + _truncated(path), "fetch or record the file again")
 
 
 def _no_audio(path: Path, error: Exception) -> DataError:

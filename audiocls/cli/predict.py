@@ -1,47 +1,103 @@
 """`audiocls predict`: labels for audio files."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audiocls import console
 from audiocls.cli.options import JsonOption
-from audiocls.errors import DataError
+from audiocls.cli.predictions import FORMATS, Choice
+from audiocls.errors import DataError, UsageError, nearest
+from audiocls.store.atomic import write_text
+
+if TYPE_CHECKING:
+    from audiocls.train.checkpoint import Checkpoint
+    from audiocls.train.predict import Prediction
+
+THRESHOLD = 0.5
+
+CheckpointArgument = Annotated[
+    Path, typer.Argument(help="A finished trial's folder, or its weights.")
+]
 
 
 def predict(
-    checkpoint: Annotated[Path, typer.Argument(help="A finished trial's folder, or its weights.")],
-    files: Annotated[list[Path], typer.Argument(help="Audio of any rate, length and channels.")],
+    checkpoint: CheckpointArgument,
+    files: Annotated[list[Path], typer.Argument(help="Audio of any kind, or folders of it.")],
+    form: Annotated[str, typer.Option("--format", help="text, csv or json.")] = "text",
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="Labels shown; default: the likeliest.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", min=0.0, max=1.0, help="For clips of several labels: 0.5."),
+    ] = None,
+    by_window: Annotated[
+        bool, typer.Option("--windows", help="Each stretch of a long file on its own.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="A file instead of stdout.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print each file's label and its probability; a bad file is reported, the others go on."""
     from audiocls.train.checkpoint import load_checkpoint
-    from audiocls.train.predict import Prediction
-    from audiocls.train.predict import predict as classify
 
+    render = FORMATS[_format(form, as_json)]
     classifier = load_checkpoint(checkpoint)
-    found: list[Prediction] = []
+    choice = _choice(classifier, top, threshold, by_window)
     faults: list[str] = []
-    for file in files:
-        try:
-            found.append(classify(classifier, file))
-        except DataError as error:
-            faults.append(str(error))
-    if as_json:
-        console.show_json(
-            [
-                {
-                    "file": str(p.file),
-                    "label": p.label,
-                    "probability": p.probability,
-                    "probabilities": p.probabilities,
-                }
-                for p in found
-            ]
-        )
-    else:
-        for each in found:
-            console.say(f"{each.file}\t{each.label}\t{each.probability:.3f}")
+    _write(render(_predictions(classifier, files, by_window, faults), choice), out)
     if faults:
         raise DataError("\n".join(faults))
+
+
+def _format(form: str, as_json: bool) -> str:
+    if form not in FORMATS:
+        allowed = f"--format: got {form!r}; allowed: {', '.join(FORMATS)}."
+        raise UsageError(allowed + nearest(form, FORMATS))
+    if as_json and form == "csv":
+        raise UsageError("give one of --json and --format csv")
+    return "json" if as_json else form
+
+
+def _choice(
+    checkpoint: "Checkpoint", top: int | None, threshold: float | None, by_window: bool
+) -> Choice:
+    if checkpoint.is_multi_label:
+        most, least = len(checkpoint.labels), THRESHOLD
+        return Choice(top or most, least if threshold is None else threshold, by_window)
+    if threshold is not None:
+        raise UsageError(
+            "--threshold: this checkpoint gives every clip one label, so a threshold has no "
+            "effect; for the likeliest few: --top 3"
+        )
+    return Choice(top or 1, 0.0, by_window)
+
+
+def _predictions(
+    checkpoint: "Checkpoint", paths: list[Path], by_window: bool, faults: list[str]
+) -> "Iterator[Prediction]":
+    """One after another; what cannot be heard is added to `faults`."""
+    from audiocls.train.predict import audio_files, predict
+
+    for path in paths:
+        try:
+            files = audio_files(path)
+        except DataError as error:
+            faults.append(str(error))
+            continue
+        for file in files:
+            try:
+                yield predict(checkpoint, file, by_window)
+            except DataError as error:
+                faults.append(str(error))
+
+
+def _write(lines: Iterator[str], out: Path | None) -> None:
+    if out is None:
+        for line in lines:
+            console.say(line)
+    else:
+        write_text(out, "".join(f"{line}\n" for line in lines))
+        console.note(f"written: {out}")

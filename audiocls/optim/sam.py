@@ -8,14 +8,14 @@ What the package leaves to its caller, and what is done about it here:
 * its `state_dict` forgets the inner optimiser: save and schedule the inner optimiser itself.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from sam import SAM
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
+
+from audiocls.optim.batch_norm import frozen_batch_norm
 
 TINY = 1e-12
 
@@ -52,20 +52,3 @@ class SharpnessAware:
         is_zero = norm == 0
         gradients[0].view(-1)[0] += is_zero * TINY
         self._sam.param_groups[0]["rho"] = torch.where(is_zero, 0.0, self._rho)
-
-
-@contextmanager
-def frozen_batch_norm(model: nn.Module) -> Iterator[None]:
-    """BatchNorm still normalises by the batch, but its running statistics stand still."""
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    counts = [norm.num_batches_tracked for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-        norm.num_batches_tracked = None
-    try:
-        yield
-    finally:
-        for norm, momentum, count in zip(norms, momenta, counts, strict=True):
-            norm.momentum = momentum
-            norm.num_batches_tracked = count

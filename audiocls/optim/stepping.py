@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from audiocls.optim import Sam
+from audiocls.optim.asam import AdaptiveSharpnessAware
 from audiocls.optim.sam import SharpnessAware
 
 
@@ -37,4 +38,8 @@ class Plain:
 
 def stepper(sam: Sam, model: nn.Module, optimizer: Optimizer) -> Stepper:
     """`Plain` at a radius of 0, else SAM: a radius of 0 costs nothing and changes nothing."""
-    return SharpnessAware(model, optimizer, sam.rho) if sam.rho > 0 else Plain(optimizer)
+    if sam.rho == 0:
+        return Plain(optimizer)
+    if sam.adaptive:
+        return AdaptiveSharpnessAware(model, optimizer, sam.rho, sam.eta)
+    return SharpnessAware(model, optimizer, sam.rho)

@@ -32,6 +32,11 @@ class Checkpoint:
     def num_samples(self) -> int:
         return round(self.config.data.duration_s * self.config.data.sample_rate)
 
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a clip may have several labels, each with a probability of its own."""
+        return False
+
 
 def weights_of(classifier: Classifier) -> bytes:
     """The weights and the standardisation's statistics, as safetensors."""

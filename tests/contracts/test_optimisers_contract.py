@@ -10,14 +10,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from audiocls.optim import Optim, Sam, Schedule
+from audiocls.optim import Averaging, Ema, NoAveraging, Optim, Plateau, Sam, Schedule
 from audiocls.optim.stepping import stepper
 
-OPTIMISERS = [part() for part in get_args(get_args(Optim)[0])]
-SCHEDULES = [part() for part in get_args(get_args(Schedule)[0])]
+
+def members(union: Any) -> tuple[Any, ...]:
+    """The parts of a discriminated union."""
+    return get_args(get_args(union)[0])
+
+
+OPTIMISERS = [part() for part in members(Optim)]
+SCHEDULES = [Plateau(patience=0) if part is Plateau else part() for part in members(Schedule)]
 EVERY_OPTIMISER = pytest.mark.parametrize("optim", OPTIMISERS, ids=lambda o: o.name)
 EVERY_SCHEDULE = pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: s.name)
-RADII = pytest.mark.parametrize("rho", [0.0, 0.05], ids=["plain", "sam"])
+SAMS = [Sam(), Sam(rho=0.05), Sam(rho=0.5, adaptive=True)]
+EVERY_SAM = pytest.mark.parametrize("sam", SAMS, ids=["plain", "sam", "asam"])
+AVERAGES = [Ema(every_steps=2) if part is Ema else part() for part in members(Averaging)]
+EVERY_AVERAGE = pytest.mark.parametrize("averaging", AVERAGES, ids=lambda a: a.name)
 
 X = torch.randn(32, 6, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()
@@ -29,13 +38,16 @@ def network() -> nn.Module:
 
 
 class Training:
-    """A network, an optimiser, a schedule and SAM around it."""
+    """A network, an optimiser, a schedule, SAM and an average around it; two steps an epoch."""
 
-    def __init__(self, optim: Any, schedule: Any, rho: float = 0.0, num_steps: int = 10):
+    def __init__(self, optim: Any, schedule: Any, sam: Sam = SAMS[0], averaging: Any = AVERAGES[0]):
         self.model = network()
         self.optimizer = optim.build(self.model)
-        self.schedule = schedule.build(self.optimizer, num_steps, 1)
-        self.stepper = stepper(Sam(rho=rho), self.model, self.optimizer)
+        driven = schedule.build(self.optimizer, 5, 2)
+        self.schedule = averaging.drive(driven, self.optimizer, 5, 2)
+        self.stepper = stepper(sam, self.model, self.optimizer)
+        self.average = averaging.build(self.model, 5)
+        self.epoch = 0
 
     def gradient(self) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
@@ -43,45 +55,77 @@ class Training:
         loss.backward()
         return loss
 
-    def steps(self, num_steps: int) -> list[float]:
+    def epochs(self, num_epochs: int) -> list[float]:
         seen = []
-        for _ in range(num_steps):
-            seen.append(float(self.stepper.step(self.gradient, lambda: None)))
-            self.schedule.step()
+        for _ in range(num_epochs):
+            for _ in range(2):
+                seen.append(float(self.stepper.step(self.gradient, lambda: None)))
+                self.schedule.step()
+                self.average.after_step()
+            self.epoch += 1
+            self.average.after_epoch(self.epoch)
+            self.schedule.end_epoch(-seen[-1] if self.epoch % 2 else -100.0)
         return seen
 
     def state(self) -> bytes:
         buffer = io.BytesIO()
-        parts = (self.model, self.optimizer, self.schedule)
-        torch.save([part.state_dict() for part in parts], buffer)
+        torch.save([self.epoch, *(part.state_dict() for part in self._stateful())], buffer)
         return buffer.getvalue()
 
     def restore(self, state: bytes) -> None:
-        saved = torch.load(io.BytesIO(state), weights_only=True)
-        for part, content in zip((self.model, self.optimizer, self.schedule), saved, strict=True):
+        self.epoch, *saved = torch.load(io.BytesIO(state), weights_only=True)
+        for part, content in zip(self._stateful(), saved, strict=True):
             part.load_state_dict(content)
+
+    def _stateful(self) -> tuple[Any, ...]:
+        return self.model, self.optimizer, self.schedule, self.average
 
 
 @EVERY_OPTIMISER
-@RADII
-def test_it_reduces_the_loss(optim, rho):
-    seen = Training(optim, SCHEDULES[0], rho).steps(50)
+@EVERY_SAM
+def test_it_reduces_the_loss(optim, sam):
+    seen = Training(optim, SCHEDULES[0], sam).epochs(25)
     assert seen[-1] < 0.9 * seen[0]
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    mine, yours = one.state_dict(), other.state_dict()
+    return all(torch.equal(mine[name], yours[name]) for name in mine.keys() | yours.keys())
+
+
+AROUND = [(sam, AVERAGES[0]) for sam in SAMS] + [(SAMS[0], average) for average in AVERAGES[1:]]
 
 
 @EVERY_OPTIMISER
 @EVERY_SCHEDULE
-@RADII
-def test_it_goes_on_from_a_saved_state_as_if_never_stopped(optim, schedule, rho):
-    whole = Training(optim, schedule, rho)
-    expected = whole.steps(10)
-    for stop in (1, 4, 9):
-        before, after = Training(optim, schedule, rho), Training(optim, schedule, rho)
-        seen = before.steps(stop)
+@pytest.mark.parametrize(
+    "around", AROUND, ids=["plain", "sam", "asam", *(average.name for average in AVERAGES[1:])]
+)
+def test_it_goes_on_from_a_saved_state_as_if_never_stopped(optim, schedule, around):
+    whole = Training(optim, schedule, *around)
+    expected = whole.epochs(5)
+    for stop in (1, 3, 4):
+        before, after = (Training(optim, schedule, *around) for _ in range(2))
+        seen = before.epochs(stop)
         after.restore(before.state())
-        assert seen + after.steps(10 - stop) == expected
-        for one, other in zip(after.model.parameters(), whole.model.parameters(), strict=True):
-            assert torch.equal(one, other)
+        assert seen + after.epochs(5 - stop) == expected
+        assert same_weights(after.model, whole.model)
+        assert same_weights(after.average.evaluated(), whole.average.evaluated())
+
+
+@EVERY_AVERAGE
+def test_an_average_is_never_trained_and_never_moves_what_is(averaging):
+    plain = Training(OPTIMISERS[0], SCHEDULES[0])
+    training = Training(OPTIMISERS[0], SCHEDULES[0], averaging=averaging)
+    if averaging.name != "swa":  # which has a rate of its own
+        assert plain.epochs(5) == training.epochs(5)
+        assert same_weights(plain.model, training.model)
+    training.epochs(5)
+    is_live = training.average.evaluated() is training.model
+    assert is_live == isinstance(averaging, NoAveraging)
+    if not is_live:
+        assert not any(p.requires_grad for p in training.average.evaluated().parameters())
+        assert all(p.requires_grad for p in training.model.parameters())
 
 
 @EVERY_OPTIMISER
@@ -89,7 +133,7 @@ def test_it_starts_at_the_configured_rate_and_moves_every_parameter(optim):
     training = Training(optim, SCHEDULES[0])
     assert {group["lr"] for group in training.optimizer.param_groups} == {optim.lr}
     before = copy.deepcopy(training.model)
-    training.steps(2)
+    training.epochs(1)
     for old, new in zip(before.parameters(), training.model.parameters(), strict=True):
         assert not torch.equal(old, new)
 

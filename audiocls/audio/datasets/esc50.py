@@ -3,18 +3,18 @@
 K. J. Piczak, "ESC: Dataset for Environmental Sound Classification", ACM Multimedia 2015.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
-from audiocls.audio.datasets.layout import find_root, raise_faults, read_csv
+from audiocls.audio.datasets.layout import class_names, find_root, read_listing
 from audiocls.part import Part
 
 META = "meta/esc50.csv"
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
+_CLASSES = ("target", "category")
 
 
 class ESC50(Part):
@@ -28,6 +28,10 @@ class ESC50(Part):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=5.0, gt=0, description="seconds of a clip trained on")
     classes: Literal["all", "esc10"] = "all"
+
+    @property
+    def is_multi_label(self) -> bool:
+        return False
 
     @property
     def num_folds(self) -> int | None:
@@ -49,38 +53,18 @@ def read_esc50(root: Path, *, only_esc10: bool = False) -> ClipTable:
     Raises:
         DataError: faults in the CSV (all at once), or sources that straddle folds.
     """
-    columns, rows = read_csv(root / META)
-    missing = [column for column in _COLUMNS if column not in columns]
-    raise_faults(root / META, (f"there is no column {column!r}" for column in missing))
-    raise_faults(root / META, _faults(rows))
-    kept = [row for row in rows.values() if not only_esc10 or row["esc10"].lower() == "true"]
-    names = dict(sorted({int(row["target"]): row["category"] for row in kept}.items()))
+    rows = read_listing(root / META, _COLUMNS, whole=("fold", "target"), classes=_CLASSES)
+    kept = [row for row in rows if not only_esc10 or row["esc10"].lower() == "true"]
+    names = class_names(kept, _CLASSES)
     index = {target: label for label, target in enumerate(names)}
     clips = tuple(
         Clip(
             id=row["filename"],
             path=root / "audio" / row["filename"],
-            label=index[int(row["target"])],
+            labels=(index[int(row["target"])],),
             source=row["src_file"],
             fold=int(row["fold"]),
         )
         for row in kept
     )
     return ClipTable(clips, tuple(names.values()), tuple(sorted({int(r["fold"]) for r in kept})))
-
-
-def _faults(rows: dict[int, dict[str, str]]) -> Iterator[str]:
-    named: dict[str, str] = {}
-    for line, row in rows.items():
-        for column in ("fold", "target"):
-            if not row[column].isdecimal():
-                yield f"line {line}, {column}: got {row[column]!r}, allowed is a whole number"
-        for column in ("filename", "category", "src_file"):
-            if not row[column]:
-                yield f"line {line}, {column}: is empty"
-        other = named.setdefault(row["target"], row["category"])
-        if other != row["category"]:
-            yield (
-                f"line {line}, category: target {row['target']} is {row['category']!r} here "
-                f"and {other!r} above"
-            )

@@ -32,6 +32,10 @@ class Folder(Part):
     manifest: str = "manifest.csv"
 
     @property
+    def is_multi_label(self) -> bool:
+        return False
+
+    @property
     def num_folds(self) -> int | None:
         """Unknown until the manifest is read: `len(table.folds)`."""
         return None
@@ -59,7 +63,7 @@ class Folder(Part):
 def _clip(root: Path, labels: tuple[str, ...], row: dict[str, str], fold: int | None) -> Clip:
     split = _SPLITS[row["split"].lower()] if fold is None else None
     label = labels.index(row["label"])
-    return Clip(_id(row), root / row["path"], label, _source(row), fold, split)
+    return Clip(_id(row), root / row["path"], (label,), _source(row), fold, split)
 
 
 def _id(row: dict[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Finding a data set's files on disk and reading its tables, with all faults said at once."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from audiocls.errors import DataError
@@ -49,6 +49,53 @@ def read_csv(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 CSV ({error}).") from error
     return columns, rows
+
+
+def read_listing(
+    path: Path, columns: Sequence[str], whole: Sequence[str], classes: tuple[str, str]
+) -> list[dict[str, str]]:
+    """Rows of a CSV in which `columns` are filled, those in `whole` with whole numbers.
+
+    `classes` are the columns of a class's number and of its name, of which each has one.
+
+    Raises:
+        DataError: no such file, or faults in it, with all of their lines.
+    """
+    there, rows = read_csv(path)
+    missing = [column for column in columns if column not in there]
+    raise_faults(path, (f"there is no column {column!r}" for column in missing))
+    filled = [column for column in columns if column not in whole]
+    raise_faults(path, _listing_faults(rows, filled, whole, classes))
+    return list(rows.values())
+
+
+def class_names(rows: Iterable[dict[str, str]], classes: tuple[str, str]) -> dict[int, str]:
+    """Official class number → name, in the order of the numbers."""
+    number, name = classes
+    return dict(sorted({int(row[number]): row[name] for row in rows}.items()))
+
+
+def _listing_faults(
+    rows: dict[int, dict[str, str]],
+    filled: Sequence[str],
+    whole: Sequence[str],
+    classes: tuple[str, str],
+) -> Iterator[str]:
+    number, name = classes
+    named: dict[str, str] = {}
+    for line, row in rows.items():
+        for column in whole:
+            if not row[column].isdecimal():
+                yield f"line {line}, {column}: got {row[column]!r}, allowed is a whole number"
+        for column in filled:
+            if not row[column]:
+                yield f"line {line}, {column}: is empty"
+        other = named.setdefault(row[number], row[name])
+        if other != row[name]:
+            yield (
+                f"line {line}, {name}: {number} {row[number]} is {row[name]!r} here "
+                f"and {other!r} above"
+            )
 
 
 def raise_faults(path: Path, faults: Iterable[str]) -> None:

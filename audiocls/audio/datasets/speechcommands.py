@@ -32,6 +32,10 @@ class SpeechCommands(Part):
     words: tuple[str, ...] = ()
 
     @property
+    def is_multi_label(self) -> bool:
+        return False
+
+    @property
     def num_folds(self) -> int | None:
         return 1
 
@@ -58,7 +62,7 @@ class SpeechCommands(Part):
 def _clip(root: Path, word: str, label: int, file: str, splits: dict[str, str]) -> Clip:
     id_ = f"{word}/{file}"
     speaker = file.partition("_nohash_")[0]
-    return Clip(id_, root / word / file, label, speaker, split=splits.get(id_, "train"))
+    return Clip(id_, root / word / file, (label,), speaker, split=splits.get(id_, "train"))
 
 
 def _words(root: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:

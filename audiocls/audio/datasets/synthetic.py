@@ -40,6 +40,10 @@ class Synthetic(Part):
     difficulty: float = Field(default=0.5, ge=0, le=1)
 
     @property
+    def is_multi_label(self) -> bool:
+        return False
+
+    @property
     def num_folds(self) -> int | None:
         return _NUM_FOLDS
 

@@ -1,0 +1,66 @@
+"""UrbanSound8K: 8732 excerpts of urban field recordings in ten official folds.
+
+J. Salamon, C. Jacoby and J. P. Bello, "A Dataset and Taxonomy for Urban Sound Research", ACM
+Multimedia 2014.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.datasets.layout import class_names, find_root, raise_faults, read_listing
+from audiocls.part import Part
+
+META = "metadata/UrbanSound8K.csv"
+_COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")
+_CLASSES = ("classID", "class")
+_NUM_FOLDS = 10
+
+
+class UrbanSound8K(Part):
+    """The official layout: `root/metadata/UrbanSound8K.csv` and `root/audio/fold1` … `fold10`.
+
+    The folds are the official ones, never dealt anew: excerpts of one recording (`fsID`) lie in
+    one fold, and other splits of this data leak. Excerpts last at most 4 s; shorter ones get zeros
+    after their end. Rates, bit depths and channels are those of the uploads and vary by file.
+    """
+
+    name: Literal["urbansound8k"] = "urbansound8k"
+    root: str | None = None
+    sample_rate: int = Field(default=22050, gt=0, description="Hz, resampled to")
+    duration_s: float = Field(default=4.0, gt=0, description="seconds of a clip trained on")
+
+    @property
+    def is_multi_label(self) -> bool:
+        return False
+
+    @property
+    def num_folds(self) -> int | None:
+        return _NUM_FOLDS
+
+    def table(self, cache: Path) -> ClipTable:
+        """Clips as listed; classes in the order of the official `classID`.
+
+        Raises:
+            DataError: no root, not this layout, faults in the CSV (all at once), or a recording
+                whose excerpts lie in two folds.
+        """
+        root = find_root(self.name, self.root, META, ("UrbanSound8K",))
+        whole = ("fold", "classID")
+        rows = read_listing(root / META, _COLUMNS, whole, _CLASSES)
+        folds = tuple(sorted({int(row["fold"]) for row in rows}))
+        beyond = [fold for fold in folds if not 1 <= fold <= _NUM_FOLDS]
+        raise_faults(
+            root / META, (f"fold {fold}: allowed are 1 to {_NUM_FOLDS}" for fold in beyond)
+        )
+        names = class_names(rows, _CLASSES)
+        index = {number: label for label, number in enumerate(names)}
+        clips = tuple(_clip(root, row, index[int(row["classID"])]) for row in rows)
+        return ClipTable(clips, tuple(names.values()), folds)
+
+
+def _clip(root: Path, row: dict[str, str], label: int) -> Clip:
+    fold, file = int(row["fold"]), row["slice_file_name"]
+    return Clip(file, root / "audio" / f"fold{fold}" / file, (label,), row["fsID"], fold)

@@ -1,0 +1,76 @@
+"""BatchNorm's running statistics: held still in SAM's second pass, recomputed for averaged weights.
+
+Legend: B batch, C channels, K classes.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+def tracking_norms(module: nn.Module) -> list[_BatchNorm]:
+    """Its BatchNorm layers that keep running statistics."""
+    norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
+    return [norm for norm in norms if norm.running_mean is not None]
+
+
+@contextmanager
+def frozen_batch_norm(module: nn.Module) -> Iterator[None]:
+    """BatchNorm still normalises by the batch, but its running statistics stand still."""
+    norms = tracking_norms(module)
+    momenta = [norm.momentum for norm in norms]
+    counts = [norm.num_batches_tracked for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+        norm.num_batches_tracked = None
+    try:
+        yield
+    finally:
+        for norm, momentum, count in zip(norms, momenta, counts, strict=True):
+            norm.momentum = momentum
+            norm.num_batches_tracked = count
+
+
+@torch.no_grad()
+def refresh_batch_norm(module: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Running statistics anew, as the mean of the batches' own, each batch by its clips.
+
+    What `torch.optim.swa_utils.update_bn` does, with two differences: a short last batch counts
+    for what it is, and only BatchNorm is in training mode, so that the statistics are those of
+    the network that will be scored (no dropout) and no random number is drawn. Needed after
+    weights were averaged (Izmailov et al., 2018, section 3.2); without batches nothing changes.
+
+    Shape: batches of (B, …), whatever `module` takes
+
+    >>> module = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(1))
+    >>> refresh_batch_norm(module, [torch.tensor([[1.0], [3.0]]), torch.tensor([[5.0], [7.0]])])
+    >>> module[1].running_mean.tolist()
+    [4.0]
+    """
+    norms = tracking_norms(module)
+    num_seen = 0
+    with _only_these_train(module, norms):
+        for batch in batches:
+            num_seen += len(batch)
+            for norm in norms:
+                norm.momentum = len(batch) / num_seen  # 1 at the first: what was there is forgotten
+            module(batch)
+
+
+@contextmanager
+def _only_these_train(module: nn.Module, norms: list[_BatchNorm]) -> Iterator[None]:
+    modes = [(part, part.training) for part in module.modules()]
+    momenta = [norm.momentum for norm in norms]
+    module.eval()
+    for norm in norms:
+        norm.train()
+    try:
+        yield
+    finally:
+        for part, is_training in modes:
+            part.training = is_training
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
