@@ -11,14 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from audiocls.audio.augment import Augment
+from audiocls.audio.augment.chain import change_waves, crop_offsets
 from audiocls.audio.augment.draws import Draws
 from audiocls.audio.augment.mixing import mix
-from audiocls.audio.augment.waves import change_waves, crop_offsets
-from audiocls.audio.clips import ClipTable, sampling_weights
+from audiocls.audio.balance import sampling_weights
+from audiocls.audio.clips import ClipTable
 from audiocls.audio.codes import open_codes
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.feature_cache import open_features
@@ -155,7 +157,7 @@ def training_batches(
     for portion, numbers in zip(
         np.array_split(order, count), np.array_split(occurrences, count), strict=True
     ):
-        draws = Draws(epoch_seed, torch.from_numpy(numbers).to(sounds.device))
+        draws = Draws(epoch_seed, torch.from_numpy(numbers))
         yield _training_batch(sounds, portion, batching, epoch, draws)
 
 
@@ -164,19 +166,19 @@ def _training_batch(
 ) -> Batch:
     augment, targets = batching.augment, sounds.targets[torch.from_numpy(clips)]
     is_mixed = augment.mixes_clips and epoch >= augment.mix_from_epoch
+    is_changed = augment.changes_wave or is_mixed
     waves = None
-    if augment.changes_wave or batching.keeps_waves:
-        offsets = crop_offsets(_slack(sounds, clips), draws) if augment.crop == "random" else None
+    if is_changed or batching.keeps_waves:
+        offsets = _offsets(sounds, clips, draws) if augment.crop == "random" else None
         waves = sounds.waves(clips, offsets)
         waves = change_waves(waves, augment, sounds.sample_rate, draws, batching.background)
     if waves is not None and is_mixed:
-        soft = _one_hot(targets, len(sounds.table.labels))
-        waves, targets = mix(
-            waves, soft, augment, sounds.sample_rate, draws, epoch, batching.is_union
-        )
-    is_changed = waves is not None and augment.changes_wave
+        shares = shares_of(targets, len(sounds.table.labels))
+        rate, is_union = sounds.sample_rate, batching.is_union
+        waves, targets = mix(waves, shares, augment, rate, draws, epoch, is_union)
+    is_heard = waves is not None and is_changed
     return Batch(
-        inputs=torch.as_tensor(sounds.front_end(waves)) if is_changed else sounds.clean(clips),
+        inputs=torch.as_tensor(sounds.front_end(waves)) if is_heard else sounds.clean(clips),
         targets=targets,
         draws=draws,
         is_mixed=is_mixed,
@@ -203,7 +205,7 @@ def _order(
     if not is_balanced:
         order = clips[torch.randperm(len(clips), generator=generator).numpy()]
         return order, order
-    weights = torch.from_numpy(sampling_weights(table)[clips])
+    weights = torch.from_numpy(sampling_weights(table, clips))
     drawn = torch.multinomial(weights, len(clips), replacement=True, generator=generator)
     order = clips[drawn.numpy()]
     by_clip = np.argsort(order, kind="stable")
@@ -212,16 +214,18 @@ def _order(
     return order, order + repeats * len(table.clips)
 
 
-def _slack(sounds: Sounds, clips: NDArray[np.int64]) -> Tensor:
-    """By how many samples each clip is longer than what is trained on, (B,)."""
+def _offsets(sounds: Sounds, clips: NDArray[np.int64], draws: Draws) -> NDArray[np.int64]:
+    """Where a random crop of each clip begins, (B,)."""
     slack = np.maximum(0, sounds.pack.lengths(clips) - sounds.num_samples)
-    return torch.from_numpy(slack).to(sounds.device)
+    return crop_offsets(torch.from_numpy(slack), draws).numpy()
 
 
-def _one_hot(targets: Tensor, num_classes: int) -> Tensor:
-    if targets.ndim == 2:
-        return targets
-    return torch.nn.functional.one_hot(targets, num_classes).float()
+def shares_of(targets: Tensor, num_classes: int) -> Tensor:
+    """Class numbers as one-hot rows; what has a row a clip already is left.
+
+    Shape: (B,) int64 or (B, K) → (B, K)
+    """
+    return targets if targets.ndim == 2 else F.one_hot(targets, num_classes).float()
 
 
 def scoring_batches(

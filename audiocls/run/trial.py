@@ -19,7 +19,7 @@ from audiocls.run.warm import Warm
 from audiocls.store import Cost, Failure, Record
 from audiocls.track import RunInfo, Tracker, start
 from audiocls.train.checkpoint import description_of, weights_of
-from audiocls.train.cost import macs, num_params
+from audiocls.train.cost import macs_of, num_params
 from audiocls.train.fit import EpochEnd, Signal, fit
 from audiocls.train.parts import Parts, build
 from audiocls.train.pretrain import Pretrained
@@ -184,7 +184,7 @@ def _of_stage(pretrained: Pretrained | None) -> dict[str, float]:
 def _cost(parts: Parts, progress: Progress) -> Cost:
     return Cost(
         num_params=num_params(parts.classifier),
-        macs=macs(parts.config, len(parts.sounds.table.labels)),
+        macs=macs_of(parts.config, len(parts.sounds.table.labels)),
         epochs=progress.epoch,
         steps=progress.steps,
         samples=progress.samples,

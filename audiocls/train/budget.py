@@ -4,7 +4,7 @@ from audiocls.config import Config
 from audiocls.errors import ConfigError
 from audiocls.train.anatomy import dominating
 from audiocls.train.classifier import Classifier
-from audiocls.train.cost import macs, num_params
+from audiocls.train.cost import macs_of, num_params
 
 
 def require_within(config: Config, classifier: Classifier, num_classes: int) -> None:
@@ -12,7 +12,7 @@ def require_within(config: Config, classifier: Classifier, num_classes: int) -> 
     budget = config.budget
     spent = {
         "max_params": (num_params(classifier), budget.max_params),
-        "max_macs": (macs(config.model, config.in_shape, num_classes), budget.max_macs),
+        "max_macs": (macs_of(config, num_classes), budget.max_macs),
     }
     faults = [
         f"{name}: the model {config.model.name} needs {value:,}, {value - limit:,} "

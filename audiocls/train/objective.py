@@ -50,7 +50,7 @@ class Classes:
         """Shape: logits (B, K) → ()"""
         smoothing = 0.0 if batch.is_mixed else self.training.label_smoothing
         kind, gamma = self.training.loss, self.training.focal_gamma
-        loss = loss_of(logits, batch.targets, kind, smoothing, gamma)
+        loss = loss_of(logits, batch.targets, kind, smoothing, gamma, self.is_multi_label)
         if self.teacher is None or batch.waves is None:
             return loss
         taught = distillation(logits, self.teacher(batch.waves), self.distil.temperature)

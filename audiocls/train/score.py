@@ -32,7 +32,7 @@ class Scores:
     def loss(self) -> float:
         """Mean loss a clip, without label smoothing: cross-entropy is in nats."""
         kind, gamma = self.training.loss, self.training.focal_gamma
-        return float(loss_of(self.logits, self.targets, kind, 0.0, gamma))
+        return float(loss_of(self.logits, self.targets, kind, 0.0, gamma, self.is_multi_label))
 
     def validation(self) -> dict[str, float]:
         """What every epoch is judged by: cheap, and what `train.select` asks for."""

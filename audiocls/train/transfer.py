@@ -10,13 +10,13 @@ from safetensors.torch import load
 from torch import Tensor
 
 from audiocls.errors import ConfigError, UsageError
+from audiocls.train.checkpoint import WEIGHTS
 from audiocls.train.classifier import Classifier
 
 OWN = "standardise."
 """Statistics of the clips that are trained on now, never of those that were."""
 HEAD = "model.head."
 """The last layer of every model: of use only to whoever tells the same classes apart."""
-WEIGHTS = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
