@@ -1,59 +1,16 @@
-"""A trained checkpoint labels any audio file, and says of a test clip what the record says."""
-
 import json
 import shutil
-import wave
-from pathlib import Path
-from typing import Any
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
-from tiny import TINY
+from trained import TRIALS, Trained, noise, write_wav
 
-from audiocls.audio.clips import ClipTable, fingerprint
-from audiocls.config import identifying, resolve
+from audiocls.audio.stream import PORTION
 from audiocls.errors import AudioclsError, DataError, UsageError
-from audiocls.run.events import Done
-from audiocls.run.task import Task
-from audiocls.run.trial import train_trial
-from audiocls.run.warm import Warm
-from audiocls.store import Cell, TrialFolder
-from audiocls.train.checkpoint import Checkpoint, load_checkpoint
-from audiocls.train.predict import predict
-
-TRIALS: dict[str, dict[str, Any]] = {
-    "logmel": {},
-    "logmel at another rate": {"data.sample_rate": 8000},
-    "raw": {
-        "features.name": "raw",
-        "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]},
-    },
-}
-
-
-class Trained:
-    """A finished trial whose clips last as long as the files they come from."""
-
-    def __init__(self, changes: dict[str, Any], folder: Path, cache: Path):
-        config = resolve([TINY, {"data.duration_s": 1.0, "data.sample_rate": 16000}, changes], "")
-        self.table: ClipTable = config.data.table(cache)
-        task = Task(
-            study="s",
-            cell=Cell("abc", "baseline", 0, 1),
-            config=identifying(config),
-            data_fingerprint=fingerprint(self.table, cache),
-            folder=str(folder),
-            study_path=str(folder),
-            wandb="disabled",
-            project="p",
-            tags=(),
-        )
-        events: list[Any] = []
-        train_trial(task, Warm(cache), events.append, lambda: False)
-        assert events[-1] == Done("abc"), events[-1]
-        self.trial: TrialFolder = task.trial
-        self.checkpoint: Checkpoint = load_checkpoint(folder)
+from audiocls.train.checkpoint import load_checkpoint
+from audiocls.train.predict import WINDOWS_AT_ONCE, audio_files, predict
 
 
 @pytest.fixture(scope="module", params=TRIALS)
@@ -64,20 +21,6 @@ def trained(request, tmp_path_factory, cache) -> Trained:
 @pytest.fixture(scope="module")
 def any_trained(tmp_path_factory, cache) -> Trained:
     return Trained({}, tmp_path_factory.mktemp("trial"), cache)
-
-
-def write_wav(path: Path, samples: np.ndarray, rate: int) -> Path:
-    """16-bit; `samples` (frames,) or (frames, channels) in ±1."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((samples * 32767).round().astype("<i2").tobytes())
-    return path
-
-
-def noise(num_samples: int) -> np.ndarray:
-    return np.random.default_rng(0).uniform(-0.5, 0.5, num_samples)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +147,57 @@ def test_weights_of_another_network_are_refused_by_name(any_trained, tmp_path):
     (tmp_path / "checkpoint.json").write_text(json.dumps(description))
     with pytest.raises(UsageError, match="not a checkpoint of audiocls"):
         load_checkpoint(tmp_path)
+
+
+def test_windows_tile_the_file_and_average_to_the_whole(any_trained, tmp_path):
+    num_windows = WINDOWS_AT_ONCE + 3
+    file = write_wav(tmp_path / "long.wav", noise(num_windows * 16000 - 4000), 16000)
+    found = predict(any_trained.checkpoint, file, keep_windows=True)
+    edges = [(window.start_s, window.end_s) for window in found.windows]
+    assert edges == [(i, min(i + 1, num_windows - 0.25)) for i in range(num_windows)]
+    for label, probability in found.probabilities.items():
+        each = [window.probabilities[label] for window in found.windows]
+        assert probability == pytest.approx(np.mean(each))
+
+
+def test_a_window_is_what_its_stretch_would_be_as_a_file_of_its_own(any_trained, tmp_path):
+    samples = noise(5 * 16000)
+    long = write_wav(tmp_path / "long.wav", samples, 16000)
+    windows = predict(any_trained.checkpoint, long, keep_windows=True).windows
+    alone = write_wav(tmp_path / "alone.wav", samples[48000:64000], 16000)
+    expected = predict(any_trained.checkpoint, alone).probabilities
+    assert windows[3].probabilities == pytest.approx(expected, abs=1e-6)
+
+
+def test_memory_does_not_grow_with_the_length_of_the_file(any_trained, tmp_path):
+    peaks = []
+    for num_portions in (5, 20):
+        file = write_wav(tmp_path / "long.wav", np.zeros(num_portions * PORTION), 32000)
+        tracemalloc.start()
+        predict(any_trained.checkpoint, file)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_the_likeliest_labels_come_first_and_none_below_the_threshold(any_trained, tmp_path):
+    found = predict(any_trained.checkpoint, write_wav(tmp_path / "a.wav", noise(16000), 16000))
+    ranked = found.whole.likeliest(3)
+    assert len(ranked) == 3
+    assert ranked[0] == (found.label, found.probability)
+    assert [p for _, p in ranked] == sorted(found.probabilities.values(), reverse=True)[:3]
+    assert found.whole.likeliest(10, least=ranked[1][1]) == ranked[:2]
+    assert found.whole.likeliest(10, least=1.1) == []
+
+
+def test_a_folder_means_the_audio_files_at_any_depth_in_order(tmp_path):
+    for name in ("b/2.FLAC", "b/1.wav", "a.mp3", "notes.txt", "b/cover.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert audio_files(tmp_path) == [tmp_path / name for name in ("a.mp3", "b/1.wav", "b/2.FLAC")]
+    assert audio_files(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+
+
+def test_a_folder_without_audio_is_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match=r"without .*\.wav"):
+        audio_files(tmp_path)

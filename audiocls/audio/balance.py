@@ -33,4 +33,5 @@ def sampling_weights(
     labels = np.concatenate([np.array(clip.labels) for clip in clips])
     owners = np.repeat(np.arange(len(clips)), [len(clip.labels) for clip in clips])
     counts = np.bincount(labels, minlength=len(table.labels))
-    return np.bincount(owners, weights=1 / counts[labels], minlength=len(clips))
+    summed = np.bincount(owners, weights=1 / counts[labels], minlength=len(clips))
+    return np.asarray(summed, np.float64)

@@ -58,14 +58,14 @@ class Split:
 
 
 class UnsoundTable(DataError):
-    """Clips that break the rules of a `ClipTable`; it carries them for whoever examines them."""
+    """A table that breaks its own rules; it carries what was listed, for whoever examines it."""
 
-    def __init__(self, faults: tuple[str, ...], clips: tuple[Clip, ...]):
-        super().__init__("\n".join(faults))
-        self.faults, self.clips = faults, clips
+    def __init__(self, listed: "ClipTable"):
+        super().__init__("\n".join(breaches(listed).values()))
+        self.listed = listed
 
-    def __reduce__(self) -> tuple[type["UnsoundTable"], tuple[tuple[str, ...], tuple[Clip, ...]]]:
-        return UnsoundTable, (self.faults, self.clips)
+    def __reduce__(self) -> tuple[type["UnsoundTable"], tuple["ClipTable"]]:
+        return UnsoundTable, (self.listed,)
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,8 @@ class ClipTable:
     def __post_init__(self) -> None:
         if not self.clips:
             raise DataError("The data set has no clips; check `data.root` and its options.")
-        checks = (_doubled_ids, _wrong_labels, _wrong_sides, _straddling_sources)
-        faults = tuple(fault for check in checks for fault in check(self))
-        if faults:
-            raise UnsoundTable(faults, self.clips)
+        if breaches(self):
+            raise UnsoundTable(self)
 
     def targets(self) -> NDArray[np.int64] | NDArray[np.float32]:
         """What a model should say of each clip: a class number, or a 1 for each of its classes.
@@ -147,6 +145,17 @@ def fingerprint(table: ClipTable, cache: Path) -> str:
         known = _digest(table)
         _remember(memo, known)
     return known
+
+
+def breaches(table: ClipTable) -> dict[str, str]:
+    """Rules that a table breaks, each with a sentence; empty for every table that exists."""
+    rules = {
+        "doubled": _doubled_ids,
+        "mislabelled": _wrong_labels,
+        "misplaced": _wrong_sides,
+        "leaking": _straddling_sources,
+    }
+    return {name: text for name, rule in rules.items() for text in rule(table)}
 
 
 def some(names: Iterable[str], limit: int = 5) -> str:

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from audiocls import console
-from audiocls.cli import ablation, doctor, predict, report, show, sweep, train
+from audiocls.cli import ablation, doctor, evaluate, export, predict, report, show, sweep, train
 from audiocls.errors import AudioclsError
 
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -44,6 +44,8 @@ app.add_typer(ablation.app, name="ablation")
 app.add_typer(sweep.app, name="sweep")
 app.command("show")(show.show)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)

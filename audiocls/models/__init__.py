@@ -10,9 +10,13 @@ from typing import Annotated
 from pydantic import Field
 
 from audiocls.models.convnext1d import ConvNeXt1d
+from audiocls.models.convnext1d_causal import ConvNeXt1dCausal
 from audiocls.models.hifigan import HiFiGAN
+from audiocls.models.kws import Kws
 from audiocls.models.logmel_cnn import LogMelCNN
 
-Model = Annotated[LogMelCNN | ConvNeXt1d | HiFiGAN, Field(discriminator="name")]
+Model = Annotated[
+    LogMelCNN | ConvNeXt1d | ConvNeXt1dCausal | HiFiGAN | Kws, Field(discriminator="name")
+]
 
-__all__ = ["ConvNeXt1d", "HiFiGAN", "LogMelCNN", "Model"]
+__all__ = ["ConvNeXt1d", "ConvNeXt1dCausal", "HiFiGAN", "Kws", "LogMelCNN", "Model"]

@@ -154,7 +154,7 @@ class Sam(Part):
     def _every_option_has_an_effect(self) -> "Sam":
         if self.adaptive and self.rho == 0:
             raise ValueError("adaptive: got true, allowed: only with a radius above 0; set sam.rho")
-        if self.eta != type(self).model_fields["eta"].default and not self.adaptive:
+        if "eta" in self.changed() and not self.adaptive:
             raise ValueError(
                 f"eta: got {self.eta:g}, allowed: only with sam.adaptive=true; leave it out"
             )

@@ -34,7 +34,9 @@ TINY: dict[str, dict[str, Any]] = {
         "blocks": 1,
         "kernel": 5,
     },
+    "convnext1d_causal": {"width": 8, "blocks": 2, "kernel": 5},
     "hifigan": {"width": 8},
+    "kws": {"channels": (8, 8)},
 }
 TINY_FEATURES: dict[str, dict[str, Any]] = {"logmel": {"n_mels": 16, "n_fft": 256, "hop": 128}}
 MODELS = get_args(get_args(Model)[0])

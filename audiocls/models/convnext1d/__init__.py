@@ -18,8 +18,9 @@ class ConvNeXt1d(Part):
     Unusual: depthwise kernels of 49 frames, one GroupNorm group (so batch size does not matter),
     no layer scale, and two dropouts in a row, of values and of whole channels. Widths double
     with each stage. Source: the regularisation study on ESC-50; Liu et al., 2022
-    (arXiv 2201.03545) for the block. The defaults are 36.6 M parameters: on a CPU choose
-    stem_width 16, strides [4, 4], kernel 9.
+    (arXiv 2201.03545) for the block. The defaults are the study's form for raw audio at 44.1 kHz,
+    36.6 M parameters: on a CPU choose stem_width 16, strides [4, 4], kernel 9. Its form for
+    EnCodec's embeddings is stem_width 256, stem_stride 4, strides [2, 2].
     """
 
     name: Literal["convnext1d"] = "convnext1d"
@@ -34,6 +35,8 @@ class ConvNeXt1d(Part):
     dropout: Dropout = 0.0
     """Of both dropouts of each block."""
     expansion: PositiveInt = 4
+    stochastic_depth: Dropout = 0.0
+    """Chance that the deepest block's branch is off for a clip; linearly less in those before."""
 
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         from audiocls.models.convnext1d import network
@@ -51,4 +54,5 @@ class ConvNeXt1d(Part):
             kernel=self.kernel,
             dropout=self.dropout,
             expansion=self.expansion,
+            stochastic_depth=self.stochastic_depth,
         )

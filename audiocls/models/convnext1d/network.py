@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
+
 
 class ConvNeXt1d(nn.Module):
     """Stem patches, stages that stride and double the width, a 1 × 1 head, the mean over time.
@@ -33,13 +35,17 @@ class ConvNeXt1d(nn.Module):
         kernel: int = 49,
         dropout: float = 0.0,
         expansion: int = 4,
+        stochastic_depth: float = 0.0,
     ):
         super().__init__()
         self.stem = _patches(in_channels, stem_width, stem_stride)
         self.stages = nn.Sequential()
+        drops = iter(linear_in_depth(stochastic_depth, blocks * len(strides)))
         width = stem_width
         for stride in strides:
-            tower = (Block(2 * width, kernel, dropout, expansion) for _ in range(blocks))
+            tower = (
+                Block(2 * width, kernel, dropout, expansion, next(drops)) for _ in range(blocks)
+            )
             self.stages.append(nn.Sequential(_patches(width, 2 * width, stride), *tower))
             width *= 2
         self.head = nn.Linear(width, num_classes)
@@ -53,7 +59,7 @@ class ConvNeXt1d(nn.Module):
 
 
 class Block(nn.Module):
-    """Depthwise convolution, GroupNorm(1), a two-layer perceptron, two dropouts; residual.
+    """Depthwise convolution, GroupNorm(1), a two-layer perceptron, dropouts; residual.
 
     Shape: (B, C, 1, L) → (B, C, 1, L)
 
@@ -61,7 +67,9 @@ class Block(nn.Module):
     torch.Size([2, 8, 1, 50])
     """
 
-    def __init__(self, channels: int, kernel: int, dropout: float, expansion: int):
+    def __init__(
+        self, channels: int, kernel: int, dropout: float, expansion: int, drop: float = 0.0
+    ):
         super().__init__()
         size, padding = (1, kernel), (0, kernel // 2)
         self.branch = nn.Sequential(
@@ -72,6 +80,7 @@ class Block(nn.Module):
             nn.Conv2d(expansion * channels, channels, 1),
             nn.Dropout(dropout),
             nn.Dropout2d(dropout),  # of whole channels: at height 1 this is Dropout1d
+            StochasticDepth(drop),
         )
 
     def forward(self, hidden: Tensor) -> Tensor:

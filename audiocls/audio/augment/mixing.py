@@ -1,0 +1,226 @@
+"""Two clips made one, and a target for the mixture.
+
+EAT's four (Gazneli et al., 2022, arXiv 2204.11479, section 3.2) and CutMix (Yun et al., 2019,
+arXiv 1905.04899) along time. `mixup` follows between-class learning (Tokozume et al., 2018, arXiv
+1711.10282, section 3.2): the shares are those heard, not those of the samples.
+
+Legend: B batch, T samples, K classes, N frequency bins, L frames.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from audiocls.audio.augment import Augment, Mix
+from audiocls.audio.augment import spectral as sp
+from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.waveform import ratio_or_zero, rms
+
+LEAST_SHARE = 0.1
+"""Of a clip whose classes count in a union."""
+
+Mixed = tuple[Tensor, Tensor]
+"""Waves (B, T) and the share (B, 1) that the first clip has of the target."""
+
+
+def mix(
+    waves: Tensor,
+    targets: Tensor,
+    options: Augment,
+    sample_rate: int,
+    draws: Draws,
+    epoch: int,
+    is_union: bool,
+) -> Mixed:
+    """Every clip with another of its batch, each by one of `options.mixes`.
+
+    Nothing is mixed before `options.mix_from_epoch` (`epoch` is the number of epochs finished),
+    nor in a batch of one.
+
+    Shape: waves (B, T), targets (B, K) float → (B, T), (B, K)
+
+    >>> options, draws = Augment(mixes=("timemix",)), Draws(0, torch.arange(2))
+    >>> waves = torch.tensor([[1.0], [-1.0]]).expand(2, 100)
+    >>> _, targets = mix(waves, torch.eye(2), options, 8000, draws, epoch=0, is_union=True)
+    >>> targets
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    if not options.mixes or epoch < options.mix_from_epoch or len(waves) < 2:
+        return waves, targets
+    partners = partners_of(draws)
+    kinds = draws.on("cpu").integers("mix", len(options.mixes))[:, 0]
+    mixed, shares = torch.empty_like(waves), waves.new_empty(len(waves), 1)
+    for index, name in enumerate(options.mixes):
+        (rows,) = torch.nonzero(kinds == index, as_tuple=True)
+        if len(rows) > 0:
+            here, there = rows.to(waves.device), partners[rows].to(waves.device)
+            own = draws.of(rows).on(waves.device)
+            mixed[here], shares[here] = MIXES[name](waves[here], waves[there], own, sample_rate)
+    others = targets[partners.to(targets.device)]
+    return mixed, mixed_targets(targets, others, shares.to(targets.device), is_union)
+
+
+def partners_of(draws: Draws) -> Tensor:
+    """For each clip the row of another: the next in a ring of the batch in random order.
+
+    Shape: → (B,) int64
+
+    >>> partners_of(Draws(0, torch.arange(2)))
+    tensor([1, 0])
+    """
+    ring = draws.on("cpu").uniform("partner")[:, 0].argsort(stable=True)
+    partners = torch.empty_like(ring)
+    partners[ring] = ring.roll(-1)
+    return partners
+
+
+def mixed_targets(own: Tensor, other: Tensor, shares: Tensor, is_union: bool) -> Tensor:
+    """Soft labels by the shares; or all classes of both clips, if the other has a tenth or more.
+
+    Shape: own (B, K), other (B, K), shares (B, 1) → (B, K)
+
+    >>> own, other = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    >>> mixed_targets(own, other, torch.tensor([[0.75]]), is_union=False)
+    tensor([[0.7500, 0.2500]])
+    >>> mixed_targets(own, other, torch.tensor([[0.95]]), is_union=True)
+    tensor([[1., 0.]])
+    """
+    if is_union:
+        return (own + other * (1 - shares >= LEAST_SHARE)).clamp(max=1.0)
+    return shares * own + (1 - shares) * other
+
+
+def mixup(own: Tensor, other: Tensor, shares: Tensor) -> Mixed:
+    """The sum of both, weighted so that `own` has its share of the loudness, at their level.
+
+    Silence cannot be given a share: a clip beside it, or it, stays as it is.
+
+    Shape: own (B, T), other (B, T), shares (B, 1) → (B, T), (B, 1)
+    """
+    louder = ratio_or_zero(rms(own), rms(other))
+    heard = 1 / (1 + louder * (1 - shares) / shares)
+    weight = torch.where(louder == 0, 1.0, heard)
+    scale = (weight**2 + (1 - weight) ** 2).rsqrt()
+    return torch.addcmul(own * (weight * scale), other, (1 - weight) * scale), weight
+
+
+def timemix(own: Tensor, other: Tensor, shares: Tensor, is_end: Tensor) -> Tensor:
+    """The last (or first) part of `own` gives way to the same part of `other`.
+
+    Shape: own (B, T), other (B, T), shares (B, 1), is_end (B, 1) bool → (B, T)
+    """
+    return torch.where(_is_outer(own.shape[1], shares, is_end), other, own)
+
+
+def freqmix(own: Tensor, other: Tensor, shares: Tensor, is_end: Tensor, window: int) -> Tensor:
+    """The highest (or lowest) bins of `own`'s STFT give way to those of `other`.
+
+    Shape: own (B, T), other (B, T), shares (B, 1), is_end (B, 1) bool → (B, T)
+    """
+    is_other = _is_outer(window // 2 + 1, shares, is_end).unsqueeze(1)
+    spectra = torch.where(is_other, sp.stft(other, window), sp.stft(own, window))
+    return sp.istft(spectra, window, own.shape[1])
+
+
+def _is_outer(size: int, shares: Tensor, is_end: Tensor) -> Tensor:
+    """Which of `size` positions are in the last (or first) 1 - share of them.
+
+    Shape: shares (B, 1), is_end (B, 1) bool → (B, size) bool
+    """
+    positions = torch.arange(size, device=shares.device)
+    from_the_side = torch.where(is_end, size - 1 - positions, positions)
+    return from_the_side < ((1 - shares) * size).floor()
+
+
+def phasemix(own: Tensor, other: Tensor, shares: Tensor, window: int) -> Tensor:
+    """The magnitudes of `own`, its phases moved towards `other`'s.
+
+    Shape: own (B, T), other (B, T), shares (B, 1) → (B, T)
+    """
+    spectra = phase_mixed(sp.stft(own, window), sp.stft(other, window), shares.unsqueeze(2))
+    return sp.istft(spectra, window, own.shape[1])
+
+
+def phase_mixed(own: Tensor, other: Tensor, shares: Tensor) -> Tensor:
+    """Magnitude of `own`, phase share·φ1 + (1 - share)·φ2, the principal values.
+
+    Shape: own (B, L, N) complex, other (B, L, N), shares (B, 1, 1) → (B, L, N) complex
+    """
+    return sp.turned(own, (1 - shares) * (sp.phase_of(other) - sp.phase_of(own)))
+
+
+def cutmix(own: Tensor, other: Tensor, shares: Tensor, positions: Tensor) -> Tensor:
+    """A stretch of `own`, 1 - share of it, gives way to the same stretch of `other`.
+
+    Shape: own (B, T), other (B, T), shares (B, 1), positions (B, 1) in [0, 1] → (B, T)
+    """
+    num_samples = own.shape[1]
+    lengths = ((1 - shares) * num_samples).floor()
+    starts = (positions * (num_samples - lengths)).floor()
+    samples = torch.arange(num_samples, device=own.device)
+    return torch.where((samples >= starts) & (samples < starts + lengths), other, own)
+
+
+def _mixup(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+    return mixup(own, other, draws.between("mix share", 0.1, 1.0))
+
+
+def _timemix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+    shares = draws.between("mix share", 0.5, 1.0)
+    return timemix(own, other, shares, _is_end(draws)), shares
+
+
+def _freqmix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+    shares = draws.between("mix share", 0.5, 1.0)
+    is_end = _is_end(draws)
+
+    def mixed(rows: Tensor, window: int) -> Tensor:
+        return freqmix(own[rows], other[rows], shares[rows], is_end[rows], window)
+
+    return _by_window(own, draws, sample_rate, mixed), shares
+
+
+def _phasemix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+    shares = draws.uniform("mix share")
+
+    def mixed(rows: Tensor, window: int) -> Tensor:
+        return phasemix(own[rows], other[rows], shares[rows], window)
+
+    return _by_window(own, draws, sample_rate, mixed), 0.5 * shares + 0.5
+
+
+def _cutmix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+    shares = draws.between("mix share", 0.5, 1.0)
+    return cutmix(own, other, shares, draws.uniform("mix position")), shares
+
+
+def _is_end(draws: Draws) -> Tensor:
+    return draws.chance("mix side", 0.5).unsqueeze(1)
+
+
+def _by_window(
+    own: Tensor, draws: Draws, sample_rate: int, mixed: Callable[[Tensor, int], Tensor]
+) -> Tensor:
+    """Each clip in STFT windows of a length that it draws.
+
+    Shape: own (B, T) → (B, T)
+    """
+    result = torch.empty_like(own)
+    choices = draws.on("cpu").integers("mix window", 3)[:, 0]
+    for index, window in enumerate(sp.stft_windows(sample_rate)):
+        (rows,) = torch.nonzero(choices == index, as_tuple=True)
+        if len(rows) > 0:
+            here = rows.to(own.device)
+            result[here] = mixed(here, window)
+    return result
+
+
+MIXES: dict[Mix, Callable[[Tensor, Tensor, Draws, int], Mixed]] = {
+    "mixup": _mixup,
+    "timemix": _timemix,
+    "freqmix": _freqmix,
+    "phasemix": _phasemix,
+    "cutmix": _cutmix,
+}

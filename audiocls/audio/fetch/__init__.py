@@ -1,0 +1,129 @@
+"""Fetching public data sets: download, check, unpack, count; each step only if it is needed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import TypeAdapter
+
+from audiocls.audio.clips import some
+from audiocls.audio.datasets import DataSet
+from audiocls.audio.datasets.layout import raise_faults
+from audiocls.audio.fetch.download import Report, Unreachable, download
+from audiocls.audio.fetch.origins import ORIGINS, Origin, Remote
+from audiocls.audio.fetch.unpack import unpack
+from audiocls.audio.once import made_once
+from audiocls.errors import DataError, UsageError, nearest
+
+__all__ = ["ORIGINS", "Fetched", "Origin", "Remote", "Report", "fetch", "origin_of"]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Where a data set lies now, and whether it did before."""
+
+    folder: Path
+    was_there: bool
+
+
+def origin_of(name: str) -> Origin:
+    """Facts about a data set that can be fetched.
+
+    Raises:
+        UsageError: no such data set, or one that is not fetched but made, or yours.
+    """
+    fetched = [known for known, origin in ORIGINS.items() if origin.remotes]
+    if name not in ORIGINS:
+        raise UsageError(
+            f"no data set is called {name!r}; to fetch: {', '.join(fetched)}."
+            + nearest(name, fetched)
+        )
+    if name not in fetched:
+        made = "audiocls data make synthetic" if name == "synthetic" else "bring your own files"
+        raise UsageError(f"{name!r} is nothing to fetch: {made}. To fetch: {', '.join(fetched)}.")
+    return ORIGINS[name]
+
+
+def fetch(origin: Origin, root: Path, report: Report, pause_s: float = 1.0) -> Fetched:
+    """`origin` under `root`, complete: a second call only looks, an interrupted one goes on.
+
+    An archive that was put into `root` by hand is taken as downloaded; it is removed once its
+    content is here. `report` gets bytes as they come.
+
+    Raises:
+        DataError: no network (the message says what to do by hand), a file that is not what was
+            published, a dangerous archive, or clips missing from what was unpacked.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    folder = root / origin.folder
+    with FileLock(root / f".{origin.name}.lock"):
+        if folder.is_dir() and not list(_lacking(origin, folder)):
+            return Fetched(folder, was_there=True)
+        for remote in origin.remotes:
+            _get(origin, remote, root, report, pause_s)
+        raise_faults(folder, _lacking(origin, folder))
+        for remote in origin.remotes:
+            if remote.is_archive:
+                (root / remote.file).unlink(missing_ok=True)
+    return Fetched(folder, was_there=False)
+
+
+def _get(origin: Origin, remote: Remote, root: Path, report: Report, pause_s: float) -> None:
+    folder = root / origin.folder
+    if remote.is_archive and folder.exists():
+        way_out = "it is not the whole data set: remove the folder, or finish it, and fetch again"
+        raise_faults(folder, [*_lacking(origin, folder), way_out])
+    try:
+        file = download(remote, root if remote.is_archive else folder, report, pause_s)
+    except Unreachable as error:
+        raise DataError(f"{error}\n{by_hand(origin, remote, root)}") from error
+    if remote.is_archive:
+        made_once(folder, lambda beside: unpack(file, remote.top, beside))
+
+
+def by_hand(origin: Origin, remote: Remote, root: Path) -> str:
+    """What to do where the network does not allow it."""
+    place = (root if remote.is_archive else root / origin.folder) / remote.file
+    lines = [
+        "By hand:",
+        f"  1. download {remote.url} where that is possible (about it: {origin.page})",
+        f"  2. put the file, not unpacked, at {place}"
+        if remote.is_archive
+        else f"  2. put the file at {place}",
+        f"  3. audiocls data fetch {origin.name} --root {root}   (checks what is there, goes on)",
+    ]
+    return "\n".join(lines)
+
+
+def _lacking(origin: Origin, folder: Path) -> Iterator[str]:
+    """What keeps an unpacked data set from being the published one."""
+    if not origin.num_clips:
+        yield from _short_lists(origin, folder)
+        return
+    data = TypeAdapter(DataSet).validate_python({"name": origin.name, "root": str(folder)})
+    try:
+        clips = data.table(folder).clips
+    except DataError as error:
+        yield str(error)
+        return
+    absent = [clip.id for clip in clips if not clip.path.is_file()]
+    if len(clips) != origin.num_clips:
+        yield f"got {len(clips)} clips, published are {origin.num_clips}"
+    if absent:
+        yield f"{len(absent)} listed clips are not there: {some(absent)}"
+
+
+def _short_lists(origin: Origin, folder: Path) -> Iterator[str]:
+    """Lists that are absent, or shorter than their own header says (`num_segs=20371`)."""
+    for remote in origin.remotes:
+        path = folder / remote.file
+        if not path.is_file():
+            yield f"there is no {remote.file}"
+            continue
+        lines = path.read_text(encoding="utf-8").splitlines()
+        said = [part for line in lines[:3] for part in line.split() if part.startswith("num_segs=")]
+        num_rows = sum(not line.startswith("#") for line in lines)
+        expected = int(said[0].removeprefix("num_segs=").rstrip(",")) if said else None
+        if expected is not None and num_rows != expected:
+            yield f"{remote.file}: got {num_rows} rows, its header says {expected}"

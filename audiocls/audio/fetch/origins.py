@@ -1,0 +1,154 @@
+"""Where each data set comes from: the one table of addresses, sizes, checksums and licences.
+
+A checksum stands here only if it is published with the data or by a library that many use; where
+none is certain, `unsummed` says what is checked instead.
+"""
+
+from dataclasses import dataclass
+
+from audiocls.audio.datasets.audioset import BALANCED, CLASSES, EVALUATION, UNBALANCED
+
+_AUDIOSET = "https://storage.googleapis.com/us_audioset/youtube_corpus/v1/csv/"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file to download.
+
+    `num_bytes` is its exact size where that is known, `checksum` is `algorithm:hex` digits, and
+    `unsummed` the reason where there is none. An archive's entries lie in its folder `top`.
+    """
+
+    url: str
+    file: str
+    num_bytes: int | None = None
+    checksum: str | None = None
+    unsummed: str = ""
+    is_archive: bool = True
+    top: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What one should know of a data set before fetching it.
+
+    `folder` is where it lies under the root, and `num_clips` how many clips it then has; both are
+    empty for data that is made, or yours. `by_hand` says why a part of it cannot be fetched.
+    """
+
+    name: str
+    what: str
+    classes: str
+    protocol: str
+    licence: str
+    size: str
+    page: str = ""
+    folder: str = ""
+    num_clips: int = 0
+    remotes: tuple[Remote, ...] = ()
+    by_hand: str = ""
+
+
+def _list(file: str) -> Remote:
+    counted = "no sum is published; its rows must be as many as its own header says"
+    return Remote(_AUDIOSET + file, file, unsummed=counted, is_archive=False)
+
+
+ORIGINS = {
+    origin.name: origin
+    for origin in (
+        Origin(
+            name="synthetic",
+            what="synthetic sounds for demonstrations, tests and timing",
+            classes="10",
+            protocol="5 folds",
+            licence="made by audiocls",
+            size="made in seconds",
+        ),
+        Origin(
+            name="esc50",
+            what="environmental recordings; ESC-10 is a part of it",
+            classes="50",
+            protocol="5 official folds",
+            licence="CC BY-NC 3.0; ESC-10: CC BY 3.0",
+            size="2000 clips, 0.65 GB",
+            page="https://github.com/karolpiczak/ESC-50",
+            folder="ESC-50-master",
+            num_clips=2000,
+            remotes=(
+                Remote(
+                    "https://github.com/karoldvl/ESC-50/archive/master.zip",
+                    "ESC-50-master.zip",
+                    # Sums found elsewhere are of one packing; GitHub packs anew when it likes.
+                    unsummed="GitHub packs it on demand and promises no bytes; the archive's own "
+                    "CRC-32 of each file is checked, and that all 2000 clips are there",
+                    top="ESC-50-master",
+                ),
+            ),
+        ),
+        Origin(
+            name="urbansound8k",
+            what="urban field recordings, at most 4 s",
+            classes="10",
+            protocol="10 official folds",
+            licence="CC BY-NC 3.0",
+            size="8732 clips, 6.0 GB",
+            page="https://zenodo.org/records/1203745",
+            folder="UrbanSound8K",
+            num_clips=8732,
+            remotes=(
+                Remote(
+                    "https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz?download=1",
+                    "UrbanSound8K.tar.gz",
+                    num_bytes=6_023_741_708,
+                    checksum="md5:9aa69802bbf37fb986f71ec1483a196e",  # Zenodo's; also soundata's
+                    top="UrbanSound8K",
+                ),
+            ),
+        ),
+        Origin(
+            name="speechcommands",
+            what="spoken words of one second, version 0.02",
+            classes="35",
+            protocol="official lists by speaker",
+            licence="CC BY 4.0",
+            size="105,829 clips, 2.4 GB",
+            page="https://arxiv.org/abs/1804.03209",
+            folder="SpeechCommands/speech_commands_v0.02",
+            num_clips=105_829,
+            remotes=(
+                Remote(
+                    "https://storage.googleapis.com/download.tensorflow.org/data/"
+                    "speech_commands_v0.02.tar.gz",
+                    "speech_commands_v0.02.tar.gz",
+                    num_bytes=2_428_923_189,
+                    # torchaudio's; TensorFlow Datasets' too
+                    checksum="sha256:"
+                    "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+                ),
+            ),
+        ),
+        Origin(
+            name="audioset",
+            what="10 s of videos, several labels each",
+            classes="527",
+            protocol="official lists; 10 % of training videos validate",
+            licence="lists CC BY 4.0; sound: each video's own",
+            size="22,160 + 20,371 segments; 2,042,985 more unbalanced",
+            page="https://research.google.com/audioset/download.html",
+            folder="AudioSet",
+            remotes=tuple(_list(file) for file in (CLASSES, BALANCED, EVALUATION, UNBALANCED)),
+            by_hand="Google publishes lists of video segments, not their sound, whose rights are "
+            "the uploaders'. Bring the files yourself: audio/<YTID>.wav (or .flac, .ogg, .mp3) "
+            "beside the lists; data.missing=leave_out trains without those that have vanished.",
+        ),
+        Origin(
+            name="folder",
+            what="your own recordings: manifest.csv with path,label[,split|fold][,source]",
+            classes="yours",
+            protocol="your lists or folds, else 5 folds of whole sources",
+            licence="yours",
+            size="yours",
+        ),
+    )
+}

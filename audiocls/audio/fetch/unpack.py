@@ -1,0 +1,83 @@
+"""An archive into a folder, and never a byte outside it."""
+
+import gzip
+import shutil
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from audiocls.errors import DataError
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    KeyError,  # a link to nothing
+)
+
+
+def unpack(archive: Path, top: str, folder: Path) -> None:
+    """What lies under `top` in a .zip or .tar.gz, into the existing `folder`.
+
+    Entries that would land elsewhere, by `..`, an absolute path or a link, are refused, as are
+    devices (tarfile's `data` filter, PEP 706). Checksums inside the archive are checked.
+
+    Raises:
+        DataError: a dangerous or damaged archive, or one without `top`.
+    """
+    try:
+        if zipfile.is_zipfile(archive):
+            num_files = _unzip(archive, top, folder)
+        else:
+            num_files = _untar(archive, top, folder)
+    except tarfile.FilterError as error:
+        raise _refused(archive, str(error)) from error
+    except _DAMAGE as error:
+        raise _refused(archive, f"it is damaged ({error})") from error
+    if not num_files:
+        raise _refused(archive, f"it holds no files under {top!r}")
+
+
+def _unzip(archive: Path, top: str, folder: Path) -> int:
+    num_files = 0
+    with zipfile.ZipFile(archive) as pack:
+        for entry in pack.infolist():
+            path = _inside(archive, top, entry.filename)
+            if path is None or entry.is_dir():
+                continue
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with pack.open(entry) as source, target.open("wb") as file:
+                shutil.copyfileobj(source, file)
+            num_files += 1
+    return num_files
+
+
+def _untar(archive: Path, top: str, folder: Path) -> int:
+    num_files = 0
+    with tarfile.open(archive) as pack:
+        for entry in pack:
+            path = _inside(archive, top, entry.name)
+            if path is None:
+                continue
+            pack.extract(entry.replace(name=str(path), deep=False), folder, filter="data")
+            num_files += entry.isfile()
+    return num_files
+
+
+def _inside(archive: Path, top: str, name: str) -> PurePosixPath | None:
+    """The path of an entry below `top`; nothing for `top` itself and for what lies beside it."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts:
+        raise _refused(archive, f"its entry {name!r} would land outside the folder")
+    if not path.is_relative_to(top):
+        return None
+    below = path.relative_to(top)
+    return below if below.parts else None
+
+
+def _refused(archive: Path, why: str) -> DataError:
+    return DataError(f"{archive}: cannot be unpacked: {why}. Remove it and fetch it again.")

@@ -1,0 +1,101 @@
+"""Causal ConvNeXt along time, with a head for classes and one for codes.
+
+Legend: B batch, C channels, L frames, D width, K classes, Q codebooks, V codes per codebook.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CODES = 1024
+"""V: entries of each of EnCodec's codebooks (Défossez et al., 2022, arXiv 2210.13438, 3.2)."""
+
+
+class ConvNeXt1dCausal(nn.Module):
+    """Shifted right by a frame of zeros, so that L frames are L + 1 positions.
+
+    Position t < L has heard the frames before t and foretells the codes of frame t; position L
+    has heard the whole clip and gives its class.
+
+    Shape: (B, C, L) → (B, K) for any L of at least 1
+
+    >>> model = ConvNeXt1dCausal(4, 5, width=8, blocks=2, kernel=3, num_codebooks=2)
+    >>> model(torch.zeros(3, 4, 20)).shape
+    torch.Size([3, 5])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        width: int = 128,
+        blocks: int = 8,
+        kernel: int = 49,
+        dropout: float = 0.0,
+        expansion: int = 4,
+        num_codebooks: int = 0,
+    ):
+        super().__init__()
+        fits = in_channels == width
+        self.stem = nn.Identity() if fits else nn.Conv2d(in_channels, width, 1)
+        tower = (CausalBlock(width, kernel, dropout, expansion) for _ in range(blocks))
+        self.blocks = nn.Sequential(*tower)
+        self.head = nn.Linear(width, num_classes)
+        self.code_head = nn.Linear(width, CODES * num_codebooks) if num_codebooks else None
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.head(self._positions(features)[:, -1])
+        return logits
+
+    def with_codes(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the classes, and of the codes of each frame given the frames before it.
+
+        Not without `num_codebooks`: there is no code head then.
+
+        Shape: (B, C, L) → (B, K) and (B, Q, V, L), as `cross_entropy` takes it by codebook
+
+        >>> model = ConvNeXt1dCausal(4, 5, width=8, blocks=2, kernel=3, num_codebooks=2)
+        >>> [tuple(logits.shape) for logits in model.with_codes(torch.zeros(3, 4, 20))]
+        [(3, 5), (3, 2, 1024, 20)]
+        """
+        assert self.code_head is not None, "built without codebooks"
+        positions = self._positions(features)
+        codes = self.code_head(positions[:, :-1]).unflatten(2, (-1, CODES))
+        return self.head(positions[:, -1]), codes.permute(0, 2, 3, 1)
+
+    def _positions(self, features: Tensor) -> Tensor:
+        """Shape: (B, C, L) → (B, L + 1, D)."""
+        image = F.pad(features, (1, 0)).unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        hidden: Tensor = self.blocks(self.stem(image))
+        return hidden.squeeze(2).transpose(1, 2)
+
+
+class CausalBlock(nn.Module):
+    """Depthwise convolution over the past, LayerNorm of each frame, perceptron; residual.
+
+    LayerNorm has the parameters of GroupNorm(1), but no mean over time to betray the future.
+
+    Shape: (B, C, 1, L) → (B, C, 1, L)
+
+    >>> CausalBlock(8, kernel=9, dropout=0.1, expansion=4)(torch.zeros(2, 8, 1, 50)).shape
+    torch.Size([2, 8, 1, 50])
+    """
+
+    def __init__(self, channels: int, kernel: int, dropout: float, expansion: int):
+        super().__init__()
+        self.past = kernel - 1
+        self.depthwise = nn.Conv2d(channels, channels, (1, kernel), groups=channels)
+        self.perceptron = nn.Sequential(
+            nn.LayerNorm(channels),
+            nn.Linear(channels, expansion * channels),
+            nn.GELU(),
+            nn.Linear(expansion * channels, channels),
+            nn.Dropout(dropout),
+        )
+        self.channel_dropout = nn.Dropout2d(dropout)  # at height 1 this is Dropout1d
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        frames = self.depthwise(F.pad(hidden, (self.past, 0))).permute(0, 2, 3, 1)
+        branch = self.perceptron(frames).permute(0, 3, 1, 2)
+        out: Tensor = hidden + self.channel_dropout(branch)
+        return out

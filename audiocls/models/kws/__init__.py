@@ -1,0 +1,86 @@
+"""Options of `kws` (torch-free); the network lies in `network.py`."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from audiocls.models.options import require_frames
+from audiocls.part import Part
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PerLayer = tuple[PositiveInt, ...]
+
+
+class Kws(Part):
+    """A keyword spotter for a microcontroller: separable convolutions over mel bands, unpadded.
+
+    Unusual: its budget is 10,000 parameters and a million multiply-accumulates of a (64, 101)
+    clip. A layer is a convolution of stride s with as many groups as channels, a 1 × 1
+    convolution, BatchNorm and a max-pool of s: a stride of 2 keeps a quarter of the frames.
+    The defaults are 3,205 parameters for 5 keywords. Source: the tiny keyword spotter; it ends in
+    a log-softmax, which the cross-entropy of our losses adds: this model gives logits.
+    """
+
+    name: Literal["kws"] = "kws"
+    channels: PerLayer = Field(default=(32, 32), min_length=1)
+    """One entry a layer: their number is the depth."""
+    kernels: PerLayer = Field(default=(3,), min_length=1)
+    """Frames: one entry for all layers, or one each."""
+    strides: PerLayer = Field(default=(2,), min_length=1)
+    """Of convolution and max-pool alike: one entry for all layers, or one each."""
+    activation: Literal["relu", "leaky_relu", "silu"] = "silu"
+    head: Literal["conv", "fc"] = "fc"
+    """A 1 × 1 convolution to the classes, or a hidden layer before them; on the mean over time."""
+    hidden: PositiveInt = 16
+    """Units of the hidden layer of head fc."""
+    input_norm: Literal["none", "batch_norm"] = "none"
+    """BatchNorm of the features, band by band."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Kws":
+        depth = len(self.channels)
+        allowed = f"1 entry, or {depth} as channels has" if depth > 1 else "1, as channels has"
+        faults = [
+            f"{name}: got {len(entries)} entries, allowed: {allowed}"
+            for name, entries in (("kernels", self.kernels), ("strides", self.strides))
+            if len(entries) not in (1, depth)
+        ]
+        if self.head == "conv" and "hidden" in self.changed():
+            faults.append(f"hidden: got {self.hidden}, but head conv has no hidden layer")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def layers(self) -> tuple[tuple[int, int, int], ...]:
+        """(channels, kernel, stride) of each layer."""
+        depth = len(self.channels)
+        kernels, strides = (
+            entries * depth if len(entries) == 1 else entries
+            for entries in (self.kernels, self.strides)
+        )
+        return tuple(zip(self.channels, kernels, strides, strict=True))
+
+    @property
+    def min_frames(self) -> int:
+        """The shortest clip that leaves the last layer a frame, counted back from that frame."""
+        frames = 1
+        for _, kernel, stride in reversed(self.layers):
+            frames = (frames * stride - 1) * stride + kernel
+        return frames
+
+    def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
+        from audiocls.models.kws import network
+
+        in_channels, frames = in_shape
+        require_frames(self.name, frames, self.min_frames, "kernels and strides are not padded")
+        return network.Kws(
+            in_channels,
+            num_classes,
+            layers=self.layers,
+            activation=self.activation,
+            hidden=self.hidden if self.head == "fc" else None,
+            has_input_norm=self.input_norm == "batch_norm",
+        )

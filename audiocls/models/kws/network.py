@@ -1,0 +1,77 @@
+"""Separable convolutions over mel bands, a few thousand parameters in all.
+
+Legend: B batch, F mel bands (input channels), C channels, L frames, K classes.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "silu": nn.SiLU,
+}
+
+
+class Kws(nn.Module):
+    """Unpadded layers, the mean over time, and one or two linear layers; logits, no softmax.
+
+    Each of `layers` is (channels, kernel, stride). The convolutions are two-dimensional of height
+    1 in channels_last: 1.7 times as fast as Conv1d on one CPU thread, forward and backward.
+
+    Shape: (B, F, L) → (B, K) for any L that leaves the last layer a frame
+
+    >>> Kws(64, 5, layers=[(32, 3, 2), (32, 3, 2)])(torch.zeros(2, 64, 101)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        layers: Sequence[tuple[int, int, int]],
+        activation: str = "silu",
+        hidden: int | None = 16,
+        has_input_norm: bool = False,
+    ):
+        super().__init__()
+        act = ACTIVATIONS[activation]
+        self.input_norm = nn.BatchNorm2d(in_channels) if has_input_norm else nn.Identity()
+        self.layers = nn.Sequential()
+        for channels, kernel, stride in layers:
+            self.layers.append(_layer(in_channels, channels, kernel, stride, act))
+            in_channels = channels
+        # The mean and a 1 × 1 convolution commute: the head sees one frame instead of L.
+        self.head = _head(in_channels, hidden, num_classes, act)
+
+    def forward(self, features: Tensor) -> Tensor:
+        image = features.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        frames = self.layers(self.input_norm(image))
+        logits: Tensor = self.head(frames.mean(dim=(2, 3)))
+        return logits
+
+
+def _layer(
+    in_channels: int, channels: int, kernel: int, stride: int, act: type[nn.Module]
+) -> nn.Module:
+    """As many groups as fit: `channels`, unless the channels before it are no multiple."""
+    groups = math.gcd(in_channels, channels)
+    layer = nn.Sequential(
+        nn.Conv2d(in_channels, channels, (1, kernel), (1, stride), groups=groups),
+        act(),
+        nn.Conv2d(channels, channels, 1),
+        nn.BatchNorm2d(channels),
+        act(),
+    )
+    return layer if stride == 1 else layer.append(nn.MaxPool2d((1, stride)))
+
+
+def _head(
+    in_channels: int, hidden: int | None, num_classes: int, act: type[nn.Module]
+) -> nn.Module:
+    if hidden is None:
+        return nn.Linear(in_channels, num_classes)
+    return nn.Sequential(nn.Linear(in_channels, hidden), act(), nn.Linear(hidden, num_classes))

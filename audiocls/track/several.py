@@ -1,0 +1,33 @@
+"""`Several`: more than one tracker for one trial, none of which can silence another."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from audiocls.track import Tracker
+from audiocls.track.guarded import FINISH_TIMEOUT_S, Guarded
+
+
+class Several:
+    """Tells each tracker by a thread of its own; the faults are reported under their names.
+
+    At the end each may take `timeout_s`, one after the other.
+    """
+
+    def __init__(
+        self,
+        open_trackers: Mapping[str, Callable[[], Tracker]],
+        timeout_s: float = FINISH_TIMEOUT_S,
+    ):
+        self._trackers = {
+            name: Guarded(open_tracker, timeout_s) for name, open_tracker in open_trackers.items()
+        }
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        for tracker in self._trackers.values():
+            tracker.log(row)
+
+    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
+        notes = {
+            name: tracker.finish(summary, exit_code) for name, tracker in self._trackers.items()
+        }
+        return "; ".join(f"{name}: {note}" for name, note in notes.items() if note) or None

@@ -1,0 +1,125 @@
+"""An exported file computes what the checkpoint computes, and says how to use it."""
+
+import io
+import json
+import sys
+
+import pytest
+import torch
+from torch import nn
+from trained import TRIALS, Trained
+
+from audiocls.errors import UsageError
+from audiocls.train import export as exporting
+from audiocls.train import onnx_file, torchscript_file
+from audiocls.train.checkpoint import Checkpoint
+from audiocls.train.export import FORMS, TOLERANCE, export, metadata
+
+EVERY_FORM = pytest.mark.parametrize("form", FORMS)
+
+
+@pytest.fixture(scope="module", params=["logmel", "raw", "hifigan"])
+def checkpoint(request, tmp_path_factory, cache) -> Checkpoint:
+    changes = TRIALS[request.param]
+    return Trained(changes, tmp_path_factory.mktemp("trial"), cache).checkpoint
+
+
+@pytest.fixture(scope="module")
+def any_checkpoint(tmp_path_factory, cache) -> Checkpoint:
+    return Trained({}, tmp_path_factory.mktemp("trial"), cache).checkpoint
+
+
+def waves(checkpoint: Checkpoint, num_clips: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(7)
+    return 0.3 * torch.randn(num_clips, checkpoint.num_samples, generator=generator)
+
+
+@EVERY_FORM
+def test_waves_become_the_checkpoints_logits_for_any_number_of_clips(checkpoint, form):
+    content, difference = export(checkpoint, form)
+    run = FORMS[form][1](content)
+    for num_clips in (1, 2, 7):
+        x = waves(checkpoint, num_clips)
+        with torch.no_grad():
+            expected = checkpoint.classifier(checkpoint.front_end(x))
+        torch.testing.assert_close(run(x), expected, atol=TOLERANCE, rtol=TOLERANCE)
+    assert 0 <= difference < TOLERANCE
+
+
+@EVERY_FORM
+def test_without_the_front_end_features_go_in(any_checkpoint, form):
+    content, _ = export(any_checkpoint, form, with_front_end=False)
+    features = any_checkpoint.front_end(waves(any_checkpoint, 3))
+    with torch.no_grad():
+        expected = any_checkpoint.classifier(features)
+    torch.testing.assert_close(FORMS[form][1](content)(features), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_an_onnx_file_names_its_input_its_labels_and_its_rate(any_checkpoint):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(export(any_checkpoint, "onnx")[0])
+    facts = session.get_modelmeta().custom_metadata_map
+    assert json.loads(facts["labels"]) == list(any_checkpoint.labels)
+    assert int(facts["sample_rate"]) == any_checkpoint.config.data.sample_rate
+    [given], [got] = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.shape[1]) == ("waves", any_checkpoint.num_samples)
+    assert (got.name, got.shape[1]) == ("logits", len(any_checkpoint.labels))
+    assert isinstance(given.shape[0], str)  # a name: the number of clips is free
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.load.*:DeprecationWarning")
+def test_a_torchscript_file_holds_its_labels_and_its_rate(any_checkpoint):
+    facts = dict.fromkeys(("labels", "sample_rate"), "")
+    torch.jit.load(io.BytesIO(export(any_checkpoint, "torchscript")[0]), _extra_files=facts)
+    assert json.loads(facts["labels"]) == list(any_checkpoint.labels)
+    assert int(facts["sample_rate"]) == any_checkpoint.config.data.sample_rate
+
+
+def test_the_metadata_says_what_goes_in_and_what_the_logits_are(any_checkpoint):
+    assert metadata(any_checkpoint, with_front_end=True)["input"] == "waves"
+    assert metadata(any_checkpoint, with_front_end=False)["input"] == "features"
+    assert metadata(any_checkpoint, with_front_end=True)["output"] == "logits, softmax"
+
+
+@EVERY_FORM
+def test_a_file_that_computes_something_else_is_refused(any_checkpoint, form, monkeypatch):
+    write, load = FORMS[form]
+    monkeypatch.setitem(
+        exporting.FORMS, form, (write, lambda content: lambda x: load(content)(x) + 0.1)
+    )
+    with pytest.raises(UsageError, match=r"differ from the checkpoint's by 0\.1"):
+        export(any_checkpoint, form)
+
+
+class SizedByItsValues(nn.Module):
+    """What no exporter can express: how often it loops depends on the values that go in."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        while x.sum() > 0:
+            x = x - 1
+        return x
+
+
+def test_what_onnx_cannot_express_is_refused_with_the_reason_and_the_other_form():
+    with pytest.raises(UsageError, match=r"ONNX cannot express .*--format torchscript"):
+        onnx_file.export(SizedByItsValues().eval(), torch.ones(2, 3), "waves", {})
+
+
+class SaysItsShape(nn.Module):
+    """Refused by the tracer, which wants tensors out."""
+
+    def forward(self, x: torch.Tensor) -> str:
+        return str(x.shape)
+
+
+def test_what_torchscript_cannot_express_is_refused_with_the_reason_and_the_other_form():
+    with pytest.raises(UsageError, match=r"(?s)TorchScript cannot express .*--format onnx"):
+        torchscript_file.export(SaysItsShape(), torch.ones(2, 3), "waves", {})
+
+
+def test_missing_packages_are_one_clear_error(any_checkpoint, monkeypatch):
+    monkeypatch.setattr(onnx_file, "NEEDED", ("onnx", "nowhere_to_be_found"))
+    with pytest.raises(UsageError, match=r"needs nowhere_to_be_found: pip install .*\[export\]"):
+        export(any_checkpoint, "onnx")
+    assert "nowhere_to_be_found" not in sys.modules

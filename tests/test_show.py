@@ -1,0 +1,122 @@
+"""The layers of a network add up to the network, and to what a record says that it costs."""
+
+from itertools import product
+from typing import get_args
+
+import pytest
+import torch
+from torch import nn
+
+from audiocls.audio.features import LogMel, Raw
+from audiocls.errors import ConfigError
+from audiocls.models import Model
+from audiocls.train.anatomy import ITSELF, Layer, anatomy, dominating, tips
+from audiocls.train.cost import macs, num_params
+
+NUM_SAMPLES, NUM_CLASSES = 16000, 7
+SMALL = {
+    "logmel_cnn": {"channels": (8, 8, 8, 8)},
+    "convnext1d": {"stem_width": 4, "stem_stride": 4, "strides": (4, 4), "blocks": 1, "kernel": 9},
+    "hifigan": {"width": 8},
+}
+"""Options that make a model small; the others are tested as they are."""
+
+
+def cases() -> list[tuple[Model, tuple[int, int]]]:
+    """Every model of the union, on the first features that it takes."""
+    found = []
+    for kind, features in product(get_args(get_args(Model)[0]), (LogMel(), Raw())):
+        model = kind(**SMALL.get(kind().name, {}))
+        try:
+            model.build(features.shape(NUM_SAMPLES), NUM_CLASSES)
+        except ConfigError:
+            continue
+        found.append((model, features.shape(NUM_SAMPLES)))
+    return found
+
+
+EVERY_MODEL = pytest.mark.parametrize(
+    ("model", "in_shape"), cases(), ids=lambda value: getattr(value, "name", str(value))
+)
+
+
+def layers_of(model: Model, in_shape: tuple[int, int]) -> list[Layer]:
+    return anatomy(model.build(in_shape, NUM_CLASSES), torch.zeros(1, *in_shape))
+
+
+@EVERY_MODEL
+def test_the_whole_is_what_a_record_says(model, in_shape):
+    whole = layers_of(model, in_shape)[0]
+    network = model.build(in_shape, NUM_CLASSES)
+    assert whole.macs == macs(model, in_shape, NUM_CLASSES) > 0
+    assert whole.params == num_params(network)
+    assert whole.shape == (NUM_CLASSES,)
+
+
+@EVERY_MODEL
+@pytest.mark.parametrize("depth", [0, 1, 2, 99])
+def test_the_layers_of_any_depth_add_up_to_the_whole(model, in_shape, depth):
+    layers = layers_of(model, in_shape)
+    parts = tips(layers, depth)
+    assert sum(part.macs for part in parts) == layers[0].macs
+    assert sum(part.params for part in parts) == layers[0].params
+    assert max(part.depth for part in parts) <= depth
+    assert min(min(part.params, part.macs) for part in parts) >= 0
+
+
+@EVERY_MODEL
+def test_what_dominates_comes_first_and_all_of_it_is_the_model(model, in_shape):
+    parts = dominating(model, in_shape, NUM_CLASSES)
+    params, num_macs = sum(part[1] for part in parts), sum(part[2] for part in parts)
+    assert num_macs == macs(model, in_shape, NUM_CLASSES)
+    shares = [max(part[1] / params, part[2] / num_macs) for part in parts]
+    assert shares == sorted(shares, reverse=True)
+
+
+class Net(nn.Module):
+    """Costs known by hand: 4·8 and 8·2 products, and a product of its own with 8 · 8 weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(4, 8), nn.Linear(8, 2, bias=False)])
+        self.mix = nn.Parameter(torch.zeros(8, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = self.layers[0](x) @ self.mix
+        out: torch.Tensor = self.layers[1](hidden)
+        return out
+
+
+def test_costs_known_by_hand():
+    found = {layer.name: layer for layer in anatomy(Net(), torch.zeros(1, 4))}
+    costs = {name: (layer.params, layer.macs) for name, layer in found.items()}
+    assert costs == {
+        "": (40 + 16 + 64, 32 + 16 + 64),
+        "layers": (56, 48),
+        "layers.0": (40, 32),
+        "layers.1": (16, 16),
+        ITSELF: (64, 64),
+    }
+    assert found["layers"].shape is None  # a list is never called
+    assert [found[name].depth for name in ("", "layers", "layers.1", ITSELF)] == [0, 1, 2, 1]
+
+
+def test_a_layer_comes_before_what_is_inside_it():
+    names = [layer.name for layer in anatomy(Net(), torch.zeros(1, 4))]
+    assert names == ["", "layers", "layers.0", "layers.1", ITSELF]
+
+
+def test_weight_norm_is_part_of_its_layer():
+    layer = nn.utils.parametrizations.weight_norm(nn.Conv1d(2, 3, 5))
+    [whole, conv] = anatomy(nn.Sequential(layer), torch.zeros(1, 2, 5))
+    assert (conv.kind, conv.name, conv.shape) == ("Conv1d", "0", (3, 1))
+    assert conv.params == whole.params == 2 * 3 * 5 + 3 + 3  # directions, norms and biases
+    assert conv.macs == 2 * 3 * 5
+
+
+def test_a_look_leaves_the_network_as_it_was():
+    network = nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    anatomy(network, torch.zeros(1, 4))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not any(module._forward_hooks for module in network.modules())
