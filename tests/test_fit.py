@@ -362,9 +362,9 @@ def test_scoring_draws_nothing_and_changes_nothing(tiny_parts: MakeParts):
 def test_metrics_are_the_share_of_right_answers_and_the_mean_cross_entropy():
     logits = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
     scores = Scores(logits, torch.tensor([0, 1, 1, 0]))
-    expected = -torch.log_softmax(logits, 1)[torch.arange(4), scores.labels].mean()
-    assert scores.metrics("test")["test/accuracy"] == 0.75  # a tie is the first class
-    assert scores.metrics("test")["test/loss"] == pytest.approx(float(expected))
+    expected = -torch.log_softmax(logits, 1)[torch.arange(4), scores.targets].mean()
+    assert scores.test()["test/accuracy"] == 0.75  # a tie is the first class
+    assert scores.test()["test/loss"] == pytest.approx(float(expected))
 
 
 def test_costs_are_counted(tiny_parts: MakeParts):

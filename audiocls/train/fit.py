@@ -20,7 +20,7 @@ from torch import Tensor
 from audiocls.audio.augment.specaugment import mask
 from audiocls.audio.batches import Batch, scoring_batches, training_batches
 from audiocls.errors import AudioclsError
-from audiocls.optim.averaging import refresh_batch_norm
+from audiocls.optim.batch_norm import refresh_batch_norm
 from audiocls.train.parts import Parts
 from audiocls.train.progress import Progress, rank
 

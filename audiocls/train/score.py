@@ -36,8 +36,9 @@ class Scores:
 
     def validation(self) -> dict[str, float]:
         """What every epoch is judged by: cheap, and what `train.select` asks for."""
-        names = {self.training.select.removeprefix("val/")}
-        found = metrics.validation(self.logits, self.targets, names)
+        usual = "map" if self.is_multi_label else "accuracy"
+        names = {usual, self.training.select.removeprefix("val/")} - {"loss", "last"}
+        found = metrics.validation(self.logits, self.targets, self.is_multi_label, sorted(names))
         return {f"val/{name}": value for name, value in found.items()} | {"val/loss": self.loss()}
 
     def test(self) -> dict[str, float]:
