@@ -9,6 +9,7 @@ import wave
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -81,8 +82,11 @@ def site() -> Iterator[Site]:
     thread.join()
 
 
-def quiet(done: int, total: int | None) -> None:
-    pass
+def quiet(what: str, done: int, total: int | None) -> None:
+    assert total is None or 0 <= done <= total
+
+
+silent = partial(quiet, "unpacking")
 
 
 def get(remote: Remote, folder: Path, report=quiet) -> Path:
@@ -98,8 +102,11 @@ def test_a_file_comes_whole_with_its_progress_and_is_not_fetched_twice(site, tmp
     remote = site.remote(num_bytes=len(CONTENT), checksum=md5(CONTENT))
     path = get(remote, tmp_path, lambda *each: reports.append(each))
     assert path.read_bytes() == CONTENT
-    assert reports[0] == (0, len(CONTENT))
-    assert reports[-1] == (len(CONTENT), len(CONTENT))
+    assert reports[0] == ("fetching data.bin", 0, len(CONTENT))
+    assert reports[-2:] == [
+        ("fetching data.bin", len(CONTENT), len(CONTENT)),
+        ("checking data.bin", len(CONTENT), len(CONTENT)),
+    ]
     assert get(remote, tmp_path) == path
     assert len(site.asked) == 1
 
@@ -289,7 +296,7 @@ def test_nothing_is_ever_unpacked_outside_the_folder(content, tmp_path):
     (tmp_path / "archive").write_bytes(content)
     (tmp_path / "deep" / "inside").mkdir(parents=True)
     with pytest.raises(DataError, match="cannot be unpacked"):
-        unpack(tmp_path / "archive", "top", tmp_path / "deep" / "inside")
+        unpack(tmp_path / "archive", "top", tmp_path / "deep" / "inside", silent)
     assert not list(tmp_path.rglob("evil"))
 
 
@@ -298,7 +305,7 @@ def test_tar_archives_lose_their_top_folder_and_keep_the_rest(tmp_path):
         tarred((entry("./top/sub/a.wav"), b"a"), (entry("beside.txt"), b"b"))
     )
     (tmp_path / "out").mkdir()
-    unpack(tmp_path / "a.tar.gz", "top", tmp_path / "out")
+    unpack(tmp_path / "a.tar.gz", "top", tmp_path / "out", silent)
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert files == [tmp_path / "out" / "sub" / "a.wav"]
 
@@ -307,7 +314,7 @@ def test_tar_archives_lose_their_top_folder_and_keep_the_rest(tmp_path):
 def test_what_is_no_archive_or_lacks_its_folder_is_refused(content, tmp_path):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(DataError, match="cannot be unpacked"):
-        unpack(tmp_path / "a", "top", tmp_path)
+        unpack(tmp_path / "a", "top", tmp_path, silent)
 
 
 LIST = '# created\n# num_ytids=2, num_segs=2, num_unique_labels=1\n# YTID\na, 0, 10, "/m/a"\n'

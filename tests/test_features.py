@@ -13,14 +13,17 @@ from torch import Tensor
 from audiocls.audio.features import Features, LogMel, Raw
 from audiocls.audio.features.logmel.front_end import LogMelFilterBanks
 from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.wave import NormaliseWave
 from audiocls.errors import ConfigError
 
 FRONT_ENDS = [
     Raw(),
     Raw(normalise="abs_max"),
     Raw(normalise="standard"),
+    Raw(normalise="batch_norm"),
     LogMel(),
     LogMel(n_mels=20, n_fft=512, hop=100, normalise="clip"),
+    LogMel(n_fft=512, compression="clamp", wave_normalise="abs_max", normalise="none"),
     LogMel(n_mels=30, n_fft=401, hop=160, window=300, f_min=60.0, f_max=7800.0),
 ]
 
@@ -121,25 +124,90 @@ def test_silence_and_one_loud_clip_never_give_nan(options: Raw | LogMel) -> None
 @pytest.mark.parametrize("options", FRONT_ENDS, ids=repr)
 def test_a_clip_does_not_depend_on_its_batch(options: Raw | LogMel) -> None:
     waves = torch.rand(5, 4000, generator=torch.Generator().manual_seed(0)) - 0.5
-    front_end = options.build(16000)
+    front_end = options.build(16000).eval()
     alone = torch.cat([front_end(wave[None]) for wave in waves])
     torch.testing.assert_close(front_end(waves), alone, atol=1e-4, rtol=1e-5)
 
 
-@pytest.mark.parametrize("normalise", ["none", "abs_max", "standard"])
-def test_raw_silence_stays_zero(normalise: str) -> None:
-    front_end = Raw.model_validate({"normalise": normalise}).build(16000)
-    assert torch.equal(front_end(torch.zeros(1, 100)), torch.zeros(1, 1, 100))
+@pytest.mark.parametrize("how", ["none", "abs_max", "standard"])
+def test_silence_and_a_constant_are_normalised_without_nan(how: str) -> None:
+    normalise = NormaliseWave(how, 0.95)
+    assert torch.equal(normalise(torch.zeros(2, 100)), torch.zeros(2, 100))
+    constant = normalise(torch.full((2, 100), 0.5))
+    expected = {"none": 0.5, "abs_max": 0.95, "standard": 0.0}[how]
+    torch.testing.assert_close(constant, torch.full((2, 100), expected))
 
 
-def test_raw_normalisations_reach_their_target() -> None:
+def test_wave_normalisations_reach_their_target() -> None:
     waves = 0.01 * torch.randn(3, 1000) + 0.005
-    assert torch.equal(Raw().build(16000)(waves).squeeze(1), waves)
-    peaks = Raw(normalise="abs_max").build(16000)(waves).abs().amax(dim=-1)
-    torch.testing.assert_close(peaks, torch.ones(3, 1))
-    standard = Raw(normalise="standard").build(16000)(waves)
-    torch.testing.assert_close(standard.mean(dim=-1), torch.zeros(3, 1), atol=1e-5, rtol=0)
-    torch.testing.assert_close(standard.std(dim=-1, correction=0), torch.ones(3, 1))
+    assert NormaliseWave("none")(waves) is waves
+    for peak in (0.95, 1.0, 3.0):
+        peaks = NormaliseWave("abs_max", peak)(waves).abs().amax(dim=-1)
+        torch.testing.assert_close(peaks, torch.full((3,), peak))
+    standard = NormaliseWave("standard")(waves)
+    torch.testing.assert_close(standard.mean(dim=-1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(standard.std(dim=-1, correction=0), torch.ones(3))
+
+
+@pytest.mark.parametrize("how", ["abs_max", "standard"])
+def test_normalised_waves_forget_their_gain_but_not_their_neighbours(how: str) -> None:
+    waves = torch.randn(3, 2, 500)
+    gains = torch.tensor([0.1, 1.0, 30.0]).reshape(3, 1, 1)
+    normalise = NormaliseWave(how)
+    torch.testing.assert_close(normalise(gains * waves), normalise(waves))
+    torch.testing.assert_close(normalise(waves)[1, 0], normalise(waves[1, 0]))
+    torch.testing.assert_close(normalise(normalise(waves)), normalise(waves))
+
+
+@pytest.mark.parametrize("how", ["none", "abs_max", "standard"])
+def test_front_ends_normalise_each_wave_as_asked(how: str) -> None:
+    waves = 0.01 * torch.randn(3, 1000) + 0.005
+    expected = NormaliseWave(how)(waves)
+    raw = Raw.model_validate({"normalise": how})
+    assert raw.wave_normalise == how
+    assert torch.equal(raw.build(16000)(waves).squeeze(1), expected)
+    logmel = LogMel.model_validate({"wave_normalise": how})
+    assert torch.equal(logmel.build(16000)(waves), LogMel().build(16000)(expected))
+
+
+def test_a_peak_is_for_abs_max_only() -> None:
+    wave = torch.linspace(-0.5, 0.1, 50)[None]
+    assert Raw(normalise="abs_max", peak=0.95).build(16000)(wave).min() == -0.95
+    for normalise in ("none", "standard", "batch_norm"):
+        with pytest.raises(ValidationError, match=r"peak: got 0\.95, but normalise"):
+            Raw.model_validate({"normalise": normalise, "peak": 0.95})
+
+
+def test_batch_norm_learns_one_scale_and_offset_for_all_clips() -> None:
+    options = Raw(normalise="batch_norm")
+    assert options.wave_normalise == "none"
+    front_end = options.build(16000).train()
+    assert sum(p.numel() for p in front_end.parameters()) == 2
+    waves = torch.tensor([[0.1], [5.0]]) * torch.randn(2, 1000) + 3
+    features = front_end(waves)
+    torch.testing.assert_close(features.mean(), torch.tensor(0.0), atol=1e-5, rtol=0)
+    torch.testing.assert_close(features.std(correction=0), torch.tensor(1.0), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        features[1].std() / features[0].std(), waves[1].std() / waves[0].std()
+    )
+
+
+def test_only_the_batch_norm_is_learned() -> None:
+    for options in FRONT_ENDS:
+        num_parameters = sum(p.numel() for p in options.build(16000).parameters())
+        assert options.is_learned == (num_parameters > 0)
+        assert options.is_learned == (options.normalise == "batch_norm")
+
+
+def test_clamping_keeps_what_is_loud_exact_and_adding_shifts_it() -> None:
+    power = torch.rand(2, 16000) - 0.5
+    unbent = LogMel(offset=1e-30, normalise="none").build(16000)(power)
+    for offset in (1e-6, 1e-1, 1e1):
+        clamped = LogMel(offset=offset, compression="clamp").build(16000)(power)
+        torch.testing.assert_close(clamped, unbent.clamp(min=math.log(offset)))
+        added = LogMel(offset=offset).build(16000)(power)
+        torch.testing.assert_close(added, (unbent.exp() + offset).log())
+        assert (added - clamped).max() <= math.log(2) + 1e-5
 
 
 def test_clip_normalisation_has_mean_zero_and_deviation_one_and_silence_is_zero() -> None:
@@ -218,6 +286,12 @@ def test_bands_above_half_the_sample_rate_are_refused_at_that_rate_only() -> Non
     options.build(16000)
     with pytest.raises(ConfigError, match=r"up to 4000\.0 Hz"):
         options.build(8000)
+
+
+def test_all_faults_at_a_rate_are_told_at_once_without_building() -> None:
+    options = LogMel(f_min=5000.0, f_max=7800.0)
+    assert options.check(16000) == Raw().check(8000) == []
+    assert [fault.split(":")[0] for fault in options.check(8000)] == ["f_max", "f_min"]
 
 
 def test_the_name_picks_the_front_end() -> None:

@@ -10,7 +10,18 @@ import typer
 from typer.core import TyperGroup
 
 from audiocls import console
-from audiocls.cli import ablation, doctor, evaluate, export, predict, report, show, sweep, train
+from audiocls.cli import (
+    ablation,
+    data,
+    doctor,
+    evaluate,
+    export,
+    predict,
+    report,
+    show,
+    sweep,
+    train,
+)
 from audiocls.errors import AudioclsError
 
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -42,6 +53,7 @@ app = typer.Typer(
 )
 app.add_typer(ablation.app, name="ablation")
 app.add_typer(sweep.app, name="sweep")
+app.add_typer(data.app, name="data")
 app.command("show")(show.show)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)

@@ -57,7 +57,7 @@ def _truncated(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
     short = {c.id: each.lacking for c, each in _heard(hearing).items() if each.lacking}
     if short:
         which = some(f"{id_} ({lacking})" for id_, lacking in short.items())
-        text = f"{_clips(short)} shorter than their headers say: {which}"
+        text = f"{_clips(short)} shorter than the header says: {which}"
         yield Finding("truncated", True, text, tuple(short))
 
 

@@ -1,5 +1,6 @@
 """Your own recordings: a CSV manifest of paths and labels beside the audio files."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -58,6 +59,17 @@ class Folder(Part):
         )
         official = {fold for fold in folds if fold is not None}
         return ClipTable(clips, labels, tuple(sorted(official)) or (1,))
+
+
+def write_manifest(table: ClipTable, root: Path) -> None:
+    """`root/manifest.csv` for clips below `root`, so that `folder` reads the same data."""
+    side = "fold" if table.clips[0].split is None else "split"
+    with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("path", "label", side, "source"))
+        for clip in table.clips:
+            path = clip.path.relative_to(root).as_posix()
+            rows.writerow((path, table.labels[clip.label], clip.fold or clip.split, clip.source))
 
 
 def _clip(root: Path, labels: tuple[str, ...], row: dict[str, str], fold: int | None) -> Clip:

@@ -12,7 +12,9 @@ from pydantic import Field
 
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.esc50 import META, read_esc50
+from audiocls.audio.datasets.folder import write_manifest
 from audiocls.audio.once import made_once
+from audiocls.errors import DataError
 from audiocls.part import Part
 
 _NUM_FOLDS = 5
@@ -52,6 +54,17 @@ class Synthetic(Part):
         folder = made_once(cache.absolute() / f"synthetic-{_key(self)}", partial(_write, self))
         return read_esc50(folder)
 
+    def make(self, folder: Path) -> ClipTable:
+        """Written into a new `folder`, with a manifest too: readable as `esc50` and as `folder`.
+
+        Raises:
+            DataError: the folder is there already.
+        """
+        if folder.exists():
+            raise DataError(f"{folder} is there already; remove it, or name another folder.")
+        made_once(folder.absolute(), partial(_write_both, self))
+        return read_esc50(folder)
+
 
 def _recorded_s(data: Synthetic) -> float:
     return max(_SHORTEST_S, data.duration_s)
@@ -61,6 +74,11 @@ def _key(data: Synthetic) -> str:
     matters = data.model_dump(include={"seed", "num_sources", "clips_per_source", "difficulty"})
     facts = matters | {"seconds": _recorded_s(data), "version": _GENERATOR_VERSION}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _write_both(data: Synthetic, folder: Path) -> None:
+    _write(data, folder)
+    write_manifest(read_esc50(folder), folder)
 
 
 def _write(data: Synthetic, folder: Path) -> None:

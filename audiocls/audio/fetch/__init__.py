@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
@@ -49,7 +50,7 @@ def fetch(origin: Origin, root: Path, report: Report, pause_s: float = 1.0) -> F
     """`origin` under `root`, complete: a second call only looks, an interrupted one goes on.
 
     An archive that was put into `root` by hand is taken as downloaded; it is removed once its
-    content is here. `report` gets bytes as they come.
+    content is here. `report` gets bytes as they come and as they are unpacked.
 
     Raises:
         DataError: no network (the message says what to do by hand), a file that is not what was
@@ -79,7 +80,8 @@ def _get(origin: Origin, remote: Remote, root: Path, report: Report, pause_s: fl
     except Unreachable as error:
         raise DataError(f"{error}\n{by_hand(origin, remote, root)}") from error
     if remote.is_archive:
-        made_once(folder, lambda beside: unpack(file, remote.top, beside))
+        unpacking = partial(report, f"unpacking {remote.file}")
+        made_once(folder, lambda beside: unpack(file, remote.top, beside, unpacking))
 
 
 def by_hand(origin: Origin, remote: Remote, root: Path) -> str:

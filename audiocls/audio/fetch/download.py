@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -17,10 +18,12 @@ from pathlib import Path
 from audiocls.audio.fetch.origins import Remote
 from audiocls.errors import DataError
 
-Report = Callable[[int, int | None], None]
-"""Gets the bytes that are here, and how many there will be if that is known."""
+Report = Callable[[str, int, int | None], None]
+"""Gets what is being done, how many bytes of it are, and of how many if that is known."""
 
-BLOCK = 1 << 20
+Progress = Callable[[int, int | None], None]
+
+BLOCK = 1 << 18
 TIMEOUT_S = 30.0
 ATTEMPTS, FIRST_ATTEMPTS = 5, 2
 """In a row that bring nothing new: of a download that has begun, and of one that has not."""
@@ -42,20 +45,20 @@ def download(remote: Remote, folder: Path, report: Report, pause_s: float = 1.0)
     """
     path = folder / remote.file
     if path.exists():
-        verify(remote, path)
+        verify(remote, path, report)
         return path
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     _complete(remote, part, report, pause_s)
     try:
-        verify(remote, part)
+        verify(remote, part, report)
     except DataError:
         part.unlink()  # going on from its end would never make it right
         raise
     return part.rename(path)
 
 
-def verify(remote: Remote, path: Path) -> None:
+def verify(remote: Remote, path: Path, report: Report) -> None:
     """Size and checksum, as far as they are known.
 
     Raises:
@@ -65,6 +68,7 @@ def verify(remote: Remote, path: Path) -> None:
     if remote.num_bytes is not None and size != remote.num_bytes:
         raise _not_as_published(path, f"{size} bytes", f"{remote.num_bytes} bytes")
     if remote.checksum is not None:
+        report(f"checking {remote.file}", size, size)
         algorithm, _, expected = remote.checksum.partition(":")
         with path.open("rb") as file:
             got = hashlib.file_digest(file, algorithm).hexdigest()
@@ -113,7 +117,7 @@ def _continue(remote: Remote, part: Path, report: Report) -> bool:
             raise
         return _is_whole(start, error, part)
     with response:
-        return _receive(response, part, start, report)
+        return _receive(response, part, start, partial(report, f"fetching {remote.file}"))
 
 
 def _headers(start: int) -> dict[str, str]:
@@ -122,7 +126,7 @@ def _headers(start: int) -> dict[str, str]:
     return headers | ({"Range": f"bytes={start}-"} if start else {})
 
 
-def _receive(response: HTTPResponse, part: Path, start: int, report: Report) -> bool:
+def _receive(response: HTTPResponse, part: Path, start: int, report: Progress) -> bool:
     """Append what comes, or begin anew if the server sends the file from its beginning."""
     if _offset(response) != start:
         start = 0

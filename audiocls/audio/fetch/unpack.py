@@ -5,9 +5,12 @@ import shutil
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from audiocls.errors import DataError
+
+Report = Callable[[int, int], None]
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -19,8 +22,10 @@ _DAMAGE = (
 )
 
 
-def unpack(archive: Path, top: str, folder: Path) -> None:
+def unpack(archive: Path, top: str, folder: Path, report: Report) -> None:
     """What lies under `top` in a .zip or .tar.gz, into the existing `folder`.
+
+    `report` gets the bytes of the archive that are done, and of how many.
 
     Entries that would land elsewhere, by `..`, an absolute path or a link, are refused, as are
     devices (tarfile's `data` filter, PEP 706). Checksums inside the archive are checked.
@@ -30,9 +35,9 @@ def unpack(archive: Path, top: str, folder: Path) -> None:
     """
     try:
         if zipfile.is_zipfile(archive):
-            num_files = _unzip(archive, top, folder)
+            num_files = _unzip(archive, top, folder, report)
         else:
-            num_files = _untar(archive, top, folder)
+            num_files = _untar(archive, top, folder, report)
     except tarfile.FilterError as error:
         raise _refused(archive, str(error)) from error
     except _DAMAGE as error:
@@ -41,8 +46,8 @@ def unpack(archive: Path, top: str, folder: Path) -> None:
         raise _refused(archive, f"it holds no files under {top!r}")
 
 
-def _unzip(archive: Path, top: str, folder: Path) -> int:
-    num_files = 0
+def _unzip(archive: Path, top: str, folder: Path, report: Report) -> int:
+    num_files, size = 0, archive.stat().st_size
     with zipfile.ZipFile(archive) as pack:
         for entry in pack.infolist():
             path = _inside(archive, top, entry.filename)
@@ -53,18 +58,20 @@ def _unzip(archive: Path, top: str, folder: Path) -> int:
             with pack.open(entry) as source, target.open("wb") as file:
                 shutil.copyfileobj(source, file)
             num_files += 1
+            report(entry.header_offset + entry.compress_size, size)
     return num_files
 
 
-def _untar(archive: Path, top: str, folder: Path) -> int:
-    num_files = 0
-    with tarfile.open(archive) as pack:
+def _untar(archive: Path, top: str, folder: Path, report: Report) -> int:
+    num_files, size = 0, archive.stat().st_size
+    with archive.open("rb") as file, tarfile.open(fileobj=file) as pack:
         for entry in pack:
             path = _inside(archive, top, entry.name)
             if path is None:
                 continue
             pack.extract(entry.replace(name=str(path), deep=False), folder, filter="data")
             num_files += entry.isfile()
+            report(file.tell(), size)
     return num_files
 
 

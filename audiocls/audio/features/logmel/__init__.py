@@ -33,7 +33,11 @@ class LogMel(Part):
     f_max: float | None = Field(default=None, gt=0.0)
     """Hz; none means half the sample rate."""
     offset: float = Field(default=1e-6, gt=0.0)
-    """Added to the power before the logarithm."""
+    """Least power that the logarithm is taken of."""
+    compression: Literal["offset", "clamp"] = "offset"
+    """log(power + offset), or log(max(power, offset))."""
+    wave_normalise: Literal["none", "abs_max", "standard"] = "none"
+    """Of each clip's wave nothing, its peak to 1, or its mean to 0 and deviation to 1."""
     normalise: Literal["none", "clip", "train"] = "train"
     """Mean 0 and deviation 1: per clip over all bands, or per band over the training clips."""
 
@@ -55,15 +59,33 @@ class LogMel(Part):
     def uses_training_statistics(self) -> bool:
         return self.normalise == "train"
 
+    @property
+    def is_learned(self) -> bool:
+        return False
+
+    def check(self, sample_rate: int) -> list[str]:
+        """Faults of these options at a sample rate in Hz: bands must lie below half of it."""
+        nyquist = sample_rate / 2
+        faults = []
+        if self.f_max is not None and self.f_max > nyquist:
+            faults.append(f"f_max: got {self.f_max} Hz, allowed: up to {nyquist} Hz")
+        if self.f_min >= nyquist:
+            faults.append(f"f_min: got {self.f_min} Hz, allowed: below {nyquist} Hz")
+        return faults
+
     def shape(self, num_samples: int) -> tuple[int, int]:
         """(mel bands, frames) of the features of a clip, without building anything."""
         return self.n_mels, num_frames(num_samples, self.n_fft, self.hop)
 
     def build(self, sample_rate: int) -> "nn.Module":
-        from audiocls.audio.features.logmel import front_end
+        from torch import nn
 
-        self._require_below_nyquist(sample_rate)
-        return front_end.LogMelFilterBanks(
+        from audiocls.audio.features.logmel import front_end
+        from audiocls.audio.features.wave import NormaliseWave
+
+        if faults := self.check(sample_rate):
+            raise ConfigError(f"features logmel at a sample rate of {sample_rate} Hz", faults)
+        banks = front_end.LogMelFilterBanks(
             n_fft=self.n_fft,
             sample_rate=sample_rate,
             hop=self.hop,
@@ -73,14 +95,8 @@ class LogMel(Part):
             f_max=self.f_max,
             offset=self.offset,
             normalise_clip=self.normalise == "clip",
+            compression=self.compression,
         )
-
-    def _require_below_nyquist(self, sample_rate: int) -> None:
-        nyquist = sample_rate / 2
-        faults = []
-        if self.f_max is not None and self.f_max > nyquist:
-            faults.append(f"f_max: got {self.f_max} Hz, allowed: up to {nyquist} Hz")
-        if self.f_min >= nyquist:
-            faults.append(f"f_min: got {self.f_min} Hz, allowed: below {nyquist} Hz")
-        if faults:
-            raise ConfigError(f"features logmel at a sample rate of {sample_rate} Hz", faults)
+        if self.wave_normalise == "none":
+            return banks
+        return nn.Sequential(NormaliseWave(self.wave_normalise), banks)

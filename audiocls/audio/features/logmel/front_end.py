@@ -4,6 +4,7 @@ Legend: B batch, T samples, F mel bands, N frequency bins, L frames.
 """
 
 import warnings
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from audiocls.audio.features.standardise import safe_scale
 class LogMelFilterBanks(nn.Module):
     """Periodic Hann window, power spectrum, HTK mel bands without norm, log(power + offset).
 
+    With compression clamp log(max(power, offset)), exact where it is louder than the offset.
     Frames are centred and the ends reflected. Always computed in float32, also under autocast:
     bfloat16 holds a power to two digits only. Bands too narrow to hold a bin of `n_fft` are
     constant at log(offset).
@@ -39,10 +41,11 @@ class LogMelFilterBanks(nn.Module):
         f_max: float | None = None,
         offset: float = 1e-6,
         normalise_clip: bool = False,
+        compression: Literal["offset", "clamp"] = "offset",
     ):
         super().__init__()
         self.n_fft, self.hop, self.offset = n_fft, hop, offset
-        self.normalise_clip = normalise_clip
+        self.normalise_clip, self.compression = normalise_clip, compression
         top = float(sample_rate // 2) if f_max is None else f_max  # torchaudio rounds down too
         filters = _mel_filters(n_fft // 2 + 1, f_min, top, n_mels, sample_rate)
         # Derived from the options: a checkpoint need not hold them.
@@ -54,10 +57,13 @@ class LogMelFilterBanks(nn.Module):
         with torch.autocast(waves.device.type, enabled=False):
             power = self._power(waves.float().reshape(-1, waves.shape[-1]))
             mel = torch.matmul(power.transpose(-1, -2), self.filters).transpose(-1, -2)
-            features = torch.log(mel + self.offset)
+            features = torch.log(self._floored(mel))
             if self.normalise_clip:
                 features = _standardise_clip(features)
         return features.reshape(*waves.shape[:-1], *features.shape[-2:])
+
+    def _floored(self, mel: Tensor) -> Tensor:
+        return mel.clamp(min=self.offset) if self.compression == "clamp" else mel + self.offset
 
     def _power(self, waves: Tensor) -> Tensor:
         """Shape: (B, T) → (B, N, L)."""

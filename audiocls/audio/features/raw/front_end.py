@@ -1,4 +1,4 @@
-"""The waveform as a one-channel feature, normalised per clip.
+"""The waveform as a one-channel feature.
 
 Legend: B batch, T samples.
 """
@@ -7,28 +7,29 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from audiocls.audio.features.standardise import safe_scale
+from audiocls.audio.features.wave import NormaliseWave
 
 
 class Raw(nn.Module):
-    """Each clip alone: unchanged, to a peak of 1, or to mean 0 and deviation 1; silence stays 0.
+    """Waves as they are, each normalised alone, or all of them by one learned BatchNorm.
 
     Shape: (B, T) → (B, 1, T)
 
     >>> import torch
-    >>> Raw("abs_max")(torch.tensor([[0.0, 0.25, -0.5], [0.0, 0.0, 0.0]])).squeeze(1)
-    tensor([[ 0.0000,  0.5000, -1.0000],
-            [ 0.0000,  0.0000,  0.0000]])
+    >>> Raw()(torch.tensor([[0.0, 0.25, -0.5]]))
+    tensor([[[ 0.0000,  0.2500, -0.5000]]])
     """
 
-    def __init__(self, normalise: Literal["none", "abs_max", "standard"] = "none"):
+    def __init__(
+        self,
+        wave_normalise: Literal["none", "abs_max", "standard"] = "none",
+        peak: float = 1.0,
+        has_batch_norm: bool = False,
+    ):
         super().__init__()
-        self.normalise = normalise
+        self.normalise = NormaliseWave(wave_normalise, peak)
+        self.batch_norm = nn.BatchNorm1d(1) if has_batch_norm else nn.Identity()
 
     def forward(self, waves: Tensor) -> Tensor:
-        if self.normalise == "abs_max":
-            waves = waves / safe_scale(waves.abs().amax(dim=-1, keepdim=True))
-        elif self.normalise == "standard":
-            deviation = waves.std(dim=-1, correction=0, keepdim=True)
-            waves = (waves - waves.mean(dim=-1, keepdim=True)) / safe_scale(deviation)
-        return waves.unsqueeze(1)
+        features: Tensor = self.batch_norm(self.normalise(waves).unsqueeze(1))
+        return features
