@@ -1,16 +1,21 @@
+import csv
 import json
 import shutil
 import tracemalloc
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from trained import TRIALS, Trained, noise, write_wav
 
+from audiocls.audio.datasets import AudioSet
 from audiocls.audio.stream import PORTION
+from audiocls.cli.predictions import Choice, as_csv, as_json, as_text
 from audiocls.errors import AudioclsError, DataError, UsageError
 from audiocls.train.checkpoint import load_checkpoint
-from audiocls.train.predict import WINDOWS_AT_ONCE, audio_files, predict
+from audiocls.train.predict import WINDOWS_AT_ONCE, Prediction, Window, audio_files, predict
 
 
 @pytest.fixture(scope="module", params=TRIALS)
@@ -201,3 +206,59 @@ def test_a_folder_means_the_audio_files_at_any_depth_in_order(tmp_path):
 def test_a_folder_without_audio_is_refused_by_name(tmp_path):
     with pytest.raises(DataError, match=r"without .*\.wav"):
         audio_files(tmp_path)
+
+
+def test_labels_that_do_not_exclude_each_other_have_probabilities_of_their_own(
+    any_trained, tmp_path
+):
+    checkpoint = any_trained.checkpoint
+    data = AudioSet(sample_rate=16000, duration_s=1.0)
+    several = replace(checkpoint, config=checkpoint.config.model_copy(update={"data": data}))
+    file = write_wav(tmp_path / "a.wav", np.zeros(16000), 16000)
+    with torch.no_grad():
+        logits = checkpoint.classifier(checkpoint.front_end(torch.zeros(1, 16000)))[0]
+    for each, expected in ((several, logits.sigmoid()), (checkpoint, logits.softmax(0))):
+        found = predict(each, file).probabilities
+        assert list(found.values()) == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+FOUND = [
+    Prediction(Path("a, b.wav"), Window(0.0, 1.5, {"dog": 0.9, "rain": 0.6, "cat": 0.1})),
+    Prediction(Path("c.wav"), Window(0.0, 2.0, {"dog": 0.2, "rain": 0.3, "cat": 0.1})),
+]
+ABOVE_HALF = Choice(most=3, least=0.5, by_window=False)
+
+
+def test_text_is_a_line_a_file_with_every_label_above_the_threshold():
+    assert list(as_text(FOUND, ABOVE_HALF)) == ["a, b.wav\tdog\t0.900\train\t0.600", "c.wav\t–"]
+
+
+def test_csv_reads_back_and_names_a_file_without_a_label():
+    rows = list(csv.DictReader(as_csv(FOUND, ABOVE_HALF)))
+    assert [(row["file"], row["rank"], row["label"]) for row in rows] == [
+        ("a, b.wav", "1", "dog"),
+        ("a, b.wav", "2", "rain"),
+        ("c.wav", "", ""),
+    ]
+    assert [float(row["probability"]) for row in rows[:2]] == [0.9, 0.6]
+
+
+def test_json_has_every_probability_and_the_labels_chosen():
+    [text] = as_json(FOUND, ABOVE_HALF)
+    first, second = json.loads(text)
+    assert first["probabilities"] == FOUND[0].probabilities
+    assert [each["label"] for each in first["labels"]] == ["dog", "rain"]
+    assert (second["label"], second["labels"]) == ("rain", [])
+
+
+def test_lines_come_file_by_file_not_when_all_are_heard():
+    heard = []
+
+    def listening():
+        for each in FOUND:
+            heard.append(each.file)
+            yield each
+
+    lines = as_text(listening(), ABOVE_HALF)
+    next(lines)
+    assert heard == [FOUND[0].file]

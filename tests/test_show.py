@@ -5,12 +5,14 @@ from typing import get_args
 
 import pytest
 import torch
+from tiny import TINY
 from torch import nn
 
 from audiocls.audio.features import LogMel, Raw
+from audiocls.config import resolve
 from audiocls.errors import ConfigError
 from audiocls.models import Model
-from audiocls.train.anatomy import ITSELF, Layer, anatomy, dominating, tips
+from audiocls.train.anatomy import ITSELF, Layer, anatomy, dominating, tips, trained_network
 from audiocls.train.cost import macs, num_params
 
 NUM_SAMPLES, NUM_CLASSES = 16000, 7
@@ -120,3 +122,14 @@ def test_a_look_leaves_the_network_as_it_was():
     anatomy(network, torch.zeros(1, 4))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_a_front_end_that_learns_is_part_of_what_is_trained():
+    """A BatchNorm over the wave has one scale and one shift."""
+    changes = {"features": {"name": "raw", "normalise": "batch_norm"}, "model.name": "hifigan"}
+    config = resolve([TINY, changes, {"model.width": 8}], "")
+    network, inputs = trained_network(config, NUM_CLASSES)
+    layers = {layer.name: layer for layer in anatomy(network, inputs)}
+    assert layers["front_end"].params == 2
+    assert layers[""].params == 2 + layers["model"].params
+    assert layers[""].macs == layers["model"].macs

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiocls import console, shelf
-from audiocls.cli.options import JsonOption, SetOption, cache_folder
-from audiocls.cli.predict import CheckpointArgument
+from audiocls.cli.checkpoints import CheckpointArgument, require_file_name
+from audiocls.cli.options import JsonOption, cache_folder
 from audiocls.cli.scores import show, to_csv, to_json
 from audiocls.errors import ConfigError, UsageError, nearest
 from audiocls.store.atomic import write_text
@@ -27,7 +27,10 @@ BOUND = ("data.sample_rate", "data.duration_s")
 
 def evaluate(
     checkpoint: CheckpointArgument,
-    assignments: SetOption = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Such as data.root=DIR; repeatable."),
+    ] = None,
     split: Annotated[
         str | None, typer.Option("--split", help="test (default), val, train or all.")
     ] = None,
@@ -47,6 +50,7 @@ def evaluate(
     from audiocls.train.checkpoint import load_checkpoint
     from audiocls.train.evaluate import evaluate as scored
 
+    require_file_name(out)
     restored = load_checkpoint(checkpoint)
     asked = _asked(restored, assignments or [], split, fold, manifest)
     found = scored(restored, asked.data, asked.table, asked.clips, cache_folder(), known_only)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiocls import console
+from audiocls.cli.checkpoints import CheckpointArgument, require_file_name
 from audiocls.cli.options import JsonOption
-from audiocls.cli.predict import CheckpointArgument
 from audiocls.errors import UsageError, nearest
 from audiocls.store.atomic import write_bytes
 
@@ -33,8 +33,7 @@ def export(
     if form not in FORMS:
         allowed = f"--format: got {form!r}; allowed: {', '.join(FORMS)}."
         raise UsageError(allowed + nearest(form, FORMS))
-    if out.is_dir():
-        raise UsageError(f"--out: got the folder {out}; wanted: a file, such as {out}/model.{form}")
+    require_file_name(out)
     from audiocls.train.checkpoint import load_checkpoint
     from audiocls.train.export import export, metadata
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiocls import console
+from audiocls.cli.checkpoints import CheckpointArgument, require_file_name
 from audiocls.cli.options import JsonOption
 from audiocls.cli.predictions import FORMATS, Choice
 from audiocls.errors import DataError, UsageError, nearest
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from audiocls.train.predict import Prediction
 
 THRESHOLD = 0.5
-
-CheckpointArgument = Annotated[
-    Path, typer.Argument(help="A finished trial's folder, or its weights.")
-]
 
 
 def predict(
@@ -43,6 +40,7 @@ def predict(
     """Print each file's label and its probability; a bad file is reported, the others go on."""
     from audiocls.train.checkpoint import load_checkpoint
 
+    require_file_name(out)
     render = FORMATS[_format(form, as_json)]
     classifier = load_checkpoint(checkpoint)
     choice = _choice(classifier, top, threshold, by_window)

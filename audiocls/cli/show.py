@@ -55,18 +55,14 @@ def _num_classes(config: Config) -> int:
     except DataError as error:
         raise UsageError(
             f"how many classes the model has to tell apart is not known without the data: {error}\n"
-            "Give the data, or the number: --classes 10"
+            "Give the folder (data.root=DIR), or the number of classes: --classes 10"
         ) from error
 
 
 def _layers(config: Config, num_classes: int) -> "list[Layer]":
-    import torch
+    from audiocls.train.anatomy import anatomy, trained_network
 
-    from audiocls.train.anatomy import anatomy
-
-    in_shape = config.features.shape(round(config.data.duration_s * config.data.sample_rate))
-    network = config.model.build(in_shape, num_classes)
-    return anatomy(network, torch.zeros(1, *in_shape))
+    return anatomy(*trained_network(config, num_classes))
 
 
 def _budget(config: Config) -> Budget:

@@ -1,14 +1,16 @@
 """A network layer by layer: output shapes, parameters and multiply-accumulates of one clip.
 
-Legend: C channels, L frames, K classes.
+Legend: C channels, T samples, L frames, K classes.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from audiocls.config import Config
 from audiocls.models import Model
 from audiocls.train.cost import WHOLE, macs_by_module, num_params
 
@@ -75,16 +77,35 @@ def tips(layers: list[Layer], depth: int) -> list[Layer]:
 
 
 def dominating(
-    model: Model, in_shape: tuple[int, int], num_classes: int, depth: int = 2
+    model: Model, in_shape: tuple[int, int], num_classes: int
 ) -> list[tuple[str, int, int]]:
     """(name, parameters, multiply-accumulates) of a model's parts, the costliest first.
 
     The costliest has the largest share of either; all together they are the whole model.
     """
-    layers = anatomy(model.build(in_shape, num_classes), torch.zeros(1, *in_shape))
+    return costliest(anatomy(model.build(in_shape, num_classes), torch.zeros(1, *in_shape)))
+
+
+def costliest(layers: list[Layer], depth: int = 2) -> list[tuple[str, int, int]]:
+    """`dominating` for layers that are known already."""
     costs = [(layer.name, layer.params, layer.macs) for layer in tips(layers, depth)]
     params, macs = max(1, layers[0].params), max(1, layers[0].macs)
     return sorted(costs, key=lambda cost: -max(cost[1] / params, cost[2] / macs))
+
+
+def trained_network(config: Config, num_classes: int) -> tuple[nn.Module, Tensor]:
+    """All that a trial of `config` learns, the front end included if it learns, and a silent clip.
+
+    Shape: → (network, its input (1, …))
+    """
+    num_samples = round(config.data.duration_s * config.data.sample_rate)
+    in_shape = config.features.shape(num_samples)
+    model = config.model.build(in_shape, num_classes)
+    if not config.features.is_learned:
+        return model, torch.zeros(1, *in_shape)
+    front_end = config.features.build(config.data.sample_rate)
+    both = nn.Sequential(OrderedDict(front_end=front_end, model=model))
+    return both, torch.zeros(1, num_samples)
 
 
 def _children(module: nn.Module, name: str) -> list[tuple[nn.Module, str]]:
