@@ -21,7 +21,6 @@ from audiocls.audio.augment.draws import Draws
 from audiocls.audio.augment.mixing import mix
 from audiocls.audio.balance import sampling_weights
 from audiocls.audio.clips import ClipTable
-from audiocls.audio.codes import open_codes
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.feature_cache import open_features
 from audiocls.audio.features import Features

@@ -29,6 +29,7 @@ class Task:
     wandb: WandbMode
     project: str
     tags: tuple[str, ...]
+    has_tensorboard: bool = False
 
     @property
     def trial(self) -> TrialFolder:
@@ -60,7 +61,16 @@ class Places:
     cache: Path
 
 
-def task_of(cell: Cell, resolved: Resolved, places: Places, mode: WandbMode, project: str) -> Task:
+@dataclass(frozen=True)
+class Tracking:
+    """Who is told of the trials of a launch."""
+
+    wandb: WandbMode
+    project: str
+    has_tensorboard: bool = False
+
+
+def task_of(cell: Cell, resolved: Resolved, places: Places, tracking: Tracking) -> Task:
     """The task of one cell of a resolved study."""
     config = resolved.configs[cell.arm].model_dump(mode="json")
     return Task(
@@ -70,7 +80,8 @@ def task_of(cell: Cell, resolved: Resolved, places: Places, mode: WandbMode, pro
         data_fingerprint=resolved.fingerprints[cell.arm],
         folder=str(places.study / "trials" / cell.id),
         study_path=str(places.study),
-        wandb=mode,
-        project=project,
+        wandb=tracking.wandb,
+        project=tracking.project,
         tags=(Path(resolved.study.recipe).stem[:LONGEST_TAG],),
+        has_tensorboard=tracking.has_tensorboard,
     )

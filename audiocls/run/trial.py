@@ -78,7 +78,7 @@ def _train(
     sounds = warm.sounds(config, task.data_fingerprint)
     parts = build(config, sounds, pretrained.weights if pretrained else None)
     resume = _go_on_or_start(task, config)
-    tracker = start(task.wandb, _run_info(task, config, attempt))
+    tracker = start(task.wandb, _run_info(task, config, attempt), task.has_tensorboard)
     exit_code, summary = 1, dict[str, Any]()
     try:
         progress = fit(parts, _on_epoch(task, tracker, emit, should_stop), resume)

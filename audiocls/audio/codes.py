@@ -1,0 +1,2 @@
+def open_codes(*a):
+    raise NotImplementedError
