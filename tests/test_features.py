@@ -12,8 +12,8 @@ from torch import Tensor
 
 from audiocls.audio.features import Features, LogMel, Raw
 from audiocls.audio.features.logmel.front_end import LogMelFilterBanks
-from audiocls.audio.features.standardise import Standardise
 from audiocls.audio.features.placement import fixed_front_end, wave_normaliser
+from audiocls.audio.features.standardise import Standardise
 from audiocls.audio.features.wave import NormaliseWave
 from audiocls.errors import ConfigError
 

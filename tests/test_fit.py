@@ -198,9 +198,7 @@ def test_standardisation_is_of_the_training_clips_alone(tiny_parts: MakeParts):
     )
 
 
-def chosen(
-    parts: Parts, validation: Sequence[tuple[float, float]]
-) -> tuple[float, int]:
+def chosen(parts: Parts, validation: Sequence[tuple[float, float]]) -> tuple[float, int]:
     """Train with these validation (accuracy, loss)es: the best row's epoch, and whose weights."""
     answers = iter(validation)
 

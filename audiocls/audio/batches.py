@@ -96,13 +96,13 @@ def open_sounds(
     """Everything a trial needs of its data set, from the cache or made now."""
     rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
     pack = open_pack(table, fingerprint, rate, cache)
-    source = (pack, pack_folder(cache, fingerprint, rate).name, features)
+    source = (pack, pack_folder(cache, fingerprint, rate).name)
     is_cached = features.name != "raw" and not features.is_learned
     return Sounds(
         table=table,
         pack=pack,
-        features=open_features(*source, rate, num_samples, cache) if is_cached else None,
-        codes=open_codes(*source, num_samples, cache) if has_codes else None,
+        features=open_features(*source, features, rate, num_samples, cache) if is_cached else None,
+        codes=_codes(*source, features, num_samples, cache) if has_codes else None,
         normalise=wave_normaliser(features),
         front_end=fixed_front_end(features, rate).to(device),
         targets=torch.from_numpy(table.targets()).to(device),
@@ -110,6 +110,15 @@ def open_sounds(
         num_samples=num_samples,
         device=torch.device(device),
     )
+
+
+def _codes(
+    pack: Pack, pack_name: str, features: Features, num_samples: int, cache: Path
+) -> NDArray[np.int16]:
+    from audiocls.audio.codes import open_codes
+
+    assert features.name == "encodec", "a configuration that wants codes has EnCodec features"
+    return open_codes(pack, pack_name, features, num_samples, cache)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiocls.audio.clips import ClipTable, fingerprint
+from audiocls.audio.datasets import DataSet
 from audiocls.config import Config, resolve, trial_id
 from audiocls.errors import ConfigError, UsageError
 from audiocls.plan import Plan, within_folds
@@ -101,7 +102,8 @@ def study_of(
 
     Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
     """
-    fingerprints = _fingerprints(configs, cache)
+    tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
+    fingerprints = _fingerprints(configs, tables, cache)
     asked = {arm: identity_of(config, cache) for arm, config in configs.items()}
     ablation = plan.ablation
     study = Study(
@@ -123,18 +125,23 @@ def study_of(
         overrides={**ablation.base(), **overrides},
         command=command,
     )
-    return Resolved(study, configs, fingerprints, plan.notes)
+    return Resolved(study, configs, fingerprints, (*plan.notes, *_left_out(tables)))
 
 
-def _fingerprints(configs: Configs, cache: Path) -> dict[str, str]:
+def _fingerprints(
+    configs: Configs, tables: Mapping[DataSet, ClipTable], cache: Path
+) -> dict[str, str]:
     """Arms mostly share their data, which is then read once."""
-    tables: dict[Any, ClipTable] = {}
-    known: dict[Any, str] = {}
-    for config in configs.values():
-        if config.data not in tables:
-            tables[config.data] = config.data.table(cache)
-            known[config.data] = fingerprint(tables[config.data], cache)
+    known = {data: fingerprint(table, cache) for data, table in tables.items()}
     return {arm: known[config.data] for arm, config in configs.items()}
+
+
+def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
+    return [
+        f"{data.name}: {len(table.left_out)} clips are not there and were left out."
+        for data, table in tables.items()
+        if table.left_out
+    ]
 
 
 Asked = Mapping[str, Mapping[str, Any]]

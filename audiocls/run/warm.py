@@ -40,7 +40,13 @@ class Warm:
             device = resolve_device(config.device)
             with unpinned():  # a data set seen for the first time is decoded on every core
                 self._sounds[key] = open_sounds(
-                    config.data, config.features, clips, fingerprint, self.cache, device, wants_codes
+                    config.data,
+                    config.features,
+                    clips,
+                    fingerprint,
+                    self.cache,
+                    device,
+                    wants_codes,
                 )
             if len(self._sounds) > CAPACITY:
                 self._sounds.popitem(last=False)

@@ -61,7 +61,7 @@ def start(mode: WandbMode, info: RunInfo, has_tensorboard: bool = False) -> Trac
     from audiocls.track.guarded import Guarded
     from audiocls.track.several import Several
 
-    return Several(openers) if len(openers) > 1 else Guarded(*openers.values())
+    return Several(openers) if len(openers) > 1 else Guarded(next(iter(openers.values())))
 
 
 def _wandb(mode: WandbMode, info: RunInfo) -> Tracker:

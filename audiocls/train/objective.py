@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -69,7 +68,7 @@ class Codes:
     training: Training
 
     def loss(self, classifier: Classifier, heard: Tensor, batch: Batch) -> Tensor:
-        _, code_logits = classifier.model.with_codes(heard)
+        _, code_logits = classifier.with_codes(heard)
         return self.of_logits(code_logits.float(), batch)
 
     def of_logits(self, code_logits: Tensor, batch: Batch) -> Tensor:
@@ -92,7 +91,7 @@ class Joint:
     weight: float
 
     def loss(self, classifier: Classifier, heard: Tensor, batch: Batch) -> Tensor:
-        logits, code_logits = classifier.model.with_codes(heard)
+        logits, code_logits = classifier.with_codes(heard)
         of_codes = self.codes.of_logits(code_logits.float(), batch)
         return self.classes.of_logits(logits.float(), batch) + self.weight * of_codes
 
