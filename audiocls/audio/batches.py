@@ -143,7 +143,7 @@ class Batching:
     """How training clips become batches."""
 
     batch_size: int
-    augment: Augment = Augment()
+    augment: Augment = field(default_factory=Augment)
     background: Tensor | None = None
     """Noise that `augment` mixes in, as one long wave."""
     is_balanced: bool = False

@@ -75,4 +75,4 @@ def _stages(config: "Config") -> Iterator[str]:
 
 def _selection(config: "Config") -> Iterator[str]:
     if config.schedule.name == "plateau" and config.train.select == "last":
-        yield "schedule.name=plateau watches train.select, and 'last' never improves; choose a val/…"
+        yield "schedule.name=plateau watches train.select, and 'last' never improves: use a val/…"

@@ -37,7 +37,7 @@ class Evaluation:
     logits: Tensor
     targets: Tensor
     """(N,) class numbers, or (N, K) of zeros and ones if a clip may have several labels."""
-    training: Training = Training()
+    training: Training = field(default_factory=Training)
     """Whose loss is measured."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Label that the checkpoint does not know → clips that have it."""

@@ -4,7 +4,7 @@ Legend: B batch, C channels, L frames, T samples, K classes, Q codebooks.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -40,7 +40,7 @@ class Classes:
     training: Training
     is_multi_label: bool = False
     teacher: Teacher | None = None
-    distil: Distil = Distil()
+    distil: Distil = field(default_factory=Distil)
 
     def loss(self, classifier: Classifier, heard: Tensor, batch: Batch) -> Tensor:
         return self.of_logits(classifier.model(heard).float(), batch)

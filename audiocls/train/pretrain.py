@@ -1,4 +1,4 @@
-"""The pre-training stage: a configuration of its own, so that trials that share it train it once."""
+"""The pre-training stage: a configuration of its own, so that trials share it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 Legend: N clips, K classes, Q codebooks, V code words, L frames.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ class Scores:
 
     logits: Tensor
     targets: Tensor
-    training: Training = Training()
+    training: Training = field(default_factory=Training)
 
     @property
     def is_multi_label(self) -> bool:
