@@ -11,12 +11,36 @@ from pydantic import Field
 
 from audiocls.models.convnext1d import ConvNeXt1d
 from audiocls.models.convnext1d_causal import ConvNeXt1dCausal
+from audiocls.models.convnext2d import ConvNeXt2d
+from audiocls.models.eat import EAT
+from audiocls.models.efficientnet import EfficientNet
 from audiocls.models.hifigan import HiFiGAN
 from audiocls.models.kws import Kws
 from audiocls.models.logmel_cnn import LogMelCNN
+from audiocls.models.resnet import ResNet
 
 Model = Annotated[
-    LogMelCNN | ConvNeXt1d | ConvNeXt1dCausal | HiFiGAN | Kws, Field(discriminator="name")
+    LogMelCNN
+    | ConvNeXt1d
+    | ConvNeXt1dCausal
+    | HiFiGAN
+    | Kws
+    | EAT
+    | ResNet
+    | EfficientNet
+    | ConvNeXt2d,
+    Field(discriminator="name"),
 ]
 
-__all__ = ["ConvNeXt1d", "ConvNeXt1dCausal", "HiFiGAN", "Kws", "LogMelCNN", "Model"]
+__all__ = [
+    "EAT",
+    "ConvNeXt1d",
+    "ConvNeXt1dCausal",
+    "ConvNeXt2d",
+    "EfficientNet",
+    "HiFiGAN",
+    "Kws",
+    "LogMelCNN",
+    "Model",
+    "ResNet",
+]

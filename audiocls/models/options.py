@@ -23,3 +23,13 @@ def require_frames(name: str, frames: int, minimum: int, reason: str) -> None:
     if frames < minimum:
         fault = f"got {frames} frames, allowed: {minimum} or more ({reason}); use longer clips"
         raise ConfigError(f"model {name}", [fault])
+
+
+def require_picture(name: str, bands: int) -> None:
+    """Raises `ConfigError` if the features have no second axis to convolve along."""
+    if bands < 2:
+        fault = (
+            f"got features of {bands} band (raw audio), allowed: 2 or more, since it sees them as "
+            "a picture of bands × frames; use features that have bands, as features.name=logmel"
+        )
+        raise ConfigError(f"model {name}", [fault])

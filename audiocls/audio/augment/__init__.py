@@ -66,9 +66,10 @@ class Augment(Part):
     resample_factors: tuple[Annotated[float, Field(ge=0.5, le=2.0)], ...] = (0.8, 0.9, 1.1, 1.2)
     """New rates over the old: a tone at f is heard at f / factor; cropped or padded to length."""
     strength: float = Field(default=1.0, ge=0.0, le=2.0)
-    """Size of all changes above but `crop`, from 0 for none: decibels of gain, shifts, lengths and
-    amplitudes of what is added are multiplied by it, factors raised to it. What has no size (neg,
-    reverse, mulaw, resampling) happens so much more rarely, but above 1 no more often."""
+    """Size of all changes above but `crop`, from 0 for none: decibels of gain, shifts, masked
+    lengths and amplitudes of what is added are multiplied by it, filters cut by so much less.
+    What has no size (neg, reverse, mulaw, resampling) is so much rarer, but above 1 no more
+    frequent."""
     mixes: tuple[Mix, ...] = ()
     """Ways to mix every clip with another of its batch, each clip by one of them."""
     mix_from_epoch: int = Field(default=0, ge=0)

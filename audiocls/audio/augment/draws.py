@@ -31,8 +31,8 @@ class Draws:
 
     Purposes do not share numbers: one change more or less leaves those of the others as they
     were. A clip that is twice in a batch draws the same twice, so number the rows of an
-    over-sampled epoch rather than its clips. Uniform numbers are the same on every device;
-    normal ones, and what follows from either, up to rounding.
+    over-sampled epoch rather than its clips. Uniform numbers are the same on every device and in
+    every batch; normal ones, and what is computed from either, up to rounding.
 
     >>> draws = Draws(7, torch.tensor([3, 1, 2]))
     >>> torch.equal(draws.uniform("gain")[1:], Draws(7, torch.tensor([1, 2])).uniform("gain"))

@@ -129,7 +129,7 @@ def _room(waves: Tensor, draws: Draws, dose: Dose) -> Tensor:
 
 
 def _lowpass(waves: Tensor, draws: Draws, dose: Dose) -> Tensor:
-    share = draws.between("lowpass", 0.5, 0.75) ** dose.strength
+    share = draws.between("lowpass", 0.5, 0.75) / dose.strength
     return sp.lowpassed(waves, share * (dose.sample_rate / 2), dose.sample_rate)
 
 

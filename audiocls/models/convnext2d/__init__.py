@@ -1,0 +1,48 @@
+"""Options of `convnext_tiny` (torch-free); the network lies in `network.py`."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import PositiveInt
+
+from audiocls.models.options import Dropout, require_frames, require_picture
+from audiocls.part import Part
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FourStages = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+
+
+class ConvNeXt2d(Part):
+    """ConvNeXt over the features as a picture: patches, 7 × 7 depthwise kernels, LayerNorm.
+
+    Unusual: no BatchNorm, so batch size does not matter; each branch starts at a millionth; whole
+    branches are dropped, the more the deeper; no norm before the Linear. Bands and frames that
+    fill no patch are filled up with zeros. Source: audax on Speech Commands, 27.8 M parameters;
+    Liu et al., 2022 (arXiv 2201.03545). On a CPU choose depths [1, 1, 2, 1] and widths
+    [16, 32, 64, 128]. Not for raw audio, which has no bands to make a picture of.
+    """
+
+    name: Literal["convnext_tiny"] = "convnext_tiny"
+    depths: FourStages = (3, 3, 9, 3)
+    """Blocks of each stage."""
+    widths: FourStages = (96, 192, 384, 768)
+    """Channels of each stage."""
+    stochastic_depth: Dropout = 0.1
+    """Probability of dropping the last block's branch; the others' grow linearly up to it."""
+    dropout: Dropout = 0.0
+    """Before the Linear."""
+
+    def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
+        from audiocls.models.convnext2d import network
+
+        bands, frames = in_shape
+        require_picture(self.name, bands)
+        require_frames(self.name, frames, 1, "an empty clip has no class")
+        return network.ConvNeXt2d(
+            num_classes,
+            depths=self.depths,
+            widths=self.widths,
+            stochastic_depth=self.stochastic_depth,
+            dropout=self.dropout,
+        )

@@ -1,0 +1,105 @@
+"""EAT: strided residual convolutions on raw audio, then a transformer (arXiv 2204.11479).
+
+Legend: B batch, C channels, T samples, L frames, D width, K classes.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from audiocls.errors import ConfigError
+from audiocls.models.eat.convolutions import Down, ResBlock, conv, normed
+from audiocls.models.eat.geometry import (
+    DILATIONS,
+    LATE_FACTORS,
+    START_KERNEL,
+    is_followed_by_block,
+    num_tokens,
+)
+from audiocls.models.eat.transformer import EncoderLayer
+
+
+class Size(NamedTuple):
+    """What differs between the published sizes, and ours for CPUs."""
+
+    channels: int
+    """After the first convolution; each downsampling doubles them."""
+    width: int
+    feedforward: int
+    layers: int
+    heads: int
+
+
+SIZES = {
+    "XS": Size(channels=4, width=32, feedforward=64, layers=1, heads=4),
+    "S": Size(channels=16, width=128, feedforward=512, layers=4, heads=8),
+    "M": Size(channels=32, width=256, feedforward=2048, layers=6, heads=16),
+}
+
+
+class EAT(nn.Module):
+    """Convolutions make tokens; a learned token reads them; its state becomes the logits.
+
+    Positions and the class token start at zero. A clip of another length than the network was
+    built for is refused: its positions have no meaning there.
+
+    Shape: (B, 1, T) → (B, K) for the one T it was built for
+
+    >>> model = EAT(2048, 5, SIZES["XS"], factors=(4,))
+    >>> model(torch.zeros(2, 1, 2048)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(
+        self,
+        num_samples: int,
+        num_classes: int,
+        size: Size,
+        factors: Sequence[int] = (4, 4, 4, 4),
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.num_samples = num_samples
+        self.convolutions = _convolutions(size.channels, factors)
+        channels = size.channels * 2 ** (len(factors) + len(LATE_FACTORS))
+        self.project = conv(channels, size.width, 1)
+        self.token = nn.Parameter(torch.zeros(1, 1, size.width))
+        tokens = num_tokens(num_samples, factors)
+        self.positions = nn.Parameter(torch.zeros(1, tokens + 1, size.width))
+        self.dropout = nn.Dropout(dropout)
+        layer = (size.width, size.heads, size.feedforward, dropout)
+        self.layers = nn.Sequential(*(EncoderLayer(*layer) for _ in range(size.layers)))
+        self.norm = nn.LayerNorm(size.width)
+        self.head = nn.Linear(size.width, num_classes)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        self._require_length(audio.shape[-1])
+        tokens = self.project(self.convolutions(audio)).transpose(1, 2)
+        sequence = torch.cat([self.token.expand(len(tokens), -1, -1), tokens], dim=1)
+        states = self.layers(self.dropout(sequence + self.positions))
+        logits: Tensor = self.head(self.norm(states[:, 0]))
+        return logits
+
+    def _require_length(self, got: int) -> None:
+        if got != self.num_samples:
+            fault = (
+                f"got clips of {got} samples, allowed: {self.num_samples} samples, for which the "
+                "learned positions were made; cut or pad the clips to that, or train anew"
+            )
+            raise ConfigError("model eat", [fault])
+
+
+def _convolutions(channels: int, factors: Sequence[int]) -> nn.Sequential:
+    stack = nn.Sequential(normed(conv(1, channels, START_KERNEL, bias=False)))
+    for index, factor in enumerate(factors):
+        stack.append(Down(channels, factor))
+        channels *= 2
+        if is_followed_by_block(index):
+            stack.append(ResBlock(channels, dilation=1))
+    for factor in LATE_FACTORS:
+        stack.extend(ResBlock(channels, dilation) for dilation in DILATIONS)
+        stack.append(Down(channels, factor))
+        channels *= 2
+    return stack

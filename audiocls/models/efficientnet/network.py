@@ -1,0 +1,168 @@
+"""EfficientNet over pictures of one channel (Tan and Le, 2019, arXiv 1905.11946).
+
+Legend: B batch, C channels, F mel bands, L frames, K classes. H height and W width are what is
+left of bands and frames inside.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from audiocls.models.picture import as_picture
+from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
+
+
+class Stage(NamedTuple):
+    """One row of the paper's table 1."""
+
+    expansion: int
+    kernel: int
+    stride: int
+    channels: int
+    blocks: int
+
+
+STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
+STAGES = (
+    Stage(1, 3, 1, 16, 1),
+    Stage(6, 3, 2, 24, 2),
+    Stage(6, 5, 2, 40, 2),
+    Stage(6, 3, 2, 80, 3),
+    Stage(6, 5, 1, 112, 3),
+    Stage(6, 5, 2, 192, 4),
+    Stage(6, 3, 1, 320, 1),
+)
+SQUEEZE = 4
+"""The squeeze has one channel for this many that enter its block."""
+EPSILON = 1e-3
+"""Of the BatchNorms, as in the authors' code. With torch's 1e-5, a batch of silence, whose variance
+is 0, multiplies gradients by 316 at each of 49 BatchNorms: they overflow."""
+
+
+class EfficientNet(nn.Module):
+    """Strided stem, seven stages of inverted bottlenecks, 1 × 1 head, the mean, one Linear.
+
+    Shape: (B, F, L) → (B, K) for any F and L of at least 1
+
+    >>> import torch
+    >>> EfficientNet(5, width=0.25, depth=0.3)(torch.zeros(2, 64, 101)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        width: float = 1.0,
+        depth: float = 1.0,
+        stochastic_depth: float = 0.2,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        stem, head = scaled(STEM_CHANNELS, width), scaled(HEAD_CHANNELS, width)
+        self.stem = _normed(1, stem, 3, stride=2)
+        self.blocks = nn.Sequential(*_blocks(stem, width, depth, stochastic_depth))
+        self.widen = _normed(scaled(STAGES[-1].channels, width), head, 1)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(head, num_classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        hidden = self.widen(self.blocks(self.stem(as_picture(features))))
+        logits: Tensor = self.head(self.dropout(hidden.mean(dim=(2, 3))))
+        return logits
+
+
+class Block(nn.Module):
+    """MBConv: expand, depthwise convolution, excitation, project; residual where shapes allow.
+
+    Sandler et al., 2018 (arXiv 1801.04381), figure 4, with the excitation of Hu et al., 2018.
+
+    Shape: (B, C, H, W) → (B, channels, ⌈H / stride⌉, ⌈W / stride⌉)
+
+    >>> import torch
+    >>> Block(8, Stage(6, 5, 2, 16, 1), drop=0.0)(torch.zeros(2, 8, 9, 16)).shape
+    torch.Size([2, 16, 5, 8])
+    """
+
+    def __init__(self, in_channels: int, stage: Stage, drop: float):
+        super().__init__()
+        inner = in_channels * stage.expansion
+        widen = [_normed(in_channels, inner, 1)] if stage.expansion > 1 else []
+        self.branch = nn.Sequential(
+            *widen,
+            _normed(inner, inner, stage.kernel, stage.stride, groups=inner),
+            Excitation(inner, max(1, in_channels // SQUEEZE)),
+            *_conv_norm(inner, stage.channels, 1),
+        )
+        self.is_residual = stage.stride == 1 and in_channels == stage.channels
+        self.drop = StochasticDepth(drop)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        out: Tensor = self.branch(hidden)
+        return hidden + self.drop(out) if self.is_residual else out
+
+
+class Excitation(nn.Module):
+    """Scales each channel by what the means of all channels say; no bias (Hu et al., 2018).
+
+    Shape: (B, C, H, W) → (B, C, H, W)
+
+    >>> import torch
+    >>> Excitation(8, 2)(torch.ones(1, 8, 3, 4)).shape
+    torch.Size([1, 8, 3, 4])
+    """
+
+    def __init__(self, channels: int, squeezed: int):
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.Conv2d(channels, squeezed, 1, bias=False),
+            nn.SiLU(),
+            nn.Conv2d(squeezed, channels, 1, bias=False),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        out: Tensor = hidden * self.gate(hidden.mean(dim=(2, 3), keepdim=True))
+        return out
+
+
+def scaled(channels: int, width: float) -> int:
+    """To the nearest multiple of 8, but never below 90 % (the published rule of the family).
+
+    >>> [scaled(32, width) for width in (0.1, 0.25, 1.0, 1.1)]
+    [8, 8, 32, 32]
+    """
+    wanted = channels * width
+    nearest = max(8, int(wanted + 4) // 8 * 8)
+    return nearest if nearest >= 0.9 * wanted else nearest + 8
+
+
+def _blocks(in_channels: int, width: float, depth: float, rate: float) -> Iterator[Block]:
+    repeated = [
+        (stage, repeat) for stage in STAGES for repeat in range(math.ceil(stage.blocks * depth))
+    ]
+    drops = linear_in_depth(rate, len(repeated))
+    for (stage, repeat), drop in zip(repeated, drops, strict=True):
+        stride = stage.stride if repeat == 0 else 1
+        channels = scaled(stage.channels, width)
+        yield Block(in_channels, stage._replace(stride=stride, channels=channels), drop)
+        in_channels = channels
+
+
+def _normed(
+    in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    return nn.Sequential(
+        *_conv_norm(in_channels, channels, kernel, stride, groups), nn.SiLU(inplace=True)
+    )
+
+
+def _conv_norm(
+    in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
+) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    """A convolution without bias, which BatchNorm would subtract again, and its BatchNorm."""
+    padding = kernel // 2
+    conv = nn.Conv2d(in_channels, channels, kernel, stride, padding, groups=groups, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="linear")
+    return conv, nn.BatchNorm2d(channels, eps=EPSILON)

@@ -1,0 +1,36 @@
+"""Options of `resnet18` and `resnet34` (torch-free); the network lies in `network.py`."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import PositiveInt
+
+from audiocls.models.options import Dropout, require_frames, require_picture
+from audiocls.part import Part
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class ResNet(Part):
+    """ResNet with basic blocks over the features as a picture of one channel.
+
+    Unusual: the last BatchNorm scale of each block starts at 0, so that every block begins as
+    its shortcut (Goyal et al., 2017, arXiv 1706.02677, section 5.1). Source: audax on Speech
+    Commands, 11.2 M parameters; He et al., 2016 (arXiv 1512.03385), table 1. On a CPU choose
+    width 8. Not for raw audio, which has no bands to make a picture of.
+    """
+
+    name: Literal["resnet18", "resnet34"] = "resnet18"
+    width: PositiveInt = 64
+    """Channels of the stem and the first stage; the last stage has eight times as many."""
+    dropout: Dropout = 0.0
+    """Before the Linear."""
+
+    def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
+        from audiocls.models.resnet import network
+
+        bands, frames = in_shape
+        require_picture(self.name, bands)
+        require_frames(self.name, frames, 1, "an empty clip has no class")
+        blocks = network.BLOCKS[self.name]
+        return network.ResNet(num_classes, blocks, width=self.width, dropout=self.dropout)
