@@ -3,17 +3,20 @@
 import io
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 from trained import TRIALS, Trained
 
+from audiocls.audio.features import LogMel
 from audiocls.errors import UsageError
 from audiocls.train import export as exporting
 from audiocls.train import onnx_file, torchscript_file
 from audiocls.train.checkpoint import Checkpoint
 from audiocls.train.export import FORMS, TOLERANCE, export, metadata
+from audiocls.train.stft_kernels import StftByKernels
 
 EVERY_FORM = pytest.mark.parametrize("form", FORMS)
 
@@ -92,6 +95,20 @@ def test_a_file_that_computes_something_else_is_refused(any_checkpoint, form, mo
         export(any_checkpoint, form)
 
 
+class HoldsTheNumberOfClips(nn.Module):
+    """A length of Python is a constant for every tracer."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, torch.zeros(len(x), 3)], dim=1)
+
+
+@EVERY_FORM
+def test_a_network_that_holds_the_number_of_clips_is_refused(any_checkpoint, form):
+    head = nn.Sequential(any_checkpoint.classifier, HoldsTheNumberOfClips()).eval()
+    with pytest.raises(UsageError, match=r"inference fails on 1 clips.*Nothing was written"):
+        export(replace(any_checkpoint, classifier=head), form)
+
+
 class SizedByItsValues(nn.Module):
     """What no exporter can express: how often it loops depends on the values that go in."""
 
@@ -123,3 +140,31 @@ def test_missing_packages_are_one_clear_error(any_checkpoint, monkeypatch):
     with pytest.raises(UsageError, match=r"needs nowhere_to_be_found: pip install .*\[export\]"):
         export(any_checkpoint, "onnx")
     assert "nowhere_to_be_found" not in sys.modules
+
+
+@pytest.mark.parametrize(("n_fft", "window"), [(400, 400), (400, 300), (401, 401), (1200, 1000)])
+def test_a_transform_by_kernels_is_torchs_own(n_fft, window):
+    waves = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0)).double()
+    options = {"win_length": window, "window": torch.hann_window(window), "return_complex": True}
+    as_doubles = options | {"window": torch.hann_window(window).double()}
+    expected = torch.stft(waves, n_fft, 160, **as_doubles)
+    with StftByKernels():
+        found = torch.stft(waves.float(), n_fft, 160, **options)
+    assert found.shape == expected.shape
+    assert float((found - expected).abs().max() / expected.abs().max()) < 3e-6
+
+
+def test_powers_of_two_are_left_to_the_runtime():
+    waves, window = torch.ones(1, 64), torch.hann_window(16)
+    with StftByKernels():
+        found = torch.stft(waves, 16, 4, window=window, return_complex=True)
+    assert torch.equal(found, torch.stft(waves, 16, 4, window=window, return_complex=True))
+
+
+@pytest.mark.parametrize("n_fft", [256, 400])
+def test_a_pure_tone_keeps_its_silent_bands_in_onnx(n_fft):
+    """The hardest case: logarithms of what is 120 dB below the tone."""
+    front_end = LogMel(n_fft=n_fft).build(16000).eval()
+    tone = 0.5 * torch.sin(0.3 * torch.arange(4000)).unsqueeze(0)
+    content = onnx_file.export(front_end, tone.repeat(2, 1), "waves", {})
+    torch.testing.assert_close(onnx_file.scorer(content)(tone), front_end(tone), atol=0.01, rtol=0)

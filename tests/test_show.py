@@ -9,31 +9,35 @@ from tiny import TINY
 from torch import nn
 
 from audiocls.audio.features import LogMel, Raw
+from audiocls.cli import show
 from audiocls.config import resolve
 from audiocls.errors import ConfigError
 from audiocls.models import Model
 from audiocls.train.anatomy import ITSELF, Layer, anatomy, dominating, tips, trained_network
 from audiocls.train.cost import macs, num_params
 
-NUM_SAMPLES, NUM_CLASSES = 16000, 7
+NUM_SAMPLES, NUM_CLASSES = 8000, 7
 SMALL = {
     "logmel_cnn": {"channels": (8, 8, 8, 8)},
     "convnext1d": {"stem_width": 4, "stem_stride": 4, "strides": (4, 4), "blocks": 1, "kernel": 9},
+    "convnext1d_causal": {"width": 8, "blocks": 2, "kernel": 5},
     "hifigan": {"width": 8},
+    "eat": {"size": "XS", "factors": (4,)},
 }
-"""Options that make a model small; the others are tested as they are."""
+"""Options that make a model fast; the others are tested as they are."""
 
 
 def cases() -> list[tuple[Model, tuple[int, int]]]:
-    """Every model of the union, on the first features that it takes."""
+    """Every model of the union, on the features that it takes."""
     found = []
     for kind, features in product(get_args(get_args(Model)[0]), (LogMel(), Raw())):
-        model = kind(**SMALL.get(kind().name, {}))
-        try:
-            model.build(features.shape(NUM_SAMPLES), NUM_CLASSES)
-        except ConfigError:
-            continue
-        found.append((model, features.shape(NUM_SAMPLES)))
+        for name in get_args(kind.model_fields["name"].annotation):
+            model = kind(name=name, **SMALL.get(name, {}))
+            try:
+                model.build(features.shape(NUM_SAMPLES), NUM_CLASSES)
+            except ConfigError:
+                continue
+            found.append((model, features.shape(NUM_SAMPLES)))
     return found
 
 
@@ -133,3 +137,18 @@ def test_a_front_end_that_learns_is_part_of_what_is_trained():
     assert layers["front_end"].params == 2
     assert layers[""].params == 2 + layers["model"].params
     assert layers[""].macs == layers["model"].macs
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [(200_000, "left"), (100, "exceeded by")],
+)
+def test_a_budget_says_what_it_leaves_or_by_how_much_it_is_exceeded(monkeypatch, limit, said):
+    monkeypatch.setattr(show, "_budget", lambda config: {"params": limit, "macs": None})
+    config = resolve([TINY], "")
+    layers = anatomy(*trained_network(config, NUM_CLASSES))
+    totals = show._totals(config, layers)
+    assert "budget of MACs per clip" not in totals
+    text = totals["budget of parameters"]
+    assert said in text
+    assert f"{abs(limit - layers[0].params):,}" in text

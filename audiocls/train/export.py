@@ -99,13 +99,27 @@ def _parity(network: nn.Module, exported: Scorer, examples: list[Tensor]) -> flo
     largest = 0.0
     for inputs in examples:
         expected = network(inputs)
-        difference = float((exported(inputs) - expected).abs().max())
+        difference = float((_run(exported, inputs) - expected).abs().max())
         allowed = TOLERANCE * max(1.0, float(expected.abs().max()))
         if not difference <= allowed:  # NaN is refused too
-            raise UsageError(
-                f"the exported network's logits differ from the checkpoint's by {difference:.2g} "
-                f"on {len(inputs)} clips; allowed: {allowed:.2g}. Nothing was written; try the "
-                "other --format, or --no-front-end"
+            raise _refused(
+                f"logits differ from the checkpoint's by {difference:.2g} on {len(inputs)} clips; "
+                f"allowed: {allowed:.2g}"
             )
         largest = max(largest, difference)
     return largest
+
+
+def _run(exported: Scorer, inputs: Tensor) -> Tensor:
+    try:
+        return exported(inputs)
+    except Exception as error:  # of the runtimes; theirs share no base class
+        reason = str(error).strip().rpartition("\n")[2]
+        raise _refused(f"inference fails on {len(inputs)} clips: {reason}") from error
+
+
+def _refused(fault: str) -> UsageError:
+    return UsageError(
+        f"the exported network's {fault}. Nothing was written; try the other --format, or "
+        "--no-front-end"
+    )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from audiocls.errors import UsageError
+from audiocls.train.stft_kernels import StftByKernels
 
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
 
@@ -28,7 +29,7 @@ def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]
     Shape: example (B, …), whose B is free in the file
     """
     _require_packages()
-    with _quiet():
+    with _quiet(), StftByKernels():
         try:
             program = torch.onnx.export(
                 network,
@@ -50,10 +51,17 @@ def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]
 
 
 def scorer(content: bytes) -> Callable[[Tensor], Tensor]:
-    """The file's network, as a function from inputs (B, …) to logits (B, K)."""
+    """The file's network, as a function from inputs (B, …) to logits (B, K).
+
+    Raises:
+        UsageError: onnxruntime refuses the file; the message says why.
+    """
     import onnxruntime  # type: ignore[import-untyped]
 
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors share no base class
+        raise UsageError(f"onnxruntime cannot run the exported network: {error}") from error
     [given] = session.get_inputs()
 
     def score(inputs: Tensor) -> Tensor:

@@ -124,6 +124,13 @@ def test_features_become_one_finite_logit_a_class_for_each_clip(model, features)
 
 
 @EVERY_PAIR
+def test_evaluation_does_not_mix_clips(model, features):
+    network, x = built(model, features).eval(), batch(features)
+    alone = torch.cat([network(clip[None]) for clip in x])
+    torch.testing.assert_close(network(x), alone, atol=1e-5, rtol=1e-4)
+
+
+@EVERY_PAIR
 def test_any_length_works_or_is_refused_before_the_first_step(model, features):
     channels, frames = features.shape(NUM_SAMPLES)
     taken = []

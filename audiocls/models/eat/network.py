@@ -77,7 +77,7 @@ class EAT(nn.Module):
     def forward(self, audio: Tensor) -> Tensor:
         self._require_length(audio.shape[-1])
         tokens = self.project(self.convolutions(audio)).transpose(1, 2)
-        sequence = torch.cat([self.token.expand(len(tokens), -1, -1), tokens], dim=1)
+        sequence = torch.cat([self.token.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         states = self.layers(self.dropout(sequence + self.positions))
         logits: Tensor = self.head(self.norm(states[:, 0]))
         return logits
