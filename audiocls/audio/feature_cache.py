@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from audiocls.audio.features import Features
-from audiocls.audio.features.placement import fixed_front_end, wave_normaliser
 from audiocls.audio.once import made_once
 from audiocls.audio.pack import Pack
 
@@ -35,7 +34,7 @@ def open_features(
 
 
 def _make(pack: Pack, features: Features, sample_rate: int, num_samples: int, folder: Path) -> None:
-    normalise, front_end = wave_normaliser(features), fixed_front_end(features, sample_rate)
+    front_end = features.build(sample_rate).eval()
     num_clips = len(pack.starts) - 1
     shape = (num_clips, *features.shape(num_samples))
     rows = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float32, shape)
@@ -43,5 +42,5 @@ def _make(pack: Pack, features: Features, sample_rate: int, num_samples: int, fo
         for start in range(0, num_clips, PORTION):
             clips = np.arange(start, min(start + PORTION, num_clips))
             waves = torch.from_numpy(pack.centred(clips, num_samples))
-            rows[clips] = front_end(normalise(waves)).numpy()
+            rows[clips] = front_end(waves).numpy()
     rows.flush()
