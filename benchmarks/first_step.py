@@ -22,7 +22,7 @@ from workload import plain_environment
 from audiocls.cli.studies import request, resolved
 from audiocls.config import Config
 from audiocls.run.environment import worker_environment
-from audiocls.run.task import Places, Task, task_of
+from audiocls.run.task import Places, Task, Tracking, task_of
 from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
 
@@ -95,7 +95,7 @@ def _tasks(ablation: str, normalise: str) -> list[Task]:
     places = Places(Path(name).absolute(), Path(os.environ["AUDIOCLS_CACHE"]))
     found = resolved(asked, name)
     cells = found.study.cells[:MAX_TRIALS]
-    return [task_of(cell, found, places, "offline", "audiocls") for cell in cells]
+    return [task_of(cell, found, places, Tracking("offline", "audiocls")) for cell in cells]
 
 
 def _build_ms(config: Config, warm: Warm, task: Task) -> float:

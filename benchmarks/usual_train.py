@@ -21,7 +21,6 @@ import wandb  # noqa: TID251  (the usual way logs where it trains)
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from audiocls.audio.batches import streams_of
 from audiocls.models import LogMelCNN
 from audiocls.seeding import seed_of
 
@@ -66,7 +65,8 @@ class SharedOrder(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         seed = seed_of(self.seed, FOLD, "order", self.epoch)
-        order = torch.randperm(self.num_clips, generator=streams_of(seed)["order"])
+        generator = torch.Generator().manual_seed(seed_of(seed, 0, "order"))
+        order = torch.randperm(self.num_clips, generator=generator)
         return (batch.tolist() for batch in order.tensor_split(len(self)))
 
 

@@ -11,10 +11,11 @@ from audiocls.audio.augment import Augment, Mix, Noise, Transform
 from audiocls.audio.augment.chain import change_waves, crop_offsets
 from audiocls.audio.augment.draws import Draws
 from audiocls.audio.augment.mixing import MIXES, mix
-from audiocls.audio.augment.specaugment import mask, mask_bands_and_frames
+from audiocls.audio.augment.specaugment import mask
 from audiocls.audio.augment.transforms import CHANGES
-from audiocls.audio.augment.waveform import random_gain, random_shift
-from audiocls.audio.batches import masked, training_batches
+from audiocls.audio.batches import Batching, training_batches
+
+RATE = 1000  # Hz: a shift in milliseconds is one in samples
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -24,8 +25,24 @@ def seeded(seed: int = 0) -> torch.Generator:
 WAVES = torch.randn(200, 64, generator=seeded(9))
 
 
+def gained(waves, gain_db, seed=0):
+    return change_waves(
+        waves, Augment(gain_db=gain_db), RATE, Draws(seed, torch.arange(len(waves)))
+    )
+
+
+def shifted_by(waves, most, seed=0):
+    options = Augment(shift_s=most / RATE)
+    return change_waves(waves, options, RATE, Draws(seed, torch.arange(len(waves))))
+
+
+def masks(features, freq_mask, time_mask, num_masks, seed=0):
+    options = Augment(freq_mask=freq_mask, time_mask=time_mask, num_masks=num_masks)
+    return mask(features, options, Draws(seed, torch.arange(len(features))))
+
+
 def test_gain_is_one_factor_per_clip_within_the_decibels():
-    gains = random_gain(WAVES, 6.0, seeded()) / WAVES
+    gains = gained(WAVES, 6.0) / WAVES
     torch.testing.assert_close(gains, gains[:, :1].expand_as(gains))
     decibels = 20 * gains[:, 0].log10()
     assert decibels.abs().max() <= 6.0 + 1e-4
@@ -35,12 +52,12 @@ def test_gain_is_one_factor_per_clip_within_the_decibels():
 
 
 def test_a_gain_of_zero_decibels_changes_nothing():
-    assert torch.equal(random_gain(WAVES, 0.0, seeded()), WAVES)
+    assert torch.equal(gained(WAVES, 0.0), WAVES)
 
 
 def test_shift_moves_each_clip_and_fills_the_gap_with_zeros():
     ramps = torch.arange(1.0, 65).expand(300, 64)
-    shifted = random_shift(ramps, 5, seeded())
+    shifted = shifted_by(ramps, 5)
     found = set()
     for row in shifted:
         (nonzero,) = row.nonzero(as_tuple=True)
@@ -53,7 +70,7 @@ def test_shift_moves_each_clip_and_fills_the_gap_with_zeros():
 
 
 def test_a_shift_beyond_the_clip_leaves_silence_and_no_error():
-    shifted = random_shift(torch.ones(400, 4), 10, seeded())
+    shifted = shifted_by(torch.ones(400, 4), 10)
     assert shifted.shape == (400, 4)
     assert (shifted.sum(1) == 0).any()
     assert set(shifted.unique().tolist()) == {0.0, 1.0}
@@ -61,9 +78,7 @@ def test_a_shift_beyond_the_clip_leaves_silence_and_no_error():
 
 @pytest.mark.parametrize(("freq_mask", "time_mask", "num_masks"), [(3, 0, 1), (0, 4, 2), (5, 6, 3)])
 def test_at_most_that_many_bands_and_frames_are_masked(freq_mask, time_mask, num_masks):
-    after = mask_bands_and_frames(
-        torch.ones(300, 16, 20), freq_mask, time_mask, num_masks, seeded()
-    )
+    after = masks(torch.ones(300, 16, 20), freq_mask, time_mask, num_masks)
     bands, frames = (after == 0).all(dim=2), (after == 0).all(dim=1)
     assert bands.sum(dim=1).max() <= freq_mask * num_masks
     assert frames.sum(dim=1).max() <= time_mask * num_masks
@@ -72,12 +87,12 @@ def test_at_most_that_many_bands_and_frames_are_masked(freq_mask, time_mask, num
 
 
 def test_a_mask_wider_than_its_axis_covers_at_most_the_axis():
-    after = mask_bands_and_frames(torch.ones(300, 4, 5), 100, 0, 1, seeded())
+    after = masks(torch.ones(300, 4, 5), 100, 0, 1)
     assert set((after == 0).all(dim=2).sum(dim=1).tolist()) == {0, 1, 2, 3, 4}
 
 
 def test_one_mask_is_one_stretch_of_every_width_up_to_the_widest():
-    after = mask_bands_and_frames(torch.ones(500, 16, 3), 4, 0, 1, seeded())
+    after = masks(torch.ones(500, 16, 3), 4, 0, 1)
     is_masked = (after[:, :, 0] == 0).long()
     edges = is_masked.diff(dim=1, prepend=torch.zeros(500, 1), append=torch.zeros(500, 1))
     assert (edges == 1).sum(dim=1).max() == 1
@@ -87,7 +102,7 @@ def test_one_mask_is_one_stretch_of_every_width_up_to_the_widest():
 
 def test_values_outside_the_masks_are_untouched_and_each_clip_has_its_own():
     features = torch.randn(50, 16, 20, generator=seeded(3))
-    after = mask_bands_and_frames(features, 4, 4, 2, seeded())
+    after = masks(features, 4, 4, 2)
     assert torch.equal(after[after != 0], features[after != 0])
     assert len({tuple((clip == 0).flatten().tolist()) for clip in after}) > 40
 
@@ -95,35 +110,39 @@ def test_values_outside_the_masks_are_untouched_and_each_clip_has_its_own():
 @pytest.mark.parametrize(
     "change",
     [
-        lambda g: random_gain(WAVES, 3.0, g),
-        lambda g: random_shift(WAVES, 9, g),
-        lambda g: mask_bands_and_frames(WAVES.reshape(100, 8, 16), 3, 3, 2, g),
+        lambda seed: gained(WAVES, 3.0, seed),
+        lambda seed: shifted_by(WAVES, 9, seed),
+        lambda g: masks(WAVES.reshape(100, 8, 16), 3, 3, 2, g),
     ],
     ids=["gain", "shift", "masks"],
 )
 def test_the_same_seed_draws_the_same_and_another_does_not(change):
     before = WAVES.clone()
-    assert torch.equal(change(seeded(1)), change(seeded(1)))
-    assert not torch.equal(change(seeded(1)), change(seeded(2)))
+    assert torch.equal(change(1), change(1))
+    assert not torch.equal(change(1), change(2))
     assert torch.equal(before, WAVES)
 
 
 def test_off_means_untouched():
     features = torch.randn(4, 8, 16)
-    assert masked(features, Augment(), seeded()) is features
+    draws = Draws(0, torch.arange(4))
+    assert mask(features, Augment(), draws) is features
+    waves = torch.randn(4, 16)
+    assert change_waves(waves, Augment(), RATE, draws) is waves
     assert not Augment().changes_wave
+
+
+def epoch_of(parts, augment: Augment, seed: int = 5):
+    batches = training_batches(parts.sounds, parts.split.train, Batching(8, augment), 0, seed)
+    return list(batches)
 
 
 def test_batches_without_wave_changes_are_the_clips_themselves(tiny_parts):
     parts = tiny_parts()
-    for features, labels in training_batches(parts.sounds, parts.split.train, 8, Augment(), 1):
-        for feature, label in zip(features, labels, strict=True):
-            same = [
-                i
-                for i in parts.split.train
-                if torch.equal(parts.sounds.clean(np.array([i]))[0], feature)
-            ]
-            assert parts.sounds.labels[same].tolist() == [label]
+    for batch in epoch_of(parts, Augment()):
+        clips = batch.draws.clips
+        assert torch.equal(batch.inputs, parts.sounds.clean(clips.numpy()))
+        assert torch.equal(batch.targets, parts.sounds.targets[clips])
 
 
 @pytest.mark.parametrize(
@@ -136,18 +155,55 @@ def test_each_change_of_the_wave_reaches_the_batches_and_keeps_order_and_labels(
 ):
     parts = tiny_parts()
 
-    def epoch(what: Augment, seed: int = 5):
-        batches = training_batches(parts.sounds, parts.split.train, 8, what, seed)
-        features, labels = zip(*batches, strict=True)
-        return torch.cat(features), torch.cat(labels)
+    def inputs(what: Augment, seed: int = 5):
+        return torch.cat([batch.inputs for batch in epoch_of(parts, what, seed)])
 
-    plain, labels = epoch(Augment())
-    changed, same_labels = epoch(augment)
-    assert torch.equal(labels, same_labels)
+    pairs = zip(epoch_of(parts, Augment()), epoch_of(parts, augment), strict=True)
+    assert all(torch.equal(one.targets, other.targets) for one, other in pairs)
+    plain, changed = inputs(Augment()), inputs(augment)
     assert plain.shape == changed.shape
     assert not torch.equal(plain, changed)
-    assert torch.equal(changed, epoch(augment)[0])
-    assert not torch.equal(epoch(augment, 6)[0], changed)
+    assert torch.equal(changed, inputs(augment))
+    assert not torch.equal(inputs(augment, 6), changed)
+
+
+def test_mixed_batches_have_shares_of_two_classes_from_the_epoch_asked_for(tiny_parts):
+    parts = tiny_parts()
+    batching = Batching(8, Augment(mixes=("timemix",), mix_from_epoch=2))
+
+    def batches(epoch: int):
+        return list(training_batches(parts.sounds, parts.split.train, batching, epoch, 5))
+
+    assert all(batch.targets.ndim == 1 and not batch.is_mixed for batch in batches(1))
+    for batch in batches(2):
+        assert batch.is_mixed
+        torch.testing.assert_close(batch.targets.sum(1), torch.ones(len(batch.targets)))
+        assert ((batch.targets > 0).sum(1) <= 2).all()
+
+
+def test_a_clip_drawn_twice_in_a_balanced_epoch_is_changed_in_two_ways(tiny_parts):
+    parts = tiny_parts({"data.num_sources": 5})
+    few = parts.split.train[:3]
+    batching = Batching(100, Augment(gain_db=6), is_balanced=True)
+    (batch,) = training_batches(parts.sounds, np.repeat(few, 10), batching, 0, 5)
+    assert len(batch.draws.clips.unique()) == len(batch.draws.clips)
+    assert len({tuple(row.flatten().tolist()) for row in batch.inputs}) == len(batch.inputs)
+
+
+def test_a_balanced_epoch_hears_rare_classes_as_often_as_frequent_ones(tiny_parts):
+    parts = tiny_parts()
+    targets = parts.sounds.targets.numpy()
+    rare, frequent = (np.flatnonzero(targets == label) for label in (0, 1))
+    clips = np.concatenate([rare[:1], np.tile(frequent, 8)])
+    batching = Batching(1000, is_balanced=True)
+    heard = torch.cat(
+        [
+            batch.targets
+            for seed in range(40)
+            for batch in training_batches(parts.sounds, clips, batching, 0, seed)
+        ]
+    )
+    assert 0.4 < (heard == 0).double().mean() < 0.6
 
 
 # Options

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from audiocls.audio.features import Features, LogMel, Raw
 from audiocls.audio.features.logmel.front_end import LogMelFilterBanks
+from audiocls.audio.features.placement import fixed_front_end, wave_normaliser
 from audiocls.audio.features.standardise import Standardise
 from audiocls.audio.features.wave import NormaliseWave
 from audiocls.errors import ConfigError
@@ -160,19 +161,21 @@ def test_normalised_waves_forget_their_gain_but_not_their_neighbours(how: str) -
 
 
 @pytest.mark.parametrize("how", ["none", "abs_max", "standard"])
-def test_front_ends_normalise_each_wave_as_asked(how: str) -> None:
+def test_waves_are_normalised_before_the_front_end_and_not_by_it(how: str) -> None:
     waves = 0.01 * torch.randn(3, 1000) + 0.005
-    expected = NormaliseWave(how)(waves)
-    raw = Raw.model_validate({"normalise": how})
-    assert raw.wave_normalise == how
-    assert torch.equal(raw.build(16000)(waves).squeeze(1), expected)
-    logmel = LogMel.model_validate({"wave_normalise": how})
-    assert torch.equal(logmel.build(16000)(waves), LogMel().build(16000)(expected))
+    for options in (
+        Raw.model_validate({"normalise": how}),
+        LogMel.model_validate({"wave_normalise": how}),
+    ):
+        assert options.wave_normalise == how
+        assert torch.equal(wave_normaliser(options)(waves), NormaliseWave(how)(waves))
+        plain = type(options)().build(16000)
+        assert torch.equal(fixed_front_end(options, 16000)(waves), plain(waves))
 
 
 def test_a_peak_is_for_abs_max_only() -> None:
     wave = torch.linspace(-0.5, 0.1, 50)[None]
-    assert Raw(normalise="abs_max", peak=0.95).build(16000)(wave).min() == -0.95
+    assert wave_normaliser(Raw(normalise="abs_max", peak=0.95))(wave).min() == -0.95
     for normalise in ("none", "standard", "batch_norm"):
         with pytest.raises(ValidationError, match=r"peak: got 0\.95, but normalise"):
             Raw.model_validate({"normalise": normalise, "peak": 0.95})

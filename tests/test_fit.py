@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from audiocls.audio.augment import Augment
-from audiocls.audio.batches import num_batches, scoring_batches, training_batches
+from audiocls.audio.augment.draws import Draws
+from audiocls.audio.batches import (
+    Batch,
+    Batching,
+    num_batches,
+    scoring_batches,
+    training_batches,
+)
 from audiocls.config import Config
 from audiocls.errors import DataError
 from audiocls.train import fit as fit_module
@@ -35,6 +42,17 @@ SETTINGS = {
     "raw": {
         "features.name": "raw",
         "model": {"name": "convnext1d", "stem_width": 4, "strides": [4], "dropout": 0.2},
+    },
+    "accumulated": {"train.accumulate": 3},
+    "balanced": {"train.balanced": True},
+    "plateau": {"schedule": {"name": "plateau", "patience": 0}, "train.select": "val/loss"},
+    "ema": {"averaging": {"name": "ema", "every_steps": 1}},
+    "swa": {"averaging.name": "swa"},
+    "mixed": {"augment": {"mixes": ["mixup", "timemix"], "mix_from_epoch": 1}},
+    "bce": {"train.loss": "bce", "augment.mixes": ["mixup"]},
+    "input batch norm": {
+        "features": {"name": "raw", "normalise": "batch_norm"},
+        "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]},
     },
     "everything": {
         "sam.rho": 0.05,
@@ -117,14 +135,24 @@ def test_a_snapshot_holds_no_code_and_no_sound(tiny_parts: MakeParts):
     parts = tiny_parts()
     fit(parts, diary)
     content = torch.load(io.BytesIO(diary.snapshots[0]), weights_only=True)
-    assert set(content) == {"progress", "classifier", "optimizer", "schedule"}
+    assert set(content) == {
+        "progress",
+        "classifier",
+        "optimizer",
+        "schedule",
+        "averaging",
+    }
     num_weights = sum(p.numel() for p in parts.classifier.parameters())
     assert len(diary.snapshots[0]) < 10 * 4 * num_weights + 50_000
 
 
+def scored(parts: Parts, clips) -> Scores:
+    return score(parts.classifier, parts.sounds, clips, parts.config.train)
+
+
 def trained(parts: Parts) -> tuple[bytes, dict[str, float], Tensor]:
     progress = fit(parts, go)
-    test = score(parts, parts.split.test)
+    test = scored(parts, parts.split.test)
     return weights_of(parts.classifier), timeless(progress.best_row), test.logits
 
 
@@ -153,11 +181,11 @@ def test_test_clips_never_influence_training(tiny_parts: MakeParts):
     parts = tiny_parts()
     expected = trained(parts)[:2]
     fresh, test = tiny_parts(), torch.from_numpy(parts.split.test)
-    labels = fresh.sounds.labels.clone()
-    labels[test] = labels[test].roll(1)
+    targets = fresh.sounds.targets.clone()
+    targets[test] = targets[test].roll(1)
     features = np.array(fresh.sounds.features)
     features[parts.split.test] = np.random.default_rng(0).normal(size=features[test].shape)
-    sounds = replace(fresh.sounds, labels=labels, features=features)
+    sounds = replace(fresh.sounds, targets=targets, features=features)
     assert trained(build(fresh.config, sounds))[:2] == expected
 
 
@@ -170,19 +198,18 @@ def test_standardisation_is_of_the_training_clips_alone(tiny_parts: MakeParts):
     )
 
 
-def chosen(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch, validation: Sequence[tuple[float, float]]
-) -> tuple[float, int]:
+def chosen(parts: Parts, validation: Sequence[tuple[float, float]]) -> tuple[float, int]:
     """Train with these validation (accuracy, loss)es: the best row's epoch, and whose weights."""
     answers = iter(validation)
 
-    class Told(Scores):
-        def metrics(self, prefix: str) -> dict[str, float]:
-            accuracy, loss = next(answers)
-            return {f"{prefix}/accuracy": accuracy, f"{prefix}/loss": loss}
+    class Told:
+        loss = parts.objective.loss
 
-    told = Told(torch.empty(0), torch.empty(0))
-    monkeypatch.setattr(fit_module, "score", lambda parts, clips: told)
+        def validate(self, *_: object) -> dict[str, float]:
+            accuracy, loss = next(answers)
+            return {"val/accuracy": accuracy, "val/loss": loss}
+
+    parts = replace(parts, objective=Told())
     weights: list[bytes] = []
 
     def on_epoch(end: EpochEnd) -> Signal:
@@ -206,33 +233,35 @@ def chosen(
     ids=["best", "tie to lower loss", "tie to first", "loss", "loss tie to first", "last"],
 )
 def test_the_epoch_is_chosen_on_validation_and_its_weights_are_kept(
-    tiny_parts: MakeParts, monkeypatch, select, validation, epoch
+    tiny_parts: MakeParts, select, validation, epoch
 ):
     parts = tiny_parts({"train.select": select, "train.epochs": 3})
-    assert chosen(parts, monkeypatch, validation) == (epoch, epoch)
+    assert chosen(parts, validation) == (epoch, epoch)
 
 
-def test_what_is_scored_in_training_is_the_validation_clips(tiny_parts: MakeParts, monkeypatch):
+def test_what_is_scored_in_training_is_the_validation_clips(tiny_parts: MakeParts):
     parts = tiny_parts()
     seen = []
-    monkeypatch.setattr(
-        fit_module, "score", lambda parts, clips: seen.append(clips) or score(parts, clips)
-    )
-    fit(parts, go)
+
+    class Spied:
+        loss = parts.objective.loss
+
+        def validate(self, classifier, sounds, clips) -> dict[str, float]:
+            seen.append(clips)
+            return parts.objective.validate(classifier, sounds, clips)
+
+    fit(replace(parts, objective=Spied()), go)
     assert len(seen) == 2
     assert all(np.array_equal(clips, parts.split.val) for clips in seen)
 
 
-def batches_of(parts: Parts, epoch: int = 0) -> list[tuple[Tensor, Tensor]]:
-    return list(
-        training_batches(
-            parts.sounds,
-            parts.split.train,
-            parts.config.train.batch_size,
-            parts.config.augment,
-            parts.seed("order", epoch),
-        )
-    )
+def batches_of(parts: Parts, epoch: int = 0) -> list[Batch]:
+    seed = parts.seed("order", epoch)
+    return list(training_batches(parts.sounds, parts.split.train, parts.batching, epoch, seed))
+
+
+def order_of(parts: Parts, epoch: int = 0) -> list[int]:
+    return torch.cat([batch.draws.clips for batch in batches_of(parts, epoch)]).tolist()
 
 
 ARMS = [
@@ -250,28 +279,25 @@ def test_arms_of_one_block_share_initialisation_and_order(tiny_parts: MakeParts,
     assert weights_of(base.classifier) == weights_of(arm.classifier)
     for epoch in (0, 1):
         pairs = zip(batches_of(base, epoch), batches_of(arm, epoch), strict=True)
-        for (features, labels), (other_features, other_labels) in pairs:
-            assert torch.equal(features, other_features)
-            assert torch.equal(labels, other_labels)
+        for batch, other in pairs:
+            assert torch.equal(batch.inputs, other.inputs)
+            assert torch.equal(batch.targets, other.targets)
 
 
 def test_arms_that_augment_the_wave_still_share_the_order(tiny_parts: MakeParts):
     base, arm = tiny_parts(), tiny_parts({"augment": {"gain_db": 6, "shift_s": 0.1}})
-    for (_, labels), (_, others) in zip(batches_of(base), batches_of(arm), strict=True):
-        assert torch.equal(labels, others)
+    assert order_of(base) == order_of(arm)
 
 
 @pytest.mark.parametrize("key", ["seed", "fold"])
 def test_blocks_share_neither(tiny_parts: MakeParts, key):
     base, other = tiny_parts(), tiny_parts({key: 2})
     assert not torch.equal(base.classifier.model.head.weight, other.classifier.model.head.weight)
-    orders = [torch.cat([labels for _, labels in batches_of(p)]) for p in (base, other)]
-    assert not torch.equal(*orders)
+    assert order_of(base) != order_of(other)
 
 
 def test_each_epoch_has_an_order_of_its_own(tiny_parts: MakeParts):
-    orders = [torch.cat([y for _, y in batches_of(tiny_parts(), epoch)]) for epoch in range(3)]
-    assert len({tuple(order.tolist()) for order in orders}) == 3
+    assert len({tuple(order_of(tiny_parts(), epoch)) for epoch in range(3)}) == 3
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 8, 16, 29, 30, 31, 1000])
@@ -280,13 +306,14 @@ def test_batches_cover_each_clip_once_and_differ_in_size_by_at_most_one(
 ):
     parts = tiny_parts()
     clips = parts.split.train
-    marked = replace(parts.sounds, labels=torch.arange(len(parts.sounds.labels)))
+    marked = replace(parts.sounds, targets=torch.arange(len(parts.sounds.targets)))
+    batching = Batching(batch_size)
     for batches in (
-        list(training_batches(marked, clips, batch_size, Augment(), 3)),
-        list(scoring_batches(marked, clips, batch_size)),
+        [batch.targets for batch in training_batches(marked, clips, batching, 0, 3)],
+        [targets for _, targets in scoring_batches(marked, clips, batch_size)],
     ):
-        sizes = [len(labels) for _, labels in batches]
-        assert sorted(torch.cat([labels for _, labels in batches]).tolist()) == clips.tolist()
+        sizes = [len(targets) for targets in batches]
+        assert sorted(torch.cat(batches).tolist()) == clips.tolist()
         assert max(sizes) <= batch_size
         assert max(sizes) - min(sizes) <= 1
         assert len(sizes) == num_batches(len(clips), batch_size)
@@ -297,13 +324,13 @@ def test_each_epoch_draws_its_own_masks_and_each_trial_of_a_block_the_same(
 ):
     """Told of constant features, SpecAugment's masks are where they became 0."""
     drawn: list[Tensor] = []
-    real = fit_module.masked
+    real = fit_module.mask
 
-    def spied(features: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
-        drawn.append(real(torch.ones_like(features), augment, generator))
+    def spied(features: Tensor, augment: Augment, draws: Draws) -> Tensor:
+        drawn.append(real(torch.ones_like(features), augment, draws))
         return features
 
-    monkeypatch.setattr(fit_module, "masked", spied)
+    monkeypatch.setattr(fit_module, "mask", spied)
     for changes in ({}, {"model.dropout": 0.3}):
         fit(tiny_parts({"augment": {"freq_mask": 6, "time_mask": 8}, **changes}), go)
     num_steps = 4
@@ -317,15 +344,15 @@ def test_each_epoch_draws_its_own_masks_and_each_trial_of_a_block_the_same(
 
 def test_scoring_keeps_the_clips_own_order(tiny_parts: MakeParts):
     parts = tiny_parts({"train.batch_size": 3})
-    scores = score(parts, parts.split.test)
-    assert torch.equal(scores.labels, parts.sounds.labels[parts.split.test])
+    scores = scored(parts, parts.split.test)
+    assert torch.equal(scores.targets, parts.sounds.targets[parts.split.test])
     assert scores.logits.shape == (10, 10)
 
 
 def test_scoring_draws_nothing_and_changes_nothing(tiny_parts: MakeParts):
     parts = tiny_parts(SETTINGS["everything"])
     before = weights_of(parts.classifier)
-    one, other = score(parts, parts.split.val), score(parts, parts.split.val)
+    one, other = (scored(parts, parts.split.val) for _ in range(2))
     assert torch.equal(one.logits, other.logits)
     assert weights_of(parts.classifier) == before
 
@@ -333,9 +360,9 @@ def test_scoring_draws_nothing_and_changes_nothing(tiny_parts: MakeParts):
 def test_metrics_are_the_share_of_right_answers_and_the_mean_cross_entropy():
     logits = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
     scores = Scores(logits, torch.tensor([0, 1, 1, 0]))
-    expected = -torch.log_softmax(logits, 1)[torch.arange(4), scores.labels].mean()
-    assert scores.metrics("test")["test/accuracy"] == 0.75  # a tie is the first class
-    assert scores.metrics("test")["test/loss"] == pytest.approx(float(expected))
+    expected = -torch.log_softmax(logits, 1)[torch.arange(4), scores.targets].mean()
+    assert scores.test()["test/accuracy"] == 0.75  # a tie is the first class
+    assert scores.test()["test/loss"] == pytest.approx(float(expected))
 
 
 def test_costs_are_counted(tiny_parts: MakeParts):

@@ -27,7 +27,7 @@ def task(tmp_path, cell=None, config=None, data="f"):
         config=config or {},
         data_fingerprint=data,
         folder=str(tmp_path / cell.id),
-        tracking=str(tmp_path),
+        study_path=str(tmp_path),
         wandb="disabled",
         project="p",
         tags=(),

@@ -211,7 +211,7 @@ def test_a_trial_is_trained_recorded_and_reported_done_without_a_place_to_track(
         config=identifying(config),
         data_fingerprint=fingerprint(config.data.table(cache), cache),
         folder=str(tmp_path / "trial"),
-        tracking=str(blocked),
+        study_path=str(blocked),
         wandb="offline",
         project="p",
         tags=(),

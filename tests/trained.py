@@ -39,7 +39,7 @@ class Trained:
             config=identifying(config),
             data_fingerprint=fingerprint(self.table, cache),
             folder=str(folder),
-            tracking=str(folder),
+            study_path=str(folder),
             wandb="disabled",
             project="p",
             tags=(),

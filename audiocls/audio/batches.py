@@ -1,6 +1,6 @@
 """`Sounds`: a data set as a trial sees it, and the batches it trains and is scored on.
 
-Legend: B batch, C channels (mel bands), L frames, T samples.
+Legend: N clips, B batch, C channels (mel bands), L frames, T samples, K classes, Q codebooks.
 """
 
 import copy
@@ -11,56 +11,69 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from audiocls.audio.augment import Augment
-from audiocls.audio.augment.specaugment import mask_bands_and_frames
-from audiocls.audio.augment.waveform import random_gain, random_shift
+from audiocls.audio.augment.chain import change_waves, crop_offsets
+from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.mixing import mix
+from audiocls.audio.balance import sampling_weights
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.feature_cache import open_features
 from audiocls.audio.features import Features
+from audiocls.audio.features.placement import fixed_front_end, wave_normaliser
 from audiocls.audio.features.standardise import Standardise
 from audiocls.audio.pack import Pack, open_pack, pack_folder
 from audiocls.seeding import seed_of
 
-Batch = tuple[Tensor, Tensor]
-"""Features (B, C, L) float32 and labels (B,) int64."""
-
-
 PORTION = 256
 """Clips gathered at once for statistics."""
-
-Streams = dict[str, torch.Generator]
-"""Kind of draw → its generator."""
 
 
 @dataclass(frozen=True)
 class Sounds:
-    """Clips, labels and features of one data set, ready to be gathered. Shared by trials."""
+    """Clips, targets and features of one data set, ready to be gathered. Shared by trials."""
 
     table: ClipTable
     pack: Pack
     features: NDArray[np.float32] | None
-    """(N, C, L), or nothing for raw audio, which is gathered from the pack as fast."""
+    """(N, C, L), or nothing where waves are gathered: raw audio and learned front ends."""
+    codes: NDArray[np.int16] | None
+    """(N, Q, L), where self-supervision wants them."""
+    normalise: nn.Module
+    """What is done to each clip's wave before anything random."""
     front_end: nn.Module
-    labels: Tensor
-    """(N,) int64."""
+    """Waves to features, or the identity where the classifier holds a learned front end."""
+    targets: Tensor
+    """(N,) int64, or (N, K) float32 where a clip has several labels."""
     sample_rate: int
     num_samples: int
+    device: torch.device
     standardisations: dict[str, Standardise] = field(default_factory=dict)
     """Split → statistics; a memory, not a part of the value."""
 
-    def clean(self, clips: NDArray[np.int64]) -> Tensor:
-        """Features of whole clips, nothing random.
+    def waves(self, clips: NDArray[np.int64], offsets: NDArray[np.int64] | None = None) -> Tensor:
+        """Normalised waves from `offsets` into each clip, by default its middle.
 
-        Shape: clips (B,) → (B, C, L)
+        Shape: clips (B,) → (B, T)
+        """
+        if offsets is None:
+            rows = self.pack.centred(clips, self.num_samples)
+        else:
+            rows = self.pack.waves(clips, self.num_samples, offsets)
+        return torch.as_tensor(self.normalise(torch.from_numpy(rows).to(self.device)))
+
+    def clean(self, clips: NDArray[np.int64]) -> Tensor:
+        """What the classifier takes, of whole clips, nothing random.
+
+        Shape: clips (B,) → (B, C, L), or waves (B, T) for a learned front end
         """
         if self.features is not None:
-            return torch.from_numpy(self.features[clips])
-        waves = torch.from_numpy(self.pack.centred(clips, self.num_samples))
-        return torch.as_tensor(self.front_end(waves))
+            return torch.from_numpy(self.features[clips]).to(self.device, non_blocking=True)
+        return torch.as_tensor(self.front_end(self.waves(clips)))
 
     def standardise(self, clips: NDArray[np.int64]) -> Standardise:
         """Standardisation by the statistics of `clips`, which are gathered once per split."""
@@ -70,91 +83,165 @@ class Sounds:
             self.standardisations[key] = Standardise.fit(map(self.clean, portions))
         return copy.deepcopy(self.standardisations[key])
 
-    def augmented(self, clips: NDArray[np.int64], augment: Augment, streams: Streams) -> Tensor:
-        """Features after the random changes of the wave that `augment` asks for.
-
-        Shape: clips (B,) → (B, C, L)
-        """
-        if not augment.changes_wave:
-            return self.clean(clips)
-        waves = torch.from_numpy(self._cropped(clips, augment, streams["crop"]))
-        if augment.gain_db > 0:
-            waves = random_gain(waves, augment.gain_db, streams["gain"])
-        if augment.shift_s > 0:
-            most = round(augment.shift_s * self.sample_rate)
-            waves = random_shift(waves, most, streams["shift"])
-        return torch.as_tensor(self.front_end(waves))
-
-    def _cropped(
-        self, clips: NDArray[np.int64], augment: Augment, generator: torch.Generator
-    ) -> NDArray[np.float32]:
-        if augment.crop == "centre":
-            return self.pack.centred(clips, self.num_samples)
-        slack = np.maximum(0, self.pack.lengths(clips) - self.num_samples)
-        draws = torch.rand(len(clips), generator=generator).numpy()
-        offsets = np.floor(draws * (slack + 1)).astype(np.int64)
-        return self.pack.waves(clips, self.num_samples, np.minimum(offsets, slack))
-
 
 def open_sounds(
-    data: DataSet, features: Features, table: ClipTable, fingerprint: str, cache: Path
+    data: DataSet,
+    features: Features,
+    table: ClipTable,
+    fingerprint: str,
+    cache: Path,
+    device: torch.device | str = "cpu",
+    has_codes: bool = False,
 ) -> Sounds:
     """Everything a trial needs of its data set, from the cache or made now."""
     rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
     pack = open_pack(table, fingerprint, rate, cache)
-    name = pack_folder(cache, fingerprint, rate).name
-    is_cached = features.name != "raw"
+    source = (pack, pack_folder(cache, fingerprint, rate).name)
+    is_cached = features.name != "raw" and not features.is_learned
     return Sounds(
         table=table,
         pack=pack,
-        features=open_features(pack, name, features, rate, num_samples, cache)
-        if is_cached
-        else None,
-        front_end=features.build(rate).eval(),
-        labels=torch.tensor([clip.label for clip in table.clips]),
+        features=open_features(*source, features, rate, num_samples, cache) if is_cached else None,
+        codes=_codes(*source, features, num_samples, cache) if has_codes else None,
+        normalise=wave_normaliser(features),
+        front_end=fixed_front_end(features, rate).to(device),
+        targets=torch.from_numpy(table.targets()).to(device),
         sample_rate=rate,
         num_samples=num_samples,
+        device=torch.device(device),
     )
 
 
+def _codes(
+    pack: Pack, pack_name: str, features: Features, num_samples: int, cache: Path
+) -> NDArray[np.int16]:
+    from audiocls.audio.codes import open_codes
+
+    assert features.name == "encodec", "a configuration that wants codes has EnCodec features"
+    return open_codes(pack, pack_name, features, num_samples, cache)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from."""
+
+    inputs: Tensor
+    """(B, C, L), or waves (B, T) for a learned front end."""
+    targets: Tensor
+    """(B,) int64, or (B, K) float32 where clips are mixed or have several labels."""
+    draws: Draws
+    """What is random about these clips in this epoch."""
+    is_mixed: bool = False
+    waves: Tensor | None = None
+    """(B, T) as a teacher hears them, where one listens."""
+    codes: Tensor | None = None
+    """(B, Q, L) int64, where self-supervision wants them."""
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How training clips become batches."""
+
+    batch_size: int
+    augment: Augment = field(default_factory=Augment)
+    background: Tensor | None = None
+    """Noise that `augment` mixes in, as one long wave."""
+    is_balanced: bool = False
+    is_union: bool = False
+    """Whether a mixed clip has both sets of labels, rather than shares of them."""
+    keeps_waves: bool = False
+
+
 def training_batches(
-    sounds: Sounds, clips: NDArray[np.int64], batch_size: int, augment: Augment, epoch_seed: int
+    sounds: Sounds, clips: NDArray[np.int64], batching: Batching, epoch: int, epoch_seed: int
 ) -> Iterator[Batch]:
     """One epoch in random order; batches differ in size by at most one clip.
 
     An order and an augmentation of its own for each `epoch_seed`, and nothing carried over.
+    `epoch` counts from 0.
     """
-    streams = streams_of(epoch_seed)
-    order = torch.randperm(len(clips), generator=streams["order"]).numpy()
-    for portion in np.array_split(clips[order], num_batches(len(clips), batch_size)):
-        features = sounds.augmented(portion, augment, streams)
-        yield features, sounds.labels[portion]
+    order, occurrences = _order(sounds.table, clips, batching.is_balanced, epoch_seed)
+    count = num_batches(len(order), batching.batch_size)
+    for portion, numbers in zip(
+        np.array_split(order, count), np.array_split(occurrences, count), strict=True
+    ):
+        draws = Draws(epoch_seed, torch.from_numpy(numbers))
+        yield _training_batch(sounds, portion, batching, epoch, draws)
 
 
-def streams_of(epoch_seed: int) -> Streams:
-    """A stream for each kind of draw: switching one on leaves the others as they were."""
-    return {
-        kind: torch.Generator().manual_seed(seed_of(epoch_seed, 0, kind))
-        for kind in ("order", "crop", "gain", "shift")
-    }
-
-
-def masked(features: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
-    """SpecAugment on standardised features, or the features as they are.
-
-    Shape: features (B, F, L) → (B, F, L)
-    """
-    if not augment.masks_bands:
-        return features
-    return mask_bands_and_frames(
-        features, augment.freq_mask, augment.time_mask, augment.num_masks, generator
+def _training_batch(
+    sounds: Sounds, clips: NDArray[np.int64], batching: Batching, epoch: int, draws: Draws
+) -> Batch:
+    augment, targets = batching.augment, sounds.targets[torch.from_numpy(clips)]
+    is_mixed = augment.mixes_clips and epoch >= augment.mix_from_epoch
+    is_changed = augment.changes_wave or is_mixed
+    waves = None
+    if is_changed or batching.keeps_waves:
+        offsets = _offsets(sounds, clips, draws) if augment.crop == "random" else None
+        waves = sounds.waves(clips, offsets)
+        waves = change_waves(waves, augment, sounds.sample_rate, draws, batching.background)
+    if waves is not None and is_mixed:
+        shares = shares_of(targets, len(sounds.table.labels))
+        rate, is_union = sounds.sample_rate, batching.is_union
+        waves, targets = mix(waves, shares, augment, rate, draws, epoch, is_union)
+    is_heard = waves is not None and is_changed
+    return Batch(
+        inputs=torch.as_tensor(sounds.front_end(waves)) if is_heard else sounds.clean(clips),
+        targets=targets,
+        draws=draws,
+        is_mixed=is_mixed,
+        waves=waves if batching.keeps_waves else None,
+        codes=codes_of(sounds, clips),
     )
 
 
-def scoring_batches(sounds: Sounds, clips: NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
-    """The clips in their own order, unchanged."""
+def codes_of(sounds: Sounds, clips: NDArray[np.int64]) -> Tensor | None:
+    """The EnCodec codes of clips, where they were opened.
+
+    Shape: clips (B,) → (B, Q, L) int64
+    """
+    if sounds.codes is None:
+        return None
+    return torch.from_numpy(sounds.codes[clips].astype(np.int64)).to(sounds.device)
+
+
+def _order(
+    table: ClipTable, clips: NDArray[np.int64], is_balanced: bool, epoch_seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Clips in the epoch's order, and a number of its own for each occurrence of a clip."""
+    generator = torch.Generator().manual_seed(seed_of(epoch_seed, 0, "order"))
+    if not is_balanced:
+        order = clips[torch.randperm(len(clips), generator=generator).numpy()]
+        return order, order
+    weights = torch.from_numpy(sampling_weights(table, clips))
+    drawn = torch.multinomial(weights, len(clips), replacement=True, generator=generator)
+    order = clips[drawn.numpy()]
+    by_clip = np.argsort(order, kind="stable")
+    repeats = np.empty_like(order)
+    repeats[by_clip] = np.arange(len(order)) - np.searchsorted(order[by_clip], order[by_clip])
+    return order, order + repeats * len(table.clips)
+
+
+def _offsets(sounds: Sounds, clips: NDArray[np.int64], draws: Draws) -> NDArray[np.int64]:
+    """Where a random crop of each clip begins, (B,)."""
+    slack = np.maximum(0, sounds.pack.lengths(clips) - sounds.num_samples)
+    return crop_offsets(torch.from_numpy(slack), draws).numpy()
+
+
+def shares_of(targets: Tensor, num_classes: int) -> Tensor:
+    """Class numbers as one-hot rows; what has a row a clip already is left.
+
+    Shape: (B,) int64 or (B, K) → (B, K)
+    """
+    return targets if targets.ndim == 2 else F.one_hot(targets, num_classes).float()
+
+
+def scoring_batches(
+    sounds: Sounds, clips: NDArray[np.int64], batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Inputs and targets of clips in their own order, unchanged."""
     for portion in np.array_split(clips, num_batches(len(clips), batch_size)):
-        yield sounds.clean(portion), sounds.labels[portion]
+        yield sounds.clean(portion), sounds.targets[torch.from_numpy(portion)]
 
 
 def num_batches(num_clips: int, batch_size: int) -> int:

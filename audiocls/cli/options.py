@@ -32,6 +32,9 @@ WandbOption = Annotated[
     str | None,
     typer.Option("--wandb", help="online, offline or disabled; default: online if a key is set."),
 ]
+TensorboardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write TensorBoard's event files as well.")
+]
 DevicesOption = Annotated[
     str, typer.Option("--devices", help="auto, cpu, or such as cuda:0,cuda:1.")
 ]

@@ -25,10 +25,11 @@ from audiocls.run.resolve import (
     on_available_folds,
     study_of,
 )
-from audiocls.run.task import Places, task_of
+from audiocls.run.task import Places, Tracking, task_of
 from audiocls.store import StudyFolder
 from audiocls.track import WandbMode
 from audiocls.track.mode import default_mode
+from audiocls.track.tensorboard_run import require_tensorboard
 
 EXECUTORS = ("local", "inline")
 
@@ -70,6 +71,7 @@ class Means:
     devices: str = "auto"
     workers: int | None = None
     max_hours: float | None = None
+    has_tensorboard: bool = False
     is_exclusive: bool = True
     """Whether nobody else may work on the study meanwhile; single cells share it."""
 
@@ -84,6 +86,12 @@ class Means:
                 + nearest(self.wandb, allowed)
             )
         return cast(WandbMode, self.wandb)
+
+    def tracking(self) -> Tracking:
+        """Who is to be told; refuses at once what is not installed."""
+        if self.has_tensorboard:
+            require_tensorboard()
+        return Tracking(self.mode(), PROJECT, self.has_tensorboard)
 
     def slots(self) -> Slots:
         """One device a worker."""
@@ -148,7 +156,7 @@ def resolved(asked: Request, name: str | None = None) -> Resolved:
 
 def see_through(found: Resolved, means: Means) -> Outcome:
     """Launch the study with the means given, showing its progress, until it ends or is stopped."""
-    cache, mode = cache_folder().absolute(), means.mode()
+    cache, tracking = cache_folder().absolute(), means.tracking()
     means.slots()
     folder = StudyFolder((means.runs / found.study.name).absolute())
     places, log = Places(folder.path, cache), folder.path / "workers.log"
@@ -156,7 +164,7 @@ def see_through(found: Resolved, means: Means) -> Outcome:
         return launch(
             folder,
             found.study,
-            lambda cell: task_of(cell, found, places, mode, PROJECT),
+            lambda cell: task_of(cell, found, places, tracking),
             lambda num_missing, stop: means.open(cache, log, num_missing, stop),
             watch,
             means.max_hours * 3600 if means.max_hours is not None else None,

@@ -73,9 +73,10 @@ def launch(
         float | None, typer.Option("--max-hours", min=0.0, help="Stop, resumably, after this.")
     ] = None,
     wandb: o.WandbOption = None,
+    tensorboard: o.TensorboardOption = False,
 ) -> None:
     """Train every missing cell of a study, then print its verdict; launch again to go on."""
-    means = Means(runs, wandb, executor, devices, workers, max_hours)
+    means = Means(runs, wandb, executor, devices, workers, max_hours, tensorboard)
     found = resolved(_asked(name, recipe, assignments, seeds, folds, arms), study)
     for text in found.notes:
         console.note(text)

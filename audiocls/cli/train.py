@@ -30,6 +30,7 @@ def train(
     executor: o.ExecutorOption = "local",
     devices: o.DevicesOption = "auto",
     wandb: o.WandbOption = None,
+    tensorboard: o.TensorboardOption = False,
 ) -> None:
     """Train one trial, or reuse it if it is finished, and print its metrics and its folder."""
     if sum(name is not None for name in (recipe, ablation, config)) != 1:
@@ -37,7 +38,9 @@ def train(
     given = assignments or []
     overrides = shelf.overrides(given)
     found = _cell(ablation, given, overrides) if ablation else _alone(recipe or config, overrides)
-    means = Means(runs, wandb, executor, devices, workers=1, is_exclusive=False)
+    means = Means(
+        runs, wandb, executor, devices, workers=1, has_tensorboard=tensorboard, is_exclusive=False
+    )
     outcome = see_through(found, means)
     _show(StudyFolder(runs / found.study.name), found.study.cells[0].id)
     if outcome.exit_code:
@@ -67,6 +70,8 @@ def _show(folder: StudyFolder, trial_id: str) -> None:
         cost = {"parameters": record.cost.num_params, "seconds": record.cost.wall_s}
         metrics = {name: f"{value:.4f}" for name, value in record.metrics.items()}
         console.show_facts({**metrics, **cost, "folder": trial.path})
+        for note in record.notes:
+            console.note(f"started from {note}")
         console.note(f"use it: audiocls predict {trial.path} FILE…")
     elif failure is not None:
         console.error(f"trial {trial_id} failed ({failure.cause}): {failure.message}")

@@ -5,14 +5,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from audiocls.config.identity import identifying, trial_id
+from audiocls.config.identity import by_content, files_of, identifying, trial_id
 from audiocls.config.layers import merge
 from audiocls.config.recipe import Config
 from audiocls.dotted import nest
 from audiocls.errors import ConfigError
 from audiocls.faults import faults_of
 
-__all__ = ["Config", "identifying", "merge", "resolve", "trial_id"]
+__all__ = [
+    "Config",
+    "by_content",
+    "files_of",
+    "identifying",
+    "merge",
+    "resolve",
+    "trial_id",
+]
 
 
 def resolve(layers: Sequence[Mapping[str, Any]], where: str) -> Config:

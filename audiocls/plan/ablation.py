@@ -44,9 +44,12 @@ class Stats(Part):
 
 
 class Budget(Part):
-    """What must be equal for arms to be comparable."""
+    """What must be equal for arms to be comparable, and what none may exceed."""
 
     match: Literal["epochs", "steps", "samples", "macs"] = "epochs"
+    max_params: int | None = Field(default=None, ge=1)
+    """An arm with more parameters is refused before its first step; so with `max_macs`."""
+    max_macs: int | None = Field(default=None, ge=1)
     trial_seconds: float | None = Field(default=None, gt=0.0)
     """Seconds of one trial as the file stands, measured on one core: for `plan`'s estimate."""
 
@@ -84,6 +87,12 @@ class Ablation(Part):
         for key in {"seed", "fold"} & {k for c in self._all_changes() for k in c}:
             raise ValueError(f"{key} is a block, not a factor: list its values under `blocks`")
         return self
+
+    def base(self) -> Changes:
+        """What every arm has above the recipe: the overrides and the limits of the budget."""
+        limits = {"max_params": self.budget.max_params, "max_macs": self.budget.max_macs}
+        known = {f"budget.{key}": value for key, value in limits.items() if value is not None}
+        return {**self.overrides, **known}
 
     def _all_changes(self) -> list[Changes]:
         return [self.overrides, self.factors, *self.arms.values()]

@@ -40,7 +40,7 @@ class Plan:
         return len(self.arms) * len(self.blocks)
 
     def changes(self, arm: str) -> dict[str, Any]:
-        return {**self.ablation.overrides, **self.arms[arm]}
+        return {**self.ablation.base(), **self.arms[arm]}
 
 
 def plan(

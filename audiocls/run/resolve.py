@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from audiocls.audio.clips import ClipTable, fingerprint
-from audiocls.config import Config, identifying, resolve, trial_id
+from audiocls.audio.datasets import DataSet
+from audiocls.config import Config, resolve, trial_id
 from audiocls.errors import ConfigError, UsageError
 from audiocls.plan import Plan, within_folds
 from audiocls.plan.design import BASELINE
+from audiocls.run.content import identity_of
 from audiocls.store import Cell, Study
 
 Configs = dict[str, Config]
@@ -45,7 +47,7 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
     configs: Configs = {}
     faults: dict[str, None] = {}
     for arm in plan.arms:
-        layers = [recipe, plan.ablation.overrides, overrides, plan.arms[arm]]
+        layers = [recipe, plan.ablation.base(), overrides, plan.arms[arm]]
         try:
             configs[arm] = resolve(layers, arm)
         except ConfigError as error:
@@ -53,7 +55,20 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
     if faults:
         raise ConfigError(f"{plan.ablation.name} (recipe {plan.ablation.recipe})", faults)
     _refuse_hidden_factors(plan, overrides)
+    _refuse_early_stopping(plan, configs)
     return configs
+
+
+def _refuse_early_stopping(plan: Plan, configs: Configs) -> None:
+    """Arms that stop when they like were not trained alike, so nothing follows from them."""
+    stopping = [arm for arm, config in configs.items() if config.train.patience > 0]
+    if stopping:
+        fault = (
+            f"train.patience: got {configs[stopping[0]].train.patience} in {', '.join(stopping)}; "
+            "allowed in an ablation: 0, for its arms must be trained equally long. Stop early in "
+            "single trials (audiocls train), and fix train.epochs here"
+        )
+        raise ConfigError(plan.ablation.name, [fault])
 
 
 def _refuse_hidden_factors(plan: Plan, overrides: Mapping[str, Any]) -> None:
@@ -87,8 +102,9 @@ def study_of(
 
     Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
     """
-    fingerprints = _fingerprints(configs, cache)
-    identities = _identities(configs, fingerprints)
+    tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
+    fingerprints = _fingerprints(configs, tables, cache)
+    asked = {arm: identity_of(config, cache) for arm, config in configs.items()}
     ablation = plan.ablation
     study = Study(
         name=name,
@@ -99,53 +115,61 @@ def study_of(
         goal=ablation.metric.goal,
         baseline=plan.baseline,
         arms=plan.arms,
-        cells=_cells(plan, configs, fingerprints),
-        identities=identities,
+        cells=_cells(plan, asked, fingerprints),
+        identities=_identities(asked, fingerprints),
         alpha=ablation.stats.alpha,
         correction=ablation.stats.correction,
         margin=ablation.stats.margin,
         max_missing=ablation.stats.max_missing,
         match=ablation.budget.match,
-        overrides={**ablation.overrides, **overrides},
+        overrides={**ablation.base(), **overrides},
         command=command,
     )
-    return Resolved(study, configs, fingerprints, plan.notes)
+    return Resolved(study, configs, fingerprints, (*plan.notes, *_left_out(tables)))
 
 
-def _fingerprints(configs: Configs, cache: Path) -> dict[str, str]:
+def _fingerprints(
+    configs: Configs, tables: Mapping[DataSet, ClipTable], cache: Path
+) -> dict[str, str]:
     """Arms mostly share their data, which is then read once."""
-    tables: dict[Any, ClipTable] = {}
-    known: dict[Any, str] = {}
-    for config in configs.values():
-        if config.data not in tables:
-            tables[config.data] = config.data.table(cache)
-            known[config.data] = fingerprint(tables[config.data], cache)
+    known = {data: fingerprint(table, cache) for data, table in tables.items()}
     return {arm: known[config.data] for arm, config in configs.items()}
 
 
-def _identities(configs: Configs, fingerprints: Mapping[str, str]) -> dict[str, str]:
+def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
+    return [
+        f"{data.name}: {len(table.left_out)} clips are not there and were left out."
+        for data, table in tables.items()
+        if table.left_out
+    ]
+
+
+Asked = Mapping[str, Mapping[str, Any]]
+"""Arm → its configuration as it identifies a trial."""
+
+
+def _identities(asked: Asked, fingerprints: Mapping[str, str]) -> dict[str, str]:
     """What each arm really asks; raises `ConfigError` if two ask the same."""
     identities: dict[str, str] = {}
     twins: list[str] = []
-    for arm, config in configs.items():
-        asked = trial_id({**identifying(config), "seed": None, "fold": None}, fingerprints[arm])
-        for other in (name for name, known in identities.items() if known == asked):
+    for arm, config in asked.items():
+        own = trial_id({**config, "seed": None, "fold": None}, fingerprints[arm])
+        for other in (name for name, known in identities.items() if known == own):
             twins.append(
                 f"arm {arm!r} is the same as arm {other!r}: what it sets is what the recipe has "
                 "already. Remove it, or change its value"
             )
-        identities[arm] = asked
+        identities[arm] = own
     if twins:
         raise ConfigError("arms", twins)
     return identities
 
 
-def _cells(plan: Plan, configs: Configs, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
+def _cells(plan: Plan, asked: Asked, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
     """Block by block, so that pairs are complete early."""
-    resolved = {arm: identifying(config) for arm, config in configs.items()}
     return tuple(
         Cell(
-            id=trial_id({**resolved[arm], "seed": seed, "fold": fold}, fingerprints[arm]),
+            id=trial_id({**asked[arm], "seed": seed, "fold": fold}, fingerprints[arm]),
             arm=arm,
             seed=seed,
             fold=fold,
@@ -166,7 +190,8 @@ def single_trial(
     changes = {k: v for k, v in overrides.items() if k not in ("seed", "fold", "data.root")}
     arm = ",".join(assignment(*change) for change in changes.items()) or BASELINE
     known = fingerprint(data, cache)
-    cell = Cell(trial_id(identifying(config), known), arm, config.seed, config.fold)
+    asked = identity_of(config, cache)
+    cell = Cell(trial_id(asked, known), arm, config.seed, config.fold)
     name = Path(recipe).stem
     study = Study(
         name=name,
@@ -178,7 +203,7 @@ def single_trial(
         baseline=arm,
         arms={arm: dict(changes)},
         cells=(cell,),
-        identities=_identities({arm: config}, {arm: known}),
+        identities=_identities({arm: asked}, {arm: known}),
         command=shlex.join(
             ["audiocls", "train", "--recipe", recipe, *(assignment(*o) for o in overrides.items())]
         ),

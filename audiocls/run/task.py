@@ -24,19 +24,20 @@ class Task:
     data_fingerprint: str
     folder: str
     """The trial's folder."""
-    tracking: str
-    """Where W&B keeps offline runs."""
+    study_path: str
+    """The study's folder, where trackers keep their files."""
     wandb: WandbMode
     project: str
     tags: tuple[str, ...]
+    has_tensorboard: bool = False
 
     @property
     def trial(self) -> TrialFolder:
         return TrialFolder(Path(self.folder))
 
     @property
-    def tracking_folder(self) -> Path:
-        return Path(self.tracking)
+    def study_folder(self) -> Path:
+        return Path(self.study_path)
 
     @property
     def label(self) -> str:
@@ -60,7 +61,16 @@ class Places:
     cache: Path
 
 
-def task_of(cell: Cell, resolved: Resolved, places: Places, mode: WandbMode, project: str) -> Task:
+@dataclass(frozen=True)
+class Tracking:
+    """Who is told of the trials of a launch."""
+
+    wandb: WandbMode
+    project: str
+    has_tensorboard: bool = False
+
+
+def task_of(cell: Cell, resolved: Resolved, places: Places, tracking: Tracking) -> Task:
     """The task of one cell of a resolved study."""
     config = resolved.configs[cell.arm].model_dump(mode="json")
     return Task(
@@ -69,8 +79,9 @@ def task_of(cell: Cell, resolved: Resolved, places: Places, mode: WandbMode, pro
         config={**config, "seed": cell.seed, "fold": cell.fold},
         data_fingerprint=resolved.fingerprints[cell.arm],
         folder=str(places.study / "trials" / cell.id),
-        tracking=str(places.study),
-        wandb=mode,
-        project=project,
+        study_path=str(places.study),
+        wandb=tracking.wandb,
+        project=tracking.project,
         tags=(Path(resolved.study.recipe).stem[:LONGEST_TAG],),
+        has_tensorboard=tracking.has_tensorboard,
     )

@@ -13,14 +13,16 @@ from audiocls.dotted import flatten
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted
 from audiocls.run.failure import failure_of
 from audiocls.run.meter import now, peak_memory_mib, provenance, reset_peak_memory
+from audiocls.run.pretrained import pretrained_for
 from audiocls.run.task import Task
 from audiocls.run.warm import Warm
 from audiocls.store import Cost, Failure, Record
 from audiocls.track import RunInfo, Tracker, start
 from audiocls.train.checkpoint import description_of, weights_of
-from audiocls.train.cost import macs, num_params
+from audiocls.train.cost import macs_of, num_params
 from audiocls.train.fit import EpochEnd, Signal, fit
 from audiocls.train.parts import Parts, build
+from audiocls.train.pretrain import Pretrained
 from audiocls.train.progress import Progress
 from audiocls.train.score import score
 
@@ -68,14 +70,20 @@ def _train(
     started = now()
     reset_peak_memory()
     config = Config.model_validate(task.config)
-    parts = build(config, warm.sounds(config, task.data_fingerprint))
+    pretrained = None
+    if config.has_stage:
+        pretrained = pretrained_for(task, config, warm, should_stop)
+        if pretrained is None:
+            return Interrupted(task.cell.id)
+    sounds = warm.sounds(config, task.data_fingerprint)
+    parts = build(config, sounds, pretrained.weights if pretrained else None)
     resume = _go_on_or_start(task, config)
-    tracker = start(task.wandb, _run_info(task, config, attempt))
+    tracker = start(task.wandb, _run_info(task, config, attempt), task.has_tensorboard)
     exit_code, summary = 1, dict[str, Any]()
     try:
         progress = fit(parts, _on_epoch(task, tracker, emit, should_stop), resume)
         if progress.is_complete:
-            record = _finish(task, parts, progress, attempt, started)
+            record = _finish(task, parts, progress, pretrained, attempt, started)
             exit_code, summary = 0, _summary(record, task)
     finally:
         note = tracker.finish(summary, exit_code)
@@ -117,51 +125,66 @@ def _run_info(task: Task, config: Config, attempt: int) -> RunInfo:
         name=task.label,
         tags=task.tags,
         config={**identifying(config), **cell, "data_fingerprint": task.data_fingerprint},
-        folder=task.tracking_folder,
+        folder=task.study_folder,
         history=tuple(task.trial.history()),
     )
 
 
-def _finish(task: Task, parts: Parts, progress: Progress, attempt: int, started: str) -> Record:
+def _finish(
+    task: Task,
+    parts: Parts,
+    progress: Progress,
+    pretrained: Pretrained | None,
+    attempt: int,
+    started: str,
+) -> Record:
     """Score the test clips, once, and write what the trial leaves; the record last."""
-    test = score(parts, parts.split.test)
+    test = score(parts.classifier, parts.sounds, parts.split.test, parts.config.train)
     clips = [parts.sounds.table.clips[i] for i in parts.split.test]
     task.trial.write_predictions(
         {
             "clips": np.array([clip.id for clip in clips]),
             "sources": np.array([clip.source for clip in clips]),
-            "labels": test.labels.numpy(),
+            "labels": test.targets.numpy(),
             "logits": test.logits.numpy(),
         }
     )
-    task.trial.write_checkpoint(weights_of(parts.classifier), description_of(parts))
-    best = progress.best_row
+    task.trial.write_checkpoint(
+        weights_of(parts.classifier), description_of(parts.config, parts.sounds.table.labels)
+    )
     record = Record(
         id=task.cell.id,
         seed=task.cell.seed,
         fold=task.cell.fold,
         attempt=attempt,
-        metrics={
-            **test.metrics("test"),
-            **{key: best[key] for key in ("val/accuracy", "val/loss")},
-            "best/epoch": best["epoch"],
-        },
+        metrics={**test.test(), **_chosen(progress), **_of_stage(pretrained)},
         cost=_cost(parts, progress),
         provenance=provenance(parts.device, task.data_fingerprint, started),
         num_train=len(parts.split.train),
         num_val=len(parts.split.val),
         num_test=len(parts.split.test),
+        early_stopped=progress.epoch < parts.config.train.epochs,
+        notes=tuple(transfer.sentence() for transfer in parts.transfers),
     )
     task.trial.finish(record)
     return record
 
 
+def _chosen(progress: Progress) -> dict[str, float]:
+    best = progress.best_row
+    validation = {key: value for key, value in best.items() if key.startswith("val/")}
+    return {**validation, "best/epoch": best["epoch"]}
+
+
+def _of_stage(pretrained: Pretrained | None) -> dict[str, float]:
+    metrics = pretrained.metrics if pretrained else {}
+    return {f"pretrain/{name}": value for name, value in metrics.items()}
+
+
 def _cost(parts: Parts, progress: Progress) -> Cost:
-    sounds = parts.sounds
-    in_shape = parts.config.features.shape(sounds.num_samples)
     return Cost(
         num_params=num_params(parts.classifier),
-        macs=macs(parts.config.model, in_shape, len(sounds.table.labels)),
+        macs=macs_of(parts.config, len(parts.sounds.table.labels)),
         epochs=progress.epoch,
         steps=progress.steps,
         samples=progress.samples,

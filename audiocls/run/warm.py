@@ -4,28 +4,49 @@ from collections import OrderedDict
 from pathlib import Path
 
 from audiocls.audio.batches import Sounds, open_sounds
+from audiocls.audio.clips import ClipTable
 from audiocls.config import Config
 from audiocls.run.devices import unpinned
+from audiocls.train.parts import resolve_device
 
 CAPACITY = 8
 """Data sets kept open; they are memory maps, whose pages the system shares and reclaims."""
 
 
 class Warm:
-    """The data sets last used, by data, features and content."""
+    """The data sets last used, by data, features, content and device."""
 
     def __init__(self, cache: Path):
-        self._cache = cache
-        self._sounds: OrderedDict[tuple[str, str, str], Sounds] = OrderedDict()
+        self.cache = cache
+        self._sounds: OrderedDict[tuple[object, ...], Sounds] = OrderedDict()
 
-    def sounds(self, config: Config, fingerprint: str) -> Sounds:
-        """The sounds of `config`, opened now if they were not among the last ones used."""
-        key = (config.data.model_dump_json(), config.features.model_dump_json(), fingerprint)
+    def sounds(
+        self,
+        config: Config,
+        fingerprint: str,
+        table: ClipTable | None = None,
+        has_codes: bool | None = None,
+    ) -> Sounds:
+        """The sounds of `config`, opened now if they were not among the last ones used.
+
+        Of other clips than its data set's, where `table` names them; with EnCodec codes if its
+        self-supervision is joint, or where the caller says so.
+        """
+        wants_codes = config.ssl.mode == "joint" if has_codes is None else has_codes
+        options = (config.data, config.features, config.device)
+        key = (*options, table is None, fingerprint, wants_codes)
         if key not in self._sounds:
-            table = config.data.table(self._cache)
+            clips = table or config.data.table(self.cache)
+            device = resolve_device(config.device)
             with unpinned():  # a data set seen for the first time is decoded on every core
                 self._sounds[key] = open_sounds(
-                    config.data, config.features, table, fingerprint, self._cache
+                    config.data,
+                    config.features,
+                    clips,
+                    fingerprint,
+                    self.cache,
+                    device,
+                    wants_codes,
                 )
             if len(self._sounds) > CAPACITY:
                 self._sounds.popitem(last=False)

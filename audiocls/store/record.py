@@ -54,13 +54,15 @@ class Record:
     fold: int
     attempt: int
     metrics: dict[str, float]
-    """`test/…` scored once, `val/…` at the chosen epoch, `best/epoch`."""
+    """`test/…` scored once, `val/…` at the chosen epoch, `best/epoch`, `pretrain/…`."""
     cost: Cost
     provenance: Provenance
     num_train: int
     num_val: int
     num_test: int
     early_stopped: bool = False
+    notes: tuple[str, ...] = ()
+    """What the trial started from, where that was not a random initialisation."""
     schema: int = RECORD_SCHEMA
 
     def to_mapping(self) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class Record:
         return cls(
             **{
                 **mapping,
+                "notes": tuple(mapping.get("notes", ())),
                 "cost": Cost(**mapping["cost"]),
                 "provenance": Provenance(**mapping["provenance"]),
             }

@@ -128,6 +128,10 @@ class TrialFolder:
     def resume(self) -> bytes | None:
         return self._resume.read_bytes() if self._resume.exists() else None
 
+    def drop_resume(self) -> None:
+        """Nothing is left to go on with."""
+        self._resume.unlink(missing_ok=True)
+
     def write_checkpoint(self, weights: bytes, description: Mapping[str, Any]) -> None:
         write_bytes(self.checkpoint, weights)
         write_text(self.checkpoint.with_suffix(".json"), json.dumps(description, indent=1))
@@ -145,7 +149,7 @@ class TrialFolder:
     def finish(self, record: Record) -> None:
         """The last write of a trial; after it nothing is left to resume."""
         write_text(self._record, json.dumps(record.to_mapping(), indent=1))
-        self._resume.unlink(missing_ok=True)
+        self.drop_resume()
         self._failure.unlink(missing_ok=True)
 
     def record(self) -> Record | None:
@@ -168,4 +172,4 @@ class TrialFolder:
         failure = self.failure()
         if failure is not None:
             self._failure.replace(self.path / f"failure-{failure.attempt}.json")
-            self._resume.unlink(missing_ok=True)
+            self.drop_resume()

@@ -3,7 +3,7 @@
 A tracker may be slow, full or dead; the trial must not notice. The record is ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -49,11 +49,29 @@ class Silent:
         return None
 
 
-def start(mode: WandbMode, info: RunInfo) -> Tracker:
-    """A tracker for one trial; `disabled` imports nothing."""
-    if mode == "disabled":
+def start(mode: WandbMode, info: RunInfo, has_tensorboard: bool = False) -> Tracker:
+    """A tracker for one trial; what is not asked for is not imported."""
+    openers: dict[str, Callable[[], Tracker]] = {}
+    if mode != "disabled":
+        openers["wandb"] = lambda: _wandb(mode, info)
+    if has_tensorboard:
+        openers["tensorboard"] = lambda: _tensorboard(info)
+    if not openers:
         return Silent()
     from audiocls.track.guarded import Guarded
+    from audiocls.track.several import Several
+
+    return Several(openers) if len(openers) > 1 else Guarded(next(iter(openers.values())))
+
+
+def _wandb(mode: WandbMode, info: RunInfo) -> Tracker:
     from audiocls.track.wandb_run import WandbRun
 
-    return Guarded(lambda: WandbRun(mode, info))
+    return WandbRun(mode, info)
+
+
+def _tensorboard(info: RunInfo) -> Tracker:
+    """A folder a trial, by the name that its run has."""
+    from audiocls.track.tensorboard_run import TensorboardRun
+
+    return TensorboardRun(info.folder / "tensorboard" / info.name.replace("/", "-"), info)

@@ -9,11 +9,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from audiocls.audio.features.placement import (
+    fixed_front_end,
+    learned_front_end,
+    wave_normaliser,
+)
 from audiocls.audio.features.standardise import Standardise
 from audiocls.config import Config, identifying, resolve
 from audiocls.errors import UsageError
 from audiocls.train.classifier import Classifier
-from audiocls.train.parts import Parts
 
 CHECKPOINT_SCHEMA = 1
 WEIGHTS = "checkpoint.safetensors"
@@ -30,7 +34,7 @@ class Checkpoint:
 
     @property
     def num_samples(self) -> int:
-        return round(self.config.data.duration_s * self.config.data.sample_rate)
+        return self.config.num_samples
 
     @property
     def is_multi_label(self) -> bool:
@@ -44,13 +48,9 @@ def weights_of(classifier: Classifier) -> bytes:
     return save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
 
 
-def description_of(parts: Parts) -> dict[str, Any]:
+def description_of(config: Config, labels: tuple[str, ...]) -> dict[str, Any]:
     """What `load_checkpoint` needs besides the weights."""
-    return {
-        "schema": CHECKPOINT_SCHEMA,
-        "config": identifying(parts.config),
-        "labels": list(parts.sounds.table.labels),
-    }
+    return {"schema": CHECKPOINT_SCHEMA, "config": identifying(config), "labels": list(labels)}
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -80,8 +80,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def _restored(
     config: Config, num_classes: int, tensors: dict[str, Tensor]
 ) -> tuple[nn.Module, Classifier]:
-    data = config.data
-    in_shape = config.features.shape(round(data.duration_s * data.sample_rate))
-    classifier = Classifier(Standardise(in_shape[0]), config.model.build(in_shape, num_classes))
+    features, rate = config.features, config.data.sample_rate
+    classifier = Classifier(
+        learned_front_end(features, rate),
+        Standardise(config.in_shape[0]),
+        config.model.build(config.in_shape, num_classes),
+    )
     classifier.load_state_dict(tensors)
-    return config.features.build(data.sample_rate).eval(), classifier.eval()
+    front_end = nn.Sequential(wave_normaliser(features), fixed_front_end(features, rate))
+    return front_end.eval(), classifier.eval()

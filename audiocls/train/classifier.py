@@ -1,7 +1,10 @@
-"""`Classifier`: standardised features into a model; what a checkpoint holds.
+"""`Classifier`: a learned front end (if any), standardised features, a model; all of a checkpoint.
 
-Legend: B batch, C channels (mel bands), L frames, K classes.
+Legend: B batch, C channels (mel bands), L frames, T samples, K classes, Q codebooks,
+V entries of each.
 """
+
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -9,17 +12,39 @@ from torch import Tensor, nn
 from audiocls.audio.features.standardise import Standardise
 
 
-class Classifier(nn.Module):
-    """A model and the training clips' statistics that its input is standardised by."""
+class CodeModel(Protocol):
+    """A model with a second head, which foretells the codes of each frame."""
 
-    def __init__(self, standardise: Standardise, model: nn.Module):
+    def with_codes(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Shape: (B, C, L) → logits (B, K), code logits (B, Q, V, L)"""
+
+
+class Classifier(nn.Module):
+    """What is trained, and the training clips' statistics that its input is standardised by."""
+
+    def __init__(self, front: nn.Module, standardise: Standardise, model: nn.Module):
         super().__init__()
+        self.front = front
         self.standardise = standardise
         self.model = model
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Logits of features as the front end gives them.
+    def features(self, inputs: Tensor) -> Tensor:
+        """What the model hears.
 
-        Shape: features (B, C, L) → (B, K)
+        Shape: features (B, C, L), or waves (B, T) for a learned front end → (B, C, L)
         """
-        return torch.as_tensor(self.model(self.standardise(features)))
+        return torch.as_tensor(self.standardise(self.front(inputs)))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits.
+
+        Shape: features (B, C, L), or waves (B, T) for a learned front end → (B, K)
+        """
+        return torch.as_tensor(self.model(self.features(inputs)))
+
+    def with_codes(self, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """Both heads of a model that has two, from features as the model hears them.
+
+        Shape: (B, C, L) → logits (B, K), code logits (B, Q, V, L)
+        """
+        return cast(CodeModel, self.model).with_codes(heard)

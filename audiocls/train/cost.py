@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from audiocls.audio.features import Features
+from audiocls.audio.features.placement import learned_front_end
+from audiocls.config import Config
 from audiocls.models import Model
 
 WHOLE = "Global"
@@ -18,6 +21,19 @@ WHOLE = "Global"
 def num_params(model: nn.Module) -> int:
     """Trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def macs_of(config: Config, num_classes: int) -> int:
+    """Multiply-accumulates of all that is trained: the model, and a learned front end."""
+    num_samples, rate = config.num_samples, config.data.sample_rate
+    front = _learned_macs(config.features, rate, num_samples) if config.features.is_learned else 0
+    return macs(config.model, config.in_shape, num_classes) + front
+
+
+@functools.lru_cache(maxsize=64)
+def _learned_macs(features: Features, sample_rate: int, num_samples: int) -> int:
+    front_end = learned_front_end(features, sample_rate).eval()
+    return macs_by_module(front_end, torch.zeros(1, num_samples)).get(WHOLE, 0)
 
 
 @functools.lru_cache(maxsize=256)

@@ -14,15 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audiocls.audio.batches import open_sounds, scoring_batches
+from audiocls.audio.batches import open_sounds
 from audiocls.audio.clips import Clip, ClipTable, fingerprint, some
 from audiocls.audio.datasets import DataSet
+from audiocls.config.training import Training
 from audiocls.errors import DataError
 from audiocls.train.checkpoint import Checkpoint
 from audiocls.train.interval import accuracy_interval
-from audiocls.train.metrics import confusion, per_class, scalars
-from audiocls.train.parts import resolve_device
-from audiocls.train.score import Scores
+from audiocls.train.metrics import confusion, per_class
+from audiocls.train.score import Scores, score
 
 SPLITS = ("test", "val", "train", "all")
 
@@ -37,6 +37,8 @@ class Evaluation:
     logits: Tensor
     targets: Tensor
     """(N,) class numbers, or (N, K) of zeros and ones if a clip may have several labels."""
+    training: Training = field(default_factory=Training)
+    """Whose loss is measured."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Label that the checkpoint does not know → clips that have it."""
 
@@ -49,10 +51,9 @@ class Evaluation:
         return [clip.source for clip in self.clips]
 
     def metrics(self) -> dict[str, float]:
-        """What a record calls `test/…`, and everything else known of these logits."""
-        recorded = Scores(self.logits, self.targets).metrics("test")
-        named = {name.removeprefix("test/"): value for name, value in recorded.items()}
-        return {**scalars(self.logits, self.targets, self.is_multi_label), **named}
+        """What a record calls `test/…`."""
+        recorded = Scores(self.logits, self.targets, self.training).test()
+        return {name.removeprefix("test/"): value for name, value in recorded.items()}
 
     def accuracy_interval(self) -> tuple[float, float] | None:
         """Over source recordings; none for clips of several labels, or of one recording."""
@@ -121,12 +122,13 @@ def evaluate(
         )
     known = _with_known_labels(checkpoint, table, clips)
     sounds = open_sounds(data, checkpoint.config.features, table, fingerprint(table, cache), cache)
-    batches = scoring_batches(sounds, known, checkpoint.config.train.batch_size)
+    training = checkpoint.config.train
     return Evaluation(
         labels=checkpoint.labels,
         clips=tuple(table.clips[index] for index in known),
-        logits=_logits(checkpoint, (features for features, _ in batches)),
+        logits=score(checkpoint.classifier, sounds, known, training).logits,
         targets=_targets(checkpoint, table, known),
+        training=training,
         left_out=left_out,
     )
 
@@ -178,13 +180,3 @@ def _targets(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64])
     for row, labels in zip(hot, own, strict=True):
         row[labels] = 1
     return hot
-
-
-def _logits(checkpoint: Checkpoint, batches: Iterator[Tensor]) -> Tensor:
-    """As training scores them, so that a trial's own test clips give its record again."""
-    device = resolve_device(checkpoint.config.device)
-    classifier = checkpoint.classifier.to(device)
-    with torch.inference_mode():
-        logits = [classifier(features.to(device)).float().cpu() for features in batches]
-    classifier.cpu()
-    return torch.cat(logits)

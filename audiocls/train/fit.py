@@ -7,21 +7,22 @@ the uninterrupted one would have drawn, and ends in the same weights to the bit.
 Legend: B batch, C channels (mel bands), L frames.
 """
 
+import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from audiocls.audio.batches import Batch, masked, training_batches
+from audiocls.audio.augment.specaugment import mask
+from audiocls.audio.batches import Batch, scoring_batches, training_batches
 from audiocls.errors import AudioclsError
+from audiocls.optim.batch_norm import refresh_batch_norm
 from audiocls.train.parts import Parts
-from audiocls.train.progress import Progress
-from audiocls.train.score import score
+from audiocls.train.progress import Progress, rank
 
 Row = dict[str, float]
 """An epoch's metrics: `epoch` from 1, `train/loss`, `val/accuracy`, `val/loss`, `lr`, `seconds`."""
@@ -57,7 +58,7 @@ def fit(
     """
     progress = Progress.restored(parts, resume) if resume else Progress()
     num_epochs = parts.config.train.epochs
-    while progress.epoch < num_epochs:
+    while progress.epoch < num_epochs and not progress.is_out_of(parts.config.train.patience):
         row = _epoch(parts, progress)
         signal = on_epoch(EpochEnd(row, num_epochs, lambda: progress.snapshot(parts)))
         if signal is Signal.STOP and progress.epoch < num_epochs:
@@ -69,7 +70,7 @@ def fit(
 
 def _epoch(parts: Parts, progress: Progress) -> Row:
     started, process_started = time.monotonic(), time.process_time()
-    lr = float(parts.schedule.get_last_lr()[0])
+    lr = parts.schedule.lr
     train_loss = _train(parts, progress)
     if not math.isfinite(train_loss):
         raise Diverged(
@@ -78,7 +79,8 @@ def _epoch(parts: Parts, progress: Progress) -> Row:
         )
     progress.epoch += 1
     row: Row = {"epoch": float(progress.epoch), "train/loss": train_loss, "lr": lr}
-    row |= score(parts, parts.split.val).metrics("val")
+    row |= _validate(parts, progress.epoch)
+    parts.schedule.end_epoch(rank(row, parts.config.train.select)[0])
     progress.keep_if_best(parts, row)
     row["seconds"] = time.monotonic() - started
     progress.wall_s += row["seconds"]
@@ -86,47 +88,65 @@ def _epoch(parts: Parts, progress: Progress) -> Row:
     return row
 
 
+def _validate(parts: Parts, epoch: int) -> Row:
+    """Metrics of what would be saved now: the averaged weights, where there are any."""
+    parts.averaging.after_epoch(epoch)
+    evaluated = parts.evaluated()
+    if parts.averaging.needs_batch_norm_statistics:
+        batches = scoring_batches(parts.sounds, parts.split.train, parts.config.train.batch_size)
+        refresh_batch_norm(evaluated, (inputs for inputs, _ in batches))
+    return parts.objective.validate(evaluated, parts.sounds, parts.split.val)
+
+
 def _train(parts: Parts, progress: Progress) -> float:
     """One pass over the training clips; the mean loss, brought to the host once."""
-    config, epoch = parts.config, progress.epoch
-    torch.manual_seed(parts.seed("dropout", epoch))
-    masks = torch.Generator().manual_seed(parts.seed("mask", epoch))
-    batches = training_batches(
-        parts.sounds,
-        parts.split.train,
-        config.train.batch_size,
-        config.augment,
-        parts.seed("order", epoch),
-    )
+    torch.manual_seed(parts.seed("dropout", progress.epoch))
+    seed = parts.seed("order", progress.epoch)
+    clips = parts.split.train
+    batches = training_batches(parts.sounds, clips, parts.batching, progress.epoch, seed)
     parts.classifier.train()
     total = torch.zeros((), device=parts.device, dtype=torch.float64)
-    for features, labels in batches:
-        total += _step(parts, (features, labels), masks) * len(labels)
+    for group in _groups(batches, parts.config.train.accumulate):
+        num_clips = sum(len(batch.targets) for batch in group)
+        total += _step(parts, group, num_clips) * num_clips
         progress.steps += 1
-        progress.gradient_passes += parts.stepper.num_passes
-    progress.samples += len(parts.split.train)
-    return float(total) / len(parts.split.train)
+        progress.gradient_passes += parts.stepper.num_passes * len(group)
+    progress.samples += len(clips)
+    return float(total) / len(clips)
 
 
-def _step(parts: Parts, batch: Batch, masks: torch.Generator) -> Tensor:
-    config, classifier = parts.config, parts.classifier
-    features = classifier.standardise(batch[0].to(parts.device, non_blocking=True))
-    features = masked(features, config.augment, masks)
-    labels = batch[1].to(parts.device, non_blocking=True)
-    is_bf16 = config.train.precision == "bf16"
+def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+    while group := list(itertools.islice(batches, size)):
+        yield group
+
+
+def _step(parts: Parts, group: list[Batch], num_clips: int) -> Tensor:
+    """One update from the mean gradient over the clips of all batches of `group`."""
 
     def gradient() -> Tensor:
         parts.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(parts.device.type, torch.bfloat16, enabled=is_bf16):
-            logits = classifier.model(features)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=config.train.label_smoothing)
-        torch.autograd.backward(loss)
-        return loss
+        total = torch.zeros((), device=parts.device)
+        for batch in group:
+            loss = _loss(parts, batch) * (len(batch.targets) / num_clips)
+            torch.autograd.backward(loss)
+            total += loss.detach()
+        return total
 
     def clip() -> None:
-        if config.train.clip_norm > 0:
-            torch.nn.utils.clip_grad_norm_(classifier.parameters(), config.train.clip_norm)
+        if parts.config.train.clip_norm > 0:
+            parameters = parts.classifier.parameters()
+            torch.nn.utils.clip_grad_norm_(parameters, parts.config.train.clip_norm)
 
     loss = parts.stepper.step(gradient, clip)
     parts.schedule.step()
+    parts.averaging.after_step()
     return loss
+
+
+def _loss(parts: Parts, batch: Batch) -> Tensor:
+    """Both passes of SAM see the same masks: they are drawn per clip and epoch, not per call."""
+    heard = parts.classifier.features(batch.inputs)
+    heard = mask(heard, parts.config.augment, batch.draws)
+    is_bf16 = parts.config.train.precision == "bf16"
+    with torch.autocast(parts.device.type, torch.bfloat16, enabled=is_bf16):
+        return parts.objective.loss(parts.classifier, heard, batch)

@@ -1,19 +1,29 @@
 """`Parts`: what `fit` works on, built from a configuration and the sounds it names."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audiocls.audio.batches import Sounds, num_batches
+from audiocls.audio.augment.background import open_background
+from audiocls.audio.batches import Batching, Sounds, num_batches
 from audiocls.audio.clips import Split
+from audiocls.audio.features.placement import learned_front_end
 from audiocls.audio.features.standardise import Standardise
 from audiocls.config import Config
-from audiocls.errors import DataError
+from audiocls.errors import ConfigError, DataError
+from audiocls.optim.averaging import WeightAverage
+from audiocls.optim.schedules import LearningRate
 from audiocls.optim.stepping import Stepper, stepper
 from audiocls.seeding import seed_of
+from audiocls.train.budget import require_within
 from audiocls.train.classifier import Classifier
+from audiocls.train.objective import Classes, Codes, Joint, Objective
+from audiocls.train.teacher import teacher_of
+from audiocls.train.transfer import Transfer, Weights, freeze, take, weights_from
 
 
 @dataclass(frozen=True)
@@ -25,31 +35,61 @@ class Parts:
     split: Split
     classifier: Classifier
     optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
+    schedule: LearningRate
     stepper: Stepper
+    averaging: WeightAverage
+    objective: Objective
+    batching: Batching
     device: torch.device
+    transfers: tuple[Transfer, ...] = ()
+    """What was taken from where, before the first step."""
 
     def seed(self, purpose: str, epoch: int = 0) -> int:
         """The seed of one purpose, shared by all arms of this trial's block."""
         return seed_of(self.config.seed, self.config.fold, purpose, epoch)
 
+    def evaluated(self) -> Classifier:
+        """What is scored and saved: the averaged weights, or the ones that are trained."""
+        return cast(Classifier, self.averaging.evaluated())
 
-def build(config: Config, sounds: Sounds) -> Parts:
-    """Everything `fit` needs; raises `ConfigError` or `DataError` before the first step."""
-    device = resolve_device(config.device)
-    split = _split(config, sounds)
-    classifier = _classifier(config, sounds, split.train).to(device)
+
+def build(
+    config: Config,
+    sounds: Sounds,
+    pretrained: Weights | None = None,
+    split: Split | None = None,
+    learns_codes: bool = False,
+) -> Parts:
+    """Everything `fit` needs; raises `ConfigError` or `DataError` before the first step.
+
+    `pretrained` are the weights that the pre-training stage left. That stage itself has a `split`
+    of its own, and may learn codes rather than classes.
+    """
+    device = sounds.device
+    _require_precision(config, device)
+    split = split or _split(config, sounds)
+    classifier = _classifier(config, sounds, split.train)
+    transfers = _take(classifier, config, pretrained, sounds.table.labels)
+    require_within(config, classifier, len(sounds.table.labels))
+    classifier.to(device)
     optimizer = config.optim.build(classifier)
-    steps_an_epoch = num_batches(len(split.train), config.train.batch_size)
+    num_batches_ = num_batches(len(split.train), config.train.batch_size)
+    steps_an_epoch = num_batches(num_batches_, config.train.accumulate)
+    schedule = config.schedule.build(optimizer, config.train.epochs, steps_an_epoch)
+    schedule = config.averaging.drive(schedule, optimizer, config.train.epochs, steps_an_epoch)
     return Parts(
         config=config,
         sounds=sounds,
         split=split,
         classifier=classifier,
         optimizer=optimizer,
-        schedule=config.schedule.build(optimizer, config.train.epochs, steps_an_epoch),
+        schedule=schedule,
         stepper=stepper(config.sam, classifier, optimizer),
+        averaging=config.averaging.build(classifier, config.train.epochs),
+        objective=Codes(config.train) if learns_codes else _objective(config, sounds),
+        batching=_batching(config, sounds),
         device=device,
+        transfers=transfers,
     )
 
 
@@ -58,6 +98,13 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(name)
+
+
+def _require_precision(config: Config, device: torch.device) -> None:
+    is_missing = device.type == "cuda" and not torch.cuda.is_bf16_supported()
+    if config.train.precision == "bf16" and is_missing:
+        fault = f"precision: got bf16, which {torch.cuda.get_device_name(device)} lacks; use fp32"
+        raise ConfigError("train", [fault])
 
 
 def _split(config: Config, sounds: Sounds) -> Split:
@@ -72,6 +119,41 @@ def _classifier(config: Config, sounds: Sounds, train: NDArray[np.int64]) -> Cla
     in_shape = config.features.shape(sounds.num_samples)
     torch.manual_seed(seed_of(config.seed, config.fold, "init"))
     model = config.model.build(in_shape, len(sounds.table.labels))
-    if not config.features.uses_training_statistics:
-        return Classifier(Standardise(in_shape[0]), model)
-    return Classifier(sounds.standardise(train), model)
+    is_standardised = config.features.uses_training_statistics
+    standardise = sounds.standardise(train) if is_standardised else Standardise(in_shape[0])
+    # Built after the model, so that arms with another front end share the model's first weights.
+    front = learned_front_end(config.features, sounds.sample_rate)
+    return Classifier(front, standardise.cpu(), model)
+
+
+def _take(
+    classifier: Classifier, config: Config, pretrained: Weights | None, labels: tuple[str, ...]
+) -> tuple[Transfer, ...]:
+    """Weights trained earlier, the pre-training stage's over the checkpoint's."""
+    sources = [] if config.init_from is None else [weights_from(Path(config.init_from))]
+    sources += [] if pretrained is None else [pretrained]
+    transfers = tuple(take(classifier, weights, labels) for weights in sources)
+    if config.freeze:
+        freeze(classifier, {name for transfer in transfers for name in transfer.taken})
+    return transfers
+
+
+def _objective(config: Config, sounds: Sounds) -> Objective:
+    teacher = teacher_of(config, sounds)
+    classes = Classes(config.train, sounds.table.is_multi_label, teacher, config.distil)
+    if config.ssl.mode == "joint":
+        return Joint(classes, Codes(config.train), config.ssl.weight)
+    return classes
+
+
+def _batching(config: Config, sounds: Sounds) -> Batching:
+    folder = config.augment.background
+    noise = open_background(Path(folder), sounds.sample_rate) if folder else None
+    return Batching(
+        batch_size=config.train.batch_size,
+        augment=config.augment,
+        background=None if noise is None else noise.to(sounds.device),
+        is_balanced=config.train.balanced,
+        is_union=config.train.loss == "bce",
+        keeps_waves=config.distil.teacher is not None,
+    )

@@ -27,10 +27,15 @@ class Progress:
     def keep_if_best(self, parts: Parts, row: dict[str, float]) -> None:
         """Remember this epoch's weights if `train.select` prefers it to all before it."""
         select = parts.config.train.select
-        if not self.best_row or _rank(row, select) > _rank(self.best_row, select):
+        if not self.best_row or rank(row, select) > rank(self.best_row, select):
             self.best_row = dict(row)
-            weights = parts.classifier.state_dict()
+            weights = parts.evaluated().state_dict()
             self.best_weights = {name: value.clone() for name, value in weights.items()}
+
+    def is_out_of(self, patience: int) -> bool:
+        """Whether `patience` epochs have passed without a better one; 0 is endless."""
+        best = self.best_row.get("epoch", 0.0)
+        return patience > 0 and self.epoch - best >= patience
 
     def snapshot(self, parts: Parts) -> bytes:
         """Everything needed to go on with the next epoch."""
@@ -46,6 +51,7 @@ class Progress:
         parts.classifier.load_state_dict(state["classifier"])
         parts.optimizer.load_state_dict(state["optimizer"])
         parts.schedule.load_state_dict(state["schedule"])
+        parts.averaging.load_state_dict(state["averaging"])
         return cls(**state["progress"])
 
     @staticmethod
@@ -60,11 +66,12 @@ def _stateful(parts: Parts) -> dict[str, Any]:
         "classifier": parts.classifier.state_dict(),
         "optimizer": parts.optimizer.state_dict(),
         "schedule": parts.schedule.state_dict(),
+        "averaging": parts.averaging.state_dict(),
     }
 
 
-def _rank(row: dict[str, float], select: str) -> tuple[float, ...]:
+def rank(row: dict[str, float], select: str) -> tuple[float, ...]:
     """Greater is better."""
-    if select == "val/accuracy":
-        return row["val/accuracy"], -row["val/loss"]
-    return (-row["val/loss"],) if select == "val/loss" else (row["epoch"],)
+    if select == "last":
+        return (row["epoch"],)
+    return (-row["val/loss"],) if select == "val/loss" else (row[select], -row["val/loss"])

@@ -207,7 +207,7 @@ def test_its_sounds_are_features_of_the_length_asked_for(made, tmp_path):
     clips = np.arange(len(made.table.clips))
     assert sounds.clean(clips).shape == (len(clips), *features.shape(num_samples))
     assert sounds.clean(clips).isfinite().all()
-    assert sounds.labels.tolist() == made.table.targets().tolist()
+    assert sounds.targets.tolist() == made.table.targets().tolist()
 
 
 def test_a_root_that_is_missing_says_how_to_give_one(found, tmp_path):

@@ -99,25 +99,3 @@ def companded(waves: Tensor, levels: int = 256) -> Tensor:
     compressed = waves.sign() * torch.log1p(mu * waves.abs().clamp(max=1.0)) / math.log1p(mu)
     steps = ((compressed + 1) / 2 * mu + 0.5).floor() / mu * 2 - 1
     return steps.sign() * torch.expm1(steps.abs() * math.log1p(mu)) / mu
-
-
-def random_gain(waves: Tensor, gain_db: float, generator: torch.Generator) -> Tensor:
-    """Each clip times its own gain, uniform in ±`gain_db` decibels.
-
-    Shape: waves (B, T) → (B, T)
-    """
-    draws = torch.rand(len(waves), 1, generator=generator).to(waves.device)
-    return waves * 10 ** ((2 * draws - 1) * gain_db / 20)
-
-
-def random_shift(waves: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
-    """Each clip moved by up to ±`max_shift` samples, the gap filled with zeros.
-
-    Shape: waves (B, T) → (B, T)
-    """
-    num_samples = waves.shape[1]
-    shifts = torch.randint(-max_shift, max_shift + 1, (len(waves), 1), generator=generator)
-    source = torch.arange(num_samples) - shifts
-    inside = (source >= 0) & (source < num_samples)
-    gathered = waves.gather(1, source.clamp(0, num_samples - 1).to(waves.device))
-    return gathered * inside.to(waves.device)

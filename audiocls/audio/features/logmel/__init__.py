@@ -78,14 +78,11 @@ class LogMel(Part):
         return self.n_mels, num_frames(num_samples, self.n_fft, self.hop)
 
     def build(self, sample_rate: int) -> "nn.Module":
-        from torch import nn
-
         from audiocls.audio.features.logmel import front_end
-        from audiocls.audio.features.wave import NormaliseWave
 
         if faults := self.check(sample_rate):
             raise ConfigError(f"features logmel at a sample rate of {sample_rate} Hz", faults)
-        banks = front_end.LogMelFilterBanks(
+        return front_end.LogMelFilterBanks(
             n_fft=self.n_fft,
             sample_rate=sample_rate,
             hop=self.hop,
@@ -97,6 +94,3 @@ class LogMel(Part):
             normalise_clip=self.normalise == "clip",
             compression=self.compression,
         )
-        if self.wave_normalise == "none":
-            return banks
-        return nn.Sequential(NormaliseWave(self.wave_normalise), banks)

@@ -53,4 +53,4 @@ class Raw(Part):
     def build(self, sample_rate: int) -> "nn.Module":
         from audiocls.audio.features.raw import front_end
 
-        return front_end.Raw(self.wave_normalise, self.peak, has_batch_norm=self.is_learned)
+        return front_end.Raw(has_batch_norm=self.is_learned)

@@ -3,15 +3,11 @@
 Legend: B batch, T samples.
 """
 
-from typing import Literal
-
 from torch import Tensor, nn
-
-from audiocls.audio.features.wave import NormaliseWave
 
 
 class Raw(nn.Module):
-    """Waves as they are, each normalised alone, or all of them by one learned BatchNorm.
+    """Waves as they are, or all of them by one learned BatchNorm.
 
     Shape: (B, T) → (B, 1, T)
 
@@ -20,16 +16,10 @@ class Raw(nn.Module):
     tensor([[[ 0.0000,  0.2500, -0.5000]]])
     """
 
-    def __init__(
-        self,
-        wave_normalise: Literal["none", "abs_max", "standard"] = "none",
-        peak: float = 1.0,
-        has_batch_norm: bool = False,
-    ):
+    def __init__(self, has_batch_norm: bool = False):
         super().__init__()
-        self.normalise = NormaliseWave(wave_normalise, peak)
         self.batch_norm = nn.BatchNorm1d(1) if has_batch_norm else nn.Identity()
 
     def forward(self, waves: Tensor) -> Tensor:
-        features: Tensor = self.batch_norm(self.normalise(waves).unsqueeze(1))
+        features: Tensor = self.batch_norm(waves.unsqueeze(1))
         return features

@@ -1,0 +1,48 @@
+"""Any folder of audio as clips without labels, for self-supervision."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from audiocls.audio.clips import Clip, ClipTable, Split
+from audiocls.audio.decode import FORMATS
+from audiocls.errors import DataError
+
+VAL_PERCENT = 10
+
+
+def unlabelled_table(folder: Path) -> ClipTable:
+    """Every audio file below `folder`, in the order of their paths.
+
+    Raises:
+        DataError: it is no folder, or holds fewer than two audio files.
+    """
+    files = sorted(
+        file for file in folder.expanduser().rglob("*") if file.suffix.lower()[1:] in FORMATS
+    )
+    if len(files) < 2:
+        raise DataError(
+            f"{folder}: got {len(files)} audio files; self-supervision needs a folder of two or "
+            f"more, ending in {', '.join(FORMATS)}."
+        )
+    names = [file.relative_to(folder.expanduser()).as_posix() for file in files]
+    clips = (
+        Clip(name, file.absolute(), (0,), name, split=_side(name))
+        for name, file in zip(names, files, strict=True)
+    )
+    return ClipTable(tuple(clips), ("unlabelled",), (1,))
+
+
+def unlabelled_split(table: ClipTable) -> Split:
+    """Clips to learn from and, about one in ten, to validate on; none to test on."""
+    sides = np.array([clip.split for clip in table.clips])
+    train, val = (np.flatnonzero(sides == side) for side in ("train", "val"))
+    if len(val) == 0:
+        train, val = train[1:], train[:1]
+    return Split(train, val, np.array([], np.int64))
+
+
+def _side(name: str) -> str:
+    draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 100
+    return "val" if draw < VAL_PERCENT else "train"

@@ -1,0 +1,36 @@
+"""What the files that a configuration names hold, as digests: part of a trial's identity."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from audiocls.audio.clips import fingerprint
+from audiocls.audio.unlabelled import unlabelled_table
+from audiocls.config import Config, by_content, files_of, identifying
+from audiocls.errors import UsageError
+from audiocls.store import TrialFolder
+
+AUDIO_FOLDERS = ("ssl.clips", "augment.background")
+
+
+def identity_of(config: Config, cache: Path) -> dict[str, Any]:
+    """The configuration as it identifies a trial: contents of files instead of their paths.
+
+    Raises `UsageError` or `DataError` naming the key and the path that cannot be read.
+    """
+    digests = {key: digest(key, Path(path), cache) for key, path in files_of(config).items()}
+    if (other := config.pretraining.data) is not None:
+        digests["pretraining.fingerprint"] = fingerprint(other.table(cache), cache)
+    return by_content(identifying(config), digests)
+
+
+def digest(key: str, path: Path, cache: Path) -> str:
+    """A digest of a file, of a checkpoint in a folder, or of all audio below a folder."""
+    if key in AUDIO_FOLDERS:
+        return f"audio:{fingerprint(unlabelled_table(path), cache)}"
+    file = TrialFolder(path).checkpoint if path.is_dir() else path
+    try:
+        with file.open("rb") as stream:
+            return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()[:16]}"
+    except OSError as error:
+        raise UsageError(f"{key}: {file} cannot be read ({error.strerror})") from error

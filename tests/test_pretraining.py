@@ -1,0 +1,198 @@
+"""Weights from elsewhere: what is taken, what is left, what may be heard before the classes."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import TINY
+
+from audiocls.audio.clips import fingerprint
+from audiocls.audio.copies import without_copies
+from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
+from audiocls.config import by_content, files_of, identifying, resolve, trial_id
+from audiocls.errors import ConfigError, DataError, UsageError
+from audiocls.run.content import identity_of
+from audiocls.train.pretrain import stage_of
+from audiocls.train.transfer import HEAD, Weights, freeze, take, weights_from
+
+OTHER = {"pretraining.data": {**TINY["data"], "seed": 1}}
+
+
+def of(parts, labels=("a",)):
+    return Weights("a test", dict(parts.classifier.state_dict()), labels)
+
+
+def test_everything_that_fits_is_taken_and_the_last_layer_only_between_the_same_classes(tiny_parts):
+    source, target = tiny_parts({"seed": 1}), tiny_parts()
+    labels = target.sounds.table.labels
+    report = take(target.classifier, of(source, labels), labels)
+    assert not report.missing
+    assert not report.other_shape
+    for name, tensor in target.classifier.state_dict().items():
+        if not name.startswith("standardise."):
+            assert torch.equal(tensor, source.classifier.state_dict()[name])
+    fresh = tiny_parts()
+    head = fresh.classifier.model.head.weight.clone()
+    report = take(fresh.classifier, of(source, ("other", "classes")), labels)
+    assert {name.startswith(HEAD) for name in report.missing} == {True}
+    assert torch.equal(fresh.classifier.model.head.weight, head)
+
+
+def test_statistics_are_of_the_clips_trained_on_now(tiny_parts):
+    source, target = tiny_parts({"fold": 2}), tiny_parts()
+    before = target.classifier.standardise.mean.clone()
+    assert not torch.equal(source.classifier.standardise.mean, before)
+    take(target.classifier, of(source), target.sounds.table.labels)
+    assert torch.equal(target.classifier.standardise.mean, before)
+
+
+def test_what_has_another_shape_is_reported_and_left(tiny_parts):
+    source = tiny_parts({"model.channels": [8, 8, 8, 16]})
+    target = tiny_parts()
+    labels = target.sounds.table.labels
+    report = take(target.classifier, of(source, labels), labels)
+    assert report.other_shape
+    assert "other shape: model." in report.sentence()
+    assert report.sentence().startswith(f"{len(report.taken)} of ")
+
+
+def test_weights_of_which_none_fits_are_refused(tiny_parts):
+    strange = Weights("x", {"elsewhere": torch.zeros(3)}, ())
+    with pytest.raises(ConfigError, match="none of its tensors fits"):
+        take(tiny_parts().classifier, strange, ("a",))
+
+
+def test_frozen_weights_stand_still_and_the_last_layer_learns(tiny_parts):
+    from audiocls.train.fit import Signal, fit
+
+    parts = tiny_parts()
+    freeze(parts.classifier, parts.classifier.state_dict())
+    before = {name: p.clone() for name, p in parts.classifier.named_parameters()}
+    fit(parts, lambda end: Signal.GO)
+    moved = {n for n, p in parts.classifier.named_parameters() if not torch.equal(p, before[n])}
+    assert moved
+    assert all(name.startswith(HEAD) for name in moved)
+
+
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"garbage")
+    for path in (tmp_path / "x.safetensors", tmp_path / "none"):
+        with pytest.raises(UsageError, match="init_from"):
+            weights_from(path)
+
+
+@pytest.fixture
+def folder(tmp_path, cache):
+    """Thirty unlabelled recordings, copies of the tiny data set's under names of their own."""
+    table = resolve([TINY], "").data.table(cache)
+    place = tmp_path / "some" / "folder"
+    place.mkdir(parents=True)
+    for i, clip in enumerate(table.clips[:30]):
+        shutil.copy(clip.path, place / f"{i}.wav")
+    return place
+
+
+def test_a_folder_of_audio_is_a_table_without_labels(folder):
+    table = unlabelled_table(folder.parent)
+    assert len(table.clips) == 30
+    split = unlabelled_split(table)
+    assert len(split.test) == 0
+    assert sorted([*split.train, *split.val]) == list(range(30))
+    assert 0 < len(split.val) < 10
+
+
+def test_a_folder_without_audio_is_refused(tmp_path):
+    with pytest.raises(DataError, match="got 0 audio files"):
+        unlabelled_table(tmp_path)
+
+
+def test_copies_of_what_will_be_tested_are_never_heard_whatever_their_names(folder, cache):
+    own = resolve([TINY], "").data.table(cache)
+    table = unlabelled_table(folder)
+    scored = own.split(1)
+    keep_out = [own.clips[i].path for i in (*scored.val, *scored.test)]
+    split = without_copies(table, unlabelled_split(table), keep_out)
+    forbidden = {path.read_bytes() for path in keep_out}
+    heard = [table.clips[i].path.read_bytes() for i in (*split.train, *split.val)]
+    assert heard
+    assert not forbidden & set(heard)
+    num_copies = sum(clip.path.read_bytes() in forbidden for clip in table.clips)
+    assert len(heard) == len(table.clips) - num_copies
+    with pytest.raises(DataError, match="copies"):
+        without_copies(table, unlabelled_split(table), [clip.path for clip in table.clips])
+
+
+def test_what_a_named_file_holds_is_the_trials_identity_and_where_it_lies_is_not(tmp_path, cache):
+    one, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    one.write_bytes(b"weights")
+    other.write_bytes(b"weights")
+
+    def id_of(path: Path) -> str:
+        return trial_id(identity_of(resolve([TINY, {"init_from": str(path)}], ""), cache), "data")
+
+    assert id_of(one) == id_of(other)
+    other.write_bytes(b"others")
+    assert id_of(one) != id_of(other)
+    with pytest.raises(UsageError, match="init_from"):
+        id_of(tmp_path / "nowhere")
+
+
+def test_only_named_files_are_looked_for():
+    config = resolve([TINY, {"distil.teacher": "t", "init_from": "i"}], "")
+    assert files_of(config) == {"distil.teacher": "t", "init_from": "i"}
+    assert by_content(identifying(config), {"init_from": "x"})["init_from"] == "x"
+
+
+def test_arms_that_differ_in_fine_tuning_alone_share_their_stage(cache):
+    def stage(**changes):
+        layers = [TINY, OTHER, {key.replace("__", "."): v for key, v in changes.items()}]
+        return identity_of(stage_of(resolve(layers, "")), cache)
+
+    assert stage() == stage(freeze=True) == stage(optim__lr=0.5) == stage(sam__rho=0.1)
+    assert stage() == stage(fold=3)  # of other data: its own first fold
+    assert stage() != stage(seed=1)
+    assert stage() != stage(model__kernel=5)
+    assert stage() != stage(pretraining__epochs=3)
+
+
+def test_the_other_datas_content_is_part_of_the_trials_identity(cache):
+    one = resolve([TINY, OTHER], "")
+    other = resolve([TINY, OTHER, {"pretraining.data.seed": 2}], "")
+    ids = {trial_id(identity_of(config, cache), "data") for config in (one, other)}
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"freeze": True}, "nothing was trained before"),
+        ({**OTHER, "pretraining.data.sample_rate": 4000}, "the trial's own, 8000 Hz"),
+        ({"pretraining.epochs": 3}, "no effect without data"),
+        ({"ssl.mode": "joint"}, "needs features.name=encodec"),
+        ({"ssl.epochs": 3}, "no effect under mode 'none'"),
+        ({"distil.weight": 0.1}, "no effect without a teacher"),
+        ({"train.focal_gamma": 1.0}, "loss 'focal' only"),
+        ({"train.patience": 3, "train.select": "last"}, "select 'last'"),
+        ({"schedule.name": "plateau", "train.select": "last"}, "never improves"),
+    ],
+)
+def test_options_that_cannot_go_together_or_have_no_effect_are_refused(changes, said):
+    with pytest.raises(ConfigError) as raised:
+        resolve([TINY, changes], "")
+    assert said in str(raised.value)
+
+
+def test_a_resolved_configuration_can_be_read_back():
+    for changes in ({}, OTHER, {"train.loss": "focal", "averaging.name": "swa"}):
+        config = resolve([TINY, changes], "")
+        assert resolve([config.model_dump(mode="json")], "") == config
+
+
+def test_the_fingerprint_of_a_folder_is_of_what_it_holds(folder, tmp_path, cache):
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(folder, moved)
+    known = fingerprint(unlabelled_table(folder), cache)
+    assert fingerprint(unlabelled_table(moved), cache) == known
+    (moved / "0.wav").unlink()
+    assert fingerprint(unlabelled_table(moved), cache) != known
