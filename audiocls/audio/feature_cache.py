@@ -1,22 +1,27 @@
 """Features of whole clips, computed once and memory-mapped, when nothing random precedes them.
 
-Legend: N clips, C channels (mel bands), L frames.
+Legend: N clips, B batch, C channels (mel bands), T samples, L frames.
 """
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
+from torch import Tensor
 
-from audiocls.audio.features import Features
+from audiocls.audio.features import Features, Raw
+from audiocls.audio.features.identity import identity
+from audiocls.audio.features.wave import NormaliseWave
 from audiocls.audio.once import made_once
 from audiocls.audio.pack import Pack
 
-PORTION = 32
-"""Clips computed at once: fixed, so that a cache made anew is the same to the bit."""
+MOST_CLIPS, MOST_SAMPLES = 32, 2**20
+"""Computed at once: fixed, so that a cache made anew is the same to the bit."""
 
 
 def open_features(
@@ -26,21 +31,53 @@ def open_features(
 
     Shape: → (N, C, L), memory-mapped
     """
-    options = features.model_dump_json()
-    key = hashlib.sha256(json.dumps([pack_name, options, num_samples]).encode()).hexdigest()[:16]
-    folder = cache / f"features-{features.name}-{key}"
-    made_once(folder, lambda beside: _make(pack, features, sample_rate, num_samples, beside))
-    return np.asanyarray(np.load(folder / "features.npy", mmap_mode="r"))
+
+    def make(file: Path) -> None:
+        front_end = features.build(sample_rate).eval()
+        shape = features.shape(num_samples)
+        write_rows(file, pack, num_samples, shape, np.float32, normalised(features, front_end))
+
+    key = key_of(pack_name, identity(features), num_samples)
+    return open_rows(cache / f"features-{features.name}-{key}", "features.npy", make)
 
 
-def _make(pack: Pack, features: Features, sample_rate: int, num_samples: int, folder: Path) -> None:
-    front_end = features.build(sample_rate).eval()
+def key_of(pack_name: str, options: dict[str, Any], num_samples: int) -> str:
+    """Of all that what is cached depends on."""
+    text = json.dumps([pack_name, options, num_samples])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def normalised(features: Features, then: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """`then` of waves whose level is set as the options ask, clip by clip."""
+    peak = features.peak if isinstance(features, Raw) else 1.0
+    level = NormaliseWave(features.wave_normalise, peak)
+    return lambda waves: then(level(waves))
+
+
+def open_rows(folder: Path, name: str, make: Callable[[Path], None]) -> NDArray[Any]:
+    """The array `folder`/`name`, written by `make` if it is not there yet; memory-mapped."""
+    made_once(folder, lambda beside: make(beside / name))
+    return np.asanyarray(np.load(folder / name, mmap_mode="r"))
+
+
+def write_rows(
+    file: Path,
+    pack: Pack,
+    num_samples: int,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    of_waves: Callable[[Tensor], Tensor],
+) -> None:
+    """`of_waves` of every clip of the pack, a few clips at once; one row of `shape` a clip.
+
+    Shape: of_waves: (B, T) → (B, *shape)
+    """
     num_clips = len(pack.starts) - 1
-    shape = (num_clips, *features.shape(num_samples))
-    rows = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float32, shape)
+    rows = np.lib.format.open_memmap(file, "w+", np.dtype(dtype), (num_clips, *shape))
+    portion = max(1, min(MOST_CLIPS, MOST_SAMPLES // num_samples))
     with torch.inference_mode():
-        for start in range(0, num_clips, PORTION):
-            clips = np.arange(start, min(start + PORTION, num_clips))
+        for start in range(0, num_clips, portion):
+            clips = np.arange(start, min(start + portion, num_clips))
             waves = torch.from_numpy(pack.centred(clips, num_samples))
-            rows[clips] = front_end(waves).numpy()
+            rows[clips] = of_waves(waves).numpy()
     rows.flush()

@@ -9,9 +9,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from audiocls.audio.features.encodec import Encodec
+from audiocls.audio.features.leaf import Leaf
 from audiocls.audio.features.logmel import LogMel
+from audiocls.audio.features.mfcc import MFCC
 from audiocls.audio.features.raw import Raw
+from audiocls.audio.features.sincnet import SincNet
+from audiocls.audio.features.spectrogram import Spectrogram
 
-Features = Annotated[Raw | LogMel, Field(discriminator="name")]
+Features = Annotated[
+    Raw | LogMel | Spectrogram | MFCC | Leaf | SincNet | Encodec, Field(discriminator="name")
+]
 
-__all__ = ["Features", "LogMel", "Raw"]
+__all__ = ["MFCC", "Encodec", "Features", "Leaf", "LogMel", "Raw", "SincNet", "Spectrogram"]

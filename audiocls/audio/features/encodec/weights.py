@@ -1,0 +1,86 @@
+"""Where EnCodec's weights come from: its authors, a file, or seeded noise.
+
+Legend: B batch, T samples, D width (128), L frames, Q codebooks, E entries of a codebook.
+"""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.utils import remove_weight_norm
+
+from audiocls.audio.features.encodec.package import CHECKPOINT, as_drawn, pretrained
+from audiocls.audio.features.encodec.untrained import untrained
+from audiocls.errors import DataError
+
+
+def load(weights: str, num_codebooks: int) -> tuple[nn.Module, Tensor]:
+    """The encoder, weight normalisation folded in, and the first codebooks.
+
+    Raises `ConfigError` if the package is missing, `DataError` if the weights are.
+
+    Shape: → encoder (B, 1, T) → (B, D, L), codebooks (Q, E, D)
+    """
+    if weights == "pretrained":
+        model = pretrained()
+    elif weights == "untrained":
+        model = untrained(num_codebooks)
+    else:
+        model = _from_file(Path(weights))
+    codebooks = [layer._codebook for layer in model.quantizer.vq.layers[:num_codebooks]]
+    if not all(codebook.inited for codebook in codebooks):
+        raise DataError(
+            f"features encodec: weights {weights!r} hold codebooks that were never initialised, so "
+            "that every code would be 0; use weights that were trained, or weights=untrained"
+        )
+    return _folded(model.encoder), torch.stack([codebook.embed for codebook in codebooks])
+
+
+def _from_file(file: Path) -> Any:
+    model, state = as_drawn(), _read(file)
+    wanted = {name: value.shape for name, value in model.state_dict().items()}
+    wrong = [name for name, shape in wanted.items() if _shape(state, name) != shape]
+    if wrong:
+        raise DataError(
+            f"{file}: not the weights of EnCodec's 24 kHz model: {len(wrong)} of its {len(wanted)} "
+            f"tensors are missing or of another shape, the first {wrong[0]!r}; allowed: a "
+            f"state_dict as in {CHECKPOINT}"
+        )
+    model.load_state_dict({name: state[name] for name in wanted})
+    return model
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"features encodec: there is no file {file}; allowed for features.weights: "
+            "pretrained, untrained, or the path of a state_dict"
+        ) from error
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+        raise DataError(
+            f"{file}: no state_dict can be read from it ({error}); allowed: what torch.save or "
+            "safetensors wrote"
+        ) from error
+    return state if isinstance(state, Mapping) else {}
+
+
+def _shape(state: Mapping[str, Any], name: str) -> torch.Size | None:
+    value = state.get(name)
+    return value.shape if isinstance(value, Tensor) else None
+
+
+def _folded(encoder: nn.Module) -> nn.Module:
+    """Without weight normalisation, which would be computed anew at every call."""
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv1d):
+            remove_weight_norm(module)
+    return encoder

@@ -1,0 +1,91 @@
+"""Options of `mfcc` (torch-free); the code lies in `front_end.py`."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from audiocls.audio.features.frames import num_frames
+from audiocls.audio.features.limits import (
+    nyquist_faults,
+    order_faults,
+    refuse,
+    require_possible,
+    window_faults,
+)
+from audiocls.part import Part
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class MFCC(Part):
+    """Mel-frequency cepstral coefficients: the cosine transform of log-mel, first terms only.
+
+    Davis and Mermelstein (1980). The first coefficients hold the spectrum's envelope, the last
+    its pitch; a network that can mix channels gains nothing over `logmel` but fewer of them.
+    """
+
+    name: Literal["mfcc"] = "mfcc"
+    wave_normalise: Literal["none", "abs_max", "standard"] = "none"
+    """Of each clip's wave nothing, its peak to 1, or its mean to 0 and deviation to 1."""
+    n_mfcc: PositiveInt = 40
+    """Coefficients kept, up to `n_mels`; all of them are an invertible turn of log-mel."""
+    n_mels: PositiveInt = 64
+    n_fft: int = Field(default=400, ge=2)
+    """Samples per Fourier transform."""
+    hop: PositiveInt = 160
+    """Samples between frames."""
+    window: PositiveInt | None = None
+    """Samples of the Hann window; none means `n_fft`."""
+    f_min: float = Field(default=0.0, ge=0.0)
+    """Hz."""
+    f_max: float | None = Field(default=None, gt=0.0)
+    """Hz; none means half the sample rate."""
+    offset: float = Field(default=1e-6, gt=0.0)
+    """Added to the power before the logarithm."""
+    normalise: Literal["none", "clip", "train"] = "train"
+    """Mean 0 and deviation 1 per coefficient: over the clip's frames, or the training clips."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "MFCC":
+        faults = window_faults(self.window, self.n_fft) + order_faults(self.f_min, self.f_max)
+        num_bins = self.n_fft // 2 + 1
+        if self.n_mels > num_bins:
+            faults.append(f"n_mels: got {self.n_mels}, allowed: up to n_fft // 2 + 1, {num_bins}")
+        if self.n_mfcc > self.n_mels:
+            faults.append(f"n_mfcc: got {self.n_mfcc}, allowed: up to n_mels, {self.n_mels}")
+        refuse(faults)
+        return self
+
+    @property
+    def uses_training_statistics(self) -> bool:
+        return self.normalise == "train"
+
+    @property
+    def is_learned(self) -> bool:
+        return False
+
+    def shape(self, num_samples: int) -> tuple[int, int]:
+        """(coefficients, frames) of the features of a clip, without building anything."""
+        return self.n_mfcc, num_frames(num_samples, self.n_fft, self.hop, self.name)
+
+    def check(self, sample_rate: int) -> list[str]:
+        """Faults at `sample_rate` Hz."""
+        return nyquist_faults(self.f_min, self.f_max, sample_rate)
+
+    def build(self, sample_rate: int) -> "nn.Module":
+        from audiocls.audio.features.logmel.front_end import LogMelFilterBanks
+        from audiocls.audio.features.mfcc import front_end
+
+        require_possible(self, sample_rate)
+        log_mel = LogMelFilterBanks(
+            n_fft=self.n_fft,
+            sample_rate=sample_rate,
+            hop=self.hop,
+            n_mels=self.n_mels,
+            window=self.window,
+            f_min=self.f_min,
+            f_max=self.f_max,
+            offset=self.offset,
+        )
+        return front_end.MFCC(log_mel, self.n_mels, self.n_mfcc, self.normalise == "clip")
