@@ -1,5 +1,6 @@
 """EnCodec as a front end: what the package computes, from weights that are what they say."""
 
+import copy
 import sys
 import urllib.error
 import warnings
@@ -43,6 +44,11 @@ def reference():
     return seeded.untrained(2).eval()
 
 
+@pytest.fixture(scope="module")
+def front_end():
+    return Encodec(weights="untrained").build(SAMPLE_RATE)
+
+
 def file_of(model, folder, name: str = "weights.th"):
     torch.save(model.state_dict(), folder / name)
     return folder / name
@@ -52,8 +58,7 @@ def file_of(model, folder, name: str = "weights.th"):
 
 
 @pytest.mark.parametrize("num_samples", [1, 319, 320, 321, 641, 7999, 24000])
-def test_frames_are_those_foretold_at_any_length(num_samples):
-    front_end = Encodec(weights="untrained").build(SAMPLE_RATE)
+def test_frames_are_those_foretold_at_any_length(front_end, num_samples):
     waves = noise(2, num_samples)
     width, frames = Encodec().shape(num_samples)
     assert front_end(waves).shape == (2, width, frames)
@@ -65,20 +70,19 @@ def test_a_second_is_75_frames():
 
 
 @torch.no_grad()
-def test_embeddings_are_the_packages(reference):
+def test_embeddings_are_the_packages(front_end, reference):
     waves = sound()
     embeddings = reference.encoder(waves[:, None])
-    actual = Encodec(weights="untrained").build(SAMPLE_RATE)(waves)
-    torch.testing.assert_close(actual, embeddings, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(front_end(waves), embeddings, atol=1e-5, rtol=1e-4)
 
 
-def test_codes_are_those_of_the_codec_itself(reference):
+def test_codes_are_those_of_the_codec_itself(front_end, reference):
     """All but near ties, which the package decides by rounding, otherwise in another batch."""
     waves = sound(8, SAMPLE_RATE)
     reference.set_target_bandwidth(1.5)
     with torch.no_grad():
         [(codes, _)] = reference.encode(waves[:, None])
-    same = Encodec(weights="untrained").build(SAMPLE_RATE).codes(waves) == codes
+    same = front_end.codes(waves) == codes
     assert float(same.float().mean()) > 0.99
 
 
@@ -113,9 +117,8 @@ def test_an_entry_of_a_codebook_is_its_own_code():
     assert quantised(book.transpose(1, 2), book).flatten().tolist() == list(range(32))
 
 
-def test_the_past_does_not_hear_the_future():
+def test_the_past_does_not_hear_the_future(front_end):
     """The 24 kHz model is causal: a language model on its codes has no peek ahead."""
-    front_end = Encodec(weights="untrained").build(SAMPLE_RATE)
     waves = noise(1, 40 * HOP)
     changed = waves.clone()
     changed[:, 20 * HOP :] = 0
@@ -149,19 +152,31 @@ def test_building_leaves_the_generator_alone(reference):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_untrained_codes_are_real():
+def test_untrained_codes_are_real(front_end):
     """All zero codebooks would give the code 0 everywhere."""
-    codes = Encodec(weights="untrained").build(SAMPLE_RATE).codes(sound(8, SAMPLE_RATE))
+    codes = front_end.codes(sound(8, SAMPLE_RATE))
     assert all(len(book.unique()) > 50 for book in codes.unbind(1))
 
 
-def test_a_lower_bandwidth_has_the_first_codes_of_a_higher_one():
-    waves = sound()
-    few, more = (
-        Encodec(weights="untrained", bandwidth=kbps).build(SAMPLE_RATE).codes(waves)
-        for kbps in (1.5, 3.0)
-    )
-    assert torch.equal(few, more[:, :2])
+def test_a_lower_bandwidth_has_the_first_codes_of_a_higher_one(front_end):
+    more = Encodec(weights="untrained", bandwidth=3.0).build(SAMPLE_RATE)
+    assert torch.equal(front_end.codes(sound()), more.codes(sound())[:, :2])
+
+
+@torch.no_grad()
+def test_more_codebooks_come_nearer_to_the_embeddings(front_end):
+    """On sounds that they were not fitted to."""
+    more = Encodec(weights="untrained", bandwidth=3.0).build(SAMPLE_RATE).codebooks
+    embeddings = front_end(sound(8))
+    errors = [
+        float((summed(quantised(embeddings, books), books) - embeddings).square().mean())
+        for books in (more[:1], more[:2], more)
+    ]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_a_copy_is_as_good(front_end):
+    assert torch.equal(copy.deepcopy(front_end)(sound()), front_end(sound()))
 
 
 def test_the_word_untrained_is_in_the_options():
@@ -172,7 +187,7 @@ def test_the_word_untrained_is_in_the_options():
 
 
 @pytest.mark.parametrize("suffix", ["th", "safetensors"])
-def test_a_file_of_weights_is_what_was_saved(reference, tmp_path, suffix):
+def test_a_file_of_weights_is_what_was_saved(front_end, reference, tmp_path, suffix):
     file = tmp_path / f"weights.{suffix}"
     if suffix == "th":
         torch.save(reference.state_dict(), file)
@@ -182,9 +197,8 @@ def test_a_file_of_weights_is_what_was_saved(reference, tmp_path, suffix):
         )
     waves = sound()
     from_file = Encodec(weights=str(file)).build(SAMPLE_RATE)
-    untrained = Encodec(weights="untrained").build(SAMPLE_RATE)
-    assert torch.equal(from_file(waves), untrained(waves))
-    assert torch.equal(from_file.codes(waves), untrained.codes(waves))
+    assert torch.equal(from_file(waves), front_end(waves))
+    assert torch.equal(from_file.codes(waves), front_end.codes(waves))
 
 
 def test_a_missing_file_is_named_with_what_is_allowed(tmp_path):
@@ -235,7 +249,9 @@ def test_without_a_network_the_message_says_the_file_and_where_it_goes(monkeypat
         assert told in str(caught.value)
 
 
-def test_pretrained_weights_are_the_file_that_the_package_asks_for(monkeypatch, reference):
+def test_pretrained_weights_are_the_file_that_the_package_asks_for(
+    monkeypatch, front_end, reference
+):
     from encodec.model import EncodecModel
 
     with warnings.catch_warnings(action="ignore"):
@@ -249,8 +265,7 @@ def test_pretrained_weights_are_the_file_that_the_package_asks_for(monkeypatch, 
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fetched)
     waves = sound()
-    pretrained = Encodec().build(SAMPLE_RATE)
-    assert torch.equal(pretrained(waves), Encodec(weights="untrained").build(SAMPLE_RATE)(waves))
+    assert torch.equal(Encodec().build(SAMPLE_RATE)(waves), front_end(waves))
     [(url, is_checked)] = asked
     assert url.endswith(CHECKPOINT)
     assert is_checked

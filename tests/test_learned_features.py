@@ -158,6 +158,12 @@ def test_gabor_filters_stay_in_the_band_and_between_the_narrowest_and_the_widest
     assert torch.equal(wild, gabor.filters())
 
 
+def test_no_tail_of_a_filter_is_a_denormal_number():
+    """A CPU multiplies them at half its speed or less."""
+    filters = GaborPower(40, 401, RATE, 60.0, 7800.0).filters().detach().abs()
+    assert float(filters[filters > 0].min()) > torch.finfo(torch.float32).tiny
+
+
 @pytest.mark.parametrize("width", [-1.0, 0.1, 0.4, 7.0])
 def test_pooling_keeps_constant_power_whatever_the_width(width):
     pool = GaussianPool(2, 401, 160)

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from audiocls.audio.features import Features, Raw
+from audiocls.audio.features import Features
 from audiocls.audio.features.identity import identity
-from audiocls.audio.features.wave import NormaliseWave
+from audiocls.audio.features.placement import wave_normaliser
 from audiocls.audio.once import made_once
 from audiocls.audio.pack import Pack
 
@@ -49,8 +49,7 @@ def key_of(pack_name: str, options: dict[str, Any], num_samples: int) -> str:
 
 def normalised(features: Features, then: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """`then` of waves whose level is set as the options ask, clip by clip."""
-    peak = features.peak if isinstance(features, Raw) else 1.0
-    level = NormaliseWave(features.wave_normalise, peak)
+    level = wave_normaliser(features)
     return lambda waves: then(level(waves))
 
 

@@ -66,7 +66,7 @@ def _layers(config: Config, num_classes: int) -> "list[Layer]":
 
 
 def _budget(config: Config) -> Budget:
-    return {"params": None, "macs": None}
+    return {"params": config.budget.max_params, "macs": config.budget.max_macs}
 
 
 def _row(layer: "Layer", model: str) -> tuple[str, ...]:

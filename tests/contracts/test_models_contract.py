@@ -81,9 +81,13 @@ def takes(model: AnyModel, features: AnyFeatures) -> bool:
     return True
 
 
-EVERY_PAIR = pytest.mark.parametrize(
+TAKEN = [pair for pair in PAIRS if takes(*pair)]
+KINDS = ("raw", "logmel")
+"""A wave and a picture: to a model all front ends are one or the other."""
+EVERY_PAIR = pytest.mark.parametrize(("model", "features"), TAKEN, ids=lambda part: part.name)
+EACH_KIND = pytest.mark.parametrize(
     ("model", "features"),
-    [pair for pair in PAIRS if takes(*pair)],
+    [pair for pair in TAKEN if pair[1].name in KINDS],
     ids=lambda part: part.name,
 )
 
@@ -130,14 +134,14 @@ def test_features_become_one_finite_logit_a_class_for_each_clip(model, features)
         assert logits.isfinite().all()
 
 
-@EVERY_PAIR
+@EACH_KIND
 def test_evaluation_does_not_mix_clips(model, features):
     network, x = built(model, features).eval(), batch(features)
     alone = torch.cat([network(clip[None]) for clip in x])
     torch.testing.assert_close(network(x), alone, atol=1e-5, rtol=1e-4)
 
 
-@EVERY_PAIR
+@EACH_KIND
 def test_any_length_works_or_is_refused_before_the_first_step(model, features):
     channels, frames = features.shape(NUM_SAMPLES)
     taken = []
@@ -152,14 +156,14 @@ def test_any_length_works_or_is_refused_before_the_first_step(model, features):
     assert {frames - 1, frames, frames + 1} <= set(taken)
 
 
-@EVERY_PAIR
+@EACH_KIND
 def test_silence_has_finite_logits_and_gradients(model, features):
     network = built(model, features)
     loss_of(network, torch.zeros_like(batch(features))).backward()
     assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)
 
 
-@EVERY_PAIR
+@EACH_KIND
 def test_a_gradient_reaches_every_parameter(model, features):
     network, x = built(model, features), batch(features)
     losses(network, x, 1 if model.name in STARTS_AS_ITS_SHORTCUT else 0)
@@ -173,20 +177,20 @@ def test_a_gradient_reaches_every_parameter(model, features):
     assert without == []
 
 
-@EVERY_PAIR
+@EACH_KIND
 def test_the_same_seed_gives_the_same_losses_bit_for_bit(model, features):
     x = batch(features)
     runs = [losses(built(model, features, seed), x, 3) for seed in (0, 0, 1)]
     assert runs[0] == runs[1] != runs[2]
 
 
-@EVERY_PAIR
+@EACH_KIND
 def test_ten_steps_reduce_the_loss(model, features):
     seen = losses(built(model, features), batch(features), 11)
     assert seen[-1] < seen[0]
 
 
-@EVERY_PAIR
+@EACH_KIND
 def test_multiply_accumulates_are_those_of_one_clip_and_grow_with_its_length(model, features):
     channels, frames = features.shape(NUM_SAMPLES)
     one = macs(model, (channels, frames), NUM_CLASSES)
@@ -194,7 +198,7 @@ def test_multiply_accumulates_are_those_of_one_clip_and_grow_with_its_length(mod
     assert macs(model, (channels, 2 * frames), NUM_CLASSES) > one
 
 
-@EVERY_PAIR
+@EACH_KIND
 def test_the_same_options_always_build_the_same_shapes(model, features):
     shapes = [
         {name: value.shape for name, value in built(model, features, seed).state_dict().items()}
@@ -203,23 +207,32 @@ def test_the_same_options_always_build_the_same_shapes(model, features):
     assert shapes[0] == shapes[1]
 
 
-@EVERY_PAIR
+@EACH_KIND
+def test_the_last_layer_is_called_head_and_is_all_that_depends_on_the_classes(model, features):
+    """What transfer between data sets leaves out and freezing lets learn."""
+    shape = features.shape(NUM_SAMPLES)
+    few, many = (model.build(shape, num_classes).state_dict() for num_classes in (3, 7))
+    differing = {name for name in few if few[name].shape != many[name].shape}
+    assert differing
+    assert all(name.startswith("head.") for name in differing)
+
+
+@EACH_KIND
 def test_a_checkpoint_restores_the_classifier_exactly(
     model, features, tmp_path, tiny_parts: Callable[..., Any]
 ):
     """Weights, running statistics and the standardisation, through a file."""
-    rate = 24000 if features.check(8000) else 8000
     changes = {"model": model.model_dump(), "features": features.model_dump()}
-    changes |= {"data": {"sample_rate": rate}}
     parts = tiny_parts(changes)
     channels = parts.config.features.shape(parts.sounds.num_samples)[0]
-    trained = Classifier(Standardise(channels), parts.classifier.model)
+    trained = Classifier(parts.classifier.front, Standardise(channels), parts.classifier.model)
     trained.standardise.mean.uniform_(-1, 1)
     x = parts.sounds.clean(parts.split.test)
     losses(trained, x, 2)
     trained.eval()
     (tmp_path / "checkpoint.safetensors").write_bytes(weights_of(trained))
-    (tmp_path / "checkpoint.json").write_text(json.dumps(description_of(parts)))
+    description = description_of(parts.config, parts.sounds.table.labels)
+    (tmp_path / "checkpoint.json").write_text(json.dumps(description))
     restored = load_checkpoint(tmp_path)
     assert torch.equal(restored.classifier(x), trained(x))
     assert restored.labels == parts.sounds.table.labels

@@ -20,8 +20,8 @@ class Leaf(Part):
     """LEAF: filters, smoothing and compression all learned, seven numbers a filter.
 
     Zeghidour et al., "LEAF: a learnable frontend for audio classification" (ICLR 2021,
-    arXiv 2101.08596). The defaults are theirs at 16 kHz: 25 ms filters every 10 ms. Costs some
-    150 times a log-mel, since every filter runs at the sample rate; learned, so never cached.
+    arXiv 2101.08596). The defaults are theirs at 16 kHz: 25 ms filters every 10 ms. Costs 50
+    to 100 times a log-mel, as every filter runs at the sample rate; learned, so never cached.
     """
 
     name: Literal["leaf"] = "leaf"
