@@ -71,7 +71,7 @@ def _member(annotation: Any, given: Any) -> type[BaseModel] | None:
         return _member(get_args(annotation)[0], given)
     if get_origin(annotation) is not None:
         members = [m for m in get_args(annotation) if _is_model(m)]
-        named = [m for m in members if _tag(m) == (given or {}).get("name")]
+        named = [m for m in members if (given or {}).get("name") in _tags(m)]
         return next(iter(named or members), None)
     return annotation if _is_model(annotation) else None
 
@@ -80,5 +80,7 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _tag(model: type[BaseModel]) -> Any:
-    return model.model_fields["name"].default if "name" in model.model_fields else None
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    """The names that a part goes by: mostly one."""
+    field = model.model_fields.get("name")
+    return get_args(field.annotation) if field else ()

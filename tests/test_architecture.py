@@ -40,6 +40,12 @@ TORCH_FREE = [
     "sweep plan n_mels --json",
     "sweep status dropout --help",
     "report --help",
+    "data list",
+    "data check --help",
+    "show --help",
+    "evaluate --help",
+    "predict --help",
+    "export --help",
 ]
 
 
@@ -138,7 +144,7 @@ def fenced_commands() -> list[str]:
 @pytest.mark.parametrize("command", fenced_commands())
 def test_every_command_of_the_readme_exists_with_its_options(command):
     words = shlex.split(command)[1:]
-    depth = 2 if words[0] in ("ablation", "sweep") else 1
+    depth = 2 if words[0] in ("ablation", "sweep", "data") else 1
     helped = subprocess.run(
         [sys.executable, "-m", "audiocls", *words[:depth], "--help"],
         capture_output=True,

@@ -75,6 +75,13 @@ def test_every_fault_is_reported_at_once_with_key_got_and_allowed():
         assert all(word in fault for word in words), fault
 
 
+@pytest.mark.parametrize("name", ["resnet18", "resnet34"])
+def test_an_unknown_key_of_a_part_with_several_names_is_met_with_its_own_keys(name):
+    (fault,) = faults({"model": {"name": name, "widht": 8}})
+    assert "Did you mean 'width'?" in fault
+    assert "channels" not in fault
+
+
 def test_the_message_names_the_file_and_holds_every_fault():
     with pytest.raises(ConfigError) as raised:
         resolve([TINY, {"seed": -1, "fold": 0}], "a.yaml")
