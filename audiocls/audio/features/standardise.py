@@ -23,6 +23,22 @@ def safe_scale(scale: Tensor) -> Tensor:
     return torch.where(scale < TINY, 1.0, scale)
 
 
+def standardised(features: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Mean 0 and deviation 1 over `dims` of each clip; what does not vary becomes exactly 0.
+
+    The mean is taken in float64: that of a constant is then the constant.
+
+    Shape: (B, C, L) → (B, C, L)
+
+    >>> standardised(torch.tensor([[[1.0, 3.0], [5.0, 5.0]]]), dims=(2,))
+    tensor([[[-1.,  1.],
+             [ 0.,  0.]]])
+    """
+    mean = features.double().mean(dim=dims, keepdim=True).float()
+    deviation = features.std(dim=dims, correction=0, keepdim=True)
+    return (features - mean) / safe_scale(deviation)
+
+
 class Standardise(nn.Module):
     """Changes nothing until `fit` gives it statistics; they travel in the `state_dict`.
 

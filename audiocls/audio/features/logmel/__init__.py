@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from audiocls.audio.features.frames import num_frames
-from audiocls.errors import ConfigError
+from audiocls.audio.features.limits import (
+    nyquist_faults,
+    order_faults,
+    refuse,
+    require_possible,
+    window_faults,
+)
 from audiocls.part import Part
 
 if TYPE_CHECKING:
@@ -43,16 +49,11 @@ class LogMel(Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "LogMel":
-        faults = []
-        if self.window is not None and self.window > self.n_fft:
-            faults.append(f"window: got {self.window}, allowed: up to n_fft, {self.n_fft}")
-        if self.f_max is not None and self.f_max <= self.f_min:
-            faults.append(f"f_max: got {self.f_max} Hz, allowed: above f_min, {self.f_min} Hz")
+        faults = [*window_faults(self.window, self.n_fft), *order_faults(self.f_min, self.f_max)]
         num_bins = self.n_fft // 2 + 1
         if self.n_mels > num_bins:
             faults.append(f"n_mels: got {self.n_mels}, allowed: up to n_fft // 2 + 1, {num_bins}")
-        if faults:
-            raise ValueError("; ".join(faults))
+        refuse(faults)
         return self
 
     @property
@@ -65,13 +66,7 @@ class LogMel(Part):
 
     def check(self, sample_rate: int) -> list[str]:
         """Faults of these options at a sample rate in Hz: bands must lie below half of it."""
-        nyquist = sample_rate / 2
-        faults = []
-        if self.f_max is not None and self.f_max > nyquist:
-            faults.append(f"f_max: got {self.f_max} Hz, allowed: up to {nyquist} Hz")
-        if self.f_min >= nyquist:
-            faults.append(f"f_min: got {self.f_min} Hz, allowed: below {nyquist} Hz")
-        return faults
+        return nyquist_faults(self.f_min, self.f_max, sample_rate)
 
     def shape(self, num_samples: int) -> tuple[int, int]:
         """(mel bands, frames) of the features of a clip, without building anything."""
@@ -80,8 +75,7 @@ class LogMel(Part):
     def build(self, sample_rate: int) -> "nn.Module":
         from audiocls.audio.features.logmel import front_end
 
-        if faults := self.check(sample_rate):
-            raise ConfigError(f"features logmel at a sample rate of {sample_rate} Hz", faults)
+        require_possible(self, sample_rate)
         return front_end.LogMelFilterBanks(
             n_fft=self.n_fft,
             sample_rate=sample_rate,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from audiocls.audio.features.frames import num_frames
-from audiocls.audio.features.standardise import safe_scale
+from audiocls.audio.features.standardise import standardised
 
 
 class LogMelFilterBanks(nn.Module):
@@ -59,7 +59,7 @@ class LogMelFilterBanks(nn.Module):
             mel = torch.matmul(power.transpose(-1, -2), self.filters).transpose(-1, -2)
             features = torch.log(self._floored(mel))
             if self.normalise_clip:
-                features = _standardise_clip(features)
+                features = standardised(features, dims=(1, 2))
         return features.reshape(*waves.shape[:-1], *features.shape[-2:])
 
     def _floored(self, mel: Tensor) -> Tensor:
@@ -79,16 +79,6 @@ class LogMelFilterBanks(nn.Module):
         )
         # Not re² + im²: rounding as torchaudio does is what keeps logarithms near 0 equal.
         return spectrum.abs().pow(2)
-
-
-def _standardise_clip(features: Tensor) -> Tensor:
-    """Over all bands and frames of a clip; the mean in float64 keeps silence at exactly 0.
-
-    Shape: (B, F, L) → (B, F, L)
-    """
-    mean = features.double().mean(dim=(1, 2), keepdim=True).float()
-    deviation = features.std(dim=(1, 2), correction=0, keepdim=True)
-    return (features - mean) / safe_scale(deviation)
 
 
 def _mel_filters(

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from audiocls.audio.features.spectrogram.front_end import standardised
+from audiocls.audio.features.standardise import standardised
 
 
 class MFCC(nn.Module):

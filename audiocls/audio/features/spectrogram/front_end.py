@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from audiocls.audio.features.frames import num_frames
-from audiocls.audio.features.standardise import safe_scale
+from audiocls.audio.features.standardise import standardised
 
 
 class LogSpectrogram(nn.Module):
@@ -52,19 +52,3 @@ class LogSpectrogram(nn.Module):
             )
             features = torch.log(spectrum.abs().pow(self.exponent) + self.offset)
             return standardised(features, dims=(1, 2)) if self.normalise_clip else features
-
-
-def standardised(features: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Mean 0 and deviation 1 over `dims` of each clip; what does not vary becomes exactly 0.
-
-    The mean is taken in float64: that of a constant is then the constant.
-
-    Shape: (B, C, L) → (B, C, L)
-
-    >>> standardised(torch.tensor([[[1.0, 3.0], [5.0, 5.0]]]), dims=(2,))
-    tensor([[[-1.,  1.],
-             [ 0.,  0.]]])
-    """
-    mean = features.double().mean(dim=dims, keepdim=True).float()
-    deviation = features.std(dim=dims, correction=0, keepdim=True)
-    return (features - mean) / safe_scale(deviation)
