@@ -218,3 +218,12 @@ def test_importing_the_report_loads_nothing_heavy():
 )
 def test_numbers_are_written_for_people(got, expected):
     assert got == expected
+
+
+def test_what_a_reader_must_know_is_in_every_format(broken):
+    study, records = broken
+    noted = replace(study, notes=("EnCodec's weights are untrained in every arm.",))
+    comparison = compare(noted, records)
+    assert to_json(comparison)["notes"] == noted.notes
+    for text in (to_markdown(comparison), read(html_of(noted, records))):
+        assert "untrained in every arm" in text

@@ -45,6 +45,8 @@ def show(answer: Answer) -> None:
         table.title, table.columns, table.rows, text=TEXT_COLUMNS, expendable=EXPENDABLE
     )
     console.say(headline(comparison))
+    for note in comparison.notes:
+        console.say(f"Note: {note}")
     if comparison.missing:
         console.say(f"{len(comparison.missing)} of {comparison.num_expected} trials are missing.")
 

@@ -80,6 +80,7 @@ class Comparison:
     missing: tuple[Cell, ...]
     arms: tuple[ArmResult, ...]
     """The baseline first."""
+    notes: tuple[str, ...] = ()
 
     @property
     def compared(self) -> tuple[ArmResult, ...]:
@@ -120,6 +121,7 @@ def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
         num_expected=len(study.cells),
         missing=tuple(cell for cell in study.cells if cell.id not in found),
         arms=(baseline, *_judge(study, tested, ratio)),
+        notes=study.notes,
     )
 
 

@@ -96,6 +96,7 @@ def to_markdown(comparison: Comparison) -> str:
         f"## {_escaped(comparison.study)}",
         f"*{_escaped(comparison.question)}*",
         f"**{_escaped(headline(comparison))}**",
+        *(f"Note: {_escaped(note)}" for note in comparison.notes),
         "\n".join(_markdown_rows(table)),
         _escaped(method_text(comparison)),
         f"{done} of {comparison.num_expected} trials finished.",

@@ -105,6 +105,7 @@ def study_of(
     tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
     fingerprints = _fingerprints(configs, tables, cache)
     asked = {arm: identity_of(config, cache) for arm, config in configs.items()}
+    notes = (*plan.notes, *_left_out(tables), *_untrained(configs))
     ablation = plan.ablation
     study = Study(
         name=name,
@@ -124,8 +125,9 @@ def study_of(
         match=ablation.budget.match,
         overrides={**ablation.base(), **overrides},
         command=command,
+        notes=notes,
     )
-    return Resolved(study, configs, fingerprints, (*plan.notes, *_left_out(tables)))
+    return Resolved(study, configs, fingerprints, notes)
 
 
 def _fingerprints(
@@ -142,6 +144,17 @@ def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
         for data, table in tables.items()
         if table.left_out
     ]
+
+
+def _untrained(configs: Configs) -> list[str]:
+    """What hears through a codec that has learned nothing says nothing of one that has."""
+    arms = [
+        arm
+        for arm, config in configs.items()
+        if config.features.name == "encodec" and config.features.weights == "untrained"
+    ]
+    everywhere = "every arm" if len(arms) == len(configs) else ", ".join(arms)
+    return [f"EnCodec's weights are untrained in {everywhere}."] if arms else []
 
 
 Asked = Mapping[str, Mapping[str, Any]]
@@ -198,7 +211,7 @@ def single_trial(
         question=f"What does {name} reach?",
         recipe=recipe,
         design="arms",
-        metric="test/accuracy",
+        metric="test/map" if config.data.is_multi_label else "test/accuracy",
         goal="maximize",
         baseline=arm,
         arms={arm: dict(changes)},

@@ -141,15 +141,19 @@ class Study:
     overrides: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     """The command line that launches this study again."""
+    notes: tuple[str, ...] = ()
+    """What a reader of its answer must know: clips left out, untrained weights."""
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values; the cells as a text of one line each, which YAML reads fast."""
         lines = [f"{c.id} {c.seed} {c.fold} {c.arm}" for c in self.cells]
         fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {**fields, "cells": "".join(f"{line}\n" for line in lines)}
+        cells = "".join(f"{line}\n" for line in lines)
+        return {**fields, "cells": cells, "notes": list(self.notes)}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Study":
         rows = [line.split(" ", 3) for line in mapping["cells"].splitlines()]
         cells = (Cell(id, arm, int(seed), int(fold)) for id, seed, fold, arm in rows)  # noqa: A001
-        return cls(**{**mapping, "cells": tuple(cells)})
+        notes = tuple(mapping.get("notes", ()))
+        return cls(**{**mapping, "cells": tuple(cells), "notes": notes})

@@ -118,4 +118,5 @@ def extended(before: Study, now: Study) -> Study:
         arms={**before.arms, **now.arms},
         identities={**before.identities, **now.identities},
         cells=(*before.cells, *new),
+        notes=tuple(dict.fromkeys((*before.notes, *now.notes))),
     )
