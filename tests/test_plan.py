@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from audiocls.audio.datasets import Folder, SpeechCommands, Synthetic
+from audiocls.cli.studies import request
 from audiocls.config import Config, resolve
 from audiocls.errors import ConfigError, UsageError
 from audiocls.plan import Ablation, Plan, arms_of, load_ablation, plan, within_folds
@@ -274,3 +275,10 @@ def test_planning_imports_neither_torch_nor_wandb():
         "sys.exit(bool({'torch', 'wandb'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_command_that_asks_for_the_same_again_names_a_study_of_another_name():
+    asked = request("dropout", assignments=["train.epochs=3"], seeds="0..2")
+    same = "audiocls sweep launch dropout --set train.epochs=3 --seeds 0..2"
+    assert asked.command("dropout") == same
+    assert asked.command("real") == same.replace("dropout", "dropout --study real")

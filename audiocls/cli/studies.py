@@ -49,9 +49,10 @@ class Request:
     is_own_recipe: bool = True
     """Whether the recipe is the one that the ablation's file names."""
 
-    def command(self) -> str:
+    def command(self, study: str) -> str:
         """The command line that asks for the same again."""
         words = ["audiocls", "sweep", "launch", self.name]
+        words += [] if study == self.ablation.name else ["--study", study]
         words += [] if self.is_own_recipe else ["--recipe", self.ablation.recipe]
         for key, value in self.overrides.items():
             words += ["--set", assignment(key, value)]
@@ -151,7 +152,8 @@ def resolved(asked: Request, name: str | None = None) -> Resolved:
     """The study that `asked` amounts to, its data read and its ids computed."""
     chosen, configs = planned(asked)
     study_name = name or asked.ablation.name
-    return study_of(chosen, configs, asked.overrides, cache_folder(), study_name, asked.command())
+    command = asked.command(study_name)
+    return study_of(chosen, configs, asked.overrides, cache_folder(), study_name, command)
 
 
 def see_through(found: Resolved, means: Means) -> Outcome:
