@@ -1,14 +1,16 @@
 """Weights from elsewhere: what is taken, what is left, what may be heard before the classes."""
 
 import shutil
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tiny import TINY
 
 from audiocls.audio.clips import fingerprint
-from audiocls.audio.copies import without_copies
+from audiocls.audio.copies import sound_digests, without_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import by_content, files_of, identifying, resolve, trial_id
 from audiocls.errors import ConfigError, DataError, UsageError
@@ -107,20 +109,48 @@ def test_a_folder_without_audio_is_refused(tmp_path):
         unlabelled_table(tmp_path)
 
 
+def digests_of(table, cache):
+    return sound_digests(table, fingerprint(table, cache), 8000, cache)
+
+
 def test_copies_of_what_will_be_tested_are_never_heard_whatever_their_names(folder, cache):
     own = resolve([TINY], "").data.table(cache)
     table = unlabelled_table(folder)
     scored = own.split(1)
-    keep_out = [own.clips[i].path for i in (*scored.val, *scored.test)]
-    split = without_copies(table, unlabelled_split(table), keep_out)
-    forbidden = {path.read_bytes() for path in keep_out}
+    keep_out = np.concatenate([scored.val, scored.test])
+    known = digests_of(own, cache)
+    split = without_copies(unlabelled_split(table), digests_of(table, cache), known[keep_out])
+    forbidden = {own.clips[i].path.read_bytes() for i in keep_out}
     heard = [table.clips[i].path.read_bytes() for i in (*split.train, *split.val)]
     assert heard
     assert not forbidden & set(heard)
     num_copies = sum(clip.path.read_bytes() in forbidden for clip in table.clips)
     assert len(heard) == len(table.clips) - num_copies
     with pytest.raises(DataError, match="copies"):
-        without_copies(table, unlabelled_split(table), [clip.path for clip in table.clips])
+        without_copies(unlabelled_split(table), digests_of(table, cache), known)
+
+
+def test_a_copy_is_a_copy_in_stereo_too_and_another_recording_is_none(folder, cache):
+    originals = digests_of(unlabelled_table(folder), cache)[:2]
+    place = folder / "again"
+    place.mkdir()
+    with wave.open(str(folder / "0.wav")) as mono:
+        facts, samples = mono.getparams(), np.frombuffer(mono.readframes(mono.getnframes()), "<i2")
+    with wave.open(str(place / "0.wav"), "wb") as stereo:
+        stereo.setparams(facts._replace(nchannels=2))
+        stereo.writeframes(np.repeat(samples, 2).tobytes())
+    shutil.copy(folder / "1.wav", place / "1.wav")
+    again = digests_of(unlabelled_table(place), cache)
+    assert again.tolist() == originals.tolist()
+    assert again[0] != again[1]
+
+
+def test_hidden_files_are_no_recordings(folder):
+    (folder / "._0.wav").write_bytes(b"what macOS leaves behind")
+    (folder / ".trash").mkdir()
+    shutil.copy(folder / "0.wav", folder / ".trash" / "0.wav")
+    (folder / "a folder.wav").mkdir()
+    assert len(unlabelled_table(folder).clips) == 30
 
 
 def test_what_a_named_file_holds_is_the_trials_identity_and_where_it_lies_is_not(tmp_path, cache):

@@ -1,51 +1,57 @@
-"""Copies: files of the same bytes, whatever their names. What will be tested is never heard."""
+"""Copies: the same sound, whatever its file's name and format. What is tested is never heard.
+
+Legend: N clips.
+"""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.audio.clips import ClipTable, Split
+from audiocls.audio.feature_cache import open_rows
+from audiocls.audio.pack import open_pack, pack_folder
 from audiocls.errors import DataError
 
+Digests = NDArray[np.bytes_]
+"""One a clip, (N,)."""
 
-def without_copies(table: ClipTable, split: Split, keep_out: Iterable[Path]) -> Split:
-    """`split` of `table` without the clips whose files are copies of those to `keep_out`.
+
+def sound_digests(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path) -> Digests:
+    """What each clip of `table` sounds like at `sample_rate` Hz, mixed down to one channel.
+
+    Two are equal for files of the same samples: renamed, retagged, in another lossless format.
+    Not for one recording at two rates, cut differently, or once through a lossy codec.
+
+    Shape: → (N,), memory-mapped
+    """
+    pack = open_pack(table, fingerprint, sample_rate, cache)
+
+    def make(file: Path) -> None:
+        bounds = zip(pack.starts, pack.starts[1:], strict=False)
+        digests = [hashlib.sha256(pack.samples[a:b].data).hexdigest()[:32] for a, b in bounds]
+        np.save(file, np.array(digests, "S32"))
+
+    name = pack_folder(cache, fingerprint, sample_rate).name
+    return open_rows(cache / f"digests-{name}", "digests.npy", make)
+
+
+def without_copies(split: Split, digests: Digests, keep_out: NDArray[Any]) -> Split:
+    """`split` without the clips that sound as one of those to `keep_out` does.
+
+    Shape: digests (N,), keep_out (any number,) → a split of the N clips
 
     Raises:
         DataError: nothing is left to learn from or to validate on.
     """
-    forbidden = _contents(keep_out)
-
-    def kept(clips: NDArray[np.int64]) -> NDArray[np.int64]:
-        allowed = [i for i in clips if not _is_among(table.clips[i].path, forbidden)]
-        return np.array(allowed, np.int64)
-
-    left = replace(split, train=kept(split.train), val=kept(split.val))
-    if len(left.train) == 0 or len(left.val) == 0:
+    is_copy = np.isin(digests, keep_out)
+    train, val = split.train[~is_copy[split.train]], split.val[~is_copy[split.val]]
+    if len(train) == 0 or len(val) == 0:
         raise DataError(
             "Pre-training has no clips of its own: all it was given are copies of those to be "
             "validated or tested on. Give it other recordings."
         )
-    return left
-
-
-def _contents(files: Iterable[Path]) -> dict[int, set[bytes]]:
-    """Size → digests: only files of a known size need to be read."""
-    known: dict[int, set[bytes]] = {}
-    for file in files:
-        known.setdefault(file.stat().st_size, set()).add(_digest(file))
-    return known
-
-
-def _is_among(file: Path, known: dict[int, set[bytes]]) -> bool:
-    digests = known.get(file.stat().st_size)
-    return digests is not None and _digest(file) in digests
-
-
-def _digest(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
+    return replace(split, train=train, val=val)

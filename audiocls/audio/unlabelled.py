@@ -13,24 +13,20 @@ VAL_PERCENT = 10
 
 
 def unlabelled_table(folder: Path) -> ClipTable:
-    """Every audio file below `folder`, in the order of their paths.
+    """Every audio file below `folder`, in the order of their paths; hidden ones are none.
 
     Raises:
         DataError: it is no folder, or holds fewer than two audio files.
     """
-    files = sorted(
-        file for file in folder.expanduser().rglob("*") if file.suffix.lower()[1:] in FORMATS
-    )
-    if len(files) < 2:
+    root = folder.expanduser().absolute()
+    files = {file.relative_to(root).as_posix(): file for file in root.rglob("*") if _is_audio(file)}
+    names = sorted(name for name in files if not _is_hidden(name))
+    if len(names) < 2:
         raise DataError(
-            f"{folder}: got {len(files)} audio files; self-supervision needs a folder of two or "
+            f"{folder}: got {len(names)} audio files; self-supervision needs a folder of two or "
             f"more, ending in {', '.join(FORMATS)}."
         )
-    names = [file.relative_to(folder.expanduser()).as_posix() for file in files]
-    clips = (
-        Clip(name, file.absolute(), (0,), name, split=_side(name))
-        for name, file in zip(names, files, strict=True)
-    )
+    clips = (Clip(name, files[name], (0,), name, split=_side(name)) for name in names)
     return ClipTable(tuple(clips), ("unlabelled",), (1,))
 
 
@@ -41,6 +37,15 @@ def unlabelled_split(table: ClipTable) -> Split:
     if len(val) == 0:
         train, val = train[1:], train[:1]
     return Split(train, val, np.array([], np.int64))
+
+
+def _is_audio(file: Path) -> bool:
+    return file.suffix.lower()[1:] in FORMATS and file.is_file()
+
+
+def _is_hidden(name: str) -> bool:
+    """Such as the `._clip.wav` that macOS leaves beside each clip on other systems' disks."""
+    return any(part.startswith(".") for part in name.split("/"))
 
 
 def _side(name: str) -> str:

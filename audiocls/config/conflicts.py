@@ -14,6 +14,7 @@ def conflicts(config: "Config") -> Iterator[str]:
     yield from _labels(config)
     yield from _self_supervision(config)
     yield from _stages(config)
+    yield from _teaching(config)
     yield from _selection(config)
 
 
@@ -70,6 +71,14 @@ def _stages(config: "Config") -> Iterator[str]:
         yield (
             f"pretraining.data.sample_rate: got {other.sample_rate} Hz, allowed: the trial's own, "
             f"{config.data.sample_rate} Hz"
+        )
+
+
+def _teaching(config: "Config") -> Iterator[str]:
+    if config.distil.teacher is not None and config.data.is_multi_label:
+        yield (
+            f"distil.teacher: a clip of {config.data.name} has several labels, and distillation "
+            "compares distributions over one label a clip; leave it out"
         )
 
 

@@ -42,22 +42,32 @@ def picture(status: Status) -> Group:
     trials = Table.grid(padding=(0, 2))
     for trial in status.running:
         epochs = f"epoch {trial.epoch}/{trial.num_epochs}" if trial.num_epochs else "starting"
-        trials.add_row(Text("  training", style="dim"), Text(trial.label), Text(epochs))
+        doing = "  pre-training" if trial.is_pretraining else "  training"
+        trials.add_row(Text(doing, style="dim"), Text(trial.label), Text(epochs))
     return Group(head, trials)
 
 
 def summary(status: Status) -> Text:
-    """`12/40 done · 2 running · 0 failed · 1 min 20 s left`."""
+    """`12/40 done · 2 running (1 pre-training, epoch 3/20) · 0 failed · 1 min 20 s left`."""
     parts = [
         (f"{status.num_done}/{status.num_total} done", "bold"),
         (" · ", "dim"),
-        (f"{len(status.running)} running", ""),
+        (f"{len(status.running)} running{_stages(status)}", ""),
         (" · ", "dim"),
         (f"{status.num_failed} failed", "bold red" if status.num_failed else ""),
         (" · ", "dim"),
         (f"{console.duration(status.elapsed_s)} gone, {console.duration(status.left_s)} left", ""),
     ]
     return Text.assemble(*parts)
+
+
+def _stages(status: Status) -> str:
+    """A trial whose own epochs have not begun is not hung."""
+    stages = [trial for trial in status.running if trial.is_pretraining]
+    if not stages:
+        return ""
+    slowest = min(stages, key=lambda trial: trial.epoch)
+    return f" ({len(stages)} pre-training, epoch {slowest.epoch}/{slowest.num_epochs})"
 
 
 def _print_messages(terminal: Console, status: Status) -> None:

@@ -106,7 +106,8 @@ def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
     grid = pairing.grid_of(study)
     baseline = _describe(study, grid, study.baseline, found, ratio)
     others = [arm for arm in study.arms if arm != study.baseline]
-    tested = [_test(study, grid, arm, found, ratio) for arm in others]
+    pairs = {arm: pairing.pairs_of(grid[arm], grid[study.baseline], found) for arm in others}
+    tested = [_test(study, grid, arm, pairs[arm], found, ratio) for arm in others]
     return Comparison(
         study=study.name,
         question=study.question,
@@ -121,7 +122,7 @@ def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
         num_expected=len(study.cells),
         missing=tuple(cell for cell in study.cells if cell.id not in found),
         arms=(baseline, *_judge(study, tested, ratio)),
-        notes=study.notes,
+        notes=(*study.notes, *pairing.extra_compute(pairs, study.match)),
     )
 
 
@@ -182,10 +183,14 @@ def _describe(
 
 
 def _test(
-    study: Study, grid: Grid, arm: str, records: Mapping[str, Record], ratio: float
+    study: Study,
+    grid: Grid,
+    arm: str,
+    pairs: Sequence[Pair],
+    records: Mapping[str, Record],
+    ratio: float,
 ) -> ArmResult:
     """The arm with its pairs and p values, or with the reason why it may have none."""
-    pairs = pairing.pairs_of(grid[arm], grid[study.baseline], records)
     result = replace(_describe(study, grid, arm, records, ratio), num_pairs=len(pairs))
     reason = pairing.objection(study, grid, arm, pairs)
     if reason:

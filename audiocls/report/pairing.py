@@ -123,6 +123,33 @@ def _is_equal_compute(pair: Pair, match: str) -> bool:
     return close(measure(pair.arm.cost), measure(pair.baseline.cost))
 
 
+def extra_compute(pairs: Mapping[str, Sequence[Pair]], match: str) -> list[str]:
+    """Which arms took more than the baseline although `match` lets that pass, and how much.
+
+    At equal epochs on the same clips, that is a pre-training stage.
+    """
+    if match != "epochs":
+        return []
+    times = {arm: _times_as_many_clips(of_arm) for arm, of_arm in pairs.items()}
+    odd = [f"{arm} {many:.2g} times" for arm, many in times.items() if not _is_one(many)]
+    if not odd:
+        return []
+    return [
+        f"Equal are the epochs after pre-training. With it, {', '.join(odd)} as many clips were "
+        "gone through as by the baseline; budget.match: samples would refuse the comparison."
+    ]
+
+
+def _times_as_many_clips(pairs: Sequence[Pair]) -> float:
+    alike = [pair for pair in pairs if pair.arm.num_train == pair.baseline.num_train]
+    heard = sum(pair.arm.cost.samples for pair in alike)
+    return heard / max(1, sum(pair.baseline.cost.samples for pair in alike)) if alike else 1.0
+
+
+def _is_one(times: float) -> bool:
+    return math.isclose(times, 1.0, rel_tol=COMPUTE_TOLERANCE)
+
+
 def _stopped_early(pairs: Sequence[Pair]) -> str:
     odd = [pair for pair in pairs if pair.arm.early_stopped or pair.baseline.early_stopped]
     return f"stopped early in {_share(odd, pairs)}" if odd else ""

@@ -1,14 +1,16 @@
 """What the files that a configuration names hold, as digests: part of a trial's identity."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, by_content, files_of, identifying
-from audiocls.errors import UsageError
+from audiocls.errors import ConfigError, UsageError
 from audiocls.store import TrialFolder
+from audiocls.train.description import description, differences, require_whole
 
 AUDIO_FOLDERS = ("ssl.clips", "augment.background")
 
@@ -22,6 +24,20 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
     if (other := config.pretraining.data) is not None:
         digests["pretraining.fingerprint"] = fingerprint(other.table(cache), cache)
     return by_content(identifying(config), digests)
+
+
+def require_usable(config: Config, labels: Sequence[str]) -> None:
+    """Refuse at launch, without torch, what can be known then to be of no use to a trial.
+
+    Raises `UsageError` for a checkpoint that is missing or broken, `ConfigError` for a teacher
+    that hears other clips than its student or tells other classes apart.
+    """
+    if config.init_from is not None:
+        require_whole("init_from", Path(config.init_from))
+    if (teacher := config.distil.teacher) is not None:
+        theirs = description("distil.teacher", Path(teacher))
+        if faults := differences(theirs, config, labels):
+            raise ConfigError(f"distil.teacher {teacher}", faults)
 
 
 def digest(key: str, path: Path, cache: Path) -> str:

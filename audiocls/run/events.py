@@ -16,6 +16,15 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """The pre-training that a trial needs first, its own or another worker's, is that far."""
+
+    id: str
+    epoch: int
+    num_epochs: int
+
+
+@dataclass(frozen=True)
 class Done:
     """The trial's record is written."""
 
@@ -48,10 +57,10 @@ class Lost:
     how: str
 
 
-Event = Epoch | Done | Failed | Interrupted | Lost
+Event = Epoch | Stage | Done | Failed | Interrupted | Lost
 
-KINDS: dict[str, type[Epoch | Done | Failed | Interrupted | Lost]] = {
-    kind.__name__: kind for kind in (Epoch, Done, Failed, Interrupted, Lost)
+KINDS: dict[str, type[Epoch | Stage | Done | Failed | Interrupted | Lost]] = {
+    kind.__name__: kind for kind in (Epoch, Stage, Done, Failed, Interrupted, Lost)
 }
 
 

@@ -1,100 +1,144 @@
 """The pre-training stage of a study: trained once, found by its own id, shared by its trials."""
 
+import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from safetensors.torch import load, save
 
-from audiocls.audio.batches import Sounds
 from audiocls.audio.clips import ClipTable, Split, fingerprint
-from audiocls.audio.copies import without_copies
+from audiocls.audio.copies import sound_digests, without_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import Config, identifying, trial_id
 from audiocls.run.content import identity_of
+from audiocls.run.events import Event, Stage
+from audiocls.run.meter import code_digest
 from audiocls.run.task import Task
 from audiocls.run.warm import Warm
 from audiocls.store import TrialFolder
 from audiocls.store.atomic import write_text
-from audiocls.train.fit import EpochEnd, Signal, fit
+from audiocls.train.cost import Spent
+from audiocls.train.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.train.parts import build
 from audiocls.train.pretrain import Pretrained, pretrained_by, stage_of
 from audiocls.train.progress import Progress
 from audiocls.train.transfer import Weights
 
+Emit = Callable[[Event], None]
 ShouldStop = Callable[[], bool]
 WAIT_S = 1.0
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A stage that a trial asks for: what it is, what it hears, where it lies."""
+
+    config: Config
+    table: ClipTable
+    fingerprint: str
+    split: Split
+    folder: TrialFolder
+
+    @property
+    def learns_codes(self) -> bool:
+        return self.config.ssl.mode == "pretrain"
+
+
 def pretrained_for(
-    task: Task, config: Config, warm: Warm, should_stop: ShouldStop
+    task: Task, config: Config, warm: Warm, emit: Emit, should_stop: ShouldStop
 ) -> Pretrained | None:
     """The stage that `config` fine-tunes, trained now if no other trial has; none if interrupted.
 
     It lies in `runs/<study>/pretrained/<id>/`. Of several workers that want it one trains it, and
     the others wait.
     """
-    stage = stage_of(config)
-    table, known = _clips(stage, warm.cache)
-    identity = trial_id(identity_of(stage, warm.cache), known)
-    folder = TrialFolder(task.study_folder / "pretrained" / identity)
+    wanted = _wanted(task, config, warm.cache)
     while not should_stop():
-        with folder.lease(WAIT_S) as is_mine:
-            if (done := _finished(folder)) is not None:
+        with wanted.folder.lease(WAIT_S) as is_mine:
+            if (done := _finished(wanted.folder)) is not None:
                 return done
             if is_mine:
-                learns_codes = stage.ssl.mode == "pretrain"
-                sounds = warm.sounds(stage, known, table, learns_codes)
-                split = _split(stage, table, config.data.table(warm.cache), config.fold)
-                return _train(folder, stage, sounds, split, should_stop)
+                return _train(task, wanted, warm, emit, should_stop)
+        emit(_how_far(task, wanted, len(wanted.folder.history())))
     return None
 
 
-def _clips(stage: Config, cache: Path) -> tuple[ClipTable, str]:
-    """What the stage may hear, and its fingerprint."""
-    folder = stage.ssl.clips
-    table = unlabelled_table(Path(folder)) if folder else stage.data.table(cache)
-    return table, fingerprint(table, cache)
+def _wanted(task: Task, config: Config, cache: Path) -> Wanted:
+    """The id stands for all that the weights depend on: options, sounds heard, code."""
+    stage = stage_of(config)
+    clips = stage.ssl.clips
+    table = unlabelled_table(Path(clips)) if clips else stage.data.table(cache)
+    known = fingerprint(table, cache)
+    split = _split(config, stage, table, known, cache)
+    heard = hashlib.sha256(split.train.tobytes() + b"|" + split.val.tobytes()).hexdigest()
+    identity = trial_id(identity_of(stage, cache), f"{known} {heard} {code_digest()}")
+    folder = TrialFolder(task.study_folder / "pretrained" / identity)
+    return Wanted(stage, table, known, split, folder)
 
 
-def _split(stage: Config, table: ClipTable, own: ClipTable, fold: int) -> Split:
+def _split(config: Config, stage: Config, table: ClipTable, known: str, cache: Path) -> Split:
     """The stage's clips, without copies of those that the trial validates and is tested on."""
     split = unlabelled_split(table) if stage.ssl.clips else table.split(stage.fold)
-    if table == own:
+    if not stage.ssl.clips and config.pretraining.data is None:
         return split
-    scored = own.split(fold)
-    return without_copies(table, split, [own.clips[i].path for i in (*scored.val, *scored.test)])
+    own, rate = config.data.table(cache), config.data.sample_rate
+    scored = own.split(config.fold)
+    keep_out = sound_digests(own, fingerprint(own, cache), rate, cache)
+    return without_copies(
+        split,
+        sound_digests(table, known, rate, cache),
+        keep_out[np.concatenate([scored.val, scored.test])],
+    )
 
 
 def _train(
-    folder: TrialFolder, stage: Config, sounds: Sounds, split: Split, should_stop: ShouldStop
+    task: Task, wanted: Wanted, warm: Warm, emit: Emit, should_stop: ShouldStop
 ) -> Pretrained | None:
-    resume = folder.resume()
-    folder.write_config(identifying(stage))
+    folder, resume = wanted.folder, wanted.folder.resume()
+    folder.write_config(identifying(wanted.config))
     folder.keep_history(Progress.num_epochs_of(resume) if resume else 0)
 
     def on_epoch(end: EpochEnd) -> Signal:
         folder.append_history(end.row)
         folder.write_resume(end.snapshot())
+        emit(_how_far(task, wanted, int(end.row["epoch"])))
         return Signal.STOP if should_stop() else Signal.GO
 
-    parts = build(stage, sounds, split=split, learns_codes=stage.ssl.mode == "pretrain")
-    progress = fit(parts, on_epoch, resume)
-    if not progress.is_complete:
-        return None
-    found = pretrained_by(parts, progress)
-    folder.write_checkpoint(save(dict(found.weights.tensors)), {"labels": found.weights.labels})
-    write_text(folder.path / "stage.json", json.dumps(dict(found.metrics), indent=1))
+    emit(_how_far(task, wanted, 0))
+    sounds = warm.sounds(wanted.config, wanted.fingerprint, wanted.table, wanted.learns_codes)
+    parts = build(wanted.config, sounds, split=wanted.split, learns_codes=wanted.learns_codes)
+    try:
+        progress = fit(parts, on_epoch, resume)
+    except Diverged as error:
+        rate = "ssl.lr" if wanted.learns_codes else "pretraining.lr"
+        raise Diverged(f"pre-training, whose rate is {rate}: {error}") from error
+    return _kept(folder, pretrained_by(parts, progress)) if progress.is_complete else None
+
+
+def _how_far(task: Task, wanted: Wanted, epoch: int) -> Stage:
+    return Stage(task.cell.id, epoch, wanted.config.train.epochs)
+
+
+def _kept(folder: TrialFolder, found: Pretrained) -> Pretrained:
+    """`stage.json` is written last: its presence means *finished*."""
+    weights = found.weights
+    description = {"labels": weights.labels, "source": weights.source}
+    folder.write_checkpoint(save(dict(weights.tensors)), description)
+    leaves = {"metrics": dict(found.metrics), "spent": asdict(found.spent)}
+    write_text(folder.path / "stage.json", json.dumps(leaves, indent=1))
     folder.drop_resume()
     return found
 
 
 def _finished(folder: TrialFolder) -> Pretrained | None:
-    """`stage.json` is written last."""
     try:
-        metrics = json.loads((folder.path / "stage.json").read_text(encoding="utf-8"))
+        leaves = json.loads((folder.path / "stage.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     description = json.loads(folder.checkpoint.with_suffix(".json").read_text(encoding="utf-8"))
     tensors = load(folder.checkpoint.read_bytes())
-    return Pretrained(Weights("pre-training", tensors, tuple(description["labels"])), metrics)
+    weights = Weights(description["source"], tensors, tuple(description["labels"]))
+    return Pretrained(weights, leaves["metrics"], Spent(**leaves["spent"]))

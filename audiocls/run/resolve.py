@@ -16,7 +16,7 @@ from audiocls.config import Config, resolve, trial_id
 from audiocls.errors import ConfigError, UsageError
 from audiocls.plan import Plan, within_folds
 from audiocls.plan.design import BASELINE
-from audiocls.run.content import identity_of
+from audiocls.run.content import identity_of, require_usable
 from audiocls.store import Cell, Study
 
 Configs = dict[str, Config]
@@ -104,7 +104,7 @@ def study_of(
     """
     tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
     fingerprints = _fingerprints(configs, tables, cache)
-    asked = {arm: identity_of(config, cache) for arm, config in configs.items()}
+    asked = {arm: _asked(config, tables[config.data], cache) for arm, config in configs.items()}
     notes = (*plan.notes, *_left_out(tables), *_untrained(configs))
     ablation = plan.ablation
     study = Study(
@@ -128,6 +128,11 @@ def study_of(
         notes=notes,
     )
     return Resolved(study, configs, fingerprints, notes)
+
+
+def _asked(config: Config, table: ClipTable, cache: Path) -> dict[str, Any]:
+    require_usable(config, table.labels)
+    return identity_of(config, cache)
 
 
 def _fingerprints(
@@ -203,7 +208,7 @@ def single_trial(
     changes = {k: v for k, v in overrides.items() if k not in ("seed", "fold", "data.root")}
     arm = ",".join(assignment(*change) for change in changes.items()) or BASELINE
     known = fingerprint(data, cache)
-    asked = identity_of(config, cache)
+    asked = _asked(config, data, cache)
     cell = Cell(trial_id(asked, known), arm, config.seed, config.fold)
     name = Path(recipe).stem
     study = Study(

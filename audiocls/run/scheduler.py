@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from audiocls.run.events import Done, Epoch, Event, Failed, Lost
+from audiocls.run.events import Done, Epoch, Event, Failed, Lost, Stage
 from audiocls.run.executors import Executor
 from audiocls.run.status import Running, Status
 from audiocls.run.task import Task
@@ -75,9 +75,11 @@ class Launch:
     def _take(self, event: Event) -> str:
         """Account for one event; answers what people should read of it."""
         task = self._by_id[event.id]
-        if isinstance(event, Epoch):
-            self.epochs_done += 1
-            self.running[event.id] = Running(task.label, event.epoch, event.num_epochs)
+        if isinstance(event, Epoch | Stage):
+            is_stage = isinstance(event, Stage)
+            self.epochs_done += not is_stage
+            told = Running(task.label, event.epoch, event.num_epochs, is_stage)
+            self.running[event.id] = told
             return ""
         self.running.pop(event.id, None)
         if isinstance(event, Done):
@@ -102,11 +104,13 @@ class Launch:
         return time.monotonic() - self.started
 
     def _left_s(self) -> float | None:
-        """From the pace so far, counted in epochs."""
-        num_epochs = max((trial.num_epochs for trial in self.running.values()), default=0)
+        """From the pace so far, counted in epochs of trials; unknown as long as all pre-train."""
+        training = [trial for trial in self.running.values() if not trial.is_pretraining]
+        num_epochs = max((trial.num_epochs for trial in training), default=0)
         if not self.epochs_done or not num_epochs:
             return None
-        unfinished = sum(num_epochs - trial.epoch for trial in self.running.values())
+        unfinished = sum(num_epochs - trial.epoch for trial in training)
+        unfinished += num_epochs * (len(self.running) - len(training))
         unfinished += num_epochs * len(self._waiting)
         return unfinished * self._elapsed() / self.epochs_done
 

@@ -10,6 +10,8 @@ class Running:
     label: str
     epoch: int
     num_epochs: int
+    is_pretraining: bool = False
+    """Whether these are the epochs of the stage before it."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from audiocls.run.warm import Warm
 from audiocls.store import Cost, Failure, Record
 from audiocls.track import RunInfo, Tracker, start
 from audiocls.train.checkpoint import description_of, weights_of
-from audiocls.train.cost import macs_of, num_params
+from audiocls.train.cost import Spent, macs_of, num_params
 from audiocls.train.fit import EpochEnd, Signal, fit
 from audiocls.train.parts import Parts, build
 from audiocls.train.pretrain import Pretrained
@@ -72,7 +72,7 @@ def _train(
     config = Config.model_validate(task.config)
     pretrained = None
     if config.has_stage:
-        pretrained = pretrained_for(task, config, warm, should_stop)
+        pretrained = pretrained_for(task, config, warm, emit, should_stop)
         if pretrained is None:
             return Interrupted(task.cell.id)
     sounds = warm.sounds(config, task.data_fingerprint)
@@ -158,7 +158,7 @@ def _finish(
         fold=task.cell.fold,
         attempt=attempt,
         metrics={**test.test(), **_chosen(progress), **_of_stage(pretrained)},
-        cost=_cost(parts, progress),
+        cost=_cost(parts, progress, pretrained.spent if pretrained else Spent()),
         provenance=provenance(parts.device, task.data_fingerprint, started),
         num_train=len(parts.split.train),
         num_val=len(parts.split.val),
@@ -181,16 +181,17 @@ def _of_stage(pretrained: Pretrained | None) -> dict[str, float]:
     return {f"pretrain/{name}": value for name, value in metrics.items()}
 
 
-def _cost(parts: Parts, progress: Progress) -> Cost:
+def _cost(parts: Parts, progress: Progress, stage: Spent) -> Cost:
+    spent = progress.spent + stage
     return Cost(
         num_params=num_params(parts.classifier),
         macs=macs_of(parts.config, len(parts.sounds.table.labels)),
         epochs=progress.epoch,
-        steps=progress.steps,
-        samples=progress.samples,
-        gradient_passes=progress.gradient_passes,
-        wall_s=round(progress.wall_s, 3),
-        process_s=round(progress.process_s, 3),
+        steps=spent.steps,
+        samples=spent.samples,
+        gradient_passes=spent.gradient_passes,
+        wall_s=round(spent.wall_s, 3),
+        process_s=round(spent.process_s, 3),
         peak_memory_mib=round(peak_memory_mib(), 1),
     )
 

@@ -13,7 +13,11 @@ RECORD_SCHEMA = 1
 
 @dataclass(frozen=True)
 class Cost:
-    """What a trial spent. Parameters, MACs per clip (forward), clips, steps, seconds, MiB."""
+    """What a trial spent. Parameters, MACs per clip (forward), clips, steps, seconds, MiB.
+
+    Steps, clips, passes and seconds count a pre-training stage in, whole, though trials may share
+    it: this is what the result took. Epochs are the trial's own.
+    """
 
     num_params: int
     macs: int
@@ -21,7 +25,7 @@ class Cost:
     steps: int
     samples: int
     gradient_passes: int
-    """Forward-backward passes over a batch: equal to `steps`, twice that under SAM."""
+    """Forward-backward passes over all clips of a step: `steps` of them, twice that under SAM."""
     wall_s: float
     process_s: float
     peak_memory_mib: float

@@ -18,9 +18,9 @@ from audiocls.audio.features.standardise import Standardise
 from audiocls.config import Config, identifying, resolve
 from audiocls.errors import UsageError
 from audiocls.train.classifier import Classifier
+from audiocls.train.description import WEIGHTS, weights_file
 
 CHECKPOINT_SCHEMA = 1
-WEIGHTS = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
     Raises `UsageError` naming what is missing or unreadable.
     """
-    weights = path / WEIGHTS if path.is_dir() else path
+    weights = weights_file(path)
     description = weights.with_suffix(".json")
     for file in (weights, description):
         if not file.is_file():

@@ -4,6 +4,7 @@ Legend: C channels, L frames, K classes.
 """
 
 import functools
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,26 @@ from audiocls.models import Model
 
 WHOLE = "Global"
 """FlopCounterMode's name for everything, inside a module or not."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What training took: updates, clips, passes over the clips of an update, seconds."""
+
+    steps: int = 0
+    samples: int = 0
+    gradient_passes: int = 0
+    wall_s: float = 0.0
+    process_s: float = 0.0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            self.steps + other.steps,
+            self.samples + other.samples,
+            self.gradient_passes + other.gradient_passes,
+            self.wall_s + other.wall_s,
+            self.process_s + other.process_s,
+        )
 
 
 def num_params(model: nn.Module) -> int:

@@ -110,7 +110,7 @@ def _train(parts: Parts, progress: Progress) -> float:
         num_clips = sum(len(batch.targets) for batch in group)
         total += _step(parts, group, num_clips) * num_clips
         progress.steps += 1
-        progress.gradient_passes += parts.stepper.num_passes * len(group)
+        progress.gradient_passes += parts.stepper.num_passes
     progress.samples += len(clips)
     return float(total) / len(clips)
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from audiocls.train.cost import Spent
 from audiocls.train.parts import Parts
 
 
@@ -23,6 +24,10 @@ class Progress:
     best_row: dict[str, float] = field(default_factory=dict)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     is_complete: bool = False
+
+    @property
+    def spent(self) -> Spent:
+        return Spent(self.steps, self.samples, self.gradient_passes, self.wall_s, self.process_s)
 
     def keep_if_best(self, parts: Parts, row: dict[str, float]) -> None:
         """Remember this epoch's weights if `train.select` prefers it to all before it."""

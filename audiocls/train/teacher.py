@@ -1,4 +1,7 @@
-"""A trained checkpoint as a teacher: logits of the very waves that its student learns from."""
+"""A trained checkpoint as a teacher: logits of the very waves that its student learns from.
+
+Legend: B batch, T samples, K classes.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,22 +10,28 @@ import torch
 from torch import Tensor
 
 from audiocls.audio.batches import Sounds
+from audiocls.audio.features.placement import fixed_front_end
 from audiocls.config import Config
 from audiocls.errors import ConfigError
-from audiocls.train.checkpoint import Checkpoint, load_checkpoint
+from audiocls.train.checkpoint import load_checkpoint
+from audiocls.train.description import Description, differences
 
 
 def teacher_of(config: Config, sounds: Sounds) -> Callable[[Tensor], Tensor] | None:
     """Waves (B, T) to the teacher's logits (B, K), or nothing if none is configured.
+
+    The waves are normalised already, and then perhaps augmented and mixed: the teacher does not
+    normalise them again, which would undo a gain that its student hears.
 
     Raises `ConfigError` if the two cannot hear the same clips or tell the same classes.
     """
     if config.distil.teacher is None:
         return None
     checkpoint = load_checkpoint(Path(config.distil.teacher))
-    if faults := _differences(checkpoint, config, sounds):
+    theirs = Description(checkpoint.config, checkpoint.labels)
+    if faults := differences(theirs, config, sounds.table.labels):
         raise ConfigError(f"distil.teacher {config.distil.teacher}", faults)
-    front_end = checkpoint.front_end.to(sounds.device)
+    front_end = fixed_front_end(theirs.config.features, sounds.sample_rate).to(sounds.device)
     classifier = checkpoint.classifier.to(sounds.device)
 
     @torch.no_grad()
@@ -30,18 +39,3 @@ def teacher_of(config: Config, sounds: Sounds) -> Callable[[Tensor], Tensor] | N
         return torch.as_tensor(classifier(front_end(waves)))
 
     return logits
-
-
-def _differences(checkpoint: Checkpoint, config: Config, sounds: Sounds) -> list[str]:
-    theirs = checkpoint.config
-    facts = {
-        "classes": (checkpoint.labels, sounds.table.labels),
-        "sample rate": (theirs.data.sample_rate, sounds.sample_rate),
-        "samples a clip": (checkpoint.num_samples, sounds.num_samples),
-        "wave normalisation": (theirs.features.wave_normalise, config.features.wave_normalise),
-    }
-    return [
-        f"{name}: the teacher has {its!r}, this trial {own!r}; they must be the same"
-        for name, (its, own) in facts.items()
-        if its != own
-    ]

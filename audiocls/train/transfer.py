@@ -9,9 +9,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from audiocls.errors import ConfigError, UsageError
-from audiocls.train.checkpoint import WEIGHTS
+from audiocls.errors import ConfigError
 from audiocls.train.classifier import Classifier
+from audiocls.train.description import unreadable, weights_file
 
 OWN = "standardise."
 """Statistics of the clips that are trained on now, never of those that were."""
@@ -53,15 +53,12 @@ def weights_from(path: Path) -> Weights:
 
     Raises `UsageError` naming the file if there is none or it is damaged.
     """
-    file = path / WEIGHTS if path.is_dir() else path
+    file = weights_file(path)
     try:
         tensors = load(file.read_bytes())
         labels = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))["labels"]
     except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise UsageError(
-            f"init_from: {file} cannot be read as a checkpoint ({error}). Give the folder of a "
-            f"finished trial (runs/<study>/trials/<id>) or the {WEIGHTS} in it"
-        ) from error
+        raise unreadable("init_from", file, error) from error
     return Weights(str(path), tensors, tuple(labels))
 
 

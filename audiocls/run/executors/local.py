@@ -133,7 +133,7 @@ class Local:
         if line is None:
             return self._bury(worker)
         event = events.from_json(line)
-        if not isinstance(event, events.Epoch):
+        if not isinstance(event, events.Epoch | events.Stage):
             worker.trial_id = None
         return [event]
 
