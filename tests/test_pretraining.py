@@ -1,5 +1,6 @@
 """Weights from elsewhere: what is taken, what is left, what may be heard before the classes."""
 
+import json
 import shutil
 import wave
 from pathlib import Path
@@ -14,7 +15,11 @@ from audiocls.audio.copies import sound_digests, without_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import by_content, files_of, identifying, resolve, trial_id
 from audiocls.errors import ConfigError, DataError, UsageError
-from audiocls.run.content import identity_of
+from audiocls.run.content import identity_of, require_usable
+from audiocls.run.pretrained import _wanted
+from audiocls.run.task import Task
+from audiocls.store import Cell
+from audiocls.train.checkpoint import description_of, weights_of
 from audiocls.train.pretrain import stage_of
 from audiocls.train.transfer import HEAD, Weights, freeze, take, weights_from
 
@@ -61,8 +66,15 @@ def test_what_has_another_shape_is_reported_and_left(tiny_parts):
 
 def test_weights_of_which_none_fits_are_refused(tiny_parts):
     strange = Weights("x", {"elsewhere": torch.zeros(3)}, ())
-    with pytest.raises(ConfigError, match="none of its tensors fits"):
+    with pytest.raises(ConfigError, match="none of its weights before the last layer fits"):
         take(tiny_parts().classifier, strange, ("a",))
+
+
+def test_counters_and_a_last_layer_alone_are_no_start(tiny_parts):
+    narrow, target = tiny_parts({"model.channels": [4, 4, 4, 4]}), tiny_parts()
+    labels = target.sounds.table.labels
+    with pytest.raises(ConfigError, match="none of its weights"):
+        take(target.classifier, of(narrow, labels), labels)
 
 
 def test_frozen_weights_stand_still_and_the_last_layer_learns(tiny_parts):
@@ -168,10 +180,80 @@ def test_what_a_named_file_holds_is_the_trials_identity_and_where_it_lies_is_not
         id_of(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("damage", ["cut", "gone", "garbage", "undescribed"])
+def test_a_checkpoint_that_is_missing_or_broken_is_refused_at_launch(tmp_path, tiny_parts, damage):
+    parts, file = tiny_parts(), tmp_path / "a.safetensors"
+    whole = weights_of(parts.classifier)
+    labels = parts.sounds.table.labels
+    file.write_bytes(whole)
+    file.with_suffix(".json").write_text(json.dumps(description_of(parts.config, labels)))
+    config = resolve([TINY, {"init_from": str(file)}], "")
+    require_usable(config, labels)
+    if damage == "undescribed":
+        file.with_suffix(".json").unlink()
+    elif damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"garbage")
+    with pytest.raises(UsageError, match=r"init_from: .* cannot be read as a checkpoint"):
+        require_usable(config, labels)
+
+
+def test_another_kind_of_model_is_refused_at_launch(tmp_path, tiny_parts):
+    parts, file = tiny_parts(), tmp_path / "a.safetensors"
+    file.write_bytes(weights_of(parts.classifier))
+    file.with_suffix(".json").write_text(json.dumps(description_of(parts.config, ("a",))))
+    config = resolve([TINY, {"init_from": str(file), "model.name": "resnet18"}], "")
+    with pytest.raises(ConfigError, match="its model is logmel_cnn, this trial's resnet18"):
+        require_usable(config, ("a",))
+
+
 def test_only_named_files_are_looked_for():
     config = resolve([TINY, {"distil.teacher": "t", "init_from": "i"}], "")
     assert files_of(config) == {"distil.teacher": "t", "init_from": "i"}
     assert by_content(identifying(config), {"init_from": "x"})["init_from"] == "x"
+
+
+def task(tmp_path):
+    return Task(
+        "s", Cell("abc", "a", 0, 1), {}, "", str(tmp_path), str(tmp_path), "disabled", "", ()
+    )
+
+
+def wanted(tmp_path, cache, **changes):
+    layers = [TINY, {key.replace("__", "."): value for key, value in changes.items()}]
+    return _wanted(task(tmp_path), resolve(layers, ""), cache)
+
+
+def contents(table, clips):
+    return {table.clips[i].path.read_bytes() for i in clips}
+
+
+@pytest.mark.parametrize("fold", [3, 4, 5])
+def test_no_fold_pretrains_on_what_it_validates_or_tests(tmp_path, cache, fold):
+    own = resolve([TINY], "").data.table(cache)
+    scored = own.split(fold)
+    stage = wanted(tmp_path, cache, pretraining__data=TINY["data"], fold=fold)
+    heard = contents(stage.table, (*stage.split.train, *stage.split.val))
+    assert heard
+    assert not heard & contents(own, (*scored.val, *scored.test))
+
+
+def test_folds_share_a_stage_only_if_they_hear_the_same_in_it(tmp_path, cache):
+    def ids(data):
+        folds = (wanted(tmp_path, cache, pretraining__data=data, fold=fold) for fold in (3, 4, 5))
+        return {stage.folder.id for stage in folds}
+
+    assert len(ids(TINY["data"])) == 3
+    assert len(ids({**TINY["data"], "seed": 1})) == 1
+
+
+def test_a_stage_of_several_labels_is_trained_as_such(cache):
+    audioset = {"name": "audioset", "root": "/nowhere", "sample_rate": 8000}
+    stage = stage_of(resolve([TINY, {"pretraining.data": audioset}], ""))
+    assert (stage.train.loss, stage.train.select) == ("bce", "val/map")
+    stage = stage_of(resolve([TINY, {"pretraining.data": audioset, "train.loss": "focal"}], ""))
+    assert stage.train.loss == "focal"
 
 
 def test_arms_that_differ_in_fine_tuning_alone_share_their_stage(cache):

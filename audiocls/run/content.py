@@ -10,7 +10,7 @@ from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, by_content, files_of, identifying
 from audiocls.errors import ConfigError, UsageError
 from audiocls.store import TrialFolder
-from audiocls.train.description import description, differences, require_whole
+from audiocls.train.description import description, differences, strangeness
 
 AUDIO_FOLDERS = ("ssl.clips", "augment.background")
 
@@ -29,11 +29,11 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
 def require_usable(config: Config, labels: Sequence[str]) -> None:
     """Refuse at launch, without torch, what can be known then to be of no use to a trial.
 
-    Raises `UsageError` for a checkpoint that is missing or broken, `ConfigError` for a teacher
-    that hears other clips than its student or tells other classes apart.
+    Raises `UsageError` for a checkpoint that is missing or broken, `ConfigError` for one of
+    another kind of model, or a teacher that hears other clips or tells other classes apart.
     """
-    if config.init_from is not None:
-        require_whole("init_from", Path(config.init_from))
+    if (source := config.init_from) is not None and (faults := strangeness(Path(source), config)):
+        raise ConfigError(f"init_from {source}", faults)
     if (teacher := config.distil.teacher) is not None:
         theirs = description("distil.teacher", Path(teacher))
         if faults := differences(theirs, config, labels):

@@ -20,6 +20,7 @@ from audiocls.run.task import Task
 from audiocls.run.warm import Warm
 from audiocls.store import TrialFolder
 from audiocls.store.atomic import write_text
+from audiocls.train.checkpoint import description_of
 from audiocls.train.cost import Spent
 from audiocls.train.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.train.parts import build
@@ -115,17 +116,19 @@ def _train(
     except Diverged as error:
         rate = "ssl.lr" if wanted.learns_codes else "pretraining.lr"
         raise Diverged(f"pre-training, whose rate is {rate}: {error}") from error
-    return _kept(folder, pretrained_by(parts, progress)) if progress.is_complete else None
+    if not progress.is_complete:
+        return None
+    return _kept(folder, wanted.config, pretrained_by(parts, progress))
 
 
 def _how_far(task: Task, wanted: Wanted, epoch: int) -> Stage:
     return Stage(task.cell.id, epoch, wanted.config.train.epochs)
 
 
-def _kept(folder: TrialFolder, found: Pretrained) -> Pretrained:
+def _kept(folder: TrialFolder, stage: Config, found: Pretrained) -> Pretrained:
     """`stage.json` is written last: its presence means *finished*."""
     weights = found.weights
-    description = {"labels": weights.labels, "source": weights.source}
+    description = description_of(stage, weights.labels) | {"source": weights.source}
     folder.write_checkpoint(save(dict(weights.tensors)), description)
     leaves = {"metrics": dict(found.metrics), "spent": asdict(found.spent)}
     write_text(folder.path / "stage.json", json.dumps(leaves, indent=1))

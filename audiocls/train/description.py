@@ -57,6 +57,21 @@ def description(key: str, path: Path) -> Description:
     return Description(resolve([content["config"]], str(file)), tuple(content["labels"]))
 
 
+def strangeness(source: Path, config: Config) -> list[str]:
+    """Why the weights at `source` can be of no use to a trial of `config`; empty if they may be.
+
+    Raises `UsageError` naming `init_from` if they cannot be read.
+    """
+    theirs = description("init_from", source).config
+    shares_front_end = config.features.is_learned and theirs.features.name == config.features.name
+    if theirs.model.name == config.model.name or shares_front_end:
+        return []
+    return [
+        f"its model is {theirs.model.name}, this trial's {config.model.name}; they must be the "
+        "same kind, whatever their sizes"
+    ]
+
+
 def differences(teacher: Description, config: Config, labels: Sequence[str]) -> list[str]:
     """What keeps `teacher` from teaching a trial of `config`, all of it; empty if nothing does."""
     theirs = teacher.config

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from audiocls.audio.clips import some
 from audiocls.errors import ConfigError
 from audiocls.train.classifier import Classifier
 from audiocls.train.description import unreadable, weights_file
@@ -44,7 +45,7 @@ class Transfer:
         total = len(self.taken) + len(self.other_shape) + len(self.missing)
         text = f"{len(self.taken)} of {total} tensors from {self.source}"
         for reason, names in (("other shape", self.other_shape), ("not there", self.missing)):
-            text += f"; {reason}: {', '.join(names)}" if names else ""
+            text += f"; {reason}: {some(names)}" if names else ""
         return text
 
 
@@ -65,7 +66,8 @@ def weights_from(path: Path) -> Weights:
 def take(classifier: Classifier, weights: Weights, labels: tuple[str, ...]) -> Transfer:
     """Copy every tensor whose name and shape fit; the last layer only between the same `labels`.
 
-    Raises `ConfigError` if none fits: training would silently start from nothing.
+    Raises `ConfigError` if nothing before the last layer fits: training would silently start
+    from nothing.
     """
     own = {name: t for name, t in classifier.state_dict().items() if not name.startswith(OWN)}
     offered = {
@@ -74,9 +76,12 @@ def take(classifier: Classifier, weights: Weights, labels: tuple[str, ...]) -> T
         if weights.labels == labels or not name.startswith(HEAD)
     }
     fits = {name for name in own.keys() & offered if offered[name].shape == own[name].shape}
-    if not fits:
-        some = ", ".join(list(offered)[:5])
-        fault = f"none of its tensors fits this model by name and shape; it has {some} …"
+    learned = {name for name, _ in classifier.named_parameters() if not name.startswith(HEAD)}
+    if not fits & learned:
+        fault = (
+            "none of its weights before the last layer fits this model by name and shape; "
+            f"it has {some(offered)}"
+        )
         raise ConfigError(f"weights of {weights.source}", [fault])
     for name in fits:
         own[name].copy_(offered[name])
