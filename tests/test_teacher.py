@@ -1,0 +1,130 @@
+"""Distillation from a checkpoint: what it hears, whom it may teach, what its student gets."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import TINY
+
+from audiocls.audio.batches import Batch, training_batches
+from audiocls.config import resolve
+from audiocls.errors import ConfigError, UsageError
+from audiocls.run.content import require_usable
+from audiocls.train.checkpoint import description_of, weights_of
+from audiocls.train.fit import Signal, fit
+from audiocls.train.teacher import teacher_of
+
+LEAF = {"features": {"name": "leaf", "num_filters": 8, "window": 101, "hop": 128}}
+RAW = {
+    "features": {"name": "raw", "normalise": "abs_max", "peak": 0.9},
+    "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]},
+}
+CHANGED = {"augment": {"gain_db": 12, "shift_s": 0.05}}
+MIXED = {"augment.mixes": ["mixup", "timemix"]}
+
+
+def saved(parts, folder: Path) -> Path:
+    """The checkpoint of a classifier as it stands."""
+    file = folder / "teacher.safetensors"
+    file.write_bytes(weights_of(parts.classifier))
+    labels = parts.sounds.table.labels
+    file.with_suffix(".json").write_text(json.dumps(description_of(parts.config, labels)))
+    return file
+
+
+def first_batch(parts) -> Batch:
+    return next(training_batches(parts.sounds, parts.split.train, parts.batching, 0, 0))
+
+
+@pytest.mark.parametrize("heard", [{}, CHANGED, MIXED], ids=["as it is", "changed", "mixed"])
+@pytest.mark.parametrize("features", [{}, LEAF, RAW], ids=["logmel", "leaf", "raw"])
+def test_a_student_that_is_its_teacher_has_no_loss_and_no_gradient(
+    tiny_parts, tmp_path, features, heard
+):
+    file = saved(tiny_parts(features), tmp_path)
+    student = tiny_parts({**features, **heard, "distil": {"teacher": str(file), "weight": 1.0}})
+    student.classifier.eval()
+    batch = first_batch(student)
+    loss = student.objective.loss(
+        student.classifier, student.classifier.features(batch.inputs), batch
+    )
+    loss.backward()
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    gradients = [p.grad for p in student.classifier.parameters() if p.grad is not None]
+    assert gradients
+    assert max(g.abs().max() for g in gradients) < 1e-3
+
+
+def test_the_teacher_is_not_trained_and_does_not_depend_on_the_batch(tiny_parts, tmp_path):
+    file = saved(tiny_parts(), tmp_path)
+    student = tiny_parts({"distil.teacher": str(file)})
+    teach = teacher_of(student.config, student.sounds)
+    waves = student.sounds.waves(student.split.train)
+    before = teach(waves)
+    fit(student, lambda end: Signal.GO)
+    assert torch.equal(teach(waves), before)
+    assert not before.requires_grad
+    assert torch.allclose(teach(waves[:3]), before[:3], atol=1e-5)
+
+
+def test_a_student_with_nothing_but_its_teacher_comes_to_agree_with_it(tiny_parts, tmp_path):
+    teacher = tiny_parts({"train.epochs": 15})
+    fit(teacher, lambda end: Signal.GO)
+    file = saved(teacher, tmp_path)
+    changes = {"seed": 1, "train.epochs": 15, "train.select": "last"}
+    student = tiny_parts({**changes, "distil": {"teacher": str(file), "weight": 1.0}})
+    losses = []
+    fit(student, lambda end: losses.append(end.row["train/loss"]) or Signal.GO)
+    assert losses[-1] < losses[0] / 3
+
+
+def test_labels_keep_the_rest_of_the_weight(tiny_parts, tmp_path):
+    file = saved(tiny_parts({"seed": 1}), tmp_path)
+
+    def loss(weight):
+        options = {"teacher": str(file), "weight": weight}
+        parts = tiny_parts({"distil": options} if weight else {})
+        batch = first_batch(parts)
+        heard = parts.classifier.eval().features(batch.inputs)
+        return parts.objective.loss(parts.classifier, heard, batch).item()
+
+    assert loss(0.25) == pytest.approx(0.75 * loss(0) + 0.25 * loss(1.0), rel=1e-5)
+
+
+DIFFERENT = {
+    "data.sample_rate": 4000,
+    "data.duration_s": 0.25,
+    "features.wave_normalise": "abs_max",
+}
+
+
+def test_whom_it_cannot_teach_is_told_every_reason_at_launch_and_before_training(
+    tiny_parts, sounds_of, tmp_path
+):
+    file = saved(tiny_parts(), tmp_path)
+    config = resolve([TINY, DIFFERENT, {"distil.teacher": str(file)}], "")
+    said = ["sample rate in Hz: the teacher has 8000, this trial 4000", "samples a clip"]
+    said += ["wave normalisation: the teacher has 'none', this trial 'abs_max to 1'"]
+    for refuse in (
+        lambda: require_usable(config, ("other", "classes")),
+        lambda: teacher_of(config, sounds_of(config)),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            refuse()
+        assert all(text in str(raised.value) for text in said)
+    with pytest.raises(ConfigError, match=r"classes: .* this trial \('other', 'classes'\)"):
+        require_usable(config, ("other", "classes"))
+
+
+def test_a_teacher_that_is_not_there_is_refused_by_its_key(tmp_path):
+    config = resolve([TINY, {"distil.teacher": str(tmp_path / "nobody")}], "")
+    with pytest.raises(UsageError, match=r"distil.teacher: .*nobody"):
+        require_usable(config, ())
+
+
+def test_clips_of_several_labels_have_no_teacher():
+    audioset = {"data": {"name": "audioset", "root": "r"}, "train.loss": "bce"}
+    audioset |= {"train.select": "val/map", "distil.teacher": "t"}
+    with pytest.raises(ConfigError, match="one label a clip"):
+        resolve([TINY, audioset], "")
