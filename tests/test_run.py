@@ -8,11 +8,22 @@ from tiny import TINY
 
 from audiocls.audio.clips import fingerprint
 from audiocls.config import identifying, resolve
+from audiocls.console.progress import summary
 from audiocls.errors import UsageError
 from audiocls.run.devices import slots
 from audiocls.run.environment import worker_environment
-from audiocls.run.events import Done, Epoch, Failed, Interrupted, Lost, from_json, to_json
+from audiocls.run.events import (
+    Done,
+    Epoch,
+    Failed,
+    Interrupted,
+    Lost,
+    Stage,
+    from_json,
+    to_json,
+)
 from audiocls.run.scheduler import MAX_LOSSES, Launch
+from audiocls.run.status import Status
 from audiocls.run.task import Task
 from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
@@ -159,10 +170,26 @@ def test_an_exhausted_budget_stops(tmp_path):
     assert executor.submitted == []
 
 
+def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(tmp_path):
+    launch = Launch([task(tmp_path, Cell("a", "baseline", 0, 1))], 0, lambda status: None)
+    told: list[Status] = []
+    launch.watch = told.append
+    launch._hear([Stage("a", 3, 20)])
+    [running] = told[-1].running
+    assert (running.is_pretraining, running.epoch, running.num_epochs) == (True, 3, 20)
+    assert told[-1].left_s is None
+    assert "1 running (1 pre-training, epoch 3/20)" in summary(told[-1]).plain
+    launch._hear([Epoch("a", 1, 2)])
+    assert not told[-1].running[0].is_pretraining
+    assert told[-1].left_s is not None
+    assert "pre-training" not in summary(told[-1]).plain
+
+
 @pytest.mark.parametrize(
     "event",
     [
         Epoch("a", 1, 2),
+        Stage("a", 1, 2),
         Done("a", "note"),
         Failed("a", "nan", "m"),
         Interrupted("a"),
