@@ -10,7 +10,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from audiocls.audio.features import Features, LogMel, Raw
+from audiocls.audio.features import Encodec, Features, LogMel, Raw
 from audiocls.audio.features.logmel.front_end import LogMelFilterBanks
 from audiocls.audio.features.placement import fixed_front_end, wave_normaliser
 from audiocls.audio.features.standardise import Standardise
@@ -245,11 +245,13 @@ def test_statistics_travel_in_the_state_dict() -> None:
     assert torch.equal(other.std, fitted.std)
 
 
-def test_only_train_normalisation_uses_training_statistics() -> None:
+def test_only_train_normalisation_and_untrained_encodec_use_training_statistics() -> None:
     assert LogMel().uses_training_statistics
     assert not LogMel(normalise="clip").uses_training_statistics
     assert not LogMel(normalise="none").uses_training_statistics
     assert not Raw(normalise="standard").uses_training_statistics
+    assert not Encodec().uses_training_statistics
+    assert Encodec(weights="untrained").uses_training_statistics
 
 
 def test_the_front_end_ignores_autocast() -> None:
