@@ -19,7 +19,7 @@ from audiocls.audio.batches import open_sounds
 from audiocls.audio.clips import Clip, ClipTable, fingerprint
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
-from audiocls.audio.feature_cache import PORTION
+from audiocls.audio.feature_cache import MOST_CLIPS
 from audiocls.audio.features import LogMel, Raw
 from audiocls.audio.once import made_once
 from audiocls.audio.pack import FULL_SCALE, open_pack, pack_folder, resampled
@@ -294,7 +294,7 @@ def test_cached_features_are_the_front_ends_own(synthetic, features, cache):
     data, table, known = synthetic
     sounds = open_sounds(data, features, table, known, cache)
     assert sounds.features is not None
-    clips = np.arange(PORTION)
+    clips = np.arange(MOST_CLIPS)
     on_the_fly = sounds.front_end(torch.from_numpy(sounds.pack.centred(clips, sounds.num_samples)))
     assert torch.equal(sounds.clean(clips), on_the_fly)
     few = np.array([40, 3])  # another batch size may round differently, no more
