@@ -1,10 +1,8 @@
-"""The same command on real recordings beside the project, and on everything on the shelf."""
+"""The same command on real recordings beside the project."""
 
 from pathlib import Path
 
 import pytest
-
-from audiocls import shelf
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 ESC10, DIGITS = DATA / "esc10", DATA / "fsdd"
@@ -38,16 +36,3 @@ def test_digits_of_an_unheard_speaker_are_far_above_chance_with_an_interval(home
     assert baseline["num_pairs"] == 3
     assert baseline["mean_ci_low"] > 0.3
     assert baseline["mean_ci_low"] < baseline["mean"] < baseline["mean_ci_high"]
-
-
-@pytest.mark.parametrize("name", shelf.on_shelf("ablations"))
-def test_every_ablation_on_the_shelf_runs_as_it_stands(home, name):
-    one_block = ["--seeds", "0", "--folds", "1", "--set", "train.epochs=1"]
-    home.run("sweep", "launch", name, "--wandb", "offline", *one_block)
-    assert all(arm["num_pairs"] == 1 for arm in arms_of(home, name).values())
-
-
-@pytest.mark.parametrize("recipe", ["convnext1d-raw-tiny", "hifigan-raw-tiny"])
-def test_the_small_siblings_of_source_sized_recipes_train(home, recipe):
-    ended = home.run("train", "--recipe", recipe, "train.epochs=1", "--wandb", "disabled")
-    assert "test/accuracy" in ended.out

@@ -1,0 +1,33 @@
+"""Everything on the shelf runs, small: each question, launch to report; each CPU-sized recipe."""
+
+import json
+
+import pytest
+
+from audiocls import shelf
+
+pytestmark = pytest.mark.slow
+
+SMALL = ("train.epochs=2", "data.num_sources=5", "data.clips_per_source=1")
+"""Thirty clips to train on, twice."""
+CPU_SIZED = [name for name in shelf.on_shelf("recipes") if name.endswith("-cpu")]
+
+
+@pytest.mark.parametrize("name", shelf.on_shelf("ablations"))
+def test_every_ablation_on_the_shelf_runs_to_its_end(home, name):
+    block = ("--seeds", "0", "--folds", "1", "--workers", "1", "--wandb", "disabled")
+    home.run("sweep", "launch", name, *block, *(f"--set={each}" for each in SMALL))
+    planned = home.run("sweep", "plan", name, "--json").json()
+    answer = home.run("report", name, "--json").json()
+    assert [arm["arm"] for arm in answer["arms"]] == planned["arms"]
+    assert all(arm["num_pairs"] == 1 for arm in answer["arms"])
+
+
+@pytest.mark.parametrize("name", CPU_SIZED)
+def test_every_cpu_sized_recipe_trains_and_costs_what_show_says(home, name):
+    home.run("train", "--recipe", name, "--wandb", "disabled", *SMALL)
+    (record,) = (home.path / "runs" / name / "trials").glob("*/record.json")
+    cost = json.loads(record.read_text())["cost"]
+    shown = home.run("show", name, *SMALL, "--json").json()
+    assert (shown["params"], shown["macs"]) == (cost["num_params"], cost["macs"])
+    assert cost["epochs"] == 2
