@@ -2,11 +2,12 @@
 
 import pytest
 
-from audiocls.config import resolve
+from audiocls.config import identifying, resolve
 from audiocls.errors import ConfigError
 from audiocls.plan import load_ablation, plan
 from audiocls.run.resolve import configs_of
 from audiocls.train.cost import macs_of, num_params
+from audiocls.train.transfer import freeze
 
 
 def test_a_model_at_its_limits_is_taken_and_one_above_is_refused(tiny_parts):
@@ -30,10 +31,15 @@ def test_a_learned_front_end_counts(tiny_parts):
     assert num_params(tiny_parts(leaf).classifier) > num_params(plain.classifier)
 
 
-def test_what_a_model_may_cost_does_not_change_what_comes_out_of_it(tiny_config):
-    from audiocls.config import identifying
+def test_another_budget_is_another_trial_so_that_neither_refusal_nor_result_is_reused(tiny_config):
+    assert identifying(tiny_config({"budget.max_params": 10})) != identifying(tiny_config())
 
-    assert identifying(tiny_config({"budget.max_params": 10})) == identifying(tiny_config())
+
+def test_frozen_parameters_are_in_the_budget_too(tiny_parts):
+    classifier = tiny_parts().classifier
+    whole = num_params(classifier)
+    freeze(classifier, classifier.state_dict())
+    assert num_params(classifier) == whole
 
 
 def test_an_ablations_budget_is_every_arms(tiny_config):

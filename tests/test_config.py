@@ -179,9 +179,9 @@ def test_any_option_that_can_change_a_result_changes_the_id():
     assert len(set(ids)) == len(ids)
 
 
-def test_every_part_of_the_configuration_is_in_the_id_but_where_it_runs_and_what_it_may_cost():
+def test_every_part_of_the_configuration_is_in_the_id_but_where_it_runs():
     parts = set(identifying(resolve([TINY], "")))
-    assert parts == set(type(resolve([TINY], "")).model_fields) - {"device", "budget"}
+    assert parts == set(type(resolve([TINY], "")).model_fields) - {"device"}
 
 
 def test_another_default_is_another_trial():

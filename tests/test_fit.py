@@ -198,18 +198,27 @@ def test_standardisation_is_of_the_training_clips_alone(tiny_parts: MakeParts):
     )
 
 
+class Told:
+    """An objective that is told what validation says."""
+
+    def __init__(self, parts: Parts, validation: Sequence[tuple[float, float]]):
+        self.loss = parts.objective.loss
+        self._answers = iter(validation)
+
+    def validate(self, *_: object) -> dict[str, float]:
+        accuracy, loss = next(self._answers)
+        return {"val/accuracy": accuracy, "val/loss": loss}
+
+
+def chosen_epoch(parts: Parts, validation: Sequence[tuple[float, float]]) -> tuple[float, int]:
+    """Train with these validation (accuracy, loss)es: the best row's epoch, and how many were."""
+    progress = fit(replace(parts, objective=Told(parts, validation)), go)
+    return progress.best_row["epoch"], progress.epoch
+
+
 def chosen(parts: Parts, validation: Sequence[tuple[float, float]]) -> tuple[float, int]:
     """Train with these validation (accuracy, loss)es: the best row's epoch, and whose weights."""
-    answers = iter(validation)
-
-    class Told:
-        loss = parts.objective.loss
-
-        def validate(self, *_: object) -> dict[str, float]:
-            accuracy, loss = next(answers)
-            return {"val/accuracy": accuracy, "val/loss": loss}
-
-    parts = replace(parts, objective=Told())
+    parts = replace(parts, objective=Told(parts, validation))
     weights: list[bytes] = []
 
     def on_epoch(end: EpochEnd) -> Signal:
@@ -237,6 +246,20 @@ def test_the_epoch_is_chosen_on_validation_and_its_weights_are_kept(
 ):
     parts = tiny_parts({"train.select": select, "train.epochs": 3})
     assert chosen(parts, validation) == (epoch, epoch)
+
+
+def test_once_weights_are_averaged_only_averages_are_chosen_from(tiny_parts: MakeParts):
+    parts = tiny_parts({"averaging": {"name": "swa", "start": 0.5}, "train.epochs": 4})
+    falling = [(0.9, 1.0), (0.8, 1.0), (0.7, 1.0), (0.6, 1.0)]
+    epoch, _ = chosen_epoch(parts, falling)
+    assert epoch == 3  # the best of all was the first, before any average
+
+
+def test_patience_waits_for_the_average_that_was_asked_for(tiny_parts: MakeParts):
+    changes = {"averaging": {"name": "swa", "start": 0.5}, "train.epochs": 6, "train.patience": 1}
+    falling = [(0.9 - 0.1 * i, 1.0) for i in range(6)]
+    epoch, num_epochs = chosen_epoch(tiny_parts(changes), falling)
+    assert (epoch, num_epochs) == (4, 5)
 
 
 def test_what_is_scored_in_training_is_the_validation_clips(tiny_parts: MakeParts):

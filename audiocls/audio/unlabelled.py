@@ -12,18 +12,19 @@ from audiocls.errors import DataError
 VAL_PERCENT = 10
 
 
-def unlabelled_table(folder: Path) -> ClipTable:
+def unlabelled_table(folder: Path, key: str = "ssl.clips", fewest: int = 2) -> ClipTable:
     """Every audio file below `folder`, in the order of their paths; hidden ones are none.
 
     Raises:
-        DataError: it is no folder, or holds fewer than two audio files.
+        DataError: it is no folder, or holds fewer than `fewest` audio files; names the `key` that
+            asked for it.
     """
     root = folder.expanduser().absolute()
     files = {file.relative_to(root).as_posix(): file for file in root.rglob("*") if _is_audio(file)}
     names = sorted(name for name in files if not _is_hidden(name))
-    if len(names) < 2:
+    if len(names) < fewest:
         raise DataError(
-            f"{folder}: got {len(names)} audio files; self-supervision needs a folder of two or "
+            f"{key}: got {len(names)} audio files below {folder}, allowed: a folder of {fewest} or "
             f"more, ending in {', '.join(FORMATS)}."
         )
     clips = (Clip(name, files[name], (0,), name, split=_side(name)) for name in names)

@@ -41,6 +41,8 @@ def train(
     means = Means(
         runs, wandb, executor, devices, workers=1, has_tensorboard=tensorboard, is_exclusive=False
     )
+    # Asked for once more, a trial that failed is tried once more.
+    StudyFolder(runs / found.study.name).trial(found.study.cells[0].id).forgive()
     outcome = see_through(found, means)
     _show(StudyFolder(runs / found.study.name), found.study.cells[0].id)
     if outcome.exit_code:

@@ -14,10 +14,9 @@ WITHOUT_EFFECT = {
     "device": True,
     "data": {"root"},
     "pretraining": {"data": {"root"}},
-    "budget": True,
 }
-"""Keys that say where a trial runs, where its sounds lie and what it may cost, not what comes out
-of it."""
+"""Keys that say where a trial runs and where its sounds lie, not what comes out of it. A budget
+is not among them: it decides whether anything comes out at all."""
 
 PATHS = ("init_from", "distil.teacher", "ssl.clips", "augment.background", "features.weights")
 """Keys that may name files: what is in them decides, not where they lie."""

@@ -82,7 +82,10 @@ class SelfSupervision(Part):
 
 
 class Pretraining(Part):
-    """Training the same model on another data set first; every layer but the last is kept."""
+    """Training the same model on another data set first.
+
+    Every layer is kept; the last one only where both data sets have the same classes.
+    """
 
     data: DataSet | None = None
     """At the sample rate of the trial's own data. Copies of its validation and test clips are

@@ -19,6 +19,10 @@ class WeightAverage(Protocol):
     def needs_batch_norm_statistics(self) -> bool:
         """Whether `evaluated()` must go through `refresh_batch_norm` before it is scored."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the weights it is there for are still to come."""
+
     def after_step(self) -> None:
         """After every optimiser step."""
 
@@ -39,6 +43,7 @@ class Live:
     """No average: the weights as they are."""
 
     needs_batch_norm_statistics = False
+    is_waiting = False
 
     def __init__(self, module: nn.Module):
         self._module = module
@@ -104,6 +109,7 @@ class MovingAverage:
     """
 
     needs_batch_norm_statistics = False
+    is_waiting = False
 
     def __init__(self, module: nn.Module, decay: float, every_steps: int):
         self._shadow = Shadow(module)
@@ -144,6 +150,10 @@ class EpochAverage:
     @property
     def needs_batch_norm_statistics(self) -> bool:
         return self._shadow.num_taken > 0 and bool(tracking_norms(self._shadow.module))
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._shadow.num_taken == 0
 
     def after_step(self) -> None:
         """Nothing to do."""

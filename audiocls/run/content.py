@@ -12,7 +12,8 @@ from audiocls.errors import ConfigError, UsageError
 from audiocls.store import TrialFolder
 from audiocls.train.description import description, differences, strangeness
 
-AUDIO_FOLDERS = ("ssl.clips", "augment.background")
+AUDIO_FOLDERS = {"ssl.clips": 2, "augment.background": 1}
+"""Key of a folder → the fewest recordings that are of use."""
 
 
 def identity_of(config: Config, cache: Path) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
 def digest(key: str, path: Path, cache: Path) -> str:
     """A digest of a file, of a checkpoint in a folder, or of all audio below a folder."""
     if key in AUDIO_FOLDERS:
-        return f"audio:{fingerprint(unlabelled_table(path), cache)}"
+        table = unlabelled_table(path, key, AUDIO_FOLDERS[key])
+        return f"audio:{fingerprint(table, cache)}"
     file = TrialFolder(path).checkpoint if path.is_dir() else path
     try:
         with file.open("rb") as stream:

@@ -10,6 +10,9 @@ from typing import Any, Literal, Protocol
 
 WandbMode = Literal["online", "offline", "disabled"]
 
+LONGEST_NAME = 80
+"""Characters of a run's name in its folder's: file systems take 255 bytes."""
+
 
 @dataclass(frozen=True)
 class RunInfo:
@@ -71,7 +74,9 @@ def _wandb(mode: WandbMode, info: RunInfo) -> Tracker:
 
 
 def _tensorboard(info: RunInfo) -> Tracker:
-    """A folder a trial, by the name that its run has."""
+    """A folder a trial, by the beginning of its run's name and by its trial's id."""
     from audiocls.track.tensorboard_run import TensorboardRun
 
-    return TensorboardRun(info.folder / "tensorboard" / info.name.replace("/", "-"), info)
+    trial, _, _ = info.id.rpartition("-")
+    name = f"{info.name[:LONGEST_NAME].replace('/', '-')} {trial}"
+    return TensorboardRun(info.folder / "tensorboard" / name, info)

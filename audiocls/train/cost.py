@@ -40,8 +40,8 @@ class Spent:
 
 
 def num_params(model: nn.Module) -> int:
-    """Trainable parameters."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+    """Parameters, frozen ones too: a model is no smaller for learning less."""
+    return sum(p.numel() for p in model.parameters())
 
 
 def macs_of(config: Config, num_classes: int) -> int:

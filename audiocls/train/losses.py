@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from audiocls.audio.batches import shares_of
+
 Kind = Literal["cross_entropy", "bce", "focal"]
 
 
@@ -36,7 +38,7 @@ def loss_of(
     """
     if kind == "cross_entropy":
         return F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
-    shares = smoothed(shares_of(targets, logits), label_smoothing)
+    shares = smoothed(shares_of(targets, logits.shape[1]).to(logits.dtype), label_smoothing)
     if kind == "bce":
         losses = F.binary_cross_entropy_with_logits(logits, shares, reduction="none")
     elif is_multi_label:
@@ -44,19 +46,6 @@ def loss_of(
     else:
         losses = _softmax_focal(logits, shares, focal_gamma)
     return losses.sum(1).mean()
-
-
-def shares_of(targets: Tensor, logits: Tensor) -> Tensor:
-    """Class numbers as one-hot rows; shares of classes as they are, in the logits' precision.
-
-    Shape: targets (B,) int64 or (B, K), logits (B, K) → (B, K)
-
-    >>> shares_of(torch.tensor([1]), torch.zeros(1, 3))
-    tensor([[0., 1., 0.]])
-    """
-    if targets.ndim == 1:
-        targets = F.one_hot(targets, logits.shape[1])
-    return targets.to(logits.dtype)
 
 
 def smoothed(shares: Tensor, label_smoothing: float) -> Tensor:

@@ -97,6 +97,8 @@ def resolve_device(name: str) -> torch.device:
     """`auto` is the accelerator that CUDA sees, or else the CPU."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError("device", [f"got {name}, but torch sees no GPU; allowed: auto, cpu"])
     return torch.device(name)
 
 

@@ -23,6 +23,8 @@ class Progress:
     process_s: float = 0.0
     best_row: dict[str, float] = field(default_factory=dict)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+    is_best_provisional: bool = False
+    """Whether an average of weights was asked for, and the best epoch lies before it began."""
     is_complete: bool = False
 
     @property
@@ -30,17 +32,24 @@ class Progress:
         return Spent(self.steps, self.samples, self.gradient_passes, self.wall_s, self.process_s)
 
     def keep_if_best(self, parts: Parts, row: dict[str, float]) -> None:
-        """Remember this epoch's weights if `train.select` prefers it to all before it."""
-        select = parts.config.train.select
-        if not self.best_row or rank(row, select) > rank(self.best_row, select):
-            self.best_row = dict(row)
+        """Remember this epoch's weights if `train.select` prefers it to all before it.
+
+        Once an average has begun, only averaged weights compete: they are what was asked for.
+        """
+        select, is_waiting = parts.config.train.select, parts.averaging.is_waiting
+        is_first = not self.best_row or (self.is_best_provisional and not is_waiting)
+        if is_first or rank(row, select) > rank(self.best_row, select):
+            self.best_row, self.is_best_provisional = dict(row), is_waiting
             weights = parts.evaluated().state_dict()
             self.best_weights = {name: value.clone() for name, value in weights.items()}
 
     def is_out_of(self, patience: int) -> bool:
-        """Whether `patience` epochs have passed without a better one; 0 is endless."""
-        best = self.best_row.get("epoch", 0.0)
-        return patience > 0 and self.epoch - best >= patience
+        """Whether `patience` epochs have passed without a better one; 0 is endless.
+
+        Never before an average that was asked for has begun.
+        """
+        is_counting = patience > 0 and not self.is_best_provisional
+        return is_counting and self.epoch - self.best_row.get("epoch", 0.0) >= patience
 
     def snapshot(self, parts: Parts) -> bytes:
         """Everything needed to go on with the next epoch."""

@@ -49,7 +49,7 @@ class GaborPower(nn.Module):
         Shape: → (2 F, W)
         """
         time = torch.arange(self.window, device=self.centre.device) - self.window // 2
-        centre = self.centre.clamp(0, math.pi)[:, None]
+        centre = self.centre.clamp(0.0, math.pi)[:, None]
         width = self.width.clamp(4 * HALF_MAXIMUM, self.window * HALF_MAXIMUM)[:, None]
         exponent = -0.5 * (time / width) ** 2
         # Tails that no float32 sum can hear are 0: as denormal numbers they halve a CPU's speed.

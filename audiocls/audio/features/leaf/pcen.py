@@ -44,10 +44,10 @@ class PCEN(nn.Module):
         self.root = nn.Parameter(torch.full((num_channels,), root))
 
     def forward(self, power: Tensor) -> Tensor:
-        alpha = self.alpha.clamp(max=1)[:, None]
+        alpha = self.alpha.clamp(max=1.0)[:, None]
         delta = self.delta.clamp(min=LEAST_DELTA)[:, None]
-        exponent = 1 / self.root.clamp(min=1)[:, None]
-        loudness = smoothed(power, self.smooth.clamp(0, 1))
+        exponent = 1 / self.root.clamp(min=1.0)[:, None]
+        loudness = smoothed(power, self.smooth.clamp(0.0, 1.0))
         level = power / (self.floor + loudness) ** alpha
         return (level + delta) ** exponent - delta**exponent
 
