@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from audiocls.train.losses import (
     code_accuracy,
     code_loss,
-    code_perplexity,
     distillation,
     loss_of,
     smoothed,
@@ -177,14 +176,14 @@ def test_the_code_loss_is_the_sum_of_each_codebooks_own(smoothing):
     torch.testing.assert_close(code_loss(CODE_LOGITS, CODES, smoothing), sum(each))
 
 
-def test_a_guess_that_knows_nothing_is_as_perplexed_as_there_are_codes():
-    perplexity = code_perplexity(torch.zeros(2, 3, 7, 4), torch.zeros(2, 3, 4, dtype=torch.int64))
-    assert float(perplexity) == pytest.approx(7.0)
+def test_a_guess_that_knows_nothing_loses_the_logarithm_of_the_number_of_codes_a_codebook():
+    loss = code_loss(torch.zeros(2, 3, 7, 4), torch.zeros(2, 3, 4, dtype=torch.int64))
+    assert float(loss / 3) == pytest.approx(math.log(7))
 
 
-def test_certain_and_right_is_a_perplexity_of_one_and_an_accuracy_of_one():
+def test_certain_and_right_is_a_loss_of_nothing_and_an_accuracy_of_one():
     logits = 100 * F.one_hot(CODES, 7).movedim(3, 2).float()
-    assert float(code_perplexity(logits, CODES)) == pytest.approx(1.0)
+    assert float(code_loss(logits, CODES)) == pytest.approx(0.0, abs=1e-6)
     assert float(code_accuracy(logits, CODES)) == 1.0
     assert float(code_accuracy(-logits, CODES)) == 0.0
 

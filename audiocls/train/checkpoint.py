@@ -68,6 +68,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             )
     try:
         content = json.loads(description.read_text(encoding="utf-8"))
+        if content["schema"] != CHECKPOINT_SCHEMA:
+            raise ValueError(f"schema: got {content['schema']}, allowed: {CHECKPOINT_SCHEMA}")
         config = resolve([content["config"]], str(description))
         labels = tuple(content["labels"])
         restored = _restored(config, len(labels), load(weights.read_bytes()))

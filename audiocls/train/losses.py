@@ -120,17 +120,3 @@ def code_accuracy(code_logits: Tensor, codes: Tensor) -> Tensor:
     0.75
     """
     return (code_logits.argmax(2) == codes).double().mean()
-
-
-def code_perplexity(code_logits: Tensor, codes: Tensor) -> Tensor:
-    """exp of the mean cross-entropy of a code, unsmoothed: V for a guess that knows nothing.
-
-    Of several batches it is the exponential of the mean of logarithms, not the mean.
-
-    Shape: code_logits (B, Q, V, L), codes (B, Q, L) int64 → ()
-
-    >>> codes = torch.zeros(2, 3, 5, dtype=torch.int64)
-    >>> round(code_perplexity(torch.zeros(2, 3, 8, 5), codes).item(), 3)
-    8.0
-    """
-    return (code_loss(code_logits, codes) / codes.shape[1]).exp()

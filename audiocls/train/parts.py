@@ -73,8 +73,8 @@ def build(
     require_within(config, classifier, len(sounds.table.labels))
     classifier.to(device)
     optimizer = config.optim.build(classifier)
-    num_batches_ = num_batches(len(split.train), config.train.batch_size)
-    steps_an_epoch = num_batches(num_batches_, config.train.accumulate)
+    batches_an_epoch = num_batches(len(split.train), config.train.batch_size)
+    steps_an_epoch = num_batches(batches_an_epoch, config.train.accumulate)
     schedule = config.schedule.build(optimizer, config.train.epochs, steps_an_epoch)
     schedule = config.averaging.drive(schedule, optimizer, config.train.epochs, steps_an_epoch)
     return Parts(
