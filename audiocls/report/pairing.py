@@ -135,8 +135,9 @@ def extra_compute(pairs: Mapping[str, Sequence[Pair]], match: str) -> list[str]:
     if not odd:
         return []
     return [
-        f"Equal are the epochs after pre-training. With it, {', '.join(odd)} as many clips were "
-        "gone through as by the baseline; budget.match: samples would refuse the comparison."
+        "Epochs are equal after pre-training, not with it: compared with the baseline, "
+        f"{', '.join(odd)} as many clips were heard in all. With budget.match: samples they would "
+        "not be comparable."
     ]
 
 
