@@ -80,7 +80,7 @@ def _resolved(ablation: Path, cache: Path) -> Resolved:
     asked = request(str(ablation))
     chosen = plan(asked.ablation)
     configs = configs_of(chosen, asked.recipe, asked.overrides)
-    return study_of(chosen, configs, asked.overrides, cache, STUDY, asked.command())
+    return study_of(chosen, configs, asked.overrides, cache, STUDY, asked.command(STUDY))
 
 
 def _write_study(found: Resolved, folder: StudyFolder) -> None:
