@@ -39,6 +39,22 @@ def relabelled(table: ClipTable, labels: tuple[str, ...]) -> ClipTable:
     return replace(table, labels=labels)
 
 
+LATER = {
+    "ema": {"averaging": {"name": "ema", "every_steps": 1}},
+    "swa": {"averaging": {"name": "swa", "start": 0.5}},
+    "normalised wave": {"features.wave_normalise": "abs_max"},
+    "learned front end": {
+        "features": {"name": "leaf", "num_filters": 8, "window": 101, "hop": 256}
+    },
+}
+
+
+@pytest.mark.parametrize("changes", LATER.values(), ids=LATER)
+def test_what_is_saved_is_what_was_scored(changes, tmp_path, cache):
+    """Averaged weights, the level of the wave and a learned front end travel in the checkpoint."""
+    test_a_trials_own_test_clips_give_its_record_again(Trained(changes, tmp_path, cache), cache)
+
+
 def test_a_trials_own_test_clips_give_its_record_again(trained, cache):
     record = trained.trial.record()
     found = evaluated(trained, trained.table, "test", cache)

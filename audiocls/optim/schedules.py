@@ -26,9 +26,6 @@ class LearningRate(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there; the optimiser's state is loaded beside it."""
 
-    def get_last_lr(self) -> list[float]:
-        """Every group's rate, under the name that torch gives it."""
-
 
 class PerStep:
     """One of torch's schedulers, stepped once after every optimiser step; epochs are no matter."""
@@ -38,7 +35,7 @@ class PerStep:
 
     @property
     def lr(self) -> float:
-        return self.get_last_lr()[0]
+        return rates(self._scheduler.optimizer)[0]
 
     def step(self) -> None:
         self._scheduler.step()
@@ -51,9 +48,6 @@ class PerStep:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._scheduler.load_state_dict(state)
-
-    def get_last_lr(self) -> list[float]:
-        return rates(self._scheduler.optimizer)
 
 
 class OnPlateau:
@@ -70,7 +64,7 @@ class OnPlateau:
 
     @property
     def lr(self) -> float:
-        return self.get_last_lr()[0]
+        return rates(self._scheduler.optimizer)[0]
 
     def step(self) -> None:
         """Nothing to do."""
@@ -83,9 +77,6 @@ class OnPlateau:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._scheduler.load_state_dict(state)
-
-    def get_last_lr(self) -> list[float]:
-        return rates(self._scheduler.optimizer)
 
 
 def rates(optimizer: Optimizer) -> list[float]:

@@ -35,7 +35,7 @@ class SwaRate:
 
     @property
     def lr(self) -> float:
-        return self.get_last_lr()[0]
+        return rates(self._optimizer)[0]
 
     def step(self) -> None:
         self._num_steps += 1
@@ -60,9 +60,6 @@ class SwaRate:
         self._before.load_state_dict(state["before"])
         self._num_steps = state["num_steps"]
         self._starts = list(state["starts"])
-
-    def get_last_lr(self) -> list[float]:
-        return rates(self._optimizer)
 
     def _set(self) -> None:
         done = self._num_steps - self._num_before

@@ -27,6 +27,18 @@ def window_faults(window: int | None, n_fft: int) -> list[str]:
     return [f"window: got {window}, allowed: up to n_fft, {n_fft}"]
 
 
+def band_faults(n_mels: int, n_fft: int) -> list[str]:
+    """More mel bands than a Fourier transform of `n_fft` samples has bins.
+
+    >>> band_faults(300, 400)
+    ['n_mels: got 300, allowed: up to n_fft // 2 + 1, 201']
+    """
+    num_bins = n_fft // 2 + 1
+    if n_mels <= num_bins:
+        return []
+    return [f"n_mels: got {n_mels}, allowed: up to n_fft // 2 + 1, {num_bins}"]
+
+
 def order_faults(f_min: float, f_max: float | None) -> list[str]:
     """A band (Hz) that ends before it begins."""
     if f_max is None or f_max > f_min:

@@ -6,6 +6,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from audiocls.audio.features.frames import num_frames
 from audiocls.audio.features.limits import (
+    band_faults,
     nyquist_faults,
     order_faults,
     refuse,
@@ -49,9 +50,7 @@ class MFCC(Part):
     @model_validator(mode="after")
     def _fits_together(self) -> "MFCC":
         faults = window_faults(self.window, self.n_fft) + order_faults(self.f_min, self.f_max)
-        num_bins = self.n_fft // 2 + 1
-        if self.n_mels > num_bins:
-            faults.append(f"n_mels: got {self.n_mels}, allowed: up to n_fft // 2 + 1, {num_bins}")
+        faults += band_faults(self.n_mels, self.n_fft)
         if self.n_mfcc > self.n_mels:
             faults.append(f"n_mfcc: got {self.n_mfcc}, allowed: up to n_mels, {self.n_mels}")
         refuse(faults)
