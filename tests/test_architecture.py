@@ -21,7 +21,7 @@ LAYERS = [
     {"errors", "dotted", "part", "seeding"},
     {"faults", "yaml_file"},
     {"audio", "models", "optim"},
-    {"config", "plan"},
+    {"config", "plan", "search"},
     {"train", "track", "store"},
     {"run", "report"},
     {"console", "shelf"},
