@@ -1,7 +1,7 @@
 """`compare`: a study and its records become one verdict an arm, computed and never chosen."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -122,7 +122,11 @@ def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
         num_expected=len(study.cells),
         missing=tuple(cell for cell in study.cells if cell.id not in found),
         arms=(baseline, *_judge(study, tested, ratio)),
-        notes=(*study.notes, *pairing.extra_compute(pairs, study.match)),
+        notes=(
+            *study.notes,
+            *pairing.extra_compute(pairs, study.match),
+            *pairing.unchecked(pairs, study.match),
+        ),
     )
 
 
@@ -151,14 +155,24 @@ def _check(study: Study, records: Mapping[str, Record]) -> None:
 
 def _variance(study: Study, records: Mapping[str, Record]) -> tuple[float, str]:
     """The test/train ratio of the corrected variance, and what was done, in words."""
-    seeds = {cell.seed for cell in study.cells}
-    if len({cell.fold for cell in study.cells}) < 2:
+    num_seeds = len({cell.seed for cell in study.cells})
+    num_folds = len({cell.fold for cell in study.cells})
+    if num_folds < 2:
         return 0.0, "plain paired t test over seeds (one fold, so no two training sets overlap)"
-    ratios = [record.num_test / record.num_train for record in records.values()]
-    ratio = math.fsum(ratios) / len(ratios) if ratios else 0.0
-    over = "all seed × fold pairs" if len(seeds) > 1 else "the folds of one seed"
-    source = "Bouckaert and Frank 2004" if len(seeds) > 1 else "Nadeau and Bengio 2003"
-    return ratio, f"corrected t test over {over}, test/train ratio {ratio:.3g} ({source})"
+    ratio, told = _test_train_ratio(records.values(), num_folds)
+    over = "all seed × fold pairs" if num_seeds > 1 else "the folds of one seed"
+    source = "Bouckaert and Frank 2004" if num_seeds > 1 else "Nadeau and Bengio 2003"
+    return ratio, f"corrected t test over {over}, {told} ({source})"
+
+
+def _test_train_ratio(records: Collection[Record], num_folds: int) -> tuple[float, str]:
+    """As recorded, or else as if each fold was tested on once and the others trained on."""
+    ratios = [r.num_test / r.num_train for r in records if r.num_test and r.num_train]
+    if ratios or not records:
+        ratio = math.fsum(ratios) / len(ratios) if ratios else 0.0
+        return ratio, f"test/train ratio {ratio:.3g}"
+    ratio = 1 / (num_folds - 1)
+    return ratio, f"test/train ratio not recorded, taken as {ratio:.3g} for {num_folds} folds"
 
 
 def _describe(
@@ -167,6 +181,7 @@ def _describe(
     """What the arm reached and cost, over its own finished trials, before any comparison."""
     own = [records[cell.id] for cell in grid[arm].values() if cell.id in records]
     values = [record.metrics[study.metric] for record in own]
+    seconds = [record.cost.wall_s for record in own if record.cost.wall_s is not None]
     test = stats.corrected_t(values, ratio, study.alpha) if values else None
     has_spread = test is not None and test.df > 0
     return ArmResult(
@@ -178,7 +193,7 @@ def _describe(
         mean_ci_high=test.ci_high if test and has_spread else None,
         num_params=own[0].cost.num_params if own else None,
         macs=own[0].cost.macs if own else None,
-        seconds=math.fsum(record.cost.wall_s for record in own) / len(own) if own else None,
+        seconds=math.fsum(seconds) / len(seconds) if seconds else None,
     )
 
 

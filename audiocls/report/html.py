@@ -7,7 +7,7 @@ from dataclasses import asdict
 from audiocls.report import figures
 from audiocls.report.compare import Comparison
 from audiocls.report.headline import headline
-from audiocls.report.notation import count, duration, estimate, p_value, percent, plural
+from audiocls.report.notation import NONE, count, duration, estimate, p_value, percent, plural
 from audiocls.report.svg import BLUE, GREEN, ORANGE, to_svg
 from audiocls.report.tables import VERDICT_MEANINGS, method_text
 from audiocls.store.record import Cell, Provenance, Study
@@ -86,8 +86,9 @@ def _versions(provenance: Iterable[Provenance]) -> dict[str, str]:
             values.setdefault(name, set()).add(str(value))
     if not values:
         return {}
-    started, finished = min(values.pop("started")), max(values.pop("finished"))
-    told = {name: ", ".join(sorted(found)) for name, found in values.items()}
+    known = {name: sorted(found - {""}) or [NONE] for name, found in values.items()}
+    started, finished = known.pop("started")[0], known.pop("finished")[-1]
+    told = {name: ", ".join(found) for name, found in known.items()}
     return {**told, "first trial started": started, "last trial finished": finished}
 
 

@@ -3,19 +3,28 @@
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from audiocls.store.record import Cell, Cost, Record, Study
 
 COMPUTE_TOLERANCE = 0.01
 
-COMPUTE: dict[str, Callable[[Cost], float]] = {
+
+def _multiplications(cost: Cost) -> float | None:
+    """Twice the steps' worth of passes (SAM) is twice the multiplications, at equal epochs."""
+    macs, samples, passes, steps = cost.macs, cost.samples, cost.gradient_passes, cost.steps
+    if macs is None or samples is None or passes is None or steps is None:
+        return None
+    return macs * samples * passes / max(1, steps)
+
+
+COMPUTE: dict[str, Callable[[Cost], float | None]] = {
     "epochs": lambda cost: cost.epochs,
     "steps": lambda cost: cost.steps,
     "samples": lambda cost: cost.samples,
-    # Twice the steps' worth of passes (SAM) is twice the multiplications, at equal epochs.
-    "macs": lambda cost: cost.macs * cost.samples * cost.gradient_passes / max(1, cost.steps),
+    "macs": _multiplications,
 }
+"""What may have to be equal, by its name in `match`; `None` where it was not recorded."""
+UNKNOWN = "not recorded"
 _ENVIRONMENT = ("code", "torch", "device", "data")
 
 Block = tuple[int, int]
@@ -99,7 +108,7 @@ def _other_environment(pairs: Sequence[Pair], part: str) -> str:
     odd = [pair for pair in pairs if differs(pair)]
     if not odd:
         return ""
-    arm, baseline = _part(odd[0].arm, part), _part(odd[0].baseline, part)
+    arm, baseline = (_part(side, part) or UNKNOWN for side in (odd[0].arm, odd[0].baseline))
     return f"different {part} in {_share(odd, pairs)}: {arm}, baseline {baseline}"
 
 
@@ -111,16 +120,50 @@ def _unequal_compute(pairs: Sequence[Pair], match: str) -> str:
     odd = [pair for pair in pairs if not _is_equal_compute(pair, match)]
     if not odd:
         return ""
+    arm, baseline = _compute(odd[0], match)
+    if arm is None or baseline is None:
+        known, other = ("baseline", "arm") if arm is None else ("arm", "baseline")
+        told = f"{match} recorded for the {known} and not for the {other}"
+    else:
+        times = f"{arm / baseline:.2f}× the baseline's" if baseline else "the baseline has none"
+        told = f"{match} {arm:.4g}, {times}"
+    return f"unequal compute in {_share(odd, pairs)}: {told}"
+
+
+def _compute(pair: Pair, match: str) -> tuple[float | None, float | None]:
     measure = COMPUTE[match]
-    arm, baseline = measure(odd[0].arm.cost), measure(odd[0].baseline.cost)
-    times = f"{arm / baseline:.2f}× the baseline's" if baseline else "the baseline has none"
-    return f"unequal compute in {_share(odd, pairs)}: {match} {arm:.4g}, {times}"
+    return measure(pair.arm.cost), measure(pair.baseline.cost)
 
 
 def _is_equal_compute(pair: Pair, match: str) -> bool:
-    close = partial(math.isclose, rel_tol=COMPUTE_TOLERANCE)
-    measure = COMPUTE[match]
-    return close(measure(pair.arm.cost), measure(pair.baseline.cost))
+    """Unknown is equal to unknown only: `unchecked` says so."""
+    arm, baseline = _compute(pair, match)
+    if arm is None or baseline is None:
+        return arm is baseline
+    return math.isclose(arm, baseline, rel_tol=COMPUTE_TOLERANCE)
+
+
+def unchecked(pairs: Mapping[str, Sequence[Pair]], match: str) -> list[str]:
+    """What arm and baseline should share but neither side recorded, so that nobody checked it."""
+    every = [pair for of_arm in pairs.values() for pair in of_arm]
+    notes = []
+    without = [pair for pair in every if _compute(pair, match) == (None, None)]
+    if without:
+        notes.append(
+            f"Compute ({match}) was not recorded in {_share(without, every)}: equal compute was "
+            "not checked."
+        )
+    parts = [part for part in _ENVIRONMENT if any(_is_blank(pair, part) for pair in every)]
+    if parts:
+        notes.append(
+            f"Not recorded for all pairs: {', '.join(parts)}. Whether arm and baseline agree "
+            "in that was not checked."
+        )
+    return notes
+
+
+def _is_blank(pair: Pair, part: str) -> bool:
+    return not _part(pair.arm, part) and not _part(pair.baseline, part)
 
 
 def extra_compute(pairs: Mapping[str, Sequence[Pair]], match: str) -> list[str]:
@@ -142,9 +185,15 @@ def extra_compute(pairs: Mapping[str, Sequence[Pair]], match: str) -> list[str]:
 
 
 def _times_as_many_clips(pairs: Sequence[Pair]) -> float:
-    alike = [pair for pair in pairs if pair.arm.num_train == pair.baseline.num_train]
-    heard = sum(pair.arm.cost.samples for pair in alike)
-    return heard / max(1, sum(pair.baseline.cost.samples for pair in alike)) if alike else 1.0
+    alike = [
+        (pair.arm.cost.samples, pair.baseline.cost.samples)
+        for pair in pairs
+        if pair.arm.num_train == pair.baseline.num_train
+    ]
+    heard = [(arm, baseline) for arm, baseline in alike if arm is not None and baseline is not None]
+    if not heard:
+        return 1.0
+    return sum(arm for arm, _ in heard) / max(1, sum(baseline for _, baseline in heard))
 
 
 def _is_one(times: float) -> bool:

@@ -15,38 +15,42 @@ RECORD_SCHEMA = 1
 class Cost:
     """What a trial spent. Parameters, MACs per clip (forward), clips, steps, seconds, MiB.
 
-    Steps, clips, passes and seconds count a pre-training stage in, whole, though trials may share
-    it: this is what the result took. Epochs are the trial's own.
+    `None` is what nobody recorded, as in a run of another program. Steps, clips, passes and
+    seconds count a pre-training stage in, whole, though trials may share it: this is what the
+    result took. Epochs are the trial's own.
     """
 
-    num_params: int
-    macs: int
-    epochs: int
-    steps: int
-    samples: int
-    gradient_passes: int
+    num_params: int | None = None
+    macs: int | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    samples: int | None = None
+    gradient_passes: int | None = None
     """Forward-backward passes over all clips of a step: `steps` of them, twice that under SAM."""
-    wall_s: float
-    process_s: float
-    peak_memory_mib: float
+    wall_s: float | None = None
+    process_s: float | None = None
+    peak_memory_mib: float | None = None
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a record comes from; two records pair only if code, torch, device and data agree."""
+    """Where a record comes from; two records pair only if code, torch, device and data agree.
 
-    code: str
+    An empty text is what nobody recorded.
+    """
+
+    code: str = ""
     """Digest of the source files that decide a trial's numbers."""
-    audiocls: str
-    python: str
-    torch: str
-    device: str
+    audiocls: str = ""
+    python: str = ""
+    torch: str = ""
+    device: str = ""
     """`cpu`, or the accelerator's product name."""
-    data: str
+    data: str = ""
     """Fingerprint of the data set."""
-    host: str
-    started: str
-    finished: str
+    host: str = ""
+    started: str = ""
+    finished: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,10 @@ class Record:
     """`test/…` scored once, `val/…` at the chosen epoch, `best/epoch`, `pretrain/…`."""
     cost: Cost
     provenance: Provenance
-    num_train: int
-    num_val: int
-    num_test: int
+    num_train: int | None
+    """Clips; `None` where nobody recorded how many."""
+    num_val: int | None
+    num_test: int | None
     early_stopped: bool = False
     notes: tuple[str, ...] = ()
     """What the trial started from, where that was not a random initialisation."""

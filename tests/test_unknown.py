@@ -1,0 +1,123 @@
+"""What another program did not record is shown as unknown, and never assumed."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from test_compare import COST, ORIGIN, finished, noisy, verdicts
+
+from audiocls.report import compare, to_html, to_json, to_markdown, verdict_table
+from audiocls.report.stats import corrected_t
+from audiocls.store.record import Cost, Provenance, Record
+
+
+def changed(records, arm=None, **changes):
+    """The records with changes, in one arm or in all."""
+    return {
+        key: replace(record, **changes) if arm is None or key.startswith(f"{arm}-") else record
+        for key, record in records.items()
+    }
+
+
+UNKNOWN = {"num_train": None, "num_val": None, "num_test": None}
+
+
+@pytest.fixture
+def foreign():
+    """A study of which nothing but metrics is known."""
+    study, records = finished(noisy(0.03))
+    return study, changed(records, cost=Cost(), provenance=Provenance(), **UNKNOWN)
+
+
+def test_a_record_of_unknowns_reads_back_as_it_was(foreign):
+    for record in foreign[1].values():
+        assert Record.from_mapping(json.loads(json.dumps(record.to_mapping()))) == record
+
+
+def test_a_record_that_names_everything_reads_as_before():
+    record = Record("a", 0, 1, 1, {"test/accuracy": 0.5}, COST, ORIGIN, 1200, 400, 400)
+    assert Record.from_mapping(json.loads(json.dumps(record.to_mapping()))) == record
+
+
+@pytest.mark.parametrize("match", ["epochs", "steps", "samples", "macs"])
+def test_compute_that_neither_side_recorded_is_a_note_and_no_objection(foreign, match):
+    study, records = foreign
+    comparison = compare(replace(study, match=match), records)
+    assert comparison.compared[0].verdict == "better"
+    told = f"Compute ({match}) was not recorded in 15 of 15 pairs: equal compute was not checked."
+    assert told in comparison.notes
+    assert told in to_markdown(comparison).replace("\\", "")
+
+
+@pytest.mark.parametrize("match", ["epochs", "steps", "samples", "macs"])
+def test_compute_that_one_side_recorded_is_an_objection(match):
+    study, records = finished(noisy(0.03))
+    half = changed(records, "arm0", cost=Cost(num_params=1))
+    arm = compare(replace(study, match=match), half).compared[0]
+    assert arm.verdict == "not_comparable"
+    assert arm.reason == (
+        f"unequal compute in 15 of 15 pairs: {match} recorded for the baseline and not for the arm"
+    )
+
+
+def test_an_origin_that_neither_side_recorded_is_a_note_and_one_side_an_objection(foreign):
+    study, records = foreign
+    assert any("code, torch, device, data" in note for note in compare(study, records).notes)
+    half = changed(records, "base", provenance=Provenance(code="c0de"))
+    arm = compare(study, half).compared[0]
+    assert arm.reason == "different code in 15 of 15 pairs: not recorded, baseline c0de"
+
+
+def test_what_was_recorded_is_checked_without_a_note():
+    study, records = finished(noisy(0.03))
+    assert compare(study, records).notes == ()
+
+
+def test_an_unknown_ratio_is_that_of_folds_tested_once_each_and_says_so(foreign):
+    study, records = foreign
+    comparison = compare(study, records)
+    assert "test/train ratio not recorded, taken as 0.25 for 5 folds" in comparison.method
+    arm = comparison.compared[0]
+    expected = corrected_t([difference for *_, difference in arm.differences], 0.25)
+    assert arm.p_corrected_t == expected.p
+
+
+def test_several_folds_of_unknown_ratio_are_never_more_certain_than_known_ones(foreign):
+    study, records = foreign
+    known = changed(records, num_train=1600, num_test=400)
+    wide, narrow = compare(study, records).compared[0], compare(study, known).compared[0]
+    assert (wide.ci_low, wide.ci_high) == pytest.approx((narrow.ci_low, narrow.ci_high))
+
+
+def test_unknown_clips_are_not_counted_as_equal_sets():
+    """Only where both sides heard a known number of clips is their ratio told."""
+    study, records = finished(noisy(0.03))
+    records = changed(records, "arm0", cost=replace(COST, samples=None))
+    assert compare(study, records).notes == ()
+    assert verdicts(study, records) == ["better"]
+
+
+def test_unknown_costs_are_dashes_and_null(foreign):
+    comparison = compare(*foreign)
+    table = verdict_table(comparison)
+    for row in table.rows:
+        cells = dict(zip(table.columns, row, strict=True))
+        assert [cells[name] for name in ("params", "MACs", "time")] == ["–", "–", "–"]
+    assert {arm["num_params"] for arm in to_json(comparison)["arms"]} == {None}
+
+
+def test_time_is_averaged_over_the_trials_that_measured_it():
+    study, records = finished(noisy(0.03))
+    first = "arm0-0-1"
+    records[first] = replace(records[first], cost=replace(COST, wall_s=None))
+    assert compare(study, records).compared[0].seconds == pytest.approx(12.5)
+
+
+def test_the_page_of_unknowns_shows_dashes(foreign):
+    study, records = foreign
+    html = to_html(
+        compare(study, records), study, {}, (), [record.provenance for record in records.values()]
+    )
+    assert "None" not in re.sub(r"<(style|svg).*?</\1>", "", html, flags=re.S)
+    assert re.search(r"torch.*?–", html, re.S)
