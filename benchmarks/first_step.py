@@ -25,6 +25,7 @@ from audiocls.run.environment import worker_environment
 from audiocls.run.task import Places, Task, Tracking, task_of
 from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
+from audiocls.train.fit import Signal
 
 MAX_TRIALS = 9
 NORMALISATIONS = ("clip", "train")
@@ -83,7 +84,7 @@ class StepClock:
     def first_step_ms(self, task: Task, warm: Warm) -> float:
         self._stepped = None
         chosen = time.perf_counter()
-        train_trial(task, warm, lambda event: None, lambda: True)
+        train_trial(task, warm, lambda event: None, lambda: Signal.STOP)
         if self._stepped is None:
             sys.exit(f"trial {task.label} took no step; see {task.folder}")
         return 1000 * (self._stepped - chosen)

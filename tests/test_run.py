@@ -22,12 +22,14 @@ from audiocls.run.events import (
     from_json,
     to_json,
 )
-from audiocls.run.scheduler import MAX_LOSSES, Launch
+from audiocls.run.scheduler import MAX_LOSSES, Launch, Limits
 from audiocls.run.status import Status
+from audiocls.run.supply import Planned
 from audiocls.run.task import Task
 from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
 from audiocls.store import Cell, TrialFolder
+from audiocls.train.fit import Signal
 
 
 def task(tmp_path, cell=None, config=None, data="f"):
@@ -51,7 +53,7 @@ def trained(tmp_path, cache, **changes):
     known = fingerprint(config.data.table(cache), cache)
     one = task(tmp_path, config=identifying(config), data=known)
     told = []
-    train_trial(one, Warm(cache), told.append, lambda: False)
+    train_trial(one, Warm(cache), told.append, lambda: Signal.GO)
     return told[-1], one
 
 
@@ -90,11 +92,24 @@ def test_a_trial_asked_to_stop_is_interrupted_and_goes_on_where_it_was(tmp_path,
     known = fingerprint(config.data.table(cache), cache)
     one = task(tmp_path, config=identifying(config), data=known)
     told = []
-    train_trial(one, Warm(cache), told.append, lambda: True)
+    train_trial(one, Warm(cache), told.append, lambda: Signal.STOP)
     assert isinstance(told[-1], Interrupted)
-    train_trial(one, Warm(cache), told.append, lambda: False)
+    train_trial(one, Warm(cache), told.append, lambda: Signal.GO)
     assert [event.epoch for event in told if isinstance(event, Epoch)] == [1, 2, 3]
     assert one.trial.record().attempt == 2
+
+
+def test_a_trial_that_has_seen_enough_is_tested_with_its_best_epoch_so_far(tmp_path, cache):
+    config = resolve([TINY, {"train.epochs": 3}], "tiny")
+    known = fingerprint(config.data.table(cache), cache)
+    one = task(tmp_path, config=identifying(config), data=known)
+    told = []
+    train_trial(one, Warm(cache), told.append, lambda: Signal.FINISH)
+    assert isinstance(told[-1], Done)
+    record = one.trial.record()
+    assert record.early_stopped
+    assert record.cost.epochs == record.metrics["best/epoch"] == 1
+    assert "test/accuracy" in record.metrics
 
 
 class Scripted:
@@ -105,6 +120,7 @@ class Scripted:
         self.free = num_slots
         self.submitted: list[str] = []
         self.told: list[object] = []
+        self.ended: list[str] = []
         self.is_stopped = False
 
     def num_free(self) -> int:
@@ -114,6 +130,9 @@ class Scripted:
         self.submitted.append(one.cell.id)
         self.free -= 1
         self.told.append(self.answers[one.cell.id].pop(0))
+
+    def end(self, trial_id: str) -> None:
+        self.ended.append(trial_id)
 
     def poll(self, timeout_s: float) -> Sequence[object]:
         told, self.told = self.told, []
@@ -128,8 +147,9 @@ class Scripted:
 def driven(tmp_path, answers, **how):
     tasks = [task(tmp_path, Cell(name, "baseline", i, 1)) for i, name in enumerate(answers)]
     executor, seen = Scripted(answers), []
-    launch = Launch(tasks, 0, seen.append)
-    launch.drive(executor, how.get("stop") or threading.Event(), how.get("max_s"))
+    limits = Limits(how.get("max_s"), how.get("retries", 0), how.get("max_first_failures"))
+    launch = Launch(Planned(tasks), len(tasks), 0, seen.append, limits)
+    launch.drive(executor, how.get("stop") or threading.Event())
     return launch, executor, seen
 
 
@@ -155,6 +175,38 @@ def test_a_failed_trial_is_not_tried_again(tmp_path):
     assert launch.num_failed == 1
 
 
+def test_a_failed_trial_is_tried_again_as_often_as_asked_for(tmp_path):
+    failing = [Failed("a", "error", "m"), Failed("a", "error", "m"), Done("a")]
+    launch, executor, _ = driven(tmp_path, {"a": failing, "b": [Done("b")]}, retries=2)
+    assert executor.submitted.count("a") == 3
+    assert (launch.num_done, launch.num_failed) == (2, 0)
+
+
+def test_a_machine_on_which_every_trial_fails_does_not_burn_the_sweep(tmp_path):
+    failing = {name: [Failed(name, "error", "m")] for name in "abcdef"}
+    launch, executor, _ = driven(tmp_path, failing, max_first_failures=3)
+    assert executor.submitted == ["a", "b", "c"]
+    assert launch.stopped_by == "failures"
+
+
+def test_one_success_shows_that_the_machine_is_sound(tmp_path):
+    answers = {"a": [Done("a")]} | {name: [Failed(name, "error", "m")] for name in "bcdef"}
+    launch, executor, _ = driven(tmp_path, answers, max_first_failures=3)
+    assert executor.submitted == list("abcdef")
+    assert launch.stopped_by is None
+
+
+def test_what_has_seen_enough_is_ended_by_its_name(tmp_path):
+    class Impatient(Planned):
+        def to_end(self):
+            return ["a"]
+
+    executor = Scripted({"a": [Done("a")]})
+    one = task(tmp_path, Cell("a", "baseline", 0, 1))
+    Launch(Impatient([one]), 1, 0, lambda status: None).drive(executor, threading.Event())
+    assert executor.ended == ["a"]
+
+
 def test_nothing_is_submitted_once_somebody_wants_to_stop(tmp_path):
     stop = threading.Event()
     stop.set()
@@ -171,9 +223,10 @@ def test_an_exhausted_budget_stops(tmp_path):
 
 
 def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(tmp_path):
-    launch = Launch([task(tmp_path, Cell("a", "baseline", 0, 1))], 0, lambda status: None)
     told: list[Status] = []
-    launch.watch = told.append
+    only = task(tmp_path, Cell("a", "baseline", 0, 1))
+    launch = Launch(Planned([only]), 1, 0, told.append)
+    launch._fill(Scripted({"a": [Done("a")]}))
     launch._hear([Stage("a", 3, 20)])
     [running] = told[-1].running
     assert (running.is_pretraining, running.epoch, running.num_epochs) == (True, 3, 20)

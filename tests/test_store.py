@@ -13,6 +13,7 @@ import pytest
 
 from audiocls.errors import UsageError
 from audiocls.store import (
+    Attempt,
     Cell,
     Cost,
     Failure,
@@ -198,8 +199,17 @@ def test_a_lease_ends_when_its_holder_raises(trial):
 
 
 def test_attempts_are_counted_across_processes(trial):
-    assert trial.begin() == 1
-    assert TrialFolder(trial.path).begin() == 2
+    assert trial.begin().number == 1
+    assert TrialFolder(trial.path).begin().number == 2
+
+
+def test_an_attempt_after_a_kill_goes_on_and_one_after_a_failure_begins_anew(trial):
+    assert trial.begin().origin == 1
+    assert trial.begin().origin == 1
+    trial.fail(FAILURE)
+    trial.forgive()
+    assert trial.begin() == Attempt(number=3, origin=3)
+    assert trial.begin() == Attempt(number=4, origin=3)
 
 
 def test_finishing_leaves_nothing_to_resume_and_no_failure(trial):

@@ -201,6 +201,7 @@ def test_a_trial_is_trained_recorded_and_reported_done_without_a_place_to_track(
     from audiocls.run.trial import train_trial
     from audiocls.run.warm import Warm
     from audiocls.store import Cell
+    from audiocls.train.fit import Signal
 
     blocked = tmp_path / "wandb"
     blocked.write_text("not a folder")
@@ -217,7 +218,7 @@ def test_a_trial_is_trained_recorded_and_reported_done_without_a_place_to_track(
         tags=(),
     )
     events: list[Any] = []
-    train_trial(task, Warm(cache), events.append, lambda: False)
+    train_trial(task, Warm(cache), events.append, lambda: Signal.GO)
     done = events[-1]
     assert isinstance(done, Done)
     assert "tracking stopped" in str(done)

@@ -15,6 +15,7 @@ from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
 from audiocls.store import Cell, TrialFolder
 from audiocls.train.checkpoint import Checkpoint, load_checkpoint
+from audiocls.train.fit import Signal
 
 TRIALS: dict[str, dict[str, Any]] = {
     "logmel": {},
@@ -45,7 +46,7 @@ class Trained:
             tags=(),
         )
         events: list[Any] = []
-        train_trial(task, Warm(cache), events.append, lambda: False)
+        train_trial(task, Warm(cache), events.append, lambda: Signal.GO)
         assert events[-1] == Done("abc"), events[-1]
         self.trial: TrialFolder = task.trial
         self.checkpoint: Checkpoint = load_checkpoint(folder)

@@ -25,6 +25,7 @@ from audiocls.run.resolve import (
     on_available_folds,
     study_of,
 )
+from audiocls.run.scheduler import Limits
 from audiocls.run.task import Places, Tracking, task_of
 from audiocls.store import StudyFolder
 from audiocls.track import WandbMode
@@ -72,6 +73,7 @@ class Means:
     devices: str = "auto"
     workers: int | None = None
     max_hours: float | None = None
+    retries: int = 0
     has_tensorboard: bool = False
     is_exclusive: bool = True
     """Whether nobody else may work on the study meanwhile; single cells share it."""
@@ -94,6 +96,11 @@ class Means:
             require_tensorboard()
         return Tracking(self.mode(), PROJECT, self.has_tensorboard)
 
+    def limits(self) -> Limits:
+        """When to give up."""
+        max_s = None if self.max_hours is None else self.max_hours * 3600
+        return Limits(max_s, self.retries)
+
     def slots(self) -> Slots:
         """One device a worker."""
         if self.executor not in EXECUTORS:
@@ -101,7 +108,9 @@ class Means:
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
         return slots(self.devices, self.workers)
 
-    def open(self, cache: Path, log: Path, num_missing: int, stop: threading.Event) -> Executor:
+    def open(
+        self, cache: Path, log: Path, num_missing: int, stop: threading.Event
+    ) -> Executor[Any]:
         """The executor, with no more workers than there is work."""
         if self.executor == "inline":
             from audiocls.run.executors.inline import Inline
@@ -169,7 +178,7 @@ def see_through(found: Resolved, means: Means) -> Outcome:
             lambda cell: task_of(cell, found, places, tracking),
             lambda num_missing, stop: means.open(cache, log, num_missing, stop),
             watch,
-            means.max_hours * 3600 if means.max_hours is not None else None,
+            means.limits(),
             means.is_exclusive,
         )
 

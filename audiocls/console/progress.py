@@ -36,7 +36,8 @@ def _update(live: Live, terminal: Console, status: Status) -> None:
 def picture(status: Status) -> Group:
     """A bar, the counts, and the trials in hand."""
     finished = status.num_done + status.num_failed
-    bar = ProgressBar(total=max(1, status.num_total), completed=finished, width=BAR_WIDTH)
+    total = None if status.num_total is None else max(1, status.num_total)
+    bar = ProgressBar(total=total, completed=finished, width=BAR_WIDTH)
     head = Table.grid(padding=(0, 2))
     head.add_row(bar, summary(status))
     trials = Table.grid(padding=(0, 2))
@@ -50,7 +51,7 @@ def picture(status: Status) -> Group:
 def summary(status: Status) -> Text:
     """`12/40 done · 2 running (1 pre-training, epoch 3/20) · 0 failed · 1 min 20 s left`."""
     parts = [
-        (f"{status.num_done}/{status.num_total} done", "bold"),
+        (_done(status), "bold"),
         (" · ", "dim"),
         (f"{len(status.running)} running{_stages(status)}", ""),
         (" · ", "dim"),
@@ -59,6 +60,11 @@ def summary(status: Status) -> Text:
         (f"{console.duration(status.elapsed_s)} gone, {console.duration(status.left_s)} left", ""),
     ]
     return Text.assemble(*parts)
+
+
+def _done(status: Status) -> str:
+    total = "" if status.num_total is None else f"/{status.num_total}"
+    return f"{status.num_done}{total} done"
 
 
 def _stages(status: Status) -> str:

@@ -31,6 +31,8 @@ class Done:
     id: str
     note: str = ""
     """What went wrong without harm, such as tracking that stopped."""
+    is_worker_spent: bool = False
+    """Whether its worker cannot track any more, and leaves after this trial."""
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,19 @@ missing.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from audiocls.run.executors import Executor
 from audiocls.run.interrupt import stop_on_signal
-from audiocls.run.scheduler import Launch, StoppedBy, Watch
+from audiocls.run.scheduler import UNLIMITED, Launch, Limits, StoppedBy, Watch
+from audiocls.run.supply import Planned
 from audiocls.run.task import Task
 from audiocls.store import Cell, State, Study, StudyFolder, count_states, extended
 
-OpenExecutor = Callable[[int, threading.Event], Executor]
+OpenExecutor = Callable[[int, threading.Event], Executor[Any]]
 """From the number of missing trials and the wish to stop."""
 
 
@@ -30,13 +32,13 @@ class Outcome:
     stopped_by: StoppedBy | None
     is_replaced: bool
     """Whether the study's folder held another plan before."""
+    notes: tuple[str, ...] = ()
+    """What went wrong without harm."""
 
     @property
     def exit_code(self) -> int:
         """0 all done, 3 some failed, 75 stopped, 124 out of time."""
-        if self.stopped_by is not None:
-            return {"signal": 75, "budget": 124}[self.stopped_by]
-        return 0 if self.counts["done"] == sum(self.counts.values()) else 3
+        return exit_code_of(self.stopped_by, self.counts)
 
 
 def launch(
@@ -45,7 +47,7 @@ def launch(
     task_of: Callable[[Cell], Task],
     open_executor: OpenExecutor,
     watch: Watch,
-    max_s: float | None = None,
+    limits: Limits = UNLIMITED,
     is_exclusive: bool = True,
 ) -> Outcome:
     """Train every trial of `study` that is neither finished nor failed, once.
@@ -58,15 +60,32 @@ def launch(
         with folder.planning():
             study, is_replaced = _write_plan(folder, study)
         states = folder.states(asked)
-        missing = [task_of(cell) for cell in asked if states[cell.id] in ("pending", "running")]
-        num_done = sum(state == "done" for state in states.values())
-        passed = Launch(missing, num_done, watch)
+        missing = _missing([task_of(cell) for cell in asked], states)
+        num_reused = sum(states[cell.id] == "done" for cell in asked)
+        num_reused -= sum(states[task.id] == "done" for task in missing)
+        passed = Launch(Planned(missing), num_reused + len(missing), num_reused, watch, limits)
         if missing:
-            passed.drive(open_executor(len(missing), stop), stop, max_s)
+            passed.drive(open_executor(len(missing), stop), stop)
         counts = count_states(folder.states(asked) if missing else states)
         is_whole = not counts["pending"] and not counts["running"]
         stopped_by = None if is_whole else passed.stopped_by
-        return Outcome(study, counts, passed.num_done, stopped_by, is_replaced)
+        notes = tuple(passed.notes)
+        return Outcome(study, counts, passed.num_done, stopped_by, is_replaced, notes)
+
+
+def exit_code_of(stopped_by: StoppedBy | None, counts: Mapping[State, int]) -> int:
+    """0 all done, 3 some failed, 75 stopped, 124 out of time."""
+    if stopped_by in ("signal", "budget"):
+        return {"signal": 75, "budget": 124}[stopped_by]
+    return 0 if counts["done"] == sum(counts.values()) else 3
+
+
+def _missing(tasks: Sequence[Task], states: Mapping[str, State]) -> list[Task]:
+    """What is to be trained; a finished trial too, where a W&B run waits to be told of it."""
+    open_states = ("pending", "running")
+    return [
+        t for t in tasks if states[t.id] in open_states or (t.run_id and states[t.id] == "done")
+    ]
 
 
 def _write_plan(folder: StudyFolder, study: Study) -> tuple[Study, bool]:

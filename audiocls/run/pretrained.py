@@ -29,7 +29,7 @@ from audiocls.train.progress import Progress
 from audiocls.train.transfer import Weights
 
 Emit = Callable[[Event], None]
-ShouldStop = Callable[[], bool]
+Wish = Callable[[], Signal]
 WAIT_S = 1.0
 
 
@@ -49,7 +49,7 @@ class Wanted:
 
 
 def pretrained_for(
-    task: Task, config: Config, warm: Warm, emit: Emit, should_stop: ShouldStop
+    task: Task, config: Config, warm: Warm, emit: Emit, wish: Wish
 ) -> Pretrained | None:
     """The stage that `config` fine-tunes, trained now if no other trial has; none if interrupted.
 
@@ -57,12 +57,12 @@ def pretrained_for(
     the others wait.
     """
     wanted = _wanted(task, config, warm.cache)
-    while not should_stop():
+    while wish() is not Signal.STOP:
         with wanted.folder.lease(WAIT_S) as is_mine:
             if (done := _finished(wanted.folder)) is not None:
                 return done
             if is_mine:
-                return _train(task, wanted, warm, emit, should_stop)
+                return _train(task, wanted, warm, emit, wish)
         emit(_how_far(task, wanted, len(wanted.folder.history())))
     return None
 
@@ -95,9 +95,7 @@ def _split(config: Config, stage: Config, table: ClipTable, known: str, cache: P
     )
 
 
-def _train(
-    task: Task, wanted: Wanted, warm: Warm, emit: Emit, should_stop: ShouldStop
-) -> Pretrained | None:
+def _train(task: Task, wanted: Wanted, warm: Warm, emit: Emit, wish: Wish) -> Pretrained | None:
     folder, resume = wanted.folder, wanted.folder.resume()
     folder.write_config(identifying(wanted.config))
     folder.keep_history(Progress.num_epochs_of(resume) if resume else 0)
@@ -106,7 +104,7 @@ def _train(
         folder.append_history(end.row)
         folder.write_resume(end.snapshot())
         emit(_how_far(task, wanted, int(end.row["epoch"])))
-        return Signal.STOP if should_stop() else Signal.GO
+        return Signal.STOP if wish() is Signal.STOP else Signal.GO
 
     emit(_how_far(task, wanted, 0))
     sounds = warm.sounds(wanted.config, wanted.fingerprint, wanted.table, wanted.learns_codes)

@@ -1,7 +1,7 @@
-"""The scheduler: every missing trial once, on whatever the executor has room for.
+"""The scheduler: what its supply offers, on whatever the executor has room for.
 
-It decides nothing but what comes next: finished trials are reused, failed ones are left alone
-(`retry` makes them pending again), a trial whose worker died is tried again a few times.
+It decides nothing but when: finished trials are not offered, failed ones are tried again as often
+as was asked for, a trial whose worker died a few times.
 """
 
 import threading
@@ -9,64 +9,97 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from audiocls.run.events import Done, Epoch, Event, Failed, Lost, Stage
 from audiocls.run.executors import Executor
 from audiocls.run.status import Running, Status
-from audiocls.run.task import Task
+from audiocls.run.supply import Supply, Work
 from audiocls.store import Failure
 
 MAX_LOSSES = 3
 """Workers that one trial may lose before it counts as failed."""
+MAX_FIRST_FAILURES = 5
+"""Trials that may fail before one has succeeded; then the program or the machine is at fault."""
 POLL_S = 0.2
 GRACE_S = 3.0
 """Between the wish to stop and the kill; Ctrl-C is to end within 5 seconds."""
 
-StoppedBy = Literal["signal", "budget"]
+StoppedBy = Literal["signal", "budget", "failures"]
 Watch = Callable[[Status], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a launch gives up, on a trial and on the whole."""
+
+    max_s: float | None = None
+    retries: int = 0
+    """Times that a failed trial is tried again, from its first epoch."""
+    max_first_failures: int | None = None
+
+
+UNLIMITED = Limits()
 
 
 @dataclass
 class Launch:
-    """One pass over the missing trials of a study."""
+    """One pass over what a supply offers."""
 
-    tasks: Sequence[Task]
+    supply: Supply
+    num_total: int | None
+    """Trials of the study, those that were finished before included; unknown for some searches."""
     num_reused: int
     watch: Watch
+    limits: Limits = UNLIMITED
     num_done: int = 0
     num_failed: int = 0
     stopped_by: StoppedBy | None = None
     epochs_done: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What went wrong without harm, such as tracking that stopped."""
     losses: Counter[str] = field(default_factory=Counter)
+    retries: Counter[str] = field(default_factory=Counter)
     running: dict[str, Running] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self._by_id = {task.cell.id: task for task in self.tasks}
-        self._waiting = deque(self.tasks)
+        self._works: dict[str, Work] = {}
+        self._again: deque[Work] = deque()
 
-    def drive(self, executor: Executor, stop: threading.Event, max_s: float | None) -> None:
-        """Until nothing is missing, somebody wants to stop, or `max_s` seconds have passed."""
+    def drive(self, executor: Executor[Any], stop: threading.Event) -> None:
+        """Until nothing is missing, somebody wants to stop, or a limit is reached."""
         try:
             self._tell(())
-            while (self._waiting or self.running) and not self._is_stopped(stop, max_s):
-                while self._waiting and executor.num_free():
-                    self._submit(executor, self._waiting.popleft())
+            while not self._is_over() and not self._is_stopped(stop):
+                self._fill(executor)
                 self._hear(executor.poll(POLL_S))
+                for trial_id in self.supply.to_end():
+                    executor.end(trial_id)
         finally:
             self._hear(executor.stop(GRACE_S))
 
-    def _is_stopped(self, stop: threading.Event, max_s: float | None) -> bool:
+    def _is_over(self) -> bool:
+        return not self.running and not self._again and self.supply.is_over()
+
+    def _is_stopped(self, stop: threading.Event) -> bool:
+        most = self.limits.max_first_failures
         if stop.is_set():
             self.stopped_by = "signal"
-        elif max_s is not None and self._elapsed() > max_s:
+        elif self.limits.max_s is not None and self._elapsed() > self.limits.max_s:
             self.stopped_by = "budget"
+        elif most and not self.num_done and self.num_failed >= most:
+            self.stopped_by = "failures"
         return self.stopped_by is not None
 
-    def _submit(self, executor: Executor, task: Task) -> None:
-        self.running[task.cell.id] = Running(task.label, 0, 0)
-        executor.submit(task)
+    def _fill(self, executor: Executor[Any]) -> None:
+        while executor.num_free():
+            work = self._again.popleft() if self._again else self.supply.next()
+            if work is None:
+                return
+            self._works[work.id] = work
+            self.running[work.id] = Running(work.label, 0, 0)
+            executor.submit(work)
 
     def _hear(self, told: Sequence[Event]) -> None:
         messages = [message for event in told if (message := self._take(event))]
@@ -74,31 +107,47 @@ class Launch:
 
     def _take(self, event: Event) -> str:
         """Account for one event; answers what people should read of it."""
-        task = self._by_id[event.id]
+        work = self._works[event.id]
         if isinstance(event, Epoch | Stage):
             is_stage = isinstance(event, Stage)
             self.epochs_done += not is_stage
-            told = Running(task.label, event.epoch, event.num_epochs, is_stage)
-            self.running[event.id] = told
+            self.running[event.id] = Running(work.label, event.epoch, event.num_epochs, is_stage)
+            self.supply.hear(event)
             return ""
         self.running.pop(event.id, None)
-        if isinstance(event, Done):
-            self.num_done += 1
-            return f"{task.label}: {event.note}" if event.note else ""
+        if isinstance(event, Lost):
+            return self._lose(work, event)
         if isinstance(event, Failed):
-            self.num_failed += 1
-            return f"{task.label} failed ({event.cause}): {event.message}"
-        return self._lose(task, event) if isinstance(event, Lost) else ""
+            return self._fail(work, event)
+        self.supply.hear(event)
+        return self._note(work, event) if isinstance(event, Done) else ""
 
-    def _lose(self, task: Task, event: Lost) -> str:
+    def _note(self, work: Work, event: Done) -> str:
+        self.num_done += 1
+        if not event.note:
+            return ""
+        self.notes.append(f"{work.label}: {event.note}")
+        return self.notes[-1]
+
+    def _fail(self, work: Work, event: Failed) -> str:
+        self.retries[event.id] += 1
+        what = f"{work.label} failed ({event.cause}): {event.message}"
+        if self.retries[event.id] <= self.limits.retries:
+            work.trial.forgive()
+            self._again.append(work)
+            return f"{what}; trying again ({self.retries[event.id]} of {self.limits.retries})"
+        self.num_failed += 1
+        self.supply.hear(event)
+        return what
+
+    def _lose(self, work: Work, event: Lost) -> str:
         self.losses[event.id] += 1
         if self.losses[event.id] < MAX_LOSSES:
-            self._waiting.appendleft(task)
-            return f"{task.label}: {event.how}; going on from its last epoch"
+            self._again.appendleft(work)
+            return f"{work.label}: {event.how}; going on from its last epoch"
         message = f"{event.how}, {MAX_LOSSES} times"
-        task.trial.fail(Failure("signal", message, "", self.losses[event.id]))
-        self.num_failed += 1
-        return f"{task.label} failed (signal): {message}"
+        work.trial.fail(Failure("signal", message, "", self.losses[event.id]))
+        return self._fail(work, Failed(event.id, "signal", message))
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
@@ -107,17 +156,17 @@ class Launch:
         """From the pace so far, counted in epochs of trials; unknown as long as all pre-train."""
         training = [trial for trial in self.running.values() if not trial.is_pretraining]
         num_epochs = max((trial.num_epochs for trial in training), default=0)
-        if not self.epochs_done or not num_epochs:
+        if not self.epochs_done or not num_epochs or self.num_total is None:
             return None
         unfinished = sum(num_epochs - trial.epoch for trial in training)
-        unfinished += num_epochs * (len(self.running) - len(training))
-        unfinished += num_epochs * len(self._waiting)
+        ended = self.num_reused + self.num_done + self.num_failed
+        unfinished += num_epochs * max(0, self.num_total - ended - len(training))
         return unfinished * self._elapsed() / self.epochs_done
 
     def _tell(self, messages: Sequence[str]) -> None:
         self.watch(
             Status(
-                num_total=self.num_reused + len(self.tasks),
+                num_total=self.num_total,
                 num_done=self.num_reused + self.num_done,
                 num_reused=self.num_reused,
                 num_failed=self.num_failed,

@@ -18,7 +18,8 @@ class Running:
 class Status:
     """Trials of this launch by state, and how long the rest will take."""
 
-    num_total: int
+    num_total: int | None
+    """Unknown for a search without an end."""
     num_done: int = 0
     num_reused: int = 0
     """Of `num_done`, those that were finished before this launch."""

@@ -30,6 +30,16 @@ class Task:
     project: str
     tags: tuple[str, ...]
     has_tensorboard: bool = False
+    has_model: bool = False
+    """Whether the trained model goes to W&B as an artifact."""
+    run_id: str = ""
+    """The W&B run that an agent's server named; empty means the trial's own."""
+    sweep_id: str = ""
+    """The W&B sweep that the run belongs to."""
+
+    @property
+    def id(self) -> str:
+        return self.cell.id
 
     @property
     def trial(self) -> TrialFolder:
@@ -68,6 +78,10 @@ class Tracking:
     wandb: WandbMode
     project: str
     has_tensorboard: bool = False
+    has_model: bool = False
+    """Whether W&B gets each trained model as an artifact."""
+    sweep_id: str = ""
+    """The W&B sweep that the study is registered as, where it is."""
 
 
 def task_of(cell: Cell, resolved: Resolved, places: Places, tracking: Tracking) -> Task:
@@ -84,4 +98,6 @@ def task_of(cell: Cell, resolved: Resolved, places: Places, tracking: Tracking) 
         project=tracking.project,
         tags=(Path(resolved.study.recipe).stem[:LONGEST_TAG],),
         has_tensorboard=tracking.has_tensorboard,
+        has_model=tracking.has_model,
+        sweep_id=tracking.sweep_id,
     )

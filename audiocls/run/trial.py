@@ -16,7 +16,7 @@ from audiocls.run.meter import now, peak_memory_mib, provenance, reset_peak_memo
 from audiocls.run.pretrained import pretrained_for
 from audiocls.run.task import Task
 from audiocls.run.warm import Warm
-from audiocls.store import Cost, Failure, Record
+from audiocls.store import Attempt, Cost, Failure, Record
 from audiocls.track import RunInfo, Tracker, start
 from audiocls.train.checkpoint import description_of, weights_of
 from audiocls.train.cost import Spent, macs_of, num_params
@@ -27,31 +27,40 @@ from audiocls.train.progress import Progress
 from audiocls.train.score import score
 
 Emit = Callable[[Event], None]
-ShouldStop = Callable[[], bool]
+Wish = Callable[[], Signal]
+"""What is wanted of the trial in hand, asked after each epoch."""
 
 
-def train_trial(task: Task, warm: Warm, emit: Emit, should_stop: ShouldStop) -> None:
+def train_trial(task: Task, warm: Warm, emit: Emit, wish: Wish) -> None:
     """Train, score and record one trial; emits exactly one of Done, Failed and Interrupted.
 
-    A finished trial is reported done without training. No exception leaves this function, an
-    interrupt of the whole process excepted.
+    A finished trial is reported done without training, and told again to a W&B run that somebody
+    else asked for. No exception leaves this function, an interrupt of the whole process excepted.
     """
     with task.trial.lease(timeout_s=10) as is_mine:
         if not is_mine:
             emit(Failed(task.cell.id, "error", "another process is training this trial"))
-        elif task.trial.record() is not None:
-            emit(Done(task.cell.id))
+        elif (record := task.trial.record()) is not None:
+            emit(Done(task.cell.id, _tell_again(task, record) if task.run_id else ""))
         else:
-            _attempt(task, warm, emit, should_stop)
+            _attempt(task, warm, emit, wish)
 
 
-def _attempt(task: Task, warm: Warm, emit: Emit, should_stop: ShouldStop) -> None:
-    attempt = 0
+def _tell_again(task: Task, record: Record) -> str:
+    """All that a finished trial would have told while it was trained."""
+    config = Config.model_validate(task.config)
+    attempt = Attempt(record.attempt, record.attempt)
+    tracker = start(task.wandb, _run_info(task, config, attempt), task.has_tensorboard)
+    return tracker.finish(_summary(record, task), 0) or ""
+
+
+def _attempt(task: Task, warm: Warm, emit: Emit, wish: Wish) -> None:
+    attempt = Attempt(0, 0)
     try:
         attempt = task.trial.begin()
-        emit(_train(task, attempt, warm, emit, should_stop))
+        emit(_train(task, attempt, warm, emit, wish))
     except Exception as error:
-        emit(_failed(task, failure_of(error, attempt)))
+        emit(_failed(task, failure_of(error, attempt.number)))
 
 
 def _failed(task: Task, failure: Failure) -> Failed:
@@ -64,15 +73,13 @@ def _failed(task: Task, failure: Failure) -> Failed:
     return Failed(task.cell.id, failure.cause, message)
 
 
-def _train(
-    task: Task, attempt: int, warm: Warm, emit: Emit, should_stop: ShouldStop
-) -> Done | Interrupted:
+def _train(task: Task, attempt: Attempt, warm: Warm, emit: Emit, wish: Wish) -> Done | Interrupted:
     started = now()
     reset_peak_memory()
     config = Config.model_validate(task.config)
     pretrained = None
     if config.has_stage:
-        pretrained = pretrained_for(task, config, warm, emit, should_stop)
+        pretrained = pretrained_for(task, config, warm, emit, wish)
         if pretrained is None:
             return Interrupted(task.cell.id)
     sounds = warm.sounds(config, task.data_fingerprint)
@@ -81,9 +88,9 @@ def _train(
     tracker = start(task.wandb, _run_info(task, config, attempt), task.has_tensorboard)
     exit_code, summary = 1, dict[str, Any]()
     try:
-        progress = fit(parts, _on_epoch(task, tracker, emit, should_stop), resume)
+        progress = fit(parts, _on_epoch(task, tracker, emit, wish), resume)
         if progress.is_complete:
-            record = _finish(task, parts, progress, pretrained, attempt, started)
+            record = _finish(task, parts, progress, pretrained, attempt.number, started)
             exit_code, summary = 0, _summary(record, task)
     finally:
         note = tracker.finish(summary, exit_code)
@@ -101,33 +108,36 @@ def _go_on_or_start(task: Task, config: Config) -> bytes | None:
     return resume
 
 
-def _on_epoch(
-    task: Task, tracker: Tracker, emit: Emit, should_stop: ShouldStop
-) -> Callable[[EpochEnd], Signal]:
+def _on_epoch(task: Task, tracker: Tracker, emit: Emit, wish: Wish) -> Callable[[EpochEnd], Signal]:
     def on_epoch(end: EpochEnd) -> Signal:
         # History before snapshot: a kill between the two costs a row that is trained again.
         task.trial.append_history(end.row)
         task.trial.write_resume(end.snapshot())
         tracker.log(end.row)
         emit(Epoch(task.cell.id, int(end.row["epoch"]), end.num_epochs))
-        return Signal.STOP if should_stop() else Signal.GO
+        return wish()
 
     return on_epoch
 
 
-def _run_info(task: Task, config: Config, attempt: int) -> RunInfo:
-    cell = {"study": task.study, "arm": task.cell.arm, "trial": task.cell.id, "attempt": attempt}
+def _run_info(task: Task, config: Config, attempt: Attempt) -> RunInfo:
+    """A resumed trial resumes its run; one that begins anew gets a new one."""
+    cell = {"study": task.study, "arm": task.cell.arm, "trial": task.cell.id}
     return RunInfo(
-        id=f"{task.cell.id}-{attempt}",
+        id=task.run_id or f"{task.cell.id}-{attempt.origin}",
         project=task.project,
         group=task.study,
         job_type=task.cell.arm,
         name=task.label,
         tags=task.tags,
-        config={**identifying(config), **cell, "data_fingerprint": task.data_fingerprint},
+        config={**identifying(config), **cell, **_provenance_of(task, attempt)},
         folder=task.study_folder,
         history=tuple(task.trial.history()),
     )
+
+
+def _provenance_of(task: Task, attempt: Attempt) -> dict[str, Any]:
+    return {"attempt": attempt.number, "data_fingerprint": task.data_fingerprint}
 
 
 def _finish(

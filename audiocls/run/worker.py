@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,28 +20,38 @@ from audiocls.run import events
 from audiocls.run.task import Task
 from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
-from audiocls.run.worker_protocol import READY, STOP
+from audiocls.run.worker_protocol import ENOUGH, READY, STOP
+from audiocls.train.fit import Signal
 
 ORPHAN_GRACE_S = 2.0
 
 
 class Inbox:
-    """Tasks and the wish to stop, read on a thread so that training can look at any time."""
+    """Tasks and wishes, read on a thread so that training can look at any time."""
 
     def __init__(self) -> None:
         self.tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.stop = threading.Event()
+        self._enough: set[str] = set()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         for line in sys.stdin:
             if line.strip() == STOP:
                 self.stop.set()
+            elif line.startswith(ENOUGH):
+                self._enough.add(line.removeprefix(ENOUGH).strip())
             else:
                 self.tasks.put(line)
         self.stop.set()
         self.tasks.put(None)
         threading.Timer(ORPHAN_GRACE_S, os._exit, [1]).start()
+
+    def wish(self, trial_id: str) -> Signal:
+        """What is wanted of the trial in hand."""
+        if self.stop.is_set():
+            return Signal.STOP
+        return Signal.FINISH if trial_id in self._enough else Signal.GO
 
 
 def main() -> None:
@@ -60,7 +71,7 @@ def main() -> None:
     while (line := inbox.tasks.get()) is not None:
         task = Task.from_json(line)
         with output_to(task.trial.log):
-            train_trial(task, warm, emit, inbox.stop.is_set)
+            train_trial(task, warm, emit, partial(inbox.wish, task.id))
     os._exit(0)
 
 

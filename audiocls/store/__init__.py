@@ -2,9 +2,10 @@
 
 from audiocls.store.record import Cause, Cell, Cost, Failure, Provenance, Record, Study
 from audiocls.store.study import StudyFolder, count_states, extended
-from audiocls.store.trial import State, TrialFolder
+from audiocls.store.trial import Attempt, State, TrialFolder
 
 __all__ = [
+    "Attempt",
     "Cause",
     "Cell",
     "Cost",

@@ -24,6 +24,15 @@ State = Literal["done", "failed", "running", "pending"]
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """Which attempt at a trial this is, from 1."""
+
+    number: int
+    origin: int
+    """The attempt that began from the first epoch, and that this one goes on from or is."""
+
+
+@dataclass(frozen=True)
 class TrialFolder:
     """Reading and writing the files of one trial. Creates its folder on the first write."""
 
@@ -90,15 +99,22 @@ class TrialFolder:
         with self.lease(timeout_s=0) as is_mine:
             return not is_mine
 
-    def begin(self) -> int:
-        """Count one more attempt, and say which it is, from 1."""
-        attempt = self._num_attempts() + 1
-        write_text(self.path / "attempt", str(attempt))
-        return attempt
+    def begin(self) -> Attempt:
+        """Count one more attempt."""
+        before = self._attempt()
+        return self._write_attempt(Attempt(before.number + 1, before.origin))
 
-    def _num_attempts(self) -> int:
+    def _attempt(self) -> Attempt:
+        """The last attempt; before the first one, number 0."""
         counter = self.path / "attempt"
-        return int(counter.read_text()) if counter.exists() else 0
+        if not counter.exists():
+            return Attempt(0, origin=1)
+        number, *origin = map(int, counter.read_text().split())
+        return Attempt(number, *origin or [number + 1])
+
+    def _write_attempt(self, attempt: Attempt) -> Attempt:
+        write_text(self.path / "attempt", f"{attempt.number} {attempt.origin}")
+        return attempt
 
     def write_config(self, resolved: Mapping[str, Any]) -> None:
         write_text(self.path / "config.yaml", yaml_file.dump(resolved))
@@ -173,3 +189,5 @@ class TrialFolder:
         if failure is not None:
             self._failure.replace(self.path / f"failure-{failure.attempt}.json")
             self.drop_resume()
+            number = self._attempt().number
+            self._write_attempt(Attempt(number, origin=number + 1))

@@ -33,6 +33,9 @@ class Signal(Enum):
 
     GO = "go"
     STOP = "stop"
+    """Return now, to go on another time."""
+    FINISH = "finish"
+    """Enough: choose among the epochs so far, and end."""
 
 
 class Diverged(AudioclsError):
@@ -63,6 +66,8 @@ def fit(
         signal = on_epoch(EpochEnd(row, num_epochs, lambda: progress.snapshot(parts)))
         if signal is Signal.STOP and progress.epoch < num_epochs:
             return progress
+        if signal is Signal.FINISH:
+            break
     parts.classifier.load_state_dict(progress.best_weights)
     progress.is_complete = True
     return progress

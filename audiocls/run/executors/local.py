@@ -21,7 +21,7 @@ from audiocls.run.devices import Slots, core_ids
 from audiocls.run.environment import worker_environment
 from audiocls.run.events import Event, Lost
 from audiocls.run.task import Task
-from audiocls.run.worker_protocol import READY, STOP
+from audiocls.run.worker_protocol import ENOUGH, READY, STOP
 
 MAX_STILLBORN = 3
 """Workers that may die in a row before their first word; then the machine is at fault."""
@@ -112,8 +112,13 @@ class Local:
 
     def submit(self, task: Task) -> None:
         worker = next(worker for worker in self._workers if worker.trial_id is None)
-        worker.trial_id = task.cell.id
+        worker.trial_id = task.id
         worker.tell(task.to_json())
+
+    def end(self, trial_id: str) -> None:
+        for worker in self._workers:
+            if worker.trial_id == trial_id:
+                worker.tell(ENOUGH + trial_id)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         told: list[Event] = []
@@ -135,10 +140,19 @@ class Local:
         event = events.from_json(line)
         if not isinstance(event, events.Epoch | events.Stage):
             worker.trial_id = None
+        if isinstance(event, events.Done) and event.is_worker_spent:
+            self._retire(worker)
         return [event]
+
+    def _retire(self, worker: Worker) -> None:
+        """Another worker in its place; it leaves by itself when its input ends."""
+        worker.close()
+        self._workers[worker.slot] = self._start(worker.slot, worker.device)
 
     def _bury(self, worker: Worker) -> list[Event]:
         """Replace a dead worker, and tell which trial it had in hand."""
+        if self._workers[worker.slot] is not worker:
+            return []  # it was retired
         self._stillborn += not worker.is_ready
         if self._stillborn >= MAX_STILLBORN:
             raise AudioclsError(
