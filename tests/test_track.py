@@ -155,7 +155,7 @@ def test_an_offline_run_is_really_written_with_all_that_was_told(tmp_path):
     tracker = start("offline", replace(INFO, folder=tmp_path / "made" / "here"))
     tracker.log({"epoch": 2.0, "val/accuracy": 0.4, "lr": 1e-3})
     tracker.log({"epoch": 3.0, "val/accuracy": 0.5, "lr": 5e-4})
-    assert tracker.finish({"test/accuracy": 0.45, "cell.arm": "dropout=0.1"}, 0) is None
+    assert tracker.finish({"test/accuracy": 0.45, "cell/arm": "dropout=0.1"}, 0) is None
     run = read_run(tmp_path)
     assert (run.id, run.project, run.group) == ("0123456789ab-1", "audiocls", "dropout")
     assert (run.job_type, run.name, run.notes) == ("dropout=0.1", "dropout=0.1 s0 f1", "why")
@@ -165,7 +165,7 @@ def test_an_offline_run_is_really_written_with_all_that_was_told(tmp_path):
     assert [row["val/accuracy"] for row in run.history] == [0.3, 0.4, 0.5]
     assert [row.get("lr") for row in run.history] == [None, 1e-3, 5e-4]
     assert run.summary["test/accuracy"] == 0.45
-    assert run.summary["cell.arm"] == "dropout=0.1"
+    assert run.summary["cell/arm"] == "dropout=0.1"
     assert run.step_metrics["*"] == "epoch"
     assert run.exit_code == 0
 
