@@ -3,6 +3,9 @@
 Pure: no clock, no disk, no network, no torch. A search can be rebuilt from its store at any time.
 """
 
+from audiocls.search.grid import grid_size, remaining
+from audiocls.search.hyperband import bands, to_stop
+from audiocls.search.propose import is_over, propose
 from audiocls.search.sweep import (
     Categorical,
     Constant,
@@ -14,6 +17,7 @@ from audiocls.search.sweep import (
     Sweep,
     Tried,
 )
+from audiocls.search.worth import best, has_reached_target
 
 __all__ = [
     "Categorical",
@@ -25,4 +29,12 @@ __all__ = [
     "Parameter",
     "Sweep",
     "Tried",
+    "bands",
+    "best",
+    "grid_size",
+    "has_reached_target",
+    "is_over",
+    "propose",
+    "remaining",
+    "to_stop",
 ]
