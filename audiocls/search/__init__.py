@@ -5,6 +5,7 @@ Pure: no clock, no disk, no network, no torch. A search can be rebuilt from its 
 
 from audiocls.search.grid import grid_size, remaining
 from audiocls.search.hyperband import bands, to_stop
+from audiocls.search.load import Checked, check_sweep, load_sweep
 from audiocls.search.propose import is_over, propose
 from audiocls.search.sweep import (
     Categorical,
@@ -21,6 +22,7 @@ from audiocls.search.worth import best, has_reached_target
 
 __all__ = [
     "Categorical",
+    "Checked",
     "Constant",
     "Hyperband",
     "Metric",
@@ -31,9 +33,11 @@ __all__ = [
     "Tried",
     "bands",
     "best",
+    "check_sweep",
     "grid_size",
     "has_reached_target",
     "is_over",
+    "load_sweep",
     "propose",
     "remaining",
     "to_stop",
