@@ -25,7 +25,11 @@ from audiocls.train.parts import Parts
 from audiocls.train.progress import Progress, rank
 
 Row = dict[str, float]
-"""An epoch's metrics: `epoch` from 1, `train/loss`, `val/accuracy`, `val/loss`, `lr`, `seconds`."""
+"""An epoch's metrics: `epoch` from 1, `train/loss`, `val/accuracy`, `val/loss`, `lr`, `seconds`.
+
+`train/grad_norm` is the mean over steps of the norm of the gradient that the update is made from,
+before clipping: under SAM the second one, at the worst point.
+"""
 
 
 class Signal(Enum):
@@ -76,7 +80,7 @@ def fit(
 def _epoch(parts: Parts, progress: Progress) -> Row:
     started, process_started = time.monotonic(), time.process_time()
     lr = parts.schedule.lr
-    train_loss = _train(parts, progress)
+    train_loss, grad_norm = _train(parts, progress)
     if not math.isfinite(train_loss):
         raise Diverged(
             f"the training loss became {train_loss} in epoch {progress.epoch + 1}; lower optim.lr "
@@ -84,6 +88,7 @@ def _epoch(parts: Parts, progress: Progress) -> Row:
         )
     progress.epoch += 1
     row: Row = {"epoch": float(progress.epoch), "train/loss": train_loss, "lr": lr}
+    row["train/grad_norm"] = grad_norm
     row |= _validate(parts, progress.epoch)
     parts.schedule.end_epoch(rank(row, parts.config.train.select)[0])
     progress.keep_if_best(parts, row)
@@ -103,21 +108,24 @@ def _validate(parts: Parts, epoch: int) -> Row:
     return parts.objective.validate(evaluated, parts.sounds, parts.split.val)
 
 
-def _train(parts: Parts, progress: Progress) -> float:
-    """One pass over the training clips; the mean loss, brought to the host once."""
+def _train(parts: Parts, progress: Progress) -> tuple[float, float]:
+    """One pass over the training clips; mean loss and gradient norm, brought to the host once."""
     torch.manual_seed(parts.seed("dropout", progress.epoch))
     seed = parts.seed("order", progress.epoch)
     clips = parts.split.train
     batches = training_batches(parts.sounds, clips, parts.batching, progress.epoch, seed)
     parts.classifier.train()
     total = torch.zeros((), device=parts.device, dtype=torch.float64)
+    norms: list[Tensor] = []
     for group in _groups(batches, parts.config.train.accumulate):
         num_clips = sum(len(batch.targets) for batch in group)
-        total += _step(parts, group, num_clips) * num_clips
+        loss, norm = _step(parts, group, num_clips)
+        total += loss * num_clips
+        norms.append(norm)
         progress.steps += 1
         progress.gradient_passes += parts.stepper.num_passes
     progress.samples += len(clips)
-    return float(total) / len(clips)
+    return float(total) / len(clips), float(torch.stack(norms).mean())
 
 
 def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
@@ -125,8 +133,12 @@ def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
         yield group
 
 
-def _step(parts: Parts, group: list[Batch], num_clips: int) -> Tensor:
-    """One update from the mean gradient over the clips of all batches of `group`."""
+def _step(parts: Parts, group: list[Batch], num_clips: int) -> tuple[Tensor, Tensor]:
+    """One update from the mean gradient over the clips of all batches of `group`.
+
+    Returns the loss, and the norm of the gradient as it was before clipping.
+    """
+    norms: list[Tensor] = []
 
     def gradient() -> Tensor:
         parts.optimizer.zero_grad(set_to_none=True)
@@ -138,14 +150,16 @@ def _step(parts: Parts, group: list[Batch], num_clips: int) -> Tensor:
         return total
 
     def clip() -> None:
-        if parts.config.train.clip_norm > 0:
-            parameters = parts.classifier.parameters()
-            torch.nn.utils.clip_grad_norm_(parameters, parts.config.train.clip_norm)
+        gradients = [p.grad for p in parts.classifier.parameters() if p.grad is not None]
+        norms.append(torch.nn.utils.get_total_norm(gradients))
+        if (most := parts.config.train.clip_norm) > 0:
+            clip_to = torch.nn.utils.clip_grads_with_norm_
+            clip_to(parts.classifier.parameters(), most, norms[-1])
 
     loss = parts.stepper.step(gradient, clip)
     parts.schedule.step()
     parts.averaging.after_step()
-    return loss
+    return loss, norms[-1]
 
 
 def _loss(parts: Parts, batch: Batch) -> Tensor:
