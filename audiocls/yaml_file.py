@@ -100,7 +100,8 @@ def _children(loader: Any, node: Any) -> Iterator[tuple[Hashable, Any, Any]]:
     """Name, the node that says where it stands, the node of its value."""
     if isinstance(node, yaml.MappingNode):
         for at, value in node.value:
-            yield loader.construct_object(at, deep=True), at, value
+            is_merge = at.tag == "tag:yaml.org,2002:merge"
+            yield "<<" if is_merge else loader.construct_object(at, deep=True), at, value
     if isinstance(node, yaml.SequenceNode):
         for position, value in enumerate(node.value):
             yield position, value, value
