@@ -3,6 +3,7 @@
 PyYAML reads `1e-3` as text; numbers declared by a `Part` accept numeric text for that reason.
 """
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,16 @@ Lines = Mapping[Key, int]
 """The line, counted from 1, on which each value of a document begins."""
 
 
+LEADING_ZERO = re.compile(r"0\d+")
+"""Text such as `008`, which other readers of YAML take for a number."""
+
+
 class Dumper(BaseDumper):  # type: ignore[misc]
     """PyYAML's own way to say how a type is written: text of several lines stays in lines."""
 
 
 def _text(dumper: Any, text: str) -> Any:
-    style = "|" if "\n" in text else None
+    style = "|" if "\n" in text else "'" if LEADING_ZERO.fullmatch(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from audiocls import yaml_file
 from audiocls.cli.ordered import asked_of_us, command_line, ordered
 from audiocls.errors import UsageError
 from audiocls.run.agents import Agents, left_behind
@@ -366,6 +367,10 @@ def test_anybodys_program_becomes_a_command_with_the_servers_run(tmp_path):
     assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")  # type: ignore[attr-defined]
 
 
+def test_text_that_looks_like_an_octal_number_stays_text_for_every_reader():
+    assert yaml_file.dump({"a": ["008", "0", "10"]}) == "a:\n- '008'\n- '0'\n- '10'\n"
+
+
 def test_a_workers_runs_do_not_share_the_agents_own_wandb_process():
     assert "WANDB_SERVICE" not in worker_environment({"WANDB_SERVICE": "x", "A": "b"}, "cpu")
 
@@ -417,6 +422,13 @@ def test_a_study_is_pushed_once_and_anew_only_if_it_or_its_place_changed(tmp_pat
 
 @pytest.fixture
 def door(wandb_server):
+    return WandbSweeps(timeout_s=10)
+
+
+@pytest.fixture
+def hasty(door):
+    """The same server; W&B's own process, which takes a moment to start, is there."""
+    door.url(PATH)
     return WandbSweeps(timeout_s=2)
 
 
@@ -453,21 +465,21 @@ def test_an_agent_gets_runs_stops_and_the_end_from_a_real_server(door, wandb_ser
 
 
 @pytest.mark.parametrize(("status", "fault"), [(401, Refused), (403, Refused), (500, NoAnswer)])
-def test_what_the_client_hides_of_a_failing_server_is_told(status, fault, door, wandb_server):
-    agent = door.register_agent(door.create(GRID, "mine"), "here")
+def test_what_the_client_hides_of_a_failing_server_is_told(status, fault, hasty, wandb_server):
+    agent = hasty.register_agent(hasty.create(GRID, "mine"), "here")
     wandb_server.fail("Heartbeat", status)
     started = time.monotonic()
     with pytest.raises(fault, match="http"):
-        door.heartbeat(agent, [])
+        hasty.heartbeat(agent, [])
     assert time.monotonic() - started < 5
 
 
-def test_a_stall_ends_in_the_stated_time(door, wandb_server):
-    agent = door.register_agent(door.create(GRID, "mine"), "here")
+def test_a_stall_ends_in_the_stated_time(hasty, wandb_server):
+    agent = hasty.register_agent(hasty.create(GRID, "mine"), "here")
     wandb_server.stall("Heartbeat", 30)
     started = time.monotonic()
     with pytest.raises(NoAnswer, match="within 2 s"):
-        door.heartbeat(agent, [])
+        hasty.heartbeat(agent, [])
     assert time.monotonic() - started < 5
 
 
