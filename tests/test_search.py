@@ -139,19 +139,19 @@ def test_a_grid_schedules_what_is_missing_in_whatever_order_the_rest_was_tried()
 def test_a_grid_of_a_billion_cells_is_not_written_out():
     sweep = grid(**{name: Numeric("int_uniform", 0, 999) for name in "abc"})
     assert grid_size(sweep) == 10**9
-    started = time.perf_counter()
+    started = time.process_time()
     assert propose(sweep, [done({"a": 0, "b": 0, "c": 0})]) == {"a": 0, "b": 0, "c": 1}
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
     assert grid_size(grid(n=Numeric("int_uniform", 0, 10**9))) == 10**9 + 1
 
 
 def test_ten_thousand_cells_are_walked_at_once():
     sweep = grid(a=Numeric("int_uniform", 0, 99), b=Categorical(tuple(range(100))))
-    started = time.perf_counter()
+    started = time.process_time()
     cells = list(remaining(sweep, []))
     assert len(cells) == 10_000
     assert propose(sweep, [done(cell) for cell in cells[:-1]]) == cells[-1]
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # When a sweep is over
@@ -354,9 +354,9 @@ def test_a_thousand_trials_are_modelled_within_a_second():
     random = Sweep("random", EVERY_FORM)
     tried = [done(propose(random, [STARTED] * index), index % 17) for index in range(1000)]
     propose(sweep, tried[:20])  # what is imported late is imported now
-    started = time.perf_counter()
+    started = time.process_time()
     propose(sweep, tried)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_searching_loads_no_torch_and_listing_no_optuna():

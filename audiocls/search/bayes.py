@@ -3,7 +3,7 @@
 The sampler is the multivariate TPE (Bergstra et al. 2011; Falkner et al. 2018). Of Optuna's model
 based samplers it is the one that needs no torch, takes categories as they are, looks only at the
 order of losses, so that one diverged trial spoils nothing, and answers at once after a thousand
-trials.
+trials. The price: on a smooth function without noise a Gaussian process gets closer to the best.
 
 There is no study to keep: it is rebuilt in memory from what was tried, each time. A number is
 searched by its quantile, so that every distribution is respected as a prior and one kind of axis
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from audiocls.search.distributions import quantile_of, value_of
-from audiocls.search.leaves import Path, leaves, nest, values_at
+from audiocls.search.leaves import Path, constants, nest, values_at, varying
 from audiocls.search.listed import Listed, listed
 from audiocls.search.sampling import draw, stream
-from audiocls.search.sweep import Categorical, Constant, Numeric, Sweep, Tried
+from audiocls.search.sweep import Categorical, Numeric, Sweep, Tried
 from audiocls.search.worth import counted
 
 if TYPE_CHECKING:
@@ -85,17 +85,11 @@ def suggest(sweep: Sweep, tried: Sequence[Tried]) -> dict[str, Any]:
     losses = counted(sweep.metric, tried)
     if len(losses) - losses.count(None) < NUM_RANDOM:
         return draw(sweep, len(tried))
-    found = leaves(sweep.parameters)
-    space = {
-        path: _dimension(leaf) for path, leaf in found.items() if not isinstance(leaf, Constant)
-    }
-    constants = {path: leaf.value for path, leaf in found.items() if isinstance(leaf, Constant)}
+    space = {path: _dimension(leaf) for path, leaf in varying(sweep.parameters).items()}
     study = _study(space, tried, losses, stream(sweep, len(tried)).getrandbits(32))
     asked = study.ask({_name(path): dimension.distribution() for path, dimension in space.items()})
-    return nest(
-        constants
-        | {path: dimension.value(asked.params[_name(path)]) for path, dimension in space.items()}
-    )
+    chosen = {path: found.value(asked.params[_name(path)]) for path, found in space.items()}
+    return nest(constants(sweep.parameters) | chosen)
 
 
 def _dimension(leaf: Categorical | Numeric) -> Dimension:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from audiocls.search.leaves import Leaf, Path, leaves, nest, values_at
+from audiocls.search.leaves import Path, constants, nest, values_at, varying
 from audiocls.search.listed import listed
-from audiocls.search.sweep import Categorical, Constant, Numeric, Sweep, Tried
+from audiocls.search.sweep import Categorical, Numeric, Sweep, Tried
 
 
 class Axis(Protocol):
@@ -61,24 +61,19 @@ def remaining(sweep: Sweep, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
     To walk a long grid keep this iterator: asking `propose` anew reads all that was tried anew.
     """
     axes = _axes(sweep)
-    constants = {
-        path: leaf.value
-        for path, leaf in leaves(sweep.parameters).items()
-        if isinstance(leaf, Constant)
-    }
+    fixed = constants(sweep.parameters)
     seen = {_number_of(axes, trial.parameters) for trial in tried}
     for number in range(math.prod(len(axis) for axis in axes.values())):
         if number not in seen:
-            yield nest(constants | _cell(axes, number))
+            yield nest(fixed | _cell(axes, number))
 
 
 def _axes(sweep: Sweep) -> dict[Path, Axis]:
     """The parameters that vary; W&B does not tell cells apart by constants."""
-    found = leaves(sweep.parameters).items()
-    return {path: _axis(leaf) for path, leaf in found if not isinstance(leaf, Constant)}
+    return {path: _axis(leaf) for path, leaf in varying(sweep.parameters).items()}
 
 
-def _axis(leaf: Leaf) -> Axis:
+def _axis(leaf: Categorical | Numeric) -> Axis:
     match leaf:
         case Categorical(values):
             return listed(values)

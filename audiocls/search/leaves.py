@@ -32,6 +32,18 @@ def leaves(parameters: Mapping[str, Parameter]) -> dict[Path, Leaf]:
     return flat
 
 
+def constants(parameters: Mapping[str, Parameter]) -> dict[Path, Any]:
+    """What every trial gets."""
+    found = leaves(parameters).items()
+    return {path: leaf.value for path, leaf in found if isinstance(leaf, Constant)}
+
+
+def varying(parameters: Mapping[str, Parameter]) -> dict[Path, Categorical | Numeric]:
+    """What is searched, in W&B's order."""
+    found = leaves(parameters).items()
+    return {path: leaf for path, leaf in found if not isinstance(leaf, Constant)}
+
+
 def nest(flat: Mapping[Path, Any]) -> dict[str, Any]:
     """Values by path as nested mappings, names sorted: the form in which W&B hands them on."""
     tree: dict[str, Any] = {}

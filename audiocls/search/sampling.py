@@ -5,8 +5,8 @@ from random import Random
 from typing import Any
 
 from audiocls.search.distributions import value_of
-from audiocls.search.leaves import leaves, nest
-from audiocls.search.sweep import Constant, Sweep
+from audiocls.search.leaves import constants, leaves, nest, varying
+from audiocls.search.sweep import Sweep
 
 
 def identity(sweep: Sweep) -> str:
@@ -30,9 +30,6 @@ def stream(sweep: Sweep, index: int) -> Random:
 def draw(sweep: Sweep, index: int) -> dict[str, Any]:
     """Every parameter from its distribution, independently."""
     random = stream(sweep, index)
-    return nest(
-        {
-            path: leaf.value if isinstance(leaf, Constant) else value_of(leaf, random.random())
-            for path, leaf in leaves(sweep.parameters).items()
-        }
-    )
+    found = varying(sweep.parameters).items()
+    drawn = {path: value_of(leaf, random.random()) for path, leaf in found}
+    return nest(constants(sweep.parameters) | drawn)
