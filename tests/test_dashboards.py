@@ -238,6 +238,20 @@ def test_runs_that_no_arm_groups_stand_for_themselves():
     assert names == ["config:model.value.dropout", "summary:test/accuracy"]
 
 
+def test_runs_of_another_program_are_grouped_by_what_was_changed():
+    study, records = study_of()
+    origin = replace(records["base-0-1"].provenance, data="")
+    foreign = {key: replace(record, provenance=origin) for key, record in records.items()}
+    report, workspace, subject = built(study, foreign)
+    assert (subject.arm, subject.costs) == ("model.dropout", ())
+    assert filters_of(spec_of(workspace))[0]["filters"] == []
+    _, of_report, *_ = filters_of(spec_of(report))
+    assert [condition["key"]["name"] for condition in of_report["filters"]] == ["state"]
+    grouped = [p["config"].get("groupBy") for p in panels_of(spec_of(workspace))]
+    assert "model.value.dropout" in grouped
+    assert "arm.value" not in grouped
+
+
 def test_pairs_are_a_line_an_arm_and_block_and_a_picture():
     study, records = study_of()
     run = answer_run(compare(study, records))

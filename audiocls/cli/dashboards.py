@@ -13,6 +13,7 @@ from audiocls.report.dashboards import require_workspaces
 from audiocls.store import StudyFolder
 from audiocls.store.atomic import write_text
 from audiocls.track.mode import default_mode
+from audiocls.track.sweep_server import SweepPath
 
 if TYPE_CHECKING:
     from audiocls.report.dashboards.subject import Place, Subject
@@ -42,9 +43,10 @@ def make(found: Answer, out: Path | None, entity: str | None, project: str | Non
 def _place(folder: StudyFolder, entity: str | None, project: str | None) -> "Place":
     """The options, else where the study is registered, else the project of its runs."""
     from audiocls.report.dashboards.subject import Place
+    from audiocls.run.push import remembered
 
-    known = _read(folder.path / "wandb.json")
-    return Place(entity or known.get("entity", ""), project or known.get("project", PROJECT))
+    known = remembered(folder) or SweepPath("", PROJECT, "")
+    return Place(entity or known.entity, project or known.project)
 
 
 def _write(found: Answer, subject: "Subject", place: "Place", path: Path) -> None:
@@ -69,15 +71,8 @@ def _save(found: Answer, subject: "Subject", place: "Place") -> None:
     from audiocls.report.dashboards.saving import Saved, save
 
     file = found.folder.path / "dashboards.json"
-    before = _read(file)
-    saved = save(
-        found.comparison, found.failures(), subject, place, Saved(**before) if before else None
-    )
+    before = Saved(**json.loads(file.read_text("utf-8"))) if file.exists() else None
+    saved = save(found.comparison, found.failures(), subject, place, before)
     write_text(file, json.dumps(vars(saved), indent=1) + "\n")
     console.say(f"Report: {saved.report_url}")
     console.say(f"Workspace: {saved.workspace_url}")
-
-
-def _read(file: Path) -> dict[str, str]:
-    content: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    return content

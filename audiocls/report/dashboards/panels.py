@@ -68,7 +68,7 @@ def _grouped(subject: Subject) -> dict[str, Any]:
 
 
 def _changes(subject: Subject) -> list[Panel]:
-    keys = [key for key in (subject.arm, *subject.varied) if key]
+    keys = dict.fromkeys(key for key in (subject.arm, *subject.varied) if key)
     metric = wr.SummaryMetric(subject.metric)
     axes: list[wr.MetricType] = [wr.Config(key) for key in keys]
     return [

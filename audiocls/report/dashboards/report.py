@@ -73,7 +73,7 @@ def _panels(subject: Subject) -> Blocks:
 
 
 def _runset(subject: Subject) -> wr.Runset:
-    columns = [f"config:{key}.value" for key in (subject.arm, "seed", "fold") if key]
+    columns = [f"config:{key}.value" for key in (subject.arm, *subject.block) if key]
     runset = wr.Runset(
         name=subject.study,
         pinned_columns=["run:displayName", *columns, f"summary:{subject.metric}"],

@@ -13,6 +13,7 @@ from audiocls.report.figures import Histories, validation_key
 from audiocls.store.record import Record, Study
 
 ARM, TRIAL = "arm", "trial"
+BLOCK = ("seed", "fold")
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,13 @@ class Subject:
     """What there is to show; a search is one whose runs no `arm` groups."""
 
     study: str
+    group: str
+    """The group that our runs lie in; empty for runs of another program."""
     metric: str
     arm: str
     """The config key that groups runs; empty where each run stands for itself."""
+    block: tuple[str, ...]
+    """The config keys that tell the runs of an arm apart."""
     varied: tuple[str, ...]
     """Dotted config keys that differ between runs."""
     curves: tuple[str, ...]
@@ -52,36 +57,43 @@ class Subject:
     costs: tuple[str, ...]
     """Fields of `Cost` that somebody recorded."""
     trials: tuple[str, ...]
-    """Ids of the finished trials, in the study's order."""
+    """Ids of the finished trials, in the study's order; none for runs of another program."""
     num_runs: int
 
     @property
     def runs(self) -> Conditions:
         """All runs of the study, also those to come."""
-        return (Condition("run", "group", "=", self.study),)
+        return (Condition("run", "group", "=", self.group),) if self.group else ()
 
     @property
     def answered(self) -> Conditions:
         """The runs that the answer speaks of: no failed attempt, none of an earlier plan."""
         finished = Condition("run", "state", "=", "finished")
-        return (*self.runs, finished, Condition("config", TRIAL, "IN", self.trials))
+        named = (Condition("config", TRIAL, "IN", self.trials),) if self.trials else ()
+        return (*self.runs, finished, *named)
 
 
 def subject_of(study: Study, records: Mapping[str, Record], histories: Histories) -> Subject:
-    """An ablation's runs, grouped by arm; `records` and `histories` by trial id."""
+    """An ablation's runs, grouped by arm; `records` and `histories` by trial id.
+
+    Runs imported from another program know no arm: one key that was changed stands for it.
+    """
+    is_ours = not records or any(record.provenance.data for record in records.values())
     columns = {key for rows in histories.values() for row in rows for key in row}
     wanted = dict.fromkeys((validation_key(study), study.metric, "val/loss", "train/loss"))
-    changed = dict.fromkeys(key for changes in study.arms.values() for key in flatten(changes))
+    changed = tuple(dict.fromkeys(key for arm in study.arms.values() for key in flatten(arm)))
     costs = dict.fromkeys(
         name for r in records.values() for name, value in vars(r.cost).items() if value is not None
     )
     return Subject(
         study=study.name,
+        group=study.name if is_ours else "",
         metric=study.metric,
-        arm=ARM,
-        varied=tuple(changed),
+        arm=ARM if is_ours else changed[0] if len(changed) == 1 else "",
+        block=BLOCK if is_ours else (),
+        varied=changed,
         curves=tuple(key for key in wanted if key in columns),
-        costs=tuple(costs),
-        trials=tuple(cell.id for cell in study.cells if cell.id in records),
+        costs=tuple(costs) if is_ours else (),
+        trials=tuple(cell.id for cell in study.cells if cell.id in records) if is_ours else (),
         num_runs=len(study.cells),
     )
