@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from audiocls.errors import UsageError
-from audiocls.track import RunInfo
+from audiocls.track import Ending, RunInfo, Told
 from audiocls.track.guarded import Guarded
 from audiocls.track.several import Several
 from audiocls.track.tensorboard_run import TensorboardRun, require_tensorboard
@@ -56,7 +56,7 @@ def test_every_epoch_is_read_back_on_its_own_axis(tmp_path):
     run = TensorboardRun(tmp_path, INFO)
     for epoch in (1, 2, 3):
         run.log(row(epoch))
-    assert run.finish({"test/accuracy": 0.5, "cell.arm": "dropout=0.1"}, 0) is None
+    assert run.finish(Ending({"test/accuracy": 0.5, "cell.arm": "dropout=0.1"}, 0)) == Told()
     assert curve(tmp_path, "val/accuracy") == [(1, 0.25), (2, 0.5), (3, 0.75)]
     assert [step for step, _ in curve(tmp_path, "lr")] == [1, 2, 3]
     assert curve(tmp_path, "test/accuracy") == [(3, 0.5)]
@@ -65,7 +65,7 @@ def test_every_epoch_is_read_back_on_its_own_axis(tmp_path):
 
 def test_what_is_no_number_is_read_back_as_text(tmp_path):
     run = TensorboardRun(tmp_path, INFO)
-    run.finish({"cell.arm": "dropout=0.1 – naïve"}, 3)
+    run.finish(Ending({"cell.arm": "dropout=0.1 – naïve"}, 3))
     assert text(tmp_path, "config") == {
         "optim": {"name": "adamw", "lr": 1e-3},
         "betas": [0.9, 0.99],
@@ -80,13 +80,13 @@ def test_a_row_is_on_the_disk_when_it_was_told(tmp_path):
     run = TensorboardRun(tmp_path, INFO)
     run.log(row(1))
     assert curve(tmp_path, "val/accuracy") == [(1, 0.25)]
-    run.finish({}, 1)
+    run.finish(Ending(exit_code=1))
 
 
 def test_a_loss_that_is_no_number_is_told_as_that(tmp_path):
     run = TensorboardRun(tmp_path, INFO)
     run.log({"epoch": 1.0, "train/loss": math.nan})
-    run.finish({}, 1)
+    run.finish(Ending(exit_code=1))
     ((step, value),) = curve(tmp_path, "train/loss")
     assert step == 1
     assert math.isnan(value)
@@ -100,7 +100,7 @@ def test_a_later_attempt_replaces_the_earlier_one(tmp_path):
     second = TensorboardRun(tmp_path, replace(INFO, id="0123456789ab-2", history=(row(1),)))
     for epoch in (2, 3):
         second.log({**row(epoch), "val/accuracy": 1.0})
-    second.finish({}, 0)
+    second.finish(Ending())
     assert curve(tmp_path, "val/accuracy") == [(1, 0.25), (2, 1.0), (3, 1.0)]
     assert text(tmp_path, "about")["id"] == "0123456789ab-2"
 
@@ -110,8 +110,7 @@ def test_a_folder_that_cannot_be_written_is_reported_and_nothing_else(tmp_path):
     blocked.write_text("not a folder")
     tracker = Guarded(lambda: TensorboardRun(blocked, INFO), timeout_s=20)
     tracker.log(row(1))
-    note = tracker.finish({}, 0)
-    assert note is not None
+    note = tracker.finish(Ending()).note
     assert note.startswith("tracking stopped: ")
 
 
@@ -147,28 +146,29 @@ class Listener:
         self._perhaps("log")
         self.told.append(row)
 
-    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
+    def finish(self, ending: Ending) -> Told:
         self._perhaps("finish")
-        self.told.append((summary, exit_code))
-        return None
+        self.told.append(ending)
+        return Told()
 
     def _perhaps(self, call: str) -> None:
         if call == self._fails_at:
             raise ConnectionResetError("the other side is gone")
 
 
-def use(tracker: Several) -> str | None:
+def use(tracker: Several) -> str:
     for epoch in (1, 2):
         tracker.log({"epoch": epoch})
-    return tracker.finish({"test/accuracy": 0.5}, 0)
+    return tracker.finish(ENDING).note
 
 
-EVERYTHING = [{"epoch": 1}, {"epoch": 2}, ({"test/accuracy": 0.5}, 0)]
+ENDING = Ending({"test/accuracy": 0.5})
+EVERYTHING = [{"epoch": 1}, {"epoch": 2}, ENDING]
 
 
 def test_each_of_several_is_told_everything():
     one, other = Listener(), Listener()
-    assert use(Several({"one": lambda: one, "other": lambda: other})) is None
+    assert use(Several({"one": lambda: one, "other": lambda: other})) == ""
     assert one.told == other.told == EVERYTHING
 
 
@@ -199,9 +199,8 @@ def test_one_that_hangs_does_not_silence_the_others():
 
 def test_all_faults_are_reported():
     note = use(Several({"a": lambda: Listener("open"), "b": lambda: Listener("log")}))
-    assert note is not None
     assert [part.partition(":")[0] for part in note.split("; ")] == ["a", "b"]
 
 
 def test_nobody_is_told_by_none():
-    assert use(Several({})) is None
+    assert use(Several({})) == ""

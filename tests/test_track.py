@@ -12,11 +12,12 @@ import pytest
 from wandb_file import read_run
 
 from audiocls.errors import UsageError
-from audiocls.track import RunInfo, Silent, Tracker, start
+from audiocls.track import Ending, RunInfo, Silent, Told, Tracker, start
 from audiocls.track.guarded import Guarded
 from audiocls.track.mode import default_mode, has_key
 
 KEY = "x" * 40
+ENDING = Ending({"test/accuracy": 0.5})
 
 
 class Listener:
@@ -31,10 +32,10 @@ class Listener:
         self._perhaps("log")
         self.told.append(row)
 
-    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
+    def finish(self, ending: Ending) -> Told:
         self._perhaps("finish")
-        self.told.append((summary, exit_code))
-        return None
+        self.told.append(ending)
+        return Told()
 
     def _perhaps(self, call: str) -> None:
         if call == self._at:
@@ -55,23 +56,23 @@ def hanging() -> Iterator[Callable[[], None]]:
         over.set()
 
 
-def use(tracker: Tracker) -> tuple[str | None, float]:
+def use(tracker: Tracker) -> tuple[str, float]:
     """A whole trial's calls: what `finish` answered, and the seconds that all took."""
     started = time.monotonic()
     for epoch in range(3):
         tracker.log({"epoch": epoch})
-    return tracker.finish({"test/accuracy": 0.5}, 0), time.monotonic() - started
+    return tracker.finish(ENDING).note, time.monotonic() - started
 
 
 def test_a_tracker_is_told_everything_in_order():
     listener = Listener()
     note, _ = use(Guarded(lambda: listener))
-    assert note is None
+    assert note == ""
     assert listener.told == [
         {"epoch": 0},
         {"epoch": 1},
         {"epoch": 2},
-        ({"test/accuracy": 0.5}, 0),
+        ENDING,
     ]
 
 
@@ -81,7 +82,7 @@ def test_a_row_changed_after_it_was_told_is_told_as_it_was():
     row = {"epoch": 1}
     tracker.log(row)
     row["epoch"] = 2
-    tracker.finish({}, 0)
+    tracker.finish(Ending())
     assert listener.told[0] == {"epoch": 1}
 
 
@@ -96,7 +97,6 @@ def test_the_reason_is_the_first_fault_and_nothing_is_told_after_it():
     listener = Listener("log", fail)
     tracker = Guarded(lambda: listener)
     note, _ = use(tracker)
-    assert note is not None
     assert note.count("ConnectionResetError") == 1
     assert listener.told == []
 
@@ -107,7 +107,6 @@ def test_even_an_exit_in_the_tracker_is_contained(error):
         raise error
 
     note, _ = use(Guarded(lambda: Listener("log", leave)))
-    assert note is not None
     assert type(error).__name__ in note
 
 
@@ -119,6 +118,12 @@ def test_a_tracker_that_hangs_is_left_behind_after_the_timeout(call):
     assert 0.2 <= seconds < 5
 
 
+def test_a_process_with_a_stuck_tracker_is_beyond_repair():
+    assert not Guarded(lambda: Listener("log", fail)).finish(ENDING).is_beyond_repair
+    with hanging() as hang:
+        assert Guarded(lambda: Listener("open", hang), 0.1).finish(ENDING).is_beyond_repair
+
+
 def test_a_hanging_tracker_costs_an_epoch_nothing():
     with hanging() as hang:
         tracker = Guarded(lambda: Listener("open", hang), timeout_s=0.1)
@@ -126,14 +131,14 @@ def test_a_hanging_tracker_costs_an_epoch_nothing():
         for epoch in range(1000):
             tracker.log({"epoch": epoch})
         assert time.monotonic() - started < 2
-        tracker.finish({}, 0)
+        tracker.finish(Ending())
 
 
 def test_silent_tells_nobody_and_has_no_complaint(tmp_path):
-    assert use(Silent())[0] is None
+    assert use(Silent())[0] == ""
     tracker = start("disabled", replace(INFO, folder=tmp_path / "w"))
     assert isinstance(tracker, Silent)
-    assert use(tracker)[0] is None
+    assert use(tracker)[0] == ""
     assert not list(tmp_path.iterdir())
 
 
@@ -155,7 +160,7 @@ def test_an_offline_run_is_really_written_with_all_that_was_told(tmp_path):
     tracker = start("offline", replace(INFO, folder=tmp_path / "made" / "here"))
     tracker.log({"epoch": 2.0, "val/accuracy": 0.4, "lr": 1e-3})
     tracker.log({"epoch": 3.0, "val/accuracy": 0.5, "lr": 5e-4})
-    assert tracker.finish({"test/accuracy": 0.45, "cell/arm": "dropout=0.1"}, 0) is None
+    assert tracker.finish(Ending({"test/accuracy": 0.45, "cell/arm": "dropout=0.1"}, 0)) == Told()
     run = read_run(tmp_path)
     assert (run.id, run.project, run.group) == ("0123456789ab-1", "audiocls", "dropout")
     assert (run.job_type, run.name, run.notes) == ("dropout=0.1", "dropout=0.1 s0 f1", "why")
@@ -174,7 +179,7 @@ def test_runs_of_one_worker_one_after_the_other_do_not_mix(tmp_path):
     for i, exit_code in enumerate((0, 1)):
         tracker = start("offline", replace(INFO, id=f"run{i}", folder=tmp_path / str(i)))
         tracker.log({"epoch": 2.0, "which": i})
-        assert tracker.finish({"which": i}, exit_code) is None
+        assert tracker.finish(Ending({"which": i}, exit_code)) == Told()
     for i, exit_code in enumerate((0, 1)):
         run = read_run(tmp_path / str(i))
         assert (run.id, run.summary["which"], run.exit_code) == (f"run{i}", i, exit_code)
@@ -185,7 +190,6 @@ def test_a_folder_that_cannot_be_written_is_reported_and_nothing_else(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     note, seconds = use(start("offline", replace(INFO, folder=blocked)))
-    assert note is not None
     assert note.startswith("tracking stopped: ")
     assert str(blocked) in note
     assert seconds < 5

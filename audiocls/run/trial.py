@@ -3,7 +3,9 @@
 The only place where training, the store and tracking meet.
 """
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,20 +14,25 @@ from audiocls.config import Config, identifying
 from audiocls.dotted import flatten
 from audiocls.run.clock import now
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted
+from audiocls.run.evidence import evidence_of
 from audiocls.run.failure import failure_of
 from audiocls.run.meter import peak_memory_mib, provenance, reset_peak_memory
 from audiocls.run.pretrained import pretrained_for
 from audiocls.run.task import Task
 from audiocls.run.warm import Warm
-from audiocls.store import Attempt, Cost, Failure, Record
-from audiocls.track import RunInfo, Tracker, start
+from audiocls.store import Attempt, Cost, Failure, Provenance, Record
+from audiocls.track import Ending, RunInfo, Tracker, start
+from audiocls.track.evidence import Evidence
 from audiocls.train.checkpoint import description_of, weights_of
 from audiocls.train.cost import Spent, macs_of, num_params
 from audiocls.train.fit import EpochEnd, Signal, fit
 from audiocls.train.parts import Parts, build
 from audiocls.train.pretrain import Pretrained
 from audiocls.train.progress import Progress
-from audiocls.train.score import score
+from audiocls.train.score import Scores, score
+
+STOPPED = 128 + signal.SIGTERM
+"""The status of a program that W&B's own agent ends."""
 
 Emit = Callable[[Event], None]
 Wish = Callable[[], Signal]
@@ -42,17 +49,25 @@ def train_trial(task: Task, warm: Warm, emit: Emit, wish: Wish) -> None:
         if not is_mine:
             emit(Failed(task.cell.id, "error", "another process is training this trial"))
         elif (record := task.trial.record()) is not None:
-            emit(Done(task.cell.id, _tell_again(task, record) if task.run_id else ""))
+            emit(_told_again(task, record, warm) if task.run_id else Done(task.cell.id))
         else:
             _attempt(task, warm, emit, wish)
 
 
-def _tell_again(task: Task, record: Record) -> str:
+def _told_again(task: Task, record: Record, warm: Warm) -> Done:
     """All that a finished trial would have told while it was trained."""
     config = Config.model_validate(task.config)
     attempt = Attempt(record.attempt, record.attempt)
-    tracker = start(task.wandb, _run_info(task, config, attempt), task.has_tensorboard)
-    return tracker.finish(_summary(record, task), 0) or ""
+    info = _run_info(task, config, attempt, record.provenance)
+    tracker = start(task.wandb, info, task.has_tensorboard, warm.reach)
+
+    def evidence() -> Evidence:
+        sounds, scored = warm.sounds(config, task.data_fingerprint), task.trial.predictions()
+        clips = sounds.table.split(config.fold).test
+        return evidence_of(sounds, clips, scored["logits"], scored["labels"])
+
+    told = tracker.finish(_ending(task, record, evidence))
+    return Done(task.cell.id, told.note, told.is_beyond_repair)
 
 
 def _attempt(task: Task, warm: Warm, emit: Emit, wish: Wish) -> None:
@@ -86,16 +101,23 @@ def _train(task: Task, attempt: Attempt, warm: Warm, emit: Emit, wish: Wish) -> 
     sounds = warm.sounds(config, task.data_fingerprint)
     parts = build(config, sounds, pretrained.weights if pretrained else None)
     resume = _go_on_or_start(task, config)
-    tracker = start(task.wandb, _run_info(task, config, attempt), task.has_tensorboard)
-    exit_code, summary = 1, dict[str, Any]()
+    info = _run_info(
+        task, config, attempt, provenance(parts.device, task.data_fingerprint, started)
+    )
+    tracker = start(task.wandb, info, task.has_tensorboard, warm.reach)
+    ending = Ending(exit_code=1)
     try:
         progress = fit(parts, _on_epoch(task, tracker, emit, wish), resume)
+        ending = Ending(_best(progress.best_row), exit_code=1)
         if progress.is_complete:
-            record = _finish(task, parts, progress, pretrained, attempt.number, started)
-            exit_code, summary = 0, _summary(record, task)
+            test = score(parts.classifier, parts.sounds, parts.split.test, config.train)
+            record = _finish(task, parts, progress, test, pretrained, attempt.number, started)
+            ending = _ending(task, record, partial(_evidence, parts, test))
     finally:
-        note = tracker.finish(summary, exit_code)
-    return Done(task.cell.id, note or "") if progress.is_complete else Interrupted(task.cell.id)
+        told = tracker.finish(ending)
+    if not progress.is_complete:
+        return Interrupted(task.cell.id)
+    return Done(task.cell.id, told.note, told.is_beyond_repair)
 
 
 def _go_on_or_start(task: Task, config: Config) -> bytes | None:
@@ -121,7 +143,7 @@ def _on_epoch(task: Task, tracker: Tracker, emit: Emit, wish: Wish) -> Callable[
     return on_epoch
 
 
-def _run_info(task: Task, config: Config, attempt: Attempt) -> RunInfo:
+def _run_info(task: Task, config: Config, attempt: Attempt, made: Provenance) -> RunInfo:
     """A resumed trial resumes its run; one that begins anew gets a new one."""
     cell = {"study": task.study, "arm": task.cell.arm, "trial": task.cell.id}
     return RunInfo(
@@ -131,26 +153,29 @@ def _run_info(task: Task, config: Config, attempt: Attempt) -> RunInfo:
         job_type=task.cell.arm,
         name=task.label,
         tags=task.tags,
-        config={**identifying(config), **cell, **_provenance_of(task, attempt)},
+        config={**identifying(config), **cell, **_origin(attempt, made)},
         folder=task.study_folder,
         history=tuple(task.trial.history()),
+        sweep_id=task.sweep_id,
     )
 
 
-def _provenance_of(task: Task, attempt: Attempt) -> dict[str, Any]:
-    return {"attempt": attempt.number, "data_fingerprint": task.data_fingerprint}
+def _origin(attempt: Attempt, made: Provenance) -> dict[str, Any]:
+    names = ("code", "audiocls", "python", "torch", "device", "host")
+    versions = {name: getattr(made, name) for name in names}
+    return {"attempt": attempt.number, "data_fingerprint": made.data, **versions}
 
 
 def _finish(
     task: Task,
     parts: Parts,
     progress: Progress,
+    test: Scores,
     pretrained: Pretrained | None,
     attempt: int,
     started: str,
 ) -> Record:
-    """Score the test clips, once, and write what the trial leaves; the record last."""
-    test = score(parts.classifier, parts.sounds, parts.split.test, parts.config.train)
+    """Write what the trial leaves, its test clips scored this once; the record last."""
     clips = [parts.sounds.table.clips[i] for i in parts.split.test]
     task.trial.write_predictions(
         {
@@ -207,8 +232,23 @@ def _cost(parts: Parts, progress: Progress, stage: Spent) -> Cost:
     )
 
 
+def _ending(task: Task, record: Record, evidence: Callable[[], Evidence]) -> Ending:
+    model = task.trial.checkpoint if task.has_model else None
+    return Ending(_summary(record, task), 0, evidence, model)
+
+
+def _evidence(parts: Parts, test: Scores) -> Evidence:
+    return evidence_of(parts.sounds, parts.split.test, test.logits.numpy(), test.targets.numpy())
+
+
+def _best(row: Mapping[str, float]) -> dict[str, float]:
+    """The chosen epoch's, under names of their own: W&B keeps the last epoch's under the others."""
+    return {f"best/{name}": row[name] for name in row if name == "epoch" or name.startswith("val/")}
+
+
 def _summary(record: Record, task: Task) -> dict[str, Any]:
     """Names joined by slashes: to W&B's panels a dot is a step into a nested mapping."""
     cell = {"arm": task.cell.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
     named = flatten({"cost": record.to_mapping()["cost"], "cell": cell})
-    return {**record.metrics, **{name.replace(".", "/"): named[name] for name in named}}
+    metrics = {**record.metrics, **_best(record.metrics)}
+    return {**metrics, **{name.replace(".", "/"): named[name] for name in named}}

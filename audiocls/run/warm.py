@@ -7,6 +7,7 @@ from audiocls.audio.batches import Sounds, open_sounds
 from audiocls.audio.clips import ClipTable
 from audiocls.config import Config
 from audiocls.run.devices import unpinned
+from audiocls.track.reach import Reach
 from audiocls.train.parts import resolve_device
 
 CAPACITY = 8
@@ -18,6 +19,7 @@ class Warm:
 
     def __init__(self, cache: Path):
         self.cache = cache
+        self.reach = Reach()
         self._sounds: OrderedDict[tuple[object, ...], Sounds] = OrderedDict()
 
     def sounds(

@@ -3,10 +3,15 @@
 A tracker may be slow, full or dead; the trial must not notice. The record is ours.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from audiocls.track.reach import Reach
+
+if TYPE_CHECKING:
+    from audiocls.track.evidence import Evidence
 
 WandbMode = Literal["online", "offline", "disabled"]
 
@@ -29,7 +34,31 @@ class RunInfo:
     """Where an offline run is kept."""
     notes: str = ""
     history: tuple[Mapping[str, Any], ...] = field(default=())
-    """Epochs of an earlier attempt, told again so that each run is whole."""
+    """Epochs of an earlier attempt, told where they are not known, so that each run is whole."""
+    sweep_id: str = ""
+    """The W&B sweep that the run belongs to, if any."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A trial's last word."""
+
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int = 0
+    evidence: "Callable[[], Evidence] | None" = None
+    """Called only by who shows it, and not on the trial's own thread."""
+    model: Path | None = None
+    """The checkpoint to keep with the run, if it is asked for."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """How tracking went: what a trial's owner should read, and whether it can go on."""
+
+    note: str = ""
+    """What was not told or not uploaded, why, and where it lies; empty if all is well."""
+    is_beyond_repair: bool = False
+    """Whether this process cannot be trusted to track another trial."""
 
 
 class Tracker(Protocol):
@@ -38,8 +67,8 @@ class Tracker(Protocol):
     def log(self, row: Mapping[str, Any]) -> None:
         """One epoch's metrics."""
 
-    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
-        """The last word; answers why tracking stopped early, if it did."""
+    def finish(self, ending: Ending) -> Told:
+        """The last word; waits until it is told, as long as the tracker states at most."""
 
 
 class Silent:
@@ -48,15 +77,20 @@ class Silent:
     def log(self, row: Mapping[str, Any]) -> None:
         """Nothing to do."""
 
-    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
-        return None
+    def finish(self, ending: Ending) -> Told:
+        return Told()
 
 
-def start(mode: WandbMode, info: RunInfo, has_tensorboard: bool = False) -> Tracker:
-    """A tracker for one trial; what is not asked for is not imported."""
+def start(
+    mode: WandbMode, info: RunInfo, has_tensorboard: bool = False, reach: Reach | None = None
+) -> Tracker:
+    """A tracker for one trial; what is not asked for is not imported.
+
+    Trials of one process share a `reach`, so that an absent server is waited for once.
+    """
     openers: dict[str, Callable[[], Tracker]] = {}
     if mode != "disabled":
-        openers["wandb"] = lambda: _wandb(mode, info)
+        openers["wandb"] = lambda: _wandb(mode, info, reach or Reach())
     if has_tensorboard:
         openers["tensorboard"] = lambda: _tensorboard(info)
     if not openers:
@@ -67,10 +101,14 @@ def start(mode: WandbMode, info: RunInfo, has_tensorboard: bool = False) -> Trac
     return Several(openers) if len(openers) > 1 else Guarded(next(iter(openers.values())))
 
 
-def _wandb(mode: WandbMode, info: RunInfo) -> Tracker:
-    from audiocls.track.wandb_run import WandbRun
+def _wandb(mode: WandbMode, info: RunInfo, reach: Reach) -> Tracker:
+    from audiocls.track.revived import Revived
+    from audiocls.track.wandb_run import WandbRun, restart
 
-    return WandbRun(mode, info)
+    def open_run(rows: Sequence[Mapping[str, Any]]) -> Tracker:
+        return WandbRun(mode, replace(info, history=tuple(rows)), reach)
+
+    return Revived(open_run, restart, info.history)
 
 
 def _tensorboard(info: RunInfo) -> Tracker:

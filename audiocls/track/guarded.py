@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from audiocls.track import Tracker
+from audiocls.track import Ending, Told, Tracker
 
 FINISH_TIMEOUT_S = 30.0
+"""How long a trial waits for one tracker after its last epoch, whatever has happened to it."""
 
-Call = Callable[[Tracker], str | None]
+Call = Callable[[Tracker], Told | None]
 
 
 class Guarded:
@@ -22,7 +23,7 @@ class Guarded:
     def __init__(self, open_tracker: Callable[[], Tracker], timeout_s: float = FINISH_TIMEOUT_S):
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._timeout_s = timeout_s
-        self._fault: str | None = None
+        self._told = Told()
         self._thread = threading.Thread(target=self._serve, args=(open_tracker,), daemon=True)
         self._thread.start()
 
@@ -30,20 +31,20 @@ class Guarded:
         copy = dict(row)
         self._calls.put(lambda tracker: tracker.log(copy))
 
-    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
-        copy = dict(summary)
-        self._calls.put(lambda tracker: tracker.finish(copy, exit_code))
+    def finish(self, ending: Ending) -> Told:
+        self._calls.put(lambda tracker: tracker.finish(ending))
         self._calls.put(None)
         self._thread.join(self._timeout_s)
         if self._thread.is_alive():
-            return f"tracking did not finish within {self._timeout_s:g} s and was left behind"
-        return self._fault
+            note = f"tracking did not finish within {self._timeout_s:g} s and was left behind"
+            return Told(note, is_beyond_repair=True)
+        return self._told
 
     def _serve(self, open_tracker: Callable[[], Tracker]) -> None:
         try:
             tracker = open_tracker()
             while (call := self._calls.get()) is not None:
-                call(tracker)
+                self._told = call(tracker) or self._told
         except BaseException as error:
             # Not swallowed: `finish` reports it, and the trial's log and record stay whole.
-            self._fault = f"tracking stopped: {type(error).__name__}: {error}"
+            self._told = Told(f"tracking stopped: {type(error).__name__}: {error}")

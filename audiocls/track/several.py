@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from audiocls.track import Tracker
+from audiocls.track import Ending, Told, Tracker
 from audiocls.track.guarded import FINISH_TIMEOUT_S, Guarded
 
 
@@ -26,8 +26,7 @@ class Several:
         for tracker in self._trackers.values():
             tracker.log(row)
 
-    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
-        notes = {
-            name: tracker.finish(summary, exit_code) for name, tracker in self._trackers.items()
-        }
-        return "; ".join(f"{name}: {note}" for name, note in notes.items() if note) or None
+    def finish(self, ending: Ending) -> Told:
+        told = {name: tracker.finish(ending) for name, tracker in self._trackers.items()}
+        notes = [f"{name}: {answer.note}" for name, answer in told.items() if answer.note]
+        return Told("; ".join(notes), any(answer.is_beyond_repair for answer in told.values()))

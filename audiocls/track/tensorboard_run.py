@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from audiocls.errors import UsageError
-from audiocls.track import RunInfo
+from audiocls.track import Ending, RunInfo, Told
+from audiocls.track.evidence import Evidence
 
 
 def require_tensorboard() -> None:
@@ -47,13 +48,22 @@ class TensorboardRun:
         self._add_numbers({name: row[name] for name in row if name != "epoch"})
         self._writer.flush()
 
-    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
-        """The summary's numbers at the last epoch, and all of it as text."""
-        self._add_numbers(summary)
-        text = _as_text({**summary, "exit_code": exit_code})
+    def finish(self, ending: Ending) -> Told:
+        """The summary's numbers at the last epoch, all of it as text, and the evidence."""
+        self._add_numbers(ending.summary)
+        text = _as_text({**ending.summary, "exit_code": ending.exit_code})
         self._writer.add_text("summary", text, self._epoch)
+        if ending.evidence is not None:
+            self._show(ending.evidence())
         self._writer.close()
-        return None
+        return Told()
+
+    def _show(self, evidence: Evidence) -> None:
+        """A table of classes as text, and the misheard clips, each under what it was taken for."""
+        self._writer.add_text("test/classes", _as_table(evidence), self._epoch)
+        for number, clip in enumerate(evidence.misheard, 1):
+            name = f"test/misheard {number}: {clip.truth} as {clip.heard}, {clip.clip}"
+            self._writer.add_audio(name, clip.wave, self._epoch, evidence.sample_rate)
 
     def _add_numbers(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
@@ -77,3 +87,12 @@ def _as_text(values: Mapping[str, Any]) -> str:
     """JSON as Markdown shows it unchanged: a block indented by four."""
     lines = json.dumps(dict(values), indent=2, ensure_ascii=False, default=str).splitlines()
     return "\n".join(f"    {line}" for line in lines)
+
+
+def _as_table(evidence: Evidence) -> str:
+    """Markdown, a row a class."""
+    lines = ["| class | precision | recall | F1 | clips |", "|---|---|---|---|---|"]
+    for row in evidence.classes:
+        values = ("–" if v is None else f"{v:.3f}" for v in (row.precision, row.recall, row.f1))
+        lines.append(f"| {row.label} | {' | '.join(values)} | {row.support} |")
+    return "\n".join(lines)

@@ -1,66 +1,139 @@
-"""The only door to Weights & Biases: one trial as one run (wandb 0.31).
+"""The door to Weights & Biases while a trial trains: one trial as one run (wandb 0.31).
 
-Run inside persistent workers, where opening a run costs tens of milliseconds. System statistics,
-code and machine snapshots are off: the record holds provenance, and each costs start-up time.
+Run inside persistent workers, where opening a run costs tens of milliseconds. Code and machine
+snapshots are off: the record holds provenance, and each costs start-up time.
+
+Nothing is lost where a server is not there or does not take the key: the run is kept offline. What
+an online run could not upload lies in its folder too. Both are named at the end, with the command
+that uploads them.
 """
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import wandb
 
-from audiocls.track import RunInfo, WandbMode
+from audiocls.track import Ending, RunInfo, Told, WandbMode
+from audiocls.track.reach import Reach
+from audiocls.track.wandb_media import media_of, model_of
+from audiocls.track.wandb_upload import upload_fault
 
-INIT_TIMEOUT_S = 30.0
-FINISH_TIMEOUT_S = 20.0
+INIT_TIMEOUT_S = 10.0
+"""How long a server may take to open a run before the run is kept offline."""
+FINISH_TIMEOUT_S = 15.0
+"""How long a run's last rows and files may take to be uploaded."""
 
 
 class WandbRun:
-    """Opens the run when made; every method may raise what W&B raises."""
+    """Opens the run when made; every method may raise what W&B raises.
 
-    def __init__(self, mode: WandbMode, info: RunInfo):
+    A run that its server knows is resumed: what the server has been told is not told again.
+    """
+
+    def __init__(self, mode: WandbMode, info: RunInfo, reach: Reach):
         info.folder.mkdir(parents=True, exist_ok=True)
-        is_agents = "WANDB_RUN_ID" in os.environ
-        self._run = wandb.init(
-            project=info.project,
-            id=None if is_agents else info.id,
-            group=info.group,
-            job_type=info.job_type,
-            name=info.name,
-            tags=list(info.tags),
-            notes=info.notes,
-            config=dict(info.config),
-            dir=str(info.folder),
-            mode=mode,
-            reinit="finish_previous",
-            settings=_lean_settings(),
-        )
+        self._study = info.group
+        self._absence = ""
+        self._run = self._open(mode, info, reach)
         self._run.define_metric("epoch")
         self._run.define_metric("*", step_metric="epoch")
+        self._num_known = self._run.starting_step
         for row in info.history:
             self.log(row)
 
+    def _open(self, mode: WandbMode, info: RunInfo, reach: Reach) -> wandb.Run:
+        if mode == "online" and not (absence := reach.absence()):
+            try:
+                return _init("online", info)
+            except wandb.errors.Error as error:
+                absence = str(error).partition("\n")[0]
+                reach.lose(absence)
+        if mode == "online":
+            self._absence = absence
+            mode = "offline"
+        return _init(mode, info)
+
     def log(self, row: Mapping[str, Any]) -> None:
         """One row, on the axis of its `epoch`."""
-        self._run.log(dict(row))
+        if self._num_known > 0:
+            self._num_known -= 1
+        else:
+            self._run.log(dict(row))
 
-    def finish(self, summary: Mapping[str, Any], exit_code: int) -> str | None:
-        self._run.summary.update(dict(summary))
-        self._run.finish(exit_code=exit_code)
-        return None
+    def finish(self, ending: Ending) -> Told:
+        self._run.summary.update(dict(ending.summary))
+        faults = [self._show(ending)]
+        if fault := self._finish(ending.exit_code):
+            place = Path(self._run.dir).parent
+            faults.append(
+                f"W&B run {self._run.id} was not uploaded: {fault}. It lies in {place}; upload "
+                f"it with: audiocls sweep sync {self._study}"
+            )
+        return Told("; ".join(filter(None, faults)))
+
+    def _show(self, ending: Ending) -> str:
+        """Why the evidence or the model could not be shown, if so: the run ends well without."""
+        try:
+            if ending.evidence is not None:
+                self._run.log(media_of(ending.evidence()))
+            if ending.model is not None:
+                self._run.log_artifact(model_of(ending.model, self._run.id))
+        except Exception as error:
+            return f"W&B run {self._run.id} lacks evidence: {type(error).__name__}: {error}"
+        return ""
+
+    def _finish(self, exit_code: int) -> str:
+        """Why the run is not uploaded, though it should be."""
+        try:
+            self._run.finish(exit_code=exit_code)
+        except TimeoutError:
+            return f"the server did not take it within {FINISH_TIMEOUT_S:g} s"
+        if self._run.offline:
+            return self._absence
+        return upload_fault(Path(self._run.settings.log_internal))
 
 
-def _lean_settings() -> wandb.Settings:
+def restart() -> None:
+    """Forget W&B's own process, which has died; the next run starts another."""
+    # Torn down first, told afterwards: it raises because nobody is there to be told.
+    with suppress(ConnectionError, SystemExit):
+        wandb.teardown()
+
+
+def _init(mode: WandbMode, info: RunInfo) -> wandb.Run:
+    """Identity and sweep are the agent's own where W&B's agent started this process."""
+    is_agents = "WANDB_RUN_ID" in os.environ
+    return wandb.init(
+        project=info.project,
+        id=None if is_agents else info.id,
+        group=info.group,
+        job_type=info.job_type,
+        name=info.name,
+        tags=list(info.tags),
+        notes=info.notes,
+        config=dict(info.config),
+        dir=str(info.folder),
+        mode=mode,
+        resume="allow" if mode == "online" else None,
+        reinit="finish_previous",
+        settings=_lean_settings("" if is_agents else info.sweep_id),
+    )
+
+
+def _lean_settings(sweep_id: str) -> wandb.Settings:
     return wandb.Settings(
         console="off",
         disable_code=True,
         disable_git=True,
         finish_timeout=FINISH_TIMEOUT_S,
+        finish_timeout_raises=True,
         init_timeout=INIT_TIMEOUT_S,
         silent=True,
+        sweep_id=sweep_id or None,
         x_disable_machine_info=True,
         x_disable_meta=True,
-        x_disable_stats=True,
         x_save_requirements=False,
     )
