@@ -10,9 +10,10 @@ import numpy as np
 
 from audiocls.config import Config, identifying
 from audiocls.dotted import flatten
+from audiocls.run.clock import now
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted
 from audiocls.run.failure import failure_of
-from audiocls.run.meter import now, peak_memory_mib, provenance, reset_peak_memory
+from audiocls.run.meter import peak_memory_mib, provenance, reset_peak_memory
 from audiocls.run.pretrained import pretrained_for
 from audiocls.run.task import Task
 from audiocls.run.warm import Warm
@@ -207,6 +208,7 @@ def _cost(parts: Parts, progress: Progress, stage: Spent) -> Cost:
 
 
 def _summary(record: Record, task: Task) -> dict[str, Any]:
+    """Names joined by slashes: to W&B's panels a dot is a step into a nested mapping."""
     cell = {"arm": task.cell.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
-    cost = record.to_mapping()["cost"]
-    return {**record.metrics, **flatten({"cost": cost, "cell": cell})}
+    named = flatten({"cost": record.to_mapping()["cost"], "cell": cell})
+    return {**record.metrics, **{name.replace(".", "/"): named[name] for name in named}}

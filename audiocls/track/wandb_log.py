@@ -1,0 +1,226 @@
+"""Reads what a run told W&B from its transaction log (`run-ID.wandb`), also while it grows.
+
+The file is in LevelDB's log format: seven bytes of header, then blocks of 32 KiB, each a row of
+chunks of `crc32, length, kind` and a body. A record is one chunk or spans several. Records are
+protobuf messages whose definitions W&B ships. As in W&B's own reader, the rest of a block is
+skipped where it is damaged, and what a kill has torn off at the end is waited for.
+"""
+
+import glob
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+HEADER = b":W&B\xe1\xbe\x00"  # identity, magic number 0xBEE1, version 0
+BLOCK = 32 * 1024
+CHUNK = struct.Struct("<IHB")
+
+
+class Kind(IntEnum):
+    """Which part of a record a chunk is."""
+
+    FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+
+
+@dataclass
+class LoggedRun:
+    """What one run has told W&B so far."""
+
+    id: str = ""
+    project: str = ""
+    group: str = ""
+    job_type: str = ""
+    name: str = ""
+    notes: str = ""
+    sweep_id: str = ""
+    tags: tuple[str, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    step_metrics: dict[str, str] = field(default_factory=dict)
+    """Metric, or a pattern of them → the metric on its axis."""
+    exit_code: int | None = None
+    """None if the run never said that it ended."""
+
+
+class Records:
+    """Whole records out of the bytes of a log, however these arrive."""
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._at = len(HEADER)
+        """Where in `_held` the next chunk begins; beyond its end, what is to be skipped."""
+        self._dropped = 0
+        """Bytes of the log before `_held`."""
+        self._parts: list[bytes] = []
+        self.num_damaged = 0
+        """Blocks of which a part was skipped."""
+
+    def feed(self, content: bytes) -> Iterator[bytes]:
+        """The records that `content`, the next bytes of the log, completes."""
+        self._dropped += min(self._at, len(self._held))
+        left = self._held[self._at :]
+        self._at = max(0, self._at - len(self._held))
+        self._held = left + content
+        while (chunk := self._chunk()) is not None:
+            kind, body = chunk
+            if kind in (Kind.FULL, Kind.FIRST):
+                self._parts = [body]
+            elif self._parts:  # else its beginning was in a damaged block
+                self._parts.append(body)
+            if kind in (Kind.FULL, Kind.LAST) and self._parts:
+                yield b"".join(self._parts)
+                self._parts = []
+
+    def _chunk(self) -> tuple[int, bytes] | None:
+        """The next whole chunk; none until more bytes arrive."""
+        while self._at + CHUNK.size <= len(self._held):
+            left_in_block = BLOCK - (self._dropped + self._at) % BLOCK
+            if left_in_block < CHUNK.size:
+                self._at += left_in_block  # padding
+                continue
+            checksum, length, kind = CHUNK.unpack_from(self._held, self._at)
+            begin, end = self._at + CHUNK.size, self._at + CHUNK.size + length
+            fits = end <= self._at + left_in_block
+            if fits and len(self._held) < end:
+                return None
+            body = self._held[begin:end]
+            if fits and zlib.crc32(bytes([kind]) + body) == checksum:
+                self._at = end
+                return kind, body
+            self._at, self._parts = self._at + left_in_block, []
+            self.num_damaged += 1
+        return None
+
+
+class WandbLog:
+    """One run's log, read from where the last reading ended."""
+
+    def __init__(self, file: Path):
+        self.file = file
+        self.run = LoggedRun()
+        self._records = Records()
+        self._num_bytes = 0
+
+    @property
+    def num_damaged(self) -> int:
+        """Blocks that could not be read whole."""
+        return self._records.num_damaged
+
+    def read(self) -> list[dict[str, Any]]:
+        """Bring `run` up to date; answers the rows of its history that are new."""
+        num_rows = len(self.run.history)
+        with self.file.open("rb") as stream:
+            stream.seek(self._num_bytes)
+            content = stream.read()
+        self._num_bytes += len(content)
+        replay(self.run, self._records.feed(content))
+        return self.run.history[num_rows:]
+
+
+def read_run(file: Path) -> LoggedRun:
+    """All that the run of one log has told."""
+    log = WandbLog(file)
+    log.read()
+    return log.run
+
+
+def replay(run: LoggedRun, messages: Iterable[bytes]) -> None:
+    """Bring `run` up to date with further records."""
+    # Imported late: it takes a third of a second.
+    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
+
+    for message in messages:
+        record = Record()
+        record.ParseFromString(message)
+        _tell(run, record)
+
+
+def _tell(run: LoggedRun, record: Any) -> None:
+    kind = record.WhichOneof("record_type")
+    if kind == "run":
+        told = record.run
+        run.id, run.project, run.group = told.run_id, told.project, told.run_group
+        run.job_type, run.name, run.notes = told.job_type, told.display_name, told.notes
+        run.sweep_id, run.tags = told.sweep_id, tuple(told.tags)
+        run.config |= _values(told.config.update)
+        run.summary |= _values(told.summary.update)
+    elif kind == "config":
+        run.config |= _values(record.config.update)
+    elif kind == "summary":
+        run.summary |= _values(record.summary.update)
+        for item in record.summary.remove:
+            run.summary.pop(_name(item), None)
+    elif kind == "history":
+        run.history.append(_values(record.history.item))
+    elif kind == "metric":
+        metric = record.metric
+        run.step_metrics[metric.name or metric.glob_name] = metric.step_metric
+    elif kind == "exit":
+        run.exit_code = record.exit.exit_code
+
+
+def _values(items: Iterable[Any]) -> dict[str, Any]:
+    return {_name(item): json.loads(item.value_json) for item in items}
+
+
+def _name(item: Any) -> str:
+    return item.key or ".".join(item.nested_key)
+
+
+class RunLogs:
+    """The logs that a program started now will write for one run id, one for each `wandb.init`."""
+
+    def __init__(self, folder: Path, run_id: str):
+        self._folder, self._run_id = folder, run_id
+        self._logs: dict[Path, WandbLog] = {}
+        self._earlier = set(self._files())
+
+    def _files(self) -> list[Path]:
+        run_id = glob.escape(self._run_id)
+        return sorted(self._folder.glob(f"wandb/*run-*-{run_id}*/run-{run_id}.wandb"))
+
+    def read(self) -> list[dict[str, Any]]:
+        """The new rows of history of all of them."""
+        for file in set(self._files()) - self._earlier - self._logs.keys():
+            self._logs[file] = WandbLog(file)
+        return [row for log in self._logs.values() for row in log.read()]
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted(self._logs)
+
+    @property
+    def num_damaged(self) -> int:
+        """Blocks that could not be read whole."""
+        return sum(log.num_damaged for log in self._logs.values())
+
+    def numbers(self) -> dict[str, float]:
+        """The metrics as the program left them: those of the summary, or else logged last."""
+        found: dict[str, float] = {}
+        for file in self.files:
+            run = self._logs[file].run
+            for row in [*run.history, run.summary]:
+                found |= numbers(row)
+        return found
+
+
+def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """The metrics among logged values, nested ones by their dotted names.
+
+    Left out are W&B's own (`_step`, `_runtime`), text, and what describes a picture or a table.
+    """
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        if name.startswith("_") or isinstance(value, bool):
+            continue
+        if isinstance(value, int | float):
+            found[prefix + name] = value
+        elif isinstance(value, Mapping) and "_type" not in value:
+            found |= numbers(value, f"{prefix}{name}.")
+    return found
