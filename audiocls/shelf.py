@@ -12,6 +12,7 @@ import audiocls
 from audiocls import yaml_file
 from audiocls.errors import ConfigError, UsageError, nearest
 from audiocls.plan import Ablation, load_ablation
+from audiocls.search import Sweep, check_sweep, load_sweep
 
 Kind = Literal["ablations", "sweeps", "recipes"]
 
@@ -62,6 +63,16 @@ def recipe(name: str) -> dict[str, Any]:
 def sweep(name: str) -> dict[str, Any]:
     """A W&B sweep configuration, verbatim."""
     return yaml_file.read(find("sweeps", name))
+
+
+def checked_sweep(file: Path) -> tuple[dict[str, Any], Sweep, tuple[str, ...]]:
+    """A sweep's document, what it means, and what is odd about it.
+
+    Raises `ConfigError` with every fault, each with its line.
+    """
+    document, lines = yaml_file.read_with_lines(file)
+    sweep = load_sweep(document, str(file), lines)
+    return document, sweep, check_sweep(document, lines).notes
 
 
 def overrides(assignments: list[str]) -> dict[str, Any]:

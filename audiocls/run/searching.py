@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from audiocls.errors import ConfigError
 from audiocls.run.events import Done, Epoch, Event, Failed
 from audiocls.run.supply import Work
-from audiocls.search import Sweep, Tried, is_over, propose, to_stop
+from audiocls.search import Sweep, Tried, grid_size, is_over, propose, to_stop
 from audiocls.search.sweep import State
 from audiocls.store import Failure, Proposal, Record, StudyFolder, TrialFolder
 
@@ -48,26 +48,36 @@ class Searching:
         self._ended: set[str] = set()
         self._is_over = False
 
+    @property
+    def proposals(self) -> Sequence[Proposal]:
+        return tuple(self._proposals)
+
+    @property
+    def num_trials(self) -> int | None:
+        """How many there will be in the end, where that is known; never fewer than there are."""
+        known = [n for n in (grid_size(self._sweep), self._sweep.run_cap) if n is not None]
+        if self._max_new is not None:
+            known.append(len(self._tried) + self._max_new)
+        return max(len(self._tried), min(known)) if known else None
+
+    def has_next(self) -> bool:
+        """Whether there is anything to do now; a new proposal is kept for `next`."""
+        if not self._open and (proposal := self._new()) is not None:
+            self._open.append(proposal)
+        self._is_over = not self._open
+        return bool(self._open)
+
     def next(self) -> Work | None:
         """A trial that an earlier launch left unfinished, or else a new one."""
-        if self._open:
-            return self._trials.work_of(self._open.popleft())
-        if self._max_new == 0:
-            self._is_over = True
-            return None
-        proposal = self._new()
-        self._is_over = proposal is None
-        if proposal is None:
-            return None
-        self._max_new = None if self._max_new is None else self._max_new - 1
-        return self._trials.work_of(proposal)
+        return self._trials.work_of(self._open.popleft()) if self.has_next() else None
 
     def is_over(self) -> bool:
         return self._is_over and not self._open
 
     def hear(self, event: Event) -> None:
         index = self._index[event.id]
-        if (isinstance(event, Epoch) and self._sweep.early_terminate is not None) or isinstance(event, Done | Failed):
+        has_rule = self._sweep.early_terminate is not None
+        if isinstance(event, Done | Failed) or (isinstance(event, Epoch) and has_rule):
             self._tried[index] = tried_of(self._sweep, self._folder, self._proposals[index])
 
     def to_end(self) -> Sequence[str]:
@@ -81,7 +91,7 @@ class Searching:
 
     def _new(self) -> Proposal | None:
         """The next proposal that is not a trial already, however it was drawn."""
-        if is_over(self._sweep, self._tried):
+        if self._max_new == 0 or is_over(self._sweep, self._tried):
             return None
         drawn, uncapped = list(self._tried), replace(self._sweep, run_cap=None)
         for _ in range(MAX_REPEATS):
@@ -109,6 +119,7 @@ class Searching:
         return trial_id
 
     def _keep(self, proposal: Proposal, state: State) -> Proposal:
+        self._max_new = None if self._max_new is None else self._max_new - 1
         self._folder.propose(proposal)
         self._index[proposal.id] = len(self._proposals)
         self._proposals.append(proposal)
@@ -121,7 +132,7 @@ def tried_of(sweep: Sweep, folder: StudyFolder, proposal: Proposal) -> Tried:
     trial = folder.trial(proposal.id)
     record = trial.record()
     if record is None:
-        state = "failed" if trial.failure() is not None else "running"
+        state: State = "failed" if trial.failure() is not None else "running"
         return Tried(proposal.parameters, state, _logged(sweep, trial))
     state = "stopped" if record.early_stopped else "finished"
     return Tried(proposal.parameters, state, _logged(sweep, trial), value_in(sweep, record))

@@ -1,4 +1,4 @@
-"""A launched sweep: W&B's configuration as it was given, and each trial that was proposed for it."""
+"""A launched sweep: its configuration as it was given, and each trial proposed for it."""
 
 import json
 from collections.abc import Mapping
