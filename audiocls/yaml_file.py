@@ -3,7 +3,7 @@
 PyYAML reads `1e-3` as text; numbers declared by a `Part` accept numeric text for that reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,13 @@ from audiocls.errors import ConfigError
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+Key = tuple[Hashable, ...]
+"""The way to a value: names of mappings and positions in lists, from the outermost inwards."""
+
+Lines = Mapping[Key, int]
+"""The line, counted from 1, on which each value of a document begins."""
 
 
 class Dumper(BaseDumper):  # type: ignore[misc]
@@ -37,15 +44,66 @@ def parse(text: str, where: str) -> Any:
 
 def read(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; raises `ConfigError` for any other content."""
+    return _mapping(_content(path), str(path))
+
+
+def read_with_lines(path: Path) -> tuple[dict[str, Any], Lines]:
+    """The same mapping and where its keys stand; a key given twice is a fault here."""
+    text = _content(path)
+    return _mapping(text, str(path)), lines_of(text, str(path))
+
+
+def lines_of(text: str, where: str) -> Lines:
+    """Where the keys and list items of a document stand that `parse` accepts."""
+    loader = Loader(text)
     try:
-        text = path.read_text(encoding="utf-8")
+        places = list(_places(loader, loader.get_single_node(), (), set()))
+    finally:
+        loader.dispose()
+    lines: dict[Key, int] = {}
+    repeated: list[str] = []
+    for key, line in places:
+        if key in lines and key[-1] != "<<":  # a mapping may merge several others
+            name = ".".join(map(str, key))
+            repeated.append(f"{name} (line {line}): given before, on line {lines[key]}; keep one")
+        lines.setdefault(key, line)
+    if repeated:
+        raise ConfigError(where, repeated)
+    return lines
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from error
-    document = parse(text, str(path))
+
+
+def _mapping(text: str, where: str) -> dict[str, Any]:
+    document = parse(text, where)
     if not isinstance(document, dict):
         fault = f"holds {type(document).__name__}, a mapping of keys is wanted"
-        raise ConfigError(str(path), [fault])
+        raise ConfigError(where, [fault])
     return document
+
+
+def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[Key, int]]:
+    """Keys and lines in the order of the text; what an alias repeats is walked once."""
+    for name, at, value in _children(loader, node):
+        yield (*key, name), at.start_mark.line + 1
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield from _places(loader, value, (*key, name), seen)
+
+
+def _children(loader: Any, node: Any) -> Iterator[tuple[Hashable, Any, Any]]:
+    """Name, the node that says where it stands, the node of its value."""
+    if isinstance(node, yaml.MappingNode):
+        for at, value in node.value:
+            yield loader.construct_object(at, deep=True), at, value
+    if isinstance(node, yaml.SequenceNode):
+        for position, value in enumerate(node.value):
+            yield position, value, value
 
 
 def dump(mapping: Mapping[str, Any]) -> str:

@@ -3,6 +3,10 @@
 Pure: no clock, no disk, no network, no torch. A search can be rebuilt from its store at any time.
 """
 
+from audiocls.search.grid import grid_size, remaining
+from audiocls.search.hyperband import bands, to_stop
+from audiocls.search.load import Checked, check_sweep, load_sweep
+from audiocls.search.propose import is_over, propose
 from audiocls.search.sweep import (
     Categorical,
     Constant,
@@ -14,9 +18,11 @@ from audiocls.search.sweep import (
     Sweep,
     Tried,
 )
+from audiocls.search.worth import best, has_reached_target
 
 __all__ = [
     "Categorical",
+    "Checked",
     "Constant",
     "Hyperband",
     "Metric",
@@ -25,4 +31,14 @@ __all__ = [
     "Parameter",
     "Sweep",
     "Tried",
+    "bands",
+    "best",
+    "check_sweep",
+    "grid_size",
+    "has_reached_target",
+    "is_over",
+    "load_sweep",
+    "propose",
+    "remaining",
+    "to_stop",
 ]

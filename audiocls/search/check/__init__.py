@@ -1,0 +1,139 @@
+"""Everything that is wrong or odd about a sweep's document, all at once.
+
+A fault is what W&B calls a violation, or what its client refuses, or what its engine fails on; a
+note is what W&B takes, though perhaps not as its writer meant it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from audiocls.search.check.command import check_command
+from audiocls.search.check.finding import Finding, fault, got, listing, note, sentences
+from audiocls.search.check.forms import FORMS
+from audiocls.search.check.kinds import (
+    ANYTHING,
+    COUNT,
+    LIST,
+    TEXT,
+    check_keys,
+    number,
+    one_of,
+)
+from audiocls.search.check.metric import check_early_terminate, check_metric, check_metrics
+from audiocls.search.check.parameters import check_parameters, forms_of
+
+__all__ = ["Finding", "findings", "forms_of", "note", "number", "sentences"]
+
+_SWEEP = {
+    "method": one_of("grid", "random", "bayes", "custom"),
+    "parameters": ANYTHING,
+    "metric": ANYTHING,
+    "metrics": ANYTHING,
+    "early_terminate": ANYTHING,
+    "run_cap": COUNT,
+    "command": LIST,
+    "program": TEXT,
+    "name": TEXT,
+    "description": TEXT,
+    "entity": TEXT,
+    "project": TEXT,
+    "controller": ANYTHING,
+    "scheduler": ANYTHING,
+    "job": TEXT,
+    "image_uri": TEXT,
+    "apiVersion": TEXT,
+    "kind": one_of("sweep"),
+}
+_SCHEDULER = {
+    "engine": one_of("wandb", "optuna", "ax"),
+    "source": TEXT,
+    "optimizer": TEXT,
+    "search_space": TEXT,
+}
+_METHODS_OF_ENGINES = {
+    "wandb": ("grid", "random", "bayes"),
+    "optuna": ("custom",),
+    "ax": ("custom",),
+}
+_CONTROLLER = {"type": one_of("local", "cloud")}
+
+
+def findings(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """All that is to be said, key by key, then of keys together."""
+    yield from check_keys(document, (), "a sweep", _SWEEP, ("method",))
+    checks = {
+        "parameters": check_parameters,
+        "metric": check_metric,
+        "metrics": check_metrics,
+        "early_terminate": check_early_terminate,
+        "scheduler": _scheduler,
+        "controller": _controller,
+    }
+    for name, check in checks.items():
+        if name in document:
+            yield from check(document[name])
+    yield from check_command(document)
+    yield from _objectives(document)
+    yield from _schedulers(document)
+    yield from _method(document)
+
+
+def _scheduler(given: Any) -> Iterator[Finding]:
+    yield from check_keys(given, ("scheduler",), "a scheduler", _SCHEDULER, ("engine",))
+    for name in ("optimizer", "search_space"):
+        if isinstance(given, Mapping) and name in given and "source" not in given:
+            advice = f"{name} names a function in it"
+            yield fault(("scheduler", "source"), f"missing; {advice}")
+
+
+def _controller(given: Any) -> Iterator[Finding]:
+    """W&B looks at nothing but the type."""
+    others = dict.fromkeys(given, ANYTHING) if isinstance(given, Mapping) else {}
+    yield from check_keys(given, ("controller",), "a controller", others | _CONTROLLER, ("type",))
+
+
+def _objectives(document: Mapping[str, Any]) -> Iterator[Finding]:
+    method = document.get("method")
+    if "metrics" in document and "metric" in document:
+        yield fault(("metrics",), "stands beside metric; allowed: one of the two")
+    elif "metrics" in document and method not in (None, "custom"):
+        yield fault(("metrics",), f"got method {method!r}; allowed: method: custom")
+    if "metric" in document:
+        return
+    if method == "bayes":
+        yield fault(("metric",), "missing; bayes needs it: say what is sought")
+    if "early_terminate" in document:
+        yield fault(("metric",), "missing; early_terminate needs it: say what is judged")
+
+
+def _schedulers(document: Mapping[str, Any]) -> Iterator[Finding]:
+    given, method = _mapping(document, "scheduler"), document.get("method")
+    if "parameters" not in document and not given.get("search_space"):
+        yield fault(("parameters",), "missing; say what varies, or scheduler.search_space")
+    if "scheduler" not in document:
+        return
+    if "early_terminate" in document:
+        yield fault(("early_terminate",), "got one beside a scheduler, which stops runs by itself")
+    if _mapping(document, "controller").get("type") == "local":
+        yield fault(("controller", "type"), "got 'local' beside a scheduler; allowed: cloud")
+    allowed = _METHODS_OF_ENGINES.get(str(given.get("engine")))
+    if allowed and method not in allowed:
+        yield fault(("method",), f"{got(method)} beside that engine; allowed: {listing(allowed)}")
+
+
+def _method(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Parameters that the method cannot search."""
+    method, forms = document.get("method"), list(forms_of(document.get("parameters")))
+    if method == "grid":
+        walked = listing(name for name, form in FORMS.items() if form.is_enumerable)
+        for key, distribution in forms:
+            if not FORMS[distribution].is_enumerable:
+                yield fault(key, f"got {distribution}, which no grid can walk; allowed: {walked}")
+    if method == "bayes" and forms and all(form == "constant" for _, form in forms):
+        yield fault(("parameters",), "got constants alone; bayes needs one parameter that varies")
+
+
+def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What stands under a name, or nothing if that is no mapping."""
+    given = document.get(name)
+    return given if isinstance(given, Mapping) else {}

@@ -1,0 +1,112 @@
+"""Grids in W&B's order, one cell at a time: names sorted, the last varies fastest.
+
+A cell is a number; its values are the digits of that number, one digit a parameter. So a grid of
+10⁹ cells costs nothing until it is walked, and what was tried is found again without a search.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from audiocls.search.leaves import Leaf, Path, leaves, nest, values_at
+from audiocls.search.listed import listed
+from audiocls.search.sweep import Categorical, Constant, Numeric, Sweep, Tried
+
+
+class Axis(Protocol):
+    """The values of one parameter, in order."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+    def position(self, value: Any) -> int | None: ...
+
+
+@dataclass(frozen=True)
+class Steps:
+    """`count` numbers from `start`, `step` apart: never written out, so long ones are free."""
+
+    start: float | int
+    step: float | int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> float | int:
+        return self.start + index * self.step
+
+    def position(self, value: Any) -> int | None:
+        """Where `value` stands; none if it is no number, or not one of these."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if not math.isfinite(value):
+            return None
+        index = round((value - self.start) / self.step)
+        return index if 0 <= index < self.count and self[index] == value else None
+
+
+def grid_size(sweep: Sweep) -> int | None:
+    """How many cells the grid has, before any cap; none if the sweep is no grid."""
+    if sweep.method != "grid":
+        return None
+    return math.prod(len(axis) for axis in _axes(sweep).values())
+
+
+def remaining(sweep: Sweep, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
+    """The cells that nobody has tried, whatever became of those that were; knows no cap or target.
+
+    To walk a long grid keep this iterator: asking `propose` anew reads all that was tried anew.
+    """
+    axes = _axes(sweep)
+    constants = {
+        path: leaf.value
+        for path, leaf in leaves(sweep.parameters).items()
+        if isinstance(leaf, Constant)
+    }
+    seen = {_number_of(axes, trial.parameters) for trial in tried}
+    for number in range(math.prod(len(axis) for axis in axes.values())):
+        if number not in seen:
+            yield nest(constants | _cell(axes, number))
+
+
+def _axes(sweep: Sweep) -> dict[Path, Axis]:
+    """The parameters that vary; W&B does not tell cells apart by constants."""
+    found = leaves(sweep.parameters).items()
+    return {path: _axis(leaf) for path, leaf in found if not isinstance(leaf, Constant)}
+
+
+def _axis(leaf: Leaf) -> Axis:
+    match leaf:
+        case Categorical(values):
+            return listed(values)
+        case Numeric("int_uniform", int(low), int(high)):
+            return Steps(low, 1, high - low + 1)
+        case Numeric("q_uniform", int() | float() as low, int() | float() as high):
+            assert leaf.q is not None
+            # The step that remains after rounding, and the maximum left out, both as `np.arange`.
+            return Steps(low, (low + leaf.q) - low, math.ceil((high - low) / leaf.q))
+    raise AssertionError(f"no grid has an axis of {leaf}")
+
+
+def _number_of(axes: dict[Path, Axis], parameters: Mapping[str, Any]) -> int | None:
+    values = values_at(parameters, axes)
+    if values is None:
+        return None
+    number = 0
+    for path, axis in axes.items():
+        position = axis.position(values[path])
+        if position is None:
+            return None
+        number = number * len(axis) + position
+    return number
+
+
+def _cell(axes: dict[Path, Axis], number: int) -> dict[Path, Any]:
+    digits: dict[Path, Any] = {}
+    for path in reversed(axes):
+        number, position = divmod(number, len(axes[path]))
+        digits[path] = axes[path][position]
+    return digits

@@ -1,0 +1,82 @@
+"""W&B's `early_terminate: hyperband`: at each band, stop what is not among the best 1/η.
+
+Li et al., "Hyperband", https://arxiv.org/abs/1603.06560, of which this is the stopping rule alone:
+no budgets are allotted. A band is a number of *logged values* of the metric, not of epochs.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from audiocls.search.sweep import Hyperband, Metric, Sweep, Tried
+
+_MOST_BANDS = 100
+"""As many as W&B's engine looks at."""
+
+
+def bands(hyperband: Hyperband) -> tuple[int, ...]:
+    """Numbers of logged values at which a trial is judged, ascending.
+
+    >>> bands(Hyperband(max_iter=27, s=2))
+    (3, 9)
+    >>> bands(Hyperband(min_iter=3))[:4]
+    (3, 9, 27, 81)
+    """
+    if hyperband.max_iter is not None and hyperband.s is not None:
+        return _downwards(hyperband.max_iter, hyperband.eta, hyperband.s)
+    assert hyperband.min_iter is not None
+    return _upwards(hyperband.min_iter, hyperband.eta)
+
+
+def to_stop(sweep: Sweep, tried: Sequence[Tried]) -> list[int]:
+    """Indices of the running trials to stop now; one that never logged the metric runs on."""
+    hyperband, metric = sweep.early_terminate, sweep.metric
+    if hyperband is None or metric is None:
+        return []
+    losses = [_losses(trial, metric) for trial in tried]
+    most_logged = max(map(len, losses), default=0)
+    reached = [band for band in bands(hyperband) if band <= most_logged]
+    thresholds = {band: _threshold(band, hyperband.eta, losses) for band in reached}
+    return [
+        index
+        for index, (trial, own) in enumerate(zip(tried, losses, strict=True))
+        if trial.state == "running" and _is_poor(own, thresholds, hyperband.is_strict)
+    ]
+
+
+def _is_poor(own: Sequence[float], thresholds: Mapping[int, float], is_strict: bool) -> bool:
+    """At the last band that the trial has reached; earlier ones have had their say."""
+    reached = [band for band in thresholds if band <= len(own)]
+    if not reached:
+        return False
+    band = reached[-1]
+    return (own[band - 1] if is_strict else min(own)) > thresholds[band]
+
+
+def _threshold(band: int, eta: float, losses: Sequence[Sequence[float]]) -> float:
+    """The loss at `band` below which lie the best 1/η of all trials that came so far."""
+    there = sorted(own[band - 1] for own in losses if len(own) >= band)
+    # `1 / eta * n`, not `n / eta`: the two truncate differently, 49 of η = 49 for one.
+    return there[int(1 / eta * len(there))]
+
+
+def _losses(trial: Tried, metric: Metric) -> list[float]:
+    sign = -1 if metric.goal == "maximize" else 1
+    return [sign * value for value in trial.history if math.isfinite(value)]
+
+
+def _downwards(band: float, eta: float, count: int) -> tuple[int, ...]:
+    found: list[int] = []
+    for _ in range(count):
+        band /= eta
+        if band < 1:
+            break
+        found.append(int(band))
+    return tuple(reversed(found))
+
+
+def _upwards(band: float, eta: float) -> tuple[int, ...]:
+    found: list[int] = []
+    while len(found) < _MOST_BANDS and math.isfinite(band):
+        found.append(int(band))
+        band *= eta
+    return tuple(found)

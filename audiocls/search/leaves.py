@@ -1,0 +1,56 @@
+"""A sweep's parameters one by one, in W&B's order, and put together again as a trial gets them.
+
+W&B sorts the names at every level and walks into nested parameters where their name stands.
+"""
+
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from typing import Any
+
+from audiocls.search.sweep import Categorical, Constant, Nested, Numeric, Parameter
+
+Path = tuple[str, ...]
+"""Names from the outermost mapping inwards; a name may hold dots, so no dotted text."""
+
+Leaf = Constant | Categorical | Numeric
+
+
+def leaves(parameters: Mapping[str, Parameter]) -> dict[Path, Leaf]:
+    """Every parameter that is not a mapping of others, in W&B's order.
+
+    >>> inner = Nested({"b": Constant(1), "a": Constant(2)})
+    >>> list(leaves({"z": Constant(3), "optim": inner}))
+    [('optim', 'a'), ('optim', 'b'), ('z',)]
+    """
+    flat: dict[Path, Leaf] = {}
+    for name, parameter in sorted(parameters.items()):
+        if isinstance(parameter, Nested):
+            inner = leaves(parameter.parameters)
+            flat |= {(name, *path): leaf for path, leaf in inner.items()}
+        else:
+            flat[(name,)] = parameter
+    return flat
+
+
+def nest(flat: Mapping[Path, Any]) -> dict[str, Any]:
+    """Values by path as nested mappings, names sorted: the form in which W&B hands them on."""
+    tree: dict[str, Any] = {}
+    for (*parents, name), value in sorted(flat.items(), key=itemgetter(0)):
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[name] = value
+    return tree
+
+
+def values_at(parameters: Mapping[str, Any], paths: Iterable[Path]) -> dict[Path, Any] | None:
+    """The values that a trial has at `paths`; none if it lacks one, being of another sweep."""
+    found: dict[Path, Any] = {}
+    for path in paths:
+        value: Any = parameters
+        for name in path:
+            if not isinstance(value, Mapping) or name not in value:
+                return None
+            value = value[name]
+        found[path] = value
+    return found
