@@ -91,12 +91,8 @@ def overrides(assignments: list[str]) -> dict[str, Any]:
     return {key: yaml_file.parse(value, key) if value else None for key, _, value in pairs}
 
 
-def registered_ablation(document: Mapping[str, Any], where: str) -> str:
-    """The ablation that a registered sweep's command names."""
-    command = list(document.get("command") or [])
-    if "--ablation" not in command[:-1]:
-        raise UsageError(
-            f"{where}: only sweeps that register an ablation can be launched; this one's command "
-            "has no --ablation NAME. Registered sweeps: audiocls sweep list"
-        )
-    return str(command[command.index("--ablation") + 1])
+def registered_ablation(document: Mapping[str, Any]) -> str | None:
+    """The ablation that a registered sweep's command names; none if it registers none."""
+    command = [str(word) for word in document.get("command") or []]
+    is_ours = "audiocls" in command and "--ablation" in command[:-1]
+    return command[command.index("--ablation") + 1] if is_ours else None

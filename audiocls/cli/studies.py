@@ -75,6 +75,7 @@ class Means:
     max_hours: float | None = None
     retries: int = 0
     has_tensorboard: bool = False
+    has_model: bool = False
     is_exclusive: bool = True
     """Whether nobody else may work on the study meanwhile; single cells share it."""
 
@@ -94,7 +95,7 @@ class Means:
         """Who is to be told; refuses at once what is not installed."""
         if self.has_tensorboard:
             require_tensorboard()
-        return Tracking(self.mode(), PROJECT, self.has_tensorboard)
+        return Tracking(self.mode(), PROJECT, self.has_tensorboard, self.has_model)
 
     def limits(self, is_foreign: bool = False) -> Limits:
         """When to give up; somebody else's program may fail from the first trial to the last."""

@@ -1,5 +1,6 @@
 """`StudyFolder`: `runs/<study>/`, the plan as launched and a folder for each of its trials."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -97,9 +98,20 @@ class StudyFolder:
                 f"`audiocls sweep status {self.name}`, or stop it with Ctrl-C where it runs"
             ) from error
         try:
+            write_text(self.path / ".launcher", str(os.getpid()))
             yield
         finally:
             lock.release()
+
+    def launcher(self) -> int | None:
+        """The process on this machine that launches this study now."""
+        lock = FileLock(self.path / ".launch.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return int((self.path / ".launcher").read_text())
+        lock.release()
+        return None
 
     @contextmanager
     def planning(self) -> Iterator[None]:
