@@ -24,11 +24,15 @@ TUNED = {
 
 def worker_environment(inherited: Mapping[str, str], device: str) -> dict[str, str]:
     """`inherited`, tuned, seeing only its own accelerator if `device` is such as `cuda:1`."""
-    tuned = {**inherited, **TUNED}
+    return {**inherited, **TUNED, **visible_devices(inherited, device)}
+
+
+def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]:
+    """What hides from a process all accelerators but `device`."""
     kind, _, index = device.partition(":")
-    if kind == "cuda" and index:
-        visible = [d for d in inherited.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
-        tuned["CUDA_VISIBLE_DEVICES"] = visible[int(index)] if visible else index
     if kind == "cpu":
-        tuned["CUDA_VISIBLE_DEVICES"] = ""
-    return tuned
+        return {"CUDA_VISIBLE_DEVICES": ""}
+    if kind != "cuda" or not index:
+        return {}
+    visible = [d for d in inherited.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
+    return {"CUDA_VISIBLE_DEVICES": visible[int(index)] if visible else index}

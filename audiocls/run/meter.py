@@ -6,12 +6,12 @@ import platform
 import resource
 import socket
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
 import audiocls
+from audiocls.run.clock import now
 from audiocls.store import Provenance
 
 DECIDING = ("audio", "config", "models", "optim", "train", "seeding.py", "part.py")
@@ -65,8 +65,3 @@ def provenance(device: torch.device, data_fingerprint: str, started: str) -> Pro
         started=started,
         finished=now(),
     )
-
-
-def now() -> str:
-    """This moment in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

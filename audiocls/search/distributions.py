@@ -97,7 +97,7 @@ def _quantile_of_number(parameter: Numeric, value: float) -> float:
         value = math.log(value)
     if kind in ("normal", "log_normal"):
         mu, sigma = _moments(parameter)
-        return NormalDist(mu, sigma).cdf(value) if sigma > 0 else 0.5
+        return NormalDist(mu, sigma).cdf(value)
     low, high = _uniform_bounds(parameter)
     return (value - low) / (high - low)
 

@@ -177,12 +177,13 @@ class RunLogs:
     """The logs that a program started now will write for one run id, one for each `wandb.init`."""
 
     def __init__(self, folder: Path, run_id: str):
-        self._folder, self._run_id = folder, run_id
+        self.run_id = run_id
+        self._folder = folder
         self._logs: dict[Path, WandbLog] = {}
         self._earlier = set(self._files())
 
     def _files(self) -> list[Path]:
-        run_id = glob.escape(self._run_id)
+        run_id = glob.escape(self.run_id)
         return sorted(self._folder.glob(f"wandb/*run-*-{run_id}*/run-{run_id}.wandb"))
 
     def read(self) -> list[dict[str, Any]]:

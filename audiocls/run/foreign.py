@@ -1,0 +1,143 @@
+"""What becomes of a trial that was somebody's program: from how it ended to record or failure."""
+
+import math
+import re
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import audiocls
+from audiocls.errors import nearest
+from audiocls.run.clock import now
+from audiocls.run.command import Command
+from audiocls.run.events import Done, Event, Failed, Interrupted, Lost
+from audiocls.run.program import Exit
+from audiocls.store import Cause, Cost, Failure, Provenance, Record
+from audiocls.track.wandb_log import RunLogs
+
+Wish = Literal["go", "end", "timeout", "stop"]
+"""What we want of a program: to end with what it has, because its time is up, or for later."""
+TAIL_LINES = 20
+TAIL_BYTES = 8192
+MOST_NAMES = 12
+"""Logged metrics that a message names."""
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
+
+@dataclass(frozen=True)
+class ForeignTrial:
+    """One attempt at a command."""
+
+    command: Command
+    attempt: int
+    device: str
+    started: str
+    logs: RunLogs
+    output_from: int
+    """Bytes of its log that earlier attempts have written."""
+
+    @property
+    def tail(self) -> str:
+        """The last lines of its output."""
+        log = self.command.trial.log
+        if not log.exists():
+            return ""
+        with log.open("rb") as file:
+            file.seek(max(self.output_from, log.stat().st_size - TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+        return "\n".join(lines[-TAIL_LINES:])
+
+
+def outcome(trial: ForeignTrial, wish: Wish, end: Exit) -> Event:
+    """Write the record or the failure that the end of a program amounts to, and tell of it."""
+    command = trial.command
+    if wish == "stop":
+        return Interrupted(command.id)
+    if wish == "timeout":
+        what = f"still running after {command.timeout_s:g} s, the most that a trial may take"
+        return failed(trial, "timeout", what)
+    if end.code < 0 and wish == "go":
+        return Lost(command.id, f"program killed by {signal.Signals(-end.code).name}")
+    if end.code and wish == "go":
+        return failed(trial, "error", _last_words(trial, end.code))
+    return _judge(trial, wish == "end", end)
+
+
+def failed(trial: ForeignTrial, cause: Cause, message: str) -> Failed:
+    """Write the failure, with the end of the output, if the disk still takes it."""
+    command = trial.command
+    try:
+        command.trial.fail(Failure(cause, message, trial.tail, trial.attempt))
+    except OSError as error:
+        message += f" (and failure.json could not be written: {error})"
+    return Failed(command.id, cause, message)
+
+
+def _judge(trial: ForeignTrial, is_early: bool, end: Exit) -> Done | Failed:
+    """A program has done its part when its metric is there and is a number."""
+    command, metrics = trial.command, trial.logs.numbers()
+    if command.metric and command.metric not in metrics:
+        return failed(trial, "error", _what_is_missing(trial, metrics))
+    if command.metric and not math.isfinite(metrics[command.metric]):
+        return failed(trial, "nan", f"{command.metric} ended as {metrics[command.metric]}")
+    command.trial.finish(_record(trial, metrics, is_early, end))
+    return Done(command.id, _note(trial.logs))
+
+
+def _record(trial: ForeignTrial, metrics: Mapping[str, float], is_early: bool, end: Exit) -> Record:
+    return Record(
+        id=trial.command.id,
+        seed=trial.command.seed,
+        fold=trial.command.fold,
+        attempt=trial.attempt,
+        metrics=dict(sorted(metrics.items())),
+        cost=Cost(
+            wall_s=round(end.wall_s, 3),
+            process_s=round(end.process_s, 3),
+            peak_memory_mib=round(end.peak_memory_mib, 1),
+        ),
+        provenance=Provenance(
+            audiocls=audiocls.__version__,
+            device=trial.device,
+            host=socket.gethostname(),
+            started=trial.started,
+            finished=now(),
+        ),
+        num_train=None,
+        num_val=None,
+        num_test=None,
+        early_stopped=is_early,
+    )
+
+
+def _note(logs: RunLogs) -> str:
+    if not logs.num_damaged:
+        return ""
+    files = ", ".join(map(str, logs.files))
+    return f"{logs.num_damaged} damaged blocks of its W&B run were skipped: {files}"
+
+
+def _what_is_missing(trial: ForeignTrial, metrics: Mapping[str, float]) -> str:
+    metric, logs = trial.command.metric, trial.logs
+    if not logs.files:
+        return (
+            f"the program ended well but left no W&B run below {trial.command.runs_folder}/wandb, "
+            f"so {metric!r} is not known; it has to call wandb.init without `dir` and `mode`"
+        )
+    names = sorted(metrics)
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    logged = ", ".join(names[:MOST_NAMES]) + more if names else "no numbers at all"
+    return (
+        f"the program ended well but its W&B run has no number {metric!r}."
+        f"{nearest(metric, names)} It logged {logged} ({logs.files[-1]})"
+    )
+
+
+def _last_words(trial: ForeignTrial, code: int) -> str:
+    """The status, and the last line of output that is not W&B's."""
+    lines = [line.strip() for line in COLOUR.sub("", trial.tail).splitlines()]
+    said = [line for line in lines if line and not line.startswith("wandb:")]
+    last = f": {said[-1]}" if said else ", without a word"
+    return f"the program exited with status {code}{last} (its output: {trial.command.trial.log})"

@@ -1,0 +1,441 @@
+"""Anybody's program is a trial: started as W&B's agent would, read back, ended when due."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wandb_file import read_run
+
+from audiocls.run.command import Command, path_with_python
+from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted, Lost
+from audiocls.run.executors.commands import Commands
+
+LIMIT_S = 30.0
+UNCHANGED = """
+    import wandb
+    run = wandb.init(project="theirs", id="theirs", config={"lr": 7, "kept": 1})
+    for epoch in range(3):
+        run.log({"loss": run.config.lr / (epoch + 1), "seen": run.config.optim["width"]})
+"""
+
+
+@pytest.fixture(autouse=True)
+def _path(monkeypatch) -> None:
+    """`python` is the one that runs the tests, as in an activated environment."""
+    here = str(Path(sys.executable).parent)
+    monkeypatch.setenv("PATH", os.pathsep.join([here, os.environ["PATH"]]))
+
+
+@pytest.fixture
+def make(tmp_path) -> Callable[..., Command]:
+    """A trial that is the given Python program; its id is its program's name."""
+
+    def command(code: str, /, **changes: Any) -> Command:
+        name = changes.pop("id", "aaaa00000000")
+        script = tmp_path / "code" / f"{name}.py"
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(textwrap.dedent(code))
+        study = tmp_path / "study"
+        given = {
+            "id": name,
+            "label": name,
+            "study": "mine",
+            "folder": str(study / "trials" / name),
+            "study_path": str(study),
+            "parameters": {"lr": 0.5},
+            "cwd": str(script.parent),
+            "project": "ours",
+            "wandb": "offline",
+            "program": script.name,
+            "metric": "loss",
+        }
+        return Command(**{**given, **changes})
+
+    return command
+
+
+@contextmanager
+def commands(slots: list[str] | None = None, **options: Any) -> Iterator[Commands]:
+    executor = Commands(slots or ["cpu"], **options)
+    try:
+        yield executor
+    finally:
+        executor.stop(grace_s=0.1)
+
+
+def until(executor: Commands, is_enough: Callable[[Event], bool]) -> list[Event]:
+    """All that is told up to the event that is waited for."""
+    told: list[Event] = []
+    deadline = time.monotonic() + LIMIT_S
+    while not any(map(is_enough, told)):
+        assert time.monotonic() < deadline, told
+        told += executor.poll(0.2)
+    return told
+
+
+def is_end(event: Event) -> bool:
+    return not isinstance(event, Epoch)
+
+
+def run(command: Command, **options: Any) -> Event:
+    """How one trial ends."""
+    with commands(**options) as executor:
+        executor.submit(command)
+        return until(executor, is_end)[-1]
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_a_script_written_for_wandbs_sweeps_runs_unchanged_and_offline(make):
+    program = UNCHANGED.replace("import wandb", "import wandb, sys; print(sys.argv[1:])")
+    parameters = {"lr": 0.25, "optim": {"width": 8}}
+    command = make(program, parameters=parameters)
+    assert run(command) == Done(command.id)
+    record = command.trial.record()
+    assert record.metrics == {"loss": 0.25 / 3, "seen": 8}
+    assert not record.early_stopped
+    assert 0 < record.cost.process_s < 60
+    assert record.cost.wall_s > 0.1
+    assert record.cost.peak_memory_mib > 10
+    assert record.cost.macs is None
+    assert [row["loss"] for row in command.trial.history()] == [0.25, 0.125, 0.25 / 3]
+    assert command.trial.state() == "done"
+    assert command.trial.config() == parameters
+    assert "['--lr=0.25', \"--optim={'width': 8}\"]" in command.trial.log.read_text()
+    logged = read_run(Path(command.study_path))
+    assert (logged.id, logged.project, logged.group) == (f"{command.id}-1", "ours", "mine")
+    assert (logged.config["lr"], logged.config["kept"]) == (0.25, 1)
+    assert logged.sweep_id == ""
+
+
+def test_a_script_that_reads_its_command_line_gets_the_parameters(make):
+    program = """
+        import argparse, wandb
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--lr", type=float)
+        parser.add_argument("--name", type=str)
+        given = parser.parse_args()
+        wandb.init().log({"loss": given.lr, "letters": len(given.name)})
+    """
+    command = make(program, parameters={"lr": 1e-5, "name": 'it\'s "two" words'})
+    assert run(command) == Done(command.id)
+    assert command.trial.record().metrics == {"loss": 1e-5, "letters": 16}
+
+
+def test_a_script_of_hydras_grammar_and_one_that_reads_json_get_the_parameters(make, monkeypatch):
+    program = """
+        import json, os, sys, wandb
+        overrides = dict(item.lstrip("+").split("=") for item in sys.argv[1:3])
+        from_file = json.load(open(sys.argv[3]))
+        assert json.loads(sys.argv[4]) == from_file
+        assert sys.argv[5] == "of-" + os.environ["PLACE"]
+        wandb.init().log({"loss": float(overrides["optim.lr"]) + from_file["seed"]})
+    """
+    macros = ("${args_override_hydra}", "${args_json_file}", "${args_json}", "of-${envvar:PLACE}")
+    items = ("${env}", "PLACE=here", "${interpreter}", "${program}", *macros)
+    command = make(program, parameters={"optim.lr": 0.5, "seed": 2}, command=items)
+    monkeypatch.setenv("PLACE", "here")
+    assert run(command) == Done(command.id)
+    assert command.trial.record().metrics == {"loss": 2.5}
+
+
+def test_a_metric_may_be_nested_and_may_be_set_in_the_summary_alone(make):
+    program = """
+        import wandb
+        run = wandb.init()
+        run.log({"val": {"acc": 0.5}, "name": "text", "on": True})
+        run.summary["best"] = {"acc": 0.75}
+    """
+    nested = make(program, metric="val.acc", id="aaaa00000000")
+    summary = make(program, metric="best.acc", id="bbbb00000000")
+    with commands(["cpu", "cpu"]) as executor:
+        executor.submit(nested)
+        executor.submit(summary)
+        assert executor.num_free() == 0
+        ends = [e for e in [*until(executor, is_end), *until(executor, is_end)] if is_end(e)]
+        assert executor.num_free() == 2
+    assert {end.id for end in ends if isinstance(end, Done)} == {nested.id, summary.id}
+    assert nested.trial.record().metrics == {"val.acc": 0.5, "best.acc": 0.75}
+
+
+def test_what_a_program_logs_is_told_while_it_runs_and_the_stop_rule_may_end_it(make):
+    program = """
+        import time, wandb
+        run = wandb.init()
+        for i in range(1000):
+            run.log({"loss": 1 / (i + 1)})
+            run.log({"other": i})
+            time.sleep(0.05)
+    """
+    command = make(program)
+    with commands() as executor:
+        executor.submit(command)
+        *_, epoch = until(executor, lambda event: isinstance(event, Epoch))
+        assert command.trial.state() == "running"
+        rows = [row for row in command.trial.history() if "loss" in row]
+        assert 0 < len(rows) == epoch.epoch < 1000
+        executor.end(command.id)
+        assert until(executor, is_end)[-1] == Done(command.id)
+    record = command.trial.record()
+    assert record.early_stopped
+    losses = [row["loss"] for row in command.trial.history() if "loss" in row]
+    assert losses == [1 / (i + 1) for i in range(len(losses))]
+    assert record.metrics["loss"] == losses[-1]
+
+
+def test_a_program_that_crashes_fails_with_its_last_words(make):
+    program = """
+        import wandb
+        run = wandb.init()
+        run.log({"loss": 1})
+        raise ValueError("no such thing as lr")
+    """
+    command = make(program)
+    event = run(command)
+    assert isinstance(event, Failed)
+    assert event.cause == "error"
+    assert "status 1: ValueError: no such thing as lr" in event.message
+    failure = command.trial.failure()
+    assert "Traceback" in failure.traceback
+    assert failure.attempt == 1
+    assert command.trial.state() == "failed"
+
+
+def test_an_attempt_begins_anew_with_a_run_of_its_own(make):
+    crash = make("import wandb; wandb.init().log({'loss': 1}); raise SystemExit(3)")
+    assert "status 3" in run(crash).message
+    assert [row["loss"] for row in crash.trial.history()] == [1]
+    crash.trial.forgive()
+    again = make("import wandb; wandb.init().log({'loss': 2})")
+    assert run(again) == Done(again.id)
+    assert [row["loss"] for row in again.trial.history()] == [2]
+    assert again.trial.record().attempt == 2
+    names = {file.stem for file in Path(again.study_path).rglob("*.wandb")}
+    assert names == {f"run-{again.id}-1", f"run-{again.id}-2"}
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("print('hello')", "left no W&B run below"),
+        ("import wandb; wandb.init()", "It logged no numbers at all"),
+        (
+            "import wandb; wandb.init().log({'los': 1, 'b': 2})",
+            "Did you mean 'los'? It logged b, l",
+        ),
+        ("import wandb; wandb.init().log({'loss': float('nan')})", "loss ended as nan"),
+    ],
+)
+def test_a_program_that_never_logs_its_metric_fails_and_hears_what_it_logged(make, program, said):
+    event = run(make(program))
+    assert isinstance(event, Failed)
+    assert said in event.message
+    assert event.cause == ("nan" if "nan" in program else "error")
+
+
+def test_a_program_without_wandb_will_do_where_no_metric_is_sought(make):
+    command = make("print('hello')", metric="")
+    assert run(command) == Done(command.id)
+    assert command.trial.record().metrics == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"command": ("./no-such-program",)}, "cannot be started"),
+        ({"cwd": "/no/such/folder"}, "cannot be started"),
+        ({"program": "no-such-script.py"}, "status 2: "),
+    ],
+)
+def test_a_program_that_is_not_there_fails_and_frees_its_slot(make, changes, said):
+    with commands() as executor:
+        executor.submit(make("", **changes))
+        (event,) = until(executor, is_end)
+        assert executor.num_free() == 1
+    assert isinstance(event, Failed)
+    assert said in event.message
+
+
+STUBBORN = """
+    import os, pathlib, signal, subprocess, sys, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    pathlib.Path("pids.tmp").write_text(f"{os.getpid()} {child.pid}")
+    os.replace("pids.tmp", "pids")
+    time.sleep(600)
+"""
+
+
+def pids_of(command: Command) -> list[int]:
+    """The processes of a stubborn program, once it has said that it is one."""
+    file = Path(command.cwd, "pids")
+    wait_for(file.exists)
+    return [int(word) for word in file.read_text().split()]
+
+
+def test_a_program_that_hangs_is_ended_at_its_timeout_with_its_children(make):
+    command = make(STUBBORN, timeout_s=1.0)
+    with commands(kill_delay_s=0.2) as executor:
+        executor.submit(command)
+        (event,) = until(executor, is_end)
+        pids = pids_of(command)
+    assert isinstance(event, Failed)
+    assert event.cause == "timeout"
+    assert "after 1 s" in event.message
+    wait_for(lambda: not any(map(is_alive, pids)))
+
+
+def test_stopping_ends_within_its_grace_what_ignores_it_and_can_be_resumed(make):
+    stubborn, obliging = make(STUBBORN), make("import time; time.sleep(600)", id="bbbb00000000")
+    with commands(["cpu", "cpu"]) as executor:
+        executor.submit(stubborn)
+        executor.submit(obliging)
+        pids = pids_of(stubborn)
+        started = time.monotonic()
+        told = executor.stop(grace_s=0.5)
+        assert 0.5 <= time.monotonic() - started < 3
+    assert sorted(event.id for event in told) == [stubborn.id, obliging.id]
+    assert all(isinstance(event, Interrupted) for event in told)
+    assert stubborn.trial.state() == obliging.trial.state() == "pending"
+    wait_for(lambda: not any(map(is_alive, pids)))
+
+
+def test_what_a_program_leaves_running_is_ended_with_it(make):
+    program = STUBBORN.replace("time.sleep(600)\n", "\n")
+    command = make(program, metric="")
+    assert run(command) == Done(command.id)
+    wait_for(lambda: not any(map(is_alive, pids_of(command))))
+
+
+def test_a_program_killed_by_somebody_else_is_lost_and_not_failed(make):
+    command = make("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    event = run(command)
+    assert event == Lost(command.id, "program killed by SIGKILL")
+    assert command.trial.failure() is None
+
+
+def test_a_trial_that_another_process_runs_is_left_alone(make):
+    command = make("print('hello')", metric="")
+    with command.trial.lease(), commands() as executor:
+        executor.submit(command)
+        (event,) = until(executor, is_end)
+    assert event == Failed(command.id, "error", "another process is running this trial")
+    assert not command.trial.log.exists()
+
+
+def test_a_finished_trial_is_not_run_again(make):
+    command = make("print('hello')", metric="")
+    assert [run(command), run(command)] == [Done(command.id)] * 2
+    assert command.trial.log.read_text() == "hello\n"
+
+
+def test_programs_of_a_launch_that_is_killed_do_not_outlive_it(make, tmp_path):
+    command = make(STUBBORN)
+    launch = tmp_path / "launch.py"
+    launch.write_text(
+        "import json, sys\n"
+        "from audiocls.run.command import Command\n"
+        "from audiocls.run.executors.commands import Commands\n"
+        "executor = Commands(['cpu'])\n"
+        "executor.submit(Command(**json.loads(sys.argv[1])))\n"
+        "while True: executor.poll(1)\n"
+    )
+    process = subprocess.Popen([sys.executable, launch, json.dumps(vars(command))])
+    pids = pids_of(command)
+    process.kill()
+    process.wait()
+    assert command.trial.state() == "pending"
+    wait_for(lambda: not any(map(is_alive, pids)))
+
+
+def test_each_slot_sees_its_own_device_and_the_users_own_settings_win(make, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("WANDB_RUN_GROUP", "theirs")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "of another agent")
+    command = make("", sweep_id="", entity="us")
+    seen = command.environment(os.environ, "cuda:1", "r1")
+    assert seen["CUDA_VISIBLE_DEVICES"] == "7"
+    assert seen["OMP_NUM_THREADS"] == "3"
+    assert (seen["WANDB_RUN_GROUP"], seen["WANDB_ENTITY"]) == ("theirs", "us")
+    assert (seen["WANDB_RUN_ID"], seen["WANDB_PROJECT"]) == ("r1", "ours")
+    assert "WANDB_SWEEP_ID" not in seen
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert command.environment(os.environ, "cpu", "r1")["OMP_NUM_THREADS"] == "1"
+    assert command.environment(os.environ, "cpu", "r1")["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_a_run_of_a_servers_sweep_belongs_to_it(make):
+    seen = make("", sweep_id="s1", wandb="online").environment({}, "cpu", "r1")
+    assert (seen["WANDB_SWEEP_ID"], seen["WANDB_MODE"]) == ("s1", "online")
+    assert "WANDB_LAUNCH" not in seen
+
+
+def test_runs_that_nobody_is_to_be_told_of_are_kept_apart(make):
+    command = make(UNCHANGED, wandb="disabled", parameters={"lr": 1, "optim": {"width": 2}})
+    assert run(command) == Done(command.id)
+    assert not Path(command.study_path, "wandb").exists()
+
+
+def test_programs_on_cores_are_pinned_to_them(make):
+    program = "import os, wandb; wandb.init().log({'loss': len(os.sched_getaffinity(0))})"
+    command = make(program)
+    assert run(command) == Done(command.id)
+    assert command.trial.record().metrics["loss"] == 1
+
+
+def test_python_is_the_users_own_and_this_one_where_there_is_none(tmp_path):
+    own = tmp_path / "python"
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    assert path_with_python(str(tmp_path)) == str(tmp_path)
+    assert path_with_python("/none").split(os.pathsep) == [
+        "/none",
+        str(Path(sys.executable).parent),
+    ]
+    assert path_with_python("") == str(Path(sys.executable).parent)
+
+
+def test_a_full_disk_fails_the_trial_and_not_the_launch(make, monkeypatch):
+    from audiocls.store import TrialFolder
+
+    def refuse(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    command = make("import time, wandb; wandb.init().log({'loss': 1}); time.sleep(600)")
+    monkeypatch.setattr(TrialFolder, "append_history", refuse)
+    event = run(command)
+    assert isinstance(event, Failed)
+    assert "No space left on device" in event.message
+
+
+def test_signals_reach_only_groups_that_exist():
+    from audiocls.run.guard import end, signal_group
+
+    ended = subprocess.Popen([sys.executable, "-c", ""], process_group=0)
+    ended.wait()
+    signal_group(ended.pid, signal.SIGTERM)
+    end([ended.pid], grace_s=5)
