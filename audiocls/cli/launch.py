@@ -59,7 +59,7 @@ def launch(
     Launch again to go on.
     """
     means = Means(
-        runs, wandb, executor, devices, workers, max_hours, tensorboard, log_model, retries
+        runs, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model
     )
     if (sweep := sweep_named(name)) is None:
         _refuse({"--count": count, "--trial-hours": trial_hours}, f"{name} is an ablation")
@@ -73,9 +73,8 @@ def launch(
 def sweep_named(name: str) -> str | None:
     """`name` if it means a W&B sweep of its own, and not an ablation or the sweep of one."""
     is_path = name.endswith((".yaml", ".yml"))
-    if not is_path and (
-        name in shelf.on_shelf("ablations") or name not in shelf.on_shelf("sweeps")
-    ):
+    is_other = name in shelf.on_shelf("ablations") or name not in shelf.on_shelf("sweeps")
+    if not is_path and is_other:
         return None
     document = yaml_file.read(shelf.find("sweeps", name))
     is_sweep = "method" in document or "parameters" in document

@@ -27,7 +27,8 @@ def report(
     if format_ not in FORMATS:
         raise UsageError(f"--format: got {format_!r}; allowed: {', '.join(FORMATS)}")
     if folder.is_sweep():
-        return _ranking(folder, as_json, format_, out)
+        _ranking(folder, as_json, format_, out)
+        return
     found = answer.read(folder)
     if as_json:
         answer.show_as_json(found)
@@ -44,9 +45,8 @@ def report(
 def _ranking(folder: StudyFolder, as_json: bool, format_: str, out: Path | None) -> None:
     """A sweep has no arms to compare, but trials to rank."""
     if format_ not in ("terminal", "md"):
-        raise UsageError(
-            f"{folder.name} is a sweep; --format: got {format_!r}; allowed: terminal, md"
-        )
+        got = f"{folder.name} is a sweep; --format: got {format_!r}"
+        raise UsageError(f"{got}; allowed: terminal, md")
     found = ranking.rank(folder)
     if as_json:
         console.show_json(ranking.to_json(found))

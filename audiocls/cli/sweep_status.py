@@ -1,4 +1,4 @@
-"""`audiocls sweep status | retry | stop`: where a launched study stands, and what to do about it."""
+"""`audiocls sweep status | retry | stop`: where a launched study stands, and what to do then."""
 
 import os
 import shlex

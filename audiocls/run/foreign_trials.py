@@ -26,7 +26,7 @@ class ForeignTrials:
     timeout_s: float | None = None
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
-        """Of the program, its command and the parameters; `1` and `1.0` are one value, as to W&B."""
+        """Of program, command and parameters; `1` and `1.0` are one value, as to W&B."""
         identity = {
             "program": self.sweep.program,
             "command": list(self.sweep.command),
