@@ -3,6 +3,7 @@
 PyYAML reads `1e-3` as text; numbers declared by a `Part` accept numeric text for that reason.
 """
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,16 @@ Lines = Mapping[Key, int]
 """The line, counted from 1, on which each value of a document begins."""
 
 
+LEADING_ZERO = re.compile(r"0\d+")
+"""Text such as `008`, which other readers of YAML take for a number."""
+
+
 class Dumper(BaseDumper):  # type: ignore[misc]
     """PyYAML's own way to say how a type is written: text of several lines stays in lines."""
 
 
 def _text(dumper: Any, text: str) -> Any:
-    style = "|" if "\n" in text else None
+    style = "|" if "\n" in text else "'" if LEADING_ZERO.fullmatch(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -100,7 +105,8 @@ def _children(loader: Any, node: Any) -> Iterator[tuple[Hashable, Any, Any]]:
     """Name, the node that says where it stands, the node of its value."""
     if isinstance(node, yaml.MappingNode):
         for at, value in node.value:
-            yield loader.construct_object(at, deep=True), at, value
+            is_merge = at.tag == "tag:yaml.org,2002:merge"
+            yield "<<" if is_merge else loader.construct_object(at, deep=True), at, value
     if isinstance(node, yaml.SequenceNode):
         for position, value in enumerate(node.value):
             yield position, value, value

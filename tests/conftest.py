@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is loaded, here and in child processes
 
 from tiny import TINY
+from wandb_server import Server
 
 from audiocls.config import Config, resolve
 
@@ -40,6 +41,25 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, cache: Path, _home: Path) -> None
         monkeypatch.setenv(name, str(_home / name.lower()))
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture
+def wandb_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    """A stand-in for W&B's server; this process and its children are logged in to it."""
+    with Server() as server:
+        for name, value in server.environment(tmp_path / "wandb").items():
+            monkeypatch.setenv(name, value)
+        _forget_wandb()
+        yield server
+        server.heal()
+        server.reopen()
+        _forget_wandb()
+
+
+def _forget_wandb() -> None:
+    """W&B reads the environment once a process, unless it is torn down."""
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown()
 
 
 @pytest.fixture

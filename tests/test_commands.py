@@ -296,15 +296,21 @@ def pids_of(command: Command) -> list[int]:
     return [int(word) for word in file.read_text().split()]
 
 
-def test_a_program_that_hangs_is_ended_at_its_timeout_with_its_children(make):
-    command = make(STUBBORN, timeout_s=1.0)
-    with commands(kill_delay_s=0.2) as executor:
-        executor.submit(command)
-        (event,) = until(executor, is_end)
-        pids = pids_of(command)
+def test_a_program_that_hangs_is_ended_at_its_timeout(make):
+    event = run(make("import time; time.sleep(600)", timeout_s=0.5))
     assert isinstance(event, Failed)
     assert event.cause == "timeout"
-    assert "after 1 s" in event.message
+    assert "after 0.5 s" in event.message
+
+
+def test_a_program_that_ignores_the_stop_rule_is_killed_with_its_children(make):
+    command = make(STUBBORN, metric="")
+    with commands(kill_delay_s=0.2) as executor:
+        executor.submit(command)
+        pids = pids_of(command)
+        executor.end(command.id)
+        assert until(executor, is_end) == [Done(command.id)]
+    assert command.trial.record().early_stopped
     wait_for(lambda: not any(map(is_alive, pids)))
 
 
@@ -316,7 +322,7 @@ def test_stopping_ends_within_its_grace_what_ignores_it_and_can_be_resumed(make)
         pids = pids_of(stubborn)
         started = time.monotonic()
         told = executor.stop(grace_s=0.5)
-        assert 0.5 <= time.monotonic() - started < 3
+        assert 0.5 <= time.monotonic() - started < 5
     assert sorted(event.id for event in told) == [stubborn.id, obliging.id]
     assert all(isinstance(event, Interrupted) for event in told)
     assert stubborn.trial.state() == obliging.trial.state() == "pending"

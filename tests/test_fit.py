@@ -402,7 +402,44 @@ def test_rows_say_epoch_losses_accuracy_and_rate(tiny_parts: MakeParts):
     fit(tiny_parts({"schedule": {"name": "step", "every_epochs": 1, "gamma": 0.5}}), diary)
     assert [row["epoch"] for row in diary.rows] == [1.0, 2.0]
     assert [row["lr"] for row in diary.rows] == pytest.approx([3e-3, 1.5e-3])
-    assert set(diary.rows[0]) == {"epoch", "train/loss", "val/accuracy", "val/loss", "lr"}
+    assert set(diary.rows[0]) == {
+        "epoch",
+        "train/loss",
+        "train/grad_norm",
+        "val/accuracy",
+        "val/loss",
+        "lr",
+    }
+
+
+ONE_STEP = {
+    "optim": {"name": "sgd", "lr": 1.0, "momentum": 0.0},
+    "train.batch_size": 1000,
+    "train.epochs": 1,
+}
+"""A step of SGD at rate 1 moves all weights together by the norm of the gradient."""
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.05])
+def test_the_gradient_norm_told_is_that_of_the_update_before_clipping(tiny_parts: MakeParts, rho):
+    parts = tiny_parts({**ONE_STEP, "sam.rho": rho})
+    before, free = [p.detach().clone() for p in parts.classifier.parameters()], Diary()
+    fit(parts, free)
+    moved = [p - q for p, q in zip(parts.classifier.parameters(), before, strict=True)]
+    norm = torch.cat([m.flatten() for m in moved]).norm().item()
+    assert free.rows[0]["train/grad_norm"] == pytest.approx(norm, rel=1e-4)
+    clipped = Diary()
+    fit(tiny_parts({**ONE_STEP, "sam.rho": rho, "train.clip_norm": norm / 100}), clipped)
+    assert clipped.rows[0]["train/grad_norm"] == free.rows[0]["train/grad_norm"]
+
+
+def test_telling_the_gradient_norm_changes_no_weight(tiny_parts: MakeParts, monkeypatch):
+    told = tiny_parts({"sam.rho": 0.05})
+    fit(told, go)
+    monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda gradients: torch.zeros(()))
+    untold = tiny_parts({"sam.rho": 0.05})
+    fit(untold, go)
+    assert weights_of(told.classifier) == weights_of(untold.classifier)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.05])
@@ -421,9 +458,7 @@ def test_an_explosion_is_caught_in_the_epoch_in_which_it_happens(tiny_parts: Mak
 
 
 def test_clipping_bounds_the_update(tiny_parts: MakeParts):
-    """One step of SGD at rate 1 moves all weights together by at most the clipping norm."""
-    sgd = {"optim": {"name": "sgd", "lr": 1.0, "momentum": 0.0}, "train.batch_size": 1000}
-    parts = tiny_parts({**sgd, "train.clip_norm": 0.01, "train.epochs": 1})
+    parts = tiny_parts({**ONE_STEP, "train.clip_norm": 0.01})
     before = [p.detach().clone() for p in parts.classifier.parameters()]
     fit(parts, go)
     moved = [p - q for p, q in zip(parts.classifier.parameters(), before, strict=True)]

@@ -7,18 +7,22 @@ import typer
 
 from audiocls import console, shelf, yaml_file
 from audiocls.cli.options import (
+    RUNS,
     ArmsOption,
     FoldsOption,
     JsonOption,
     NameArgument,
     RecipeOption,
+    RunsOption,
     SeedsOption,
     SetOption,
 )
 from audiocls.cli.plans import show_plan
+from audiocls.cli.push import pushed, show_pushed
 from audiocls.cli.studies import request
 from audiocls.errors import UsageError
 from audiocls.plan import arms_of, plan, wandb_sweep
+from audiocls.plan.register import PROJECT
 from audiocls.store.atomic import write_text
 
 app = typer.Typer(no_args_is_help=True, help="Questions: list, show, plan, register.")
@@ -75,12 +79,23 @@ def register(
     name: Annotated[str | None, typer.Argument(help="A name on the shelf, or a path.")] = None,
     is_all: Annotated[bool, typer.Option("--all", help="Every ablation on the shelf.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("sweeps"),
+    is_pushed: Annotated[
+        bool, typer.Option("--push", help="Create it on the W&B server instead.")
+    ] = False,
+    project: Annotated[str, typer.Option("--project", help="W&B's, with --push.")] = PROJECT,
+    entity: Annotated[
+        str | None, typer.Option("--entity", help="W&B's, with --push; default: your own.")
+    ] = None,
+    runs: RunsOption = RUNS,
 ) -> None:
-    """Write the ablation as a W&B sweep: sweeps/NAME.yaml."""
+    """Write the ablation as a W&B sweep, sweeps/NAME.yaml, or create it on the server."""
     if is_all == (name is not None):
         raise UsageError("give one NAME, or --all")
     for each in shelf.on_shelf("ablations") if name is None else [name]:
         sweep = wandb_sweep(plan(shelf.ablation(each)))
+        if is_pushed:
+            show_pushed(pushed({**sweep, "project": project}, runs, entity))
+            continue
         path = out / f"{sweep['name']}.yaml"
         write_text(path, HEADER.format(name=sweep["name"]) + yaml_file.dump(sweep))
         console.say(f"{path}  (audiocls sweep launch {sweep['name']}, or: wandb sweep {path})")

@@ -6,6 +6,7 @@ from pathlib import Path
 from audiocls import console
 from audiocls.report import compare, headline, to_html, to_json, to_markdown, verdict_table
 from audiocls.report.compare import Comparison
+from audiocls.report.html import Failed
 from audiocls.store import Record, Study, StudyFolder
 from audiocls.store.atomic import write_text
 
@@ -28,6 +29,15 @@ class Answer:
         """Whether at least one arm could be compared with the baseline, or there is none."""
         verdicts = [arm.verdict for arm in self.comparison.arms if arm.verdict != "baseline"]
         return not verdicts or any(verdict != "not_comparable" for verdict in verdicts)
+
+    def failures(self) -> list[Failed]:
+        """The trials whose last attempt failed, and why."""
+        found = self.folder.failures(self.study.cells)
+        return [
+            (cell, found[cell.id].cause, found[cell.id].message)
+            for cell in self.study.cells
+            if cell.id in found
+        ]
 
 
 def read(folder: StudyFolder) -> Answer:
@@ -69,16 +79,11 @@ def html_path(answer: Answer) -> Path:
 def write_html(answer: Answer, out: Path | None = None) -> Path:
     """The whole report as one HTML file, in the study's folder unless told otherwise."""
     study, folder = answer.study, answer.folder
-    failures = folder.failures(study.cells)
     html = to_html(
         answer.comparison,
         study,
         folder.histories(study.cells),
-        [
-            (c, failures[c.id].cause, failures[c.id].message)
-            for c in study.cells
-            if c.id in failures
-        ],
+        answer.failures(),
         [record.provenance for record in answer.records.values()],
     )
     path = out or html_path(answer)

@@ -6,20 +6,22 @@ from typing import Annotated
 import typer
 
 from audiocls import console
-from audiocls.cli import answer, ranking
+from audiocls.cli import answer, dashboards, ranking
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
 from audiocls.cli.studies import open_study
 from audiocls.errors import NotComparable, UsageError
 from audiocls.store import StudyFolder
 
-FORMATS = ("terminal", "md", "html")
+FORMATS = ("terminal", "md", "html", "wandb")
 
 
 def report(
     name: StudyArgument,
     as_json: JsonOption = False,
     format_: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")] = "terminal",
-    out: Annotated[Path | None, typer.Option("--out", help="File for md or html.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File for md, html or wandb.")] = None,
+    entity: Annotated[str | None, typer.Option("--entity", help="Of W&B, for wandb.")] = None,
+    project: Annotated[str | None, typer.Option("--project", help="Of W&B, for wandb.")] = None,
     runs: RunsOption = RUNS,
 ) -> None:
     """Compare a study's arms with its baseline, over what is recorded so far."""
@@ -34,6 +36,8 @@ def report(
         answer.show_as_json(found)
     elif format_ == "html":
         console.say(str(answer.write_html(found, out)))
+    elif format_ == "wandb":
+        dashboards.make(found, out, entity, project)
     elif format_ == "md":
         _write_or_say(answer.markdown(found), out)
     else:

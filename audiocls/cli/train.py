@@ -33,11 +33,7 @@ def train(
     tensorboard: o.TensorboardOption = False,
 ) -> None:
     """Train one trial, or reuse it if it is finished, and print its metrics and its folder."""
-    if sum(name is not None for name in (recipe, ablation, config)) != 1:
-        raise UsageError("give one of --recipe NAME, --ablation NAME and --config FILE")
-    given = assignments or []
-    overrides = shelf.overrides(given)
-    found = _cell(ablation, given, overrides) if ablation else _alone(recipe or config, overrides)
+    found = one_trial(assignments or [], recipe, ablation, config)
     means = Means(
         runs, wandb, executor, devices, workers=1, has_tensorboard=tensorboard, is_exclusive=False
     )
@@ -47,6 +43,16 @@ def train(
     _show(StudyFolder(runs / found.study.name), found.study.cells[0].id)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
+
+
+def one_trial(
+    given: list[str], recipe: str | None, ablation: str | None, config: str | None
+) -> Resolved:
+    """The trial that such a command line names, as a study of one cell."""
+    if sum(name is not None for name in (recipe, ablation, config)) != 1:
+        raise UsageError("give one of --recipe NAME, --ablation NAME and --config FILE")
+    overrides = shelf.overrides(given)
+    return _cell(ablation, given, overrides) if ablation else _alone(recipe or config, overrides)
 
 
 def _cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolved:

@@ -19,7 +19,7 @@ from audiocls import console
 
 LINE_EVERY_S = 15.0
 
-Unit = Literal["bytes", "clips"]
+Unit = Literal["bytes", "clips", "runs"]
 Count = Callable[[str, int, int | None], None]
 """Gets what is being done, how much of it is, and of how much if that is known."""
 

@@ -1,5 +1,6 @@
 """An ablation as a W&B sweep: three parameters, a grid, and our own command."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiocls.plan.trials import Plan
@@ -14,16 +15,29 @@ def wandb_sweep(plan: Plan) -> dict[str, Any]:
     coordinates work on the real keys while the grid stays three columns wide.
     """
     ablation = plan.ablation
+    return grid_sweep(
+        name=ablation.name,
+        question=ablation.question,
+        metric={"name": ablation.metric.name, "goal": ablation.metric.goal},
+        cells={"arm": list(plan.arms), "seed": list(plan.seeds), "fold": list(plan.folds)},
+        words=["--ablation", ablation.name],
+    )
+
+
+def grid_sweep(
+    name: str,
+    question: str,
+    metric: Mapping[str, str],
+    cells: Mapping[str, Sequence[Any]],
+    words: Sequence[str],
+) -> dict[str, Any]:
+    """The sweep of all combinations of `cells`, each trained by `audiocls train` and `words`."""
     return {
-        "name": ablation.name,
-        "description": ablation.question,
+        "name": name,
+        "description": question,
         "project": PROJECT,
         "method": "grid",
-        "metric": {"name": ablation.metric.name, "goal": ablation.metric.goal},
-        "parameters": {
-            "arm": {"values": list(plan.arms)},
-            "seed": {"values": list(plan.seeds)},
-            "fold": {"values": list(plan.folds)},
-        },
-        "command": ["audiocls", "train", "--ablation", ablation.name, "${args_no_hyphens}"],
+        "metric": dict(metric),
+        "parameters": {key: {"values": list(values)} for key, values in cells.items()},
+        "command": ["audiocls", "train", *words, "${args_no_hyphens}"],
     }

@@ -97,7 +97,7 @@ def to_markdown(comparison: Comparison) -> str:
         f"*{_escaped(comparison.question)}*",
         f"**{_escaped(headline(comparison))}**",
         *(f"Note: {_escaped(note)}" for note in comparison.notes),
-        "\n".join(_markdown_rows(table)),
+        markdown_table(table),
         _escaped(method_text(comparison)),
         f"{done} of {comparison.num_expected} trials finished.",
     ]
@@ -107,6 +107,11 @@ def to_markdown(comparison: Comparison) -> str:
     if comparison.command:
         parts.append(f"Reproduce:\n\n```\n{comparison.command}\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: Table) -> str:
+    """The table alone, as Markdown."""
+    return "\n".join(_markdown_rows(table))
 
 
 def _markdown_rows(table: Table) -> Iterable[str]:

@@ -23,8 +23,12 @@ TUNED = {
 
 
 def worker_environment(inherited: Mapping[str, str], device: str) -> dict[str, str]:
-    """`inherited`, tuned, seeing only its own accelerator if `device` is such as `cuda:1`."""
-    return {**inherited, **TUNED, **visible_devices(inherited, device)}
+    """`inherited`, tuned, seeing only its own accelerator if `device` is such as `cuda:1`.
+
+    A worker that knew of this process's own W&B process would share it, and its death.
+    """
+    kept = {name: value for name, value in inherited.items() if name != "WANDB_SERVICE"}
+    return {**kept, **TUNED, **visible_devices(inherited, device)}
 
 
 def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]:

@@ -123,14 +123,14 @@ def _what_is_missing(trial: ForeignTrial, metrics: Mapping[str, float]) -> str:
     metric, logs = trial.command.metric, trial.logs
     if not logs.files:
         return (
-            f"the program ended well but left no W&B run below {trial.command.runs_folder}/wandb, "
+            f"the program ended but left no W&B run below {trial.command.runs_folder}/wandb, "
             f"so {metric!r} is not known; it has to call wandb.init without `dir` and `mode`"
         )
     names = sorted(metrics)
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     logged = ", ".join(names[:MOST_NAMES]) + more if names else "no numbers at all"
     return (
-        f"the program ended well but its W&B run has no number {metric!r}."
+        f"the program ended but its W&B run has no number {metric!r}."
         f"{nearest(metric, names)} It logged {logged} ({logs.files[-1]})"
     )
 

@@ -60,7 +60,7 @@ def launch(
     with alone, stop_on_signal() as stop:
         asked = study.cells
         with folder.planning():
-            study, is_replaced = _write_plan(folder, study)
+            study, is_replaced = write_plan(folder, study)
         states = folder.states(asked)
         missing = _missing([task_of(cell) for cell in asked], states)
         num_reused = sum(states[cell.id] == "done" for cell in asked)
@@ -143,7 +143,7 @@ def _missing(tasks: Sequence[Task], states: Mapping[str, State]) -> list[Task]:
     ]
 
 
-def _write_plan(folder: StudyFolder, study: Study) -> tuple[Study, bool]:
+def write_plan(folder: StudyFolder, study: Study) -> tuple[Study, bool]:
     """The plan to keep: what was launched before under this question stays in it."""
     if not folder.exists():
         folder.write_study(study)

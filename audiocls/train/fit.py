@@ -25,7 +25,14 @@ from audiocls.train.parts import Parts
 from audiocls.train.progress import Progress, rank
 
 Row = dict[str, float]
-"""An epoch's metrics: `epoch` from 1, `train/loss`, `val/accuracy`, `val/loss`, `lr`, `seconds`."""
+"""An epoch's metrics: `epoch` from 1, `train/loss`, `val/accuracy`, `val/loss`, `lr`, `seconds`.
+
+`train/grad_norm` is the norm of the gradient that an update is made from, before clipping (under
+SAM the second gradient, at the worst point): the mean over the epoch's steps 1, 9, 17, …
+"""
+
+MEASURED_EVERY = 8
+"""Steps to one gradient norm: on small networks it takes 1 to 3 % of the time of a step."""
 
 
 class Signal(Enum):
@@ -76,7 +83,7 @@ def fit(
 def _epoch(parts: Parts, progress: Progress) -> Row:
     started, process_started = time.monotonic(), time.process_time()
     lr = parts.schedule.lr
-    train_loss = _train(parts, progress)
+    train_loss, grad_norm = _train(parts, progress)
     if not math.isfinite(train_loss):
         raise Diverged(
             f"the training loss became {train_loss} in epoch {progress.epoch + 1}; lower optim.lr "
@@ -84,6 +91,7 @@ def _epoch(parts: Parts, progress: Progress) -> Row:
         )
     progress.epoch += 1
     row: Row = {"epoch": float(progress.epoch), "train/loss": train_loss, "lr": lr}
+    row["train/grad_norm"] = grad_norm
     row |= _validate(parts, progress.epoch)
     parts.schedule.end_epoch(rank(row, parts.config.train.select)[0])
     progress.keep_if_best(parts, row)
@@ -103,21 +111,23 @@ def _validate(parts: Parts, epoch: int) -> Row:
     return parts.objective.validate(evaluated, parts.sounds, parts.split.val)
 
 
-def _train(parts: Parts, progress: Progress) -> float:
-    """One pass over the training clips; the mean loss, brought to the host once."""
+def _train(parts: Parts, progress: Progress) -> tuple[float, float]:
+    """One pass over the training clips; mean loss and gradient norm, brought to the host once."""
     torch.manual_seed(parts.seed("dropout", progress.epoch))
     seed = parts.seed("order", progress.epoch)
     clips = parts.split.train
     batches = training_batches(parts.sounds, clips, parts.batching, progress.epoch, seed)
     parts.classifier.train()
     total = torch.zeros((), device=parts.device, dtype=torch.float64)
-    for group in _groups(batches, parts.config.train.accumulate):
+    norms: list[Tensor] = []
+    for number, group in enumerate(_groups(batches, parts.config.train.accumulate)):
         num_clips = sum(len(batch.targets) for batch in group)
-        total += _step(parts, group, num_clips) * num_clips
+        wanted = norms if number % MEASURED_EVERY == 0 else None
+        total += _step(parts, group, num_clips, wanted) * num_clips
         progress.steps += 1
         progress.gradient_passes += parts.stepper.num_passes
     progress.samples += len(clips)
-    return float(total) / len(clips)
+    return float(total) / len(clips), float(torch.stack(norms).mean())
 
 
 def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
@@ -125,8 +135,11 @@ def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
         yield group
 
 
-def _step(parts: Parts, group: list[Batch], num_clips: int) -> Tensor:
-    """One update from the mean gradient over the clips of all batches of `group`."""
+def _step(parts: Parts, group: list[Batch], num_clips: int, norms: list[Tensor] | None) -> Tensor:
+    """One update from the mean gradient over the clips of all batches of `group`.
+
+    The gradient's norm before clipping is added to `norms`, where it is wanted.
+    """
 
     def gradient() -> Tensor:
         parts.optimizer.zero_grad(set_to_none=True)
@@ -138,9 +151,15 @@ def _step(parts: Parts, group: list[Batch], num_clips: int) -> Tensor:
         return total
 
     def clip() -> None:
-        if parts.config.train.clip_norm > 0:
-            parameters = parts.classifier.parameters()
-            torch.nn.utils.clip_grad_norm_(parameters, parts.config.train.clip_norm)
+        most = parts.config.train.clip_norm
+        if most == 0 and norms is None:
+            return
+        parameters = list(parts.classifier.parameters())
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if norms is not None:
+            norms.append(norm)
+        if most > 0:
+            torch.nn.utils.clip_grads_with_norm_(parameters, most, norm)
 
     loss = parts.stepper.step(gradient, clip)
     parts.schedule.step()

@@ -6,32 +6,23 @@ from typing import Any
 
 from audiocls.errors import nearest
 from audiocls.search.check.finding import Finding, got, listing, note
+from audiocls.search.command import DEFAULT_COMMAND, ENVIRONMENT_VARIABLE, FORMS
 
-MACROS = (
-    "${env}",
-    "${interpreter}",
-    "${program}",
-    "${args}",
-    "${args_no_equals}",
-    "${args_no_hyphens}",
-    "${args_no_boolean_flags}",
-    "${args_append_hydra}",
-    "${args_override_hydra}",
-    "${args_json}",
-    "${args_json_file}",
+MACROS = tuple(
+    f"${{{name}}}"
+    for name in ("env", "interpreter", "program", *FORMS, "args_json", "args_json_file")
 )
 """Each a whole item of the list; `${envvar:NAME}` may also be part of one."""
 
-_ARGUMENTS = tuple(macro for macro in MACROS if macro.startswith("${args") and "json" not in macro)
-"""Each parameter a word or two of its own."""
+_SPELLED_OUT = tuple(f"${{{name}}}" for name in FORMS)
+"""Each parameter an item or two of its own."""
 
-_ENVVAR = re.compile(r"\$\{envvar:[A-Z0-9_]*\}")
 _MACRO = re.compile(r"\$\{[^}]*\}")
 
 
 def check_command(document: Mapping[str, Any]) -> Iterator[Finding]:
     """What is to be said of a command that is a list, and of one that is not given."""
-    command = document.get("command") or ["${env}", "${interpreter}", "${program}", "${args}"]
+    command = document.get("command") or list(DEFAULT_COMMAND)
     if not isinstance(command, list):
         return
     if "${program}" in command and "program" not in document:
@@ -39,7 +30,7 @@ def check_command(document: Mapping[str, Any]) -> Iterator[Finding]:
         yield note(("program",), f"missing: only wandb.agent(…, function=…) can run this; {advice}")
     for position, item in enumerate(command):
         yield from _item(item, position)
-    if {"program", "command"} & document.keys() and any(item in _ARGUMENTS for item in command):
+    if {"program", "command"} & document.keys() and any(item in _SPELLED_OUT for item in command):
         yield from _nested(document.get("parameters"))
 
 
@@ -56,10 +47,10 @@ def _item(item: Any, position: int) -> Iterator[Finding]:
     if isinstance(item, list | Mapping) or item is None:
         yield note(key, f"{got(item)}, handed on as {str(item)!r}; wanted: a word")
         return
-    rest = _ENVVAR.sub("", str(item))
+    rest = ENVIRONMENT_VARIABLE.sub("", str(item))
     if rest in MACROS:
         return
-    if _MACRO.fullmatch(rest):
+    if rest.startswith("${") and rest.endswith("}"):
         hint = nearest(rest, MACROS)
         yield note(key, f"W&B leaves out {rest}.{hint} Known: {listing(MACROS)}, ${{envvar:NAME}}")
     elif found := _MACRO.search(rest):

@@ -1,0 +1,71 @@
+"""`audiocls sweep agent`: W&B agents on this machine, one per GPU or core."""
+
+import shlex
+import socket
+from typing import Annotated
+
+import typer
+
+from audiocls import console
+from audiocls.cli import options as o
+from audiocls.cli.ordered import ordered
+from audiocls.cli.studies import Means
+from audiocls.console.progress import watching
+from audiocls.run.agents import MOST_FAILURES, Agents, Ending, left_behind
+from audiocls.run.heartbeat import PACE, Agent, Intake, Pace
+from audiocls.run.interrupt import stop_on_signal
+from audiocls.run.scheduler import Launch
+from audiocls.track.sweep_server import SweepPath
+
+
+def agent(
+    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="ENTITY/PROJECT/ID.")],
+    runs: o.RunsOption = o.RUNS,
+    devices: o.DevicesOption = "auto",
+    workers: o.WorkersOption = None,
+    count: Annotated[
+        int | None, typer.Option("--count", min=1, help="Trials to take, over all agents here.")
+    ] = None,
+    max_failures: Annotated[
+        int, typer.Option("--max-failures", min=0, help="In a row, then leave; 0: never.")
+    ] = MOST_FAILURES,
+) -> None:
+    """Run what a W&B sweep orders until it has no more: one agent per GPU, or per core."""
+    means = Means(runs, "online", devices=devices, workers=workers)
+    conclude(serve(SweepPath.parse(sweep), means, count, max_failures))
+
+
+def conclude(ending: Ending) -> None:
+    """Why it ended, for people and for the shell."""
+    console.note(ending.sentence)
+    if ending.exit_code:
+        raise typer.Exit(ending.exit_code)
+
+
+def serve(
+    path: SweepPath,
+    means: Means,
+    count: int | None = None,
+    most_failures: int = MOST_FAILURES,
+    pace: Pace = PACE,
+) -> Ending:
+    """As many agents as there are devices, until the last has ended or somebody wants to stop."""
+    from audiocls.track.wandb_sweeps import WandbSweeps
+
+    slots, server = means.slots(), WandbSweeps()
+    sweep = server.sweep(path)
+    console.note(f"sweep {path}: {sweep.url}")
+    trials = ordered(sweep, means.runs)
+    intake = Intake(count, left_behind(sweep, trials.folder))
+    with stop_on_signal() as stop, watching() as watch:
+        ids = [server.register_agent(path, socket.gethostname()) for _ in slots]
+        agents = Agents(
+            [Agent(server, each, intake, pace) for each in ids], trials.work, most_failures
+        )
+        passed = Launch(agents, None, 0, watch)
+        passed.drive(trials.executor(slots), stop)
+    ending = agents.ending(passed.stopped_by is not None)
+    again = shlex.join(["audiocls", "sweep", "agent", str(path)])
+    counts = f"{passed.num_done} trained, {passed.num_failed} failed"
+    hint = f". Go on with: {again}" if ending.exit_code else ""
+    return Ending(f"{counts}; {ending.sentence}{hint}", ending.exit_code)

@@ -1,0 +1,30 @@
+"""A sweep put on a server, for `ablation register --push` and `sweep launch --executor wandb`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from audiocls import console
+from audiocls.run.push import Pushed, push
+from audiocls.store import StudyFolder
+
+
+def pushed(sweep: Mapping[str, Any], runs: Path, entity: str | None) -> Pushed:
+    """The sweep on the server, created there if it is not yet."""
+    from audiocls.track.wandb_sweeps import WandbSweeps
+
+    return push(WandbSweeps(), StudyFolder(runs / sweep["name"]), sweep, sweep["project"], entity)
+
+
+def show_pushed(found: Pushed) -> None:
+    """Where it is, and how to run it."""
+    sweep = found.sweep
+    if found.replaced is not None:
+        console.note(
+            f"what was pushed before is another sweep now: {found.replaced} keeps its runs"
+        )
+    elif not found.is_new:
+        console.note("the server has it already, unchanged")
+    console.say(sweep.url)
+    console.say(f"audiocls sweep agent {sweep.path}")
+    console.say(f"wandb agent {sweep.path}")

@@ -1,0 +1,109 @@
+"""A study's answer as a W&B Report: the words and tables of the page, the panels of W&B."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from audiocls.report.compare import Comparison
+from audiocls.report.dashboards.door import Panel, name_parts, wr
+from audiocls.report.dashboards.pairs import answer_id, has_pairs, pair_panels
+from audiocls.report.dashboards.panels import sections
+from audiocls.report.dashboards.subject import Place, Subject
+from audiocls.report.headline import headline
+from audiocls.report.html import Failed
+from audiocls.report.tables import markdown_table, method_text, name_of, verdict_table
+
+LONGEST_TITLE = 128
+"""Characters that W&B takes."""
+HALF, WHOLE, HEIGHT = 12, 24, 9
+"""Of a grid's 24 columns, and rows."""
+
+Blocks = list[Any]
+
+
+def report_of(
+    subject: Subject, comparison: Comparison, failures: Sequence[Failed], place: Place
+) -> wr.Report:
+    """The whole report, ready to be saved or written."""
+    blocks = [
+        *_words(comparison),
+        *_pairs(comparison),
+        *_panels(subject),
+        *_missing(comparison, failures),
+        *_command(comparison),
+    ]
+    return wr.Report(
+        project=place.project,
+        entity=place.entity,
+        title=_shortened(subject.study),
+        description=comparison.question,
+        blocks=blocks,
+        width="fixed",
+    )
+
+
+def _words(comparison: Comparison) -> Blocks:
+    done = comparison.num_expected - len(comparison.missing)
+    return [
+        wr.CalloutBlock(headline(comparison)),
+        *([wr.UnorderedList(list(comparison.notes))] if comparison.notes else []),
+        wr.H2("Verdicts"),
+        wr.MarkdownBlock(markdown_table(verdict_table(comparison))),
+        wr.P(method_text(comparison)),
+        wr.P(f"{done} of {comparison.num_expected} trials finished."),
+    ]
+
+
+def _pairs(comparison: Comparison) -> Blocks:
+    if not has_pairs(comparison):
+        return []
+    runs = f"Metric('ID') == {answer_id(comparison)!r}"
+    panels = pair_panels(comparison)
+    grid = _grid(f"{comparison.study}/Pairs", wr.Runset(name="answer", filters=runs), panels)
+    return [wr.H2("Pairs"), grid]
+
+
+def _panels(subject: Subject) -> Blocks:
+    """A heading and a grid a section; the table of runs lies below the first alone."""
+    found: Blocks = []
+    for title, panels in sections(subject).items():
+        grid = _grid(f"{subject.study}/{title}", _runset(subject), panels)
+        grid.hide_run_sets = bool(found)
+        found += [wr.H2(title), grid]
+    return found
+
+
+def _runset(subject: Subject) -> wr.Runset:
+    columns = [f"config:{key}.value" for key in (subject.arm, "seed", "fold") if key]
+    return wr.Runset(
+        name=subject.study,
+        filters=subject.answered,
+        pinned_columns=["run:displayName", *columns, f"summary:{subject.metric}"],
+    )
+
+
+def _grid(name: str, runset: wr.Runset, panels: Sequence[Panel]) -> wr.PanelGrid:
+    """Two panels a row; one that is alone in its row takes all of it."""
+    for place, panel in enumerate(panels):
+        is_alone = place % 2 == 0 and place == len(panels) - 1
+        width = WHOLE if is_alone else HALF
+        x, y = HALF * (place % 2), HEIGHT * (place // 2)
+        panel.layout = wr.Layout(x=x, y=y, w=width, h=HEIGHT)
+    name_parts(name, [runset, *panels])
+    return wr.PanelGrid(runsets=[runset], panels=list(panels))
+
+
+def _missing(comparison: Comparison, failures: Sequence[Failed]) -> Blocks:
+    """Every cell without a record, by name; with its cause if it failed."""
+    causes = {cell.id: f": {cause.replace('_', ' ')}, {why}" for cell, cause, why in failures}
+    lines: Blocks = [f"{name_of(cell)}{causes.get(cell.id, '')}" for cell in comparison.missing]
+    return [wr.H2("Missing and failed"), wr.UnorderedList(lines)] if lines else []
+
+
+def _command(comparison: Comparison) -> Blocks:
+    if not comparison.command:
+        return []
+    return [wr.H2("Reproduce"), wr.CodeBlock(comparison.command, language=None)]
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"

@@ -1,0 +1,73 @@
+"""Both dashboards of a study onto the server, over those it saved there before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from audiocls.report.compare import Comparison
+from audiocls.report.dashboards.door import asking, default_entity, save_report, save_workspace
+from audiocls.report.dashboards.pairs import answer_run, has_pairs
+from audiocls.report.dashboards.report import report_of
+from audiocls.report.dashboards.subject import Place, Subject
+from audiocls.report.dashboards.workspace import workspace_of
+from audiocls.report.html import Failed
+from audiocls.track.wandb_answer import log_answer
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What finds a study's dashboards again: their ids and their URLs."""
+
+    entity: str
+    project: str
+    answer: str = ""
+    """The run that holds the pairs."""
+    report_id: str = ""
+    report_url: str = ""
+    workspace_name: str = ""
+    workspace_id: str = ""
+    workspace_url: str = ""
+
+
+def save(
+    comparison: Comparison,
+    failures: Sequence[Failed],
+    subject: Subject,
+    place: Place,
+    before: Saved | None,
+) -> Saved:
+    """The pairs as a run, then the report and the workspace; raises `UsageError` with the reason.
+
+    Dashboards saved before in another place stay there.
+    """
+    place = replace(place, entity=place.entity or default_entity(place.project))
+    known = Saved(place.entity, place.project)
+    if before is not None and Place(before.entity, before.project) == place:
+        known = before
+    answer = _tell_pairs(comparison, known)
+    report_id, report_url = save_report(
+        report_of(subject, comparison, failures, place), known.report_id
+    )
+    name, workspace_id, workspace_url = save_workspace(
+        workspace_of(subject, place), (known.workspace_name, known.workspace_id)
+    )
+    return Saved(
+        entity=place.entity,
+        project=place.project,
+        answer=answer,
+        report_id=report_id,
+        report_url=report_url,
+        workspace_name=name,
+        workspace_id=workspace_id,
+        workspace_url=workspace_url,
+    )
+
+
+def _tell_pairs(comparison: Comparison, known: Saved) -> str:
+    """Once for each answer; the id of the run that holds them, empty where there are none."""
+    if not has_pairs(comparison):
+        return ""
+    run = answer_run(comparison)
+    if run.id != known.answer:
+        with asking("take the pairs"):
+            log_answer(run, known.entity, known.project)
+    return run.id

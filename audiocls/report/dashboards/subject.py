@@ -1,0 +1,72 @@
+"""`Subject`: the runs that a study's panels show, and by which of their keys.
+
+The keys are those that a trial tells W&B (`run/trial.py`): `arm` and `trial` in its config beside
+its resolved configuration, metrics and `cost/…` in its summary, epochs in its history.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from audiocls.dotted import flatten
+from audiocls.report.figures import Histories, validation_key
+from audiocls.store.record import Record, Study
+
+ARM, TRIAL = "arm", "trial"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where on W&B a study's runs lie; an empty entity is whosever key is configured."""
+
+    entity: str
+    project: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What there is to show; a search is one whose runs no `arm` groups."""
+
+    study: str
+    metric: str
+    arm: str
+    """The config key that groups runs; empty where each run stands for itself."""
+    varied: tuple[str, ...]
+    """Dotted config keys that differ between runs."""
+    curves: tuple[str, ...]
+    """Keys of the history, the validation side of the metric first."""
+    costs: tuple[str, ...]
+    """Fields of `Cost` that somebody recorded."""
+    trials: tuple[str, ...]
+    """Ids of the finished trials, in the study's order."""
+    num_runs: int
+
+    @property
+    def runs(self) -> str:
+        """All runs of the study, also those to come, in the language of W&B's filters."""
+        return f"Metric('Group') == {self.study!r}"
+
+    @property
+    def answered(self) -> str:
+        """The runs that the answer speaks of: no failed attempt, none of an earlier plan."""
+        ids = f" and Config({TRIAL!r}) in {list(self.trials)!r}" if self.trials else ""
+        return f"{self.runs} and Metric('State') == 'finished'{ids}"
+
+
+def subject_of(study: Study, records: Mapping[str, Record], histories: Histories) -> Subject:
+    """An ablation's runs, grouped by arm; `records` and `histories` by trial id."""
+    columns = {key for rows in histories.values() for row in rows for key in row}
+    wanted = dict.fromkeys((validation_key(study), study.metric, "val/loss", "train/loss"))
+    changed = dict.fromkeys(key for changes in study.arms.values() for key in flatten(changes))
+    costs = dict.fromkeys(
+        name for r in records.values() for name, value in vars(r.cost).items() if value is not None
+    )
+    return Subject(
+        study=study.name,
+        metric=study.metric,
+        arm=ARM,
+        varied=tuple(changed),
+        curves=tuple(key for key in wanted if key in columns),
+        costs=tuple(costs),
+        trials=tuple(cell.id for cell in study.cells if cell.id in records),
+        num_runs=len(study.cells),
+    )

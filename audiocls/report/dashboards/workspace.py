@@ -1,0 +1,35 @@
+"""A study's Workspace: the report's panels over all its runs, also those still to come."""
+
+import unicodedata
+
+from audiocls.report.dashboards.door import name_parts, steady_id, ws
+from audiocls.report.dashboards.panels import FEWEST_SHOWN, sections
+from audiocls.report.dashboards.subject import Place, Subject
+
+REFUSED = ("So", "Sk", "Sm", "Sc", "Cs")
+"""Unicode's categories of symbols, which W&B refuses in a workspace's name."""
+
+
+def workspace_of(subject: Subject, place: Place) -> ws.Workspace:
+    """Sections of panels, filtered to the study's group."""
+    found = sections(subject)
+    name_parts(f"{subject.study}/workspace", [panel for part in found.values() for panel in part])
+    workspace = ws.Workspace(
+        entity=place.entity,
+        project=place.project,
+        name=_without_symbols(subject.study),
+        sections=[
+            ws.Section(name=title, panels=list(panels), is_open=True)
+            for title, panels in found.items()
+        ],
+        settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=max(FEWEST_SHOWN, subject.num_runs)),
+        runset_settings=ws.RunsetSettings(
+            filters=subject.runs, pinned_columns=[f"summary:{subject.metric}"]
+        ),
+    )
+    workspace._internal_runset_id = steady_id(f"{subject.study}/runset")
+    return workspace
+
+
+def _without_symbols(name: str) -> str:
+    return "".join("-" if unicodedata.category(mark) in REFUSED else mark for mark in name)

@@ -1,0 +1,135 @@
+"""What is on the server comes under a study's sweep, so that its grid has only the rest to try."""
+
+import itertools
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from audiocls.plan.register import grid_sweep
+from audiocls.run.push import remember, remembered
+from audiocls.store import Study, StudyFolder
+from audiocls.track.sweep_server import SweepPath
+from audiocls.track.wandb_project import Place, Standing
+from audiocls.track.wandb_sync import RunFolder
+
+
+class Server(Protocol):
+    """The part of a W&B server that runs are attached to sweeps on."""
+
+    @property
+    def entity(self) -> str:
+        """The user's default."""
+
+    def standings(self, place: Place, run_ids: Collection[str]) -> dict[str, Standing]:
+        """What it has of these runs."""
+
+    def register(self, place: Place, config: Mapping[str, Any], run_ids: Sequence[str]) -> str:
+        """A new sweep with these runs."""
+
+    def attach(self, run: Standing, sweep: str) -> None:
+        """One more run for a sweep."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """A run that is not where it should be, by its folder, and why."""
+
+    folder: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A study's sweep, and what became of its runs."""
+
+    sweep: SweepPath | None
+    num: int = 0
+    """Runs that were not under it before."""
+    is_new: bool = False
+    left: tuple[Left, ...] = ()
+
+
+def attach(
+    folder: StudyFolder,
+    server: Server,
+    place: Place,
+    config: Mapping[str, Any],
+    uploaded: Sequence[RunFolder],
+) -> Attached:
+    """Put the runs of finished trials under the study's sweep.
+
+    It is created with them if there is none yet. A grid counts whatever is under it as tried, so
+    failed attempts stay outside.
+    """
+    runs = _finished(folder, uploaded)
+    if not runs:
+        return Attached(remembered(folder))
+    before = server.standings(place, runs)
+    path = remembered(folder) or _only_sweep(place, before.values())
+    is_new = path is None
+    if path is None:
+        path = SweepPath(place.entity, place.project, server.register(place, config, list(runs)))
+    remember(folder, path)
+    for standing in () if is_new else before.values():
+        if not standing.sweep:
+            server.attach(standing, path.id)
+    after = server.standings(place, runs)
+    left = [Left(str(run.path), _astray(after.get(i), path)) for i, run in runs.items()]
+    num = sum(standing.sweep == path.id for standing in after.values())
+    num_before = sum(standing.sweep == path.id for standing in before.values())
+    return Attached(path, num - num_before, is_new, tuple(item for item in left if item.why))
+
+
+def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
+    """Run id → run, of the finished trials of the plan; of several attempts, the last."""
+    last = {trial_of(run): run for run in sorted(runs, key=lambda run: run.opened)}
+    cells = folder.study().cells
+    states = folder.states(cells)
+    done = [last[c.id] for c in cells if states[c.id] == "done" and c.id in last]
+    return {run.run_id: run for run in done}
+
+
+def trial_of(run: RunFolder) -> str:
+    """The trial that a run's id names; an agent's runs have ids of the server's making."""
+    return run.run_id.rpartition("-")[0] or run.run_id
+
+
+def _only_sweep(place: Place, standings: Collection[Standing]) -> SweepPath | None:
+    """The sweep that the runs are under already: created by a sync that was killed after it."""
+    sweeps = {standing.sweep for standing in standings if standing.sweep}
+    return SweepPath(place.entity, place.project, sweeps.pop()) if len(sweeps) == 1 else None
+
+
+def _astray(standing: Standing | None, path: SweepPath) -> str:
+    """Why a run is not under the sweep, or an empty text."""
+    if standing is None:
+        return f"uploaded, but {path.entity}/{path.project} does not show it yet: sync again"
+    if standing.sweep == path.id:
+        return ""
+    if standing.sweep:
+        return f"uploaded, but it belongs to sweep {standing.sweep} and not to {path.id}"
+    return f"uploaded, but the server did not put it under sweep {path.id}"
+
+
+def sweep_of(study: Study) -> dict[str, Any] | None:
+    """A launched ablation as a sweep with the study's own arms, seeds and folds.
+
+    `None` for a study that `audiocls train --ablation` could not go on with: a single trial, an
+    imported one, one with another recipe than its ablation's.
+    """
+    words = shlex.split(study.command)
+    if words[:3] != ["audiocls", "sweep", "launch"] or "--recipe" in words:
+        return None
+    overrides = [value for flag, value in itertools.pairwise(words) if flag == "--set"]
+    return grid_sweep(
+        name=study.name,
+        question=study.question,
+        metric={"name": study.metric, "goal": study.goal},
+        cells={
+            "arm": list(study.arms),
+            "seed": sorted({cell.seed for cell in study.cells}),
+            "fold": sorted({cell.fold for cell in study.cells}),
+        },
+        words=["--ablation", words[3], *overrides],
+    )

@@ -1,0 +1,188 @@
+"""`sync`: what a study told W&B on this disk goes to the server, and under the study's sweep.
+
+Stopped at any moment, it goes on when asked again; asked again when all is there, it does nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from audiocls.errors import UsageError
+from audiocls.plan.register import PROJECT
+from audiocls.run.attach import Attached, Left, Server, attach, trial_of
+from audiocls.run.push import remembered
+from audiocls.store import StudyFolder
+from audiocls.track.sweep_server import NoAnswer, SweepPath
+from audiocls.track.wandb_log import read_run
+from audiocls.track.wandb_project import Place
+from audiocls.track.wandb_sync import RunFolder, newest, run_folders
+
+BATCH = 20
+"""Runs a call of the client."""
+
+Upload = Callable[[Sequence[RunFolder], str, str, Callable[[], None], Event], str]
+"""Runs, entity, project, what to call as runs arrive, the wish to stop; answers a complaint."""
+Watch = Callable[[int, int], None]
+"""Gets how many runs are uploaded, of how many."""
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync ended with."""
+
+    place: Place
+    uploaded: tuple[str, ...]
+    """Run ids."""
+    num_there: int
+    """Runs that the server had already."""
+    left: tuple[Left, ...]
+    sweep: SweepPath | None
+    num_attached: int
+    is_new_sweep: bool
+    is_stopped: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 all there, 3 some not, 75 stopped."""
+        return 75 if self.is_stopped else 3 if self.left else 0
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """The runs of a study by what is to be done with them."""
+
+    there: tuple[RunFolder, ...]
+    due: tuple[RunFolder, ...]
+    left: tuple[Left, ...]
+
+
+def sync(
+    folder: StudyFolder,
+    server: Server,
+    upload: Upload,
+    wanted: tuple[str | None, str | None],
+    sweep_config: Mapping[str, Any] | None,
+    watch: Watch,
+    stop: Event,
+) -> Synced:
+    """Upload the study's runs, then put those of its finished trials under its sweep.
+
+    `wanted` is the entity and the project asked for. Without `sweep_config` no sweep is made.
+    Raises `UsageError` where there is nothing, or something else was synced before; `NoAnswer` and
+    `Refused` before anything is touched if the server cannot be used.
+    """
+    with _alone(folder):
+        runs = newest(run_folders(folder.path))
+        if not runs:
+            raise UsageError(
+                f"study {folder.name} has no W&B runs in {folder.path / 'wandb'}: nothing to sync. "
+                "Launch it with --wandb offline or online to have some"
+            )
+        place = _place(folder, server, *wanted)
+        found = _sorted(folder, list(runs.values()), server, place)
+        watch(0, len(found.due))
+        left = [*found.left, *_upload_all(found.due, place, upload, watch, stop)]
+        there = [*found.there, *(run for run in found.due if run.is_marked)]
+        attached = Attached(remembered(folder))
+        if sweep_config and not stop.is_set():
+            attached = attach(folder, server, place, sweep_config, there)
+        return Synced(
+            place=place,
+            uploaded=tuple(run.run_id for run in found.due if run.is_marked),
+            num_there=len(found.there),
+            left=(*left, *attached.left),
+            sweep=attached.sweep,
+            num_attached=attached.num,
+            is_new_sweep=attached.is_new,
+            is_stopped=stop.is_set(),
+        )
+
+
+@contextmanager
+def _alone(folder: StudyFolder) -> Iterator[None]:
+    folder.study()  # says which studies there are if this one is not
+    lock = FileLock(folder.path / ".sync.lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout as error:
+        raise UsageError(f"study {folder.name} is being synced by another process") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _place(folder: StudyFolder, server: Server, entity: str | None, project: str | None) -> Place:
+    before = remembered(folder)
+    if before is None:
+        return Place(entity or server.entity, project or PROJECT)
+    if entity not in (None, before.entity) or project not in (None, before.project):
+        raise UsageError(
+            f"study {folder.name} belongs to sweep {before}, got entity {entity or before.entity}, "
+            f"project {project or before.project}. To upload it elsewhere as well, remove "
+            f"{folder.path / 'wandb.json'} and the files *.synced below {folder.path / 'wandb'}"
+        )
+    return Place(before.entity, before.project)
+
+
+def _sorted(folder: StudyFolder, runs: Sequence[RunFolder], server: Server, place: Place) -> Sorted:
+    unmarked = [run for run in runs if not run.is_marked]
+    online = server.standings(place, {run.run_id for run in unmarked if run.is_online})
+    there = {run for run in runs if run.is_marked}
+    there |= {run for run in unmarked if run.run_id in online and online[run.run_id].is_whole}
+    reasons = {run: _obstacle(folder, run, runs) for run in unmarked if run not in there}
+    return Sorted(
+        there=tuple(run for run in runs if run in there),
+        due=tuple(run for run, why in reasons.items() if not why),
+        left=tuple(Left(str(run.path), why) for run, why in reasons.items() if why),
+    )
+
+
+def _obstacle(folder: StudyFolder, run: RunFolder, runs: Sequence[RunFolder]) -> str:
+    """Why a run is not to be uploaded now, or an empty text.
+
+    A run that goes on with its trial would be on the server twice: its beginning as it is now, and
+    all of it later.
+    """
+    trial = folder.trial(trial_of(run))
+    is_last = run == max((r for r in runs if trial_of(r) == trial.id), key=lambda r: r.opened)
+    if is_last and trial.path.exists():
+        state = trial.state()
+        if state == "running":
+            return "its trial is running; sync again when it has ended"
+        if state == "pending" and trial.resume() is not None:
+            return "its trial is not finished and goes on at the next launch; sync after it"
+    if not read_run(run.log).id:
+        return "its log is empty: the process was killed before it wrote anything"
+    return ""
+
+
+def _upload_all(
+    runs: Sequence[RunFolder], place: Place, upload: Upload, watch: Watch, stop: Event
+) -> list[Left]:
+    """Upload in batches; answers what is not on the server after that.
+
+    One log that the client cannot read ends its whole call, so what a batch left is tried alone.
+    """
+
+    def tell() -> None:
+        watch(sum(run.is_marked for run in runs), len(runs))
+
+    why: dict[RunFolder, str] = {}
+    try:
+        for start in range(0, len(runs), BATCH):
+            batch = runs[start : start + BATCH]
+            complaint = upload(batch, place.entity, place.project, tell, stop)
+            for run in [run for run in batch if not run.is_marked]:
+                if len(batch) > 1 and not stop.is_set():
+                    complaint = upload([run], place.entity, place.project, tell, stop)
+                why[run] = complaint
+            tell()
+    except NoAnswer as error:
+        why = {run: str(error) for run in runs} | why
+    default = "interrupted" if stop.is_set() else "the client did not say why"
+    return [Left(str(run.path), why.get(run) or default) for run in runs if not run.is_marked]

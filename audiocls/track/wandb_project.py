@@ -1,0 +1,241 @@
+"""The door to a W&B project: which runs it has, what they told, and the sweeps they belong to."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from audiocls import yaml_file
+from audiocls.track.sweep_server import Gone, SweepPath
+from audiocls.track.wandb_connection import CALL_TIMEOUT_S, Connection
+
+PAGE = 100
+"""Runs a request."""
+MOST_ROWS = 1_000
+"""Of a run's history; a longer one is sampled by the server."""
+
+RUNS = """
+query Runs($project: String!, $entity: String!, $cursor: String, $perPage: Int, $order: String,
+    $filters: JSONString) {
+  project(name: $project, entityName: $entity) {
+    runs(filters: $filters, after: $cursor, first: $perPage, order: $order) {
+      edges { node {
+        id name displayName state config summaryMetrics group jobType commit sweepName
+        createdAt heartbeatAt
+      } }
+      pageInfo { endCursor hasNextPage }
+    }
+  }
+}
+"""
+STATES = """
+query Runs($project: String!, $entity: String!, $perPage: Int, $filters: JSONString) {
+  project(name: $project, entityName: $entity) {
+    runs(filters: $filters, first: $perPage) {
+      edges { node { id name state sweepName } }
+    }
+  }
+}
+"""
+HISTORY = """
+query RunFullHistory($project: String!, $entity: String!, $name: String!, $samples: Int) {
+  project(name: $project, entityName: $entity) {
+    run(name: $name) { history(samples: $samples) }
+  }
+}
+"""
+SWEEP = """
+query Sweep($entity: String, $project: String, $sweep: String!) {
+  project(name: $project, entityName: $entity) { sweep(sweepName: $sweep) { name config } }
+}
+"""
+CREATE = """
+mutation UpsertSweep($config: String, $description: String, $entityName: String,
+    $projectName: String, $priorRunsFilters: JSONString) {
+  upsertSweep(input: {config: $config, description: $description, entityName: $entityName,
+      projectName: $projectName, priorRunsFilters: $priorRunsFilters}) {
+    sweep { name project { name entity { name } } }
+  }
+}
+"""
+ATTACH = """
+mutation UpsertBucket($id: String, $sweep: String) {
+  upsertBucket(input: {id: $id, sweep: $sweep}) { bucket { id sweepName } }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A project and whose it is."""
+
+    entity: str
+    project: str
+
+    def __str__(self) -> str:
+        return f"{self.entity}/{self.project}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the server says of a run's upload."""
+
+    key: str
+    """The server's own, which mutations want."""
+    state: str
+    sweep: str
+
+    @property
+    def is_whole(self) -> bool:
+        """The end of a run is the last thing that its upload tells."""
+        return self.state in ("finished", "failed", "killed")
+
+
+@dataclass(frozen=True)
+class RemoteRun:
+    """A run as its project shows it."""
+
+    id: str
+    name: str
+    state: str
+    config: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    group: str = ""
+    job_type: str = ""
+    commit: str = ""
+    python: str = ""
+    created: str = ""
+    heartbeat: str = ""
+
+
+@dataclass(frozen=True)
+class RemoteSweep:
+    """A sweep's configuration, in W&B's grammar."""
+
+    id: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Project(Protocol):
+    """What is read of a project; raises `NoAnswer`, `Refused` or `Gone`, in a stated time."""
+
+    def runs(self, place: Place, filters: Mapping[str, Any]) -> Iterator[RemoteRun]:
+        """Its runs, the oldest first, a page at a time."""
+
+    def history(self, place: Place, run_id: str) -> list[dict[str, Any]]:
+        """A run's rows."""
+
+    def sweep(self, path: SweepPath) -> RemoteSweep:
+        """A sweep's configuration."""
+
+
+class WandbProject:
+    """A project of a real server."""
+
+    def __init__(self, timeout_s: int = CALL_TIMEOUT_S):
+        self._server = Connection(timeout_s)
+
+    @property
+    def entity(self) -> str:
+        """Whose project it is where nobody says."""
+        return self._server.entity
+
+    def url(self, place: Place, sweep: str) -> str:
+        """The page of a sweep."""
+        return f"{self._server.app_url}{place}/sweeps/{sweep}"
+
+    def runs(self, place: Place, filters: Mapping[str, Any]) -> Iterator[RemoteRun]:
+        cursor: str | None = None
+        while True:
+            page = self._page(place, filters, cursor)
+            yield from (_remote(edge["node"]) for edge in page["edges"])
+            cursor = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+
+    def _page(self, place: Place, filters: Mapping[str, Any], cursor: str | None) -> dict[str, Any]:
+        options = {"cursor": cursor, "perPage": PAGE, "order": "+created_at"}
+        variables = {**_at(place), **options, "filters": json.dumps(filters)}
+        found = self._server.ask(RUNS, variables, f"project {place}")["project"]
+        if found is None:
+            raise Gone(f"{self._server.host} has no project {place}, or not for this key")
+        return dict(found["runs"])
+
+    def history(self, place: Place, run_id: str) -> list[dict[str, Any]]:
+        variables = {**_at(place), "name": run_id, "samples": MOST_ROWS}
+        project = self._server.ask(HISTORY, variables, f"run {place}/{run_id}")["project"]
+        return [json.loads(line) for line in project["run"]["history"]]
+
+    def sweep(self, path: SweepPath) -> RemoteSweep:
+        variables = {"entity": path.entity, "project": path.project, "sweep": path.id}
+        project = self._server.ask(SWEEP, variables, f"sweep {path}")["project"]
+        if project is None or project["sweep"] is None:
+            raise Gone(f"sweep {path}: the server at {self._server.host} does not know it")
+        found = project["sweep"]
+        return RemoteSweep(found["name"], yaml_file.parse(found["config"], f"sweep {path}") or {})
+
+    def standings(self, place: Place, run_ids: Collection[str]) -> dict[str, Standing]:
+        """Run id → what the server has of it; absent where it has nothing."""
+        found: dict[str, Standing] = {}
+        for ids in _chunks(sorted(run_ids)):
+            variables = {**_at(place), "perPage": PAGE, "filters": _named(ids)}
+            project = self._server.ask(STATES, variables, f"project {place}")["project"]
+            for edge in project["runs"]["edges"] if project else ():
+                node = edge["node"]
+                sweep = node["sweepName"] or ""
+                found[node["name"]] = Standing(node["id"], node["state"], sweep)
+        return found
+
+    def register(self, place: Place, config: Mapping[str, Any], run_ids: Sequence[str]) -> str:
+        """A new sweep that has these runs already; its id."""
+        variables = {
+            "entityName": place.entity,
+            "projectName": place.project,
+            "config": yaml_file.dump(config),
+            "description": config.get("description"),
+            "priorRunsFilters": _named(run_ids) if run_ids else None,
+        }
+        answer = self._server.ask(CREATE, variables, "the new sweep")
+        return str(answer["upsertSweep"]["sweep"]["name"])
+
+    def attach(self, run: Standing, sweep: str) -> None:
+        """Put a run that is on the server under a sweep."""
+        self._server.ask(ATTACH, {"id": run.key, "sweep": sweep}, f"sweep {sweep}")
+
+
+def _at(place: Place) -> dict[str, str]:
+    return {"entity": place.entity, "project": place.project}
+
+
+def _named(run_ids: Sequence[str]) -> str:
+    return json.dumps({"$or": [{"name": run_id} for run_id in run_ids]})
+
+
+def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (items[start : start + PAGE] for start in range(0, len(items), PAGE))
+
+
+def _remote(node: Mapping[str, Any]) -> RemoteRun:
+    config = {name: _unwrapped(value) for name, value in _mapping(node["config"]).items()}
+    own = config.pop("_wandb", {})
+    return RemoteRun(
+        id=node["name"],
+        name=node["displayName"] or node["name"],
+        state=node["state"],
+        config=config,
+        summary=_mapping(node["summaryMetrics"]),
+        group=node["group"] or "",
+        job_type=node["jobType"] or "",
+        commit=node["commit"] or "",
+        python=str(own.get("python_version") or ""),
+        created=node["createdAt"] or "",
+        heartbeat=node["heartbeatAt"] or "",
+    )
+
+
+def _mapping(text: str | None) -> dict[str, Any]:
+    return dict(json.loads(text)) if text else {}
+
+
+def _unwrapped(value: Any) -> Any:
+    return value["value"] if isinstance(value, Mapping) and "value" in value else value

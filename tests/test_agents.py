@@ -1,0 +1,544 @@
+"""W&B agents: what they obey, what they outlast, when they leave; with and without a server."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiocls import yaml_file
+from audiocls.cli.ordered import asked_of_us, command_line, ordered
+from audiocls.errors import UsageError
+from audiocls.run.agents import Agents, left_behind
+from audiocls.run.environment import worker_environment
+from audiocls.run.events import Done, Event, Failed, Interrupted
+from audiocls.run.heartbeat import Agent, Intake, Pace
+from audiocls.run.push import push, remembered
+from audiocls.run.scheduler import Launch
+from audiocls.store import Failure, StudyFolder, TrialFolder
+from audiocls.track.sweep_server import (
+    Gone,
+    Leave,
+    NoAnswer,
+    Order,
+    Refused,
+    ServerRun,
+    ServerSweep,
+    Start,
+    Stop,
+    SweepPath,
+)
+from audiocls.track.wandb_sweeps import WandbSweeps
+
+FAST = Pace(poll_s=0.01, slowest_s=0.02, patience_s=0.3)
+STEADY = Pace(poll_s=0.05, slowest_s=0.2, patience_s=20)
+PATH = SweepPath("local", "audiocls", "abc")
+GRID = {
+    "name": "tiny",
+    "method": "grid",
+    "program": "train.py",
+    "metric": {"name": "loss", "goal": "minimize"},
+    "parameters": {"a": {"values": [1, 2, 3]}, "b": {"values": ["x", "y"]}},
+}
+
+
+@dataclass
+class Cells:
+    """A server with some runs to give, that can be told to stop runs, to pause and to fail."""
+
+    num_cells: int
+    stops: set[str] = field(default_factory=set)
+    is_paused: bool = False
+    is_cancelled: bool = False
+    fault: Exception | None = None
+    given: list[str] = field(default_factory=list)
+    beats: list[Sequence[str]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sweep(self, path: SweepPath) -> ServerSweep:
+        return ServerSweep(path, "", {}, "RUNNING")
+
+    def register_agent(self, path: SweepPath, host: str) -> str:
+        return host
+
+    def heartbeat(self, agent_id: str, running: Sequence[str]) -> Sequence[Order]:
+        with self.lock:
+            self.beats.append(running)
+            if self.fault:
+                raise self.fault
+            if self.is_cancelled:
+                return [Leave()]
+            if running or self.is_paused:
+                return [Stop(run) for run in running if run in self.stops]
+            if len(self.given) == self.num_cells:
+                return [Leave()]
+            self.given.append(f"run{len(self.given)}")
+            return [Start(self.given[-1], {"cell": len(self.given)})]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Work in a folder of its own."""
+
+    id: str
+    path: Path
+
+    @property
+    def label(self) -> str:
+        return self.id
+
+    @property
+    def trial(self) -> TrialFolder:
+        return TrialFolder(self.path / self.id)
+
+
+class Bench:
+    """An executor whose trials end as they are told: at once, or not before they are ended."""
+
+    def __init__(self, num_slots: int, outcome: Callable[[str], Event | None] = Done):
+        self.num_slots, self.outcome = num_slots, outcome
+        self.submitted: list[str] = []
+        self.ended: list[str] = []
+        self._open: list[str] = []
+        self._told: list[Event] = []
+
+    def num_free(self) -> int:
+        return self.num_slots - len(self._open)
+
+    def submit(self, work: Piece) -> None:
+        self.submitted.append(work.id)
+        self._open.append(work.id)
+
+    def end(self, trial_id: str) -> None:
+        self.ended.append(trial_id)
+        self._told.append(Failed(trial_id, "signal", "ended"))
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        time.sleep(0.005)
+        outcomes = [self.outcome(trial_id) for trial_id in self._open]
+        told = [*self._told, *(each for each in outcomes if each)]
+        self._told, gone = [], {event.id for event in told}
+        self._open = [trial_id for trial_id in self._open if trial_id not in gone]
+        return told
+
+    def stop(self, grace_s: float) -> Sequence[Event]:
+        return [Interrupted(trial_id) for trial_id in self._open]
+
+
+def agents_of(server: Any, num: int, folder: Path, pace: Pace = FAST, **options: Any) -> Agents:
+    intake = options.pop("intake", None) or Intake()
+    agents = [Agent(server, f"agent{i}", intake, pace) for i in range(num)]
+    return Agents(agents, lambda start: Piece(f"t-{start.run_id}", folder), **options)
+
+
+def drive(supply: Agents, bench: Bench, limit_s: float = 10) -> Launch:
+    """The real scheduler; a test that hangs is stopped, and fails by what it asserts."""
+    stop = threading.Event()
+    timer = threading.Timer(limit_s, stop.set)
+    timer.start()
+    passed = Launch(supply, None, 0, lambda status: None)
+    passed.drive(bench, stop)
+    timer.cancel()
+    assert not stop.is_set(), "it did not end"
+    return passed
+
+
+def test_each_run_that_a_server_gives_is_started_once_over_all_agents(tmp_path):
+    server, bench = Cells(7), Bench(3)
+    supply = agents_of(server, 3, tmp_path)
+    assert drive(supply, bench).num_done == 7
+    assert sorted(bench.submitted) == [f"t-run{i}" for i in range(7)]
+    assert supply.ending(is_stopped=False).exit_code == 0
+
+
+def test_an_agent_has_one_run_in_hand_and_tells_of_it_until_it_ends(tmp_path):
+    server = Cells(2)
+    slow = Bench(2, lambda one: Done(one) if len(server.beats) > 12 else None)
+    drive(agents_of(server, 1, tmp_path), slow)
+    assert max(map(len, server.beats)) == 1
+    assert server.beats[0] == []
+    assert ["run0"] in server.beats
+
+
+def test_a_run_that_the_server_stops_is_ended_once_and_counts_as_no_failure(tmp_path):
+    server = Cells(4, stops={"run0", "run1", "run2", "run3"})
+    bench = Bench(1, lambda one: None)
+    supply = agents_of(server, 1, tmp_path)
+    drive(supply, bench)
+    assert bench.ended == bench.submitted == [f"t-run{i}" for i in range(4)]
+    assert supply.ending(is_stopped=False).exit_code == 0
+
+
+def test_a_paused_sweep_gives_nothing_until_it_is_resumed(tmp_path):
+    server, bench = Cells(2, is_paused=True), Bench(1)
+    resume = threading.Timer(0.2, setattr, [server, "is_paused", False])
+    resume.start()
+    supply = agents_of(server, 1, tmp_path)
+    time.sleep(0.1)
+    assert supply.next() is None
+    assert not supply.is_over()
+    assert drive(supply, bench).num_done == 2
+
+
+def test_a_cancelled_sweep_ends_what_runs_and_every_agent(tmp_path):
+    server, bench = Cells(9), Bench(2, lambda one: None)
+    threading.Timer(0.1, setattr, [server, "is_cancelled", True]).start()
+    drive(agents_of(server, 2, tmp_path), bench)
+    assert sorted(bench.ended) == sorted(bench.submitted)
+    assert len(bench.submitted) == 2
+
+
+def test_a_run_stopped_before_it_began_is_never_started(tmp_path):
+    server, bench = Cells(1, stops={"run0"}), Bench(0)
+    supply = agents_of(server, 1, tmp_path)
+    deadline = time.monotonic() + 5
+    while not supply.is_over() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert supply.is_over()
+    assert not bench.submitted
+
+
+def test_three_failures_in_a_row_end_the_agents_and_leave_the_sweep_to_others(tmp_path):
+    server = Cells(100)
+    supply = agents_of(server, 2, tmp_path)
+    passed = drive(supply, Bench(2, lambda one: Failed(one, "error", "no disk")))
+    assert 3 <= passed.num_failed <= 5
+    ending = supply.ending(is_stopped=False)
+    assert ending.exit_code == 3
+    assert "in a row" in ending.sentence
+
+
+def test_a_success_or_a_diverging_arm_is_no_sign_of_a_bad_machine(tmp_path):
+    outcomes = {"t-run2": Done("t-run2"), "t-run5": Failed("t-run5", "nan", "")}
+    server = Cells(8)
+    supply = agents_of(server, 1, tmp_path / "a")
+    passed = drive(supply, Bench(1, lambda one: outcomes.get(one) or Failed(one, "error", "")))
+    assert passed.num_failed + passed.num_done == 7  # x x ok x x nan x
+    diverging = agents_of(Cells(8), 1, tmp_path / "b")
+    assert drive(diverging, Bench(1, lambda one: Failed(one, "nan", ""))).num_failed == 8
+    assert diverging.ending(is_stopped=False).exit_code == 3
+
+
+def test_no_rule_of_failures_if_none_is_wanted(tmp_path):
+    supply = agents_of(Cells(6), 1, tmp_path, most_failures=0)
+    assert drive(supply, Bench(1, lambda one: Failed(one, "error", ""))).num_failed == 6
+
+
+def test_a_count_bounds_the_trials_over_all_agents(tmp_path):
+    server = Cells(100)
+    assert drive(agents_of(server, 3, tmp_path, intake=Intake(5)), Bench(3)).num_done == 5
+    assert len(server.given) == 5
+
+
+def test_a_trial_in_hand_ends_in_peace_while_the_server_is_silent_then_the_agent_gives_up(tmp_path):
+    server = Cells(100)
+    over = threading.Event()
+
+    def outcome(one: str) -> Event | None:
+        server.fault = NoAnswer("no answer from http://there within 30 s")
+        return Done(one) if over.is_set() else None
+
+    threading.Timer(0.8, over.set).start()  # well after the agent has lost its patience
+    supply = agents_of(server, 1, tmp_path)
+    assert drive(supply, Bench(1, outcome)).num_done == 1
+    ending = supply.ending(is_stopped=False)
+    assert ending.exit_code == 75
+    assert "http://there" in ending.sentence
+
+
+@pytest.mark.parametrize("fault", [NoAnswer("500"), Refused("401")])
+def test_a_server_that_fails_for_a_while_is_asked_again(fault, tmp_path):
+    server = Cells(3, fault=fault)
+    threading.Timer(0.15, setattr, [server, "fault", None]).start()
+    supply = agents_of(server, 2, tmp_path)
+    assert drive(supply, Bench(2)).num_done == 3
+    assert supply.ending(is_stopped=False).exit_code == 0
+
+
+def test_a_deleted_sweep_ends_the_agents_at_once_but_not_the_trial_in_hand(tmp_path):
+    server = Cells(100)
+
+    def outcome(one: str) -> Event | None:
+        server.fault = Gone("sweep local/audiocls/abc: gone")
+        return Done(one) if len(server.beats) > 1 else None
+
+    supply = agents_of(server, 1, tmp_path, pace=Pace(0.01, 0.01, 100))
+    assert drive(supply, Bench(1, outcome)).num_done >= 1
+    assert supply.ending(is_stopped=False).exit_code == 2
+
+
+def test_a_fault_of_our_own_in_an_agent_is_not_taken_for_an_end(tmp_path):
+    supply = agents_of(Cells(1, fault=KeyError("oops")), 1, tmp_path)
+    drive(supply, Bench(1))
+    with pytest.raises(KeyError, match="oops"):
+        supply.ending(is_stopped=False)
+
+
+def test_a_cell_asked_for_by_two_runs_is_given_to_the_second_after_the_first(tmp_path):
+    server, bench = Cells(2), Bench(2)
+    agents = [Agent(server, f"agent{i}", Intake(), FAST) for i in range(2)]
+    supply = Agents(agents, lambda start: Piece("same", tmp_path))
+    seen: list[int] = []
+    bench.outcome = lambda one: seen.append(len(bench._open)) or Done(one)  # type: ignore[func-returns-value]
+    assert drive(supply, bench).num_done == 2
+    assert seen == [1, 1]
+
+
+def test_what_a_killed_agent_had_in_hand_is_gone_on_with_and_nothing_else(tmp_path):
+    def trial_of(start: Start) -> TrialFolder:
+        return TrialFolder(tmp_path / start.run_id)
+
+    for name in ("killed_here", "done_here", "failed_here"):
+        trial_of(Start(name, {})).path.mkdir()
+    (tmp_path / "done_here" / "record.json").write_text("{}")
+    trial_of(Start("failed_here", {})).fail(Failure("error", "", "", 1))
+    states = {"killed_here": "running", "done_here": "crashed", "failed_here": "failed"}
+    states |= {"elsewhere": "running", "stopped": "killed"}
+    runs = tuple(ServerRun(name, state, {"a": 1}) for name, state in states.items())
+    sweep = ServerSweep(PATH, "", {}, "RUNNING", runs)
+    assert [start.run_id for start in left_behind(sweep, trial_of)] == ["killed_here"]
+
+
+def test_runs_left_behind_come_before_new_ones(tmp_path):
+    server, bench = Cells(2), Bench(1)
+    intake = Intake(None, [Start("old", {})])
+    drive(agents_of(server, 1, tmp_path, intake=intake), bench)
+    assert bench.submitted == ["t-old", "t-run0", "t-run1"]
+    assert server.beats[0] == ["old"]
+
+
+def test_an_order_leaves_its_folder_so_that_a_kill_before_the_first_epoch_is_known(tmp_path):
+    drive(agents_of(Cells(1), 1, tmp_path), Bench(1))
+    assert (tmp_path / "t-run0").is_dir()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "audiocls train --ablation dropout arm=a seed=0 fold=1",
+        "/usr/bin/env audiocls train --ablation=dropout arm=a seed=0 fold=1",
+        "python -m audiocls train arm=a --ablation dropout seed=0 fold=1",
+        "/usr/bin/env python -m audiocls train --ablation dropout arm=a seed=0 fold=1",
+    ],
+)
+def test_a_command_of_ours_is_known_however_it_is_spelt(words):
+    asked = asked_of_us(words.split())
+    assert asked is not None
+    assert asked["ablation"] == "dropout"
+    assert asked["recipe"] is asked["config"] is None
+    assert sorted(asked["given"]) == ["arm=a", "fold=1", "seed=0"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "python train.py --lr=1",
+        "audiocls sweep launch dropout",
+        "audiocls train --ablation dropout --devices cuda:3 arm=a",
+        "audiocls train --ablation dropout arm",
+        "audiocls train --ablation",
+        "nice audiocls train --ablation dropout",
+        "",
+    ],
+)
+def test_any_other_command_is_somebody_elses(words):
+    asked = asked_of_us(words.split())
+    assert asked is None
+
+
+def test_an_arm_keeps_its_own_equals_signs():
+    config = {"command": ["audiocls", "train", "--ablation", "dropout", "${args_no_hyphens}"]}
+    words = command_line(config, {"arm": "dropout=0.1", "seed": 0})
+    asked = asked_of_us(words)
+    assert asked is not None
+    assert asked["given"] == ["arm=dropout=0.1", "seed=0"]
+
+
+def test_anybodys_program_becomes_a_command_with_the_servers_run(tmp_path):
+    sweep = ServerSweep(PATH, "", {"program": "train.py", "command": ["${program}"]}, "RUNNING")
+    work = ordered(sweep, tmp_path).work(Start("r1", {"lr": 0.1}))
+    assert (work.id, work.label) == ("r1", "lr=0.1")
+    assert work.trial.path == tmp_path / "abc" / "trials" / "r1"
+    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")  # type: ignore[attr-defined]
+
+
+def test_text_that_looks_like_an_octal_number_stays_text_for_every_reader():
+    assert yaml_file.dump({"a": ["008", "0", "10"]}) == "a:\n- '008'\n- '0'\n- '10'\n"
+
+
+def test_a_workers_runs_do_not_share_the_agents_own_wandb_process():
+    assert "WANDB_SERVICE" not in worker_environment({"WANDB_SERVICE": "x", "A": "b"}, "cpu")
+
+
+@pytest.mark.parametrize("text", ["abc", "audiocls/abc", "a/b/c/d", "a//c", ""])
+def test_a_sweep_is_named_in_full(text):
+    with pytest.raises(UsageError, match="ENTITY/PROJECT/ID"):
+        SweepPath.parse(text)
+
+
+class Shelf:
+    """A server that keeps sweeps."""
+
+    def __init__(self) -> None:
+        self.sweeps: dict[SweepPath, Mapping[str, Any]] = {}
+
+    def create(
+        self, config: Mapping[str, Any], project: str, entity: str | None = None
+    ) -> SweepPath:
+        path = SweepPath(entity or "me", project, f"s{len(self.sweeps)}")
+        self.sweeps[path] = dict(config)
+        return path
+
+    def sweep(self, path: SweepPath) -> ServerSweep:
+        if path not in self.sweeps:
+            raise Gone(str(path))
+        return ServerSweep(path, "", {**self.sweeps[path], "added": "by the server"}, "PENDING")
+
+
+def test_a_study_is_pushed_once_and_anew_only_if_it_or_its_place_changed(tmp_path):
+    server, folder = Shelf(), StudyFolder(tmp_path / "tiny")
+    first = push(server, folder, GRID, "p")
+    assert first.is_new
+    assert first.replaced is None
+    assert remembered(folder) == first.sweep.path
+    assert not push(server, folder, GRID, "p").is_new
+    assert not push(server, folder, GRID, "p", "me").is_new
+    changed = push(server, folder, {**GRID, "run_cap": 3}, "p")
+    assert changed.is_new
+    assert changed.replaced == first.sweep.path
+    assert push(server, folder, {**GRID, "run_cap": 3}, "q").is_new
+    assert push(server, folder, {**GRID, "run_cap": 3}, "q", "team").is_new
+    server.sweeps.clear()
+    assert push(server, folder, {**GRID, "run_cap": 3}, "q", "team").is_new
+
+
+# From here on with the real client and a stand-in server.
+
+
+@pytest.fixture
+def door(wandb_server):
+    return WandbSweeps(timeout_s=10)
+
+
+@pytest.fixture
+def hasty(door):
+    """The same server; W&B's own process, which takes a moment to start, is there."""
+    door.url(PATH)
+    return WandbSweeps(timeout_s=2)
+
+
+def test_a_sweep_is_read_back_as_it_was_created(door, wandb_server):
+    path = door.create({**GRID, "parameters": {"a": {"values": [1, 1.5, "on", "008"]}}}, "mine")
+    assert (path.entity, path.project) == (wandb_server.entity, "mine")
+    found = door.sweep(path)
+    assert found.config["parameters"]["a"]["values"] == [1, 1.5, "on", "008"]
+    assert found.runs == ()
+    assert found.url == f"{wandb_server.url}/{path.entity}/mine/sweeps/{path.id}"
+    assert not wandb_server.unknown
+
+
+def test_a_sweep_that_is_not_there_is_gone(door):
+    with pytest.raises(Gone, match="nowhere"):
+        door.sweep(SweepPath("local", "mine", "nowhere"))
+
+
+def test_an_agent_gets_runs_stops_and_the_end_from_a_real_server(door, wandb_server):
+    path = door.create({**GRID, "run_cap": 1}, "mine")
+    agent = door.register_agent(path, "here")
+    [start] = door.heartbeat(agent, [])
+    assert isinstance(start, Start)
+    assert start.parameters == {"a": 1, "b": "x"}
+    assert door.sweep(path).runs == (ServerRun(start.run_id, "pending", {"a": 1, "b": "x"}),)
+    assert door.heartbeat(agent, [start.run_id]) == []
+    wandb_server.stop_run(start.run_id)
+    assert door.heartbeat(agent, [start.run_id]) == [Stop(start.run_id)]
+    wandb_server.set_sweep(path.id, "CANCELED")
+    assert door.heartbeat(agent, []) == [Leave()]
+    wandb_server.delete_sweep(path.id)
+    with pytest.raises(Gone):
+        door.heartbeat(agent, [])
+
+
+@pytest.mark.parametrize(("status", "fault"), [(401, Refused), (403, Refused), (500, NoAnswer)])
+def test_what_the_client_hides_of_a_failing_server_is_told(status, fault, hasty, wandb_server):
+    agent = hasty.register_agent(hasty.create(GRID, "mine"), "here")
+    wandb_server.fail("Heartbeat", status)
+    started = time.monotonic()
+    with pytest.raises(fault, match="http"):
+        hasty.heartbeat(agent, [])
+    assert time.monotonic() - started < 5
+
+
+def test_a_stall_ends_in_the_stated_time(hasty, wandb_server):
+    agent = hasty.register_agent(hasty.create(GRID, "mine"), "here")
+    wandb_server.stall("Heartbeat", 30)
+    started = time.monotonic()
+    with pytest.raises(NoAnswer, match="within 2 s"):
+        hasty.heartbeat(agent, [])
+    assert time.monotonic() - started < 5
+
+
+def test_a_wrong_key_is_one_clear_error(wandb_server, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "w" * 40)
+    with pytest.raises(Refused, match="wandb login --relogin"):
+        WandbSweeps(timeout_s=2).sweep(PATH)
+
+
+def test_no_key_at_all_is_one_clear_error(wandb_server, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY")
+    with pytest.raises(Refused, match="wandb login"):
+        WandbSweeps(timeout_s=2).sweep(PATH)
+
+
+KILLED = """
+import sys
+import psutil
+from audiocls.track.sweep_server import NoAnswer
+from audiocls.track.wandb_sweeps import WandbSweeps
+door = WandbSweeps(timeout_s=5)
+assert door.heartbeat(sys.argv[1], ["mine"]) == []
+for child in psutil.Process().children():
+    child.kill()
+    child.wait()
+try:
+    door.heartbeat(sys.argv[1], ["mine"])
+except NoAnswer as error:
+    print(error)
+print(door.heartbeat(sys.argv[1], []))
+"""
+
+
+def test_agents_go_on_after_wandbs_own_process_was_killed(door, monkeypatch):
+    agent = door.register_agent(door.create(GRID, "mine"), "here")
+    monkeypatch.delenv("WANDB_SERVICE")  # this process's own, which is to live on
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, agent], capture_output=True, text=True, check=False
+    )
+    assert "own process died" in ended.stdout, ended.stderr
+    assert "Start(run_id=" in ended.stdout, ended.stderr
+
+
+def test_a_real_server_that_went_away_and_came_back_loses_no_cell(door, wandb_server, tmp_path):
+    path = door.create(GRID, "mine")
+    ids = [door.register_agent(path, "here") for _ in range(2)]
+    intake = Intake()
+    agents = [Agent(door, each, intake, STEADY) for each in ids]
+    supply = Agents(agents, lambda start: Piece(start.run_id, tmp_path))
+    bench = Bench(2)
+
+    def outcome(one: str) -> Event:
+        if len(bench.submitted) == 3:
+            wandb_server.close()
+            threading.Timer(1.0, wandb_server.reopen).start()
+        return Done(one)
+
+    bench.outcome = outcome
+    assert drive(supply, bench, limit_s=30).num_done == 6
+    cells = [tuple(run.config.values()) for run in door.sweep(path).runs]
+    assert len(set(cells)) == len(cells) == 6
+    assert supply.ending(is_stopped=False).exit_code == 0

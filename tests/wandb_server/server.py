@@ -1,0 +1,209 @@
+"""`Server`: the stand-in as tests see it."""
+
+import copy
+import json
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from wandb_server import sweeps
+from wandb_server.artifacts import artifact_of
+from wandb_server.faults import Fault, Faults
+from wandb_server.graphql import parse
+from wandb_server.history import stream
+from wandb_server.listener import Answer, Asked, Listener
+from wandb_server.runs import run_of
+from wandb_server.schema import answer
+from wandb_server.state import ENTITY, Artifact, Refused, Run, State, Sweep, SweepState, View
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that came in, and what it was answered."""
+
+    operation: str
+    """The GraphQL operation's name, or the path."""
+    status: int
+
+
+class Server:
+    """Speaks W&B's protocol on a free port of this machine, and remembers what it was told.
+
+    What its methods return are copies; what they say of a run holds at the time of the call.
+    """
+
+    key = "k" * 40
+    entity = ENTITY
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._faults = Faults()
+        self.requests: list[Request] = []
+        self.unknown: list[str] = []
+        """Operations and fields that were asked for and are not there."""
+        self._listener: Listener | None = Listener(self._serve)
+        self._port = self._listener.port
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _value: object, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Go away: connections are cut, further ones refused."""
+        self._faults.heal()
+        if self._listener:
+            self._listener.close()
+        self._listener = None
+
+    def reopen(self) -> None:
+        """Come back on the same port with the same memory."""
+        if self._listener is None:
+            self._listener = Listener(self._serve, self._port)
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Variables under which a process knows this server and keeps its files in `folder`."""
+        places = ("DIR", "CACHE_DIR", "CONFIG_DIR", "DATA_DIR", "ARTIFACT_DIR")
+        folders = {f"WANDB_{place}": folder / place.lower() for place in places}
+        for each in folders.values():
+            each.mkdir(parents=True, exist_ok=True)
+        return {name: str(each) for name, each in folders.items()} | {
+            "HOME": str(folder),
+            "WANDB_BASE_URL": self.url,
+            "WANDB_API_KEY": self.key,
+            "WANDB_ENTITY": self.entity,
+            "WANDB_ERROR_REPORTING": "false",
+            "WANDB_SILENT": "true",
+        }
+
+    def runs(self, project: str | None = None) -> list[Run]:
+        return self._copies(self._state.runs, project)
+
+    def run(self, run_id: str) -> Run:
+        return next((run for run in self.runs() if run.id == run_id), None) or _absent(run_id)
+
+    def sweeps(self, project: str | None = None) -> list[Sweep]:
+        return self._copies(self._state.sweeps, project)
+
+    def sweep(self, sweep_id: str) -> Sweep:
+        with self._state.lock:
+            return copy.deepcopy(self._state.sweeps[sweep_id])
+
+    def artifacts(self, project: str | None = None) -> list[Artifact]:
+        return self._copies(self._state.artifacts, project)
+
+    def views(self, project: str | None = None) -> list[View]:
+        return self._copies(self._state.views, project)
+
+    def fail(
+        self, match: str, status: int = 500, times: int | None = None, for_s: float | None = None
+    ) -> None:
+        """Answer requests with an error; `match` is part of their path or operation's name."""
+        self._faults.add(_fault(match, status, 0.0, times, for_s))
+
+    def stall(self, match: str, seconds: float, times: int | None = None) -> None:
+        """Answer requests late."""
+        self._faults.add(_fault(match, 200, seconds, times, None))
+
+    def heal(self) -> None:
+        """End all faults."""
+        self._faults.heal()
+
+    def stop_run(self, run_id: str) -> None:
+        """As its stop button does."""
+        with self._state.lock:
+            found = [run for run in self._state.runs.values() if run.id == run_id]
+            (found[0] if found else _absent(run_id)).is_to_stop = True
+
+    def set_sweep(self, sweep_id: str, state: SweepState) -> None:
+        with self._state.lock:
+            sweeps.set_state(self._state, self._state.sweeps[sweep_id], state)
+
+    def delete_sweep(self, sweep_id: str) -> None:
+        with self._state.lock:
+            del self._state.sweeps[sweep_id]
+
+    def _copies(self, shelf: dict[Any, Any], project: str | None) -> list[Any]:
+        with self._state.lock:
+            return [copy.deepcopy(x) for x in shelf.values() if project in (None, x.project)]
+
+    def _serve(self, asked: Asked) -> Answer:
+        sent = json.loads(asked.body) if asked.path == "/graphql" else {}
+        operation = parse(sent["query"]).name if sent else asked.path
+        status = self._faults.status(f"{asked.path} {operation}")
+        result = (status, b'{"error": "injected"}') if status != 200 else self._answer(asked, sent)
+        self.requests.append(Request(operation, result[0]))
+        return result
+
+    def _answer(self, asked: Asked, sent: dict[str, Any]) -> Answer:
+        is_open = asked.path.startswith("/storage/")
+        if not is_open and asked.key != self.key:
+            return 401, _errors("the API key is not known")
+        try:
+            with self._state.lock:
+                return self._routed(asked, sent)
+        except Refused as refused:
+            return refused.status, _errors(str(refused))
+        except Exception:
+            self.unknown.append(f"{asked.path}: {traceback.format_exc()}")
+            return 400, _errors(traceback.format_exc())
+
+    def _routed(self, asked: Asked, sent: dict[str, Any]) -> Answer:
+        first, *rest = asked.path.strip("/").split("/")
+        if sent:
+            found = answer(
+                sent["query"],
+                sent.get("variables") or {},
+                self._state,
+                self.url,
+                self.unknown.append,
+            )
+            return 200, json.dumps({"data": found}).encode()
+        if first == "files" and rest[-1] == "file_stream":
+            run = run_of(self._state, (rest[0], rest[1]), rest[2])
+            return 200, json.dumps(stream(run, json.loads(asked.body))).encode()
+        if first == "storage":
+            return self._stored(asked, *rest)
+        self.unknown.append(f"{asked.method} {asked.path}")
+        raise Refused(404, f"this server has no path {asked.path}")
+
+    def _stored(self, asked: Asked, kind: str, *rest: str) -> Answer:
+        """Put or get the bytes of a file."""
+        if kind == "manifests":
+            artifact = artifact_of(self._state, rest[0])
+            if asked.method == "PUT":
+                artifact.manifest = asked.body
+            return 200, artifact.manifest or b""
+        if kind == "artifacts":
+            files, name = artifact_of(self._state, rest[0]).files, "/".join(rest[1:])
+        else:
+            files = run_of(self._state, (rest[0], rest[1]), rest[2]).files
+            name = "/".join(rest[3:])
+        if asked.method == "PUT":
+            files[name] = asked.body
+        if name not in files:
+            raise Refused(404, f"no file {name}")
+        return 200, files[name]
+
+
+def _fault(
+    match: str, status: int, delay_s: float, times: int | None, for_s: float | None
+) -> Fault:
+    endless = float("inf")
+    until_s = endless if for_s is None else time.monotonic() + for_s
+    return Fault(match, status, delay_s, endless if times is None else times, until_s)
+
+
+def _errors(reason: str) -> bytes:
+    return json.dumps({"errors": [{"message": reason}], "data": None}).encode()
+
+
+def _absent(run_id: str) -> Any:
+    raise KeyError(run_id)
