@@ -11,7 +11,7 @@ from audiocls import console, shelf
 from audiocls.cli.options import cache_folder
 from audiocls.cli.studies import Means
 from audiocls.console.progress import watching
-from audiocls.errors import UsageError
+from audiocls.errors import ConfigError, UsageError
 from audiocls.run.executors import Executor
 from audiocls.run.launch import SweepOutcome, launch_sweep
 from audiocls.run.own_trials import OwnTrials
@@ -21,6 +21,11 @@ from audiocls.run.task import Places, Setting, Tracking
 from audiocls.search import Sweep
 from audiocls.search.own import OwnCommand, own_command
 from audiocls.store import StudyFolder, SweepStudy
+
+NO_PROGRAM = (
+    "program: missing, so there is nothing to run; name a script, or write a whole `command`. For "
+    "one of our recipes: command: [audiocls, train, --recipe, NAME, '${args_no_hyphens}']"
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,8 @@ def sweep_request(
             f"{name}: --set and --recipe change one of our recipes, and its command runs another "
             "program; put what is fixed into its `command` or `parameters`"
         )
+    if own is None and not sweep.program and (not sweep.command or "${program}" in sweep.command):
+        raise ConfigError(str(file), [NO_PROGRAM])
     return SweepRequest(
         name, file, document, sweep, own, tuple(assignments or ()), study, recipe, **limits
     )

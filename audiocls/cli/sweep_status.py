@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-from collections import Counter
 from collections.abc import Sequence
 
 from audiocls import console
@@ -12,6 +11,8 @@ from audiocls.cli.studies import open_study
 from audiocls.errors import UsageError
 from audiocls.run.own_trials import label_of
 from audiocls.store import Cell, Proposal, StudyFolder, count_states
+
+MAX_NAMED = 3
 
 
 def status(
@@ -62,20 +63,30 @@ def _failed(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[dict[
 
 
 def show_failures(folder: StudyFolder) -> None:
-    """Failed arms by name and cause, alike ones together."""
+    """What failed and by which cause; trials that failed alike are told of together."""
     cells = cells_of(folder)
     failures = folder.failures(cells)
-    kinds = Counter(
-        (_arm(cell), failures[cell.id].cause, failures[cell.id].message)
-        for cell in cells
-        if cell.id in failures
-    )
-    for (arm, cause, message), count in kinds.items():
-        console.note(f"{arm}: {count} failed ({cause}): {message}")
+    alike: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        if (failure := failures.get(cell.id)) is not None:
+            alike.setdefault((failure.cause, failure.message), []).append(_arm(cell))
+    for (cause, message), arms in alike.items():
+        console.note(f"{_several(arms)}: {len(arms)} failed ({cause}): {message}")
     console.note(
-        f"tracebacks: {folder.path}/trials/*/failure.json; once mended: "
+        f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: "
         f"audiocls sweep retry {folder.name}"
     )
+
+
+def _several(arms: Sequence[str]) -> str:
+    """The first few by name.
+
+    >>> _several(["a", "b", "b", "c", "d"])
+    'a; b; c and 1 more'
+    """
+    names = list(dict.fromkeys(arms))
+    beyond = len(names) - MAX_NAMED
+    return "; ".join(names[:MAX_NAMED]) + (f" and {beyond} more" if beyond > 0 else "")
 
 
 def retry(
