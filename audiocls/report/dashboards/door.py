@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from audiocls.errors import UsageError
+from audiocls.report.dashboards.subject import Conditions
 
 with warnings.catch_warnings():
     # It still defines its models in pydantic's old way, and says so on every import.
@@ -35,11 +36,28 @@ __all__ = [
     "name_parts",
     "save_report",
     "save_workspace",
+    "show_only",
     "spec_of",
     "steady_id",
     "wr",
     "ws",
 ]
+
+
+def show_only(view: wr.Runset | ws.Workspace, conditions: Conditions) -> None:
+    """Filter its runs; as W&B keeps it, since its language of filters loses quotes and `=`."""
+    filters = [
+        {
+            "key": {"section": condition.section, "name": condition.name},
+            "op": condition.op,
+            "value": list(value) if isinstance(value := condition.value, tuple) else value,
+            "disabled": False,
+            **({"connector": "AND"} if place else {}),
+        }
+        for place, condition in enumerate(conditions)
+    ]
+    view._stashed_filters_v2 = {"filterFormat": "filterV2", "filters": filters}
+    view._stashed_filter_string = ""
 
 
 def name_parts(study: str, parts: Iterable[wr.Runset | Panel]) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from audiocls.report.compare import Comparison
-from audiocls.report.dashboards.door import Panel, name_parts, wr
+from audiocls.report.dashboards.door import Panel, name_parts, show_only, wr
 from audiocls.report.dashboards.pairs import answer_id, has_pairs, pair_panels
 from audiocls.report.dashboards.panels import sections
-from audiocls.report.dashboards.subject import Place, Subject
+from audiocls.report.dashboards.subject import Condition, Place, Subject
 from audiocls.report.headline import headline
 from audiocls.report.html import Failed
 from audiocls.report.tables import markdown_table, method_text, name_of, verdict_table
@@ -56,9 +56,9 @@ def _words(comparison: Comparison) -> Blocks:
 def _pairs(comparison: Comparison) -> Blocks:
     if not has_pairs(comparison):
         return []
-    runs = f"Metric('ID') == {answer_id(comparison)!r}"
-    panels = pair_panels(comparison)
-    grid = _grid(f"{comparison.study}/Pairs", wr.Runset(name="answer", filters=runs), panels)
+    runset = wr.Runset(name="answer")
+    show_only(runset, (Condition("run", "name", "=", answer_id(comparison)),))
+    grid = _grid(f"{comparison.study}/Pairs", runset, pair_panels(comparison))
     return [wr.H2("Pairs"), grid]
 
 
@@ -74,11 +74,12 @@ def _panels(subject: Subject) -> Blocks:
 
 def _runset(subject: Subject) -> wr.Runset:
     columns = [f"config:{key}.value" for key in (subject.arm, "seed", "fold") if key]
-    return wr.Runset(
+    runset = wr.Runset(
         name=subject.study,
-        filters=subject.answered,
         pinned_columns=["run:displayName", *columns, f"summary:{subject.metric}"],
     )
+    show_only(runset, subject.answered)
+    return runset
 
 
 def _grid(name: str, runset: wr.Runset, panels: Sequence[Panel]) -> wr.PanelGrid:
@@ -102,7 +103,7 @@ def _missing(comparison: Comparison, failures: Sequence[Failed]) -> Blocks:
 def _command(comparison: Comparison) -> Blocks:
     if not comparison.command:
         return []
-    return [wr.H2("Reproduce"), wr.CodeBlock(comparison.command, language=None)]
+    return [wr.H2("Reproduce"), wr.CodeBlock(comparison.command, language="markdown")]
 
 
 def _shortened(title: str) -> str:

@@ -6,6 +6,7 @@ its resolved configuration, metrics and `cost/…` in its summary, epochs in its
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from audiocls.dotted import flatten
 from audiocls.report.figures import Histories, validation_key
@@ -20,6 +21,20 @@ class Place:
 
     entity: str
     project: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Which runs to show, by W&B's own name of what is known of a run."""
+
+    section: Literal["run", "config"]
+    name: str
+    op: Literal["=", "IN"]
+    value: str | tuple[str, ...]
+
+
+Conditions = tuple[Condition, ...]
+"""All of them hold."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +56,15 @@ class Subject:
     num_runs: int
 
     @property
-    def runs(self) -> str:
-        """All runs of the study, also those to come, in the language of W&B's filters."""
-        return f"Metric('Group') == {self.study!r}"
+    def runs(self) -> Conditions:
+        """All runs of the study, also those to come."""
+        return (Condition("run", "group", "=", self.study),)
 
     @property
-    def answered(self) -> str:
+    def answered(self) -> Conditions:
         """The runs that the answer speaks of: no failed attempt, none of an earlier plan."""
-        ids = f" and Config({TRIAL!r}) in {list(self.trials)!r}" if self.trials else ""
-        return f"{self.runs} and Metric('State') == 'finished'{ids}"
+        finished = Condition("run", "state", "=", "finished")
+        return (*self.runs, finished, Condition("config", TRIAL, "IN", self.trials))
 
 
 def subject_of(study: Study, records: Mapping[str, Record], histories: Histories) -> Subject:

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from audiocls.report.dashboards.door import name_parts, steady_id, ws
+from audiocls.report.dashboards.door import name_parts, show_only, steady_id, ws
 from audiocls.report.dashboards.panels import FEWEST_SHOWN, sections
 from audiocls.report.dashboards.subject import Place, Subject
 
@@ -23,10 +23,9 @@ def workspace_of(subject: Subject, place: Place) -> ws.Workspace:
             for title, panels in found.items()
         ],
         settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=max(FEWEST_SHOWN, subject.num_runs)),
-        runset_settings=ws.RunsetSettings(
-            filters=subject.runs, pinned_columns=[f"summary:{subject.metric}"]
-        ),
+        runset_settings=ws.RunsetSettings(pinned_columns=[f"summary:{subject.metric}"]),
     )
+    show_only(workspace, subject.runs)
     workspace._internal_runset_id = steady_id(f"{subject.study}/runset")
     return workspace
 

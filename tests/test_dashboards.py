@@ -1,0 +1,429 @@
+"""A study's dashboards on W&B: what they say, what they name, and where they end up."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_compare import finished, without
+from typer.testing import CliRunner
+from wandb_file import read_run
+from wandb_server import Server
+
+from audiocls.cli import app
+from audiocls.config import Config, identifying
+from audiocls.errors import UsageError
+from audiocls.report import compare
+from audiocls.report.dashboards import require_workspaces
+from audiocls.report.dashboards.door import spec_of, wr, ws
+from audiocls.report.dashboards.pairs import answer_run
+from audiocls.report.dashboards.panels import sections
+from audiocls.report.dashboards.report import report_of
+from audiocls.report.dashboards.subject import Place, Subject, subject_of
+from audiocls.report.dashboards.workspace import workspace_of
+from audiocls.run.events import Done
+from audiocls.run.task import Task
+from audiocls.run.trial import train_trial
+from audiocls.run.warm import Warm
+from audiocls.store import Cell, Failure, Record, Study, StudyFolder
+from audiocls.train.fit import Signal
+
+GOLDEN = Path(__file__).parent / "golden"
+NOWHERE = Place("", "audiocls")
+LOST = "wide-0-3"
+
+GAINS = [0.03, 0.02, 0.03, 0.04, 0.03, 0.02, 0.03, 0.03]
+
+Json = dict[str, Any]
+
+
+def study_of(**options: Any) -> tuple[Study, dict[str, Record]]:
+    """An arm that helps, one that lacks a trial; eight blocks."""
+    base = [0.80, 0.82, 0.81, 0.79, 0.83, 0.80, 0.78, 0.81]
+    helped = [b + gain for b, gain in zip(base, GAINS, strict=True)]
+    values = {"base": base, "dropout=0.1": helped, "wide": base}
+    study, records = finished(
+        values, seeds=(0, 1), folds=(1, 2, 3, 4), notes=("a note",), **options
+    )
+    return study, without(records, LOST)
+
+
+def histories(study: Study) -> dict[str, list[Json]]:
+    row = {"epoch": 1.0, "train/loss": 2.0, "val/loss": 1.9, "val/accuracy": 0.3, "lr": 1e-3}
+    return {cell.id: [row] for cell in study.cells}
+
+
+def built(
+    study: Study, records: dict[str, Record], place: Place = NOWHERE
+) -> tuple[wr.Report, ws.Workspace, Subject]:
+    subject = subject_of(study, records, histories(study))
+    comparison = compare(study, records)
+    failures = [(cell, "out_of_memory", "8 GiB are full") for cell in comparison.missing[:1]]
+    report = report_of(subject, comparison, failures, place)
+    return report, workspace_of(subject, place), subject
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    """The study as a launch leaves it."""
+    study, records = study_of()
+    found = StudyFolder(tmp_path / "runs" / study.name)
+    found.write_study(study)
+    for trial_id, record in records.items():
+        found.trial(trial_id).finish(record)
+    found.trial(LOST).fail(Failure("out_of_memory", "8 GiB are full", "", 1))
+    return found
+
+
+def asked(folder: StudyFolder, *words: str, code: int = 0) -> str:
+    """What `audiocls report --format wandb` says."""
+    result = CliRunner().invoke(app, ["report", str(folder.path), "--format", "wandb", *words])
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+def read(path: Path) -> Json:
+    found: Json = json.loads(path.read_text())
+    return found
+
+
+def texts_of(spec: Json) -> list[str]:
+    """Every text in the report's blocks, Markdown included."""
+    found = [spec["text"]] if isinstance(spec.get("text"), str) else []
+    found += [spec["content"]] if isinstance(spec.get("content"), str) else []
+    for value in spec.values():
+        for child in value if isinstance(value, list) else [value]:
+            found += texts_of(child) if isinstance(child, dict) else []
+    return found
+
+
+def panels_of(spec: Any) -> Iterator[Json]:
+    """Every panel, wherever it lies."""
+    for child in (
+        spec.values() if isinstance(spec, dict) else spec if isinstance(spec, list) else ()
+    ):
+        if isinstance(child, dict) and "viewType" in child:
+            yield child
+        else:
+            yield from panels_of(child)
+
+
+def filters_of(spec: Any) -> list[Json]:
+    """Each runset's conditions."""
+    if isinstance(spec, dict):
+        own = [spec] if spec.get("filterFormat") else []
+        return own + [found for child in spec.values() for found in filters_of(child)]
+    return (
+        [found for child in spec for found in filters_of(child)] if isinstance(spec, list) else []
+    )
+
+
+# What they say
+
+
+@pytest.mark.parametrize("name", ["report", "workspace"])
+def test_the_same_study_makes_the_same_dashboards(name):
+    report, workspace, _ = built(*study_of())
+    spec = spec_of(report if name == "report" else workspace)
+    file = GOLDEN / f"{name}.wandb.json"
+    if not file.exists():
+        file.write_text(json.dumps(spec, indent=1) + "\n")
+        pytest.fail(f"{file} was written anew: read it, then run this again")
+    assert spec == read(file), f"if this is meant, delete {file} and run this again"
+
+
+def test_the_report_answers_the_question_in_words():
+    study, records = study_of()
+    report, *_ = built(study, records)
+    text = "\n".join(texts_of(spec_of(report)["spec"]))
+    assert report.description == "Does it help?"
+    assert "dropout=0.1 helps: +2.9 points" in text
+    assert "| better |" in text
+    assert "Holm's method" in text
+    assert "a note" in text
+    assert "audiocls sweep launch dropout" in text
+
+
+def test_missing_and_failed_cells_are_named_with_their_causes():
+    study, records = study_of()
+    report, *_ = built(study, without(records, "base-1-4"))
+    lines = texts_of(spec_of(report)["spec"])
+    assert "base, seed 1, fold 4 (base-1-4): out of memory, 8 GiB are full" in lines
+    assert f"wide, seed 0, fold 3 ({LOST})" in lines
+
+
+def test_a_study_without_a_finished_trial_has_no_pairs_to_show():
+    study, _ = study_of()
+    report, *_ = built(study, {})
+    assert "Pairs" not in texts_of(spec_of(report)["spec"])
+    assert "Verdicts" in texts_of(spec_of(report)["spec"])
+
+
+def test_a_long_name_and_symbols_fit_into_what_wandb_takes():
+    study, records = study_of()
+    report, workspace, _ = built(replace(study, name="a+b" * 60), records)
+    assert len(report.title) == 128
+    assert workspace.name.startswith("a-b")
+
+
+# What they name
+
+
+def test_learning_curves_are_means_of_arms_over_epochs_with_their_spread():
+    report, *_ = built(*study_of())
+    lines = [p["config"] for p in panels_of(spec_of(report)) if "Line Plot" in p["viewType"]]
+    assert [line["metrics"] for line in lines] == [["val/accuracy"], ["val/loss"], ["train/loss"]]
+    for line in lines:
+        assert (line["xAxis"], line["groupBy"]) == ("epoch", "arm.value")
+        assert (line["groupAgg"], line["groupArea"]) == ("mean", "stddev")
+
+
+def test_no_arm_or_run_is_cut_off_by_a_panels_own_limit():
+    report, workspace, subject = built(*study_of())
+    assert subject.num_runs == 24
+    for view in (report, workspace):
+        limits = [p["config"]["limit"] for p in panels_of(spec_of(view)) if "limit" in p["config"]]
+        assert limits
+        assert set(limits) == {24}
+
+
+def test_ids_are_unique():
+    for view in built(*study_of())[:2]:
+        ids = [panel["__id__"] for panel in panels_of(spec_of(view))]
+        assert len(ids) == len(set(ids)) >= 8
+
+
+def test_the_report_shows_finished_runs_of_its_own_plan_alone_and_the_workspace_all():
+    report, workspace, subject = built(*study_of())
+    group = {"key": {"section": "run", "name": "group"}, "op": "=", "value": "dropout"}
+    (of_workspace,) = filters_of(spec_of(workspace))
+    assert [{**group, "disabled": False}] == of_workspace["filters"]
+    pairs, *of_report = filters_of(spec_of(report))
+    assert pairs["filters"][0]["key"] == {"section": "run", "name": "name"}
+    for found in of_report:
+        named = {c["key"]["name"]: c["value"] for c in found["filters"]}
+        assert named == {"group": "dropout", "state": "finished", "trial": list(subject.trials)}
+    assert LOST not in subject.trials
+
+
+@pytest.mark.parametrize("name", ["it's", 'a "b"', "back\\slash", "a=b"])
+def test_any_name_of_a_study_filters_its_own_group(name):
+    study, records = study_of()
+    _, workspace, _ = built(replace(study, name=name), records)
+    (found,) = filters_of(spec_of(workspace))
+    assert found["filters"][0]["value"] == name
+
+
+def test_nothing_is_drawn_that_nobody_recorded():
+    study, records = study_of()
+    unknown = {key: replace(r, cost=replace(r.cost, macs=None)) for key, r in records.items()}
+    subject = subject_of(study, unknown, {})
+    titles = [panel.title for panel in sections(subject)["Cost"]]
+    assert titles == ["parameters", "seconds of a trial"]
+    assert "Learning curves" not in sections(subject)
+
+
+def test_runs_that_no_arm_groups_stand_for_themselves():
+    study, records = study_of()
+    subject = replace(subject_of(study, records, histories(study)), arm="")
+    specs = [p._to_model().model_dump(by_alias=True) for s in sections(subject).values() for p in s]
+    assert not any(spec["config"].get("groupBy") for spec in specs)
+    (parallel,) = [s["config"] for s in specs if "columns" in s["config"]]
+    names = [column["accessor"] for column in parallel["columns"]]
+    assert names == ["config:model.value.dropout", "summary:test/accuracy"]
+
+
+def test_pairs_are_a_line_an_arm_and_block_and_a_picture():
+    study, records = study_of()
+    run = answer_run(compare(study, records))
+    assert run.columns == ("arm", "block", "seed", "fold", "difference")
+    assert run.rows[0] == ("dropout=0.1", 1, 0, 1, pytest.approx(3.0))
+    assert [row[1] for row in run.rows] == list(range(1, 9))
+    assert run.picture.startswith(b"\x89PNG")
+    assert run.group != study.name
+
+
+def test_another_answer_is_another_run():
+    study, records = study_of()
+    first = records["base-0-1"]
+    changed = {**records, first.id: replace(first, metrics={"test/accuracy": 0.7})}
+    ids = [answer_run(compare(study, each)).id for each in (records, records, changed)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_panels_read_only_what_a_trial_really_tells(tmp_path, tiny_config, cache):
+    """Every key of every panel is in the run: a panel on a wrong one would be empty for ever."""
+    study, records = study_of()
+    changes: Json = {"model.dropout": 0.1}
+    study = replace(study, arms={"base": {}, **dict.fromkeys(list(study.arms)[1:], changes)})
+    run = trained_offline(tiny_config(changes), tmp_path, cache)
+    report, workspace, _ = built(study, records)
+    num_keys = 0
+    for view in (report, workspace):
+        for panel in panels_of(spec_of(view)):
+            for where, key in keys_of(panel):
+                assert holds(run, where, key), f"{panel['viewType']}: no {key} in the {where}"
+                num_keys += 1
+    assert num_keys > 30
+    assert run.group == "dropout"
+
+
+def trained_offline(config: Config, folder: Path, cache: Path) -> Any:
+    from audiocls.audio.clips import fingerprint
+
+    task = Task(
+        study="dropout",
+        cell=Cell("abc", "dropout=0.1", 0, 1),
+        config=identifying(config),
+        data_fingerprint=fingerprint(config.data.table(cache), cache),
+        folder=str(folder / "trial"),
+        study_path=str(folder),
+        wandb="offline",
+        project="p",
+        tags=(),
+    )
+    events: list[Any] = []
+    train_trial(task, Warm(cache), events.append, lambda: Signal.GO)
+    assert isinstance(events[-1], Done), events[-1]
+    return read_run(folder)
+
+
+def keys_of(panel: Json) -> Iterator[tuple[str, str]]:
+    """Where in a run a panel looks, and for what."""
+    config, kind = panel["config"], panel["viewType"]
+    is_curve = kind == "Run History Line Plot"
+    for key in config.get("metrics", []):
+        yield "history" if is_curve else "summary", key
+    if is_curve:
+        yield "history", config["xAxis"]
+    if "groupBy" in config:
+        yield "config", config["groupBy"]
+    if "targetKey" in config:
+        yield "summary", config["targetKey"]
+    for column in config.get("columns", []):
+        where, _, key = column["accessor"].partition(":")
+        yield where, key
+
+
+def holds(run: Any, where: str, key: str) -> bool:
+    if where == "history":
+        return any(key in row for row in run.history)
+    if where == "summary":
+        return key in run.summary
+    first, value, *rest = key.split(".")
+    found = run.config[first]
+    for part in rest:
+        found = found[part]
+    return value == "value" and found is not None
+
+
+# Where they end up
+
+
+def test_without_a_key_both_are_written_into_the_studys_folder(folder):
+    said = asked(folder)
+    report, workspace = (
+        read(folder.path / "report.wandb.json"),
+        folder.path / "workspace.wandb.json",
+    )
+    assert report["displayName"] == "dropout"
+    assert report["project"] == {"name": "audiocls", "entityName": ""}
+    assert f"wide, seed 0, fold 3 ({LOST}): out of memory, 8 GiB are full" in texts_of(report)
+    assert read(workspace)["displayName"] == "dropout"
+    assert "wandb login" in said
+
+
+def test_a_file_that_is_asked_for_is_written_even_with_a_key(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    said = asked(folder, "--out", str(tmp_path / "there" / "r.json"), "--entity", "us")
+    assert read(tmp_path / "there" / "r.json")["project"]["entityName"] == "us"
+    assert (tmp_path / "there" / "workspace.wandb.json").exists()
+    assert "wandb login" not in said
+    asked(folder, "--out", str(tmp_path / "workspace.wandb.json"), code=2)
+
+
+def test_the_place_is_that_of_the_option_then_of_the_registered_sweep(folder):
+    (folder.path / "wandb.json").write_text('{"entity": "us", "project": "ears", "sweep": "s1"}')
+    asked(folder)
+    found = read(folder.path / "report.wandb.json")["project"]
+    assert found == {"name": "ears", "entityName": "us"}
+    asked(folder, "--project", "other")
+    found = read(folder.path / "report.wandb.json")["project"]
+    assert found == {"name": "other", "entityName": "us"}
+
+
+def test_without_the_extra_one_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("audiocls.report.dashboards.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'audiocls\[dashboards\]'"):
+        require_workspaces()
+
+
+def test_help_and_other_formats_load_nothing_of_it(folder):
+    program = (
+        "import sys\n"
+        "from audiocls.cli import app\n"
+        "try:\n"
+        f"    app(['report', {str(folder.path)!r}, '--format', 'md'])\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code\n"
+        "loaded = {'wandb', 'wandb_workspaces', 'matplotlib'} & sys.modules.keys()\n"
+        "assert not loaded, loaded\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.fixture
+def server(wandb_server: Server) -> Iterator[Server]:
+    """The server, of which nothing may be asked that it does not know."""
+    yield wandb_server
+    assert wandb_server.unknown == []
+
+
+def test_both_are_saved_online_with_the_pairs_and_read_back_as_written(folder, server):
+    said = asked(folder)
+    saved = read(folder.path / "dashboards.json")
+    assert saved["report_url"] in said
+    assert saved["workspace_url"] in said
+    asked(folder, "--entity", "local", "--out", str(folder.path / "r.json"))
+    kept = {view.type: json.loads(view.text) for view in server.views()}
+    assert kept["runs"] == read(folder.path / "r.json")["spec"]
+    assert kept["project-view"] == read(folder.path / "workspace.wandb.json")["spec"]
+    report = wr.Report.from_url(saved["report_url"])
+    assert list(panels_of(spec_of(report))) == list(panels_of(kept["runs"]))
+    assert texts_of(spec_of(report)["spec"]) == texts_of(kept["runs"])
+    workspace = spec_of(ws.Workspace.from_url(saved["workspace_url"]))["spec"]
+    assert workspace["section"]["runSets"] == kept["project-view"]["section"]["runSets"]
+    assert list(panels_of(workspace)) == list(panels_of(kept["project-view"]))
+    (run,) = server.runs()
+    assert (run.id, run.state) == (saved["answer"], "finished")
+    assert run.summary["pairs"]["nrows"] == 8
+    assert any(name.endswith(".png") for name in run.files)
+    (shown, *_) = filters_of(kept["runs"])
+    assert shown["filters"][0]["value"] == run.id
+
+
+def test_saving_again_replaces_both_and_uploads_the_pairs_once(folder, server):
+    asked(folder)
+    before, num_rows = read(folder.path / "dashboards.json"), len(server.runs()[0].history)
+    asked(folder)
+    assert read(folder.path / "dashboards.json") == before
+    assert len(server.views()) == 2
+    assert len(server.runs()[0].history) == num_rows
+    asked(folder, "--project", "other")
+    assert len(server.views()) == 4
+
+
+def test_a_server_that_refuses_is_one_error_that_says_what_to_do(folder, server):
+    server.fail("upsertView", status=403)
+    said = asked(folder, code=2)
+    assert "W&B did not take the report" in said
+    assert "--out FILE" in said
+    assert not (folder.path / "dashboards.json").exists()
