@@ -3,12 +3,12 @@
 import typer
 
 from audiocls import console, shelf, yaml_file
-from audiocls.cli import launch, sweep_status
+from audiocls.cli import agent, launch, sweep_status, sync
 from audiocls.cli import options as o
 from audiocls.cli.plans import show_plan, show_search
 from audiocls.cli.searches import sweep_request
 
-app = typer.Typer(no_args_is_help=True, help="Studies: plan, launch, status, retry, stop.")
+app = typer.Typer(no_args_is_help=True, help="Studies: plan, launch, status, sync …")
 
 
 @app.command("list")
@@ -53,3 +53,5 @@ app.command()(launch.launch)
 app.command()(sweep_status.status)
 app.command()(sweep_status.retry)
 app.command()(sweep_status.stop)
+app.command()(agent.agent)
+app.command()(sync.sync)
