@@ -12,6 +12,7 @@ import audiocls
 from audiocls import yaml_file
 from audiocls.errors import ConfigError, UsageError, nearest
 from audiocls.plan import Ablation, load_ablation
+from audiocls.search import Sweep, check_sweep, load_sweep
 
 Kind = Literal["ablations", "sweeps", "recipes"]
 
@@ -64,6 +65,16 @@ def sweep(name: str) -> dict[str, Any]:
     return yaml_file.read(find("sweeps", name))
 
 
+def checked_sweep(file: Path) -> tuple[dict[str, Any], Sweep, tuple[str, ...]]:
+    """A sweep's document, what it means, and what is odd about it.
+
+    Raises `ConfigError` with every fault, each with its line.
+    """
+    document, lines = yaml_file.read_with_lines(file)
+    sweep = load_sweep(document, str(file), lines)
+    return document, sweep, check_sweep(document, lines).notes
+
+
 def overrides(assignments: list[str]) -> dict[str, Any]:
     """`["optim.lr=1e-3", …]` as dotted keys; values are YAML.
 
@@ -80,12 +91,8 @@ def overrides(assignments: list[str]) -> dict[str, Any]:
     return {key: yaml_file.parse(value, key) if value else None for key, _, value in pairs}
 
 
-def registered_ablation(document: Mapping[str, Any], where: str) -> str:
-    """The ablation that a registered sweep's command names."""
-    command = list(document.get("command") or [])
-    if "--ablation" not in command[:-1]:
-        raise UsageError(
-            f"{where}: only sweeps that register an ablation can be launched; this one's command "
-            "has no --ablation NAME. Registered sweeps: audiocls sweep list"
-        )
-    return str(command[command.index("--ablation") + 1])
+def registered_ablation(document: Mapping[str, Any]) -> str | None:
+    """The ablation that a registered sweep's command names; none if it registers none."""
+    command = [str(word) for word in document.get("command") or []]
+    is_ours = "audiocls" in command and "--ablation" in command[:-1]
+    return command[command.index("--ablation") + 1] if is_ours else None

@@ -413,16 +413,14 @@ def test_programs_on_cores_are_pinned_to_them(make):
     assert command.trial.record().metrics["loss"] == 1
 
 
-def test_python_is_the_users_own_and_this_one_where_there_is_none(tmp_path):
-    own = tmp_path / "python"
+def test_python_is_an_activated_environments_or_else_the_one_of_this_command(tmp_path):
+    own, ours = tmp_path / "python", str(Path(sys.executable).parent)
     own.write_text("#!/bin/sh\n")
     own.chmod(0o755)
-    assert path_with_python(str(tmp_path)) == str(tmp_path)
-    assert path_with_python("/none").split(os.pathsep) == [
-        "/none",
-        str(Path(sys.executable).parent),
-    ]
-    assert path_with_python("") == str(Path(sys.executable).parent)
+    path = str(tmp_path)
+    assert path_with_python({"PATH": path, "VIRTUAL_ENV": "/env"}) == path
+    assert path_with_python({"PATH": path}) == os.pathsep.join([ours, path])
+    assert path_with_python({"PATH": "/none", "CONDA_PREFIX": "/env"}).split(os.pathsep)[0] == ours
 
 
 def test_a_full_disk_fails_the_trial_and_not_the_launch(make, monkeypatch):

@@ -63,7 +63,7 @@ def test_its_grid_is_the_plan(name):
 @EVERY_ABLATION
 def test_its_command_leads_back_to_the_ablation(name):
     registered = sweep(name)
-    assert shelf.registered_ablation(registered, "") == name
+    assert shelf.registered_ablation(registered) == name
     assert registered["command"][-1] == "${args_no_hyphens}"
 
 

@@ -35,6 +35,9 @@ WandbOption = Annotated[
 TensorboardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Write TensorBoard's event files as well.")
 ]
+LogModelOption = Annotated[
+    bool, typer.Option("--log-model", help="W&B gets each trained model as an artifact.")
+]
 DevicesOption = Annotated[
     str, typer.Option("--devices", help="auto, cpu, or such as cuda:0,cuda:1.")
 ]

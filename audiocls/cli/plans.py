@@ -3,11 +3,17 @@
 from typing import Any
 
 from audiocls import console
+from audiocls.cli.searches import SweepRequest
 from audiocls.cli.studies import Request, planned
 from audiocls.plan import Plan
 from audiocls.report.stats import detectable_effect, pairs_needed, smallest_p
 from audiocls.run.devices import num_cores
+from audiocls.run.own_trials import label_of
 from audiocls.run.resolve import Configs
+from audiocls.search import Tried, grid_size, propose
+
+NUM_SHOWN = 3
+"""Proposals of a sweep that its plan shows."""
 
 
 def show_plan(asked: Request, as_json: bool) -> None:
@@ -34,6 +40,46 @@ def show_plan(asked: Request, as_json: bool) -> None:
     for text in chosen.notes:
         console.note(text)
     return None
+
+
+def show_search(asked: SweepRequest, as_json: bool) -> None:
+    """Print what a sweep would run, its first proposals among it."""
+    facts = search_facts(asked)
+    if as_json:
+        return console.show_json(facts)
+    first = [label_of(parameters) for parameters in facts["first"]]
+    console.show_facts(
+        {
+            "method": facts["method"],
+            "runs": facts["runs"],
+            "metric": f"{facts['metric']}, {facts['goal']}" if facts["metric"] else "none",
+            "parameters": ", ".join(facts["parameters"]),
+            "trials": "without an end: --count or run_cap sets one"
+            if facts["num_trials"] is None
+            else facts["num_trials"],
+            "first": "; ".join(first),
+        }
+    )
+    return None
+
+
+def search_facts(asked: SweepRequest) -> dict[str, Any]:
+    """A sweep as plain values; the first proposals are those of a fresh launch."""
+    sweep = asked.sweep
+    known = [n for n in (grid_size(sweep), sweep.run_cap) if n is not None]
+    tried: list[Tried] = []
+    while len(tried) < NUM_SHOWN and (parameters := propose(sweep, tried)) is not None:
+        tried.append(Tried(parameters, "running"))
+    return {
+        "study": asked.study_name,
+        "method": sweep.method,
+        "runs": asked.runs,
+        "metric": sweep.metric.name if sweep.metric else None,
+        "goal": sweep.metric.goal if sweep.metric else None,
+        "parameters": list(sweep.parameters),
+        "num_trials": min(known) if known else None,
+        "first": [one.parameters for one in tried],
+    }
 
 
 def facts_of(chosen: Plan, configs: Configs, asked: Request) -> dict[str, Any]:

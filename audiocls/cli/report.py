@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from audiocls import console
-from audiocls.cli import answer, dashboards
+from audiocls.cli import answer, dashboards, ranking
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
 from audiocls.cli.studies import open_study
 from audiocls.errors import NotComparable, UsageError
+from audiocls.store import StudyFolder
 
 FORMATS = ("terminal", "md", "html", "wandb")
 
@@ -27,6 +28,9 @@ def report(
     folder = open_study(name, runs)
     if format_ not in FORMATS:
         raise UsageError(f"--format: got {format_!r}; allowed: {', '.join(FORMATS)}")
+    if folder.is_sweep():
+        _ranking(folder, as_json, format_, out)
+        return
     found = answer.read(folder)
     if as_json:
         answer.show_as_json(found)
@@ -40,6 +44,20 @@ def report(
         answer.show(found)
     if not found.is_comparable:
         raise NotComparable(f"{folder.name}: no arm can be compared with the baseline; see reasons")
+
+
+def _ranking(folder: StudyFolder, as_json: bool, format_: str, out: Path | None) -> None:
+    """A sweep has no arms to compare, but trials to rank."""
+    if format_ not in ("terminal", "md"):
+        got = f"{folder.name} is a sweep; --format: got {format_!r}"
+        raise UsageError(f"{got}; allowed: terminal, md")
+    found = ranking.rank(folder)
+    if as_json:
+        console.show_json(ranking.to_json(found))
+    elif format_ == "md":
+        _write_or_say(ranking.to_markdown(found), out)
+    else:
+        ranking.show(found)
 
 
 def _write_or_say(text: str, out: Path | None) -> None:

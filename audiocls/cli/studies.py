@@ -25,7 +25,7 @@ from audiocls.run.resolve import (
     on_available_folds,
     study_of,
 )
-from audiocls.run.scheduler import Limits
+from audiocls.run.scheduler import MAX_FIRST_FAILURES, Limits
 from audiocls.run.task import Places, Tracking, task_of
 from audiocls.store import StudyFolder
 from audiocls.track import WandbMode
@@ -75,6 +75,7 @@ class Means:
     max_hours: float | None = None
     retries: int = 0
     has_tensorboard: bool = False
+    has_model: bool = False
     is_exclusive: bool = True
     """Whether nobody else may work on the study meanwhile; single cells share it."""
 
@@ -94,12 +95,12 @@ class Means:
         """Who is to be told; refuses at once what is not installed."""
         if self.has_tensorboard:
             require_tensorboard()
-        return Tracking(self.mode(), PROJECT, self.has_tensorboard)
+        return Tracking(self.mode(), PROJECT, self.has_tensorboard, self.has_model)
 
-    def limits(self) -> Limits:
-        """When to give up."""
+    def limits(self, is_foreign: bool = False) -> Limits:
+        """When to give up; somebody else's program may fail from the first trial to the last."""
         max_s = None if self.max_hours is None else self.max_hours * 3600
-        return Limits(max_s, self.retries)
+        return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None)
 
     def slots(self) -> Slots:
         """One device a worker."""
@@ -109,7 +110,7 @@ class Means:
         return slots(self.devices, self.workers)
 
     def open(
-        self, cache: Path, log: Path, num_missing: int, stop: threading.Event
+        self, cache: Path, log: Path, num_missing: int | None, stop: threading.Event
     ) -> Executor[Any]:
         """The executor, with no more workers than there is work."""
         if self.executor == "inline":

@@ -21,6 +21,8 @@ from audiocls.track import WandbMode
 
 FLUSH_EVERY_S = "1"
 """How late what a program logs may be seen; W&B's own default of 15 is too late to stop it."""
+ACTIVATED = ("VIRTUAL_ENV", "CONDA_PREFIX")
+"""What an activated environment sets."""
 AGENTS_OWN = ("WANDB_RUN_ID", "WANDB_SERVICE", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
 
 
@@ -97,7 +99,7 @@ class Command:
             **defaults,
             **kept,
             **visible_devices(inherited, device),
-            "PATH": path_with_python(inherited.get("PATH", os.defpath)),
+            "PATH": path_with_python(inherited),
             "WANDB_DIR": str(self.runs_folder),
             "WANDB_MODE": "online" if self.wandb == "online" else "offline",
             "WANDB_PROJECT": self.project,
@@ -116,8 +118,13 @@ class Command:
         return {"WANDB_SWEEP_ID": self.sweep_id} if self.sweep_id else {"WANDB_LAUNCH": "true"}
 
 
-def path_with_python(path: str) -> str:
-    """`path`, and where it leads to no `python`, this one's folder after all others."""
-    if shutil.which("python", path=path):
+def path_with_python(inherited: Mapping[str, str]) -> str:
+    """The path on which `python` is the one of an activated environment, or else this one.
+
+    Somebody who calls `audiocls` by its path, without activating its environment, means that
+    environment: another `python` would lack what the program imports.
+    """
+    path = inherited.get("PATH", os.defpath)
+    if any(inherited.get(name) for name in ACTIVATED) and shutil.which("python", path=path):
         return path
-    return os.pathsep.join(filter(None, [path, str(Path(sys.executable).parent)]))
+    return os.pathsep.join(filter(None, [str(Path(sys.executable).parent), path]))

@@ -140,4 +140,4 @@ def _last_words(trial: ForeignTrial, code: int) -> str:
     lines = [line.strip() for line in COLOUR.sub("", trial.tail).splitlines()]
     said = [line for line in lines if line and not line.startswith("wandb:")]
     last = f": {said[-1]}" if said else ", without a word"
-    return f"the program exited with status {code}{last} (its output: {trial.command.trial.log})"
+    return f"the program exited with status {code}{last}"

@@ -10,12 +10,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from audiocls.errors import UsageError
 from audiocls.run.executors import Executor
 from audiocls.run.interrupt import stop_on_signal
 from audiocls.run.scheduler import UNLIMITED, Launch, Limits, StoppedBy, Watch
+from audiocls.run.searching import Searching
 from audiocls.run.supply import Planned
 from audiocls.run.task import Task
-from audiocls.store import Cell, State, Study, StudyFolder, count_states, extended
+from audiocls.store import Cell, State, Study, StudyFolder, SweepStudy, count_states, extended
 
 OpenExecutor = Callable[[int, threading.Event], Executor[Any]]
 """From the number of missing trials and the wish to stop."""
@@ -71,6 +73,59 @@ def launch(
         stopped_by = None if is_whole else passed.stopped_by
         notes = tuple(passed.notes)
         return Outcome(study, counts, passed.num_done, stopped_by, is_replaced, notes)
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """What the launch of a sweep ended with."""
+
+    counts: dict[State, int]
+    """Over all that was ever proposed for it."""
+    num_trained: int
+    stopped_by: StoppedBy | None
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 3 some failed, 75 stopped, 124 out of time."""
+        return exit_code_of(self.stopped_by, self.counts)
+
+
+def launch_sweep(
+    folder: StudyFolder,
+    study: SweepStudy,
+    search: Callable[[], Searching],
+    open_executor: Callable[[threading.Event], Executor[Any]],
+    watch: Watch,
+    limits: Limits = UNLIMITED,
+) -> SweepOutcome:
+    """Run what `search` proposes until it is over; `search` is made once the study is ours.
+
+    Raises `UsageError` if another process is launching it, or if its folder holds another's trials.
+    """
+    with folder.launching(), stop_on_signal() as stop:
+        _require_same(folder, study)
+        folder.write_study(study)
+        supply = search()
+        num_done = count_states(folder.states(supply.proposals))["done"]
+        passed = Launch(supply, supply.num_trials, num_done, watch, limits)
+        if supply.has_next():
+            passed.drive(open_executor(stop), stop)
+        counts = count_states(folder.states(supply.proposals))
+        return SweepOutcome(counts, passed.num_done, passed.stopped_by, tuple(passed.notes))
+
+
+def _require_same(folder: StudyFolder, study: SweepStudy) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_sweep():
+        raise UsageError(f"study {folder.name!r} is an ablation's; choose another with --study")
+    before = folder.sweep_study()
+    if before.runs != study.runs:
+        raise UsageError(
+            f"study {folder.name!r} holds trials of {before.runs!r}, not of {study.runs!r}: their "
+            "results would be mixed. Keep both with --study NAME"
+        )
 
 
 def exit_code_of(stopped_by: StoppedBy | None, counts: Mapping[State, int]) -> int:

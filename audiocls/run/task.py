@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from audiocls.config import Config
 from audiocls.run.resolve import Resolved
 from audiocls.store import Cell, TrialFolder
 from audiocls.track import WandbMode
@@ -84,20 +85,36 @@ class Tracking:
     """The W&B sweep that the study is registered as, where it is."""
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What all trials of a launch have in common."""
+
+    study: str
+    recipe: str
+    """Its name or path."""
+    places: Places
+    tracking: Tracking
+
+    def task(self, cell: Cell, config: Config, data_fingerprint: str) -> Task:
+        """The task of one cell, whose seed and fold are those of `config`."""
+        return Task(
+            study=self.study,
+            cell=cell,
+            config=config.model_dump(mode="json"),
+            data_fingerprint=data_fingerprint,
+            folder=str(self.places.study / "trials" / cell.id),
+            study_path=str(self.places.study),
+            wandb=self.tracking.wandb,
+            project=self.tracking.project,
+            tags=(Path(self.recipe).stem[:LONGEST_TAG],),
+            has_tensorboard=self.tracking.has_tensorboard,
+            has_model=self.tracking.has_model,
+            sweep_id=self.tracking.sweep_id,
+        )
+
+
 def task_of(cell: Cell, resolved: Resolved, places: Places, tracking: Tracking) -> Task:
-    """The task of one cell of a resolved study."""
-    config = resolved.configs[cell.arm].model_dump(mode="json")
-    return Task(
-        study=resolved.study.name,
-        cell=cell,
-        config={**config, "seed": cell.seed, "fold": cell.fold},
-        data_fingerprint=resolved.fingerprints[cell.arm],
-        folder=str(places.study / "trials" / cell.id),
-        study_path=str(places.study),
-        wandb=tracking.wandb,
-        project=tracking.project,
-        tags=(Path(resolved.study.recipe).stem[:LONGEST_TAG],),
-        has_tensorboard=tracking.has_tensorboard,
-        has_model=tracking.has_model,
-        sweep_id=tracking.sweep_id,
-    )
+    """The task of one cell of a resolved ablation."""
+    setting = Setting(resolved.study.name, resolved.study.recipe, places, tracking)
+    config = resolved.configs[cell.arm].model_copy(update={"seed": cell.seed, "fold": cell.fold})
+    return setting.task(cell, config, resolved.fingerprints[cell.arm])

@@ -2,6 +2,7 @@
 
 from audiocls.store.record import Cause, Cell, Cost, Failure, Provenance, Record, Study
 from audiocls.store.study import StudyFolder, count_states, extended
+from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import Attempt, State, TrialFolder
 
 __all__ = [
@@ -10,11 +11,13 @@ __all__ = [
     "Cell",
     "Cost",
     "Failure",
+    "Proposal",
     "Provenance",
     "Record",
     "State",
     "Study",
     "StudyFolder",
+    "SweepStudy",
     "TrialFolder",
     "count_states",
     "extended",

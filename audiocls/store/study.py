@@ -1,7 +1,8 @@
 """`StudyFolder`: `runs/<study>/`, the plan as launched and a folder for each of its trials."""
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
 from audiocls.errors import UsageError, nearest
-from audiocls.store.atomic import write_text
+from audiocls.store.atomic import write_bytes, write_text
 from audiocls.store.record import Cell, Failure, Record, Study
+from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import State, TrialFolder
 
 
@@ -33,8 +35,25 @@ class StudyFolder:
     def trial(self, trial_id: str) -> TrialFolder:
         return TrialFolder(self.path / "trials" / trial_id)
 
+    @property
+    def _proposals(self) -> Path:
+        return self.path / "proposals.jsonl"
+
+    def is_sweep(self) -> bool:
+        """Whether a sweep was launched here, and not an ablation."""
+        return self._proposals.exists()
+
     def study(self) -> Study:
-        """The plan as launched; raises `UsageError` where nothing was launched."""
+        """The plan as launched; raises `UsageError` where no ablation was launched."""
+        if self.is_sweep():
+            raise UsageError(f"study {self.name!r} is a sweep: it has no arms to compare")
+        return Study.from_mapping(self._read_plan())
+
+    def sweep_study(self) -> SweepStudy:
+        """The sweep as launched; raises `UsageError` where nothing was launched."""
+        return SweepStudy.from_mapping(self._read_plan())
+
+    def _read_plan(self) -> dict[str, Any]:
         if not self._plan.exists():
             others = sorted(p.parent.name for p in self.path.parent.glob("*/study.yaml"))
             raise UsageError(
@@ -42,13 +61,29 @@ class StudyFolder:
                 f"{', '.join(others) or 'none'}.{nearest(self.name, others)} "
                 f"Start it with: audiocls sweep launch {self.name}"
             )
-        return Study.from_mapping(yaml_file.read(self._plan))
+        return yaml_file.read(self._plan)
 
     def exists(self) -> bool:
         return self._plan.exists()
 
-    def write_study(self, study: Study) -> None:
+    def write_study(self, study: Study | SweepStudy) -> None:
+        if isinstance(study, SweepStudy):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._proposals.touch()
         write_text(self._plan, yaml_file.dump(study.to_mapping()))
+
+    def propose(self, proposal: Proposal) -> None:
+        """One more trial of a sweep, the latest last; a line torn by a kill is cut off first."""
+        text = self._proposals.read_bytes()
+        if not text.endswith(b"\n") and text:
+            write_bytes(self._proposals, text[: text.rfind(b"\n") + 1])
+        with self._proposals.open("a", encoding="utf-8") as file:
+            file.write(proposal.to_line())
+
+    def proposals(self) -> list[Proposal]:
+        """Every trial proposed so far, in order; a last line torn by a kill is left out."""
+        whole, _, _ = self._proposals.read_text(encoding="utf-8").rpartition("\n")
+        return [Proposal.from_line(line) for line in whole.splitlines()]
 
     @contextmanager
     def launching(self) -> Iterator[None]:
@@ -63,9 +98,20 @@ class StudyFolder:
                 f"`audiocls sweep status {self.name}`, or stop it with Ctrl-C where it runs"
             ) from error
         try:
+            write_text(self.path / ".launcher", str(os.getpid()))
             yield
         finally:
             lock.release()
+
+    def launcher(self) -> int | None:
+        """The process on this machine that launches this study now."""
+        lock = FileLock(self.path / ".launch.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return int((self.path / ".launcher").read_text())
+        lock.release()
+        return None
 
     @contextmanager
     def planning(self) -> Iterator[None]:
@@ -74,21 +120,21 @@ class StudyFolder:
         with FileLock(self.path / ".plan.lock"):
             yield
 
-    def states(self, cells: tuple[Cell, ...]) -> dict[str, State]:
+    def states(self, cells: Sequence[Cell | Proposal]) -> dict[str, State]:
         """Trial id → state."""
         return {cell.id: self.trial(cell.id).state() for cell in cells}
 
-    def records(self, cells: tuple[Cell, ...]) -> dict[str, Record]:
+    def records(self, cells: Sequence[Cell | Proposal]) -> dict[str, Record]:
         """Trial id → record, of the finished trials."""
         found = {cell.id: self.trial(cell.id).record() for cell in cells}
         return {trial_id: record for trial_id, record in found.items() if record is not None}
 
-    def failures(self, cells: tuple[Cell, ...]) -> dict[str, Failure]:
+    def failures(self, cells: Sequence[Cell | Proposal]) -> dict[str, Failure]:
         """Trial id → failure, of the trials whose last attempt failed."""
         found = {cell.id: self.trial(cell.id).failure() for cell in cells}
         return {trial_id: failure for trial_id, failure in found.items() if failure is not None}
 
-    def histories(self, cells: tuple[Cell, ...]) -> dict[str, list[dict[str, Any]]]:
+    def histories(self, cells: Sequence[Cell | Proposal]) -> dict[str, list[dict[str, Any]]]:
         """Trial id → one mapping an epoch."""
         return {cell.id: self.trial(cell.id).history() for cell in cells}
 

@@ -51,7 +51,7 @@ def test_a_killed_scheduler_leaves_work_that_the_next_launch_finishes(home):
     history = (trial / "history.jsonl").read_text().splitlines()
     assert len(history) == 400
     assert rows >= 1
-    assert (trial / "attempt").read_text() == "2"
+    assert (trial / "attempt").read_text() == "2 1"
     assert not (trial / "failure.json").exists()
 
 
@@ -77,7 +77,9 @@ def test_a_trial_that_keeps_losing_its_worker_fails_by_cause(home):
 
 
 def attempts(home):
-    return sum(int(path.read_text()) for path in home.path.glob("runs/tiny/trials/*/attempt"))
+    return sum(
+        int(path.read_text().split()[0]) for path in home.path.glob("runs/tiny/trials/*/attempt")
+    )
 
 
 def test_a_second_launch_of_a_running_study_is_refused(home):

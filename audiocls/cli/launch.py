@@ -1,0 +1,151 @@
+"""`audiocls sweep launch`, the main job: ablations and sweeps alike, to their end and answer."""
+
+from typing import Annotated
+
+import typer
+
+from audiocls import console, shelf, yaml_file
+from audiocls.cli import answer, ranking
+from audiocls.cli import options as o
+from audiocls.cli.searches import SweepRequest, search, sweep_request
+from audiocls.cli.studies import Means, Request, request, resolved, see_through
+from audiocls.cli.sweep_status import again, show_failures
+from audiocls.errors import UsageError
+from audiocls.run.launch import Outcome, SweepOutcome
+from audiocls.store import StudyFolder
+
+WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
+
+StudyOption = Annotated[
+    str | None, typer.Option("--study", help="Folder's name; default: the file's own name.")
+]
+MaxHoursOption = Annotated[
+    float | None, typer.Option("--max-hours", min=0.0, help="Stop, resumably, after this.")
+]
+RetriesOption = Annotated[
+    int, typer.Option("--retries", min=0, help="Try a failed trial again so many times.")
+]
+CountOption = Annotated[
+    int | None, typer.Option("--count", min=1, help="Sweeps: new trials of this launch, at most.")
+]
+TrialHoursOption = Annotated[
+    float | None,
+    typer.Option("--trial-hours", min=0.0, help="Other programs: end a trial after this."),
+]
+
+
+def launch(
+    name: o.NameArgument,
+    recipe: o.RecipeOption = None,
+    assignments: o.SetOption = None,
+    seeds: o.SeedsOption = None,
+    folds: o.FoldsOption = None,
+    arms: o.ArmsOption = None,
+    study: StudyOption = None,
+    runs: o.RunsOption = o.RUNS,
+    executor: o.ExecutorOption = "local",
+    devices: o.DevicesOption = "auto",
+    workers: o.WorkersOption = None,
+    max_hours: MaxHoursOption = None,
+    retries: RetriesOption = 0,
+    count: CountOption = None,
+    trial_hours: TrialHoursOption = None,
+    wandb: o.WandbOption = None,
+    tensorboard: o.TensorboardOption = False,
+    log_model: o.LogModelOption = False,
+) -> None:
+    """Run every missing cell of an ablation or a W&B sweep, then print its answer.
+
+    Launch again to go on.
+    """
+    means = Means(
+        runs, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model
+    )
+    if (sweep := sweep_named(name)) is None:
+        _refuse({"--count": count, "--trial-hours": trial_hours}, f"{name} is an ablation")
+        asked = ablation_named(name, recipe, assignments, seeds, folds, arms)
+        return _launch_ablation(asked, study, means)
+    _refuse({"--seeds": seeds, "--folds": folds, "--arms": arms}, f"{name} is a sweep")
+    limits = {"max_new": count, "timeout_s": trial_hours and trial_hours * 3600}
+    return _launch_sweep(sweep_request(sweep, assignments, study, recipe, **limits), means)
+
+
+def sweep_named(name: str) -> str | None:
+    """`name` if it means a W&B sweep of its own, and not an ablation or the sweep of one."""
+    is_path = name.endswith((".yaml", ".yml"))
+    is_other = name in shelf.on_shelf("ablations") or name not in shelf.on_shelf("sweeps")
+    if not is_path and is_other:
+        return None
+    document = yaml_file.read(shelf.find("sweeps", name))
+    is_sweep = "method" in document or "parameters" in document
+    return name if is_sweep and shelf.registered_ablation(document) is None else None
+
+
+def ablation_named(
+    name: str,
+    recipe: str | None,
+    assignments: list[str] | None,
+    seeds: str | None,
+    folds: str | None,
+    arms: str | None,
+) -> Request:
+    """An ablation by its name; a registered sweep stands for the ablation it registers."""
+    if name.endswith((".yaml", ".yml")):
+        name = shelf.registered_ablation(yaml_file.read(shelf.find("sweeps", name))) or name
+    return request(name, recipe, assignments, seeds, folds, arms)
+
+
+def _refuse(options: dict[str, object], why: str) -> None:
+    """Nothing is skipped silently."""
+    given = [option for option, value in options.items() if value is not None]
+    if given:
+        raise UsageError(f"{', '.join(given)}: no effect here, for {why}; leave it out")
+
+
+def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
+    found = resolved(asked, study)
+    for text in found.notes:
+        console.note(text)
+    outcome = see_through(found, means)
+    folder = StudyFolder(means.runs / outcome.study.name)
+    if outcome.is_replaced:
+        console.note(
+            f"{folder.name} held another plan before (other settings); its records stay in "
+            f"{folder.path} and are used again if that plan is launched again. --study NAME keeps "
+            "both plans."
+        )
+    if outcome.counts["done"]:
+        _answer(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
+    _conclude(outcome, folder)
+
+
+def _launch_sweep(asked: SweepRequest, means: Means) -> None:
+    outcome = search(asked, means)
+    folder = StudyFolder(means.runs / asked.study_name)
+    ranking.show(ranking.rank(folder))
+    _conclude(outcome, folder)
+
+
+def _answer(folder: StudyFolder, is_new: bool) -> None:
+    """The verdict, and the page that holds it, written again only if something is new."""
+    found = answer.read(folder)
+    answer.show(found)
+    page = answer.html_path(found)
+    if is_new or not page.exists():
+        answer.write_html(found)
+    console.say(f"report: {page}")
+
+
+def _conclude(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
+    """What was done, what failed, and what to do next."""
+    counts = outcome.counts
+    reused = counts["done"] - outcome.num_trained
+    console.note(f"{outcome.num_trained} trained, {reused} reused, {counts['failed']} failed")
+    if counts["failed"]:
+        show_failures(folder)
+    if outcome.stopped_by:
+        left = counts["pending"] + counts["running"]
+        cells = f": {left} cells to go" if left else ""
+        console.note(f"{WHY[outcome.stopped_by]}{cells}. Go on with: {again(folder)}")
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)

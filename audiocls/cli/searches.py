@@ -1,0 +1,159 @@
+"""From a sweep's file and the command line's options to its trials, and to its end."""
+
+import shlex
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audiocls import console, shelf
+from audiocls.cli.options import cache_folder
+from audiocls.cli.studies import Means
+from audiocls.console.progress import watching
+from audiocls.errors import ConfigError, UsageError
+from audiocls.run.executors import Executor
+from audiocls.run.launch import SweepOutcome, launch_sweep
+from audiocls.run.own_trials import OwnTrials
+from audiocls.run.resolve import assignment
+from audiocls.run.searching import Searching, Trials
+from audiocls.run.task import Places, Setting, Tracking
+from audiocls.search import Sweep
+from audiocls.search.own import OwnCommand, own_command
+from audiocls.store import StudyFolder, SweepStudy
+
+NO_PROGRAM = (
+    "program: missing, so there is nothing to run; name a script, or write a whole `command`. For "
+    "one of our recipes: command: [audiocls, train, --recipe, NAME, '${args_no_hyphens}']"
+)
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """A sweep, and what the command line says about it."""
+
+    name: str
+    """As the command line gave it: a name on the shelf, or a path."""
+    file: Path
+    document: dict[str, Any]
+    """W&B's configuration, verbatim."""
+    sweep: Sweep
+    own: OwnCommand | None
+    """What its trials are, if they are ours."""
+    assignments: tuple[str, ...] = ()
+    study: str | None = None
+    recipe: str | None = None
+    """Instead of the one that the sweep's command names."""
+    max_new: int | None = None
+    timeout_s: float | None = None
+
+    @property
+    def study_name(self) -> str:
+        return self.study or self.sweep.name or self.file.stem
+
+    @property
+    def recipe_name(self) -> str:
+        """Of our own trials."""
+        assert self.own is not None
+        return self.recipe or self.own.source
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What every trial has: of the sweep's command, then of the command line."""
+        fixed = self.own.assignments if self.own else ()
+        return shelf.overrides([*fixed, *self.assignments])
+
+    @property
+    def runs(self) -> str:
+        """What its trials run, in words."""
+        if self.own is None:
+            command = shlex.join(self.sweep.command) if self.sweep.command else ""
+            return " ".join(filter(None, [command, self.sweep.program]))
+        fixed = [assignment(*item) for item in self.overrides.items()]
+        return " ".join(["recipe", self.recipe_name, *fixed])
+
+    def command(self) -> str:
+        """The command line that asks for the same again."""
+        words = ["audiocls", "sweep", "launch", self.name]
+        words += ["--study", self.study] if self.study else []
+        words += ["--recipe", self.recipe] if self.recipe else []
+        for item in self.assignments:
+            words += ["--set", item]
+        return shlex.join(words)
+
+    def launched(self) -> SweepStudy:
+        """The study that is kept."""
+        return SweepStudy(
+            name=self.study_name,
+            sweep=self.document,
+            runs=self.runs,
+            folder=str(Path.cwd()),
+            overrides=self.overrides,
+            command=self.command(),
+        )
+
+
+def sweep_request(
+    name: str,
+    assignments: Sequence[str] | None = None,
+    study: str | None = None,
+    recipe: str | None = None,
+    **limits: Any,
+) -> SweepRequest:
+    """The sweep of that name or path, checked; raises `ConfigError` with all its faults."""
+    file = shelf.find("sweeps", name)
+    document, sweep, notes = shelf.checked_sweep(file)
+    for text in notes:
+        console.note(f"{file}: {text}")
+    own = own_command(sweep)
+    if own is None and (assignments or recipe):
+        raise UsageError(
+            f"{name}: --set and --recipe change one of our recipes, and its command runs another "
+            "program; put what is fixed into its `command` or `parameters`"
+        )
+    if own is None and not sweep.program and (not sweep.command or "${program}" in sweep.command):
+        raise ConfigError(str(file), [NO_PROGRAM])
+    return SweepRequest(
+        name, file, document, sweep, own, tuple(assignments or ()), study, recipe, **limits
+    )
+
+
+def trials_of(asked: SweepRequest, places: Places, tracking: Tracking) -> Trials:
+    """What the sweep's parameters mean; raises `ConfigError` for what no trial could have."""
+    if asked.own is None:
+        from audiocls.run.foreign_trials import ForeignTrials
+
+        cwd = Path.cwd()
+        name = asked.study_name
+        return ForeignTrials(name, asked.sweep, cwd, places, tracking, asked.timeout_s)
+    setting = Setting(asked.study_name, asked.recipe_name, places, tracking)
+    trials = OwnTrials(setting, shelf.recipe(asked.recipe_name), asked.overrides)
+    trials.check(asked.sweep)
+    return trials
+
+
+def search(asked: SweepRequest, means: Means) -> SweepOutcome:
+    """Launch the sweep, showing its progress, until it is over or stopped."""
+    folder = StudyFolder((means.runs / asked.study_name).absolute())
+    places = Places(folder.path, cache_folder().absolute())
+    trials = trials_of(asked, places, means.tracking())
+    means.slots()
+    with watching() as watch:
+        return launch_sweep(
+            folder,
+            asked.launched(),
+            lambda: Searching(asked.sweep, folder, trials, asked.max_new),
+            lambda stop: _open(asked, means, places, stop),
+            watch,
+            means.limits(is_foreign=asked.own is None),
+        )
+
+
+def _open(
+    asked: SweepRequest, means: Means, places: Places, stop: threading.Event
+) -> Executor[Any]:
+    if asked.own is None:
+        from audiocls.run.executors.commands import Commands
+
+        return Commands(means.slots())
+    return means.open(places.cache, places.study / "workers.log", asked.max_new, stop)

@@ -1,0 +1,135 @@
+"""`audiocls sweep status | retry | stop`: where a launched study stands, and what to do then."""
+
+import os
+import shlex
+import signal
+from collections.abc import Sequence
+
+from audiocls import console
+from audiocls.cli import options as o
+from audiocls.cli.studies import open_study
+from audiocls.errors import UsageError
+from audiocls.run.own_trials import label_of
+from audiocls.store import Cell, Proposal, StudyFolder, count_states
+
+MAX_NAMED = 3
+
+
+def status(
+    name: o.StudyArgument, runs: o.RunsOption = o.RUNS, as_json: o.JsonOption = False
+) -> None:
+    """How many cells are done, failed, running and pending."""
+    folder = open_study(name, runs)
+    cells = cells_of(folder)
+    states = folder.states(cells)
+    counts = count_states(states)
+    if as_json:
+        failed = _failed(folder, cells)
+        return console.show_json({"study": folder.name, "cells": counts, "failures": failed})
+    rows = []
+    for arm in dict.fromkeys(cell.arm for cell in cells if isinstance(cell, Cell)):
+        of_arm = count_states({c.id: states[c.id] for c in cells if _arm(c) == arm})
+        rows.append((arm, *(str(count) for count in of_arm.values())))
+    rows.append(("all", *(str(count) for count in counts.values())))
+    console.show_table(folder.name, ("arm", *counts), rows, text=("arm",))
+    if counts["failed"]:
+        show_failures(folder)
+    return None
+
+
+def cells_of(folder: StudyFolder) -> Sequence[Cell | Proposal]:
+    """The trials of an ablation, or those that a sweep has proposed so far."""
+    return folder.proposals() if folder.is_sweep() else folder.study().cells
+
+
+def _arm(cell: Cell | Proposal) -> str:
+    """What a trial is told apart by: its arm, or its parameters."""
+    return cell.arm if isinstance(cell, Cell) else label_of(cell.parameters)
+
+
+def _failed(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[dict[str, object]]:
+    failures = folder.failures(cells)
+    return [
+        {
+            "id": cell.id,
+            "arm": _arm(cell),
+            **({"seed": cell.seed, "fold": cell.fold} if isinstance(cell, Cell) else {}),
+            "cause": failures[cell.id].cause,
+            "message": failures[cell.id].message,
+        }
+        for cell in cells
+        if cell.id in failures
+    ]
+
+
+def show_failures(folder: StudyFolder) -> None:
+    """What failed and by which cause; trials that failed alike are told of together."""
+    cells = cells_of(folder)
+    failures = folder.failures(cells)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        if (failure := failures.get(cell.id)) is not None:
+            alike.setdefault((failure.cause, failure.message), []).append(_arm(cell))
+    for (cause, message), arms in alike.items():
+        console.note(f"{_several(arms)}: {len(arms)} failed ({cause}): {message}")
+    console.note(
+        f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: "
+        f"audiocls sweep retry {folder.name}"
+    )
+
+
+def _several(arms: Sequence[str]) -> str:
+    """The first few by name.
+
+    >>> _several(["a", "b", "b", "c", "d"])
+    'a; b; c and 1 more'
+    """
+    names = list(dict.fromkeys(arms))
+    beyond = len(names) - MAX_NAMED
+    return "; ".join(names[:MAX_NAMED]) + (f" and {beyond} more" if beyond > 0 else "")
+
+
+def retry(
+    name: o.StudyArgument,
+    runs: o.RunsOption = o.RUNS,
+    arms: o.ArmsOption = None,
+) -> None:
+    """Make failed cells pending again; the next launch trains them."""
+    folder = open_study(name, runs)
+    cells = _of_arms(folder, arms)
+    failed = [cell for cell in cells if folder.trial(cell.id).failure()]
+    for cell in failed:
+        folder.trial(cell.id).forgive()
+    console.say(f"{len(failed)} failed cells are pending again. Train them: {again(folder)}")
+
+
+def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]:
+    if folder.is_sweep():
+        if arms:
+            raise UsageError(f"{folder.name} is a sweep: it has no arms; leave --arms out")
+        return folder.proposals()
+    study = folder.study()
+    chosen = o.names(arms, list(study.arms)) or list(study.arms)
+    unknown = [arm for arm in chosen if arm not in study.arms]
+    if unknown:
+        raise UsageError(f"{study.name} has no arm {unknown[0]!r}; arms: {', '.join(study.arms)}")
+    return [cell for cell in study.cells if cell.arm in chosen]
+
+
+def again(folder: StudyFolder) -> str:
+    """The command that launches a study again where it lies."""
+    study = folder.sweep_study() if folder.is_sweep() else folder.study()
+    runs = folder.path.parent
+    where = "" if runs == o.RUNS else f" --runs {shlex.quote(str(runs))}"
+    return study.command + where
+
+
+def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
+    """Stop the launch of a study that runs elsewhere on this machine, as Ctrl-C there would."""
+    folder = open_study(name, runs)
+    launcher = folder.launcher()
+    if launcher is None:
+        console.say(f"{folder.name} is not running.")
+        return
+    os.kill(launcher, signal.SIGTERM)
+    console.say(f"asked process {launcher} to stop. Go on with: {again(folder)}")

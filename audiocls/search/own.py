@@ -1,0 +1,53 @@
+"""Which sweeps run our own trials: those whose command is `audiocls train`, as we would write it.
+
+They are trained by persistent workers instead of a process a trial; any other command is somebody
+else's program.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from audiocls.search.sweep import Sweep
+
+LAUNCHERS = (["audiocls"], ["python", "-m", "audiocls"], ["${interpreter}", "-m", "audiocls"])
+SOURCES = ("--recipe", "--config", "--ablation")
+
+
+@dataclass(frozen=True)
+class OwnCommand:
+    """What `audiocls train` is given besides the swept parameters."""
+
+    option: str
+    """`--recipe`, `--config` or `--ablation`."""
+    source: str
+    """The name or path that follows it."""
+    assignments: tuple[str, ...]
+    """`key=value`, the same in every trial."""
+
+
+def own_command(sweep: Sweep) -> OwnCommand | None:
+    """The command of our own trials, or none.
+
+    >>> own_command(Sweep("grid", {}, command=("audiocls", "train", "--recipe", "r",
+    ...     "${args_no_hyphens}")))
+    OwnCommand(option='--recipe', source='r', assignments=())
+    """
+    words = [word for word in sweep.command if word != "${env}"]
+    launcher = next((known for known in LAUNCHERS if words[: len(known)] == known), None)
+    if launcher is None:
+        return None
+    verb, *rest = words[len(launcher) :] or [""]
+    is_whole = verb == "train" and len(rest) >= 3 and rest[-1] == "${args_no_hyphens}"
+    return _of_train(rest[:-1]) if is_whole else None
+
+
+def _of_train(words: Sequence[str]) -> OwnCommand | None:
+    option, source, *assignments = words
+    if option not in SOURCES or not all(_is_assignment(word) for word in assignments):
+        return None
+    return OwnCommand(option, source, tuple(assignments))
+
+
+def _is_assignment(word: str) -> bool:
+    key, equals, _ = word.partition("=")
+    return bool(equals) and not key.startswith("-")
