@@ -299,9 +299,10 @@ def test_what_a_killed_agent_had_in_hand_is_gone_on_with_and_nothing_else(tmp_pa
     trial_of(Start("failed_here", {})).fail(Failure("error", "", "", 1))
     states = {"killed_here": "running", "done_here": "crashed", "failed_here": "failed"}
     states |= {"elsewhere": "running", "stopped": "killed"}
-    runs = tuple(ServerRun(name, state, {"a": 1}) for name, state in states.items())
-    sweep = ServerSweep(PATH, "", {}, "RUNNING", runs)
-    assert [start.run_id for start in left_behind(sweep, trial_of)] == ["killed_here"]
+    told = {"a": 1, "optim": {"lr": 0.1}}  # a program adds to its run's configuration
+    runs = tuple(ServerRun(name, state, told) for name, state in states.items())
+    sweep = ServerSweep(PATH, "", {"parameters": {"a": {}}}, "RUNNING", runs)
+    assert list(left_behind(sweep, trial_of)) == [Start("killed_here", {"a": 1})]
 
 
 def test_runs_left_behind_come_before_new_ones(tmp_path):

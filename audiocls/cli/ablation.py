@@ -94,6 +94,7 @@ def register(
     for each in shelf.on_shelf("ablations") if name is None else [name]:
         sweep = wandb_sweep(plan(shelf.ablation(each)))
         if is_pushed:
+            shelf.find("ablations", sweep["name"])  # where agents will look for it
             show_pushed(pushed({**sweep, "project": project}, runs, entity))
             continue
         path = out / f"{sweep['name']}.yaml"

@@ -2,13 +2,15 @@
 
 import shlex
 import socket
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.ordered import ordered
+from audiocls.cli.push import pushed, show_pushed
 from audiocls.cli.studies import Means
 from audiocls.console.progress import watching
 from audiocls.run.agents import MOST_FAILURES, Agents, Ending, left_behind
@@ -33,6 +35,13 @@ def agent(
     """Run what a W&B sweep orders until it has no more: one agent per GPU, or per core."""
     means = Means(runs, "online", devices=devices, workers=workers)
     conclude(serve(SweepPath.parse(sweep), means, count, max_failures))
+
+
+def launch_on_server(sweep: Mapping[str, Any], means: Means, entity: str | None) -> None:
+    """What `--executor wandb` means: push the sweep, then run agents of it here."""
+    found = pushed(sweep, means.runs, entity)
+    show_pushed(found)
+    conclude(serve(found.sweep.path, means))
 
 
 def conclude(ending: Ending) -> None:

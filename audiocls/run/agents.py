@@ -154,9 +154,11 @@ def left_behind(sweep: ServerSweep, trial_of: Callable[[Start], TrialFolder]) ->
 
     A server never gives a grid's cell twice, so whoever was killed with it must come back for it.
     """
+    swept = sweep.config.get("parameters") or {}
     for run in sweep.runs:
         if run.state not in SETTLED:
-            start = Start(run.id, run.config)
+            # Once begun, a run's configuration holds what its program has added.
+            start = Start(run.id, {name: run.config[name] for name in swept if name in run.config})
             trial = trial_of(start)
             if trial.path.exists() and trial.state() == "pending":
                 yield start

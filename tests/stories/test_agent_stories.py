@@ -1,0 +1,108 @@
+"""W&B agents as people run them: the command line, the real client, a stand-in server."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def pushed(home, wandb_server):
+    """Two arms, two seeds: a registered question, and the path of its sweep on the server."""
+    (home.path / "ablations").mkdir()
+    home.change(factors="{model.dropout: [0.5]}")
+    (home.path / "tiny.yaml").rename(home.path / "ablations" / "tiny.yaml")
+    ended = home.run("ablation", "register", "tiny", "--push")
+    url, ours, wandbs = ended.out.splitlines()
+    path = ours.removeprefix("audiocls sweep agent ")
+    assert url.startswith(wandb_server.url)
+    assert wandbs == f"wandb agent {path}"
+    return path
+
+
+def make_long(home, epochs):
+    recipe = home.path / "recipes" / "tiny.yaml"
+    recipe.write_text(recipe.read_text().replace("epochs: 3", f"epochs: {epochs}"))
+
+
+def test_a_grid_is_trained_once_by_two_agents_and_what_is_finished_is_told_again(
+    home, wandb_server, pushed
+):
+    cell = ("--ablation", "tiny", "arm=baseline", "seed=0", "fold=1")
+    home.run("train", *cell, "--wandb", "disabled")
+    before = home.records()
+    ended = home.run("sweep", "agent", pushed, "--workers", "2")
+    assert "4 trained, 0 failed" in ended.err
+    runs = wandb_server.runs()
+    assert len(home.finished()) == len(runs) == 4
+    assert before.items() <= home.records().items()
+    assert len({(run.job_type, run.config["seed"]) for run in runs}) == 4
+    for run in runs:
+        assert (run.state, run.group, run.sweep) == ("finished", "tiny", pushed.split("/")[-1])
+        assert "test/accuracy" in run.summary
+        assert [row["epoch"] for row in run.history] == [1, 2, 3]
+    assert not wandb_server.unknown
+    again = home.run("ablation", "register", "tiny", "--push")
+    assert "unchanged" in again.err
+    assert "0 trained" in home.run("sweep", "agent", pushed, "--workers", "1").err
+
+
+def test_wandbs_own_agent_trains_cells_of_a_pushed_sweep(home, wandb_server, pushed):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    ended = subprocess.run(
+        [sys.executable, "-m", "wandb", "agent", "--count", "2", pushed],
+        cwd=home.path,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert len(home.finished()) == 2
+    for run in wandb_server.runs():
+        assert (run.state, run.group, run.job_type) == ("finished", "tiny", "baseline")
+        assert "test/accuracy" in run.summary
+    assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["done"] == 2
+
+
+def test_a_run_stopped_on_the_server_ends_early_and_a_killed_agent_comes_back_for_its_run(
+    home, wandb_server, pushed
+):
+    make_long(home, 100_000)
+    process = home.start("sweep", "agent", pushed, "--workers", "1")
+    home.wait_for(lambda: len(wandb_server.runs()) == 1 and home.has_history())
+    first = wandb_server.runs()[0]
+    wandb_server.stop_run(first.id)
+    home.wait_for(lambda: len(wandb_server.runs()) == 2, limit_s=90)
+    assert wandb_server.run(first.id).state == "killed"
+    [stopped] = home.finished()
+    second = wandb_server.runs()[1]
+    home.wait_for(lambda: len(begun(home)) == 2)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    [unfinished] = [trial for trial in begun(home) if trial != stopped]
+    again = home.start("sweep", "agent", pushed, "--workers", "1", "--count", "1")
+    size = (unfinished / "history.jsonl").stat().st_size
+    home.wait_for(lambda: (unfinished / "history.jsonl").stat().st_size > size)
+    wandb_server.stop_run(second.id)
+    _, err = again.communicate(timeout=90)
+    assert again.returncode == 0, err
+    assert len(wandb_server.runs()) == 2
+    assert home.finished() == sorted([stopped, unfinished])
+
+
+def begun(home):
+    return [trial for trial in home.trials() if (trial / "history.jsonl").exists()]
+
+
+def test_a_wrong_key_is_one_clear_error(home, pushed, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "w" * 40)
+    ended = home.run("sweep", "agent", pushed, code=2)
+    assert ended.err.count("error") == 1
+    assert "wandb login --relogin" in ended.err
