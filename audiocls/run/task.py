@@ -33,6 +33,8 @@ class Task:
     has_tensorboard: bool = False
     has_model: bool = False
     """Whether the trained model goes to W&B as an artifact."""
+    entity: str = ""
+    """W&B's; empty means the user's own."""
     run_id: str = ""
     """The W&B run that an agent's server named; empty means the trial's own."""
     sweep_id: str = ""
@@ -81,6 +83,8 @@ class Tracking:
     has_tensorboard: bool = False
     has_model: bool = False
     """Whether W&B gets each trained model as an artifact."""
+    entity: str = ""
+    """W&B's; empty means the user's own."""
     sweep_id: str = ""
     """The W&B sweep that the study is registered as, where it is."""
 
@@ -109,6 +113,7 @@ class Setting:
             tags=(Path(self.recipe).stem[:LONGEST_TAG],),
             has_tensorboard=self.tracking.has_tensorboard,
             has_model=self.tracking.has_model,
+            entity=self.tracking.entity,
             sweep_id=self.tracking.sweep_id,
         )
 
