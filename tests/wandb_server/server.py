@@ -17,7 +17,6 @@ from wandb_server.records import ENTITY, Artifact, Run, Sweep, SweepState, View
 from wandb_server.routes import respond
 from wandb_server.state import Refused, State
 
-
 IMPATIENT = {
     "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "1",
     "WANDB__FILE_STREAM_RETRY_WAIT_MIN_SECONDS": "1",
