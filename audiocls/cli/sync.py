@@ -33,7 +33,7 @@ def sync(
     from audiocls.track.wandb_sync import upload
 
     folder = open_study(name, runs)
-    config, server = sweep_of(folder.study()), WandbProject()
+    config, server = sweep_of(folder), WandbProject()
     with stop_on_signal() as stop, counting("runs") as count:
         found = door.sync(
             folder,

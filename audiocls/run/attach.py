@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from audiocls.plan.register import grid_sweep
 from audiocls.run.push import remember, remembered
-from audiocls.store import Study, StudyFolder
+from audiocls.store import Cell, Proposal, Study, StudyFolder
+from audiocls.track.project import Place, Standing
 from audiocls.track.sweep_server import SweepPath
-from audiocls.track.wandb_project import Place, Standing
 from audiocls.track.wandb_sync import RunFolder
 
 
@@ -84,15 +84,20 @@ def attach(
 def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
     """Run id → run, of the finished trials of the plan; of several attempts, the last."""
     last = {trial_of(run): run for run in sorted(runs, key=lambda run: run.opened)}
-    cells = folder.study().cells
-    states = folder.states(cells)
-    done = [last[c.id] for c in cells if states[c.id] == "done" and c.id in last]
+    trials = trials_of(folder)
+    states = folder.states(trials)
+    done = [last[t.id] for t in trials if states[t.id] == "done" and t.id in last]
     return {run.run_id: run for run in done}
+
+
+def trials_of(folder: StudyFolder) -> Sequence[Cell | Proposal]:
+    """The trials of an ablation, or those that a sweep has proposed so far."""
+    return folder.proposals() if folder.is_sweep() else folder.study().cells
 
 
 def trial_of(run: RunFolder) -> str:
     """The trial that a run's id names; an agent's runs have ids of the server's making."""
-    return run.run_id.rpartition("-")[0] or run.run_id
+    return run.run_id.rpartition("-")[0]
 
 
 def _only_sweep(place: Place, standings: Collection[Standing]) -> SweepPath | None:
@@ -112,7 +117,12 @@ def _astray(standing: Standing | None, path: SweepPath) -> str:
     return f"uploaded, but the server did not put it under sweep {path.id}"
 
 
-def sweep_of(study: Study) -> dict[str, Any] | None:
+def sweep_of(folder: StudyFolder) -> dict[str, Any] | None:
+    """What a study is registered as: a sweep as it was launched, an ablation as its own grid."""
+    return folder.sweep_study().sweep if folder.is_sweep() else grid_of(folder.study())
+
+
+def grid_of(study: Study) -> dict[str, Any] | None:
     """A launched ablation as a sweep with the study's own arms, seeds and folds.
 
     `None` for a study that `audiocls train --ablation` could not go on with: a single trial, an

@@ -258,6 +258,7 @@ def _best(row: Mapping[str, float]) -> dict[str, float]:
 def _summary(record: Record, task: Task) -> dict[str, Any]:
     """Names joined by slashes: to W&B's panels a dot is a step into a nested mapping."""
     cell = {"arm": task.cell.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
-    named = flatten({"cost": record.to_mapping()["cost"], "cell": cell})
+    clips = {"train": record.num_train, "val": record.num_val, "test": record.num_test}
+    named = flatten({"cost": record.to_mapping()["cost"], "cell": cell, "clips": clips})
     metrics = {**record.metrics, **_best(record.metrics)}
     return {**metrics, **{name.replace(".", "/"): named[name] for name in named}}
