@@ -76,6 +76,8 @@ class Means:
     retries: int = 0
     has_tensorboard: bool = False
     has_model: bool = False
+    run_id: str = ""
+    """The W&B run that an agent opened for the one trial asked for."""
     is_exclusive: bool = True
     """Whether nobody else may work on the study meanwhile; single cells share it."""
 
@@ -95,7 +97,9 @@ class Means:
         """Who is to be told; refuses at once what is not installed."""
         if self.has_tensorboard:
             require_tensorboard()
-        return Tracking(self.mode(), PROJECT, self.has_tensorboard, self.has_model)
+        return Tracking(
+            self.mode(), PROJECT, self.has_tensorboard, self.has_model, run_id=self.run_id
+        )
 
     def limits(self, is_foreign: bool = False) -> Limits:
         """When to give up; somebody else's program may fail from the first trial to the last."""

@@ -83,6 +83,8 @@ class Tracking:
     """Whether W&B gets each trained model as an artifact."""
     sweep_id: str = ""
     """The W&B sweep that the study is registered as, where it is."""
+    run_id: str = ""
+    """The W&B run that somebody else has opened for the one trial of this launch."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class Setting:
             tags=(Path(self.recipe).stem[:LONGEST_TAG],),
             has_tensorboard=self.tracking.has_tensorboard,
             has_model=self.tracking.has_model,
+            run_id=self.tracking.run_id,
             sweep_id=self.tracking.sweep_id,
         )
 
