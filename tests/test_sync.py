@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wandb_runs import log_run
 from wandb_server import Server
 
 from audiocls.errors import UsageError
@@ -16,7 +17,6 @@ from audiocls.run.attach import sweep_of
 from audiocls.run.push import remembered
 from audiocls.run.sync import Synced, sync
 from audiocls.store import Cell, Cost, Failure, Provenance, Record, Study, StudyFolder
-from audiocls.track import RunInfo, start
 from audiocls.track.sweep_server import NoAnswer, Refused
 from audiocls.track.wandb_project import WandbProject
 from audiocls.track.wandb_sync import upload
@@ -47,25 +47,19 @@ def folder(tmp_path: Path) -> StudyFolder:
     return folder
 
 
-def tell(folder: StudyFolder, cell: Cell, attempt: int = 1, code: int = 0, **told: Any) -> None:
-    """Track a trial as a worker does, in the mode given."""
+def tell(
+    folder: StudyFolder, cell: Cell, attempt: int = 1, code: int = 0, mode: str = "offline"
+) -> None:
+    """Track a trial as a worker does."""
     config = {"study": "tiny", "arm": cell.arm, "seed": cell.seed, "fold": cell.fold}
-    info = RunInfo(
-        id=f"{cell.id}-{attempt}",
-        project="audiocls",
-        group="tiny",
-        job_type=cell.arm,
-        name=f"{cell.arm} s{cell.seed} f{cell.fold}",
-        tags=(),
-        config={**config, "trial": cell.id},
+    log_run(
+        f"{cell.id}-{attempt}",
         folder=folder.path,
+        mode=mode,
+        config={**config, "trial": cell.id},
+        summary={} if code else {"test/accuracy": 0.5},
+        code=code,
     )
-    tracker = start(told.get("mode", "offline"), info)
-    for epoch in (1, 2):
-        tracker.log({"epoch": epoch, "val/accuracy": 0.1 * epoch})
-    summary = {} if code else {"test/accuracy": 0.5}
-    note = tracker.finish(summary, code)
-    assert told.get("is_torn") or not note
 
 
 def finish(folder: StudyFolder, cell: Cell, attempt: int = 1) -> None:
@@ -179,15 +173,9 @@ def test_online_runs_that_are_whole_are_left_alone_and_torn_ones_uploaded(folder
 TORN = """
 import sys
 from pathlib import Path
-import audiocls.track.wandb_run as door
-from audiocls.track import RunInfo
-door.FINISH_TIMEOUT_S = 2.0
+from wandb_runs import log_run
 folder, run_id = sys.argv[1:]
-info = RunInfo(run_id, "audiocls", "tiny", "arm", "name", (), {"arm": "a"}, Path(folder))
-run = door.WandbRun("online", info)
-for epoch in (1, 2):
-    run.log({"epoch": epoch})
-run.finish({"test/accuracy": 0.5}, 0)
+log_run(run_id, folder=Path(folder), mode="online", finish_timeout=2.0)
 """
 
 
@@ -196,6 +184,7 @@ def start_and_tear(folder: StudyFolder, cell: Cell) -> str:
     run_id = f"{cell.id}-1"
     subprocess.run(
         [sys.executable, "-c", TORN, str(folder.path), run_id],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         check=True,
         timeout=60,
         capture_output=True,
