@@ -32,7 +32,7 @@ from audiocls.track import WandbMode
 from audiocls.track.mode import default_mode
 from audiocls.track.tensorboard_run import require_tensorboard
 
-EXECUTORS = ("local", "inline")
+EXECUTORS = ("local", "inline", "wandb")
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,11 @@ class Means:
     """The W&B run that an agent opened for the one trial asked for."""
     is_exclusive: bool = True
     """Whether nobody else may work on the study meanwhile; single cells share it."""
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether a W&B server says which trial comes next."""
+        return self.executor == "wandb"
 
     def mode(self) -> WandbMode:
         """The W&B mode asked for, or the one that this machine's configuration means."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from audiocls.plan.register import grid_sweep
+from audiocls.plan.register import PROJECT, grid_sweep
 from audiocls.run.push import remember, remembered
 from audiocls.store import Study, StudyFolder
 from audiocls.track.sweep_server import SweepPath
@@ -84,7 +84,7 @@ def attach(
 def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
     """Run id → run, of the finished trials of the plan; of several attempts, the last."""
     last = {trial_of(run): run for run in sorted(runs, key=lambda run: run.opened)}
-    cells = folder.study().cells
+    cells = folder.cells()
     states = folder.states(cells)
     done = [last[c.id] for c in cells if states[c.id] == "done" and c.id in last]
     return {run.run_id: run for run in done}
@@ -110,6 +110,14 @@ def _astray(standing: Standing | None, path: SweepPath) -> str:
     if standing.sweep:
         return f"uploaded, but it belongs to sweep {standing.sweep} and not to {path.id}"
     return f"uploaded, but the server did not put it under sweep {path.id}"
+
+
+def sweep_config(folder: StudyFolder) -> dict[str, Any] | None:
+    """The sweep that a launched study is on a server: a sweep's own, verbatim, or an ablation's."""
+    if folder.is_sweep():
+        study = folder.sweep_study()
+        return {"name": study.name, "project": PROJECT, **study.sweep}
+    return sweep_of(folder.study())
 
 
 def sweep_of(study: Study) -> dict[str, Any] | None:
