@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny import TINY
 
 from audiocls import yaml_file
-from audiocls.cli.ordered import asked_of_us, command_line, ordered
-from audiocls.errors import UsageError
+from audiocls.cli.ordered import ordered
+from audiocls.errors import AudioclsError, UsageError
 from audiocls.run.agents import Agents, left_behind
 from audiocls.run.environment import worker_environment
 from audiocls.run.events import Done, Event, Failed, Interrupted
 from audiocls.run.heartbeat import Agent, Intake, Pace
 from audiocls.run.push import push, remembered
 from audiocls.run.scheduler import Launch
+from audiocls.run.task import Task
 from audiocls.store import Failure, StudyFolder, TrialFolder
 from audiocls.track.sweep_server import (
     Gone,
@@ -318,46 +320,50 @@ def test_an_order_leaves_its_folder_so_that_a_kill_before_the_first_epoch_is_kno
     assert (tmp_path / "t-run0").is_dir()
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "audiocls train --ablation dropout arm=a seed=0 fold=1",
-        "/usr/bin/env audiocls train --ablation=dropout arm=a seed=0 fold=1",
-        "python -m audiocls train arm=a --ablation dropout seed=0 fold=1",
-        "/usr/bin/env python -m audiocls train --ablation dropout arm=a seed=0 fold=1",
-    ],
-)
-def test_a_command_of_ours_is_known_however_it_is_spelt(words):
-    asked = asked_of_us(words.split())
-    assert asked is not None
-    assert asked["ablation"] == "dropout"
-    assert asked["recipe"] is asked["config"] is None
-    assert sorted(asked["given"]) == ["arm=a", "fold=1", "seed=0"]
+OURS = ["audiocls", "train", "--ablation", "tiny", "optim.lr=1e-2", "${args_no_hyphens}"]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "python train.py --lr=1",
-        "audiocls sweep launch dropout",
-        "audiocls train --ablation dropout --devices cuda:3 arm=a",
-        "audiocls train --ablation dropout arm",
-        "audiocls train --ablation",
-        "nice audiocls train --ablation dropout",
-        "",
-    ],
-)
-def test_any_other_command_is_somebody_elses(words):
-    asked = asked_of_us(words.split())
-    assert asked is None
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A working directory with a question on its shelf."""
+    (tmp_path / "ablations").mkdir()
+    question = "{name: tiny, question: Is it so?, recipe: tiny, factors: {model.dropout: [0.5]}}"
+    (tmp_path / "ablations" / "tiny.yaml").write_text(question)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "tiny.yaml").write_text(yaml_file.dump(TINY))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def test_an_arm_keeps_its_own_equals_signs():
-    config = {"command": ["audiocls", "train", "--ablation", "dropout", "${args_no_hyphens}"]}
-    words = command_line(config, {"arm": "dropout=0.1", "seed": 0})
-    asked = asked_of_us(words)
-    assert asked is not None
-    assert asked["given"] == ["arm=dropout=0.1", "seed=0"]
+def test_a_cell_of_ours_becomes_a_task_in_its_study_with_the_servers_run(shelf):
+    sweep = ServerSweep(PATH, "", {"command": OURS}, "RUNNING")
+    start = Start("r1", {"arm": "dropout=0.5", "fold": 1, "seed": 7})
+    trials = ordered(sweep, shelf / "runs")
+    assert trials.folder(start).path.parent == shelf / "runs" / "tiny" / "trials"
+    assert not (shelf / "runs").exists()  # to ask where a trial would lie begins nothing
+    work = trials.work(start)
+    assert isinstance(work, Task)
+    assert (work.cell.arm, work.cell.seed, work.cell.fold) == ("dropout=0.5", 7, 1)
+    assert work.config["optim"]["lr"] == 0.01
+    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")
+    assert (work.project, work.wandb) == ("audiocls", "online")
+    assert [cell.id for cell in StudyFolder(shelf / "runs" / "tiny").study().cells] == [work.id]
+
+
+def test_a_cell_that_the_sweep_has_and_this_checkout_has_not_is_refused(shelf):
+    sweep = ServerSweep(PATH, "", {"command": OURS}, "RUNNING")
+    with pytest.raises(AudioclsError, match=r"dropout=0\.9"):
+        ordered(sweep, shelf / "runs").work(
+            Start("r1", {"arm": "dropout=0.9", "fold": 1, "seed": 0})
+        )
+
+
+def test_a_cell_that_failed_before_is_tried_once_more_where_a_server_asks_for_it(shelf):
+    sweep = ServerSweep(PATH, "", {"command": OURS}, "RUNNING")
+    start = Start("r1", {"arm": "dropout=0.5", "fold": 1, "seed": 0})
+    trials = ordered(sweep, shelf / "runs")
+    trials.folder(start).fail(Failure("error", "", "", 1))
+    assert trials.work(start).trial.state() == "pending"
 
 
 def test_anybodys_program_becomes_a_command_with_the_servers_run(tmp_path):
@@ -543,3 +549,31 @@ def test_a_real_server_that_went_away_and_came_back_loses_no_cell(door, wandb_se
     cells = [tuple(run.config.values()) for run in door.sweep(path).runs]
     assert len(set(cells)) == len(cells) == 6
     assert supply.ending(is_stopped=False).exit_code == 0
+
+
+TRAINS_ON = """
+import sys, time
+from pathlib import Path
+from audiocls.track import RunInfo
+from audiocls.track.reach import Reach
+from audiocls.track.wandb_run import WandbRun
+info = RunInfo("r1", "p", "g", "j", "n", (), {}, Path(sys.argv[1]), entity="team")
+run = WandbRun("online", info, Reach())
+run.log({"epoch": 1})
+print("begun", flush=True)
+time.sleep(20)  # W&B looks every 15 s whether the run is to stop
+print("alive")
+"""
+
+
+@pytest.mark.slow
+def test_a_stop_button_interrupts_no_worker(wandb_server, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAINS_ON, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    assert wandb_server.run("r1").entity == "team"
+    wandb_server.stop_run("r1")
+    out, _ = process.communicate(timeout=60)
+    assert out == "alive\n"

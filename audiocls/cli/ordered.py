@@ -4,8 +4,6 @@ A sweep whose command is `audiocls train …` is trained in our own persistent w
 started as `wandb agent` would start it.
 """
 
-import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,15 +15,13 @@ from audiocls.run.devices import Slots
 from audiocls.run.executors import Executor
 from audiocls.run.executors.commands import Commands
 from audiocls.run.launch import write_plan
+from audiocls.run.own_trials import label_of
 from audiocls.run.resolve import Resolved
 from audiocls.run.supply import Work
-from audiocls.run.task import Places, Task, Tracking, task_of
-from audiocls.search.command import arguments
+from audiocls.run.task import LONGEST_TAG, Places, Task, Tracking, task_of
+from audiocls.search.own import OwnCommand, own_command
 from audiocls.store import StudyFolder, TrialFolder
 from audiocls.track.sweep_server import ServerSweep, Start
-
-SPELLINGS = (("audiocls",), ("python", "-m", "audiocls"))
-CHOICES = {"--ablation": "ablation", "--recipe": "recipe", "--config": "config"}
 
 
 class Ordered(Protocol):
@@ -46,6 +42,7 @@ class OwnTrials:
     """Cells of an ablation, or variations of a recipe."""
 
     sweep: ServerSweep
+    own: OwnCommand
     runs: Path
     cache: Path
 
@@ -58,7 +55,7 @@ class OwnTrials:
         # Asked for once more, a trial that failed is tried once more.
         folder.trial(cell.id).forgive()
         path = self.sweep.path
-        tracking = Tracking("online", path.project, sweep_id=path.id)
+        tracking = Tracking("online", path.project, entity=path.entity, sweep_id=path.id)
         task = task_of(cell, found, Places(folder.path, self.cache), tracking)
         return replace(task, run_id=start.run_id)
 
@@ -72,9 +69,9 @@ class OwnTrials:
         return Local(slots, self.cache, (self.runs / "workers.log").absolute())
 
     def _found(self, start: Start) -> Resolved:
-        asked = asked_of_us(command_line(self.sweep.config, start.parameters))
-        assert asked is not None  # the command is the same for every run
-        return one_trial(**asked)
+        swept = [f"{name}={value}" for name, value in start.parameters.items()]
+        chosen = {self.own.option.removeprefix("--"): self.own.source}
+        return one_trial([*self.own.assignments, *swept], **chosen)
 
     def _study(self, found: Resolved) -> StudyFolder:
         return StudyFolder((self.runs / found.study.name).absolute())
@@ -91,7 +88,7 @@ class ForeignTrials:
         path, config = self.sweep.path, self.sweep.config
         return Command(
             id=start.run_id,
-            label=" ".join(f"{name}={value}" for name, value in start.parameters.items()),
+            label=label_of(start.parameters)[:LONGEST_TAG],
             study=path.id,
             folder=str(self.folder(start).path),
             study_path=str(self._study),
@@ -117,41 +114,9 @@ class ForeignTrials:
         return (self.runs / self.sweep.path.id).absolute()
 
 
-def command_line(config: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
-    """The command that `wandb agent` would start with these parameters."""
-    command = [str(item) for item in config.get("command") or ()]
-    return arguments(command, str(config.get("program", "")), parameters, os.environ, "")
-
-
-def asked_of_us(words: Sequence[str]) -> dict[str, Any] | None:
-    """What `audiocls train` is asked by this command line; none if it is another command.
-
-    One with options that concern where or how a trial is run, not which one, counts as another.
-    """
-    rest = list(words[1:] if words and words[0] == "/usr/bin/env" else words)
-    for spelling in SPELLINGS:
-        if rest[: len(spelling) + 1] == [*spelling, "train"]:
-            return _choices(rest[len(spelling) + 1 :])
-    return None
-
-
-def _choices(words: Sequence[str]) -> dict[str, Any] | None:
-    found: dict[str, Any] = {"given": [], **dict.fromkeys(CHOICES.values())}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        name, is_joined, value = word.partition("=")
-        if name in CHOICES and (is_joined or rest):
-            found[CHOICES[name]] = value if is_joined else rest.pop(0)
-        elif not word.startswith("-") and is_joined:
-            found["given"].append(word)
-        else:
-            return None
-    return found
-
-
 def ordered(sweep: ServerSweep, runs: Path) -> Ordered:
     """How the sweep's trials are made."""
-    if asked_of_us(command_line(sweep.config, {})) is None:
+    own = own_command([str(word) for word in sweep.config.get("command") or ()])
+    if own is None:
         return ForeignTrials(sweep, runs)
-    return OwnTrials(sweep, runs, cache_folder().absolute())
+    return OwnTrials(sweep, own, runs, cache_folder().absolute())

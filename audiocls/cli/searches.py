@@ -105,7 +105,7 @@ def sweep_request(
     document, sweep, notes = shelf.checked_sweep(file)
     for text in notes:
         console.note(f"{file}: {text}")
-    own = own_command(sweep)
+    own = own_command(sweep.command)
     if own is None and (assignments or recipe):
         raise UsageError(
             f"{name}: --set and --recipe change one of our recipes, and its command runs another "

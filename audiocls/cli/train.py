@@ -56,7 +56,10 @@ def train(
 
 
 def one_trial(
-    given: list[str], recipe: str | None, ablation: str | None, config: str | None
+    given: list[str],
+    recipe: str | None = None,
+    ablation: str | None = None,
+    config: str | None = None,
 ) -> Resolved:
     """The trial that such a command line names, as a study of one cell."""
     if sum(name is not None for name in (recipe, ablation, config)) != 1:

@@ -33,6 +33,8 @@ class Task:
     has_tensorboard: bool = False
     has_model: bool = False
     """Whether the trained model goes to W&B as an artifact."""
+    entity: str = ""
+    """W&B's; empty means the user's own."""
     run_id: str = ""
     """The W&B run that an agent's server named; empty means the trial's own."""
     sweep_id: str = ""
@@ -81,6 +83,8 @@ class Tracking:
     has_tensorboard: bool = False
     has_model: bool = False
     """Whether W&B gets each trained model as an artifact."""
+    entity: str = ""
+    """W&B's; empty means the user's own."""
     sweep_id: str = ""
     """The W&B sweep that the study is registered as, where it is."""
     run_id: str = ""
@@ -111,6 +115,7 @@ class Setting:
             tags=(Path(self.recipe).stem[:LONGEST_TAG],),
             has_tensorboard=self.tracking.has_tensorboard,
             has_model=self.tracking.has_model,
+            entity=self.tracking.entity,
             run_id=self.tracking.run_id,
             sweep_id=self.tracking.sweep_id,
         )

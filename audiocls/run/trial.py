@@ -5,6 +5,7 @@ The only place where training, the store and tracking meet.
 
 import signal
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -113,6 +114,7 @@ def _train(task: Task, attempt: Attempt, warm: Warm, emit: Emit, wish: Wish) -> 
             test = score(parts.classifier, parts.sounds, parts.split.test, config.train)
             record = _finish(task, parts, progress, test, pretrained, attempt.number, started)
             ending = _ending(task, record, partial(_evidence, parts, test))
+            ending = replace(ending, exit_code=_exit_code(task, record, wish))
     finally:
         told = tracker.finish(ending)
     if not progress.is_complete:
@@ -148,6 +150,7 @@ def _run_info(task: Task, config: Config, attempt: Attempt, made: Provenance) ->
     cell = {"study": task.study, "arm": task.cell.arm, "trial": task.cell.id}
     return RunInfo(
         id=task.run_id or f"{task.cell.id}-{attempt.origin}",
+        entity=task.entity,
         project=task.project,
         group=task.study,
         job_type=task.cell.arm,
@@ -235,6 +238,12 @@ def _cost(parts: Parts, progress: Progress, stage: Spent) -> Cost:
 def _ending(task: Task, record: Record, evidence: Callable[[], Evidence]) -> Ending:
     model = task.trial.checkpoint if task.has_model else None
     return Ending(_summary(record, task), 0, evidence, model)
+
+
+def _exit_code(task: Task, record: Record, wish: Wish) -> int:
+    """A run that its own server stopped was not finished."""
+    was_stopped = task.run_id and record.early_stopped and wish() is Signal.FINISH
+    return STOPPED if was_stopped else 0
 
 
 def _evidence(parts: Parts, test: Scores) -> Evidence:

@@ -7,8 +7,6 @@ else's program.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audiocls.search.sweep import Sweep
-
 LAUNCHERS = (["audiocls"], ["python", "-m", "audiocls"], ["${interpreter}", "-m", "audiocls"])
 SOURCES = ("--recipe", "--config", "--ablation")
 
@@ -25,14 +23,13 @@ class OwnCommand:
     """`key=value`, the same in every trial."""
 
 
-def own_command(sweep: Sweep) -> OwnCommand | None:
-    """The command of our own trials, or none.
+def own_command(command: Sequence[str]) -> OwnCommand | None:
+    """What a sweep's command asks of our own trials, or none.
 
-    >>> own_command(Sweep("grid", {}, command=("audiocls", "train", "--recipe", "r",
-    ...     "${args_no_hyphens}")))
+    >>> own_command(["audiocls", "train", "--recipe", "r", "${args_no_hyphens}"])
     OwnCommand(option='--recipe', source='r', assignments=())
     """
-    words = [word for word in sweep.command if word != "${env}"]
+    words = [word for word in command if word != "${env}"]
     launcher = next((known for known in LAUNCHERS if words[: len(known)] == known), None)
     if launcher is None:
         return None

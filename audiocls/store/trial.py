@@ -7,7 +7,7 @@ killed process leaves is `history.jsonl` and `resume.pt`, from which the next at
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +128,10 @@ class TrialFolder:
 
     def keep_history(self, num_epochs: int) -> None:
         """Drop the rows of epochs that have to be trained again."""
-        rows = self.history()[:num_epochs]
+        self.write_history(self.history()[:num_epochs])
+
+    def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """All rows at once, in place of any that are there."""
         write_text(self._history, "".join(json.dumps(row) + "\n" for row in rows))
 
     def history(self) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ class RunInfo:
     """Epochs of an earlier attempt, told where they are not known, so that each run is whole."""
     sweep_id: str = ""
     """The W&B sweep that the run belongs to, if any."""
+    entity: str = ""
+    """Whose project it is; empty means the user's own."""
 
 
 @dataclass(frozen=True)

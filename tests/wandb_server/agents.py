@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from wandb_server.engine import next_run, to_stop
 from wandb_server.graphql import Arguments, Resolver
-from wandb_server.state import Agent, Run, State, Sweep, fresh_name, key_of, now
-from wandb_server.sweeps import next_run, to_stop
+from wandb_server.records import Agent, Run, Sweep, fresh_name, key_of, now
+from wandb_server.state import State
 
 Command = Mapping[str, Any]
 
@@ -23,7 +24,7 @@ def mutations(state: State) -> dict[str, Resolver]:
 
     def beat(arguments: Arguments) -> object:
         given = arguments["input"]
-        agent = state.agents[given["id"]]
+        agent = state.agent(given["id"])
         busy = json.loads(given.get("runState", "{}"))
         return {
             "agent": {"id": agent.id},
@@ -80,6 +81,7 @@ def _start(state: State, sweep: Sweep, agent: Agent) -> Command:
 
 
 def _hand(type_: str, run: Run, sweep: Sweep, agent: Agent) -> Command:
+    agent.seen.add(run.id)
     run.agent, run.state = agent.id, "pending"
     program = sweep.config.get("program", "train.py")
     args = run.wrapped_config if run.proposal is None else run.proposal

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wandb_server.state import USER, Run, unwrapped
+from wandb_server.records import USER, Run, unwrapped
 
 COLUMNS: Mapping[str, Callable[[Run], Any]] = {
     "name": lambda run: run.id,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wandb_server.graphql import Arguments, edges
-from wandb_server.state import Run, now
+from wandb_server.records import Run, now
 
 
 def stream(run: Run, sent: Mapping[str, Any]) -> dict[str, object]:
@@ -58,11 +58,16 @@ def logged(run: Run) -> dict[str, object]:
         "history": lambda arguments: [json.dumps(row) for row in _page(run.history, arguments)],
         "events": lambda arguments: [json.dumps(row) for row in _page(run.events, arguments)],
         "sampledHistory": lambda arguments: [
-            _sampled(run, json.loads(spec)) for spec in arguments["specs"]
+            _sampled(run, json.loads(spec)) for spec in _as_list(arguments["specs"])
         ],
         "parquetHistory": lambda _: {"parquetUrls": [], "liveData": []},
         "logLines": lambda arguments: edges(_lines(run, arguments), arguments),
     }
+
+
+def _as_list(value: Any) -> list[Any]:
+    """GraphQL takes one value for a list of one; the agent's query relies on it."""
+    return value if isinstance(value, list) else [value]
 
 
 def _keys(run: Run) -> dict[str, object]:

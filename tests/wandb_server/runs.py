@@ -4,10 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from wandb_server import small_types
+from wandb_server.artifact_fields import fields_of as fields_of_artifact
 from wandb_server.filters import matches, ordered
 from wandb_server.graphql import Arguments, Resolver, edges
 from wandb_server.history import logged
-from wandb_server.state import USER, Place, Refused, Run, State, Sweep, key_of, now, place_of
+from wandb_server.records import Place, Run, RunState, Sweep, now
+from wandb_server.state import Refused, State, place_of
 
 TEXT_FIELDS = {
     "displayName": "display_name",
@@ -22,22 +25,25 @@ TEXT_FIELDS = {
 }
 
 
-def mutations(state: State, url: str) -> dict[str, Resolver]:
+def mutations(state: State) -> dict[str, Resolver]:
     """The operations that write runs."""
 
     def upsert(arguments: Arguments) -> object:
         given = arguments["input"]
+        sweep = state.sweep(given["sweep"]) if given.get("sweep") else None
         run, is_new = _found_or_made(state, given)
-        if not given.get("id"):
+        if sweep:
+            join(run, sweep)
+        if "name" in given:  # its own process speaks; the public API names runs by key alone
             run.is_reported = True
-            run.state = given.get("state") or "running"
-        _update(state, run, given)
-        return {"bucket": fields_of(run, state, url), "inserted": is_new}
+            run.state = given.get("state") or _spoken(run)
+        _update(run, given)
+        return {"bucket": fields_of(run, state), "inserted": is_new}
 
     def create_files(arguments: Arguments) -> object:
         given = arguments["input"]
-        run = run_of(state, place_of(given), given["runName"])
-        files = [_upload(run, name, url) for name in given["files"]]
+        run = state.known_run(place_of(given), given["runName"])
+        files = [_file(run, name, state) for name in given["files"]]
         return {"runID": run.key, "uploadHeaders": [], "files": files}
 
     def delete(arguments: Arguments) -> object:
@@ -66,42 +72,36 @@ def mutations(state: State, url: str) -> dict[str, Resolver]:
     }
 
 
-def fields_of_project(place: Place, state: State, url: str) -> dict[str, object]:
+def fields_of_project(place: Place, state: State) -> dict[str, object]:
     """What a project knows of its runs."""
 
     def one(arguments: Arguments) -> object:
         run = state.run(place, arguments["name"])
-        return fields_of(run, state, url) if run else None
+        return fields_of(run, state) if run else None
 
     def reported(arguments: Arguments) -> object:
         run = state.run(place, arguments["name"])
-        return fields_of(run, state, url) if run and run.is_reported else None
+        return fields_of(run, state) if run and run.is_reported else None
 
     def many(arguments: Arguments) -> object:
-        runs = ordered(matching(state, place, arguments), arguments.get("order") or "+created_at")
-        return edges([fields_of(run, state, url) for run in runs], arguments)
+        runs = ordered(_matching(state, place, arguments), arguments.get("order") or "+created_at")
+        return edges([fields_of(run, state) for run in runs], arguments)
 
     return {
         "run": one,
         "bucket": reported,
         "runs": many,
-        "runCount": lambda arguments: len(matching(state, place, arguments)),
+        "runCount": lambda arguments: len(_matching(state, place, arguments)),
     }
 
 
-def fields_of(run: Run, state: State, url: str) -> dict[str, object]:
+def fields_of(run: Run, state: State) -> dict[str, object]:
     """A run in W&B's schema."""
     return {
         "__typename": "Run",
         "id": run.key,
         "projectId": state.projects.index(run.place) + 1,
-        "project": {
-            "id": key_of("Project", run.project, run.entity),
-            "internalId": key_of("ProjectInternalId", str(state.projects.index(run.place) + 1)),
-            "name": run.project,
-            "entityName": run.entity,
-            "entity": {"id": key_of("Entity", run.entity), "name": run.entity},
-        },
+        "project": small_types.project(run.place),
         "name": run.id,
         "displayName": run.display_name or run.id,
         "sweepName": run.sweep,
@@ -122,45 +122,37 @@ def fields_of(run: Run, state: State, url: str) -> dict[str, object]:
         "description": run.description,
         "notes": run.notes,
         "tags": run.tags,
-        "user": {"name": USER, "username": USER},
+        "user": small_types.user(),
         "wandbConfig": lambda _: json.dumps({"t": 1}),
         **logged(run),
-        **_files(run, url),
+        **_files(run, state),
     }
 
 
-def _files(run: Run, url: str) -> dict[str, object]:
+def _files(run: Run, state: State) -> dict[str, object]:
     def files(arguments: Arguments) -> object:
         names = arguments.get("names") or run.files
-        return edges([_file(run, name, url) for name in names if name in run.files], arguments)
+        return edges([_file(run, name, state) for name in names if name in run.files], arguments)
 
-    return {"fileCount": len(run.files), "files": files}
+    def made(arguments: Arguments) -> object:
+        found = [each for each in state.artifacts.values() if each.run == run.id]
+        return edges([fields_of_artifact(each, state) for each in found], arguments)
 
+    def used(arguments: Arguments) -> object:
+        found = map(state.artifact, dict.fromkeys(run.used_artifacts))
+        return edges([fields_of_artifact(each, state) for each in found], arguments)
 
-def _file(run: Run, name: str, url: str) -> dict[str, object]:
-    address = _upload(run, name, url)["uploadUrl"]
     return {
-        "__typename": "File",
-        "id": key_of("File", run.id, name),
-        "name": name,
-        "displayName": name,
-        "url": address,
-        "directUrl": address,
-        "sizeBytes": len(run.files[name]),
-        "mimetype": None,
-        "updatedAt": run.heartbeat_at,
-        "md5": None,
-        "digest": None,
+        "fileCount": len(run.files),
+        "files": files,
+        "outputArtifacts": made,
+        "inputArtifacts": used,
     }
 
 
-def _upload(run: Run, name: str, url: str) -> dict[str, object]:
-    place = "/".join((*run.place, run.id))
-    return {
-        "name": name,
-        "id": key_of("File", run.id, name),
-        "uploadUrl": f"{url}/storage/runs/{place}/{name}",
-    }
+def _file(run: Run, name: str, state: State) -> dict[str, object]:
+    address = f"{state.url}/storage/runs/{'/'.join(run.place)}/{run.id}/{name}"
+    return small_types.file(name, address, len(run.files.get(name, b"")), run.heartbeat_at)
 
 
 def _found_or_made(state: State, given: Mapping[str, Any]) -> tuple[Run, bool]:
@@ -175,9 +167,11 @@ def _found_or_made(state: State, given: Mapping[str, Any]) -> tuple[Run, bool]:
     return state.add_run(Run(given["name"], place[1], place[0])), True
 
 
-def _update(state: State, run: Run, given: Mapping[str, Any]) -> None:
-    if given.get("sweep"):
-        join(run, state.sweep(given["sweep"]))
+def _spoken(run: Run) -> RunState:
+    return "preempting" if run.state == "preempting" else "running"
+
+
+def _update(run: Run, given: Mapping[str, Any]) -> None:
     for name, attribute in TEXT_FIELDS.items():
         if name in given:
             setattr(run, attribute, given[name])
@@ -193,14 +187,7 @@ def join(run: Run, sweep: Sweep) -> None:
         sweep.run_ids.append(run.id)
 
 
-def run_of(state: State, place: Place, run_id: str) -> Run:
-    run = state.run(place, run_id)
-    if run is None:
-        raise Refused(404, f"no run {run_id} in {'/'.join(place)}")
-    return run
-
-
-def matching(state: State, place: Place, arguments: Arguments) -> list[Run]:
+def _matching(state: State, place: Place, arguments: Arguments) -> list[Run]:
     wanted = json.loads(arguments.get("filters") or "{}")
     here = [run for run in state.runs.values() if run.place == place]
     return [run for run in here if matches(run, wanted)]

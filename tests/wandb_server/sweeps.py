@@ -1,33 +1,23 @@
 """Sweeps: made, changed and asked about; what comes next and what stops is W&B's own engine's."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from math import prod
-from types import ModuleType
 from typing import Any
 
 import yaml
 
+from wandb_server import small_types
+from wandb_server.engine import complete, violations
 from wandb_server.filters import matches
 from wandb_server.graphql import Arguments, Resolver, edges
+from wandb_server.records import Agent, Place, Sweep, SweepState, fresh_name
 from wandb_server.runs import fields_of as fields_of_run
 from wandb_server.runs import join
-from wandb_server.state import (
-    Agent,
-    Place,
-    Refused,
-    Run,
-    State,
-    Sweep,
-    SweepState,
-    fresh_name,
-    key_of,
-    place_of,
-)
+from wandb_server.state import Refused, State, place_of
 
 
-def mutations(state: State, url: str) -> dict[str, Resolver]:
+def mutations(state: State) -> dict[str, Resolver]:
     """The operations that write sweeps."""
 
     def upsert(arguments: Arguments) -> object:
@@ -41,14 +31,14 @@ def mutations(state: State, url: str) -> dict[str, Resolver]:
         sweep.scheduler = given.get("scheduler", sweep.scheduler)
         set_state(state, sweep, given.get("state", sweep.state))
         return {
-            "sweep": fields_of(sweep, state, url),
-            "configValidationWarnings": _violations(sweep) if "config" in given else [],
+            "sweep": fields_of(sweep, state),
+            "configValidationWarnings": violations(sweep) if "config" in given else [],
         }
 
     return {"upsertSweep": upsert}
 
 
-def fields_of_project(place: Place, state: State, url: str) -> dict[str, object]:
+def fields_of_project(place: Place, state: State) -> dict[str, object]:
     """What a project knows of its sweeps."""
 
     def here() -> list[Sweep]:
@@ -57,27 +47,25 @@ def fields_of_project(place: Place, state: State, url: str) -> dict[str, object]
     def one(arguments: Arguments) -> object:
         name = arguments["sweepName"]
         found = [sweep for sweep in here() if name in (sweep.id, sweep.key)]
-        return fields_of(found[0], state, url) if found else None
+        return fields_of(found[0], state) if found else None
 
     return {
         "sweep": one,
         "totalSweeps": lambda _: len(here()),
-        "sweeps": lambda arguments: edges(
-            [fields_of(sweep, state, url) for sweep in here()], arguments
-        ),
+        "sweeps": lambda arguments: edges([fields_of(sweep, state) for sweep in here()], arguments),
     }
 
 
-def fields_of(sweep: Sweep, state: State, url: str) -> dict[str, object]:
+def fields_of(sweep: Sweep, state: State) -> dict[str, object]:
     """A sweep in W&B's schema."""
 
     def runs(arguments: Arguments) -> object:
         found = state.runs_of(sweep)
-        return edges([fields_of_run(run, state, url) for run in found], arguments)
+        return edges([fields_of_run(run, state) for run in found], arguments)
 
     def agent(arguments: Arguments) -> object:
         found = state.agents.get(arguments["agentName"])
-        return _fields_of_agent(found, state, url) if found else None
+        return _fields_of_agent(found, state) if found else None
 
     agents = [agent for agent in state.agents.values() if agent.sweep == sweep.id]
     return {
@@ -99,14 +87,10 @@ def fields_of(sweep: Sweep, state: State, url: str) -> dict[str, object]:
         "controller": sweep.controller,
         "scheduler": sweep.scheduler,
         "controllerRunName": None,
-        "project": {
-            "id": key_of("Project", sweep.project, sweep.entity),
-            "name": sweep.project,
-            "entity": {"id": key_of("Entity", sweep.entity), "name": sweep.entity},
-        },
+        "project": small_types.project(sweep.place),
         "runs": runs,
         "agent": agent,
-        "agents": edges([_fields_of_agent(agent, state, url) for agent in agents]),
+        "agents": edges([_fields_of_agent(agent, state) for agent in agents]),
     }
 
 
@@ -117,57 +101,6 @@ def set_state(state: State, sweep: Sweep, wanted: SweepState) -> None:
         for run in state.runs_of(sweep):
             if run.state in ("running", "pending"):
                 run.is_to_stop = True
-
-
-def next_run(state: State, sweep: Sweep) -> Run | None:
-    """A new run of the sweep, unless all have been proposed."""
-    runs = state.runs_of(sweep)
-    if len(runs) >= sweep.config.get("run_cap", float("inf")):
-        return None
-    chosen = _engine().next_run(_complete(sweep), [_for_engine(run) for run in runs])
-    if chosen is None:
-        return None
-    proposal = json.loads(json.dumps(chosen.config, default=float))
-    run = Run(fresh_name(), sweep.project, sweep.entity, state="pending", proposal=proposal)
-    run.wrapped_config = dict(proposal)
-    run.display_name = f"sweep-run-{len(runs) + 1}"
-    join(run, sweep)
-    return state.add_run(run)
-
-
-def to_stop(state: State, sweep: Sweep) -> list[Run]:
-    """Runs that early termination ends now."""
-    if "early_terminate" not in sweep.config:
-        return []
-    runs = {run.id: run for run in state.runs_of(sweep)}
-    stopped = _engine().stop_runs(_complete(sweep), [_for_engine(run) for run in runs.values()])
-    return [runs[run.name] for run in stopped if not runs[run.name].is_to_stop]
-
-
-def _engine() -> ModuleType:
-    with warnings.catch_warnings(action="ignore"):  # the package is older than its pydantic
-        import sweeps
-    return sweeps
-
-
-def _for_engine(run: Run) -> Any:
-    return _engine().SweepRun(
-        name=run.id,
-        state=run.state,
-        config=run.wrapped_config if run.proposal is None else run.proposal,
-        summary_metrics=run.summary,
-        history=run.history,
-        should_stop=run.is_to_stop,
-        exitcode=run.exit_code,
-    )
-
-
-def _complete(sweep: Sweep) -> dict[str, Any]:
-    """The configuration with the defaults that the engine reads without asking."""
-    if "metric" not in sweep.config:
-        return sweep.config
-    defaults = {"goal": "minimize", "impute": "worst"}
-    return sweep.config | {"metric": defaults | sweep.config["metric"]}
 
 
 def _made(state: State, given: Mapping[str, Any]) -> Sweep:
@@ -191,12 +124,8 @@ def _parsed(text: str) -> dict[str, Any]:
     return config
 
 
-def _violations(sweep: Sweep) -> list[str]:
-    return list(_engine().schema_violations_from_proposed_config(sweep.config))
-
-
 def _best(sweep: Sweep, state: State) -> float | None:
-    metric = _complete(sweep).get("metric", {})
+    metric = complete(sweep).get("metric", {})
     values = [run.summary.get(metric.get("name")) for run in state.runs_of(sweep)]
     numbers = [value for value in values if isinstance(value, int | float)]
     best = max if metric.get("goal") == "maximize" else min
@@ -211,7 +140,7 @@ def _num_expected(sweep: Sweep) -> int | None:
     return size if cap is None else min(size, cap)
 
 
-def _fields_of_agent(agent: Agent, state: State, url: str) -> dict[str, object]:
+def _fields_of_agent(agent: Agent, state: State) -> dict[str, object]:
     runs = [run for run in state.runs.values() if run.agent == agent.id]
     return {
         "__typename": "Agent",
@@ -222,7 +151,5 @@ def _fields_of_agent(agent: Agent, state: State, url: str) -> dict[str, object]:
         "totalRuns": len(runs),
         "createdAt": agent.created_at,
         "heartbeatAt": agent.heartbeat_at,
-        "runs": lambda arguments: edges(
-            [fields_of_run(run, state, url) for run in runs], arguments
-        ),
+        "runs": lambda arguments: edges([fields_of_run(run, state) for run in runs], arguments),
     }

@@ -1,7 +1,9 @@
 """Views: reports and workspaces, kept as they are sent."""
 
+from wandb_server import small_types
 from wandb_server.graphql import Arguments, Resolver, edges
-from wandb_server.state import USER, Place, State, View, fresh_name, key_of, now, place_of
+from wandb_server.records import Place, View, fresh_name, key_of, now
+from wandb_server.state import State, place_of
 
 
 def mutations(state: State) -> dict[str, Resolver]:
@@ -63,10 +65,6 @@ def _fields_of(view: View) -> dict[str, object]:
         "spec": view.text,
         "createdAt": view.created_at,
         "updatedAt": view.updated_at,
-        "project": {
-            "id": key_of("Project", view.project, view.entity),
-            "name": view.project,
-            "entityName": view.entity,
-        },
-        "user": {"name": USER, "username": USER, "photoUrl": None, "email": ""},
+        "project": small_types.project(view.place),
+        "user": small_types.user(),
     }

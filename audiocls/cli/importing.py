@@ -1,0 +1,109 @@
+"""`audiocls sweep import`: a W&B project's runs become a study that a report can read."""
+
+import json
+import shlex
+from typing import Annotated, Any, Literal
+
+import typer
+
+from audiocls import console
+from audiocls.cli.options import RUNS, JsonOption, RunsOption
+from audiocls.errors import UsageError
+from audiocls.run.imported import Imported, Source, import_study
+from audiocls.run.remote import Asked
+from audiocls.store import StudyFolder
+from audiocls.track.wandb_project import Place
+
+
+def import_(
+    source: Annotated[str, typer.Argument(metavar="ENTITY/PROJECT[/SWEEP]")],
+    study: Annotated[str, typer.Option("--study", help="The study's name here.")],
+    arm: Annotated[
+        str | None, typer.Option("--arm", metavar="KEY[,KEY]", help="What differs between arms.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="The arm to compare with.")
+    ] = None,
+    seed: Annotated[str | None, typer.Option("--seed", metavar="KEY", help="Repeats.")] = None,
+    fold: Annotated[str | None, typer.Option("--fold", metavar="KEY", help="Test folds.")] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="In the runs' summary.")] = None,
+    goal: Annotated[
+        Literal["maximize", "minimize"] | None,
+        typer.Option("--goal", help="Default: the sweep's, or maximize."),
+    ] = None,
+    group: Annotated[str | None, typer.Option("--group", help="Only this group's runs.")] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", metavar="JSON", help="A filter in W&B's grammar.")
+    ] = None,
+    runs: RunsOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a study of a project's finished runs; again, bring it up to date.
+
+    Runs that audiocls logged need no options; of others say by which keys they are arms and blocks.
+    """
+    from audiocls.console.bar import counting
+    from audiocls.track.wandb_project import WandbProject
+
+    asked = Asked(study, _keys(arm), baseline, seed, fold, metric, goal)
+    options = {
+        "--study": study, "--arm": arm, "--baseline": baseline, "--seed": seed, "--fold": fold,
+        "--metric": metric, "--goal": goal, "--group": group, "--where": where,
+    }  # fmt: skip
+    words = [word for name, value in options.items() if value for word in (name, value)]
+    with counting("runs") as count:
+        found = import_study(
+            StudyFolder(runs / study),
+            WandbProject(),
+            _source(source, group, where),
+            asked,
+            [source, *words],
+            lambda done, total: count("import", done, total),
+        )
+    console.show_json(_facts(found)) if as_json else _show(found)
+
+
+def _keys(arm: str | None) -> tuple[str, ...]:
+    return tuple(key.strip() for key in (arm or "").split(",") if key.strip())
+
+
+def _source(text: str, group: str | None, where: str | None) -> Source:
+    parts = text.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise UsageError(f"got {text!r}; wanted: ENTITY/PROJECT or ENTITY/PROJECT/SWEEP")
+    entity, project, *sweep = parts
+    return Source(Place(entity, project), sweep[0] if sweep else None, group, _filter(where))
+
+
+def _filter(where: str | None) -> dict[str, Any] | None:
+    if where is None:
+        return None
+    try:
+        found = json.loads(where)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"--where: got {where!r}, which is not JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise UsageError(f'--where: got {where!r}; wanted: such as {{"config.optimizer": "adam"}}')
+    return found
+
+
+def _facts(found: Imported) -> dict[str, Any]:
+    return {
+        "study": found.study.name,
+        "arms": list(found.study.arms),
+        "cells": len(found.study.cells),
+        "done": found.num_done,
+        "failed": found.num_failed,
+        "missing": found.num_missing,
+        "updated": found.num_updated,
+        "notes": list(found.study.notes),
+    }
+
+
+def _show(found: Imported) -> None:
+    facts = _facts(found)
+    notes = facts.pop("notes")
+    console.show_facts({**facts, "arms": "; ".join(facts["arms"])})
+    for note in notes:
+        console.note(note)
+    console.note(f"read it: audiocls report {shlex.quote(found.study.name)}")
