@@ -148,10 +148,14 @@ def tried_of(sweep: Sweep, folder: StudyFolder, proposal: Proposal) -> Tried:
 
 
 def value_in(sweep: Sweep, record: Record) -> float | None:
-    """The sweep's metric in a record; none where it is missing or no number."""
+    """The sweep's metric in a record; none where it is missing or no number.
+
+    `best/val/accuracy` is W&B's name for what a record calls `val/accuracy`: the chosen epoch's.
+    """
     if sweep.metric is None:
         return None
-    value = record.metrics.get(sweep.metric.name)
+    name = sweep.metric.name
+    value = record.metrics.get(name, record.metrics.get(name.removeprefix("best/")))
     return None if value is None or not math.isfinite(value) else value
 
 
