@@ -559,9 +559,10 @@ from audiocls.track.reach import Reach
 from audiocls.track.wandb_run import WandbRun
 info = RunInfo("r1", "p", "g", "j", "n", (), {}, Path(sys.argv[1]), entity="team")
 run = WandbRun("online", info, Reach())
-run.log({"epoch": 1})
 print("begun", flush=True)
-time.sleep(20)  # W&B looks every 15 s whether the run is to stop
+for epoch in range(80):  # W&B looks every 15 s whether the run is to stop
+    run.log({"epoch": epoch})
+    time.sleep(0.25)
 print("alive")
 """
 

@@ -473,6 +473,7 @@ def test_the_clients_agent_gives_up_after_three_failures_in_a_minute(server, sta
     assert len(server.sweep(sweep_id).run_ids) == 3
 
 
+@pytest.mark.slow
 def test_the_clients_agent_stops_a_run_and_goes_on(server, started):
     sweep_id, agent = started(["endless", 2])
     until(lambda: any(run.history for run in server.runs()))
@@ -515,13 +516,12 @@ def test_a_workspace_is_saved_changed_and_found(server):
 
 
 def test_errors_are_answered_as_often_as_asked_and_the_client_tries_again(server):
-    server.fail("UpsertBucket", status=502, times=2)
+    server.fail("UpsertBucket", status=502, times=1)
     server.fail("file_stream", status=500, times=1)
-    soon = {f"x_{what}_retry_wait_min_seconds": 0.1 for what in ("graphql", "file_stream")}
-    run = server.run(logged([1], settings=soon))
+    run = server.run(logged([1]))
     assert (run.state, [row["loss"] for row in run.history]) == ("finished", [1])
     statuses = [each.status for each in server.requests if each.operation == "UpsertBucket"]
-    assert statuses[:3] == [502, 502, 200]
+    assert statuses[:2] == [502, 200]
 
 
 def test_errors_end_after_their_time(server):

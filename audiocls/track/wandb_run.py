@@ -107,6 +107,7 @@ def _init(mode: WandbMode, info: RunInfo) -> wandb.Run:
     """Identity and sweep are the agent's own where W&B's agent started this process."""
     is_agents = "WANDB_RUN_ID" in os.environ
     return wandb.init(
+        entity=info.entity or None,
         project=info.project,
         id=None if is_agents else info.id,
         group=info.group,
@@ -132,8 +133,16 @@ def _lean_settings(sweep_id: str) -> wandb.Settings:
         finish_timeout_raises=True,
         init_timeout=INIT_TIMEOUT_S,
         silent=True,
+        stop_fn=_train_on,
         sweep_id=sweep_id or None,
         x_disable_machine_info=True,
         x_disable_meta=True,
         x_save_requirements=False,
     )
+
+
+def _train_on() -> None:
+    """A run's stop button: W&B would interrupt the worker, which has other trials to train.
+
+    An agent hears of it from its server, and ends the trial in order.
+    """

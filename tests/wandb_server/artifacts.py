@@ -21,12 +21,9 @@ def mutations(state: State) -> dict[str, Resolver]:
         files = arguments["input"]["artifactFiles"]
         return {"files": edges([_new_file(state, file) for file in files])}
 
-    def create_manifest(arguments: Arguments) -> object:
-        artifact = state.artifact(arguments["input"]["artifactID"])
-        return {"artifactManifest": manifest_of(artifact, state)}
-
-    def update_manifest(arguments: Arguments) -> object:
-        artifact = state.artifact(arguments["input"]["artifactManifestID"])
+    def manifest(arguments: Arguments) -> object:
+        given = arguments["input"]
+        artifact = state.artifact(given.get("artifactManifestID") or given["artifactID"])
         return {"artifactManifest": manifest_of(artifact, state)}
 
     def commit(arguments: Arguments) -> object:
@@ -45,8 +42,8 @@ def mutations(state: State) -> dict[str, Resolver]:
     return {
         "createArtifact": create,
         "createArtifactFiles": create_files,
-        "createArtifactManifest": create_manifest,
-        "updateArtifactManifest": update_manifest,
+        "createArtifactManifest": manifest,
+        "updateArtifactManifest": manifest,
         "commitArtifact": commit,
         "useArtifact": use,
     }

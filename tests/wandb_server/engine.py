@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +19,7 @@ def next_run(state: State, sweep: Sweep) -> Run | None:
     chosen = _engine().next_run(complete(sweep), [_for_engine(run) for run in runs])
     if chosen is None:
         return None
-    proposal = json.loads(json.dumps(chosen.config, default=float))
+    proposal = json.loads(json.dumps(chosen.config, default=lambda number: number.item()))
     run = Run(fresh_name(), sweep.project, sweep.entity, state="pending", proposal=proposal)
     run.wrapped_config = dict(proposal)
     run.display_name = f"sweep-run-{len(runs) + 1}"
@@ -35,6 +36,7 @@ def to_stop(state: State, sweep: Sweep) -> list[Run]:
     return [runs[run.name] for run in stopped if not runs[run.name].is_to_stop]
 
 
+@cache
 def _engine() -> ModuleType:
     with warnings.catch_warnings(action="ignore"):  # the package is older than its pydantic
         import sweeps

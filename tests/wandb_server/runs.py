@@ -28,18 +28,6 @@ TEXT_FIELDS = {
 def mutations(state: State) -> dict[str, Resolver]:
     """The operations that write runs."""
 
-    def upsert(arguments: Arguments) -> object:
-        given = arguments["input"]
-        sweep = state.sweep(given["sweep"]) if given.get("sweep") else None
-        run, is_new = _found_or_made(state, given)
-        if sweep:
-            join(run, sweep)
-        if "name" in given:  # its own process speaks; the public API names runs by key alone
-            run.is_reported = True
-            run.state = given.get("state") or _spoken(run)
-        _update(run, given)
-        return {"bucket": fields_of(run, state), "inserted": is_new}
-
     def create_files(arguments: Arguments) -> object:
         given = arguments["input"]
         run = state.known_run(place_of(given), given["runName"])
@@ -62,7 +50,7 @@ def mutations(state: State) -> dict[str, Resolver]:
         return {"success": True}
 
     return {
-        "upsertBucket": upsert,
+        "upsertBucket": lambda arguments: _upserted(state, arguments["input"]),
         "createRunFiles": create_files,
         "markRunFilesUploaded": lambda _: {"success": True},
         "deleteRun": delete,
@@ -153,6 +141,18 @@ def _files(run: Run, state: State) -> dict[str, object]:
 def _file(run: Run, name: str, state: State) -> dict[str, object]:
     address = f"{state.url}/storage/runs/{'/'.join(run.place)}/{run.id}/{name}"
     return small_types.file(name, address, len(run.files.get(name, b"")), run.heartbeat_at)
+
+
+def _upserted(state: State, given: Mapping[str, Any]) -> object:
+    sweep = state.sweep(given["sweep"]) if given.get("sweep") else None
+    run, is_new = _found_or_made(state, given)
+    if sweep:
+        join(run, sweep)
+    if "name" in given:  # its own process speaks; the public API names runs by key alone
+        run.is_reported = True
+        run.state = given.get("state") or _spoken(run)
+    _update(run, given)
+    return {"bucket": fields_of(run, state), "inserted": is_new}
 
 
 def _found_or_made(state: State, given: Mapping[str, Any]) -> tuple[Run, bool]:

@@ -17,6 +17,14 @@ from wandb_server.records import ENTITY, Artifact, Run, Sweep, SweepState, View
 from wandb_server.routes import respond
 from wandb_server.state import Refused, State
 
+IMPATIENT = {
+    "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "1",
+    "WANDB__FILE_STREAM_RETRY_WAIT_MIN_SECONDS": "1",
+    "WANDB__FILE_TRANSFER_RETRY_WAIT_MIN_SECONDS": "1",
+    "WANDB__GRAPHQL_RETRY_WAIT_MIN_SECONDS": "1",
+}
+"""The client sends rows, and tries again, as soon as it can: it knows whole seconds alone."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -73,6 +81,7 @@ class Server:
         for each in folders.values():
             each.mkdir(parents=True, exist_ok=True)
         return {name: str(each) for name, each in folders.items()} | {
+            **IMPATIENT,
             "HOME": str(folder),
             "WANDB_BASE_URL": self.url,
             "WANDB_API_KEY": self.key,
