@@ -13,8 +13,8 @@ from wandb_runs import log_run
 from wandb_server import Server
 
 from audiocls.errors import UsageError
-from audiocls.run.attach import sweep_of
 from audiocls.run.push import remembered
+from audiocls.run.registered import sweep_of
 from audiocls.run.sync import Synced, sync
 from audiocls.store import Cell, Cost, Failure, Provenance, Record, Study, StudyFolder
 from audiocls.track.sweep_server import NoAnswer, Refused

@@ -13,8 +13,8 @@ from audiocls.cli.studies import Means, Request, request, resolved, see_through
 from audiocls.cli.sweep_status import again, show_failures
 from audiocls.errors import UsageError
 from audiocls.plan.register import PROJECT
-from audiocls.run.attach import sweep_of
 from audiocls.run.launch import Outcome, SweepOutcome
+from audiocls.run.registered import sweep_of
 from audiocls.store import StudyFolder
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}

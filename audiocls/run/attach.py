@@ -1,14 +1,11 @@
 """What is on the server comes under a study's sweep, so that its grid has only the rest to try."""
 
-import itertools
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from audiocls.plan.register import PROJECT, grid_sweep
 from audiocls.run.push import remember, remembered
-from audiocls.store import Study, StudyFolder
+from audiocls.store import StudyFolder
 from audiocls.track.sweep_server import SweepPath
 from audiocls.track.wandb_project import Place, Standing
 from audiocls.track.wandb_sync import RunFolder
@@ -110,34 +107,3 @@ def _astray(standing: Standing | None, path: SweepPath) -> str:
     if standing.sweep:
         return f"uploaded, but it belongs to sweep {standing.sweep} and not to {path.id}"
     return f"uploaded, but the server did not put it under sweep {path.id}"
-
-
-def sweep_config(folder: StudyFolder) -> dict[str, Any] | None:
-    """The sweep that a launched study is on a server: a sweep's own, verbatim, or an ablation's."""
-    if folder.is_sweep():
-        study = folder.sweep_study()
-        return {"name": study.name, "project": PROJECT, **study.sweep}
-    return sweep_of(folder.study())
-
-
-def sweep_of(study: Study) -> dict[str, Any] | None:
-    """A launched ablation as a sweep with the study's own arms, seeds and folds.
-
-    `None` for a study that `audiocls train --ablation` could not go on with: a single trial, an
-    imported one, one with another recipe than its ablation's.
-    """
-    words = shlex.split(study.command)
-    if words[:3] != ["audiocls", "sweep", "launch"] or "--recipe" in words:
-        return None
-    overrides = [value for flag, value in itertools.pairwise(words) if flag == "--set"]
-    return grid_sweep(
-        name=study.name,
-        question=study.question,
-        metric={"name": study.metric, "goal": study.goal},
-        cells={
-            "arm": list(study.arms),
-            "seed": sorted({cell.seed for cell in study.cells}),
-            "fold": sorted({cell.fold for cell in study.cells}),
-        },
-        words=["--ablation", words[3], *overrides],
-    )
