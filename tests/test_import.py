@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,12 +18,14 @@ from audiocls.run.imported import Imported, Source, import_study
 from audiocls.run.remote import Asked
 from audiocls.run.remote_record import history_of
 from audiocls.store import Cost, StudyFolder
+from audiocls.track.project import Place, RemoteRun, RemoteSweep
 from audiocls.track.sweep_server import Gone, SweepPath
-from audiocls.track.wandb_project import Place, RemoteRun, RemoteSweep, WandbProject
+from audiocls.track.wandb_project import WandbProject
 
 PLACE = Place("local", "mine")
 EFFECT = {"baseline": 0.0, "dropout=0.1": 0.03, "dropout=0.5": -0.03}
 OURS = {"data_fingerprint": "d47a", "code": "c0de", "torch": "2.11.0", "device": "cpu"}
+CLIPS = {"clips/train": 240, "clips/val": 80, "clips/test": 80}
 COST = {"cost/num_params": 1000, "cost/macs": 2000, "cost/epochs": 2, "cost/wall_s": 1.5}
 
 
@@ -57,7 +60,7 @@ def our_run(arm: str, seed: int, fold: int, **changes: Any) -> RemoteRun:
         name=f"{arm} s{seed} f{fold}",
         state="finished",
         config={**config, **cell, **OURS},
-        summary={"test/accuracy": value, "_step": 1, "epoch": 2, **COST},
+        summary={"test/accuracy": value, "_step": 1, "epoch": 2, **COST, **CLIPS},
         group="tiny",
         created=f"2026-01-0{fold}T00:00:00Z",
         heartbeat="2026-02-01T00:00:00Z",
@@ -135,7 +138,8 @@ def test_a_record_has_what_our_run_told_and_nothing_more(ours, take, tmp_path):
     assert record.cost == Cost(num_params=1000, macs=2000, epochs=2, wall_s=1.5)
     origin = record.provenance
     assert (origin.code, origin.torch, origin.data) == ("c0de", "2.11.0", "d47a")
-    assert (record.num_train, record.provenance.host) == (None, "")
+    assert (record.num_train, record.num_val, record.num_test) == (240, 80, 80)
+    assert record.provenance.host == ""
     assert [row["epoch"] for row in folder.trial(cell.id).history()] == [1, 2]
 
 
@@ -149,6 +153,60 @@ def test_a_trial_of_ours_with_fewer_epochs_than_were_planned_was_stopped_early(
     study = take(ours).study
     records = StudyFolder(tmp_path / "tiny").records(study.cells)
     assert {record.early_stopped for record in records.values()} == {planned == 3}
+
+
+def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
+    wandb_server, tmp_path, tiny_config, cache
+):
+    from audiocls.audio.clips import fingerprint
+    from audiocls.config import identifying
+    from audiocls.run.sync import sync
+    from audiocls.run.task import Task
+    from audiocls.run.trial import train_trial
+    from audiocls.run.warm import Warm
+    from audiocls.store import Cell, Study
+    from audiocls.track.wandb_sync import upload
+    from audiocls.train.fit import Signal
+
+    config, folder = tiny_config(), StudyFolder(tmp_path / "runs" / "t")
+    cell = Cell("0123456789ab", "baseline", 0, 1)
+    folder.write_study(
+        Study(
+            "t", "?", "tiny", "ofat", "test/accuracy", "maximize", "baseline", {"baseline": {}},
+            (cell,),
+        )
+    )  # fmt: skip
+    task = Task(
+        study="t",
+        cell=cell,
+        config=identifying(config),
+        data_fingerprint=fingerprint(config.data.table(cache), cache),
+        folder=str(folder.trial(cell.id).path),
+        study_path=str(folder.path),
+        wandb="offline",
+        project="mine",
+        tags=(),
+    )
+    train_trial(task, Warm(cache), lambda event: None, lambda: Signal.GO)
+    server = WandbProject()
+    wanted = ("local", "mine")
+    sync(folder, server, upload, wanted, None, lambda done, total: None, threading.Event())
+    there = StudyFolder(tmp_path / "imported")
+    asked = Asked("t")
+    found = import_study(there, server, Source(PLACE), asked, [], lambda done, total: None)
+    before, after = folder.trial(cell.id).record(), there.trial(found.study.cells[0].id).record()
+    assert before is not None
+    assert after is not None
+    assert before.metrics.items() <= after.metrics.items()
+    times = {"started": "", "finished": ""}
+    assert replace(after.provenance, **times) == replace(before.provenance, **times)
+    same = {"metrics": {}, "provenance": before.provenance}
+    assert replace(after, **same) == replace(before, **same)
+    curves = [
+        [row["val/accuracy"] for row in f.trial(cell.id).history() if "val/accuracy" in row]
+        for f in (folder, there)
+    ]
+    assert curves[0] == curves[1]
 
 
 def test_importing_again_reads_only_what_is_new(ours, take):
@@ -359,17 +417,12 @@ def test_five_hundred_runs_are_imported_in_seconds(take):
     assert found.num_done == 500
 
 
-IMPORT = """
-import sys
-import typer
-from audiocls.cli import ErrorsAsText
-from audiocls.cli.importing import import_
-from audiocls.cli.report import report
-app = typer.Typer(cls=ErrorsAsText)
-app.command("import")(import_)
-app.command("report")(report)
-app(sys.argv[1:])
-"""
+def test_the_commands_do_not_load_wandb_before_they_need_it():
+    program = "import sys, audiocls.cli; print('wandb' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout.strip() == "False"
 
 
 def test_the_command_imports_and_the_report_reads(wandb_server, tmp_path):
@@ -385,7 +438,7 @@ def test_the_command_imports_and_the_report_reads(wandb_server, tmp_path):
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-c", IMPORT, *words, "--runs", str(tmp_path / "runs")],
+            [sys.executable, "-m", "audiocls", *words, "--runs", str(tmp_path / "runs")],
             capture_output=True,
             text=True,
             timeout=100,
@@ -393,8 +446,8 @@ def test_the_command_imports_and_the_report_reads(wandb_server, tmp_path):
         )
 
     imported = run(
-        "import", "local/mine", "--study", "sam", "--arm", "use_sam", "--seed", "random_state",
-        "--baseline", "use_sam=false", "--metric", "acc", "--json",
+        "sweep", "import", "local/mine", "--study", "sam", "--arm", "use_sam",
+        "--seed", "random_state", "--baseline", "use_sam=false", "--metric", "acc", "--json",
         "--where", '{"state": "finished"}',
     )  # fmt: skip
     assert imported.returncode == 0, imported.stderr
@@ -402,6 +455,6 @@ def test_the_command_imports_and_the_report_reads(wandb_server, tmp_path):
     told = run("report", "sam", "--json")
     assert json.loads(told.stdout)["arms"][1]["num_pairs"] == 2
     assert "--seed random_state" in json.loads(told.stdout)["command"]
-    wrong = run("import", "local/mine", "--study", "sam", "--arm", "use_sma")
+    wrong = run("sweep", "import", "local/mine", "--study", "sam", "--arm", "use_sma")
     assert wrong.returncode == 2
     assert "Did you mean 'use_sam'" in wrong.stderr

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,21 @@ from wandb_server import Server
 
 from audiocls.errors import UsageError
 from audiocls.run.push import remembered
-from audiocls.run.registered import sweep_of
+from audiocls.run.registered import grid_of, sweep_of
 from audiocls.run.sync import Synced, sync
-from audiocls.store import Cell, Cost, Failure, Provenance, Record, Study, StudyFolder
+from audiocls.store import (
+    Cell,
+    Cost,
+    Failure,
+    Proposal,
+    Provenance,
+    Record,
+    Study,
+    StudyFolder,
+    SweepStudy,
+)
 from audiocls.track.sweep_server import NoAnswer, Refused
+from audiocls.track.wandb_log import read_run
 from audiocls.track.wandb_project import WandbProject
 from audiocls.track.wandb_sync import upload
 
@@ -48,7 +60,12 @@ def folder(tmp_path: Path) -> StudyFolder:
 
 
 def tell(
-    folder: StudyFolder, cell: Cell, attempt: int = 1, code: int = 0, mode: str = "offline"
+    folder: StudyFolder,
+    cell: Cell,
+    attempt: int = 1,
+    code: int = 0,
+    mode: str = "offline",
+    **settings: Any,
 ) -> None:
     """Track a trial as a worker does."""
     config = {"study": "tiny", "arm": cell.arm, "seed": cell.seed, "fold": cell.fold}
@@ -59,6 +76,7 @@ def tell(
         config={**config, "trial": cell.id},
         summary={} if code else {"test/accuracy": 0.5},
         code=code,
+        **settings,
     )
 
 
@@ -82,7 +100,7 @@ def synced(folder: StudyFolder, stop: threading.Event | None = None, **changes: 
         "server": WandbProject(timeout_s=10),
         "upload": upload,
         "wanted": (None, None),
-        "sweep_config": sweep_of(folder.study()),
+        "sweep_config": sweep_of(folder),
         "watch": lambda done, total: None,
         "stop": stop or threading.Event(),
     }
@@ -196,13 +214,30 @@ def test_a_log_that_cannot_be_read_is_named_and_holds_up_no_other(folder, wandb_
     train(folder, *CELLS[:2])
     empty = folder.path / "wandb" / f"offline-run-20260101_000000-{CELLS[2].id}-1"
     empty.mkdir()
-    (empty / f"run-{CELLS[2].id}-1.wandb").write_bytes(b":W&B\xe1\xbe\x00")
+    log = empty / f"run-{CELLS[2].id}-1.wandb"
+    log.write_bytes(b":W&B\xe1\xbe\x00")
+    os.utime(log, (0, 0))
     found = synced(folder)
     assert len(found.uploaded) == 2
     assert found.exit_code == 3
     (left,) = found.left
     assert left.folder == str(empty)
     assert "killed before it wrote anything" in left.why
+
+
+def test_the_end_of_a_log_that_reaches_the_disk_late_is_waited_for(folder, wandb_server):
+    """W&B's `finish` of an offline run returns before all of the log is written."""
+    train(folder, CELLS[0])
+    (log,) = folder.path.glob("wandb/offline-run-*/*.wandb")
+    while read_run(log).exit_code is None:
+        time.sleep(0.01)
+    content = log.read_bytes()
+    log.write_bytes(content[: len(content) // 2])
+    late = threading.Timer(0.3, log.write_bytes, [content])
+    late.start()
+    assert synced(folder).exit_code == 0
+    late.join()
+    assert wandb_server.run(f"{CELLS[0].id}-1").state == "finished"
 
 
 def test_one_bad_run_in_a_call_does_not_keep_the_others_from_being_uploaded(folder, wandb_server):
@@ -302,7 +337,7 @@ def test_a_study_without_runs_says_how_to_have_some(folder, wandb_server):
 
 def test_another_project_than_that_of_its_sweep_is_refused(folder, wandb_server):
     train(folder, CELLS[0])
-    synced(folder, wanted=("local", "mine"))
+    assert synced(folder, wanted=("local", "mine")).left == ()
     assert wandb_server.run(f"{CELLS[0].id}-1").project == "mine"
     assert synced(folder).uploaded == ()
     with pytest.raises(UsageError, match=r"belongs to sweep local/mine/.*got .*project audiocls"):
@@ -316,12 +351,56 @@ def test_without_a_sweep_to_make_runs_are_uploaded_all_the_same(folder, wandb_se
     assert len(wandb_server.runs()) == 1
 
 
+def test_a_run_that_was_tracked_under_the_sweep_needs_no_attaching(
+    folder, wandb_server, monkeypatch
+):
+    train(folder, CELLS[0])
+    sweep = synced(folder).sweep
+    assert sweep is not None
+    tell(folder, CELLS[1], sweep_id=sweep.id)
+    finish(folder, CELLS[1])
+    monkeypatch.setattr(WandbProject, "attach", lambda *_: pytest.fail("attached"))
+    assert synced(folder).exit_code == 0
+    assert wandb_server.run(f"{CELLS[1].id}-1").sweep == sweep.id
+
+
+def test_a_search_is_registered_as_it_was_launched(tmp_path, wandb_server):
+    folder = StudyFolder(tmp_path / "runs" / "search")
+    config = {"method": "random", "project": "mine", "parameters": {"lr": {"min": 0.1, "max": 1.0}}}
+    folder.write_study(SweepStudy("search", config, "python train.py", str(tmp_path), {}, ""))
+    for index, state in enumerate(("done", "failed")):
+        cell = replace(CELLS[0], id=f"{index:012x}")
+        folder.propose(Proposal(cell.id, {"lr": 0.5}))
+        tell(folder, cell, code=int(state == "failed"))
+        if state == "done":
+            finish(folder, cell)
+        else:
+            folder.trial(cell.id).fail(Failure("error", "it broke", "", 1))
+    found = synced(folder)
+    assert (len(found.uploaded), found.exit_code, str(found.place)) == (2, 0, "local/mine")
+    (sweep,) = wandb_server.sweeps("mine")
+    assert sweep.config == config
+    assert sweep.run_ids == [f"{0:012x}-1"]
+    assert synced(folder).num_there == 2
+
+
+def test_every_opening_of_another_program_is_a_part_of_its_run(tmp_path, wandb_server):
+    folder = StudyFolder(tmp_path / "runs" / "search")
+    folder.write_study(SweepStudy("search", {"method": "grid"}, "python x.py", "/there", {}, ""))
+    folder.propose(Proposal(CELLS[0].id, {}))
+    for epoch in (1, 2):
+        log_run(f"{CELLS[0].id}-1", folder=folder.path, rows=[{"epoch": epoch}])
+    assert len(synced(folder).uploaded) == 2
+    history = wandb_server.run(f"{CELLS[0].id}-1").history
+    assert [row["epoch"] for row in history] == [1, 2]
+
+
 @pytest.mark.parametrize(
     "command",
     ["audiocls train --recipe tiny", "audiocls sweep launch tiny --recipe other", ""],
 )
 def test_a_study_that_no_agent_could_go_on_with_is_no_sweep(command):
-    assert sweep_of(replace(STUDY, command=command)) is None
+    assert grid_of(replace(STUDY, command=command)) is None
 
 
 AGENT = """
@@ -338,7 +417,7 @@ def test_a_real_agent_is_given_exactly_the_cells_that_are_missing(
     train(folder, *CELLS[:4])
     program = tmp_path / "cell.py"
     program.write_text(AGENT)
-    config = {**(sweep_of(STUDY) or {}), "command": [sys.executable, str(program)]}
+    config = {**(sweep_of(folder) or {}), "command": [sys.executable, str(program)]}
     found = synced(folder, sweep_config=config)
     ran = agent(str(found.sweep), tmp_path)
     given = sorted(line.split()[1:] for line in ran.splitlines() if line.startswith("GIVEN"))
@@ -365,21 +444,18 @@ def agent(sweep: str, folder: Path) -> str:
     return ran.stdout + ran.stderr
 
 
-SYNC = """
-import sys
-import typer
-from audiocls.cli import ErrorsAsText
-from audiocls.cli.sync import sync
-app = typer.Typer(cls=ErrorsAsText)
-app.command("sync")(sync)
-app.command("other")(lambda: None)
-app(["sync", *sys.argv[1:]])
-"""
-
-
 def command(folder: StudyFolder, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-c", SYNC, "tiny", "--runs", str(folder.path.parent)],
+        [
+            sys.executable,
+            "-m",
+            "audiocls",
+            "sweep",
+            "sync",
+            folder.name,
+            "--runs",
+            str(folder.path.parent),
+        ],
         capture_output=True,
         text=True,
         timeout=100,

@@ -12,29 +12,38 @@ from audiocls.errors import UsageError
 from audiocls.run.imported import Imported, Source, import_study
 from audiocls.run.remote import Asked
 from audiocls.store import StudyFolder
-from audiocls.track.wandb_project import Place
+from audiocls.track.project import Place
+
+SourceArgument = Annotated[str, typer.Argument(metavar="ENTITY/PROJECT[/SWEEP]")]
+StudyOption = Annotated[str, typer.Option("--study", help="The study's name here.")]
+ArmOption = Annotated[
+    str | None, typer.Option("--arm", metavar="KEY[,KEY]", help="What differs between arms.")
+]
+BaselineOption = Annotated[str | None, typer.Option("--baseline", help="The arm to compare with.")]
+SeedOption = Annotated[str | None, typer.Option("--seed", metavar="KEY", help="Of repeats.")]
+FoldOption = Annotated[str | None, typer.Option("--fold", metavar="KEY", help="Of test folds.")]
+MetricOption = Annotated[str | None, typer.Option("--metric", help="Of the runs' summary.")]
+GoalOption = Annotated[
+    Literal["maximize", "minimize"] | None,
+    typer.Option("--goal", help="Default: the sweep's, or maximize."),
+]
+GroupOption = Annotated[str | None, typer.Option("--group", help="Only this group's runs.")]
+WhereOption = Annotated[
+    str | None, typer.Option("--where", metavar="JSON", help="A filter in W&B's grammar.")
+]
 
 
 def import_(
-    source: Annotated[str, typer.Argument(metavar="ENTITY/PROJECT[/SWEEP]")],
-    study: Annotated[str, typer.Option("--study", help="The study's name here.")],
-    arm: Annotated[
-        str | None, typer.Option("--arm", metavar="KEY[,KEY]", help="What differs between arms.")
-    ] = None,
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", help="The arm to compare with.")
-    ] = None,
-    seed: Annotated[str | None, typer.Option("--seed", metavar="KEY", help="Repeats.")] = None,
-    fold: Annotated[str | None, typer.Option("--fold", metavar="KEY", help="Test folds.")] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="In the runs' summary.")] = None,
-    goal: Annotated[
-        Literal["maximize", "minimize"] | None,
-        typer.Option("--goal", help="Default: the sweep's, or maximize."),
-    ] = None,
-    group: Annotated[str | None, typer.Option("--group", help="Only this group's runs.")] = None,
-    where: Annotated[
-        str | None, typer.Option("--where", metavar="JSON", help="A filter in W&B's grammar.")
-    ] = None,
+    source: SourceArgument,
+    study: StudyOption,
+    arm: ArmOption = None,
+    baseline: BaselineOption = None,
+    seed: SeedOption = None,
+    fold: FoldOption = None,
+    metric: MetricOption = None,
+    goal: GoalOption = None,
+    group: GroupOption = None,
+    where: WhereOption = None,
     runs: RunsOption = RUNS,
     as_json: JsonOption = False,
 ) -> None:

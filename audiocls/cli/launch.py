@@ -14,7 +14,7 @@ from audiocls.cli.sweep_status import again, show_failures
 from audiocls.errors import UsageError
 from audiocls.plan.register import PROJECT
 from audiocls.run.launch import Outcome, SweepOutcome
-from audiocls.run.registered import sweep_of
+from audiocls.run.registered import grid_of
 from audiocls.store import StudyFolder
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
@@ -110,7 +110,7 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
     for text in found.notes:
         console.note(text)
     if means.is_on_server:
-        _order(sweep_of(found.study), asked.name, means)
+        _order(grid_of(found.study), asked.name, means)
         return
     outcome = see_through(found, means)
     folder = StudyFolder(means.runs / outcome.study.name)

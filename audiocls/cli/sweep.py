@@ -3,7 +3,7 @@
 import typer
 
 from audiocls import console, shelf, yaml_file
-from audiocls.cli import agent, launch, sweep_status, sync
+from audiocls.cli import agent, importing, launch, sweep_status, sync
 from audiocls.cli import options as o
 from audiocls.cli.plans import show_plan, show_search
 from audiocls.cli.searches import sweep_request
@@ -55,3 +55,4 @@ app.command()(sweep_status.retry)
 app.command()(sweep_status.stop)
 app.command()(agent.agent)
 app.command()(sync.sync)
+app.command("import")(importing.import_)

@@ -28,12 +28,12 @@ def sync(
     """Upload a study's W&B runs, and put them under its sweep; stopped, it can go on."""
     from audiocls.console.bar import counting
     from audiocls.run import sync as door
-    from audiocls.run.registered import sweep_config
+    from audiocls.run.registered import sweep_of
     from audiocls.track.wandb_project import WandbProject
     from audiocls.track.wandb_sync import upload
 
     folder = open_study(name, runs)
-    config, server = sweep_config(folder), WandbProject()
+    config, server = sweep_of(folder), WandbProject()
     with stop_on_signal() as stop, counting("runs") as count:
         found = door.sync(
             folder,

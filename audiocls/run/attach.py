@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from audiocls.run.push import remember, remembered
 from audiocls.store import StudyFolder
+from audiocls.track.project import Place, Standing
 from audiocls.track.sweep_server import SweepPath
-from audiocls.track.wandb_project import Place, Standing
 from audiocls.track.wandb_sync import RunFolder
 
 
@@ -89,7 +89,7 @@ def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFo
 
 def trial_of(run: RunFolder) -> str:
     """The trial that a run's id names; an agent's runs have ids of the server's making."""
-    return run.run_id.rpartition("-")[0] or run.run_id
+    return run.run_id.rpartition("-")[0]
 
 
 def _only_sweep(place: Place, standings: Collection[Standing]) -> SweepPath | None:

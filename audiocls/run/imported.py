@@ -16,8 +16,8 @@ from audiocls.plan.design import BASELINE
 from audiocls.run.remote import Asked, Placed, changes_of, chosen, placed
 from audiocls.run.remote_record import history_of, metrics_of, record_of
 from audiocls.store import Cell, Failure, Record, Study, StudyFolder
+from audiocls.track.project import Place, Project, RemoteRun
 from audiocls.track.sweep_server import SweepPath
-from audiocls.track.wandb_project import Place, Project, RemoteRun
 
 COMMAND = ("audiocls", "sweep", "import")
 METRICS = ("test/accuracy", "test/map")

@@ -4,19 +4,16 @@ import itertools
 import shlex
 from typing import Any
 
-from audiocls.plan.register import PROJECT, grid_sweep
+from audiocls.plan.register import grid_sweep
 from audiocls.store import Study, StudyFolder
 
 
-def sweep_config(folder: StudyFolder) -> dict[str, Any] | None:
-    """The sweep that a launched study is on a server: a sweep's own, verbatim, or an ablation's."""
-    if folder.is_sweep():
-        study = folder.sweep_study()
-        return {"name": study.name, "project": PROJECT, **study.sweep}
-    return sweep_of(folder.study())
+def sweep_of(folder: StudyFolder) -> dict[str, Any] | None:
+    """What a study is registered as: a sweep as it was launched, an ablation as its own grid."""
+    return folder.sweep_study().sweep if folder.is_sweep() else grid_of(folder.study())
 
 
-def sweep_of(study: Study) -> dict[str, Any] | None:
+def grid_of(study: Study) -> dict[str, Any] | None:
     """A launched ablation as a sweep with the study's own arms, seeds and folds.
 
     `None` for a study that `audiocls train --ablation` could not go on with: a single trial, an

@@ -7,7 +7,7 @@ from typing import Any
 
 from audiocls.dotted import flatten
 from audiocls.errors import UsageError, nearest
-from audiocls.track.wandb_project import RemoteRun
+from audiocls.track.project import RemoteRun
 
 OWN = ("study", "arm", "seed", "fold", "trial")
 """Keys by which a run that audiocls logged says what it is."""

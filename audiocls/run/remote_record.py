@@ -7,8 +7,8 @@ from typing import Any
 from audiocls.dotted import flatten
 from audiocls.run.remote import ORIGIN, Placed
 from audiocls.store import Cell, Cost, Provenance, Record
+from audiocls.track.project import RemoteRun
 from audiocls.track.wandb_log import numbers
-from audiocls.track.wandb_project import RemoteRun
 
 OF_THE_TRIAL = ("cost/", "cell/", "clips/")
 """What a summary of ours says beside the metrics."""

@@ -3,9 +3,11 @@
 Stopped at any moment, it goes on when asked again; asked again when all is there, it does nothing.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -16,13 +18,15 @@ from audiocls.plan.register import PROJECT
 from audiocls.run.attach import Attached, Left, Server, attach, trial_of
 from audiocls.run.push import remembered
 from audiocls.store import StudyFolder
+from audiocls.track.project import Place
 from audiocls.track.sweep_server import NoAnswer, SweepPath
-from audiocls.track.wandb_log import read_run
-from audiocls.track.wandb_project import Place
+from audiocls.track.wandb_log import LoggedRun, WandbLog
 from audiocls.track.wandb_sync import RunFolder, newest, run_folders
 
 BATCH = 20
 """Runs a call of the client."""
+SETTLE_S, POLL_S = 2.0, 0.05
+"""How long the end of a log that was just written is waited for, and how often it is read."""
 
 Upload = Callable[[Sequence[RunFolder], str, str, Callable[[], None], Event], str]
 """Runs, entity, project, what to call as runs arrive, the wish to stop; answers a complaint."""
@@ -76,14 +80,14 @@ def sync(
     `Refused` before anything is touched if the server cannot be used.
     """
     with _alone(folder):
-        runs = newest(run_folders(folder.path))
+        runs = _runs(folder)
         if not runs:
             raise UsageError(
                 f"study {folder.name} has no W&B runs in {folder.path / 'wandb'}: nothing to sync. "
                 "Launch it with --wandb offline or online to have some"
             )
-        place = _place(folder, server, *wanted)
-        found = _sorted(folder, list(runs.values()), server, place)
+        place = _place(folder, server, sweep_config or {}, *wanted)
+        found = _sorted(folder, runs, server, place)
         watch(0, len(found.due))
         left = [*found.left, *_upload_all(found.due, place, upload, watch, stop)]
         there = [*found.there, *(run for run in found.due if run.is_marked)]
@@ -104,7 +108,7 @@ def sync(
 
 @contextmanager
 def _alone(folder: StudyFolder) -> Iterator[None]:
-    folder.study()  # says which studies there are if this one is not
+    folder.cells()  # says which studies there are if this one is not
     lock = FileLock(folder.path / ".sync.lock")
     try:
         lock.acquire(timeout=1)
@@ -116,10 +120,25 @@ def _alone(folder: StudyFolder) -> Iterator[None]:
         lock.release()
 
 
-def _place(folder: StudyFolder, server: Server, entity: str | None, project: str | None) -> Place:
+def _runs(folder: StudyFolder) -> list[RunFolder]:
+    """Our trials tell all again when they go on; each opening of another program is a part."""
+    found = run_folders(folder.path)
+    is_foreign = folder.is_sweep() and bool(folder.sweep_study().folder)
+    return found if is_foreign else list(newest(found).values())
+
+
+def _place(
+    folder: StudyFolder,
+    server: Server,
+    config: Mapping[str, Any],
+    entity: str | None,
+    project: str | None,
+) -> Place:
+    """Where the study was synced before, or what is asked for, or what the sweep says."""
     before = remembered(folder)
     if before is None:
-        return Place(entity or server.entity, project or PROJECT)
+        entity = entity or config.get("entity") or server.entity
+        return Place(entity, project or config.get("project") or PROJECT)
     if entity not in (None, before.entity) or project not in (None, before.project):
         raise UsageError(
             f"study {folder.name} belongs to sweep {before}, got entity {entity or before.entity}, "
@@ -148,17 +167,27 @@ def _obstacle(folder: StudyFolder, run: RunFolder, runs: Sequence[RunFolder]) ->
     A run that goes on with its trial would be on the server twice: its beginning as it is now, and
     all of it later.
     """
-    trial = folder.trial(trial_of(run))
-    is_last = run == max((r for r in runs if trial_of(r) == trial.id), key=lambda r: r.opened)
+    logged = _at_rest(run.log)
+    trial = folder.trial(logged.config.get("trial") or trial_of(run) or run.run_id)
+    is_last = all(trial_of(r) != trial.id or r.opened <= run.opened for r in runs)
     if is_last and trial.path.exists():
         state = trial.state()
         if state == "running":
             return "its trial is running; sync again when it has ended"
         if state == "pending" and trial.resume() is not None:
             return "its trial is not finished and goes on at the next launch; sync after it"
-    if not read_run(run.log).id:
-        return "its log is empty: the process was killed before it wrote anything"
-    return ""
+    return "" if logged.id else "its log is empty: the process was killed before it wrote anything"
+
+
+def _at_rest(log: Path) -> LoggedRun:
+    """What a log holds, whose end may reach the disk a moment after its run has ended."""
+    read, deadline = WandbLog(log), time.monotonic() + SETTLE_S
+    read.read()
+    is_fresh = time.time() - log.stat().st_mtime < SETTLE_S
+    while is_fresh and read.run.exit_code is None and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        read.read()
+    return read.run
 
 
 def _upload_all(

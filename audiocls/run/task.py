@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Task:
     wandb: WandbMode
     project: str
     tags: tuple[str, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What a sweep proposed, by its own names: W&B knows a trial of its grid again by these."""
     has_tensorboard: bool = False
     has_model: bool = False
     """Whether the trained model goes to W&B as an artifact."""

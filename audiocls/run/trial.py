@@ -156,7 +156,7 @@ def _run_info(task: Task, config: Config, attempt: Attempt, made: Provenance) ->
         job_type=task.cell.arm,
         name=task.label,
         tags=task.tags,
-        config={**identifying(config), **cell, **_origin(attempt, made)},
+        config={**identifying(config), **task.parameters, **cell, **_origin(attempt, made)},
         folder=task.study_folder,
         history=tuple(task.trial.history()),
         sweep_id=task.sweep_id,
@@ -258,6 +258,7 @@ def _best(row: Mapping[str, float]) -> dict[str, float]:
 def _summary(record: Record, task: Task) -> dict[str, Any]:
     """Names joined by slashes: to W&B's panels a dot is a step into a nested mapping."""
     cell = {"arm": task.cell.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
-    named = flatten({"cost": record.to_mapping()["cost"], "cell": cell})
+    clips = {"train": record.num_train, "val": record.num_val, "test": record.num_test}
+    named = flatten({"cost": record.to_mapping()["cost"], "cell": cell, "clips": clips})
     metrics = {**record.metrics, **_best(record.metrics)}
     return {**metrics, **{name.replace(".", "/"): named[name] for name in named}}

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from audiocls import yaml_file
+from audiocls.track.project import Place, RemoteRun, RemoteSweep, Standing
 from audiocls.track.sweep_server import Gone, SweepPath
 from audiocls.track.wandb_connection import CALL_TIMEOUT_S, Connection
 
@@ -63,70 +63,6 @@ mutation UpsertBucket($id: String, $sweep: String) {
   upsertBucket(input: {id: $id, sweep: $sweep}) { bucket { id sweepName } }
 }
 """
-
-
-@dataclass(frozen=True)
-class Place:
-    """A project and whose it is."""
-
-    entity: str
-    project: str
-
-    def __str__(self) -> str:
-        return f"{self.entity}/{self.project}"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What the server says of a run's upload."""
-
-    key: str
-    """The server's own, which mutations want."""
-    state: str
-    sweep: str
-
-    @property
-    def is_whole(self) -> bool:
-        """The end of a run is the last thing that its upload tells."""
-        return self.state in ("finished", "failed", "killed")
-
-
-@dataclass(frozen=True)
-class RemoteRun:
-    """A run as its project shows it."""
-
-    id: str
-    name: str
-    state: str
-    config: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    group: str = ""
-    job_type: str = ""
-    commit: str = ""
-    python: str = ""
-    created: str = ""
-    heartbeat: str = ""
-
-
-@dataclass(frozen=True)
-class RemoteSweep:
-    """A sweep's configuration, in W&B's grammar."""
-
-    id: str
-    config: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Project(Protocol):
-    """What is read of a project; raises `NoAnswer`, `Refused` or `Gone`, in a stated time."""
-
-    def runs(self, place: Place, filters: Mapping[str, Any]) -> Iterator[RemoteRun]:
-        """Its runs, the oldest first, a page at a time."""
-
-    def history(self, place: Place, run_id: str) -> list[dict[str, Any]]:
-        """A run's rows."""
-
-    def sweep(self, path: SweepPath) -> RemoteSweep:
-        """A sweep's configuration."""
 
 
 class WandbProject:

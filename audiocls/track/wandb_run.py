@@ -17,9 +17,9 @@ from typing import Any
 import wandb
 
 from audiocls.track import Ending, RunInfo, Told, WandbMode
+from audiocls.track.client_fault import client_fault
 from audiocls.track.reach import Reach
 from audiocls.track.wandb_media import media_of, model_of
-from audiocls.track.wandb_upload import upload_fault
 
 INIT_TIMEOUT_S = 10.0
 """How long a server may take to open a run before the run is kept offline."""
@@ -51,6 +51,7 @@ class WandbRun:
             except wandb.errors.Error as error:
                 absence = str(error).partition("\n")[0]
                 reach.lose(absence)
+                restart()  # else the client still holds the id of the run that it could not open
         if mode == "online":
             self._absence = absence
             mode = "offline"
@@ -65,14 +66,8 @@ class WandbRun:
 
     def finish(self, ending: Ending) -> Told:
         self._run.summary.update(dict(ending.summary))
-        faults = [self._show(ending)]
-        if fault := self._finish(ending.exit_code):
-            place = Path(self._run.dir).parent
-            faults.append(
-                f"W&B run {self._run.id} was not uploaded: {fault}. It lies in {place}; upload "
-                f"it with: audiocls sweep sync {self._study}"
-            )
-        return Told("; ".join(filter(None, faults)))
+        notes = [self._show(ending), self._finish(ending.exit_code)]
+        return Told("; ".join(filter(None, notes)))
 
     def _show(self, ending: Ending) -> str:
         """Why the evidence or the model could not be shown, if so: the run ends well without."""
@@ -86,19 +81,31 @@ class WandbRun:
         return ""
 
     def _finish(self, exit_code: int) -> str:
-        """Why the run is not uploaded, though it should be."""
+        """Where the run lies, if it is not all where it should be, and why."""
         try:
             self._run.finish(exit_code=exit_code)
         except TimeoutError:
-            return f"the server did not take it within {FINISH_TIMEOUT_S:g} s"
-        if self._run.offline:
-            return self._absence
-        return upload_fault(Path(self._run.settings.log_internal))
+            return self._left_behind(f"the server did not take it in {FINISH_TIMEOUT_S:g} s")
+        fault = client_fault(Path(self._run.settings.log_internal))
+        if fault and fault.is_local:
+            return f"W&B run {self._run.id} is not whole in {self._folder}: {fault.reason}"
+        reason = fault.reason if fault else self._absence
+        return self._left_behind(reason) if reason else ""
+
+    def _left_behind(self, reason: str) -> str:
+        return (
+            f"W&B run {self._run.id} was not uploaded: {reason}. It lies in {self._folder}; "
+            f"upload it with: audiocls sweep sync {self._study}"
+        )
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self._run.dir).parent
 
 
 def restart() -> None:
-    """Forget W&B's own process, which has died; the next run starts another."""
-    # Torn down first, told afterwards: it raises because nobody is there to be told.
+    """End W&B's own process, dead or alive, and forget it; the next run starts another."""
+    # It is forgotten first: what raises is telling a dead one to end.
     with suppress(ConnectionError, SystemExit):
         wandb.teardown()
 

@@ -1,0 +1,392 @@
+"""Whatever befalls tracking: the trial ends with its record in a stated time, and is told why."""
+
+import gc
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from wandb_file import read_run
+from wandb_server import Server
+
+from audiocls.config import identifying
+from audiocls.run.events import Done, Epoch
+from audiocls.run.task import Task
+from audiocls.run.trial import train_trial
+from audiocls.run.warm import Warm
+from audiocls.store import Cell, TrialFolder
+from audiocls.track import Ending, RunInfo, Told, guarded, start, wandb_log, wandb_run
+from audiocls.track.reach import Reach
+from audiocls.train.fit import Signal
+
+INFO = RunInfo(
+    id="0123456789ab-1",
+    project="audiocls",
+    group="dropout",
+    job_type="baseline",
+    name="baseline s0 f1",
+    tags=(),
+    config={},
+    folder=Path(),
+)
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning"
+)
+"""Threads of W&B's client that watch a process which was killed."""
+BOTH = pytest.mark.parametrize("mode", ["online", "offline"])
+
+
+@pytest.fixture
+def info(tmp_path: Path) -> RunInfo:
+    return replace(INFO, folder=tmp_path / "study")
+
+
+@pytest.fixture(autouse=True)
+def timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stated ones, shortened alike."""
+    monkeypatch.setattr(wandb_run, "INIT_TIMEOUT_S", 1.5)
+    monkeypatch.setattr(wandb_run, "FINISH_TIMEOUT_S", 1.5)
+
+
+def row(epoch: int) -> dict[str, float]:
+    return {"epoch": float(epoch), "val/accuracy": epoch / 10}
+
+
+def use(mode: Any, info: RunInfo, reach: Reach | None = None) -> Told:
+    tracker = start(mode, info, reach=reach)
+    for epoch in (1, 2, 3):
+        tracker.log(row(epoch))
+    return tracker.finish(Ending({"test/accuracy": 0.5}))
+
+
+def told(server: Server, run_id: str = INFO.id) -> list[float]:
+    return [row["epoch"] for row in server.run(run_id).history if "val/accuracy" in row]
+
+
+def kept(folder: Path) -> wandb_log.LoggedRun:
+    """The run of the newest offline folder."""
+    newest = max(folder.glob("wandb/offline-run-*/*.wandb"), key=lambda log: log.stat().st_mtime_ns)
+    return wandb_log.read_run(newest)
+
+
+def client() -> psutil.Process:
+    """W&B's own process, started by this one."""
+    children = psutil.Process().children(recursive=True)
+    return next(child for child in children if "wandb" in child.name())
+
+
+def kill_client() -> None:
+    """And wait for it, which W&B does not: Python would warn of it at any later moment."""
+    number = client().pid
+    (process,) = [
+        found
+        for found in gc.get_objects()
+        if type(found) is subprocess.Popen and found.pid == number
+    ]
+    process.kill()
+    process.wait()
+
+
+def wait_until_told(server: Server, num_rows: int) -> None:
+    deadline = time.monotonic() + 20
+    while not server.runs() or len(told(server)) < num_rows:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_until_opened(folder: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not any(log.stat().st_size for log in folder.glob("wandb/*/*.wandb")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# W&B's own process
+
+
+@BOTH
+def test_a_client_killed_in_mid_trial_is_started_again_and_nothing_is_lost(
+    wandb_server: Server, info: RunInfo, mode
+):
+    tracker = start(mode, info)
+    for epoch in (1, 2):
+        tracker.log(row(epoch))
+    wait_until_opened(info.folder)
+    kill_client()
+    tracker.log(row(3))
+    assert tracker.finish(Ending({"test/accuracy": 0.5})) == Told()
+    if mode == "online":
+        assert told(wandb_server) == [1, 2, 3]
+        assert wandb_server.run(INFO.id).state == "finished"
+    else:
+        assert [row["epoch"] for row in kept(info.folder).history] == [1, 2, 3]
+        assert kept(info.folder).exit_code == 0
+
+
+@BOTH
+def test_a_client_killed_between_trials_harms_none(wandb_server: Server, info: RunInfo, mode):
+    assert use(mode, info) == Told()
+    kill_client()
+    assert use(mode, replace(info, id="next")) == Told()
+    if mode == "online":
+        assert told(wandb_server, "next") == [1, 2, 3]
+    else:
+        assert kept(info.folder).id == "next"
+
+
+def test_a_client_that_hangs_is_left_behind_in_the_stated_time(
+    wandb_server: Server, info: RunInfo, monkeypatch
+):
+    before = set(threading.enumerate())
+    monkeypatch.setattr(guarded.Guarded.__init__, "__defaults__", (1.0,))
+    tracker = start("offline", info)
+    tracker.log(row(1))
+    wait_until_opened(info.folder)
+    hanging = client()
+    hanging.suspend()
+    try:
+        began = time.monotonic()
+        answer = tracker.finish(Ending())
+        assert 1 <= time.monotonic() - began < 3
+        assert answer.is_beyond_repair
+        assert "left behind" in answer.note
+    finally:
+        hanging.resume()
+        for thread in set(threading.enumerate()) - before:
+            thread.join(2)
+
+
+# The server
+
+
+def test_errors_that_pass_lose_nothing(wandb_server: Server, info: RunInfo, monkeypatch):
+    monkeypatch.setattr(wandb_run, "FINISH_TIMEOUT_S", 15.0)
+    tracker = start("online", info)
+    wandb_server.fail("file_stream", 500, for_s=1)
+    for epoch in (1, 2, 3):
+        tracker.log(row(epoch))
+    assert tracker.finish(Ending()) == Told()
+    assert told(wandb_server) == [1, 2, 3]
+    assert 500 in {request.status for request in wandb_server.requests}
+
+
+@pytest.mark.parametrize("fault", ["errors", "refusal", "stall", "gone"])
+def test_what_a_server_did_not_take_is_named_in_the_stated_time(
+    wandb_server: Server, info: RunInfo, fault
+):
+    tracker = start("online", info)
+    tracker.log(row(1))
+    wait_until_told(wandb_server, 0)
+    {
+        "errors": lambda: wandb_server.fail("file_stream", 500),
+        "refusal": lambda: wandb_server.fail("file_stream", 401),
+        "stall": lambda: wandb_server.stall("file_stream", 60),
+        "gone": wandb_server.close,
+    }[fault]()
+    for epoch in (2, 3):
+        tracker.log(row(epoch))
+    began = time.monotonic()
+    note = tracker.finish(Ending()).note
+    assert time.monotonic() - began < 6
+    (folder,) = (info.folder / "wandb").glob("run-*")
+    assert note.startswith(f"W&B run {INFO.id} was not uploaded: ")
+    assert note.endswith(f"It lies in {folder}; upload it with: audiocls sweep sync dropout")
+    wandb_server.heal()
+    assert use("offline", replace(info, id="next")) == Told()
+
+
+@pytest.mark.parametrize("fault", ["nobody", "errors", "stall", "wrong key", "no key"])
+def test_a_run_that_no_server_opens_is_kept_offline_and_named(
+    wandb_server: Server, info: RunInfo, fault, monkeypatch
+):
+    if fault == "nobody":
+        wandb_server.close()
+    elif fault == "errors":
+        wandb_server.fail("", 500)
+    elif fault == "stall":
+        wandb_server.stall("", 60)
+    else:
+        monkeypatch.setenv("WANDB_API_KEY", "w" * 40 if fault == "wrong key" else "")
+    began, reach = time.monotonic(), Reach()
+    answer = use("online", info, reach)
+    assert time.monotonic() - began < 8
+    assert not answer.is_beyond_repair
+    assert answer.note.startswith(f"W&B run {INFO.id} was not uploaded: ")
+    assert answer.note.endswith("upload it with: audiocls sweep sync dropout")
+    run = kept(info.folder)
+    assert (run.id, run.exit_code, len(run.history)) == (INFO.id, 0, 3)
+    began = time.monotonic()
+    later = use("online", replace(info, id="next"), reach).note
+    assert time.monotonic() - began < 1.2, "the next trial waited for the same server"
+    assert "W&B run next was not uploaded" in later
+
+
+def test_a_server_that_came_back_is_told_again_after_a_while(wandb_server: Server, info: RunInfo):
+    reach = Reach(patience_s=0.5)
+    wandb_server.close()
+    assert use("online", info, reach).note
+    wandb_server.reopen()
+    time.sleep(0.5)
+    assert use("online", replace(info, id="next"), reach) == Told()
+    assert told(wandb_server, "next") == [1, 2, 3]
+
+
+# The machine
+
+
+@contextmanager
+def no_file_grows_beyond(num_bytes: int) -> Iterator[None]:
+    """As on a full disk, for this process and those that it starts."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@BOTH
+def test_a_full_disk_is_named_and_harms_no_other_run(wandb_server: Server, info: RunInfo, mode):
+    with no_file_grows_beyond(16384):
+        tracker = start(mode, info)
+        for epoch in range(300):
+            tracker.log({"epoch": epoch, **{f"k{i}": epoch * i * 0.123 for i in range(30)}})
+        answer = tracker.finish(Ending())
+    assert answer.note.startswith(f"W&B run {INFO.id} is not whole in {info.folder}")
+    assert "file too large" in answer.note or "breaks off" in answer.note
+
+
+@BOTH
+def test_a_clock_that_jumps_changes_nothing(wandb_server: Server, info: RunInfo, mode, monkeypatch):
+    true_time, jumps_s = time.time, iter([0.0, -3600.0, 7200.0, -7200.0])
+    tracker = start(mode, info)
+    for epoch, jump_s in enumerate(jumps_s):
+        monkeypatch.setattr(time, "time", lambda jump_s=jump_s: true_time() + jump_s)
+        tracker.log(row(epoch))
+        time.sleep(0.05)
+    began = time.monotonic()
+    assert tracker.finish(Ending()) == Told()
+    assert time.monotonic() - began < 6
+    if mode == "online":
+        assert told(wandb_server) == [0, 1, 2, 3]
+    else:
+        assert [row["epoch"] for row in read_run(info.folder).history] == [0, 1, 2, 3]
+
+
+ONE_STUDY = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+sys.path[:0] = sys.argv[3:]
+from stories.test_faults import INFO, use
+told = use("online", replace(INFO, id=sys.argv[1], group=sys.argv[1], folder=Path(sys.argv[2])))
+assert told.note == "", told
+"""
+
+
+def test_two_studies_at_once_do_not_mix(wandb_server: Server, tmp_path: Path):
+    names, tests = ("one", "other"), Path(__file__).parents[1]
+    words = [sys.executable, "-c", ONE_STUDY]
+    studies = [
+        subprocess.Popen([*words, name, str(tmp_path), str(tests), str(tests.parent)])
+        for name in names
+    ]
+    assert [study.wait(60) for study in studies] == [0, 0]
+    for name in names:
+        run = wandb_server.run(name)
+        assert (run.group, run.state, told(wandb_server, name)) == (name, "finished", [1, 2, 3])
+
+
+# The trial
+
+
+def trained(task: Task, cache: Path, on_epoch: Any = lambda epoch: None) -> Done:
+    events: list[Any] = []
+
+    def emit(event: Any) -> None:
+        events.append(event)
+        if isinstance(event, Epoch):
+            on_epoch(event.epoch)
+
+    train_trial(task, Warm(cache), emit, lambda: Signal.GO)
+    assert isinstance(events[-1], Done), events[-1]
+    return events[-1]
+
+
+@pytest.fixture
+def task(tmp_path: Path, tiny_config, cache: Path) -> Task:
+    from audiocls.audio.clips import fingerprint
+
+    config = tiny_config()
+    return Task(
+        study="dropout",
+        cell=Cell("0123456789ab", "baseline", 0, 1),
+        config=identifying(config),
+        data_fingerprint=fingerprint(config.data.table(cache), cache),
+        folder=str(tmp_path / "trial"),
+        study_path=str(tmp_path / "study"),
+        wandb="online",
+        project="audiocls",
+        tags=(),
+        has_model=True,
+    )
+
+
+def without_times(trial: TrialFolder) -> Any:
+    record = trial.record()
+    assert record is not None
+    rows = [{k: row[k] for k in row if k != "seconds"} for row in trial.history()]
+    return record.metrics, rows
+
+
+@pytest.mark.parametrize("fault", ["none", "errors", "gone", "wrong key", "client killed"])
+def test_every_trial_ends_with_the_same_record_whatever_befalls_tracking(
+    wandb_server: Server, task: Task, cache: Path, tmp_path: Path, fault, monkeypatch
+):
+    def befall(epoch: int) -> None:
+        if epoch == 1 and fault == "errors":
+            wandb_server.fail("", 500)
+        if epoch == 1 and fault == "gone":
+            wandb_server.close()
+        if epoch == 1 and fault == "client killed":
+            wait_until_opened(task.study_folder)
+            kill_client()
+
+    if fault == "wrong key":
+        monkeypatch.setenv("WANDB_API_KEY", "w" * 40)
+    silent = replace(task, wandb="disabled", folder=str(tmp_path / "silent"))
+    trained(silent, cache)
+    done = trained(task, cache, befall)
+    assert without_times(task.trial) == without_times(silent.trial)
+    is_whole = fault in ("none", "client killed")
+    assert (done.note == "") is is_whole, done
+    if is_whole:
+        assert told(wandb_server) == [1, 2]
+
+
+def test_a_run_says_what_it_was_trained_with_and_what_was_best(
+    wandb_server: Server, task: Task, cache: Path
+):
+    assert trained(task, cache).note == ""
+    run, record = wandb_server.run(INFO.id), task.trial.record()
+    assert record is not None
+    assert run.config["data_fingerprint"] == task.data_fingerprint
+    for name in ("code", "audiocls", "python", "torch", "device"):
+        assert run.config[name] == getattr(record.provenance, name)
+    assert run.config["model"]["name"] == "logmel_cnn"
+    rows = {row["epoch"]: row for row in run.history if "val/accuracy" in row}
+    best = rows[run.summary["best/epoch"]]
+    assert run.summary["best/val/accuracy"] == best["val/accuracy"]
+    assert all(row["lr"] > 0 and row["train/grad_norm"] > 0 for row in rows.values())
+    assert run.summary["test/accuracy"] == record.metrics["test/accuracy"]
+    assert {"test/classes", "test/confusion_table"} <= run.summary.keys()
+    assert [artifact.type for artifact in wandb_server.artifacts()].count("model") == 1
+    assert wandb_server.unknown == []
