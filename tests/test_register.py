@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from audiocls import shelf, yaml_file
 from audiocls.cli import app
+from audiocls.cli.searches import sweep_request
 from audiocls.plan import plan, wandb_sweep
 
 SWEEPS = Path(__file__).parents[1] / "sweeps"
@@ -81,3 +82,27 @@ def test_registering_all_writes_every_ablation_on_the_shelf(tmp_path):
     result = CliRunner().invoke(app, ["ablation", "register", "--all", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert {file.stem for file in tmp_path.iterdir()} == set(shelf.on_shelf("ablations"))
+
+
+SEARCHES = sorted(set(shelf.on_shelf("sweeps")) - set(shelf.on_shelf("ablations")))
+
+
+def test_the_shelf_holds_searches():
+    assert {"tune_convnext1d", "tune_logmel_cnn"} <= set(SEARCHES)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_on_the_shelf_is_faultless_and_trains_a_recipe_of_ours(name, grammar):
+    asked = sweep_request(name)
+    assert not shelf.checked_sweep(asked.file)[2]
+    assert not list(jsonschema.Draft7Validator(grammar).iter_errors(asked.document))
+    assert asked.own is not None
+    question, cost, command = asked.file.read_text().splitlines()[:3]
+    assert question.endswith("?")
+    assert f"{asked.sweep.run_cap} trials" in cost
+    assert command == f"# audiocls sweep launch {name}"
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_on_the_shelf_chooses_on_validation_clips(name):
+    assert "val/" in sweep_request(name).sweep.metric.name

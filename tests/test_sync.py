@@ -14,8 +14,8 @@ from wandb_runs import log_run
 from wandb_server import Server
 
 from audiocls.errors import UsageError
-from audiocls.run.attach import grid_of, sweep_of
 from audiocls.run.push import remembered
+from audiocls.run.registered import grid_of, sweep_of
 from audiocls.run.sync import Synced, sync
 from audiocls.store import (
     Cell,

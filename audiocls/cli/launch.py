@@ -1,6 +1,7 @@
 """`audiocls sweep launch`, the main job: ablations and sweeps alike, to their end and answer."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +12,9 @@ from audiocls.cli.searches import SweepRequest, search, sweep_request
 from audiocls.cli.studies import Means, Request, request, resolved, see_through
 from audiocls.cli.sweep_status import again, show_failures
 from audiocls.errors import UsageError
+from audiocls.plan.register import PROJECT
 from audiocls.run.launch import Outcome, SweepOutcome
+from audiocls.run.registered import grid_of
 from audiocls.store import StudyFolder
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
@@ -106,6 +109,9 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
     found = resolved(asked, study)
     for text in found.notes:
         console.note(text)
+    if means.is_on_server:
+        _order(grid_of(found.study), asked.name, means)
+        return
     outcome = see_through(found, means)
     folder = StudyFolder(means.runs / outcome.study.name)
     if outcome.is_replaced:
@@ -120,10 +126,26 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
 
 
 def _launch_sweep(asked: SweepRequest, means: Means) -> None:
+    if means.is_on_server:
+        config = {"name": asked.study_name, "project": PROJECT, **asked.document}
+        _order(None if asked.assignments or asked.recipe else config, asked.name, means)
+        return
     outcome = search(asked, means)
     folder = StudyFolder(means.runs / asked.study_name)
     ranking.show(ranking.rank(folder))
     _conclude(outcome, folder)
+
+
+def _order(config: Mapping[str, Any] | None, name: str, means: Means) -> None:
+    """Push the sweep, and run agents of it here."""
+    from audiocls.cli.agent import launch_on_server
+
+    if config is None:
+        raise UsageError(
+            f"--executor wandb: {name} is run on a server as its file says it; write what --recipe "
+            "or --set changes into a file of its own"
+        )
+    launch_on_server(config, means, None)
 
 
 def _answer(folder: StudyFolder, is_new: bool) -> None:

@@ -45,7 +45,7 @@ WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Default: one per GPU, or per core.")
 ]
 ExecutorOption = Annotated[
-    str, typer.Option("--executor", help="local (a process per core or GPU) or inline.")
+    str, typer.Option("--executor", help="local (a process per core or GPU), inline, or wandb.")
 ]
 
 RUNS = Path("runs")

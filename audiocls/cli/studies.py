@@ -32,7 +32,7 @@ from audiocls.track import WandbMode
 from audiocls.track.mode import default_mode
 from audiocls.track.tensorboard_run import require_tensorboard
 
-EXECUTORS = ("local", "inline")
+EXECUTORS = ("local", "inline", "wandb")
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,15 @@ class Means:
     retries: int = 0
     has_tensorboard: bool = False
     has_model: bool = False
+    run_id: str = ""
+    """The W&B run that an agent opened for the one trial asked for."""
     is_exclusive: bool = True
     """Whether nobody else may work on the study meanwhile; single cells share it."""
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether a W&B server says which trial comes next."""
+        return self.executor == "wandb"
 
     def mode(self) -> WandbMode:
         """The W&B mode asked for, or the one that this machine's configuration means."""
@@ -95,7 +102,9 @@ class Means:
         """Who is to be told; refuses at once what is not installed."""
         if self.has_tensorboard:
             require_tensorboard()
-        return Tracking(self.mode(), PROJECT, self.has_tensorboard, self.has_model)
+        return Tracking(
+            self.mode(), PROJECT, self.has_tensorboard, self.has_model, run_id=self.run_id
+        )
 
     def limits(self, is_foreign: bool = False) -> Limits:
         """When to give up; somebody else's program may fail from the first trial to the last."""

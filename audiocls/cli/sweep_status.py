@@ -20,7 +20,7 @@ def status(
 ) -> None:
     """How many cells are done, failed, running and pending."""
     folder = open_study(name, runs)
-    cells = cells_of(folder)
+    cells = folder.cells()
     states = folder.states(cells)
     counts = count_states(states)
     if as_json:
@@ -35,11 +35,6 @@ def status(
     if counts["failed"]:
         show_failures(folder)
     return None
-
-
-def cells_of(folder: StudyFolder) -> Sequence[Cell | Proposal]:
-    """The trials of an ablation, or those that a sweep has proposed so far."""
-    return folder.proposals() if folder.is_sweep() else folder.study().cells
 
 
 def _arm(cell: Cell | Proposal) -> str:
@@ -64,7 +59,7 @@ def _failed(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[dict[
 
 def show_failures(folder: StudyFolder) -> None:
     """What failed and by which cause; trials that failed alike are told of together."""
-    cells = cells_of(folder)
+    cells = folder.cells()
     failures = folder.failures(cells)
     alike: dict[tuple[str, str], list[str]] = {}
     for cell in cells:

@@ -28,7 +28,7 @@ def sync(
     """Upload a study's W&B runs, and put them under its sweep; stopped, it can go on."""
     from audiocls.console.bar import counting
     from audiocls.run import sync as door
-    from audiocls.run.attach import sweep_of
+    from audiocls.run.registered import sweep_of
     from audiocls.track.wandb_project import WandbProject
     from audiocls.track.wandb_sync import upload
 

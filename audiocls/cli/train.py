@@ -1,5 +1,6 @@
 """`audiocls train`: one trial, as a study's cell or on its own."""
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -31,11 +32,20 @@ def train(
     devices: o.DevicesOption = "auto",
     wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False,
+    log_model: o.LogModelOption = False,
 ) -> None:
     """Train one trial, or reuse it if it is finished, and print its metrics and its folder."""
     found = one_trial(assignments or [], recipe, ablation, config)
     means = Means(
-        runs, wandb, executor, devices, workers=1, has_tensorboard=tensorboard, is_exclusive=False
+        runs,
+        wandb,
+        executor,
+        devices,
+        workers=1,
+        has_tensorboard=tensorboard,
+        has_model=log_model,
+        run_id=os.environ.get("WANDB_RUN_ID", ""),
+        is_exclusive=False,
     )
     # Asked for once more, a trial that failed is tried once more.
     StudyFolder(runs / found.study.name).trial(found.study.cells[0].id).forgive()

@@ -1,14 +1,11 @@
 """What is on the server comes under a study's sweep, so that its grid has only the rest to try."""
 
-import itertools
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from audiocls.plan.register import grid_sweep
 from audiocls.run.push import remember, remembered
-from audiocls.store import Cell, Proposal, Study, StudyFolder
+from audiocls.store import StudyFolder
 from audiocls.track.project import Place, Standing
 from audiocls.track.sweep_server import SweepPath
 from audiocls.track.wandb_sync import RunFolder
@@ -84,15 +81,10 @@ def attach(
 def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
     """Run id → run, of the finished trials of the plan; of several attempts, the last."""
     last = {trial_of(run): run for run in sorted(runs, key=lambda run: run.opened)}
-    trials = trials_of(folder)
-    states = folder.states(trials)
-    done = [last[t.id] for t in trials if states[t.id] == "done" and t.id in last]
+    cells = folder.cells()
+    states = folder.states(cells)
+    done = [last[c.id] for c in cells if states[c.id] == "done" and c.id in last]
     return {run.run_id: run for run in done}
-
-
-def trials_of(folder: StudyFolder) -> Sequence[Cell | Proposal]:
-    """The trials of an ablation, or those that a sweep has proposed so far."""
-    return folder.proposals() if folder.is_sweep() else folder.study().cells
 
 
 def trial_of(run: RunFolder) -> str:
@@ -115,31 +107,3 @@ def _astray(standing: Standing | None, path: SweepPath) -> str:
     if standing.sweep:
         return f"uploaded, but it belongs to sweep {standing.sweep} and not to {path.id}"
     return f"uploaded, but the server did not put it under sweep {path.id}"
-
-
-def sweep_of(folder: StudyFolder) -> dict[str, Any] | None:
-    """What a study is registered as: a sweep as it was launched, an ablation as its own grid."""
-    return folder.sweep_study().sweep if folder.is_sweep() else grid_of(folder.study())
-
-
-def grid_of(study: Study) -> dict[str, Any] | None:
-    """A launched ablation as a sweep with the study's own arms, seeds and folds.
-
-    `None` for a study that `audiocls train --ablation` could not go on with: a single trial, an
-    imported one, one with another recipe than its ablation's.
-    """
-    words = shlex.split(study.command)
-    if words[:3] != ["audiocls", "sweep", "launch"] or "--recipe" in words:
-        return None
-    overrides = [value for flag, value in itertools.pairwise(words) if flag == "--set"]
-    return grid_sweep(
-        name=study.name,
-        question=study.question,
-        metric={"name": study.metric, "goal": study.goal},
-        cells={
-            "arm": list(study.arms),
-            "seed": sorted({cell.seed for cell in study.cells}),
-            "fold": sorted({cell.fold for cell in study.cells}),
-        },
-        words=["--ablation", words[3], *overrides],
-    )

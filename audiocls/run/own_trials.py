@@ -1,7 +1,7 @@
 """The trials of a sweep over one of our recipes: its parameters are dotted keys of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audiocls.audio.clips import fingerprint
@@ -34,7 +34,8 @@ class OwnTrials:
     def work_of(self, proposal: Proposal) -> Task:
         config = self.config(proposal.parameters)
         cell = Cell(proposal.id, label_of(proposal.parameters), config.seed, config.fold)
-        return self.setting.task(cell, config, self._fingerprint(config))
+        task = self.setting.task(cell, config, self._fingerprint(config))
+        return replace(task, parameters=proposal.parameters)
 
     def config(self, parameters: Mapping[str, Any]) -> Config:
         """Raises `ConfigError` where the parameters do not go together."""

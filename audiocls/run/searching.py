@@ -1,6 +1,7 @@
 """`Searching`: the supply of a sweep, which proposes the next trial from what was tried."""
 
 import hashlib
+import itertools
 import json
 import math
 from collections import deque
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 from audiocls.errors import ConfigError
 from audiocls.run.events import Done, Epoch, Event, Failed
 from audiocls.run.supply import Work
-from audiocls.search import Sweep, Tried, grid_size, is_over, propose, to_stop
+from audiocls.search import Sweep, Tried, grid_size, is_over, propose, remaining, to_stop
 from audiocls.search.sweep import State
 from audiocls.store import Failure, Proposal, Record, StudyFolder, TrialFolder
 
@@ -45,7 +46,9 @@ class Searching:
             for proposal, tried in zip(self._proposals, self._tried, strict=True)
             if tried.state == "running"
         )
+        self._cells = remaining(sweep, self._tried) if sweep.method == "grid" else None
         self._ended: set[str] = set()
+        self._has_news = False
         self._is_over = False
 
     @property
@@ -79,11 +82,13 @@ class Searching:
         has_rule = self._sweep.early_terminate is not None
         if isinstance(event, Done | Failed) or (isinstance(event, Epoch) and has_rule):
             self._tried[index] = tried_of(self._sweep, self._folder, self._proposals[index])
+            self._has_news = True
 
     def to_end(self) -> Sequence[str]:
         """What the sweep's stop rule names now."""
-        if self._sweep.early_terminate is None:
+        if self._sweep.early_terminate is None or not self._has_news:
             return ()
+        self._has_news = False
         named = {self._proposals[index].id for index in to_stop(self._sweep, self._tried)}
         new = sorted(named - self._ended)
         self._ended |= named
@@ -94,8 +99,8 @@ class Searching:
         if self._max_new == 0 or is_over(self._sweep, self._tried):
             return None
         drawn, uncapped = list(self._tried), replace(self._sweep, run_cap=None)
-        for _ in range(MAX_REPEATS):
-            parameters = propose(uncapped, drawn)
+        for _ in range(MAX_REPEATS) if self._cells is None else itertools.count():
+            parameters = self._propose(uncapped, drawn)
             if parameters is None:
                 return None
             try:
@@ -108,6 +113,10 @@ class Searching:
             known = self._tried[self._index[trial_id]]
             drawn.append(replace(known, parameters=parameters))
         return None
+
+    def _propose(self, sweep: Sweep, drawn: Sequence[Tried]) -> dict[str, Any] | None:
+        """A grid is walked on; any other method looks at everything drawn so far."""
+        return propose(sweep, drawn) if self._cells is None else next(self._cells, None)
 
     def _impossible(self, parameters: dict[str, Any], error: ConfigError) -> str:
         """Parameters that do not go together: a failed trial, which is listed like any other."""
@@ -139,10 +148,14 @@ def tried_of(sweep: Sweep, folder: StudyFolder, proposal: Proposal) -> Tried:
 
 
 def value_in(sweep: Sweep, record: Record) -> float | None:
-    """The sweep's metric in a record; none where it is missing or no number."""
+    """The sweep's metric in a record; none where it is missing or no number.
+
+    `best/val/accuracy` is W&B's name for what a record calls `val/accuracy`: the chosen epoch's.
+    """
     if sweep.metric is None:
         return None
-    value = record.metrics.get(sweep.metric.name)
+    name = sweep.metric.name
+    value = record.metrics.get(name, record.metrics.get(name.removeprefix("best/")))
     return None if value is None or not math.isfinite(value) else value
 
 

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from audiocls.errors import UsageError
 from audiocls.plan.register import PROJECT
-from audiocls.run.attach import Attached, Left, Server, attach, trial_of, trials_of
+from audiocls.run.attach import Attached, Left, Server, attach, trial_of
 from audiocls.run.push import remembered
 from audiocls.store import StudyFolder
 from audiocls.track.project import Place
@@ -108,7 +108,7 @@ def sync(
 
 @contextmanager
 def _alone(folder: StudyFolder) -> Iterator[None]:
-    trials_of(folder)  # says which studies there are if this one is not
+    folder.cells()  # says which studies there are if this one is not
     lock = FileLock(folder.path / ".sync.lock")
     try:
         lock.acquire(timeout=1)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Task:
     wandb: WandbMode
     project: str
     tags: tuple[str, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What a sweep proposed, by its own names: W&B knows a trial of its grid again by these."""
     has_tensorboard: bool = False
     has_model: bool = False
     """Whether the trained model goes to W&B as an artifact."""
@@ -87,6 +89,8 @@ class Tracking:
     """W&B's; empty means the user's own."""
     sweep_id: str = ""
     """The W&B sweep that the study is registered as, where it is."""
+    run_id: str = ""
+    """The W&B run that somebody else has opened for the one trial of this launch."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class Setting:
             has_tensorboard=self.tracking.has_tensorboard,
             has_model=self.tracking.has_model,
             entity=self.tracking.entity,
+            run_id=self.tracking.run_id,
             sweep_id=self.tracking.sweep_id,
         )
 

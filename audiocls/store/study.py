@@ -85,6 +85,10 @@ class StudyFolder:
         whole, _, _ = self._proposals.read_text(encoding="utf-8").rpartition("\n")
         return [Proposal.from_line(line) for line in whole.splitlines()]
 
+    def cells(self) -> Sequence[Cell | Proposal]:
+        """The trials of an ablation, or those that a sweep has proposed so far."""
+        return self.proposals() if self.is_sweep() else self.study().cells
+
     @contextmanager
     def launching(self) -> Iterator[None]:
         """Only one scheduler works on a study at a time; a second one is told so."""

@@ -1,0 +1,180 @@
+"""A search remembers what it proposed, never repeats a trial, and knows when it is over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiocls.errors import ConfigError, UsageError
+from audiocls.run.events import Done, Epoch, Failed
+from audiocls.run.launch import launch_sweep
+from audiocls.run.searching import Searching
+from audiocls.search import Categorical, Hyperband, Metric, Numeric, Sweep
+from audiocls.store import (
+    Cost,
+    Failure,
+    Proposal,
+    Provenance,
+    Record,
+    StudyFolder,
+    SweepStudy,
+    TrialFolder,
+)
+
+METRIC = Metric("val/loss")
+GRID = Sweep("grid", {"a": Categorical((1, 2, 3))}, METRIC)
+RANDOM = Sweep("random", {"x": Numeric("uniform", min=0.0, max=1.0)}, METRIC, run_cap=5)
+
+
+def record_of(trial_id: str, loss: float, early_stopped: bool = False) -> Record:
+    unknown = Provenance("", "", "", "", "", "", "", "", "")
+    cost = Cost(None, None, None, None, None, None, 1.0, None, None)
+    metrics = {"val/loss": loss}
+    return Record(trial_id, 0, 0, 1, metrics, cost, unknown, None, None, None, early_stopped)
+
+
+@dataclass(frozen=True)
+class Job:
+    id: str
+    label: str
+    trial: TrialFolder
+
+
+@dataclass(frozen=True)
+class Named:
+    """Trials called after their parameters; some that do not go together."""
+
+    folder: StudyFolder
+    impossible: tuple[Any, ...] = ()
+
+    def id_of(self, parameters: Mapping[str, Any]) -> str:
+        if any(value in self.impossible for value in parameters.values()):
+            raise ConfigError("sweep", ["these do not go together"])
+        return "-".join(str(value) for value in parameters.values())
+
+    def work_of(self, proposal: Proposal) -> Job:
+        return Job(proposal.id, proposal.id, self.folder.trial(proposal.id))
+
+
+def study(name: str = "s", runs: str = "train.py") -> SweepStudy:
+    return SweepStudy(name, {"method": "grid"}, runs, "/", {}, f"audiocls sweep launch {name}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    folder = StudyFolder(tmp_path / "s")
+    folder.write_study(study())
+    return folder
+
+
+def finish(folder: StudyFolder, trial_id: str, loss: float = 1.0) -> None:
+    folder.trial(trial_id).finish(record_of(trial_id, loss))
+
+
+def drained(searching: Searching, folder: StudyFolder) -> list[str]:
+    """Every trial offered, each finished before the next is asked for."""
+    offered = []
+    while (work := searching.next()) is not None:
+        offered.append(work.id)
+        finish(folder, work.id)
+        searching.hear(Done(work.id))
+    assert searching.is_over()
+    return offered
+
+
+def test_a_grid_is_offered_whole_and_each_cell_once(folder):
+    assert drained(Searching(GRID, folder, Named(folder)), folder) == ["1", "2", "3"]
+    assert drained(Searching(GRID, folder, Named(folder)), folder) == []
+
+
+def test_an_extended_grid_offers_the_new_cells_alone(folder):
+    drained(Searching(GRID, folder, Named(folder)), folder)
+    more = Sweep("grid", {"a": Categorical((1, 2, 3, 4))}, METRIC)
+    assert drained(Searching(more, folder, Named(folder)), folder) == ["4"]
+
+
+def test_an_unfinished_trial_comes_before_a_new_one_and_a_failed_one_is_left_alone(folder):
+    first = Searching(GRID, folder, Named(folder))
+    works = [first.next(), first.next()]
+    works[1].trial.fail(Failure("error", "m", "", 1))
+    again = Searching(GRID, folder, Named(folder))
+    assert drained(again, folder) == ["1", "3"]
+
+
+def test_random_trials_are_the_same_whether_interrupted_or_not(folder, tmp_path):
+    whole = drained(Searching(RANDOM, folder, Named(folder)), folder)
+    other = StudyFolder(tmp_path / "other")
+    other.write_study(study("other"))
+    parts = drained(Searching(RANDOM, other, Named(other), max_new=2), other)
+    parts += drained(Searching(RANDOM, other, Named(other)), other)
+    assert parts == whole
+    assert len(set(whole)) == 5
+
+
+def test_a_random_search_over_few_cells_tries_each_once_and_ends(folder):
+    few = Sweep("random", {"a": Categorical((1, 2)), "b": Categorical((1, 2))}, METRIC)
+    offered = drained(Searching(few, folder, Named(folder)), folder)
+    assert sorted(offered) == ["1-1", "1-2", "2-1", "2-2"]
+
+
+def test_parameters_that_do_not_go_together_are_a_failed_trial_and_the_search_goes_on(folder):
+    searching = Searching(GRID, folder, Named(folder, impossible=(2,)))
+    assert drained(searching, folder) == ["1", "3"]
+    failures = folder.failures(folder.proposals())
+    assert [failure.cause for failure in failures.values()] == ["error"]
+    assert len(folder.proposals()) == 3
+
+
+def test_a_proposal_torn_by_a_kill_is_proposed_again(folder):
+    searching = Searching(GRID, folder, Named(folder))
+    finish(folder, searching.next().id)
+    file = folder.path / "proposals.jsonl"
+    file.write_bytes(file.read_bytes() + b'{"id": "2", "para')
+    assert [proposal.id for proposal in folder.proposals()] == ["1"]
+    assert drained(Searching(GRID, folder, Named(folder)), folder) == ["2", "3"]
+    assert [proposal.id for proposal in folder.proposals()] == ["1", "2", "3"]
+
+
+def test_a_stop_rule_names_a_poor_trial_once(folder):
+    rule = Sweep("grid", GRID.parameters, METRIC, Hyperband(min_iter=1, eta=2.0))
+    searching = Searching(rule, folder, Named(folder))
+    works = [searching.next() for _ in range(3)]
+    for work, loss in zip(works, (1.0, 2.0, 9.0), strict=True):
+        work.trial.path.mkdir(parents=True)
+        work.trial.append_history({"epoch": 1, "val/loss": loss})
+        searching.hear(Epoch(work.id, 1, 0))
+    assert list(searching.to_end()) == ["3"]
+    assert list(searching.to_end()) == []
+
+
+def test_a_sweep_without_a_stop_rule_ends_nothing(folder):
+    searching = Searching(GRID, folder, Named(folder))
+    work = searching.next()
+    searching.hear(Failed(work.id, "error", "m"))
+    assert searching.to_end() == ()
+
+
+@pytest.mark.parametrize(
+    ("sweep", "max_new", "num_trials"),
+    [
+        (GRID, None, 3),
+        (RANDOM, None, 5),
+        (RANDOM, 2, 2),
+        (Sweep("random", RANDOM.parameters, METRIC), None, None),
+    ],
+)
+def test_the_number_of_trials_is_told_where_it_is_known(folder, sweep, max_new, num_trials):
+    assert Searching(sweep, folder, Named(folder), max_new).num_trials == num_trials
+
+
+def test_a_study_is_not_mixed_with_trials_of_another_program(folder):
+    with pytest.raises(UsageError, match="--study"):
+        launch_sweep(folder, study(runs="other.py"), lambda: None, lambda _: None, lambda _: None)
+
+
+def test_a_study_of_a_sweep_is_not_read_as_an_ablation(folder):
+    assert folder.is_sweep()
+    with pytest.raises(UsageError, match="is a sweep"):
+        folder.study()
