@@ -156,7 +156,7 @@ def _run_info(task: Task, config: Config, attempt: Attempt, made: Provenance) ->
         job_type=task.cell.arm,
         name=task.label,
         tags=task.tags,
-        config={**identifying(config), **task.parameters, **cell, **_origin(attempt, made)},
+        config={**task.parameters, **identifying(config), **cell, **_origin(attempt, made)},
         folder=task.study_folder,
         history=tuple(task.trial.history()),
         sweep_id=task.sweep_id,
