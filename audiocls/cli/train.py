@@ -95,4 +95,5 @@ def _show(folder: StudyFolder, trial_id: str) -> None:
             console.note(f"started from {note}")
         console.note(f"use it: audiocls predict {trial.path} FILE…")
     elif failure is not None:
-        console.error(f"trial {trial_id} failed ({failure.cause}): {failure.message}")
+        # Why it failed was said when it did.
+        console.note(f"traceback: {trial.path / 'failure.json'}; output: {trial.log}")
