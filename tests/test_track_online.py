@@ -23,6 +23,7 @@ INFO = RunInfo(
     folder=Path(),
 )
 
+TABLES = ("test/classes", "test/confusion_table")
 EVIDENCE = Evidence(
     classes=(ClassScore("dog", 3, 0.5, None, None), ClassScore("rain", 2, 1.0, 0.5, 0.66)),
     confusion=np.array([[3, 0], [1, 1]]),
@@ -120,12 +121,15 @@ def test_evidence_and_model_are_told_once(wandb_server: Server, info: RunInfo, t
     tracker.log(row(1))
     assert tracker.finish(Ending(evidence=lambda: EVIDENCE, model=model)) == Told()
     run = wandb_server.run(INFO.id)
-    kinds = {name: run.summary[name]["_type"] for name in ("test/classes", "test/misheard")}
-    assert set(kinds.values()) == {"table-file"}
     tables = {name for name in run.files if name.endswith(".table.json")}
-    assert len(tables) == 3
-    (heard,) = [artifact for artifact in wandb_server.artifacts() if artifact.type == "model"]
-    assert heard.name == f"model-{INFO.id}"
+    assert {run.summary[name]["_type"] for name in TABLES} == {"table-file"}
+    assert len(tables) == len(TABLES)
+    sounds = run.summary["test/misheard"]
+    assert (sounds["_type"], sounds["count"]) == ("audio", 1)
+    assert sounds["captions"] == ["clip-7: rain heard as dog (0.90)"]
+    assert [name for name in run.files if name.endswith(".wav")]
+    (kept,) = [artifact for artifact in wandb_server.artifacts() if artifact.type == "model"]
+    assert kept.name == f"model-{INFO.id}"
     assert wandb_server.unknown == []
 
 

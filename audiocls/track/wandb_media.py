@@ -13,17 +13,17 @@ CONFUSED = ("Actual", "Predicted", "nPredictions")
 
 
 def media_of(evidence: Evidence) -> dict[str, Any]:
-    """One row of a run's history; each table in it becomes a file of the run."""
+    """One row of a run's history.
+
+    Sounds are a list and not a column: each table is an artifact, which costs a dozen requests.
+    """
     media: dict[str, Any] = {
         "test/classes": wandb.Table(
             ["class", "precision", "recall", "f1", "support"], [*map(_class_row, evidence.classes)]
         )
     }
     if evidence.misheard:
-        rows = [_misheard_row(clip, evidence.sample_rate) for clip in evidence.misheard]
-        media["test/misheard"] = wandb.Table(
-            ["clip", "true", "heard", "probability", "sound"], rows
-        )
+        media["test/misheard"] = [_sound(clip, evidence.sample_rate) for clip in evidence.misheard]
     if evidence.confusion is not None:
         table = wandb.Table(list(CONFUSED), [list(row) for row in evidence.confused()])
         titles = {"title": "Test clips by true and predicted class"}
@@ -43,6 +43,6 @@ def _class_row(row: ClassScore) -> list[Any]:
     return [row.label, row.precision, row.recall, row.f1, row.support]
 
 
-def _misheard_row(clip: Misheard, sample_rate: int) -> list[Any]:
-    sound = wandb.Audio(clip.wave, sample_rate=sample_rate)
-    return [clip.clip, clip.truth, clip.heard, clip.probability, sound]
+def _sound(clip: Misheard, sample_rate: int) -> wandb.Audio:
+    caption = f"{clip.clip}: {clip.truth} heard as {clip.heard} ({clip.probability:.2f})"
+    return wandb.Audio(clip.wave, sample_rate=sample_rate, caption=caption)

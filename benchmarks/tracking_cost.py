@@ -1,0 +1,209 @@
+"""What W&B adds to a trial: paired with `--wandb disabled`, alternated in one persistent process.
+
+    python benchmarks/tracking_cost.py --pairs 15 --json
+
+As a script with `--inside` it is that process: a worker's environment, one thread, one core, on
+which W&B's own process runs too, as a worker's does. The online arm speaks to the stand-in server
+of the tests, in another process on another core: no network, but every request.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from workload import Workload, plain_environment, write_ablation, write_data
+
+from audiocls.cli.studies import request, resolved
+from audiocls.run.devices import core_ids
+from audiocls.run.environment import worker_environment
+from audiocls.run.events import Done
+from audiocls.run.task import Places, Task, Tracking, task_of
+from audiocls.run.trial import train_trial
+from audiocls.run.warm import Warm
+from audiocls.track import WandbMode
+from audiocls.train.fit import Signal
+
+TESTS = Path(__file__).parents[1] / "tests"
+ALLOWED_SHARE, ALLOWED_START_MS = 0.02, 60.0
+WARM_UP = 2
+"""Pairs not counted: the first opens the data, starts W&B and imports what it needs."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One trial."""
+
+    wall_s: float
+    start_s: float
+    """From the chosen trial to the end of its first optimiser step."""
+    process_s: float
+    """CPU time of the worker."""
+    client_s: float
+    """CPU time of W&B's own process."""
+
+
+def main() -> None:
+    args = _arguments()
+    if args.inside:
+        print(json.dumps(_inside(args.inside, args.mode, args.pairs, Path(args.folder))))
+        return
+    with tempfile.TemporaryDirectory(prefix="audiocls-tracking-") as scratch:
+        root = Path(scratch)
+        workload = Workload(root / "data", 2, args.clips, args.epochs)
+        write_data(workload)
+        ablation = write_ablation(workload, root / "tracking.yaml")
+        answer = {mode: _measured(ablation, mode, args.pairs, root) for mode in args.modes}
+    print("\n".join(_described(mode, found) for mode, found in answer.items()))
+    if args.json:
+        print(json.dumps(answer))
+
+
+def _measured(ablation: Path, mode: str, num_pairs: int, root: Path) -> dict[str, Any]:
+    """One arm's pairs, measured in a process of its own."""
+    sys.path.insert(0, str(TESTS))
+    from wandb_server import Server
+
+    with Server() as server:
+        folder = root / mode
+        known = server.environment(folder / "wandb")
+        environment = {**plain_environment(root / "cache"), **known, "WANDB_MODE": mode}
+        words = ["--inside", str(ablation), "--modes", mode, "--pairs", str(num_pairs)]
+        done = subprocess.run(
+            [sys.executable, __file__, *words, "--folder", str(folder)],
+            cwd=folder,
+            env=worker_environment(environment, "cpu"),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        if mode == "online":
+            finished = [run for run in server.runs() if run.state == "finished"]
+            assert len(finished) == num_pairs + WARM_UP, "a run is missing"
+    return _compared(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _inside(ablation: str, mode: str, num_pairs: int, folder: Path) -> list[dict[str, Any]]:
+    """Pairs of passages, without and with tracking, each pair in the other order."""
+    torch.set_num_threads(1)
+    os.sched_setaffinity(0, {core_ids()[0]})
+    trials = Trials(_task(ablation, folder), folder)
+    arms: list[WandbMode] = ["disabled", cast(WandbMode, mode)]
+    pairs = []
+    for number in range(num_pairs + WARM_UP):
+        ordered = arms if number % 2 else arms[::-1]
+        passages = {arm: asdict(trials.passage(arm)) for arm in ordered}
+        pairs.append({"without": passages["disabled"], "with": passages[mode]})
+    return pairs[WARM_UP:]
+
+
+class Trials:
+    """The same trial over and over, under changing names."""
+
+    def __init__(self, task: Task, folder: Path):
+        self._task, self._folder = task, folder
+        self._warm = Warm(Path(os.environ["AUDIOCLS_CACHE"]))
+        self._number = 0
+        self._stepped_s: float | None = None
+        register_optimizer_step_post_hook(lambda *_: self._look())
+
+    def _look(self) -> None:
+        self._stepped_s = self._stepped_s or time.perf_counter()
+
+    def passage(self, mode: WandbMode) -> Passage:
+        self._number += 1
+        self._stepped_s = None
+        place = str(self._folder / "trials" / str(self._number))
+        task = replace(self._task, wandb=mode, folder=place, run_id=f"run{self._number}")
+        events: list[object] = []
+        chosen_s, process_s, client_s = time.perf_counter(), time.process_time(), _client_s()
+        train_trial(task, self._warm, events.append, lambda: Signal.GO)
+        ended_s = time.perf_counter()
+        if events[-1] != Done(task.id) or self._stepped_s is None:
+            sys.exit(f"trial {task.label} in {task.folder}: {events[-1]}")
+        return Passage(
+            wall_s=ended_s - chosen_s,
+            start_s=self._stepped_s - chosen_s,
+            process_s=time.process_time() - process_s,
+            client_s=_client_s() - client_s,
+        )
+
+
+def _client_s() -> float:
+    """CPU time so far of the processes that this one has started."""
+    times = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
+    return sum(spent.user + spent.system for spent in times)
+
+
+def _task(ablation: str, folder: Path) -> Task:
+    places = Places(folder / "study", Path(os.environ["AUDIOCLS_CACHE"]))
+    found = resolved(request(ablation), "tracking")
+    return task_of(found.study.cells[0], found, places, Tracking("disabled", "audiocls"))
+
+
+def _compared(pairs: Sequence[dict[str, dict[str, float]]]) -> dict[str, Any]:
+    def quartiles(value: Callable[[dict[str, dict[str, float]]], float]) -> list[float]:
+        return statistics.quantiles([value(pair) for pair in pairs], n=4, method="inclusive")
+
+    def added(name: str) -> Callable[[dict[str, dict[str, float]]], float]:
+        return lambda pair: pair["with"][name] - pair["without"][name]
+
+    return {
+        "num_pairs": len(pairs),
+        "without_wall_s": quartiles(lambda pair: pair["without"]["wall_s"]),
+        "added_share": quartiles(lambda pair: added("wall_s")(pair) / pair["without"]["wall_s"]),
+        "added_wall_ms": quartiles(lambda pair: 1000 * added("wall_s")(pair)),
+        "added_start_ms": quartiles(lambda pair: 1000 * added("start_s")(pair)),
+        "added_process_ms": quartiles(lambda pair: 1000 * added("process_s")(pair)),
+        "added_client_ms": quartiles(lambda pair: 1000 * added("client_s")(pair)),
+    }
+
+
+def _described(mode: str, found: dict[str, Any]) -> str:
+    def shown(name: str, factor: float = 1.0) -> str:
+        low, median, high = (factor * value for value in found[name])
+        return f"{median:6.1f} (quartiles {low:.1f} to {high:.1f})"
+
+    is_kept = found["added_share"][1] <= ALLOWED_SHARE
+    is_kept_at_start = found["added_start_ms"][1] <= ALLOWED_START_MS
+    return "\n".join(
+        [
+            f"{mode}: {found['num_pairs']} pairs of trials of {shown('without_wall_s')} s",
+            f"  added to a trial  {shown('added_share', 100)} %, allowed {100 * ALLOWED_SHARE:g}: "
+            + ("kept" if is_kept else "NOT KEPT"),
+            f"                    {shown('added_wall_ms')} ms",
+            f"  added to its start{shown('added_start_ms')} ms, allowed {ALLOWED_START_MS:g}: "
+            + ("kept" if is_kept_at_start else "NOT KEPT"),
+            f"  CPU of the worker {shown('added_process_ms')} ms",
+            f"  CPU of the client {shown('added_client_ms')} ms",
+        ]
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--clips", type=int, default=1024, help="for training")
+    parser.add_argument("--epochs", type=int, default=24, help="24 take about 5 s")
+    parser.add_argument("--modes", nargs="+", default=["offline", "online"])
+    parser.add_argument("--json", action="store_true", help="end with a line of JSON")
+    parser.add_argument("--inside", metavar="ABLATION", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.mode = args.modes[0]
+    return args
+
+
+if __name__ == "__main__":
+    main()
