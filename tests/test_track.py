@@ -267,3 +267,12 @@ def test_a_damaged_netrc_file_is_no_key_and_no_crash(tmp_path, content):
     file = tmp_path / "netrc"
     file.write_text(content)
     assert not has_key({"NETRC": str(file)})
+
+
+def test_the_users_project_is_the_environments_or_else_ours(monkeypatch, tmp_path):
+    from audiocls.cli.studies import Means
+
+    means = Means(tmp_path, "offline")
+    assert means.tracking().project == "audiocls"
+    monkeypatch.setenv("WANDB_PROJECT", "birds")
+    assert means.tracking().project == "birds"

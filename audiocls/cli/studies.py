@@ -102,8 +102,9 @@ class Means:
         """Who is to be told; refuses at once what is not installed."""
         if self.has_tensorboard:
             require_tensorboard()
+        project = os.environ.get("WANDB_PROJECT", PROJECT)
         return Tracking(
-            self.mode(), PROJECT, self.has_tensorboard, self.has_model, run_id=self.run_id
+            self.mode(), project, self.has_tensorboard, self.has_model, run_id=self.run_id
         )
 
     def limits(self, is_foreign: bool = False) -> Limits:
