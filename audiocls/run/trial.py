@@ -4,6 +4,7 @@ The only place where training, the store and tracking meet.
 """
 
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -27,13 +28,14 @@ from audiocls.track.evidence import Evidence
 from audiocls.train.checkpoint import description_of, weights_of
 from audiocls.train.cost import Spent, macs_of, num_params
 from audiocls.train.fit import EpochEnd, Signal, fit
-from audiocls.train.parts import Parts, build
+from audiocls.train.parts import Parts, build, resolve_device
 from audiocls.train.pretrain import Pretrained
 from audiocls.train.progress import Progress
 from audiocls.train.score import Scores, score
 
 STOPPED = 128 + signal.SIGTERM
 """The status of a program that W&B's own agent ends."""
+BY_BUTTON = "ended early: somebody stopped its W&B run"
 
 Emit = Callable[[Event], None]
 Wish = Callable[[], Signal]
@@ -94,32 +96,43 @@ def _train(task: Task, attempt: Attempt, warm: Warm, emit: Emit, wish: Wish) -> 
     started = now()
     reset_peak_memory()
     config = Config.model_validate(task.config)
-    pretrained = None
-    if config.has_stage:
-        pretrained = pretrained_for(task, config, warm, emit, wish)
-        if pretrained is None:
-            return Interrupted(task.cell.id)
-    sounds = warm.sounds(config, task.data_fingerprint)
-    parts = build(config, sounds, pretrained.weights if pretrained else None)
     resume = _go_on_or_start(task, config)
-    info = _run_info(
-        task, config, attempt, provenance(parts.device, task.data_fingerprint, started)
-    )
-    tracker = start(task.wandb, info, task.has_tensorboard, warm.reach)
+    made = provenance(resolve_device(config.device), task.data_fingerprint, started)
+    info, button = _run_info(task, config, attempt, made), threading.Event()
+    # Opened before anything can fail: a run that a server has named is to hear how it ended.
+    tracker = start(task.wandb, info, task.has_tensorboard, warm.reach, button.set)
+    wish = partial(_wanted, wish, button)
     ending = Ending(exit_code=1)
     try:
+        pretrained = pretrained_for(task, config, warm, emit, wish) if config.has_stage else None
+        if config.has_stage and pretrained is None:
+            return Interrupted(task.cell.id)
+        sounds = warm.sounds(config, task.data_fingerprint)
+        parts = build(config, sounds, pretrained.weights if pretrained else None)
         progress = fit(parts, _on_epoch(task, tracker, emit, wish), resume)
         ending = Ending(_best(progress.best_row), exit_code=1)
-        if progress.is_complete:
-            test = score(parts.classifier, parts.sounds, parts.split.test, config.train)
-            record = _finish(task, parts, progress, test, pretrained, attempt.number, started)
-            ending = _ending(task, record, partial(_evidence, parts, test))
-            ending = replace(ending, exit_code=_exit_code(task, record, wish))
+        if not progress.is_complete:
+            return Interrupted(task.cell.id)
+        test = score(parts.classifier, parts.sounds, parts.split.test, config.train)
+        record = _finish(task, parts, progress, test, pretrained, attempt.number, started)
+        is_stopped = record.early_stopped and (button.is_set() or _is_unwanted(task, wish))
+        ending = _ending(task, record, partial(_evidence, parts, test))
+        ending = replace(ending, exit_code=STOPPED if is_stopped else 0)
     finally:
         told = tracker.finish(ending)
-    if not progress.is_complete:
-        return Interrupted(task.cell.id)
-    return Done(task.cell.id, told.note, told.is_beyond_repair)
+    notes = [BY_BUTTON if is_stopped and button.is_set() else "", told.note]
+    return Done(task.cell.id, "; ".join(filter(None, notes)), told.is_beyond_repair)
+
+
+def _wanted(wish: Wish, button: threading.Event) -> Signal:
+    """Whoever presses a run's stop button wants the trial to end with what it has."""
+    asked = wish()
+    return Signal.FINISH if asked is Signal.GO and button.is_set() else asked
+
+
+def _is_unwanted(task: Task, wish: Wish) -> bool:
+    """Whether the server that named the run has stopped it; a stop rule of ours is no such end."""
+    return bool(task.run_id) and wish() is Signal.FINISH
 
 
 def _go_on_or_start(task: Task, config: Config) -> bytes | None:
@@ -238,12 +251,6 @@ def _cost(parts: Parts, progress: Progress, stage: Spent) -> Cost:
 def _ending(task: Task, record: Record, evidence: Callable[[], Evidence]) -> Ending:
     model = task.trial.checkpoint if task.has_model else None
     return Ending(_summary(record, task), 0, evidence, model)
-
-
-def _exit_code(task: Task, record: Record, wish: Wish) -> int:
-    """A run that its own server stopped was not finished."""
-    was_stopped = task.run_id and record.early_stopped and wish() is Signal.FINISH
-    return STOPPED if was_stopped else 0
 
 
 def _evidence(parts: Parts, test: Scores) -> Evidence:

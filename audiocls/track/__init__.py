@@ -83,16 +83,25 @@ class Silent:
         return Told()
 
 
+def ignore() -> None:
+    """Where nobody can be stopped."""
+
+
 def start(
-    mode: WandbMode, info: RunInfo, has_tensorboard: bool = False, reach: Reach | None = None
+    mode: WandbMode,
+    info: RunInfo,
+    has_tensorboard: bool = False,
+    reach: Reach | None = None,
+    on_stop: Callable[[], None] = ignore,
 ) -> Tracker:
     """A tracker for one trial; what is not asked for is not imported.
 
-    Trials of one process share a `reach`, so that an absent server is waited for once.
+    Trials of one process share a `reach`, so that an absent server is waited for once. `on_stop` is
+    called, on another thread, within 15 s of somebody's pressing the stop button of an online run.
     """
     openers: dict[str, Callable[[], Tracker]] = {}
     if mode != "disabled":
-        openers["wandb"] = lambda: _wandb(mode, info, reach or Reach())
+        openers["wandb"] = lambda: _wandb(mode, info, reach or Reach(), on_stop)
     if has_tensorboard:
         openers["tensorboard"] = lambda: _tensorboard(info)
     if not openers:
@@ -103,12 +112,12 @@ def start(
     return Several(openers) if len(openers) > 1 else Guarded(next(iter(openers.values())))
 
 
-def _wandb(mode: WandbMode, info: RunInfo, reach: Reach) -> Tracker:
+def _wandb(mode: WandbMode, info: RunInfo, reach: Reach, on_stop: Callable[[], None]) -> Tracker:
     from audiocls.track.revived import Revived
     from audiocls.track.wandb_run import WandbRun, restart
 
     def open_run(rows: Sequence[Mapping[str, Any]]) -> Tracker:
-        return WandbRun(mode, replace(info, history=tuple(rows)), reach)
+        return WandbRun(mode, replace(info, history=tuple(rows)), reach, on_stop)
 
     return Revived(open_run, restart, info.history)
 

@@ -9,14 +9,14 @@ that uploads them.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import wandb
 
-from audiocls.track import Ending, RunInfo, Told, WandbMode
+from audiocls.track import Ending, RunInfo, Told, WandbMode, ignore
 from audiocls.track.client_fault import client_fault
 from audiocls.track.reach import Reach
 from audiocls.track.wandb_media import media_of, model_of
@@ -30,12 +30,15 @@ FINISH_TIMEOUT_S = 15.0
 class WandbRun:
     """Opens the run when made; every method may raise what W&B raises.
 
-    A run that its server knows is resumed: what the server has been told is not told again.
+    A run that its server knows is resumed: what the server has been told is not told again. Its
+    stop button calls `on_stop`; by itself W&B would interrupt the worker, which has other trials.
     """
 
-    def __init__(self, mode: WandbMode, info: RunInfo, reach: Reach):
+    def __init__(
+        self, mode: WandbMode, info: RunInfo, reach: Reach, on_stop: Callable[[], None] = ignore
+    ):
         info.folder.mkdir(parents=True, exist_ok=True)
-        self._study = info.group
+        self._study, self._on_stop = info.group, on_stop
         self._absence = ""
         self._run = self._open(mode, info, reach)
         self._run.define_metric("epoch")
@@ -47,7 +50,7 @@ class WandbRun:
     def _open(self, mode: WandbMode, info: RunInfo, reach: Reach) -> wandb.Run:
         if mode == "online" and not (absence := reach.absence()):
             try:
-                return _init("online", info)
+                return _init("online", info, self._on_stop)
             except wandb.errors.Error as error:
                 absence = str(error).partition("\n")[0]
                 reach.lose(absence)
@@ -55,7 +58,7 @@ class WandbRun:
         if mode == "online":
             self._absence = absence
             mode = "offline"
-        return _init(mode, info)
+        return _init(mode, info, self._on_stop)
 
     def log(self, row: Mapping[str, Any]) -> None:
         """One row, on the axis of its `epoch`."""
@@ -110,7 +113,7 @@ def restart() -> None:
         wandb.teardown()
 
 
-def _init(mode: WandbMode, info: RunInfo) -> wandb.Run:
+def _init(mode: WandbMode, info: RunInfo, on_stop: Callable[[], None]) -> wandb.Run:
     """Identity and sweep are the agent's own where W&B's agent started this process."""
     is_agents = "WANDB_RUN_ID" in os.environ
     return wandb.init(
@@ -127,11 +130,11 @@ def _init(mode: WandbMode, info: RunInfo) -> wandb.Run:
         mode=mode,
         resume="allow" if mode == "online" else None,
         reinit="finish_previous",
-        settings=_lean_settings("" if is_agents else info.sweep_id),
+        settings=_lean_settings("" if is_agents else info.sweep_id, on_stop),
     )
 
 
-def _lean_settings(sweep_id: str) -> wandb.Settings:
+def _lean_settings(sweep_id: str, on_stop: Callable[[], None]) -> wandb.Settings:
     return wandb.Settings(
         console="off",
         disable_code=True,
@@ -140,16 +143,9 @@ def _lean_settings(sweep_id: str) -> wandb.Settings:
         finish_timeout_raises=True,
         init_timeout=INIT_TIMEOUT_S,
         silent=True,
-        stop_fn=_train_on,
+        stop_fn=lambda: on_stop(),  # W&B copies its settings, and cannot copy a bound method
         sweep_id=sweep_id or None,
         x_disable_machine_info=True,
         x_disable_meta=True,
         x_save_requirements=False,
     )
-
-
-def _train_on() -> None:
-    """A run's stop button: W&B would interrupt the worker, which has other trials to train.
-
-    An agent hears of it from its server, and ends the trial in order.
-    """

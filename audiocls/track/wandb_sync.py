@@ -71,7 +71,9 @@ def run_folders(folder: Path) -> list[RunFolder]:
 
 def newest(folders: Sequence[RunFolder]) -> dict[str, RunFolder]:
     """Run id → its last opening, which tells all that the earlier ones told."""
-    return {run.run_id: run for run in sorted(folders, key=lambda run: run.opened)}
+    # Of one second: a run that its server did not open was opened again offline.
+    order = sorted(folders, key=lambda run: (run.opened, not run.is_online, run.path.name))
+    return {run.run_id: run for run in order}
 
 
 def upload(

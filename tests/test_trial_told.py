@@ -1,0 +1,87 @@
+"""What a trial's W&B run says of how the trial ended, and what its stop button does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wandb_runs import log_run
+from wandb_server import Server
+
+from audiocls.audio.clips import fingerprint
+from audiocls.config import Config, identifying
+from audiocls.run.events import Done, Event, Failed, Interrupted
+from audiocls.run.task import Task
+from audiocls.run.trial import train_trial
+from audiocls.run.warm import Warm
+from audiocls.store import Cell
+from audiocls.train.fit import Signal
+
+Run = Callable[..., tuple[Task, Event]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, cache: Path, tiny_config: Callable[..., Config]) -> Run:
+    """Train a tiny trial online, as the run that a server has named."""
+
+    def trained(wish: Signal = Signal.GO, **changes: Any) -> tuple[Task, Event]:
+        config = tiny_config({key.replace("__", "."): value for key, value in changes.items()})
+        table = config.data.table(cache)
+        task = Task(
+            study="tiny",
+            cell=Cell("0123456789ab", "baseline", config.seed, config.fold),
+            config=identifying(config),
+            data_fingerprint=fingerprint(table, cache),
+            folder=str(tmp_path / "tiny" / "trials" / "0123456789ab"),
+            study_path=str(tmp_path / "tiny"),
+            wandb="online",
+            project="p",
+            tags=(),
+            run_id="given",
+        )
+        told: list[Event] = []
+        train_trial(task, Warm(cache), told.append, lambda: wish)
+        return task, told[-1]
+
+    return trained
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"model__groups": 3}, {"fold": 9}, {"optim__lr": 1e30}],
+    ids=lambda one: next(iter(one)),
+)
+def test_a_trial_that_fails_at_any_moment_is_a_failed_run(run: Run, wandb_server: Server, fault):
+    _, event = run(**fault)
+    assert isinstance(event, Failed)
+    assert wandb_server.run("given").state == "failed"
+    assert not wandb_server.unknown
+
+
+def test_a_trial_that_is_interrupted_is_no_finished_run_and_is_gone_on_with(
+    run: Run, wandb_server: Server
+):
+    _, event = run(Signal.STOP)
+    assert isinstance(event, Interrupted)
+    assert wandb_server.run("given").state == "failed"
+    task, event = run()
+    assert event == Done(task.id)
+    told = wandb_server.run("given")
+    assert told.state == "finished"
+    assert [row["epoch"] for row in told.history if "train/loss" in row] == [1, 2]
+
+
+def test_a_stop_button_ends_the_trial_with_what_it_has_and_it_is_said(
+    run: Run, wandb_server: Server, tmp_path: Path
+):
+    log_run("given", folder=tmp_path / "before", mode="online", project="p", code=1, rows=[])
+    wandb_server.stop_run("given")
+    task, event = run(train__epochs=100_000)
+    assert isinstance(event, Done)
+    assert event.note == "ended early: somebody stopped its W&B run"
+    record = task.trial.record()
+    assert record is not None
+    assert record.early_stopped
+    told = wandb_server.run("given")
+    assert told.state == "killed"
+    assert "test/accuracy" in told.summary
