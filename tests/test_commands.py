@@ -18,6 +18,7 @@ from wandb_file import read_run
 from audiocls.run.command import Command, path_with_python
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.run.executors.commands import Commands
+from audiocls.track import run_id_of
 
 LIMIT_S = 30.0
 UNCHANGED = """
@@ -126,7 +127,11 @@ def test_a_script_written_for_wandbs_sweeps_runs_unchanged_and_offline(make):
     assert command.trial.config() == parameters
     assert "['--lr=0.25', \"--optim={'width': 8}\"]" in command.trial.log.read_text()
     logged = read_run(Path(command.study_path))
-    assert (logged.id, logged.project, logged.group) == (f"{command.id}-1", "ours", "mine")
+    assert (logged.id, logged.project, logged.group) == (
+        run_id_of(command.id, "mine", 1),
+        "ours",
+        "mine",
+    )
     assert (logged.config["lr"], logged.config["kept"]) == (0.25, 1)
     assert logged.sweep_id == ""
 
@@ -234,7 +239,7 @@ def test_an_attempt_begins_anew_with_a_run_of_its_own(make):
     assert [row["loss"] for row in again.trial.history()] == [2]
     assert again.trial.record().attempt == 2
     names = {file.stem for file in Path(again.study_path).rglob("*.wandb")}
-    assert names == {f"run-{again.id}-1", f"run-{again.id}-2"}
+    assert names == {f"run-{run_id_of(again.id, again.study, n)}" for n in (1, 2)}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from audiocls.run.push import remember, remembered
 from audiocls.store import StudyFolder
+from audiocls.track import trial_of
 from audiocls.track.project import Place, Standing
 from audiocls.track.sweep_server import SweepPath
 from audiocls.track.wandb_sync import RunFolder
@@ -80,16 +81,11 @@ def attach(
 
 def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
     """Run id → run, of the finished trials of the plan; of several attempts, the last."""
-    last = {trial_of(run): run for run in sorted(runs, key=lambda run: run.opened)}
+    last = {trial_of(run.run_id): run for run in sorted(runs, key=lambda run: run.opened)}
     cells = folder.cells()
     states = folder.states(cells)
     done = [last[c.id] for c in cells if states[c.id] == "done" and c.id in last]
     return {run.run_id: run for run in done}
-
-
-def trial_of(run: RunFolder) -> str:
-    """The trial that a run's id names; an agent's runs have ids of the server's making."""
-    return run.run_id.rpartition("-")[0]
 
 
 def _only_sweep(place: Place, standings: Collection[Standing]) -> SweepPath | None:

@@ -15,9 +15,10 @@ from filelock import FileLock, Timeout
 
 from audiocls.errors import UsageError
 from audiocls.plan.register import PROJECT
-from audiocls.run.attach import Attached, Left, Server, attach, trial_of
+from audiocls.run.attach import Attached, Left, Server, attach
 from audiocls.run.push import remembered
 from audiocls.store import StudyFolder
+from audiocls.track import trial_of
 from audiocls.track.project import Place
 from audiocls.track.sweep_server import NoAnswer, SweepPath
 from audiocls.track.wandb_log import LoggedRun, WandbLog
@@ -168,8 +169,8 @@ def _obstacle(folder: StudyFolder, run: RunFolder, runs: Sequence[RunFolder]) ->
     all of it later.
     """
     logged = _at_rest(run.log)
-    trial = folder.trial(logged.config.get("trial") or trial_of(run) or run.run_id)
-    is_last = all(trial_of(r) != trial.id or r.opened <= run.opened for r in runs)
+    trial = folder.trial(logged.config.get("trial") or trial_of(run.run_id) or run.run_id)
+    is_last = all(trial_of(r.run_id) != trial.id or r.opened <= run.opened for r in runs)
     if is_last and trial.path.exists():
         state = trial.state()
         if state == "running":

@@ -23,7 +23,7 @@ from audiocls.run.pretrained import pretrained_for
 from audiocls.run.task import Task
 from audiocls.run.warm import Warm
 from audiocls.store import Attempt, Cost, Failure, Provenance, Record
-from audiocls.track import Ending, RunInfo, Tracker, start
+from audiocls.track import Ending, RunInfo, Tracker, run_id_of, start
 from audiocls.track.evidence import Evidence
 from audiocls.train.checkpoint import description_of, weights_of
 from audiocls.train.cost import Spent, macs_of, num_params
@@ -162,7 +162,7 @@ def _run_info(task: Task, config: Config, attempt: Attempt, made: Provenance) ->
     """A resumed trial resumes its run; one that begins anew gets a new one."""
     cell = {"study": task.study, "arm": task.cell.arm, "trial": task.cell.id}
     return RunInfo(
-        id=task.run_id or f"{task.cell.id}-{attempt.origin}",
+        id=task.run_id or run_id_of(task.id, task.study, attempt.origin),
         entity=task.entity,
         project=task.project,
         group=task.study,

@@ -3,6 +3,7 @@
 A tracker may be slow, full or dead; the trial must not notice. The record is ours.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,6 +62,25 @@ class Told:
     """What was not told or not uploaded, why, and where it lies; empty if all is well."""
     is_beyond_repair: bool = False
     """Whether this process cannot be trusted to track another trial."""
+
+
+def run_id_of(trial_id: str, study: str, attempt: int) -> str:
+    """The id of a trial's W&B run: two studies may share a trial, and W&B never frees an id.
+
+    >>> run_id_of("0123456789ab", "dropout", 2)
+    '0123456789ab-1b4c-2'
+    """
+    return f"{trial_id}-{hashlib.sha256(study.encode()).hexdigest()[:4]}-{attempt}"
+
+
+def trial_of(run_id: str) -> str:
+    """The trial that a run's id names; the id that a server gave names none.
+
+    >>> trial_of("0123456789ab-1b4c-2"), trial_of("x1y2z3")
+    ('0123456789ab', '')
+    """
+    trial, dash, _ = run_id.partition("-")
+    return trial if dash else ""
 
 
 class Tracker(Protocol):
@@ -126,6 +146,5 @@ def _tensorboard(info: RunInfo) -> Tracker:
     """A folder a trial, by the beginning of its run's name and by its trial's id."""
     from audiocls.track.tensorboard_run import TensorboardRun
 
-    trial, _, _ = info.id.rpartition("-")
-    name = f"{info.name[:LONGEST_NAME].replace('/', '-')} {trial}"
+    name = f"{info.name[:LONGEST_NAME].replace('/', '-')} {trial_of(info.id) or info.id}"
     return TensorboardRun(info.folder / "tensorboard" / name, info)

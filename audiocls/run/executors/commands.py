@@ -18,6 +18,7 @@ from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted
 from audiocls.run.foreign import ForeignTrial, Wish, failed, outcome
 from audiocls.run.guard import Guard
 from audiocls.run.program import Program
+from audiocls.track import run_id_of
 from audiocls.track.wandb_log import RunLogs, numbers
 
 KILL_DELAY_S = 30.0
@@ -169,7 +170,9 @@ def _begin(command: Command, device: str) -> ForeignTrial:
     command.trial.write_config(command.parameters)
     command.write_parameters()
     command.runs_folder.mkdir(parents=True, exist_ok=True)
-    logs = RunLogs(command.runs_folder, command.run_id or f"{command.id}-{attempt}")
+    logs = RunLogs(
+        command.runs_folder, command.run_id or run_id_of(command.id, command.study, attempt)
+    )
     log = command.trial.log
     num_bytes = log.stat().st_size if log.exists() else 0
     return ForeignTrial(command, attempt, device, now(), logs, num_bytes)
