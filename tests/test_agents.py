@@ -35,6 +35,7 @@ from audiocls.track.sweep_server import (
     Stop,
     SweepPath,
 )
+from audiocls.track.wandb_connection import Connection
 from audiocls.track.wandb_sweeps import WandbSweeps
 
 FAST = Pace(poll_s=0.01, slowest_s=0.02, patience_s=0.3)
@@ -61,9 +62,6 @@ class Cells:
     given: list[str] = field(default_factory=list)
     beats: list[Sequence[str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def sweep(self, path: SweepPath) -> ServerSweep:
-        return ServerSweep(path, "", {}, "RUNNING")
 
     def register_agent(self, path: SweepPath, host: str) -> str:
         return host
@@ -395,7 +393,11 @@ class Shelf:
         self.sweeps: dict[SweepPath, Mapping[str, Any]] = {}
 
     def create(
-        self, config: Mapping[str, Any], project: str, entity: str | None = None
+        self,
+        config: Mapping[str, Any],
+        project: str,
+        entity: str | None = None,
+        prior_runs: Sequence[str] = (),
     ) -> SweepPath:
         path = SweepPath(entity or "me", project, f"s{len(self.sweeps)}")
         self.sweeps[path] = dict(config)
@@ -429,14 +431,14 @@ def test_a_study_is_pushed_once_and_anew_only_if_it_or_its_place_changed(tmp_pat
 
 @pytest.fixture
 def door(wandb_server):
-    return WandbSweeps(timeout_s=10)
+    return WandbSweeps(Connection(10))
 
 
 @pytest.fixture
 def hasty(door):
     """The same server; W&B's own process, which takes a moment to start, is there."""
     door.url(PATH)
-    return WandbSweeps(timeout_s=2)
+    return WandbSweeps(Connection(2))
 
 
 def test_a_sweep_is_read_back_as_it_was_created(door, wandb_server):
@@ -493,21 +495,22 @@ def test_a_stall_ends_in_the_stated_time(hasty, wandb_server):
 def test_a_wrong_key_is_one_clear_error(wandb_server, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "w" * 40)
     with pytest.raises(Refused, match="wandb login --relogin"):
-        WandbSweeps(timeout_s=2).sweep(PATH)
+        WandbSweeps(Connection(2)).sweep(PATH)
 
 
 def test_no_key_at_all_is_one_clear_error(wandb_server, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY")
     with pytest.raises(Refused, match="wandb login"):
-        WandbSweeps(timeout_s=2).sweep(PATH)
+        WandbSweeps(Connection(2)).sweep(PATH)
 
 
 KILLED = """
 import sys
 import psutil
 from audiocls.track.sweep_server import NoAnswer
+from audiocls.track.wandb_connection import Connection
 from audiocls.track.wandb_sweeps import WandbSweeps
-door = WandbSweeps(timeout_s=5)
+door = WandbSweeps(Connection(5))
 assert door.heartbeat(sys.argv[1], ["mine"]) == []
 for child in psutil.Process().children():
     child.kill()

@@ -18,8 +18,9 @@ from audiocls.run.imported import Imported, Source, import_study
 from audiocls.run.remote import Asked
 from audiocls.run.remote_record import history_of
 from audiocls.store import Cost, StudyFolder
-from audiocls.track.project import Place, RemoteRun, RemoteSweep
-from audiocls.track.sweep_server import Gone, SweepPath
+from audiocls.track.project import Place, RemoteRun
+from audiocls.track.sweep_server import Gone, ServerSweep, SweepPath
+from audiocls.track.wandb_connection import Connection
 from audiocls.track.wandb_project import WandbProject
 
 PLACE = Place("local", "mine")
@@ -44,8 +45,12 @@ class Shelf:
         self.num_histories += 1
         return [{"_step": step, "epoch": step + 1, "val/accuracy": 0.1} for step in range(2)]
 
-    def sweep(self, path: SweepPath) -> RemoteSweep:
-        return RemoteSweep(path.id, self.sweep_config)
+    @property
+    def sweeps(self) -> "Shelf":
+        return self
+
+    def sweep(self, path: SweepPath) -> ServerSweep:
+        return ServerSweep(path, "", self.sweep_config, "RUNNING")
 
 
 def our_run(arm: str, seed: int, fold: int, **changes: Any) -> RemoteRun:
@@ -188,7 +193,7 @@ def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
         tags=(),
     )
     train_trial(task, Warm(cache), lambda event: None, lambda: Signal.GO)
-    server = WandbProject()
+    server = WandbProject(Connection())
     wanted = ("local", "mine")
     sync(folder, server, upload, wanted, None, lambda done, total: None, threading.Event())
     there = StudyFolder(tmp_path / "imported")
@@ -390,25 +395,32 @@ def test_real_runs_of_a_server_become_a_study_page_by_page(
             code=int(index == 7),
             group="g" if index < 6 else "h",
         )
-    found = take(WandbProject(), **SAM)
+    found = take(WandbProject(Connection()), **SAM)
     assert (found.num_done, found.num_failed) == (7, 1)
     record = StudyFolder(tmp_path / "tiny").records(found.study.cells)[found.study.cells[0].id]
     assert record.metrics["acc"] == 0.5
     assert record.provenance.python.startswith("3.")
     history = StudyFolder(tmp_path / "tiny").histories(found.study.cells)[record.id]
     assert [row["epoch"] for row in history] == [1, 2]
-    some = take(WandbProject(), Source(PLACE, group="g"), study="some", **SAM)
+    some = take(WandbProject(Connection()), Source(PLACE, group="g"), study="some", **SAM)
     assert len(some.study.cells) == 6
     where = {"config.random_state": {"$lt": 2}}
-    assert len(take(WandbProject(), Source(PLACE, where=where), study="w", **SAM).study.cells) == 4
+    assert (
+        len(
+            take(
+                WandbProject(Connection()), Source(PLACE, where=where), study="w", **SAM
+            ).study.cells
+        )
+        == 4
+    )
     assert wandb_server.unknown == []
 
 
 def test_a_project_or_a_sweep_that_is_not_there_is_said_to_be(wandb_server, take):
     with pytest.raises((Gone, UsageError), match="local/nowhere"):
-        take(WandbProject(), Source(Place("local", "nowhere")), **SAM)
+        take(WandbProject(Connection()), Source(Place("local", "nowhere")), **SAM)
     with pytest.raises(Gone, match="sweep local/mine/none"):
-        take(WandbProject(), Source(PLACE, "none"), **SAM)
+        take(WandbProject(Connection()), Source(PLACE, "none"), **SAM)
 
 
 def test_five_hundred_runs_are_imported_in_seconds(take):

@@ -29,6 +29,7 @@ from audiocls.store import (
     SweepStudy,
 )
 from audiocls.track.sweep_server import NoAnswer, Refused
+from audiocls.track.wandb_connection import Connection
 from audiocls.track.wandb_log import read_run
 from audiocls.track.wandb_project import WandbProject
 from audiocls.track.wandb_sync import upload
@@ -97,7 +98,7 @@ def train(folder: StudyFolder, *cells: Cell, **told: Any) -> None:
 
 def synced(folder: StudyFolder, stop: threading.Event | None = None, **changes: Any) -> Synced:
     options: dict[str, Any] = {
-        "server": WandbProject(timeout_s=10),
+        "server": WandbProject(Connection(10)),
         "upload": upload,
         "wanted": (None, None),
         "sweep_config": sweep_of(folder),
@@ -324,7 +325,7 @@ def test_without_a_good_key_or_a_server_there_is_one_error_and_nothing_is_touche
     else:
         monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
     with pytest.raises((NoAnswer, Refused)) as error:
-        synced(folder, server=WandbProject(timeout_s=2))
+        synced(folder, server=WandbProject(Connection(2)))
     assert len(str(error.value).splitlines()) == 1
     assert not list(folder.path.rglob("*.synced"))
     assert remembered(folder) is None

@@ -59,9 +59,10 @@ def serve(
     pace: Pace = PACE,
 ) -> Ending:
     """As many agents as there are devices, until the last has ended or somebody wants to stop."""
+    from audiocls.track.wandb_connection import Connection
     from audiocls.track.wandb_sweeps import WandbSweeps
 
-    slots, server = means.slots(), WandbSweeps()
+    slots, server = means.slots(), WandbSweeps(Connection())
     sweep = server.sweep(path)
     console.note(f"sweep {path}: {sweep.url}")
     trials = ordered(sweep, means.runs)

@@ -52,6 +52,7 @@ def import_(
     Runs that audiocls logged need no options; of others say by which keys they are arms and blocks.
     """
     from audiocls.console.bar import counting
+    from audiocls.track.wandb_connection import Connection
     from audiocls.track.wandb_project import WandbProject
 
     asked = Asked(study, _keys(arm), baseline, seed, fold, metric, goal)
@@ -63,7 +64,7 @@ def import_(
     with counting("runs") as count:
         found = import_study(
             StudyFolder(runs / study),
-            WandbProject(),
+            WandbProject(Connection()),
             _source(source, group, where),
             asked,
             [source, *words],

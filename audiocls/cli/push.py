@@ -11,9 +11,16 @@ from audiocls.store import StudyFolder
 
 def pushed(sweep: Mapping[str, Any], runs: Path, entity: str | None) -> Pushed:
     """The sweep on the server, created there if it is not yet."""
+    from audiocls.track.wandb_connection import Connection
     from audiocls.track.wandb_sweeps import WandbSweeps
 
-    return push(WandbSweeps(), StudyFolder(runs / sweep["name"]), sweep, sweep["project"], entity)
+    return push(
+        WandbSweeps(Connection()),
+        StudyFolder(runs / sweep["name"]),
+        sweep,
+        sweep["project"],
+        entity,
+    )
 
 
 def show_pushed(found: Pushed) -> None:

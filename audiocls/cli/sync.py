@@ -29,11 +29,12 @@ def sync(
     from audiocls.console.bar import counting
     from audiocls.run import sync as door
     from audiocls.run.registered import sweep_of
+    from audiocls.track.wandb_connection import Connection
     from audiocls.track.wandb_project import WandbProject
     from audiocls.track.wandb_sync import upload
 
     folder = open_study(name, runs)
-    config, server = sweep_of(folder), WandbProject()
+    config, server = sweep_of(folder), WandbProject(Connection())
     with stop_on_signal() as stop, counting("runs") as count:
         found = door.sync(
             folder,
@@ -47,7 +48,7 @@ def sync(
     if as_json:
         console.show_json(_facts(found))
     else:
-        _show(found, server.url(found.place, found.sweep.id) if found.sweep else "")
+        _show(found, server.sweeps.url(found.sweep) if found.sweep else "")
     if found.exit_code:
         raise typer.Exit(found.exit_code)
 

@@ -8,7 +8,7 @@ from audiocls.run.push import remember, remembered
 from audiocls.store import StudyFolder
 from audiocls.track import trial_of
 from audiocls.track.project import Place, Standing
-from audiocls.track.sweep_server import SweepPath
+from audiocls.track.sweep_server import SweepPath, Sweeps
 from audiocls.track.wandb_sync import RunFolder
 
 
@@ -22,8 +22,9 @@ class Server(Protocol):
     def standings(self, place: Place, run_ids: Collection[str]) -> dict[str, Standing]:
         """What it has of these runs."""
 
-    def register(self, place: Place, config: Mapping[str, Any], run_ids: Sequence[str]) -> str:
-        """A new sweep with these runs."""
+    @property
+    def sweeps(self) -> Sweeps:
+        """Those of the server."""
 
     def attach(self, run: Standing, sweep: str) -> None:
         """One more run for a sweep."""
@@ -67,7 +68,7 @@ def attach(
     path = remembered(folder) or _only_sweep(place, before.values())
     is_new = path is None
     if path is None:
-        path = SweepPath(place.entity, place.project, server.register(place, config, list(runs)))
+        path = server.sweeps.create(config, place.project, place.entity, list(runs))
     remember(folder, path)
     for standing in () if is_new else before.values():
         if not standing.sweep:

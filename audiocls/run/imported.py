@@ -108,7 +108,7 @@ def _with_sweep(asked: Asked, project: Project, source: Source) -> Asked:
     if source.sweep is None:
         return asked
     path = SweepPath(source.place.entity, source.place.project, source.sweep)
-    metric = project.sweep(path).config.get("metric") or {}
+    metric = project.sweeps.sweep(path).config.get("metric") or {}
     name = asked.metric or metric.get("name")
     is_sweeps = bool(metric) and name == metric.get("name")
     goal = asked.goal or (metric.get("goal", "minimize") if is_sweeps else None)

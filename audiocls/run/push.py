@@ -3,23 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from audiocls.store import StudyFolder
 from audiocls.store.atomic import write_text
-from audiocls.track.sweep_server import Gone, ServerSweep, SweepPath
-
-
-class Registrar(Protocol):
-    """The part of a server that sweeps are created on."""
-
-    def create(
-        self, config: Mapping[str, Any], project: str, entity: str | None = None
-    ) -> SweepPath:
-        """Register a sweep."""
-
-    def sweep(self, path: SweepPath) -> ServerSweep:
-        """A registered one; raises `Gone` if it is not there."""
+from audiocls.track.sweep_server import Gone, ServerSweep, SweepPath, Sweeps
 
 
 @dataclass(frozen=True)
@@ -48,7 +36,7 @@ def remember(folder: StudyFolder, path: SweepPath) -> None:
 
 
 def push(
-    server: Registrar,
+    server: Sweeps,
     folder: StudyFolder,
     config: Mapping[str, Any],
     project: str,
@@ -65,7 +53,7 @@ def push(
     return Pushed(server.sweep(path), is_new=True, replaced=before)
 
 
-def _known(server: Registrar, path: SweepPath) -> ServerSweep | None:
+def _known(server: Sweeps, path: SweepPath) -> ServerSweep | None:
     try:
         return server.sweep(path)
     except Gone:

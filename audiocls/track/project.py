@@ -1,13 +1,13 @@
-"""A W&B project as others see it: its runs and sweeps as values, and how it is read.
+"""A W&B project as others see it: its runs as values, and how it is read.
 
 `wandb_project.WandbProject` reads a real one; nothing here loads W&B.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from audiocls.track.sweep_server import SweepPath
+from audiocls.track.sweep_server import Sweeps
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,6 @@ class RemoteRun:
     heartbeat: str = ""
 
 
-@dataclass(frozen=True)
-class RemoteSweep:
-    """A sweep's configuration, in W&B's grammar."""
-
-    id: str
-    config: Mapping[str, Any] = field(default_factory=dict)
-
-
 class Project(Protocol):
     """What is read of a project; raises `NoAnswer`, `Refused` or `Gone`, in a stated time."""
 
@@ -70,5 +62,6 @@ class Project(Protocol):
     def history(self, place: Place, run_id: str) -> list[dict[str, Any]]:
         """A run's rows."""
 
-    def sweep(self, path: SweepPath) -> RemoteSweep:
-        """A sweep's configuration."""
+    @property
+    def sweeps(self) -> Sweeps:
+        """Those of its server."""

@@ -98,11 +98,24 @@ class Leave:
 Order = Start | Stop | Leave
 
 
-class SweepServer(Protocol):
-    """Every call raises `NoAnswer`, `Refused` or `Gone`, and returns within a stated time."""
+class Sweeps(Protocol):
+    """A server's sweeps; every call raises `NoAnswer` or `Refused`."""
+
+    def create(
+        self,
+        config: Mapping[str, Any],
+        project: str,
+        entity: str | None = None,
+        prior_runs: Sequence[str] = (),
+    ) -> SweepPath:
+        """Register one, with runs that are there already; of the user's own where nobody says."""
 
     def sweep(self, path: SweepPath) -> ServerSweep:
-        """The sweep, its configuration and its runs."""
+        """The sweep, its configuration and its runs; raises `Gone` if it is not there."""
+
+
+class SweepServer(Protocol):
+    """Every call raises `NoAnswer`, `Refused` or `Gone`, and returns within a stated time."""
 
     def register_agent(self, path: SweepPath, host: str) -> str:
         """A new agent's id."""

@@ -1,13 +1,13 @@
-"""The door to a W&B project: which runs it has, what they told, and the sweeps they belong to."""
+"""The door to a W&B project: which runs it has, what they told, which sweep each is put under."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from audiocls import yaml_file
-from audiocls.track.project import Place, RemoteRun, RemoteSweep, Standing
-from audiocls.track.sweep_server import Gone, SweepPath
-from audiocls.track.wandb_connection import CALL_TIMEOUT_S, Connection
+from audiocls.track.project import Place, RemoteRun, Standing
+from audiocls.track.sweep_server import Gone
+from audiocls.track.wandb_connection import Connection
+from audiocls.track.wandb_sweeps import WandbSweeps, named
 
 PAGE = 100
 """Runs a request."""
@@ -44,20 +44,6 @@ query RunFullHistory($project: String!, $entity: String!, $name: String!, $sampl
   }
 }
 """
-SWEEP = """
-query Sweep($entity: String, $project: String, $sweep: String!) {
-  project(name: $project, entityName: $entity) { sweep(sweepName: $sweep) { name config } }
-}
-"""
-CREATE = """
-mutation UpsertSweep($config: String, $description: String, $entityName: String,
-    $projectName: String, $priorRunsFilters: JSONString) {
-  upsertSweep(input: {config: $config, description: $description, entityName: $entityName,
-      projectName: $projectName, priorRunsFilters: $priorRunsFilters}) {
-    sweep { name project { name entity { name } } }
-  }
-}
-"""
 ATTACH = """
 mutation UpsertBucket($id: String, $sweep: String) {
   upsertBucket(input: {id: $id, sweep: $sweep}) { bucket { id sweepName } }
@@ -68,17 +54,14 @@ mutation UpsertBucket($id: String, $sweep: String) {
 class WandbProject:
     """A project of a real server."""
 
-    def __init__(self, timeout_s: int = CALL_TIMEOUT_S):
-        self._server = Connection(timeout_s)
+    def __init__(self, server: Connection):
+        self._server = server
+        self.sweeps = WandbSweeps(server)
 
     @property
     def entity(self) -> str:
         """Whose project it is where nobody says."""
         return self._server.entity
-
-    def url(self, place: Place, sweep: str) -> str:
-        """The page of a sweep."""
-        return f"{self._server.app_url}{place}/sweeps/{sweep}"
 
     def runs(self, place: Place, filters: Mapping[str, Any]) -> Iterator[RemoteRun]:
         cursor: str | None = None
@@ -102,37 +85,17 @@ class WandbProject:
         project = self._server.ask(HISTORY, variables, f"run {place}/{run_id}")["project"]
         return [json.loads(line) for line in project["run"]["history"]]
 
-    def sweep(self, path: SweepPath) -> RemoteSweep:
-        variables = {"entity": path.entity, "project": path.project, "sweep": path.id}
-        project = self._server.ask(SWEEP, variables, f"sweep {path}")["project"]
-        if project is None or project["sweep"] is None:
-            raise Gone(f"sweep {path}: the server at {self._server.host} does not know it")
-        found = project["sweep"]
-        return RemoteSweep(found["name"], yaml_file.parse(found["config"], f"sweep {path}") or {})
-
     def standings(self, place: Place, run_ids: Collection[str]) -> dict[str, Standing]:
         """Run id → what the server has of it; absent where it has nothing."""
         found: dict[str, Standing] = {}
         for ids in _chunks(sorted(run_ids)):
-            variables = {**_at(place), "perPage": PAGE, "filters": _named(ids)}
+            variables = {**_at(place), "perPage": PAGE, "filters": named(ids)}
             project = self._server.ask(STATES, variables, f"project {place}")["project"]
             for edge in project["runs"]["edges"] if project else ():
                 node = edge["node"]
                 sweep = node["sweepName"] or ""
                 found[node["name"]] = Standing(node["id"], node["state"], sweep)
         return found
-
-    def register(self, place: Place, config: Mapping[str, Any], run_ids: Sequence[str]) -> str:
-        """A new sweep that has these runs already; its id."""
-        variables = {
-            "entityName": place.entity,
-            "projectName": place.project,
-            "config": yaml_file.dump(config),
-            "description": config.get("description"),
-            "priorRunsFilters": _named(run_ids) if run_ids else None,
-        }
-        answer = self._server.ask(CREATE, variables, "the new sweep")
-        return str(answer["upsertSweep"]["sweep"]["name"])
 
     def attach(self, run: Standing, sweep: str) -> None:
         """Put a run that is on the server under a sweep."""
@@ -141,10 +104,6 @@ class WandbProject:
 
 def _at(place: Place) -> dict[str, str]:
     return {"entity": place.entity, "project": place.project}
-
-
-def _named(run_ids: Sequence[str]) -> str:
-    return json.dumps({"$or": [{"name": run_id} for run_id in run_ids]})
 
 
 def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -89,7 +89,7 @@ class WandbRun:
             self._run.finish(exit_code=exit_code)
         except TimeoutError:
             return self._left_behind(f"the server did not take it in {FINISH_TIMEOUT_S:g} s")
-        fault = client_fault(Path(self._run.settings.log_internal))
+        fault = client_fault(self._folder / "logs" / "debug-internal.log")
         if fault and fault.is_local:
             return f"W&B run {self._run.id} is not whole in {self._folder}: {fault.reason}"
         reason = fault.reason if fault else self._absence

@@ -20,13 +20,13 @@ from audiocls.track.sweep_server import (
     Stop,
     SweepPath,
 )
-from audiocls.track.wandb_connection import CALL_TIMEOUT_S, Connection
+from audiocls.track.wandb_connection import Connection
 
 CREATE = """
 mutation UpsertSweep($config: String, $description: String, $entityName: String,
-    $projectName: String) {
+    $projectName: String, $priorRunsFilters: JSONString) {
   upsertSweep(input: {config: $config, description: $description, entityName: $entityName,
-      projectName: $projectName}) {
+      projectName: $projectName, priorRunsFilters: $priorRunsFilters}) {
     sweep { name project { name entity { name } } }
   }
 }
@@ -58,20 +58,24 @@ mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JSONString) {
 
 
 class WandbSweeps:
-    """A server reached with the user's own key; may be shared by threads."""
+    """Those of one server; may be shared by threads."""
 
-    def __init__(self, timeout_s: int = CALL_TIMEOUT_S):
-        self._server = Connection(timeout_s)
+    def __init__(self, server: Connection):
+        self._server = server
 
     def create(
-        self, config: Mapping[str, Any], project: str, entity: str | None = None
+        self,
+        config: Mapping[str, Any],
+        project: str,
+        entity: str | None = None,
+        prior_runs: Sequence[str] = (),
     ) -> SweepPath:
-        """Register a sweep; the user's default entity if none is given."""
         variables = {
             "config": yaml_file.dump(config),
             "description": config.get("description"),
             "entityName": entity or self._server.entity,
             "projectName": project,
+            "priorRunsFilters": named(prior_runs) if prior_runs else None,
         }
         sweep = self._server.ask(CREATE, variables, "the new sweep")["upsertSweep"]["sweep"]
         found = sweep["project"]
@@ -111,6 +115,11 @@ class WandbSweeps:
         answer = self._server.ask(HEARTBEAT, variables, "the agent's sweep")
         commands = json.loads(answer["agentHeartbeat"]["commands"])
         return [order for command in commands if (order := _order(command))]
+
+
+def named(run_ids: Sequence[str]) -> str:
+    """A filter in W&B's grammar that lets these runs pass."""
+    return json.dumps({"$or": [{"name": run_id} for run_id in run_ids]})
 
 
 def _run(node: Mapping[str, Any]) -> ServerRun:
