@@ -152,7 +152,7 @@ def test_two_batches_of_eight_accumulated_are_one_of_sixteen(tiny_parts, rho):
         batches = training_batches(parts.sounds, parts.split.train[:16], parts.batching, 0, 0)
         group = list(itertools.islice(batches, accumulate))
         assert sum(len(batch.targets) for batch in group) == 16
-        loss = _step(parts, group, 16)
+        loss = _step(parts, group, 16, None)
         moved.append([loss, *parts.classifier.state_dict().values()])
     for one, two in zip(*moved, strict=True):
         assert torch.allclose(one, two, atol=1e-6)

@@ -33,10 +33,12 @@ def logged(tmp_path_factory) -> Path:
     (folder / "program.py").write_text(PROGRAM)
     wanted = {"WANDB_MODE": "offline", "WANDB_DIR": str(folder), "WANDB_RUN_ID": "abc"}
     lean = {"WANDB_CONSOLE": "off", "WANDB_SILENT": "true", "WANDB_PROJECT": "theirs"}
+    # Not the W&B process of a test that ran here before.
+    others = {name: os.environ[name] for name in os.environ if not name.startswith("WANDB_")}
     subprocess.run(
         [sys.executable, "program.py"],
         cwd=folder,
-        env={**os.environ, **wanted, **lean, "HOME": str(folder)},
+        env={**others, **wanted, **lean, "HOME": str(folder)},
         timeout=60,
         check=True,
     )
