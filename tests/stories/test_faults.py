@@ -23,8 +23,9 @@ from audiocls.run.task import Task
 from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
 from audiocls.store import Cell, TrialFolder
-from audiocls.track import Ending, RunInfo, Told, guarded, start, wandb_log, wandb_run
+from audiocls.track import Ending, RunInfo, Told, guarded, run_id_of, start, wandb_log, wandb_run
 from audiocls.track.reach import Reach
+from audiocls.track.wandb_sync import newest, run_folders
 from audiocls.train.fit import Signal
 
 INFO = RunInfo(
@@ -221,8 +222,10 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
     assert not answer.is_beyond_repair
     assert answer.note.startswith(f"W&B run {INFO.id} was not uploaded: ")
     assert answer.note.endswith("upload it with: audiocls sweep sync dropout")
-    run = kept(info.folder)
+    newest_log = newest(run_folders(info.folder))[INFO.id].log
+    run = wandb_log.read_run(newest_log)
     assert (run.id, run.exit_code, len(run.history)) == (INFO.id, 0, 3)
+    assert str(newest_log.parent) in answer.note
     began = time.monotonic()
     later = use("online", replace(info, id="next"), reach).note
     assert time.monotonic() - began < 1.2, "the next trial waited for the same server"
@@ -307,6 +310,9 @@ def test_two_studies_at_once_do_not_mix(wandb_server: Server, tmp_path: Path):
 
 # The trial
 
+TRIAL, STUDY = "0123456789ab", "dropout"
+RUN = run_id_of(TRIAL, STUDY, 1)
+
 
 def trained(task: Task, cache: Path, on_epoch: Any = lambda epoch: None) -> Done:
     events: list[Any] = []
@@ -327,8 +333,8 @@ def task(tmp_path: Path, tiny_config, cache: Path) -> Task:
 
     config = tiny_config()
     return Task(
-        study="dropout",
-        cell=Cell("0123456789ab", "baseline", 0, 1),
+        study=STUDY,
+        cell=Cell(TRIAL, "baseline", 0, 1),
         config=identifying(config),
         data_fingerprint=fingerprint(config.data.table(cache), cache),
         folder=str(tmp_path / "trial"),
@@ -369,14 +375,14 @@ def test_every_trial_ends_with_the_same_record_whatever_befalls_tracking(
     is_whole = fault in ("none", "client killed")
     assert (done.note == "") is is_whole, done
     if is_whole:
-        assert told(wandb_server) == [1, 2]
+        assert told(wandb_server, RUN) == [1, 2]
 
 
 def test_a_run_says_what_it_was_trained_with_and_what_was_best(
     wandb_server: Server, task: Task, cache: Path
 ):
     assert trained(task, cache).note == ""
-    run, record = wandb_server.run(INFO.id), task.trial.record()
+    run, record = wandb_server.run(RUN), task.trial.record()
     assert record is not None
     assert run.config["data_fingerprint"] == task.data_fingerprint
     for name in ("code", "audiocls", "python", "torch", "device"):
