@@ -261,7 +261,11 @@ def test_a_projects_own_file_replaces_the_shipped_one_of_its_name(tmp_path, monk
     [
         (b"a: [1", "not valid YAML"),
         (b"- 1\n", "holds list"),
-        (b"", "holds NoneType"),
+        (b"", "is empty"),
+        (b"a:\n\tb: 1\n", "line 2: a tab begins it"),
+        (b"a: 2024-13-01\n", "not valid YAML: month"),
+        (b"a: 1\n---\nb: 2\n", "line 2, column 1: .*another document"),
+        (b"a: {b: 1}\na: {b: 2}\n", r"a \(line 2\): given before, on line 1; keep one$"),
         (b"\xff\xfe", "cannot be read"),
     ],
 )

@@ -8,7 +8,8 @@ from tiny import TINY
 
 from audiocls.audio.clips import fingerprint
 from audiocls.config import identifying, resolve
-from audiocls.console.progress import summary
+from audiocls.console import stderr
+from audiocls.console.progress import picture, summary
 from audiocls.errors import UsageError
 from audiocls.run.devices import slots
 from audiocls.run.environment import worker_environment
@@ -23,7 +24,7 @@ from audiocls.run.events import (
     to_json,
 )
 from audiocls.run.scheduler import MAX_LOSSES, Launch, Limits
-from audiocls.run.status import Status
+from audiocls.run.status import Running, Status
 from audiocls.run.supply import Planned
 from audiocls.run.task import Task
 from audiocls.run.trial import train_trial
@@ -169,6 +170,32 @@ def test_a_trial_that_lost_its_worker_comes_next_and_in_the_end_fails(tmp_path):
     assert "3 times" in "".join(message for status in seen for message in status.messages)
 
 
+def test_a_lost_program_is_said_to_start_anew_and_a_lost_trial_to_go_on(tmp_path):
+    answers = {
+        "a": [Lost("a", "killed", is_resumable=False), Done("a")],
+        "b": [Lost("b", "killed"), Done("b")],
+    }
+    *_, seen = driven(tmp_path, answers)
+    messages = [message for status in seen for message in status.messages]
+    assert [message.rpartition("from ")[2] for message in messages] == [
+        "its beginning",
+        "its last epoch",
+    ]
+
+
+def test_the_first_status_knows_what_was_started(tmp_path):
+    *_, seen = driven(tmp_path, {"a": [Done("a")], "b": [Done("b")]})
+    assert len(seen[0].running) == 1
+
+
+def test_of_programs_the_time_left_is_told_by_whole_trials_and_none_is_left_at_the_end(tmp_path):
+    answers = {name: [Done(name)] for name in "abc"}
+    *_, seen = driven(tmp_path, answers)
+    left = [(status.num_done, status.left_s) for status in seen]
+    assert all((seconds is None) == (num_done == 0) for num_done, seconds in left)
+    assert left[-1] == (3, 0.0)
+
+
 def test_a_failed_trial_is_not_tried_again(tmp_path):
     launch, executor, _ = driven(tmp_path, {"a": [Failed("a", "nan", "m")], "b": [Done("b")]})
     assert executor.submitted == ["a", "b"]
@@ -236,6 +263,17 @@ def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(t
     assert not told[-1].running[0].is_pretraining
     assert told[-1].left_s is not None
     assert "pre-training" not in summary(told[-1]).plain
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_launch_is_shown_in_a_line_each_however_narrow_the_terminal(monkeypatch, capsys, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    running = (Running("lr=0.001," * 20, 3, 0), Running("b", 1, 40), Running("c", 0, 0))
+    status = Status(num_total=12, num_done=3, running=running, elapsed_s=99.0)
+    stderr().print(picture(status))
+    lines = capsys.readouterr().err.rstrip().splitlines()
+    assert len(lines) == 5 + (width < len(summary(status).plain))
+    assert [line.split()[-1] for line in lines[-3:]] == ["logged", "1/40", "starting"]
 
 
 @pytest.mark.parametrize(

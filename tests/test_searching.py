@@ -21,6 +21,7 @@ from audiocls.store import (
     StudyFolder,
     SweepStudy,
     TrialFolder,
+    folder_name,
 )
 
 METRIC = Metric("val/loss")
@@ -93,6 +94,33 @@ def test_an_extended_grid_offers_the_new_cells_alone(folder):
     drained(Searching(GRID, folder, Named(folder)), folder)
     more = Sweep("grid", {"a": Categorical((1, 2, 3, 4))}, METRIC)
     assert drained(Searching(more, folder, Named(folder)), folder) == ["4"]
+
+
+def test_a_grid_counts_trials_of_another_grid_as_additional(folder):
+    drained(Searching(GRID, folder, Named(folder)), folder)
+    other = Sweep("grid", {"a": Categorical((3, 4, 5))}, METRIC)
+    assert Searching(other, folder, Named(folder)).num_trials == 5
+    assert drained(Searching(other, folder, Named(folder)), folder) == ["4", "5"]
+
+
+@pytest.mark.parametrize("place", ["file/runs", "/proc/none"])
+def test_a_folder_that_cannot_be_made_is_refused_with_the_way_out(tmp_path, place):
+    (tmp_path / "file").touch()
+    folder = StudyFolder(tmp_path / place / "s")
+    with pytest.raises(UsageError, match="--runs"), folder.launching():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "is_fit"),
+    [("lr search", True), ("..", False), ("a/b", False), ("-x", False), ("é" * 200, False)],
+)
+def test_a_study_has_the_name_of_one_folder(tmp_path, name, is_fit):
+    fit = folder_name(name)
+    assert (fit == name) is is_fit
+    if fit:
+        (tmp_path / fit).mkdir()
+        assert [path.name for path in tmp_path.iterdir()] == [fit]
 
 
 def test_an_unfinished_trial_comes_before_a_new_one_and_a_failed_one_is_left_alone(folder):

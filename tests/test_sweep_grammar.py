@@ -652,3 +652,19 @@ def test_a_merged_mapping_may_be_overridden_and_merged_twice():
     text = "x: &x {a: 1}\ny: &y {b: 1}\nz:\n  <<: *x\n  <<: *y\n  a: 2\n"
     lines = yaml_file.lines_of(text, "a.yaml")
     assert (lines[("z",)], lines[("z", "a")]) == (3, 6)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{value: .nan}", "x.value (line 3): got nan"),
+        ("{values: [1, .inf]}", "x.values.1 (line 3): got inf"),
+        ("{values: [{a: [2024-01-02]}]}", "x.values.0.a.0 (line 3): YAML reads 2024-01-02"),
+        ("{value: !!binary aGk=}", "x.value (line 3): YAML reads b'hi' as a bytes"),
+    ],
+)
+def test_a_value_that_json_cannot_say_is_a_fault(written, said):
+    text = f"method: random\nparameters:\n  x: {written}\n"
+    lines = yaml_file.lines_of(text, "a.yaml")
+    (fault,) = check_sweep(yaml_file.parse(text, "a.yaml"), lines).faults
+    assert fault.startswith(f"parameters.{said}")

@@ -11,11 +11,11 @@ from audiocls.cli import options as o
 from audiocls.cli.searches import SweepRequest, search, sweep_request
 from audiocls.cli.studies import Means, Request, request, resolved, see_through
 from audiocls.cli.sweep_status import again, show_failures
-from audiocls.errors import UsageError
+from audiocls.errors import UsageError, nearest
 from audiocls.plan.register import PROJECT
 from audiocls.run.launch import Outcome, SweepOutcome
 from audiocls.run.registered import grid_of
-from audiocls.store import StudyFolder
+from audiocls.store import StudyFolder, folder_name
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
 
@@ -64,6 +64,7 @@ def launch(
     means = Means(
         runs, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model
     )
+    _require_folder(study)
     if (sweep := sweep_named(name)) is None:
         _refuse({"--count": count, "--trial-hours": trial_hours}, f"{name} is an ablation")
         asked = ablation_named(name, recipe, assignments, seeds, folds, arms)
@@ -78,10 +79,21 @@ def sweep_named(name: str) -> str | None:
     is_path = name.endswith((".yaml", ".yml"))
     is_other = name in shelf.on_shelf("ablations") or name not in shelf.on_shelf("sweeps")
     if not is_path and is_other:
+        _require_known(name)
         return None
     document = yaml_file.read(shelf.find("sweeps", name))
     is_sweep = "method" in document or "parameters" in document
     return name if is_sweep and shelf.registered_ablation(document) is None else None
+
+
+def _require_known(name: str) -> None:
+    """Neither kind alone is all that could be meant."""
+    known = {**shelf.on_shelf("ablations"), **shelf.on_shelf("sweeps")}
+    if name not in known:
+        raise UsageError(
+            f"no ablation or sweep is called {name!r}; known: {', '.join(known) or 'none'}."
+            f"{nearest(name, known)} A path ends in .yaml or .yml"
+        )
 
 
 def ablation_named(
@@ -103,6 +115,13 @@ def _refuse(options: dict[str, object], why: str) -> None:
     given = [option for option, value in options.items() if value is not None]
     if given:
         raise UsageError(f"{', '.join(given)}: no effect here, for {why}; leave it out")
+
+
+def _require_folder(study: str | None) -> None:
+    if study is not None and (not study or folder_name(study) != study):
+        fits = folder_name(study)
+        hint = f", such as {fits!r}" if fits else ""
+        raise UsageError(f"--study: got {study!r}; wanted: the name of one folder{hint}")
 
 
 def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
@@ -167,7 +186,7 @@ def _conclude(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
         show_failures(folder)
     if outcome.stopped_by:
         left = counts["pending"] + counts["running"]
-        cells = f": {left} cells to go" if left else ""
+        cells = f": {left} cell{'s' * (left > 1)} to go" if left else ""
         console.note(f"{WHY[outcome.stopped_by]}{cells}. Go on with: {again(folder)}")
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)

@@ -10,7 +10,7 @@ from audiocls.report.stats import detectable_effect, pairs_needed, smallest_p
 from audiocls.run.devices import num_cores
 from audiocls.run.own_trials import label_of
 from audiocls.run.resolve import Configs
-from audiocls.search import Tried, grid_size, propose
+from audiocls.search import Tried, fixed_keys, grid_size, propose
 
 NUM_SHOWN = 3
 """Proposals of a sweep that its plan shows."""
@@ -47,7 +47,8 @@ def show_search(asked: SweepRequest, as_json: bool) -> None:
     facts = search_facts(asked)
     if as_json:
         return console.show_json(facts)
-    first = [label_of(parameters) for parameters in facts["first"]]
+    fixed = fixed_keys(asked.sweep.parameters)
+    first = [label_of(parameters, fixed) for parameters in facts["first"]]
     console.show_facts(
         {
             "method": facts["method"],
@@ -56,7 +57,7 @@ def show_search(asked: SweepRequest, as_json: bool) -> None:
             "parameters": ", ".join(facts["parameters"]),
             "trials": "without an end: --count or run_cap sets one"
             if facts["num_trials"] is None
-            else facts["num_trials"],
+            else f"{facts['num_trials']:,}",
             "first": "; ".join(first),
         }
     )

@@ -1,16 +1,19 @@
 """A sweep's answer: its trials from the best to the worst, as far as they have ended."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from audiocls import console
 from audiocls.dotted import flatten
+from audiocls.report.tables import Table, markdown_table
 from audiocls.run.searching import tried_of
-from audiocls.search import Sweep, Tried, load_sweep
+from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Proposal, StudyFolder, SweepStudy
 
 MAX_ROWS = 10
+NO_VALUE = "–"
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,10 @@ class Ranked:
     """One trial in its place."""
 
     proposal: Proposal
-    tried: Tried
+    state: str
+    """`finished`, `stopped` (early, by the sweep's rule), `failed`, `running`, or `pending`."""
+    value: float | None
+    """Of the sweep's metric."""
     seconds: float | None
 
     @property
@@ -30,7 +36,6 @@ class Ranked:
 class Ranking:
     """A launched sweep and its trials, the best first; those without a value last, in order."""
 
-    folder: StudyFolder
     study: SweepStudy
     sweep: Sweep
     trials: tuple[Ranked, ...]
@@ -39,74 +44,108 @@ class Ranking:
     def metric(self) -> str:
         return self.sweep.metric.name if self.sweep.metric else ""
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Dotted keys by which trials may differ, those of an earlier launch included."""
+        fixed = fixed_keys(self.sweep.parameters)
+        found: dict[str, set[str]] = {}
+        for ranked in self.trials:
+            for key, value in ranked.parameters.items():
+                found.setdefault(key, set()).add(str(value))
+        return tuple(key for key, texts in found.items() if key not in fixed or len(texts) > 1)
+
+
+def sweep_of(folder: StudyFolder) -> Sweep:
+    """The sweep as it was launched last."""
+    return load_sweep(folder.sweep_study().sweep, str(folder.path / "study.yaml"))
+
 
 def rank(folder: StudyFolder) -> Ranking:
     """Everything known of a launched sweep so far."""
-    study = folder.sweep_study()
-    sweep = load_sweep(study.sweep, str(folder.path / "study.yaml"))
+    sweep = sweep_of(folder)
     trials = [_ranked(folder, sweep, proposal) for proposal in folder.proposals()]
     sign = -1 if sweep.metric and sweep.metric.goal == "maximize" else 1
 
     def key(ranked: Ranked) -> float:
-        value = ranked.tried.value
-        return math.inf if value is None else sign * value
+        return math.inf if ranked.value is None else sign * ranked.value
 
-    return Ranking(folder, study, sweep, tuple(sorted(trials, key=key)))
+    return Ranking(folder.sweep_study(), sweep, tuple(sorted(trials, key=key)))
 
 
 def _ranked(folder: StudyFolder, sweep: Sweep, proposal: Proposal) -> Ranked:
-    record = folder.trial(proposal.id).record()
+    tried, trial = tried_of(sweep, folder, proposal), folder.trial(proposal.id)
+    record = trial.record()
     seconds = record.cost.wall_s if record else None
-    return Ranked(proposal, tried_of(sweep, folder, proposal), seconds)
+    # A search holds for running what has no end, be it that its launch was stopped.
+    state = trial.state() if tried.state == "running" else tried.state
+    return Ranked(proposal, state, tried.value, seconds)
 
 
-def show(ranking: Ranking) -> None:
-    """The best trials as a table, and the best in words."""
-    swept = list(dict.fromkeys(key for ranked in ranking.trials for key in ranked.parameters))
-    metric = ranking.metric or "metric"
-    rows = [_row(place, ranked, swept) for place, ranked in enumerate(ranking.trials, start=1)]
-    if rows:
-        console.show_table(
-            f"{ranking.study.name}: the best trials",
-            ("", metric, *swept, "state", "time", "trial"),
-            rows[:MAX_ROWS],
-            text=("state", "trial", *swept),
-            expendable=("time", "trial"),
-        )
-    if len(rows) > MAX_ROWS:
-        console.note(f"{len(rows) - MAX_ROWS} more: audiocls report {ranking.study.name} --json")
-    console.say(headline(ranking))
+def table_of(ranking: Ranking) -> Table:
+    """A row a trial; what has no value has no place."""
+    searched = ranking.searched
+    return Table(
+        title=f"{ranking.study.name}: the best trials",
+        columns=("", ranking.metric or "metric", *searched, "state", "time", "trial"),
+        rows=tuple(_row(*placed, searched) for placed in enumerate(ranking.trials, start=1)),
+        text=("state", "trial", *(key for key in searched if not _is_numeric(ranking, key))),
+    )
 
 
-def _row(place: int, ranked: Ranked, swept: list[str]) -> tuple[str, ...]:
-    value, parameters = ranked.tried.value, ranked.parameters
+def _row(place: int, ranked: Ranked, searched: Sequence[str]) -> tuple[str, ...]:
     return (
-        str(place),
-        "–" if value is None else f"{value:.4g}",
-        *(_short(parameters.get(key, "–")) for key in swept),
-        ranked.tried.state,
-        "–" if ranked.seconds is None else console.duration(ranked.seconds),
+        "" if ranked.value is None else str(place),
+        _short(ranked.value),
+        *(_short(ranked.parameters.get(key)) for key in searched),
+        ranked.state,
+        NO_VALUE if ranked.seconds is None else console.duration(ranked.seconds),
         ranked.proposal.id,
     )
 
 
+def _is_numeric(ranking: Ranking, key: str) -> bool:
+    values = [ranked.parameters.get(key) for ranked in ranking.trials]
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
 def _short(value: Any) -> str:
+    if value is None:
+        return NO_VALUE
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def show(ranking: Ranking) -> None:
+    """The best trials as a table, and the best in words."""
+    table = table_of(ranking)
+    if table.rows:
+        shown = table.rows[:MAX_ROWS]
+        console.show_table(
+            table.title, table.columns, shown, text=table.text, expendable=("time", "trial")
+        )
+    if len(table.rows) > MAX_ROWS:
+        more = len(table.rows) - MAX_ROWS
+        console.note(f"{more} more: audiocls report {ranking.study.name} --format md")
+    console.say(headline(ranking))
 
 
 def headline(ranking: Ranking) -> str:
     """`Best of 12 trials: val/accuracy 0.81 with optim.lr=0.003.`, and what that is not."""
-    scored = [ranked for ranked in ranking.trials if ranked.tried.value is not None]
+    scored = [ranked for ranked in ranking.trials if ranked.value is not None]
     if not ranking.metric:
-        return f"{len(ranking.trials)} trials; the sweep names no metric to rank them by."
+        return f"{_trials(ranking.trials)}; the sweep names no metric to rank them by."
     if not scored:
         return f"No trial has a value of {ranking.metric} yet."
     best = scored[0]
-    values = ", ".join(f"{key}={_short(value)}" for key, value in best.parameters.items())
-    return (
-        f"Best of {len(scored)} trials: {ranking.metric} {best.tried.value:.4g} with {values}. "
-        "The best of many is partly luck: confirm it as an arm of an ablation."
-    )
+    found = {key: best.parameters[key] for key in ranking.searched if key in best.parameters}
+    values = ", ".join(f"{key}={_short(value)}" for key, value in found.items())
+    given = f" with {values}" if values else ""
+    answer = f"Best of {_trials(scored)}: {ranking.metric} {_short(best.value)}{given}."
+    caution = "The best of many is partly luck: confirm it as an arm of an ablation."
+    return f"{answer} {caution}" if len(scored) > 1 else answer
+
+
+def _trials(trials: Sequence[Ranked]) -> str:
+    return f"{len(trials)} trial{'s' * (len(trials) != 1)}"
 
 
 def to_json(ranking: Ranking) -> dict[str, Any]:
@@ -120,8 +159,8 @@ def to_json(ranking: Ranking) -> dict[str, Any]:
             {
                 "id": ranked.proposal.id,
                 "parameters": ranked.proposal.parameters,
-                "state": ranked.tried.state,
-                "value": ranked.tried.value,
+                "state": ranked.state,
+                "value": ranked.value,
                 "seconds": ranked.seconds,
             }
             for ranked in ranking.trials
@@ -131,9 +170,4 @@ def to_json(ranking: Ranking) -> dict[str, Any]:
 
 def to_markdown(ranking: Ranking) -> str:
     """The whole ranking as a Markdown table."""
-    swept = list(dict.fromkeys(key for ranked in ranking.trials for key in ranked.parameters))
-    head = ("place", ranking.metric or "metric", *swept, "state", "time", "trial")
-    rows = [_row(place, ranked, swept) for place, ranked in enumerate(ranking.trials, start=1)]
-    lines = [head, tuple("---" for _ in head), *rows]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"# {ranking.study.name}\n\n{headline(ranking)}\n\n{table}\n"
+    return f"# {ranking.study.name}\n\n{headline(ranking)}\n\n{markdown_table(table_of(ranking))}\n"

@@ -18,9 +18,9 @@ from audiocls.run.own_trials import OwnTrials
 from audiocls.run.resolve import assignment
 from audiocls.run.searching import Searching, Trials
 from audiocls.run.task import Places, Setting, Tracking
-from audiocls.search import Sweep
+from audiocls.search import Sweep, fixed_keys
 from audiocls.search.own import OwnCommand, own_command
-from audiocls.store import StudyFolder, SweepStudy
+from audiocls.store import StudyFolder, SweepStudy, folder_name
 
 NO_PROGRAM = (
     "program: missing, so there is nothing to run; name a script, or write a whole `command`. For "
@@ -49,7 +49,9 @@ class SweepRequest:
 
     @property
     def study_name(self) -> str:
-        return self.study or self.sweep.name or self.file.stem
+        """The folder's name; a sweep's own name may hold what no folder's can."""
+        own = folder_name(self.sweep.name) or folder_name(self.file.stem)
+        return self.study or own or "sweep"
 
     @property
     def recipe_name(self) -> str:
@@ -111,11 +113,16 @@ def sweep_request(
             f"{name}: --set and --recipe change one of our recipes, and its command runs another "
             "program; put what is fixed into its `command` or `parameters`"
         )
-    if own is None and not sweep.program and (not sweep.command or "${program}" in sweep.command):
-        raise ConfigError(str(file), [NO_PROGRAM])
+    require_program(sweep, own, str(file))
     return SweepRequest(
         name, file, document, sweep, own, tuple(assignments or ()), study, recipe, **limits
     )
+
+
+def require_program(sweep: Sweep, own: OwnCommand | None, where: str) -> None:
+    """Raises `ConfigError` where there is nothing to run."""
+    if own is None and not sweep.program and (not sweep.command or "${program}" in sweep.command):
+        raise ConfigError(where, [NO_PROGRAM])
 
 
 def trials_of(asked: SweepRequest, places: Places, tracking: Tracking) -> Trials:
@@ -127,7 +134,8 @@ def trials_of(asked: SweepRequest, places: Places, tracking: Tracking) -> Trials
         name = asked.study_name
         return ForeignTrials(name, asked.sweep, cwd, places, tracking, asked.timeout_s)
     setting = Setting(asked.study_name, asked.recipe_name, places, tracking)
-    trials = OwnTrials(setting, shelf.recipe(asked.recipe_name), asked.overrides)
+    fixed = fixed_keys(asked.sweep.parameters)
+    trials = OwnTrials(setting, shelf.recipe(asked.recipe_name), asked.overrides, fixed)
     trials.check(asked.sweep)
     return trials
 

@@ -3,13 +3,15 @@
 import os
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from audiocls import console
 from audiocls.cli import options as o
+from audiocls.cli.ranking import sweep_of
 from audiocls.cli.studies import open_study
 from audiocls.errors import UsageError
 from audiocls.run.own_trials import label_of
+from audiocls.search import fixed_keys
 from audiocls.store import Cell, Proposal, StudyFolder, count_states
 
 MAX_NAMED = 3
@@ -27,27 +29,30 @@ def status(
         failed = _failed(folder, cells)
         return console.show_json({"study": folder.name, "cells": counts, "failures": failed})
     rows = []
-    for arm in dict.fromkeys(cell.arm for cell in cells if isinstance(cell, Cell)):
-        of_arm = count_states({c.id: states[c.id] for c in cells if _arm(c) == arm})
+    arms = {cell.id: cell.arm for cell in cells if isinstance(cell, Cell)}
+    for arm in dict.fromkeys(arms.values()):
+        of_arm = count_states({cell: states[cell] for cell in arms if arms[cell] == arm})
         rows.append((arm, *(str(count) for count in of_arm.values())))
     rows.append(("all", *(str(count) for count in counts.values())))
-    console.show_table(folder.name, ("arm", *counts), rows, text=("arm",))
+    kind = "arm" if arms else "trials"
+    console.show_table(folder.name, (kind, *counts), rows, text=(kind,))
     if counts["failed"]:
         show_failures(folder)
     return None
 
 
-def _arm(cell: Cell | Proposal) -> str:
-    """What a trial is told apart by: its arm, or its parameters."""
-    return cell.arm if isinstance(cell, Cell) else label_of(cell.parameters)
+def _naming(folder: StudyFolder) -> Callable[[Cell | Proposal], str]:
+    """What a trial is told apart by: its arm, or what of its parameters is searched."""
+    fixed = fixed_keys(sweep_of(folder).parameters) if folder.is_sweep() else frozenset()
+    return lambda cell: cell.arm if isinstance(cell, Cell) else label_of(cell.parameters, fixed)
 
 
 def _failed(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[dict[str, object]]:
-    failures = folder.failures(cells)
+    failures, name = folder.failures(cells), _naming(folder)
     return [
         {
             "id": cell.id,
-            "arm": _arm(cell),
+            "arm": name(cell),
             **({"seed": cell.seed, "fold": cell.fold} if isinstance(cell, Cell) else {}),
             "cause": failures[cell.id].cause,
             "message": failures[cell.id].message,
@@ -60,16 +65,16 @@ def _failed(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[dict[
 def show_failures(folder: StudyFolder) -> None:
     """What failed and by which cause; trials that failed alike are told of together."""
     cells = folder.cells()
-    failures = folder.failures(cells)
+    failures, name = folder.failures(cells), _naming(folder)
     alike: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
         if (failure := failures.get(cell.id)) is not None:
-            alike.setdefault((failure.cause, failure.message), []).append(_arm(cell))
+            alike.setdefault((failure.cause, failure.message), []).append(name(cell))
     for (cause, message), arms in alike.items():
         console.note(f"{_several(arms)}: {len(arms)} failed ({cause}): {message}")
     console.note(
         f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: "
-        f"audiocls sweep retry {folder.name}"
+        f"audiocls sweep retry {shlex.quote(folder.name)}"
     )
 
 
@@ -95,7 +100,11 @@ def retry(
     failed = [cell for cell in cells if folder.trial(cell.id).failure()]
     for cell in failed:
         folder.trial(cell.id).forgive()
-    console.say(f"{len(failed)} failed cells are pending again. Train them: {again(folder)}")
+    if not failed:
+        console.say(f"{folder.name} has no failed cell.")
+        return
+    verb = "cells are" if len(failed) > 1 else "cell is"
+    console.say(f"{len(failed)} failed {verb} pending again. Train: {again(folder)}")
 
 
 def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]:

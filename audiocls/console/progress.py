@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audiocls import console
-from audiocls.run.status import Status
+from audiocls.run.status import Running, Status
 
 LINE_EVERY_S = 15.0
 BAR_WIDTH = 40
@@ -38,14 +38,21 @@ def picture(status: Status) -> Group:
     finished = status.num_done + status.num_failed
     total = None if status.num_total is None else max(1, status.num_total)
     bar = ProgressBar(total=total, completed=finished, width=BAR_WIDTH)
-    head = Table.grid(padding=(0, 2))
-    head.add_row(bar, summary(status))
     trials = Table.grid(padding=(0, 2))
+    trials.add_column(no_wrap=True)
+    trials.add_column(no_wrap=True, overflow="ellipsis")
+    trials.add_column(no_wrap=True)
     for trial in status.running:
-        epochs = f"epoch {trial.epoch}/{trial.num_epochs}" if trial.num_epochs else "starting"
         doing = "  pre-training" if trial.is_pretraining else "  training"
-        trials.add_row(Text(doing, style="dim"), Text(trial.label), Text(epochs))
-    return Group(head, trials)
+        trials.add_row(Text(doing, style="dim"), Text(trial.label), Text(_epochs(trial)))
+    return Group(summary(status), bar, trials)
+
+
+def _epochs(trial: Running) -> str:
+    """How far it is; of another program nobody knows how far it will go."""
+    if trial.num_epochs:
+        return f"epoch {trial.epoch}/{trial.num_epochs}"
+    return f"{trial.epoch} logged" if trial.epoch else "starting"
 
 
 def summary(status: Status) -> Text:

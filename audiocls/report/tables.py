@@ -26,6 +26,8 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    text: tuple[str, ...] = ("arm", "verdict", "reason")
+    """The columns that hold words, and align left."""
 
 
 def verdict_table(comparison: Comparison) -> Table:
@@ -115,9 +117,8 @@ def markdown_table(table: Table) -> str:
 
 
 def _markdown_rows(table: Table) -> Iterable[str]:
-    align = {"arm": "---", "verdict": "---", "reason": "---"}
     yield _markdown_line(table.columns)
-    yield f"|{'|'.join(align.get(column, '--:') for column in table.columns)}|"
+    yield f"|{'|'.join('---' if name in table.text else '--:' for name in table.columns)}|"
     yield from (_markdown_line(row) for row in table.rows)
 
 

@@ -57,6 +57,8 @@ class Lost:
 
     id: str
     how: str
+    is_resumable: bool = True
+    """Whether the next attempt goes on where this one was."""
 
 
 Event = Epoch | Stage | Done | Failed | Interrupted | Lost

@@ -23,6 +23,8 @@ TAIL_LINES = 20
 TAIL_BYTES = 8192
 MOST_NAMES = 12
 """Logged metrics that a message names."""
+LONGEST_LINE = 300
+"""Characters of a program's last line that a message repeats; its whole is in the log."""
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -59,7 +61,8 @@ def outcome(trial: ForeignTrial, wish: Wish, end: Exit) -> Event:
         what = f"still running after {command.timeout_s:g} s, the most that a trial may take"
         return failed(trial, "timeout", what)
     if end.code < 0 and wish == "go":
-        return Lost(command.id, f"program killed by {signal.Signals(-end.code).name}")
+        how = f"program killed by {signal.Signals(-end.code).name}"
+        return Lost(command.id, how, is_resumable=False)
     if end.code and wish == "go":
         return failed(trial, "error", _last_words(trial, end.code))
     return _judge(trial, wish == "end", end)
@@ -139,5 +142,9 @@ def _last_words(trial: ForeignTrial, code: int) -> str:
     """The status, and the last line of output that is not W&B's."""
     lines = [line.strip() for line in COLOUR.sub("", trial.tail).splitlines()]
     said = [line for line in lines if line and not line.startswith("wandb:")]
-    last = f": {said[-1]}" if said else ", without a word"
+    last = f": {_cut(said[-1])}" if said else ", without a word"
     return f"the program exited with status {code}{last}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"

@@ -10,7 +10,7 @@ from typing import Any
 from audiocls.run.command import Command
 from audiocls.run.own_trials import label_of
 from audiocls.run.task import LONGEST_TAG, Places, Tracking
-from audiocls.search import Sweep
+from audiocls.search import Sweep, fixed_keys
 from audiocls.store import Proposal
 
 
@@ -35,10 +35,10 @@ class ForeignTrials:
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
-    def work_of(self, proposal: Proposal) -> Command:
+    def work_of(self, proposal: Proposal, run_id: str = "") -> Command:
         return Command(
             id=proposal.id,
-            label=label_of(proposal.parameters)[:LONGEST_TAG],
+            label=label_of(proposal.parameters, fixed_keys(self.sweep.parameters))[:LONGEST_TAG],
             study=self.study,
             folder=str(self.places.study / "trials" / proposal.id),
             study_path=str(self.places.study),
@@ -50,6 +50,7 @@ class ForeignTrials:
             program=self.sweep.program,
             command=self.sweep.command,
             metric=self.sweep.metric.name if self.sweep.metric else "",
+            run_id=run_id,
             sweep_id=self.tracking.sweep_id,
             timeout_s=self.timeout_s,
         )

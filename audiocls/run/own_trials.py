@@ -1,6 +1,6 @@
 """The trials of a sweep over one of our recipes: its parameters are dotted keys of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,17 +25,21 @@ class OwnTrials:
     setting: Setting
     recipe: Mapping[str, Any]
     overrides: Mapping[str, Any]
+    fixed: frozenset[str] = frozenset()
+    """Keys that are the same in every trial, and so in no label."""
     fingerprints: dict[DataSet, str] = field(default_factory=dict)
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
         config = self.config(parameters)
         return trial_id(self._asked(config), self._fingerprint(config))
 
-    def work_of(self, proposal: Proposal) -> Task:
+    def work_of(self, proposal: Proposal, run_id: str = "") -> Task:
         config = self.config(proposal.parameters)
-        cell = Cell(proposal.id, label_of(proposal.parameters), config.seed, config.fold)
+        cell = Cell(
+            proposal.id, label_of(proposal.parameters, self.fixed), config.seed, config.fold
+        )
         task = self.setting.task(cell, config, self._fingerprint(config))
-        return replace(task, parameters=proposal.parameters)
+        return replace(task, parameters=proposal.parameters, run_id=run_id)
 
     def config(self, parameters: Mapping[str, Any]) -> Config:
         """Raises `ConfigError` where the parameters do not go together."""
@@ -76,13 +80,14 @@ class OwnTrials:
         return self.fingerprints[config.data]
 
 
-def label_of(parameters: Mapping[str, Any]) -> str:
-    """Parameters in short, for people.
+def label_of(parameters: Mapping[str, Any], fixed: Collection[str] = ()) -> str:
+    """Parameters in short, for people; those that are fixed only where there are no others.
 
-    >>> label_of({"optim": {"lr": 0.00123456}, "model.dropout": 0.1})
+    >>> label_of({"optim": {"lr": 0.00123456}, "model.dropout": 0.1, "seed": 3}, {"seed"})
     'lr=0.00123,dropout=0.1'
     """
-    flat = flatten(parameters)
+    known = flatten(parameters)
+    flat = {key: value for key, value in known.items() if key not in fixed} or known
     return ",".join(f"{key.rpartition('.')[2]}={_short(value)}" for key, value in flat.items())
 
 

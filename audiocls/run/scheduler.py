@@ -70,7 +70,6 @@ class Launch:
     def drive(self, executor: Executor[Any], stop: threading.Event) -> None:
         """Until nothing is missing, somebody wants to stop, or a limit is reached."""
         try:
-            self._tell(())
             while not self._is_over() and not self._is_stopped(stop):
                 self._fill(executor)
                 self._hear(executor.poll(POLL_S))
@@ -93,13 +92,16 @@ class Launch:
         return self.stopped_by is not None
 
     def _fill(self, executor: Executor[Any]) -> None:
-        while executor.num_free():
-            work = self._again.popleft() if self._again else self.supply.next()
-            if work is None:
-                return
+        num_before = len(self.running)
+        while executor.num_free() and (work := self._next()) is not None:
             self._works[work.id] = work
             self.running[work.id] = Running(work.label, 0, 0)
             executor.submit(work)
+        if len(self.running) > num_before:
+            self._tell(())
+
+    def _next(self) -> Work | None:
+        return self._again.popleft() if self._again else self.supply.next()
 
     def _hear(self, told: Sequence[Event]) -> None:
         messages = [message for event in told if (message := self._take(event))]
@@ -144,7 +146,8 @@ class Launch:
         self.losses[event.id] += 1
         if self.losses[event.id] < MAX_LOSSES:
             self._again.appendleft(work)
-            return f"{work.label}: {event.how}; going on from its last epoch"
+            where = "its last epoch" if event.is_resumable else "its beginning"
+            return f"{work.label}: {event.how}; going on from {where}"
         message = f"{event.how}, {MAX_LOSSES} times"
         work.trial.fail(Failure("signal", message, "", self.losses[event.id]))
         return self._fail(work, Failed(event.id, "signal", message))
@@ -153,15 +156,23 @@ class Launch:
         return time.monotonic() - self.started
 
     def _left_s(self) -> float | None:
-        """From the pace so far, counted in epochs of trials; unknown as long as all pre-train."""
+        """From the pace so far, counted in epochs of trials; unknown as long as all pre-train.
+
+        Of programs, whose epochs nobody knows, whole trials are counted.
+        """
+        if self.num_total is None:
+            return None
+        num_missing = self.num_total - self.num_reused - self.num_done - self.num_failed
+        if num_missing <= 0:
+            return 0.0
         training = [trial for trial in self.running.values() if not trial.is_pretraining]
         num_epochs = max((trial.num_epochs for trial in training), default=0)
-        if not self.epochs_done or not num_epochs or self.num_total is None:
-            return None
-        unfinished = sum(num_epochs - trial.epoch for trial in training)
-        ended = self.num_reused + self.num_done + self.num_failed
-        unfinished += num_epochs * max(0, self.num_total - ended - len(training))
-        return unfinished * self._elapsed() / self.epochs_done
+        if self.epochs_done and num_epochs:
+            unfinished = sum(num_epochs - trial.epoch for trial in training)
+            unfinished += num_epochs * max(0, num_missing - len(training))
+            return unfinished * self._elapsed() / self.epochs_done
+        is_counted = self.num_done and all(not trial.num_epochs for trial in training)
+        return num_missing * self._elapsed() / self.num_done if is_counted else None
 
     def _tell(self, messages: Sequence[str]) -> None:
         self.watch(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from audiocls.errors import ConfigError
 from audiocls.run.events import Done, Epoch, Event, Failed
 from audiocls.run.supply import Work
-from audiocls.search import Sweep, Tried, grid_size, is_over, propose, remaining, to_stop
+from audiocls.search import Sweep, Tried, is_over, num_remaining, propose, remaining, to_stop
 from audiocls.search.sweep import State
 from audiocls.store import Failure, Proposal, Record, StudyFolder, TrialFolder
 
@@ -26,8 +26,8 @@ class Trials(Protocol):
     def id_of(self, parameters: Mapping[str, Any]) -> str:
         """The trial's id; raises `ConfigError` where the parameters do not go together."""
 
-    def work_of(self, proposal: Proposal) -> Work:
-        """What an executor takes."""
+    def work_of(self, proposal: Proposal, run_id: str = "") -> Work:
+        """What an executor takes; `run_id` is the W&B run that a server has named for it."""
 
 
 class Searching:
@@ -58,10 +58,10 @@ class Searching:
     @property
     def num_trials(self) -> int | None:
         """How many there will be in the end, where that is known; never fewer than there are."""
-        known = [n for n in (grid_size(self._sweep), self._sweep.run_cap) if n is not None]
-        if self._max_new is not None:
-            known.append(len(self._tried) + self._max_new)
-        return max(len(self._tried), min(known)) if known else None
+        num_tried, num_new = len(self._tried), num_remaining(self._sweep, self._tried)
+        known = [] if self._sweep.run_cap is None else [self._sweep.run_cap]
+        known += [num_tried + n for n in (num_new, self._max_new) if n is not None]
+        return max(num_tried, min(known)) if known else None
 
     def has_next(self) -> bool:
         """Whether there is anything to do now; a new proposal is kept for `next`."""
@@ -119,13 +119,10 @@ class Searching:
         return propose(sweep, drawn) if self._cells is None else next(self._cells, None)
 
     def _impossible(self, parameters: dict[str, Any], error: ConfigError) -> str:
-        """Parameters that do not go together: a failed trial, which is listed like any other."""
-        canonical = json.dumps(parameters, sort_keys=True)
-        trial_id = hashlib.sha256(canonical.encode()).hexdigest()[:12]
-        if trial_id not in self._index:
-            self._folder.trial(trial_id).fail(Failure("error", str(error), "", attempt=1))
-            self._keep(Proposal(trial_id, parameters), "failed")
-        return trial_id
+        proposal = impossible(self._folder, parameters, error)
+        if proposal.id not in self._index:
+            self._keep(proposal, "failed")
+        return proposal.id
 
     def _keep(self, proposal: Proposal, state: State) -> Proposal:
         self._max_new = None if self._max_new is None else self._max_new - 1
@@ -134,6 +131,14 @@ class Searching:
         self._proposals.append(proposal)
         self._tried.append(Tried(proposal.parameters, state))
         return proposal
+
+
+def impossible(folder: StudyFolder, parameters: dict[str, Any], error: ConfigError) -> Proposal:
+    """Parameters that do not go together: a failed trial, which is listed like any other."""
+    canonical = json.dumps(parameters, sort_keys=True)
+    trial_id = hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    folder.trial(trial_id).fail(Failure("error", str(error), "", attempt=1))
+    return Proposal(trial_id, parameters)
 
 
 def tried_of(sweep: Sweep, folder: StudyFolder, proposal: Proposal) -> Tried:

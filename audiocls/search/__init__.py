@@ -3,8 +3,9 @@
 Pure: no clock, no disk, no network, no torch. A search can be rebuilt from its store at any time.
 """
 
-from audiocls.search.grid import grid_size, remaining
+from audiocls.search.grid import grid_size, num_remaining, remaining
 from audiocls.search.hyperband import bands, to_stop
+from audiocls.search.leaves import fixed_keys
 from audiocls.search.load import Checked, check_sweep, load_sweep
 from audiocls.search.propose import is_over, propose
 from audiocls.search.sweep import (
@@ -34,10 +35,12 @@ __all__ = [
     "bands",
     "best",
     "check_sweep",
+    "fixed_keys",
     "grid_size",
     "has_reached_target",
     "is_over",
     "load_sweep",
+    "num_remaining",
     "propose",
     "remaining",
     "to_stop",

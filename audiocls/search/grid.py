@@ -55,6 +55,18 @@ def grid_size(sweep: Sweep) -> int | None:
     return math.prod(len(axis) for axis in _axes(sweep).values())
 
 
+def num_remaining(sweep: Sweep, tried: Sequence[Tried]) -> int | None:
+    """How many cells of the grid nobody has tried; none if the sweep is no grid.
+
+    Trials of another grid, from before the sweep was changed, do not count.
+    """
+    if sweep.method != "grid":
+        return None
+    axes = _axes(sweep)
+    known = {_number_of(axes, trial.parameters) for trial in tried} - {None}
+    return math.prod(map(len, axes.values())) - len(known)
+
+
 def remaining(sweep: Sweep, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
     """The cells that nobody has tried, whatever became of those that were; knows no cap or target.
 

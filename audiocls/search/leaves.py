@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
+from audiocls.dotted import flatten
 from audiocls.search.sweep import Categorical, Constant, Nested, Numeric, Parameter
 
 Path = tuple[str, ...]
@@ -42,6 +43,15 @@ def varying(parameters: Mapping[str, Parameter]) -> dict[Path, Categorical | Num
     """What is searched, in W&B's order."""
     found = leaves(parameters).items()
     return {path: leaf for path, leaf in found if not isinstance(leaf, Constant)}
+
+
+def fixed_keys(parameters: Mapping[str, Parameter]) -> frozenset[str]:
+    """The dotted keys of what every trial gets, by which no two are told apart.
+
+    >>> sorted(fixed_keys({"optim": Nested({"lr": Constant(1)}), "a": Categorical((1, 2))}))
+    ['optim.lr']
+    """
+    return frozenset(flatten(nest(constants(parameters))))
 
 
 def nest(flat: Mapping[Path, Any]) -> dict[str, Any]:

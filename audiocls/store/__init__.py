@@ -1,7 +1,7 @@
 """The store: a folder per study, a folder per trial, every file written beside and renamed."""
 
 from audiocls.store.record import Cause, Cell, Cost, Failure, Provenance, Record, Study
-from audiocls.store.study import StudyFolder, count_states, extended
+from audiocls.store.study import StudyFolder, count_states, extended, folder_name
 from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import Attempt, State, TrialFolder
 
@@ -21,4 +21,5 @@ __all__ = [
     "TrialFolder",
     "count_states",
     "extended",
+    "folder_name",
 ]

@@ -1,6 +1,8 @@
 """`StudyFolder`: `runs/<study>/`, the plan as launched and a folder for each of its trials."""
 
 import os
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +18,21 @@ from audiocls.store.atomic import write_bytes, write_text
 from audiocls.store.record import Cell, Failure, Record, Study
 from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import State, TrialFolder
+
+LONGEST_NAME = 200
+"""Bytes of a folder's name; file systems take 255."""
+UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]+")
+"""What ends or splits the name of a folder."""
+
+
+def folder_name(text: str) -> str:
+    """`text` as the name of one folder, which no command takes for an option; may be empty.
+
+    >>> folder_name("lr / batch size"), folder_name(".."), folder_name("--x")
+    ('lr - batch size', '', 'x')
+    """
+    name = UNFIT.sub("-", text).strip(" .-")
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore").strip()
 
 
 @dataclass(frozen=True)
@@ -61,7 +78,7 @@ class StudyFolder:
                 f"{', '.join(others) or 'none'}.{nearest(self.name, others)} "
                 f"Start it with: audiocls sweep launch {self.name}"
             )
-        return yaml_file.read(self._plan)
+        return yaml_file.read_written(self._plan)
 
     def exists(self) -> bool:
         return self._plan.exists()
@@ -92,17 +109,23 @@ class StudyFolder:
     @contextmanager
     def launching(self) -> Iterator[None]:
         """Only one scheduler works on a study at a time; a second one is told so."""
-        self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".launch.lock")
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=1)
+            write_text(self.path / ".launcher", str(os.getpid()))
         except Timeout as error:
             raise UsageError(
                 f"study {self.name!r} is being run by another process; wait for it, watch it with "
-                f"`audiocls sweep status {self.name}`, or stop it with Ctrl-C where it runs"
+                f"`audiocls sweep status {shlex.quote(self.name)}`, or stop it with "
+                f"`audiocls sweep stop {shlex.quote(self.name)}`"
+            ) from error
+        except OSError as error:
+            raise UsageError(
+                f"{self.path}: no study can be kept there: {error.strerror}; choose another "
+                "folder with --runs DIR or AUDIOCLS_RUNS"
             ) from error
         try:
-            write_text(self.path / ".launcher", str(os.getpid()))
             yield
         finally:
             lock.release()

@@ -120,7 +120,7 @@ class TrialFolder:
         write_text(self.path / "config.yaml", yaml_file.dump(resolved))
 
     def config(self) -> dict[str, Any]:
-        return yaml_file.read(self.path / "config.yaml")
+        return yaml_file.read_written(self.path / "config.yaml")
 
     def append_history(self, row: Mapping[str, Any]) -> None:
         with self._history.open("a", encoding="utf-8") as file:

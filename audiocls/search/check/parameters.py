@@ -100,10 +100,25 @@ def _relations(given: Mapping[str, Any], key: Key, distribution: str) -> Iterato
         yield from _bounds(given, key, distribution)
     if "probabilities" in form.keys:
         yield from _probabilities(given, key)
+    for name in ("value", "values"):
+        if name in given:
+            yield from _beyond_json(given[name], (*key, name))
     if "value" in given:
         yield from _text_numbers([given["value"]], (*key, "value"))
     if "values" in given:
         yield from _text_numbers(given["values"], (*key, "values"))
+
+
+def _beyond_json(value: Any, key: Key) -> Iterator[Finding]:
+    """What W&B, which keeps and hands on JSON, has no way to say."""
+    if isinstance(value, list | Mapping):
+        inner = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for name, child in inner:
+            yield from _beyond_json(child, (*key, name))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield fault(key, f"{got(value)}; allowed: a finite number, or text in quotes")
+    elif not isinstance(value, str | int | float | None):
+        yield fault(key, f"YAML reads {value} as a {type(value).__name__}; write it in quotes")
 
 
 def _mixed(given: Mapping[str, Any], key: Key) -> Iterator[Finding]:

@@ -1,0 +1,132 @@
+"""A sweep's answer: what is ranked, by which keys, and how it reads."""
+
+import pytest
+from test_searching import record_of
+from typer.testing import CliRunner
+
+from audiocls.cli import app
+from audiocls.cli.ranking import headline, rank, show, table_of, to_markdown
+from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
+
+DOCUMENT = {
+    "method": "random",
+    "program": "train.py",
+    "metric": {"name": "val/loss"},
+    "parameters": {
+        "optim": {"parameters": {"lr": {"min": 0.0, "max": 1.0}}},
+        "act": {"values": ["relu|6", "gelu"]},
+        "epochs": {"value": 3},
+    },
+}
+
+
+def proposal(name: str, lr: float, act: str, **more: object) -> Proposal:
+    return Proposal(name, {"act": act, "epochs": 3, "optim": {"lr": lr}, **more})
+
+
+@pytest.fixture
+def folder(tmp_path) -> StudyFolder:
+    """Two finished trials, a failed one and one that was never started."""
+    folder = StudyFolder(tmp_path / "runs" / "s s")
+    folder.write_study(SweepStudy("s s", DOCUMENT, "train.py", "/", {}, "audiocls sweep launch s"))
+    given = [("a", 0.5, "gelu"), ("b", 0.125, "relu|6"), ("c", 0.25, "gelu"), ("d", 0.75, "gelu")]
+    for name, lr, act in given:
+        folder.propose(proposal(name, lr, act))
+    folder.trial("a").finish(record_of("a", 2.0))
+    folder.trial("b").finish(record_of("b", 1.0))
+    folder.trial("c").fail(Failure("error", "m", "", 1))
+    return folder
+
+
+def test_the_best_comes_first_and_what_has_no_value_has_no_place(folder):
+    rows = table_of(rank(folder)).rows
+    assert [(row[0], row[-1]) for row in rows] == [("1", "b"), ("2", "a"), ("", "c"), ("", "d")]
+
+
+def test_a_trial_that_nobody_runs_is_pending_and_not_running(folder):
+    assert [ranked.state for ranked in rank(folder).trials][2:] == ["failed", "pending"]
+
+
+def test_columns_are_what_is_searched_and_what_is_the_same_everywhere_is_left_out(folder):
+    ranking = rank(folder)
+    assert ranking.searched == ("act", "optim.lr")
+    assert "with act=relu|6, optim.lr=0.125." in headline(ranking)
+
+
+def test_a_key_that_an_earlier_launch_varied_stays_a_column(folder):
+    folder.propose(Proposal("e", {"act": "gelu", "epochs": 5, "optim": {"lr": 0.1}}))
+    assert "epochs" in rank(folder).searched
+
+
+def test_numbers_align_right_and_words_left(folder):
+    table = table_of(rank(folder))
+    assert set(table.text) == {"state", "trial", "act"}
+    assert "|--:|--:|---|--:|---|--:|---|" in to_markdown(rank(folder))
+
+
+def test_a_pipe_in_a_value_is_no_column_of_the_markdown(folder):
+    assert r"relu\|6" in to_markdown(rank(folder))
+
+
+def test_one_trial_is_no_best_of_many(folder, capsys):
+    folder.trial("a").forgive()
+    only = StudyFolder(folder.path.parent / "t")
+    only.write_study(folder.sweep_study())
+    only.propose(proposal("a", 0.5, "gelu"))
+    only.trial("a").finish(record_of("a", 2.0))
+    show(rank(only))
+    assert "Best of 1 trial: val/loss 2 with" in capsys.readouterr().out
+    assert "luck" not in headline(rank(only))
+
+
+def test_hints_are_commands_that_a_shell_takes(folder):
+    runs = str(folder.path.parent)
+    shown = CliRunner().invoke(app, ["sweep", "status", "s s", "--runs", runs])
+    assert "audiocls sweep retry 's s'" in shown.output
+    assert "act=gelu,lr=0.25: 1 failed" in shown.output
+
+
+def test_retrying_says_how_many_and_how_to_go_on(folder):
+    words = ["sweep", "retry", "s s", "--runs", str(folder.path.parent)]
+    first, second = (CliRunner().invoke(app, words).output for _ in range(2))
+    assert first.startswith("1 failed cell is pending again. Train: audiocls sweep launch s")
+    assert second == "s s has no failed cell.\n"
+
+
+SWEEP = "program: t.py\nmethod: grid\nparameters: {a: {values: [1]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "study"),
+    [
+        ('"../up"', "up"),
+        ('"lr / batch"', "lr - batch"),
+        ('".."', "file"),
+        ('""', "file"),
+        ('"--x"', "x"),
+        ("x" * 300, "x" * 200),
+    ],
+)
+def test_whatever_a_sweep_is_called_its_study_is_one_folder(tmp_path, monkeypatch, name, study):
+    from audiocls.cli.searches import sweep_request
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.yaml").write_text(f"name: {name}\n{SWEEP}")
+    assert sweep_request("file.yaml").study_name == study
+
+
+@pytest.mark.parametrize("study", ["a/b", "..", "", "-x"])
+def test_a_study_that_is_no_folders_name_is_refused(tmp_path, monkeypatch, study):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.yaml").write_text(SWEEP)
+    result = CliRunner().invoke(app, ["sweep", "launch", "file.yaml", f"--study={study}"])
+    assert result.exit_code == 2
+    assert "the name of one folder" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["file.yaml"]
+
+
+def test_an_unknown_name_may_have_meant_an_ablation_or_a_sweep():
+    result = CliRunner().invoke(app, ["sweep", "plan", "tune_convnext"])
+    assert result.exit_code == 2
+    assert "no ablation or sweep is called 'tune_convnext'" in result.output
+    assert "Did you mean 'tune_convnext1d'?" in result.output
