@@ -37,14 +37,19 @@ def picture(status: Status) -> Group:
     """A bar, the counts, and the trials in hand."""
     finished = status.num_done + status.num_failed
     total = None if status.num_total is None else max(1, status.num_total)
-    bar = ProgressBar(total=total, completed=finished, width=BAR_WIDTH)
+    bar = Table.grid()
+    bar.add_row(ProgressBar(total=total, completed=finished, width=BAR_WIDTH))
     trials = Table.grid(padding=(0, 2))
     trials.add_column(no_wrap=True)
-    trials.add_column(no_wrap=True, overflow="ellipsis")
+    trials.add_column()  # alone it gives way in a narrow terminal
     trials.add_column(no_wrap=True)
     for trial in status.running:
         doing = "  pre-training" if trial.is_pretraining else "  training"
-        trials.add_row(Text(doing, style="dim"), Text(trial.label), Text(_epochs(trial)))
+        trials.add_row(
+            Text(doing, style="dim"),
+            Text(trial.label, no_wrap=True, overflow="ellipsis"),
+            Text(_epochs(trial)),
+        )
     return Group(summary(status), bar, trials)
 
 
