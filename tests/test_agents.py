@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,17 @@ from tiny import TINY
 
 from audiocls import yaml_file
 from audiocls.cli.ordered import ordered
+from audiocls.cli.searches import sweep_request
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.run.agents import Agents, left_behind
+from audiocls.run.command import Command
 from audiocls.run.environment import worker_environment
 from audiocls.run.events import Done, Event, Failed, Interrupted
 from audiocls.run.heartbeat import Agent, Intake, Pace
 from audiocls.run.push import push, remembered
 from audiocls.run.scheduler import Launch
 from audiocls.run.task import Task
-from audiocls.store import Failure, StudyFolder, TrialFolder
+from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
 from audiocls.track.sweep_server import (
     Gone,
     Leave,
@@ -235,6 +237,59 @@ def test_a_count_bounds_the_trials_over_all_agents(tmp_path):
     assert len(server.given) == 5
 
 
+class EndsMeanwhile(threading.Event):
+    """Something to wake up an agent, whose run ends at the moment when it is about to ask."""
+
+    agent: Agent
+
+    def clear(self) -> None:
+        super().clear()
+        for run in self.agent.server.given:  # type: ignore[attr-defined]
+            self.agent.end(run)
+
+
+def test_a_run_that_ends_while_the_agent_asks_is_no_leave_to_ask_for_one_more():
+    server = Cells(100, is_paused=True)
+    agent = Agent(server, "agent", Intake(1), FAST)
+    agent._wake = EndsMeanwhile()
+    agent._wake.agent = agent
+    server.is_paused = False
+    deadline = time.monotonic() + 5
+    while agent._thread.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not agent._thread.is_alive()
+    assert server.given == ["run0"]
+
+
+def test_an_order_that_no_trial_follows_fails_and_the_next_one_is_obeyed(tmp_path):
+    bench = Bench(1)
+    agents = [Agent(Cells(3), "agent", Intake(), FAST)]
+    pieces = {"run0": Piece("a", tmp_path), "run1": None, "run2": Piece("c", tmp_path)}
+    supply = Agents(agents, lambda start: pieces[start.run_id])
+    assert drive(supply, bench).num_done == 2
+    assert bench.submitted == ["a", "c"]
+    assert supply.ending(is_stopped=False).exit_code == 3
+
+
+def test_an_order_that_cannot_be_for_this_machine_ends_its_agents_after_the_trials_in_hand(
+    tmp_path,
+):
+    server, is_refused = Cells(100), threading.Event()
+
+    def work_of(start: Start) -> Piece:
+        if start.run_id == "run1":
+            is_refused.set()
+            raise UsageError("no such arm here")
+        return Piece(start.run_id, tmp_path)
+
+    agents = [Agent(server, f"agent{i}", Intake(), FAST) for i in range(2)]
+    supply = Agents(agents, work_of)
+    bench = Bench(2, lambda one: Done(one) if is_refused.is_set() else None)
+    assert drive(supply, bench).num_done >= 1
+    with pytest.raises(UsageError, match="no such arm"):
+        supply.ending(is_stopped=False)
+
+
 def test_a_trial_in_hand_ends_in_peace_while_the_server_is_silent_then_the_agent_gives_up(tmp_path):
     server = Cells(100)
     over = threading.Event()
@@ -305,6 +360,15 @@ def test_what_a_killed_agent_had_in_hand_is_gone_on_with_and_nothing_else(tmp_pa
     assert list(left_behind(sweep, trial_of)) == [Start("killed_here", {"a": 1})]
 
 
+def test_a_run_that_cannot_be_a_trial_here_keeps_no_agent_from_starting(tmp_path):
+    def trial_of(start: Start) -> TrialFolder:
+        raise UsageError(f"{start.run_id}: no such arm here")
+
+    runs = (ServerRun("crashed", "crashed", {"a": 1}),)
+    sweep = ServerSweep(PATH, "", {"parameters": {"a": {}}}, "RUNNING", runs)
+    assert list(left_behind(sweep, trial_of)) == []
+
+
 def test_runs_left_behind_come_before_new_ones(tmp_path):
     server, bench = Cells(2), Bench(1)
     intake = Intake(None, [Start("old", {})])
@@ -365,11 +429,85 @@ def test_a_cell_that_failed_before_is_tried_once_more_where_a_server_asks_for_it
 
 
 def test_anybodys_program_becomes_a_command_with_the_servers_run(tmp_path):
-    sweep = ServerSweep(PATH, "", {"program": "train.py", "command": ["${program}"]}, "RUNNING")
-    work = ordered(sweep, tmp_path).work(Start("r1", {"lr": 0.1}))
-    assert (work.id, work.label) == ("r1", "lr=0.1")
-    assert work.trial.path == tmp_path / "abc" / "trials" / "r1"
-    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")  # type: ignore[attr-defined]
+    trials = ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
+    start = Start("r1", {"a": 2, "b": "x"})
+    work = trials.work(start)
+    assert isinstance(work, Command)
+    assert (work.id, work.label, work.metric) == ("r1", "a=2,b=x", "loss")
+    assert work.trial.path == trials.folder(start).path == tmp_path / "tiny" / "trials" / "r1"
+    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")
+    assert (work.project, work.wandb) == ("audiocls", "online")
+    folder = StudyFolder(tmp_path / "tiny")
+    assert folder.proposals() == [Proposal("r1", {"a": 2, "b": "x"})]
+    assert folder.sweep_study().command == "audiocls sweep agent local/audiocls/abc"
+    assert remembered(folder) == PATH
+
+
+def test_a_run_taken_up_again_has_the_parameters_that_it_was_given_first(tmp_path):
+    trials = ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
+    trials.work(Start("r1", {"a": 2, "b": "x"}))
+    again = trials.work(Start("r1", {"a": 2, "b": "changed by the program"}))
+    assert isinstance(again, Command)
+    assert again.parameters == {"a": 2, "b": "x"}
+    assert len(StudyFolder(tmp_path / "tiny").proposals()) == 1
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "..", ""])
+def test_a_sweeps_name_that_is_no_folders_leads_nowhere_else(name, tmp_path):
+    sweep = ServerSweep(PATH, "", {**GRID, "name": name}, "RUNNING")
+    trials = ordered(sweep, tmp_path)
+    assert trials.folder(Start("r1", {})).path.parents[2] == tmp_path
+
+
+def test_two_sweeps_of_one_name_over_two_programs_are_not_mixed(tmp_path):
+    ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path).work(Start("r1", {"a": 1, "b": "x"}))
+    other = ServerSweep(PATH, "", {**GRID, "program": "other.py"}, "RUNNING")
+    with pytest.raises(UsageError, match="--study NAME"):
+        ordered(other, tmp_path)
+    found = ordered(other, tmp_path, "both").folder(Start("r1", {}))
+    assert found.path.parent.parent.name == "both"
+
+
+SEARCH = {
+    "name": "search",
+    "method": "random",
+    "metric": {"name": "val/loss"},
+    "parameters": {
+        "data.sample_rate": {"values": [4000, 8000]},
+        "features.f_max": {"values": [1500, 3500]},
+    },
+    "command": ["audiocls", "train", "--recipe", "tiny", "${args_no_hyphens}"],
+}
+
+
+def test_what_a_server_proposes_over_a_recipe_is_kept_as_a_launch_keeps_it(shelf, monkeypatch):
+    (shelf / "search.yaml").write_text(yaml_file.dump(SEARCH))
+    trials = ordered(ServerSweep(PATH, "", SEARCH, "RUNNING"), shelf / "runs")
+    start = Start("r1", {"data.sample_rate": 8000, "features.f_max": 3500})
+    work = trials.work(start)
+    assert isinstance(work, Task)
+    assert trials.folder(start) == work.trial
+    assert (work.run_id, work.sweep_id, work.project) == ("r1", "abc", "audiocls")
+    asked = sweep_request("search.yaml")
+    folder = StudyFolder(shelf / "runs" / "search")
+    assert folder.sweep_study().runs == asked.launched().runs
+    assert [each.id for each in folder.proposals()] == [work.id]
+    assert trials.work(replace(start, run_id="r2")).run_id == "r2"  # type: ignore[union-attr]
+    assert len(folder.proposals()) == 1
+
+
+def test_parameters_that_do_not_go_together_are_a_failed_trial_and_a_failed_run(
+    shelf, wandb_server
+):
+    door = WandbSweeps(Connection())
+    trials = ordered(door.sweep(door.create(SEARCH, "audiocls")), shelf / "runs")
+    assert trials.work(Start("r1", {"data.sample_rate": 4000, "features.f_max": 3500})) is None
+    folder = StudyFolder(shelf / "runs" / "search")
+    assert list(folder.states(folder.cells()).values()) == ["failed"]
+    run = wandb_server.run("r1")
+    assert (run.state, run.group) == ("failed", "search")
+    assert "f_max" in run.notes
+    assert not wandb_server.unknown
 
 
 def test_text_that_looks_like_an_octal_number_stays_text_for_every_reader():

@@ -9,6 +9,7 @@ import typer
 
 from audiocls import console
 from audiocls.cli import options as o
+from audiocls.cli.launch import require_folder
 from audiocls.cli.ordered import ordered
 from audiocls.cli.push import pushed, show_pushed
 from audiocls.cli.studies import Means
@@ -31,10 +32,14 @@ def agent(
     max_failures: Annotated[
         int, typer.Option("--max-failures", min=0, help="In a row, then leave; 0: never.")
     ] = MOST_FAILURES,
+    study: Annotated[
+        str | None, typer.Option("--study", help="Folder's name; default: the sweep's name.")
+    ] = None,
 ) -> None:
     """Run what a W&B sweep orders until it has no more: one agent per GPU, or per core."""
+    require_folder(study)
     means = Means(runs, "online", devices=devices, workers=workers)
-    conclude(serve(SweepPath.parse(sweep), means, count, max_failures))
+    conclude(serve(SweepPath.parse(sweep), means, count, max_failures, study))
 
 
 def launch_on_server(sweep: Mapping[str, Any], means: Means, entity: str | None) -> None:
@@ -56,6 +61,7 @@ def serve(
     means: Means,
     count: int | None = None,
     most_failures: int = MOST_FAILURES,
+    study: str | None = None,
     pace: Pace = PACE,
 ) -> Ending:
     """As many agents as there are devices, until the last has ended or somebody wants to stop."""
@@ -65,7 +71,7 @@ def serve(
     slots, server = means.slots(), WandbSweeps(Connection())
     sweep = server.sweep(path)
     console.note(f"sweep {path}: {sweep.url}")
-    trials = ordered(sweep, means.runs)
+    trials = ordered(sweep, means.runs, study)
     intake = Intake(count, left_behind(sweep, trials.folder))
     with stop_on_signal() as stop, watching() as watch:
         ids = [server.register_agent(path, socket.gethostname()) for _ in slots]

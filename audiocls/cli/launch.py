@@ -64,7 +64,7 @@ def launch(
     means = Means(
         runs, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model
     )
-    _require_folder(study)
+    require_folder(study)
     if (sweep := sweep_named(name)) is None:
         _refuse({"--count": count, "--trial-hours": trial_hours}, f"{name} is an ablation")
         asked = ablation_named(name, recipe, assignments, seeds, folds, arms)
@@ -117,7 +117,8 @@ def _refuse(options: dict[str, object], why: str) -> None:
         raise UsageError(f"{', '.join(given)}: no effect here, for {why}; leave it out")
 
 
-def _require_folder(study: str | None) -> None:
+def require_folder(study: str | None) -> None:
+    """Raises `UsageError` for a study's name that no folder can have."""
     if study is not None and (not study or folder_name(study) != study):
         fits = folder_name(study)
         hint = f", such as {fits!r}" if fits else ""

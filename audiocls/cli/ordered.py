@@ -4,31 +4,35 @@ A sweep whose command is `audiocls train …` is trained in our own persistent w
 started as `wandb agent` would start it.
 """
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from audiocls.cli.options import cache_folder
+from audiocls.cli.searches import SweepRequest, require_program, trials_of
 from audiocls.cli.train import one_trial
-from audiocls.run.command import Command
+from audiocls.errors import ConfigError
 from audiocls.run.devices import Slots
 from audiocls.run.executors import Executor
-from audiocls.run.executors.commands import Commands
-from audiocls.run.launch import write_plan
-from audiocls.run.own_trials import label_of
+from audiocls.run.launch import require_same, write_plan
+from audiocls.run.push import remember, remembered
+from audiocls.run.refusal import tell_refusal
 from audiocls.run.resolve import Resolved
+from audiocls.run.searching import Trials, impossible
 from audiocls.run.supply import Work
-from audiocls.run.task import LONGEST_TAG, Places, Task, Tracking, task_of
+from audiocls.run.task import Places, Task, Tracking, task_of
+from audiocls.search import load_sweep
 from audiocls.search.own import OwnCommand, own_command
-from audiocls.store import StudyFolder, TrialFolder
-from audiocls.track.sweep_server import ServerSweep, Start
+from audiocls.store import Proposal, StudyFolder, SweepStudy, TrialFolder
+from audiocls.track.sweep_server import ServerSweep, Start, SweepPath
 
 
 class Ordered(Protocol):
     """From an order to a trial, and to where trials are run."""
 
-    def work(self, start: Start) -> Work:
-        """The trial, made part of its study."""
+    def work(self, start: Start) -> Work | None:
+        """The trial, made part of its study; none where it failed before it could begin."""
 
     def folder(self, start: Start) -> TrialFolder:
         """Where it lies or would lie."""
@@ -38,8 +42,8 @@ class Ordered(Protocol):
 
 
 @dataclass(frozen=True)
-class OwnTrials:
-    """Cells of an ablation, or variations of a recipe."""
+class AblationTrials:
+    """Cells of an ablation, or trials that no search proposes."""
 
     sweep: ServerSweep
     own: OwnCommand
@@ -51,12 +55,11 @@ class OwnTrials:
         folder = self._study(found)
         with folder.planning():
             write_plan(folder, found.study)
+            _remember(folder, self.sweep.path)
         cell = found.study.cells[0]
         # Asked for once more, a trial that failed is tried once more.
         folder.trial(cell.id).forgive()
-        path = self.sweep.path
-        tracking = Tracking("online", path.project, entity=path.entity, sweep_id=path.id)
-        task = task_of(cell, found, Places(folder.path, self.cache), tracking)
+        task = task_of(cell, found, Places(folder.path, self.cache), _tracking(self.sweep.path))
         return replace(task, run_id=start.run_id)
 
     def folder(self, start: Start) -> TrialFolder:
@@ -64,9 +67,7 @@ class OwnTrials:
         return self._study(found).trial(found.study.cells[0].id)
 
     def executor(self, slots: Slots) -> Executor[Any]:
-        from audiocls.run.executors.local import Local
-
-        return Local(slots, self.cache, (self.runs / "workers.log").absolute())
+        return _workers(slots, self.cache, self.runs)
 
     def _found(self, start: Start) -> Resolved:
         swept = [f"{name}={value}" for name, value in start.parameters.items()]
@@ -78,45 +79,94 @@ class OwnTrials:
 
 
 @dataclass(frozen=True)
-class ForeignTrials:
-    """Runs of anybody's program, kept in a study called as the sweep's id."""
+class SearchTrials:
+    """What the server proposes over one of our recipes, or for anybody's program.
 
-    sweep: ServerSweep
-    runs: Path
+    Kept as `sweep launch` keeps it, so that every command on studies reads it.
+    """
 
-    def work(self, start: Start) -> Command:
-        path, config = self.sweep.path, self.sweep.config
-        return Command(
-            id=start.run_id,
-            label=label_of(start.parameters)[:LONGEST_TAG],
-            study=path.id,
-            folder=str(self.folder(start).path),
-            study_path=str(self._study),
-            parameters=start.parameters,
-            cwd=str(Path.cwd()),
-            project=path.project,
-            wandb="online",
-            program=str(config.get("program", "")),
-            command=tuple(str(item) for item in config.get("command") or ()),
-            entity=path.entity,
-            run_id=start.run_id,
-            sweep_id=path.id,
-        )
+    path: SweepPath
+    asked: SweepRequest
+    trials: Trials
+    study: StudyFolder
+    cache: Path
+
+    def work(self, start: Start) -> Work | None:
+        try:
+            proposal = Proposal(self._id_of(start), dict(start.parameters))
+        except ConfigError as error:
+            self._keep(impossible(self.study, dict(start.parameters), error))
+            tell_refusal(self.path, start, self.study, error)
+            return None
+        proposal = self._keep(proposal)
+        # Asked for once more, a trial that failed is tried once more.
+        self.study.trial(proposal.id).forgive()
+        return self.trials.work_of(proposal, start.run_id)
 
     def folder(self, start: Start) -> TrialFolder:
-        return StudyFolder(self._study).trial(start.run_id)
+        return self.study.trial(self._id_of(start))
 
     def executor(self, slots: Slots) -> Executor[Any]:
+        if self.asked.own is not None:
+            return _workers(slots, self.cache, self.study.path.parent)
+        from audiocls.run.executors.commands import Commands
+
         return Commands(slots)
 
-    @property
-    def _study(self) -> Path:
-        return (self.runs / self.sweep.path.id).absolute()
+    def _id_of(self, start: Start) -> str:
+        """Of our own trials; anybody's program may end otherwise each time, so each run counts."""
+        return start.run_id if self.asked.own is None else self.trials.id_of(start.parameters)
+
+    def _keep(self, proposal: Proposal) -> Proposal:
+        """As it was first proposed."""
+        with self.study.planning():
+            if not self.study.exists():
+                self.study.write_study(_study_of(self.asked, self.path))
+            _remember(self.study, self.path)
+            known = [each for each in self.study.proposals() if each.id == proposal.id]
+            if not known:
+                self.study.propose(proposal)
+            return known[0] if known else proposal
 
 
-def ordered(sweep: ServerSweep, runs: Path) -> Ordered:
-    """How the sweep's trials are made."""
+def ordered(sweep: ServerSweep, runs: Path, study: str | None = None) -> Ordered:
+    """How the sweep's trials are made; raises what speaks against any of them, at once."""
+    cache = cache_folder().absolute()
     own = own_command([str(word) for word in sweep.config.get("command") or ()])
-    if own is None:
-        return ForeignTrials(sweep, runs)
-    return OwnTrials(sweep, own, runs, cache_folder().absolute())
+    if own is not None and own.option == "--ablation":
+        return AblationTrials(sweep, own, runs, cache)
+    asked = _request(sweep, own, study)
+    folder = StudyFolder((runs / asked.study_name).absolute())
+    require_same(folder, _study_of(asked, sweep.path))
+    trials = trials_of(asked, Places(folder.path, cache), _tracking(sweep.path))
+    return SearchTrials(sweep.path, asked, trials, folder, cache)
+
+
+def _request(sweep: ServerSweep, own: OwnCommand | None, study: str | None) -> SweepRequest:
+    """The sweep as `sweep launch` would have it from a file."""
+    path = sweep.path
+    document = {**sweep.config, "entity": path.entity, "project": path.project}
+    checked = load_sweep(document, f"sweep {path}")
+    require_program(checked, own, f"sweep {path}")
+    return SweepRequest(str(path), Path(path.id), document, checked, own, study=study)
+
+
+def _study_of(asked: SweepRequest, path: SweepPath) -> SweepStudy:
+    command = shlex.join(["audiocls", "sweep", "agent", str(path)])
+    return replace(asked.launched(), command=command)
+
+
+def _tracking(path: SweepPath) -> Tracking:
+    return Tracking("online", path.project, entity=path.entity, sweep_id=path.id)
+
+
+def _remember(folder: StudyFolder, path: SweepPath) -> None:
+    """What a study is registered as, unless it is something already."""
+    if remembered(folder) is None:
+        remember(folder, path)
+
+
+def _workers(slots: Slots, cache: Path, runs: Path) -> Executor[Any]:
+    from audiocls.run.executors.local import Local
+
+    return Local(slots, cache, (runs / "workers.log").absolute())

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from audiocls.errors import AudioclsError
 from audiocls.run.events import Done, Epoch, Event, Failed, Stage
 from audiocls.run.heartbeat import Agent
 from audiocls.run.supply import Work
@@ -14,7 +15,8 @@ MOST_FAILURES = 3
 SETTLED = ("finished", "killed")
 """States in which the server wants a run no more."""
 
-WorkOf = Callable[[Start], Work]
+WorkOf = Callable[[Start], Work | None]
+"""From an order to its trial; none where it failed before it could begin."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Agents:
         self._ended: set[str] = set()
         """Those that were, as long as they are in hand."""
         self._in_a_row = 0
+        self._fault: AudioclsError | None = None
+        """What speaks against a trial that was ordered, and against those to come."""
         self.num_failed = 0
 
     def next(self) -> Work | None:
@@ -117,10 +121,19 @@ class Agents:
         return None
 
     def _accept(self, agent: Agent, start: Start) -> None:
-        work = self._work_of(start)
+        try:
+            work = self._work_of(start)
+        except AudioclsError as error:
+            self._fault = error  # not swallowed: see `ending`; trials in hand go on meanwhile
+            agent.end(start.run_id)
+            return self.leave()
+        if work is None:
+            self.num_failed += 1
+            return agent.end(start.run_id)
         # The folder says from now on that the run is ours to come back for: see `left_behind`.
         work.trial.path.mkdir(parents=True, exist_ok=True)
         self._waiting.append(Ordered(agent, start.run_id, work))
+        return None
 
     def _drop(self, agent: Agent, order: Stop | Leave) -> None:
         """What was not begun need not be ended."""
@@ -132,7 +145,7 @@ class Agents:
     def ending(self, is_stopped: bool) -> Ending:
         """To be asked at the end; raises what no agent should have met."""
         faults = [agent.fault for agent in self._agents if agent.fault is not None]
-        for fault in faults:
+        for fault in [*filter(None, [self._fault]), *faults]:
             if not isinstance(fault, NoAnswer | Gone):
                 raise fault
         if is_stopped:
@@ -159,6 +172,9 @@ def left_behind(sweep: ServerSweep, trial_of: Callable[[Start], TrialFolder]) ->
         if run.state not in SETTLED:
             # Once begun, a run's configuration holds what its program has added.
             start = Start(run.id, {name: run.config[name] for name in swept if name in run.config})
-            trial = trial_of(start)
+            try:
+                trial = trial_of(start)
+            except AudioclsError:  # what cannot be a trial here was not begun here
+                continue
             if trial.path.exists() and trial.state() == "pending":
                 yield start

@@ -97,9 +97,7 @@ class Agent:
 
     def _serve(self) -> None:
         try:
-            while self._in_hand or self._wants_run():
-                self._wake.clear()
-                self._beat()
+            while self._beat():
                 self._wake.wait(self._wait_s)
         except Exception as error:
             self.fault = error  # not swallowed: whoever reads the orders finds it
@@ -110,21 +108,34 @@ class Agent:
             self._may_ask = self.intake.take()
         return self._may_ask and not self._is_leaving
 
-    def _beat(self) -> None:
-        if not self._in_hand and (start := self.intake.left_behind()):
-            self._take(start)
+    def _beat(self) -> bool:
+        """Whether there was a reason to talk: without a run in hand it asks for one."""
+        self._wake.clear()
+        running = self._running()
+        if not running:
+            if not self._wants_run():
+                return False
+            running = self._taken_up()
         try:
-            orders = self.server.heartbeat(self.id, self._told())
+            orders = self.server.heartbeat(self.id, running)
         except (NoAnswer, Refused) as error:
-            return self._bear(error)
+            self._bear(error)
+            return True
         self._silent_since, self._wait_s = None, self.pace.poll_s
         for order in orders:
             self._take(order)
-        return None
+        return True
 
-    def _told(self) -> list[str]:
+    def _running(self) -> list[str]:
         with self._lock:
             return sorted(self._in_hand)
+
+    def _taken_up(self) -> list[str]:
+        """What was left behind, one of it, is told of as running from now on."""
+        start = self.intake.left_behind()
+        if start is not None:
+            self._take(start)
+        return [start.run_id] if start is not None else []
 
     def _take(self, order: Order) -> None:
         if isinstance(order, Start):

@@ -104,7 +104,7 @@ def launch_sweep(
     Raises `UsageError` if another process is launching it, or if its folder holds another's trials.
     """
     with folder.launching(), stop_on_signal() as stop:
-        _require_same(folder, study)
+        require_same(folder, study)
         folder.write_study(study)
         supply = search()
         num_done = count_states(folder.states(supply.proposals))["done"]
@@ -115,7 +115,8 @@ def launch_sweep(
         return SweepOutcome(counts, passed.num_done, passed.stopped_by, tuple(passed.notes))
 
 
-def _require_same(folder: StudyFolder, study: SweepStudy) -> None:
+def require_same(folder: StudyFolder, study: SweepStudy) -> None:
+    """Raises `UsageError` if the folder holds trials of something else."""
     if not folder.exists():
         return
     if not folder.is_sweep():
