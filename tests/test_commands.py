@@ -29,9 +29,16 @@ UNCHANGED = """
 """
 
 
+LEAN = ("DISABLE_GIT", "DISABLE_CODE", "_DISABLE_STATS", "_DISABLE_META", "_DISABLE_MACHINE_INFO")
+
+
 @pytest.fixture(autouse=True)
-def _path(monkeypatch) -> None:
-    """`python` is the one that runs the tests, as in an activated environment."""
+def _environment(monkeypatch) -> None:
+    """`python` is the one that runs the tests, as in an activated environment; W&B is quick."""
+    for name in LEAN:
+        monkeypatch.setenv(f"WANDB_{name}", "true")
+    monkeypatch.setenv("WANDB__SAVE_REQUIREMENTS", "false")
+    monkeypatch.setenv("WANDB_CONSOLE", "off")
     here = str(Path(sys.executable).parent)
     monkeypatch.setenv("PATH", os.pathsep.join([here, os.environ["PATH"]]))
 
@@ -134,6 +141,25 @@ def test_a_script_written_for_wandbs_sweeps_runs_unchanged_and_offline(make):
     )
     assert (logged.config["lr"], logged.config["kept"]) == (0.25, 1)
     assert logged.sweep_id == ""
+
+
+def test_a_run_that_the_program_keeps_elsewhere_is_read_while_it_grows_and_linked(make, tmp_path):
+    program = """
+        import time, wandb
+        with wandb.init(dir="my runs") as run:
+            for epoch in range(200):
+                run.log({"loss": 1 / (epoch + 1)})
+                time.sleep(0.05)
+    """
+    (tmp_path / "code" / "my runs").mkdir(parents=True)
+    command = make(program)
+    with commands() as executor:
+        executor.submit(command)
+        until(executor, lambda event: isinstance(event, Epoch))
+        executor.end(command.id)
+        assert until(executor, is_end)[-1] == Done(command.id)
+    [link] = Path(command.study_path, "wandb").iterdir()
+    assert link.resolve().parent == tmp_path / "code" / "my runs" / "wandb"
 
 
 def test_a_script_that_reads_its_command_line_gets_the_parameters(make):
@@ -344,7 +370,7 @@ def test_what_a_program_leaves_running_is_ended_with_it(make):
 def test_a_program_killed_by_somebody_else_is_lost_and_not_failed(make):
     command = make("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     event = run(command)
-    assert event == Lost(command.id, "program killed by SIGKILL")
+    assert event == Lost(command.id, "program killed by SIGKILL", is_resumable=False)
     assert command.trial.failure() is None
 
 

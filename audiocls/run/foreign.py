@@ -1,7 +1,6 @@
 """What becomes of a trial that was somebody's program: from how it ended to record or failure."""
 
 import math
-import re
 import signal
 import socket
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import audiocls
 from audiocls.errors import nearest
 from audiocls.run.clock import now
 from audiocls.run.command import Command
+from audiocls.run.elsewhere import COLOUR
 from audiocls.run.events import Done, Event, Failed, Interrupted, Lost
 from audiocls.run.program import Exit
 from audiocls.store import Cause, Cost, Failure, Provenance, Record
@@ -25,7 +25,6 @@ MOST_NAMES = 12
 """Logged metrics that a message names."""
 LONGEST_LINE = 300
 """Characters of a program's last line that a message repeats; its whole is in the log."""
-COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,8 @@ def _what_is_missing(trial: ForeignTrial, metrics: Mapping[str, float]) -> str:
     if not logs.files:
         return (
             f"the program ended but left no W&B run below {trial.command.runs_folder}/wandb, "
-            f"so {metric!r} is not known; it has to call wandb.init without `dir` and `mode`"
+            f"so {metric!r} is not known; it has to call wandb.init without `mode`, and without "
+            "`dir` where W&B is told to be silent"
         )
     names = sorted(metrics)
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from audiocls.run.clock import now
 from audiocls.run.command import Command
 from audiocls.run.devices import Slots, core_ids
+from audiocls.run.elsewhere import Elsewhere
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted
 from audiocls.run.foreign import ForeignTrial, Wish, failed, outcome
 from audiocls.run.guard import Guard
@@ -40,6 +41,10 @@ class Running:
         self._kill_at = float("inf")
         self._read_at = 0.0
         self._num_values = 0
+        command = trial.command
+        self._elsewhere = Elsewhere(
+            command.trial.log, trial.output_from, command.cwd, command.runs_folder
+        )
 
     def want(self, wish: Wish, grace_s: float) -> None:
         """Ask it to end; a second wish changes nothing but the moment of the kill."""
@@ -70,6 +75,7 @@ class Running:
     def _news(self) -> list[Event]:
         """Keep what was logged since the last reading; an event if the metric was among it."""
         command, before = self.trial.command, self._num_values
+        self._elsewhere.link()
         for row in filter(None, map(numbers, self.trial.logs.read())):
             command.trial.append_history(dict(sorted(row.items())))
             self._num_values += not command.metric or command.metric in row
