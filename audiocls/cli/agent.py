@@ -42,9 +42,9 @@ def agent(
     conclude(serve(SweepPath.parse(sweep), means, count, max_failures, study))
 
 
-def launch_on_server(sweep: Mapping[str, Any], means: Means, entity: str | None) -> None:
+def launch_on_server(sweep: Mapping[str, Any], means: Means) -> None:
     """What `--executor wandb` means: push the sweep, then run agents of it here."""
-    found = pushed(sweep, means.runs, entity)
+    found = pushed(sweep, means.runs, sweep.get("entity"))
     show_pushed(found)
     conclude(serve(found.sweep.path, means))
 

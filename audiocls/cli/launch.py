@@ -65,6 +65,7 @@ def launch(
         runs, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model
     )
     require_folder(study)
+    _refuse_beside_a_server(means, {"--count": count, "--trial-hours": trial_hours})
     if (sweep := sweep_named(name)) is None:
         _refuse({"--count": count, "--trial-hours": trial_hours}, f"{name} is an ablation")
         asked = ablation_named(name, recipe, assignments, seeds, folds, arms)
@@ -117,6 +118,19 @@ def _refuse(options: dict[str, object], why: str) -> None:
         raise UsageError(f"{', '.join(given)}: no effect here, for {why}; leave it out")
 
 
+def _refuse_beside_a_server(means: Means, limits: dict[str, object]) -> None:
+    """What a launch does with its trials, where a server orders them one by one."""
+    if means.is_on_server:
+        given = limits | {
+            "--max-hours": means.max_hours,
+            "--retries": means.retries or None,
+            "--tensorboard": means.has_tensorboard or None,
+            "--log-model": means.has_model or None,
+            f"--wandb {means.wandb}": None if means.wandb == "online" else means.wandb,
+        }
+        _refuse(given, "with --executor wandb a server orders the trials and hears of them")
+
+
 def require_folder(study: str | None) -> None:
     """Raises `UsageError` for a study's name that no folder can have."""
     if study is not None and (not study or folder_name(study) != study):
@@ -130,6 +144,7 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
     for text in found.notes:
         console.note(text)
     if means.is_on_server:
+        _refuse({"--study": study}, "a server's trials of an ablation are in the study of its name")
         _order(grid_of(found.study), asked.name, means)
         return
     outcome = see_through(found, means)
@@ -147,7 +162,8 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
 
 def _launch_sweep(asked: SweepRequest, means: Means) -> None:
     if means.is_on_server:
-        config = {"name": asked.study_name, "project": PROJECT, **asked.document}
+        name = asked.study or asked.document.get("name") or asked.study_name
+        config = {"project": PROJECT, **asked.document, "name": name}
         _order(None if asked.assignments or asked.recipe else config, asked.name, means)
         return
     outcome = search(asked, means)
@@ -165,7 +181,7 @@ def _order(config: Mapping[str, Any] | None, name: str, means: Means) -> None:
             f"--executor wandb: {name} is run on a server as its file says it; write what --recipe "
             "or --set changes into a file of its own"
         )
-    launch_on_server(config, means, None)
+    launch_on_server(config, means)
 
 
 def _answer(folder: StudyFolder, is_new: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from audiocls import console
 from audiocls.run.push import Pushed, push
-from audiocls.store import StudyFolder
+from audiocls.store import StudyFolder, folder_name
 
 
 def pushed(sweep: Mapping[str, Any], runs: Path, entity: str | None) -> Pushed:
@@ -16,7 +16,7 @@ def pushed(sweep: Mapping[str, Any], runs: Path, entity: str | None) -> Pushed:
 
     return push(
         WandbSweeps(Connection()),
-        StudyFolder(runs / sweep["name"]),
+        StudyFolder(runs / folder_name(sweep["name"])),
         sweep,
         sweep["project"],
         entity,

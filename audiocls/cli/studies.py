@@ -178,6 +178,10 @@ def resolved(asked: Request, name: str | None = None) -> Resolved:
 
 def see_through(found: Resolved, means: Means) -> Outcome:
     """Launch the study with the means given, showing its progress, until it ends or is stopped."""
+    if means.is_on_server:
+        raise UsageError(
+            "--executor wandb: a server orders cells of sweeps; allowed here: local, inline"
+        )
     cache, tracking = cache_folder().absolute(), means.tracking()
     means.slots()
     folder = StudyFolder((means.runs / found.study.name).absolute())

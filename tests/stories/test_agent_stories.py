@@ -102,6 +102,75 @@ def begun(home):
     return [trial for trial in home.trials() if (trial / "history.jsonl").exists()]
 
 
+SEARCH = """
+name: search
+method: grid
+metric: {name: val/loss, goal: minimize}
+parameters: {optim.lr: {values: [0.001, 0.003]}}
+command: [audiocls, train, --recipe, tiny, train.epochs=1, '${args_no_hyphens}']
+"""
+
+PROGRAM = """
+name: anybodys
+program: train.py
+method: grid
+metric: {name: loss, goal: minimize}
+parameters: {lr: {values: [0.3, 0.1]}}
+"""
+
+TRAIN = """
+import argparse, pathlib, wandb
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float)
+given = parser.parse_args()
+with wandb.init(project="mine", config={"mine": 1}) as run:
+    if given.lr == 0.3 and not pathlib.Path("mended").exists():
+        raise ValueError("not yet")
+    run.log({"loss": given.lr})
+"""
+
+
+def test_a_sweep_is_launched_on_a_server_and_its_study_is_read_like_any_other(home, wandb_server):
+    (home.path / "search.yaml").write_text(SEARCH)
+    server = ("--executor", "wandb", "--workers", "1")
+    refused = home.run("sweep", "launch", "search.yaml", *server, "--retries", "2", code=2)
+    assert "--retries: no effect here" in refused.err
+    assert not wandb_server.sweeps()
+    ended = home.run("sweep", "launch", "search.yaml", *server)
+    assert "2 trained, 0 failed" in ended.err
+    [sweep] = wandb_server.sweeps()
+    assert {(r.sweep, r.state, r.group) for r in wandb_server.runs()} == {
+        (sweep.id, "finished", "search")
+    }
+    found = home.run("report", "search", "--json").json()
+    assert {t["parameters"]["optim.lr"] for t in found["trials"]} == {0.001, 0.003}
+    values = [trial["value"] for trial in found["trials"]]
+    assert values == sorted(values)
+    local = home.run("sweep", "launch", "search.yaml", "--wandb", "disabled")
+    assert "0 trained, 2 reused" in local.err
+    assert not wandb_server.unknown
+
+
+def test_anybodys_program_runs_under_an_agent_and_what_failed_is_done_again(home, wandb_server):
+    (home.path / "anybodys.yaml").write_text(PROGRAM)
+    (home.path / "train.py").write_text(TRAIN)
+    ended = home.run("sweep", "launch", "anybodys.yaml", "--executor", "wandb", code=3)
+    assert "1 trained, 1 failed" in ended.err
+    states = {run.config["lr"]: run.state for run in wandb_server.runs()}
+    assert states == {0.3: "failed", 0.1: "finished"}
+    [failure] = home.run("sweep", "status", "anybodys", "--json").json()["failures"]
+    assert "ValueError: not yet" in failure["message"]
+    (home.path / "mended").touch()
+    again = home.run("sweep", "retry", "anybodys").out
+    command = again.partition("audiocls ")[2].split()
+    assert "1 trained, 0 failed" in home.run(*command).err
+    assert {run.state for run in wandb_server.runs()} == {"finished"}
+    assert len(wandb_server.runs()) == 2
+    found = home.run("report", "anybodys", "--json").json()
+    assert [trial["value"] for trial in found["trials"]] == [0.1, 0.3]
+    assert not wandb_server.unknown
+
+
 def test_a_wrong_key_is_one_clear_error(home, pushed, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "w" * 40)
     ended = home.run("sweep", "agent", pushed, code=2)
