@@ -345,6 +345,12 @@ def test_another_project_than_that_of_its_sweep_is_refused(folder, wandb_server)
         synced(folder, wanted=(None, "audiocls"))
 
 
+def test_runs_go_to_the_project_that_they_were_told_in(folder, wandb_server):
+    train(folder, CELLS[0], project="birds")
+    assert str(synced(folder).place) == "local/birds"
+    assert wandb_server.run(f"{CELLS[0].id}-1").project == "birds"
+
+
 def test_without_a_sweep_to_make_runs_are_uploaded_all_the_same(folder, wandb_server):
     train(folder, CELLS[0])
     assert synced(folder, sweep_config=None).sweep is None

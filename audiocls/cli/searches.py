@@ -3,7 +3,7 @@
 import shlex
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,11 +140,18 @@ def trials_of(asked: SweepRequest, places: Places, tracking: Tracking) -> Trials
     return trials
 
 
+def tracking_of(asked: SweepRequest, means: Means) -> Tracking:
+    """Who is told, in the project and the entity that the sweep names, if it does."""
+    tracking = means.tracking()
+    project = asked.sweep.project or tracking.project
+    return replace(tracking, project=project, entity=asked.sweep.entity)
+
+
 def search(asked: SweepRequest, means: Means) -> SweepOutcome:
     """Launch the sweep, showing its progress, until it is over or stopped."""
     folder = StudyFolder((means.runs / asked.study_name).absolute())
     places = Places(folder.path, cache_folder().absolute())
-    trials = trials_of(asked, places, means.tracking())
+    trials = trials_of(asked, places, tracking_of(asked, means))
     means.slots()
     with watching() as watch:
         return launch_sweep(

@@ -87,7 +87,7 @@ def sync(
                 f"study {folder.name} has no W&B runs in {folder.path / 'wandb'}: nothing to sync. "
                 "Launch it with --wandb offline or online to have some"
             )
-        place = _place(folder, server, sweep_config or {}, *wanted)
+        place = _place(folder, server, sweep_config or {}, runs[-1], *wanted)
         found = _sorted(folder, runs, server, place)
         watch(0, len(found.due))
         left = [*found.left, *_upload_all(found.due, place, upload, watch, stop)]
@@ -132,14 +132,16 @@ def _place(
     folder: StudyFolder,
     server: Server,
     config: Mapping[str, Any],
+    last: RunFolder,
     entity: str | None,
     project: str | None,
 ) -> Place:
-    """Where the study was synced before, or what is asked for, or what the sweep says."""
+    """Where the study was synced before, or what is asked for, or what its runs and sweep say."""
     before = remembered(folder)
     if before is None:
         entity = entity or config.get("entity") or server.entity
-        return Place(entity, project or config.get("project") or PROJECT)
+        own = config.get("project") if folder.is_sweep() else None
+        return Place(entity, project or own or _at_rest(last.log).project or PROJECT)
     if entity not in (None, before.entity) or project not in (None, before.project):
         raise UsageError(
             f"study {folder.name} belongs to sweep {before}, got entity {entity or before.entity}, "

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from wandb_file import read_run
 
 SEARCH = """
 name: search
@@ -158,3 +159,10 @@ def test_a_study_is_stopped_from_elsewhere_and_goes_on(shop):
     assert process.returncode == 75
     assert "Go on with: audiocls sweep launch stopped.yaml" in err
     assert "not running" in shop.run("sweep", "stop", "stopped").out
+
+
+def test_a_sweeps_runs_are_told_in_its_own_project(shop):
+    (shop.path / "search.yaml").write_text(SEARCH + "project: birds\n")
+    words = ("--wandb", "offline", "--count", "1", "--workers", "1")
+    shop.run("sweep", "launch", "search.yaml", *words)
+    assert read_run(shop.path / "runs/search").project == "birds"
