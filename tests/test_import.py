@@ -15,9 +15,10 @@ from wandb_runs import log_run
 from audiocls.errors import UsageError
 from audiocls.report import compare
 from audiocls.run.imported import Imported, Source, import_study
+from audiocls.run.push import place_of, remembered
 from audiocls.run.remote import Asked
 from audiocls.run.remote_record import history_of
-from audiocls.store import Cost, StudyFolder
+from audiocls.store import Cost, StudyFolder, SweepStudy
 from audiocls.track.project import Place, RemoteRun
 from audiocls.track.sweep_server import Gone, ServerSweep, SweepPath
 from audiocls.track.wandb_connection import Connection
@@ -354,6 +355,21 @@ def test_a_study_that_was_launched_here_is_not_written_over(ours, take, tmp_path
     folder.write_study(replace(study, command="audiocls sweep launch tiny"))
     with pytest.raises(UsageError, match="--study tiny-imported"):
         take(ours)
+
+
+@pytest.mark.parametrize("sweep", [None, "s1"])
+def test_a_study_remembers_which_project_it_was_imported_from(foreign, take, tmp_path, sweep):
+    take(foreign, Source(PLACE, sweep), **SAM)
+    folder = StudyFolder(tmp_path / "tiny")
+    assert place_of(folder) == PLACE
+    assert remembered(folder) == (sweep and SweepPath("local", "mine", sweep))
+
+
+def test_a_search_that_was_launched_here_is_not_imported_over(foreign, take, tmp_path):
+    folder = StudyFolder(tmp_path / "tiny")
+    folder.write_study(SweepStudy("tiny", {}, "python x.py", "/", {}, ""))
+    with pytest.raises(UsageError, match="launched here; import under another name"):
+        take(foreign, **SAM)
 
 
 def test_a_sweep_says_which_metric_decides_and_which_way(foreign, take):

@@ -2,20 +2,25 @@
 
 import json
 import os
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiocls import console
 from audiocls.cli.answer import Answer
+from audiocls.cli.ranking import Ranking, headline, table_of
+from audiocls.cli.sweep_status import failure_lines
 from audiocls.errors import UsageError
 from audiocls.plan.register import PROJECT
+from audiocls.report.compare import Comparison
 from audiocls.report.dashboards import require_workspaces
 from audiocls.store import StudyFolder
 from audiocls.store.atomic import write_text
 from audiocls.track.mode import default_mode
-from audiocls.track.sweep_server import SweepPath
 
 if TYPE_CHECKING:
+    from audiocls.report.dashboards.saving import ReportAt
     from audiocls.report.dashboards.subject import Place, Subject
 
 LATER = (
@@ -24,35 +29,74 @@ LATER = (
 )
 
 
-def make(found: Answer, out: Path | None, entity: str | None, project: str | None) -> None:
-    """Save both where a key is configured and no file is asked for, else write both."""
+@dataclass(frozen=True)
+class Views:
+    """What there is to be saved or written of a study."""
+
+    folder: StudyFolder
+    subject: "Subject"
+    report_at: "ReportAt"
+    comparison: Comparison | None
+    """An ablation's, whose pairs go along."""
+
+
+def of_ablation(found: Answer) -> Views:
+    """The verdicts, the pairs, and the runs by arm."""
     require_workspaces()
+    from audiocls.report.dashboards.report import report_of
     from audiocls.report.dashboards.subject import subject_of
 
     histories = found.folder.histories(found.study.cells)
     subject = subject_of(found.study, found.records, histories)
-    place = _place(found.folder, entity, project)
+    report_at = partial(report_of, subject, found.comparison, found.failures())
+    return Views(found.folder, subject, report_at, found.comparison)
+
+
+def of_search(folder: StudyFolder, ranking: Ranking) -> Views:
+    """The ranking, and each run for itself."""
+    require_workspaces()
+    from audiocls.report.dashboards.search import Found, search_report_of, subject_of_search
+
+    proposals = folder.proposals()
+    records, histories = folder.records(proposals), folder.histories(proposals)
+    subject = subject_of_search(
+        ranking.study.name, ranking.metric, ranking.searched, records, histories, len(proposals)
+    )
+    found = Found(
+        description=ranking.sweep.description,
+        headline=headline(ranking),
+        ranking=table_of(ranking),
+        failed=tuple(failure_lines(folder)),
+        command=ranking.study.command,
+    )
+    return Views(folder, subject, partial(search_report_of, subject, found), None)
+
+
+def make(views: Views, out: Path | None, entity: str | None, project: str | None) -> None:
+    """Save both where a key is configured and no file is asked for, else write both."""
+    place = _place(views.folder, entity, project)
     if out is None and default_mode(os.environ) == "online":
-        _save(found, subject, place)
+        _save(views, place)
         return
-    _write(found, subject, place, out or found.folder.path / "report.wandb.json")
+    _write(views, place, out or views.folder.path / "report.wandb.json")
     if out is None:
         console.say(LATER)
 
 
 def _place(folder: StudyFolder, entity: str | None, project: str | None) -> "Place":
-    """The options, else where the study is registered, else the project of its runs."""
+    """The options, else where the study is or its runs are, else the project of new runs."""
     from audiocls.report.dashboards.subject import Place
-    from audiocls.run.push import remembered
+    from audiocls.run.push import place_of
 
-    known = remembered(folder) or SweepPath("", PROJECT, "")
-    return Place(entity or known.entity, project or known.project)
+    known = place_of(folder)
+    return Place(
+        entity or (known.entity if known else ""), project or (known.project if known else PROJECT)
+    )
 
 
-def _write(found: Answer, subject: "Subject", place: "Place", path: Path) -> None:
+def _write(views: Views, place: "Place", path: Path) -> None:
     """The report into `path`, the workspace beside it."""
     from audiocls.report.dashboards.door import spec_of
-    from audiocls.report.dashboards.report import report_of
     from audiocls.report.dashboards.workspace import workspace_of
 
     beside = path.with_name("workspace.wandb.json")
@@ -60,19 +104,19 @@ def _write(found: Answer, subject: "Subject", place: "Place", path: Path) -> Non
         raise UsageError(
             f"--out: got {path}, which is the workspace's name; name the report's file"
         )
-    report = report_of(subject, found.comparison, found.failures(), place)
-    for file, view in ((path, report), (beside, workspace_of(subject, place))):
+    workspace = workspace_of(views.subject, place)
+    for file, view in ((path, views.report_at(place)), (beside, workspace)):
         write_text(file, json.dumps(spec_of(view), indent=1) + "\n")
         console.say(str(file))
 
 
-def _save(found: Answer, subject: "Subject", place: "Place") -> None:
+def _save(views: Views, place: "Place") -> None:
     """Over what this study saved before, if that was in the same place."""
     from audiocls.report.dashboards.saving import Saved, save
 
-    file = found.folder.path / "dashboards.json"
+    file = views.folder.path / "dashboards.json"
     before = Saved(**json.loads(file.read_text("utf-8"))) if file.exists() else None
-    saved = save(found.comparison, found.failures(), subject, place, before)
+    saved = save(views.subject, views.report_at, views.comparison, place, before)
     write_text(file, json.dumps(vars(saved), indent=1) + "\n")
     console.say(f"Report: {saved.report_url}")
     console.say(f"Workspace: {saved.workspace_url}")

@@ -13,6 +13,7 @@ from typing import Any
 
 from audiocls.errors import UsageError, nearest
 from audiocls.plan.design import BASELINE
+from audiocls.run.push import remember_place
 from audiocls.run.remote import Asked, Placed, changes_of, chosen, placed
 from audiocls.run.remote_record import history_of, metrics_of, record_of
 from audiocls.store import Cell, Failure, Record, Study, StudyFolder
@@ -87,6 +88,7 @@ def import_study(
     still = [f"{len(waiting)} cells have a run that has not ended."] if waiting else []
     study = replace(study, notes=(*notes, *older, *still, *_commits(best)))
     folder.write_study(study)
+    remember_place(folder, source.place, source.sweep)
     num_updated = _write(folder, project, source.place, study.cells, best, watch)
     states = folder.states(study.cells)
     num_done, num_failed = (list(states.values()).count(kind) for kind in ("done", "failed"))
@@ -96,7 +98,9 @@ def import_study(
 
 def _require_own(folder: StudyFolder) -> None:
     """What was trained here is not to be written over."""
-    if folder.exists() and not folder.study().command.startswith(shlex.join(COMMAND)):
+    if not folder.exists():
+        return
+    if folder.is_sweep() or not folder.study().command.startswith(shlex.join(COMMAND)):
         raise UsageError(
             f"{folder.path} holds a study that was launched here; import under another name: "
             f"--study {folder.name}-imported"

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from audiocls.store import StudyFolder
 from audiocls.store.atomic import write_text
+from audiocls.track.project import Place
 from audiocls.track.sweep_server import Gone, ServerSweep, SweepPath, Sweeps
 
 
@@ -22,17 +24,35 @@ class Pushed:
 
 def remembered(folder: StudyFolder) -> SweepPath | None:
     """The sweep that the study is registered as."""
-    file = folder.path / "wandb.json"
-    if not file.exists():
-        return None
-    found = json.loads(file.read_text(encoding="utf-8"))
-    return SweepPath(found["entity"], found["project"], found["sweep"])
+    found = _read(folder)
+    return SweepPath(**found, id=sweep) if (sweep := found.pop("sweep", None)) else None
+
+
+def place_of(folder: StudyFolder) -> Place | None:
+    """The project that the study's runs are in, or its sweep is."""
+    found = _read(folder)
+    return Place(found["entity"], found["project"]) if found else None
 
 
 def remember(folder: StudyFolder, path: SweepPath) -> None:
     """Keep it for later pushes, agents and syncs."""
-    content = {"entity": path.entity, "project": path.project, "sweep": path.id}
-    write_text(folder.path / "wandb.json", json.dumps(content, indent=1) + "\n")
+    remember_place(folder, Place(path.entity, path.project), path.id)
+
+
+def remember_place(folder: StudyFolder, place: Place, sweep: str | None = None) -> None:
+    """Keep where the study's runs are, be they under a sweep or not."""
+    content = {"entity": place.entity, "project": place.project}
+    content |= {"sweep": sweep} if sweep else {}
+    write_text(_file(folder), json.dumps(content, indent=1) + "\n")
+
+
+def _read(folder: StudyFolder) -> dict[str, str]:
+    file = _file(folder)
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+
+
+def _file(folder: StudyFolder) -> Path:
+    return folder.path / "wandb.json"
 
 
 def push(
