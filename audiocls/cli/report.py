@@ -29,7 +29,7 @@ def report(
     if format_ not in FORMATS:
         raise UsageError(f"--format: got {format_!r}; allowed: {', '.join(FORMATS)}")
     if folder.is_sweep():
-        _ranking(folder, as_json, format_, out)
+        _of_sweep(folder, as_json, format_, out, (entity, project))
         return
     found = answer.read(folder)
     if as_json:
@@ -37,7 +37,7 @@ def report(
     elif format_ == "html":
         console.say(str(answer.write_html(found, out)))
     elif format_ == "wandb":
-        dashboards.make(found, out, entity, project)
+        dashboards.make(dashboards.of_ablation(found), out, entity, project)
     elif format_ == "md":
         _write_or_say(answer.markdown(found), out)
     else:
@@ -46,14 +46,22 @@ def report(
         raise NotComparable(f"{folder.name}: no arm can be compared with the baseline; see reasons")
 
 
-def _ranking(folder: StudyFolder, as_json: bool, format_: str, out: Path | None) -> None:
+def _of_sweep(
+    folder: StudyFolder,
+    as_json: bool,
+    format_: str,
+    out: Path | None,
+    place: tuple[str | None, str | None],
+) -> None:
     """A sweep has no arms to compare, but trials to rank."""
-    if format_ not in ("terminal", "md"):
+    if format_ == "html":
         got = f"{folder.name} is a sweep; --format: got {format_!r}"
-        raise UsageError(f"{got}; allowed: terminal, md")
+        raise UsageError(f"{got}; allowed: terminal, md, wandb")
     found = ranking.rank(folder)
     if as_json:
         console.show_json(ranking.to_json(found))
+    elif format_ == "wandb":
+        dashboards.make(dashboards.of_search(folder, found), out, *place)
     elif format_ == "md":
         _write_or_say(ranking.to_markdown(found), out)
     else:

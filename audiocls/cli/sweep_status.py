@@ -3,7 +3,7 @@
 import os
 import shlex
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from audiocls import console
 from audiocls.cli import options as o
@@ -63,7 +63,17 @@ def _failed(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[dict[
 
 
 def show_failures(folder: StudyFolder) -> None:
-    """What failed and by which cause; trials that failed alike are told of together."""
+    """What failed and by which cause, and what to do then."""
+    for line in failure_lines(folder):
+        console.note(line)
+    console.note(
+        f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: "
+        f"audiocls sweep retry {shlex.quote(folder.name)}"
+    )
+
+
+def failure_lines(folder: StudyFolder) -> Iterator[str]:
+    """Trials that failed alike are told of together."""
     cells = folder.cells()
     failures, name = folder.failures(cells), _naming(folder)
     alike: dict[tuple[str, str], list[str]] = {}
@@ -71,11 +81,7 @@ def show_failures(folder: StudyFolder) -> None:
         if (failure := failures.get(cell.id)) is not None:
             alike.setdefault((failure.cause, failure.message), []).append(name(cell))
     for (cause, message), arms in alike.items():
-        console.note(f"{_several(arms)}: {len(arms)} failed ({cause}): {message}")
-    console.note(
-        f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: "
-        f"audiocls sweep retry {shlex.quote(folder.name)}"
-    )
+        yield f"{_several(arms)}: {len(arms)} failed ({cause}): {message}"
 
 
 def _several(arms: Sequence[str]) -> str:

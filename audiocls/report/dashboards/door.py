@@ -29,8 +29,11 @@ Panel = (
     | wr.CustomChart
 )
 
+Report = wr.Report
+
 __all__ = [
     "Panel",
+    "Report",
     "asking",
     "default_entity",
     "name_parts",

@@ -20,21 +20,26 @@ Sections = dict[str, list[Panel]]
 def sections(subject: Subject) -> Sections:
     """Title → panels; a section with nothing to show is left out."""
     found: Sections = {
-        "Metric": [_bar(subject, subject.metric, subject.metric)],
+        "Metric": [_bar(subject, subject.metric, subject.metric)] if subject.metric else [],
         "Learning curves": [_curve(subject, key) for key in subject.curves],
-        "What was changed": _changes(subject) if subject.varied else [],
+        "What was changed": _changes(subject) if subject.varied and subject.metric else [],
         "Cost": _spent(subject, COSTS),
         "System": _spent(subject, SYSTEM),
     }
     return {title: panels for title, panels in found.items() if panels}
 
 
+def metric_columns(subject: Subject) -> list[str]:
+    """What the table of runs shows of the answer."""
+    return [f"summary:{subject.metric}"] if subject.metric else []
+
+
 def _curve(subject: Subject, key: str) -> Panel:
     return wr.LinePlot(
         title=key,
-        x="epoch",
+        x=subject.axis,
         y=[key],
-        title_x="epoch",
+        title_x=subject.axis.lower(),
         smoothing_type="none",
         max_runs_to_show=_limit(subject),
         **_grouped(subject),

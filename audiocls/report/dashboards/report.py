@@ -1,4 +1,4 @@
-"""A study's answer as a W&B Report: the words and tables of the page, the panels of W&B."""
+"""An ablation's answer as a W&B Report: the words and tables of the page, the panels of W&B."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from audiocls.report.compare import Comparison
 from audiocls.report.dashboards.door import Panel, name_parts, show_only, wr
 from audiocls.report.dashboards.pairs import answer_id, has_pairs, pair_panels
-from audiocls.report.dashboards.panels import sections
+from audiocls.report.dashboards.panels import metric_columns, sections
 from audiocls.report.dashboards.subject import Condition, Place, Subject
 from audiocls.report.headline import headline
 from audiocls.report.html import Failed
@@ -24,19 +24,21 @@ def report_of(
     subject: Subject, comparison: Comparison, failures: Sequence[Failed], place: Place
 ) -> wr.Report:
     """The whole report, ready to be saved or written."""
-    blocks = [
-        *_words(comparison),
-        *_pairs(comparison),
-        *_panels(subject),
-        *_missing(comparison, failures),
-        *_command(comparison),
-    ]
+    before = [*_words(comparison), *_pairs(comparison)]
+    after = [*_missing(comparison, failures), *command_blocks(comparison.command)]
+    return assembled(subject, place, comparison.question, before, after)
+
+
+def assembled(
+    subject: Subject, place: Place, description: str, before: Blocks, after: Blocks
+) -> wr.Report:
+    """The panels between what is said first and what is said last."""
     return wr.Report(
         project=place.project,
         entity=place.entity,
         title=_shortened(subject.study),
-        description=comparison.question,
-        blocks=blocks,
+        description=description,
+        blocks=[*before, *_panels(subject), *after],
         width="fixed",
     )
 
@@ -76,7 +78,7 @@ def _runset(subject: Subject) -> wr.Runset:
     columns = [f"config:{key}.value" for key in (subject.arm, *subject.block) if key]
     runset = wr.Runset(
         name=subject.study,
-        pinned_columns=["run:displayName", *columns, f"summary:{subject.metric}"],
+        pinned_columns=["run:displayName", *columns, *metric_columns(subject)],
     )
     show_only(runset, subject.answered)
     return runset
@@ -96,14 +98,19 @@ def _grid(name: str, runset: wr.Runset, panels: Sequence[Panel]) -> wr.PanelGrid
 def _missing(comparison: Comparison, failures: Sequence[Failed]) -> Blocks:
     """Every cell without a record, by name; with its cause if it failed."""
     causes = {cell.id: f": {cause.replace('_', ' ')}, {why}" for cell, cause, why in failures}
-    lines: Blocks = [f"{name_of(cell)}{causes.get(cell.id, '')}" for cell in comparison.missing]
-    return [wr.H2("Missing and failed"), wr.UnorderedList(lines)] if lines else []
+    lines = [f"{name_of(cell)}{causes.get(cell.id, '')}" for cell in comparison.missing]
+    return list_blocks("Missing and failed", lines)
 
 
-def _command(comparison: Comparison) -> Blocks:
-    if not comparison.command:
-        return []
-    return [wr.H2("Reproduce"), wr.CodeBlock(comparison.command, language="markdown")]
+def list_blocks(title: str, lines: Sequence[str]) -> Blocks:
+    """A heading and its points, if there are any."""
+    points: Blocks = list(lines)
+    return [wr.H2(title), wr.UnorderedList(points)] if points else []
+
+
+def command_blocks(command: str) -> Blocks:
+    """How to do it again."""
+    return [wr.H2("Reproduce"), wr.CodeBlock(command, language="markdown")] if command else []
 
 
 def _shortened(title: str) -> str:

@@ -1,15 +1,19 @@
 """Both dashboards of a study onto the server, over those it saved there before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from audiocls.report.compare import Comparison
-from audiocls.report.dashboards.door import asking, default_entity, save_report, save_workspace
+from audiocls.report.dashboards.door import (
+    Report,
+    asking,
+    default_entity,
+    save_report,
+    save_workspace,
+)
 from audiocls.report.dashboards.pairs import answer_run, has_pairs
-from audiocls.report.dashboards.report import report_of
 from audiocls.report.dashboards.subject import Place, Subject
 from audiocls.report.dashboards.workspace import workspace_of
-from audiocls.report.html import Failed
 from audiocls.track.wandb_answer import log_answer
 
 
@@ -28,25 +32,27 @@ class Saved:
     workspace_url: str = ""
 
 
+ReportAt = Callable[[Place], Report]
+"""The report of a study, wherever its runs lie."""
+
+
 def save(
-    comparison: Comparison,
-    failures: Sequence[Failed],
     subject: Subject,
+    report_at: ReportAt,
+    comparison: Comparison | None,
     place: Place,
     before: Saved | None,
 ) -> Saved:
     """The pairs as a run, then the report and the workspace; raises `UsageError` with the reason.
 
-    Dashboards saved before in another place stay there.
+    A search has no pairs to tell. Dashboards saved before in another place stay there.
     """
     place = replace(place, entity=place.entity or default_entity(place.project))
     known = Saved(place.entity, place.project)
     if before is not None and Place(before.entity, before.project) == place:
         known = before
-    answer = _tell_pairs(comparison, known)
-    report_id, report_url = save_report(
-        report_of(subject, comparison, failures, place), known.report_id
-    )
+    answer = _tell_pairs(comparison, known) if comparison else ""
+    report_id, report_url = save_report(report_at(place), known.report_id)
     name, workspace_id, workspace_url = save_workspace(
         workspace_of(subject, place), (known.workspace_name, known.workspace_id)
     )

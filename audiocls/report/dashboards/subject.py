@@ -40,7 +40,7 @@ Conditions = tuple[Condition, ...]
 
 @dataclass(frozen=True)
 class Subject:
-    """What there is to show; a search is one whose runs no `arm` groups."""
+    """What there is to show; a search is one whose runs no `arm` groups: see `search`."""
 
     study: str
     group: str
@@ -59,6 +59,10 @@ class Subject:
     trials: tuple[str, ...]
     """Ids of the finished trials, in the study's order; none for runs of another program."""
     num_runs: int
+    run_ids: tuple[str, ...] = ()
+    """Their W&B runs, where another program logged them and says nothing of trials."""
+    axis: str = "epoch"
+    """What curves are drawn over."""
 
     @property
     def runs(self) -> Conditions:
@@ -68,6 +72,8 @@ class Subject:
     @property
     def answered(self) -> Conditions:
         """The runs that the answer speaks of: no failed attempt, none of an earlier plan."""
+        if self.run_ids:
+            return (*self.runs, Condition("run", "name", "IN", self.run_ids))
         finished = Condition("run", "state", "=", "finished")
         named = (Condition("config", TRIAL, "IN", self.trials),) if self.trials else ()
         return (*self.runs, finished, *named)

@@ -3,7 +3,7 @@
 import unicodedata
 
 from audiocls.report.dashboards.door import name_parts, show_only, steady_id, ws
-from audiocls.report.dashboards.panels import FEWEST_SHOWN, sections
+from audiocls.report.dashboards.panels import FEWEST_SHOWN, metric_columns, sections
 from audiocls.report.dashboards.subject import Place, Subject
 
 REFUSED = ("So", "Sk", "Sm", "Sc", "Cs")
@@ -22,8 +22,10 @@ def workspace_of(subject: Subject, place: Place) -> ws.Workspace:
             ws.Section(name=title, panels=list(panels), is_open=True)
             for title, panels in found.items()
         ],
-        settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=max(FEWEST_SHOWN, subject.num_runs)),
-        runset_settings=ws.RunsetSettings(pinned_columns=[f"summary:{subject.metric}"]),
+        settings=ws.WorkspaceSettings(
+            x_axis=subject.axis, max_runs=max(FEWEST_SHOWN, subject.num_runs)
+        ),
+        runset_settings=ws.RunsetSettings(pinned_columns=metric_columns(subject)),
     )
     show_only(workspace, subject.runs)
     workspace._internal_runset_id = steady_id(f"{subject.study}/runset")

@@ -1,0 +1,73 @@
+"""A search's answer as a W&B Report: the ranking, and what its trials say of each parameter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from audiocls.report.dashboards.door import wr
+from audiocls.report.dashboards.report import Blocks, assembled, command_blocks, list_blocks
+from audiocls.report.dashboards.subject import Place, Subject
+from audiocls.report.figures import Histories
+from audiocls.report.tables import Table, markdown_table
+from audiocls.store.record import Record
+
+MOST_ROWS = 50
+"""Of the ranking; the table of runs below it holds them all."""
+STEP = "Step"
+"""W&B's own axis, which every run has."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search has found, in words."""
+
+    description: str
+    headline: str
+    ranking: Table
+    failed: tuple[str, ...]
+    """A line each."""
+    command: str
+
+
+def subject_of_search(
+    study: str,
+    metric: str,
+    searched: Sequence[str],
+    records: Mapping[str, Record],
+    histories: Histories,
+    num_runs: int,
+) -> Subject:
+    """A search's runs, each for itself; `records` and `histories` by trial id."""
+    is_ours = any(record.provenance.data for record in records.values())
+    columns = {key for rows in histories.values() for row in rows for key in row}
+    wanted = dict.fromkeys((metric, "val/loss", "train/loss") if is_ours else (metric,))
+    costs = dict.fromkeys(
+        name for r in records.values() for name, value in vars(r.cost).items() if value is not None
+    )
+    ids = tuple(f"{trial_id}-{record.attempt}" for trial_id, record in records.items())
+    return Subject(
+        study=study,
+        group=study,
+        # What a record calls `val/…` is the chosen epoch's; W&B knows that under `best/`.
+        metric=f"best/{metric}" if is_ours and metric.startswith("val/") else metric,
+        arm="",
+        block=(),
+        varied=tuple(searched),
+        curves=tuple(key for key in wanted if key in columns),
+        costs=tuple(costs) if is_ours else (),
+        trials=tuple(records) if is_ours else (),
+        num_runs=num_runs,
+        run_ids=() if is_ours else ids,
+        axis="epoch" if "epoch" in columns else STEP,
+    )
+
+
+def search_report_of(subject: Subject, found: Found, place: Place) -> wr.Report:
+    """The whole report, ready to be saved or written."""
+    shown = replace(found.ranking, rows=found.ranking.rows[:MOST_ROWS])
+    before: Blocks = [
+        wr.CalloutBlock(found.headline),
+        wr.H2("Ranking"),
+        wr.MarkdownBlock(markdown_table(shown)),
+    ]
+    after = [*list_blocks("Failed", found.failed), *command_blocks(found.command)]
+    return assembled(subject, place, found.description, before, after)
