@@ -432,7 +432,10 @@ def test_real_runs_of_a_server_become_a_study_page_by_page(
     assert wandb_server.unknown == []
 
 
-def test_a_project_or_a_sweep_that_is_not_there_is_said_to_be(wandb_server, take):
+def test_a_project_a_sweep_or_a_run_that_is_not_there_is_said_to_be(wandb_server, take, tmp_path):
+    log_run("r0", folder=tmp_path / "w", project="mine", mode="online")
+    with pytest.raises(Gone, match="run local/mine/none"):
+        WandbProject(Connection()).history(PLACE, "none")
     with pytest.raises((Gone, UsageError), match="local/nowhere"):
         take(WandbProject(Connection()), Source(Place("local", "nowhere")), **SAM)
     with pytest.raises(Gone, match="sweep local/mine/none"):

@@ -277,6 +277,7 @@ def test_an_interrupted_sync_goes_on_where_it_was(folder, wandb_server, monkeypa
     stop = threading.Event()
 
     def one_batch(*asked: Any) -> str:
+        assert not stop.is_set(), "asked to stop, it went on"
         complaint = upload(*asked)
         stop.set()
         return complaint
@@ -299,6 +300,19 @@ def test_a_sync_that_was_killed_before_it_could_note_its_sweep_makes_no_second_o
     second = synced(folder)
     assert second.sweep == first.sweep
     assert len(wandb_server.sweeps()) == 1
+
+
+def test_a_sweep_that_was_deleted_on_the_server_is_made_anew(folder, wandb_server):
+    train(folder, *CELLS[:2])
+    before = synced(folder).sweep
+    assert before is not None
+    wandb_server.delete_sweep(before.id)
+    train(folder, CELLS[2])
+    after = synced(folder)
+    assert (after.exit_code, after.is_new_sweep) == (0, True)
+    (sweep,) = wandb_server.sweeps()
+    assert len(sweep.run_ids) == 3
+    assert remembered(folder) == after.sweep != before
 
 
 def test_a_server_that_takes_nothing_ends_the_upload_in_the_stated_time(folder, wandb_server):

@@ -1,5 +1,6 @@
 """A run's log is read as W&B's own reader reads it, while it grows and where it is damaged."""
 
+import gc
 import json
 import os
 import random
@@ -168,6 +169,15 @@ def test_logs_of_earlier_attempts_and_of_other_runs_are_not_this_ones(tmp_path, 
     assert len(logs.read()) == 700
     assert logs.read() == []
     assert logs.numbers()["best/loss"] == 0.25
+
+
+def test_the_rows_of_a_long_program_are_handed_on_and_not_kept(tmp_path, logged):
+    folder = tmp_path / "wandb" / "offline-run-20260101_000000-abc"
+    folder.mkdir(parents=True)
+    logs = RunLogs(tmp_path, "abc")
+    (folder / "run-abc.wandb").write_bytes(the_log(logged).read_bytes())
+    rows = logs.read()
+    assert [each for each in gc.get_referrers(rows[0]) if each is not rows] == []
 
 
 def test_metrics_are_numbers_by_dotted_names():

@@ -8,7 +8,7 @@ from audiocls.run.push import remember, remembered
 from audiocls.store import StudyFolder
 from audiocls.track import trial_of
 from audiocls.track.project import Place, Standing
-from audiocls.track.sweep_server import SweepPath, Sweeps
+from audiocls.track.sweep_server import Gone, SweepPath, Sweeps
 from audiocls.track.wandb_sync import RunFolder
 
 
@@ -58,14 +58,14 @@ def attach(
 ) -> Attached:
     """Put the runs of finished trials under the study's sweep.
 
-    It is created with them if there is none yet. A grid counts whatever is under it as tried, so
-    failed attempts stay outside.
+    It is created with them if there is none, or none any more. A grid counts whatever is under it
+    as tried, so failed attempts stay outside.
     """
     runs = _finished(folder, uploaded)
     if not runs:
         return Attached(remembered(folder))
     before = server.standings(place, runs)
-    path = remembered(folder) or _only_sweep(place, before.values())
+    path = _there(server, remembered(folder) or _only_sweep(place, before.values()))
     is_new = path is None
     if path is None:
         path = server.sweeps.create(config, place.project, place.entity, list(runs))
@@ -93,6 +93,16 @@ def _only_sweep(place: Place, standings: Collection[Standing]) -> SweepPath | No
     """The sweep that the runs are under already: created by a sync that was killed after it."""
     sweeps = {standing.sweep for standing in standings if standing.sweep}
     return SweepPath(place.entity, place.project, sweeps.pop()) if len(sweeps) == 1 else None
+
+
+def _there(server: Server, path: SweepPath | None) -> SweepPath | None:
+    """The sweep, if nobody has deleted it."""
+    if path is None:
+        return None
+    try:
+        return server.sweeps.sweep(path).path
+    except Gone:
+        return None
 
 
 def _astray(standing: Standing | None, path: SweepPath) -> str:

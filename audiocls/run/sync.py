@@ -207,6 +207,8 @@ def _upload_all(
     why: dict[RunFolder, str] = {}
     try:
         for start in range(0, len(runs), BATCH):
+            if stop.is_set():
+                break
             batch = runs[start : start + BATCH]
             complaint = upload(batch, place.entity, place.project, tell, stop)
             for run in [run for run in batch if not run.is_marked]:

@@ -180,6 +180,8 @@ class RunLogs:
         self.run_id = run_id
         self._folder = folder
         self._logs: dict[Path, WandbLog] = {}
+        self._last: dict[Path, dict[str, float]] = {}
+        """The metrics logged last; a program may log millions of rows, which are not kept."""
         self._earlier = set(self._files())
 
     def _files(self) -> list[Path]:
@@ -189,8 +191,15 @@ class RunLogs:
     def read(self) -> list[dict[str, Any]]:
         """The new rows of history of all of them."""
         for file in set(self._files()) - self._earlier - self._logs.keys():
-            self._logs[file] = WandbLog(file)
-        return [row for log in self._logs.values() for row in log.read()]
+            self._logs[file], self._last[file] = WandbLog(file), {}
+        return [row for file in self._logs for row in self._read(file)]
+
+    def _read(self, file: Path) -> list[dict[str, Any]]:
+        rows = self._logs[file].read()
+        self._logs[file].run.history.clear()
+        for row in rows:
+            self._last[file] |= numbers(row)
+        return rows
 
     @property
     def files(self) -> list[Path]:
@@ -205,9 +214,7 @@ class RunLogs:
         """The metrics as the program left them: those of the summary, or else logged last."""
         found: dict[str, float] = {}
         for file in self.files:
-            run = self._logs[file].run
-            for row in [*run.history, run.summary]:
-                found |= numbers(row)
+            found |= self._last[file] | numbers(self._logs[file].run.summary)
         return found
 
 

@@ -83,6 +83,8 @@ class WandbProject:
     def history(self, place: Place, run_id: str) -> list[dict[str, Any]]:
         variables = {**_at(place), "name": run_id, "samples": MOST_ROWS}
         project = self._server.ask(HISTORY, variables, f"run {place}/{run_id}")["project"]
+        if project is None or project["run"] is None:
+            raise Gone(f"run {place}/{run_id}: the server at {self._server.host} does not know it")
         return [json.loads(line) for line in project["run"]["history"]]
 
     def standings(self, place: Place, run_ids: Collection[str]) -> dict[str, Standing]:
