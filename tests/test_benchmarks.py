@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "sweep_throughput.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = ["--rounds=1", "--trials=2", "--clips=64", "--epochs=2", "--records=100", "--json"]
 
 
 @pytest.mark.slow
 def test_both_arms_of_the_throughput_benchmark_compute_the_same_losses() -> None:
-    done = subprocess.run([sys.executable, BENCHMARK, *TINY], capture_output=True, text=True)
+    command = [sys.executable, BENCHMARKS / "sweep_throughput.py", *TINY]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["losses_equal"] is True
@@ -21,3 +22,29 @@ def test_both_arms_of_the_throughput_benchmark_compute_the_same_losses() -> None
     assert answer["relaunch"]["large"]["num_records"] == 100
     assert answer["first_step"].keys() == {"clip", "train"}
     assert answer["peak_memory_mib"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["offline", "online"])
+def test_the_tracking_benchmark_compares_whole_trials(mode: str) -> None:
+    words = ["--pairs=2", "--clips=64", "--epochs=2", "--json", "--modes", mode]
+    done = subprocess.run(
+        [sys.executable, BENCHMARK.with_name("tracking_cost.py"), *words],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer.keys() == {mode}
+    assert answer[mode]["num_pairs"] == 2
+    assert answer[mode]["added_client_ms"][1] >= 0
+
+
+@pytest.mark.slow
+def test_both_arms_of_the_overhead_benchmark_run_every_trial_once() -> None:
+    command = [sys.executable, BENCHMARKS / "foreign_overhead.py", "--rounds=1", "--trials=2"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["num_gaps"] == 2
+    assert min(answer["agent_s"], answer["launch_s"]) > 0
