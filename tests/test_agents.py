@@ -1,5 +1,6 @@
 """W&B agents: what they obey, what they outlast, when they leave; with and without a server."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -619,6 +620,22 @@ def test_what_the_client_hides_of_a_failing_server_is_told(status, fault, hasty,
     with pytest.raises(fault, match="http"):
         hasty.heartbeat(agent, [])
     assert time.monotonic() - started < 5
+
+
+def test_an_error_inside_an_answer_is_a_refusal_in_the_servers_words(
+    door, wandb_server, monkeypatch
+):
+    path, answer = door.create(GRID, "mine"), wandb_server._answer
+    error = {"data": None, "errors": [{"message": "permission denied", "path": ["project"]}]}
+
+    def deny(asked: Any) -> Any:
+        return (
+            (200, json.dumps(error).encode()) if b"SweepWithRuns" in asked.body else answer(asked)
+        )
+
+    monkeypatch.setattr(wandb_server, "_answer", deny)
+    with pytest.raises(Refused, match=r"refuses sweep local/mine/.*permission denied"):
+        door.sweep(path)
 
 
 def test_a_stall_ends_in_the_stated_time(hasty, wandb_server):

@@ -20,6 +20,10 @@ CALL_TIMEOUT_S = 30
 """One call's, the client's own retries within it included."""
 
 
+IN_ANSWER = "input:"
+"""How the client begins an error that it found inside an answer of status 200."""
+
+
 class Connection:
     """May be shared by threads. Opened when first used, and anew where W&B's process has died."""
 
@@ -89,8 +93,12 @@ def _status(error: WandbApiFailedError) -> int | None:
 
 def _fault(error: WandbApiFailedError, what: str, host: str, timeout_s: int) -> Exception:
     status = _status(error)
-    if status is None:
+    if error.response is None:
         return NoAnswer(f"no answer from {host} within {timeout_s} s")
+    if status is None and str(error).startswith(IN_ANSWER):
+        return Refused(f"{host} refuses {what}: {str(error).removeprefix(IN_ANSWER).strip()}")
+    if status is None:
+        return NoAnswer(f"no answer from {host}: {str(error).strip()}")
     if status in (401, 403):
         return Refused(f"{host} refuses this key ({status}) for {what}")
     if status == 404:
