@@ -317,3 +317,10 @@ def test_a_worker_sees_its_own_device_only_and_computes_on_one_thread():
     tuned = worker_environment({}, "cpu")
     assert tuned["CUDA_VISIBLE_DEVICES"] == ""
     assert tuned["OMP_NUM_THREADS"] == "1"
+
+
+def test_what_tracking_lacks_of_a_failed_trial_is_said_too(tmp_path):
+    failing = Failed("a", "error", "no data", note="W&B run a-1 was not uploaded")
+    _, _, seen = driven(tmp_path, {"a": [failing]})
+    said = "".join(message for status in seen for message in status.messages)
+    assert "no data; W&B run a-1 was not uploaded" in said

@@ -199,6 +199,8 @@ def _conclude(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
     counts = outcome.counts
     reused = counts["done"] - outcome.num_trained
     console.note(f"{outcome.num_trained} trained, {reused} reused, {counts['failed']} failed")
+    if outcome.notes:
+        console.note(f"tracking lacked something in {len(outcome.notes)}: {outcome.notes[-1]}")
     if counts["failed"]:
         show_failures(folder)
     if outcome.stopped_by:

@@ -42,6 +42,8 @@ class Failed:
     id: str
     cause: Cause
     message: str
+    note: str = ""
+    is_worker_spent: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Interrupted:
     """The trial stopped because it was asked to; it can be resumed."""
 
     id: str
+    note: str = ""
+    is_worker_spent: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ class Lost:
     is_resumable: bool = True
     """Whether the next attempt goes on where this one was."""
 
+
+Ended = Done | Failed | Interrupted
+"""An attempt of ours is over, one way or another; each has `note` and `is_worker_spent`."""
 
 Event = Epoch | Stage | Done | Failed | Interrupted | Lost
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from audiocls.run.events import Done, Epoch, Event, Failed, Lost, Stage
+from audiocls.run.events import Done, Ended, Epoch, Event, Failed, Lost, Stage
 from audiocls.run.executors import Executor
 from audiocls.run.status import Running, Status
 from audiocls.run.supply import Supply, Work
@@ -122,10 +122,10 @@ class Launch:
         if isinstance(event, Failed):
             return self._fail(work, event)
         self.supply.hear(event)
-        return self._note(work, event) if isinstance(event, Done) else ""
+        self.num_done += isinstance(event, Done)
+        return self._note(work, event)
 
-    def _note(self, work: Work, event: Done) -> str:
-        self.num_done += 1
+    def _note(self, work: Work, event: Ended) -> str:
         if not event.note:
             return ""
         self.notes.append(f"{work.label}: {event.note}")
@@ -133,7 +133,8 @@ class Launch:
 
     def _fail(self, work: Work, event: Failed) -> str:
         self.retries[event.id] += 1
-        what = f"{work.label} failed ({event.cause}): {event.message}"
+        why = f"{work.label} failed ({event.cause}): {event.message}"
+        what = "; ".join(filter(None, [why, event.note]))
         if self.retries[event.id] <= self.limits.retries:
             work.trial.forgive()
             self._again.append(work)

@@ -5,25 +5,24 @@ The only place where training, the store and tracking meet.
 
 import signal
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from audiocls.config import Config, identifying
-from audiocls.dotted import flatten
 from audiocls.run.clock import now
-from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted
+from audiocls.run.events import Done, Ended, Epoch, Event, Failed, Interrupted
 from audiocls.run.evidence import evidence_of
 from audiocls.run.failure import failure_of
 from audiocls.run.meter import peak_memory_mib, provenance, reset_peak_memory
 from audiocls.run.pretrained import pretrained_for
 from audiocls.run.task import Task
+from audiocls.run.telling import best_of, ending_of, run_info_of
 from audiocls.run.warm import Warm
-from audiocls.store import Attempt, Cost, Failure, Provenance, Record
-from audiocls.track import Ending, RunInfo, Tracker, run_id_of, start
+from audiocls.store import Attempt, Cost, Failure, Record
+from audiocls.track import Ending, Tracker, start
 from audiocls.track.evidence import Evidence
 from audiocls.train.checkpoint import description_of, weights_of
 from audiocls.train.cost import Spent, macs_of, num_params
@@ -61,7 +60,7 @@ def _told_again(task: Task, record: Record, warm: Warm) -> Done:
     """All that a finished trial would have told while it was trained."""
     config = Config.model_validate(task.config)
     attempt = Attempt(record.attempt, record.attempt)
-    info = _run_info(task, config, attempt, record.provenance)
+    info = run_info_of(task, config, attempt, record.provenance)
     tracker = start(task.wandb, info, task.has_tensorboard, warm.reach)
 
     def evidence() -> Evidence:
@@ -69,17 +68,18 @@ def _told_again(task: Task, record: Record, warm: Warm) -> Done:
         clips = sounds.table.split(config.fold).test
         return evidence_of(sounds, clips, scored["logits"], scored["labels"])
 
-    told = tracker.finish(_ending(task, record, evidence))
+    told = tracker.finish(ending_of(task, record, evidence))
     return Done(task.cell.id, told.note, told.is_beyond_repair)
 
 
 def _attempt(task: Task, warm: Warm, emit: Emit, wish: Wish) -> None:
-    attempt = Attempt(0, 0)
+    number = 0
     try:
         attempt = task.trial.begin()
-        emit(_train(task, attempt, warm, emit, wish))
+        number = attempt.number
+        emit(_tracked(task, attempt, warm, emit, wish))
     except Exception as error:
-        emit(_failed(task, failure_of(error, attempt.number)))
+        emit(_failed(task, failure_of(error, number)))
 
 
 def _failed(task: Task, failure: Failure) -> Failed:
@@ -92,36 +92,64 @@ def _failed(task: Task, failure: Failure) -> Failed:
     return Failed(task.cell.id, failure.cause, message)
 
 
-def _train(task: Task, attempt: Attempt, warm: Warm, emit: Emit, wish: Wish) -> Done | Interrupted:
+def _tracked(task: Task, attempt: Attempt, warm: Warm, emit: Emit, wish: Wish) -> Ended:
+    """The trial, and what its tracker says of it in the end.
+
+    The tracker is opened before the data and the model, where most failures lie: a run that a
+    server has named is to hear how it ended.
+    """
     started = now()
     reset_peak_memory()
     config = Config.model_validate(task.config)
     resume = _go_on_or_start(task, config)
     made = provenance(resolve_device(config.device), task.data_fingerprint, started)
-    info, button = _run_info(task, config, attempt, made), threading.Event()
-    # Opened before anything can fail: a run that a server has named is to hear how it ended.
+    info, button = run_info_of(task, config, attempt, made), threading.Event()
     tracker = start(task.wandb, info, task.has_tensorboard, warm.reach, button.set)
-    wish = partial(_wanted, wish, button)
-    ending = Ending(exit_code=1)
+    asked = Asked(task, config, attempt, started, warm, emit, partial(_wanted, wish, button))
+    ended: Ended
     try:
-        pretrained = pretrained_for(task, config, warm, emit, wish) if config.has_stage else None
-        if config.has_stage and pretrained is None:
-            return Interrupted(task.cell.id)
-        sounds = warm.sounds(config, task.data_fingerprint)
-        parts = build(config, sounds, pretrained.weights if pretrained else None)
-        progress = fit(parts, _on_epoch(task, tracker, emit, wish), resume)
-        ending = Ending(_best(progress.best_row), exit_code=1)
-        if not progress.is_complete:
-            return Interrupted(task.cell.id)
-        test = score(parts.classifier, parts.sounds, parts.split.test, config.train)
-        record = _finish(task, parts, progress, test, pretrained, attempt.number, started)
-        is_stopped = record.early_stopped and (button.is_set() or _is_unwanted(task, wish))
-        ending = _ending(task, record, partial(_evidence, parts, test))
-        ending = replace(ending, exit_code=STOPPED if is_stopped else 0)
-    finally:
-        told = tracker.finish(ending)
-    notes = [BY_BUTTON if is_stopped and button.is_set() else "", told.note]
-    return Done(task.cell.id, "; ".join(filter(None, notes)), told.is_beyond_repair)
+        ended, ending = _train(asked, tracker, resume)
+    except Exception as error:
+        ended, ending = _failed(task, failure_of(error, attempt.number)), Ending(exit_code=1)
+    is_stopped = _is_stopped(asked, ended, button)
+    told = tracker.finish(replace(ending, exit_code=STOPPED) if is_stopped else ending)
+    by_button = BY_BUTTON if is_stopped and button.is_set() else ""
+    note = "; ".join(filter(None, [by_button, told.note]))
+    return replace(ended, note=note, is_worker_spent=told.is_beyond_repair)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An attempt at a trial: what it is, and since when it runs."""
+
+    task: Task
+    config: Config
+    attempt: Attempt
+    started: str
+    warm: Warm
+    emit: Emit
+    wish: Wish
+
+
+def _train(asked: Asked, tracker: Tracker, resume: bytes | None) -> tuple[Ended, Ending]:
+    task, config = asked.task, asked.config
+    pretrained = _pretrained(asked)
+    if config.has_stage and pretrained is None:
+        return Interrupted(task.id), Ending(exit_code=1)
+    sounds = asked.warm.sounds(config, task.data_fingerprint)
+    parts = build(config, sounds, pretrained.weights if pretrained else None)
+    progress = fit(parts, _on_epoch(asked, tracker), resume)
+    if not progress.is_complete:
+        return Interrupted(task.id), Ending(best_of(progress.best_row), exit_code=1)
+    test = score(parts.classifier, parts.sounds, parts.split.test, config.train)
+    record = _finish(asked, parts, progress, test, pretrained)
+    return Done(task.id), ending_of(task, record, partial(_evidence, parts, test))
+
+
+def _pretrained(asked: Asked) -> Pretrained | None:
+    if not asked.config.has_stage:
+        return None
+    return pretrained_for(asked.task, asked.config, asked.warm, asked.emit, asked.wish)
 
 
 def _wanted(wish: Wish, button: threading.Event) -> Signal:
@@ -130,9 +158,14 @@ def _wanted(wish: Wish, button: threading.Event) -> Signal:
     return Signal.FINISH if asked is Signal.GO and button.is_set() else asked
 
 
-def _is_unwanted(task: Task, wish: Wish) -> bool:
-    """Whether the server that named the run has stopped it; a stop rule of ours is no such end."""
-    return bool(task.run_id) and wish() is Signal.FINISH
+def _is_stopped(asked: Asked, ended: Ended, button: threading.Event) -> bool:
+    """Whether the trial ended early because its run was stopped on the server.
+
+    The end that a stop rule of ours brings is no such end.
+    """
+    record = asked.task.trial.record() if isinstance(ended, Done) else None
+    is_ordered = bool(asked.task.run_id) and asked.wish() is Signal.FINISH
+    return record is not None and record.early_stopped and (button.is_set() or is_ordered)
 
 
 def _go_on_or_start(task: Task, config: Config) -> bytes | None:
@@ -146,53 +179,25 @@ def _go_on_or_start(task: Task, config: Config) -> bytes | None:
     return resume
 
 
-def _on_epoch(task: Task, tracker: Tracker, emit: Emit, wish: Wish) -> Callable[[EpochEnd], Signal]:
+def _on_epoch(asked: Asked, tracker: Tracker) -> Callable[[EpochEnd], Signal]:
+    trial = asked.task.trial
+
     def on_epoch(end: EpochEnd) -> Signal:
         # History before snapshot: a kill between the two costs a row that is trained again.
-        task.trial.append_history(end.row)
-        task.trial.write_resume(end.snapshot())
+        trial.append_history(end.row)
+        trial.write_resume(end.snapshot())
         tracker.log(end.row)
-        emit(Epoch(task.cell.id, int(end.row["epoch"]), end.num_epochs))
-        return wish()
+        asked.emit(Epoch(trial.id, int(end.row["epoch"]), end.num_epochs))
+        return asked.wish()
 
     return on_epoch
 
 
-def _run_info(task: Task, config: Config, attempt: Attempt, made: Provenance) -> RunInfo:
-    """A resumed trial resumes its run; one that begins anew gets a new one."""
-    cell = {"study": task.study, "arm": task.cell.arm, "trial": task.cell.id}
-    return RunInfo(
-        id=task.run_id or run_id_of(task.id, task.study, attempt.origin),
-        entity=task.entity,
-        project=task.project,
-        group=task.study,
-        job_type=task.cell.arm,
-        name=task.label,
-        tags=task.tags,
-        config={**task.parameters, **identifying(config), **cell, **_origin(attempt, made)},
-        folder=task.study_folder,
-        history=tuple(task.trial.history()),
-        sweep_id=task.sweep_id,
-    )
-
-
-def _origin(attempt: Attempt, made: Provenance) -> dict[str, Any]:
-    names = ("code", "audiocls", "python", "torch", "device", "host")
-    versions = {name: getattr(made, name) for name in names}
-    return {"attempt": attempt.number, "data_fingerprint": made.data, **versions}
-
-
 def _finish(
-    task: Task,
-    parts: Parts,
-    progress: Progress,
-    test: Scores,
-    pretrained: Pretrained | None,
-    attempt: int,
-    started: str,
+    asked: Asked, parts: Parts, progress: Progress, test: Scores, pretrained: Pretrained | None
 ) -> Record:
     """Write what the trial leaves, its test clips scored this once; the record last."""
-    clips = [parts.sounds.table.clips[i] for i in parts.split.test]
+    task, clips = asked.task, [parts.sounds.table.clips[i] for i in parts.split.test]
     task.trial.write_predictions(
         {
             "clips": np.array([clip.id for clip in clips]),
@@ -208,10 +213,10 @@ def _finish(
         id=task.cell.id,
         seed=task.cell.seed,
         fold=task.cell.fold,
-        attempt=attempt,
+        attempt=asked.attempt.number,
         metrics={**test.test(), **_chosen(progress), **_of_stage(pretrained)},
         cost=_cost(parts, progress, pretrained.spent if pretrained else Spent()),
-        provenance=provenance(parts.device, task.data_fingerprint, started),
+        provenance=provenance(parts.device, task.data_fingerprint, asked.started),
         num_train=len(parts.split.train),
         num_val=len(parts.split.val),
         num_test=len(parts.split.test),
@@ -248,24 +253,5 @@ def _cost(parts: Parts, progress: Progress, stage: Spent) -> Cost:
     )
 
 
-def _ending(task: Task, record: Record, evidence: Callable[[], Evidence]) -> Ending:
-    model = task.trial.checkpoint if task.has_model else None
-    return Ending(_summary(record, task), 0, evidence, model)
-
-
 def _evidence(parts: Parts, test: Scores) -> Evidence:
     return evidence_of(parts.sounds, parts.split.test, test.logits.numpy(), test.targets.numpy())
-
-
-def _best(row: Mapping[str, float]) -> dict[str, float]:
-    """The chosen epoch's, under names of their own: W&B keeps the last epoch's under the others."""
-    return {f"best/{name}": row[name] for name in row if name == "epoch" or name.startswith("val/")}
-
-
-def _summary(record: Record, task: Task) -> dict[str, Any]:
-    """Names joined by slashes: to W&B's panels a dot is a step into a nested mapping."""
-    cell = {"arm": task.cell.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
-    clips = {"train": record.num_train, "val": record.num_val, "test": record.num_test}
-    named = flatten({"cost": record.to_mapping()["cost"], "cell": cell, "clips": clips})
-    metrics = {**record.metrics, **_best(record.metrics)}
-    return {**metrics, **{name.replace(".", "/"): named[name] for name in named}}

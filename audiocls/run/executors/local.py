@@ -140,7 +140,7 @@ class Local:
         event = events.from_json(line)
         if not isinstance(event, events.Epoch | events.Stage):
             worker.trial_id = None
-        if isinstance(event, events.Done) and event.is_worker_spent:
+        if isinstance(event, events.Ended) and event.is_worker_spent:
             self._retire(worker)
         return [event]
 
