@@ -441,6 +441,7 @@ def test_anybodys_program_becomes_a_command_with_the_servers_run(tmp_path):
     folder = StudyFolder(tmp_path / "tiny")
     assert folder.proposals() == [Proposal("r1", {"a": 2, "b": "x"})]
     assert folder.sweep_study().command == "audiocls sweep agent local/audiocls/abc"
+    assert folder.sweep_study().folder == str(Path.cwd())
     assert remembered(folder) == PATH
 
 
@@ -492,6 +493,8 @@ def test_what_a_server_proposes_over_a_recipe_is_kept_as_a_launch_keeps_it(shelf
     asked = sweep_request("search.yaml")
     folder = StudyFolder(shelf / "runs" / "search")
     assert folder.sweep_study().runs == asked.launched().runs
+    # Else `sync` takes it for anybody's program, and uploads each opening of a resumed run.
+    assert folder.sweep_study().folder == asked.launched().folder == ""
     assert [each.id for each in folder.proposals()] == [work.id]
     assert trials.work(replace(start, run_id="r2")).run_id == "r2"  # type: ignore[union-attr]
     assert len(folder.proposals()) == 1

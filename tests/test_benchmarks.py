@@ -29,7 +29,7 @@ def test_both_arms_of_the_throughput_benchmark_compute_the_same_losses() -> None
 def test_the_tracking_benchmark_compares_whole_trials(mode: str) -> None:
     words = ["--pairs=2", "--clips=64", "--epochs=2", "--json", "--modes", mode]
     done = subprocess.run(
-        [sys.executable, BENCHMARK.with_name("tracking_cost.py"), *words],
+        [sys.executable, BENCHMARKS / "tracking_cost.py", *words],
         capture_output=True,
         text=True,
     )

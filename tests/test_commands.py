@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from wandb_file import read_run
+from wandb_runs import log_run
 
 from audiocls.run.command import Command, path_with_python
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted, Lost
@@ -29,16 +30,9 @@ UNCHANGED = """
 """
 
 
-LEAN = ("DISABLE_GIT", "DISABLE_CODE", "_DISABLE_STATS", "_DISABLE_META", "_DISABLE_MACHINE_INFO")
-
-
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch) -> None:
-    """`python` is the one that runs the tests, as in an activated environment; W&B is quick."""
-    for name in LEAN:
-        monkeypatch.setenv(f"WANDB_{name}", "true")
-    monkeypatch.setenv("WANDB__SAVE_REQUIREMENTS", "false")
-    monkeypatch.setenv("WANDB_CONSOLE", "off")
+def _path(monkeypatch) -> None:
+    """`python` is the one that runs the tests, as in an activated environment."""
     here = str(Path(sys.executable).parent)
     monkeypatch.setenv("PATH", os.pathsep.join([here, os.environ["PATH"]]))
 
@@ -67,6 +61,24 @@ def make(tmp_path) -> Callable[..., Command]:
             "metric": "loss",
         }
         return Command(**{**given, **changes})
+
+    return command
+
+
+@pytest.fixture
+def logs(make, tmp_path) -> Callable[..., Command]:
+    """A trial whose program leaves the very files that W&B's client wrote for the same calls."""
+
+    def command(rows: list[dict[str, Any]], /, **changes: Any) -> Command:
+        name, written = changes.get("id", "aaaa00000000"), tmp_path / "written"
+        summary = changes.pop("summary", None)
+        run_id = run_id_of(name, "mine", 1)
+        log_run(run_id, folder=written, rows=rows, summary=summary)
+        [source] = written.glob(f"wandb/*-{run_id}")
+        copied = "import os, shutil; there = os.environ['WANDB_DIR'] + '/wandb/'"
+        then = changes.pop("then", "")
+        code = f"shutil.copytree({str(source)!r}, there + {source.name!r})"
+        return make(f"{copied}; {code}\n{then}", **changes)
 
     return command
 
@@ -164,44 +176,40 @@ def test_a_run_that_the_program_keeps_elsewhere_is_read_while_it_grows_and_linke
 
 def test_a_script_that_reads_its_command_line_gets_the_parameters(make):
     program = """
-        import argparse, wandb
+        import argparse
         parser = argparse.ArgumentParser()
         parser.add_argument("--lr", type=float)
         parser.add_argument("--name", type=str)
         given = parser.parse_args()
-        wandb.init().log({"loss": given.lr, "letters": len(given.name)})
+        print(given.lr, given.name)
     """
-    command = make(program, parameters={"lr": 1e-5, "name": 'it\'s "two" words'})
+    command = make(program, parameters={"lr": 1e-5, "name": 'it\'s "two" words'}, metric="")
     assert run(command) == Done(command.id)
-    assert command.trial.record().metrics == {"loss": 1e-5, "letters": 16}
+    assert command.trial.log.read_text() == '1e-05 it\'s "two" words\n'
 
 
 def test_a_script_of_hydras_grammar_and_one_that_reads_json_get_the_parameters(make, monkeypatch):
     program = """
-        import json, os, sys, wandb
+        import json, os, sys
         overrides = dict(item.lstrip("+").split("=") for item in sys.argv[1:3])
         from_file = json.load(open(sys.argv[3]))
         assert json.loads(sys.argv[4]) == from_file
         assert sys.argv[5] == "of-" + os.environ["PLACE"]
-        wandb.init().log({"loss": float(overrides["optim.lr"]) + from_file["seed"]})
+        print(float(overrides["optim.lr"]) + from_file["seed"])
     """
     macros = ("${args_override_hydra}", "${args_json_file}", "${args_json}", "of-${envvar:PLACE}")
     items = ("${env}", "PLACE=here", "${interpreter}", "${program}", *macros)
-    command = make(program, parameters={"optim.lr": 0.5, "seed": 2}, command=items)
+    command = make(program, parameters={"optim.lr": 0.5, "seed": 2}, command=items, metric="")
     monkeypatch.setenv("PLACE", "here")
     assert run(command) == Done(command.id)
-    assert command.trial.record().metrics == {"loss": 2.5}
+    assert command.trial.log.read_text() == "2.5\n"
 
 
-def test_a_metric_may_be_nested_and_may_be_set_in_the_summary_alone(make):
-    program = """
-        import wandb
-        run = wandb.init()
-        run.log({"val": {"acc": 0.5}, "name": "text", "on": True})
-        run.summary["best"] = {"acc": 0.75}
-    """
-    nested = make(program, metric="val.acc", id="aaaa00000000")
-    summary = make(program, metric="best.acc", id="bbbb00000000")
+def test_a_metric_may_be_nested_and_may_be_set_in_the_summary_alone(logs):
+    told = {"summary": {"best": {"acc": 0.75}}}
+    row = {"val": {"acc": 0.5}, "name": "text", "on": True}
+    nested = logs([row], metric="val.acc", id="aaaa00000000", **told)
+    summary = logs([row], metric="best.acc", id="bbbb00000000", **told)
     with commands(["cpu", "cpu"]) as executor:
         executor.submit(nested)
         executor.submit(summary)
@@ -238,13 +246,7 @@ def test_what_a_program_logs_is_told_while_it_runs_and_the_stop_rule_may_end_it(
 
 
 def test_a_program_that_crashes_fails_with_its_last_words(make):
-    program = """
-        import wandb
-        run = wandb.init()
-        run.log({"loss": 1})
-        raise ValueError("no such thing as lr")
-    """
-    command = make(program)
+    command = make("raise ValueError('no such thing as lr')")
     event = run(command)
     assert isinstance(event, Failed)
     assert event.cause == "error"
@@ -269,22 +271,21 @@ def test_an_attempt_begins_anew_with_a_run_of_its_own(make):
 
 
 @pytest.mark.parametrize(
-    ("program", "said"),
+    ("rows", "said"),
     [
-        ("print('hello')", "left no W&B run below"),
-        ("import wandb; wandb.init()", "It logged no numbers at all"),
-        (
-            "import wandb; wandb.init().log({'los': 1, 'b': 2})",
-            "Did you mean 'los'? It logged b, l",
-        ),
-        ("import wandb; wandb.init().log({'loss': float('nan')})", "loss ended as nan"),
+        (None, "left no W&B run below"),
+        ([], "It logged no numbers at all"),
+        ([{"los": 1, "b": 2}], "Did you mean 'los'? It logged b, l"),
+        ([{"loss": float("nan")}], "loss ended as nan"),
     ],
 )
-def test_a_program_that_never_logs_its_metric_fails_and_hears_what_it_logged(make, program, said):
-    event = run(make(program))
+def test_a_program_that_never_logs_its_metric_fails_and_hears_what_it_logged(
+    make, logs, rows, said
+):
+    event = run(make("print('hello')") if rows is None else logs(rows))
     assert isinstance(event, Failed)
     assert said in event.message
-    assert event.cause == ("nan" if "nan" in program else "error")
+    assert event.cause == ("nan" if "nan" in said else "error")
 
 
 def test_a_program_without_wandb_will_do_where_no_metric_is_sought(make):
@@ -438,10 +439,9 @@ def test_runs_that_nobody_is_to_be_told_of_are_kept_apart(make):
 
 
 def test_programs_on_cores_are_pinned_to_them(make):
-    program = "import os, wandb; wandb.init().log({'loss': len(os.sched_getaffinity(0))})"
-    command = make(program)
+    command = make("import os; print(len(os.sched_getaffinity(0)))", metric="")
     assert run(command) == Done(command.id)
-    assert command.trial.record().metrics["loss"] == 1
+    assert command.trial.log.read_text() == "1\n"
 
 
 def test_python_is_an_activated_environments_or_else_the_one_of_this_command(tmp_path):
@@ -454,13 +454,13 @@ def test_python_is_an_activated_environments_or_else_the_one_of_this_command(tmp
     assert path_with_python({"PATH": "/none", "CONDA_PREFIX": "/env"}).split(os.pathsep)[0] == ours
 
 
-def test_a_full_disk_fails_the_trial_and_not_the_launch(make, monkeypatch):
+def test_a_full_disk_fails_the_trial_and_not_the_launch(logs, monkeypatch):
     from audiocls.store import TrialFolder
 
     def refuse(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    command = make("import time, wandb; wandb.init().log({'loss': 1}); time.sleep(600)")
+    command = logs([{"loss": 1}], then="import time; time.sleep(600)")
     monkeypatch.setattr(TrialFolder, "append_history", refuse)
     event = run(command)
     assert isinstance(event, Failed)

@@ -25,6 +25,7 @@ from audiocls.report.dashboards.door import spec_of
 from audiocls.report.dashboards.subject import Place
 from audiocls.report.dashboards.workspace import workspace_of
 from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
+from audiocls.track import run_id_of
 
 NOWHERE = Place("", "audiocls")
 DOCUMENT = {
@@ -130,7 +131,7 @@ def test_runs_of_another_program_are_named_and_drawn_over_their_steps(foreign):
     spec = spec_of(views.report_at(NOWHERE))
     for found in filters_of(spec):
         named = {c["key"]["name"]: c["value"] for c in found["filters"]}
-        assert named == {"group": "lr", "name": ["a-1", "b-1"]}
+        assert named == {"group": "lr", "name": [run_id_of(name, "lr", 1) for name in "ab"]}
     [curve] = [p["config"] for p in panels_of(spec) if "Line Plot" in p["viewType"]]
     assert (curve["metrics"], curve["xAxis"]) == (["val/loss"], "_step")
 

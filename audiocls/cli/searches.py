@@ -89,7 +89,7 @@ class SweepRequest:
             name=self.study_name,
             sweep=self.document,
             runs=self.runs,
-            folder=str(Path.cwd()),
+            folder="" if self.own else str(Path.cwd()),
             overrides=self.overrides,
             command=self.command(),
         )

@@ -53,10 +53,18 @@ def test_a_grid_is_trained_once_by_two_agents_and_what_is_finished_is_told_again
     assert "0 trained" in home.run("sweep", "agent", pushed, "--workers", "1").err
 
 
+WANDBS_OWN = """
+import sys, wandb.wandb_agent
+from wandb.cli.cli import cli
+wandb.wandb_agent.Agent.POLL_INTERVAL = 0.2
+cli(["agent", *sys.argv[1:]])
+"""
+
+
 def test_wandbs_own_agent_trains_cells_of_a_pushed_sweep(home, wandb_server, pushed):
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     ended = subprocess.run(
-        [sys.executable, "-m", "wandb", "agent", "--count", "2", pushed],
+        [sys.executable, "-c", WANDBS_OWN, "--count", "1", pushed],
         cwd=home.path,
         env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -65,11 +73,11 @@ def test_wandbs_own_agent_trains_cells_of_a_pushed_sweep(home, wandb_server, pus
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert len(home.finished()) == 2
-    for run in wandb_server.runs():
-        assert (run.state, run.group, run.job_type) == ("finished", "tiny", "baseline")
-        assert "test/accuracy" in run.summary
-    assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["done"] == 2
+    assert len(home.finished()) == 1
+    [run] = wandb_server.runs()
+    assert (run.state, run.group, run.job_type) == ("finished", "tiny", "baseline")
+    assert "test/accuracy" in run.summary
+    assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["done"] == 1
 
 
 def test_a_run_stopped_on_the_server_ends_early_and_a_killed_agent_comes_back_for_its_run(

@@ -9,6 +9,7 @@ from audiocls.report.dashboards.subject import Place, Subject
 from audiocls.report.figures import Histories
 from audiocls.report.tables import Table, markdown_table
 from audiocls.store.record import Record
+from audiocls.track import run_id_of
 
 MOST_ROWS = 50
 """Of the ranking; the table of runs below it holds them all."""
@@ -43,7 +44,7 @@ def subject_of_search(
     costs = dict.fromkeys(
         name for r in records.values() for name, value in vars(r.cost).items() if value is not None
     )
-    ids = tuple(f"{trial_id}-{record.attempt}" for trial_id, record in records.items())
+    ids = tuple(run_id_of(trial_id, study, r.attempt) for trial_id, r in records.items())
     return Subject(
         study=study,
         group=study,
