@@ -214,8 +214,7 @@ def test_a_metric_may_be_nested_and_may_be_set_in_the_summary_alone(logs):
         executor.submit(nested)
         executor.submit(summary)
         assert executor.num_free() == 0
-        ends = [e for e in [*until(executor, is_end), *until(executor, is_end)] if is_end(e)]
-        assert executor.num_free() == 2
+        ends = list(filter(is_end, until(executor, lambda _: executor.num_free() == 2)))
     assert {end.id for end in ends if isinstance(end, Done)} == {nested.id, summary.id}
     assert nested.trial.record().metrics == {"val.acc": 0.5, "best.acc": 0.75}
 
