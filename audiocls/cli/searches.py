@@ -153,6 +153,7 @@ def search(asked: SweepRequest, means: Means) -> SweepOutcome:
     places = Places(folder.path, cache_folder().absolute())
     trials = trials_of(asked, places, tracking_of(asked, means))
     means.slots()
+    _say_where(folder, asked.launched())
     with watching() as watch:
         return launch_sweep(
             folder,
@@ -162,6 +163,13 @@ def search(asked: SweepRequest, means: Means) -> SweepOutcome:
             watch,
             means.limits(is_foreign=asked.own is None),
         )
+
+
+def _say_where(folder: StudyFolder, now: SweepStudy) -> None:
+    """A program may do something else where it is started from another folder."""
+    before = folder.sweep_study().folder if folder.is_sweep() else now.folder
+    if before != now.folder:
+        console.note(f"launched before in {before}; its programs are now started in {now.folder}")
 
 
 def _open(

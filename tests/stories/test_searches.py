@@ -1,6 +1,7 @@
 """Sweeps on the command line: over a recipe of ours, and over anybody's program."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from stories.conftest import Ended
@@ -187,3 +188,11 @@ def test_a_sweeps_runs_are_told_in_its_own_project(shop, here):
     words = ("--wandb", "offline", "--count", "1", "--executor", "inline")
     here("sweep", "launch", "search.yaml", *words)
     assert read_run(shop.path / "runs/search").project == "birds"
+
+
+def test_a_program_started_from_another_folder_than_before_is_told_of(shop):
+    words = ("sweep", "launch", "anybodys.yaml", *QUIET, "--count", "1")
+    shop.run(*words)
+    shop.path.rename(moved := shop.path.with_name("moved"))
+    again = replace(shop, path=moved).run(*words)
+    assert f"launched before in {shop.path}" in again.err
