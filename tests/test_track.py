@@ -1,5 +1,6 @@
 """Tracking may raise, hang or find no disk; a trial does not notice, and is told once why."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -276,3 +277,14 @@ def test_the_users_project_is_the_environments_or_else_ours(monkeypatch, tmp_pat
     assert means.tracking().project == "audiocls"
     monkeypatch.setenv("WANDB_PROJECT", "birds")
     assert means.tracking().project == "birds"
+
+
+@pytest.mark.parametrize("writer", ["writer: error saving", "flowcontrol: failed to flush writer"])
+def test_whoever_finds_the_disk_full_first_the_run_is_not_whole(tmp_path, writer):
+    from audiocls.track.client_fault import ClientFault, client_fault
+
+    log = tmp_path / "debug-internal.log"
+    full = {"level": "ERROR", "msg": writer, "error": "file too large"}
+    closed = {"level": "INFO", "msg": "stream: all finished"}
+    log.write_text(f"{json.dumps(full)}\n{json.dumps(closed)}\n")
+    assert client_fault(log) == ClientFault("file too large", is_local=True)

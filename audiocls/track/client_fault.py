@@ -11,7 +11,8 @@ from pathlib import Path
 
 REQUESTS = "api:"
 """Single requests that failed; what follows from one is a line of its own."""
-WRITER = "writer:"
+WRITERS = ("writer:", "flowcontrol:")
+"""Who writes the run's own log, each of which may be the first to find the disk full."""
 CLOSED = "stream: all finished"
 CLOSE_TIMEOUT_S = 1.0
 POLL_S = 0.002
@@ -50,5 +51,5 @@ def _first_fault(content: str, file: Path) -> ClientFault | None:
         message = str(entry["msg"])
         if str(entry["level"]).startswith("ERROR") and not message.startswith(REQUESTS):
             reason = str(entry.get("error", message)).partition("\n")[0]
-            return ClientFault(reason, is_local=message.startswith(WRITER))
+            return ClientFault(reason, is_local=message.startswith(WRITERS))
     return None
