@@ -17,13 +17,13 @@ from audiocls import yaml_file
 from audiocls.cli.ordered import ordered
 from audiocls.cli.searches import sweep_request
 from audiocls.errors import AudioclsError, UsageError
-from audiocls.run.agents import Agents, left_behind
-from audiocls.run.command import Command
 from audiocls.run.environment import worker_environment
 from audiocls.run.events import Done, Event, Failed, Interrupted
-from audiocls.run.heartbeat import Agent, Intake, Pace
-from audiocls.run.push import push, remembered
+from audiocls.run.programs.command import Command
 from audiocls.run.scheduler import Launch
+from audiocls.run.server.agents import Agents, left_behind
+from audiocls.run.server.heartbeat import Agent, Intake, Pace
+from audiocls.run.server.push import push, remembered
 from audiocls.run.task import Task
 from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
 from audiocls.track.sweep_server import (

@@ -16,9 +16,9 @@ import pytest
 from wandb_file import read_run
 from wandb_runs import log_run
 
-from audiocls.run.command import Command, path_with_python
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.run.executors.commands import Commands
+from audiocls.run.programs.command import Command, path_with_python
 from audiocls.track import run_id_of
 
 LIMIT_S = 30.0
@@ -394,7 +394,7 @@ def test_programs_of_a_launch_that_is_killed_do_not_outlive_it(make, tmp_path):
     launch = tmp_path / "launch.py"
     launch.write_text(
         "import json, sys\n"
-        "from audiocls.run.command import Command\n"
+        "from audiocls.run.programs.command import Command\n"
         "from audiocls.run.executors.commands import Commands\n"
         "executor = Commands(['cpu'])\n"
         "executor.submit(Command(**json.loads(sys.argv[1])))\n"
@@ -467,7 +467,7 @@ def test_a_full_disk_fails_the_trial_and_not_the_launch(logs, monkeypatch):
 
 
 def test_signals_reach_only_groups_that_exist():
-    from audiocls.run.guard import end, signal_group
+    from audiocls.run.programs.guard import end, signal_group
 
     ended = subprocess.Popen([sys.executable, "-c", ""], process_group=0)
     ended.wait()

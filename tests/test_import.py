@@ -14,10 +14,10 @@ from wandb_runs import log_run
 
 from audiocls.errors import UsageError
 from audiocls.report import compare
-from audiocls.run.imported import Imported, Source, import_study
-from audiocls.run.push import place_of, remembered
-from audiocls.run.remote import Asked
-from audiocls.run.remote_record import history_of
+from audiocls.run.server.imported import Imported, Source, import_study
+from audiocls.run.server.push import place_of, remembered
+from audiocls.run.server.remote import Asked
+from audiocls.run.server.remote_record import history_of
 from audiocls.store import Cost, StudyFolder, SweepStudy
 from audiocls.track.project import Place, RemoteRun
 from audiocls.track.sweep_server import Gone, ServerSweep, SweepPath
@@ -166,7 +166,7 @@ def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
 ):
     from audiocls.audio.clips import fingerprint
     from audiocls.config import identifying
-    from audiocls.run.sync import sync
+    from audiocls.run.server.sync import sync
     from audiocls.run.task import Task
     from audiocls.run.trial import train_trial
     from audiocls.run.warm import Warm

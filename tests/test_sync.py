@@ -14,9 +14,9 @@ from wandb_runs import log_run
 from wandb_server import Server
 
 from audiocls.errors import UsageError
-from audiocls.run.push import remembered
-from audiocls.run.registered import grid_of, sweep_of
-from audiocls.run.sync import Synced, sync
+from audiocls.run.server.push import remembered
+from audiocls.run.server.registered import grid_of, sweep_of
+from audiocls.run.server.sync import Synced, sync
 from audiocls.store import (
     Cell,
     Cost,
@@ -272,7 +272,7 @@ def test_a_trial_that_goes_on_later_is_uploaded_later(folder, wandb_server):
 
 
 def test_an_interrupted_sync_goes_on_where_it_was(folder, wandb_server, monkeypatch):
-    monkeypatch.setattr("audiocls.run.sync.BATCH", 2)
+    monkeypatch.setattr("audiocls.run.server.sync.BATCH", 2)
     train(folder, *CELLS[:4])
     stop = threading.Event()
 

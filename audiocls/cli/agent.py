@@ -14,10 +14,10 @@ from audiocls.cli.ordered import ordered
 from audiocls.cli.push import pushed, show_pushed
 from audiocls.cli.studies import Means
 from audiocls.console.progress import watching
-from audiocls.run.agents import MOST_FAILURES, Agents, Ending, left_behind
-from audiocls.run.heartbeat import PACE, Agent, Intake, Pace
 from audiocls.run.interrupt import stop_on_signal
 from audiocls.run.scheduler import Launch
+from audiocls.run.server.agents import MOST_FAILURES, Agents, Ending, left_behind
+from audiocls.run.server.heartbeat import PACE, Agent, Intake, Pace
 from audiocls.track.sweep_server import SweepPath
 
 

@@ -86,7 +86,7 @@ def make(views: Views, out: Path | None, entity: str | None, project: str | None
 def _place(folder: StudyFolder, entity: str | None, project: str | None) -> "Place":
     """The options, else where the study is or its runs are, else the project of new runs."""
     from audiocls.report.dashboards.subject import Place
-    from audiocls.run.push import place_of
+    from audiocls.run.server.push import place_of
 
     known = place_of(folder)
     return Place(

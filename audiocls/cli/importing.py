@@ -9,8 +9,8 @@ import typer
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption
 from audiocls.errors import UsageError
-from audiocls.run.imported import Imported, Source, import_study
-from audiocls.run.remote import Asked
+from audiocls.run.server.imported import Imported, Source, import_study
+from audiocls.run.server.remote import Asked
 from audiocls.store import StudyFolder
 from audiocls.track.project import Place
 

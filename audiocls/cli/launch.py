@@ -14,7 +14,7 @@ from audiocls.cli.sweep_status import again, show_failures
 from audiocls.errors import UsageError, nearest
 from audiocls.plan.register import PROJECT
 from audiocls.run.launch import Outcome, SweepOutcome
-from audiocls.run.registered import grid_of
+from audiocls.run.server.registered import grid_of
 from audiocls.store import StudyFolder, folder_name
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}

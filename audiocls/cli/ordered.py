@@ -16,10 +16,10 @@ from audiocls.errors import ConfigError
 from audiocls.run.devices import Slots
 from audiocls.run.executors import Executor
 from audiocls.run.launch import require_same, write_plan
-from audiocls.run.push import remember, remembered
-from audiocls.run.refusal import tell_refusal
 from audiocls.run.resolve import Resolved
 from audiocls.run.searching import Trials, impossible
+from audiocls.run.server.push import remember, remembered
+from audiocls.run.server.refusal import tell_refusal
 from audiocls.run.supply import Work
 from audiocls.run.task import Places, Task, Tracking, task_of
 from audiocls.search import load_sweep

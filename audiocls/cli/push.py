@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from audiocls import console
-from audiocls.run.push import Pushed, push
+from audiocls.run.server.push import Pushed, push
 from audiocls.store import StudyFolder, folder_name
 
 

@@ -128,7 +128,7 @@ def require_program(sweep: Sweep, own: OwnCommand | None, where: str) -> None:
 def trials_of(asked: SweepRequest, places: Places, tracking: Tracking) -> Trials:
     """What the sweep's parameters mean; raises `ConfigError` for what no trial could have."""
     if asked.own is None:
-        from audiocls.run.foreign_trials import ForeignTrials
+        from audiocls.run.programs.trials import ForeignTrials
 
         cwd = Path.cwd()
         name = asked.study_name

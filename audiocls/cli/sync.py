@@ -8,7 +8,7 @@ from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
 from audiocls.cli.studies import open_study
 from audiocls.run.interrupt import stop_on_signal
-from audiocls.run.sync import Synced
+from audiocls.run.server.sync import Synced
 
 ProjectOption = Annotated[
     str | None, typer.Option("--project", help="W&B project; default: the study's, or audiocls.")
@@ -27,8 +27,8 @@ def sync(
 ) -> None:
     """Upload a study's W&B runs, and put them under its sweep; stopped, it can go on."""
     from audiocls.console.bar import counting
-    from audiocls.run import sync as door
-    from audiocls.run.registered import sweep_of
+    from audiocls.run.server import sync as door
+    from audiocls.run.server.registered import sweep_of
     from audiocls.track.wandb_connection import Connection
     from audiocls.track.wandb_project import WandbProject
     from audiocls.track.wandb_sync import upload

@@ -1,7 +1,7 @@
 """Supplies: where the scheduler gets its next trial from.
 
 A plan knows all its trials beforehand (`Planned`), a search proposes the next one from what was
-tried (`run/searching.py`), a W&B agent is told by a server (`run/agents.py`).
+tried (`run/searching.py`), a W&B agent is told by a server (`run/server/agents.py`).
 """
 
 from collections import deque

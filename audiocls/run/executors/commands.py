@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from audiocls.run.clock import now
-from audiocls.run.command import Command
 from audiocls.run.devices import Slots, core_ids
-from audiocls.run.elsewhere import Elsewhere
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted
-from audiocls.run.foreign import ForeignTrial, Wish, failed, outcome
-from audiocls.run.guard import Guard
-from audiocls.run.program import Program
+from audiocls.run.programs.command import Command
+from audiocls.run.programs.elsewhere import Elsewhere
+from audiocls.run.programs.foreign import ForeignTrial, Wish, failed, outcome
+from audiocls.run.programs.guard import Guard
+from audiocls.run.programs.program import Program
 from audiocls.track import run_id_of
 from audiocls.track.wandb_log import RunLogs, numbers
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiocls.run.guard import signal_group
+from audiocls.run.programs.guard import signal_group
 
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from audiocls.dotted import flatten
-from audiocls.run.remote import ORIGIN, Placed
+from audiocls.run.server.remote import ORIGIN, Placed
 from audiocls.store import Cell, Cost, Provenance, Record
 from audiocls.track.project import RemoteRun
 from audiocls.track.wandb_log import numbers

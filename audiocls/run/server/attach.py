@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from audiocls.run.push import remember, remembered
+from audiocls.run.server.push import remember, remembered
 from audiocls.store import StudyFolder
 from audiocls.track import trial_of
 from audiocls.track.project import Place, Standing

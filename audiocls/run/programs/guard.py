@@ -1,4 +1,4 @@
-"""Ends the programs of a launch that was killed: `python -m audiocls.run.guard`.
+"""Ends the programs of a launch that was killed: `python -m audiocls.run.programs.guard`.
 
 It is told of process groups as lines on its standard input, `12` for one that was started and
 `-12` for one that has ended. When the input ends, because the launch did, however that happened,
@@ -21,7 +21,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "audiocls.run.guard"],
+            [sys.executable, "-m", "audiocls.run.programs.guard"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -15,8 +15,8 @@ from filelock import FileLock, Timeout
 
 from audiocls.errors import UsageError
 from audiocls.plan.register import PROJECT
-from audiocls.run.attach import Attached, Left, Server, attach
-from audiocls.run.push import remembered
+from audiocls.run.server.attach import Attached, Left, Server, attach
+from audiocls.run.server.push import remembered
 from audiocls.store import StudyFolder
 from audiocls.track import trial_of
 from audiocls.track.project import Place

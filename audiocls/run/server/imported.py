@@ -13,9 +13,9 @@ from typing import Any
 
 from audiocls.errors import UsageError, nearest
 from audiocls.plan.design import BASELINE
-from audiocls.run.push import remember_place
-from audiocls.run.remote import Asked, Placed, changes_of, chosen, placed
-from audiocls.run.remote_record import history_of, metrics_of, record_of
+from audiocls.run.server.push import remember_place
+from audiocls.run.server.remote import Asked, Placed, changes_of, chosen, placed
+from audiocls.run.server.remote_record import history_of, metrics_of, record_of
 from audiocls.store import Cell, Failure, Record, Study, StudyFolder
 from audiocls.track.project import Place, Project, RemoteRun
 from audiocls.track.sweep_server import SweepPath

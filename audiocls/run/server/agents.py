@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audiocls.errors import AudioclsError
 from audiocls.run.events import Done, Epoch, Event, Failed, Stage
-from audiocls.run.heartbeat import Agent
+from audiocls.run.server.heartbeat import Agent
 from audiocls.run.supply import Work
 from audiocls.store import TrialFolder
 from audiocls.track.sweep_server import Gone, Leave, NoAnswer, Order, ServerSweep, Start, Stop

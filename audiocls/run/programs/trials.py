@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiocls.run.command import Command
 from audiocls.run.own_trials import label_of
+from audiocls.run.programs.command import Command
 from audiocls.run.task import LONGEST_TAG, Places, Tracking
 from audiocls.search import Sweep, fixed_keys
 from audiocls.store import Proposal

@@ -10,10 +10,10 @@ from typing import Literal
 import audiocls
 from audiocls.errors import nearest
 from audiocls.run.clock import now
-from audiocls.run.command import Command
-from audiocls.run.elsewhere import COLOUR
 from audiocls.run.events import Done, Event, Failed, Interrupted, Lost
-from audiocls.run.program import Exit
+from audiocls.run.programs.command import Command
+from audiocls.run.programs.elsewhere import COLOUR
+from audiocls.run.programs.program import Exit
 from audiocls.store import Cause, Cost, Failure, Provenance, Record
 from audiocls.track.wandb_log import RunLogs
 

@@ -1,0 +1,1 @@
+"""What a study and a W&B server tell each other: orders, uploads, imports."""
