@@ -10,6 +10,7 @@ pytestmark = pytest.mark.slow
 
 SMALL = ("train.epochs=2", "data.num_sources=5", "data.clips_per_source=1")
 """Thirty clips to train on, twice."""
+SEARCHES = sorted(set(shelf.on_shelf("sweeps")) - set(shelf.on_shelf("ablations")))
 CPU_SIZED = [name for name in shelf.on_shelf("recipes") if name.endswith("-cpu")]
 
 
@@ -21,6 +22,15 @@ def test_every_ablation_on_the_shelf_runs_to_its_end(home, name):
     answer = home.run("report", name, "--json").json()
     assert [arm["arm"] for arm in answer["arms"]] == planned["arms"]
     assert all(arm["num_pairs"] == 1 for arm in answer["arms"])
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_every_search_on_the_shelf_runs_and_ranks(home, name):
+    words = ("--count", "2", "--workers", "2", "--wandb", "disabled")
+    home.run("sweep", "launch", name, *words, *(f"--set={each}" for each in SMALL[1:]))
+    trials = home.run("report", name, "--json").json()["trials"]
+    assert len(trials) == 2
+    assert all(trial["value"] is not None for trial in trials)
 
 
 @pytest.mark.parametrize("name", CPU_SIZED)
