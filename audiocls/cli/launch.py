@@ -72,7 +72,12 @@ def launch(
         return _launch_ablation(asked, study, means)
     _refuse({"--seeds": seeds, "--folds": folds, "--arms": arms}, f"{name} is a sweep")
     limits = {"max_new": count, "timeout_s": trial_hours and trial_hours * 3600}
-    return _launch_sweep(sweep_request(sweep, assignments, study, recipe, **limits), means)
+    found = sweep_request(sweep, assignments, study, recipe, **limits)
+    if found.own is not None:
+        _refuse(
+            {"--trial-hours": trial_hours}, "its trials are of our own recipes; set train.epochs"
+        )
+    return _launch_sweep(found, means)
 
 
 def sweep_named(name: str) -> str | None:

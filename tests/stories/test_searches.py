@@ -158,14 +158,15 @@ def test_a_faulty_sweep_is_refused_before_anything_runs(shop, here, broken, said
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("name", "options", "said"),
     [
-        (("--arms", "a"), "--arms: no effect"),
-        (("--set", "optim.lr=1"), "another program"),
+        ("anybodys.yaml", ("--arms", "a"), "--arms: no effect"),
+        ("anybodys.yaml", ("--set", "optim.lr=1"), "another program"),
+        ("search.yaml", ("--trial-hours", "1"), "--trial-hours: no effect"),
     ],
 )
-def test_an_option_without_effect_on_a_sweep_is_refused(here, options, said):
-    err = here("sweep", "launch", "anybodys.yaml", *QUIET, *options, code=2).err
+def test_an_option_without_effect_on_a_sweep_is_refused(here, name, options, said):
+    err = here("sweep", "launch", name, *QUIET, *options, code=2).err
     assert said in err
 
 
