@@ -72,12 +72,7 @@ def launch(
         return _launch_ablation(asked, study, means)
     _refuse({"--seeds": seeds, "--folds": folds, "--arms": arms}, f"{name} is a sweep")
     limits = {"max_new": count, "timeout_s": trial_hours and trial_hours * 3600}
-    found = sweep_request(sweep, assignments, study, recipe, **limits)
-    if found.own is not None:
-        _refuse(
-            {"--trial-hours": trial_hours}, "its trials are of our own recipes; set train.epochs"
-        )
-    return _launch_sweep(found, means)
+    return _launch_sweep(sweep_request(sweep, assignments, study, recipe, **limits), means)
 
 
 def sweep_named(name: str) -> str | None:
@@ -166,6 +161,8 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
 
 
 def _launch_sweep(asked: SweepRequest, means: Means) -> None:
+    if asked.own is not None:
+        _refuse({"--trial-hours": asked.timeout_s}, "its trials are our own; set train.epochs")
     if means.is_on_server:
         name = asked.study or asked.document.get("name") or asked.study_name
         config = {"project": PROJECT, **asked.document, "name": name}
