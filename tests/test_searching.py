@@ -1,7 +1,7 @@
 """A search remembers what it proposed, never repeats a trial, and knows when it is over."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,14 @@ def test_parameters_that_do_not_go_together_are_a_failed_trial_and_the_search_go
     failures = folder.failures(folder.proposals())
     assert [failure.cause for failure in failures.values()] == ["error"]
     assert len(folder.proposals()) == 3
+
+
+def test_parameters_that_do_not_go_together_count_towards_the_limit(folder):
+    searching = Searching(GRID, folder, Named(folder, impossible=(1,)), max_new=1)
+    assert drained(searching, folder) == []
+    assert len(folder.proposals()) == 1
+    capped = replace(GRID, run_cap=2)
+    assert drained(Searching(capped, folder, Named(folder, impossible=(1,))), folder) == ["2"]
 
 
 def test_a_proposal_torn_by_a_kill_is_proposed_again(folder):

@@ -96,10 +96,10 @@ class Searching:
 
     def _new(self) -> Proposal | None:
         """The next proposal that is not a trial already, however it was drawn."""
-        if self._max_new == 0 or is_over(self._sweep, self._tried):
-            return None
         drawn, uncapped = list(self._tried), replace(self._sweep, run_cap=None)
         for _ in range(MAX_REPEATS) if self._cells is None else itertools.count():
+            if self._max_new == 0 or is_over(self._sweep, self._tried):
+                return None
             parameters = self._propose(uncapped, drawn)
             if parameters is None:
                 return None

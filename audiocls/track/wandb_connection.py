@@ -82,7 +82,7 @@ def _opened(timeout_s: int) -> wandb.Api:
             raise NoAnswer(f"{error}") from error
         raise Refused(f"{error}. Give another key with: wandb login --relogin") from error
     except WandbError as error:
-        raise Refused(f"{error}. Give a key with: wandb login") from error
+        raise Refused(f"{str(error).rstrip('.')}. Give a key with: wandb login") from error
 
 
 def _status(error: WandbApiFailedError) -> int | None:
