@@ -12,6 +12,9 @@ from audiocls.report.svg import BLUE, GREEN, ORANGE, to_svg
 from audiocls.report.tables import VERDICT_MEANINGS, method_text
 from audiocls.store.record import Cell, Provenance, Study
 
+SECTIONS = ("verdicts", "pairs", "curves", "cost", "missing", "method", "reproduce")
+"""The page's parts in their order, each a template in `page/`."""
+
 Failed = tuple[Cell, str, str]
 """A cell, the cause of its failure, and one line about it."""
 
@@ -27,7 +30,7 @@ def to_html(
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("audiocls.report", "."),
+        loader=PackageLoader("audiocls.report", "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -40,7 +43,8 @@ def to_html(
         "p_value": p_value,
     }
     failed = {cell.id for cell, *_ in failures}
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template("page.html.j2").render(
+        sections=SECTIONS,
         comparison=comparison,
         study=study,
         headline=headline(comparison).replace(" %", "\N{NO-BREAK SPACE}%").split("; ", 1),

@@ -1,6 +1,15 @@
 """The store: a folder per study, a folder per trial, every file written beside and renamed."""
 
-from audiocls.store.record import Cause, Cell, Cost, Failure, Provenance, Record, Study
+from audiocls.store.record import (
+    Cause,
+    Cell,
+    Cost,
+    Failure,
+    Objective,
+    Provenance,
+    Record,
+    Study,
+)
 from audiocls.store.study import StudyFolder, count_states, extended, folder_name
 from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import Attempt, State, TrialFolder
@@ -11,6 +20,7 @@ __all__ = [
     "Cell",
     "Cost",
     "Failure",
+    "Objective",
     "Proposal",
     "Provenance",
     "Record",

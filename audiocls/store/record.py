@@ -122,6 +122,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Objective:
+    """A metric, what is wanted of it, and the differences that count as none."""
+
+    name: str
+    goal: str
+    margin: float
+
+
+@dataclass(frozen=True)
 class Study:
     """The plan as launched: `runs/<name>/study.yaml`, all that a report needs besides records."""
 
@@ -137,6 +146,13 @@ class Study:
     arms: dict[str, dict[str, Any]]
     """Arm → the dotted keys it changes; the baseline changes none, or its own."""
     cells: tuple[Cell, ...]
+    references: dict[str, str] = field(default_factory=dict)
+    """Arm → the arm that it is compared with, where that is not the baseline."""
+    factors: dict[str, list[Any]] = field(default_factory=dict)
+    """Dotted key → its levels in order. Keys that are zipped are joined by a comma, and each of
+    their levels is a list. Empty for named arms."""
+    secondary: tuple[Objective, ...] = ()
+    """Metrics that are reported beside the primary one, and decide nothing."""
     identities: dict[str, str] = field(default_factory=dict)
     """Arm → digest of its configuration and data without seed and fold: what it really asks."""
     alpha: float = 0.05
@@ -153,16 +169,25 @@ class Study:
     notes: tuple[str, ...] = ()
     """What a reader of its answer must know: clips left out, untrained weights."""
 
+    def reference_of(self, arm: str) -> str:
+        """The arm that `arm` is compared with."""
+        return self.references.get(arm, self.baseline)
+
     def to_mapping(self) -> dict[str, Any]:
         """Plain values; the cells as a text of one line each, which YAML reads fast."""
         lines = [f"{c.id} {c.seed} {c.fold} {c.arm}" for c in self.cells]
         fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         cells = "".join(f"{line}\n" for line in lines)
-        return {**fields, "cells": cells, "notes": list(self.notes)}
+        secondary = [asdict(objective) for objective in self.secondary]
+        return {**fields, "cells": cells, "secondary": secondary, "notes": list(self.notes)}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Study":
         rows = [line.split(" ", 3) for line in mapping["cells"].splitlines()]
         cells = (Cell(id, arm, int(seed), int(fold)) for id, seed, fold, arm in rows)  # noqa: A001
-        notes = tuple(mapping.get("notes", ()))
-        return cls(**{**mapping, "cells": tuple(cells), "notes": notes})
+        known = {
+            "cells": tuple(cells),
+            "secondary": tuple(Objective(**each) for each in mapping.get("secondary", ())),
+            "notes": tuple(mapping.get("notes", ())),
+        }
+        return cls(**{**mapping, **known})

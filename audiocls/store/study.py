@@ -190,6 +190,7 @@ def extended(before: Study, now: Study) -> Study:
         baseline=now.baseline if now.baseline in before.arms else before.baseline,
         arms={**before.arms, **now.arms},
         identities={**before.identities, **now.identities},
+        references={**before.references, **now.references},
         cells=(*before.cells, *new),
         notes=tuple(dict.fromkeys((*before.notes, *now.notes))),
     )
