@@ -5,8 +5,8 @@ from pathlib import Path
 
 from audiocls import console
 from audiocls.report import compare, headline, to_html, to_json, to_markdown, verdict_table
-from audiocls.report.compare import Comparison
 from audiocls.report.html import Failed
+from audiocls.report.results import Comparison
 from audiocls.store import Record, Study, StudyFolder
 from audiocls.store.atomic import write_text
 

@@ -13,8 +13,8 @@ from audiocls.cli.ranking import Ranking, headline, table_of
 from audiocls.cli.sweep_status import failure_lines
 from audiocls.errors import UsageError
 from audiocls.plan.register import PROJECT
-from audiocls.report.compare import Comparison
 from audiocls.report.dashboards import require_workspaces
+from audiocls.report.results import Comparison
 from audiocls.store import StudyFolder
 from audiocls.store.atomic import write_text
 from audiocls.track.mode import default_mode

@@ -4,10 +4,11 @@ Reads only the store's values. Cheap to import: matplotlib, scipy, statsmodels a
 loaded by the function that needs them.
 """
 
-from audiocls.report.compare import ArmResult, Comparison, Verdict, compare
+from audiocls.report.compare import compare
 from audiocls.report.figures import cost_per_arm, learning_curves, paired_differences
 from audiocls.report.headline import headline
 from audiocls.report.html import to_html
+from audiocls.report.results import ArmResult, Comparison, Verdict
 from audiocls.report.svg import to_svg
 from audiocls.report.tables import Table, method_text, to_json, to_markdown, verdict_table
 

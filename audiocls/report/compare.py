@@ -2,111 +2,50 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 from audiocls.errors import ConfigError, NotComparable, nearest
 from audiocls.report import pairing, stats
-from audiocls.report.notation import plural
 from audiocls.report.pairing import Grid, Pair
-from audiocls.store.record import Cell, Record, Study
-
-Verdict = Literal[
-    "baseline",
-    "better",
-    "worse",
-    "equivalent",
-    "no_evidence",
-    "too_few_pairs",
-    "not_comparable",
-]
-
-
-@dataclass(frozen=True)
-class ArmResult:
-    """One line of the answer, in units of the metric; `None` where there is nothing to say.
-
-    A `not_comparable` arm has no difference: a number there would be read as one.
-    """
-
-    arm: str
-    changes: dict[str, Any]
-    num_pairs: int
-    """Blocks shared with the baseline; the baseline's own finished trials."""
-    mean: float | None
-    mean_ci_low: float | None
-    mean_ci_high: float | None
-    delta: float | None = None
-    """Mean of arm − baseline over the pairs."""
-    ci_low: float | None = None
-    ci_high: float | None = None
-    p_corrected_t: float | None = None
-    p_sign_flip: float | None = None
-    p_holm: float | None = None
-    verdict: Verdict = "baseline"
-    reason: str = ""
-    num_params: int | None = None
-    macs: int | None = None
-    """Per clip, forward."""
-    seconds: float | None = None
-    """Wall time of a trial, mean."""
-    differences: tuple[tuple[int, int, float], ...] = ()
-    """Seed, fold, arm − baseline."""
-
-    @property
-    def p(self) -> float:
-        """A claim needs both tests; an arm without them counts in the family as a p of 1."""
-        if self.p_corrected_t is None or self.p_sign_flip is None:
-            return 1.0
-        return max(self.p_corrected_t, self.p_sign_flip)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A study's answer."""
-
-    study: str
-    question: str
-    metric: str
-    goal: str
-    baseline: str
-    alpha: float
-    correction: str
-    margin: float
-    method: str
-    """Which variance was used, in words."""
-    command: str
-    num_expected: int
-    missing: tuple[Cell, ...]
-    arms: tuple[ArmResult, ...]
-    """The baseline first."""
-    notes: tuple[str, ...] = ()
-
-    @property
-    def compared(self) -> tuple[ArmResult, ...]:
-        """The family: every arm but the baseline."""
-        return self.arms[1:]
-
-    @property
-    def scale(self) -> int:
-        """100 where the metric is a share to be maximised, and so told in points; else 1."""
-        means = [result.mean for result in self.arms if result.mean is not None]
-        return 100 if self.goal == "maximize" and all(0 <= mean <= 1 for mean in means) else 1
+from audiocls.report.results import ArmResult, Comparison
+from audiocls.report.verdicts import judge
+from audiocls.store.record import Objective, Record, Study
 
 
 def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
-    """Every arm against the baseline, paired by seed and fold; `records` by trial id.
+    """Every arm against the one it is to be compared with, paired by seed and fold.
 
-    A study without a finished trial is an answer too: all its cells are `missing`. Raises
-    `NotComparable` where no record has the study's metric, `ConfigError` for an unknown rule.
+    `records` by trial id. A study without a finished trial is an answer too: all its cells are
+    `missing`. Raises `NotComparable` where no record has the study's metric, `ConfigError` for an
+    unknown rule.
     """
     _check(study, records)
+    primary = _by_one_metric(study, records)
+    names = {name for record in records.values() for name in record.metrics}
+    known = [each for each in study.secondary if each.name in names or not names]
+    absent = [each.name for each in study.secondary if each not in known]
+    unknown = f"No record has the secondary metric {', '.join(absent)}."
+    return replace(
+        primary,
+        notes=(*primary.notes, *([unknown] if absent else [])),
+        secondary=tuple(_by_one_metric(_decided_by(study, each), records) for each in known),
+    )
+
+
+def _decided_by(study: Study, objective: Objective) -> Study:
+    name, goal, margin = objective.name, objective.goal, objective.margin
+    return replace(study, metric=name, goal=goal, margin=margin, secondary=(), notes=())
+
+
+def _by_one_metric(study: Study, records: Mapping[str, Record]) -> Comparison:
     found = pairing.usable(study, records)
     ratio, method = _variance(study, found)
     grid = pairing.grid_of(study)
     baseline = _describe(study, grid, study.baseline, found, ratio)
     others = [arm for arm in study.arms if arm != study.baseline]
-    pairs = {arm: pairing.pairs_of(grid[arm], grid[study.baseline], found) for arm in others}
+    pairs = {
+        arm: pairing.pairs_of(grid[arm], grid[study.reference_of(arm)], found) for arm in others
+    }
     tested = [_test(study, grid, arm, pairs[arm], found, ratio) for arm in others]
     return Comparison(
         study=study.name,
@@ -121,7 +60,7 @@ def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
         command=study.command,
         num_expected=len(study.cells),
         missing=tuple(cell for cell in study.cells if cell.id not in found),
-        arms=(baseline, *_judge(study, tested, ratio)),
+        arms=(baseline, *judge(study, tested, ratio)),
         notes=(
             *study.notes,
             *pairing.extra_compute(pairs, study.match),
@@ -136,6 +75,7 @@ def _check(study: Study, records: Mapping[str, Record]) -> None:
         "correction": (study.correction, ("holm",)),
         "match": (study.match, tuple(pairing.COMPUTE)),
         "baseline": (study.baseline, tuple(study.arms)),
+        **{f"reference of {a}": (b, tuple(study.arms)) for a, b in study.references.items()},
     }
     faults = [
         f"{key}: got {got!r}, allowed: {', '.join(allowed)}.{nearest(got, allowed)}"
@@ -206,7 +146,8 @@ def _test(
     ratio: float,
 ) -> ArmResult:
     """The arm with its pairs and p values, or with the reason why it may have none."""
-    result = replace(_describe(study, grid, arm, records, ratio), num_pairs=len(pairs))
+    described = _describe(study, grid, arm, records, ratio)
+    result = replace(described, num_pairs=len(pairs), against=study.reference_of(arm))
     reason = pairing.objection(study, grid, arm, pairs)
     if reason:
         return replace(result, verdict="not_comparable", reason=reason)
@@ -228,34 +169,3 @@ def _measured(result: ArmResult, study: Study, pairs: Sequence[Pair], ratio: flo
         p_corrected_t=test.p,
         p_sign_flip=stats.sign_flip_p(values),
     )
-
-
-def _judge(study: Study, tested: Sequence[ArmResult], ratio: float) -> list[ArmResult]:
-    """Corrects over the whole family, then puts each result into a word."""
-    adjusted = stats.holm([result.p for result in tested])
-    judged = []
-    for result, p in zip(tested, adjusted, strict=True):
-        p_holm = None if result.p_corrected_t is None else p
-        judged.append(_worded(replace(result, p_holm=p_holm), study, len(tested), ratio))
-    return judged
-
-
-def _worded(result: ArmResult, study: Study, num_comparisons: int, ratio: float) -> ArmResult:
-    if result.verdict == "not_comparable":
-        return result
-    if not stats.is_reachable(result.num_pairs, num_comparisons, study.alpha):
-        needed = stats.pairs_needed(study.alpha, num_comparisons)
-        reason = f"{plural(result.num_pairs, 'pair')}; {needed} needed for α = {study.alpha:g}"
-        return replace(result, verdict="too_few_pairs", reason=f"{reason}, m = {num_comparisons}")
-    return replace(result, verdict=_word(result, study, ratio))
-
-
-def _word(result: ArmResult, study: Study, ratio: float) -> Verdict:
-    delta, low, high = result.delta, result.ci_low, result.ci_high
-    if delta is None or low is None or high is None or result.p_holm is None:
-        return "no_evidence"
-    if result.p_holm <= study.alpha and not low <= 0 <= high:
-        return "better" if (delta > 0) == (study.goal == "maximize") else "worse"
-    values = [difference for *_, difference in result.differences]
-    is_equivalent = stats.tost_p(values, ratio, study.margin) <= study.alpha
-    return "equivalent" if is_equivalent else "no_evidence"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiocls.report.compare import ArmResult, Comparison
 from audiocls.report.notation import count, duration
+from audiocls.report.results import ArmResult, Comparison
 from audiocls.report.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled
 from audiocls.store.record import Study
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from audiocls.report import stats
-from audiocls.report.compare import ArmResult, Comparison
 from audiocls.report.notation import number_word, percent, places, plain, plural, signed
+from audiocls.report.results import ArmResult, Comparison
 
 MAX_NAMED = 3
 

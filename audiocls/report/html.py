@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from audiocls.report import figures
-from audiocls.report.compare import Comparison
 from audiocls.report.headline import headline
 from audiocls.report.notation import NONE, count, duration, estimate, p_value, percent, plural
+from audiocls.report.results import Comparison
 from audiocls.report.svg import BLUE, GREEN, ORANGE, to_svg
 from audiocls.report.tables import VERDICT_MEANINGS, method_text
 from audiocls.store.record import Cell, Provenance, Study

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from audiocls.report.compare import ArmResult, Comparison
 from audiocls.report.headline import headline
 from audiocls.report.notation import NONE, count, duration, estimate, p_value, percent, plural
+from audiocls.report.results import ArmResult, Comparison
 from audiocls.store.record import Cell
 
 VERDICT_MEANINGS = {

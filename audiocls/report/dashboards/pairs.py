@@ -7,9 +7,9 @@ import hashlib
 import json
 from io import BytesIO
 
-from audiocls.report.compare import Comparison
 from audiocls.report.dashboards.door import Panel, wr
 from audiocls.report.figures import paired_differences
+from audiocls.report.results import Comparison
 from audiocls.track.wandb_answer import PICTURE, TABLE, AnswerRun
 
 COLUMNS = ("arm", "block", "seed", "fold", "difference")

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from audiocls.report.compare import Comparison
 from audiocls.report.dashboards.door import Panel, name_parts, show_only, wr
 from audiocls.report.dashboards.pairs import answer_id, has_pairs, pair_panels
 from audiocls.report.dashboards.panels import metric_columns, sections
 from audiocls.report.dashboards.subject import Condition, Place, Subject
 from audiocls.report.headline import headline
 from audiocls.report.html import Failed
+from audiocls.report.results import Comparison
 from audiocls.report.tables import markdown_table, method_text, name_of, verdict_table
 
 LONGEST_TITLE = 128

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from audiocls.report.compare import Comparison
 from audiocls.report.dashboards.door import (
     Report,
     asking,
@@ -14,6 +13,7 @@ from audiocls.report.dashboards.door import (
 from audiocls.report.dashboards.pairs import answer_run, has_pairs
 from audiocls.report.dashboards.subject import Place, Subject
 from audiocls.report.dashboards.workspace import workspace_of
+from audiocls.report.results import Comparison
 from audiocls.track.wandb_answer import log_answer
 
 

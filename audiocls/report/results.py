@@ -1,0 +1,97 @@
+"""The values of an answer: one result an arm, and the comparison that holds them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from audiocls.store.record import Cell
+
+Verdict = Literal[
+    "baseline",
+    "better",
+    "worse",
+    "equivalent",
+    "no_evidence",
+    "too_few_pairs",
+    "not_comparable",
+]
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One line of the answer, in units of the metric; `None` where there is nothing to say.
+
+    A `not_comparable` arm has no difference: a number there would be read as one.
+    """
+
+    arm: str
+    changes: dict[str, Any]
+    num_pairs: int
+    """Blocks shared with the arm it is compared with; the baseline's own finished trials."""
+    mean: float | None
+    mean_ci_low: float | None
+    mean_ci_high: float | None
+    delta: float | None = None
+    """Mean difference over the pairs."""
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p_corrected_t: float | None = None
+    p_sign_flip: float | None = None
+    p_holm: float | None = None
+    verdict: Verdict = "baseline"
+    reason: str = ""
+    num_params: int | None = None
+    macs: int | None = None
+    """Per clip, forward."""
+    seconds: float | None = None
+    """Wall time of a trial, mean."""
+    against: str = ""
+    """The arm it is compared with; the baseline has none."""
+    differences: tuple[tuple[int, int, float], ...] = ()
+    """Seed, fold, this arm − the one it is compared with."""
+
+    @property
+    def p(self) -> float:
+        """A claim needs both tests; an arm without them counts in the family as a p of 1."""
+        if self.p_corrected_t is None or self.p_sign_flip is None:
+            return 1.0
+        return max(self.p_corrected_t, self.p_sign_flip)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A study's answer."""
+
+    study: str
+    question: str
+    metric: str
+    goal: str
+    baseline: str
+    alpha: float
+    correction: str
+    margin: float
+    method: str
+    """Which variance was used, in words."""
+    command: str
+    num_expected: int
+    missing: tuple[Cell, ...]
+    arms: tuple[ArmResult, ...]
+    """The baseline first."""
+    notes: tuple[str, ...] = ()
+    secondary: tuple["Comparison", ...] = ()
+    """The same arms by the study's other metrics, which decide nothing."""
+
+    @property
+    def has_references(self) -> bool:
+        """Whether some arm is compared with another one than the baseline."""
+        return any(result.against != self.baseline for result in self.compared)
+
+    @property
+    def compared(self) -> tuple[ArmResult, ...]:
+        """The family: every arm but the baseline."""
+        return self.arms[1:]
+
+    @property
+    def scale(self) -> int:
+        """100 where the metric is a share to be maximised, and so told in points; else 1."""
+        means = [result.mean for result in self.arms if result.mean is not None]
+        return 100 if self.goal == "maximize" and all(0 <= mean <= 1 for mean in means) else 1
