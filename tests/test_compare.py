@@ -6,8 +6,9 @@ import pytest
 from audiocls.errors import ConfigError, NotComparable
 from audiocls.report import compare, headline
 from audiocls.report.stats import corrected_t, holm, sign_flip_p
-from audiocls.store.record import Cell, Cost, Provenance, Record, Study
+from audiocls.store.record import Cell, Cost, Objective, Provenance, Record, Study
 
+ACCURACY = "test/accuracy"
 COST = Cost(120_000, 34_000_000, 10, 100, 3200, 100, 12.5, 12.0, 300.0)
 ORIGIN = Provenance("c0de", "0.1.0", "3.11.2", "2.11.0", "cpu", "d47a", "box", "08:00", "09:00")
 
@@ -301,3 +302,50 @@ def test_without_an_effect_at_most_alpha_of_studies_claim_one():
         num_plain += min(corrected_t(d, 0).p for d in differences) < 0.05
     assert num_claims / num <= 0.05 + 2 * (0.05 * 0.95 / num) ** 0.5
     assert num_plain / num > 0.5
+
+
+def by_steps():
+    """A study in which each arm is compared with the one before it."""
+    study, records = finished(noisy(0.03, 0.06))
+    return replace(study, references={"arm1": "arm0"}), records
+
+
+def test_an_arm_is_compared_with_its_reference():
+    result = compare(*by_steps())
+    first, second = result.compared
+    assert (first.against, second.against) == ("base", "arm0")
+    reached = {arm.arm: arm.mean for arm in result.arms}
+    assert second.delta == pytest.approx(reached["arm1"] - reached["arm0"])
+    assert result.has_references
+    assert "against arm0" in headline(result)
+
+
+def test_the_baseline_has_nothing_to_be_compared_with():
+    assert compare(*by_steps()).arms[0].against == ""
+
+
+def test_a_reference_that_is_no_arm_is_refused():
+    study, records = by_steps()
+    with pytest.raises(ConfigError, match="reference of arm1: got 'arm9', allowed: base, arm0"):
+        compare(replace(study, references={"arm1": "arm9"}), records)
+
+
+def test_secondary_metrics_are_compared_alike_and_decide_nothing():
+    study, records = finished(noisy(0.03))
+    errors = {
+        key: replace(record, metrics={**record.metrics, "test/error": -record.metrics[ACCURACY]})
+        for key, record in records.items()
+    }
+    both = replace(study, secondary=(Objective("test/error", "minimize", 0.01),))
+    result = compare(both, errors)
+    assert headline(result) == headline(compare(study, records))
+    assert [arm.verdict for arm in result.secondary[0].compared] == ["better"]
+    assert result.secondary[0].compared[0].delta == pytest.approx(-result.compared[0].delta)
+
+
+def test_a_secondary_metric_that_nobody_recorded_is_named():
+    study, records = finished(noisy(0.03))
+    both = replace(study, secondary=(Objective("test/mpa", "maximize", 0.01),))
+    result = compare(both, records)
+    assert result.secondary == ()
+    assert "No record has the secondary metric test/mpa." in result.notes

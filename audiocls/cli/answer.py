@@ -4,13 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls import console
-from audiocls.report import compare, headline, to_html, to_json, to_markdown, verdict_table
+from audiocls.report import (
+    Table,
+    compare,
+    headline,
+    secondary_table,
+    to_html,
+    to_json,
+    to_markdown,
+    verdict_table,
+)
 from audiocls.report.html import Failed
 from audiocls.report.results import Comparison
 from audiocls.store import Record, Study, StudyFolder
 from audiocls.store.atomic import write_text
 
-TEXT_COLUMNS = ("arm", "verdict", "reason")
 EXPENDABLE = ("reason", "MACs", "params", "time", "p (t)", "p (flip)", "pairs")
 """Columns of the verdict table that a narrow terminal goes without, the first of them first."""
 
@@ -50,15 +58,20 @@ def read(folder: StudyFolder) -> Answer:
 def show(answer: Answer) -> None:
     """The verdict table and the headline, in the terminal."""
     comparison = answer.comparison
-    table = verdict_table(comparison)
-    console.show_table(
-        table.title, table.columns, table.rows, text=TEXT_COLUMNS, expendable=EXPENDABLE
-    )
+    _show_table(verdict_table(comparison))
     console.say(headline(comparison))
+    for secondary in map(secondary_table, comparison.secondary):
+        _show_table(secondary)
     for note in comparison.notes:
         console.say(f"Note: {note}")
     if comparison.missing:
         console.say(f"{len(comparison.missing)} of {comparison.num_expected} trials are missing.")
+
+
+def _show_table(table: Table) -> None:
+    console.show_table(
+        table.title, table.columns, table.rows, text=table.text, expendable=EXPENDABLE
+    )
 
 
 def show_as_json(answer: Answer) -> None:

@@ -10,7 +10,14 @@ from audiocls.report.headline import headline
 from audiocls.report.html import to_html
 from audiocls.report.results import ArmResult, Comparison, Verdict
 from audiocls.report.svg import to_svg
-from audiocls.report.tables import Table, method_text, to_json, to_markdown, verdict_table
+from audiocls.report.tables import (
+    Table,
+    method_text,
+    secondary_table,
+    to_json,
+    to_markdown,
+    verdict_table,
+)
 
 __all__ = [
     "ArmResult",
@@ -23,6 +30,7 @@ __all__ = [
     "learning_curves",
     "method_text",
     "paired_differences",
+    "secondary_table",
     "to_html",
     "to_json",
     "to_markdown",

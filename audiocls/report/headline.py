@@ -22,7 +22,7 @@ def headline(comparison: Comparison) -> str:
     if verdicts == {"no_evidence"} and len(arms) > 1:
         return (
             f"No evidence that any of the {number_word(len(arms))} arms differs from "
-            f"{comparison.baseline} ({_pairs(arms)})."
+            f"{_reference(comparison)} ({_pairs(arms)})."
         )
     clauses = [*_effects(comparison, "better"), *_effects(comparison, "worse")]
     sentence = "; ".join(clauses + _rest(comparison, has_effects=bool(clauses)))
@@ -38,7 +38,12 @@ def effect(comparison: Comparison, result: ArmResult) -> str:
     return (
         f"{signed(delta, decimals)} {unit} ({percent(1 - comparison.alpha)} interval "
         f"{plain(low, decimals)} to {plain(high, decimals)}, {plural(result.num_pairs, 'pair')})"
+        + _against(comparison, result)
     )
+
+
+def _against(comparison: Comparison, result: ArmResult) -> str:
+    return "" if result.against == comparison.baseline else f" against {result.against}"
 
 
 def _effects(comparison: Comparison, verdict: str) -> list[str]:
@@ -59,7 +64,11 @@ def _rest(comparison: Comparison, has_effects: bool) -> list[str]:
     margin = f"±{comparison.margin * comparison.scale:g}"
     unit = " points" if comparison.scale == 100 else ""
     predicates = {
-        "equivalent": ("is", "are", f"equivalent to {comparison.baseline} within {margin}{unit}"),
+        "equivalent": (
+            "is",
+            "are",
+            f"equivalent to {_reference(comparison)} within {margin}{unit}",
+        ),
         "no_evidence": ("shows", "show", "no evidence"),
         "too_few_pairs": ("has", "have", "too few pairs to tell"),
         "not_comparable": ("is", "are", "not comparable"),
@@ -76,6 +85,10 @@ def _rest(comparison: Comparison, has_effects: bool) -> list[str]:
         subject = _subject(arms, is_remainder, is_all=len(arms) == len(comparison.compared))
         clauses.append(f"{subject} {singular if len(arms) == 1 else plural} {words}")
     return clauses
+
+
+def _reference(comparison: Comparison) -> str:
+    return "what it is compared with" if comparison.has_references else comparison.baseline
 
 
 def _subject(arms: Sequence[ArmResult], is_remainder: bool, is_all: bool) -> str:

@@ -19,6 +19,10 @@ VERDICT_MEANINGS = {
 }
 
 
+SAID_BEFORE = ("params", "MACs", "time")
+"""Columns that are the same for every metric."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Text in rows, ready for any renderer."""
@@ -26,37 +30,44 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    text: tuple[str, ...] = ("arm", "verdict", "reason")
+    text: tuple[str, ...] = ("arm", "against", "verdict", "reason")
     """The columns that hold words, and align left."""
 
 
 def verdict_table(comparison: Comparison) -> Table:
-    """One row an arm, the baseline first."""
+    """One row an arm, the baseline first; `against` only where that is not always the baseline."""
+    columns = _columns(comparison)
+    rows = [_row(result, comparison.scale) for result in comparison.arms]
+    if not comparison.has_references:
+        place = columns.index("against")
+        columns, rows = _without(columns, place), [_without(row, place) for row in rows]
+    return Table(f"{comparison.study}: {comparison.question}", columns, tuple(rows))
+
+
+def _columns(comparison: Comparison) -> tuple[str, ...]:
     is_share = comparison.scale == 100
     level = percent(1 - comparison.alpha)
-    return Table(
-        title=f"{comparison.study}: {comparison.question}",
-        columns=(
-            "arm",
-            "pairs",
-            f"{comparison.metric}{' %' if is_share else ''} [{level}]",
-            f"Δ{' points' if is_share else ''} [{level}]",
-            "p (t)",
-            "p (flip)",
-            "p (Holm)",
-            "verdict",
-            "params",
-            "MACs",
-            "time",
-            "reason",
-        ),
-        rows=tuple(_row(result, comparison.scale) for result in comparison.arms),
+    return (
+        "arm",
+        "against",
+        "pairs",
+        f"{comparison.metric}{' %' if is_share else ''} [{level}]",
+        f"Δ{' points' if is_share else ''} [{level}]",
+        "p (t)",
+        "p (flip)",
+        "p (Holm)",
+        "verdict",
+        "params",
+        "MACs",
+        "time",
+        "reason",
     )
 
 
 def _row(result: ArmResult, scale: int) -> tuple[str, ...]:
     return (
         result.arm,
+        result.against or NONE,
         str(result.num_pairs),
         estimate(result.mean, result.mean_ci_low, result.mean_ci_high, scale),
         estimate(result.delta, result.ci_low, result.ci_high, scale, is_signed=True),
@@ -71,12 +82,26 @@ def _row(result: ArmResult, scale: int) -> tuple[str, ...]:
     )
 
 
+def _without(row: tuple[str, ...], place: int) -> tuple[str, ...]:
+    return (*row[:place], *row[place + 1 :])
+
+
+def secondary_table(comparison: Comparison) -> Table:
+    """The verdict table of a metric that decides nothing, without what the first table says."""
+    whole = verdict_table(comparison)
+    kept = [place for place, name in enumerate(whole.columns) if name not in SAID_BEFORE]
+    title = f"{comparison.metric}, {comparison.goal}: beside the metric that decides"
+    columns, *rows = (tuple(row[place] for place in kept) for row in (whole.columns, *whole.rows))
+    return Table(title, columns, tuple(rows))
+
+
 def method_text(comparison: Comparison) -> str:
     """How the numbers came about, in plain words."""
     num = len(comparison.compared)
     scale = comparison.scale
+    other = "the arm named under against" if comparison.has_references else comparison.baseline
     return (
-        f"Arms are compared with {comparison.baseline} in pairs of the same seed and fold. "
+        f"Arms are compared with {other} in pairs of the same seed and fold. "
         f"Interval and first p: {comparison.method}. Second p: sign-flip permutation test, exact "
         "up to 16 pairs. The larger of the two is corrected for "
         f"{plural(num, 'comparison')} by Holm's method, α = {comparison.alpha:g}. "
@@ -100,6 +125,10 @@ def to_markdown(comparison: Comparison) -> str:
         f"**{_escaped(headline(comparison))}**",
         *(f"Note: {_escaped(note)}" for note in comparison.notes),
         markdown_table(table),
+        *(
+            f"{_escaped(each.title)}\n\n{markdown_table(each)}"
+            for each in map(secondary_table, comparison.secondary)
+        ),
         _escaped(method_text(comparison)),
         f"{done} of {comparison.num_expected} trials finished.",
     ]
@@ -136,10 +165,10 @@ def _escaped(text: str) -> str:
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """Plain JSON in units of the metric; every number is finite or null."""
     mapping = asdict(comparison)
-    arms = mapping.pop("arms")
-    for arm in arms:
+    for arm in mapping["arms"]:
         arm["differences"] = [
             {"seed": seed, "fold": fold, "difference": difference}
             for seed, fold, difference in arm["differences"]
         ]
-    return {**mapping, "headline": headline(comparison), "arms": arms}
+    secondary = [to_json(each) for each in comparison.secondary]
+    return {**mapping, "headline": headline(comparison), "secondary": secondary}
