@@ -1,58 +1,23 @@
-"""A study's answer: read from the store, compared, and rendered in each format."""
+"""A study's answer, rendered in each format."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls import console
 from audiocls.report import (
+    Answer,
     Table,
-    compare,
     headline,
     secondary_table,
     to_html,
     to_json,
+    to_latex,
     to_markdown,
     verdict_table,
 )
-from audiocls.report.html import Failed
-from audiocls.report.results import Comparison
-from audiocls.store import Record, Study, StudyFolder
 from audiocls.store.atomic import write_text
 
 EXPENDABLE = ("reason", "MACs", "params", "time", "p (t)", "p (flip)", "pairs")
 """Columns of the verdict table that a narrow terminal goes without, the first of them first."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A study, what is recorded of it, and what follows."""
-
-    folder: StudyFolder
-    study: Study
-    records: dict[str, Record]
-    comparison: Comparison
-
-    @property
-    def is_comparable(self) -> bool:
-        """Whether at least one arm could be compared with the baseline, or there is none."""
-        verdicts = [arm.verdict for arm in self.comparison.arms if arm.verdict != "baseline"]
-        return not verdicts or any(verdict != "not_comparable" for verdict in verdicts)
-
-    def failures(self) -> list[Failed]:
-        """The trials whose last attempt failed, and why."""
-        found = self.folder.failures(self.study.cells)
-        return [
-            (cell, found[cell.id].cause, found[cell.id].message)
-            for cell in self.study.cells
-            if cell.id in found
-        ]
-
-
-def read(folder: StudyFolder) -> Answer:
-    """Everything recorded so far, read once and compared."""
-    study = folder.study()
-    records = folder.records(study.cells)
-    return Answer(folder, study, records, compare(study, records))
 
 
 def show(answer: Answer) -> None:
@@ -82,6 +47,11 @@ def show_as_json(answer: Answer) -> None:
 def markdown(answer: Answer) -> str:
     """The comparison as Markdown."""
     return to_markdown(answer.comparison)
+
+
+def latex(answer: Answer) -> str:
+    """The comparison as LaTeX tables."""
+    return to_latex(answer.comparison)
 
 
 def html_path(answer: Answer) -> Path:

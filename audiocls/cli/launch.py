@@ -13,6 +13,7 @@ from audiocls.cli.studies import Means, Request, request, resolved, see_through
 from audiocls.cli.sweep_status import again, show_failures
 from audiocls.errors import UsageError, nearest
 from audiocls.plan.register import PROJECT
+from audiocls.report import read_answer
 from audiocls.run.launch import Outcome, SweepOutcome
 from audiocls.run.server.registered import grid_of
 from audiocls.store import StudyFolder, folder_name
@@ -188,7 +189,7 @@ def _order(config: Mapping[str, Any] | None, name: str, means: Means) -> None:
 
 def _answer(folder: StudyFolder, is_new: bool) -> None:
     """The verdict, and the page that holds it, written again only if something is new."""
-    found = answer.read(folder)
+    found = read_answer(folder)
     answer.show(found)
     page = answer.html_path(found)
     if is_new or not page.exists():

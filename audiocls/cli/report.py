@@ -10,16 +10,19 @@ from audiocls.cli import answer, dashboards, ranking
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
 from audiocls.cli.studies import open_study
 from audiocls.errors import NotComparable, UsageError
+from audiocls.report import read_answer
 from audiocls.store import StudyFolder
 
-FORMATS = ("terminal", "md", "html", "wandb")
+FORMATS = ("terminal", "md", "html", "tex", "wandb")
 
 
 def report(
     name: StudyArgument,
     as_json: JsonOption = False,
     format_: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")] = "terminal",
-    out: Annotated[Path | None, typer.Option("--out", help="File for md, html or wandb.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File for md, html, tex or wandb.")
+    ] = None,
     entity: Annotated[str | None, typer.Option("--entity", help="Of W&B, for wandb.")] = None,
     project: Annotated[str | None, typer.Option("--project", help="Of W&B, for wandb.")] = None,
     runs: RunsOption = RUNS,
@@ -31,7 +34,7 @@ def report(
     if folder.is_sweep():
         _of_sweep(folder, as_json, format_, out, (entity, project))
         return
-    found = answer.read(folder)
+    found = read_answer(folder)
     if as_json:
         answer.show_as_json(found)
     elif format_ == "html":
@@ -40,6 +43,8 @@ def report(
         dashboards.make(dashboards.of_ablation(found), out, entity, project)
     elif format_ == "md":
         _write_or_say(answer.markdown(found), out)
+    elif format_ == "tex":
+        _write_or_say(answer.latex(found), out)
     else:
         answer.show(found)
     if not found.is_comparable:
@@ -54,7 +59,7 @@ def _of_sweep(
     place: tuple[str | None, str | None],
 ) -> None:
     """A sweep has no arms to compare, but trials to rank."""
-    if format_ == "html":
+    if format_ in ("html", "tex"):
         got = f"{folder.name} is a sweep; --format: got {format_!r}"
         raise UsageError(f"{got}; allowed: terminal, md, wandb")
     found = ranking.rank(folder)

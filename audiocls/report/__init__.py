@@ -4,10 +4,12 @@ Reads only the store's values. Cheap to import: matplotlib, scipy, statsmodels a
 loaded by the function that needs them.
 """
 
+from audiocls.report.answer import Answer, read_answer
 from audiocls.report.compare import compare
 from audiocls.report.figures import cost_per_arm, learning_curves, paired_differences
 from audiocls.report.headline import headline
 from audiocls.report.html import to_html
+from audiocls.report.latex import to_latex
 from audiocls.report.results import ArmResult, Comparison, Verdict
 from audiocls.report.svg import to_svg
 from audiocls.report.tables import (
@@ -20,6 +22,7 @@ from audiocls.report.tables import (
 )
 
 __all__ = [
+    "Answer",
     "ArmResult",
     "Comparison",
     "Table",
@@ -30,9 +33,11 @@ __all__ = [
     "learning_curves",
     "method_text",
     "paired_differences",
+    "read_answer",
     "secondary_table",
     "to_html",
     "to_json",
+    "to_latex",
     "to_markdown",
     "to_svg",
     "verdict_table",

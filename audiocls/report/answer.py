@@ -1,0 +1,40 @@
+"""A study's answer, read from the store: what every command and notebook starts with."""
+
+from dataclasses import dataclass
+
+from audiocls.report.compare import compare
+from audiocls.report.html import Failed
+from audiocls.report.results import Comparison
+from audiocls.store import Record, Study, StudyFolder
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A study, what is recorded of it, and what follows."""
+
+    folder: StudyFolder
+    study: Study
+    records: dict[str, Record]
+    comparison: Comparison
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether at least one arm could be compared with the baseline, or there is none."""
+        verdicts = [arm.verdict for arm in self.comparison.arms if arm.verdict != "baseline"]
+        return not verdicts or any(verdict != "not_comparable" for verdict in verdicts)
+
+    def failures(self) -> list[Failed]:
+        """The trials whose last attempt failed, and why."""
+        found = self.folder.failures(self.study.cells)
+        return [
+            (cell, found[cell.id].cause, found[cell.id].message)
+            for cell in self.study.cells
+            if cell.id in found
+        ]
+
+
+def read_answer(folder: StudyFolder) -> Answer:
+    """Everything recorded so far, read once and compared."""
+    study = folder.study()
+    records = folder.records(study.cells)
+    return Answer(folder, study, records, compare(study, records))
