@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from audiocls.errors import ConfigError, NotComparable, nearest
 from audiocls.report import pairing, stats
+from audiocls.report.measured import measured
 from audiocls.report.pairing import Grid, Pair
 from audiocls.report.results import ArmResult, Comparison
 from audiocls.report.verdicts import judge
@@ -39,7 +40,7 @@ def _decided_by(study: Study, objective: Objective) -> Study:
 
 def _by_one_metric(study: Study, records: Mapping[str, Record]) -> Comparison:
     found = pairing.usable(study, records)
-    ratio, method = _variance(study, found)
+    ratio, method = variance(study, found)
     grid = pairing.grid_of(study)
     baseline = _describe(study, grid, study.baseline, found, ratio)
     others = [arm for arm in study.arms if arm != study.baseline]
@@ -93,7 +94,7 @@ def _check(study: Study, records: Mapping[str, Record]) -> None:
         )
 
 
-def _variance(study: Study, records: Mapping[str, Record]) -> tuple[float, str]:
+def variance(study: Study, records: Mapping[str, Record]) -> tuple[float, str]:
     """The test/train ratio of the corrected variance, and what was done, in words."""
     num_seeds = len({cell.seed for cell in study.cells})
     num_folds = len({cell.fold for cell in study.cells})
@@ -151,21 +152,5 @@ def _test(
     reason = pairing.objection(study, grid, arm, pairs)
     if reason:
         return replace(result, verdict="not_comparable", reason=reason)
-    return _measured(result, study, pairs, ratio)
-
-
-def _measured(result: ArmResult, study: Study, pairs: Sequence[Pair], ratio: float) -> ArmResult:
     differences = tuple((p.seed, p.fold, p.difference(study.metric)) for p in pairs)
-    values = [difference for *_, difference in differences]
-    result = replace(result, verdict="no_evidence", differences=differences)
-    if len(values) < 2:  # One pair has no spread, so neither interval nor p.
-        return replace(result, delta=values[0] if values else None)
-    test = stats.corrected_t(values, ratio, study.alpha)
-    return replace(
-        result,
-        delta=test.mean,
-        ci_low=test.ci_low,
-        ci_high=test.ci_high,
-        p_corrected_t=test.p,
-        p_sign_flip=stats.sign_flip_p(values),
-    )
+    return measured(result, differences, ratio, study.alpha)

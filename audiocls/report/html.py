@@ -1,14 +1,14 @@
 """The answer as one HTML file that needs nothing else: no network, no script, no second file."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from audiocls.report import figures
 from audiocls.report.headline import headline
-from audiocls.report.notation import NONE, count, duration, estimate, p_value, percent, plural
+from audiocls.report.notation import NONE, percent, plural
+from audiocls.report.page import inline, render
 from audiocls.report.results import Comparison
-from audiocls.report.svg import BLUE, GREEN, ORANGE, to_svg
+from audiocls.report.svg import to_svg
 from audiocls.report.tables import VERDICT_MEANINGS, method_text
 from audiocls.store.record import Cell, Provenance, Study
 
@@ -27,23 +27,9 @@ def to_html(
     provenance: Iterable[Provenance] = (),
 ) -> str:
     """The whole report; `histories` by trial id, `provenance` of the records that were compared."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("audiocls.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "count": count,
-        "duration": duration,
-        "estimate": estimate,
-        "p_value": p_value,
-    }
     failed = {cell.id for cell, *_ in failures}
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
         sections=SECTIONS,
         comparison=comparison,
         study=study,
@@ -69,17 +55,7 @@ def _pictures(comparison: Comparison, study: Study, histories: figures.Histories
     for name, key in {"metric": figures.validation_key(study), "loss": "val/loss"}.items():
         if figures.has_curve(histories, key):
             pictures[name] = to_svg(figures.learning_curves(study, histories, key), name)
-    return {name: _inline(svg) for name, svg in pictures.items()}
-
-
-def _inline(svg: str) -> str:
-    """The page's own colours in place of fixed ones, which are for light alone.
-
-    HTML knows the namespaces of an inline SVG: without them the file holds no address at all.
-    """
-    for colour, variable in {BLUE: "better", ORANGE: "worse", GREEN: "equivalent"}.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    return re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+    return {name: inline(svg) for name, svg in pictures.items()}
 
 
 def _versions(provenance: Iterable[Provenance]) -> dict[str, str]:

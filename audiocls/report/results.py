@@ -16,6 +16,10 @@ Verdict = Literal[
 ]
 
 
+Difference = tuple[int, int, float]
+"""A seed, a fold and what differs there, in units of the metric."""
+
+
 @dataclass(frozen=True)
 class ArmResult:
     """One line of the answer, in units of the metric; `None` where there is nothing to say.
@@ -46,8 +50,8 @@ class ArmResult:
     """Wall time of a trial, mean."""
     against: str = ""
     """The arm it is compared with; the baseline has none."""
-    differences: tuple[tuple[int, int, float], ...] = ()
-    """Seed, fold, this arm − the one it is compared with."""
+    differences: tuple[Difference, ...] = ()
+    """This arm − the one it is compared with."""
 
     @property
     def p(self) -> float:

@@ -1,0 +1,28 @@
+"""One result's numbers from its differences, before any correction or word."""
+
+from dataclasses import replace
+
+from audiocls.report import stats
+from audiocls.report.results import ArmResult, Difference
+
+
+def measured(
+    result: ArmResult, differences: tuple[Difference, ...], ratio: float, alpha: float
+) -> ArmResult:
+    """`result` with mean, interval at level 1 − `alpha` and both p values of its differences.
+
+    `ratio` is n_test/n_train where folds share clips, else 0.
+    """
+    values = [difference for *_, difference in differences]
+    result = replace(result, num_pairs=len(values), verdict="no_evidence", differences=differences)
+    if len(values) < 2:  # One pair has no spread, so neither interval nor p.
+        return replace(result, delta=values[0] if values else None)
+    test = stats.corrected_t(values, ratio, alpha)
+    return replace(
+        result,
+        delta=test.mean,
+        ci_low=test.ci_low,
+        ci_high=test.ci_high,
+        p_corrected_t=test.p,
+        p_sign_flip=stats.sign_flip_p(values),
+    )
