@@ -3,24 +3,48 @@
 Differences are arm − reference, one per pair, in units of the metric.
 """
 
+from audiocls.report.stats.allocation import Allocation, cheapest
+from audiocls.report.stats.bootstrap import bootstrap_interval
+from audiocls.report.stats.components import (
+    Components,
+    Spread,
+    binomial_error,
+    components,
+    pooled,
+)
 from audiocls.report.stats.holm import holm
+from audiocls.report.stats.mcnemar import mcnemar_p, recordings_p
 from audiocls.report.stats.power import (
     detectable_effect,
     is_reachable,
     pairs_needed,
     smallest_p,
 )
+from audiocls.report.stats.promise import limit_of_seeds, promised_effect, promised_power
 from audiocls.report.stats.sign_flip import MAX_EXACT_PAIRS, sign_flip_p
 from audiocls.report.stats.t_test import TTest, corrected_t, tost_p
 
 __all__ = [
     "MAX_EXACT_PAIRS",
+    "Allocation",
+    "Components",
+    "Spread",
     "TTest",
+    "binomial_error",
+    "bootstrap_interval",
+    "cheapest",
+    "components",
     "corrected_t",
     "detectable_effect",
     "holm",
     "is_reachable",
+    "limit_of_seeds",
+    "mcnemar_p",
     "pairs_needed",
+    "pooled",
+    "promised_effect",
+    "promised_power",
+    "recordings_p",
     "sign_flip_p",
     "smallest_p",
     "tost_p",

@@ -1,0 +1,235 @@
+"""What `plan` promises is what `compare` keeps: power of the rule, and noise as it is estimated."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as oracle
+from test_compare import finished
+
+from audiocls.report import compare
+from audiocls.report.stats import (
+    Allocation,
+    binomial_error,
+    cheapest,
+    components,
+    corrected_t,
+    detectable_effect,
+    holm,
+    is_reachable,
+    limit_of_seeds,
+    pooled,
+    promised_effect,
+    promised_power,
+    sign_flip_p,
+)
+from audiocls.report.stats.sign_flip import random_signs
+
+RATIO = 1 / 3
+"""Of five folds: one to test on, one to choose on, three to train on."""
+NUM_STUDIES = 10_000
+
+
+def differences(num, num_pairs, num_arms, ratio, effect, seed=0):
+    """Studies whose first arm has an effect, in the model of Nadeau and Bengio.
+
+    Shape: → (studies, arms, pairs)
+    """
+    rng = np.random.default_rng(seed)
+    shared = math.sqrt(ratio) * rng.normal(size=(num, num_arms, 1))
+    drawn = shared + rng.normal(size=(num, num_arms, num_pairs))
+    drawn[:, 0] += effect
+    return drawn.round(12)
+
+
+def t_ps(drawn, ratio):
+    num = drawn.shape[-1]
+    error = drawn.std(axis=-1, ddof=1) * math.sqrt(1 / num + ratio)
+    return 2 * oracle.t.sf(np.abs(drawn.mean(axis=-1)) / error, num - 1)
+
+
+def flip_ps(drawn):
+    """Shape: (rows, pairs) → (rows,)"""
+    num = drawn.shape[-1]
+    if num > 16:
+        signs, bonus = random_signs(num, 0), 1
+    else:
+        signs, bonus = 1.0 - 2 * ((np.arange(2 ** (num - 1))[:, None] >> np.arange(num)) & 1), 0
+    ps = []
+    for rows in np.array_split(drawn, math.ceil(len(drawn) * len(signs) / 2**22)):
+        threshold = np.abs(rows.sum(axis=1)) - 1e-9
+        extreme = (np.abs(rows @ signs.T) >= threshold[:, None]).sum(axis=1)
+        ps.append((extreme + bonus) / (len(signs) + bonus))
+    return np.concatenate(ps)
+
+
+def shares_better(drawn, ratio, alpha=0.05):
+    """Which studies find the first arm better: the verdict's rule for all of them at once."""
+    num_arms = drawn.shape[1]
+    ps = t_ps(drawn, ratio)
+    # A p that exceeds α already changes neither its own verdict nor a smaller one's.
+    open_ones = ps <= alpha
+    ps[open_ones] = np.maximum(ps[open_ones], flip_ps(drawn[open_ones]))
+    first = np.array([holm(row)[0] for row in ps.tolist()])
+    reachable = is_reachable(drawn.shape[2], num_arms, alpha)
+    return reachable & (first <= alpha) & (drawn[:, 0].mean(axis=1) > 0)
+
+
+def study_of(arms, num_seeds, num_folds):
+    """Arms' differences as a study of 400 test and 1200 training clips."""
+    values = {"base": [0.0] * arms.shape[1], **{f"arm{i}": row for i, row in enumerate(arms)}}
+    return finished(values, seeds=range(num_seeds), folds=range(1, num_folds + 1))
+
+
+SETTINGS = [(3, 5, 1), (3, 5, 3), (10, 1, 1), (10, 1, 3), (1, 10, 1), (2, 5, 1), (2, 5, 3)]
+
+
+@pytest.mark.parametrize(("num_seeds", "num_folds", "num_arms"), SETTINGS)
+def test_studies_find_the_promised_effect_as_often_as_promised(num_seeds, num_folds, num_arms):
+    ratio = RATIO if num_folds > 1 else 0.0
+    effect = promised_effect(num_seeds * num_folds, ratio, num_arms)
+    drawn = differences(NUM_STUDIES, num_seeds * num_folds, num_arms, ratio, effect)
+    found = shares_better(drawn, ratio)
+    assert found.mean() == pytest.approx(0.8, abs=0.03)
+    for arms, is_better in zip(drawn[:25], found[:25], strict=True):
+        verdict = compare(*study_of(arms, num_seeds, num_folds)).compared[0].verdict
+        assert (verdict == "better") == is_better
+
+
+def test_beyond_exact_flips_the_promise_is_kept_too():
+    effect = promised_effect(20, 0.0, 2)
+    drawn = differences(2_000, 20, 2, 0.0, effect)
+    assert shares_better(drawn, 0.0).mean() == pytest.approx(0.8, abs=0.03)
+    for arms in drawn[:25]:
+        values = list(arms[0])
+        rule = flip_ps(arms[:1])[0], t_ps(arms[0], 0.0)
+        assert rule == pytest.approx((sign_flip_p(values), corrected_t(values, 0).p))
+
+
+@pytest.mark.parametrize("power", [0.3, 0.5, 0.95])
+def test_power_at_the_promised_effect_is_the_power_asked_for(power):
+    effect = promised_effect(10, RATIO, 2, power)
+    assert promised_power(effect, 10, RATIO, 2) == pytest.approx(power, abs=1e-6)
+    drawn = differences(NUM_STUDIES, 10, 2, RATIO, effect, seed=1)
+    assert shares_better(drawn, RATIO).mean() == pytest.approx(power, abs=0.03)
+
+
+@pytest.mark.parametrize("num_pairs", [6, 7, 8, 10, 15, 25, 50])
+def test_the_rule_sees_no_more_than_a_t_test_and_little_less_with_many_pairs(num_pairs):
+    seen, by_t = promised_effect(num_pairs), detectable_effect(num_pairs)
+    assert seen >= by_t
+    assert num_pairs < 10 or seen <= 1.02 * by_t
+
+
+def test_no_effect_can_be_promised_where_no_arm_could_win():
+    for num_pairs in range(1, 9):
+        for num_comparisons in (1, 2, 5):
+            can_win = is_reachable(num_pairs, num_comparisons, 0.05)
+            assert (promised_effect(num_pairs, 0, num_comparisons) is not None) == can_win
+    assert promised_power(100.0, 5) == 0.0
+
+
+@pytest.mark.parametrize("ratio", [0.0, RATIO])
+def test_more_pairs_see_more_and_more_comparisons_less(ratio):
+    several = [promised_effect(num, ratio, 3) for num in range(7, 21)]
+    assert several == sorted(several, reverse=True)
+    by_family = [promised_effect(12, ratio, num) for num in (1, 2, 5, 10)]
+    assert by_family == sorted(by_family)
+
+
+def test_overlapping_folds_set_a_limit_that_seeds_approach_and_never_pass():
+    limit = limit_of_seeds(RATIO)
+    assert limit == pytest.approx(math.sqrt(RATIO) * (1.959964 + 0.841621), abs=1e-6)
+    assert limit < promised_effect(100, RATIO) < 1.05 * limit
+
+
+@pytest.mark.parametrize("effect", [0.7, 0.9, 1.3, 1.95, 2.6])
+@pytest.mark.parametrize("num_comparisons", [1, 3])
+def test_the_allocation_is_the_cheapest_of_all(effect, num_comparisons):
+    enough = [
+        (seeds * folds, -folds)
+        for folds in range(1, 6)
+        for seeds in range(1, 30 // folds + 1)
+        if (seen := promised_effect(seeds * folds, RATIO * (folds > 1), num_comparisons))
+        and seen <= effect
+    ]
+    num, folds = min(enough)
+    assert cheapest(effect, range(1, 6), RATIO, num_comparisons) == Allocation(
+        num // -folds, -folds
+    )
+
+
+def test_an_effect_below_the_limit_is_allocated_to_one_fold_or_to_none():
+    assert cheapest(1.5, range(2, 6), RATIO) is None
+    assert cheapest(1.5, range(1, 6), RATIO) == Allocation(7, 1)
+    assert cheapest(0.01, range(1, 6), RATIO) is None
+
+
+def grids(num, num_seeds, num_folds, seed_sd, fold_sd, rest_sd):
+    rng = np.random.default_rng(0)
+    by_seed = seed_sd * rng.normal(size=(num, num_seeds, 1))
+    by_fold = fold_sd * rng.normal(size=(num, 1, num_folds))
+    return 0.8 + by_seed + by_fold + rest_sd * rng.normal(size=(num, num_seeds, num_folds))
+
+
+def test_components_recover_the_sds_that_made_the_data():
+    truth = {"seed": 0.02, "fold": 0.03, "interaction": 0.01}
+    found = [components(grid) for grid in grids(1_500, 6, 5, *truth.values())]
+    for name, sd in truth.items():
+        spreads = [each.sources[name] for each in found]
+        assert np.mean([s.sd**2 for s in spreads]) == pytest.approx(sd**2, rel=0.07)
+        assert 0.93 < np.mean([s.low <= sd <= s.high for s in spreads]) < 0.98
+    pair = math.sqrt(2 * (0.02**2 + 0.01**2))
+    assert np.mean([f.pair.sd**2 for f in found]) == pytest.approx(pair**2, rel=0.05)
+    assert 0.9 < np.mean([f.pair.low <= pair <= f.pair.high for f in found]) < 0.98
+
+
+def test_one_arm_alone_tells_the_spread_of_pairs_that_share_only_the_fold():
+    rng = np.random.default_rng(5)
+    folds = 0.05 * rng.normal(size=(2_000, 1, 5))
+    arms = folds + grids(4_000, 3, 5, 0.02, 0.0, 0.01).reshape(2, 2_000, 3, 5)
+    spread = (arms[0] - arms[1])[:, 0, 0].std()
+    told = math.sqrt(np.mean([components(grid).pair.sd ** 2 for grid in arms[0]]))
+    assert told == pytest.approx(spread, rel=0.04)
+
+
+def test_a_negative_component_is_told_as_zero_with_an_upper_bound():
+    found = [components(grid).sources["seed"] for grid in grids(300, 3, 5, 0.0, 0.01, 0.02)]
+    zero = [each for each in found if each.sd == 0]
+    assert len(zero) > 100
+    assert all(each.low == 0 for each in found if each.sd == 0)
+    assert np.mean([each.low == 0 for each in found]) > 0.95
+    assert max(each.high for each in zero) > 0
+
+
+@pytest.mark.parametrize(("shape", "name"), [((8, 1), "seed"), ((1, 8), "fold")])
+def test_with_one_fold_or_one_seed_only_a_sum_is_estimable(shape, name):
+    grid = grids(1, *shape, 0.02, 0.03, 0.01)[0]
+    found = components(grid)
+    assert list(found.sources) == [f"{name} and interaction"]
+    spread = found.sources[f"{name} and interaction"]
+    assert spread.sd == pytest.approx(grid.std(ddof=1))
+    assert found.pair.sd == pytest.approx(math.sqrt(2) * spread.sd)
+    low, high = (math.sqrt(7 * spread.sd**2 / q) for q in oracle.chi2.ppf([0.975, 0.025], 7))
+    assert (spread.low, spread.high) == pytest.approx((low, high))
+
+
+def test_trials_that_all_agree_have_no_spread():
+    found = components(np.full((3, 5), 0.9))
+    assert found.pair.sd == found.pair.high == 0
+    assert {each.sd for each in found.sources.values()} == {0.0}
+
+
+def test_pooled_differences_are_measured_around_the_mean_of_each_arm():
+    rng = np.random.default_rng(0)
+    groups = [list(mean + rng.normal(0, 0.02, 15)) for mean in (-0.1, 0.0, 0.2)]
+    spread = pooled([*groups, [0.5]])
+    assert spread.df == 42
+    assert spread.sd == pytest.approx(math.sqrt(np.mean([np.var(g, ddof=1) for g in groups])))
+    assert spread.low < 0.02 < spread.high
+    assert pooled([[0.1], []]) is None
+
+
+def test_golden_5_test_set_sampling_alone():
+    assert 100 * binomial_error(0.95, 400) == pytest.approx(1.09, abs=0.005)
+    assert binomial_error(0.95, 400) == pytest.approx(oracle.binom(400, 0.95).std() / 400)
