@@ -1,0 +1,150 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_compare import finished, noisy
+
+from audiocls.errors import NotComparable
+from audiocls.report import compare
+from audiocls.report.studies import (
+    as_json,
+    compare_studies,
+    remarks,
+    sentences,
+    tables,
+    to_html,
+    to_markdown,
+)
+
+
+def study(name, values, **options):
+    """A study whose trials are its own, and its records."""
+    made, records = finished(values, **options)
+    cells = tuple(replace(cell, id=f"{name}-{cell.id}") for cell in made.cells)
+    return (
+        replace(made, name=name, cells=cells),
+        {f"{name}-{key}": replace(record, id=f"{name}-{key}") for key, record in records.items()},
+    )
+
+
+def with_origin(known, **changes):
+    made, records = known
+    return made, {
+        key: replace(record, provenance=replace(record.provenance, **changes))
+        for key, record in records.items()
+    }
+
+
+def shifted(by, **effects):
+    """Two arms on common blocks: the whole study moved by `by`, the arm's effect as given."""
+    values = noisy(effects.get("effect", 0.0))
+    return {arm: list(np.asarray(metrics) + by) for arm, metrics in values.items()}
+
+
+def test_a_study_is_no_better_than_itself_under_another_name():
+    here, there = study("a", noisy(0.03)), study("b", noisy(0.03))
+    (across,) = compare_studies([here, there]).across
+    for result in across.results:
+        assert result.delta == 0
+        assert result.verdict == "equivalent"
+
+
+def test_every_arm_reaches_more_where_the_whole_study_does_and_helps_no_more():
+    here, there = study("a", shifted(0.0, effect=0.02)), study("b", shifted(0.03, effect=0.02))
+    (across,) = compare_studies([here, there]).across
+    assert [result.arm for result in across.levels] == ["base", "arm0"]
+    assert [result.delta for result in across.levels] == pytest.approx([0.03, 0.03])
+    assert [result.verdict for result in across.effects] == ["equivalent"]
+
+
+def test_the_difference_of_effects_is_the_effect_there_minus_the_effect_here():
+    here, there = study("a", noisy(0.01, seed=1)), study("b", noisy(0.06, seed=2))
+    joint = compare_studies([here, there])
+    mine, theirs = (compare(*known).compared[0].delta for known in (here, there))
+    (effect,) = joint.across[0].effects
+    assert effect.delta == pytest.approx(theirs - mine)
+    assert effect.verdict == "better"
+    assert "arm0 helps more there (+" in sentences(joint)[-1]
+
+
+def test_swapping_the_studies_mirrors_the_answer():
+    here, there = study("a", noisy(0.01, seed=1)), study("b", noisy(0.06, seed=2))
+    forth, back = (compare_studies(pair).across[0] for pair in ([here, there], [there, here]))
+    for one, other in zip(forth.results, back.results, strict=True):
+        assert one.delta == pytest.approx(-other.delta)
+        assert one.p == pytest.approx(other.p)
+
+
+def test_other_code_forbids_comparing_levels_but_not_effects():
+    here, there = study("a", noisy(0.02)), with_origin(study("b", noisy(0.02)), code="new")
+    (across,) = compare_studies([here, there]).across
+    assert {result.verdict for result in across.levels} == {"not_comparable"}
+    assert "different code" in across.levels[0].reason
+    assert [result.verdict for result in across.effects] == ["equivalent"]
+
+
+def test_other_data_pairs_nothing_and_the_effects_stand_side_by_side():
+    here, there = study("a", noisy(0.02)), with_origin(study("b", noisy(0.02)), data="esc50")
+    joint = compare_studies([here, there])
+    assert {result.verdict for result in joint.across[0].results} == {"not_comparable"}
+    assert any("different data" in remark for remark in remarks(joint))
+    effects = tables(joint)[0]
+    assert effects.rows[0][:3:2] == ("arm0", "better")
+
+
+def test_trials_that_both_studies_hold_are_named_and_not_compared():
+    made, records = finished(noisy(0.02))
+    again = replace(made, name="again")
+    (across,) = compare_studies([(made, records), (again, records)]).across
+    assert across.levels == ()
+    assert across.notes == ("The same trials in both: base, arm0.",)
+
+
+def test_only_blocks_of_both_count():
+    few = {arm: values[:10] for arm, values in noisy(0.02).items()}
+    here, there = study("a", noisy(0.02)), study("b", few, seeds=(0, 1))
+    (across,) = compare_studies([here, there]).across
+    assert {result.num_pairs for result in across.results} == {10}
+    assert {result.delta for result in across.results} == {0}
+
+
+def test_studies_decided_by_different_metrics_are_refused():
+    here, there = study("a", noisy(0.02)), study("b", noisy(0.02))
+    other = (replace(there[0], metric="test/loss"), there[1])
+    with pytest.raises(
+        NotComparable, match=r"one metric; got: a by test/accuracy .* b by test/los"
+    ):
+        compare_studies([here, other])
+
+
+def test_studies_without_a_common_arm_are_refused():
+    here, there = study("a", noisy(0.02)), study("b", {"x": [0.5] * 15, "y": [0.6] * 15})
+    with pytest.raises(
+        NotComparable, match="a and b have no arm in common; a: base, arm0; b: x, y"
+    ):
+        compare_studies([here, there])
+
+
+def test_under_no_difference_few_pairs_of_studies_claim_one():
+    rng, claimed = np.random.default_rng(0), 0
+    for _ in range(200):
+        values = [
+            {"base": rng.normal(0.8, 0.01, 15), "arm": rng.normal(0.8, 0.01, 15)} for _ in "ab"
+        ]
+        joint = compare_studies(
+            [study(n, v, folds=(1,), seeds=range(15)) for n, v in zip("ab", values, strict=True)]
+        )
+        claimed += any(r.verdict in ("better", "worse") for r in joint.across[0].effects)
+    assert claimed <= 0.05 * 200 + 3 * np.sqrt(200 * 0.05 * 0.95)
+
+
+def test_every_format_tells_of_every_study():
+    joint = compare_studies([study("a", noisy(0.01, seed=1)), study("b", noisy(0.06, seed=2))])
+    page, text, values = to_html(joint), to_markdown(joint), as_json(joint)
+    for name in ("a", "b"):
+        assert f"<h2>{name}</h2>" in page
+        assert f"verdict, {name}" in text
+    assert "src=" not in page
+    assert "http" not in page
+    assert [answer["study"] for answer in values["studies"]] == ["a", "b"]
+    assert values["across"][0]["effects"][0]["verdict"] == "better"
