@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from audiocls.errors import ConfigError, NotComparable, nearest
 from audiocls.report import pairing, stats
+from audiocls.report.effects import Effects, effects_of
 from audiocls.report.measured import measured
 from audiocls.report.pairing import Grid, Pair
 from audiocls.report.results import ArmResult, Comparison
@@ -30,7 +31,15 @@ def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
         primary,
         notes=(*primary.notes, *([unknown] if absent else [])),
         secondary=tuple(_by_one_metric(_decided_by(study, each), records) for each in known),
+        effects=_effects(study, records, primary),
     )
+
+
+def _effects(study: Study, records: Mapping[str, Record], comparison: Comparison) -> Effects:
+    found = pairing.usable(study, records)
+    ratio, _ = variance(study, found)
+    odd = [result for result in comparison.compared if result.verdict == "not_comparable"]
+    return effects_of(study, found, ratio, {result.arm: result.reason for result in odd})
 
 
 def _decided_by(study: Study, objective: Objective) -> Study:

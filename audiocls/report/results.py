@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from audiocls.report.effects.result import Effects
 from audiocls.store.record import Cell
 
 Verdict = Literal[
@@ -83,6 +84,8 @@ class Comparison:
     notes: tuple[str, ...] = ()
     secondary: tuple["Comparison", ...] = ()
     """The same arms by the study's other metrics, which decide nothing."""
+    effects: Effects = Effects()
+    """Of the primary metric."""
 
     @property
     def has_references(self) -> bool:

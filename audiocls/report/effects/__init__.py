@@ -1,0 +1,43 @@
+"""Effects of factors: each averaged over the others, and whether they add up.
+
+A comparison asks what one arm does against another; an effect asks it of a factor, by a contrast
+of several arms on each block. Its numbers are tested as paired differences are.
+"""
+
+from collections.abc import Mapping
+
+from audiocls.report.effects.company import in_company
+from audiocls.report.effects.contrast import told_once
+from audiocls.report.effects.factorial import factorial
+from audiocls.report.effects.layout import layout_of
+from audiocls.report.effects.means import two_way
+from audiocls.report.effects.measure import outcomes
+from audiocls.report.effects.result import Effect, Effects, EffectVerdict, SimpleEffect, TwoWay
+from audiocls.report.effects.verdict import Rule
+from audiocls.store.record import Record, Study
+
+__all__ = ["Effect", "EffectVerdict", "Effects", "SimpleEffect", "TwoWay", "effects_of"]
+
+
+def effects_of(
+    study: Study, records: Mapping[str, Record], ratio: float, refused: Mapping[str, str]
+) -> Effects:
+    """What the study's arms say of its factors; nothing where that is in its comparisons already.
+
+    `records` by trial id are those with a finite metric, `ratio` is that of the corrected
+    variance, and `refused` are the arms that may not be compared, with the reason.
+    """
+    layout = layout_of(study)
+    if len(layout.factors) < 2:
+        return Effects()
+    compared = {arm: study.reference_of(arm) for arm in study.arms if arm != study.baseline}
+    is_company = study.design == "both"
+    found = told_once(in_company(layout) if is_company else factorial(layout), compared)
+    if not found.contrasts:
+        return Effects()
+    table = outcomes(study, records)
+    return Effects(
+        estimates=Rule(study, ratio).judged(found.contrasts, table, refused),
+        tables=() if is_company else two_way(layout, table),
+        not_estimated=found.not_estimated,
+    )
