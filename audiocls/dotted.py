@@ -35,3 +35,16 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
             node = node[parent]
         node[leaf] = value
     return tree
+
+
+def in_short(values: Mapping[str, Any]) -> str:
+    """Values by the last part of their names, numbers rounded: for people.
+
+    >>> in_short({"optim": {"lr": 0.00123456}, "model.dropout": 0.1})
+    'lr=0.00123,dropout=0.1'
+    """
+    return ",".join(f"{key.rpartition('.')[2]}={_short(v)}" for key, v in flatten(values).items())
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from audiocls import console, shelf, yaml_file
-from audiocls.cli import answer, ranking
+from audiocls.cli import answer, ranking, tuning
 from audiocls.cli import options as o
 from audiocls.cli.searches import SweepRequest, search, sweep_request
 from audiocls.cli.studies import Means, Request, request, resolved, see_through
@@ -16,7 +16,7 @@ from audiocls.plan.register import PROJECT
 from audiocls.report import read_answer
 from audiocls.run.launch import Outcome, SweepOutcome
 from audiocls.run.server.registered import grid_of
-from audiocls.store import StudyFolder, folder_name
+from audiocls.store import StudyFolder, folder_name, tuning_path
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
 
@@ -146,9 +146,16 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
         console.note(text)
     if means.is_on_server:
         _refuse({"--study": study}, "a server's trials of an ablation are in the study of its name")
+        tuning.refuse_tuning(asked, "a server, which orders single cells,")
         _order(grid_of(found.study), asked.name, means)
         return
-    outcome = see_through(found, means)
+    first = tuning.ready(asked, found, means)
+    if first.outcome is not None:
+        _tell(first.outcome, StudyFolder(tuning_path(means.runs / found.study.name)))
+        tuning.show_held_back(first.held_back, found.study.name)
+    if first.is_over:
+        raise typer.Exit(first.exit_code)
+    outcome = see_through(first.found, first.means)
     folder = StudyFolder(means.runs / outcome.study.name)
     if outcome.is_replaced:
         console.note(
@@ -158,7 +165,9 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
         )
     if outcome.counts["done"]:
         _answer(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
-    _conclude(outcome, folder)
+    _tell(outcome, folder)
+    if code := outcome.exit_code or first.exit_code:
+        raise typer.Exit(code)
 
 
 def _launch_sweep(asked: SweepRequest, means: Means) -> None:
@@ -172,7 +181,9 @@ def _launch_sweep(asked: SweepRequest, means: Means) -> None:
     outcome = search(asked, means)
     folder = StudyFolder(means.runs / asked.study_name)
     ranking.show(ranking.rank(folder))
-    _conclude(outcome, folder)
+    _tell(outcome, folder)
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
 
 
 def _order(config: Mapping[str, Any] | None, name: str, means: Means) -> None:
@@ -197,7 +208,7 @@ def _answer(folder: StudyFolder, is_new: bool) -> None:
     console.say(f"report: {page}")
 
 
-def _conclude(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
+def _tell(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
     """What was done, what failed, and what to do next."""
     counts = outcome.counts
     reused = counts["done"] - outcome.num_trained
@@ -210,5 +221,3 @@ def _conclude(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
         left = counts["pending"] + counts["running"]
         cells = f": {left} cell{'s' * (left > 1)} to go" if left else ""
         console.note(f"{WHY[outcome.stopped_by]}{cells}. Go on with: {again(folder)}")
-    if outcome.exit_code:
-        raise typer.Exit(outcome.exit_code)

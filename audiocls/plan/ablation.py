@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from audiocls.part import Part
+from audiocls.plan.tuning import Searched, faults_of_tuning
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Changes = dict[str, Any]
@@ -75,6 +76,11 @@ class Ablation(Part):
     metric: Metric = Metric()
     stats: Stats = Stats()
     budget: Budget = Budget()
+    tune: dict[str, Searched] = Field(default={})
+    """Dotted key → values, or a distribution as in a sweep's parameters: what each arm chooses for
+    itself on validation clips, before the arms are compared."""
+    tune_trials: int | None = Field(default=None, ge=2)
+    """Trials in which an arm makes that choice for a fold; as many for every arm."""
 
     @model_validator(mode="after")
     def _factors_or_arms(self) -> "Ablation":
@@ -86,6 +92,14 @@ class Ablation(Part):
             raise ValueError("`design` has no effect on named arms: leave it out")
         for key in {"seed", "fold"} & {k for c in self._all_changes() for k in c}:
             raise ValueError(f"{key} is a block, not a factor: list its values under `blocks`")
+        return self
+
+    @model_validator(mode="after")
+    def _tuned_alike(self) -> "Ablation":
+        varied = {key for each in (self.factors, *self.arms.values()) for key in each}
+        faults = faults_of_tuning(self.tune, self.tune_trials, varied, self.overrides)
+        if text := "; ".join(faults):
+            raise ValueError(text)
         return self
 
     def base(self) -> Changes:

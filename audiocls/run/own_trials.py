@@ -7,7 +7,7 @@ from typing import Any
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.config import Config, resolve, trial_id
-from audiocls.dotted import flatten
+from audiocls.dotted import flatten, in_short
 from audiocls.errors import ConfigError, UsageError, nearest
 from audiocls.run.content import identity_of, require_usable
 from audiocls.run.task import Setting, Task
@@ -88,11 +88,7 @@ def label_of(parameters: Mapping[str, Any], fixed: Collection[str] = ()) -> str:
     """
     known = flatten(parameters)
     flat = {key: value for key, value in known.items() if key not in fixed} or known
-    return ",".join(f"{key.rpartition('.')[2]}={_short(value)}" for key, value in flat.items())
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return in_short(flat)
 
 
 def _samples(parameter: Parameter) -> list[Any]:

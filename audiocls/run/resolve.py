@@ -6,7 +6,7 @@ Where `config` and `plan` meet: neither knows the other.
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,13 @@ class Resolved:
     configs: Configs
     fingerprints: dict[str, str]
     """Arm → fingerprint of its data."""
+    tuned: Mapping[tuple[str, int], Config] = field(default_factory=dict)
+    """Arm and fold → the arm's configuration with what it chose for that fold."""
+
+    def config_of(self, cell: Cell) -> Config:
+        """What is trained in that cell."""
+        config = self.tuned.get((cell.arm, cell.fold), self.configs[cell.arm])
+        return config.model_copy(update={"seed": cell.seed, "fold": cell.fold})
     notes: tuple[str, ...]
 
     def only(self, arm: str) -> "Resolved":

@@ -126,5 +126,4 @@ class Setting:
 def task_of(cell: Cell, resolved: Resolved, places: Places, tracking: Tracking) -> Task:
     """The task of one cell of a resolved ablation."""
     setting = Setting(resolved.study.name, resolved.study.recipe, places, tracking)
-    config = resolved.configs[cell.arm].model_copy(update={"seed": cell.seed, "fold": cell.fold})
-    return setting.task(cell, config, resolved.fingerprints[cell.arm])
+    return setting.task(cell, resolved.config_of(cell), resolved.fingerprints[cell.arm])

@@ -13,11 +13,13 @@ from audiocls.store.record import (
 from audiocls.store.study import StudyFolder, count_states, extended, folder_name
 from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import Attempt, State, TrialFolder
+from audiocls.store.tuning import Choice, Tuning, tuning_path
 
 __all__ = [
     "Attempt",
     "Cause",
     "Cell",
+    "Choice",
     "Cost",
     "Failure",
     "Objective",
@@ -29,7 +31,9 @@ __all__ = [
     "StudyFolder",
     "SweepStudy",
     "TrialFolder",
+    "Tuning",
     "count_states",
     "extended",
     "folder_name",
+    "tuning_path",
 ]

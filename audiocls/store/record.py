@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from audiocls.store.tuning import Tuning
+
 RECORD_SCHEMA = 1
 
 
@@ -162,7 +164,9 @@ class Study:
     max_missing: int = 0
     """Pairs that a comparison may lack before it is not comparable."""
     match: str = "epochs"
-    """What must be equal for arms to be comparable: epochs, steps, samples, macs."""
+    """What must be equal for arms to be comparable: epochs, steps, samples, macs, seconds."""
+    tuning: Tuning | None = None
+    """What each arm chose for itself on validation clips, where the ablation says `tune`."""
     overrides: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     """The command line that launches this study again."""
@@ -179,7 +183,9 @@ class Study:
         fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         cells = "".join(f"{line}\n" for line in lines)
         secondary = [asdict(objective) for objective in self.secondary]
-        return {**fields, "cells": cells, "secondary": secondary, "notes": list(self.notes)}
+        tuning = None if self.tuning is None else self.tuning.to_mapping()
+        plain = {"secondary": secondary, "tuning": tuning, "notes": list(self.notes)}
+        return {**fields, "cells": cells, **plain}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Study":
@@ -191,3 +197,4 @@ class Study:
             "notes": tuple(mapping.get("notes", ())),
         }
         return cls(**{**mapping, **known})
+            "tuning": Tuning.from_mapping(tuning) if (tuning := mapping.get("tuning")) else None,

@@ -191,6 +191,7 @@ def extended(before: Study, now: Study) -> Study:
         arms={**before.arms, **now.arms},
         identities={**before.identities, **now.identities},
         references={**before.references, **now.references},
+        tuning=now.tuning and now.tuning.with_before(before.tuning),
         cells=(*before.cells, *new),
         notes=tuple(dict.fromkeys((*before.notes, *now.notes))),
     )

@@ -1,0 +1,108 @@
+"""The trials before an ablation's own: each arm chooses its values for `tune`."""
+
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from audiocls import console
+from audiocls.cli.options import cache_folder
+from audiocls.cli.studies import Means, Request, planned, see_through
+from audiocls.errors import UsageError
+from audiocls.run.launch import Outcome
+from audiocls.run.resolve import Resolved
+from audiocls.run.tuning import (
+    asking,
+    candidates_of,
+    choices_of,
+    remembered,
+    restricted,
+    tuned,
+    tuning_study,
+)
+from audiocls.store import Choice, StudyFolder, tuning_path
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A study whose arms have chosen, as far as they could, and what that took."""
+
+    found: Resolved
+    means: Means
+    """With the time that is left."""
+    outcome: Outcome | None = None
+    """Of the tuning trials; none where all was chosen before."""
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def held_back(self) -> list[Choice]:
+        """Arms and folds that could not choose, and so have no trials."""
+        return [choice for choice in self.choices if choice.values is None]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the study itself can be trained now."""
+        is_stopped = self.outcome is not None and self.outcome.stopped_by is not None
+        return is_stopped or not self.found.study.cells
+
+    @property
+    def exit_code(self) -> int:
+        """As of a launch; a candidate that diverged is a choice less, not a failure."""
+        if self.outcome is not None and self.outcome.stopped_by is not None:
+            return self.outcome.exit_code
+        return 3 if self.held_back else 0
+
+
+def refuse_tuning(asked: Request, who: str) -> None:
+    """Raises `UsageError` where single cells are asked for, which cannot choose."""
+    if asked.ablation.tune:
+        raise UsageError(
+            f"{asked.ablation.name} says `tune`: its arms choose values before any of its trials "
+            f"is known, and {who} would not let them. Run it with: audiocls sweep launch "
+            f"{asked.name}; or remove `tune` and fix what was chosen in `arms`"
+        )
+
+
+def ready(asked: Request, found: Resolved, means: Means) -> Ready:
+    """Run the tuning trials that are missing; without `tune` there are none."""
+    candidates = candidates_of(asked.ablation)
+    if not candidates:
+        return Ready(found, means)
+    started = time.monotonic()
+    found, (chosen, _) = asking(found, candidates), planned(asked)
+    every = tuning_study(chosen, candidates, asked.recipe, asked.overrides, cache_folder(), found)
+    known = remembered(StudyFolder(means.runs / found.study.name), found.study)
+    missing = restricted(every, known)
+    outcome = _see_through(missing, means)
+    new = choices_of(missing.study, StudyFolder(means.runs / every.study.name), candidates)
+    choices = (*known, *new)
+    return Ready(
+        tuned(found, every, choices, len(candidates), cache_folder()),
+        _with_time_left(means, time.monotonic() - started),
+        outcome,
+        choices,
+    )
+
+
+def _see_through(missing: Resolved, means: Means) -> Outcome | None:
+    num_trials = len(missing.study.cells)
+    if not num_trials:
+        return None
+    console.note(f"{num_trials} tuning trials come first: {missing.study.question}")
+    return see_through(missing, means)
+
+
+def _with_time_left(means: Means, gone_s: float) -> Means:
+    if means.max_hours is None:
+        return means
+    return replace(means, max_hours=max(0.0, means.max_hours - gone_s / 3600))
+
+
+def show_held_back(choices: Sequence[Choice], study: str) -> None:
+    """Which arms have no trials, and what to do."""
+    for choice in choices:
+        console.note(f"{choice.arm}, fold {choice.fold}: no trials, for {choice.reason}")
+    if choices:
+        again = shlex.quote(tuning_path(Path(study)).name)
+        console.note(f"once mended: audiocls sweep retry {again}, and launch again")

@@ -1,0 +1,119 @@
+"""The study of an ablation's tuning trials, and the ablation's own study with what was chosen."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from audiocls.config import Config, trial_id
+from audiocls.errors import ConfigError, UsageError
+from audiocls.plan import Plan
+from audiocls.plan.tuning import (
+    TUNING_SEED,
+    Candidate,
+    arm_of,
+    arms_of_tuning,
+    candidate_name,
+)
+from audiocls.run.content import identity_of
+from audiocls.run.resolve import Configs, Resolved, configs_of, study_of
+from audiocls.store import Cell, Choice, Tuning, tuning_path
+
+DESIGN = "tuning"
+
+
+def tuning_plan(plan: Plan, candidates: Sequence[Candidate]) -> Plan:
+    """Every arm with every candidate on every fold of `plan`: the trials before its own."""
+    if TUNING_SEED in plan.seeds:
+        raise UsageError(f"seed {TUNING_SEED} is the tuning trials' own; leave it out of the seeds")
+    arms = arms_of_tuning(plan.arms, candidates)
+    return Plan(ablation=plan.ablation, arms=arms, seeds=(TUNING_SEED,), folds=plan.folds)
+
+
+def tuning_study(
+    plan: Plan,
+    candidates: Sequence[Candidate],
+    recipe: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    cache: Path,
+    of: Resolved,
+) -> Resolved:
+    """The trials of which each arm of the study `of` is to choose one for each fold.
+
+    Raises `ConfigError` for candidates that an arm cannot have.
+    """
+    wider = tuning_plan(plan, candidates)
+    configs = configs_of(wider, recipe, overrides)
+    name = tuning_path(Path(of.study.name)).name
+    found = study_of(wider, configs, overrides, cache, name, of.study.command)
+    study = replace(
+        found.study,
+        question=f"Which {', '.join(plan.ablation.tune)} suits each arm of {of.study.name}?",
+        design=DESIGN,
+        metric=validation_metric(plan, configs),
+        references={},
+        factors={},
+        secondary=(),
+    )
+    return replace(found, study=study)
+
+
+def validation_metric(plan: Plan, configs: Configs) -> str:
+    """The study's metric on validation clips; refuses one that is known of test clips alone."""
+    metric = f"val/{plan.ablation.metric.name.rpartition('/')[2]}"
+    known = set.intersection(*(_recorded(config) for config in configs.values()))
+    if metric not in known:
+        fault = (
+            f"tune: {metric} is not recorded, so nothing could be chosen by it; recorded are "
+            f"{', '.join(sorted(known))}. Set train.select to it, or choose another metric"
+        )
+        raise ConfigError(plan.ablation.name, [fault])
+    return metric
+
+
+def _recorded(config: Config) -> set[str]:
+    usual = "val/map" if config.data.is_multi_label else "val/accuracy"
+    return {"val/loss", usual, config.train.select} - {"last"}
+
+
+def restricted(tuning: Resolved, known: Collection[Choice]) -> Resolved:
+    """The tuning trials of those arms and folds for which nothing is chosen yet."""
+    chosen = {(choice.arm, choice.fold) for choice in known}
+    cells = [c for c in tuning.study.cells if (arm_of(c.arm), c.fold) not in chosen]
+    return replace(tuning, study=replace(tuning.study, cells=tuple(cells)))
+
+
+def asking(found: Resolved, candidates: Sequence[Candidate]) -> Resolved:
+    """`found` with arms that ask for these candidates too: another search is another question."""
+    study = found.study
+    identities = {
+        arm: trial_id({"arm": identity, "candidates": list(candidates)}, found.fingerprints[arm])
+        for arm, identity in study.identities.items()
+    }
+    return replace(found, study=replace(study, identities=identities))
+
+
+def tuned(
+    found: Resolved, tuning: Resolved, choices: Collection[Choice], num_trials: int, cache: Path
+) -> Resolved:
+    """The ablation's study with each arm's choices; what could not choose has no trials."""
+    chosen = {
+        (c.arm, c.fold): tuning.configs[candidate_name(c.arm, c.number, c.values)]
+        for c in choices
+        if c.number is not None and c.values is not None
+    }
+    asked = {place: identity_of(config, cache) for place, config in chosen.items()}
+    cells = [
+        _renamed(cell, asked[cell.arm, cell.fold], found.fingerprints[cell.arm])
+        for cell in found.study.cells
+        if (cell.arm, cell.fold) in asked
+    ]
+    rule = Tuning(num_trials, tuning.study.metric, TUNING_SEED, tuple(choices))
+    study = replace(found.study, cells=tuple(cells), tuning=rule)
+    return replace(found, study=study, tuned=chosen)
+
+
+def _renamed(cell: Cell, asked: Mapping[str, Any], fingerprint: str) -> Cell:
+    """The same place in the study, under the id of what is trained there."""
+    block = {"seed": cell.seed, "fold": cell.fold}
+    return replace(cell, id=trial_id({**asked, **block}, fingerprint))
