@@ -31,6 +31,7 @@ class Resolved:
     configs: Configs
     fingerprints: dict[str, str]
     """Arm → fingerprint of its data."""
+    notes: tuple[str, ...]
     tuned: Mapping[tuple[str, int], Config] = field(default_factory=dict)
     """Arm and fold → the arm's configuration with what it chose for that fold."""
 
@@ -38,7 +39,6 @@ class Resolved:
         """What is trained in that cell."""
         config = self.tuned.get((cell.arm, cell.fold), self.configs[cell.arm])
         return config.model_copy(update={"seed": cell.seed, "fold": cell.fold})
-    notes: tuple[str, ...]
 
     def only(self, arm: str) -> "Resolved":
         """The same study with that arm's cells alone."""

@@ -194,7 +194,7 @@ class Study:
         known = {
             "cells": tuple(cells),
             "secondary": tuple(Objective(**each) for each in mapping.get("secondary", ())),
+            "tuning": Tuning.from_mapping(tuning) if (tuning := mapping.get("tuning")) else None,
             "notes": tuple(mapping.get("notes", ())),
         }
         return cls(**{**mapping, **known})
-            "tuning": Tuning.from_mapping(tuning) if (tuning := mapping.get("tuning")) else None,
