@@ -155,6 +155,13 @@ class TrialFolder:
         write_bytes(self.checkpoint, weights)
         write_text(self.checkpoint.with_suffix(".json"), json.dumps(description, indent=1))
 
+    def class_names(self) -> tuple[str, ...]:
+        """The classes in the order of the logits; empty for a trial without a checkpoint."""
+        description = self.checkpoint.with_suffix(".json")
+        if not description.exists():
+            return ()
+        return tuple(json.loads(description.read_bytes())["labels"])
+
     def write_predictions(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from audiocls.report.stats.components import (
     pooled,
 )
 from audiocls.report.stats.holm import holm
-from audiocls.report.stats.mcnemar import mcnemar_p, recordings_p
+from audiocls.report.stats.mcnemar import mcnemar_p
 from audiocls.report.stats.power import (
     detectable_effect,
     is_reachable,
@@ -44,7 +44,6 @@ __all__ = [
     "pooled",
     "promised_effect",
     "promised_power",
-    "recordings_p",
     "sign_flip_p",
     "smallest_p",
     "tost_p",

@@ -1,0 +1,27 @@
+"""The exact test of paired right and wrong answers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def mcnemar_p(gains: Sequence[int] | NDArray[np.int64]) -> float:
+    """Two-sided p of the sum, where each number might as well have had the other sign.
+
+    `gains` are answers gained − answers lost, one number for each that is independent of the
+    others: a clip, or a recording with all its clips, which change sides together. Where every
+    change is by one it is McNemar's test (Psychometrika 12, 1947) in its exact, binomial form;
+    else the sign-flip test over all 2^n patterns, counted exactly for any n, since sums of whole
+    numbers are few.
+    """
+    sizes = np.abs(np.asarray(gains, np.int64))
+    chances = np.ones(1)  # of each total that random signs can give, from the smallest
+    for size in sizes[sizes > 0]:
+        longer = np.zeros(len(chances) + 2 * size)
+        longer[: len(chances)] += chances / 2
+        longer[2 * size :] += chances / 2
+        chances = longer
+    totals = np.arange(len(chances)) - len(chances) // 2
+    observed = abs(int(np.sum(gains)))
+    return min(1.0, float(chances[np.abs(totals) >= observed].sum()))
