@@ -1,0 +1,23 @@
+"""The pictures of an answer, one a module.
+
+Colour never carries a meaning alone: shape, place or a word says the same.
+"""
+
+from audiocls.report.figures.cost import cost_per_arm
+from audiocls.report.figures.curves import Histories, has_curve, learning_curves, validation_key
+from audiocls.report.figures.effects import effect_intervals, interactions
+from audiocls.report.figures.fronts import metric_against_cost
+from audiocls.report.figures.pairs import MAX_ARMS, paired_differences
+
+__all__ = [
+    "MAX_ARMS",
+    "Histories",
+    "cost_per_arm",
+    "effect_intervals",
+    "has_curve",
+    "interactions",
+    "learning_curves",
+    "metric_against_cost",
+    "paired_differences",
+    "validation_key",
+]

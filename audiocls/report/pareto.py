@@ -1,0 +1,76 @@
+"""Effect against cost: which arms no other one beats in both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from audiocls.report.results import ArmResult, Comparison
+
+COSTS = {"parameters": "num_params", "MACs per clip": "macs", "time of a trial": "seconds"}
+"""What an arm costs, by the name of the field that says so."""
+
+
+@dataclass(frozen=True)
+class Front:
+    """The metric against one cost."""
+
+    cost: str
+    arms: tuple[str, ...]
+    """On the front, the cheapest first: no other arm is better and no dearer, or cheaper and no
+    worse. Arms that are equal in both are on it together."""
+    values: dict[str, float]
+    """The cost of each arm that can be placed."""
+    left_out: tuple[str, ...]
+    """Arms that have no value of this cost, or that may not be compared."""
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether any two arms differ in this cost."""
+        return len(set(self.values.values())) > 1
+
+
+def fronts(comparison: Comparison) -> tuple[Front, ...]:
+    """One for each cost; without any arm where nobody recorded it.
+
+    Mean against mean: which of two close arms is on the front may be luck.
+    """
+    return tuple(_front(comparison, name, field) for name, field in COSTS.items())
+
+
+def _front(comparison: Comparison, name: str, field: str) -> Front:
+    values: dict[str, float] = {}
+    gains: list[float] = []
+    sign = 1.0 if comparison.goal == "maximize" else -1.0
+    for result in comparison.arms:
+        cost: float | None = getattr(result, field)
+        if cost is not None and result.mean is not None and _may_be_placed(result):
+            values[result.arm] = float(cost)
+            gains.append(sign * result.mean)
+    rows = sorted(zip(values.values(), gains, values, strict=True), key=lambda row: row[0])
+    kept = is_on_front([(cost, gain) for cost, gain, _ in rows])
+    return Front(
+        cost=name,
+        arms=tuple(arm for (_, _, arm), is_kept in zip(rows, kept, strict=True) if is_kept),
+        values=values,
+        left_out=tuple(result.arm for result in comparison.arms if result.arm not in values),
+    )
+
+
+def _may_be_placed(result: ArmResult) -> bool:
+    return result.verdict != "not_comparable"
+
+
+def is_on_front(points: Sequence[tuple[float, float]]) -> list[bool]:
+    """Of each (cost, gain), whether no other is at least as good in both and better in one.
+
+    >>> is_on_front([(1, 5), (2, 5), (2, 7), (2, 7)])
+    [True, False, True, True]
+    """
+    kept = [False] * len(points)
+    best = float("-inf")
+    order = sorted(range(len(points)), key=lambda index: (points[index][0], -points[index][1]))
+    last: tuple[float, float] | None = None
+    for index in order:
+        kept[index] = points[index][1] > best or points[index] == last
+        if kept[index]:
+            best, last = points[index][1], points[index]
+    return kept
