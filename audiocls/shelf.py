@@ -14,7 +14,7 @@ from audiocls.errors import ConfigError, UsageError, nearest
 from audiocls.plan import Ablation, load_ablation
 from audiocls.search import Sweep, check_sweep, load_sweep
 
-Kind = Literal["ablations", "sweeps", "recipes"]
+Kind = Literal["ablations", "sweeps", "recipes", "notebooks"]
 
 PACKAGE = Path(audiocls.__file__).parent
 
@@ -73,6 +73,11 @@ def checked_sweep(file: Path) -> tuple[dict[str, Any], Sweep, tuple[str, ...]]:
     document, lines = yaml_file.read_with_lines(file)
     sweep = load_sweep(document, str(file), lines)
     return document, sweep, check_sweep(document, lines).notes
+
+
+def notebook(name: str) -> Path:
+    """A notebook that ships with the package."""
+    return shipped("notebooks") / f"{name}.ipynb"
 
 
 def overrides(assignments: list[str]) -> dict[str, Any]:

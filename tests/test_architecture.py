@@ -24,7 +24,7 @@ LAYERS = [
     {"config", "plan", "search"},
     {"train", "track", "store"},
     {"run", "report"},
-    {"console", "shelf"},
+    {"console", "notebook", "shelf"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -44,6 +44,7 @@ LIGHT = [
     "sweep agent --help",
     "sweep sync --help",
     "report --help",
+    "noise --help",
     "data list",
     "data check --help",
     "show --help",

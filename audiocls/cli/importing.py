@@ -9,10 +9,9 @@ import typer
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption
 from audiocls.errors import UsageError
-from audiocls.run.server.imported import Imported, Source, import_study
+from audiocls.run.server.imported import Imported, import_study, source_of
 from audiocls.run.server.remote import Asked
 from audiocls.store import StudyFolder
-from audiocls.track.project import Place
 
 SourceArgument = Annotated[str, typer.Argument(metavar="ENTITY/PROJECT[/SWEEP]")]
 StudyOption = Annotated[str, typer.Option("--study", help="The study's name here.")]
@@ -65,7 +64,7 @@ def import_(
         found = import_study(
             StudyFolder(runs / study),
             WandbProject(Connection()),
-            _source(source, group, where),
+            source_of(source, group, _filter(where)),
             asked,
             [source, *words],
             lambda done, total: count("import", done, total),
@@ -75,14 +74,6 @@ def import_(
 
 def _keys(arm: str | None) -> tuple[str, ...]:
     return tuple(key.strip() for key in (arm or "").split(",") if key.strip())
-
-
-def _source(text: str, group: str | None, where: str | None) -> Source:
-    parts = text.split("/")
-    if len(parts) not in (2, 3) or not all(parts):
-        raise UsageError(f"got {text!r}; wanted: ENTITY/PROJECT or ENTITY/PROJECT/SWEEP")
-    entity, project, *sweep = parts
-    return Source(Place(entity, project), sweep[0] if sweep else None, group, _filter(where))
 
 
 def _filter(where: str | None) -> dict[str, Any] | None:

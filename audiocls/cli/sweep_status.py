@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.ranking import sweep_of
-from audiocls.cli.studies import open_study
 from audiocls.errors import UsageError
 from audiocls.run.own_trials import label_of
 from audiocls.search import fixed_keys
 from audiocls.store import Cell, Proposal, StudyFolder, count_states
+from audiocls.store.finding import open_study
 
 MAX_NAMED = 3
 

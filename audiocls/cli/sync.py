@@ -6,9 +6,9 @@ import typer
 
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
-from audiocls.cli.studies import open_study
 from audiocls.run.interrupt import stop_on_signal
 from audiocls.run.server.sync import Synced
+from audiocls.store.finding import open_study
 
 ProjectOption = Annotated[
     str | None, typer.Option("--project", help="W&B project; default: the study's, or audiocls.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from audiocls.errors import UsageError, nearest
-from audiocls.plan.design import BASELINE
+from audiocls.plan import BASELINE
 from audiocls.run.server.push import remember_place
 from audiocls.run.server.remote import Asked, Placed, changes_of, chosen, placed
 from audiocls.run.server.remote_record import history_of, metrics_of, record_of
@@ -49,6 +49,17 @@ class Source:
 
     def __str__(self) -> str:
         return f"{self.place}/{self.sweep}" if self.sweep else str(self.place)
+
+
+def source_of(
+    text: str, group: str | None = None, where: Mapping[str, Any] | None = None
+) -> Source:
+    """`ENTITY/PROJECT[/SWEEP]` and filters; raises `UsageError` for any other text."""
+    parts = text.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise UsageError(f"got {text!r}; wanted: ENTITY/PROJECT or ENTITY/PROJECT/SWEEP")
+    entity, project, *sweep = parts
+    return Source(Place(entity, project), sweep[0] if sweep else None, group, where)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,69 @@
+"""`open_answer`: a notebook's first line, for studies on this disk and for projects of W&B."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from audiocls.errors import UsageError, nearest
+from audiocls.report import Answer, read_answer
+from audiocls.store.finding import open_study
+from audiocls.store.study import StudyFolder, folder_name
+
+WANDB = "wandb:"
+OPTIONS = ("study", "arm", "baseline", "seed", "fold", "metric", "goal", "group", "where")
+"""What may be said of a project, as by the options of `audiocls sweep import`."""
+
+
+def open_answer(
+    study: str, runs: str | Path = "runs", wandb: Mapping[str, Any] | None = None
+) -> Answer:
+    """The answer of a study: its name in `runs`, its path, or `wandb:ENTITY/PROJECT[/SWEEP]`.
+
+    `runs` is looked for in the working folder and in those above it, since Jupyter starts in the
+    notebook's own. Of a project whose runs audiocls did not log, `wandb` says what is what:
+    `{"arm": "use_sam", "baseline": "use_sam=false", "seed": "random_state", "metric": "acc"}`, with
+    `where`, a filter in W&B's grammar, and the other options of `audiocls sweep import`.
+    """
+    options = dict(wandb or {})
+    if study.startswith(WANDB):
+        return read_answer(_imported(study.removeprefix(WANDB), options))
+    if options:
+        raise UsageError(
+            f"study {study!r} is read from this disk, and `wandb` is for projects: leave it empty, "
+            f"or call the study {WANDB}ENTITY/PROJECT"
+        )
+    return read_answer(open_study(study, _found(Path(runs))))
+
+
+def _found(runs: Path) -> Path:
+    here = Path.cwd()
+    return next((f / runs for f in (here, *here.parents) if (f / runs).is_dir()), runs)
+
+
+def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
+    """The project as a study in a folder of its own, which the system clears away."""
+    from audiocls.run.server.imported import import_study, source_of
+    from audiocls.run.server.remote import Asked
+    from audiocls.track.wandb_connection import Connection
+    from audiocls.track.wandb_project import WandbProject
+
+    _check(options)
+    source = source_of(project, options.pop("group", None), options.pop("where", None))
+    keys = options.pop("arm", ())
+    name = options.pop("study", folder_name(project.rpartition("/")[2]))
+    asked = Asked(name, arm=(keys,) if isinstance(keys, str) else tuple(keys), **options)
+    folder = StudyFolder(Path(tempfile.mkdtemp(prefix="audiocls-")) / name)
+    import_study(folder, WandbProject(Connection()), source, asked, [project], _unwatched)
+    return folder
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name not in OPTIONS:
+            allowed = ", ".join(OPTIONS)
+            raise UsageError(f"wandb: got {name!r}; allowed: {allowed}.{nearest(name, OPTIONS)}")
+
+
+def _unwatched(done: int, total: int) -> None:
+    """A notebook shows what is there at the end."""

@@ -1,0 +1,170 @@
+"""Each notebook reads a study and draws, whatever of it there is, and is kept without outputs."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from test_compare import finished, noisy
+from tiny import TINY
+from wandb_runs import log_run
+
+from audiocls.audio.datasets.synthetic import Synthetic
+from audiocls.errors import AudioclsError, UsageError
+from audiocls.notebook import executed, open_answer
+from audiocls.shelf import notebook
+from audiocls.store import Study, StudyFolder
+
+ROOT = Path(__file__).parent.parent
+NAMES = ("compare", "learning_curves", "listen_to_errors", "noise_and_power")
+ANSWER = {"compare": "arm0 helps: +3", "noise_and_power": "3 seeds × 5 folds of base"}
+MOST_CELLS = 8
+SAM = {"arm": "use_sam", "baseline": "use_sam=false", "seed": "random_state", "metric": "acc"}
+
+
+def write(folder: StudyFolder, study: Study, records, cache: Path) -> None:
+    """The study as trials would leave it, with predictions that get better from arm to arm."""
+    clips = Synthetic(**{k: v for k, v in TINY["data"].items() if k != "name"}).table(cache).clips
+    rng = np.random.default_rng(0)
+    folder.write_study(study)
+    for cell in study.cells:
+        trial = folder.trial(cell.id)
+        tested = [clip for clip in clips if clip.fold == cell.fold]
+        labels = np.array([clip.label for clip in tested])
+        logits = rng.normal(size=(len(tested), 10))
+        logits[np.arange(len(tested)), labels] += 1 + 2 * list(study.arms).index(cell.arm)
+        trial.write_config({**TINY, "seed": cell.seed, "fold": cell.fold})
+        trial.write_history([{"epoch": e, "val/accuracy": 0.2 * e} for e in (1, 2)])
+        trial.write_predictions(
+            {
+                "clips": np.array([clip.id for clip in tested]),
+                "sources": np.array([clip.source for clip in tested]),
+                "labels": labels,
+                "logits": logits,
+            }
+        )
+        trial.finish(records[cell.id])
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, cache):
+    """A folder with a study of two arms and a baseline."""
+    runs = tmp_path_factory.mktemp("notebooks") / "runs"
+    study, records = finished(noisy(0.03, 0.0))
+    write(StudyFolder(runs / "dropout"), study, records, cache)
+    return runs
+
+
+def outputs(document):
+    return [output for cell in document.cells for output in cell.get("outputs", [])]
+
+
+def shown(document, kind):
+    """What a notebook shows of one kind, such as `text/markdown`."""
+    return [output.data[kind] for output in outputs(document) if kind in output.get("data", {})]
+
+
+def read(text):
+    return nbformat.reads(text, as_version=4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_reads_a_study_by_its_name(name, runs):
+    document = read(executed(notebook(name), {"study": "dropout", "runs": str(runs)}))
+    nbformat.validate(document)
+    assert not [output for output in outputs(document) if output.output_type == "stream"]
+    assert ANSWER.get(name, "") in "\n".join(shown(document, "text/markdown"))
+    if name == "listen_to_errors":
+        sounds = [text for text in shown(document, "text/html") if "<audio" in text]
+        assert 0 < len(sounds) <= 2 * 2 * 3
+        assert all("data:audio/" in text for text in sounds)
+    else:
+        assert shown(document, "image/png")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_is_short_clean_and_of_no_machine(name):
+    text = notebook(name).read_text(encoding="utf-8")
+    document = json.loads(text)
+    cells = document["cells"]
+    assert len(cells) <= MOST_CELLS
+    assert cells[0]["cell_type"] == "markdown"
+    assert [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+    assert not re.search(r"/(home|root|Users|tmp|mnt|work)/", text)
+    assert "torch" not in text
+
+
+def test_every_notebook_is_tested_and_told_of():
+    assert {file.stem for file in (ROOT / "notebooks").glob("*.ipynb")} == set(NAMES)
+    told = (ROOT / "notebooks" / "README.md").read_text()
+    assert all(f"{name}.ipynb" in told for name in NAMES)
+
+
+def test_reading_a_study_in_a_notebook_loads_no_torch(runs):
+    program = (
+        "import sys\n"
+        "from audiocls.notebook import open_answer\n"
+        "open_answer('dropout', sys.argv[1])\n"
+        "print({'torch', 'wandb', 'nbclient', 'matplotlib'} & set(sys.modules) or 'light')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(runs)], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "light"
+
+
+def test_runs_are_found_above_the_notebooks_own_folder(runs, monkeypatch):
+    (runs.parent / "notebooks").mkdir(exist_ok=True)
+    monkeypatch.chdir(runs.parent / "notebooks")
+    assert open_answer("dropout").study.name == "dropout"
+    assert open_answer("../runs/dropout").study.name == "dropout"
+
+
+def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
+    for index in range(6):
+        log_run(
+            f"r{index}",
+            folder=tmp_path / "w",
+            project="mine",
+            mode="online",
+            config={"use_sam": bool(index % 2), "random_state": index // 2},
+            summary={"acc": 0.5 + 0.1 * (index % 2)},
+        )
+    where = {"config.random_state": {"$lt": 2}}
+    some = open_answer("wandb:local/mine", wandb={**SAM, "where": where})
+    assert some.comparison.compared[0].num_pairs == 2
+    parameters = {"study": "wandb:local/mine", "wandb": SAM}
+    document = read(executed(notebook("compare"), parameters))
+    assert "use\\_sam=true" in shown(document, "text/markdown")[0]
+    assert "3 pairs" in shown(document, "text/markdown")[0]
+
+
+@pytest.mark.parametrize(
+    ("study", "wandb", "words"),
+    [
+        ("dropout", {"arm": "x"}, "leave it empty"),
+        ("wandb:local/mine", {"baselin": "x"}, "Did you mean 'baseline'"),
+        ("wandb:local", {}, "ENTITY/PROJECT"),
+        ("dropuot", {}, "Did you mean 'dropout'"),
+    ],
+)
+def test_a_study_that_cannot_be_read_is_refused_with_what_is_wanted(study, wandb, words, runs):
+    with pytest.raises(UsageError, match=words):
+        open_answer(study, runs, wandb)
+
+
+def test_a_cell_that_fails_is_named_with_its_error(runs):
+    with pytest.raises(AudioclsError, match=r"compare.ipynb: cell 4 .*UsageError.*no study 'none'"):
+        executed(notebook("compare"), {"study": "none", "runs": str(runs)})
+
+
+def test_a_notebook_without_a_cell_for_parameters_is_refused(tmp_path):
+    empty = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", id="one")])
+    nbformat.write(empty, tmp_path / "own.ipynb")
+    with pytest.raises(UsageError, match="no cell has the tag 'parameters'"):
+        executed(tmp_path / "own.ipynb", {"study": "x"})
