@@ -5,7 +5,7 @@ from typing import Any
 from audiocls import console
 from audiocls.cli.searches import SweepRequest
 from audiocls.cli.studies import Request, planned
-from audiocls.plan import Plan
+from audiocls.plan import Plan, roman
 from audiocls.report.stats import detectable_effect, pairs_needed, smallest_p
 from audiocls.run.devices import num_cores
 from audiocls.run.own_trials import label_of
@@ -27,7 +27,9 @@ def show_plan(asked: Request, as_json: bool) -> None:
             "question": chosen.ablation.question,
             "recipe": chosen.ablation.recipe,
             "baseline": chosen.baseline,
+            "design": _design(chosen),
             "arms": ", ".join(chosen.arms),
+            **_against(chosen),
             "blocks": f"{len(facts['blocks'])} ({len(chosen.seeds)} seeds × "
             f"{len(chosen.folds)} folds)",
             "cells": f"{facts['num_trials']} trials",
@@ -96,6 +98,10 @@ def facts_of(chosen: Plan, configs: Configs, asked: Request) -> dict[str, Any]:
         "num_trials": chosen.num_trials,
         "arms": list(chosen.arms),
         "baseline": chosen.baseline,
+        "design": chosen.design,
+        "resolution": chosen.resolution,
+        "aliases": list(chosen.aliases),
+        "references": chosen.references,
         "blocks": [{"seed": seed, "fold": fold} for seed, fold in chosen.blocks],
         "num_pairs": num_pairs,
         "num_epochs": len(chosen.blocks) * sum(c.train.epochs for c in configs.values()),
@@ -107,6 +113,24 @@ def facts_of(chosen: Plan, configs: Configs, asked: Request) -> dict[str, Any]:
         "detectable_effect_sd": detectable_effect(num_pairs, alpha=ablation.stats.alpha),
         "notes": list(chosen.notes),
     }
+
+
+def _design(chosen: Plan) -> str:
+    if chosen.resolution is None:
+        return "named arms" if chosen.ablation.arms else chosen.design
+    return f"{chosen.design}, resolution {roman(chosen.resolution)}"
+
+
+def _against(chosen: Plan) -> dict[str, str]:
+    """What arms are compared with, where that is not the baseline."""
+    references = chosen.references
+    if chosen.design == "cumulative":
+        return {"against": "each arm the one before it"}
+    rows = [
+        f"{other} for {', '.join(arm for arm in references if references[arm] == other)}"
+        for other in dict.fromkeys(references.values())
+    ]
+    return {"against": "; ".join(rows)} if rows else {}
 
 
 def _cost(facts: dict[str, Any]) -> str:

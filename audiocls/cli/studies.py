@@ -156,16 +156,11 @@ def planned(asked: Request) -> tuple[Plan, Configs]:
         ablation,
         seeds=numbers(asked.seeds, "--seeds"),
         folds=numbers(asked.folds, "--folds"),
-        arms=_with_baseline(names(asked.arms, list(arms_of(ablation))), ablation),
+        arms=names(asked.arms, list(arms_of(ablation))),
     )
     configs = configs_of(chosen, asked.recipe, asked.overrides)
     first = next(iter(configs.values()))
     return on_available_folds(chosen, first, cache_folder(), asked.folds is not None), configs
-
-
-def _with_baseline(arms: list[str], ablation: Ablation) -> list[str]:
-    """Arms without the one they are compared with would answer nothing."""
-    return [next(iter(arms_of(ablation))), *arms] if arms else []
 
 
 def resolved(asked: Request, name: str | None = None) -> Resolved:

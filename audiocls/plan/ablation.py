@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from audiocls.part import Part
-from audiocls.plan.tuning import Searched, faults_of_tuning
+from audiocls.plan.tuning import Searched
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Changes = dict[str, Any]
 Levels = Annotated[list[Any], Field(min_length=1)]
+DesignName = Literal["ofat", "leave_one_out", "both", "cumulative", "factorial", "fractional"]
 
 
 class Blocks(Part):
@@ -26,11 +27,23 @@ class Blocks(Part):
         return self
 
 
+Goal = Literal["maximize", "minimize"]
+
+
 class Metric(Part):
     """What decides: a metric of the record, on the test clips."""
 
     name: str = "test/accuracy"
-    goal: Literal["maximize", "minimize"] = "maximize"
+    goal: Goal = "maximize"
+
+
+class SecondaryMetric(Part):
+    """What is reported beside the metric that decides."""
+
+    name: str
+    goal: Goal = "maximize"
+    margin: float | None = Field(default=None, gt=0.0)
+    """As `stats.margin`, which it is if left out."""
 
 
 class Stats(Part):
@@ -47,7 +60,7 @@ class Stats(Part):
 class Budget(Part):
     """What must be equal for arms to be comparable, and what none may exceed."""
 
-    match: Literal["epochs", "steps", "samples", "macs"] = "epochs"
+    match: Literal["epochs", "steps", "samples", "macs", "seconds"] = "epochs"
     max_params: int | None = Field(default=None, ge=1)
     """An arm with more parameters is refused before its first step; so with `max_macs`."""
     max_macs: int | None = Field(default=None, ge=1)
@@ -69,11 +82,25 @@ class Ablation(Part):
     """Dotted key → the levels to try."""
     arms: dict[Name, Changes] = Field(default={})
     """Instead of factors: named arms, the first of them the baseline."""
-    design: Literal["ofat", "factorial"] = "ofat"
+    design: DesignName = "ofat"
     """`ofat`: the recipe, and each level of each factor alone against it.
-    `factorial`: every combination; the first level of each factor makes the baseline."""
+    `leave_one_out`: every change together, and that without each.
+    `both`: the two of them.
+    `cumulative`: one change on top of the other, each against those before it.
+    `factorial`: every combination; the first level of each factor makes the baseline.
+    `fractional`: as few combinations of two-level factors as the `resolution` allows."""
+    resolution: Literal[3, 4, 5] | None = None
+    """Of a fractional design: 3 keeps main effects apart from each other, 4 also from two-way
+    interactions, 5 also these from each other."""
+    zip: tuple[tuple[str, ...], ...] = ()
+    """Groups of keys of `factors` that advance together: each group is one factor."""
+    exclude: tuple[Changes, ...] = ()
+    """Combinations of levels that make no arm."""
+    when: dict[str, Changes] = Field(default={})
+    """Key of a factor → the levels of others without which it is not varied."""
     blocks: Blocks = Blocks()
     metric: Metric = Metric()
+    secondary: tuple[SecondaryMetric, ...] = ()
     stats: Stats = Stats()
     budget: Budget = Budget()
     tune: dict[str, Searched] = Field(default={})
@@ -82,31 +109,8 @@ class Ablation(Part):
     tune_trials: int | None = Field(default=None, ge=2)
     """Trials in which an arm makes that choice for a fold; as many for every arm."""
 
-    @model_validator(mode="after")
-    def _factors_or_arms(self) -> "Ablation":
-        if bool(self.factors) == bool(self.arms):
-            raise ValueError("give either `factors` or `arms`, one of them and not both")
-        if self.arms and len(self.arms) < 2:
-            raise ValueError("`arms` needs at least two: the first is the baseline")
-        if self.arms and "design" in self.model_fields_set:
-            raise ValueError("`design` has no effect on named arms: leave it out")
-        for key in {"seed", "fold"} & {k for c in self._all_changes() for k in c}:
-            raise ValueError(f"{key} is a block, not a factor: list its values under `blocks`")
-        return self
-
-    @model_validator(mode="after")
-    def _tuned_alike(self) -> "Ablation":
-        varied = {key for each in (self.factors, *self.arms.values()) for key in each}
-        faults = faults_of_tuning(self.tune, self.tune_trials, varied, self.overrides)
-        if text := "; ".join(faults):
-            raise ValueError(text)
-        return self
-
     def base(self) -> Changes:
         """What every arm has above the recipe: the overrides and the limits of the budget."""
         limits = {"max_params": self.budget.max_params, "max_macs": self.budget.max_macs}
         known = {f"budget.{key}": value for key, value in limits.items() if value is not None}
         return {**self.overrides, **known}
-
-    def _all_changes(self) -> list[Changes]:
-        return [self.overrides, self.factors, *self.arms.values()]

@@ -1,62 +1,113 @@
-"""Designs: from factors to arms. An arm is a name and the dotted keys it changes."""
+"""`Design`: the arms of an ablation, what each is compared with, and what they cannot tell."""
 
-import itertools
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
-from audiocls.errors import ConfigError
+from audiocls.plan import arms as builders
 from audiocls.plan.ablation import Ablation
+from audiocls.plan.arms import Arm, Factors
+from audiocls.plan.factor import Changes, factors_of, matches
+from audiocls.plan.fraction import Fraction, regular_fraction
 
-Arms = dict[str, dict[str, Any]]
-BASELINE = "baseline"
+Arms = dict[str, Changes]
+
+BUILDERS: Mapping[str, Callable[[Factors], list[Arm]]] = {
+    "ofat": builders.one_factor_at_a_time,
+    "leave_one_out": builders.leave_one_out,
+    "both": builders.both,
+    "factorial": builders.factorial,
+    "cumulative": builders.cumulative,
+}
+
+
+@dataclass(frozen=True)
+class Design:
+    """All arms, the baseline first."""
+
+    arms: tuple[Arm, ...]
+    factors: Factors = field(default_factory=Factors)
+    """None for named arms."""
+    fraction: Fraction | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader of its answer must know."""
+
+    @property
+    def baseline(self) -> str:
+        return self.arms[0].name
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Arm → the arm that it is compared with, where that is not the baseline."""
+        given = {arm.name: arm.against for arm in self.arms}
+        return {arm: other for arm, other in given.items() if other and other != self.baseline}
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Effects that a fraction cannot tell apart, such as `lr = dropout×width`."""
+        labels = [self.factors.label(factor) for factor in self.factors.all]
+        groups = self.fraction.aliases if self.fraction else []
+        return tuple(
+            " = ".join("×".join(labels[i] for i in effect) for effect in group) for group in groups
+        )
 
 
 def arms_of(ablation: Ablation) -> Arms:
-    """Every arm by name, the baseline first; raises `ConfigError` if two share a name."""
+    """Every arm by name, the baseline first."""
+    return {arm.name: arm.changes for arm in design_of(ablation).arms}
+
+
+def design_of(ablation: Ablation) -> Design:
+    """The arms that the file asks for; presumes an ablation without a fault."""
+    whole = unrestricted(ablation)
+    return replace(whole, arms=tuple(arm for arm in whole.arms if not is_excluded(arm, ablation)))
+
+
+def is_excluded(arm: Arm, ablation: Ablation) -> bool:
+    """Whether the file says that such a combination makes no arm."""
+    return any(matches(arm.changes, part) for part in ablation.exclude)
+
+
+def unrestricted(ablation: Ablation) -> Design:
+    """The design before combinations are excluded."""
     if ablation.arms:
-        return {name: dict(changes) for name, changes in ablation.arms.items()}
-    design = {"ofat": one_factor_at_a_time, "factorial": factorial}[ablation.design]
-    return design(ablation.factors)
+        return Design(tuple(Arm(name, dict(changes)) for name, changes in ablation.arms.items()))
+    factors = Factors(factors_of(ablation))
+    if ablation.design == "fractional":
+        return _fractional(factors, ablation)
+    arms = tuple(BUILDERS[ablation.design](factors))
+    notes = (_order(factors),) if ablation.design == "cumulative" else ()
+    return Design(arms, factors, notes=notes)
 
 
-def one_factor_at_a_time(factors: Mapping[str, Sequence[Any]]) -> Arms:
-    """The recipe as it is, and each level of each factor alone against it.
-
-    >>> one_factor_at_a_time({"model.dropout": [0.1, 0.2]})
-    {'baseline': {}, 'dropout=0.1': {'model.dropout': 0.1}, 'dropout=0.2': {'model.dropout': 0.2}}
-    """
-    changes = [{key: level} for key, levels in factors.items() for level in levels]
-    return _named([{}, *changes])
+def _order(factors: Factors) -> str:
+    names = ", ".join(factors.label(factor) for factor in factors.all)
+    return (
+        f"Each change is measured on top of those before it ({names}): in another order, the same "
+        "changes may show other effects."
+    )
 
 
-def factorial(factors: Mapping[str, Sequence[Any]]) -> Arms:
-    """Every combination of levels, the last factor varying fastest."""
-    combinations = itertools.product(*factors.values())
-    return _named([dict(zip(factors, levels, strict=True)) for levels in combinations])
+def _fractional(factors: Factors, ablation: Ablation) -> Design:
+    fraction = regular_fraction(len(factors.all), ablation.resolution or 0)
+    assert fraction is not None, "a fraction that does not exist is a fault of the file"
+    design = Design(tuple(builders.fractional(factors, fraction)), factors, fraction)
+    return replace(design, notes=(_confounding(design, fraction),))
 
 
-def _named(changes: Sequence[dict[str, Any]]) -> Arms:
-    short = _short_names({key for change in changes for key in change})
-    arms: Arms = {}
-    for change in changes:
-        name = ",".join(f"{short[key]}={_text(level)}" for key, level in change.items()) or BASELINE
-        if name in arms:
-            raise ConfigError("factors", [f"{name}: the same level is listed twice"])
-        arms[name] = change
-    return arms
+MEANING = {
+    3: "main effects are aliased with two-way interactions",
+    4: "two-way interactions are aliased with each other, main effects with none of them",
+}
+CLEAR = "main effects and two-way interactions are told apart"
 
 
-def _short_names(keys: set[str]) -> dict[str, str]:
-    """The last part of each dotted key, or the whole key where that would be ambiguous."""
-    leaves = {key: key.rsplit(".", 1)[-1] for key in keys}
-    counts = Counter(leaves.values())
-    return {key: leaf if counts[leaf] == 1 else key for key, leaf in leaves.items()}
+def _confounding(design: Design, fraction: Fraction) -> str:
+    meaning = MEANING.get(fraction.resolution, CLEAR)
+    cost = f"{len(design.arms)} of {2 ** len(fraction.columns)} combinations"
+    listed = f" Aliased: {'; '.join(design.aliases)}." if design.aliases else ""
+    return f"A fraction of resolution {roman(fraction.resolution)}, {cost}: {meaning}.{listed}"
 
 
-def _text(level: Any) -> str:
-    if isinstance(level, list):
-        return "x".join(_text(item) for item in level)
-    if level is None or isinstance(level, bool):
-        return {None: "none", True: "on", False: "off"}[level]
-    return str(level)
+def roman(resolution: int) -> str:
+    """As the trade writes resolutions: III to XI."""
+    return ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI")[resolution]

@@ -1,12 +1,12 @@
 """`Plan`: the arms, the blocks and their product, before any configuration is resolved."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audiocls.errors import UsageError, nearest
 from audiocls.plan.ablation import Ablation
-from audiocls.plan.design import Arms, arms_of
+from audiocls.plan.design import Arms, Design, design_of
 
 Block = tuple[int, int]
 """A seed and a test fold."""
@@ -20,24 +20,43 @@ class Plan:
     arms: Arms
     seeds: tuple[int, ...]
     folds: tuple[int, ...]
+    references: dict[str, str] = field(default_factory=dict)
+    """Arm → the arm that it is compared with, where that is not the baseline."""
+    factors: dict[str, list[Any]] = field(default_factory=dict)
+    """Dotted key → its levels; zipped keys are joined by a comma, their levels are lists."""
+    resolution: int | None = None
+    """Of a whole fraction, which may be higher than the one asked for."""
+    aliases: tuple[str, ...] = ()
+    """Effects that a whole fraction cannot tell apart, such as `lr = dropout×width`."""
     notes: tuple[str, ...] = ()
-    """What was left out, and why."""
+    """What a reader of the answer must know: what was left out, what the design cannot say."""
 
     @property
     def blocks(self) -> list[Block]:
         return [(seed, fold) for seed in self.seeds for fold in self.folds]
 
     @property
+    def cells(self) -> list[tuple[str, int, int]]:
+        """Arm, seed and fold of every trial, block by block, so that pairs are complete early."""
+        return [(arm, *block) for block in self.blocks for arm in self.arms]
+
+    @property
     def baseline(self) -> str:
         return next(iter(self.arms))
 
     @property
+    def design(self) -> str:
+        """The design's name; `arms` where the file names its arms itself."""
+        return "arms" if self.ablation.arms else self.ablation.design
+
+    @property
     def num_comparisons(self) -> int:
+        """Every arm but the baseline is compared once, with its reference."""
         return len(self.arms) - 1
 
     @property
     def num_trials(self) -> int:
-        return len(self.arms) * len(self.blocks)
+        return len(self.cells)
 
     def changes(self, arm: str) -> dict[str, Any]:
         return {**self.ablation.base(), **self.arms[arm]}
@@ -51,22 +70,39 @@ def plan(
 ) -> Plan:
     """The ablation's trials; `seeds`, `folds` and `arms` narrow or extend what its file says.
 
-    Raises `UsageError` for an arm that the ablation does not have.
+    What the arms are compared with stays: without it they would answer nothing. Raises
+    `UsageError` for an arm that the ablation does not have.
     """
-    every = arms_of(ablation)
-    for name in arms:
-        if name not in every:
-            raise UsageError(
-                f"{ablation.name} has no arm {name!r}; its arms: {', '.join(every)}."
-                + nearest(name, every)
-            )
-    chosen = {name: changes for name, changes in every.items() if not arms or name in arms}
+    design = design_of(ablation)
+    chosen = _chosen(design, arms, ablation.name)
+    is_whole = len(chosen) == len(design.arms)
     return Plan(
         ablation=ablation,
-        arms=chosen,
+        arms={arm.name: arm.changes for arm in design.arms if arm.name in chosen},
         seeds=tuple(dict.fromkeys(seeds or ablation.blocks.seed)),
         folds=tuple(dict.fromkeys(folds or ablation.blocks.fold)),
+        references={arm: other for arm, other in design.references.items() if arm in chosen},
+        factors={factor.name: factor.values for factor in design.factors.all},
+        resolution=design.fraction.resolution if design.fraction and is_whole else None,
+        aliases=design.aliases if is_whole else (),
+        notes=design.notes,
     )
+
+
+def _chosen(design: Design, names: Sequence[str], where: str) -> Collection[str]:
+    """The arms asked for, the baseline, and every arm that one of them is compared with."""
+    known = [arm.name for arm in design.arms]
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"{where} has no arm {name!r}; its arms: {', '.join(known)}." + nearest(name, known)
+            )
+    found = {design.baseline}
+    for name in names or known:
+        while name not in found:
+            found.add(name)
+            name = design.references.get(name, design.baseline)
+    return found
 
 
 def within_folds(plan: Plan, available: Sequence[int], data: str, is_asked: bool) -> Plan:

@@ -14,10 +14,9 @@ from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.config import Config, resolve, trial_id
 from audiocls.errors import ConfigError, UsageError
-from audiocls.plan import Plan, within_folds
-from audiocls.plan.design import BASELINE
+from audiocls.plan import BASELINE, Ablation, Plan, within_folds
 from audiocls.run.content import identity_of, require_usable
-from audiocls.store import Cell, Study
+from audiocls.store import Cell, Objective, Study
 
 Configs = dict[str, Config]
 """Arm → its configuration, on the recipe's own seed and fold."""
@@ -118,11 +117,14 @@ def study_of(
         name=name,
         question=ablation.question,
         recipe=ablation.recipe,
-        design="arms" if ablation.arms else ablation.design,
+        design=plan.design,
         metric=ablation.metric.name,
         goal=ablation.metric.goal,
         baseline=plan.baseline,
         arms=plan.arms,
+        references=plan.references,
+        factors=plan.factors,
+        secondary=_secondary(plan.ablation),
         cells=_cells(plan, asked, fingerprints),
         identities=_identities(asked, fingerprints),
         alpha=ablation.stats.alpha,
@@ -135,6 +137,13 @@ def study_of(
         notes=notes,
     )
     return Resolved(study, configs, fingerprints, notes)
+
+
+def _secondary(ablation: Ablation) -> tuple[Objective, ...]:
+    margin = ablation.stats.margin
+    return tuple(
+        Objective(each.name, each.goal, each.margin or margin) for each in ablation.secondary
+    )
 
 
 def _asked(config: Config, table: ClipTable, cache: Path) -> dict[str, Any]:
@@ -191,7 +200,6 @@ def _identities(asked: Asked, fingerprints: Mapping[str, str]) -> dict[str, str]
 
 
 def _cells(plan: Plan, asked: Asked, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
-    """Block by block, so that pairs are complete early."""
     return tuple(
         Cell(
             id=trial_id({**asked[arm], "seed": seed, "fold": fold}, fingerprints[arm]),
@@ -199,8 +207,7 @@ def _cells(plan: Plan, asked: Asked, fingerprints: Mapping[str, str]) -> tuple[C
             seed=seed,
             fold=fold,
         )
-        for seed, fold in plan.blocks
-        for arm in plan.arms
+        for arm, seed, fold in plan.cells
     )
 
 
