@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from audiocls.report import figures
+from audiocls.report.clips import ClipSection, told
 from audiocls.report.headline import headline
 from audiocls.report.notation import NONE, percent, plural
 from audiocls.report.page import inline, render
@@ -12,7 +13,7 @@ from audiocls.report.svg import to_svg
 from audiocls.report.tables import VERDICT_MEANINGS, method_text
 from audiocls.store.record import Cell, Provenance, Study
 
-SECTIONS = ("verdicts", "pairs", "curves", "cost", "missing", "method", "reproduce")
+SECTIONS = ("verdicts", "pairs", "curves", "cost", "clips", "missing", "method", "reproduce")
 """The page's parts in their order, each a template in `page/`."""
 
 Failed = tuple[Cell, str, str]
@@ -25,6 +26,7 @@ def to_html(
     histories: figures.Histories,
     failures: Sequence[Failed] = (),
     provenance: Iterable[Provenance] = (),
+    clips: ClipSection | None = None,
 ) -> str:
     """The whole report; `histories` by trial id, `provenance` of the records that were compared."""
     failed = {cell.id for cell, *_ in failures}
@@ -42,6 +44,7 @@ def to_html(
         pending=[cell for cell in comparison.missing if cell.id not in failed],
         versions=_versions(provenance),
         blocks=_blocks(study),
+        by_clip=told(clips or ClipSection()),
         num_drawn=min(figures.MAX_ARMS, len(comparison.compared)),
     )
 

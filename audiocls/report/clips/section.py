@@ -10,7 +10,7 @@ from audiocls.report.clips.read import MOST_TRIALS, read_clips
 from audiocls.report.clips.results import ClipComparison, ClipSection
 from audiocls.store import Record, Study, StudyFolder
 
-MOST_SHOWN = 10
+MOST_SHOWN = 9
 """Clips on each side of each arm; the rest are counted."""
 
 

@@ -28,22 +28,27 @@ METHOD = (
 
 
 def clip_table(comparison: ClipComparison) -> Table:
-    """One row an arm; those that cannot be compared say why."""
-    return Table(
-        title=f"{comparison.study}, clip by clip",
-        columns=(
-            "arm",
-            "against",
-            "clips",
-            "recordings",
-            "gained",
-            "lost",
-            f"accuracy, points [{percent(1 - comparison.alpha)}]",
-            "p (clips)",
-            "p (recordings)",
-            "p (Holm)",
-        ),
-        rows=tuple(map(_row, comparison.arms)),
+    """One row an arm; `against` only where that is not the same for all."""
+    rows = [_row(arm) for arm in comparison.arms]
+    columns = _columns(comparison.alpha)
+    if len({arm.against for arm in comparison.arms}) < 2:
+        place = columns.index("against")
+        columns, *rows = ((*row[:place], *row[place + 1 :]) for row in (columns, *rows))
+    return Table(f"{comparison.study}, clip by clip", columns, tuple(rows))
+
+
+def _columns(alpha: float) -> tuple[str, ...]:
+    return (
+        "arm",
+        "against",
+        "clips",
+        "recordings",
+        "gained",
+        "lost",
+        f"Δ accuracy, points [{percent(1 - alpha)}]",
+        "p (clips)",
+        "p (recordings)",
+        "p (Holm)",
     )
 
 
