@@ -6,10 +6,19 @@ loaded by the function that needs them.
 
 from audiocls.report.answer import Answer, read_answer
 from audiocls.report.compare import compare
-from audiocls.report.figures import cost_per_arm, learning_curves, paired_differences
+from audiocls.report.effect_table import effect_remarks, effect_table
+from audiocls.report.figures import (
+    cost_per_arm,
+    effect_intervals,
+    interactions,
+    learning_curves,
+    metric_against_cost,
+    paired_differences,
+)
 from audiocls.report.headline import headline
 from audiocls.report.html import to_html
 from audiocls.report.latex import to_latex
+from audiocls.report.markdown import to_markdown
 from audiocls.report.results import ArmResult, Comparison, Verdict
 from audiocls.report.svg import to_svg
 from audiocls.report.tables import (
@@ -17,7 +26,6 @@ from audiocls.report.tables import (
     method_text,
     secondary_table,
     to_json,
-    to_markdown,
     verdict_table,
 )
 
@@ -29,9 +37,14 @@ __all__ = [
     "Verdict",
     "compare",
     "cost_per_arm",
+    "effect_intervals",
+    "effect_remarks",
+    "effect_table",
     "headline",
+    "interactions",
     "learning_curves",
     "method_text",
+    "metric_against_cost",
     "paired_differences",
     "read_answer",
     "secondary_table",

@@ -74,3 +74,26 @@ def is_on_front(points: Sequence[tuple[float, float]]) -> list[bool]:
         if kept[index]:
             best, last = points[index][1], points[index]
     return kept
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """Which arms are worth their cost, and which costs say nothing here."""
+    if len(comparison.arms) < 2 or all(arm.mean is None for arm in comparison.arms):
+        return []
+    told: dict[str, list[str]] = {}
+    for front in fronts(comparison):
+        told.setdefault(_told(front), []).append(front.cost)
+    against = f"{comparison.metric} against"
+    return [text.format(f"{against} {' and '.join(costs)}") for text, costs in told.items()]
+
+
+def _told(front: Front) -> str:
+    """A sentence with a place for what is held against what."""
+    if not front.values:
+        return "No front of {}: not recorded for any arm that may be compared."
+    if not front.is_told_apart:
+        return "No front of {}: the same in all arms."
+    arms = "; ".join(front.arms).replace("{", "{{").replace("}", "}}")
+    unknown = "; ".join(front.left_out).replace("{", "{{").replace("}", "}}")
+    rest = f" Not placed: {unknown}." if unknown else ""
+    return f"On the Pareto front of {{}}: {arms}.{rest}"

@@ -1,6 +1,6 @@
 """The values of an answer: one result an arm, and the comparison that holds them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audiocls.report.effects.result import Effects
@@ -53,6 +53,10 @@ class ArmResult:
     """The arm it is compared with; the baseline has none."""
     differences: tuple[Difference, ...] = ()
     """This arm − the one it is compared with."""
+    look: int = 0
+    """The look at a growing study that these numbers are of; 0 where its size was fixed."""
+    alpha: float | None = None
+    """The look's level, also of the interval; the study's own where its size was fixed."""
 
     @property
     def p(self) -> float:
@@ -84,8 +88,12 @@ class Comparison:
     notes: tuple[str, ...] = ()
     secondary: tuple["Comparison", ...] = ()
     """The same arms by the study's other metrics, which decide nothing."""
-    effects: Effects = Effects()
+    effects: Effects = field(default_factory=Effects)
     """Of the primary metric."""
+    looks: tuple[int, ...] = ()
+    """Blocks at each look so far, where the study grows until it is decided."""
+    max_pairs: int = 0
+    """Of each comparison, where the study grows."""
 
     @property
     def has_references(self) -> bool:

@@ -1,4 +1,4 @@
-"""The answer as a table, as Markdown and as JSON."""
+"""The answer as tables and as JSON."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from audiocls.report.headline import headline
 from audiocls.report.notation import NONE, count, duration, estimate, p_value, percent, plural
+from audiocls.report.pareto import fronts
 from audiocls.report.results import ArmResult, Comparison
 from audiocls.store.record import Cell
 
@@ -15,7 +16,8 @@ VERDICT_MEANINGS = {
     "equivalent": "shown to differ from the baseline by less than the margin, either way",
     "no_evidence": "enough pairs, but neither an effect nor its absence could be shown",
     "too_few_pairs": "even perfectly consistent pairs could not have been significant",
-    "not_comparable": "unequal compute, code, data or environment, or missing pairs",
+    "not_comparable": "unequal compute, another code, data, environment or protocol, missing pairs, or "
+    "a change that had no effect on training",
 }
 
 
@@ -115,31 +117,6 @@ def name_of(cell: Cell) -> str:
     return f"{cell.arm}, seed {cell.seed}, fold {cell.fold} ({cell.id})"
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """Headline, table, method, missing cells and the command, for a pull request or a README."""
-    table = verdict_table(comparison)
-    done = comparison.num_expected - len(comparison.missing)
-    parts = [
-        f"## {_escaped(comparison.study)}",
-        f"*{_escaped(comparison.question)}*",
-        f"**{_escaped(headline(comparison))}**",
-        *(f"Note: {_escaped(note)}" for note in comparison.notes),
-        markdown_table(table),
-        *(
-            f"{_escaped(each.title)}\n\n{markdown_table(each)}"
-            for each in map(secondary_table, comparison.secondary)
-        ),
-        _escaped(method_text(comparison)),
-        f"{done} of {comparison.num_expected} trials finished.",
-    ]
-    if comparison.missing:
-        names = "\n".join(f"- {_escaped(name_of(cell))}" for cell in comparison.missing)
-        parts.append(f"Missing:\n\n{names}")
-    if comparison.command:
-        parts.append(f"Reproduce:\n\n```\n{comparison.command}\n```")
-    return "\n\n".join(parts) + "\n"
-
-
 def markdown_table(table: Table) -> str:
     """The table alone, as Markdown."""
     return "\n".join(_markdown_rows(table))
@@ -152,10 +129,10 @@ def _markdown_rows(table: Table) -> Iterable[str]:
 
 
 def _markdown_line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(_escaped(cell) for cell in cells)} |"
+    return f"| {' | '.join(escaped(cell) for cell in cells)} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text as Markdown shows it literally: arm names are full of underscores and pipes."""
     for mark in "\\`*_|<":
         text = text.replace(mark, f"\\{mark}")
@@ -164,11 +141,19 @@ def _escaped(text: str) -> str:
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """Plain JSON in units of the metric; every number is finite or null."""
-    mapping = asdict(comparison)
-    for arm in mapping["arms"]:
-        arm["differences"] = [
-            {"seed": seed, "fold": fold, "difference": difference}
-            for seed, fold, difference in arm["differences"]
-        ]
-    secondary = [to_json(each) for each in comparison.secondary]
-    return {**mapping, "headline": headline(comparison), "secondary": secondary}
+    return {
+        **asdict(comparison),
+        "arms": [arm_to_json(result) for result in comparison.arms],
+        "headline": headline(comparison),
+        "secondary": [to_json(each) for each in comparison.secondary],
+        "fronts": [asdict(front) for front in fronts(comparison)],
+    }
+
+
+def arm_to_json(result: ArmResult) -> dict[str, Any]:
+    """One arm, each difference with its block."""
+    differences = [
+        {"seed": seed, "fold": fold, "difference": difference}
+        for seed, fold, difference in result.differences
+    ]
+    return {**asdict(result), "differences": differences}
