@@ -63,6 +63,7 @@ def _epochs(trial: Running) -> str:
 def summary(status: Status) -> Text:
     """`12/40 done · 2 running (1 pre-training, epoch 3/20) · 0 failed · 1 min 20 s left`."""
     parts = [
+        (f"{status.stage}: " if status.stage else "", ""),
         (_done(status), "bold"),
         (" · ", "dim"),
         (f"{len(status.running)} running{_stages(status)}", ""),
@@ -99,12 +100,12 @@ class Lines:
     def __init__(self, terminal: Console):
         self._terminal = terminal
         self._last = float("-inf")
-        self._is_over = False
+        self._was_over = False
 
     def __call__(self, status: Status) -> None:
         _print_messages(self._terminal, status)
-        is_over = status.num_done + status.num_failed == status.num_total and not self._is_over
-        self._is_over |= is_over
-        if is_over or time.monotonic() - self._last >= LINE_EVERY_S:
+        is_over = status.num_done + status.num_failed == status.num_total
+        is_news, self._was_over = is_over and not self._was_over, is_over
+        if is_news or time.monotonic() - self._last >= LINE_EVERY_S:
             self._last = time.monotonic()
             self._terminal.print(summary(status), soft_wrap=True)

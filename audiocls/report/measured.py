@@ -7,22 +7,28 @@ from audiocls.report.results import ArmResult, Difference
 
 
 def measured(
-    result: ArmResult, differences: tuple[Difference, ...], ratio: float, alpha: float
+    result: ArmResult,
+    differences: tuple[Difference, ...],
+    ratio: float,
+    alpha: float,
+    num_comparisons: int = 1,
 ) -> ArmResult:
     """`result` with mean, interval at level 1 − `alpha` and both p values of its differences.
 
-    `ratio` is n_test/n_train where folds share clips, else 0.
+    `ratio` is n_test/n_train where folds share clips, else 0. The p are fine enough for a family
+    of `num_comparisons`.
     """
     values = [difference for *_, difference in differences]
     result = replace(result, num_pairs=len(values), verdict="no_evidence", differences=differences)
     if len(values) < 2:  # One pair has no spread, so neither interval nor p.
         return replace(result, delta=values[0] if values else None)
     test = stats.corrected_t(values, ratio, alpha)
+    num_resamples = stats.resamples_for(alpha / num_comparisons)
     return replace(
         result,
         delta=test.mean,
         ci_low=test.ci_low,
         ci_high=test.ci_high,
         p_corrected_t=test.p,
-        p_sign_flip=stats.sign_flip_p(values),
+        p_sign_flip=stats.sign_flip_p(values, num_resamples=num_resamples),
     )

@@ -9,13 +9,19 @@ from audiocls.report.results import ArmResult, Verdict
 from audiocls.store.record import Study
 
 
-def judge(study: Study, tested: Sequence[ArmResult], ratio: float) -> list[ArmResult]:
-    """Corrects over the whole family, then puts each result into a word."""
-    adjusted = stats.holm([result.p for result in tested])
+def judge(
+    study: Study, tested: Sequence[ArmResult], ratio: float, num_settled: int = 0
+) -> list[ArmResult]:
+    """Corrects over the whole family, then puts each result into a word.
+
+    `num_settled` more comparisons belong to the family, each with a p of 1.
+    """
+    adjusted = stats.holm([*(result.p for result in tested), *[1.0] * num_settled])
+    num_comparisons = len(adjusted)
     judged = []
-    for result, p in zip(tested, adjusted, strict=True):
+    for result, p in zip(tested, adjusted, strict=False):
         p_holm = None if result.p_corrected_t is None else p
-        judged.append(_worded(replace(result, p_holm=p_holm), study, len(tested), ratio))
+        judged.append(_worded(replace(result, p_holm=p_holm), study, num_comparisons, ratio))
     return judged
 
 
@@ -24,7 +30,7 @@ def _worded(result: ArmResult, study: Study, num_comparisons: int, ratio: float)
         return result
     if not stats.is_reachable(result.num_pairs, num_comparisons, study.alpha):
         needed = stats.pairs_needed(study.alpha, num_comparisons)
-        reason = f"{plural(result.num_pairs, 'pair')}; {needed} needed for α = {study.alpha:g}"
+        reason = f"{plural(result.num_pairs, 'pair')}; {needed} needed for α = {study.alpha:.3g}"
         return replace(result, verdict="too_few_pairs", reason=f"{reason}, m = {num_comparisons}")
     return replace(result, verdict=_word(result, study, ratio))
 

@@ -55,6 +55,7 @@ class Launch:
     num_done: int = 0
     num_failed: int = 0
     stopped_by: StoppedBy | None = None
+    stage: str = ""
     epochs_done: int = 0
     notes: list[str] = field(default_factory=list)
     """What went wrong without harm, such as tracking that stopped."""
@@ -66,6 +67,12 @@ class Launch:
     def __post_init__(self) -> None:
         self._works: dict[str, Work] = {}
         self._again: deque[Work] = deque()
+
+    def enlarge(self, num_missing: int, num_done: int, stage: str) -> None:
+        """The supply has become longer: so many trials to go beside so many that are done."""
+        self.num_reused = num_done - self.num_done
+        self.num_total = num_done + self.num_failed + num_missing
+        self.stage = stage
 
     def drive(self, executor: Executor[Any], stop: threading.Event) -> None:
         """Until nothing is missing, somebody wants to stop, or a limit is reached."""
@@ -185,6 +192,7 @@ class Launch:
                 running=tuple(self.running.values()),
                 elapsed_s=self._elapsed(),
                 left_s=self._left_s(),
+                stage=self.stage,
                 messages=tuple(messages),
             )
         )

@@ -28,5 +28,7 @@ class Status:
     elapsed_s: float = 0.0
     left_s: float | None = None
     """Unknown until an epoch has ended."""
+    stage: str = ""
+    """Which part of the whole this is, such as `look 2`."""
     messages: tuple[str, ...] = field(default=())
     """What happened since the last status, for people."""

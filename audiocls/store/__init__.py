@@ -10,7 +10,13 @@ from audiocls.store.record import (
     Record,
     Study,
 )
-from audiocls.store.study import StudyFolder, count_states, extended, folder_name
+from audiocls.store.study import (
+    StudyFolder,
+    count_states,
+    extended,
+    folder_name,
+    is_same_question,
+)
 from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import Attempt, State, TrialFolder
 from audiocls.store.tuning import Choice, Tuning, tuning_path
@@ -35,5 +41,6 @@ __all__ = [
     "count_states",
     "extended",
     "folder_name",
+    "is_same_question",
     "tuning_path",
 ]

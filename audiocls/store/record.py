@@ -167,6 +167,11 @@ class Study:
     """What must be equal for arms to be comparable: epochs, steps, samples, macs, seconds."""
     tuning: Tuning | None = None
     """What each arm chose for itself on validation clips, where the ablation says `tune`."""
+    looks: tuple[int, ...] = ()
+    """Blocks at each look so far, in the order planned, of a study that grows until it is decided;
+    empty for one of a fixed size."""
+    max_pairs: int = 0
+    """Of each comparison, where the study grows by itself."""
     overrides: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     """The command line that launches this study again."""
@@ -185,7 +190,7 @@ class Study:
         secondary = [asdict(objective) for objective in self.secondary]
         tuning = None if self.tuning is None else self.tuning.to_mapping()
         plain = {"secondary": secondary, "tuning": tuning, "notes": list(self.notes)}
-        return {**fields, "cells": cells, **plain}
+        return {**fields, "cells": cells, **plain, "looks": list(self.looks)}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Study":
@@ -196,5 +201,6 @@ class Study:
             "secondary": tuple(Objective(**each) for each in mapping.get("secondary", ())),
             "tuning": Tuning.from_mapping(tuning) if (tuning := mapping.get("tuning")) else None,
             "notes": tuple(mapping.get("notes", ())),
+            "looks": tuple(mapping.get("looks", ())),
         }
         return cls(**{**mapping, **known})

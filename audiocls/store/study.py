@@ -172,17 +172,24 @@ def count_states(states: Mapping[str, State]) -> dict[State, int]:
     return {state: counts[state] for state in ("done", "failed", "running", "pending")}
 
 
+def is_same_question(before: Study, now: Study) -> bool:
+    """Whether both have the same recipe, and every arm that both have is the same in both."""
+    common = before.identities.keys() & now.identities.keys()
+    is_same = all(before.identities[arm] == now.identities[arm] for arm in common)
+    return is_same and before.recipe == now.recipe
+
+
 def extended(before: Study, now: Study) -> Study:
     """`now` together with what `before` has beyond it, or `now` alone if it asks something else.
 
     A study grows: seeds, folds and arms that were launched once stay in its family, so that no
     arm can leave it because of its result. Where an arm that both have is not the same in both
-    (a default, an override, its data), `before` was another study and leaves the plan.
+    (a default, an override, its data), `before` was another study and leaves the plan. A study that
+    grows until it is decided stays one.
     """
-    common = before.identities.keys() & now.identities.keys()
-    is_same = all(before.identities[arm] == now.identities[arm] for arm in common)
-    if not is_same or before.recipe != now.recipe:
+    if not is_same_question(before, now):
         return now
+    launched = now if now.looks or not before.looks else before
     known = {(cell.arm, *cell.block) for cell in before.cells}
     new = tuple(cell for cell in now.cells if (cell.arm, *cell.block) not in known)
     return replace(
@@ -193,5 +200,8 @@ def extended(before: Study, now: Study) -> Study:
         references={**before.references, **now.references},
         tuning=now.tuning and now.tuning.with_before(before.tuning),
         cells=(*before.cells, *new),
+        looks=before.looks or now.looks,
+        max_pairs=launched.max_pairs,
+        command=launched.command,
         notes=tuple(dict.fromkeys((*before.notes, *now.notes))),
     )

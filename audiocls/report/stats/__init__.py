@@ -21,7 +21,8 @@ from audiocls.report.stats.power import (
     smallest_p,
 )
 from audiocls.report.stats.promise import limit_of_seeds, promised_effect, promised_power
-from audiocls.report.stats.sign_flip import MAX_EXACT_PAIRS, sign_flip_p
+from audiocls.report.stats.sign_flip import MAX_EXACT_PAIRS, resamples_for, sign_flip_p
+from audiocls.report.stats.spending import next_size, spending
 from audiocls.report.stats.t_test import TTest, corrected_t, tost_p
 
 __all__ = [
@@ -40,11 +41,14 @@ __all__ = [
     "is_reachable",
     "limit_of_seeds",
     "mcnemar_p",
+    "next_size",
     "pairs_needed",
     "pooled",
     "promised_effect",
     "promised_power",
+    "resamples_for",
     "sign_flip_p",
     "smallest_p",
+    "spending",
     "tost_p",
 ]
