@@ -3,10 +3,15 @@
 from pathlib import Path
 
 from audiocls import console
+from audiocls.cli import clips
+from audiocls.cli.clips import ClipsWish
 from audiocls.report import (
     Answer,
     Table,
+    effect_remarks,
+    effect_table,
     headline,
+    pareto,
     secondary_table,
     to_html,
     to_json,
@@ -16,21 +21,27 @@ from audiocls.report import (
 )
 from audiocls.store.atomic import write_text
 
-EXPENDABLE = ("reason", "MACs", "params", "time", "p (t)", "p (flip)", "pairs")
+EXPENDABLE = ("reason", "MACs", "params", "time", "p (t)", "p (flip)", "pairs", "blocks")
 """Columns of the verdict table that a narrow terminal goes without, the first of them first."""
 
 
-def show(answer: Answer) -> None:
+def show(answer: Answer, has_clips: bool = False) -> None:
     """The verdict table and the headline, in the terminal."""
     comparison = answer.comparison
     _show_table(verdict_table(comparison))
     console.say(headline(comparison))
     for secondary in map(secondary_table, comparison.secondary):
         _show_table(secondary)
+    if comparison.effects.estimates:
+        _show_table(effect_table(comparison))
+    for remark in (*effect_remarks(comparison), *pareto.sentences(comparison)):
+        console.say(remark)
     for note in comparison.notes:
         console.say(f"Note: {note}")
     if comparison.missing:
         console.say(f"{len(comparison.missing)} of {comparison.num_expected} trials are missing.")
+    if has_clips:
+        clips.show(answer)
 
 
 def _show_table(table: Table) -> None:
@@ -39,14 +50,16 @@ def _show_table(table: Table) -> None:
     )
 
 
-def show_as_json(answer: Answer) -> None:
+def show_as_json(answer: Answer, has_clips: bool = False) -> None:
     """The comparison as JSON."""
-    console.show_json(to_json(answer.comparison))
+    by_clip = {"clips": clips.to_json(answer)} if has_clips else {}
+    console.show_json(to_json(answer.comparison) | by_clip)
 
 
-def markdown(answer: Answer) -> str:
+def markdown(answer: Answer, has_clips: bool = False) -> str:
     """The comparison as Markdown."""
-    return to_markdown(answer.comparison)
+    by_clip = "\n" + clips.to_markdown(answer) if has_clips else ""
+    return to_markdown(answer.comparison) + by_clip
 
 
 def latex(answer: Answer) -> str:
@@ -59,7 +72,7 @@ def html_path(answer: Answer) -> Path:
     return answer.folder.path / "report.html"
 
 
-def write_html(answer: Answer, out: Path | None = None) -> Path:
+def write_html(answer: Answer, out: Path | None = None, wish: ClipsWish | None = None) -> Path:
     """The whole report as one HTML file, in the study's folder unless told otherwise."""
     study, folder = answer.study, answer.folder
     html = to_html(
@@ -68,6 +81,7 @@ def write_html(answer: Answer, out: Path | None = None) -> Path:
         folder.histories(study.cells),
         answer.failures(),
         [record.provenance for record in answer.records.values()],
+        clips.section(answer, wish or ClipsWish()),
     )
     path = out or html_path(answer)
     write_text(path, html)

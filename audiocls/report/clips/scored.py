@@ -29,7 +29,7 @@ class Scored:
 
     @cached_property
     def is_right(self) -> NDArray[np.bool_]:
-        return np.equal(self.probabilities.argmax(1), self.labels)
+        return np.asarray(self.probabilities.argmax(1) == self.labels)
 
     def hears_as(self, other: "Scored") -> bool:
         """Whether both were asked the same of the same clips."""
