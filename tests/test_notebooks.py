@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from test_compare import finished, noisy
 from tiny import TINY
+from typer.testing import CliRunner
 from wandb_runs import log_run
 
 from audiocls.audio.datasets.synthetic import Synthetic
+from audiocls.cli import app
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.notebook import executed, open_answer
 from audiocls.shelf import notebook
@@ -21,7 +23,6 @@ from audiocls.store import Study, StudyFolder
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("compare", "learning_curves", "listen_to_errors", "noise_and_power")
-ANSWER = {"compare": "arm0 helps: +3", "noise_and_power": "3 seeds × 5 folds of base"}
 MOST_CELLS = 8
 SAM = {"arm": "use_sam", "baseline": "use_sam=false", "seed": "random_state", "metric": "acc"}
 
@@ -72,18 +73,35 @@ def read(text):
     return nbformat.reads(text, as_version=4)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_reads_a_study_by_its_name(name, runs):
+def run(name, runs):
     document = read(executed(notebook(name), {"study": "dropout", "runs": str(runs)}))
     nbformat.validate(document)
     assert not [output for output in outputs(document) if output.output_type == "stream"]
-    assert ANSWER.get(name, "") in "\n".join(shown(document, "text/markdown"))
-    if name == "listen_to_errors":
-        sounds = [text for text in shown(document, "text/html") if "<audio" in text]
-        assert 0 < len(sounds) <= 2 * 2 * 3
-        assert all("data:audio/" in text for text in sounds)
-    else:
-        assert shown(document, "image/png")
+    return document
+
+
+def test_curves_are_drawn_and_a_column_that_nobody_recorded_is_named(runs):
+    document = run("learning_curves", runs)
+    assert len(shown(document, "image/png")) == 1
+    missing, epochs = shown(document, "text/markdown")
+    assert "No trial recorded `val/loss`. Recorded: `epoch`, `val/accuracy`." in missing
+    assert "| base | not recorded |" in epochs
+
+
+def test_clips_that_changed_sides_can_be_listened_to(runs):
+    document = run("listen_to_errors", runs)
+    sounds = [text for text in shown(document, "text/html") if "<audio" in text]
+    assert 0 < len(sounds) <= 2 * 2 * 3
+    assert all("data:audio/" in text for text in sounds)
+    assert "All predictions were read." in shown(document, "text/markdown")[0]
+
+
+def test_noise_is_told_by_its_source_and_power_is_drawn(runs):
+    document = run("noise_and_power", runs)
+    (noise,) = shown(document, "text/markdown")
+    assert "3 seeds × 5 folds of base." in noise
+    assert all(f"| {source} |" in noise for source in ("seed", "fold", "interaction"))
+    assert len(shown(document, "image/png")) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -126,7 +144,7 @@ def test_runs_are_found_above_the_notebooks_own_folder(runs, monkeypatch):
 
 
 def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
-    for index in range(6):
+    for index in range(4):
         log_run(
             f"r{index}",
             folder=tmp_path / "w",
@@ -135,13 +153,13 @@ def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
             config={"use_sam": bool(index % 2), "random_state": index // 2},
             summary={"acc": 0.5 + 0.1 * (index % 2)},
         )
-    where = {"config.random_state": {"$lt": 2}}
+    where = {"config.random_state": {"$lt": 1}}
     some = open_answer("wandb:local/mine", wandb={**SAM, "where": where})
-    assert some.comparison.compared[0].num_pairs == 2
+    assert some.comparison.compared[0].num_pairs == 1
     parameters = {"study": "wandb:local/mine", "wandb": SAM}
     document = read(executed(notebook("compare"), parameters))
     assert "use\\_sam=true" in shown(document, "text/markdown")[0]
-    assert "3 pairs" in shown(document, "text/markdown")[0]
+    assert "2 pairs" in shown(document, "text/markdown")[0]
 
 
 @pytest.mark.parametrize(
@@ -158,13 +176,47 @@ def test_a_study_that_cannot_be_read_is_refused_with_what_is_wanted(study, wandb
         open_answer(study, runs, wandb)
 
 
-def test_a_cell_that_fails_is_named_with_its_error(runs):
-    with pytest.raises(AudioclsError, match=r"compare.ipynb: cell 4 .*UsageError.*no study 'none'"):
-        executed(notebook("compare"), {"study": "none", "runs": str(runs)})
+def own(folder, *cells):
+    """A notebook of these cells, the first one that of the parameters."""
+    made = [nbformat.v4.new_code_cell(text, id=f"cell-{text[0]}") for text in cells]
+    if made:
+        made[0].metadata["tags"] = ["parameters"]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), folder / "own.ipynb")
+    return folder / "own.ipynb"
+
+
+def test_a_cell_that_fails_is_named_with_its_error(tmp_path):
+    wanted = r"own.ipynb: cell 3 \(y = 1 / x\): ZeroDivisionError: division by zero"
+    with pytest.raises(AudioclsError, match=wanted):
+        executed(own(tmp_path, "x = 1", "y = 1 / x"), {"x": 0})
 
 
 def test_a_notebook_without_a_cell_for_parameters_is_refused(tmp_path):
-    empty = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", id="one")])
-    nbformat.write(empty, tmp_path / "own.ipynb")
     with pytest.raises(UsageError, match="no cell has the tag 'parameters'"):
-        executed(tmp_path / "own.ipynb", {"study": "x"})
+        executed(own(tmp_path), {"study": "x"})
+
+
+def report(runs, *words):
+    return CliRunner().invoke(app, ["report", "dropout", "--runs", str(runs), *words])
+
+
+def test_report_executes_the_notebook_for_the_study_into_its_folder(runs):
+    ran = report(runs, "--format", "ipynb")
+    path = runs / "dropout" / "compare.ipynb"
+    assert (ran.exit_code, ran.stdout.split()) == (0, [str(path)]), ran.output
+    document = read(path.read_text())
+    assert "arm0 helps: +3.0 points" in shown(document, "text/markdown")[0]
+    assert len(shown(document, "image/png")) == 3
+
+
+def test_without_the_extra_the_error_says_how_to_install_it(runs, tmp_path, monkeypatch):
+    absent = {"nbclient": None, "ipykernel": None}
+    monkeypatch.setattr(
+        "audiocls.notebook.execution.find_spec", lambda name: absent.get(name, "there")
+    )
+    ran = report(runs, "--format", "ipynb", "--out", str(tmp_path / "x.ipynb"))
+    assert ran.exit_code == 2
+    message = " ".join(ran.stderr.split())
+    assert "nbclient and ipykernel not installed" in message
+    assert "pip install 'audiocls[notebooks]'" in message
+    assert not (tmp_path / "x.ipynb").exists()

@@ -6,49 +6,71 @@ from typing import Annotated
 import typer
 
 from audiocls import console
-from audiocls.cli import answer, dashboards, ranking
+from audiocls.cli import across, answer, clips, dashboards, notebooks, ranking
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
-from audiocls.cli.studies import open_study
 from audiocls.errors import NotComparable, UsageError
-from audiocls.report import read_answer
+from audiocls.report import Answer, read_answer
 from audiocls.store import StudyFolder
+from audiocls.store.finding import open_study
 
-FORMATS = ("terminal", "md", "html", "tex", "wandb")
+FORMATS = ("terminal", "md", "html", "tex", "ipynb", "wandb")
 
 
 def report(
     name: StudyArgument,
+    others: Annotated[
+        list[str] | None, typer.Argument(help="Further studies, to compare with it.")
+    ] = None,
     as_json: JsonOption = False,
     format_: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")] = "terminal",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="File for md, html, tex or wandb.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File, for all but terminal.")] = None,
     entity: Annotated[str | None, typer.Option("--entity", help="Of W&B, for wandb.")] = None,
     project: Annotated[str | None, typer.Option("--project", help="Of W&B, for wandb.")] = None,
+    with_clips: clips.ClipsOption = False,
+    assignments: clips.RootOption = None,
     runs: RunsOption = RUNS,
 ) -> None:
-    """Compare a study's arms with its baseline, over what is recorded so far."""
+    """Compare a study's arms with its baseline, over what is recorded so far; or whole studies."""
+    wish = clips.wish_of(with_clips, assignments, format_)
+    if others:
+        clips.refuse(wish, "several studies")
+        across.report_across([name, *others], runs, as_json, format_, out)
+        return
     folder = open_study(name, runs)
     if format_ not in FORMATS:
         raise UsageError(f"--format: got {format_!r}; allowed: {', '.join(FORMATS)}")
     if folder.is_sweep():
+        clips.refuse(wish, f"the sweep {folder.name}")
         _of_sweep(folder, as_json, format_, out, (entity, project))
         return
     found = read_answer(folder)
-    if as_json:
-        answer.show_as_json(found)
-    elif format_ == "html":
-        console.say(str(answer.write_html(found, out)))
-    elif format_ == "wandb":
-        dashboards.make(dashboards.of_ablation(found), out, entity, project)
-    elif format_ == "md":
-        _write_or_say(answer.markdown(found), out)
-    elif format_ == "tex":
-        _write_or_say(answer.latex(found), out)
-    else:
-        answer.show(found)
+    _of_ablation(found, as_json, format_, out, (entity, project), wish)
     if not found.is_comparable:
         raise NotComparable(f"{folder.name}: no arm can be compared with the baseline; see reasons")
+
+
+def _of_ablation(
+    found: Answer,
+    as_json: bool,
+    format_: str,
+    out: Path | None,
+    place: tuple[str | None, str | None],
+    wish: clips.ClipsWish,
+) -> None:
+    if as_json:
+        answer.show_as_json(found, wish.is_asked)
+    elif format_ == "html":
+        console.say(str(answer.write_html(found, out, wish)))
+    elif format_ == "wandb":
+        dashboards.make(dashboards.of_ablation(found), out, *place)
+    elif format_ == "md":
+        _write_or_say(answer.markdown(found, wish.is_asked), out)
+    elif format_ == "tex":
+        _write_or_say(answer.latex(found), out)
+    elif format_ == "ipynb":
+        console.say(str(notebooks.write_notebook(found.folder, out)))
+    else:
+        answer.show(found, wish.is_asked)
 
 
 def _of_sweep(
@@ -59,7 +81,7 @@ def _of_sweep(
     place: tuple[str | None, str | None],
 ) -> None:
     """A sweep has no arms to compare, but trials to rank."""
-    if format_ in ("html", "tex"):
+    if format_ in ("html", "tex", "ipynb"):
         got = f"{folder.name} is a sweep; --format: got {format_!r}"
         raise UsageError(f"{got}; allowed: terminal, md, wandb")
     found = ranking.rank(folder)
