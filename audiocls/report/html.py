@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from audiocls.report import figures
+from audiocls.report import figures, pareto
 from audiocls.report.clips import ClipSection, told
+from audiocls.report.effect_table import EFFECT_MEANINGS, effect_remarks
 from audiocls.report.headline import headline
 from audiocls.report.notation import NONE, percent, plural
 from audiocls.report.page import inline, render
@@ -13,7 +14,18 @@ from audiocls.report.svg import to_svg
 from audiocls.report.tables import VERDICT_MEANINGS, method_text
 from audiocls.store.record import Cell, Provenance, Study
 
-SECTIONS = ("verdicts", "pairs", "curves", "cost", "clips", "missing", "method", "reproduce")
+SECTIONS = (
+    "verdicts",
+    "pairs",
+    "effects",
+    "curves",
+    "cost",
+    "pareto",
+    "clips",
+    "missing",
+    "method",
+    "reproduce",
+)
 """The page's parts in their order, each a template in `page/`."""
 
 Failed = tuple[Cell, str, str]
@@ -38,6 +50,9 @@ def to_html(
         headline=headline(comparison).replace(" %", "\N{NO-BREAK SPACE}%").split("; ", 1),
         method=method_text(comparison),
         meanings=VERDICT_MEANINGS,
+        effect_meanings=EFFECT_MEANINGS,
+        effect_remarks=effect_remarks(comparison),
+        fronts=pareto.sentences(comparison),
         level=percent(1 - comparison.alpha),
         pictures=_pictures(comparison, study, histories),
         failures=failures,
@@ -55,9 +70,17 @@ def _pictures(comparison: Comparison, study: Study, histories: figures.Histories
         "pairs": to_svg(figures.paired_differences(comparison), "pairs"),
         "cost": to_svg(figures.cost_per_arm(comparison), "cost"),
     }
+    if comparison.effects.estimates:
+        pictures["effects"] = to_svg(figures.effect_intervals(comparison), "effects")
+    if comparison.effects.tables:
+        pictures["interactions"] = to_svg(figures.interactions(comparison), "interactions")
+    if any(front.is_told_apart for front in pareto.fronts(comparison)):
+        pictures["fronts"] = to_svg(figures.metric_against_cost(comparison), "fronts")
     for name, key in {"metric": figures.validation_key(study), "loss": "val/loss"}.items():
         if figures.has_curve(histories, key):
-            pictures[name] = to_svg(figures.learning_curves(study, histories, key), name)
+            pictures[name] = to_svg(
+                figures.learning_curves(study, histories, key, comparison.ratio), name
+            )
     return {name: inline(svg) for name, svg in pictures.items()}
 
 

@@ -84,7 +84,7 @@ def sentences(comparison: Comparison) -> list[str]:
     for front in fronts(comparison):
         told.setdefault(_told(front), []).append(front.cost)
     against = f"{comparison.metric} against"
-    return [text.format(f"{against} {' and '.join(costs)}") for text, costs in told.items()]
+    return [text.format(f"{against} {', '.join(costs)}") for text, costs in told.items()]
 
 
 def _told(front: Front) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audiocls.report.effects.result import Effects
+from audiocls.report.notation import percent
 from audiocls.store.record import Cell
 
 Verdict = Literal[
@@ -90,6 +91,8 @@ class Comparison:
     """The same arms by the study's other metrics, which decide nothing."""
     effects: Effects = field(default_factory=Effects)
     """Of the primary metric."""
+    ratio: float = 0.0
+    """n_test/n_train of the corrected variance; 0 where no two training sets overlap."""
     looks: tuple[int, ...] = ()
     """Blocks at each look so far, where the study grows until it is decided."""
     max_pairs: int = 0
@@ -99,6 +102,11 @@ class Comparison:
     def has_references(self) -> bool:
         """Whether some arm is compared with another one than the baseline."""
         return any(result.against != self.baseline for result in self.compared)
+
+    @property
+    def interval_level(self) -> str:
+        """Of the intervals of means and differences; each look of a growing study has its own."""
+        return "look's" if self.looks else percent(1 - self.alpha)
 
     @property
     def compared(self) -> tuple[ArmResult, ...]:

@@ -44,7 +44,7 @@ def learning_curves(
         if index >= len(arms):
             panel.set_visible(False)
             continue
-        panel.set_title(arms[index], loc="left", weight="bold")
+        panel.set_title(_in_lines(arms[index]), loc="left", weight="bold")
         panel.tick_params(labelbottom=index + columns >= len(arms))
         _draw_curve(panel, curves[arms[index]], BLUE, "-", arms[index])
         _draw_curve(panel, curves[study.baseline], INK, (0, (4, 2)), study.baseline)
@@ -75,6 +75,14 @@ def _curve(
         ends = (test.ci_low, test.ci_high) if test.df else (math.nan, math.nan)
         rows.append((epoch, test.mean, *ends, min(values), max(values)))
     return np.array(rows, dtype=float).reshape(-1, 6)
+
+
+def _in_lines(arm: str, width: int = 28) -> str:
+    """Broken after commas, so that a panel's title stays above its panel."""
+    lines = [""]
+    for part in arm.replace(",", ",\n").split("\n"):
+        lines += [part] if len(lines[-1] + part) > width else [lines.pop() + part]
+    return "\n".join(line for line in lines if line)
 
 
 def _draw_curve(

@@ -1,12 +1,13 @@
 """The metric against what an arm costs, with the Pareto front."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from audiocls.report.figures.pairs import MAX_ARMS
 from audiocls.report.notation import count, duration
 from audiocls.report.pareto import Front, fronts
-from audiocls.report.results import Comparison
+from audiocls.report.results import ArmResult, Comparison
 from audiocls.report.svg import BLUE, GREY, INK, new_figure, styled
 
 if TYPE_CHECKING:
@@ -18,37 +19,49 @@ if TYPE_CHECKING:
 def metric_against_cost(comparison: Comparison) -> "Figure":
     """A panel a cost in which arms differ: means with their intervals, the front as a line.
 
-    Filled and named: on the front; hollow: some other arm is as good and cheaper, or better.
+    Filled and numbered: on the front; hollow: some other arm is as good and cheaper, or better.
     """
     drawn = [front for front in fronts(comparison) if front.is_told_apart]
-    figure = new_figure(3.0 * max(1, len(drawn)) + 0.6, 3.1)
+    named = list(dict.fromkeys(arm for front in drawn for arm in front.arms))[:MAX_ARMS]
+    columns = 1 if max(map(len, named), default=0) > 24 else 3
+    height = 2.9 + 0.2 * math.ceil(len(named) / columns)
+    figure = new_figure(3.0 * max(1, len(drawn)) + 0.6, height)
     panels = figure.subplots(1, max(1, len(drawn)), sharey=True, squeeze=False)[0]
     for panel, front in zip(panels, drawn, strict=False):
-        _draw(panel, front, comparison)
+        _draw(panel, front, comparison, named)
     unit = " %" if comparison.scale == 100 else ""
     panels[0].set_ylabel(f"{comparison.metric}{unit}")
+    _draw_key(figure, named, columns)
     return figure
 
 
-def _draw(axes: "Axes", front: Front, comparison: Comparison) -> None:
+def _draw(axes: "Axes", front: Front, comparison: Comparison, named: Sequence[str]) -> None:
     scale = comparison.scale
     results = {result.arm: result for result in comparison.arms}
     places = {arm: (cost, scale * (results[arm].mean or 0.0)) for arm, cost in front.values.items()}
     _draw_steps(axes, [places[arm] for arm in front.arms])
-    for arm, (cost, mean) in places.items():
-        is_on = arm in front.arms
-        colour = BLUE if is_on else GREY
-        low, high = results[arm].mean_ci_low, results[arm].mean_ci_high
-        if low is not None and high is not None:
-            axes.plot([cost] * 2, [scale * low, scale * high], color=colour, lw=1, alpha=0.55)
-        face = colour if is_on else "none"
-        axes.plot(cost, mean, "o", ms=6.5, mfc=face, mec=INK if is_on else GREY)
-    _name(axes, {arm: places[arm] for arm in front.arms[:MAX_ARMS]})
+    for arm, place in places.items():
+        _draw_arm(axes, place, results[arm], scale, is_on=arm in front.arms)
+        if arm in front.arms and arm in named:
+            number = str(named.index(arm) + 1)
+            axes.annotate(number, place, (6, 4), textcoords="offset points", weight="bold")
     write: Callable[[float | None], str] = duration if front.cost.startswith("time") else count
     axes.set_title(front.cost, loc="left", weight="bold")
-    axes.xaxis.set_major_formatter(lambda value, _: write(value) if value > 0 else "0")
+    axes.xaxis.set_major_formatter(lambda value, _: write(value))
     axes.locator_params(axis="x", nbins=4)
-    axes.margins(x=0.18)
+    axes.margins(x=0.12)
+
+
+def _draw_arm(
+    axes: "Axes", place: tuple[float, float], result: ArmResult, scale: int, is_on: bool
+) -> None:
+    cost, mean = place
+    colour = BLUE if is_on else GREY
+    low, high = result.mean_ci_low, result.mean_ci_high
+    if low is not None and high is not None:
+        axes.plot([cost] * 2, [scale * low, scale * high], color=colour, lw=1, alpha=0.55)
+    face, edge = (colour, INK) if is_on else ("none", GREY)
+    axes.plot(cost, mean, "o", ms=6.5, mfc=face, mec=edge)
 
 
 def _draw_steps(axes: "Axes", points: Sequence[tuple[float, float]]) -> None:
@@ -56,6 +69,12 @@ def _draw_steps(axes: "Axes", points: Sequence[tuple[float, float]]) -> None:
     axes.plot(*zip(*points, strict=True), color=BLUE, lw=1, ls=(0, (3, 2)), drawstyle="steps-post")
 
 
-def _name(axes: "Axes", places: dict[str, tuple[float, float]]) -> None:
-    for arm, place in places.items():
-        axes.annotate(arm, place, (5, 5), textcoords="offset points", fontsize=9)
+def _draw_key(figure: "Figure", named: Sequence[str], columns: int) -> None:
+    """Names have a place of their own: beside the points they would lie on one another."""
+    from matplotlib.lines import Line2D
+
+    marks = [
+        Line2D([], [], ls="", color=INK, marker=f"${number}$", ms=6 + 3 * (number > 9))
+        for number in range(1, len(named) + 1)
+    ]
+    figure.legend(marks, named, loc="outside lower left", ncols=columns, fontsize=9)
