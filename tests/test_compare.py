@@ -10,7 +10,7 @@ from audiocls.store.record import Cell, Cost, Objective, Provenance, Record, Stu
 
 ACCURACY = "test/accuracy"
 COST = Cost(120_000, 34_000_000, 10, 100, 3200, 100, 12.5, 12.0, 300.0)
-ORIGIN = Provenance("c0de", "0.1.0", "3.11.2", "2.11.0", "cpu", "d47a", "box", "08:00", "09:00")
+ORIGIN = Provenance("c0de", "0.1.0", "3.11.2", "2.11.0", "cpu", "d47a", "box", "08:00", "09:00", "train.select=last")
 
 
 def finished(values, seeds=(0, 1, 2), folds=(1, 2, 3, 4, 5), **options):
@@ -22,7 +22,9 @@ def finished(values, seeds=(0, 1, 2), folds=(1, 2, 3, 4, 5), **options):
             cell = Cell(f"{arm}-{seed}-{fold}", arm, seed, fold)
             cells.append(cell)
             metric = {"test/accuracy": float(value)}
-            records[cell.id] = Record(cell.id, seed, fold, 1, metric, COST, ORIGIN, 1200, 400, 400)
+            records[cell.id] = Record(
+                cell.id, seed, fold, 1, metric, COST, ORIGIN, 1200, 400, 400, test_clips="c115"
+            )
     study = Study(
         name="dropout",
         question="Does it help?",
@@ -197,7 +199,7 @@ def test_sam_is_comparable_at_equal_epochs_and_costs_twice_at_equal_macs():
         records[key] = replace(records[key], cost=replace(COST, gradient_passes=200))
     assert verdicts(study, records) == ["better"]
     arm = compare(replace(study, match="macs"), records).compared[0]
-    assert "2.00× the baseline's" in arm.reason
+    assert "2.00 times those of base" in arm.reason
 
 
 @pytest.mark.parametrize("part", ["code", "torch", "device", "data"])

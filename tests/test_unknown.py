@@ -57,7 +57,7 @@ def test_compute_that_one_side_recorded_is_an_objection(match):
     arm = compare(replace(study, match=match), half).compared[0]
     assert arm.verdict == "not_comparable"
     assert arm.reason == (
-        f"unequal compute in 15 of 15 pairs: {match} recorded for the baseline and not for the arm"
+        f"unequal compute in 15 of 15 pairs: {match} recorded for base and not for arm0"
     )
 
 
@@ -66,7 +66,7 @@ def test_an_origin_that_neither_side_recorded_is_a_note_and_one_side_an_objectio
     assert any("code, torch, device, data" in note for note in compare(study, records).notes)
     half = changed(records, "base", provenance=Provenance(code="c0de"))
     arm = compare(study, half).compared[0]
-    assert arm.reason == "different code in 15 of 15 pairs: not recorded, baseline c0de"
+    assert arm.reason == "different code in 15 of 15 pairs: not recorded, base c0de"
 
 
 def test_what_was_recorded_is_checked_without_a_note():

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from audiocls.config.identity import by_content, files_of, identifying, trial_id
+from audiocls.config.idle import idle_options, without_idle
 from audiocls.config.layers import merge
 from audiocls.config.recipe import Config
 from audiocls.dotted import nest
@@ -17,9 +18,11 @@ __all__ = [
     "by_content",
     "files_of",
     "identifying",
+    "idle_options",
     "merge",
     "resolve",
     "trial_id",
+    "without_idle",
 ]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from audiocls.report.compare import compare
 from audiocls.report.html import Failed
 from audiocls.report.results import Comparison
-from audiocls.store import Record, Study, StudyFolder
+from audiocls.store import Failure, Record, Study, StudyFolder
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class Answer:
     folder: StudyFolder
     study: Study
     records: dict[str, Record]
+    failed: dict[str, Failure]
     comparison: Comparison
 
     @property
@@ -25,16 +26,15 @@ class Answer:
 
     def failures(self) -> list[Failed]:
         """The trials whose last attempt failed, and why."""
-        found = self.folder.failures(self.study.cells)
-        return [
-            (cell, found[cell.id].cause, found[cell.id].message)
-            for cell in self.study.cells
-            if cell.id in found
-        ]
+        failed = self.failed
+        cells = (cell for cell in self.study.cells if cell.id in failed)
+        return [(cell, failed[cell.id].cause, failed[cell.id].message) for cell in cells]
 
 
 def read_answer(folder: StudyFolder) -> Answer:
     """Everything recorded so far, read once and compared."""
     study = folder.study()
     records = folder.records(study.cells)
-    return Answer(folder, study, records, compare(study, records))
+    failed = folder.failures([cell for cell in study.cells if cell.id not in records])
+    causes = {trial_id: f"failed: {failure.cause}" for trial_id, failure in failed.items()}
+    return Answer(folder, study, records, failed, compare(study, records, causes))

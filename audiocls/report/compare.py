@@ -3,26 +3,32 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from audiocls.errors import ConfigError, NotComparable, nearest
 from audiocls.report import pairing, stats
+from audiocls.report.caveats import caveats
+from audiocls.report.compute import COMPUTE
 from audiocls.report.effects import Effects, effects_of
 from audiocls.report.measured import measured
-from audiocls.report.pairing import Grid, Pair
+from audiocls.report.objections import objection
+from audiocls.report.pairing import Causes, Grid, Pairs
 from audiocls.report.results import ArmResult, Comparison
 from audiocls.report.verdicts import judge
 from audiocls.store.record import Objective, Record, Study
 
 
-def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
+def compare(
+    study: Study, records: Mapping[str, Record], causes: Causes = MappingProxyType({})
+) -> Comparison:
     """Every arm against the one it is to be compared with, paired by seed and fold.
 
-    `records` by trial id. A study without a finished trial is an answer too: all its cells are
-    `missing`. Raises `NotComparable` where no record has the study's metric, `ConfigError` for an
-    unknown rule.
+    `records`, and `causes` (why a trial has none), by trial id. A study without a finished trial
+    is an answer too: all its cells are `missing`. Raises `NotComparable` where no record has the
+    study's metric, `ConfigError` for an unknown rule.
     """
     _check(study, records)
-    primary = _by_one_metric(study, records)
+    primary = _by_one_metric(study, records, causes)
     names = {name for record in records.values() for name in record.metrics}
     known = [each for each in study.secondary if each.name in names or not names]
     absent = [each.name for each in study.secondary if each not in known]
@@ -30,7 +36,9 @@ def compare(study: Study, records: Mapping[str, Record]) -> Comparison:
     return replace(
         primary,
         notes=(*primary.notes, *([unknown] if absent else [])),
-        secondary=tuple(_by_one_metric(_decided_by(study, each), records) for each in known),
+        secondary=tuple(
+            _by_one_metric(_decided_by(study, each), records, causes) for each in known
+        ),
         effects=_effects(study, records, primary),
     )
 
@@ -47,16 +55,15 @@ def _decided_by(study: Study, objective: Objective) -> Study:
     return replace(study, metric=name, goal=goal, margin=margin, secondary=(), notes=())
 
 
-def _by_one_metric(study: Study, records: Mapping[str, Record]) -> Comparison:
+def _by_one_metric(study: Study, records: Mapping[str, Record], causes: Causes) -> Comparison:
     found = pairing.usable(study, records)
+    causes = {**causes, **dict.fromkeys(records.keys() - found.keys(), f"no {study.metric}")}
     ratio, method = variance(study, found)
     grid = pairing.grid_of(study)
-    baseline = _describe(study, grid, study.baseline, found, ratio)
+    baseline = _describe(study, study.baseline, _own(grid, study.baseline, found), ratio)
     others = [arm for arm in study.arms if arm != study.baseline]
-    pairs = {
-        arm: pairing.pairs_of(grid[arm], grid[study.reference_of(arm)], found) for arm in others
-    }
-    tested = [_test(study, grid, arm, pairs[arm], found, ratio) for arm in others]
+    pairs = [pairing.pairs_of(study, grid, arm, found, causes) for arm in others]
+    tested = [_test(study, each, _own(grid, each.arm, found), ratio) for each in pairs]
     return Comparison(
         study=study.name,
         question=study.question,
@@ -71,11 +78,7 @@ def _by_one_metric(study: Study, records: Mapping[str, Record]) -> Comparison:
         num_expected=len(study.cells),
         missing=tuple(cell for cell in study.cells if cell.id not in found),
         arms=(baseline, *judge(study, tested, ratio)),
-        notes=(
-            *study.notes,
-            *pairing.extra_compute(pairs, study.match),
-            *pairing.unchecked(pairs, study.match),
-        ),
+        notes=(*study.notes, *caveats(study, pairs)),
     )
 
 
@@ -83,7 +86,7 @@ def _check(study: Study, records: Mapping[str, Record]) -> None:
     rules = {
         "goal": (study.goal, ("maximize", "minimize")),
         "correction": (study.correction, ("holm",)),
-        "match": (study.match, tuple(pairing.COMPUTE)),
+        "match": (study.match, tuple(COMPUTE)),
         "baseline": (study.baseline, tuple(study.arms)),
         **{f"reference of {a}": (b, tuple(study.arms)) for a, b in study.references.items()},
     }
@@ -125,11 +128,12 @@ def _test_train_ratio(records: Collection[Record], num_folds: int) -> tuple[floa
     return ratio, f"test/train ratio not recorded, taken as {ratio:.3g} for {num_folds} folds"
 
 
-def _describe(
-    study: Study, grid: Grid, arm: str, records: Mapping[str, Record], ratio: float
-) -> ArmResult:
-    """What the arm reached and cost, over its own finished trials, before any comparison."""
-    own = [records[cell.id] for cell in grid[arm].values() if cell.id in records]
+def _own(grid: Grid, arm: str, records: Mapping[str, Record]) -> list[Record]:
+    return [records[cell.id] for cell in grid[arm].values() if cell.id in records]
+
+
+def _describe(study: Study, arm: str, own: Sequence[Record], ratio: float) -> ArmResult:
+    """What the arm reached and cost in these trials, before any comparison."""
     values = [record.metrics[study.metric] for record in own]
     seconds = [record.cost.wall_s for record in own if record.cost.wall_s is not None]
     test = stats.corrected_t(values, ratio, study.alpha) if values else None
@@ -147,19 +151,16 @@ def _describe(
     )
 
 
-def _test(
-    study: Study,
-    grid: Grid,
-    arm: str,
-    pairs: Sequence[Pair],
-    records: Mapping[str, Record],
-    ratio: float,
-) -> ArmResult:
-    """The arm with its pairs and p values, or with the reason why it may have none."""
-    described = _describe(study, grid, arm, records, ratio)
-    result = replace(described, num_pairs=len(pairs), against=study.reference_of(arm))
-    reason = pairing.objection(study, grid, arm, pairs)
+def _test(study: Study, pairs: Pairs, own: Sequence[Record], ratio: float) -> ArmResult:
+    """The arm with its pairs and p values, or with the reason why it may have none.
+
+    Compared, its mean is over the pairs: a trial without one tells nothing of a difference.
+    """
+    reason = objection(study, pairs)
+    heard = own if reason else [pair.arm for pair in pairs.found]
+    described = _describe(study, pairs.arm, heard, ratio)
+    result = replace(described, num_pairs=len(pairs.found), against=pairs.reference)
     if reason:
         return replace(result, verdict="not_comparable", reason=reason)
-    differences = tuple((p.seed, p.fold, p.difference(study.metric)) for p in pairs)
+    differences = tuple((p.seed, p.fold, p.difference(study.metric)) for p in pairs.found)
     return measured(result, differences, ratio, study.alpha)

@@ -16,8 +16,8 @@ VERDICT_MEANINGS = {
     "equivalent": "shown to differ from the baseline by less than the margin, either way",
     "no_evidence": "enough pairs, but neither an effect nor its absence could be shown",
     "too_few_pairs": "even perfectly consistent pairs could not have been significant",
-    "not_comparable": "unequal compute, another code, data, environment or protocol, missing pairs, or "
-    "a change that had no effect on training",
+    "not_comparable": "unequal compute, other code, data, environment or protocol, missing pairs, "
+    "or a change that had no effect",
 }
 
 

@@ -16,6 +16,7 @@ from audiocls.config import Config, resolve, trial_id
 from audiocls.errors import ConfigError, UsageError
 from audiocls.plan import BASELINE, Ablation, Plan, within_folds
 from audiocls.run.content import identity_of, require_usable
+from audiocls.run.idle_factors import refuse_idle_factors
 from audiocls.store import Cell, Objective, Study
 
 Configs = dict[str, Config]
@@ -62,6 +63,7 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
         raise ConfigError(f"{plan.ablation.name} (recipe {plan.ablation.recipe})", faults)
     _refuse_hidden_factors(plan, overrides)
     _refuse_early_stopping(plan, configs)
+    refuse_idle_factors(plan.ablation.name, configs)
     return configs
 
 

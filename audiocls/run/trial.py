@@ -18,10 +18,11 @@ from audiocls.run.evidence import evidence_of
 from audiocls.run.failure import failure_of
 from audiocls.run.meter import peak_memory_mib, provenance, reset_peak_memory
 from audiocls.run.pretrained import pretrained_for
+from audiocls.run.protocol import digest_of_test, protocol_of
 from audiocls.run.task import Task
 from audiocls.run.telling import best_of, ending_of, run_info_of
 from audiocls.run.warm import Warm
-from audiocls.store import Attempt, Cost, Failure, Record
+from audiocls.store import Attempt, Cost, Failure, Provenance, Record
 from audiocls.track import Ending, Tracker, start
 from audiocls.track.evidence import Evidence
 from audiocls.train.checkpoint import description_of, weights_of
@@ -216,15 +217,24 @@ def _finish(
         attempt=asked.attempt.number,
         metrics={**test.test(), **_chosen(progress), **_of_stage(pretrained)},
         cost=_cost(parts, progress, pretrained.spent if pretrained else Spent()),
-        provenance=provenance(parts.device, task.data_fingerprint, asked.started),
+        provenance=_origin(asked, parts),
         num_train=len(parts.split.train),
         num_val=len(parts.split.val),
         num_test=len(parts.split.test),
         early_stopped=progress.epoch < parts.config.train.epochs,
         notes=tuple(transfer.sentence() for transfer in parts.transfers),
+        test_clips=digest_of_test(parts.sounds.table, parts.config.fold),
+        first_losses=tuple(loss.hex() for loss in progress.first_losses),
     )
     task.trial.finish(record)
     return record
+
+
+def _origin(asked: Asked, parts: Parts) -> Provenance:
+    return replace(
+        provenance(parts.device, asked.task.data_fingerprint, asked.started),
+        protocol=protocol_of(parts.config),
+    )
 
 
 def _chosen(progress: Progress) -> dict[str, float]:

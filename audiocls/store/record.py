@@ -36,7 +36,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a record comes from; two records pair only if code, torch, device and data agree.
+    """Where a record comes from; two records pair only if what decides numbers agrees.
 
     An empty text is what nobody recorded.
     """
@@ -53,6 +53,8 @@ class Provenance:
     host: str = ""
     started: str = ""
     finished: str = ""
+    protocol: str = ""
+    """What of the configuration decides how a trial is evaluated, as `key=value` words."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class Record:
     early_stopped: bool = False
     notes: tuple[str, ...] = ()
     """What the trial started from, where that was not a random initialisation."""
+    test_clips: str = ""
+    """Digest of the test clips' ids, in order, and of the label set; empty where nobody kept it."""
+    first_losses: tuple[str, ...] = ()
+    """Training losses of the first steps, each to the last bit; empty where nobody kept them."""
     schema: int = RECORD_SCHEMA
 
     def to_mapping(self) -> dict[str, Any]:
@@ -86,6 +92,7 @@ class Record:
             **{
                 **mapping,
                 "notes": tuple(mapping.get("notes", ())),
+                "first_losses": tuple(mapping.get("first_losses", ())),
                 "cost": Cost(**mapping["cost"]),
                 "provenance": Provenance(**mapping["provenance"]),
             }

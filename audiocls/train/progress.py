@@ -23,6 +23,8 @@ class Progress:
     process_s: float = 0.0
     best_row: dict[str, float] = field(default_factory=dict)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+    first_losses: list[float] = field(default_factory=list)
+    """Of the first steps: trials that agree in them to the last bit were trained alike so far."""
     is_best_provisional: bool = False
     """Whether an average of weights was asked for, and the best epoch lies before it began."""
     is_complete: bool = False
