@@ -16,6 +16,7 @@ from audiocls.cli import (
     doctor,
     evaluate,
     export,
+    noise,
     predict,
     report,
     show,
@@ -60,4 +61,5 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("noise")(noise.noise)
 app.command("doctor")(doctor.doctor)

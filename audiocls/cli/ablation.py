@@ -9,6 +9,7 @@ from audiocls import console, shelf, yaml_file
 from audiocls.cli.options import (
     RUNS,
     ArmsOption,
+    EffectOption,
     FoldsOption,
     JsonOption,
     NameArgument,
@@ -68,10 +69,13 @@ def plan_(
     seeds: SeedsOption = None,
     folds: FoldsOption = None,
     arms: ArmsOption = None,
+    effect: EffectOption = None,
+    runs: RunsOption = RUNS,
     as_json: JsonOption = False,
 ) -> None:
     """Arms, cells, pairs, cost and what could be seen, before anything runs."""
-    show_plan(request(name, recipe, assignments, seeds, folds, arms), as_json)
+    asked = request(name, recipe, assignments, seeds, folds, arms)
+    show_plan(asked, as_json, runs, effect)
 
 
 @app.command()

@@ -68,10 +68,10 @@ def launch(
     require_folder(study)
     _refuse_beside_a_server(means, {"--count": count, "--trial-hours": trial_hours})
     if (sweep := sweep_named(name)) is None:
-        _refuse({"--count": count, "--trial-hours": trial_hours}, f"{name} is an ablation")
+        refuse({"--count": count, "--trial-hours": trial_hours}, f"{name} is an ablation")
         asked = ablation_named(name, recipe, assignments, seeds, folds, arms)
         return _launch_ablation(asked, study, means)
-    _refuse({"--seeds": seeds, "--folds": folds, "--arms": arms}, f"{name} is a sweep")
+    refuse({"--seeds": seeds, "--folds": folds, "--arms": arms}, f"{name} is a sweep")
     limits = {"max_new": count, "timeout_s": trial_hours and trial_hours * 3600}
     return _launch_sweep(sweep_request(sweep, assignments, study, recipe, **limits), means)
 
@@ -112,7 +112,7 @@ def ablation_named(
     return request(name, recipe, assignments, seeds, folds, arms)
 
 
-def _refuse(options: dict[str, object], why: str) -> None:
+def refuse(options: dict[str, object], why: str) -> None:
     """Nothing is skipped silently."""
     given = [option for option, value in options.items() if value is not None]
     if given:
@@ -129,7 +129,7 @@ def _refuse_beside_a_server(means: Means, limits: dict[str, object]) -> None:
             "--log-model": means.has_model or None,
             f"--wandb {means.wandb}": None if means.wandb == "online" else means.wandb,
         }
-        _refuse(given, "with --executor wandb a server orders the trials and hears of them")
+        refuse(given, "with --executor wandb a server orders the trials and hears of them")
 
 
 def require_folder(study: str | None) -> None:
@@ -145,13 +145,13 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
     for text in found.notes:
         console.note(text)
     if means.is_on_server:
-        _refuse({"--study": study}, "a server's trials of an ablation are in the study of its name")
+        refuse({"--study": study}, "a server's trials of an ablation are in the study of its name")
         tuning.refuse_tuning(asked, "a server, which orders single cells,")
         _order(grid_of(found.study), asked.name, means)
         return
     first = tuning.ready(asked, found, means)
     if first.outcome is not None:
-        _tell(first.outcome, StudyFolder(tuning_path(means.runs / found.study.name)))
+        tell(first.outcome, StudyFolder(tuning_path(means.runs / found.study.name)))
         tuning.show_held_back(first.held_back, found.study.name)
     if first.is_over:
         raise typer.Exit(first.exit_code)
@@ -165,14 +165,14 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
         )
     if outcome.counts["done"]:
         _answer(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
-    _tell(outcome, folder)
+    tell(outcome, folder)
     if code := outcome.exit_code or first.exit_code:
         raise typer.Exit(code)
 
 
 def _launch_sweep(asked: SweepRequest, means: Means) -> None:
     if asked.own is not None:
-        _refuse({"--trial-hours": asked.timeout_s}, "its trials are our own; set train.epochs")
+        refuse({"--trial-hours": asked.timeout_s}, "its trials are our own; set train.epochs")
     if means.is_on_server:
         name = asked.study or asked.document.get("name") or asked.study_name
         config = {"project": PROJECT, **asked.document, "name": name}
@@ -181,7 +181,7 @@ def _launch_sweep(asked: SweepRequest, means: Means) -> None:
     outcome = search(asked, means)
     folder = StudyFolder(means.runs / asked.study_name)
     ranking.show(ranking.rank(folder))
-    _tell(outcome, folder)
+    tell(outcome, folder)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
@@ -208,7 +208,7 @@ def _answer(folder: StudyFolder, is_new: bool) -> None:
     console.say(f"report: {page}")
 
 
-def _tell(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
+def tell(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
     """What was done, what failed, and what to do next."""
     counts = outcome.counts
     reused = counts["done"] - outcome.num_trained

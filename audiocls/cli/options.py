@@ -25,6 +25,12 @@ ArmsOption = Annotated[
     str | None,
     typer.Option("--arms", help="Only these, by name, separated by commas or semicolons."),
 ]
+EffectOption = Annotated[
+    float | None,
+    typer.Option(
+        "--effect", min=1e-9, help="To be seen, in units of the metric; default: twice the margin."
+    ),
+]
 RunsOption = Annotated[
     Path, typer.Option("--runs", envvar="AUDIOCLS_RUNS", help="Where studies are kept.")
 ]

@@ -1,8 +1,11 @@
 """A plan as one sees it: what will run, what it will cost, and what it could show."""
 
+from pathlib import Path
 from typing import Any
 
 from audiocls import console
+from audiocls.cli.options import RUNS
+from audiocls.cli.promises import promise_of, told
 from audiocls.cli.searches import SweepRequest
 from audiocls.cli.studies import Request, planned
 from audiocls.plan import Plan, roman
@@ -16,12 +19,19 @@ NUM_SHOWN = 3
 """Proposals of a sweep that its plan shows."""
 
 
-def show_plan(asked: Request, as_json: bool) -> None:
-    """Print the plan; nothing is run and no sound is read."""
+def show_plan(
+    asked: Request, as_json: bool, runs: Path = RUNS, effect: float | None = None
+) -> None:
+    """Print the plan; nothing is run and no sound is read.
+
+    What was measured of its baseline lies in `runs`; `effect` is what one would like to see.
+    """
     chosen, configs = planned(asked)
     facts = facts_of(chosen, configs, asked)
+    promise = promise_of(chosen, configs[chosen.baseline], runs, effect)
     if as_json:
-        return console.show_json(facts)
+        return console.show_json({**facts, "promise": promise.to_mapping()})
+    seconds = facts["core_seconds"] and facts["core_seconds"] / chosen.num_trials
     console.show_facts(
         {
             "question": chosen.ablation.question,
@@ -36,7 +46,7 @@ def show_plan(asked: Request, as_json: bool) -> None:
             "pairs": f"{facts['num_pairs']} per comparison, {chosen.num_comparisons} comparisons",
             "cost": _cost(facts),
             "smallest p": _smallest_p(facts),
-            "detectable": _detectable(facts),
+            **told(promise, chosen, seconds),
         }
     )
     for text in chosen.notes:
@@ -149,10 +159,3 @@ def _smallest_p(facts: dict[str, Any]) -> str:
         needed = facts["pairs_needed"]
         text += f": above {facts['alpha']:g}, so no arm can win; {needed} pairs are needed"
     return text
-
-
-def _detectable(facts: dict[str, Any]) -> str:
-    effect = facts["detectable_effect_sd"]
-    if effect is None:
-        return "nothing: a single pair has no spread"
-    return f"{effect:.2f} standard deviations of the paired differences, at 80 % power"

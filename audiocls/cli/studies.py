@@ -28,6 +28,7 @@ from audiocls.run.resolve import (
 from audiocls.run.scheduler import MAX_FIRST_FAILURES, Limits
 from audiocls.run.task import Places, Tracking, task_of
 from audiocls.store import StudyFolder
+from audiocls.store.lending import twin
 from audiocls.track import WandbMode
 from audiocls.track.mode import default_mode
 from audiocls.track.tensorboard_run import require_tensorboard
@@ -54,13 +55,17 @@ class Request:
         """The command line that asks for the same again."""
         words = ["audiocls", "sweep", "launch", self.name]
         words += [] if study == self.ablation.name else ["--study", study]
-        words += [] if self.is_own_recipe else ["--recipe", self.ablation.recipe]
+        return shlex.join([*words, *self.options("seeds", "folds", "arms")])
+
+    def options(self, *narrowed: str) -> list[str]:
+        """What the command line changes, as it would say it; blocks and arms as named."""
+        words = [] if self.is_own_recipe else ["--recipe", self.ablation.recipe]
         for key, value in self.overrides.items():
             words += ["--set", assignment(key, value)]
-        for option in ("seeds", "folds", "arms"):
+        for option in narrowed:
             if getattr(self, option):
                 words += [f"--{option}", getattr(self, option)]
-        return shlex.join(words)
+        return words
 
 
 @dataclass(frozen=True)
@@ -190,6 +195,7 @@ def see_through(found: Resolved, means: Means) -> Outcome:
             watch,
             means.limits(),
             means.is_exclusive,
+            StudyFolder(folder.path.with_name(twin(folder.name))),
         )
 
 

@@ -41,12 +41,16 @@ def plan(
     seeds: o.SeedsOption = None,
     folds: o.FoldsOption = None,
     arms: o.ArmsOption = None,
+    effect: o.EffectOption = None,
+    runs: o.RunsOption = o.RUNS,
     as_json: o.JsonOption = False,
 ) -> None:
     """Arms, cells, pairs, cost and what could be seen, before anything runs."""
     if (sweep := launch.sweep_named(name)) is not None:
+        launch.refuse({"--effect": effect}, f"{name} is a sweep, which compares nothing")
         return show_search(sweep_request(sweep, assignments, recipe=recipe), as_json)
-    return show_plan(launch.ablation_named(name, recipe, assignments, seeds, folds, arms), as_json)
+    asked = launch.ablation_named(name, recipe, assignments, seeds, folds, arms)
+    return show_plan(asked, as_json, runs, effect)
 
 
 app.command()(launch.launch)

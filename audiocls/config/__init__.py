@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from audiocls.config.identity import by_content, files_of, identifying, trial_id
+from audiocls.config.identity import by_content, digest, files_of, identifying, trial_id
 from audiocls.config.idle import idle_options, without_idle
 from audiocls.config.layers import merge
 from audiocls.config.recipe import Config
@@ -16,6 +16,7 @@ from audiocls.faults import faults_of
 __all__ = [
     "Config",
     "by_content",
+    "digest",
     "files_of",
     "identifying",
     "idle_options",

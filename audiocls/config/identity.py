@@ -44,3 +44,11 @@ def trial_id(resolved: Mapping[str, Any], data_fingerprint: str) -> str:
     identity = {"schema": IDENTITY_SCHEMA, "data": data_fingerprint, "config": resolved}
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def digest(config: Config) -> str:
+    """What a configuration asks, whatever its seed and fold; no file is read for it.
+
+    Trials with one digest may still differ in the sounds that its paths lead to.
+    """
+    return trial_id({**identifying(config), "seed": None, "fold": None}, "")

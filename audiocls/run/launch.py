@@ -18,6 +18,7 @@ from audiocls.run.searching import Searching
 from audiocls.run.supply import Planned
 from audiocls.run.task import Task
 from audiocls.store import Cell, State, Study, StudyFolder, SweepStudy, count_states, extended
+from audiocls.store.lending import borrow
 
 OpenExecutor = Callable[[int, threading.Event], Executor[Any]]
 """From the number of missing trials and the wish to stop."""
@@ -51,16 +52,20 @@ def launch(
     watch: Watch,
     limits: Limits = UNLIMITED,
     is_exclusive: bool = True,
+    lender: StudyFolder | None = None,
 ) -> Outcome:
     """Train every trial of `study` that is neither finished nor failed, once.
 
-    Raises `UsageError` if it is to be exclusive and another process is launching this study.
+    What `lender` has finished is copied. Raises `UsageError` if it is to be exclusive and another
+    process is launching this study.
     """
     alone = folder.launching() if is_exclusive else nullcontext()
     with alone, stop_on_signal() as stop:
         asked = study.cells
         with folder.planning():
             study, is_replaced = write_plan(folder, study)
+        if lender is not None:
+            borrow(asked, lender, folder)
         states = folder.states(asked)
         missing = _missing([task_of(cell) for cell in asked], states)
         num_reused = sum(states[cell.id] == "done" for cell in asked)

@@ -93,9 +93,21 @@ def _refuse_hidden_factors(plan: Plan, overrides: Mapping[str, Any]) -> None:
 
 def on_available_folds(plan: Plan, config: Config, cache: Path, is_asked: bool) -> Plan:
     """`plan` on the test folds that its data set has; asks the disk only if it must."""
+    return within_folds(plan, folds_of(config, cache), config.data.name, is_asked)
+
+
+def folds_of(config: Config, cache: Path) -> tuple[int, ...]:
+    """The test folds of a configuration's data."""
     num_folds = config.data.num_folds
-    folds = range(1, num_folds + 1) if num_folds else config.data.table(cache).folds
-    return within_folds(plan, tuple(folds), config.data.name, is_asked)
+    return tuple(range(1, num_folds + 1)) if num_folds else config.data.table(cache).folds
+
+
+def test_train_ratio(num_folds: int) -> float:
+    """Test clips to training clips of a trial, where one fold is tested on and one chosen on.
+
+    0 for one official split, whose trials do not overlap in what they are tested on.
+    """
+    return 1 / (num_folds - 2) if num_folds > 2 else 0.0
 
 
 def study_of(

@@ -20,13 +20,20 @@ from audiocls.report.stats.power import (
     pairs_needed,
     smallest_p,
 )
-from audiocls.report.stats.promise import limit_of_seeds, promised_effect, promised_power
+from audiocls.report.stats.promise import (
+    MAX_PAIRS,
+    limit_of_seeds,
+    pairs_for,
+    promised_effect,
+    promised_power,
+)
 from audiocls.report.stats.sign_flip import MAX_EXACT_PAIRS, resamples_for, sign_flip_p
 from audiocls.report.stats.spending import next_size, spending
 from audiocls.report.stats.t_test import TTest, corrected_t, tost_p
 
 __all__ = [
     "MAX_EXACT_PAIRS",
+    "MAX_PAIRS",
     "Allocation",
     "Components",
     "Spread",
@@ -42,6 +49,7 @@ __all__ = [
     "limit_of_seeds",
     "mcnemar_p",
     "next_size",
+    "pairs_for",
     "pairs_needed",
     "pooled",
     "promised_effect",

@@ -1,11 +1,10 @@
 """How many seeds and folds to pay for."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audiocls.report.stats.promise import promised_effect
-
-MAX_PAIRS = 100
+from audiocls.report.stats.promise import MAX_PAIRS, pairs_for
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Allocation:
 
 def cheapest(
     effect: float,
-    fold_counts: Iterable[int],
+    fold_counts: Sequence[int],
     test_train_ratio: float,
     num_comparisons: int = 1,
     power: float = 0.8,
@@ -35,32 +34,15 @@ def cheapest(
     than 100 pairs would be needed, or where no number is enough: with overlapping folds the
     variance of the mean stays above `test_train_ratio` times that of a difference.
     """
+    ratios = {num: test_train_ratio if num > 1 else 0.0 for num in fold_counts}
+    needed = {
+        ratio: pairs_for(effect, ratio, num_comparisons, power, alpha)
+        for ratio in set(ratios.values())
+    }
     found = [
-        Allocation(num_seeds, num_folds)
-        for num_folds in fold_counts
-        if (
-            num_seeds := _seeds_for(
-                effect,
-                num_folds,
-                test_train_ratio if num_folds > 1 else 0.0,
-                num_comparisons,
-                power,
-                alpha,
-            )
-        )
+        Allocation(math.ceil(num_pairs / num_folds), num_folds)
+        for num_folds, ratio in ratios.items()
+        if (num_pairs := needed[ratio]) is not None
     ]
-    return min(found, key=lambda each: (each.num_pairs, -each.num_folds), default=None)
-
-
-def _seeds_for(
-    effect: float, num_folds: int, ratio: float, num_comparisons: int, power: float, alpha: float
-) -> int | None:
-    """Bisected, since more pairs never see less."""
-    counts: Sequence[int] = range(1, MAX_PAIRS // num_folds + 1)
-    low, high = 0, len(counts)
-    while low < high:
-        middle = (low + high) // 2
-        seen = promised_effect(counts[middle] * num_folds, ratio, num_comparisons, power, alpha)
-        is_enough = seen is not None and seen <= effect
-        low, high = (low, middle) if is_enough else (middle + 1, high)
-    return counts[low] if low < len(counts) else None
+    affordable = [each for each in found if each.num_pairs <= MAX_PAIRS]
+    return min(affordable, key=lambda each: (each.num_pairs, -each.num_folds), default=None)

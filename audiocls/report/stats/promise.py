@@ -17,6 +17,8 @@ from audiocls.report.stats.power import root
 from audiocls.report.stats.sign_flip import MAX_EXACT_PAIRS, NUM_RESAMPLES, random_signs
 from audiocls.report.stats.t_test import t_quantile
 
+MAX_PAIRS = 100
+"""Of a comparison, where pairs are suggested."""
 _NUM_SUMS = 2**20
 """Samples × patterns: the effect is known to two parts in a thousand, in 50 ms."""
 _MAX_SAMPLES, _NUM_QUANTILES = 2_048, 32
@@ -58,6 +60,28 @@ def promised_power(
     return 0.0 if shifts is None else _share(effect, shifts, _error(num_pairs, test_train_ratio))
 
 
+def pairs_for(
+    effect: float,
+    test_train_ratio: float = 0.0,
+    num_comparisons: int = 1,
+    power: float = 0.8,
+    alpha: float = 0.05,
+) -> int | None:
+    """Fewest pairs that promise an effect of so many sds; `None` where that takes over 100."""
+    level = alpha / max(1, num_comparisons)
+
+    def by_t(num: int) -> float:
+        """What no rule that contains the t test exceeds, and known in no time."""
+        shifts = _t_shift(num, test_train_ratio, level) * _sds(num)
+        return _share(effect, shifts, _error(num, test_train_ratio))
+
+    def by_rule(num: int) -> float:
+        return promised_power(effect, num, test_train_ratio, num_comparisons, alpha)
+
+    counts = range(2, MAX_PAIRS + 1)
+    return next((num for num in counts if by_t(num) >= power and by_rule(num) >= power), None)
+
+
 def limit_of_seeds(
     test_train_ratio: float, num_comparisons: int = 1, power: float = 0.8, alpha: float = 0.05
 ) -> float:
@@ -87,20 +111,31 @@ def _shifts(num_pairs: int, ratio: float, level: float) -> NDArray[np.float64] |
 
     Shape: → (N·Q,)
     """
-    if num_pairs < 2:
-        return None
-    by_flips = _flip_shifts(num_pairs, level)
+    by_flips = _flip_shifts(num_pairs, level) if num_pairs > 1 else None
     if by_flips is None:
         return None
+    by_t = _t_shift(num_pairs, ratio, level)
+    return np.outer(np.maximum(by_flips, by_t), _sds(num_pairs)).ravel()
+
+
+def _t_shift(num_pairs: int, ratio: float, level: float) -> float:
+    """For the t test, and samples of sd 1."""
+    return t_quantile(1 - level / 2, num_pairs - 1) * _error(num_pairs, ratio)
+
+
+def _sds(num_pairs: int) -> NDArray[np.float64]:
+    """What the sd of a sample may be, at equal steps of probability.
+
+    Shape: → (Q,)
+    """
     from scipy.special import gammaincinv
 
     df = num_pairs - 1
-    by_t = t_quantile(1 - level / 2, df) * _error(num_pairs, ratio)
     quantiles = (np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES
-    sds = np.sqrt(gammaincinv(df / 2, quantiles) * 2 / df)
-    return np.outer(np.maximum(by_flips, by_t), sds).ravel()
+    return np.sqrt(np.asarray(gammaincinv(df / 2, quantiles)) * 2 / df)
 
 
+@lru_cache(maxsize=512)
 def _flip_shifts(num_pairs: int, level: float) -> NDArray[np.float64] | None:
     """The same for the sign-flip test and samples of sd 1; `None` below its smallest p.
 

@@ -1,0 +1,127 @@
+"""`audiocls noise`: how much a baseline varies by itself, before anything is compared with it."""
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from audiocls import console
+from audiocls.cli import launch
+from audiocls.cli import options as o
+from audiocls.cli.studies import Means, Request, planned, resolved, see_through
+from audiocls.config import digest
+from audiocls.errors import UsageError
+from audiocls.plan import arms_of
+from audiocls.report.noise import Noise, measure
+from audiocls.report.notation import places, plain, plural
+from audiocls.report.stats import Spread
+from audiocls.run.resolve import Resolved
+from audiocls.store import StudyFolder
+from audiocls.store.atomic import write_text
+from audiocls.store.lending import noise_study
+
+FEW_SEEDS = 3
+
+
+def noise(
+    name: o.NameArgument,
+    recipe: o.RecipeOption = None,
+    assignments: o.SetOption = None,
+    seeds: o.SeedsOption = None,
+    folds: o.FoldsOption = None,
+    runs: o.RunsOption = o.RUNS,
+    executor: o.ExecutorOption = "local",
+    devices: o.DevicesOption = "auto",
+    workers: o.WorkersOption = None,
+    wandb: o.WandbOption = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Train an ablation's baseline on seeds and folds, and measure how much they matter.
+
+    Launch again to go on, or with more seeds. `sweep plan` then speaks in points.
+    """
+    found = baseline_alone(launch.ablation_named(name, recipe, assignments, seeds, folds, None))
+    outcome = see_through(found, Means(runs, wandb, executor, devices, workers))
+    folder = StudyFolder(runs / outcome.study.name)
+    launch.tell(outcome, folder)
+    if outcome.counts["done"] and not outcome.stopped_by:
+        study = outcome.study
+        measured = measure(
+            study, folder.records(study.cells), digest(found.configs[study.baseline])
+        )
+        write(folder, measured)
+        console.show_json(measured.to_mapping()) if as_json else show(measured, study.goal)
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
+
+
+def baseline_alone(asked: Request) -> Resolved:
+    """The study of the baseline's trials; raises `UsageError` where they could not differ."""
+    alone = replace(asked, arms=next(iter(arms_of(asked.ablation))))
+    chosen, _ = planned(alone)
+    if len(chosen.blocks) < 2:
+        raise UsageError(
+            f"noise {asked.name}: got one seed and one fold; wanted: two seeds or two folds at "
+            "least, better three seeds, such as --seeds 0..2"
+        )
+    if len(chosen.seeds) < FEW_SEEDS:
+        few = plural(len(chosen.seeds), "seed")
+        console.note(f"with {few}, what seeds do is a guess; better: --seeds 0..2 or more")
+    found = resolved(alone, noise_study(asked.ablation.name))
+    command = ["audiocls", "noise", asked.name, *asked.options("seeds", "folds")]
+    question = f"How much does the baseline of {asked.ablation.name} vary by itself?"
+    study = replace(found.study, question=question, command=shlex.join(command))
+    return replace(found, study=study)
+
+
+def _file(folder: StudyFolder) -> Path:
+    return folder.path / "noise.json"
+
+
+def write(folder: StudyFolder, measured: Noise) -> None:
+    """Where `read` finds it."""
+    write_text(_file(folder), json.dumps(measured.to_mapping(), indent=1))
+
+
+def read(runs: Path, ablation: str) -> Noise | None:
+    """What was measured last of an ablation's baseline, whatever that was then."""
+    file = _file(StudyFolder(runs / noise_study(ablation)))
+    return Noise.from_mapping(json.loads(file.read_text())) if file.exists() else None
+
+
+def show(measured: Noise, goal: str) -> None:
+    """The components in the terminal, in points where the metric is a share."""
+    scale = scale_of(measured.mean, goal)
+    unit = " (points)" if scale == 100 else ""
+    rows = [(name, *_cells(spread, scale)) for name, spread in measured.sources.items()]
+    rows.append(("difference of two arms", *_cells(measured.pair, scale)))
+    console.show_table(
+        f"{measured.study}: {measured.metric} over {measured.grid}",
+        ("source", f"sd{unit}", "95 % interval"),
+        rows,
+        text=("source",),
+    )
+    console.say(
+        f"Mean {plain(measured.mean * scale, places(measured.mean * scale))}. "
+        "Arms are taken to be as noisy as the baseline, and to share with it the fold alone."
+    )
+    if measured.sampling is not None:
+        error = measured.sampling * scale
+        clips = f"{measured.num_test} clips on a fold"
+        console.say(f"Test-set sampling alone ({clips}): ±{plain(error, 2)}.")
+    if measured.left_out:
+        blocks = ", ".join(f"seed {seed} fold {fold}" for seed, fold in measured.left_out)
+        console.note(f"left out, for others of their seed or fold are missing: {blocks}")
+
+
+def _cells(spread: Spread, scale: int) -> tuple[str, str]:
+    decimals = places(spread.sd * scale) if spread.sd else 2
+    sd, low, high = (plain(v * scale, decimals) for v in (spread.sd, spread.low, spread.high))
+    return sd, f"{low} to {high}"
+
+
+def scale_of(mean: float, goal: str) -> int:
+    """100 where the metric is a share to be maximised, and so told in points; else 1."""
+    return 100 if goal == "maximize" and 0 <= mean <= 1 else 1
