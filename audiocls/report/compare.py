@@ -10,6 +10,7 @@ from audiocls.report import pairing, stats
 from audiocls.report.caveats import caveats
 from audiocls.report.compute import COMPUTE
 from audiocls.report.effects import Effects, effects_of
+from audiocls.report.looks import by_looks, first_look, looks_note
 from audiocls.report.measured import measured
 from audiocls.report.objections import objection
 from audiocls.report.pairing import Causes, Grid, Pairs
@@ -44,6 +45,8 @@ def compare(
 
 
 def _effects(study: Study, records: Mapping[str, Record], comparison: Comparison) -> Effects:
+    if study.looks:
+        study = first_look(study)
     found = pairing.usable(study, records)
     ratio, _ = variance(study, found)
     odd = [result for result in comparison.compared if result.verdict == "not_comparable"]
@@ -63,7 +66,11 @@ def _by_one_metric(study: Study, records: Mapping[str, Record], causes: Causes) 
     baseline = _describe(study, study.baseline, _own(grid, study.baseline, found), ratio)
     others = [arm for arm in study.arms if arm != study.baseline]
     pairs = [pairing.pairs_of(study, grid, arm, found, causes) for arm in others]
-    tested = [_test(study, each, _own(grid, each.arm, found), ratio) for each in pairs]
+    looked = [looks_note(study)] if study.looks else []
+    if study.looks:
+        arms = by_looks(study, lambda part, due, num: _judged(part, due, found, causes, num))
+    else:
+        arms = _judged(study, others, found, causes)
     return Comparison(
         study=study.name,
         question=study.question,
@@ -74,12 +81,31 @@ def _by_one_metric(study: Study, records: Mapping[str, Record], causes: Causes) 
         correction=study.correction,
         margin=study.margin,
         method=method,
+        ratio=ratio,
         command=study.command,
         num_expected=len(study.cells),
         missing=tuple(cell for cell in study.cells if cell.id not in found),
-        arms=(baseline, *judge(study, tested, ratio)),
-        notes=(*study.notes, *caveats(study, pairs)),
+        arms=(baseline, *arms),
+        notes=(*study.notes, *looked, *caveats(study, pairs)),
+        looks=study.looks,
+        max_pairs=study.max_pairs,
     )
+
+
+def _judged(
+    study: Study,
+    arms: Collection[str],
+    found: Mapping[str, Record],
+    causes: Causes,
+    num_settled: int = 0,
+) -> list[ArmResult]:
+    """The arms' results over the study's cells; `num_settled` others count in the family."""
+    known = {cell.id: found[cell.id] for cell in study.cells if cell.id in found}
+    ratio, _ = variance(study, known)
+    grid = pairing.grid_of(study)
+    pairs = [pairing.pairs_of(study, grid, arm, known, causes) for arm in arms]
+    tested = [_test(study, each, _own(grid, each.arm, known), ratio) for each in pairs]
+    return judge(study, tested, ratio, num_settled)
 
 
 def _check(study: Study, records: Mapping[str, Record]) -> None:
@@ -163,4 +189,4 @@ def _test(study: Study, pairs: Pairs, own: Sequence[Record], ratio: float) -> Ar
     if reason:
         return replace(result, verdict="not_comparable", reason=reason)
     differences = tuple((p.seed, p.fold, p.difference(study.metric)) for p in pairs.found)
-    return measured(result, differences, ratio, study.alpha)
+    return measured(result, differences, ratio, study.alpha, len(study.arms) - 1)

@@ -35,9 +35,11 @@ def effect(comparison: Comparison, result: ArmResult) -> str:
     unit = "points" if scale == 100 else f"in {comparison.metric}"
     delta, low, high = (scale * (v or 0.0) for v in (result.delta, result.ci_low, result.ci_high))
     decimals = places(low, high)
+    level = percent(round(1 - (result.alpha or comparison.alpha), 4))
+    look = f", decided at look {result.look}" if result.look else ""
     return (
-        f"{signed(delta, decimals)} {unit} ({percent(1 - comparison.alpha)} interval "
-        f"{plain(low, decimals)} to {plain(high, decimals)}, {plural(result.num_pairs, 'pair')})"
+        f"{signed(delta, decimals)} {unit} ({level} interval {plain(low, decimals)} to "
+        f"{plain(high, decimals)}, {plural(result.num_pairs, 'pair')}{look})"
         + _against(comparison, result)
     )
 
@@ -107,8 +109,9 @@ def _names(arms: Sequence[ArmResult]) -> str:
 
 def _too_few(comparison: Comparison) -> str:
     arms = comparison.compared
-    needed = stats.pairs_needed(comparison.alpha, len(arms))
-    at = f"at α = {comparison.alpha:g}"
+    alpha = comparison.alpha / 2 if comparison.looks else comparison.alpha
+    needed = stats.pairs_needed(alpha, len(arms))
+    at = f"at α = {alpha:g}"
     family = f"{number_word(len(arms))} comparisons {at} need"
     if len(arms) == 1:
         family = f"one comparison {at} needs"

@@ -60,13 +60,27 @@ def _is_due(study: Study, before: ArmResult, part: Study) -> bool:
 
 
 def _with_state(study: Study, result: ArmResult) -> ArmResult:
-    """Says of an open arm whether anything is still to come."""
-    if result.verdict not in UNDECIDED:
-        return result
+    """Says when the arm was decided, or else whether anything is still to come."""
     pairs = study.looks[result.look - 1]
-    is_last = _next_size(study, result) > study.max_pairs
-    state = f"out of budget after {pairs} pairs" if is_last else f"still open after {pairs} pairs"
+    if result.verdict in UNDECIDED:
+        is_last = _next_size(study, result) > study.max_pairs
+        state = f"{'out of budget' if is_last else 'still open'} after {pairs} pairs"
+    elif result.verdict == "not_comparable":
+        state = f"ended at look {result.look}"
+    else:
+        state = f"decided at look {result.look}, α = {result.alpha:.3g}"
     return replace(result, reason="; ".join(filter(None, [result.reason, state])))
+
+
+def looks_note(study: Study) -> str:
+    """How often the study was looked at, and how far it may grow."""
+    *before, last = map(str, study.looks)
+    sizes = f"{', '.join(before)} and {last}" if before else last
+    often = "once" if not before else f"{len(study.looks)} times"
+    return (
+        f"Looked at {often}, with {sizes} pairs; at most {study.max_pairs} are allowed. An arm's "
+        "numbers are those of the look that decided it."
+    )
 
 
 def _next_size(study: Study, result: ArmResult) -> int:

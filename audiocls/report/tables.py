@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from audiocls.report.headline import headline
-from audiocls.report.notation import NONE, count, duration, estimate, p_value, percent, plural
+from audiocls.report.notation import NONE, count, duration, estimate, p_value, plural
 from audiocls.report.pareto import fronts
 from audiocls.report.results import ArmResult, Comparison
 from audiocls.store.record import Cell
@@ -48,7 +48,7 @@ def verdict_table(comparison: Comparison) -> Table:
 
 def _columns(comparison: Comparison) -> tuple[str, ...]:
     is_share = comparison.scale == 100
-    level = percent(1 - comparison.alpha)
+    level = comparison.interval_level
     return (
         "arm",
         "against",
@@ -109,6 +109,20 @@ def method_text(comparison: Comparison) -> str:
         f"{plural(num, 'comparison')} by Holm's method, α = {comparison.alpha:g}. "
         f"Equivalence: two one-sided tests against ±{comparison.margin * scale:g}"
         f"{' points' if scale == 100 else ''}, uncorrected."
+        f"{_looking(comparison)}"
+    )
+
+
+def _looking(comparison: Comparison) -> str:
+    """What a study that grew until it was decided did besides."""
+    if not comparison.looks:
+        return ""
+    return (
+        f" The study grew until it was decided. Each look has an α of its own, which takes the "
+        f"place of {comparison.alpha:g} in all of the above; all of them together are at most "
+        f"{comparison.alpha:g}: half of it for the first look with enough pairs to claim anything, "
+        "and of the other half, after n times as many pairs, all but one nth (alpha spending, "
+        "Lan and DeMets 1983, with the union bound). What was decided stays as it was decided."
     )
 
 
