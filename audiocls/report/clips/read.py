@@ -9,7 +9,7 @@ from audiocls.report.clips.results import ClipComparison
 from audiocls.report.clips.scored import Scored, scored
 from audiocls.store import Record, Study, StudyFolder
 
-MOST_TRIALS = 600
+MOST_TRIALS = 1000
 """Whose predictions a page reads without being asked to: some seconds."""
 
 

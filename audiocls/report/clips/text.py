@@ -11,8 +11,8 @@ from audiocls.report.tables import Table, escaped, markdown_table, name_of
 
 TITLE = "Clip by clip"
 MEANING = (
-    "These trained models on these test clips: other clips may differ as the interval says, other "
-    "trainings may differ by more. Verdicts rest on pairs of trials, not on this."
+    "This speaks of the trained models at hand: the interval says how other recordings might "
+    "differ, not how new trainings would. Verdicts rest on pairs of trials, not on this."
 )
 MOST_NAMED = 5
 
