@@ -21,6 +21,7 @@ from audiocls.cli.options import (
 from audiocls.cli.plans import show_plan
 from audiocls.cli.push import pushed, show_pushed
 from audiocls.cli.studies import request
+from audiocls.cli.tuning import refuse_tuning
 from audiocls.errors import UsageError
 from audiocls.plan import arms_of, plan, wandb_sweep
 from audiocls.plan.register import PROJECT
@@ -96,7 +97,9 @@ def register(
     if is_all == (name is not None):
         raise UsageError("give one NAME, or --all")
     for each in shelf.on_shelf("ablations") if name is None else [name]:
-        sweep = wandb_sweep(plan(shelf.ablation(each)))
+        ablation = shelf.ablation(each)
+        refuse_tuning(ablation, each, "a server, which orders single cells,")
+        sweep = wandb_sweep(plan(ablation))
         if is_pushed:
             shelf.find("ablations", sweep["name"])  # where agents will look for it
             show_pushed(pushed({**sweep, "project": project}, runs, entity))

@@ -146,7 +146,7 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
         console.note(text)
     if means.is_on_server:
         refuse({"--study": study}, "a server's trials of an ablation are in the study of its name")
-        tuning.refuse_tuning(asked, "a server, which orders single cells,")
+        tuning.refuse_tuning(asked.ablation, asked.name, "a server, which orders single cells,")
         _order(grid_of(found.study), asked.name, means)
         return
     first = tuning.ready(asked, found, means)

@@ -8,11 +8,13 @@ from audiocls.cli.options import RUNS
 from audiocls.cli.promises import promise_of, told
 from audiocls.cli.searches import SweepRequest
 from audiocls.cli.studies import Request, planned
+from audiocls.dotted import in_short
 from audiocls.plan import Plan, roman
 from audiocls.report.stats import detectable_effect, pairs_needed, smallest_p
 from audiocls.run.devices import num_cores
 from audiocls.run.own_trials import label_of
 from audiocls.run.resolve import Configs
+from audiocls.run.tuning import TuningPlan, tuning_plan
 from audiocls.search import Tried, fixed_keys, grid_size, propose
 
 NUM_SHOWN = 3
@@ -43,6 +45,7 @@ def show_plan(
             "blocks": f"{len(facts['blocks'])} ({len(chosen.seeds)} seeds × "
             f"{len(chosen.folds)} folds)",
             "cells": f"{facts['num_trials']} trials",
+            **_tuning(facts),
             "pairs": f"{facts['num_pairs']} per comparison, {chosen.num_comparisons} comparisons",
             "cost": _cost(facts),
             "smallest p": _smallest_p(facts),
@@ -101,6 +104,9 @@ def facts_of(chosen: Plan, configs: Configs, asked: Request) -> dict[str, Any]:
     num_pairs = len(chosen.blocks)
     is_as_written = not asked.overrides and asked.is_own_recipe
     seconds = ablation.budget.trial_seconds if is_as_written else None
+    before = tuning_plan(chosen, asked.recipe, asked.overrides)
+    num_before, epochs_before = (before.plan.num_trials, before.num_epochs) if before else (0, 0)
+    num_epochs = len(chosen.blocks) * sum(c.train.epochs for c in configs.values())
     return {
         "study": ablation.name,
         "question": ablation.question,
@@ -114,8 +120,9 @@ def facts_of(chosen: Plan, configs: Configs, asked: Request) -> dict[str, Any]:
         "references": chosen.references,
         "blocks": [{"seed": seed, "fold": fold} for seed, fold in chosen.blocks],
         "num_pairs": num_pairs,
-        "num_epochs": len(chosen.blocks) * sum(c.train.epochs for c in configs.values()),
-        "core_seconds": seconds * chosen.num_trials if seconds else None,
+        "tuning": _tuning_facts(before),
+        "num_epochs": num_epochs + epochs_before,
+        "core_seconds": seconds * (chosen.num_trials + num_before) if seconds else None,
         "alpha": ablation.stats.alpha,
         "num_comparisons": chosen.num_comparisons,
         "min_p": smallest_p(num_pairs),
@@ -141,6 +148,31 @@ def _against(chosen: Plan) -> dict[str, str]:
         for other in dict.fromkeys(references.values())
     ]
     return {"against": "; ".join(rows)} if rows else {}
+
+
+def _tuning_facts(before: TuningPlan | None) -> dict[str, Any] | None:
+    """The trials that come first, by which each arm chooses for itself."""
+    if before is None:
+        return None
+    return {
+        "num_trials": before.plan.num_trials,
+        "num_trials_per_arm_and_fold": len(before.candidates),
+        "metric": before.metric,
+        "seed": before.plan.seeds[0],
+        "candidates": list(before.candidates),
+    }
+
+
+def _tuning(facts: dict[str, Any]) -> dict[str, str]:
+    if (tuning := facts["tuning"]) is None:
+        return {}
+    num_folds = len({block["fold"] for block in facts["blocks"]})
+    told = (
+        f"{tuning['num_trials']} trials first: {tuning['num_trials_per_arm_and_fold']} for each of "
+        f"{len(facts['arms'])} arms × {num_folds} folds, by {tuning['metric']}: "
+        + "; ".join(in_short(values) for values in tuning["candidates"][:NUM_SHOWN])
+    )
+    return {"tuning": told + "; …" * (len(tuning["candidates"]) > NUM_SHOWN)}
 
 
 def _cost(facts: dict[str, Any]) -> str:

@@ -10,8 +10,9 @@ from audiocls.cli import options as o
 from audiocls.cli.ranking import sweep_of
 from audiocls.errors import UsageError
 from audiocls.run.own_trials import label_of
+from audiocls.run.tuning.choosing import holding_back
 from audiocls.search import fixed_keys
-from audiocls.store import Cell, Proposal, StudyFolder, count_states
+from audiocls.store import Cell, Proposal, StudyFolder, count_states, tuning_path
 from audiocls.store.finding import open_study
 
 MAX_NAMED = 3
@@ -21,13 +22,15 @@ def status(
     name: o.StudyArgument, runs: o.RunsOption = o.RUNS, as_json: o.JsonOption = False
 ) -> None:
     """How many cells are done, failed, running and pending."""
-    folder = open_study(name, runs)
+    folder = _begun(open_study(name, runs))
     cells = folder.cells()
     states = folder.states(cells)
     counts = count_states(states)
+    before = {each.name: count_states(each.states(each.cells())) for each in tuning_of(folder)}
     if as_json:
         failed = _failed(folder, cells)
-        return console.show_json({"study": folder.name, "cells": counts, "failures": failed})
+        facts = {"study": folder.name, "cells": counts, "failures": failed}
+        return console.show_json({**facts, **({"tuning": before} if before else {})})
     rows = []
     arms = {cell.id: cell.arm for cell in cells if isinstance(cell, Cell)}
     for arm in dict.fromkeys(arms.values()):
@@ -38,7 +41,21 @@ def status(
     console.show_table(folder.name, (kind, *counts), rows, text=(kind,))
     if counts["failed"]:
         show_failures(folder)
+    for study, of_tuning in before.items():
+        told = ", ".join(f"{count} {state}" for state, count in of_tuning.items())
+        console.note(f"tuning: {told}; more: audiocls sweep status {shlex.quote(study)}")
     return None
+
+
+def tuning_of(folder: StudyFolder) -> list[StudyFolder]:
+    """The study of its tuning trials, if it has any."""
+    before = StudyFolder(tuning_path(folder.path))
+    return [before] if before.exists() else []
+
+
+def _begun(folder: StudyFolder) -> StudyFolder:
+    """The study or, as long as nothing else of it exists, its tuning trials."""
+    return folder if folder.exists() else next(iter(tuning_of(folder)), folder)
 
 
 def _naming(folder: StudyFolder) -> Callable[[Cell | Proposal], str]:
@@ -101,11 +118,13 @@ def retry(
     arms: o.ArmsOption = None,
 ) -> None:
     """Make failed cells pending again; the next launch trains them."""
-    folder = open_study(name, runs)
-    cells = _of_arms(folder, arms)
-    failed = [cell for cell in cells if folder.trial(cell.id).failure()]
-    for cell in failed:
-        folder.trial(cell.id).forgive()
+    folder = _begun(open_study(name, runs))
+    failed = [folder.trial(cell.id) for cell in _of_arms(folder, arms)]
+    failed = [trial for trial in failed if trial.failure()]
+    for before in [] if arms else tuning_of(folder):
+        failed += [before.trial(cell_id) for cell_id in holding_back(before)]
+    for trial in failed:
+        trial.forgive()
     if not failed:
         console.say(f"{folder.name} has no failed cell.")
         return
@@ -136,8 +155,9 @@ def again(folder: StudyFolder) -> str:
 
 def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
     """Stop the launch of a study that runs elsewhere on this machine, as Ctrl-C there would."""
-    folder = open_study(name, runs)
-    launcher = folder.launcher()
+    folder = _begun(open_study(name, runs))
+    launchers = [each.launcher() for each in (folder, *tuning_of(folder))]
+    launcher = next((process for process in launchers if process is not None), None)
     if launcher is None:
         console.say(f"{folder.name} is not running.")
         return

@@ -9,6 +9,7 @@ from audiocls import console, shelf
 from audiocls.cli import options as o
 from audiocls.cli.options import cache_folder
 from audiocls.cli.studies import Means, request, resolved, see_through
+from audiocls.cli.tuning import refuse_tuning
 from audiocls.errors import UsageError
 from audiocls.run.resolve import Resolved, single_trial
 from audiocls.store import StudyFolder
@@ -76,6 +77,7 @@ def _cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolve
     arm, seed, fold = (str(overrides[key]) for key in CELL)
     others = [item for item in given if item.partition("=")[0] not in CELL]
     asked = request(ablation, None, others, seeds=seed, folds=fold, arms=arm)
+    refuse_tuning(asked.ablation, ablation, "training one cell")
     return resolved(asked).only(arm)
 
 

@@ -10,15 +10,16 @@ from audiocls import console
 from audiocls.cli.options import cache_folder
 from audiocls.cli.studies import Means, Request, planned, see_through
 from audiocls.errors import UsageError
+from audiocls.plan import Ablation
 from audiocls.run.launch import Outcome
 from audiocls.run.resolve import Resolved
 from audiocls.run.tuning import (
     asking,
-    candidates_of,
     choices_of,
     remembered,
     restricted,
     tuned,
+    tuning_plan,
     tuning_study,
 )
 from audiocls.store import Choice, StudyFolder, tuning_path
@@ -54,35 +55,32 @@ class Ready:
         return 3 if self.held_back else 0
 
 
-def refuse_tuning(asked: Request, who: str) -> None:
+def refuse_tuning(ablation: Ablation, name: str, who: str) -> None:
     """Raises `UsageError` where single cells are asked for, which cannot choose."""
-    if asked.ablation.tune:
+    if ablation.tune:
         raise UsageError(
-            f"{asked.ablation.name} says `tune`: its arms choose values before any of its trials "
-            f"is known, and {who} would not let them. Run it with: audiocls sweep launch "
-            f"{asked.name}; or remove `tune` and fix what was chosen in `arms`"
+            f"{ablation.name} says `tune`: its arms choose values before any of its trials is "
+            f"known, and {who} would not let them. Run it with: audiocls sweep launch {name}; or "
+            "fix values in `arms`, and remove `tune`"
         )
 
 
 def ready(asked: Request, found: Resolved, means: Means) -> Ready:
     """Run the tuning trials that are missing; without `tune` there are none."""
-    candidates = candidates_of(asked.ablation)
-    if not candidates:
+    chosen, _ = planned(asked)
+    before = tuning_plan(chosen, asked.recipe, asked.overrides)
+    if before is None:
         return Ready(found, means)
-    started = time.monotonic()
-    found, (chosen, _) = asking(found, candidates), planned(asked)
-    every = tuning_study(chosen, candidates, asked.recipe, asked.overrides, cache_folder(), found)
+    started, cache = time.monotonic(), cache_folder()
+    found = asking(found, before)
+    every = tuning_study(before, asked.overrides, cache, of=found)
     known = remembered(StudyFolder(means.runs / found.study.name), found.study)
     missing = restricted(every, known)
     outcome = _see_through(missing, means)
-    new = choices_of(missing.study, StudyFolder(means.runs / every.study.name), candidates)
-    choices = (*known, *new)
-    return Ready(
-        tuned(found, every, choices, len(candidates), cache_folder()),
-        _with_time_left(means, time.monotonic() - started),
-        outcome,
-        choices,
-    )
+    folder = StudyFolder(means.runs / every.study.name)
+    choices = (*known, *choices_of(missing.study, folder, before.candidates))
+    left = _with_time_left(means, time.monotonic() - started)
+    return Ready(tuned(found, before, choices, cache), left, outcome, choices)
 
 
 def _see_through(missing: Resolved, means: Means) -> Outcome | None:

@@ -36,10 +36,9 @@ def faults_of_tuning(
     if bool(tune) != (tune_trials is not None):
         yield "`tune` and `tune_trials` need each other: what is searched, and in how many trials"
     for key in tune:
-        for other in (
-            other for other in varied if _is_within(key, other) or _is_within(other, key)
-        ):
-            yield f"tune.{key}: arms differ in {other}, which is compared and not chosen; remove one"
+        for other in sorted(varied):
+            if _is_within(key, other) or _is_within(other, key):
+                yield f"tune.{key}: arms differ in {other}, which is compared, not chosen"
         if key in fixed:
             yield f"tune.{key}: `overrides` fixes it; remove one"
         if key in ("seed", "fold"):

@@ -6,12 +6,14 @@ from audiocls.report.alike import twins
 from audiocls.report.compute import extra_compute, spent_on
 from audiocls.report.objections import AGREEING, Part, changed_keys, protocol_of
 from audiocls.report.pairing import Pair, Pairs
+from audiocls.report.tuned import tuning_notes
 from audiocls.store.record import Study
 
 
 def caveats(study: Study, every: Sequence[Pairs]) -> list[str]:
     """Pairs that lack, compute beyond what is matched, arms alike, and what went unchecked."""
     return [
+        *tuning_notes(study),
         *_lacking(study, every),
         *extra_compute(every, study.match),
         *_chosen_otherwise(study, every),

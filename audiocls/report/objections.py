@@ -6,6 +6,7 @@ from audiocls.dotted import flatten
 from audiocls.report.alike import inert
 from audiocls.report.compute import unequal_compute
 from audiocls.report.pairing import Pairs
+from audiocls.report.tuned import unequal_tuning
 from audiocls.store.record import Record, Study
 
 UNKNOWN = "not recorded"
@@ -25,6 +26,7 @@ MAX_NAMED = 3
 def objection(study: Study, pairs: Pairs) -> str:
     """Why this arm may not be compared, or an empty text."""
     found = (
+        unequal_tuning(study, pairs),
         _missing_pairs(study, pairs),
         *(_differing(name, pairs, part) for name, part in AGREEING.items()),
         _other_protocol(study, pairs),

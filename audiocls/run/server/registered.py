@@ -5,6 +5,7 @@ import shlex
 from typing import Any
 
 from audiocls.plan.register import grid_sweep
+from audiocls.run.tuning.study import DESIGN as TUNING
 from audiocls.store import Study, StudyFolder
 
 
@@ -17,10 +18,11 @@ def grid_of(study: Study) -> dict[str, Any] | None:
     """A launched ablation as a sweep with the study's own arms, seeds and folds.
 
     `None` for a study that `audiocls train --ablation` could not go on with: a single trial, an
-    imported one, one with another recipe than its ablation's.
+    imported one, one with another recipe than its ablation's, one whose arms are tuned first.
     """
     words = shlex.split(study.command)
-    if words[:3] != ["audiocls", "sweep", "launch"] or "--recipe" in words:
+    is_ours = words[:3] == ["audiocls", "sweep", "launch"] and "--recipe" not in words
+    if not is_ours or study.tuning is not None or study.design == TUNING:
         return None
     overrides = [value for flag, value in itertools.pairwise(words) if flag == "--set"]
     return grid_sweep(

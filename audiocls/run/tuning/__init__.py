@@ -2,9 +2,17 @@
 
 from audiocls.run.tuning.candidates import candidates_of
 from audiocls.run.tuning.choosing import choices_of, remembered
-from audiocls.run.tuning.study import asking, restricted, tuned, tuning_plan, tuning_study
+from audiocls.run.tuning.study import (
+    TuningPlan,
+    asking,
+    restricted,
+    tuned,
+    tuning_plan,
+    tuning_study,
+)
 
 __all__ = [
+    "TuningPlan",
     "asking",
     "candidates_of",
     "choices_of",

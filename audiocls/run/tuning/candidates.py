@@ -21,8 +21,7 @@ def candidates_of(ablation: Ablation) -> list[Candidate]:
 
     Raises `ConfigError` for a faulty distribution, or where there are fewer candidates than that.
     """
-    if ablation.tune_trials is None:
-        return []
+    assert ablation.tune_trials is not None, "the grammar refuses `tune` alone"
     found = _distinct(_search(ablation.tune, ablation.tune_trials), ablation.tune_trials)
     if len(found) < ablation.tune_trials:
         fault = f"tune_trials: got {ablation.tune_trials}; `tune` has {len(found)} candidates"

@@ -63,6 +63,12 @@ def _why(missed: Iterable[Ending]) -> str:
     return causes[0] if causes else ""
 
 
+def holding_back(folder: StudyFolder) -> list[str]:
+    """Ids of the tuning trials without whose end nothing can be chosen; a divergence is an end."""
+    failures = folder.failures(folder.cells())
+    return [trial_id for trial_id, failure in failures.items() if not _has_diverged(failure)]
+
+
 def remembered(folder: StudyFolder, study: Study) -> list[Choice]:
     """What the arms of `study` chose in an earlier launch of the very same question."""
     if not folder.exists() or folder.is_sweep():

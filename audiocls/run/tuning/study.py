@@ -1,7 +1,7 @@
-"""The study of an ablation's tuning trials, and the ablation's own study with what was chosen."""
+"""An ablation's tuning trials as a study, and its own study with what the arms chose."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,49 +17,55 @@ from audiocls.plan.tuning import (
 )
 from audiocls.run.content import identity_of
 from audiocls.run.resolve import Configs, Resolved, configs_of, study_of
+from audiocls.run.tuning.candidates import candidates_of
 from audiocls.store import Cell, Choice, Tuning, tuning_path
 
 DESIGN = "tuning"
 
 
-def tuning_plan(plan: Plan, candidates: Sequence[Candidate]) -> Plan:
-    """Every arm with every candidate on every fold of `plan`: the trials before its own."""
-    if TUNING_SEED in plan.seeds:
-        raise UsageError(f"seed {TUNING_SEED} is the tuning trials' own; leave it out of the seeds")
-    arms = arms_of_tuning(plan.arms, candidates)
-    return Plan(ablation=plan.ablation, arms=arms, seeds=(TUNING_SEED,), folds=plan.folds)
+@dataclass(frozen=True)
+class TuningPlan:
+    """The trials before an ablation's own: every arm with every candidate on every fold."""
+
+    plan: Plan
+    configs: Configs
+    candidates: Sequence[Candidate]
+    metric: str
+    """By which the arms choose, such as `val/accuracy`."""
+
+    @property
+    def num_epochs(self) -> int:
+        return len(self.plan.blocks) * sum(each.train.epochs for each in self.configs.values())
 
 
-def tuning_study(
-    plan: Plan,
-    candidates: Sequence[Candidate],
-    recipe: Mapping[str, Any],
-    overrides: Mapping[str, Any],
-    cache: Path,
-    of: Resolved,
-) -> Resolved:
-    """The trials of which each arm of the study `of` is to choose one for each fold.
+def tuning_plan(
+    plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> TuningPlan | None:
+    """What comes before the trials of `plan`, which is nothing without `tune`.
 
     Raises `ConfigError` for candidates that an arm cannot have.
     """
-    wider = tuning_plan(plan, candidates)
+    ablation = plan.ablation
+    if not ablation.tune:
+        return None
+    _refuse(plan, overrides)
+    candidates = candidates_of(ablation)
+    arms = arms_of_tuning(plan.arms, candidates)
+    wider = Plan(ablation=ablation, arms=arms, seeds=(TUNING_SEED,), folds=plan.folds)
     configs = configs_of(wider, recipe, overrides)
-    name = tuning_path(Path(of.study.name)).name
-    found = study_of(wider, configs, overrides, cache, name, of.study.command)
-    study = replace(
-        found.study,
-        question=f"Which {', '.join(plan.ablation.tune)} suits each arm of {of.study.name}?",
-        design=DESIGN,
-        metric=validation_metric(plan, configs),
-        references={},
-        factors={},
-        secondary=(),
-    )
-    return replace(found, study=study)
+    return TuningPlan(wider, configs, candidates, _validation_metric(plan, configs))
 
 
-def validation_metric(plan: Plan, configs: Configs) -> str:
-    """The study's metric on validation clips; refuses one that is known of test clips alone."""
+def _refuse(plan: Plan, overrides: Mapping[str, Any]) -> None:
+    if fixed := sorted(overrides.keys() & plan.ablation.tune.keys()):
+        fault = "each arm chooses it for itself, as `tune` says; remove it from one of the two"
+        raise ConfigError("--set", [f"{key}: {fault}" for key in fixed])
+    if TUNING_SEED in plan.seeds:
+        raise UsageError(f"seed {TUNING_SEED} is the tuning trials' own; leave it out of the seeds")
+
+
+def _validation_metric(plan: Plan, configs: Configs) -> str:
+    """The study's metric of validation clips; refuses one that is known of test clips alone."""
     metric = f"val/{plan.ablation.metric.name.rpartition('/')[2]}"
     known = set.intersection(*(_recorded(config) for config in configs.values()))
     if metric not in known:
@@ -76,6 +82,22 @@ def _recorded(config: Config) -> set[str]:
     return {"val/loss", usual, config.train.select} - {"last"}
 
 
+def tuning_study(
+    before: TuningPlan, overrides: Mapping[str, Any], cache: Path, of: Resolved
+) -> Resolved:
+    """The study of the trials before those of the study `of`."""
+    ablation, name = before.plan.ablation, tuning_path(Path(of.study.name)).name
+    found = study_of(before.plan, before.configs, overrides, cache, name, of.study.command)
+    study = replace(
+        found.study,
+        question=f"Which {', '.join(ablation.tune)} suits each arm of {of.study.name}?",
+        design=DESIGN,
+        metric=before.metric,
+        secondary=(),
+    )
+    return replace(found, study=study)
+
+
 def restricted(tuning: Resolved, known: Collection[Choice]) -> Resolved:
     """The tuning trials of those arms and folds for which nothing is chosen yet."""
     chosen = {(choice.arm, choice.fold) for choice in known}
@@ -83,22 +105,22 @@ def restricted(tuning: Resolved, known: Collection[Choice]) -> Resolved:
     return replace(tuning, study=replace(tuning.study, cells=tuple(cells)))
 
 
-def asking(found: Resolved, candidates: Sequence[Candidate]) -> Resolved:
+def asking(found: Resolved, before: TuningPlan) -> Resolved:
     """`found` with arms that ask for these candidates too: another search is another question."""
-    study = found.study
+    study, candidates = found.study, list(before.candidates)
     identities = {
-        arm: trial_id({"arm": identity, "candidates": list(candidates)}, found.fingerprints[arm])
+        arm: trial_id({"arm": identity, "candidates": candidates}, found.fingerprints[arm])
         for arm, identity in study.identities.items()
     }
     return replace(found, study=replace(study, identities=identities))
 
 
 def tuned(
-    found: Resolved, tuning: Resolved, choices: Collection[Choice], num_trials: int, cache: Path
+    found: Resolved, before: TuningPlan, choices: Collection[Choice], cache: Path
 ) -> Resolved:
     """The ablation's study with each arm's choices; what could not choose has no trials."""
     chosen = {
-        (c.arm, c.fold): tuning.configs[candidate_name(c.arm, c.number, c.values)]
+        (c.arm, c.fold): before.configs[candidate_name(c.arm, c.number, c.values)]
         for c in choices
         if c.number is not None and c.values is not None
     }
@@ -108,7 +130,7 @@ def tuned(
         for cell in found.study.cells
         if (cell.arm, cell.fold) in asked
     ]
-    rule = Tuning(num_trials, tuning.study.metric, TUNING_SEED, tuple(choices))
+    rule = Tuning(len(before.candidates), before.metric, TUNING_SEED, tuple(choices))
     study = replace(found.study, cells=tuple(cells), tuning=rule)
     return replace(found, study=study, tuned=chosen)
 
