@@ -114,8 +114,9 @@ def test_a_line_never_starts_with_what_a_line_break_takes_for_its_option(several
 
 
 @needs_latex
-def test_it_compiles_and_shows_every_character_of_a_hostile_name(several, tmp_path):
-    (tmp_path / "table.tex").write_text(to_latex(compare(*several)), encoding="utf-8")
+def test_it_compiles_with_every_character_of_a_hostile_name(several, factorial, tmp_path):
+    tables = [to_latex(compare(*each)) for each in (several, factorial)]
+    (tmp_path / "table.tex").write_text("\n".join(tables), encoding="utf-8")
     (tmp_path / "paper.tex").write_text(PAGE, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     ran = subprocess.run(
@@ -124,3 +125,35 @@ def test_it_compiles_and_shows_every_character_of_a_hostile_name(several, tmp_pa
     assert ran.returncode == 0, ran.stdout[-2000:]
     assert "LaTeX Error" not in ran.stdout
     assert (tmp_path / "paper.pdf").stat().st_size > 10_000
+
+
+@pytest.fixture
+def factorial():
+    """Two factors whose effects do not add up."""
+    values = noisy(0.03, 0.02, 0.0)
+    names = {"base": "base", "arm0": "dropout_p=0.1", "arm1": "sam=on", "arm2": "both"}
+    study, records = finished({names[arm]: row for arm, row in values.items()})
+    arms = {
+        "base": {},
+        "dropout_p=0.1": {"model.dropout_p": 0.1},
+        "sam=on": {"optim.sam": "on"},
+        "both": {"model.dropout_p": 0.1, "optim.sam": "on"},
+    }
+    factors = {"model.dropout_p": [0, 0.1], "optim.sam": ["off", "on"]}
+    arms["base"] = {key: levels[0] for key, levels in factors.items()}
+    arms = {arm: {**arms["base"], **changes} for arm, changes in arms.items()}
+    return replace(study, design="factorial", arms=arms, factors=factors), records
+
+
+def test_effects_of_factors_have_a_table_of_their_own(factorial):
+    comparison = compare(*factorial)
+    assert comparison.effects.estimates
+    text = to_latex(comparison)
+    effects = text[text.index(r"\begin{table}", text.index(r"\end{table}")) :]
+    assert r"\label{tab:dropout-effects}" in effects
+    table = rows(effects)
+    for effect in comparison.effects.estimates:
+        row = table[escaped(effect.name)]
+        assert ("dagger" in row[3]) == (effect.verdict in ("better", "worse", "interacts"))
+        assert row[5].startswith(effect.verdict.replace("_", " "))
+    assert any(row[5] == "interacts" for row in table.values())
