@@ -1,6 +1,7 @@
 """`audiocls sweep launch`, the main job: ablations and sweeps alike, to their end and answer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from audiocls.cli import options as o
 from audiocls.cli.searches import SweepRequest, search, sweep_request
 from audiocls.cli.studies import Means, Request, request, resolved, see_through
 from audiocls.cli.sweep_status import again, show_failures
+from audiocls.cli.until_decided import checked
 from audiocls.errors import UsageError, nearest
 from audiocls.plan.register import PROJECT
 from audiocls.report import read_answer
@@ -36,6 +38,13 @@ TrialHoursOption = Annotated[
     float | None,
     typer.Option("--trial-hours", min=0.0, help="Other programs: end a trial after this."),
 ]
+UntilDecidedOption = Annotated[
+    bool, typer.Option("--until-decided", help="Ablations: add seeds until all is decided.")
+]
+MaxPairsOption = Annotated[
+    int | None,
+    typer.Option("--max-pairs", min=2, help="Until decided: at most so many; default: 10 × own."),
+]
 
 
 def launch(
@@ -54,6 +63,8 @@ def launch(
     retries: RetriesOption = 0,
     count: CountOption = None,
     trial_hours: TrialHoursOption = None,
+    until_decided: UntilDecidedOption = False,
+    max_pairs: MaxPairsOption = None,
     wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False,
     log_model: o.LogModelOption = False,
@@ -70,10 +81,17 @@ def launch(
     if (sweep := sweep_named(name)) is None:
         refuse({"--count": count, "--trial-hours": trial_hours}, f"{name} is an ablation")
         asked = ablation_named(name, recipe, assignments, seeds, folds, arms)
-        return _launch_ablation(asked, study, means)
-    refuse({"--seeds": seeds, "--folds": folds, "--arms": arms}, f"{name} is a sweep")
+        return _launch_ablation(_growing(asked, until_decided, max_pairs), study, means)
+    growth = {"--until-decided": until_decided or None, "--max-pairs": max_pairs}
+    refuse({"--seeds": seeds, "--folds": folds, "--arms": arms, **growth}, f"{name} is a sweep")
     limits = {"max_new": count, "timeout_s": trial_hours and trial_hours * 3600}
     return _launch_sweep(sweep_request(sweep, assignments, study, recipe, **limits), means)
+
+
+def _growing(asked: Request, is_until_decided: bool, max_pairs: int | None) -> Request:
+    if not is_until_decided:
+        refuse({"--max-pairs": max_pairs}, "nothing is added without --until-decided")
+    return replace(asked, is_until_decided=is_until_decided, max_pairs=max_pairs)
 
 
 def sweep_named(name: str) -> str | None:
@@ -145,6 +163,7 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
     for text in found.notes:
         console.note(text)
     if means.is_on_server:
+        refuse({"--until-decided": asked.is_until_decided or None}, "a server orders the trials")
         refuse({"--study": study}, "a server's trials of an ablation are in the study of its name")
         tuning.refuse_tuning(asked.ablation, asked.name, "a server, which orders single cells,")
         _order(grid_of(found.study), asked.name, means)
@@ -155,7 +174,8 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
         tuning.show_held_back(first.held_back, found.study.name)
     if first.is_over:
         raise typer.Exit(first.exit_code)
-    outcome = see_through(first.found, first.means)
+    before = StudyFolder(means.runs / found.study.name)
+    outcome = see_through(checked(first.found, before), first.means)
     folder = StudyFolder(means.runs / outcome.study.name)
     if outcome.is_replaced:
         console.note(

@@ -10,10 +10,12 @@ from typing import Any, cast, get_args
 
 from audiocls import shelf
 from audiocls.cli.options import cache_folder, names, numbers
+from audiocls.cli.until_decided import grower, growing, widened
 from audiocls.console.progress import watching
 from audiocls.errors import UsageError, nearest
 from audiocls.plan import Ablation, Plan, arms_of, plan
 from audiocls.plan.register import PROJECT
+from audiocls.report.looks import first_look
 from audiocls.run.devices import Slots, slots
 from audiocls.run.executors import Executor
 from audiocls.run.launch import Outcome, launch
@@ -26,8 +28,9 @@ from audiocls.run.resolve import (
     study_of,
 )
 from audiocls.run.scheduler import MAX_FIRST_FAILURES, Limits
-from audiocls.run.task import Places, Tracking, task_of
-from audiocls.store import StudyFolder
+from audiocls.run.task import Places, Task, Tracking, task_of
+from audiocls.run.undecided import launch_until_decided
+from audiocls.store import Cell, StudyFolder
 from audiocls.store.lending import twin
 from audiocls.track import WandbMode
 from audiocls.track.mode import default_mode
@@ -50,11 +53,17 @@ class Request:
     arms: str | None = None
     is_own_recipe: bool = True
     """Whether the recipe is the one that the ablation's file names."""
+    is_until_decided: bool = False
+    """Whether seeds are added until every comparison is decided."""
+    max_pairs: int | None = None
+    """Of each comparison, where seeds are added."""
 
     def command(self, study: str) -> str:
         """The command line that asks for the same again."""
         words = ["audiocls", "sweep", "launch", self.name]
         words += [] if study == self.ablation.name else ["--study", study]
+        words += ["--until-decided"] if self.is_until_decided else []
+        words += [] if self.max_pairs is None else ["--max-pairs", str(self.max_pairs)]
         return shlex.join([*words, *self.options("seeds", "folds", "arms")])
 
     def options(self, *narrowed: str) -> list[str]:
@@ -169,11 +178,16 @@ def planned(asked: Request) -> tuple[Plan, Configs]:
 
 
 def resolved(asked: Request, name: str | None = None) -> Resolved:
-    """The study that `asked` amounts to, its data read and its ids computed."""
+    """The study that `asked` amounts to, its data read and its ids computed.
+
+    Until decided, it has all cells that the budget allows.
+    """
     chosen, configs = planned(asked)
     study_name = name or asked.ablation.name
     command = asked.command(study_name)
-    return study_of(chosen, configs, asked.overrides, cache_folder(), study_name, command)
+    whole = widened(chosen, asked.max_pairs) if asked.is_until_decided else chosen
+    found = study_of(whole, configs, asked.overrides, cache_folder(), study_name, command)
+    return growing(found, len(chosen.blocks)) if asked.is_until_decided else found
 
 
 def see_through(found: Resolved, means: Means) -> Outcome:
@@ -186,20 +200,18 @@ def see_through(found: Resolved, means: Means) -> Outcome:
     means.slots()
     folder = StudyFolder((means.runs / found.study.name).absolute())
     places, log = Places(folder.path, cache), folder.path / "workers.log"
+    lender = StudyFolder(folder.path.with_name(twin(folder.name)))
+
+    def task(cell: Cell) -> Task:
+        return task_of(cell, found, places, tracking)
+
+    def executor(num_missing: int, stop: threading.Event) -> Executor[Any]:
+        return means.open(cache, log, num_missing, stop)
+
+    study, limits = found.study, means.limits()
     with watching() as watch:
-        return launch(
-            folder,
-            found.study,
-            lambda cell: task_of(cell, found, places, tracking),
-            lambda num_missing, stop: means.open(cache, log, num_missing, stop),
-            watch,
-            means.limits(),
-            means.is_exclusive,
-            StudyFolder(folder.path.with_name(twin(folder.name))),
-        )
-
-
-def open_study(name: str, runs: Path) -> StudyFolder:
-    """A launched study by its name, or by the path of its folder."""
-    is_path = "/" in name or (not (runs / name).exists() and Path(name, "study.yaml").exists())
-    return StudyFolder(Path(name) if is_path else runs / name)
+        if not study.looks:
+            alone = means.is_exclusive
+            return launch(folder, study, task, executor, watch, limits, alone, lender)
+        first, grow = first_look(study), grower(folder, study)
+        return launch_until_decided(folder, first, task, executor, watch, grow, limits, lender)

@@ -12,6 +12,7 @@ from typing import Any
 
 from audiocls.errors import UsageError
 from audiocls.run.executors import Executor
+from audiocls.run.growth import require_honest
 from audiocls.run.interrupt import stop_on_signal
 from audiocls.run.scheduler import UNLIMITED, Launch, Limits, StoppedBy, Watch
 from audiocls.run.searching import Searching
@@ -150,11 +151,15 @@ def _missing(tasks: Sequence[Task], states: Mapping[str, State]) -> list[Task]:
 
 
 def write_plan(folder: StudyFolder, study: Study) -> tuple[Study, bool]:
-    """The plan to keep: what was launched before under this question stays in it."""
+    """The plan to keep: what was launched before under this question stays in it.
+
+    Raises `UsageError` where the one launched before grows by looks, and this would not be one.
+    """
     if not folder.exists():
         folder.write_study(study)
         return study, False
     before = folder.study()
+    require_honest(before, study)
     grown = extended(before, study)
     if grown != before:
         folder.write_study(grown)

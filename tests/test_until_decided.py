@@ -1,0 +1,316 @@
+"""A study that grows until it is decided: its levels, its looks, and what may be added to it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_compare import finished, noisy
+
+from audiocls.cli.until_decided import checked, widened
+from audiocls.errors import UsageError
+from audiocls.plan import Ablation, plan
+from audiocls.report import compare, headline, method_text, verdict_table
+from audiocls.report.looks import UNDECIDED, first_look, grown
+from audiocls.report.stats import holm, is_reachable, next_size, sign_flip_p, spending
+from audiocls.run.events import Done, Failed, Interrupted
+from audiocls.run.growth import require_honest
+from audiocls.run.resolve import Resolved
+from audiocls.run.undecided import Undecided
+from audiocls.store import Study, StudyFolder
+
+FOLDS = (1, 2)
+
+
+def whole_of(effects, num_seeds=40, folds=(1,), first=8, most=None, spread=0.01, seed=0):
+    """All that may be trained, with an arm for each effect; its first look, and every record."""
+    num = num_seeds * len(folds)
+    rng = np.random.default_rng(seed)
+    common = 0.8 + 0.03 * rng.normal(size=num)
+    noise = np.broadcast_to(spread, len(effects))
+    drawn = [e + s * rng.normal(size=num) for e, s in zip(effects, noise, strict=True)]
+    arms = {f"arm{i}": common + differences for i, differences in enumerate(drawn)}
+    study, records = finished({"base": common, **arms}, range(num_seeds), folds)
+    return replace(study, looks=(first,), max_pairs=most or num, margin=0.004), records
+
+
+def answer(study, records):
+    return compare(study, {c.id: records[c.id] for c in study.cells if c.id in records})
+
+
+def launched(whole, records, start=None):
+    """Every state of a study from its first look to its end."""
+    states = [start or first_look(whole)]
+    while (after := grown(states[-1], answer(states[-1], records), whole)) is not None:
+        states.append(after)
+    return states
+
+
+@pytest.mark.parametrize("num_comparisons", [1, 3, 10])
+def test_all_looks_that_can_claim_spend_less_than_alpha_together_and_in_the_end_all_of_it(
+    num_comparisons,
+):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        sizes = list(np.cumsum(rng.integers(1, 9, size=60)))
+        levels = spending(0.05, sizes, num_comparisons)
+        able = [is_reachable(size, num_comparisons, 0.025) for size in sizes]
+        spent = sum(level for level, is_able in zip(levels, able, strict=True) if is_able)
+        assert 0.025 < spent < 0.05
+        assert min(levels) > 0
+    endless = [8 * 2**k for k in range(20)]
+    assert sum(spending(0.05, endless)) == pytest.approx(0.05, rel=1e-5)
+
+
+def test_looks_to_come_never_change_the_level_of_one_that_was():
+    sizes = [4, 6, 9, 13, 19, 28, 42]
+    for num in range(1, len(sizes)):
+        assert spending(0.05, sizes[:num], 2) == spending(0.05, sizes, 2)[:num]
+
+
+def test_a_look_that_cannot_claim_claims_nothing_at_the_level_it_is_shown():
+    sizes = [2, 3, 4, 6, 9]
+    for size, level in zip(sizes, spending(0.05, sizes, 3), strict=True):
+        is_spending = is_reachable(size, 3, 0.025)
+        assert is_spending == is_reachable(size, 3, level)
+        assert is_spending or sign_flip_p([0.1] * size) * 3 > level
+
+
+def test_each_look_has_half_as_many_seeds_again_with_all_their_folds():
+    sizes = [5]
+    for _ in range(6):
+        sizes.append(next_size(sizes[-1], num_folds=5))
+    assert sizes == [5, 10, 15, 20, 30, 45, 65]
+
+
+def test_a_clear_effect_is_decided_at_once_and_nothing_more_is_trained_for_it():
+    whole, records = whole_of([0.05, 0.003])
+    end = launched(whole, records)[-1]
+    clear, faint = answer(end, records).compared
+    assert (clear.verdict, clear.look, clear.num_pairs) == ("better", 1, 8)
+    assert faint.look > 1
+    trained = {arm: sum(cell.arm == arm for cell in end.cells) for arm in end.arms}
+    assert trained["arm0"] == 8
+    assert trained["arm1"] == trained["base"] == faint.num_pairs == end.looks[-1]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_decided_stays_as_it_was_decided(seed):
+    whole, records = whole_of([0.03, 0.02, 0.0, -0.025], folds=FOLDS, num_seeds=30, seed=seed)
+    decided = {}
+    for state in launched(whole, records):
+        for result in answer(state, records).compared:
+            if result.arm in decided:
+                assert result == decided[result.arm]
+            elif result.verdict not in UNDECIDED:
+                decided[result.arm] = result
+    assert decided
+
+
+def test_a_look_is_the_comparison_of_its_blocks_at_its_level():
+    whole, records = whole_of([0.004], folds=FOLDS, first=8)
+    end = launched(whole, records)[-1]
+    result = answer(end, records).compared[0]
+    size = end.looks[result.look - 1]
+    alpha = spending(0.05, end.looks)[result.look - 1]
+    blocks = list(dict.fromkeys(cell.block for cell in whole.cells))[:size]
+    cells = tuple(cell for cell in whole.cells if cell.block in blocks)
+    alone = answer(replace(whole, cells=cells, alpha=alpha, looks=(), max_pairs=0), records)
+    same = replace(alone.compared[0], look=result.look, alpha=alpha, reason=result.reason)
+    assert result == same
+
+
+def test_holms_family_loses_the_effects_that_were_claimed_and_keeps_the_others():
+    whole, records = whole_of([0.05, 0.0, 0.01, 0.02], spread=(0.01, 0.002, 0.05, 0.05), first=10)
+    states = launched(whole, records)
+    results = {r.arm: r for r in answer(states[-1], records).compared}
+    first = [r for r in results.values() if r.look == 1]
+    assert {r.verdict for r in first} == {"better", "equivalent"}
+    claimed = sum(r.verdict == "better" for r in first)
+    second = {r.arm: r for r in answer(states[1], records).compared if r.look == 2}
+    family = [r.p for r in second.values()] + [1.0] * (4 - claimed - len(second))
+    assert [r.p_holm for r in second.values()] == holm(family)[: len(second)]
+
+
+def test_a_larger_budget_goes_on_where_a_smaller_one_ended():
+    whole, records = whole_of([0.0, 0.001], most=40, seed=3)
+    small = launched(replace(whole, max_pairs=14), records)[-1]
+    assert small.looks == (8, 12)
+    assert answer(small, records).compared[0].reason.endswith("out of budget after 12 pairs")
+    go_on = launched(whole, records, start=replace(small, max_pairs=40))[-1]
+    at_once = launched(whole, records)[-1]
+    assert (set(go_on.cells), go_on.looks) == (set(at_once.cells), at_once.looks)
+    assert answer(go_on, records).compared == answer(at_once, records).compared
+
+
+def test_a_missing_pair_ends_its_arm_and_no_other():
+    whole, records = whole_of([0.002, 0.002], seed=1)
+    failed = next(cell.id for cell in whole.cells if (cell.arm, cell.seed) == ("arm0", 9))
+    kept = {key: record for key, record in records.items() if key != failed}
+    first, second = answer(launched(whole, kept)[-1], kept).compared
+    assert (first.verdict, first.look, first.delta) == ("not_comparable", 2, None)
+    assert first.reason == ("1 of 12 pairs missing (0 allowed): seed 9 fold 1; ended at look 2")
+    assert second.look > 2
+
+
+def test_a_trial_repaired_later_lets_its_arm_catch_up():
+    whole, records = whole_of([0.002, 0.002], seed=1)
+    failed = next(cell.id for cell in whole.cells if (cell.arm, cell.seed) == ("arm0", 9))
+    kept = {key: record for key, record in records.items() if key != failed}
+    end = launched(whole, kept)[-1]
+    repaired = launched(whole, records, start=end)[-1]
+    assert (
+        answer(repaired, records).compared == answer(launched(whole, records)[-1], records).compared
+    )
+
+
+def test_an_arm_that_is_open_takes_along_what_it_is_compared_with():
+    whole, records = whole_of([0.05, 0.051])
+    whole = replace(whole, references={"arm1": "arm0"})
+    states = launched(whole, records)
+    new = {cell.arm for cell in states[1].cells} if len(states) > 1 else set()
+    assert new
+    added = set(states[1].cells) - set(states[0].cells)
+    assert {cell.arm for cell in added} == {"arm0", "arm1"}
+    first, second = answer(states[-1], records).compared
+    assert (first.verdict, first.look, first.num_pairs) == ("better", 1, 8)
+    assert (second.against, second.num_pairs) == ("arm0", states[-1].looks[second.look - 1])
+
+
+def test_effects_rest_on_the_first_look_where_all_arms_have_the_same_blocks():
+    whole, records = whole_of([0.05, 0.003])
+    end = launched(whole, records)[-1]
+    assert answer(end, records).effects == answer(first_look(end), records).effects
+
+
+def test_a_growing_study_says_so_in_words():
+    whole, records = whole_of([0.05, 0.0], most=12, spread=0.02)
+    result = answer(launched(whole, records)[-1], records)
+    assert "(97.5 % interval" in headline(result)
+    assert "8 pairs, decided at look 1)" in headline(result)
+    assert "Looked at 2 times, with 8 and 12 pairs; at most 12 are allowed" in result.notes[0]
+    assert "Lan and DeMets" in method_text(result)
+    table = verdict_table(result)
+    assert "Δ points [look's]" in table.columns
+    assert [row[-1] for row in table.rows[1:]] == [
+        "decided at look 1, α = 0.025",
+        "out of budget after 12 pairs",
+    ]
+    fixed = compare(*finished(noisy(0.03)))
+    assert "Lan and DeMets" not in method_text(fixed)
+    assert "look" not in headline(fixed)
+
+
+def test_a_growing_study_is_read_back_as_it_was_written(tmp_path):
+    whole, _ = whole_of([0.01])
+    folder = StudyFolder(tmp_path / "s")
+    folder.write_study(whole)
+    assert folder.study() == whole
+
+
+class Batches:
+    """What a supply is given when it asks for more."""
+
+    def __init__(self, *batches):
+        self.batches, self.num_asked = list(batches), 0
+
+    def __call__(self):
+        self.num_asked += 1
+        return self.batches.pop(0) if self.batches else []
+
+
+class Trial:
+    label, trial = "t", None
+
+    def __init__(self, name):
+        self.id = name
+
+
+@pytest.mark.parametrize("end", [Done("b"), Failed("b", "nan", "NaN")])
+def test_the_next_look_is_asked_for_when_every_trial_of_the_last_has_ended(end):
+    more = Batches([Trial("a"), Trial("b")], [Trial("c")])
+    supply = Undecided(more)
+    assert [supply.next().id, supply.next().id, supply.next()] == ["a", "b", None]
+    supply.hear(Done("a"))
+    assert (supply.next(), supply.is_over(), more.num_asked) == (None, False, 1)
+    supply.hear(end)
+    assert supply.next().id == "c"
+    supply.hear(Done("c"))
+    assert (supply.next(), supply.is_over(), more.num_asked) == (None, True, 3)
+
+
+def test_nothing_is_decided_without_a_trial_that_was_interrupted():
+    more = Batches([Trial("a")], [Trial("b")])
+    supply = Undecided(more)
+    supply.next()
+    supply.hear(Interrupted("a"))
+    assert (supply.next(), supply.is_over(), more.num_asked) == (None, False, 1)
+
+
+def blocks(study: Study, *seeds: int, looks: tuple[int, ...] = ()) -> Study:
+    cells = tuple(cell for cell in study.cells if cell.seed in seeds)
+    return replace(study, cells=cells, looks=looks)
+
+
+def test_a_growing_study_takes_in_nothing_that_its_looks_do_not_foresee():
+    whole, _ = whole_of([0.0])
+    grew = blocks(whole, *range(12), looks=(8, 12))
+    require_honest(grew, first_look(whole))
+    require_honest(grew, blocks(whole, 0, 11))  # a single cell of its own
+    with pytest.raises(UsageError, match="grows by itself until it is decided"):
+        require_honest(grew, blocks(whole, 20))
+    with pytest.raises(UsageError, match="first look at other cells"):
+        require_honest(grew, blocks(whole, *range(9), looks=(9,)))
+    with pytest.raises(UsageError, match="cells that were not asked for"):
+        require_honest(blocks(whole, 0, 30), first_look(whole))
+    require_honest(blocks(whole, 0, 1), first_look(whole))
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A study of eight seeds in a folder, with all its records."""
+    whole, records = whole_of([0.0], spread=0.05)
+    folder, study = StudyFolder(tmp_path / "s"), blocks(whole, *range(8))
+    folder.write_study(replace(study, max_pairs=0))
+    for cell in study.cells:
+        folder.trial(cell.id).finish(records[cell.id])
+    return whole, folder
+
+
+def test_a_study_answered_at_full_level_is_not_looked_at_again(kept):
+    whole, folder = kept
+    with pytest.raises(UsageError, match=r"second chance.*--study s-2 --seeds 8\.\.15"):
+        checked(Resolved(whole, {}, {}, ()), folder)
+
+
+def test_growth_after_an_answer_is_noted_once(kept):
+    whole, folder = kept
+    more = checked(Resolved(blocks(whole, *range(10)), {}, {}, ()), folder)
+    assert more.study.notes == more.notes
+    assert more.notes[0].startswith("Grown from 8 to 10 pairs after an answer could be read")
+    same = Resolved(blocks(whole, *range(8)), {}, {}, ())
+    assert checked(same, folder) == same
+
+
+def test_a_study_that_could_not_answer_may_still_be_decided_look_by_look(kept):
+    whole, folder = kept
+    few = blocks(whole, *range(3))
+    folder.write_study(few)
+    asked = Resolved(replace(first_look(whole), looks=(8,)), {}, {}, ())
+    assert checked(asked, folder) == asked
+
+
+def test_the_budget_is_filled_with_seeds_after_the_files_own():
+    ablation = Ablation.model_validate(
+        {
+            "name": "x",
+            "question": "Does it?",
+            "recipe": "r",
+            "factors": {"model.dropout": [0.1]},
+            "blocks": {"seed": [0, 4], "fold": [1, 2, 3]},
+        }
+    )
+    own = plan(ablation)
+    assert widened(own, 13).seeds == (0, 4, 5, 6)
+    assert len(widened(own, None).blocks) == 60
+    with pytest.raises(UsageError, match="--max-pairs: got 5; x has 6 blocks"):
+        widened(own, 5)
