@@ -250,6 +250,23 @@ def test_faults_of_all_arms_are_reported_at_once_and_each_once():
     assert keys == ["model.dropout", "model.dropout", "model.kernel", "optim.lr"]
 
 
+def test_a_model_that_cannot_hear_its_features_is_a_fault_of_the_plan():
+    factors = {"model": [{"name": "eat"}, {"name": "logmel_cnn", "groups": 3}]}
+    with pytest.raises(ConfigError) as raised:
+        configs_of(plan(ablation(factors=factors)), RECIPE, {})
+    deaf, indivisible = raised.value.faults
+    assert "model eat: got features of 64 channels, allowed: 1" in deaf
+    assert "model logmel_cnn: groups: got 3, which does not divide input (mel bands) = 64" in (
+        indivisible
+    )
+
+
+def test_clips_too_short_for_the_features_are_a_fault_of_the_plan():
+    chosen = plan(ablation(overrides={"data.duration_s": 0.01}))
+    with pytest.raises(ConfigError, match="features logmel: got a clip of 160 samples"):
+        configs_of(chosen, RECIPE, {})
+
+
 def test_precedence_is_recipe_then_ablation_then_command_line_then_the_arm():
     chosen = plan(
         ablation(overrides={"optim.lr": 0.1, "train.epochs": 7}, factors={"model.dropout": [0.3]})

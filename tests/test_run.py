@@ -62,7 +62,7 @@ def trained(tmp_path, cache, **changes):
     ("changes", "cause", "said"),
     [
         ({"optim__lr": 1e30}, "nan", "lower optim.lr"),
-        ({"model__groups": 3}, "error", "does not divide"),
+        ({"budget__max_params": 1}, "error", "max_params"),
         ({"fold": 9}, "data", "fold"),
     ],
 )
@@ -83,8 +83,8 @@ def test_a_failure_is_told_even_if_the_disk_takes_no_file(tmp_path, cache, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(TrialFolder, "fail", full)
-    event, _ = trained(tmp_path, cache, model__groups=3)
-    assert "does not divide" in event.message
+    event, _ = trained(tmp_path, cache, budget__max_params=1)
+    assert "max_params" in event.message
     assert "No space left" in event.message
 
 

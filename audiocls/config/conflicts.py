@@ -3,19 +3,34 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from audiocls.errors import ConfigError
+
 if TYPE_CHECKING:
     from audiocls.config.recipe import Config
 
 
 def conflicts(config: "Config") -> Iterator[str]:
     """Every pair of options that cannot go together, or of which one has no effect."""
-    yield from (f"features: {fault}" for fault in config.features.check(config.data.sample_rate))
+    yield from _hearing(config)
     yield from _masks(config)
     yield from _labels(config)
     yield from _self_supervision(config)
     yield from _stages(config)
     yield from _teaching(config)
     yield from _selection(config)
+
+
+def _hearing(config: "Config") -> Iterator[str]:
+    """What the features cannot make of the sound, or else the model of the features."""
+    if faults := config.features.check(config.data.sample_rate):
+        yield from (f"features: {fault}" for fault in faults)
+        return
+    try:
+        in_shape = config.in_shape
+    except ConfigError as error:
+        yield from (f"{error.where}: {fault}" for fault in error.faults)
+    else:
+        yield from (f"model {config.model.name}: {fault}" for fault in config.model.check(in_shape))
 
 
 def _masks(config: "Config") -> Iterator[str]:

@@ -1,11 +1,12 @@
 """Kinds of options and refusals that several models share (torch-free)."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, Field, PositiveInt
 
 from audiocls.errors import ConfigError
 
+EMPTY = "an empty clip has no class"
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -18,18 +19,39 @@ def _odd(kernel: int) -> int:
 OddKernel = Annotated[PositiveInt, AfterValidator(_odd)]
 
 
-def require_frames(name: str, frames: int, minimum: int, reason: str) -> None:
-    """Raises `ConfigError` if a clip has fewer frames than `model` can take."""
-    if frames < minimum:
-        fault = f"got {frames} frames, allowed: {minimum} or more ({reason}); use longer clips"
-        raise ConfigError(f"model {name}", [fault])
+class Checked(Protocol):
+    """A model's options, which know what shapes (channels, frames) they can take."""
+
+    @property
+    def name(self) -> str: ...
+
+    def check(self, in_shape: tuple[int, int]) -> list[str]: ...
 
 
-def require_picture(name: str, bands: int) -> None:
-    """Raises `ConfigError` if the features have no second axis to convolve along."""
+def require_possible(model: Checked, in_shape: tuple[int, int]) -> None:
+    """Raises `ConfigError` with all faults of `model` on features of that shape."""
+    if faults := model.check(in_shape):
+        raise ConfigError(f"model {model.name}", faults)
+
+
+def frame_faults(frames: int, minimum: int, reason: str) -> list[str]:
+    """A clip of fewer frames than a model can take.
+
+    >>> frame_faults(3, 8, "the product of all strides")
+    ['got 3 frames, allowed: 8 or more (the product of all strides); use longer clips']
+    """
+    if frames >= minimum:
+        return []
+    return [f"got {frames} frames, allowed: {minimum} or more ({reason}); use longer clips"]
+
+
+def picture_faults(in_shape: tuple[int, int]) -> list[str]:
+    """Features without a second axis to convolve along, or without a frame."""
+    bands, frames = in_shape
+    faults = frame_faults(frames, 1, EMPTY)
     if bands < 2:
-        fault = (
+        faults.append(
             f"got features of {bands} band (raw audio), allowed: 2 or more, since it sees them as "
             "a picture of bands × frames; use features that have bands, as features.name=logmel"
         )
-        raise ConfigError(f"model {name}", [fault])
+    return faults

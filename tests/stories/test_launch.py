@@ -71,16 +71,16 @@ def test_other_settings_under_one_name_replace_the_plan_and_keep_the_records(hom
 
 
 def test_a_failing_arm_fails_alone_by_name_and_cause(home):
-    home.change(factors="{model.groups: [2, 3]}")
+    home.change(factors="{optim.lr: [1.0e-2, 1.0e+30]}")
     ended = home.launch(code=3)
-    assert "groups=3: 2 failed (error)" in ended.err
-    assert "does not divide" in ended.err
+    assert "lr=1e+30: 2 failed (nan)" in ended.err
+    assert "lower optim.lr" in ended.err
     status = home.run("sweep", "status", "tiny", "--json").json()
     assert status["cells"] == {"done": 4, "failed": 2, "running": 0, "pending": 0}
-    assert {failure["arm"] for failure in status["failures"]} == {"groups=3"}
+    assert {failure["arm"] for failure in status["failures"]} == {"lr=1e+30"}
     report = home.run("report", "tiny", "--json").json()
     verdicts = {arm["arm"]: arm["verdict"] for arm in report["arms"]}
-    assert verdicts["groups=3"] == "not_comparable"
+    assert verdicts["lr=1e+30"] == "not_comparable"
     assert len(report["missing"]) == 2
     assert trained(home.launch(code=3).err) == 0
     home.run("sweep", "retry", "tiny")
@@ -88,15 +88,22 @@ def test_a_failing_arm_fails_alone_by_name_and_cause(home):
 
 
 def test_the_command_that_goes_on_is_the_one_that_was_given(home):
-    words = ["--seeds", "0", "--set", "model.groups=5", "--set", "model.channels=[10, 10, 10, 10]"]
+    words = ["--seeds", "0", "--set", "optim.lr=1e30", "--set", "model.channels=[10, 10, 10, 10]"]
     home.launch(*words, "--runs", "elsewhere", code=3)
     said = home.run("sweep", "retry", "tiny", "--runs", "elsewhere").out
-    assert "audiocls sweep launch tiny.yaml --set model.groups=5" in said
+    assert "audiocls sweep launch tiny.yaml --set optim.lr=1e30" in said
     assert "'model.channels=[10, 10, 10, 10]' --seeds 0 --runs elsewhere" in said
 
 
 def test_all_arms_failed_is_never_success(home):
-    home.launch("--set", "model.groups=5", code=3)
+    home.launch("--set", "optim.lr=1e30", code=3)
+
+
+def test_an_arm_whose_model_cannot_hear_its_features_is_refused_before_anything_runs(home):
+    home.change(factors="{model.groups: [2, 3]}")
+    ended = home.launch(code=2)
+    assert "groups: got 3, which does not divide" in ended.err
+    assert not (home.path / "runs").exists()
 
 
 def test_a_registered_sweep_file_launches_what_it_registers(home):

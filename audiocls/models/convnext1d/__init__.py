@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
-from audiocls.models.options import Dropout, OddKernel, require_frames
+from audiocls.models.options import Dropout, OddKernel, frame_faults, require_possible
 from audiocls.part import Part
 
 if TYPE_CHECKING:
@@ -38,14 +38,18 @@ class ConvNeXt1d(Part):
     stochastic_depth: Dropout = 0.0
     """Chance that the deepest block's branch is off for a clip; linearly less in those before."""
 
+    def check(self, in_shape: tuple[int, int]) -> list[str]:
+        """Faults on features of that shape (channels, frames)."""
+        _, frames = in_shape
+        minimum = self.stem_stride * math.prod(self.strides)
+        return frame_faults(frames, minimum, "the product of all strides")
+
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         from audiocls.models.convnext1d import network
 
-        in_channels, frames = in_shape
-        minimum = self.stem_stride * math.prod(self.strides)
-        require_frames(self.name, frames, minimum, "the product of all strides")
+        require_possible(self, in_shape)
         return network.ConvNeXt1d(
-            in_channels,
+            in_shape[0],
             num_classes,
             stem_width=self.stem_width,
             stem_stride=self.stem_stride,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from audiocls.models.options import Dropout, require_frames
+from audiocls.models.options import EMPTY, Dropout, frame_faults, require_possible
 from audiocls.part import Part
 
 if TYPE_CHECKING:
@@ -33,13 +33,16 @@ class ConvNeXt1dCausal(Part):
     num_codebooks: NonNegativeInt = 0
     """EnCodec codebooks whose codes a second head foretells; 0 means no such head."""
 
+    def check(self, in_shape: tuple[int, int]) -> list[str]:
+        """Faults on features of that shape (channels, frames)."""
+        return frame_faults(in_shape[1], 1, EMPTY)
+
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         from audiocls.models.convnext1d_causal import network
 
-        in_channels, frames = in_shape
-        require_frames(self.name, frames, 1, "an empty clip has no class")
+        require_possible(self, in_shape)
         return network.ConvNeXt1dCausal(
-            in_channels,
+            in_shape[0],
             num_classes,
             width=self.width,
             blocks=self.blocks,

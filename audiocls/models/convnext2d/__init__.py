@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveInt
 
-from audiocls.models.options import Dropout, require_frames, require_picture
+from audiocls.models.options import Dropout, picture_faults, require_possible
 from audiocls.part import Part
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ class ConvNeXt2d(Part):
     dropout: Dropout = 0.0
     """Before the Linear."""
 
+    def check(self, in_shape: tuple[int, int]) -> list[str]:
+        """Faults on features of that shape (channels, frames)."""
+        return picture_faults(in_shape)
+
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         from audiocls.models.convnext2d import network
 
-        bands, frames = in_shape
-        require_picture(self.name, bands)
-        require_frames(self.name, frames, 1, "an empty clip has no class")
+        require_possible(self, in_shape)
         return network.ConvNeXt2d(
             num_classes,
             depths=self.depths,

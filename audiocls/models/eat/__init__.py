@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
-from audiocls.errors import ConfigError
 from audiocls.models.eat.geometry import shortest_clip
-from audiocls.models.options import Dropout, require_frames
+from audiocls.models.options import Dropout, frame_faults, require_possible
 from audiocls.part import Part
 
 if TYPE_CHECKING:
@@ -30,25 +29,27 @@ class EAT(Part):
     dropout: Dropout = 0.1
     """Of the transformer: attention, feed-forward and both residual branches."""
 
+    def check(self, in_shape: tuple[int, int]) -> list[str]:
+        """Faults on features of that shape (channels, frames)."""
+        in_channels, num_samples = in_shape
+        reason = f"factors {list(self.factors)} leave too few to reflect, smaller ones more"
+        faults = frame_faults(num_samples, shortest_clip(self.factors), reason)
+        if in_channels == 1:
+            return faults
+        # What it hears are no samples: their number says nothing.
+        return [
+            f"got features of {in_channels} channels, allowed: 1, since it learns from samples; "
+            "use features.name=raw"
+        ]
+
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         from audiocls.models.eat import network
 
-        in_channels, num_samples = in_shape
-        self._require_raw(in_channels)
-        reason = f"factors {list(self.factors)} leave too few to reflect, smaller ones more"
-        require_frames(self.name, num_samples, shortest_clip(self.factors), reason)
+        require_possible(self, in_shape)
         return network.EAT(
-            num_samples,
+            in_shape[1],
             num_classes,
             network.SIZES[self.size],
             factors=self.factors,
             dropout=self.dropout,
         )
-
-    def _require_raw(self, in_channels: int) -> None:
-        if in_channels != 1:
-            fault = (
-                f"got features of {in_channels} channels, allowed: 1, since it learns from "
-                "samples; use features.name=raw"
-            )
-            raise ConfigError(f"model {self.name}", [fault])

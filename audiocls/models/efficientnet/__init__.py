@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from audiocls.models.options import Dropout, require_frames, require_picture
+from audiocls.models.options import Dropout, picture_faults, require_possible
 from audiocls.part import Part
 
 if TYPE_CHECKING:
@@ -32,12 +32,14 @@ class EfficientNet(Part):
     dropout: Dropout = 0.0
     """Before the Linear."""
 
+    def check(self, in_shape: tuple[int, int]) -> list[str]:
+        """Faults on features of that shape (channels, frames)."""
+        return picture_faults(in_shape)
+
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         from audiocls.models.efficientnet import network
 
-        bands, frames = in_shape
-        require_picture(self.name, bands)
-        require_frames(self.name, frames, 1, "an empty clip has no class")
+        require_possible(self, in_shape)
         return network.EfficientNet(
             num_classes,
             width=self.width,

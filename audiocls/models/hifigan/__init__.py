@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from audiocls.models.options import require_frames
+from audiocls.models.options import EMPTY, frame_faults, require_possible
 from audiocls.part import Part
 
 if TYPE_CHECKING:
@@ -24,11 +24,14 @@ class HiFiGAN(Part):
     """Channels of the first layer; the last hidden ones have eight times as many."""
     weight_norm: bool = True
 
+    def check(self, in_shape: tuple[int, int]) -> list[str]:
+        """Faults on features of that shape (channels, frames)."""
+        return frame_faults(in_shape[1], 1, EMPTY)
+
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         from audiocls.models.hifigan import network
 
-        in_channels, frames = in_shape
-        require_frames(self.name, frames, 1, "an empty clip has no class")
+        require_possible(self, in_shape)
         return network.HiFiGAN(
-            in_channels, num_classes, width=self.width, weight_norm=self.weight_norm
+            in_shape[0], num_classes, width=self.width, weight_norm=self.weight_norm
         )

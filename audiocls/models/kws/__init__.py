@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from audiocls.models.options import require_frames
+from audiocls.models.options import frame_faults, require_possible
 from audiocls.part import Part
 
 if TYPE_CHECKING:
@@ -71,13 +71,16 @@ class Kws(Part):
             frames = (frames * stride - 1) * stride + kernel
         return frames
 
+    def check(self, in_shape: tuple[int, int]) -> list[str]:
+        """Faults on features of that shape (channels, frames)."""
+        return frame_faults(in_shape[1], self.min_frames, "kernels and strides are not padded")
+
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         from audiocls.models.kws import network
 
-        in_channels, frames = in_shape
-        require_frames(self.name, frames, self.min_frames, "kernels and strides are not padded")
+        require_possible(self, in_shape)
         return network.Kws(
-            in_channels,
+            in_shape[0],
             num_classes,
             layers=self.layers,
             activation=self.activation,

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveInt
 
-from audiocls.errors import ConfigError
-from audiocls.models.options import Dropout, OddKernel, require_frames
+from audiocls.models.options import EMPTY, Dropout, OddKernel, frame_faults, require_possible
 from audiocls.part import Part
 
 if TYPE_CHECKING:
@@ -32,14 +31,17 @@ class LogMelCNN(Part):
     groups: PositiveInt = 1
     """Of every convolution; must divide every channel count, the mel bands included."""
 
+    def check(self, in_shape: tuple[int, int]) -> list[str]:
+        """Faults on features of that shape (channels, frames)."""
+        in_channels, frames = in_shape
+        return [*self._indivisible(in_channels), *frame_faults(frames, 1, EMPTY)]
+
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         from audiocls.models.logmel_cnn import network
 
-        in_channels, frames = in_shape
-        self._require_divisible(in_channels)
-        require_frames(self.name, frames, 1, "an empty clip has no class")
+        require_possible(self, in_shape)
         return network.LogMelCNN(
-            in_channels,
+            in_shape[0],
             num_classes,
             channels=self.channels,
             kernel=self.kernel,
@@ -48,18 +50,17 @@ class LogMelCNN(Part):
             groups=self.groups,
         )
 
-    def _require_divisible(self, in_channels: int) -> None:
-        """Refuses this trial only: with another number of mel bands the same groups may fit."""
+    def _indivisible(self, in_channels: int) -> list[str]:
+        """Not a fault of the options alone: with other mel bands the same groups may fit."""
         counts = {"input (mel bands)": in_channels} | {
             f"channels[{index}]": count for index, count in enumerate(self.channels)
         }
         offending = [f"{name} = {n}" for name, n in counts.items() if n % self.groups]
         if not offending:
-            return
+            return []
         largest = math.gcd(*counts.values())
         allowed = [d for d in range(1, largest + 1) if largest % d == 0]
-        fault = (
+        return [
             f"groups: got {self.groups}, which does not divide {', '.join(offending)}; "
             f"allowed: {', '.join(map(str, allowed))} (the divisors all counts share)"
-        )
-        raise ConfigError(f"model {self.name}", [fault])
+        ]
