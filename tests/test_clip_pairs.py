@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from test_compare import finished
 from tiny import TINY
 from typer.testing import CliRunner
@@ -135,6 +136,14 @@ def test_recall_per_class_adds_up_to_the_accuracy(folded):
     assert [change.label for change in found.classes] == ["dog", "rain", "bell", "saw"]
     moved = [c.num_clips * (c.recall_after - c.recall_before) for c in found.classes]
     assert sum(moved) / found.num_clips == pytest.approx(found.delta)
+
+
+def test_a_class_that_is_heard_better_is_named_with_both_recalls():
+    of_rain = np.flatnonzero(TRUTH == 1)
+    comparison = compared(*two(of_rain[:20], of_rain[:5], TRUTH), labels=("dog", "rain", "a", "b"))
+    assert text.notes(comparison) == ["arm: recall of rain 20 % → 80 % (+60.0 points, p 0.0002)."]
+    p = binomtest(0, 15).pvalue
+    assert comparison.arms[0].classes[1].p_holm == pytest.approx(4 * p)
 
 
 def test_every_changed_clip_is_named_once_and_the_most_decided_come_first(folded):
@@ -291,9 +300,11 @@ def test_too_many_trials_are_not_read_unasked(folder, cache, monkeypatch):
     assert "<audio" in page_of(folder, cache, is_asked=True)
 
 
-def test_a_page_holds_no_more_sound_than_it_may(folder, cache, monkeypatch):
+def test_a_page_holds_no_more_sound_than_it_may_and_says_so(folder, cache, monkeypatch):
     monkeypatch.setattr(sound, "MOST_BYTES", 1)
-    assert page_of(folder, cache).count("<audio") == 1
+    page = page_of(folder, cache)
+    assert page.count("<audio") == 1
+    assert "2 clips below cannot be heard" in page
 
 
 def with_arrays(folder, trial_id, **arrays):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audiocls.report import pairing, stats
 from audiocls.report.clips.results import ArmClips, ChangedClip, ClassChange, ClipComparison, Heard
@@ -108,7 +109,7 @@ def _classes(both: SideBySide, of_source: Whole, names: Sequence[str]) -> tuple[
 def _class_change(
     both: SideBySide,
     of_source: Whole,
-    is_of_class: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    is_of_class: NDArray[np.bool_],
     name: str,
 ) -> ClassChange:
     num_heard = both.num_heard[is_of_class].sum()

@@ -4,7 +4,7 @@ Legend: T samples.
 """
 
 import base64
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
 from audiocls.errors import AudioclsError
 from audiocls.report.clips.results import Excerpt, Sounds
+from audiocls.report.notation import plural
 
 LONGEST_S = 5.0
 """From the beginning of what the model hears."""
@@ -28,9 +29,8 @@ COLUMNS = 160
 def sounds_of(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -> Sounds:
     """As many of `clips` as a page can hold, in their order; `data` is a trial's own part.
 
-    A clip that is named twice is twice in the page.
-
-    Where the files are not there any more, that is an answer too.
+    A clip that is named twice is twice in the page. Where the files are not there any more, that
+    is an answer too.
     """
     try:
         data_set: DataSet = TypeAdapter(DataSet).validate_python(data)
@@ -49,13 +49,19 @@ def sounds_of(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -> Sou
         else:
             excerpts[name] = excerpt
             num_bytes += len(excerpt.address)
-    return Sounds(excerpts, _note(absent))
+    silent = set(clips) - excerpts.keys() - absent.keys()
+    return Sounds(excerpts, " ".join([*_gone(absent), *_beyond(len(silent))]))
 
 
-def _note(absent: Collection[str]) -> str:
-    if not absent:
-        return ""
-    return f"Not in the data set any more, or not readable: {', '.join(absent)}."
+def _gone(absent: Collection[str]) -> Iterator[str]:
+    if absent:
+        yield f"Not in the data set any more, or not readable: {', '.join(absent)}."
+
+
+def _beyond(num_silent: int) -> Iterator[str]:
+    if num_silent:
+        limit = f"{MOST_BYTES / 1e6:g} MB"
+        yield f"{plural(num_silent, 'clip')} below cannot be heard: a page holds {limit} of sound."
 
 
 def _excerpt(clip: Clip | None, duration_s: float) -> Excerpt | None:
