@@ -6,6 +6,8 @@ from random import Random
 import numpy as np
 import pytest
 
+from audiocls.cli.studies import request, resolved
+from audiocls.cli.train import one_trial
 from audiocls.errors import ConfigError
 from audiocls.plan import Ablation, Plan, arms_of, load_ablation, plan, wandb_sweep
 from audiocls.plan.fraction import MOST_FACTORS, regular_fraction
@@ -485,6 +487,17 @@ def test_every_arm_is_compared_with_an_arm_of_the_plan(given):
         assert {arm, chosen.baseline} <= chosen.arms.keys()
         assert set(chosen.references.values()) <= chosen.arms.keys()
         assert chosen.references.get(arm) == plan(question).references.get(arm)
+
+
+def test_each_registered_cell_leads_back_to_the_studys_cell(cache, monkeypatch):
+    """As W&B's agents ask for it: `arm=without dropout seed=0 fold=1`."""
+    monkeypatch.setenv("AUDIOCLS_CACHE", str(cache))
+    study = resolved(request("recipe_parts", seeds="0", folds="1")).study
+    for cell in study.cells:
+        words = [f"arm={cell.arm}", "seed=0", "fold=1"]
+        alone = one_trial(words, ablation="recipe_parts").study
+        assert alone.cells == (cell,)
+        assert alone.reference_of(cell.arm) == study.reference_of(cell.arm)
 
 
 @pytest.mark.parametrize("key", ["design", "resolution", "zip", "exclude", "when"])

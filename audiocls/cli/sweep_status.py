@@ -36,7 +36,7 @@ def status(
     for arm in dict.fromkeys(arms.values()):
         of_arm = count_states({cell: states[cell] for cell in arms if arms[cell] == arm})
         rows.append((arm, *(str(count) for count in of_arm.values())))
-    rows.append(("all", *(str(count) for count in counts.values())))
+    rows.append(("total", *(str(count) for count in counts.values())))
     kind = "arm" if arms else "trials"
     console.show_table(folder.name, (kind, *counts), rows, text=(kind,))
     if counts["failed"]:

@@ -125,7 +125,6 @@ def study_of(
     tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
     fingerprints = _fingerprints(configs, tables, cache)
     asked = {arm: _asked(config, tables[config.data], cache) for arm, config in configs.items()}
-    notes = (*plan.notes, *_left_out(tables), *_untrained(configs))
     ablation = plan.ablation
     study = Study(
         name=name,
@@ -138,7 +137,7 @@ def study_of(
         arms=plan.arms,
         references=plan.references,
         factors=plan.factors,
-        secondary=_secondary(plan.ablation),
+        secondary=_secondary(ablation),
         cells=_cells(plan, asked, fingerprints),
         identities=_identities(asked, fingerprints),
         alpha=ablation.stats.alpha,
@@ -148,9 +147,9 @@ def study_of(
         match=ablation.budget.match,
         overrides={**ablation.base(), **overrides},
         command=command,
-        notes=notes,
+        notes=(*plan.notes, *_left_out(tables), *_untrained(configs)),
     )
-    return Resolved(study, configs, fingerprints, notes)
+    return Resolved(study, configs, fingerprints, study.notes)
 
 
 def _secondary(ablation: Ablation) -> tuple[Objective, ...]:
