@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 MAX_EXACT_PAIRS = 16
 NUM_RESAMPLES = 9_999
-_NUM_AT_ONCE = 2**20
-"""Signs multiplied at a time: as floats they take 8 MiB, and not the 400 of 5,000 pairs."""
 
 
 def resamples_for(level: float) -> int:
@@ -45,16 +43,34 @@ def _all_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _random_sums(values: NDArray[np.float64], seed: int, num: int) -> NDArray[np.float64]:
-    signs = random_signs(len(values), seed, num)
-    num_rows = max(1, _NUM_AT_ONCE // len(values))
-    portions = (signs[start : start + num_rows] for start in range(0, len(signs), num_rows))
-    return np.concatenate([portion.astype(float) @ values for portion in portions])
+    """Eight signs at a time, looked up in the sums of the 256 ways to sign eight values."""
+    patterns = _random_patterns(len(values), seed, num)
+    padded = np.zeros(8 * len(patterns))
+    padded[: len(values)] = values
+    tables = padded.reshape(-1, 8) @ _signs_of(np.arange(256, dtype=np.uint8)).T.astype(float)
+    sums = np.zeros(num)
+    for table, pattern in zip(tables, patterns, strict=True):
+        sums += table[pattern]
+    return sums
+
+
+def random_signs(num: int, seed: int, num_rows: int = NUM_RESAMPLES) -> NDArray[np.int8]:
+    """The random patterns of signs that the test goes through, one a row.
+
+    Shape: → (num_rows, num)
+    """
+    signs = _signs_of(_random_patterns(num, seed, num_rows))  # (bytes, rows, 8)
+    return np.moveaxis(signs, 0, 1).reshape(num_rows, -1)[:, :num]
+
+
+def _signs_of(patterns: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """A byte is eight signs. Shape: (…) → (…, 8)"""
+    bits = np.unpackbits(patterns[..., np.newaxis], axis=-1)
+    return 1 - 2 * bits.astype(np.int8)
 
 
 @lru_cache(maxsize=2)
-def random_signs(num: int, seed: int, num_rows: int = NUM_RESAMPLES) -> NDArray[np.int8]:
-    """Random patterns of signs, one a row; cached, since every arm of a study asks for the same."""
-    signs = np.random.default_rng(seed).integers(0, 2, (num_rows, num), dtype=np.int8)
-    signs *= 2
-    signs -= 1
-    return signs
+def _random_patterns(num: int, seed: int, num_rows: int) -> NDArray[np.uint8]:
+    """Cached, since every arm of a study asks for the same. Shape: → (⌈num / 8⌉, num_rows)"""
+    size = (-(-num // 8), num_rows)
+    return np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
