@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -9,13 +10,14 @@ from test_compare import finished, noisy, without
 
 from audiocls.cli import noise
 from audiocls.cli.promises import promise_of
-from audiocls.cli.studies import planned, request, resolved
+from audiocls.cli.studies import lender_for, planned, request, resolved
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
 from audiocls.report.noise import Noise, measure
 from audiocls.report.stats import Allocation, components, pooled, promised_effect
+from audiocls.run.code import code_digest, is_as_now
 from audiocls.run.resolve import test_train_ratio as ratio_of
-from audiocls.store import Cell, StudyFolder
+from audiocls.store import Cell, Provenance, StudyFolder
 from audiocls.store.lending import borrow, twin
 
 VALUES = list(0.8 + 0.03 * np.random.default_rng(0).normal(size=15))
@@ -73,6 +75,14 @@ def test_a_single_trial_has_no_noise():
     study, records = baseline()
     with pytest.raises(NotComparable, match="two seeds or two folds"):
         measure(study, {"base-0-1": records["base-0-1"]}, "d")
+
+
+def test_trials_of_different_origin_are_told_of():
+    study, records = baseline()
+    assert measure(study, records, "d").mixed == ()
+    odd = records["base-1-2"]
+    other = replace(odd, provenance=replace(odd.provenance, code="new", device="H200"))
+    assert measure(study, {**records, odd.id: other}, "d").mixed == ("code", "device")
 
 
 def test_golden_5_is_said_of_accuracies_alone():
@@ -199,6 +209,27 @@ def test_the_noise_study_has_the_trials_of_the_ablations_baseline_and_no_others(
     words = "--set data.num_sources=5 --set data.clips_per_source=1 --seeds 0..2"
     assert found.command == f"audiocls noise dropout {words}"
     assert twin(found.name) == whole.name
+
+
+HERE = Provenance(code=code_digest(), torch=f"{version('torch')}+cpu", device="cpu")
+
+
+def test_only_trials_that_could_pair_with_new_ones_are_as_now():
+    assert is_as_now(HERE, is_on_cpu=True)
+    assert not is_as_now(HERE, is_on_cpu=False)
+    assert not is_as_now(replace(HERE, code="c0de"), is_on_cpu=True)
+    assert not is_as_now(replace(HERE, torch="1.0"), is_on_cpu=True)
+
+
+def test_a_twin_lends_nothing_that_could_not_be_compared(tmp_path, capsys):
+    study, records = launched(tmp_path, dropout()[1])
+    lender, folder = StudyFolder(tmp_path / "dropout"), StudyFolder(tmp_path / "dropout-noise")
+    assert lender_for(folder, study.cells, is_on_cpu=True) is None
+    assert "dropout was trained by other code" in capsys.readouterr().err
+    for record in records.values():
+        lender.trial(record.id).finish(replace(record, provenance=HERE))
+    assert lender_for(folder, study.cells, is_on_cpu=True) == lender
+    assert lender_for(StudyFolder(tmp_path / "alone"), study.cells, is_on_cpu=True) is None
 
 
 def test_what_the_twin_has_finished_is_copied_and_what_was_begun_here_stays(tmp_path):

@@ -95,8 +95,9 @@ def show(measured: Noise, goal: str) -> None:
     """The components in the terminal, in points where the metric is a share."""
     scale = scale_of(measured.mean, goal)
     unit = " (points)" if scale == 100 else ""
-    rows = [(name, *_cells(spread, scale)) for name, spread in measured.sources.items()]
-    rows.append(("difference of two arms", *_cells(measured.pair, scale)))
+    spreads = {**measured.sources, "difference of two arms": measured.pair}
+    decimals = places(max(spread.sd for spread in spreads.values()) * scale)
+    rows = [(name, *_cells(spread, scale, decimals)) for name, spread in spreads.items()]
     console.show_table(
         f"{measured.study}: {measured.metric} over {measured.grid}",
         ("source", f"sd{unit}", "95 % interval"),
@@ -110,14 +111,15 @@ def show(measured: Noise, goal: str) -> None:
     if measured.sampling is not None:
         error = measured.sampling * scale
         clips = f"{measured.num_test} clips on a fold"
-        console.say(f"Test-set sampling alone ({clips}): ±{plain(error, 2)}.")
+        console.say(f"Test-set sampling alone ({clips}): ±{plain(error, places(error) + 1)}.")
+    if measured.mixed:
+        console.note(f"trials of different {', '.join(measured.mixed)}: that counts as noise here")
     if measured.left_out:
         blocks = ", ".join(f"seed {seed} fold {fold}" for seed, fold in measured.left_out)
         console.note(f"left out, for others of their seed or fold are missing: {blocks}")
 
 
-def _cells(spread: Spread, scale: int) -> tuple[str, str]:
-    decimals = places(spread.sd * scale) if spread.sd else 2
+def _cells(spread: Spread, scale: int, decimals: int) -> tuple[str, str]:
     sd, low, high = (plain(v * scale, decimals) for v in (spread.sd, spread.low, spread.high))
     return sd, f"{low} to {high}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from audiocls import shelf
+from audiocls import console, shelf
 from audiocls.cli.options import cache_folder, names, numbers
 from audiocls.cli.until_decided import grower, growing, widened
 from audiocls.console.progress import watching
@@ -16,6 +16,7 @@ from audiocls.errors import UsageError, nearest
 from audiocls.plan import Ablation, Plan, arms_of, plan
 from audiocls.plan.register import PROJECT
 from audiocls.report.looks import first_look
+from audiocls.run.code import is_as_now
 from audiocls.run.devices import Slots, slots
 from audiocls.run.executors import Executor
 from audiocls.run.launch import Outcome, launch
@@ -197,10 +198,10 @@ def see_through(found: Resolved, means: Means) -> Outcome:
             "--executor wandb: a server orders cells of sweeps; allowed here: local, inline"
         )
     cache, tracking = cache_folder().absolute(), means.tracking()
-    means.slots()
+    is_on_cpu = set(means.slots()) == {"cpu"}
     folder = StudyFolder((means.runs / found.study.name).absolute())
     places, log = Places(folder.path, cache), folder.path / "workers.log"
-    lender = StudyFolder(folder.path.with_name(twin(folder.name)))
+    lender = lender_for(folder, found.study.cells, is_on_cpu)
 
     def task(cell: Cell) -> Task:
         return task_of(cell, found, places, tracking)
@@ -215,3 +216,14 @@ def see_through(found: Resolved, means: Means) -> Outcome:
             return launch(folder, study, task, executor, watch, limits, alone, lender)
         first, grow = first_look(study), grower(folder, study)
         return launch_until_decided(folder, first, task, executor, watch, grow, limits, lender)
+
+
+def lender_for(folder: StudyFolder, cells: Sequence[Cell], is_on_cpu: bool) -> StudyFolder | None:
+    """The study's twin, unless one of their trials could not pair with what is trained now."""
+    other = StudyFolder(folder.path.with_name(twin(folder.name)))
+    new = [cell for cell in cells if not folder.trial(cell.id).path.exists()]
+    records = other.records(new) if other.path.exists() else {}
+    if all(is_as_now(record.provenance, is_on_cpu) for record in records.values()):
+        return other if records else None
+    console.note(f"{other.name} was trained by other code or elsewhere: its trials are not reused")
+    return None

@@ -13,6 +13,8 @@ from audiocls.report.pairing import Block
 from audiocls.report.stats import Spread, binomial_error, components
 from audiocls.store.record import Record, Study
 
+_ORIGIN = ("code", "torch", "device")
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -34,6 +36,8 @@ class Noise:
     num_test: int | None
     left_out: tuple[Block, ...] = ()
     """Blocks that are not measured, for others of their seed or fold lack a finished trial."""
+    mixed: tuple[str, ...] = ()
+    """In what the trials differ besides: code, torch, device. Its effect counts as noise."""
 
     @property
     def grid(self) -> str:
@@ -51,6 +55,7 @@ class Noise:
             "folds": tuple(mapping["folds"]),
             "sources": {name: Spread(**each) for name, each in mapping["sources"].items()},
             "pair": Spread(**mapping["pair"]),
+            "mixed": tuple(mapping["mixed"]),
             "left_out": tuple((seed, fold) for seed, fold in mapping["left_out"]),
         }
         return cls(**{**mapping, **known})
@@ -73,7 +78,8 @@ def measure(study: Study, records: Mapping[str, Record], baseline: str) -> Noise
     chosen = [[by_block[seed, fold] for fold in folds] for seed in seeds]
     values = np.array([[record.metrics[study.metric] for record in row] for row in chosen])
     parts, mean = components(values), float(values.mean())
-    sizes = [record.num_test for row in chosen for record in row if record.num_test]
+    trials = [record for row in chosen for record in row]
+    sizes = [record.num_test for record in trials if record.num_test]
     num_test = round(sum(sizes) / len(sizes)) if sizes else None
     is_share = study.metric == "test/accuracy" and num_test is not None
     return Noise(
@@ -87,8 +93,13 @@ def measure(study: Study, records: Mapping[str, Record], baseline: str) -> Noise
         pair=parts.pair,
         sampling=binomial_error(mean, num_test) if is_share and num_test else None,
         num_test=num_test,
+        mixed=tuple(part for part in _ORIGIN if _differs(part, trials)),
         left_out=tuple(b for b in sorted(by_block) if b[0] not in seeds or b[1] not in folds),
     )
+
+
+def _differs(part: str, trials: Sequence[Record]) -> bool:
+    return len({getattr(trial.provenance, part) for trial in trials}) > 1
 
 
 def _whole(blocks: Sequence[Block]) -> tuple[tuple[int, ...], tuple[int, ...]]:

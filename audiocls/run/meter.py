@@ -1,7 +1,5 @@
 """Measures of this process and of the code it runs: peak memory, provenance."""
 
-import functools
-import hashlib
 import platform
 import resource
 import socket
@@ -12,10 +10,8 @@ import torch
 
 import audiocls
 from audiocls.run.clock import now
+from audiocls.run.code import code_digest
 from audiocls.store import Provenance
-
-DECIDING = ("audio", "config", "models", "optim", "train", "seeding.py", "part.py")
-"""What decides a trial's numbers; a change elsewhere leaves records comparable."""
 
 
 def reset_peak_memory() -> None:
@@ -37,18 +33,6 @@ def peak_memory_mib() -> float:
         return int(peak.split()[1]) / 2**10
     unit = 1 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-@functools.lru_cache(maxsize=1)
-def code_digest() -> str:
-    """12 hex digits over the source files that decide a trial's numbers."""
-    root = Path(audiocls.__file__).parent
-    digest = hashlib.sha256()
-    for name in DECIDING:
-        place = root / name
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def provenance(device: torch.device, data_fingerprint: str, started: str) -> Provenance:

@@ -13,9 +13,9 @@ from audiocls.audio.clips import ClipTable, Split, fingerprint
 from audiocls.audio.copies import sound_digests, without_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import Config, identifying, trial_id
+from audiocls.run.code import code_digest
 from audiocls.run.content import identity_of
 from audiocls.run.events import Event, Stage
-from audiocls.run.meter import code_digest
 from audiocls.run.task import Task
 from audiocls.run.warm import Warm
 from audiocls.store import TrialFolder
