@@ -90,10 +90,15 @@ def tuning_study(
     found = study_of(before.plan, before.configs, overrides, cache, name, of.study.command)
     study = replace(
         found.study,
-        question=f"Which {', '.join(ablation.tune)} suits each arm of {of.study.name}?",
+        question=f"What suits each arm of {of.study.name}: {', '.join(ablation.tune)}?",
         design=DESIGN,
         metric=before.metric,
         secondary=(),
+        notes=(
+            *found.study.notes,
+            f"By these scores the arms choose; what follows from that is the answer of "
+            f"{of.study.name}, and none of these differences is.",
+        ),
     )
     return replace(found, study=study)
 
