@@ -1,11 +1,14 @@
 """A sweep's answer: what is ranked, by which keys, and how it reads."""
 
 import pytest
+from test_report_formats import read
 from test_searching import record_of
 from typer.testing import CliRunner
 
 from audiocls.cli import app
-from audiocls.cli.ranking import headline, rank, show, table_of, to_markdown
+from audiocls.cli.ranking import rank, show
+from audiocls.report.ranking import figures, headline, table_of, to_html, to_json, to_markdown
+from audiocls.report.ranking.figures import best_so_far
 from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
 
 DOCUMENT = {
@@ -130,3 +133,83 @@ def test_an_unknown_name_may_have_meant_an_ablation_or_a_sweep():
     assert result.exit_code == 2
     assert "no ablation or sweep is called 'tune_convnext'" in result.output
     assert "Did you mean 'tune_convnext1d'?" in result.output
+
+
+@pytest.fixture
+def many(folder):
+    """Thirty more finished trials, of which those with a small lr are the best."""
+    for index in range(30):
+        name = f"n{index}"
+        folder.propose(proposal(name, (index * 7 % 30) / 30, "gelu" if index % 3 else "relu|6"))
+        folder.trial(name).finish(record_of(name, 0.1 + (index * 7 % 30) / 30))
+    return folder
+
+
+def test_the_page_of_a_sweep_is_one_file_that_says_what_luck_is(many):
+    runs = str(many.path.parent)
+    shown = CliRunner().invoke(app, ["report", "s s", "--runs", runs, "--format", "html"])
+    assert shown.exit_code == 0, shown.output
+    page = (many.path / "report.html").read_text()
+    text = read(page)
+    assert "Best of 32 trials: val/loss 0.1 with act=relu|6, optim.lr=0." in text
+    assert "The best of many is partly luck: confirm it as an arm of an ablation." in text
+    assert "http" not in page
+    assert "<script" not in page
+    assert page.count("<svg") == 3
+
+
+def test_a_page_of_nothing_yet_says_so(tmp_path):
+    folder = StudyFolder(tmp_path / "runs" / "new")
+    folder.write_study(SweepStudy("new", DOCUMENT, "train.py", "/", {}, "audiocls sweep launch s"))
+    page = to_html(rank(folder))
+    assert "No trial has a value of val/loss yet." in read(page)
+    assert "<svg" not in page
+
+
+def test_importance_is_in_every_format(many, capsys):
+    ranking = rank(many)
+    first = ranking.parameters[0]
+    assert (first.key, first.correlation > 0.8) == ("optim.lr", True)
+    found = to_json(ranking)["importance"]
+    assert found["parameters"][0] == {
+        "key": "optim.lr",
+        "share": first.share,
+        "correlation": first.correlation,
+    }
+    show(ranking)
+    for text in (capsys.readouterr().out, to_markdown(ranking), read(to_html(ranking))):
+        assert f"{100 * round(first.share, 2):g} %" in text
+        assert "rough" in text
+
+
+def test_importance_of_two_trials_is_a_reason(folder, capsys):
+    show(rank(folder))
+    said = "Importance of parameters: 8 trials with a value are needed, there are 2."
+    assert said in capsys.readouterr().out
+    assert said in to_markdown(rank(folder))
+    assert to_json(rank(folder))["importance"]["parameters"][0]["share"] is None
+
+
+def test_the_line_of_the_best_so_far_only_improves(many):
+    line = best_so_far(rank(many)).axes[0].lines[0]
+    values = list(line.get_ydata())
+    assert values == sorted(values, reverse=True)
+    assert values[0] == 2.0
+    assert values[-1] == rank(many).scored[0].value
+    assert list(line.get_xdata()) == sorted(line.get_xdata())
+
+
+def test_a_picture_of_many_trials_has_the_best_of_them(many, monkeypatch):
+    monkeypatch.setattr(figures, "MAX_POINTS", 10)
+    drawn = figures.drawn(rank(many))
+    assert len(drawn) <= 10
+    best = {ranked.proposal.id for ranked in rank(many).scored[:5]}
+    assert best <= {ranked.proposal.id for ranked in drawn}
+
+
+@pytest.mark.parametrize("format_", ["tex", "ipynb"])
+def test_formats_that_a_sweep_has_not_are_refused_with_those_it_has(folder, format_):
+    words = ["report", "s s", "--runs", str(folder.path.parent), "--format", format_]
+    refused = CliRunner().invoke(app, words)
+    assert refused.exit_code == 2
+    assert "allowed: terminal, md, html, wandb" in refused.output

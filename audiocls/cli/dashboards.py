@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiocls import console
-from audiocls.cli.ranking import Ranking, headline, table_of
 from audiocls.cli.sweep_status import failure_lines
 from audiocls.errors import UsageError
 from audiocls.plan.register import PROJECT
 from audiocls.report.answer import Answer
 from audiocls.report.dashboards import require_workspaces
+from audiocls.report.ranking import Ranking, headline, table_of
 from audiocls.report.results import Comparison
 from audiocls.store import StudyFolder
 from audiocls.store.atomic import write_text

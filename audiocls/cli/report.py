@@ -10,6 +10,7 @@ from audiocls.cli import across, answer, clips, dashboards, notebooks, ranking
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
 from audiocls.errors import NotComparable, UsageError
 from audiocls.report import Answer, read_answer
+from audiocls.report.ranking import to_json, to_markdown
 from audiocls.store import StudyFolder
 from audiocls.store.finding import open_study
 
@@ -81,16 +82,18 @@ def _of_sweep(
     place: tuple[str | None, str | None],
 ) -> None:
     """A sweep has no arms to compare, but trials to rank."""
-    if format_ in ("html", "tex", "ipynb"):
+    if format_ in ("tex", "ipynb"):
         got = f"{folder.name} is a sweep; --format: got {format_!r}"
-        raise UsageError(f"{got}; allowed: terminal, md, wandb")
+        raise UsageError(f"{got}; allowed: terminal, md, html, wandb")
     found = ranking.rank(folder)
     if as_json:
-        console.show_json(ranking.to_json(found))
+        console.show_json(to_json(found))
+    elif format_ == "html":
+        console.say(str(ranking.write_html(found, folder, out)))
     elif format_ == "wandb":
         dashboards.make(dashboards.of_search(folder, found), out, *place)
     elif format_ == "md":
-        _write_or_say(ranking.to_markdown(found), out)
+        _write_or_say(to_markdown(found), out)
     else:
         ranking.show(found)
 

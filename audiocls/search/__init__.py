@@ -5,6 +5,7 @@ Pure: no clock, no disk, no network, no torch. A search can be rebuilt from its 
 
 from audiocls.search.grid import grid_size, num_remaining, remaining
 from audiocls.search.hyperband import bands, to_stop
+from audiocls.search.importance import Importance, importance
 from audiocls.search.leaves import fixed_keys
 from audiocls.search.load import Checked, check_sweep, load_sweep
 from audiocls.search.propose import is_over, propose
@@ -26,6 +27,7 @@ __all__ = [
     "Checked",
     "Constant",
     "Hyperband",
+    "Importance",
     "Metric",
     "Nested",
     "Numeric",
@@ -38,6 +40,7 @@ __all__ = [
     "fixed_keys",
     "grid_size",
     "has_reached_target",
+    "importance",
     "is_over",
     "load_sweep",
     "num_remaining",

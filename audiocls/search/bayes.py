@@ -1,79 +1,27 @@
-"""Bayesian search through Optuna: the only door to it, opened when a proposal is asked for.
+"""Bayesian search through Optuna, opened when a proposal is asked for.
 
 The sampler is the multivariate TPE (Bergstra et al. 2011; Falkner et al. 2018). Of Optuna's model
 based samplers it is the one that needs no torch, takes categories as they are, looks only at the
 order of losses, so that one diverged trial spoils nothing, and answers at once after a thousand
 trials. The price: on a smooth function without noise a Gaussian process gets closer to the best.
 
-There is no study to keep: it is rebuilt in memory from what was tried, each time. A number is
-searched by its quantile, so that every distribution is respected as a prior and one kind of axis
-serves all; rounding comes after.
+There is no study to keep: it is rebuilt in memory from what was tried, each time.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from audiocls.search.distributions import quantile_of, value_of
-from audiocls.search.leaves import Path, constants, nest, values_at, varying
-from audiocls.search.listed import Listed, listed
+from audiocls.search.leaves import Path, constants, nest
 from audiocls.search.sampling import draw, stream
-from audiocls.search.sweep import Categorical, Numeric, Sweep, Tried
+from audiocls.search.space import Dimension, coordinates_of, name_of, space_of
+from audiocls.search.sweep import Sweep, Tried
 from audiocls.search.worth import counted
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.distributions import BaseDistribution
 
 NUM_RANDOM = 10
 """Trials whose loss is known before the model is asked; until then draws are random."""
-
-
-class Dimension(Protocol):
-    """One parameter as the model sees it."""
-
-    def distribution(self) -> "BaseDistribution": ...
-
-    def coordinate(self, value: Any) -> float | int | None:
-        """Where a value lies, none if it is not of this sweep."""
-
-    def value(self, coordinate: float) -> Any: ...
-
-
-@dataclass(frozen=True)
-class Quantiles:
-    """A parameter whose distribution says something: searched on the unit interval."""
-
-    parameter: Numeric | Categorical
-
-    def distribution(self) -> "BaseDistribution":
-        from optuna.distributions import FloatDistribution
-
-        return FloatDistribution(0.0, 1.0)
-
-    def coordinate(self, value: Any) -> float | None:
-        return quantile_of(self.parameter, value)
-
-    def value(self, coordinate: float) -> Any:
-        return value_of(self.parameter, coordinate)
-
-
-@dataclass(frozen=True)
-class Kinds:
-    """Equally likely values, none nearer to one than to another."""
-
-    values: Listed
-
-    def distribution(self) -> "BaseDistribution":
-        from optuna.distributions import CategoricalDistribution
-
-        return CategoricalDistribution(range(len(self.values)))
-
-    def coordinate(self, value: Any) -> int | None:
-        return self.values.position(value)
-
-    def value(self, coordinate: float) -> Any:
-        return self.values[int(coordinate)]
 
 
 def suggest(sweep: Sweep, tried: Sequence[Tried]) -> dict[str, Any]:
@@ -85,17 +33,13 @@ def suggest(sweep: Sweep, tried: Sequence[Tried]) -> dict[str, Any]:
     losses = counted(sweep.metric, tried)
     if len(losses) - losses.count(None) < NUM_RANDOM:
         return draw(sweep, len(tried))
-    space = {path: _dimension(leaf) for path, leaf in varying(sweep.parameters).items()}
+    space = space_of(sweep)
     study = _study(space, tried, losses, stream(sweep, len(tried)).getrandbits(32))
-    asked = study.ask({_name(path): dimension.distribution() for path, dimension in space.items()})
-    chosen = {path: found.value(asked.params[_name(path)]) for path, found in space.items()}
+    asked = study.ask(
+        {name_of(path): dimension.distribution() for path, dimension in space.items()}
+    )
+    chosen = {path: found.value(asked.params[name_of(path)]) for path, found in space.items()}
     return nest(constants(sweep.parameters) | chosen)
-
-
-def _dimension(leaf: Categorical | Numeric) -> Dimension:
-    if isinstance(leaf, Categorical) and leaf.probabilities is None:
-        return Kinds(listed(leaf.values))
-    return Quantiles(leaf)
 
 
 def _study(
@@ -113,9 +57,9 @@ def _study(
         seed=seed, n_startup_trials=0, multivariate=True, constant_liar=True
     )
     study = optuna.create_study(sampler=sampler)
-    distributions = {_name(path): dimension.distribution() for path, dimension in space.items()}
+    distributions = {name_of(path): dimension.distribution() for path, dimension in space.items()}
     for trial, loss in zip(tried, losses, strict=True):
-        coordinates = _coordinates(space, trial.parameters)
+        coordinates = coordinates_of(space, trial.parameters)
         if coordinates is not None:
             study.add_trial(
                 create_trial(
@@ -126,18 +70,3 @@ def _study(
                 )
             )
     return study
-
-
-def _coordinates(
-    space: Mapping[Path, Dimension], parameters: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """Where a trial lies; none where it is of another sweep."""
-    values = values_at(parameters, space)
-    if values is None:
-        return None
-    found = {_name(path): dimension.coordinate(values[path]) for path, dimension in space.items()}
-    return None if None in found.values() else found
-
-
-def _name(path: Path) -> str:
-    return "/".join(path)

@@ -27,6 +27,7 @@ from audiocls.report.stats.promise import (
     promised_effect,
     promised_power,
 )
+from audiocls.report.stats.rank import rank_correlation
 from audiocls.report.stats.sign_flip import MAX_EXACT_PAIRS, resamples_for, sign_flip_p
 from audiocls.report.stats.spending import next_size, spending
 from audiocls.report.stats.t_test import TTest, corrected_t, tost_p
@@ -54,6 +55,7 @@ __all__ = [
     "pooled",
     "promised_effect",
     "promised_power",
+    "rank_correlation",
     "resamples_for",
     "sign_flip_p",
     "smallest_p",
