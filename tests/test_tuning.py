@@ -39,7 +39,8 @@ def ablation(**given):
         ({"tune": {"optim.lr": [0.1, 0.2]}, "overrides": {"optim.lr": 0.1}}, "`overrides` fixes"),
         ({"tune": {"seed": [0, 1]}}, "a block, not a choice"),
         ({"tune": {"data.fold_seed": [0, 1]}}, "the same data"),
-        ({"tune": {"optim.lr": 0.1}}, "tune.optim.lr"),
+        ({"tune": {"optim.lr": 0.1}}, "tune.optim.lr: got 0.1; allowed: a list of two values"),
+        ({"tune": {"optim.lr": [0.1]}}, "tune.optim.lr: got [0.1]; allowed: a list of two values"),
         ({"tune": {"optim.lr": [0.1, 0.2]}, "tune_trials": 1}, "greater than or equal to 2"),
     ],
 )

@@ -10,11 +10,24 @@ choice made once for all folds would have seen what it is judged by.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from audiocls.dotted import in_short
 
-Searched = Annotated[list[Any], Field(min_length=2)] | dict[str, Any]
+
+def _something_to_search(given: Any) -> Any:
+    if isinstance(given, dict) or (isinstance(given, list) and len(given) > 1):
+        return given
+    raise ValueError(
+        f"got {given!r}; allowed: a list of two values or more, or a distribution such as "
+        "{min: 16, max: 64}"
+    )
+
+
+Searched = Annotated[
+    Annotated[list[Any], Field(min_length=2)] | dict[str, Any],
+    BeforeValidator(_something_to_search),
+]
 """Values to choose among, or a distribution in the grammar of a sweep's parameters."""
 Candidate = dict[str, Any]
 """Dotted key → value."""
