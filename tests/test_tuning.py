@@ -16,8 +16,10 @@ from audiocls.errors import ConfigError
 from audiocls.plan import load_ablation
 from audiocls.plan.tuning import TUNING_SEED, arm_of
 from audiocls.report import compare
+from audiocls.run import trial
 from audiocls.run.tuning import candidates_of, choices_of
 from audiocls.store import Cell, Choice, Failure, Record, Study, StudyFolder, Tuning
+from audiocls.train.parts import build
 
 LRS = [{"optim.lr": lr} for lr in (0.1, 0.2, 0.3)]
 
@@ -303,18 +305,29 @@ def test_another_search_is_another_question(shop):
     assert len(after.cells) == len(before.cells)
 
 
-def test_an_arm_that_cannot_be_tuned_fails_alone_until_it_is_mended(shop):
-    shop.ask(arms={"plain": {}, "drop": {"model.dropout": 0.5}, "odd": {"budget.max_params": 1}})
-    said = shop.launch(code=3)
-    assert "odd, fold 1: no trials, for 2 of 2 tuning trials did not finish" in said
-    assert {cell.arm for cell in shop.folder().study().cells} == {"plain", "drop"}
-    (_, drop, odd) = json.loads(shop.run("report", "q", "--json"))["arms"]
-    assert drop["verdict"] != "not_comparable"
-    assert odd["verdict"] == "not_comparable"
-    assert "could not be tuned" in odd["reason"]
+def test_an_arm_that_cannot_be_tuned_fails_alone_until_it_is_mended(shop, monkeypatch):
+    def broken(config, *others):
+        if config.model.dropout == 0.5:
+            raise OSError("the disk is away")
+        return build(config, *others)
+
+    shop.ask(arms={"plain": {}, "some": {"model.dropout": 0.1}, "much": {"model.dropout": 0.5}})
+    with monkeypatch.context() as patched:
+        patched.setattr(trial, "build", broken)
+        said = shop.launch(code=3)
+    assert "much, fold 1: no trials, for 2 of 2 tuning trials did not finish (error: OSE" in said
+    before = shop.folder().study()
+    assert {cell.arm for cell in before.cells} == {"plain", "some"}
+    (_, some, much) = json.loads(shop.run("report", "q", "--json"))["arms"]
+    assert some["verdict"] != "not_comparable"
+    assert "could not be tuned" in much["reason"]
     status = json.loads(shop.run("sweep", "status", "q", "--json"))
     assert status["tuning"]["q.tuning"]["failed"] == 2
     assert "2 failed cells are pending again" in shop.run("sweep", "retry", "q")
+    shop.launch()
+    after = shop.folder().study()
+    assert {cell.arm for cell in set(after.cells) - set(before.cells)} == {"much"}
+    assert all(choice.values for choice in after.tuning.choices)
 
 
 def test_an_arm_that_diverges_whatever_it_chooses_fails_alone(shop):
