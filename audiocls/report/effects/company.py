@@ -3,27 +3,40 @@
 from audiocls.report.effects.contrast import Contrast, Found, difference
 from audiocls.report.effects.layout import Layout
 
+Levels = tuple[int, ...]
+
 
 def in_company(layout: Layout) -> Found:
-    """For each change its effect with all the others − its effect alone: 0 if effects add up."""
+    """For each change its effect with all the others − its effect alone: 0 if effects add up.
+
+    Alone is with as few others as there are: one that is varied only under a condition has that.
+    """
     arms = {tuple(row): arm for arm, row in zip(layout.arms, layout.levels.tolist(), strict=True)}
-    none, every = (0,) * len(layout.factors), (1,) * len(layout.factors)
     found, lacking = [], []
     for index, factor in enumerate(layout.factors):
-        corners = (_put(none, index, 1), none, every, _put(every, index, 0))
-        if not all(corner in arms for corner in corners):
-            lacking.append(f"{factor.named(1)} × the rest: an arm that it needs is not planned")
+        pairs = sorted(_pairs(arms, index), key=sum)
+        if len(pairs) < 2 or not all(pairs[-1]):
+            lacking.append(
+                f"{factor.named(1)} × the rest: no arms differ in this alone, and in all"
+            )
             continue
-        alone, baseline, whole, without = (arms[corner] for corner in corners)
-        parts = (
-            (f"{factor.named(1)} alone", {alone: 1.0, baseline: -1.0}),
-            (f"{factor.named(1)} with the rest", {whole: 1.0, without: -1.0}),
+        parts = tuple(
+            (
+                f"{factor.named(1)} {company}",
+                {arms[having]: 1.0, arms[_without(having, index)]: -1.0},
+            )
+            for company, having in (("alone", pairs[0]), ("with the rest", pairs[-1]))
         )
-        weights = difference(parts[1][1], parts[0][1])
         name = f"{factor.named(1)} × the rest"
+        weights = difference(parts[1][1], parts[0][1])
         found.append(Contrast(name, "", "interaction", weights, parts=parts))
     return Found(tuple(found), tuple(lacking))
 
 
-def _put(levels: tuple[int, ...], index: int, level: int) -> tuple[int, ...]:
-    return (*levels[:index], level, *levels[index + 1 :])
+def _pairs(arms: dict[Levels, str], index: int) -> list[Levels]:
+    """The levels of the arms that have this change and of which another one lacks nothing else."""
+    return [levels for levels in arms if levels[index] and _without(levels, index) in arms]
+
+
+def _without(levels: Levels, index: int) -> Levels:
+    return (*levels[:index], 0, *levels[index + 1 :])

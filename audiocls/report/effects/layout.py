@@ -1,7 +1,7 @@
 """Which level each arm has of each factor, derived from what the arms change."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audiocls.plan.factor import text_of
 from audiocls.store.record import Study
 
 
@@ -62,7 +63,7 @@ def layout_of(study: Study) -> Layout:
     short = _short_names(study.factors)
     factors, indices = [], []
     for key, found in columns.items():
-        levels = [_text(level) for level in study.factors[key]]
+        levels = [text_of(level) for level in study.factors[key]]
         ordered = [level for level in (RECIPE, *levels) if level in found]
         factors.append(Factor(short[key], tuple(ordered)))
         indices.append([ordered.index(level) for level in found])
@@ -78,18 +79,16 @@ def _level(changes: Mapping[str, Any], key: str) -> str:
     keys = key.split(",")
     if not all(part in changes for part in keys):
         return RECIPE
-    return _text(changes[key] if len(keys) == 1 else [changes[part] for part in keys])
+    return text_of(changes[key] if len(keys) == 1 else [changes[part] for part in keys])
 
 
-def _short_names(keys: Mapping[str, Any]) -> dict[str, str]:
+def _short_names(names: Iterable[str]) -> dict[str, str]:
     """The last part of each dotted key, or the whole key where that would be ambiguous."""
-    leaves = {key: ",".join(part.rsplit(".", 1)[-1] for part in key.split(",")) for key in keys}
-    counts = Counter(leaves.values())
-    return {key: leaf if counts[leaf] == 1 else key for key, leaf in leaves.items()}
+    keys = {name: name.split(",") for name in names}
+    counts = Counter(key.rsplit(".", 1)[-1] for each in keys.values() for key in each)
 
+    def short(key: str) -> str:
+        leaf = key.rsplit(".", 1)[-1]
+        return leaf if counts[leaf] == 1 else key
 
-def _text(level: Any) -> str:
-    if isinstance(level, Sequence) and not isinstance(level, str):
-        return ",".join(_text(item) for item in level)
-    named = {None: "none", True: "on", False: "off"}
-    return named[level] if level is None or isinstance(level, bool) else str(level)
+    return {name: "+".join(map(short, each)) for name, each in keys.items()}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from audiocls.report.notation import MINUS, NONE, duration, percent, plural
+from audiocls.report.notation import NONE, duration, percent, plural, signed
 from audiocls.report.ranking.values import Parameter, Ranked, Ranking
 from audiocls.report.tables import Table, escaped, markdown_table
 
@@ -66,11 +66,10 @@ def parameter_table(ranking: Ranking) -> Table:
 
 def _parameter_row(ranking: Ranking, parameter: Parameter) -> tuple[str, ...]:
     share, correlation = parameter.share, parameter.correlation
-    signed = NONE if correlation is None else f"{correlation:+.2f}".replace("-", MINUS)
     return (
         parameter.key,
         NONE if share is None else percent(round(share, 2)),
-        signed,
+        NONE if correlation is None else signed(correlation, 2),
         direction(ranking, parameter),
     )
 

@@ -1,0 +1,160 @@
+"""Effect against cost, and the pictures of effects and fronts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_compare import finished, noisy
+from test_effects import CHANGES, LEVELS, additive, company, designed, grid
+from test_report_formats import read
+
+from audiocls.report import (
+    compare,
+    effect_intervals,
+    effect_remarks,
+    effect_table,
+    interactions,
+    learning_curves,
+    metric_against_cost,
+    to_html,
+    to_json,
+    to_markdown,
+    to_svg,
+)
+from audiocls.report.pareto import fronts, is_on_front, sentences
+from audiocls.report.stats import corrected_t
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_front_is_what_no_other_point_beats(seed):
+    rng = np.random.default_rng(seed)
+    points = [tuple(point) for point in rng.integers(0, 6, (12, 2)).tolist()]
+
+    def is_beaten(point):
+        cost, gain = point
+        return any(c <= cost and g >= gain and (c, g) != (cost, gain) for c, g in points)
+
+    assert is_on_front(points) == [not is_beaten(point) for point in points]
+
+
+def priced(costs, goal="maximize", **options):
+    """Arms by (mean, parameters); equal times, and MACs that nobody recorded."""
+    study, records = finished({arm: [mean] * 15 for arm, (mean, _) in costs.items()}, goal=goal)
+    known = {
+        cell.id: replace(
+            records[cell.id],
+            cost=replace(records[cell.id].cost, num_params=costs[cell.arm][1], macs=None),
+        )
+        for cell in study.cells
+    }
+    return replace(study, **options), known
+
+
+COSTS = {"base": (0.7, 100), "twin": (0.7, 100), "dear": (0.7, 300), "good": (0.8, 200)}
+
+
+def test_equals_are_on_the_front_together_and_the_cheapest_come_first():
+    params, macs, time = fronts(compare(*priced(COSTS)))
+    assert params.arms == ("base", "twin", "good")
+    assert (macs.arms, macs.values) == ((), {})
+    assert not time.is_told_apart
+
+
+def test_what_is_to_be_minimised_is_best_where_it_is_least():
+    params, *_ = fronts(compare(*priced(COSTS, goal="minimize")))
+    assert params.arms == ("base", "twin")
+
+
+def test_arms_that_may_not_be_compared_are_named_and_not_placed():
+    study, records = priced(COSTS)
+    gone = {key: record for key, record in records.items() if key != "good-0-1"}
+    comparison = compare(study, gone)
+    assert fronts(comparison)[0].left_out == ("good",)
+    assert sentences(comparison) == [
+        "On the Pareto front of test/accuracy against parameters: base; twin. Not placed: good.",
+        "No front of test/accuracy against MACs per clip: "
+        "not recorded for any arm that may be compared.",
+        "No front of test/accuracy against time of a trial: the same in all arms.",
+    ]
+
+
+def test_the_front_is_in_every_format():
+    study, records = priced(COSTS)
+    comparison = compare(study, records)
+    said = "On the Pareto front of test/accuracy against parameters: base; twin; good."
+    assert said in to_markdown(comparison)
+    assert said in read(to_html(comparison, study, {}))
+    assert to_json(comparison)["fronts"][0]["arms"] == ("base", "twin", "good")
+    labels = [text.get_text() for text in metric_against_cost(comparison).axes[0].texts]
+    assert labels == ["1", "2", "3"]
+
+
+def test_effects_are_in_every_format():
+    study, records = designed(grid(LEVELS), additive, LEVELS, noise=0.004)
+    comparison = compare(study, records)
+    page, text = read(to_html(comparison, study, {})), to_markdown(comparison)
+    table = effect_table(comparison)
+    assert len(table.rows) == len(comparison.effects.estimates) == 9
+    for effect, shown in zip(
+        comparison.effects.estimates, to_json(comparison)["effects"]["estimates"], strict=True
+    ):
+        assert effect.name in page
+        assert effect.name in text
+        assert (shown["name"], shown["delta"]) == (effect.name, effect.delta)
+    assert "p (Holm) is over 9 effects" in page
+    assert "aliased with" not in table.columns
+    assert table.rows[0][table.columns.index("verdict")] == "better"
+
+
+def test_a_study_without_effects_says_nothing_of_them():
+    study, records = finished(noisy(0.01, 0.0))
+    comparison = compare(study, records)
+    assert effect_remarks(comparison) == []
+    assert "Effects of the factors" not in to_html(comparison, study, {})
+    assert "Effects of the factors" not in to_markdown(comparison)
+
+
+def test_pictures_have_a_row_an_effect_and_a_line_a_level():
+    comparison = compare(*designed(grid(LEVELS), additive, LEVELS, noise=0.004))
+    labels = [label.get_text() for label in effect_intervals(comparison).axes[0].get_yticklabels()]
+    assert labels[:4] == ["x=1", "x=2", "y=q", "z=on"]
+    assert labels[4:7] == ["x=1 with y=p", "x=1 with y=q", "x=1 × y=q"]
+    panels = interactions(comparison).axes
+    assert [len(panel.lines) for panel in panels if panel.get_visible()] == [2, 2, 2]
+    lines = [np.array(line.get_ydata()) for line in panels[0].lines]
+    gap = lines[1] - lines[0]
+    assert gap == pytest.approx([5, 5, 5], abs=0.5)  # points: additive effects are parallel
+
+
+def test_alone_and_with_the_rest_have_rows_of_their_own():
+    comparison = compare(
+        *designed(company(), lambda v: 0.01 * len(v), CHANGES, 0.01, design="both")
+    )
+    labels = [label.get_text() for label in effect_intervals(comparison).axes[0].get_yticklabels()]
+    assert labels[:3] == [
+        "dropout=0.1 alone",
+        "dropout=0.1 with the rest",
+        "dropout=0.1 × the rest",
+    ]
+    assert comparison.effects.tables == ()
+
+
+def test_names_of_any_length_leave_room_for_the_pictures():
+    """A layout that collapses warns, and a warning is an error here."""
+    costs = {
+        f"model.width={i * 'very-'}wide,augment=strong": (0.7 + i / 50, i) for i in range(1, 9)
+    }
+    comparison = compare(*priced(costs))
+    assert to_svg(metric_against_cost(comparison), "fronts").startswith("<svg")
+
+
+def test_the_band_of_a_curve_is_the_interval_of_its_mean():
+    study, _ = finished({"a": [0.5] * 4, "b": [0.6] * 4}, seeds=(0, 1), folds=(1, 2))
+    values = [0.2, 0.4, 0.5, 0.3]
+    cells = [cell for cell in study.cells if cell.arm == "b"]
+    rows = {c.id: [{"epoch": 1, "val/accuracy": v}] for c, v in zip(cells, values, strict=True)}
+    panel = learning_curves(study, rows, ratio=0.5).axes[0]
+    outer, inner = (band.get_paths()[0].get_extents() for band in panel.collections[:2])
+    test = corrected_t(values, 0.5)
+    assert (outer.y0, outer.y1) == pytest.approx((0.2, 0.5))
+    assert (inner.y0, inner.y1) == pytest.approx((test.ci_low, test.ci_high))
