@@ -405,6 +405,11 @@ def test_a_condition_that_no_arm_has_alone_is_refused_one_at_a_time():
     assert "no arm has a=1,b=1 alone" in found[0]
 
 
+def test_a_condition_that_makes_one_arm_of_two_comparisons_is_refused():
+    found = faults(factors=PARTS, when={"optim.lr": {"model.dropout": 0.1}}, design="both")
+    assert "label_smoothing=0.1 and without dropout are one arm" in found[0]
+
+
 @pytest.mark.parametrize(
     ("when", "fault"),
     [
@@ -509,5 +514,55 @@ def test_what_speaks_of_factors_has_no_effect_on_named_arms(key):
 
 def test_faults_of_the_design_are_told_beside_faults_of_other_keys():
     found = faults(factors=first(2), zip=[["k.a", "k.x"]], stats={"alpha": 2}, nmae="x")
+    assert [fault.split(":")[0] for fault in found] == ["stats.alpha", "nmae", "zip"]
+
+
+def test_faults_of_keys_and_of_the_design_are_told_at_once():
+    found = faults(
+        factors={**first(2), "k.z": [1]}, design="both", exclude=[{"k.x": 1}], resolution=3
+    )
     keys = [fault.split(":")[0] for fault in found]
-    assert keys == ["stats.alpha", "nmae", "zip"]
+    assert keys == ["exclude", "factors", "factors", "resolution"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"zip": [["k.a", "seed"]]}, {"when": {"k.a": {"seed": 1}}}, {"exclude": [{"fold": 1}]}],
+)
+def test_blocks_are_told_from_factors_wherever_they_are_named(given):
+    assert any("is a block, not a factor" in fault for fault in faults(factors=first(2), **given))
+
+
+def any_question(random: Random) -> dict:
+    """Some file, right or wrong, over few keys, so that its parts meet often."""
+    keys = ["k.a", "k.b", "k.c", "k.d", "k.x", "seed"]
+    factors = {key: list(range(random.randint(1, 2))) for key in keys[: random.randint(1, 4)]}
+    given = {
+        "factors": factors,
+        "design": random.choice(
+            ["ofat", "leave_one_out", "both", "cumulative", "factorial", "fractional"]
+        ),
+        "resolution": random.choice([None, None, 3, 4]),
+        "zip": [random.sample(keys, random.randint(1, 2))] if random.random() < 0.3 else [],
+        "exclude": [{random.choice(keys): 0, random.choice(keys): 1}][: random.randint(0, 1)],
+        "when": {random.choice(keys): {random.choice(keys): 0}} if random.random() < 0.4 else {},
+    }
+    return {key: value for key, value in given.items() if value}
+
+
+def test_any_file_is_refused_or_plans_different_arms_that_have_what_they_are_compared_with():
+    random = Random(2)
+    num_planned = 0
+    for _ in range(2000):
+        try:
+            question = ablation(**any_question(random))
+        except ConfigError:
+            continue
+        chosen = plan(question)
+        num_planned += 1
+        assert len(chosen.arms) >= 2
+        assert chosen.references.keys() | set(chosen.references.values()) <= chosen.arms.keys()
+        assert all(keys <= set(question.factors) for keys in map(set, chosen.arms.values()))
+        settings = [frozenset(changes.items()) for changes in chosen.arms.values()]
+        assert len(set(settings)) == len(settings)
+    assert num_planned > 50

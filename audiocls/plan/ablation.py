@@ -109,6 +109,11 @@ class Ablation(Part):
     tune_trials: int | None = Field(default=None, ge=2)
     """Trials in which an arm makes that choice for a fold; as many for every arm."""
 
+    @property
+    def has_design(self) -> bool:
+        """Whether factors make the arms, and not the file itself."""
+        return bool(self.factors) and not self.arms
+
     def base(self) -> Changes:
         """What every arm has above the recipe: the overrides and the limits of the budget."""
         limits = {"max_params": self.budget.max_params, "max_macs": self.budget.max_macs}

@@ -16,12 +16,13 @@ FEWER = {
 }
 
 
-def faults_of_design(ablation: Ablation) -> list[str]:
-    """What the design asks of its factors in vain; presumes keys and levels without a fault."""
+def faults_of_design(ablation: Ablation) -> Iterator[str]:
+    """What the design asks of its factors in vain; presumes factors without a fault."""
     factors = factors_of(ablation)
-    faults = [*_levels(ablation, factors), *_resolution(ablation, factors)]
-    faults += [*_balance(ablation), *_order(ablation, factors)]
-    return faults or list(_arms(ablation, unrestricted(ablation)))
+    yield from _levels(ablation, factors)
+    yield from _resolution(ablation, factors)
+    yield from _balance(ablation)
+    yield from _order(ablation, factors)
 
 
 def _levels(ablation: Ablation, factors: Sequence[Factor]) -> Iterator[str]:
@@ -70,7 +71,10 @@ def _order(ablation: Ablation, factors: Sequence[Factor]) -> Iterator[str]:
             yield f"when.{factor.name}: {', '.join(late)} comes later in `factors`: list it before"
 
 
-def _arms(ablation: Ablation, design: Design) -> Iterator[str]:
+def faults_of_arms(ablation: Ablation) -> Iterator[str]:
+    """Arms without what they are compared with; presumes that there is no other fault."""
+    design = unrestricted(ablation)
+    yield from _twins(design)
     kept = [arm for arm in design.arms if not is_excluded(arm, ablation)]
     names = {arm.name for arm in kept}
     for part in ablation.exclude:
@@ -89,3 +93,15 @@ def _arms(ablation: Ablation, design: Design) -> Iterator[str]:
             )
         elif arm.against is not None and arm.against not in names | {design.baseline}:
             yield f"exclude: {arm.against} is what {arm.name} is compared with; keep it"
+
+
+def _twins(design: Design) -> Iterator[str]:
+    """Conditions can make one arm of two, of which each is compared with another."""
+    known: dict[str, str] = {}
+    for arm in design.arms:
+        first = known.setdefault(design.factors.name(arm.changes), arm.name)
+        if first != arm.name:
+            yield (
+                f"when: {first} and {arm.name} are one arm, which would be compared with two; "
+                "use design: factorial"
+            )

@@ -8,23 +8,13 @@ from pydantic import ValidationError
 from audiocls.errors import ConfigError
 from audiocls.faults import faults_of
 from audiocls.plan.ablation import Ablation
-from audiocls.plan.feasible import faults_of_design
-from audiocls.plan.refusal import faults_of_keys
+from audiocls.plan.feasible import faults_of_arms, faults_of_design
+from audiocls.plan.refusal import faults_of_factors, faults_of_keys
 
 PLACEHOLDERS = {"name": "x", "question": "?", "recipe": "x"}
 """What must be there before the rest of a file can be looked at."""
-ENTANGLED = {
-    "arms",
-    "exclude",
-    "factors",
-    "metric",
-    "overrides",
-    "secondary",
-    "tune",
-    "when",
-    "zip",
-}
-"""Keys without which nothing can be said about the others."""
+INDEPENDENT = {*PLACEHOLDERS, "source", "blocks", "stats", "budget"}
+"""Keys of an ablation that leave its others as they are, however misshapen they are themselves."""
 
 
 def load_ablation(given: Mapping[str, Any], where: str) -> Ablation:
@@ -32,21 +22,28 @@ def load_ablation(given: Mapping[str, Any], where: str) -> Ablation:
     try:
         ablation = Ablation.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(
-            where, [*faults_of(error, Ablation, given), *_rest(error, given)]
-        ) from error
-    faults = list(faults_of_keys(ablation))
-    if not faults and ablation.factors:
-        faults = faults_of_design(ablation)
-    if faults:
+        faults = [*faults_of(error, Ablation, given), *_rest(error, given)]
+        raise ConfigError(where, faults) from error
+    if faults := _faults(ablation):
         raise ConfigError(where, faults)
     return ablation
 
 
+def _faults(ablation: Ablation) -> list[str]:
+    """Of keys that are well shaped, each on its own: what they say together."""
+    in_factors = list(faults_of_factors(ablation))
+    faults = [*faults_of_keys(ablation), *in_factors]
+    if ablation.has_design and not in_factors:
+        faults += faults_of_design(ablation)
+    if ablation.has_design and not faults:
+        faults += faults_of_arms(ablation)
+    return faults
+
+
 def _rest(error: ValidationError, given: Mapping[str, Any]) -> list[str]:
     """What is wrong with a file beyond its misshapen keys, as far as these leave it to be seen."""
-    misshapen = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
-    if misshapen & ENTANGLED:
+    misshapen = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}
+    if misshapen & (Ablation.model_fields.keys() - INDEPENDENT):
         return []
     kept = {key: value for key, value in given.items() if key not in misshapen}
-    return list(faults_of_keys(Ablation.model_validate({**PLACEHOLDERS, **kept})))
+    return _faults(Ablation.model_validate({**PLACEHOLDERS, **kept}))

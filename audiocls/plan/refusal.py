@@ -15,10 +15,17 @@ OF_FACTORS = ("design", "resolution", "zip", "exclude", "when")
 
 def faults_of_keys(ablation: Ablation) -> Iterator[str]:
     """Each as `key: what is wrong, what is allowed, what to do`."""
-    for look in (_mixed, _blocks, _metrics, _tuning):
+    for look in (_mixed, _metrics, _tuning):
         yield from look(ablation)
-    if ablation.factors and not ablation.arms:
-        for look in (_repeated, _zip, _exclude, _when):
+    if ablation.has_design:
+        yield from _exclude(ablation)
+
+
+def faults_of_factors(ablation: Ablation) -> Iterator[str]:
+    """Those without which alone the factors can be put together."""
+    yield from _blocks(ablation)
+    if ablation.has_design:
+        for look in (_repeated, _zip, _when):
             yield from look(ablation)
 
 
