@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.report.stats.power import root
-from audiocls.report.stats.sign_flip import MAX_EXACT_PAIRS, NUM_RESAMPLES, random_signs
+from audiocls.report.stats.sign_flip import MAX_EXACT_PAIRS, random_signs, resamples_for
 from audiocls.report.stats.t_test import t_quantile
 
 MAX_PAIRS = 100
 """Of a comparison, where pairs are suggested."""
 _NUM_SUMS = 2**20
 """Samples × patterns: the effect is known to two parts in a thousand, in 50 ms."""
-_MAX_SAMPLES, _NUM_QUANTILES = 2_048, 32
+_MIN_SAMPLES, _MAX_SAMPLES, _NUM_QUANTILES = 32, 2_048, 32
 
 
 def promised_effect(
@@ -146,13 +146,14 @@ def _flip_shifts(num_pairs: int, level: float) -> NDArray[np.float64] | None:
     Shape: → (N,)
     """
     is_exact = num_pairs <= MAX_EXACT_PAIRS
-    num_patterns = 2**num_pairs if is_exact else NUM_RESAMPLES
+    num_patterns = 2**num_pairs if is_exact else resamples_for(level)
     # Every exact pattern has a mirror image, which is as extreme on the other side.
     num_ties = math.floor(level * (2 ** (num_pairs - 1) if is_exact else num_patterns + 1) + 1e-9)
     if num_ties < 1:
         return None
-    samples = _samples(min(_MAX_SAMPLES, _NUM_SUMS // num_patterns), num_pairs)
-    flipped = _every_subset(num_pairs) if is_exact else random_signs(num_pairs, 0) < 0
+    num_samples = max(_MIN_SAMPLES, min(_MAX_SAMPLES, _NUM_SUMS // num_patterns))
+    samples = _samples(num_samples, num_pairs)
+    flipped = _every_subset(num_pairs) if is_exact else random_signs(num_pairs, 0, num_patterns) < 0
     reached = _means(samples, flipped)
     if is_exact:
         reached[:, 0] = math.inf  # Nothing flipped: the sample itself.
