@@ -1,11 +1,15 @@
 """Designs: what each is made of, what it is compared with, and what it cannot tell apart."""
 
 import itertools
+import json
 from random import Random
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from audiocls import yaml_file
+from audiocls.cli import app
 from audiocls.cli.studies import request, resolved
 from audiocls.cli.train import one_trial
 from audiocls.errors import ConfigError
@@ -492,6 +496,19 @@ def test_every_arm_is_compared_with_an_arm_of_the_plan(given):
         assert {arm, chosen.baseline} <= chosen.arms.keys()
         assert set(chosen.references.values()) <= chosen.arms.keys()
         assert chosen.references.get(arm) == plan(question).references.get(arm)
+
+
+@pytest.mark.parametrize("given", QUESTIONS, ids=lambda given: given.get("design", "ofat"))
+def test_the_command_line_counts_what_the_plan_counts(given, tmp_path):
+    (tmp_path / "r.yaml").write_text(yaml_file.dump(RECIPE))
+    content = {"name": "a", "question": "?", "recipe": str(tmp_path / "r.yaml"), **given}
+    (tmp_path / "a.yaml").write_text(yaml_file.dump(content))
+    ran = CliRunner().invoke(app, ["ablation", "plan", str(tmp_path / "a.yaml"), "--json"])
+    facts, chosen = json.loads(ran.stdout), planned(**given)
+    assert facts["num_trials"] == len(facts["arms"]) * len(facts["blocks"]) == len(chosen.cells)
+    assert facts["num_comparisons"] == len(facts["arms"]) - 1
+    told = (facts["design"], facts["resolution"], facts["aliases"], facts["references"])
+    assert told == (chosen.design, chosen.resolution, list(chosen.aliases), chosen.references)
 
 
 def test_each_registered_cell_leads_back_to_the_studys_cell(cache, monkeypatch):
