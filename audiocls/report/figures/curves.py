@@ -35,22 +35,40 @@ def learning_curves(
     columns = min(3, len(arms))
     rows = math.ceil(len(arms) / columns)
     figure = new_figure(9.0 if columns > 1 else 6.0, 0.5 + 2.1 * rows)
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
+    panels = figure.subplots(rows, columns, squeeze=False).flat
     curves = {
         arm: _curve(study, histories, arm, key, ratio)
         for arm in dict.fromkeys([study.baseline, *arms])
     }
+    limits = _limits(list(curves.values()))
     for index, panel in enumerate(panels):
         if index >= len(arms):
             panel.set_visible(False)
             continue
         panel.set_title(_in_lines(arms[index]), loc="left", weight="bold")
-        panel.tick_params(labelbottom=index + columns >= len(arms))
+        panel.tick_params(labelbottom=index + columns >= len(arms), labelleft=not index % columns)
+        panel.set(**limits)
         _draw_curve(panel, curves[arms[index]], BLUE, "-", arms[index])
         _draw_curve(panel, curves[study.baseline], INK, (0, (4, 2)), study.baseline)
     figure.supylabel(key, fontsize=10)
     figure.supxlabel("epoch (solid: arm, dashed: baseline)", fontsize=10)
     return figure
+
+
+def _limits(curves: Sequence[np.ndarray[Any, Any]]) -> dict[str, tuple[float, float]]:
+    """Of all panels, set once: axes that share theirs look at each other at every stroke.
+
+    A twentieth of the range is left free on each side.
+    """
+    every = np.concatenate(curves)
+    if not len(every):
+        return {}
+    limits = {}
+    for name, values in (("xlim", every[:, 0]), ("ylim", every[:, 1:])):
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        free = (high - low) / 20 or 0.05 * (abs(high) or 1.0)
+        limits[name] = (low - free, high + free)
+    return limits
 
 
 def validation_key(study: Study) -> str:
