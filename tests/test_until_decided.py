@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from test_compare import finished, noisy
 
-from audiocls.cli.until_decided import checked, widened
+from audiocls.cli.until_decided import checked, grower, widened
+from audiocls.console import show_table
 from audiocls.errors import UsageError
 from audiocls.plan import Ablation, plan
 from audiocls.report import compare, headline, method_text, verdict_table
@@ -15,7 +16,7 @@ from audiocls.report.stats import holm, is_reachable, next_size, sign_flip_p, sp
 from audiocls.run.events import Done, Failed, Interrupted
 from audiocls.run.growth import require_honest
 from audiocls.run.resolve import Resolved
-from audiocls.run.undecided import Undecided
+from audiocls.run.undecided import Undecided, launch_until_decided
 from audiocls.store import Study, StudyFolder
 
 FOLDS = (1, 2)
@@ -246,6 +247,73 @@ def test_nothing_is_decided_without_a_trial_that_was_interrupted():
     assert (supply.next(), supply.is_over(), more.num_asked) == (None, False, 1)
 
 
+class Instant:
+    """An executor that has every record at once, and wants to stop after some of them."""
+
+    def __init__(self, folder, records, stop, most):
+        self.folder, self.records, self.stopping, self.left = folder, records, stop, most
+        self.waiting = []
+
+    def num_free(self):
+        return 2 - len(self.waiting)
+
+    def submit(self, work):
+        self.waiting.append(work)
+
+    def poll(self, timeout_s):
+        if not self.waiting:
+            return []
+        work = self.waiting.pop(0)
+        self.folder.trial(work.id).finish(self.records[work.id])
+        self.left -= 1
+        if self.left == 0:
+            self.stopping.set()
+        return [Done(work.id)]
+
+    def end(self, trial_id):
+        raise AssertionError("no trial of an ablation is ended early")
+
+    def stop(self, grace_s):
+        return [Interrupted(work.id) for work in self.waiting]
+
+
+def launch(path, whole, records, most=-1):
+    """One launch, its statuses, and how many executors it opened."""
+    folder, told, opened = StudyFolder(path), [], []
+
+    def executor(num_missing, stop):
+        opened.append(num_missing)
+        return Instant(folder, records, stop, most)
+
+    outcome = launch_until_decided(
+        folder,
+        first_look(whole),
+        lambda cell: Trial(cell.id),
+        executor,
+        told.append,
+        grower(folder, whole),
+    )
+    return outcome, told, opened
+
+
+@pytest.mark.parametrize("most", [1, 7, 16, 24])
+def test_interrupted_anywhere_a_study_ends_as_one_that_was_not(tmp_path, most):
+    whole, records = whole_of([0.05, 0.003], most=20)
+    at_once, told, opened = launch(tmp_path / "whole", whole, records)
+    assert (at_once.stopped_by, at_once.exit_code, len(opened)) == (None, 0, 1)
+    assert [status.stage for status in told][-1] == f"look {len(at_once.study.looks)}"
+    assert at_once.num_trained == len(at_once.study.cells) == told[-1].num_done
+    num_trained, outcome = 0, None
+    while outcome is None or outcome.stopped_by is not None:
+        outcome, *_ = launch(tmp_path / "parts", whole, records, most)
+        assert outcome.exit_code == (75 if outcome.stopped_by else 0)
+        num_trained += outcome.num_trained
+    assert num_trained == at_once.num_trained
+    assert outcome.study == at_once.study
+    again, _, opened = launch(tmp_path / "parts", whole, records)
+    assert (again.num_trained, opened, again.study) == (0, [], outcome.study)
+
+
 def blocks(study: Study, *seeds: int, looks: tuple[int, ...] = ()) -> Study:
     cells = tuple(cell for cell in study.cells if cell.seed in seeds)
     return replace(study, cells=cells, looks=looks)
@@ -314,3 +382,10 @@ def test_the_budget_is_filled_with_seeds_after_the_files_own():
     assert len(widened(own, None).blocks) == 60
     with pytest.raises(UsageError, match="--max-pairs: got 5; x has 6 blocks"):
         widened(own, 5)
+
+
+def test_what_stands_in_the_brackets_of_a_tables_head_is_shown(capsys):
+    whole, records = whole_of([0.05])
+    table = verdict_table(answer(first_look(whole), records))
+    show_table(table.title, table.columns, table.rows)
+    assert "[look's]" in " ".join(capsys.readouterr().out.split())

@@ -101,7 +101,7 @@ def _table(
     shown = [index for index, column in enumerate(columns) if column not in left_out]
     for column in (columns[index] for index in shown):
         justify: JustifyMethod = "left" if column in text else "right"
-        table.add_column(column, justify=justify, overflow="fold")
+        table.add_column(Text(column), justify=justify, overflow="fold")
     for row in rows:
         cells = [row[index] for index in shown]
         table.add_row(*(Text(cell, style=VERDICT_STYLES.get(cell, "")) for cell in cells))
