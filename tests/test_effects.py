@@ -188,6 +188,7 @@ def test_excluded_combinations_bias_nothing_and_what_cannot_be_estimated_is_name
     assert found["a=1"].reason == ""
     lacking = compare(study, records).effects.not_estimated
     assert lacking == ("a=2 × b=q: no arms differ in this and in nothing else",)
+    assert compare(study, records).effects.compared == ("a=2",)
 
 
 def test_a_factor_varied_only_with_another_is_averaged_where_it_is_varied():

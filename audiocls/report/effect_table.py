@@ -77,6 +77,9 @@ def effect_remarks(comparison: Comparison) -> list[str]:
             "A fraction of the combinations was trained: an effect is the sum of itself and of "
             "those it is aliased with."
         )
+    if effects.compared:
+        names = ", ".join(effects.compared)
+        lines.append(f"A comparison of two arms, and so among the verdicts: {names}.")
     if effects.not_estimated:
         lines.append(f"Cannot be estimated: {'; '.join(effects.not_estimated)}.")
     return lines

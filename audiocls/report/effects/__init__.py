@@ -40,4 +40,5 @@ def effects_of(
         estimates=Rule(study, ratio).judged(found.contrasts, table, refused),
         tables=() if is_company else two_way(layout, table),
         not_estimated=found.not_estimated,
+        compared=found.compared,
     )

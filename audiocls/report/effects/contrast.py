@@ -7,6 +7,9 @@ from typing import Literal
 Weights = Mapping[str, float]
 """Arm → its share in the difference; arms that play no part are left out."""
 
+Key = frozenset[tuple[str, float]]
+"""Weights without their sign."""
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -28,6 +31,8 @@ class Found:
 
     contrasts: tuple[Contrast, ...] = ()
     not_estimated: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
+    """Names of effects that are a comparison of two arms."""
 
 
 def difference(first: Weights, second: Weights) -> dict[str, float]:
@@ -47,17 +52,17 @@ def told_once(found: Found, compared: Mapping[str, str]) -> Found:
     Two effects with the same weights, but for the sign, are one number: a design that cannot tell
     them apart must not test it twice.
     """
-    seen = {_key({arm: 1.0, reference: -1.0}) for arm, reference in compared.items()}
-    kept = []
+    known = {_key({arm: 1.0, reference: -1.0}) for arm, reference in compared.items()}
+    kept: dict[Key, Contrast] = {}
     for contrast in found.contrasts:
-        key = _key(contrast.weights)
-        if key not in seen:
-            kept.append(contrast)
-        seen.add(key)
-    return replace(found, contrasts=tuple(kept))
+        kept.setdefault(_key(contrast.weights), contrast)
+    return replace(
+        found,
+        contrasts=tuple(contrast for key, contrast in kept.items() if key not in known),
+        compared=tuple(contrast.name for key, contrast in kept.items() if key in known),
+    )
 
 
-def _key(weights: Weights) -> frozenset[tuple[str, float]]:
-    """Equal for weights that differ by their sign alone."""
+def _key(weights: Weights) -> Key:
     sign = 1.0 if weights[min(weights)] > 0 else -1.0
     return frozenset((arm, round(sign * weight, 9)) for arm, weight in weights.items())

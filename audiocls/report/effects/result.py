@@ -82,3 +82,5 @@ class Effects:
     tables: tuple[TwoWay, ...] = ()
     not_estimated: tuple[str, ...] = ()
     """Effects that these arms cannot show, and why."""
+    compared: tuple[str, ...] = ()
+    """Effects that are comparisons of two arms, and so not among the estimates."""

@@ -82,7 +82,7 @@ def interactions(comparison: Comparison) -> "Figure":
     tables = comparison.effects.tables
     columns = min(3, max(1, len(tables)))
     rows = max(1, -(-len(tables) // columns))
-    figure = new_figure(3.0 * columns + 0.6, 2.6 * rows + 0.3)
+    figure = new_figure(9.4, 2.6 * rows + 0.3)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
     for index, panel in enumerate(panels):
         if index < len(tables):

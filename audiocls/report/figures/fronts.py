@@ -25,7 +25,7 @@ def metric_against_cost(comparison: Comparison) -> "Figure":
     named = list(dict.fromkeys(arm for front in drawn for arm in front.arms))[:MAX_ARMS]
     columns = 1 if max(map(len, named), default=0) > 24 else 3
     height = 2.9 + 0.2 * math.ceil(len(named) / columns)
-    figure = new_figure(3.0 * max(1, len(drawn)) + 0.6, height)
+    figure = new_figure(9.4, height)
     panels = figure.subplots(1, max(1, len(drawn)), sharey=True, squeeze=False)[0]
     for panel, front in zip(panels, drawn, strict=False):
         _draw(panel, front, comparison, named)

@@ -100,7 +100,7 @@ def metric_by_parameter(ranking: Ranking) -> "Figure":
     keys = [each.key for each in ranking.parameters][:MAX_PANELS]
     columns = min(3, max(1, len(keys)))
     rows = max(1, math.ceil(len(keys) / columns))
-    figure = new_figure(3.0 * columns + 0.4, 2.3 * rows + 0.2)
+    figure = new_figure(9.4, 2.3 * rows + 0.2)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
     points = drawn(ranking)
     for index, panel in enumerate(panels):
