@@ -102,4 +102,5 @@ def _blocks(study: Study) -> str:
     """`3 seeds × 5 folds`."""
     seeds = len({cell.seed for cell in study.cells})
     folds = len({cell.fold for cell in study.cells})
-    return f"{plural(seeds, 'seed')} × {plural(folds, 'fold')}"
+    most = "at most " if study.looks else ""  # An arm that is decided gets no more.
+    return f"{most}{plural(seeds, 'seed')} × {plural(folds, 'fold')}"

@@ -12,7 +12,7 @@ from audiocls.report.latex.sheet import (
     p_cell,
     with_half_width,
 )
-from audiocls.report.notation import NONE, plural
+from audiocls.report.notation import NONE, percent, plural
 from audiocls.report.results import Comparison
 
 CLAIMS = ("better", "worse", "interacts")
@@ -59,7 +59,7 @@ def _row(effect: Effect, scale: int, marks: dict[str, str]) -> list[str]:
 
 def _caption(comparison: Comparison) -> list[str]:
     effects = comparison.effects.estimates
-    level = comparison.interval_level
+    level = percent(1 - comparison.alpha)
     told = [
         comparison.question,
         f"Effects of the factors on {comparison.metric} ± half of their {level} interval.",
