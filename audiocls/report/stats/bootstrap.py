@@ -3,6 +3,8 @@
 Legend: S recordings, R resamples.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,15 +39,32 @@ def bootstrap_interval(
 
 def _resampled(sums: Numbers, counts: Numbers, seed: int) -> Numbers:
     """Shape: (S,), (S,) → (R,)"""
+    parts = np.stack([sums, counts], axis=1)
+    times = _times_drawn(len(sums), seed)
+    portion = max(1, _AT_ONCE // len(sums))
+    portions = (times[i : i + portion] for i in range(0, len(times), portion))
+    drawn = [each.astype(float) @ parts for each in portions]
+    resampled_sums, resampled_counts = np.concatenate(drawn).T
+    return np.asarray(resampled_sums / resampled_counts)
+
+
+@lru_cache(maxsize=1)
+def _times_drawn(num: int, seed: int) -> NDArray[np.uint8]:
+    """How often each resample has each recording: the same for every arm of a study.
+
+    A byte is enough: once is usual, and more than 255 times never happens.
+
+    Shape: → (R, S)
+    """
     rng = np.random.default_rng(seed)
-    num = len(sums)
-    drawn = np.empty(NUM_RESAMPLES)
+    times = np.empty((NUM_RESAMPLES, num), np.uint8)
     portion = max(1, _AT_ONCE // num)
     for start in range(0, NUM_RESAMPLES, portion):
-        rows = drawn[start : start + portion]
-        chosen = rng.integers(0, num, (len(rows), num), dtype=np.int32)
-        rows[:] = sums[chosen].sum(1) / counts[chosen].sum(1)
-    return drawn
+        rows = times[start : start + portion]
+        chosen = rng.integers(0, num, rows.shape, dtype=np.int32)
+        places = chosen + num * np.arange(len(rows), dtype=np.int32)[:, np.newaxis]
+        rows[:] = np.bincount(places.ravel(), minlength=rows.size).reshape(rows.shape)
+    return times
 
 
 def _acceleration(sums: NDArray[np.int64], counts: NDArray[np.int64]) -> float:
