@@ -48,3 +48,15 @@ def test_both_arms_of_the_overhead_benchmark_run_every_trial_once() -> None:
     answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["num_gaps"] == 2
     assert min(answer["agent_s"], answer["launch_s"]) > 0
+
+
+@pytest.mark.slow
+def test_the_report_benchmark_measures_whole_commands() -> None:
+    words = ["--trials=100", "--formats", "terminal", "html", "--json"]
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "report_speed.py", *words], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer.keys() == {"arms", "pairs"}
+    assert 0 < answer["pairs"]["terminal"]["cpu_s"] <= answer["pairs"]["html"]["seconds"]
