@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from audiocls.audio.clips import ClipTable
-from audiocls.config import Config
+from audiocls.dotted import flatten
+
+DECIDING = ("train.select", "train.patience")
+"""Split, metrics and scoring have no keys: they are the data's and the code's, recorded so."""
 
 
-def protocol_of(config: Config) -> str:
-    """The keys that decide which weights are scored, as `key=value` words.
-
-    Split, metrics and scoring have no keys: they are the data's and the code's, and recorded so.
-    """
-    return f"train.select={config.train.select} train.patience={config.train.patience}"
+def protocol_of(config: Mapping[str, Any]) -> str:
+    """The keys of a resolved configuration that decide which weights are scored: `key=value`s."""
+    said = flatten(config)
+    return " ".join(f"{key}={said[key]}" for key in DECIDING if key in said)
 
 
 def digest_of_test(table: ClipTable, fold: int) -> str:

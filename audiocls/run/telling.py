@@ -50,6 +50,11 @@ def _summary(record: Record, task: Task) -> dict[str, Any]:
     """Names joined by slashes: to W&B's panels a dot is a step into a nested mapping."""
     cell = {"arm": task.cell.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
     clips = {"train": record.num_train, "val": record.num_val, "test": record.num_test}
+    # Reports check these two, also of records that were imported from W&B.
+    checked = {
+        "cell/first_losses": " ".join(record.first_losses),
+        "clips/test_digest": record.test_clips,
+    }
     named = flatten({"cost": record.to_mapping()["cost"], "cell": cell, "clips": clips})
     metrics = {**record.metrics, **best_of(record.metrics)}
-    return {**metrics, **{name.replace(".", "/"): named[name] for name in named}}
+    return {**metrics, **{name.replace(".", "/"): named[name] for name in named}, **checked}

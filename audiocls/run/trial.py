@@ -233,7 +233,7 @@ def _finish(
 def _origin(asked: Asked, parts: Parts) -> Provenance:
     return replace(
         provenance(parts.device, asked.task.data_fingerprint, asked.started),
-        protocol=protocol_of(parts.config),
+        protocol=protocol_of(identifying(parts.config)),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from audiocls.dotted import flatten
+from audiocls.run.protocol import protocol_of
 from audiocls.run.server.remote import ORIGIN, Placed
 from audiocls.store import Cell, Cost, Provenance, Record
 from audiocls.track.project import RemoteRun
@@ -33,6 +34,8 @@ def record_of(cell: Cell, found: Placed) -> Record:
         num_val=clips[1] if is_own else None,
         num_test=clips[2] if is_own else None,
         early_stopped=is_own and _is_short(run),
+        test_clips=said.get("clips/test_digest", "") if is_own else "",
+        first_losses=tuple(said.get("cell/first_losses", "").split()) if is_own else (),
     )
 
 
@@ -48,7 +51,7 @@ def _provenance(run: RemoteRun, is_own: bool) -> Provenance:
         return Provenance(python=run.python, **known)
     known["data"] = str(run.config.get("data_fingerprint") or "")
     known |= {name: str(run.config.get(name) or "") for name in ORIGIN}
-    return Provenance(**known)
+    return Provenance(**known, protocol=protocol_of(run.config))
 
 
 def metrics_of(run: RemoteRun) -> dict[str, float]:
