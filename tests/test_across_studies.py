@@ -6,6 +6,7 @@ from test_compare import finished, noisy
 
 from audiocls.errors import NotComparable
 from audiocls.report import compare
+from audiocls.report.stats import corrected_t, holm
 from audiocls.report.studies import (
     as_json,
     compare_studies,
@@ -98,6 +99,63 @@ def test_trials_that_both_studies_hold_are_named_and_not_compared():
     (across,) = compare_studies([(made, records), (again, records)]).across
     assert across.levels == ()
     assert across.notes == ("The same trials in both: base, arm0.",)
+    assert across.effects == ()
+
+
+def test_a_trial_is_not_compared_with_itself_where_one_study_has_more_seeds():
+    made, records = finished(noisy(0.02))
+    few = replace(made, name="few", cells=tuple(c for c in made.cells if c.seed < 2))
+    (across,) = compare_studies([(few, records), (made, records)]).across
+    assert across.results == ()
+    assert across.notes == ("The same trials in both: base, arm0.",)
+
+
+def test_an_arm_of_both_helps_more_or_less_where_its_baseline_is_another():
+    values = noisy(0.02)
+    made, records = finished(values)
+    other, more = study("b", {**values, "base": np.asarray(values["base"]) - 0.03})
+    own = [replace(c, id=c.id.removeprefix("b-")) if c.arm == "arm0" else c for c in other.cells]
+    (across,) = compare_studies(
+        [(made, records), (replace(other, cells=tuple(own)), {**more, **records})]
+    ).across
+    assert [(r.arm, r.verdict) for r in across.levels] == [("base", "worse")]
+    assert [(r.arm, r.verdict) for r in across.effects] == [("arm0", "better")]
+
+
+def test_all_that_is_asked_of_two_studies_is_one_family():
+    here, there = study("a", noisy(0.01, 0.0, seed=1)), study("b", noisy(0.06, 0.0, seed=2))
+    (across,) = compare_studies([here, there]).across
+    assert len(across.results) == 5
+    assert [r.p_holm for r in across.results] == holm([r.p for r in across.results])
+    assert "p (Holm) is over all 5 comparisons of b with a." in across.notes
+
+
+def test_the_first_study_sets_level_and_margin_of_what_is_compared_across():
+    here, there = (
+        study(n, noisy(0.02, seed=s), alpha=a) for n, s, a in (("a", 0, 0.01), ("b", 1, 0.2))
+    )
+    joint = compare_studies([here, there])
+    for result in joint.across[0].results:
+        test = corrected_t([value for *_, value in result.differences], 1 / 3, 0.01)
+        assert (result.ci_low, result.ci_high) == pytest.approx((test.ci_low, test.ci_high))
+    columns = tables(joint)[0].columns
+    assert "Δ points, a [99 %]" in columns
+    assert "Δ points, b [80 %]" in columns
+
+
+def test_of_a_study_that_grew_the_first_look_alone_is_compared():
+    here, there = (
+        study(n, noisy(0.0, spread=0.05, seed=s), looks=(10, 15), max_pairs=15)
+        for s, n in enumerate("ab")
+    )
+    fixed = [
+        (replace(made, looks=(), cells=tuple(c for c in made.cells if c.seed < 2)), records)
+        for made, records in (here, there)
+    ]
+    grown, plain = (compare_studies(pair).across[0] for pair in ([here, there], fixed))
+    assert grown.results == plain.results
+    assert {result.num_pairs for result in grown.results} == {10}
+    assert any("a grew until it was decided: its first look alone" in n for n in grown.notes)
 
 
 def test_only_blocks_of_both_count():
@@ -106,6 +164,13 @@ def test_only_blocks_of_both_count():
     (across,) = compare_studies([here, there]).across
     assert {result.num_pairs for result in across.results} == {10}
     assert {result.delta for result in across.results} == {0}
+
+
+def test_arms_without_a_common_block_are_named():
+    here, there = study("a", noisy(0.02)), study("b", noisy(0.02), seeds=(3, 4, 5))
+    (across,) = compare_studies([here, there]).across
+    assert "No seed and fold in common: base, arm0." in across.notes
+    assert [result.verdict for result in across.results] == ["not_comparable"]
 
 
 def test_studies_decided_by_different_metrics_are_refused():

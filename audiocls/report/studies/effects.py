@@ -1,6 +1,6 @@
 """Whether an arm helps more in one study than in another, on the blocks that both have."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from audiocls.report.measured import measured
@@ -11,14 +11,23 @@ Block = tuple[int, int]
 
 
 def effects_between(
-    here: Comparison, there: Comparison, data: tuple[set[str], set[str]], ratio: float
+    here: Comparison,
+    there: Comparison,
+    data: tuple[set[str], set[str]],
+    ratio: float,
+    same: Collection[str],
 ) -> list[ArmResult]:
     """One result an arm that both compare with its reference, not yet put into a word.
 
-    `data` holds the fingerprints behind each study: blocks of different data are no pairs.
+    `data` holds the fingerprints behind each study: blocks of different data are no pairs. `same`
+    are arms whose trials are the same in both: two of them make the same effect.
     """
     mine = {result.arm: result for result in here.compared}
-    both = [(mine[result.arm], result) for result in there.compared if result.arm in mine]
+    both = [
+        (mine[result.arm], result)
+        for result in there.compared
+        if result.arm in mine and not {result.arm, result.against} <= {*same}
+    ]
     is_same_data = data[0] == data[1]
     return [_between(here.study, *pair, is_same_data, ratio, here.alpha) for pair in both]
 

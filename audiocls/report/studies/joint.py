@@ -5,11 +5,13 @@ reach more there (`levels`: its trials of both studies, paired by seed and fold)
 more there (`effects`: its difference to the arm it is compared with, there − here)?
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from audiocls.errors import NotComparable
 from audiocls.report.compare import compare, variance
+from audiocls.report.looks import first_look
+from audiocls.report.notation import plural
 from audiocls.report.pairing import usable
 from audiocls.report.results import ArmResult, Comparison
 from audiocls.report.studies.effects import effects_between, fingerprints
@@ -57,9 +59,8 @@ def compare_studies(studies: Sequence[Known]) -> Joint:
     """
     _require_one_metric([study for study, _ in studies])
     answers = tuple(compare(study, records) for study, records in studies)
-    first, *others = zip(studies, answers, strict=True)
-    across = tuple(_across(*first, *other) for other in others)
-    return Joint(answers, across)
+    first, *others = studies
+    return Joint(answers, tuple(_across(first, other) for other in others))
 
 
 def _require_one_metric(studies: Sequence[Study]) -> None:
@@ -69,38 +70,62 @@ def _require_one_metric(studies: Sequence[Study]) -> None:
         raise NotComparable(f"studies are compared by one metric; got: {told}")
 
 
-def _across(here: Known, answer: Comparison, there: Known, other: Comparison) -> Across:
-    shared = [result.arm for result in answer.arms if result.arm in there[0].arms]
+def _across(first: Known, other: Known) -> Across:
+    """One family, by the first study's α and margin."""
+    arms = list(dict.fromkeys((first[0].baseline, *first[0].arms)))
+    shared = [arm for arm in arms if arm in other[0].arms]
     if not shared:
         raise NotComparable(
-            f"{answer.study} and {other.study} have no arm in common; "
-            f"{answer.study}: {', '.join(here[0].arms)}; {other.study}: {', '.join(there[0].arms)}"
+            f"{first[0].name} and {other[0].name} have no arm in common; "
+            f"{first[0].name}: {', '.join(arms)}; {other[0].name}: {', '.join(other[0].arms)}"
         )
+    here, there = _fixed(first, first[0]), _fixed(other, first[0])
     same = [arm for arm in shared if _is_same(here[0], there[0], arm)]
-    ratio = variance(there[0], usable(*there))[0]
     levels = [_level(here, there, arm) for arm in shared if arm not in same]
     compared = [result for result in levels if result is not None]
+    apart = [arm for arm in shared if arm not in {*same, *(result.arm for result in compared)}]
+    ratio = max(variance(study, usable(study, records))[0] for study, records in (here, there))
     data = fingerprints(usable(*here)), fingerprints(usable(*there))
-    effects = effects_between(answer, other, data, ratio)
+    effects = effects_between(compare(*here), compare(*there), data, ratio, same)
+    judged = judge(there[0], [*compared, *effects], ratio)
     return Across(
-        study=other.study,
-        levels=tuple(judge(there[0], compared, ratio)),
-        effects=tuple(judge(there[0], effects, ratio)),
-        notes=tuple(_notes(same, [a for a in shared if a not in same], compared)),
+        study=other[0].name,
+        levels=tuple(judged[: len(compared)]),
+        effects=tuple(judged[len(compared) :]),
+        notes=tuple(_notes(first[0], other[0], same, apart, len(judged))),
     )
 
 
-def _notes(same: Sequence[str], others: Sequence[str], compared: Sequence[ArmResult]) -> list[str]:
-    found = {result.arm for result in compared}
-    apart = [arm for arm in others if arm not in found]
-    return [
-        *([f"The same trials in both: {', '.join(same)}."] if same else []),
-        *([f"No seed and fold in common: {', '.join(apart)}."] if apart else []),
-    ]
+def _fixed(known: Known, rule: Study) -> Known:
+    """The part of a study whose size no result had a part in, to be judged as `rule` is."""
+    study, records = known
+    part = replace(first_look(study), looks=(), max_pairs=0) if study.looks else study
+    return replace(part, alpha=rule.alpha, margin=rule.margin, secondary=()), records
+
+
+def _notes(
+    first: Study, other: Study, same: Sequence[str], apart: Sequence[str], num_compared: int
+) -> Iterator[str]:
+    if same:
+        yield f"The same trials in both: {', '.join(same)}."
+    if apart:
+        yield f"No seed and fold in common: {', '.join(apart)}."
+    for study in (first, other):
+        if study.looks:
+            yield (
+                f"{study.name} grew until it was decided: its first look alone is compared across "
+                "studies, for what came later depends on what was seen."
+            )
+    if num_compared:
+        family = plural(num_compared, "comparison")
+        yield f"p (Holm) is over all {family} of {other.name} with {first.name}."
 
 
 def _is_same(here: Study, there: Study, arm: str) -> bool:
-    return {c.id for c in here.cells if c.arm == arm} == {c.id for c in there.cells if c.arm == arm}
+    """Whether the blocks that both planned, if any, are the same trials."""
+    mine, theirs = ({c.block: c.id for c in s.cells if c.arm == arm} for s in (here, there))
+    common = mine.keys() & theirs.keys()
+    return bool(common) and all(mine[block] == theirs[block] for block in common)
 
 
 def _level(here: Known, there: Known, arm: str) -> ArmResult | None:
@@ -119,7 +144,6 @@ def _level(here: Known, there: Known, arm: str) -> ArmResult | None:
         baseline=before,
         arms={before: here[0].arms[arm], arm: there[0].arms[arm]},
         references={},
-        secondary=(),
         cells=(*_moved(mine, blocks, before), *_moved(theirs, blocks, arm)),
     )
     return compare(pair, {**here[1], **there[1]}).compared[0]

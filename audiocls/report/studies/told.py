@@ -41,7 +41,7 @@ def _clause(result: ArmResult, words: Mapping[str, str], scale: int) -> str:
 
 def effects_table(joint: Joint) -> Table:
     """A row an arm: its effect in each study, and whether it helps more or less there."""
-    answers, level = joint.answers, percent(1 - joint.answers[0].alpha)
+    answers = joint.answers
     unit = " points" if joint.scale == 100 else ""
     arms = dict.fromkeys(r.arm for answer in answers for r in answer.compared)
     columns = (
@@ -49,7 +49,7 @@ def effects_table(joint: Joint) -> Table:
         *(
             column
             for a in answers
-            for column in (f"Δ{unit}, {a.study} [{level}]", f"verdict, {a.study}")
+            for column in (f"Δ{unit}, {a.study} [{a.interval_level}]", f"verdict, {a.study}")
         ),
         *(
             column
