@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from test_compare import COST, ORIGIN, finished, noisy
@@ -274,9 +276,19 @@ def test_every_arm_has_the_same_candidates_on_every_fold_and_chooses_by_validati
         assert choice.num_finished == 2
 
 
-def test_a_launch_goes_on_to_the_end_of_an_unbroken_one_and_more_seeds_reuse_its_choices(shop):
-    shop.launch("--max-hours", "0.00005", code=124)
+def hourly(shop):
+    """A clock on which each trial takes an hour."""
+    return SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * len(shop.trained()))
+
+
+def test_a_launch_goes_on_to_the_end_of_an_unbroken_one_and_more_seeds_reuse_its_choices(
+    shop, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        patched.setattr("audiocls.run.scheduler.time", hourly(shop))
+        shop.launch("--max-hours", "1.5", code=124)
     begun = shop.trained()
+    assert len(begun) == 2
     assert not shop.folder().exists()
     assert "tuning" in shop.run("sweep", "status", "q")
     shop.launch()
