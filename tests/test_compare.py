@@ -10,7 +10,9 @@ from audiocls.store.record import Cell, Cost, Objective, Provenance, Record, Stu
 
 ACCURACY = "test/accuracy"
 COST = Cost(120_000, 34_000_000, 10, 100, 3200, 100, 12.5, 12.0, 300.0)
-ORIGIN = Provenance("c0de", "0.1.0", "3.11.2", "2.11.0", "cpu", "d47a", "box", "08:00", "09:00", "train.select=last")
+ORIGIN = Provenance(
+    "c0de", "0.1.0", "3.11.2", "2.11.0", "cpu", "d47a", "box", "08:00", "09:00", "train.select=last"
+)
 
 
 def finished(values, seeds=(0, 1, 2), folds=(1, 2, 3, 4, 5), **options):
