@@ -22,7 +22,15 @@ from audiocls.cli.clips import ClipsWish, refuse, wish_of
 from audiocls.config import identifying, resolve
 from audiocls.errors import UsageError
 from audiocls.report import compare, to_html
-from audiocls.report.clips import compare_clips, scored, section, section_of, sound, text
+from audiocls.report.clips import (
+    compare_clips,
+    read_clips,
+    scored,
+    section,
+    section_of,
+    sound,
+    text,
+)
 from audiocls.report.clips.sound import heard, outline, sounds_of
 from audiocls.report.stats import bootstrap
 from audiocls.store import StudyFolder
@@ -305,6 +313,24 @@ def test_a_page_holds_no_more_sound_than_it_may_and_says_so(folder, cache, monke
     page = page_of(folder, cache)
     assert page.count("<audio") == 1
     assert "2 clips below cannot be heard" in page
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        (lambda r: replace(r, provenance=replace(r.provenance, code="new")), "different code"),
+        (lambda r: replace(r, cost=replace(r.cost, epochs=99)), "unequal compute"),
+        (lambda r: replace(r, early_stopped=True), "stopped early"),
+    ],
+)
+def test_an_arm_that_is_not_comparable_has_no_number_clip_by_clip_either(folder, odd, words):
+    study = folder.study()
+    records = folder.records(study.cells)
+    arm = study.cells[-1].id
+    (found,) = read_clips(folder, study, records | {arm: odd(records[arm])}).arms
+    assert words in found.reason
+    assert (found.delta, found.p_clips, found.p_holm) == (None, None, None)
+    assert found.gained == found.lost == found.classes == ()
 
 
 def with_arrays(folder, trial_id, **arrays):

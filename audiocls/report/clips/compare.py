@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,17 @@ Read = Callable[[str], Scored | str]
 
 
 def compare_clips(
-    study: Study, finished: Collection[str], read: Read, labels: Sequence[str] = ()
+    study: Study,
+    finished: Collection[str],
+    read: Read,
+    labels: Sequence[str] = (),
+    refused: Mapping[str, str] = MappingProxyType({}),
 ) -> ClipComparison:
     """Every arm against its reference on the test clips of the blocks that both have finished.
 
-    `finished` are ids of trials; `labels` names the classes, which else have numbers. Clips are
-    compared, not trainings: this says how these trained models differ on these recordings.
+    `finished` are ids of trials; `labels` names the classes, which else have numbers; `refused`
+    are arms that may not be compared, with the reason. Clips are compared, not trainings: this
+    says how these trained models differ on these recordings.
     """
     grid = pairing.grid_of(study)
     unread: dict[str, tuple[Cell, str]] = {}
@@ -41,11 +47,13 @@ def compare_clips(
         heard = {block: read_cell(cell) for block, cell in planned.items()}
         return {block: found for block, found in heard.items() if found is not None}
 
-    arms = [
-        _of_arm(study, arm, heard_by(study.reference_of(arm)), heard_by(arm), labels)
-        for arm in study.arms
-        if arm != study.baseline
-    ]
+    def of_arm(arm: str) -> ArmClips:
+        against = study.reference_of(arm)
+        if reason := refused.get(arm):
+            return ArmClips(arm, against, reason)
+        return _of_arm(study, arm, heard_by(against), heard_by(arm), labels)
+
+    arms = [of_arm(arm) for arm in study.arms if arm != study.baseline]
     return ClipComparison(study.name, study.alpha, _corrected(arms), tuple(unread.values()))
 
 

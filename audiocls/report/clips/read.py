@@ -7,6 +7,7 @@ from audiocls.report import pairing
 from audiocls.report.clips.compare import compare_clips
 from audiocls.report.clips.results import ClipComparison
 from audiocls.report.clips.scored import Scored, scored
+from audiocls.report.objections import objection
 from audiocls.store import Record, Study, StudyFolder
 
 MOST_TRIALS = 1000
@@ -16,7 +17,8 @@ MOST_TRIALS = 1000
 def read_clips(folder: StudyFolder, study: Study, records: Mapping[str, Record]) -> ClipComparison:
     """What `compare_clips` says of the trials in `records`; trials without predictions are named.
 
-    Trials that another program trained, or that were imported, may have none.
+    Trials that another program trained, or that were imported, may have none. What forbids a
+    verdict on an arm forbids this, too.
     """
     finished = pairing.usable(study, records)
     named = (folder.trial(trial_id).class_names() for trial_id in finished)
@@ -35,4 +37,11 @@ def read_clips(folder: StudyFolder, study: Study, records: Mapping[str, Record])
         except (OSError, ValueError, EOFError, BadZipFile) as error:
             return f"the predictions cannot be read ({error})"
 
-    return compare_clips(study, finished, read, labels)
+    return compare_clips(study, finished, read, labels, _refused(study, finished))
+
+
+def _refused(study: Study, finished: Mapping[str, Record]) -> dict[str, str]:
+    grid = pairing.grid_of(study)
+    others = [arm for arm in study.arms if arm != study.baseline]
+    pairs = [pairing.pairs_of(study, grid, arm, finished, {}) for arm in others]
+    return {each.arm: reason for each in pairs if (reason := objection(study, each))}
