@@ -12,7 +12,7 @@ from audiocls.plan import load_ablation, plan
 from audiocls.plan.fraction import regular_fraction
 from audiocls.report import compare
 from audiocls.report.effects import effects_of
-from audiocls.report.stats import corrected_t, holm, sign_flip_p
+from audiocls.report.stats import corrected_t, holm, resamples_for, sign_flip_p
 
 BLOCKS = 15
 
@@ -286,6 +286,33 @@ def test_a_block_with_a_missing_trial_is_named_and_never_averaged():
     assert reason == (
         "2 blocks missing (1 allowed): seed 0 fold 3 of a=1,b=1, seed 1 fold 2 of a=0,b=1"
     )
+
+
+def test_the_means_of_two_factors_are_shown_only_where_their_interaction_may_be():
+    factors = two_level(2)
+    study, records = designed(grid(factors), lambda v: 0.01 * v["a"], factors, noise=0.01)
+    assert len(compare(study, records).effects.tables) == 1
+    left = without(records, "a=1,b=1-0-3")
+    assert compare(study, left).effects.tables == ()
+    allowed = replace(study, max_missing=1)
+    assert len(compare(allowed, left).effects.tables) == 1
+    assert compare(allowed, without(left, "a=0,b=1-1-2")).effects.tables == ()
+    odd = records["a=1,b=1-0-3"]
+    other = {odd.id: replace(odd, provenance=replace(odd.provenance, code="new"))}
+    assert compare(study, records | other).effects.tables == ()
+
+
+def test_random_signs_of_effects_are_as_many_as_their_family_needs():
+    arms, num = grid(LEVELS), 20
+    noise = np.random.default_rng(0).normal(0, 0.001, (len(arms), num))
+    values = {
+        name: 0.6 + additive(changes) + row
+        for (name, changes), row in zip(arms.items(), noise, strict=True)
+    }
+    study, records = finished(values, seeds=range(num), folds=(1,), alpha=0.005)
+    found = effects(replace(study, arms=arms, factors=LEVELS, design="factorial"), records)
+    assert found["y=q"].p_sign_flip == pytest.approx(1e-5)
+    assert resamples_for(0.005 / len(found)) == 99_999
 
 
 def test_designs_whose_effects_are_their_comparisons_tell_nothing_twice():

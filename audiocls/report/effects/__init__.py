@@ -36,9 +36,10 @@ def effects_of(
     if not found.contrasts:
         return Effects()
     table = outcomes(study, records)
+    is_whole = not refused and len(table.missing(layout.arms)) <= study.max_missing
     return Effects(
         estimates=Rule(study, ratio).judged(found.contrasts, table, refused),
-        tables=() if is_company else two_way(layout, table),
+        tables=two_way(layout, table) if is_whole and not is_company else (),
         not_estimated=found.not_estimated,
         compared=found.compared,
     )

@@ -26,8 +26,9 @@ class Rule:
         `refused`: the arms that may not be compared, and why.
         """
         values = [found.of(each.weights, found.complete(list(each.weights))) for each in contrasts]
+        num_resamples = stats.resamples_for(self.study.alpha / max(1, len(contrasts)))
         effects = [
-            self._tested(contrast, own, found, refused)
+            self._tested(contrast, own, found, refused, num_resamples)
             for contrast, own in zip(contrasts, values, strict=True)
         ]
         adjusted = stats.holm([effect.p for effect in effects])
@@ -42,6 +43,7 @@ class Rule:
         values: Sequence[float],
         found: Outcomes,
         refused: Mapping[str, str],
+        num_resamples: int,
     ) -> Effect:
         effect = Effect(
             name=contrast.name,
@@ -63,7 +65,7 @@ class Rule:
             ci_low=test.ci_low,
             ci_high=test.ci_high,
             p_corrected_t=test.p,
-            p_sign_flip=stats.sign_flip_p(values),
+            p_sign_flip=stats.sign_flip_p(values, num_resamples=num_resamples),
             parts=self._parts(contrast, found),
         )
 
