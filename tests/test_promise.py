@@ -227,10 +227,20 @@ def test_pooled_differences_are_measured_around_the_mean_of_each_arm():
     rng = np.random.default_rng(0)
     groups = [list(mean + rng.normal(0, 0.02, 15)) for mean in (-0.1, 0.0, 0.2)]
     spread = pooled([*groups, [0.5]])
-    assert spread.df == 42
+    assert spread.df == pytest.approx(42 / 1.5)
     assert spread.sd == pytest.approx(math.sqrt(np.mean([np.var(g, ddof=1) for g in groups])))
     assert spread.low < 0.02 < spread.high
     assert pooled([[0.1], []]) is None
+
+
+@pytest.mark.parametrize("num_arms", [1, 3, 10])
+def test_the_interval_of_pooled_differences_knows_that_arms_share_their_reference(num_arms):
+    rng, num = np.random.default_rng(0), 2_000
+    held = 0
+    for _ in range(num):
+        spread = pooled((rng.normal(size=(num_arms, 5)) - rng.normal(size=5)).tolist())
+        held += spread.low <= math.sqrt(2) <= spread.high
+    assert held / num == pytest.approx(0.95, abs=0.02)
 
 
 def test_golden_5_test_set_sampling_alone():

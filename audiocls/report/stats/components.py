@@ -62,13 +62,18 @@ def components(values: NDArray[np.float64]) -> Components:
 
 
 def pooled(groups: Iterable[Sequence[float]]) -> Spread | None:
-    """The sd that groups of differences have in common, each around its own mean."""
+    """The sd that groups of differences have in common, each around its own mean.
+
+    Groups are arms against one reference, whose noise is in all of them: two equally noisy arms'
+    differences correlate by ½, so their variances by ¼, and g groups have the degrees of freedom
+    of g/(1 + (g − 1)/4) independent ones.
+    """
     several = [np.asarray(group, dtype=float) - group[0] for group in groups if len(group) > 1]
     df = sum(len(group) - 1 for group in several)
     if not df:
         return None
     total = math.fsum(_variance(group) * (len(group) - 1) for group in several)
-    return _spread(_Square(total / df, df))
+    return _spread(_Square(total / df, df / (1 + (len(several) - 1) / 4)))
 
 
 def binomial_error(share: float, num_clips: int) -> float:
