@@ -9,14 +9,14 @@ import pytest
 from test_compare import finished, noisy, without
 
 from audiocls.cli import noise
-from audiocls.cli.promises import promise_of
+from audiocls.cli.promises import promised
 from audiocls.cli.studies import lender_for, planned, request, resolved
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
-from audiocls.report.noise import Noise, measure
+from audiocls.report.noise import Noise, measure, write_noise
+from audiocls.report.promise import test_train_ratio as ratio_of
 from audiocls.report.stats import Allocation, components, pooled, promised_effect
 from audiocls.run.code import code_digest, is_as_now
-from audiocls.run.resolve import test_train_ratio as ratio_of
 from audiocls.store import Cell, Provenance, StudyFolder
 from audiocls.store.lending import borrow, twin
 
@@ -107,16 +107,16 @@ def dropout(*changes):
 
 def kept(runs, **changes):
     found = replace(measured(digest(dropout()[1])), **changes)
-    noise.write(StudyFolder(runs / found.study), found)
+    write_noise(StudyFolder(runs / found.study), found)
     return found
 
 
 def test_a_plan_speaks_in_points_once_the_noise_is_known(tmp_path):
-    without_noise = promise_of(*dropout(), tmp_path, None)
+    without_noise = promised(*dropout(), tmp_path, None)
     assert without_noise.effect_sd == promised_effect(10, 1 / 3, 3)
     assert (without_noise.evidence, without_noise.options) == (None, ())
     found = kept(tmp_path)
-    promise = promise_of(*dropout(), tmp_path, None)
+    promise = promised(*dropout(), tmp_path, None)
     assert promise.in_units(promise.effect_sd) == promise.effect_sd * found.pair.sd
     low, high = promise.interval()
     assert low < promise.effect_sd * found.pair.sd < high
@@ -125,11 +125,11 @@ def test_a_plan_speaks_in_points_once_the_noise_is_known(tmp_path):
 
 def test_the_seeds_and_folds_suggested_see_the_effect_that_is_wanted(tmp_path):
     sd = kept(tmp_path).pair.sd
-    over_folds, one_fold = promise_of(*dropout(), tmp_path, 2.4 * sd).options
+    over_folds, one_fold = promised(*dropout(), tmp_path, 2.4 * sd).options
     assert over_folds.allocation.num_folds > 1
     assert promised_effect(over_folds.allocation.num_pairs, 1 / 3, 3) <= 2.4
     assert one_fold.allocation == Allocation(7, 1)
-    below = promise_of(*dropout(), tmp_path, 0.9 * sd)
+    below = promised(*dropout(), tmp_path, 0.9 * sd)
     assert below.options[0].allocation is None
     assert below.wanted < below.in_units(below.limit_sd)
 
@@ -137,7 +137,7 @@ def test_the_seeds_and_folds_suggested_see_the_effect_that_is_wanted(tmp_path):
 def test_a_baseline_without_any_spread_shows_every_effect(tmp_path):
     still = replace(measured().pair, sd=0.0, low=0.0, high=0.0)
     kept(tmp_path, pair=still)
-    promise = promise_of(*dropout(), tmp_path, None)
+    promise = promised(*dropout(), tmp_path, None)
     assert promise.in_units(promise.effect_sd) == 0
     assert promise.options[0].allocation.num_pairs in (8, 9)
 
@@ -145,7 +145,7 @@ def test_a_baseline_without_any_spread_shows_every_effect(tmp_path):
 @pytest.mark.parametrize("change", ["optim.lr=0.02", "train.epochs=3", "features.n_mels=20"])
 def test_noise_of_another_baseline_is_stale_and_not_used(tmp_path, change):
     kept(tmp_path)
-    promise = promise_of(*dropout(change), tmp_path, None)
+    promise = promised(*dropout(change), tmp_path, None)
     assert promise.evidence is None
     assert promise.note == "dropout-noise is stale: measured of another baseline, so not used"
 
@@ -157,7 +157,7 @@ def test_what_cannot_change_the_noise_does_not_make_it_stale(change):
 
 def test_noise_of_another_metric_is_stale(tmp_path):
     kept(tmp_path, metric="test/loss")
-    assert "another metric" in promise_of(*dropout(), tmp_path, None).note
+    assert "another metric" in promised(*dropout(), tmp_path, None).note
 
 
 def launched(runs, config, num_missing=0):
@@ -174,7 +174,7 @@ def launched(runs, config, num_missing=0):
 def test_finished_pairs_of_the_same_ablation_are_better_evidence_than_its_baseline(tmp_path):
     kept(tmp_path)
     study, records = launched(tmp_path, dropout()[1])
-    promise = promise_of(*dropout(), tmp_path, None)
+    promise = promised(*dropout(), tmp_path, None)
     by_arm = [
         [
             records[f"{arm}-{s}-{f}"].metrics[study.metric]
@@ -192,7 +192,7 @@ def test_unfinished_or_other_pairs_are_no_evidence(tmp_path):
     launched(tmp_path / "unfinished", dropout()[1], num_missing=1)
     launched(tmp_path / "other", dropout("optim.lr=0.02")[1])
     for name in ("unfinished", "other"):
-        assert promise_of(*dropout(), tmp_path / name, None).evidence is None
+        assert promised(*dropout(), tmp_path / name, None).evidence is None
 
 
 def test_one_seed_on_one_fold_is_refused_before_anything_runs():

@@ -1,9 +1,7 @@
 """`audiocls noise`: how much a baseline varies by itself, before anything is compared with it."""
 
-import json
 import shlex
 from dataclasses import replace
-from pathlib import Path
 
 import typer
 
@@ -14,12 +12,11 @@ from audiocls.cli.studies import Means, Request, planned, resolved, see_through
 from audiocls.config import digest
 from audiocls.errors import UsageError
 from audiocls.plan import arms_of
-from audiocls.report.noise import Noise, measure
-from audiocls.report.notation import places, plain, plural
+from audiocls.report.noise import Noise, measure, write_noise
+from audiocls.report.notation import places, plain, plural, scale_of
 from audiocls.report.stats import Spread
 from audiocls.run.resolve import Resolved
 from audiocls.store import StudyFolder
-from audiocls.store.atomic import write_text
 from audiocls.store.lending import noise_study
 
 FEW_SEEDS = 3
@@ -51,7 +48,7 @@ def noise(
         measured = measure(
             study, folder.records(study.cells), digest(found.configs[study.baseline])
         )
-        write(folder, measured)
+        write_noise(folder, measured)
         console.show_json(measured.to_mapping()) if as_json else show(measured, study.goal)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
@@ -76,24 +73,9 @@ def baseline_alone(asked: Request) -> Resolved:
     return replace(found, study=study)
 
 
-def _file(folder: StudyFolder) -> Path:
-    return folder.path / "noise.json"
-
-
-def write(folder: StudyFolder, measured: Noise) -> None:
-    """Where `read` finds it."""
-    write_text(_file(folder), json.dumps(measured.to_mapping(), indent=1))
-
-
-def read(runs: Path, ablation: str) -> Noise | None:
-    """What was measured last of an ablation's baseline, whatever that was then."""
-    file = _file(StudyFolder(runs / noise_study(ablation)))
-    return Noise.from_mapping(json.loads(file.read_text())) if file.exists() else None
-
-
 def show(measured: Noise, goal: str) -> None:
     """The components in the terminal, in points where the metric is a share."""
-    scale = scale_of(measured.mean, goal)
+    scale = scale_of(goal, [measured.mean])
     unit = " (points)" if scale == 100 else ""
     spreads = {**measured.sources, "difference of two arms": measured.pair}
     decimals = places(max(spread.sd for spread in spreads.values()) * scale)
@@ -122,8 +104,3 @@ def show(measured: Noise, goal: str) -> None:
 def _cells(spread: Spread, scale: int, decimals: int) -> tuple[str, str]:
     sd, low, high = (plain(v * scale, decimals) for v in (spread.sd, spread.low, spread.high))
     return sd, f"{low} to {high}"
-
-
-def scale_of(mean: float, goal: str) -> int:
-    """100 where the metric is a share to be maximised, and so told in points; else 1."""
-    return 100 if goal == "maximize" and 0 <= mean <= 1 else 1

@@ -5,7 +5,7 @@ from typing import Any
 
 from audiocls import console
 from audiocls.cli.options import RUNS
-from audiocls.cli.promises import promise_of, told
+from audiocls.cli.promises import promised, told
 from audiocls.cli.searches import SweepRequest
 from audiocls.cli.studies import Request, planned
 from audiocls.dotted import in_short
@@ -30,7 +30,7 @@ def show_plan(
     """
     chosen, configs = planned(asked)
     facts = facts_of(chosen, configs, asked)
-    promise = promise_of(chosen, configs[chosen.baseline], runs, effect)
+    promise = promised(chosen, configs[chosen.baseline], runs, effect)
     if as_json:
         return console.show_json({**facts, "promise": promise.to_mapping()})
     seconds = facts["core_seconds"] and facts["core_seconds"] / chosen.num_trials

@@ -1,7 +1,9 @@
 """`Noise`: how much a baseline varies by itself, measured from its trials."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ from audiocls.report import pairing
 from audiocls.report.notation import plural
 from audiocls.report.pairing import Block
 from audiocls.report.stats import Spread, binomial_error, components
+from audiocls.store import StudyFolder
+from audiocls.store.atomic import write_text
+from audiocls.store.lending import noise_study
 from audiocls.store.record import Record, Study
 
 _ORIGIN = ("code", "torch", "device")
@@ -59,6 +64,21 @@ class Noise:
             "left_out": tuple((seed, fold) for seed, fold in mapping["left_out"]),
         }
         return cls(**{**mapping, **known})
+
+
+def write_noise(folder: StudyFolder, measured: Noise) -> None:
+    """Where `read_noise` finds it."""
+    write_text(_file(folder), json.dumps(measured.to_mapping(), indent=1))
+
+
+def read_noise(runs: Path, ablation: str) -> Noise | None:
+    """What was measured last of an ablation's baseline, whatever that was then."""
+    file = _file(StudyFolder(runs / noise_study(ablation)))
+    return Noise.from_mapping(json.loads(file.read_text())) if file.exists() else None
+
+
+def _file(folder: StudyFolder) -> Path:
+    return folder.path / "noise.json"
 
 
 def measure(study: Study, records: Mapping[str, Record], baseline: str) -> Noise:

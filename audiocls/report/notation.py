@@ -4,10 +4,16 @@ A true minus, as wide as the plus; a missing number is a dash, never a zero.
 """
 
 import math
+from collections.abc import Iterable
 
 NONE = "–"
 MINUS = "\N{MINUS SIGN}"
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def scale_of(goal: str, means: Iterable[float]) -> int:
+    """100 where the metric is a share to be maximised, and so told in points; else 1."""
+    return 100 if goal == "maximize" and all(0 <= mean <= 1 for mean in means) else 1
 
 
 def places(*values: float) -> int:

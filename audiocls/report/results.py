@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audiocls.report.effects.result import Effects
-from audiocls.report.notation import percent
+from audiocls.report.notation import percent, scale_of
 from audiocls.store.record import Cell
 
 Verdict = Literal[
@@ -92,7 +92,7 @@ class Comparison:
     effects: Effects = field(default_factory=Effects)
     """Of the primary metric."""
     ratio: float = 0.0
-    """n_test/n_train of the corrected variance; 0 where no two training sets overlap."""
+    """n_test/n_train of the corrected variance; 0 where there is one fold."""
     looks: tuple[int, ...] = ()
     """Blocks at each look so far, where the study grows until it is decided."""
     max_pairs: int = 0
@@ -115,6 +115,5 @@ class Comparison:
 
     @property
     def scale(self) -> int:
-        """100 where the metric is a share to be maximised, and so told in points; else 1."""
-        means = [result.mean for result in self.arms if result.mean is not None]
-        return 100 if self.goal == "maximize" and all(0 <= mean <= 1 for mean in means) else 1
+        """100 where the metric is told in points, else 1."""
+        return scale_of(self.goal, [arm.mean for arm in self.arms if arm.mean is not None])

@@ -102,14 +102,6 @@ def folds_of(config: Config, cache: Path) -> tuple[int, ...]:
     return tuple(range(1, num_folds + 1)) if num_folds else config.data.table(cache).folds
 
 
-def test_train_ratio(num_folds: int) -> float:
-    """Test clips to training clips of a trial, where one fold is tested on and one chosen on.
-
-    0 for one official split, whose trials do not overlap in what they are tested on.
-    """
-    return 1 / (num_folds - 2) if num_folds > 2 else 0.0
-
-
 def study_of(
     plan: Plan,
     configs: Configs,
