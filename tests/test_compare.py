@@ -105,7 +105,11 @@ def test_the_baseline_comes_first_and_has_no_difference():
 @pytest.mark.parametrize(
     ("folds", "seeds", "words"),
     [
-        ((1,), range(8), "plain paired t test over seeds"),
+        (
+            (1,),
+            range(8),
+            "plain paired t test over seeds (one fold: of this split of the data alone)",
+        ),
         (range(1, 9), (0,), "Nadeau and Bengio 2003"),
         ((1, 2), range(4), "Bouckaert and Frank 2004"),
     ],

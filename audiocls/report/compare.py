@@ -137,7 +137,7 @@ def variance(study: Study, records: Mapping[str, Record]) -> tuple[float, str]:
     num_seeds = len({cell.seed for cell in study.cells})
     num_folds = len({cell.fold for cell in study.cells})
     if num_folds < 2:
-        return 0.0, "plain paired t test over seeds (one fold, so no two training sets overlap)"
+        return 0.0, "plain paired t test over seeds (one fold: of this split of the data alone)"
     ratio, told = _test_train_ratio(records.values(), num_folds)
     over = "all seed × fold pairs" if num_seeds > 1 else "the folds of one seed"
     source = "Bouckaert and Frank 2004" if num_seeds > 1 else "Nadeau and Bengio 2003"
