@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from test_compare import finished, noisy
 
-from audiocls.cli.until_decided import checked, grower, widened
+from audiocls.cli.until_decided import checked, grower
 from audiocls.console import show_table
 from audiocls.errors import UsageError
-from audiocls.plan import Ablation, plan
+from audiocls.plan import Ablation, plan, widened
 from audiocls.report import compare, headline, method_text, verdict_table
 from audiocls.report.looks import UNDECIDED, first_look, grown
 from audiocls.report.stats import holm, is_reachable, next_size, sign_flip_p, spending

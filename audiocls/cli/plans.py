@@ -10,6 +10,7 @@ from audiocls.cli.searches import SweepRequest
 from audiocls.cli.studies import Request, planned
 from audiocls.dotted import in_short
 from audiocls.plan import Plan, roman
+from audiocls.report.notation import plural
 from audiocls.report.stats import detectable_effect, pairs_needed, smallest_p
 from audiocls.run.devices import num_cores
 from audiocls.run.own_trials import label_of
@@ -42,8 +43,8 @@ def show_plan(
             "design": _design(chosen),
             "arms": ", ".join(chosen.arms),
             **_against(chosen),
-            "blocks": f"{len(facts['blocks'])} ({len(chosen.seeds)} seeds × "
-            f"{len(chosen.folds)} folds)",
+            "blocks": f"{len(facts['blocks'])} ({plural(len(chosen.seeds), 'seed')} × "
+            f"{plural(len(chosen.folds), 'fold')})",
             "cells": f"{facts['num_trials']} trials",
             **_tuning(facts),
             "pairs": f"{facts['num_pairs']} per comparison, {chosen.num_comparisons} comparisons",

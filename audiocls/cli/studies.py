@@ -10,10 +10,10 @@ from typing import Any, cast, get_args
 
 from audiocls import console, shelf
 from audiocls.cli.options import cache_folder, names, numbers
-from audiocls.cli.until_decided import grower, growing, widened
+from audiocls.cli.until_decided import grower, growing
 from audiocls.console.progress import watching
 from audiocls.errors import UsageError, nearest
-from audiocls.plan import Ablation, Plan, arms_of, plan
+from audiocls.plan import Ablation, Plan, arms_of, plan, widened
 from audiocls.plan.register import PROJECT
 from audiocls.report.looks import first_look
 from audiocls.run.code import is_as_now

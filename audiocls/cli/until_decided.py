@@ -4,36 +4,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from audiocls.errors import UsageError
-from audiocls.plan import Plan
 from audiocls.report import compare
 from audiocls.report.looks import grown
 from audiocls.run.resolve import Resolved
 from audiocls.store import Study, StudyFolder, extended, is_same_question
 
-TIMES = 10
-"""Pairs that a comparison may take unless told otherwise: so many times the file's own blocks."""
 ANSWERS = ("better", "worse", "equivalent", "no_evidence")
 """Verdicts that only enough pairs can have."""
 
 
-def widened(plan: Plan, max_pairs: int | None) -> Plan:
-    """`plan` with as many seeds more as the budget allows; raises `UsageError` if it has less."""
-    num_own = len(plan.blocks)
-    most = num_own * TIMES if max_pairs is None else max_pairs
-    if most < num_own:
-        raise UsageError(
-            f"--max-pairs: got {most}; {plan.ablation.name} has {num_own} blocks at its first look "
-            "already; give more, or fewer --seeds or --folds"
-        )
-    num_more = most // len(plan.folds) - len(plan.seeds)
-    start = max(plan.seeds) + 1
-    return replace(plan, seeds=(*plan.seeds, *range(start, start + num_more)))
-
-
 def growing(found: Resolved, num_own: int) -> Resolved:
     """`found` as all that may be trained, its first look at the first blocks of it."""
-    num_blocks = len({cell.block for cell in found.study.cells})
-    return replace(found, study=replace(found.study, looks=(num_own,), max_pairs=num_blocks))
+    study = replace(found.study, looks=(num_own,), max_pairs=len(found.study.blocks))
+    return replace(found, study=study)
 
 
 def grower(folder: StudyFolder, whole: Study) -> Callable[[Study], Study | None]:
@@ -50,7 +33,7 @@ def checked(found: Resolved, folder: StudyFolder) -> Resolved:
     if not folder.exists() or folder.is_sweep():
         return found
     before, now = folder.study(), found.study
-    num_before, num_after = (_num_blocks(study) for study in (before, extended(before, now)))
+    num_before, num_after = (len(study.blocks) for study in (before, extended(before, now)))
     is_more = num_after > num_before or now.looks
     if before.looks or not is_more or not is_same_question(before, now):
         return found
@@ -71,10 +54,6 @@ def checked(found: Resolved, folder: StudyFolder) -> Resolved:
     return replace(found, study=study, notes=(*found.notes, note))
 
 
-def _num_blocks(study: Study) -> int:
-    return len({cell.block for cell in study.cells})
-
-
 def _has_answer(study: Study, folder: StudyFolder) -> bool:
     records = folder.records(study.cells)
     return bool(records) and any(a.verdict in ANSWERS for a in compare(study, records).compared)
@@ -82,5 +61,5 @@ def _has_answer(study: Study, folder: StudyFolder) -> bool:
 
 def _fresh(study: Study) -> str:
     """As many seeds as the study has, after the last of them."""
-    seeds = {cell.seed for cell in study.cells}
-    return f"{max(seeds) + 1}..{max(seeds) + len(seeds)}"
+    last = max(study.seeds)
+    return f"{last + 1}..{last + len(study.seeds)}"

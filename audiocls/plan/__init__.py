@@ -5,7 +5,7 @@ from audiocls.plan.arms import BASELINE
 from audiocls.plan.design import Arms, arms_of, roman
 from audiocls.plan.load import load_ablation
 from audiocls.plan.register import wandb_sweep
-from audiocls.plan.trials import Plan, plan, within_folds
+from audiocls.plan.trials import Plan, plan, widened, within_folds
 
 __all__ = [
     "BASELINE",
@@ -17,5 +17,6 @@ __all__ = [
     "plan",
     "roman",
     "wandb_sweep",
+    "widened",
     "within_folds",
 ]

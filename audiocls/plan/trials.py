@@ -10,6 +10,8 @@ from audiocls.plan.design import Arms, Design, design_of
 
 Block = tuple[int, int]
 """A seed and a test fold."""
+MAX_GROWTH = 10
+"""Pairs that a comparison may take unless told otherwise: so many times the file's own blocks."""
 
 
 @dataclass(frozen=True)
@@ -120,3 +122,17 @@ def within_folds(plan: Plan, available: Sequence[int], data: str, is_asked: bool
         raise UsageError(f"{has}; got {', '.join(map(str, absent))}. Narrow with --folds.")
     left_out = f"left out: {', '.join(map(str, absent))}"
     return replace(plan, folds=kept, notes=(*plan.notes, f"{has}; {left_out}."))
+
+
+def widened(plan: Plan, max_pairs: int | None) -> Plan:
+    """`plan` with as many seeds more as the budget allows; raises `UsageError` if it has less."""
+    num_own = len(plan.blocks)
+    most = num_own * MAX_GROWTH if max_pairs is None else max_pairs
+    if most < num_own:
+        raise UsageError(
+            f"--max-pairs: got {most}; {plan.ablation.name} has {num_own} blocks at its first look "
+            "already; give more, or fewer --seeds or --folds"
+        )
+    num_more = most // len(plan.folds) - len(plan.seeds)
+    start = max(plan.seeds) + 1
+    return replace(plan, seeds=(*plan.seeds, *range(start, start + num_more)))

@@ -134,8 +134,8 @@ def _check(study: Study, records: Mapping[str, Record]) -> None:
 
 def variance(study: Study, records: Mapping[str, Record]) -> tuple[float, str]:
     """The test/train ratio of the corrected variance, and what was done, in words."""
-    num_seeds = len({cell.seed for cell in study.cells})
-    num_folds = len({cell.fold for cell in study.cells})
+    num_seeds = len(study.seeds)
+    num_folds = len(study.folds)
     if num_folds < 2:
         return 0.0, "plain paired t test over seeds (one fold: of this split of the data alone)"
     ratio, told = _test_train_ratio(records.values(), num_folds)

@@ -100,7 +100,7 @@ def _versions(provenance: Iterable[Provenance]) -> dict[str, str]:
 
 def _blocks(study: Study) -> str:
     """`3 seeds × 5 folds`."""
-    seeds = len({cell.seed for cell in study.cells})
-    folds = len({cell.fold for cell in study.cells})
+    seeds = len(study.seeds)
+    folds = len(study.folds)
     most = "at most " if study.looks else ""  # An arm that is decided gets no more.
     return f"{most}{plural(seeds, 'seed')} × {plural(folds, 'fold')}"

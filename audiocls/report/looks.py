@@ -44,8 +44,7 @@ def first_look(study: Study) -> Study:
 
 def _at_look(study: Study, number: int, alpha: float) -> Study:
     """The study as it stood then; blocks count in the order in which they were planned."""
-    blocks = list(dict.fromkeys(cell.block for cell in study.cells))
-    then = set(blocks[: study.looks[number - 1]])
+    then = set(study.blocks[: study.looks[number - 1]])
     cells = tuple(cell for cell in study.cells if cell.block in then)
     return replace(study, cells=cells, alpha=alpha, looks=study.looks[:number])
 
@@ -86,7 +85,7 @@ def looks_note(study: Study) -> str:
 def _next_size(study: Study, result: ArmResult) -> int:
     if result.look < len(study.looks):
         return study.looks[result.look]
-    return stats.next_size(study.looks[-1], len({cell.fold for cell in study.cells}))
+    return stats.next_size(study.looks[-1], len(study.folds))
 
 
 def grown(study: Study, comparison: Comparison, whole: Study) -> Study | None:
@@ -96,7 +95,7 @@ def grown(study: Study, comparison: Comparison, whole: Study) -> Study | None:
     where all is decided or the budget reached. A pure function of results: neither the hardware nor
     an interruption changes what is looked at when.
     """
-    blocks = list(dict.fromkeys(cell.block for cell in whole.cells))
+    blocks = whole.blocks
     wanted: set[tuple[str, int, int]] = set()
     sizes = set(study.looks)
     for result in comparison.compared:

@@ -28,6 +28,5 @@ def require_honest(before: Study, now: Study) -> None:
 
 def _places(study: Study, num_blocks: int | None = None) -> set[tuple[str, int, int]]:
     """Arm, seed and fold of all cells, or of those on the first blocks."""
-    blocks = list(dict.fromkeys(cell.block for cell in study.cells))
-    first = set(blocks[:num_blocks])
+    first = set(study.blocks[:num_blocks])
     return {(cell.arm, *cell.block) for cell in study.cells if cell.block in first}

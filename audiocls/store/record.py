@@ -185,6 +185,19 @@ class Study:
     notes: tuple[str, ...] = ()
     """What a reader of its answer must know: clips left out, untrained weights."""
 
+    @property
+    def blocks(self) -> list[tuple[int, int]]:
+        """Seeds with folds, in the order in which they were planned."""
+        return list(dict.fromkeys(cell.block for cell in self.cells))
+
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({cell.seed for cell in self.cells})
+
+    @property
+    def folds(self) -> list[int]:
+        return sorted({cell.fold for cell in self.cells})
+
     def reference_of(self, arm: str) -> str:
         """The arm that `arm` is compared with."""
         return self.references.get(arm, self.baseline)

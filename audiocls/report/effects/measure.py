@@ -50,7 +50,7 @@ class Outcomes:
 def outcomes(study: Study, records: Mapping[str, Record]) -> Outcomes:
     """`records` are those that hold a finite value of the study's metric."""
     rows = {arm: row for row, arm in enumerate(study.arms)}
-    blocks = sorted({cell.block for cell in study.cells})
+    blocks = sorted(study.blocks)
     columns = {block: column for column, block in enumerate(blocks)}
     values = np.full((len(rows), len(blocks)), np.nan)
     is_planned = np.zeros(values.shape, dtype=bool)

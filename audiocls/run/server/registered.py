@@ -31,8 +31,8 @@ def grid_of(study: Study) -> dict[str, Any] | None:
         metric={"name": study.metric, "goal": study.goal},
         cells={
             "arm": list(study.arms),
-            "seed": sorted({cell.seed for cell in study.cells}),
-            "fold": sorted({cell.fold for cell in study.cells}),
+            "seed": study.seeds,
+            "fold": study.folds,
         },
         words=["--ablation", words[3], *overrides],
     )
