@@ -12,7 +12,13 @@ Loc = tuple[int | str, ...]
 
 def faults_of(error: ValidationError, root: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
     """One sentence per fault of `given`, which failed to become a `root`."""
-    return [_sentence(fault, root, given) for fault in error.errors(include_url=False)]
+    faults = error.errors(include_url=False)
+    return [_sentence(fault, root, given) for fault in faults if not _is_echo(fault)]
+
+
+def _is_echo(fault: Any) -> bool:
+    """Whether a list is too short only for an item of it that has a fault of its own."""
+    return fault["type"] == "too_short" and len(fault["input"]) > fault["ctx"]["actual_length"]
 
 
 def _sentence(fault: Any, root: type[BaseModel], given: Mapping[str, Any]) -> str:
@@ -30,7 +36,9 @@ def _sentence(fault: Any, root: type[BaseModel], given: Mapping[str, Any]) -> st
         return f"{key}: missing, and it has no default"
     if fault["type"] == "value_error":
         return f"{key}: {str(fault['msg']).removeprefix('Value error, ')}"
-    return f"{key}: got {fault['input']!r}; {fault['msg']}"
+    # A file has lists; that they become tuples here is no concern of who wrote it.
+    wanted = fault["msg"].replace("tuple", "list").replace("Tuple", "List")
+    return f"{key}: got {fault['input']!r}; {wanted}"
 
 
 def _dotted_path(loc: Loc, given: Mapping[str, Any]) -> list[int | str]:
@@ -58,6 +66,8 @@ def _fields_at(model: Any, path: Sequence[int | str], given: Any) -> list[str]:
     """The names of the fields of the part that `path` leads to."""
     for step in path:
         given = _child(given, step)
+        if isinstance(step, int):
+            continue
         field = model.model_fields.get(step)
         model = _member(field.annotation, given) if field else None
         if model is None:
@@ -71,7 +81,8 @@ def _member(annotation: Any, given: Any) -> type[BaseModel] | None:
         return _member(get_args(annotation)[0], given)
     if get_origin(annotation) is not None:
         members = [m for m in get_args(annotation) if _is_model(m)]
-        named = [m for m in members if (given or {}).get("name") in _tags(m)]
+        name = given.get("name") if isinstance(given, Mapping) else None
+        named = [m for m in members if name in _tags(m)]
         return next(iter(named or members), None)
     return annotation if _is_model(annotation) else None
 

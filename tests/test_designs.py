@@ -534,6 +534,19 @@ def test_faults_of_the_design_are_told_beside_faults_of_other_keys():
     assert [fault.split(":")[0] for fault in found] == ["stats.alpha", "nmae", "zip"]
 
 
+def test_a_fault_within_a_list_is_told_once_by_its_place():
+    (fault,) = faults(factors=first(2), secondary=[{"name": "x"}, {"nmae": "y", "name": "z"}])
+    assert fault.startswith("secondary.1.nmae: unknown key. Did you mean 'name'? Known here: name,")
+    (fault,) = faults(factors=first(2), blocks={"seed": [-1], "fold": [1]})
+    assert fault.startswith("blocks.seed.0: got -1")
+
+
+@pytest.mark.parametrize("key", ["zip", "exclude", "secondary"])
+def test_what_must_be_a_list_is_said_to_be_one(key):
+    (fault,) = faults(factors=first(2), **{key: "x"})
+    assert fault == f"{key}: got 'x'; Input should be a valid list"
+
+
 def test_faults_of_keys_and_of_the_design_are_told_at_once():
     found = faults(
         factors={**first(2), "k.z": [1]}, design="both", exclude=[{"k.x": 1}], resolution=3
