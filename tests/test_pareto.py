@@ -78,6 +78,18 @@ def test_arms_that_may_not_be_compared_are_named_and_not_placed():
     ]
 
 
+def test_one_arm_alone_makes_no_front_and_is_not_said_to_equal_the_others():
+    study, records = finished(noisy(0.01))
+    dear = {
+        key: replace(record, cost=replace(record.cost, epochs=1 + key.startswith("arm0")))
+        for key, record in records.items()
+    }
+    assert sentences(compare(study, dear)) == [
+        "No front of test/accuracy against parameters, MACs per clip, time of a trial: "
+        "only base can be placed."
+    ]
+
+
 def test_the_front_is_in_every_format():
     study, records = priced(COSTS)
     comparison = compare(study, records)

@@ -91,9 +91,13 @@ def _told(front: Front) -> str:
     """A sentence with a place for what is held against what."""
     if not front.values:
         return "No front of {}: not recorded for any arm that may be compared."
+    arms, unknown = (
+        "; ".join(names).replace("{", "{{").replace("}", "}}")
+        for names in (front.arms, front.left_out)
+    )
+    if len(front.values) == 1:
+        return f"No front of {{}}: only {arms} can be placed."
     if not front.is_told_apart:
         return "No front of {}: the same in all arms."
-    arms = "; ".join(front.arms).replace("{", "{{").replace("}", "}}")
-    unknown = "; ".join(front.left_out).replace("{", "{{").replace("}", "}}")
     rest = f" Not placed: {unknown}." if unknown else ""
     return f"On the Pareto front of {{}}: {arms}.{rest}"

@@ -13,7 +13,7 @@ from audiocls.store.record import Cell
 VERDICT_MEANINGS = {
     "better": "significant after correction, the interval excludes 0, and in the wanted direction",
     "worse": "the same, in the unwanted direction",
-    "equivalent": "shown to differ from the baseline by less than the margin, either way",
+    "equivalent": "shown to differ from what it is compared with by less than the margin",
     "no_evidence": "enough pairs, but neither an effect nor its absence could be shown",
     "too_few_pairs": "even perfectly consistent pairs could not have been significant",
     "not_comparable": "unequal compute, other code, data, environment or protocol, missing pairs, "
