@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from test_compare import finished, without
+from test_effects import designed, grid
 from typer.testing import CliRunner
 from wandb_file import read_run
 from wandb_server import Server
@@ -18,19 +19,28 @@ from wandb_server import Server
 from audiocls.cli import app
 from audiocls.config import Config, identifying
 from audiocls.errors import UsageError
-from audiocls.report import compare
+from audiocls.report import (
+    compare,
+    effect_remarks,
+    effect_table,
+    paired_differences,
+    pareto,
+    secondary_table,
+)
 from audiocls.report.dashboards import require_workspaces
 from audiocls.report.dashboards.door import spec_of, wr, ws
-from audiocls.report.dashboards.pairs import answer_run
+from audiocls.report.dashboards.pairs import answer_run, pair_panels
 from audiocls.report.dashboards.panels import sections
 from audiocls.report.dashboards.report import report_of
 from audiocls.report.dashboards.subject import Place, Subject, subject_of
 from audiocls.report.dashboards.workspace import workspace_of
+from audiocls.report.tables import markdown_table
 from audiocls.run.events import Done
 from audiocls.run.task import Task
 from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
 from audiocls.store import Cell, Failure, Record, Study, StudyFolder
+from audiocls.store.record import Objective
 from audiocls.train.fit import Signal
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -147,6 +157,31 @@ def test_the_report_answers_the_question_in_words():
     assert "Holm's method" in text
     assert "a note" in text
     assert "audiocls sweep launch dropout" in text
+
+
+def test_effects_other_metrics_and_the_front_are_told_as_in_every_format():
+    factors = {"a.x": [0, 1], "b.y": [0, 1]}
+    study, records = designed(grid(factors), lambda changes: 0.01 * changes["a.x"], factors)
+    study = replace(study, secondary=(Objective("test/accuracy", "minimize", 0.01),))
+    report, *_ = built(study, records)
+    comparison = compare(study, records)
+    text = "\n".join(texts_of(spec_of(report)["spec"]))
+    assert markdown_table(effect_table(comparison)) in text
+    assert markdown_table(secondary_table(comparison.secondary[0])) in text
+    told = [*effect_remarks(comparison), *pareto.sentences(comparison)]
+    assert told
+    assert all(sentence in text for sentence in told)
+
+
+def test_differences_are_from_what_each_arm_is_compared_with():
+    study, records = study_of()
+    chained = replace(study, references={"wide": "dropout=0.1"})
+    for each, other in ((study, "base"), (chained, "what it is compared with")):
+        comparison = compare(each, records)
+        (axes,) = paired_differences(comparison).axes
+        assert f"arm − {other}" in axes.get_xlabel()
+        _, chart = pair_panels(comparison)
+        assert chart.chart_strings["title"].endswith(f"arm − {other}")
 
 
 def test_missing_and_failed_cells_are_named_with_their_causes():

@@ -22,7 +22,7 @@ def headline(comparison: Comparison) -> str:
     if verdicts == {"no_evidence"} and len(arms) > 1:
         return (
             f"No evidence that any of the {number_word(len(arms))} arms differs from "
-            f"{_reference(comparison)} ({_pairs(arms)})."
+            f"{comparison.other_side} ({_pairs(arms)})."
         )
     clauses = [*_effects(comparison, "better"), *_effects(comparison, "worse")]
     sentence = "; ".join(clauses + _rest(comparison, has_effects=bool(clauses)))
@@ -69,7 +69,7 @@ def _rest(comparison: Comparison, has_effects: bool) -> list[str]:
         "equivalent": (
             "is",
             "are",
-            f"equivalent to {_reference(comparison)} within {margin}{unit}",
+            f"equivalent to {comparison.other_side} within {margin}{unit}",
         ),
         "no_evidence": ("shows", "show", "no evidence"),
         "too_few_pairs": ("has", "have", "too few pairs to tell"),
@@ -87,10 +87,6 @@ def _rest(comparison: Comparison, has_effects: bool) -> list[str]:
         subject = _subject(arms, is_remainder, is_all=len(arms) == len(comparison.compared))
         clauses.append(f"{subject} {singular if len(arms) == 1 else plural} {words}")
     return clauses
-
-
-def _reference(comparison: Comparison) -> str:
-    return "what it is compared with" if comparison.has_references else comparison.baseline
 
 
 def _subject(arms: Sequence[ArmResult], is_remainder: bool, is_all: bool) -> str:

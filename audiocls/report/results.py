@@ -104,6 +104,11 @@ class Comparison:
         return any(result.against != self.baseline for result in self.compared)
 
     @property
+    def other_side(self) -> str:
+        """What is subtracted from an arm, in words that hold for every arm."""
+        return "what it is compared with" if self.has_references else self.baseline
+
+    @property
     def interval_level(self) -> str:
         """Of the intervals of means and differences; each look of a growing study has its own."""
         return "look's" if self.looks else percent(1 - self.alpha)

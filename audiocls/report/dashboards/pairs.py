@@ -61,7 +61,7 @@ def _png(comparison: Comparison) -> bytes:
 def pair_panels(comparison: Comparison) -> list[Panel]:
     """The picture, and a line an arm over the blocks to read values from."""
     unit = " in points" if comparison.scale == 100 else ""
-    title = f"difference of {comparison.metric}{unit}, arm − {comparison.baseline}"
+    title = f"difference of {comparison.metric}{unit}, arm − {comparison.other_side}"
     return [
         wr.MediaBrowser(title="Paired differences", num_columns=1, media_keys=[PICTURE]),
         wr.CustomChart(

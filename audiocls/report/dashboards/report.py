@@ -3,14 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
+from audiocls.report import pareto
 from audiocls.report.dashboards.door import Panel, name_parts, show_only, wr
 from audiocls.report.dashboards.pairs import answer_id, has_pairs, pair_panels
 from audiocls.report.dashboards.panels import metric_columns, sections
 from audiocls.report.dashboards.subject import Condition, Place, Subject
+from audiocls.report.effect_table import effect_remarks, effect_table
 from audiocls.report.headline import headline
 from audiocls.report.html import Failed
 from audiocls.report.results import Comparison
-from audiocls.report.tables import markdown_table, method_text, name_of, verdict_table
+from audiocls.report.tables import (
+    Table,
+    markdown_table,
+    method_text,
+    name_of,
+    secondary_table,
+    verdict_table,
+)
 
 LONGEST_TITLE = 128
 """Characters that W&B takes."""
@@ -52,7 +61,14 @@ def _words(comparison: Comparison) -> Blocks:
         wr.MarkdownBlock(markdown_table(verdict_table(comparison))),
         wr.P(method_text(comparison)),
         wr.P(f"{done} of {comparison.num_expected} trials finished."),
+        *(block for each in comparison.secondary for block in _titled(secondary_table(each))),
+        *(_titled(effect_table(comparison)) if comparison.effects.estimates else []),
+        *map(wr.P, [*effect_remarks(comparison), *pareto.sentences(comparison)]),
     ]
+
+
+def _titled(table: Table) -> Blocks:
+    return [wr.H2(table.title), wr.MarkdownBlock(markdown_table(table))]
 
 
 def _pairs(comparison: Comparison) -> Blocks:

@@ -40,7 +40,8 @@ def paired_differences(comparison: Comparison) -> "Figure":
     unit = " in points" if scale == 100 else ""
     better = "right" if comparison.goal == "maximize" else "left"
     axes.set_xlabel(
-        f"difference of {comparison.metric}{unit}, arm − {comparison.baseline} ({better} is better)"
+        f"difference of {comparison.metric}{unit}, arm − {comparison.other_side} "
+        f"({better} is better)"
     )
     return figure
 
