@@ -9,6 +9,7 @@ from statsmodels.stats.power import TTestPower
 from audiocls.report.stats import (
     corrected_t,
     detectable_effect,
+    family_p,
     holm,
     is_reachable,
     pairs_needed,
@@ -154,6 +155,11 @@ def test_every_test_is_symmetric_in_the_sign(num_pairs):
     assert sign_flip_p(values) == sign_flip_p(-values)
     assert tost_p(values, 0.25, 0.5) == tost_p(-values, 0.25, 0.5)
     assert (there.p, there.ci_low, there.ci_high) == (back.p, -back.ci_high, -back.ci_low)
+
+
+def test_a_claim_enters_its_family_by_its_weakest_test_or_by_none():
+    assert family_p(0.01, 0.03) == 0.03
+    assert family_p(0.01, None) == family_p(None, None) == 1
 
 
 def test_holm_equals_statsmodels_and_keeps_the_order_of_its_input():

@@ -1,6 +1,6 @@
 """What a planned study can promise to see: in points where the noise is known, else in sds."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls import console
@@ -12,6 +12,21 @@ from audiocls.report.notation import places, plain, plural, scale_of
 from audiocls.report.promise import POWER, Option, Promise, promise_of
 from audiocls.report.stats import MAX_PAIRS, detectable_effect
 from audiocls.run.resolve import folds_of
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What amounts of the metric are told in: points where it is a share, else its own unit."""
+
+    scale: int
+    name: str
+
+    def number(self, value: float) -> str:
+        return plain(value * self.scale, places(value * self.scale))
+
+    def amount(self, value: float) -> str:
+        """`1.9 points`."""
+        return f"{self.number(value)} {self.name}"
 
 
 def promised(chosen: Plan, baseline: Config, runs: Path, wanted: float | None) -> Promise:
@@ -27,18 +42,18 @@ def told(promise: Promise, chosen: Plan, trial_core_s: float | None) -> dict[str
         known = {"noise": promise.note} if promise.note else {}
         return {"detectable": _in_sds(promise, chosen), **known}
     scale = scale_of(chosen.ablation.metric.goal, [found.mean])
-    unit = "points" if scale == 100 else f"of {chosen.ablation.metric.name}"
-
-    def amount(value: float) -> str:
-        return plain(value * scale, places(value * scale))
-
+    unit = Unit(scale, "points" if scale == 100 else f"of {chosen.ablation.metric.name}")
     spread = found.spread
-    ways = [_way(promise, option, chosen, amount, unit, trial_core_s) for option in promise.options]
+    ways = (
+        f"{'over folds' if option.is_over_folds else 'on one fold alone'}: "
+        + _way(promise, option, unit, len(chosen.arms), trial_core_s)
+        for option in promise.options
+    )
     return {
-        "detectable": _in_units(promise, chosen, amount, unit),
-        "noise": f"paired differences vary by {amount(spread.sd)} {unit} (95 % interval "
-        f"{amount(spread.low)} to {amount(spread.high)}), from {found.source}",
-        f"to see {amount(promise.wanted)} {unit}": "; ".join(ways),
+        "detectable": _in_units(promise, chosen, unit),
+        "noise": f"paired differences vary by {unit.amount(spread.sd)} (95 % interval "
+        f"{unit.number(spread.low)} to {unit.number(spread.high)}), from {found.source}",
+        f"to see {unit.amount(promise.wanted)}": "; ".join(ways),
     }
 
 
@@ -53,37 +68,30 @@ def _in_sds(promise: Promise, chosen: Plan) -> str:
     )
 
 
-def _in_units(promise: Promise, chosen: Plan, amount: Callable[[float], str], unit: str) -> str:
+def _in_units(promise: Promise, chosen: Plan, unit: Unit) -> str:
     effect, interval = promise.in_units(promise.effect_sd), promise.interval()
     if effect is None or interval is None:
         return "nothing: no arm can win with so few pairs"
     grid = f"{plural(len(chosen.seeds), 'seed')} × {plural(len(chosen.folds), 'fold')}"
     low, high = interval
     return (
-        f"with {grid} you can see {amount(effect)} {unit} or more, at 80 % power; between "
-        f"{amount(low)} and {amount(high)}, as the noise itself is estimated"
+        f"with {grid} you can see {unit.amount(effect)} or more, at 80 % power; between "
+        f"{unit.number(low)} and {unit.number(high)}, as the noise itself is estimated"
     )
 
 
 def _way(
-    promise: Promise,
-    option: Option,
-    chosen: Plan,
-    amount: Callable[[float], str],
-    unit: str,
-    trial_core_s: float | None,
+    promise: Promise, option: Option, unit: Unit, num_arms: int, trial_core_s: float | None
 ) -> str:
-    where, got = "over folds" if option.is_over_folds else "on one fold alone", option.allocation
-    if got is None:
+    """How many seeds and folds see the effect that is wanted, and what they cost."""
+    if (found := option.allocation) is None:
         limit = promise.in_units(promise.limit_sd)
         if option.is_over_folds and limit is not None and promise.wanted <= limit:
-            return f"{where}: with no number of seeds, {amount(limit)} {unit} is the limit"
-        return f"{where}: not with {MAX_PAIRS} pairs"
-    num_trials = got.num_pairs * len(chosen.arms)
-    time = (
-        f", about {console.duration(trial_core_s * num_trials)} of a core" if trial_core_s else ""
-    )
-    grid = f"{plural(got.num_seeds, 'seed')} × {plural(got.num_folds, 'fold')}"
-    return f"{where}: {grid if option.is_over_folds else plural(got.num_seeds, 'seed')}, " + (
-        f"{num_trials} trials{time}"
-    )
+            return f"with no number of seeds, {unit.amount(limit)} is the limit"
+        return f"not with {MAX_PAIRS} pairs"
+    seeds, folds = plural(found.num_seeds, "seed"), plural(found.num_folds, "fold")
+    num_trials = found.num_pairs * num_arms
+    parts = [f"{seeds} × {folds}" if option.is_over_folds else seeds, f"{num_trials} trials"]
+    if trial_core_s:
+        parts.append(f"about {console.duration(trial_core_s * num_trials)} of a core")
+    return ", ".join(parts)

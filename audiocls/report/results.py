@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from audiocls.report.effects.result import Effects
 from audiocls.report.notation import percent, scale_of
+from audiocls.report.stats import family_p
 from audiocls.store.record import Cell
 
 Verdict = Literal[
@@ -61,10 +62,8 @@ class ArmResult:
 
     @property
     def p(self) -> float:
-        """A claim needs both tests; an arm without them counts in the family as a p of 1."""
-        if self.p_corrected_t is None or self.p_sign_flip is None:
-            return 1.0
-        return max(self.p_corrected_t, self.p_sign_flip)
+        """A claim needs both tests."""
+        return family_p(self.p_corrected_t, self.p_sign_flip)
 
 
 @dataclass(frozen=True)

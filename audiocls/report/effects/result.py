@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from audiocls.report.stats import family_p
+
 EffectVerdict = Literal[
     "better",
     "worse",
@@ -53,10 +55,8 @@ class Effect:
 
     @property
     def p(self) -> float:
-        """A claim needs both tests; an effect without them counts in the family as a p of 1."""
-        if self.p_corrected_t is None or self.p_sign_flip is None:
-            return 1.0
-        return max(self.p_corrected_t, self.p_sign_flip)
+        """A claim needs both tests."""
+        return family_p(self.p_corrected_t, self.p_sign_flip)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from audiocls.report.stats.components import (
     components,
     pooled,
 )
-from audiocls.report.stats.holm import holm
+from audiocls.report.stats.holm import family_p, holm
 from audiocls.report.stats.mcnemar import mcnemar_p
 from audiocls.report.stats.power import (
     detectable_effect,
@@ -45,6 +45,7 @@ __all__ = [
     "components",
     "corrected_t",
     "detectable_effect",
+    "family_p",
     "holm",
     "is_reachable",
     "limit_of_seeds",

@@ -3,6 +3,15 @@
 from collections.abc import Sequence
 
 
+def family_p(*ps: float | None) -> float:
+    """The p with which a claim that needs all of these tests enters its family.
+
+    1 where one of them could not be made.
+    """
+    known = [p for p in ps if p is not None]
+    return max(known) if len(known) == len(ps) else 1.0
+
+
 def holm(ps: Sequence[float]) -> list[float]:
     """P values adjusted for their number (Holm, Scandinavian J. Statistics 6, 1979), in order.
 
