@@ -6,7 +6,8 @@
 {'optim.lr': 0.1, 'seed': 1}
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -35,6 +36,17 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
             node = node[parent]
         node[leaf] = value
     return tree
+
+
+def short_names(keys: Iterable[str]) -> dict[str, str]:
+    """The last part of each dotted key, or the whole key where that would be ambiguous.
+
+    >>> short_names(["optim.lr", "model.width", "head.width"])
+    {'optim.lr': 'lr', 'model.width': 'model.width', 'head.width': 'head.width'}
+    """
+    leaves = {key: key.rpartition(".")[2] for key in keys}
+    counts = Counter(leaves.values())
+    return {key: leaf if counts[leaf] == 1 else key for key, leaf in leaves.items()}
 
 
 def in_short(values: Mapping[str, Any]) -> str:

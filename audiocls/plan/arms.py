@@ -4,12 +4,12 @@ An arm is a name and the dotted keys it changes. Every list of them starts with 
 """
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from audiocls.dotted import short_names
 from audiocls.plan.factor import Changes, Factor, matches, text_of
 from audiocls.plan.fraction import Fraction
 
@@ -34,10 +34,7 @@ class Factors:
 
     @cached_property
     def _short(self) -> dict[str, str]:
-        """The last part of each dotted key, or the whole key where that would be ambiguous."""
-        leaves = {key: key.rsplit(".", 1)[-1] for factor in self.all for key in factor.keys}
-        counts = Counter(leaves.values())
-        return {key: leaf if counts[leaf] == 1 else key for key, leaf in leaves.items()}
+        return short_names(key for factor in self.all for key in factor.keys)
 
     def label(self, factor: Factor) -> str:
         """Such as `dropout`; zipped keys are joined: `width+depth`."""

@@ -100,7 +100,5 @@ def _versions(provenance: Iterable[Provenance]) -> dict[str, str]:
 
 def _blocks(study: Study) -> str:
     """`3 seeds × 5 folds`."""
-    seeds = len(study.seeds)
-    folds = len(study.folds)
     most = "at most " if study.looks else ""  # An arm that is decided gets no more.
-    return f"{most}{plural(seeds, 'seed')} × {plural(folds, 'fold')}"
+    return f"{most}{plural(len(study.seeds), 'seed')} × {plural(len(study.folds), 'fold')}"

@@ -1,6 +1,5 @@
 """Which level each arm has of each factor, derived from what the arms change."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audiocls.dotted import short_names
 from audiocls.plan.factor import text_of
 from audiocls.store.record import Study
 
@@ -60,7 +60,7 @@ class Layout:
 def layout_of(study: Study) -> Layout:
     """The study's arms by their factors' levels; a key that an arm lacks is as in the recipe."""
     columns = {key: [_level(arm, key) for arm in study.arms.values()] for key in study.factors}
-    short = _short_names(study.factors)
+    short = _names(study.factors)
     factors, indices = [], []
     for key, found in columns.items():
         levels = [text_of(level) for level in study.factors[key]]
@@ -82,13 +82,8 @@ def _level(changes: Mapping[str, Any], key: str) -> str:
     return text_of(changes[key] if len(keys) == 1 else [changes[part] for part in keys])
 
 
-def _short_names(names: Iterable[str]) -> dict[str, str]:
-    """The last part of each dotted key, or the whole key where that would be ambiguous."""
-    keys = {name: name.split(",") for name in names}
-    counts = Counter(key.rsplit(".", 1)[-1] for each in keys.values() for key in each)
-
-    def short(key: str) -> str:
-        leaf = key.rsplit(".", 1)[-1]
-        return leaf if counts[leaf] == 1 else key
-
-    return {name: "+".join(map(short, each)) for name, each in keys.items()}
+def _names(factors: Iterable[str]) -> dict[str, str]:
+    """Zipped keys are joined: `width+depth`."""
+    keys = {factor: factor.split(",") for factor in factors}
+    short = short_names(key for own in keys.values() for key in own)
+    return {factor: "+".join(short[key] for key in own) for factor, own in keys.items()}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audiocls.report import stats
 from audiocls.report.figures.pairs import MAX_ARMS
@@ -55,7 +56,7 @@ def learning_curves(
     return figure
 
 
-def _limits(curves: Sequence[np.ndarray[Any, Any]]) -> dict[str, tuple[float, float]]:
+def _limits(curves: Sequence[NDArray[np.float64]]) -> dict[str, tuple[float, float]]:
     """Of all panels, set once: axes that share theirs look at each other at every stroke.
 
     A twentieth of the range is left free on each side.
@@ -78,7 +79,7 @@ def validation_key(study: Study) -> str:
 
 def _curve(
     study: Study, histories: Histories, arm: str, key: str, ratio: float
-) -> np.ndarray[Any, Any]:
+) -> NDArray[np.float64]:
     """Epoch, mean, its interval, lowest and highest over the arm's trials, one epoch a row."""
     by_epoch: dict[float, list[float]] = {}
     for cell in study.cells:
@@ -104,7 +105,7 @@ def _in_lines(arm: str, width: int = 28) -> str:
 
 
 def _draw_curve(
-    axes: "Axes", curve: np.ndarray[Any, Any], colour: str, line: Any, label: str
+    axes: "Axes", curve: NDArray[np.float64], colour: str, line: Any, label: str
 ) -> None:
     epochs, mean, low, high, lowest, highest = curve.T
     strength = 1.0 if line == "-" else 0.4
