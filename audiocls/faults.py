@@ -18,7 +18,8 @@ def faults_of(error: ValidationError, root: type[BaseModel], given: Mapping[str,
 
 def _is_echo(fault: Any) -> bool:
     """Whether a list is too short only for an item of it that has a fault of its own."""
-    return fault["type"] == "too_short" and len(fault["input"]) > fault["ctx"]["actual_length"]
+    is_short = fault["type"] == "too_short"
+    return is_short and bool(len(fault["input"]) > fault["ctx"]["actual_length"])
 
 
 def _sentence(fault: Any, root: type[BaseModel], given: Mapping[str, Any]) -> str:

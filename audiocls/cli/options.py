@@ -28,7 +28,10 @@ ArmsOption = Annotated[
 EffectOption = Annotated[
     float | None,
     typer.Option(
-        "--effect", min=1e-9, help="To be seen, in units of the metric; default: twice the margin."
+        "--effect",
+        min=1e-9,
+        max=1e9,
+        help="To be seen, in units of the metric; default: twice the margin.",
     ),
 ]
 RunsOption = Annotated[

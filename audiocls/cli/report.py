@@ -1,5 +1,6 @@
 """`audiocls report`: the answer of a launched study."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from audiocls import console
 from audiocls.cli import across, answer, clips, dashboards, notebooks, ranking
+from audiocls.cli.checkpoints import require_file_name
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
 from audiocls.errors import NotComparable, UsageError
 from audiocls.report import Answer, read_answer
@@ -32,6 +34,7 @@ def report(
     runs: RunsOption = RUNS,
 ) -> None:
     """Compare a study's arms with its baseline, over what is recorded so far; or whole studies."""
+    _check(as_json, format_, out, {"--entity": entity, "--project": project})
     wish = clips.wish_of(with_clips, assignments, format_)
     if others:
         clips.refuse(wish, "several studies")
@@ -48,6 +51,21 @@ def report(
     _of_ablation(found, as_json, format_, out, (entity, project), wish)
     if not found.is_comparable:
         raise NotComparable(f"{folder.name}: no arm can be compared with the baseline; see reasons")
+
+
+def _check(
+    as_json: bool, format_: str, out: Path | None, of_wandb: Mapping[str, str | None]
+) -> None:
+    """Nothing is skipped silently, nor found impossible when all is computed."""
+    if as_json and format_ != "terminal":
+        raise UsageError(f"--json: got --format {format_} as well; keep one of them")
+    if out is not None and format_ == "terminal":
+        what = "--json" if as_json else "--format terminal"
+        raise UsageError(f"--out: {what} prints; redirect it (> {out}), or name another --format")
+    require_file_name(out)
+    given = [option for option, value in of_wandb.items() if value is not None]
+    if given and format_ != "wandb":
+        raise UsageError(f"{', '.join(given)}: for --format wandb only; got {format_}")
 
 
 def _of_ablation(
