@@ -7,7 +7,8 @@ from audiocls.report.figures.cost import cost_per_arm
 from audiocls.report.figures.curves import Histories, has_curve, learning_curves, validation_key
 from audiocls.report.figures.effects import effect_intervals, interactions
 from audiocls.report.figures.fronts import metric_against_cost
-from audiocls.report.figures.pairs import MAX_ARMS, paired_differences
+from audiocls.report.figures.pairs import paired_differences
+from audiocls.report.figures.rows import MAX_ARMS
 
 __all__ = [
     "MAX_ARMS",

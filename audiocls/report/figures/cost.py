@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from audiocls.report.figures.pairs import MAX_ARMS
+from audiocls.report.figures.rows import MAX_ARMS
 from audiocls.report.notation import count, duration
 from audiocls.report.results import Comparison
 from audiocls.report.svg import BLUE, new_figure, styled

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.report import stats
-from audiocls.report.figures.pairs import MAX_ARMS
+from audiocls.report.figures.rows import MAX_ARMS
 from audiocls.report.svg import BLUE, INK, new_figure, styled
 from audiocls.store.record import Study
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from audiocls.report.effects import Effect, SimpleEffect, TwoWay
+from audiocls.report.figures.rows import MARKS, NO_MARK, draw_zone, name_rows, write_verdict
 from audiocls.report.results import Comparison
 from audiocls.report.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled
 
@@ -12,13 +13,6 @@ if TYPE_CHECKING:
 
 MAX_EFFECTS = 24
 """Effects in a picture, the first ones; the table has all."""
-_MARKS = {
-    "better": ("^", BLUE),
-    "worse": ("v", ORANGE),
-    "equivalent": ("s", GREEN),
-    "interacts": ("X", ORANGE),
-    "additive": ("s", GREEN),
-}
 _LINES = (("o", BLUE, "-"), ("s", ORANGE, "--"), ("^", GREEN, ":"), ("D", GREY, "-."))
 
 
@@ -31,38 +25,22 @@ def effect_intervals(comparison: Comparison) -> "Figure":
         rows += [*effect.parts, effect]
     figure = new_figure(8.0, 1.1 + 0.34 * max(1, len(rows)))
     axes = figure.add_subplot()
-    scale = comparison.scale
-    margin = comparison.margin * scale
-    axes.axvspan(-margin, margin, color=GREY, alpha=0.16, linewidth=0)
-    axes.axvline(0, color=INK, linewidth=0.8)
+    draw_zone(axes, comparison, "effect on")
     for place, row in enumerate(rows):
-        _draw_row(axes, place, row, scale)
-    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+        _draw_row(axes, place, row, comparison.scale)
+    name_rows(axes, [row.name for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontsize(10 if isinstance(row, Effect) else 8.5)
-    axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    unit = " in points" if scale == 100 else ""
-    better = "right" if comparison.goal == "maximize" else "left"
-    axes.set_xlabel(f"effect on {comparison.metric}{unit} ({better} is better)")
     return figure
 
 
 def _draw_row(axes: "Axes", place: int, row: Effect | SimpleEffect, scale: int) -> None:
     """An effect has its word; the parts of an interaction are small and grey."""
-    mark, colour, size = "o", GREY, 4.5
+    (mark, colour), size = NO_MARK, 4.5
     if isinstance(row, Effect):
-        mark, colour = _MARKS.get(row.verdict, ("o", GREY))
+        mark, colour = MARKS.get(row.verdict, NO_MARK)
         size = 7.5
-        word = row.verdict.replace("_", " ")
-        axes.annotate(
-            word,
-            (1.01, place),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            annotation_clip=False,
-        )
+        write_verdict(axes, place, row.verdict)
     if row.delta is None:
         return
     if row.ci_low is not None and row.ci_high is not None:

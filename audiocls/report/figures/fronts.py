@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from audiocls.report.figures.pairs import MAX_ARMS
+from audiocls.report.figures.rows import MAX_ARMS
 from audiocls.report.notation import count, duration
 from audiocls.report.pareto import Front, fronts
 from audiocls.report.results import ArmResult, Comparison

@@ -4,22 +4,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiocls.report.figures.rows import (
+    MARKS,
+    MAX_ARMS,
+    NO_MARK,
+    draw_zone,
+    name_rows,
+    write_verdict,
+)
 from audiocls.report.results import ArmResult, Comparison
-from audiocls.report.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled
+from audiocls.report.svg import INK, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-MARKS = {
-    "better": ("^", BLUE),
-    "worse": ("v", ORANGE),
-    "equivalent": ("s", GREEN),
-    "no_evidence": ("o", GREY),
-    "too_few_pairs": ("D", GREY),
-}
-MAX_ARMS = 24
-"""Arms in a picture, the first ones of the study; the page says so where there are more."""
 
 
 @styled
@@ -28,33 +26,19 @@ def paired_differences(comparison: Comparison) -> "Figure":
     arms, scale = comparison.compared[:MAX_ARMS], comparison.scale
     figure = new_figure(8.0, 1.1 + 0.46 * max(1, len(arms)))
     axes = figure.add_subplot()
-    margin = comparison.margin * scale
-    axes.axvspan(-margin, margin, color=GREY, alpha=0.16, linewidth=0)
-    axes.axvline(0, color=INK, linewidth=0.8)
+    draw_zone(axes, comparison, "difference of", f", arm − {comparison.other_side}")
     for row, result in enumerate(arms):
         _draw_pairs(axes, row, result, scale)
-    axes.set_yticks(range(len(arms)), [result.arm for result in arms])
-    axes.set_ylim(max(1, len(arms)) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    unit = " in points" if scale == 100 else ""
-    better = "right" if comparison.goal == "maximize" else "left"
-    axes.set_xlabel(
-        f"difference of {comparison.metric}{unit}, arm − {comparison.other_side} "
-        f"({better} is better)"
-    )
+    name_rows(axes, [result.arm for result in arms])
     return figure
 
 
 def _draw_pairs(axes: "Axes", row: int, result: ArmResult, scale: int) -> None:
     """Dots lie below the line of the mean, so that neither hides the other."""
-    words = result.verdict.replace("_", " ")
-    axes.annotate(
-        words, (1.01, row), xycoords=("axes fraction", "data"), va="center", annotation_clip=False
-    )
+    write_verdict(axes, row, result.verdict)
     if result.delta is None:
         return
-    mark, colour = MARKS.get(result.verdict, ("o", GREY))
+    mark, colour = MARKS.get(result.verdict, NO_MARK)
     values = scale * np.array([difference for *_, difference in result.differences])
     axes.scatter(values, _spread(row + 0.17, len(values)), s=13, color=colour, alpha=0.55, lw=0)
     mean = scale * result.delta

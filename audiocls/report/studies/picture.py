@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from audiocls.report.figures.rows import name_rows
 from audiocls.report.results import ArmResult
 from audiocls.report.studies.joint import Joint
 from audiocls.report.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled
@@ -35,10 +36,7 @@ def effects(joint: Joint) -> "Figure":
         for result in answer.compared:
             if result.arm in arms:
                 _draw(axes, arms.index(result.arm) + height, result, place, joint.scale)
-    axes.set_yticks(range(len(arms)), arms)
-    axes.set_ylim(max(1, len(arms)) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
+    name_rows(axes, arms)
     axes.set_xlabel(f"effect on {joint.answers[0].metric}{' in points' * (joint.scale == 100)}")
     return figure
 
