@@ -1,7 +1,15 @@
 """Answers from records: paired comparisons, and the same answer as text, picture or page.
 
-Reads only the store's values. Cheap to import: matplotlib, scipy, statsmodels and jinja2 are
-loaded by the function that needs them.
+    answer    a study's folder, read ─ compare ─▶ results.Comparison ─▶ every format
+    compare   pairing ─▶ objections (compute, tuned, alike) ─▶ measured ─▶ verdicts (looks),
+              with caveats, and effects of the factors
+    formats   headline, tables, effect_table, pareto, figures ─▶ markdown, html (page), latex,
+              dashboards
+    besides   clips (clip by clip), studies (A against B), ranking (of a sweep), noise, evidence and
+              promise (of a plan)
+
+Numbers come from the store's values alone. Cheap to import: matplotlib, scipy and jinja2 are loaded
+by the function that needs them.
 """
 
 from audiocls.report.answer import Answer, read_answer
