@@ -200,6 +200,18 @@ def test_one_seed_on_one_fold_is_refused_before_anything_runs():
         noise.baseline_alone(request("dropout", seeds="0", folds="1"))
 
 
+def test_noise_of_a_tuned_ablation_says_that_it_is_of_the_untuned_baseline(tmp_path, capsys):
+    chosen, baseline = dropout()
+    tune = {"tune": {"optim.lr": [0.001, 0.01]}, "tune_trials": 2}
+    tuned = replace(chosen, ablation=chosen.ablation.model_copy(update=tune))
+    kept(tmp_path)
+    assert promised(tuned, baseline, tmp_path, None).evidence.source.endswith("baseline, untuned")
+    assert promised(chosen, baseline, tmp_path, None).evidence.source.endswith("the baseline")
+    asked = request("dropout", assignments=["data.num_sources=5", "data.clips_per_source=1"])
+    noise.baseline_alone(replace(asked, ablation=tuned.ablation))
+    assert "untuned, with the recipe's optim.lr" in " ".join(capsys.readouterr().err.split())
+
+
 def test_the_noise_study_has_the_trials_of_the_ablations_baseline_and_no_others():
     few_clips = ["data.num_sources=5", "data.clips_per_source=1"]
     asked = request("dropout", assignments=few_clips, seeds="0..2")

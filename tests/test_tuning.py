@@ -286,7 +286,9 @@ def test_a_launch_goes_on_to_the_end_of_an_unbroken_one_and_more_seeds_reuse_its
 ):
     with monkeypatch.context() as patched:
         patched.setattr("audiocls.run.scheduler.time", hourly(shop))
-        shop.launch("--max-hours", "1.5", code=124)
+        said = shop.launch("--max-hours", "1.5", code=124)
+    assert "out of time" in said
+    assert "no trials" not in said, "they are still to come, and nothing is to be mended"
     begun = shop.trained()
     assert len(begun) == 2
     assert not shop.folder().exists()

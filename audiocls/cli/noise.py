@@ -66,6 +66,12 @@ def baseline_alone(asked: Request) -> Resolved:
     if len(chosen.seeds) < FEW_SEEDS:
         few = plural(len(chosen.seeds), "seed")
         console.note(f"with {few}, what seeds do is a guess; better: --seeds 0..2 or more")
+    if asked.ablation.tune:
+        tuned = ", ".join(asked.ablation.tune)
+        console.note(
+            f"the baseline is measured untuned, with the recipe's {tuned}: what its arms choose "
+            "may make them vary more, or less"
+        )
     found = resolved(alone, noise_study(asked.ablation.name))
     command = ["audiocls", "noise", asked.name, *asked.options("seeds", "folds")]
     question = f"How much does the baseline of {asked.ablation.name} vary by itself?"

@@ -37,20 +37,24 @@ class Ready:
     choices: tuple[Choice, ...] = ()
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether the tuning trials go on at the next launch."""
+        return self.outcome is not None and self.outcome.stopped_by is not None
+
+    @property
     def held_back(self) -> list[Choice]:
-        """Arms and folds that could not choose, and so have no trials."""
-        return [choice for choice in self.choices if choice.values is None]
+        """Arms and folds that could not choose, and so have no trials; who was stopped yet may."""
+        return [c for c in self.choices if c.values is None and not self.is_stopped]
 
     @property
     def is_over(self) -> bool:
         """Whether nothing of the study itself can be trained now."""
-        is_stopped = self.outcome is not None and self.outcome.stopped_by is not None
-        return is_stopped or not self.found.study.cells
+        return self.is_stopped or not self.found.study.cells
 
     @property
     def exit_code(self) -> int:
         """As of a launch; a candidate that diverged is a choice less, not a failure."""
-        if self.outcome is not None and self.outcome.stopped_by is not None:
+        if self.outcome is not None and self.is_stopped:
             return self.outcome.exit_code
         return 3 if self.held_back else 0
 

@@ -35,7 +35,8 @@ def evidence_of(chosen: Plan, baseline: Config, runs: Path) -> tuple[Evidence | 
     if (measured.baseline, measured.metric) != (digest(baseline), metric):
         other = "metric" if measured.baseline == digest(baseline) else "baseline"
         return None, f"{measured.study} is stale: measured of another {other}, so not used"
-    source = f"{measured.study}, {measured.grid} of the baseline"
+    what = "the baseline, untuned" if chosen.ablation.tune else "the baseline"
+    source = f"{measured.study}, {measured.grid} of {what}"
     return Evidence(measured.pair, source, measured.mean), ""
 
 
