@@ -48,7 +48,7 @@ def run(tmp_path: Path, cache: Path, tiny_config: Callable[..., Config]) -> Run:
 
 @pytest.mark.parametrize(
     "fault",
-    [{"model__groups": 3}, {"fold": 9}, {"optim__lr": 1e30}],
+    [{"budget__max_params": 10}, {"fold": 9}, {"optim__lr": 1e30}],
     ids=lambda one: next(iter(one)),
 )
 def test_a_trial_that_fails_at_any_moment_is_a_failed_run(run: Run, wandb_server: Server, fault):
