@@ -21,7 +21,7 @@ from audiocls.report import (
 )
 from audiocls.report.notation import count, duration, estimate, p_value, signed
 
-VOID = {"meta", "br", "link", "img", "hr", "input"}
+VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}
 CONTRACT = {
     *("arm", "num_pairs", "mean", "delta", "ci_low", "ci_high", "p_corrected_t", "p_sign_flip"),
     *("p_holm", "verdict", "reason", "num_params", "macs", "seconds"),
@@ -127,6 +127,14 @@ def test_html_is_one_balanced_file_that_loads_nothing(broken):
     assert "<script" not in html
     assert not re.search(r"(src=|url\((?!#)|@import)", html)
     assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', html))
+
+
+def test_a_long_arm_may_break_after_its_commas_so_that_a_page_of_paper_holds_the_table():
+    values = noisy(0.03)
+    values["lr=0.1,width=8"] = values.pop("arm0")
+    html = html_of(*finished(values))
+    assert '<th scope="row">lr=0.1,<wbr>width=8</th>' in html
+    assert re.search(r"th\[scope=row\][^{]*\{[^}]*white-space: normal", html)
 
 
 def test_html_names_every_arm_and_every_missing_cell_with_its_cause(broken):
