@@ -16,6 +16,7 @@ from audiocls.report import (
     interactions,
     learning_curves,
     metric_against_cost,
+    paired_differences,
     to_html,
     to_json,
     to_markdown,
@@ -158,6 +159,23 @@ def test_names_of_any_length_leave_room_for_the_pictures():
     }
     comparison = compare(*priced(costs))
     assert to_svg(metric_against_cost(comparison), "fronts").startswith("<svg")
+
+
+@pytest.mark.parametrize("name", ["a", "lr=0.003,label_smoothing=0.0,batch_size=8,n_mels=16"])
+def test_what_an_axis_is_of_lies_within_the_picture_however_long_the_baseline(name):
+    values = noisy(0.01)
+    figure = paired_differences(compare(*finished({name: values["base"], "b": values["arm0"]})))
+    figure.draw_without_rendering()
+    words = figure.axes[0].xaxis.label.get_window_extent()
+    assert figure.bbox.x0 <= words.x0
+    assert words.x1 <= figure.bbox.x1
+
+
+def test_epochs_are_whole():
+    study, _ = finished({"a": [0.5], "b": [0.6]}, seeds=(0,), folds=(1,))
+    rows = {c.id: [{"epoch": e, "val/accuracy": e / 4} for e in (1, 2)] for c in study.cells}
+    (panel,) = learning_curves(study, rows).axes
+    assert all(tick == int(tick) for tick in panel.get_xticks())
 
 
 def test_the_band_of_a_curve_is_the_interval_of_its_mean():

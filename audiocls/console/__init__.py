@@ -74,7 +74,7 @@ def show_table(
     terminal = stdout()
     left_out: list[str] = []
     table = _table(columns, rows, text, left_out)
-    for column in expendable if terminal.is_terminal else ():
+    for column in filter(columns.__contains__, expendable if terminal.is_terminal else ()):
         if _width(terminal, table) <= terminal.width:
             break
         left_out.append(column)
@@ -111,6 +111,8 @@ def _table(
 def show_facts(facts: Mapping[str, Any]) -> None:
     """Two columns: a name and what is known of it."""
     grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")
     for name, value in facts.items():
         grid.add_row(Text(name, style="bold"), Text(str(value)))
     stdout().print(grid)

@@ -49,6 +49,7 @@ def learning_curves(
         panel.set_title(_in_lines(arms[index]), loc="left", weight="bold")
         panel.tick_params(labelbottom=index + columns >= len(arms), labelleft=not index % columns)
         panel.set(**limits)
+        panel.locator_params(axis="x", integer=True)
         _draw_curve(panel, curves[arms[index]], BLUE, "-", arms[index])
         _draw_curve(panel, curves[study.baseline], INK, (0, (4, 2)), study.baseline)
     figure.supylabel(key, fontsize=10)

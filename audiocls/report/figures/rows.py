@@ -1,5 +1,6 @@
 """What pictures of differences share: a row each, zero, the zone of equivalence, and the words."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 MAX_ARMS = 24
 """Arms in a picture, the first ones of the study; the page says so where there are more."""
+MAX_CHARS = 60
+"""In a line below an axis."""
 MARKS = {
     "better": ("^", BLUE),
     "worse": ("v", ORANGE),
@@ -38,7 +41,8 @@ def draw_zone(axes: "Axes", comparison: Comparison, what: str, between: str = ""
     axes.axvline(0, color=INK, linewidth=0.8)
     better = "right" if comparison.goal == "maximize" else "left"
     unit = " in points" if scale == 100 else ""
-    axes.set_xlabel(f"{what} {comparison.metric}{unit}{between} ({better} is better)")
+    words = f"{what} {comparison.metric}{unit}{between} ({better} is better)"
+    axes.set_xlabel(textwrap.fill(words, MAX_CHARS, break_long_words=False))
 
 
 def write_verdict(axes: "Axes", row: float, verdict: str) -> None:
