@@ -7,8 +7,9 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 from test_compare import finished, noisy, without
+from typer.testing import CliRunner
 
-from audiocls.cli import noise
+from audiocls.cli import app, noise
 from audiocls.cli.promises import promised
 from audiocls.cli.studies import lender_for, planned, request, resolved
 from audiocls.config import digest
@@ -121,6 +122,13 @@ def test_a_plan_speaks_in_points_once_the_noise_is_known(tmp_path):
     low, high = promise.interval()
     assert low < promise.effect_sd * found.pair.sd < high
     assert promise.wanted == 2 * dropout()[0].ablation.stats.margin
+
+
+def test_a_plan_names_the_command_that_measures_its_own_baseline(tmp_path):
+    words = ["sweep", "plan", "ablations/dropout.yaml", "--set", "train.epochs=3"]
+    result = CliRunner().invoke(app, [*words, "--runs", str(tmp_path)])
+    said = "audiocls noise ablations/dropout.yaml --set train.epochs=3"
+    assert said in " ".join(result.output.split())
 
 
 def test_the_seeds_and_folds_suggested_see_the_effect_that_is_wanted(tmp_path):

@@ -1,5 +1,6 @@
 """A plan as one sees it: what will run, what it will cost, and what it could show."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def show_plan(
     if as_json:
         return console.show_json({**facts, "promise": promise.to_mapping()})
     seconds = facts["core_seconds"] and facts["core_seconds"] / chosen.num_trials
+    measuring = shlex.join(["audiocls", "noise", asked.name, *asked.options()])
     console.show_facts(
         {
             "question": chosen.ablation.question,
@@ -50,7 +52,7 @@ def show_plan(
             "pairs": f"{facts['num_pairs']} per comparison, {chosen.num_comparisons} comparisons",
             "cost": _cost(facts),
             "smallest p": _smallest_p(facts),
-            **told(promise, chosen, seconds),
+            **told(promise, chosen, seconds, measuring),
         }
     )
     for text in chosen.notes:

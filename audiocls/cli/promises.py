@@ -35,12 +35,14 @@ def promised(chosen: Plan, baseline: Config, runs: Path, wanted: float | None) -
     return promise_of(chosen, num_folds, wanted, *evidence_of(chosen, baseline, runs))
 
 
-def told(promise: Promise, chosen: Plan, trial_core_s: float | None) -> dict[str, str]:
-    """The promise as lines of a plan."""
+def told(
+    promise: Promise, chosen: Plan, trial_core_s: float | None, measuring: str
+) -> dict[str, str]:
+    """The promise as lines of a plan; `measuring` is the command that would measure the noise."""
     found = promise.evidence
     if found is None:
         known = {"noise": promise.note} if promise.note else {}
-        return {"detectable": _in_sds(promise, chosen), **known}
+        return {"detectable": _in_sds(promise, chosen, measuring), **known}
     scale = scale_of(chosen.ablation.metric.goal, [found.mean])
     unit = Unit(scale, "points" if scale == 100 else f"of {chosen.ablation.metric.name}")
     spread = found.spread
@@ -57,14 +59,14 @@ def told(promise: Promise, chosen: Plan, trial_core_s: float | None) -> dict[str
     }
 
 
-def _in_sds(promise: Promise, chosen: Plan) -> str:
+def _in_sds(promise: Promise, chosen: Plan, measuring: str) -> str:
     if promise.effect_sd is None:
         return "nothing: no arm can win with so few pairs"
     by_t = detectable_effect(len(chosen.blocks), POWER, chosen.ablation.stats.alpha)
     return (
         f"{promise.effect_sd:.2f} standard deviations of the paired differences or more, at 80 % "
         f"power after both tests and Holm (by a plain t test: {by_t:.2f}). In points after: "
-        f"audiocls noise {chosen.ablation.name}"
+        f"{measuring}"
     )
 
 
