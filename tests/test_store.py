@@ -1,5 +1,6 @@
 """The store: whole files or none, states that need no memory, leases that die with their owner."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from audiocls.errors import UsageError
+from audiocls.cli import app
+from audiocls.errors import DataError, UsageError
 from audiocls.store import (
     Attempt,
     Cell,
@@ -109,6 +112,21 @@ def test_what_is_written_of_a_trial_is_read_back(trial):
     assert all(np.array_equal(trial.predictions()[key], arrays[key]) for key in arrays)
     assert trial.checkpoint.read_bytes() == b"weights"
     assert trial.record() == RECORD
+
+
+def test_a_record_that_a_disk_damaged_is_named(trial):
+    trial.finish(RECORD)
+    file = trial.path / "record.json"
+    file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(DataError, match=re.escape(str(file))):
+        trial.record()
+
+
+def test_stopping_what_was_never_launched_creates_nothing(tmp_path):
+    result = CliRunner().invoke(app, ["sweep", "stop", "nothing", "--runs", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "no study 'nothing'" in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_reading_creates_nothing(trial):

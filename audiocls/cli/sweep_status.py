@@ -159,6 +159,8 @@ def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
     launchers = [each.launcher() for each in (folder, *tuning_of(folder))]
     launcher = next((process for process in launchers if process is not None), None)
     if launcher is None:
+        # Raises where there is no such study.
+        folder.cells()
         console.say(f"{folder.name} is not running.")
         return
     os.kill(launcher, signal.SIGTERM)

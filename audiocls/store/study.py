@@ -132,6 +132,8 @@ class StudyFolder:
 
     def launcher(self) -> int | None:
         """The process on this machine that launches this study now."""
+        if not self.path.exists():
+            return None
         lock = FileLock(self.path / ".launch.lock")
         try:
             lock.acquire(timeout=0)

@@ -17,6 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
+from audiocls.errors import DataError
 from audiocls.store.atomic import write_bytes, write_text
 from audiocls.store.record import Failure, Record
 
@@ -183,7 +184,13 @@ class TrialFolder:
             content = self._record.read_bytes()
         except FileNotFoundError:
             return None
-        return Record.from_mapping(json.loads(content))
+        try:
+            return Record.from_mapping(json.loads(content))
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{self._record}: damaged ({error}); delete the folder {self.path} and launch "
+                "again: that trial alone is trained anew"
+            ) from error
 
     def fail(self, failure: Failure) -> None:
         write_text(self._failure, json.dumps(failure.to_mapping(), indent=1))
