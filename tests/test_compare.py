@@ -128,6 +128,13 @@ def test_equal_arms_are_equivalent_and_never_better():
     assert verdicts(study, records) == ["equivalent", "equivalent"]
 
 
+def test_equal_scores_on_few_clips_show_no_equivalence_within_less_than_a_clip():
+    study, records = finished({arm: [0.7 + 0.1 * (i % 3) for i in range(15)] for arm in "ab"})
+    few = {key: replace(record, num_test=10) for key, record in records.items()}
+    assert verdicts(study, few) == ["no_evidence"]
+    assert verdicts(replace(study, margin=0.1), few) == ["equivalent"]
+
+
 def test_rounding_noise_of_decimals_is_no_effect():
     study, records = finished({"a": [0.3] * 15, "b": [0.1 + 0.2] * 15})
     assert compare(study, records).compared[0].delta == 0.0

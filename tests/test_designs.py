@@ -437,14 +437,14 @@ def test_secondary_metrics_reach_the_study_with_the_margin_of_the_first_by_defau
         factors={"model.dropout": [0.1]},
         secondary=[
             {"name": "test/macro_f1"},
-            {"name": "val/loss", "goal": "minimize", "margin": 1},
+            {"name": "test/loss", "margin": 1},
         ],
         stats={"margin": 0.02},
     )
     study = study_of(chosen, configs_of(chosen, RECIPE, {}), {}, cache, "a", "").study
     assert [(o.name, o.goal, o.margin) for o in study.secondary] == [
         ("test/macro_f1", "maximize", 0.02),
-        ("val/loss", "minimize", 1.0),
+        ("test/loss", "minimize", 1.0),
     ]
 
 
@@ -535,7 +535,9 @@ def test_faults_of_the_design_are_told_beside_faults_of_other_keys():
 
 
 def test_a_fault_within_a_list_is_told_once_by_its_place():
-    (fault,) = faults(factors=first(2), secondary=[{"name": "x"}, {"nmae": "y", "name": "z"}])
+    (fault,) = faults(
+        factors=first(2), secondary=[{"name": "test/map"}, {"nmae": "y", "name": "test/loss"}]
+    )
     assert fault.startswith("secondary.1.nmae: unknown key. Did you mean 'name'? Known here: name,")
     (fault,) = faults(factors=first(2), blocks={"seed": [-1], "fold": [1]})
     assert fault.startswith("blocks.seed.0: got -1")

@@ -299,3 +299,24 @@ def test_the_command_that_asks_for_the_same_again_names_a_study_of_another_name(
     same = "audiocls sweep launch dropout --set train.epochs=3 --seeds 0..2"
     assert asked.command("dropout") == same
     assert asked.command("real") == same.replace("dropout", "dropout --study real")
+
+
+def test_the_metrics_that_may_decide_are_those_that_trials_measure():
+    from audiocls.plan.ablation import GOALS
+    from audiocls.train.metrics import SINGLE_LABEL
+
+    assert GOALS.keys() == {f"test/{name}" for name in (*SINGLE_LABEL, "loss")}
+
+
+def test_what_is_usually_wanted_of_a_metric_need_not_be_said():
+    others = [{"name": "test/calibration_error"}, {"name": "test/map"}]
+    asked = ablation(metric={"name": "test/loss"}, secondary=others)
+    assert asked.metric.goal == "minimize"
+    assert [each.goal for each in asked.secondary] == ["minimize", "maximize"]
+
+
+@pytest.mark.parametrize("name", ["val/accuracy", "test/acuracy"])
+def test_a_metric_that_no_trial_measures_on_test_clips_is_refused_before_training(name):
+    told = faults(metric={"name": name})
+    assert f"got {name!r}; allowed, on test clips alone: test/accuracy, " in told
+    assert "'test/accuracy'?" in told

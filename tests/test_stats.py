@@ -130,6 +130,17 @@ def test_no_difference_at_all_is_no_effect():
     assert tost_p([0.0] * 6, 0.25, margin=0.01) == 0.0
 
 
+def test_what_agrees_to_the_clip_is_known_no_better_than_to_the_clip():
+    """Ten test clips a fold that change sides two by two look the same, fold after fold."""
+    assert tost_p([0.0] * 10, 0.25, margin=0.01, step=1 / 10) > 0.2
+    assert tost_p([0.0] * 10, 0.25, margin=0.01, step=1 / 400) < 1e-6
+
+
+def test_a_spread_beyond_the_step_is_left_as_it_is():
+    values = [0.01, -0.02, 0.005, 0.015, -0.01]
+    assert tost_p(values, 0.25, 0.03, step=0.01) == tost_p(values, 0.25, 0.03)
+
+
 @pytest.mark.parametrize("num_pairs", [2, 5, 9, 12])
 def test_sign_flip_equals_scipys_permutation_test(num_pairs):
     # Rounded, so that ties occur.

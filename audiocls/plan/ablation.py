@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from audiocls.errors import nearest
 from audiocls.part import Part
 from audiocls.plan.tuning import Searched
 
@@ -29,19 +30,45 @@ class Blocks(Part):
 
 Goal = Literal["maximize", "minimize"]
 
+GOALS: dict[str, Goal] = {
+    "test/accuracy": "maximize",
+    "test/balanced_accuracy": "maximize",
+    "test/macro_f1": "maximize",
+    "test/map": "maximize",
+    "test/auroc": "maximize",
+    "test/calibration_error": "minimize",
+    "test/loss": "minimize",
+}
+"""Metric of the test clips → what is usually wanted of it."""
+
+
+def _usual_goal(given: dict[str, Any]) -> Goal:
+    return GOALS.get(given.get("name", ""), "maximize")
+
+
+def _measured(name: str) -> str:
+    if name not in GOALS:
+        allowed = ", ".join(GOALS)
+        hint = nearest(name, GOALS)
+        raise ValueError(f"got {name!r}; allowed, on test clips alone: {allowed}.{hint}")
+    return name
+
+
+Measured = Annotated[str, AfterValidator(_measured)]
+
 
 class Metric(Part):
     """What decides: a metric of the record, on the test clips."""
 
-    name: str = "test/accuracy"
-    goal: Goal = "maximize"
+    name: Measured = "test/accuracy"
+    goal: Goal = Field(default_factory=_usual_goal)
 
 
 class SecondaryMetric(Part):
     """What is reported beside the metric that decides."""
 
-    name: str
-    goal: Goal = "maximize"
+    name: Measured
+    goal: Goal = Field(default_factory=_usual_goal)
     margin: float | None = Field(default=None, gt=0.0)
     """As `stats.margin`, which it is if left out."""
 

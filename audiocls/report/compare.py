@@ -11,7 +11,7 @@ from audiocls.report.caveats import caveats
 from audiocls.report.compute import COMPUTE
 from audiocls.report.effects import Effects, effects_of
 from audiocls.report.looks import by_looks, first_look, looks_note
-from audiocls.report.measured import measured
+from audiocls.report.measured import measured, step_of
 from audiocls.report.objections import objection
 from audiocls.report.pairing import Causes, Grid, Pairs
 from audiocls.report.results import ArmResult, Comparison
@@ -185,7 +185,12 @@ def _test(study: Study, pairs: Pairs, own: Sequence[Record], ratio: float) -> Ar
     reason = objection(study, pairs)
     heard = own if reason else [pair.arm for pair in pairs.found]
     described = _describe(study, pairs.arm, heard, ratio)
-    result = replace(described, num_pairs=len(pairs.found), against=pairs.reference)
+    result = replace(
+        described,
+        num_pairs=len(pairs.found),
+        against=pairs.reference,
+        step=step_of(study.metric, heard),
+    )
     if reason:
         return replace(result, verdict="not_comparable", reason=reason)
     differences = tuple((p.seed, p.fold, p.difference(study.metric)) for p in pairs.found)

@@ -1,9 +1,20 @@
 """One result's numbers from its differences, before any correction or word."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from audiocls.report import stats
 from audiocls.report.results import ArmResult, Difference
+from audiocls.store.record import Record
+
+COUNTED = ("test/accuracy", "test/balanced_accuracy", "test/macro_f1")
+"""Metrics that move in steps of about one test clip."""
+
+
+def step_of(metric: str, records: Iterable[Record]) -> float:
+    """The smallest change that `metric` can show on the records' test clips; 0 where unknown."""
+    counts = [record.num_test for record in records if record.num_test]
+    return 1 / min(counts) if counts and metric in COUNTED else 0.0
 
 
 def measured(

@@ -51,6 +51,8 @@ class ArmResult:
     """Per clip, forward."""
     seconds: float | None = None
     """Wall time of a trial, mean."""
+    step: float = 0.0
+    """The smallest change that the metric can show, one test clip; 0 where that is unknown."""
     against: str = ""
     """The arm it is compared with; the baseline has none."""
     differences: tuple[Difference, ...] = ()

@@ -42,5 +42,5 @@ def _word(result: ArmResult, study: Study, ratio: float) -> Verdict:
     if result.p_holm <= study.alpha and not low <= 0 <= high:
         return "better" if (delta > 0) == (study.goal == "maximize") else "worse"
     values = [difference for *_, difference in result.differences]
-    is_equivalent = stats.tost_p(values, ratio, study.margin) <= study.alpha
+    is_equivalent = stats.tost_p(values, ratio, study.margin, result.step) <= study.alpha
     return "equivalent" if is_equivalent else "no_evidence"

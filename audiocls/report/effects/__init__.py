@@ -14,6 +14,7 @@ from audiocls.report.effects.means import two_way
 from audiocls.report.effects.measure import outcomes
 from audiocls.report.effects.result import Effect, Effects, EffectVerdict, SimpleEffect, TwoWay
 from audiocls.report.effects.verdict import Rule
+from audiocls.report.measured import step_of
 from audiocls.store.record import Record, Study
 
 __all__ = ["Effect", "EffectVerdict", "Effects", "SimpleEffect", "TwoWay", "effects_of"]
@@ -36,9 +37,10 @@ def effects_of(
     if not found.contrasts:
         return Effects()
     table = outcomes(study, records)
+    rule = Rule(study, ratio, step_of(study.metric, records.values()))
     is_whole = not refused and len(table.missing(layout.arms)) <= study.max_missing
     return Effects(
-        estimates=Rule(study, ratio).judged(found.contrasts, table, refused),
+        estimates=rule.judged(found.contrasts, table, refused),
         tables=two_way(layout, table) if is_whole and not is_company else (),
         not_estimated=found.not_estimated,
         compared=found.compared,

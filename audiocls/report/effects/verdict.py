@@ -13,10 +13,11 @@ from audiocls.store.record import Study
 
 @dataclass(frozen=True)
 class Rule:
-    """How the study decides, and the test/train ratio of its corrected variance."""
+    """How the study decides, the test/train ratio of its corrected variance, its metric's step."""
 
     study: Study
     ratio: float
+    step: float
 
     def judged(
         self, contrasts: Sequence[Contrast], found: Outcomes, refused: Mapping[str, str]
@@ -113,6 +114,6 @@ class Rule:
         if p <= self.study.alpha and not effect.ci_low <= 0 <= effect.ci_high:
             is_gain = (effect.delta > 0) == (self.study.goal == "maximize")
             return ("better" if is_gain else "worse") if is_main else "interacts"
-        if stats.tost_p(values, self.ratio, self.study.margin) <= self.study.alpha:
+        if stats.tost_p(values, self.ratio, self.study.margin, self.step) <= self.study.alpha:
             return "equivalent" if is_main else "additive"
         return "no_evidence" if is_main else "undecided"

@@ -40,7 +40,8 @@ def fingerprints(records: Mapping[str, Record]) -> set[str]:
 def _between(
     study: str, mine: ArmResult, other: ArmResult, is_same_data: bool, ratio: float, alpha: float
 ) -> ArmResult:
-    blank = ArmResult(other.arm, other.changes, 0, None, None, None, against=study)
+    step = max(mine.step, other.step)
+    blank = ArmResult(other.arm, other.changes, 0, None, None, None, step=step, against=study)
     own, theirs = _by_block(mine), _by_block(other)
     shared = [block for block in theirs if block in own]
     reason = _objection(mine, other, is_same_data, has_shared=bool(shared))
