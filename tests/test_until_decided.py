@@ -379,6 +379,8 @@ def test_the_budget_is_filled_with_seeds_after_the_files_own():
     )
     own = plan(ablation)
     assert widened(own, 13).seeds == (0, 4, 5, 6)
+    assert widened(own, 13).notes == ("--max-pairs 13: whole seeds of 3 folds make 12.",)
+    assert widened(own, 12).notes == ()
     assert len(widened(own, None).blocks) == 60
     with pytest.raises(UsageError, match="--max-pairs: got 5; x has 6 blocks"):
         widened(own, 5)

@@ -133,7 +133,7 @@ class Ablation(Part):
     tune: dict[str, Searched] = Field(default={})
     """Dotted key → values, or a distribution as in a sweep's parameters: what each arm chooses for
     itself on validation clips, before the arms are compared."""
-    tune_trials: int | None = Field(default=None, ge=2)
+    tune_trials: int | None = Field(default=None, ge=2, le=10_000)
     """Trials in which an arm makes that choice for a fold; as many for every arm."""
 
     @property

@@ -1,5 +1,6 @@
 """What is wrong with an ablation's keys and levels, whatever its design makes of them."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from audiocls.plan.factor import is_same, matches, text_of
 from audiocls.plan.tuning import faults_of_tuning
 
 BLOCKS = ("seed", "fold")
+MAX_ARMS = 10_000
 OF_FACTORS = ("design", "resolution", "zip", "exclude", "when")
 
 
@@ -25,8 +27,20 @@ def faults_of_factors(ablation: Ablation) -> Iterator[str]:
     """Those without which alone the factors can be put together."""
     yield from _blocks(ablation)
     if ablation.has_design:
-        for look in (_repeated, _zip, _when):
+        for look in (_repeated, _zip, _when, _too_many):
             yield from look(ablation)
+
+
+def _too_many(ablation: Ablation) -> Iterator[str]:
+    """Told before they are made: a product of a few long lists never ends."""
+    late = {key for group in ablation.zip for key in group[1:]}
+    counts = [len(levels) for key, levels in ablation.factors.items() if key not in late]
+    num = math.prod(counts)
+    if ablation.design == "factorial" and num > MAX_ARMS:
+        yield (
+            f"factors: {' × '.join(map(str, counts))} levels make {num:,} arms; at most "
+            f"{MAX_ARMS:,}. Take fewer levels, or design: fractional"
+        )
 
 
 def _mixed(ablation: Ablation) -> Iterator[str]:

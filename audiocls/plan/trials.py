@@ -135,4 +135,8 @@ def widened(plan: Plan, max_pairs: int | None) -> Plan:
         )
     num_more = most // len(plan.folds) - len(plan.seeds)
     start = max(plan.seeds) + 1
-    return replace(plan, seeds=(*plan.seeds, *range(start, start + num_more)))
+    whole = replace(plan, seeds=(*plan.seeds, *range(start, start + num_more)))
+    if (num_pairs := len(whole.blocks)) == most:
+        return whole
+    told = f"--max-pairs {most}: whole seeds of {len(plan.folds)} folds make {num_pairs}."
+    return replace(whole, notes=(*plan.notes, told))

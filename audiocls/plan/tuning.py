@@ -56,6 +56,8 @@ def faults_of_tuning(
             yield f"tune.{key}: `overrides` fixes it; remove one"
         if key in ("seed", "fold"):
             yield f"tune.{key}: it is a block, not a choice; remove it"
+        if key == "train.epochs":
+            yield f"tune.{key}: arms that train as long as they like are not comparable; fix it"
         if _is_within(key, "data"):
             yield f"tune.{key}: arms are compared on the same data; set it in `overrides`"
 
