@@ -1,10 +1,12 @@
 """Noise first: measure the baseline, plan in points, launch without training it again."""
 
+import pytest
 from test_launch import trained
 
 QUIET = ("--wandb", "disabled", "--executor", "inline")
 
 
+@pytest.mark.slow
 def test_noise_is_measured_first_and_its_trials_serve_the_ablation(home):
     measured = home.run("noise", "tiny.yaml", "--folds", "1,2", *QUIET)
     assert trained(measured.err) == 4

@@ -1,10 +1,12 @@
 """A study whose arms are tuned first, on the command line."""
 
+import pytest
 from stories.conftest import kill, workers_of
 
 TUNE = "{optim.lr: [1.0e-3, 3.0e-3, 1.0e-2]}"
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_tuning_goes_on_and_the_study_follows(home):
     home.change(tune=TUNE, tune_trials="3", factors="{model.dropout: [0.1]}")
     tuning = home.path / "runs/tiny.tuning/trials"
