@@ -61,6 +61,24 @@ def test_equals_are_on_the_front_together_and_the_cheapest_come_first():
     assert not time.is_told_apart
 
 
+def test_a_trial_that_took_a_little_less_time_is_not_cheaper():
+    study, records = priced(COSTS)
+
+    def timed(factor):
+        return {
+            cell.id: replace(
+                records[cell.id],
+                cost=replace(records[cell.id].cost, wall_s=factor if cell.arm == "dear" else 1.0),
+            )
+            for cell in study.cells
+        }
+
+    for factor, front in ((0.97, ()), (0.9, ("dear", "good"))):
+        *_, time = fronts(compare(study, timed(factor)))
+        assert time.is_told_apart == bool(front)
+        assert not front or time.arms == front
+
+
 def test_what_is_to_be_minimised_is_best_where_it_is_least():
     params, *_ = fronts(compare(*priced(COSTS, goal="minimize")))
     assert params.arms == ("base", "twin")

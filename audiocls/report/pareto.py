@@ -8,6 +8,9 @@ from audiocls.report.results import ArmResult, Comparison
 COSTS = {"parameters": "num_params", "MACs per clip": "macs", "time of a trial": "seconds"}
 """What an arm costs, by the name of the field that says so."""
 
+TOLERANCES = {"seconds": 0.05}
+"""Share by which a cost may differ and count as the same: equal work takes as unequal times."""
+
 
 @dataclass(frozen=True)
 class Front:
@@ -21,11 +24,8 @@ class Front:
     """The cost of each arm that can be placed."""
     left_out: tuple[str, ...]
     """Arms that have no value of this cost, or that may not be compared."""
-
-    @property
-    def is_told_apart(self) -> bool:
-        """Whether any two arms differ in this cost."""
-        return len(set(self.values.values())) > 1
+    is_told_apart: bool
+    """Whether any two arms differ in this cost by more than its tolerance."""
 
 
 def fronts(comparison: Comparison) -> tuple[Front, ...]:
@@ -45,14 +45,30 @@ def _front(comparison: Comparison, name: str, field: str) -> Front:
         if cost is not None and result.mean is not None and _may_be_placed(result):
             values[result.arm] = float(cost)
             gains.append(sign * result.mean)
-    rows = sorted(zip(values.values(), gains, values, strict=True), key=lambda row: row[0])
+    costs = levelled(list(values.values()), TOLERANCES.get(field, 0.0))
+    rows = sorted(zip(costs, gains, values, strict=True), key=lambda row: row[0])
     kept = is_on_front([(cost, gain) for cost, gain, _ in rows])
     return Front(
         cost=name,
         arms=tuple(arm for (_, _, arm), is_kept in zip(rows, kept, strict=True) if is_kept),
         values=values,
         left_out=tuple(result.arm for result in comparison.arms if result.arm not in values),
+        is_told_apart=len(set(costs)) > 1,
     )
+
+
+def levelled(costs: Sequence[float], tolerance: float) -> list[float]:
+    """Costs of which those within `tolerance` of the next lower one are the same as it.
+
+    >>> levelled([10.0, 10.4, 10.8, 20.0], 0.05)
+    [10.0, 10.0, 10.0, 20.0]
+    """
+    levels: dict[float, float] = {}
+    before = level = 0.0
+    for cost in sorted(set(costs)):
+        level = level if levels and cost <= before * (1 + tolerance) else cost
+        levels[cost], before = level, cost
+    return [levels[cost] for cost in costs]
 
 
 def _may_be_placed(result: ArmResult) -> bool:

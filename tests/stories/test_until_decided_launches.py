@@ -37,9 +37,9 @@ def stopped(home, look, how):
 @pytest.mark.slow
 def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(home):
     home.change(
-        factors="{optim.lr: [3.0e-2, 3.1e-3]}",
+        factors="{optim.lr: [3.0, 3.1e-3]}",
         blocks="{seed: [0, 1, 2, 3, 4, 5, 6, 7]}",
-        metric="{name: val/loss, goal: minimize}",
+        metric="{name: test/calibration_error}",
         stats="{margin: 1.0e-6}",
     )
     code, err = stopped(home, 1, signal.SIGINT)
@@ -53,7 +53,7 @@ def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(home):
     assert study_of(home).study() == study_of(home, "whole").study()
     assert answer_of(home) == answer_of(home, "whole")
     large, faint = answer_of(home).values()
-    assert (large["verdict"], large["look"], large["num_pairs"]) == ("better", 1, 8)
+    assert (large["verdict"], large["look"], large["num_pairs"]) == ("worse", 1, 8)
     assert (faint["verdict"], faint["look"], faint["num_pairs"]) == ("no_evidence", 2, 12)
     assert "out of budget after 12 pairs" in whole.out
     assert "look 2: 32/32 done" in whole.err
