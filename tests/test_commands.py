@@ -471,5 +471,8 @@ def test_signals_reach_only_groups_that_exist():
 
     ended = subprocess.Popen([sys.executable, "-c", ""], process_group=0)
     ended.wait()
+    program = "import time; time.sleep(60)"
+    running = subprocess.Popen([sys.executable, "-c", program], process_group=0)
     signal_group(ended.pid, signal.SIGTERM)
-    end([ended.pid], grace_s=5)
+    end([ended.pid, running.pid], grace_s=0.5)
+    assert running.wait(timeout=5) == -signal.SIGTERM

@@ -149,7 +149,7 @@ def test_a_missing_pair_ends_its_arm_and_no_other():
     kept = {key: record for key, record in records.items() if key != failed}
     first, second = answer(launched(whole, kept)[-1], kept).compared
     assert (first.verdict, first.look, first.delta) == ("not_comparable", 2, None)
-    assert first.reason == ("1 of 12 pairs missing (0 allowed): seed 9 fold 1; ended at look 2")
+    assert first.reason == ("1 of 12 pairs missing (0 allowed): seed 9 fold 1; at look 2")
     assert second.look > 2
 
 

@@ -65,7 +65,7 @@ def _with_state(study: Study, result: ArmResult) -> ArmResult:
         is_last = _next_size(study, result) > study.max_pairs
         state = f"{'out of budget' if is_last else 'still open'} after {pairs} pairs"
     elif result.verdict == "not_comparable":
-        state = f"ended at look {result.look}"
+        state = f"at look {result.look}"
     else:
         state = f"decided at look {result.look}, α = {result.alpha:.3g}"
     return replace(result, reason="; ".join(filter(None, [result.reason, state])))

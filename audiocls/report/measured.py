@@ -1,7 +1,8 @@
 """One result's numbers from its differences, before any correction or word."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 from audiocls.report import stats
 from audiocls.report.results import ArmResult, Difference
@@ -31,15 +32,32 @@ def measured(
     """
     values = [difference for *_, difference in differences]
     result = replace(result, num_pairs=len(values), verdict="no_evidence", differences=differences)
-    if len(values) < 2:  # One pair has no spread, so neither interval nor p.
-        return replace(result, delta=values[0] if values else None)
-    test = stats.corrected_t(values, ratio, alpha)
     num_resamples = stats.resamples_for(alpha / num_comparisons)
-    return replace(
-        result,
-        delta=test.mean,
-        ci_low=test.ci_low,
-        ci_high=test.ci_high,
-        p_corrected_t=test.p,
-        p_sign_flip=stats.sign_flip_p(values, num_resamples=num_resamples),
-    )
+    return replace(result, **numbers_of(values, ratio, alpha, num_resamples))
+
+
+class Numbers(TypedDict, total=False):
+    """Fields that every result of a test has; `None` or left out where there is nothing to say."""
+
+    delta: float | None
+    ci_low: float
+    ci_high: float
+    p_corrected_t: float
+    p_sign_flip: float
+
+
+def numbers_of(values: Sequence[float], ratio: float, alpha: float, num_resamples: int) -> Numbers:
+    """By the names that results give them: mean, interval, and both p values.
+
+    One value has no spread, and so neither interval nor p.
+    """
+    if len(values) < 2:
+        return {"delta": values[0] if values else None}
+    test = stats.corrected_t(values, ratio, alpha)
+    return {
+        "delta": test.mean,
+        "ci_low": test.ci_low,
+        "ci_high": test.ci_high,
+        "p_corrected_t": test.p,
+        "p_sign_flip": stats.sign_flip_p(values, num_resamples=num_resamples),
+    }

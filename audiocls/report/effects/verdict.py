@@ -7,6 +7,7 @@ from audiocls.report import stats
 from audiocls.report.effects.contrast import Contrast
 from audiocls.report.effects.measure import Outcomes, first_of
 from audiocls.report.effects.result import Effect, EffectVerdict, SimpleEffect
+from audiocls.report.measured import numbers_of
 from audiocls.report.notation import plural
 from audiocls.store.record import Study
 
@@ -57,18 +58,9 @@ class Rule:
         reason = self._objection(contrast, found, refused)
         if reason:
             return replace(effect, verdict="not_comparable", reason=reason)
-        if len(values) < 2:  # One block has no spread, so neither interval nor p.
-            return replace(effect, delta=values[0] if values else None)
-        test = stats.corrected_t(values, self.ratio, self.study.alpha)
-        return replace(
-            effect,
-            delta=test.mean,
-            ci_low=test.ci_low,
-            ci_high=test.ci_high,
-            p_corrected_t=test.p,
-            p_sign_flip=stats.sign_flip_p(values, num_resamples=num_resamples),
-            parts=self._parts(contrast, found),
-        )
+        numbers = numbers_of(values, self.ratio, self.study.alpha, num_resamples)
+        parts = self._parts(contrast, found) if len(values) > 1 else ()
+        return replace(effect, parts=parts, **numbers)
 
     def _objection(self, contrast: Contrast, found: Outcomes, refused: Mapping[str, str]) -> str:
         odd = next((arm for arm in contrast.weights if arm in refused), None)
