@@ -18,6 +18,7 @@ from audiocls.run.task import Task
 from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
 from audiocls.store import Cell, Record, Study
+from audiocls.store.same_numbers import SAME_NUMBERS
 from audiocls.train.fit import NUM_FIRST, Signal
 
 SAM = {"sam.rho": 0.05}
@@ -336,3 +337,14 @@ def test_what_is_called_idle_changes_no_bit_and_two_arms_of_it_are_refused(
 )
 def test_arms_whose_options_act_are_never_refused(one, other, tiny_config):
     refuse_idle_factors("a", {"one": tiny_config(one), "other": tiny_config(other)})
+
+
+def test_releases_that_compute_the_same_numbers_are_the_same_code(monkeypatch):
+    study, records = finished(noisy(0.05))
+    arm = [cell.id for cell in study.cells if cell.arm == "arm0"]
+    for key in arm:
+        origin = replace(records[key].provenance, code="renamed")
+        records[key] = replace(records[key], provenance=origin)
+    assert verdicts(study, records) == ["not_comparable"]
+    monkeypatch.setitem(SAME_NUMBERS, "renamed", ORIGIN.code)
+    assert verdicts(study, records) == ["better"]

@@ -11,6 +11,7 @@ import numpy as np
 from audiocls.errors import NotComparable
 from audiocls.report import pairing
 from audiocls.report.notation import plural
+from audiocls.report.objections import AGREEING
 from audiocls.report.pairing import Block
 from audiocls.report.stats import Spread, binomial_error, components
 from audiocls.store import StudyFolder
@@ -119,7 +120,7 @@ def measure(study: Study, records: Mapping[str, Record], baseline: str) -> Noise
 
 
 def _differs(part: str, trials: Sequence[Record]) -> bool:
-    return len({getattr(trial.provenance, part) for trial in trials}) > 1
+    return len({AGREEING[part](trial) for trial in trials}) > 1
 
 
 def _whole(blocks: Sequence[Block]) -> tuple[tuple[int, ...], tuple[int, ...]]:

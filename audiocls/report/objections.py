@@ -8,12 +8,13 @@ from audiocls.report.compute import unequal_compute
 from audiocls.report.pairing import Pairs
 from audiocls.report.tuned import unequal_tuning
 from audiocls.store.record import Record, Study
+from audiocls.store.same_numbers import canonical_code
 
 UNKNOWN = "not recorded"
 Part = Callable[[Record], str]
 # Not Python's version, which decides no number, and not the threads: a worker has one.
 AGREEING: dict[str, Part] = {
-    "code": lambda record: record.provenance.code,
+    "code": lambda record: canonical_code(record.provenance.code),
     "torch": lambda record: record.provenance.torch,
     "device": lambda record: record.provenance.device,
     "data": lambda record: record.provenance.data,

@@ -20,6 +20,7 @@ from audiocls.run.task import Task
 from audiocls.run.warm import Warm
 from audiocls.store import TrialFolder
 from audiocls.store.atomic import write_text
+from audiocls.store.same_numbers import canonical_code
 from audiocls.train.checkpoint import description_of
 from audiocls.train.cost import Spent
 from audiocls.train.fit import Diverged, EpochEnd, Signal, fit
@@ -75,7 +76,8 @@ def _wanted(task: Task, config: Config, cache: Path) -> Wanted:
     known = fingerprint(table, cache)
     split = _split(config, stage, table, known, cache)
     heard = hashlib.sha256(split.train.tobytes() + b"|" + split.val.tobytes()).hexdigest()
-    identity = trial_id(identity_of(stage, cache), f"{known} {heard} {code_digest()}")
+    code = canonical_code(code_digest())
+    identity = trial_id(identity_of(stage, cache), f"{known} {heard} {code}")
     folder = TrialFolder(task.study_folder / "pretrained" / identity)
     return Wanted(stage, table, known, split, folder)
 
