@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 import typer
-from helpers.frozen_studies import QUIET
 from typer.testing import CliRunner
 
 from audiocls.audio.augment.draws import Draws
 from audiocls.audio.batches import training_batches
 from audiocls.cli import app
 from audiocls.seeding import seed_of
+from helpers.frozen_studies import QUIET
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "frozen"
 STUDIES = GOLDEN.with_name("studies")
