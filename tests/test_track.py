@@ -174,7 +174,9 @@ def test_a_trial_is_trained_recorded_and_reported_done_without_a_place_to_track(
 ):
     blocked = tmp_path / "wandb"
     blocked.write_text("not a folder")
-    task = trainable_task(tiny_config(), tmp_path, cache, study_path=str(blocked), wandb="offline")
+    task = trainable_task(
+        tiny_config(), blocked, cache, folder=str(tmp_path / "trial"), wandb="offline"
+    )
     done = train(task, cache)
     assert isinstance(done, Done)
     assert "tracking stopped" in str(done)
