@@ -10,7 +10,7 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is loaded, here and in child processes
 
-from tiny import TINY
+from helpers.recipes import TINY
 from wandb_server import Server
 
 from audiocls.config import Config, resolve
@@ -56,6 +56,13 @@ def wandb_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Se
         _forget_wandb()
 
 
+@pytest.fixture
+def server(wandb_server: Server) -> Iterator[Server]:
+    """The stand-in, of which nothing may be asked that it does not know."""
+    yield wandb_server
+    assert wandb_server.unknown == []
+
+
 def _forget_wandb() -> None:
     """W&B reads the environment once a process, unless it is torn down."""
     if "wandb" in sys.modules:
@@ -94,3 +101,11 @@ def tiny_parts(
         return build(config, sounds_of(config))
 
     return parts
+
+
+@pytest.fixture(scope="module")
+def any_trained(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Any:
+    """A `TrainedTrial` of the tiny recipe as it is."""
+    from helpers.trials import TrainedTrial
+
+    return TrainedTrial({}, tmp_path_factory.mktemp("trial"), cache)

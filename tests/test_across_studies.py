@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_compare import finished, noisy
+from helpers.records import finished_study, paired_values
 
 from audiocls.errors import NotComparable
 from audiocls.report import compare
@@ -20,7 +20,7 @@ from audiocls.report.studies import (
 
 def study(name, values, **options):
     """A study whose trials are its own, and its records."""
-    made, records = finished(values, **options)
+    made, records = finished_study(values, **options)
     cells = tuple(replace(cell, id=f"{name}-{cell.id}") for cell in made.cells)
     return (
         replace(made, name=name, cells=cells),
@@ -38,12 +38,12 @@ def with_origin(known, **changes):
 
 def shifted(by, **effects):
     """Two arms on common blocks: the whole study moved by `by`, the arm's effect as given."""
-    values = noisy(effects.get("effect", 0.0))
+    values = paired_values(effects.get("effect", 0.0))
     return {arm: list(np.asarray(metrics) + by) for arm, metrics in values.items()}
 
 
 def test_a_study_is_no_better_than_itself_under_another_name():
-    here, there = study("a", noisy(0.03)), study("b", noisy(0.03))
+    here, there = study("a", paired_values(0.03)), study("b", paired_values(0.03))
     (across,) = compare_studies([here, there]).across
     for result in across.results:
         assert result.delta == 0
@@ -59,7 +59,7 @@ def test_every_arm_reaches_more_where_the_whole_study_does_and_helps_no_more():
 
 
 def test_the_difference_of_effects_is_the_effect_there_minus_the_effect_here():
-    here, there = study("a", noisy(0.01, seed=1)), study("b", noisy(0.06, seed=2))
+    here, there = study("a", paired_values(0.01, seed=1)), study("b", paired_values(0.06, seed=2))
     joint = compare_studies([here, there])
     mine, theirs = (compare(*known).compared[0].delta for known in (here, there))
     (effect,) = joint.across[0].effects
@@ -69,7 +69,7 @@ def test_the_difference_of_effects_is_the_effect_there_minus_the_effect_here():
 
 
 def test_swapping_the_studies_mirrors_the_answer():
-    here, there = study("a", noisy(0.01, seed=1)), study("b", noisy(0.06, seed=2))
+    here, there = study("a", paired_values(0.01, seed=1)), study("b", paired_values(0.06, seed=2))
     forth, back = (compare_studies(pair).across[0] for pair in ([here, there], [there, here]))
     for one, other in zip(forth.results, back.results, strict=True):
         assert one.delta == pytest.approx(-other.delta)
@@ -77,7 +77,10 @@ def test_swapping_the_studies_mirrors_the_answer():
 
 
 def test_other_code_forbids_comparing_levels_but_not_effects():
-    here, there = study("a", noisy(0.02)), with_origin(study("b", noisy(0.02)), code="new")
+    here, there = (
+        study("a", paired_values(0.02)),
+        with_origin(study("b", paired_values(0.02)), code="new"),
+    )
     (across,) = compare_studies([here, there]).across
     assert {result.verdict for result in across.levels} == {"not_comparable"}
     assert "different code" in across.levels[0].reason
@@ -85,7 +88,10 @@ def test_other_code_forbids_comparing_levels_but_not_effects():
 
 
 def test_other_data_pairs_nothing_and_the_effects_stand_side_by_side():
-    here, there = study("a", noisy(0.02)), with_origin(study("b", noisy(0.02)), data="esc50")
+    here, there = (
+        study("a", paired_values(0.02)),
+        with_origin(study("b", paired_values(0.02)), data="esc50"),
+    )
     joint = compare_studies([here, there])
     assert {result.verdict for result in joint.across[0].results} == {"not_comparable"}
     assert any("different data" in remark for remark in remarks(joint))
@@ -94,7 +100,7 @@ def test_other_data_pairs_nothing_and_the_effects_stand_side_by_side():
 
 
 def test_trials_that_both_studies_hold_are_named_and_not_compared():
-    made, records = finished(noisy(0.02))
+    made, records = finished_study(paired_values(0.02))
     again = replace(made, name="again")
     (across,) = compare_studies([(made, records), (again, records)]).across
     assert across.levels == ()
@@ -103,7 +109,7 @@ def test_trials_that_both_studies_hold_are_named_and_not_compared():
 
 
 def test_a_trial_is_not_compared_with_itself_where_one_study_has_more_seeds():
-    made, records = finished(noisy(0.02))
+    made, records = finished_study(paired_values(0.02))
     few = replace(made, name="few", cells=tuple(c for c in made.cells if c.seed < 2))
     (across,) = compare_studies([(few, records), (made, records)]).across
     assert across.results == ()
@@ -111,8 +117,8 @@ def test_a_trial_is_not_compared_with_itself_where_one_study_has_more_seeds():
 
 
 def test_an_arm_of_both_helps_more_or_less_where_its_baseline_is_another():
-    values = noisy(0.02)
-    made, records = finished(values)
+    values = paired_values(0.02)
+    made, records = finished_study(values)
     other, more = study("b", {**values, "base": np.asarray(values["base"]) - 0.03})
     own = [replace(c, id=c.id.removeprefix("b-")) if c.arm == "arm0" else c for c in other.cells]
     (across,) = compare_studies(
@@ -123,7 +129,10 @@ def test_an_arm_of_both_helps_more_or_less_where_its_baseline_is_another():
 
 
 def test_all_that_is_asked_of_two_studies_is_one_family():
-    here, there = study("a", noisy(0.01, 0.0, seed=1)), study("b", noisy(0.06, 0.0, seed=2))
+    here, there = (
+        study("a", paired_values(0.01, 0.0, seed=1)),
+        study("b", paired_values(0.06, 0.0, seed=2)),
+    )
     (across,) = compare_studies([here, there]).across
     assert len(across.results) == 5
     assert [r.p_holm for r in across.results] == holm([r.p for r in across.results])
@@ -132,7 +141,8 @@ def test_all_that_is_asked_of_two_studies_is_one_family():
 
 def test_the_first_study_sets_level_and_margin_of_what_is_compared_across():
     here, there = (
-        study(n, noisy(0.02, seed=s), alpha=a) for n, s, a in (("a", 0, 0.01), ("b", 1, 0.2))
+        study(n, paired_values(0.02, seed=s), alpha=a)
+        for n, s, a in (("a", 0, 0.01), ("b", 1, 0.2))
     )
     joint = compare_studies([here, there])
     for result in joint.across[0].results:
@@ -145,7 +155,7 @@ def test_the_first_study_sets_level_and_margin_of_what_is_compared_across():
 
 def test_of_a_study_that_grew_the_first_look_alone_is_compared():
     here, there = (
-        study(n, noisy(0.0, spread=0.05, seed=s), looks=(10, 15), max_pairs=15)
+        study(n, paired_values(0.0, spread=0.05, seed=s), looks=(10, 15), max_pairs=15)
         for s, n in enumerate("ab")
     )
     fixed = [
@@ -159,22 +169,22 @@ def test_of_a_study_that_grew_the_first_look_alone_is_compared():
 
 
 def test_only_blocks_of_both_count():
-    few = {arm: values[:10] for arm, values in noisy(0.02).items()}
-    here, there = study("a", noisy(0.02)), study("b", few, seeds=(0, 1))
+    few = {arm: values[:10] for arm, values in paired_values(0.02).items()}
+    here, there = study("a", paired_values(0.02)), study("b", few, seeds=(0, 1))
     (across,) = compare_studies([here, there]).across
     assert {result.num_pairs for result in across.results} == {10}
     assert {result.delta for result in across.results} == {0}
 
 
 def test_arms_without_a_common_block_are_named():
-    here, there = study("a", noisy(0.02)), study("b", noisy(0.02), seeds=(3, 4, 5))
+    here, there = study("a", paired_values(0.02)), study("b", paired_values(0.02), seeds=(3, 4, 5))
     (across,) = compare_studies([here, there]).across
     assert "No seed and fold in common: base, arm0." in across.notes
     assert [result.verdict for result in across.results] == ["not_comparable"]
 
 
 def test_studies_decided_by_different_metrics_are_refused():
-    here, there = study("a", noisy(0.02)), study("b", noisy(0.02))
+    here, there = study("a", paired_values(0.02)), study("b", paired_values(0.02))
     other = (replace(there[0], metric="test/loss"), there[1])
     with pytest.raises(
         NotComparable, match=r"one metric; got: a by test/accuracy .* b by test/los"
@@ -183,7 +193,7 @@ def test_studies_decided_by_different_metrics_are_refused():
 
 
 def test_studies_without_a_common_arm_are_refused():
-    here, there = study("a", noisy(0.02)), study("b", {"x": [0.5] * 15, "y": [0.6] * 15})
+    here, there = study("a", paired_values(0.02)), study("b", {"x": [0.5] * 15, "y": [0.6] * 15})
     with pytest.raises(
         NotComparable, match="a and b have no arm in common; a: base, arm0; b: x, y"
     ):
@@ -204,7 +214,9 @@ def test_under_no_difference_few_pairs_of_studies_claim_one():
 
 
 def test_every_format_tells_of_every_study():
-    joint = compare_studies([study("a", noisy(0.01, seed=1)), study("b", noisy(0.06, seed=2))])
+    joint = compare_studies(
+        [study("a", paired_values(0.01, seed=1)), study("b", paired_values(0.06, seed=2))]
+    )
     page, text, values = to_html(joint), to_markdown(joint), as_json(joint)
     for name in ("a", "b"):
         assert f"<h2>{name}</h2>" in page

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import TINY
+from helpers.recipes import TINY
 
 from audiocls import yaml_file
 from audiocls.cli.ordered import ordered

@@ -18,6 +18,7 @@ from audiocls.cli.studies import planned, request
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "audiocls"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = [
     {"errors", "dotted", "part", "seeding"},
@@ -57,14 +58,14 @@ LIGHT = [
 
 
 def imports_of(file: Path) -> set[str]:
-    """Modules of ours that a file imports, at its top or inside functions."""
+    """Return what a file imports, modules and names, at its top or inside functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.startswith("audiocls.")}
+    return found
 
 
 def part_of(module: str) -> str:
@@ -77,11 +78,19 @@ def test_a_module_imports_only_from_lower_layers(file):
     if relative.name in ("__init__.py", "__main__.py") and len(relative.parts) == 1:
         return
     own = relative.parts[0].removesuffix(".py")
-    for module in imports_of(file):
+    for module in (name for name in imports_of(file) if name.startswith("audiocls.")):
         other = part_of(module)
         if other not in LEVEL or other == own:
             continue
         assert LEVEL[other] < LEVEL[own], f"{relative} imports {module}, which is not below it"
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT / "tests")))
+def test_what_test_modules_share_lies_in_helpers(file):
+    for name in imports_of(file):
+        first, *rest = name.split(".")
+        is_test = any(word == "conftest" or word.startswith("test_") for word in [first, *rest])
+        assert first == "audiocls" or not is_test, f"move what is shared of {name} to tests/helpers"
 
 
 def test_every_part_of_the_package_has_a_layer():

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.recipes import TINY
+from helpers.records import finished_study
 from scipy.stats import binomtest
-from test_compare import finished
-from tiny import TINY
 from typer.testing import CliRunner
 
 from audiocls.audio.datasets import Synthetic
@@ -63,7 +63,7 @@ def compared(study, predictions, labels=()):
 
 def two(reference, arm, truth, sources=None):
     """One block of a baseline and an arm, by the places where each is wrong."""
-    study, _ = finished({"base": [0.5], "arm": [0.5]}, seeds=(0,), folds=(1,))
+    study, _ = finished_study({"base": [0.5], "arm": [0.5]}, seeds=(0,), folds=(1,))
     wrongs = {"base-0-1": reference, "arm-0-1": arm}
     return study, {
         name: answers(wrong(truth, places), truth, sources) for name, places in wrongs.items()
@@ -114,7 +114,7 @@ def test_the_order_in_which_clips_were_scored_does_not_matter():
 def folded():
     """Two seeds × two folds of forty clips each, in recordings of two, errors at random."""
     rng = np.random.default_rng(5)
-    study, _ = finished({"base": [0.5] * 4, "arm": [0.5] * 4}, seeds=(0, 1), folds=(1, 2))
+    study, _ = finished_study({"base": [0.5] * 4, "arm": [0.5] * 4}, seeds=(0, 1), folds=(1, 2))
     truth = TRUTH[:40]
     return study, {
         cell.id: answers(
@@ -176,7 +176,7 @@ def test_a_changed_clip_tells_what_each_side_took_it_for():
 
 
 def test_an_arm_is_compared_with_its_reference():
-    study, _ = finished({arm: [0.5] for arm in ("base", "a", "b")}, seeds=(0,), folds=(1,))
+    study, _ = finished_study({arm: [0.5] for arm in ("base", "a", "b")}, seeds=(0,), folds=(1,))
     study = replace(study, references={"b": "a"})
     wrongs = {"base-0-1": range(9), "a-0-1": range(3), "b-0-1": range(4)}
     predictions = {name: answers(wrong(TRUTH, at), TRUTH) for name, at in wrongs.items()}
@@ -193,7 +193,7 @@ def test_without_an_effect_at_most_alpha_of_studies_name_a_class(monkeypatch):
     monkeypatch.setattr(bootstrap, "NUM_RESAMPLES", 2)  # the intervals are not looked at
     rng = np.random.default_rng(6)
     arms = ("base", "x", "y")
-    study, _ = finished({arm: [0.5] for arm in arms}, seeds=(0,), folds=(1,))
+    study, _ = finished_study({arm: [0.5] for arm in arms}, seeds=(0,), folds=(1,))
     sources = np.repeat(np.arange(40), 5)
     truth = sources % NUM_CLASSES
     num, false, by_clips = 150, 0, 0
@@ -228,7 +228,7 @@ def test_blocks_on_which_other_clips_were_tested_are_left_out_and_told(folded):
 def folder(tmp_path, cache):
     """Fold 1 of the tiny synthetic data, which the arm hears a little better; nothing trained."""
     config = resolve([TINY], "tiny")
-    study, records = finished({"base": [0.5], "arm": [0.9]}, seeds=(0,), folds=(1,))
+    study, records = finished_study({"base": [0.5], "arm": [0.9]}, seeds=(0,), folds=(1,))
     found = StudyFolder(tmp_path / "runs" / "dropout")
     found.write_study(study)
     table = config.data.table(cache)

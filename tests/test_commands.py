@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wandb_file import read_run
-from wandb_runs import log_run
+from helpers.wandb_runs import log_run, read_run
 
 from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.run.executors.commands import Commands

@@ -2,64 +2,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.records import COST, PROVENANCE, drop_records, finished_study, paired_values, verdicts
 
 from audiocls.errors import ConfigError, NotComparable
 from audiocls.report import compare, headline
 from audiocls.report.stats import corrected_t, holm, sign_flip_p
-from audiocls.store.record import Cell, Cost, Objective, Provenance, Record, Study
+from audiocls.store.record import Objective
 
 ACCURACY = "test/accuracy"
-COST = Cost(120_000, 34_000_000, 10, 100, 3200, 100, 12.5, 12.0, 300.0)
-ORIGIN = Provenance(
-    "c0de", "0.1.0", "3.11.2", "2.11.0", "cpu", "d47a", "box", "08:00", "09:00", "train.select=last"
-)
-
-
-def finished(values, seeds=(0, 1, 2), folds=(1, 2, 3, 4, 5), **options):
-    """A study of arm → values over its blocks, the first arm the baseline, and its records."""
-    blocks = [(seed, fold) for seed in seeds for fold in folds]
-    cells, records = [], {}
-    for arm, metrics in values.items():
-        for (seed, fold), value in zip(blocks, metrics, strict=True):
-            cell = Cell(f"{arm}-{seed}-{fold}", arm, seed, fold)
-            cells.append(cell)
-            metric = {"test/accuracy": float(value)}
-            records[cell.id] = Record(
-                cell.id, seed, fold, 1, metric, COST, ORIGIN, 1200, 400, 400, test_clips="c115"
-            )
-    study = Study(
-        name="dropout",
-        question="Does it help?",
-        recipe="tiny",
-        design="ofat",
-        metric="test/accuracy",
-        baseline=next(iter(values)),
-        arms={arm: {} if i == 0 else {"model.dropout": arm} for i, arm in enumerate(values)},
-        cells=tuple(cells),
-        **{"goal": "maximize", "command": "audiocls sweep launch dropout", **options},
-    )
-    return study, records
-
-
-def noisy(*effects, spread=0.004, seed=0):
-    """A baseline and an arm for each effect, with the blocks' own noise in common."""
-    rng = np.random.default_rng(seed)
-    common = 0.8 + 0.03 * rng.normal(size=15)
-    arms = {f"arm{i}": common + e + spread * rng.normal(size=15) for i, e in enumerate(effects)}
-    return {"base": common, **arms}
-
-
-def verdicts(study, records):
-    return [result.verdict for result in compare(study, records).compared]
-
-
-def without(records, *ids):
-    return {key: record for key, record in records.items() if key not in ids}
 
 
 def test_golden_1_is_too_few_pairs():
     values = {"B": [94.3, 97.0, 94.8, 96.3, 91.8], "A": [94.00, 95.75, 93.75, 95.75, 91.50]}
-    study, records = finished(values, seeds=(0,), margin=1.0)
+    study, records = finished_study(values, seeds=(0,), margin=1.0)
     quarter = {key: replace(record, num_train=1600) for key, record in records.items()}
     arm = compare(study, quarter).compared[0]
     assert arm.verdict == "too_few_pairs"
@@ -71,14 +26,14 @@ def test_golden_1_is_too_few_pairs():
 
 
 def test_the_words_of_clear_cases():
-    study, records = finished(noisy(0.03, -0.03, 0.0))
+    study, records = finished_study(paired_values(0.03, -0.03, 0.0))
     assert verdicts(study, records) == ["better", "worse", "equivalent"]
-    wild = finished(noisy(0.0, spread=0.05))
+    wild = finished_study(paired_values(0.0, spread=0.05))
     assert verdicts(*wild) == ["no_evidence"]
 
 
 def test_numbers_are_those_of_the_tests_over_all_pairs():
-    study, records = finished(noisy(0.01, 0.002))
+    study, records = finished_study(paired_values(0.01, 0.002))
     result = compare(study, records)
     ps = []
     for arm in result.compared:
@@ -91,7 +46,7 @@ def test_numbers_are_those_of_the_tests_over_all_pairs():
 
 
 def test_the_baseline_comes_first_and_has_no_difference():
-    study, records = finished(noisy(0.0))
+    study, records = finished_study(paired_values(0.0))
     study = replace(study, arms=dict(reversed(study.arms.items())))
     first = compare(study, records).arms[0]
     assert (first.arm, first.verdict, first.delta, first.num_pairs) == (
@@ -116,7 +71,7 @@ def test_the_baseline_comes_first_and_has_no_difference():
 )
 def test_the_method_names_the_variance_used(folds, seeds, words):
     values = np.random.default_rng(0).normal(0.8, 0.01, (2, 8))
-    study, records = finished(dict(zip("ab", values, strict=True)), seeds, folds)
+    study, records = finished_study(dict(zip("ab", values, strict=True)), seeds, folds)
     result = compare(study, records)
     assert words in result.method
     expected = corrected_t(list((values[1] - values[0]).round(12)), 0 if folds == (1,) else 1 / 3)
@@ -124,28 +79,28 @@ def test_the_method_names_the_variance_used(folds, seeds, words):
 
 
 def test_equal_arms_are_equivalent_and_never_better():
-    study, records = finished({arm: [0.7 + 0.01 * i for i in range(15)] for arm in "abc"})
+    study, records = finished_study({arm: [0.7 + 0.01 * i for i in range(15)] for arm in "abc"})
     assert verdicts(study, records) == ["equivalent", "equivalent"]
 
 
 def test_equal_scores_on_few_clips_show_no_equivalence_within_less_than_a_clip():
-    study, records = finished({arm: [0.7 + 0.1 * (i % 3) for i in range(15)] for arm in "ab"})
+    study, records = finished_study({arm: [0.7 + 0.1 * (i % 3) for i in range(15)] for arm in "ab"})
     few = {key: replace(record, num_test=10) for key, record in records.items()}
     assert verdicts(study, few) == ["no_evidence"]
     assert verdicts(replace(study, margin=0.1), few) == ["equivalent"]
 
 
 def test_rounding_noise_of_decimals_is_no_effect():
-    study, records = finished({"a": [0.3] * 15, "b": [0.1 + 0.2] * 15})
+    study, records = finished_study({"a": [0.3] * 15, "b": [0.1 + 0.2] * 15})
     assert compare(study, records).compared[0].delta == 0.0
     assert verdicts(study, records) == ["equivalent"]
 
 
 def test_swapping_arm_and_baseline_mirrors_the_answer():
     for effect, mirrored in [(0.03, "worse"), (-0.03, "better"), (0.0, "equivalent")]:
-        values = noisy(effect)
-        there = compare(*finished(values)).compared[0]
-        back = compare(*finished(dict(reversed(values.items())))).compared[0]
+        values = paired_values(effect)
+        there = compare(*finished_study(values)).compared[0]
+        back = compare(*finished_study(dict(reversed(values.items())))).compared[0]
         assert back.verdict == mirrored
         assert (back.delta, back.ci_low, back.p_holm) == pytest.approx(
             (-there.delta, -there.ci_high, there.p_holm)
@@ -153,15 +108,15 @@ def test_swapping_arm_and_baseline_mirrors_the_answer():
 
 
 def test_a_goal_to_minimise_mirrors_the_words_and_not_the_numbers():
-    study, records = finished(noisy(0.03, -0.03, 0.0))
+    study, records = finished_study(paired_values(0.03, -0.03, 0.0))
     up, down = compare(study, records), compare(replace(study, goal="minimize"), records)
     assert [arm.verdict for arm in down.compared] == ["worse", "better", "equivalent"]
     assert [arm.delta for arm in down.arms] == [arm.delta for arm in up.arms]
 
 
 def test_a_missing_record_is_named_and_withholds_the_number():
-    study, records = finished(noisy(0.03, 0.03))
-    result = compare(study, without(records, "arm0-1-3"))
+    study, records = finished_study(paired_values(0.03, 0.03))
+    result = compare(study, drop_records(records, "arm0-1-3"))
     first, second = result.compared
     assert [cell.id for cell in result.missing] == ["arm0-1-3"]
     assert (first.verdict, first.delta, first.p_holm) == ("not_comparable", None, None)
@@ -170,19 +125,19 @@ def test_a_missing_record_is_named_and_withholds_the_number():
 
 
 def test_a_missing_baseline_spoils_every_arm():
-    study, records = finished(noisy(0.03, 0.03))
-    assert verdicts(study, without(records, "base-0-1")) == ["not_comparable"] * 2
+    study, records = finished_study(paired_values(0.03, 0.03))
+    assert verdicts(study, drop_records(records, "base-0-1")) == ["not_comparable"] * 2
 
 
 def test_missing_pairs_are_allowed_up_to_the_number_said():
-    study, records = finished(noisy(0.03), max_missing=1)
-    result = compare(study, without(records, "arm0-1-3"))
+    study, records = finished_study(paired_values(0.03), max_missing=1)
+    result = compare(study, drop_records(records, "arm0-1-3"))
     assert (result.compared[0].verdict, result.compared[0].num_pairs) == ("better", 14)
-    assert verdicts(study, without(records, "arm0-1-3", "base-0-1")) == ["not_comparable"]
+    assert verdicts(study, drop_records(records, "arm0-1-3", "base-0-1")) == ["not_comparable"]
 
 
 def test_a_metric_that_is_not_a_number_is_a_missing_trial():
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     records["arm0-0-1"] = replace(records["arm0-0-1"], metrics={"test/accuracy": float("nan")})
     assert [cell.id for cell in compare(study, records).missing] == ["arm0-0-1"]
 
@@ -198,7 +153,7 @@ def test_a_metric_that_is_not_a_number_is_a_missing_trial():
     ],
 )
 def test_unequal_compute_is_refused_with_the_reason(match, change):
-    study, records = finished(noisy(0.03), match=match)
+    study, records = finished_study(paired_values(0.03), match=match)
     for key in [key for key in records if key.startswith("arm0")]:
         records[key] = replace(records[key], cost=replace(COST, **change))
     arm = compare(study, records).compared[0]
@@ -207,7 +162,7 @@ def test_unequal_compute_is_refused_with_the_reason(match, change):
 
 
 def test_sam_is_comparable_at_equal_epochs_and_costs_twice_at_equal_macs():
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     for key in [key for key in records if key.startswith("arm0")]:
         records[key] = replace(records[key], cost=replace(COST, gradient_passes=200))
     assert verdicts(study, records) == ["better"]
@@ -217,8 +172,8 @@ def test_sam_is_comparable_at_equal_epochs_and_costs_twice_at_equal_macs():
 
 @pytest.mark.parametrize("part", ["code", "torch", "device", "data"])
 def test_another_environment_is_refused_with_the_reason(part):
-    study, records = finished(noisy(0.03))
-    origin = replace(ORIGIN, **{part: "other"})
+    study, records = finished_study(paired_values(0.03))
+    origin = replace(PROVENANCE, **{part: "other"})
     records["arm0-0-1"] = replace(records["arm0-0-1"], provenance=origin)
     arm = compare(study, records).compared[0]
     assert arm.verdict == "not_comparable"
@@ -227,7 +182,7 @@ def test_another_environment_is_refused_with_the_reason(part):
 
 @pytest.mark.parametrize("arm", ["base", "arm0"])
 def test_early_stopped_trials_enter_no_comparison(arm):
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     records[f"{arm}-0-1"] = replace(records[f"{arm}-0-1"], early_stopped=True)
     result = compare(study, records).compared[0]
     assert (result.verdict, result.reason) == ("not_comparable", "stopped early in 1 of 15 pairs")
@@ -235,24 +190,24 @@ def test_early_stopped_trials_enter_no_comparison(arm):
 
 def test_more_comparisons_never_lower_a_corrected_p():
     effects = (0.004, 0.002, 0.0, 0.001, -0.003)
-    values = noisy(*effects)
+    values = paired_values(*effects)
     before = 0.0
     for count in range(2, len(values) + 1):
         family = dict(list(values.items())[:count])
-        p = compare(*finished(family)).compared[0].p_holm
+        p = compare(*finished_study(family)).compared[0].p_holm
         assert p >= before
         before = p
 
 
 def test_an_arm_that_could_not_be_computed_still_counts_in_the_family():
-    study, records = finished(noisy(0.004, 0.0))
-    alone = compare(*finished(noisy(0.004))).compared[0]
+    study, records = finished_study(paired_values(0.004, 0.0))
+    alone = compare(*finished_study(paired_values(0.004))).compared[0]
     kept = {key: record for key, record in records.items() if not key.startswith("arm1")}
     assert compare(study, kept).compared[0].p_holm == pytest.approx(2 * alone.p_holm)
 
 
 def test_one_seed_never_has_an_interval():
-    study, records = finished({"a": [0.7], "b": [0.8]}, seeds=(0,), folds=(1,))
+    study, records = finished_study({"a": [0.7], "b": [0.8]}, seeds=(0,), folds=(1,))
     for arm in compare(study, records).arms:
         assert arm.mean_ci_low is None
         assert arm.ci_low is None
@@ -261,7 +216,7 @@ def test_one_seed_never_has_an_interval():
 
 
 def test_a_study_without_records_is_an_answer_that_lists_every_cell():
-    study, _ = finished(noisy(0.03))
+    study, _ = finished_study(paired_values(0.03))
     result = compare(study, {})
     assert result.missing == study.cells
     assert [arm.verdict for arm in result.arms] == ["baseline", "not_comparable"]
@@ -269,13 +224,13 @@ def test_a_study_without_records_is_an_answer_that_lists_every_cell():
 
 
 def test_a_metric_that_no_record_has_is_refused_with_the_nearest_name():
-    study, records = finished(noisy(0.0))
+    study, records = finished_study(paired_values(0.0))
     with pytest.raises(NotComparable, match="'test/accuracy'"):
         compare(replace(study, metric="test/acuracy"), records)
 
 
 def test_unknown_rules_are_refused_all_at_once():
-    study, records = finished(noisy(0.0), match="epoch", correction="none")
+    study, records = finished_study(paired_values(0.0), match="epoch", correction="none")
     with pytest.raises(ConfigError) as error:
         compare(study, records)
     assert "Did you mean 'epochs'?" in str(error.value)
@@ -283,15 +238,15 @@ def test_unknown_rules_are_refused_all_at_once():
 
 
 def test_headlines_say_it_in_plain_words():
-    improved = headline(compare(*finished(noisy(0.03, 0.0, 0.0, spread=0.012))))
+    improved = headline(compare(*finished_study(paired_values(0.03, 0.0, 0.0, spread=0.012))))
     assert improved.startswith("arm0 helps: +")
     assert "points (95 % interval" in improved
     assert improved.endswith("15 pairs); the other two arms show no evidence.")
-    assert headline(compare(*finished(noisy(-0.03)))).startswith("arm0 hurts: −")
-    nothing = headline(compare(*finished(noisy(0.0, 0.0, spread=0.05))))
+    assert headline(compare(*finished_study(paired_values(-0.03)))).startswith("arm0 hurts: −")
+    nothing = headline(compare(*finished_study(paired_values(0.0, 0.0, spread=0.05))))
     assert nothing == "No evidence that any of the two arms differs from base (15 pairs)."
     few = {"a": [0.7] * 5, "b": [0.8] * 5}
-    assert headline(compare(*finished(few, seeds=(0,)))) == (
+    assert headline(compare(*finished_study(few, seeds=(0,)))) == (
         "Too few pairs to tell: 5 pairs, and one comparison at α = 0.05 needs 6."
     )
 
@@ -303,7 +258,7 @@ def test_without_an_effect_at_most_alpha_of_studies_claim_one():
     """
     rng = np.random.default_rng(0)
     num, correlation = 600, 400 / 1600
-    study, records = finished({arm: [0.8] * 15 for arm in ("base", "x", "y", "z")})
+    study, records = finished_study({arm: [0.8] * 15 for arm in ("base", "x", "y", "z")})
     num_claims = num_plain = 0
     for _ in range(num):
         shared, own = rng.normal(size=(3, 1)), rng.normal(size=(3, 15))
@@ -321,7 +276,7 @@ def test_without_an_effect_at_most_alpha_of_studies_claim_one():
 
 def by_steps():
     """A study in which each arm is compared with the one before it."""
-    study, records = finished(noisy(0.03, 0.06))
+    study, records = finished_study(paired_values(0.03, 0.06))
     return replace(study, references={"arm1": "arm0"}), records
 
 
@@ -346,7 +301,7 @@ def test_a_reference_that_is_no_arm_is_refused():
 
 
 def test_secondary_metrics_are_compared_alike_and_decide_nothing():
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     errors = {
         key: replace(record, metrics={**record.metrics, "test/error": -record.metrics[ACCURACY]})
         for key, record in records.items()
@@ -359,7 +314,7 @@ def test_secondary_metrics_are_compared_alike_and_decide_nothing():
 
 
 def test_a_secondary_metric_that_nobody_recorded_is_named():
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     both = replace(study, secondary=(Objective("test/mpa", "maximize", 0.01),))
     result = compare(both, records)
     assert result.secondary == ()

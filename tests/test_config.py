@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from tiny import TINY
+from helpers.recipes import TINY
 
 from audiocls import shelf, yaml_file
 from audiocls.config import identifying, merge, resolve, trial_id

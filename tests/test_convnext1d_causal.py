@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.audio import white_noise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,8 +17,7 @@ MEMORY = 3 * (5 - 1) + 1
 
 
 def clips(num_clips: int = 2, channels: int = CHANNELS, frames: int = FRAMES) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(num_clips, channels, frames, generator=generator)
+    return white_noise(num_clips, channels, frames)
 
 
 def built(options: ConvNeXt1dCausal = OPTIONS, channels: int = CHANNELS) -> nn.Module:

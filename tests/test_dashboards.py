@@ -4,20 +4,27 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_compare import finished, without
-from test_effects import designed, grid
-from typer.testing import CliRunner
-from wandb_file import read_run
-from wandb_server import Server
+from helpers.designs import designed_study, factorial_arms
+from helpers.records import drop_records, finished_study, write_study
+from helpers.reports import (
+    GOLDEN,
+    NOWHERE,
+    Json,
+    filters_of,
+    has_key,
+    keys_of,
+    panels_of,
+    read_json,
+    report_to_wandb,
+    texts_of,
+)
+from helpers.trials import train_offline
 
-from audiocls.cli import app
-from audiocls.config import Config, identifying
 from audiocls.errors import UsageError
 from audiocls.report import (
     compare,
@@ -35,21 +42,12 @@ from audiocls.report.dashboards.report import report_of
 from audiocls.report.dashboards.subject import Place, Subject, subject_of
 from audiocls.report.dashboards.workspace import workspace_of
 from audiocls.report.tables import markdown_table
-from audiocls.run.events import Done
-from audiocls.run.task import Task
-from audiocls.run.trial import train_trial
-from audiocls.run.warm import Warm
-from audiocls.store import Cell, Failure, Record, Study, StudyFolder
+from audiocls.store import Failure, Record, Study, StudyFolder
 from audiocls.store.record import Objective
-from audiocls.train.fit import Signal
 
-GOLDEN = Path(__file__).parent / "golden"
-NOWHERE = Place("", "audiocls")
 LOST = "wide-0-3"
 
 GAINS = [0.03, 0.02, 0.03, 0.04, 0.03, 0.02, 0.03, 0.03]
-
-Json = dict[str, Any]
 
 
 def study_of(**options: Any) -> tuple[Study, dict[str, Record]]:
@@ -57,10 +55,10 @@ def study_of(**options: Any) -> tuple[Study, dict[str, Record]]:
     base = [0.80, 0.82, 0.81, 0.79, 0.83, 0.80, 0.78, 0.81]
     helped = [b + gain for b, gain in zip(base, GAINS, strict=True)]
     values = {"base": base, "dropout=0.1": helped, "wide": base}
-    study, records = finished(
+    study, records = finished_study(
         values, seeds=(0, 1), folds=(1, 2, 3, 4), notes=("a note",), **options
     )
-    return study, without(records, LOST)
+    return study, drop_records(records, LOST)
 
 
 def histories(study: Study) -> dict[str, list[Json]]:
@@ -82,55 +80,9 @@ def built(
 def folder(tmp_path: Path) -> StudyFolder:
     """The study as a launch leaves it."""
     study, records = study_of()
-    found = StudyFolder(tmp_path / "runs" / study.name)
-    found.write_study(study)
-    for trial_id, record in records.items():
-        found.trial(trial_id).finish(record)
+    found = write_study(tmp_path / "runs" / study.name, study, records)
     found.trial(LOST).fail(Failure("out_of_memory", "8 GiB are full", "", 1))
     return found
-
-
-def asked(folder: StudyFolder, *words: str, code: int = 0) -> str:
-    """What `audiocls report --format wandb` says."""
-    result = CliRunner().invoke(app, ["report", str(folder.path), "--format", "wandb", *words])
-    assert result.exit_code == code, result.output
-    return " ".join(result.output.split())
-
-
-def read(path: Path) -> Json:
-    found: Json = json.loads(path.read_text())
-    return found
-
-
-def texts_of(spec: Json) -> list[str]:
-    """Every text in the report's blocks, Markdown included."""
-    found = [spec["text"]] if isinstance(spec.get("text"), str) else []
-    found += [spec["content"]] if isinstance(spec.get("content"), str) else []
-    for value in spec.values():
-        for child in value if isinstance(value, list) else [value]:
-            found += texts_of(child) if isinstance(child, dict) else []
-    return found
-
-
-def panels_of(spec: Any) -> Iterator[Json]:
-    """Every panel, wherever it lies."""
-    for child in (
-        spec.values() if isinstance(spec, dict) else spec if isinstance(spec, list) else ()
-    ):
-        if isinstance(child, dict) and "viewType" in child:
-            yield child
-        else:
-            yield from panels_of(child)
-
-
-def filters_of(spec: Any) -> list[Json]:
-    """Each runset's conditions."""
-    if isinstance(spec, dict):
-        own = [spec] if spec.get("filterFormat") else []
-        return own + [found for child in spec.values() for found in filters_of(child)]
-    return (
-        [found for child in spec for found in filters_of(child)] if isinstance(spec, list) else []
-    )
 
 
 # What they say
@@ -144,7 +96,7 @@ def test_the_same_study_makes_the_same_dashboards(name):
     if not file.exists():
         file.write_text(json.dumps(spec, indent=1) + "\n")
         pytest.fail(f"{file} was written anew: read it, then run this again")
-    assert spec == read(file), f"if this is meant, delete {file} and run this again"
+    assert spec == read_json(file), f"if this is meant, delete {file} and run this again"
 
 
 def test_the_report_answers_the_question_in_words():
@@ -161,7 +113,9 @@ def test_the_report_answers_the_question_in_words():
 
 def test_effects_other_metrics_and_the_front_are_told_as_in_every_format():
     factors = {"a.x": [0, 1], "b.y": [0, 1]}
-    study, records = designed(grid(factors), lambda changes: 0.01 * changes["a.x"], factors)
+    study, records = designed_study(
+        factorial_arms(factors), lambda changes: 0.01 * changes["a.x"], factors
+    )
     study = replace(study, secondary=(Objective("test/accuracy", "minimize", 0.01),))
     report, *_ = built(study, records)
     comparison = compare(study, records)
@@ -186,7 +140,7 @@ def test_differences_are_from_what_each_arm_is_compared_with():
 
 def test_missing_and_failed_cells_are_named_with_their_causes():
     study, records = study_of()
-    report, *_ = built(study, without(records, "base-1-4"))
+    report, *_ = built(study, drop_records(records, "base-1-4"))
     lines = texts_of(spec_of(report)["spec"])
     assert "base, seed 1, fold 4 (base-1-4): out of memory, 8 GiB are full" in lines
     assert f"wide, seed 0, fold 3 ({LOST})" in lines
@@ -310,100 +264,51 @@ def test_panels_read_only_what_a_trial_really_tells(tmp_path, tiny_config, cache
     study, records = study_of()
     changes: Json = {"model.dropout": 0.1}
     study = replace(study, arms={"base": {}, **dict.fromkeys(list(study.arms)[1:], changes)})
-    run = trained_offline(tiny_config(changes), tmp_path, cache)
+    run = train_offline(tiny_config(changes), tmp_path, cache)
     report, workspace, _ = built(study, records)
     num_keys = 0
     for view in (report, workspace):
         for panel in panels_of(spec_of(view)):
             for where, key in keys_of(panel):
-                assert holds(run, where, key), f"{panel['viewType']}: no {key} in the {where}"
+                assert has_key(run, where, key), f"{panel['viewType']}: no {key} in the {where}"
                 num_keys += 1
     assert num_keys > 30
     assert run.group == "dropout"
-
-
-def trained_offline(config: Config, folder: Path, cache: Path) -> Any:
-    from audiocls.audio.clips import fingerprint
-
-    task = Task(
-        study="dropout",
-        cell=Cell("abc", "dropout=0.1", 0, 1),
-        config=identifying(config),
-        data_fingerprint=fingerprint(config.data.table(cache), cache),
-        folder=str(folder / "trial"),
-        study_path=str(folder),
-        wandb="offline",
-        project="p",
-        tags=(),
-    )
-    events: list[Any] = []
-    train_trial(task, Warm(cache), events.append, lambda: Signal.GO)
-    assert isinstance(events[-1], Done), events[-1]
-    return read_run(folder)
-
-
-def keys_of(panel: Json) -> Iterator[tuple[str, str]]:
-    """Where in a run a panel looks, and for what."""
-    config, kind = panel["config"], panel["viewType"]
-    is_curve = kind == "Run History Line Plot"
-    for key in config.get("metrics", []):
-        yield "history" if is_curve else "summary", key
-    if is_curve:
-        yield "history", config["xAxis"]
-    if "groupBy" in config:
-        yield "config", config["groupBy"]
-    if "targetKey" in config:
-        yield "summary", config["targetKey"]
-    for column in config.get("columns", []):
-        where, _, key = column["accessor"].partition(":")
-        yield where, key
-
-
-def holds(run: Any, where: str, key: str) -> bool:
-    if where == "history":
-        return any(key in row for row in run.history)
-    if where == "summary":
-        return key in run.summary
-    first, value, *rest = key.split(".")
-    found = run.config[first]
-    for part in rest:
-        found = found[part]
-    return value == "value" and found is not None
 
 
 # Where they end up
 
 
 def test_without_a_key_both_are_written_into_the_studys_folder(folder):
-    said = asked(folder)
+    said = report_to_wandb(folder)
     report, workspace = (
-        read(folder.path / "report.wandb.json"),
+        read_json(folder.path / "report.wandb.json"),
         folder.path / "workspace.wandb.json",
     )
     assert report["displayName"] == "dropout"
     assert report["project"] == {"name": "audiocls", "entityName": ""}
     assert f"wide, seed 0, fold 3 ({LOST}): out of memory, 8 GiB are full" in texts_of(report)
-    assert read(workspace)["displayName"] == "dropout"
+    assert read_json(workspace)["displayName"] == "dropout"
     assert "wandb login" in said
 
 
 def test_a_file_that_is_asked_for_is_written_even_with_a_key(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    said = asked(folder, "--out", str(tmp_path / "there" / "r.json"), "--entity", "us")
-    assert read(tmp_path / "there" / "r.json")["project"]["entityName"] == "us"
+    said = report_to_wandb(folder, "--out", str(tmp_path / "there" / "r.json"), "--entity", "us")
+    assert read_json(tmp_path / "there" / "r.json")["project"]["entityName"] == "us"
     assert (tmp_path / "there" / "workspace.wandb.json").exists()
     assert "wandb login" not in said
-    asked(folder, "--out", str(tmp_path / "workspace.wandb.json"), code=2)
+    report_to_wandb(folder, "--out", str(tmp_path / "workspace.wandb.json"), code=2)
 
 
 def test_the_place_is_that_of_the_option_then_of_the_registered_sweep(folder):
     (folder.path / "wandb.json").write_text('{"entity": "us", "project": "ears", "sweep": "s1"}')
-    asked(folder)
-    found = read(folder.path / "report.wandb.json")["project"]
+    report_to_wandb(folder)
+    found = read_json(folder.path / "report.wandb.json")["project"]
     assert found == {"name": "ears", "entityName": "us"}
-    asked(folder, "--project", "other")
-    found = read(folder.path / "report.wandb.json")["project"]
+    report_to_wandb(folder, "--project", "other")
+    found = read_json(folder.path / "report.wandb.json")["project"]
     assert found == {"name": "other", "entityName": "us"}
 
 
@@ -429,22 +334,15 @@ def test_help_and_other_formats_load_nothing_of_it(folder):
     assert ran.returncode == 0, ran.stderr
 
 
-@pytest.fixture
-def server(wandb_server: Server) -> Iterator[Server]:
-    """The server, of which nothing may be asked that it does not know."""
-    yield wandb_server
-    assert wandb_server.unknown == []
-
-
 def test_both_are_saved_online_with_the_pairs_and_read_back_as_written(folder, server):
-    said = asked(folder)
-    saved = read(folder.path / "dashboards.json")
+    said = report_to_wandb(folder)
+    saved = read_json(folder.path / "dashboards.json")
     assert saved["report_url"] in said
     assert saved["workspace_url"] in said
-    asked(folder, "--entity", "local", "--out", str(folder.path / "r.json"))
+    report_to_wandb(folder, "--entity", "local", "--out", str(folder.path / "r.json"))
     kept = {view.type: json.loads(view.text) for view in server.views()}
-    assert kept["runs"] == read(folder.path / "r.json")["spec"]
-    assert kept["project-view"] == read(folder.path / "workspace.wandb.json")["spec"]
+    assert kept["runs"] == read_json(folder.path / "r.json")["spec"]
+    assert kept["project-view"] == read_json(folder.path / "workspace.wandb.json")["spec"]
     report = wr.Report.from_url(saved["report_url"])
     assert list(panels_of(spec_of(report))) == list(panels_of(kept["runs"]))
     assert texts_of(spec_of(report)["spec"]) == texts_of(kept["runs"])
@@ -460,19 +358,19 @@ def test_both_are_saved_online_with_the_pairs_and_read_back_as_written(folder, s
 
 
 def test_saving_again_replaces_both_and_uploads_the_pairs_once(folder, server):
-    asked(folder)
-    before, num_rows = read(folder.path / "dashboards.json"), len(server.runs()[0].history)
-    asked(folder)
-    assert read(folder.path / "dashboards.json") == before
+    report_to_wandb(folder)
+    before, num_rows = read_json(folder.path / "dashboards.json"), len(server.runs()[0].history)
+    report_to_wandb(folder)
+    assert read_json(folder.path / "dashboards.json") == before
     assert len(server.views()) == 2
     assert len(server.runs()[0].history) == num_rows
-    asked(folder, "--project", "other")
+    report_to_wandb(folder, "--project", "other")
     assert len(server.views()) == 4
 
 
 def test_a_server_that_refuses_is_one_error_that_says_what_to_do(folder, server):
     server.fail("upsertView", status=403)
-    said = asked(folder, code=2)
+    said = report_to_wandb(folder, code=2)
     assert "W&B did not take the report" in said
     assert "--out FILE" in said
     assert not (folder.path / "dashboards.json").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf  # noqa: TID251  (the files to examine have to come from somewhere)
+from helpers.audio import RECORDINGS, needs_recordings, uniform_noise
 
 from audiocls.audio.check import check
 from audiocls.audio.check.findings import SILENT_PEAK
@@ -15,13 +16,7 @@ from audiocls.audio.datasets import ESC50, AudioSet, SpeechCommands
 from audiocls.audio.decode import decode
 
 RATE = 8000
-DATA = Path(__file__).parents[2] / "shared" / "data"
-needs_recordings = pytest.mark.skipif(not DATA.is_dir(), reason="no recordings beside")
 SUBTYPES = {"wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
-
-
-def noise(seed: int, num_samples: int = 2000) -> np.ndarray:
-    return 0.3 * np.random.default_rng(seed).uniform(-1, 1, num_samples)
 
 
 def write(path: Path, samples: np.ndarray, subtype: str | None = None) -> Path:
@@ -39,7 +34,7 @@ class Home:
             [f"{f}-{c}.wav", f, c, f"c{c}", False, f"{f}{c}"] for f in (1, 2, 3) for c in (0, 1, 2)
         ]
         for i, row in enumerate(self.rows):
-            write(root / "audio" / row[0], noise(i))
+            write(root / "audio" / row[0], uniform_noise(2000, peak=0.3, seed=i))
 
     def path(self, name: str) -> Path:
         return self.root / "audio" / name
@@ -149,7 +144,7 @@ def test_segments_that_were_left_out_are_counted(tmp_path):
         rows = "".join(f'video{i:06d}, 0.000, 10.000, "/m/a"\n' for i in videos)
         (tmp_path / f"{list_}_segments.csv").write_text(rows)
     for i in range(1, 24):
-        write(tmp_path / "audio" / f"video{i:06d}.wav", noise(i))
+        write(tmp_path / "audio" / f"video{i:06d}.wav", uniform_noise(2000, peak=0.3, seed=i))
     data = AudioSet(root=str(tmp_path), missing="leave_out", val_percent=30)
     health = check(data, tmp_path, lambda done, total: None)
     assert kinds(health) == {"left out": ("video000000_0",)}
@@ -159,7 +154,13 @@ def test_segments_that_were_left_out_are_counted(tmp_path):
 
 def encoded(ending: str, num_samples: int = 40_000) -> bytes:
     content = io.BytesIO()
-    sf.write(content, noise(1, num_samples), 16_000, SUBTYPES[ending], format=ending)
+    sf.write(
+        content,
+        uniform_noise(num_samples, peak=0.3, seed=1),
+        16_000,
+        SUBTYPES[ending],
+        format=ending,
+    )
     return content.getvalue()
 
 
@@ -213,13 +214,13 @@ def test_chunks_before_the_samples_are_passed_over_with_their_pad_byte(tmp_path)
 
 @needs_recordings
 def test_real_recordings_are_sound():
-    data = SpeechCommands(root=str(DATA / "fsdd"))
-    health = check(data, DATA, lambda done, total: None)
+    data = SpeechCommands(root=str(RECORDINGS / "fsdd"))
+    health = check(data, RECORDINGS, lambda done, total: None)
     assert health.findings == ()
     assert health.sides == {"train": 400, "val": 100, "test": 100}
 
 
 @needs_recordings
 def test_real_vorbis_files_lack_nothing():
-    paths = sorted((DATA / "esc10" / "audio").iterdir())[::20]
+    paths = sorted((RECORDINGS / "esc10" / "audio").iterdir())[::20]
     assert [lacking(path, num_decoded(path)) for path in paths] == [""] * len(paths)

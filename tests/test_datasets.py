@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.audio import RECORDINGS, needs_recordings
 from pydantic import TypeAdapter, ValidationError
 
 from audiocls.audio.clips import fingerprint
@@ -19,8 +20,6 @@ from audiocls.audio.datasets import (
 from audiocls.audio.decode import decode
 from audiocls.errors import DataError
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "data"
-needs_recordings = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="no recordings beside")
 SMALL = Synthetic(num_sources=5, clips_per_source=2)
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf  # noqa: TID251  (the files to decode have to come from somewhere)
+from helpers.audio import sine, white_noise
 
 from audiocls.audio.decode import FORMATS, decode, supported_formats
 from audiocls.errors import DataError
@@ -11,7 +12,7 @@ RATE = 16000
 
 
 def tone(num_samples: int = RATE) -> np.ndarray:
-    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(num_samples) / RATE)).astype(np.float32)
+    return 0.5 * sine(440, RATE, num_samples)[0].numpy()
 
 
 def written(path: Path, samples: np.ndarray, subtype: str | None = None) -> Path:
@@ -68,15 +69,11 @@ def test_a_wav_whose_header_promises_more_decodes_to_what_is_there(tmp_path):
 
 
 def test_a_truncated_flac_decodes_to_its_intact_beginning(tmp_path):
-    whole = written(tmp_path / "cut.flac", tone(8 * RATE) + 0.1 * noise(8 * RATE))
+    whole = written(tmp_path / "cut.flac", tone(8 * RATE) + 0.1 * white_noise(8 * RATE).numpy())
     expected = decode(whole).samples
     got = decode(truncated(whole, 0.5)).samples
     assert 0.3 * len(expected) < len(got) < 0.6 * len(expected)
     assert np.array_equal(got, expected[: len(got)])
-
-
-def noise(num_samples: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(num_samples).astype(np.float32)
 
 
 FAULTS = {

@@ -6,6 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from helpers.recipes import DEFAULTS, make_ablation
 from typer.testing import CliRunner
 
 from audiocls import yaml_file
@@ -13,33 +14,22 @@ from audiocls.cli import app
 from audiocls.cli.studies import request, resolved
 from audiocls.cli.train import one_trial
 from audiocls.errors import ConfigError
-from audiocls.plan import Ablation, Plan, arms_of, load_ablation, plan, wandb_sweep
+from audiocls.plan import Plan, arms_of, plan, wandb_sweep
 from audiocls.plan.fraction import MOST_FACTORS, regular_fraction
 from audiocls.run.resolve import configs_of, study_of
 
-RECIPE = {
-    "data": {"name": "synthetic", "num_sources": 5, "clips_per_source": 1},
-    "features": {"name": "logmel"},
-    "model": {"name": "logmel_cnn"},
-    "optim": {"name": "adamw"},
-    "schedule": {"name": "constant"},
-}
 PARTS = {"model.dropout": [0.1], "train.label_smoothing": [0.1], "optim.lr": [0.01]}
 TWO_LEVELS = {f"k.{letter}": [0, 1] for letter in "abcdefghijk"}
 
 
-def ablation(**given) -> Ablation:
-    return load_ablation({"name": "a", "question": "?", "recipe": "r", **given}, "a.yaml")
-
-
 def faults(**given) -> list[str]:
     with pytest.raises(ConfigError) as raised:
-        ablation(**given)
+        make_ablation(**given)
     return raised.value.faults
 
 
 def planned(**given) -> Plan:
-    return plan(ablation(**given))
+    return plan(make_ablation(**given))
 
 
 def first(num: int) -> dict[str, list[int]]:
@@ -102,7 +92,7 @@ def test_in_a_cumulative_design_each_arm_is_compared_with_the_one_before_it():
 def test_a_cumulative_design_says_that_its_answer_depends_on_the_order(cache):
     chosen = planned(factors=PARTS, design="cumulative")
     assert "in another order" in chosen.notes[0]
-    study = study_of(chosen, configs_of(chosen, RECIPE, {}), {}, cache, "a", "").study
+    study = study_of(chosen, configs_of(chosen, DEFAULTS, {}), {}, cache, "a", "").study
     assert study.notes[0] == chosen.notes[0]
 
 
@@ -249,7 +239,7 @@ def test_a_resolution_of_another_design_has_no_effect_and_is_refused():
 
 
 def test_a_narrowed_fraction_claims_no_resolution():
-    question = ablation(factors=first(4), design="fractional", resolution=4)
+    question = make_ablation(factors=first(4), design="fractional", resolution=4)
     every = list(plan(question).arms)
     assert plan(question, arms=every).resolution == 4
     assert plan(question, arms=every[:3]).resolution is None
@@ -441,7 +431,7 @@ def test_secondary_metrics_reach_the_study_with_the_margin_of_the_first_by_defau
         ],
         stats={"margin": 0.02},
     )
-    study = study_of(chosen, configs_of(chosen, RECIPE, {}), {}, cache, "a", "").study
+    study = study_of(chosen, configs_of(chosen, DEFAULTS, {}), {}, cache, "a", "").study
     assert [(o.name, o.goal, o.margin) for o in study.secondary] == [
         ("test/macro_f1", "maximize", 0.02),
         ("test/loss", "minimize", 1.0),
@@ -478,7 +468,7 @@ QUESTIONS = [
 @pytest.mark.parametrize("given", QUESTIONS, ids=lambda given: given.get("design", "ofat"))
 def test_the_plan_the_study_and_the_registered_sweep_have_the_same_cells(given, cache):
     chosen = planned(**given, blocks={"seed": [0, 1], "fold": [1, 2]})
-    study = study_of(chosen, configs_of(chosen, RECIPE, {}), {}, cache, "a", "").study
+    study = study_of(chosen, configs_of(chosen, DEFAULTS, {}), {}, cache, "a", "").study
     grid = wandb_sweep(chosen)["parameters"].values()
     registered = set(itertools.product(*(values["values"] for values in grid)))
     assert {(c.arm, c.seed, c.fold) for c in study.cells} == registered == set(chosen.cells)
@@ -490,7 +480,7 @@ def test_the_plan_the_study_and_the_registered_sweep_have_the_same_cells(given, 
 
 @pytest.mark.parametrize("given", QUESTIONS, ids=lambda given: given.get("design", "ofat"))
 def test_every_arm_is_compared_with_an_arm_of_the_plan(given):
-    question = ablation(**given)
+    question = make_ablation(**given)
     for arm in arms_of(question):
         chosen = plan(question, arms=[arm])
         assert {arm, chosen.baseline} <= chosen.arms.keys()
@@ -500,7 +490,7 @@ def test_every_arm_is_compared_with_an_arm_of_the_plan(given):
 
 @pytest.mark.parametrize("given", QUESTIONS, ids=lambda given: given.get("design", "ofat"))
 def test_the_command_line_counts_what_the_plan_counts(given, tmp_path):
-    (tmp_path / "r.yaml").write_text(yaml_file.dump(RECIPE))
+    (tmp_path / "r.yaml").write_text(yaml_file.dump(DEFAULTS))
     content = {"name": "a", "question": "?", "recipe": str(tmp_path / "r.yaml"), **given}
     (tmp_path / "a.yaml").write_text(yaml_file.dump(content))
     ran = CliRunner().invoke(app, ["ablation", "plan", str(tmp_path / "a.yaml"), "--json"])
@@ -587,7 +577,7 @@ def test_any_file_is_refused_or_plans_different_arms_that_have_what_they_are_com
     num_planned = 0
     for _ in range(2000):
         try:
-            question = ablation(**any_question(random))
+            question = make_ablation(**any_question(random))
         except ConfigError:
             continue
         chosen = plan(question)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from helpers.audio import white_noise
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,10 +24,6 @@ ANY_FACTORS = pytest.mark.parametrize(
 
 def built(factors: tuple[int, ...], num_samples: int) -> network.EAT:
     return network.EAT(num_samples, 3, network.SIZES["XS"], factors).eval()
-
-
-def clips(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
 def test_the_published_trace_of_shapes_on_esc_50() -> None:
@@ -56,7 +53,7 @@ def test_positions_are_as_many_as_the_tokens_of_any_length(factors: tuple[int, .
     shortest = shortest_clip(factors)
     for num_samples in (shortest, shortest + 1, shortest + math.prod(factors) + 5):
         model = built(factors, num_samples)
-        audio = clips(1, 1, num_samples)
+        audio = white_noise(1, 1, num_samples)
         assert model.convolutions(audio).shape[-1] == num_tokens(num_samples, factors)
         assert model(audio).isfinite().all()
 
@@ -110,7 +107,7 @@ def test_the_low_pass_is_published_and_never_learned() -> None:
 
 def test_a_residual_block_is_the_sum_of_three_branches_and_nothing_after() -> None:
     torch.manual_seed(0)
-    block, x = ResBlock(4, dilation=3).eval(), clips(2, 4, 50)
+    block, x = ResBlock(4, dilation=3).eval(), white_noise(2, 4, 50)
     for norm in (block.pointwise[1], block.depthwise[1]):
         norm.running_mean.normal_()
         norm.running_var.uniform_(0.5, 2)
@@ -160,7 +157,7 @@ def theirs_in_that_order(theirs: nn.TransformerEncoderLayer) -> list[nn.Paramete
 @pytest.mark.parametrize("training", [True, False])
 def test_an_encoder_layer_is_torchs_post_norm_layer(training: bool) -> None:
     ours, theirs = twins()
-    x = clips(2, 7, 16)
+    x = white_noise(2, 7, 16)
     torch.testing.assert_close(ours.train(training)(x), theirs.train(training)(x))
 
 
@@ -185,7 +182,7 @@ def test_the_start_is_the_published_one() -> None:
 
 def test_dropout_is_the_transformers_alone() -> None:
     model = EAT(size="XS", factors=(4,), dropout=0.5).build((1, 2048), 3).train()
-    x = clips(4, 1, 2048)
+    x = white_noise(4, 1, 2048)
     assert torch.equal(model.convolutions(x), model.convolutions(x))
     assert not torch.equal(model(x), model(x))
     assert torch.equal(model.eval()(x), model(x))
@@ -193,6 +190,8 @@ def test_dropout_is_the_transformers_alone() -> None:
 
 def test_the_number_of_clips_stays_free_when_the_graph_is_exported() -> None:
     model, free = XS.build((1, 2048), 3).eval(), {0: torch.export.Dim("clips")}
-    exported = torch.export.export(model, (clips(2, 1, 2048),), dynamic_shapes=(free,)).module()
-    x = clips(5, 1, 2048)
+    exported = torch.export.export(
+        model, (white_noise(2, 1, 2048),), dynamic_shapes=(free,)
+    ).module()
+    x = white_noise(5, 1, 2048)
     torch.testing.assert_close(exported(x), model(x))

@@ -6,41 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_compare import finished, without
+from helpers.designs import (
+    CHANGES,
+    LEVELS,
+    add_and_leave_one_out,
+    additive_response,
+    designed_study,
+    factorial_arms,
+)
+from helpers.records import drop_records, finished_study
 
 from audiocls.plan import load_ablation, plan
 from audiocls.plan.fraction import regular_fraction
 from audiocls.report import compare
 from audiocls.report.effects import effects_of
 from audiocls.report.stats import corrected_t, holm, resamples_for, sign_flip_p
-
-BLOCKS = 15
-
-
-def designed(arms, response, factors, noise=0.0, seed=0, design="factorial"):
-    """A study of these arms (name → changes); `response` of the changes is the metric.
-
-    `noise` is the sd of each trial beside what its block has in common with the others.
-    """
-    rng = np.random.default_rng(seed)
-    common = 0.6 + 0.03 * rng.normal(size=BLOCKS)
-    values = {
-        name: common + response(changes) + noise * rng.normal(size=BLOCKS)
-        for name, changes in arms.items()
-    }
-    study, records = finished(values)
-    return replace(study, arms=arms, factors=factors, design=design), records
-
-
-def grid(factors, keep=lambda changes: True):
-    combinations = (
-        dict(zip(factors, each, strict=True)) for each in itertools.product(*factors.values())
-    )
-    return {
-        ",".join(f"{key}={level}" for key, level in changes.items()): changes
-        for changes in combinations
-        if keep(changes)
-    }
 
 
 def effects(study, records):
@@ -51,20 +31,8 @@ def deltas(study, records):
     return {name: each.delta for name, each in effects(study, records).items()}
 
 
-LEVELS = {"a.x": [0, 1, 2], "b.y": ["p", "q"], "c.z": [False, True]}
-GAINS = {
-    "a.x": {0: 0.0, 1: 0.03, 2: -0.02},
-    "b.y": {"p": 0.0, "q": 0.05},
-    "c.z": {False: 0.0, True: 0.01},
-}
-
-
-def additive(changes):
-    return sum(GAINS[key][level] for key, level in changes.items())
-
-
 def test_of_an_additive_response_main_effects_are_as_put_in_and_interactions_exactly_zero():
-    found = deltas(*designed(grid(LEVELS), additive, LEVELS))
+    found = deltas(*designed_study(factorial_arms(LEVELS), additive_response, LEVELS))
     mains = {name: delta for name, delta in found.items() if "×" not in name}
     assert mains == {"x=1": 0.03, "x=2": -0.02, "y=q": 0.05, "z=on": 0.01}
     rest = {name: delta for name, delta in found.items() if "×" in name}
@@ -74,9 +42,9 @@ def test_of_an_additive_response_main_effects_are_as_put_in_and_interactions_exa
 
 def test_an_interaction_is_the_effect_with_the_other_minus_the_effect_without():
     def response(changes):
-        return additive(changes) + 0.04 * (changes["a.x"] == 1) * (changes["b.y"] == "q")
+        return additive_response(changes) + 0.04 * (changes["a.x"] == 1) * (changes["b.y"] == "q")
 
-    found = effects(*designed(grid(LEVELS), response, LEVELS))
+    found = effects(*designed_study(factorial_arms(LEVELS), response, LEVELS))
     both = found["x=1 × y=q"]
     assert both.delta == 0.04
     assert [(part.name, part.delta) for part in both.parts] == [
@@ -88,7 +56,7 @@ def test_an_interaction_is_the_effect_with_the_other_minus_the_effect_without():
 
 
 def test_effects_are_tested_as_paired_differences_are():
-    study, records = designed(grid(LEVELS), additive, LEVELS, noise=0.02)
+    study, records = designed_study(factorial_arms(LEVELS), additive_response, LEVELS, noise=0.02)
     found = compare(study, records).effects.estimates
     ps = []
     for effect in found:
@@ -132,10 +100,10 @@ def parity(*keys):
 @pytest.mark.parametrize("even", [True, False])
 def test_a_main_effect_of_a_half_fraction_is_its_own_plus_half_its_alias_exactly(even):
     factors, response = two_level(3), random_response(3, seed=1)
-    whole = deltas(*designed(grid(factors), response, factors))
+    whole = deltas(*designed_study(factorial_arms(factors), response, factors))
     is_even = parity("a", "b", "c")
-    half = grid(factors, keep=lambda changes: is_even(changes) == (not even))
-    found = effects(*designed(half, response, factors))
+    half = factorial_arms(factors, keep=lambda changes: is_even(changes) == (not even))
+    found = effects(*designed_study(half, response, factors))
     # With a + b + c odd, the product of the codes −1 and 1 is 1, and a = bc; else a = −bc.
     sign = -1 if even else 1
     assert list(found) == ["a=1", "b=1", "c=1"]
@@ -146,9 +114,11 @@ def test_a_main_effect_of_a_half_fraction_is_its_own_plus_half_its_alias_exactly
 
 def test_interactions_of_resolution_four_are_told_once_with_their_aliases():
     factors, response = two_level(4), random_response(4, seed=2)
-    whole = deltas(*designed(grid(factors), response, factors))
+    whole = deltas(*designed_study(factorial_arms(factors), response, factors))
     odd = parity(*factors)
-    found = effects(*designed(grid(factors, keep=lambda c: not odd(c)), response, factors))
+    found = effects(
+        *designed_study(factorial_arms(factors, keep=lambda c: not odd(c)), response, factors)
+    )
     names = ["a=1 × b=1", "a=1 × c=1", "a=1 × d=1"]
     assert [name for name in found if "×" in name] == names
     assert found["a=1 × b=1"].aliases == ("c × d",)
@@ -159,16 +129,16 @@ def test_interactions_of_resolution_four_are_told_once_with_their_aliases():
 
 def test_a_full_factorial_has_no_aliases():
     factors = two_level(4)
-    found = effects(*designed(grid(factors), random_response(4, 0), factors))
+    found = effects(*designed_study(factorial_arms(factors), random_response(4, 0), factors))
     assert {each.aliases for each in found.values()} == {()}
     assert len(found) == 4 + 6
 
 
 def test_a_latin_square_of_three_levels_tells_main_effects_and_their_aliases():
     factors = {"a": [0, 1, 2], "b": [0, 1, 2], "c": [0, 1, 2]}
-    square = grid(factors, keep=lambda v: (v["a"] + v["b"] + v["c"]) % 3 == 0)
+    square = factorial_arms(factors, keep=lambda v: (v["a"] + v["b"] + v["c"]) % 3 == 0)
     gains = {"a": 0.01, "b": 0.02, "c": -0.03}
-    found = effects(*designed(square, lambda v: sum(gains[k] * v[k] for k in v), factors))
+    found = effects(*designed_study(square, lambda v: sum(gains[k] * v[k] for k in v), factors))
     assert {name: each.delta for name, each in found.items()} == pytest.approx(
         {"a=1": 0.01, "a=2": 0.02, "b=1": 0.02, "b=2": 0.04, "c=1": -0.03, "c=2": -0.06}
     )
@@ -177,9 +147,9 @@ def test_a_latin_square_of_three_levels_tells_main_effects_and_their_aliases():
 
 def test_excluded_combinations_bias_nothing_and_what_cannot_be_estimated_is_named():
     factors = {"a": [0, 1, 2], "b": ["p", "q"]}
-    arms = grid(factors, keep=lambda v: v != {"a": 2, "b": "q"})
+    arms = factorial_arms(factors, keep=lambda v: v != {"a": 2, "b": "q"})
     gains = {0: 0.0, 1: 0.03, 2: 0.02, "p": 0.0, "q": 0.1}
-    study, records = designed(arms, lambda v: gains[v["a"]] + gains[v["b"]], factors)
+    study, records = designed_study(arms, lambda v: gains[v["a"]] + gains[v["b"]], factors)
     found = effects(study, records)
     assert {name: each.delta for name, each in found.items()} == pytest.approx(
         {"a=1": 0.03, "b=q": 0.1, "a=1 × b=q": 0.0}
@@ -195,14 +165,14 @@ def test_a_factor_varied_only_with_another_is_averaged_where_it_is_varied():
     arms = {
         "baseline": {"sam": 0, "drop": 0},
         "d": {"sam": 0, "drop": 1},
-        **grid({"sam": [1], "drop": [0, 1], "rho": [0.05, 0.1]}),
+        **factorial_arms({"sam": [1], "drop": [0, 1], "rho": [0.05, 0.1]}),
     }
     factors = {"sam": [0, 1], "drop": [0, 1], "rho": [0.05, 0.1]}
 
     def response(v):
         return 0.02 * v["drop"] + 0.05 * v["sam"] + (0.01 if v.get("rho") == 0.1 else 0.0)
 
-    found = effects(*designed(arms, response, factors))
+    found = effects(*designed_study(arms, response, factors))
     assert (found["rho=0.1"].delta, found["rho=0.1"].against) == (0.01, "rho=0.05")
     assert found["drop=1"].delta == 0.02
 
@@ -213,7 +183,7 @@ def test_zipped_keys_are_one_factor():
         f"{w}-{p}": {"m.width": w, "m.depth": d, "dropout": p}
         for (w, d), p in itertools.product(factors["m.width,m.depth"], [0, 0.1])
     }
-    found = deltas(*designed(arms, lambda v: v["m.depth"] / 100 + v["dropout"] / 10, factors))
+    found = deltas(*designed_study(arms, lambda v: v["m.depth"] / 100 + v["dropout"] / 10, factors))
     assert found == {
         "width+depth=32x4": 0.02,
         "dropout=0.1": 0.01,
@@ -221,19 +191,10 @@ def test_zipped_keys_are_one_factor():
     }
 
 
-CHANGES = {"dropout": [0.1], "mixup": [True], "smooth": [0.2]}
-
-
-def company(factors=CHANGES):
-    """Add-one and leave-one-out around the recipe."""
-    whole = {key: levels[0] for key, levels in factors.items()}
-    alone = {f"{key}": {key: level} for key, level in whole.items()}
-    left = {f"without {key}": {k: v for k, v in whole.items() if k != key} for key in whole}
-    return {"baseline": {}, **alone, "all": whole, **left}
-
-
 def test_alone_and_with_the_rest_are_equal_where_effects_add_up():
-    study, records = designed(company(), lambda v: 0.02 * len(v), CHANGES, design="both")
+    study, records = designed_study(
+        add_and_leave_one_out(), lambda v: 0.02 * len(v), CHANGES, design="both"
+    )
     found = effects(study, records)
     assert list(found) == ["dropout=0.1 × the rest", "mixup=on × the rest", "smooth=0.2 × the rest"]
     for each in found.values():
@@ -246,12 +207,14 @@ def test_words_of_an_interaction_with_the_rest():
     def response(changes):
         return 0.03 * ("dropout" in changes) * ("mixup" in changes)
 
-    clear = designed(company(), response, CHANGES, noise=0.003, design="both")
+    clear = designed_study(add_and_leave_one_out(), response, CHANGES, noise=0.003, design="both")
     words = [each.verdict for each in effects(*clear).values()]
     assert words == ["interacts", "interacts", "additive"]
-    wild = designed(company(), response, CHANGES, noise=0.05, design="both")
+    wild = designed_study(add_and_leave_one_out(), response, CHANGES, noise=0.05, design="both")
     assert {each.verdict for each in effects(*wild).values()} == {"undecided"}
-    study, records = designed(company(), response, CHANGES, noise=0.003, design="both")
+    study, records = designed_study(
+        add_and_leave_one_out(), response, CHANGES, noise=0.003, design="both"
+    )
     few = replace(study, cells=tuple(cell for cell in study.cells if cell.seed == 0))
     found = effects(few, records)
     assert {each.verdict for each in found.values()} == {"too_few_pairs"}
@@ -261,8 +224,8 @@ def test_words_of_an_interaction_with_the_rest():
 def test_words_of_main_effects_are_those_of_comparisons():
     gains = {"a": 0.03, "b": -0.03, "c": 0.0}
     factors = two_level(3)
-    study, records = designed(
-        grid(factors), lambda v: sum(gains[k] * v[k] for k in v), factors, noise=0.004
+    study, records = designed_study(
+        factorial_arms(factors), lambda v: sum(gains[k] * v[k] for k in v), factors, noise=0.004
     )
     found = effects(study, records)
     assert [found[f"{key}=1"].verdict for key in "abc"] == ["better", "worse", "equivalent"]
@@ -273,15 +236,17 @@ def test_words_of_main_effects_are_those_of_comparisons():
 
 def test_a_block_with_a_missing_trial_is_named_and_never_averaged():
     factors = two_level(2)
-    study, records = designed(grid(factors), lambda v: 0.01 * v["a"], factors, noise=0.01)
-    left = without(records, "a=1,b=1-0-3")
+    study, records = designed_study(
+        factorial_arms(factors), lambda v: 0.01 * v["a"], factors, noise=0.01
+    )
+    left = drop_records(records, "a=1,b=1-0-3")
     found = effects(study, left)
     assert {each.verdict for each in found.values()} == {"not_comparable"}
     assert {each.delta for each in found.values()} == {None}
     assert "a=1,b=1 is not comparable: 1 of 15 pairs missing" in found["a=1"].reason
     allowed = effects(replace(study, max_missing=1), left)
     assert {each.num_blocks for each in allowed.values()} == {14}
-    both = without(records, "a=1,b=1-0-3", "a=0,b=1-1-2")
+    both = drop_records(records, "a=1,b=1-0-3", "a=0,b=1-1-2")
     reason = effects(replace(study, max_missing=1), both)["a=1 × b=1"].reason
     assert reason == (
         "2 blocks missing (1 allowed): seed 0 fold 3 of a=1,b=1, seed 1 fold 2 of a=0,b=1"
@@ -290,43 +255,45 @@ def test_a_block_with_a_missing_trial_is_named_and_never_averaged():
 
 def test_the_means_of_two_factors_are_shown_only_where_their_interaction_may_be():
     factors = two_level(2)
-    study, records = designed(grid(factors), lambda v: 0.01 * v["a"], factors, noise=0.01)
+    study, records = designed_study(
+        factorial_arms(factors), lambda v: 0.01 * v["a"], factors, noise=0.01
+    )
     assert len(compare(study, records).effects.tables) == 1
-    left = without(records, "a=1,b=1-0-3")
+    left = drop_records(records, "a=1,b=1-0-3")
     assert compare(study, left).effects.tables == ()
     allowed = replace(study, max_missing=1)
     assert len(compare(allowed, left).effects.tables) == 1
-    assert compare(allowed, without(left, "a=0,b=1-1-2")).effects.tables == ()
+    assert compare(allowed, drop_records(left, "a=0,b=1-1-2")).effects.tables == ()
     odd = records["a=1,b=1-0-3"]
     other = {odd.id: replace(odd, provenance=replace(odd.provenance, code="new"))}
     assert compare(study, records | other).effects.tables == ()
 
 
 def test_random_signs_of_effects_are_as_many_as_their_family_needs():
-    arms, num = grid(LEVELS), 20
+    arms, num = factorial_arms(LEVELS), 20
     noise = np.random.default_rng(0).normal(0, 0.001, (len(arms), num))
     values = {
-        name: 0.6 + additive(changes) + row
+        name: 0.6 + additive_response(changes) + row
         for (name, changes), row in zip(arms.items(), noise, strict=True)
     }
-    study, records = finished(values, seeds=range(num), folds=(1,), alpha=0.005)
+    study, records = finished_study(values, seeds=range(num), folds=(1,), alpha=0.005)
     found = effects(replace(study, arms=arms, factors=LEVELS, design="factorial"), records)
     assert found["y=q"].p_sign_flip == pytest.approx(1e-5)
     assert resamples_for(0.005 / len(found)) == 99_999
 
 
 def test_designs_whose_effects_are_their_comparisons_tell_nothing_twice():
-    alone = {name: changes for name, changes in company().items() if len(changes) < 2}
-    left = {name: changes for name, changes in company().items() if len(changes) > 1}
+    alone = {name: changes for name, changes in add_and_leave_one_out().items() if len(changes) < 2}
+    left = {name: changes for name, changes in add_and_leave_one_out().items() if len(changes) > 1}
     left = {"all": left.pop("all"), **left}
     for arms in (alone, left):
-        study, records = designed(arms, lambda v: 0.01 * len(v), CHANGES, noise=0.01)
+        study, records = designed_study(arms, lambda v: 0.01 * len(v), CHANGES, noise=0.01)
         found = compare(study, records).effects
         assert (found.estimates, found.not_estimated) == ((), ())
 
 
 def test_arms_of_any_order_have_the_same_effects():
-    study, records = designed(grid(LEVELS), additive, LEVELS, noise=0.01)
+    study, records = designed_study(factorial_arms(LEVELS), additive_response, LEVELS, noise=0.01)
     first, *rest = study.arms.items()
     turned = replace(study, arms=dict([first, *reversed(rest)]))
     one, other = effects(study, records), effects(turned, records)
@@ -339,9 +306,9 @@ def test_arms_of_any_order_have_the_same_effects():
 def test_without_any_effect_few_studies_claim_one():
     """At most α of them, as all effects are one family; seeds on one fold, where t is exact."""
     factors, num = two_level(3), 250
-    arms = grid(factors)
+    arms = factorial_arms(factors)
     claims = 0
-    study, records = designed(arms, lambda v: 0.0, factors)
+    study, records = designed_study(arms, lambda v: 0.0, factors)
     rng = np.random.default_rng(5)
     for _ in range(num):
         noise = dict(zip(records, rng.normal(0.7, 0.02, len(records)), strict=True))
@@ -357,10 +324,10 @@ def test_without_any_effect_few_studies_claim_one():
 
 def test_ten_thousand_trials_take_seconds():
     factors = {key: [0, 1] for key in "abcdefg"}
-    arms = grid(factors)
+    arms = factorial_arms(factors)
     blocks = range(78)
     values = np.random.default_rng(0).normal(0.7, 0.02, (len(arms), len(blocks)))
-    study, records = finished(dict(zip(arms, values, strict=True)), seeds=blocks, folds=(1,))
+    study, records = finished_study(dict(zip(arms, values, strict=True)), seeds=blocks, folds=(1,))
     study = replace(study, arms=arms, factors=factors)
     start = time.perf_counter()
     found = effects_of(study, records, 0.0, {})
@@ -371,7 +338,9 @@ def test_ten_thousand_trials_take_seconds():
 def of_plan(response, noise=0.0, **given):
     """What a planned design makes of such a response, its arms and references as launched."""
     found = plan(load_ablation({"name": "a", "question": "?", "recipe": "r", **given}, "a.yaml"))
-    study, records = designed(found.arms, response, found.factors, noise, design=given["design"])
+    study, records = designed_study(
+        found.arms, response, found.factors, noise, design=given["design"]
+    )
     return replace(study, references=found.references), records
 
 

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from helpers.audio import white_noise
 from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,10 +24,6 @@ from audiocls.audio.pack import Pack
 from audiocls.errors import ConfigError, DataError
 
 pytest.importorskip("encodec")
-
-
-def noise(*shape: int, seed: int = 0) -> Tensor:
-    return 0.3 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def sound(num_clips: int = 2, num_samples: int = 12000, seed: int = 1) -> Tensor:
@@ -59,7 +56,7 @@ def file_of(model, folder, name: str = "weights.th"):
 
 @pytest.mark.parametrize("num_samples", [1, 319, 320, 321, 641, 7999, 24000])
 def test_frames_are_those_foretold_at_any_length(front_end, num_samples):
-    waves = noise(2, num_samples)
+    waves = 0.3 * white_noise(2, num_samples)
     width, frames = Encodec().shape(num_samples)
     assert front_end(waves).shape == (2, width, frames)
     assert front_end.codes(waves).shape == (2, 2, frames)
@@ -119,7 +116,7 @@ def test_an_entry_of_a_codebook_is_its_own_code():
 
 def test_the_past_does_not_hear_the_future(front_end):
     """The 24 kHz model is causal: a language model on its codes has no peek ahead."""
-    waves = noise(1, 40 * HOP)
+    waves = 0.3 * white_noise(1, 40 * HOP)
     changed = waves.clone()
     changed[:, 20 * HOP :] = 0
     before, after = front_end(waves), front_end(changed)

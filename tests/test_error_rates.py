@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.simulation import RATIO, sign_flip_ps, study_of_differences, t_test_ps
 from scipy.special import stdtr
-from test_promise import RATIO, flip_ps, study_of, t_ps
 
 from audiocls.report import compare
 from audiocls.report.looks import first_look, grown
@@ -60,9 +60,9 @@ def has_claim(drawn, ratio, alpha=ALPHA):
     Shape: (studies, arms, pairs) → (studies,)
     """
     limit = alpha / drawn.shape[1]
-    ps = t_ps(drawn, ratio)
+    ps = t_test_ps(drawn, ratio)
     open_ones = ps <= limit
-    ps[open_ones] = np.maximum(ps[open_ones], flip_ps(drawn[open_ones], limit))
+    ps[open_ones] = np.maximum(ps[open_ones], sign_flip_ps(drawn[open_ones], limit))
     return (ps <= limit).any(axis=1)
 
 
@@ -72,7 +72,9 @@ def test_the_simulations_rule_is_that_of_compare():
     chosen = np.concatenate([np.flatnonzero(claims)[:15], np.flatnonzero(~claims)[:15]])
     assert claims[chosen].sum() >= 5
     for index in chosen:
-        found = {result.verdict for result in compare(*study_of(drawn[index], 3, 5)).compared}
+        found = {
+            result.verdict for result in compare(*study_of_differences(drawn[index], 3, 5)).compared
+        }
         assert bool(found & set(EFFECTS)) == claims[index]
 
 
@@ -109,7 +111,9 @@ def test_effects_of_some_arms_do_not_raise_the_error_of_the_others():
     claims = np.flatnonzero(alone)[:10]
     for index in claims:
         real = np.full((num_real, 10), 30.0) + drawn[index, :1]
-        result = compare(*study_of(np.concatenate([real, drawn[index]]), 10, 1)).compared
+        result = compare(
+            *study_of_differences(np.concatenate([real, drawn[index]]), 10, 1)
+        ).compared
         assert {arm.verdict for arm in result[:num_real]} == {"better"}
         assert any(arm.verdict in EFFECTS for arm in result[num_real:])
 
@@ -148,7 +152,7 @@ def claimed_at(drawn, sizes, levels, ratio):
     for number, (size, level) in enumerate(zip(sizes, levels, strict=True), start=1):
         if not is_reachable(size, drawn.shape[1], level):
             continue
-        ps = t_ps(drawn[..., :size], ratio).min(axis=1)
+        ps = t_test_ps(drawn[..., :size], ratio).min(axis=1)
         found[(found == 0) & (ps <= level / drawn.shape[1])] = number
     return found
 
@@ -192,7 +196,7 @@ def test_looking_again_and_again_at_the_margin_claims_equivalence_in_at_most_alp
 
 def grown_to_its_end(arms, first, most):
     """The answer of a study that is launched until decided."""
-    whole, records = study_of(arms, most, 1)
+    whole, records = study_of_differences(arms, most, 1)
     whole = replace(whole, looks=(first,), max_pairs=most, margin=1e-9)
     study = first_look(whole)
     for _ in itertools.count():
@@ -220,7 +224,7 @@ def first_claim(arms, sizes, levels):
         num_resamples = resamples_for(level / len(arms))
         ps = [
             max(t, sign_flip_p(list(arm[:size]), num_resamples=num_resamples))
-            for arm, t in zip(arms, t_ps(arms[:, :size], 0.0), strict=True)
+            for arm, t in zip(arms, t_test_ps(arms[:, :size], 0.0), strict=True)
         ]
         if min(ps) <= level / len(arms):
             return number

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from trained import TRIALS, Trained, noise, write_wav
+from helpers.audio import uniform_noise, write_wav
+from helpers.trials import TRIALS, TrainedTrial
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.errors import DataError
@@ -17,17 +18,12 @@ from audiocls.train.manifest import read_manifest
 
 
 @pytest.fixture(scope="module", params=["logmel", "raw"])
-def trained(request, tmp_path_factory, cache) -> Trained:
-    return Trained(TRIALS[request.param], tmp_path_factory.mktemp("trial"), cache)
-
-
-@pytest.fixture(scope="module")
-def any_trained(tmp_path_factory, cache) -> Trained:
-    return Trained({}, tmp_path_factory.mktemp("trial"), cache)
+def trained(request, tmp_path_factory, cache) -> TrainedTrial:
+    return TrainedTrial(TRIALS[request.param], tmp_path_factory.mktemp("trial"), cache)
 
 
 def evaluated(
-    trained: Trained, table: ClipTable, split: str, cache: Path, known_only: bool = False
+    trained: TrainedTrial, table: ClipTable, split: str, cache: Path, known_only: bool = False
 ) -> Evaluation:
     checkpoint = trained.checkpoint
     clips = chosen(table, split, 1)
@@ -52,7 +48,9 @@ LATER = {
 @pytest.mark.parametrize("changes", LATER.values(), ids=LATER)
 def test_what_is_saved_is_what_was_scored(changes, tmp_path, cache):
     """Averaged weights, the level of the wave and a learned front end travel in the checkpoint."""
-    test_a_trials_own_test_clips_give_its_record_again(Trained(changes, tmp_path, cache), cache)
+    test_a_trials_own_test_clips_give_its_record_again(
+        TrainedTrial(changes, tmp_path, cache), cache
+    )
 
 
 def test_a_trials_own_test_clips_give_its_record_again(trained, cache):
@@ -207,14 +205,14 @@ def test_a_manifest_of_a_trials_clips_is_scored_as_the_data_set_is(any_trained, 
 
 
 def test_paths_of_a_manifest_lie_beside_it_and_are_their_own_sources(tmp_path):
-    write_wav(tmp_path / "a.wav", noise(100), 8000)
+    write_wav(tmp_path / "a.wav", uniform_noise(100), 8000)
     table = read_manifest(manifest(tmp_path, [("path", "label"), ("a.wav", "bell")]))
     [clip] = table.clips
     assert (clip.path, clip.source, table.labels) == (tmp_path / "a.wav", "a.wav", ("bell",))
 
 
 def test_a_manifest_with_faults_is_refused_with_all_of_them(tmp_path):
-    write_wav(tmp_path / "a.wav", noise(100), 8000)
+    write_wav(tmp_path / "a.wav", uniform_noise(100), 8000)
     rows = [("a.wav", ""), ("a.wav", "x"), ("gone.wav", "x"), ("", "x")]
     with pytest.raises(DataError) as raised:
         read_manifest(manifest(tmp_path, [("path", "label"), *rows]))

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers.trials import TRIALS, TrainedTrial
 from torch import nn
-from trained import TRIALS, Trained
 
 from audiocls.audio.features import LogMel
 from audiocls.errors import UsageError
@@ -24,12 +24,12 @@ EVERY_FORM = pytest.mark.parametrize("form", FORMS)
 @pytest.fixture(scope="module", params=["logmel", "raw", "hifigan"])
 def checkpoint(request, tmp_path_factory, cache) -> Checkpoint:
     changes = TRIALS[request.param]
-    return Trained(changes, tmp_path_factory.mktemp("trial"), cache).checkpoint
+    return TrainedTrial(changes, tmp_path_factory.mktemp("trial"), cache).checkpoint
 
 
 @pytest.fixture(scope="module")
 def any_checkpoint(tmp_path_factory, cache) -> Checkpoint:
-    return Trained({}, tmp_path_factory.mktemp("trial"), cache).checkpoint
+    return TrainedTrial({}, tmp_path_factory.mktemp("trial"), cache).checkpoint
 
 
 def waves(checkpoint: Checkpoint, num_clips: int) -> torch.Tensor:

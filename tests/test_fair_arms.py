@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_compare import COST, ORIGIN, finished, noisy, verdicts, without
+from helpers.recipes import TINY
+from helpers.records import COST, PROVENANCE, drop_records, finished_study, paired_values, verdicts
+from helpers.trials import make_task
 
 from audiocls.audio.clips import fingerprint
-from audiocls.config import idle_options
+from audiocls.config import idle_options, resolve
 from audiocls.errors import ConfigError
 from audiocls.report import compare, to_markdown
 from audiocls.run.idle_factors import refuse_idle_factors
 from audiocls.run.protocol import digest_of_test
-from audiocls.run.task import Task
 from audiocls.run.trial import train_trial
 from audiocls.run.warm import Warm
 from audiocls.store import Cell, Record, Study
@@ -41,41 +42,26 @@ Trained = tuple[Study, dict[str, Record]]
 @pytest.fixture(scope="module")
 def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Every arm on two seeds, with records as trials leave them."""
-    from tiny import TINY
-
-    from audiocls.config import resolve
-
     warm, cells, records = Warm(cache), [], {}
     for arm, changes in ARMS.items():
         for seed in (0, 1):
             cell = Cell(f"{arm}-{seed}".replace(" ", "_"), arm, seed, 1)
             config = resolve([TINY, changes, {"seed": seed}], arm)
             known = fingerprint(config.data.table(cache), cache)
-            task = task_of(cell, config.model_dump(mode="json"), known, tmp_path_factory)
+            task = make_task(
+                tmp_path_factory.mktemp(cell.id),
+                cell,
+                study="fair",
+                config=config.model_dump(mode="json"),
+                data_fingerprint=known,
+            )
             train_trial(task, warm, lambda event: None, lambda: Signal.GO)
             record = task.trial.record()
             assert record is not None
             cells.append(cell)
             records[cell.id] = record
-    study, _ = finished(noisy(0.0))
+    study, _ = finished_study(paired_values(0.0))
     return replace(study, baseline="base", arms=ARMS, cells=tuple(cells)), records
-
-
-def task_of(
-    cell: Cell, config: dict[str, Any], known: str, folders: pytest.TempPathFactory
-) -> Task:
-    folder = folders.mktemp(cell.id)
-    return Task(
-        study="fair",
-        cell=cell,
-        config=config,
-        data_fingerprint=known,
-        folder=str(folder / cell.id),
-        study_path=str(folder),
-        wandb="disabled",
-        project="p",
-        tags=(),
-    )
 
 
 def only(trained: Trained, *arms: str, **options: Any) -> Trained:
@@ -137,7 +123,7 @@ def test_arms_that_are_twins_of_each_other_are_named(trained):
 
 
 def test_equal_results_of_different_training_are_equivalent_and_not_inert():
-    study, records = finished({arm: [0.7 + 0.01 * i for i in range(15)] for arm in "ab"})
+    study, records = finished_study({arm: [0.7 + 0.01 * i for i in range(15)] for arm in "ab"})
     known = {
         key: replace(record, first_losses=(key[0], "0x1p+0")) for key, record in records.items()
     }
@@ -147,7 +133,7 @@ def test_equal_results_of_different_training_are_equivalent_and_not_inert():
 
 
 def test_one_pair_that_differs_is_enough_to_have_an_effect():
-    study, records = finished({arm: [0.7 + 0.01 * i for i in range(15)] for arm in "ab"})
+    study, records = finished_study({arm: [0.7 + 0.01 * i for i in range(15)] for arm in "ab"})
     alike = {key: replace(record, first_losses=("0x1p+0",)) for key, record in records.items()}
     assert verdicts(study, alike) == ["not_comparable"]
     alike["b-0-1"] = replace(alike["b-0-1"], first_losses=("0x1.1p+0",))
@@ -193,7 +179,7 @@ def test_another_rule_of_choice_is_told_where_it_is_the_question_and_refused_whe
 
 @pytest.mark.parametrize("arm", ["arm0", "base"])
 def test_other_test_clips_are_refused(arm):
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     records[f"{arm}-0-1"] = replace(records[f"{arm}-0-1"], test_clips="other")
     assert reason(study, records).startswith("different test clips in 1 of 15 pairs: ")
 
@@ -208,9 +194,9 @@ def test_the_digest_of_test_clips_is_of_names_and_labels_and_of_the_fold(tiny_co
 
 
 def test_reasons_name_the_reference_and_not_the_baseline():
-    study, records = finished(noisy(0.03, 0.06))
+    study, records = finished_study(paired_values(0.03, 0.06))
     study = replace(study, references={"arm1": "arm0"})
-    origin = replace(ORIGIN, torch="2.12.0")
+    origin = replace(PROVENANCE, torch="2.12.0")
     for block in range(3):
         key = f"arm1-{block}-1"
         records[key] = replace(records[key], provenance=origin)
@@ -225,7 +211,7 @@ def seconds(records: dict[str, Record], arm: str, factor: Callable[[int], float]
 
 
 def test_seconds_are_compared_in_sum_within_five_percent():
-    study, records = finished(noisy(0.03), match="seconds")
+    study, records = finished_study(paired_values(0.03), match="seconds")
     seconds(records, "arm0", lambda i: 1.5 if i % 2 else 0.5)  # 7 slow ones and 8 fast ones
     assert reason(study, records) == ""
     seconds(records, "arm0", lambda i: 1.06)
@@ -238,15 +224,17 @@ def test_seconds_are_compared_in_sum_within_five_percent():
 
 
 def test_pairs_that_may_lack_are_named_with_what_befell_them():
-    study, records = finished(noisy(0.03, 0.03), max_missing=2)
-    known = without(records, "arm0-0-3", "arm0-1-2")
+    study, records = finished_study(paired_values(0.03, 0.03), max_missing=2)
+    known = drop_records(records, "arm0-0-3", "arm0-1-2")
     causes = {"arm0-0-3": "failed: nan"}
     notes = compare(study, known, causes).notes
     assert notes == (
         "arm0: 13 of 15 pairs, its mean too is over these; missing: seed 0 fold 3 (failed: nan), "
         "seed 1 fold 2.",
     )
-    spoiled = compare(study, without(records, "base-2-5"), {"base-2-5": "failed: out_of_memory"})
+    spoiled = compare(
+        study, drop_records(records, "base-2-5"), {"base-2-5": "failed: out_of_memory"}
+    )
     assert [note.partition("missing: ")[2] for note in spoiled.notes] == [
         "seed 2 fold 5 (base failed: out_of_memory)."
     ] * 2
@@ -254,8 +242,8 @@ def test_pairs_that_may_lack_are_named_with_what_befell_them():
 
 
 def test_a_mean_beside_a_difference_is_over_the_same_blocks():
-    study, records = finished(noisy(0.03, 0.03), max_missing=1)
-    spoiled = without(records, "base-2-5")
+    study, records = finished_study(paired_values(0.03, 0.03), max_missing=1)
+    spoiled = drop_records(records, "base-2-5")
     first = compare(study, spoiled).compared[0]
     kept = [r.metrics["test/accuracy"] for k, r in spoiled.items() if k.startswith("arm0")]
     paired = [value for value, key in zip(kept, range(15), strict=True) if key != 14]
@@ -265,17 +253,17 @@ def test_a_mean_beside_a_difference_is_over_the_same_blocks():
 
 
 def test_missing_blocks_leave_the_variance_as_it_was():
-    study, records = finished(noisy(0.03), max_missing=5)
+    study, records = finished_study(paired_values(0.03), max_missing=5)
     method = compare(study, records).method
     gone = ("arm0-0-1", "arm0-0-2", "arm0-0-3", "base-1-1")
-    result = compare(study, without(records, *gone))
+    result = compare(study, drop_records(records, *gone))
     assert result.method == method
     assert result.compared[0].num_pairs == 11
     assert result.compared[0].verdict == "better"
 
 
 def test_a_value_that_is_no_number_is_told_as_the_cause():
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     records["arm0-0-1"] = replace(records["arm0-0-1"], metrics={"test/accuracy": float("nan")})
     assert reason(study, records).endswith("seed 0 fold 1 (no test/accuracy)")
 

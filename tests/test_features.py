@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 import torch
+from helpers.audio import sine
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
@@ -36,11 +37,6 @@ def torchaudio_logmel(waves: Tensor, **options: object) -> Tensor:
         warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
         transform = MelSpectrogram(**options)
     return torch.log(transform(waves) + 1e-6)
-
-
-def tone(frequency: float, sample_rate: int, duration_s: float = 1.0) -> Tensor:
-    time_s = torch.arange(int(duration_s * sample_rate)) / sample_rate
-    return torch.sin(2 * math.pi * frequency * time_s)
 
 
 def htk_mel(frequency: float) -> float:
@@ -86,14 +82,14 @@ def test_options_mean_what_torchaudio_means_by_them(
 @pytest.mark.parametrize("frequency", [100.0, 440.0, 1000.0, 2500.0, 6000.0])
 def test_a_tone_lights_the_band_that_contains_it(frequency: float) -> None:
     n_mels = 40
-    features = LogMel(n_mels=n_mels, n_fft=1024).build(16000)(tone(frequency, 16000)[None])
+    features = LogMel(n_mels=n_mels, n_fft=1024).build(16000)(sine(frequency, 16000))
     loudest = int(features.mean(dim=-1).argmax())
     width = htk_mel(8000.0) / (n_mels + 1)
     assert abs(htk_mel(frequency) - (loudest + 1) * width) < width
 
 
 def test_ten_times_the_amplitude_is_two_ln_ten_more_log_power() -> None:
-    wave = tone(1000.0, 16000)[None]
+    wave = sine(1000.0, 16000)
     layer = LogMelFilterBanks(offset=1e-12)
     loud, quiet = layer(wave), layer(wave / 10)
     audible = quiet > math.log(1e-4)

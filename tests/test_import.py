@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wandb_runs import log_run
+from helpers.trials import train, trainable_task
+from helpers.wandb_runs import log_run
 
 from audiocls.errors import UsageError
 from audiocls.report import compare
@@ -164,15 +165,9 @@ def test_a_trial_of_ours_with_fewer_epochs_than_were_planned_was_stopped_early(
 def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
     wandb_server, tmp_path, tiny_config, cache
 ):
-    from audiocls.audio.clips import fingerprint
-    from audiocls.config import identifying
     from audiocls.run.server.sync import sync
-    from audiocls.run.task import Task
-    from audiocls.run.trial import train_trial
-    from audiocls.run.warm import Warm
     from audiocls.store import Cell, Study
     from audiocls.track.wandb_sync import upload
-    from audiocls.train.fit import Signal
 
     config, folder = tiny_config(), StudyFolder(tmp_path / "runs" / "t")
     cell = Cell("0123456789ab", "baseline", 0, 1)
@@ -182,18 +177,17 @@ def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
             (cell,),
         )
     )  # fmt: skip
-    task = Task(
+    task = trainable_task(
+        config,
+        folder.path,
+        cache,
         study="t",
         cell=cell,
-        config=identifying(config),
-        data_fingerprint=fingerprint(config.data.table(cache), cache),
         folder=str(folder.trial(cell.id).path),
-        study_path=str(folder.path),
         wandb="offline",
         project="mine",
-        tags=(),
     )
-    train_trial(task, Warm(cache), lambda event: None, lambda: Signal.GO)
+    train(task, cache)
     server = WandbProject(Connection())
     wanted = ("local", "mine")
     sync(folder, server, upload, wanted, None, lambda done, total: None, threading.Event())

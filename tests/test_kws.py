@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.audio import white_noise
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,7 +22,7 @@ TABLE = pytest.mark.parametrize(
 
 
 def clips(num_clips: int = 4, in_shape: tuple[int, int] = IN_SHAPE) -> Tensor:
-    return torch.randn(num_clips, *in_shape, generator=torch.Generator().manual_seed(0))
+    return white_noise(num_clips, *in_shape)
 
 
 def operations_of_norms_and_mean(options: Kws) -> int:

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from test_compare import finished, noisy, without
+from helpers.records import drop_records, finished_study, paired_values
 
 from audiocls.report import compare, to_latex
 from audiocls.report.latex import escaped
@@ -28,12 +28,12 @@ needs_latex = pytest.mark.skipif(
 @pytest.fixture
 def several():
     """Arms of each verdict, one of them with a name that LaTeX would take for commands."""
-    values = noisy(0.03, -0.02, 0.0, 0.01)
+    values = paired_values(0.03, -0.02, 0.0, 0.01)
     values[HOSTILE] = values["arm0"]
     values["[first"] = values["arm1"]
-    study, records = finished(values)
+    study, records = finished_study(values)
     asked = "Does 5 % of dropout_help & why?"
-    return replace(study, question=asked), without(records, "arm3-1-3")
+    return replace(study, question=asked), drop_records(records, "arm3-1-3")
 
 
 def rows(text):
@@ -45,7 +45,7 @@ def rows(text):
 
 
 def test_a_difference_stands_with_its_half_width_and_a_claim_with_its_dagger():
-    comparison = compare(*finished(noisy(0.03, 0.0)))
+    comparison = compare(*finished_study(paired_values(0.03, 0.0)))
     better, other = comparison.compared
     table = rows(to_latex(comparison))
     half = 100 * (better.ci_high - better.ci_low) / 2
@@ -59,8 +59,8 @@ def test_a_difference_stands_with_its_half_width_and_a_claim_with_its_dagger():
 
 
 def test_the_dagger_is_explained_only_where_there_is_one():
-    assert "Significant after Holm's" in to_latex(compare(*finished(noisy(0.03))))
-    assert "dagger" not in to_latex(compare(*finished(noisy(0.0))))
+    assert "Significant after Holm's" in to_latex(compare(*finished_study(paired_values(0.03))))
+    assert "dagger" not in to_latex(compare(*finished_study(paired_values(0.0))))
 
 
 def test_why_an_arm_is_not_comparable_and_what_is_missing_stands_below_the_table(several):
@@ -74,13 +74,13 @@ def test_why_an_arm_is_not_comparable_and_what_is_missing_stands_below_the_table
 
 def test_arms_that_share_a_reason_share_its_number():
     values = {arm: [0.5 + 0.01 * i for i in range(5)] for arm in "abc"}
-    text = to_latex(compare(*finished(values, seeds=(0,))))
+    text = to_latex(compare(*finished_study(values, seeds=(0,))))
     assert text.count("too few pairs$^{1}$") == 2
     assert "$^{2}$" not in text
 
 
 def test_what_an_arm_is_compared_with_is_a_column_where_that_is_not_the_baseline():
-    study, records = finished(noisy(0.01, 0.03))
+    study, records = finished_study(paired_values(0.01, 0.03))
     assert "Against" not in to_latex(compare(study, records))
     table = rows(to_latex(compare(replace(study, references={"arm1": "arm0"}), records)))
     assert table["arm1"][1] == "arm0"
@@ -89,7 +89,7 @@ def test_what_an_arm_is_compared_with_is_a_column_where_that_is_not_the_baseline
 
 
 def test_each_metric_has_a_table_and_each_table_a_label():
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     secondary = (Objective("test/loss", "minimize", 0.1),)
     records = {
         key: replace(record, metrics={**record.metrics, "test/loss": 1.5 + 0.1 * record.fold})
@@ -130,9 +130,9 @@ def test_it_compiles_with_every_character_of_a_hostile_name(several, factorial, 
 @pytest.fixture
 def factorial():
     """Two factors whose effects do not add up."""
-    values = noisy(0.03, 0.02, 0.0)
+    values = paired_values(0.03, 0.02, 0.0)
     names = {"base": "base", "arm0": "dropout_p=0.1", "arm1": "sam=on", "arm2": "both"}
-    study, records = finished({names[arm]: row for arm, row in values.items()})
+    study, records = finished_study({names[arm]: row for arm, row in values.items()})
     arms = {
         "base": {},
         "dropout_p=0.1": {"model.dropout_p": 0.1},

@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from helpers.audio import sine, white_noise
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -22,14 +23,6 @@ from audiocls.audio.features.spectrogram import Spectrogram
 RATE = 16000
 
 
-def tone(frequency: float, num_samples: int = RATE) -> Tensor:
-    return torch.sin(2 * math.pi * frequency * torch.arange(num_samples) / RATE)[None]
-
-
-def noise(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def response(filters: Tensor, n_fft: int = RATE) -> Tensor:
     """Magnitude of filters (F, W) at 0, 1, … n_fft / 2 Hz."""
     return torch.fft.rfft(filters.detach(), n_fft).abs()
@@ -40,12 +33,12 @@ def response(filters: Tensor, n_fft: int = RATE) -> Tensor:
 
 @pytest.mark.parametrize("frequency", [400.0, 1000.0, 7000.0])
 def test_a_tone_lights_its_bin(frequency):
-    features = Spectrogram(n_fft=400).build(RATE)(tone(frequency))
+    features = Spectrogram(n_fft=400).build(RATE)(sine(frequency, RATE))
     assert int(features.mean(dim=-1).argmax()) == frequency / (RATE / 400)
 
 
 def test_log_power_is_twice_log_magnitude():
-    waves = noise(2, 4000)
+    waves = white_noise(2, 4000)
     power, magnitude = (
         Spectrogram(scale=scale, offset=1e-12).build(RATE)(waves)
         for scale in ("power", "magnitude")
@@ -54,7 +47,7 @@ def test_log_power_is_twice_log_magnitude():
 
 
 def test_mel_bands_of_the_spectrogram_are_the_log_mel_front_end():
-    waves = noise(2, 4000)
+    waves = white_noise(2, 4000)
     mel = LogMel(n_mels=20, normalise="none").build(RATE)
     power = Spectrogram(offset=1e-12).build(RATE)(waves).exp()
     expected = torch.log(mel.filters.T @ power + 1e-6)
@@ -63,7 +56,9 @@ def test_mel_bands_of_the_spectrogram_are_the_log_mel_front_end():
 
 @pytest.mark.parametrize("part", [Spectrogram, MFCC])
 def test_normalised_clips_have_mean_zero_and_deviation_one_and_silence_is_zero(part):
-    features = part(normalise="clip").build(RATE)(torch.stack([noise(8000), torch.zeros(8000)]))
+    features = part(normalise="clip").build(RATE)(
+        torch.stack([white_noise(8000), torch.zeros(8000)])
+    )
     assert abs(features[0].mean()) < 1e-4
     assert abs(features[0].std() - 1) < 1e-3
     assert not features[1].any()
@@ -76,7 +71,7 @@ def test_normalised_clips_have_mean_zero_and_deviation_one_and_silence_is_zero(p
 def test_mfcc_is_torchaudios(n_mfcc, n_mels):
     from torchaudio.transforms import MFCC as TORCHAUDIO
 
-    waves = noise(2, 5001) / 4
+    waves = white_noise(2, 5001) / 4
     mel = {"n_fft": 512, "hop_length": 160, "n_mels": n_mels, "f_min": 20.0}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
@@ -86,7 +81,7 @@ def test_mfcc_is_torchaudios(n_mfcc, n_mels):
 
 
 def test_all_coefficients_give_the_log_mel_bands_back():
-    waves = noise(2, 4000)
+    waves = white_noise(2, 4000)
     mfcc = MFCC(n_mfcc=32, n_mels=32, normalise="none").build(RATE)(waves)
     log_mel = LogMel(n_mels=32, normalise="none").build(RATE)(waves)
     torch.testing.assert_close(dct(32).T @ mfcc, log_mel, atol=1e-4, rtol=1e-4)
@@ -98,7 +93,7 @@ def test_the_cosine_transform_is_a_rotation():
 
 def test_loudness_moves_the_first_coefficient_only():
     build = MFCC(normalise="none", offset=1e-12).build(RATE)
-    waves = noise(1, 4000)
+    waves = white_noise(1, 4000)
     moved = (build(10 * waves) - build(waves)).squeeze(0)
     expected = torch.full_like(moved[0], 2 * math.log(10) * math.sqrt(64))
     torch.testing.assert_close(moved[0], expected, atol=1e-2, rtol=0)
@@ -124,7 +119,7 @@ def test_edges_are_even_on_the_mel_scale():
 def test_a_filter_responds_most_to_a_tone_at_its_mel_centre(index):
     filters = GaborPower(40, 401, RATE, 60.0, 7800.0)
     centre = float(mel_edges(40, 60.0, 7800.0)[index + 1])
-    power = filters(tone(centre)).detach()[0, :, 1000:-1000].mean(dim=-1)
+    power = filters(sine(centre, RATE)).detach()[0, :, 1000:-1000].mean(dim=-1)
     assert int(power.argmax()) == index
     if index > 5:  # the lowest filters are cut off by the window
         assert float(power[index]) == pytest.approx(0.25, rel=0.01)
@@ -173,7 +168,7 @@ def test_pooling_keeps_constant_power_whatever_the_width(width):
 
 
 def test_a_wider_pool_smooths_more():
-    pool, power = GaussianPool(2, 401, 160), noise(1, 1, 16000).square().expand(1, 2, -1)
+    pool, power = GaussianPool(2, 401, 160), white_noise(1, 1, 16000).square().expand(1, 2, -1)
     with torch.no_grad():
         pool.width.copy_(torch.tensor([0.05, 0.5]))
     narrow, wide = pool(power)[0, :, 2:-2].std(dim=-1)
@@ -192,13 +187,13 @@ def naive(x: Tensor, s: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("length", [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 1000, BLOCK**2 + 5])
 def test_smoothing_by_blocks_is_smoothing_frame_by_frame(length):
-    x = noise(2, 5, length).square()
+    x = white_noise(2, 5, length).square()
     s = torch.tensor([0.0, 0.001, 0.04, 0.7, 1.0])
     torch.testing.assert_close(smoothed(x, s), naive(x, s), atol=1e-5, rtol=1e-5)
 
 
 def test_so_is_its_gradient():
-    x = noise(2, 4, 200).double()
+    x = white_noise(2, 4, 200).double()
     gradients = []
     for way in (smoothed, naive):
         s = torch.tensor([0.001, 0.04, 0.7, 0.99], dtype=torch.float64, requires_grad=True)
@@ -208,26 +203,26 @@ def test_so_is_its_gradient():
 
 def test_a_decay_of_nought_or_one_has_finite_gradients():
     decay = torch.tensor([0.0, 1.0], requires_grad=True)
-    decaying_sum(noise(1, 2, 300), decay).sum().backward()
+    decaying_sum(white_noise(1, 2, 300), decay).sum().backward()
     assert decay.grad.isfinite().all()
 
 
 def test_pcen_is_the_papers_formula():
-    power, pcen = noise(2, 3, 50).square(), PCEN(3)
+    power, pcen = white_noise(2, 3, 50).square(), PCEN(3)
     loudness = naive(power, torch.full((3,), 0.04))
     expected = (power / (1e-6 + loudness) ** 0.96 + 2) ** 0.5 - 2**0.5
     torch.testing.assert_close(pcen(power), expected)
 
 
 def test_pcen_cancels_loudness_where_alpha_is_one():
-    pcen, power = PCEN(3, alpha=1.0), 1 + noise(1, 3, 50).square()
+    pcen, power = PCEN(3, alpha=1.0), 1 + white_noise(1, 3, 50).square()
     torch.testing.assert_close(pcen(100 * power), pcen(power), atol=1e-5, rtol=1e-4)
 
 
 def test_pcen_keeps_its_constants_where_the_formula_is_defined():
     wild = PCEN(2, alpha=3.0, smooth=-1.0, delta=-5.0, root=0.1)
     tame = PCEN(2, alpha=1.0, smooth=0.0, delta=1e-3, root=1.0)
-    power = noise(1, 2, 30).square()
+    power = white_noise(1, 2, 30).square()
     assert torch.equal(wild(power), tame(power))
 
 
@@ -258,14 +253,14 @@ def test_cutoffs_stay_apart_and_below_half_the_sample_rate():
 
 def test_a_full_scale_tone_in_the_band_has_the_log_power_of_a_half():
     options = SincNet(num_filters=10, offset=1e-9)
-    features = options.build(RATE)(tone(float(mel_edges(10, 60.0, 8000.0)[6])))
+    features = options.build(RATE)(sine(float(mel_edges(10, 60.0, 8000.0)[6]), RATE))
     band = features[0, 5, 5:-5]
     torch.testing.assert_close(band, torch.full_like(band, math.log(0.5)), atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize("options", [Leaf(), SincNet()], ids=lambda options: options.name)
 def test_learned_front_ends_ignore_autocast(options):
-    front_end, waves = options.build(RATE), noise(1, 4000)
+    front_end, waves = options.build(RATE), white_noise(1, 4000)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = front_end(waves)
     assert torch.equal(mixed, front_end(waves))
@@ -276,7 +271,7 @@ def test_one_step_at_a_usual_rate_moves_the_cutoffs_by_hertz(options):
     front_end = options.build(RATE)
     before = front_end.filters.filters().detach().clone()
     optimizer = torch.optim.Adam(front_end.parameters(), lr=1e-3)
-    front_end(noise(2, 4000)).square().mean().backward()
+    front_end(white_noise(2, 4000)).square().mean().backward()
     optimizer.step()
     moved = (response(front_end.filters.filters()) - response(before)).abs().amax()
     assert 1e-4 < float(moved) < 0.5

@@ -1,9 +1,8 @@
 """Mixing clips: which part is whose, and what the target says of it."""
 
-import math
-
 import pytest
 import torch
+from helpers.audio import sine
 from torch import Tensor
 
 from audiocls.audio.augment import Augment
@@ -32,10 +31,6 @@ TARGETS = torch.eye(CLIPS)
 
 def share(*values: float) -> Tensor:
     return torch.tensor(values).unsqueeze(1)
-
-
-def tone(hertz: float) -> Tensor:
-    return torch.sin(2 * math.pi * hertz * torch.arange(RATE) / RATE).unsqueeze(0)
 
 
 def level_at(wave: Tensor, hertz: int) -> float:
@@ -94,7 +89,7 @@ def test_cutmix_is_the_other_clip_in_one_stretch_of_its_share():
 @pytest.mark.parametrize("is_end", [True, False])
 def test_freqmix_takes_one_band_of_the_other_and_leaves_the_rest_untouched(window, is_end):
     """At a share of a half the border is 2 kHz: each clip's tone below and above it."""
-    own, other = tone(500) + tone(3500), tone(700) + tone(3300)
+    own, other = sine(500, RATE) + sine(3500, RATE), sine(700, RATE) + sine(3300, RATE)
     after = freqmix(own, other, share(0.5), torch.tensor([[is_end]]), window)
     kept, gone, come, stayed_out = (500, 3500, 3300, 700) if is_end else (3500, 500, 700, 3300)
     assert level_at(after, kept) == pytest.approx(1, abs=0.01)

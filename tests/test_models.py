@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from helpers.audio import white_noise
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,7 +41,7 @@ def num_macs(model: nn.Module, in_shape: tuple[int, int]) -> int:
 
 
 def clips(in_shape: tuple[int, int], num_clips: int = 4) -> Tensor:
-    return torch.randn(num_clips, *in_shape, generator=torch.Generator().manual_seed(0))
+    return white_noise(num_clips, *in_shape)
 
 
 @pytest.mark.parametrize("n_mels", [20, 40, 64, 80])

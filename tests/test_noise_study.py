@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
-from test_compare import finished, noisy, without
+from helpers.records import drop_records, finished_study, paired_values
 from typer.testing import CliRunner
 
 from audiocls.cli import app, noise
@@ -25,7 +25,7 @@ VALUES = list(0.8 + 0.03 * np.random.default_rng(0).normal(size=15))
 
 
 def baseline():
-    study, records = finished({"base": VALUES})
+    study, records = finished_study({"base": VALUES})
     return replace(study, name="dropout-noise"), records
 
 
@@ -45,7 +45,7 @@ def test_noise_is_that_of_the_table_of_seeds_and_folds():
 
 
 def test_arms_beside_the_baseline_do_not_count():
-    study, records = finished(noisy(0.1, 0.2))
+    study, records = finished_study(paired_values(0.1, 0.2))
     alone = replace(study, cells=tuple(c for c in study.cells if c.arm == "base"))
     assert measure(study, records, "d") == measure(alone, records, "d")
 
@@ -66,7 +66,7 @@ def test_missing_trials_leave_the_largest_whole_grid_and_what_is_left_out_is_nam
     missing, seeds, folds
 ):
     study, records = baseline()
-    found = measure(study, without(records, *missing), "d")
+    found = measure(study, drop_records(records, *missing), "d")
     assert (found.seeds, found.folds) == (seeds, folds)
     done = {cell.block for cell in study.cells if cell.id not in missing}
     assert set(found.left_out) == done - {(s, f) for s in seeds for f in folds}
@@ -87,7 +87,7 @@ def test_trials_of_different_origin_are_told_of():
 
 
 def test_golden_5_is_said_of_accuracies_alone():
-    study, records = finished({"base": [0.95] * 15})
+    study, records = finished_study({"base": [0.95] * 15})
     assert 100 * measure(study, records, "d").sampling == pytest.approx(1.09, abs=0.005)
     as_loss = {key: replace(record, metrics={"test/loss": 0.95}) for key, record in records.items()}
     assert measure(replace(study, metric="test/loss"), as_loss, "d").sampling is None
@@ -169,7 +169,7 @@ def test_noise_of_another_metric_is_stale(tmp_path):
 
 
 def launched(runs, config, num_missing=0):
-    study, records = finished(noisy(0.01, 0.02, 0.0))
+    study, records = finished_study(paired_values(0.01, 0.02, 0.0))
     folder = StudyFolder(runs / "dropout")
     folder.write_study(study)
     for cell in study.cells[: len(study.cells) - num_missing]:

@@ -10,10 +10,10 @@ import matplotlib.font_manager
 import nbformat
 import numpy as np
 import pytest
-from test_compare import finished, noisy
-from tiny import TINY
+from helpers.recipes import TINY
+from helpers.records import finished_study, paired_values
+from helpers.wandb_runs import log_run
 from typer.testing import CliRunner
-from wandb_runs import log_run
 
 from audiocls.audio.datasets.synthetic import Synthetic
 from audiocls.cli import app
@@ -62,7 +62,7 @@ def _fonts(monkeypatch):
 def runs(tmp_path_factory, cache):
     """A folder with a study of two arms and a baseline."""
     runs = tmp_path_factory.mktemp("notebooks") / "runs"
-    study, records = finished(noisy(0.03, 0.0))
+    study, records = finished_study(paired_values(0.03, 0.0))
     write(StudyFolder(runs / "dropout"), study, records, cache)
     return runs
 

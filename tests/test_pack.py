@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.audio import write_wav
 
 from audiocls.audio import pack as pack_module
 from audiocls.audio.batches import open_sounds
@@ -29,16 +29,6 @@ RATE = 8000
 LENGTHS = (4000, 1, 2500, 8001)
 
 
-def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
-    """16-bit mono; `samples` in ±1."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((samples * 32767).round().astype("<i2").tobytes())
-    return path
-
-
 def table_of(files: list[Path]) -> ClipTable:
     clips = tuple(Clip(p.name, p, (0,), p.name, fold=i % 3 + 1) for i, p in enumerate(files))
     return ClipTable(clips, ("x",), (1, 2, 3))
@@ -48,7 +38,8 @@ def table_of(files: list[Path]) -> ClipTable:
 def table(tmp_path: Path) -> ClipTable:
     random = np.random.default_rng(0)
     files = [
-        write_wav(tmp_path / f"{i}.wav", random.uniform(-1, 1, n)) for i, n in enumerate(LENGTHS)
+        write_wav(tmp_path / f"{i}.wav", random.uniform(-1, 1, n), RATE)
+        for i, n in enumerate(LENGTHS)
     ]
     return table_of(files)
 
@@ -132,7 +123,7 @@ print(len(pack.samples), hashlib.sha256(pack.samples).hexdigest())
 
 def test_processes_that_build_at_once_get_one_whole_pack(tmp_path):
     for i in range(60):
-        write_wav(tmp_path / f"{i:02}.wav", np.full(4000, i / 100))
+        write_wav(tmp_path / f"{i:02}.wav", np.full(4000, i / 100), RATE)
     cache = tmp_path / "cache"
     start = time.time() + 0.8  # when all of them have started
     command = [sys.executable, "-c", BUILD, str(tmp_path), str(cache), str(start)]
@@ -228,7 +219,7 @@ def test_a_tampered_pack_is_refused_naming_its_folder_and_what_to_do(table, tmp_
 
 
 def test_every_bad_clip_of_a_data_set_is_reported_at_once(tmp_path):
-    good = write_wav(tmp_path / "good.wav", np.zeros(10))
+    good = write_wav(tmp_path / "good.wav", np.zeros(10), RATE)
     empty_file, text = tmp_path / "empty.wav", tmp_path / "text.wav"
     empty_file.touch()
     text.write_text("no sound")
@@ -244,7 +235,9 @@ def test_every_bad_clip_of_a_data_set_is_reported_at_once(tmp_path):
 
 def test_a_longer_clip_is_heard_in_its_middle_and_a_shorter_one_padded_with_zeros(tmp_path):
     long, short = np.arange(101) / 32767, np.arange(1, 11) / 32767
-    table = table_of([write_wav(tmp_path / "l.wav", long), write_wav(tmp_path / "s.wav", short)])
+    table = table_of(
+        [write_wav(tmp_path / "l.wav", long, RATE), write_wav(tmp_path / "s.wav", short, RATE)]
+    )
     pack = open_pack(table, "f", RATE, tmp_path)
     waves = np.rint(pack.centred(every(table), 21) * 32767)
     assert waves[0].tolist() == list(range(40, 61))
@@ -263,7 +256,10 @@ def test_a_random_crop_is_a_window_of_the_clip_anywhere_in_it(tmp_path):
     from audiocls.audio.augment.draws import Draws
 
     ramp = np.arange(1, 41) / 32767
-    files = [write_wav(tmp_path / "l.wav", ramp), write_wav(tmp_path / "s.wav", ramp[:5])]
+    files = [
+        write_wav(tmp_path / "l.wav", ramp, RATE),
+        write_wav(tmp_path / "s.wav", ramp[:5], RATE),
+    ]
     data = Synthetic(duration_s=10 / RATE, sample_rate=RATE)
     sounds = open_sounds(data, Raw(), table_of(files), "f", tmp_path)
     slack = torch.tensor([30, 0])
@@ -326,7 +322,7 @@ def test_raw_audio_is_not_stored_twice(synthetic, cache):
 
 def test_a_wav_at_its_own_rate_is_packed_without_loss(tmp_path):
     samples = np.random.default_rng(0).integers(-32768, 32768, 4000) / 32768
-    path = write_wav(tmp_path / "all.wav", samples * 32768 / 32767)
+    path = write_wav(tmp_path / "all.wav", samples * 32768 / 32767, RATE)
     packed = open_pack(table_of([path]), "f", RATE, tmp_path)
     waves = packed.centred(np.array([0]), 4000)
     assert waves[0].tolist() == decode(path).samples.tolist()

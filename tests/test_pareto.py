@@ -4,9 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_compare import finished, noisy
-from test_effects import CHANGES, LEVELS, additive, company, designed, grid
-from test_report_formats import read
+from helpers.designs import (
+    CHANGES,
+    LEVELS,
+    add_and_leave_one_out,
+    additive_response,
+    designed_study,
+    factorial_arms,
+)
+from helpers.records import finished_study, paired_values
+from helpers.reports import text_of_html
 
 from audiocls.report import (
     compare,
@@ -40,7 +47,9 @@ def test_the_front_is_what_no_other_point_beats(seed):
 
 def priced(costs, goal="maximize", **options):
     """Arms by (mean, parameters); equal times, and MACs that nobody recorded."""
-    study, records = finished({arm: [mean] * 15 for arm, (mean, _) in costs.items()}, goal=goal)
+    study, records = finished_study(
+        {arm: [mean] * 15 for arm, (mean, _) in costs.items()}, goal=goal
+    )
     known = {
         cell.id: replace(
             records[cell.id],
@@ -98,7 +107,7 @@ def test_arms_that_may_not_be_compared_are_named_and_not_placed():
 
 
 def test_one_arm_alone_makes_no_front_and_is_not_said_to_equal_the_others():
-    study, records = finished(noisy(0.01))
+    study, records = finished_study(paired_values(0.01))
     dear = {
         key: replace(record, cost=replace(record.cost, epochs=1 + key.startswith("arm0")))
         for key, record in records.items()
@@ -114,16 +123,16 @@ def test_the_front_is_in_every_format():
     comparison = compare(study, records)
     said = "On the Pareto front of test/accuracy against parameters: base; twin; good."
     assert said in to_markdown(comparison)
-    assert said in read(to_html(comparison, study, {}))
+    assert said in text_of_html(to_html(comparison, study, {}))
     assert to_json(comparison)["fronts"][0]["arms"] == ("base", "twin", "good")
     labels = [text.get_text() for text in metric_against_cost(comparison).axes[0].texts]
     assert labels == ["1", "2", "3"]
 
 
 def test_effects_are_in_every_format():
-    study, records = designed(grid(LEVELS), additive, LEVELS, noise=0.004)
+    study, records = designed_study(factorial_arms(LEVELS), additive_response, LEVELS, noise=0.004)
     comparison = compare(study, records)
-    page, text = read(to_html(comparison, study, {})), to_markdown(comparison)
+    page, text = text_of_html(to_html(comparison, study, {})), to_markdown(comparison)
     table = effect_table(comparison)
     assert len(table.rows) == len(comparison.effects.estimates) == 9
     for effect, shown in zip(
@@ -138,7 +147,7 @@ def test_effects_are_in_every_format():
 
 
 def test_a_study_without_effects_says_nothing_of_them():
-    study, records = finished(noisy(0.01, 0.0))
+    study, records = finished_study(paired_values(0.01, 0.0))
     comparison = compare(study, records)
     assert effect_remarks(comparison) == []
     assert "Effects of the factors" not in to_html(comparison, study, {})
@@ -146,7 +155,9 @@ def test_a_study_without_effects_says_nothing_of_them():
 
 
 def test_pictures_have_a_row_an_effect_and_a_line_a_level():
-    comparison = compare(*designed(grid(LEVELS), additive, LEVELS, noise=0.004))
+    comparison = compare(
+        *designed_study(factorial_arms(LEVELS), additive_response, LEVELS, noise=0.004)
+    )
     labels = [label.get_text() for label in effect_intervals(comparison).axes[0].get_yticklabels()]
     assert labels[:4] == ["x=1", "x=2", "y=q", "z=on"]
     assert labels[4:7] == ["x=1 with y=p", "x=1 with y=q", "x=1 × y=q"]
@@ -159,7 +170,9 @@ def test_pictures_have_a_row_an_effect_and_a_line_a_level():
 
 def test_alone_and_with_the_rest_have_rows_of_their_own():
     comparison = compare(
-        *designed(company(), lambda v: 0.01 * len(v), CHANGES, 0.01, design="both")
+        *designed_study(
+            add_and_leave_one_out(), lambda v: 0.01 * len(v), CHANGES, 0.01, design="both"
+        )
     )
     labels = [label.get_text() for label in effect_intervals(comparison).axes[0].get_yticklabels()]
     assert labels[:3] == [
@@ -181,8 +194,10 @@ def test_names_of_any_length_leave_room_for_the_pictures():
 
 @pytest.mark.parametrize("name", ["a", "lr=0.003,label_smoothing=0.0,batch_size=8,n_mels=16"])
 def test_what_an_axis_is_of_lies_within_the_picture_however_long_the_baseline(name):
-    values = noisy(0.01)
-    figure = paired_differences(compare(*finished({name: values["base"], "b": values["arm0"]})))
+    values = paired_values(0.01)
+    figure = paired_differences(
+        compare(*finished_study({name: values["base"], "b": values["arm0"]}))
+    )
     figure.draw_without_rendering()
     words = figure.axes[0].xaxis.label.get_window_extent()
     assert figure.bbox.x0 <= words.x0
@@ -190,14 +205,14 @@ def test_what_an_axis_is_of_lies_within_the_picture_however_long_the_baseline(na
 
 
 def test_epochs_are_whole():
-    study, _ = finished({"a": [0.5], "b": [0.6]}, seeds=(0,), folds=(1,))
+    study, _ = finished_study({"a": [0.5], "b": [0.6]}, seeds=(0,), folds=(1,))
     rows = {c.id: [{"epoch": e, "val/accuracy": e / 4} for e in (1, 2)] for c in study.cells}
     (panel,) = learning_curves(study, rows).axes
     assert all(tick == int(tick) for tick in panel.get_xticks())
 
 
 def test_the_band_of_a_curve_is_the_interval_of_its_mean():
-    study, _ = finished({"a": [0.5] * 4, "b": [0.6] * 4}, seeds=(0, 1), folds=(1, 2))
+    study, _ = finished_study({"a": [0.5] * 4, "b": [0.6] * 4}, seeds=(0, 1), folds=(1, 2))
     values = [0.2, 0.4, 0.5, 0.3]
     cells = [cell for cell in study.cells if cell.arm == "b"]
     rows = {c.id: [{"epoch": 1, "val/accuracy": v}] for c, v in zip(cells, values, strict=True)}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from helpers.audio import white_noise
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,10 +28,6 @@ SMALL: list[AnyModel] = [
 EVERY_SMALL_MODEL = pytest.mark.parametrize("options", SMALL, ids=lambda options: options.name)
 
 
-def clips(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
-
-
 def built(options: AnyModel, bands: int = 20, frames: int = 33) -> nn.Module:
     torch.manual_seed(0)
     return options.build((bands, frames), 5)
@@ -38,7 +35,7 @@ def built(options: AnyModel, bands: int = 20, frames: int = 33) -> nn.Module:
 
 @pytest.mark.parametrize("gathered", [True, False])
 def test_a_picture_is_the_features_in_strides_that_only_channels_last_has(gathered: bool) -> None:
-    features = clips(6, 20, 33)
+    features = white_noise(6, 20, 33)
     features = features[torch.tensor([3, 1])] if gathered else features.transpose(1, 2)
     picture = as_picture(features)
     assert torch.equal(picture[:, 0], features)
@@ -57,7 +54,7 @@ def test_convolutions_run_in_channels_last(options: AnyModel) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(look)
-    model.eval()(clips(2, 20, 33))
+    model.eval()(white_noise(2, 20, 33))
     assert ordinary == []
 
 
@@ -66,7 +63,7 @@ def test_convolutions_run_in_channels_last(options: AnyModel) -> None:
 def test_any_picture_will_do_and_every_band_and_frame_of_it_counts(
     options: AnyModel, bands: int, frames: int
 ) -> None:
-    x = clips(4, bands, frames).requires_grad_()
+    x = white_noise(4, bands, frames).requires_grad_()
     model = built(options, bands, frames).eval()
     for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):
         nn.init.ones_(norm.weight)  # at 0, ResNet is its shortcuts, which skip every other point
@@ -92,13 +89,13 @@ def test_dropout_comes_right_before_the_linear(options: AnyModel) -> None:
     dropout, head = model.get_submodule("dropout"), model.get_submodule("head")
     dropout.register_forward_hook(lambda _module, _given, out: seen.append(out))
     head.register_forward_pre_hook(lambda _module, given: seen.append(given[0]))
-    model(clips(4, 20, 33))
+    model(white_noise(4, 20, 33))
     assert seen[0] is seen[1]
     assert (dropout(ones) == 0).float().mean() == pytest.approx(0.4, abs=0.02)
 
 
 def test_each_residual_block_starts_as_its_shortcut() -> None:
-    model, x = built(ResNet(width=8)), clips(2, 8, 9, 16)
+    model, x = built(ResNet(width=8)), white_noise(2, 8, 9, 16)
     block = next(m for m in model.modules() if isinstance(m, resnet.Block))
     torch.testing.assert_close(block(x), F.relu(x))
     blocks = [m for m in model.modules() if isinstance(m, resnet.Block)]
@@ -178,7 +175,7 @@ def test_training_drops_whole_branches_and_keeps_their_expectation(
 ) -> None:
     torch.manual_seed(0)
     block, drop, num_clips = block_of(8, 0.25).eval(), 0.25, 4000
-    x = clips(1, 8, 3, 3).expand(num_clips, -1, -1, -1)
+    x = white_noise(1, 8, 3, 3).expand(num_clips, -1, -1, -1)
     with torch.no_grad():
         branch = block(x[:1]) - x[:1]
         block.drop.train()  # and not the BatchNorms, whose statistics would change the branch
@@ -195,26 +192,26 @@ def test_evaluation_drops_nothing() -> None:
     for options in SMALL[2:]:
         heavy = built(options.model_copy(update={"stochastic_depth": 0.9})).eval()
         none = built(options.model_copy(update={"stochastic_depth": 0.0})).eval()
-        x = clips(3, 20, 33)
+        x = white_noise(3, 20, 33)
         assert torch.equal(heavy(x), none(x))
 
 
 def test_a_block_that_changes_its_shape_is_never_dropped() -> None:
     """It has no shortcut: dropping it would lose the clip."""
     wider = efficientnet.Block(8, efficientnet.Stage(6, 3, 1, 16, 1), drop=0.999).train()
-    assert wider(clips(8, 8, 4, 4)).flatten(1).any(dim=1).all()
+    assert wider(white_noise(8, 8, 4, 4)).flatten(1).any(dim=1).all()
 
 
 def test_patches_are_filled_up_with_zeros_at_the_end() -> None:
     torch.manual_seed(0)
-    patches, x = convnext.Patches(2, 3, 4), clips(2, 2, 5, 10)
+    patches, x = convnext.Patches(2, 3, 4), white_noise(2, 2, 5, 10)
     filled = torch.zeros(2, 2, 8, 12)
     filled[..., :5, :10] = x
     torch.testing.assert_close(patches(x), patches.conv(filled))
 
 
 def test_each_convnext_branch_starts_at_a_millionth_and_no_norm_precedes_the_linear() -> None:
-    model, x = built(SMALL[3]).eval(), clips(2, 20, 33)
+    model, x = built(SMALL[3]).eval(), white_noise(2, 20, 33)
     blocks = [m for m in model.modules() if isinstance(m, convnext.Block)]
     assert all((block.scale == 1e-6).all() for block in blocks)
     embedding = model.stages(model.stem(as_picture(x))).mean(dim=(2, 3))

@@ -5,28 +5,22 @@ import sys
 from random import Random
 
 import pytest
+from helpers.recipes import DEFAULTS, make_ablation
 
 from audiocls.audio.datasets import Folder, SpeechCommands, Synthetic
 from audiocls.cli.studies import request
 from audiocls.config import Config, resolve
 from audiocls.errors import ConfigError, UsageError
-from audiocls.plan import Ablation, Plan, arms_of, load_ablation, plan, within_folds
+from audiocls.plan import Ablation, Plan, arms_of, plan, within_folds
 from audiocls.run.resolve import Resolved, configs_of, on_available_folds, study_of
 
-RECIPE = {
-    "data": {"name": "synthetic", "num_sources": 5, "clips_per_source": 1},
-    "features": {"name": "logmel"},
-    "model": {"name": "logmel_cnn"},
-    "optim": {"name": "adamw"},
-    "schedule": {"name": "constant"},
-}
 TWO_FACTORS = {"model.dropout": [0.1, 0.2], "optim.lr": [1e-4, 1e-3, 1e-2]}
 
 
 def ablation(**given) -> Ablation:
     if "arms" not in given:
         given.setdefault("factors", {"model.dropout": [0.1, 0.2]})
-    return load_ablation({"name": "a", "question": "?", "recipe": "r", **given}, "a.yaml")
+    return make_ablation(**given)
 
 
 def faults(**given) -> str:
@@ -36,7 +30,7 @@ def faults(**given) -> str:
 
 
 def study(chosen: Plan, cache, overrides=None) -> Resolved:
-    configs = configs_of(chosen, RECIPE, overrides or {})
+    configs = configs_of(chosen, DEFAULTS, overrides or {})
     return study_of(chosen, configs, overrides or {}, cache, "a", "")
 
 
@@ -199,7 +193,7 @@ def test_the_folds_of_a_manifest_are_read_from_it(tmp_path):
 
 
 def _config(data) -> Config:
-    return resolve([{**RECIPE, "data": data.model_dump()}], "")
+    return resolve([{**DEFAULTS, "data": data.model_dump()}], "")
 
 
 def test_factors_and_arms_together_or_neither_are_refused():
@@ -245,7 +239,7 @@ def test_faults_of_all_arms_are_reported_at_once_and_each_once():
     factors = {"model.dropout": [2, 3], "model.kernel": [4]}
     chosen = plan(ablation(factors=factors, overrides={"optim.lr": -1}))
     with pytest.raises(ConfigError) as raised:
-        configs_of(chosen, RECIPE, {})
+        configs_of(chosen, DEFAULTS, {})
     keys = sorted(fault.split(":")[0] for fault in raised.value.faults)
     assert keys == ["model.dropout", "model.dropout", "model.kernel", "optim.lr"]
 
@@ -253,7 +247,7 @@ def test_faults_of_all_arms_are_reported_at_once_and_each_once():
 def test_a_model_that_cannot_hear_its_features_is_a_fault_of_the_plan():
     factors = {"model": [{"name": "eat"}, {"name": "logmel_cnn", "groups": 3}]}
     with pytest.raises(ConfigError) as raised:
-        configs_of(plan(ablation(factors=factors)), RECIPE, {})
+        configs_of(plan(ablation(factors=factors)), DEFAULTS, {})
     deaf, indivisible = raised.value.faults
     assert "model eat: got features of 64 channels, allowed: 1" in deaf
     assert "model logmel_cnn: groups: got 3, which does not divide input (mel bands) = 64" in (
@@ -264,14 +258,14 @@ def test_a_model_that_cannot_hear_its_features_is_a_fault_of_the_plan():
 def test_clips_too_short_for_the_features_are_a_fault_of_the_plan():
     chosen = plan(ablation(overrides={"data.duration_s": 0.01}))
     with pytest.raises(ConfigError, match="features logmel: got a clip of 160 samples"):
-        configs_of(chosen, RECIPE, {})
+        configs_of(chosen, DEFAULTS, {})
 
 
 def test_precedence_is_recipe_then_ablation_then_command_line_then_the_arm():
     chosen = plan(
         ablation(overrides={"optim.lr": 0.1, "train.epochs": 7}, factors={"model.dropout": [0.3]})
     )
-    recipe = {**RECIPE, "train.epochs": 5, "model.pool": 2}
+    recipe = {**DEFAULTS, "train.epochs": 5, "model.pool": 2}
     configs = configs_of(chosen, recipe, {"optim.lr": 0.2})
     found = {(c.optim.lr, c.train.epochs, c.model.pool) for c in configs.values()}
     assert found == {(0.2, 7, 2)}
@@ -283,7 +277,7 @@ def test_precedence_is_recipe_then_ablation_then_command_line_then_the_arm():
 
 def test_what_the_ablation_varies_cannot_be_overridden():
     with pytest.raises(ConfigError, match=r"model\.dropout: it is what the ablation varies"):
-        configs_of(plan(ablation()), RECIPE, {"model.dropout": 0.5})
+        configs_of(plan(ablation()), DEFAULTS, {"model.dropout": 0.5})
 
 
 def test_planning_imports_neither_torch_nor_wandb():

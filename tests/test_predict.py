@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from trained import TRIALS, Trained, noise, write_wav
+from helpers.audio import uniform_noise, write_wav
+from helpers.trials import TRIALS, TrainedTrial
 
 from audiocls.audio.datasets import AudioSet
 from audiocls.audio.stream import PORTION
@@ -19,13 +20,8 @@ from audiocls.train.predict import WINDOWS_AT_ONCE, Prediction, Window, audio_fi
 
 
 @pytest.fixture(scope="module", params=TRIALS)
-def trained(request, tmp_path_factory, cache) -> Trained:
-    return Trained(TRIALS[request.param], tmp_path_factory.mktemp("trial"), cache)
-
-
-@pytest.fixture(scope="module")
-def any_trained(tmp_path_factory, cache) -> Trained:
-    return Trained({}, tmp_path_factory.mktemp("trial"), cache)
+def trained(request, tmp_path_factory, cache) -> TrainedTrial:
+    return TrainedTrial(TRIALS[request.param], tmp_path_factory.mktemp("trial"), cache)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +40,7 @@ def any_trained(tmp_path_factory, cache) -> Trained:
 )
 def test_any_file_has_probabilities_that_sum_to_one(trained, tmp_path, rate, seconds, channels):
     num_frames = max(1, round(rate * seconds))
-    samples = noise(num_frames * channels).reshape(num_frames, channels)
+    samples = uniform_noise(num_frames * channels).reshape(num_frames, channels)
     prediction = predict(trained.checkpoint, write_wav(tmp_path / "a.wav", samples, rate))
     assert set(prediction.probabilities) == set(trained.table.labels)
     assert sum(prediction.probabilities.values()) == pytest.approx(1.0, abs=1e-5)
@@ -76,7 +72,7 @@ def test_the_record_follows_from_the_recorded_predictions(trained):
 
 
 def test_both_channels_alike_are_one_channel(any_trained, tmp_path):
-    mono = noise(16000)
+    mono = uniform_noise(16000)
     one = predict(any_trained.checkpoint, write_wav(tmp_path / "1.wav", mono, 16000))
     two = np.stack([mono, mono], axis=1)
     both = predict(any_trained.checkpoint, write_wav(tmp_path / "2.wav", two, 16000))
@@ -84,7 +80,7 @@ def test_both_channels_alike_are_one_channel(any_trained, tmp_path):
 
 
 def test_a_long_file_is_the_mean_of_its_windows(any_trained, tmp_path):
-    halves = [noise(32000)[:16000], noise(32000)[16000:]]
+    halves = [uniform_noise(32000)[:16000], uniform_noise(32000)[16000:]]
     files = [write_wav(tmp_path / f"{i}.wav", half, 16000) for i, half in enumerate(halves)]
     long = write_wav(tmp_path / "long.wav", np.concatenate(halves), 16000)
     apart = [list(predict(any_trained.checkpoint, file).probabilities.values()) for file in files]
@@ -93,7 +89,7 @@ def test_a_long_file_is_the_mean_of_its_windows(any_trained, tmp_path):
 
 
 def test_a_short_file_is_heard_as_if_silence_followed(any_trained, tmp_path):
-    short = noise(3200)
+    short = uniform_noise(3200)
     padded = np.concatenate([short, np.zeros(12800)])
     one = predict(any_trained.checkpoint, write_wav(tmp_path / "s.wav", short, 16000))
     other = predict(any_trained.checkpoint, write_wav(tmp_path / "p.wav", padded, 16000))
@@ -115,7 +111,7 @@ def test_a_file_that_is_no_audio_is_refused_by_name(any_trained, tmp_path):
 def test_a_checkpoint_works_anywhere_by_its_folder_or_its_file(any_trained, tmp_path):
     for suffix in (".safetensors", ".json"):
         shutil.copy(any_trained.trial.path / f"checkpoint{suffix}", tmp_path)
-    file = write_wav(tmp_path / "a.wav", noise(16000), 16000)
+    file = write_wav(tmp_path / "a.wav", uniform_noise(16000), 16000)
     expected = predict(any_trained.checkpoint, file)
     for path in (tmp_path, tmp_path / "checkpoint.safetensors"):
         assert predict(load_checkpoint(path), file) == expected
@@ -156,7 +152,7 @@ def test_weights_of_another_network_are_refused_by_name(any_trained, tmp_path):
 
 def test_windows_tile_the_file_and_average_to_the_whole(any_trained, tmp_path):
     num_windows = WINDOWS_AT_ONCE + 3
-    file = write_wav(tmp_path / "long.wav", noise(num_windows * 16000 - 4000), 16000)
+    file = write_wav(tmp_path / "long.wav", uniform_noise(num_windows * 16000 - 4000), 16000)
     found = predict(any_trained.checkpoint, file, keep_windows=True)
     edges = [(window.start_s, window.end_s) for window in found.windows]
     assert edges == [(i, min(i + 1, num_windows - 0.25)) for i in range(num_windows)]
@@ -166,7 +162,7 @@ def test_windows_tile_the_file_and_average_to_the_whole(any_trained, tmp_path):
 
 
 def test_a_window_is_what_its_stretch_would_be_as_a_file_of_its_own(any_trained, tmp_path):
-    samples = noise(5 * 16000)
+    samples = uniform_noise(5 * 16000)
     long = write_wav(tmp_path / "long.wav", samples, 16000)
     windows = predict(any_trained.checkpoint, long, keep_windows=True).windows
     alone = write_wav(tmp_path / "alone.wav", samples[48000:64000], 16000)
@@ -186,7 +182,9 @@ def test_memory_does_not_grow_with_the_length_of_the_file(any_trained, tmp_path)
 
 
 def test_the_likeliest_labels_come_first_and_none_below_the_threshold(any_trained, tmp_path):
-    found = predict(any_trained.checkpoint, write_wav(tmp_path / "a.wav", noise(16000), 16000))
+    found = predict(
+        any_trained.checkpoint, write_wav(tmp_path / "a.wav", uniform_noise(16000), 16000)
+    )
     ranked = found.whole.likeliest(3)
     assert len(ranked) == 3
     assert ranked[0] == (found.label, found.probability)

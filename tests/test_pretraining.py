@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import TINY
+from helpers.recipes import TINY
+from helpers.trials import dotted, make_task
 
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.copies import sound_digests, without_copies
@@ -17,8 +18,6 @@ from audiocls.config import by_content, files_of, identifying, resolve, trial_id
 from audiocls.errors import ConfigError, DataError, UsageError
 from audiocls.run.content import identity_of, require_usable
 from audiocls.run.pretrained import _wanted
-from audiocls.run.task import Task
-from audiocls.store import Cell
 from audiocls.train.checkpoint import description_of, weights_of
 from audiocls.train.pretrain import stage_of
 from audiocls.train.transfer import HEAD, Weights, freeze, take, weights_from
@@ -214,15 +213,8 @@ def test_only_named_files_are_looked_for():
     assert by_content(identifying(config), {"init_from": "x"})["init_from"] == "x"
 
 
-def task(tmp_path):
-    return Task(
-        "s", Cell("abc", "a", 0, 1), {}, "", str(tmp_path), str(tmp_path), "disabled", "", ()
-    )
-
-
 def wanted(tmp_path, cache, **changes):
-    layers = [TINY, {key.replace("__", "."): value for key, value in changes.items()}]
-    return _wanted(task(tmp_path), resolve(layers, ""), cache)
+    return _wanted(make_task(tmp_path), resolve([TINY, dotted(changes)], ""), cache)
 
 
 def contents(table, clips):
@@ -258,7 +250,7 @@ def test_a_stage_of_several_labels_is_trained_as_such(cache):
 
 def test_arms_that_differ_in_fine_tuning_alone_share_their_stage(cache):
     def stage(**changes):
-        layers = [TINY, OTHER, {key.replace("__", "."): v for key, v in changes.items()}]
+        layers = [TINY, OTHER, dotted(changes)]
         return identity_of(stage_of(resolve(layers, "")), cache)
 
     assert stage() == stage(freeze=True) == stage(optim__lr=0.5) == stage(sam__rho=0.1)

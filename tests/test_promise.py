@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from helpers.simulation import RATIO, sign_flip_ps, study_of_differences, t_test_ps
 from scipy import stats as oracle
-from test_compare import finished
 
 from audiocls.report import compare
 from audiocls.report.stats import (
@@ -23,10 +23,8 @@ from audiocls.report.stats import (
     promised_power,
     sign_flip_p,
 )
-from audiocls.report.stats.sign_flip import random_signs, resamples_for
+from audiocls.report.stats.sign_flip import resamples_for
 
-RATIO = 1 / 3
-"""Of five folds: one to test on, one to choose on, three to train on."""
 NUM_STUDIES = 10_000
 
 
@@ -42,43 +40,16 @@ def differences(num, num_pairs, num_arms, ratio, effect, seed=0):
     return drawn.round(12)
 
 
-def t_ps(drawn, ratio):
-    num = drawn.shape[-1]
-    error = drawn.std(axis=-1, ddof=1) * math.sqrt(1 / num + ratio)
-    return 2 * oracle.t.sf(np.abs(drawn.mean(axis=-1)) / error, num - 1)
-
-
-def flip_ps(drawn, level):
-    """Shape: (rows, pairs) → (rows,)"""
-    num = drawn.shape[-1]
-    if num > 16:
-        signs, bonus = random_signs(num, 0, resamples_for(level)), 1
-    else:
-        signs, bonus = 1.0 - 2 * ((np.arange(2 ** (num - 1))[:, None] >> np.arange(num)) & 1), 0
-    ps = []
-    for rows in np.array_split(drawn, math.ceil(len(drawn) * len(signs) / 2**22)):
-        threshold = np.abs(rows.sum(axis=1)) - 1e-9
-        extreme = (np.abs(rows @ signs.T) >= threshold[:, None]).sum(axis=1)
-        ps.append((extreme + bonus) / (len(signs) + bonus))
-    return np.concatenate(ps)
-
-
 def shares_better(drawn, ratio, alpha=0.05):
     """Which studies find the first arm better: the verdict's rule for all of them at once."""
     num_arms = drawn.shape[1]
-    ps = t_ps(drawn, ratio)
+    ps = t_test_ps(drawn, ratio)
     # A p that exceeds α already changes neither its own verdict nor a smaller one's.
     open_ones = ps <= alpha
-    ps[open_ones] = np.maximum(ps[open_ones], flip_ps(drawn[open_ones], alpha / num_arms))
+    ps[open_ones] = np.maximum(ps[open_ones], sign_flip_ps(drawn[open_ones], alpha / num_arms))
     first = np.array([holm(row)[0] for row in ps.tolist()])
     reachable = is_reachable(drawn.shape[2], num_arms, alpha)
     return reachable & (first <= alpha) & (drawn[:, 0].mean(axis=1) > 0)
-
-
-def study_of(arms, num_seeds, num_folds):
-    """Arms' differences as a study of 400 test and 1200 training clips."""
-    values = {"base": [0.0] * arms.shape[1], **{f"arm{i}": row for i, row in enumerate(arms)}}
-    return finished(values, seeds=range(num_seeds), folds=range(1, num_folds + 1))
 
 
 SETTINGS = [(3, 5, 1), (3, 5, 3), (10, 1, 1), (10, 1, 3), (1, 10, 1), (2, 5, 1), (2, 5, 3)]
@@ -92,7 +63,7 @@ def test_studies_find_the_promised_effect_as_often_as_promised(num_seeds, num_fo
     found = shares_better(drawn, ratio)
     assert found.mean() == pytest.approx(0.8, abs=0.03)
     for arms, is_better in zip(drawn[:25], found[:25], strict=True):
-        verdict = compare(*study_of(arms, num_seeds, num_folds)).compared[0].verdict
+        verdict = compare(*study_of_differences(arms, num_seeds, num_folds)).compared[0].verdict
         assert (verdict == "better") == is_better
 
 
@@ -104,7 +75,7 @@ def test_beyond_exact_flips_the_promise_is_kept_too(num_studies, num_arms, alpha
     num = resamples_for(alpha / num_arms)
     for arms in drawn[:25]:
         values = list(arms[0])
-        rule = flip_ps(arms[:1], alpha / num_arms)[0], t_ps(arms[0], 0.0)
+        rule = sign_flip_ps(arms[:1], alpha / num_arms)[0], t_test_ps(arms[0], 0.0)
         told = sign_flip_p(values, num_resamples=num), corrected_t(values, 0).p
         assert rule == pytest.approx(told)
 

@@ -1,8 +1,8 @@
 """A sweep's answer: what is ranked, by which keys, and how it reads."""
 
 import pytest
-from test_report_formats import read
-from test_searching import record_of
+from helpers.records import search_record
+from helpers.reports import text_of_html
 from typer.testing import CliRunner
 
 from audiocls.cli import app
@@ -35,8 +35,8 @@ def folder(tmp_path) -> StudyFolder:
     given = [("a", 0.5, "gelu"), ("b", 0.125, "relu|6"), ("c", 0.25, "gelu"), ("d", 0.75, "gelu")]
     for name, lr, act in given:
         folder.propose(proposal(name, lr, act))
-    folder.trial("a").finish(record_of("a", 2.0))
-    folder.trial("b").finish(record_of("b", 1.0))
+    folder.trial("a").finish(search_record("a", 2.0))
+    folder.trial("b").finish(search_record("b", 1.0))
     folder.trial("c").fail(Failure("error", "m", "", 1))
     return folder
 
@@ -76,7 +76,7 @@ def test_one_trial_is_no_best_of_many(folder, capsys):
     only = StudyFolder(folder.path.parent / "t")
     only.write_study(folder.sweep_study())
     only.propose(proposal("a", 0.5, "gelu"))
-    only.trial("a").finish(record_of("a", 2.0))
+    only.trial("a").finish(search_record("a", 2.0))
     show(rank(only))
     assert "Best of 1 trial: val/loss 2 with" in capsys.readouterr().out
     assert "luck" not in headline(rank(only))
@@ -141,7 +141,7 @@ def many(folder):
     for index in range(30):
         name = f"n{index}"
         folder.propose(proposal(name, (index * 7 % 30) / 30, "gelu" if index % 3 else "relu|6"))
-        folder.trial(name).finish(record_of(name, 0.1 + (index * 7 % 30) / 30))
+        folder.trial(name).finish(search_record(name, 0.1 + (index * 7 % 30) / 30))
     return folder
 
 
@@ -150,7 +150,7 @@ def test_the_page_of_a_sweep_is_one_file_that_says_what_luck_is(many):
     shown = CliRunner().invoke(app, ["report", "s s", "--runs", runs, "--format", "html"])
     assert shown.exit_code == 0, shown.output
     page = (many.path / "report.html").read_text()
-    text = read(page)
+    text = text_of_html(page)
     assert "Best of 32 trials: val/loss 0.1 with act=relu|6, optim.lr=0." in text
     assert "The best of many is partly luck: confirm it as an arm of an ablation." in text
     assert "http" not in page
@@ -162,7 +162,7 @@ def test_a_page_of_nothing_yet_says_so(tmp_path):
     folder = StudyFolder(tmp_path / "runs" / "new")
     folder.write_study(SweepStudy("new", DOCUMENT, "train.py", "/", {}, "audiocls sweep launch s"))
     page = to_html(rank(folder))
-    assert "No trial has a value of val/loss yet." in read(page)
+    assert "No trial has a value of val/loss yet." in text_of_html(page)
     assert "<svg" not in page
 
 
@@ -177,7 +177,7 @@ def test_importance_is_in_every_format(many, capsys):
         "correlation": first.correlation,
     }
     show(ranking)
-    for text in (capsys.readouterr().out, to_markdown(ranking), read(to_html(ranking))):
+    for text in (capsys.readouterr().out, to_markdown(ranking), text_of_html(to_html(ranking))):
         assert f"{100 * round(first.share, 2):g} %" in text
         assert "rough" in text
 

@@ -3,10 +3,10 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
-from test_compare import ORIGIN, finished, noisy, without
+from helpers.records import PROVENANCE, drop_records, finished_study, paired_values
+from helpers.reports import text_of_html
 
 from audiocls.report import (
     compare,
@@ -21,50 +21,19 @@ from audiocls.report import (
 )
 from audiocls.report.notation import count, duration, estimate, p_value, signed
 
-VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}
 CONTRACT = {
     *("arm", "num_pairs", "mean", "delta", "ci_low", "ci_high", "p_corrected_t", "p_sign_flip"),
     *("p_holm", "verdict", "reason", "num_params", "macs", "seconds"),
 }
 
 
-class Reader(HTMLParser):
-    """Keeps the text and the ids, and fails where tags do not close in order."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.ids, self.words = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.ids += [value for name, value in attrs if name == "id"]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
-def read(html):
-    reader = Reader()
-    reader.feed(html)
-    assert reader.open == []
-    assert len(reader.ids) == len(set(reader.ids))
-    return " ".join("".join(reader.words).split())
-
-
 @pytest.fixture
 def broken():
     """A study with an effect, one arm of a strange name, one failed and one unfinished trial."""
-    values = noisy(0.03, 0.0)
+    values = paired_values(0.03, 0.0)
     values["<b>&|_x_"] = values["arm1"]
-    study, records = finished(values)
-    return study, without(records, "arm1-1-3", "base-2-5")
+    study, records = finished_study(values)
+    return study, drop_records(records, "arm1-1-3", "base-2-5")
 
 
 def histories(study):
@@ -89,16 +58,16 @@ def test_json_is_strict_and_has_the_keys_of_the_contract(broken):
 
 @pytest.mark.parametrize("num_pairs", [0, 1, 2])
 def test_every_format_copes_with_hardly_any_pairs(num_pairs):
-    study, records = finished({"a": [0.5] * 2, "b": [0.6] * 2}, seeds=(0,), folds=(1, 2))
+    study, records = finished_study({"a": [0.5] * 2, "b": [0.6] * 2}, seeds=(0,), folds=(1, 2))
     kept = {key: record for key, record in records.items() if record.fold <= num_pairs}
     comparison = compare(study, kept)
     json.dumps(to_json(comparison), allow_nan=False)
     assert "nan" not in to_markdown(comparison)
-    assert "nan" not in read(to_html(comparison, study, {}))
+    assert "nan" not in text_of_html(to_html(comparison, study, {}))
 
 
 def test_json_stays_in_units_of_the_metric_and_text_speaks_in_points():
-    comparison = compare(*finished(noisy(0.03)))
+    comparison = compare(*finished_study(paired_values(0.03)))
     arm = to_json(comparison)["arms"][1]
     assert arm["delta"] == pytest.approx(0.03, abs=0.005)
     assert f"+{100 * arm['delta']:.1f}" in to_markdown(comparison)
@@ -122,7 +91,7 @@ def test_the_table_has_a_cell_for_each_column(broken):
 
 def test_html_is_one_balanced_file_that_loads_nothing(broken):
     html = html_of(*broken)
-    read(html)
+    text_of_html(html)
     assert "http" not in html
     assert "<script" not in html
     assert not re.search(r"(src=|url\((?!#)|@import)", html)
@@ -130,16 +99,16 @@ def test_html_is_one_balanced_file_that_loads_nothing(broken):
 
 
 def test_a_long_arm_may_break_after_its_commas_so_that_a_page_of_paper_holds_the_table():
-    values = noisy(0.03)
+    values = paired_values(0.03)
     values["lr=0.1,width=8"] = values.pop("arm0")
-    html = html_of(*finished(values))
+    html = html_of(*finished_study(values))
     assert '<th scope="row">lr=0.1,<wbr>width=8</th>' in html
     assert re.search(r"th\[scope=row\][^{]*\{[^}]*white-space: normal", html)
 
 
 def test_html_names_every_arm_and_every_missing_cell_with_its_cause(broken):
     study, records = broken
-    text = read(html_of(study, records))
+    text = text_of_html(html_of(study, records))
     for arm in study.arms:
         assert arm in text
     assert "arm1-1-3" in text
@@ -149,11 +118,11 @@ def test_html_names_every_arm_and_every_missing_cell_with_its_cause(broken):
 
 
 def test_html_tells_how_it_was_decided_and_how_to_reproduce_it():
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     first = next(iter(records))
-    origin = replace(ORIGIN, host="other-box")
+    origin = replace(PROVENANCE, host="other-box")
     records[first] = replace(records[first], provenance=origin)
-    text = read(html_of(study, records))
+    text = text_of_html(html_of(study, records))
     for word in (
         "Bouckaert and Frank 2004",
         "Holm",
@@ -184,7 +153,7 @@ def test_pictures_take_the_ink_of_the_page_and_carry_no_date(broken):
 
 
 def test_learning_curves_average_the_trials_that_reached_an_epoch():
-    study, _ = finished({"a": [0.5] * 2, "b": [0.6] * 2}, seeds=(0,), folds=(1, 2))
+    study, _ = finished_study({"a": [0.5] * 2, "b": [0.6] * 2}, seeds=(0,), folds=(1, 2))
     rows = {
         "b-0-1": [{"epoch": 1, "val/accuracy": 0.2}, {"epoch": 2, "val/accuracy": 0.5}],
         "b-0-2": [{"epoch": 1, "val/accuracy": 0.4}, {"epoch": 2, "val/accuracy": float("nan")}],
@@ -233,5 +202,5 @@ def test_what_a_reader_must_know_is_in_every_format(broken):
     noted = replace(study, notes=("EnCodec's weights are untrained in every arm.",))
     comparison = compare(noted, records)
     assert to_json(comparison)["notes"] == noted.notes
-    for text in (to_markdown(comparison), read(html_of(noted, records))):
+    for text in (to_markdown(comparison), text_of_html(html_of(noted, records))):
         assert "untrained in every arm" in text

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_compare import finished
+from helpers.records import finished_study, write_study
 
 from audiocls.report import compare, to_json
 from audiocls.report.answer import read_answer
 from audiocls.report.stats.sign_flip import NUM_RESAMPLES, random_signs, sign_flip_p
-from audiocls.store import StudyFolder
 
 MOST_S = 2.0
 """Of the processor, for what takes a few tenths: ten thousand trials would take ten times that."""
@@ -20,7 +19,7 @@ MOST_S = 2.0
 def study(num_arms: int, num_seeds: int):
     rng = np.random.default_rng(0)
     values = {f"arm{i}": rng.normal(0.8, 0.01, 5 * num_seeds) for i in range(num_arms)}
-    return finished(values, seeds=range(num_seeds))
+    return finished_study(values, seeds=range(num_seeds))
 
 
 @pytest.mark.parametrize(("num_arms", "num_seeds"), [(50, 4), (2, 100)])
@@ -35,10 +34,7 @@ def test_a_thousand_trials_are_compared_within_the_time_of_a_tenth_of_ten_thousa
 
 def test_a_thousand_trials_are_read_from_disk_once_each(tmp_path: Path):
     plan, records = study(50, 4)
-    folder = StudyFolder(tmp_path / "large")
-    folder.write_study(plan)
-    for cell_id, record in records.items():
-        folder.trial(cell_id).finish(record)
+    folder = write_study(tmp_path / "large", plan, records)
     started = time.process_time()
     answer = read_answer(folder)
     assert time.process_time() - started < MOST_S

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from tiny import TINY
+from helpers.recipes import TINY
+from helpers.trials import dotted, make_task, train, trainable_task
 
-from audiocls.audio.clips import fingerprint
-from audiocls.config import identifying, resolve
+from audiocls.config import resolve
 from audiocls.console import stderr
 from audiocls.console.progress import picture, summary
 from audiocls.errors import UsageError
@@ -33,29 +33,10 @@ from audiocls.store import Cell, TrialFolder
 from audiocls.train.fit import Signal
 
 
-def task(tmp_path, cell=None, config=None, data="f"):
-    cell = cell or Cell("abc", "baseline", 0, 1)
-    return Task(
-        study="s",
-        cell=cell,
-        config=config or {},
-        data_fingerprint=data,
-        folder=str(tmp_path / cell.id),
-        study_path=str(tmp_path),
-        wandb="disabled",
-        project="p",
-        tags=(),
-    )
-
-
 def trained(tmp_path, cache, **changes):
     """The last event of a tiny trial under dotted changes, and its task."""
-    config = resolve([TINY, {key.replace("__", "."): v for key, v in changes.items()}], "tiny")
-    known = fingerprint(config.data.table(cache), cache)
-    one = task(tmp_path, config=identifying(config), data=known)
-    told = []
-    train_trial(one, Warm(cache), told.append, lambda: Signal.GO)
-    return told[-1], one
+    task = trainable_task(resolve([TINY, dotted(changes)], "tiny"), tmp_path, cache)
+    return train(task, cache), task
 
 
 @pytest.mark.parametrize(
@@ -90,8 +71,7 @@ def test_a_failure_is_told_even_if_the_disk_takes_no_file(tmp_path, cache, monke
 
 def test_a_trial_asked_to_stop_is_interrupted_and_goes_on_where_it_was(tmp_path, cache):
     config = resolve([TINY, {"train.epochs": 3}], "tiny")
-    known = fingerprint(config.data.table(cache), cache)
-    one = task(tmp_path, config=identifying(config), data=known)
+    one = trainable_task(config, tmp_path, cache)
     told = []
     train_trial(one, Warm(cache), told.append, lambda: Signal.STOP)
     assert isinstance(told[-1], Interrupted)
@@ -102,8 +82,7 @@ def test_a_trial_asked_to_stop_is_interrupted_and_goes_on_where_it_was(tmp_path,
 
 def test_a_trial_that_has_seen_enough_is_tested_with_its_best_epoch_so_far(tmp_path, cache):
     config = resolve([TINY, {"train.epochs": 3}], "tiny")
-    known = fingerprint(config.data.table(cache), cache)
-    one = task(tmp_path, config=identifying(config), data=known)
+    one = trainable_task(config, tmp_path, cache)
     told = []
     train_trial(one, Warm(cache), told.append, lambda: Signal.FINISH)
     assert isinstance(told[-1], Done)
@@ -146,7 +125,7 @@ class Scripted:
 
 
 def driven(tmp_path, answers, **how):
-    tasks = [task(tmp_path, Cell(name, "baseline", i, 1)) for i, name in enumerate(answers)]
+    tasks = [make_task(tmp_path, Cell(name, "baseline", i, 1)) for i, name in enumerate(answers)]
     executor, seen = Scripted(answers), []
     limits = Limits(how.get("max_s"), how.get("retries", 0), how.get("max_first_failures"))
     launch = Launch(Planned(tasks), len(tasks), 0, seen.append, limits)
@@ -229,7 +208,7 @@ def test_what_has_seen_enough_is_ended_by_its_name(tmp_path):
             return ["a"]
 
     executor = Scripted({"a": [Done("a")]})
-    one = task(tmp_path, Cell("a", "baseline", 0, 1))
+    one = make_task(tmp_path, Cell("a", "baseline", 0, 1))
     Launch(Impatient([one]), 1, 0, lambda status: None).drive(executor, threading.Event())
     assert executor.ended == ["a"]
 
@@ -251,7 +230,7 @@ def test_an_exhausted_budget_stops(tmp_path):
 
 def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(tmp_path):
     told: list[Status] = []
-    only = task(tmp_path, Cell("a", "baseline", 0, 1))
+    only = make_task(tmp_path, Cell("a", "baseline", 0, 1))
     launch = Launch(Planned([only]), 1, 0, told.append)
     launch._fill(Scripted({"a": [Done("a")]}))
     launch._hear([Stage("a", 3, 20)])
@@ -292,7 +271,7 @@ def test_events_survive_the_pipe(event):
 
 
 def test_tasks_survive_the_pipe(tmp_path):
-    one = task(tmp_path, config={"model": {"dropout": 0.1}})
+    one = make_task(tmp_path, config={"model": {"dropout": 0.1}})
     assert Task.from_json(one.to_json()) == one
 
 

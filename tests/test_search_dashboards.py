@@ -5,29 +5,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_dashboards import (
+from helpers.records import search_record
+from helpers.reports import (
     GOLDEN,
-    asked,
+    NOWHERE,
     filters_of,
-    holds,
+    has_key,
     keys_of,
     panels_of,
-    read,
+    read_json,
+    report_to_wandb,
     texts_of,
-    trained_offline,
 )
-from test_searching import record_of
+from helpers.trials import train_offline
 from wandb_server import Server
 
 from audiocls.cli.dashboards import of_search
 from audiocls.cli.ranking import rank
 from audiocls.report.dashboards.door import spec_of
-from audiocls.report.dashboards.subject import Place
 from audiocls.report.dashboards.workspace import workspace_of
 from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
 from audiocls.track import run_id_of
 
-NOWHERE = Place("", "audiocls")
 DOCUMENT = {
     "method": "random",
     "description": "Which learning rate suits it?",
@@ -50,7 +49,7 @@ def searched(folder: StudyFolder, document: dict, is_ours: bool, rows: list[dict
         if name == "c":
             folder.trial(name).fail(Failure("out_of_memory", "8 GiB are full", "", 1))
             continue
-        record = record_of(name, lr * 2)
+        record = search_record(name, lr * 2)
         data = "fingerprint" if is_ours else ""
         provenance = replace(record.provenance, data=data)
         folder.trial(name).finish(replace(record, provenance=provenance))
@@ -79,7 +78,7 @@ def test_the_same_search_makes_the_same_dashboards(folder, name):
     if not file.exists():
         file.write_text(json.dumps(spec, indent=1) + "\n")
         pytest.fail(f"{file} was written anew: read it, then run this again")
-    assert spec == read(file), f"if this is meant, delete {file} and run this again"
+    assert spec == read_json(file), f"if this is meant, delete {file} and run this again"
 
 
 def test_the_report_tells_the_best_the_ranking_the_failed_and_the_command(folder):
@@ -118,12 +117,12 @@ def test_each_run_stands_for_itself_beside_the_parameters_that_were_searched(fol
 def test_panels_of_a_search_read_only_what_a_trial_really_tells(
     folder, tmp_path, tiny_config, cache
 ):
-    run = trained_offline(tiny_config({"model.dropout": 0.1}), tmp_path, cache)
+    run = train_offline(tiny_config({"model.dropout": 0.1}), tmp_path, cache)
     views = of_search(folder, rank(folder))
     for view in (views.report_at(NOWHERE), workspace_of(views.subject, NOWHERE)):
         keys = [found for panel in panels_of(spec_of(view)) for found in keys_of(panel)]
         assert len(keys) > 8
-        assert [found for found in keys if not holds(run, *found)] == []
+        assert [found for found in keys if not has_key(run, *found)] == []
 
 
 def test_runs_of_another_program_are_named_and_drawn_over_their_steps(foreign):
@@ -147,17 +146,19 @@ def test_a_search_that_seeks_nothing_is_told_without_panels(tmp_path):
 
 
 def test_without_a_key_both_are_written_into_the_studys_folder(folder):
-    assert "wandb login" in asked(folder)
-    report, workspace = (read(folder.path / f"{n}.wandb.json") for n in ("report", "workspace"))
+    assert "wandb login" in report_to_wandb(folder)
+    report, workspace = (
+        read_json(folder.path / f"{n}.wandb.json") for n in ("report", "workspace")
+    )
     assert report["displayName"] == workspace["displayName"] == "lr"
 
 
 def test_both_are_saved_online_and_again_in_their_own_place(folder, wandb_server: Server):
-    said = asked(folder)
-    saved = read(folder.path / "dashboards.json")
+    said = report_to_wandb(folder)
+    saved = read_json(folder.path / "dashboards.json")
     assert saved["report_url"] in said
     assert not saved["answer"]
-    asked(folder)
-    assert read(folder.path / "dashboards.json") == saved
+    report_to_wandb(folder)
+    assert read_json(folder.path / "dashboards.json") == saved
     assert len(wandb_server.views()) == 2
     assert wandb_server.runs() == wandb_server.unknown == []

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.records import search_record
 
 from audiocls.errors import ConfigError, UsageError
 from audiocls.run.events import Done, Epoch, Failed
@@ -13,11 +14,8 @@ from audiocls.run.launch import launch_sweep
 from audiocls.run.searching import Searching
 from audiocls.search import Categorical, Hyperband, Metric, Numeric, Sweep
 from audiocls.store import (
-    Cost,
     Failure,
     Proposal,
-    Provenance,
-    Record,
     StudyFolder,
     SweepStudy,
     TrialFolder,
@@ -27,13 +25,6 @@ from audiocls.store import (
 METRIC = Metric("val/loss")
 GRID = Sweep("grid", {"a": Categorical((1, 2, 3))}, METRIC)
 RANDOM = Sweep("random", {"x": Numeric("uniform", min=0.0, max=1.0)}, METRIC, run_cap=5)
-
-
-def record_of(trial_id: str, loss: float, early_stopped: bool = False) -> Record:
-    unknown = Provenance("", "", "", "", "", "", "", "", "")
-    cost = Cost(None, None, None, None, None, None, 1.0, None, None)
-    metrics = {"val/loss": loss}
-    return Record(trial_id, 0, 0, 1, metrics, cost, unknown, None, None, None, early_stopped)
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ def folder(tmp_path: Path) -> StudyFolder:
 
 
 def finish(folder: StudyFolder, trial_id: str, loss: float = 1.0) -> None:
-    folder.trial(trial_id).finish(record_of(trial_id, loss))
+    folder.trial(trial_id).finish(search_record(trial_id, loss))
 
 
 def drained(searching: Searching, folder: StudyFolder) -> list[str]:

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 import torch
-from tiny import TINY
+from helpers.recipes import TINY
 from torch import nn
 
 from audiocls.audio.features import LogMel, Raw

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf  # noqa: TID251  (the files to decode have to come from somewhere)
+from helpers.audio import uniform_noise
 
 from audiocls.audio import decode as door
 from audiocls.audio import stream as streaming
@@ -22,8 +23,7 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def written(path: Path, rate: int, num_samples: int, channels: int = 2) -> Path:
-    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (num_samples, channels))
-    sf.write(path, samples, rate)
+    sf.write(path, uniform_noise(num_samples, channels), rate)
     return path
 
 

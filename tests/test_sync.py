@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wandb_runs import log_run
+from helpers.wandb_runs import log_run
 from wandb_server import Server
 
 from audiocls.errors import UsageError
@@ -192,7 +192,7 @@ def test_online_runs_that_are_whole_are_left_alone_and_torn_ones_uploaded(folder
 TORN = """
 import sys
 from pathlib import Path
-from wandb_runs import log_run
+from helpers.wandb_runs import log_run
 folder, run_id = sys.argv[1:]
 log_run(run_id, folder=Path(folder), mode="online", finish_timeout=2.0)
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import TINY
+from helpers.recipes import TINY
 
 from audiocls.audio.batches import Batch, training_batches
 from audiocls.config import resolve

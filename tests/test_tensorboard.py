@@ -5,28 +5,23 @@ import math
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.tracking import ENDING, RUN_INFO, RecordingTracker, lose_connection
 
 from audiocls.errors import UsageError
-from audiocls.track import Ending, RunInfo, Told
+from audiocls.track import Ending, Told
 from audiocls.track.guarded import Guarded
 from audiocls.track.several import Several
 from audiocls.track.tensorboard_run import TensorboardRun, require_tensorboard
 
 events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 
-INFO = RunInfo(
-    id="0123456789ab-1",
-    project="audiocls",
-    group="dropout",
-    job_type="dropout=0.1",
-    name="dropout=0.1 s0 f1",
-    tags=("one",),
+INFO = replace(
+    RUN_INFO,
     config={"optim": {"name": "adamw", "lr": 1e-3}, "betas": (0.9, 0.99)},
     folder=Path("unused"),
     notes="why",
@@ -134,40 +129,17 @@ def test_asking_for_tensorboard_imports_neither_it_nor_torch():
 # Several trackers
 
 
-class Listener:
-    """Remembers what it is told; raises at a chosen call."""
-
-    def __init__(self, fails_at: str = ""):
-        self.told: list[Any] = []
-        self._fails_at = fails_at
-        self._perhaps("open")
-
-    def log(self, row: Mapping[str, Any]) -> None:
-        self._perhaps("log")
-        self.told.append(row)
-
-    def finish(self, ending: Ending) -> Told:
-        self._perhaps("finish")
-        self.told.append(ending)
-        return Told()
-
-    def _perhaps(self, call: str) -> None:
-        if call == self._fails_at:
-            raise ConnectionResetError("the other side is gone")
-
-
 def use(tracker: Several) -> str:
     for epoch in (1, 2):
         tracker.log({"epoch": epoch})
     return tracker.finish(ENDING).note
 
 
-ENDING = Ending({"test/accuracy": 0.5})
 EVERYTHING = [{"epoch": 1}, {"epoch": 2}, ENDING]
 
 
 def test_each_of_several_is_told_everything():
-    one, other = Listener(), Listener()
+    one, other = RecordingTracker(), RecordingTracker()
     assert use(Several({"one": lambda: one, "other": lambda: other})) == ""
     assert one.told == other.told == EVERYTHING
 
@@ -175,8 +147,8 @@ def test_each_of_several_is_told_everything():
 @pytest.mark.parametrize("call", ["open", "log", "finish"])
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "last"])
 def test_one_that_fails_does_not_silence_the_others(call, is_first):
-    well = Listener()
-    openers = {"bad": lambda: Listener(call), "well": lambda: well}
+    well = RecordingTracker()
+    openers = {"bad": lambda: RecordingTracker(call, lose_connection), "well": lambda: well}
     if not is_first:
         openers = dict(reversed(openers.items()))
     note = use(Several(openers))
@@ -185,11 +157,11 @@ def test_one_that_fails_does_not_silence_the_others(call, is_first):
 
 
 def test_one_that_hangs_does_not_silence_the_others():
-    over, well = threading.Event(), Listener()
+    over, well = threading.Event(), RecordingTracker()
 
-    def hang() -> Listener:
+    def hang() -> RecordingTracker:
         over.wait(60)
-        return Listener()
+        return RecordingTracker()
 
     note = use(Several({"slow": hang, "well": lambda: well}, timeout_s=0.2))
     over.set()
@@ -198,7 +170,14 @@ def test_one_that_hangs_does_not_silence_the_others():
 
 
 def test_all_faults_are_reported():
-    note = use(Several({"a": lambda: Listener("open"), "b": lambda: Listener("log")}))
+    note = use(
+        Several(
+            {
+                "a": lambda: RecordingTracker("open", lose_connection),
+                "b": lambda: RecordingTracker("log", lose_connection),
+            }
+        )
+    )
     assert [part.partition(":")[0] for part in note.split("; ")] == ["a", "b"]
 
 

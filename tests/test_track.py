@@ -3,48 +3,22 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
-from wandb_file import read_run
+from helpers.tracking import ENDING, RUN_INFO, RecordingTracker, lose_connection
+from helpers.trials import train, trainable_task
+from helpers.wandb_runs import read_run
 
 from audiocls.errors import UsageError
-from audiocls.track import Ending, RunInfo, Silent, Told, Tracker, start
+from audiocls.run.events import Done
+from audiocls.track import Ending, Silent, Told, Tracker, start
 from audiocls.track.guarded import Guarded
 from audiocls.track.mode import default_mode, has_key
 
 KEY = "x" * 40
-ENDING = Ending({"test/accuracy": 0.5})
-
-
-class Listener:
-    """Remembers what it is told; may raise or wait at a chosen call."""
-
-    def __init__(self, at: str = "", do: Callable[[], None] = lambda: None):
-        self.told: list[Any] = []
-        self._at, self._do = at, do
-        self._perhaps("open")
-
-    def log(self, row: Mapping[str, Any]) -> None:
-        self._perhaps("log")
-        self.told.append(row)
-
-    def finish(self, ending: Ending) -> Told:
-        self._perhaps("finish")
-        self.told.append(ending)
-        return Told()
-
-    def _perhaps(self, call: str) -> None:
-        if call == self._at:
-            self._do()
-
-
-def fail() -> None:
-    raise ConnectionResetError("the other side is gone")
 
 
 @contextmanager
@@ -66,7 +40,7 @@ def use(tracker: Tracker) -> tuple[str, float]:
 
 
 def test_a_tracker_is_told_everything_in_order():
-    listener = Listener()
+    listener = RecordingTracker()
     note, _ = use(Guarded(lambda: listener))
     assert note == ""
     assert listener.told == [
@@ -78,7 +52,7 @@ def test_a_tracker_is_told_everything_in_order():
 
 
 def test_a_row_changed_after_it_was_told_is_told_as_it_was():
-    listener = Listener()
+    listener = RecordingTracker()
     tracker = Guarded(lambda: listener)
     row = {"epoch": 1}
     tracker.log(row)
@@ -89,13 +63,13 @@ def test_a_row_changed_after_it_was_told_is_told_as_it_was():
 
 @pytest.mark.parametrize("call", ["open", "log", "finish"])
 def test_a_tracker_that_raises_is_reported_and_never_raises_at_the_trial(call):
-    note, seconds = use(Guarded(lambda: Listener(call, fail), timeout_s=5))
+    note, seconds = use(Guarded(lambda: RecordingTracker(call, lose_connection), timeout_s=5))
     assert note == "tracking stopped: ConnectionResetError: the other side is gone"
     assert seconds < 4
 
 
 def test_the_reason_is_the_first_fault_and_nothing_is_told_after_it():
-    listener = Listener("log", fail)
+    listener = RecordingTracker("log", lose_connection)
     tracker = Guarded(lambda: listener)
     note, _ = use(tracker)
     assert note.count("ConnectionResetError") == 1
@@ -107,27 +81,31 @@ def test_even_an_exit_in_the_tracker_is_contained(error):
     def leave() -> None:
         raise error
 
-    note, _ = use(Guarded(lambda: Listener("log", leave)))
+    note, _ = use(Guarded(lambda: RecordingTracker("log", leave)))
     assert type(error).__name__ in note
 
 
 @pytest.mark.parametrize("call", ["open", "log", "finish"])
 def test_a_tracker_that_hangs_is_left_behind_after_the_timeout(call):
     with hanging() as hang:
-        note, seconds = use(Guarded(lambda: Listener(call, hang), timeout_s=0.2))
+        note, seconds = use(Guarded(lambda: RecordingTracker(call, hang), timeout_s=0.2))
     assert note == "tracking did not finish within 0.2 s and was left behind"
     assert 0.2 <= seconds < 5
 
 
 def test_a_process_with_a_stuck_tracker_is_beyond_repair():
-    assert not Guarded(lambda: Listener("log", fail)).finish(ENDING).is_beyond_repair
+    assert (
+        not Guarded(lambda: RecordingTracker("log", lose_connection))
+        .finish(ENDING)
+        .is_beyond_repair
+    )
     with hanging() as hang:
-        assert Guarded(lambda: Listener("open", hang), 0.1).finish(ENDING).is_beyond_repair
+        assert Guarded(lambda: RecordingTracker("open", hang), 0.1).finish(ENDING).is_beyond_repair
 
 
 def test_a_hanging_tracker_costs_an_epoch_nothing():
     with hanging() as hang:
-        tracker = Guarded(lambda: Listener("open", hang), timeout_s=0.1)
+        tracker = Guarded(lambda: RecordingTracker("open", hang), timeout_s=0.1)
         started = time.monotonic()
         for epoch in range(1000):
             tracker.log({"epoch": epoch})
@@ -143,15 +121,10 @@ def test_silent_tells_nobody_and_has_no_complaint(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-INFO = RunInfo(
-    id="0123456789ab-1",
-    project="audiocls",
-    group="dropout",
-    job_type="dropout=0.1",
-    name="dropout=0.1 s0 f1",
+INFO = replace(
+    RUN_INFO,
     tags=("one", "two"),
     config={"optim": {"name": "adamw", "lr": 1e-3}, "seed": 0, "arm": "dropout=0.1"},
-    folder=Path(),
     notes="why",
     history=({"epoch": 1.0, "val/accuracy": 0.3},),
 )
@@ -199,32 +172,12 @@ def test_a_folder_that_cannot_be_written_is_reported_and_nothing_else(tmp_path):
 def test_a_trial_is_trained_recorded_and_reported_done_without_a_place_to_track(
     tmp_path, tiny_config, cache
 ):
-    from audiocls.audio.clips import fingerprint
-    from audiocls.config import identifying
-    from audiocls.run.events import Done
-    from audiocls.run.task import Task
-    from audiocls.run.trial import train_trial
-    from audiocls.run.warm import Warm
-    from audiocls.store import Cell
-    from audiocls.train.fit import Signal
-
     blocked = tmp_path / "wandb"
     blocked.write_text("not a folder")
-    config = tiny_config()
-    task = Task(
-        study="s",
-        cell=Cell("abc", "baseline", 0, 1),
-        config=identifying(config),
-        data_fingerprint=fingerprint(config.data.table(cache), cache),
-        folder=str(tmp_path / "trial"),
-        study_path=str(blocked),
-        wandb="offline",
-        project="p",
-        tags=(),
+    task = trainable_task(
+        tiny_config(), blocked, cache, folder=str(tmp_path / "trial"), wandb="offline"
     )
-    events: list[Any] = []
-    train_trial(task, Warm(cache), events.append, lambda: Signal.GO)
-    done = events[-1]
+    done = train(task, cache)
     assert isinstance(done, Done)
     assert "tracking stopped" in str(done)
     assert task.trial.record() is not None

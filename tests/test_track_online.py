@@ -6,22 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from wandb_file import read_run
+from helpers.tracking import RUN_INFO, epoch_row
+from helpers.wandb_runs import read_run
 from wandb_server import Server
 
 from audiocls.track import Ending, RunInfo, Told, start
 from audiocls.track.evidence import ClassScore, Evidence, Misheard
-
-INFO = RunInfo(
-    id="0123456789ab-1",
-    project="audiocls",
-    group="dropout",
-    job_type="dropout=0.1",
-    name="dropout=0.1 s0 f1",
-    tags=("one",),
-    config={"optim": {"name": "adamw", "lr": 1e-3}, "seed": 0},
-    folder=Path(),
-)
 
 TABLES = ("test/classes", "test/confusion_table")
 EVIDENCE = Evidence(
@@ -32,11 +22,7 @@ EVIDENCE = Evidence(
 )
 
 
-def row(epoch: int) -> dict[str, float]:
-    return {"epoch": float(epoch), "val/accuracy": epoch / 10}
-
-
-def told(server: Server, run_id: str = INFO.id) -> list[tuple[float, float]]:
+def told(server: Server, run_id: str = RUN_INFO.id) -> list[tuple[float, float]]:
     """Epoch and accuracy of each row of the server's history."""
     history = server.run(run_id).history
     return [(row["epoch"], row["val/accuracy"]) for row in history if "val/accuracy" in row]
@@ -48,15 +34,15 @@ def rows(*epochs: int) -> list[tuple[float, float]]:
 
 @pytest.fixture
 def info(tmp_path: Path) -> RunInfo:
-    return replace(INFO, folder=tmp_path)
+    return replace(RUN_INFO, folder=tmp_path)
 
 
 def test_a_server_knows_all_that_was_told(wandb_server: Server, info: RunInfo):
     tracker = start("online", info)
     for epoch in (1, 2):
-        tracker.log(row(epoch))
+        tracker.log(epoch_row(epoch))
     assert tracker.finish(Ending({"best/epoch": 2.0, "cost/params": 7})) == Told()
-    run = wandb_server.run(INFO.id)
+    run = wandb_server.run(RUN_INFO.id)
     assert (run.project, run.group, run.job_type) == ("audiocls", "dropout", "dropout=0.1")
     assert (run.state, run.config["optim"]) == ("finished", {"name": "adamw", "lr": 1e-3})
     assert (run.summary["best/epoch"], run.summary["cost/params"]) == (2, 7)
@@ -67,25 +53,25 @@ def test_a_server_knows_all_that_was_told(wandb_server: Server, info: RunInfo):
 def test_a_resumed_run_is_told_each_epoch_once(wandb_server: Server, info: RunInfo):
     first = start("online", info)
     for epoch in (1, 2):
-        first.log(row(epoch))
+        first.log(epoch_row(epoch))
     first.finish(Ending(exit_code=1))
-    assert wandb_server.run(INFO.id).state == "failed"
-    history = tuple(row(epoch) for epoch in (1, 2, 3))  # of the third the server never heard
+    assert wandb_server.run(RUN_INFO.id).state == "failed"
+    history = tuple(epoch_row(epoch) for epoch in (1, 2, 3))  # of the third the server never heard
     second = start("online", replace(info, history=history))
-    second.log(row(4))
+    second.log(epoch_row(4))
     assert second.finish(Ending()) == Told()
     assert told(wandb_server) == rows(1, 2, 3, 4)
-    assert wandb_server.run(INFO.id).state == "finished"
+    assert wandb_server.run(RUN_INFO.id).state == "finished"
 
 
 def test_what_a_server_knows_already_is_not_told_again(wandb_server: Server, info: RunInfo):
     first = start("online", info)
     for epoch in (1, 2, 3):
-        first.log(row(epoch))
+        first.log(epoch_row(epoch))
     first.finish(Ending(exit_code=1))
-    second = start("online", replace(info, history=(row(1),)))  # whose disk was behind
+    second = start("online", replace(info, history=(epoch_row(1),)))  # whose disk was behind
     for epoch in (2, 3, 4):
-        second.log(row(epoch))
+        second.log(epoch_row(epoch))
     second.finish(Ending())
     assert told(wandb_server) == rows(1, 2, 3, 4)
 
@@ -95,11 +81,11 @@ def test_a_run_belongs_to_the_sweep_that_is_named(wandb_server: Server, info: Ru
     import wandb  # noqa: TID251  (registers the sweep)
 
     config = {"method": "grid", "parameters": {"seed": {"values": [0, 1]}}}
-    sweep_id = wandb.sweep(config, project=INFO.project, entity=wandb_server.entity)
+    sweep_id = wandb.sweep(config, project=RUN_INFO.project, entity=wandb_server.entity)
     tracker = start("online", replace(info, sweep_id=sweep_id))
-    tracker.log(row(1))
+    tracker.log(epoch_row(1))
     assert tracker.finish(Ending()) == Told()
-    run = wandb_server.run(INFO.id)
+    run = wandb_server.run(RUN_INFO.id)
     assert (run.sweep, run.project, run.group) == (sweep_id, "audiocls", "dropout")
 
 
@@ -108,7 +94,7 @@ def test_an_agents_run_keeps_the_identity_that_its_server_gave(
 ):
     monkeypatch.setenv("WANDB_RUN_ID", "given")
     tracker = start("online", replace(info, sweep_id="ours"))
-    tracker.log(row(1))
+    tracker.log(epoch_row(1))
     assert tracker.finish(Ending()) == Told()
     assert [run.id for run in wandb_server.runs()] == ["given"]
 
@@ -118,9 +104,9 @@ def test_evidence_and_model_are_told_once(wandb_server: Server, info: RunInfo, t
     for file in (model, model.with_suffix(".json")):
         file.write_text("{}")
     tracker = start("online", info)
-    tracker.log(row(1))
+    tracker.log(epoch_row(1))
     assert tracker.finish(Ending(evidence=lambda: EVIDENCE, model=model)) == Told()
-    run = wandb_server.run(INFO.id)
+    run = wandb_server.run(RUN_INFO.id)
     tables = {name for name in run.files if name.endswith(".table.json")}
     assert {run.summary[name]["_type"] for name in TABLES} == {"table-file"}
     assert len(tables) == len(TABLES)
@@ -129,7 +115,7 @@ def test_evidence_and_model_are_told_once(wandb_server: Server, info: RunInfo, t
     assert sounds["captions"] == ["clip-7: rain heard as dog (0.90)"]
     assert [name for name in run.files if name.endswith(".wav")]
     (kept,) = [artifact for artifact in wandb_server.artifacts() if artifact.type == "model"]
-    assert kept.name == f"model-{INFO.id}"
+    assert kept.name == f"model-{RUN_INFO.id}"
     assert wandb_server.unknown == []
 
 
@@ -138,10 +124,10 @@ def test_a_run_ends_well_though_its_evidence_cannot_be_made(wandb_server: Server
         raise ValueError("no such clip")
 
     tracker = start("online", info)
-    tracker.log(row(1))
+    tracker.log(epoch_row(1))
     note = tracker.finish(Ending({"test/accuracy": 0.5}, evidence=fail)).note
-    assert note == f"W&B run {INFO.id} lacks evidence: ValueError: no such clip"
-    run = wandb_server.run(INFO.id)
+    assert note == f"W&B run {RUN_INFO.id} lacks evidence: ValueError: no such clip"
+    run = wandb_server.run(RUN_INFO.id)
     assert (run.state, run.summary["test/accuracy"]) == ("finished", 0.5)
 
 
@@ -158,11 +144,11 @@ def test_evidence_is_made_for_nobody_where_tracking_is_disabled(info: RunInfo):
 
 def test_an_offline_run_that_is_resumed_holds_the_whole_history_anew(info: RunInfo, tmp_path):
     first = start("offline", replace(info, folder=tmp_path / "first"))
-    first.log(row(1))
+    first.log(epoch_row(1))
     first.finish(Ending(exit_code=1))
-    second = start("offline", replace(info, folder=tmp_path / "second", history=(row(1),)))
-    second.log(row(2))
+    second = start("offline", replace(info, folder=tmp_path / "second", history=(epoch_row(1),)))
+    second.log(epoch_row(2))
     assert second.finish(Ending()) == Told()
     run = read_run(tmp_path / "second")
-    assert run.id == INFO.id
+    assert run.id == RUN_INFO.id
     assert [row["epoch"] for row in run.history] == [1, 2]

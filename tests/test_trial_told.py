@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wandb_runs import log_run
+from helpers.trials import dotted, train, trainable_task
+from helpers.wandb_runs import log_run
 from wandb_server import Server
 
-from audiocls.audio.clips import fingerprint
-from audiocls.config import Config, identifying
+from audiocls.config import Config
 from audiocls.run.events import Done, Event, Failed, Interrupted
 from audiocls.run.task import Task
-from audiocls.run.trial import train_trial
-from audiocls.run.warm import Warm
 from audiocls.store import Cell
 from audiocls.train.fit import Signal
 
@@ -25,23 +23,20 @@ def run(tmp_path: Path, cache: Path, tiny_config: Callable[..., Config]) -> Run:
     """Train a tiny trial online, as the run that a server has named."""
 
     def trained(wish: Signal = Signal.GO, **changes: Any) -> tuple[Task, Event]:
-        config = tiny_config({key.replace("__", "."): value for key, value in changes.items()})
-        table = config.data.table(cache)
-        task = Task(
+        config = tiny_config(dotted(changes))
+        cell = Cell("0123456789ab", "baseline", config.seed, config.fold)
+        study = tmp_path / "tiny"
+        task = trainable_task(
+            config,
+            study,
+            cache,
             study="tiny",
-            cell=Cell("0123456789ab", "baseline", config.seed, config.fold),
-            config=identifying(config),
-            data_fingerprint=fingerprint(table, cache),
-            folder=str(tmp_path / "tiny" / "trials" / "0123456789ab"),
-            study_path=str(tmp_path / "tiny"),
+            cell=cell,
+            folder=str(study / "trials" / cell.id),
             wandb="online",
-            project="p",
-            tags=(),
             run_id="given",
         )
-        told: list[Event] = []
-        train_trial(task, Warm(cache), told.append, lambda: wish)
-        return task, told[-1]
+        return task, train(task, cache, wish)
 
     return trained
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from test_compare import COST, ORIGIN, finished, noisy
-from tiny import TINY
+from helpers.recipes import TINY, make_ablation
+from helpers.records import COST, PROVENANCE, finished_study, paired_values
 from typer.testing import CliRunner
 
 from audiocls import yaml_file
 from audiocls.cli import app
 from audiocls.errors import ConfigError
-from audiocls.plan import load_ablation
 from audiocls.plan.tuning import TUNING_SEED, arm_of
 from audiocls.report import compare
 from audiocls.run import trial
@@ -28,9 +27,7 @@ LRS = [{"optim.lr": lr} for lr in (0.1, 0.2, 0.3)]
 
 def ablation(**given):
     factors = {} if "arms" in given else {"factors": {"model.dropout": [0.1]}}
-    return load_ablation(
-        {"name": "a", "question": "?", "recipe": "r", **factors, **given}, "a.yaml"
-    )
+    return make_ablation(**factors, **given)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +93,7 @@ def tuning_of(folder, endings, metric="val/accuracy", goal="maximize"):
             folder.trial(cell.id).fail(Failure(end, "it broke", "", 1))
         elif end is not None:
             metrics = {metric: end[0], metric.replace("val", "test"): end[1]}
-            record = Record(cell.id, 1000, 1, 1, metrics, COST, ORIGIN, 9, 9, 9)
+            record = Record(cell.id, 1000, 1, 1, metrics, COST, PROVENANCE, 9, 9, 9)
             folder.trial(cell.id).finish(record)
     study = Study("s.tuning", "?", "r", "tuning", metric, goal, "arm", {}, cells)
     (choice,) = choices_of(study, folder, LRS)
@@ -140,7 +137,7 @@ def test_nothing_is_chosen_before_every_candidate_had_its_trial(
 
 
 def tuned(*choices):
-    study, records = finished(noisy(0.03, 0.03))
+    study, records = finished_study(paired_values(0.03, 0.03))
     return replace(study, tuning=Tuning(8, "val/accuracy", 1000, choices)), records
 
 

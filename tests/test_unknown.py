@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from test_compare import COST, ORIGIN, finished, noisy, verdicts
+from helpers.records import COST, PROVENANCE, finished_study, paired_values, verdicts
 
 from audiocls.report import compare, to_html, to_json, to_markdown, verdict_table
 from audiocls.report.stats import corrected_t
@@ -26,7 +26,7 @@ UNKNOWN = {"num_train": None, "num_val": None, "num_test": None}
 @pytest.fixture
 def foreign():
     """A study of which nothing but metrics is known."""
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     return study, changed(records, cost=Cost(), provenance=Provenance(), **UNKNOWN)
 
 
@@ -36,7 +36,7 @@ def test_a_record_of_unknowns_reads_back_as_it_was(foreign):
 
 
 def test_a_record_that_names_everything_reads_as_before():
-    record = Record("a", 0, 1, 1, {"test/accuracy": 0.5}, COST, ORIGIN, 1200, 400, 400)
+    record = Record("a", 0, 1, 1, {"test/accuracy": 0.5}, COST, PROVENANCE, 1200, 400, 400)
     assert Record.from_mapping(json.loads(json.dumps(record.to_mapping()))) == record
 
 
@@ -52,7 +52,7 @@ def test_compute_that_neither_side_recorded_is_a_note_and_no_objection(foreign, 
 
 @pytest.mark.parametrize("match", ["epochs", "steps", "samples", "macs"])
 def test_compute_that_one_side_recorded_is_an_objection(match):
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     half = changed(records, "arm0", cost=Cost(num_params=1))
     arm = compare(replace(study, match=match), half).compared[0]
     assert arm.verdict == "not_comparable"
@@ -70,7 +70,7 @@ def test_an_origin_that_neither_side_recorded_is_a_note_and_one_side_an_objectio
 
 
 def test_what_was_recorded_is_checked_without_a_note():
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     assert compare(study, records).notes == ()
 
 
@@ -92,7 +92,7 @@ def test_several_folds_of_unknown_ratio_are_never_more_certain_than_known_ones(f
 
 def test_unknown_clips_are_not_counted_as_equal_sets():
     """Only where both sides heard a known number of clips is their ratio told."""
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     records = changed(records, "arm0", cost=replace(COST, samples=None))
     assert compare(study, records).notes == ()
     assert verdicts(study, records) == ["better"]
@@ -108,7 +108,7 @@ def test_unknown_costs_are_dashes_and_null(foreign):
 
 
 def test_time_is_averaged_over_the_trials_that_measured_it():
-    study, records = finished(noisy(0.03))
+    study, records = finished_study(paired_values(0.03))
     first = "arm0-0-1"
     records[first] = replace(records[first], cost=replace(COST, wall_s=None))
     assert compare(study, records).compared[0].seconds == pytest.approx(12.5)

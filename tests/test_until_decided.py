@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_compare import finished, noisy
+from helpers.records import finished_study, paired_values, write_study
 
 from audiocls.cli.until_decided import checked, grower
 from audiocls.console import show_table
@@ -30,7 +30,7 @@ def whole_of(effects, num_seeds=40, folds=(1,), first=8, most=None, spread=0.01,
     noise = np.broadcast_to(spread, len(effects))
     drawn = [e + s * rng.normal(size=num) for e, s in zip(effects, noise, strict=True)]
     arms = {f"arm{i}": common + differences for i, differences in enumerate(drawn)}
-    study, records = finished({"base": common, **arms}, range(num_seeds), folds)
+    study, records = finished_study({"base": common, **arms}, range(num_seeds), folds)
     return replace(study, looks=(first,), max_pairs=most or num, margin=0.004), records
 
 
@@ -196,7 +196,7 @@ def test_a_growing_study_says_so_in_words():
         "decided at look 1, α = 0.025",
         "out of budget after 12 pairs",
     ]
-    fixed = compare(*finished(noisy(0.03)))
+    fixed = compare(*finished_study(paired_values(0.03)))
     assert "Lan and DeMets" not in method_text(fixed)
     assert "look" not in headline(fixed)
 
@@ -337,11 +337,9 @@ def test_a_growing_study_takes_in_nothing_that_its_looks_do_not_foresee():
 def kept(tmp_path):
     """A study of eight seeds in a folder, with all its records."""
     whole, records = whole_of([0.0], spread=0.05)
-    folder, study = StudyFolder(tmp_path / "s"), blocks(whole, *range(8))
-    folder.write_study(replace(study, max_pairs=0))
-    for cell in study.cells:
-        folder.trial(cell.id).finish(records[cell.id])
-    return whole, folder
+    study = blocks(whole, *range(8))
+    own = {cell.id: records[cell.id] for cell in study.cells}
+    return whole, write_study(tmp_path / "s", replace(study, max_pairs=0), own)
 
 
 def test_a_study_answered_at_full_level_is_not_looked_at_again(kept):

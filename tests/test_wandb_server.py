@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 import wandb
+from helpers.processes import wait_until
 from wandb.apis.public.sweeps import _agent_heartbeat, _register_agent, _set_sweep_state
 from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 from wandb.sdk.sweeps import SweepNotFoundError
-from wandb_server import Run, Server
+from wandb_server import Run
 from wandb_server.filters import matches, ordered
 
 with warnings.catch_warnings(action="ignore"):  # written for an older pydantic
@@ -27,13 +28,6 @@ with warnings.catch_warnings(action="ignore"):  # written for an older pydantic
 pytestmark = pytest.mark.filterwarnings("ignore:Read the `app_url` setting")  # it warns itself
 
 GRID = {"method": "grid", "parameters": {"a": {"values": [1, 2]}}, "program": "train.py"}
-
-
-@pytest.fixture
-def server(wandb_server: Server) -> Iterator[Server]:
-    """The server, of which nothing may be asked that it does not know."""
-    yield wandb_server
-    assert wandb_server.unknown == []
 
 
 def init(**given: Any) -> wandb.Run:
@@ -49,13 +43,6 @@ def logged(losses: list[float], exit_code: int = 0, **given: Any) -> str:
         run.log({"loss": loss})
     run.finish(exit_code)
     return run.id
-
-
-def until(is_so: Callable[[], bool], timeout_s: float = 20) -> None:
-    end = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 # Runs
@@ -396,7 +383,7 @@ def test_hyperband_stops_the_worse_of_two(server):
     for _ in range(3):
         assert heart.beat(run.id) == []
         run.log({"loss": 9})
-    until(lambda: heart.beat(run.id) == [("stop", run.id)])
+    wait_until(lambda: heart.beat(run.id) == [("stop", run.id)])
     run.finish(exit_code=143)
     assert server.run(run.id).state == "killed"
 
@@ -476,7 +463,7 @@ def test_the_clients_agent_gives_up_after_three_failures_in_a_minute(server, sta
 @pytest.mark.slow
 def test_the_clients_agent_stops_a_run_and_goes_on(server, started):
     sweep_id, agent = started(["endless", 2])
-    until(lambda: any(run.history for run in server.runs()))
+    wait_until(lambda: any(run.history for run in server.runs()))
     [run_id] = server.sweep(sweep_id).run_ids
     server.stop_run(run_id)
     assert agent.wait(60) == 0

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from helpers.audio import sine
 from torch import Tensor
 
 from audiocls.audio.augment import spectral as sp
@@ -16,12 +17,6 @@ DOSE = Dose(RATE)
 CLIPS = 200
 DRAWS = Draws(5, torch.arange(CLIPS))
 NOISE = 0.1 * torch.randn(CLIPS, 2000, generator=torch.Generator().manual_seed(0))
-
-
-def tone(hertz: float, num_samples: int = RATE, phase: float = 0.0) -> Tensor:
-    """(1, T) at `RATE`, full scale."""
-    times = torch.arange(num_samples, dtype=torch.float64) / RATE
-    return torch.sin(2 * math.pi * hertz * times + phase).float().unsqueeze(0)
 
 
 def level_at(waves: Tensor, hertz: float) -> Tensor:
@@ -88,8 +83,8 @@ def test_a_fractional_delay_keeps_the_magnitudes_and_is_undone_by_its_negative(n
 
 
 def test_a_fractional_delay_moves_a_tone_by_that_fraction_of_a_sample():
-    later = sp.delayed(tone(440.0), torch.tensor([[0.3]]))
-    expected = tone(440.0, phase=-2 * math.pi * 440 * 0.3 / RATE)
+    later = sp.delayed(sine(440.0, RATE), torch.tensor([[0.3]]))
+    expected = sine(440.0, RATE, phase=-2 * math.pi * 440 * 0.3 / RATE)
     torch.testing.assert_close(later, expected, rtol=0, atol=1e-4)
 
 
@@ -152,14 +147,14 @@ def test_mu_law_clips_what_is_beyond_full_scale():
 
 @pytest.mark.parametrize("shift", [-300.0, -50.0, 50.0, 1000.0])
 def test_a_frequency_shift_moves_a_tone_by_its_hertz_and_keeps_its_level(shift):
-    moved = sp.frequency_shifted(tone(1000.0), torch.tensor([[shift]]), RATE)
+    moved = sp.frequency_shifted(sine(1000.0, RATE), torch.tensor([[shift]]), RATE)
     assert peak_hertz(moved).item() == 1000.0 + shift
     assert level_at(moved, 1000.0 + shift).item() == pytest.approx(1.0, abs=1e-3)
     assert level_at(moved, 1000.0 - shift).item() < 1e-3  # a single sideband
 
 
 def test_freqshift_moves_by_up_to_50_hertz_either_way():
-    moved = peak_hertz(changed("freqshift", tone(1000.0).expand(60, -1))) - 1000
+    moved = peak_hertz(changed("freqshift", sine(1000.0, RATE).expand(60, -1))) - 1000
     assert moved.abs().max() <= 50
     assert moved.min() < -40
     assert moved.max() > 40
@@ -168,15 +163,15 @@ def test_freqshift_moves_by_up_to_50_hertz_either_way():
 @pytest.mark.parametrize(("name", "far"), [("lowpassed", 2000.0), ("highpassed", 500.0)])
 def test_filters_halve_the_power_at_the_cutoff_and_fall_by_24_db_an_octave(name, far):
     filtered, cutoff = getattr(sp, name), torch.tensor([[1000.0]])
-    at_cutoff = level_at(filtered(tone(1000.0), cutoff, RATE), 1000.0).item()
+    at_cutoff = level_at(filtered(sine(1000.0, RATE), cutoff, RATE), 1000.0).item()
     assert 20 * math.log10(at_cutoff) == pytest.approx(-3.01, abs=0.02)
-    an_octave_off = level_at(filtered(tone(far), cutoff, RATE), far).item()
+    an_octave_off = level_at(filtered(sine(far, RATE), cutoff, RATE), far).item()
     assert 20 * math.log10(an_octave_off) == pytest.approx(-24.1, abs=0.1)
 
 
 @pytest.mark.parametrize(("name", "kept"), [("lowpassed", 250.0), ("highpassed", 3900.0)])
 def test_filters_pass_what_they_should_without_delay(name, kept):
-    waves = tone(kept)
+    waves = sine(kept, RATE)
     after = getattr(sp, name)(waves, torch.tensor([[1000.0]]), RATE)
     torch.testing.assert_close(after, waves, rtol=0, atol=1e-3)
 
@@ -214,7 +209,7 @@ def test_a_room_keeps_the_level_and_decays_by_60_db_in_its_time():
 
 @pytest.mark.parametrize("factor", [0.8, 0.9, 1.1, 1.2])
 def test_resampling_moves_a_tone_and_the_length_by_the_factor(factor):
-    after = sp.resampled(tone(1000.0), factor)
+    after = sp.resampled(sine(1000.0, RATE), factor)
     assert after.shape[1] == round(factor * RATE)
     hertz = peak_hertz(after).item()
     assert hertz == pytest.approx(1000 / factor, abs=1.0)
@@ -223,7 +218,7 @@ def test_resampling_moves_a_tone_and_the_length_by_the_factor(factor):
 
 def test_resampling_to_fewer_samples_folds_nothing_back():
     """0.5 times the rate: what is above the new limit of 2 kHz must vanish, not alias."""
-    assert wf.rms(sp.resampled(tone(3000.0), 0.5)[:, 50:-50]) < 0.01
+    assert wf.rms(sp.resampled(sine(3000.0, RATE), 0.5)[:, 50:-50]) < 0.01
 
 
 @pytest.mark.parametrize("window", [128, 512])
@@ -288,7 +283,7 @@ def test_half_the_strength_changes_less(name):
     ("name", "strength"), [("tshift", 1.0), ("cycshift", 0.2), ("freqshift", 0.002)]
 )
 def test_shifts_shrink_with_the_strength(name, strength):
-    slow = tone(1.0).expand(50, -1)  # the further it moves, the more it differs
+    slow = sine(1.0, RATE).expand(50, -1)  # the further it moves, the more it differs
     full, half = (
         (changed(name, slow, Dose(RATE, dose)) - slow).abs().mean()
         for dose in (strength, strength / 2)

@@ -9,13 +9,13 @@ Legend: B batch, C channels, L frames.
 import shutil
 import subprocess
 import sys
-import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
+from helpers.audio import uniform_noise, write_wav
 
 from audiocls.audio.batches import open_sounds
 from audiocls.audio.clips import fingerprint
@@ -28,14 +28,8 @@ RATE = 8000
 KINDS = get_args(get_args(DataSet)[0])
 
 
-def write_wav(path: Path, seed: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).integers(-3000, 3000, 2000)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(noise.astype("<i2").tobytes())
+def write_noise(path: Path, seed: int) -> None:
+    write_wav(path, uniform_noise(2000, peak=0.1, seed=seed), RATE)
 
 
 def esc50(root: Path) -> None:
@@ -43,7 +37,7 @@ def esc50(root: Path) -> None:
     for fold in range(1, 6):
         for target in (0, 7):
             name = f"{fold}-{fold}{target}-A-{target}.wav"
-            write_wav(root / "audio" / name, 10 * fold + target)
+            write_noise(root / "audio" / name, 10 * fold + target)
             rows.append(f"{name},{fold},{target},class{target},True,{fold}{target},A")
     (root / "meta").mkdir()
     (root / "meta" / "esc50.csv").write_text("\n".join(rows) + "\n")
@@ -52,7 +46,7 @@ def esc50(root: Path) -> None:
 def speechcommands(root: Path) -> None:
     for i, word in enumerate(("no", "yes")):
         for j, speaker in enumerate(("aa", "bb", "cc")):
-            write_wav(root / word / f"{speaker}_nohash_0.wav", 10 * i + j)
+            write_noise(root / word / f"{speaker}_nohash_0.wav", 10 * i + j)
     for speaker, file in (("bb", "validation_list.txt"), ("cc", "testing_list.txt")):
         lines = (f"{word}/{speaker}_nohash_0.wav\n" for word in ("no", "yes"))
         (root / file).write_text("".join(lines))
@@ -61,7 +55,7 @@ def speechcommands(root: Path) -> None:
 def folder(root: Path) -> None:
     rows = ["path,label,source"]
     for i in range(12):
-        write_wav(root / "sounds" / f"{i}.wav", i)
+        write_noise(root / "sounds" / f"{i}.wav", i)
         rows.append(f"sounds/{i}.wav,{'ab'[i % 2]},s{i // 2}")
     (root / "manifest.csv").write_text("\n".join(rows) + "\n")
 
@@ -72,7 +66,7 @@ def urbansound8k(root: Path) -> None:
         for class_id in (0, 3):
             recording = 10 * fold + class_id
             name = f"{recording}-{class_id}-0-0.wav"
-            write_wav(root / "audio" / f"fold{fold}" / name, recording)
+            write_noise(root / "audio" / f"fold{fold}" / name, recording)
             rows.append(f"{name},{recording},0.0,0.25,1,{fold},{class_id},class{class_id}")
     (root / "metadata").mkdir()
     (root / "metadata" / "UrbanSound8K.csv").write_text("\n".join(rows) + "\n")
@@ -85,7 +79,7 @@ def audioset(root: Path) -> None:
         lines = ["# YTID, start_seconds, end_seconds, positive_labels"]
         for i in range(count):
             video = f"{name[:4]}{i:07d}"
-            write_wav(root / "audio" / f"{video}.wav", 100 * seed + i)
+            write_noise(root / "audio" / f"{video}.wav", 100 * seed + i)
             mids = ("/m/a", "/m/b", "/m/b,/m/a")[i % 3]
             lines.append(f'{video}, 30.000, 40.000, "{mids}"')
         (root / f"{name}_segments.csv").write_text("\n".join(lines) + "\n")
@@ -195,7 +189,7 @@ def test_where_it_lies_changes_neither_ids_nor_fingerprint(made, tmp_path):
 
 def test_another_sound_in_one_file_is_other_data(found, tmp_path):
     before = fingerprint(found.table, tmp_path)
-    write_wav(found.table.clips[0].path, seed=99)
+    write_noise(found.table.clips[0].path, seed=99)
     assert fingerprint(found.data.table(found.cache), tmp_path / "fresh") != before
 
 

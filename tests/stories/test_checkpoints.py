@@ -2,13 +2,11 @@
 
 import csv
 import json
-import math
-import struct
-import wave
 from pathlib import Path
 
 import pytest
-from trained import Trained
+from helpers.audio import sine, write_wav
+from helpers.trials import TrainedTrial
 
 RATE = 8000
 
@@ -17,16 +15,12 @@ RATE = 8000
 def trial(tmp_path_factory, cache) -> str:
     """One finished trial for the whole story, of the recipe `tiny` at twice the rate."""
     folder = tmp_path_factory.mktemp("trial")
-    return str(Trained({"data.sample_rate": RATE}, folder, cache).trial.path)
+    return str(TrainedTrial({"data.sample_rate": RATE}, folder, cache).trial.path)
 
 
 def write_tone(path: Path, seconds: float) -> str:
-    path.parent.mkdir(exist_ok=True)
-    samples = [round(9000 * math.sin(i * 0.3)) for i in range(round(seconds * RATE))]
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes(struct.pack(f"<{len(samples)}h", *samples))
-    return str(path)
+    samples = 0.27 * sine(382, RATE, round(seconds * RATE))[0].numpy()
+    return str(write_wav(path, samples, RATE))
 
 
 def test_a_trials_own_test_clips_give_its_record_to_the_last_digit(home, trial):

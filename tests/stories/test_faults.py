@@ -14,10 +14,11 @@ from typing import Any
 
 import psutil
 import pytest
-from wandb_file import read_run
+from helpers.tracking import RUN_INFO, epoch_row, track_three_epochs
+from helpers.trials import trainable_task
+from helpers.wandb_runs import read_run
 from wandb_server import Server
 
-from audiocls.config import identifying
 from audiocls.run.events import Done, Epoch
 from audiocls.run.task import Task
 from audiocls.run.trial import train_trial
@@ -28,16 +29,6 @@ from audiocls.track.reach import Reach
 from audiocls.track.wandb_sync import newest, run_folders
 from audiocls.train.fit import Signal
 
-INFO = RunInfo(
-    id="0123456789ab-1",
-    project="audiocls",
-    group="dropout",
-    job_type="baseline",
-    name="baseline s0 f1",
-    tags=(),
-    config={},
-    folder=Path(),
-)
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning"
 )
@@ -47,7 +38,7 @@ BOTH = pytest.mark.parametrize("mode", ["online", "offline"])
 
 @pytest.fixture
 def info(tmp_path: Path) -> RunInfo:
-    return replace(INFO, folder=tmp_path / "study")
+    return replace(RUN_INFO, folder=tmp_path / "study")
 
 
 @pytest.fixture(autouse=True)
@@ -57,18 +48,7 @@ def timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wandb_run, "FINISH_TIMEOUT_S", 1.5)
 
 
-def row(epoch: int) -> dict[str, float]:
-    return {"epoch": float(epoch), "val/accuracy": epoch / 10}
-
-
-def use(mode: Any, info: RunInfo, reach: Reach | None = None) -> Told:
-    tracker = start(mode, info, reach=reach)
-    for epoch in (1, 2, 3):
-        tracker.log(row(epoch))
-    return tracker.finish(Ending({"test/accuracy": 0.5}))
-
-
-def told(server: Server, run_id: str = INFO.id) -> list[float]:
+def told(server: Server, run_id: str = RUN_INFO.id) -> list[float]:
     return [row["epoch"] for row in server.run(run_id).history if "val/accuracy" in row]
 
 
@@ -119,14 +99,14 @@ def test_a_client_killed_in_mid_trial_is_started_again_and_nothing_is_lost(
 ):
     tracker = start(mode, info)
     for epoch in (1, 2):
-        tracker.log(row(epoch))
+        tracker.log(epoch_row(epoch))
     wait_until_opened(info.folder)
     kill_client()
-    tracker.log(row(3))
+    tracker.log(epoch_row(3))
     assert tracker.finish(Ending({"test/accuracy": 0.5})) == Told()
     if mode == "online":
         assert told(wandb_server) == [1, 2, 3]
-        assert wandb_server.run(INFO.id).state == "finished"
+        assert wandb_server.run(RUN_INFO.id).state == "finished"
     else:
         assert [row["epoch"] for row in kept(info.folder).history] == [1, 2, 3]
         assert kept(info.folder).exit_code == 0
@@ -134,9 +114,9 @@ def test_a_client_killed_in_mid_trial_is_started_again_and_nothing_is_lost(
 
 @BOTH
 def test_a_client_killed_between_trials_harms_none(wandb_server: Server, info: RunInfo, mode):
-    assert use(mode, info) == Told()
+    assert track_three_epochs(mode, info) == Told()
     kill_client()
-    assert use(mode, replace(info, id="next")) == Told()
+    assert track_three_epochs(mode, replace(info, id="next")) == Told()
     if mode == "online":
         assert told(wandb_server, "next") == [1, 2, 3]
     else:
@@ -149,7 +129,7 @@ def test_a_client_that_hangs_is_left_behind_in_the_stated_time(
     before = set(threading.enumerate())
     monkeypatch.setattr(guarded.Guarded.__init__, "__defaults__", (1.0,))
     tracker = start("offline", info)
-    tracker.log(row(1))
+    tracker.log(epoch_row(1))
     wait_until_opened(info.folder)
     hanging = client()
     hanging.suspend()
@@ -173,7 +153,7 @@ def test_errors_that_pass_lose_nothing(wandb_server: Server, info: RunInfo, monk
     tracker = start("online", info)
     wandb_server.fail("file_stream", 500, for_s=1)
     for epoch in (1, 2, 3):
-        tracker.log(row(epoch))
+        tracker.log(epoch_row(epoch))
     assert tracker.finish(Ending()) == Told()
     assert told(wandb_server) == [1, 2, 3]
     assert 500 in {request.status for request in wandb_server.requests}
@@ -184,7 +164,7 @@ def test_what_a_server_did_not_take_is_named_in_the_stated_time(
     wandb_server: Server, info: RunInfo, fault
 ):
     tracker = start("online", info)
-    tracker.log(row(1))
+    tracker.log(epoch_row(1))
     wait_until_told(wandb_server, 0)
     {
         "errors": lambda: wandb_server.fail("file_stream", 500),
@@ -193,15 +173,15 @@ def test_what_a_server_did_not_take_is_named_in_the_stated_time(
         "gone": wandb_server.close,
     }[fault]()
     for epoch in (2, 3):
-        tracker.log(row(epoch))
+        tracker.log(epoch_row(epoch))
     began = time.monotonic()
     note = tracker.finish(Ending()).note
     assert time.monotonic() - began < 6
     (folder,) = (info.folder / "wandb").glob("run-*")
-    assert note.startswith(f"W&B run {INFO.id} was not uploaded: ")
+    assert note.startswith(f"W&B run {RUN_INFO.id} was not uploaded: ")
     assert note.endswith(f"It lies in {folder}; upload it with: audiocls sweep sync dropout")
     wandb_server.heal()
-    assert use("offline", replace(info, id="next")) == Told()
+    assert track_three_epochs("offline", replace(info, id="next")) == Told()
 
 
 @pytest.mark.parametrize("fault", ["nobody", "errors", "stall", "wrong key", "no key"])
@@ -217,17 +197,17 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
     else:
         monkeypatch.setenv("WANDB_API_KEY", "w" * 40 if fault == "wrong key" else "")
     began, reach = time.monotonic(), Reach()
-    answer = use("online", info, reach)
+    answer = track_three_epochs("online", info, reach)
     assert time.monotonic() - began < 8
     assert not answer.is_beyond_repair
-    assert answer.note.startswith(f"W&B run {INFO.id} was not uploaded: ")
+    assert answer.note.startswith(f"W&B run {RUN_INFO.id} was not uploaded: ")
     assert answer.note.endswith("upload it with: audiocls sweep sync dropout")
-    newest_log = newest(run_folders(info.folder))[INFO.id].log
+    newest_log = newest(run_folders(info.folder))[RUN_INFO.id].log
     run = wandb_log.read_run(newest_log)
-    assert (run.id, run.exit_code, len(run.history)) == (INFO.id, 0, 3)
+    assert (run.id, run.exit_code, len(run.history)) == (RUN_INFO.id, 0, 3)
     assert str(newest_log.parent) in answer.note
     began = time.monotonic()
-    later = use("online", replace(info, id="next"), reach).note
+    later = track_three_epochs("online", replace(info, id="next"), reach).note
     assert time.monotonic() - began < 1.2, "the next trial waited for the same server"
     assert "W&B run next was not uploaded" in later
 
@@ -235,10 +215,10 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
 def test_a_server_that_came_back_is_told_again_after_a_while(wandb_server: Server, info: RunInfo):
     reach = Reach(patience_s=0.5)
     wandb_server.close()
-    assert use("online", info, reach).note
+    assert track_three_epochs("online", info, reach).note
     wandb_server.reopen()
     time.sleep(0.5)
-    assert use("online", replace(info, id="next"), reach) == Told()
+    assert track_three_epochs("online", replace(info, id="next"), reach) == Told()
     assert told(wandb_server, "next") == [1, 2, 3]
 
 
@@ -263,7 +243,7 @@ def test_a_full_disk_is_named_and_harms_no_other_run(wandb_server: Server, info:
         for epoch in range(300):
             tracker.log({"epoch": epoch, **{f"k{i}": epoch * i * 0.123 for i in range(30)}})
         answer = tracker.finish(Ending())
-    assert answer.note.startswith(f"W&B run {INFO.id} is not whole in {info.folder}")
+    assert answer.note.startswith(f"W&B run {RUN_INFO.id} is not whole in {info.folder}")
     assert "file too large" in answer.note or "breaks off" in answer.note
 
 
@@ -273,7 +253,7 @@ def test_a_clock_that_jumps_changes_nothing(wandb_server: Server, info: RunInfo,
     tracker = start(mode, info)
     for epoch, jump_s in enumerate(jumps_s):
         monkeypatch.setattr(time, "time", lambda jump_s=jump_s: true_time() + jump_s)
-        tracker.log(row(epoch))
+        tracker.log(epoch_row(epoch))
         time.sleep(0.05)
     began = time.monotonic()
     assert tracker.finish(Ending()) == Told()
@@ -289,8 +269,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 sys.path[:0] = sys.argv[3:]
-from stories.test_faults import INFO, use
-told = use("online", replace(INFO, id=sys.argv[1], group=sys.argv[1], folder=Path(sys.argv[2])))
+from helpers.tracking import RUN_INFO, track_three_epochs
+info = replace(RUN_INFO, id=sys.argv[1], group=sys.argv[1], folder=Path(sys.argv[2]))
+told = track_three_epochs("online", info)
 assert told.note == "", told
 """
 
@@ -329,19 +310,15 @@ def trained(task: Task, cache: Path, on_epoch: Any = lambda epoch: None) -> Done
 
 @pytest.fixture
 def task(tmp_path: Path, tiny_config, cache: Path) -> Task:
-    from audiocls.audio.clips import fingerprint
-
-    config = tiny_config()
-    return Task(
+    return trainable_task(
+        tiny_config(),
+        tmp_path / "study",
+        cache,
         study=STUDY,
         cell=Cell(TRIAL, "baseline", 0, 1),
-        config=identifying(config),
-        data_fingerprint=fingerprint(config.data.table(cache), cache),
         folder=str(tmp_path / "trial"),
-        study_path=str(tmp_path / "study"),
         wandb="online",
         project="audiocls",
-        tags=(),
         has_model=True,
     )
 

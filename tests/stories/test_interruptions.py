@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from stories.conftest import kill, workers_of
+from helpers.processes import kill, workers_of
 
 LONG = ["--set", "train.epochs=400", "--workers", "1", "--seeds", "0", "--arms", "dropout=0.5"]
 

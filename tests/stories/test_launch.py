@@ -3,12 +3,7 @@
 import html.parser
 
 import pytest
-
-
-def trained(err):
-    """How many trials a launch says it has trained."""
-    line = next(line for line in err.splitlines() if " trained, " in line)
-    return int(line.split()[0])
+from helpers.processes import num_trained
 
 
 def test_a_launch_trains_every_cell_and_ends_with_a_verdict_and_a_report(home):
@@ -18,7 +13,7 @@ def test_a_launch_trains_every_cell_and_ends_with_a_verdict_and_a_report(home):
     report = home.path / "runs/tiny/report.html"
     assert str(report) in ended.out or "runs/tiny/report.html" in ended.out
     html.parser.HTMLParser().feed(report.read_text())
-    assert trained(ended.err) == 6 == len(home.finished())
+    assert num_trained(ended.err) == 6 == len(home.finished())
     for trial in home.trials():
         names = {path.name for path in trial.iterdir()}
         wanted = "config.yaml history.jsonl predictions.npz checkpoint.safetensors log.txt"
@@ -30,22 +25,22 @@ def test_a_finished_study_trains_nothing_again(home):
     home.launch()
     before = home.records()
     ended = home.launch()
-    assert trained(ended.err) == 0
+    assert num_trained(ended.err) == 0
     assert home.records() == before
 
 
 def test_extending_seeds_and_arms_trains_only_the_new_cells(home):
     home.launch()
-    assert trained(home.launch("--seeds", "0..2").err) == 3
+    assert num_trained(home.launch("--seeds", "0..2").err) == 3
     home.change(factors="{model.dropout: [0.1, 0.5, 0.3]}")
-    assert trained(home.launch().err) == 2
+    assert num_trained(home.launch().err) == 2
     status = home.run("sweep", "status", "tiny", "--json").json()
     assert status["cells"] == {"done": 11, "failed": 0, "running": 0, "pending": 0}
 
 
 def test_narrowing_keeps_what_was_launched_in_the_study(home):
     home.launch()
-    assert trained(home.launch("--arms", "dropout=0.1", "--seeds", "0").err) == 0
+    assert num_trained(home.launch("--arms", "dropout=0.1", "--seeds", "0").err) == 0
     arms = home.run("report", "tiny", "--json").json()["arms"]
     assert [arm["arm"] for arm in arms] == ["baseline", "dropout=0.1", "dropout=0.5"]
 
@@ -65,9 +60,9 @@ def test_inline_and_local_leave_the_same_numbers_to_the_bit(home):
 def test_other_settings_under_one_name_replace_the_plan_and_keep_the_records(home):
     home.launch()
     ended = home.launch("--set", "optim.lr=1e-2")
-    assert trained(ended.err) == 6
+    assert num_trained(ended.err) == 6
     assert "held another plan" in ended.err
-    assert trained(home.launch().err) == 0
+    assert num_trained(home.launch().err) == 0
 
 
 def test_a_failing_arm_fails_alone_by_name_and_cause(home):
@@ -82,7 +77,7 @@ def test_a_failing_arm_fails_alone_by_name_and_cause(home):
     verdicts = {arm["arm"]: arm["verdict"] for arm in report["arms"]}
     assert verdicts["lr=1e+30"] == "not_comparable"
     assert len(report["missing"]) == 2
-    assert trained(home.launch(code=3).err) == 0
+    assert num_trained(home.launch(code=3).err) == 0
     home.run("sweep", "retry", "tiny")
     assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["pending"] == 2
 
@@ -111,7 +106,7 @@ def test_a_registered_sweep_file_launches_what_it_registers(home):
     (home.path / "tiny.yaml").rename(home.path / "ablations/tiny.yaml")
     home.run("ablation", "register", "tiny")
     ended = home.run("sweep", "launch", "sweeps/tiny.yaml", "--wandb", "disabled")
-    assert trained(ended.err) == 6
+    assert num_trained(ended.err) == 6
 
 
 def test_a_cell_trained_on_its_own_is_the_studys_cell(home):
@@ -119,7 +114,7 @@ def test_a_cell_trained_on_its_own_is_the_studys_cell(home):
     (home.path / "tiny.yaml").rename(home.path / "ablations/tiny.yaml")
     home.run("train", "--ablation", "tiny", "arm=dropout=0.5", "seed=0", "fold=1")
     ended = home.run("sweep", "launch", "tiny", "--wandb", "disabled")
-    assert trained(ended.err) == 5
+    assert num_trained(ended.err) == 5
 
 
 def test_cells_of_one_study_can_be_trained_side_by_side_as_agents_do(home):

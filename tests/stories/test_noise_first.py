@@ -1,7 +1,7 @@
 """Noise first: measure the baseline, plan in points, launch without training it again."""
 
 import pytest
-from test_launch import trained
+from helpers.processes import num_trained
 
 QUIET = ("--wandb", "disabled", "--executor", "inline")
 
@@ -9,15 +9,15 @@ QUIET = ("--wandb", "disabled", "--executor", "inline")
 @pytest.mark.slow
 def test_noise_is_measured_first_and_its_trials_serve_the_ablation(home):
     measured = home.run("noise", "tiny.yaml", "--folds", "1,2", *QUIET)
-    assert trained(measured.err) == 4
+    assert num_trained(measured.err) == 4
     assert "difference of two arms" in measured.out
     assert "Test-set sampling alone" in measured.out
     plan = home.run("sweep", "plan", "tiny.yaml", "--folds", "1,2", "--effect", "0.9")
     assert "from tiny-noise, 2 seeds × 2 folds of the baseline" in plan.out
     assert "to see 90.0 points" in plan.out
     launched = home.launch("--executor", "inline")
-    assert trained(launched.err) == 4, "two of six are the baseline's"
+    assert num_trained(launched.err) == 4, "two of six are the baseline's"
     assert len(home.finished()) == 6
     again = home.run("noise", "tiny.yaml", "--folds", "1,2", *QUIET, "--json")
-    assert trained(again.err) == 0
+    assert num_trained(again.err) == 0
     assert f"{100 * again.json()['pair']['sd']:.1f}" in measured.out

@@ -1,9 +1,7 @@
 """One trial on its own, what it can be used for, and what the machine says of itself."""
 
-import wave
-
-import numpy as np
 import pytest
+from helpers.audio import uniform_noise, write_wav
 
 
 @pytest.fixture
@@ -13,14 +11,8 @@ def trial(home):
     return folder
 
 
-def write_wav(path, seconds, rate, channels):
-    samples = np.random.default_rng(0).normal(0, 3000, (int(seconds * rate), channels))
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return str(path)
+def write_noise(path, seconds, rate, channels):
+    return str(write_wav(path, uniform_noise(int(seconds * rate), channels, peak=0.3), rate))
 
 
 def test_train_prints_metrics_and_trains_a_finished_trial_only_once(home, trial):
@@ -33,8 +25,8 @@ def test_train_prints_metrics_and_trains_a_finished_trial_only_once(home, trial)
 
 def test_predict_takes_any_rate_length_and_number_of_channels(home, trial, tmp_path):
     files = [
-        write_wav(tmp_path / "short.wav", 0.2, 8000, 1),
-        write_wav(tmp_path / "long stereo.wav", 3.1, 44100, 2),
+        write_noise(tmp_path / "short.wav", 0.2, 8000, 1),
+        write_noise(tmp_path / "long stereo.wav", 3.1, 44100, 2),
     ]
     found = home.run("predict", str(trial), *files, "--json").json()
     assert [each["file"] for each in found] == files
@@ -45,7 +37,7 @@ def test_predict_takes_any_rate_length_and_number_of_channels(home, trial, tmp_p
 
 def test_predict_reports_a_bad_file_and_goes_on_with_the_others(home, trial, tmp_path):
     (tmp_path / "noise.wav").write_text("this is no audio")
-    good = write_wav(tmp_path / "good.wav", 0.5, 8000, 1)
+    good = write_noise(tmp_path / "good.wav", 0.5, 8000, 1)
     bad = [str(tmp_path / "noise.wav"), str(tmp_path / "absent.wav")]
     ended = home.run("predict", str(trial), *bad, good, code=2)
     assert "good.wav" in ended.out

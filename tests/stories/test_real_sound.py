@@ -1,11 +1,9 @@
 """The same command on real recordings beside the project."""
 
-from pathlib import Path
-
 import pytest
+from helpers.audio import RECORDINGS
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
-ESC10, DIGITS = DATA / "esc10", DATA / "fsdd"
+ESC10, DIGITS = RECORDINGS / "esc10", RECORDINGS / "fsdd"
 
 pytestmark = pytest.mark.slow
 

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from stories.conftest import Ended
+from helpers.processes import Ended
+from helpers.wandb_runs import read_run
 from typer.testing import CliRunner
-from wandb_file import read_run
 
 from audiocls.cli import app
 

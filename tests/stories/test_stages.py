@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from stories.conftest import Home, kill, workers_of
+from helpers.processes import Home, kill, workers_of
 
 QUESTION = """
 name: stages

@@ -1,7 +1,7 @@
 """A study whose arms are tuned first, on the command line."""
 
 import pytest
-from stories.conftest import kill, workers_of
+from helpers.processes import kill, workers_of
 
 TUNE = "{optim.lr: [1.0e-3, 3.0e-3, 1.0e-2]}"
 

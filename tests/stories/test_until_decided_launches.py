@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from test_launch import trained
+from helpers.processes import num_trained
 
 from audiocls.report import compare
 from audiocls.store import StudyFolder
@@ -49,7 +49,7 @@ def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(home):
     assert code == -signal.SIGKILL
     resumed = home.launch(*WORDS)
     whole = home.launch(*WORDS, "--runs", "whole")
-    assert 0 < trained(resumed.err) < trained(whole.err) == 24 + 8
+    assert 0 < num_trained(resumed.err) < num_trained(whole.err) == 24 + 8
     assert study_of(home).study() == study_of(home, "whole").study()
     assert answer_of(home) == answer_of(home, "whole")
     large, faint = answer_of(home).values()

@@ -1,10 +1,12 @@
-"""Runs of the real client in this process, told as quickly as it can."""
+"""Runs of the real W&B client: logged in this process, and read back from their files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import wandb
+
+from audiocls.track import wandb_log
 
 ROWS = ({"epoch": 1, "val/accuracy": 0.1}, {"epoch": 2, "val/accuracy": 0.2})
 
@@ -22,7 +24,7 @@ def log_run(
     group: str = "tiny",
     **settings: Any,
 ) -> None:
-    """One run from its opening to its end."""
+    """Log one run from its opening to its end, without what the client does besides."""
     folder.mkdir(parents=True, exist_ok=True)
     run = wandb.init(
         project=project,
@@ -48,3 +50,9 @@ def log_run(
         run.log(dict(row))
     run.summary.update(dict(summary or {}))
     run.finish(exit_code=code)
+
+
+def read_run(folder: Path) -> wandb_log.LoggedRun:
+    """Read the one offline run somewhere below `folder`."""
+    (file,) = folder.rglob("*.wandb")
+    return wandb_log.read_run(file)

@@ -1,0 +1,107 @@
+"""The command line in processes of its own, and how to wait for them and end them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Ended:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Home:
+    """A folder with one question in it, and the command line run there."""
+
+    path: Path
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "audiocls", *words],
+            cwd=self.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    def run(self, *words: str, code: int = 0) -> Ended:
+        """Run a command to its end; fail the test if its exit code is another."""
+        process = self.start(*words)
+        out, err = process.communicate(timeout=500)
+        assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        return Ended(process.returncode, out, err)
+
+    def launch(self, *words: str, code: int = 0) -> Ended:
+        return self.run("sweep", "launch", "tiny.yaml", "--wandb", "disabled", *words, code=code)
+
+    def change(self, **replaced: str) -> None:
+        """Replace whole lines of the question, by their key."""
+        lines = (self.path / "tiny.yaml").read_text().splitlines()
+        kept = [line for line in lines if line.partition(":")[0] not in replaced]
+        new = [f"{key}: {value}" for key, value in replaced.items() if value]
+        (self.path / "tiny.yaml").write_text("\n".join([*kept, *new]) + "\n")
+
+    def trials(self) -> list[Path]:
+        return sorted((self.path / "runs/tiny/trials").iterdir())
+
+    def records(self) -> dict[str, float]:
+        """Return trial id → when its record was written."""
+        return {t.name: (t / "record.json").stat().st_mtime_ns for t in self.finished()}
+
+    def finished(self) -> list[Path]:
+        return [t for t in self.trials() if (t / "record.json").exists()]
+
+    def wait_for(self, what: Callable[[], bool], limit_s: float = 60) -> None:
+        wait_until(what, limit_s)
+
+    def has_history(self) -> bool:
+        found = (self.path / "runs/tiny/trials").glob("*/history.jsonl")
+        return any(history.stat().st_size for history in found)
+
+
+def wait_until(is_so: Callable[[], bool], limit_s: float = 20) -> None:
+    """Wait until the condition holds; fail the test when it does not within `limit_s`."""
+    deadline = time.monotonic() + limit_s
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def num_trained(err: str) -> int:
+    """Return how many trials a launch says it has trained."""
+    line = next(line for line in err.splitlines() if " trained, " in line)
+    return int(line.split()[0])
+
+
+def workers_of(scheduler: int) -> list[int]:
+    """Return the process ids of a scheduler's workers."""
+    listing = subprocess.run(
+        ["pgrep", "-P", str(scheduler), "-f", "audiocls.run.worker"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [int(line) for line in listing.stdout.split()]
+
+
+def kill(pid: int) -> None:
+    """End a process at once, so that it can do nothing about it."""
+    os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,91 @@
+"""Tasks of tiny trials, and trials that were trained."""
+
+from pathlib import Path
+from typing import Any
+
+from audiocls.audio.clips import ClipTable, fingerprint
+from audiocls.config import Config, identifying, resolve
+from audiocls.run.events import Done, Event
+from audiocls.run.task import Task
+from audiocls.run.trial import train_trial
+from audiocls.run.warm import Warm
+from audiocls.store import Cell, TrialFolder
+from audiocls.track.wandb_log import LoggedRun
+from audiocls.train.checkpoint import Checkpoint, load_checkpoint
+from audiocls.train.fit import Signal
+from helpers.recipes import TINY
+from helpers.wandb_runs import read_run
+
+TRIALS: dict[str, dict[str, Any]] = {
+    "logmel": {},
+    "logmel at another rate": {"data.sample_rate": 8000},
+    "raw": {
+        "features.name": "raw",
+        "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]},
+    },
+    "hifigan": {"features.name": "raw", "model": {"name": "hifigan", "width": 8}},
+}
+"""Changes of `TINY`, for each kind of front end and model that waveforms pass differently."""
+
+BASELINE = Cell("abc", "baseline", 0, 1)
+
+
+def dotted(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return changes by key, of changes by keyword: `optim__lr` is `optim.lr`."""
+    return {key.replace("__", "."): value for key, value in changes.items()}
+
+
+def make_task(study_path: Path, cell: Cell = BASELINE, **fields: Any) -> Task:
+    """Return a task without configuration or tracking, whose trial is in a folder of its id."""
+    given: dict[str, Any] = {
+        "study": "s",
+        "cell": cell,
+        "config": {},
+        "data_fingerprint": "f",
+        "folder": str(study_path / cell.id),
+        "study_path": str(study_path),
+        "wandb": "disabled",
+        "project": "p",
+        "tags": (),
+        **fields,
+    }
+    return Task(**given)
+
+
+def trainable_task(config: Config, study_path: Path, cache: Path, **fields: Any) -> Task:
+    """Return the task to train `config`."""
+    data = fingerprint(config.data.table(cache), cache)
+    given = {"config": identifying(config), "data_fingerprint": data, **fields}
+    return make_task(study_path, **given)
+
+
+def train(task: Task, cache: Path, signal: Signal = Signal.GO) -> Event:
+    """Train a trial in this process and return the event that it ended with."""
+    events: list[Event] = []
+    train_trial(task, Warm(cache), events.append, lambda: signal)
+    return events[-1]
+
+
+def train_offline(config: Config, folder: Path, cache: Path) -> LoggedRun:
+    """Train a trial of the study `dropout` and return the W&B run that it wrote to `folder`."""
+    cell = Cell("abc", "dropout=0.1", 0, 1)
+    task = trainable_task(config, folder, cache, study="dropout", cell=cell, wandb="offline")
+    event = train(task, cache)
+    assert isinstance(event, Done), event
+    return read_run(folder)
+
+
+class TrainedTrial:
+    """A finished trial of `TINY` under dotted changes, on clips of one second at 16 kHz.
+
+    The clips last as long as the files that they come from.
+    """
+
+    def __init__(self, changes: dict[str, Any], folder: Path, cache: Path):
+        config = resolve([TINY, {"data.duration_s": 1.0, "data.sample_rate": 16000}, changes], "")
+        self.table: ClipTable = config.data.table(cache)
+        task = trainable_task(config, folder, cache, folder=str(folder))
+        event = train(task, cache)
+        assert event == Done(task.id), event
+        self.trial: TrialFolder = task.trial
+        self.checkpoint: Checkpoint = load_checkpoint(folder)
