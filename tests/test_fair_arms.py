@@ -328,11 +328,11 @@ def test_arms_whose_options_act_are_never_refused(one, other, tiny_config):
 
 
 def test_releases_that_compute_the_same_numbers_are_the_same_code(monkeypatch):
-    study, records = finished(noisy(0.05))
+    study, records = finished_study(paired_values(0.05))
     arm = [cell.id for cell in study.cells if cell.arm == "arm0"]
     for key in arm:
         origin = replace(records[key].provenance, code="renamed")
         records[key] = replace(records[key], provenance=origin)
     assert verdicts(study, records) == ["not_comparable"]
-    monkeypatch.setitem(SAME_NUMBERS, "renamed", ORIGIN.code)
+    monkeypatch.setitem(SAME_NUMBERS, "renamed", PROVENANCE.code)
     assert verdicts(study, records) == ["better"]
