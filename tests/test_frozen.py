@@ -13,7 +13,7 @@ import pytest
 from helpers import frozen
 from helpers.frozen import QUIET, STUDIES, check, golden
 from helpers.frozen_studies import ABLATIONS, SWEEPS, record
-from wandb_file import read_run
+from helpers.wandb_runs import read_run
 
 ROOT = Path(__file__).parents[1]
 QUESTIONS = sorted(file.stem for file in (ROOT / "ablations").glob("*.yaml"))
