@@ -49,7 +49,7 @@ def short_names(keys: Iterable[str]) -> dict[str, str]:
     return {key: leaf if counts[leaf] == 1 else key for key, leaf in leaves.items()}
 
 
-def in_short(values: Mapping[str, Any]) -> str:
+def format_short(values: Mapping[str, Any]) -> str:
     """Values by the last part of their names, numbers rounded: for people.
 
     >>> in_short({"optim": {"lr": 0.00123456}, "model.dropout": 0.1})

@@ -22,9 +22,9 @@ from workload import console_script, plain_environment
 
 from audiocls import yaml_file
 from audiocls.cli.studies import request
-from audiocls.plan import plan
-from audiocls.run.resolve import Resolved, configs_of, study_of
+from audiocls.design import plan
 from audiocls.store import Cell, Cost, Provenance, Record, StudyFolder
+from audiocls.studies.resolve import Resolved, configs_of, study_of
 
 NUM_ARMS, NUM_FOLDS = 20, 5
 NUM_EPOCHS = 20

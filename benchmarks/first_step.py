@@ -21,11 +21,11 @@ from workload import plain_environment
 
 from audiocls.cli.studies import request, resolved
 from audiocls.config import Config
-from audiocls.run.environment import worker_environment
-from audiocls.run.task import Places, Task, Tracking, task_of
-from audiocls.run.trial import train_trial
-from audiocls.run.warm import Warm
-from audiocls.train.fit import Signal
+from audiocls.execution.environment import worker_environment
+from audiocls.execution.job import Places, Task, Tracking, task_of
+from audiocls.execution.trial import train_trial
+from audiocls.execution.worker_cache import WorkerCache
+from audiocls.training.fit import Signal
 
 MAX_TRIALS = 9
 NORMALISATIONS = ("clip", "train")
@@ -61,7 +61,7 @@ def measure(ablation: Path, folder: Path) -> dict[str, FirstStep]:
 def main() -> None:
     torch.set_num_threads(1)
     clock = StepClock()
-    warm = Warm(Path(os.environ["AUDIOCLS_CACHE"]))
+    warm = WorkerCache(Path(os.environ["AUDIOCLS_CACHE"]))
     answers = {}
     for normalise in NORMALISATIONS:
         tasks = _tasks(sys.argv[1], normalise)
@@ -81,7 +81,7 @@ class StepClock:
     def _look(self) -> None:
         self._stepped = self._stepped or time.perf_counter()
 
-    def first_step_ms(self, task: Task, warm: Warm) -> float:
+    def first_step_ms(self, task: Task, warm: WorkerCache) -> float:
         self._stepped = None
         chosen = time.perf_counter()
         train_trial(task, warm, lambda event: None, lambda: Signal.STOP)
@@ -99,7 +99,7 @@ def _tasks(ablation: str, normalise: str) -> list[Task]:
     return [task_of(cell, found, places, Tracking("offline", "audiocls")) for cell in cells]
 
 
-def _build_ms(config: Config, warm: Warm, task: Task) -> float:
+def _build_ms(config: Config, warm: WorkerCache, task: Task) -> float:
     sounds = warm.sounds(config, task.data_fingerprint)
     in_shape = config.features.shape(sounds.num_samples)
     return statistics.median(

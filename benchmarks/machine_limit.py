@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from usual_train import Clips
 from workload import BATCH_SIZE, RATES, Workload
 
+from audiocls.execution.devices import core_ids
+from audiocls.execution.environment import worker_environment
 from audiocls.models import LogMelCNN
-from audiocls.run.devices import core_ids
-from audiocls.run.environment import worker_environment
 
 NUM_TRIALS = 4
 """Of each process."""

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from workload import console_script, plain_environment
 
-from audiocls import shelf, yaml_file
-from audiocls.config import identifying, resolve
+from audiocls import library, yaml_file
+from audiocls.config import identity_config, resolve
 from audiocls.store import Cell, Cost, Provenance, Record, Study, StudyFolder, TrialFolder
 
 MAX_S, MAX_MIB = 10.0, 1024.0
@@ -95,7 +95,7 @@ def write_study(name: str, num_arms: int, num_trials: int, root: Path) -> int:
 
 def _config() -> str:
     """The same in every trial: nothing in a report looks at its seed or fold."""
-    return yaml_file.dump(identifying(resolve([shelf.recipe(RECIPE)], RECIPE)))
+    return yaml_file.dump(identity_config(resolve([library.recipe(RECIPE)], RECIPE)))
 
 
 def _study(name: str, arms: Sequence[str], cells: tuple[Cell, ...]) -> Study:

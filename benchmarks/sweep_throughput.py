@@ -24,7 +24,7 @@ import machine_limit
 from arms import Passage
 from workload import BATCH_SIZE, RATES, Workload, write_ablation, write_data
 
-from audiocls.run.devices import num_cores
+from audiocls.execution.devices import num_cores
 
 TOLERANCE = 1e-4
 """Of mean training losses, relative; fp32 sums in another order on another number of threads."""

@@ -26,14 +26,14 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from workload import Workload, plain_environment, write_ablation, write_data
 
 from audiocls.cli.studies import request, resolved
-from audiocls.run.devices import core_ids
-from audiocls.run.environment import worker_environment
-from audiocls.run.events import Done, Epoch, Event
-from audiocls.run.task import Places, Task, Tracking, task_of
-from audiocls.run.trial import train_trial
-from audiocls.run.warm import Warm
-from audiocls.track import WandbMode
-from audiocls.train.fit import Signal
+from audiocls.execution.devices import core_ids
+from audiocls.execution.environment import worker_environment
+from audiocls.execution.events import Done, Epoch, Event
+from audiocls.execution.job import Places, Task, Tracking, task_of
+from audiocls.execution.trial import train_trial
+from audiocls.execution.worker_cache import WorkerCache
+from audiocls.tracking import WandbMode
+from audiocls.training.fit import Signal
 
 TESTS = Path(__file__).parents[1] / "tests"
 ALLOWED_SHARE, ALLOWED_START_MS = 0.02, 60.0
@@ -115,7 +115,7 @@ class Trials:
 
     def __init__(self, task: Task, folder: Path):
         self._task, self._folder = task, folder
-        self._warm = Warm(Path(os.environ["AUDIOCLS_CACHE"]))
+        self._warm = WorkerCache(Path(os.environ["AUDIOCLS_CACHE"]))
         self._number = 0
         self._stepped_s: float | None = None
         register_optimizer_step_post_hook(lambda *_: self._look())

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from audiocls.config import Config
-from audiocls.plan import Ablation
+from audiocls.design import Ablation
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "ablation.schema.json": Ablation.model_json_schema(),

@@ -9,8 +9,8 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from audiocls import console
+from audiocls.analysis import load_report
 from audiocls.cli import answer
-from audiocls.report import read_answer
 from audiocls.store import StudyFolder
 
 WIDTH = 116
@@ -24,7 +24,7 @@ def draw(study: Path, picture: Path) -> None:
         record=True, width=WIDTH, force_terminal=True, highlight=False, file=io.StringIO()
     )
     console.stdout = lambda: terminal
-    answer.show(read_answer(StudyFolder(study)))
+    answer.show(load_report(StudyFolder(study)))
     command = f"audiocls sweep launch {study.name}"
     terminal.save_svg(str(picture), title=command, code_format=FORMAT, unique_id="verdict")
 

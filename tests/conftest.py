@@ -81,11 +81,11 @@ def tiny_config() -> Callable[..., Config]:
 
 @pytest.fixture(scope="session")
 def sounds_of(cache: Path) -> Callable[[Config], Any]:
-    """The `Sounds` that a configuration names, opened once a session."""
+    """The `AudioSnippets` that a configuration names, opened once a session."""
     from audiocls.audio.clips import fingerprint
-    from audiocls.run.warm import Warm
+    from audiocls.execution.worker_cache import WorkerCache
 
-    warm = Warm(cache)
+    warm = WorkerCache(cache)
     return lambda config: warm.sounds(config, fingerprint(config.data.table(cache), cache))
 
 
@@ -94,7 +94,7 @@ def tiny_parts(
     tiny_config: Callable[..., Config], sounds_of: Callable[[Config], Any]
 ) -> Callable[..., Any]:
     """`Parts` ready for their first step, under dotted overrides."""
-    from audiocls.train.parts import build
+    from audiocls.training.state import build
 
     def parts(changes: dict[str, Any] | None = None) -> Any:
         config = tiny_config(changes)

@@ -4,18 +4,11 @@ import numpy as np
 import pytest
 from helpers.records import finished_study, paired_values
 
+from audiocls.analysis import compare
+from audiocls.analysis.cross_study import compare_studies
 from audiocls.errors import NotComparable
-from audiocls.report import compare
-from audiocls.report.stats import corrected_t, holm
-from audiocls.report.studies import (
-    as_json,
-    compare_studies,
-    remarks,
-    sentences,
-    tables,
-    to_html,
-    to_markdown,
-)
+from audiocls.render.cross_study import as_json, remarks, sentences, tables, to_html, to_markdown
+from audiocls.stats import corrected_t, holm
 
 
 def study(name, values, **options):

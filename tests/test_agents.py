@@ -14,35 +14,35 @@ import pytest
 from helpers.recipes import TINY
 
 from audiocls import yaml_file
-from audiocls.cli.ordered import ordered
 from audiocls.cli.searches import sweep_request
+from audiocls.cli.server_trials import ordered
 from audiocls.errors import AudioclsError, UsageError
-from audiocls.run.environment import worker_environment
-from audiocls.run.events import Done, Event, Failed, Interrupted
-from audiocls.run.programs.command import Command
-from audiocls.run.scheduler import Launch
-from audiocls.run.server.agents import Agents, left_behind
-from audiocls.run.server.heartbeat import Agent, Intake, Pace
-from audiocls.run.server.push import push, remembered
-from audiocls.run.task import Task
+from audiocls.execution.environment import worker_environment
+from audiocls.execution.events import Done, Event, Failed, Interrupted
+from audiocls.execution.external.command import Command
+from audiocls.execution.job import Task
+from audiocls.execution.scheduler import Launch
 from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
-from audiocls.track.sweep_server import (
-    Gone,
+from audiocls.tracking.sweep_server import (
     Leave,
-    NoAnswer,
     Order,
-    Refused,
+    PermissionDenied,
     ServerRun,
     ServerSweep,
+    ServerUnavailable,
     Start,
     Stop,
+    SweepNotFound,
     SweepPath,
 )
-from audiocls.track.wandb_connection import Connection
-from audiocls.track.wandb_sweeps import WandbSweeps
+from audiocls.tracking.wandb.connection import Connection
+from audiocls.tracking.wandb.sweeps import WandbSweeps
+from audiocls.wandb_server.heartbeat import Agent, RetryPolicy, RunQuota
+from audiocls.wandb_server.push import push, registered_sweep
+from audiocls.wandb_server.source import ServerSource, orphaned_runs
 
-FAST = Pace(poll_s=0.01, slowest_s=0.02, patience_s=0.3)
-STEADY = Pace(poll_s=0.05, slowest_s=0.2, patience_s=20)
+FAST = RetryPolicy(poll_s=0.01, slowest_s=0.02, patience_s=0.3)
+STEADY = RetryPolicy(poll_s=0.05, slowest_s=0.2, patience_s=20)
 PATH = SweepPath("local", "audiocls", "abc")
 GRID = {
     "name": "tiny",
@@ -133,13 +133,15 @@ class Bench:
         return [Interrupted(trial_id) for trial_id in self._open]
 
 
-def agents_of(server: Any, num: int, folder: Path, pace: Pace = FAST, **options: Any) -> Agents:
-    intake = options.pop("intake", None) or Intake()
+def agents_of(
+    server: Any, num: int, folder: Path, pace: RetryPolicy = FAST, **options: Any
+) -> ServerSource:
+    intake = options.pop("intake", None) or RunQuota()
     agents = [Agent(server, f"agent{i}", intake, pace) for i in range(num)]
-    return Agents(agents, lambda start: Piece(f"t-{start.run_id}", folder), **options)
+    return ServerSource(agents, lambda start: Piece(f"t-{start.run_id}", folder), **options)
 
 
-def drive(supply: Agents, bench: Bench, limit_s: float = 10) -> Launch:
+def drive(supply: ServerSource, bench: Bench, limit_s: float = 10) -> Launch:
     """The real scheduler; a test that hangs is stopped, and fails by what it asserts."""
     stop = threading.Event()
     timer = threading.Timer(limit_s, stop.set)
@@ -234,7 +236,7 @@ def test_no_rule_of_failures_if_none_is_wanted(tmp_path):
 
 def test_a_count_bounds_the_trials_over_all_agents(tmp_path):
     server = Cells(100)
-    assert drive(agents_of(server, 3, tmp_path, intake=Intake(5)), Bench(3)).num_done == 5
+    assert drive(agents_of(server, 3, tmp_path, intake=RunQuota(5)), Bench(3)).num_done == 5
     assert len(server.given) == 5
 
 
@@ -251,7 +253,7 @@ class EndsMeanwhile(threading.Event):
 
 def test_a_run_that_ends_while_the_agent_asks_is_no_leave_to_ask_for_one_more():
     server = Cells(100, is_paused=True)
-    agent = Agent(server, "agent", Intake(1), FAST)
+    agent = Agent(server, "agent", RunQuota(1), FAST)
     agent._wake = EndsMeanwhile()
     agent._wake.agent = agent
     server.is_paused = False
@@ -264,9 +266,9 @@ def test_a_run_that_ends_while_the_agent_asks_is_no_leave_to_ask_for_one_more():
 
 def test_an_order_that_no_trial_follows_fails_and_the_next_one_is_obeyed(tmp_path):
     bench = Bench(1)
-    agents = [Agent(Cells(3), "agent", Intake(), FAST)]
+    agents = [Agent(Cells(3), "agent", RunQuota(), FAST)]
     pieces = {"run0": Piece("a", tmp_path), "run1": None, "run2": Piece("c", tmp_path)}
-    supply = Agents(agents, lambda start: pieces[start.run_id])
+    supply = ServerSource(agents, lambda start: pieces[start.run_id])
     assert drive(supply, bench).num_done == 2
     assert bench.submitted == ["a", "c"]
     assert supply.ending(is_stopped=False).exit_code == 3
@@ -283,8 +285,8 @@ def test_an_order_that_cannot_be_for_this_machine_ends_its_agents_after_the_tria
             raise UsageError("no such arm here")
         return Piece(start.run_id, tmp_path)
 
-    agents = [Agent(server, f"agent{i}", Intake(), FAST) for i in range(2)]
-    supply = Agents(agents, work_of)
+    agents = [Agent(server, f"agent{i}", RunQuota(), FAST) for i in range(2)]
+    supply = ServerSource(agents, work_of)
     bench = Bench(2, lambda one: Done(one) if is_refused.is_set() else None)
     assert drive(supply, bench).num_done >= 1
     with pytest.raises(UsageError, match="no such arm"):
@@ -296,7 +298,7 @@ def test_a_trial_in_hand_ends_in_peace_while_the_server_is_silent_then_the_agent
     over = threading.Event()
 
     def outcome(one: str) -> Event | None:
-        server.fault = NoAnswer("no answer from http://there within 30 s")
+        server.fault = ServerUnavailable("no answer from http://there within 30 s")
         return Done(one) if over.is_set() else None
 
     threading.Timer(0.8, over.set).start()  # well after the agent has lost its patience
@@ -307,7 +309,7 @@ def test_a_trial_in_hand_ends_in_peace_while_the_server_is_silent_then_the_agent
     assert "http://there" in ending.sentence
 
 
-@pytest.mark.parametrize("fault", [NoAnswer("500"), Refused("401")])
+@pytest.mark.parametrize("fault", [ServerUnavailable("500"), PermissionDenied("401")])
 def test_a_server_that_fails_for_a_while_is_asked_again(fault, tmp_path):
     server = Cells(3, fault=fault)
     threading.Timer(0.15, setattr, [server, "fault", None]).start()
@@ -320,10 +322,10 @@ def test_a_deleted_sweep_ends_the_agents_at_once_but_not_the_trial_in_hand(tmp_p
     server = Cells(100)
 
     def outcome(one: str) -> Event | None:
-        server.fault = Gone("sweep local/audiocls/abc: gone")
+        server.fault = SweepNotFound("sweep local/audiocls/abc: gone")
         return Done(one) if len(server.beats) > 1 else None
 
-    supply = agents_of(server, 1, tmp_path, pace=Pace(0.01, 0.01, 100))
+    supply = agents_of(server, 1, tmp_path, pace=RetryPolicy(0.01, 0.01, 100))
     assert drive(supply, Bench(1, outcome)).num_done >= 1
     assert supply.ending(is_stopped=False).exit_code == 2
 
@@ -337,8 +339,8 @@ def test_a_fault_of_our_own_in_an_agent_is_not_taken_for_an_end(tmp_path):
 
 def test_a_cell_asked_for_by_two_runs_is_given_to_the_second_after_the_first(tmp_path):
     server, bench = Cells(2), Bench(2)
-    agents = [Agent(server, f"agent{i}", Intake(), FAST) for i in range(2)]
-    supply = Agents(agents, lambda start: Piece("same", tmp_path))
+    agents = [Agent(server, f"agent{i}", RunQuota(), FAST) for i in range(2)]
+    supply = ServerSource(agents, lambda start: Piece("same", tmp_path))
     seen: list[int] = []
     bench.outcome = lambda one: seen.append(len(bench._open)) or Done(one)  # type: ignore[func-returns-value]
     assert drive(supply, bench).num_done == 2
@@ -358,7 +360,7 @@ def test_what_a_killed_agent_had_in_hand_is_gone_on_with_and_nothing_else(tmp_pa
     told = {"a": 1, "optim": {"lr": 0.1}}  # a program adds to its run's configuration
     runs = tuple(ServerRun(name, state, told) for name, state in states.items())
     sweep = ServerSweep(PATH, "", {"parameters": {"a": {}}}, "RUNNING", runs)
-    assert list(left_behind(sweep, trial_of)) == [Start("killed_here", {"a": 1})]
+    assert list(orphaned_runs(sweep, trial_of)) == [Start("killed_here", {"a": 1})]
 
 
 def test_a_run_that_cannot_be_a_trial_here_keeps_no_agent_from_starting(tmp_path):
@@ -367,12 +369,12 @@ def test_a_run_that_cannot_be_a_trial_here_keeps_no_agent_from_starting(tmp_path
 
     runs = (ServerRun("crashed", "crashed", {"a": 1}),)
     sweep = ServerSweep(PATH, "", {"parameters": {"a": {}}}, "RUNNING", runs)
-    assert list(left_behind(sweep, trial_of)) == []
+    assert list(orphaned_runs(sweep, trial_of)) == []
 
 
 def test_runs_left_behind_come_before_new_ones(tmp_path):
     server, bench = Cells(2), Bench(1)
-    intake = Intake(None, [Start("old", {})])
+    intake = RunQuota(None, [Start("old", {})])
     drive(agents_of(server, 1, tmp_path, intake=intake), bench)
     assert bench.submitted == ["t-old", "t-run0", "t-run1"]
     assert server.beats[0] == ["old"]
@@ -442,7 +444,7 @@ def test_anybodys_program_becomes_a_command_with_the_servers_run(tmp_path):
     assert folder.proposals() == [Proposal("r1", {"a": 2, "b": "x"})]
     assert folder.sweep_study().command == "audiocls sweep agent local/audiocls/abc"
     assert folder.sweep_study().folder == str(Path.cwd())
-    assert remembered(folder) == PATH
+    assert registered_sweep(folder) == PATH
 
 
 def test_a_run_taken_up_again_has_the_parameters_that_it_was_given_first(tmp_path):
@@ -547,7 +549,7 @@ class Shelf:
 
     def sweep(self, path: SweepPath) -> ServerSweep:
         if path not in self.sweeps:
-            raise Gone(str(path))
+            raise SweepNotFound(str(path))
         return ServerSweep(path, "", {**self.sweeps[path], "added": "by the server"}, "PENDING")
 
 
@@ -556,7 +558,7 @@ def test_a_study_is_pushed_once_and_anew_only_if_it_or_its_place_changed(tmp_pat
     first = push(server, folder, GRID, "p")
     assert first.is_new
     assert first.replaced is None
-    assert remembered(folder) == first.sweep.path
+    assert registered_sweep(folder) == first.sweep.path
     assert not push(server, folder, GRID, "p").is_new
     assert not push(server, folder, GRID, "p", "me").is_new
     changed = push(server, folder, {**GRID, "run_cap": 3}, "p")
@@ -594,7 +596,7 @@ def test_a_sweep_is_read_back_as_it_was_created(door, wandb_server):
 
 
 def test_a_sweep_that_is_not_there_is_gone(door):
-    with pytest.raises(Gone, match="nowhere"):
+    with pytest.raises(SweepNotFound, match="nowhere"):
         door.sweep(SweepPath("local", "mine", "nowhere"))
 
 
@@ -611,11 +613,14 @@ def test_an_agent_gets_runs_stops_and_the_end_from_a_real_server(door, wandb_ser
     wandb_server.set_sweep(path.id, "CANCELED")
     assert door.heartbeat(agent, []) == [Leave()]
     wandb_server.delete_sweep(path.id)
-    with pytest.raises(Gone):
+    with pytest.raises(SweepNotFound):
         door.heartbeat(agent, [])
 
 
-@pytest.mark.parametrize(("status", "fault"), [(401, Refused), (403, Refused), (500, NoAnswer)])
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [(401, PermissionDenied), (403, PermissionDenied), (500, ServerUnavailable)],
+)
 def test_what_the_client_hides_of_a_failing_server_is_told(status, fault, hasty, wandb_server):
     agent = hasty.register_agent(hasty.create(GRID, "mine"), "here")
     wandb_server.fail("Heartbeat", status)
@@ -637,7 +642,7 @@ def test_an_error_inside_an_answer_is_a_refusal_in_the_servers_words(
         )
 
     monkeypatch.setattr(wandb_server, "_answer", deny)
-    with pytest.raises(Refused, match=r"refuses sweep local/mine/.*permission denied"):
+    with pytest.raises(PermissionDenied, match=r"refuses sweep local/mine/.*permission denied"):
         door.sweep(path)
 
 
@@ -645,29 +650,29 @@ def test_a_stall_ends_in_the_stated_time(hasty, wandb_server):
     agent = hasty.register_agent(hasty.create(GRID, "mine"), "here")
     wandb_server.stall("Heartbeat", 30)
     started = time.monotonic()
-    with pytest.raises(NoAnswer, match="within 2 s"):
+    with pytest.raises(ServerUnavailable, match="within 2 s"):
         hasty.heartbeat(agent, [])
     assert time.monotonic() - started < 5
 
 
 def test_a_wrong_key_is_one_clear_error(wandb_server, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "w" * 40)
-    with pytest.raises(Refused, match="wandb login --relogin"):
+    with pytest.raises(PermissionDenied, match="wandb login --relogin"):
         WandbSweeps(Connection(2)).sweep(PATH)
 
 
 def test_no_key_at_all_is_one_clear_error(wandb_server, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY")
-    with pytest.raises(Refused, match="wandb login"):
+    with pytest.raises(PermissionDenied, match="wandb login"):
         WandbSweeps(Connection(2)).sweep(PATH)
 
 
 KILLED = """
 import sys
 import psutil
-from audiocls.track.sweep_server import NoAnswer
-from audiocls.track.wandb_connection import Connection
-from audiocls.track.wandb_sweeps import WandbSweeps
+from audiocls.tracking.sweep_server import ServerUnavailable
+from audiocls.tracking.wandb.connection import Connection
+from audiocls.tracking.wandb.sweeps import WandbSweeps
 door = WandbSweeps(Connection(5))
 assert door.heartbeat(sys.argv[1], ["mine"]) == []
 for child in psutil.Process().children():
@@ -675,7 +680,7 @@ for child in psutil.Process().children():
     child.wait()
 try:
     door.heartbeat(sys.argv[1], ["mine"])
-except NoAnswer as error:
+except ServerUnavailable as error:
     print(error)
 print(door.heartbeat(sys.argv[1], []))
 """
@@ -694,9 +699,9 @@ def test_agents_go_on_after_wandbs_own_process_was_killed(door, monkeypatch):
 def test_a_real_server_that_went_away_and_came_back_loses_no_cell(door, wandb_server, tmp_path):
     path = door.create(GRID, "mine")
     ids = [door.register_agent(path, "here") for _ in range(2)]
-    intake = Intake()
+    intake = RunQuota()
     agents = [Agent(door, each, intake, STEADY) for each in ids]
-    supply = Agents(agents, lambda start: Piece(start.run_id, tmp_path))
+    supply = ServerSource(agents, lambda start: Piece(start.run_id, tmp_path))
     bench = Bench(2)
 
     def outcome(one: str) -> Event:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audiocls import shelf
+from audiocls import library
 from audiocls.cli import app
-from audiocls.cli.plans import facts_of
+from audiocls.cli.plan_view import facts_of
 from audiocls.cli.studies import planned, request
 
 ROOT = Path(__file__).parent.parent
@@ -21,13 +21,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = [
-    {"errors", "dotted", "part", "seeding"},
-    {"faults", "yaml_file"},
-    {"audio", "models", "optim"},
-    {"config", "plan", "search"},
-    {"train", "track", "store"},
-    {"run", "report"},
-    {"console", "notebook", "shelf"},
+    {"errors", "dotted", "options", "seeding", "atomic", "formatting"},
+    {"validation_errors", "yaml_file"},
+    {"audio", "models", "optim", "stats"},
+    {"config", "design", "search"},
+    {"training", "tracking", "store"},
+    {"analysis", "execution"},
+    {"studies", "render"},
+    {"wandb_server"},
+    {"console", "notebook", "library"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -95,7 +97,7 @@ def test_what_test_modules_share_lies_in_helpers(file):
 
 def test_every_part_of_the_package_has_a_layer():
     parts = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert parts - {"__init__", "__main__", "__pycache__", "recipes", "_shelf"} == LEVEL.keys()
+    assert parts - {"__init__", "__main__", "__pycache__", "recipes", "_library"} == LEVEL.keys()
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(PACKAGE)))
@@ -126,7 +128,7 @@ def test_reading_commands_import_nothing_heavy():
     assert ran.returncode == 0, ran.stderr
 
 
-@pytest.mark.parametrize("name", shelf.on_shelf("ablations"))
+@pytest.mark.parametrize("name", library.available("ablations"))
 def test_every_ablation_on_the_shelf_plans_and_can_reach_a_verdict(name):
     asked = request(name)
     plan, configs = planned(asked)
@@ -137,9 +139,9 @@ def test_every_ablation_on_the_shelf_plans_and_can_reach_a_verdict(name):
     assert {config.data.name for config in configs.values()} == {"synthetic"}
 
 
-@pytest.mark.parametrize("name", shelf.on_shelf("ablations"))
+@pytest.mark.parametrize("name", library.available("ablations"))
 def test_an_ablation_opens_with_its_question_its_cost_and_its_command(name):
-    question, cost, command = shelf.find("ablations", name).read_text().splitlines()[:3]
+    question, cost, command = library.find("ablations", name).read_text().splitlines()[:3]
     plan, _ = planned(request(name))
     assert question.startswith("# ")
     assert question.endswith("?")

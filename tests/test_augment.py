@@ -8,8 +8,8 @@ import torch
 from pydantic import ValidationError
 
 from audiocls.audio.augment import Augment, Mix, Noise, Transform
-from audiocls.audio.augment.chain import change_waves, crop_offsets
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
+from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.mixing import MIXES, mix
 from audiocls.audio.augment.specaugment import mask
 from audiocls.audio.augment.transforms import CHANGES
@@ -26,19 +26,19 @@ WAVES = torch.randn(200, 64, generator=seeded(9))
 
 
 def gained(waves, gain_db, seed=0):
-    return change_waves(
-        waves, Augment(gain_db=gain_db), RATE, Draws(seed, torch.arange(len(waves)))
+    return augment_waveforms(
+        waves, Augment(gain_db=gain_db), RATE, ClipRNG(seed, torch.arange(len(waves)))
     )
 
 
 def shifted_by(waves, most, seed=0):
     options = Augment(shift_s=most / RATE)
-    return change_waves(waves, options, RATE, Draws(seed, torch.arange(len(waves))))
+    return augment_waveforms(waves, options, RATE, ClipRNG(seed, torch.arange(len(waves))))
 
 
 def masks(features, freq_mask, time_mask, num_masks, seed=0):
     options = Augment(freq_mask=freq_mask, time_mask=time_mask, num_masks=num_masks)
-    return mask(features, options, Draws(seed, torch.arange(len(features))))
+    return mask(features, options, ClipRNG(seed, torch.arange(len(features))))
 
 
 def test_gain_is_one_factor_per_clip_within_the_decibels():
@@ -125,10 +125,10 @@ def test_the_same_seed_draws_the_same_and_another_does_not(change):
 
 def test_off_means_untouched():
     features = torch.randn(4, 8, 16)
-    draws = Draws(0, torch.arange(4))
+    draws = ClipRNG(0, torch.arange(4))
     assert mask(features, Augment(), draws) is features
     waves = torch.randn(4, 16)
-    assert change_waves(waves, Augment(), RATE, draws) is waves
+    assert augment_waveforms(waves, Augment(), RATE, draws) is waves
     assert not Augment().changes_wave
 
 
@@ -296,8 +296,8 @@ STEPS = {
 
 
 def chain(options: dict, waves: torch.Tensor = CLIPS, numbers: torch.Tensor | None = None):
-    draws = Draws(11, torch.arange(len(waves)) if numbers is None else numbers)
-    return change_waves(waves, Augment.model_validate(options), RATE, draws, RECORDING)
+    draws = ClipRNG(11, torch.arange(len(waves)) if numbers is None else numbers)
+    return augment_waveforms(waves, Augment.model_validate(options), RATE, draws, RECORDING)
 
 
 def step_at(name: str, probability: float) -> dict:
@@ -370,7 +370,7 @@ def test_a_step_runs_where_the_waves_are(name):
 @pytest.mark.parametrize("name", MIXES)
 def test_mixes_and_masks_run_where_the_waves_are(name):
     options = Augment(mixes=(name,), freq_mask=3, time_mask=3)
-    draws, targets = Draws(0, torch.arange(60)), torch.zeros(60, 5, device="meta")
+    draws, targets = ClipRNG(0, torch.arange(60)), torch.zeros(60, 5, device="meta")
     waves, targets = mix(CLIPS.to("meta"), targets, options, RATE, draws, 0, False)
     masked_waves = mask(waves.view(60, 10, 150), options, draws)
     assert {waves.device.type, targets.device.type, masked_waves.device.type} == {"meta"}
@@ -405,7 +405,7 @@ def test_gain_and_shift_stay_within_their_bounds():
 
 def test_a_background_that_was_not_opened_is_our_own_mistake():
     with pytest.raises(AssertionError, match="open_background"):
-        change_waves(CLIPS, Augment(background="noises"), RATE, Draws(0, torch.arange(60)))
+        augment_waveforms(CLIPS, Augment(background="noises"), RATE, ClipRNG(0, torch.arange(60)))
 
 
 def test_a_resampled_clip_is_a_stretch_of_the_longer_or_the_whole_of_the_shorter():
@@ -420,7 +420,7 @@ def test_a_resampled_clip_is_a_stretch_of_the_longer_or_the_whole_of_the_shorter
 
 def test_crops_begin_anywhere_from_the_first_sample_to_the_last_that_leaves_enough():
     slack = torch.tensor([0, 3, 100_000]).repeat(2000)
-    none, few, many = crop_offsets(slack, Draws(0, torch.arange(6000))).view(-1, 3).T
+    none, few, many = crop_offsets(slack, ClipRNG(0, torch.arange(6000))).view(-1, 3).T
     assert none.max() == 0
     assert set(few.tolist()) == {0, 1, 2, 3}
     assert many.min() < 500
@@ -431,7 +431,7 @@ def test_crops_begin_anywhere_from_the_first_sample_to_the_last_that_leaves_enou
 
 
 def masked_ones(shape: tuple[int, ...], seed: int = 0, **options: int) -> torch.Tensor:
-    draws = Draws(seed, torch.arange(shape[0]))
+    draws = ClipRNG(seed, torch.arange(shape[0]))
     return mask(torch.ones(shape), Augment.model_validate(options), draws)
 
 
@@ -462,14 +462,14 @@ def test_a_mask_as_wide_as_its_axis_may_cover_it_all():
 def test_masks_are_a_clips_own_and_leave_the_rest_and_the_argument():
     features = torch.randn(50, 16, 20, generator=seeded(3))
     before, options = features.clone(), Augment(freq_mask=4, time_mask=4)
-    after = mask(features, options, Draws(0, torch.arange(50)))
+    after = mask(features, options, ClipRNG(0, torch.arange(50)))
     assert torch.equal(features, before)
     assert torch.equal(after[after != 0], features[after != 0])
     assert len({tuple((clip == 0).flatten().tolist()) for clip in after}) > 40
-    assert torch.equal(mask(features[[7]], options, Draws(0, torch.tensor([7]))), after[[7]])
-    assert not torch.equal(mask(features, options, Draws(1, torch.arange(50))), after)
+    assert torch.equal(mask(features[[7]], options, ClipRNG(0, torch.tensor([7]))), after[[7]])
+    assert not torch.equal(mask(features, options, ClipRNG(1, torch.arange(50))), after)
 
 
 def test_no_masks_are_no_work():
     features = torch.ones(2, 3, 4)
-    assert mask(features, Augment(), Draws(0, torch.arange(2))) is features
+    assert mask(features, Augment(), ClipRNG(0, torch.arange(2))) is features

@@ -2,12 +2,12 @@
 
 import pytest
 
-from audiocls.config import identifying, resolve
+from audiocls.config import identity_config, resolve
+from audiocls.design import load_ablation, plan
 from audiocls.errors import ConfigError
-from audiocls.plan import load_ablation, plan
-from audiocls.run.resolve import configs_of
-from audiocls.train.cost import macs_of, num_params
-from audiocls.train.transfer import freeze
+from audiocls.studies.resolve import configs_of
+from audiocls.training.cost import macs_of, num_params
+from audiocls.training.init_from import freeze
 
 
 def test_a_model_at_its_limits_is_taken_and_one_above_is_refused(tiny_parts):
@@ -32,7 +32,7 @@ def test_a_learned_front_end_counts(tiny_parts):
 
 
 def test_another_budget_is_another_trial_so_that_neither_refusal_nor_result_is_reused(tiny_config):
-    assert identifying(tiny_config({"budget.max_params": 10})) != identifying(tiny_config())
+    assert identity_config(tiny_config({"budget.max_params": 10})) != identity_config(tiny_config())
 
 
 def test_frozen_parameters_are_in_the_budget_too(tiny_parts):

@@ -14,25 +14,19 @@ from helpers.records import finished_study
 from scipy.stats import binomtest
 from typer.testing import CliRunner
 
+from audiocls.analysis import compare
+from audiocls.analysis.clips import compare_clips, read_clips, scored
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
 from audiocls.cli import app
 from audiocls.cli.clips import ClipsWish, refuse, wish_of
-from audiocls.config import identifying, resolve
+from audiocls.config import identity_config, resolve
 from audiocls.errors import UsageError
-from audiocls.report import compare, to_html
-from audiocls.report.clips import (
-    compare_clips,
-    read_clips,
-    scored,
-    section,
-    section_of,
-    sound,
-    text,
-)
-from audiocls.report.clips.sound import heard, outline, sounds_of
-from audiocls.report.stats import bootstrap
+from audiocls.render import to_html
+from audiocls.render.clips import section, section_of, sound, text
+from audiocls.render.clips.sound import heard, outline, sounds_of
+from audiocls.stats import bootstrap
 from audiocls.store import StudyFolder
 
 ESC10 = Path(__file__).parents[2] / "shared" / "data" / "esc10"
@@ -238,7 +232,7 @@ def folder(tmp_path, cache):
         given = truth.copy()
         given[:num_wrong] = (given[:num_wrong] + 1) % 10
         trial = found.trial(cell.id)
-        trial.write_config(identifying(config))
+        trial.write_config(identity_config(config))
         trial.write_checkpoint(b"", {"labels": list(table.labels)})
         trial.write_predictions(
             {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from audiocls.report.stats import bootstrap_interval, mcnemar_p, sign_flip_p
+from audiocls.stats import bootstrap_interval, mcnemar_p, sign_flip_p
 
 
 def test_golden_4():

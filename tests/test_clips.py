@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from audiocls.audio import clips as clips_module
-from audiocls.audio.clips import Clip, ClipTable, UnsoundTable, breaches, fingerprint
+from audiocls.audio.clips import Clip, ClipTable, InvalidClipTable, fingerprint, violations
 from audiocls.audio.grouping import grouped_folds
 from audiocls.errors import DataError
 
@@ -119,9 +119,14 @@ def test_two_labels_need_a_multi_label_table_and_have_no_single_label():
 
 def test_all_faults_of_a_table_are_told_at_once_and_its_clips_are_kept_for_examination():
     wrong = (*table().clips, Clip("0.wav", Path(), (5,), "s0"))
-    with pytest.raises(UnsoundTable) as raised:
+    with pytest.raises(InvalidClipTable) as raised:
         ClipTable(wrong, ("cat", "dog"), (1, 2, 3, 4, 5))
-    assert set(breaches(raised.value.listed)) == {"doubled", "mislabelled", "misplaced", "leaking"}
+    assert set(violations(raised.value.listed)) == {
+        "doubled",
+        "mislabelled",
+        "misplaced",
+        "leaking",
+    }
     assert str(raised.value).count("\n") == 3
     assert raised.value.listed.clips == wrong
     again = pickle.loads(pickle.dumps(raised.value))

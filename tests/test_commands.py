@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from helpers.wandb_runs import log_run, read_run
 
-from audiocls.run.events import Done, Epoch, Event, Failed, Interrupted, Lost
-from audiocls.run.executors.commands import Commands
-from audiocls.run.programs.command import Command, path_with_python
-from audiocls.track import run_id_of
+from audiocls.execution.events import Done, Epoch, Event, Failed, Interrupted, Lost
+from audiocls.execution.executors.subprocesses import SubprocessExecutor
+from audiocls.execution.external.command import Command, path_with_python
+from audiocls.tracking import run_id_of
 
 LIMIT_S = 30.0
 UNCHANGED = """
@@ -83,15 +83,15 @@ def logs(make, tmp_path) -> Callable[..., Command]:
 
 
 @contextmanager
-def commands(slots: list[str] | None = None, **options: Any) -> Iterator[Commands]:
-    executor = Commands(slots or ["cpu"], **options)
+def commands(slots: list[str] | None = None, **options: Any) -> Iterator[SubprocessExecutor]:
+    executor = SubprocessExecutor(slots or ["cpu"], **options)
     try:
         yield executor
     finally:
         executor.stop(grace_s=0.1)
 
 
-def until(executor: Commands, is_enough: Callable[[Event], bool]) -> list[Event]:
+def until(executor: SubprocessExecutor, is_enough: Callable[[Event], bool]) -> list[Event]:
     """All that is told up to the event that is waited for."""
     told: list[Event] = []
     deadline = time.monotonic() + LIMIT_S
@@ -259,7 +259,7 @@ def test_an_attempt_begins_anew_with_a_run_of_its_own(make):
     crash = make("import wandb; wandb.init().log({'loss': 1}); raise SystemExit(3)")
     assert "status 3" in run(crash).message
     assert [row["loss"] for row in crash.trial.history()] == [1]
-    crash.trial.forgive()
+    crash.trial.reset_failure()
     again = make("import wandb; wandb.init().log({'loss': 2})")
     assert run(again) == Done(again.id)
     assert [row["loss"] for row in again.trial.history()] == [2]
@@ -393,9 +393,9 @@ def test_programs_of_a_launch_that_is_killed_do_not_outlive_it(make, tmp_path):
     launch = tmp_path / "launch.py"
     launch.write_text(
         "import json, sys\n"
-        "from audiocls.run.programs.command import Command\n"
-        "from audiocls.run.executors.commands import Commands\n"
-        "executor = Commands(['cpu'])\n"
+        "from audiocls.execution.external.command import Command\n"
+        "from audiocls.execution.executors.subprocesses import SubprocessExecutor\n"
+        "executor = SubprocessExecutor(['cpu'])\n"
         "executor.submit(Command(**json.loads(sys.argv[1])))\n"
         "while True: executor.poll(1)\n"
     )
@@ -466,7 +466,7 @@ def test_a_full_disk_fails_the_trial_and_not_the_launch(logs, monkeypatch):
 
 
 def test_signals_reach_only_groups_that_exist():
-    from audiocls.run.programs.guard import end, signal_group
+    from audiocls.execution.external.reaper import end, signal_group
 
     ended = subprocess.Popen([sys.executable, "-c", ""], process_group=0)
     ended.wait()

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from helpers.records import COST, PROVENANCE, drop_records, finished_study, paired_values, verdicts
 
+from audiocls.analysis import compare
 from audiocls.errors import ConfigError, NotComparable
-from audiocls.report import compare, headline
-from audiocls.report.stats import corrected_t, holm, sign_flip_p
+from audiocls.render import headline
+from audiocls.stats import corrected_t, holm, sign_flip_p
 from audiocls.store.record import Objective
 
 ACCURACY = "test/accuracy"

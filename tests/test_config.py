@@ -5,8 +5,8 @@ import itertools
 import pytest
 from helpers.recipes import TINY
 
-from audiocls import shelf, yaml_file
-from audiocls.config import identifying, merge, resolve, trial_id
+from audiocls import library, yaml_file
+from audiocls.config import identity_config, merge, resolve, trial_id
 from audiocls.errors import ConfigError
 
 
@@ -17,7 +17,7 @@ def faults(*changes) -> list[str]:
 
 
 def id_of(*changes) -> str:
-    return trial_id(identifying(resolve([TINY, *changes], "")), "data")
+    return trial_id(identity_config(resolve([TINY, *changes], "")), "data")
 
 
 def test_defaults_lie_under_the_recipe_and_each_layer_over_those_before():
@@ -130,7 +130,7 @@ def test_numeric_text_is_accepted_where_a_number_is_declared(text):
 def test_yaml_really_reads_scientific_notation_as_text():
     """The trap that the rule above is for; should PyYAML mend it, this says so."""
     assert yaml_file.parse("1e-3", "") == "1e-3"
-    assert shelf.overrides(["optim.lr=1e-3"]) == {"optim.lr": "1e-3"}
+    assert library.overrides(["optim.lr=1e-3"]) == {"optim.lr": "1e-3"}
 
 
 @pytest.mark.parametrize("got", [".inf", ".nan", "-.inf"])
@@ -180,18 +180,18 @@ def test_any_option_that_can_change_a_result_changes_the_id():
 
 
 def test_every_part_of_the_configuration_is_in_the_id_but_where_it_runs():
-    parts = set(identifying(resolve([TINY], "")))
+    parts = set(identity_config(resolve([TINY], "")))
     assert parts == set(type(resolve([TINY], "")).model_fields) - {"device"}
 
 
 def test_another_default_is_another_trial():
-    resolved = identifying(resolve([TINY], ""))
+    resolved = identity_config(resolve([TINY], ""))
     resolved["train"]["clip_norm"] = 1.0  # as if the default had been changed
     assert trial_id(resolved, "data") != id_of()
 
 
 def test_other_data_is_another_trial():
-    resolved = identifying(resolve([TINY], ""))
+    resolved = identity_config(resolve([TINY], ""))
     assert trial_id(resolved, "data") != trial_id(resolved, "other")
 
 
@@ -202,16 +202,16 @@ def test_where_a_trial_runs_and_its_sounds_lie_does_not_change_the_id():
 
 
 def test_an_id_is_twelve_hex_digits_and_does_not_depend_on_the_order_of_keys():
-    resolved = identifying(resolve([TINY], ""))
+    resolved = identity_config(resolve([TINY], ""))
     backwards = dict(reversed(resolved.items()))
     assert trial_id(resolved, "data") == trial_id(backwards, "data")
     assert set(id_of()) <= set("0123456789abcdef")
     assert len(id_of()) == 12
 
 
-@pytest.mark.parametrize("name", sorted(shelf.on_shelf("recipes")))
+@pytest.mark.parametrize("name", sorted(library.available("recipes")))
 def test_every_shipped_recipe_resolves(name):
-    resolve([shelf.recipe(name)], name)
+    resolve([library.recipe(name)], name)
 
 
 @pytest.mark.parametrize("key", ["augment.freq_mask", "augment.time_mask"])
@@ -233,27 +233,27 @@ def test_a_configuration_cannot_be_changed():
 
 def test_an_override_that_is_no_assignment_is_refused_with_all_its_like():
     with pytest.raises(ConfigError) as raised:
-        shelf.overrides(["optim.lr", "=3", "seed=1"])
+        library.overrides(["optim.lr", "=3", "seed=1"])
     assert [fault.split(";")[0] for fault in raised.value.faults] == ["got 'optim.lr'", "got '=3'"]
 
 
 def test_values_of_overrides_are_yaml():
     given = ["a=[1, 2]", "b=true", "c=x", "d=", "e={f: 1}", "g=a=b"]
     values = {"a": [1, 2], "b": True, "c": "x", "d": None, "e": {"f": 1}, "g": "a=b"}
-    assert shelf.overrides(given) == values
+    assert library.overrides(given) == values
 
 
 def test_an_unknown_name_on_the_shelf_suggests_the_nearest(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Exception, match="Did you mean 'logmel-cnn'"):
-        shelf.recipe("logmel-cn")
+        library.recipe("logmel-cn")
 
 
 def test_a_projects_own_file_replaces_the_shipped_one_of_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "logmel-cnn.yaml").write_text("seed: 7\n")
-    assert shelf.recipe("logmel-cnn") == {"seed": 7}
+    assert library.recipe("logmel-cnn") == {"seed": 7}
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_file_that_is_no_mapping_is_refused_by_name(tmp_path, content, fault):
 
 def test_what_is_dumped_is_read_back(tmp_path):
     file = tmp_path / "a.yaml"
-    content = identifying(resolve([TINY], "")) | {"text": "über 1e-3", "on": True, "none": None}
+    content = identity_config(resolve([TINY], "")) | {"text": "über 1e-3", "on": True, "none": None}
     file.write_text(yaml_file.dump(content), encoding="utf-8")
     assert yaml_file.read(file) == content
     assert list(yaml_file.read(file)) == list(content)

@@ -17,7 +17,7 @@ def narrow(monkeypatch):
 
 
 def test_a_narrow_terminal_is_told_of_the_columns_left_out_that_the_table_has(narrow, capsys):
-    console.show_table("t", ("arm", "reason"), [(ARM, "because")], expendable=("MACs", "reason"))
+    console.show_table("t", ("arm", "reason"), [(ARM, "because")], droppable=("MACs", "reason"))
     said = capsys.readouterr()
     assert "left out at this width: reason" in said.err
     assert "because" not in said.out

@@ -25,23 +25,17 @@ from helpers.reports import (
 )
 from helpers.trials import train_offline
 
+from audiocls.analysis import compare, pareto
 from audiocls.errors import UsageError
-from audiocls.report import (
-    compare,
-    effect_remarks,
-    effect_table,
-    paired_differences,
-    pareto,
-    secondary_table,
-)
-from audiocls.report.dashboards import require_workspaces
-from audiocls.report.dashboards.door import spec_of, wr, ws
-from audiocls.report.dashboards.pairs import answer_run, pair_panels
-from audiocls.report.dashboards.panels import sections
-from audiocls.report.dashboards.report import report_of
-from audiocls.report.dashboards.subject import Place, Subject, subject_of
-from audiocls.report.dashboards.workspace import workspace_of
-from audiocls.report.tables import markdown_table
+from audiocls.render import effect_remarks, effect_table, paired_differences, secondary_table
+from audiocls.render.tables import markdown_table
+from audiocls.render.wandb import require_workspaces
+from audiocls.render.wandb.pairs import answer_run, pair_panels
+from audiocls.render.wandb.panels import sections
+from audiocls.render.wandb.report import report_of
+from audiocls.render.wandb.run_selection import Place, RunSelection, subject_of
+from audiocls.render.wandb.workspace import workspace_of
+from audiocls.render.wandb.workspaces_adapter import spec_of, wr, ws
 from audiocls.store import Failure, Record, Study, StudyFolder
 from audiocls.store.record import Objective
 
@@ -68,7 +62,7 @@ def histories(study: Study) -> dict[str, list[Json]]:
 
 def built(
     study: Study, records: dict[str, Record], place: Place = NOWHERE
-) -> tuple[wr.Report, ws.Workspace, Subject]:
+) -> tuple[wr.Report, ws.Workspace, RunSelection]:
     subject = subject_of(study, records, histories(study))
     comparison = compare(study, records)
     failures = [(cell, "out_of_memory", "8 GiB are full") for cell in comparison.missing[:1]]
@@ -314,7 +308,7 @@ def test_the_place_is_that_of_the_option_then_of_the_registered_sweep(folder):
 
 def test_without_the_extra_one_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr("audiocls.report.dashboards.find_spec", lambda name: None)
+    monkeypatch.setattr("audiocls.render.wandb.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'audiocls\[dashboards\]'"):
         require_workspaces()
 

@@ -13,10 +13,10 @@ from audiocls import yaml_file
 from audiocls.cli import app
 from audiocls.cli.studies import request, resolved
 from audiocls.cli.train import one_trial
+from audiocls.design import Plan, arms_of, plan, wandb_sweep
+from audiocls.design.fraction import MOST_FACTORS, regular_fraction
 from audiocls.errors import ConfigError
-from audiocls.plan import Plan, arms_of, plan, wandb_sweep
-from audiocls.plan.fraction import MOST_FACTORS, regular_fraction
-from audiocls.run.resolve import configs_of, study_of
+from audiocls.studies.resolve import configs_of, study_of
 
 PARTS = {"model.dropout": [0.1], "train.label_smoothing": [0.1], "optim.lr": [0.01]}
 TWO_LEVELS = {f"k.{letter}": [0, 1] for letter in "abcdefghijk"}

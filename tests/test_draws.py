@@ -5,14 +5,14 @@ import pytest
 import torch
 from scipy import stats
 
-from audiocls.audio.augment.draws import GOLDEN, Draws, mixed_bits
+from audiocls.audio.augment.clip_rng import GOLDEN, ClipRNG, mixed_bits
 
-MANY = Draws(0, torch.arange(64))
+MANY = ClipRNG(0, torch.arange(64))
 KINDS = {
     "uniform": lambda draws: draws.uniform("p", 37),
     "normal": lambda draws: draws.normal("p", 37),
     "integers": lambda draws: draws.integers("p", 1000, 37),
-    "chance": lambda draws: draws.chance("p", 0.5),
+    "chance": lambda draws: draws.bernoulli("p", 0.5),
 }
 
 
@@ -31,14 +31,14 @@ def test_the_hash_is_splitmix64():
 @pytest.mark.parametrize("kind", KINDS)
 def test_permuting_the_batch_permutes_the_draws(kind):
     order = torch.randperm(64, generator=torch.Generator().manual_seed(1))
-    permuted = KINDS[kind](Draws(0, torch.arange(64)[order]))
+    permuted = KINDS[kind](ClipRNG(0, torch.arange(64)[order]))
     torch.testing.assert_close(permuted, KINDS[kind](MANY)[order])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [1, 5])
 def test_a_clip_draws_the_same_in_a_batch_of_any_size(kind, size):
-    portions = [KINDS[kind](Draws(0, clips)) for clips in torch.arange(64).split(size)]
+    portions = [KINDS[kind](ClipRNG(0, clips)) for clips in torch.arange(64).split(size)]
     torch.testing.assert_close(torch.cat(portions), KINDS[kind](MANY))
 
 
@@ -48,7 +48,7 @@ def test_some_rows_of_a_batch_draw_what_they_draw_in_it():
 
 
 def test_uniform_numbers_are_the_same_to_the_bit_in_a_batch_of_one():
-    alone = [Draws(0, clip).uniform("p", 1001) for clip in torch.arange(64).split(1)]
+    alone = [ClipRNG(0, clip).uniform("p", 1001) for clip in torch.arange(64).split(1)]
     assert torch.equal(torch.cat(alone), MANY.uniform("p", 1001))
 
 
@@ -73,7 +73,7 @@ def test_uniform_and_normal_numbers_are_distributed_as_they_say():
 
 def test_across_clips_one_number_each_is_uniform_too():
     """As the choices of an epoch are drawn: one number from each of many neighbouring counters."""
-    drawn = Draws(3, torch.arange(50_000)).uniform("p")[:, 0]
+    drawn = ClipRNG(3, torch.arange(50_000)).uniform("p")[:, 0]
     assert stats.kstest(drawn.numpy(), "uniform").pvalue > 1e-3
     pairs = np.histogram2d(drawn[:-1].numpy(), drawn[1:].numpy(), bins=16)[0]
     assert stats.chisquare(pairs.flatten()).pvalue > 1e-3
@@ -82,9 +82,9 @@ def test_across_clips_one_number_each_is_uniform_too():
 @pytest.mark.parametrize(
     "other",
     [
-        Draws(1, torch.arange(64)).uniform("p", 1000),
+        ClipRNG(1, torch.arange(64)).uniform("p", 1000),
         MANY.uniform("q", 1000),
-        Draws(0, torch.arange(64) + 1).uniform("p", 1000),
+        ClipRNG(0, torch.arange(64) + 1).uniform("p", 1000),
         MANY.uniform("p", 1000).roll(1, dims=1),
         MANY.uniform("p", 2000)[:, 1000:],
     ],
@@ -104,11 +104,11 @@ def test_box_and_mullers_two_numbers_are_independent():
 
 
 def test_integers_are_alike_likely_and_stay_below_their_count():
-    drawn = Draws(0, torch.arange(20_000)).integers("p", 7)
+    drawn = ClipRNG(0, torch.arange(20_000)).integers("p", 7)
     counts = torch.bincount(drawn[:, 0], minlength=7)
     assert len(counts) == 7
     assert stats.chisquare(counts.numpy()).pvalue > 1e-3
-    each = Draws(0, torch.arange(3)).integers("p", torch.tensor([[1], [2], [10**12]]), 500)
+    each = ClipRNG(0, torch.arange(3)).integers("p", torch.tensor([[1], [2], [10**12]]), 500)
     assert each[0].max() == 0
     assert set(each[1].tolist()) == {0, 1}
     assert 9e11 < each[2].max() < 1e12
@@ -121,16 +121,16 @@ def test_between_covers_its_range_and_no_more():
 
 
 def test_chances_of_nought_and_one_are_certain():
-    assert not MANY.chance("p", 0.0).any()
-    assert MANY.chance("p", 1.0).all()
-    share = Draws(0, torch.arange(10_000)).chance("p", 0.3).float().mean()
+    assert not MANY.bernoulli("p", 0.0).any()
+    assert MANY.bernoulli("p", 1.0).all()
+    share = ClipRNG(0, torch.arange(10_000)).bernoulli("p", 0.3).float().mean()
     assert share == pytest.approx(0.3, abs=0.025)
 
 
 @pytest.mark.parametrize("clip", [0, 2**62, -1])
 def test_any_clip_number_and_any_seed_will_do(clip):
     for seed in (0, 2**63 - 1):
-        assert len(Draws(seed, torch.tensor([clip])).uniform("p", 100).unique()) > 95
+        assert len(ClipRNG(seed, torch.tensor([clip])).uniform("p", 100).unique()) > 95
 
 
 def test_asking_for_no_numbers_gives_none():

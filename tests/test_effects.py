@@ -16,11 +16,11 @@ from helpers.designs import (
 )
 from helpers.records import drop_records, finished_study
 
-from audiocls.plan import load_ablation, plan
-from audiocls.plan.fraction import regular_fraction
-from audiocls.report import compare
-from audiocls.report.effects import effects_of
-from audiocls.report.stats import corrected_t, holm, resamples_for, sign_flip_p
+from audiocls.analysis import compare
+from audiocls.analysis.effects import effects_of
+from audiocls.design import load_ablation, plan
+from audiocls.design.fraction import regular_fraction
+from audiocls.stats import corrected_t, holm, resamples_for, sign_flip_p
 
 
 def effects(study, records):

@@ -13,9 +13,9 @@ import pytest
 from helpers.simulation import RATIO, sign_flip_ps, study_of_differences, t_test_ps
 from scipy.special import stdtr
 
-from audiocls.report import compare
-from audiocls.report.looks import first_look, grown
-from audiocls.report.stats import is_reachable, next_size, resamples_for, sign_flip_p, spending
+from audiocls.analysis import compare
+from audiocls.analysis.interim import first_look, with_next_look
+from audiocls.stats import can_be_significant, next_look_size, resamples_for, sign_flip_p, spending
 
 ALPHA = 0.05
 SEEDS_ONLY, FOLDS_ONLY, BOTH = (10, 1), (1, 10), (3, 5)
@@ -136,7 +136,7 @@ def tost_ps(drawn, ratio, margin):
 
 def looks_of(first, most, num_folds):
     sizes = [first]
-    while (size := next_size(sizes[-1], num_folds)) <= most:
+    while (size := next_look_size(sizes[-1], num_folds)) <= most:
         sizes.append(size)
     return sizes
 
@@ -150,7 +150,7 @@ def claimed_at(drawn, sizes, levels, ratio):
     """
     found = np.zeros(len(drawn), dtype=int)
     for number, (size, level) in enumerate(zip(sizes, levels, strict=True), start=1):
-        if not is_reachable(size, drawn.shape[1], level):
+        if not can_be_significant(size, drawn.shape[1], level):
             continue
         ps = t_test_ps(drawn[..., :size], ratio).min(axis=1)
         found[(found == 0) & (ps <= level / drawn.shape[1])] = number
@@ -201,7 +201,7 @@ def grown_to_its_end(arms, first, most):
     study = first_look(whole)
     for _ in itertools.count():
         answer = compare(study, {c.id: records[c.id] for c in study.cells if c.id in records})
-        if (after := grown(study, answer, whole)) is None:
+        if (after := with_next_look(study, answer, whole)) is None:
             return answer
         study = after
     return None

@@ -12,9 +12,9 @@ from helpers.trials import TRIALS, TrainedTrial
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.errors import DataError
-from audiocls.train.evaluate import Evaluation, chosen, evaluate, num_trained_on
-from audiocls.train.interval import accuracy_interval
-from audiocls.train.manifest import read_manifest
+from audiocls.training.evaluate import Evaluation, chosen, evaluate, num_trained_on
+from audiocls.training.interval import accuracy_interval
+from audiocls.training.manifest import read_manifest
 
 
 @pytest.fixture(scope="module", params=["logmel", "raw"])

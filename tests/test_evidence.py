@@ -6,11 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiocls.run.evidence import LONGEST_S, MOST_MISHEARD, evidence_of, surest_errors
-from audiocls.track import Ending, RunInfo
-from audiocls.track.evidence import ClassScore
-from audiocls.track.revived import MOST_REVIVALS, Revived
-from audiocls.track.tensorboard_run import TensorboardRun
+from audiocls.execution.breakdown import (
+    LONGEST_S,
+    MOST_MISHEARD,
+    class_breakdown,
+    most_confident_errors,
+)
+from audiocls.tracking import Ending, RunInfo
+from audiocls.tracking.breakdown import ClassScore
+from audiocls.tracking.reconnecting import MOST_REVIVALS, ReconnectingTracker
+from audiocls.tracking.tensorboard import TensorboardRun
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def clips_of(sounds, num: int = 12):
 
 def test_the_surest_errors_come_first_and_right_answers_never(sounds):
     _, logits, targets = clips_of(sounds)
-    errors = surest_errors(logits, targets)
+    errors = most_confident_errors(logits, targets)
     assert [clip for clip, _, _ in errors] == [4, 1, 3, 2, 0]
     assert all(heard == (targets[clip] + 1) % 10 for clip, heard, _ in errors)
     assert all(0.5 < probability <= 1 for _, _, probability in errors)
@@ -38,20 +43,20 @@ def test_the_surest_errors_come_first_and_right_answers_never(sounds):
 
 def test_no_more_errors_are_shown_than_one_would_listen_to():
     logits = np.tile(np.float32([1, 0]), (50, 1))
-    assert len(surest_errors(logits, np.ones(50, np.int64))) == MOST_MISHEARD <= 8
+    assert len(most_confident_errors(logits, np.ones(50, np.int64))) == MOST_MISHEARD <= 8
 
 
 def test_of_several_labels_only_a_class_that_is_decided_for_and_not_true_is_an_error():
     logits = np.float32([[3, -1, -2], [4, 2, -1], [1, 1, 5]])
     targets = np.float32([[1, 0, 0], [1, 0, 0], [1, 1, 0]])
-    errors = surest_errors(logits, targets)
+    errors = most_confident_errors(logits, targets)
     assert [(clip, heard) for clip, heard, _ in errors] == [(2, 2), (1, 1)]
     assert errors[0][2] == pytest.approx(1 / (1 + np.exp(-5)))
 
 
 def test_a_misheard_clip_is_the_decoded_wave_under_its_own_name(sounds):
     clips, logits, targets = clips_of(sounds)
-    evidence = evidence_of(sounds, clips, logits, targets)
+    evidence = class_breakdown(sounds, clips, logits, targets)
     first = evidence.misheard[0]
     clip = sounds.table.clips[clips[4]]
     assert (first.clip, first.truth) == (clip.id, sounds.table.labels[clip.label])
@@ -63,7 +68,7 @@ def test_a_misheard_clip_is_the_decoded_wave_under_its_own_name(sounds):
 
 def test_the_confusion_counts_every_clip_once_and_shows_every_class(sounds):
     clips, logits, targets = clips_of(sounds)
-    evidence = evidence_of(sounds, clips, logits, targets)
+    evidence = class_breakdown(sounds, clips, logits, targets)
     assert evidence.confusion is not None
     assert evidence.confusion.sum() == len(clips)
     assert np.trace(evidence.confusion) == len(clips) - 5
@@ -76,7 +81,7 @@ def test_the_confusion_counts_every_clip_once_and_shows_every_class(sounds):
 def test_several_labels_have_scores_of_each_class_and_no_confusion(sounds):
     clips, logits, _ = clips_of(sounds)
     table = replace(sounds.table, is_multi_label=True)
-    evidence = evidence_of(
+    evidence = class_breakdown(
         replace(sounds, table=table), clips, logits, (logits > 0).astype(np.float32)
     )
     assert evidence.confusion is None
@@ -88,7 +93,7 @@ def test_several_labels_have_scores_of_each_class_and_no_confusion(sounds):
 def test_tensorboard_shows_the_classes_and_lets_the_misheard_be_heard(sounds, tmp_path: Path):
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run = TensorboardRun(tmp_path, RunInfo("t-1", "p", "g", "j", "n", (), {}, tmp_path))
-    evidence = evidence_of(sounds, *clips_of(sounds))
+    evidence = class_breakdown(sounds, *clips_of(sounds))
     silent = ClassScore("never there", 0, None, None, None)
     shown = replace(evidence, classes=(*evidence.classes, silent))
     run.finish(Ending(evidence=lambda: shown))
@@ -117,7 +122,7 @@ class Dying:
 @pytest.mark.parametrize("num_deaths", range(MOST_REVIVALS + 1))
 def test_a_run_that_is_revived_is_told_everything_once(num_deaths):
     deaths, restarts = [None] * num_deaths, []
-    run = Revived(lambda rows: Dying(rows, deaths), lambda: restarts.append(1), [0])
+    run = ReconnectingTracker(lambda rows: Dying(rows, deaths), lambda: restarts.append(1), [0])
     for row in range(1, 6):
         run.log(row)
     assert run.finish(Ending()) == [0, 1, 2, 3, 4, 5]
@@ -125,7 +130,7 @@ def test_a_run_that_is_revived_is_told_everything_once(num_deaths):
 
 
 def test_a_run_whose_process_keeps_dying_is_given_up():
-    run = Revived(lambda rows: Dying(rows, [None] * 100), lambda: None, [])
+    run = ReconnectingTracker(lambda rows: Dying(rows, [None] * 100), lambda: None, [])
     for row in range(MOST_REVIVALS):
         run.log(row)
     with pytest.raises(ConnectionResetError):

@@ -12,11 +12,11 @@ from torch import nn
 
 from audiocls.audio.features import LogMel
 from audiocls.errors import UsageError
-from audiocls.train import export as exporting
-from audiocls.train import onnx_file, torchscript_file
-from audiocls.train.checkpoint import Checkpoint
-from audiocls.train.export import FORMS, TOLERANCE, export, metadata
-from audiocls.train.stft_kernels import StftByKernels
+from audiocls.training import export as exporting
+from audiocls.training import onnx_file, torchscript_file
+from audiocls.training.checkpoint import Checkpoint
+from audiocls.training.export import FORMS, TOLERANCE, export, metadata
+from audiocls.training.stft_kernels import StftByKernels
 
 EVERY_FORM = pytest.mark.parametrize("form", FORMS)
 

@@ -10,17 +10,18 @@ from helpers.recipes import TINY
 from helpers.records import COST, PROVENANCE, drop_records, finished_study, paired_values, verdicts
 from helpers.trials import make_task
 
+from audiocls.analysis import compare
 from audiocls.audio.clips import fingerprint
-from audiocls.config import idle_options, resolve
+from audiocls.config import resolve, unused_options
 from audiocls.errors import ConfigError
-from audiocls.report import compare, to_markdown
-from audiocls.run.idle_factors import refuse_idle_factors
-from audiocls.run.protocol import digest_of_test
-from audiocls.run.trial import train_trial
-from audiocls.run.warm import Warm
+from audiocls.execution.protocol import digest_of_test
+from audiocls.execution.trial import train_trial
+from audiocls.execution.worker_cache import WorkerCache
+from audiocls.render import to_markdown
 from audiocls.store import Cell, Record, Study
 from audiocls.store.same_numbers import SAME_NUMBERS
-from audiocls.train.fit import NUM_FIRST, Signal
+from audiocls.studies.inactive_factors import check_no_inactive_factors
+from audiocls.training.fit import NUM_FIRST, Signal
 
 SAM = {"sam.rho": 0.05}
 LATE = {"averaging": {"name": "swa", "start": 0.5}}
@@ -42,7 +43,7 @@ Trained = tuple[Study, dict[str, Record]]
 @pytest.fixture(scope="module")
 def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Every arm on two seeds, with records as trials leave them."""
-    warm, cells, records = Warm(cache), [], {}
+    warm, cells, records = WorkerCache(cache), [], {}
     for arm, changes in ARMS.items():
         for seed in (0, 1):
             cell = Cell(f"{arm}-{seed}".replace(" ", "_"), arm, seed, 1)
@@ -55,7 +56,7 @@ def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
                 config=config.model_dump(mode="json"),
                 data_fingerprint=known,
             )
-            train_trial(task, warm, lambda event: None, lambda: Signal.GO)
+            train_trial(task, warm, lambda event: None, lambda: Signal.CONTINUE)
             record = task.trial.record()
             assert record is not None
             cells.append(cell)
@@ -141,11 +142,11 @@ def test_one_pair_that_differs_is_enough_to_have_an_effect():
 
 
 def test_the_first_losses_are_those_of_the_first_steps_to_the_last_bit(tiny_parts, monkeypatch):
-    from audiocls.train import fit as module
+    from audiocls.training import fit as module
 
     seen, step = [], module._step
     monkeypatch.setattr(module, "_step", lambda *a: seen.append(float(loss := step(*a))) or loss)
-    progress = module.fit(tiny_parts(), lambda end: Signal.GO)
+    progress = module.fit(tiny_parts(), lambda end: Signal.CONTINUE)
     assert progress.first_losses == seen[:NUM_FIRST]
     assert [float.fromhex(loss.hex()) for loss in progress.first_losses] == seen[:NUM_FIRST]
 
@@ -153,13 +154,13 @@ def test_the_first_losses_are_those_of_the_first_steps_to_the_last_bit(tiny_part
 @pytest.mark.parametrize("batch_size", [8, 16])
 def test_a_resumed_trial_keeps_the_first_losses(tiny_parts, batch_size):
     """With batches of 16 the first steps reach into the second epoch."""
-    from audiocls.train.fit import fit
+    from audiocls.training.fit import fit
 
     changes = {"train.batch_size": batch_size}
-    whole = fit(tiny_parts(changes), lambda end: Signal.GO)
+    whole = fit(tiny_parts(changes), lambda end: Signal.CONTINUE)
     ends = []
     fit(tiny_parts(changes), lambda end: ends.append(end.snapshot()) or Signal.STOP)
-    resumed = fit(tiny_parts(changes), lambda end: Signal.GO, ends[0])
+    resumed = fit(tiny_parts(changes), lambda end: Signal.CONTINUE, ends[0])
     assert resumed.first_losses == whole.first_losses
     assert len(whole.first_losses) == NUM_FIRST
 
@@ -303,15 +304,15 @@ SWITCHED_OFF = {
 def test_what_is_called_idle_changes_no_bit_and_two_arms_of_it_are_refused(
     key, tiny_config, tiny_parts
 ):
-    from audiocls.train.fit import fit
+    from audiocls.training.fit import fit
 
     one, other = SWITCHED_OFF[key]
-    assert key in idle_options(tiny_config(other))
-    losses = [fit(tiny_parts(each), lambda end: Signal.GO).best_row for each in (one, other)]
+    assert key in unused_options(tiny_config(other))
+    losses = [fit(tiny_parts(each), lambda end: Signal.CONTINUE).best_row for each in (one, other)]
     assert losses[0] | {"seconds": 0} == losses[1] | {"seconds": 0}
     configs = {"one": tiny_config(one), "other": tiny_config(other)}
     with pytest.raises(ConfigError, match=f"'other' would train as arm 'one'.*{key} has no effect"):
-        refuse_idle_factors("a", configs)
+        check_no_inactive_factors("a", configs)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +325,7 @@ def test_what_is_called_idle_changes_no_bit_and_two_arms_of_it_are_refused(
     ],
 )
 def test_arms_whose_options_act_are_never_refused(one, other, tiny_config):
-    refuse_idle_factors("a", {"one": tiny_config(one), "other": tiny_config(other)})
+    check_no_inactive_factors("a", {"one": tiny_config(one), "other": tiny_config(other)})
 
 
 def test_releases_that_compute_the_same_numbers_are_the_same_code(monkeypatch):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from audiocls.audio.augment import Augment
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.batches import (
     Batch,
     Batching,
@@ -20,14 +20,14 @@ from audiocls.audio.batches import (
 )
 from audiocls.config import Config
 from audiocls.errors import DataError
-from audiocls.train import fit as fit_module
-from audiocls.train.checkpoint import weights_of
-from audiocls.train.fit import Diverged, EpochEnd, Signal, fit
-from audiocls.train.parts import Parts, build
-from audiocls.train.progress import Progress
-from audiocls.train.score import Scores, score
+from audiocls.training import fit as fit_module
+from audiocls.training.checkpoint import weights_of
+from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
+from audiocls.training.progress import Progress
+from audiocls.training.score import Scores, score
+from audiocls.training.state import TrainingState, build
 
-MakeParts = Callable[..., Parts]
+MakeParts = Callable[..., TrainingState]
 Row = dict[str, float]
 
 SETTINGS = {
@@ -65,7 +65,7 @@ SETTINGS = {
 
 
 def go(end: EpochEnd) -> Signal:
-    return Signal.GO
+    return Signal.CONTINUE
 
 
 def timeless(row: Row) -> Row:
@@ -83,7 +83,7 @@ class Diary:
     def __call__(self, end: EpochEnd) -> Signal:
         self.rows.append(timeless(end.row))
         self.snapshots.append(end.snapshot())
-        return Signal.STOP if end.row["epoch"] == self._stop else Signal.GO
+        return Signal.STOP if end.row["epoch"] == self._stop else Signal.CONTINUE
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -146,11 +146,11 @@ def test_a_snapshot_holds_no_code_and_no_sound(tiny_parts: MakeParts):
     assert len(diary.snapshots[0]) < 10 * 4 * num_weights + 50_000
 
 
-def scored(parts: Parts, clips) -> Scores:
+def scored(parts: TrainingState, clips) -> Scores:
     return score(parts.classifier, parts.sounds, clips, parts.config.train)
 
 
-def trained(parts: Parts) -> tuple[bytes, dict[str, float], Tensor]:
+def trained(parts: TrainingState) -> tuple[bytes, dict[str, float], Tensor]:
     progress = fit(parts, go)
     test = scored(parts, parts.split.test)
     return weights_of(parts.classifier), timeless(progress.best_row), test.logits
@@ -201,7 +201,7 @@ def test_standardisation_is_of_the_training_clips_alone(tiny_parts: MakeParts):
 class Told:
     """An objective that is told what validation says."""
 
-    def __init__(self, parts: Parts, validation: Sequence[tuple[float, float]]):
+    def __init__(self, parts: TrainingState, validation: Sequence[tuple[float, float]]):
         self.loss = parts.objective.loss
         self._answers = iter(validation)
 
@@ -210,20 +210,22 @@ class Told:
         return {"val/accuracy": accuracy, "val/loss": loss}
 
 
-def chosen_epoch(parts: Parts, validation: Sequence[tuple[float, float]]) -> tuple[float, int]:
+def chosen_epoch(
+    parts: TrainingState, validation: Sequence[tuple[float, float]]
+) -> tuple[float, int]:
     """Train with these validation (accuracy, loss)es: the best row's epoch, and how many were."""
     progress = fit(replace(parts, objective=Told(parts, validation)), go)
     return progress.best_row["epoch"], progress.epoch
 
 
-def chosen(parts: Parts, validation: Sequence[tuple[float, float]]) -> tuple[float, int]:
+def chosen(parts: TrainingState, validation: Sequence[tuple[float, float]]) -> tuple[float, int]:
     """Train with these validation (accuracy, loss)es: the best row's epoch, and whose weights."""
     parts = replace(parts, objective=Told(parts, validation))
     weights: list[bytes] = []
 
     def on_epoch(end: EpochEnd) -> Signal:
         weights.append(weights_of(parts.classifier))
-        return Signal.GO
+        return Signal.CONTINUE
 
     progress = fit(parts, on_epoch)
     return progress.best_row["epoch"], weights.index(weights_of(parts.classifier)) + 1
@@ -278,12 +280,12 @@ def test_what_is_scored_in_training_is_the_validation_clips(tiny_parts: MakePart
     assert all(np.array_equal(clips, parts.split.val) for clips in seen)
 
 
-def batches_of(parts: Parts, epoch: int = 0) -> list[Batch]:
+def batches_of(parts: TrainingState, epoch: int = 0) -> list[Batch]:
     seed = parts.seed("order", epoch)
     return list(training_batches(parts.sounds, parts.split.train, parts.batching, epoch, seed))
 
 
-def order_of(parts: Parts, epoch: int = 0) -> list[int]:
+def order_of(parts: TrainingState, epoch: int = 0) -> list[int]:
     return torch.cat([batch.draws.clips for batch in batches_of(parts, epoch)]).tolist()
 
 
@@ -349,7 +351,7 @@ def test_each_epoch_draws_its_own_masks_and_each_trial_of_a_block_the_same(
     drawn: list[Tensor] = []
     real = fit_module.mask
 
-    def spied(features: Tensor, augment: Augment, draws: Draws) -> Tensor:
+    def spied(features: Tensor, augment: Augment, draws: ClipRNG) -> Tensor:
         drawn.append(real(torch.ones_like(features), augment, draws))
         return features
 

@@ -13,19 +13,19 @@ import pytest
 from helpers.trials import train, trainable_task
 from helpers.wandb_runs import log_run
 
+from audiocls.analysis import compare
 from audiocls.errors import UsageError
-from audiocls.report import compare
-from audiocls.run.server.imported import Imported, Source, import_study
-from audiocls.run.server.push import place_of, remembered
-from audiocls.run.server.remote import Asked
-from audiocls.run.server.remote_record import history_of
 from audiocls.store import Cost, StudyFolder, SweepStudy
-from audiocls.track.project import Place, RemoteRun
-from audiocls.track.sweep_server import Gone, ServerSweep, SweepPath
-from audiocls.track.wandb_connection import Connection
-from audiocls.track.wandb_project import WandbProject
+from audiocls.tracking.project import ProjectRef, RemoteRun
+from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath
+from audiocls.tracking.wandb.connection import Connection
+from audiocls.tracking.wandb.project import WandbProject
+from audiocls.wandb_server.import_runs import Imported, Source, import_study
+from audiocls.wandb_server.push import place_of, registered_sweep
+from audiocls.wandb_server.remote import ImportOptions
+from audiocls.wandb_server.remote_record import history_of
 
-PLACE = Place("local", "mine")
+PLACE = ProjectRef("local", "mine")
 EFFECT = {"baseline": 0.0, "dropout=0.1": 0.03, "dropout=0.5": -0.03}
 OURS = {"data_fingerprint": "d47a", "code": "c0de", "torch": "2.11.0", "device": "cpu"}
 CLIPS = {"clips/train": 240, "clips/val": 80, "clips/test": 80}
@@ -40,10 +40,10 @@ class Shelf:
     sweep_config: Mapping[str, Any] = field(default_factory=dict)
     num_histories: int = 0
 
-    def runs(self, place: Place, filters: Mapping[str, Any]) -> Iterator[RemoteRun]:
+    def runs(self, place: ProjectRef, filters: Mapping[str, Any]) -> Iterator[RemoteRun]:
         return iter(self.listed)
 
-    def history(self, place: Place, run_id: str) -> list[dict[str, Any]]:
+    def history(self, place: ProjectRef, run_id: str) -> list[dict[str, Any]]:
         self.num_histories += 1
         return [{"_step": step, "epoch": step + 1, "val/accuracy": 0.1} for step in range(2)]
 
@@ -105,7 +105,7 @@ def take(tmp_path: Path) -> Callable[..., Imported]:
     """Import into `tmp_path/tiny` under the options given."""
 
     def imported(project: Any, source: Source = Source(PLACE), **options: Any) -> Imported:  # noqa: B008
-        asked = Asked(options.pop("study", "tiny"), **options)
+        asked = ImportOptions(options.pop("study", "tiny"), **options)
         words = [str(source), "--study", asked.study]
         folder = StudyFolder(tmp_path / asked.study)
         return import_study(folder, project, source, asked, words, lambda done, total: None)
@@ -165,9 +165,9 @@ def test_a_trial_of_ours_with_fewer_epochs_than_were_planned_was_stopped_early(
 def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
     wandb_server, tmp_path, tiny_config, cache
 ):
-    from audiocls.run.server.sync import sync
     from audiocls.store import Cell, Study
-    from audiocls.track.wandb_sync import upload
+    from audiocls.tracking.wandb.sync import upload
+    from audiocls.wandb_server.sync import sync
 
     config, folder = tiny_config(), StudyFolder(tmp_path / "runs" / "t")
     cell = Cell("0123456789ab", "baseline", 0, 1)
@@ -192,7 +192,7 @@ def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
     wanted = ("local", "mine")
     sync(folder, server, upload, wanted, None, lambda done, total: None, threading.Event())
     there = StudyFolder(tmp_path / "imported")
-    asked = Asked("t")
+    asked = ImportOptions("t")
     found = import_study(there, server, Source(PLACE), asked, [], lambda done, total: None)
     before, after = folder.trial(cell.id).record(), there.trial(found.study.cells[0].id).record()
     assert before is not None
@@ -356,7 +356,7 @@ def test_a_study_remembers_which_project_it_was_imported_from(foreign, take, tmp
     take(foreign, Source(PLACE, sweep), **SAM)
     folder = StudyFolder(tmp_path / "tiny")
     assert place_of(folder) == PLACE
-    assert remembered(folder) == (sweep and SweepPath("local", "mine", sweep))
+    assert registered_sweep(folder) == (sweep and SweepPath("local", "mine", sweep))
 
 
 def test_a_search_that_was_launched_here_is_not_imported_over(foreign, take, tmp_path):
@@ -393,7 +393,7 @@ def test_rows_are_one_an_epoch_and_steps_stand_in_where_nobody_counts_epochs():
 def test_real_runs_of_a_server_become_a_study_page_by_page(
     wandb_server, take, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("audiocls.track.wandb_project.PAGE", 3)
+    monkeypatch.setattr("audiocls.tracking.wandb.project.PAGE", 3)
     for index in range(8):
         log_run(
             f"r{index}",
@@ -428,11 +428,11 @@ def test_real_runs_of_a_server_become_a_study_page_by_page(
 
 def test_a_project_a_sweep_or_a_run_that_is_not_there_is_said_to_be(wandb_server, take, tmp_path):
     log_run("r0", folder=tmp_path / "w", project="mine", mode="online")
-    with pytest.raises(Gone, match="run local/mine/none"):
+    with pytest.raises(SweepNotFound, match="run local/mine/none"):
         WandbProject(Connection()).history(PLACE, "none")
-    with pytest.raises((Gone, UsageError), match="local/nowhere"):
-        take(WandbProject(Connection()), Source(Place("local", "nowhere")), **SAM)
-    with pytest.raises(Gone, match="sweep local/mine/none"):
+    with pytest.raises((SweepNotFound, UsageError), match="local/nowhere"):
+        take(WandbProject(Connection()), Source(ProjectRef("local", "nowhere")), **SAM)
+    with pytest.raises(SweepNotFound, match="sweep local/mine/none"):
         take(WandbProject(Connection()), Source(PLACE, "none"), **SAM)
 
 

@@ -3,8 +3,17 @@
 import numpy as np
 import pytest
 
-from audiocls.report.stats import rank_correlation
-from audiocls.search import Categorical, Constant, Metric, Nested, Numeric, Sweep, Tried, importance
+from audiocls.search import (
+    Categorical,
+    Constant,
+    Metric,
+    Nested,
+    Numeric,
+    Sweep,
+    TrialResult,
+    importance,
+)
+from audiocls.stats import rank_correlation
 
 UNIT = Numeric("uniform", min=0.0, max=1.0)
 SWEEP = Sweep(
@@ -30,7 +39,7 @@ def tried(num, loss, seed=0, **options):
         }
         for _ in range(num)
     ]
-    return [Tried(row, "finished", value=float(loss(row)), **options) for row in rows]
+    return [TrialResult(row, "finished", value=float(loss(row)), **options) for row in rows]
 
 
 def by_lr(row):
@@ -72,10 +81,10 @@ def test_too_few_trials_have_a_reason_and_no_number(num, has_any):
 def test_what_has_no_value_or_is_of_another_sweep_does_not_count():
     trials = tried(20, by_lr)
     more = [
-        Tried({"optim": {"lr": 0.001}, "depth": 0.5, "act": "relu"}, "failed"),
-        Tried({"optim": {"lr": 0.001}, "depth": 0.5, "act": "relu"}, "running", value=0.1),
-        Tried({"optim": {"lr": 0.001}, "depth": 0.5, "act": "tanh"}, "finished", value=0.1),
-        Tried({"x": 1}, "finished", value=0.1),
+        TrialResult({"optim": {"lr": 0.001}, "depth": 0.5, "act": "relu"}, "failed"),
+        TrialResult({"optim": {"lr": 0.001}, "depth": 0.5, "act": "relu"}, "running", value=0.1),
+        TrialResult({"optim": {"lr": 0.001}, "depth": 0.5, "act": "tanh"}, "finished", value=0.1),
+        TrialResult({"x": 1}, "finished", value=0.1),
     ]
     assert importance(SWEEP, trials + more) == importance(SWEEP, trials)
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from helpers.records import drop_records, finished_study, paired_values
 
-from audiocls.report import compare, to_latex
-from audiocls.report.latex import escaped
+from audiocls.analysis import compare
+from audiocls.render import to_latex
+from audiocls.render.latex import escaped
 from audiocls.store.record import Objective
 
 HOSTILE = r"_ % & # $ ~ ^ \ { } < > [x] * | \"q\" -- --- '' ,, ?` !` – − é ß ü Å α ±"

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from audiocls.train.losses import (
+from audiocls.training.losses import (
     code_accuracy,
     code_loss,
     distillation,

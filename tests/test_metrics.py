@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audiocls.train.metrics import (
+from audiocls.training.metrics import (
     MULTI_LABEL,
     SINGLE_LABEL,
     ClassRow,
@@ -251,7 +251,7 @@ def test_accuracy_is_the_share_of_right_clips_in_double_precision():
 def test_plain_accuracy_and_recall_do_not_wait_for_torchmetrics():
     program = (
         "import sys, torch\n"
-        "from audiocls.train.metrics import validation\n"
+        "from audiocls.training.metrics import validation\n"
         "names = ('accuracy', 'balanced_accuracy')\n"
         "validation(torch.eye(2), torch.tensor([0, 1]), False, names)\n"
         "assert 'torchmetrics' not in sys.modules\n"

@@ -6,7 +6,7 @@ from helpers.audio import sine
 from torch import Tensor
 
 from audiocls.audio.augment import Augment
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.mixing import (
     MIXES,
     cutmix,
@@ -24,7 +24,7 @@ from audiocls.audio.augment.waveform import rms
 
 RATE = 8000
 CLIPS = 30
-DRAWS = Draws(3, torch.arange(CLIPS))
+DRAWS = ClipRNG(3, torch.arange(CLIPS))
 WAVES = 0.1 * torch.randn(CLIPS, 1000, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.eye(CLIPS)
 
@@ -135,7 +135,7 @@ def test_phasemix_keeps_the_magnitudes_and_moves_the_phases():
 
 def test_partners_are_others_and_each_clip_is_the_partner_of_one():
     for seed in range(20):
-        partners = partners_of(Draws(seed, torch.arange(7)))
+        partners = partners_of(ClipRNG(seed, torch.arange(7)))
         assert (partners != torch.arange(7)).all()
         assert sorted(partners.tolist()) == list(range(7))
 
@@ -143,7 +143,7 @@ def test_partners_are_others_and_each_clip_is_the_partner_of_one():
 def test_partners_do_not_hang_on_the_order_of_the_batch():
     order = torch.randperm(CLIPS, generator=torch.Generator().manual_seed(8))
     clips = DRAWS.clips[order]
-    partners = clips[partners_of(Draws(3, clips))]
+    partners = clips[partners_of(ClipRNG(3, clips))]
     assert torch.equal(partners, DRAWS.clips[partners_of(DRAWS)][order])
 
 

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.augment.background import open_background
-from audiocls.audio.augment.chain import change_waves
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.chain import augment_waveforms
+from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.noise import EXPONENTS, coloured, phase_noised, sine, with_noise
 from audiocls.audio.augment.waveform import rms
 from audiocls.errors import DataError
 
 RATE = 8000
 CLIPS = 40
-DRAWS = Draws(2, torch.arange(CLIPS))
+DRAWS = ClipRNG(2, torch.arange(CLIPS))
 WAVES = torch.randn(CLIPS, 8000, generator=torch.Generator().manual_seed(0)) * torch.linspace(
     0.001, 0.5, CLIPS
 ).unsqueeze(1)
@@ -31,8 +31,8 @@ def decibels(ratio: Tensor) -> Tensor:
 
 
 def change(waves: Tensor = WAVES, recording: Tensor | None = None, **options: object) -> Tensor:
-    draws = Draws(2, torch.arange(len(waves)))
-    return change_waves(waves, Augment.model_validate(options), RATE, draws, recording)
+    draws = ClipRNG(2, torch.arange(len(waves)))
+    return augment_waveforms(waves, Augment.model_validate(options), RATE, draws, recording)
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,17 @@ import pytest
 from helpers.records import drop_records, finished_study, paired_values
 from typer.testing import CliRunner
 
+from audiocls.analysis.noise import Noise, measure, write_noise
+from audiocls.analysis.power import test_train_ratio as ratio_of
 from audiocls.cli import app, noise
-from audiocls.cli.promises import promised
+from audiocls.cli.power_view import promised
 from audiocls.cli.studies import lender_for, planned, request, resolved
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
-from audiocls.report.noise import Noise, measure, write_noise
-from audiocls.report.promise import test_train_ratio as ratio_of
-from audiocls.report.stats import Allocation, components, pooled, promised_effect
-from audiocls.run.code import code_digest, is_as_now
+from audiocls.execution.code import code_digest, is_as_now
+from audiocls.stats import Allocation, components, minimum_detectable_effect, pooled
 from audiocls.store import Cell, Provenance, StudyFolder
-from audiocls.store.lending import borrow, twin
+from audiocls.store.reuse import copy_finished, paired_study_name
 
 VALUES = list(0.8 + 0.03 * np.random.default_rng(0).normal(size=15))
 
@@ -114,7 +114,7 @@ def kept(runs, **changes):
 
 def test_a_plan_speaks_in_points_once_the_noise_is_known(tmp_path):
     without_noise = promised(*dropout(), tmp_path, None)
-    assert without_noise.effect_sd == promised_effect(10, 1 / 3, 3)
+    assert without_noise.effect_sd == minimum_detectable_effect(10, 1 / 3, 3)
     assert (without_noise.evidence, without_noise.options) == (None, ())
     found = kept(tmp_path)
     promise = promised(*dropout(), tmp_path, None)
@@ -135,7 +135,7 @@ def test_the_seeds_and_folds_suggested_see_the_effect_that_is_wanted(tmp_path):
     sd = kept(tmp_path).pair.sd
     over_folds, one_fold = promised(*dropout(), tmp_path, 2.4 * sd).options
     assert over_folds.allocation.num_folds > 1
-    assert promised_effect(over_folds.allocation.num_pairs, 1 / 3, 3) <= 2.4
+    assert minimum_detectable_effect(over_folds.allocation.num_pairs, 1 / 3, 3) <= 2.4
     assert one_fold.allocation == Allocation(7, 1)
     below = promised(*dropout(), tmp_path, 0.9 * sd)
     assert below.options[0].allocation is None
@@ -228,7 +228,7 @@ def test_the_noise_study_has_the_trials_of_the_ablations_baseline_and_no_others(
     assert (found.name, list(found.arms)) == ("dropout-noise", [whole.baseline])
     words = "--set data.num_sources=5 --set data.clips_per_source=1 --seeds 0..2"
     assert found.command == f"audiocls noise dropout {words}"
-    assert twin(found.name) == whole.name
+    assert paired_study_name(found.name) == whole.name
 
 
 HERE = Provenance(code=code_digest(), torch=f"{version('torch')}+cpu", device="cpu")
@@ -258,9 +258,9 @@ def test_what_the_twin_has_finished_is_copied_and_what_was_begun_here_stays(tmp_
     lent, begun, unfinished = study.cells[0], study.cells[1], study.cells[2]
     folder.trial(begun.id).begin()
     before = sorted(lender.path.rglob("*"))
-    assert borrow([lent, begun, unfinished], lender, folder) == 1
+    assert copy_finished([lent, begun, unfinished], lender, folder) == 1
     assert folder.trial(lent.id).record() == records[lent.id]
     assert [folder.trial(cell.id).state() for cell in (begun, unfinished)] == ["pending"] * 2
     assert not list(folder.path.rglob("*.tmp"))
     assert sorted(lender.path.rglob("*")) == before
-    assert borrow([Cell("x", "a", 0, 1)], StudyFolder(tmp_path / "absent"), folder) == 0
+    assert copy_finished([Cell("x", "a", 0, 1)], StudyFolder(tmp_path / "absent"), folder) == 0

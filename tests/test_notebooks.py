@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from audiocls.audio.datasets.synthetic import Synthetic
 from audiocls.cli import app
 from audiocls.errors import AudioclsError, UsageError
-from audiocls.notebook import executed, open_answer
-from audiocls.shelf import notebook
+from audiocls.library import notebook
+from audiocls.notebook import executed, open_report
 from audiocls.store import Study, StudyFolder
 
 ROOT = Path(__file__).parent.parent
@@ -133,8 +133,8 @@ def test_every_notebook_is_tested_and_told_of():
 def test_reading_a_study_in_a_notebook_loads_no_torch(runs):
     program = (
         "import sys\n"
-        "from audiocls.notebook import open_answer\n"
-        "open_answer('dropout', sys.argv[1])\n"
+        "from audiocls.notebook import open_report\n"
+        "open_report('dropout', sys.argv[1])\n"
         "print({'torch', 'wandb', 'nbclient', 'matplotlib'} & set(sys.modules) or 'light')"
     )
     ran = subprocess.run(
@@ -146,8 +146,8 @@ def test_reading_a_study_in_a_notebook_loads_no_torch(runs):
 def test_runs_are_found_above_the_notebooks_own_folder(runs, monkeypatch):
     (runs.parent / "notebooks").mkdir(exist_ok=True)
     monkeypatch.chdir(runs.parent / "notebooks")
-    assert open_answer("dropout").study.name == "dropout"
-    assert open_answer("../runs/dropout").study.name == "dropout"
+    assert open_report("dropout").study.name == "dropout"
+    assert open_report("../runs/dropout").study.name == "dropout"
 
 
 def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
@@ -161,7 +161,7 @@ def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
             summary={"acc": 0.5 + 0.1 * (index % 2)},
         )
     where = {"config.random_state": {"$lt": 1}}
-    some = open_answer("wandb:local/mine", wandb={**SAM, "where": where})
+    some = open_report("wandb:local/mine", wandb={**SAM, "where": where})
     assert some.comparison.compared[0].num_pairs == 1
     parameters = {"study": "wandb:local/mine", "wandb": SAM}
     document = read(executed(notebook("compare"), parameters))
@@ -180,7 +180,7 @@ def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
 )
 def test_a_study_that_cannot_be_read_is_refused_with_what_is_wanted(study, wandb, words, runs):
     with pytest.raises(UsageError, match=words):
-        open_answer(study, runs, wandb)
+        open_report(study, runs, wandb)
 
 
 def own(folder, *cells):

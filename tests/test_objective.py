@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.batches import Batch, training_batches
 from audiocls.audio.features.standardise import Standardise
 from audiocls.config.training import Training
 from audiocls.models.convnext1d_causal.network import CODES, ConvNeXt1dCausal
-from audiocls.train import score as score_module
-from audiocls.train.classifier import Classifier
-from audiocls.train.fit import _step
-from audiocls.train.losses import code_loss
-from audiocls.train.objective import Classes, Codes, Joint
-from audiocls.train.score import score_codes
+from audiocls.training import score as score_module
+from audiocls.training.classifier import Classifier
+from audiocls.training.fit import _step
+from audiocls.training.losses import code_loss
+from audiocls.training.objective import Classes, Codes, JointObjective
+from audiocls.training.score import score_codes
 
 CLIPS, BANDS, FRAMES, CLASSES, BOOKS = 6, 4, 12, 5, 2
 
@@ -36,7 +36,7 @@ def some_batch(is_mixed: bool = False, targets: Tensor | None = None) -> Batch:
     return Batch(
         inputs=torch.randn(CLIPS, BANDS, FRAMES, generator=generator),
         targets=torch.arange(CLIPS) % CLASSES if targets is None else targets,
-        draws=Draws(0, torch.arange(CLIPS)),
+        draws=ClipRNG(0, torch.arange(CLIPS)),
         is_mixed=is_mixed,
         codes=torch.randint(CODES, (CLIPS, BOOKS, FRAMES), generator=generator),
     )
@@ -52,7 +52,9 @@ def test_the_joint_loss_is_the_classes_and_the_weighted_codes(speaker, weight, s
     training = Training(label_smoothing=smoothing)
     classes, codes, batch = Classes(training), Codes(training), some_batch()
     expected = loss(classes, speaker, batch) + weight * loss(codes, speaker, batch)
-    assert loss(Joint(classes, codes, weight), speaker, batch) == pytest.approx(expected, rel=1e-6)
+    assert loss(JointObjective(classes, codes, weight), speaker, batch) == pytest.approx(
+        expected, rel=1e-6
+    )
 
 
 def test_smoothing_is_of_both_losses(speaker):
@@ -64,14 +66,14 @@ def test_smoothing_is_of_both_losses(speaker):
         for q in range(BOOKS)
     )
     training = Training(label_smoothing=smoothing)
-    joint = Joint(Classes(training), Codes(training), 1.0)
+    joint = JointObjective(Classes(training), Codes(training), 1.0)
     assert loss(joint, speaker, batch) == pytest.approx((by_class + by_book).item(), rel=1e-6)
 
 
 def test_a_gradient_of_the_joint_loss_reaches_both_heads_and_all_below(speaker):
     training = Training()
     batch = some_batch()
-    joint = Joint(Classes(training), Codes(training), 1.0)
+    joint = JointObjective(Classes(training), Codes(training), 1.0)
     joint.loss(speaker, batch.inputs, batch).backward()
     assert all(p.grad is not None and p.grad.any() for p in speaker.parameters())
 
@@ -102,7 +104,7 @@ def test_focal_of_gamma_zero_is_cross_entropy(speaker):
 
 
 class Recorded:
-    """As much of `Sounds` as scoring codes asks for."""
+    """As much of `AudioSnippets` as scoring codes asks for."""
 
     def __init__(self, batch: Batch):
         self.inputs, self.codes, self.device = batch.inputs, batch.codes.numpy(), "cpu"
@@ -125,7 +127,7 @@ def test_perplexity_is_of_all_clips_however_they_are_batched(speaker):
 
 def test_a_validation_of_both_keeps_their_losses_apart(speaker, monkeypatch):
     training = Training()
-    joint = Joint(Classes(training), Codes(training), 1.0)
+    joint = JointObjective(Classes(training), Codes(training), 1.0)
     batch, clips = some_batch(), np.arange(CLIPS)
     scoring = [(batch.inputs, batch.targets)]
     monkeypatch.setattr(score_module, "scoring_batches", lambda *given: scoring)

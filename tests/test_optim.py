@@ -17,7 +17,7 @@ from audiocls.optim.asam import AdaptiveSharpnessAware
 from audiocls.optim.batch_norm import frozen_batch_norm
 from audiocls.optim.optimizers import decay_groups
 from audiocls.optim.sam import SharpnessAware
-from audiocls.optim.stepping import Plain, stepper
+from audiocls.optim.stepping import StandardStep, stepper
 
 EVERY_OPTIMISER = pytest.mark.parametrize(
     "options", [AdamW(lr=0.1), Adam(lr=0.1), SGD(lr=0.1)], ids=lambda o: o.name
@@ -176,7 +176,7 @@ def test_an_option_of_sam_without_effect_is_refused(options, fault):
 def test_a_radius_of_zero_costs_one_pass_and_sam_two():
     model = Quadratic()
     optimizer = plain_sgd(model)
-    assert isinstance(stepper(Sam(), model, optimizer), Plain)
+    assert isinstance(stepper(Sam(), model, optimizer), StandardStep)
     for sam, num_passes in ((Sam(), 1), (Sam(rho=0.1), 2), (Sam(rho=0.1, adaptive=True), 2)):
         model.seen.clear()
         step = stepper(sam, model, optimizer)

@@ -15,13 +15,13 @@ import torch
 from helpers.audio import write_wav
 
 from audiocls.audio import pack as pack_module
+from audiocls.audio.atomic_build import build_once
 from audiocls.audio.batches import open_sounds
 from audiocls.audio.clips import Clip, ClipTable, fingerprint
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.feature_cache import MOST_CLIPS
 from audiocls.audio.features import LogMel, Raw
-from audiocls.audio.once import made_once
 from audiocls.audio.pack import FULL_SCALE, open_pack, pack_folder, resampled
 from audiocls.errors import DataError
 
@@ -142,26 +142,26 @@ def test_a_maker_killed_midway_leaves_nothing_that_looks_whole(tmp_path):
     code = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from audiocls.audio.once import made_once\n"
+        "from audiocls.audio.atomic_build import build_once\n"
         "def make(beside):\n"
         "    (beside / 'half').write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "made_once(Path(sys.argv[1]), make)\n"
+        "build_once(Path(sys.argv[1]), make)\n"
     )
     folder = tmp_path / "made"
     killed = subprocess.run([sys.executable, "-c", code, str(folder)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not folder.exists()
-    made_once(folder, lambda beside: (beside / "whole").touch())
+    build_once(folder, lambda beside: (beside / "whole").touch())
     assert [path.name for path in folder.iterdir()] == ["whole"]
 
 
 def test_a_maker_that_fails_leaves_nothing_behind_and_the_next_may_try(tmp_path):
     folder = tmp_path / "made"
     with pytest.raises(ZeroDivisionError):
-        made_once(folder, lambda beside: 1 / 0)
+        build_once(folder, lambda beside: 1 / 0)
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
-    assert made_once(folder, lambda beside: None).is_dir()
+    assert build_once(folder, lambda beside: None).is_dir()
 
 
 def cut(folder: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_window_stays_within_its_clip(table, tmp_path):
 
 def test_a_random_crop_is_a_window_of_the_clip_anywhere_in_it(tmp_path):
     from audiocls.audio.augment.chain import crop_offsets
-    from audiocls.audio.augment.draws import Draws
+    from audiocls.audio.augment.clip_rng import ClipRNG
 
     ramp = np.arange(1, 41) / 32767
     files = [
@@ -265,7 +265,7 @@ def test_a_random_crop_is_a_window_of_the_clip_anywhere_in_it(tmp_path):
     slack = torch.tensor([30, 0])
     starts = set()
     for seed in range(300):
-        offsets = crop_offsets(slack, Draws(seed, torch.tensor([0, 1])))
+        offsets = crop_offsets(slack, ClipRNG(seed, torch.tensor([0, 1])))
         long, short = sounds.waves(np.array([0, 1]), offsets.numpy())
         values = (long * 32767).round()
         assert torch.equal(values.diff(), torch.ones(9))
@@ -340,5 +340,5 @@ def test_rates_that_share_no_divisor_are_resampled_in_no_time_and_keep_the_tone(
 
 def test_what_a_killed_process_left_half_made_is_swept_away(tmp_path):
     (tmp_path / ".thing.99999.tmp").mkdir()
-    made_once(tmp_path / "thing", lambda folder: (folder / "whole").write_text(""))
+    build_once(tmp_path / "thing", lambda folder: (folder / "whole").write_text(""))
     assert sorted(p.name for p in tmp_path.iterdir()) == [".thing.lock", "thing"]

@@ -15,8 +15,9 @@ from helpers.designs import (
 from helpers.records import finished_study, paired_values
 from helpers.reports import text_of_html
 
-from audiocls.report import (
-    compare,
+from audiocls.analysis import compare
+from audiocls.analysis.pareto import fronts, is_on_front, sentences
+from audiocls.render import (
     effect_intervals,
     effect_remarks,
     effect_table,
@@ -29,8 +30,7 @@ from audiocls.report import (
     to_markdown,
     to_svg,
 )
-from audiocls.report.pareto import fronts, is_on_front, sentences
-from audiocls.report.stats import corrected_t
+from audiocls.stats import corrected_t
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -67,7 +67,7 @@ def test_equals_are_on_the_front_together_and_the_cheapest_come_first():
     params, macs, time = fronts(compare(*priced(COSTS)))
     assert params.arms == ("base", "twin", "good")
     assert (macs.arms, macs.values) == ((), {})
-    assert not time.is_told_apart
+    assert not time.varies
 
 
 def test_a_trial_that_took_a_little_less_time_is_not_cheaper():
@@ -84,7 +84,7 @@ def test_a_trial_that_took_a_little_less_time_is_not_cheaper():
 
     for factor, front in ((0.97, ()), (0.9, ("dear", "good"))):
         *_, time = fronts(compare(study, timed(factor)))
-        assert time.is_told_apart == bool(front)
+        assert time.varies == bool(front)
         assert not front or time.arms == front
 
 

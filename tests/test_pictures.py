@@ -14,7 +14,7 @@ from audiocls.errors import ConfigError
 from audiocls.models import ConvNeXt2d, EfficientNet, ResNet
 from audiocls.models.convnext2d import network as convnext
 from audiocls.models.efficientnet import network as efficientnet
-from audiocls.models.picture import as_picture
+from audiocls.models.image import as_image
 from audiocls.models.resnet import network as resnet
 from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
 
@@ -37,7 +37,7 @@ def built(options: AnyModel, bands: int = 20, frames: int = 33) -> nn.Module:
 def test_a_picture_is_the_features_in_strides_that_only_channels_last_has(gathered: bool) -> None:
     features = white_noise(6, 20, 33)
     features = features[torch.tensor([3, 1])] if gathered else features.transpose(1, 2)
-    picture = as_picture(features)
+    picture = as_image(features)
     assert torch.equal(picture[:, 0], features)
     bands, frames = features.shape[1:]
     assert picture.stride() == (bands * frames, 1, frames, 1)
@@ -214,7 +214,7 @@ def test_each_convnext_branch_starts_at_a_millionth_and_no_norm_precedes_the_lin
     model, x = built(SMALL[3]).eval(), white_noise(2, 20, 33)
     blocks = [m for m in model.modules() if isinstance(m, convnext.Block)]
     assert all((block.scale == 1e-6).all() for block in blocks)
-    embedding = model.stages(model.stem(as_picture(x))).mean(dim=(2, 3))
+    embedding = model.stages(model.stem(as_image(x))).mean(dim=(2, 3))
     torch.testing.assert_close(model(x), model.head(embedding))
 
 

@@ -10,9 +10,9 @@ from helpers.recipes import DEFAULTS, make_ablation
 from audiocls.audio.datasets import Folder, SpeechCommands, Synthetic
 from audiocls.cli.studies import request
 from audiocls.config import Config, resolve
+from audiocls.design import Ablation, Plan, arms_of, plan, within_folds
 from audiocls.errors import ConfigError, UsageError
-from audiocls.plan import Ablation, Plan, arms_of, plan, within_folds
-from audiocls.run.resolve import Resolved, configs_of, on_available_folds, study_of
+from audiocls.studies.resolve import Resolved, configs_of, on_available_folds, study_of
 
 TWO_FACTORS = {"model.dropout": [0.1, 0.2], "optim.lr": [1e-4, 1e-3, 1e-2]}
 
@@ -282,7 +282,7 @@ def test_what_the_ablation_varies_cannot_be_overridden():
 
 def test_planning_imports_neither_torch_nor_wandb():
     code = (
-        "import sys, audiocls.plan, audiocls.config, audiocls.run.resolve;"
+        "import sys, audiocls.design, audiocls.config, audiocls.studies.resolve;"
         "sys.exit(bool({'torch', 'wandb'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -296,8 +296,8 @@ def test_the_command_that_asks_for_the_same_again_names_a_study_of_another_name(
 
 
 def test_the_metrics_that_may_decide_are_those_that_trials_measure():
-    from audiocls.plan.ablation import GOALS
-    from audiocls.train.metrics import SINGLE_LABEL
+    from audiocls.design.ablation import GOALS
+    from audiocls.training.metrics import SINGLE_LABEL
 
     assert GOALS.keys() == {f"test/{name}" for name in (*SINGLE_LABEL, "loss")}
 

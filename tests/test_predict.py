@@ -12,11 +12,11 @@ from helpers.audio import uniform_noise, write_wav
 from helpers.trials import TRIALS, TrainedTrial
 
 from audiocls.audio.datasets import AudioSet
-from audiocls.audio.stream import PORTION
+from audiocls.audio.stream import CHUNK_SAMPLES
 from audiocls.cli.predictions import Choice, as_csv, as_json, as_text
 from audiocls.errors import AudioclsError, DataError, UsageError
-from audiocls.train.checkpoint import load_checkpoint
-from audiocls.train.predict import WINDOWS_AT_ONCE, Prediction, Window, audio_files, predict
+from audiocls.training.checkpoint import load_checkpoint
+from audiocls.training.predict import WINDOWS_AT_ONCE, Prediction, Window, audio_files, predict
 
 
 @pytest.fixture(scope="module", params=TRIALS)
@@ -173,7 +173,7 @@ def test_a_window_is_what_its_stretch_would_be_as_a_file_of_its_own(any_trained,
 def test_memory_does_not_grow_with_the_length_of_the_file(any_trained, tmp_path):
     peaks = []
     for num_portions in (5, 20):
-        file = write_wav(tmp_path / "long.wav", np.zeros(num_portions * PORTION), 32000)
+        file = write_wav(tmp_path / "long.wav", np.zeros(num_portions * CHUNK_SAMPLES), 32000)
         tracemalloc.start()
         predict(any_trained.checkpoint, file)
         peaks.append(tracemalloc.get_traced_memory()[1])

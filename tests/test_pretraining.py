@@ -12,15 +12,15 @@ from helpers.recipes import TINY
 from helpers.trials import dotted, make_task
 
 from audiocls.audio.clips import fingerprint
-from audiocls.audio.copies import sound_digests, without_copies
+from audiocls.audio.deduplicate import sound_digests, without_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
-from audiocls.config import by_content, files_of, identifying, resolve, trial_id
+from audiocls.config import by_content, files_of, identity_config, resolve, trial_id
 from audiocls.errors import ConfigError, DataError, UsageError
-from audiocls.run.content import identity_of, require_usable
-from audiocls.run.pretrained import _wanted
-from audiocls.train.checkpoint import description_of, weights_of
-from audiocls.train.pretrain import stage_of
-from audiocls.train.transfer import HEAD, Weights, freeze, take, weights_from
+from audiocls.execution.content import identity_of, require_usable
+from audiocls.execution.pretraining import _wanted
+from audiocls.training.checkpoint import description_of, weights_of
+from audiocls.training.init_from import HEAD, Weights, freeze, load_matching_weights, weights_from
+from audiocls.training.pretrain import stage_of
 
 OTHER = {"pretraining.data": {**TINY["data"], "seed": 1}}
 
@@ -32,7 +32,7 @@ def of(parts, labels=("a",)):
 def test_everything_that_fits_is_taken_and_the_last_layer_only_between_the_same_classes(tiny_parts):
     source, target = tiny_parts({"seed": 1}), tiny_parts()
     labels = target.sounds.table.labels
-    report = take(target.classifier, of(source, labels), labels)
+    report = load_matching_weights(target.classifier, of(source, labels), labels)
     assert not report.missing
     assert not report.other_shape
     for name, tensor in target.classifier.state_dict().items():
@@ -40,7 +40,7 @@ def test_everything_that_fits_is_taken_and_the_last_layer_only_between_the_same_
             assert torch.equal(tensor, source.classifier.state_dict()[name])
     fresh = tiny_parts()
     head = fresh.classifier.model.head.weight.clone()
-    report = take(fresh.classifier, of(source, ("other", "classes")), labels)
+    report = load_matching_weights(fresh.classifier, of(source, ("other", "classes")), labels)
     assert {name.startswith(HEAD) for name in report.missing} == {True}
     assert torch.equal(fresh.classifier.model.head.weight, head)
 
@@ -49,7 +49,7 @@ def test_statistics_are_of_the_clips_trained_on_now(tiny_parts):
     source, target = tiny_parts({"fold": 2}), tiny_parts()
     before = target.classifier.standardise.mean.clone()
     assert not torch.equal(source.classifier.standardise.mean, before)
-    take(target.classifier, of(source), target.sounds.table.labels)
+    load_matching_weights(target.classifier, of(source), target.sounds.table.labels)
     assert torch.equal(target.classifier.standardise.mean, before)
 
 
@@ -57,7 +57,7 @@ def test_what_has_another_shape_is_reported_and_left(tiny_parts):
     source = tiny_parts({"model.channels": [8, 8, 8, 16]})
     target = tiny_parts()
     labels = target.sounds.table.labels
-    report = take(target.classifier, of(source, labels), labels)
+    report = load_matching_weights(target.classifier, of(source, labels), labels)
     assert report.other_shape
     assert "other shape: model." in report.sentence()
     assert report.sentence().startswith(f"{len(report.taken)} of ")
@@ -66,23 +66,23 @@ def test_what_has_another_shape_is_reported_and_left(tiny_parts):
 def test_weights_of_which_none_fits_are_refused(tiny_parts):
     strange = Weights("x", {"elsewhere": torch.zeros(3)}, ())
     with pytest.raises(ConfigError, match="none of its weights before the last layer fits"):
-        take(tiny_parts().classifier, strange, ("a",))
+        load_matching_weights(tiny_parts().classifier, strange, ("a",))
 
 
 def test_counters_and_a_last_layer_alone_are_no_start(tiny_parts):
     narrow, target = tiny_parts({"model.channels": [4, 4, 4, 4]}), tiny_parts()
     labels = target.sounds.table.labels
     with pytest.raises(ConfigError, match="none of its weights"):
-        take(target.classifier, of(narrow, labels), labels)
+        load_matching_weights(target.classifier, of(narrow, labels), labels)
 
 
 def test_frozen_weights_stand_still_and_the_last_layer_learns(tiny_parts):
-    from audiocls.train.fit import Signal, fit
+    from audiocls.training.fit import Signal, fit
 
     parts = tiny_parts()
     freeze(parts.classifier, parts.classifier.state_dict())
     before = {name: p.clone() for name, p in parts.classifier.named_parameters()}
-    fit(parts, lambda end: Signal.GO)
+    fit(parts, lambda end: Signal.CONTINUE)
     moved = {n for n, p in parts.classifier.named_parameters() if not torch.equal(p, before[n])}
     assert moved
     assert all(name.startswith(HEAD) for name in moved)
@@ -128,10 +128,10 @@ def test_copies_of_what_will_be_tested_are_never_heard_whatever_their_names(fold
     own = resolve([TINY], "").data.table(cache)
     table = unlabelled_table(folder)
     scored = own.split(1)
-    keep_out = np.concatenate([scored.val, scored.test])
+    excluded = np.concatenate([scored.val, scored.test])
     known = digests_of(own, cache)
-    split = without_copies(unlabelled_split(table), digests_of(table, cache), known[keep_out])
-    forbidden = {own.clips[i].path.read_bytes() for i in keep_out}
+    split = without_copies(unlabelled_split(table), digests_of(table, cache), known[excluded])
+    forbidden = {own.clips[i].path.read_bytes() for i in excluded}
     heard = [table.clips[i].path.read_bytes() for i in (*split.train, *split.val)]
     assert heard
     assert not forbidden & set(heard)
@@ -210,7 +210,7 @@ def test_another_kind_of_model_is_refused_at_launch(tmp_path, tiny_parts):
 def test_only_named_files_are_looked_for():
     config = resolve([TINY, {"distil.teacher": "t", "init_from": "i"}], "")
     assert files_of(config) == {"distil.teacher": "t", "init_from": "i"}
-    assert by_content(identifying(config), {"init_from": "x"})["init_from"] == "x"
+    assert by_content(identity_config(config), {"init_from": "x"})["init_from"] == "x"
 
 
 def wanted(tmp_path, cache, **changes):

@@ -7,23 +7,23 @@ import pytest
 from helpers.simulation import RATIO, sign_flip_ps, study_of_differences, t_test_ps
 from scipy import stats as oracle
 
-from audiocls.report import compare
-from audiocls.report.stats import (
+from audiocls.analysis import compare
+from audiocls.stats import (
     Allocation,
     binomial_error,
+    can_be_significant,
     cheapest,
     components,
     corrected_t,
     detectable_effect,
     holm,
-    is_reachable,
     limit_of_seeds,
+    minimum_detectable_effect,
     pooled,
-    promised_effect,
-    promised_power,
+    power_of_rule,
     sign_flip_p,
 )
-from audiocls.report.stats.sign_flip import resamples_for
+from audiocls.stats.sign_flip import resamples_for
 
 NUM_STUDIES = 10_000
 
@@ -48,7 +48,7 @@ def shares_better(drawn, ratio, alpha=0.05):
     open_ones = ps <= alpha
     ps[open_ones] = np.maximum(ps[open_ones], sign_flip_ps(drawn[open_ones], alpha / num_arms))
     first = np.array([holm(row)[0] for row in ps.tolist()])
-    reachable = is_reachable(drawn.shape[2], num_arms, alpha)
+    reachable = can_be_significant(drawn.shape[2], num_arms, alpha)
     return reachable & (first <= alpha) & (drawn[:, 0].mean(axis=1) > 0)
 
 
@@ -58,7 +58,7 @@ SETTINGS = [(3, 5, 1), (3, 5, 3), (10, 1, 1), (10, 1, 3), (1, 10, 1), (2, 5, 1),
 @pytest.mark.parametrize(("num_seeds", "num_folds", "num_arms"), SETTINGS)
 def test_studies_find_the_promised_effect_as_often_as_promised(num_seeds, num_folds, num_arms):
     ratio = RATIO if num_folds > 1 else 0.0
-    effect = promised_effect(num_seeds * num_folds, ratio, num_arms)
+    effect = minimum_detectable_effect(num_seeds * num_folds, ratio, num_arms)
     drawn = differences(NUM_STUDIES, num_seeds * num_folds, num_arms, ratio, effect)
     found = shares_better(drawn, ratio)
     assert found.mean() == pytest.approx(0.8, abs=0.03)
@@ -69,7 +69,7 @@ def test_studies_find_the_promised_effect_as_often_as_promised(num_seeds, num_fo
 
 @pytest.mark.parametrize(("num_studies", "num_arms", "alpha"), [(2_000, 2, 0.05), (1_000, 1, 5e-4)])
 def test_beyond_exact_flips_the_promise_is_kept_too(num_studies, num_arms, alpha):
-    effect = promised_effect(20, 0.0, num_arms, alpha=alpha)
+    effect = minimum_detectable_effect(20, 0.0, num_arms, alpha=alpha)
     drawn = differences(num_studies, 20, num_arms, 0.0, effect)
     assert shares_better(drawn, 0.0, alpha).mean() == pytest.approx(0.8, abs=0.03)
     num = resamples_for(alpha / num_arms)
@@ -82,15 +82,15 @@ def test_beyond_exact_flips_the_promise_is_kept_too(num_studies, num_arms, alpha
 
 @pytest.mark.parametrize("power", [0.3, 0.5, 0.95])
 def test_power_at_the_promised_effect_is_the_power_asked_for(power):
-    effect = promised_effect(10, RATIO, 2, power)
-    assert promised_power(effect, 10, RATIO, 2) == pytest.approx(power, abs=1e-6)
+    effect = minimum_detectable_effect(10, RATIO, 2, power)
+    assert power_of_rule(effect, 10, RATIO, 2) == pytest.approx(power, abs=1e-6)
     drawn = differences(NUM_STUDIES, 10, 2, RATIO, effect, seed=1)
     assert shares_better(drawn, RATIO).mean() == pytest.approx(power, abs=0.03)
 
 
 @pytest.mark.parametrize("num_pairs", [6, 7, 8, 10, 15, 25, 50])
 def test_the_rule_sees_no_more_than_a_t_test_and_little_less_with_many_pairs(num_pairs):
-    seen, by_t = promised_effect(num_pairs), detectable_effect(num_pairs)
+    seen, by_t = minimum_detectable_effect(num_pairs), detectable_effect(num_pairs)
     assert seen >= by_t
     assert num_pairs < 10 or seen <= 1.02 * by_t
 
@@ -98,23 +98,23 @@ def test_the_rule_sees_no_more_than_a_t_test_and_little_less_with_many_pairs(num
 def test_no_effect_can_be_promised_where_no_arm_could_win():
     for num_pairs in range(1, 9):
         for num_comparisons in (1, 2, 5):
-            can_win = is_reachable(num_pairs, num_comparisons, 0.05)
-            assert (promised_effect(num_pairs, 0, num_comparisons) is not None) == can_win
-    assert promised_power(100.0, 5) == 0.0
+            can_win = can_be_significant(num_pairs, num_comparisons, 0.05)
+            assert (minimum_detectable_effect(num_pairs, 0, num_comparisons) is not None) == can_win
+    assert power_of_rule(100.0, 5) == 0.0
 
 
 @pytest.mark.parametrize("ratio", [0.0, RATIO])
 def test_more_pairs_see_more_and_more_comparisons_less(ratio):
-    several = [promised_effect(num, ratio, 3) for num in range(7, 21)]
+    several = [minimum_detectable_effect(num, ratio, 3) for num in range(7, 21)]
     assert several == sorted(several, reverse=True)
-    by_family = [promised_effect(12, ratio, num) for num in (1, 2, 5, 10)]
+    by_family = [minimum_detectable_effect(12, ratio, num) for num in (1, 2, 5, 10)]
     assert by_family == sorted(by_family)
 
 
 def test_overlapping_folds_set_a_limit_that_seeds_approach_and_never_pass():
     limit = limit_of_seeds(RATIO)
     assert limit == pytest.approx(math.sqrt(RATIO) * (1.959964 + 0.841621), abs=1e-6)
-    assert limit < promised_effect(100, RATIO) < 1.05 * limit
+    assert limit < minimum_detectable_effect(100, RATIO) < 1.05 * limit
 
 
 @pytest.mark.parametrize("effect", [0.7, 0.9, 1.3, 1.95, 2.6])
@@ -124,7 +124,7 @@ def test_the_allocation_is_the_cheapest_of_all(effect, num_comparisons):
         (seeds * folds, -folds)
         for folds in range(1, 6)
         for seeds in range(1, 30 // folds + 1)
-        if (seen := promised_effect(seeds * folds, RATIO * (folds > 1), num_comparisons))
+        if (seen := minimum_detectable_effect(seeds * folds, RATIO * (folds > 1), num_comparisons))
         and seen <= effect
     ]
     num, folds = min(enough)

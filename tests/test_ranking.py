@@ -7,8 +7,15 @@ from typer.testing import CliRunner
 
 from audiocls.cli import app
 from audiocls.cli.ranking import rank, show
-from audiocls.report.ranking import figures, headline, table_of, to_html, to_json, to_markdown
-from audiocls.report.ranking.figures import best_so_far
+from audiocls.render.ranking import (
+    figures,
+    ranking_headline,
+    table_of,
+    to_html,
+    to_json,
+    to_markdown,
+)
+from audiocls.render.ranking.figures import best_so_far
 from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
 
 DOCUMENT = {
@@ -53,7 +60,7 @@ def test_a_trial_that_nobody_runs_is_pending_and_not_running(folder):
 def test_columns_are_what_is_searched_and_what_is_the_same_everywhere_is_left_out(folder):
     ranking = rank(folder)
     assert ranking.searched == ("act", "optim.lr")
-    assert "with act=relu|6, optim.lr=0.125." in headline(ranking)
+    assert "with act=relu|6, optim.lr=0.125." in ranking_headline(ranking)
 
 
 def test_a_key_that_an_earlier_launch_varied_stays_a_column(folder):
@@ -72,14 +79,14 @@ def test_a_pipe_in_a_value_is_no_column_of_the_markdown(folder):
 
 
 def test_one_trial_is_no_best_of_many(folder, capsys):
-    folder.trial("a").forgive()
+    folder.trial("a").reset_failure()
     only = StudyFolder(folder.path.parent / "t")
     only.write_study(folder.sweep_study())
     only.propose(proposal("a", 0.5, "gelu"))
     only.trial("a").finish(search_record("a", 2.0))
     show(rank(only))
     assert "Best of 1 trial: val/loss 2 with" in capsys.readouterr().out
-    assert "luck" not in headline(rank(only))
+    assert "luck" not in ranking_headline(rank(only))
 
 
 def test_hints_are_commands_that_a_shell_takes(folder):

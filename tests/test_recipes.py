@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from audiocls import shelf
+from audiocls import library
 from audiocls.config import Config, resolve
 from audiocls.dotted import flatten
-from audiocls.train.anatomy import anatomy, trained_network
+from audiocls.training.layer_summary import layer_summary, trained_network
 
 
 class Row(NamedTuple):
@@ -152,12 +152,12 @@ AS_PUBLISHED: dict[str, dict[str, Any]] = {
 
 
 def config_of(name: str, changes: Mapping[str, str] | None = None) -> Config:
-    return resolve([shelf.recipe(name), changes or {}], name)
+    return resolve([library.recipe(name), changes or {}], name)
 
 
 def text_of(name: str) -> str:
     """A recipe's header: the comments before its first key, as one line."""
-    lines = Path(shelf.find("recipes", name)).read_text(encoding="utf-8").splitlines()
+    lines = Path(library.find("recipes", name)).read_text(encoding="utf-8").splitlines()
     header = lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]
     return " ".join(line.removeprefix("# ") for line in header)
 
@@ -167,7 +167,7 @@ def test_a_recipe_hears_and_costs_what_its_source_says(row):
     config = config_of(row.recipe, row.changes)
     with torch.device("meta"):  # shapes and costs, without the numbers
         network, inputs = trained_network(config, row.num_classes)
-        whole = anatomy(network, inputs)[0]
+        whole = layer_summary(network, inputs)[0]
     assert config.num_samples == row.num_samples
     assert config.in_shape == row.in_shape
     assert whole.shape == (row.num_classes,)
@@ -185,7 +185,7 @@ def test_a_recipe_trains_as_its_source_did(name):
 
 def test_every_full_size_recipe_is_held_to_its_source():
     own = {"convnext1d-logmel", "logmel-cnn"}
-    shipped = {name for name in shelf.on_shelf("recipes") if not name.endswith("-cpu")}
+    shipped = {name for name in library.available("recipes") if not name.endswith("-cpu")}
     assert shipped == set(FULL_SIZE) | own == set(AS_PUBLISHED) | own
 
 

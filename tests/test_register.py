@@ -9,13 +9,13 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from audiocls import shelf, yaml_file
+from audiocls import library, yaml_file
 from audiocls.cli import app
 from audiocls.cli.searches import sweep_request
-from audiocls.plan import plan, wandb_sweep
+from audiocls.design import plan, wandb_sweep
 
 SWEEPS = Path(__file__).parents[1] / "sweeps"
-EVERY_ABLATION = pytest.mark.parametrize("name", sorted(shelf.on_shelf("ablations")))
+EVERY_ABLATION = pytest.mark.parametrize("name", sorted(library.available("ablations")))
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +29,11 @@ def grammar() -> dict[str, Any]:
 
 
 def sweep(name: str) -> dict[str, Any]:
-    return wandb_sweep(plan(shelf.ablation(name)))
+    return wandb_sweep(plan(library.ablation(name)))
 
 
 def test_the_shelf_holds_ablations():
-    assert {"conv_groups", "dropout", "n_mels", "sam"} <= set(shelf.on_shelf("ablations"))
+    assert {"conv_groups", "dropout", "n_mels", "sam"} <= set(library.available("ablations"))
 
 
 def test_the_grammar_refuses_what_is_no_sweep(grammar):
@@ -54,7 +54,7 @@ def test_a_registered_ablation_is_valid_without_an_unknown_key(name, grammar):
 
 @EVERY_ABLATION
 def test_its_grid_is_the_plan(name):
-    chosen, registered = plan(shelf.ablation(name)), sweep(name)
+    chosen, registered = plan(library.ablation(name)), sweep(name)
     values = {key: each["values"] for key, each in registered["parameters"].items()}
     assert list(values) == ["arm", "seed", "fold"]
     assert values["arm"] == list(chosen.arms)
@@ -64,7 +64,7 @@ def test_its_grid_is_the_plan(name):
 @EVERY_ABLATION
 def test_its_command_leads_back_to_the_ablation(name):
     registered = sweep(name)
-    assert shelf.registered_ablation(registered) == name
+    assert library.registered_ablation(registered) == name
     assert registered["command"][-1] == "${args_no_hyphens}"
 
 
@@ -81,10 +81,10 @@ def test_the_file_is_what_register_writes(name, tmp_path):
 def test_registering_all_writes_every_ablation_on_the_shelf(tmp_path):
     result = CliRunner().invoke(app, ["ablation", "register", "--all", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert {file.stem for file in tmp_path.iterdir()} == set(shelf.on_shelf("ablations"))
+    assert {file.stem for file in tmp_path.iterdir()} == set(library.available("ablations"))
 
 
-SEARCHES = sorted(set(shelf.on_shelf("sweeps")) - set(shelf.on_shelf("ablations")))
+SEARCHES = sorted(set(library.available("sweeps")) - set(library.available("ablations")))
 
 
 def test_the_shelf_holds_searches():
@@ -94,7 +94,7 @@ def test_the_shelf_holds_searches():
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_on_the_shelf_is_faultless_and_trains_a_recipe_of_ours(name, grammar):
     asked = sweep_request(name)
-    assert not shelf.checked_sweep(asked.file)[2]
+    assert not library.checked_sweep(asked.file)[2]
     assert not list(jsonschema.Draft7Validator(grammar).iter_errors(asked.document))
     assert asked.own is not None
     question, cost, command = asked.file.read_text().splitlines()[:3]

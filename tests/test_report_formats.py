@@ -8,8 +8,15 @@ import pytest
 from helpers.records import PROVENANCE, drop_records, finished_study, paired_values
 from helpers.reports import text_of_html
 
-from audiocls.report import (
-    compare,
+from audiocls.analysis import compare
+from audiocls.formatting import (
+    format_count,
+    format_duration,
+    format_estimate,
+    format_p,
+    format_signed,
+)
+from audiocls.render import (
     cost_per_arm,
     learning_curves,
     paired_differences,
@@ -19,7 +26,6 @@ from audiocls.report import (
     to_svg,
     verdict_table,
 )
-from audiocls.report.notation import count, duration, estimate, p_value, signed
 
 CONTRACT = {
     *("arm", "num_pairs", "mean", "delta", "ci_low", "ci_high", "p_corrected_t", "p_sign_flip"),
@@ -165,7 +171,7 @@ def test_learning_curves_average_the_trials_that_reached_an_epoch():
 
 def test_importing_the_report_loads_nothing_heavy():
     code = (
-        "import sys, audiocls.report; print([name for name in "
+        "import sys, audiocls.render; print([name for name in "
         "('torch', 'matplotlib', 'scipy', 'statsmodels', 'jinja2', 'pandas') "
         "if name in sys.modules])"
     )
@@ -176,21 +182,21 @@ def test_importing_the_report_loads_nothing_heavy():
 @pytest.mark.parametrize(
     ("got", "expected"),
     [
-        (estimate(0.853, 0.831, 0.872, 100), "85.3 [83.1, 87.2]"),
-        (estimate(0.021, 0.008, 0.034, 100, is_signed=True), "+2.1 [+0.8, +3.4]"),
-        (estimate(-0.0069, -0.01506, 0.00126, 1, is_signed=True), "−0.007 [−0.015, +0.001]"),
-        (estimate(0.5, None, None, 100), "50.0"),
-        (estimate(None, None, None, 100), "–"),
-        (signed(-0.001, 1), "0.0"),
-        (p_value(0.0625), "0.0625"),
-        (p_value(1e-9), "<0.0001"),
-        (p_value(None), "–"),
-        (count(845), "845"),
-        (count(1_240_000), "1.24 M"),
-        (count(999_999), "1 M"),
-        (duration(8.44), "8.4 s"),
-        (duration(192), "3.2 min"),
-        (duration(5400), "1.5 h"),
+        (format_estimate(0.853, 0.831, 0.872, 100), "85.3 [83.1, 87.2]"),
+        (format_estimate(0.021, 0.008, 0.034, 100, is_signed=True), "+2.1 [+0.8, +3.4]"),
+        (format_estimate(-0.0069, -0.01506, 0.00126, 1, is_signed=True), "−0.007 [−0.015, +0.001]"),
+        (format_estimate(0.5, None, None, 100), "50.0"),
+        (format_estimate(None, None, None, 100), "–"),
+        (format_signed(-0.001, 1), "0.0"),
+        (format_p(0.0625), "0.0625"),
+        (format_p(1e-9), "<0.0001"),
+        (format_p(None), "–"),
+        (format_count(845), "845"),
+        (format_count(1_240_000), "1.24 M"),
+        (format_count(999_999), "1 M"),
+        (format_duration(8.44), "8.4 s"),
+        (format_duration(192), "3.2 min"),
+        (format_duration(5400), "1.5 h"),
     ],
 )
 def test_numbers_are_written_for_people(got, expected):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from helpers.records import finished_study, write_study
 
-from audiocls.report import compare, to_json
-from audiocls.report.answer import read_answer
-from audiocls.report.stats.sign_flip import NUM_RESAMPLES, random_signs, sign_flip_p
+from audiocls.analysis import compare
+from audiocls.analysis.study_report import load_report
+from audiocls.render import to_json
+from audiocls.stats.sign_flip import NUM_RESAMPLES, random_signs, sign_flip_p
 
 MOST_S = 2.0
 """Of the processor, for what takes a few tenths: ten thousand trials would take ten times that."""
@@ -36,7 +37,7 @@ def test_a_thousand_trials_are_read_from_disk_once_each(tmp_path: Path):
     plan, records = study(50, 4)
     folder = write_study(tmp_path / "large", plan, records)
     started = time.process_time()
-    answer = read_answer(folder)
+    answer = load_report(folder)
     assert time.process_time() - started < MOST_S
     assert answer.records == records
     assert answer.comparison == compare(plan, records)

@@ -11,9 +11,9 @@ from audiocls.config import resolve
 from audiocls.console import stderr
 from audiocls.console.progress import picture, summary
 from audiocls.errors import UsageError
-from audiocls.run.devices import slots
-from audiocls.run.environment import worker_environment
-from audiocls.run.events import (
+from audiocls.execution.devices import slots
+from audiocls.execution.environment import worker_environment
+from audiocls.execution.events import (
     Done,
     Epoch,
     Failed,
@@ -23,14 +23,14 @@ from audiocls.run.events import (
     from_json,
     to_json,
 )
-from audiocls.run.scheduler import MAX_LOSSES, Launch, Limits
-from audiocls.run.status import Running, Status
-from audiocls.run.supply import Planned
-from audiocls.run.task import Task
-from audiocls.run.trial import train_trial
-from audiocls.run.warm import Warm
+from audiocls.execution.job import Task
+from audiocls.execution.scheduler import MAX_LOSSES, Launch, Limits
+from audiocls.execution.status import Running, Status
+from audiocls.execution.trial import train_trial
+from audiocls.execution.trial_source import FixedSource
+from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder
-from audiocls.train.fit import Signal
+from audiocls.training.fit import Signal
 
 
 def trained(tmp_path, cache, **changes):
@@ -73,9 +73,9 @@ def test_a_trial_asked_to_stop_is_interrupted_and_goes_on_where_it_was(tmp_path,
     config = resolve([TINY, {"train.epochs": 3}], "tiny")
     one = trainable_task(config, tmp_path, cache)
     told = []
-    train_trial(one, Warm(cache), told.append, lambda: Signal.STOP)
+    train_trial(one, WorkerCache(cache), told.append, lambda: Signal.STOP)
     assert isinstance(told[-1], Interrupted)
-    train_trial(one, Warm(cache), told.append, lambda: Signal.GO)
+    train_trial(one, WorkerCache(cache), told.append, lambda: Signal.CONTINUE)
     assert [event.epoch for event in told if isinstance(event, Epoch)] == [1, 2, 3]
     assert one.trial.record().attempt == 2
 
@@ -84,7 +84,7 @@ def test_a_trial_that_has_seen_enough_is_tested_with_its_best_epoch_so_far(tmp_p
     config = resolve([TINY, {"train.epochs": 3}], "tiny")
     one = trainable_task(config, tmp_path, cache)
     told = []
-    train_trial(one, Warm(cache), told.append, lambda: Signal.FINISH)
+    train_trial(one, WorkerCache(cache), told.append, lambda: Signal.FINISH)
     assert isinstance(told[-1], Done)
     record = one.trial.record()
     assert record.early_stopped
@@ -128,7 +128,7 @@ def driven(tmp_path, answers, **how):
     tasks = [make_task(tmp_path, Cell(name, "baseline", i, 1)) for i, name in enumerate(answers)]
     executor, seen = Scripted(answers), []
     limits = Limits(how.get("max_s"), how.get("retries", 0), how.get("max_first_failures"))
-    launch = Launch(Planned(tasks), len(tasks), 0, seen.append, limits)
+    launch = Launch(FixedSource(tasks), len(tasks), 0, seen.append, limits)
     launch.drive(executor, how.get("stop") or threading.Event())
     return launch, executor, seen
 
@@ -203,8 +203,8 @@ def test_one_success_shows_that_the_machine_is_sound(tmp_path):
 
 
 def test_what_has_seen_enough_is_ended_by_its_name(tmp_path):
-    class Impatient(Planned):
-        def to_end(self):
+    class Impatient(FixedSource):
+        def trials_to_stop(self):
             return ["a"]
 
     executor = Scripted({"a": [Done("a")]})
@@ -231,7 +231,7 @@ def test_an_exhausted_budget_stops(tmp_path):
 def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(tmp_path):
     told: list[Status] = []
     only = make_task(tmp_path, Cell("a", "baseline", 0, 1))
-    launch = Launch(Planned([only]), 1, 0, told.append)
+    launch = Launch(FixedSource([only]), 1, 0, told.append)
     launch._fill(Scripted({"a": [Done("a")]}))
     launch._hear([Stage("a", 3, 20)])
     [running] = told[-1].running

@@ -18,7 +18,7 @@ from audiocls.search import (
     Nested,
     Numeric,
     Sweep,
-    Tried,
+    TrialResult,
     bands,
     best,
     grid_size,
@@ -29,10 +29,10 @@ from audiocls.search import (
 )
 from audiocls.search.bayes import NUM_RANDOM
 from audiocls.search.distributions import quantile_of, value_of
-from audiocls.search.worth import counted
+from audiocls.search.objective_values import imputed_losses
 
 LOSS = Metric("loss")
-STARTED = Tried({}, "running")
+STARTED = TrialResult({}, "running")
 
 NUMBERS = {
     "int_uniform": Numeric("int_uniform", -3, 4),
@@ -64,7 +64,7 @@ def grid(**parameters):
 
 
 def done(parameters, value=0.0, state="finished"):
-    return Tried(parameters, state, (value,), value)
+    return TrialResult(parameters, state, (value,), value)
 
 
 def run(sweep, num_trials, loss, state="finished"):
@@ -126,7 +126,7 @@ def test_a_cell_is_proposed_once_whatever_became_of_it(state):
     sweep = grid(a=Categorical((1, 2, 3)), b=Numeric("q_uniform", 0.1, 1.0, q=0.1))
     tried = []
     while (cell := propose(sweep, tried)) is not None:
-        tried.append(Tried(cell, state))
+        tried.append(TrialResult(cell, state))
     assert len(tried) == len({str(trial.parameters) for trial in tried}) == grid_size(sweep) == 27
 
 
@@ -160,15 +160,17 @@ def test_ten_thousand_cells_are_walked_at_once():
 @pytest.mark.parametrize("method", ["grid", "random", "bayes"])
 def test_a_cap_counts_every_proposal(method):
     sweep = Sweep(method, {"x": Categorical((1, 2, 3, 4))}, LOSS, run_cap=2)
-    assert propose(sweep, [Tried({"x": 1}, "failed")]) is not None
-    assert propose(sweep, [Tried({"x": 1}, "failed"), Tried({"x": 2}, "running")]) is None
+    assert propose(sweep, [TrialResult({"x": 1}, "failed")]) is not None
+    assert (
+        propose(sweep, [TrialResult({"x": 1}, "failed"), TrialResult({"x": 2}, "running")]) is None
+    )
 
 
 @pytest.mark.parametrize("goal", ["minimize", "maximize"])
 def test_a_target_reached_anywhere_in_a_history_ends_the_sweep(goal):
     sign = 1 if goal == "minimize" else -1
     sweep = Sweep("random", {"x": Categorical((1,))}, Metric("m", goal, target=sign * 0.5))
-    short = Tried({"x": 1}, "running", (sign * 0.9, sign * 0.51, math.nan, sign * 0.8))
+    short = TrialResult({"x": 1}, "running", (sign * 0.9, sign * 0.51, math.nan, sign * 0.8))
     assert not has_reached_target(sweep, [short])
     assert propose(sweep, [short]) is not None
     reached = replace(short, history=(*short.history[:2], sign * 0.5, sign * 2))
@@ -186,9 +188,9 @@ def test_custom_methods_are_refused_with_what_to_do():
 
 def test_a_draw_follows_from_its_index_alone():
     sweep = Sweep("random", EVERY_FORM)
-    alone = propose(sweep, [Tried({}, "failed")] * 5)
+    alone = propose(sweep, [TrialResult({}, "failed")] * 5)
     assert run(sweep, 6, lambda _: 1.0)[5].parameters == alone
-    assert propose(sweep, [Tried({}, "failed")] * 6) != alone
+    assert propose(sweep, [TrialResult({}, "failed")] * 6) != alone
 
 
 def test_a_raised_cap_another_name_or_metric_keep_the_draws_and_another_range_does_not():
@@ -300,7 +302,7 @@ def test_bayes_stays_within_bounds_and_among_the_values():
 
 def test_the_first_trials_of_bayes_are_random_until_enough_losses_are_known():
     sweep = Sweep("bayes", PLANE, LOSS)
-    unknown = [Tried(propose(sweep, [STARTED] * index), "running") for index in range(30)]
+    unknown = [TrialResult(propose(sweep, [STARTED] * index), "running") for index in range(30)]
     other = [replace(trial, parameters={"x": 0.1, "y": 0.1}) for trial in unknown]
     assert propose(sweep, unknown) == propose(sweep, other)
     known = [done(trial.parameters, 0.1 * index) for index, trial in enumerate(unknown)]
@@ -313,7 +315,7 @@ def side_by_side(sweep, tried, is_told):
     for _ in range(8):
         parameters = propose(sweep, [*tried, *running])
         places.append((parameters["x"], parameters["y"]))
-        running.append(Tried(parameters if is_told else {}, "running"))
+        running.append(TrialResult(parameters if is_told else {}, "running"))
     return places
 
 
@@ -337,7 +339,7 @@ def test_a_region_where_trials_fail_is_left():
         parameters = propose(sweep, tried)
         has_failed = parameters["x"] < 0.5
         ended = done(parameters, abs(parameters["x"] - 0.7))
-        tried.append(Tried(parameters, "failed") if has_failed else ended)
+        tried.append(TrialResult(parameters, "failed") if has_failed else ended)
     assert sum(trial.state == "failed" for trial in tried[30:]) < 8  # half, by chance
 
 
@@ -376,13 +378,13 @@ def test_searching_loads_no_torch_and_listing_no_optuna():
 
 X = {"x": 1}
 STATES = [
-    Tried(X, "finished", (3.0, 1.0, 2.0), 2.0),
-    Tried(X, "failed", (4.0, 2.5, 5.0), None),
-    Tried(X, "failed"),
-    Tried(X, "finished", (math.nan,), None),
-    Tried(X, "stopped", (3.5, 3.0), 3.0),
-    Tried(X, "running", (9.0, 0.5, 0.75), 0.75),
-    Tried(X, "running"),
+    TrialResult(X, "finished", (3.0, 1.0, 2.0), 2.0),
+    TrialResult(X, "failed", (4.0, 2.5, 5.0), None),
+    TrialResult(X, "failed"),
+    TrialResult(X, "finished", (math.nan,), None),
+    TrialResult(X, "stopped", (3.5, 3.0), 3.0),
+    TrialResult(X, "running", (9.0, 0.5, 0.75), 0.75),
+    TrialResult(X, "running"),
 ]
 
 
@@ -398,11 +400,13 @@ STATES = [
 )
 def test_losses_that_are_not_known_are_imputed(impute, while_running, losses):
     metric = Metric("m", impute=impute, impute_while_running=while_running)
-    assert counted(metric, STATES) == losses
+    assert imputed_losses(metric, STATES) == losses
 
 
 def test_nothing_is_imputed_where_nobody_knows_a_value():
-    assert counted(LOSS, [Tried(X, "failed"), Tried(X, "finished", (math.inf,))]) == [None, None]
+    assert imputed_losses(
+        LOSS, [TrialResult(X, "failed"), TrialResult(X, "finished", (math.inf,))]
+    ) == [None, None]
 
 
 def test_the_best_trial_is_the_first_of_the_best_summaries_of_those_that_ended_well():
@@ -413,7 +417,7 @@ def test_the_best_trial_is_the_first_of_the_best_summaries_of_those_that_ended_w
         done(X, 0.5, "running"),
         done(X, 1.5, "stopped"),
         done(X, 1.5),
-        Tried(X, "finished", (0.1,)),
+        TrialResult(X, "finished", (0.1,)),
     ]
     assert best(Sweep("random", X, LOSS), trials) == 4
     assert best(Sweep("random", X, Metric("m", "maximize")), trials) == 1
@@ -427,7 +431,7 @@ BANDED = Sweep("random", X, LOSS, Hyperband(min_iter=2, eta=2.0))
 
 
 def at_work(*history):
-    return Tried(X, "running", history)
+    return TrialResult(X, "running", history)
 
 
 def test_bands_are_counted_up_from_a_minimum_or_down_from_a_maximum():
@@ -452,7 +456,11 @@ def test_the_poorer_half_stops_at_a_band_and_not_before():
 
 
 def test_only_running_trials_stop_and_all_count():
-    trials = [done(X), *(Tried(X, "finished", (1.0, 1.0)) for _ in range(2)), at_work(2.0, 2.0)]
+    trials = [
+        done(X),
+        *(TrialResult(X, "finished", (1.0, 1.0)) for _ in range(2)),
+        at_work(2.0, 2.0),
+    ]
     assert to_stop(BANDED, trials) == [3]
     assert to_stop(BANDED, [replace(trial, state="finished") for trial in trials]) == []
 

@@ -15,7 +15,7 @@ from audiocls.search import (
     Hyperband,
     Metric,
     Sweep,
-    Tried,
+    TrialResult,
     bands,
     load_sweep,
     propose,
@@ -23,7 +23,7 @@ from audiocls.search import (
     to_stop,
 )
 from audiocls.search.distributions import value_of
-from audiocls.search.worth import counted
+from audiocls.search.objective_values import imputed_losses
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # written for an older pydantic
@@ -144,7 +144,9 @@ def test_a_whole_grid_is_walked_in_their_order(name):
 def test_a_grid_begun_elsewhere_is_finished_as_they_would(name):
     document = {"method": "grid", "parameters": GRIDS[name]}
     cells = walked(document)
-    tried = [Tried(cell, "failed") for cell in random.Random(name).sample(cells, len(cells) // 2)]
+    tried = [
+        TrialResult(cell, "failed") for cell in random.Random(name).sample(cells, len(cells) // 2)
+    ]
     run = sweeps.next_run(document, [theirs_of(trial, index) for index, trial in enumerate(tried)])
     assert propose(load_sweep(document, name), tried) == (run and unwrapped(run))
 
@@ -192,7 +194,7 @@ def histories(rng, goal):
         if values and rng.random() < 0.2:
             values[rng.randrange(length)] = rng.choice([math.nan, math.inf])
         state = rng.choice(["running", "running", "finished", "failed", "stopped"])
-        yield Tried({"x": 1}, state, tuple(values))
+        yield TrialResult({"x": 1}, state, tuple(values))
 
 
 @pytest.mark.parametrize("goal", ["minimize", "maximize"])
@@ -222,7 +224,7 @@ def test_the_rank_that_stays_is_rounded_as_theirs():
         "parameters": {"x": {"values": [1, 2]}},
         "early_terminate": {"type": "hyperband", "min_iter": 1, "eta": 49},
     }
-    tried = [Tried({"x": 1}, "running", (float(loss),)) for loss in range(49)]
+    tried = [TrialResult({"x": 1}, "running", (float(loss),)) for loss in range(49)]
     runs = [theirs_of(trial, index) for index, trial in enumerate(tried)]
     assert len(sweeps.stop_runs(document, runs)) == 48  # 49 / 49 would leave two
     assert to_stop(load_sweep(document, "eta"), tried) == list(range(1, 49))
@@ -241,14 +243,14 @@ def test_losses_told_to_the_model_are_theirs(impute, while_running, goal):
     filled = bayes_baseline_validate_and_fill(document)
     rng = random.Random(f"{impute}/{while_running}/{goal}")
     for _ in range(20):
-        tried = [Tried({"x": 0.5}, "finished", (0.5,), 0.25)]
+        tried = [TrialResult({"x": 0.5}, "finished", (0.5,), 0.25)]
         for trial in histories(rng, goal):
             # Where a trial knows no value of its own, only `worst` is theirs; see below.
             if impute == while_running == "worst" or any(map(math.isfinite, trial.history)):
-                tried.append(Tried({"x": 0.5}, trial.state, trial.history))
+                tried.append(TrialResult({"x": 0.5}, trial.state, trial.history))
         runs = [theirs_of(trial, index) for index, trial in enumerate(tried)]
         _, _, _, told, _ = _construct_gp_data(runs, filled)
-        assert [loss for loss in counted(ours, tried) if loss is not None] == told.tolist()
+        assert [loss for loss in imputed_losses(ours, tried) if loss is not None] == told.tolist()
 
 
 # Differences, each with its reason
@@ -262,7 +264,7 @@ def test_unlike_theirs_a_cap_and_a_target_are_kept():
         "parameters": {"x": {"values": [1, 2]}},
         "run_cap": 1,
     }
-    tried = [Tried({"x": 1}, "finished", (0.05,), 0.05)]
+    tried = [TrialResult({"x": 1}, "finished", (0.05,), 0.05)]
     assert sweeps.next_run(document, [theirs_of(tried[0], 0)]) is not None
     assert propose(load_sweep(document, "capped"), tried) is None
     uncapped = {key: value for key, value in document.items() if key != "run_cap"}
@@ -276,11 +278,11 @@ def test_unlike_theirs_a_trial_that_knows_nothing_never_counts_as_zero():
         "metric": {"name": "m", "impute": "best"},
         "parameters": {"x": {"min": 0.0, "max": 1.0}},
     }
-    tried = [Tried({"x": 0.5}, "finished", (2.0,)), Tried({"x": 0.1}, "failed")]
+    tried = [TrialResult({"x": 0.5}, "finished", (2.0,)), TrialResult({"x": 0.1}, "failed")]
     runs = [theirs_of(trial, index) for index, trial in enumerate(tried)]
     _, _, _, told, _ = _construct_gp_data(runs, bayes_baseline_validate_and_fill(document))
     assert told.tolist() == [2.0, 0.0]
-    assert counted(load_sweep(document, "bayes").metric, tried) == [2.0, 2.0]
+    assert imputed_losses(load_sweep(document, "bayes").metric, tried) == [2.0, 2.0]
 
 
 def test_unlike_theirs_what_was_stopped_early_keeps_its_value():
@@ -294,8 +296,11 @@ def test_unlike_theirs_what_was_stopped_early_keeps_its_value():
     }
     filled = bayes_baseline_validate_and_fill(document)
     assert _construct_gp_data([killed, worse], filled)[3].tolist() == [2.0, 2.0]
-    tried = [Tried({"x": 0.1}, "stopped", (1.0,)), Tried({"x": 0.1}, "finished", (2.0,))]
-    assert counted(Metric("m"), tried) == [1.0, 2.0]
+    tried = [
+        TrialResult({"x": 0.1}, "stopped", (1.0,)),
+        TrialResult({"x": 0.1}, "finished", (2.0,)),
+    ]
+    assert imputed_losses(Metric("m"), tried) == [1.0, 2.0]
 
 
 def test_unlike_theirs_a_rule_without_bands_stops_nothing():
@@ -308,4 +313,4 @@ def test_unlike_theirs_a_rule_without_bands_stops_nothing():
     with pytest.raises(ValueError, match="at least 1"):
         sweeps.stop_runs(document, [])
     sweep = Sweep("random", {}, Metric("m"), Hyperband(max_iter=2, s=3))
-    assert to_stop(sweep, [Tried({}, "running", (1.0,) * 9)] * 2) == []
+    assert to_stop(sweep, [TrialResult({}, "running", (1.0,) * 9)] * 2) == []

@@ -22,10 +22,10 @@ from wandb_server import Server
 
 from audiocls.cli.dashboards import of_search
 from audiocls.cli.ranking import rank
-from audiocls.report.dashboards.door import spec_of
-from audiocls.report.dashboards.workspace import workspace_of
+from audiocls.render.wandb.workspace import workspace_of
+from audiocls.render.wandb.workspaces_adapter import spec_of
 from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
-from audiocls.track import run_id_of
+from audiocls.tracking import run_id_of
 
 DOCUMENT = {
     "method": "random",

@@ -9,9 +9,7 @@ import pytest
 from helpers.records import search_record
 
 from audiocls.errors import ConfigError, UsageError
-from audiocls.run.events import Done, Epoch, Failed
-from audiocls.run.launch import launch_sweep
-from audiocls.run.searching import Searching
+from audiocls.execution.events import Done, Epoch, Failed
 from audiocls.search import Categorical, Hyperband, Metric, Numeric, Sweep
 from audiocls.store import (
     Failure,
@@ -21,6 +19,8 @@ from audiocls.store import (
     TrialFolder,
     folder_name,
 )
+from audiocls.studies.launch import launch_sweep
+from audiocls.studies.sources.search import SearchSource
 
 METRIC = Metric("val/loss")
 GRID = Sweep("grid", {"a": Categorical((1, 2, 3))}, METRIC)
@@ -65,33 +65,33 @@ def finish(folder: StudyFolder, trial_id: str, loss: float = 1.0) -> None:
     folder.trial(trial_id).finish(search_record(trial_id, loss))
 
 
-def drained(searching: Searching, folder: StudyFolder) -> list[str]:
+def drained(searching: SearchSource, folder: StudyFolder) -> list[str]:
     """Every trial offered, each finished before the next is asked for."""
     offered = []
     while (work := searching.next()) is not None:
         offered.append(work.id)
         finish(folder, work.id)
-        searching.hear(Done(work.id))
+        searching.tell(Done(work.id))
     assert searching.is_over()
     return offered
 
 
 def test_a_grid_is_offered_whole_and_each_cell_once(folder):
-    assert drained(Searching(GRID, folder, Named(folder)), folder) == ["1", "2", "3"]
-    assert drained(Searching(GRID, folder, Named(folder)), folder) == []
+    assert drained(SearchSource(GRID, folder, Named(folder)), folder) == ["1", "2", "3"]
+    assert drained(SearchSource(GRID, folder, Named(folder)), folder) == []
 
 
 def test_an_extended_grid_offers_the_new_cells_alone(folder):
-    drained(Searching(GRID, folder, Named(folder)), folder)
+    drained(SearchSource(GRID, folder, Named(folder)), folder)
     more = Sweep("grid", {"a": Categorical((1, 2, 3, 4))}, METRIC)
-    assert drained(Searching(more, folder, Named(folder)), folder) == ["4"]
+    assert drained(SearchSource(more, folder, Named(folder)), folder) == ["4"]
 
 
 def test_a_grid_counts_trials_of_another_grid_as_additional(folder):
-    drained(Searching(GRID, folder, Named(folder)), folder)
+    drained(SearchSource(GRID, folder, Named(folder)), folder)
     other = Sweep("grid", {"a": Categorical((3, 4, 5))}, METRIC)
-    assert Searching(other, folder, Named(folder)).num_trials == 5
-    assert drained(Searching(other, folder, Named(folder)), folder) == ["4", "5"]
+    assert SearchSource(other, folder, Named(folder)).num_trials == 5
+    assert drained(SearchSource(other, folder, Named(folder)), folder) == ["4", "5"]
 
 
 @pytest.mark.parametrize("place", ["file/runs", "/proc/none"])
@@ -115,31 +115,31 @@ def test_a_study_has_the_name_of_one_folder(tmp_path, name, is_fit):
 
 
 def test_an_unfinished_trial_comes_before_a_new_one_and_a_failed_one_is_left_alone(folder):
-    first = Searching(GRID, folder, Named(folder))
+    first = SearchSource(GRID, folder, Named(folder))
     works = [first.next(), first.next()]
     works[1].trial.fail(Failure("error", "m", "", 1))
-    again = Searching(GRID, folder, Named(folder))
+    again = SearchSource(GRID, folder, Named(folder))
     assert drained(again, folder) == ["1", "3"]
 
 
 def test_random_trials_are_the_same_whether_interrupted_or_not(folder, tmp_path):
-    whole = drained(Searching(RANDOM, folder, Named(folder)), folder)
+    whole = drained(SearchSource(RANDOM, folder, Named(folder)), folder)
     other = StudyFolder(tmp_path / "other")
     other.write_study(study("other"))
-    parts = drained(Searching(RANDOM, other, Named(other), max_new=2), other)
-    parts += drained(Searching(RANDOM, other, Named(other)), other)
+    parts = drained(SearchSource(RANDOM, other, Named(other), max_new=2), other)
+    parts += drained(SearchSource(RANDOM, other, Named(other)), other)
     assert parts == whole
     assert len(set(whole)) == 5
 
 
 def test_a_random_search_over_few_cells_tries_each_once_and_ends(folder):
     few = Sweep("random", {"a": Categorical((1, 2)), "b": Categorical((1, 2))}, METRIC)
-    offered = drained(Searching(few, folder, Named(folder)), folder)
+    offered = drained(SearchSource(few, folder, Named(folder)), folder)
     assert sorted(offered) == ["1-1", "1-2", "2-1", "2-2"]
 
 
 def test_parameters_that_do_not_go_together_are_a_failed_trial_and_the_search_goes_on(folder):
-    searching = Searching(GRID, folder, Named(folder, impossible=(2,)))
+    searching = SearchSource(GRID, folder, Named(folder, impossible=(2,)))
     assert drained(searching, folder) == ["1", "3"]
     failures = folder.failures(folder.proposals())
     assert [failure.cause for failure in failures.values()] == ["error"]
@@ -147,40 +147,40 @@ def test_parameters_that_do_not_go_together_are_a_failed_trial_and_the_search_go
 
 
 def test_parameters_that_do_not_go_together_count_towards_the_limit(folder):
-    searching = Searching(GRID, folder, Named(folder, impossible=(1,)), max_new=1)
+    searching = SearchSource(GRID, folder, Named(folder, impossible=(1,)), max_new=1)
     assert drained(searching, folder) == []
     assert len(folder.proposals()) == 1
     capped = replace(GRID, run_cap=2)
-    assert drained(Searching(capped, folder, Named(folder, impossible=(1,))), folder) == ["2"]
+    assert drained(SearchSource(capped, folder, Named(folder, impossible=(1,))), folder) == ["2"]
 
 
 def test_a_proposal_torn_by_a_kill_is_proposed_again(folder):
-    searching = Searching(GRID, folder, Named(folder))
+    searching = SearchSource(GRID, folder, Named(folder))
     finish(folder, searching.next().id)
     file = folder.path / "proposals.jsonl"
     file.write_bytes(file.read_bytes() + b'{"id": "2", "para')
     assert [proposal.id for proposal in folder.proposals()] == ["1"]
-    assert drained(Searching(GRID, folder, Named(folder)), folder) == ["2", "3"]
+    assert drained(SearchSource(GRID, folder, Named(folder)), folder) == ["2", "3"]
     assert [proposal.id for proposal in folder.proposals()] == ["1", "2", "3"]
 
 
 def test_a_stop_rule_names_a_poor_trial_once(folder):
     rule = Sweep("grid", GRID.parameters, METRIC, Hyperband(min_iter=1, eta=2.0))
-    searching = Searching(rule, folder, Named(folder))
+    searching = SearchSource(rule, folder, Named(folder))
     works = [searching.next() for _ in range(3)]
     for work, loss in zip(works, (1.0, 2.0, 9.0), strict=True):
         work.trial.path.mkdir(parents=True)
         work.trial.append_history({"epoch": 1, "val/loss": loss})
-        searching.hear(Epoch(work.id, 1, 0))
-    assert list(searching.to_end()) == ["3"]
-    assert list(searching.to_end()) == []
+        searching.tell(Epoch(work.id, 1, 0))
+    assert list(searching.trials_to_stop()) == ["3"]
+    assert list(searching.trials_to_stop()) == []
 
 
 def test_a_sweep_without_a_stop_rule_ends_nothing(folder):
-    searching = Searching(GRID, folder, Named(folder))
+    searching = SearchSource(GRID, folder, Named(folder))
     work = searching.next()
-    searching.hear(Failed(work.id, "error", "m"))
-    assert searching.to_end() == ()
+    searching.tell(Failed(work.id, "error", "m"))
+    assert searching.trials_to_stop() == ()
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_sweep_without_a_stop_rule_ends_nothing(folder):
     ],
 )
 def test_the_number_of_trials_is_told_where_it_is_known(folder, sweep, max_new, num_trials):
-    assert Searching(sweep, folder, Named(folder), max_new).num_trials == num_trials
+    assert SearchSource(sweep, folder, Named(folder), max_new).num_trials == num_trials
 
 
 def test_a_study_is_not_mixed_with_trials_of_another_program(folder):

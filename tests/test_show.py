@@ -13,8 +13,15 @@ from audiocls.cli import show
 from audiocls.config import resolve
 from audiocls.errors import ConfigError
 from audiocls.models import Model
-from audiocls.train.anatomy import ITSELF, Layer, anatomy, dominating, tips, trained_network
-from audiocls.train.cost import macs, num_params
+from audiocls.training.cost import macs, num_params
+from audiocls.training.layer_summary import (
+    ITSELF,
+    Layer,
+    largest_layers,
+    layer_summary,
+    leaf_layers,
+    trained_network,
+)
 
 NUM_SAMPLES, NUM_CLASSES = 8000, 7
 SMALL = {
@@ -47,7 +54,7 @@ EVERY_MODEL = pytest.mark.parametrize(
 
 
 def layers_of(model: Model, in_shape: tuple[int, int]) -> list[Layer]:
-    return anatomy(model.build(in_shape, NUM_CLASSES), torch.zeros(1, *in_shape))
+    return layer_summary(model.build(in_shape, NUM_CLASSES), torch.zeros(1, *in_shape))
 
 
 @EVERY_MODEL
@@ -63,7 +70,7 @@ def test_the_whole_is_what_a_record_says(model, in_shape):
 @pytest.mark.parametrize("depth", [0, 1, 2, 99])
 def test_the_layers_of_any_depth_add_up_to_the_whole(model, in_shape, depth):
     layers = layers_of(model, in_shape)
-    parts = tips(layers, depth)
+    parts = leaf_layers(layers, depth)
     assert sum(part.macs for part in parts) == layers[0].macs
     assert sum(part.params for part in parts) == layers[0].params
     assert max(part.depth for part in parts) <= depth
@@ -72,7 +79,7 @@ def test_the_layers_of_any_depth_add_up_to_the_whole(model, in_shape, depth):
 
 @EVERY_MODEL
 def test_what_dominates_comes_first_and_all_of_it_is_the_model(model, in_shape):
-    parts = dominating(model, in_shape, NUM_CLASSES)
+    parts = largest_layers(model, in_shape, NUM_CLASSES)
     params, num_macs = sum(part[1] for part in parts), sum(part[2] for part in parts)
     assert num_macs == macs(model, in_shape, NUM_CLASSES)
     shares = [max(part[1] / params, part[2] / num_macs) for part in parts]
@@ -94,7 +101,7 @@ class Net(nn.Module):
 
 
 def test_costs_known_by_hand():
-    found = {layer.name: layer for layer in anatomy(Net(), torch.zeros(1, 4))}
+    found = {layer.name: layer for layer in layer_summary(Net(), torch.zeros(1, 4))}
     costs = {name: (layer.params, layer.macs) for name, layer in found.items()}
     assert costs == {
         "": (40 + 16 + 64, 32 + 16 + 64),
@@ -108,13 +115,13 @@ def test_costs_known_by_hand():
 
 
 def test_a_layer_comes_before_what_is_inside_it():
-    names = [layer.name for layer in anatomy(Net(), torch.zeros(1, 4))]
+    names = [layer.name for layer in layer_summary(Net(), torch.zeros(1, 4))]
     assert names == ["", "layers", "layers.0", "layers.1", ITSELF]
 
 
 def test_weight_norm_is_part_of_its_layer():
     layer = nn.utils.parametrizations.weight_norm(nn.Conv1d(2, 3, 5))
-    [whole, conv] = anatomy(nn.Sequential(layer), torch.zeros(1, 2, 5))
+    [whole, conv] = layer_summary(nn.Sequential(layer), torch.zeros(1, 2, 5))
     assert (conv.kind, conv.name, conv.shape) == ("Conv1d", "0", (3, 1))
     assert conv.params == whole.params == 2 * 3 * 5 + 3 + 3  # directions, norms and biases
     assert conv.macs == 2 * 3 * 5
@@ -123,7 +130,7 @@ def test_weight_norm_is_part_of_its_layer():
 def test_a_look_leaves_the_network_as_it_was():
     network = nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2))
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    anatomy(network, torch.zeros(1, 4))
+    layer_summary(network, torch.zeros(1, 4))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
 
@@ -133,7 +140,7 @@ def test_a_front_end_that_learns_is_part_of_what_is_trained():
     changes = {"features": {"name": "raw", "normalise": "batch_norm"}, "model.name": "hifigan"}
     config = resolve([TINY, changes, {"model.width": 8}], "")
     network, inputs = trained_network(config, NUM_CLASSES)
-    layers = {layer.name: layer for layer in anatomy(network, inputs)}
+    layers = {layer.name: layer for layer in layer_summary(network, inputs)}
     assert layers["front_end"].params == 2
     assert layers[""].params == 2 + layers["model"].params
     assert layers[""].macs == layers["model"].macs
@@ -146,7 +153,7 @@ def test_a_front_end_that_learns_is_part_of_what_is_trained():
 def test_a_budget_says_what_it_leaves_or_by_how_much_it_is_exceeded(monkeypatch, limit, said):
     monkeypatch.setattr(show, "_budget", lambda config: {"params": limit, "macs": None})
     config = resolve([TINY], "")
-    layers = anatomy(*trained_network(config, NUM_CLASSES))
+    layers = layer_summary(*trained_network(config, NUM_CLASSES))
     totals = show._totals(config, layers)
     assert "budget of MACs per clip" not in totals
     text = totals["budget of parameters"]

@@ -6,15 +6,15 @@ from scipy import stats as oracle
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from audiocls.report.stats import (
+from audiocls.stats import (
+    can_be_significant,
     corrected_t,
     detectable_effect,
-    family_p,
     holm,
-    is_reachable,
+    max_p,
+    min_attainable_p,
     pairs_needed,
     sign_flip_p,
-    smallest_p,
     tost_p,
 )
 
@@ -49,13 +49,13 @@ def test_golden_1_other_tests_of_the_table():
 )
 def test_golden_2_pairs_needed(num_comparisons, num_pairs):
     assert pairs_needed(0.05, num_comparisons) == num_pairs
-    assert is_reachable(num_pairs, num_comparisons, 0.05)
-    assert not is_reachable(num_pairs - 1, num_comparisons, 0.05)
+    assert can_be_significant(num_pairs, num_comparisons, 0.05)
+    assert not can_be_significant(num_pairs - 1, num_comparisons, 0.05)
 
 
 @pytest.mark.parametrize("num_pairs", range(1, 17))
 def test_golden_2_smallest_p_is_what_consistent_pairs_give(num_pairs):
-    assert sign_flip_p([0.5] * num_pairs) == smallest_p(num_pairs) == 2 / 2**num_pairs
+    assert sign_flip_p([0.5] * num_pairs) == min_attainable_p(num_pairs) == 2 / 2**num_pairs
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_every_test_is_symmetric_in_the_sign(num_pairs):
 
 
 def test_a_claim_enters_its_family_by_its_weakest_test_or_by_none():
-    assert family_p(0.01, 0.03) == 0.03
-    assert family_p(0.01, None) == family_p(None, None) == 1
+    assert max_p(0.01, 0.03) == 0.03
+    assert max_p(0.01, None) == max_p(None, None) == 1
 
 
 def test_holm_equals_statsmodels_and_keeps_the_order_of_its_input():

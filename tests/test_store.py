@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from audiocls.atomic import write_bytes, write_text
 from audiocls.cli import app
 from audiocls.errors import DataError, UsageError
 from audiocls.store import (
@@ -28,7 +29,6 @@ from audiocls.store import (
     count_states,
     extended,
 )
-from audiocls.store.atomic import write_bytes, write_text
 
 COST = Cost(10, 100, 2, 8, 60, 8, 0.5, 0.4, 100.0)
 PROVENANCE = Provenance("c", "0", "3", "2", "cpu", "data", "host", "then", "now")
@@ -92,7 +92,7 @@ def test_a_write_killed_midway_leaves_the_old_file(tmp_path):
     write_bytes(file, b"old")
     code = (
         "import os, signal, sys, pathlib\n"
-        "from audiocls.store.atomic import write_bytes\n"
+        "from audiocls.atomic import write_bytes\n"
         "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_bytes(pathlib.Path(sys.argv[1]), b'n' * 100000)\n"
     )
@@ -225,7 +225,7 @@ def test_an_attempt_after_a_kill_goes_on_and_one_after_a_failure_begins_anew(tri
     assert trial.begin().origin == 1
     assert trial.begin().origin == 1
     trial.fail(FAILURE)
-    trial.forgive()
+    trial.reset_failure()
     assert trial.begin() == Attempt(number=3, origin=3)
     assert trial.begin() == Attempt(number=4, origin=3)
 
@@ -244,7 +244,7 @@ def test_a_forgiven_failure_is_kept_and_the_trial_starts_from_its_first_epoch(tr
     for attempt in (1, 2):
         trial.fail(replace(FAILURE, attempt=attempt))
         assert trial.state() == "failed"
-        trial.forgive()
+        trial.reset_failure()
         assert trial.state() == "pending"
     assert trial.resume() is None
     assert trial.failure() is None
@@ -254,7 +254,7 @@ def test_a_forgiven_failure_is_kept_and_the_trial_starts_from_its_first_epoch(tr
 
 def test_forgiving_what_did_not_fail_changes_nothing(trial):
     trial.write_resume(b"snapshot")
-    trial.forgive()
+    trial.reset_failure()
     assert trial.resume() == b"snapshot"
 
 

@@ -14,9 +14,6 @@ from helpers.wandb_runs import log_run
 from wandb_server import Server
 
 from audiocls.errors import UsageError
-from audiocls.run.server.push import remembered
-from audiocls.run.server.registered import grid_of, sweep_of
-from audiocls.run.server.sync import Synced, sync
 from audiocls.store import (
     Cell,
     Cost,
@@ -28,11 +25,14 @@ from audiocls.store import (
     StudyFolder,
     SweepStudy,
 )
-from audiocls.track.sweep_server import NoAnswer, Refused
-from audiocls.track.wandb_connection import Connection
-from audiocls.track.wandb_log import read_run
-from audiocls.track.wandb_project import WandbProject
-from audiocls.track.wandb_sync import upload
+from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable
+from audiocls.tracking.wandb.connection import Connection
+from audiocls.tracking.wandb.log import read_run
+from audiocls.tracking.wandb.project import WandbProject
+from audiocls.tracking.wandb.sync import upload
+from audiocls.wandb_server.push import registered_sweep
+from audiocls.wandb_server.registered import grid_of, sweep_of
+from audiocls.wandb_server.sync import Synced, sync
 
 ARMS = ("baseline", "dropout=0.1", "dropout=0.5")
 CELLS = tuple(
@@ -132,7 +132,7 @@ def test_the_sweep_is_created_once_with_the_finished_cells_and_remembered(folder
         "--ablation", "tiny", "optim.lr=0.001", "${args_no_hyphens}"
     ]  # fmt: skip
     assert found.is_new_sweep
-    assert remembered(folder) == found.sweep
+    assert registered_sweep(folder) == found.sweep
     assert str(found.sweep) == f"local/audiocls/{sweep.id}"
 
 
@@ -272,7 +272,7 @@ def test_a_trial_that_goes_on_later_is_uploaded_later(folder, wandb_server):
 
 
 def test_an_interrupted_sync_goes_on_where_it_was(folder, wandb_server, monkeypatch):
-    monkeypatch.setattr("audiocls.run.server.sync.BATCH", 2)
+    monkeypatch.setattr("audiocls.wandb_server.sync.BATCH", 2)
     train(folder, *CELLS[:4])
     stop = threading.Event()
 
@@ -312,7 +312,7 @@ def test_a_sweep_that_was_deleted_on_the_server_is_made_anew(folder, wandb_serve
     assert (after.exit_code, after.is_new_sweep) == (0, True)
     (sweep,) = wandb_server.sweeps()
     assert len(sweep.run_ids) == 3
-    assert remembered(folder) == after.sweep != before
+    assert registered_sweep(folder) == after.sweep != before
 
 
 def test_a_server_that_takes_nothing_ends_the_upload_in_the_stated_time(folder, wandb_server):
@@ -338,11 +338,11 @@ def test_without_a_good_key_or_a_server_there_is_one_error_and_nothing_is_touche
         wandb_server.close()
     else:
         monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
-    with pytest.raises((NoAnswer, Refused)) as error:
+    with pytest.raises((ServerUnavailable, PermissionDenied)) as error:
         synced(folder, server=WandbProject(Connection(2)))
     assert len(str(error.value).splitlines()) == 1
     assert not list(folder.path.rglob("*.synced"))
-    assert remembered(folder) is None
+    assert registered_sweep(folder) is None
 
 
 def test_a_study_without_runs_says_how_to_have_some(folder, wandb_server):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from audiocls.audio import sounds
+from audiocls.audio import generators
 from audiocls.audio.synthesis import CLASSES, SOUNDS, synthesise, voice_of
 
 RATE = 16000
@@ -30,13 +30,13 @@ def clip(**changes) -> np.ndarray:
 
 
 def test_a_chirp_rises_from_its_start_to_its_stop():
-    hz = instantaneous_hz(sounds.chirp(rng(), NUM_SAMPLES, RATE, 300, 2400))
+    hz = instantaneous_hz(generators.chirp(rng(), NUM_SAMPLES, RATE, 300, 2400))
     assert np.all(np.diff(hz[::400]) > 0)
     np.testing.assert_allclose(hz[[0, -1]], [300, 2400], rtol=0.12)
 
 
 def test_a_chirp_passes_the_geometric_middle_half_way():
-    hz = instantaneous_hz(sounds.chirp(rng(), NUM_SAMPLES, RATE, 400, 1600))
+    hz = instantaneous_hz(generators.chirp(rng(), NUM_SAMPLES, RATE, 400, 1600))
     assert hz[len(hz) // 2] == pytest.approx(800, rel=0.02)
 
 
@@ -49,46 +49,46 @@ def test_chirp_down_falls_where_chirp_up_rises():
 
 
 def test_the_envelope_of_an_am_tone_beats_at_its_rate():
-    wave = sounds.am_tone(rng(), NUM_SAMPLES, RATE, 1000, 12)
+    wave = generators.am_tone(rng(), NUM_SAMPLES, RATE, 1000, 12)
     envelope = np.abs(signal.hilbert(wave))
     spectrum = np.abs(np.fft.rfft(envelope - envelope.mean()))
     assert spectrum.argmax() * RATE / NUM_SAMPLES == pytest.approx(12, abs=1)
 
 
 def test_an_fm_tone_keeps_its_loudness_and_swings_its_pitch():
-    wave = sounds.fm_tone(rng(), NUM_SAMPLES, RATE, 1000, 10, excursion=0.1)
+    wave = generators.fm_tone(rng(), NUM_SAMPLES, RATE, 1000, 10, excursion=0.1)
     hz = instantaneous_hz(wave)
     assert np.abs(signal.hilbert(wave))[500:-500].std() < 0.01
     np.testing.assert_allclose([hz.min(), hz.max()], [900, 1100], rtol=0.01)
 
 
 def test_the_peaks_of_a_buzz_are_multiples_of_its_pitch():
-    ratios = peaks_hz(sounds.buzz(rng(), NUM_SAMPLES, RATE, 400)) / 400
+    ratios = peaks_hz(generators.buzz(rng(), NUM_SAMPLES, RATE, 400)) / 400
     assert len(ratios) > 10
     np.testing.assert_allclose(ratios, ratios.round(), atol=0.01)
 
 
 def test_the_peaks_of_a_bell_are_not():
-    ratios = peaks_hz(sounds.bell(rng(), NUM_SAMPLES, RATE, 400, decay_s=2.0)) / 400
+    ratios = peaks_hz(generators.bell(rng(), NUM_SAMPLES, RATE, 400, decay_s=2.0)) / 400
     assert len(ratios) > 4
     assert np.abs(ratios - ratios.round()).max() > 0.2
     assert np.abs(ratios / ratios[0] - (ratios / ratios[0]).round()).max() > 0.2
 
 
 def test_partials_above_half_the_rate_are_left_out_not_folded_back():
-    peaks = peaks_hz(sounds.buzz(rng(), NUM_SAMPLES, RATE, 3000, tilt=0.0))
+    peaks = peaks_hz(generators.buzz(rng(), NUM_SAMPLES, RATE, 3000, tilt=0.0))
     np.testing.assert_allclose(peaks, [3000, 6000], atol=2)
 
 
 def test_a_pluck_is_harmonic_and_dies_away():
-    wave = sounds.pluck(rng(), NUM_SAMPLES, RATE, 200)
+    wave = generators.pluck(rng(), NUM_SAMPLES, RATE, 200)
     pitch = RATE / (round(RATE / 200 - 0.5) + 0.5)
     ratios = peaks_hz(wave, above=0.1) / pitch
     np.testing.assert_allclose(ratios, ratios.round(), atol=0.06)
     assert np.std(wave[-4000:]) < 0.5 * np.std(wave[:4000])
 
 
-@pytest.mark.parametrize("sound", [sounds.clicks, sounds.noise_bursts])
+@pytest.mark.parametrize("sound", [generators.clicks, generators.noise_bursts])
 def test_strokes_come_at_their_rate(sound):
     wave = sound(rng(), 4 * RATE, RATE, 800, 10)
     envelope = np.abs(signal.hilbert(wave))
@@ -103,13 +103,13 @@ def test_clicks_ring_at_their_pitch_and_bursts_are_wider():
         assert centre == pytest.approx(1000, rel=0.25)
         return float(np.sqrt(np.average((hz - centre) ** 2, weights=power)))
 
-    ringing = width(sounds.clicks(rng(), 4 * RATE, RATE, 1000, 10, decay_s=0.02))
-    hissing = width(sounds.noise_bursts(rng(), 4 * RATE, RATE, 1000, 10, decay_s=0.02))
+    ringing = width(generators.clicks(rng(), 4 * RATE, RATE, 1000, 10, decay_s=0.02))
+    hissing = width(generators.noise_bursts(rng(), 4 * RATE, RATE, 1000, 10, decay_s=0.02))
     assert ringing < hissing
 
 
 def test_the_centre_of_swept_noise_glides_to_its_stop():
-    wave = sounds.swept_noise(rng(), 2 * RATE, RATE, 500, 2000)
+    wave = generators.swept_noise(rng(), 2 * RATE, RATE, 500, 2000)
     hz, _, power = signal.spectrogram(wave, RATE, nperseg=2048)
     centres = (hz[:, None] * power).sum(0) / power.sum(0)
     np.testing.assert_allclose(centres[[0, -1]], [530, 1900], rtol=0.12)
@@ -117,7 +117,7 @@ def test_the_centre_of_swept_noise_glides_to_its_stop():
 
 @pytest.mark.parametrize(("exponent", "slope_db"), [(0.0, 0.0), (1.0, -3.01), (2.0, -6.02)])
 def test_coloured_noise_falls_by_its_exponent_each_octave(exponent, slope_db):
-    wave = sounds.coloured_noise(rng(), 8 * RATE, exponent)
+    wave = generators.coloured_noise(rng(), 8 * RATE, exponent)
     hz, power = signal.welch(wave, RATE, nperseg=1024)
     inside = (hz > 200) & (hz < 6000)
     slope, _ = np.polyfit(np.log2(hz[inside]), 10 * np.log10(power[inside]), 1)

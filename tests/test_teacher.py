@@ -10,10 +10,10 @@ from helpers.recipes import TINY
 from audiocls.audio.batches import Batch, training_batches
 from audiocls.config import resolve
 from audiocls.errors import ConfigError, UsageError
-from audiocls.run.content import require_usable
-from audiocls.train.checkpoint import description_of, weights_of
-from audiocls.train.fit import Signal, fit
-from audiocls.train.teacher import teacher_of
+from audiocls.execution.content import require_usable
+from audiocls.training.checkpoint import description_of, weights_of
+from audiocls.training.fit import Signal, fit
+from audiocls.training.teacher import teacher_of
 
 LEAF = {"features": {"name": "leaf", "num_filters": 8, "window": 101, "hop": 128}}
 RAW = {
@@ -62,7 +62,7 @@ def test_the_teacher_is_not_trained_and_does_not_depend_on_the_batch(tiny_parts,
     teach = teacher_of(student.config, student.sounds)
     waves = student.sounds.waves(student.split.train)
     before = teach(waves)
-    fit(student, lambda end: Signal.GO)
+    fit(student, lambda end: Signal.CONTINUE)
     assert torch.equal(teach(waves), before)
     assert not before.requires_grad
     assert torch.allclose(teach(waves[:3]), before[:3], atol=1e-5)
@@ -70,12 +70,12 @@ def test_the_teacher_is_not_trained_and_does_not_depend_on_the_batch(tiny_parts,
 
 def test_a_student_with_nothing_but_its_teacher_comes_to_agree_with_it(tiny_parts, tmp_path):
     teacher = tiny_parts({"train.epochs": 15})
-    fit(teacher, lambda end: Signal.GO)
+    fit(teacher, lambda end: Signal.CONTINUE)
     file = saved(teacher, tmp_path)
     changes = {"seed": 1, "train.epochs": 15, "train.select": "last"}
     student = tiny_parts({**changes, "distil": {"teacher": str(file), "weight": 1.0}})
     losses = []
-    fit(student, lambda end: losses.append(end.row["train/loss"]) or Signal.GO)
+    fit(student, lambda end: losses.append(end.row["train/loss"]) or Signal.CONTINUE)
     assert losses[-1] < losses[0] / 3
 
 

@@ -13,10 +13,10 @@ import pytest
 from helpers.tracking import ENDING, RUN_INFO, RecordingTracker, lose_connection
 
 from audiocls.errors import UsageError
-from audiocls.track import Ending, Told
-from audiocls.track.guarded import Guarded
-from audiocls.track.several import Several
-from audiocls.track.tensorboard_run import TensorboardRun, require_tensorboard
+from audiocls.tracking import Ending, FinishReport
+from audiocls.tracking.background import BackgroundTracker
+from audiocls.tracking.group import TrackerGroup
+from audiocls.tracking.tensorboard import TensorboardRun, require_tensorboard
 
 events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 
@@ -51,7 +51,9 @@ def test_every_epoch_is_read_back_on_its_own_axis(tmp_path):
     run = TensorboardRun(tmp_path, INFO)
     for epoch in (1, 2, 3):
         run.log(row(epoch))
-    assert run.finish(Ending({"test/accuracy": 0.5, "cell.arm": "dropout=0.1"}, 0)) == Told()
+    assert (
+        run.finish(Ending({"test/accuracy": 0.5, "cell.arm": "dropout=0.1"}, 0)) == FinishReport()
+    )
     assert curve(tmp_path, "val/accuracy") == [(1, 0.25), (2, 0.5), (3, 0.75)]
     assert [step for step, _ in curve(tmp_path, "lr")] == [1, 2, 3]
     assert curve(tmp_path, "test/accuracy") == [(3, 0.5)]
@@ -103,14 +105,14 @@ def test_a_later_attempt_replaces_the_earlier_one(tmp_path):
 def test_a_folder_that_cannot_be_written_is_reported_and_nothing_else(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    tracker = Guarded(lambda: TensorboardRun(blocked, INFO), timeout_s=20)
+    tracker = BackgroundTracker(lambda: TensorboardRun(blocked, INFO), timeout_s=20)
     tracker.log(row(1))
     note = tracker.finish(Ending()).note
     assert note.startswith("tracking stopped: ")
 
 
 def test_without_tensorboard_one_clear_error_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr("audiocls.track.tensorboard_run.find_spec", lambda name: None)
+    monkeypatch.setattr("audiocls.tracking.tensorboard.find_spec", lambda name: None)
     for ask in (require_tensorboard, lambda: TensorboardRun(tmp_path, INFO)):
         with pytest.raises(UsageError, match=r"pip install 'audiocls\[tensorboard\]'"):
             ask()
@@ -119,7 +121,7 @@ def test_without_tensorboard_one_clear_error_says_what_to_install(tmp_path, monk
 def test_asking_for_tensorboard_imports_neither_it_nor_torch():
     program = (
         "import sys\n"
-        "from audiocls.track.tensorboard_run import require_tensorboard\n"
+        "from audiocls.tracking.tensorboard import require_tensorboard\n"
         "require_tensorboard()\n"
         "assert not {'torch', 'tensorboard'} & set(sys.modules)\n"
     )
@@ -129,7 +131,7 @@ def test_asking_for_tensorboard_imports_neither_it_nor_torch():
 # Several trackers
 
 
-def use(tracker: Several) -> str:
+def use(tracker: TrackerGroup) -> str:
     for epoch in (1, 2):
         tracker.log({"epoch": epoch})
     return tracker.finish(ENDING).note
@@ -140,7 +142,7 @@ EVERYTHING = [{"epoch": 1}, {"epoch": 2}, ENDING]
 
 def test_each_of_several_is_told_everything():
     one, other = RecordingTracker(), RecordingTracker()
-    assert use(Several({"one": lambda: one, "other": lambda: other})) == ""
+    assert use(TrackerGroup({"one": lambda: one, "other": lambda: other})) == ""
     assert one.told == other.told == EVERYTHING
 
 
@@ -151,7 +153,7 @@ def test_one_that_fails_does_not_silence_the_others(call, is_first):
     openers = {"bad": lambda: RecordingTracker(call, lose_connection), "well": lambda: well}
     if not is_first:
         openers = dict(reversed(openers.items()))
-    note = use(Several(openers))
+    note = use(TrackerGroup(openers))
     assert note == "bad: tracking stopped: ConnectionResetError: the other side is gone"
     assert well.told == EVERYTHING
 
@@ -163,7 +165,7 @@ def test_one_that_hangs_does_not_silence_the_others():
         over.wait(60)
         return RecordingTracker()
 
-    note = use(Several({"slow": hang, "well": lambda: well}, timeout_s=0.2))
+    note = use(TrackerGroup({"slow": hang, "well": lambda: well}, timeout_s=0.2))
     over.set()
     assert note == "slow: tracking did not finish within 0.2 s and was left behind"
     assert well.told == EVERYTHING
@@ -171,7 +173,7 @@ def test_one_that_hangs_does_not_silence_the_others():
 
 def test_all_faults_are_reported():
     note = use(
-        Several(
+        TrackerGroup(
             {
                 "a": lambda: RecordingTracker("open", lose_connection),
                 "b": lambda: RecordingTracker("log", lose_connection),
@@ -182,4 +184,4 @@ def test_all_faults_are_reported():
 
 
 def test_nobody_is_told_by_none():
-    assert use(Several({})) == ""
+    assert use(TrackerGroup({})) == ""

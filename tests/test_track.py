@@ -13,10 +13,10 @@ from helpers.trials import train, trainable_task
 from helpers.wandb_runs import read_run
 
 from audiocls.errors import UsageError
-from audiocls.run.events import Done
-from audiocls.track import Ending, Silent, Told, Tracker, start
-from audiocls.track.guarded import Guarded
-from audiocls.track.mode import default_mode, has_key
+from audiocls.execution.events import Done
+from audiocls.tracking import Ending, FinishReport, NullTracker, Tracker, start
+from audiocls.tracking.background import BackgroundTracker
+from audiocls.tracking.mode import default_mode, has_key
 
 KEY = "x" * 40
 
@@ -41,7 +41,7 @@ def use(tracker: Tracker) -> tuple[str, float]:
 
 def test_a_tracker_is_told_everything_in_order():
     listener = RecordingTracker()
-    note, _ = use(Guarded(lambda: listener))
+    note, _ = use(BackgroundTracker(lambda: listener))
     assert note == ""
     assert listener.told == [
         {"epoch": 0},
@@ -53,7 +53,7 @@ def test_a_tracker_is_told_everything_in_order():
 
 def test_a_row_changed_after_it_was_told_is_told_as_it_was():
     listener = RecordingTracker()
-    tracker = Guarded(lambda: listener)
+    tracker = BackgroundTracker(lambda: listener)
     row = {"epoch": 1}
     tracker.log(row)
     row["epoch"] = 2
@@ -63,14 +63,16 @@ def test_a_row_changed_after_it_was_told_is_told_as_it_was():
 
 @pytest.mark.parametrize("call", ["open", "log", "finish"])
 def test_a_tracker_that_raises_is_reported_and_never_raises_at_the_trial(call):
-    note, seconds = use(Guarded(lambda: RecordingTracker(call, lose_connection), timeout_s=5))
+    note, seconds = use(
+        BackgroundTracker(lambda: RecordingTracker(call, lose_connection), timeout_s=5)
+    )
     assert note == "tracking stopped: ConnectionResetError: the other side is gone"
     assert seconds < 4
 
 
 def test_the_reason_is_the_first_fault_and_nothing_is_told_after_it():
     listener = RecordingTracker("log", lose_connection)
-    tracker = Guarded(lambda: listener)
+    tracker = BackgroundTracker(lambda: listener)
     note, _ = use(tracker)
     assert note.count("ConnectionResetError") == 1
     assert listener.told == []
@@ -81,31 +83,35 @@ def test_even_an_exit_in_the_tracker_is_contained(error):
     def leave() -> None:
         raise error
 
-    note, _ = use(Guarded(lambda: RecordingTracker("log", leave)))
+    note, _ = use(BackgroundTracker(lambda: RecordingTracker("log", leave)))
     assert type(error).__name__ in note
 
 
 @pytest.mark.parametrize("call", ["open", "log", "finish"])
 def test_a_tracker_that_hangs_is_left_behind_after_the_timeout(call):
     with hanging() as hang:
-        note, seconds = use(Guarded(lambda: RecordingTracker(call, hang), timeout_s=0.2))
+        note, seconds = use(BackgroundTracker(lambda: RecordingTracker(call, hang), timeout_s=0.2))
     assert note == "tracking did not finish within 0.2 s and was left behind"
     assert 0.2 <= seconds < 5
 
 
 def test_a_process_with_a_stuck_tracker_is_beyond_repair():
     assert (
-        not Guarded(lambda: RecordingTracker("log", lose_connection))
+        not BackgroundTracker(lambda: RecordingTracker("log", lose_connection))
         .finish(ENDING)
         .is_beyond_repair
     )
     with hanging() as hang:
-        assert Guarded(lambda: RecordingTracker("open", hang), 0.1).finish(ENDING).is_beyond_repair
+        assert (
+            BackgroundTracker(lambda: RecordingTracker("open", hang), 0.1)
+            .finish(ENDING)
+            .is_beyond_repair
+        )
 
 
 def test_a_hanging_tracker_costs_an_epoch_nothing():
     with hanging() as hang:
-        tracker = Guarded(lambda: RecordingTracker("open", hang), timeout_s=0.1)
+        tracker = BackgroundTracker(lambda: RecordingTracker("open", hang), timeout_s=0.1)
         started = time.monotonic()
         for epoch in range(1000):
             tracker.log({"epoch": epoch})
@@ -114,9 +120,9 @@ def test_a_hanging_tracker_costs_an_epoch_nothing():
 
 
 def test_silent_tells_nobody_and_has_no_complaint(tmp_path):
-    assert use(Silent())[0] == ""
+    assert use(NullTracker())[0] == ""
     tracker = start("disabled", replace(INFO, folder=tmp_path / "w"))
-    assert isinstance(tracker, Silent)
+    assert isinstance(tracker, NullTracker)
     assert use(tracker)[0] == ""
     assert not list(tmp_path.iterdir())
 
@@ -134,7 +140,10 @@ def test_an_offline_run_is_really_written_with_all_that_was_told(tmp_path):
     tracker = start("offline", replace(INFO, folder=tmp_path / "made" / "here"))
     tracker.log({"epoch": 2.0, "val/accuracy": 0.4, "lr": 1e-3})
     tracker.log({"epoch": 3.0, "val/accuracy": 0.5, "lr": 5e-4})
-    assert tracker.finish(Ending({"test/accuracy": 0.45, "cell/arm": "dropout=0.1"}, 0)) == Told()
+    assert (
+        tracker.finish(Ending({"test/accuracy": 0.45, "cell/arm": "dropout=0.1"}, 0))
+        == FinishReport()
+    )
     run = read_run(tmp_path)
     assert (run.id, run.project, run.group) == ("0123456789ab-1", "audiocls", "dropout")
     assert (run.job_type, run.name, run.notes) == ("dropout=0.1", "dropout=0.1 s0 f1", "why")
@@ -153,7 +162,7 @@ def test_runs_of_one_worker_one_after_the_other_do_not_mix(tmp_path):
     for i, exit_code in enumerate((0, 1)):
         tracker = start("offline", replace(INFO, id=f"run{i}", folder=tmp_path / str(i)))
         tracker.log({"epoch": 2.0, "which": i})
-        assert tracker.finish(Ending({"which": i}, exit_code)) == Told()
+        assert tracker.finish(Ending({"which": i}, exit_code)) == FinishReport()
     for i, exit_code in enumerate((0, 1)):
         run = read_run(tmp_path / str(i))
         assert (run.id, run.summary["which"], run.exit_code) == (f"run{i}", i, exit_code)
@@ -224,9 +233,9 @@ def test_a_damaged_netrc_file_is_no_key_and_no_crash(tmp_path, content):
 
 
 def test_the_users_project_is_the_environments_or_else_ours(monkeypatch, tmp_path):
-    from audiocls.cli.studies import Means
+    from audiocls.cli.studies import LaunchOptions
 
-    means = Means(tmp_path, "offline")
+    means = LaunchOptions(tmp_path, "offline")
     assert means.tracking().project == "audiocls"
     monkeypatch.setenv("WANDB_PROJECT", "birds")
     assert means.tracking().project == "birds"
@@ -234,10 +243,10 @@ def test_the_users_project_is_the_environments_or_else_ours(monkeypatch, tmp_pat
 
 @pytest.mark.parametrize("writer", ["writer: error saving", "flowcontrol: failed to flush writer"])
 def test_whoever_finds_the_disk_full_first_the_run_is_not_whole(tmp_path, writer):
-    from audiocls.track.client_fault import ClientFault, client_fault
+    from audiocls.tracking.wandb.errors import ClientFault, client_error
 
     log = tmp_path / "debug-internal.log"
     full = {"level": "ERROR", "msg": writer, "error": "file too large"}
     closed = {"level": "INFO", "msg": "stream: all finished"}
     log.write_text(f"{json.dumps(full)}\n{json.dumps(closed)}\n")
-    assert client_fault(log) == ClientFault("file too large", is_local=True)
+    assert client_error(log) == ClientFault("file too large", is_local=True)

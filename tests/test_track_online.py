@@ -10,11 +10,11 @@ from helpers.tracking import RUN_INFO, epoch_row
 from helpers.wandb_runs import read_run
 from wandb_server import Server
 
-from audiocls.track import Ending, RunInfo, Told, start
-from audiocls.track.evidence import ClassScore, Evidence, Misheard
+from audiocls.tracking import Ending, FinishReport, RunInfo, start
+from audiocls.tracking.breakdown import ClassScore, Misheard, TestBreakdown
 
 TABLES = ("test/classes", "test/confusion_table")
-EVIDENCE = Evidence(
+EVIDENCE = TestBreakdown(
     classes=(ClassScore("dog", 3, 0.5, None, None), ClassScore("rain", 2, 1.0, 0.5, 0.66)),
     confusion=np.array([[3, 0], [1, 1]]),
     misheard=(Misheard("clip-7", "rain", "dog", 0.9, np.zeros(800, np.float32)),),
@@ -41,7 +41,7 @@ def test_a_server_knows_all_that_was_told(wandb_server: Server, info: RunInfo):
     tracker = start("online", info)
     for epoch in (1, 2):
         tracker.log(epoch_row(epoch))
-    assert tracker.finish(Ending({"best/epoch": 2.0, "cost/params": 7})) == Told()
+    assert tracker.finish(Ending({"best/epoch": 2.0, "cost/params": 7})) == FinishReport()
     run = wandb_server.run(RUN_INFO.id)
     assert (run.project, run.group, run.job_type) == ("audiocls", "dropout", "dropout=0.1")
     assert (run.state, run.config["optim"]) == ("finished", {"name": "adamw", "lr": 1e-3})
@@ -59,7 +59,7 @@ def test_a_resumed_run_is_told_each_epoch_once(wandb_server: Server, info: RunIn
     history = tuple(epoch_row(epoch) for epoch in (1, 2, 3))  # of the third the server never heard
     second = start("online", replace(info, history=history))
     second.log(epoch_row(4))
-    assert second.finish(Ending()) == Told()
+    assert second.finish(Ending()) == FinishReport()
     assert told(wandb_server) == rows(1, 2, 3, 4)
     assert wandb_server.run(RUN_INFO.id).state == "finished"
 
@@ -84,7 +84,7 @@ def test_a_run_belongs_to_the_sweep_that_is_named(wandb_server: Server, info: Ru
     sweep_id = wandb.sweep(config, project=RUN_INFO.project, entity=wandb_server.entity)
     tracker = start("online", replace(info, sweep_id=sweep_id))
     tracker.log(epoch_row(1))
-    assert tracker.finish(Ending()) == Told()
+    assert tracker.finish(Ending()) == FinishReport()
     run = wandb_server.run(RUN_INFO.id)
     assert (run.sweep, run.project, run.group) == (sweep_id, "audiocls", "dropout")
 
@@ -95,7 +95,7 @@ def test_an_agents_run_keeps_the_identity_that_its_server_gave(
     monkeypatch.setenv("WANDB_RUN_ID", "given")
     tracker = start("online", replace(info, sweep_id="ours"))
     tracker.log(epoch_row(1))
-    assert tracker.finish(Ending()) == Told()
+    assert tracker.finish(Ending()) == FinishReport()
     assert [run.id for run in wandb_server.runs()] == ["given"]
 
 
@@ -105,7 +105,7 @@ def test_evidence_and_model_are_told_once(wandb_server: Server, info: RunInfo, t
         file.write_text("{}")
     tracker = start("online", info)
     tracker.log(epoch_row(1))
-    assert tracker.finish(Ending(evidence=lambda: EVIDENCE, model=model)) == Told()
+    assert tracker.finish(Ending(evidence=lambda: EVIDENCE, model=model)) == FinishReport()
     run = wandb_server.run(RUN_INFO.id)
     tables = {name for name in run.files if name.endswith(".table.json")}
     assert {run.summary[name]["_type"] for name in TABLES} == {"table-file"}
@@ -120,7 +120,7 @@ def test_evidence_and_model_are_told_once(wandb_server: Server, info: RunInfo, t
 
 
 def test_a_run_ends_well_though_its_evidence_cannot_be_made(wandb_server: Server, info: RunInfo):
-    def fail() -> Evidence:
+    def fail() -> TestBreakdown:
         raise ValueError("no such clip")
 
     tracker = start("online", info)
@@ -134,7 +134,7 @@ def test_a_run_ends_well_though_its_evidence_cannot_be_made(wandb_server: Server
 def test_evidence_is_made_for_nobody_where_tracking_is_disabled(info: RunInfo):
     asked: list[Any] = []
 
-    def evidence() -> Evidence:
+    def evidence() -> TestBreakdown:
         asked.append(1)
         return EVIDENCE
 
@@ -148,7 +148,7 @@ def test_an_offline_run_that_is_resumed_holds_the_whole_history_anew(info: RunIn
     first.finish(Ending(exit_code=1))
     second = start("offline", replace(info, folder=tmp_path / "second", history=(epoch_row(1),)))
     second.log(epoch_row(2))
-    assert second.finish(Ending()) == Told()
+    assert second.finish(Ending()) == FinishReport()
     run = read_run(tmp_path / "second")
     assert run.id == RUN_INFO.id
     assert [row["epoch"] for row in run.history] == [1, 2]

@@ -10,10 +10,10 @@ from helpers.wandb_runs import log_run
 from wandb_server import Server
 
 from audiocls.config import Config
-from audiocls.run.events import Done, Event, Failed, Interrupted
-from audiocls.run.task import Task
+from audiocls.execution.events import Done, Event, Failed, Interrupted
+from audiocls.execution.job import Task
 from audiocls.store import Cell
-from audiocls.train.fit import Signal
+from audiocls.training.fit import Signal
 
 Run = Callable[..., tuple[Task, Event]]
 
@@ -22,7 +22,7 @@ Run = Callable[..., tuple[Task, Event]]
 def run(tmp_path: Path, cache: Path, tiny_config: Callable[..., Config]) -> Run:
     """Train a tiny trial online, as the run that a server has named."""
 
-    def trained(wish: Signal = Signal.GO, **changes: Any) -> tuple[Task, Event]:
+    def trained(poll_signal: Signal = Signal.CONTINUE, **changes: Any) -> tuple[Task, Event]:
         config = tiny_config(dotted(changes))
         cell = Cell("0123456789ab", "baseline", config.seed, config.fold)
         study = tmp_path / "tiny"
@@ -36,7 +36,7 @@ def run(tmp_path: Path, cache: Path, tiny_config: Callable[..., Config]) -> Run:
             wandb="online",
             run_id="given",
         )
-        return task, train(task, cache, wish)
+        return task, train(task, cache, poll_signal)
 
     return trained
 

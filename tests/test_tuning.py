@@ -13,14 +13,14 @@ from helpers.records import COST, PROVENANCE, finished_study, paired_values
 from typer.testing import CliRunner
 
 from audiocls import yaml_file
+from audiocls.analysis import compare
 from audiocls.cli import app
+from audiocls.design.tuning import TUNING_SEED, arm_of
 from audiocls.errors import ConfigError
-from audiocls.plan.tuning import TUNING_SEED, arm_of
-from audiocls.report import compare
-from audiocls.run import trial
-from audiocls.run.tuning import candidates_of, choices_of
+from audiocls.execution import trial
 from audiocls.store import Cell, Choice, Failure, Record, Study, StudyFolder, Tuning
-from audiocls.train.parts import build
+from audiocls.studies.tuning import candidates_of, choices_of
+from audiocls.training.state import build
 
 LRS = [{"optim.lr": lr} for lr in (0.1, 0.2, 0.3)]
 
@@ -282,7 +282,7 @@ def test_a_launch_goes_on_to_the_end_of_an_unbroken_one_and_more_seeds_reuse_its
     shop, monkeypatch
 ):
     with monkeypatch.context() as patched:
-        patched.setattr("audiocls.run.scheduler.time", hourly(shop))
+        patched.setattr("audiocls.execution.scheduler.time", hourly(shop))
         said = shop.launch("--max-hours", "1.5", code=124)
     assert "out of time" in said
     assert "no trials" not in said, "they are still to come, and nothing is to be mended"

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from helpers.records import COST, PROVENANCE, finished_study, paired_values, verdicts
 
-from audiocls.report import compare, to_html, to_json, to_markdown, verdict_table
-from audiocls.report.stats import corrected_t
+from audiocls.analysis import compare
+from audiocls.render import to_html, to_json, to_markdown, verdict_table
+from audiocls.stats import corrected_t
 from audiocls.store.record import Cost, Provenance, Record
 
 

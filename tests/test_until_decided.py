@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 from helpers.records import finished_study, paired_values, write_study
 
-from audiocls.cli.until_decided import checked, grower
+from audiocls.analysis import compare
+from audiocls.analysis.interim import UNDECIDED, first_look, with_next_look
+from audiocls.cli.until_decided import checked, next_look_fn
 from audiocls.console import show_table
+from audiocls.design import Ablation, plan, widened
 from audiocls.errors import UsageError
-from audiocls.plan import Ablation, plan, widened
-from audiocls.report import compare, headline, method_text, verdict_table
-from audiocls.report.looks import UNDECIDED, first_look, grown
-from audiocls.report.stats import holm, is_reachable, next_size, sign_flip_p, spending
-from audiocls.run.events import Done, Failed, Interrupted
-from audiocls.run.growth import require_honest
-from audiocls.run.resolve import Resolved
-from audiocls.run.undecided import Undecided, launch_until_decided
+from audiocls.execution.events import Done, Failed, Interrupted
+from audiocls.render import headline, method_text, verdict_table
+from audiocls.stats import can_be_significant, holm, next_look_size, sign_flip_p, spending
 from audiocls.store import Study, StudyFolder
+from audiocls.studies.growth import check_can_extend
+from audiocls.studies.resolve import Resolved
+from audiocls.studies.sources.sequential import SequentialSource, launch_until_decided
 
 FOLDS = (1, 2)
 
@@ -41,7 +42,7 @@ def answer(study, records):
 def launched(whole, records, start=None):
     """Every state of a study from its first look to its end."""
     states = [start or first_look(whole)]
-    while (after := grown(states[-1], answer(states[-1], records), whole)) is not None:
+    while (after := with_next_look(states[-1], answer(states[-1], records), whole)) is not None:
         states.append(after)
     return states
 
@@ -54,7 +55,7 @@ def test_all_looks_that_can_claim_spend_less_than_alpha_together_and_in_the_end_
     for _ in range(50):
         sizes = list(np.cumsum(rng.integers(1, 9, size=60)))
         levels = spending(0.05, sizes, num_comparisons)
-        able = [is_reachable(size, num_comparisons, 0.025) for size in sizes]
+        able = [can_be_significant(size, num_comparisons, 0.025) for size in sizes]
         spent = sum(level for level, is_able in zip(levels, able, strict=True) if is_able)
         assert 0.025 < spent < 0.05
         assert min(levels) > 0
@@ -71,15 +72,15 @@ def test_looks_to_come_never_change_the_level_of_one_that_was():
 def test_a_look_that_cannot_claim_claims_nothing_at_the_level_it_is_shown():
     sizes = [2, 3, 4, 6, 9]
     for size, level in zip(sizes, spending(0.05, sizes, 3), strict=True):
-        is_spending = is_reachable(size, 3, 0.025)
-        assert is_spending == is_reachable(size, 3, level)
+        is_spending = can_be_significant(size, 3, 0.025)
+        assert is_spending == can_be_significant(size, 3, level)
         assert is_spending or sign_flip_p([0.1] * size) * 3 > level
 
 
 def test_each_look_has_half_as_many_seeds_again_with_all_their_folds():
     sizes = [5]
     for _ in range(6):
-        sizes.append(next_size(sizes[-1], num_folds=5))
+        sizes.append(next_look_size(sizes[-1], num_folds=5))
     assert sizes == [5, 10, 15, 20, 30, 45, 65]
 
 
@@ -229,21 +230,21 @@ class Trial:
 @pytest.mark.parametrize("end", [Done("b"), Failed("b", "nan", "NaN")])
 def test_the_next_look_is_asked_for_when_every_trial_of_the_last_has_ended(end):
     more = Batches([Trial("a"), Trial("b")], [Trial("c")])
-    supply = Undecided(more)
+    supply = SequentialSource(more)
     assert [supply.next().id, supply.next().id, supply.next()] == ["a", "b", None]
-    supply.hear(Done("a"))
+    supply.tell(Done("a"))
     assert (supply.next(), supply.is_over(), more.num_asked) == (None, False, 1)
-    supply.hear(end)
+    supply.tell(end)
     assert supply.next().id == "c"
-    supply.hear(Done("c"))
+    supply.tell(Done("c"))
     assert (supply.next(), supply.is_over(), more.num_asked) == (None, True, 3)
 
 
 def test_nothing_is_decided_without_a_trial_that_was_interrupted():
     more = Batches([Trial("a")], [Trial("b")])
-    supply = Undecided(more)
+    supply = SequentialSource(more)
     supply.next()
-    supply.hear(Interrupted("a"))
+    supply.tell(Interrupted("a"))
     assert (supply.next(), supply.is_over(), more.num_asked) == (None, False, 1)
 
 
@@ -291,7 +292,7 @@ def launch(path, whole, records, most=-1):
         lambda cell: Trial(cell.id),
         executor,
         told.append,
-        grower(folder, whole),
+        next_look_fn(folder, whole),
     )
     return outcome, told, opened
 
@@ -322,15 +323,15 @@ def blocks(study: Study, *seeds: int, looks: tuple[int, ...] = ()) -> Study:
 def test_a_growing_study_takes_in_nothing_that_its_looks_do_not_foresee():
     whole, _ = whole_of([0.0])
     grew = blocks(whole, *range(12), looks=(8, 12))
-    require_honest(grew, first_look(whole))
-    require_honest(grew, blocks(whole, 0, 11))  # a single cell of its own
+    check_can_extend(grew, first_look(whole))
+    check_can_extend(grew, blocks(whole, 0, 11))  # a single cell of its own
     with pytest.raises(UsageError, match="grows by itself until it is decided"):
-        require_honest(grew, blocks(whole, 20))
+        check_can_extend(grew, blocks(whole, 20))
     with pytest.raises(UsageError, match="first look at other cells"):
-        require_honest(grew, blocks(whole, *range(9), looks=(9,)))
+        check_can_extend(grew, blocks(whole, *range(9), looks=(9,)))
     with pytest.raises(UsageError, match="cells that were not asked for"):
-        require_honest(blocks(whole, 0, 30), first_look(whole))
-    require_honest(blocks(whole, 0, 1), first_look(whole))
+        check_can_extend(blocks(whole, 0, 30), first_look(whole))
+    check_can_extend(blocks(whole, 0, 1), first_look(whole))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from audiocls.track.wandb_log import BLOCK, CHUNK, HEADER, Records, RunLogs, WandbLog, numbers
+from audiocls.tracking.wandb.log import BLOCK, CHUNK, HEADER, Records, RunLogs, WandbLog, numbers
 
 PROGRAM = """
 import wandb

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from audiocls.audio.augment import spectral as sp
 from audiocls.audio.augment import waveform as wf
-from audiocls.audio.augment.draws import Draws
-from audiocls.audio.augment.transforms import CHANGES, Dose
+from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.transforms import CHANGES, AugmentationStrength
 
 RATE = 8000
-DOSE = Dose(RATE)
+DOSE = AugmentationStrength(RATE)
 CLIPS = 200
-DRAWS = Draws(5, torch.arange(CLIPS))
+DRAWS = ClipRNG(5, torch.arange(CLIPS))
 NOISE = 0.1 * torch.randn(CLIPS, 2000, generator=torch.Generator().manual_seed(0))
 
 
@@ -29,8 +29,8 @@ def peak_hertz(waves: Tensor) -> Tensor:
     return torch.fft.rfft(waves).abs().argmax(1) * (RATE / waves.shape[1])
 
 
-def changed(name: str, waves: Tensor = NOISE, dose: Dose = DOSE) -> Tensor:
-    return CHANGES[name](waves, Draws(5, torch.arange(len(waves))), dose)
+def changed(name: str, waves: Tensor = NOISE, dose: AugmentationStrength = DOSE) -> Tensor:
+    return CHANGES[name](waves, ClipRNG(5, torch.arange(len(waves))), dose)
 
 
 # Sample by sample
@@ -57,7 +57,7 @@ def test_neg_changes_the_sign_and_reverse_the_direction():
 @pytest.mark.parametrize("shift", [-7, -1, 0, 3, 12])
 def test_a_whole_shift_moves_every_sample_and_fills_with_zeros(shift):
     ramp = torch.arange(1.0, 11).unsqueeze(0)
-    after = wf.shifted(ramp, torch.tensor([shift]), bound=12)
+    after = wf.time_shift(ramp, torch.tensor([shift]), bound=12)
     expected = [ramp[0, t - shift].item() if 0 <= t - shift < 10 else 0.0 for t in range(10)]
     assert after.tolist() == [expected]
 
@@ -272,7 +272,7 @@ def test_clips_shorter_than_a_segment_and_silence_stay_finite(name, num_samples)
 @pytest.mark.parametrize("name", ["amp", "ampsegment", "tmask", "room", "lowpass", "highpass"])
 def test_half_the_strength_changes_less(name):
     full, half, hardly = (
-        (changed(name, dose=Dose(RATE, strength)) - NOISE).square().mean()
+        (changed(name, dose=AugmentationStrength(RATE, strength)) - NOISE).square().mean()
         for strength in (1.0, 0.5, 0.01)
     )
     assert hardly < 0.02 * full
@@ -285,7 +285,7 @@ def test_half_the_strength_changes_less(name):
 def test_shifts_shrink_with_the_strength(name, strength):
     slow = sine(1.0, RATE).expand(50, -1)  # the further it moves, the more it differs
     full, half = (
-        (changed(name, slow, Dose(RATE, dose)) - slow).abs().mean()
+        (changed(name, slow, AugmentationStrength(RATE, dose)) - slow).abs().mean()
         for dose in (strength, strength / 2)
     )
     assert 0.4 * full < half < 0.6 * full

@@ -1,4 +1,4 @@
-"""`Sounds`: a data set as a trial sees it, and the batches it trains and is scored on.
+"""`AudioDataset`: a data set as a trial sees it, and the batches it trains and is scored on.
 
 Legend: N clips, B batch, C channels (mel bands), L frames, T samples, K classes, Q codebooks.
 """
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from audiocls.audio.augment import Augment
-from audiocls.audio.augment.chain import change_waves, crop_offsets
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
+from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.mixing import mix
 from audiocls.audio.balance import sampling_weights
 from audiocls.audio.clips import ClipTable
@@ -29,12 +29,12 @@ from audiocls.audio.features.standardise import Standardise
 from audiocls.audio.pack import Pack, open_pack, pack_folder
 from audiocls.seeding import seed_of
 
-PORTION = 256
+CHUNK_CLIPS = 256
 """Clips gathered at once for statistics."""
 
 
 @dataclass(frozen=True)
-class Sounds:
+class AudioDataset:
     """Clips, targets and features of one data set, ready to be gathered. Shared by trials."""
 
     table: ClipTable
@@ -79,7 +79,7 @@ class Sounds:
         """Standardisation by the statistics of `clips`, which are gathered once per split."""
         key = hashlib.sha256(clips.tobytes()).hexdigest()
         if key not in self.standardisations:
-            portions = np.array_split(clips, num_batches(len(clips), PORTION))
+            portions = np.array_split(clips, num_batches(len(clips), CHUNK_CLIPS))
             self.standardisations[key] = Standardise.fit(map(self.clean, portions))
         return copy.deepcopy(self.standardisations[key])
 
@@ -92,13 +92,13 @@ def open_sounds(
     cache: Path,
     device: torch.device | str = "cpu",
     has_codes: bool = False,
-) -> Sounds:
+) -> AudioDataset:
     """Everything a trial needs of its data set, from the cache or made now."""
     rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
     pack = open_pack(table, fingerprint, rate, cache)
     source = (pack, pack_folder(cache, fingerprint, rate).name)
     is_cached = features.name != "raw" and not features.is_learned
-    return Sounds(
+    return AudioDataset(
         table=table,
         pack=pack,
         features=open_features(*source, features, rate, num_samples, cache) if is_cached else None,
@@ -129,7 +129,7 @@ class Batch:
     """(B, C, L), or waves (B, T) for a learned front end."""
     targets: Tensor
     """(B,) int64, or (B, K) float32 where clips are mixed or have several labels."""
-    draws: Draws
+    draws: ClipRNG
     """What is random about these clips in this epoch."""
     is_mixed: bool = False
     waves: Tensor | None = None
@@ -153,7 +153,7 @@ class Batching:
 
 
 def training_batches(
-    sounds: Sounds, clips: NDArray[np.int64], batching: Batching, epoch: int, epoch_seed: int
+    sounds: AudioDataset, clips: NDArray[np.int64], batching: Batching, epoch: int, epoch_seed: int
 ) -> Iterator[Batch]:
     """One epoch in random order; batches differ in size by at most one clip.
 
@@ -165,12 +165,12 @@ def training_batches(
     for portion, numbers in zip(
         np.array_split(order, count), np.array_split(occurrences, count), strict=True
     ):
-        draws = Draws(epoch_seed, torch.from_numpy(numbers))
+        draws = ClipRNG(epoch_seed, torch.from_numpy(numbers))
         yield _training_batch(sounds, portion, batching, epoch, draws)
 
 
 def _training_batch(
-    sounds: Sounds, clips: NDArray[np.int64], batching: Batching, epoch: int, draws: Draws
+    sounds: AudioDataset, clips: NDArray[np.int64], batching: Batching, epoch: int, draws: ClipRNG
 ) -> Batch:
     augment, targets = batching.augment, sounds.targets[torch.from_numpy(clips)]
     is_mixed = augment.mixes_clips and epoch >= augment.mix_from_epoch
@@ -179,7 +179,7 @@ def _training_batch(
     if is_changed or batching.keeps_waves:
         offsets = _offsets(sounds, clips, draws) if augment.crop == "random" else None
         waves = sounds.waves(clips, offsets)
-        waves = change_waves(waves, augment, sounds.sample_rate, draws, batching.background)
+        waves = augment_waveforms(waves, augment, sounds.sample_rate, draws, batching.background)
     if waves is not None and is_mixed:
         shares = shares_of(targets, len(sounds.table.labels))
         rate, is_union = sounds.sample_rate, batching.is_union
@@ -195,7 +195,7 @@ def _training_batch(
     )
 
 
-def codes_of(sounds: Sounds, clips: NDArray[np.int64]) -> Tensor | None:
+def codes_of(sounds: AudioDataset, clips: NDArray[np.int64]) -> Tensor | None:
     """The EnCodec codes of clips, where they were opened.
 
     Shape: clips (B,) → (B, Q, L) int64
@@ -222,7 +222,7 @@ def _order(
     return order, order + repeats * len(table.clips)
 
 
-def _offsets(sounds: Sounds, clips: NDArray[np.int64], draws: Draws) -> NDArray[np.int64]:
+def _offsets(sounds: AudioDataset, clips: NDArray[np.int64], draws: ClipRNG) -> NDArray[np.int64]:
     """Where a random crop of each clip begins, (B,)."""
     slack = np.maximum(0, sounds.pack.lengths(clips) - sounds.num_samples)
     return crop_offsets(torch.from_numpy(slack), draws).numpy()
@@ -237,7 +237,7 @@ def shares_of(targets: Tensor, num_classes: int) -> Tensor:
 
 
 def scoring_batches(
-    sounds: Sounds, clips: NDArray[np.int64], batch_size: int
+    sounds: AudioDataset, clips: NDArray[np.int64], batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Inputs and targets of clips in their own order, unchanged."""
     for portion in np.array_split(clips, num_batches(len(clips), batch_size)):

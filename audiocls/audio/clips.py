@@ -57,15 +57,15 @@ class Split:
     test: NDArray[np.int64]
 
 
-class UnsoundTable(DataError):
+class InvalidClipTable(DataError):
     """A table that breaks its own rules; it carries what was listed, for whoever examines it."""
 
     def __init__(self, listed: "ClipTable"):
-        super().__init__("\n".join(breaches(listed).values()))
+        super().__init__("\n".join(violations(listed).values()))
         self.listed = listed
 
-    def __reduce__(self) -> tuple[type["UnsoundTable"], tuple["ClipTable"]]:
-        return UnsoundTable, (self.listed,)
+    def __reduce__(self) -> tuple[type["InvalidClipTable"], tuple["ClipTable"]]:
+        return InvalidClipTable, (self.listed,)
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class ClipTable:
     def __post_init__(self) -> None:
         if not self.clips:
             raise DataError("The data set has no clips; check `data.root` and its options.")
-        if breaches(self):
-            raise UnsoundTable(self)
+        if violations(self):
+            raise InvalidClipTable(self)
 
     def targets(self) -> NDArray[np.int64] | NDArray[np.float32]:
         """What a model should say of each clip: a class number, or a 1 for each of its classes.
@@ -147,7 +147,7 @@ def fingerprint(table: ClipTable, cache: Path) -> str:
     return known
 
 
-def breaches(table: ClipTable) -> dict[str, str]:
+def violations(table: ClipTable) -> dict[str, str]:
     """Rules that a table breaks, each with a sentence; empty for every table that exists."""
     rules = {
         "doubled": _doubled_ids,
@@ -158,7 +158,7 @@ def breaches(table: ClipTable) -> dict[str, str]:
     return {name: text for name, rule in rules.items() for text in rule(table)}
 
 
-def some(names: Iterable[str], limit: int = 5) -> str:
+def join_names(names: Iterable[str], limit: int = 5) -> str:
     """`a, b, c and 7 more`, for messages about many things."""
     known = list(names)
     rest = len(known) - limit
@@ -176,7 +176,7 @@ def _part(clip: Clip, fold: int, folds: tuple[int, ...]) -> str:
 def _doubled_ids(table: ClipTable) -> Iterator[str]:
     twice = [id_ for id_, count in Counter(clip.id for clip in table.clips).items() if count > 1]
     if twice:
-        yield f"{len(twice)} clip ids occur more than once: {some(twice)}."
+        yield f"{len(twice)} clip ids occur more than once: {join_names(twice)}."
 
 
 def _wrong_labels(table: ClipTable) -> Iterator[str]:
@@ -186,7 +186,7 @@ def _wrong_labels(table: ClipTable) -> Iterator[str]:
     if wrong:
         yield (
             f"{len(wrong)} clips have a label outside [0, {num_classes}), or not {allowed} in "
-            f"ascending order: {some(wrong)}."
+            f"ascending order: {join_names(wrong)}."
         )
 
 
@@ -207,7 +207,7 @@ def _wrong_sides(table: ClipTable) -> Iterator[str]:
     if wrong:
         yield (
             f"{len(wrong)} clips have not exactly one of a fold in {table.folds} and a split in "
-            f"{PARTS}: {some(wrong)}."
+            f"{PARTS}: {join_names(wrong)}."
         )
 
 
@@ -227,7 +227,8 @@ def _straddling_sources(table: ClipTable) -> Iterator[str]:
     if sources:
         yield (
             f"{len(sources)} sources have clips in more than one fold or split, so test clips "
-            f"would be heard in training: {some(sources)}. Put all clips of a source together."
+            f"would be heard in training: {join_names(sources)}. Put all clips of a source "
+            "together."
         )
 
 
@@ -250,7 +251,7 @@ def _signature(table: ClipTable) -> str:
         total.update(json.dumps(facts).encode())
     if missing:
         raise DataError(
-            f"{len(missing)} of {len(table.clips)} audio files are missing: {some(missing)}. "
+            f"{len(missing)} of {len(table.clips)} audio files are missing: {join_names(missing)}. "
             "Check `data.root`, or fetch the data set again."
         )
     return total.hexdigest()[:32]

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
+from audiocls.audio.atomic_build import build_once
 from audiocls.audio.features import Features
 from audiocls.audio.features.identity import identity
 from audiocls.audio.features.placement import wave_normaliser
-from audiocls.audio.once import made_once
 from audiocls.audio.pack import Pack
 
 MOST_CLIPS, MOST_SAMPLES = 32, 2**20
@@ -55,7 +55,7 @@ def normalised(features: Features, then: Callable[[Tensor], Tensor]) -> Callable
 
 def open_rows(folder: Path, name: str, make: Callable[[Path], None]) -> NDArray[Any]:
     """The array `folder`/`name`, written by `make` if it is not there yet; memory-mapped."""
-    made_once(folder, lambda beside: make(beside / name))
+    build_once(folder, lambda beside: make(beside / name))
     return np.asanyarray(np.load(folder / name, mmap_mode="r"))
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from audiocls.audio.atomic_build import build_once
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.decode import Waveform, decode
-from audiocls.audio.once import made_once
 from audiocls.errors import DataError
 
 PACK_SCHEMA = 2
@@ -26,7 +26,7 @@ FULL_SCALE = 32768.0
 """As libsndfile scales 16 bits, so that a WAV at its own rate is packed without loss."""
 MOST_PHASES = 1000
 SAMPLES = "samples.i16"
-PORTION = 512
+CHUNK_CLIPS = 512
 """Clips decoded before they are written."""
 
 
@@ -73,7 +73,7 @@ def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path)
     Raises `DataError` with every clip that cannot be decoded, or if the pack was tampered with.
     """
     folder = pack_folder(cache, fingerprint, sample_rate)
-    made_once(folder, lambda beside: _make(table, fingerprint, sample_rate, beside))
+    build_once(folder, lambda beside: _make(table, fingerprint, sample_rate, beside))
     try:
         header = json.loads((folder / "pack.json").read_text())
         starts = np.load(folder / "starts.npy")
@@ -106,8 +106,8 @@ def _make(table: ClipTable, fingerprint: str, sample_rate: int, folder: Path) ->
     errors: list[DataError] = []
     paths = [clip.path for clip in table.clips]
     with ThreadPoolExecutor(os.cpu_count()) as pool, (folder / SAMPLES).open("wb") as file:
-        for start in range(0, len(paths), PORTION):
-            for result in pool.map(row, paths[start : start + PORTION]):
+        for start in range(0, len(paths), CHUNK_CLIPS):
+            for result in pool.map(row, paths[start : start + CHUNK_CLIPS]):
                 if isinstance(result, DataError):
                     errors.append(result)
                 else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from audiocls.audio.decode import Stream, Waveform, stream
 from audiocls.audio.pack import resampled
 
-PORTION = 1 << 18
+CHUNK_SAMPLES = 1 << 18
 """Samples resampled at once, about."""
 FILTER_REACH = 12
 """Samples of the slower rate that the resampling filters hear to each side: 7 or 11, and one."""
@@ -54,7 +54,7 @@ def resampled_blocks(sound: Stream, sample_rate: int) -> Iterator[NDArray[np.flo
     period, periods_out = sound.sample_rate // divisor, sample_rate // divisor
     slowest = max(1.0, period / periods_out)
     reach = math.ceil(FILTER_REACH * slowest / period) * period
-    portion = max(reach, PORTION // period * period)
+    portion = max(reach, CHUNK_SAMPLES // period * period)
     held, before = np.empty(0, np.float32), 0
     for block in sound.blocks:
         held = np.concatenate([held, block])

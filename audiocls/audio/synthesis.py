@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator, SeedSequence
 
-from audiocls.audio import sounds
-from audiocls.audio.sounds import Wave
+from audiocls.audio import generators
+from audiocls.audio.generators import Wave
 
 _FADE_S = 0.01
 _FOR_VOICE, _FOR_CLIP = 0, 1
@@ -40,52 +40,54 @@ Sound = Callable[[Generator, int, int, Voice], Wave]
 
 def _rising(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
     low, high = _glide(voice)
-    return sounds.chirp(rng, num_samples, sample_rate, low, high)
+    return generators.chirp(rng, num_samples, sample_rate, low, high)
 
 
 def _falling(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
     low, high = _glide(voice)
-    return sounds.chirp(rng, num_samples, sample_rate, high, low)
+    return generators.chirp(rng, num_samples, sample_rate, high, low)
 
 
 def _swept(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
     ends = rng.permutation(_glide(voice))
     width_hz = voice.pitch_hz * (0.3 + 0.5 * voice.brightness)
-    return sounds.swept_noise(rng, num_samples, sample_rate, ends[0], ends[1], width_hz)
+    return generators.swept_noise(rng, num_samples, sample_rate, ends[0], ends[1], width_hz)
 
 
 def _am(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
     depth = 0.6 + 0.4 * voice.brightness
-    return sounds.am_tone(rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, depth)
+    return generators.am_tone(rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, depth)
 
 
 def _fm(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
     excursion = 0.03 + 0.09 * voice.brightness
-    return sounds.fm_tone(rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, excursion)
+    pitch_hz, rate_hz = voice.pitch_hz, voice.rate_hz
+    return generators.fm_tone(rng, num_samples, sample_rate, pitch_hz, rate_hz, excursion)
 
 
 def _buzz(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
-    return sounds.buzz(rng, num_samples, sample_rate, voice.pitch_hz, 1.8 - voice.brightness)
+    return generators.buzz(rng, num_samples, sample_rate, voice.pitch_hz, 1.8 - voice.brightness)
 
 
 def _bell(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
-    return sounds.bell(rng, num_samples, sample_rate, voice.pitch_hz, 0.3 + 0.5 * voice.brightness)
+    decay_s = 0.3 + 0.5 * voice.brightness
+    return generators.bell(rng, num_samples, sample_rate, voice.pitch_hz, decay_s)
 
 
 def _clicks(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
     decay_s = 0.004 + 0.012 * voice.brightness
-    return sounds.clicks(rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, decay_s)
+    return generators.clicks(rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, decay_s)
 
 
 def _bursts(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
     decay_s = 0.004 + 0.012 * voice.brightness
-    return sounds.noise_bursts(
+    return generators.noise_bursts(
         rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, decay_s
     )
 
 
 def _pluck(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
-    return sounds.pluck(
+    return generators.pluck(
         rng, num_samples, sample_rate, voice.pitch_hz, 0.98 + 0.018 * voice.brightness
     )
 
@@ -149,7 +151,7 @@ def synthesise(
     level_db = rng.uniform(-20, -3)
     event = _event(rng, CLASSES[label], voice, num_samples, sample_rate)
     interferer = _event(rng, CLASSES[other], other_voice, num_samples, sample_rate)
-    noise = sounds.coloured_noise(rng, num_samples, voice.noise_exponent)
+    noise = generators.coloured_noise(rng, num_samples, voice.noise_exponent)
     mixture = event + _gain(interferer_db) * interferer + _gain(-snr_db) * noise
     return np.asarray(mixture * (_gain(level_db) / np.abs(mixture).max()), dtype=np.float32)
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from audiocls import console, shelf, yaml_file
+from audiocls import console, library, yaml_file
+from audiocls.atomic import write_text
 from audiocls.cli.options import (
     RUNS,
     ArmsOption,
@@ -18,14 +19,13 @@ from audiocls.cli.options import (
     SeedsOption,
     SetOption,
 )
-from audiocls.cli.plans import show_plan
+from audiocls.cli.plan_view import show_plan
 from audiocls.cli.push import pushed, show_pushed
 from audiocls.cli.studies import request
 from audiocls.cli.tuning import refuse_tuning
+from audiocls.design import arms_of, plan, wandb_sweep
+from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError
-from audiocls.plan import arms_of, plan, wandb_sweep
-from audiocls.plan.register import PROJECT
-from audiocls.store.atomic import write_text
 
 app = typer.Typer(no_args_is_help=True, help="Questions: list, show, plan, register.")
 
@@ -37,7 +37,7 @@ HEADER = (
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """Every ablation on the shelf."""
-    found = {name: shelf.ablation(name) for name in shelf.on_shelf("ablations")}
+    found = {name: library.ablation(name) for name in library.available("ablations")}
     if as_json:
         rows = [
             {"name": a.name, "question": a.question, "recipe": a.recipe} for a in found.values()
@@ -55,7 +55,7 @@ def list_(as_json: JsonOption = False) -> None:
 @app.command()
 def show(name: NameArgument, as_json: JsonOption = False) -> None:
     """One ablation, every default written down."""
-    ablation = shelf.ablation(name)
+    ablation = library.ablation(name)
     content = ablation.model_dump(mode="json")
     if as_json:
         return console.show_json(content)
@@ -96,12 +96,12 @@ def register(
     """Write the ablation as a W&B sweep, sweeps/NAME.yaml, or create it on the server."""
     if is_all == (name is not None):
         raise UsageError("give one NAME, or --all")
-    for each in shelf.on_shelf("ablations") if name is None else [name]:
-        ablation = shelf.ablation(each)
+    for each in library.available("ablations") if name is None else [name]:
+        ablation = library.ablation(each)
         refuse_tuning(ablation, each, "a server, which orders single cells,")
         sweep = wandb_sweep(plan(ablation))
         if is_pushed:
-            shelf.find("ablations", sweep["name"])  # where agents will look for it
+            library.find("ablations", sweep["name"])  # where agents will look for it
             show_pushed(pushed({**sweep, "project": project}, runs, entity))
             continue
         path = out / f"{sweep['name']}.yaml"

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from audiocls import console
+from audiocls.analysis.cross_study import MultiStudyReport, StudyRecords, compare_studies
+from audiocls.atomic import write_text
 from audiocls.errors import NotComparable, UsageError
-from audiocls.report import studies
-from audiocls.report.studies.picture import MAX_STUDIES
+from audiocls.render import cross_study
+from audiocls.render.cross_study.figure import MAX_STUDIES
 from audiocls.store import StudyFolder
-from audiocls.store.atomic import write_text
 from audiocls.store.finding import open_study
 
 FORMATS = ("terminal", "md", "html")
@@ -20,13 +21,13 @@ def report_across(
 ) -> None:
     """The first of the studies against each other one."""
     _check(names, format_)
-    joint = studies.compare_studies([_known(name, names, runs) for name in names])
+    joint = compare_studies([_known(name, names, runs) for name in names])
     if as_json:
-        console.show_json(studies.as_json(joint))
+        console.show_json(cross_study.as_json(joint))
     elif format_ == "terminal":
         _show(joint)
     else:
-        text = studies.to_html(joint) if format_ == "html" else studies.to_markdown(joint)
+        text = cross_study.to_html(joint) if format_ == "html" else cross_study.to_markdown(joint)
         _write(text, out or (_beside(names, runs) if format_ == "html" else None))
     if all(result.verdict == "not_comparable" for a in joint.across for result in a.results):
         raise NotComparable("no arm can be compared across these studies; see the reasons")
@@ -42,7 +43,7 @@ def _check(names: Sequence[str], format_: str) -> None:
         raise UsageError(f"got {len(names)} studies; at most {MAX_STUDIES} are compared at once")
 
 
-def _known(name: str, names: Sequence[str], runs: Path) -> studies.Known:
+def _known(name: str, names: Sequence[str], runs: Path) -> StudyRecords:
     """A study under its own name, or its path where another one has the same name."""
     folder = open_study(name, runs)
     if folder.is_sweep():
@@ -57,12 +58,12 @@ def _beside(names: Sequence[str], runs: Path) -> Path:
     return runs / f"{'-and-'.join(folder.name for folder in folders)}.html"
 
 
-def _show(joint: studies.Joint) -> None:
-    for table in studies.tables(joint):
+def _show(joint: MultiStudyReport) -> None:
+    for table in cross_study.tables(joint):
         console.show_table(table.title, table.columns, table.rows, text=table.text)
-    for sentence in studies.sentences(joint):
+    for sentence in cross_study.sentences(joint):
         console.say(sentence)
-    for remark in studies.remarks(joint):
+    for remark in cross_study.remarks(joint):
         console.say(f"Note: {remark}")
 
 

@@ -10,15 +10,15 @@ import typer
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.launch import require_folder
-from audiocls.cli.ordered import ordered
 from audiocls.cli.push import pushed, show_pushed
-from audiocls.cli.studies import Means
+from audiocls.cli.server_trials import ordered
+from audiocls.cli.studies import LaunchOptions
 from audiocls.console.progress import watching
-from audiocls.run.interrupt import stop_on_signal
-from audiocls.run.scheduler import Launch
-from audiocls.run.server.agents import MOST_FAILURES, Agents, Ending, left_behind
-from audiocls.run.server.heartbeat import PACE, Agent, Intake, Pace
-from audiocls.track.sweep_server import SweepPath
+from audiocls.execution.interrupt import stop_on_signal
+from audiocls.execution.scheduler import Launch
+from audiocls.tracking.sweep_server import SweepPath
+from audiocls.wandb_server.heartbeat import PACE, Agent, RetryPolicy, RunQuota
+from audiocls.wandb_server.source import MOST_FAILURES, Ending, ServerSource, orphaned_runs
 
 
 def agent(
@@ -38,11 +38,11 @@ def agent(
 ) -> None:
     """Run what a W&B sweep orders until it has no more: one agent per GPU, or per core."""
     require_folder(study)
-    means = Means(runs, "online", devices=devices, workers=workers)
+    means = LaunchOptions(runs, "online", devices=devices, workers=workers)
     conclude(serve(SweepPath.parse(sweep), means, count, max_failures, study))
 
 
-def launch_on_server(sweep: Mapping[str, Any], means: Means) -> None:
+def launch_on_server(sweep: Mapping[str, Any], means: LaunchOptions) -> None:
     """What `--executor wandb` means: push the sweep, then run agents of it here."""
     found = pushed(sweep, means.runs, sweep.get("entity"))
     show_pushed(found)
@@ -58,24 +58,24 @@ def conclude(ending: Ending) -> None:
 
 def serve(
     path: SweepPath,
-    means: Means,
+    means: LaunchOptions,
     count: int | None = None,
     most_failures: int = MOST_FAILURES,
     study: str | None = None,
-    pace: Pace = PACE,
+    pace: RetryPolicy = PACE,
 ) -> Ending:
     """As many agents as there are devices, until the last has ended or somebody wants to stop."""
-    from audiocls.track.wandb_connection import Connection
-    from audiocls.track.wandb_sweeps import WandbSweeps
+    from audiocls.tracking.wandb.connection import Connection
+    from audiocls.tracking.wandb.sweeps import WandbSweeps
 
     slots, server = means.slots(), WandbSweeps(Connection())
     sweep = server.sweep(path)
     console.note(f"sweep {path}: {sweep.url}")
     trials = ordered(sweep, means.runs, study)
-    intake = Intake(count, left_behind(sweep, trials.folder))
+    intake = RunQuota(count, orphaned_runs(sweep, trials.folder))
     with stop_on_signal() as stop, watching() as watch:
         ids = [server.register_agent(path, socket.gethostname()) for _ in slots]
-        agents = Agents(
+        agents = ServerSource(
             [Agent(server, each, intake, pace) for each in ids], trials.work, most_failures
         )
         passed = Launch(agents, None, 0, watch)

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from audiocls import console
+from audiocls.analysis import StudyReport, pareto
+from audiocls.atomic import write_text
 from audiocls.cli import clips
 from audiocls.cli.clips import ClipsWish
-from audiocls.report import (
-    Answer,
+from audiocls.render import (
     Table,
     effect_remarks,
     effect_table,
     headline,
-    pareto,
     secondary_table,
     to_html,
     to_json,
@@ -19,13 +19,12 @@ from audiocls.report import (
     to_markdown,
     verdict_table,
 )
-from audiocls.store.atomic import write_text
 
 EXPENDABLE = ("reason", "MACs", "params", "time", "p (t)", "p (flip)", "pairs", "blocks")
 """Columns of the verdict table that a narrow terminal goes without, the first of them first."""
 
 
-def show(answer: Answer, has_clips: bool = False) -> None:
+def show(answer: StudyReport, has_clips: bool = False) -> None:
     """The verdict table and the headline, in the terminal."""
     comparison = answer.comparison
     _show_table(verdict_table(comparison))
@@ -46,33 +45,33 @@ def show(answer: Answer, has_clips: bool = False) -> None:
 
 def _show_table(table: Table) -> None:
     console.show_table(
-        table.title, table.columns, table.rows, text=table.text, expendable=EXPENDABLE
+        table.title, table.columns, table.rows, text=table.text, droppable=EXPENDABLE
     )
 
 
-def show_as_json(answer: Answer, has_clips: bool = False) -> None:
+def show_as_json(answer: StudyReport, has_clips: bool = False) -> None:
     """The comparison as JSON."""
     by_clip = {"clips": clips.to_json(answer)} if has_clips else {}
     console.show_json(to_json(answer.comparison) | by_clip)
 
 
-def markdown(answer: Answer, has_clips: bool = False) -> str:
+def markdown(answer: StudyReport, has_clips: bool = False) -> str:
     """The comparison as Markdown."""
     by_clip = "\n" + clips.to_markdown(answer) if has_clips else ""
     return to_markdown(answer.comparison) + by_clip
 
 
-def latex(answer: Answer) -> str:
+def latex(answer: StudyReport) -> str:
     """The comparison as LaTeX tables."""
     return to_latex(answer.comparison)
 
 
-def html_path(answer: Answer) -> Path:
+def html_path(answer: StudyReport) -> Path:
     """Where a study keeps its page."""
     return answer.folder.path / "report.html"
 
 
-def write_html(answer: Answer, out: Path | None = None, wish: ClipsWish | None = None) -> Path:
+def write_html(answer: StudyReport, out: Path | None = None, wish: ClipsWish | None = None) -> Path:
     """The whole report as one HTML file, in the study's folder unless told otherwise."""
     study, folder = answer.study, answer.folder
     html = to_html(

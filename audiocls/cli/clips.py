@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from audiocls import console, shelf
+from audiocls import console, library
+from audiocls.analysis import StudyReport
+from audiocls.analysis.clips import ClipComparison, ClipSection, read_clips
 from audiocls.cli.options import cache_folder
 from audiocls.errors import UsageError
-from audiocls.report import Answer
-from audiocls.report.clips import ClipComparison, ClipSection, read_clips, section_of, text
+from audiocls.render.clips import section_of, text
 
 ClipsOption = Annotated[
     bool,
@@ -36,7 +37,7 @@ def wish_of(is_asked: bool, assignments: list[str] | None, format_: str) -> Clip
     """Raises `UsageError` for what would have no effect."""
     if is_asked and format_ not in FORMATS:
         raise UsageError(f"--clips: got --format {format_}; allowed: {', '.join(FORMATS)}")
-    given = shelf.overrides(assignments or [])
+    given = library.overrides(assignments or [])
     unknown = [key for key in given if key != ROOT]
     if unknown:
         raise UsageError(f"--set: got {', '.join(unknown)}; allowed in a report: {ROOT}=DIR")
@@ -51,7 +52,7 @@ def refuse(wish: ClipsWish, whose: str) -> None:
         raise UsageError(f"--clips and --set: are for one ablation; got {whose}")
 
 
-def section(answer: Answer, wish: ClipsWish) -> ClipSection:
+def section(answer: StudyReport, wish: ClipsWish) -> ClipSection:
     """The page's part, sound included."""
     return section_of(
         answer.folder,
@@ -63,26 +64,26 @@ def section(answer: Answer, wish: ClipsWish) -> ClipSection:
     )
 
 
-def show(answer: Answer) -> None:
+def show(answer: StudyReport) -> None:
     """The table and what follows from it, in the terminal."""
     found = _read(answer)
     table = text.clip_table(found)
     console.show_table(
-        table.title, table.columns, table.rows, text=table.text, expendable=EXPENDABLE
+        table.title, table.columns, table.rows, text=table.text, droppable=EXPENDABLE
     )
     for note in [text.MEANING, *text.notes(found)]:
         console.say(note)
 
 
-def to_json(answer: Answer) -> dict[str, Any]:
+def to_json(answer: StudyReport) -> dict[str, Any]:
     """What `clips` holds in the study's JSON."""
     return text.to_json(_read(answer))
 
 
-def to_markdown(answer: Answer) -> str:
+def to_markdown(answer: StudyReport) -> str:
     """A section to follow the study's own."""
     return text.to_markdown(_read(answer))
 
 
-def _read(answer: Answer) -> ClipComparison:
+def _read(answer: StudyReport) -> ClipComparison:
     return read_clips(answer.folder, answer.study, answer.records)

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiocls import console
+from audiocls.analysis.ranking import Ranking
+from audiocls.analysis.results import Comparison
+from audiocls.analysis.study_report import StudyReport
+from audiocls.atomic import write_text
 from audiocls.cli.sweep_status import failure_lines
+from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError
-from audiocls.plan.register import PROJECT
-from audiocls.report.answer import Answer
-from audiocls.report.dashboards import require_workspaces
-from audiocls.report.ranking import Ranking, headline, table_of
-from audiocls.report.results import Comparison
+from audiocls.render.ranking import ranking_headline, table_of
+from audiocls.render.wandb import require_workspaces
 from audiocls.store import StudyFolder
-from audiocls.store.atomic import write_text
-from audiocls.track.mode import default_mode
+from audiocls.tracking.mode import default_mode
 
 if TYPE_CHECKING:
-    from audiocls.report.dashboards.saving import ReportAt
-    from audiocls.report.dashboards.subject import Place, Subject
+    from audiocls.render.wandb.run_selection import Place, RunSelection
+    from audiocls.render.wandb.saving import ReportAt
 
 LATER = (
     "Written as JSON, since no W&B key is configured or W&B is told to stay offline. "
@@ -34,17 +35,17 @@ class Views:
     """What there is to be saved or written of a study."""
 
     folder: StudyFolder
-    subject: "Subject"
+    subject: "RunSelection"
     report_at: "ReportAt"
     comparison: Comparison | None
     """An ablation's, whose pairs go along."""
 
 
-def of_ablation(found: Answer) -> Views:
+def of_ablation(found: StudyReport) -> Views:
     """The verdicts, the pairs, and the runs by arm."""
     require_workspaces()
-    from audiocls.report.dashboards.report import report_of
-    from audiocls.report.dashboards.subject import subject_of
+    from audiocls.render.wandb.report import report_of
+    from audiocls.render.wandb.run_selection import subject_of
 
     histories = found.folder.histories(found.study.cells)
     subject = subject_of(found.study, found.records, histories)
@@ -55,7 +56,7 @@ def of_ablation(found: Answer) -> Views:
 def of_search(folder: StudyFolder, ranking: Ranking) -> Views:
     """The ranking, and each run for itself."""
     require_workspaces()
-    from audiocls.report.dashboards.search import Found, search_report_of, subject_of_search
+    from audiocls.render.wandb.search import Found, search_report_of, subject_of_search
 
     proposals = folder.proposals()
     records, histories = folder.records(proposals), folder.histories(proposals)
@@ -64,7 +65,7 @@ def of_search(folder: StudyFolder, ranking: Ranking) -> Views:
     )
     found = Found(
         description=ranking.sweep.description,
-        headline=headline(ranking),
+        headline=ranking_headline(ranking),
         ranking=table_of(ranking),
         failed=tuple(failure_lines(folder)),
         command=ranking.study.command,
@@ -85,8 +86,8 @@ def make(views: Views, out: Path | None, entity: str | None, project: str | None
 
 def _place(folder: StudyFolder, entity: str | None, project: str | None) -> "Place":
     """The options, else where the study is or its runs are, else the project of new runs."""
-    from audiocls.report.dashboards.subject import Place
-    from audiocls.run.server.push import place_of
+    from audiocls.render.wandb.run_selection import Place
+    from audiocls.wandb_server.push import place_of
 
     known = place_of(folder)
     return Place(
@@ -96,8 +97,8 @@ def _place(folder: StudyFolder, entity: str | None, project: str | None) -> "Pla
 
 def _write(views: Views, place: "Place", path: Path) -> None:
     """The report into `path`, the workspace beside it."""
-    from audiocls.report.dashboards.door import spec_of
-    from audiocls.report.dashboards.workspace import workspace_of
+    from audiocls.render.wandb.workspace import workspace_of
+    from audiocls.render.wandb.workspaces_adapter import spec_of
 
     beside = path.with_name("workspace.wandb.json")
     if path.name == beside.name:
@@ -112,7 +113,7 @@ def _write(views: Views, place: "Place", path: Path) -> None:
 
 def _save(views: Views, place: "Place") -> None:
     """Over what this study saved before, if that was in the same place."""
-    from audiocls.report.dashboards.saving import Saved, save
+    from audiocls.render.wandb.saving import Saved, save
 
     file = views.folder.path / "dashboards.json"
     before = Saved(**json.loads(file.read_text("utf-8"))) if file.exists() else None

@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from audiocls import console, shelf
+from audiocls import console, library
 from audiocls.audio.datasets import DataSet, Synthetic
 from audiocls.audio.fetch.origins import ORIGINS, Origin
-from audiocls.cli.health import show_health
+from audiocls.cli.check_view import show_health
 from audiocls.cli.options import JsonOption, cache_folder
 from audiocls.console.bar import counting
 from audiocls.dotted import nest
 from audiocls.errors import ConfigError, DataError, UsageError
-from audiocls.faults import faults_of
-from audiocls.part import Part
+from audiocls.options import Options
+from audiocls.validation_errors import describe_errors
 
 app = typer.Typer(no_args_is_help=True, help="Data sets: list, fetch, check, make.")
 
@@ -27,17 +27,17 @@ SetOption = Annotated[
 ]
 
 
-class _Chosen(Part):
+class _Chosen(Options):
     data: DataSet
 
 
 def _chosen(name: str, assignments: list[str] | None) -> DataSet:
     """The data set of that name under `data.…` overrides."""
-    given = nest({"data.name": name, **shelf.overrides(assignments or [])})
+    given = nest({"data.name": name, **library.overrides(assignments or [])})
     try:
         return _Chosen.model_validate(given).data
     except ValidationError as error:
-        raise ConfigError(f"data set {name!r}", faults_of(error, _Chosen, given)) from error
+        raise ConfigError(f"data set {name!r}", describe_errors(error, _Chosen, given)) from error
 
 
 @app.command("list")
@@ -52,7 +52,7 @@ def list_(as_json: JsonOption = False) -> None:
         columns,
         [list(_row(each).values()) for each in origins],
         text=columns,
-        expendable=("size", "licence", "what", "protocol"),
+        droppable=("size", "licence", "what", "protocol"),
     )
 
 

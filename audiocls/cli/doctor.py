@@ -8,7 +8,7 @@ from audiocls.cli.options import RUNS, JsonOption, RunsOption, cache_folder
 
 def doctor(as_json: JsonOption = False, runs: RunsOption = RUNS) -> None:
     """Devices, threads, memory, disk, W&B state, audio codecs; exit code 1 if one is unusable."""
-    from audiocls.run.health import examine
+    from audiocls.execution.health import examine
 
     found = examine(runs, cache_folder())
     if as_json:

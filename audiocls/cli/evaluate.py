@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audiocls import console, shelf
+from audiocls import console, library
+from audiocls.atomic import write_text
 from audiocls.cli.checkpoints import CheckpointArgument, require_file_name
 from audiocls.cli.options import JsonOption, cache_folder
 from audiocls.cli.scores import show, to_csv, to_json
-from audiocls.errors import ConfigError, UsageError, nearest
-from audiocls.store.atomic import write_text
+from audiocls.errors import ConfigError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from audiocls.audio.clips import ClipTable
     from audiocls.audio.datasets import DataSet
-    from audiocls.train.checkpoint import Checkpoint
+    from audiocls.training.checkpoint import Checkpoint
 
 BOUND = ("data.sample_rate", "data.duration_s")
 """What the checkpoint was trained to hear; other clips are resampled and cut to it."""
@@ -47,8 +47,8 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Metrics of a checkpoint on another data set, split or manifest; classes match by name."""
-    from audiocls.train.checkpoint import load_checkpoint
-    from audiocls.train.evaluate import evaluate as scored
+    from audiocls.training.checkpoint import load_checkpoint
+    from audiocls.training.evaluate import evaluate as scored
 
     require_file_name(out)
     restored = load_checkpoint(checkpoint)
@@ -65,7 +65,7 @@ def evaluate(
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationRequest:
     """The clips that the command line means."""
 
     name: str
@@ -81,27 +81,27 @@ def _asked(
     split: str | None,
     fold: int | None,
     manifest: Path | None,
-) -> Asked:
+) -> EvaluationRequest:
     if manifest is None:
         return _of_data_set(checkpoint, assignments, split or "test", fold)
     if assignments or split is not None or fold is not None:
         raise UsageError("--manifest names all the clips: leave out --set, --split and --fold")
-    from audiocls.train.evaluate import chosen
-    from audiocls.train.manifest import read_manifest
+    from audiocls.training.evaluate import chosen
+    from audiocls.training.manifest import read_manifest
 
     table = read_manifest(manifest)
-    return Asked(str(manifest), checkpoint.config.data, table, chosen(table, "all", 1))
+    return EvaluationRequest(str(manifest), checkpoint.config.data, table, chosen(table, "all", 1))
 
 
 def _of_data_set(
     checkpoint: "Checkpoint", assignments: list[str], split: str, fold: int | None
-) -> Asked:
-    from audiocls.train.evaluate import SPLITS, chosen, num_trained_on
+) -> EvaluationRequest:
+    from audiocls.training.evaluate import SPLITS, chosen, num_trained_on
 
     if split not in SPLITS:
         allowed = f"--split: got {split!r}; allowed: {', '.join(SPLITS)}."
-        raise UsageError(allowed + nearest(split, SPLITS))
-    data = _data(checkpoint, shelf.overrides(assignments))
+        raise UsageError(allowed + did_you_mean(split, SPLITS))
+    data = _data(checkpoint, library.overrides(assignments))
     table = data.table(cache_folder())
     number = fold or checkpoint.config.fold
     clips = chosen(table, split, number)
@@ -109,7 +109,7 @@ def _of_data_set(
     num_heard = num_trained_on(checkpoint, table, clips) if is_own else 0
     heard = f"{num_heard} of these {len(clips)} clips were trained on: this is no test"
     name = f"{data.name}, " + ("all clips" if split == "all" else f"{split} clips of fold {number}")
-    return Asked(name, data, table, clips, (heard,) if num_heard else ())
+    return EvaluationRequest(name, data, table, clips, (heard,) if num_heard else ())
 
 
 def _data(checkpoint: "Checkpoint", overrides: dict[str, Any]) -> "DataSet":

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiocls import console
+from audiocls.atomic import write_bytes
 from audiocls.cli.checkpoints import CheckpointArgument, require_file_name
 from audiocls.cli.options import JsonOption
-from audiocls.errors import UsageError, nearest
-from audiocls.store.atomic import write_bytes
+from audiocls.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from audiocls.train.checkpoint import Checkpoint
+    from audiocls.training.checkpoint import Checkpoint
 
 FORMS = ("onnx", "torchscript")
 
@@ -32,10 +32,10 @@ def export(
     """Write one file that needs no audiocls, checked to give the checkpoint's own logits."""
     if form not in FORMS:
         allowed = f"--format: got {form!r}; allowed: {', '.join(FORMS)}."
-        raise UsageError(allowed + nearest(form, FORMS))
+        raise UsageError(allowed + did_you_mean(form, FORMS))
     require_file_name(out)
-    from audiocls.train.checkpoint import load_checkpoint
-    from audiocls.train.export import export, metadata
+    from audiocls.training.checkpoint import load_checkpoint
+    from audiocls.training.export import export, metadata
 
     restored = load_checkpoint(checkpoint)
     content, difference = export(restored, form, with_front_end)

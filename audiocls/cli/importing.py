@@ -9,9 +9,9 @@ import typer
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption
 from audiocls.errors import UsageError
-from audiocls.run.server.imported import Imported, import_study, source_of
-from audiocls.run.server.remote import Asked
 from audiocls.store import StudyFolder
+from audiocls.wandb_server.import_runs import Imported, import_study, source_of
+from audiocls.wandb_server.remote import ImportOptions
 
 SourceArgument = Annotated[str, typer.Argument(metavar="ENTITY/PROJECT[/SWEEP]")]
 StudyOption = Annotated[str, typer.Option("--study", help="The study's name here.")]
@@ -51,10 +51,10 @@ def import_(
     Runs that audiocls logged need no options; of others say by which keys they are arms and blocks.
     """
     from audiocls.console.bar import counting
-    from audiocls.track.wandb_connection import Connection
-    from audiocls.track.wandb_project import WandbProject
+    from audiocls.tracking.wandb.connection import Connection
+    from audiocls.tracking.wandb.project import WandbProject
 
-    asked = Asked(study, _keys(arm), baseline, seed, fold, metric, goal)
+    asked = ImportOptions(study, _keys(arm), baseline, seed, fold, metric, goal)
     options = {
         "--study": study, "--arm": arm, "--baseline": baseline, "--seed": seed, "--fold": fold,
         "--metric": metric, "--goal": goal, "--group": group, "--where": where,

@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from audiocls import console, shelf, yaml_file
+from audiocls import console, library, yaml_file
+from audiocls.analysis import load_report
 from audiocls.cli import answer, ranking, tuning
 from audiocls.cli import options as o
 from audiocls.cli.searches import SweepRequest, search, sweep_request
-from audiocls.cli.studies import Means, Request, request, resolved, see_through
+from audiocls.cli.studies import AblationRequest, LaunchOptions, request, resolved, run_study
 from audiocls.cli.sweep_status import again, show_failures
 from audiocls.cli.until_decided import checked
-from audiocls.errors import UsageError, nearest
-from audiocls.plan.register import PROJECT
-from audiocls.report import read_answer
-from audiocls.run.launch import Outcome, SweepOutcome
-from audiocls.run.server.registered import grid_of
+from audiocls.design.register import PROJECT
+from audiocls.errors import UsageError, did_you_mean
 from audiocls.store import StudyFolder, folder_name, tuning_path
+from audiocls.studies.launch import Outcome, SweepOutcome
+from audiocls.wandb_server.registered import grid_of
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
 
@@ -73,7 +73,7 @@ def launch(
 
     Launch again to go on.
     """
-    means = Means(
+    means = LaunchOptions(
         runs, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model
     )
     require_folder(study)
@@ -88,7 +88,9 @@ def launch(
     return _launch_sweep(sweep_request(sweep, assignments, study, recipe, **limits), means)
 
 
-def _growing(asked: Request, is_until_decided: bool, max_pairs: int | None) -> Request:
+def _growing(
+    asked: AblationRequest, is_until_decided: bool, max_pairs: int | None
+) -> AblationRequest:
     if not is_until_decided:
         refuse({"--max-pairs": max_pairs}, "nothing is added without --until-decided")
     return replace(asked, is_until_decided=is_until_decided, max_pairs=max_pairs)
@@ -97,22 +99,22 @@ def _growing(asked: Request, is_until_decided: bool, max_pairs: int | None) -> R
 def sweep_named(name: str) -> str | None:
     """`name` if it means a W&B sweep of its own, and not an ablation or the sweep of one."""
     is_path = name.endswith((".yaml", ".yml"))
-    is_other = name in shelf.on_shelf("ablations") or name not in shelf.on_shelf("sweeps")
+    is_other = name in library.available("ablations") or name not in library.available("sweeps")
     if not is_path and is_other:
         _require_known(name)
         return None
-    document = yaml_file.read(shelf.find("sweeps", name))
+    document = yaml_file.read(library.find("sweeps", name))
     is_sweep = "method" in document or "parameters" in document
-    return name if is_sweep and shelf.registered_ablation(document) is None else None
+    return name if is_sweep and library.registered_ablation(document) is None else None
 
 
 def _require_known(name: str) -> None:
     """Neither kind alone is all that could be meant."""
-    known = {**shelf.on_shelf("ablations"), **shelf.on_shelf("sweeps")}
+    known = {**library.available("ablations"), **library.available("sweeps")}
     if name not in known:
         raise UsageError(
             f"no ablation or sweep is called {name!r}; known: {', '.join(known) or 'none'}."
-            f"{nearest(name, known)} A path ends in .yaml or .yml"
+            f"{did_you_mean(name, known)} A path ends in .yaml or .yml"
         )
 
 
@@ -123,10 +125,10 @@ def ablation_named(
     seeds: str | None,
     folds: str | None,
     arms: str | None,
-) -> Request:
+) -> AblationRequest:
     """An ablation by its name; a registered sweep stands for the ablation it registers."""
     if name.endswith((".yaml", ".yml")):
-        name = shelf.registered_ablation(yaml_file.read(shelf.find("sweeps", name))) or name
+        name = library.registered_ablation(yaml_file.read(library.find("sweeps", name))) or name
     return request(name, recipe, assignments, seeds, folds, arms)
 
 
@@ -137,7 +139,7 @@ def refuse(options: dict[str, object], why: str) -> None:
         raise UsageError(f"{', '.join(given)}: no effect here, for {why}; leave it out")
 
 
-def _refuse_beside_a_server(means: Means, limits: dict[str, object]) -> None:
+def _refuse_beside_a_server(means: LaunchOptions, limits: dict[str, object]) -> None:
     """What a launch does with its trials, where a server orders them one by one."""
     if means.is_on_server:
         given = limits | {
@@ -158,7 +160,7 @@ def require_folder(study: str | None) -> None:
         raise UsageError(f"--study: got {study!r}; wanted: the name of one folder{hint}")
 
 
-def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
+def _launch_ablation(asked: AblationRequest, study: str | None, means: LaunchOptions) -> None:
     found = resolved(asked, study)
     for text in found.notes:
         console.note(text)
@@ -170,12 +172,12 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
         return
     first = tuning.ready(asked, found, means)
     if first.outcome is not None:
-        tell(first.outcome, StudyFolder(tuning_path(means.runs / found.study.name)))
-        tuning.show_held_back(first.held_back, found.study.name)
+        print_summary(first.outcome, StudyFolder(tuning_path(means.runs / found.study.name)))
+        tuning.show_blocked(first.blocked, found.study.name)
     if first.is_over:
         raise typer.Exit(first.exit_code)
     before = StudyFolder(means.runs / found.study.name)
-    outcome = see_through(checked(first.found, before), first.means)
+    outcome = run_study(checked(first.found, before), first.means)
     folder = StudyFolder(means.runs / outcome.study.name)
     if outcome.is_replaced:
         console.note(
@@ -185,12 +187,12 @@ def _launch_ablation(asked: Request, study: str | None, means: Means) -> None:
         )
     if outcome.counts["done"]:
         _answer(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
-    tell(outcome, folder)
+    print_summary(outcome, folder)
     if code := outcome.exit_code or first.exit_code:
         raise typer.Exit(code)
 
 
-def _launch_sweep(asked: SweepRequest, means: Means) -> None:
+def _launch_sweep(asked: SweepRequest, means: LaunchOptions) -> None:
     if asked.own is not None:
         refuse({"--trial-hours": asked.timeout_s}, "its trials are our own; set train.epochs")
     if means.is_on_server:
@@ -201,12 +203,12 @@ def _launch_sweep(asked: SweepRequest, means: Means) -> None:
     outcome = search(asked, means)
     folder = StudyFolder(means.runs / asked.study_name)
     ranking.show(ranking.rank(folder))
-    tell(outcome, folder)
+    print_summary(outcome, folder)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
 
-def _order(config: Mapping[str, Any] | None, name: str, means: Means) -> None:
+def _order(config: Mapping[str, Any] | None, name: str, means: LaunchOptions) -> None:
     """Push the sweep, and run agents of it here."""
     from audiocls.cli.agent import launch_on_server
 
@@ -220,7 +222,7 @@ def _order(config: Mapping[str, Any] | None, name: str, means: Means) -> None:
 
 def _answer(folder: StudyFolder, is_new: bool) -> None:
     """The verdict, and the page that holds it, written again only if something is new."""
-    found = read_answer(folder)
+    found = load_report(folder)
     answer.show(found)
     page = answer.html_path(found)
     if is_new or not page.exists():
@@ -228,7 +230,7 @@ def _answer(folder: StudyFolder, is_new: bool) -> None:
     console.say(f"report: {page}")
 
 
-def tell(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
+def print_summary(outcome: Outcome | SweepOutcome, folder: StudyFolder) -> None:
     """What was done, what failed, and what to do next."""
     counts = outcome.counts
     reused = counts["done"] - outcome.num_trained

@@ -6,18 +6,18 @@ from dataclasses import replace
 import typer
 
 from audiocls import console
+from audiocls.analysis.noise import Noise, measure, write_noise
 from audiocls.cli import launch
 from audiocls.cli import options as o
-from audiocls.cli.studies import Means, Request, planned, resolved, see_through
+from audiocls.cli.studies import AblationRequest, LaunchOptions, planned, resolved, run_study
 from audiocls.config import digest
+from audiocls.design import arms_of
 from audiocls.errors import UsageError
-from audiocls.plan import arms_of
-from audiocls.report.noise import Noise, measure, write_noise
-from audiocls.report.notation import places, plain, plural, scale_of
-from audiocls.report.stats import Spread
-from audiocls.run.resolve import Resolved
+from audiocls.formatting import format_fixed, num_decimals, plural, scale_of
+from audiocls.stats import StdEstimate
 from audiocls.store import StudyFolder
-from audiocls.store.lending import noise_study
+from audiocls.store.reuse import noise_study
+from audiocls.studies.resolve import Resolved
 
 FEW_SEEDS = 3
 
@@ -40,9 +40,9 @@ def noise(
     Launch again to go on, or with more seeds. `sweep plan` then speaks in points.
     """
     found = baseline_alone(launch.ablation_named(name, recipe, assignments, seeds, folds, None))
-    outcome = see_through(found, Means(runs, wandb, executor, devices, workers))
+    outcome = run_study(found, LaunchOptions(runs, wandb, executor, devices, workers))
     folder = StudyFolder(runs / outcome.study.name)
-    launch.tell(outcome, folder)
+    launch.print_summary(outcome, folder)
     if outcome.counts["done"] and not outcome.stopped_by:
         study = outcome.study
         measured = measure(
@@ -54,7 +54,7 @@ def noise(
         raise typer.Exit(outcome.exit_code)
 
 
-def baseline_alone(asked: Request) -> Resolved:
+def baseline_alone(asked: AblationRequest) -> Resolved:
     """The study of the baseline's trials; raises `UsageError` where they could not differ."""
     alone = replace(asked, arms=next(iter(arms_of(asked.ablation))))
     chosen, _ = planned(alone)
@@ -84,7 +84,7 @@ def show(measured: Noise, goal: str) -> None:
     scale = scale_of(goal, [measured.mean])
     unit = " (points)" if scale == 100 else ""
     spreads = {**measured.sources, "difference of two arms": measured.pair}
-    decimals = places(max(spread.sd for spread in spreads.values()) * scale)
+    decimals = num_decimals(max(spread.sd for spread in spreads.values()) * scale)
     rows = [(name, *_cells(spread, scale, decimals)) for name, spread in spreads.items()]
     console.show_table(
         f"{measured.study}: {measured.metric} over {measured.grid}",
@@ -93,13 +93,15 @@ def show(measured: Noise, goal: str) -> None:
         text=("source",),
     )
     console.say(
-        f"Mean {plain(measured.mean * scale, places(measured.mean * scale))}. "
+        f"Mean {format_fixed(measured.mean * scale, num_decimals(measured.mean * scale))}. "
         "Arms are taken to be as noisy as the baseline, and to share with it the fold alone."
     )
     if measured.sampling is not None:
         error = measured.sampling * scale
         clips = f"{measured.num_test} clips on a fold"
-        console.say(f"Test-set sampling alone ({clips}): ±{plain(error, places(error) + 1)}.")
+        console.say(
+            f"Test-set sampling alone ({clips}): ±{format_fixed(error, num_decimals(error) + 1)}."
+        )
     if measured.mixed:
         console.note(f"trials of different {', '.join(measured.mixed)}: that counts as noise here")
     if measured.left_out:
@@ -107,6 +109,8 @@ def show(measured: Noise, goal: str) -> None:
         console.note(f"left out, for others of their seed or fold are missing: {blocks}")
 
 
-def _cells(spread: Spread, scale: int, decimals: int) -> tuple[str, str]:
-    sd, low, high = (plain(v * scale, decimals) for v in (spread.sd, spread.low, spread.high))
+def _cells(spread: StdEstimate, scale: int, decimals: int) -> tuple[str, str]:
+    sd, low, high = (
+        format_fixed(v * scale, decimals) for v in (spread.sd, spread.low, spread.high)
+    )
     return sd, f"{low} to {high}"

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from audiocls import shelf
+from audiocls import library
+from audiocls.atomic import write_text
 from audiocls.notebook import executed, require_notebooks
 from audiocls.store import StudyFolder
-from audiocls.store.atomic import write_text
 
 NOTEBOOK = "compare"
 
@@ -15,5 +15,5 @@ def write_notebook(folder: StudyFolder, out: Path | None = None) -> Path:
     require_notebooks()
     path = out or folder.path / f"{NOTEBOOK}.ipynb"
     parameters = {"study": folder.name, "runs": str(folder.path.parent)}
-    write_text(path, executed(shelf.notebook(NOTEBOOK), parameters))
+    write_text(path, executed(library.notebook(NOTEBOOK), parameters))
     return path

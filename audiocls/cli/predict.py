@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiocls import console
+from audiocls.atomic import write_text
 from audiocls.cli.checkpoints import CheckpointArgument, require_file_name
 from audiocls.cli.options import JsonOption
 from audiocls.cli.predictions import FORMATS, Choice
-from audiocls.errors import DataError, UsageError, nearest
-from audiocls.store.atomic import write_text
+from audiocls.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from audiocls.train.checkpoint import Checkpoint
-    from audiocls.train.predict import Prediction
+    from audiocls.training.checkpoint import Checkpoint
+    from audiocls.training.predict import Prediction
 
 THRESHOLD = 0.5
 
@@ -38,7 +38,7 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Print each file's label and its probability; a bad file is reported, the others go on."""
-    from audiocls.train.checkpoint import load_checkpoint
+    from audiocls.training.checkpoint import load_checkpoint
 
     require_file_name(out)
     render = FORMATS[_format(form, as_json)]
@@ -53,7 +53,7 @@ def predict(
 def _format(form: str, as_json: bool) -> str:
     if form not in FORMATS:
         allowed = f"--format: got {form!r}; allowed: {', '.join(FORMATS)}."
-        raise UsageError(allowed + nearest(form, FORMATS))
+        raise UsageError(allowed + did_you_mean(form, FORMATS))
     if as_json and form == "csv":
         raise UsageError("give one of --json and --format csv")
     return "json" if as_json else form
@@ -77,7 +77,7 @@ def _predictions(
     checkpoint: "Checkpoint", paths: list[Path], by_window: bool, faults: list[str]
 ) -> "Iterator[Prediction]":
     """One after another; what cannot be heard is added to `faults`."""
-    from audiocls.train.predict import audio_files, predict
+    from audiocls.training.predict import audio_files, predict
 
     for path in paths:
         try:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audiocls.report.notation import NONE
+from audiocls.formatting import NONE
 
 if TYPE_CHECKING:
-    from audiocls.train.predict import Prediction, Window
+    from audiocls.training.predict import Prediction, Window
 
 COLUMNS = ("file", "start_s", "end_s", "rank", "label", "probability")
 

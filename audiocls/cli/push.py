@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from audiocls import console
-from audiocls.run.server.push import Pushed, push
 from audiocls.store import StudyFolder, folder_name
+from audiocls.wandb_server.push import Pushed, push
 
 
 def pushed(sweep: Mapping[str, Any], runs: Path, entity: str | None) -> Pushed:
     """The sweep on the server, created there if it is not yet."""
-    from audiocls.track.wandb_connection import Connection
-    from audiocls.track.wandb_sweeps import WandbSweeps
+    from audiocls.tracking.wandb.connection import Connection
+    from audiocls.tracking.wandb.sweeps import WandbSweeps
 
     return push(
         WandbSweeps(Connection()),

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from audiocls import console
-from audiocls.report import ranking as told
-from audiocls.report.ranking import Ranked, Ranking, in_order
-from audiocls.run.searching import tried_of
+from audiocls.analysis.ranking import Ranked, Ranking, in_order
+from audiocls.atomic import write_text
+from audiocls.render import ranking as rendered
 from audiocls.search import Sweep, load_sweep
 from audiocls.store import Proposal, StudyFolder
-from audiocls.store.atomic import write_text
+from audiocls.studies.sources.search import tried_of
 
 MAX_ROWS = 10
 
@@ -37,29 +37,29 @@ def _ranked(folder: StudyFolder, sweep: Sweep, number: int, proposal: Proposal) 
 
 def show(ranking: Ranking) -> None:
     """The best trials as a table, the best in words, and what decided."""
-    table = told.table_of(ranking)
+    table = rendered.table_of(ranking)
     if table.rows:
         shown = table.rows[:MAX_ROWS]
         console.show_table(
-            table.title, table.columns, shown, text=table.text, expendable=("time", "trial")
+            table.title, table.columns, shown, text=table.text, droppable=("time", "trial")
         )
     if len(table.rows) > MAX_ROWS:
         more = len(table.rows) - MAX_ROWS
         console.note(f"{more} more: audiocls report {ranking.study.name} --format md")
-    console.say(told.headline(ranking))
+    console.say(rendered.ranking_headline(ranking))
     if len(ranking.scored) > 1:
         _show_parameters(ranking)
 
 
 def _show_parameters(ranking: Ranking) -> None:
     if not ranking.importance.reason:
-        table = told.parameter_table(ranking)
+        table = rendered.parameter_table(ranking)
         console.show_table(table.title, table.columns, table.rows, text=table.text)
-    console.say(told.parameter_remark(ranking))
+    console.say(rendered.parameter_remark(ranking))
 
 
 def write_html(ranking: Ranking, folder: StudyFolder, out: Path | None = None) -> Path:
     """The whole page as one HTML file, in the study's folder unless told otherwise."""
     path = out or folder.path / "report.html"
-    write_text(path, told.to_html(ranking))
+    write_text(path, rendered.to_html(ranking))
     return path

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from audiocls import console
+from audiocls.analysis import StudyReport, load_report
 from audiocls.cli import across, answer, clips, dashboards, notebooks, ranking
 from audiocls.cli.checkpoints import require_file_name
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
 from audiocls.errors import NotComparable, UsageError
-from audiocls.report import Answer, read_answer
-from audiocls.report.ranking import to_json, to_markdown
+from audiocls.render.ranking import to_json, to_markdown
 from audiocls.store import StudyFolder
 from audiocls.store.finding import open_study
 
@@ -47,7 +47,7 @@ def report(
         clips.refuse(wish, f"the sweep {folder.name}")
         _of_sweep(folder, as_json, format_, out, (entity, project))
         return
-    found = read_answer(folder)
+    found = load_report(folder)
     _of_ablation(found, as_json, format_, out, (entity, project), wish)
     if not found.is_comparable:
         raise NotComparable(f"{folder.name}: no arm can be compared with the baseline; see reasons")
@@ -69,7 +69,7 @@ def _check(
 
 
 def _of_ablation(
-    found: Answer,
+    found: StudyReport,
     as_json: bool,
     format_: str,
     out: Path | None,
@@ -120,7 +120,7 @@ def _write_or_say(text: str, out: Path | None) -> None:
     if out is None:
         print(text, end="")
     else:
-        from audiocls.store.atomic import write_text
+        from audiocls.atomic import write_text
 
         write_text(out, text)
         console.say(str(out))

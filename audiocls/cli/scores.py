@@ -5,10 +5,10 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from audiocls import console
-from audiocls.report.notation import NONE
+from audiocls.formatting import NONE
 
 if TYPE_CHECKING:
-    from audiocls.train.evaluate import Evaluation
+    from audiocls.training.evaluate import Evaluation
 
 MOST_CONFUSED = 10
 COLUMNS = ("class", "clips", "recall", "precision", "F1", "AP")

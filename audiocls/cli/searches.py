@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from audiocls import console, shelf
+from audiocls import console, library
 from audiocls.cli.options import cache_folder
-from audiocls.cli.studies import Means
+from audiocls.cli.studies import LaunchOptions
 from audiocls.console.progress import watching
 from audiocls.errors import ConfigError, UsageError
-from audiocls.run.executors import Executor
-from audiocls.run.launch import SweepOutcome, launch_sweep
-from audiocls.run.own_trials import OwnTrials
-from audiocls.run.resolve import assignment
-from audiocls.run.searching import Searching, Trials
-from audiocls.run.task import Places, Setting, Tracking
+from audiocls.execution.executors import Executor
+from audiocls.execution.job import Places, Setting, Tracking
 from audiocls.search import Sweep, fixed_keys
-from audiocls.search.own import OwnCommand, own_command
+from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import StudyFolder, SweepStudy, folder_name
+from audiocls.studies.launch import SweepOutcome, launch_sweep
+from audiocls.studies.native_trials import NativeTrials
+from audiocls.studies.resolve import assignment
+from audiocls.studies.sources.search import SearchSource, Trials
 
 NO_PROGRAM = (
     "program: missing, so there is nothing to run; name a script, or write a whole `command`. For "
@@ -38,7 +38,7 @@ class SweepRequest:
     document: dict[str, Any]
     """W&B's configuration, verbatim."""
     sweep: Sweep
-    own: OwnCommand | None
+    own: NativeCommand | None
     """What its trials are, if they are ours."""
     assignments: tuple[str, ...] = ()
     study: str | None = None
@@ -63,7 +63,7 @@ class SweepRequest:
     def overrides(self) -> dict[str, Any]:
         """What every trial has: of the sweep's command, then of the command line."""
         fixed = self.own.assignments if self.own else ()
-        return shelf.overrides([*fixed, *self.assignments])
+        return library.overrides([*fixed, *self.assignments])
 
     @property
     def runs(self) -> str:
@@ -103,11 +103,11 @@ def sweep_request(
     **limits: Any,
 ) -> SweepRequest:
     """The sweep of that name or path, checked; raises `ConfigError` with all its faults."""
-    file = shelf.find("sweeps", name)
-    document, sweep, notes = shelf.checked_sweep(file)
+    file = library.find("sweeps", name)
+    document, sweep, notes = library.checked_sweep(file)
     for text in notes:
         console.note(f"{file}: {text}")
-    own = own_command(sweep.command)
+    own = parse_native_command(sweep.command)
     if own is None and (assignments or recipe):
         raise UsageError(
             f"{name}: --set and --recipe change one of our recipes, and its command runs another "
@@ -119,7 +119,7 @@ def sweep_request(
     )
 
 
-def require_program(sweep: Sweep, own: OwnCommand | None, where: str) -> None:
+def require_program(sweep: Sweep, own: NativeCommand | None, where: str) -> None:
     """Raises `ConfigError` where there is nothing to run."""
     if own is None and not sweep.program and (not sweep.command or "${program}" in sweep.command):
         raise ConfigError(where, [NO_PROGRAM])
@@ -128,26 +128,26 @@ def require_program(sweep: Sweep, own: OwnCommand | None, where: str) -> None:
 def trials_of(asked: SweepRequest, places: Places, tracking: Tracking) -> Trials:
     """What the sweep's parameters mean; raises `ConfigError` for what no trial could have."""
     if asked.own is None:
-        from audiocls.run.programs.trials import ForeignTrials
+        from audiocls.studies.command_trials import CommandTrials
 
         cwd = Path.cwd()
         name = asked.study_name
-        return ForeignTrials(name, asked.sweep, cwd, places, tracking, asked.timeout_s)
+        return CommandTrials(name, asked.sweep, cwd, places, tracking, asked.timeout_s)
     setting = Setting(asked.study_name, asked.recipe_name, places, tracking)
     fixed = fixed_keys(asked.sweep.parameters)
-    trials = OwnTrials(setting, shelf.recipe(asked.recipe_name), asked.overrides, fixed)
+    trials = NativeTrials(setting, library.recipe(asked.recipe_name), asked.overrides, fixed)
     trials.check(asked.sweep)
     return trials
 
 
-def tracking_of(asked: SweepRequest, means: Means) -> Tracking:
+def tracking_of(asked: SweepRequest, means: LaunchOptions) -> Tracking:
     """Who is told, in the project and the entity that the sweep names, if it does."""
     tracking = means.tracking()
     project = asked.sweep.project or tracking.project
     return replace(tracking, project=project, entity=asked.sweep.entity)
 
 
-def search(asked: SweepRequest, means: Means) -> SweepOutcome:
+def search(asked: SweepRequest, means: LaunchOptions) -> SweepOutcome:
     """Launch the sweep, showing its progress, until it is over or stopped."""
     folder = StudyFolder((means.runs / asked.study_name).absolute())
     places = Places(folder.path, cache_folder().absolute())
@@ -158,7 +158,7 @@ def search(asked: SweepRequest, means: Means) -> SweepOutcome:
         return launch_sweep(
             folder,
             asked.launched(),
-            lambda: Searching(asked.sweep, folder, trials, asked.max_new),
+            lambda: SearchSource(asked.sweep, folder, trials, asked.max_new),
             lambda stop: _open(asked, means, places, stop),
             watch,
             means.limits(is_foreign=asked.own is None),
@@ -173,10 +173,10 @@ def _say_where(folder: StudyFolder, now: SweepStudy) -> None:
 
 
 def _open(
-    asked: SweepRequest, means: Means, places: Places, stop: threading.Event
+    asked: SweepRequest, means: LaunchOptions, places: Places, stop: threading.Event
 ) -> Executor[Any]:
     if asked.own is None:
-        from audiocls.run.executors.commands import Commands
+        from audiocls.execution.executors.subprocesses import SubprocessExecutor
 
-        return Commands(means.slots())
+        return SubprocessExecutor(means.slots())
     return means.open(places.cache, places.study / "workers.log", asked.max_new, stop)

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audiocls import console, shelf
+from audiocls import console, library
 from audiocls.cli.options import JsonOption, cache_folder
 from audiocls.config import Config, resolve
 from audiocls.errors import DataError, UsageError
-from audiocls.report.notation import NONE, count
+from audiocls.formatting import NONE, format_count
 
 if TYPE_CHECKING:
-    from audiocls.train.anatomy import Layer
+    from audiocls.training.layer_summary import Layer
 
 COLUMNS = ("layer", "kind", "output", "parameters", "MACs")
 EXPENDABLE = ("kind", "output")
@@ -34,7 +34,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """A recipe's model: output shapes, parameters, MACs of one clip, what the budget leaves."""
-    config = resolve([shelf.recipe(recipe), shelf.overrides(assignments or [])], recipe)
+    config = resolve([library.recipe(recipe), library.overrides(assignments or [])], recipe)
     num_classes = classes or _num_classes(config)
     layers = _layers(config, num_classes)
     if as_json:
@@ -44,7 +44,7 @@ def show(
         COLUMNS,
         [_row(layer, config.model.name) for layer in layers if layer.depth <= depth],
         text=COLUMNS[:3],
-        expendable=EXPENDABLE,
+        droppable=EXPENDABLE,
     )
     return console.show_facts(_totals(config, layers))
 
@@ -60,9 +60,9 @@ def _num_classes(config: Config) -> int:
 
 
 def _layers(config: Config, num_classes: int) -> "list[Layer]":
-    from audiocls.train.anatomy import anatomy, trained_network
+    from audiocls.training.layer_summary import layer_summary, trained_network
 
-    return anatomy(*trained_network(config, num_classes))
+    return layer_summary(*trained_network(config, num_classes))
 
 
 def _budget(config: Config) -> Budget:
@@ -71,7 +71,7 @@ def _budget(config: Config) -> Budget:
 
 def _row(layer: "Layer", model: str) -> tuple[str, ...]:
     name = "  " * layer.depth + (layer.name.rpartition(".")[2] or model)
-    return name, layer.kind, _shape(layer.shape), f"{layer.params:,}", count(layer.macs)
+    return name, layer.kind, _shape(layer.shape), f"{layer.params:,}", format_count(layer.macs)
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
@@ -84,7 +84,7 @@ def _totals(config: Config, layers: "list[Layer]") -> dict[str, str]:
     names = {"params": "parameters", "macs": "MACs per clip"}
     totals = {
         "parameters": f"{whole.params:,}; most in {_largest(layers, 'params')}",
-        "MACs per clip": f"{count(whole.macs)}; most in {_largest(layers, 'macs')}",
+        "MACs per clip": f"{format_count(whole.macs)}; most in {_largest(layers, 'macs')}",
     }
     for what, limit in _budget(config).items():
         if limit is not None:
@@ -94,10 +94,12 @@ def _totals(config: Config, layers: "list[Layer]") -> dict[str, str]:
 
 def _largest(layers: "list[Layer]", what: str) -> str:
     """`stages.3 71 %, stages.2 20 %`."""
-    from audiocls.train.anatomy import tips
+    from audiocls.training.layer_summary import leaf_layers
 
     total = max(1, getattr(layers[0], what))
-    costs = sorted(((getattr(layer, what), layer.name) for layer in tips(layers, 2)), reverse=True)
+    costs = sorted(
+        ((getattr(layer, what), layer.name) for layer in leaf_layers(layers, 2)), reverse=True
+    )
     return ", ".join(f"{name} {cost / total:.0%}" for cost, name in costs[:MOST_NAMED] if cost)
 
 

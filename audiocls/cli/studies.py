@@ -8,40 +8,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from audiocls import console, shelf
+from audiocls import console, library
+from audiocls.analysis.interim import first_look
 from audiocls.cli.options import cache_folder, names, numbers
-from audiocls.cli.until_decided import grower, growing
+from audiocls.cli.until_decided import growing, next_look_fn
 from audiocls.console.progress import watching
-from audiocls.errors import UsageError, nearest
-from audiocls.plan import Ablation, Plan, arms_of, plan, widened
-from audiocls.plan.register import PROJECT
-from audiocls.report.looks import first_look
-from audiocls.run.code import is_as_now
-from audiocls.run.devices import Slots, slots
-from audiocls.run.executors import Executor
-from audiocls.run.launch import Outcome, launch
-from audiocls.run.resolve import (
+from audiocls.design import Ablation, Plan, arms_of, plan, widened
+from audiocls.design.register import PROJECT
+from audiocls.errors import UsageError, did_you_mean
+from audiocls.execution.code import is_as_now
+from audiocls.execution.devices import Slots, slots
+from audiocls.execution.executors import Executor
+from audiocls.execution.job import Places, Task, Tracking
+from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits
+from audiocls.store import Cell, StudyFolder
+from audiocls.store.reuse import paired_study_name
+from audiocls.studies.launch import Outcome, launch
+from audiocls.studies.resolve import (
     Configs,
     Resolved,
     assignment,
     configs_of,
     on_available_folds,
     study_of,
+    task_of,
 )
-from audiocls.run.scheduler import MAX_FIRST_FAILURES, Limits
-from audiocls.run.task import Places, Task, Tracking, task_of
-from audiocls.run.undecided import launch_until_decided
-from audiocls.store import Cell, StudyFolder
-from audiocls.store.lending import twin
-from audiocls.track import WandbMode
-from audiocls.track.mode import default_mode
-from audiocls.track.tensorboard_run import require_tensorboard
+from audiocls.studies.sources.sequential import launch_until_decided
+from audiocls.tracking import WandbMode
+from audiocls.tracking.mode import default_mode
+from audiocls.tracking.tensorboard import require_tensorboard
 
 EXECUTORS = ("local", "inline", "wandb")
 
 
 @dataclass(frozen=True)
-class Request:
+class AblationRequest:
     """An ablation, and what the command line changes about it."""
 
     name: str
@@ -79,7 +80,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Means:
+class LaunchOptions:
     """Where and with what a study is run, as the command line says it."""
 
     runs: Path
@@ -109,7 +110,7 @@ class Means:
             allowed = get_args(WandbMode)
             raise UsageError(
                 f"--wandb: got {self.wandb!r}; allowed: {', '.join(allowed)}."
-                + nearest(self.wandb, allowed)
+                + did_you_mean(self.wandb, allowed)
             )
         return cast(WandbMode, self.wandb)
 
@@ -139,12 +140,12 @@ class Means:
     ) -> Executor[Any]:
         """The executor, with no more workers than there is work."""
         if self.executor == "inline":
-            from audiocls.run.executors.inline import Inline
+            from audiocls.execution.executors.inline import InlineExecutor
 
-            return Inline(cache, stop)
-        from audiocls.run.executors.local import Local
+            return InlineExecutor(cache, stop)
+        from audiocls.execution.executors.local import LocalExecutor
 
-        return Local(self.slots()[:num_missing], cache, log)
+        return LocalExecutor(self.slots()[:num_missing], cache, log)
 
 
 def request(
@@ -154,17 +155,17 @@ def request(
     seeds: str | None = None,
     folds: str | None = None,
     arms: str | None = None,
-) -> Request:
+) -> AblationRequest:
     """Everything named, found and read."""
-    ablation = shelf.ablation(name, recipe)
-    overrides = shelf.overrides(list(assignments or []))
-    base = shelf.recipe(ablation.recipe)
-    return Request(
+    ablation = library.ablation(name, recipe)
+    overrides = library.overrides(list(assignments or []))
+    base = library.recipe(ablation.recipe)
+    return AblationRequest(
         name, ablation, base, overrides, seeds, folds, arms, is_own_recipe=recipe is None
     )
 
 
-def planned(asked: Request) -> tuple[Plan, Configs]:
+def planned(asked: AblationRequest) -> tuple[Plan, Configs]:
     """The trials and each arm's configuration: every fault reported, nothing run."""
     ablation = asked.ablation
     chosen = plan(
@@ -178,7 +179,7 @@ def planned(asked: Request) -> tuple[Plan, Configs]:
     return on_available_folds(chosen, first, cache_folder(), asked.folds is not None), configs
 
 
-def resolved(asked: Request, name: str | None = None) -> Resolved:
+def resolved(asked: AblationRequest, name: str | None = None) -> Resolved:
     """The study that `asked` amounts to, its data read and its ids computed.
 
     Until decided, it has all cells that the budget allows.
@@ -191,7 +192,7 @@ def resolved(asked: Request, name: str | None = None) -> Resolved:
     return growing(found, len(chosen.blocks)) if asked.is_until_decided else found
 
 
-def see_through(found: Resolved, means: Means) -> Outcome:
+def run_study(found: Resolved, means: LaunchOptions) -> Outcome:
     """Launch the study with the means given, showing its progress, until it ends or is stopped."""
     if means.is_on_server:
         raise UsageError(
@@ -214,13 +215,13 @@ def see_through(found: Resolved, means: Means) -> Outcome:
         if not study.looks:
             alone = means.is_exclusive
             return launch(folder, study, task, executor, watch, limits, alone, lender)
-        first, grow = first_look(study), grower(folder, study)
+        first, grow = first_look(study), next_look_fn(folder, study)
         return launch_until_decided(folder, first, task, executor, watch, grow, limits, lender)
 
 
 def lender_for(folder: StudyFolder, cells: Sequence[Cell], is_on_cpu: bool) -> StudyFolder | None:
     """The study's twin, unless one of their trials could not pair with what is trained now."""
-    other = StudyFolder(folder.path.with_name(twin(folder.name)))
+    other = StudyFolder(folder.path.with_name(paired_study_name(folder.name)))
     new = [cell for cell in cells if not folder.trial(cell.id).path.exists()]
     records = other.records(new) if other.path.exists() else {}
     if all(is_as_now(record.provenance, is_on_cpu) for record in records.values()):

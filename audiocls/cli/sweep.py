@@ -2,10 +2,10 @@
 
 import typer
 
-from audiocls import console, shelf, yaml_file
+from audiocls import console, library, yaml_file
 from audiocls.cli import agent, importing, launch, sweep_status, sync
 from audiocls.cli import options as o
-from audiocls.cli.plans import show_plan, show_search
+from audiocls.cli.plan_view import show_plan, show_search
 from audiocls.cli.searches import sweep_request
 
 app = typer.Typer(no_args_is_help=True, help="Studies: plan, launch, status, sync …")
@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Studies: plan, launch, status, syn
 @app.command("list")
 def list_(as_json: o.JsonOption = False) -> None:
     """Every sweep on the shelf: registered ablations and searches."""
-    found = {name: shelf.sweep(name) for name in shelf.on_shelf("sweeps")}
+    found = {name: library.sweep(name) for name in library.available("sweeps")}
     if as_json:
         return console.show_json([{"name": name, **sweep} for name, sweep in found.items()])
     console.show_table(
@@ -29,7 +29,7 @@ def list_(as_json: o.JsonOption = False) -> None:
 @app.command()
 def show(name: o.NameArgument, as_json: o.JsonOption = False) -> None:
     """One sweep, in W&B's grammar."""
-    sweep = shelf.sweep(name)
+    sweep = library.sweep(name)
     return console.show_json(sweep) if as_json else console.say(yaml_file.dump(sweep))
 
 

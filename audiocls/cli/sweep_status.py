@@ -9,11 +9,11 @@ from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.ranking import sweep_of
 from audiocls.errors import UsageError
-from audiocls.run.own_trials import label_of
-from audiocls.run.tuning.choosing import holding_back
 from audiocls.search import fixed_keys
 from audiocls.store import Cell, Proposal, StudyFolder, count_states, tuning_path
 from audiocls.store.finding import open_study
+from audiocls.studies.native_trials import label_of
+from audiocls.studies.tuning.choosing import holding_back
 
 MAX_NAMED = 3
 
@@ -124,7 +124,7 @@ def retry(
     for before in [] if arms else tuning_of(folder):
         failed += [before.trial(cell_id) for cell_id in holding_back(before)]
     for trial in failed:
-        trial.forgive()
+        trial.reset_failure()
     if not failed:
         console.say(f"{folder.name} has no failed cell.")
         return

@@ -6,9 +6,9 @@ import typer
 
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
-from audiocls.run.interrupt import stop_on_signal
-from audiocls.run.server.sync import Synced
+from audiocls.execution.interrupt import stop_on_signal
 from audiocls.store.finding import open_study
+from audiocls.wandb_server.sync import Synced
 
 ProjectOption = Annotated[
     str | None, typer.Option("--project", help="W&B project; default: the study's, or audiocls.")
@@ -27,11 +27,11 @@ def sync(
 ) -> None:
     """Upload a study's W&B runs, and put them under its sweep; stopped, it can go on."""
     from audiocls.console.bar import counting
-    from audiocls.run.server import sync as door
-    from audiocls.run.server.registered import sweep_of
-    from audiocls.track.wandb_connection import Connection
-    from audiocls.track.wandb_project import WandbProject
-    from audiocls.track.wandb_sync import upload
+    from audiocls.tracking.wandb.connection import Connection
+    from audiocls.tracking.wandb.project import WandbProject
+    from audiocls.tracking.wandb.sync import upload
+    from audiocls.wandb_server import sync as door
+    from audiocls.wandb_server.registered import sweep_of
 
     folder = open_study(name, runs)
     config, server = sweep_of(folder), WandbProject(Connection())

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from audiocls import console, shelf
+from audiocls import console, library
 from audiocls.cli import options as o
 from audiocls.cli.options import cache_folder
-from audiocls.cli.studies import Means, request, resolved, see_through
+from audiocls.cli.studies import LaunchOptions, request, resolved, run_study
 from audiocls.cli.tuning import refuse_tuning
 from audiocls.errors import UsageError
-from audiocls.run.resolve import Resolved, single_trial
 from audiocls.store import StudyFolder
+from audiocls.studies.resolve import Resolved, single_trial
 
 CELL = ("arm", "seed", "fold")
 
@@ -37,7 +37,7 @@ def train(
 ) -> None:
     """Train one trial, or reuse it if it is finished, and print its metrics and its folder."""
     found = one_trial(assignments or [], recipe, ablation, config)
-    means = Means(
+    means = LaunchOptions(
         runs,
         wandb,
         executor,
@@ -49,8 +49,8 @@ def train(
         is_exclusive=False,
     )
     # Asked for once more, a trial that failed is tried once more.
-    StudyFolder(runs / found.study.name).trial(found.study.cells[0].id).forgive()
-    outcome = see_through(found, means)
+    StudyFolder(runs / found.study.name).trial(found.study.cells[0].id).reset_failure()
+    outcome = run_study(found, means)
     _show(StudyFolder(runs / found.study.name), found.study.cells[0].id)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
@@ -65,7 +65,7 @@ def one_trial(
     """The trial that such a command line names, as a study of one cell."""
     if sum(name is not None for name in (recipe, ablation, config)) != 1:
         raise UsageError("give one of --recipe NAME, --ablation NAME and --config FILE")
-    overrides = shelf.overrides(given)
+    overrides = library.overrides(given)
     return _cell(ablation, given, overrides) if ablation else _alone(recipe or config, overrides)
 
 
@@ -83,7 +83,7 @@ def _cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolve
 
 def _alone(recipe: str | None, overrides: dict[str, Any]) -> Resolved:
     assert recipe is not None
-    return single_trial(recipe, shelf.recipe(recipe), overrides, cache_folder())
+    return single_trial(recipe, library.recipe(recipe), overrides, cache_folder())
 
 
 def _show(folder: StudyFolder, trial_id: str) -> None:

@@ -8,29 +8,29 @@ from pathlib import Path
 
 from audiocls import console
 from audiocls.cli.options import cache_folder
-from audiocls.cli.studies import Means, Request, planned, see_through
+from audiocls.cli.studies import AblationRequest, LaunchOptions, planned, run_study
+from audiocls.design import Ablation
 from audiocls.errors import UsageError
-from audiocls.plan import Ablation
-from audiocls.run.launch import Outcome
-from audiocls.run.resolve import Resolved
-from audiocls.run.tuning import (
-    asking,
+from audiocls.store import Choice, StudyFolder, tuning_path
+from audiocls.studies.launch import Outcome
+from audiocls.studies.resolve import Resolved
+from audiocls.studies.tuning import (
     choices_of,
-    remembered,
-    restricted,
+    load_choices,
+    pending_trials,
     tuned,
     tuning_plan,
     tuning_study,
+    with_candidates,
 )
-from audiocls.store import Choice, StudyFolder, tuning_path
 
 
 @dataclass(frozen=True)
-class Ready:
+class TunedStudy:
     """A study whose arms have chosen, as far as they could, and what that took."""
 
     found: Resolved
-    means: Means
+    means: LaunchOptions
     """With the time that is left."""
     outcome: Outcome | None = None
     """Of the tuning trials; none where all was chosen before."""
@@ -42,7 +42,7 @@ class Ready:
         return self.outcome is not None and self.outcome.stopped_by is not None
 
     @property
-    def held_back(self) -> list[Choice]:
+    def blocked(self) -> list[Choice]:
         """Arms and folds that could not choose, and so have no trials; who was stopped yet may."""
         return [c for c in self.choices if c.values is None and not self.is_stopped]
 
@@ -56,7 +56,7 @@ class Ready:
         """As of a launch; a candidate that diverged is a choice less, not a failure."""
         if self.outcome is not None and self.is_stopped:
             return self.outcome.exit_code
-        return 3 if self.held_back else 0
+        return 3 if self.blocked else 0
 
 
 def refuse_tuning(ablation: Ablation, name: str, who: str) -> None:
@@ -69,39 +69,39 @@ def refuse_tuning(ablation: Ablation, name: str, who: str) -> None:
         )
 
 
-def ready(asked: Request, found: Resolved, means: Means) -> Ready:
+def ready(asked: AblationRequest, found: Resolved, means: LaunchOptions) -> TunedStudy:
     """Run the tuning trials that are missing; without `tune` there are none."""
     chosen, _ = planned(asked)
     before = tuning_plan(chosen, asked.recipe, asked.overrides)
     if before is None:
-        return Ready(found, means)
+        return TunedStudy(found, means)
     started, cache = time.monotonic(), cache_folder()
-    found = asking(found, before)
+    found = with_candidates(found, before)
     every = tuning_study(before, asked.overrides, cache, of=found)
-    known = remembered(StudyFolder(means.runs / found.study.name), found.study)
-    missing = restricted(every, known)
+    known = load_choices(StudyFolder(means.runs / found.study.name), found.study)
+    missing = pending_trials(every, known)
     outcome = _see_through(missing, means)
     folder = StudyFolder(means.runs / every.study.name)
     choices = (*known, *choices_of(missing.study, folder, before.candidates))
     left = _with_time_left(means, time.monotonic() - started)
-    return Ready(tuned(found, before, choices, cache), left, outcome, choices)
+    return TunedStudy(tuned(found, before, choices, cache), left, outcome, choices)
 
 
-def _see_through(missing: Resolved, means: Means) -> Outcome | None:
+def _see_through(missing: Resolved, means: LaunchOptions) -> Outcome | None:
     num_trials = len(missing.study.cells)
     if not num_trials:
         return None
     console.note(f"{num_trials} tuning trials come first: {missing.study.question}")
-    return see_through(missing, means)
+    return run_study(missing, means)
 
 
-def _with_time_left(means: Means, gone_s: float) -> Means:
+def _with_time_left(means: LaunchOptions, gone_s: float) -> LaunchOptions:
     if means.max_hours is None:
         return means
     return replace(means, max_hours=max(0.0, means.max_hours - gone_s / 3600))
 
 
-def show_held_back(choices: Sequence[Choice], study: str) -> None:
+def show_blocked(choices: Sequence[Choice], study: str) -> None:
     """Which arms have no trials, and what to do."""
     for choice in choices:
         console.note(f"{choice.arm}, fold {choice.fold}: no trials, for {choice.reason}")

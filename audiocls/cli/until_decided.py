@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from audiocls.analysis import compare
+from audiocls.analysis.interim import with_next_look
 from audiocls.errors import UsageError
-from audiocls.report import compare
-from audiocls.report.looks import grown
-from audiocls.run.resolve import Resolved
 from audiocls.store import Study, StudyFolder, extended, is_same_question
+from audiocls.studies.resolve import Resolved
 
 ANSWERS = ("better", "worse", "equivalent", "no_evidence")
 """Verdicts that only enough pairs can have."""
@@ -19,9 +19,9 @@ def growing(found: Resolved, num_own: int) -> Resolved:
     return replace(found, study=study)
 
 
-def grower(folder: StudyFolder, whole: Study) -> Callable[[Study], Study | None]:
+def next_look_fn(folder: StudyFolder, whole: Study) -> Callable[[Study], Study | None]:
     """From a study to the same with its next look, by what the folder has recorded."""
-    return lambda study: grown(study, compare(study, folder.records(study.cells)), whole)
+    return lambda study: with_next_look(study, compare(study, folder.records(study.cells)), whole)
 
 
 def checked(found: Resolved, folder: StudyFolder) -> Resolved:

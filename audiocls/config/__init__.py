@@ -5,24 +5,24 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from audiocls.config.identity import by_content, digest, files_of, identifying, trial_id
-from audiocls.config.idle import idle_options, without_idle
+from audiocls.config.identity import by_content, digest, files_of, identity_config, trial_id
 from audiocls.config.layers import merge
 from audiocls.config.recipe import Config
+from audiocls.config.unused import unused_options, without_idle
 from audiocls.dotted import nest
 from audiocls.errors import ConfigError
-from audiocls.faults import faults_of
+from audiocls.validation_errors import describe_errors
 
 __all__ = [
     "Config",
     "by_content",
     "digest",
     "files_of",
-    "identifying",
-    "idle_options",
+    "identity_config",
     "merge",
     "resolve",
     "trial_id",
+    "unused_options",
     "without_idle",
 ]
 
@@ -36,4 +36,4 @@ def resolve(layers: Sequence[Mapping[str, Any]], where: str) -> Config:
     try:
         return Config.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(where, faults_of(error, Config, given)) from error
+        raise ConfigError(where, describe_errors(error, Config, given)) from error

@@ -22,14 +22,14 @@ PATHS = ("init_from", "distil.teacher", "ssl.clips", "augment.background", "feat
 """Keys that may name files: what is in them decides, not where they lie."""
 
 
-def identifying(config: Config) -> dict[str, Any]:
+def identity_config(config: Config) -> dict[str, Any]:
     """The resolved configuration, every default written down, without what has no effect."""
     return config.model_dump(mode="json", exclude=WITHOUT_EFFECT)  # type: ignore[arg-type]
 
 
 def files_of(config: Config) -> dict[str, str]:
     """Dotted key → the path of the file or folder that it names."""
-    flat = flatten(identifying(config))
+    flat = flatten(identity_config(config))
     words = ("pretrained", "untrained")  # weights by name rather than by file
     return {key: flat[key] for key in PATHS if flat.get(key) and flat[key] not in words}
 
@@ -40,7 +40,7 @@ def by_content(resolved: Mapping[str, Any], digests: Mapping[str, str]) -> dict[
 
 
 def trial_id(resolved: Mapping[str, Any], data_fingerprint: str) -> str:
-    """The id of one trial; `resolved` comes from `by_content` or `identifying`."""
+    """The id of one trial; `resolved` comes from `by_content` or `identity_config`."""
     identity = {"schema": IDENTITY_SCHEMA, "data": data_fingerprint, "config": resolved}
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
@@ -51,4 +51,4 @@ def digest(config: Config) -> str:
 
     Trials with one digest may still differ in the sounds that its paths lead to.
     """
-    return trial_id({**identifying(config), "seed": None, "fold": None}, "")
+    return trial_id({**identity_config(config), "seed": None, "fold": None}, "")

@@ -15,10 +15,10 @@ from audiocls.config.training import (
 )
 from audiocls.models import Model
 from audiocls.optim import Averaging, NoAveraging, Optim, Sam, Schedule
-from audiocls.part import Part
+from audiocls.options import Options
 
 
-class Config(Part):
+class Config(Options):
     """One trial, fully resolved. `audiocls.config.resolve` makes one out of layers."""
 
     data: DataSet

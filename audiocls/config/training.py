@@ -5,12 +5,12 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from audiocls.audio.datasets import DataSet
-from audiocls.part import Part
+from audiocls.options import Options
 
 Select = Literal["val/accuracy", "val/balanced_accuracy", "val/map", "val/loss", "last"]
 
 
-class Training(Part):
+class Training(Options):
     """How long, in what portions, on which loss, and by what the epoch is chosen."""
 
     epochs: int = Field(default=20, ge=1)
@@ -43,7 +43,7 @@ class Training(Part):
         return self
 
 
-class Distil(Part):
+class Distil(Options):
     """Learn from a trained checkpoint's logits as well (Hinton et al., 2015)."""
 
     teacher: str | None = None
@@ -59,7 +59,7 @@ class Distil(Part):
         return self
 
 
-class SelfSupervision(Part):
+class SelfSupervision(Options):
     """Learning to predict EnCodec codes of the next frame, beside the classes or before them."""
 
     mode: Literal["none", "joint", "pretrain"] = "none"
@@ -81,7 +81,7 @@ class SelfSupervision(Part):
         return self
 
 
-class Pretraining(Part):
+class Pretraining(Options):
     """Training the same model on another data set first.
 
     Every layer is kept; the last one only where both data sets have the same classes.
@@ -100,7 +100,7 @@ class Pretraining(Part):
         return self
 
 
-class Budget(Part):
+class Budget(Options):
     """What a model may cost; one that costs more is refused before its first step."""
 
     max_params: int | None = Field(default=None, ge=1)

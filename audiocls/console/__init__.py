@@ -64,17 +64,17 @@ def show_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     text: Sequence[str] = (),
-    expendable: Sequence[str] = (),
+    droppable: Sequence[str] = (),
 ) -> None:
     """A table; columns named in `text` align left.
 
-    In a terminal too narrow for it the `expendable` columns are left out, the first of them
+    In a terminal too narrow for it the `droppable` columns are left out, the first of them
     first, and named below; into a pipe or a file all columns go.
     """
     terminal = stdout()
     left_out: list[str] = []
     table = _table(columns, rows, text, left_out)
-    for column in filter(columns.__contains__, expendable if terminal.is_terminal else ()):
+    for column in filter(columns.__contains__, droppable if terminal.is_terminal else ()):
         if _width(terminal, table) <= terminal.width:
             break
         left_out.append(column)

@@ -4,6 +4,6 @@ What executes them is an extra, `pip install 'audiocls[notebooks]'`; only `execu
 """
 
 from audiocls.notebook.execution import executed, require_notebooks
-from audiocls.notebook.opening import open_answer
+from audiocls.notebook.opening import open_report
 
-__all__ = ["executed", "open_answer", "require_notebooks"]
+__all__ = ["executed", "open_report", "require_notebooks"]

@@ -1,12 +1,12 @@
-"""`open_answer`: a notebook's first line, for studies on this disk and for projects of W&B."""
+"""`open_report`: a notebook's first line, for studies on this disk and for projects of W&B."""
 
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audiocls.errors import UsageError, nearest
-from audiocls.report import Answer, read_answer
+from audiocls.analysis import StudyReport, load_report
+from audiocls.errors import UsageError, did_you_mean
 from audiocls.store.finding import open_study
 from audiocls.store.study import StudyFolder, folder_name
 
@@ -15,9 +15,9 @@ OPTIONS = ("study", "arm", "baseline", "seed", "fold", "metric", "goal", "group"
 """What may be said of a project, as by the options of `audiocls sweep import`."""
 
 
-def open_answer(
+def open_report(
     study: str, runs: str | Path = "runs", wandb: Mapping[str, Any] | None = None
-) -> Answer:
+) -> StudyReport:
     """The answer of a study: its name in `runs`, its path, or `wandb:ENTITY/PROJECT[/SWEEP]`.
 
     `runs` is looked for in the working folder and in those above it, since Jupyter starts in the
@@ -27,13 +27,13 @@ def open_answer(
     """
     options = dict(wandb or {})
     if study.startswith(WANDB):
-        return read_answer(_imported(study.removeprefix(WANDB), options))
+        return load_report(_imported(study.removeprefix(WANDB), options))
     if options:
         raise UsageError(
             f"study {study!r} is read from this disk, and `wandb` is for projects: leave it empty, "
             f"or call the study {WANDB}ENTITY/PROJECT"
         )
-    return read_answer(open_study(study, _found(Path(runs))))
+    return load_report(open_study(study, _found(Path(runs))))
 
 
 def _found(runs: Path) -> Path:
@@ -43,16 +43,16 @@ def _found(runs: Path) -> Path:
 
 def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
     """The project as a study in a folder of its own, which the system clears away."""
-    from audiocls.run.server.imported import import_study, source_of
-    from audiocls.run.server.remote import Asked
-    from audiocls.track.wandb_connection import Connection
-    from audiocls.track.wandb_project import WandbProject
+    from audiocls.tracking.wandb.connection import Connection
+    from audiocls.tracking.wandb.project import WandbProject
+    from audiocls.wandb_server.import_runs import import_study, source_of
+    from audiocls.wandb_server.remote import ImportOptions
 
     _check(options)
     source = source_of(project, options.pop("group", None), options.pop("where", None))
     keys = options.pop("arm", ())
     name = options.pop("study", folder_name(project.rpartition("/")[2]))
-    asked = Asked(name, arm=(keys,) if isinstance(keys, str) else tuple(keys), **options)
+    asked = ImportOptions(name, arm=(keys,) if isinstance(keys, str) else tuple(keys), **options)
     folder = StudyFolder(Path(tempfile.mkdtemp(prefix="audiocls-")) / name)
     import_study(folder, WandbProject(Connection()), source, asked, [project], _unwatched)
     return folder
@@ -62,7 +62,9 @@ def _check(options: Mapping[str, Any]) -> None:
     for name in options:
         if name not in OPTIONS:
             allowed = ", ".join(OPTIONS)
-            raise UsageError(f"wandb: got {name!r}; allowed: {allowed}.{nearest(name, OPTIONS)}")
+            raise UsageError(
+                f"wandb: got {name!r}; allowed: {allowed}.{did_you_mean(name, OPTIONS)}"
+            )
 
 
 def _unwatched(done: int, total: int) -> None:

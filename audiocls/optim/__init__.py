@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class AdamW(Part):
+class AdamW(Options):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
 
     name: Literal["adamw"] = "adamw"
@@ -33,7 +33,7 @@ class AdamW(Part):
         return optimizers.adamw(model, self.lr, self.betas, self.weight_decay)
 
 
-class Adam(Part):
+class Adam(Options):
     """Adam (Kingma and Ba, 2015); its `weight_decay` is an L2 penalty on the gradient."""
 
     name: Literal["adam"] = "adam"
@@ -47,7 +47,7 @@ class Adam(Part):
         return optimizers.adam(model, self.lr, self.betas, self.weight_decay)
 
 
-class SGD(Part):
+class SGD(Options):
     """Stochastic gradient descent with (Nesterov) momentum."""
 
     name: Literal["sgd"] = "sgd"
@@ -73,7 +73,7 @@ class SGD(Part):
 Optim = Annotated[AdamW | Adam | SGD, Field(discriminator="name")]
 
 
-class Constant(Part):
+class Constant(Options):
     """The learning rate stays where it is."""
 
     name: Literal["constant"] = "constant"
@@ -84,7 +84,7 @@ class Constant(Part):
         return schedules.constant(optimizer)
 
 
-class Cosine(Part):
+class Cosine(Options):
     """Linear warm-up, then a half cosine down to zero (Loshchilov and Hutter, 2017)."""
 
     name: Literal["cosine"] = "cosine"
@@ -97,7 +97,7 @@ class Cosine(Part):
         return schedules.warmup_cosine(optimizer, warmup, num_epochs * steps_an_epoch)
 
 
-class OneCycle(Part):
+class OneCycle(Options):
     """Up to `optim.lr` and down again in one cycle (Smith and Topin, 2018)."""
 
     name: Literal["onecycle"] = "onecycle"
@@ -109,7 +109,7 @@ class OneCycle(Part):
         return schedules.one_cycle(optimizer, self.pct_start, num_epochs * steps_an_epoch)
 
 
-class Step(Part):
+class Step(Options):
     """The learning rate times `gamma` every `every_epochs` epochs."""
 
     name: Literal["step"] = "step"
@@ -122,7 +122,7 @@ class Step(Part):
         return schedules.step(optimizer, self.every_epochs * steps_an_epoch, self.gamma)
 
 
-class Plateau(Part):
+class Plateau(Options):
     """The learning rate times `factor` whenever the selection metric has stopped improving."""
 
     name: Literal["plateau"] = "plateau"
@@ -139,7 +139,7 @@ class Plateau(Part):
 Schedule = Annotated[Constant | Cosine | OneCycle | Step | Plateau, Field(discriminator="name")]
 
 
-class Sam(Part):
+class Sam(Options):
     """Sharpness-aware minimisation around any optimiser (Foret et al., 2021); 0 switches it off."""
 
     rho: float = Field(default=0.0, ge=0.0)
@@ -161,7 +161,7 @@ class Sam(Part):
         return self
 
 
-class NoAveraging(Part):
+class NoAveraging(Options):
     """The weights of each epoch's last step are scored and saved."""
 
     name: Literal["none"] = "none"
@@ -169,7 +169,7 @@ class NoAveraging(Part):
     def build(self, model: "nn.Module", num_epochs: int) -> "WeightAverage":
         from audiocls.optim import averaging
 
-        return averaging.Live(model)
+        return averaging.CurrentWeights(model)
 
     def drive(
         self,
@@ -182,7 +182,7 @@ class NoAveraging(Part):
         return schedule
 
 
-class Ema(Part):
+class Ema(Options):
     """Exponential moving average of the weights, with a warm-up of the decay."""
 
     name: Literal["ema"] = "ema"
@@ -205,7 +205,7 @@ class Ema(Part):
         return schedule
 
 
-class Swa(Part):
+class Swa(Options):
     """Stochastic weight averaging: the mean of the last epochs' weights (Izmailov et al., 2018)."""
 
     name: Literal["swa"] = "swa"

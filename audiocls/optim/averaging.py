@@ -39,7 +39,7 @@ class WeightAverage(Protocol):
         """Go on from there; the live module's weights are loaded beside it."""
 
 
-class Live:
+class CurrentWeights:
     """No average: the weights as they are."""
 
     needs_batch_norm_statistics = False
@@ -64,7 +64,7 @@ class Live:
         """Nothing to do."""
 
 
-class Shadow:
+class AveragedWeights:
     """A copy of a module that moves towards it, each time by a stated share of the way."""
 
     def __init__(self, live: nn.Module):
@@ -72,7 +72,7 @@ class Shadow:
         self.num_taken = 0
         self._live = live
 
-    def take_in(self, share: float) -> None:
+    def update(self, share: float) -> None:
         """Go `share` of the way to where the live module is; 1 makes an exact copy."""
         mine, theirs = list(_tensors(self.module)), list(_tensors(self._live))
         pairs = list(zip(mine, theirs, strict=True))
@@ -112,7 +112,7 @@ class MovingAverage:
     is_waiting = False
 
     def __init__(self, module: nn.Module, decay: float, every_steps: int):
-        self._shadow = Shadow(module)
+        self._shadow = AveragedWeights(module)
         self._decay = decay
         self._every_steps = every_steps
         self._num_steps = 0
@@ -121,7 +121,7 @@ class MovingAverage:
         self._num_steps += 1
         if self._num_steps % self._every_steps == 0:
             n = self._shadow.num_taken
-            self._shadow.take_in(1 - min(self._decay, (1 + n) / (10 + n)))
+            self._shadow.update(1 - min(self._decay, (1 + n) / (10 + n)))
 
     def after_epoch(self, epoch: int) -> None:
         """Nothing to do."""
@@ -144,7 +144,7 @@ class EpochAverage:
     """
 
     def __init__(self, module: nn.Module, num_before: int):
-        self._shadow = Shadow(module)
+        self._shadow = AveragedWeights(module)
         self._num_before = num_before
 
     @property
@@ -160,7 +160,7 @@ class EpochAverage:
 
     def after_epoch(self, epoch: int) -> None:
         if epoch > self._num_before:
-            self._shadow.take_in(1 / (1 + self._shadow.num_taken))
+            self._shadow.update(1 / (1 + self._shadow.num_taken))
 
     def evaluated(self) -> nn.Module:
         return self._shadow.latest()

@@ -11,7 +11,7 @@ from audiocls.optim.asam import AdaptiveSharpnessAware
 from audiocls.optim.sam import SharpnessAware
 
 
-class Stepper(Protocol):
+class OptimizerStep(Protocol):
     """Turns a way to compute gradients into an update."""
 
     num_passes: int
@@ -21,7 +21,7 @@ class Stepper(Protocol):
         """Update once; `gradient` clears, computes loss and gradients, and returns the loss."""
 
 
-class Plain:
+class StandardStep:
     """The optimiser as it is."""
 
     num_passes = 1
@@ -36,10 +36,10 @@ class Plain:
         return loss
 
 
-def stepper(sam: Sam, model: nn.Module, optimizer: Optimizer) -> Stepper:
-    """`Plain` at a radius of 0, else SAM: a radius of 0 costs nothing and changes nothing."""
+def stepper(sam: Sam, model: nn.Module, optimizer: Optimizer) -> OptimizerStep:
+    """`StandardStep` at a radius of 0, else SAM: a radius of 0 costs and changes nothing."""
     if sam.rho == 0:
-        return Plain(optimizer)
+        return StandardStep(optimizer)
     if sam.adaptive:
         return AdaptiveSharpnessAware(model, optimizer, sam.rho, sam.eta)
     return SharpnessAware(model, optimizer, sam.rho)

@@ -8,6 +8,7 @@ from audiocls.search.hyperband import bands, to_stop
 from audiocls.search.importance import Importance, importance
 from audiocls.search.leaves import fixed_keys
 from audiocls.search.load import Checked, check_sweep, load_sweep
+from audiocls.search.objective_values import best, has_reached_target
 from audiocls.search.propose import is_over, propose
 from audiocls.search.sweep import (
     Categorical,
@@ -18,9 +19,8 @@ from audiocls.search.sweep import (
     Numeric,
     Parameter,
     Sweep,
-    Tried,
+    TrialResult,
 )
-from audiocls.search.worth import best, has_reached_target
 
 __all__ = [
     "Categorical",
@@ -33,7 +33,7 @@ __all__ = [
     "Numeric",
     "Parameter",
     "Sweep",
-    "Tried",
+    "TrialResult",
     "bands",
     "best",
     "check_sweep",

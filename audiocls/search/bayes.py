@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from audiocls.search.leaves import Path, constants, nest
+from audiocls.search.objective_values import imputed_losses
 from audiocls.search.sampling import draw, stream
 from audiocls.search.space import Dimension, coordinates_of, name_of, space_of
-from audiocls.search.sweep import Sweep, Tried
-from audiocls.search.worth import counted
+from audiocls.search.sweep import Sweep, TrialResult
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -24,13 +24,13 @@ NUM_RANDOM = 10
 """Trials whose loss is known before the model is asked; until then draws are random."""
 
 
-def suggest(sweep: Sweep, tried: Sequence[Tried]) -> dict[str, Any]:
+def suggest(sweep: Sweep, tried: Sequence[TrialResult]) -> dict[str, Any]:
     """What the model expects most of, given what was tried; random until it knows enough.
 
     What still runs is held for poor, so that trials that run side by side differ.
     """
     assert sweep.metric is not None
-    losses = counted(sweep.metric, tried)
+    losses = imputed_losses(sweep.metric, tried)
     if len(losses) - losses.count(None) < NUM_RANDOM:
         return draw(sweep, len(tried))
     space = space_of(sweep)
@@ -44,7 +44,7 @@ def suggest(sweep: Sweep, tried: Sequence[Tried]) -> dict[str, Any]:
 
 def _study(
     space: Mapping[Path, Dimension],
-    tried: Sequence[Tried],
+    tried: Sequence[TrialResult],
     losses: Sequence[float | None],
     seed: int,
 ) -> "Study":

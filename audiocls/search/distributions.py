@@ -11,7 +11,7 @@ from itertools import accumulate
 from statistics import NormalDist
 from typing import Any
 
-from audiocls.search.listed import spelling
+from audiocls.search.categorical import spelling
 from audiocls.search.sweep import Categorical, Numeric
 
 _OPEN = 2.0**-53

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from audiocls.search.categorical import listed
 from audiocls.search.leaves import Path, constants, nest, values_at, varying
-from audiocls.search.listed import listed
-from audiocls.search.sweep import Categorical, Numeric, Sweep, Tried
+from audiocls.search.sweep import Categorical, Numeric, Sweep, TrialResult
 
 
 class Axis(Protocol):
@@ -55,7 +55,7 @@ def grid_size(sweep: Sweep) -> int | None:
     return math.prod(len(axis) for axis in _axes(sweep).values())
 
 
-def num_remaining(sweep: Sweep, tried: Sequence[Tried]) -> int | None:
+def num_remaining(sweep: Sweep, tried: Sequence[TrialResult]) -> int | None:
     """How many cells of the grid nobody has tried; none if the sweep is no grid.
 
     Trials of another grid, from before the sweep was changed, do not count.
@@ -67,7 +67,7 @@ def num_remaining(sweep: Sweep, tried: Sequence[Tried]) -> int | None:
     return math.prod(map(len, axes.values())) - len(known)
 
 
-def remaining(sweep: Sweep, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
+def remaining(sweep: Sweep, tried: Sequence[TrialResult]) -> Iterator[dict[str, Any]]:
     """The cells that nobody has tried, whatever became of those that were; knows no cap or target.
 
     To walk a long grid keep this iterator: asking `propose` anew reads all that was tried anew.

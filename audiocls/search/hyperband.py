@@ -7,7 +7,7 @@ no budgets are allotted. A band is a number of *logged values* of the metric, no
 import math
 from collections.abc import Mapping, Sequence
 
-from audiocls.search.sweep import Hyperband, Metric, Sweep, Tried
+from audiocls.search.sweep import Hyperband, Metric, Sweep, TrialResult
 
 _MOST_BANDS = 100
 """As many as W&B's engine looks at."""
@@ -27,7 +27,7 @@ def bands(hyperband: Hyperband) -> tuple[int, ...]:
     return _upwards(hyperband.min_iter, hyperband.eta)
 
 
-def to_stop(sweep: Sweep, tried: Sequence[Tried]) -> list[int]:
+def to_stop(sweep: Sweep, tried: Sequence[TrialResult]) -> list[int]:
     """Indices of the running trials to stop now; one that never logged the metric runs on."""
     hyperband, metric = sweep.early_terminate, sweep.metric
     if hyperband is None or metric is None:
@@ -59,7 +59,7 @@ def _threshold(band: int, eta: float, losses: Sequence[Sequence[float]]) -> floa
     return there[int(1 / eta * len(there))]
 
 
-def _losses(trial: Tried, metric: Metric) -> list[float]:
+def _losses(trial: TrialResult, metric: Metric) -> list[float]:
     sign = -1 if metric.goal == "maximize" else 1
     return [sign * value for value in trial.history if math.isfinite(value)]
 

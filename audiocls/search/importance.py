@@ -13,7 +13,7 @@ from typing import Any
 
 from audiocls.search.leaves import Path
 from audiocls.search.space import Dimension, coordinates_of, name_of, space_of
-from audiocls.search.sweep import Sweep, Tried
+from audiocls.search.sweep import Sweep, TrialResult
 
 MIN_TRIALS = 8
 """With a value; of fewer, the best are too few to lie anywhere."""
@@ -34,7 +34,7 @@ class Importance:
     reason: str = ""
 
 
-def importance(sweep: Sweep, tried: Sequence[Tried]) -> Importance:
+def importance(sweep: Sweep, tried: Sequence[TrialResult]) -> Importance:
     """Over the trials that ended with a value of the sweep's metric, early stopped ones too."""
     if sweep.metric is None:
         return Importance(0, reason="the sweep names no metric")

@@ -6,12 +6,12 @@ from typing import Any
 from audiocls.errors import ConfigError
 from audiocls.search import bayes
 from audiocls.search.grid import remaining
+from audiocls.search.objective_values import has_reached_target
 from audiocls.search.sampling import draw
-from audiocls.search.sweep import Sweep, Tried
-from audiocls.search.worth import has_reached_target
+from audiocls.search.sweep import Sweep, TrialResult
 
 
-def propose(sweep: Sweep, tried: Sequence[Tried]) -> dict[str, Any] | None:
+def propose(sweep: Sweep, tried: Sequence[TrialResult]) -> dict[str, Any] | None:
     """The next trial's parameters, nested as W&B hands them on; none when the sweep is over.
 
     `tried` holds every proposal made so far, in order, whatever became of it: its length is the
@@ -30,7 +30,7 @@ def propose(sweep: Sweep, tried: Sequence[Tried]) -> dict[str, Any] | None:
             return bayes.suggest(sweep, tried)
 
 
-def is_over(sweep: Sweep, tried: Sequence[Tried]) -> bool:
+def is_over(sweep: Sweep, tried: Sequence[TrialResult]) -> bool:
     """Whether the cap or the target is reached; a grid also ends when no cell remains."""
     is_capped = sweep.run_cap is not None and len(tried) >= sweep.run_cap
     return is_capped or has_reached_target(sweep, tried)

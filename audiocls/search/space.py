@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from audiocls.search.categorical import CategoricalValues, listed
 from audiocls.search.distributions import quantile_of, value_of
 from audiocls.search.leaves import Path, values_at, varying
-from audiocls.search.listed import Listed, listed
 from audiocls.search.sweep import Categorical, Numeric, Sweep
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Quantiles:
 class Kinds:
     """Equally likely values, none nearer to one than to another."""
 
-    values: Listed
+    values: CategoricalValues
 
     def distribution(self) -> "BaseDistribution":
         from optuna.distributions import CategoricalDistribution

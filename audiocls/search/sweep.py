@@ -1,4 +1,4 @@
-"""`Sweep`: a W&B sweep configuration as a value, and `Tried`: what became of one proposal.
+"""`Sweep`: a W&B sweep configuration as a value, and `TrialResult`: what became of one proposal.
 
 The forms follow W&B's grammar (docs.wandb.ai, "Define sweep configuration"). A `Sweep` is made by
 `load_sweep` alone, which has checked it; nothing here checks again.
@@ -119,7 +119,7 @@ State = Literal["running", "finished", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
-class Tried:
+class TrialResult:
     """One proposal and what is known of it so far."""
 
     parameters: Mapping[str, Any]

@@ -13,8 +13,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
-from audiocls.errors import UsageError, nearest
-from audiocls.store.atomic import write_bytes, write_text
+from audiocls.atomic import write_bytes, write_text
+from audiocls.errors import UsageError, did_you_mean
 from audiocls.store.record import Cell, Failure, Record, Study
 from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import State, TrialFolder
@@ -75,7 +75,7 @@ class StudyFolder:
             others = sorted(p.parent.name for p in self.path.parent.glob("*/study.yaml"))
             raise UsageError(
                 f"no study {self.name!r} in {self.path.parent}; studies there: "
-                f"{', '.join(others) or 'none'}.{nearest(self.name, others)} "
+                f"{', '.join(others) or 'none'}.{did_you_mean(self.name, others)} "
                 f"Start it with: audiocls sweep launch {self.name}"
             )
         return yaml_file.read_written(self._plan)

@@ -17,8 +17,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
+from audiocls.atomic import write_bytes, write_text
 from audiocls.errors import DataError
-from audiocls.store.atomic import write_bytes, write_text
 from audiocls.store.record import Failure, Record
 
 State = Literal["done", "failed", "running", "pending"]
@@ -200,7 +200,7 @@ class TrialFolder:
             return None
         return Failure(**json.loads(self._failure.read_bytes()))
 
-    def forgive(self) -> None:
+    def reset_failure(self) -> None:
         """Make a failed trial pending again, from its first epoch; the failure is kept."""
         failure = self.failure()
         if failure is not None:

@@ -20,9 +20,9 @@ from audiocls.audio.features import Features, LogMel, Raw
 from audiocls.audio.features.standardise import Standardise
 from audiocls.errors import ConfigError
 from audiocls.models import Model
-from audiocls.train.checkpoint import description_of, load_checkpoint, weights_of
-from audiocls.train.classifier import Classifier
-from audiocls.train.cost import macs
+from audiocls.training.checkpoint import description_of, load_checkpoint, weights_of
+from audiocls.training.classifier import Classifier
+from audiocls.training.cost import macs
 
 NUM_SAMPLES, NUM_CLASSES = 4000, 5
 TINY: dict[str, dict[str, Any]] = {

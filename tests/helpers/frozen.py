@@ -23,7 +23,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.batches import training_batches
 from audiocls.cli import app
 from audiocls.seeding import seed_of
@@ -185,20 +185,22 @@ SEEDS = [(0, 1, "init"), (0, 1, "order"), (1, 5, "augment", 3), (12345, 2, "drop
 def draws() -> dict[str, Any]:
     """Seeds of purposes, and what clips draw under several seeds and purposes."""
     clips = torch.tensor([0, 1, 7, 2**40])
-    sources = {(s, p): (Draws(s, clips), p) for s in (0, 99, 2**62) for p in ("gain", "time_mask")}
+    sources = {
+        (s, p): (ClipRNG(s, clips), p) for s in (0, 99, 2**62) for p in ("gain", "time_mask")
+    }
     return {
         "seeds": [[list(key), str(seed_of(*key))] for key in SEEDS],
         "draws": {f"{seed} {p}": _drawn(*source) for (seed, p), source in sources.items()},
     }
 
 
-def _drawn(source: Draws, purpose: str) -> dict[str, Any]:
+def _drawn(source: ClipRNG, purpose: str) -> dict[str, Any]:
     return {
         "uniform": source.uniform(purpose, 3).tolist(),
         "normal": source.normal(purpose, 3).tolist(),
         "between": source.between(purpose, -2.0, 5.0).tolist(),
         "integers": source.integers(purpose, 1000, 5).tolist(),
-        "chance": source.chance(purpose, 0.5).tolist(),
+        "chance": source.bernoulli(purpose, 0.5).tolist(),
     }
 
 

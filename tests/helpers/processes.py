@@ -94,7 +94,7 @@ def num_trained(err: str) -> int:
 def workers_of(scheduler: int) -> list[int]:
     """Return the process ids of a scheduler's workers."""
     listing = subprocess.run(
-        ["pgrep", "-P", str(scheduler), "-f", "audiocls.run.worker"],
+        ["pgrep", "-P", str(scheduler), "-f", "audiocls.execution.worker"],
         capture_output=True,
         text=True,
         check=False,

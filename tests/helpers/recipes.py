@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from audiocls.plan import Ablation, load_ablation
+from audiocls.design import Ablation, load_ablation
 
 TINY: dict[str, Any] = {
     "data": {

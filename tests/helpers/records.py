@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from audiocls.report import compare
+from audiocls.analysis import compare
 from audiocls.store import StudyFolder
 from audiocls.store.record import Cell, Cost, Provenance, Record, Study
 

@@ -9,7 +9,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from audiocls.cli import app
-from audiocls.report.dashboards.subject import Place
+from audiocls.render.wandb.run_selection import Place
 from audiocls.store import StudyFolder
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from audiocls.track import Ending, RunInfo, Told, start
-from audiocls.track.reach import Reach
+from audiocls.tracking import Ending, FinishReport, RunInfo, start
+from audiocls.tracking.availability import ServerAvailability
 
 RUN_INFO = RunInfo(
     id="0123456789ab-1",
@@ -32,10 +32,10 @@ class RecordingTracker:
         self._perhaps("log")
         self.told.append(row)
 
-    def finish(self, ending: Ending) -> Told:
+    def finish(self, ending: Ending) -> FinishReport:
         self._perhaps("finish")
         self.told.append(ending)
-        return Told()
+        return FinishReport()
 
     def _perhaps(self, call: str) -> None:
         if call == self._at:
@@ -52,7 +52,9 @@ def epoch_row(epoch: int) -> dict[str, float]:
     return {"epoch": float(epoch), "val/accuracy": epoch / 10}
 
 
-def track_three_epochs(mode: Any, info: RunInfo, reach: Reach | None = None) -> Told:
+def track_three_epochs(
+    mode: Any, info: RunInfo, reach: ServerAvailability | None = None
+) -> FinishReport:
     """Track a trial of three epochs from its start to its end."""
     tracker = start(mode, info, reach=reach)
     for epoch in (1, 2, 3):

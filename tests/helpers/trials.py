@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from audiocls.audio.clips import ClipTable, fingerprint
-from audiocls.config import Config, identifying, resolve
-from audiocls.run.events import Done, Event
-from audiocls.run.task import Task
-from audiocls.run.trial import train_trial
-from audiocls.run.warm import Warm
+from audiocls.config import Config, identity_config, resolve
+from audiocls.execution.events import Done, Event
+from audiocls.execution.job import Task
+from audiocls.execution.trial import train_trial
+from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder
-from audiocls.track.wandb_log import LoggedRun
-from audiocls.train.checkpoint import Checkpoint, load_checkpoint
-from audiocls.train.fit import Signal
+from audiocls.tracking.wandb.log import LoggedRun
+from audiocls.training.checkpoint import Checkpoint, load_checkpoint
+from audiocls.training.fit import Signal
 from helpers.recipes import TINY
 from helpers.wandb_runs import read_run
 
@@ -55,14 +55,14 @@ def make_task(study_path: Path, cell: Cell = BASELINE, **fields: Any) -> Task:
 def trainable_task(config: Config, study_path: Path, cache: Path, **fields: Any) -> Task:
     """Return the task to train `config`."""
     data = fingerprint(config.data.table(cache), cache)
-    given = {"config": identifying(config), "data_fingerprint": data, **fields}
+    given = {"config": identity_config(config), "data_fingerprint": data, **fields}
     return make_task(study_path, **given)
 
 
-def train(task: Task, cache: Path, signal: Signal = Signal.GO) -> Event:
+def train(task: Task, cache: Path, signal: Signal = Signal.CONTINUE) -> Event:
     """Train a trial in this process and return the event that it ended with."""
     events: list[Event] = []
-    train_trial(task, Warm(cache), events.append, lambda: signal)
+    train_trial(task, WorkerCache(cache), events.append, lambda: signal)
     return events[-1]
 
 

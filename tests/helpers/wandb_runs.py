@@ -6,7 +6,7 @@ from typing import Any
 
 import wandb
 
-from audiocls.track import wandb_log
+from audiocls.tracking.wandb import log
 
 ROWS = ({"epoch": 1, "val/accuracy": 0.1}, {"epoch": 2, "val/accuracy": 0.2})
 
@@ -52,7 +52,7 @@ def log_run(
     run.finish(exit_code=code)
 
 
-def read_run(folder: Path) -> wandb_log.LoggedRun:
+def read_run(folder: Path) -> log.LoggedRun:
     """Read the one offline run somewhere below `folder`."""
     (file,) = folder.rglob("*.wandb")
-    return wandb_log.read_run(file)
+    return log.read_run(file)

@@ -19,15 +19,16 @@ from helpers.trials import trainable_task
 from helpers.wandb_runs import read_run
 from wandb_server import Server
 
-from audiocls.run.events import Done, Epoch
-from audiocls.run.task import Task
-from audiocls.run.trial import train_trial
-from audiocls.run.warm import Warm
+from audiocls.execution.events import Done, Epoch
+from audiocls.execution.job import Task
+from audiocls.execution.trial import train_trial
+from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder
-from audiocls.track import Ending, RunInfo, Told, guarded, run_id_of, start, wandb_log, wandb_run
-from audiocls.track.reach import Reach
-from audiocls.track.wandb_sync import newest, run_folders
-from audiocls.train.fit import Signal
+from audiocls.tracking import Ending, FinishReport, RunInfo, background, run_id_of, start
+from audiocls.tracking.availability import ServerAvailability
+from audiocls.tracking.wandb import log, run
+from audiocls.tracking.wandb.sync import newest, run_folders
+from audiocls.training.fit import Signal
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning"
@@ -44,18 +45,18 @@ def info(tmp_path: Path) -> RunInfo:
 @pytest.fixture(autouse=True)
 def timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stated ones, shortened alike."""
-    monkeypatch.setattr(wandb_run, "INIT_TIMEOUT_S", 1.5)
-    monkeypatch.setattr(wandb_run, "FINISH_TIMEOUT_S", 1.5)
+    monkeypatch.setattr(run, "INIT_TIMEOUT_S", 1.5)
+    monkeypatch.setattr(run, "FINISH_TIMEOUT_S", 1.5)
 
 
 def told(server: Server, run_id: str = RUN_INFO.id) -> list[float]:
     return [row["epoch"] for row in server.run(run_id).history if "val/accuracy" in row]
 
 
-def kept(folder: Path) -> wandb_log.LoggedRun:
+def kept(folder: Path) -> log.LoggedRun:
     """The run of the newest offline folder."""
     newest = max(folder.glob("wandb/offline-run-*/*.wandb"), key=lambda log: log.stat().st_mtime_ns)
-    return wandb_log.read_run(newest)
+    return log.read_run(newest)
 
 
 def client() -> psutil.Process:
@@ -103,7 +104,7 @@ def test_a_client_killed_in_mid_trial_is_started_again_and_nothing_is_lost(
     wait_until_opened(info.folder)
     kill_client()
     tracker.log(epoch_row(3))
-    assert tracker.finish(Ending({"test/accuracy": 0.5})) == Told()
+    assert tracker.finish(Ending({"test/accuracy": 0.5})) == FinishReport()
     if mode == "online":
         assert told(wandb_server) == [1, 2, 3]
         assert wandb_server.run(RUN_INFO.id).state == "finished"
@@ -114,9 +115,9 @@ def test_a_client_killed_in_mid_trial_is_started_again_and_nothing_is_lost(
 
 @BOTH
 def test_a_client_killed_between_trials_harms_none(wandb_server: Server, info: RunInfo, mode):
-    assert track_three_epochs(mode, info) == Told()
+    assert track_three_epochs(mode, info) == FinishReport()
     kill_client()
-    assert track_three_epochs(mode, replace(info, id="next")) == Told()
+    assert track_three_epochs(mode, replace(info, id="next")) == FinishReport()
     if mode == "online":
         assert told(wandb_server, "next") == [1, 2, 3]
     else:
@@ -127,7 +128,7 @@ def test_a_client_that_hangs_is_left_behind_in_the_stated_time(
     wandb_server: Server, info: RunInfo, monkeypatch
 ):
     before = set(threading.enumerate())
-    monkeypatch.setattr(guarded.Guarded.__init__, "__defaults__", (1.0,))
+    monkeypatch.setattr(background.BackgroundTracker.__init__, "__defaults__", (1.0,))
     tracker = start("offline", info)
     tracker.log(epoch_row(1))
     wait_until_opened(info.folder)
@@ -149,12 +150,12 @@ def test_a_client_that_hangs_is_left_behind_in_the_stated_time(
 
 
 def test_errors_that_pass_lose_nothing(wandb_server: Server, info: RunInfo, monkeypatch):
-    monkeypatch.setattr(wandb_run, "FINISH_TIMEOUT_S", 15.0)
+    monkeypatch.setattr(run, "FINISH_TIMEOUT_S", 15.0)
     tracker = start("online", info)
     wandb_server.fail("file_stream", 500, for_s=1)
     for epoch in (1, 2, 3):
         tracker.log(epoch_row(epoch))
-    assert tracker.finish(Ending()) == Told()
+    assert tracker.finish(Ending()) == FinishReport()
     assert told(wandb_server) == [1, 2, 3]
     assert 500 in {request.status for request in wandb_server.requests}
 
@@ -181,7 +182,7 @@ def test_what_a_server_did_not_take_is_named_in_the_stated_time(
     assert note.startswith(f"W&B run {RUN_INFO.id} was not uploaded: ")
     assert note.endswith(f"It lies in {folder}; upload it with: audiocls sweep sync dropout")
     wandb_server.heal()
-    assert track_three_epochs("offline", replace(info, id="next")) == Told()
+    assert track_three_epochs("offline", replace(info, id="next")) == FinishReport()
 
 
 @pytest.mark.parametrize("fault", ["nobody", "errors", "stall", "wrong key", "no key"])
@@ -196,14 +197,14 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
         wandb_server.stall("", 60)
     else:
         monkeypatch.setenv("WANDB_API_KEY", "w" * 40 if fault == "wrong key" else "")
-    began, reach = time.monotonic(), Reach()
+    began, reach = time.monotonic(), ServerAvailability()
     answer = track_three_epochs("online", info, reach)
     assert time.monotonic() - began < 8
     assert not answer.is_beyond_repair
     assert answer.note.startswith(f"W&B run {RUN_INFO.id} was not uploaded: ")
     assert answer.note.endswith("upload it with: audiocls sweep sync dropout")
     newest_log = newest(run_folders(info.folder))[RUN_INFO.id].log
-    run = wandb_log.read_run(newest_log)
+    run = log.read_run(newest_log)
     assert (run.id, run.exit_code, len(run.history)) == (RUN_INFO.id, 0, 3)
     assert str(newest_log.parent) in answer.note
     began = time.monotonic()
@@ -213,12 +214,12 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
 
 
 def test_a_server_that_came_back_is_told_again_after_a_while(wandb_server: Server, info: RunInfo):
-    reach = Reach(patience_s=0.5)
+    reach = ServerAvailability(patience_s=0.5)
     wandb_server.close()
     assert track_three_epochs("online", info, reach).note
     wandb_server.reopen()
     time.sleep(0.5)
-    assert track_three_epochs("online", replace(info, id="next"), reach) == Told()
+    assert track_three_epochs("online", replace(info, id="next"), reach) == FinishReport()
     assert told(wandb_server, "next") == [1, 2, 3]
 
 
@@ -256,7 +257,7 @@ def test_a_clock_that_jumps_changes_nothing(wandb_server: Server, info: RunInfo,
         tracker.log(epoch_row(epoch))
         time.sleep(0.05)
     began = time.monotonic()
-    assert tracker.finish(Ending()) == Told()
+    assert tracker.finish(Ending()) == FinishReport()
     assert time.monotonic() - began < 6
     if mode == "online":
         assert told(wandb_server) == [0, 1, 2, 3]
@@ -303,7 +304,7 @@ def trained(task: Task, cache: Path, on_epoch: Any = lambda epoch: None) -> Done
         if isinstance(event, Epoch):
             on_epoch(event.epoch)
 
-    train_trial(task, Warm(cache), emit, lambda: Signal.GO)
+    train_trial(task, WorkerCache(cache), emit, lambda: Signal.CONTINUE)
     assert isinstance(events[-1], Done), events[-1]
     return events[-1]
 

@@ -4,17 +4,17 @@ import json
 
 import pytest
 
-from audiocls import shelf
+from audiocls import library
 
 pytestmark = pytest.mark.slow
 
 SMALL = ("train.epochs=2", "data.num_sources=5", "data.clips_per_source=1")
 """Thirty clips to train on, twice."""
-SEARCHES = sorted(set(shelf.on_shelf("sweeps")) - set(shelf.on_shelf("ablations")))
-CPU_SIZED = [name for name in shelf.on_shelf("recipes") if name.endswith("-cpu")]
+SEARCHES = sorted(set(library.available("sweeps")) - set(library.available("ablations")))
+CPU_SIZED = [name for name in library.available("recipes") if name.endswith("-cpu")]
 
 
-@pytest.mark.parametrize("name", shelf.on_shelf("ablations"))
+@pytest.mark.parametrize("name", library.available("ablations"))
 def test_every_ablation_on_the_shelf_runs_to_its_end(home, name):
     block = ("--seeds", "0", "--folds", "1", "--workers", "1", "--wandb", "disabled")
     home.run("sweep", "launch", name, *block, *(f"--set={each}" for each in SMALL))

@@ -5,7 +5,7 @@ import signal
 import pytest
 from helpers.processes import num_trained
 
-from audiocls.report import compare
+from audiocls.analysis import compare
 from audiocls.store import StudyFolder
 
 WORDS = ("--until-decided", "--max-pairs", "13", "--executor", "inline")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from audiocls.part import Part
+from audiocls.options import Options
 
 Transform = Literal[
     "amp",
@@ -32,7 +32,7 @@ Chance = Annotated[float, Field(ge=0.0, le=1.0)]
 Decibels = Annotated[float, Field(ge=-60.0, le=120.0)]
 
 
-class Augment(Part):
+class Augment(Options):
     """Random changes of training clips, each clip by its own draws.
 
     EAT's recipe is `transforms` amp, neg, tshift, tmask, ampsegment, cycshift; all `noises`;

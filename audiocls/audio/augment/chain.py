@@ -9,19 +9,19 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from audiocls.audio.augment import Augment
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.noise import noisy, with_background
-from audiocls.audio.augment.rows import change_rows
+from audiocls.audio.augment.rows import apply_to_selected
 from audiocls.audio.augment.spectral import resampled
-from audiocls.audio.augment.transforms import Dose, transformed
-from audiocls.audio.augment.waveform import shifted, windows
+from audiocls.audio.augment.transforms import AugmentationStrength, transformed
+from audiocls.audio.augment.waveform import time_shift, windows
 
 
-def change_waves(
+def augment_waveforms(
     waves: Tensor,
     options: Augment,
     sample_rate: int,
-    draws: Draws,
+    draws: ClipRNG,
     background: Tensor | None = None,
 ) -> Tensor:
     """Gain, shift, transforms, noise, background, resampling: whichever are asked for.
@@ -39,19 +39,19 @@ def change_waves(
     """
     if not options.changes_samples:
         return waves
-    draws, dose = draws.on("cpu"), Dose(sample_rate, options.strength)
-    waves = _shift(_gain(waves, options, draws, dose), options, draws, dose).clone()
+    draws, strength = draws.on("cpu"), AugmentationStrength(sample_rate, options.strength)
+    waves = _shift(_gain(waves, options, draws, strength), options, draws, strength).clone()
     if options.transforms:
-        waves = transformed(waves, options, draws, dose)
+        waves = transformed(waves, options, draws, strength)
     if options.noises:
-        waves = noisy(waves, options, draws, dose)
+        waves = noisy(waves, options, draws, strength)
     if options.background:
         assert background is not None, "options.background: open_background(it) was not passed on"
-        waves = with_background(waves, options, draws, dose, background)
-    return _resample(waves, options, draws, dose)
+        waves = with_background(waves, options, draws, strength, background)
+    return _resample(waves, options, draws, strength)
 
 
-def crop_offsets(slack: Tensor, draws: Draws) -> Tensor:
+def crop_offsets(slack: Tensor, draws: ClipRNG) -> Tensor:
     """Where a random crop begins: anywhere from the first sample to the last that leaves enough.
 
     Shape: slack (B,) samples to spare → (B,) int64
@@ -64,33 +64,41 @@ def crop_offsets(slack: Tensor, draws: Draws) -> Tensor:
     return draws.integers("crop", slack.unsqueeze(1) + 1)[:, 0]
 
 
-def _gain(waves: Tensor, options: Augment, draws: Draws, dose: Dose) -> Tensor:
+def _gain(
+    waves: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
+) -> Tensor:
     if options.gain_db == 0:
         return waves
-    most = options.gain_db * dose.strength
+    most = options.gain_db * strength.strength
     return waves * 10 ** (draws.on(waves.device).between("gain", -most, most) / 20)
 
 
-def _shift(waves: Tensor, options: Augment, draws: Draws, dose: Dose) -> Tensor:
-    most = min(waves.shape[1], round(options.shift_s * dose.strength * dose.sample_rate))
+def _shift(
+    waves: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
+) -> Tensor:
+    most = min(waves.shape[1], round(options.shift_s * strength.strength * strength.sample_rate))
     if most == 0:
         return waves
     shifts = draws.on(waves.device).integers("shift", 2 * most + 1)[:, 0] - most
-    return shifted(waves, shifts, most)
+    return time_shift(waves, shifts, most)
 
 
-def _resample(waves: Tensor, options: Augment, draws: Draws, dose: Dose) -> Tensor:
+def _resample(
+    waves: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
+) -> Tensor:
     """In place."""
     if options.resample_p == 0:
         return waves
     choices = draws.integers("resample", len(options.resample_factors))[:, 0]
-    fires = draws.chance("resample fires", dose.chance(options.resample_p))
+    fires = draws.bernoulli("resample fires", strength.bernoulli(options.resample_p))
     for index, factor in enumerate(options.resample_factors):
-        change_rows(waves, fires & (choices == index), draws, partial(_at_rate, factor=factor))
+        apply_to_selected(
+            waves, fires & (choices == index), draws, partial(_at_rate, factor=factor)
+        )
     return waves
 
 
-def _at_rate(waves: Tensor, draws: Draws, factor: float) -> Tensor:
+def _at_rate(waves: Tensor, draws: ClipRNG, factor: float) -> Tensor:
     """Resampled, then a random stretch of what is too long, or zeros after what is too short."""
     num_samples = waves.shape[1]
     changed = resampled(waves, factor)

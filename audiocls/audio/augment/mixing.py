@@ -14,7 +14,7 @@ from torch import Tensor
 
 from audiocls.audio.augment import Augment, Mix
 from audiocls.audio.augment import spectral as sp
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.waveform import ratio_or_zero, rms
 
 LEAST_SHARE = 0.1
@@ -29,7 +29,7 @@ def mix(
     targets: Tensor,
     options: Augment,
     sample_rate: int,
-    draws: Draws,
+    draws: ClipRNG,
     epoch: int,
     is_union: bool,
 ) -> Mixed:
@@ -62,7 +62,7 @@ def mix(
     return mixed, mixed_targets(targets, others, shares.to(targets.device), is_union)
 
 
-def partners_of(draws: Draws) -> Tensor:
+def partners_of(draws: ClipRNG) -> Tensor:
     """For each clip the row of another: the next in a ring of the batch in random order.
 
     Shape: → (B,) int64
@@ -163,16 +163,16 @@ def cutmix(own: Tensor, other: Tensor, shares: Tensor, positions: Tensor) -> Ten
     return torch.where((samples >= starts) & (samples < starts + lengths), other, own)
 
 
-def _mixup(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+def _mixup(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     return mixup(own, other, draws.between("mix share", 0.1, 1.0))
 
 
-def _timemix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+def _timemix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     shares = draws.between("mix share", 0.5, 1.0)
     return timemix(own, other, shares, _is_end(draws)), shares
 
 
-def _freqmix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+def _freqmix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     shares = draws.between("mix share", 0.5, 1.0)
     is_end = _is_end(draws)
 
@@ -182,7 +182,7 @@ def _freqmix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixe
     return _by_window(own, draws, sample_rate, mixed), shares
 
 
-def _phasemix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+def _phasemix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     shares = draws.uniform("mix share")
 
     def mixed(rows: Tensor, window: int) -> Tensor:
@@ -191,17 +191,17 @@ def _phasemix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mix
     return _by_window(own, draws, sample_rate, mixed), 0.5 * shares + 0.5
 
 
-def _cutmix(own: Tensor, other: Tensor, draws: Draws, sample_rate: int) -> Mixed:
+def _cutmix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     shares = draws.between("mix share", 0.5, 1.0)
     return cutmix(own, other, shares, draws.uniform("mix position")), shares
 
 
-def _is_end(draws: Draws) -> Tensor:
-    return draws.chance("mix side", 0.5).unsqueeze(1)
+def _is_end(draws: ClipRNG) -> Tensor:
+    return draws.bernoulli("mix side", 0.5).unsqueeze(1)
 
 
 def _by_window(
-    own: Tensor, draws: Draws, sample_rate: int, mixed: Callable[[Tensor, int], Tensor]
+    own: Tensor, draws: ClipRNG, sample_rate: int, mixed: Callable[[Tensor, int], Tensor]
 ) -> Tensor:
     """Each clip in STFT windows of a length that it draws.
 
@@ -217,7 +217,7 @@ def _by_window(
     return result
 
 
-MIXES: dict[Mix, Callable[[Tensor, Tensor, Draws, int], Mixed]] = {
+MIXES: dict[Mix, Callable[[Tensor, Tensor, ClipRNG, int], Mixed]] = {
     "mixup": _mixup,
     "timemix": _timemix,
     "freqmix": _freqmix,

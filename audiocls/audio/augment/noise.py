@@ -11,9 +11,9 @@ from torch import Tensor
 
 from audiocls.audio.augment import Augment, Noise
 from audiocls.audio.augment import spectral as sp
-from audiocls.audio.augment.draws import Draws
-from audiocls.audio.augment.rows import change_rows
-from audiocls.audio.augment.transforms import Dose
+from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.rows import apply_to_selected
+from audiocls.audio.augment.transforms import AugmentationStrength
 from audiocls.audio.augment.waveform import ratio_or_zero, rms
 
 EXPONENTS: dict[str, float] = {"white": 0.0, "pink": -0.5, "red": -1.0, "blue": 0.5, "violet": 1.0}
@@ -22,32 +22,38 @@ SINE_SPREAD_DB = 5.0
 """A sine's ratio is drawn from the requested one to so much above it."""
 
 
-def noisy(waves: Tensor, options: Augment, draws: Draws, dose: Dose) -> Tensor:
+def noisy(
+    waves: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
+) -> Tensor:
     """One of `options.noises` added to each clip that draws one; in place.
 
     Shape: (B, T) → (B, T)
     """
     kinds = draws.integers("noise", len(options.noises))[:, 0]
-    fires = draws.chance("noise fires", options.noise_p)
+    fires = draws.bernoulli("noise fires", options.noise_p)
     for index, kind in enumerate(options.noises):
-        change = partial(_with_kind, kind=kind, snr_db=options.noise_snr_db, dose=dose)
-        change_rows(waves, fires & (kinds == index), draws, change)
+        change = partial(_with_kind, kind=kind, snr_db=options.noise_snr_db, strength=strength)
+        apply_to_selected(waves, fires & (kinds == index), draws, change)
     return waves
 
 
-def _with_kind(waves: Tensor, draws: Draws, kind: Noise, snr_db: float, dose: Dose) -> Tensor:
+def _with_kind(
+    waves: Tensor, draws: ClipRNG, kind: Noise, snr_db: float, strength: AugmentationStrength
+) -> Tensor:
     num_samples = waves.shape[1]
     if kind == "phase":
-        return _with_phase_noise(waves, draws, dose)
+        return _with_phase_noise(waves, draws, strength)
     if kind == "sine":
         ratios = draws.between("sine level", snr_db, snr_db + SINE_SPREAD_DB)
-        return with_noise(waves, sine(draws, num_samples, dose.sample_rate), ratios, dose.strength)
+        return with_noise(
+            waves, sine(draws, num_samples, strength.sample_rate), ratios, strength.strength
+        )
     noise = (
         draws.between("uniform noise", -1.0, 1.0, num_samples)
         if kind == "uniform"
         else coloured(draws, EXPONENTS[kind], num_samples)
     )
-    return with_noise(waves, noise, snr_db, dose.strength)
+    return with_noise(waves, noise, snr_db, strength.strength)
 
 
 def with_noise(
@@ -64,7 +70,7 @@ def with_noise(
     return torch.addcmul(waves, noise, levels)
 
 
-def coloured(draws: Draws, exponent: float, num_samples: int) -> Tensor:
+def coloured(draws: ClipRNG, exponent: float, num_samples: int) -> Tensor:
     """Gaussian noise whose amplitude goes with frequency to the `exponent`; nothing at 0 Hz.
 
     White noise has a white spectrum, so the spectrum is what is drawn: one transform, not two.
@@ -82,7 +88,7 @@ def coloured(draws: Draws, exponent: float, num_samples: int) -> Tensor:
     return sp.wave_of(spectrum * scale, num_samples)
 
 
-def sine(draws: Draws, num_samples: int, sample_rate: int) -> Tensor:
+def sine(draws: ClipRNG, num_samples: int, sample_rate: int) -> Tensor:
     """A hum of 50·U + 3·N Hz, U uniform in [0, 1) and N normal, from a random phase.
 
     Shape: → (B, T)
@@ -92,17 +98,17 @@ def sine(draws: Draws, num_samples: int, sample_rate: int) -> Tensor:
     return torch.sin(2 * math.pi * (hertz * times + draws.uniform("sine phase")))
 
 
-def _with_phase_noise(waves: Tensor, draws: Draws, dose: Dose) -> Tensor:
+def _with_phase_noise(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
     """Each clip in STFT windows of a length that it draws."""
     changed = waves.clone()
     choices = draws.on("cpu").integers("phase window", 3)[:, 0]
-    for index, window in enumerate(sp.stft_windows(dose.sample_rate)):
-        change = partial(phase_noised, window=window, strength=dose.strength)
-        change_rows(changed, choices == index, draws, change)
+    for index, window in enumerate(sp.stft_windows(strength.sample_rate)):
+        change = partial(phase_noised, window=window, strength=strength.strength)
+        apply_to_selected(changed, choices == index, draws, change)
     return changed
 
 
-def phase_noised(waves: Tensor, draws: Draws, window: int, strength: float = 1.0) -> Tensor:
+def phase_noised(waves: Tensor, draws: ClipRNG, window: int, strength: float = 1.0) -> Tensor:
     """Every STFT value turned by 0.01 to 0.02 radians times a normal number.
 
     Shape: (B, T) → (B, T)
@@ -114,7 +120,11 @@ def phase_noised(waves: Tensor, draws: Draws, window: int, strength: float = 1.0
 
 
 def with_background(
-    waves: Tensor, options: Augment, draws: Draws, dose: Dose, recording: Tensor
+    waves: Tensor,
+    options: Augment,
+    draws: ClipRNG,
+    strength: AugmentationStrength,
+    recording: Tensor,
 ) -> Tensor:
     """A random stretch of `recording` under each clip that draws one; in place.
 
@@ -125,10 +135,12 @@ def with_background(
     num_samples = waves.shape[1]
     tiled = recording.to(waves.device).repeat(max(1, -(-num_samples // len(recording))))
 
-    def under(clips: Tensor, own: Draws) -> Tensor:
+    def under(clips: Tensor, own: ClipRNG) -> Tensor:
         starts = own.integers("background", len(tiled) - num_samples + 1)[:, 0]
         ratios = own.between("background level", *options.background_snr_db)
-        return with_noise(clips, tiled.unfold(0, num_samples, 1)[starts], ratios, dose.strength)
+        return with_noise(clips, tiled.unfold(0, num_samples, 1)[starts], ratios, strength.strength)
 
-    change_rows(waves, draws.chance("background fires", options.background_p), draws, under)
+    apply_to_selected(
+        waves, draws.bernoulli("background fires", options.background_p), draws, under
+    )
     return waves

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.clip_rng import ClipRNG
 
 
-def change_rows(
-    waves: Tensor, is_changed: Tensor, draws: Draws, change: Callable[[Tensor, Draws], Tensor]
+def apply_to_selected(
+    waves: Tensor, is_changed: Tensor, draws: ClipRNG, change: Callable[[Tensor, ClipRNG], Tensor]
 ) -> None:
     """Writes `change` of those rows over them, in place; the others keep every bit.
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from audiocls.audio.augment import Augment
-from audiocls.audio.augment.draws import Draws
+from audiocls.audio.augment.clip_rng import ClipRNG
 
 
-def mask(features: Tensor, options: Augment, draws: Draws) -> Tensor:
+def mask(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
     """`options.num_masks` masks along each axis, of widths from 0 to the widest, alike likely.
 
     Shape: features (B, F, L) → (B, F, L)
@@ -29,7 +29,7 @@ def mask(features: Tensor, options: Augment, draws: Draws) -> Tensor:
     return features
 
 
-def covered(size: int, widest: int, num_masks: int, name: str, draws: Draws) -> Tensor:
+def covered(size: int, widest: int, num_masks: int, name: str, draws: ClipRNG) -> Tensor:
     """Which positions of an axis the masks cover; a mask is never wider than the axis.
 
     Shape: → (B, size) bool

@@ -25,7 +25,7 @@ def windows(waves: Tensor, starts: Tensor, num_samples: int) -> Tensor:
     return waves.unfold(1, num_samples, 1)[rows, starts]
 
 
-def shifted(waves: Tensor, shifts: Tensor, bound: int) -> Tensor:
+def time_shift(waves: Tensor, shifts: Tensor, bound: int) -> Tensor:
     """Moved later by `shifts` samples (earlier if negative), none beyond `bound`; zeros fill.
 
     Shape: waves (B, T), shifts (B,) → (B, T)

@@ -8,15 +8,15 @@ from statistics import median
 from typing import Any
 
 from audiocls.audio.check.findings import Finding, findings_of
-from audiocls.audio.check.hearing import Heard, Unheard, hear_all
-from audiocls.audio.clips import ClipTable, UnsoundTable
+from audiocls.audio.check.probe import DecodedInfo, DecodeFailure, probe_all
+from audiocls.audio.clips import ClipTable, InvalidClipTable
 from audiocls.audio.datasets import DataSet
 
-__all__ = ["Finding", "Health", "check"]
+__all__ = ["DataQuality", "Finding", "check"]
 
 
 @dataclass(frozen=True)
-class Health:
+class DataQuality:
     """A data set as it was found.
 
     `rates` and `lengths_s` count what was heard, by Hz and by seconds to the hundredth; `classes`
@@ -44,7 +44,7 @@ class Health:
         return median(every) if every else 0.0
 
 
-def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> Health:
+def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> DataQuality:
     """Decode every clip and say what is wrong, also of data that a training would refuse.
 
     Raises:
@@ -52,16 +52,16 @@ def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> Hea
     """
     try:
         table = data.table(cache)
-    except UnsoundTable as error:
+    except InvalidClipTable as error:
         table = error.listed
-    return health_of(table, hear_all([clip.path for clip in table.clips], report))
+    return health_of(table, probe_all([clip.path for clip in table.clips], report))
 
 
-def health_of(table: ClipTable, hearing: list[Heard | Unheard]) -> Health:
+def health_of(table: ClipTable, hearing: list[DecodedInfo | DecodeFailure]) -> DataQuality:
     """The sums over what was listed and heard, clip by clip."""
-    heard = [each for each in hearing if isinstance(each, Heard)]
+    heard = [each for each in hearing if isinstance(each, DecodedInfo)]
     labels = Counter(label for clip in table.clips for label in clip.labels)
-    return Health(
+    return DataQuality(
         num_clips=len(table.clips),
         classes={name: labels[i] for i, name in enumerate(table.labels)},
         sides=dict(Counter(clip.side for clip in table.clips)),
@@ -71,7 +71,7 @@ def health_of(table: ClipTable, hearing: list[Heard | Unheard]) -> Health:
     )
 
 
-def as_values(health: Health) -> dict[str, Any]:
+def as_values(health: DataQuality) -> dict[str, Any]:
     """The same as plain values, for JSON."""
     return {
         "is_usable": health.is_usable,

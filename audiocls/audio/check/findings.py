@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from audiocls.audio.check.hearing import Heard, Unheard
-from audiocls.audio.clips import Clip, ClipTable, breaches, some, straddling
+from audiocls.audio.check.probe import DecodedInfo, DecodeFailure
+from audiocls.audio.clips import Clip, ClipTable, join_names, straddling, violations
 
 SILENT_DBFS = -80.0
 SILENT_PEAK = 10 ** (SILENT_DBFS / 20)
 
-Hearing = Mapping[Clip, Heard | Unheard]
+Hearing = Mapping[Clip, DecodedInfo | DecodeFailure]
 
 
 @dataclass(frozen=True)
@@ -36,27 +36,27 @@ def findings_of(table: ClipTable, hearing: Hearing) -> tuple[Finding, ...]:
 def _unsound(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
     leaking = set(straddling(table.clips))
     clips = tuple(clip.id for clip in table.clips if clip.source in leaking)
-    for kind, text in breaches(table).items():
+    for kind, text in violations(table).items():
         yield Finding(kind, True, text, clips if kind == "leaking" else ())
 
 
 def _unheard(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
-    unheard = [(clip, each) for clip, each in hearing.items() if isinstance(each, Unheard)]
+    unheard = [(clip, each) for clip, each in hearing.items() if isinstance(each, DecodeFailure)]
     missing = tuple(clip.id for clip, each in unheard if each.is_missing)
     broken = {clip.id: each.why for clip, each in unheard if not each.is_missing}
     if missing:
-        text = f"{_clips(missing)} listed and not there: {some(missing)}"
+        text = f"{_clips(missing)} listed and not there: {join_names(missing)}"
         yield Finding("missing", True, text, missing)
     if broken:
         text = f"{_clips(broken)} cannot be decoded: {next(iter(broken.values()))}"
-        text += f" Likewise: {some(list(broken)[1:])}." if len(broken) > 1 else ""
+        text += f" Likewise: {join_names(list(broken)[1:])}." if len(broken) > 1 else ""
         yield Finding("undecodable", True, text, tuple(broken))
 
 
 def _truncated(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
-    short = {c.id: each.lacking for c, each in _heard(hearing).items() if each.lacking}
+    short = {c.id: each.truncation for c, each in _heard(hearing).items() if each.truncation}
     if short:
-        which = some(f"{id_} ({lacking})" for id_, lacking in short.items())
+        which = join_names(f"{id_} ({truncation})" for id_, truncation in short.items())
         text = f"{_clips(short)} shorter than the header says: {which}"
         yield Finding("truncated", True, text, tuple(short))
 
@@ -78,7 +78,7 @@ def _twins(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
     )
     for sounds, kind, is_fault, how in told:
         if sounds:
-            which = some(" = ".join(_told(clip) for clip in group) for group in sounds)
+            which = join_names(" = ".join(_told(clip) for clip in group) for group in sounds)
             count = f"{len(sounds)} sound{'s' * (len(sounds) > 1)}"
             clips = tuple(clip.id for group in sounds for clip in group)
             yield Finding(kind, is_fault, f"{count} {how}: {which}", clips)
@@ -87,7 +87,7 @@ def _twins(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
 def _silent(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
     silent = tuple(c.id for c, each in _heard(hearing).items() if each.peak < SILENT_PEAK)
     if silent:
-        text = f"{_clips(silent)} never above {SILENT_DBFS:g} dBFS: {some(silent)}"
+        text = f"{_clips(silent)} never above {SILENT_DBFS:g} dBFS: {join_names(silent)}"
         yield Finding("silent", False, text, silent)
 
 
@@ -100,19 +100,21 @@ def _bare(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
         if bare:
             plural = "classes have" if len(bare) > 1 else "class has"
             yield Finding(
-                "bare", False, f"{len(bare)} {plural} no clip in {side}: {some(bare)}", ()
+                "bare", False, f"{len(bare)} {plural} no clip in {side}: {join_names(bare)}", ()
             )
 
 
 def _left_out(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
     if table.left_out:
         total = len(table.left_out) + len(table.clips)
-        text = f"{len(table.left_out)} of {total} listed clips left out: {some(table.left_out)}"
+        text = (
+            f"{len(table.left_out)} of {total} listed clips left out: {join_names(table.left_out)}"
+        )
         yield Finding("left out", False, text, table.left_out)
 
 
-def _heard(hearing: Hearing) -> dict[Clip, Heard]:
-    return {clip: each for clip, each in hearing.items() if isinstance(each, Heard)}
+def _heard(hearing: Hearing) -> dict[Clip, DecodedInfo]:
+    return {clip: each for clip, each in hearing.items() if isinstance(each, DecodedInfo)}
 
 
 def _told(clip: Clip) -> str:

@@ -15,10 +15,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable, some
+from audiocls.audio.clips import Clip, ClipTable, join_names
 from audiocls.audio.datasets.layout import find_root, raise_faults, read_listing
 from audiocls.errors import DataError
-from audiocls.part import Part
+from audiocls.options import Options
 
 CLASSES = "class_labels_indices.csv"
 BALANCED, UNBALANCED, EVALUATION = (
@@ -32,7 +32,7 @@ _TRAINING = {
 _FORMATS = (".wav", ".flac", ".ogg", ".mp3")
 
 
-class AudioSet(Part):
+class AudioSet(Options):
     """`root` holds `class_labels_indices.csv`, the lists of segments, and what sound you have.
 
     A segment's file is called `<YTID>`, `Y<YTID>` or `<YTID>_<start>` (in seconds: `30` or
@@ -182,7 +182,7 @@ def _share(video: str) -> float:
 def _incomplete(root: Path, absent: list[str], num_listed: int) -> DataError:
     return DataError(
         f"{root}: {len(absent)} of {num_listed} listed segments have no audio file: "
-        f"{some(absent)}. Looked for are <YTID>, Y<YTID> and <YTID>_<start> with "
+        f"{join_names(absent)}. Looked for are <YTID>, Y<YTID> and <YTID>_<start> with "
         f"{', '.join(_FORMATS)} in audio/ and in folders called like the lists. Videos vanish: to "
         "train without them, --set data.missing=leave_out."
     )

@@ -10,14 +10,14 @@ from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import class_names, find_root, read_listing
-from audiocls.part import Part
+from audiocls.options import Options
 
 META = "meta/esc50.csv"
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
 _CLASSES = ("target", "category")
 
 
-class ESC50(Part):
+class ESC50(Options):
     """The official layout: `root/meta/esc50.csv` and `root/audio/`, or the folder above them.
 
     Not for other data in folders of your own: `folder` reads any CSV manifest.

@@ -10,15 +10,15 @@ from pydantic import Field
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import find_root, raise_faults, read_csv
 from audiocls.audio.grouping import grouped_folds
-from audiocls.errors import nearest
-from audiocls.part import Part
+from audiocls.errors import did_you_mean
+from audiocls.options import Options
 
 _COLUMNS = ("path", "label", "split", "fold", "source")
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _NUM_FOLDS = 5
 
 
-class Folder(Part):
+class Folder(Options):
     """`root/manifest.csv` with the columns `path,label[,split|fold][,source]`.
 
     Paths are relative to the manifest. Clips cut from one recording share a `source`, which by
@@ -102,7 +102,7 @@ def _column_faults(columns: list[str]) -> Iterator[str]:
     for column in columns:
         if column not in _COLUMNS:
             known = ", ".join(_COLUMNS)
-            yield f"column {column!r}: allowed are {known}.{nearest(column, _COLUMNS)}"
+            yield f"column {column!r}: allowed are {known}.{did_you_mean(column, _COLUMNS)}"
         elif columns.count(column) > 1:
             yield f"column {column!r}: is there {columns.count(column)} times"
     if "split" in columns and "fold" in columns:

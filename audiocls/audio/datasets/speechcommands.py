@@ -9,16 +9,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable, some
+from audiocls.audio.clips import Clip, ClipTable, join_names
 from audiocls.audio.datasets.layout import find_root
-from audiocls.errors import DataError, nearest
-from audiocls.part import Part
+from audiocls.errors import DataError, did_you_mean
+from audiocls.options import Options
 
 _LISTS = {"val": "validation_list.txt", "test": "testing_list.txt"}
 _FOLDER = "speech_commands_v0.02"
 
 
-class SpeechCommands(Part):
+class SpeechCommands(Options):
     """The official layout, `root/SpeechCommands/speech_commands_v0.02/<word>/*.wav`.
 
     `root` may also be one of the two inner folders. Clips in neither list train;
@@ -71,8 +71,8 @@ def _words(root: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [word for word in wanted if word not in there]
     if unknown:
         raise DataError(
-            f"data.words: {some(map(repr, unknown))} not in {root}, which has "
-            f"{some(there, limit=40)}.{nearest(unknown[0], there)}"
+            f"data.words: {join_names(map(repr, unknown))} not in {root}, which has "
+            f"{join_names(there, limit=40)}.{did_you_mean(unknown[0], there)}"
         )
     return tuple(sorted(set(wanted))) if wanted else tuple(there)
 
@@ -86,7 +86,7 @@ def _splits(root: Path) -> dict[str, str]:
             raise DataError(f"{root / file}: cannot be read ({error}).") from error
         both = [line for line in lines if splits.get(line, split) != split]
         if both:
-            raise DataError(f"{root}: {len(both)} clips are in both lists: {some(both)}.")
+            raise DataError(f"{root}: {len(both)} clips are in both lists: {join_names(both)}.")
         splits |= dict.fromkeys(lines, split)
     return splits
 
@@ -97,6 +97,6 @@ def _check_listed(
     absent = [id_ for id_ in splits if id_.partition("/")[0] in words and id_ not in ids]
     if absent:
         raise DataError(
-            f"{root}: the lists name {len(absent)} clips that are not there: {some(absent)}. "
+            f"{root}: the lists name {len(absent)} clips that are not there: {join_names(absent)}. "
             "Fetch the data set again."
         )

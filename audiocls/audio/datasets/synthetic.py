@@ -10,12 +10,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from audiocls.audio.atomic_build import build_once
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.esc50 import META, read_esc50
 from audiocls.audio.datasets.folder import write_manifest
-from audiocls.audio.once import made_once
 from audiocls.errors import DataError
-from audiocls.part import Part
+from audiocls.options import Options
 
 _NUM_FOLDS = 5
 _WRITTEN_RATE = 16000  # Hz
@@ -23,7 +23,7 @@ _SHORTEST_S = 1.0
 _GENERATOR_VERSION = 1  # raise it whenever the same seed would sound different
 
 
-class Synthetic(Part):
+class Synthetic(Options):
     """`num_sources` recordings a class over five folds, `clips_per_source` clips cut from each.
 
     For demonstrations, tests and timing; a method that helps here has still to help on recordings.
@@ -51,7 +51,7 @@ class Synthetic(Part):
 
     def table(self, cache: Path) -> ClipTable:
         """Written into `cache` by the first process that asks, then read like ESC-50."""
-        folder = made_once(cache.absolute() / f"synthetic-{_key(self)}", partial(_write, self))
+        folder = build_once(cache.absolute() / f"synthetic-{_key(self)}", partial(_write, self))
         return read_esc50(folder)
 
     def make(self, folder: Path) -> ClipTable:
@@ -62,7 +62,7 @@ class Synthetic(Part):
         """
         if folder.exists():
             raise DataError(f"{folder} is there already; remove it, or name another folder.")
-        made_once(folder.absolute(), partial(_write_both, self))
+        build_once(folder.absolute(), partial(_write_both, self))
         return read_esc50(folder)
 
 

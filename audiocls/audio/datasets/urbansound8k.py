@@ -11,7 +11,7 @@ from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import class_names, find_root, raise_faults, read_listing
-from audiocls.part import Part
+from audiocls.options import Options
 
 META = "metadata/UrbanSound8K.csv"
 _COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")
@@ -19,7 +19,7 @@ _CLASSES = ("classID", "class")
 _NUM_FOLDS = 10
 
 
-class UrbanSound8K(Part):
+class UrbanSound8K(Options):
     """The official layout: `root/metadata/UrbanSound8K.csv` and `root/audio/fold1` … `fold10`.
 
     The folds are the official ones, never dealt anew: excerpts of one recording (`fsID`) lie in

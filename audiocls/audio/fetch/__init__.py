@@ -8,14 +8,14 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from audiocls.audio.clips import some
+from audiocls.audio.atomic_build import build_once
+from audiocls.audio.clips import join_names
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.datasets.layout import raise_faults
 from audiocls.audio.fetch.download import Report, Unreachable, download
 from audiocls.audio.fetch.origins import ORIGINS, Origin, Remote
 from audiocls.audio.fetch.unpack import unpack
-from audiocls.audio.once import made_once
-from audiocls.errors import DataError, UsageError, nearest
+from audiocls.errors import DataError, UsageError, did_you_mean
 
 __all__ = ["ORIGINS", "Fetched", "Origin", "Remote", "Report", "fetch", "origin_of"]
 
@@ -38,7 +38,7 @@ def origin_of(name: str) -> Origin:
     if name not in ORIGINS:
         raise UsageError(
             f"no data set is called {name!r}; to fetch: {', '.join(fetched)}."
-            + nearest(name, fetched)
+            + did_you_mean(name, fetched)
         )
     if name not in fetched:
         made = "audiocls data make synthetic" if name == "synthetic" else "bring your own files"
@@ -81,7 +81,7 @@ def _get(origin: Origin, remote: Remote, root: Path, report: Report, pause_s: fl
         raise DataError(f"{error}\n{by_hand(origin, remote, root)}") from error
     if remote.is_archive:
         unpacking = partial(report, f"unpacking {remote.file}")
-        made_once(folder, lambda beside: unpack(file, remote.top, beside, unpacking))
+        build_once(folder, lambda beside: unpack(file, remote.top, beside, unpacking))
 
 
 def by_hand(origin: Origin, remote: Remote, root: Path) -> str:
@@ -113,7 +113,7 @@ def _lacking(origin: Origin, folder: Path) -> Iterator[str]:
     if len(clips) != origin.num_clips:
         yield f"got {len(clips)} clips, published are {origin.num_clips}"
     if absent:
-        yield f"{len(absent)} listed clips are not there: {some(absent)}"
+        yield f"{len(absent)} listed clips are not there: {join_names(absent)}"
 
 
 def _short_lists(origin: Origin, folder: Path) -> Iterator[str]:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveInt
 
 from audiocls.models.options import Dropout, OddKernel, frame_faults, require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class ConvNeXt1d(Part):
+class ConvNeXt1d(Options):
     """ConvNeXt along time, on raw audio or any features; the mean over time of a 1 × 1 head.
 
     Unusual: depthwise kernels of 49 frames, one GroupNorm group (so batch size does not matter),

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import NonNegativeInt, PositiveInt
 
 from audiocls.models.options import EMPTY, Dropout, frame_faults, require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class ConvNeXt1dCausal(Part):
+class ConvNeXt1dCausal(Options):
     """ConvNeXt blocks that hear the past only, and so can be trained to foretell a clip's codes.
 
     Unusual: no stride and no pooling; the class is read off the last position, whose memory is

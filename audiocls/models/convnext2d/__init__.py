@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import PositiveInt
 
 from audiocls.models.options import Dropout, picture_faults, require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FourStages = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
 
 
-class ConvNeXt2d(Part):
+class ConvNeXt2d(Options):
     """ConvNeXt over the features as a picture: patches, 7 × 7 depthwise kernels, LayerNorm.
 
     Unusual: no BatchNorm, so batch size does not matter; each branch starts at a millionth; whole

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiocls.models.picture import as_picture
+from audiocls.models.image import as_image
 from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
 
 KERNEL, EXPANSION = 7, 4
@@ -50,7 +50,7 @@ class ConvNeXt2d(nn.Module):
         self.apply(_initialise)
 
     def forward(self, features: Tensor) -> Tensor:
-        hidden = self.stages(self.stem(as_picture(features)))
+        hidden = self.stages(self.stem(as_image(features)))
         logits: Tensor = self.head(self.dropout(hidden.mean(dim=(2, 3))))
         return logits
 

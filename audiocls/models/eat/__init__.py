@@ -6,13 +6,13 @@ from pydantic import Field, PositiveInt
 
 from audiocls.models.eat.geometry import shortest_clip
 from audiocls.models.options import Dropout, frame_faults, require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class EAT(Part):
+class EAT(Options):
     """End-to-end audio transformer: raw samples, wide residual blocks, a small transformer.
 
     Unusual: every downsampling is anti-aliased by a fixed low-pass, all padding is reflection,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from audiocls.models.options import Dropout, picture_faults, require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Multiplier = Annotated[float, Field(gt=0.0, le=10.0)]
 
 
-class EfficientNet(Part):
+class EfficientNet(Options):
     """EfficientNet over the features as a picture: inverted bottlenecks, squeeze and excitation.
 
     Unusual: the squeeze has no bias and a quarter of the channels that enter its block; whole

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from audiocls.models.picture import as_picture
+from audiocls.models.image import as_image
 from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
 
 
@@ -68,7 +68,7 @@ class EfficientNet(nn.Module):
         self.head = nn.Linear(head, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        hidden = self.widen(self.blocks(self.stem(as_picture(features))))
+        hidden = self.widen(self.blocks(self.stem(as_image(features))))
         logits: Tensor = self.head(self.dropout(hidden.mean(dim=(2, 3))))
         return logits
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from audiocls.models.options import EMPTY, frame_faults, require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class HiFiGAN(Part):
+class HiFiGAN(Options):
     """One scale discriminator of HiFi-GAN as a classifier: the mean over time of its last layer.
 
     Unusual: no normalisation but weight norm, no pooling, wide grouped convolutions on raw audio.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from audiocls.models.options import frame_faults, require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PerLayer = tuple[PositiveInt, ...]
 
 
-class Kws(Part):
+class Kws(Options):
     """A keyword spotter for a microcontroller: separable convolutions over mel bands, unpadded.
 
     Unusual: its budget is 10,000 parameters and a million multiply-accumulates of a (64, 101)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import PositiveInt
 
 from audiocls.models.options import EMPTY, Dropout, OddKernel, frame_faults, require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class LogMelCNN(Part):
+class LogMelCNN(Options):
     """1-D CNN over mel bands: four × (conv, BatchNorm, max-pool, ReLU), pooled, one Linear.
 
     Unusual: the mel bands are channels, not a picture's axis, so the first convolution sees all

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import PositiveInt
 
 from audiocls.models.options import Dropout, picture_faults, require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class ResNet(Part):
+class ResNet(Options):
     """ResNet with basic blocks over the features as a picture of one channel.
 
     Unusual: the last BatchNorm scale of each block starts at 0, so that every block begins as

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiocls.models.picture import as_picture
+from audiocls.models.image import as_image
 
 BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 """Of each stage."""
@@ -47,7 +47,7 @@ class ResNet(nn.Module):
         self.head = nn.Linear(in_channels, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        hidden = self.stages(self.stem(as_picture(features)))
+        hidden = self.stages(self.stem(as_image(features)))
         logits: Tensor = self.head(self.dropout(hidden.mean(dim=(2, 3))))
         return logits
 

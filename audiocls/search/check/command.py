@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from audiocls.errors import nearest
+from audiocls.errors import did_you_mean
 from audiocls.search.check.finding import Finding, got, listing, note
 from audiocls.search.command import DEFAULT_COMMAND, ENVIRONMENT_VARIABLE, FORMS
 
@@ -51,7 +51,7 @@ def _item(item: Any, position: int) -> Iterator[Finding]:
     if rest in MACROS:
         return
     if rest.startswith("${") and rest.endswith("}"):
-        hint = nearest(rest, MACROS)
+        hint = did_you_mean(rest, MACROS)
         yield note(key, f"W&B leaves out {rest}.{hint} Known: {listing(MACROS)}, ${{envvar:NAME}}")
     elif found := _MACRO.search(rest):
         advice = "a macro is a whole item of the list, ${envvar:NAME} with a name in capitals apart"

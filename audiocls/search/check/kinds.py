@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audiocls.errors import nearest
+from audiocls.errors import did_you_mean
 from audiocls.search.check.finding import Finding, fault, got, listing, note
 from audiocls.yaml_file import Key
 
@@ -88,7 +88,7 @@ def check_keys(
         elif not isinstance(name, str):
             yield unquoted((*key, name))
         else:
-            hint = nearest(str(name), known)
+            hint = did_you_mean(str(name), known)
             yield fault((*key, name), f"no key of {what}.{hint} Known here: {listing(known)}")
 
 
@@ -100,7 +100,7 @@ def unquoted(key: Key) -> Finding:
 def check_value(value: Any, key: Key, kind: Kind) -> Iterator[Finding]:
     """What is wrong with a plain value, or odd: a number that is text."""
     if not kind.accepts(value):
-        hint = nearest(value, kind.names) if isinstance(value, str) else ""
+        hint = did_you_mean(value, kind.names) if isinstance(value, str) else ""
         yield fault(key, f"{got(value)}; allowed: {kind.wanted}.{hint}")
     elif kind.is_numeric and isinstance(value, str):
         read = f"{value!r} is text in YAML, read here as the number {number(value)!r}"

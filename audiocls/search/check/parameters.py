@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from audiocls.errors import nearest
+from audiocls.errors import did_you_mean
 from audiocls.search.check.finding import Finding, fault, got, listing, note
 from audiocls.search.check.forms import DISTRIBUTION, FORMS, distribution_of
 from audiocls.search.check.kinds import (
@@ -79,7 +79,7 @@ def _formless(given: Mapping[str, Any], key: Key) -> Finding:
     """For a parameter that says too little to be any form."""
     if "distribution" in given:
         named = given["distribution"]
-        hint = nearest(named, DISTRIBUTION.names) if isinstance(named, str) else ""
+        hint = did_you_mean(named, DISTRIBUTION.names) if isinstance(named, str) else ""
         return fault((*key, "distribution"), f"{got(named)}; allowed: {DISTRIBUTION.wanted}.{hint}")
     for names, example in ((("mu", "sigma"), "normal"), (("a", "b"), "beta")):
         if any(name in given for name in names):

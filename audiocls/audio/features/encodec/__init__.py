@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from audiocls.audio.features.limits import require_possible
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from audiocls.audio.features.encodec.front_end import EncodecFrontEnd
@@ -28,7 +28,7 @@ def _offered(bandwidth: float) -> float:
     return bandwidth
 
 
-class Encodec(Part):
+class Encodec(Options):
     """EnCodec's 24 kHz encoder, fixed: 75 frames a second of 128 numbers, once a clip.
 
     Défossez et al., "High fidelity neural audio compression" (arXiv 2210.13438). Needs the extra

@@ -10,13 +10,13 @@ from audiocls.audio.features.limits import (
     refuse,
     require_possible,
 )
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Leaf(Part):
+class Leaf(Options):
     """LEAF: filters, smoothing and compression all learned, seven numbers a filter.
 
     Zeghidour et al., "LEAF: a learnable frontend for audio classification" (ICLR 2021,

@@ -13,13 +13,13 @@ from audiocls.audio.features.limits import (
     require_possible,
     window_faults,
 )
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class LogMel(Part):
+class LogMel(Options):
     """Logarithm of the power in mel bands; the defaults are 25 ms windows every 10 ms at 16 kHz.
 
     Many bands under a short `n_fft` are narrower than its bins; those that hold no bin stay at

@@ -13,13 +13,13 @@ from audiocls.audio.features.limits import (
     require_possible,
     window_faults,
 )
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class MFCC(Part):
+class MFCC(Options):
     """Mel-frequency cepstral coefficients: the cosine transform of log-mel, first terms only.
 
     Davis and Mermelstein (1980). The first coefficients hold the spectrum's envelope, the last

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Raw(Part):
+class Raw(Options):
     """The waveform itself, as one channel."""
 
     name: Literal["raw"] = "raw"

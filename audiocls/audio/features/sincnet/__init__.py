@@ -10,7 +10,7 @@ from audiocls.audio.features.limits import (
     refuse,
     require_possible,
 )
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +19,7 @@ NARROWEST = 50.0
 """Hz: the least cutoff and the least bandwidth of a filter (SincNet, section 3)."""
 
 
-class SincNet(Part):
+class SincNet(Options):
     """SincNet: band-pass filters whose two cutoffs are learned, and the log power in each.
 
     Ravanelli and Bengio, "Speaker recognition from raw waveform with SincNet" (SLT 2018,

@@ -6,13 +6,13 @@ from pydantic import Field, PositiveInt, model_validator
 
 from audiocls.audio.features.frames import num_frames
 from audiocls.audio.features.limits import refuse, window_faults
-from audiocls.part import Part
+from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Spectrogram(Part):
+class Spectrogram(Options):
     """Logarithm of the bins of a short-time Fourier transform, without mel bands.
 
     Not for small models: n_fft // 2 + 1 channels, most of them above what the ear resolves.

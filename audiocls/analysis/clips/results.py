@@ -1,0 +1,119 @@
+"""The values of an answer per clip."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from audiocls.store.record import Cell
+
+
+@dataclass(frozen=True)
+class MeanPrediction:
+    """What an arm took a clip for: the likeliest class by the mean over its seeds."""
+
+    label: str
+    probability: float
+    num_right: int
+    """Of `ChangedClip.num_heard` seeds."""
+
+
+@dataclass(frozen=True)
+class ChangedClip:
+    """A clip that more, or fewer, of an arm's trials get right than of its reference's."""
+
+    clip: str
+    source: str
+    truth: str
+    num_heard: int
+    """Seeds that it was heard with, on either side."""
+    before: MeanPrediction
+    """By the reference."""
+    after: MeanPrediction
+    """By the arm."""
+
+    @property
+    def gain(self) -> int:
+        """Seeds right with the arm − seeds right without."""
+        return self.after.num_right - self.before.num_right
+
+
+@dataclass(frozen=True)
+class ClassChange:
+    """One class's recall under an arm − under its reference, over clips and seeds."""
+
+    label: str
+    num_clips: int
+    recall_before: float
+    recall_after: float
+    p: float
+    """By recordings."""
+    p_holm: float = 1.0
+    """Corrected over every class of every arm of the study."""
+
+
+@dataclass(frozen=True)
+class ArmClips:
+    """An arm against its reference, on the test clips that both were asked about."""
+
+    arm: str
+    against: str
+    reason: str = ""
+    """Why there is nothing to compare, or which blocks were left out."""
+    num_clips: int = 0
+    num_sources: int = 0
+    num_blocks: int = 0
+    delta: float | None = None
+    """Difference in accuracy over all clips and seeds."""
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p_clips: float | None = None
+    """McNemar's exact test, as if clips were independent."""
+    p_recordings: float | None = None
+    """The same test of whole recordings."""
+    p_holm: float | None = None
+    """The latter, corrected over the arms of the study."""
+    classes: tuple[ClassChange, ...] = ()
+    gained: tuple[ChangedClip, ...] = ()
+    """The most decided first."""
+    lost: tuple[ChangedClip, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClipComparison:
+    """A study's answer per clip; it decides no verdict."""
+
+    study: str
+    alpha: float
+    arms: tuple[ArmClips, ...]
+    unread: tuple[tuple[Cell, str], ...] = ()
+    """Finished trials whose predictions cannot be used, and why."""
+
+    def different_classes(self, arm: ArmClips) -> list[ClassChange]:
+        """Those whose recall differs after correction."""
+        return [change for change in arm.classes if change.p_holm <= self.alpha]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A clip as a page holds it."""
+
+    address: str
+    """`data:audio/mpeg;base64,…`."""
+    outline: str
+    """SVG path of the wave, x in 0 … 160, y in ±1 of its own peak."""
+
+
+@dataclass(frozen=True)
+class AudioSnippets:
+    """Clip → what can be heard of it, and why that is not all."""
+
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ClipSection:
+    """What a page shows clip by clip, or the reason why it shows nothing."""
+
+    comparison: ClipComparison | None = None
+    sounds: AudioSnippets = field(default_factory=AudioSnippets)
+    reason: str = ""

@@ -1,0 +1,143 @@
+"""`Plan`: the arms, the blocks and their product, before any configuration is resolved."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from audiocls.design.ablation import Ablation
+from audiocls.design.designs import Arms, Design, design_of
+from audiocls.errors import UsageError, did_you_mean
+
+Block = tuple[int, int]
+"""A seed and a test fold."""
+MAX_GROWTH = 10
+"""Pairs that a comparison may take unless told otherwise: so many times the file's own blocks."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All trials of an ablation: every arm on every block."""
+
+    ablation: Ablation
+    arms: Arms
+    seeds: tuple[int, ...]
+    folds: tuple[int, ...]
+    references: dict[str, str] = field(default_factory=dict)
+    """Arm → the arm that it is compared with, where that is not the baseline."""
+    factors: dict[str, list[Any]] = field(default_factory=dict)
+    """Dotted key → its levels; zipped keys are joined by a comma, their levels are lists."""
+    resolution: int | None = None
+    """Of a whole fraction, which may be higher than the one asked for."""
+    aliases: tuple[str, ...] = ()
+    """Effects that a whole fraction cannot tell apart, such as `lr = dropout×width`."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the answer must know: what was left out, what the design cannot say."""
+
+    @property
+    def blocks(self) -> list[Block]:
+        return [(seed, fold) for seed in self.seeds for fold in self.folds]
+
+    @property
+    def cells(self) -> list[tuple[str, int, int]]:
+        """Arm, seed and fold of every trial, block by block, so that pairs are complete early."""
+        return [(arm, *block) for block in self.blocks for arm in self.arms]
+
+    @property
+    def baseline(self) -> str:
+        return next(iter(self.arms))
+
+    @property
+    def design(self) -> str:
+        """The design's name; `arms` where the file names its arms itself."""
+        return "arms" if self.ablation.arms else self.ablation.design
+
+    @property
+    def num_comparisons(self) -> int:
+        """Every arm but the baseline is compared once, with its reference."""
+        return len(self.arms) - 1
+
+    @property
+    def num_trials(self) -> int:
+        return len(self.cells)
+
+    def changes(self, arm: str) -> dict[str, Any]:
+        return {**self.ablation.base(), **self.arms[arm]}
+
+
+def plan(
+    ablation: Ablation,
+    seeds: Sequence[int] = (),
+    folds: Sequence[int] = (),
+    arms: Sequence[str] = (),
+) -> Plan:
+    """The ablation's trials; `seeds`, `folds` and `arms` narrow or extend what its file says.
+
+    What the arms are compared with stays: without it they would answer nothing. Raises
+    `UsageError` for an arm that the ablation does not have.
+    """
+    design = design_of(ablation)
+    chosen = _chosen(design, arms, ablation.name)
+    is_whole = len(chosen) == len(design.arms)
+    return Plan(
+        ablation=ablation,
+        arms={arm.name: arm.changes for arm in design.arms if arm.name in chosen},
+        seeds=tuple(dict.fromkeys(seeds or ablation.blocks.seed)),
+        folds=tuple(dict.fromkeys(folds or ablation.blocks.fold)),
+        references={arm: other for arm, other in design.references.items() if arm in chosen},
+        factors={factor.name: factor.values for factor in design.factors.all},
+        resolution=design.fraction.resolution if design.fraction and is_whole else None,
+        aliases=design.aliases if is_whole else (),
+        notes=design.notes,
+    )
+
+
+def _chosen(design: Design, names: Sequence[str], where: str) -> Collection[str]:
+    """The arms asked for, the baseline, and every arm that one of them is compared with."""
+    known = [arm.name for arm in design.arms]
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"{where} has no arm {name!r}; its arms: {', '.join(known)}."
+                + did_you_mean(name, known)
+            )
+    found = {design.baseline}
+    for name in names or known:
+        while name not in found:
+            found.add(name)
+            name = design.references.get(name, design.baseline)
+    return found
+
+
+def within_folds(plan: Plan, available: Sequence[int], data: str, is_asked: bool) -> Plan:
+    """`plan` on the folds that the data set has.
+
+    The file's blocks speak of the file's data set: on data with fewer folds the others are left
+    out, with a note. Folds that the command line asked for (`is_asked`) are refused instead.
+    """
+    absent = [fold for fold in plan.folds if fold not in available]
+    if not absent:
+        return plan
+    has = f"{data} has test fold{'s' * (len(available) > 1)} {', '.join(map(str, available))}"
+    kept = tuple(fold for fold in plan.folds if fold in available)
+    if is_asked or not kept:
+        raise UsageError(f"{has}; got {', '.join(map(str, absent))}. Narrow with --folds.")
+    left_out = f"left out: {', '.join(map(str, absent))}"
+    return replace(plan, folds=kept, notes=(*plan.notes, f"{has}; {left_out}."))
+
+
+def widened(plan: Plan, max_pairs: int | None) -> Plan:
+    """`plan` with as many seeds more as the budget allows; raises `UsageError` if it has less."""
+    num_own = len(plan.blocks)
+    most = num_own * MAX_GROWTH if max_pairs is None else max_pairs
+    if most < num_own:
+        raise UsageError(
+            f"--max-pairs: got {most}; {plan.ablation.name} has {num_own} blocks at its first look "
+            "already; give more, or fewer --seeds or --folds"
+        )
+    num_more = most // len(plan.folds) - len(plan.seeds)
+    start = max(plan.seeds) + 1
+    whole = replace(plan, seeds=(*plan.seeds, *range(start, start + num_more)))
+    if (num_pairs := len(whole.blocks)) == most:
+        return whole
+    told = f"--max-pairs {most}: whole seeds of {len(plan.folds)} folds make {num_pairs}."
+    return replace(whole, notes=(*plan.notes, told))

@@ -1,0 +1,95 @@
+"""`tune:` of an ablation: what each arm chooses for itself before the arms are compared.
+
+An arm that got the recipe's learning rate, which was found for the baseline, is compared unfairly;
+so is one that was tuned longer. Here every arm gets the same candidates, and chooses among them by
+validation clips alone. Each test fold has a choice of its own, as in nested cross-validation
+(Varma and Simon 2006): the validation clips of one fold are test clips of another, so that a
+choice made once for all folds would have seen what it is judged by.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from audiocls.dotted import format_short
+
+
+def _something_to_search(given: Any) -> Any:
+    if isinstance(given, dict) or (isinstance(given, list) and len(given) > 1):
+        return given
+    raise ValueError(
+        f"got {given!r}; allowed: a list of two values or more, or a distribution such as "
+        "{min: 16, max: 64}"
+    )
+
+
+Searched = Annotated[
+    Annotated[list[Any], Field(min_length=2)] | dict[str, Any],
+    BeforeValidator(_something_to_search),
+]
+"""Values to choose among, or a distribution in the grammar of a sweep's parameters."""
+Candidate = dict[str, Any]
+"""Dotted key → value."""
+
+TUNING_SEED = 1000
+"""Of every tuning trial, and of no trial that is compared: the luck of an initialisation that made
+a candidate win is not counted a second time."""
+MARK = " #"
+"""Parts an arm's name from the number of its candidate."""
+
+
+def faults_of_tuning(
+    tune: Mapping[str, Searched],
+    tune_trials: int | None,
+    varied: Collection[str],
+    fixed: Collection[str],
+) -> Iterator[str]:
+    """What speaks against an ablation's `tune`, whose arms vary some keys and fix others."""
+    if bool(tune) != (tune_trials is not None):
+        yield "`tune` and `tune_trials` need each other: what is searched, and in how many trials"
+    for key in tune:
+        for other in sorted(varied):
+            if _is_within(key, other) or _is_within(other, key):
+                yield f"tune.{key}: arms differ in {other}, which is compared, not chosen"
+        if key in fixed:
+            yield f"tune.{key}: `overrides` fixes it; remove one"
+        if key in ("seed", "fold"):
+            yield f"tune.{key}: it is a block, not a choice; remove it"
+        if key == "train.epochs":
+            yield f"tune.{key}: arms that train as long as they like are not comparable; fix it"
+        if _is_within(key, "data"):
+            yield f"tune.{key}: arms are compared on the same data; set it in `overrides`"
+
+
+def _is_within(key: str, other: str) -> bool:
+    return f"{key}.".startswith(f"{other}.")
+
+
+def candidate_name(arm: str, number: int, values: Candidate) -> str:
+    """What a candidate of an arm is called among all of them.
+
+    >>> candidate_name("dropout=0.1", 3, {"optim.lr": 0.00123456})
+    'dropout=0.1 #3 (lr=0.00123)'
+    """
+    return f"{arm}{MARK}{number} ({format_short(values)})"
+
+
+def arm_of(name: str) -> str:
+    """The arm that a candidate's name begins with.
+
+    >>> arm_of("dropout=0.1 #3 (lr=0.00123)")
+    'dropout=0.1'
+    """
+    return name.rpartition(MARK)[0]
+
+
+def arms_of_tuning(
+    arms: Mapping[str, Mapping[str, Any]], candidates: Sequence[Candidate]
+) -> dict[str, dict[str, Any]]:
+    """Every arm with every candidate, by name, in the order in which ties are decided."""
+    return {
+        candidate_name(arm, number, values): {**changes, **values}
+        for arm, changes in arms.items()
+        for number, values in enumerate(candidates, start=1)
+    }

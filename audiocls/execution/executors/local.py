@@ -1,0 +1,182 @@
+"""`LocalExecutor`: persistent workers on this machine, one per core or GPU, behind pipes.
+
+A worker that dies takes only its trial's epoch in flight with it: the death is told as `Lost` and
+another worker takes its place. Workers lead sessions of their own, so that Ctrl-C in a terminal
+reaches the scheduler alone, which then stops them in order.
+"""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from audiocls.errors import AudioclsError
+from audiocls.execution import events
+from audiocls.execution.devices import Slots, core_ids
+from audiocls.execution.environment import worker_environment
+from audiocls.execution.events import Event, Lost
+from audiocls.execution.job import Task
+from audiocls.execution.worker_protocol import FINISH, READY, STOP
+
+MAX_STILLBORN = 3
+"""Workers that may die in a row before their first word; then the machine is at fault."""
+
+
+class Worker:
+    """One child process and the trial it has in hand."""
+
+    def __init__(self, slot: int, device: str, cache: Path, log: Path, inbox: "Inbox"):
+        self.slot, self.device = slot, device
+        self.trial_id: str | None = None
+        self.is_ready = False
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "audiocls.execution.worker", str(cache)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                bufsize=1,
+                start_new_session=True,
+                env=worker_environment(os.environ, device),
+            )
+        self._pin()
+        threading.Thread(target=self._read, args=(inbox,), daemon=True).start()
+
+    def _pin(self) -> None:
+        """To one core, where the system can and there is no accelerator to feed."""
+        cores = core_ids()
+        if self.device == "cpu" and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(self._process.pid, {cores[self.slot % len(cores)]})
+
+    def _read(self, inbox: "Inbox") -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            inbox.put((self, line.strip()))
+        self._process.wait()
+        inbox.put((self, None))
+
+    def tell(self, line: str) -> None:
+        """Send one line; a worker that has just died will be told of by its reader."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line + "\n")
+        except BrokenPipeError:
+            return
+
+    def close(self) -> None:
+        """End the worker's input: it leaves when its trial has stopped."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            return
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def exit_reason(self) -> str:
+        """How the process ended."""
+        code = self._process.returncode
+        if code is not None and code < 0:
+            return f"worker killed by {signal.Signals(-code).name}"
+        return f"worker exited with status {code}"
+
+
+Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
+
+
+class LocalExecutor:
+    """As many workers as there are slots, started at once and kept until `stop`."""
+
+    def __init__(self, slots: Slots, cache: Path, log: Path):
+        self._cache, self._log = cache, log
+        self._inbox: Inbox = queue.SimpleQueue()
+        self._stillborn = 0
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._workers = [self._start(slot, device) for slot, device in enumerate(slots)]
+
+    def _start(self, slot: int, device: str) -> Worker:
+        return Worker(slot, device, self._cache, self._log, self._inbox)
+
+    def num_free(self) -> int:
+        return sum(worker.trial_id is None for worker in self._workers)
+
+    def submit(self, task: Task) -> None:
+        worker = next(worker for worker in self._workers if worker.trial_id is None)
+        worker.trial_id = task.id
+        worker.tell(task.to_json())
+
+    def end(self, trial_id: str) -> None:
+        for worker in self._workers:
+            if worker.trial_id == trial_id:
+                worker.tell(FINISH + trial_id)
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        told: list[Event] = []
+        deadline = time.monotonic() + timeout_s
+        while not told and (left := deadline - time.monotonic()) > 0:
+            try:
+                worker, line = self._inbox.get(timeout=left)
+            except queue.Empty:
+                break
+            told += self._hear(worker, line)
+        return told
+
+    def _hear(self, worker: Worker, line: str | None) -> list[Event]:
+        if line == READY:
+            worker.is_ready, self._stillborn = True, 0
+            return []
+        if line is None:
+            return self._replace_worker(worker)
+        event = events.from_json(line)
+        if not isinstance(event, events.Epoch | events.Stage):
+            worker.trial_id = None
+        if isinstance(event, events.Ended) and event.is_worker_spent:
+            self._retire(worker)
+        return [event]
+
+    def _retire(self, worker: Worker) -> None:
+        """Another worker in its place; it leaves by itself when its input ends."""
+        worker.close()
+        self._workers[worker.slot] = self._start(worker.slot, worker.device)
+
+    def _replace_worker(self, worker: Worker) -> list[Event]:
+        """Replace a dead worker, and tell which trial it had in hand."""
+        if self._workers[worker.slot] is not worker:
+            return []  # it was retired
+        self._stillborn += not worker.is_ready
+        if self._stillborn >= MAX_STILLBORN:
+            raise AudioclsError(
+                f"{MAX_STILLBORN} workers died before they were ready ({worker.exit_reason()}); "
+                f"what they said is in {self._log}. Check this machine with: audiocls doctor"
+            )
+        self._workers[worker.slot] = self._start(worker.slot, worker.device)
+        return [Lost(worker.trial_id, worker.exit_reason())] if worker.trial_id else []
+
+    def stop(self, grace_s: float) -> Sequence[Event]:
+        for worker in self._workers:
+            worker.tell(STOP)
+            worker.close()
+        told: list[Event] = []
+        deadline = time.monotonic() + grace_s
+        while any(worker.is_alive() for worker in self._workers) and time.monotonic() < deadline:
+            told += self._drain_events(0.05)
+        for worker in self._workers:
+            worker.kill()
+        return told
+
+    def _drain_events(self, timeout_s: float) -> list[Event]:
+        try:
+            _, line = self._inbox.get(timeout=timeout_s)
+        except queue.Empty:
+            return []
+        return [events.from_json(line)] if line and line != READY else []

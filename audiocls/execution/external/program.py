@@ -1,0 +1,90 @@
+"""`Program`: somebody's program as a process group of its own, and what it cost when it ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiocls.execution.external.reaper import signal_group
+
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a program ended, and what it took, its own child processes included."""
+
+    code: int
+    """Negative: the number of the signal that killed it."""
+    wall_s: float
+    process_s: float
+    peak_memory_mib: float
+    """Of the process among them that held the most."""
+
+
+class Program:
+    """Started when made; its output goes to the end of a file.
+
+    A group of its own keeps Ctrl-C in a terminal from it, and lets its children be ended with it.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str], cwd: str, output: Path
+    ):
+        self._started = time.monotonic()
+        with output.open("ab") as file:
+            self._process = subprocess.Popen(
+                arguments,
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+
+    @property
+    def group(self) -> int:
+        return self._process.pid
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self._started
+
+    def pin(self, core: int) -> None:
+        """To one core, where the system can; also what it starts from now on."""
+        if hasattr(os, "sched_setaffinity"):
+            with suppress(ProcessLookupError):  # it may have ended already
+                os.sched_setaffinity(self.group, {core})
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all of it."""
+        signal_group(self.group, number)
+
+    def poll(self) -> Exit | None:
+        """How it ended, once; none while it runs. What it leaves behind is killed."""
+        if os.waitid(os.P_PID, self.group, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        # Not yet waited for, so that no new group can have its number.
+        self.signal(signal.SIGKILL)
+        return self._wait()
+
+    def kill(self) -> None:
+        """End all of it now."""
+        self.signal(signal.SIGKILL)
+        self._wait()
+
+    def _wait(self) -> Exit:
+        _, status, usage = os.wait4(self.group, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        return Exit(
+            code=self._process.returncode,
+            wall_s=self.age_s,
+            process_s=usage.ru_utime + usage.ru_stime,
+            peak_memory_mib=usage.ru_maxrss * MAXRSS_BYTES / 2**20,
+        )

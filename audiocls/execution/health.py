@@ -1,0 +1,104 @@
+"""What a machine offers a study, looked at from outside the workers."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import audiocls
+from audiocls.audio.decode import supported_formats
+from audiocls.errors import UsageError
+from audiocls.execution.devices import found_gpus, num_cores
+from audiocls.tracking.mode import default_mode, has_key
+
+LEAST_FREE_GIB = 1.0
+LEAST_MEMORY_GIB = 2.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """Facts for people, and the faults among them with what to do."""
+
+    facts: dict[str, Any]
+    faults: tuple[str, ...]
+
+
+def examine(runs: Path, cache: Path) -> Health:
+    """Look at everything; nothing is changed but that `runs` and `cache` may be created."""
+    import torch
+
+    memory = psutil.virtual_memory()
+    codecs = supported_formats()
+    faults = [
+        *_disk_faults("runs", runs),
+        *_disk_faults("cache", cache),
+        *(
+            f"{name}: libsndfile cannot read it; reinstall soundfile"
+            for name, ok in codecs.items()
+            if not ok
+        ),
+        *_memory_faults(memory.available),
+        *_gpu_faults(torch.cuda.is_available()),
+    ]
+    mode, mode_faults = _wandb_mode()
+    facts = {
+        "audiocls": audiocls.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": platform.platform(terse=True),
+        "devices": ", ".join(["cpu", *found_gpus()]),
+        "cores": num_cores(),
+        "threads": "one per worker",
+        "memory": f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
+        "disk": f"{_free_gib(runs):.1f} GiB free for {runs}, {_free_gib(cache):.1f} for {cache}",
+        "wandb": f"{importlib.metadata.version('wandb')}, {mode}, "
+        f"{'a key is configured' if has_key(os.environ) else 'no key'}",
+        "codecs": ", ".join(name for name, ok in codecs.items() if ok),
+    }
+    return Health(facts, (*faults, *mode_faults))
+
+
+def _wandb_mode() -> tuple[str, list[str]]:
+    try:
+        return default_mode(os.environ), []
+    except UsageError as error:
+        return "unusable", [str(error)]
+
+
+def _disk_faults(name: str, folder: Path) -> list[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_text("x")
+        probe.unlink()
+    except OSError as error:
+        return [f"{name} folder {folder} cannot be written: {error}"]
+    free = _free_gib(folder)
+    if free < LEAST_FREE_GIB:
+        return [f"{name} folder {folder}: {free:.2f} GiB free; {LEAST_FREE_GIB:g} are wanted"]
+    return []
+
+
+def _memory_faults(available: int) -> list[str]:
+    free = available / 2**30
+    if free >= LEAST_MEMORY_GIB:
+        return []
+    return [f"memory: {free:.1f} GiB free; {LEAST_MEMORY_GIB:g} are wanted. Use fewer --workers"]
+
+
+def _gpu_faults(is_usable: bool) -> list[str]:
+    if found_gpus() and not is_usable:
+        return ["the driver lists GPUs, but torch cannot use them: is its CUDA build too new?"]
+    return []
+
+
+def _free_gib(folder: Path) -> float:
+    """Free space where `folder` is, or would be."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free / 2**30

@@ -1,0 +1,198 @@
+"""The scheduler: what its supply offers, on whatever the executor has room for.
+
+It decides nothing but when: finished trials are not offered, failed ones are tried again as often
+as was asked for, a trial whose worker died a few times.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from audiocls.execution.events import Done, Ended, Epoch, Event, Failed, Lost, Stage
+from audiocls.execution.executors import Executor
+from audiocls.execution.status import Running, Status
+from audiocls.execution.trial_source import TrialJob, TrialSource
+from audiocls.store import Failure
+
+MAX_LOSSES = 3
+"""Workers that one trial may lose before it counts as failed."""
+MAX_FIRST_FAILURES = 5
+"""Trials that may fail before one has succeeded; then the program or the machine is at fault."""
+POLL_S = 0.2
+GRACE_S = 3.0
+"""Between the poll_signal to stop and the kill; Ctrl-C is to end within 5 seconds."""
+
+StoppedBy = Literal["signal", "budget", "failures"]
+Watch = Callable[[Status], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a launch gives up, on a trial and on the whole."""
+
+    max_s: float | None = None
+    retries: int = 0
+    """Times that a failed trial is tried again, from its first epoch."""
+    max_first_failures: int | None = None
+
+
+UNLIMITED = Limits()
+
+
+@dataclass
+class Launch:
+    """One pass over what a supply offers."""
+
+    supply: TrialSource
+    num_total: int | None
+    """Trials of the study, those that were finished before included; unknown for some searches."""
+    num_reused: int
+    watch: Watch
+    limits: Limits = UNLIMITED
+    num_done: int = 0
+    num_failed: int = 0
+    stopped_by: StoppedBy | None = None
+    stage: str = ""
+    epochs_done: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What went wrong without harm, such as tracking that stopped."""
+    losses: Counter[str] = field(default_factory=Counter)
+    retries: Counter[str] = field(default_factory=Counter)
+    running: dict[str, Running] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._works: dict[str, TrialJob] = {}
+        self._again: deque[TrialJob] = deque()
+
+    def enlarge(self, num_missing: int, num_done: int, stage: str) -> None:
+        """The supply has become longer: so many trials to go beside so many that are done."""
+        self.num_reused = num_done - self.num_done
+        self.num_total = num_done + self.num_failed + num_missing
+        self.stage = stage
+
+    def drive(self, executor: Executor[Any], stop: threading.Event) -> None:
+        """Until nothing is missing, somebody wants to stop, or a limit is reached."""
+        try:
+            while not self._is_over() and not self._is_stopped(stop):
+                self._fill(executor)
+                self._hear(executor.poll(POLL_S))
+                for trial_id in self.supply.trials_to_stop():
+                    executor.end(trial_id)
+        finally:
+            self._hear(executor.stop(GRACE_S))
+
+    def _is_over(self) -> bool:
+        return not self.running and not self._again and self.supply.is_over()
+
+    def _is_stopped(self, stop: threading.Event) -> bool:
+        most = self.limits.max_first_failures
+        if stop.is_set():
+            self.stopped_by = "signal"
+        elif self.limits.max_s is not None and self._elapsed() > self.limits.max_s:
+            self.stopped_by = "budget"
+        elif most and not self.num_done and self.num_failed >= most:
+            self.stopped_by = "failures"
+        return self.stopped_by is not None
+
+    def _fill(self, executor: Executor[Any]) -> None:
+        num_before = len(self.running)
+        while executor.num_free() and (work := self._next()) is not None:
+            self._works[work.id] = work
+            self.running[work.id] = Running(work.label, 0, 0)
+            executor.submit(work)
+        if len(self.running) > num_before:
+            self._tell(())
+
+    def _next(self) -> TrialJob | None:
+        return self._again.popleft() if self._again else self.supply.next()
+
+    def _hear(self, told: Sequence[Event]) -> None:
+        messages = [message for event in told if (message := self._take(event))]
+        self._tell(messages)
+
+    def _take(self, event: Event) -> str:
+        """Account for one event; answers what people should read of it."""
+        work = self._works[event.id]
+        if isinstance(event, Epoch | Stage):
+            is_stage = isinstance(event, Stage)
+            self.epochs_done += not is_stage
+            self.running[event.id] = Running(work.label, event.epoch, event.num_epochs, is_stage)
+            self.supply.tell(event)
+            return ""
+        self.running.pop(event.id, None)
+        if isinstance(event, Lost):
+            return self._lose(work, event)
+        if isinstance(event, Failed):
+            return self._fail(work, event)
+        self.supply.tell(event)
+        self.num_done += isinstance(event, Done)
+        return self._note(work, event)
+
+    def _note(self, work: TrialJob, event: Ended) -> str:
+        if not event.note:
+            return ""
+        self.notes.append(f"{work.label}: {event.note}")
+        return self.notes[-1]
+
+    def _fail(self, work: TrialJob, event: Failed) -> str:
+        self.retries[event.id] += 1
+        why = f"{work.label} failed ({event.cause}): {event.message}"
+        what = "; ".join(filter(None, [why, event.note]))
+        if self.retries[event.id] <= self.limits.retries:
+            work.trial.reset_failure()
+            self._again.append(work)
+            return f"{what}; trying again ({self.retries[event.id]} of {self.limits.retries})"
+        self.num_failed += 1
+        self.supply.tell(event)
+        return what
+
+    def _lose(self, work: TrialJob, event: Lost) -> str:
+        self.losses[event.id] += 1
+        if self.losses[event.id] < MAX_LOSSES:
+            self._again.appendleft(work)
+            where = "its last epoch" if event.is_resumable else "its beginning"
+            return f"{work.label}: {event.how}; going on from {where}"
+        message = f"{event.how}, {MAX_LOSSES} times"
+        work.trial.fail(Failure("signal", message, "", self.losses[event.id]))
+        return self._fail(work, Failed(event.id, "signal", message))
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self.started
+
+    def _left_s(self) -> float | None:
+        """From the pace so far, counted in epochs of trials; unknown as long as all pre-train.
+
+        Of programs, whose epochs nobody knows, whole trials are counted.
+        """
+        if self.num_total is None:
+            return None
+        num_missing = self.num_total - self.num_reused - self.num_done - self.num_failed
+        if num_missing <= 0:
+            return 0.0
+        training = [trial for trial in self.running.values() if not trial.is_pretraining]
+        num_epochs = max((trial.num_epochs for trial in training), default=0)
+        if self.epochs_done and num_epochs:
+            unfinished = sum(num_epochs - trial.epoch for trial in training)
+            unfinished += num_epochs * max(0, num_missing - len(training))
+            return unfinished * self._elapsed() / self.epochs_done
+        is_counted = self.num_done and all(not trial.num_epochs for trial in training)
+        return num_missing * self._elapsed() / self.num_done if is_counted else None
+
+    def _tell(self, messages: Sequence[str]) -> None:
+        self.watch(
+            Status(
+                num_total=self.num_total,
+                num_done=self.num_reused + self.num_done,
+                num_reused=self.num_reused,
+                num_failed=self.num_failed,
+                running=tuple(self.running.values()),
+                elapsed_s=self._elapsed(),
+                left_s=self._left_s(),
+                stage=self.stage,
+                messages=tuple(messages),
+            )
+        )

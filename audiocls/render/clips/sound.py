@@ -1,0 +1,98 @@
+"""Sounds to listen to inside a page, from the data set's own files where they still are.
+
+Legend: T samples.
+"""
+
+import base64
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from audiocls.analysis.clips.results import AudioSnippets, Excerpt
+from audiocls.audio.clips import Clip
+from audiocls.audio.datasets import DataSet
+from audiocls.audio.decode import Waveform, decode
+from audiocls.audio.encode import encode
+from audiocls.errors import AudioclsError
+from audiocls.formatting import plural
+
+LONGEST_S = 5.0
+"""From the beginning of what the model hears."""
+MOST_BYTES = 4_000_000
+"""Of all sounds of a page together; those beyond are named and cannot be heard."""
+COLUMNS = 160
+
+
+def sounds_of(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -> AudioSnippets:
+    """As many of `clips` as a page can hold, in their order; `data` is a trial's own part.
+
+    A clip that is named twice is twice in the page. Where the files are not there any more, that
+    is an answer too.
+    """
+    try:
+        data_set: DataSet = TypeAdapter(DataSet).validate_python(data)
+        table = {clip.id: clip for clip in data_set.table(cache).clips}
+    except (AudioclsError, OSError, ValueError) as error:
+        return AudioSnippets({}, f"No clip can be heard here: {' '.join(str(error).split())}")
+    excerpts: dict[str, Excerpt] = {}
+    absent: dict[str, None] = {}
+    num_bytes = 0
+    for name in clips:
+        if num_bytes >= MOST_BYTES:
+            break
+        excerpt = excerpts.get(name) or _excerpt(table.get(name), data_set.duration_s)
+        if excerpt is None:
+            absent[name] = None
+        else:
+            excerpts[name] = excerpt
+            num_bytes += len(excerpt.address)
+    silent = set(clips) - excerpts.keys() - absent.keys()
+    return AudioSnippets(excerpts, " ".join([*_gone(absent), *_beyond(len(silent))]))
+
+
+def _gone(absent: Collection[str]) -> Iterator[str]:
+    if absent:
+        yield f"Not in the data set any more, or not readable: {', '.join(absent)}."
+
+
+def _beyond(num_silent: int) -> Iterator[str]:
+    if num_silent:
+        limit = f"{MOST_BYTES / 1e6:g} MB"
+        yield f"{plural(num_silent, 'clip')} below cannot be heard: a page holds {limit} of sound."
+
+
+def _excerpt(clip: Clip | None, duration_s: float) -> Excerpt | None:
+    if clip is None:
+        return None
+    try:
+        wave = heard(decode(clip.path), duration_s)
+    except AudioclsError:
+        return None
+    file = encode(wave)
+    text = base64.b64encode(file.content).decode()
+    return Excerpt(f"data:{file.media_type};base64,{text}", outline(wave))
+
+
+def heard(wave: Waveform, duration_s: float) -> Waveform:
+    """The beginning of the middle `duration_s`, which is what trials are scored on."""
+    window = round(duration_s * wave.sample_rate)
+    start = max(0, (len(wave.samples) - window) // 2)
+    length = min(window, round(LONGEST_S * wave.sample_rate))
+    return Waveform(wave.samples[start : start + length], wave.sample_rate)
+
+
+def outline(wave: Waveform) -> str:
+    """The lowest and highest sample of each column, once around.
+
+    Shape: samples (T,)
+    """
+    columns = np.array_split(wave.samples, min(COLUMNS, len(wave.samples)))
+    peak = max(float(np.abs(wave.samples).max()), 1e-9)
+    width = COLUMNS / len(columns)
+    tops = [(width * i, -float(c.max()) / peak) for i, c in enumerate(columns)]
+    bottoms = [(width * i, -float(c.min()) / peak) for i, c in enumerate(columns)]
+    points = " ".join(f"{x:.4g} {y:.2f}" for x, y in [*tops, *reversed(bottoms)])
+    return f"M{points}z"

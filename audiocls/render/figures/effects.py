@@ -1,0 +1,91 @@
+"""Effects of factors: dots with intervals, and lines that are parallel where effects add up."""
+
+from typing import TYPE_CHECKING
+
+from audiocls.analysis.effects import Effect, SimpleEffect, TwoWay
+from audiocls.analysis.results import Comparison
+from audiocls.render.figures.rows import MARKS, NO_MARK, draw_zone, name_rows, write_verdict
+from audiocls.render.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_EFFECTS = 24
+"""Effects in a picture, the first ones; the table has all."""
+_LINES = (("o", BLUE, "-"), ("s", ORANGE, "--"), ("^", GREEN, ":"), ("D", GREY, "-."))
+
+
+@styled
+def effect_intervals(comparison: Comparison) -> "Figure":
+    """A row an effect: mean, interval, zero and the zone of equivalence; an interaction's parts."""
+    effects = comparison.effects.estimates[:MAX_EFFECTS]
+    rows: list[Effect | SimpleEffect] = []
+    for effect in effects:
+        rows += [*effect.parts, effect]
+    figure = new_figure(8.0, 1.1 + 0.34 * max(1, len(rows)))
+    axes = figure.add_subplot()
+    draw_zone(axes, comparison, "effect on")
+    for place, row in enumerate(rows):
+        _draw_row(axes, place, row, comparison.scale)
+    name_rows(axes, [row.name for row in rows])
+    for label, row in zip(axes.get_yticklabels(), rows, strict=True):
+        label.set_fontsize(10 if isinstance(row, Effect) else 8.5)
+    return figure
+
+
+def _draw_row(axes: "Axes", place: int, row: Effect | SimpleEffect, scale: int) -> None:
+    """An effect has its word; the parts of an interaction are small and grey."""
+    (mark, colour), size = NO_MARK, 4.5
+    if isinstance(row, Effect):
+        mark, colour = MARKS.get(row.verdict, NO_MARK)
+        size = 7.5
+        write_verdict(axes, place, row.verdict)
+    if row.delta is None:
+        return
+    if row.ci_low is not None and row.ci_high is not None:
+        ends = [scale * row.ci_low, scale * row.ci_high]
+        axes.plot(ends, [place] * 2, color=colour, lw=size / 3.7, solid_capstyle="round")
+    axes.plot(
+        scale * row.delta, place, mark, color=colour, ms=size, mec=INK if size > 5 else colour
+    )
+
+
+@styled
+def interactions(comparison: Comparison) -> "Figure":
+    """A panel a pair of factors: the metric over one's levels, a line for each level of the other.
+
+    Lines are parallel where the two effects add up.
+    """
+    tables = comparison.effects.tables
+    columns = min(3, max(1, len(tables)))
+    rows = max(1, -(-len(tables) // columns))
+    figure = new_figure(9.4, 2.6 * rows + 0.3)
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
+    for index, panel in enumerate(panels):
+        if index < len(tables):
+            _draw_lines(panel, tables[index], comparison.scale)
+        else:
+            panel.set_visible(False)
+    unit = " %" if comparison.scale == 100 else ""
+    figure.supylabel(f"{comparison.metric}{unit}", fontsize=10)
+    return figure
+
+
+def _draw_lines(axes: "Axes", table: TwoWay, scale: int) -> None:
+    """The factor with more levels lies along the axis."""
+    means = table.means
+    across, lines, title = table.first_levels, table.second_levels, table.second
+    label = table.first
+    if len(across) >= len(lines):
+        means = tuple(zip(*means, strict=True))
+    else:
+        across, lines, title, label = lines, across, table.first, table.second
+    for index, (level, row) in enumerate(zip(lines, means, strict=True)):
+        mark, colour, style = _LINES[index % len(_LINES)]
+        values = [float("nan") if mean is None else scale * mean for mean in row]
+        axes.plot(range(len(across)), values, style, marker=mark, color=colour, label=level)
+    axes.set_xticks(range(len(across)), across)
+    axes.set_xlabel(label)
+    axes.margins(x=0.12)
+    axes.legend(title=title, fontsize=8.5, title_fontsize=8.5, alignment="left")

@@ -1,0 +1,67 @@
+"""What trials are worth to a search: the best, the target, and stand-ins for values not known.
+
+W&B's rules, two of them mended: a trial that knows no value of its own counts as the worst known
+one, never as 0, which would be a perfect loss; one that was stopped early keeps its own value.
+"""
+
+import math
+from collections.abc import Sequence
+
+from audiocls.search.sweep import Goal, Metric, Sweep, TrialResult
+
+
+def best(sweep: Sweep, tried: Sequence[TrialResult]) -> int | None:
+    """Index of the trial whose summary is best, the first of equals; failed ones do not compete."""
+    if sweep.metric is None:
+        return None
+    competing = [
+        (_loss(trial.value, sweep.metric.goal), index)
+        for index, trial in enumerate(tried)
+        if trial.state in ("finished", "stopped")
+        and trial.value is not None
+        and math.isfinite(trial.value)
+    ]
+    return min(competing)[1] if competing else None
+
+
+def has_reached_target(sweep: Sweep, tried: Sequence[TrialResult]) -> bool:
+    """Whether any trial, also one that still runs, ever logged the target or better."""
+    if sweep.metric is None or sweep.metric.target is None:
+        return False
+    goal = sweep.metric.goal
+    target = _loss(sweep.metric.target, goal)
+    return any(loss <= target for trial in tried for loss in _losses(trial, goal))
+
+
+def imputed_losses(metric: Metric, tried: Sequence[TrialResult]) -> list[float | None]:
+    """Each trial's loss (smaller is better, whatever the goal) as a model of the sweep sees it.
+
+    None for what still runs, unless `impute_while_running` lets it count, and for what knows no
+    value while nobody knows any. With it, a running trial counts by its best value so far,
+    whichever of the three words is given: so W&B's engine reads them.
+    """
+    losses = [_losses(trial, metric.goal) for trial in tried]
+    ended = (own for trial, own in zip(tried, losses, strict=True) if trial.state != "running")
+    worst = max((loss for own in ended for loss in own), default=None)
+    return [_counted(metric, trial, own, worst) for trial, own in zip(tried, losses, strict=True)]
+
+
+def _counted(
+    metric: Metric, trial: TrialResult, own: Sequence[float], worst: float | None
+) -> float | None:
+    if trial.state == "running" and metric.impute_while_running == "false":
+        return None
+    if not own or (trial.state == "failed" and metric.impute == "worst"):
+        return worst
+    is_latest_asked = trial.state == "failed" and metric.impute == "latest"
+    return own[-1] if is_latest_asked else min(own)
+
+
+def _losses(trial: TrialResult, goal: Goal) -> list[float]:
+    """Finite ones, the summary's first, so that the last is the latest in the history."""
+    known = trial.history if trial.value is None else (trial.value, *trial.history)
+    return [_loss(value, goal) for value in known if math.isfinite(value)]
+
+
+def _loss(value: float, goal: Goal) -> float:
+    return -value if goal == "maximize" else value

@@ -1,0 +1,123 @@
+"""The trials of a sweep over one of our recipes: its parameters are dotted keys of it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from audiocls.audio.clips import fingerprint
+from audiocls.audio.datasets import DataSet
+from audiocls.config import Config, resolve, trial_id
+from audiocls.dotted import flatten, format_short
+from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.execution.content import identity_of, require_usable
+from audiocls.execution.job import Setting, Task
+from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep
+from audiocls.store import Cell, Proposal
+
+LOGGED = ("val/loss", "val/accuracy", "val/balanced_accuracy", "val/map", "train/loss")
+"""Metrics of every epoch, on which a stop rule can act."""
+
+
+@dataclass
+class NativeTrials:
+    """Each proposal over the recipe and what the sweep's command fixes; data is read once."""
+
+    setting: Setting
+    recipe: Mapping[str, Any]
+    overrides: Mapping[str, Any]
+    fixed: frozenset[str] = frozenset()
+    """Keys that are the same in every trial, and so in no label."""
+    fingerprints: dict[DataSet, str] = field(default_factory=dict)
+
+    def id_of(self, parameters: Mapping[str, Any]) -> str:
+        config = self.config(parameters)
+        return trial_id(self._asked(config), self._fingerprint(config))
+
+    def work_of(self, proposal: Proposal, run_id: str = "") -> Task:
+        config = self.config(proposal.parameters)
+        cell = Cell(
+            proposal.id, label_of(proposal.parameters, self.fixed), config.seed, config.fold
+        )
+        task = self.setting.task(cell, config, self._fingerprint(config))
+        return replace(task, parameters=proposal.parameters, run_id=run_id)
+
+    def config(self, parameters: Mapping[str, Any]) -> Config:
+        """Raises `ConfigError` where the parameters do not go together."""
+        layers = [self.recipe, self.overrides, parameters]
+        return resolve(layers, self._where)
+
+    def check(self, sweep: Sweep) -> None:
+        """Refuse, before anything runs, keys and values that no trial could have.
+
+        Each value is tried alone over the recipe; what fails only in company fails in its trial.
+        """
+        faults: dict[str, None] = {}
+        for key, parameter in sweep.parameters.items():
+            for value in _samples(parameter):
+                try:
+                    self.config({key: value})
+                except ConfigError as error:
+                    faults |= dict.fromkeys(error.faults)
+        if faults:
+            raise ConfigError(self._where, faults)
+        _require_history(sweep)
+
+    @property
+    def _where(self) -> str:
+        return f"{self.setting.study} (recipe {self.setting.recipe})"
+
+    def _asked(self, config: Config) -> dict[str, Any]:
+        require_usable(config, config.data.table(self.setting.places.cache).labels)
+        return identity_of(config, self.setting.places.cache)
+
+    def _fingerprint(self, config: Config) -> str:
+        if config.data not in self.fingerprints:
+            table = config.data.table(self.setting.places.cache)
+            if config.fold not in table.folds:
+                has = f"{config.data.name} has {list(table.folds)}"
+                raise UsageError(f"fold: got {config.fold}; {has}")
+            self.fingerprints[config.data] = fingerprint(table, self.setting.places.cache)
+        return self.fingerprints[config.data]
+
+
+def label_of(parameters: Mapping[str, Any], fixed: Collection[str] = ()) -> str:
+    """Parameters in short, for people; those that are fixed only where there are no others.
+
+    >>> label_of({"optim": {"lr": 0.00123456}, "model.dropout": 0.1, "seed": 3}, {"seed"})
+    'lr=0.00123,dropout=0.1'
+    """
+    known = flatten(parameters)
+    flat = {key: value for key, value in known.items() if key not in fixed} or known
+    return format_short(flat)
+
+
+def _samples(parameter: Parameter) -> list[Any]:
+    """Values that stand for all that a parameter may take."""
+    if isinstance(parameter, Nested):
+        parts = {name: _samples(inner) for name, inner in parameter.parameters.items()}
+        return [{name: value} for name, values in parts.items() for value in values]
+    if isinstance(parameter, Constant):
+        return [parameter.value]
+    if isinstance(parameter, Categorical):
+        return list(parameter.values)
+    return _bounds(parameter)
+
+
+def _bounds(number: Numeric) -> list[Any]:
+    """Ends of a range as they would be handed on; a distribution without ends has no sample."""
+    if number.min is None or number.max is None:
+        return []
+    is_exponent = number.distribution in ("log_uniform", "inv_log_uniform", "q_log_uniform")
+    return [] if is_exponent else [number.min, number.max]
+
+
+def _require_history(sweep: Sweep) -> None:
+    """A stop rule on what is known at the end only would never stop anything."""
+    metric = sweep.metric.name if sweep.metric else ""
+    if sweep.early_terminate is not None and metric not in LOGGED:
+        fault = (
+            f"early_terminate: {metric!r} is not logged while a trial trains, so nothing would be "
+            f"stopped; allowed as metric.name here: {', '.join(LOGGED)}."
+            + did_you_mean(metric, LOGGED)
+        )
+        raise ConfigError(sweep.name or "sweep", [fault])

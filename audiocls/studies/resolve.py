@@ -1,0 +1,260 @@
+"""From a plan to the trials of a study: configurations checked, data known, ids computed.
+
+Where `config` and `plan` meet: neither knows the other.
+"""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from audiocls.audio.clips import ClipTable, fingerprint
+from audiocls.audio.datasets import DataSet
+from audiocls.config import Config, resolve, trial_id
+from audiocls.design import BASELINE, Ablation, Plan, within_folds
+from audiocls.errors import ConfigError, UsageError
+from audiocls.execution.content import identity_of, require_usable
+from audiocls.execution.job import Places, Setting, Task, Tracking
+from audiocls.store import Cell, Objective, Study
+from audiocls.studies.inactive_factors import check_no_inactive_factors
+
+Configs = dict[str, Config]
+"""Arm → its configuration, on the recipe's own seed and fold."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A study that can be launched: its plan, and the configuration of each of its arms."""
+
+    study: Study
+    configs: Configs
+    fingerprints: dict[str, str]
+    """Arm → fingerprint of its data."""
+    notes: tuple[str, ...]
+    tuned: Mapping[tuple[str, int], Config] = field(default_factory=dict)
+    """Arm and fold → the arm's configuration with what it chose for that fold."""
+
+    def config_of(self, cell: Cell) -> Config:
+        """What is trained in that cell."""
+        config = self.tuned.get((cell.arm, cell.fold), self.configs[cell.arm])
+        return config.model_copy(update={"seed": cell.seed, "fold": cell.fold})
+
+    def only(self, arm: str) -> "Resolved":
+        """The same study with that arm's cells alone."""
+        cells = tuple(cell for cell in self.study.cells if cell.arm == arm)
+        return replace(self, study=replace(self.study, cells=cells))
+
+
+def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]) -> Configs:
+    """Every arm's configuration; raises `ConfigError` with the faults of all arms at once.
+
+    The overrides lie under the arm's own changes: a factor stays a factor whatever is set.
+    """
+    configs: Configs = {}
+    faults: dict[str, None] = {}
+    for arm in plan.arms:
+        layers = [recipe, plan.ablation.base(), overrides, plan.arms[arm]]
+        try:
+            configs[arm] = resolve(layers, arm)
+        except ConfigError as error:
+            faults |= dict.fromkeys(error.faults)
+    if faults:
+        raise ConfigError(f"{plan.ablation.name} (recipe {plan.ablation.recipe})", faults)
+    _refuse_hidden_factors(plan, overrides)
+    _refuse_early_stopping(plan, configs)
+    check_no_inactive_factors(plan.ablation.name, configs)
+    return configs
+
+
+def _refuse_early_stopping(plan: Plan, configs: Configs) -> None:
+    """Arms that stop when they like were not trained alike, so nothing follows from them."""
+    stopping = [arm for arm, config in configs.items() if config.train.patience > 0]
+    if stopping:
+        fault = (
+            f"train.patience: got {configs[stopping[0]].train.patience} in {', '.join(stopping)}; "
+            "allowed in an ablation: 0, for its arms must be trained equally long. Stop early in "
+            "single trials (audiocls train), and fix train.epochs here"
+        )
+        raise ConfigError(plan.ablation.name, [fault])
+
+
+def _refuse_hidden_factors(plan: Plan, overrides: Mapping[str, Any]) -> None:
+    hidden = [key for key in overrides if any(key in changes for changes in plan.arms.values())]
+    if hidden:
+        raise ConfigError(
+            "--set",
+            [
+                f"{key}: it is what the ablation varies; narrow its arms with --arms"
+                for key in hidden
+            ],
+        )
+
+
+def on_available_folds(plan: Plan, config: Config, cache: Path, is_asked: bool) -> Plan:
+    """`plan` on the test folds that its data set has; asks the disk only if it must."""
+    return within_folds(plan, folds_of(config, cache), config.data.name, is_asked)
+
+
+def folds_of(config: Config, cache: Path) -> tuple[int, ...]:
+    """The test folds of a configuration's data."""
+    num_folds = config.data.num_folds
+    return tuple(range(1, num_folds + 1)) if num_folds else config.data.table(cache).folds
+
+
+def study_of(
+    plan: Plan,
+    configs: Configs,
+    overrides: Mapping[str, Any],
+    cache: Path,
+    name: str,
+    command: str,
+) -> Resolved:
+    """The study with the ids of all its cells; reads the data set's files once.
+
+    Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
+    """
+    tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
+    fingerprints = _fingerprints(configs, tables, cache)
+    asked = {arm: _asked(config, tables[config.data], cache) for arm, config in configs.items()}
+    ablation = plan.ablation
+    study = Study(
+        name=name,
+        question=ablation.question,
+        recipe=ablation.recipe,
+        design=plan.design,
+        metric=ablation.metric.name,
+        goal=ablation.metric.goal,
+        baseline=plan.baseline,
+        arms=plan.arms,
+        references=plan.references,
+        factors=plan.factors,
+        secondary=_secondary(ablation),
+        cells=_cells(plan, asked, fingerprints),
+        identities=_identities(asked, fingerprints),
+        alpha=ablation.stats.alpha,
+        correction=ablation.stats.correction,
+        margin=ablation.stats.margin,
+        max_missing=ablation.stats.max_missing,
+        match=ablation.budget.match,
+        overrides={**ablation.base(), **overrides},
+        command=command,
+        notes=(*plan.notes, *_left_out(tables), *_untrained(configs)),
+    )
+    return Resolved(study, configs, fingerprints, study.notes)
+
+
+def _secondary(ablation: Ablation) -> tuple[Objective, ...]:
+    margin = ablation.stats.margin
+    return tuple(
+        Objective(each.name, each.goal, each.margin or margin) for each in ablation.secondary
+    )
+
+
+def _asked(config: Config, table: ClipTable, cache: Path) -> dict[str, Any]:
+    require_usable(config, table.labels)
+    return identity_of(config, cache)
+
+
+def _fingerprints(
+    configs: Configs, tables: Mapping[DataSet, ClipTable], cache: Path
+) -> dict[str, str]:
+    """Arms mostly share their data, which is then read once."""
+    known = {data: fingerprint(table, cache) for data, table in tables.items()}
+    return {arm: known[config.data] for arm, config in configs.items()}
+
+
+def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
+    return [
+        f"{data.name}: {len(table.left_out)} clips are not there and were left out."
+        for data, table in tables.items()
+        if table.left_out
+    ]
+
+
+def _untrained(configs: Configs) -> list[str]:
+    """What hears through a codec that has learned nothing says nothing of one that has."""
+    arms = [
+        arm
+        for arm, config in configs.items()
+        if config.features.name == "encodec" and config.features.weights == "untrained"
+    ]
+    everywhere = "every arm" if len(arms) == len(configs) else ", ".join(arms)
+    return [f"EnCodec's weights are untrained in {everywhere}."] if arms else []
+
+
+ArmConfigs = Mapping[str, Mapping[str, Any]]
+"""Arm → its configuration as it identifies a trial."""
+
+
+def _identities(asked: ArmConfigs, fingerprints: Mapping[str, str]) -> dict[str, str]:
+    """What each arm really asks; raises `ConfigError` if two ask the same."""
+    identities: dict[str, str] = {}
+    twins: list[str] = []
+    for arm, config in asked.items():
+        own = trial_id({**config, "seed": None, "fold": None}, fingerprints[arm])
+        for other in (name for name, known in identities.items() if known == own):
+            twins.append(
+                f"arm {arm!r} is the same as arm {other!r}: what it sets is what the recipe has "
+                "already. Remove it, or change its value"
+            )
+        identities[arm] = own
+    if twins:
+        raise ConfigError("arms", twins)
+    return identities
+
+
+def _cells(plan: Plan, asked: ArmConfigs, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(
+            id=trial_id({**asked[arm], "seed": seed, "fold": fold}, fingerprints[arm]),
+            arm=arm,
+            seed=seed,
+            fold=fold,
+        )
+        for arm, seed, fold in plan.cells
+    )
+
+
+def single_trial(
+    recipe: str, content: Mapping[str, Any], overrides: Mapping[str, Any], cache: Path
+) -> Resolved:
+    """One trial on its own: a study named after the recipe, its arm after what was overridden."""
+    config = resolve([content, overrides], recipe)
+    data = config.data.table(cache)
+    if config.fold not in data.folds:
+        raise UsageError(f"fold: got {config.fold}; {config.data.name} has {list(data.folds)}")
+    changes = {k: v for k, v in overrides.items() if k not in ("seed", "fold", "data.root")}
+    arm = ",".join(assignment(*change) for change in changes.items()) or BASELINE
+    known = fingerprint(data, cache)
+    asked = _asked(config, data, cache)
+    cell = Cell(trial_id(asked, known), arm, config.seed, config.fold)
+    name = Path(recipe).stem
+    study = Study(
+        name=name,
+        question=f"What does {name} reach?",
+        recipe=recipe,
+        design="arms",
+        metric="test/map" if config.data.is_multi_label else "test/accuracy",
+        goal="maximize",
+        baseline=arm,
+        arms={arm: dict(changes)},
+        cells=(cell,),
+        identities=_identities({arm: asked}, {arm: known}),
+        command=shlex.join(
+            ["audiocls", "train", "--recipe", recipe, *(assignment(*o) for o in overrides.items())]
+        ),
+    )
+    return Resolved(study, {arm: config}, {arm: known}, ())
+
+
+def assignment(key: str, value: Any) -> str:
+    """`key=value` as the command line reads it back."""
+    return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+
+
+def task_of(cell: Cell, resolved: Resolved, places: Places, tracking: Tracking) -> Task:
+    """The task of one cell of a resolved ablation."""
+    setting = Setting(resolved.study.name, resolved.study.recipe, places, tracking)
+    return setting.task(cell, resolved.config_of(cell), resolved.fingerprints[cell.arm])

@@ -1,0 +1,1 @@
+"""Trial sources: which trial comes next."""

@@ -1,0 +1,81 @@
+"""What each arm chooses for itself: the candidate that did best on validation clips.
+
+The records hold scores on test clips too; nothing here reads them.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from audiocls.design.tuning import Candidate, arm_of
+from audiocls.store import Cell, Choice, Failure, Record, Study, StudyFolder
+
+DIVERGED = "nan"
+"""The one failure that says something of the candidate and not of the machine."""
+
+Ending = Record | Failure | None
+
+
+def choices_of(study: Study, folder: StudyFolder, candidates: Sequence[Candidate]) -> list[Choice]:
+    """What every arm chose for every fold of which the tuning study `study` has trials."""
+    trials: dict[tuple[str, int], list[Cell]] = {}
+    for cell in study.cells:
+        trials.setdefault((arm_of(cell.arm), cell.fold), []).append(cell)
+    return [
+        _choice(arm, fold, [_ending(folder, cell) for cell in cells], study, candidates)
+        for (arm, fold), cells in trials.items()
+    ]
+
+
+def _ending(folder: StudyFolder, cell: Cell) -> Ending:
+    trial = folder.trial(cell.id)
+    return trial.record() or trial.failure()
+
+
+def _choice(
+    arm: str, fold: int, endings: Sequence[Ending], study: Study, candidates: Sequence[Candidate]
+) -> Choice:
+    """The best of all, the first of equals; none before every candidate has had its trial."""
+    missed = [end for end in endings if not isinstance(end, Record) and not _has_diverged(end)]
+    num_finished = len(endings) - len(missed)
+    scores = _scores(endings, study.metric)
+    if missed:
+        reason = f"{len(missed)} of {len(endings)} tuning trials did not finish{_why(missed)}"
+        return Choice(arm, fold, num_finished, reason=reason)
+    if not scores:
+        return Choice(arm, fold, num_finished, reason="every tuning trial diverged")
+    sign = 1 if study.goal == "maximize" else -1
+    best = max(scores, key=lambda index: sign * scores[index])
+    return Choice(arm, fold, num_finished, best + 1, candidates[best], scores[best])
+
+
+def _scores(endings: Sequence[Ending], metric: str) -> dict[int, float]:
+    """Index of a candidate → its score, in order; one that has no number there diverged too."""
+    found = {i: end.metrics.get(metric) for i, end in enumerate(endings) if isinstance(end, Record)}
+    return {i: value for i, value in found.items() if value is not None and math.isfinite(value)}
+
+
+def _has_diverged(end: Ending) -> bool:
+    return isinstance(end, Failure) and end.cause == DIVERGED
+
+
+def _why(missed: Iterable[Ending]) -> str:
+    causes = [f" ({end.cause}: {end.message})" for end in missed if isinstance(end, Failure)]
+    return causes[0] if causes else ""
+
+
+def holding_back(folder: StudyFolder) -> list[str]:
+    """Ids of the tuning trials without whose end nothing can be chosen; a divergence is an end."""
+    failures = folder.failures(folder.cells())
+    return [trial_id for trial_id, failure in failures.items() if not _has_diverged(failure)]
+
+
+def load_choices(folder: StudyFolder, study: Study) -> list[Choice]:
+    """What the arms of `study` chose in an earlier launch of the very same question."""
+    if not folder.exists() or folder.is_sweep():
+        return []
+    before = folder.study()
+    if before.tuning is None or before.recipe != study.recipe:
+        return []
+    same = [arm for arm in study.arms if before.identities.get(arm) == study.identities[arm]]
+    chosen = [choice for arm in same for choice in before.tuning.of(arm).values()]
+    return [choice for choice in chosen if choice.values is not None]

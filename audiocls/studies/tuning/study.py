@@ -1,0 +1,146 @@
+"""An ablation's tuning trials as a study, and its own study with what the arms chose."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from audiocls.config import Config, trial_id
+from audiocls.design import Plan
+from audiocls.design.tuning import (
+    TUNING_SEED,
+    Candidate,
+    arm_of,
+    arms_of_tuning,
+    candidate_name,
+)
+from audiocls.errors import ConfigError, UsageError
+from audiocls.execution.content import identity_of
+from audiocls.store import Cell, Choice, Tuning, tuning_path
+from audiocls.studies.resolve import Configs, Resolved, configs_of, study_of
+from audiocls.studies.tuning.candidates import candidates_of
+
+DESIGN = "tuning"
+
+
+@dataclass(frozen=True)
+class TuningPlan:
+    """The trials before an ablation's own: every arm with every candidate on every fold."""
+
+    plan: Plan
+    configs: Configs
+    candidates: Sequence[Candidate]
+    metric: str
+    """By which the arms choose, such as `val/accuracy`."""
+
+    @property
+    def num_epochs(self) -> int:
+        return len(self.plan.blocks) * sum(each.train.epochs for each in self.configs.values())
+
+
+def tuning_plan(
+    plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> TuningPlan | None:
+    """What comes before the trials of `plan`, which is nothing without `tune`.
+
+    Raises `ConfigError` for candidates that an arm cannot have.
+    """
+    ablation = plan.ablation
+    if not ablation.tune:
+        return None
+    _refuse(plan, overrides)
+    candidates = candidates_of(ablation)
+    arms = arms_of_tuning(plan.arms, candidates)
+    wider = Plan(ablation=ablation, arms=arms, seeds=(TUNING_SEED,), folds=plan.folds)
+    configs = configs_of(wider, recipe, overrides)
+    return TuningPlan(wider, configs, candidates, _validation_metric(plan, configs))
+
+
+def _refuse(plan: Plan, overrides: Mapping[str, Any]) -> None:
+    if fixed := sorted(overrides.keys() & plan.ablation.tune.keys()):
+        fault = "each arm chooses it for itself, as `tune` says; remove it from one of the two"
+        raise ConfigError("--set", [f"{key}: {fault}" for key in fixed])
+    if TUNING_SEED in plan.seeds:
+        raise UsageError(f"seed {TUNING_SEED} is the tuning trials' own; leave it out of the seeds")
+
+
+def _validation_metric(plan: Plan, configs: Configs) -> str:
+    """The study's metric of validation clips; refuses one that is known of test clips alone."""
+    metric = f"val/{plan.ablation.metric.name.rpartition('/')[2]}"
+    known = set.intersection(*(_recorded(config) for config in configs.values()))
+    if metric not in known:
+        fault = (
+            f"tune: {metric} is not recorded, so nothing could be chosen by it; recorded are "
+            f"{', '.join(sorted(known))}. Set train.select to it, or choose another metric"
+        )
+        raise ConfigError(plan.ablation.name, [fault])
+    return metric
+
+
+def _recorded(config: Config) -> set[str]:
+    usual = "val/map" if config.data.is_multi_label else "val/accuracy"
+    return {"val/loss", usual, config.train.select} - {"last"}
+
+
+def tuning_study(
+    before: TuningPlan, overrides: Mapping[str, Any], cache: Path, of: Resolved
+) -> Resolved:
+    """The study of the trials before those of the study `of`."""
+    ablation, name = before.plan.ablation, tuning_path(Path(of.study.name)).name
+    found = study_of(before.plan, before.configs, overrides, cache, name, of.study.command)
+    study = replace(
+        found.study,
+        question=f"What suits each arm of {of.study.name}: {', '.join(ablation.tune)}?",
+        design=DESIGN,
+        metric=before.metric,
+        secondary=(),
+        notes=(
+            *found.study.notes,
+            f"By these scores the arms choose; what follows from that is the answer of "
+            f"{of.study.name}, and none of these differences is.",
+        ),
+    )
+    return replace(found, study=study)
+
+
+def pending_trials(tuning: Resolved, known: Collection[Choice]) -> Resolved:
+    """The tuning trials of those arms and folds for which nothing is chosen yet."""
+    chosen = {(choice.arm, choice.fold) for choice in known}
+    cells = [c for c in tuning.study.cells if (arm_of(c.arm), c.fold) not in chosen]
+    return replace(tuning, study=replace(tuning.study, cells=tuple(cells)))
+
+
+def with_candidates(found: Resolved, before: TuningPlan) -> Resolved:
+    """`found` with arms that ask for these candidates too: another search is another question."""
+    study, candidates = found.study, list(before.candidates)
+    identities = {
+        arm: trial_id({"arm": identity, "candidates": candidates}, found.fingerprints[arm])
+        for arm, identity in study.identities.items()
+    }
+    return replace(found, study=replace(study, identities=identities))
+
+
+def tuned(
+    found: Resolved, before: TuningPlan, choices: Collection[Choice], cache: Path
+) -> Resolved:
+    """The ablation's study with each arm's choices; what could not choose has no trials."""
+    chosen = {
+        (c.arm, c.fold): before.configs[candidate_name(c.arm, c.number, c.values)]
+        for c in choices
+        if c.number is not None and c.values is not None
+    }
+    asked = {place: identity_of(config, cache) for place, config in chosen.items()}
+    cells = [
+        _renamed(cell, asked[cell.arm, cell.fold], found.fingerprints[cell.arm])
+        for cell in found.study.cells
+        if (cell.arm, cell.fold) in asked
+    ]
+    rule = Tuning(len(before.candidates), before.metric, TUNING_SEED, tuple(choices))
+    study = replace(found.study, cells=tuple(cells), tuning=rule)
+    return replace(found, study=study, tuned=chosen)
+
+
+def _renamed(cell: Cell, asked: Mapping[str, Any], fingerprint: str) -> Cell:
+    """The same place in the study, under the id of what is trained there."""
+    block = {"seed": cell.seed, "fold": cell.fold}
+    return replace(cell, id=trial_id({**asked, **block}, fingerprint))

@@ -1,0 +1,93 @@
+"""Checkpoints: weights as safetensors, and beside them all that is needed to use them alone."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from audiocls.audio.features.placement import (
+    fixed_front_end,
+    learned_front_end,
+    wave_normaliser,
+)
+from audiocls.audio.features.standardise import Standardise
+from audiocls.config import Config, identity_config, resolve
+from audiocls.errors import UsageError
+from audiocls.training.checkpoint_metadata import WEIGHTS, weights_file
+from audiocls.training.classifier import Classifier
+
+CHECKPOINT_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained classifier with its front end, on the CPU and ready to score."""
+
+    config: Config
+    labels: tuple[str, ...]
+    front_end: nn.Module
+    classifier: Classifier
+
+    @property
+    def num_samples(self) -> int:
+        return self.config.num_samples
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a clip may have several labels, each with a probability of its own."""
+        return self.config.data.is_multi_label
+
+
+def weights_of(classifier: Classifier) -> bytes:
+    """The weights and the standardisation's statistics, as safetensors."""
+    tensors: dict[str, Tensor] = classifier.state_dict()
+    return save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def description_of(config: Config, labels: tuple[str, ...]) -> dict[str, Any]:
+    """What `load_checkpoint` needs besides the weights."""
+    return {"schema": CHECKPOINT_SCHEMA, "config": identity_config(config), "labels": list(labels)}
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint in a trial's folder, or of that `.safetensors` file.
+
+    Raises `UsageError` naming what is missing or unreadable.
+    """
+    weights = weights_file(path)
+    description = weights.with_suffix(".json")
+    for file in (weights, description):
+        if not file.is_file():
+            raise UsageError(
+                f"{file}: no such file. A checkpoint is the folder of a finished trial "
+                f"(runs/<study>/trials/<id>) or the {WEIGHTS} in it"
+            )
+    try:
+        content = json.loads(description.read_text(encoding="utf-8"))
+        if content["schema"] != CHECKPOINT_SCHEMA:
+            raise ValueError(f"schema: got {content['schema']}, allowed: {CHECKPOINT_SCHEMA}")
+        config = resolve([content["config"]], str(description))
+        labels = tuple(content["labels"])
+        restored = _restored(config, len(labels), load(weights.read_bytes()))
+    except (KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+        # RuntimeError: weights of another network than the description's.
+        raise UsageError(f"{weights}: not a checkpoint of audiocls: {error}") from error
+    return Checkpoint(config, labels, *restored)
+
+
+def _restored(
+    config: Config, num_classes: int, tensors: dict[str, Tensor]
+) -> tuple[nn.Module, Classifier]:
+    features, rate = config.features, config.data.sample_rate
+    classifier = Classifier(
+        learned_front_end(features, rate),
+        Standardise(config.in_shape[0]),
+        config.model.build(config.in_shape, num_classes),
+    )
+    classifier.load_state_dict(tensors)
+    front_end = nn.Sequential(wave_normaliser(features), fixed_front_end(features, rate))
+    return front_end.eval(), classifier.eval()

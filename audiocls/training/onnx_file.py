@@ -1,0 +1,103 @@
+"""ONNX: a network in one file for any runtime; the only door to onnx and onnxruntime.
+
+Legend: B batch, K classes.
+"""
+
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from audiocls.errors import UsageError
+from audiocls.training.stft_kernels import StftByKernels
+
+NEEDED = ("onnx", "onnxruntime", "onnxscript")
+
+
+def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]) -> bytes:
+    """The network with the input `name` and the output `logits`, `facts` as its metadata.
+
+    Raises:
+        UsageError: packages are missing, or the network does what ONNX cannot express.
+
+    Shape: example (B, …), whose B is free in the file
+    """
+    _require_packages()
+    with _quiet(), StftByKernels():
+        try:
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                verbose=False,
+                input_names=[name],
+                output_names=["logits"],
+                dynamic_shapes=({0: torch.export.Dim("clips")},),
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise UsageError(
+                f"ONNX cannot express this network: {_cause(error)}. Try --format torchscript, or "
+                "--no-front-end"
+            ) from error
+        assert program is not None
+        program.model.metadata_props.update(facts)
+        return bytes(program.model_proto.SerializeToString())
+
+
+def scorer(content: bytes) -> Callable[[Tensor], Tensor]:
+    """The file's network, as a function from inputs (B, …) to logits (B, K).
+
+    Raises:
+        UsageError: onnxruntime refuses the file; the message says why.
+    """
+    import onnxruntime  # type: ignore[import-untyped]
+
+    try:
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors share no base class
+        raise UsageError(f"onnxruntime cannot run the exported network: {error}") from error
+    [given] = session.get_inputs()
+
+    def score(inputs: Tensor) -> Tensor:
+        [logits] = session.run(None, {given.name: inputs.numpy()})
+        return torch.from_numpy(np.asarray(logits))
+
+    return score
+
+
+def _require_packages() -> None:
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"export to ONNX needs {', '.join(missing)}: pip install 'audiocls[export]', or use "
+            "--format torchscript"
+        )
+
+
+def _cause(error: BaseException) -> str:
+    """The first line of what the exporter stumbled over, below its own reports."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter prints its progress and, before it gives up, its graphs; the error is enough."""
+    logger, silence = logging.getLogger("torch"), io.StringIO()
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it says that torchvision's operators are not there
+    try:
+        with warnings.catch_warnings(), redirect_stdout(silence), redirect_stderr(silence):
+            # Of the exporter to itself: its copies of trees, and onnxscript's own habits.
+            warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,116 @@
+"""What is on the server comes under a study's sweep, so that its grid has only the rest to try."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from audiocls.store import StudyFolder
+from audiocls.tracking import trial_of
+from audiocls.tracking.project import ProjectRef, UploadStatus
+from audiocls.tracking.sweep_server import SweepNotFound, SweepPath, Sweeps
+from audiocls.tracking.wandb.sync import RunFolder
+from audiocls.wandb_server.push import registered_sweep, save_registered_sweep
+
+
+class Server(Protocol):
+    """The part of a W&B server that runs are attached to sweeps on."""
+
+    @property
+    def entity(self) -> str:
+        """The user's default."""
+
+    def standings(self, place: ProjectRef, run_ids: Collection[str]) -> dict[str, UploadStatus]:
+        """What it has of these runs."""
+
+    @property
+    def sweeps(self) -> Sweeps:
+        """Those of the server."""
+
+    def attach(self, run: UploadStatus, sweep: str) -> None:
+        """One more run for a sweep."""
+
+
+@dataclass(frozen=True)
+class UnattachedRun:
+    """A run that is not where it should be, by its folder, and why."""
+
+    folder: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A study's sweep, and what became of its runs."""
+
+    sweep: SweepPath | None
+    num: int = 0
+    """Runs that were not under it before."""
+    is_new: bool = False
+    left: tuple[UnattachedRun, ...] = ()
+
+
+def attach(
+    folder: StudyFolder,
+    server: Server,
+    place: ProjectRef,
+    config: Mapping[str, Any],
+    uploaded: Sequence[RunFolder],
+) -> Attached:
+    """Put the runs of finished trials under the study's sweep.
+
+    It is created with them if there is none, or none any more. A grid counts whatever is under it
+    as tried, so failed attempts stay outside.
+    """
+    runs = _finished(folder, uploaded)
+    if not runs:
+        return Attached(registered_sweep(folder))
+    before = server.standings(place, runs)
+    path = _there(server, registered_sweep(folder) or _only_sweep(place, before.values()))
+    is_new = path is None
+    if path is None:
+        path = server.sweeps.create(config, place.project, place.entity, list(runs))
+    save_registered_sweep(folder, path)
+    for standing in () if is_new else before.values():
+        if not standing.sweep:
+            server.attach(standing, path.id)
+    after = server.standings(place, runs)
+    left = [UnattachedRun(str(run.path), _astray(after.get(i), path)) for i, run in runs.items()]
+    num = sum(standing.sweep == path.id for standing in after.values())
+    num_before = sum(standing.sweep == path.id for standing in before.values())
+    return Attached(path, num - num_before, is_new, tuple(item for item in left if item.why))
+
+
+def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
+    """Run id → run, of the finished trials of the plan; of several attempts, the last."""
+    last = {trial_of(run.run_id): run for run in sorted(runs, key=lambda run: run.opened)}
+    cells = folder.cells()
+    states = folder.states(cells)
+    done = [last[c.id] for c in cells if states[c.id] == "done" and c.id in last]
+    return {run.run_id: run for run in done}
+
+
+def _only_sweep(place: ProjectRef, standings: Collection[UploadStatus]) -> SweepPath | None:
+    """The sweep that the runs are under already: created by a sync that was killed after it."""
+    sweeps = {standing.sweep for standing in standings if standing.sweep}
+    return SweepPath(place.entity, place.project, sweeps.pop()) if len(sweeps) == 1 else None
+
+
+def _there(server: Server, path: SweepPath | None) -> SweepPath | None:
+    """The sweep, if nobody has deleted it."""
+    if path is None:
+        return None
+    try:
+        return server.sweeps.sweep(path).path
+    except SweepNotFound:
+        return None
+
+
+def _astray(standing: UploadStatus | None, path: SweepPath) -> str:
+    """Why a run is not under the sweep, or an empty text."""
+    if standing is None:
+        return f"uploaded, but {path.entity}/{path.project} does not show it yet: sync again"
+    if standing.sweep == path.id:
+        return ""
+    if standing.sweep:
+        return f"uploaded, but it belongs to sweep {standing.sweep} and not to {path.id}"
+    return f"uploaded, but the server did not put it under sweep {path.id}"

@@ -1,0 +1,226 @@
+"""`sync`: what a study told W&B on this disk goes to the server, and under the study's sweep.
+
+Stopped at any moment, it goes on when asked again; asked again when all is there, it does nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from audiocls.design.register import PROJECT
+from audiocls.errors import UsageError
+from audiocls.store import StudyFolder
+from audiocls.tracking import trial_of
+from audiocls.tracking.project import ProjectRef
+from audiocls.tracking.sweep_server import ServerUnavailable, SweepPath
+from audiocls.tracking.wandb.log import LoggedRun, WandbLog
+from audiocls.tracking.wandb.sync import RunFolder, newest, run_folders
+from audiocls.wandb_server.attach import Attached, Server, UnattachedRun, attach
+from audiocls.wandb_server.push import registered_sweep
+
+BATCH = 20
+"""Runs a call of the client."""
+SETTLE_S, POLL_S = 2.0, 0.05
+"""How long the end of a log that was just written is waited for, and how often it is read."""
+
+Upload = Callable[[Sequence[RunFolder], str, str, Callable[[], None], Event], str]
+"""Runs, entity, project, what to call as runs arrive, the wish to stop; answers a complaint."""
+Watch = Callable[[int, int], None]
+"""Gets how many runs are uploaded, of how many."""
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync ended with."""
+
+    place: ProjectRef
+    uploaded: tuple[str, ...]
+    """Run ids."""
+    num_there: int
+    """Runs that the server had already."""
+    left: tuple[UnattachedRun, ...]
+    sweep: SweepPath | None
+    num_attached: int
+    is_new_sweep: bool
+    is_stopped: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 all there, 3 some not, 75 stopped."""
+        return 75 if self.is_stopped else 3 if self.left else 0
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """The runs of a study by what is to be done with them."""
+
+    there: tuple[RunFolder, ...]
+    due: tuple[RunFolder, ...]
+    left: tuple[UnattachedRun, ...]
+
+
+def sync(
+    folder: StudyFolder,
+    server: Server,
+    upload: Upload,
+    wanted: tuple[str | None, str | None],
+    sweep_config: Mapping[str, Any] | None,
+    watch: Watch,
+    stop: Event,
+) -> Synced:
+    """Upload the study's runs, then put those of its finished trials under its sweep.
+
+    `wanted` is the entity and the project asked for. Without `sweep_config` no sweep is made.
+    Raises `UsageError` where there is nothing, or something else was synced before;
+    `ServerUnavailable` and `PermissionDenied` before anything is touched if it cannot be used.
+    """
+    with _alone(folder):
+        runs = _runs(folder)
+        if not runs:
+            raise UsageError(
+                f"study {folder.name} has no W&B runs in {folder.path / 'wandb'}: nothing to sync. "
+                "Launch it with --wandb offline or online to have some"
+            )
+        place = _place(folder, server, sweep_config or {}, runs[-1], *wanted)
+        found = _sorted(folder, runs, server, place)
+        watch(0, len(found.due))
+        left = [*found.left, *_upload_all(found.due, place, upload, watch, stop)]
+        there = [*found.there, *(run for run in found.due if run.is_marked)]
+        attached = Attached(registered_sweep(folder))
+        if sweep_config and not stop.is_set():
+            attached = attach(folder, server, place, sweep_config, there)
+        return Synced(
+            place=place,
+            uploaded=tuple(run.run_id for run in found.due if run.is_marked),
+            num_there=len(found.there),
+            left=(*left, *attached.left),
+            sweep=attached.sweep,
+            num_attached=attached.num,
+            is_new_sweep=attached.is_new,
+            is_stopped=stop.is_set(),
+        )
+
+
+@contextmanager
+def _alone(folder: StudyFolder) -> Iterator[None]:
+    folder.cells()  # says which studies there are if this one is not
+    lock = FileLock(folder.path / ".sync.lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout as error:
+        raise UsageError(f"study {folder.name} is being synced by another process") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _runs(folder: StudyFolder) -> list[RunFolder]:
+    """Our trials tell all again when they go on; each opening of another program is a part."""
+    found = run_folders(folder.path)
+    is_foreign = folder.is_sweep() and bool(folder.sweep_study().folder)
+    return found if is_foreign else list(newest(found).values())
+
+
+def _place(
+    folder: StudyFolder,
+    server: Server,
+    config: Mapping[str, Any],
+    last: RunFolder,
+    entity: str | None,
+    project: str | None,
+) -> ProjectRef:
+    """Where the study was synced before, or what is asked for, or what its runs and sweep say."""
+    before = registered_sweep(folder)
+    if before is None:
+        entity = entity or config.get("entity") or server.entity
+        own = config.get("project") if folder.is_sweep() else None
+        return ProjectRef(entity, project or own or _at_rest(last.log).project or PROJECT)
+    if entity not in (None, before.entity) or project not in (None, before.project):
+        raise UsageError(
+            f"study {folder.name} belongs to sweep {before}, got entity {entity or before.entity}, "
+            f"project {project or before.project}. To upload it elsewhere as well, remove "
+            f"{folder.path / 'wandb.json'} and the files *.synced below {folder.path / 'wandb'}"
+        )
+    return ProjectRef(before.entity, before.project)
+
+
+def _sorted(
+    folder: StudyFolder, runs: Sequence[RunFolder], server: Server, place: ProjectRef
+) -> Sorted:
+    unmarked = [run for run in runs if not run.is_marked]
+    online = server.standings(place, {run.run_id for run in unmarked if run.is_online})
+    there = {run for run in runs if run.is_marked}
+    there |= {run for run in unmarked if run.run_id in online and online[run.run_id].is_whole}
+    reasons = {run: _obstacle(folder, run, runs) for run in unmarked if run not in there}
+    return Sorted(
+        there=tuple(run for run in runs if run in there),
+        due=tuple(run for run, why in reasons.items() if not why),
+        left=tuple(UnattachedRun(str(run.path), why) for run, why in reasons.items() if why),
+    )
+
+
+def _obstacle(folder: StudyFolder, run: RunFolder, runs: Sequence[RunFolder]) -> str:
+    """Why a run is not to be uploaded now, or an empty text.
+
+    A run that goes on with its trial would be on the server twice: its beginning as it is now, and
+    all of it later.
+    """
+    logged = _at_rest(run.log)
+    trial = folder.trial(logged.config.get("trial") or trial_of(run.run_id) or run.run_id)
+    is_last = all(trial_of(r.run_id) != trial.id or r.opened <= run.opened for r in runs)
+    if is_last and trial.path.exists():
+        state = trial.state()
+        if state == "running":
+            return "its trial is running; sync again when it has ended"
+        if state == "pending" and trial.resume() is not None:
+            return "its trial is not finished and goes on at the next launch; sync after it"
+    return "" if logged.id else "its log is empty: the process was killed before it wrote anything"
+
+
+def _at_rest(log: Path) -> LoggedRun:
+    """What a log holds, whose end may reach the disk a moment after its run has ended."""
+    read, deadline = WandbLog(log), time.monotonic() + SETTLE_S
+    read.read()
+    is_fresh = time.time() - log.stat().st_mtime < SETTLE_S
+    while is_fresh and read.run.exit_code is None and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        read.read()
+    return read.run
+
+
+def _upload_all(
+    runs: Sequence[RunFolder], place: ProjectRef, upload: Upload, watch: Watch, stop: Event
+) -> list[UnattachedRun]:
+    """Upload in batches; answers what is not on the server after that.
+
+    One log that the client cannot read ends its whole call, so what a batch left is tried alone.
+    """
+
+    def tell() -> None:
+        watch(sum(run.is_marked for run in runs), len(runs))
+
+    why: dict[RunFolder, str] = {}
+    try:
+        for start in range(0, len(runs), BATCH):
+            if stop.is_set():
+                break
+            batch = runs[start : start + BATCH]
+            complaint = upload(batch, place.entity, place.project, tell, stop)
+            for run in [run for run in batch if not run.is_marked]:
+                if len(batch) > 1 and not stop.is_set():
+                    complaint = upload([run], place.entity, place.project, tell, stop)
+                why[run] = complaint
+            tell()
+    except ServerUnavailable as error:
+        why = {run: str(error) for run in runs} | why
+    default = "interrupted" if stop.is_set() else "the client did not say why"
+    return [
+        UnattachedRun(str(run.path), why.get(run) or default) for run in runs if not run.is_marked
+    ]
