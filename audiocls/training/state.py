@@ -80,9 +80,9 @@ def build(
     classifier.to(device)
     optimizer = config.optim.build(classifier)
     batches_an_epoch = num_batches(len(split.train), config.train.batch_size)
-    steps_an_epoch = num_batches(batches_an_epoch, config.train.accumulate)
-    schedule = config.schedule.build(optimizer, config.train.epochs, steps_an_epoch)
-    schedule = config.averaging.drive(schedule, optimizer, config.train.epochs, steps_an_epoch)
+    epoch_steps = num_batches(batches_an_epoch, config.train.accumulate)
+    schedule = config.schedule.build(optimizer, config.train.epochs, epoch_steps)
+    schedule = config.averaging.wrap_schedule(schedule, optimizer, config.train.epochs, epoch_steps)
     return TrainingState(
         config=config,
         sounds=sounds,
