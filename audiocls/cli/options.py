@@ -57,6 +57,10 @@ ExecutorOption = Annotated[
     str, typer.Option("--executor", help="local (a process per core or GPU), inline, or wandb.")
 ]
 
+CheckpointArgument = Annotated[
+    Path, typer.Argument(help="A finished trial's folder, or its weights.")
+]
+
 RUNS = Path("runs")
 
 
@@ -93,6 +97,17 @@ def names(text: str | None, known: list[str]) -> list[str]:
         found.append(arm)
         rest = rest[len(arm) :].lstrip(", ")
     return found
+
+
+def require_file_name(out: Path | None) -> None:
+    """Raise `UsageError`, before any work is done, if no file can have the path `out`."""
+    if out is None:
+        return
+    if out.is_dir():
+        raise UsageError(f"--out: got the folder {out}; wanted: the name of a file in it")
+    for parent in out.parents:
+        if parent.exists() and not parent.is_dir():
+            raise UsageError(f"--out: got {out}, but {parent} is a file, not a folder")
 
 
 def cache_folder() -> Path:

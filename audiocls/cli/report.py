@@ -9,8 +9,7 @@ import typer
 from audiocls import console
 from audiocls.analysis import StudyReport, load_report
 from audiocls.cli import across, answer, clips, dashboards, notebooks, ranking
-from audiocls.cli.checkpoints import require_file_name
-from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
+from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument, require_file_name
 from audiocls.errors import NotComparable, UsageError
 from audiocls.render.ranking import to_json, to_markdown
 from audiocls.store import StudyFolder

@@ -26,8 +26,9 @@ from audiocls.store import Attempt, Cost, Failure, Provenance, Record
 from audiocls.tracking import Ending, Tracker, start
 from audiocls.tracking.breakdown import TestBreakdown
 from audiocls.training.checkpoint import description_of, weights_of
-from audiocls.training.cost import Spent, macs_of, num_params
+from audiocls.training.cost import Spent, macs_of
 from audiocls.training.fit import EpochEnd, Signal, fit
+from audiocls.training.layer_summary import num_params
 from audiocls.training.pretrain import Pretrained
 from audiocls.training.progress import Progress
 from audiocls.training.score import Scores, score
@@ -149,7 +150,7 @@ def _train(asked: TrialContext, tracker: Tracker, resume: bytes | None) -> tuple
     progress = fit(parts, _on_epoch(asked, tracker), resume)
     if not progress.is_complete:
         return Interrupted(task.id), Ending(best_of(progress.best_row), exit_code=1)
-    test = score(parts.classifier, parts.sounds, parts.split.test, config.train)
+    test = score(parts.classifier, parts.dataset, parts.split.test, config.train)
     record = _finish(asked, parts, progress, test, pretrained)
     return Done(task.id), ending_of(task, record, partial(_evidence, parts, test))
 
@@ -211,7 +212,7 @@ def _finish(
     pretrained: Pretrained | None,
 ) -> Record:
     """Write what the trial leaves, its test clips scored this once; the record last."""
-    task, clips = asked.task, [parts.sounds.table.clips[i] for i in parts.split.test]
+    task, clips = asked.task, [parts.dataset.table.clips[i] for i in parts.split.test]
     task.trial.write_predictions(
         {
             "clips": np.array([clip.id for clip in clips]),
@@ -221,7 +222,7 @@ def _finish(
         }
     )
     task.trial.write_checkpoint(
-        weights_of(parts.classifier), description_of(parts.config, parts.sounds.table.labels)
+        weights_of(parts.classifier), description_of(parts.config, parts.dataset.table.labels)
     )
     record = Record(
         id=task.cell.id,
@@ -236,7 +237,7 @@ def _finish(
         num_test=len(parts.split.test),
         early_stopped=progress.epoch < parts.config.train.epochs,
         notes=tuple(transfer.sentence() for transfer in parts.transfers),
-        test_clips=digest_of_test(parts.sounds.table, parts.config.fold),
+        test_clips=digest_of_test(parts.dataset.table, parts.config.fold),
         first_losses=tuple(loss.hex() for loss in progress.first_losses),
     )
     task.trial.finish(record)
@@ -265,7 +266,7 @@ def _cost(parts: TrainingState, progress: Progress, stage: Spent) -> Cost:
     spent = progress.spent + stage
     return Cost(
         num_params=num_params(parts.classifier),
-        macs=macs_of(parts.config, len(parts.sounds.table.labels)),
+        macs=macs_of(parts.config, len(parts.dataset.table.labels)),
         epochs=progress.epoch,
         steps=spent.steps,
         samples=spent.samples,
@@ -278,5 +279,5 @@ def _cost(parts: TrainingState, progress: Progress, stage: Spent) -> Cost:
 
 def _evidence(parts: TrainingState, test: Scores) -> TestBreakdown:
     return class_breakdown(
-        parts.sounds, parts.split.test, test.logits.numpy(), test.targets.numpy()
+        parts.dataset, parts.split.test, test.logits.numpy(), test.targets.numpy()
     )
