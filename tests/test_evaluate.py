@@ -13,7 +13,7 @@ from helpers.trials import TRIALS, TrainedTrial
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.errors import DataError
 from audiocls.training.evaluate import Evaluation, evaluate
-from audiocls.training.evaluation_request import clips_of_split, num_trained_on
+from audiocls.training.evaluation_request import EvaluationRequest, clips_of_split, num_trained_on
 from audiocls.training.interval import accuracy_interval
 from audiocls.training.manifest import read_manifest
 
@@ -28,7 +28,8 @@ def evaluated(
 ) -> Evaluation:
     checkpoint = trained.checkpoint
     clips = clips_of_split(table, split, 1)
-    return evaluate(checkpoint, checkpoint.config.data, table, clips, cache, known_only)
+    request = EvaluationRequest(split, checkpoint.config.data, table, clips)
+    return evaluate(checkpoint, request, cache, known_only)
 
 
 def relabelled(table: ClipTable, labels: tuple[str, ...]) -> ClipTable:
@@ -113,7 +114,8 @@ def test_labels_of_the_checkpoint_that_no_clip_has_are_no_fault(any_trained, cac
     first = [i for i, clip in enumerate(any_trained.table.clips) if clip.label == 3]
     checkpoint = any_trained.checkpoint
     clips = np.array(first)
-    found = evaluate(checkpoint, checkpoint.config.data, any_trained.table, clips, cache)
+    request = EvaluationRequest("one class", checkpoint.config.data, any_trained.table, clips)
+    found = evaluate(checkpoint, request, cache)
     assert [row["label"] for row in found.per_class()] == [any_trained.table.labels[3]]
     assert found.accuracy_interval() is not None
 

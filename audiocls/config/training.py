@@ -35,7 +35,7 @@ class Training(Options):
     select: Select = "val/accuracy"
     """Metric of the epoch whose weights are tested: its best, ties to the lower `val/loss`."""
     patience: int = Field(default=0, ge=0)
-    """Stop after so many epochs without a better one; 0 never stops. Refused in ablations, whose
+    """Stop after so many epochs without a better one; 0 never stops. Rejected in ablations, whose
     arms must be trained alike."""
 
     @model_validator(mode="after")
@@ -108,7 +108,7 @@ class Pretraining(Options):
 
 
 class Budget(Options):
-    """Limits of a model's cost; a model beyond them is refused before its first step."""
+    """Limits of a model's cost; a model beyond them is rejected before its first step."""
 
     max_params: int | None = Field(default=None, ge=1)
     """Parameters, frozen ones included."""

@@ -1,6 +1,6 @@
 """Optimisers, learning-rate schedules, SAM and weight averages: their options (torch-free).
 
-The unions `Optim`, `Schedule` and `Averaging` are the registries. What they build lies beside:
+The unions `Optim`, `Schedule` and `Averaging` are the registries. What they build is in
 `optimizers.py`, `schedules.py`, `stepping.py` (plain, SAM, ASAM), `averaging.py` (EMA, SWA) and
 `swa_rate.py`.
 """

@@ -1,4 +1,4 @@
-"""Options of the learning-rate schedules (torch-free); the schedules lie in `schedules.py`.
+"""Options of the learning-rate schedules (torch-free); the schedules are in `schedules.py`.
 
 Options count in epochs; `build` turns them into optimiser steps.
 """
@@ -53,7 +53,7 @@ class OneCycle(Options):
 
     name: Literal["onecycle"] = "onecycle"
     pct_start: float = Field(default=0.3, gt=0.0, lt=1.0)
-    """Share of the steps on the way up, in (0, 1): a share, though torch's name says percent."""
+    """Share of the steps on the way up, in (0, 1), despite torch's name no percentage."""
 
     def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> "LearningRate":
         """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from audiocls.audio.batches import open_sounds
 from audiocls.audio.clips import Clip, ClipTable, fingerprint, join_names
-from audiocls.audio.datasets import DataSet
 from audiocls.config.training import Training
 from audiocls.errors import DataError
 from audiocls.training.checkpoint import Checkpoint
+from audiocls.training.evaluation_request import EvaluationRequest
 from audiocls.training.interval import accuracy_interval
 from audiocls.training.metrics import confusion, per_class
 from audiocls.training.score import Scores, score
@@ -101,42 +101,24 @@ class Evaluation:
 
 
 def evaluate(
-    checkpoint: Checkpoint,
-    data: DataSet,
-    table: ClipTable,
-    clips: NDArray[np.int64],
-    cache: Path,
-    known_only: bool = False,
+    checkpoint: Checkpoint, request: EvaluationRequest, cache: Path, known_only: bool = False
 ) -> Evaluation:
-    """Score `clips` of `table`.
+    """Score the clips of `request`.
 
     Args:
-        data: its sample rate and clip length, to which clips are brought, are those of training.
-        table: clips and labels.
-        clips: numbers of clips in `table`.
         cache: folder of decoded audio.
         known_only: whether labels that the checkpoint does not know are skipped.
 
     Raises:
         DataError: a label is unknown to the checkpoint, no label is known, or clips have several
             labels and the checkpoint predicts one.
-
-    Shape: clips (N,)
     """
-    if table.is_multi_label and not checkpoint.is_multi_label:
-        raise DataError(
-            "these clips have several labels each; this checkpoint gives every clip one"
-        )
+    table, clips = request.table, request.clips
     unknown = _unknown(checkpoint, table, clips)
-    if unknown and not known_only:
-        raise DataError(
-            f"{len(unknown)} labels of these clips are unknown to the checkpoint: "
-            f"{join_names(unknown, 10)}; it knows {join_names(checkpoint.labels, 10)}. "
-            "To score the others: --known-only"
-        )
+    _require_labels(checkpoint, table, {} if known_only else unknown)
     known = _with_known_labels(checkpoint, table, clips)
-    dataset = open_sounds(data, checkpoint.config.features, table, fingerprint(table, cache), cache)
-    training = checkpoint.config.train
+    features, training = checkpoint.config.features, checkpoint.config.train
+    dataset = open_sounds(request.data, features, table, fingerprint(table, cache), cache)
     return Evaluation(
         labels=checkpoint.labels,
         clips=tuple(table.clips[index] for index in known),
@@ -145,6 +127,20 @@ def evaluate(
         training=training,
         skipped=unknown,
     )
+
+
+def _require_labels(checkpoint: Checkpoint, table: ClipTable, unknown: dict[str, int]) -> None:
+    """Raise `DataError` for several labels per clip, or labels that the checkpoint lacks."""
+    if table.is_multi_label and not checkpoint.is_multi_label:
+        raise DataError(
+            "these clips have several labels each; this checkpoint gives every clip one"
+        )
+    if unknown:
+        raise DataError(
+            f"{len(unknown)} labels of these clips are unknown to the checkpoint: "
+            f"{join_names(unknown, 10)}; it knows {join_names(checkpoint.labels, 10)}. "
+            "To score the others: --known-only"
+        )
 
 
 def _unknown(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> dict[str, int]:

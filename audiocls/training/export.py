@@ -38,9 +38,9 @@ class ExportModule(nn.Module):
         super().__init__()
         self.front_end, self.classifier = checkpoint.front_end, checkpoint.classifier
 
-    def forward(self, waves: Tensor) -> Tensor:
-        """Return logits. Shape: waves (B, T) in ±1 → (B, K)"""
-        logits: Tensor = self.classifier(self.front_end(waves))
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Return logits. Shape: waveforms (B, T) in ±1 → (B, K)"""
+        logits: Tensor = self.classifier(self.front_end(waveforms))
         return logits
 
 
@@ -92,7 +92,7 @@ def input_description(checkpoint: Checkpoint, with_front_end: bool) -> str:
     """Return shape and meaning of the file's input as text."""
     data, features = checkpoint.config.data, checkpoint.config.features
     if with_front_end:
-        return f"waves (clips, {checkpoint.num_samples}) in ±1 at {data.sample_rate} Hz"
+        return f"waveforms (clips, {checkpoint.num_samples}) in ±1 at {data.sample_rate} Hz"
     channels, frames = features.shape(checkpoint.num_samples)
     return f"features (clips, {channels}, {frames}) as {features.name} gives them"
 
@@ -106,11 +106,11 @@ def _examples(checkpoint: Checkpoint, with_front_end: bool) -> list[Tensor]:
     tone = 0.5 * torch.sin(0.3 * torch.arange(checkpoint.num_samples)).unsqueeze(0)
     click, silence = torch.zeros(2, 1, checkpoint.num_samples)
     click[0, checkpoint.num_samples // 2] = 1.0
-    waves = [noise, tone, torch.cat([noise, tone, click, silence])]
+    waveforms = [noise, tone, torch.cat([noise, tone, click, silence])]
     if with_front_end:
-        return waves
+        return waveforms
     with torch.no_grad():
-        return [checkpoint.front_end(each) for each in waves]
+        return [checkpoint.front_end(each) for each in waveforms]
 
 
 @torch.no_grad()

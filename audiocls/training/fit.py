@@ -1,7 +1,7 @@
 """`fit`: train for the configured epochs and keep the best by validation.
 
-It calls `on_epoch` after each epoch, whose answer is a `Signal`, and knows neither disks nor
-trackers. Every random stream is seeded anew for each epoch, so a trial resumed from a snapshot
+It calls `on_epoch` after each epoch, which returns a `Signal`, and uses neither disk nor
+tracker. Every random stream is seeded anew for each epoch, so a trial resumed from a snapshot
 draws what the uninterrupted one would have drawn, and ends in the same weights to the bit.
 
 Legend: B batch, C channels (mel bands), L frames.

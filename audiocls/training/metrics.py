@@ -120,7 +120,7 @@ Metric = Callable[[_Scored], float | None]
 
 MULTI_LABEL: dict[str, Metric] = {"macro_f1": _macro_f1, "map": _map, "auroc": _auroc}
 """No accuracy among them: to have all of 527 labels right measures nothing, and to count each of
-527 decisions alike rewards a model that always says no."""
+527 decisions alike rewards a model that never predicts a class."""
 
 SINGLE_LABEL: dict[str, Metric] = {
     "accuracy": _accuracy,

@@ -36,7 +36,7 @@ class Progress:
     first_losses: list[float] = field(default_factory=list)
     """Losses of the first steps: equal to the bit in trials that began alike."""
     is_best_provisional: bool = False
-    """Whether weight averaging is configured, and the best epoch lies before it began."""
+    """Whether weight averaging is configured, and the best epoch is one before it began."""
     is_complete: bool = False
     """Whether training has ended and was not merely stopped."""
 

@@ -77,7 +77,6 @@ def build(
     """Return a trial ready for its first step.
 
     Args:
-        config: resolved.
         dataset: of `config.data` and `config.features`, on the device of the training.
         pretrained: weights of a finished pre-training stage.
         split: clips to train, validate and test on; default: those of `config.fold`.
@@ -87,30 +86,25 @@ def build(
         ConfigError: device, budget, teacher or weights do not suit the configuration.
         DataError: a split is empty, or background noise is missing.
     """
-    device = dataset.device
-    _require_precision(config, device)
+    _require_precision(config, dataset.device)
     split = split or _split(config, dataset)
     classifier = _classifier(config, dataset, split.train)
     transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
     require_within_budget(config, classifier, len(dataset.table.labels))
-    classifier.to(device)
+    classifier.to(dataset.device)
     optimizer = config.optim.build(classifier)
-    batches_an_epoch = num_batches(len(split.train), config.train.batch_size)
-    epoch_steps = num_batches(batches_an_epoch, config.train.accumulate)
-    schedule = config.schedule.build(optimizer, config.train.epochs, epoch_steps)
-    schedule = config.averaging.wrap_schedule(schedule, optimizer, config.train.epochs, epoch_steps)
     return TrainingState(
         config=config,
         dataset=dataset,
         split=split,
         classifier=classifier,
         optimizer=optimizer,
-        schedule=schedule,
+        schedule=_schedule(config, optimizer, len(split.train)),
         stepper=stepper(config.sam, classifier, optimizer),
         averaging=config.averaging.build(classifier, config.train.epochs),
         objective=CodeObjective(config.train) if learns_codes else _objective(config, dataset),
         batching=_batching(config, dataset),
-        device=device,
+        device=dataset.device,
         transfers=transfers,
     )
 
@@ -166,6 +160,15 @@ def _initial_weights(
     if config.freeze:
         freeze(classifier, {name for transfer in transfers for name in transfer.taken})
     return transfers
+
+
+def _schedule(config: Config, optimizer: torch.optim.Optimizer, num_clips: int) -> LearningRate:
+    """Return the learning rate over all steps of a training on `num_clips` clips."""
+    num_epochs = config.train.epochs
+    epoch_batches = num_batches(num_clips, config.train.batch_size)
+    epoch_steps = num_batches(epoch_batches, config.train.accumulate)
+    schedule = config.schedule.build(optimizer, num_epochs, epoch_steps)
+    return config.averaging.wrap_schedule(schedule, optimizer, num_epochs, epoch_steps)
 
 
 def _objective(config: Config, dataset: AudioDataset) -> Objective:

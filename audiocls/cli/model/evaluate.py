@@ -34,7 +34,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", help="A CSV file, a row per clip.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Metrics of a checkpoint on another data set, split or manifest; classes match by name."""
+    """Score a checkpoint on another data set, split or manifest; classes match by name."""
     from audiocls.render.build import scores
     from audiocls.training.checkpoint import load_checkpoint
     from audiocls.training.evaluate import evaluate as evaluate_clips
@@ -44,9 +44,7 @@ def evaluate(
     restored, cache = load_checkpoint(checkpoint), cache_folder()
     overrides = library.overrides(assignments or [])
     request = evaluation_request(restored, cache, overrides, split, fold, manifest)
-    evaluation = evaluate_clips(
-        restored, request.data, request.table, request.clips, cache, known_only
-    )
+    evaluation = evaluate_clips(restored, request, cache, known_only)
     if out is not None:
         write_text(out, scores.to_csv(evaluation))
     if as_json:
@@ -61,11 +59,9 @@ def _show(evaluation: "Evaluation", name: str) -> None:
     """Print metrics, then a table of classes, then the most confused pairs."""
     from audiocls.render.build import scores
 
-    columns = scores.CLASS_COLUMNS
+    classes, pairs = scores.CLASS_COLUMNS, scores.CONFUSION_COLUMNS
     console.show_facts(scores.facts(evaluation, name))
-    console.show_table(
-        "Classes", columns, scores.class_rows(evaluation), columns[:1], columns[:1:-1]
-    )
-    if pairs := scores.confusion_rows(evaluation):
-        columns = scores.CONFUSION_COLUMNS
-        console.show_table("Most confused", columns, pairs, columns[:2])
+    rows = scores.class_rows(evaluation)
+    console.show_table("Classes", classes, rows, classes[:1], droppable=classes[:1:-1])
+    if confused := scores.confusion_rows(evaluation):
+        console.show_table("Most confused", pairs, confused, pairs[:2])

@@ -50,7 +50,7 @@ def predict(
 
 
 def _format(form: str, as_json: bool) -> str:
-    """Return the format that `--format` and `--json` ask for."""
+    """Return the format named by `--format` or `--json`."""
     if form not in FORMATS:
         allowed = f"--format: got {form!r}; allowed: {', '.join(FORMATS)}."
         raise UsageError(allowed + did_you_mean(form, FORMATS))

@@ -20,7 +20,7 @@ def show(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """A recipe's model: output shapes, parameters, MACs per clip, remaining budget."""
+    """Show a recipe's model: output shapes, parameters, MACs per clip, remaining budget."""
     from audiocls.render.build import layer_summary as build
     from audiocls.training.layer_summary import model_summary
 

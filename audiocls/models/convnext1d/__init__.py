@@ -1,4 +1,4 @@
-"""Options of `convnext1d` (torch-free); the network lies in `network.py`."""
+"""Options of `convnext1d` (torch-free); the network is in `network.py`."""
 
 import math
 from typing import TYPE_CHECKING, Literal

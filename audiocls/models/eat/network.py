@@ -91,11 +91,11 @@ class EAT(nn.Module):
 
     def _require_length(self, got: int) -> None:
         if got != self.num_samples:
-            fault = (
+            problem = (
                 f"got clips of {got} samples, allowed: {self.num_samples} samples, for which the "
                 "learned positions were made; cut or pad the clips to that, or train anew"
             )
-            raise ConfigError("model eat", [fault])
+            raise ConfigError("model eat", [problem])
 
 
 def _convolutions(channels: int, factors: Sequence[int]) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""Options of `efficientnet_b0` (torch-free); the network lies in `network.py`."""
+"""Options of `efficientnet_b0` (torch-free); the network is in `network.py`."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 

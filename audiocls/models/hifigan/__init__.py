@@ -1,4 +1,4 @@
-"""Options of `hifigan` (torch-free); the network lies in `network.py`."""
+"""Options of `hifigan` (torch-free); the network is in `network.py`."""
 
 from typing import TYPE_CHECKING, Literal
 

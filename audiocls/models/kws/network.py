@@ -3,7 +3,7 @@
 Notable:
 - a layer is a grouped convolution of stride s, a 1 × 1 convolution, BatchNorm and, if s > 1, a
   max-pool of s, so that a stride of 2 keeps a quarter of the frames;
-- nothing is padded, so short clips are refused (`Kws.min_frames` of the options);
+- nothing is padded, so short clips are rejected (`Kws.min_frames` of the options);
 - logits, where the source ends in a log-softmax.
 
 Legend: B batch, F mel bands (input channels), C channels, L frames, K classes.

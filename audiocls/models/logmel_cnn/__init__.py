@@ -1,4 +1,4 @@
-"""Options of `logmel_cnn` (torch-free); the network lies in `network.py`."""
+"""Options of `logmel_cnn` (torch-free); the network is in `network.py`."""
 
 import math
 from typing import TYPE_CHECKING, Literal

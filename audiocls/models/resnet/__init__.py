@@ -1,4 +1,4 @@
-"""Options of `resnet18` and `resnet34` (torch-free); the network lies in `network.py`."""
+"""Options of `resnet18` and `resnet34` (torch-free); the network is in `network.py`."""
 
 from typing import TYPE_CHECKING, Literal
 
