@@ -1,0 +1,1 @@
+"""Results as facts, tables and text, one module per kind of result."""
