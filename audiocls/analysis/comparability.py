@@ -7,6 +7,7 @@ from audiocls.analysis.inert_arms import inert
 from audiocls.analysis.pairing import Pairs
 from audiocls.analysis.tuning_notes import unequal_tuning
 from audiocls.dotted import flatten
+from audiocls.formatting import join_names
 from audiocls.store.record import Record, Study
 from audiocls.store.same_numbers import canonical_code
 
@@ -44,10 +45,9 @@ def _missing_pairs(study: Study, pairs: Pairs) -> str:
         return "no trial of this arm was planned"
     if len(absent) <= study.max_missing:
         return ""
-    more = [f"and {len(absent) - MAX_NAMED} more"] if len(absent) > MAX_NAMED else []
     return (
         f"{len(absent)} of {pairs.num_planned} pairs missing ({study.max_missing} allowed): "
-        f"{', '.join([*absent[:MAX_NAMED], *more])}"
+        f"{join_names(absent, MAX_NAMED, before_rest=', ')}"
     )
 
 

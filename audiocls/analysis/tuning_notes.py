@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from audiocls.analysis.pairing import Pairs
-from audiocls.dotted import format_short
+from audiocls.formatting import format_values
 from audiocls.store.record import Study
 from audiocls.store.tuning import Choice
 
@@ -53,7 +53,7 @@ def _told(choices: Mapping[int, Choice]) -> str:
     folds: dict[str, list[int]] = {}
     for fold, choice in sorted(choices.items()):
         if choice.values is not None:
-            folds.setdefault(format_short(choice.values), []).append(fold)
+            folds.setdefault(format_values(choice.values), []).append(fold)
     if [len(choices)] == [len(of) for of in folds.values()]:
         return next(iter(folds))
     return ", ".join(f"{values} ({_folds(of)})" for values, of in folds.items())

@@ -26,7 +26,7 @@ class NativeCommand:
 def parse_native_command(command: Sequence[str]) -> NativeCommand | None:
     """What a sweep's command asks of our own trials, or none.
 
-    >>> own_command(["audiocls", "train", "--recipe", "r", "${args_no_hyphens}"])
+    >>> parse_native_command(["audiocls", "train", "--recipe", "r", "${args_no_hyphens}"])
     OwnCommand(option='--recipe', source='r', assignments=())
     """
     words = [word for word in command if word != "${env}"]

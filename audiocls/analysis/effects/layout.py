@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audiocls.design.factor import text_of
 from audiocls.dotted import short_names
+from audiocls.formatting import format_level
 from audiocls.store.record import Study
 
 
@@ -63,7 +63,7 @@ def layout_of(study: Study) -> Layout:
     short = _names(study.factors)
     factors, indices = [], []
     for key, found in columns.items():
-        levels = [text_of(level) for level in study.factors[key]]
+        levels = [format_level(level) for level in study.factors[key]]
         ordered = [level for level in (RECIPE, *levels) if level in found]
         factors.append(Factor(short[key], tuple(ordered)))
         indices.append([ordered.index(level) for level in found])
@@ -79,7 +79,7 @@ def _level(changes: Mapping[str, Any], key: str) -> str:
     keys = key.split(",")
     if not all(part in changes for part in keys):
         return RECIPE
-    return text_of(changes[key] if len(keys) == 1 else [changes[part] for part in keys])
+    return format_level(changes[key] if len(keys) == 1 else [changes[part] for part in keys])
 
 
 def _names(factors: Iterable[str]) -> dict[str, str]:

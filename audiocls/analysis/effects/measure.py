@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.analysis.effects.contrast import Weights
+from audiocls.formatting import join_names
 from audiocls.store.record import Record, Study
 
 MAX_NAMED = 3
@@ -41,7 +42,7 @@ class BlockMatrix:
     def _named(self, arms: Sequence[str], column: int) -> str:
         seed, fold = self.blocks[column]
         lacking = [arm for arm in arms if np.isnan(self.values[self.rows[arm], column])]
-        return f"seed {seed} fold {fold} of {first_of(lacking)}"
+        return f"seed {seed} fold {fold} of {join_names(lacking, MAX_NAMED, before_rest=', ')}"
 
     def _rows(self, arms: Sequence[str]) -> list[int]:
         return [self.rows[arm] for arm in arms]
@@ -60,9 +61,3 @@ def outcomes(study: Study, records: Mapping[str, Record]) -> BlockMatrix:
         if cell.id in records:
             values[place] = records[cell.id].metrics[study.metric]
     return BlockMatrix(rows, tuple(blocks), values, is_planned)
-
-
-def first_of(names: Sequence[str]) -> str:
-    """The first three, and how many more there are."""
-    more = [f"and {len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else []
-    return ", ".join([*names[:MAX_NAMED], *more])

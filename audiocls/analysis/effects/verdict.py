@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from audiocls import stats
 from audiocls.analysis.effects.contrast import Contrast
-from audiocls.analysis.effects.measure import BlockMatrix, first_of
+from audiocls.analysis.effects.measure import MAX_NAMED, BlockMatrix
 from audiocls.analysis.effects.result import Effect, EffectVerdict, SimpleEffect
 from audiocls.analysis.measured import numbers_of
-from audiocls.formatting import plural
+from audiocls.formatting import join_names, plural
 from audiocls.store.record import Study
 
 
@@ -70,7 +70,8 @@ class Rule:
         if len(absent) <= self.study.max_missing:
             return ""
         allowed = f"({self.study.max_missing} allowed)"
-        return f"{plural(len(absent), 'block')} missing {allowed}: {first_of(absent)}"
+        named = join_names(absent, MAX_NAMED, before_rest=", ")
+        return f"{plural(len(absent), 'block')} missing {allowed}: {named}"
 
     def _parts(self, contrast: Contrast, found: BlockMatrix) -> tuple[SimpleEffect, ...]:
         """On the blocks of the whole, so that the second − the first is the interaction."""
