@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from audiocls.analysis.study_report import Failed
+from audiocls.analysis.results import Failed
 from audiocls.analysis import pareto
 from audiocls.render.wandb.workspaces_adapter import Panel, name_parts, show_only, wr
 from audiocls.render.wandb.pairs import answer_id, has_pairs, pair_panels
