@@ -160,15 +160,19 @@ def escaped(text: str) -> str:
     return " ".join(text.split())
 
 
-# In the order in which JSON has always had them, and which the values' own classes do not fix.
+# fmt: off
 ARM_KEYS = (
-    "arm changes num_pairs mean mean_ci_low mean_ci_high delta ci_low ci_high p_corrected_t "
-    "p_sign_flip p_holm verdict reason num_params macs seconds step against differences look alpha"
-).split()
+    "arm", "changes", "num_pairs", "mean", "mean_ci_low", "mean_ci_high", "delta", "ci_low",
+    "ci_high", "p_corrected_t", "p_sign_flip", "p_holm", "verdict", "reason", "num_params", "macs",
+    "seconds", "step", "against", "differences", "look", "alpha",
+)
+"""Of an arm in JSON, in order."""
 EFFECT_KEYS = (
-    "name against kind num_blocks delta ci_low ci_high p_corrected_t p_sign_flip p_holm verdict "
-    "reason aliases parts"
-).split()
+    "name", "against", "kind", "num_blocks", "delta", "ci_low", "ci_high", "p_corrected_t",
+    "p_sign_flip", "p_holm", "verdict", "reason", "aliases", "parts",
+)
+"""Of an effect in JSON, in order."""
+# fmt: on
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
