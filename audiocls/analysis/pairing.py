@@ -19,6 +19,7 @@ Block = tuple[int, int]
 Causes = Mapping[str, str]
 """Trial id → why it has no result, where that is known."""
 MAX_NAMED = 3
+"""Pairs, blocks and arms that a reason lists; of others it gives the number."""
 
 
 @dataclass(frozen=True)
@@ -211,9 +212,3 @@ def _test_train_ratio(records: Collection[Record], num_folds: int) -> tuple[floa
         return ratio, f"test/train ratio {ratio:.3g}"
     ratio = 1 / (num_folds - 1)
     return ratio, f"test/train ratio not recorded, taken as {ratio:.3g} for {num_folds} folds"
-
-
-def first_of(names: Sequence[str]) -> str:
-    """Return the first three, and how many more there are."""
-    more = [f"and {len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else []
-    return ", ".join([*names[:MAX_NAMED], *more])
