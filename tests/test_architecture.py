@@ -20,6 +20,20 @@ PACKAGE = ROOT / "audiocls"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
+PURE = sorted(file for part in ("stats", "analysis") for file in (PACKAGE / part).rglob("*.py"))
+FILES = {
+    "atexit",
+    "io",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "shutil",
+    "socket",
+    "subprocess",
+    "tempfile",
+}
+"""Modules of the standard library that reach beyond values."""
+
 LAYERS = [
     {"errors", "dotted", "options", "seeding", "atomic"},
     {"formatting", "validation_errors", "yaml_file"},
@@ -87,6 +101,28 @@ def test_a_module_imports_only_from_lower_layers(file):
         if other not in LEVEL or other == own:
             continue
         assert LEVEL[other] < LEVEL[own], f"{relative} imports {module}, which is not below it"
+
+
+def names_called(file: Path) -> set[str]:
+    """Return the names of all functions and methods that a file calls."""
+    calls = (
+        node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
+    )
+    names = (getattr(function, "id", getattr(function, "attr", "")) for function in calls)
+    return set(names)
+
+
+@pytest.mark.parametrize("file", PURE, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_statistics_and_analyses_take_values_and_return_values(file):
+    """They need numpy and scipy alone, and read and write no file."""
+    imported = imports_of(file)
+    thirds = {name.split(".")[0] for name in imported} - sys.stdlib_module_names - {"audiocls"}
+    assert thirds <= {"numpy", "scipy"}
+    assert not {name.split(".")[0] for name in imported} & FILES
+    assert not {name.split(".")[-1] for name in imported} & {"StudyFolder", "TrialFolder"}
+    assert not names_called(file) & {"open", "print", "input"}
+    own = {name.split(".")[1] for name in imported if name.startswith("audiocls.")}
+    assert file.is_relative_to(PACKAGE / "analysis") or own <= {"stats"}
 
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT / "tests")))
