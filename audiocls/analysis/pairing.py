@@ -181,10 +181,10 @@ class RecordGrid:
         Blocks on which all have finished are left out.
         """
         rows = [self._rows[arm] for arm in arms]
-        lacking = np.flatnonzero(self.is_planned[rows].all(axis=0) & ~self.complete(arms))
+        columns = np.flatnonzero(self.is_planned[rows].all(axis=0) & ~self.complete(arms))
         return [
             (self.blocks[column], [a for a in arms if np.isnan(self.values[self._rows[a], column])])
-            for column in lacking
+            for column in columns
         ]
 
     @cached_property
