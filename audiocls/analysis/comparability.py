@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from audiocls.analysis.compute import unequal_compute
-from audiocls.analysis.pairing import MAX_NAMED, Pair, Pairs
+from audiocls.analysis.pairing import Pair, Pairs, first_of
 from audiocls.dotted import flatten
-from audiocls.formatting import join_names
 from audiocls.store.record import Record, Study
 from audiocls.store.same_numbers import canonical_code
 from audiocls.store.tuning import Choice
@@ -69,7 +68,7 @@ def _missing_pairs(study: Study, pairs: Pairs) -> str:
         return ""
     return (
         f"{num_missing} of {pairs.num_planned} pairs missing ({study.max_missing} allowed): "
-        f"{join_names(pairs.missing, MAX_NAMED, before_rest=', ')}"
+        f"{first_of(pairs.missing)}"
     )
 
 

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.analysis.family import Difference, Weights
+from audiocls.formatting import join_names
 from audiocls.store.record import Cell, Record, Study
 
 Block = tuple[int, int]
 Causes = Mapping[str, str]
 """Trial id → why it has no result, where that is known."""
 MAX_NAMED = 3
-"""Pairs, blocks and arms that a reason lists; of others it gives the number."""
+"""Pairs, blocks and arms that a reason lists; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -212,3 +213,8 @@ def _test_train_ratio(records: Collection[Record], num_folds: int) -> tuple[floa
         return ratio, f"test/train ratio {ratio:.3g}"
     ratio = 1 / (num_folds - 1)
     return ratio, f"test/train ratio not recorded, taken as {ratio:.3g} for {num_folds} folds"
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Return the first three names, and how many more there are."""
+    return join_names(names, MAX_NAMED, before_rest=", ")

@@ -5,7 +5,7 @@ of several arms on each block.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,9 +17,9 @@ from audiocls.analysis.contrasts.context import context_dependence
 from audiocls.analysis.contrasts.factorial import factorial
 from audiocls.analysis.contrasts.layout import Contrast, Contrasts, Layout, layout_of
 from audiocls.analysis.family import Rule, Weights
-from audiocls.analysis.pairing import MAX_NAMED, RecordGrid
+from audiocls.analysis.pairing import RecordGrid, first_of
 from audiocls.analysis.results import Effect, Effects, SimpleEffect, TwoWay
-from audiocls.formatting import join_names, plural
+from audiocls.formatting import plural
 
 MAX_TABLES = 6
 
@@ -103,13 +103,9 @@ def _incomparability(contrast: Contrast, grid: RecordGrid, refused: Mapping[str,
     max_missing = grid.study.max_missing
     if len(missing) <= max_missing:
         return ""
-    names = [f"seed {seed} fold {fold} of {_several(arms)}" for (seed, fold), arms in missing]
+    names = [f"seed {seed} fold {fold} of {first_of(arms)}" for (seed, fold), arms in missing]
     few = f"{plural(len(missing), 'block')} missing ({max_missing} allowed)"
-    return f"{few}: {_several(names)}"
-
-
-def _several(names: Sequence[str]) -> str:
-    return join_names(names, MAX_NAMED, before_rest=", ")
+    return f"{few}: {first_of(names)}"
 
 
 def _simple_effects(contrast: Contrast, grid: RecordGrid, rule: Rule) -> tuple[SimpleEffect, ...]:
