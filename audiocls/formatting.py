@@ -86,6 +86,13 @@ def number_word(number: int) -> str:
     return _WORDS[number] if number < len(_WORDS) else str(number)
 
 
+def join_names(names: Iterable[str], limit: int = 5) -> str:
+    """Join the first `limit` names: `a, b, c and 7 more`."""
+    known = list(names)
+    rest = len(known) - limit
+    return ", ".join(known[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def plural(number: int, noun: str) -> str:
     """`1 pair`, `15 pairs`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Ten kinds of sound from small physical and signal models; every wave has a peak near 1.
+"""Ten kinds of sound from small physical and signal models; every waveform has a peak near 1.
 
 Legend: T samples. Each function takes a generator (for phases and noise), the length T in
 samples and the rate in Hz, then what can be heard; each returns (T,) float32. Frequencies are in
@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import signal
 
-Wave = NDArray[np.float32]
+Samples = NDArray[np.float32]
 _Reals = NDArray[np.floating[Any]]
 
 # J.-C. Risset, "An Introductory Catalogue of Computer Synthesized Sounds", Bell Labs 1969,
@@ -34,7 +34,7 @@ _BELL_PARTIALS = np.array(
 
 def chirp(
     rng: Generator, num_samples: int, sample_rate: int, start_hz: float, stop_hz: float
-) -> Wave:
+) -> Samples:
     """A tone gliding from `start_hz` to `stop_hz`, evenly in octaves (A. Farina, AES 2000).
 
     Shape: → (T,)
@@ -50,7 +50,7 @@ def am_tone(
     pitch_hz: float,
     rate_hz: float,
     depth: float = 0.9,
-) -> Wave:
+) -> Samples:
     """A steady tone whose loudness swings `rate_hz` times a second; `depth` in [0, 1].
 
     Shape: → (T,)
@@ -66,7 +66,7 @@ def fm_tone(
     pitch_hz: float,
     rate_hz: float,
     excursion: float = 0.1,
-) -> Wave:
+) -> Samples:
     """A tone of even loudness, its pitch swinging by ± `excursion` of itself at `rate_hz`.
 
     J. Chowning, "The Synthesis of Complex Audio Spectra by Means of Frequency Modulation", 1973,
@@ -80,7 +80,7 @@ def fm_tone(
 
 def buzz(
     rng: Generator, num_samples: int, sample_rate: int, pitch_hz: float, tilt: float = 1.0
-) -> Wave:
+) -> Samples:
     """Every harmonic of `pitch_hz`, the k-th with amplitude k^-`tilt` (1: a sawtooth).
 
     The band-limited pulse train of J. A. Moorer, JAES 1976, with a spectral tilt.
@@ -94,7 +94,7 @@ def buzz(
 
 def bell(
     rng: Generator, num_samples: int, sample_rate: int, pitch_hz: float, decay_s: float = 0.5
-) -> Wave:
+) -> Samples:
     """Inharmonic partials, each dying at its own rate; `decay_s` is the deepest one's (to 1/e).
 
     Partials of J.-C. Risset's bell (1969).
@@ -120,7 +120,7 @@ def clicks(
     pitch_hz: float,
     rate_hz: float,
     decay_s: float = 0.008,
-) -> Wave:
+) -> Samples:
     """`rate_hz` strokes a second on a resonator at `pitch_hz` that rings for `decay_s` (to 1/e).
 
     A two-pole resonator (J. O. Smith, Introduction to Digital Filters) struck by impulses whose
@@ -143,7 +143,7 @@ def noise_bursts(
     pitch_hz: float,
     rate_hz: float,
     decay_s: float = 0.008,
-) -> Wave:
+) -> Samples:
     """`rate_hz` dying bursts a second of noise, an octave wide around `pitch_hz`.
 
     White noise through a Butterworth band-pass, times an exponential from each onset.
@@ -164,7 +164,7 @@ def swept_noise(
     start_hz: float,
     stop_hz: float,
     width_hz: float = 200.0,
-) -> Wave:
+) -> Samples:
     """Noise through a band `width_hz` wide whose centre glides from `start_hz` to `stop_hz`.
 
     Low-passed noise on a gliding carrier: single-sideband-free heterodyning, which equals
@@ -181,7 +181,7 @@ def swept_noise(
 
 def pluck(
     rng: Generator, num_samples: int, sample_rate: int, pitch_hz: float, stretch: float = 0.996
-) -> Wave:
+) -> Samples:
     """A plucked string: noise in a loop of one period, averaged and damped each time round.
 
     K. Karplus and A. Strong, "Digital Synthesis of Plucked-String and Drum Timbres", CMJ 1983;
@@ -197,7 +197,7 @@ def pluck(
     return _peak_one(signal.lfilter([1.0], loop, excitation))
 
 
-def coloured_noise(rng: Generator, num_samples: int, exponent: float) -> Wave:
+def coloured_noise(rng: Generator, num_samples: int, exponent: float) -> Samples:
     """Gaussian noise with power ∝ 1/f^`exponent` (0 white, 1 pink, 2 brown), RMS 1.
 
     Spectral shaping after J. Timmer and M. König, Astronomy and Astrophysics 300, 1995.
@@ -206,12 +206,12 @@ def coloured_noise(rng: Generator, num_samples: int, exponent: float) -> Wave:
     """
     spectrum = np.fft.rfft(rng.standard_normal(num_samples))
     bins = np.maximum(np.arange(len(spectrum)), 1)
-    wave = np.fft.irfft(spectrum * bins ** (-exponent / 2), num_samples)
-    wave -= wave.mean()
-    return np.asarray(wave / np.sqrt(np.mean(wave**2)), dtype=np.float32)
+    waveform = np.fft.irfft(spectrum * bins ** (-exponent / 2), num_samples)
+    waveform -= waveform.mean()
+    return np.asarray(waveform / np.sqrt(np.mean(waveform**2)), dtype=np.float32)
 
 
-def _sine(rng: Generator, frequency_hz: _Reals, sample_rate: int) -> Wave:
+def _sine(rng: Generator, frequency_hz: _Reals, sample_rate: int) -> Samples:
     """Shape: (T,) instantaneous frequency → (T,), from a random phase."""
     phase = 2 * np.pi * (rng.random() + np.cumsum(frequency_hz, dtype=np.float64) / sample_rate)
     return np.sin(phase).astype(np.float32)
@@ -224,21 +224,21 @@ def _partials(
     frequencies_hz: _Reals,
     amplitudes: _Reals,
     decays_s: _Reals | float = np.inf,
-) -> Wave:
+) -> Samples:
     """Shape: three times (partials,) → (T,)"""
     seconds = np.arange(num_samples) / sample_rate
-    wave = np.zeros(num_samples)
+    waveform = np.zeros(num_samples)
     decays = np.broadcast_to(decays_s, amplitudes.shape)
     for frequency, amplitude, decay in zip(frequencies_hz, amplitudes, decays, strict=True):
         phase = 2 * np.pi * rng.random()
         ringing = np.sin(2 * np.pi * frequency * seconds + phase)
-        wave += amplitude * np.exp(-seconds / decay) * ringing
-    return _peak_one(wave)
+        waveform += amplitude * np.exp(-seconds / decay) * ringing
+    return _peak_one(waveform)
 
 
 def _band_noise(
     rng: Generator, num_samples: int, sample_rate: int, low_hz: float, high_hz: float
-) -> Wave:
+) -> Samples:
     band = signal.butter(2, (low_hz, high_hz), "bandpass", fs=sample_rate, output="sos")
     return _peak_one(signal.sosfilt(band, rng.standard_normal(num_samples)))
 
@@ -250,5 +250,5 @@ def _onsets(rng: Generator, num_samples: int, period: float, jitter: float) -> N
     return np.unique(np.clip(moved, 0, num_samples - 1).astype(np.int64))
 
 
-def _peak_one(wave: _Reals) -> Wave:
-    return np.asarray(wave / max(float(np.abs(wave).max()), 1e-12), dtype=np.float32)
+def _peak_one(waveform: _Reals) -> Samples:
+    return np.asarray(waveform / max(float(np.abs(waveform).max()), 1e-12), dtype=np.float32)

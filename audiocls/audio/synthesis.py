@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence
 
 from audiocls.audio import generators
-from audiocls.audio.generators import Wave
+from audiocls.audio.generators import Samples
 
 _FADE_S = 0.01
 _FOR_VOICE, _FOR_CLIP = 0, 1
@@ -35,58 +35,58 @@ class Voice:
     noise_exponent: float
 
 
-Sound = Callable[[Generator, int, int, Voice], Wave]
+Sound = Callable[[Generator, int, int, Voice], Samples]
 
 
-def _rising(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _rising(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     low, high = _glide(voice)
     return generators.chirp(rng, num_samples, sample_rate, low, high)
 
 
-def _falling(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _falling(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     low, high = _glide(voice)
     return generators.chirp(rng, num_samples, sample_rate, high, low)
 
 
-def _swept(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _swept(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     ends = rng.permutation(_glide(voice))
     width_hz = voice.pitch_hz * (0.3 + 0.5 * voice.brightness)
     return generators.swept_noise(rng, num_samples, sample_rate, ends[0], ends[1], width_hz)
 
 
-def _am(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _am(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     depth = 0.6 + 0.4 * voice.brightness
     return generators.am_tone(rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, depth)
 
 
-def _fm(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _fm(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     excursion = 0.03 + 0.09 * voice.brightness
     pitch_hz, rate_hz = voice.pitch_hz, voice.rate_hz
     return generators.fm_tone(rng, num_samples, sample_rate, pitch_hz, rate_hz, excursion)
 
 
-def _buzz(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _buzz(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     return generators.buzz(rng, num_samples, sample_rate, voice.pitch_hz, 1.8 - voice.brightness)
 
 
-def _bell(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _bell(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     decay_s = 0.3 + 0.5 * voice.brightness
     return generators.bell(rng, num_samples, sample_rate, voice.pitch_hz, decay_s)
 
 
-def _clicks(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _clicks(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     decay_s = 0.004 + 0.012 * voice.brightness
     return generators.clicks(rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, decay_s)
 
 
-def _bursts(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _bursts(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     decay_s = 0.004 + 0.012 * voice.brightness
     return generators.noise_bursts(
         rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, decay_s
     )
 
 
-def _pluck(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _pluck(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     return generators.pluck(
         rng, num_samples, sample_rate, voice.pitch_hz, 0.98 + 0.018 * voice.brightness
     )
@@ -133,7 +133,7 @@ def synthesise(
     num_samples: int,
     sample_rate: int,
     difficulty: float,
-) -> Wave:
+) -> Samples:
     """One clip: an event of class `label` somewhere in noise, with a quieter one of another class.
 
     `difficulty` in [0, 1] moves the event from +30 to -10 dB over the noise and the interferer
@@ -156,7 +156,7 @@ def synthesise(
     return np.asarray(mixture * (_gain(level_db) / np.abs(mixture).max()), dtype=np.float32)
 
 
-def _event(rng: Generator, name: str, voice: Voice, num_samples: int, sample_rate: int) -> Wave:
+def _event(rng: Generator, name: str, voice: Voice, num_samples: int, sample_rate: int) -> Samples:
     """A faded sound of 45 to 90 % of the clip, at a random place; RMS 1 while it lasts.
 
     Shape: → (T,)

@@ -54,10 +54,10 @@ def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> Dat
         table = data.table(cache)
     except InvalidClipTable as error:
         table = error.listed
-    return health_of(table, probe_all([clip.path for clip in table.clips], report))
+    return data_quality_of(table, probe_all([clip.path for clip in table.clips], report))
 
 
-def health_of(table: ClipTable, hearing: list[DecodedInfo | DecodeFailure]) -> DataQuality:
+def data_quality_of(table: ClipTable, hearing: list[DecodedInfo | DecodeFailure]) -> DataQuality:
     """The sums over what was listed and heard, clip by clip."""
     heard = [each for each in hearing if isinstance(each, DecodedInfo)]
     labels = Counter(label for clip in table.clips for label in clip.labels)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from audiocls.audio.check.probe import DecodedInfo, DecodeFailure
-from audiocls.audio.clips import Clip, ClipTable, join_names, straddling, violations
+from audiocls.audio.clips import Clip, ClipTable, leaking_sources, violations
+from audiocls.formatting import join_names
 
 SILENT_DBFS = -80.0
 SILENT_PEAK = 10 ** (SILENT_DBFS / 20)
@@ -34,7 +35,7 @@ def findings_of(table: ClipTable, hearing: Hearing) -> tuple[Finding, ...]:
 
 
 def _unsound(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
-    leaking = set(straddling(table.clips))
+    leaking = set(leaking_sources(table.clips))
     clips = tuple(clip.id for clip in table.clips if clip.source in leaking)
     for kind, text in violations(table).items():
         yield Finding(kind, True, text, clips if kind == "leaking" else ())

@@ -50,14 +50,14 @@ class DecodeFailure:
 def probe(path: Path) -> DecodedInfo | DecodeFailure:
     """Decode one file."""
     try:
-        wave = decode(path)
-        short = truncation(path, len(wave.samples))
+        waveform = decode(path)
+        short = truncation(path, len(waveform.samples))
     except (DataError, OSError) as error:
         return DecodeFailure(not path.exists(), str(error))
-    levels = np.rint(wave.samples * 32768).astype("<i4")
-    digest = hashlib.sha256(levels.tobytes() + str(wave.sample_rate).encode()).hexdigest()
-    peak = float(np.abs(wave.samples).max())
-    return DecodedInfo(wave.sample_rate, len(wave.samples), peak, digest, short)
+    levels = np.rint(waveform.samples * 32768).astype("<i4")
+    digest = hashlib.sha256(levels.tobytes() + str(waveform.sample_rate).encode()).hexdigest()
+    peak = float(np.abs(waveform.samples).max())
+    return DecodedInfo(waveform.sample_rate, len(waveform.samples), peak, digest, short)
 
 
 def probe_all(

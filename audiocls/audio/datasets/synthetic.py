@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.atomic_build import build_once
+from audiocls.atomic import build_once
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.esc50 import META, read_esc50
 from audiocls.audio.datasets.folder import write_manifest
