@@ -1,8 +1,8 @@
-"""Synthetic recordings with known truths: ten classes of sound, noise and interferers.
+"""Synthetic recordings with known labels: ten classes of sound, noise and interferers.
 
 A *source recording* fixes a voice (pitch, tempo, brightness, noise colour); the *clips* cut from
-it vary timing, level and what else sounds. All classes draw their voices from the same ranges,
-so that neither pitch nor tempo alone tells a class.
+it vary timing, level and interferer. All classes draw their voices from the same ranges, so that
+neither pitch nor tempo alone reveals the class.
 
 Legend: T samples.
 """
@@ -22,10 +22,10 @@ _FOR_VOICE, _FOR_CLIP = 0, 1
 
 @dataclass(frozen=True)
 class Voice:
-    """What a source recording keeps in all its clips.
+    """The parameters that all clips of a source recording share.
 
-    `pitch_hz` and `rate_hz` (modulations and strokes a second); `brightness` in [0, 1];
-    `span` in octaves, how far gliding sounds go; `noise_exponent`, 0 white to 2 brown.
+    `rate_hz` is modulations or strokes per second; `brightness` in [0, 1]; `span` in octaves is
+    the range of gliding sounds; `noise_exponent` runs from 0 (white) to 2 (brown).
     """
 
     pitch_hz: float
@@ -93,7 +93,7 @@ def _pluck(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> 
 
 
 def _glide(voice: Voice) -> tuple[float, float]:
-    """The two ends of a glide, its middle (in octaves) at the pitch."""
+    """Return the ends of a glide in Hz, centred on the pitch in octaves."""
     half = 2 ** (voice.span / 2)
     return voice.pitch_hz / half, voice.pitch_hz * half
 
@@ -114,7 +114,7 @@ CLASSES = tuple(SOUNDS)
 
 
 def voice_of(seed: int, label: int, source: int) -> Voice:
-    """The voice of one source recording, the same for every clip of it."""
+    """Draw the voice of one source recording, the same for every clip of it."""
     rng = np.random.default_rng(SeedSequence([seed, label, source, _FOR_VOICE]))
     return Voice(
         pitch_hz=float(250 * 2 ** rng.uniform(0, 2.5)),
@@ -134,11 +134,11 @@ def synthesise(
     sample_rate: int,
     difficulty: float,
 ) -> Samples:
-    """One clip: an event of class `label` somewhere in noise, with a quieter one of another class.
+    """Synthesise one clip: an event of class `label` in noise, and an interferer of another class.
 
-    `difficulty` in [0, 1] moves the event from +30 to -10 dB over the noise and the interferer
-    from -20 to 0 dB under the event (root mean squares). The same arguments give the same
-    bits; the peak is below 1.
+    `difficulty` in [0, 1] lowers the event's level over the noise from 30 to -10 dB and raises the
+    interferer's level over the event from -20 to 0 dB (RMS, ± 3 dB). The same arguments give the
+    same bits; the peak is below 1.
 
     Shape: → (T,) float32
     """
@@ -157,7 +157,7 @@ def synthesise(
 
 
 def _event(rng: Generator, name: str, voice: Voice, num_samples: int, sample_rate: int) -> Samples:
-    """A faded sound of 45 to 90 % of the clip, at a random place; RMS 1 while it lasts.
+    """Place a sound of 45 to 90 % of the clip at random, faded in and out, RMS 1 while it lasts.
 
     Shape: → (T,)
     """
@@ -174,4 +174,5 @@ def _event(rng: Generator, name: str, voice: Voice, num_samples: int, sample_rat
 
 
 def _gain(db: float) -> np.float32:
+    """Return the amplitude of a level in dB."""
     return np.float32(10 ** (db / 20))

@@ -65,7 +65,7 @@ class FrontEndOptions(Options):
         return self.model_dump(mode="json")
 
     def notes(self) -> list[str]:
-        """Return what a study with this front end has to state, a sentence each."""
+        """Return what a study has to state of the arms with this front end, as clauses."""
         return []
 
     def wave_normaliser(self) -> "nn.Module":
