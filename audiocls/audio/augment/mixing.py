@@ -101,11 +101,12 @@ def mixup(own: Tensor, other: Tensor, shares: Tensor) -> Mixed:
 
     If either clip is silent, `own` is returned as it is.
 
-    Shape: own (B, T), other (B, T), shares (B, 1) in (0, 1] → (B, T), (B, 1) weight of `own`
+    Shape: own (B, T), other (B, T), shares (B, 1) in (0, 1] → (B, T), (B, 1) weights w
     """
+    # w such that w·rms(own) : (1 - w)·rms(other) = share : (1 - share). Dividing the sum by
+    # √(w² + (1 - w)²) keeps the level of uncorrelated clips of equal level.
     louder = ratio_or_zero(rms(own), rms(other))
-    heard = 1 / (1 + louder * (1 - shares) / shares)
-    weight = torch.where(louder == 0, 1.0, heard)
+    weight = torch.where(louder == 0, 1.0, 1 / (1 + louder * (1 - shares) / shares))
     scale = (weight**2 + (1 - weight) ** 2).rsqrt()
     return torch.addcmul(own * (weight * scale), other, (1 - weight) * scale), weight
 
