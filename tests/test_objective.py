@@ -109,7 +109,7 @@ class Recorded:
     def __init__(self, batch: Batch):
         self.inputs, self.codes, self.device = batch.inputs, batch.codes.numpy(), "cpu"
 
-    def clean(self, clips) -> Tensor:
+    def unaugmented(self, clips) -> Tensor:
         return self.inputs[clips]
 
 

@@ -53,7 +53,7 @@ def exclude_copies(split: Split, digests: Digests, excluded: NDArray[Any]) -> Sp
     train, val = split.train[~is_copy[split.train]], split.val[~is_copy[split.val]]
     if len(train) == 0 or len(val) == 0:
         raise DataError(
-            "Pre-training has no clips left: all of them are duplicates of validation or test "
+            "Pre-training has no clips left: all of them are copies of validation or test "
             "clips. Give it other recordings."
         )
     return replace(split, train=train, val=val)
