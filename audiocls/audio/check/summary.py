@@ -4,16 +4,17 @@ from typing import Any
 
 from audiocls.audio.check import DataQuality
 from audiocls.audio.datasets import DataSet
+from audiocls.formatting import format_elapsed
 
 MOST_CLASSES = 12
 """Classes listed with their clips; of more, the smallest and the largest."""
 
 
-def facts_of(quality: DataQuality, data: DataSet, duration: str) -> dict[str, str]:
-    """Return what there is in the data set, by name; `duration` is the total length in words."""
+def facts_of(quality: DataQuality, data: DataSet) -> dict[str, str]:
+    """Return what there is in the data set, by name."""
     return {
         "data set": data.name,
-        "clips": f"{quality.num_clips}, {duration} of audio",
+        "clips": f"{quality.num_clips}, {format_elapsed(quality.duration_s)} of audio",
         "classes": _classes(quality.classes),
         "sides": ", ".join(f"{side}: {count}" for side, count in quality.sides.items()),
         "rates": _rates(quality, data.sample_rate),

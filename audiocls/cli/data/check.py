@@ -27,8 +27,7 @@ def check(
     if as_json:
         console.show_json(as_values(quality))
     else:
-        duration = console.duration(quality.duration_s)
-        console.show_facts(facts_of(quality, data, duration))
+        console.show_facts(facts_of(quality, data))
         _show_findings([(f.severity, f.kind, f.text) for f in quality.findings])
     quality.require_usable(name)
 
