@@ -148,6 +148,66 @@ def test_modules_and_functions_fit_on_a_screen(file):
             assert length <= MOST_LINES_OF_A_FUNCTION, f"{node.name}: {length} lines"
 
 
+ARRAY = re.compile(r"\b(Tensor|NDArray|ndarray)\b")
+SHAPE_OR_UNIT = re.compile(
+    r"Shape:|\((?:[A-Za-z]|\d+|…),(?: [^()]{1,30})*\)|\b(?:Hz|kHz|dB|ms|seconds|radians)\b"
+)
+LEAST_DOCUMENTED = {"audio": 0.8}
+"""Package → least share of functions with an array in their signature that give shapes or units."""
+
+
+def array_functions(package: str) -> dict[str, bool]:
+    """Return functions with an array in their signature: whether shapes or units are given.
+
+    A module's `forward` may leave them to its class, whose docstring `help` shows.
+    """
+    trees = {file: ast.parse(file.read_text()) for file in MODULES if part_of_file(file) == package}
+    aliases = {name for tree in trees.values() for name in array_aliases(tree)}
+    mentions = re.compile("|".join([ARRAY.pattern, *(rf"\b{name}\b" for name in sorted(aliases))]))
+    documented: dict[str, bool] = {}
+    for file, tree in trees.items():
+        for owner in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+            for node in owner.body:
+                if isinstance(node, ast.FunctionDef) and mentions.search(signature(node)):
+                    text = ast.get_docstring(node) or ""
+                    if node.name in ("forward", "__call__"):
+                        text += ast.get_docstring(owner) or ""
+                    name = f"{file.relative_to(PACKAGE)}:{node.lineno} {node.name}"
+                    documented[name] = bool(SHAPE_OR_UNIT.search(text))
+    return documented
+
+
+def part_of_file(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def array_aliases(tree: ast.Module) -> set[str]:
+    """Return names that a module gives to types with arrays in them, as `Samples = NDArray[…]`."""
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    return {
+        target.id
+        for node in assigned
+        if isinstance(node.value, ast.Subscript) and ARRAY.search(ast.unparse(node.value))
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def signature(function: ast.FunctionDef) -> str:
+    """Return the annotations of a function's arguments and of what it returns."""
+    arguments = [node for node in ast.walk(function.args) if isinstance(node, ast.arg)]
+    annotations = [*(argument.annotation for argument in arguments), function.returns]
+    return " ".join(ast.unparse(each) for each in annotations if each is not None)
+
+
+@pytest.mark.parametrize("package", LEAST_DOCUMENTED)
+def test_functions_of_arrays_give_shapes_or_units(package):
+    documented = array_functions(package)
+    without = [name for name, is_documented in documented.items() if not is_documented]
+    share = 1 - len(without) / len(documented)
+    assert share >= LEAST_DOCUMENTED[package], f"{share:.0%}, without: {without}"
+
+
 def test_reading_commands_import_nothing_heavy():
     """One process for all: what none of them imports is imported by none."""
     program = (

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from pathlib import Path
 
-from audiocls.audio.batches import AudioDataset, open_sounds
+from audiocls.audio.batches import AudioDataset, open_dataset
 from audiocls.audio.clips import ClipTable
 from audiocls.config import Config
 from audiocls.execution.devices import unpinned
@@ -41,7 +41,7 @@ class WorkerCache:
             clips = table or config.data.table(self.cache)
             device = resolve_device(config.device)
             with unpinned():  # a data set seen for the first time is decoded on every core
-                self._sounds[key] = open_sounds(
+                self._sounds[key] = open_dataset(
                     config.data,
                     config.features,
                     clips,

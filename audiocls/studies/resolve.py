@@ -140,7 +140,7 @@ def study_of(
         match=ablation.budget.match,
         overrides={**ablation.base(), **overrides},
         command=command,
-        notes=(*plan.notes, *_left_out(tables), *_untrained(configs)),
+        notes=(*plan.notes, *_left_out(tables), *_feature_notes(configs)),
     )
     return Resolved(study, configs, fingerprints, study.notes)
 
@@ -173,15 +173,16 @@ def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
     ]
 
 
-def _untrained(configs: Configs) -> list[str]:
-    """What hears through a codec that has learned nothing says nothing of one that has."""
-    arms = [
-        arm
-        for arm, config in configs.items()
-        if config.features.name == "encodec" and config.features.weights == "untrained"
+def _feature_notes(configs: Configs) -> list[str]:
+    """Return what the arms' front ends have to state, each note with its arms."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, config in configs.items():
+        for note in config.features.notes():
+            arms_of.setdefault(note, []).append(arm)
+    return [
+        f"{note} in {'every arm' if len(arms) == len(configs) else ', '.join(arms)}."
+        for note, arms in arms_of.items()
     ]
-    everywhere = "every arm" if len(arms) == len(configs) else ", ".join(arms)
-    return [f"EnCodec's weights are untrained in {everywhere}."] if arms else []
 
 
 ArmConfigs = Mapping[str, Mapping[str, Any]]
