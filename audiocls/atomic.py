@@ -1,4 +1,4 @@
-"""Write beside, then rename: a reader sees the old file or the new one, never half of one."""
+"""Atomic writes: a reader sees the old file or the new one, never half of one."""
 
 import os
 from pathlib import Path
@@ -18,5 +18,5 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """`write_bytes` for text in UTF-8."""
+    """Replace `path` by text in UTF-8, in one step."""
     write_bytes(path, text.encode())
