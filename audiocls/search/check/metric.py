@@ -80,8 +80,7 @@ def _bands(given: Mapping[str, Any], key: Key) -> Iterator[Finding]:
     rule = Hyperband(None, int(numbers["max_iter"]), int(numbers["s"]), numbers["eta"])
     if not bands(rule):
         numbers_given = f"max_iter {rule.max_iter} and eta {rule.eta:g}"
-        yield fault(
-            key, f"{given_numbers} leave no band of at least 1; raise max_iter or lower eta"
-        )
+        advice = "raise max_iter or lower eta"
+        yield fault(key, f"{numbers_given} leave no band of at least 1; {advice}")
     if "min_iter" in given:
         yield note((*key, "min_iter"), "has no effect beside max_iter")
