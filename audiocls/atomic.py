@@ -1,4 +1,4 @@
-"""Write beside, then rename: a reader sees the old file or the new one, never half of one."""
+"""Atomic writes: a reader sees the old file or the new one, never half of one."""
 
 import os
 import shutil

@@ -208,6 +208,42 @@ def test_functions_of_arrays_give_shapes_or_units(package):
     assert share >= LEAST_DOCUMENTED[package], f"{share:.0%}, without: {without}"
 
 
+def test_the_errors_are_drawn_as_the_tree_that_they_are():
+    """Depth, parents and exit codes, of all modules: `errors` itself defines the first ones."""
+    classes = [
+        node
+        for file in MODULES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
+    tree = {"AudioclsError": ("Exception", 1)}
+    while True:
+        found = {
+            node.name: (base.id, own_exit_code(node, tree[base.id][1]))
+            for node in classes
+            for base in node.bases
+            if isinstance(base, ast.Name) and base.id in tree
+        }
+        if found.keys() <= tree.keys():
+            break
+        tree |= found
+    parents, drawn = {-1: "Exception"}, {}
+    for line in ast.get_docstring(ast.parse((PACKAGE / "errors.py").read_text())).splitlines():
+        if match := re.match(r"    ([│├└─ ]*)(\w+) +(\d+)   ", line):
+            depth = len(match[1]) // 4
+            parents[depth] = match[2]
+            drawn[match[2]] = (parents[depth - 1], int(match[3]))
+    assert drawn == tree
+
+
+def own_exit_code(node: ast.ClassDef, inherited: int) -> int:
+    """Return the exit code in a class's body, or else its base's."""
+    for line in node.body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "exit_code":
+            return line.value.value
+    return inherited
+
+
 def test_reading_commands_import_nothing_heavy():
     """One process for all: what none of them imports is imported by none."""
     program = (

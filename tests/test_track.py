@@ -15,8 +15,8 @@ from helpers.wandb_runs import read_run
 from audiocls.errors import UsageError
 from audiocls.execution.events import Done
 from audiocls.tracking import Ending, FinishReport, NullTracker, Tracker, start
-from audiocls.tracking.background import BackgroundTracker
 from audiocls.tracking.mode import default_mode, has_key
+from audiocls.tracking.wrappers import BackgroundTracker
 
 KEY = "x" * 40
 

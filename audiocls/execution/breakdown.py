@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from audiocls.audio.batches import AudioDataset
-from audiocls.tracking.breakdown import ClassScore, Misheard, ScoreBreakdown
+from audiocls.tracking.breakdown import ClassScore, MisclassifiedClip, ScoreBreakdown
 from audiocls.training.metrics import confusion, per_class
 
 MOST_MISHEARD = 6
@@ -70,17 +70,17 @@ def most_confident_errors(
 
 def _misheard(
     sounds: AudioDataset, clips: NDArray[np.int64], errors: Sequence[tuple[int, int, float]]
-) -> tuple[Misheard, ...]:
+) -> tuple[MisclassifiedClip, ...]:
     """The clips as they were decoded, before normalisation."""
     chosen = clips[[number for number, _, _ in errors]]
     num_samples = min(sounds.num_samples, round(LONGEST_S * sounds.sample_rate))
     waves = sounds.pack.centred(chosen, sounds.num_samples)[:, :num_samples]
     names = sounds.table.labels
     return tuple(
-        Misheard(
+        MisclassifiedClip(
             clip=sounds.table.clips[index].id,
             truth=", ".join(names[k] for k in sounds.table.clips[index].labels),
-            heard=names[heard],
+            predicted=names[heard],
             probability=probability,
             wave=wave,
         )

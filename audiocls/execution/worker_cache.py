@@ -7,7 +7,7 @@ from audiocls.audio.batches import AudioDataset, open_dataset
 from audiocls.audio.clips import ClipTable
 from audiocls.config import Config
 from audiocls.execution.devices import unpinned
-from audiocls.tracking.availability import ServerAvailability
+from audiocls.tracking import ServerAvailability
 from audiocls.training.state import resolve_device
 
 CAPACITY = 8
