@@ -19,8 +19,7 @@ from audiocls.cli.server_trials import ordered
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.execution.environment import worker_environment
 from audiocls.execution.events import Done, Event, Failed, Interrupted
-from audiocls.execution.external.command import Command
-from audiocls.execution.job import Task
+from audiocls.execution.job import CommandSpec, NativeSpec
 from audiocls.execution.scheduler import Launch
 from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
 from audiocls.tracking.sweep_server import (
@@ -407,11 +406,12 @@ def test_a_cell_of_ours_becomes_a_task_in_its_study_with_the_servers_run(shelf):
     assert trials.folder(start).path.parent == shelf / "runs" / "tiny" / "trials"
     assert not (shelf / "runs").exists()  # to ask where a trial would lie begins nothing
     work = trials.work(start)
-    assert isinstance(work, Task)
-    assert (work.cell.arm, work.cell.seed, work.cell.fold) == ("dropout=0.5", 7, 1)
-    assert work.config["optim"]["lr"] == 0.01
-    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")
-    assert (work.project, work.wandb) == ("audiocls", "online")
+    assert isinstance(work.spec, NativeSpec)
+    assert (work.spec.arm, work.seed, work.fold) == ("dropout=0.5", 7, 1)
+    assert work.spec.config["optim"]["lr"] == 0.01
+    tracking = work.tracking
+    assert (tracking.run_id, tracking.sweep_id, tracking.entity) == ("r1", "abc", "local")
+    assert (tracking.project, tracking.mode) == ("audiocls", "online")
     assert [cell.id for cell in StudyFolder(shelf / "runs" / "tiny").study().cells] == [work.id]
 
 
@@ -435,11 +435,12 @@ def test_anybodys_program_becomes_a_command_with_the_servers_run(tmp_path):
     trials = ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
     start = Start("r1", {"a": 2, "b": "x"})
     work = trials.work(start)
-    assert isinstance(work, Command)
-    assert (work.id, work.label, work.metric) == ("r1", "a=2,b=x", "loss")
+    assert isinstance(work.spec, CommandSpec)
+    assert (work.id, work.label, work.spec.metric) == ("r1", "a=2,b=x", "loss")
     assert work.trial.path == trials.folder(start).path == tmp_path / "tiny" / "trials" / "r1"
-    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")
-    assert (work.project, work.wandb) == ("audiocls", "online")
+    tracking = work.tracking
+    assert (tracking.run_id, tracking.sweep_id, tracking.entity) == ("r1", "abc", "local")
+    assert (tracking.project, tracking.mode) == ("audiocls", "online")
     folder = StudyFolder(tmp_path / "tiny")
     assert folder.proposals() == [Proposal("r1", {"a": 2, "b": "x"})]
     assert folder.sweep_study().command == "audiocls sweep agent local/audiocls/abc"
@@ -451,7 +452,7 @@ def test_a_run_taken_up_again_has_the_parameters_that_it_was_given_first(tmp_pat
     trials = ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
     trials.work(Start("r1", {"a": 2, "b": "x"}))
     again = trials.work(Start("r1", {"a": 2, "b": "changed by the program"}))
-    assert isinstance(again, Command)
+    assert isinstance(again.spec, CommandSpec)
     assert again.parameters == {"a": 2, "b": "x"}
     assert len(StudyFolder(tmp_path / "tiny").proposals()) == 1
 
@@ -489,16 +490,19 @@ def test_what_a_server_proposes_over_a_recipe_is_kept_as_a_launch_keeps_it(shelf
     trials = ordered(ServerSweep(PATH, "", SEARCH, "RUNNING"), shelf / "runs")
     start = Start("r1", {"data.sample_rate": 8000, "features.f_max": 3500})
     work = trials.work(start)
-    assert isinstance(work, Task)
+    assert isinstance(work.spec, NativeSpec)
     assert trials.folder(start) == work.trial
-    assert (work.run_id, work.sweep_id, work.project) == ("r1", "abc", "audiocls")
+    tracking = work.tracking
+    assert (tracking.run_id, tracking.sweep_id, tracking.project) == ("r1", "abc", "audiocls")
     asked = sweep_request("search.yaml")
     folder = StudyFolder(shelf / "runs" / "search")
     assert folder.sweep_study().runs == asked.launched().runs
     # Else `sync` takes it for anybody's program, and uploads each opening of a resumed run.
     assert folder.sweep_study().folder == asked.launched().folder == ""
     assert [each.id for each in folder.proposals()] == [work.id]
-    assert trials.work(replace(start, run_id="r2")).run_id == "r2"  # type: ignore[union-attr]
+    again = trials.work(replace(start, run_id="r2"))
+    assert again is not None
+    assert again.tracking.run_id == "r2"
     assert len(folder.proposals()) == 1
 
 

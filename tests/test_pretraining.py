@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.recipes import TINY
-from helpers.trials import dotted, make_task
+from helpers.trials import dotted, make_job
 
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.deduplicate import sound_digests, without_copies
@@ -214,7 +214,7 @@ def test_only_named_files_are_looked_for():
 
 
 def wanted(tmp_path, cache, **changes):
-    return _wanted(make_task(tmp_path), resolve([TINY, dotted(changes)], ""), cache)
+    return _wanted(make_job(tmp_path), resolve([TINY, dotted(changes)], ""), cache)
 
 
 def contents(table, clips):

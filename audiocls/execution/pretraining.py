@@ -17,7 +17,7 @@ from audiocls.config import Config, identity_config, trial_id
 from audiocls.execution.code import code_digest
 from audiocls.execution.content import identity_of
 from audiocls.execution.events import Event, Stage
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import TrialFolder
 from audiocls.store.same_numbers import canonical_code
@@ -50,25 +50,25 @@ class Wanted:
 
 
 def pretrained_for(
-    task: Task, config: Config, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
+    job: NativeJob, config: Config, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
 ) -> Pretrained | None:
     """The stage that `config` fine-tunes, trained now if no other trial has; none if interrupted.
 
     It lies in `runs/<study>/pretrained/<id>/`. Of several workers that want it one trains it, and
     the others wait.
     """
-    wanted = _wanted(task, config, worker_cache.cache)
+    wanted = _wanted(job, config, worker_cache.cache)
     while poll_signal() is not Signal.STOP:
         with wanted.folder.lease(WAIT_S) as is_mine:
             if (done := _finished(wanted.folder)) is not None:
                 return done
             if is_mine:
-                return _train(task, wanted, worker_cache, emit, poll_signal)
-        emit(_how_far(task, wanted, len(wanted.folder.history())))
+                return _train(job, wanted, worker_cache, emit, poll_signal)
+        emit(_how_far(job, wanted, len(wanted.folder.history())))
     return None
 
 
-def _wanted(task: Task, config: Config, cache: Path) -> Wanted:
+def _wanted(job: NativeJob, config: Config, cache: Path) -> Wanted:
     """The id stands for all that the weights depend on: options, sounds heard, code."""
     stage = stage_of(config)
     clips = stage.ssl.clips
@@ -78,7 +78,7 @@ def _wanted(task: Task, config: Config, cache: Path) -> Wanted:
     heard = hashlib.sha256(split.train.tobytes() + b"|" + split.val.tobytes()).hexdigest()
     code = canonical_code(code_digest())
     identity = trial_id(identity_of(stage, cache), f"{known} {heard} {code}")
-    folder = TrialFolder(task.study_folder / "pretrained" / identity)
+    folder = TrialFolder(job.study_folder / "pretrained" / identity)
     return Wanted(stage, table, known, split, folder)
 
 
@@ -98,7 +98,7 @@ def _split(config: Config, stage: Config, table: ClipTable, known: str, cache: P
 
 
 def _train(
-    task: Task, wanted: Wanted, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
+    job: NativeJob, wanted: Wanted, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
 ) -> Pretrained | None:
     folder, resume = wanted.folder, wanted.folder.resume()
     folder.write_config(identity_config(wanted.config))
@@ -107,10 +107,10 @@ def _train(
     def on_epoch(end: EpochEnd) -> Signal:
         folder.append_history(end.row)
         folder.write_resume(end.snapshot())
-        emit(_how_far(task, wanted, int(end.row["epoch"])))
+        emit(_how_far(job, wanted, int(end.row["epoch"])))
         return Signal.STOP if poll_signal() is Signal.STOP else Signal.CONTINUE
 
-    emit(_how_far(task, wanted, 0))
+    emit(_how_far(job, wanted, 0))
     sounds = worker_cache.sounds(
         wanted.config, wanted.fingerprint, wanted.table, wanted.learns_codes
     )
@@ -125,8 +125,8 @@ def _train(
     return _kept(folder, wanted.config, pretrained_by(parts, progress))
 
 
-def _how_far(task: Task, wanted: Wanted, epoch: int) -> Stage:
-    return Stage(task.cell.id, epoch, wanted.config.train.epochs)
+def _how_far(job: NativeJob, wanted: Wanted, epoch: int) -> Stage:
+    return Stage(job.id, epoch, wanted.config.train.epochs)
 
 
 def _kept(folder: TrialFolder, stage: Config, found: Pretrained) -> Pretrained:

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from audiocls.execution.events import Done, Ended, Epoch, Event, Failed, Lost, Stage
 from audiocls.execution.executors import Executor
+from audiocls.execution.job import AnyJob
 from audiocls.execution.status import Running, Status
-from audiocls.execution.trial_source import TrialJob, TrialSource
+from audiocls.execution.trial_source import TrialSource
 from audiocls.store import Failure
 
 MAX_LOSSES = 3
@@ -65,8 +66,8 @@ class Launch:
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self._works: dict[str, TrialJob] = {}
-        self._again: deque[TrialJob] = deque()
+        self._works: dict[str, AnyJob] = {}
+        self._again: deque[AnyJob] = deque()
 
     def enlarge(self, num_missing: int, num_done: int, stage: str) -> None:
         """The supply has become longer: so many trials to go beside so many that are done."""
@@ -107,7 +108,7 @@ class Launch:
         if len(self.running) > num_before:
             self._tell(())
 
-    def _next(self) -> TrialJob | None:
+    def _next(self) -> AnyJob | None:
         return self._again.popleft() if self._again else self.supply.next()
 
     def _hear(self, told: Sequence[Event]) -> None:
@@ -132,13 +133,13 @@ class Launch:
         self.num_done += isinstance(event, Done)
         return self._note(work, event)
 
-    def _note(self, work: TrialJob, event: Ended) -> str:
+    def _note(self, work: AnyJob, event: Ended) -> str:
         if not event.note:
             return ""
         self.notes.append(f"{work.label}: {event.note}")
         return self.notes[-1]
 
-    def _fail(self, work: TrialJob, event: Failed) -> str:
+    def _fail(self, work: AnyJob, event: Failed) -> str:
         self.retries[event.id] += 1
         why = f"{work.label} failed ({event.cause}): {event.message}"
         what = "; ".join(filter(None, [why, event.note]))
@@ -150,7 +151,7 @@ class Launch:
         self.supply.tell(event)
         return what
 
-    def _lose(self, work: TrialJob, event: Lost) -> str:
+    def _lose(self, work: AnyJob, event: Lost) -> str:
         self.losses[event.id] += 1
         if self.losses[event.id] < MAX_LOSSES:
             self._again.appendleft(work)

@@ -5,27 +5,27 @@ from typing import Any
 
 from audiocls.config import Config, identity_config
 from audiocls.dotted import flatten
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob
 from audiocls.store import Attempt, Provenance, Record
 from audiocls.tracking import Ending, RunInfo, run_id_of
 from audiocls.tracking.breakdown import TestBreakdown
 
 
-def run_info_of(task: Task, config: Config, attempt: Attempt, made: Provenance) -> RunInfo:
+def run_info_of(job: NativeJob, config: Config, attempt: Attempt, made: Provenance) -> RunInfo:
     """A resumed trial resumes its run; one that begins anew gets a new one."""
-    cell = {"study": task.study, "arm": task.cell.arm, "trial": task.cell.id}
+    cell = {"study": job.study, "arm": job.spec.arm, "trial": job.id}
     return RunInfo(
-        id=task.run_id or run_id_of(task.id, task.study, attempt.origin),
-        entity=task.entity,
-        project=task.project,
-        group=task.study,
-        job_type=task.cell.arm,
-        name=task.label,
-        tags=task.tags,
-        config={**task.parameters, **identity_config(config), **cell, **_origin(attempt, made)},
-        folder=task.study_folder,
-        history=tuple(task.trial.history()),
-        sweep_id=task.sweep_id,
+        id=job.tracking.run_id or run_id_of(job.id, job.study, attempt.origin),
+        entity=job.tracking.entity,
+        project=job.tracking.project,
+        group=job.study,
+        job_type=job.spec.arm,
+        name=job.label,
+        tags=job.tracking.tags,
+        config={**job.parameters, **identity_config(config), **cell, **_origin(attempt, made)},
+        folder=job.study_folder,
+        history=tuple(job.trial.history()),
+        sweep_id=job.tracking.sweep_id,
     )
 
 
@@ -35,10 +35,10 @@ def _origin(attempt: Attempt, made: Provenance) -> dict[str, Any]:
     return {"attempt": attempt.number, "data_fingerprint": made.data, **versions}
 
 
-def ending_of(task: Task, record: Record, evidence: Callable[[], TestBreakdown]) -> Ending:
+def ending_of(job: NativeJob, record: Record, evidence: Callable[[], TestBreakdown]) -> Ending:
     """The end of a trial that has its record; `evidence` is computed if somebody looks."""
-    model = task.trial.checkpoint if task.has_model else None
-    return Ending(_summary(record, task), 0, evidence, model)
+    model = job.trial.checkpoint if job.tracking.has_model else None
+    return Ending(_summary(record, job), 0, evidence, model)
 
 
 def best_of(row: Mapping[str, float]) -> dict[str, float]:
@@ -46,9 +46,9 @@ def best_of(row: Mapping[str, float]) -> dict[str, float]:
     return {f"best/{name}": row[name] for name in row if name == "epoch" or name.startswith("val/")}
 
 
-def _summary(record: Record, task: Task) -> dict[str, Any]:
+def _summary(record: Record, job: NativeJob) -> dict[str, Any]:
     """Names joined by slashes: to W&B's panels a dot is a step into a nested mapping."""
-    cell = {"arm": task.cell.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
+    cell = {"arm": job.spec.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
     clips = {"train": record.num_train, "val": record.num_val, "test": record.num_test}
     # Reports check these two, also of records that were imported from W&B.
     checked = {

@@ -1,4 +1,4 @@
-"""One trial from its task to its record, with every failure contained.
+"""One trial from its job to its record, with every failure contained.
 
 The only place where training, the store and tracking meet.
 """
@@ -16,7 +16,7 @@ from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.clock import now
 from audiocls.execution.events import Done, Ended, Epoch, Event, Failed, Interrupted
 from audiocls.execution.failure import failure_of
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob
 from audiocls.execution.meter import peak_memory_mib, provenance, reset_peak_memory
 from audiocls.execution.pretraining import pretrained_for
 from audiocls.execution.protocol import digest_of_test, protocol_of
@@ -42,62 +42,66 @@ PollSignal = Callable[[], Signal]
 """What is wanted of the trial in hand, asked after each epoch."""
 
 
-def train_trial(task: Task, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal) -> None:
+def train_trial(
+    job: NativeJob, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
+) -> None:
     """Train, score and record one trial; emits exactly one of Done, Failed and Interrupted.
 
     A finished trial is reported done without training, and told again to a W&B run that somebody
     else asked for. No exception leaves this function, an interrupt of the whole process excepted.
     """
-    with task.trial.lease(timeout_s=10) as is_mine:
+    with job.trial.lease(timeout_s=10) as is_mine:
         if not is_mine:
-            emit(Failed(task.cell.id, "error", "another process is training this trial"))
-        elif (record := task.trial.record()) is not None:
-            emit(_told_again(task, record, worker_cache) if task.run_id else Done(task.cell.id))
+            emit(Failed(job.id, "error", "another process is training this trial"))
+        elif (record := job.trial.record()) is not None:
+            emit(_told_again(job, record, worker_cache) if job.tracking.run_id else Done(job.id))
         else:
-            _attempt(task, worker_cache, emit, poll_signal)
+            _attempt(job, worker_cache, emit, poll_signal)
 
 
-def _told_again(task: Task, record: Record, worker_cache: WorkerCache) -> Done:
+def _told_again(job: NativeJob, record: Record, worker_cache: WorkerCache) -> Done:
     """All that a finished trial would have told while it was trained."""
-    config = Config.model_validate(task.config)
+    config = Config.model_validate(job.spec.config)
     attempt = Attempt(record.attempt, record.attempt)
-    info = run_info_of(task, config, attempt, record.provenance)
-    tracker = start(task.wandb, info, task.has_tensorboard, worker_cache.reach)
+    info = run_info_of(job, config, attempt, record.provenance)
+    tracker = start(job.tracking.mode, info, job.tracking.has_tensorboard, worker_cache.reach)
 
     def evidence() -> TestBreakdown:
         sounds, scored = (
-            worker_cache.sounds(config, task.data_fingerprint),
-            task.trial.predictions(),
+            worker_cache.sounds(config, job.spec.data_fingerprint),
+            job.trial.predictions(),
         )
         clips = sounds.table.split(config.fold).test
         return class_breakdown(sounds, clips, scored["logits"], scored["labels"])
 
-    told = tracker.finish(ending_of(task, record, evidence))
-    return Done(task.cell.id, told.note, told.is_beyond_repair)
+    told = tracker.finish(ending_of(job, record, evidence))
+    return Done(job.id, told.note, told.is_beyond_repair)
 
 
-def _attempt(task: Task, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal) -> None:
+def _attempt(
+    job: NativeJob, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
+) -> None:
     number = 0
     try:
-        attempt = task.trial.begin()
+        attempt = job.trial.begin()
         number = attempt.number
-        emit(_tracked(task, attempt, worker_cache, emit, poll_signal))
+        emit(_tracked(job, attempt, worker_cache, emit, poll_signal))
     except Exception as error:
-        emit(_failed(task, failure_of(error, number)))
+        emit(_failed(job, failure_of(error, number)))
 
 
-def _failed(task: Task, failure: Failure) -> Failed:
+def _failed(job: NativeJob, failure: Failure) -> Failed:
     """The failure as an event, and as a file if the disk still takes one."""
     message = failure.message
     try:
-        task.trial.fail(failure)
+        job.trial.fail(failure)
     except OSError as error:
         message += f" (and failure.json could not be written: {error})"
-    return Failed(task.cell.id, failure.cause, message)
+    return Failed(job.id, failure.cause, message)
 
 
 def _tracked(
-    task: Task, attempt: Attempt, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
+    job: NativeJob, attempt: Attempt, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
 ) -> Ended:
     """The trial, and what its tracker says of it in the end.
 
@@ -106,19 +110,21 @@ def _tracked(
     """
     started = now()
     reset_peak_memory()
-    config = Config.model_validate(task.config)
-    resume = _go_on_or_start(task, config)
-    made = provenance(resolve_device(config.device), task.data_fingerprint, started)
-    info, button = run_info_of(task, config, attempt, made), threading.Event()
-    tracker = start(task.wandb, info, task.has_tensorboard, worker_cache.reach, button.set)
+    config = Config.model_validate(job.spec.config)
+    resume = _go_on_or_start(job, config)
+    made = provenance(resolve_device(config.device), job.spec.data_fingerprint, started)
+    info, button = run_info_of(job, config, attempt, made), threading.Event()
+    tracker = start(
+        job.tracking.mode, info, job.tracking.has_tensorboard, worker_cache.reach, button.set
+    )
     asked = TrialContext(
-        task, config, attempt, started, worker_cache, emit, partial(_wanted, poll_signal, button)
+        job, config, attempt, started, worker_cache, emit, partial(_wanted, poll_signal, button)
     )
     ended: Ended
     try:
         ended, ending = _train(asked, tracker, resume)
     except Exception as error:
-        ended, ending = _failed(task, failure_of(error, attempt.number)), Ending(exit_code=1)
+        ended, ending = _failed(job, failure_of(error, attempt.number)), Ending(exit_code=1)
     is_stopped = _is_stopped(asked, ended, button)
     told = tracker.finish(replace(ending, exit_code=STOPPED) if is_stopped else ending)
     by_button = BY_BUTTON if is_stopped and button.is_set() else ""
@@ -130,7 +136,7 @@ def _tracked(
 class TrialContext:
     """An attempt at a trial: what it is, and since when it runs."""
 
-    task: Task
+    job: NativeJob
     config: Config
     attempt: Attempt
     started: str
@@ -140,25 +146,25 @@ class TrialContext:
 
 
 def _train(asked: TrialContext, tracker: Tracker, resume: bytes | None) -> tuple[Ended, Ending]:
-    task, config = asked.task, asked.config
+    job, config = asked.job, asked.config
     pretrained = _pretrained(asked)
     if config.has_stage and pretrained is None:
-        return Interrupted(task.id), Ending(exit_code=1)
-    sounds = asked.worker_cache.sounds(config, task.data_fingerprint)
+        return Interrupted(job.id), Ending(exit_code=1)
+    sounds = asked.worker_cache.sounds(config, job.spec.data_fingerprint)
     parts = build(config, sounds, pretrained.weights if pretrained else None)
     progress = fit(parts, _on_epoch(asked, tracker), resume)
     if not progress.is_complete:
-        return Interrupted(task.id), Ending(best_of(progress.best_row), exit_code=1)
+        return Interrupted(job.id), Ending(best_of(progress.best_row), exit_code=1)
     test = score(parts.classifier, parts.sounds, parts.split.test, config.train)
     record = _finish(asked, parts, progress, test, pretrained)
-    return Done(task.id), ending_of(task, record, partial(_evidence, parts, test))
+    return Done(job.id), ending_of(job, record, partial(_evidence, parts, test))
 
 
 def _pretrained(asked: TrialContext) -> Pretrained | None:
     if not asked.config.has_stage:
         return None
     return pretrained_for(
-        asked.task, asked.config, asked.worker_cache, asked.emit, asked.poll_signal
+        asked.job, asked.config, asked.worker_cache, asked.emit, asked.poll_signal
     )
 
 
@@ -173,24 +179,24 @@ def _is_stopped(asked: TrialContext, ended: Ended, button: threading.Event) -> b
 
     The end that a stop rule of ours brings is no such end.
     """
-    record = asked.task.trial.record() if isinstance(ended, Done) else None
-    is_ordered = bool(asked.task.run_id) and asked.poll_signal() is Signal.FINISH
+    record = asked.job.trial.record() if isinstance(ended, Done) else None
+    is_ordered = bool(asked.job.tracking.run_id) and asked.poll_signal() is Signal.FINISH
     return record is not None and record.early_stopped and (button.is_set() or is_ordered)
 
 
-def _go_on_or_start(task: Task, config: Config) -> bytes | None:
+def _go_on_or_start(job: NativeJob, config: Config) -> bytes | None:
     """The snapshot to resume from; history is cut to the epochs that it has seen."""
-    resume = task.trial.resume()
+    resume = job.trial.resume()
     if resume is None:
-        task.trial.write_config(identity_config(config))
-        task.trial.keep_history(0)
+        job.trial.write_config(identity_config(config))
+        job.trial.keep_history(0)
     else:
-        task.trial.keep_history(Progress.num_epochs_of(resume))
+        job.trial.keep_history(Progress.num_epochs_of(resume))
     return resume
 
 
 def _on_epoch(asked: TrialContext, tracker: Tracker) -> Callable[[EpochEnd], Signal]:
-    trial = asked.task.trial
+    trial = asked.job.trial
 
     def on_epoch(end: EpochEnd) -> Signal:
         # History before snapshot: a kill between the two costs a row that is trained again.
@@ -211,8 +217,8 @@ def _finish(
     pretrained: Pretrained | None,
 ) -> Record:
     """Write what the trial leaves, its test clips scored this once; the record last."""
-    task, clips = asked.task, [parts.sounds.table.clips[i] for i in parts.split.test]
-    task.trial.write_predictions(
+    job, clips = asked.job, [parts.sounds.table.clips[i] for i in parts.split.test]
+    job.trial.write_predictions(
         {
             "clips": np.array([clip.id for clip in clips]),
             "sources": np.array([clip.source for clip in clips]),
@@ -220,13 +226,13 @@ def _finish(
             "logits": test.logits.numpy(),
         }
     )
-    task.trial.write_checkpoint(
+    job.trial.write_checkpoint(
         weights_of(parts.classifier), description_of(parts.config, parts.sounds.table.labels)
     )
     record = Record(
-        id=task.cell.id,
-        seed=task.cell.seed,
-        fold=task.cell.fold,
+        id=job.id,
+        seed=job.seed,
+        fold=job.fold,
         attempt=asked.attempt.number,
         metrics={**test.test(), **_chosen(progress), **_of_stage(pretrained)},
         cost=_cost(parts, progress, pretrained.spent if pretrained else Spent()),
@@ -239,13 +245,13 @@ def _finish(
         test_clips=digest_of_test(parts.sounds.table, parts.config.fold),
         first_losses=tuple(loss.hex() for loss in progress.first_losses),
     )
-    task.trial.finish(record)
+    job.trial.finish(record)
     return record
 
 
 def _origin(asked: TrialContext, parts: TrainingState) -> Provenance:
     return replace(
-        provenance(parts.device, asked.task.data_fingerprint, asked.started),
+        provenance(parts.device, asked.job.spec.data_fingerprint, asked.started),
         protocol=protocol_of(identity_config(parts.config)),
     )
 

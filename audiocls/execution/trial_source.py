@@ -9,29 +9,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from audiocls.execution.events import Event
-from audiocls.store import TrialFolder
-
-
-class TrialJob(Protocol):
-    """One trial to be run: a `Task` of our own, or a `Command` of somebody else's program."""
-
-    @property
-    def id(self) -> str:
-        """The trial's."""
-
-    @property
-    def label(self) -> str:
-        """What differs from the other trials of the study."""
-
-    @property
-    def trial(self) -> TrialFolder:
-        """Where it leaves what it finds."""
+from audiocls.execution.job import AnyJob
 
 
 class TrialSource(Protocol):
     """Says what comes next, and hears what became of it."""
 
-    def next(self) -> TrialJob | None:
+    def next(self) -> AnyJob | None:
         """A trial to start now, or none at the moment."""
 
     def is_over(self) -> bool:
@@ -47,10 +31,10 @@ class TrialSource(Protocol):
 class FixedSource:
     """Trials that are all known beforehand, in their order; none is ended early."""
 
-    def __init__(self, works: Sequence[TrialJob]):
-        self._waiting = deque(works)
+    def __init__(self, jobs: Sequence[AnyJob]):
+        self._waiting = deque(jobs)
 
-    def next(self) -> TrialJob | None:
+    def next(self) -> AnyJob | None:
         return self._waiting.popleft() if self._waiting else None
 
     def is_over(self) -> bool:

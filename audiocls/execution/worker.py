@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from audiocls.execution import events
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeSpec, job_from_json
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.execution.worker_protocol import FINISH, READY, STOP
@@ -70,9 +70,9 @@ def main() -> None:
 
     channel.write(READY + "\n")
     while (line := inbox.tasks.get()) is not None:
-        task = Task.from_json(line)
-        with output_to(task.trial.log):
-            train_trial(task, worker_cache, emit, partial(inbox.poll_signal, task.id))
+        job = job_from_json(line, NativeSpec)
+        with output_to(job.trial.log):
+            train_trial(job, worker_cache, emit, partial(inbox.poll_signal, job.id))
     os._exit(0)
 
 

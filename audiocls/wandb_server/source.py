@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audiocls.errors import AudioclsError
 from audiocls.execution.events import Done, Epoch, Event, Failed, Stage
-from audiocls.execution.trial_source import TrialJob
+from audiocls.execution.job import AnyJob
 from audiocls.store import TrialFolder
 from audiocls.tracking.sweep_server import (
     Leave,
@@ -23,7 +23,7 @@ MOST_FAILURES = 3
 SETTLED = ("finished", "killed")
 """States in which the server wants a run no more."""
 
-WorkOf = Callable[[Start], TrialJob | None]
+WorkOf = Callable[[Start], AnyJob | None]
 """From an order to its trial; none where it failed before it could begin."""
 
 
@@ -33,7 +33,7 @@ class Ordered:
 
     agent: Agent
     run_id: str
-    work: TrialJob
+    work: AnyJob
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ServerSource:
         """What speaks against a trial that was ordered, and against those to come."""
         self.num_failed = 0
 
-    def next(self) -> TrialJob | None:
+    def next(self) -> AnyJob | None:
         self._read()
         for each in self._waiting:
             if each.work.id not in self._held:  # a cell asked for twice waits for its first run

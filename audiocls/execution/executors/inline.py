@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiocls.execution.events import Event
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob
 
 if TYPE_CHECKING:
     from audiocls.training.fit import Signal
@@ -20,13 +20,13 @@ class InlineExecutor:
 
         self._warm = WorkerCache(cache)
         self._stop = stop
-        self._waiting: list[Task] = []
+        self._waiting: list[NativeJob] = []
 
     def num_free(self) -> int:
         return 1 - len(self._waiting)
 
-    def submit(self, task: Task) -> None:
-        self._waiting.append(task)
+    def submit(self, job: NativeJob) -> None:
+        self._waiting.append(job)
 
     def end(self, trial_id: str) -> None:
         """Nobody can ask while a trial is training here: it is trained to its end."""

@@ -20,7 +20,7 @@ from audiocls.execution import events
 from audiocls.execution.devices import Slots, core_ids
 from audiocls.execution.environment import worker_environment
 from audiocls.execution.events import Event, Lost
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob
 from audiocls.execution.worker_protocol import FINISH, READY, STOP
 
 MAX_STILLBORN = 3
@@ -110,10 +110,10 @@ class LocalExecutor:
     def num_free(self) -> int:
         return sum(worker.trial_id is None for worker in self._workers)
 
-    def submit(self, task: Task) -> None:
+    def submit(self, job: NativeJob) -> None:
         worker = next(worker for worker in self._workers if worker.trial_id is None)
-        worker.trial_id = task.id
-        worker.tell(task.to_json())
+        worker.trial_id = job.id
+        worker.tell(job.to_json())
 
     def end(self, trial_id: str) -> None:
         for worker in self._workers:

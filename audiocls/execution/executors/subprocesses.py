@@ -15,11 +15,17 @@ from contextlib import ExitStack
 from audiocls.execution.clock import now
 from audiocls.execution.devices import Slots, core_ids
 from audiocls.execution.events import Done, Epoch, Event, Failed, Interrupted
-from audiocls.execution.external.command import Command
+from audiocls.execution.external.command import (
+    command_line,
+    program_environment,
+    runs_folder,
+    write_parameters,
+)
 from audiocls.execution.external.outcome import ForeignTrial, StopReason, failed, outcome
 from audiocls.execution.external.program import Program
 from audiocls.execution.external.reaper import ProcessReaper
 from audiocls.execution.external.run_directory import RunDirectoryFinder
+from audiocls.execution.job import CommandJob
 from audiocls.tracking import run_id_of
 from audiocls.tracking.wandb.log import RunLogs, numbers
 
@@ -42,9 +48,9 @@ class Running:
         self._kill_at = float("inf")
         self._read_at = 0.0
         self._num_values = 0
-        command = trial.command
+        job = trial.job
         self._elsewhere = RunDirectoryFinder(
-            command.trial.log, trial.output_from, command.cwd, command.runs_folder
+            job.trial.log, trial.output_from, job.spec.cwd, runs_folder(job)
         )
 
     def want(self, poll_signal: StopReason, grace_s: float) -> None:
@@ -56,7 +62,7 @@ class Running:
 
     def hasten(self, grace_s: float) -> None:
         """See to it that it keeps to its time."""
-        timeout_s = self.trial.command.timeout_s
+        timeout_s = self.trial.job.spec.timeout_s
         if self.poll_signal == "go" and timeout_s is not None and self.program.age_s > timeout_s:
             self.want("timeout", grace_s)
         if time.monotonic() > self._kill_at:
@@ -75,14 +81,14 @@ class Running:
 
     def _news(self) -> list[Event]:
         """Keep what was logged since the last reading; an event if the metric was among it."""
-        command, before = self.trial.command, self._num_values
+        job, before = self.trial.job, self._num_values
         self._elsewhere.link()
         for row in filter(None, map(numbers, self.trial.logs.read())):
-            command.trial.append_history(dict(sorted(row.items())))
-            self._num_values += not command.metric or command.metric in row
+            job.trial.append_history(dict(sorted(row.items())))
+            self._num_values += not job.spec.metric or job.spec.metric in row
         if self._num_values == before:
             return []
-        return [Epoch(command.id, self._num_values, num_epochs=0)]
+        return [Epoch(job.id, self._num_values, num_epochs=0)]
 
     def give_up(self, error: OSError) -> Failed:
         """Its files cannot be read or written: there is no use in going on."""
@@ -104,23 +110,23 @@ class SubprocessExecutor:
     def num_free(self) -> int:
         return max(0, len(self._slots) - len(self._running) - len(self._unheard))
 
-    def submit(self, work: Command) -> None:
+    def submit(self, job: CommandJob) -> None:
         with ExitStack() as lease:
-            if not lease.enter_context(work.trial.lease()):
+            if not lease.enter_context(job.trial.lease()):
                 why = "another process is running this trial"
-                self._unheard.append(Failed(work.id, "error", why))
-            elif work.trial.record() is not None:
-                self._unheard.append(Done(work.id))
+                self._unheard.append(Failed(job.id, "error", why))
+            elif job.trial.record() is not None:
+                self._unheard.append(Done(job.id))
             else:
-                self._start(work, lease)
+                self._start(job, lease)
 
-    def _start(self, command: Command, lease: ExitStack) -> None:
+    def _start(self, job: CommandJob, lease: ExitStack) -> None:
         """Start it in a free slot, which takes the lease over; or tell why it could not be."""
         slot = min(set(range(len(self._slots))) - {one.slot for one in self._running.values()})
         try:
-            trial = _begin(command, self._slots[slot])
+            trial = _begin(job, self._slots[slot])
         except OSError as error:
-            self._unheard.append(Failed(command.id, "error", f"{CANNOT_KEEP}: {error}"))
+            self._unheard.append(Failed(job.id, "error", f"{CANNOT_KEEP}: {error}"))
             return
         try:
             program = _started(trial)
@@ -130,7 +136,7 @@ class SubprocessExecutor:
         self._guard.watch(program.group)
         if trial.device == "cpu":
             program.pin(core_ids()[slot % len(core_ids())])
-        self._running[command.id] = Running(trial, program, slot, lease.pop_all())
+        self._running[job.id] = Running(trial, program, slot, lease.pop_all())
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         deadline = time.monotonic() + timeout_s
@@ -153,7 +159,7 @@ class SubprocessExecutor:
     def _release(self, running: Running) -> None:
         self._guard.forget(running.program.group)
         running.lease.close()
-        del self._running[running.trial.command.id]
+        del self._running[running.trial.job.id]
 
     def end(self, trial_id: str) -> None:
         if trial_id in self._running:
@@ -170,23 +176,21 @@ class SubprocessExecutor:
         return [*told, *map(Interrupted, self._running)]
 
 
-def _begin(command: Command, device: str) -> ForeignTrial:
+def _begin(job: CommandJob, device: str) -> ForeignTrial:
     """A new attempt, from the start: nobody knows where another one would have to go on."""
-    attempt = command.trial.begin().number
-    command.trial.keep_history(0)
-    command.trial.write_config(command.parameters)
-    command.write_parameters()
-    command.runs_folder.mkdir(parents=True, exist_ok=True)
-    logs = RunLogs(
-        command.runs_folder, command.run_id or run_id_of(command.id, command.study, attempt)
-    )
-    log = command.trial.log
+    attempt = job.trial.begin().number
+    job.trial.keep_history(0)
+    job.trial.write_config(job.parameters)
+    write_parameters(job)
+    runs_folder(job).mkdir(parents=True, exist_ok=True)
+    logs = RunLogs(runs_folder(job), job.tracking.run_id or run_id_of(job.id, job.study, attempt))
+    log = job.trial.log
     num_bytes = log.stat().st_size if log.exists() else 0
-    return ForeignTrial(command, attempt, device, now(), logs, num_bytes)
+    return ForeignTrial(job, attempt, device, now(), logs, num_bytes)
 
 
 def _started(trial: ForeignTrial) -> Program:
-    command = trial.command
-    environment = command.environment(os.environ, trial.device, trial.logs.run_id)
-    arguments = command.arguments(environment)
-    return Program(arguments, environment, command.cwd, command.trial.log)
+    job = trial.job
+    environment = program_environment(job, os.environ, trial.device, trial.logs.run_id)
+    arguments = command_line(job, environment)
+    return Program(arguments, environment, job.spec.cwd, job.trial.log)

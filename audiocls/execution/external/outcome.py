@@ -11,9 +11,10 @@ import audiocls
 from audiocls.errors import did_you_mean
 from audiocls.execution.clock import now
 from audiocls.execution.events import Done, Event, Failed, Interrupted, Lost
-from audiocls.execution.external.command import Command
+from audiocls.execution.external.command import runs_folder
 from audiocls.execution.external.program import Exit
 from audiocls.execution.external.run_directory import COLOUR
+from audiocls.execution.job import CommandJob
 from audiocls.store import Cause, Cost, Failure, Provenance, Record
 from audiocls.tracking.wandb.log import RunLogs
 
@@ -29,9 +30,9 @@ LONGEST_LINE = 300
 
 @dataclass(frozen=True)
 class ForeignTrial:
-    """One attempt at a command."""
+    """One attempt at a job."""
 
-    command: Command
+    job: CommandJob
     attempt: int
     device: str
     started: str
@@ -42,7 +43,7 @@ class ForeignTrial:
     @property
     def tail(self) -> str:
         """The last lines of its output."""
-        log = self.command.trial.log
+        log = self.job.trial.log
         if not log.exists():
             return ""
         with log.open("rb") as file:
@@ -53,15 +54,15 @@ class ForeignTrial:
 
 def outcome(trial: ForeignTrial, poll_signal: StopReason, end: Exit) -> Event:
     """Write the record or the failure that the end of a program amounts to, and tell of it."""
-    command = trial.command
+    job = trial.job
     if poll_signal == "stop":
-        return Interrupted(command.id)
+        return Interrupted(job.id)
     if poll_signal == "timeout":
-        what = f"still running after {command.timeout_s:g} s, the most that a trial may take"
+        what = f"still running after {job.spec.timeout_s:g} s, the most that a trial may take"
         return failed(trial, "timeout", what)
     if end.code < 0 and poll_signal == "go":
         how = f"program killed by {signal.Signals(-end.code).name}"
-        return Lost(command.id, how, is_resumable=False)
+        return Lost(job.id, how, is_resumable=False)
     if end.code and poll_signal == "go":
         return failed(trial, "error", _last_output_line(trial, end.code))
     return _judge(trial, poll_signal == "end", end)
@@ -69,30 +70,30 @@ def outcome(trial: ForeignTrial, poll_signal: StopReason, end: Exit) -> Event:
 
 def failed(trial: ForeignTrial, cause: Cause, message: str) -> Failed:
     """Write the failure, with the end of the output, if the disk still takes it."""
-    command = trial.command
+    job = trial.job
     try:
-        command.trial.fail(Failure(cause, message, trial.tail, trial.attempt))
+        job.trial.fail(Failure(cause, message, trial.tail, trial.attempt))
     except OSError as error:
         message += f" (and failure.json could not be written: {error})"
-    return Failed(command.id, cause, message)
+    return Failed(job.id, cause, message)
 
 
 def _judge(trial: ForeignTrial, is_early: bool, end: Exit) -> Done | Failed:
     """A program has done its part when its metric is there and is a number."""
-    command, metrics = trial.command, trial.logs.numbers()
-    if command.metric and command.metric not in metrics:
+    job, metrics = trial.job, trial.logs.numbers()
+    if job.spec.metric and job.spec.metric not in metrics:
         return failed(trial, "error", _what_is_missing(trial, metrics))
-    if command.metric and not math.isfinite(metrics[command.metric]):
-        return failed(trial, "nan", f"{command.metric} ended as {metrics[command.metric]}")
-    command.trial.finish(_record(trial, metrics, is_early, end))
-    return Done(command.id, _note(trial.logs))
+    if job.spec.metric and not math.isfinite(metrics[job.spec.metric]):
+        return failed(trial, "nan", f"{job.spec.metric} ended as {metrics[job.spec.metric]}")
+    job.trial.finish(_record(trial, metrics, is_early, end))
+    return Done(job.id, _note(trial.logs))
 
 
 def _record(trial: ForeignTrial, metrics: Mapping[str, float], is_early: bool, end: Exit) -> Record:
     return Record(
-        id=trial.command.id,
-        seed=trial.command.seed,
-        fold=trial.command.fold,
+        id=trial.job.id,
+        seed=trial.job.seed,
+        fold=trial.job.fold,
         attempt=trial.attempt,
         metrics=dict(sorted(metrics.items())),
         cost=Cost(
@@ -122,10 +123,10 @@ def _note(logs: RunLogs) -> str:
 
 
 def _what_is_missing(trial: ForeignTrial, metrics: Mapping[str, float]) -> str:
-    metric, logs = trial.command.metric, trial.logs
+    metric, logs = trial.job.spec.metric, trial.logs
     if not logs.files:
         return (
-            f"the program ended but left no W&B run below {trial.command.runs_folder}/wandb, "
+            f"the program ended but left no W&B run below {runs_folder(trial.job)}/wandb, "
             f"so {metric!r} is not known; it has to call wandb.init without `mode`, and without "
             "`dir` where W&B is told to be silent"
         )
