@@ -17,9 +17,9 @@ from audiocls import yaml_file
 from audiocls.cli.searches import sweep_request
 from audiocls.cli.server_trials import ordered
 from audiocls.errors import AudioclsError, UsageError
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import Done, Event, Failed, Interrupted
+from audiocls.execution.devices import worker_environment
 from audiocls.execution.job import CommandSpec, NativeSpec
+from audiocls.execution.messages import Done, Event, Failed, Interrupted
 from audiocls.execution.scheduler import Launch
 from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
 from audiocls.tracking.sweep_server import (

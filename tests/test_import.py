@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.trials import train, trainable_task
+from helpers.trials import OFFLINE, train, trainable_job
 from helpers.wandb_runs import log_run
 
 from audiocls.analysis import compare

@@ -11,21 +11,21 @@ from audiocls.config import resolve
 from audiocls.console import stderr
 from audiocls.console.progress import picture, summary
 from audiocls.errors import UsageError
-from audiocls.execution.devices import slots
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import (
+from audiocls.execution.devices import slots, worker_environment
+from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
+from audiocls.execution.messages import (
     Done,
     Epoch,
     Failed,
     Interrupted,
     Lost,
+    Running,
     Stage,
+    Status,
     from_json,
     to_json,
 )
-from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
 from audiocls.execution.scheduler import MAX_LOSSES, Launch, Limits
-from audiocls.execution.status import Running, Status
 from audiocls.execution.trial import train_trial
 from audiocls.execution.trial_source import FixedSource
 from audiocls.execution.worker_cache import WorkerCache

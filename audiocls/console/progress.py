@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audiocls import console
-from audiocls.execution.status import Running, Status
+from audiocls.execution.messages import Running, Status
 
 LINE_EVERY_S = 15.0
 BAR_WIDTH = 40

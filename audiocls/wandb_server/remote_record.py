@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from audiocls.dotted import flatten
-from audiocls.execution.protocol import protocol_of
+from audiocls.execution.provenance import protocol_of
 from audiocls.store import Cell, Cost, Provenance, Record
 from audiocls.tracking.project import RemoteRun
 from audiocls.tracking.wandb.log import numbers

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from audiocls.errors import AudioclsError
-from audiocls.execution.events import Done, Epoch, Event, Failed, Stage
 from audiocls.execution.job import AnyJob
+from audiocls.execution.messages import Done, Epoch, Event, Failed, Stage
 from audiocls.store import TrialFolder
 from audiocls.tracking.sweep_server import (
     Leave,

@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from audiocls.execution.events import Done, Event, Failed
 from audiocls.execution.interrupt import stop_on_signal
 from audiocls.execution.job import AnyJob, NativeJob
+from audiocls.execution.messages import Done, Event, Failed
 from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, Watch
 from audiocls.store import Cell, Study, StudyFolder, count_states
 from audiocls.store.reuse import copy_finished
