@@ -8,7 +8,7 @@ from audiocls.dotted import flatten
 from audiocls.execution.job import NativeJob
 from audiocls.store import Attempt, Provenance, Record
 from audiocls.tracking import Ending, RunInfo, run_id_of
-from audiocls.tracking.breakdown import TestBreakdown
+from audiocls.tracking.breakdown import ScoreBreakdown
 
 
 def run_info_of(job: NativeJob, config: Config, attempt: Attempt, origin: Provenance) -> RunInfo:
@@ -38,7 +38,7 @@ def _versions(attempt: Attempt, origin: Provenance) -> dict[str, Any]:
     return {"attempt": attempt.number, "data_fingerprint": origin.data, **versions}
 
 
-def ending_of(job: NativeJob, record: Record, breakdown: Callable[[], TestBreakdown]) -> Ending:
+def ending_of(job: NativeJob, record: Record, breakdown: Callable[[], ScoreBreakdown]) -> Ending:
     """Return the end of a finished trial; `breakdown` is called only by trackers that show it."""
     model = job.trial.checkpoint if job.tracking.has_model else None
     return Ending(_summary(record, job), 0, breakdown, model)

@@ -24,7 +24,7 @@ from audiocls.execution.trial_results import write_results
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Attempt, Cause, Failure, Provenance, Record
 from audiocls.tracking import Ending, NullTracker, Tracker, start
-from audiocls.tracking.breakdown import TestBreakdown
+from audiocls.tracking.breakdown import ScoreBreakdown
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.progress import Progress
 from audiocls.training.score import score
@@ -196,7 +196,7 @@ def _log_finished(job: NativeJob, record: Record, worker_cache: WorkerCache) -> 
     has_tensorboard, reach = job.tracking.has_tensorboard, worker_cache.reach
     tracker = start(job.tracking.mode, info, has_tensorboard, reach)
 
-    def breakdown() -> TestBreakdown:
+    def breakdown() -> ScoreBreakdown:
         dataset = worker_cache.dataset(config, job.spec.data_fingerprint)
         scored, clips = job.trial.predictions(), dataset.table.split(config.fold).test
         return class_breakdown(dataset, clips, scored["logits"], scored["labels"])
