@@ -21,10 +21,10 @@ from audiocls.tracking.project import ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.project import WandbProject
+from audiocls.wandb_server.import_cells import ImportOptions
+from audiocls.wandb_server.import_records import history_of
 from audiocls.wandb_server.import_runs import Imported, Source, import_study
 from audiocls.wandb_server.push import place_of, registered_sweep
-from audiocls.wandb_server.remote import ImportOptions
-from audiocls.wandb_server.remote_record import history_of
 
 PLACE = ProjectRef("local", "mine")
 EFFECT = {"baseline": 0.0, "dropout=0.1": 0.03, "dropout=0.5": -0.03}

@@ -233,12 +233,12 @@ def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(t
     only = make_job(tmp_path, Cell("a", "baseline", 0, 1))
     launch = Launch(FixedSource([only]), 1, 0, told.append)
     launch._fill(Scripted({"a": [Done("a")]}))
-    launch._hear([Stage("a", 3, 20)])
+    launch._handle([Stage("a", 3, 20)])
     [running] = told[-1].running
     assert (running.is_pretraining, running.epoch, running.num_epochs) == (True, 3, 20)
     assert told[-1].left_s is None
     assert "1 running (1 pre-training, epoch 3/20)" in summary(told[-1]).plain
-    launch._hear([Epoch("a", 1, 2)])
+    launch._handle([Epoch("a", 1, 2)])
     assert not told[-1].running[0].is_pretraining
     assert told[-1].left_s is not None
     assert "pre-training" not in summary(told[-1]).plain
