@@ -10,9 +10,8 @@ from audiocls.cli.power_view import promised, told
 from audiocls.cli.searches import SweepRequest
 from audiocls.cli.studies import AblationRequest, planned
 from audiocls.design import Plan, roman
-from audiocls.dotted import format_short
 from audiocls.execution.devices import num_cores
-from audiocls.formatting import plural
+from audiocls.formatting import format_elapsed, format_values, plural
 from audiocls.search import TrialResult, fixed_keys, grid_size, propose
 from audiocls.stats import detectable_effect, min_attainable_p, pairs_needed
 from audiocls.studies.native_trials import label_of
@@ -173,7 +172,7 @@ def _tuning(facts: dict[str, Any]) -> dict[str, str]:
     told = (
         f"{tuning['num_trials']} trials first: {tuning['num_trials_per_arm_and_fold']} for each of "
         f"{len(facts['arms'])} arms × {num_folds} folds, by {tuning['metric']}: "
-        + "; ".join(format_short(values) for values in tuning["candidates"][:NUM_SHOWN])
+        + "; ".join(format_values(values) for values in tuning["candidates"][:NUM_SHOWN])
     )
     return {"tuning": told + "; …" * (len(tuning["candidates"]) > NUM_SHOWN)}
 
@@ -183,7 +182,7 @@ def _cost(facts: dict[str, Any]) -> str:
     if facts["core_seconds"] is None:
         return f"{epochs}; the time is known once the first trial has run"
     cores = num_cores()
-    left = console.duration(facts["core_seconds"] / cores)
+    left = format_elapsed(facts["core_seconds"] / cores)
     return f"{epochs}; about {left} on {cores} core{'s' * (cores > 1)}"
 
 

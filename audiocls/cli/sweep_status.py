@@ -9,6 +9,7 @@ from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.ranking import sweep_of
 from audiocls.errors import UsageError
+from audiocls.formatting import join_names
 from audiocls.search import fixed_keys
 from audiocls.store import Cell, Proposal, StudyFolder, count_states, tuning_path
 from audiocls.store.finding import open_study
@@ -98,18 +99,9 @@ def failure_lines(folder: StudyFolder) -> Iterator[str]:
         if (failure := failures.get(cell.id)) is not None:
             alike.setdefault((failure.cause, failure.message), []).append(name(cell))
     for (cause, message), arms in alike.items():
-        yield f"{_several(arms)}: {len(arms)} failed ({cause}): {message}"
-
-
-def _several(arms: Sequence[str]) -> str:
-    """The first few by name.
-
-    >>> _several(["a", "b", "b", "c", "d"])
-    'a; b; c and 1 more'
-    """
-    names = list(dict.fromkeys(arms))
-    beyond = len(names) - MAX_NAMED
-    return "; ".join(names[:MAX_NAMED]) + (f" and {beyond} more" if beyond > 0 else "")
+        different = dict.fromkeys(arms)
+        named = join_names(different, MAX_NAMED, separator="; ")
+        yield f"{named}: {len(arms)} failed ({cause}): {message}"
 
 
 def retry(
