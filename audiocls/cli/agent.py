@@ -17,7 +17,7 @@ from audiocls.console.progress import watching
 from audiocls.execution.interrupt import stop_on_signal
 from audiocls.execution.scheduler import Launch
 from audiocls.tracking.sweep_server import SweepPath
-from audiocls.wandb_server.heartbeat import PACE, Agent, RetryPolicy, RunQuota
+from audiocls.wandb_server.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota
 from audiocls.wandb_server.source import MOST_FAILURES, Ending, ServerSource, orphaned_runs
 
 
@@ -62,7 +62,7 @@ def serve(
     count: int | None = None,
     most_failures: int = MOST_FAILURES,
     study: str | None = None,
-    pace: RetryPolicy = PACE,
+    retries: RetryPolicy = DEFAULT_RETRIES,
 ) -> Ending:
     """As many agents as there are devices, until the last has ended or somebody wants to stop."""
     from audiocls.tracking.wandb.connection import Connection
@@ -72,11 +72,11 @@ def serve(
     sweep = server.sweep(path)
     console.note(f"sweep {path}: {sweep.url}")
     trials = ordered(sweep, means.runs, study)
-    intake = RunQuota(count, orphaned_runs(sweep, trials.folder))
+    quota = RunQuota(count, orphaned_runs(sweep, trials.folder))
     with stop_on_signal() as stop, watching() as watch:
         ids = [server.register_agent(path, socket.gethostname()) for _ in slots]
         agents = ServerSource(
-            [Agent(server, each, intake, pace) for each in ids], trials.work, most_failures
+            [Agent(server, each, quota, retries) for each in ids], trials.work, most_failures
         )
         passed = Launch(agents, None, 0, watch)
         passed.drive(trials.executor(slots), stop)

@@ -18,7 +18,7 @@ from audiocls.errors import UsageError, did_you_mean
 from audiocls.store import StudyFolder, folder_name, tuning_path
 from audiocls.studies.launch import Outcome, SweepOutcome
 from audiocls.studies.reports import load_report
-from audiocls.wandb_server.registered import grid_of
+from audiocls.wandb_server.push import grid_of
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
 

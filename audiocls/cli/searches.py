@@ -13,7 +13,7 @@ from audiocls.cli.studies import LaunchOptions
 from audiocls.console.progress import watching
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.executors import Executor
-from audiocls.execution.job import Places, Setting, Tracking
+from audiocls.execution.job import TrackingConfig
 from audiocls.search import Sweep, fixed_keys
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import StudyFolder, SweepStudy, folder_name
@@ -125,22 +125,22 @@ def require_program(sweep: Sweep, own: NativeCommand | None, where: str) -> None
         raise ConfigError(where, [NO_PROGRAM])
 
 
-def trials_of(asked: SweepRequest, places: Places, tracking: Tracking) -> Trials:
+def trials_of(
+    asked: SweepRequest, folder: StudyFolder, cache: Path, tracking: TrackingConfig
+) -> Trials:
     """What the sweep's parameters mean; raises `ConfigError` for what no trial could have."""
     if asked.own is None:
         from audiocls.studies.command_trials import CommandTrials
 
-        cwd = Path.cwd()
-        name = asked.study_name
-        return CommandTrials(name, asked.sweep, cwd, places, tracking, asked.timeout_s)
-    setting = Setting(asked.study_name, asked.recipe_name, places, tracking)
-    fixed = fixed_keys(asked.sweep.parameters)
-    trials = NativeTrials(setting, library.recipe(asked.recipe_name), asked.overrides, fixed)
+        return CommandTrials(folder, asked.sweep, Path.cwd(), tracking, asked.timeout_s)
+    name, fixed = asked.recipe_name, fixed_keys(asked.sweep.parameters)
+    recipe = library.recipe(name)
+    trials = NativeTrials(folder, cache, tracking, name, recipe, asked.overrides, fixed)
     trials.check(asked.sweep)
     return trials
 
 
-def tracking_of(asked: SweepRequest, means: LaunchOptions) -> Tracking:
+def tracking_of(asked: SweepRequest, means: LaunchOptions) -> TrackingConfig:
     """Who is told, in the project and the entity that the sweep names, if it does."""
     tracking = means.tracking()
     project = asked.sweep.project or tracking.project
@@ -150,8 +150,8 @@ def tracking_of(asked: SweepRequest, means: LaunchOptions) -> Tracking:
 def search(asked: SweepRequest, means: LaunchOptions) -> SweepOutcome:
     """Launch the sweep, showing its progress, until it is over or stopped."""
     folder = StudyFolder((means.runs / asked.study_name).absolute())
-    places = Places(folder.path, cache_folder().absolute())
-    trials = trials_of(asked, places, tracking_of(asked, means))
+    cache = cache_folder().absolute()
+    trials = trials_of(asked, folder, cache, tracking_of(asked, means))
     means.slots()
     _say_where(folder, asked.launched())
     with watching() as watch:
@@ -159,7 +159,7 @@ def search(asked: SweepRequest, means: LaunchOptions) -> SweepOutcome:
             folder,
             asked.launched(),
             lambda: SearchSource(asked.sweep, folder, trials, asked.max_new),
-            lambda stop: _open(asked, means, places, stop),
+            lambda stop: _open(asked, means, folder, cache, stop),
             watch,
             means.limits(is_foreign=asked.own is None),
         )
@@ -173,10 +173,14 @@ def _say_where(folder: StudyFolder, now: SweepStudy) -> None:
 
 
 def _open(
-    asked: SweepRequest, means: LaunchOptions, places: Places, stop: threading.Event
+    asked: SweepRequest,
+    means: LaunchOptions,
+    folder: StudyFolder,
+    cache: Path,
+    stop: threading.Event,
 ) -> Executor[Any]:
     if asked.own is None:
         from audiocls.execution.executors.subprocesses import SubprocessExecutor
 
         return SubprocessExecutor(means.slots())
-    return means.open(places.cache, places.study / "workers.log", asked.max_new, stop)
+    return means.open(cache, folder.path / "workers.log", asked.max_new, stop)

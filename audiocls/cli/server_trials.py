@@ -15,23 +15,22 @@ from audiocls.cli.train import one_trial
 from audiocls.errors import ConfigError
 from audiocls.execution.devices import Slots
 from audiocls.execution.executors import Executor
-from audiocls.execution.job import Places, Task, Tracking
-from audiocls.execution.trial_source import TrialJob
+from audiocls.execution.job import AnyJob, NativeJob, TrackingConfig
 from audiocls.search import load_sweep
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Proposal, StudyFolder, SweepStudy, TrialFolder
 from audiocls.studies.launch import require_same, write_plan
-from audiocls.studies.resolve import Resolved, task_of
+from audiocls.studies.resolve import Resolved, job_of
 from audiocls.studies.sources.search import Trials, impossible
 from audiocls.tracking.sweep_server import ServerSweep, Start, SweepPath
 from audiocls.wandb_server.push import registered_sweep, save_registered_sweep
-from audiocls.wandb_server.refusal import report_rejected_run
+from audiocls.wandb_server.source import report_rejected_run
 
 
 class ServerTrials(Protocol):
     """From an order to a trial, and to where trials are run."""
 
-    def work(self, start: Start) -> TrialJob | None:
+    def work(self, start: Start) -> AnyJob | None:
         """The trial, made part of its study; none where it failed before it could begin."""
 
     def folder(self, start: Start) -> TrialFolder:
@@ -50,7 +49,7 @@ class AblationTrials:
     runs: Path
     cache: Path
 
-    def work(self, start: Start) -> Task:
+    def work(self, start: Start) -> NativeJob:
         found = self._found(start)
         folder = self._study(found)
         with folder.planning():
@@ -59,8 +58,7 @@ class AblationTrials:
         cell = found.study.cells[0]
         # Asked for once more, a trial that failed is tried once more.
         folder.trial(cell.id).reset_failure()
-        task = task_of(cell, found, Places(folder.path, self.cache), _tracking(self.sweep.path))
-        return replace(task, run_id=start.run_id)
+        return job_of(cell, found, folder, _tracking(self.sweep.path, start.run_id))
 
     def folder(self, start: Start) -> TrialFolder:
         found = self._found(start)
@@ -91,7 +89,7 @@ class SearchTrials:
     study: StudyFolder
     cache: Path
 
-    def work(self, start: Start) -> TrialJob | None:
+    def work(self, start: Start) -> AnyJob | None:
         try:
             proposal = Proposal(self._id_of(start), dict(start.parameters))
         except ConfigError as error:
@@ -138,7 +136,7 @@ def ordered(sweep: ServerSweep, runs: Path, study: str | None = None) -> ServerT
     asked = _request(sweep, own, study)
     folder = StudyFolder((runs / asked.study_name).absolute())
     require_same(folder, _study_of(asked, sweep.path))
-    trials = trials_of(asked, Places(folder.path, cache), _tracking(sweep.path))
+    trials = trials_of(asked, folder, cache, _tracking(sweep.path))
     return SearchTrials(sweep.path, asked, trials, folder, cache)
 
 
@@ -156,8 +154,8 @@ def _study_of(asked: SweepRequest, path: SweepPath) -> SweepStudy:
     return replace(asked.launched(), command=command)
 
 
-def _tracking(path: SweepPath) -> Tracking:
-    return Tracking("online", path.project, entity=path.entity, sweep_id=path.id)
+def _tracking(path: SweepPath, run_id: str = "") -> TrackingConfig:
+    return TrackingConfig("online", path.project, path.entity, sweep_id=path.id, run_id=run_id)
 
 
 def _remember(folder: StudyFolder, path: SweepPath) -> None:

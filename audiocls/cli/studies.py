@@ -19,7 +19,7 @@ from audiocls.errors import UsageError, did_you_mean
 from audiocls.execution.code import is_as_now
 from audiocls.execution.devices import Slots, slots
 from audiocls.execution.executors import Executor
-from audiocls.execution.job import Places, Task, Tracking
+from audiocls.execution.job import NativeJob, TrackingConfig
 from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits
 from audiocls.store import Cell, StudyFolder
 from audiocls.store.reuse import paired_study_name
@@ -29,9 +29,9 @@ from audiocls.studies.resolve import (
     Resolved,
     assignment,
     configs_of,
+    job_of,
     on_available_folds,
     study_of,
-    task_of,
 )
 from audiocls.studies.sources.sequential import launch_until_decided
 from audiocls.tracking import WandbMode
@@ -114,13 +114,17 @@ class LaunchOptions:
             )
         return cast(WandbMode, self.wandb)
 
-    def tracking(self) -> Tracking:
+    def tracking(self) -> TrackingConfig:
         """Who is to be told; refuses at once what is not installed."""
         if self.has_tensorboard:
             require_tensorboard()
         project = os.environ.get("WANDB_PROJECT", PROJECT)
-        return Tracking(
-            self.mode(), project, self.has_tensorboard, self.has_model, run_id=self.run_id
+        return TrackingConfig(
+            mode=self.mode(),
+            project=project,
+            has_tensorboard=self.has_tensorboard,
+            has_model=self.has_model,
+            run_id=self.run_id,
         )
 
     def limits(self, is_foreign: bool = False) -> Limits:
@@ -201,11 +205,11 @@ def run_study(found: Resolved, means: LaunchOptions) -> Outcome:
     cache, tracking = cache_folder().absolute(), means.tracking()
     is_on_cpu = set(means.slots()) == {"cpu"}
     folder = StudyFolder((means.runs / found.study.name).absolute())
-    places, log = Places(folder.path, cache), folder.path / "workers.log"
+    log = folder.path / "workers.log"
     lender = lender_for(folder, found.study.cells, is_on_cpu)
 
-    def task(cell: Cell) -> Task:
-        return task_of(cell, found, places, tracking)
+    def job(cell: Cell) -> NativeJob:
+        return job_of(cell, found, folder, tracking)
 
     def executor(num_missing: int, stop: threading.Event) -> Executor[Any]:
         return means.open(cache, log, num_missing, stop)
@@ -214,9 +218,9 @@ def run_study(found: Resolved, means: LaunchOptions) -> Outcome:
     with watching() as watch:
         if not study.looks:
             alone = means.is_exclusive
-            return launch(folder, study, task, executor, watch, limits, alone, lender)
+            return launch(folder, study, job, executor, watch, limits, alone, lender)
         first, grow = first_look(study), next_look_fn(folder, study)
-        return launch_until_decided(folder, first, task, executor, watch, grow, limits, lender)
+        return launch_until_decided(folder, first, job, executor, watch, grow, limits, lender)
 
 
 def lender_for(folder: StudyFolder, cells: Sequence[Cell], is_on_cpu: bool) -> StudyFolder | None:

@@ -1,63 +1,48 @@
-"""Supplies: where the scheduler gets its next trial from.
+"""Where the scheduler gets its trials from.
 
-A plan knows all its trials beforehand (`FixedSource`), a search proposes the next one from what was
-tried (`studies/sources/search.py`), a W&B agent is told by a server (`wandb_server/source.py`).
+A plan knows all its trials beforehand (`FixedSource`), a search proposes the next one from the
+results so far (`studies/sources/search.py`), a W&B agent gets it from a server
+(`wandb_server/source.py`).
 """
 
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from audiocls.execution.events import Event
-from audiocls.store import TrialFolder
-
-
-class TrialJob(Protocol):
-    """One trial to be run: a `Task` of our own, or a `Command` of somebody else's program."""
-
-    @property
-    def id(self) -> str:
-        """The trial's."""
-
-    @property
-    def label(self) -> str:
-        """What differs from the other trials of the study."""
-
-    @property
-    def trial(self) -> TrialFolder:
-        """Where it leaves what it finds."""
+from audiocls.execution.job import AnyJob
+from audiocls.execution.messages import Event
 
 
 class TrialSource(Protocol):
-    """Says what comes next, and hears what became of it."""
+    """Says which trial comes next, and gets the events of those that it gave."""
 
-    def next(self) -> TrialJob | None:
-        """A trial to start now, or none at the moment."""
+    def next(self) -> AnyJob | None:
+        """Return a trial to start now, or `None` if there is none at the moment."""
 
     def is_over(self) -> bool:
-        """Whether nothing more will come, once what is running has ended."""
+        """Whether no further trial will come once the running ones have ended."""
 
     def tell(self, event: Event) -> None:
-        """What an executor has told of a trial."""
+        """Take note of an event of a running trial."""
 
     def trials_to_stop(self) -> Sequence[str]:
-        """Running trials that have seen enough, by their ids; each is named once."""
+        """Return ids of running trials to be finished early; each id is returned once."""
 
 
 class FixedSource:
-    """Trials that are all known beforehand, in their order; none is ended early."""
+    """Trials that are all known beforehand, in their order; none is finished early."""
 
-    def __init__(self, works: Sequence[TrialJob]):
-        self._waiting = deque(works)
+    def __init__(self, jobs: Sequence[AnyJob]):
+        self._waiting = deque(jobs)
 
-    def next(self) -> TrialJob | None:
+    def next(self) -> AnyJob | None:
         return self._waiting.popleft() if self._waiting else None
 
     def is_over(self) -> bool:
         return not self._waiting
 
     def tell(self, event: Event) -> None:
-        """A plan does not depend on results."""
+        """Ignore the event: a plan does not depend on results."""
 
     def trials_to_stop(self) -> Sequence[str]:
         return ()

@@ -13,7 +13,7 @@ from typing import Any
 from audiocls.errors import UsageError
 from audiocls.execution.executors import Executor
 from audiocls.execution.interrupt import stop_on_signal
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob
 from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, Watch
 from audiocls.execution.trial_source import FixedSource
 from audiocls.store import Cell, State, Study, StudyFolder, SweepStudy, count_states, extended
@@ -48,7 +48,7 @@ class Outcome:
 def launch(
     folder: StudyFolder,
     study: Study,
-    task_of: Callable[[Cell], Task],
+    job_of: Callable[[Cell], NativeJob],
     open_executor: OpenExecutor,
     watch: Watch,
     limits: Limits = UNLIMITED,
@@ -68,7 +68,7 @@ def launch(
         if lender is not None:
             copy_finished(asked, lender, folder)
         states = folder.states(asked)
-        missing = _missing([task_of(cell) for cell in asked], states)
+        missing = _missing([job_of(cell) for cell in asked], states)
         num_reused = sum(states[cell.id] == "done" for cell in asked)
         num_reused -= sum(states[task.id] == "done" for task in missing)
         passed = Launch(FixedSource(missing), num_reused + len(missing), num_reused, watch, limits)
@@ -142,11 +142,13 @@ def exit_code_of(stopped_by: StoppedBy | None, counts: Mapping[State, int]) -> i
     return 0 if counts["done"] == sum(counts.values()) else 3
 
 
-def _missing(tasks: Sequence[Task], states: Mapping[str, State]) -> list[Task]:
+def _missing(jobs: Sequence[NativeJob], states: Mapping[str, State]) -> list[NativeJob]:
     """What is to be trained; a finished trial too, where a W&B run waits to be told of it."""
     open_states = ("pending", "running")
     return [
-        t for t in tasks if states[t.id] in open_states or (t.run_id and states[t.id] == "done")
+        job
+        for job in jobs
+        if states[job.id] in open_states or (job.tracking.run_id and states[job.id] == "done")
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from audiocls.audio.clips import fingerprint
@@ -10,10 +11,10 @@ from audiocls.config import Config, resolve, trial_id
 from audiocls.dotted import flatten
 from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.execution.content import identity_of, require_usable
-from audiocls.execution.job import Setting, Task
+from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.formatting import format_values
 from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep
-from audiocls.store import Cell, Proposal
+from audiocls.store import Cell, Proposal, StudyFolder
 
 LOGGED = ("val/loss", "val/accuracy", "val/balanced_accuracy", "val/map", "train/loss")
 """Metrics of every epoch, on which a stop rule can act."""
@@ -23,7 +24,10 @@ LOGGED = ("val/loss", "val/accuracy", "val/balanced_accuracy", "val/map", "train
 class NativeTrials:
     """Each proposal over the recipe and what the sweep's command fixes; data is read once."""
 
-    setting: Setting
+    folder: StudyFolder
+    cache: Path
+    tracking: TrackingConfig
+    recipe_name: str
     recipe: Mapping[str, Any]
     overrides: Mapping[str, Any]
     fixed: frozenset[str] = frozenset()
@@ -34,13 +38,14 @@ class NativeTrials:
         config = self.config(parameters)
         return trial_id(self._asked(config), self._fingerprint(config))
 
-    def work_of(self, proposal: Proposal, run_id: str = "") -> Task:
+    def work_of(self, proposal: Proposal, run_id: str = "") -> NativeJob:
         config = self.config(proposal.parameters)
         cell = Cell(
             proposal.id, label_of(proposal.parameters, self.fixed), config.seed, config.fold
         )
-        task = self.setting.task(cell, config, self._fingerprint(config))
-        return replace(task, parameters=proposal.parameters, run_id=run_id)
+        tracking = replace(self.tracking.tagged(self.recipe_name), run_id=run_id)
+        data = self._fingerprint(config)
+        return native_job(self.folder, cell, config, data, tracking, proposal.parameters)
 
     def config(self, parameters: Mapping[str, Any]) -> Config:
         """Raises `ConfigError` where the parameters do not go together."""
@@ -65,19 +70,19 @@ class NativeTrials:
 
     @property
     def _where(self) -> str:
-        return f"{self.setting.study} (recipe {self.setting.recipe})"
+        return f"{self.folder.name} (recipe {self.recipe_name})"
 
     def _asked(self, config: Config) -> dict[str, Any]:
-        require_usable(config, config.data.table(self.setting.places.cache).labels)
-        return identity_of(config, self.setting.places.cache)
+        require_usable(config, config.data.table(self.cache).labels)
+        return identity_of(config, self.cache)
 
     def _fingerprint(self, config: Config) -> str:
         if config.data not in self.fingerprints:
-            table = config.data.table(self.setting.places.cache)
+            table = config.data.table(self.cache)
             if config.fold not in table.folds:
                 has = f"{config.data.name} has {list(table.folds)}"
                 raise UsageError(f"fold: got {config.fold}; {has}")
-            self.fingerprints[config.data] = fingerprint(table, self.setting.places.cache)
+            self.fingerprints[config.data] = fingerprint(table, self.cache)
         return self.fingerprints[config.data]
 
 

@@ -16,8 +16,8 @@ from audiocls.config import Config, resolve, trial_id
 from audiocls.design import BASELINE, Ablation, Plan, within_folds
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.content import identity_of, require_usable
-from audiocls.execution.job import Places, Setting, Task, Tracking
-from audiocls.store import Cell, Objective, Study
+from audiocls.execution.job import NativeJob, TrackingConfig, native_job
+from audiocls.store import Cell, Objective, Study, StudyFolder
 from audiocls.studies.inactive_factors import check_no_inactive_factors
 
 Configs = dict[str, Config]
@@ -255,7 +255,9 @@ def assignment(key: str, value: Any) -> str:
     return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
-def task_of(cell: Cell, resolved: Resolved, places: Places, tracking: Tracking) -> Task:
-    """The task of one cell of a resolved ablation."""
-    setting = Setting(resolved.study.name, resolved.study.recipe, places, tracking)
-    return setting.task(cell, resolved.config_of(cell), resolved.fingerprints[cell.arm])
+def job_of(
+    cell: Cell, resolved: Resolved, folder: StudyFolder, tracking: TrackingConfig
+) -> NativeJob:
+    """Return the job of one cell of a resolved ablation."""
+    config, data = resolved.config_of(cell), resolved.fingerprints[cell.arm]
+    return native_job(folder, cell, config, data, tracking.tagged(resolved.study.recipe))

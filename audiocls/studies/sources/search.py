@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from audiocls.errors import ConfigError
-from audiocls.execution.events import Done, Epoch, Event, Failed
-from audiocls.execution.trial_source import TrialJob
+from audiocls.execution.job import AnyJob
+from audiocls.execution.messages import Done, Epoch, Event, Failed
 from audiocls.search import Sweep, TrialResult, is_over, num_remaining, propose, remaining, to_stop
 from audiocls.search.sweep import State
 from audiocls.store import Failure, Proposal, Record, StudyFolder, TrialFolder
@@ -26,7 +26,7 @@ class Trials(Protocol):
     def id_of(self, parameters: Mapping[str, Any]) -> str:
         """The trial's id; raises `ConfigError` where the parameters do not go together."""
 
-    def work_of(self, proposal: Proposal, run_id: str = "") -> TrialJob:
+    def work_of(self, proposal: Proposal, run_id: str = "") -> AnyJob:
         """What an executor takes; `run_id` is the W&B run that a server has named for it."""
 
 
@@ -70,7 +70,7 @@ class SearchSource:
         self._is_over = not self._open
         return bool(self._open)
 
-    def next(self) -> TrialJob | None:
+    def next(self) -> AnyJob | None:
         """A trial that an earlier launch left unfinished, or else a new one."""
         return self._trials.work_of(self._open.popleft()) if self.has_next() else None
 

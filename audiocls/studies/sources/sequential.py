@@ -4,11 +4,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from audiocls.execution.events import Done, Event, Failed
 from audiocls.execution.interrupt import stop_on_signal
-from audiocls.execution.job import Task
+from audiocls.execution.job import AnyJob, NativeJob
+from audiocls.execution.messages import Done, Event, Failed
 from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, Watch
-from audiocls.execution.trial_source import TrialJob
 from audiocls.store import Cell, Study, StudyFolder, count_states
 from audiocls.store.reuse import copy_finished
 from audiocls.studies.launch import OpenExecutor, Outcome, write_plan
@@ -20,9 +19,9 @@ Grow = Callable[[Study], Study | None]
 class SequentialSource:
     """Asks for the next look's trials when all of the last one have ended."""
 
-    def __init__(self, more: Callable[[], Sequence[TrialJob]]):
+    def __init__(self, more: Callable[[], Sequence[AnyJob]]):
         self._more = more
-        self._waiting: deque[TrialJob] = deque()
+        self._waiting: deque[AnyJob] = deque()
         self._open: set[str] = set()
         self._is_over = False
 
@@ -33,7 +32,7 @@ class SequentialSource:
             self._is_over = not self._waiting
         return bool(self._waiting)
 
-    def next(self) -> TrialJob | None:
+    def next(self) -> AnyJob | None:
         if not self.has_next():
             return None
         work = self._waiting.popleft()
@@ -58,11 +57,11 @@ class _Growing:
 
     folder: StudyFolder
     study: Study
-    task_of: Callable[[Cell], Task]
+    job_of: Callable[[Cell], NativeJob]
     grow: Grow
     lender: StudyFolder | None
 
-    def missing(self) -> list[Task]:
+    def missing(self) -> list[NativeJob]:
         """What is to be trained of the looks so far, else of the next; the plan is kept first."""
         while not (found := self._unfinished()):
             with self.folder.planning():
@@ -73,12 +72,12 @@ class _Growing:
             self.study = after
         return found
 
-    def _unfinished(self) -> list[Task]:
+    def _unfinished(self) -> list[NativeJob]:
         if self.lender is not None:
             copy_finished(self.study.cells, self.lender, self.folder)
         states = self.folder.states(self.study.cells)
         cells = [cell for cell in self.study.cells if states[cell.id] in ("pending", "running")]
-        return [self.task_of(cell) for cell in cells]
+        return [self.job_of(cell) for cell in cells]
 
     def num_done(self) -> int:
         return count_states(self.folder.states(self.study.cells))["done"]
@@ -87,7 +86,7 @@ class _Growing:
 def launch_until_decided(
     folder: StudyFolder,
     study: Study,
-    task_of: Callable[[Cell], Task],
+    job_of: Callable[[Cell], NativeJob],
     open_executor: OpenExecutor,
     watch: Watch,
     grow: Grow,
@@ -103,10 +102,10 @@ def launch_until_decided(
     with folder.launching(), stop_on_signal() as stop:
         with folder.planning():
             kept, is_replaced = write_plan(folder, study)
-        growing = _Growing(folder, kept, task_of, grow, lender)
+        growing = _Growing(folder, kept, job_of, grow, lender)
         passed = Launch(supply := SequentialSource(lambda: more()), 0, 0, watch, limits)
 
-        def more() -> list[Task]:
+        def more() -> list[NativeJob]:
             missing = growing.missing()
             stage = f"look {len(growing.study.looks)}"
             passed.enlarge(len(missing), growing.num_done(), stage)
