@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.records import search_study
 from helpers.trials import train, trainable_task
 from helpers.wandb_runs import log_run
 
 from audiocls.analysis import compare
 from audiocls.errors import UsageError
-from audiocls.store import Cost, StudyFolder, SweepStudy
+from audiocls.store import Cost, StudyFolder
 from audiocls.tracking.project import ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath
 from audiocls.tracking.wandb.connection import Connection
@@ -346,7 +347,7 @@ def test_runs_that_are_not_ours_are_left_out_by_name(ours, take):
 def test_a_study_that_was_launched_here_is_not_written_over(ours, take, tmp_path):
     study = take(ours).study
     folder = StudyFolder(tmp_path / "tiny")
-    folder.write_study(replace(study, command="audiocls sweep launch tiny"))
+    folder.write_study(replace(study, kind="ablation"))
     with pytest.raises(UsageError, match="--study tiny-imported"):
         take(ours)
 
@@ -361,7 +362,7 @@ def test_a_study_remembers_which_project_it_was_imported_from(foreign, take, tmp
 
 def test_a_search_that_was_launched_here_is_not_imported_over(foreign, take, tmp_path):
     folder = StudyFolder(tmp_path / "tiny")
-    folder.write_study(SweepStudy("tiny", {}, "python x.py", "/", {}, ""))
+    folder.write_study(search_study("tiny", {}, "python x.py", "/", ""))
     with pytest.raises(UsageError, match="launched here; import under another name"):
         take(foreign, **SAM)
 

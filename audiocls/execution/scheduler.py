@@ -15,7 +15,7 @@ from audiocls.execution.events import Done, Ended, Epoch, Event, Failed, Lost, S
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import AnyJob
 from audiocls.execution.status import Running, Status
-from audiocls.execution.trial_source import TrialSource
+from audiocls.execution.trial_source import SourceProgress, TrialSource
 from audiocls.store import Failure
 
 MAX_LOSSES = 3
@@ -45,18 +45,14 @@ UNLIMITED = Limits()
 
 @dataclass
 class Launch:
-    """One pass over what a supply offers."""
+    """One pass over the trials that a source offers."""
 
-    supply: TrialSource
-    num_total: int | None
-    """Trials of the study, those that were finished before included; unknown for some searches."""
-    num_reused: int
+    source: TrialSource
     watch: Watch
     limits: Limits = UNLIMITED
     num_done: int = 0
     num_failed: int = 0
     stopped_by: StoppedBy | None = None
-    stage: str = ""
     epochs_done: int = 0
     notes: list[str] = field(default_factory=list)
     """What went wrong without harm, such as tracking that stopped."""
@@ -69,25 +65,19 @@ class Launch:
         self._works: dict[str, AnyJob] = {}
         self._again: deque[AnyJob] = deque()
 
-    def enlarge(self, num_missing: int, num_done: int, stage: str) -> None:
-        """The supply has become longer: so many trials to go beside so many that are done."""
-        self.num_reused = num_done - self.num_done
-        self.num_total = num_done + self.num_failed + num_missing
-        self.stage = stage
-
     def drive(self, executor: Executor[Any], stop: threading.Event) -> None:
         """Until nothing is missing, somebody wants to stop, or a limit is reached."""
         try:
             while not self._is_over() and not self._is_stopped(stop):
                 self._fill(executor)
                 self._hear(executor.poll(POLL_S))
-                for trial_id in self.supply.trials_to_stop():
+                for trial_id in self.source.trials_to_stop():
                     executor.end(trial_id)
         finally:
             self._hear(executor.stop(GRACE_S))
 
     def _is_over(self) -> bool:
-        return not self.running and not self._again and self.supply.is_over()
+        return not self.running and not self._again and self.source.is_over()
 
     def _is_stopped(self, stop: threading.Event) -> bool:
         most = self.limits.max_first_failures
@@ -109,7 +99,7 @@ class Launch:
             self._tell(())
 
     def _next(self) -> AnyJob | None:
-        return self._again.popleft() if self._again else self.supply.next()
+        return self._again.popleft() if self._again else self.source.next()
 
     def _hear(self, told: Sequence[Event]) -> None:
         messages = [message for event in told if (message := self._take(event))]
@@ -122,14 +112,14 @@ class Launch:
             is_stage = isinstance(event, Stage)
             self.epochs_done += not is_stage
             self.running[event.id] = Running(work.label, event.epoch, event.num_epochs, is_stage)
-            self.supply.tell(event)
+            self.source.tell(event)
             return ""
         self.running.pop(event.id, None)
         if isinstance(event, Lost):
             return self._lose(work, event)
         if isinstance(event, Failed):
             return self._fail(work, event)
-        self.supply.tell(event)
+        self.source.tell(event)
         self.num_done += isinstance(event, Done)
         return self._note(work, event)
 
@@ -148,7 +138,7 @@ class Launch:
             self._again.append(work)
             return f"{what}; trying again ({self.retries[event.id]} of {self.limits.retries})"
         self.num_failed += 1
-        self.supply.tell(event)
+        self.source.tell(event)
         return what
 
     def _lose(self, work: AnyJob, event: Lost) -> str:
@@ -164,14 +154,14 @@ class Launch:
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
 
-    def _left_s(self) -> float | None:
+    def _left_s(self, progress: SourceProgress) -> float | None:
         """From the pace so far, counted in epochs of trials; unknown as long as all pre-train.
 
         Of programs, whose epochs nobody knows, whole trials are counted.
         """
-        if self.num_total is None:
+        if progress.num_total is None:
             return None
-        num_missing = self.num_total - self.num_reused - self.num_done - self.num_failed
+        num_missing = progress.num_total - progress.num_reused - self.num_done - self.num_failed
         if num_missing <= 0:
             return 0.0
         training = [trial for trial in self.running.values() if not trial.is_pretraining]
@@ -184,16 +174,17 @@ class Launch:
         return num_missing * self._elapsed() / self.num_done if is_counted else None
 
     def _tell(self, messages: Sequence[str]) -> None:
+        progress = self.source.progress()
         self.watch(
             Status(
-                num_total=self.num_total,
-                num_done=self.num_reused + self.num_done,
-                num_reused=self.num_reused,
+                num_total=progress.num_total,
+                num_done=progress.num_reused + self.num_done,
+                num_reused=progress.num_reused,
                 num_failed=self.num_failed,
                 running=tuple(self.running.values()),
                 elapsed_s=self._elapsed(),
-                left_s=self._left_s(),
-                stage=self.stage,
+                left_s=self._left_s(progress),
+                stage=progress.stage,
                 messages=tuple(messages),
             )
         )

@@ -1,47 +1,44 @@
-"""Supplies: where the scheduler gets its next trial from.
+"""`TrialSource`: where the scheduler gets its next trial from, by `next` and `tell`.
 
-A plan knows all its trials beforehand (`FixedSource`), a search proposes the next one from what was
-tried (`studies/sources/search.py`), a W&B agent is told by a server (`wandb_server/source.py`).
+A plan knows all its trials beforehand, one that grows adds the next look's when the last has ended,
+and a search proposes the next one from the results so far (all in `studies/sources`); a W&B server
+orders them (`wandb_server/source.py`).
 """
 
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from audiocls.execution.events import Event
 from audiocls.execution.job import AnyJob
 
 
+@dataclass(frozen=True)
+class SourceProgress:
+    """How many trials a source has, as far as that is known."""
+
+    num_total: int | None = None
+    """Those that were finished before included."""
+    num_reused: int = 0
+    """Trials that were finished before this launch."""
+    stage: str = ""
+    """Which part of the study is run, such as `look 2`."""
+
+
 class TrialSource(Protocol):
-    """Says what comes next, and hears what became of it."""
+    """Names the trials to run, and takes account of their results."""
 
     def next(self) -> AnyJob | None:
-        """A trial to start now, or none at the moment."""
+        """Return a trial to start now, or none at the moment."""
 
     def is_over(self) -> bool:
-        """Whether nothing more will come, once what is running has ended."""
+        """Whether no further trial will come once those that run have ended."""
 
     def tell(self, event: Event) -> None:
-        """What an executor has told of a trial."""
+        """Take account of an executor's event on a trial."""
 
     def trials_to_stop(self) -> Sequence[str]:
-        """Running trials that have seen enough, by their ids; each is named once."""
+        """Return ids of running trials to end early; each is returned once."""
 
-
-class FixedSource:
-    """Trials that are all known beforehand, in their order; none is ended early."""
-
-    def __init__(self, jobs: Sequence[AnyJob]):
-        self._waiting = deque(jobs)
-
-    def next(self) -> AnyJob | None:
-        return self._waiting.popleft() if self._waiting else None
-
-    def is_over(self) -> bool:
-        return not self._waiting
-
-    def tell(self, event: Event) -> None:
-        """A plan does not depend on results."""
-
-    def trials_to_stop(self) -> Sequence[str]:
-        return ()
+    def progress(self) -> SourceProgress:
+        """Return how many trials there are, for people."""

@@ -4,7 +4,6 @@ Nothing that W&B does not know is made up: it is unknown in the records too.
 """
 
 import hashlib
-import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +12,13 @@ from typing import Any
 
 from audiocls.design import BASELINE
 from audiocls.errors import UsageError, did_you_mean
-from audiocls.store import Cell, Failure, Record, Study, StudyFolder
+from audiocls.store import Cell, Failure, Record, Request, Study, StudyFolder
 from audiocls.tracking.project import Project, ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import SweepPath
 from audiocls.wandb_server.push import remember_place
 from audiocls.wandb_server.remote import ImportOptions, Placed, assign_cells, changes_of, chosen
 from audiocls.wandb_server.remote_record import history_of, metrics_of, record_of
 
-COMMAND = ("audiocls", "sweep", "import")
 METRICS = ("test/accuracy", "test/map")
 """What our own runs are judged by, where nobody says."""
 AT_ONCE = 8
@@ -79,10 +77,10 @@ def import_study(
     project: Project,
     source: Source,
     asked: ImportOptions,
-    words: Sequence[str],
+    request: Request,
     watch: Watch,
 ) -> Imported:
-    """Bring the study up to what the project has; `words` is the command line after `import`.
+    """Bring the study up to what the project has; `request` is kept with it.
 
     Stopped at any moment, it is gone on with by doing it again. Raises `UsageError` for keys and
     names that no run has.
@@ -94,7 +92,7 @@ def import_study(
         raise UsageError(f"{source} has no runs{' that pass the filters' * bool(source.filters)}")
     found, notes = assign_cells(runs, wanted)
     best, older = chosen(found)
-    study = _study(folder.name, source, wanted, found, best, shlex.join([*COMMAND, *words]))
+    study = _study(folder.name, source, wanted, found, best, request)
     waiting = [each for each in best.values() if each.run.state in ("running", "pending")]
     still = [f"{len(waiting)} cells have a run that has not ended."] if waiting else []
     study = replace(study, notes=(*notes, *older, *still, *_commits(best)))
@@ -109,9 +107,7 @@ def import_study(
 
 def _require_own(folder: StudyFolder) -> None:
     """What was trained here is not to be written over."""
-    if not folder.exists():
-        return
-    if folder.is_sweep() or not folder.study().command.startswith(shlex.join(COMMAND)):
+    if folder.exists() and folder.study().kind != "import":
         raise UsageError(
             f"{folder.path} holds a study that was launched here; import under another name: "
             f"--study {folder.name}-imported"
@@ -136,7 +132,7 @@ def _study(
     asked: ImportOptions,
     found: Sequence[Placed],
     best: Mapping[tuple[str, int, int], Placed],
-    command: str,
+    request: Request,
 ) -> Study:
     """All arms on all blocks that any of them has; what has no run is missing."""
     metric = _metric(asked, [each.run for each in best.values()])
@@ -156,7 +152,9 @@ def _study(
         baseline=baseline,
         arms={arm: changes[arm] for arm in ordered},
         cells=tuple(Cell(_trial_id(source, place, best.get(place)), *place) for place in places),
-        command=command,
+        kind="import",
+        command=request.line(),
+        request=request,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from audiocls.errors import AudioclsError
 from audiocls.execution.events import Done, Epoch, Event, Failed, Stage
 from audiocls.execution.job import AnyJob
+from audiocls.execution.trial_source import SourceProgress
 from audiocls.store import TrialFolder
 from audiocls.tracking.sweep_server import (
     Leave,
@@ -79,6 +80,10 @@ class ServerSource:
     def is_over(self) -> bool:
         self._read()
         return not self._waiting and all(agent.is_over() for agent in self._agents)
+
+    def progress(self) -> SourceProgress:
+        """Return nothing: only the server knows how many trials there are."""
+        return SourceProgress()
 
     def trials_to_stop(self) -> Sequence[str]:
         self._read()

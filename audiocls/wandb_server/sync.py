@@ -124,7 +124,8 @@ def _alone(folder: StudyFolder) -> Iterator[None]:
 def _runs(folder: StudyFolder) -> list[RunFolder]:
     """Our trials tell all again when they go on; each opening of another program is a part."""
     found = run_folders(folder.path)
-    is_foreign = folder.is_sweep() and bool(folder.sweep_study().folder)
+    plan = folder.study().search
+    is_foreign = plan is not None and bool(plan.folder)
     return found if is_foreign else list(newest(found).values())
 
 
