@@ -16,7 +16,7 @@ from helpers.wandb_runs import log_run
 
 from audiocls.analysis import compare
 from audiocls.errors import UsageError
-from audiocls.store import Cost, StudyFolder
+from audiocls.store import Cost, Request, StudyFolder
 from audiocls.tracking.project import ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath
 from audiocls.tracking.wandb.connection import Connection
@@ -27,6 +27,7 @@ from audiocls.wandb_server.remote import ImportOptions
 from audiocls.wandb_server.remote_record import history_of
 
 PLACE = ProjectRef("local", "mine")
+REQUEST = Request("sweep import", "local/mine")
 EFFECT = {"baseline": 0.0, "dropout=0.1": 0.03, "dropout=0.5": -0.03}
 OURS = {"data_fingerprint": "d47a", "code": "c0de", "torch": "2.11.0", "device": "cpu"}
 CLIPS = {"clips/train": 240, "clips/val": 80, "clips/test": 80}
@@ -107,9 +108,9 @@ def take(tmp_path: Path) -> Callable[..., Imported]:
 
     def imported(project: Any, source: Source = Source(PLACE), **options: Any) -> Imported:  # noqa: B008
         asked = ImportOptions(options.pop("study", "tiny"), **options)
-        words = [str(source), "--study", asked.study]
+        request = Request("sweep import", str(source), options={"--study": asked.study})
         folder = StudyFolder(tmp_path / asked.study)
-        return import_study(folder, project, source, asked, words, lambda done, total: None)
+        return import_study(folder, project, source, asked, request, lambda done, total: None)
 
     return imported
 
@@ -194,7 +195,7 @@ def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
     sync(folder, server, upload, wanted, None, lambda done, total: None, threading.Event())
     there = StudyFolder(tmp_path / "imported")
     asked = ImportOptions("t")
-    found = import_study(there, server, Source(PLACE), asked, [], lambda done, total: None)
+    found = import_study(there, server, Source(PLACE), asked, REQUEST, lambda done, total: None)
     before, after = folder.trial(cell.id).record(), there.trial(found.study.cells[0].id).record()
     assert before is not None
     assert after is not None
