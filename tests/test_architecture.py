@@ -21,13 +21,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = [
-    {"errors", "dotted", "options", "seeding", "atomic", "formatting"},
-    {"validation_errors", "yaml_file"},
+    {"errors", "dotted", "options", "seeding", "atomic"},
+    {"formatting", "validation_errors", "yaml_file"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
     {"training", "tracking", "store", "library"},
-    {"analysis", "execution"},
-    {"studies", "render"},
+    {"analysis"},
+    {"execution"},
+    {"studies"},
+    {"render"},
     {"wandb_server"},
     {"console", "notebook"},
     {"cli"},

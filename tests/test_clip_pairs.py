@@ -5,17 +5,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from html import unescape
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.audio import RECORDINGS
 from helpers.recipes import TINY
 from helpers.records import finished_study
 from scipy.stats import binomtest
 from typer.testing import CliRunner
 
 from audiocls.analysis import compare
-from audiocls.analysis.clips import compare_clips, read_clips, scored
+from audiocls.analysis.clips import compare_clips, scored
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
@@ -28,8 +28,9 @@ from audiocls.render.clips import section, section_of, sound, text
 from audiocls.render.clips.sound import heard, outline, sounds_of
 from audiocls.stats import bootstrap
 from audiocls.store import StudyFolder
+from audiocls.studies.reports import read_clips
 
-ESC10 = Path(__file__).parents[2] / "shared" / "data" / "esc10"
+ESC10 = RECORDINGS / "esc10"
 NUM_CLASSES = 4
 
 

@@ -10,7 +10,7 @@ from helpers.display import Notes
 from helpers.records import drop_records, finished_study, paired_values
 from typer.testing import CliRunner
 
-from audiocls.analysis.noise import Noise, measure, write_noise
+from audiocls.analysis.noise import Noise, measure
 from audiocls.analysis.power import test_train_ratio as ratio_of
 from audiocls.cli import app
 from audiocls.cli.power_view import promised
@@ -22,6 +22,7 @@ from audiocls.store import Cell, Provenance, StudyFolder
 from audiocls.store.reuse import copy_finished, paired_study
 from audiocls.studies.ablation import lender_for, resolved
 from audiocls.studies.noise import baseline_alone
+from audiocls.studies.reports import write_noise
 from audiocls.studies.request import ablation_request
 
 VALUES = list(0.8 + 0.03 * np.random.default_rng(0).normal(size=15))

@@ -7,9 +7,8 @@ from audiocls import console
 from audiocls.cli.options import RUNS
 from audiocls.cli.power_view import promised, told
 from audiocls.design import Plan, roman
-from audiocls.dotted import format_short
 from audiocls.execution.devices import num_cores
-from audiocls.formatting import plural
+from audiocls.formatting import format_elapsed, format_values, plural
 from audiocls.search import TrialResult, fixed_keys, grid_size, propose
 from audiocls.stats import detectable_effect, min_attainable_p, pairs_needed
 from audiocls.studies.native_trials import label_of
@@ -171,7 +170,7 @@ def _tuning(facts: dict[str, Any]) -> dict[str, str]:
     told = (
         f"{tuning['num_trials']} trials first: {tuning['num_trials_per_arm_and_fold']} for each of "
         f"{len(facts['arms'])} arms × {num_folds} folds, by {tuning['metric']}: "
-        + "; ".join(format_short(values) for values in tuning["candidates"][:NUM_SHOWN])
+        + "; ".join(format_values(values) for values in tuning["candidates"][:NUM_SHOWN])
     )
     return {"tuning": told + "; …" * (len(tuning["candidates"]) > NUM_SHOWN)}
 
@@ -181,7 +180,7 @@ def _cost(facts: dict[str, Any]) -> str:
     if facts["core_seconds"] is None:
         return f"{epochs}; the time is known once the first trial has run"
     cores = num_cores()
-    left = console.duration(facts["core_seconds"] / cores)
+    left = format_elapsed(facts["core_seconds"] / cores)
     return f"{epochs}; about {left} on {cores} core{'s' * (cores > 1)}"
 
 

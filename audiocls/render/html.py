@@ -5,8 +5,7 @@ from dataclasses import asdict
 
 from audiocls.analysis import pareto
 from audiocls.analysis.clips import ClipSection
-from audiocls.analysis.results import Comparison
-from audiocls.analysis.study_report import Failed
+from audiocls.analysis.results import Comparison, Failed
 from audiocls.formatting import NONE, format_percent, plural
 from audiocls.render import figures
 from audiocls.render.clips import told
@@ -76,7 +75,7 @@ def _pictures(comparison: Comparison, study: Study, histories: figures.Histories
         pictures["effects"] = to_svg(figures.effect_intervals(comparison), "effects")
     if comparison.effects.tables:
         pictures["interactions"] = to_svg(figures.interactions(comparison), "interactions")
-    if any(front.varies for front in pareto.fronts(comparison)):
+    if any(front.is_told_apart for front in pareto.fronts(comparison)):
         pictures["fronts"] = to_svg(figures.metric_against_cost(comparison), "fronts")
     for name, key in {"metric": figures.validation_key(study), "loss": "val/loss"}.items():
         if figures.has_curve(histories, key):

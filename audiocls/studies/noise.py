@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from audiocls.analysis.noise import Noise, measure, write_noise
+from audiocls.analysis.noise import Noise, measure
 from audiocls.config import digest
 from audiocls.design import arms_of
 from audiocls.errors import UsageError
@@ -12,6 +12,7 @@ from audiocls.store.reuse import noise_study
 from audiocls.studies.ablation import prepare, resolved
 from audiocls.studies.launch import Outcome, launch, summary_of
 from audiocls.studies.options import Display, LaunchOptions
+from audiocls.studies.reports import write_noise
 from audiocls.studies.request import AblationRequest
 from audiocls.studies.resolve import Resolved
 

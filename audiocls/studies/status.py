@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import UsageError
+from audiocls.formatting import join_names
 from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.finding import open_study
@@ -93,18 +94,8 @@ def failure_lines(folder: StudyFolder) -> Iterator[str]:
         if (failure := status.failures.get(cell.id)) is not None:
             alike.setdefault((failure.cause, failure.message), []).append(status.name_of(cell))
     for (cause, message), arms in alike.items():
-        yield f"{_several(arms)}: {len(arms)} failed ({cause}): {message}"
-
-
-def _several(arms: Sequence[str]) -> str:
-    """Return the first few by name.
-
-    >>> _several(["a", "b", "b", "c", "d"])
-    'a; b; c and 1 more'
-    """
-    distinct = list(dict.fromkeys(arms))
-    beyond = len(distinct) - MAX_NAMED
-    return "; ".join(distinct[:MAX_NAMED]) + (f" and {beyond} more" if beyond > 0 else "")
+        named = join_names(dict.fromkeys(arms), MAX_NAMED, separator="; ")
+        yield f"{named}: {len(arms)} failed ({cause}): {message}"
 
 
 def retry_failed(folder: StudyFolder, arms: str | None = None) -> int:

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from audiocls import console
-from audiocls.analysis import load_report
 from audiocls.cli import answer, ranking
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import run_on_server
@@ -13,6 +12,7 @@ from audiocls.console.progress import TerminalDisplay
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome, summary_of
 from audiocls.studies.options import LaunchOptions
+from audiocls.studies.reports import load_report
 from audiocls.studies.request import LaunchRequest
 from audiocls.studies.run import run
 

@@ -15,6 +15,7 @@ from audiocls.execution.external.command import runs_folder
 from audiocls.execution.external.program import Exit
 from audiocls.execution.external.run_directory import COLOUR
 from audiocls.execution.job import CommandJob
+from audiocls.formatting import join_names
 from audiocls.store import Cause, Cost, Failure, Provenance, Record
 from audiocls.tracking.wandb.log import RunLogs
 
@@ -131,8 +132,7 @@ def _what_is_missing(trial: ForeignTrial, metrics: Mapping[str, float]) -> str:
             "`dir` where W&B is told to be silent"
         )
     names = sorted(metrics)
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    logged = ", ".join(names[:MOST_NAMES]) + more if names else "no numbers at all"
+    logged = join_names(names, MOST_NAMES) or "no numbers at all"
     return (
         f"the program ended but its W&B run has no number {metric!r}."
         f"{did_you_mean(metric, names)} It logged {logged} ({logs.files[-1]})"

@@ -12,6 +12,7 @@ from audiocls.formatting import (
     format_p,
     format_percent,
     format_signed,
+    join_names,
     plural,
 )
 from audiocls.render.tables import Table, escaped, markdown_table, name_of
@@ -21,7 +22,6 @@ MEANING = (
     "This speaks of the trained models at hand: the interval says how other recordings might "
     "differ, not how new trainings would. Verdicts rest on pairs of trials, not on this."
 )
-MOST_NAMED = 5
 
 
 METHOD = (
@@ -106,10 +106,7 @@ def _of_trials(comparison: ClipComparison) -> Iterator[str]:
     by_reason = sorted(comparison.unread, key=lambda item: item[1])
     for reason, group in groupby(by_reason, key=lambda item: item[1]):
         names = [name_of(cell) for cell, _ in group]
-        rest = len(names) - MOST_NAMED
-        more = f" and {rest} more" if rest > 0 else ""
-        told = f"{', '.join(names[:MOST_NAMED])}{more}"
-        yield f"Left out, {plural(len(names), 'trial')}: {reason}: {told}."
+        yield f"Left out, {plural(len(names), 'trial')}: {reason}: {join_names(names)}."
 
 
 def to_markdown(comparison: ClipComparison) -> str:

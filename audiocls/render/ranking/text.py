@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from audiocls.analysis.ranking import Parameter, Ranked, Ranking
-from audiocls.formatting import NONE, format_duration, format_percent, format_signed, plural
+from audiocls.formatting import (
+    NONE,
+    format_duration,
+    format_percent,
+    format_signed,
+    format_value,
+    plural,
+)
 from audiocls.render.tables import Table, escaped, markdown_table
 
 ROUGH_BELOW = 40
@@ -101,10 +108,8 @@ def _is_rough(ranking: Ranking) -> bool:
 
 
 def short(value: Any) -> str:
-    """A parameter's value as it reads in a row."""
-    if value is None:
-        return NONE
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Write the value of a parameter for a row of a table."""
+    return NONE if value is None else format_value(value, digits=4)
 
 
 def to_json(ranking: Ranking) -> dict[str, Any]:

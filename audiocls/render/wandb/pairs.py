@@ -7,9 +7,9 @@ import hashlib
 import json
 from io import BytesIO
 
-from audiocls.render.wandb.workspaces_adapter import Panel, wr
-from audiocls.render.figures import paired_differences
 from audiocls.analysis.results import Comparison
+from audiocls.render.figures import paired_differences
+from audiocls.render.wandb.workspaces_adapter import Panel, wr
 from audiocls.tracking.wandb.report_run import PICTURE, TABLE, AnswerRun
 
 COLUMNS = ("arm", "block", "seed", "fold", "difference")

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from audiocls.render.wandb.workspaces_adapter import wr
-from audiocls.render.wandb.report import Blocks, assembled, command_blocks, list_blocks
-from audiocls.render.wandb.run_selection import Place, RunSelection
 from audiocls.render.figures import Histories
 from audiocls.render.tables import Table, markdown_table
+from audiocls.render.wandb.report import Blocks, assembled, command_blocks, list_blocks
+from audiocls.render.wandb.run_selection import Place, RunSelection
+from audiocls.render.wandb.workspaces_adapter import wr
 from audiocls.store.record import Record
 from audiocls.tracking import run_id_of
 
