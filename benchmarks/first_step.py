@@ -20,7 +20,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from workload import plain_environment
 
 from audiocls.config import Config
-from audiocls.execution.environment import worker_environment
+from audiocls.execution.devices import worker_environment
 from audiocls.execution.job import NativeJob, TrackingConfig
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
@@ -103,7 +103,7 @@ def _jobs(ablation: str, normalise: str) -> list[NativeJob]:
 
 
 def _build_ms(config: Config, warm: WorkerCache, job: NativeJob) -> float:
-    sounds = warm.sounds(config, job.spec.data_fingerprint)
+    sounds = warm.dataset(config, job.spec.data_fingerprint)
     in_shape = config.features.shape(sounds.num_samples)
     return statistics.median(
         _timed_ms(lambda: config.model.build(in_shape, len(sounds.table.labels))) for _ in range(9)

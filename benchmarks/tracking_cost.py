@@ -25,10 +25,9 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from workload import Workload, plain_environment, write_ablation, write_data
 
-from audiocls.execution.devices import core_ids
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import Done, Epoch, Event
+from audiocls.execution.devices import core_ids, worker_environment
 from audiocls.execution.job import NativeJob, TrackingConfig
+from audiocls.execution.messages import Done, Epoch, Event
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import StudyFolder, TrialFolder

@@ -15,9 +15,9 @@ from helpers.recipes import TINY
 
 from audiocls import yaml_file
 from audiocls.errors import AudioclsError, UsageError
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import Done, Event, Failed, Interrupted
+from audiocls.execution.devices import worker_environment
 from audiocls.execution.job import CommandSpec, NativeSpec
+from audiocls.execution.messages import Done, Event, Failed, Interrupted
 from audiocls.execution.scheduler import Launch
 from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
 from audiocls.studies.request import sweep_request
@@ -35,7 +35,7 @@ from audiocls.tracking.sweep_server import (
 )
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.sweeps import WandbSweeps
-from audiocls.wandb_server.heartbeat import Agent, RetryPolicy, RunQuota
+from audiocls.wandb_server.agent import Agent, RetryPolicy, RunQuota
 from audiocls.wandb_server.push import push, registered_sweep
 from audiocls.wandb_server.source import ServerSource, orphaned_runs
 from audiocls.wandb_server.trials import server_trials
@@ -135,8 +135,8 @@ class Bench:
 def agents_of(
     server: Any, num: int, folder: Path, pace: RetryPolicy = FAST, **options: Any
 ) -> ServerSource:
-    intake = options.pop("intake", None) or RunQuota()
-    agents = [Agent(server, f"agent{i}", intake, pace) for i in range(num)]
+    quota = options.pop("quota", None) or RunQuota()
+    agents = [Agent(server, f"agent{i}", quota, pace) for i in range(num)]
     return ServerSource(agents, lambda start: Piece(f"t-{start.run_id}", folder), **options)
 
 
@@ -235,7 +235,7 @@ def test_no_rule_of_failures_if_none_is_wanted(tmp_path):
 
 def test_a_count_bounds_the_trials_over_all_agents(tmp_path):
     server = Cells(100)
-    assert drive(agents_of(server, 3, tmp_path, intake=RunQuota(5)), Bench(3)).num_done == 5
+    assert drive(agents_of(server, 3, tmp_path, quota=RunQuota(5)), Bench(3)).num_done == 5
     assert len(server.given) == 5
 
 
@@ -371,10 +371,10 @@ def test_a_run_that_cannot_be_a_trial_here_keeps_no_agent_from_starting(tmp_path
     assert list(orphaned_runs(sweep, trial_of)) == []
 
 
-def test_runs_left_behind_come_before_new_ones(tmp_path):
+def test_orphaned_runs_come_before_new_ones(tmp_path):
     server, bench = Cells(2), Bench(1)
-    intake = RunQuota(None, [Start("old", {})])
-    drive(agents_of(server, 1, tmp_path, intake=intake), bench)
+    quota = RunQuota(None, [Start("old", {})])
+    drive(agents_of(server, 1, tmp_path, quota=quota), bench)
     assert bench.submitted == ["t-old", "t-run0", "t-run1"]
     assert server.beats[0] == ["old"]
 
@@ -705,8 +705,8 @@ def test_agents_go_on_after_wandbs_own_process_was_killed(door, monkeypatch):
 def test_a_real_server_that_went_away_and_came_back_loses_no_cell(door, wandb_server, tmp_path):
     path = door.create(GRID, "mine")
     ids = [door.register_agent(path, "here") for _ in range(2)]
-    intake = RunQuota()
-    agents = [Agent(door, each, intake, STEADY) for each in ids]
+    quota = RunQuota()
+    agents = [Agent(door, each, quota, STEADY) for each in ids]
     supply = ServerSource(agents, lambda start: Piece(start.run_id, tmp_path))
     bench = Bench(2)
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from helpers.wandb_runs import log_run, read_run
 
-from audiocls.execution.events import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.execution.executors.subprocesses import SubprocessExecutor
 from audiocls.execution.external.command import path_with_python, program_environment
 from audiocls.execution.job import CommandJob, CommandSpec, TrackingConfig, TrialJob
+from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.store import StudyFolder
 from audiocls.tracking import run_id_of
 

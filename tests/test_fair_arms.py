@@ -14,7 +14,7 @@ from audiocls.analysis import compare
 from audiocls.audio.clips import fingerprint
 from audiocls.config import resolve, unused_options
 from audiocls.errors import ConfigError
-from audiocls.execution.protocol import digest_of_test
+from audiocls.execution.provenance import digest_of_test
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.render import to_markdown

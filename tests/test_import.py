@@ -11,20 +11,21 @@ from typing import Any
 
 import pytest
 from helpers.records import search_study
-from helpers.trials import train, trainable_task
+from helpers.trials import train, trainable_job
 from helpers.wandb_runs import log_run
 
 from audiocls.analysis import compare
 from audiocls.errors import UsageError
+from audiocls.execution.job import TrackingConfig
 from audiocls.store import Cost, Request, StudyFolder
 from audiocls.tracking.project import ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.project import WandbProject
+from audiocls.wandb_server.import_cells import ImportOptions
+from audiocls.wandb_server.import_records import history_of
 from audiocls.wandb_server.import_runs import Imported, Source, import_study
 from audiocls.wandb_server.push import place_of, registered_sweep
-from audiocls.wandb_server.remote import ImportOptions
-from audiocls.wandb_server.remote_record import history_of
 
 PLACE = ProjectRef("local", "mine")
 REQUEST = Request("sweep import", "local/mine")
@@ -179,17 +180,16 @@ def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
             (cell,),
         )
     )  # fmt: skip
-    task = trainable_task(
+    job = trainable_job(
         config,
         folder.path,
         cache,
         study="t",
         cell=cell,
-        folder=str(folder.trial(cell.id).path),
-        wandb="offline",
-        project="mine",
+        trial=folder.trial(cell.id),
+        tracking=TrackingConfig("offline", "mine"),
     )
-    train(task, cache)
+    train(job, cache)
     server = WandbProject(Connection())
     wanted = ("local", "mine")
     sync(folder, server, upload, wanted, None, lambda done, total: None, threading.Event())

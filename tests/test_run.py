@@ -11,21 +11,21 @@ from audiocls.config import resolve
 from audiocls.console import stderr
 from audiocls.console.progress import picture, summary
 from audiocls.errors import UsageError
-from audiocls.execution.devices import slots
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import (
+from audiocls.execution.devices import slots, worker_environment
+from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
+from audiocls.execution.messages import (
     Done,
     Epoch,
     Failed,
     Interrupted,
     Lost,
+    Running,
     Stage,
+    Status,
     from_json,
     to_json,
 )
-from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
 from audiocls.execution.scheduler import MAX_LOSSES, Launch, Limits
-from audiocls.execution.status import Running, Status
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, Study, StudyFolder, TrialFolder
@@ -238,12 +238,12 @@ def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(t
     told: list[Status] = []
     launch = Launch(fixed_source(tmp_path, ["a"]), told.append)
     launch._fill(Scripted({"a": [Done("a")]}))
-    launch._hear([Stage("a", 3, 20)])
+    launch._handle([Stage("a", 3, 20)])
     [running] = told[-1].running
     assert (running.is_pretraining, running.epoch, running.num_epochs) == (True, 3, 20)
     assert told[-1].left_s is None
     assert "1 running (1 pre-training, epoch 3/20)" in summary(told[-1]).plain
-    launch._hear([Epoch("a", 1, 2)])
+    launch._handle([Epoch("a", 1, 2)])
     assert not told[-1].running[0].is_pretraining
     assert told[-1].left_s is not None
     assert "pre-training" not in summary(told[-1]).plain

@@ -9,7 +9,7 @@ import pytest
 from helpers.records import search_record, search_study
 
 from audiocls.errors import ConfigError, UsageError
-from audiocls.execution.events import Done, Epoch, Failed
+from audiocls.execution.messages import Done, Epoch, Failed
 from audiocls.search import Categorical, Hyperband, Metric, Numeric, Sweep
 from audiocls.store import (
     Failure,

@@ -32,8 +32,7 @@ from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.log import read_run
 from audiocls.tracking.wandb.project import WandbProject
 from audiocls.tracking.wandb.sync import upload
-from audiocls.wandb_server.push import registered_sweep
-from audiocls.wandb_server.registered import grid_of, sweep_of
+from audiocls.wandb_server.push import grid_of, registered_sweep, sweep_of
 from audiocls.wandb_server.sync import Synced, sync
 
 ARMS = ("baseline", "dropout=0.1", "dropout=0.5")
@@ -103,7 +102,7 @@ def synced(folder: StudyFolder, stop: threading.Event | None = None, **changes: 
     options: dict[str, Any] = {
         "server": WandbProject(Connection(10)),
         "upload": upload,
-        "wanted": (None, None),
+        "target": (None, None),
         "sweep_config": sweep_of(folder),
         "watch": lambda done, total: None,
         "stop": stop or threading.Event(),
@@ -355,11 +354,11 @@ def test_a_study_without_runs_says_how_to_have_some(folder, wandb_server):
 
 def test_another_project_than_that_of_its_sweep_is_refused(folder, wandb_server):
     train(folder, CELLS[0])
-    assert synced(folder, wanted=("local", "mine")).left == ()
+    assert synced(folder, target=("local", "mine")).left == ()
     assert wandb_server.run(f"{CELLS[0].id}-1").project == "mine"
     assert synced(folder).uploaded == ()
     with pytest.raises(UsageError, match=r"belongs to sweep local/mine/.*got .*project audiocls"):
-        synced(folder, wanted=(None, "audiocls"))
+        synced(folder, target=(None, "audiocls"))
 
 
 def test_runs_go_to_the_project_that_they_were_told_in(folder, wandb_server):

@@ -13,7 +13,7 @@ from helpers.trials import OFFLINE, train, trainable_job
 from helpers.wandb_runs import read_run
 
 from audiocls.errors import UsageError
-from audiocls.execution.events import Done
+from audiocls.execution.messages import Done
 from audiocls.store import TrialFolder
 from audiocls.tracking import Ending, FinishReport, NullTracker, Tracker, start
 from audiocls.tracking.background import BackgroundTracker

@@ -10,8 +10,8 @@ from helpers.wandb_runs import log_run
 from wandb_server import Server
 
 from audiocls.config import Config
-from audiocls.execution.events import Done, Event, Failed, Interrupted
 from audiocls.execution.job import NativeJob, TrackingConfig
+from audiocls.execution.messages import Done, Event, Failed, Interrupted
 from audiocls.store import Cell, TrialFolder
 from audiocls.training.fit import Signal
 

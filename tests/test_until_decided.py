@@ -11,7 +11,7 @@ from audiocls.analysis.interim import UNDECIDED, first_look, with_next_look
 from audiocls.console import show_table
 from audiocls.design import Ablation, plan, widened
 from audiocls.errors import UsageError
-from audiocls.execution.events import Done, Failed, Interrupted
+from audiocls.execution.messages import Done, Failed, Interrupted
 from audiocls.render import headline, method_text, verdict_table
 from audiocls.stats import can_be_significant, holm, next_look_size, sign_flip_p, spending
 from audiocls.store import Study, StudyFolder

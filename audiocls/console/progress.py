@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audiocls import console
-from audiocls.execution.status import Running, Status
+from audiocls.execution.messages import Running, Status
 from audiocls.formatting import format_elapsed
 
 LINE_EVERY_S = 15.0

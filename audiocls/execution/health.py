@@ -1,4 +1,4 @@
-"""What a machine offers a study, looked at from outside the workers."""
+"""Whether this machine can run studies: versions, devices, disk, memory, codecs, W&B."""
 
 import importlib.metadata
 import os
@@ -22,14 +22,14 @@ LEAST_MEMORY_GIB = 2.0
 
 @dataclass(frozen=True)
 class Health:
-    """Facts for people, and the faults among them with what to do."""
+    """Facts for people, and problems with what to do about them."""
 
     facts: dict[str, Any]
     faults: tuple[str, ...]
 
 
 def examine(runs: Path, cache: Path) -> Health:
-    """Look at everything; nothing is changed but that `runs` and `cache` may be created."""
+    """Check the machine; create `runs` and `cache` if they do not exist."""
     import torch
 
     memory = psutil.virtual_memory()
@@ -98,7 +98,7 @@ def _gpu_faults(is_usable: bool) -> list[str]:
 
 
 def _free_gib(folder: Path) -> float:
-    """Free space where `folder` is, or would be."""
+    """Return the free space in GiB where `folder` is, or would be."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free / 2**30

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag that the scheduler looks at, instead of an exception anywhere."""
+"""Ctrl-C and SIGTERM as a flag that the scheduler polls, instead of an exception anywhere."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from types import FrameType
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; a second one raises KeyboardInterrupt."""
+    """Yield an event that the first SIGINT or SIGTERM sets; the next raises KeyboardInterrupt."""
     stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:

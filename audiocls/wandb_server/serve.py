@@ -7,7 +7,7 @@ from audiocls.execution.interrupt import stop_on_signal
 from audiocls.execution.scheduler import Launch
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.tracking.sweep_server import SweepPath
-from audiocls.wandb_server.heartbeat import PACE, Agent, RetryPolicy, RunQuota
+from audiocls.wandb_server.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota
 from audiocls.wandb_server.source import MOST_FAILURES, Ending, ServerSource, orphaned_runs
 from audiocls.wandb_server.trials import server_trials
 
@@ -19,7 +19,7 @@ def serve(
     count: int | None = None,
     most_failures: int = MOST_FAILURES,
     study: str | None = None,
-    pace: RetryPolicy = PACE,
+    retries: RetryPolicy = DEFAULT_RETRIES,
 ) -> Ending:
     """Run as many agents as there are devices, until the last has ended or they are stopped."""
     from audiocls.tracking.wandb.connection import Connection
@@ -32,7 +32,7 @@ def serve(
     quota = RunQuota(count, orphaned_runs(sweep, trials.folder))
     with stop_on_signal() as stop, display.watching() as watch:
         ids = [server.register_agent(path, socket.gethostname()) for _ in slots]
-        agents = [Agent(server, each, quota, pace) for each in ids]
+        agents = [Agent(server, each, quota, retries) for each in ids]
         source = ServerSource(agents, trials.job, most_failures)
         scheduler = Launch(source, watch)
         scheduler.drive(trials.executor(slots), stop)

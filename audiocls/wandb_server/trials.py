@@ -24,7 +24,7 @@ from audiocls.studies.search import trials_of
 from audiocls.studies.sources.search import Trials, impossible
 from audiocls.tracking.sweep_server import ServerSweep, Start, SweepPath
 from audiocls.wandb_server.push import registered_sweep, save_registered_sweep
-from audiocls.wandb_server.refusal import report_rejected_run
+from audiocls.wandb_server.source import report_rejected_run
 
 
 class ServerTrials(Protocol):

@@ -9,7 +9,7 @@ import pytest
 from helpers.records import search_record, search_study
 from helpers.trials import make_job
 
-from audiocls.execution.events import Done, Epoch, Failed, Interrupted
+from audiocls.execution.messages import Done, Epoch, Failed, Interrupted
 from audiocls.execution.trial_source import TrialSource
 from audiocls.search import Categorical, Metric, Sweep
 from audiocls.store import Cell, Failure, Proposal, Study, StudyFolder, TrialFolder

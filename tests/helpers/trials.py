@@ -5,8 +5,8 @@ from typing import Any
 
 from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.config import Config, identity_config, resolve
-from audiocls.execution.events import Done, Event
 from audiocls.execution.job import NativeJob, NativeSpec, TrackingConfig, TrialJob
+from audiocls.execution.messages import Done, Event
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder

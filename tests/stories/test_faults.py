@@ -19,8 +19,8 @@ from helpers.trials import trainable_job
 from helpers.wandb_runs import read_run
 from wandb_server import Server
 
-from audiocls.execution.events import Done, Epoch
 from audiocls.execution.job import NativeJob, TrackingConfig
+from audiocls.execution.messages import Done, Epoch
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder

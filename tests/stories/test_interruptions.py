@@ -62,7 +62,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(home):
     kill(worker)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert "killed by SIGKILL; going on from its last epoch" in err
+    assert "killed by SIGKILL; resuming from its last epoch" in err
     assert len(home.finished()) == 2
 
 

@@ -31,7 +31,7 @@ def sync(
     from audiocls.tracking.wandb.project import WandbProject
     from audiocls.tracking.wandb.sync import upload
     from audiocls.wandb_server import sync as door
-    from audiocls.wandb_server.registered import sweep_of
+    from audiocls.wandb_server.push import sweep_of
 
     folder = open_study(name, runs)
     config, server = sweep_of(folder), WandbProject(Connection())

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from audiocls import yaml_file
 from audiocls.atomic import write_text
-from audiocls.execution.environment import visible_devices
+from audiocls.execution.devices import visible_devices
 from audiocls.execution.job import CommandJob, TrackingConfig
 from audiocls.search.command import arguments, as_json
 
 FLUSH_EVERY_S = "1"
-"""How late what a program logs may be seen; W&B's own default of 15 is too late to stop it."""
+"""Delay until logged metrics are on disk, in seconds; W&B's default of 15 is too late to stop."""
 ACTIVATED = ("VIRTUAL_ENV", "CONDA_PREFIX")
-"""What an activated environment sets."""
+"""Variables that an activated environment sets."""
 AGENTS_OWN = ("WANDB_RUN_ID", "WANDB_SERVICE", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
 
 
@@ -90,10 +90,10 @@ def _membership(tracking: TrackingConfig) -> dict[str, str]:
 
 
 def path_with_python(inherited: Mapping[str, str]) -> str:
-    """The path on which `python` is the one of an activated environment, or else this one.
+    """Return a PATH on which `python` is the one of an activated environment, or else this one.
 
-    Somebody who calls `audiocls` by its path, without activating its environment, means that
-    environment: another `python` would lack what the program imports.
+    For whoever calls `audiocls` by its path, without activating its environment: another `python`
+    would lack the packages that the program imports.
     """
     path = inherited.get("PATH", os.defpath)
     if any(inherited.get(name) for name in ACTIVATED) and shutil.which("python", path=path):

@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from audiocls.execution.events import Event
 from audiocls.execution.job import NativeJob
+from audiocls.execution.messages import Event
 from audiocls.execution.trial_source import SourceProgress
 from audiocls.store import Cell, State, Study, StudyFolder
 from audiocls.store.reuse import copy_finished

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from audiocls.errors import ConfigError
-from audiocls.execution.events import Done, Epoch, Event, Failed
 from audiocls.execution.job import AnyJob
+from audiocls.execution.messages import Done, Epoch, Event, Failed
 from audiocls.execution.trial_source import SourceProgress
 from audiocls.search import Sweep, TrialResult, is_over, num_remaining, propose, remaining, to_stop
 from audiocls.search.sweep import State as SearchState

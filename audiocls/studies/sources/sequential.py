@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from audiocls.execution.events import Done, Event, Failed
 from audiocls.execution.job import NativeJob
+from audiocls.execution.messages import Done, Event, Failed
 from audiocls.execution.trial_source import SourceProgress
 from audiocls.store import State, Study, StudyFolder
 from audiocls.store.reuse import copy_finished
