@@ -39,18 +39,18 @@ class Pairs:
 
     arm: str
     reference: str
-    found: tuple[Pair, ...]
+    complete: tuple[Pair, ...]
     missing: tuple[str, ...]
     """Each block without a pair, with the reason where it is known: `seed 0 fold 3 (failed: nan)`.
     """
 
     @property
     def num_planned(self) -> int:
-        return len(self.found) + len(self.missing)
+        return len(self.complete) + len(self.missing)
 
     def share(self, num: int) -> str:
         """Return a count among the pairs: `3 of 15 pairs`."""
-        return f"{num} of {len(self.found)} pairs"
+        return f"{num} of {len(self.complete)} pairs"
 
 
 def usable(study: Study, records: Mapping[str, Record]) -> dict[str, Record]:
