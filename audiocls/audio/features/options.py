@@ -54,7 +54,7 @@ class FrontEndOptions(Options):
 
     @abstractmethod
     def check(self, sample_rate: int) -> list[str]:
-        """Return the errors of these options at a sample rate of `sample_rate` Hz, or an empty list."""
+        """Return the errors of these options at `sample_rate` Hz, or an empty list."""
 
     @abstractmethod
     def build(self, sample_rate: int) -> "nn.Module":
