@@ -97,7 +97,7 @@ def open_dataset(
     device: torch.device | str = "cpu",
     has_codes: bool = False,
 ) -> AudioDataset:
-    """Open what a trial needs of its data set, filling the caches under `cache` if needed.
+    """Open the data set of a trial, filling the caches under `cache` if needed.
 
     `fingerprint` is that of `table`; with `has_codes` the features must be EnCodec's.
 
@@ -138,7 +138,7 @@ class Batch:
     """Random numbers of these clips in this epoch."""
     is_mixed: bool = False
     waveforms: Tensor | None = None
-    """(B, T) after augmentation, for a teacher with another front end."""
+    """(B, T) after augmentation and mixing, for a teacher if there is one."""
     codes: Tensor | None = None
     """(B, Q, L) int64, where self-supervision predicts them."""
 

@@ -173,7 +173,7 @@ def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
 
 
 def _feature_notes(configs: Configs) -> list[str]:
-    """Return what the arms' front ends have to state, each note with its arms."""
+    """Return the caveats of the arms' front ends, each with its arms."""
     arms_of: dict[str, list[str]] = {}
     for arm, config in configs.items():
         for note in config.features.notes():

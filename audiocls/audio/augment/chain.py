@@ -106,7 +106,7 @@ def _resample(
 
 
 def _at_rate(waveforms: Tensor, draws: ClipRNG, factor: float) -> Tensor:
-    """Resample, then crop at random what became longer, or zero-pad what became shorter.
+    """Resample, then crop longer clips at random and zero-pad shorter ones.
 
     Shape: waveforms (B, T) → (B, T)
     """

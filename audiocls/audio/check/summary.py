@@ -11,7 +11,7 @@ MOST_CLASSES = 12
 
 
 def facts_of(quality: DataQuality, data: DataSet) -> dict[str, str]:
-    """Return what there is in the data set, by name."""
+    """Return the content of the data set as lines of text, by name."""
     return {
         "data set": data.name,
         "clips": f"{quality.num_clips}, {format_elapsed(quality.duration_s)} of audio",

@@ -15,7 +15,7 @@ _UNKNOWN_SIZE = (0, 0xFFFFFFFF)  # in a WAV written into a pipe, or in an RF64
 
 
 def truncation(path: Path, num_samples: int) -> str:
-    """Return what is missing of a file, or an empty text.
+    """Return the missing part of a file in words, or an empty text.
 
     `num_samples` is the number of samples per channel that could be decoded.
     """

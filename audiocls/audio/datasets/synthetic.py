@@ -34,7 +34,7 @@ class Synthetic(Options):
     """
 
     name: Literal["synthetic"] = "synthetic"
-    root: None = Field(default=None, description="not an option: it is made, not found")
+    root: None = Field(default=None, description="not an option: the data is generated")
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     seed: int = Field(default=0, ge=0)

@@ -1,4 +1,4 @@
-"""`FrontEndOptions`: what the options of every front end share (torch-free), and common checks.
+"""`FrontEndOptions`, the base of every front end's options (torch-free), and common checks.
 
 Legend: B batch, C channels, L frames, T samples.
 """
@@ -54,22 +54,22 @@ class FrontEndOptions(Options):
 
     @abstractmethod
     def check(self, sample_rate: int) -> list[str]:
-        """Return what makes these options impossible at `sample_rate` Hz; empty if nothing."""
+        """Return the errors of these options at `sample_rate` Hz, or an empty list."""
 
     @abstractmethod
     def build(self, sample_rate: int) -> "nn.Module":
         """Build the module for `sample_rate` Hz, (B, T) → (B, C, L)."""
 
     def identity(self) -> dict[str, Any]:
-        """Return what the front end is by content, for trial ids and cache keys."""
+        """Return the options with files by their content, for cache keys."""
         return self.model_dump(mode="json")
 
     def notes(self) -> list[str]:
-        """Return what a study has to state of the arms with this front end, as clauses."""
+        """Return caveats that a study has to state, such as "EnCodec's weights are untrained"."""
         return []
 
     def wave_normaliser(self) -> "nn.Module":
-        """Build what sets each clip's level, before any augmentation.
+        """Build the module that sets each clip's level, before any augmentation.
 
         Shape: (B, T) → (B, T)
         """
@@ -78,7 +78,7 @@ class FrontEndOptions(Options):
         return NormaliseWaveform(self.wave_normalise)
 
     def fixed_front_end(self, sample_rate: int) -> "nn.Module":
-        """Build what is computed before the classifier at `sample_rate` Hz, in evaluation mode.
+        """Build the front end before the classifier at `sample_rate` Hz, in evaluation mode.
 
         Shape: (B, T) → (B, C, L), or the identity if the front end is learned
         """
@@ -87,7 +87,7 @@ class FrontEndOptions(Options):
         return nn.Identity() if self.is_learned else self.build(sample_rate).eval()
 
     def learned_front_end(self, sample_rate: int) -> "nn.Module":
-        """Build what is trained with the model at `sample_rate` Hz.
+        """Build the front end that is trained with the model at `sample_rate` Hz.
 
         Shape: (B, T) → (B, C, L), or the identity if the front end is fixed
         """

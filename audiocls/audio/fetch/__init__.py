@@ -54,8 +54,8 @@ def fetch(origin: Origin, root: Path, report: Report, pause_s: float = 1.0) -> F
     after `pause_s` seconds.
 
     Raises:
-        DataError: no network (the message says what to do by hand), a file that is not what was
-            published, a dangerous archive, or clips missing from what was unpacked.
+        DataError: no network (the message has the steps by hand), a file other than the published
+            one, a dangerous archive, or clips missing after unpacking.
     """
     root.mkdir(parents=True, exist_ok=True)
     folder = root / origin.folder
