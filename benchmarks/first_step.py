@@ -12,20 +12,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from workload import plain_environment
 
-from audiocls.cli.studies import request, resolved
 from audiocls.config import Config
 from audiocls.execution.devices import worker_environment
 from audiocls.execution.job import NativeJob, TrackingConfig
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import StudyFolder
+from audiocls.studies.ablation import resolved
+from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import job_of
 from audiocls.training.fit import Signal
 
@@ -94,9 +95,9 @@ class StepClock:
 
 def _jobs(ablation: str, normalise: str) -> list[NativeJob]:
     name = f"first-step-{normalise}"
-    asked = request(ablation, assignments=[f"features.normalise={normalise}"])
+    asked = ablation_request(ablation, assignments=[f"features.normalise={normalise}"])
     folder = StudyFolder(Path(name).absolute())
-    found = resolved(asked, name)
+    found = resolved(replace(asked, study=name))
     cells = found.study.cells[:MAX_TRIALS]
     return [job_of(cell, found, folder, TrackingConfig("offline", "audiocls")) for cell in cells]
 

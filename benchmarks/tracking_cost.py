@@ -25,13 +25,14 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from workload import Workload, plain_environment, write_ablation, write_data
 
-from audiocls.cli.studies import request, resolved
 from audiocls.execution.devices import core_ids, worker_environment
 from audiocls.execution.job import NativeJob, TrackingConfig
 from audiocls.execution.messages import Done, Epoch, Event
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import StudyFolder, TrialFolder
+from audiocls.studies.ablation import resolved
+from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import job_of
 from audiocls.tracking import WandbMode
 from audiocls.training.fit import Signal
@@ -159,7 +160,7 @@ def _client_s() -> float:
 
 
 def _job(ablation: str, folder: Path) -> NativeJob:
-    found = resolved(request(ablation), "tracking")
+    found = resolved(replace(ablation_request(ablation), study="tracking"))
     tracking = TrackingConfig("disabled", "audiocls")
     return job_of(found.study.cells[0], found, StudyFolder(folder / "study"), tracking)
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from audiocls import library
 from audiocls.cli import app
 from audiocls.cli.plan_view import facts_of
-from audiocls.cli.studies import planned, request
+from audiocls.studies.request import ablation_request
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "audiocls"
@@ -25,13 +25,13 @@ LAYERS = [
     {"formatting", "validation_errors", "yaml_file"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
-    {"training", "tracking", "store"},
+    {"training", "tracking", "store", "library"},
     {"analysis"},
     {"execution"},
     {"studies"},
     {"render"},
     {"wandb_server"},
-    {"console", "notebook", "library"},
+    {"console", "notebook"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -132,8 +132,8 @@ def test_reading_commands_import_nothing_heavy():
 
 @pytest.mark.parametrize("name", library.available("ablations"))
 def test_every_ablation_on_the_shelf_plans_and_can_reach_a_verdict(name):
-    asked = request(name)
-    plan, configs = planned(asked)
+    asked = ablation_request(name)
+    plan, configs = asked.plan()
     facts = facts_of(plan, configs, asked)
     assert plan.ablation.name == name
     assert facts["num_trials"] == len(plan.arms) * facts["num_pairs"]
@@ -144,7 +144,7 @@ def test_every_ablation_on_the_shelf_plans_and_can_reach_a_verdict(name):
 @pytest.mark.parametrize("name", library.available("ablations"))
 def test_an_ablation_opens_with_its_question_its_cost_and_its_command(name):
     question, cost, command = library.find("ablations", name).read_text().splitlines()[:3]
-    plan, _ = planned(request(name))
+    plan, _ = ablation_request(name).plan()
     assert question.startswith("# ")
     assert question.endswith("?")
     assert f"= {plan.num_trials} trials" in cost

@@ -27,9 +27,9 @@ from audiocls.execution.messages import (
 )
 from audiocls.execution.scheduler import MAX_LOSSES, Launch, Limits
 from audiocls.execution.trial import train_trial
-from audiocls.execution.trial_source import FixedSource
 from audiocls.execution.worker_cache import WorkerCache
-from audiocls.store import Cell, TrialFolder
+from audiocls.store import Cell, Study, StudyFolder, TrialFolder
+from audiocls.studies.sources.fixed import FixedSource
 from audiocls.training.fit import Signal
 
 
@@ -124,11 +124,17 @@ class Scripted:
         return []
 
 
+def fixed_source(tmp_path, names, source=FixedSource):
+    """The source of a study with a cell of each name."""
+    cells = tuple(Cell(name, "baseline", i, 1) for i, name in enumerate(names))
+    study, folder = Study("s", cells=cells), StudyFolder(tmp_path / "s")
+    return source(folder, study, lambda cell: make_job(tmp_path, cell))
+
+
 def driven(tmp_path, answers, **how):
-    tasks = [make_job(tmp_path, Cell(name, "baseline", i, 1)) for i, name in enumerate(answers)]
     executor, seen = Scripted(answers), []
     limits = Limits(how.get("max_s"), how.get("retries", 0), how.get("max_first_failures"))
-    launch = Launch(FixedSource(tasks), len(tasks), 0, seen.append, limits)
+    launch = Launch(fixed_source(tmp_path, answers), seen.append, limits)
     launch.drive(executor, how.get("stop") or threading.Event())
     return launch, executor, seen
 
@@ -208,8 +214,8 @@ def test_what_has_seen_enough_is_ended_by_its_name(tmp_path):
             return ["a"]
 
     executor = Scripted({"a": [Done("a")]})
-    one = make_job(tmp_path, Cell("a", "baseline", 0, 1))
-    Launch(Impatient([one]), 1, 0, lambda status: None).drive(executor, threading.Event())
+    source = fixed_source(tmp_path, ["a"], Impatient)
+    Launch(source, lambda status: None).drive(executor, threading.Event())
     assert executor.ended == ["a"]
 
 
@@ -230,8 +236,7 @@ def test_an_exhausted_budget_stops(tmp_path):
 
 def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(tmp_path):
     told: list[Status] = []
-    only = make_job(tmp_path, Cell("a", "baseline", 0, 1))
-    launch = Launch(FixedSource([only]), 1, 0, told.append)
+    launch = Launch(fixed_source(tmp_path, ["a"]), told.append)
     launch._fill(Scripted({"a": [Done("a")]}))
     launch._handle([Stage("a", 3, 20)])
     [running] = told[-1].running

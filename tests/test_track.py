@@ -233,7 +233,7 @@ def test_a_damaged_netrc_file_is_no_key_and_no_crash(tmp_path, content):
 
 
 def test_the_users_project_is_the_environments_or_else_ours(monkeypatch, tmp_path):
-    from audiocls.cli.studies import LaunchOptions
+    from audiocls.studies.options import LaunchOptions
 
     means = LaunchOptions(tmp_path, "offline")
     assert means.tracking().project == "audiocls"

@@ -24,7 +24,7 @@ from audiocls.execution.messages import (
     Stage,
     Status,
 )
-from audiocls.execution.trial_source import TrialSource
+from audiocls.execution.trial_source import SourceProgress, TrialSource
 from audiocls.store import Failure
 
 MAX_LOSSES = 3
@@ -57,15 +57,11 @@ class Launch:
     """One pass over the trials of a source, with its counts."""
 
     source: TrialSource
-    num_total: int | None
-    """Trials of the study, including those finished before; unknown for some searches."""
-    num_reused: int
     watch: Watch
     limits: Limits = UNLIMITED
     num_done: int = 0
     num_failed: int = 0
     stopped_by: StoppedBy | None = None
-    stage: str = ""
     epochs_done: int = 0
     notes: list[str] = field(default_factory=list)
     """What went wrong without harm, such as incomplete tracking."""
@@ -77,12 +73,6 @@ class Launch:
     def __post_init__(self) -> None:
         self._jobs: dict[str, AnyJob] = {}
         self._retrying: deque[AnyJob] = deque()
-
-    def enlarge(self, num_missing: int, num_done: int, stage: str) -> None:
-        """Count anew after the source has got more trials: so many missing, so many done."""
-        self.num_reused = num_done - self.num_done
-        self.num_total = num_done + self.num_failed + num_missing
-        self.stage = stage
 
     def drive(self, executor: Executor[Any], stop: threading.Event) -> None:
         """Run trials until the source is over, `stop` is set, or a limit is reached."""
@@ -173,14 +163,14 @@ class Launch:
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
 
-    def _left_s(self) -> float | None:
+    def _left_s(self, progress: SourceProgress) -> float | None:
         """Estimate the remaining time from the epochs so far; unknown while all trials pre-train.
 
         For programs, whose number of epochs is unknown, whole trials are counted.
         """
-        if self.num_total is None:
+        if progress.num_total is None:
             return None
-        num_missing = self.num_total - self.num_reused - self.num_done - self.num_failed
+        num_missing = progress.num_total - progress.num_reused - self.num_done - self.num_failed
         if num_missing <= 0:
             return 0.0
         training = [trial for trial in self.running.values() if not trial.is_pretraining]
@@ -193,16 +183,17 @@ class Launch:
         return num_missing * self._elapsed() / self.num_done if is_counted else None
 
     def _publish(self, messages: Sequence[str]) -> None:
+        progress = self.source.progress()
         self.watch(
             Status(
-                num_total=self.num_total,
-                num_done=self.num_reused + self.num_done,
-                num_reused=self.num_reused,
+                num_total=progress.num_total,
+                num_done=progress.num_reused + self.num_done,
+                num_reused=progress.num_reused,
                 num_failed=self.num_failed,
                 running=tuple(self.running.values()),
                 elapsed_s=self._elapsed(),
-                left_s=self._left_s(),
-                stage=self.stage,
+                left_s=self._left_s(progress),
+                stage=progress.stage,
                 messages=tuple(messages),
             )
         )

@@ -1,16 +1,28 @@
-"""Where the scheduler gets its trials from.
+"""`TrialSource`: where the scheduler gets its trials from, by `next` and `tell`.
 
-A plan knows all its trials beforehand (`FixedSource`), a search proposes the next one from the
-results so far (`studies/sources/search.py`), a W&B agent gets it from a server
-(`wandb_server/source.py`).
+A plan knows all its trials beforehand, one that grows adds the next look's when the last has ended,
+a search proposes the next one from the results so far (all in `studies/sources`); a W&B server
+orders them (`wandb_server/source.py`).
 """
 
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from audiocls.execution.job import AnyJob
 from audiocls.execution.messages import Event
+
+
+@dataclass(frozen=True)
+class SourceProgress:
+    """How many trials a source has, as far as that is known."""
+
+    num_total: int | None = None
+    """Including those that were finished before."""
+    num_reused: int = 0
+    """Trials that were finished before this launch."""
+    stage: str = ""
+    """Which part of the study is run, such as `look 2`."""
 
 
 class TrialSource(Protocol):
@@ -28,21 +40,5 @@ class TrialSource(Protocol):
     def trials_to_stop(self) -> Sequence[str]:
         """Return ids of running trials to be finished early; each id is returned once."""
 
-
-class FixedSource:
-    """Trials that are all known beforehand, in their order; none is finished early."""
-
-    def __init__(self, jobs: Sequence[AnyJob]):
-        self._waiting = deque(jobs)
-
-    def next(self) -> AnyJob | None:
-        return self._waiting.popleft() if self._waiting else None
-
-    def is_over(self) -> bool:
-        return not self._waiting
-
-    def tell(self, event: Event) -> None:
-        """Ignore the event: a plan does not depend on results."""
-
-    def trials_to_stop(self) -> Sequence[str]:
-        return ()
+    def progress(self) -> SourceProgress:
+        """Return how many trials there are, for people."""

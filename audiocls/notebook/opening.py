@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audiocls.errors import UsageError, did_you_mean
+from audiocls.store import Request
 from audiocls.store.finding import open_study
 from audiocls.store.study import StudyFolder, folder_name
 from audiocls.studies.reports import StudyReport, load_report
@@ -54,7 +55,8 @@ def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
     name = options.pop("study", folder_name(project.rpartition("/")[2]))
     asked = ImportOptions(name, arm=(keys,) if isinstance(keys, str) else tuple(keys), **options)
     folder = StudyFolder(Path(tempfile.mkdtemp(prefix="audiocls-")) / name)
-    import_study(folder, WandbProject(Connection()), source, asked, [project], _unwatched)
+    request = Request("sweep import", project)
+    import_study(folder, WandbProject(Connection()), source, asked, request, _unwatched)
     return folder
 
 

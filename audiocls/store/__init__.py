@@ -10,6 +10,8 @@ from audiocls.store.record import (
     Record,
     Study,
 )
+from audiocls.store.request import Kind, Request
+from audiocls.store.search import Proposal, SearchPlan
 from audiocls.store.study import (
     StudyFolder,
     count_states,
@@ -17,7 +19,6 @@ from audiocls.store.study import (
     folder_name,
     is_same_question,
 )
-from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import Attempt, State, TrialFolder
 from audiocls.store.tuning import Choice, Tuning, tuning_path
 
@@ -28,14 +29,16 @@ __all__ = [
     "Choice",
     "Cost",
     "Failure",
+    "Kind",
     "Objective",
     "Proposal",
     "Provenance",
     "Record",
+    "Request",
+    "SearchPlan",
     "State",
     "Study",
     "StudyFolder",
-    "SweepStudy",
     "TrialFolder",
     "Tuning",
     "count_states",

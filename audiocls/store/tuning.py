@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-FOLDER_ENDING = ".tuning"
+from audiocls.store.request import TUNING_ENDING
 
 
 def tuning_path(study: Path) -> Path:
-    """Where the tuning trials of the study in that folder lie, if it has any.
+    """Return where the tuning trials of the study in that folder lie, if it has any.
 
     No ablation's own name holds a dot.
     """
-    return study.with_name(f"{study.name}{FOLDER_ENDING}")
+    return study.with_name(f"{study.name}{TUNING_ENDING}")
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class CommandTrials:
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
-    def work_of(self, proposal: Proposal, run_id: str = "") -> CommandJob:
+    def job_of(self, proposal: Proposal, run_id: str = "") -> CommandJob:
         label = label_of(proposal.parameters, fixed_keys(self.sweep.parameters))
         return TrialJob(
             id=proposal.id,

@@ -38,7 +38,7 @@ class NativeTrials:
         config = self.config(parameters)
         return trial_id(self._asked(config), self._fingerprint(config))
 
-    def work_of(self, proposal: Proposal, run_id: str = "") -> NativeJob:
+    def job_of(self, proposal: Proposal, run_id: str = "") -> NativeJob:
         config = self.config(proposal.parameters)
         cell = Cell(
             proposal.id, label_of(proposal.parameters, self.fixed), config.seed, config.fold

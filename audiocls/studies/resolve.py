@@ -4,7 +4,6 @@ Where `config` and `plan` meet: neither knows the other.
 """
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from audiocls.design import BASELINE, Ablation, Plan, within_folds
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.content import identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
-from audiocls.store import Cell, Objective, Study, StudyFolder
+from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 from audiocls.studies.inactive_factors import check_no_inactive_factors
 
 Configs = dict[str, Config]
@@ -109,9 +108,9 @@ def study_of(
     overrides: Mapping[str, Any],
     cache: Path,
     name: str,
-    command: str,
+    request: Request | None = None,
 ) -> Resolved:
-    """The study with the ids of all its cells; reads the data set's files once.
+    """Return the study with the ids of all its cells; reads the data set's files once.
 
     Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
     """
@@ -139,7 +138,8 @@ def study_of(
         max_missing=ablation.stats.max_missing,
         match=ablation.budget.match,
         overrides={**ablation.base(), **overrides},
-        command=command,
+        command=request.line() if request else "",
+        request=request,
         notes=(*plan.notes, *_left_out(tables), *_untrained(configs)),
     )
     return Resolved(study, configs, fingerprints, study.notes)
@@ -231,6 +231,8 @@ def single_trial(
     asked = _asked(config, data, cache)
     cell = Cell(trial_id(asked, known), arm, config.seed, config.fold)
     name = Path(recipe).stem
+    given = tuple(assignment(*item) for item in overrides.items())
+    request = Request("train", recipe=recipe, assignments=given)
     study = Study(
         name=name,
         question=f"What does {name} reach?",
@@ -242,9 +244,8 @@ def single_trial(
         arms={arm: dict(changes)},
         cells=(cell,),
         identities=_identities({arm: asked}, {arm: known}),
-        command=shlex.join(
-            ["audiocls", "train", "--recipe", recipe, *(assignment(*o) for o in overrides.items())]
-        ),
+        command=request.line(),
+        request=request,
     )
     return Resolved(study, {arm: config}, {arm: known}, ())
 

@@ -4,7 +4,6 @@ Values that W&B does not have stay unknown in the records.
 """
 
 import hashlib
-import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from typing import Any
 
 from audiocls.design import BASELINE
 from audiocls.errors import UsageError, did_you_mean
-from audiocls.store import Cell, Failure, Record, Study, StudyFolder
+from audiocls.store import Cell, Failure, Record, Request, Study, StudyFolder
 from audiocls.tracking.project import Project, ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import SweepPath
 from audiocls.wandb_server.import_cells import (
@@ -27,7 +26,6 @@ from audiocls.wandb_server.import_cells import (
 from audiocls.wandb_server.import_records import history_of, metrics_of, record_of
 from audiocls.wandb_server.push import remember_place
 
-COMMAND = ("audiocls", "sweep", "import")
 METRICS = ("test/accuracy", "test/map")
 """Default metric of runs that audiocls logged: the first that they have."""
 AT_ONCE = 8
@@ -86,10 +84,10 @@ def import_study(
     project: Project,
     source: Source,
     options: ImportOptions,
-    words: Sequence[str],
+    request: Request,
     watch: Watch,
 ) -> Imported:
-    """Update the study to what the project has; `words` is the command line after `import`.
+    """Update the study to what the project has; `request` is stored with it.
 
     An import that is stopped resumes when it is repeated. Raises `UsageError` for keys and names
     that no run has.
@@ -101,7 +99,7 @@ def import_study(
         raise UsageError(f"{source} has no runs{' that pass the filters' * bool(source.filters)}")
     assigned, notes = assign_cells(runs, options)
     newest, older = newest_runs(assigned)
-    study = _study(folder.name, source, options, assigned, newest, shlex.join([*COMMAND, *words]))
+    study = _study(folder.name, source, options, assigned, newest, request)
     waiting = [each for each in newest.values() if each.run.state in ("running", "pending")]
     running = [f"{len(waiting)} cells have a run that has not ended."] if waiting else []
     study = replace(study, notes=(*notes, *older, *running, *_commits(newest)))
@@ -116,16 +114,11 @@ def import_study(
 
 def _check_imported(folder: StudyFolder) -> None:
     """Raise `UsageError` where an import would overwrite a study that was trained here."""
-    if folder.exists() and not _is_imported(folder):
+    if folder.exists() and folder.study().kind != "import":
         raise UsageError(
             f"{folder.path} holds a study that was launched here; import under another name: "
             f"--study {folder.name}-imported"
         )
-
-
-def _is_imported(folder: StudyFolder) -> bool:
-    """Whether the study was imported: by its command, all that earlier versions state."""
-    return not folder.is_sweep() and folder.study().command.startswith(shlex.join(COMMAND))
 
 
 def _with_sweep_metric(options: ImportOptions, project: Project, source: Source) -> ImportOptions:
@@ -146,7 +139,7 @@ def _study(
     options: ImportOptions,
     assigned: Sequence[AssignedRun],
     newest: Mapping[CellKey, AssignedRun],
-    command: str,
+    request: Request,
 ) -> Study:
     """Return the study of all arms on all blocks of any arm; cells without a run are missing."""
     metric = _metric(options, [each.run for each in newest.values()])
@@ -166,7 +159,9 @@ def _study(
         baseline=baseline,
         arms={arm: changes[arm] for arm in ordered},
         cells=tuple(Cell(_trial_id(source, key, newest.get(key)), *key) for key in keys),
-        command=command,
+        kind="import",
+        command=request.line(),
+        request=request,
     )
 
 

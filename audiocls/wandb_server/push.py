@@ -1,8 +1,6 @@
 """`push`: a study's sweep on a server, created once, remembered in `runs/<study>/wandb.json`."""
 
-import itertools
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,8 @@ from typing import Any
 from audiocls.atomic import write_text
 from audiocls.design.register import grid_sweep
 from audiocls.store import Study, StudyFolder
-from audiocls.studies.tuning.study import DESIGN as TUNING
 from audiocls.tracking.project import ProjectRef
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath, Sweeps
-
-LAUNCH = ["audiocls", "sweep", "launch"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +24,9 @@ class Pushed:
 
 
 def sweep_of(folder: StudyFolder) -> dict[str, Any] | None:
-    """Return the sweep to register a study as: a sweep as launched, an ablation as its own grid."""
-    return folder.sweep_study().sweep if folder.is_sweep() else grid_of(folder.study())
+    """Return the sweep to register: a search as it was launched, an ablation as its own grid."""
+    study = folder.study()
+    return study.search.sweep if study.search is not None else grid_of(study)
 
 
 def grid_of(study: Study) -> dict[str, Any] | None:
@@ -39,8 +35,10 @@ def grid_of(study: Study) -> dict[str, Any] | None:
     `None` for a study that `audiocls train --ablation` could not resume: a single trial, an
     imported one, one with another recipe than its ablation's, one whose arms are tuned first.
     """
-    ablation = _launched_ablation(study)
-    if ablation is None or study.tuning is not None or study.design == TUNING:
+    request = study.request
+    if request is None or request.command != "sweep launch" or request.recipe is not None:
+        return None
+    if study.kind != "ablation" or study.tuning is not None:
         return None
     return grid_sweep(
         name=study.name,
@@ -51,20 +49,8 @@ def grid_of(study: Study) -> dict[str, Any] | None:
             "seed": study.seeds,
             "fold": study.folds,
         },
-        words=["--ablation", *ablation],
+        words=["--ablation", request.name, *request.assignments],
     )
-
-
-def _launched_ablation(study: Study) -> list[str] | None:
-    """Return name and overrides of the ablation that was launched with its own recipe.
-
-    They are read from the command, which is all that studies of earlier versions state.
-    """
-    words = shlex.split(study.command)
-    if words[:3] != LAUNCH or "--recipe" in words:
-        return None
-    overrides = [value for flag, value in itertools.pairwise(words) if flag == "--set"]
-    return [words[3], *overrides]
 
 
 def registered_sweep(folder: StudyFolder) -> SweepPath | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from audiocls.errors import AudioclsError, ConfigError
 from audiocls.execution.job import AnyJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Stage
+from audiocls.execution.trial_source import SourceProgress
 from audiocls.store import StudyFolder, TrialFolder
 from audiocls.studies.native_trials import label_of
 from audiocls.tracking import Ending as RunEnding
@@ -82,6 +83,10 @@ class ServerSource:
     def is_over(self) -> bool:
         self._read_orders()
         return not self._waiting and all(agent.is_over() for agent in self._agents)
+
+    def progress(self) -> SourceProgress:
+        """Return nothing: only the server knows how many trials there are."""
+        return SourceProgress()
 
     def trials_to_stop(self) -> Sequence[str]:
         self._read_orders()

@@ -126,8 +126,8 @@ def _runs(folder: StudyFolder) -> list[RunFolder]:
 
     A native trial that resumes logs its whole history again; another program continues its run.
     """
-    folders = run_folders(folder.path)
-    is_command = folder.is_sweep() and bool(folder.sweep_study().folder)
+    folders, plan = run_folders(folder.path), folder.study().search
+    is_command = plan is not None and bool(plan.folder)
     return folders if is_command else list(newest(folders).values())
 
 

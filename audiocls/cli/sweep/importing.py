@@ -9,19 +9,24 @@ import typer
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption
 from audiocls.errors import UsageError
-from audiocls.store import StudyFolder
+from audiocls.store import Request, StudyFolder
 from audiocls.wandb_server.import_cells import ImportOptions
 from audiocls.wandb_server.import_runs import Imported, import_study, source_of
 
 SourceArgument = Annotated[str, typer.Argument(metavar="ENTITY/PROJECT[/SWEEP]")]
 StudyOption = Annotated[str, typer.Option("--study", help="The study's name here.")]
 ArmOption = Annotated[
-    str | None, typer.Option("--arm", metavar="KEY[,KEY]", help="What differs between arms.")
+    str | None,
+    typer.Option("--arm", metavar="KEY[,KEY]", help="Config keys that differ between arms."),
 ]
 BaselineOption = Annotated[str | None, typer.Option("--baseline", help="The arm to compare with.")]
-SeedOption = Annotated[str | None, typer.Option("--seed", metavar="KEY", help="Of repeats.")]
-FoldOption = Annotated[str | None, typer.Option("--fold", metavar="KEY", help="Of test folds.")]
-MetricOption = Annotated[str | None, typer.Option("--metric", help="Of the runs' summary.")]
+SeedOption = Annotated[
+    str | None, typer.Option("--seed", metavar="KEY", help="Config key that holds the seed.")
+]
+FoldOption = Annotated[
+    str | None, typer.Option("--fold", metavar="KEY", help="Config key that holds the test fold.")
+]
+MetricOption = Annotated[str | None, typer.Option("--metric", help="Summary key to compare.")]
 GoalOption = Annotated[
     Literal["maximize", "minimize"] | None,
     typer.Option("--goal", help="Default: the sweep's, or maximize."),
@@ -54,19 +59,18 @@ def import_(
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.project import WandbProject
 
-    asked = ImportOptions(study, _keys(arm), baseline, seed, fold, metric, goal)
     options = {
         "--study": study, "--arm": arm, "--baseline": baseline, "--seed": seed, "--fold": fold,
         "--metric": metric, "--goal": goal, "--group": group, "--where": where,
     }  # fmt: skip
-    words = [word for name, value in options.items() if value for word in (name, value)]
+    given = {name: value for name, value in options.items() if value}
     with counting("runs") as count:
         found = import_study(
             StudyFolder(runs / study),
             WandbProject(Connection()),
             source_of(source, group, _filter(where)),
-            asked,
-            [source, *words],
+            ImportOptions(study, _keys(arm), baseline, seed, fold, metric, goal),
+            Request("sweep import", source, options=given),
             lambda done, total: count("import", done, total),
         )
     console.show_json(_facts(found)) if as_json else _show(found)

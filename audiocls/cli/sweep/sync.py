@@ -78,6 +78,6 @@ def _show(found: Synced, url: str) -> None:
     for left in found.left:
         console.note(f"{left.folder}: {left.why}")
     if found.is_stopped:
-        console.note("stopped: sync again to go on")
+        console.note("stopped; run the same command again to resume")
     elif found.sweep:
         console.note(f"train what is missing: audiocls sweep agent {found.sweep}")
