@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from audiocls import library
@@ -35,6 +36,22 @@ LAYERS = [
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+LOGIC_IN_CLI = {
+    "across.py",
+    "answer.py",
+    "check_view.py",
+    "dashboards.py",
+    "notebooks.py",
+    "plan_view.py",
+    "power_view.py",
+    "predictions.py",
+    "ranking.py",
+    "scores.py",
+}
+"""Files of cli that are neither commands nor options yet; no other may come."""
+DATACLASSES_IN_CLI = {"clips.py", "dashboards.py", "evaluate.py", "power_view.py", "predictions.py"}
+"""Files of cli that define a dataclass yet; no other may come."""
 
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 40
 
@@ -206,6 +223,31 @@ def test_the_documents_schemas_are_those_of_the_code():
         check=False,
     )
     assert ran.returncode == 0, f"run `make schema`: {ran.stderr}"
+
+
+CLI = {str(f.relative_to(PACKAGE / "cli")): f for f in MODULES if f.is_relative_to(PACKAGE / "cli")}
+
+
+def modules_of_commands(group: typer.Typer) -> set[str]:
+    """Return the modules that define a command of a group, or of a group in it."""
+    own = {command.callback.__module__ for command in group.registered_commands}
+    groups = (each.typer_instance for each in group.registered_groups)
+    return own.union(*(modules_of_commands(each) for each in groups))
+
+
+def test_every_file_of_cli_is_commands_or_options():
+    commands = {name.removeprefix("audiocls.cli.") for name in modules_of_commands(app)}
+    for name, file in CLI.items():
+        module = name.removesuffix(".py").replace("/", ".")
+        is_shared = file.name in ("__init__.py", "options.py")
+        is_command = module in commands or "typer" in imports_of(file)
+        assert is_shared or is_command or name in LOGIC_IN_CLI, f"{name} has no command"
+        assert not (is_command and name in LOGIC_IN_CLI), f"{name} need not be listed"
+
+
+def test_no_file_of_cli_defines_a_dataclass():
+    defining = {name for name, file in CLI.items() if "dataclasses.dataclass" in imports_of(file)}
+    assert defining == DATACLASSES_IN_CLI
 
 
 def test_no_folder_of_questions_is_a_package():

@@ -7,8 +7,7 @@ from typing import Any
 
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.store import Request
-from audiocls.store.finding import open_study
-from audiocls.store.study import StudyFolder, folder_name
+from audiocls.store.study import StudyFolder, folder_name, open_study
 from audiocls.studies.reports import StudyReport, load_report
 
 WANDB = "wandb:"

@@ -18,6 +18,7 @@ from audiocls.store.study import (
     extended,
     folder_name,
     is_same_question,
+    open_study,
 )
 from audiocls.store.trial import Attempt, State, TrialFolder
 from audiocls.store.tuning import Choice, Tuning, tuning_path
@@ -45,5 +46,6 @@ __all__ = [
     "extended",
     "folder_name",
     "is_same_question",
+    "open_study",
     "tuning_path",
 ]

@@ -19,7 +19,7 @@ STORED_APART = ("kind", "of", "request", "search")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a trial spent. Parameters, MACs per clip (forward), clips, steps, seconds, MiB.
+    """The cost of a trial: parameters, MACs per clip (forward), clips, steps, seconds, MiB.
 
     `None` is what nobody recorded, as in a run of another program. Steps, clips, passes and
     seconds count a pre-training stage in, whole, though trials may share it: this is what the
@@ -63,7 +63,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Record:
-    """What a finished trial leaves, without its predictions (those lie beside it)."""
+    """The result of a finished trial, without its predictions (those lie beside it)."""
 
     id: str
     seed: int
@@ -108,7 +108,7 @@ Cause = Literal["out_of_memory", "nan", "data", "signal", "timeout", "error"]
 
 @dataclass(frozen=True)
 class Failure:
-    """What a failed attempt leaves."""
+    """Why an attempt failed."""
 
     cause: Cause
     message: str
@@ -214,7 +214,7 @@ class Study:
         return sorted({cell.fold for cell in self.cells})
 
     def reference_of(self, arm: str) -> str:
-        """The arm that `arm` is compared with."""
+        """Return the arm that `arm` is compared with."""
         return self.references.get(arm, self.baseline)
 
     def to_mapping(self) -> dict[str, Any]:

@@ -210,3 +210,9 @@ def extended(before: Study, now: Study) -> Study:
         request=launched.request,
         notes=tuple(dict.fromkeys((*before.notes, *now.notes))),
     )
+
+
+def open_study(name: str, runs: Path) -> StudyFolder:
+    """Return a launched study by its name in `runs`, or by the path of its folder."""
+    is_path = "/" in name or (not (runs / name).exists() and Path(name, "study.yaml").exists())
+    return StudyFolder(Path(name) if is_path else runs / name)

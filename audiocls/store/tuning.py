@@ -49,11 +49,11 @@ class Tuning:
     choices: tuple[Choice, ...] = ()
 
     def of(self, arm: str) -> dict[int, Choice]:
-        """Fold → what the arm chose."""
+        """Return fold → what the arm chose."""
         return {choice.fold: choice for choice in self.choices if choice.arm == arm}
 
     def with_before(self, before: "Tuning | None") -> "Tuning":
-        """With what was chosen earlier for arms and folds that this launch does not ask for."""
+        """Return these choices with earlier ones, of arms and folds not asked for now."""
         known = {(choice.arm, choice.fold): choice for choice in before.choices} if before else {}
         now = {(choice.arm, choice.fold): choice for choice in self.choices}
         return replace(self, choices=tuple({**known, **now}.values()))

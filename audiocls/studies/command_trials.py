@@ -30,7 +30,7 @@ class CommandTrials:
     timeout_s: float | None = None
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
-        """Of program, command and parameters; `1` and `1.0` are one value, as to W&B."""
+        """Return a digest of program, command and parameters; `1` equals `1.0`, as in W&B."""
         identity = {
             "program": self.sweep.program,
             "command": list(self.sweep.command),
@@ -59,7 +59,7 @@ class CommandTrials:
 
 
 def _plain(value: Any) -> Any:
-    """Whole numbers as integers, all the way down."""
+    """Return `value` with whole numbers as integers, nested ones included."""
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

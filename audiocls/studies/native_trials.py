@@ -48,14 +48,14 @@ class NativeTrials:
         return native_job(self.folder, cell, config, data, tracking, proposal.parameters)
 
     def config(self, parameters: Mapping[str, Any]) -> Config:
-        """Raises `ConfigError` where the parameters do not go together."""
+        """Return a trial's configuration; raises `ConfigError` for an invalid combination."""
         layers = [self.recipe, self.overrides, parameters]
         return resolve(layers, self._where)
 
     def check(self, sweep: Sweep) -> None:
-        """Refuse, before anything runs, keys and values that no trial could have.
+        """Raise `ConfigError` for keys and values that no trial could have, before anything runs.
 
-        Each value is tried alone over the recipe; what fails only in company fails in its trial.
+        Values are validated one at a time; invalid combinations become failed trials.
         """
         faults: dict[str, None] = {}
         for key, parameter in sweep.parameters.items():
@@ -87,7 +87,7 @@ class NativeTrials:
 
 
 def label_of(parameters: Mapping[str, Any], fixed: Collection[str] = ()) -> str:
-    """Parameters in short, for people; those that are fixed only where there are no others.
+    """Return parameters in short, for people; the fixed ones only where there are no others.
 
     >>> label_of({"optim": {"lr": 0.00123456}, "model.dropout": 0.1, "seed": 3}, {"seed"})
     'lr=0.00123,dropout=0.1'
@@ -98,7 +98,7 @@ def label_of(parameters: Mapping[str, Any], fixed: Collection[str] = ()) -> str:
 
 
 def _samples(parameter: Parameter) -> list[Any]:
-    """Values that stand for all that a parameter may take."""
+    """Return values that stand for all that a parameter may take."""
     if isinstance(parameter, Nested):
         parts = {name: _samples(inner) for name, inner in parameter.parameters.items()}
         return [{name: value} for name, values in parts.items() for value in values]
@@ -110,7 +110,7 @@ def _samples(parameter: Parameter) -> list[Any]:
 
 
 def _bounds(number: Numeric) -> list[Any]:
-    """Ends of a range as they would be handed on; a distribution without ends has no sample."""
+    """Return the ends of a range, as trials get them; none for a distribution without ends."""
     if number.min is None or number.max is None:
         return []
     is_exponent = number.distribution in ("log_uniform", "inv_log_uniform", "q_log_uniform")
@@ -118,7 +118,7 @@ def _bounds(number: Numeric) -> list[Any]:
 
 
 def _require_history(sweep: Sweep) -> None:
-    """A stop rule on what is known at the end only would never stop anything."""
+    """Raise `ConfigError` for a stop rule on a metric that is known at the end only."""
     metric = sweep.metric.name if sweep.metric else ""
     if sweep.early_terminate is not None and metric not in LOGGED:
         fault = (

@@ -225,58 +225,6 @@ def is_sweep(name: str) -> bool:
     return is_search and library.registered_ablation(document) is None
 
 
-@dataclass(frozen=True)
-class LaunchRequest:
-    """All that `sweep launch` can be asked for; what has no effect on the study is refused."""
-
-    name: str
-    recipe: str | None = None
-    assignments: list[str] | None = None
-    seeds: str | None = None
-    folds: str | None = None
-    arms: str | None = None
-    study: str | None = None
-    count: int | None = None
-    trial_hours: float | None = None
-    is_until_decided: bool = False
-    max_pairs: int | None = None
-
-    def read(self) -> AblationRequest | SweepRequest:
-        """Return what is named, read; raises `UsageError` for options without effect."""
-        check_folder_name(self.study)
-        limits = {"--count": self.count, "--trial-hours": self.trial_hours}
-        growth = {"--until-decided": self.is_until_decided or None, "--max-pairs": self.max_pairs}
-        if is_sweep(self.name):
-            blocks = {"--seeds": self.seeds, "--folds": self.folds, "--arms": self.arms}
-            check_without_effect({**blocks, **growth}, f"{self.name} is a sweep")
-            return self._read_sweep()
-        check_without_effect(limits, f"{self.name} is an ablation")
-        if not self.is_until_decided:
-            most = {"--max-pairs": self.max_pairs}
-            check_without_effect(most, "nothing is added without --until-decided")
-        return self._read_ablation()
-
-    def _read_sweep(self) -> SweepRequest:
-        timeout_s = self.trial_hours and self.trial_hours * 3600
-        limits = {"max_new": self.count, "timeout_s": timeout_s}
-        asked = sweep_request(self.name, self.assignments, self.study, self.recipe, **limits)
-        if asked.own is not None:
-            given = {"--trial-hours": self.trial_hours}
-            check_without_effect(given, "its trials are our own; set train.epochs")
-        return asked
-
-    def _read_ablation(self) -> AblationRequest:
-        asked = ablation_request(
-            self.name, self.recipe, self.assignments, self.seeds, self.folds, self.arms
-        )
-        return replace(
-            asked,
-            study=self.study,
-            is_until_decided=self.is_until_decided,
-            max_pairs=self.max_pairs,
-        )
-
-
 def check_without_effect(options: Mapping[str, object], why: str) -> None:
     """Raise `UsageError` if one of these options is given, for nothing is skipped silently."""
     given = [option for option, value in options.items() if value is not None]

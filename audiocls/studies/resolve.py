@@ -36,18 +36,20 @@ class Resolved:
     """Arm and fold → the arm's configuration with what it chose for that fold."""
 
     def config_of(self, cell: Cell) -> Config:
-        """What is trained in that cell."""
+        """Return the configuration that is trained in that cell."""
         config = self.tuned.get((cell.arm, cell.fold), self.configs[cell.arm])
         return config.model_copy(update={"seed": cell.seed, "fold": cell.fold})
 
     def only(self, arm: str) -> "Resolved":
-        """The same study with that arm's cells alone."""
+        """Return the study with that arm's cells alone."""
         cells = tuple(cell for cell in self.study.cells if cell.arm == arm)
         return replace(self, study=replace(self.study, cells=cells))
 
 
 def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]) -> Configs:
-    """Every arm's configuration; raises `ConfigError` with the faults of all arms at once.
+    """Return every arm's configuration.
+
+    Raises `ConfigError` with the faults of all arms at once.
 
     The overrides lie under the arm's own changes: a factor stays a factor whatever is set.
     """
@@ -61,14 +63,14 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
             faults |= dict.fromkeys(error.faults)
     if faults:
         raise ConfigError(f"{plan.ablation.name} (recipe {plan.ablation.recipe})", faults)
-    _refuse_hidden_factors(plan, overrides)
-    _refuse_early_stopping(plan, configs)
+    _check_factors_are_free(plan, overrides)
+    _check_equally_long(plan, configs)
     check_no_inactive_factors(plan.ablation.name, configs)
     return configs
 
 
-def _refuse_early_stopping(plan: Plan, configs: Configs) -> None:
-    """Arms that stop when they like were not trained alike, so nothing follows from them."""
+def _check_equally_long(plan: Plan, configs: Configs) -> None:
+    """Raise `ConfigError` for early stopping: arms must be trained equally long."""
     stopping = [arm for arm, config in configs.items() if config.train.patience > 0]
     if stopping:
         fault = (
@@ -79,7 +81,7 @@ def _refuse_early_stopping(plan: Plan, configs: Configs) -> None:
         raise ConfigError(plan.ablation.name, [fault])
 
 
-def _refuse_hidden_factors(plan: Plan, overrides: Mapping[str, Any]) -> None:
+def _check_factors_are_free(plan: Plan, overrides: Mapping[str, Any]) -> None:
     hidden = [key for key in overrides if any(key in changes for changes in plan.arms.values())]
     if hidden:
         raise ConfigError(
@@ -92,12 +94,12 @@ def _refuse_hidden_factors(plan: Plan, overrides: Mapping[str, Any]) -> None:
 
 
 def on_available_folds(plan: Plan, config: Config, cache: Path, is_asked: bool) -> Plan:
-    """`plan` on the test folds that its data set has; asks the disk only if it must."""
+    """Return `plan` on the test folds that its data set has; reads the disk only if needed."""
     return within_folds(plan, folds_of(config, cache), config.data.name, is_asked)
 
 
 def folds_of(config: Config, cache: Path) -> tuple[int, ...]:
-    """The test folds of a configuration's data."""
+    """Return the test folds of a configuration's data."""
     num_folds = config.data.num_folds
     return tuple(range(1, num_folds + 1)) if num_folds else config.data.table(cache).folds
 
@@ -117,7 +119,7 @@ def study_of(
     tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
     fingerprints = _fingerprints(configs, tables, cache)
     asked = {arm: _asked(config, tables[config.data], cache) for arm, config in configs.items()}
-    ablation = plan.ablation
+    ablation, stats = plan.ablation, plan.ablation.stats
     study = Study(
         name=name,
         question=ablation.question,
@@ -132,10 +134,7 @@ def study_of(
         secondary=_secondary(ablation),
         cells=_cells(plan, asked, fingerprints),
         identities=_identities(asked, fingerprints),
-        alpha=ablation.stats.alpha,
-        correction=ablation.stats.correction,
-        margin=ablation.stats.margin,
-        max_missing=ablation.stats.max_missing,
+        **stats.model_dump(),
         match=ablation.budget.match,
         overrides={**ablation.base(), **overrides},
         command=request.line() if request else "",
@@ -160,7 +159,7 @@ def _asked(config: Config, table: ClipTable, cache: Path) -> dict[str, Any]:
 def _fingerprints(
     configs: Configs, tables: Mapping[DataSet, ClipTable], cache: Path
 ) -> dict[str, str]:
-    """Arms mostly share their data, which is then read once."""
+    """Return each arm's fingerprint; data that arms share is read once."""
     known = {data: fingerprint(table, cache) for data, table in tables.items()}
     return {arm: known[config.data] for arm, config in configs.items()}
 
@@ -174,7 +173,7 @@ def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
 
 
 def _untrained(configs: Configs) -> list[str]:
-    """What hears through a codec that has learned nothing says nothing of one that has."""
+    """Return a note on EnCodec with untrained weights: it says nothing of the trained codec."""
     arms = [
         arm
         for arm, config in configs.items()
@@ -189,7 +188,7 @@ ArmConfigs = Mapping[str, Mapping[str, Any]]
 
 
 def _identities(asked: ArmConfigs, fingerprints: Mapping[str, str]) -> dict[str, str]:
-    """What each arm really asks; raises `ConfigError` if two ask the same."""
+    """Return what identifies each arm; raises `ConfigError` if two are the same."""
     identities: dict[str, str] = {}
     twins: list[str] = []
     for arm, config in asked.items():
@@ -220,7 +219,7 @@ def _cells(plan: Plan, asked: ArmConfigs, fingerprints: Mapping[str, str]) -> tu
 def single_trial(
     recipe: str, content: Mapping[str, Any], overrides: Mapping[str, Any], cache: Path
 ) -> Resolved:
-    """One trial on its own: a study named after the recipe, its arm after what was overridden."""
+    """Return one trial as a study named after the recipe, its arm after the overrides."""
     config = resolve([content, overrides], recipe)
     data = config.data.table(cache)
     if config.fold not in data.folds:
@@ -251,7 +250,7 @@ def single_trial(
 
 
 def assignment(key: str, value: Any) -> str:
-    """`key=value` as the command line reads it back."""
+    """Return `key=value` as the command line reads it back."""
     return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 

@@ -11,7 +11,7 @@ from audiocls.errors import UsageError
 from audiocls.formatting import join_names
 from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Failure, Proposal, State, Study, StudyFolder, tuning_path
-from audiocls.store.finding import open_study
+from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.selection import names
 from audiocls.studies.tuning.choosing import blocking_trials

@@ -20,8 +20,8 @@ from audiocls.store import (
     Tuning,
     count_states,
 )
-from audiocls.store.finding import open_study
 from audiocls.store.old_files import with_kind
+from audiocls.store.study import open_study
 
 CELLS = tuple(
     Cell(f"{arm}{seed}", arm, seed, 1) for seed in (0, 1) for arm in ("baseline", "a=1,b=2")

@@ -33,7 +33,7 @@ def test_ctrl_c_ends_soon_with_75_and_the_next_launch_goes_on_to_the_same_number
     _, err = process.communicate(timeout=30)
     assert time.monotonic() - asked < 5
     assert process.returncode == 75
-    assert "Go on with: audiocls sweep launch" in err
+    assert "Resume with: audiocls sweep launch" in err
     assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["running"] == 0
     home.run(*launch_words())
     home.run(*launch_words("--runs", "whole"))

@@ -13,8 +13,7 @@ from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome, summary_of
 from audiocls.studies.options import LaunchOptions
 from audiocls.studies.reports import load_report
-from audiocls.studies.request import LaunchRequest
-from audiocls.studies.run import run
+from audiocls.studies.run import LaunchRequest, run
 
 MaxHoursOption = Annotated[
     float | None, typer.Option("--max-hours", min=0.0, help="Stop, resumably, after N hours.")
