@@ -97,9 +97,9 @@ def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Pa
     split = unlabelled_split(table) if stage.ssl.clips else table.split(stage.fold)
     if not stage.ssl.clips and config.pretraining.data is None:
         return split
-    own, rate = config.data.table(cache), config.data.sample_rate
-    scored = own.split(config.fold)
-    excluded = audio_digests(own, fingerprint(own, cache), rate, cache)
+    trial_table, rate = config.data.table(cache), config.data.sample_rate
+    scored = trial_table.split(config.fold)
+    excluded = audio_digests(trial_table, fingerprint(trial_table, cache), rate, cache)
     return exclude_copies(
         split,
         audio_digests(table, data, rate, cache),
