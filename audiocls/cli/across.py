@@ -11,7 +11,7 @@ from audiocls.errors import NotComparable, UsageError
 from audiocls.render import cross_study
 from audiocls.render.cross_study.figure import MAX_STUDIES
 from audiocls.store import StudyFolder
-from audiocls.store.finding import open_study
+from audiocls.store.study import open_study
 
 FORMATS = ("terminal", "md", "html")
 

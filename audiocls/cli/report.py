@@ -12,7 +12,7 @@ from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument, re
 from audiocls.errors import NotComparable, UsageError
 from audiocls.render.ranking import to_json, to_markdown
 from audiocls.store import StudyFolder
-from audiocls.store.finding import open_study
+from audiocls.store.study import open_study
 from audiocls.studies.reports import StudyReport, load_report
 
 FORMATS = ("terminal", "md", "html", "tex", "ipynb", "wandb")

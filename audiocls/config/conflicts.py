@@ -74,7 +74,7 @@ def self_supervision(
             f"model.num_codebooks: got {model.num_codebooks}, but features at "
             f"{features.bandwidth:g} kbps have {features.num_codebooks}; set it so"
         )
-    if ssl.mode == "joint" and (augment.changes_wave or augment.mixes_clips):
+    if ssl.mode == "joint" and (augment.changes_waveform or augment.mixes_clips):
         yield (
             "ssl.mode=joint has codes of unaugmented clips only: switch off waveform augmentation "
             "and mixing, or use ssl.mode=pretrain"

@@ -51,7 +51,7 @@ class StudyReport:
 
 def load_report(folder: StudyFolder) -> StudyReport:
     """Return everything recorded so far, read once and compared."""
-    study = folder.study()
+    study = folder.study_with_arms()
     records = folder.records(study.cells)
     failed = folder.failures([cell for cell in study.cells if cell.id not in records])
     causes = {trial_id: f"failed: {failure.cause}" for trial_id, failure in failed.items()}

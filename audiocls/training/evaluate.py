@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audiocls.audio.batches import open_sounds
+from audiocls.audio.batches import open_dataset
 from audiocls.audio.clips import Clip, ClipTable, fingerprint
 from audiocls.config.training import Training
 from audiocls.errors import DataError
@@ -119,7 +119,7 @@ def evaluate(
     _require_labels(checkpoint, table, {} if known_only else unknown)
     known = _with_known_labels(checkpoint, table, clips)
     features, training = checkpoint.config.features, checkpoint.config.train
-    dataset = open_sounds(request.data, features, table, fingerprint(table, cache), cache)
+    dataset = open_dataset(request.data, features, table, fingerprint(table, cache), cache)
     return Evaluation(
         labels=checkpoint.labels,
         clips=tuple(table.clips[index] for index in known),

@@ -85,7 +85,7 @@ def score_codes(
     for chunk in np.array_split(clips, num_batches(len(clips), batch_size)):
         codes = codes_of(dataset, chunk)
         assert codes is not None
-        _, code_logits = classifier.with_codes(classifier.features(dataset.clean(chunk)))
+        _, code_logits = classifier.with_codes(classifier.features(dataset.unaugmented(chunk)))
         share = len(chunk) / len(clips)
         loss += share * float(code_loss(code_logits.float(), codes, 0.0))
         accuracy += share * float(code_accuracy(code_logits, codes))

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from audiocls.audio.batches import AudioDataset
-from audiocls.audio.features.placement import fixed_front_end
 from audiocls.config import Config
 from audiocls.errors import ConfigError
 from audiocls.training.checkpoint import load_checkpoint
@@ -35,7 +34,7 @@ def teacher_of(config: Config, dataset: AudioDataset) -> Callable[[Tensor], Tens
         raise ConfigError(f"distil.teacher {config.distil.teacher}", problems)
     # The front end only, without the checkpoint's waveform normaliser: the batch is normalised
     # already, and normalising again would undo the gain of an augmentation.
-    front_end = fixed_front_end(theirs.config.features, dataset.sample_rate).to(dataset.device)
+    front_end = theirs.config.features.fixed_front_end(dataset.sample_rate).to(dataset.device)
     classifier = checkpoint.classifier.to(dataset.device)
 
     @torch.no_grad()
