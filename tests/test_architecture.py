@@ -59,12 +59,10 @@ LOGIC_IN_CLI = {
     "notebooks.py",
     "plan_view.py",
     "power_view.py",
-    "predictions.py",
     "ranking.py",
-    "scores.py",
 }
 """Files of cli that are neither commands nor options yet; no other may come."""
-DATACLASSES_IN_CLI = {"clips.py", "dashboards.py", "evaluate.py", "power_view.py", "predictions.py"}
+DATACLASSES_IN_CLI = {"clips.py", "dashboards.py", "power_view.py"}
 """Files of cli that define a dataclass yet; no other may come."""
 
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 40
@@ -169,7 +167,7 @@ ARRAY = re.compile(r"\b(Tensor|NDArray|ndarray)\b")
 SHAPE_OR_UNIT = re.compile(
     r"Shape:|\((?:[A-Za-z]|\d+|…),(?: [^()]{1,30})*\)|\b(?:Hz|kHz|dB|ms|seconds|radians)\b"
 )
-LEAST_DOCUMENTED = {"audio": 0.8}
+LEAST_DOCUMENTED = {"audio": 0.8, "models": 0.8, "optim": 0.8, "training": 0.8}
 """Package → least share of functions with an array in their signature that give shapes or units."""
 
 
