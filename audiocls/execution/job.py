@@ -8,11 +8,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from audiocls.config import Config
 from audiocls.store import Cell, StudyFolder, TrialFolder
 from audiocls.tracking import WandbMode
+
+if TYPE_CHECKING:
+    from audiocls.config import Config
 
 LONGEST_TAG = 64
 """Characters of a tag that W&B accepts."""
@@ -117,7 +119,7 @@ def _with_tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
 def native_job(
     folder: StudyFolder,
     cell: Cell,
-    config: Config,
+    config: "Config",
     data_fingerprint: str,
     tracking: TrackingConfig,
     parameters: Mapping[str, Any] | None = None,

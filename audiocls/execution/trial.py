@@ -17,7 +17,6 @@ from audiocls.errors import DataError
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted
-from audiocls.execution.pretraining import pretrained_for
 from audiocls.execution.provenance import now, provenance, reset_peak_memory
 from audiocls.execution.tracking_payload import best_of, ending_of, run_info_of
 from audiocls.execution.trial_results import write_results
@@ -160,6 +159,8 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
     job, config = run.job, run.config
     pretrained = None
     if config.has_stage:
+        from audiocls.execution.pretraining import pretrained_for
+
         pretrained = pretrained_for(job, config, run.worker_cache, run.emit, run.poll_signal)
         if pretrained is None:
             return Interrupted(job.id), Ending(exit_code=1)

@@ -1,5 +1,7 @@
 """What a trained trial leaves in its folder: predictions, checkpoint, record."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from audiocls.execution.job import NativeJob
@@ -7,10 +9,12 @@ from audiocls.execution.provenance import digest_of_test, peak_memory_mib
 from audiocls.store import Attempt, Cost, Provenance, Record
 from audiocls.training.checkpoint import description_of, weights_of
 from audiocls.training.cost import Spent, macs_of, num_params
-from audiocls.training.pretrain import Pretrained
 from audiocls.training.progress import Progress
 from audiocls.training.score import Scores
 from audiocls.training.state import TrainingState
+
+if TYPE_CHECKING:
+    from audiocls.training.pretrain import Pretrained
 
 
 def write_results(
@@ -19,7 +23,7 @@ def write_results(
     state: TrainingState,
     progress: Progress,
     scores: Scores,
-    pretrained: Pretrained | None,
+    pretrained: "Pretrained | None",
     origin: Provenance,
 ) -> Record:
     """Write predictions on the test clips, the checkpoint and the record; return the record.
@@ -68,7 +72,7 @@ def _best_epoch(progress: Progress) -> dict[str, float]:
     return {**validation, "best/epoch": best["epoch"]}
 
 
-def _stage_metrics(pretrained: Pretrained | None) -> dict[str, float]:
+def _stage_metrics(pretrained: "Pretrained | None") -> dict[str, float]:
     metrics = pretrained.metrics if pretrained else {}
     return {f"pretrain/{name}": value for name, value in metrics.items()}
 

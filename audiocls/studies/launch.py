@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import UsageError
-from audiocls.execution.interrupt import stop_on_signal
-from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, Watch
+from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, Watch, stop_on_signal
 from audiocls.store import Choice, State, Study, StudyFolder, count_states, extended
 from audiocls.studies.growth import check_can_extend
 from audiocls.studies.options import OpenExecutor

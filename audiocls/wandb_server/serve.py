@@ -3,8 +3,7 @@
 import shlex
 import socket
 
-from audiocls.execution.interrupt import stop_on_signal
-from audiocls.execution.scheduler import Launch
+from audiocls.execution.scheduler import Launch, stop_on_signal
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.tracking.sweep_server import SweepPath
 from audiocls.wandb_server.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota

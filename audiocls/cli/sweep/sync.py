@@ -6,7 +6,7 @@ import typer
 
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
-from audiocls.execution.interrupt import stop_on_signal
+from audiocls.execution.scheduler import stop_on_signal
 from audiocls.store.study import open_study
 from audiocls.wandb_server.sync import Synced
 

@@ -32,6 +32,8 @@ from audiocls.execution.messages import (
 
 MAX_STILLBORN = 3
 """Workers in a row that die before they are ready, after which the machine is at fault."""
+KILL_LASTS_S = 1.0
+"""For the system to remove a killed worker; one blocked on I/O may never exit."""
 
 
 class Worker:
@@ -53,7 +55,8 @@ class Worker:
                 env=worker_environment(os.environ, device),
             )
         self._pin()
-        threading.Thread(target=self._read, args=(inbox,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True)
+        self._reader.start()
 
     def _pin(self) -> None:
         """Pin the worker to one core, where the system can and it feeds no accelerator."""
@@ -63,8 +66,9 @@ class Worker:
 
     def _read(self, inbox: "Inbox") -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            inbox.put((self, line.strip()))
+        with self._process.stdout as lines:
+            for line in lines:
+                inbox.put((self, line.strip()))
         self._process.wait()
         inbox.put((self, None))
 
@@ -88,7 +92,10 @@ class Worker:
         return self._process.poll() is None
 
     def kill(self) -> None:
+        """Kill the worker if it still runs, and release its pipes."""
         self._process.kill()
+        self.close()
+        self._reader.join(KILL_LASTS_S)
 
     def exit_reason(self) -> str:
         """Return how the process ended."""
@@ -166,6 +173,7 @@ class LocalExecutor:
                 f"{MAX_STILLBORN} workers died before they were ready ({worker.exit_reason()}); "
                 f"their output is in {self._log}. Check this machine with: audiocls doctor"
             )
+        worker.close()
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
         return [Lost(worker.trial_id, worker.exit_reason())] if worker.trial_id else []
 
@@ -176,12 +184,15 @@ class LocalExecutor:
         events: list[Event] = []
         deadline = time.monotonic() + grace_s
         while any(worker.is_alive() for worker in self._workers) and time.monotonic() < deadline:
-            events += self._drain_events(0.05)
+            events += self._next_event(0.05)
         for worker in self._workers:
             worker.kill()
+        while not self._inbox.empty():
+            events += self._next_event(0)
         return events
 
-    def _drain_events(self, timeout_s: float) -> list[Event]:
+    def _next_event(self, timeout_s: float) -> list[Event]:
+        """Return the event of the next line, if there is a line and it is one."""
         try:
             _, line = self._inbox.get(timeout=timeout_s)
         except queue.Empty:
