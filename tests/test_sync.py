@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from helpers.records import search_study
-from helpers.wandb_runs import log_run
+from helpers.wandb_runs import log_run, read_log
 from wandb_server import Server
 
 from audiocls.errors import UsageError
@@ -29,7 +29,6 @@ from audiocls.store import (
 from audiocls.store.old_files import with_kind
 from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable
 from audiocls.tracking.wandb.connection import Connection
-from audiocls.tracking.wandb.log import read_run
 from audiocls.tracking.wandb.project import WandbProject
 from audiocls.tracking.wandb.sync import upload
 from audiocls.wandb_server.push import grid_of, registered_sweep, sweep_of
@@ -194,7 +193,7 @@ def test_online_runs_that_are_whole_are_left_alone_and_torn_ones_uploaded(folder
 TORN = """
 import sys
 from pathlib import Path
-from helpers.wandb_runs import log_run
+from helpers.wandb_runs import log_run, read_log
 folder, run_id = sys.argv[1:]
 log_run(run_id, folder=Path(folder), mode="online", finish_timeout=2.0)
 """
@@ -232,7 +231,7 @@ def test_the_end_of_a_log_that_reaches_the_disk_late_is_waited_for(folder, wandb
     """W&B's `finish` of an offline run returns before all of the log is written."""
     train(folder, CELLS[0])
     (log,) = folder.path.glob("wandb/offline-run-*/*.wandb")
-    while read_run(log).exit_code is None:
+    while read_log(log).exit_code is None:
         time.sleep(0.01)
     content = log.read_bytes()
     log.write_bytes(content[: len(content) // 2])

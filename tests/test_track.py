@@ -16,8 +16,8 @@ from audiocls.errors import UsageError
 from audiocls.execution.messages import Done
 from audiocls.store import TrialFolder
 from audiocls.tracking import Ending, FinishReport, NullTracker, Tracker, start
-from audiocls.tracking.background import BackgroundTracker
 from audiocls.tracking.mode import default_mode, has_key
+from audiocls.tracking.wrappers import BackgroundTracker
 
 KEY = "x" * 40
 

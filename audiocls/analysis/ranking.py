@@ -37,7 +37,7 @@ class Parameter:
 
     key: str
     share: float | None
-    """Of what decides whether a trial is among the best; `None` where that cannot be told."""
+    """Share of the importance (`search.importance`); `None` where it cannot be estimated."""
     correlation: float | None
     """Spearman's, with the metric; `None` where the values have no order, or do not vary."""
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from audiocls.audio.batches import AudioDataset
-from audiocls.tracking.breakdown import ClassScore, Misheard, ScoreBreakdown
+from audiocls.tracking.breakdown import ClassScore, MisclassifiedClip, ScoreBreakdown
 from audiocls.training.metrics import confusion, per_class
 
 MOST_MISHEARD = 6
@@ -38,7 +38,7 @@ def class_breakdown(
             for row in per_class(scored, truth, is_multi_label)
         ),
         confusion=None if is_multi_label else confusion(scored, truth).numpy(),
-        misclassified=_misheard(sounds, clips, most_confident_errors(logits, targets)),
+        misclassified=_misclassified(sounds, clips, most_confident_errors(logits, targets)),
         sample_rate=sounds.sample_rate,
     )
 
@@ -70,19 +70,19 @@ def most_confident_errors(
     ]
 
 
-def _misheard(
+def _misclassified(
     sounds: AudioDataset, clips: NDArray[np.int64], errors: Sequence[tuple[int, int, float]]
-) -> tuple[Misheard, ...]:
+) -> tuple[MisclassifiedClip, ...]:
     """Return the clips as they were decoded, before normalisation."""
     chosen = clips[[number for number, _, _ in errors]]
     num_samples = min(sounds.num_samples, round(LONGEST_S * sounds.sample_rate))
     waves = sounds.pack.centred(chosen, sounds.num_samples)[:, :num_samples]
     names = sounds.table.labels
     return tuple(
-        Misheard(
+        MisclassifiedClip(
             clip=sounds.table.clips[index].id,
             truth=", ".join(names[k] for k in sounds.table.clips[index].labels),
-            heard=names[predicted],
+            predicted=names[predicted],
             probability=probability,
             wave=wave,
         )

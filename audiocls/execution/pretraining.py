@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 
 from audiocls.atomic import write_text
 from audiocls.audio.clips import ClipTable, Split, fingerprint
-from audiocls.audio.deduplicate import sound_digests, without_copies
+from audiocls.audio.deduplicate import audio_digests, exclude_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import Config, identity_config, trial_id
 from audiocls.execution.code import code_digest
@@ -99,10 +99,10 @@ def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Pa
         return split
     trial_table, rate = config.data.table(cache), config.data.sample_rate
     scored = trial_table.split(config.fold)
-    excluded = sound_digests(trial_table, fingerprint(trial_table, cache), rate, cache)
-    return without_copies(
+    excluded = audio_digests(trial_table, fingerprint(trial_table, cache), rate, cache)
+    return exclude_copies(
         split,
-        sound_digests(table, data, rate, cache),
+        audio_digests(table, data, rate, cache),
         excluded[np.concatenate([scored.val, scored.test])],
     )
 

@@ -3,11 +3,11 @@
 from collections import OrderedDict
 from pathlib import Path
 
-from audiocls.audio.batches import AudioDataset, open_sounds
+from audiocls.audio.batches import AudioDataset, open_dataset
 from audiocls.audio.clips import ClipTable
 from audiocls.config import Config
 from audiocls.execution.devices import unpinned
-from audiocls.tracking.availability import ServerAvailability
+from audiocls.tracking import ServerAvailability
 from audiocls.training.state import resolve_device
 
 CAPACITY = 8
@@ -41,7 +41,7 @@ class WorkerCache:
             clips = table or config.data.table(self.cache)
             device = resolve_device(config.device)
             with unpinned():  # a data set seen for the first time is decoded on every core
-                self._datasets[key] = open_sounds(
+                self._datasets[key] = open_dataset(
                     config.data,
                     config.features,
                     clips,

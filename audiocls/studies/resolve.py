@@ -139,7 +139,7 @@ def study_of(
         overrides={**ablation.base(), **overrides},
         command=request.line() if request else "",
         request=request,
-        notes=(*plan.notes, *_left_out(tables), *_untrained(configs)),
+        notes=(*plan.notes, *_left_out(tables), *_feature_notes(configs)),
     )
     return Resolved(study, configs, fingerprints, study.notes)
 
@@ -172,15 +172,16 @@ def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
     ]
 
 
-def _untrained(configs: Configs) -> list[str]:
-    """Return a note on EnCodec with untrained weights: it says nothing of the trained codec."""
-    arms = [
-        arm
-        for arm, config in configs.items()
-        if config.features.name == "encodec" and config.features.weights == "untrained"
+def _feature_notes(configs: Configs) -> list[str]:
+    """Return the caveats of the arms' front ends, each with its arms."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, config in configs.items():
+        for note in config.features.notes():
+            arms_of.setdefault(note, []).append(arm)
+    return [
+        f"{note} in {'every arm' if len(arms) == len(configs) else ', '.join(arms)}."
+        for note, arms in arms_of.items()
     ]
-    everywhere = "every arm" if len(arms) == len(configs) else ", ".join(arms)
-    return [f"EnCodec's weights are untrained in {everywhere}."] if arms else []
 
 
 ArmConfigs = Mapping[str, Mapping[str, Any]]

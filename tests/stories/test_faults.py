@@ -16,7 +16,7 @@ import psutil
 import pytest
 from helpers.tracking import RUN_INFO, epoch_row, track_three_epochs
 from helpers.trials import trainable_job
-from helpers.wandb_runs import read_run
+from helpers.wandb_runs import read_log, read_run
 from wandb_server import Server
 
 from audiocls.execution.job import NativeJob, TrackingConfig
@@ -25,9 +25,10 @@ from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder
 from audiocls.tracking import Ending, FinishReport, RunInfo, background, run_id_of, start
-from audiocls.tracking.availability import ServerAvailability
-from audiocls.tracking.wandb import log, run
+from audiocls.tracking.wandb import run
+from audiocls.tracking.wandb.log import LoggedRun
 from audiocls.tracking.wandb.sync import newest, run_folders
+from audiocls.tracking.wrappers import ServerAvailability
 from audiocls.training.fit import Signal
 
 pytestmark = pytest.mark.filterwarnings(
@@ -53,10 +54,10 @@ def told(server: Server, run_id: str = RUN_INFO.id) -> list[float]:
     return [row["epoch"] for row in server.run(run_id).history if "val/accuracy" in row]
 
 
-def kept(folder: Path) -> log.LoggedRun:
+def kept(folder: Path) -> LoggedRun:
     """The run of the newest offline folder."""
     newest = max(folder.glob("wandb/offline-run-*/*.wandb"), key=lambda log: log.stat().st_mtime_ns)
-    return log.read_run(newest)
+    return read_log(newest)
 
 
 def client() -> psutil.Process:
@@ -204,7 +205,7 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
     assert answer.note.startswith(f"W&B run {RUN_INFO.id} was not uploaded: ")
     assert answer.note.endswith("upload it with: audiocls sweep sync dropout")
     newest_log = newest(run_folders(info.folder))[RUN_INFO.id].log
-    run = log.read_run(newest_log)
+    run = read_log(newest_log)
     assert (run.id, run.exit_code, len(run.history)) == (RUN_INFO.id, 0, 3)
     assert str(newest_log.parent) in answer.note
     began = time.monotonic()
@@ -214,7 +215,7 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
 
 
 def test_a_server_that_came_back_is_told_again_after_a_while(wandb_server: Server, info: RunInfo):
-    reach = ServerAvailability(patience_s=0.5)
+    reach = ServerAvailability(retry_after_s=0.5)
     wandb_server.close()
     assert track_three_epochs("online", info, reach).note
     wandb_server.reopen()
