@@ -1,12 +1,12 @@
-"""The pictures of a search."""
+"""The figures of a search."""
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audiocls.analysis.ranking import Ranked, Ranking
-from audiocls.render.ranking.text import short
-from audiocls.render.svg import BLUE, GREY, INK, ORANGE, new_figure, styled
+from audiocls.formatting import NONE
+from audiocls.render.figures.svg import BLUE, GREY, INK, ORANGE, new_figure, styled
 from audiocls.search import Numeric
 from audiocls.search.leaves import varying
 
@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
 MAX_PANELS = 12
 MAX_POINTS = 600
-"""Trials in a picture: the best ones and every so-and-so-many-th of the rest."""
+"""Trials in a figure: the best ones and every so-and-so-many-th of the rest."""
 MAX_KINDS = 12
 """Values without an order that have a place of their own on an axis."""
 LOG_SPAN = 50
 """Listed values that reach over more than this factor lie on a logarithmic axis."""
 
 
+def short(value: Any) -> str:
+    """Return a parameter's value as it reads in a row."""
+    if value is None:
+        return NONE
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def drawn(ranking: Ranking) -> list[Ranked]:
-    """The trials with a value that a picture shows, in the order proposed."""
+    """Return the trials with a value that a figure shows, in the order proposed."""
     half = MAX_POINTS // 2
     best, rest = list(ranking.scored[:half]), ranking.scored[half:]
     kept = best + list(rest[:: max(1, math.ceil(len(rest) / half))])

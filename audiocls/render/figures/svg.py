@@ -1,9 +1,12 @@
-"""SVG that takes the ink of the page around it, so that one picture serves light and dark."""
+"""The style of all figures, and the figures as SVG and PNG.
+
+An SVG takes the ink of the page around it, so that one figure serves light and dark.
+"""
 
 import re
 from collections.abc import Callable
 from functools import wraps
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 if TYPE_CHECKING:
@@ -48,14 +51,14 @@ def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure, in inches, that belongs to no pyplot: no global state and no display."""
+    """Return an empty figure, in inches, that belongs to no pyplot: no global state and no display."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def to_svg(figure: "Figure", name: str) -> str:
-    """SVG text to lie inside a page: the same bytes each time, and ids that no other figure has."""
+    """Return SVG text to lie inside a page: the same bytes each time, and ids that no other figure has."""
     import matplotlib as mpl
 
     text = StringIO()
@@ -65,3 +68,10 @@ def to_svg(figure: "Figure", name: str) -> str:
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     return re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
+
+
+def to_png(figure: "Figure") -> bytes:
+    """Return the figure as a PNG on white: the same bytes each time."""
+    file = BytesIO()
+    figure.savefig(file, format="png", dpi=160, facecolor="white", metadata={"Software": None})
+    return file.getvalue()

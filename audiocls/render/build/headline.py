@@ -1,4 +1,4 @@
-"""The answer as one sentence: what helps, what hurts, and what cannot be told."""
+"""The answer in one sentence: the arms that are better, worse, equivalent or undecided."""
 
 from collections.abc import Sequence
 
@@ -56,20 +56,20 @@ def _against(comparison: Comparison, result: ArmResult) -> str:
 
 
 def _effects(comparison: Comparison, verdict: str) -> list[str]:
-    """A clause for each claimed effect, the largest first; beyond three, the rest are counted."""
-    found = [result for result in comparison.compared if result.verdict == verdict]
-    found.sort(key=lambda result: -abs(result.delta or 0.0))
+    """Return a clause for each claimed effect, the largest first; the fourth and on are counted."""
+    claimed = [result for result in comparison.compared if result.verdict == verdict]
+    claimed.sort(key=lambda result: -abs(result.delta or 0.0))
     verb = "helps" if verdict == "better" else "hurts"
-    clauses = [f"{arm.arm} {verb}: {effect(comparison, arm)}" for arm in found[:MAX_NAMED]]
-    beyond = len(found) - MAX_NAMED
+    clauses = [f"{arm.arm} {verb}: {effect(comparison, arm)}" for arm in claimed[:MAX_NAMED]]
+    beyond = len(claimed) - MAX_NAMED
     if beyond > 0:
-        plural = verb.removesuffix("s")
-        clauses.append(f"{number_word(beyond)} more {plural if beyond > 1 else verb}")
+        several = verb.removesuffix("s")
+        clauses.append(f"{number_word(beyond)} more {several if beyond > 1 else verb}")
     return clauses
 
 
 def _rest(comparison: Comparison, has_effects: bool) -> list[str]:
-    """One clause for each verdict that claims no effect."""
+    """Return one clause for each verdict that claims no effect."""
     margin = f"±{comparison.margin * comparison.scale:g}"
     unit = " points" if comparison.scale == 100 else ""
     predicates = {
@@ -89,10 +89,10 @@ def _rest(comparison: Comparison, has_effects: bool) -> list[str]:
     groups = {verdict: arms for verdict, arms in groups.items() if arms}
     clauses = []
     for verdict, arms in groups.items():
-        singular, plural, words = predicates[verdict]
+        one, several, words = predicates[verdict]
         is_remainder = len(groups) == 1 and has_effects
         subject = _subject(arms, is_remainder, is_all=len(arms) == len(comparison.compared))
-        clauses.append(f"{subject} {singular if len(arms) == 1 else plural} {words}")
+        clauses.append(f"{subject} {one if len(arms) == 1 else several} {words}")
     return clauses
 
 
@@ -129,6 +129,6 @@ def _pairs(arms: Sequence[ArmResult]) -> str:
 
 
 def _common(arms: Sequence[ArmResult]) -> str:
-    """The reason, if all arms share it, else the first with its arm."""
+    """Return the reason that all arms share, or else the first arm with its own."""
     reasons = {result.reason for result in arms}
     return arms[0].reason if len(reasons) == 1 else f"{arms[0].arm}: {arms[0].reason}"
