@@ -52,7 +52,7 @@ def short_names(keys: Iterable[str]) -> dict[str, str]:
 def format_short(values: Mapping[str, Any]) -> str:
     """Values by the last part of their names, numbers rounded: for people.
 
-    >>> in_short({"optim": {"lr": 0.00123456}, "model.dropout": 0.1})
+    >>> format_short({"optim": {"lr": 0.00123456}, "model.dropout": 0.1})
     'lr=0.00123,dropout=0.1'
     """
     return ",".join(f"{key.rpartition('.')[2]}={_short(v)}" for key, v in flatten(values).items())

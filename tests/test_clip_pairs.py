@@ -5,10 +5,10 @@ import subprocess
 import sys
 from dataclasses import replace
 from html import unescape
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.audio import RECORDINGS
 from helpers.recipes import TINY
 from helpers.records import finished_study
 from scipy.stats import binomtest
@@ -29,7 +29,7 @@ from audiocls.render.clips.sound import heard, outline, sounds_of
 from audiocls.stats import bootstrap
 from audiocls.store import StudyFolder
 
-ESC10 = Path(__file__).parents[2] / "shared" / "data" / "esc10"
+ESC10 = RECORDINGS / "esc10"
 NUM_CLASSES = 4
 
 

@@ -57,7 +57,7 @@ def test_of_several_labels_only_a_class_that_is_decided_for_and_not_true_is_an_e
 def test_a_misheard_clip_is_the_decoded_wave_under_its_own_name(sounds):
     clips, logits, targets = clips_of(sounds)
     evidence = class_breakdown(sounds, clips, logits, targets)
-    first = evidence.misheard[0]
+    first = evidence.misclassified[0]
     clip = sounds.table.clips[clips[4]]
     assert (first.clip, first.truth) == (clip.id, sounds.table.labels[clip.label])
     assert first.wave.shape == (min(sounds.num_samples, LONGEST_S * sounds.sample_rate),)
@@ -87,7 +87,7 @@ def test_several_labels_have_scores_of_each_class_and_no_confusion(sounds):
     assert evidence.confusion is None
     assert evidence.confused() == []
     assert len(evidence.classes) == len(table.labels)
-    assert evidence.misheard == ()
+    assert evidence.misclassified == ()
 
 
 def test_tensorboard_shows_the_classes_and_lets_the_misheard_be_heard(sounds, tmp_path: Path):

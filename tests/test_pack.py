@@ -100,7 +100,7 @@ def test_clips_are_decoded_and_resampled_once(table, tmp_path, monkeypatch):
 
 def test_portions_do_not_show(table, tmp_path, monkeypatch):
     whole = open_pack(table, "a", RATE, tmp_path)
-    monkeypatch.setattr(pack_module, "PORTION", 1)
+    monkeypatch.setattr(pack_module, "CHUNK_CLIPS", 1)
     in_portions = open_pack(table, "b", RATE, tmp_path)
     assert np.array_equal(whole.samples, in_portions.samples)
     assert np.array_equal(whole.starts, in_portions.starts)

@@ -24,12 +24,12 @@ def test_the_wheel_holds_the_shelf_the_recipes_and_the_template_and_nothing_at_t
     names = zipfile.ZipFile(wheel).namelist()
     for kind in ("ablations", "sweeps"):
         for file in (ROOT / kind).glob("*.yaml"):
-            assert f"audiocls/_shelf/{kind}/{file.name}" in names
+            assert f"audiocls/_library/{kind}/{file.name}" in names
     for file in (ROOT / "notebooks").glob("*.ipynb"):
-        assert f"audiocls/_shelf/notebooks/{file.name}" in names
+        assert f"audiocls/_library/notebooks/{file.name}" in names
     for file in (ROOT / "audiocls/recipes").glob("*.yaml"):
         assert f"audiocls/recipes/{file.name}" in names
-    assert {"audiocls/report/page/page.html.j2", "audiocls/py.typed"} <= set(names)
+    assert {"audiocls/render/page/page.html.j2", "audiocls/py.typed"} <= set(names)
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"audiocls"}
 
 

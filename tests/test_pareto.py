@@ -67,7 +67,7 @@ def test_equals_are_on_the_front_together_and_the_cheapest_come_first():
     params, macs, time = fronts(compare(*priced(COSTS)))
     assert params.arms == ("base", "twin", "good")
     assert (macs.arms, macs.values) == ((), {})
-    assert not time.varies
+    assert not time.is_told_apart
 
 
 def test_a_trial_that_took_a_little_less_time_is_not_cheaper():
@@ -84,7 +84,7 @@ def test_a_trial_that_took_a_little_less_time_is_not_cheaper():
 
     for factor, front in ((0.97, ()), (0.9, ("dear", "good"))):
         *_, time = fronts(compare(study, timed(factor)))
-        assert time.varies == bool(front)
+        assert time.is_told_apart == bool(front)
         assert not front or time.arms == front
 
 

@@ -367,7 +367,7 @@ def test_searching_loads_no_torch_and_listing_no_optuna():
         "from audiocls.search import *\n"
         "assert not {'optuna', 'scipy', 'numpy'} & sys.modules.keys()\n"
         "sweep = Sweep('bayes', {'x': Numeric('beta', a=1.0, b=1.0)}, Metric('loss'))\n"
-        "tried = [Tried({'x': i / 20}, 'finished', (i,), i) for i in range(20)]\n"
+        "tried = [TrialResult({'x': i / 20}, 'finished', (i,), i) for i in range(20)]\n"
         "assert 0 <= propose(sweep, tried)['x'] <= 1\n"
         "assert 'optuna' in sys.modules and 'torch' not in sys.modules\n"
     )

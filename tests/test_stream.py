@@ -19,7 +19,7 @@ from audiocls.errors import DataError
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a second of sound is many blocks."""
     monkeypatch.setattr(door, "_STREAMED_FRAMES", 1024)
-    monkeypatch.setattr(streaming, "PORTION", 2000)
+    monkeypatch.setattr(streaming, "CHUNK_SAMPLES", 2000)
 
 
 def written(path: Path, rate: int, num_samples: int, channels: int = 2) -> Path:

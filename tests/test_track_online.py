@@ -11,13 +11,13 @@ from helpers.wandb_runs import read_run
 from wandb_server import Server
 
 from audiocls.tracking import Ending, FinishReport, RunInfo, start
-from audiocls.tracking.breakdown import ClassScore, Misheard, TestBreakdown
+from audiocls.tracking.breakdown import ClassScore, Misheard, ScoreBreakdown
 
 TABLES = ("test/classes", "test/confusion_table")
-EVIDENCE = TestBreakdown(
+EVIDENCE = ScoreBreakdown(
     classes=(ClassScore("dog", 3, 0.5, None, None), ClassScore("rain", 2, 1.0, 0.5, 0.66)),
     confusion=np.array([[3, 0], [1, 1]]),
-    misheard=(Misheard("clip-7", "rain", "dog", 0.9, np.zeros(800, np.float32)),),
+    misclassified=(Misheard("clip-7", "rain", "dog", 0.9, np.zeros(800, np.float32)),),
     sample_rate=8000,
 )
 
@@ -120,7 +120,7 @@ def test_evidence_and_model_are_told_once(wandb_server: Server, info: RunInfo, t
 
 
 def test_a_run_ends_well_though_its_evidence_cannot_be_made(wandb_server: Server, info: RunInfo):
-    def fail() -> TestBreakdown:
+    def fail() -> ScoreBreakdown:
         raise ValueError("no such clip")
 
     tracker = start("online", info)
@@ -134,7 +134,7 @@ def test_a_run_ends_well_though_its_evidence_cannot_be_made(wandb_server: Server
 def test_evidence_is_made_for_nobody_where_tracking_is_disabled(info: RunInfo):
     asked: list[Any] = []
 
-    def evidence() -> TestBreakdown:
+    def evidence() -> ScoreBreakdown:
         asked.append(1)
         return EVIDENCE
 

@@ -24,7 +24,7 @@ class Front:
     """The cost of each arm that can be placed."""
     left_out: tuple[str, ...]
     """Arms that have no value of this cost, or that may not be compared."""
-    varies: bool
+    is_told_apart: bool
     """Whether any two arms differ in this cost by more than its tolerance."""
 
 
@@ -53,14 +53,14 @@ def _front(comparison: Comparison, name: str, field: str) -> Front:
         arms=tuple(arm for (_, _, arm), is_kept in zip(rows, kept, strict=True) if is_kept),
         values=values,
         left_out=tuple(result.arm for result in comparison.arms if result.arm not in values),
-        varies=len(set(costs)) > 1,
+        is_told_apart=len(set(costs)) > 1,
     )
 
 
 def merge_ties(costs: Sequence[float], tolerance: float) -> list[float]:
     """Costs of which those within `tolerance` of the next lower one are the same as it.
 
-    >>> levelled([10.0, 10.4, 10.8, 20.0], 0.05)
+    >>> merge_ties([10.0, 10.4, 10.8, 20.0], 0.05)
     [10.0, 10.0, 10.0, 20.0]
     """
     levels: dict[float, float] = {}
@@ -113,7 +113,7 @@ def _told(front: Front) -> str:
     )
     if len(front.values) == 1:
         return f"No front of {{}}: only {arms} can be placed."
-    if not front.varies:
+    if not front.is_told_apart:
         return "No front of {}: the same in all arms."
     rest = f" Not placed: {unknown}." if unknown else ""
     return f"On the Pareto front of {{}}: {arms}.{rest}"

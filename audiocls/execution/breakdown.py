@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from audiocls.audio.batches import AudioDataset
-from audiocls.tracking.breakdown import ClassScore, Misheard, TestBreakdown
+from audiocls.tracking.breakdown import ClassScore, Misheard, ScoreBreakdown
 from audiocls.training.metrics import confusion, per_class
 
 MOST_MISHEARD = 6
@@ -25,14 +25,14 @@ def class_breakdown(
     clips: NDArray[np.int64],
     logits: NDArray[np.float32],
     targets: NDArray[np.int64] | NDArray[np.float32],
-) -> TestBreakdown:
+) -> ScoreBreakdown:
     """Scores of each class, and the errors that the model was surest of.
 
     Shape: clips (N,) indices into the table, logits (N, K), targets (N,) or (N, K)
     """
     labels, scored, truth = sounds.table.labels, torch.tensor(logits), torch.tensor(targets)
     is_multi_label = sounds.table.is_multi_label
-    return TestBreakdown(
+    return ScoreBreakdown(
         classes=tuple(
             ClassScore(labels[row.label], row.support, row.precision, row.recall, row.f1)
             for row in per_class(scored, truth, is_multi_label)
@@ -53,7 +53,7 @@ def most_confident_errors(
 
     Shape: logits (N, K), targets (N,) or (N, K)
 
-    >>> errors = surest_errors(np.array([[9.0, 0], [2, 0], [3, 0]]), np.array([0, 1, 1]))
+    >>> errors = most_confident_errors(np.array([[9.0, 0], [2, 0], [3, 0]]), np.array([0, 1, 1]))
     >>> [(clip, heard, round(probability, 2)) for clip, heard, probability in errors]
     [(2, 0, 0.95), (1, 0, 0.88)]
     """

@@ -8,7 +8,7 @@ from audiocls.dotted import flatten
 from audiocls.execution.job import Task
 from audiocls.store import Attempt, Provenance, Record
 from audiocls.tracking import Ending, RunInfo, run_id_of
-from audiocls.tracking.breakdown import TestBreakdown
+from audiocls.tracking.breakdown import ScoreBreakdown
 
 
 def run_info_of(task: Task, config: Config, attempt: Attempt, made: Provenance) -> RunInfo:
@@ -35,7 +35,7 @@ def _origin(attempt: Attempt, made: Provenance) -> dict[str, Any]:
     return {"attempt": attempt.number, "data_fingerprint": made.data, **versions}
 
 
-def ending_of(task: Task, record: Record, evidence: Callable[[], TestBreakdown]) -> Ending:
+def ending_of(task: Task, record: Record, evidence: Callable[[], ScoreBreakdown]) -> Ending:
     """The end of a trial that has its record; `evidence` is computed if somebody looks."""
     model = task.trial.checkpoint if task.has_model else None
     return Ending(_summary(record, task), 0, evidence, model)

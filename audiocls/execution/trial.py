@@ -24,7 +24,7 @@ from audiocls.execution.tracking_payload import best_of, ending_of, run_info_of
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Attempt, Cost, Failure, Provenance, Record
 from audiocls.tracking import Ending, Tracker, start
-from audiocls.tracking.breakdown import TestBreakdown
+from audiocls.tracking.breakdown import ScoreBreakdown
 from audiocls.training.checkpoint import description_of, weights_of
 from audiocls.training.cost import Spent, macs_of, num_params
 from audiocls.training.fit import EpochEnd, Signal, fit
@@ -64,7 +64,7 @@ def _told_again(task: Task, record: Record, worker_cache: WorkerCache) -> Done:
     info = run_info_of(task, config, attempt, record.provenance)
     tracker = start(task.wandb, info, task.has_tensorboard, worker_cache.reach)
 
-    def evidence() -> TestBreakdown:
+    def evidence() -> ScoreBreakdown:
         sounds, scored = (
             worker_cache.sounds(config, task.data_fingerprint),
             task.trial.predictions(),
@@ -276,7 +276,7 @@ def _cost(parts: TrainingState, progress: Progress, stage: Spent) -> Cost:
     )
 
 
-def _evidence(parts: TrainingState, test: Scores) -> TestBreakdown:
+def _evidence(parts: TrainingState, test: Scores) -> ScoreBreakdown:
     return class_breakdown(
         parts.sounds, parts.split.test, test.logits.numpy(), test.targets.numpy()
     )

@@ -16,7 +16,7 @@ def as_image(features: Tensor) -> Tensor:
     Shape: (B, F, L) → (B, 1, F, L)
 
     >>> import torch
-    >>> as_picture(torch.zeros(2, 64, 101)).stride()
+    >>> as_image(torch.zeros(2, 64, 101)).stride()
     (6464, 1, 101, 1)
     """
     return features.contiguous().unsqueeze(-1).permute(0, 3, 1, 2)

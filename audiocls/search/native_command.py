@@ -26,8 +26,8 @@ class NativeCommand:
 def parse_native_command(command: Sequence[str]) -> NativeCommand | None:
     """What a sweep's command asks of our own trials, or none.
 
-    >>> own_command(["audiocls", "train", "--recipe", "r", "${args_no_hyphens}"])
-    OwnCommand(option='--recipe', source='r', assignments=())
+    >>> parse_native_command(["audiocls", "train", "--recipe", "r", "${args_no_hyphens}"])
+    NativeCommand(option='--recipe', source='r', assignments=())
     """
     words = [word for word in command if word != "${env}"]
     launcher = next((known for known in LAUNCHERS if words[: len(known)] == known), None)

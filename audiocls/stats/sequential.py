@@ -34,7 +34,7 @@ def next_look_size(size: int, num_folds: int) -> int:
 
     A look at every seed would spread α so thin that it finds half as many effects of middle size.
 
-    >>> next_size(15, num_folds=5), next_size(5, num_folds=5)
+    >>> next_look_size(15, num_folds=5), next_look_size(5, num_folds=5)
     (20, 10)
     """
     num_seeds = size // num_folds

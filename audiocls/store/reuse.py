@@ -22,7 +22,7 @@ def noise_study(ablation: str) -> str:
 def paired_study_name(study: str) -> str:
     """The study that may have trained some of the same trials.
 
-    >>> twin("dropout"), twin("dropout-noise")
+    >>> paired_study_name("dropout"), paired_study_name("dropout-noise")
     ('dropout-noise', 'dropout')
     """
     return study.removesuffix(NOISE) if study.endswith(NOISE) else noise_study(study)

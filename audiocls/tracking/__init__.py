@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from audiocls.tracking.availability import ServerAvailability
 
 if TYPE_CHECKING:
-    from audiocls.tracking.breakdown import TestBreakdown
+    from audiocls.tracking.breakdown import ScoreBreakdown
 
 WandbMode = Literal["online", "offline", "disabled"]
 
@@ -48,7 +48,7 @@ class Ending:
 
     summary: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int = 0
-    evidence: "Callable[[], TestBreakdown] | None" = None
+    evidence: "Callable[[], ScoreBreakdown] | None" = None
     """Called only by who shows it, and not on the trial's own thread."""
     model: Path | None = None
     """The checkpoint to keep with the run, if it is asked for."""

@@ -1,4 +1,4 @@
-"""`TestBreakdown`: what the test clips show beyond the metrics, to look at and listen to.
+"""`ScoreBreakdown`: what the test clips show beyond the metrics, to look at and listen to.
 
 Legend: K classes, T samples.
 """
@@ -36,7 +36,7 @@ class Misheard:
 
 
 @dataclass(frozen=True, eq=False)
-class TestBreakdown:
+class ScoreBreakdown:
     """Once per trial, of the test clips alone."""
 
     classes: tuple[ClassScore, ...]

@@ -12,7 +12,7 @@ from typing import Any
 
 from audiocls.errors import UsageError
 from audiocls.tracking import Ending, FinishReport, RunInfo
-from audiocls.tracking.breakdown import TestBreakdown
+from audiocls.tracking.breakdown import ScoreBreakdown
 
 
 def require_tensorboard() -> None:
@@ -58,7 +58,7 @@ class TensorboardRun:
         self._writer.close()
         return FinishReport()
 
-    def _show(self, evidence: TestBreakdown) -> None:
+    def _show(self, evidence: ScoreBreakdown) -> None:
         """A table of classes as text, and the misheard clips, each under what it was taken for."""
         self._writer.add_text("test/classes", _as_table(evidence), self._epoch)
         for number, clip in enumerate(evidence.misclassified, 1):
@@ -89,7 +89,7 @@ def _as_text(values: Mapping[str, Any]) -> str:
     return "\n".join(f"    {line}" for line in lines)
 
 
-def _as_table(evidence: TestBreakdown) -> str:
+def _as_table(evidence: ScoreBreakdown) -> str:
     """Markdown, a row a class."""
     lines = ["| class | precision | recall | F1 | clips |", "|---|---|---|---|---|"]
     for row in evidence.classes:

@@ -46,7 +46,8 @@ def layer_summary(network: nn.Module, inputs: Tensor) -> list[Layer]:
     Shape: inputs (1, …)
 
     >>> network = nn.Sequential(nn.Conv1d(1, 8, 3, padding=1), nn.ReLU())
-    >>> [(layer.name, layer.shape, layer.macs) for layer in anatomy(network, torch.zeros(1, 1, 10))]
+    >>> layers = layer_summary(network, torch.zeros(1, 1, 10))
+    >>> [(layer.name, layer.shape, layer.macs) for layer in layers]
     [('', (8, 10), 240), ('0', (8, 10), 240), ('1', (8, 10), 0)]
     """
     network.eval()

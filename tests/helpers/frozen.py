@@ -33,8 +33,9 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "frozen"
 STUDIES = GOLDEN.with_name("studies")
 IS_FREEZING = "FREEZE" in os.environ
 TOLERANCE = 1e-3
-BITS = ("sha256", "first_losses")
-"""What says nothing about numbers that are only near the recorded ones."""
+UNSTEADY = re.compile(r".*/sha256|/metrics/.*|/last row/val/(?!loss).*")
+"""What rounding can change by any amount, told by its place: digests; ranks of clips whose logits
+are all but tied after two epochs, and what is measured at an epoch that was chosen by them."""
 
 
 def check(name: str, got: Any) -> None:
@@ -52,7 +53,8 @@ def check(name: str, got: Any) -> None:
     if platform() == golden("platform"):
         assert text == frozen
     else:
-        assert not list(deviations(json.loads(text), json.loads(frozen)))
+        found = deviations(json.loads(text), json.loads(frozen))
+        assert not found, "\n".join(found)
 
 
 def golden(name: str) -> Any:
@@ -82,9 +84,10 @@ def _processor() -> str:
 
 def deviations(got: Any, frozen: Any, at: str = "") -> list[str]:
     """Where two plain values differ by more than rounding."""
+    if UNSTEADY.fullmatch(at):
+        return []
     if isinstance(frozen, dict) and isinstance(got, dict) and got.keys() == frozen.keys():
-        kept = [key for key in frozen if key not in BITS]
-        return [d for key in kept for d in deviations(got[key], frozen[key], f"{at}/{key}")]
+        return [d for k in frozen for d in deviations(got[k], frozen[k], f"{at}/{k}")]
     if isinstance(frozen, list) and isinstance(got, list) and len(got) == len(frozen):
         pairs = zip(got, frozen, strict=True)
         return [d for i, pair in enumerate(pairs) for d in deviations(*pair, f"{at}/{i}")]

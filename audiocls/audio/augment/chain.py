@@ -34,7 +34,7 @@ def augment_waveforms(
 
     >>> import torch
     >>> options = Augment(transforms=("neg",), transform_p=1.0)
-    >>> change_waves(torch.ones(1, 3), options, 16000, Draws(0, torch.tensor([5])))
+    >>> augment_waveforms(torch.ones(1, 3), options, 16000, ClipRNG(0, torch.tensor([5])))
     tensor([[-1., -1., -1.]])
     """
     if not options.changes_samples:
@@ -57,7 +57,7 @@ def crop_offsets(slack: Tensor, draws: ClipRNG) -> Tensor:
     Shape: slack (B,) samples to spare → (B,) int64
 
     >>> import torch
-    >>> offsets = crop_offsets(torch.tensor([0, 1000]), Draws(0, torch.arange(2)))
+    >>> offsets = crop_offsets(torch.tensor([0, 1000]), ClipRNG(0, torch.arange(2)))
     >>> offsets[0].item(), 0 <= offsets[1].item() <= 1000
     (0, True)
     """

@@ -34,8 +34,8 @@ class ClipRNG:
     over-sampled epoch rather than its clips. Uniform numbers are the same on every device and in
     every batch; normal ones, and what is computed from either, up to rounding.
 
-    >>> draws = Draws(7, torch.tensor([3, 1, 2]))
-    >>> torch.equal(draws.uniform("gain")[1:], Draws(7, torch.tensor([1, 2])).uniform("gain"))
+    >>> draws = ClipRNG(7, torch.tensor([3, 1, 2]))
+    >>> torch.equal(draws.uniform("gain")[1:], ClipRNG(7, torch.tensor([1, 2])).uniform("gain"))
     True
     """
 

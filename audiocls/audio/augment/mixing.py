@@ -40,7 +40,7 @@ def mix(
 
     Shape: waves (B, T), targets (B, K) float → (B, T), (B, K)
 
-    >>> options, draws = Augment(mixes=("timemix",)), Draws(0, torch.arange(2))
+    >>> options, draws = Augment(mixes=("timemix",)), ClipRNG(0, torch.arange(2))
     >>> waves = torch.tensor([[1.0], [-1.0]]).expand(2, 100)
     >>> _, targets = mix(waves, torch.eye(2), options, 8000, draws, epoch=0, is_union=True)
     >>> targets
@@ -67,7 +67,7 @@ def partners_of(draws: ClipRNG) -> Tensor:
 
     Shape: → (B,) int64
 
-    >>> partners_of(Draws(0, torch.arange(2)))
+    >>> partners_of(ClipRNG(0, torch.arange(2)))
     tensor([1, 0])
     """
     ring = draws.on("cpu").uniform("partner")[:, 0].argsort(stable=True)

@@ -77,7 +77,7 @@ def coloured(draws: ClipRNG, exponent: float, num_samples: int) -> Tensor:
 
     Shape: → (B, T), at no level in particular
 
-    >>> coloured(Draws(0, torch.arange(2)), EXPONENTS["pink"], 1000).shape
+    >>> coloured(ClipRNG(0, torch.arange(2)), EXPONENTS["pink"], 1000).shape
     torch.Size([2, 1000])
     """
     num_bins = num_samples // 2 + 1

@@ -16,7 +16,7 @@ def mask(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
 
     Shape: features (B, F, L) → (B, F, L)
 
-    >>> draws = Draws(0, torch.arange(3))
+    >>> draws = ClipRNG(0, torch.arange(3))
     >>> masked = mask(torch.ones(3, 64, 101), Augment(freq_mask=8), draws)
     >>> (masked == 0).all(dim=2).sum(dim=1) <= 2 * 8
     tensor([True, True, True])

@@ -30,7 +30,7 @@ def time_shift(waves: Tensor, shifts: Tensor, bound: int) -> Tensor:
 
     Shape: waves (B, T), shifts (B,) → (B, T)
 
-    >>> shifted(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([-1]), bound=2)
+    >>> time_shift(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([-1]), bound=2)
     tensor([[2., 3., 0.]])
     """
     return windows(pad(waves, (bound, bound)), bound - shifts, waves.shape[1])

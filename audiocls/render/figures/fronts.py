@@ -21,7 +21,7 @@ def metric_against_cost(comparison: Comparison) -> "Figure":
 
     Filled and numbered: on the front; hollow: some other arm is as good and cheaper, or better.
     """
-    drawn = [front for front in fronts(comparison) if front.varies]
+    drawn = [front for front in fronts(comparison) if front.is_told_apart]
     named = list(dict.fromkeys(arm for front in drawn for arm in front.arms))[:MAX_ARMS]
     columns = 1 if max(map(len, named), default=0) > 24 else 3
     height = 2.9 + 0.2 * math.ceil(len(named) / columns)

@@ -76,7 +76,7 @@ def _pictures(comparison: Comparison, study: Study, histories: figures.Histories
         pictures["effects"] = to_svg(figures.effect_intervals(comparison), "effects")
     if comparison.effects.tables:
         pictures["interactions"] = to_svg(figures.interactions(comparison), "interactions")
-    if any(front.varies for front in pareto.fronts(comparison)):
+    if any(front.is_told_apart for front in pareto.fronts(comparison)):
         pictures["fronts"] = to_svg(figures.metric_against_cost(comparison), "fronts")
     for name, key in {"metric": figures.validation_key(study), "loss": "val/loss"}.items():
         if figures.has_curve(histories, key):

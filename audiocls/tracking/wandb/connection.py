@@ -14,7 +14,7 @@ from wandb.errors import AuthenticationError
 from wandb.errors import Error as WandbError
 from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 
-from audiocls.tracking.sweep_server import SweepNotFound, ServerUnavailable, PermissionDenied
+from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable, SweepNotFound
 
 CALL_TIMEOUT_S = 30
 """One call's, the client's own retries within it included."""
@@ -96,7 +96,9 @@ def _fault(error: WandbApiFailedError, what: str, host: str, timeout_s: int) -> 
     if error.response is None:
         return ServerUnavailable(f"no answer from {host} within {timeout_s} s")
     if status is None and str(error).startswith(IN_ANSWER):
-        return PermissionDenied(f"{host} refuses {what}: {str(error).removeprefix(IN_ANSWER).strip()}")
+        return PermissionDenied(
+            f"{host} refuses {what}: {str(error).removeprefix(IN_ANSWER).strip()}"
+        )
     if status is None:
         return ServerUnavailable(f"no answer from {host}: {str(error).strip()}")
     if status in (401, 403):

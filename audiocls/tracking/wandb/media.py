@@ -5,14 +5,14 @@ from typing import Any
 
 import wandb
 
-from audiocls.tracking.breakdown import ClassScore, TestBreakdown, Misheard
+from audiocls.tracking.breakdown import ClassScore, Misheard, ScoreBreakdown
 
 CHART = "wandb/confusion_matrix/v1"
 """W&B's own, drawn from the three columns below."""
 CONFUSED = ("Actual", "Predicted", "nPredictions")
 
 
-def media_of(evidence: TestBreakdown) -> dict[str, Any]:
+def media_of(evidence: ScoreBreakdown) -> dict[str, Any]:
     """One row of a run's history.
 
     Sounds are a list and not a column: each table is an artifact, which costs a dozen requests.
@@ -23,7 +23,9 @@ def media_of(evidence: TestBreakdown) -> dict[str, Any]:
         )
     }
     if evidence.misclassified:
-        media["test/misheard"] = [_sound(clip, evidence.sample_rate) for clip in evidence.misclassified]
+        media["test/misheard"] = [
+            _sound(clip, evidence.sample_rate) for clip in evidence.misclassified
+        ]
     if evidence.confusion is not None:
         table = wandb.Table(list(CONFUSED), [list(row) for row in evidence.confused()])
         titles = {"title": "Test clips by true and predicted class"}

@@ -72,7 +72,9 @@ class WandbProject:
             if not page["pageInfo"]["hasNextPage"]:
                 return
 
-    def _page(self, place: ProjectRef, filters: Mapping[str, Any], cursor: str | None) -> dict[str, Any]:
+    def _page(
+        self, place: ProjectRef, filters: Mapping[str, Any], cursor: str | None
+    ) -> dict[str, Any]:
         options = {"cursor": cursor, "perPage": PAGE, "order": "+created_at"}
         variables = {**_at(place), **options, "filters": json.dumps(filters)}
         found = self._server.ask(RUNS, variables, f"project {place}")["project"]
@@ -84,7 +86,9 @@ class WandbProject:
         variables = {**_at(place), "name": run_id, "samples": MOST_ROWS}
         project = self._server.ask(HISTORY, variables, f"run {place}/{run_id}")["project"]
         if project is None or project["run"] is None:
-            raise SweepNotFound(f"run {place}/{run_id}: the server at {self._server.host} does not know it")
+            raise SweepNotFound(
+                f"run {place}/{run_id}: the server at {self._server.host} does not know it"
+            )
         return [json.loads(line) for line in project["run"]["history"]]
 
     def standings(self, place: ProjectRef, run_ids: Collection[str]) -> dict[str, UploadStatus]:

@@ -16,9 +16,9 @@ from typing import Any
 
 import wandb
 
-from audiocls.tracking import Ending, RunInfo, FinishReport, WandbMode, ignore
-from audiocls.tracking.wandb.errors import client_error
+from audiocls.tracking import Ending, FinishReport, RunInfo, WandbMode, ignore
 from audiocls.tracking.availability import ServerAvailability
+from audiocls.tracking.wandb.errors import client_error
 from audiocls.tracking.wandb.media import media_of, model_of
 
 INIT_TIMEOUT_S = 10.0
@@ -35,7 +35,11 @@ class WandbRun:
     """
 
     def __init__(
-        self, mode: WandbMode, info: RunInfo, reach: ServerAvailability, on_stop: Callable[[], None] = ignore
+        self,
+        mode: WandbMode,
+        info: RunInfo,
+        reach: ServerAvailability,
+        on_stop: Callable[[], None] = ignore,
     ):
         info.folder.mkdir(parents=True, exist_ok=True)
         self._study, self._on_stop = info.group, on_stop

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 from audiocls import yaml_file
 from audiocls.tracking.sweep_server import (
-    SweepNotFound,
     Leave,
     Order,
     ServerRun,
     ServerSweep,
     Start,
     Stop,
+    SweepNotFound,
     SweepPath,
 )
 from audiocls.tracking.wandb.connection import Connection

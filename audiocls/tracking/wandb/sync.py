@@ -86,7 +86,8 @@ def upload(
 ) -> str:
     """Upload the runs and wait; answers the client's last complaint, if it had any.
 
-    Ended early where `stop` is set. Raises `ServerUnavailable` after `stall_timeout_s` without an upload.
+    Ended early where `stop` is set. Raises `ServerUnavailable` after `stall_timeout_s` without an
+    upload.
     """
     # The client looks for a project's settings, and keeps its debug logs, where it works.
     with tempfile.TemporaryFile() as told, tempfile.TemporaryDirectory() as folder:

@@ -6,8 +6,8 @@ standard deviation over the runs of an arm.
 
 from typing import Any
 
-from audiocls.render.wandb.workspaces_adapter import Panel, wr
 from audiocls.render.wandb.run_selection import RunSelection
+from audiocls.render.wandb.workspaces_adapter import Panel, wr
 
 COSTS = {"num_params": "parameters", "macs": "MACs per clip", "wall_s": "seconds of a trial"}
 SYSTEM = {"process_s": "CPU seconds of a trial", "peak_memory_mib": "peak memory in MiB"}

@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from audiocls.analysis.study_report import Failed
 from audiocls.analysis import pareto
-from audiocls.render.wandb.workspaces_adapter import Panel, name_parts, show_only, wr
-from audiocls.render.wandb.pairs import answer_id, has_pairs, pair_panels
-from audiocls.render.wandb.panels import metric_columns, sections
-from audiocls.render.wandb.run_selection import Condition, Place, RunSelection
+from audiocls.analysis.results import Comparison
+from audiocls.analysis.study_report import Failed
 from audiocls.render.effect_table import effect_remarks, effect_table
 from audiocls.render.headline import headline
-from audiocls.analysis.results import Comparison
 from audiocls.render.tables import (
     Table,
     markdown_table,
@@ -20,6 +16,10 @@ from audiocls.render.tables import (
     secondary_table,
     verdict_table,
 )
+from audiocls.render.wandb.pairs import answer_id, has_pairs, pair_panels
+from audiocls.render.wandb.panels import metric_columns, sections
+from audiocls.render.wandb.run_selection import Condition, Place, RunSelection
+from audiocls.render.wandb.workspaces_adapter import Panel, name_parts, show_only, wr
 
 LONGEST_TITLE = 128
 """Characters that W&B takes."""

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from audiocls.render.wandb.workspaces_adapter import (
-    Report,
-    wandb_errors_as,
-    default_entity,
-    save_report,
-    save_workspace,
-)
+from audiocls.analysis.results import Comparison
 from audiocls.render.wandb.pairs import answer_run, has_pairs
 from audiocls.render.wandb.run_selection import Place, RunSelection
 from audiocls.render.wandb.workspace import workspace_of
-from audiocls.analysis.results import Comparison
+from audiocls.render.wandb.workspaces_adapter import (
+    Report,
+    default_entity,
+    save_report,
+    save_workspace,
+    wandb_errors_as,
+)
 from audiocls.tracking.wandb.report_run import log_report
 
 

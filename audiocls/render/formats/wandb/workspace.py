@@ -2,9 +2,9 @@
 
 import unicodedata
 
-from audiocls.render.wandb.workspaces_adapter import name_parts, show_only, deterministic_id, ws
 from audiocls.render.wandb.panels import FEWEST_SHOWN, metric_columns, sections
 from audiocls.render.wandb.run_selection import Place, RunSelection
+from audiocls.render.wandb.workspaces_adapter import deterministic_id, name_parts, show_only, ws
 
 REFUSED = ("So", "Sk", "Sm", "Sc", "Cs")
 """Unicode's categories of symbols, which W&B refuses in a workspace's name."""

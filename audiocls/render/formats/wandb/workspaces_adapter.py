@@ -34,14 +34,14 @@ Report = wr.Report
 __all__ = [
     "Panel",
     "Report",
-    "wandb_errors_as",
     "default_entity",
+    "deterministic_id",
     "name_parts",
     "save_report",
     "save_workspace",
     "show_only",
     "spec_of",
-    "deterministic_id",
+    "wandb_errors_as",
     "wr",
     "ws",
 ]
