@@ -56,8 +56,8 @@ class PValue:
 
 Cell = str | Estimate | PValue
 
-Kind = Literal["number", "word", "name", "verdict", "remark"]
-"""Of a column: `name` may break after commas; `remark` is a sentence, and often empty."""
+Kind = Literal["number", "word", "name", "verdict", "prose", "remark"]
+"""Of a column: `name` may break after commas, `prose` at words; a `remark` is often empty."""
 
 
 @dataclass(frozen=True)

@@ -1,106 +1,84 @@
-"""The answer as one HTML file that needs nothing else: no network, no script, no second file."""
+"""A document as one HTML file that needs nothing else: no network, no script, no second file.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+The templates in `page/` lay out blocks, one macro a kind; they know no analysis.
+"""
 
-from audiocls.analysis import pareto
-from audiocls.analysis.clips import ClipSection
-from audiocls.analysis.results import Comparison
-from audiocls.analysis.study_report import Failed
-from audiocls.formatting import NONE, format_percent, plural
-from audiocls.render import figures
-from audiocls.render.clips import told
-from audiocls.render.effect_table import EFFECT_MEANINGS, effect_remarks
-from audiocls.render.headline import headline
-from audiocls.render.page import inline, render
-from audiocls.render.svg import to_svg
-from audiocls.render.tables import VERDICT_MEANINGS, method_text
-from audiocls.store.record import Provenance, Study
+import re
+from collections.abc import Iterator
 
-SECTIONS = (
-    "verdicts",
-    "pairs",
-    "effects",
-    "curves",
-    "cost",
-    "pareto",
-    "clips",
-    "missing",
-    "method",
-    "reproduce",
+from audiocls.render.document import (
+    Block,
+    Cell,
+    Column,
+    Depth,
+    Document,
+    Estimate,
+    Figure,
+    Section,
+    Table,
 )
-"""The page's parts in their order, each a template in `page/`."""
+from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, to_svg
+from audiocls.render.formats.plain import plain_cell
 
-"""A cell, the cause of its failure, and one line about it."""
+MAX_RANKED = 100
+"""Rows of a ranked table."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def to_html(
-    comparison: Comparison,
-    study: Study,
-    histories: figures.Histories,
-    failures: Sequence[Failed] = (),
-    provenance: Iterable[Provenance] = (),
-    clips: ClipSection | None = None,
-) -> str:
-    """The whole report; `histories` by trial id, `provenance` of the records that were compared."""
-    failed = {cell.id for cell, *_ in failures}
-    return render(
-        "page.html.j2",
-        sections=SECTIONS,
-        comparison=comparison,
-        study=study,
-        headline=headline(comparison).replace(" %", "\N{NO-BREAK SPACE}%").split("; ", 1),
-        method=method_text(comparison),
-        meanings=VERDICT_MEANINGS,
-        effect_meanings=EFFECT_MEANINGS,
-        effect_remarks=effect_remarks(comparison),
-        fronts=pareto.sentences(comparison),
-        level=format_percent(1 - comparison.alpha),
-        pictures=_pictures(comparison, study, histories),
-        failures=failures,
-        pending=[cell for cell in comparison.missing if cell.id not in failed],
-        versions=_versions(provenance),
-        blocks=_blocks(study),
-        by_clip=told(clips or ClipSection()),
-        num_drawn=min(figures.MAX_ARMS, len(comparison.compared)),
+def to_html(document: Document) -> str:
+    """Return the whole page."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("audiocls.render.formats", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters |= {"kind": _kind, "drawn": _drawn, "sentence": _sentence}
+    environment.globals |= {"rows": _rows, "parts": _parts}
+    blocks = document.to(Depth.PAGE)
+    opening = tuple(block for block in blocks if not isinstance(block, Section))
+    sections = tuple(block for block in blocks if isinstance(block, Section))
+    template = environment.get_template("page.html.j2")
+    return template.render(name=document.name, opening=opening, sections=sections)
 
 
-def _pictures(comparison: Comparison, study: Study, histories: figures.Histories) -> dict[str, str]:
-    """Inline SVG by name; learning curves only where there is a history to draw."""
-    pictures = {
-        "pairs": to_svg(figures.paired_differences(comparison), "pairs"),
-        "cost": to_svg(figures.cost_per_arm(comparison), "cost"),
-    }
-    if comparison.effects.estimates:
-        pictures["effects"] = to_svg(figures.effect_intervals(comparison), "effects")
-    if comparison.effects.tables:
-        pictures["interactions"] = to_svg(figures.interactions(comparison), "interactions")
-    if any(front.is_told_apart for front in pareto.fronts(comparison)):
-        pictures["fronts"] = to_svg(figures.metric_against_cost(comparison), "fronts")
-    for name, key in {"metric": figures.validation_key(study), "loss": "val/loss"}.items():
-        if figures.has_curve(histories, key):
-            pictures[name] = to_svg(
-                figures.learning_curves(study, histories, key, comparison.ratio), name
-            )
-    return {name: inline(svg) for name, svg in pictures.items()}
+def _kind(block: Block) -> str:
+    return type(block).__name__.lower()
 
 
-def _versions(provenance: Iterable[Provenance]) -> dict[str, str]:
-    """Each part of the provenance with all values it took, so that a mixture shows."""
-    values: dict[str, set[str]] = {}
-    for origin in provenance:
-        for name, value in asdict(origin).items():
-            values.setdefault(name, set()).add(str(value))
-    if not values:
-        return {}
-    known = {name: sorted(found - {""}) or [NONE] for name, found in values.items()}
-    started, finished = known.pop("started")[0], known.pop("finished")[-1]
-    told = {name: ", ".join(found) for name, found in known.items()}
-    return {**told, "first trial started": started, "last trial finished": finished}
+def _sentence(text: str) -> tuple[str, str]:
+    """Return a headline's first clause and the others; a unit stays beside its number."""
+    first, mark, rest = text.replace(" %", f"{NO_BREAK}%").partition("; ")
+    return first + mark.rstrip(), rest
 
 
-def _blocks(study: Study) -> str:
-    """`3 seeds × 5 folds`."""
-    most = "at most " if study.looks else ""  # An arm that is decided gets no more.
-    return f"{most}{plural(len(study.seeds), 'seed')} × {plural(len(study.folds), 'fold')}"
+def _drawn(figure: Figure) -> str:
+    """Return inline SVG in the page's own colours, which serve light and dark.
+
+    HTML knows the namespaces of an inline SVG: without them the file holds no address at all.
+    """
+    svg = to_svg(figure.draw(), figure.name)
+    for colour, variable in {BLUE: "better", ORANGE: "worse", GREEN: "equivalent"}.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    return re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+
+
+def _rows(table: Table) -> Iterator[tuple[list[tuple[Column, Cell]], list[str]]]:
+    """Yield for each row its cells beside their columns, and its remarks."""
+    for row in table.rows[:MAX_RANKED] if table.all_rows else table.rows:
+        cells = list(zip(table.columns, row, strict=True))
+        remarks = [
+            text if column.name == "reason" else f"{column.name} {text}"
+            for column, text in cells
+            if column.kind == "remark" and isinstance(text, str) and text
+        ]
+        yield [each for each in cells if each[0].kind != "remark"], remarks
+
+
+def _parts(cell: Cell, column: Column) -> list[str]:
+    """`+2.1` and `[+0.8, +3.4]`: a value, and its interval if it has one."""
+    text = plain_cell(cell, column)
+    return text.split(" ", 1) if isinstance(cell, Estimate) else [text]

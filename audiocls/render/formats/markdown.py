@@ -1,49 +1,86 @@
-"""The answer as Markdown."""
+"""A document as Markdown, for a pull request or a README."""
 
-from audiocls.analysis import pareto
-from audiocls.analysis.results import Comparison
-from audiocls.render.effect_table import effect_remarks, effect_table
-from audiocls.render.headline import headline
-from audiocls.render.tables import (
-    escaped,
-    markdown_table,
-    method_text,
-    name_of,
-    secondary_table,
-    verdict_table,
+from collections.abc import Iterable, Iterator, Sequence
+
+from audiocls.render.document import (
+    Audio,
+    Block,
+    Command,
+    Depth,
+    Document,
+    Facts,
+    Headline,
+    Items,
+    Note,
+    Section,
+    Table,
+    Text,
+    Title,
 )
+from audiocls.render.formats.plain import plain_rows
+
+TOP = 2
+"""Level of the title's heading: a document is part of a page."""
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """Headline, table, method, missing cells and the command, for a pull request or a README."""
-    table = verdict_table(comparison)
-    done = comparison.num_expected - len(comparison.missing)
-    parts = [
-        f"## {escaped(comparison.study)}",
-        f"*{escaped(comparison.question)}*",
-        f"**{escaped(headline(comparison))}**",
-        *(f"Note: {escaped(note)}" for note in comparison.notes),
-        markdown_table(table),
-        *(
-            f"{escaped(each.title)}\n\n{markdown_table(each)}"
-            for each in map(secondary_table, comparison.secondary)
-        ),
-        *_effects(comparison),
-        *map(escaped, pareto.sentences(comparison)),
-        escaped(method_text(comparison)),
-        f"{done} of {comparison.num_expected} trials finished.",
-    ]
-    if comparison.missing:
-        names = "\n".join(f"- {escaped(name_of(cell))}" for cell in comparison.missing)
-        parts.append(f"Missing:\n\n{names}")
-    if comparison.command:
-        parts.append(f"Reproduce:\n\n```\n{comparison.command}\n```")
-    return "\n\n".join(parts) + "\n"
+def to_markdown(document: Document) -> str:
+    """Return the whole document; figures and sounds are left to pages."""
+    return "\n\n".join(markdown_parts(document.to(Depth.TEXT), TOP)) + "\n"
 
 
-def _effects(comparison: Comparison) -> list[str]:
-    if not comparison.effects.estimates:
-        return []
-    table = effect_table(comparison)
-    remarks = map(escaped, effect_remarks(comparison))
-    return [escaped(table.title), markdown_table(table), *remarks]
+def markdown_parts(blocks: Sequence[Block], level: int = TOP) -> Iterator[str]:
+    """Yield a paragraph for each block that Markdown can hold."""
+    for block in blocks:
+        match block:
+            case Section():
+                if block.heading <= Depth.TEXT:
+                    yield f"{'#' * (level + 1)} {escaped(block.title)}"
+                yield from markdown_parts(block.blocks, level + 1)
+            case _:
+                yield from _parts(block, level)
+
+
+def _parts(block: Block, level: int) -> Iterator[str]:
+    match block:
+        case Title():
+            yield f"{'#' * level} {escaped(block.name)}"
+            yield from [f"*{escaped(block.question)}*"] if block.question else []
+        case Headline():
+            yield f"**{escaped(block.text)}**" + (f" {escaped(block.caution)}" * bool(block.caution))
+        case Text():
+            yield escaped(block.text)
+        case Note():
+            yield f"Note: {escaped(block.text)}"
+        case Items():
+            yield "\n".join(f"- {escaped(line)}" for line in block.lines)
+        case Facts():
+            lines = (f"- **{escaped(name)}**: {escaped(value)}" for name, value in block.items)
+            yield "\n".join(lines)
+        case Command():
+            yield f"```\n{block.text}\n```"
+        case Table():
+            yield markdown_table(block)
+        case Audio():
+            yield "\n".join(f"- {escaped(s.title)}: {escaped(s.file)}" for s in block.sounds)
+
+
+def markdown_table(table: Table, most: int | None = None) -> str:
+    """Return the table alone; of ranked rows the first `most`."""
+    return "\n".join(_lines(table, most))
+
+
+def _lines(table: Table, most: int | None) -> Iterator[str]:
+    yield _line(table.titles)
+    yield f"|{'|'.join('---' if column.is_text else '--:' for column in table.columns)}|"
+    yield from map(_line, plain_rows(table, most))
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(escaped(cell) for cell in cells)} |"
+
+
+def escaped(text: str) -> str:
+    """Return text that Markdown shows literally: arm names are full of underscores and pipes."""
+    for mark in "\\`*_|<":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())

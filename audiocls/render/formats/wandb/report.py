@@ -1,107 +1,126 @@
-"""An ablation's answer as a W&B Report: the words and tables of the page, the panels of W&B."""
+"""A document as a W&B Report: its words and tables, and the panels over its runs."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from audiocls.analysis import pareto
-from audiocls.analysis.results import Comparison
-from audiocls.analysis.study_report import Failed
-from audiocls.render.effect_table import effect_remarks, effect_table
-from audiocls.render.headline import headline
-from audiocls.render.tables import (
+from audiocls.render.build.runs import Condition, PairsRun, Place, RunSelection
+from audiocls.render.document import (
+    Block,
+    Command,
+    Depth,
+    Document,
+    Facts,
+    Headline,
+    Items,
+    Note,
+    Runs,
+    Section,
     Table,
-    markdown_table,
-    method_text,
-    name_of,
-    secondary_table,
-    verdict_table,
+    Text,
+    Title,
+    of_kind,
 )
-from audiocls.render.wandb.pairs import answer_id, has_pairs, pair_panels
-from audiocls.render.wandb.panels import metric_columns, sections
-from audiocls.render.wandb.run_selection import Condition, Place, RunSelection
-from audiocls.render.wandb.workspaces_adapter import Panel, name_parts, show_only, wr
+from audiocls.render.formats.markdown import markdown_table
+from audiocls.render.formats.wandb.panels import metric_columns, pair_panels, sections
+from audiocls.render.formats.wandb.workspaces_adapter import Panel, name_parts, show_only, wr
 
 LONGEST_TITLE = 128
 """Characters that W&B takes."""
+MAX_RANKED = 50
+"""Rows of a ranked table; the table of runs below it holds them all."""
 HALF, WHOLE, HEIGHT = 12, 24, 9
 """Of a grid's 24 columns, and rows."""
 
 Blocks = list[Any]
 
 
-def report_of(
-    subject: RunSelection, comparison: Comparison, failures: Sequence[Failed], place: Place
-) -> wr.Report:
-    """The whole report, ready to be saved or written."""
-    before = [*_words(comparison), *_pairs(comparison)]
-    after = [*_missing(comparison, failures), *command_blocks(comparison.command)]
-    return assembled(subject, place, comparison.question, before, after)
-
-
-def assembled(
-    subject: RunSelection, place: Place, description: str, before: Blocks, after: Blocks
-) -> wr.Report:
-    """The panels between what is said first and what is said last."""
+def report_of(document: Document, place: Place) -> wr.Report:
+    """Return the whole report, ready to be saved or written."""
+    blocks = document.to(Depth.TEXT)
+    title = next(of_kind(blocks, Title), Title(document.name))
     return wr.Report(
         project=place.project,
         entity=place.entity,
-        title=_shortened(subject.study),
-        description=description,
-        blocks=[*before, *_panels(subject), *after],
+        title=_shortened(title.name),
+        description=title.question,
+        blocks=_of(blocks, has_runs=any(of_kind(blocks, Runs))),
         width="fixed",
     )
 
 
-def _words(comparison: Comparison) -> Blocks:
-    done = comparison.num_expected - len(comparison.missing)
-    return [
-        wr.CalloutBlock(headline(comparison)),
-        *([wr.UnorderedList(list(comparison.notes))] if comparison.notes else []),
-        wr.H2("Verdicts"),
-        wr.MarkdownBlock(markdown_table(verdict_table(comparison))),
-        wr.P(method_text(comparison)),
-        wr.P(f"{done} of {comparison.num_expected} trials finished."),
-        *(block for each in comparison.secondary for block in _titled(secondary_table(each))),
-        *(_titled(effect_table(comparison)) if comparison.effects.estimates else []),
-        *map(wr.P, [*effect_remarks(comparison), *pareto.sentences(comparison)]),
-    ]
+def _of(blocks: Sequence[Block], has_runs: bool) -> Blocks:
+    found: Blocks = []
+    notes: list[Any] = []
+    for block in blocks:
+        if isinstance(block, Note):
+            notes.append(block.text)
+            continue
+        found += _as_list(notes)
+        notes = []
+        if isinstance(block, Section):
+            is_headed = block.heading <= Depth.TEXT
+            if not (block.is_live and has_runs):
+                found += [*([wr.H2(block.title)] if is_headed else []), *_of(block.blocks, has_runs)]
+        else:
+            found += _block(block)
+    return found + _as_list(notes)
 
 
-def _titled(table: Table) -> Blocks:
-    return [wr.H2(table.title), wr.MarkdownBlock(markdown_table(table))]
+def _as_list(lines: list[Any]) -> Blocks:
+    return [wr.UnorderedList(lines)] if lines else []
 
 
-def _pairs(comparison: Comparison) -> Blocks:
-    if not has_pairs(comparison):
+def _block(block: Block) -> Blocks:
+    match block:
+        case Headline():
+            return [wr.CalloutBlock(f"{block.text} {block.caution}".rstrip())]
+        case Text():
+            return [wr.P(block.text)]
+        case Items():
+            return _as_list(list(block.lines))
+        case Facts():
+            return _as_list([f"{name}: {value}" for name, value in block.items])
+        case Command():
+            return [wr.CodeBlock(block.text, language="markdown")]
+        case Table():
+            return [wr.MarkdownBlock(markdown_table(block, MAX_RANKED))]
+        case Runs():
+            return [*_pairs(block.pairs, block.selection), *_panels(block.selection)]
+        case _:
+            return []
+
+
+def _pairs(pairs: PairsRun | None, selection: RunSelection) -> Blocks:
+    if pairs is None:
         return []
     runset = wr.Runset(name="answer")
-    show_only(runset, (Condition("run", "name", "=", answer_id(comparison)),))
-    grid = _grid(f"{comparison.study}/Pairs", runset, pair_panels(comparison))
+    show_only(runset, (Condition("run", "name", "=", pairs.id),))
+    grid = _grid(f"{selection.study}/Pairs", runset, pair_panels(pairs))
     return [wr.H2("Pairs"), grid]
 
 
-def _panels(subject: RunSelection) -> Blocks:
-    """A heading and a grid a section; the table of runs lies below the first alone."""
+def _panels(selection: RunSelection) -> Blocks:
+    """Return a heading and a grid a section; the table of runs lies below the first alone."""
     found: Blocks = []
-    for title, panels in sections(subject).items():
-        grid = _grid(f"{subject.study}/{title}", _runset(subject), panels)
+    for title, panels in sections(selection).items():
+        grid = _grid(f"{selection.study}/{title}", _runset(selection), panels)
         grid.hide_run_sets = bool(found)
         found += [wr.H2(title), grid]
     return found
 
 
-def _runset(subject: RunSelection) -> wr.Runset:
-    columns = [f"config:{key}.value" for key in (subject.arm, *subject.block) if key]
+def _runset(selection: RunSelection) -> wr.Runset:
+    columns = [f"config:{key}.value" for key in (selection.arm, *selection.block) if key]
     runset = wr.Runset(
-        name=subject.study,
-        pinned_columns=["run:displayName", *columns, *metric_columns(subject)],
+        name=selection.study,
+        pinned_columns=["run:displayName", *columns, *metric_columns(selection)],
     )
-    show_only(runset, subject.answered)
+    show_only(runset, selection.answered)
     return runset
 
 
 def _grid(name: str, runset: wr.Runset, panels: Sequence[Panel]) -> wr.PanelGrid:
-    """Two panels a row; one that is alone in its row takes all of it."""
+    """Return two panels a row; one that is alone in its row takes all of it."""
     for place, panel in enumerate(panels):
         is_alone = place % 2 == 0 and place == len(panels) - 1
         width = WHOLE if is_alone else HALF
@@ -109,24 +128,6 @@ def _grid(name: str, runset: wr.Runset, panels: Sequence[Panel]) -> wr.PanelGrid
         panel.layout = wr.Layout(x=x, y=y, w=width, h=HEIGHT)
     name_parts(name, [runset, *panels])
     return wr.PanelGrid(runsets=[runset], panels=list(panels))
-
-
-def _missing(comparison: Comparison, failures: Sequence[Failed]) -> Blocks:
-    """Every cell without a record, by name; with its cause if it failed."""
-    causes = {cell.id: f": {cause.replace('_', ' ')}, {why}" for cell, cause, why in failures}
-    lines = [f"{name_of(cell)}{causes.get(cell.id, '')}" for cell in comparison.missing]
-    return list_blocks("Missing and failed", lines)
-
-
-def list_blocks(title: str, lines: Sequence[str]) -> Blocks:
-    """A heading and its points, if there are any."""
-    points: Blocks = list(lines)
-    return [wr.H2(title), wr.UnorderedList(points)] if points else []
-
-
-def command_blocks(command: str) -> Blocks:
-    """How to do it again."""
-    return [wr.H2("Reproduce"), wr.CodeBlock(command, language="markdown")] if command else []
 
 
 def _shortened(title: str) -> str:

@@ -1,20 +1,26 @@
-"""Both dashboards of a study onto the server, over those it saved there before."""
+"""A document's dashboards: a Report, and a Workspace that follows its runs; saved or written."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from audiocls.analysis.results import Comparison
-from audiocls.render.wandb.pairs import answer_run, has_pairs
-from audiocls.render.wandb.run_selection import Place, RunSelection
-from audiocls.render.wandb.workspace import workspace_of
-from audiocls.render.wandb.workspaces_adapter import (
-    Report,
+from audiocls.atomic import write_text
+from audiocls.errors import UsageError
+from audiocls.render.build.runs import PairsRun, Place
+from audiocls.render.document import Depth, Document, Runs, of_kind
+from audiocls.render.formats.wandb.report import report_of
+from audiocls.render.formats.wandb.workspace import workspace_of
+from audiocls.render.formats.wandb.workspaces_adapter import (
     default_entity,
     save_report,
     save_workspace,
+    spec_of,
     wandb_errors_as,
 )
 from audiocls.tracking.wandb.report_run import log_report
+
+WORKSPACE = "workspace.wandb.json"
 
 
 @dataclass(frozen=True)
@@ -32,30 +38,49 @@ class Saved:
     workspace_url: str = ""
 
 
-ReportAt = Callable[[Place], Report]
-"""The report of a study, wherever its runs lie."""
+def write(document: Document, place: Place, path: Path) -> Iterator[str]:
+    """Write the report into `path` and the workspace beside it, if the document has runs."""
+    beside = path.with_name(WORKSPACE)
+    if path.name == beside.name:
+        raise UsageError(
+            f"--out: got {path}, which is the workspace's name; name the report's file"
+        )
+    views = {path: spec_of(report_of(document, place))}
+    if runs := _runs(document):
+        views[beside] = spec_of(workspace_of(runs.selection, place))
+    for file, spec in views.items():
+        write_text(file, json.dumps(spec, indent=1) + "\n")
+        yield str(file)
 
 
-def save(
-    subject: RunSelection,
-    report_at: ReportAt,
-    comparison: Comparison | None,
-    place: Place,
-    before: Saved | None,
-) -> Saved:
-    """The pairs as a run, then the report and the workspace; raises `UsageError` with the reason.
+def save(document: Document, place: Place, state: Path) -> Iterator[str]:
+    """Save the pairs as a run, then the report and the workspace.
 
-    A search has no pairs to tell. Dashboards saved before in another place stay there.
+    What `state` says was saved before in the same place is replaced. Raises `UsageError` with the
+    server's reason.
     """
+    before = Saved(**json.loads(state.read_text("utf-8"))) if state.exists() else None
     place = replace(place, entity=place.entity or default_entity(place.project))
     known = Saved(place.entity, place.project)
     if before is not None and Place(before.entity, before.project) == place:
         known = before
-    answer = _tell_pairs(comparison, known) if comparison else ""
-    report_id, report_url = save_report(report_at(place), known.report_id)
-    name, workspace_id, workspace_url = save_workspace(
-        workspace_of(subject, place), (known.workspace_name, known.workspace_id)
-    )
+    saved = _saved(document, place, known)
+    write_text(state, json.dumps(vars(saved), indent=1) + "\n")
+    yield f"Report: {saved.report_url}"
+    if saved.workspace_url:
+        yield f"Workspace: {saved.workspace_url}"
+
+
+def _saved(document: Document, place: Place, known: Saved) -> Saved:
+    runs = _runs(document)
+    answer = _save_pairs(runs.pairs, known) if runs and runs.pairs else ""
+    report_id, report_url = save_report(report_of(document, place), known.report_id)
+    name, workspace_id, workspace_url = "", "", ""
+    if runs:
+        before = (known.workspace_name, known.workspace_id)
+        name, workspace_id, workspace_url = save_workspace(
+            workspace_of(runs.selection, place), before
+        )
     return Saved(
         entity=place.entity,
         project=place.project,
@@ -68,12 +93,13 @@ def save(
     )
 
 
-def _tell_pairs(comparison: Comparison, known: Saved) -> str:
-    """Once for each answer; the id of the run that holds them, empty where there are none."""
-    if not has_pairs(comparison):
-        return ""
-    run = answer_run(comparison)
-    if run.id != known.answer:
+def _runs(document: Document) -> Runs | None:
+    return next(of_kind(document.to(Depth.TEXT), Runs), None)
+
+
+def _save_pairs(pairs: PairsRun, known: Saved) -> str:
+    """Upload the pairs once for each answer; return the id of the run that holds them."""
+    if pairs.id != known.answer:
         with wandb_errors_as("take the pairs"):
-            log_report(run, known.entity, known.project)
-    return run.id
+            log_report(pairs.run(), known.entity, known.project)
+    return pairs.id
