@@ -26,10 +26,11 @@ LAYERS = [
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
     {"training", "tracking", "store"},
-    {"analysis", "execution"},
-    {"studies", "render"},
-    {"wandb_server"},
-    {"console", "notebook", "library"},
+    {"analysis"},
+    {"execution"},
+    {"console", "studies"},
+    {"render", "wandb_server"},
+    {"notebook", "library"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

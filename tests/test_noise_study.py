@@ -9,7 +9,7 @@ import pytest
 from helpers.records import drop_records, finished_study, paired_values
 from typer.testing import CliRunner
 
-from audiocls.analysis.noise import Noise, measure, write_noise
+from audiocls.analysis.noise import Noise, measure
 from audiocls.analysis.power import test_train_ratio as ratio_of
 from audiocls.cli import app, noise
 from audiocls.cli.power_view import promised
@@ -20,6 +20,7 @@ from audiocls.execution.code import code_digest, is_as_now
 from audiocls.stats import Allocation, components, minimum_detectable_effect, pooled
 from audiocls.store import Cell, Provenance, StudyFolder
 from audiocls.store.reuse import copy_finished, paired_study_name
+from audiocls.studies.reports import write_noise
 
 VALUES = list(0.8 + 0.03 * np.random.default_rng(0).normal(size=15))
 

@@ -4,13 +4,28 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from audiocls.analysis.noise_estimate import NoiseEstimate
 from audiocls.design import Plan
-from audiocls.stats import Allocation, cheapest, limit_of_seeds, minimum_detectable_effect
+from audiocls.stats import (
+    Allocation,
+    StdEstimate,
+    cheapest,
+    limit_of_seeds,
+    minimum_detectable_effect,
+)
 
 POWER = 0.8
 MARGINS = 2
 """The effect that a study should see, where nobody says: twice the one that counts as none."""
+
+
+@dataclass(frozen=True)
+class NoiseEstimate:
+    """How much paired differences vary, and how that is known."""
+
+    spread: StdEstimate
+    source: str
+    mean: float
+    """Of the baseline, in units of the metric."""
 
 
 @dataclass(frozen=True)

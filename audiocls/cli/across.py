@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from audiocls import console
-from audiocls.analysis.cross_study import MultiStudyReport, StudyRecords, compare_studies
+from audiocls.analysis.contrasts.cross_study import MultiStudyReport, StudyRecords, compare_studies
 from audiocls.atomic import write_text
 from audiocls.errors import NotComparable, UsageError
 from audiocls.render import cross_study

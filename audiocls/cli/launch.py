@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from audiocls import console, library, yaml_file
-from audiocls.analysis import load_report
 from audiocls.cli import answer, ranking, tuning
 from audiocls.cli import options as o
 from audiocls.cli.searches import SweepRequest, search, sweep_request
@@ -18,6 +17,7 @@ from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.store import StudyFolder, folder_name, tuning_path
 from audiocls.studies.launch import Outcome, SweepOutcome
+from audiocls.studies.reports import load_report
 from audiocls.wandb_server.registered import grid_of
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import typer
 
 from audiocls import console
-from audiocls.analysis.noise import Noise, measure, write_noise
+from audiocls.analysis.noise import Noise, measure
 from audiocls.cli import launch
 from audiocls.cli import options as o
 from audiocls.cli.studies import AblationRequest, LaunchOptions, planned, resolved, run_study
@@ -17,6 +17,7 @@ from audiocls.formatting import format_fixed, num_decimals, plural, scale_of
 from audiocls.stats import StdEstimate
 from audiocls.store import StudyFolder
 from audiocls.store.reuse import noise_study
+from audiocls.studies.reports import write_noise
 from audiocls.studies.resolve import Resolved
 
 FEW_SEEDS = 3

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audiocls.analysis import StudyReport, load_report
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.store.finding import open_study
 from audiocls.store.study import StudyFolder, folder_name
+from audiocls.studies.reports import StudyReport, load_report
 
 WANDB = "wandb:"
 OPTIONS = ("study", "arm", "baseline", "seed", "fold", "metric", "goal", "group", "where")

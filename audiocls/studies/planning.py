@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from audiocls.analysis.noise_estimate import evidence_of
 from audiocls.analysis.power import Promise, power_of_plan
 from audiocls.config import Config
 from audiocls.design import Plan
 from audiocls.search import Sweep, TrialResult, grid_size, propose
 from audiocls.stats import detectable_effect, min_attainable_p, pairs_needed
+from audiocls.studies.reports import noise_estimate
 from audiocls.studies.resolve import Configs, folds_of
 from audiocls.studies.tuning import TuningPlan, tuning_plan
 
@@ -80,7 +80,7 @@ def power_of(
     `wanted` is in units of the metric; `cache` is where clip tables are kept.
     """
     num_folds = len(folds_of(baseline, cache))
-    return power_of_plan(chosen, num_folds, wanted, *evidence_of(chosen, baseline, runs))
+    return power_of_plan(chosen, num_folds, wanted, *noise_estimate(chosen, baseline, runs))
 
 
 def search_facts(study: str, runs: str, sweep: Sweep) -> dict[str, Any]:

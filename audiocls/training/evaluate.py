@@ -19,8 +19,8 @@ from audiocls.audio.clips import Clip, ClipTable, fingerprint, join_names
 from audiocls.audio.datasets import DataSet
 from audiocls.config.training import Training
 from audiocls.errors import DataError
+from audiocls.stats import accuracy_interval
 from audiocls.training.checkpoint import Checkpoint
-from audiocls.training.interval import accuracy_interval
 from audiocls.training.metrics import confusion, per_class
 from audiocls.training.score import Scores, score
 

@@ -7,8 +7,7 @@ from types import MappingProxyType
 
 from audiocls.analysis import pareto
 from audiocls.analysis.clips import ClipSection
-from audiocls.analysis.results import Comparison
-from audiocls.analysis.study_report import Failed
+from audiocls.analysis.results import Comparison, Failed
 from audiocls.formatting import NONE, format_percent, plural
 from audiocls.render import figures
 from audiocls.render.build import clips as by_clip

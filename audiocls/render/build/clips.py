@@ -6,7 +6,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from audiocls.analysis.clips.read import MOST_TRIALS, read_clips
 from audiocls.analysis.clips.results import (
     ArmClips,
     AudioSnippets,
@@ -34,6 +33,7 @@ from audiocls.render.document import (
     Text,
 )
 from audiocls.store import Record, Study, StudyFolder
+from audiocls.studies.reports import MOST_TRIALS, read_clips
 
 MOST_SHOWN = 9
 """Clips on each side of each arm; the rest are counted."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from audiocls.analysis.cross_study.joint import CrossStudyEffect, MultiStudyReport
+from audiocls.analysis.contrasts.cross_study import CrossStudyEffect, MultiStudyReport
 from audiocls.analysis.results import ArmResult, Comparison
 from audiocls.formatting import format_estimate, format_percent, plural
 from audiocls.render.build.headline import headline

@@ -1,10 +1,9 @@
 """The effects of factors as a table, and the remarks that belong to it."""
 
-from audiocls.analysis.effects import Effect
-from audiocls.analysis.results import Comparison
+from audiocls.analysis.results import Comparison, Effect
 from audiocls.formatting import format_percent, format_signed, num_decimals, plural
-from audiocls.render.build.verdicts import REASON, TESTS, claim_of
-from audiocls.render.document import Cell, Column, Estimate, PValue, Table
+from audiocls.render.build.verdicts import REASON, TESTS, claim_of, p_values
+from audiocls.render.document import Cell, Column, Estimate, Table
 
 TITLE = "Effects of the factors"
 EFFECT_MEANINGS = {
@@ -50,11 +49,9 @@ def _row(effect: Effect, scale: int) -> tuple[Cell, ...]:
         effect.name,
         effect.against,
         _simple_effects(effect, scale),
-        str(effect.num_blocks),
+        str(effect.num_pairs),
         Estimate(effect.delta, effect.ci_low, effect.ci_high, scale, True, is_claim),
-        PValue(effect.p_corrected_t),
-        PValue(effect.p_sign_flip),
-        PValue(effect.p_holm),
+        *p_values(effect),
         effect.verdict,
         ", ".join(effect.aliases),
         effect.reason,

@@ -1,10 +1,10 @@
 """The verdict table of a comparison, how it came about in words, and its plain values."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from audiocls.analysis.pareto import fronts
-from audiocls.analysis.results import ArmResult, Comparison
+from audiocls.analysis.results import ArmResult, Comparison, Effect
 from audiocls.formatting import format_count, format_duration, plural
 from audiocls.render.build.headline import headline
 from audiocls.render.document import Cell as TableCell
@@ -89,7 +89,7 @@ def difference(result: ArmResult, scale: int) -> Estimate:
     return Estimate(result.delta, result.ci_low, result.ci_high, scale, True, is_claim)
 
 
-def p_values(result: ArmResult) -> tuple[PValue, PValue, PValue]:
+def p_values(result: ArmResult | Effect) -> tuple[PValue, PValue, PValue]:
     """Return the cells of the columns `TESTS`."""
     return (
         PValue(result.p_corrected_t),
@@ -162,13 +162,33 @@ def name_of(cell: Cell) -> str:
     return f"{cell.arm}, seed {cell.seed}, fold {cell.fold} ({cell.id})"
 
 
+# fmt: off
+ARM_KEYS = (
+    "arm", "changes", "num_pairs", "mean", "mean_ci_low", "mean_ci_high", "delta", "ci_low",
+    "ci_high", "p_corrected_t", "p_sign_flip", "p_holm", "verdict", "reason", "num_params", "macs",
+    "seconds", "step", "against", "differences", "look", "alpha",
+)
+"""Of an arm in JSON, in order."""
+EFFECT_KEYS = (
+    "name", "against", "kind", "num_blocks", "delta", "ci_low", "ci_high", "p_corrected_t",
+    "p_sign_flip", "p_holm", "verdict", "reason", "aliases", "parts",
+)
+"""Of an effect in JSON, in order."""
+# fmt: on
+
+
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """Return plain values in units of the metric; every number is finite or `None`."""
+    arms, effects = comparison.arms, comparison.effects
+    rest = replace(comparison, arms=(), secondary=(), effects=replace(effects, estimates=()))
+    plain = asdict(rest)
+    estimates = [_effect_to_json(effect) for effect in effects.estimates]
     return {
-        **asdict(comparison),
-        "arms": [arm_to_json(result) for result in comparison.arms],
-        "headline": headline(comparison),
+        **plain,
+        "arms": [arm_to_json(result) for result in arms],
         "secondary": [to_json(each) for each in comparison.secondary],
+        "effects": {**plain["effects"], "estimates": estimates},
+        "headline": headline(comparison),
         "fronts": [asdict(front) for front in fronts(comparison)],
     }
 
@@ -179,4 +199,11 @@ def arm_to_json(result: ArmResult) -> dict[str, Any]:
         {"seed": seed, "fold": fold, "difference": value}
         for seed, fold, value in result.differences
     ]
-    return {**asdict(result), "differences": differences}
+    values = {**asdict(replace(result, differences=())), "differences": differences}
+    return {name: values[name] for name in ARM_KEYS}
+
+
+def _effect_to_json(effect: Effect) -> dict[str, Any]:
+    values = asdict(replace(effect, differences=()))
+    values["num_blocks"] = effect.num_pairs
+    return {name: values[name] for name in EFFECT_KEYS}

@@ -1,16 +1,20 @@
-"""Which level each arm has of each factor, derived from what the arms change."""
+"""Which level each arm has of each factor, and contrasts of arms before they are measured."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audiocls.analysis.family import Weights
 from audiocls.design.factor import text_of
 from audiocls.dotted import short_names
 from audiocls.store.record import Study
+
+RECIPE = "recipe"
+"""The level of an arm that leaves the key as the recipe has it."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Factor:
     levels: tuple[str, ...]
 
     def named(self, level: int) -> str:
-        """`dropout=0.1`."""
+        """Return the factor at a level: `dropout=0.1`."""
         return f"{self.name}={self.levels[level]}"
 
 
@@ -32,6 +36,7 @@ class Layout:
     arms: tuple[str, ...]
     factors: tuple[Factor, ...]
     levels: NDArray[np.int64]
+    """Shape: (arms, factors)"""
 
     @cached_property
     def is_balanced(self) -> bool:
@@ -58,21 +63,17 @@ class Layout:
 
 
 def layout_of(study: Study) -> Layout:
-    """The study's arms by their factors' levels; a key that an arm lacks is as in the recipe."""
+    """Return the study's arms by their factors' levels; a key that an arm lacks is at `recipe`."""
     columns = {key: [_level(arm, key) for arm in study.arms.values()] for key in study.factors}
     short = _names(study.factors)
     factors, indices = [], []
-    for key, found in columns.items():
+    for key, of_arms in columns.items():
         levels = [text_of(level) for level in study.factors[key]]
-        ordered = [level for level in (RECIPE, *levels) if level in found]
+        ordered = [level for level in (RECIPE, *levels) if level in of_arms]
         factors.append(Factor(short[key], tuple(ordered)))
-        indices.append([ordered.index(level) for level in found])
+        indices.append([ordered.index(level) for level in of_arms])
     grid = np.array(indices, dtype=np.int64).reshape(len(factors), len(study.arms)).T
     return Layout(tuple(study.arms), tuple(factors), grid)
-
-
-RECIPE = "recipe"
-"""The level of an arm that leaves the key as the recipe has it."""
 
 
 def _level(changes: Mapping[str, Any], key: str) -> str:
@@ -83,7 +84,46 @@ def _level(changes: Mapping[str, Any], key: str) -> str:
 
 
 def _names(factors: Iterable[str]) -> dict[str, str]:
-    """Zipped keys are joined: `width+depth`."""
+    """Return a short name for each factor; zipped keys are joined: `width+depth`."""
     keys = {factor: factor.split(",") for factor in factors}
     short = short_names(key for own in keys.values() for key in own)
     return {factor: "+".join(short[key] for key in own) for factor, own in keys.items()}
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """An effect before it is measured; the fields are those of `Effect`."""
+
+    name: str
+    against: str
+    kind: Literal["main", "interaction"]
+    weights: Weights
+    parts: tuple[tuple[str, Weights], ...] = ()
+    """The simple effects that an interaction is the difference of, by name."""
+    aliases: tuple[str, ...] = ()
+    reason: str = ""
+    """What the average leaves out."""
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """The contrasts of a design, and in words what it cannot show."""
+
+    contrasts: tuple[Contrast, ...] = ()
+    not_estimated: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
+    """Names of effects that are a comparison of two arms."""
+
+
+def interaction(name: str, parts: tuple[tuple[str, Weights], ...], reason: str = "") -> Contrast:
+    """Return the second of two simple effects − the first, without the arms that cancel.
+
+    >>> alone, together = {"x": 1.0, "y": -1.0}, {"z": 1.0, "y": -1.0}
+    >>> interaction("a × b", (("a", alone), ("a with b", together))).weights
+    {'z': 1.0, 'x': -1.0}
+    """
+    (_, first), (_, second) = parts
+    arms = dict.fromkeys((*second, *first))
+    weights = {arm: second.get(arm, 0.0) - first.get(arm, 0.0) for arm in arms}
+    kept = {arm: weight for arm, weight in weights.items() if abs(weight) > 1e-12}
+    return Contrast(name, "", "interaction", kept, parts=parts, reason=reason)
