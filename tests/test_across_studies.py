@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from audiocls.render.cross_study import as_json, remarks, sentences, tables, to_html, to_markdown
 from helpers.records import finished_study, paired_values
 
 from audiocls.analysis import compare
 from audiocls.analysis.contrasts.cross_study import compare_studies
 from audiocls.errors import NotComparable
-from audiocls.render.cross_study import as_json, remarks, sentences, tables, to_html, to_markdown
 from audiocls.stats import corrected_t, holm
 
 

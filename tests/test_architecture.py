@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from audiocls.cli.plan_view import facts_of
 from typer.testing import CliRunner
 
 from audiocls import library
 from audiocls.cli import app
-from audiocls.cli.plan_view import facts_of
 from audiocls.cli.studies import planned, request
 
 ROOT = Path(__file__).parent.parent

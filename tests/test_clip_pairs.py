@@ -8,6 +8,9 @@ from html import unescape
 
 import numpy as np
 import pytest
+from audiocls.cli.clips import ClipsWish, refuse, wish_of
+from audiocls.render.clips import section, section_of, sound, text
+from audiocls.render.clips.sound import heard, outline, sounds_of
 from helpers.audio import RECORDINGS
 from helpers.recipes import TINY
 from helpers.records import finished_study
@@ -20,12 +23,9 @@ from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
 from audiocls.cli import app
-from audiocls.cli.clips import ClipsWish, refuse, wish_of
 from audiocls.config import identity_config, resolve
 from audiocls.errors import UsageError
 from audiocls.render import to_html
-from audiocls.render.clips import section, section_of, sound, text
-from audiocls.render.clips.sound import heard, outline, sounds_of
 from audiocls.stats import bootstrap
 from audiocls.store import StudyFolder
 from audiocls.studies.reports import read_clips

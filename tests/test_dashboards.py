@@ -9,6 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audiocls.render.tables import markdown_table
+from audiocls.render.wandb import require_workspaces
+from audiocls.render.wandb.pairs import answer_run, pair_panels
+from audiocls.render.wandb.panels import sections
+from audiocls.render.wandb.report import report_of
+from audiocls.render.wandb.run_selection import Place, RunSelection, subject_of
+from audiocls.render.wandb.workspace import workspace_of
+from audiocls.render.wandb.workspaces_adapter import spec_of, wr, ws
 from helpers.designs import designed_study, factorial_arms
 from helpers.records import drop_records, finished_study, write_study
 from helpers.reports import (
@@ -28,14 +36,6 @@ from helpers.trials import train_offline
 from audiocls.analysis import compare, pareto
 from audiocls.errors import UsageError
 from audiocls.render import effect_remarks, effect_table, paired_differences, secondary_table
-from audiocls.render.tables import markdown_table
-from audiocls.render.wandb import require_workspaces
-from audiocls.render.wandb.pairs import answer_run, pair_panels
-from audiocls.render.wandb.panels import sections
-from audiocls.render.wandb.report import report_of
-from audiocls.render.wandb.run_selection import Place, RunSelection, subject_of
-from audiocls.render.wandb.workspace import workspace_of
-from audiocls.render.wandb.workspaces_adapter import spec_of, wr, ws
 from audiocls.store import Failure, Record, Study, StudyFolder
 from audiocls.store.record import Objective
 

@@ -6,11 +6,11 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+from audiocls.render.latex import escaped
 from helpers.records import drop_records, finished_study, paired_values
 
 from audiocls.analysis import compare
 from audiocls.render import to_latex
-from audiocls.render.latex import escaped
 from audiocls.store.record import Objective
 
 HOSTILE = r"_ % & # $ ~ ^ \ { } < > [x] * | \"q\" -- --- '' ,, ?` !` – − é ß ü Å α ±"

@@ -6,13 +6,13 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
+from audiocls.cli.power_view import promised
 from helpers.records import drop_records, finished_study, paired_values
 from typer.testing import CliRunner
 
 from audiocls.analysis.noise import Noise, measure
 from audiocls.analysis.power import test_train_ratio as ratio_of
 from audiocls.cli import app, noise
-from audiocls.cli.power_view import promised
 from audiocls.cli.studies import lender_for, planned, request, resolved
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError

@@ -1,11 +1,6 @@
 """A sweep's answer: what is ranked, by which keys, and how it reads."""
 
 import pytest
-from helpers.records import search_record
-from helpers.reports import text_of_html
-from typer.testing import CliRunner
-
-from audiocls.cli import app
 from audiocls.cli.ranking import rank, show
 from audiocls.render.ranking import (
     figures,
@@ -16,6 +11,11 @@ from audiocls.render.ranking import (
     to_markdown,
 )
 from audiocls.render.ranking.figures import best_so_far
+from helpers.records import search_record
+from helpers.reports import text_of_html
+from typer.testing import CliRunner
+
+from audiocls.cli import app
 from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
 
 DOCUMENT = {

@@ -5,6 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from audiocls.cli.dashboards import of_search
+from audiocls.cli.ranking import rank
+from audiocls.render.wandb.workspace import workspace_of
+from audiocls.render.wandb.workspaces_adapter import spec_of
 from helpers.records import search_record
 from helpers.reports import (
     GOLDEN,
@@ -20,10 +24,6 @@ from helpers.reports import (
 from helpers.trials import train_offline
 from wandb_server import Server
 
-from audiocls.cli.dashboards import of_search
-from audiocls.cli.ranking import rank
-from audiocls.render.wandb.workspace import workspace_of
-from audiocls.render.wandb.workspaces_adapter import spec_of
 from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
 from audiocls.tracking import run_id_of
 

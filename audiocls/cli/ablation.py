@@ -7,6 +7,7 @@ import typer
 
 from audiocls import console, library, yaml_file
 from audiocls.atomic import write_text
+from audiocls.cli import output as out_
 from audiocls.cli.options import (
     RUNS,
     ArmsOption,
@@ -19,7 +20,7 @@ from audiocls.cli.options import (
     SeedsOption,
     SetOption,
 )
-from audiocls.cli.plan_view import show_plan
+from audiocls.cli.plan import FORMATS, show_plan
 from audiocls.cli.push import pushed, show_pushed
 from audiocls.cli.studies import request
 from audiocls.cli.tuning import refuse_tuning
@@ -73,10 +74,12 @@ def plan_(
     effect: EffectOption = None,
     runs: RunsOption = RUNS,
     as_json: JsonOption = False,
+    format_: out_.FormatOption = "terminal",
+    out: out_.OutOption = None,
 ) -> None:
     """Arms, cells, pairs, cost and what could be seen, before anything runs."""
-    asked = request(name, recipe, assignments, seeds, folds, arms)
-    show_plan(asked, as_json, runs, effect)
+    output = out_.output_of(as_json, format_, out, allowed=FORMATS, what="a plan")
+    show_plan(request(name, recipe, assignments, seeds, folds, arms), output, runs, effect)
 
 
 @app.command()

@@ -7,17 +7,22 @@ from typing import Annotated, Any
 import typer
 
 from audiocls import console, library, yaml_file
-from audiocls.cli import answer, ranking, tuning
+from audiocls.atomic import write_text
 from audiocls.cli import options as o
+from audiocls.cli import tuning
+from audiocls.cli.options import cache_folder
 from audiocls.cli.searches import SweepRequest, search, sweep_request
 from audiocls.cli.studies import AblationRequest, LaunchOptions, request, resolved, run_study
 from audiocls.cli.sweep_status import again, show_failures
 from audiocls.cli.until_decided import checked
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
+from audiocls.render import build
+from audiocls.render.build.clips import ClipsRequest
+from audiocls.render.formats.terminal import show
 from audiocls.store import StudyFolder, folder_name, tuning_path
 from audiocls.studies.launch import Outcome, SweepOutcome
-from audiocls.studies.reports import load_report
+from audiocls.studies.reports import load_ranking, load_report
 from audiocls.wandb_server.registered import grid_of
 
 WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
@@ -186,7 +191,7 @@ def _launch_ablation(asked: AblationRequest, study: str | None, means: LaunchOpt
             "both plans."
         )
     if outcome.counts["done"]:
-        _answer(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
+        show_report(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
     print_summary(outcome, folder)
     if code := outcome.exit_code or first.exit_code:
         raise typer.Exit(code)
@@ -202,7 +207,7 @@ def _launch_sweep(asked: SweepRequest, means: LaunchOptions) -> None:
         return
     outcome = search(asked, means)
     folder = StudyFolder(means.runs / asked.study_name)
-    ranking.show(ranking.rank(folder))
+    show(build.ranking(load_ranking(folder)))
     print_summary(outcome, folder)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
@@ -220,13 +225,16 @@ def _order(config: Mapping[str, Any] | None, name: str, means: LaunchOptions) ->
     launch_on_server(config, means)
 
 
-def _answer(folder: StudyFolder, is_new: bool) -> None:
-    """The verdict, and the page that holds it, written again only if something is new."""
-    found = load_report(folder)
-    answer.show(found)
-    page = answer.html_path(found)
+def show_report(folder: StudyFolder, is_new: bool) -> None:
+    """Print the verdicts, and write the page that holds them if something is new."""
+    from audiocls.render.build.stored import stored_ablation
+    from audiocls.render.formats.html import to_html
+
+    report, clips, cache = load_report(folder), ClipsRequest(), cache_folder()
+    show(stored_ablation(report, "terminal", clips, cache).document)
+    page = folder.path / "report.html"
     if is_new or not page.exists():
-        answer.write_html(found)
+        write_text(page, to_html(stored_ablation(report, "html", clips, cache).document))
     console.say(f"report: {page}")
 
 

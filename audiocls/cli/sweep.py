@@ -5,7 +5,8 @@ import typer
 from audiocls import console, library, yaml_file
 from audiocls.cli import agent, importing, launch, sweep_status, sync
 from audiocls.cli import options as o
-from audiocls.cli.plan_view import show_plan, show_search
+from audiocls.cli import output as out_
+from audiocls.cli.plan import FORMATS, show_plan, show_search
 from audiocls.cli.searches import sweep_request
 
 app = typer.Typer(no_args_is_help=True, help="Studies: plan, launch, status, sync …")
@@ -44,13 +45,16 @@ def plan(
     effect: o.EffectOption = None,
     runs: o.RunsOption = o.RUNS,
     as_json: o.JsonOption = False,
+    format_: out_.FormatOption = "terminal",
+    out: out_.OutOption = None,
 ) -> None:
     """Arms, cells, pairs, cost and what could be seen, before anything runs."""
+    output = out_.output_of(as_json, format_, out, allowed=FORMATS, what="a plan")
     if (sweep := launch.sweep_named(name)) is not None:
         launch.refuse({"--effect": effect}, f"{name} is a sweep, which compares nothing")
-        return show_search(sweep_request(sweep, assignments, recipe=recipe), as_json)
-    asked = launch.ablation_named(name, recipe, assignments, seeds, folds, arms)
-    return show_plan(asked, as_json, runs, effect)
+        return show_search(sweep_request(sweep, assignments, recipe=recipe), output)
+    request = launch.ablation_named(name, recipe, assignments, seeds, folds, arms)
+    return show_plan(request, output, runs, effect)
 
 
 app.command()(launch.launch)

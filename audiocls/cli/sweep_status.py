@@ -3,19 +3,15 @@
 import os
 import shlex
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 from audiocls import console
 from audiocls.cli import options as o
-from audiocls.cli.ranking import sweep_of
 from audiocls.errors import UsageError
-from audiocls.search import fixed_keys
 from audiocls.store import Cell, Proposal, StudyFolder, count_states, tuning_path
 from audiocls.store.finding import open_study
-from audiocls.studies.native_trials import label_of
+from audiocls.studies.reports import failure_lines, naming_of
 from audiocls.studies.tuning.choosing import holding_back
-
-MAX_NAMED = 3
 
 
 def status(
@@ -58,14 +54,8 @@ def _begun(folder: StudyFolder) -> StudyFolder:
     return folder if folder.exists() else next(iter(tuning_of(folder)), folder)
 
 
-def _naming(folder: StudyFolder) -> Callable[[Cell | Proposal], str]:
-    """What a trial is told apart by: its arm, or what of its parameters is searched."""
-    fixed = fixed_keys(sweep_of(folder).parameters) if folder.is_sweep() else frozenset()
-    return lambda cell: cell.arm if isinstance(cell, Cell) else label_of(cell.parameters, fixed)
-
-
 def _failed(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[dict[str, object]]:
-    failures, name = folder.failures(cells), _naming(folder)
+    failures, name = folder.failures(cells), naming_of(folder)
     return [
         {
             "id": cell.id,
@@ -87,29 +77,6 @@ def show_failures(folder: StudyFolder) -> None:
         f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: "
         f"audiocls sweep retry {shlex.quote(folder.name)}"
     )
-
-
-def failure_lines(folder: StudyFolder) -> Iterator[str]:
-    """Trials that failed alike are told of together."""
-    cells = folder.cells()
-    failures, name = folder.failures(cells), _naming(folder)
-    alike: dict[tuple[str, str], list[str]] = {}
-    for cell in cells:
-        if (failure := failures.get(cell.id)) is not None:
-            alike.setdefault((failure.cause, failure.message), []).append(name(cell))
-    for (cause, message), arms in alike.items():
-        yield f"{_several(arms)}: {len(arms)} failed ({cause}): {message}"
-
-
-def _several(arms: Sequence[str]) -> str:
-    """The first few by name.
-
-    >>> _several(["a", "b", "b", "c", "d"])
-    'a; b; c and 1 more'
-    """
-    names = list(dict.fromkeys(arms))
-    beyond = len(names) - MAX_NAMED
-    return "; ".join(names[:MAX_NAMED]) + (f" and {beyond} more" if beyond > 0 else "")
 
 
 def retry(

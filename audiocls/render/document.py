@@ -246,7 +246,18 @@ class Section:
 
 
 Block = (
-    Title | Headline | Facts | Text | Note | Items | Command | Table | Figure | Audio | Runs | Section
+    Title
+    | Headline
+    | Facts
+    | Text
+    | Note
+    | Items
+    | Command
+    | Table
+    | Figure
+    | Audio
+    | Runs
+    | Section
 )
 
 
@@ -268,6 +279,8 @@ class Document:
     """The analysis as plain values: what the JSON format writes."""
     template: Template | None = None
     """Executed in place of cells made from the blocks."""
+    incomparable: str = ""
+    """Why nothing in it could be compared; empty where something was."""
 
     def to(self, depth: Depth) -> tuple[Block, ...]:
         """Return the blocks that a format of this depth shows."""

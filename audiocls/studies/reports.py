@@ -1,8 +1,8 @@
-"""What is read from a study's folder for its analysis: records, predictions, measured noise."""
+"""What is read from a study's folder for its analysis: records, predictions, trials, noise."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -10,20 +10,27 @@ from zipfile import BadZipFile
 from audiocls.analysis import Comparison, compare
 from audiocls.analysis.clips import ClipComparison, Scored, compare_clips, scored
 from audiocls.analysis.comparability import incomparability
+from audiocls.analysis.contrasts.cross_study import MultiStudyReport, compare_studies
 from audiocls.analysis.noise import Noise
 from audiocls.analysis.pairing import RecordGrid, usable
 from audiocls.analysis.power import NoiseEstimate
+from audiocls.analysis.ranking import Ranked, Ranking, in_order
 from audiocls.analysis.results import Failed
 from audiocls.atomic import write_text
 from audiocls.config import Config, digest, resolve
 from audiocls.design import Plan
 from audiocls.errors import ConfigError
+from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.stats import pooled
-from audiocls.store import Failure, Record, Study, StudyFolder
+from audiocls.store import Cell, Failure, Proposal, Record, Study, StudyFolder
 from audiocls.store.reuse import noise_study
+from audiocls.studies.native_trials import label_of
+from audiocls.studies.sources.search import tried_of
 
 MOST_TRIALS = 1000
 """Whose predictions a page reads without being asked to: some seconds."""
+MAX_NAMED = 3
+"""Trials that failed alike."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,63 @@ def load_report(folder: StudyFolder) -> StudyReport:
     failed = folder.failures([cell for cell in study.cells if cell.id not in records])
     causes = {trial_id: f"failed: {failure.cause}" for trial_id, failure in failed.items()}
     return StudyReport(folder, study, records, failed, compare(study, records, causes))
+
+
+def load_sweep_of(folder: StudyFolder) -> Sweep:
+    """Return the sweep as it was launched last."""
+    return load_sweep(folder.sweep_study().sweep, str(folder.path / "study.yaml"))
+
+
+def load_ranking(folder: StudyFolder) -> Ranking:
+    """Return the trials of a launched sweep so far, the best first."""
+    sweep = load_sweep_of(folder)
+    proposals = enumerate(folder.proposals(), start=1)
+    trials = [_ranked(folder, sweep, *numbered) for numbered in proposals]
+    return in_order(folder.sweep_study(), sweep, trials)
+
+
+def _ranked(folder: StudyFolder, sweep: Sweep, number: int, proposal: Proposal) -> Ranked:
+    tried, trial = tried_of(sweep, folder, proposal), folder.trial(proposal.id)
+    record = trial.record()
+    seconds = record.cost.wall_s if record else None
+    # A search counts every trial without an end as running, although its launch may be stopped.
+    state = trial.state() if tried.state == "running" else tried.state
+    return Ranked(proposal, number, state, tried.value, seconds)
+
+
+def load_studies(folders: Sequence[StudyFolder]) -> MultiStudyReport:
+    """Return the first of the studies compared with each other one.
+
+    A study keeps its own name, or has its path for one where another study has the same name.
+    """
+    names = [folder.name for folder in folders]
+    known = []
+    for folder in folders:
+        study = folder.study()
+        name = folder.name if names.count(folder.name) == 1 else str(folder.path)
+        known.append((replace(study, name=name), folder.records(study.cells)))
+    return compare_studies(known)
+
+
+def failure_lines(folder: StudyFolder) -> Iterator[str]:
+    """Yield one line for all trials that failed alike."""
+    cells = folder.cells()
+    failures, name = folder.failures(cells), naming_of(folder)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        if (failure := failures.get(cell.id)) is not None:
+            alike.setdefault((failure.cause, failure.message), []).append(name(cell))
+    for (cause, message), arms in alike.items():
+        named = list(dict.fromkeys(arms))
+        beyond = len(named) - MAX_NAMED
+        more = f" and {beyond} more" if beyond > 0 else ""
+        yield f"{'; '.join(named[:MAX_NAMED])}{more}: {len(arms)} failed ({cause}): {message}"
+
+
+def naming_of(folder: StudyFolder) -> Callable[[Cell | Proposal], str]:
+    """Return what names a trial: its arm, or its values of the searched parameters."""
+    fixed = fixed_keys(load_sweep_of(folder).parameters) if folder.is_sweep() else frozenset()
+    return lambda cell: cell.arm if isinstance(cell, Cell) else label_of(cell.parameters, fixed)
 
 
 def read_clips(folder: StudyFolder, study: Study, records: Mapping[str, Record]) -> ClipComparison:

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from audiocls.render.wandb.run_selection import Place
 from typer.testing import CliRunner
 
 from audiocls.cli import app
-from audiocls.render.wandb.run_selection import Place
 from audiocls.store import StudyFolder
 
 GOLDEN = Path(__file__).parents[1] / "golden"

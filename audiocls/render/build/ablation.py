@@ -180,9 +180,7 @@ def _curves(
 
 
 def _cost(comparison: Comparison) -> Iterator[Block]:
-    caption = (
-        "Time is the mean wall time of a trial; MACs are those of one clip's forward pass."
-    )
+    caption = "Time is the mean wall time of a trial; MACs are those of one clip's forward pass."
     figure = Figure("cost", partial(figures.cost_per_arm, comparison), caption)
     yield Section("Cost per arm", (figure,), depth=Depth.PAGE)
 

@@ -1,7 +1,7 @@
 """The comparison clip by clip: what is read for it, and its section of a document."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,14 @@ BESIDE = (
 )
 
 
+@dataclass(frozen=True)
+class ClipsRequest:
+    """Whether clips are asked for, and where their recordings lie now if not where they did."""
+
+    is_asked: bool = False
+    data_root: str | None = None
+
+
 def section_of(
     folder: StudyFolder,
     study: Study,
@@ -66,7 +74,7 @@ def section_of(
     *,
     is_asked: bool = False,
 ) -> ClipSection:
-    """Read the clips of all trials, or of none where there are too many to read them unasked.
+    """Read the clips of all trials, and sounds; none where there are too many to read unasked.
 
     `data_root` is where the recordings lie now, if not where they were trained on.
     """

@@ -19,9 +19,7 @@ from audiocls.render.document import (
 )
 from audiocls.stats import StdEstimate
 
-METHOD = (
-    "Arms are taken to be as noisy as the baseline, and to share with it the fold alone."
-)
+METHOD = "Arms are taken to be as noisy as the baseline, and to share with it the fold alone."
 
 
 def noise(

@@ -20,7 +20,6 @@ from audiocls.render.document import (
     Figure,
     Headline,
     Items,
-    Note,
     Runs,
     Section,
     Table,
@@ -127,9 +126,7 @@ def _answer(found: Ranking) -> str:
 def table_of(found: Ranking) -> Table:
     """Return a row for each trial; one without a value has no place."""
     searched = found.searched
-    parameters = (
-        Column(key, "number" if found.is_numeric(key) else "word") for key in searched
-    )
+    parameters = (Column(key, "number" if found.is_numeric(key) else "word") for key in searched)
     return Table(
         columns=(
             Column(""),

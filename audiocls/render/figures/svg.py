@@ -51,14 +51,14 @@ def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure, in inches, that belongs to no pyplot: no global state and no display."""
+    """Return an empty figure of that many inches, without pyplot's global state and display."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def to_svg(figure: "Figure", name: str) -> str:
-    """Return SVG text to lie inside a page: the same bytes each time, and ids that no other figure has."""
+    """Return SVG text for a page: the same bytes each time, and ids that no other figure has."""
     import matplotlib as mpl
 
     text = StringIO()

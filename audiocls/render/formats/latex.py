@@ -116,7 +116,9 @@ def _remark(row: tuple[Cell, ...], table: Table) -> str:
     """Return what the row's remarks say: a footnote, since a paper has no room for sentences."""
     cells = zip(table.columns, row, strict=True)
     remarks = [(column.name, str(cell)) for column, cell in cells if column.kind == "remark"]
-    return "; ".join(text if name == "reason" else f"{name} {text}" for name, text in remarks if text)
+    return "; ".join(
+        text if name == "reason" else f"{name} {text}" for name, text in remarks if text
+    )
 
 
 def _numbered(remarks: Iterable[str]) -> dict[str, str]:

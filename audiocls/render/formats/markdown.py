@@ -46,7 +46,9 @@ def _parts(block: Block, level: int) -> Iterator[str]:
             yield f"{'#' * level} {escaped(block.name)}"
             yield from [f"*{escaped(block.question)}*"] if block.question else []
         case Headline():
-            yield f"**{escaped(block.text)}**" + (f" {escaped(block.caution)}" * bool(block.caution))
+            yield f"**{escaped(block.text)}**" + (
+                f" {escaped(block.caution)}" * bool(block.caution)
+            )
         case Text():
             yield escaped(block.text)
         case Note():

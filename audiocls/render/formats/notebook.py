@@ -8,8 +8,8 @@ from typing import Any
 
 from audiocls.render.document import Audio, Block, Depth, Document, Figure, Note, Section, Sound
 from audiocls.render.figures.svg import to_png
-from audiocls.render.formats.notebook_execution import executed
 from audiocls.render.formats.markdown import TOP, markdown_parts
+from audiocls.render.formats.notebook_execution import executed
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 

@@ -60,7 +60,10 @@ def _of(blocks: Sequence[Block], has_runs: bool) -> Blocks:
         if isinstance(block, Section):
             is_headed = block.heading <= Depth.TEXT
             if not (block.is_live and has_runs):
-                found += [*([wr.H2(block.title)] if is_headed else []), *_of(block.blocks, has_runs)]
+                found += [
+                    *([wr.H2(block.title)] if is_headed else []),
+                    *_of(block.blocks, has_runs),
+                ]
         else:
             found += _block(block)
     return found + _as_list(notes)

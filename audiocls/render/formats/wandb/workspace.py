@@ -4,7 +4,12 @@ import unicodedata
 
 from audiocls.render.build.runs import Place, RunSelection
 from audiocls.render.formats.wandb.panels import FEWEST_SHOWN, metric_columns, sections
-from audiocls.render.formats.wandb.workspaces_adapter import deterministic_id, name_parts, show_only, ws
+from audiocls.render.formats.wandb.workspaces_adapter import (
+    deterministic_id,
+    name_parts,
+    show_only,
+    ws,
+)
 
 REFUSED = ("So", "Sk", "Sm", "Sc", "Cs")
 """Unicode's categories of symbols, which W&B refuses in a workspace's name."""
