@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from audiocls.cli.plan_view import facts_of
 from typer.testing import CliRunner
 
 from audiocls import library
 from audiocls.cli import app
 from audiocls.cli.studies import planned, request
+from audiocls.studies.planning import plan_facts
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "audiocls"
@@ -25,12 +25,13 @@ LAYERS = [
     {"validation_errors", "yaml_file"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
-    {"training", "tracking", "store"},
+    {"training", "tracking", "store", "library"},
     {"analysis"},
     {"execution"},
     {"console", "studies"},
-    {"render", "wandb_server"},
-    {"notebook", "library"},
+    {"wandb_server"},
+    {"render"},
+    {"notebook"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -133,7 +134,7 @@ def test_reading_commands_import_nothing_heavy():
 def test_every_ablation_on_the_shelf_plans_and_can_reach_a_verdict(name):
     asked = request(name)
     plan, configs = planned(asked)
-    facts = facts_of(plan, configs, asked)
+    facts = plan_facts(plan, configs, asked.recipe, asked.overrides, asked.is_own_recipe)
     assert plan.ablation.name == name
     assert facts["num_trials"] == len(plan.arms) * facts["num_pairs"]
     assert facts["num_pairs"] >= facts["pairs_needed"]

@@ -6,13 +6,13 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
-from audiocls.cli.power_view import promised
 from helpers.records import drop_records, finished_study, paired_values
 from typer.testing import CliRunner
 
 from audiocls.analysis.noise import Noise, measure
 from audiocls.analysis.power import test_train_ratio as ratio_of
 from audiocls.cli import app, noise
+from audiocls.cli.options import cache_folder
 from audiocls.cli.studies import lender_for, planned, request, resolved
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
@@ -20,6 +20,7 @@ from audiocls.execution.code import code_digest, is_as_now
 from audiocls.stats import Allocation, components, minimum_detectable_effect, pooled
 from audiocls.store import Cell, Provenance, StudyFolder
 from audiocls.store.reuse import copy_finished, paired_study_name
+from audiocls.studies.planning import power_of
 from audiocls.studies.reports import write_noise
 
 VALUES = list(0.8 + 0.03 * np.random.default_rng(0).normal(size=15))
@@ -99,6 +100,10 @@ def test_the_ratio_of_a_plan_is_that_of_its_trials(tiny_config, cache, fold):
     split = tiny_config().data.table(cache).split(fold)
     assert len(split.test) / len(split.train) == pytest.approx(ratio_of(5))
     assert ratio_of(1) == 0
+
+
+def promised(chosen, baseline, runs, wanted):
+    return power_of(chosen, baseline, runs, wanted, cache_folder())
 
 
 def dropout(*changes):

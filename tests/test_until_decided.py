@@ -13,7 +13,9 @@ from audiocls.console import show_table
 from audiocls.design import Ablation, plan, widened
 from audiocls.errors import UsageError
 from audiocls.execution.events import Done, Failed, Interrupted
-from audiocls.render import headline, method_text, verdict_table
+from audiocls.render.build.headline import headline
+from audiocls.render.build.verdicts import method_text, verdict_table
+from audiocls.render.formats.plain import plain_rows
 from audiocls.stats import can_be_significant, holm, next_look_size, sign_flip_p, spending
 from audiocls.store import Study, StudyFolder
 from audiocls.studies.growth import check_can_extend
@@ -192,7 +194,7 @@ def test_a_growing_study_says_so_in_words():
     assert "Looked at 2 times, with 8 and 12 pairs; at most 12 are allowed" in result.notes[0]
     assert "Lan and DeMets" in method_text(result)
     table = verdict_table(result)
-    assert "Δ points [look's]" in table.columns
+    assert "Δ points [look's]" in table.titles
     assert [row[-1] for row in table.rows[1:]] == [
         "decided at look 1, α = 0.025",
         "out of budget after 12 pairs",
@@ -388,5 +390,5 @@ def test_the_budget_is_filled_with_seeds_after_the_files_own():
 def test_what_stands_in_the_brackets_of_a_tables_head_is_shown(capsys):
     whole, records = whole_of([0.05])
     table = verdict_table(answer(first_look(whole), records))
-    show_table(table.title, table.columns, table.rows)
+    show_table("", table.titles, plain_rows(table))
     assert "[look's]" in " ".join(capsys.readouterr().out.split())

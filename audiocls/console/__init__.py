@@ -44,9 +44,15 @@ def say(text: str) -> None:
     stdout().print(text, markup=False, soft_wrap=True)
 
 
-def heading(text: str) -> None:
+def title(text: str) -> None:
     """Print a line in bold on stdout."""
     stdout().print(Text(text, style="bold"), soft_wrap=True)
+
+
+def heading(text: str) -> None:
+    """Print a line in bold on stdout, after an empty one."""
+    stdout().print()
+    title(text)
 
 
 def note(text: str) -> None:

@@ -1,5 +1,6 @@
 """What a plan says before anything runs: its facts as plain values, and what it could show."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ NUM_SHOWN = 3
 def plan_facts(
     chosen: Plan,
     configs: Configs,
-    recipe: str,
-    overrides: dict[str, Any],
+    recipe: Mapping[str, Any],
+    overrides: Mapping[str, Any],
     is_own_recipe: bool,
 ) -> dict[str, Any]:
     """Return the plan as plain values; the effect is in standard deviations of differences.

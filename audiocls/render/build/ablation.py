@@ -146,7 +146,7 @@ def _effects(comparison: Comparison) -> Iterator[Block]:
         "Mean of the metric at each pair of levels: lines are parallel where the two effects add "
         "up. The table above says whether a departure from that was shown.",
     )
-    blocks = (
+    blocks: tuple[Block, ...] = (
         effect_table(comparison),
         *remarks,
         shown,
@@ -199,7 +199,7 @@ def _front(comparison: Comparison) -> Iterator[Block]:
         Depth.PAGE,
     )
     is_drawn = any(front.is_told_apart for front in pareto.fronts(comparison))
-    blocks = (*([figure] if is_drawn else []), *map(Text, sentences), note)
+    blocks: tuple[Block, ...] = (*([figure] if is_drawn else []), *map(Text, sentences), note)
     yield Section(f"{comparison.metric} against cost", blocks, heading=Depth.PAGE)
 
 
@@ -224,7 +224,7 @@ def _reproduce(
         *((("in every arm", _assigned(study.overrides)),) if study and study.overrides else ()),
         *_versions(provenance).items(),
     )
-    blocks = (
+    blocks: tuple[Block, ...] = (
         *([Command(comparison.command)] if comparison.command else []),
         *([Facts(facts, depth=Depth.PAGE)] if facts else []),
     )

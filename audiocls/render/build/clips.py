@@ -228,7 +228,7 @@ def _listening(comparison: ClipComparison, sounds: AudioSnippets) -> Iterator[Se
         ]
         if sides:
             title = f"{arm.arm} against {arm.against}: listen to the clips that changed sides"
-            inner = (*sides, Note(BESIDE, Depth.PAGE))
+            inner: tuple[Block, ...] = (*sides, Note(BESIDE, Depth.PAGE))
             yield Section(title, inner, is_folded=True, depth=Depth.PAGE)
 
 

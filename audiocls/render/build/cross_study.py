@@ -44,7 +44,7 @@ EFFECTS = {"better": "helps more", "worse": "helps less"}
 def cross_study(joint: MultiStudyReport) -> Document:
     """Return the document: what differs between studies, and each study's own verdicts."""
     name = ", ".join(answer.study for answer in joint.answers)
-    between = (
+    between: tuple[Block, ...] = (
         Figure("effects", partial(figures.effects, joint), _figure_caption(joint)),
         *([effects_table(joint)] if joint.answers[0].compared else []),
     )

@@ -33,7 +33,7 @@ def _columns(comparison: Comparison) -> tuple[Column, ...]:
     return (
         Column("effect", "name"),
         Column("against", "name"),
-        Column("effect without → with the other factor", unit=points, is_detail=True, drop=7),
+        Column("effect without → with the other factor", is_detail=True, drop=7),
         Column("blocks", drop=8),
         Column("Δ", unit=points, level=format_percent(1 - comparison.alpha)),
         *TESTS,

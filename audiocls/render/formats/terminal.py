@@ -41,7 +41,7 @@ def _show(blocks: Sequence[Block]) -> None:
 def _show_block(block: Block) -> None:
     match block:
         case Title():
-            console.heading(f"{block.name}: {block.question}" if block.question else block.name)
+            console.title(f"{block.name}: {block.question}" if block.question else block.name)
         case Headline():
             console.say(f"{block.text} {block.caution}".rstrip())
         case Note():
