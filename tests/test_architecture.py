@@ -21,8 +21,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = [
-    {"errors", "dotted", "options", "seeding", "atomic", "formatting"},
-    {"validation_errors", "yaml_file"},
+    {"errors", "dotted", "options", "seeding", "atomic"},
+    {"formatting", "validation_errors", "yaml_file"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
     {"training", "tracking", "store", "library"},

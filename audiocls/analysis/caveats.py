@@ -13,7 +13,7 @@ from audiocls.analysis.comparability import (
 )
 from audiocls.analysis.compute import extra_compute, spent_on
 from audiocls.analysis.pairing import Pair, Pairs
-from audiocls.dotted import format_short
+from audiocls.formatting import format_values
 from audiocls.store.record import Study
 from audiocls.store.tuning import Choice, Tuning
 
@@ -55,7 +55,7 @@ def _values(choices: Mapping[int, Choice]) -> str:
     folds: dict[str, list[int]] = {}
     for fold, choice in sorted(choices.items()):
         if choice.values is not None:
-            folds.setdefault(format_short(choice.values), []).append(fold)
+            folds.setdefault(format_values(choice.values), []).append(fold)
     if [len(choices)] == [len(of) for of in folds.values()]:
         return next(iter(folds))
     return ", ".join(f"{values} ({fold_names(of)})" for values, of in folds.items())

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.analysis.family import Difference, Weights
+from audiocls.formatting import join_names
 from audiocls.store.record import Cell, Record, Study
 
 Block = tuple[int, int]
@@ -214,6 +215,5 @@ def _test_train_ratio(records: Collection[Record], num_folds: int) -> tuple[floa
 
 
 def first_of(names: Sequence[str]) -> str:
-    """Return the first three, and how many more there are."""
-    more = [f"and {len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else []
-    return ", ".join([*names[:MAX_NAMED], *more])
+    """Return the first three names, and how many more there are."""
+    return join_names(names, MAX_NAMED, before_rest=", ")

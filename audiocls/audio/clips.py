@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.errors import DataError
+from audiocls.formatting import join_names
 
 PARTS = ("train", "val", "test")
 
@@ -156,13 +157,6 @@ def violations(table: ClipTable) -> dict[str, str]:
         "leaking": _straddling_sources,
     }
     return {name: text for name, rule in rules.items() for text in rule(table)}
-
-
-def join_names(names: Iterable[str], limit: int = 5) -> str:
-    """`a, b, c and 7 more`, for messages about many things."""
-    known = list(names)
-    rest = len(known) - limit
-    return ", ".join(known[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _part(clip: Clip, fold: int, folds: tuple[int, ...]) -> str:

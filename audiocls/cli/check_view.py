@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from audiocls import console
 from audiocls.audio.datasets import DataSet
+from audiocls.formatting import format_elapsed
 
 if TYPE_CHECKING:
     from audiocls.audio.check import DataQuality
@@ -17,7 +18,7 @@ def show_health(data: DataSet, health: "DataQuality") -> None:
     console.show_facts(
         {
             "data set": data.name,
-            "clips": f"{health.num_clips}, {console.duration(health.duration_s)} of sound",
+            "clips": f"{health.num_clips}, {format_elapsed(health.duration_s)} of sound",
             "classes": _classes(health.classes),
             "sides": ", ".join(f"{side}: {count}" for side, count in health.sides.items()),
             "rates": _rates(health, data.sample_rate),

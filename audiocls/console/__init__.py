@@ -1,7 +1,6 @@
 """The only door to rich: results on stdout, everything else on stderr, both made when needed."""
 
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -128,14 +127,3 @@ def show_facts(facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
         grid.add_row(Text(name, style="bold"), Text(str(value)))
     stdout().print(grid)
-
-
-def duration(seconds: float | None) -> str:
-    """`1 h 03 min`, `4 min 20 s`, `12 s`, or a question mark."""
-    if seconds is None or not math.isfinite(seconds):
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from audiocls import console
 from audiocls.execution.status import Running, Status
+from audiocls.formatting import format_elapsed
 
 LINE_EVERY_S = 15.0
 BAR_WIDTH = 40
@@ -70,7 +71,7 @@ def summary(status: Status) -> Text:
         (" · ", "dim"),
         (f"{status.num_failed} failed", "bold red" if status.num_failed else ""),
         (" · ", "dim"),
-        (f"{console.duration(status.elapsed_s)} gone, {console.duration(status.left_s)} left", ""),
+        (f"{format_elapsed(status.elapsed_s)} gone, {format_elapsed(status.left_s)} left", ""),
     ]
     return Text.assemble(*parts)
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from audiocls.design.factor import Changes, Factor, matches, text_of
+from audiocls.design.factor import Changes, Factor, matches
 from audiocls.design.fraction import Fraction
 from audiocls.dotted import short_names
+from audiocls.formatting import format_level
 
 BASELINE = "baseline"
 ALL = "all"
@@ -43,7 +44,7 @@ class Factors:
     def name(self, changes: Mapping[str, Any]) -> str:
         """Such as `dropout=0.1,lr=0.01`, in the factors' order; no change is the baseline."""
         parts = [
-            f"{short}={text_of(changes[key])}"
+            f"{short}={format_level(changes[key])}"
             for key, short in self._short.items()
             if key in changes
         ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audiocls.design.ablation import Ablation
+from audiocls.formatting import format_level
 
 Changes = dict[str, Any]
 
@@ -74,13 +75,4 @@ def matches(changes: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
 
 def is_same(one: Any, other: Any) -> bool:
     """Whether two levels have one name, which is what tells arms apart: 1 and true do not."""
-    return text_of(one) == text_of(other)
-
-
-def text_of(level: Any) -> str:
-    """A level as arms are named after it."""
-    if isinstance(level, list):
-        return "x".join(text_of(item) for item in level)
-    if level is None or isinstance(level, bool):
-        return {None: "none", True: "on", False: "off"}[level]
-    return str(level)
+    return format_level(one) == format_level(other)

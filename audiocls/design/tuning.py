@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from audiocls.dotted import format_short
+from audiocls.formatting import format_values
 
 
 def _something_to_search(given: Any) -> Any:
@@ -72,7 +72,7 @@ def candidate_name(arm: str, number: int, values: Candidate) -> str:
     >>> candidate_name("dropout=0.1", 3, {"optim.lr": 0.00123456})
     'dropout=0.1 #3 (lr=0.00123)'
     """
-    return f"{arm}{MARK}{number} ({format_short(values)})"
+    return f"{arm}{MARK}{number} ({format_values(values)})"
 
 
 def arm_of(name: str) -> str:

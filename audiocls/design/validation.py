@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from audiocls.design.ablation import Ablation, Changes
-from audiocls.design.factor import is_same, matches, text_of
+from audiocls.design.factor import is_same, matches
 from audiocls.design.tuning import faults_of_tuning
 from audiocls.errors import did_you_mean
+from audiocls.formatting import format_level
 
 BLOCKS = ("seed", "fold")
 MAX_ARMS = 10_000
@@ -80,7 +81,7 @@ def _repeated(ablation: Ablation) -> Iterator[str]:
     """Of zipped keys, each may repeat a value; two levels must not be one."""
     zipped = {key for group in ablation.zip for key in group}
     for key, levels in ablation.factors.items():
-        for text, count in Counter(map(text_of, levels)).items():
+        for text, count in Counter(map(format_level, levels)).items():
             if count > 1 and key not in zipped:
                 yield f"factors: {key.rpartition('.')[2]}={text}: the same level is listed twice"
 
@@ -103,7 +104,7 @@ def _zip(ablation: Ablation) -> Iterator[str]:
 
 
 def _repeated_rows(group: Iterable[str], factors: Mapping[str, list[Any]]) -> Iterator[str]:
-    columns = ([text_of(level) for level in factors[key]] for key in group)
+    columns = ([format_level(level) for level in factors[key]] for key in group)
     rows = Counter(zip(*columns, strict=True))
     for row, count in rows.items():
         if count > 1:
@@ -134,7 +135,8 @@ def _when(ablation: Ablation) -> Iterator[str]:
                 yield f"{where}: {other} is itself conditional: name its condition here as well"
             if _num_levels(other, condition, ablation) > 1:
                 keys = ", ".join(_group(other, ablation))
-                yield f"{where}: {other}={text_of(value)} fits several levels of {keys}: name more"
+                level = f"{other}={format_level(value)}"
+                yield f"{where}: {level} fits several levels of {keys}: name more"
 
 
 def _group(key: str, ablation: Ablation) -> tuple[str, ...]:

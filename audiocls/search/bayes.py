@@ -11,7 +11,7 @@ There is no study to keep: it is rebuilt in memory from what was tried, each tim
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audiocls.search.leaves import Path, constants, nest
+from audiocls.search.leaves import Path, assemble, constants
 from audiocls.search.objective_values import imputed_losses
 from audiocls.search.sampling import draw, stream
 from audiocls.search.space import Dimension, coordinates_of, name_of, space_of
@@ -39,7 +39,7 @@ def suggest(sweep: Sweep, tried: Sequence[TrialResult]) -> dict[str, Any]:
         {name_of(path): dimension.distribution() for path, dimension in space.items()}
     )
     chosen = {path: found.value(asked.params[name_of(path)]) for path, found in space.items()}
-    return nest(constants(sweep.parameters) | chosen)
+    return assemble(constants(sweep.parameters) | chosen)
 
 
 def _study(

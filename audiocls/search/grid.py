@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from audiocls.search.categorical import listed
-from audiocls.search.leaves import Path, constants, nest, values_at, varying
+from audiocls.search.leaves import Path, assemble, constants, values_at, varying
 from audiocls.search.sweep import Categorical, Numeric, Sweep, TrialResult
 
 
@@ -77,7 +77,7 @@ def remaining(sweep: Sweep, tried: Sequence[TrialResult]) -> Iterator[dict[str, 
     seen = {_number_of(axes, trial.parameters) for trial in tried}
     for number in range(math.prod(len(axis) for axis in axes.values())):
         if number not in seen:
-            yield nest(fixed | _cell(axes, number))
+            yield assemble(fixed | _cell(axes, number))
 
 
 def _axes(sweep: Sweep) -> dict[Path, Axis]:

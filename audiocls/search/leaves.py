@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
-from audiocls.dotted import flatten
+from audiocls.dotted import flatten, nest_paths
 from audiocls.search.sweep import Categorical, Constant, Nested, Numeric, Parameter
 
 Path = tuple[str, ...]
@@ -51,18 +51,12 @@ def fixed_keys(parameters: Mapping[str, Parameter]) -> frozenset[str]:
     >>> sorted(fixed_keys({"optim": Nested({"lr": Constant(1)}), "a": Categorical((1, 2))}))
     ['optim.lr']
     """
-    return frozenset(flatten(nest(constants(parameters))))
+    return frozenset(flatten(assemble(constants(parameters))))
 
 
-def nest(flat: Mapping[Path, Any]) -> dict[str, Any]:
-    """Values by path as nested mappings, names sorted: the form in which W&B hands them on."""
-    tree: dict[str, Any] = {}
-    for (*parents, name), value in sorted(flat.items(), key=itemgetter(0)):
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[name] = value
-    return tree
+def assemble(values: Mapping[Path, Any]) -> dict[str, Any]:
+    """Nest values by path, with the names sorted: the form in which W&B passes them on."""
+    return nest_paths(dict(sorted(values.items(), key=itemgetter(0))))
 
 
 def values_at(parameters: Mapping[str, Any], paths: Iterable[Path]) -> dict[Path, Any] | None:

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from audiocls.search.distributions import value_of
-from audiocls.search.leaves import constants, leaves, nest, varying
+from audiocls.search.leaves import assemble, constants, leaves, varying
 from audiocls.search.sweep import Sweep
 
 
@@ -32,4 +32,4 @@ def draw(sweep: Sweep, index: int) -> dict[str, Any]:
     random = stream(sweep, index)
     found = varying(sweep.parameters).items()
     drawn = {path: value_of(leaf, random.random()) for path, leaf in found}
-    return nest(constants(sweep.parameters) | drawn)
+    return assemble(constants(sweep.parameters) | drawn)

@@ -7,10 +7,11 @@ from typing import Any
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.config import Config, resolve, trial_id
-from audiocls.dotted import flatten, format_short
+from audiocls.dotted import flatten
 from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.execution.content import identity_of, require_usable
 from audiocls.execution.job import Setting, Task
+from audiocls.formatting import format_values
 from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep
 from audiocls.store import Cell, Proposal
 
@@ -88,7 +89,7 @@ def label_of(parameters: Mapping[str, Any], fixed: Collection[str] = ()) -> str:
     """
     known = flatten(parameters)
     flat = {key: value for key, value in known.items() if key not in fixed} or known
-    return format_short(flat)
+    return format_values(flat)
 
 
 def _samples(parameter: Parameter) -> list[Any]:

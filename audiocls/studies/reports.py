@@ -20,6 +20,7 @@ from audiocls.atomic import write_text
 from audiocls.config import Config, digest, resolve
 from audiocls.design import Plan
 from audiocls.errors import ConfigError
+from audiocls.formatting import join_names
 from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.stats import pooled
 from audiocls.store import Cell, Failure, Proposal, Record, Study, StudyFolder
@@ -110,10 +111,8 @@ def failure_lines(folder: StudyFolder) -> Iterator[str]:
         if (failure := failures.get(cell.id)) is not None:
             alike.setdefault((failure.cause, failure.message), []).append(name(cell))
     for (cause, message), arms in alike.items():
-        named = list(dict.fromkeys(arms))
-        beyond = len(named) - MAX_NAMED
-        more = f" and {beyond} more" if beyond > 0 else ""
-        yield f"{'; '.join(named[:MAX_NAMED])}{more}: {len(arms)} failed ({cause}): {message}"
+        named = join_names(dict.fromkeys(arms), MAX_NAMED, separator="; ")
+        yield f"{named}: {len(arms)} failed ({cause}): {message}"
 
 
 def naming_of(folder: StudyFolder) -> Callable[[Cell | Proposal], str]:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audiocls.audio.batches import open_sounds
-from audiocls.audio.clips import Clip, ClipTable, fingerprint, join_names
+from audiocls.audio.clips import Clip, ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.config.training import Training
 from audiocls.errors import DataError
+from audiocls.formatting import join_names
 from audiocls.stats import accuracy_interval
 from audiocls.training.checkpoint import Checkpoint
 from audiocls.training.metrics import confusion, per_class

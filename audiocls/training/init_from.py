@@ -9,8 +9,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from audiocls.audio.clips import join_names
 from audiocls.errors import ConfigError
+from audiocls.formatting import join_names
 from audiocls.training.checkpoint_metadata import unreadable, weights_file
 from audiocls.training.classifier import Classifier
 

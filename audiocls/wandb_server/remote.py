@@ -1,12 +1,12 @@
 """Which cell of a study each run of a W&B project is: pure, from runs to arms and blocks."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from audiocls.dotted import flatten
 from audiocls.errors import UsageError, did_you_mean
+from audiocls.formatting import format_json, join_names
 from audiocls.tracking.project import RemoteRun
 
 OWN = ("study", "arm", "seed", "fold", "trial")
@@ -136,9 +136,8 @@ def _arm(said: Fields, keys: Sequence[str]) -> str:
 
 
 def text_of(value: Any) -> str:
-    """One line, as an arm's name has it."""
-    text = value if isinstance(value, str) else UNSET if value is None else json.dumps(value)
-    return " ".join(text.split())
+    """Write a value as it stands in an arm's name; a missing one is `unset`."""
+    return UNSET if value is None else format_json(value)
 
 
 def _numbers(
@@ -200,15 +199,11 @@ def _differing(runs: Sequence[RemoteRun]) -> str:
         for key, value in flatten(run.config).items():
             values.setdefault(key, set()).add(text_of(value))
     keys = sorted(key for key, texts in values.items() if len(texts) > 1)
-    return f"Keys that differ among them: {_some(keys) or 'none'}."
+    named = join_names(keys, NAMED_MOST, before_rest=", ")
+    return f"Keys that differ among them: {named or 'none'}."
 
 
 def _named(what: str, runs: Sequence[RemoteRun]) -> list[str]:
-    names = _some([run.id for run in runs])
+    names = join_names([run.id for run in runs], NAMED_MOST, before_rest=", ")
     verb = "was" if len(runs) == 1 else "were"
     return [f"{len(runs)} run{'s' * (len(runs) > 1)} {verb} {what}: {names}."] if runs else []
-
-
-def _some(names: Sequence[str]) -> str:
-    more = [f"and {len(names) - NAMED_MOST} more"] if len(names) > NAMED_MOST else []
-    return ", ".join([*names[:NAMED_MOST], *more])

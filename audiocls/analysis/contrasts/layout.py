@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.analysis.family import Weights
-from audiocls.design.factor import text_of
 from audiocls.dotted import short_names
+from audiocls.formatting import format_level
 from audiocls.store.record import Study
 
 RECIPE = "recipe"
@@ -68,7 +68,7 @@ def layout_of(study: Study) -> Layout:
     short = _names(study.factors)
     factors, indices = [], []
     for key, of_arms in columns.items():
-        levels = [text_of(level) for level in study.factors[key]]
+        levels = [format_level(level) for level in study.factors[key]]
         ordered = [level for level in (RECIPE, *levels) if level in of_arms]
         factors.append(Factor(short[key], tuple(ordered)))
         indices.append([ordered.index(level) for level in of_arms])
@@ -80,7 +80,7 @@ def _level(changes: Mapping[str, Any], key: str) -> str:
     keys = key.split(",")
     if not all(part in changes for part in keys):
         return RECIPE
-    return text_of(changes[key] if len(keys) == 1 else [changes[part] for part in keys])
+    return format_level(changes[key] if len(keys) == 1 else [changes[part] for part in keys])
 
 
 def _names(factors: Iterable[str]) -> dict[str, str]:

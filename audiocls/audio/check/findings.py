@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from audiocls.audio.check.probe import DecodedInfo, DecodeFailure
-from audiocls.audio.clips import Clip, ClipTable, join_names, straddling, violations
+from audiocls.audio.clips import Clip, ClipTable, straddling, violations
+from audiocls.formatting import join_names
 
 SILENT_DBFS = -80.0
 SILENT_PEAK = 10 ** (SILENT_DBFS / 20)

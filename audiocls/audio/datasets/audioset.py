@@ -15,9 +15,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable, join_names
+from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import find_root, raise_faults, read_listing
 from audiocls.errors import DataError
+from audiocls.formatting import join_names
 from audiocls.options import Options
 
 CLASSES = "class_labels_indices.csv"

@@ -9,9 +9,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable, join_names
+from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import find_root
 from audiocls.errors import DataError, did_you_mean
+from audiocls.formatting import join_names
 from audiocls.options import Options
 
 _LISTS = {"val": "validation_list.txt", "test": "testing_list.txt"}

@@ -9,13 +9,13 @@ from filelock import FileLock
 from pydantic import TypeAdapter
 
 from audiocls.audio.atomic_build import build_once
-from audiocls.audio.clips import join_names
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.datasets.layout import raise_faults
 from audiocls.audio.fetch.download import Report, Unreachable, download
 from audiocls.audio.fetch.origins import ORIGINS, Origin, Remote
 from audiocls.audio.fetch.unpack import unpack
 from audiocls.errors import DataError, UsageError, did_you_mean
+from audiocls.formatting import join_names
 
 __all__ = ["ORIGINS", "Fetched", "Origin", "Remote", "Report", "fetch", "origin_of"]
 

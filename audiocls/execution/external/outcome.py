@@ -14,6 +14,7 @@ from audiocls.execution.events import Done, Event, Failed, Interrupted, Lost
 from audiocls.execution.external.command import Command
 from audiocls.execution.external.program import Exit
 from audiocls.execution.external.run_directory import COLOUR
+from audiocls.formatting import join_names
 from audiocls.store import Cause, Cost, Failure, Provenance, Record
 from audiocls.tracking.wandb.log import RunLogs
 
@@ -130,8 +131,7 @@ def _what_is_missing(trial: ForeignTrial, metrics: Mapping[str, float]) -> str:
             "`dir` where W&B is told to be silent"
         )
     names = sorted(metrics)
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    logged = ", ".join(names[:MOST_NAMES]) + more if names else "no numbers at all"
+    logged = join_names(names, MOST_NAMES) or "no numbers at all"
     return (
         f"the program ended but its W&B run has no number {metric!r}."
         f"{did_you_mean(metric, names)} It logged {logged} ({logs.files[-1]})"

@@ -16,7 +16,7 @@ from audiocls.analysis.clips.results import (
     MeanPrediction,
 )
 from audiocls.dotted import flatten
-from audiocls.formatting import NONE, format_p, format_percent, format_signed, plural
+from audiocls.formatting import NONE, format_p, format_percent, format_signed, join_names, plural
 from audiocls.render.build.verdicts import name_of
 from audiocls.render.document import (
     Audio,
@@ -37,7 +37,6 @@ from audiocls.studies.reports import MOST_TRIALS, read_clips
 
 MOST_SHOWN = 9
 """Clips on each side of each arm; the rest are counted."""
-MOST_NAMED = 5
 TITLE = "Clip by clip"
 MEANING = (
     "This speaks of the trained models at hand: the interval says how other recordings might "
@@ -212,10 +211,7 @@ def _of_trials(comparison: ClipComparison) -> Iterator[str]:
     by_reason = sorted(comparison.unread, key=lambda item: item[1])
     for reason, group in groupby(by_reason, key=lambda item: item[1]):
         names = [name_of(cell) for cell, _ in group]
-        rest = len(names) - MOST_NAMED
-        more = f" and {rest} more" if rest > 0 else ""
-        named = f"{', '.join(names[:MOST_NAMED])}{more}"
-        yield f"Skipped {plural(len(names), 'trial')}: {reason}: {named}."
+        yield f"Skipped {plural(len(names), 'trial')}: {reason}: {join_names(names)}."
 
 
 def _listening(comparison: ClipComparison, sounds: AudioSnippets) -> Iterator[Section]:

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiocls.analysis.power import Promise
-from audiocls.console import duration
 from audiocls.design import Plan, roman
-from audiocls.dotted import format_short
-from audiocls.formatting import plural
+from audiocls.formatting import format_elapsed, format_values, plural
 from audiocls.render.build.power import power_facts
 from audiocls.render.document import Block, Document, Facts, Note, Title
 
@@ -89,7 +87,7 @@ def _tuning(facts: Mapping[str, Any]) -> dict[str, str]:
     text = (
         f"{tuning['num_trials']} trials first: {tuning['num_trials_per_arm_and_fold']} for each of "
         f"{len(facts['arms'])} arms × {num_folds} folds, by {tuning['metric']}: "
-        + "; ".join(format_short(values) for values in candidates[:NUM_SHOWN])
+        + "; ".join(format_values(values) for values in candidates[:NUM_SHOWN])
     )
     return {"tuning": text + "; …" * (len(candidates) > NUM_SHOWN)}
 
@@ -98,7 +96,7 @@ def _cost(facts: Mapping[str, Any], num_cores: int) -> str:
     epochs = f"{facts['num_epochs']} epochs"
     if facts["core_seconds"] is None:
         return f"{epochs}; the time is known once the first trial has run"
-    left = duration(facts["core_seconds"] / num_cores)
+    left = format_elapsed(facts["core_seconds"] / num_cores)
     return f"{epochs}; about {left} on {plural(num_cores, 'core')}"
 
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from audiocls.analysis.power import POWER, Option, Promise
-from audiocls.console import duration
 from audiocls.design import Plan
-from audiocls.formatting import format_fixed, num_decimals, plural, scale_of
+from audiocls.formatting import format_elapsed, format_fixed, num_decimals, plural, scale_of
 from audiocls.stats import MAX_PAIRS, detectable_effect
 
 
@@ -84,5 +83,5 @@ def _way(
     num_trials = found.num_pairs * num_arms
     parts = [f"{seeds} × {folds}" if option.is_over_folds else seeds, f"{num_trials} trials"]
     if trial_core_s:
-        parts.append(f"about {duration(trial_core_s * num_trials)} of a core")
+        parts.append(f"about {format_elapsed(trial_core_s * num_trials)} of a core")
     return ", ".join(parts)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from audiocls.analysis.ranking import Ranked, Ranking
-from audiocls.formatting import NONE
+from audiocls.formatting import NONE, format_value
 from audiocls.render.figures.svg import BLUE, GREY, INK, ORANGE, new_figure, styled
 from audiocls.search import Numeric
 from audiocls.search.leaves import varying
@@ -27,7 +27,7 @@ def short(value: Any) -> str:
     """Return a parameter's value as it reads in a row."""
     if value is None:
         return NONE
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return format_value(value, digits=4)
 
 
 def drawn(ranking: Ranking) -> list[Ranked]:
