@@ -12,9 +12,10 @@ from helpers.reports import text_of_html
 from typer.testing import CliRunner
 
 from audiocls.cli import app
-from audiocls.render.document import Column, Document, Estimate, Section, Table, Text
+from audiocls.render.document import Document, Section, Text
 from audiocls.render.formats import FORMATS, writer
 from audiocls.render.formats.terminal import show
+from audiocls.render.table import Column, Estimate, Table
 
 ANSWERS = {
     "ablation": ["report", "plain"],

@@ -29,12 +29,11 @@ def plan_facts(
     The trials' time is known where they run as the ablation was written: on its own recipe, with
     no overrides.
     """
-    ablation = chosen.ablation
-    num_pairs = len(chosen.blocks)
+    ablation, num_pairs = chosen.ablation, len(chosen.blocks)
     seconds = ablation.budget.trial_seconds if is_own_recipe and not overrides else None
     before = tuning_plan(chosen, recipe, overrides)
     num_before, epochs_before = (before.plan.num_trials, before.num_epochs) if before else (0, 0)
-    num_epochs = len(chosen.blocks) * sum(c.train.epochs for c in configs.values())
+    num_epochs = num_pairs * sum(c.train.epochs for c in configs.values())
     return {
         "study": ablation.name,
         "question": ablation.question,

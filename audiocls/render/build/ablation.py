@@ -27,7 +27,6 @@ from audiocls.render.build.verdicts import (
 from audiocls.render.document import (
     Block,
     Command,
-    Depth,
     Document,
     Facts,
     Figure,
@@ -40,6 +39,7 @@ from audiocls.render.document import (
     Text,
     Title,
 )
+from audiocls.render.table import Depth
 from audiocls.store.record import Provenance, Study
 
 MARKS = "▲ better, ▼ worse, ■ equivalent"

@@ -18,20 +18,8 @@ from audiocls.analysis.clips.results import (
 from audiocls.dotted import flatten
 from audiocls.formatting import NONE, format_p, format_percent, format_signed, join_names, plural
 from audiocls.render.build.verdicts import name_of
-from audiocls.render.document import (
-    Audio,
-    Block,
-    Cell,
-    Column,
-    Depth,
-    Estimate,
-    Note,
-    PValue,
-    Section,
-    Sound,
-    Table,
-    Text,
-)
+from audiocls.render.document import Audio, Block, Note, Section, Sound, Text
+from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
 from audiocls.store import Record, Study, StudyFolder
 from audiocls.studies.reports import MOST_TRIALS, read_clips
 
@@ -157,7 +145,7 @@ def _columns(alpha: float) -> tuple[Column, ...]:
         Column("recordings", drop=1),
         Column("gained"),
         Column("lost"),
-        Column("Δ accuracy,", unit="points", level=format_percent(1 - alpha)),
+        Column("Δ accuracy", unit="points", level=format_percent(1 - alpha)),
         Column("p (clips)", is_detail=True, drop=3),
         Column("p (recordings)"),
         Column("p (Holm)", drop=4),

@@ -20,22 +20,17 @@ from audiocls.render.build.verdicts import (
 )
 from audiocls.render.document import (
     Block,
-    Cell,
-    Column,
     Command,
-    Depth,
     Document,
-    Estimate,
     Figure,
     Headline,
     Note,
-    PValue,
     Section,
-    Table,
     Text,
     Title,
 )
 from audiocls.render.figures import studies as figures
+from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
 
 LEVELS = {"better": "does better", "worse": "does worse"}
 EFFECTS = {"better": "helps more", "worse": "helps less"}

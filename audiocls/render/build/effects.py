@@ -3,7 +3,7 @@
 from audiocls.analysis.results import Comparison, Effect
 from audiocls.formatting import format_percent, format_signed, num_decimals, plural
 from audiocls.render.build.verdicts import REASON, TESTS, claim_of, p_values
-from audiocls.render.document import Cell, Column, Estimate, Table
+from audiocls.render.table import Cell, Column, Estimate, Table
 
 TITLE = "Effects of the factors"
 EFFECT_MEANINGS = {

@@ -6,17 +6,8 @@ from dataclasses import replace
 from audiocls.analysis.noise import Noise
 from audiocls.formatting import format_fixed, num_decimals, scale_of
 from audiocls.render.build.runs import RunSelection
-from audiocls.render.document import (
-    Block,
-    Column,
-    Document,
-    Note,
-    Runs,
-    Section,
-    Table,
-    Text,
-    Title,
-)
+from audiocls.render.document import Block, Document, Note, Runs, Section, Text, Title
+from audiocls.render.table import Column, Table
 from audiocls.stats import StdEstimate
 
 METHOD = "Arms are taken to be as noisy as the baseline, and to share with it the fold alone."

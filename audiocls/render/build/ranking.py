@@ -11,10 +11,7 @@ from audiocls.formatting import NONE, format_duration, format_percent, format_si
 from audiocls.render.build.runs import RunSelection
 from audiocls.render.document import (
     Block,
-    Cell,
-    Column,
     Command,
-    Depth,
     Document,
     Facts,
     Figure,
@@ -22,12 +19,12 @@ from audiocls.render.document import (
     Items,
     Runs,
     Section,
-    Table,
     Text,
     Title,
 )
 from audiocls.render.figures import search as figures
 from audiocls.render.figures.search import short
+from audiocls.render.table import Cell, Column, Depth, Table
 
 CAUTION = "The best of many is partly luck: confirm it as an arm of an ablation."
 ROUGH_BELOW = 40

@@ -7,8 +7,8 @@ from audiocls.analysis.pareto import fronts
 from audiocls.analysis.results import ArmResult, Comparison, Effect
 from audiocls.formatting import format_count, format_duration, plural
 from audiocls.render.build.headline import headline
-from audiocls.render.document import Cell as TableCell
-from audiocls.render.document import Column, Estimate, PValue, Table
+from audiocls.render.table import Cell as TableCell
+from audiocls.render.table import Column, Estimate, PValue, Table
 from audiocls.store.record import Cell
 
 VERDICT_MEANINGS = {
@@ -60,9 +60,9 @@ def _columns(comparison: Comparison) -> tuple[Column, ...]:
         Column("Δ", unit="points" * is_share, level=level),
         *TESTS,
         Column("verdict", "verdict"),
-        Column("params", is_detail=True, drop=3),
-        Column("MACs", is_detail=True, drop=2),
-        Column("time", is_detail=True, drop=4),
+        Column("params", is_detail=True, is_drawn=True, drop=3),
+        Column("MACs", is_detail=True, is_drawn=True, drop=2),
+        Column("time", is_detail=True, is_drawn=True, drop=4),
         REASON,
     )
 

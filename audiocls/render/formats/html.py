@@ -6,19 +6,10 @@ The templates in `page/` lay out blocks, one macro a kind; they know no analysis
 import re
 from collections.abc import Iterator
 
-from audiocls.render.document import (
-    Block,
-    Cell,
-    Column,
-    Depth,
-    Document,
-    Estimate,
-    Figure,
-    Section,
-    Table,
-)
+from audiocls.render.document import Block, Document, Figure, Section
 from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, to_svg
 from audiocls.render.formats.plain import plain_cell
+from audiocls.render.table import Cell, Column, Depth, Estimate, Table
 
 MAX_RANKED = 100
 """Rows of a ranked table."""
@@ -37,7 +28,7 @@ def to_html(document: Document) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"kind": _kind, "drawn": _drawn, "sentence": _sentence}
-    environment.globals |= {"rows": _rows, "parts": _parts}
+    environment.globals |= {"rows": _rows, "parts": _parts, "is_shown": _is_shown}
     blocks = document.to(Depth.PAGE)
     opening = tuple(block for block in blocks if not isinstance(block, Section))
     sections = tuple(block for block in blocks if isinstance(block, Section))
@@ -75,7 +66,12 @@ def _rows(table: Table) -> Iterator[tuple[list[tuple[Column, Cell]], list[str]]]
             for column, text in cells
             if column.kind == "remark" and isinstance(text, str) and text
         ]
-        yield [each for each in cells if each[0].kind != "remark"], remarks
+        yield [each for each in cells if _is_shown(each[0])], remarks
+
+
+def _is_shown(column: Column) -> bool:
+    """Whether a column is one of the page's: remarks have lines of their own."""
+    return column.kind != "remark" and not column.is_drawn
 
 
 def _parts(cell: Cell, column: Column) -> list[str]:

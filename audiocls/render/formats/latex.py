@@ -7,18 +7,9 @@ Plain ASCII wherever the text allows it, so that pdfLaTeX sets it whatever the f
 from collections.abc import Iterable, Iterator
 
 from audiocls.formatting import NONE, format_fixed, format_p, format_signed, num_decimals
-from audiocls.render.document import (
-    Cell,
-    Column,
-    Depth,
-    Document,
-    Estimate,
-    Facts,
-    PValue,
-    Table,
-    of_kind,
-)
+from audiocls.render.document import Document, Facts, of_kind
 from audiocls.render.formats.latex_escape import escaped
+from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
 
 DAGGER = r"\rlap{$^{\dagger}$}"
 """Takes no room, so that numbers stay below one another."""

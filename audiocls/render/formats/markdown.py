@@ -6,18 +6,17 @@ from audiocls.render.document import (
     Audio,
     Block,
     Command,
-    Depth,
     Document,
     Facts,
     Headline,
     Items,
     Note,
     Section,
-    Table,
     Text,
     Title,
 )
 from audiocls.render.formats.plain import plain_rows
+from audiocls.render.table import Depth, Table
 
 TOP = 2
 """Level of the title's heading: a document is part of a page."""

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from audiocls.render.document import Audio, Block, Depth, Document, Figure, Note, Section, Sound
+from audiocls.render.document import Audio, Block, Document, Figure, Note, Section, Sound
 from audiocls.render.figures.svg import to_png
 from audiocls.render.formats.markdown import TOP, markdown_parts
 from audiocls.render.formats.notebook_execution import executed
+from audiocls.render.table import Depth
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 

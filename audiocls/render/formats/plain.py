@@ -1,7 +1,7 @@
 """A table's cells as plain text: what terminals and Markdown write."""
 
 from audiocls.formatting import NONE, format_estimate, format_p
-from audiocls.render.document import Cell, Column, Estimate, Table
+from audiocls.render.table import Cell, Column, Estimate, Table
 
 
 def plain_cell(cell: Cell, column: Column) -> str:

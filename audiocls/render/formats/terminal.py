@@ -6,18 +6,17 @@ from audiocls import console
 from audiocls.render.document import (
     Block,
     Command,
-    Depth,
     Document,
     Facts,
     Headline,
     Items,
     Note,
     Section,
-    Table,
     Text,
     Title,
 )
 from audiocls.render.formats.plain import plain_rows
+from audiocls.render.table import Depth, Table
 
 MAX_RANKED = 10
 """Rows of a ranked table."""

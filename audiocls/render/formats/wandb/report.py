@@ -7,7 +7,6 @@ from audiocls.render.build.runs import Condition, PairsRun, Place, RunSelection
 from audiocls.render.document import (
     Block,
     Command,
-    Depth,
     Document,
     Facts,
     Headline,
@@ -15,7 +14,6 @@ from audiocls.render.document import (
     Note,
     Runs,
     Section,
-    Table,
     Text,
     Title,
     of_kind,
@@ -23,6 +21,7 @@ from audiocls.render.document import (
 from audiocls.render.formats.markdown import markdown_table
 from audiocls.render.formats.wandb.panels import metric_columns, pair_panels, sections
 from audiocls.render.formats.wandb.workspaces_adapter import Panel, name_parts, show_only, wr
+from audiocls.render.table import Depth, Table
 
 LONGEST_TITLE = 128
 """Characters that W&B takes."""

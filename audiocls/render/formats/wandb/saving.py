@@ -8,7 +8,7 @@ from pathlib import Path
 from audiocls.atomic import write_text
 from audiocls.errors import UsageError
 from audiocls.render.build.runs import PairsRun, Place
-from audiocls.render.document import Depth, Document, Runs, of_kind
+from audiocls.render.document import Document, Runs, of_kind
 from audiocls.render.formats.wandb.report import report_of
 from audiocls.render.formats.wandb.workspace import workspace_of
 from audiocls.render.formats.wandb.workspaces_adapter import (
@@ -18,6 +18,7 @@ from audiocls.render.formats.wandb.workspaces_adapter import (
     spec_of,
     wandb_errors_as,
 )
+from audiocls.render.table import Depth
 from audiocls.tracking.wandb.report_run import log_report
 
 WORKSPACE = "workspace.wandb.json"
