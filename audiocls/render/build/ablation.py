@@ -63,11 +63,12 @@ def ablation(
     parts: tuple[Iterable[Block], ...] = (
         _opening(comparison, study),
         _verdicts(comparison),
+        _front(comparison),
+        _secondary(comparison),
         _pairs(comparison),
         _effects(comparison),
         _curves(comparison, study, histories),
         _cost(comparison),
-        _front(comparison),
         by_clip.clip_blocks(clips or ClipSection()),
         [Runs(selection, pairs_run(comparison))] if selection else [],
         _missing(comparison, failures),
@@ -104,6 +105,9 @@ def _verdicts(comparison: Comparison) -> Iterator[Block]:
         Text(finished(comparison)),
     )
     yield Section("Verdicts", blocks, heading=Depth.TEXT)
+
+
+def _secondary(comparison: Comparison) -> Iterator[Block]:
     for each in comparison.secondary:
         yield Section(secondary_title(each), (secondary_table(each),), is_folded=True)
 

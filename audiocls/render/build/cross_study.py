@@ -140,7 +140,11 @@ def effects_table(joint: MultiStudyReport) -> Table:
         columns=tuple(columns),
         rows=tuple((arm, *_effects_of(joint, arm)) for arm in arms),
         label=f"{'-'.join(answer.study for answer in answers)}-effects",
-        caption=("What each arm does in each study.", *remarks(joint)),
+        caption=(
+            "What each arm does in each study.",
+            *differences(joint),
+            *remarks(joint),
+        ),
         claim="Holm's correction, within each study and over all comparisons between them",
     )
 

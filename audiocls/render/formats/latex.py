@@ -7,7 +7,7 @@ Plain ASCII wherever the text allows it, so that pdfLaTeX sets it whatever the f
 from collections.abc import Iterable, Iterator
 
 from audiocls.formatting import NONE, format_fixed, format_p, format_signed, num_decimals
-from audiocls.render.document import Document, Facts, of_kind
+from audiocls.render.document import Document, Facts, Title, of_kind
 from audiocls.render.formats.latex_escape import escaped
 from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
 
@@ -27,7 +27,9 @@ def to_latex(document: Document) -> str:
 
 def _as_table(facts: Facts, document: Document) -> Table:
     columns = (Column("", "name"), Column("", "prose"))
-    return Table(columns, facts.items, label=document.name, caption=(document.name,))
+    title = next(of_kind(document.blocks, Title), Title(document.name))
+    caption = tuple(filter(None, (f"{title.name}.", title.question)))
+    return Table(columns, facts.items, label=document.name, caption=caption)
 
 
 def _written(table: Table) -> str:
