@@ -64,9 +64,9 @@ def _values(choices: Mapping[int, Choice]) -> str:
 def _missing_pairs(study: Study, every: Sequence[Pairs]) -> Iterator[str]:
     """Yield what an arm was allowed to lack; beyond that it is not compared, for that reason."""
     for pairs in every:
-        if pairs.found and 0 < len(pairs.missing) <= study.max_missing:
+        if pairs.complete and 0 < len(pairs.missing) <= study.max_missing:
             yield (
-                f"{pairs.arm}: {len(pairs.found)} of {pairs.num_planned} pairs, its mean too is "
+                f"{pairs.arm}: {len(pairs.complete)} of {pairs.num_planned} pairs, its mean too is "
                 f"over these; missing: {', '.join(pairs.missing)}."
             )
 
@@ -75,7 +75,7 @@ def _chosen_otherwise(study: Study, every: Sequence[Pairs]) -> Iterator[str]:
     """Yield which arms are about the choice of the tested weights: their numbers depend on it."""
     for pairs in every:
         declared = changed_keys(study, pairs)
-        for arm, other in dict.fromkeys(map(_protocols, pairs.found)):
+        for arm, other in dict.fromkeys(map(_protocols, pairs.complete)):
             changed = set(arm.split()) - set(other.split())
             odd = sorted(word for word in changed if word.partition("=")[0] in declared)
             if odd:
@@ -93,7 +93,7 @@ def _identical_arms(every: Sequence[Pairs]) -> Iterator[str]:
     """Yield a sentence for each arm that ended like another one that is not its reference."""
     first: dict[tuple[object, ...], str] = {}
     for pairs in every:
-        ends = tuple((pair.seed, pair.fold, outcome_of(pair.arm)) for pair in pairs.found)
+        ends = tuple((pair.seed, pair.fold, outcome_of(pair.arm)) for pair in pairs.complete)
         if not ends or any(outcome is None for *_, outcome in ends) or is_inert(pairs):
             continue
         other = first.setdefault(ends, pairs.arm)
@@ -106,7 +106,7 @@ def _identical_arms(every: Sequence[Pairs]) -> Iterator[str]:
 
 def _unchecked(every: Sequence[Pairs], match: str) -> Iterator[str]:
     """Yield what should be shared but neither side recorded, so that it was not checked."""
-    all_pairs = [pair for pairs in every for pair in pairs.found]
+    all_pairs = [pair for pairs in every for pair in pairs.complete]
     num_unknown = sum(spent_on(pair, match).is_unknown for pair in all_pairs)
     if num_unknown:
         yield (

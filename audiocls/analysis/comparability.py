@@ -73,7 +73,7 @@ def _missing_pairs(study: Study, pairs: Pairs) -> str:
 
 
 def _differing(name: str, pairs: Pairs, part: Part) -> str:
-    sides = [(part(pair.arm), part(pair.reference)) for pair in pairs.found]
+    sides = [(part(pair.arm), part(pair.reference)) for pair in pairs.complete]
     return _different(name, pairs, [(arm, other) for arm, other in sides if arm != other])
 
 
@@ -89,7 +89,7 @@ def _other_protocol(study: Study, pairs: Pairs) -> str:
     declared = changed_keys(study, pairs)
     odd = [
         (_undeclared(pair.arm, declared), _undeclared(pair.reference, declared))
-        for pair in pairs.found
+        for pair in pairs.complete
     ]
     return _different("protocol", pairs, [(arm, other) for arm, other in odd if arm != other])
 
@@ -112,23 +112,23 @@ def changed_keys(study: Study, pairs: Pairs) -> set[str]:
 
 
 def _stopped_early(pairs: Pairs) -> str:
-    odd = sum(pair.arm.early_stopped or pair.reference.early_stopped for pair in pairs.found)
+    odd = sum(pair.arm.early_stopped or pair.reference.early_stopped for pair in pairs.complete)
     return f"stopped early in {pairs.share(odd)}" if odd else ""
 
 
 def _inert(pairs: Pairs) -> str:
     """Return a text if the arm ended as its reference did: a difference of 0 that means nothing."""
-    if not pairs.found or not is_inert(pairs):
+    if not pairs.complete or not is_inert(pairs):
         return ""
     return (
-        f"identical to {pairs.reference} in all {len(pairs.found)} pairs, first losses and test "
+        f"identical to {pairs.reference} in all {len(pairs.complete)} pairs, first losses and test "
         "metrics to the last bit: what it changes had no effect (an inert factor?)"
     )
 
 
 def is_inert(pairs: Pairs) -> bool:
     """Whether the arm's trials are those of its reference to the last bit."""
-    return all(map(_is_identical, pairs.found))
+    return all(map(_is_identical, pairs.complete))
 
 
 def _is_identical(pair: Pair) -> bool:

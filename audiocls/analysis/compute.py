@@ -72,7 +72,7 @@ def total(each: Iterable[ComputeRatio]) -> ComputeRatio:
 
 def unequal_compute(pairs: Pairs, match: str) -> str:
     """Return why the arm's compute is not its reference's, or an empty text."""
-    each = [spent_on(pair, match) for pair in pairs.found]
+    each = [spent_on(pair, match) for pair in pairs.complete]
     if halves := [spent for spent in each if spent.is_half_known]:
         known, other = (pairs.reference, pairs.arm)
         known, other = (known, other) if halves[0].arm is None else (other, known)
@@ -96,9 +96,10 @@ def _unequal_seconds(pairs: Pairs, spent: ComputeRatio) -> str:
     """Compare sums, since one trial's wall time also depends on what else the machine does."""
     if spent.is_equal(TOLERANCE_OF_SECONDS):
         return ""
+    num, ratio = len(pairs.complete), f"{spent.ratio:.2f} times"
     return (
-        f"unequal compute: seconds over all {len(pairs.found)} pairs are {spent.ratio:.2f} times "
-        f"those of {pairs.reference} ({TOLERANCE_OF_SECONDS * 100:g} % more or less allowed)"
+        f"unequal compute: seconds over all {num} pairs are {ratio} those of {pairs.reference} "
+        f"({TOLERANCE_OF_SECONDS * 100:g} % more or less allowed)"
     )
 
 
@@ -125,7 +126,7 @@ def _more_clips(every: Sequence[Pairs], match: str) -> list[str]:
 def _num_clips(pairs: Pairs) -> ComputeRatio:
     return total(
         spent_on(pair, "samples")
-        for pair in pairs.found
+        for pair in pairs.complete
         if pair.arm.num_train == pair.reference.num_train
     )
 
@@ -134,8 +135,8 @@ def _more_passes(every: Sequence[Pairs], match: str) -> list[str]:
     """Return a note on several gradients a step (SAM); a model's own size is in the table."""
     if match in ("macs", "seconds"):
         return []
-    unlike = [p for p in every if not total(map(_passes_a_step, p.found)).is_equal()]
-    spent = {p.arm: total(spent_on(pair, "macs") for pair in p.found) for p in unlike}
+    unlike = [p for p in every if not total(map(_passes_a_step, p.complete)).is_equal()]
+    spent = {p.arm: total(spent_on(pair, "macs") for pair in p.complete) for p in unlike}
     odd = [f"{each.ratio:.2g} times in {arm}" for arm, each in spent.items() if not each.is_equal()]
     if not odd:
         return []

@@ -1,4 +1,4 @@
-"""`Noise`: how much a baseline varies by itself, measured from its trials."""
+"""`Noise`: components of variance of a baseline, measured from its trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -20,6 +20,7 @@ Block = tuple[int, int]
 Causes = Mapping[str, str]
 """Trial id → why it has no result, where that is known."""
 MAX_NAMED = 3
+"""Pairs, blocks and arms that a reason lists; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,18 @@ class Pairs:
 
     arm: str
     reference: str
-    found: tuple[Pair, ...]
+    complete: tuple[Pair, ...]
     missing: tuple[str, ...]
     """Each block without a pair, with the reason where it is known: `seed 0 fold 3 (failed: nan)`.
     """
 
     @property
     def num_planned(self) -> int:
-        return len(self.found) + len(self.missing)
+        return len(self.complete) + len(self.missing)
 
     def share(self, num: int) -> str:
         """Return a count among the pairs: `3 of 15 pairs`."""
-        return f"{num} of {len(self.found)} pairs"
+        return f"{num} of {len(self.complete)} pairs"
 
 
 def usable(study: Study, records: Mapping[str, Record]) -> dict[str, Record]:
@@ -181,10 +182,10 @@ class RecordGrid:
         Blocks on which all have finished are left out.
         """
         rows = [self._rows[arm] for arm in arms]
-        lacking = np.flatnonzero(self.is_planned[rows].all(axis=0) & ~self.complete(arms))
+        columns = np.flatnonzero(self.is_planned[rows].all(axis=0) & ~self.complete(arms))
         return [
             (self.blocks[column], [a for a in arms if np.isnan(self.values[self._rows[a], column])])
-            for column in lacking
+            for column in columns
         ]
 
     @cached_property

@@ -9,7 +9,8 @@ from audiocls import stats
 from audiocls.dotted import flatten
 from audiocls.search import Importance, Sweep, TrialResult, fixed_keys, importance
 from audiocls.search.sweep import State
-from audiocls.store.sweep import Proposal, SweepStudy
+from audiocls.store.record import Study
+from audiocls.store.search import Proposal
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Parameter:
 
     key: str
     share: float | None
-    """Of what decides whether a trial is among the best; `None` where that cannot be told."""
+    """Share of the importance (`search.importance`); `None` where it cannot be estimated."""
     correlation: float | None
     """Spearman's, with the metric; `None` where the values have no order, or do not vary."""
 
@@ -45,7 +46,7 @@ class Parameter:
 class Ranking:
     """A launched sweep and its trials, the best first; those without a value last, in order."""
 
-    study: SweepStudy
+    study: Study
     sweep: Sweep
     trials: tuple[Ranked, ...]
 
@@ -101,7 +102,7 @@ def _observation(ranked: Ranked) -> TrialResult:
     return TrialResult(ranked.proposal.parameters, state, value=ranked.value)
 
 
-def in_order(study: SweepStudy, sweep: Sweep, trials: list[Ranked]) -> Ranking:
+def in_order(study: Study, sweep: Sweep, trials: list[Ranked]) -> Ranking:
     """Return the ranking of these trials, the best first; those without a value last."""
     sign = -1 if sweep.metric and sweep.metric.goal == "maximize" else 1
 

@@ -139,5 +139,5 @@ class Comparison:
 
     @property
     def scale(self) -> int:
-        """100 where the metric is told in points, else 1."""
+        """100 where the metric is written in points, else 1."""
         return scale_of(self.goal, [arm.mean for arm in self.arms if arm.mean is not None])

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audiocls import library
 from audiocls.cli.checkpoints import require_file_name
-from audiocls.errors import UsageError
+from audiocls.errors import NotComparable, UsageError
+from audiocls.render import formats
 from audiocls.render.build.clips import ClipsRequest
 from audiocls.render.formats import FORMATS, Output, checked
+
+if TYPE_CHECKING:
+    from audiocls.render.build.stored import Stored
 
 FormatOption = Annotated[
     str, typer.Option("--format", help=f"{', '.join(FORMATS)}. html, ipynb, wandb write files.")
@@ -28,6 +32,8 @@ RootOption = Annotated[
     typer.Option("--set", metavar="data.root=DIR", help="Where the clips of html lie now."),
 ]
 ROOT = "data.root"
+OF_PLANS = ("terminal", "json", "md", "html", "tex", "ipynb")
+"""Formats of a plan: it has no runs that W&B could show."""
 
 
 def output_of(
@@ -54,3 +60,10 @@ def clips_of(is_asked: bool, assignments: list[str] | None, format_: str) -> Cli
     if given and format_ != "html":
         raise UsageError(f"--set {ROOT}: has an effect with --format html only; got {format_}")
     return ClipsRequest(is_asked, str(given[ROOT]) if given else None)
+
+
+def write(found: "Stored", output: Output) -> None:
+    """Print or write a document; raises `NotComparable` where nothing in it was compared."""
+    formats.write(found.document, output, found.stem, found.project)
+    if found.document.incomparable:
+        raise NotComparable(found.document.incomparable)

@@ -6,8 +6,6 @@ import typer
 
 from audiocls.cli import output as out_
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument, cache_folder
-from audiocls.errors import NotComparable
-from audiocls.render import formats
 
 
 def report(
@@ -30,6 +28,4 @@ def report(
     output = out_.output_of(as_json, format_, out, entity, project)
     clips = out_.clips_of(with_clips, assignments, output.format)
     found = stored_report([name, *(others or [])], runs, output.format, clips, cache_folder())
-    formats.write(found.document, output, found.stem, found.project)
-    if found.document.incomparable:
-        raise NotComparable(found.document.incomparable)
+    out_.write(found, output)

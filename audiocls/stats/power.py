@@ -2,7 +2,9 @@
 
 A claim needs the corrected t test and the sign-flip test after Holm's correction; the effect that
 a plain t test alone detects (`detectable_effect`) is too small. Effects are in sds of the
-differences as a study shows them, among its own pairs.
+differences as a study shows them, among its own pairs. Throughout, `test_train_ratio` is
+n_test/n_train of the corrected variance (0 without overlap), `num_comparisons` is the size of the
+family, and `power` and `alpha` are in (0, 1).
 
 Legend: N samples, n pairs, Q quantiles.
 """

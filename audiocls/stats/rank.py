@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 
 def rank_correlation(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """Return Spearman's ρ (1904), from −1 to 1; `None` where either side has one value only.
+    """Return Spearman's ρ, from −1 to 1; `None` where either side has one value only.
+
+    Spearman, American J. Psychology 15, 1904; equal values share the mean of their ranks.
 
     The number of `scipy.stats.spearmanr`, without the half second that `scipy.stats` takes to load.
     """

@@ -1,15 +1,15 @@
 """What a plan says before anything runs: its facts as plain values, and what it could show."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from audiocls.analysis.power import Promise, power_of_plan
 from audiocls.config import Config
 from audiocls.design import Plan
-from audiocls.search import Sweep, TrialResult, grid_size, propose
+from audiocls.search import TrialResult, grid_size, propose
 from audiocls.stats import detectable_effect, min_attainable_p, pairs_needed
 from audiocls.studies.reports import noise_estimate
+from audiocls.studies.request import AblationRequest, SweepRequest
 from audiocls.studies.resolve import Configs, folds_of
 from audiocls.studies.tuning import TuningPlan, tuning_plan
 
@@ -17,21 +17,16 @@ NUM_SHOWN = 3
 """Proposals of a sweep that its plan shows."""
 
 
-def plan_facts(
-    chosen: Plan,
-    configs: Configs,
-    recipe: Mapping[str, Any],
-    overrides: Mapping[str, Any],
-    is_own_recipe: bool,
-) -> dict[str, Any]:
+def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict[str, Any]:
     """Return the plan as plain values; the effect is in standard deviations of differences.
 
     The trials' time is known where they run as the ablation was written: on its own recipe, with
     no overrides.
     """
     ablation, num_pairs = chosen.ablation, len(chosen.blocks)
-    seconds = ablation.budget.trial_seconds if is_own_recipe and not overrides else None
-    before = tuning_plan(chosen, recipe, overrides)
+    is_as_written = not request.overrides and request.is_own_recipe
+    seconds = ablation.budget.trial_seconds if is_as_written else None
+    before = tuning_plan(chosen, request.recipe, request.overrides)
     num_before, epochs_before = (before.plan.num_trials, before.num_epochs) if before else (0, 0)
     num_epochs = num_pairs * sum(c.train.epochs for c in configs.values())
     return {
@@ -83,16 +78,17 @@ def power_of(
     return power_of_plan(chosen, num_folds, wanted, *noise_estimate(chosen, baseline, runs))
 
 
-def search_facts(study: str, runs: str, sweep: Sweep) -> dict[str, Any]:
+def search_facts(request: SweepRequest) -> dict[str, Any]:
     """Return a sweep as plain values; the first proposals are those of a fresh launch."""
+    sweep = request.sweep
     known = [n for n in (grid_size(sweep), sweep.run_cap) if n is not None]
     tried: list[TrialResult] = []
     while len(tried) < NUM_SHOWN and (parameters := propose(sweep, tried)) is not None:
         tried.append(TrialResult(parameters, "running"))
     return {
-        "study": study,
+        "study": request.study_name,
         "method": sweep.method,
-        "runs": runs,
+        "runs": request.runs,
         "metric": sweep.metric.name if sweep.metric else None,
         "goal": sweep.metric.goal if sweep.metric else None,
         "parameters": list(sweep.parameters),

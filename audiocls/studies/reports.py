@@ -1,7 +1,7 @@
 """What is read from a study's folder for its analysis: records, predictions, trials, noise."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,15 @@ from audiocls.atomic import write_text
 from audiocls.config import Config, digest, resolve
 from audiocls.design import Plan
 from audiocls.errors import ConfigError
-from audiocls.formatting import join_names
-from audiocls.search import Sweep, fixed_keys, load_sweep
+from audiocls.search import Sweep
 from audiocls.stats import pooled
-from audiocls.store import Cell, Failure, Proposal, Record, Study, StudyFolder
+from audiocls.store import Failure, Proposal, Record, Study, StudyFolder
 from audiocls.store.reuse import noise_study
-from audiocls.studies.native_trials import label_of
 from audiocls.studies.sources.search import tried_of
+from audiocls.studies.status import sweep_of
 
 MOST_TRIALS = 1000
 """Whose predictions a page reads without being asked to: some seconds."""
-MAX_NAMED = 3
-"""Trials that failed alike."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +56,20 @@ class StudyReport:
 
 def load_report(folder: StudyFolder) -> StudyReport:
     """Return everything recorded so far, read once and compared."""
-    study = folder.study()
+    study = folder.study_with_arms()
     records = folder.records(study.cells)
     failed = folder.failures([cell for cell in study.cells if cell.id not in records])
     causes = {trial_id: f"failed: {failure.cause}" for trial_id, failure in failed.items()}
     return StudyReport(folder, study, records, failed, compare(study, records, causes))
 
 
-def load_sweep_of(folder: StudyFolder) -> Sweep:
-    """Return the sweep as it was launched last."""
-    return load_sweep(folder.sweep_study().sweep, str(folder.path / "study.yaml"))
-
-
 def load_ranking(folder: StudyFolder) -> Ranking:
     """Return the trials of a launched sweep so far, the best first."""
-    sweep = load_sweep_of(folder)
+    study = folder.study()
+    sweep = sweep_of(folder, study)
     proposals = enumerate(folder.proposals(), start=1)
     trials = [_ranked(folder, sweep, *numbered) for numbered in proposals]
-    return in_order(folder.sweep_study(), sweep, trials)
+    return in_order(study, sweep, trials)
 
 
 def _ranked(folder: StudyFolder, sweep: Sweep, number: int, proposal: Proposal) -> Ranked:
@@ -100,25 +93,6 @@ def load_studies(folders: Sequence[StudyFolder]) -> MultiStudyReport:
         name = folder.name if names.count(folder.name) == 1 else str(folder.path)
         known.append((replace(study, name=name), folder.records(study.cells)))
     return compare_studies(known)
-
-
-def failure_lines(folder: StudyFolder) -> Iterator[str]:
-    """Yield one line for all trials that failed alike."""
-    cells = folder.cells()
-    failures, name = folder.failures(cells), naming_of(folder)
-    alike: dict[tuple[str, str], list[str]] = {}
-    for cell in cells:
-        if (failure := failures.get(cell.id)) is not None:
-            alike.setdefault((failure.cause, failure.message), []).append(name(cell))
-    for (cause, message), arms in alike.items():
-        named = join_names(dict.fromkeys(arms), MAX_NAMED, separator="; ")
-        yield f"{named}: {len(arms)} failed ({cause}): {message}"
-
-
-def naming_of(folder: StudyFolder) -> Callable[[Cell | Proposal], str]:
-    """Return what names a trial: its arm, or its values of the searched parameters."""
-    fixed = fixed_keys(load_sweep_of(folder).parameters) if folder.is_sweep() else frozenset()
-    return lambda cell: cell.arm if isinstance(cell, Cell) else label_of(cell.parameters, fixed)
 
 
 def read_clips(folder: StudyFolder, study: Study, records: Mapping[str, Record]) -> ClipComparison:

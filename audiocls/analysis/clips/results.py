@@ -88,7 +88,7 @@ class ClipComparison:
     """Finished trials whose predictions cannot be used, and why."""
 
     def different_classes(self, arm: ArmClips) -> list[ClassChange]:
-        """Those whose recall differs after correction."""
+        """Return the classes whose recall differs after correction."""
         return [change for change in arm.classes if change.p_holm <= self.alpha]
 
 
@@ -104,7 +104,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class AudioSnippets:
-    """Clip → what can be heard of it, and why that is not all."""
+    """Clip → its excerpt, and why some clips have none."""
 
     excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
     note: str = ""

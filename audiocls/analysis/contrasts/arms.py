@@ -33,10 +33,10 @@ def measured_arm(grid: RecordGrid, arm: str, rule: Rule) -> ArmResult:
     """
     pairs = grid.pairs[arm]
     reason = incomparability(grid.study, pairs)
-    records = grid.records_of(arm) if reason else [pair.arm for pair in pairs.found]
+    records = grid.records_of(arm) if reason else [pair.arm for pair in pairs.complete]
     result = replace(
         described_arm(grid, arm, records, rule),
-        num_pairs=len(pairs.found),
+        num_pairs=len(pairs.complete),
         against=pairs.reference,
         step=step_of(grid.study.metric, records),
     )

@@ -48,7 +48,7 @@ class MultiStudyReport:
 
     @property
     def scale(self) -> int:
-        """100 where the metric is told in points, in every study."""
+        """100 where the metric is written in points, in every study."""
         return min(answer.scale for answer in self.answers)
 
 

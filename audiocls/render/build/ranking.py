@@ -57,7 +57,7 @@ def _facts(found: Ranking) -> tuple[tuple[str, str], ...]:
     return (
         *((("metric", f"{found.metric}, {found.goal}"),) if found.metric else ()),
         ("method", found.sweep.method),
-        ("runs", found.study.runs),
+        ("runs", found.study.search.runs if found.study.search else ""),
         *((state, str(num)) for state, num in states.items()),
     )
 

@@ -8,24 +8,30 @@ from audiocls import library
 from audiocls.analysis.clips import ClipSection
 from audiocls.analysis.noise import Noise
 from audiocls.errors import UsageError
+from audiocls.execution.devices import num_cores
 from audiocls.render.build.ablation import ablation
 from audiocls.render.build.clips import ClipsRequest, section_of
 from audiocls.render.build.cross_study import cross_study
 from audiocls.render.build.noise import noise
+from audiocls.render.build.plan import plan, search_plan
 from audiocls.render.build.ranking import ranking
 from audiocls.render.build.runs import search_runs, study_runs
 from audiocls.render.document import Document, Template
 from audiocls.render.figures.studies import MAX_STUDIES
+from audiocls.search import fixed_keys
 from audiocls.store import StudyFolder
-from audiocls.store.finding import open_study
+from audiocls.store.study import open_study
+from audiocls.studies.native_trials import label_of
+from audiocls.studies.planning import plan_facts, power_of, search_facts
 from audiocls.studies.reports import (
     StudyReport,
-    failure_lines,
     load_ranking,
     load_report,
     load_studies,
     read_clips,
 )
+from audiocls.studies.request import AblationRequest, SweepRequest
+from audiocls.studies.status import failure_lines
 from audiocls.wandb_server.push import place_of
 
 
@@ -48,7 +54,7 @@ def stored_report(
         _refuse(clips, "several studies")
         return _across(names, runs)
     folder = open_study(names[0], runs)
-    if folder.is_sweep():
+    if folder.study().kind == "search":
         _refuse(clips, f"the sweep {folder.name}")
         return stored_ranking(folder, format_)
     return stored_ablation(load_report(folder), format_, clips, cache)
@@ -135,7 +141,7 @@ def _across(names: Sequence[str], runs: Path) -> Stored:
         raise UsageError(f"got {len(names)} studies; at most {MAX_STUDIES} are compared at once")
     folders = [open_study(name, runs) for name in names]
     for name, folder in zip(names, folders, strict=True):
-        if folder.is_sweep():
+        if folder.study().kind == "search":
             raise UsageError(
                 f"{name} is a sweep; only studies of ablations are compared with others"
             )
@@ -146,3 +152,25 @@ def _across(names: Sequence[str], runs: Path) -> Stored:
         reason = "no arm can be compared across these studies; see the reasons"
         document = replace(document, incomparable=reason)
     return Stored(document, runs / "-and-".join(folder.name for folder in folders))
+
+
+def planned(request: AblationRequest, runs: Path, effect: float | None, cache: Path) -> Stored:
+    """Return the document of an ablation's plan; nothing is run and no recording is read.
+
+    What was measured of its baseline lies in `runs`; `effect` is to be detected, in units of the
+    metric.
+    """
+    chosen, configs = request.plan()
+    facts = plan_facts(request, chosen, configs)
+    promise = power_of(chosen, configs[chosen.baseline], runs, effect, cache)
+    document = plan(chosen, facts, promise, num_cores(), request.noise_command())
+    return Stored(document, Path(document.name))
+
+
+def planned_search(request: SweepRequest) -> Stored:
+    """Return the document of a sweep's plan, its first proposals among it."""
+    facts = search_facts(request)
+    fixed = fixed_keys(request.sweep.parameters)
+    first = [label_of(parameters, fixed) for parameters in facts["first"]]
+    document = search_plan(facts, first, request.sweep.description)
+    return Stored(document, Path(document.name))

@@ -8,7 +8,7 @@ from audiocls.analysis.ranking import Ranked, Ranking
 from audiocls.formatting import NONE, format_value
 from audiocls.render.figures.svg import BLUE, GREY, INK, ORANGE, new_figure, styled
 from audiocls.search import Numeric
-from audiocls.search.leaves import varying
+from audiocls.search.parameters import varying
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
