@@ -1,16 +1,13 @@
 """`audiocls evaluate`: a checkpoint on other clips, without training."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from audiocls import console, library
 from audiocls.atomic import write_text
 from audiocls.cli.options import CheckpointArgument, JsonOption, cache_folder, require_file_name
-
-if TYPE_CHECKING:
-    from audiocls.training.evaluate import Evaluation
 
 
 def evaluate(
@@ -35,7 +32,8 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a checkpoint on another data set, split or manifest; classes match by name."""
-    from audiocls.render.build import scores
+    from audiocls.render.build.scores import scores, to_csv
+    from audiocls.render.formats.terminal import show
     from audiocls.training.checkpoint import load_checkpoint
     from audiocls.training.evaluate import evaluate as evaluate_clips
     from audiocls.training.evaluation_request import evaluation_request
@@ -46,22 +44,11 @@ def evaluate(
     request = evaluation_request(restored, cache, overrides, split, fold, manifest)
     evaluation = evaluate_clips(restored, request, cache, known_only)
     if out is not None:
-        write_text(out, scores.to_csv(evaluation))
+        write_text(out, to_csv(evaluation))
+    document = scores(evaluation, request.name)
     if as_json:
-        console.show_json({"clips": request.name, **scores.to_json(evaluation)})
+        console.show_json(document.data)
     else:
-        _show(evaluation, request.name)
+        show(document)
     for note in (*request.notes, *([f"written: {out}"] if out is not None else [])):
         console.note(note)
-
-
-def _show(evaluation: "Evaluation", name: str) -> None:
-    """Print metrics, then a table of classes, then the most confused pairs."""
-    from audiocls.render.build import scores
-
-    classes, pairs = scores.CLASS_COLUMNS, scores.CONFUSION_COLUMNS
-    console.show_facts(scores.facts(evaluation, name))
-    rows = scores.class_rows(evaluation)
-    console.show_table("Classes", classes, rows, classes[:1], droppable=classes[:1:-1])
-    if confused := scores.confusion_rows(evaluation):
-        console.show_table("Most confused", pairs, confused, pairs[:2])

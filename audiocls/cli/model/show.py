@@ -21,18 +21,13 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a recipe's model: output shapes, parameters, MACs per clip, remaining budget."""
-    from audiocls.render.build import layer_summary as build
+    from audiocls.render.build.layer_summary import layers
+    from audiocls.render.formats import terminal
     from audiocls.training.layer_summary import model_summary
 
     config = resolve([library.recipe(recipe), library.overrides(assignments or [])], recipe)
-    summary = model_summary(config, classes, cache_folder())
+    document = layers(model_summary(config, classes, cache_folder()), depth)
     if as_json:
-        return console.show_json(build.to_json(summary, depth))
-    console.show_table(
-        build.title(summary),
-        build.COLUMNS,
-        build.rows(summary, depth),
-        text=build.TEXT_COLUMNS,
-        droppable=build.DROPPABLE_COLUMNS,
-    )
-    return console.show_facts(build.totals(summary))
+        console.show_json(document.data)
+    else:
+        terminal.show(document)

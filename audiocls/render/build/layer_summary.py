@@ -1,36 +1,43 @@
-"""A model's layers as a table, as facts and as JSON."""
+"""A model's layers, costs and remaining budget as a document."""
 
 from dataclasses import asdict
 from typing import Any
 
 from audiocls.formatting import NONE, format_count
+from audiocls.render.document import Document, Facts, Title
+from audiocls.render.table import Column, Table
 from audiocls.training.layer_summary import Layer, ModelSummary, leaf_layers
 
-COLUMNS = ("layer", "kind", "output", "parameters", "MACs")
-TEXT_COLUMNS = COLUMNS[:3]
-DROPPABLE_COLUMNS = ("kind", "output")
+COLUMNS = (
+    Column("layer", "name"),
+    Column("kind", "word", drop=1),
+    Column("output", "word", drop=2),
+    Column("parameters"),
+    Column("MACs"),
+)
 NUM_NAMED = 3
 """Layers named as the largest."""
 
 
-def title(summary: ModelSummary) -> str:
-    """Return the title of the table of layers."""
-    config = summary.config
-    return f"{config.model.name} on {config.features.name} features, {summary.num_classes} classes"
-
-
-def rows(summary: ModelSummary, depth: int) -> list[tuple[str, ...]]:
-    """Return a row per layer no deeper than `depth`, indented by depth."""
-    model = summary.config.model.name
-    return [_row(layer, model) for layer in summary.layers if layer.depth <= depth]
+def layers(summary: ModelSummary, depth: int) -> Document:
+    """Return the document of a model, with the layers no deeper than `depth`, indented by depth."""
+    config, model = summary.config, summary.config.model.name
+    title = f"{model} on {config.features.name} features, {summary.num_classes} classes"
+    rows = tuple(_row(layer, model) for layer in summary.layers if layer.depth <= depth)
+    blocks = (
+        Title(title),
+        Table(COLUMNS, rows, label=model, caption=(title,)),
+        Facts(tuple(totals(summary).items())),
+    )
+    return Document(model, blocks, to_json(summary, depth))
 
 
 def totals(summary: ModelSummary) -> dict[str, str]:
     """Return cost, largest layers and remaining budget of the whole network."""
-    layers, whole = summary.layers, summary.layers[0]
+    whole = summary.layers[0]
     facts = {
-        "parameters": f"{whole.params:,}; most in {_largest(layers, 'params')}",
-        "MACs per clip": f"{format_count(whole.macs)}; most in {_largest(layers, 'macs')}",
+        "parameters": f"{whole.params:,}; most in {_largest(summary, 'params')}",
+        "MACs per clip": f"{format_count(whole.macs)}; most in {_largest(summary, 'macs')}",
     }
     names = {"params": "parameters", "macs": "MACs per clip"}
     for measure, limit in _budget(summary).items():
@@ -65,12 +72,11 @@ def _row(layer: Layer, model: str) -> tuple[str, ...]:
     return name, layer.kind, shape, f"{layer.params:,}", format_count(layer.macs)
 
 
-def _largest(layers: list[Layer], measure: str) -> str:
+def _largest(summary: ModelSummary, measure: str) -> str:
     """Return `stages.3 71 %, stages.2 20 %`."""
-    total = max(1, getattr(layers[0], measure))
-    costs = sorted(
-        ((getattr(layer, measure), layer.name) for layer in leaf_layers(layers, 2)), reverse=True
-    )
+    total = max(1, getattr(summary.layers[0], measure))
+    leaves = leaf_layers(summary.layers, depth=2)
+    costs = sorted(((getattr(layer, measure), layer.name) for layer in leaves), reverse=True)
     return ", ".join(f"{name} {cost / total:.0%}" for cost, name in costs[:NUM_NAMED] if cost)
 
 

@@ -1,24 +1,47 @@
-"""An evaluation as facts and tables, as JSON and as CSV."""
+"""An evaluation as a document: metrics, classes and the most confused pairs; and as CSV."""
 
 import csv
 import io
 from typing import TYPE_CHECKING, Any
 
 from audiocls.formatting import NONE
+from audiocls.render.document import Block, Document, Facts, Section
+from audiocls.render.table import Column, Table
 
 if TYPE_CHECKING:
     from audiocls.training.evaluate import Evaluation
 
 NUM_CONFUSED = 10
-CLASS_COLUMNS = ("class", "clips", "recall", "precision", "F1", "AP")
-CONFUSION_COLUMNS = ("true", "predicted", "clips")
+"""Pairs of classes shown as the most confused."""
+CLASS_COLUMNS = (
+    Column("class", "name"),
+    Column("clips"),
+    *(Column(name, drop=4 - i) for i, name in enumerate(("recall", "precision", "F1", "AP"))),
+)
+CONFUSION_COLUMNS = (Column("true", "name"), Column("predicted", "name"), Column("clips"))
 CSV_COLUMNS = ("clip", "source", "label", "predicted", "probability")
 
 
-def facts(evaluation: "Evaluation", name: str) -> dict[str, str]:
-    """Return the metrics of the clips that are called `name`, with their number and interval."""
+def scores(evaluation: "Evaluation", clips: str) -> Document:
+    """Return the document of an evaluation on clips that are described as `clips`."""
+    rows = tuple(_class(row) for row in evaluation.per_class())
+    pairs = evaluation.most_confused(NUM_CONFUSED)
+    confused = tuple((truth, predicted, str(count)) for truth, predicted, count in pairs)
+    blocks: tuple[Block, ...] = (
+        Facts(tuple(_facts(evaluation, clips).items())),
+        Section("Classes", (Table(CLASS_COLUMNS, rows, label="classes"),)),
+        *(
+            (Section("Most confused", (Table(CONFUSION_COLUMNS, confused, label="confused"),)),)
+            if confused
+            else ()
+        ),
+    )
+    return Document(clips, blocks, {"clips": clips, **to_json(evaluation)})
+
+
+def _facts(evaluation: "Evaluation", clips: str) -> dict[str, str]:
     num_sources = len(set(evaluation.sources))
-    items = {"clips": f"{name}: {len(evaluation.clips)} from {num_sources} recordings"}
+    items = {"clips": f"{clips}: {len(evaluation.clips)} from {num_sources} recordings"}
     if evaluation.skipped:
         names = ", ".join(f"{label} ({count})" for label, count in evaluation.skipped.items())
         items["skipped"] = f"labels unknown to the checkpoint: {names}"
@@ -28,17 +51,6 @@ def facts(evaluation: "Evaluation", name: str) -> dict[str, str]:
         low, high = interval
         items["accuracy"] += f"  [{low:.4f}, {high:.4f}], 95 % over recordings"
     return items
-
-
-def class_rows(evaluation: "Evaluation") -> list[tuple[str, ...]]:
-    """Return a row of `CLASS_COLUMNS` per class with clips."""
-    return [_class(row) for row in evaluation.per_class()]
-
-
-def confusion_rows(evaluation: "Evaluation") -> list[tuple[str, str, str]]:
-    """Return a row of `CONFUSION_COLUMNS` per confused pair, the most frequent first."""
-    pairs = evaluation.most_confused(NUM_CONFUSED)
-    return [(truth, predicted, str(count)) for truth, predicted, count in pairs]
 
 
 def to_json(evaluation: "Evaluation") -> dict[str, Any]:
