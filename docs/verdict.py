@@ -9,9 +9,9 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from audiocls import console
-from audiocls.analysis import load_report
 from audiocls.cli import answer
 from audiocls.store import StudyFolder
+from audiocls.studies.reports import load_report
 
 WIDTH = 116
 # Without the web fonts, which a reader's browser would have to fetch.

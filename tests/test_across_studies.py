@@ -5,7 +5,7 @@ import pytest
 from helpers.records import finished_study, paired_values
 
 from audiocls.analysis import compare
-from audiocls.analysis.cross_study import compare_studies
+from audiocls.analysis.contrasts.cross_study import compare_studies
 from audiocls.errors import NotComparable
 from audiocls.render.cross_study import as_json, remarks, sentences, tables, to_html, to_markdown
 from audiocls.stats import corrected_t, holm
@@ -218,3 +218,15 @@ def test_every_format_tells_of_every_study():
     assert "http" not in page
     assert [answer["study"] for answer in values["studies"]] == ["a", "b"]
     assert values["across"][0]["effects"][0]["verdict"] == "better"
+
+
+def test_designs_of_changes_alone_and_together_are_compared_across_studies():
+    """A pair of arms taken out of such a design has no factors to estimate."""
+    arms = {"base": {}, "arm0": {"m.a": 1}, "arm1": {"m.b": 1}, "arm2": {"m.a": 1, "m.b": 1}}
+    factors = {"m.a": [1], "m.b": [1]}
+    both = [
+        (replace(made, arms=arms, factors=factors, design="both"), records)
+        for made, records in (study(name, paired_values(0.01, 0.0, 0.02)) for name in "ab")
+    ]
+    (across,) = compare_studies(both).across
+    assert [result.arm for result in across.levels] == list(arms)

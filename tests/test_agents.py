@@ -14,15 +14,13 @@ import pytest
 from helpers.recipes import TINY
 
 from audiocls import yaml_file
-from audiocls.cli.searches import sweep_request
-from audiocls.cli.server_trials import ordered
 from audiocls.errors import AudioclsError, UsageError
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import Done, Event, Failed, Interrupted
-from audiocls.execution.external.command import Command
-from audiocls.execution.job import Task
+from audiocls.execution.devices import worker_environment
+from audiocls.execution.job import CommandSpec, NativeSpec
+from audiocls.execution.messages import Done, Event, Failed, Interrupted
 from audiocls.execution.scheduler import Launch
 from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
+from audiocls.studies.request import sweep_request
 from audiocls.tracking.sweep_server import (
     Leave,
     Order,
@@ -37,9 +35,10 @@ from audiocls.tracking.sweep_server import (
 )
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.sweeps import WandbSweeps
-from audiocls.wandb_server.heartbeat import Agent, RetryPolicy, RunQuota
+from audiocls.wandb_server.agent import Agent, RetryPolicy, RunQuota
 from audiocls.wandb_server.push import push, registered_sweep
 from audiocls.wandb_server.source import ServerSource, orphaned_runs
+from audiocls.wandb_server.trials import server_trials
 
 FAST = RetryPolicy(poll_s=0.01, slowest_s=0.02, patience_s=0.3)
 STEADY = RetryPolicy(poll_s=0.05, slowest_s=0.2, patience_s=20)
@@ -136,8 +135,8 @@ class Bench:
 def agents_of(
     server: Any, num: int, folder: Path, pace: RetryPolicy = FAST, **options: Any
 ) -> ServerSource:
-    intake = options.pop("intake", None) or RunQuota()
-    agents = [Agent(server, f"agent{i}", intake, pace) for i in range(num)]
+    quota = options.pop("quota", None) or RunQuota()
+    agents = [Agent(server, f"agent{i}", quota, pace) for i in range(num)]
     return ServerSource(agents, lambda start: Piece(f"t-{start.run_id}", folder), **options)
 
 
@@ -146,7 +145,7 @@ def drive(supply: ServerSource, bench: Bench, limit_s: float = 10) -> Launch:
     stop = threading.Event()
     timer = threading.Timer(limit_s, stop.set)
     timer.start()
-    passed = Launch(supply, None, 0, lambda status: None)
+    passed = Launch(supply, lambda status: None)
     passed.drive(bench, stop)
     timer.cancel()
     assert not stop.is_set(), "it did not end"
@@ -236,7 +235,7 @@ def test_no_rule_of_failures_if_none_is_wanted(tmp_path):
 
 def test_a_count_bounds_the_trials_over_all_agents(tmp_path):
     server = Cells(100)
-    assert drive(agents_of(server, 3, tmp_path, intake=RunQuota(5)), Bench(3)).num_done == 5
+    assert drive(agents_of(server, 3, tmp_path, quota=RunQuota(5)), Bench(3)).num_done == 5
     assert len(server.given) == 5
 
 
@@ -372,10 +371,10 @@ def test_a_run_that_cannot_be_a_trial_here_keeps_no_agent_from_starting(tmp_path
     assert list(orphaned_runs(sweep, trial_of)) == []
 
 
-def test_runs_left_behind_come_before_new_ones(tmp_path):
+def test_orphaned_runs_come_before_new_ones(tmp_path):
     server, bench = Cells(2), Bench(1)
-    intake = RunQuota(None, [Start("old", {})])
-    drive(agents_of(server, 1, tmp_path, intake=intake), bench)
+    quota = RunQuota(None, [Start("old", {})])
+    drive(agents_of(server, 1, tmp_path, quota=quota), bench)
     assert bench.submitted == ["t-old", "t-run0", "t-run1"]
     assert server.beats[0] == ["old"]
 
@@ -403,22 +402,23 @@ def shelf(tmp_path, monkeypatch):
 def test_a_cell_of_ours_becomes_a_task_in_its_study_with_the_servers_run(shelf):
     sweep = ServerSweep(PATH, "", {"command": OURS}, "RUNNING")
     start = Start("r1", {"arm": "dropout=0.5", "fold": 1, "seed": 7})
-    trials = ordered(sweep, shelf / "runs")
+    trials = server_trials(sweep, shelf / "runs")
     assert trials.folder(start).path.parent == shelf / "runs" / "tiny" / "trials"
     assert not (shelf / "runs").exists()  # to ask where a trial would lie begins nothing
-    work = trials.work(start)
-    assert isinstance(work, Task)
-    assert (work.cell.arm, work.cell.seed, work.cell.fold) == ("dropout=0.5", 7, 1)
-    assert work.config["optim"]["lr"] == 0.01
-    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")
-    assert (work.project, work.wandb) == ("audiocls", "online")
+    work = trials.job(start)
+    assert isinstance(work.spec, NativeSpec)
+    assert (work.spec.arm, work.seed, work.fold) == ("dropout=0.5", 7, 1)
+    assert work.spec.config["optim"]["lr"] == 0.01
+    tracking = work.tracking
+    assert (tracking.run_id, tracking.sweep_id, tracking.entity) == ("r1", "abc", "local")
+    assert (tracking.project, tracking.mode) == ("audiocls", "online")
     assert [cell.id for cell in StudyFolder(shelf / "runs" / "tiny").study().cells] == [work.id]
 
 
 def test_a_cell_that_the_sweep_has_and_this_checkout_has_not_is_refused(shelf):
     sweep = ServerSweep(PATH, "", {"command": OURS}, "RUNNING")
     with pytest.raises(AudioclsError, match=r"dropout=0\.9"):
-        ordered(sweep, shelf / "runs").work(
+        server_trials(sweep, shelf / "runs").job(
             Start("r1", {"arm": "dropout=0.9", "fold": 1, "seed": 0})
         )
 
@@ -426,32 +426,33 @@ def test_a_cell_that_the_sweep_has_and_this_checkout_has_not_is_refused(shelf):
 def test_a_cell_that_failed_before_is_tried_once_more_where_a_server_asks_for_it(shelf):
     sweep = ServerSweep(PATH, "", {"command": OURS}, "RUNNING")
     start = Start("r1", {"arm": "dropout=0.5", "fold": 1, "seed": 0})
-    trials = ordered(sweep, shelf / "runs")
+    trials = server_trials(sweep, shelf / "runs")
     trials.folder(start).fail(Failure("error", "", "", 1))
-    assert trials.work(start).trial.state() == "pending"
+    assert trials.job(start).trial.state() == "pending"
 
 
 def test_anybodys_program_becomes_a_command_with_the_servers_run(tmp_path):
-    trials = ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
+    trials = server_trials(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
     start = Start("r1", {"a": 2, "b": "x"})
-    work = trials.work(start)
-    assert isinstance(work, Command)
-    assert (work.id, work.label, work.metric) == ("r1", "a=2,b=x", "loss")
+    work = trials.job(start)
+    assert isinstance(work.spec, CommandSpec)
+    assert (work.id, work.label, work.spec.metric) == ("r1", "a=2,b=x", "loss")
     assert work.trial.path == trials.folder(start).path == tmp_path / "tiny" / "trials" / "r1"
-    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")
-    assert (work.project, work.wandb) == ("audiocls", "online")
+    tracking = work.tracking
+    assert (tracking.run_id, tracking.sweep_id, tracking.entity) == ("r1", "abc", "local")
+    assert (tracking.project, tracking.mode) == ("audiocls", "online")
     folder = StudyFolder(tmp_path / "tiny")
     assert folder.proposals() == [Proposal("r1", {"a": 2, "b": "x"})]
-    assert folder.sweep_study().command == "audiocls sweep agent local/audiocls/abc"
-    assert folder.sweep_study().folder == str(Path.cwd())
+    assert folder.study().command == "audiocls sweep agent local/audiocls/abc"
+    assert folder.study().search.folder == str(Path.cwd())
     assert registered_sweep(folder) == PATH
 
 
 def test_a_run_taken_up_again_has_the_parameters_that_it_was_given_first(tmp_path):
-    trials = ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
-    trials.work(Start("r1", {"a": 2, "b": "x"}))
-    again = trials.work(Start("r1", {"a": 2, "b": "changed by the program"}))
-    assert isinstance(again, Command)
+    trials = server_trials(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
+    trials.job(Start("r1", {"a": 2, "b": "x"}))
+    again = trials.job(Start("r1", {"a": 2, "b": "changed by the program"}))
+    assert isinstance(again.spec, CommandSpec)
     assert again.parameters == {"a": 2, "b": "x"}
     assert len(StudyFolder(tmp_path / "tiny").proposals()) == 1
 
@@ -459,16 +460,18 @@ def test_a_run_taken_up_again_has_the_parameters_that_it_was_given_first(tmp_pat
 @pytest.mark.parametrize("name", ["../elsewhere", "a/b", "..", ""])
 def test_a_sweeps_name_that_is_no_folders_leads_nowhere_else(name, tmp_path):
     sweep = ServerSweep(PATH, "", {**GRID, "name": name}, "RUNNING")
-    trials = ordered(sweep, tmp_path)
+    trials = server_trials(sweep, tmp_path)
     assert trials.folder(Start("r1", {})).path.parents[2] == tmp_path
 
 
 def test_two_sweeps_of_one_name_over_two_programs_are_not_mixed(tmp_path):
-    ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path).work(Start("r1", {"a": 1, "b": "x"}))
+    server_trials(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path).job(
+        Start("r1", {"a": 1, "b": "x"})
+    )
     other = ServerSweep(PATH, "", {**GRID, "program": "other.py"}, "RUNNING")
     with pytest.raises(UsageError, match="--study NAME"):
-        ordered(other, tmp_path)
-    found = ordered(other, tmp_path, "both").folder(Start("r1", {}))
+        server_trials(other, tmp_path)
+    found = server_trials(other, tmp_path, "both").folder(Start("r1", {}))
     assert found.path.parent.parent.name == "both"
 
 
@@ -486,19 +489,22 @@ SEARCH = {
 
 def test_what_a_server_proposes_over_a_recipe_is_kept_as_a_launch_keeps_it(shelf, monkeypatch):
     (shelf / "search.yaml").write_text(yaml_file.dump(SEARCH))
-    trials = ordered(ServerSweep(PATH, "", SEARCH, "RUNNING"), shelf / "runs")
+    trials = server_trials(ServerSweep(PATH, "", SEARCH, "RUNNING"), shelf / "runs")
     start = Start("r1", {"data.sample_rate": 8000, "features.f_max": 3500})
-    work = trials.work(start)
-    assert isinstance(work, Task)
+    work = trials.job(start)
+    assert isinstance(work.spec, NativeSpec)
     assert trials.folder(start) == work.trial
-    assert (work.run_id, work.sweep_id, work.project) == ("r1", "abc", "audiocls")
+    tracking = work.tracking
+    assert (tracking.run_id, tracking.sweep_id, tracking.project) == ("r1", "abc", "audiocls")
     asked = sweep_request("search.yaml")
     folder = StudyFolder(shelf / "runs" / "search")
-    assert folder.sweep_study().runs == asked.launched().runs
+    assert folder.study().search.runs == asked.to_study().search.runs
     # Else `sync` takes it for anybody's program, and uploads each opening of a resumed run.
-    assert folder.sweep_study().folder == asked.launched().folder == ""
+    assert folder.study().search.folder == asked.to_study().search.folder == ""
     assert [each.id for each in folder.proposals()] == [work.id]
-    assert trials.work(replace(start, run_id="r2")).run_id == "r2"  # type: ignore[union-attr]
+    again = trials.job(replace(start, run_id="r2"))
+    assert again is not None
+    assert again.tracking.run_id == "r2"
     assert len(folder.proposals()) == 1
 
 
@@ -506,8 +512,8 @@ def test_parameters_that_do_not_go_together_are_a_failed_trial_and_a_failed_run(
     shelf, wandb_server
 ):
     door = WandbSweeps(Connection())
-    trials = ordered(door.sweep(door.create(SEARCH, "audiocls")), shelf / "runs")
-    assert trials.work(Start("r1", {"data.sample_rate": 4000, "features.f_max": 3500})) is None
+    trials = server_trials(door.sweep(door.create(SEARCH, "audiocls")), shelf / "runs")
+    assert trials.job(Start("r1", {"data.sample_rate": 4000, "features.f_max": 3500})) is None
     folder = StudyFolder(shelf / "runs" / "search")
     assert list(folder.states(folder.cells()).values()) == ["failed"]
     run = wandb_server.run("r1")
@@ -699,8 +705,8 @@ def test_agents_go_on_after_wandbs_own_process_was_killed(door, monkeypatch):
 def test_a_real_server_that_went_away_and_came_back_loses_no_cell(door, wandb_server, tmp_path):
     path = door.create(GRID, "mine")
     ids = [door.register_agent(path, "here") for _ in range(2)]
-    intake = RunQuota()
-    agents = [Agent(door, each, intake, STEADY) for each in ids]
+    quota = RunQuota()
+    agents = [Agent(door, each, quota, STEADY) for each in ids]
     supply = ServerSource(agents, lambda start: Piece(start.run_id, tmp_path))
     bench = Bench(2)
 

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from typer.testing import CliRunner
 
 from audiocls.analysis import compare
-from audiocls.analysis.clips import compare_clips, read_clips, scored
+from audiocls.analysis.clips import compare_clips, scored
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
@@ -28,6 +28,7 @@ from audiocls.render.clips import section, section_of, sound, text
 from audiocls.render.clips.sound import heard, outline, sounds_of
 from audiocls.stats import bootstrap
 from audiocls.store import StudyFolder
+from audiocls.studies.reports import read_clips
 
 ESC10 = RECORDINGS / "esc10"
 NUM_CLASSES = 4

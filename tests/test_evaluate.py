@@ -12,8 +12,8 @@ from helpers.trials import TRIALS, TrainedTrial
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.errors import DataError
+from audiocls.stats import accuracy_interval
 from audiocls.training.evaluate import Evaluation, chosen, evaluate, num_trained_on
-from audiocls.training.interval import accuracy_interval
 from audiocls.training.manifest import read_manifest
 
 

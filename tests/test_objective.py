@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.batches import Batch, training_batches
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.normalise import Standardise
 from audiocls.config.training import Training
 from audiocls.models.convnext1d_causal.network import CODES, ConvNeXt1dCausal
 from audiocls.training import score as score_module
@@ -109,7 +109,7 @@ class Recorded:
     def __init__(self, batch: Batch):
         self.inputs, self.codes, self.device = batch.inputs, batch.codes.numpy(), "cpu"
 
-    def clean(self, clips) -> Tensor:
+    def unaugmented(self, clips) -> Tensor:
         return self.inputs[clips]
 
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 from helpers.recipes import TINY
-from helpers.trials import dotted, make_task
+from helpers.trials import dotted, make_job
 
 from audiocls.audio.clips import fingerprint
-from audiocls.audio.deduplicate import sound_digests, without_copies
+from audiocls.audio.deduplicate import audio_digests, exclude_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import by_content, files_of, identity_config, resolve, trial_id
 from audiocls.errors import ConfigError, DataError, UsageError
 from audiocls.execution.content import identity_of, require_usable
-from audiocls.execution.pretraining import _wanted
+from audiocls.execution.pretraining import stage_for
 from audiocls.training.checkpoint import description_of, weights_of
 from audiocls.training.init_from import HEAD, Weights, freeze, load_matching_weights, weights_from
 from audiocls.training.pretrain import stage_of
@@ -121,7 +121,7 @@ def test_a_folder_without_audio_is_refused(tmp_path):
 
 
 def digests_of(table, cache):
-    return sound_digests(table, fingerprint(table, cache), 8000, cache)
+    return audio_digests(table, fingerprint(table, cache), 8000, cache)
 
 
 def test_copies_of_what_will_be_tested_are_never_heard_whatever_their_names(folder, cache):
@@ -130,7 +130,7 @@ def test_copies_of_what_will_be_tested_are_never_heard_whatever_their_names(fold
     scored = own.split(1)
     excluded = np.concatenate([scored.val, scored.test])
     known = digests_of(own, cache)
-    split = without_copies(unlabelled_split(table), digests_of(table, cache), known[excluded])
+    split = exclude_copies(unlabelled_split(table), digests_of(table, cache), known[excluded])
     forbidden = {own.clips[i].path.read_bytes() for i in excluded}
     heard = [table.clips[i].path.read_bytes() for i in (*split.train, *split.val)]
     assert heard
@@ -138,7 +138,7 @@ def test_copies_of_what_will_be_tested_are_never_heard_whatever_their_names(fold
     num_copies = sum(clip.path.read_bytes() in forbidden for clip in table.clips)
     assert len(heard) == len(table.clips) - num_copies
     with pytest.raises(DataError, match="copies"):
-        without_copies(unlabelled_split(table), digests_of(table, cache), known)
+        exclude_copies(unlabelled_split(table), digests_of(table, cache), known)
 
 
 def test_a_copy_is_a_copy_in_stereo_too_and_another_recording_is_none(folder, cache):
@@ -214,7 +214,7 @@ def test_only_named_files_are_looked_for():
 
 
 def wanted(tmp_path, cache, **changes):
-    return _wanted(make_task(tmp_path), resolve([TINY, dotted(changes)], ""), cache)
+    return stage_for(make_job(tmp_path), resolve([TINY, dotted(changes)], ""), cache)
 
 
 def contents(table, clips):

@@ -1,7 +1,7 @@
 """A sweep's answer: what is ranked, by which keys, and how it reads."""
 
 import pytest
-from helpers.records import search_record
+from helpers.records import search_record, search_study
 from helpers.reports import text_of_html
 from typer.testing import CliRunner
 
@@ -16,7 +16,7 @@ from audiocls.render.ranking import (
     to_markdown,
 )
 from audiocls.render.ranking.figures import best_so_far
-from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
+from audiocls.store import Failure, Proposal, StudyFolder
 
 DOCUMENT = {
     "method": "random",
@@ -38,7 +38,7 @@ def proposal(name: str, lr: float, act: str, **more: object) -> Proposal:
 def folder(tmp_path) -> StudyFolder:
     """Two finished trials, a failed one and one that was never started."""
     folder = StudyFolder(tmp_path / "runs" / "s s")
-    folder.write_study(SweepStudy("s s", DOCUMENT, "train.py", "/", {}, "audiocls sweep launch s"))
+    folder.write_study(search_study("s s", DOCUMENT, "train.py", "/", "audiocls sweep launch s"))
     given = [("a", 0.5, "gelu"), ("b", 0.125, "relu|6"), ("c", 0.25, "gelu"), ("d", 0.75, "gelu")]
     for name, lr, act in given:
         folder.propose(proposal(name, lr, act))
@@ -81,7 +81,7 @@ def test_a_pipe_in_a_value_is_no_column_of_the_markdown(folder):
 def test_one_trial_is_no_best_of_many(folder, capsys):
     folder.trial("a").reset_failure()
     only = StudyFolder(folder.path.parent / "t")
-    only.write_study(folder.sweep_study())
+    only.write_study(folder.study())
     only.propose(proposal("a", 0.5, "gelu"))
     only.trial("a").finish(search_record("a", 2.0))
     show(rank(only))
@@ -118,7 +118,7 @@ SWEEP = "program: t.py\nmethod: grid\nparameters: {a: {values: [1]}}\n"
     ],
 )
 def test_whatever_a_sweep_is_called_its_study_is_one_folder(tmp_path, monkeypatch, name, study):
-    from audiocls.cli.searches import sweep_request
+    from audiocls.studies.request import sweep_request
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.yaml").write_text(f"name: {name}\n{SWEEP}")
@@ -167,7 +167,7 @@ def test_the_page_of_a_sweep_is_one_file_that_says_what_luck_is(many):
 
 def test_a_page_of_nothing_yet_says_so(tmp_path):
     folder = StudyFolder(tmp_path / "runs" / "new")
-    folder.write_study(SweepStudy("new", DOCUMENT, "train.py", "/", {}, "audiocls sweep launch s"))
+    folder.write_study(search_study("new", DOCUMENT, "train.py", "/", "audiocls sweep launch s"))
     page = to_html(rank(folder))
     assert "No trial has a value of val/loss yet." in text_of_html(page)
     assert "<svg" not in page

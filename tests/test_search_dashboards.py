@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.records import search_record
+from helpers.records import search_record, search_study
 from helpers.reports import (
     GOLDEN,
     NOWHERE,
@@ -24,7 +24,7 @@ from audiocls.cli.dashboards import of_search
 from audiocls.cli.ranking import rank
 from audiocls.render.wandb.workspace import workspace_of
 from audiocls.render.wandb.workspaces_adapter import spec_of
-from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
+from audiocls.store import Failure, Proposal, StudyFolder
 from audiocls.tracking import run_id_of
 
 DOCUMENT = {
@@ -42,7 +42,7 @@ DOCUMENT = {
 def searched(folder: StudyFolder, document: dict, is_ours: bool, rows: list[dict]) -> StudyFolder:
     """Two finished trials and a failed one."""
     command = "audiocls sweep launch lr"
-    folder.write_study(SweepStudy("lr", document, "recipe tiny", "/", {}, command))
+    folder.write_study(search_study("lr", document, "recipe tiny", "/", command))
     for name, lr in (("a", 0.5), ("b", 0.125), ("c", 0.25)):
         given = {"model": {"dropout": 0.1 if name == "a" else 0.0}, "optim.lr": lr, "seed": 3}
         folder.propose(Proposal(name, given))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.records import search_study
 from helpers.wandb_runs import log_run, read_log
 from wandb_server import Server
 
@@ -21,16 +22,16 @@ from audiocls.store import (
     Proposal,
     Provenance,
     Record,
+    Request,
     Study,
     StudyFolder,
-    SweepStudy,
 )
+from audiocls.store.old_files import with_kind
 from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.project import WandbProject
 from audiocls.tracking.wandb.sync import upload
-from audiocls.wandb_server.push import registered_sweep
-from audiocls.wandb_server.registered import grid_of, sweep_of
+from audiocls.wandb_server.push import grid_of, registered_sweep, sweep_of
 from audiocls.wandb_server.sync import Synced, sync
 
 ARMS = ("baseline", "dropout=0.1", "dropout=0.5")
@@ -48,6 +49,7 @@ STUDY = Study(
     arms={arm: {} for arm in ARMS},
     cells=CELLS,
     command="audiocls sweep launch tiny --set optim.lr=0.001",
+    request=Request("sweep launch", "tiny", assignments=("optim.lr=0.001",)),
 )
 
 
@@ -99,7 +101,7 @@ def synced(folder: StudyFolder, stop: threading.Event | None = None, **changes: 
     options: dict[str, Any] = {
         "server": WandbProject(Connection(10)),
         "upload": upload,
-        "wanted": (None, None),
+        "target": (None, None),
         "sweep_config": sweep_of(folder),
         "watch": lambda done, total: None,
         "stop": stop or threading.Event(),
@@ -351,11 +353,11 @@ def test_a_study_without_runs_says_how_to_have_some(folder, wandb_server):
 
 def test_another_project_than_that_of_its_sweep_is_refused(folder, wandb_server):
     train(folder, CELLS[0])
-    assert synced(folder, wanted=("local", "mine")).left == ()
+    assert synced(folder, target=("local", "mine")).left == ()
     assert wandb_server.run(f"{CELLS[0].id}-1").project == "mine"
     assert synced(folder).uploaded == ()
     with pytest.raises(UsageError, match=r"belongs to sweep local/mine/.*got .*project audiocls"):
-        synced(folder, wanted=(None, "audiocls"))
+        synced(folder, target=(None, "audiocls"))
 
 
 def test_runs_go_to_the_project_that_they_were_told_in(folder, wandb_server):
@@ -387,7 +389,7 @@ def test_a_run_that_was_tracked_under_the_sweep_needs_no_attaching(
 def test_a_search_is_registered_as_it_was_launched(tmp_path, wandb_server):
     folder = StudyFolder(tmp_path / "runs" / "search")
     config = {"method": "random", "project": "mine", "parameters": {"lr": {"min": 0.1, "max": 1.0}}}
-    folder.write_study(SweepStudy("search", config, "python train.py", str(tmp_path), {}, ""))
+    folder.write_study(search_study("search", config, "python train.py", str(tmp_path), ""))
     for index, state in enumerate(("done", "failed")):
         cell = replace(CELLS[0], id=f"{index:012x}")
         folder.propose(Proposal(cell.id, {"lr": 0.5}))
@@ -406,7 +408,7 @@ def test_a_search_is_registered_as_it_was_launched(tmp_path, wandb_server):
 
 def test_every_opening_of_another_program_is_a_part_of_its_run(tmp_path, wandb_server):
     folder = StudyFolder(tmp_path / "runs" / "search")
-    folder.write_study(SweepStudy("search", {"method": "grid"}, "python x.py", "/there", {}, ""))
+    folder.write_study(search_study("search", {"method": "grid"}, "python x.py", "/there", ""))
     folder.propose(Proposal(CELLS[0].id, {}))
     for epoch in (1, 2):
         log_run(f"{CELLS[0].id}-1", folder=folder.path, rows=[{"epoch": epoch}])
@@ -420,7 +422,11 @@ def test_every_opening_of_another_program_is_a_part_of_its_run(tmp_path, wandb_s
     ["audiocls train --recipe tiny", "audiocls sweep launch tiny --recipe other", ""],
 )
 def test_a_study_that_no_agent_could_go_on_with_is_no_sweep(command):
-    assert grid_of(replace(STUDY, command=command)) is None
+    old = {
+        key: value for key, value in STUDY.to_mapping().items() if key not in ("kind", "request")
+    }
+    assert grid_of(Study.from_mapping(with_kind(old))) is not None
+    assert grid_of(Study.from_mapping(with_kind({**old, "command": command}))) is None
 
 
 AGENT = """

@@ -60,7 +60,7 @@ def test_the_teacher_is_not_trained_and_does_not_depend_on_the_batch(tiny_parts,
     file = saved(tiny_parts(), tmp_path)
     student = tiny_parts({"distil.teacher": str(file)})
     teach = teacher_of(student.config, student.sounds)
-    waves = student.sounds.waves(student.split.train)
+    waves = student.sounds.waveforms(student.split.train)
     before = teach(waves)
     fit(student, lambda end: Signal.CONTINUE)
     assert torch.equal(teach(waves), before)

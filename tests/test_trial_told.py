@@ -5,38 +5,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.trials import dotted, train, trainable_task
+from helpers.trials import dotted, train, trainable_job
 from helpers.wandb_runs import log_run
 from wandb_server import Server
 
 from audiocls.config import Config
-from audiocls.execution.events import Done, Event, Failed, Interrupted
-from audiocls.execution.job import Task
-from audiocls.store import Cell
+from audiocls.execution.job import NativeJob, TrackingConfig
+from audiocls.execution.messages import Done, Event, Failed, Interrupted
+from audiocls.store import Cell, TrialFolder
 from audiocls.training.fit import Signal
 
-Run = Callable[..., tuple[Task, Event]]
+Run = Callable[..., tuple[NativeJob, Event]]
 
 
 @pytest.fixture
 def run(tmp_path: Path, cache: Path, tiny_config: Callable[..., Config]) -> Run:
     """Train a tiny trial online, as the run that a server has named."""
 
-    def trained(poll_signal: Signal = Signal.CONTINUE, **changes: Any) -> tuple[Task, Event]:
+    def trained(poll_signal: Signal = Signal.CONTINUE, **changes: Any) -> tuple[NativeJob, Event]:
         config = tiny_config(dotted(changes))
         cell = Cell("0123456789ab", "baseline", config.seed, config.fold)
         study = tmp_path / "tiny"
-        task = trainable_task(
+        job = trainable_job(
             config,
             study,
             cache,
             study="tiny",
             cell=cell,
-            folder=str(study / "trials" / cell.id),
-            wandb="online",
-            run_id="given",
+            trial=TrialFolder(study / "trials" / cell.id),
+            tracking=TrackingConfig("online", "p", run_id="given"),
         )
-        return task, train(task, cache, poll_signal)
+        return job, train(job, cache, poll_signal)
 
     return trained
 
@@ -59,8 +58,8 @@ def test_a_trial_that_is_interrupted_is_no_finished_run_and_is_gone_on_with(
     _, event = run(Signal.STOP)
     assert isinstance(event, Interrupted)
     assert wandb_server.run("given").state == "failed"
-    task, event = run()
-    assert event == Done(task.id)
+    job, event = run()
+    assert event == Done(job.id)
     told = wandb_server.run("given")
     assert told.state == "finished"
     assert [row["epoch"] for row in told.history if "train/loss" in row] == [1, 2]
@@ -71,10 +70,10 @@ def test_a_stop_button_ends_the_trial_with_what_it_has_and_it_is_said(
 ):
     log_run("given", folder=tmp_path / "before", mode="online", project="p", code=1, rows=[])
     wandb_server.stop_run("given")
-    task, event = run(train__epochs=100_000)
+    job, event = run(train__epochs=100_000)
     assert isinstance(event, Done)
     assert event.note == "ended early: somebody stopped its W&B run"
-    record = task.trial.record()
+    record = job.trial.record()
     assert record is not None
     assert record.early_stopped
     told = wandb_server.run("given")

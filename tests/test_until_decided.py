@@ -8,17 +8,18 @@ from helpers.records import finished_study, paired_values, write_study
 
 from audiocls.analysis import compare
 from audiocls.analysis.interim import UNDECIDED, first_look, with_next_look
-from audiocls.cli.until_decided import checked, next_look_fn
 from audiocls.console import show_table
 from audiocls.design import Ablation, plan, widened
 from audiocls.errors import UsageError
-from audiocls.execution.events import Done, Failed, Interrupted
+from audiocls.execution.messages import Done, Failed, Interrupted
 from audiocls.render import headline, method_text, verdict_table
 from audiocls.stats import can_be_significant, holm, next_look_size, sign_flip_p, spending
 from audiocls.store import Study, StudyFolder
-from audiocls.studies.growth import check_can_extend
+from audiocls.studies.growth import check_can_extend, check_growth, next_look_fn
+from audiocls.studies.launch import Prepared
+from audiocls.studies.launch import launch as launch_study
 from audiocls.studies.resolve import Resolved
-from audiocls.studies.sources.sequential import SequentialSource, launch_until_decided
+from audiocls.studies.sources.sequential import Looks, SequentialSource
 
 FOLDS = (1, 2)
 
@@ -215,7 +216,7 @@ class Batches:
     def __init__(self, *batches):
         self.batches, self.num_asked = list(batches), 0
 
-    def __call__(self):
+    def missing(self):
         self.num_asked += 1
         return self.batches.pop(0) if self.batches else []
 
@@ -286,14 +287,11 @@ def launch(path, whole, records, most=-1):
         opened.append(num_missing)
         return Instant(folder, records, stop, most)
 
-    outcome = launch_until_decided(
-        folder,
-        first_look(whole),
-        lambda cell: Trial(cell.id),
-        executor,
-        told.append,
-        next_look_fn(folder, whole),
-    )
+    def source(kept):
+        looks = Looks(folder, kept, lambda cell: Trial(cell.id), next_look_fn(folder, whole))
+        return SequentialSource(looks)
+
+    outcome = launch_study(Prepared(folder, first_look(whole), source, executor), told.append)
     return outcome, told, opened
 
 
@@ -346,16 +344,16 @@ def kept(tmp_path):
 def test_a_study_answered_at_full_level_is_not_looked_at_again(kept):
     whole, folder = kept
     with pytest.raises(UsageError, match=r"second chance.*--study s-2 --seeds 8\.\.15"):
-        checked(Resolved(whole, {}, {}, ()), folder)
+        check_growth(Resolved(whole, {}, {}, ()), folder)
 
 
 def test_growth_after_an_answer_is_noted_once(kept):
     whole, folder = kept
-    more = checked(Resolved(blocks(whole, *range(10)), {}, {}, ()), folder)
+    more = check_growth(Resolved(blocks(whole, *range(10)), {}, {}, ()), folder)
     assert more.study.notes == more.notes
     assert more.notes[0].startswith("Grown from 8 to 10 pairs after an answer could be read")
     same = Resolved(blocks(whole, *range(8)), {}, {}, ())
-    assert checked(same, folder) == same
+    assert check_growth(same, folder) == same
 
 
 def test_a_study_that_could_not_answer_may_still_be_decided_look_by_look(kept):
@@ -363,7 +361,7 @@ def test_a_study_that_could_not_answer_may_still_be_decided_look_by_look(kept):
     few = blocks(whole, *range(3))
     folder.write_study(few)
     asked = Resolved(replace(first_look(whole), looks=(8,)), {}, {}, ())
-    assert checked(asked, folder) == asked
+    assert check_growth(asked, folder) == asked
 
 
 def test_the_budget_is_filled_with_seeds_after_the_files_own():

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from audiocls import console
-from audiocls.analysis.cross_study import MultiStudyReport, StudyRecords, compare_studies
+from audiocls.analysis.contrasts.cross_study import MultiStudyReport, StudyRecords, compare_studies
 from audiocls.atomic import write_text
 from audiocls.errors import NotComparable, UsageError
 from audiocls.render import cross_study
 from audiocls.render.cross_study.figure import MAX_STUDIES
 from audiocls.store import StudyFolder
-from audiocls.store.finding import open_study
+from audiocls.store.study import open_study
 
 FORMATS = ("terminal", "md", "html")
 

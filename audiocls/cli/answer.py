@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from audiocls import console
-from audiocls.analysis import StudyReport, pareto
+from audiocls.analysis import pareto
 from audiocls.atomic import write_text
 from audiocls.cli import clips
 from audiocls.cli.clips import ClipsWish
@@ -19,6 +19,7 @@ from audiocls.render import (
     to_markdown,
     verdict_table,
 )
+from audiocls.studies.reports import StudyReport
 
 EXPENDABLE = ("reason", "MACs", "params", "time", "p (t)", "p (flip)", "pairs", "blocks")
 """Columns of the verdict table that a narrow terminal goes without, the first of them first."""

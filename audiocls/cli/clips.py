@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from audiocls import console, library
-from audiocls.analysis import StudyReport
-from audiocls.analysis.clips import ClipComparison, ClipSection, read_clips
+from audiocls.analysis.clips import ClipComparison, ClipSection
 from audiocls.cli.options import cache_folder
 from audiocls.errors import UsageError
 from audiocls.render.clips import section_of, text
+from audiocls.studies.reports import StudyReport, read_clips
 
 ClipsOption = Annotated[
     bool,

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from audiocls import console
 from audiocls.analysis.ranking import Ranking
 from audiocls.analysis.results import Comparison
-from audiocls.analysis.study_report import StudyReport
 from audiocls.atomic import write_text
-from audiocls.cli.sweep_status import failure_lines
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError
 from audiocls.render.ranking import ranking_headline, table_of
 from audiocls.render.wandb import require_workspaces
 from audiocls.store import StudyFolder
+from audiocls.studies.reports import StudyReport
+from audiocls.studies.status import failure_lines
 from audiocls.tracking.mode import default_mode
 
 if TYPE_CHECKING:

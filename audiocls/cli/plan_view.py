@@ -1,20 +1,18 @@
 """A plan as one sees it: what will run, what it will cost, and what it could show."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 from audiocls import console
 from audiocls.cli.options import RUNS
 from audiocls.cli.power_view import promised, told
-from audiocls.cli.searches import SweepRequest
-from audiocls.cli.studies import AblationRequest, planned
 from audiocls.design import Plan, roman
 from audiocls.execution.devices import num_cores
 from audiocls.formatting import format_elapsed, format_values, plural
 from audiocls.search import TrialResult, fixed_keys, grid_size, propose
 from audiocls.stats import detectable_effect, min_attainable_p, pairs_needed
 from audiocls.studies.native_trials import label_of
+from audiocls.studies.request import AblationRequest, SweepRequest
 from audiocls.studies.resolve import Configs
 from audiocls.studies.tuning import TuningPlan, tuning_plan
 
@@ -29,13 +27,13 @@ def show_plan(
 
     What was measured of its baseline lies in `runs`; `effect` is what one would like to see.
     """
-    chosen, configs = planned(asked)
+    chosen, configs = asked.plan()
     facts = facts_of(chosen, configs, asked)
     promise = promised(chosen, configs[chosen.baseline], runs, effect)
     if as_json:
         return console.show_json({**facts, "promise": promise.to_mapping()})
     seconds = facts["core_seconds"] and facts["core_seconds"] / chosen.num_trials
-    measuring = shlex.join(["audiocls", "noise", asked.name, *asked.options()])
+    measuring = asked.noise_command()
     console.show_facts(
         {
             "question": chosen.ablation.question,

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiocls.analysis.noise_estimate import evidence_of
 from audiocls.analysis.power import POWER, Option, Promise, power_of_plan
 from audiocls.cli.options import cache_folder
 from audiocls.config import Config
 from audiocls.design import Plan
 from audiocls.formatting import format_elapsed, format_fixed, num_decimals, plural, scale_of
 from audiocls.stats import MAX_PAIRS, detectable_effect
+from audiocls.studies.reports import noise_estimate
 from audiocls.studies.resolve import folds_of
 
 
@@ -31,7 +31,7 @@ class Unit:
 def promised(chosen: Plan, baseline: Config, runs: Path, wanted: float | None) -> Promise:
     """By what was measured in `runs`; `wanted` is in units of the metric."""
     num_folds = len(folds_of(baseline, cache_folder()))
-    return power_of_plan(chosen, num_folds, wanted, *evidence_of(chosen, baseline, runs))
+    return power_of_plan(chosen, num_folds, wanted, *noise_estimate(chosen, baseline, runs))
 
 
 def told(

@@ -6,24 +6,21 @@ from audiocls import console
 from audiocls.analysis.ranking import Ranked, Ranking, in_order
 from audiocls.atomic import write_text
 from audiocls.render import ranking as rendered
-from audiocls.search import Sweep, load_sweep
+from audiocls.search import Sweep
 from audiocls.store import Proposal, StudyFolder
 from audiocls.studies.sources.search import tried_of
+from audiocls.studies.status import sweep_of
 
 MAX_ROWS = 10
 
 
-def sweep_of(folder: StudyFolder) -> Sweep:
-    """The sweep as it was launched last."""
-    return load_sweep(folder.sweep_study().sweep, str(folder.path / "study.yaml"))
-
-
 def rank(folder: StudyFolder) -> Ranking:
     """Everything known of a launched sweep so far."""
-    sweep = sweep_of(folder)
+    study = folder.study()
+    sweep = sweep_of(folder, study)
     proposals = enumerate(folder.proposals(), start=1)
     trials = [_ranked(folder, sweep, *numbered) for numbered in proposals]
-    return in_order(folder.sweep_study(), sweep, trials)
+    return in_order(study, sweep, trials)
 
 
 def _ranked(folder: StudyFolder, sweep: Sweep, number: int, proposal: Proposal) -> Ranked:

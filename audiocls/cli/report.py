@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from audiocls import console
-from audiocls.analysis import StudyReport, load_report
 from audiocls.cli import across, answer, clips, dashboards, notebooks, ranking
 from audiocls.cli.checkpoints import require_file_name
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
 from audiocls.errors import NotComparable, UsageError
 from audiocls.render.ranking import to_json, to_markdown
 from audiocls.store import StudyFolder
-from audiocls.store.finding import open_study
+from audiocls.store.study import open_study
+from audiocls.studies.reports import StudyReport, load_report
 
 FORMATS = ("terminal", "md", "html", "tex", "ipynb", "wandb")
 

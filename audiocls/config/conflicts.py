@@ -69,7 +69,7 @@ def _self_supervision(config: "Config") -> Iterator[str]:
             f"model.num_codebooks: got {config.model.num_codebooks}, but features at "
             f"{config.features.bandwidth:g} kbps have {config.features.num_codebooks}; set it so"
         )
-    if mode == "joint" and (config.augment.changes_wave or config.augment.mixes_clips):
+    if mode == "joint" and (config.augment.changes_waveform or config.augment.mixes_clips):
         yield (
             "ssl.mode=joint knows the codes of clips as they are: switch off what augment does to "
             "waves and their mixing, or use ssl.mode=pretrain"

@@ -1,7 +1,6 @@
 """The effects of factors as a table, and what must be said beside it."""
 
-from audiocls.analysis.effects import Effect
-from audiocls.analysis.results import Comparison
+from audiocls.analysis.results import Comparison, Effect
 from audiocls.formatting import (
     NONE,
     format_estimate,
@@ -52,7 +51,7 @@ def _row(effect: Effect, scale: int) -> tuple[str, ...]:
         effect.name,
         effect.against or NONE,
         _sides(effect, scale),
-        str(effect.num_blocks),
+        str(effect.num_pairs),
         format_estimate(effect.delta, effect.ci_low, effect.ci_high, scale, is_signed=True),
         format_p(effect.p_corrected_t),
         format_p(effect.p_sign_flip),

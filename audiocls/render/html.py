@@ -5,8 +5,7 @@ from dataclasses import asdict
 
 from audiocls.analysis import pareto
 from audiocls.analysis.clips import ClipSection
-from audiocls.analysis.results import Comparison
-from audiocls.analysis.study_report import Failed
+from audiocls.analysis.results import Comparison, Failed
 from audiocls.formatting import NONE, format_percent, plural
 from audiocls.render import figures
 from audiocls.render.clips import told

@@ -1,4 +1,4 @@
-"""Arms that differ in nothing but options which other options switch off: refused before launch."""
+"""Arms that differ only in options which other options switch off: rejected before launch."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from audiocls.errors import ConfigError
 
 
 def check_no_inactive_factors(name: str, configs: Mapping[str, Config]) -> None:
-    """Raises `ConfigError` with every arm whose changes nothing reads, and why."""
+    """Raise `ConfigError` with every arm whose changes have no effect, and why."""
     first: dict[str, str] = {}
     faults = []
     for arm, config in configs.items():

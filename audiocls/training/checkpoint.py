@@ -9,12 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from audiocls.audio.features.placement import (
-    fixed_front_end,
-    learned_front_end,
-    wave_normaliser,
-)
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config, identity_config, resolve
 from audiocls.errors import UsageError
 from audiocls.training.checkpoint_metadata import WEIGHTS, weights_file
@@ -84,10 +79,10 @@ def _restored(
 ) -> tuple[nn.Module, Classifier]:
     features, rate = config.features, config.data.sample_rate
     classifier = Classifier(
-        learned_front_end(features, rate),
+        features.learned_front_end(rate),
         Standardise(config.in_shape[0]),
         config.model.build(config.in_shape, num_classes),
     )
     classifier.load_state_dict(tensors)
-    front_end = nn.Sequential(wave_normaliser(features), fixed_front_end(features, rate))
+    front_end = nn.Sequential(features.wave_normaliser(), features.fixed_front_end(rate))
     return front_end.eval(), classifier.eval()

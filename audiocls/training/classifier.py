@@ -9,7 +9,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.normalise import Standardise
 
 
 class CodeModel(Protocol):

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from audiocls.audio.features import Features
-from audiocls.audio.features.placement import learned_front_end
 from audiocls.config import Config
 from audiocls.models import Model
 
@@ -53,7 +52,7 @@ def macs_of(config: Config, num_classes: int) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _learned_macs(features: Features, sample_rate: int, num_samples: int) -> int:
-    front_end = learned_front_end(features, sample_rate).eval()
+    front_end = features.learned_front_end(sample_rate).eval()
     return macs_by_module(front_end, torch.zeros(1, num_samples)).get(WHOLE, 0)
 
 

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audiocls.audio.batches import open_sounds
+from audiocls.audio.batches import open_dataset
 from audiocls.audio.clips import Clip, ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.config.training import Training
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
+from audiocls.stats import accuracy_interval
 from audiocls.training.checkpoint import Checkpoint
-from audiocls.training.interval import accuracy_interval
 from audiocls.training.metrics import confusion, per_class
 from audiocls.training.score import Scores, score
 
@@ -122,7 +122,7 @@ def evaluate(
             "To score the others: --known-only"
         )
     known = _with_known_labels(checkpoint, table, clips)
-    sounds = open_sounds(data, checkpoint.config.features, table, fingerprint(table, cache), cache)
+    sounds = open_dataset(data, checkpoint.config.features, table, fingerprint(table, cache), cache)
     training = checkpoint.config.train
     return Evaluation(
         labels=checkpoint.labels,

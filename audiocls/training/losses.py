@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audiocls.audio.batches import shares_of
+from audiocls.audio.batches import soft_targets
 
 Kind = Literal["cross_entropy", "bce", "focal"]
 
@@ -38,7 +38,7 @@ def loss_of(
     """
     if kind == "cross_entropy":
         return F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
-    shares = smoothed(shares_of(targets, logits.shape[1]).to(logits.dtype), label_smoothing)
+    shares = smoothed(soft_targets(targets, logits.shape[1]).to(logits.dtype), label_smoothing)
     if kind == "bce":
         losses = F.binary_cross_entropy_with_logits(logits, shares, reduction="none")
     elif is_multi_label:

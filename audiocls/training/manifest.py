@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audiocls.audio.clips import Clip, ClipTable
-from audiocls.audio.datasets.layout import raise_faults, read_csv
+from audiocls.audio.datasets.layout import raise_problems, read_csv
 from audiocls.errors import did_you_mean
 
 COLUMNS = ("path", "label", "source")
@@ -21,8 +21,8 @@ def read_manifest(path: Path) -> ClipTable:
         DataError: the file is no such table; the message has all its faults, twenty shown.
     """
     columns, lines = read_csv(path)
-    raise_faults(path, _column_faults(columns))
-    raise_faults(path, _row_faults(path.parent, lines))
+    raise_problems(path, _column_faults(columns))
+    raise_problems(path, _row_faults(path.parent, lines))
     rows = list(lines.values())
     labels = tuple(sorted({row["label"] for row in rows}))
     clips = tuple(

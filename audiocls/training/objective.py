@@ -50,9 +50,9 @@ class Classes:
         smoothing = 0.0 if batch.is_mixed else self.training.label_smoothing
         kind, gamma = self.training.loss, self.training.focal_gamma
         loss = loss_of(logits, batch.targets, kind, smoothing, gamma, self.is_multi_label)
-        if self.teacher is None or batch.waves is None:
+        if self.teacher is None or batch.waveforms is None:
             return loss
-        taught = distillation(logits, self.teacher(batch.waves), self.distil.temperature)
+        taught = distillation(logits, self.teacher(batch.waveforms), self.distil.temperature)
         return (1 - self.distil.weight) * loss + self.distil.weight * taught
 
     def validate(

@@ -72,7 +72,7 @@ def score_codes(
     for portion in np.array_split(clips, num_batches(len(clips), batch_size)):
         codes = codes_of(sounds, portion)
         assert codes is not None
-        _, code_logits = classifier.with_codes(classifier.features(sounds.clean(portion)))
+        _, code_logits = classifier.with_codes(classifier.features(sounds.unaugmented(portion)))
         share = len(portion) / len(clips)
         loss += share * float(code_loss(code_logits.float(), codes, 0.0))
         accuracy += share * float(code_accuracy(code_logits, codes))

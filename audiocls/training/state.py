@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from audiocls.audio.augment.background import open_background
 from audiocls.audio.batches import AudioDataset, Batching, num_batches
 from audiocls.audio.clips import Split
-from audiocls.audio.features.placement import learned_front_end
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config
 from audiocls.errors import ConfigError, DataError
 from audiocls.optim.averaging import WeightAverage
@@ -130,7 +129,7 @@ def _classifier(config: Config, sounds: AudioDataset, train: NDArray[np.int64]) 
     is_standardised = config.features.uses_training_statistics
     standardise = sounds.standardise(train) if is_standardised else Standardise(in_shape[0])
     # Built after the model, so that arms with another front end share the model's first weights.
-    front = learned_front_end(config.features, sounds.sample_rate)
+    front = config.features.learned_front_end(sounds.sample_rate)
     return Classifier(front, standardise.cpu(), model)
 
 
@@ -163,5 +162,5 @@ def _batching(config: Config, sounds: AudioDataset) -> Batching:
         background=None if noise is None else noise.to(sounds.device),
         is_balanced=config.train.balanced,
         is_union=config.train.loss == "bce",
-        keeps_waves=config.distil.teacher is not None,
+        keeps_waveforms=config.distil.teacher is not None,
     )

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from audiocls.audio.batches import AudioDataset
-from audiocls.audio.features.placement import fixed_front_end
 from audiocls.config import Config
 from audiocls.errors import ConfigError
 from audiocls.training.checkpoint import load_checkpoint
@@ -31,7 +30,7 @@ def teacher_of(config: Config, sounds: AudioDataset) -> Callable[[Tensor], Tenso
     theirs = Description(checkpoint.config, checkpoint.labels)
     if faults := teacher_incompatibilities(theirs, config, sounds.table.labels):
         raise ConfigError(f"distil.teacher {config.distil.teacher}", faults)
-    front_end = fixed_front_end(theirs.config.features, sounds.sample_rate).to(sounds.device)
+    front_end = theirs.config.features.fixed_front_end(sounds.sample_rate).to(sounds.device)
     classifier = checkpoint.classifier.to(sounds.device)
 
     @torch.no_grad()

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audiocls.audio.features import Features, LogMel, Raw
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.normalise import Standardise
 from audiocls.errors import ConfigError
 from audiocls.models import Model
 from audiocls.training.checkpoint import description_of, load_checkpoint, weights_of
@@ -223,7 +223,7 @@ def test_a_checkpoint_restores_the_classifier_exactly(
     channels = parts.config.features.shape(parts.sounds.num_samples)[0]
     trained = Classifier(parts.classifier.front, Standardise(channels), parts.classifier.model)
     trained.standardise.mean.uniform_(-1, 1)
-    x = parts.sounds.clean(parts.split.test)
+    x = parts.sounds.unaugmented(parts.split.test)
     losses(trained, x, 2)
     trained.eval()
     (tmp_path / "checkpoint.safetensors").write_bytes(weights_of(trained))

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audiocls.analysis.clips.read import MOST_TRIALS, read_clips
 from audiocls.analysis.clips.results import ClipComparison, ClipSection
 from audiocls.dotted import flatten
 from audiocls.render.clips import text
 from audiocls.store import Record, Study, StudyFolder
+from audiocls.studies.reports import MOST_TRIALS, read_clips
 
 MOST_SHOWN = 9
 """Clips on each side of each arm; the rest are counted."""

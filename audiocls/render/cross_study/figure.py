@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from audiocls.analysis.cross_study.joint import MultiStudyReport
+from audiocls.analysis.contrasts.cross_study import MultiStudyReport
 from audiocls.analysis.results import ArmResult
 from audiocls.render.figures.rows import name_rows
 from audiocls.render.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled

@@ -1,6 +1,6 @@
 """Several studies as one HTML file that needs nothing else."""
 
-from audiocls.analysis.cross_study.joint import MultiStudyReport
+from audiocls.analysis.contrasts.cross_study import MultiStudyReport
 from audiocls.formatting import format_percent
 from audiocls.render.cross_study import figure
 from audiocls.render.cross_study.text import differences, remarks

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from audiocls.analysis.cross_study.joint import CrossStudyEffect, MultiStudyReport
+from audiocls.analysis.contrasts.cross_study import CrossStudyEffect, MultiStudyReport
 from audiocls.analysis.results import ArmResult
 from audiocls.formatting import NONE, format_estimate, format_p, format_percent, plural
 from audiocls.render.headline import headline

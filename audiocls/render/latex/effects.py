@@ -1,7 +1,6 @@
 """The effects of factors, where the design tells them."""
 
-from audiocls.analysis.effects import Effect
-from audiocls.analysis.results import Comparison
+from audiocls.analysis.results import Comparison, Effect
 from audiocls.formatting import NONE, format_percent, plural
 from audiocls.render.effect_table import effect_remarks
 from audiocls.render.latex.escape import escaped
@@ -49,7 +48,7 @@ def _row(effect: Effect, scale: int, marks: dict[str, str]) -> list[str]:
     return [
         escaped(effect.name),
         escaped(effect.against or NONE),
-        str(effect.num_blocks),
+        str(effect.num_pairs),
         with_half_width(effect.delta, effect.ci_low, effect.ci_high, scale, is_signed=True)
         + dagger,
         p_cell(effect.p_holm),

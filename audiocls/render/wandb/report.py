@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from audiocls.analysis import pareto
-from audiocls.analysis.results import Comparison
-from audiocls.analysis.study_report import Failed
+from audiocls.analysis.results import Comparison, Failed
 from audiocls.render.effect_table import effect_remarks, effect_table
 from audiocls.render.headline import headline
 from audiocls.render.tables import (
