@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from helpers.recipes import TINY
 from helpers.records import COST, PROVENANCE, drop_records, finished_study, paired_values, verdicts
+from helpers.reports import markdown_of
 from helpers.trials import make_job
 
 from audiocls.analysis import compare
@@ -17,7 +18,6 @@ from audiocls.errors import ConfigError
 from audiocls.execution.provenance import digest_of_test
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
-from audiocls.render import to_markdown
 from audiocls.store import Cell, Record, Study
 from audiocls.store.same_numbers import SAME_NUMBERS
 from audiocls.studies.inactive_factors import check_no_inactive_factors
@@ -239,7 +239,7 @@ def test_pairs_that_may_lack_are_named_with_what_befell_them():
     assert [note.partition("missing: ")[2] for note in spoiled.notes] == [
         "seed 2 fold 5 (base failed: out_of_memory)."
     ] * 2
-    assert "failed: out" in to_markdown(spoiled).replace("\\", "")
+    assert "failed: out" in markdown_of(spoiled).replace("\\", "")
 
 
 def test_a_mean_beside_a_difference_is_over_the_same_blocks():

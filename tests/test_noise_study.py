@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from audiocls.analysis.noise import Noise, measure
 from audiocls.analysis.power import test_train_ratio as ratio_of
 from audiocls.cli import app
-from audiocls.cli.power_view import promised
+from audiocls.cli.options import cache_folder
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
 from audiocls.execution.code import code_digest, is_as_now
@@ -22,6 +22,7 @@ from audiocls.store import Cell, Provenance, StudyFolder
 from audiocls.store.reuse import copy_finished, paired_study
 from audiocls.studies.ablation import lender_for, resolved
 from audiocls.studies.noise import baseline_alone
+from audiocls.studies.planning import power_of
 from audiocls.studies.reports import write_noise
 from audiocls.studies.request import ablation_request
 
@@ -102,6 +103,10 @@ def test_the_ratio_of_a_plan_is_that_of_its_trials(tiny_config, cache, fold):
     split = tiny_config().data.table(cache).split(fold)
     assert len(split.test) / len(split.train) == pytest.approx(ratio_of(5))
     assert ratio_of(1) == 0
+
+
+def promised(chosen, baseline, runs, wanted):
+    return power_of(chosen, baseline, runs, wanted, cache_folder())
 
 
 def dropout(*changes):

@@ -12,7 +12,9 @@ from audiocls.console import show_table
 from audiocls.design import Ablation, plan, widened
 from audiocls.errors import UsageError
 from audiocls.execution.messages import Done, Failed, Interrupted
-from audiocls.render import headline, method_text, verdict_table
+from audiocls.render.build.headline import headline
+from audiocls.render.build.verdicts import method_text, verdict_table
+from audiocls.render.formats.plain import plain_rows
 from audiocls.stats import can_be_significant, holm, next_look_size, sign_flip_p, spending
 from audiocls.store import Study, StudyFolder
 from audiocls.studies.growth import check_can_extend, check_growth, next_look_fn
@@ -138,7 +140,11 @@ def test_a_larger_budget_goes_on_where_a_smaller_one_ended():
     whole, records = whole_of([0.0, 0.001], most=40, seed=3)
     small = launched(replace(whole, max_pairs=14), records)[-1]
     assert small.looks == (8, 12)
-    assert answer(small, records).compared[0].reason.endswith("out of budget after 12 pairs")
+    assert (
+        answer(small, records)
+        .compared[0]
+        .reason.endswith("stopped at the pair limit after 12 pairs")
+    )
     go_on = launched(whole, records, start=replace(small, max_pairs=40))[-1]
     at_once = launched(whole, records)[-1]
     assert (set(go_on.cells), go_on.looks) == (set(at_once.cells), at_once.looks)
@@ -190,13 +196,13 @@ def test_a_growing_study_says_so_in_words():
     result = answer(launched(whole, records)[-1], records)
     assert "(97.5 % interval" in headline(result)
     assert "8 pairs, decided at look 1)" in headline(result)
-    assert "Looked at 2 times, with 8 and 12 pairs; at most 12 are allowed" in result.notes[0]
+    assert "2 interim analyses, with 8 and 12 pairs; at most 12 are allowed" in result.notes[0]
     assert "Lan and DeMets" in method_text(result)
     table = verdict_table(result)
-    assert "Δ points [look's]" in table.columns
+    assert "Δ points [look's]" in table.titles
     assert [row[-1] for row in table.rows[1:]] == [
         "decided at look 1, α = 0.025",
-        "out of budget after 12 pairs",
+        "stopped at the pair limit after 12 pairs",
     ]
     fixed = compare(*finished_study(paired_values(0.03)))
     assert "Lan and DeMets" not in method_text(fixed)
@@ -386,5 +392,5 @@ def test_the_budget_is_filled_with_seeds_after_the_files_own():
 def test_what_stands_in_the_brackets_of_a_tables_head_is_shown(capsys):
     whole, records = whole_of([0.05])
     table = verdict_table(answer(first_look(whole), records))
-    show_table(table.title, table.columns, table.rows)
+    show_table("", table.titles, plain_rows(table))
     assert "[look's]" in " ".join(capsys.readouterr().out.split())

@@ -70,7 +70,7 @@ def _with_state(study: Study, result: ArmResult) -> ArmResult:
     pairs = study.looks[result.look - 1]
     if result.verdict in UNDECIDED:
         is_last = _next_size(study, result) > study.max_pairs
-        state = f"{'out of budget' if is_last else 'still open'} after {pairs} pairs"
+        state = f"{'stopped at the pair limit' if is_last else 'undecided'} after {pairs} pairs"
     elif result.verdict == "not_comparable":
         state = f"at look {result.look}"
     else:
@@ -82,10 +82,11 @@ def looks_note(study: Study) -> str:
     """Return how often the study was looked at, and how far it may grow."""
     *before, last = map(str, study.looks)
     sizes = f"{', '.join(before)} and {last}" if before else last
-    often = "once" if not before else f"{len(study.looks)} times"
+    num = len(study.looks)
+    analyses = f"{num} interim analys{'es' if num > 1 else 'is'}"
     return (
-        f"Looked at {often}, with {sizes} pairs; at most {study.max_pairs} are allowed. An arm's "
-        "numbers are those of the look that decided it."
+        f"{analyses}, with {sizes} pairs; at most {study.max_pairs} are allowed. An arm's numbers "
+        "are those of the look that decided it."
     )
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from audiocls.studies.options import RUNS as RUNS
 from audiocls.studies.options import cache_folder as cache_folder
-from audiocls.studies.status import RUNS as RUNS
 
 NameArgument = Annotated[str, typer.Argument(help="A built-in name, or a path to a YAML file.")]
 StudyArgument = Annotated[str, typer.Argument(help="A launched study: its name, or its folder.")]

@@ -43,6 +43,17 @@ def say(text: str) -> None:
     stdout().print(text, markup=False, soft_wrap=True)
 
 
+def title(text: str) -> None:
+    """Print a line in bold on stdout."""
+    stdout().print(Text(text, style="bold"), soft_wrap=True)
+
+
+def heading(text: str) -> None:
+    """Print a line in bold on stdout, after an empty one."""
+    stdout().print()
+    title(text)
+
+
 def note(text: str) -> None:
     """A line on stderr, for people only."""
     stderr().print(text, markup=False, soft_wrap=True, style="dim")
@@ -78,7 +89,8 @@ def show_table(
             break
         left_out.append(column)
         table = _table(columns, rows, text, left_out)
-    terminal.print(Text(title, style="bold"))
+    if title:
+        terminal.print(Text(title, style="bold"))
     terminal.print(table)
     if left_out:
         note(f"left out at this width: {', '.join(left_out)}")

@@ -1,8 +1,8 @@
-"""What is read from a study's folder for its analysis: records, predictions, measured noise."""
+"""What is read from a study's folder for its analysis: records, predictions, trials, noise."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -10,17 +10,22 @@ from zipfile import BadZipFile
 from audiocls.analysis import Comparison, compare
 from audiocls.analysis.clips import ClipComparison, Scored, compare_clips, scored
 from audiocls.analysis.comparability import incomparability
+from audiocls.analysis.contrasts.cross_study import MultiStudyReport, compare_studies
 from audiocls.analysis.noise import Noise
 from audiocls.analysis.pairing import RecordGrid, usable
 from audiocls.analysis.power import NoiseEstimate
+from audiocls.analysis.ranking import Ranked, Ranking, in_order
 from audiocls.analysis.results import Failed
 from audiocls.atomic import write_text
 from audiocls.config import Config, digest, resolve
 from audiocls.design import Plan
 from audiocls.errors import ConfigError
+from audiocls.search import Sweep
 from audiocls.stats import pooled
-from audiocls.store import Failure, Record, Study, StudyFolder
+from audiocls.store import Failure, Proposal, Record, Study, StudyFolder
 from audiocls.store.reuse import noise_study
+from audiocls.studies.sources.search import tried_of
+from audiocls.studies.status import sweep_of
 
 MOST_TRIALS = 1000
 """Whose predictions a page reads without being asked to: some seconds."""
@@ -56,6 +61,38 @@ def load_report(folder: StudyFolder) -> StudyReport:
     failed = folder.failures([cell for cell in study.cells if cell.id not in records])
     causes = {trial_id: f"failed: {failure.cause}" for trial_id, failure in failed.items()}
     return StudyReport(folder, study, records, failed, compare(study, records, causes))
+
+
+def load_ranking(folder: StudyFolder) -> Ranking:
+    """Return the trials of a launched sweep so far, the best first."""
+    study = folder.study()
+    sweep = sweep_of(folder, study)
+    proposals = enumerate(folder.proposals(), start=1)
+    trials = [_ranked(folder, sweep, *numbered) for numbered in proposals]
+    return in_order(study, sweep, trials)
+
+
+def _ranked(folder: StudyFolder, sweep: Sweep, number: int, proposal: Proposal) -> Ranked:
+    tried, trial = tried_of(sweep, folder, proposal), folder.trial(proposal.id)
+    record = trial.record()
+    seconds = record.cost.wall_s if record else None
+    # A search counts every trial without an end as running, although its launch may be stopped.
+    state = trial.state() if tried.state == "running" else tried.state
+    return Ranked(proposal, number, state, tried.value, seconds)
+
+
+def load_studies(folders: Sequence[StudyFolder]) -> MultiStudyReport:
+    """Return the first of the studies compared with each other one.
+
+    A study keeps its own name, or has its path for one where another study has the same name.
+    """
+    names = [folder.name for folder in folders]
+    known = []
+    for folder in folders:
+        study = folder.study()
+        name = folder.name if names.count(folder.name) == 1 else str(folder.path)
+        known.append((replace(study, name=name), folder.records(study.cells)))
+    return compare_studies(known)
 
 
 def read_clips(folder: StudyFolder, study: Study, records: Mapping[str, Record]) -> ClipComparison:

@@ -2,7 +2,7 @@
 
 from audiocls import console, library, yaml_file
 from audiocls.cli import options as o
-from audiocls.cli.plan_view import show_plan
+from audiocls.cli import output as out_
 from audiocls.design import arms_of
 from audiocls.studies.request import ablation_request
 
@@ -40,7 +40,12 @@ def plan(
     effect: o.EffectOption = None,
     runs: o.RunsOption = o.RUNS,
     as_json: o.JsonOption = False,
+    format_: out_.FormatOption = "terminal",
+    out: out_.OutOption = None,
 ) -> None:
     """Show arms, cells, pairs, cost and what could be seen, before anything runs."""
+    from audiocls.render.build.stored import planned
+
+    output = out_.output_of(as_json, format_, out, allowed=out_.OF_PLANS, what="a plan")
     request = ablation_request(name, recipe, assignments, seeds, folds, arms)
-    show_plan(request, as_json, runs, effect)
+    out_.write(planned(request, runs, effect, o.cache_folder()), output)

@@ -5,14 +5,17 @@ from typing import Annotated
 import typer
 
 from audiocls import console
-from audiocls.cli import answer, ranking
+from audiocls.atomic import write_text
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import run_on_server
 from audiocls.console.progress import TerminalDisplay
+from audiocls.render import build
+from audiocls.render.build.clips import ClipsRequest
+from audiocls.render.formats.terminal import show
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome, summary_of
 from audiocls.studies.options import LaunchOptions
-from audiocls.studies.reports import load_report
+from audiocls.studies.reports import load_ranking, load_report
 from audiocls.studies.run import LaunchRequest, run
 
 MaxHoursOption = Annotated[
@@ -90,7 +93,7 @@ def show_outcome(outcome: Outcome, folder: StudyFolder) -> None:
             "both plans."
         )
     if outcome.study.kind == "search":
-        ranking.show(ranking.rank(folder))
+        show(build.ranking(load_ranking(folder)))
     elif outcome.study.kind != "tuning" and outcome.counts["done"]:
         _show_report(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
     if outcome.study.kind != "tuning":  # its summary was shown when it ended
@@ -102,9 +105,12 @@ def show_outcome(outcome: Outcome, folder: StudyFolder) -> None:
 
 def _show_report(folder: StudyFolder, is_new: bool) -> None:
     """Show the verdict and where its page is, written again only if something is new."""
-    report = load_report(folder)
-    answer.show(report)
-    page = answer.html_path(report)
+    from audiocls.render.build.stored import stored_ablation
+    from audiocls.render.formats.html import to_html
+
+    report, clips, cache = load_report(folder), ClipsRequest(), o.cache_folder()
+    show(stored_ablation(report, "terminal", clips, cache).document)
+    page = folder.path / "report.html"
     if is_new or not page.exists():
-        answer.write_html(report)
+        write_text(page, to_html(stored_ablation(report, "html", clips, cache).document))
     console.say(f"report: {page}")
