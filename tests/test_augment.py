@@ -133,7 +133,7 @@ def test_off_means_untouched():
 
 
 def epoch_of(parts, augment: Augment, seed: int = 5):
-    batches = training_batches(parts.sounds, parts.split.train, Batching(8, augment), 0, seed)
+    batches = training_batches(parts.dataset, parts.split.train, Batching(8, augment), 0, seed)
     return list(batches)
 
 
@@ -141,8 +141,8 @@ def test_batches_without_wave_changes_are_the_clips_themselves(tiny_parts):
     parts = tiny_parts()
     for batch in epoch_of(parts, Augment()):
         clips = batch.draws.clips
-        assert torch.equal(batch.inputs, parts.sounds.unaugmented(clips.numpy()))
-        assert torch.equal(batch.targets, parts.sounds.targets[clips])
+        assert torch.equal(batch.inputs, parts.dataset.unaugmented(clips.numpy()))
+        assert torch.equal(batch.targets, parts.dataset.targets[clips])
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_mixed_batches_have_shares_of_two_classes_from_the_epoch_asked_for(tiny_
     batching = Batching(8, Augment(mixes=("timemix",), mix_from_epoch=2))
 
     def batches(epoch: int):
-        return list(training_batches(parts.sounds, parts.split.train, batching, epoch, 5))
+        return list(training_batches(parts.dataset, parts.split.train, batching, epoch, 5))
 
     assert all(batch.targets.ndim == 1 and not batch.is_mixed for batch in batches(1))
     for batch in batches(2):
@@ -185,14 +185,14 @@ def test_a_clip_drawn_twice_in_a_balanced_epoch_is_changed_in_two_ways(tiny_part
     parts = tiny_parts({"data.num_sources": 5})
     few = parts.split.train[:3]
     batching = Batching(100, Augment(gain_db=6), is_balanced=True)
-    (batch,) = training_batches(parts.sounds, np.repeat(few, 10), batching, 0, 5)
+    (batch,) = training_batches(parts.dataset, np.repeat(few, 10), batching, 0, 5)
     assert len(batch.draws.clips.unique()) == len(batch.draws.clips)
     assert len({tuple(row.flatten().tolist()) for row in batch.inputs}) == len(batch.inputs)
 
 
 def test_a_balanced_epoch_hears_rare_classes_as_often_as_frequent_ones(tiny_parts):
     parts = tiny_parts()
-    targets = parts.sounds.targets.numpy()
+    targets = parts.dataset.targets.numpy()
     rare, frequent = (np.flatnonzero(targets == label) for label in (0, 1))
     clips = np.concatenate([rare[:1], np.tile(frequent, 8)])
     batching = Batching(1000, is_balanced=True)
@@ -200,7 +200,7 @@ def test_a_balanced_epoch_hears_rare_classes_as_often_as_frequent_ones(tiny_part
         [
             batch.targets
             for seed in range(40)
-            for batch in training_batches(parts.sounds, clips, batching, 0, seed)
+            for batch in training_batches(parts.dataset, clips, batching, 0, seed)
         ]
     )
     assert 0.4 < (heard == 0).double().mean() < 0.6

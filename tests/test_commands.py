@@ -90,13 +90,13 @@ def commands(slots: list[str] | None = None, **options: Any) -> Iterator[Subproc
 
 
 def until(executor: SubprocessExecutor, is_enough: Callable[[Event], bool]) -> list[Event]:
-    """All that is told up to the event that is waited for."""
-    told: list[Event] = []
+    """Return all events up to the one that is waited for."""
+    events: list[Event] = []
     deadline = time.monotonic() + LIMIT_S
-    while not any(map(is_enough, told)):
-        assert time.monotonic() < deadline, told
-        told += executor.poll(0.2)
-    return told
+    while not any(map(is_enough, events)):
+        assert time.monotonic() < deadline, events
+        events += executor.poll(0.2)
+    return events
 
 
 def is_end(event: Event) -> bool:
@@ -203,10 +203,10 @@ def test_a_script_of_hydras_grammar_and_one_that_reads_json_get_the_parameters(m
 
 
 def test_a_metric_may_be_nested_and_may_be_set_in_the_summary_alone(logs):
-    told = {"summary": {"best": {"acc": 0.75}}}
+    logged = {"summary": {"best": {"acc": 0.75}}}
     row = {"val": {"acc": 0.5}, "name": "text", "on": True}
-    nested = logs([row], metric="val.acc", id="aaaa00000000", **told)
-    summary = logs([row], metric="best.acc", id="bbbb00000000", **told)
+    nested = logs([row], metric="val.acc", id="aaaa00000000", **logged)
+    summary = logs([row], metric="best.acc", id="bbbb00000000", **logged)
     with commands(["cpu", "cpu"]) as executor:
         executor.submit(nested)
         executor.submit(summary)
@@ -349,10 +349,10 @@ def test_stopping_ends_within_its_grace_what_ignores_it_and_can_be_resumed(make)
         executor.submit(obliging)
         pids = pids_of(stubborn)
         started = time.monotonic()
-        told = executor.stop(grace_s=0.5)
+        events = executor.stop(grace_s=0.5)
         assert 0.5 <= time.monotonic() - started < 5
-    assert sorted(event.id for event in told) == [stubborn.id, obliging.id]
-    assert all(isinstance(event, Interrupted) for event in told)
+    assert sorted(event.id for event in events) == [stubborn.id, obliging.id]
+    assert all(isinstance(event, Interrupted) for event in events)
     assert stubborn.trial.state() == obliging.trial.state() == "pending"
     wait_for(lambda: not any(map(is_alive, pids)))
 

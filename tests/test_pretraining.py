@@ -31,7 +31,7 @@ def of(parts, labels=("a",)):
 
 def test_everything_that_fits_is_taken_and_the_last_layer_only_between_the_same_classes(tiny_parts):
     source, target = tiny_parts({"seed": 1}), tiny_parts()
-    labels = target.sounds.table.labels
+    labels = target.dataset.table.labels
     report = load_matching_weights(target.classifier, of(source, labels), labels)
     assert not report.missing
     assert not report.other_shape
@@ -49,14 +49,14 @@ def test_statistics_are_of_the_clips_trained_on_now(tiny_parts):
     source, target = tiny_parts({"fold": 2}), tiny_parts()
     before = target.classifier.standardise.mean.clone()
     assert not torch.equal(source.classifier.standardise.mean, before)
-    load_matching_weights(target.classifier, of(source), target.sounds.table.labels)
+    load_matching_weights(target.classifier, of(source), target.dataset.table.labels)
     assert torch.equal(target.classifier.standardise.mean, before)
 
 
 def test_what_has_another_shape_is_reported_and_left(tiny_parts):
     source = tiny_parts({"model.channels": [8, 8, 8, 16]})
     target = tiny_parts()
-    labels = target.sounds.table.labels
+    labels = target.dataset.table.labels
     report = load_matching_weights(target.classifier, of(source, labels), labels)
     assert report.other_shape
     assert "other shape: model." in report.sentence()
@@ -71,7 +71,7 @@ def test_weights_of_which_none_fits_are_refused(tiny_parts):
 
 def test_counters_and_a_last_layer_alone_are_no_start(tiny_parts):
     narrow, target = tiny_parts({"model.channels": [4, 4, 4, 4]}), tiny_parts()
-    labels = target.sounds.table.labels
+    labels = target.dataset.table.labels
     with pytest.raises(ConfigError, match="none of its weights"):
         load_matching_weights(target.classifier, of(narrow, labels), labels)
 
@@ -183,7 +183,7 @@ def test_what_a_named_file_holds_is_the_trials_identity_and_where_it_lies_is_not
 def test_a_checkpoint_that_is_missing_or_broken_is_refused_at_launch(tmp_path, tiny_parts, damage):
     parts, file = tiny_parts(), tmp_path / "a.safetensors"
     whole = weights_of(parts.classifier)
-    labels = parts.sounds.table.labels
+    labels = parts.dataset.table.labels
     file.write_bytes(whole)
     file.with_suffix(".json").write_text(json.dumps(description_of(parts.config, labels)))
     config = resolve([TINY, {"init_from": str(file)}], "")

@@ -72,20 +72,20 @@ def test_a_failure_is_told_even_if_the_disk_takes_no_file(tmp_path, cache, monke
 def test_a_trial_asked_to_stop_is_interrupted_and_goes_on_where_it_was(tmp_path, cache):
     config = resolve([TINY, {"train.epochs": 3}], "tiny")
     one = trainable_job(config, tmp_path, cache)
-    told = []
-    train_trial(one, WorkerCache(cache), told.append, lambda: Signal.STOP)
-    assert isinstance(told[-1], Interrupted)
-    train_trial(one, WorkerCache(cache), told.append, lambda: Signal.CONTINUE)
-    assert [event.epoch for event in told if isinstance(event, Epoch)] == [1, 2, 3]
+    events = []
+    train_trial(one, WorkerCache(cache), events.append, lambda: Signal.STOP)
+    assert isinstance(events[-1], Interrupted)
+    train_trial(one, WorkerCache(cache), events.append, lambda: Signal.CONTINUE)
+    assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2, 3]
     assert one.trial.record().attempt == 2
 
 
 def test_a_trial_that_has_seen_enough_is_tested_with_its_best_epoch_so_far(tmp_path, cache):
     config = resolve([TINY, {"train.epochs": 3}], "tiny")
     one = trainable_job(config, tmp_path, cache)
-    told = []
-    train_trial(one, WorkerCache(cache), told.append, lambda: Signal.FINISH)
-    assert isinstance(told[-1], Done)
+    events = []
+    train_trial(one, WorkerCache(cache), events.append, lambda: Signal.FINISH)
+    assert isinstance(events[-1], Done)
     record = one.trial.record()
     assert record.early_stopped
     assert record.cost.epochs == record.metrics["best/epoch"] == 1
@@ -99,7 +99,7 @@ class Scripted:
         self.answers = {trial: list(events) for trial, events in answers.items()}
         self.free = num_slots
         self.submitted: list[str] = []
-        self.told: list[object] = []
+        self.events: list[object] = []
         self.ended: list[str] = []
         self.is_stopped = False
 
@@ -109,15 +109,15 @@ class Scripted:
     def submit(self, one: NativeJob) -> None:
         self.submitted.append(one.id)
         self.free -= 1
-        self.told.append(self.answers[one.id].pop(0))
+        self.events.append(self.answers[one.id].pop(0))
 
     def end(self, trial_id: str) -> None:
         self.ended.append(trial_id)
 
     def poll(self, timeout_s: float) -> Sequence[object]:
-        told, self.told = self.told, []
-        self.free += len(told)
-        return told
+        events, self.events = self.events, []
+        self.free += len(events)
+        return events
 
     def stop(self, grace_s: float) -> Sequence[object]:
         self.is_stopped = True
@@ -235,18 +235,18 @@ def test_an_exhausted_budget_stops(tmp_path):
 
 
 def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(tmp_path):
-    told: list[Status] = []
-    launch = Launch(fixed_source(tmp_path, ["a"]), told.append)
+    statuses: list[Status] = []
+    launch = Launch(fixed_source(tmp_path, ["a"]), statuses.append)
     launch._fill(Scripted({"a": [Done("a")]}))
     launch._handle([Stage("a", 3, 20)])
-    [running] = told[-1].running
+    [running] = statuses[-1].running
     assert (running.is_pretraining, running.epoch, running.num_epochs) == (True, 3, 20)
-    assert told[-1].left_s is None
-    assert "1 running (1 pre-training, epoch 3/20)" in summary(told[-1]).plain
+    assert statuses[-1].left_s is None
+    assert "1 running (1 pre-training, epoch 3/20)" in summary(statuses[-1]).plain
     launch._handle([Epoch("a", 1, 2)])
-    assert not told[-1].running[0].is_pretraining
-    assert told[-1].left_s is not None
-    assert "pre-training" not in summary(told[-1]).plain
+    assert not statuses[-1].running[0].is_pretraining
+    assert statuses[-1].left_s is not None
+    assert "pre-training" not in summary(statuses[-1]).plain
 
 
 @pytest.mark.parametrize("width", [50, 80])
@@ -271,7 +271,7 @@ def test_a_launch_is_shown_in_a_line_each_however_narrow_the_terminal(monkeypatc
         Lost("a", "h"),
     ],
 )
-def test_events_survive_the_pipe(event):
+def test_statuses_survive_the_pipe(event):
     assert from_json(to_json(event)) == event
 
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from audiocls.errors import UsageError
+from audiocls.studies.options import RUNS as RUNS
 from audiocls.studies.options import cache_folder as cache_folder
-from audiocls.studies.status import RUNS as RUNS
 
 NameArgument = Annotated[str, typer.Argument(help="A built-in name, or a path to a YAML file.")]
 StudyArgument = Annotated[str, typer.Argument(help="A launched study: its name, or its folder.")]
@@ -67,3 +68,17 @@ ServerExecutorOption = Annotated[
 StudyNameOption = Annotated[
     str | None, typer.Option("--study", help="Name of the folder; default: the file's own name.")
 ]
+CheckpointArgument = Annotated[
+    Path, typer.Argument(help="A finished trial's folder, or its weights.")
+]
+
+
+def require_file_name(out: Path | None) -> None:
+    """Raise `UsageError`, before any work is done, if no file can have the path `out`."""
+    if out is None:
+        return
+    if out.is_dir():
+        raise UsageError(f"--out: got the folder {out}; wanted: the name of a file in it")
+    for parent in out.parents:
+        if parent.exists() and not parent.is_dir():
+            raise UsageError(f"--out: got {out}, but {parent} is a file, not a folder")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiocls import library
-from audiocls.cli.checkpoints import require_file_name
+from audiocls.cli.options import require_file_name
 from audiocls.errors import NotComparable, UsageError
 from audiocls.render import formats
 from audiocls.render.build.clips import ClipsRequest

@@ -11,8 +11,8 @@ from audiocls.config import Config, by_content, files_of, identity_config
 from audiocls.errors import ConfigError, UsageError
 from audiocls.store import TrialFolder
 from audiocls.training.checkpoint_metadata import (
-    description,
     init_incompatibilities,
+    read_metadata,
     teacher_incompatibilities,
 )
 
@@ -42,7 +42,7 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
     ):
         raise ConfigError(f"init_from {source}", faults)
     if (teacher := config.distil.teacher) is not None:
-        teacher_metadata = description("distil.teacher", Path(teacher))
+        teacher_metadata = read_metadata("distil.teacher", Path(teacher))
         if faults := teacher_incompatibilities(teacher_metadata, config, labels):
             raise ConfigError(f"distil.teacher {teacher}", faults)
 

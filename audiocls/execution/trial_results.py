@@ -8,7 +8,8 @@ from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import digest_of_test, peak_memory_mib
 from audiocls.store import Attempt, Cost, Provenance, Record
 from audiocls.training.checkpoint import description_of, weights_of
-from audiocls.training.cost import Spent, macs_of, num_params
+from audiocls.training.cost import Spent, macs_of
+from audiocls.training.layer_summary import num_params
 from audiocls.training.progress import Progress
 from audiocls.training.score import Scores
 from audiocls.training.state import TrainingState
@@ -30,7 +31,7 @@ def write_results(
 
     The record comes last: its presence means that the trial is finished.
     """
-    labels = state.sounds.table.labels
+    labels = state.dataset.table.labels
     _write_predictions(job, state, scores)
     job.trial.write_checkpoint(weights_of(state.classifier), description_of(state.config, labels))
     record = Record(
@@ -46,7 +47,7 @@ def write_results(
         num_test=len(state.split.test),
         early_stopped=progress.epoch < state.config.train.epochs,
         notes=tuple(transfer.sentence() for transfer in state.transfers),
-        test_clips=digest_of_test(state.sounds.table, state.config.fold),
+        test_clips=digest_of_test(state.dataset.table, state.config.fold),
         first_losses=tuple(loss.hex() for loss in progress.first_losses),
     )
     job.trial.finish(record)
@@ -54,7 +55,7 @@ def write_results(
 
 
 def _write_predictions(job: NativeJob, state: TrainingState, scores: Scores) -> None:
-    clips = [state.sounds.table.clips[i] for i in state.split.test]
+    clips = [state.dataset.table.clips[i] for i in state.split.test]
     job.trial.write_predictions(
         {
             "clips": np.array([clip.id for clip in clips]),
@@ -82,7 +83,7 @@ def _cost(state: TrainingState, progress: Progress, stage: Spent) -> Cost:
     spent = progress.spent + stage
     return Cost(
         num_params=num_params(state.classifier),
-        macs=macs_of(state.config, len(state.sounds.table.labels)),
+        macs=macs_of(state.config, len(state.dataset.table.labels)),
         epochs=progress.epoch,
         steps=spent.steps,
         samples=spent.samples,

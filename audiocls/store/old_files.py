@@ -35,7 +35,7 @@ def with_kind(mapping: Mapping[str, Any]) -> dict[str, Any]:
 def _kind_of(mapping: Mapping[str, Any], words: Sequence[str]) -> Kind:
     if "sweep" in mapping:
         return "search"
-    if mapping["design"] == "tuning":
+    if mapping.get("design") == "tuning":
         return "tuning"
     if words[:2] == ["audiocls", "noise"]:
         return "noise"

@@ -18,6 +18,8 @@ from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
+RUNS = Path("runs")
+"""Where studies are kept, if nothing else is said."""
 EXECUTORS = ("local", "inline", "wandb")
 
 OpenExecutor = Callable[[int | None, threading.Event], Executor[Any]]

@@ -1,4 +1,4 @@
-"""`audiocls sweep sync`: offline now, online later."""
+"""`audiocls sweep sync`: upload the W&B runs of a study that was trained offline."""
 
 from typing import Annotated
 
@@ -25,18 +25,18 @@ def sync(
     entity: EntityOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Upload a study's W&B runs, and put them under its sweep; stopped, it can go on."""
+    """Upload a study's W&B runs, and put them under its sweep; it can be stopped and resumed."""
     from audiocls.console.bar import counting
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.project import WandbProject
     from audiocls.tracking.wandb.sync import upload
-    from audiocls.wandb_server import sync as door
     from audiocls.wandb_server.push import sweep_of
+    from audiocls.wandb_server.sync import sync as upload_and_attach
 
     folder = open_study(name, runs)
     config, server = sweep_of(folder), WandbProject(Connection())
     with stop_on_signal() as stop, counting("runs") as count:
-        found = door.sync(
+        synced = upload_and_attach(
             folder,
             server,
             upload,
@@ -46,11 +46,11 @@ def sync(
             stop,
         )
     if as_json:
-        console.show_json(_facts(found))
+        console.show_json(_facts(synced))
     else:
-        _show(found, server.sweeps.url(found.sweep) if found.sweep else "")
-    if found.exit_code:
-        raise typer.Exit(found.exit_code)
+        _show(synced, server.sweeps.url(synced.sweep) if synced.sweep else "")
+    if synced.exit_code:
+        raise typer.Exit(synced.exit_code)
 
 
 def _facts(found: Synced) -> dict[str, object]:

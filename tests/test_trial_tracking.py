@@ -60,9 +60,9 @@ def test_a_trial_that_is_interrupted_is_no_finished_run_and_is_gone_on_with(
     assert wandb_server.run("given").state == "failed"
     job, event = run()
     assert event == Done(job.id)
-    told = wandb_server.run("given")
-    assert told.state == "finished"
-    assert [row["epoch"] for row in told.history if "train/loss" in row] == [1, 2]
+    logged = wandb_server.run("given")
+    assert logged.state == "finished"
+    assert [row["epoch"] for row in logged.history if "train/loss" in row] == [1, 2]
 
 
 def test_a_stop_button_ends_the_trial_with_what_it_has_and_it_is_said(
@@ -76,6 +76,6 @@ def test_a_stop_button_ends_the_trial_with_what_it_has_and_it_is_said(
     record = job.trial.record()
     assert record is not None
     assert record.early_stopped
-    told = wandb_server.run("given")
-    assert told.state == "killed"
-    assert "test/accuracy" in told.summary
+    logged = wandb_server.run("given")
+    assert logged.state == "killed"
+    assert "test/accuracy" in logged.summary
