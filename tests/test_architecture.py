@@ -362,7 +362,7 @@ def test_every_file_of_cli_is_commands_or_options():
 
 def test_no_file_of_cli_defines_a_dataclass():
     for name, file in CLI.items():
-        assert "dataclasses.dataclass" not in imports_of(file), f"{name} defines a dataclass"
+        assert "dataclasses.dataclass" not in imports_of(file), name
 
 
 def test_no_folder_of_questions_is_a_package():

@@ -25,9 +25,7 @@ def evaluate(
     manifest: Annotated[
         Path | None, typer.Option("--manifest", help="A CSV file: path,label[,source].")
     ] = None,
-    known_only: Annotated[
-        bool, typer.Option("--known-only", help="Skip labels unknown to the checkpoint.")
-    ] = False,
+    known_only: Annotated[bool, typer.Option("--known-only", help="Skip unknown labels.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="A CSV file, a row per clip.")] = None,
     as_json: JsonOption = False,
 ) -> None:
