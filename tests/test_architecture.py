@@ -153,7 +153,7 @@ ARRAY = re.compile(r"\b(Tensor|NDArray|ndarray)\b")
 SHAPE_OR_UNIT = re.compile(
     r"Shape:|\((?:[A-Za-z]|\d+|…),(?: [^()]{1,30})*\)|\b(?:Hz|kHz|dB|ms|seconds|radians)\b"
 )
-LEAST_DOCUMENTED = {"audio": 0.8}
+LEAST_DOCUMENTED = {"audio": 0.8, "models": 0.8, "optim": 0.8, "training": 0.8}
 """Package → least share of functions with an array in their signature that give shapes or units."""
 
 
@@ -361,8 +361,8 @@ def test_every_file_of_cli_is_commands_or_options():
 
 
 def test_no_file_of_cli_defines_a_dataclass():
-    defining = {name for name, file in CLI.items() if "dataclasses.dataclass" in imports_of(file)}
-    assert not defining
+    for name, file in CLI.items():
+        assert "dataclasses.dataclass" not in imports_of(file), name
 
 
 def test_no_folder_of_questions_is_a_package():
