@@ -24,7 +24,7 @@ from audiocls.execution.messages import Done, Epoch
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder
-from audiocls.tracking import Ending, FinishReport, RunInfo, background, run_id_of, start
+from audiocls.tracking import Ending, FinishReport, RunInfo, run_id_of, start, wrappers
 from audiocls.tracking.wandb import run
 from audiocls.tracking.wandb.log import LoggedRun
 from audiocls.tracking.wandb.sync import newest, run_folders
@@ -129,7 +129,7 @@ def test_a_client_that_hangs_is_left_behind_in_the_stated_time(
     wandb_server: Server, info: RunInfo, monkeypatch
 ):
     before = set(threading.enumerate())
-    monkeypatch.setattr(background.BackgroundTracker.__init__, "__defaults__", (1.0,))
+    monkeypatch.setattr(wrappers.BackgroundTracker.__init__, "__defaults__", (1.0,))
     tracker = start("offline", info)
     tracker.log(epoch_row(1))
     wait_until_opened(info.folder)
