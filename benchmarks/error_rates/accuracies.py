@@ -27,7 +27,7 @@ class Sources:
     trial: float = 0.1
     """Whole trainings that end well or badly."""
     tail: str = "normal"
-    """Of whole trainings: `normal`, `t3`, `exponential` (to one side) or `collapse` (5 % of them)."""
+    """`normal`, `t3`, `exponential` (to one side) or `collapse` (of 5 % of the trainings)."""
     arm_by_fold: float = 0.0
     """Luck of an arm with all of a fold, such as a setting that was tuned on it."""
     last_arm_by_fold: float | None = None

@@ -66,7 +66,7 @@ def anytime_quantile(
     It stands where a fixed number of trainings has a quantile of Student's t.
 
     >>> round(anytime_quantile(10, 1, 0.05), 2), anytime_quantile(2, 1, 0.05)
-    (3.89, inf)
+    (4.08, inf)
     """
     df = num_folds * (num_seeds - 1)
     shrunk = 1 + num_seeds * num_folds * effect_variance

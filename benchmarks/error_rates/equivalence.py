@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from two_units import Parts, replicate_errors, two_unit_errors
+from parts import Parts
+from two_units import replicate_errors, two_unit_errors
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,8 @@ Legend: A arms of one family, S seeds, K folds, R recordings of all folds.
 import numpy as np
 from e_process import anytime_quantile
 from numpy.typing import NDArray
-from two_units import Parts, half_widths, overlap_factor, replicate_errors
+from parts import Parts
+from two_units import half_widths, overlap_factor, replicate_errors
 
 Array = NDArray[np.float64]
 
