@@ -5,7 +5,7 @@ Legend: A arms of one family, S seeds, K folds.
 
 import numpy as np
 from numpy.typing import NDArray
-from two_units import Errors
+from two_units import Errors, overlap_factor
 
 Array = NDArray[np.float64]
 
@@ -15,9 +15,9 @@ def crossed_errors(trials: Array, test_train_ratio: float) -> Errors:
 
     Seeds of one fold share their training and test clips, so only folds are replicates of the
     data. With mean squares F between folds and W within them, the variance of the mean is
-    max(F·(1/K + r) − ½·r·W, F/K, W/K)/S for r = n_test/n_train: Nadeau and Bengio's correction
-    (Machine Learning 52, 2003) on the part that seeds do not explain. With one seed that is
-    theirs. Arms of a family share their estimate as in `two_units.replicate_errors`.
+    (max(F, W) + (f − 1)·max(F − W, 0))/(S·K): what seeds do not explain counts f times
+    (`two_units.overlap_factor`), for the training sets that folds share. Arms of a family share
+    their estimate as in `two_units.replicate_errors`.
 
     One fold: the plain paired t test over seeds, which speaks of this split of the data alone.
 
@@ -41,7 +41,5 @@ def crossed_errors(trials: Array, test_train_ratio: float) -> Errors:
 def _variance(between: Array, within: Array, num_seeds: int, num_folds: int, ratio: float) -> Array:
     if num_folds == 1:
         return within / num_seeds
-    overlap = between * (1 / num_folds + ratio) - 0.5 * ratio * within
-    least = np.maximum(between, within) / num_folds
-    corrected = overlap if num_seeds == 1 else np.maximum(overlap, least)
-    return np.asarray(corrected / num_seeds)
+    lasting = (overlap_factor(num_folds, ratio) - 1) * np.maximum(between - within, 0.0)
+    return np.asarray((np.maximum(between, within) + lasting) / (num_seeds * num_folds))

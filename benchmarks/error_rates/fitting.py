@@ -51,8 +51,8 @@ def train_and_test(
     fold: int,
     weights: Array,
     rng: np.random.Generator,
-) -> Array:
-    """Shape: → (N, A, R, M)"""
+) -> NDArray[np.int8]:
+    """Return the classes that clips of the fold are taken for. Shape: → (N, A, R, M)"""
     trained = (folds != fold) & (folds != (fold + 1) % world.num_folds)
     tested = folds == fold
     train, test = inputs[:, :, trained], inputs[:, :, tested]
@@ -63,7 +63,7 @@ def train_and_test(
     if world.collapse:
         wrong = rng.random(scores.shape[:2]) < world.collapse
         scores = scores + 1e3 * wrong[:, :, None, None, None] * rng.normal(size=scores.shape)
-    return (scores.argmax(-1) == labels[tested][:, None]).astype(float)
+    return scores.argmax(-1).astype(np.int8)
 
 
 def _chosen_inputs(train: Array, test: Array, labels: NDArray[np.int64]) -> tuple[Array, Array]:

@@ -19,6 +19,7 @@ FEATURES = World(learner="features", num_inputs=8, separation=2.0)
 CHOSEN = World(learner="chosen", num_classes=2, num_inputs=12, separation=1.0, seed_noise=0.1)
 COLLAPSING = replace(QUIET, collapse=0.05)
 SCARCE = World(num_recordings=40, clips_each=5, num_inputs=24, separation=2.2, of_recording=0.3)
+LARGE = World(num_recordings=400, clips_each=1, seed_noise=0.5)
 
 
 def correctness(
@@ -28,18 +29,30 @@ def correctness(
 
     Shape: → (N, A, S, K, R, M)
     """
+    answers, labels = answers_of(world, num, num_arms, num_seeds, num_used, seed)
+    return (answers == labels[..., None]).astype(float)
+
+
+def answers_of(
+    world: World, num: int, num_arms: int, num_seeds: int, num_used: int, seed: int = 0
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Return the class that each trial takes a clip for, and the right ones of recordings.
+
+    Shape: → (N, A, S, K, R, M), (K, R)
+    """
     rng = np.random.default_rng(seed)
     labels, folds = _layout(world)
     inputs = _views(world, labels, num, num_arms + 1, rng)
     weights = rng.normal(size=(num, num_arms + 1, num_seeds, world.num_inputs, 24))
-    right = []
+    answers = []
     for number in range(num_seeds):
         own = [
             train_and_test(world, inputs, labels, folds, fold, weights[:, :, number], rng)
             for fold in range(num_used)
         ]
-        right.append(np.stack(own, axis=2))
-    return np.stack(right, axis=2)
+        answers.append(np.stack(own, axis=2))
+    tested = np.stack([labels[folds == fold] for fold in range(num_used)])
+    return np.stack(answers, axis=2), tested
 
 
 def _layout(world: World) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
