@@ -11,11 +11,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tables import equivalence_table, false_claims_table, looks_table, pooling_table, trials_table
+from tables import (
+    equivalence_table,
+    false_claims_table,
+    looks_table,
+    points_table,
+    pooling_table,
+    trials_table,
+)
 
 TABLES: dict[str, Callable[[int], str]] = {
     "false-claims": false_claims_table,
     "trials": trials_table,
+    "points": points_table,
     "looks": looks_table,
     "pooling": pooling_table,
     "equivalence": equivalence_table,

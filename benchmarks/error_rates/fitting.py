@@ -34,8 +34,6 @@ class World:
     clips apart best) or `features` (ridge regression on random features)."""
     collapse: float = 0.0
     """Share of trainings that go wrong and answer almost at random."""
-    gain: float = 0.0
-    """What the arms, but not the baseline, gain in separation, as a share."""
 
     @property
     def ratio(self) -> float:
@@ -63,7 +61,7 @@ def train_and_test(
     if world.collapse:
         wrong = rng.random(scores.shape[:2]) < world.collapse
         scores = scores + 1e3 * wrong[:, :, None, None, None] * rng.normal(size=scores.shape)
-    return scores.argmax(-1).astype(np.int8)
+    return np.asarray(scores.argmax(-1), dtype=np.int8)
 
 
 def _chosen_inputs(train: Array, test: Array, labels: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -88,7 +86,7 @@ def _centroid_scores(
     centres = np.stack([train[:, :, labels == way].mean(axis=(2, 3)) for way in ways], axis=2)
     centres += world.seed_noise * rng.normal(size=centres.shape)
     products = np.einsum("narmd,nacd->narmc", test, centres, optimize=True)
-    return products - (centres**2).sum(-1)[:, :, None, None] / 2
+    return np.asarray(products - (centres**2).sum(-1)[:, :, None, None] / 2)
 
 
 def _feature_scores(

@@ -30,7 +30,7 @@ def correctness(
     Shape: → (N, A, S, K, R, M)
     """
     answers, labels = answers_of(world, num, num_arms, num_seeds, num_used, seed)
-    return (answers == labels[..., None]).astype(float)
+    return np.asarray(answers == labels[..., None], dtype=float)
 
 
 def answers_of(
@@ -65,24 +65,21 @@ def _views(
     world: World, labels: NDArray[np.int64], num: int, num_arms: int, rng: np.random.Generator
 ) -> Array:
     """Shape: → (N, A, recordings, M, D)"""
-    size = (num, num_arms, len(labels), world.clips_each, world.num_inputs)
 
     def noise(arms: int, clips: int) -> Array:
         return rng.normal(size=(num, arms, len(labels), clips, world.num_inputs))
 
     def seen(arms: int) -> Array:
-        return np.sqrt(world.of_recording) * noise(arms, 1) + np.sqrt(
-            1 - world.of_recording
-        ) * noise(arms, world.clips_each)
+        of_recording, of_clip = noise(arms, 1), noise(arms, world.clips_each)
+        share = world.of_recording
+        return np.asarray(np.sqrt(share) * of_recording + np.sqrt(1 - share) * of_clip)
 
-    inputs = np.broadcast_to(_centres(world)[labels][:, None], size).copy()
-    inputs[:, 1:] *= 1 + world.gain
-    return (
-        inputs + np.sqrt(world.in_common) * seen(1) + np.sqrt(1 - world.in_common) * seen(num_arms)
-    )
+    centres = _centres(world)[labels][:, None]
+    common, own = np.sqrt(world.in_common) * seen(1), np.sqrt(1 - world.in_common) * seen(num_arms)
+    return np.asarray(centres + common + own)
 
 
 def _centres(world: World) -> Array:
     """Shape: → (C, D)"""
     corners = np.eye(world.num_classes, world.num_inputs)
-    return world.separation * (corners - corners.mean(0))
+    return np.asarray(world.separation * (corners - corners.mean(0)))

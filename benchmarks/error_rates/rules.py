@@ -25,10 +25,11 @@ def present(found: Differences, level: float) -> Array:
     pairs = _pairs(found).round(12)
     ps = np.ones(pairs.shape[:-1])
     for place in np.ndindex(*ps.shape):
-        ps[place] = corrected_t(pairs[place], found.pair_ratio).p
-        if ps[place] <= level:
-            flips = sign_flip_p(list(pairs[place]), num_resamples=resamples_for(level))
-            ps[place] = max(ps[place], flips)
+        values = [float(value) for value in pairs[place]]
+        p = corrected_t(values, found.pair_ratio).p
+        if p <= level:
+            p = max(p, sign_flip_p(values, num_resamples=resamples_for(level)))
+        ps[place] = p
     return ps
 
 

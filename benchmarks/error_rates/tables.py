@@ -5,7 +5,7 @@ import learners
 import numpy as np
 from accuracies import Sources
 from crossed import crossed_errors
-from differences import differences
+from differences import Differences, differences
 from equivalence import equivalence_p
 from fitting import World
 from looks import WATCHES
@@ -35,9 +35,9 @@ SEEDS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
 WANTED = {
     "little seed noise": (mechanistic(learners.QUIET), 0.13),
     "some seed noise": (mechanistic(World()), 0.13),
-    "much seed noise": (mechanistic(learners.NOISY), 0.13),
-    "random features": (mechanistic(learners.FEATURES), 0.15),
-    "400 recordings": (mechanistic(learners.LARGE), 0.06),
+    "much seed noise": (mechanistic(learners.NOISY), 0.16),
+    "random features": (mechanistic(learners.FEATURES), 0.17),
+    "400 recordings": (mechanistic(learners.LARGE), 0.09),
 }
 
 
@@ -75,8 +75,33 @@ def trials_table(num: int) -> str:
     return _markdown("Trials of an arm (of five folds) for 80 % power", ["rule", *heads], rows)
 
 
-def _power(rule: Rule, found: object, num_seeds: int, effect: float) -> float:
-    return float(claims(rule, found.first(num_seeds).shifted(effect)).mean())  # type: ignore[attr-defined]
+def _power(rule: Rule, found: Differences, num_seeds: int, effect: float) -> float:
+    return float(claims(rule, found.first(num_seeds).shifted(effect)).mean())
+
+
+def points_table(num: int) -> str:
+    """Return the effects, in points, that are found in 80 % of studies of some layouts."""
+    names = ("some seed noise", "much seed noise", "400 recordings")
+    rows = []
+    drawn = {name: WANTED[name][0](min(num, 300), 1, 10, 5, 7) for name in names}
+    layouts = [(name, num_seeds) for name in names for num_seeds in (1, 3, 10)]
+    for rule_name, rule in RULES.items():
+        found = [_detectable(rule, drawn[name], num_seeds) for name, num_seeds in layouts]
+        rows.append([rule_name, *("never" if x is None else f"{100 * x:.1f}" for x in found)])
+    heads = [f"{name}, {num_seeds} × 5" for name, num_seeds in layouts]
+    return _markdown("Effect found in 80 % of studies, points", ["rule", *heads], rows)
+
+
+def _detectable(rule: Rule, found: Differences, num_seeds: int) -> float | None:
+    """By bisection; `None` where not even an effect of 50 points is found."""
+    low, high = 0.0, 0.5
+    if _power(rule, found, num_seeds, high) < 0.8:
+        return None
+    for _ in range(9):
+        middle = (low + high) / 2
+        is_enough = _power(rule, found, num_seeds, middle) >= 0.8
+        low, high = (low, middle) if is_enough else (middle, high)
+    return high
 
 
 def looks_table(num: int) -> str:
