@@ -22,11 +22,11 @@ def e_values(trials: Array, effect_variance: float = EFFECT_VARIANCE) -> Array:
 
         E = (1 + n·g)^(−1/2) · ((1 + t²/ν) / (1 + t²/(ν·(1 + n·g))))^((ν + 1)/2),
 
-    which is 1 on average without an effect, whatever the variance and whenever one stops (T. L.
-    Lai, Annals of Statistics 4, 1976; Lindon, Ham, Tingley and Bojinov, "Anytime-valid linear
-    models", arXiv 2210.08589, 2022; Wang and Ramdas, "Anytime-valid t-tests", 2024). By Ville's
-    inequality it exceeds 1/α in a share of at most α of all studies, ever. It is exact for normal
-    differences. After one seed it is 1: no variance is known.
+    which is 1 on average without an effect, whatever the variance and whenever one stops, for
+    whoever sees the values of t alone (Lindon et al., "Anytime-valid linear models", arXiv
+    2210.08589; Wang and Ramdas, "Anytime-valid t-tests and confidence sequences", arXiv 2310.03722).
+    By Ville's inequality it exceeds 1/α in a share of at most α of all studies, ever. It is exact
+    for normal differences. After one seed it is 1: no variance is known.
 
     Shape: (..., S, K) → (..., S)
     """
