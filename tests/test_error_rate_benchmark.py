@@ -22,6 +22,7 @@ import influence  # noqa: E402
 import learners  # noqa: E402
 import macro_f1  # noqa: E402
 import parts  # noqa: E402
+import planning  # noqa: E402
 import rules  # noqa: E402
 import two_units  # noqa: E402
 from accuracies import Sources  # noqa: E402
@@ -127,6 +128,19 @@ def test_two_units_need_fewer_trials_where_seeds_are_noisy():
     drawn = mechanistic(learners.NOISY)(300, 1, 5, 5, 7).shifted(0.14)
     now = rules.claims(rules.present, drawn).mean()
     assert rules.claims(rules.two_units, drawn).mean() > now + 0.3
+
+
+@pytest.mark.parametrize("world", [World(), learners.NOISY, learners.LARGE])
+def test_power_is_as_promised_within_three_points(world):
+    num = 400
+    found = mechanistic(world)(num, 1, 3, 5, 4)
+    spread = planning.spread_of(found.parts)
+    for num_seeds in (1, 3):
+        effect = planning.detectable_effect(
+            spread, num_seeds, 5, found.parts.num_recordings, world.ratio
+        )
+        power = rules.claims(rules.two_units, found.first(num_seeds).shifted(effect)).mean()
+        assert abs(power - 0.8) < 0.03 + 2 * math.sqrt(0.8 * 0.2 / num)
 
 
 def test_the_crossed_test_without_predictions_claims_at_most_alpha():

@@ -24,7 +24,8 @@ def e_values(trials: Array, effect_variance: float = EFFECT_VARIANCE) -> Array:
 
     which is 1 on average without an effect, whatever the variance and whenever one stops, for
     whoever sees the values of t alone (Lindon et al., "Anytime-valid linear models", arXiv
-    2210.08589; Wang and Ramdas, "Anytime-valid t-tests and confidence sequences", arXiv 2310.03722).
+    2210.08589; Wang and Ramdas, "Anytime-valid t-tests and confidence sequences for Gaussian
+    means with unknown variance", arXiv 2310.03722).
     By Ville's inequality it exceeds 1/α in a share of at most α of all studies, ever. It is exact
     for normal differences. After one seed it is 1: no variance is known.
 
