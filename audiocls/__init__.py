@@ -1,14 +1,15 @@
-"""audiocls: sweeps and ablations for audio classification, with answers one can trust.
+"""audiocls: sweeps and ablations for audio classification, with statistically sound verdicts.
 
-Four nouns carry the system:
-
-Ablation  *Does this matter?* A question, a base recipe, factors, a design, blocks (seeds x folds)
-          and a metric. All its trials are known before the first one starts.
-Sweep     *What works best?* A W&B sweep configuration; also what an ablation is registered as.
-Trial     One recipe, one arm, one seed, one fold, named by the hash of its resolved configuration.
-Record    What a finished trial leaves: metrics, predictions, cost, provenance.
-
-A launched ablation is a *study*: a folder under `runs/`.
+Ablation     *Does this matter?* A base recipe, factors, a design, blocks (seeds x folds), a metric.
+Sweep        *What works best?* A W&B sweep configuration; ablations can be registered as one.
+Trial        One recipe, arm, seed and fold; its id is the hash of its resolved configuration.
+Record       What a finished trial leaves in the store: metrics, cost, provenance.
+Study        A launched ablation or sweep: a folder with the request, its trials and their records.
+TrialSource  Which trial a study runs next: a plan, interim analyses, a search, or a W&B server.
+TrialJob     One trial as an executor gets it: trained in a worker, or a program of the user's.
+Family       The Contrasts (an arm against its reference, an effect) that one report tests together,
+             under one correction for multiple testing; each gets a verdict.
+Document     A report as titles, text, tables, figures and sound, which every format renders.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`optim.lr` and nested mappings are two spellings of one thing; this converts between them.
+"""Conversion between dotted keys such as `optim.lr` and nested mappings.
 
 >>> nest({"optim.lr": 0.1, "seed": 1})
 {'optim': {'lr': 0.1}, 'seed': 1}
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Leaves of a nested mapping under their dotted names; an empty mapping is a leaf."""
+    """Return the leaves of a nested mapping by dotted key; an empty mapping is a leaf."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         path = f"{prefix}{key}"
@@ -24,10 +24,14 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The nested mapping of dotted names; a later name wins over an earlier one."""
+    """Return the nested mapping of dotted keys; a later key wins over an earlier one."""
+    return nest_paths({tuple(key.split(".")): value for key, value in flat.items()})
+
+
+def nest_paths(flat: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    """Return the nested mapping of values by path, for names that may hold dots themselves."""
     tree: dict[str, Any] = {}
-    for path, value in flat.items():
-        *parents, leaf = path.split(".")
+    for (*parents, leaf), value in flat.items():
         node = tree
         for parent in parents:
             child = node.get(parent)
@@ -39,7 +43,7 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:
-    """The last part of each dotted key, or the whole key where that would be ambiguous.
+    """Return the last part of each dotted key, or the whole key where that is ambiguous.
 
     >>> short_names(["optim.lr", "model.width", "head.width"])
     {'optim.lr': 'lr', 'model.width': 'model.width', 'head.width': 'head.width'}
@@ -47,16 +51,3 @@ def short_names(keys: Iterable[str]) -> dict[str, str]:
     leaves = {key: key.rpartition(".")[2] for key in keys}
     counts = Counter(leaves.values())
     return {key: leaf if counts[leaf] == 1 else key for key, leaf in leaves.items()}
-
-
-def format_short(values: Mapping[str, Any]) -> str:
-    """Values by the last part of their names, numbers rounded: for people.
-
-    >>> format_short({"optim": {"lr": 0.00123456}, "model.dropout": 0.1})
-    'lr=0.00123,dropout=0.1'
-    """
-    return ",".join(f"{key.rpartition('.')[2]}={_short(v)}" for key, v in flatten(values).items())
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

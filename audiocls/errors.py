@@ -1,4 +1,16 @@
-"""Every error that audiocls raises on purpose, and the exit code each one maps to.
+"""The errors that audiocls raises on purpose, with the exit code of the command line for each.
+
+    AudioclsError               1   any expected failure
+    ├── ConfigError             2   a recipe, ablation, sweep or override: all its errors at once
+    ├── UsageError              2   a command that cannot act on its arguments
+    ├── DataError               2   a data set or a clip
+    │   ├── InvalidClipTable    2   clip ids, labels, folds or splits that contradict each other
+    │   └── Unreachable         2   a download that does not come through
+    ├── Diverged                1   a training whose loss is not finite
+    ├── NotComparable           4   a report in which no arm can be compared
+    ├── PermissionDenied        2   a W&B server that refuses the key or the request
+    ├── SweepNotFound           2   a sweep, project or run that the server does not have
+    └── ServerUnavailable      75   a W&B server that does not answer: try again later
 
 A message says what was wrong, where, what was got, what is allowed and what to do next. The
 library raises; only the command line prints and exits.
@@ -15,7 +27,7 @@ class AudioclsError(Exception):
 
 
 class ConfigError(AudioclsError):
-    """A recipe, ablation or override that cannot be run as written; carries *all* its faults."""
+    """A recipe, ablation or override that cannot be run as written, with *all* its errors."""
 
     exit_code = 2
 
@@ -47,6 +59,6 @@ class NotComparable(AudioclsError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`" Did you mean 'x'?"` for the closest known name, or an empty text."""
+    """Return `" Did you mean 'x'?"` for the closest known name, or an empty text."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""

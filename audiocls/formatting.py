@@ -1,10 +1,14 @@
-"""How a number is written for people: points, intervals, p values, counts, times.
+"""Text for people: numbers, intervals, p values, durations, values of parameters, lists of names.
 
-A true minus, as wide as the plus; a missing number is a dash, never a zero.
+Numbers have a true minus, as wide as the plus; a missing number is a dash, never a zero.
 """
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from audiocls.dotted import flatten
 
 NONE = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -12,24 +16,24 @@ _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 
 def scale_of(goal: str, means: Iterable[float]) -> int:
-    """100 where the metric is a share to be maximised, and so told in points; else 1."""
+    """Return 100 for a share to be maximised, which is written in points, and 1 for the rest."""
     return 100 if goal == "maximize" and all(0 <= mean <= 1 for mean in means) else 1
 
 
 def num_decimals(*values: float) -> int:
-    """Decimals that show the largest of these values with two digits, one decimal at least."""
+    """Return the decimals that show the largest value with two digits: 1 to 6."""
     largest = max((abs(value) for value in values), default=0.0)
     return 1 if largest == 0 else min(6, max(1, 1 - math.floor(math.log10(largest))))
 
 
 def format_fixed(value: float, decimals: int) -> str:
-    """`−0.7`: a value that rounds to zero has no sign."""
+    """Write `−0.7`; a value that rounds to zero has no sign."""
     text = f"{value:.{decimals}f}"
     return f"{abs(value):.{decimals}f}" if float(text) == 0 else text.replace("-", MINUS)
 
 
 def format_signed(value: float, decimals: int) -> str:
-    """`+2.1`, `−0.7`, `0.0`."""
+    """Write `+2.1`, `−0.7` or `0.0`."""
     text = format_fixed(value, decimals)
     return text if text.startswith(MINUS) or float(text) == 0 else f"+{text}"
 
@@ -37,7 +41,7 @@ def format_signed(value: float, decimals: int) -> str:
 def format_estimate(
     value: float | None, low: float | None, high: float | None, scale: int, is_signed: bool = False
 ) -> str:
-    """`85.3 [83.1, 87.2]`; without its interval where that is unknown."""
+    """Write `85.3 [83.1, 87.2]`, without the interval where that is unknown."""
     if value is None:
         return NONE
     write = format_signed if is_signed else format_fixed
@@ -49,14 +53,14 @@ def format_estimate(
 
 
 def format_p(p: float | None) -> str:
-    """Four decimals, as many as the exact test of five folds needs (0.0625)."""
+    """Write four decimals, as many as the exact test of five folds needs (0.0625)."""
     if p is None:
         return NONE
     return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
 
 
 def format_count(number: float | None) -> str:
-    """`845`, `1.24 M`, `38.1 G`."""
+    """Write `845`, `1.24 M` or `38.1 G`."""
     if number is None:
         return NONE
     number = float(f"{number:.3g}")
@@ -67,7 +71,7 @@ def format_count(number: float | None) -> str:
 
 
 def format_duration(seconds: float | None) -> str:
-    """`8.4 s`, `3.2 min`, `1.5 h`."""
+    """Write `8.4 s`, `3.2 min` or `1.5 h`: one unit, for columns that are compared."""
     if seconds is None:
         return NONE
     for limit, divisor, unit in ((90, 1, "s"), (5400, 60, "min")):
@@ -76,16 +80,76 @@ def format_duration(seconds: float | None) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def format_elapsed(seconds: float | None) -> str:
+    """Write `1 h 03 min`, `4 min 20 s` or `12 s`, for running text; unknown is a question mark."""
+    if seconds is None or not math.isfinite(seconds):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
 def format_percent(share: float) -> str:
-    """`95 %`, `99.5 %`."""
+    """Write `95 %` or `99.5 %`."""
     return f"{100 * share:g} %"
 
 
 def number_word(number: int) -> str:
-    """Words up to ten, as in running text."""
+    """Write a number up to ten as a word, as in running text."""
     return _WORDS[number] if number < len(_WORDS) else str(number)
 
 
 def plural(number: int, noun: str) -> str:
-    """`1 pair`, `15 pairs`."""
+    """Write `1 pair` or `15 pairs`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def join_names(
+    names: Iterable[str], limit: int = 5, separator: str = ", ", before_rest: str = " "
+) -> str:
+    """List the first `limit` names and the number of the others.
+
+    >>> join_names("abcde", limit=3)
+    'a, b, c and 2 more'
+    >>> join_names("abcde", limit=3, before_rest=", ")
+    'a, b, c, and 2 more'
+    """
+    known = list(names)
+    rest = len(known) - limit
+    return separator.join(known[:limit]) + (f"{before_rest}and {rest} more" if rest > 0 else "")
+
+
+def format_value(value: Any, digits: int = 3) -> str:
+    """Write the value of a parameter, a float with `digits` significant digits."""
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def format_values(values: Mapping[str, Any]) -> str:
+    """Write values, nested or dotted, by the last part of their names.
+
+    >>> format_values({"optim": {"lr": 0.00123456}, "model.dropout": 0.1})
+    'lr=0.00123,dropout=0.1'
+    """
+    flat = flatten(values).items()
+    return ",".join(f"{key.rpartition('.')[2]}={format_value(value)}" for key, value in flat)
+
+
+def format_level(level: Any) -> str:
+    """Write the level of a factor as it stands in the names of arms.
+
+    >>> format_level([8, None]), format_level(True)
+    ('8xnone', 'on')
+    """
+    if isinstance(level, list):
+        return "x".join(format_level(item) for item in level)
+    if level is None or isinstance(level, bool):
+        return {None: "none", True: "on", False: "off"}[level]
+    return str(level)
+
+
+def format_json(value: Any) -> str:
+    """Write text as it is and any other value as JSON, on one line."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return " ".join(text.split())

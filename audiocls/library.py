@@ -1,7 +1,7 @@
-"""The shelf: ablations, sweeps and recipes by path or by name.
+"""Ablations, sweeps and recipes by path or by name: the project's own, and the built-in ones.
 
-A name is looked for in `./ablations` (or `./sweeps`, `./recipes`) first, then among those that
-ship with the package, so that a project's own question may replace a shipped one of its name.
+A name is looked up in `./ablations` (or `./sweeps`, `./recipes`) first, then among the built-in
+files, so that a project's own file replaces a built-in one of the same name.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ PACKAGE = Path(audiocls.__file__).parent
 
 
 def shipped(kind: Kind) -> Path:
-    """Where the package keeps its own: inside the wheel, or in the checkout around it."""
+    """Return the folder of the built-in files: inside the wheel, or in the checkout around it."""
     if kind == "recipes":
         return PACKAGE / "recipes"
     inside = PACKAGE / "_library" / kind
@@ -28,13 +28,13 @@ def shipped(kind: Kind) -> Path:
 
 
 def available(kind: Kind) -> dict[str, Path]:
-    """Name → file, the working directory's own over the shipped ones."""
+    """Return the files by name; those of the working directory replace built-in ones."""
     files = [*sorted(shipped(kind).glob("*.yaml")), *sorted(Path(kind).glob("*.yaml"))]
     return {file.stem: file for file in files}
 
 
 def find(kind: Kind, name: str) -> Path:
-    """The file that `name` means, a path or a name; raises `UsageError` with the nearest name."""
+    """Return the file of a name or a path; raise `UsageError` with the nearest known name."""
     if name.endswith((".yaml", ".yml")):
         if not Path(name).is_file():
             raise UsageError(f"{name}: no such file")
@@ -49,26 +49,26 @@ def find(kind: Kind, name: str) -> Path:
 
 
 def ablation(name: str, recipe: str | None = None) -> Ablation:
-    """The ablation of that path or name, on another recipe if one is given."""
+    """Return an ablation by path or name, on another recipe if one is given."""
     file = find("ablations", name)
     document = yaml_file.read(file)
     return load_ablation({**document, "recipe": recipe} if recipe else document, str(file))
 
 
 def recipe(name: str) -> dict[str, Any]:
-    """The mapping of a recipe; it is checked when it becomes a configuration."""
+    """Return the mapping of a recipe; it is validated when it becomes a configuration."""
     return yaml_file.read(find("recipes", name))
 
 
 def sweep(name: str) -> dict[str, Any]:
-    """A W&B sweep configuration, verbatim."""
+    """Return a W&B sweep configuration, verbatim."""
     return yaml_file.read(find("sweeps", name))
 
 
 def checked_sweep(file: Path) -> tuple[dict[str, Any], Sweep, tuple[str, ...]]:
-    """A sweep's document, what it means, and what is odd about it.
+    """Return a sweep's document, the sweep, and warnings.
 
-    Raises `ConfigError` with every fault, each with its line.
+    Raises `ConfigError` with every error and its line.
     """
     document, lines = yaml_file.read_with_lines(file)
     sweep = load_sweep(document, str(file), lines)
@@ -76,14 +76,14 @@ def checked_sweep(file: Path) -> tuple[dict[str, Any], Sweep, tuple[str, ...]]:
 
 
 def notebook(name: str) -> Path:
-    """A notebook that ships with the package."""
+    """Return a built-in notebook."""
     return shipped("notebooks") / f"{name}.ipynb"
 
 
 def overrides(assignments: list[str]) -> dict[str, Any]:
-    """`["optim.lr=1e-3", …]` as dotted keys; values are YAML.
+    """Return `["optim.lr=1e-3", …]` as values by dotted key; the values are YAML.
 
-    Raises `ConfigError` with every assignment that is none.
+    Raises `ConfigError` with every text that is no assignment.
     """
     faults = [
         f"got {item!r}; wanted: key=value, such as optim.lr=1e-3"
@@ -97,7 +97,7 @@ def overrides(assignments: list[str]) -> dict[str, Any]:
 
 
 def registered_ablation(document: Mapping[str, Any]) -> str | None:
-    """The ablation that a registered sweep's command names; none if it registers none."""
+    """Return the ablation in the command of a registered sweep, or None for another sweep."""
     command = [str(word) for word in document.get("command") or []]
     is_ours = "audiocls" in command and "--ablation" in command[:-1]
     return command[command.index("--ablation") + 1] if is_ours else None

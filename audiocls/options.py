@@ -1,7 +1,7 @@
-"""`Options`: one frozen, strict piece of a configuration.
+"""`Options`: one frozen, strict section of a configuration.
 
-Every model, feature, data set, optimiser and schedule declares its options as a `Options` beside
-its code, and joins the union of its package; the union is the registry. A `Options` knows neither
+Every model, feature, data set, optimiser and schedule declares its options as an `Options` beside
+its code, and joins the union of its package; the union is the registry. An `Options` knows neither
 torch nor the disk: reading a configuration costs milliseconds, `build` imports what it builds.
 """
 
@@ -11,15 +11,15 @@ from pydantic import BaseModel, ConfigDict
 class Options(BaseModel):
     """Options of one thing: immutable, every default written down, no unknown key accepted.
 
-    Not for results or for run-time state: a `Options` is hashed into the trial's id.
+    Not for results or for run-time state: an `Options` is hashed into the trial's id.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def changed(self) -> set[str]:
-        """Fields that differ from their defaults: what a refusal of idle options looks at.
+        """Return the fields that differ from their defaults, for the check of unused options.
 
-        Not `model_fields_set`: a resolved configuration read back has every field set.
+        `model_fields_set` would not do: a resolved configuration that was read back sets them all.
         """
         fields = type(self).model_fields.items()
         return {name for name, field in fields if getattr(self, name) != field.get_default()}

@@ -8,7 +8,7 @@ import hashlib
 
 
 def seed_of(seed: int, fold: int, purpose: str, epoch: int = 0) -> int:
-    """A 63-bit seed, the same on every machine.
+    """Return a 63-bit seed, the same on every machine.
 
     >>> seed_of(0, 1, "order", 3) == seed_of(0, 1, "order", 3)
     True

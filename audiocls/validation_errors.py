@@ -1,4 +1,4 @@
-"""Pydantic's complaints, turned into sentences: key, what was got, what is allowed, what to do."""
+"""Pydantic's validation errors as sentences: key, value, what is allowed, what to do."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
@@ -13,13 +13,13 @@ Loc = tuple[int | str, ...]
 def describe_errors(
     error: ValidationError, root: type[BaseModel], given: Mapping[str, Any]
 ) -> list[str]:
-    """One sentence per fault of `given`, which failed to become a `root`."""
-    faults = error.errors(include_url=False)
-    return [_sentence(fault, root, given) for fault in faults if not _is_echo(fault)]
+    """Return a sentence for each error of `given`, which failed to validate as a `root`."""
+    details = error.errors(include_url=False)
+    return [_sentence(detail, root, given) for detail in details if not _is_echo(detail)]
 
 
 def _is_echo(fault: Any) -> bool:
-    """Whether a list is too short only for an item of it that has a fault of its own."""
+    """Whether a list is too short only because one of its items has an error of its own."""
     is_short = fault["type"] == "too_short"
     return is_short and bool(len(fault["input"]) > fault["ctx"]["actual_length"])
 
@@ -46,7 +46,7 @@ def _sentence(fault: Any, root: type[BaseModel], given: Mapping[str, Any]) -> st
 
 
 def _dotted_path(loc: Loc, given: Mapping[str, Any]) -> list[int | str]:
-    """`loc` without the tags that pydantic inserts for the members of a union."""
+    """Return `loc` without the tags that pydantic inserts for the members of a union."""
     path: list[int | str] = []
     node: Any = given
     for step in loc:
@@ -67,7 +67,7 @@ def _child(node: Any, step: int | str) -> Any:
 
 
 def _fields_at(model: Any, path: Sequence[int | str], given: Any) -> list[str]:
-    """The names of the fields of the part that `path` leads to."""
+    """Return the names of the fields of the options at `path`."""
     for step in path:
         given = _child(given, step)
         if isinstance(step, int):
@@ -80,7 +80,7 @@ def _fields_at(model: Any, path: Sequence[int | str], given: Any) -> list[str]:
 
 
 def _member(annotation: Any, given: Any) -> type[BaseModel] | None:
-    """The model behind an annotation; of a union, the member that `given` names."""
+    """Return the model of an annotation; of a union, the member that `given` names."""
     if get_origin(annotation) is Annotated:
         return _member(get_args(annotation)[0], given)
     if get_origin(annotation) is not None:
@@ -96,6 +96,6 @@ def _is_model(annotation: Any) -> bool:
 
 
 def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    """The names that a part goes by: mostly one."""
+    """Return the values of `name` that select a model: mostly one."""
     field = model.model_fields.get("name")
     return get_args(field.annotation) if field else ()

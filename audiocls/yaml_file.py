@@ -1,6 +1,7 @@
-"""The only door to YAML: read with the faults of YAML itself explained, write for people.
+"""YAML files: read with line numbers and clear errors, written for people to read.
 
-PyYAML reads `1e-3` as text; numbers declared by a `Part` accept numeric text for that reason.
+Only this module imports PyYAML. PyYAML reads `1e-3` as text; numeric fields of `Options` accept
+numeric text for that reason.
 """
 
 import re
@@ -15,20 +16,18 @@ from audiocls.errors import ConfigError
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-
 Key = tuple[Hashable, ...]
-"""The way to a value: names of mappings and positions in lists, from the outermost inwards."""
+"""The path to a value: names in mappings and positions in lists, from the outermost inwards."""
 
 Lines = Mapping[Key, int]
 """The line, counted from 1, on which each value of a document begins."""
-
 
 LEADING_ZERO = re.compile(r"0\d+")
 """Text such as `008`, which other readers of YAML take for a number."""
 
 
 class Dumper(BaseDumper):  # type: ignore[misc]
-    """PyYAML's own way to say how a type is written: text of several lines stays in lines."""
+    """A dumper that writes text of several lines as a block."""
 
 
 def _text(dumper: Any, text: str) -> Any:
@@ -40,7 +39,7 @@ Dumper.add_representer(str, _text)
 
 
 def parse(text: str, where: str) -> Any:
-    """The value of one YAML document; `where` names it in the error."""
+    """Return the value of one YAML document; `where` names it in a `ConfigError`."""
     try:
         return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
@@ -50,7 +49,7 @@ def parse(text: str, where: str) -> Any:
 
 
 def _why(error: yaml.YAMLError, text: str) -> str:
-    """The place in words, and the commonest cause of all by its name."""
+    """Return line, column and cause; a tab as indentation, the commonest cause, by name."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return " ".join(str(error).split())
     mark = error.problem_mark
@@ -63,26 +62,29 @@ def _why(error: yaml.YAMLError, text: str) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; raises `ConfigError` for any other content.
+    """Return the mapping in a YAML file; raise `ConfigError` for any other content.
 
-    A key given twice is a fault: YAML's own readers would drop the first without a word.
+    A repeated key is an error, since PyYAML would silently drop the first value.
     """
     return read_with_lines(path)[0]
 
 
 def read_written(path: Path) -> dict[str, Any]:
-    """The mapping in a file that `dump` wrote, read faster than one that people write."""
+    """Return the mapping in a file that `dump` wrote, without the checks of `read`."""
     return _mapping(_content(path), str(path))
 
 
 def read_with_lines(path: Path) -> tuple[dict[str, Any], Lines]:
-    """The same mapping and where its keys stand."""
+    """Return the mapping of `read` and the lines of its keys."""
     text = _content(path)
     return _mapping(text, str(path)), lines_of(text, str(path))
 
 
 def lines_of(text: str, where: str) -> Lines:
-    """Where the keys and list items of a document stand that `parse` accepts."""
+    """Return the lines of the keys and list items of a document that `parse` accepts.
+
+    Raises `ConfigError` for repeated keys.
+    """
     loader = Loader(text)
     try:
         places = list(_places(loader, loader.get_single_node(), (), set()))
@@ -118,7 +120,7 @@ def _mapping(text: str, where: str) -> dict[str, Any]:
 
 
 def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[Key, int]]:
-    """Keys and lines in the order of the text; what an alias repeats is walked once."""
+    """Yield keys and lines in the order of the text; what aliases repeat is visited once."""
     for name, at, value in _children(loader, node):
         yield (*key, name), at.start_mark.line + 1
         if id(value) not in seen:
@@ -127,7 +129,7 @@ def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[
 
 
 def _children(loader: Any, node: Any) -> Iterator[tuple[Hashable, Any, Any]]:
-    """Name, the node that says where it stands, the node of its value."""
+    """Yield each child's name, the node that has its line, and the node of its value."""
     if isinstance(node, yaml.MappingNode):
         for at, value in node.value:
             is_merge = at.tag == "tag:yaml.org,2002:merge"
@@ -138,7 +140,7 @@ def _children(loader: Any, node: Any) -> Iterator[tuple[Hashable, Any, Any]]:
 
 
 def dump(mapping: Mapping[str, Any]) -> str:
-    """YAML text in the order given, short lists on one line."""
+    """Return YAML text in the order given, with short lists on one line."""
     return str(
         yaml.dump(
             dict(mapping),

@@ -15,15 +15,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workload import console_script, plain_environment
 
 from audiocls import yaml_file
-from audiocls.cli.studies import request
 from audiocls.design import plan
 from audiocls.store import Cell, Cost, Provenance, Record, StudyFolder
+from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import Resolved, configs_of, study_of
 
 NUM_ARMS, NUM_FOLDS = 20, 5
@@ -77,10 +77,10 @@ def _write_ablation(num_records: int, file: Path) -> Path:
 
 def _resolved(ablation: Path, cache: Path) -> Resolved:
     """As the command resolves it; the embedded data set is made here, before anything is timed."""
-    asked = request(str(ablation))
+    asked = replace(ablation_request(str(ablation)), study=STUDY)
     chosen = plan(asked.ablation)
     configs = configs_of(chosen, asked.recipe, asked.overrides)
-    return study_of(chosen, configs, asked.overrides, cache, STUDY, asked.command(STUDY))
+    return study_of(chosen, configs, asked.overrides, cache, STUDY, asked.stored())
 
 
 def _write_study(found: Resolved, folder: StudyFolder) -> None:

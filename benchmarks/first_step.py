@@ -12,19 +12,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from workload import plain_environment
 
-from audiocls.cli.studies import request, resolved
 from audiocls.config import Config
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.job import Places, Task, Tracking, task_of
+from audiocls.execution.devices import worker_environment
+from audiocls.execution.job import NativeJob, TrackingConfig
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
+from audiocls.store import StudyFolder
+from audiocls.studies.ablation import resolved
+from audiocls.studies.request import ablation_request
+from audiocls.studies.resolve import job_of
 from audiocls.training.fit import Signal
 
 MAX_TRIALS = 9
@@ -64,9 +67,9 @@ def main() -> None:
     warm = WorkerCache(Path(os.environ["AUDIOCLS_CACHE"]))
     answers = {}
     for normalise in NORMALISATIONS:
-        tasks = _tasks(sys.argv[1], normalise)
-        total_ms = statistics.median([clock.first_step_ms(task, warm) for task in tasks][1:])
-        build_ms = _build_ms(Config.model_validate(tasks[0].config), warm, tasks[0])
+        jobs = _jobs(sys.argv[1], normalise)
+        total_ms = statistics.median([clock.first_step_ms(job, warm) for job in jobs][1:])
+        build_ms = _build_ms(Config.model_validate(jobs[0].spec.config), warm, jobs[0])
         answers[normalise] = {"build_ms": build_ms, "beyond_build_ms": total_ms - build_ms}
     print(json.dumps(answers))
 
@@ -81,26 +84,26 @@ class StepClock:
     def _look(self) -> None:
         self._stepped = self._stepped or time.perf_counter()
 
-    def first_step_ms(self, task: Task, warm: WorkerCache) -> float:
+    def first_step_ms(self, job: NativeJob, warm: WorkerCache) -> float:
         self._stepped = None
         chosen = time.perf_counter()
-        train_trial(task, warm, lambda event: None, lambda: Signal.STOP)
+        train_trial(job, warm, lambda event: None, lambda: Signal.STOP)
         if self._stepped is None:
-            sys.exit(f"trial {task.label} took no step; see {task.folder}")
+            sys.exit(f"trial {job.label} took no step; see {job.trial.path}")
         return 1000 * (self._stepped - chosen)
 
 
-def _tasks(ablation: str, normalise: str) -> list[Task]:
+def _jobs(ablation: str, normalise: str) -> list[NativeJob]:
     name = f"first-step-{normalise}"
-    asked = request(ablation, assignments=[f"features.normalise={normalise}"])
-    places = Places(Path(name).absolute(), Path(os.environ["AUDIOCLS_CACHE"]))
-    found = resolved(asked, name)
+    asked = ablation_request(ablation, assignments=[f"features.normalise={normalise}"])
+    folder = StudyFolder(Path(name).absolute())
+    found = resolved(replace(asked, study=name))
     cells = found.study.cells[:MAX_TRIALS]
-    return [task_of(cell, found, places, Tracking("offline", "audiocls")) for cell in cells]
+    return [job_of(cell, found, folder, TrackingConfig("offline", "audiocls")) for cell in cells]
 
 
-def _build_ms(config: Config, warm: WorkerCache, task: Task) -> float:
-    sounds = warm.sounds(config, task.data_fingerprint)
+def _build_ms(config: Config, warm: WorkerCache, job: NativeJob) -> float:
+    sounds = warm.dataset(config, job.spec.data_fingerprint)
     in_shape = config.features.shape(sounds.num_samples)
     return statistics.median(
         _timed_ms(lambda: config.model.build(in_shape, len(sounds.table.labels))) for _ in range(9)

@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from usual_train import Clips
 from workload import BATCH_SIZE, RATES, Workload
 
-from audiocls.execution.devices import core_ids
-from audiocls.execution.environment import worker_environment
+from audiocls.execution.devices import core_ids, worker_environment
 from audiocls.models import LogMelCNN
 
 NUM_TRIALS = 4

@@ -25,13 +25,15 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from workload import Workload, plain_environment, write_ablation, write_data
 
-from audiocls.cli.studies import request, resolved
-from audiocls.execution.devices import core_ids
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import Done, Epoch, Event
-from audiocls.execution.job import Places, Task, Tracking, task_of
+from audiocls.execution.devices import core_ids, worker_environment
+from audiocls.execution.job import NativeJob, TrackingConfig
+from audiocls.execution.messages import Done, Epoch, Event
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
+from audiocls.store import StudyFolder, TrialFolder
+from audiocls.studies.ablation import resolved
+from audiocls.studies.request import ablation_request
+from audiocls.studies.resolve import job_of
 from audiocls.tracking import WandbMode
 from audiocls.training.fit import Signal
 
@@ -100,7 +102,7 @@ def _inside(ablation: str, mode: str, num_pairs: int, folder: Path) -> list[dict
     """Pairs of passages, without and with tracking, each pair in the other order."""
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {core_ids()[0]})
-    trials = Trials(_task(ablation, folder), folder)
+    trials = Trials(_job(ablation, folder), folder)
     arms: list[WandbMode] = ["disabled", cast(WandbMode, mode)]
     pairs = []
     for number in range(num_pairs + WARM_UP):
@@ -113,8 +115,8 @@ def _inside(ablation: str, mode: str, num_pairs: int, folder: Path) -> list[dict
 class Trials:
     """The same trial over and over, under changing names."""
 
-    def __init__(self, task: Task, folder: Path):
-        self._task, self._folder = task, folder
+    def __init__(self, job: NativeJob, folder: Path):
+        self._job, self._folder = job, folder
         self._warm = WorkerCache(Path(os.environ["AUDIOCLS_CACHE"]))
         self._number = 0
         self._stepped_s: float | None = None
@@ -126,8 +128,9 @@ class Trials:
     def passage(self, mode: WandbMode) -> Passage:
         self._number += 1
         self._stepped_s = None
-        place = str(self._folder / "trials" / str(self._number))
-        task = replace(self._task, wandb=mode, folder=place, run_id=f"run{self._number}")
+        trial = TrialFolder(self._folder / "trials" / str(self._number))
+        tracking = replace(self._job.tracking, mode=mode, run_id=f"run{self._number}")
+        job = replace(self._job, trial=trial, tracking=tracking)
         events: list[Event] = []
         epoch_s: list[float] = []
 
@@ -137,10 +140,10 @@ class Trials:
                 epoch_s.append(time.perf_counter())
 
         chosen_s, process_s, client_s = time.perf_counter(), time.process_time(), _client_s()
-        train_trial(task, self._warm, emit, lambda: Signal.GO)
+        train_trial(job, self._warm, emit, lambda: Signal.CONTINUE)
         ended_s = time.perf_counter()
-        if events[-1] != Done(task.id) or self._stepped_s is None:
-            sys.exit(f"trial {task.label} in {task.folder}: {events[-1]}")
+        if events[-1] != Done(job.id) or self._stepped_s is None:
+            sys.exit(f"trial {job.label} in {job.trial.path}: {events[-1]}")
         return Passage(
             wall_s=ended_s - chosen_s,
             start_s=self._stepped_s - chosen_s,
@@ -156,10 +159,10 @@ def _client_s() -> float:
     return sum(spent.user + spent.system for spent in times)
 
 
-def _task(ablation: str, folder: Path) -> Task:
-    places = Places(folder / "study", Path(os.environ["AUDIOCLS_CACHE"]))
-    found = resolved(request(ablation), "tracking")
-    return task_of(found.study.cells[0], found, places, Tracking("disabled", "audiocls"))
+def _job(ablation: str, folder: Path) -> NativeJob:
+    found = resolved(replace(ablation_request(ablation), study="tracking"))
+    tracking = TrackingConfig("disabled", "audiocls")
+    return job_of(found.study.cells[0], found, StudyFolder(folder / "study"), tracking)
 
 
 def _compared(pairs: Sequence[dict[str, dict[str, float]]]) -> dict[str, Any]:

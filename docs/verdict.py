@@ -9,9 +9,11 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from audiocls import console
-from audiocls.analysis import load_report
-from audiocls.cli import answer
+from audiocls.render.build.clips import ClipsRequest
+from audiocls.render.build.stored import stored_ablation
+from audiocls.render.formats.terminal import show
 from audiocls.store import StudyFolder
+from audiocls.studies.reports import load_report
 
 WIDTH = 116
 # Without the web fonts, which a reader's browser would have to fetch.
@@ -24,7 +26,9 @@ def draw(study: Path, picture: Path) -> None:
         record=True, width=WIDTH, force_terminal=True, highlight=False, file=io.StringIO()
     )
     console.stdout = lambda: terminal
-    answer.show(load_report(StudyFolder(study)))
+    show(
+        stored_ablation(load_report(StudyFolder(study)), "terminal", ClipsRequest(), study).document
+    )
     command = f"audiocls sweep launch {study.name}"
     terminal.save_svg(str(picture), title=command, code_format=FORMAT, unique_id="verdict")
 

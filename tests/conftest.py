@@ -86,7 +86,7 @@ def sounds_of(cache: Path) -> Callable[[Config], Any]:
     from audiocls.execution.worker_cache import WorkerCache
 
     warm = WorkerCache(cache)
-    return lambda config: warm.sounds(config, fingerprint(config.data.table(cache), cache))
+    return lambda config: warm.dataset(config, fingerprint(config.data.table(cache), cache))
 
 
 @pytest.fixture

@@ -5,9 +5,12 @@ import pytest
 from helpers.records import finished_study, paired_values
 
 from audiocls.analysis import compare
-from audiocls.analysis.cross_study import compare_studies
+from audiocls.analysis.contrasts.cross_study import compare_studies
 from audiocls.errors import NotComparable
-from audiocls.render.cross_study import as_json, remarks, sentences, tables, to_html, to_markdown
+from audiocls.render.build import cross_study
+from audiocls.render.build.cross_study import as_json, remarks, sentences, tables
+from audiocls.render.formats.html import to_html
+from audiocls.render.formats.markdown import to_markdown
 from audiocls.stats import corrected_t, holm
 
 
@@ -141,7 +144,7 @@ def test_the_first_study_sets_level_and_margin_of_what_is_compared_across():
     for result in joint.across[0].results:
         test = corrected_t([value for *_, value in result.differences], 1 / 3, 0.01)
         assert (result.ci_low, result.ci_high) == pytest.approx((test.ci_low, test.ci_high))
-    columns = tables(joint)[0].columns
+    columns = tables(joint)[0].titles
     assert "Δ points, a [99 %]" in columns
     assert "Δ points, b [80 %]" in columns
 
@@ -210,7 +213,11 @@ def test_every_format_tells_of_every_study():
     joint = compare_studies(
         [study("a", paired_values(0.01, seed=1)), study("b", paired_values(0.06, seed=2))]
     )
-    page, text, values = to_html(joint), to_markdown(joint), as_json(joint)
+    page, text, values = (
+        to_html(cross_study(joint)),
+        to_markdown(cross_study(joint)),
+        as_json(joint),
+    )
     for name in ("a", "b"):
         assert f"<h2>{name}</h2>" in page
         assert f"verdict, {name}" in text
@@ -218,3 +225,15 @@ def test_every_format_tells_of_every_study():
     assert "http" not in page
     assert [answer["study"] for answer in values["studies"]] == ["a", "b"]
     assert values["across"][0]["effects"][0]["verdict"] == "better"
+
+
+def test_designs_of_changes_alone_and_together_are_compared_across_studies():
+    """A pair of arms taken out of such a design has no factors to estimate."""
+    arms = {"base": {}, "arm0": {"m.a": 1}, "arm1": {"m.b": 1}, "arm2": {"m.a": 1, "m.b": 1}}
+    factors = {"m.a": [1], "m.b": [1]}
+    both = [
+        (replace(made, arms=arms, factors=factors, design="both"), records)
+        for made, records in (study(name, paired_values(0.01, 0.0, 0.02)) for name in "ab")
+    ]
+    (across,) = compare_studies(both).across
+    assert [result.arm for result in across.levels] == list(arms)

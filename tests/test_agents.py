@@ -14,15 +14,13 @@ import pytest
 from helpers.recipes import TINY
 
 from audiocls import yaml_file
-from audiocls.cli.searches import sweep_request
-from audiocls.cli.server_trials import ordered
 from audiocls.errors import AudioclsError, UsageError
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import Done, Event, Failed, Interrupted
-from audiocls.execution.external.command import Command
-from audiocls.execution.job import Task
+from audiocls.execution.devices import worker_environment
+from audiocls.execution.job import CommandSpec, NativeSpec
+from audiocls.execution.messages import Done, Event, Failed, Interrupted
 from audiocls.execution.scheduler import Launch
 from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
+from audiocls.studies.request import sweep_request
 from audiocls.tracking.sweep_server import (
     Leave,
     Order,
@@ -37,9 +35,10 @@ from audiocls.tracking.sweep_server import (
 )
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.sweeps import WandbSweeps
-from audiocls.wandb_server.heartbeat import Agent, RetryPolicy, RunQuota
+from audiocls.wandb_server.agent import Agent, RetryPolicy, RunQuota
 from audiocls.wandb_server.push import push, registered_sweep
 from audiocls.wandb_server.source import ServerSource, orphaned_runs
+from audiocls.wandb_server.trials import server_trials
 
 FAST = RetryPolicy(poll_s=0.01, slowest_s=0.02, patience_s=0.3)
 STEADY = RetryPolicy(poll_s=0.05, slowest_s=0.2, patience_s=20)
@@ -55,7 +54,7 @@ GRID = {
 
 @dataclass
 class Cells:
-    """A server with some runs to give, that can be told to stop runs, to pause and to fail."""
+    """A server with some runs to give, that can stop runs, pause and fail."""
 
     num_cells: int
     stops: set[str] = field(default_factory=set)
@@ -101,33 +100,33 @@ class Piece:
 
 
 class Bench:
-    """An executor whose trials end as they are told: at once, or not before they are ended."""
+    """An executor whose trials end at once, or not before they are ended."""
 
     def __init__(self, num_slots: int, outcome: Callable[[str], Event | None] = Done):
         self.num_slots, self.outcome = num_slots, outcome
         self.submitted: list[str] = []
         self.ended: list[str] = []
         self._open: list[str] = []
-        self._told: list[Event] = []
+        self._events: list[Event] = []
 
     def num_free(self) -> int:
         return self.num_slots - len(self._open)
 
-    def submit(self, work: Piece) -> None:
-        self.submitted.append(work.id)
-        self._open.append(work.id)
+    def submit(self, job: Piece) -> None:
+        self.submitted.append(job.id)
+        self._open.append(job.id)
 
     def end(self, trial_id: str) -> None:
         self.ended.append(trial_id)
-        self._told.append(Failed(trial_id, "signal", "ended"))
+        self._events.append(Failed(trial_id, "signal", "ended"))
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         time.sleep(0.005)
         outcomes = [self.outcome(trial_id) for trial_id in self._open]
-        told = [*self._told, *(each for each in outcomes if each)]
-        self._told, gone = [], {event.id for event in told}
+        events = [*self._events, *(each for each in outcomes if each)]
+        self._events, gone = [], {event.id for event in events}
         self._open = [trial_id for trial_id in self._open if trial_id not in gone]
-        return told
+        return events
 
     def stop(self, grace_s: float) -> Sequence[Event]:
         return [Interrupted(trial_id) for trial_id in self._open]
@@ -136,17 +135,17 @@ class Bench:
 def agents_of(
     server: Any, num: int, folder: Path, pace: RetryPolicy = FAST, **options: Any
 ) -> ServerSource:
-    intake = options.pop("intake", None) or RunQuota()
-    agents = [Agent(server, f"agent{i}", intake, pace) for i in range(num)]
+    quota = options.pop("quota", None) or RunQuota()
+    agents = [Agent(server, f"agent{i}", quota, pace) for i in range(num)]
     return ServerSource(agents, lambda start: Piece(f"t-{start.run_id}", folder), **options)
 
 
-def drive(supply: ServerSource, bench: Bench, limit_s: float = 10) -> Launch:
+def drive(source: ServerSource, bench: Bench, limit_s: float = 10) -> Launch:
     """The real scheduler; a test that hangs is stopped, and fails by what it asserts."""
     stop = threading.Event()
     timer = threading.Timer(limit_s, stop.set)
     timer.start()
-    passed = Launch(supply, None, 0, lambda status: None)
+    passed = Launch(source, lambda status: None)
     passed.drive(bench, stop)
     timer.cancel()
     assert not stop.is_set(), "it did not end"
@@ -155,10 +154,10 @@ def drive(supply: ServerSource, bench: Bench, limit_s: float = 10) -> Launch:
 
 def test_each_run_that_a_server_gives_is_started_once_over_all_agents(tmp_path):
     server, bench = Cells(7), Bench(3)
-    supply = agents_of(server, 3, tmp_path)
-    assert drive(supply, bench).num_done == 7
+    source = agents_of(server, 3, tmp_path)
+    assert drive(source, bench).num_done == 7
     assert sorted(bench.submitted) == [f"t-run{i}" for i in range(7)]
-    assert supply.ending(is_stopped=False).exit_code == 0
+    assert source.ending(is_stopped=False).exit_code == 0
 
 
 def test_an_agent_has_one_run_in_hand_and_tells_of_it_until_it_ends(tmp_path):
@@ -171,23 +170,28 @@ def test_an_agent_has_one_run_in_hand_and_tells_of_it_until_it_ends(tmp_path):
 
 
 def test_a_run_that_the_server_stops_is_ended_once_and_counts_as_no_failure(tmp_path):
-    server = Cells(4, stops={"run0", "run1", "run2", "run3"})
-    bench = Bench(1, lambda one: None)
-    supply = agents_of(server, 1, tmp_path)
-    drive(supply, bench)
+    server = Cells(4)
+
+    def stop_once_it_runs(trial_id: str) -> None:
+        # A run that is stopped before its trial has begun is dropped, and never ended.
+        server.stops.add(trial_id.removeprefix("t-"))
+
+    bench = Bench(1, stop_once_it_runs)
+    source = agents_of(server, 1, tmp_path)
+    drive(source, bench)
     assert bench.ended == bench.submitted == [f"t-run{i}" for i in range(4)]
-    assert supply.ending(is_stopped=False).exit_code == 0
+    assert source.ending(is_stopped=False).exit_code == 0
 
 
 def test_a_paused_sweep_gives_nothing_until_it_is_resumed(tmp_path):
     server, bench = Cells(2, is_paused=True), Bench(1)
     resume = threading.Timer(0.2, setattr, [server, "is_paused", False])
     resume.start()
-    supply = agents_of(server, 1, tmp_path)
+    source = agents_of(server, 1, tmp_path)
     time.sleep(0.1)
-    assert supply.next() is None
-    assert not supply.is_over()
-    assert drive(supply, bench).num_done == 2
+    assert source.next() is None
+    assert not source.is_over()
+    assert drive(source, bench).num_done == 2
 
 
 def test_a_cancelled_sweep_ends_what_runs_and_every_agent(tmp_path):
@@ -200,20 +204,20 @@ def test_a_cancelled_sweep_ends_what_runs_and_every_agent(tmp_path):
 
 def test_a_run_stopped_before_it_began_is_never_started(tmp_path):
     server, bench = Cells(1, stops={"run0"}), Bench(0)
-    supply = agents_of(server, 1, tmp_path)
+    source = agents_of(server, 1, tmp_path)
     deadline = time.monotonic() + 5
-    while not supply.is_over() and time.monotonic() < deadline:
+    while not source.is_over() and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert supply.is_over()
+    assert source.is_over()
     assert not bench.submitted
 
 
 def test_three_failures_in_a_row_end_the_agents_and_leave_the_sweep_to_others(tmp_path):
     server = Cells(100)
-    supply = agents_of(server, 2, tmp_path)
-    passed = drive(supply, Bench(2, lambda one: Failed(one, "error", "no disk")))
+    source = agents_of(server, 2, tmp_path)
+    passed = drive(source, Bench(2, lambda one: Failed(one, "error", "no disk")))
     assert 3 <= passed.num_failed <= 5
-    ending = supply.ending(is_stopped=False)
+    ending = source.ending(is_stopped=False)
     assert ending.exit_code == 3
     assert "in a row" in ending.sentence
 
@@ -221,8 +225,8 @@ def test_three_failures_in_a_row_end_the_agents_and_leave_the_sweep_to_others(tm
 def test_a_success_or_a_diverging_arm_is_no_sign_of_a_bad_machine(tmp_path):
     outcomes = {"t-run2": Done("t-run2"), "t-run5": Failed("t-run5", "nan", "")}
     server = Cells(8)
-    supply = agents_of(server, 1, tmp_path / "a")
-    passed = drive(supply, Bench(1, lambda one: outcomes.get(one) or Failed(one, "error", "")))
+    source = agents_of(server, 1, tmp_path / "a")
+    passed = drive(source, Bench(1, lambda one: outcomes.get(one) or Failed(one, "error", "")))
     assert passed.num_failed + passed.num_done == 7  # x x ok x x nan x
     diverging = agents_of(Cells(8), 1, tmp_path / "b")
     assert drive(diverging, Bench(1, lambda one: Failed(one, "nan", ""))).num_failed == 8
@@ -230,13 +234,13 @@ def test_a_success_or_a_diverging_arm_is_no_sign_of_a_bad_machine(tmp_path):
 
 
 def test_no_rule_of_failures_if_none_is_wanted(tmp_path):
-    supply = agents_of(Cells(6), 1, tmp_path, most_failures=0)
-    assert drive(supply, Bench(1, lambda one: Failed(one, "error", ""))).num_failed == 6
+    source = agents_of(Cells(6), 1, tmp_path, most_failures=0)
+    assert drive(source, Bench(1, lambda one: Failed(one, "error", ""))).num_failed == 6
 
 
 def test_a_count_bounds_the_trials_over_all_agents(tmp_path):
     server = Cells(100)
-    assert drive(agents_of(server, 3, tmp_path, intake=RunQuota(5)), Bench(3)).num_done == 5
+    assert drive(agents_of(server, 3, tmp_path, quota=RunQuota(5)), Bench(3)).num_done == 5
     assert len(server.given) == 5
 
 
@@ -268,10 +272,10 @@ def test_an_order_that_no_trial_follows_fails_and_the_next_one_is_obeyed(tmp_pat
     bench = Bench(1)
     agents = [Agent(Cells(3), "agent", RunQuota(), FAST)]
     pieces = {"run0": Piece("a", tmp_path), "run1": None, "run2": Piece("c", tmp_path)}
-    supply = ServerSource(agents, lambda start: pieces[start.run_id])
-    assert drive(supply, bench).num_done == 2
+    source = ServerSource(agents, lambda start: pieces[start.run_id])
+    assert drive(source, bench).num_done == 2
     assert bench.submitted == ["a", "c"]
-    assert supply.ending(is_stopped=False).exit_code == 3
+    assert source.ending(is_stopped=False).exit_code == 3
 
 
 def test_an_order_that_cannot_be_for_this_machine_ends_its_agents_after_the_trials_in_hand(
@@ -279,18 +283,18 @@ def test_an_order_that_cannot_be_for_this_machine_ends_its_agents_after_the_tria
 ):
     server, is_refused = Cells(100), threading.Event()
 
-    def work_of(start: Start) -> Piece:
+    def job_of(start: Start) -> Piece:
         if start.run_id == "run1":
             is_refused.set()
             raise UsageError("no such arm here")
         return Piece(start.run_id, tmp_path)
 
     agents = [Agent(server, f"agent{i}", RunQuota(), FAST) for i in range(2)]
-    supply = ServerSource(agents, work_of)
+    source = ServerSource(agents, job_of)
     bench = Bench(2, lambda one: Done(one) if is_refused.is_set() else None)
-    assert drive(supply, bench).num_done >= 1
+    assert drive(source, bench).num_done >= 1
     with pytest.raises(UsageError, match="no such arm"):
-        supply.ending(is_stopped=False)
+        source.ending(is_stopped=False)
 
 
 def test_a_trial_in_hand_ends_in_peace_while_the_server_is_silent_then_the_agent_gives_up(tmp_path):
@@ -302,9 +306,9 @@ def test_a_trial_in_hand_ends_in_peace_while_the_server_is_silent_then_the_agent
         return Done(one) if over.is_set() else None
 
     threading.Timer(0.8, over.set).start()  # well after the agent has lost its patience
-    supply = agents_of(server, 1, tmp_path)
-    assert drive(supply, Bench(1, outcome)).num_done == 1
-    ending = supply.ending(is_stopped=False)
+    source = agents_of(server, 1, tmp_path)
+    assert drive(source, Bench(1, outcome)).num_done == 1
+    ending = source.ending(is_stopped=False)
     assert ending.exit_code == 75
     assert "http://there" in ending.sentence
 
@@ -313,9 +317,9 @@ def test_a_trial_in_hand_ends_in_peace_while_the_server_is_silent_then_the_agent
 def test_a_server_that_fails_for_a_while_is_asked_again(fault, tmp_path):
     server = Cells(3, fault=fault)
     threading.Timer(0.15, setattr, [server, "fault", None]).start()
-    supply = agents_of(server, 2, tmp_path)
-    assert drive(supply, Bench(2)).num_done == 3
-    assert supply.ending(is_stopped=False).exit_code == 0
+    source = agents_of(server, 2, tmp_path)
+    assert drive(source, Bench(2)).num_done == 3
+    assert source.ending(is_stopped=False).exit_code == 0
 
 
 def test_a_deleted_sweep_ends_the_agents_at_once_but_not_the_trial_in_hand(tmp_path):
@@ -325,25 +329,25 @@ def test_a_deleted_sweep_ends_the_agents_at_once_but_not_the_trial_in_hand(tmp_p
         server.fault = SweepNotFound("sweep local/audiocls/abc: gone")
         return Done(one) if len(server.beats) > 1 else None
 
-    supply = agents_of(server, 1, tmp_path, pace=RetryPolicy(0.01, 0.01, 100))
-    assert drive(supply, Bench(1, outcome)).num_done >= 1
-    assert supply.ending(is_stopped=False).exit_code == 2
+    source = agents_of(server, 1, tmp_path, pace=RetryPolicy(0.01, 0.01, 100))
+    assert drive(source, Bench(1, outcome)).num_done >= 1
+    assert source.ending(is_stopped=False).exit_code == 2
 
 
 def test_a_fault_of_our_own_in_an_agent_is_not_taken_for_an_end(tmp_path):
-    supply = agents_of(Cells(1, fault=KeyError("oops")), 1, tmp_path)
-    drive(supply, Bench(1))
+    source = agents_of(Cells(1, fault=KeyError("oops")), 1, tmp_path)
+    drive(source, Bench(1))
     with pytest.raises(KeyError, match="oops"):
-        supply.ending(is_stopped=False)
+        source.ending(is_stopped=False)
 
 
 def test_a_cell_asked_for_by_two_runs_is_given_to_the_second_after_the_first(tmp_path):
     server, bench = Cells(2), Bench(2)
     agents = [Agent(server, f"agent{i}", RunQuota(), FAST) for i in range(2)]
-    supply = ServerSource(agents, lambda start: Piece("same", tmp_path))
+    source = ServerSource(agents, lambda start: Piece("same", tmp_path))
     seen: list[int] = []
     bench.outcome = lambda one: seen.append(len(bench._open)) or Done(one)  # type: ignore[func-returns-value]
-    assert drive(supply, bench).num_done == 2
+    assert drive(source, bench).num_done == 2
     assert seen == [1, 1]
 
 
@@ -357,8 +361,8 @@ def test_what_a_killed_agent_had_in_hand_is_gone_on_with_and_nothing_else(tmp_pa
     trial_of(Start("failed_here", {})).fail(Failure("error", "", "", 1))
     states = {"killed_here": "running", "done_here": "crashed", "failed_here": "failed"}
     states |= {"elsewhere": "running", "stopped": "killed"}
-    told = {"a": 1, "optim": {"lr": 0.1}}  # a program adds to its run's configuration
-    runs = tuple(ServerRun(name, state, told) for name, state in states.items())
+    config = {"a": 1, "optim": {"lr": 0.1}}  # a program adds to its run's configuration
+    runs = tuple(ServerRun(name, state, config) for name, state in states.items())
     sweep = ServerSweep(PATH, "", {"parameters": {"a": {}}}, "RUNNING", runs)
     assert list(orphaned_runs(sweep, trial_of)) == [Start("killed_here", {"a": 1})]
 
@@ -372,10 +376,10 @@ def test_a_run_that_cannot_be_a_trial_here_keeps_no_agent_from_starting(tmp_path
     assert list(orphaned_runs(sweep, trial_of)) == []
 
 
-def test_runs_left_behind_come_before_new_ones(tmp_path):
+def test_orphaned_runs_come_before_new_ones(tmp_path):
     server, bench = Cells(2), Bench(1)
-    intake = RunQuota(None, [Start("old", {})])
-    drive(agents_of(server, 1, tmp_path, intake=intake), bench)
+    quota = RunQuota(None, [Start("old", {})])
+    drive(agents_of(server, 1, tmp_path, quota=quota), bench)
     assert bench.submitted == ["t-old", "t-run0", "t-run1"]
     assert server.beats[0] == ["old"]
 
@@ -403,22 +407,23 @@ def shelf(tmp_path, monkeypatch):
 def test_a_cell_of_ours_becomes_a_task_in_its_study_with_the_servers_run(shelf):
     sweep = ServerSweep(PATH, "", {"command": OURS}, "RUNNING")
     start = Start("r1", {"arm": "dropout=0.5", "fold": 1, "seed": 7})
-    trials = ordered(sweep, shelf / "runs")
+    trials = server_trials(sweep, shelf / "runs")
     assert trials.folder(start).path.parent == shelf / "runs" / "tiny" / "trials"
     assert not (shelf / "runs").exists()  # to ask where a trial would lie begins nothing
-    work = trials.work(start)
-    assert isinstance(work, Task)
-    assert (work.cell.arm, work.cell.seed, work.cell.fold) == ("dropout=0.5", 7, 1)
-    assert work.config["optim"]["lr"] == 0.01
-    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")
-    assert (work.project, work.wandb) == ("audiocls", "online")
-    assert [cell.id for cell in StudyFolder(shelf / "runs" / "tiny").study().cells] == [work.id]
+    job = trials.job(start)
+    assert isinstance(job.spec, NativeSpec)
+    assert (job.spec.arm, job.seed, job.fold) == ("dropout=0.5", 7, 1)
+    assert job.spec.config["optim"]["lr"] == 0.01
+    tracking = job.tracking
+    assert (tracking.run_id, tracking.sweep_id, tracking.entity) == ("r1", "abc", "local")
+    assert (tracking.project, tracking.mode) == ("audiocls", "online")
+    assert [cell.id for cell in StudyFolder(shelf / "runs" / "tiny").study().cells] == [job.id]
 
 
 def test_a_cell_that_the_sweep_has_and_this_checkout_has_not_is_refused(shelf):
     sweep = ServerSweep(PATH, "", {"command": OURS}, "RUNNING")
     with pytest.raises(AudioclsError, match=r"dropout=0\.9"):
-        ordered(sweep, shelf / "runs").work(
+        server_trials(sweep, shelf / "runs").job(
             Start("r1", {"arm": "dropout=0.9", "fold": 1, "seed": 0})
         )
 
@@ -426,32 +431,33 @@ def test_a_cell_that_the_sweep_has_and_this_checkout_has_not_is_refused(shelf):
 def test_a_cell_that_failed_before_is_tried_once_more_where_a_server_asks_for_it(shelf):
     sweep = ServerSweep(PATH, "", {"command": OURS}, "RUNNING")
     start = Start("r1", {"arm": "dropout=0.5", "fold": 1, "seed": 0})
-    trials = ordered(sweep, shelf / "runs")
+    trials = server_trials(sweep, shelf / "runs")
     trials.folder(start).fail(Failure("error", "", "", 1))
-    assert trials.work(start).trial.state() == "pending"
+    assert trials.job(start).trial.state() == "pending"
 
 
 def test_anybodys_program_becomes_a_command_with_the_servers_run(tmp_path):
-    trials = ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
+    trials = server_trials(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
     start = Start("r1", {"a": 2, "b": "x"})
-    work = trials.work(start)
-    assert isinstance(work, Command)
-    assert (work.id, work.label, work.metric) == ("r1", "a=2,b=x", "loss")
-    assert work.trial.path == trials.folder(start).path == tmp_path / "tiny" / "trials" / "r1"
-    assert (work.run_id, work.sweep_id, work.entity) == ("r1", "abc", "local")
-    assert (work.project, work.wandb) == ("audiocls", "online")
+    job = trials.job(start)
+    assert isinstance(job.spec, CommandSpec)
+    assert (job.id, job.label, job.spec.metric) == ("r1", "a=2,b=x", "loss")
+    assert job.trial.path == trials.folder(start).path == tmp_path / "tiny" / "trials" / "r1"
+    tracking = job.tracking
+    assert (tracking.run_id, tracking.sweep_id, tracking.entity) == ("r1", "abc", "local")
+    assert (tracking.project, tracking.mode) == ("audiocls", "online")
     folder = StudyFolder(tmp_path / "tiny")
     assert folder.proposals() == [Proposal("r1", {"a": 2, "b": "x"})]
-    assert folder.sweep_study().command == "audiocls sweep agent local/audiocls/abc"
-    assert folder.sweep_study().folder == str(Path.cwd())
+    assert folder.study().command == "audiocls sweep agent local/audiocls/abc"
+    assert folder.study().search.folder == str(Path.cwd())
     assert registered_sweep(folder) == PATH
 
 
 def test_a_run_taken_up_again_has_the_parameters_that_it_was_given_first(tmp_path):
-    trials = ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
-    trials.work(Start("r1", {"a": 2, "b": "x"}))
-    again = trials.work(Start("r1", {"a": 2, "b": "changed by the program"}))
-    assert isinstance(again, Command)
+    trials = server_trials(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path)
+    trials.job(Start("r1", {"a": 2, "b": "x"}))
+    again = trials.job(Start("r1", {"a": 2, "b": "changed by the program"}))
+    assert isinstance(again.spec, CommandSpec)
     assert again.parameters == {"a": 2, "b": "x"}
     assert len(StudyFolder(tmp_path / "tiny").proposals()) == 1
 
@@ -459,17 +465,19 @@ def test_a_run_taken_up_again_has_the_parameters_that_it_was_given_first(tmp_pat
 @pytest.mark.parametrize("name", ["../elsewhere", "a/b", "..", ""])
 def test_a_sweeps_name_that_is_no_folders_leads_nowhere_else(name, tmp_path):
     sweep = ServerSweep(PATH, "", {**GRID, "name": name}, "RUNNING")
-    trials = ordered(sweep, tmp_path)
+    trials = server_trials(sweep, tmp_path)
     assert trials.folder(Start("r1", {})).path.parents[2] == tmp_path
 
 
 def test_two_sweeps_of_one_name_over_two_programs_are_not_mixed(tmp_path):
-    ordered(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path).work(Start("r1", {"a": 1, "b": "x"}))
+    server_trials(ServerSweep(PATH, "", GRID, "RUNNING"), tmp_path).job(
+        Start("r1", {"a": 1, "b": "x"})
+    )
     other = ServerSweep(PATH, "", {**GRID, "program": "other.py"}, "RUNNING")
     with pytest.raises(UsageError, match="--study NAME"):
-        ordered(other, tmp_path)
-    found = ordered(other, tmp_path, "both").folder(Start("r1", {}))
-    assert found.path.parent.parent.name == "both"
+        server_trials(other, tmp_path)
+    trial = server_trials(other, tmp_path, "both").folder(Start("r1", {}))
+    assert trial.path.parent.parent.name == "both"
 
 
 SEARCH = {
@@ -486,19 +494,22 @@ SEARCH = {
 
 def test_what_a_server_proposes_over_a_recipe_is_kept_as_a_launch_keeps_it(shelf, monkeypatch):
     (shelf / "search.yaml").write_text(yaml_file.dump(SEARCH))
-    trials = ordered(ServerSweep(PATH, "", SEARCH, "RUNNING"), shelf / "runs")
+    trials = server_trials(ServerSweep(PATH, "", SEARCH, "RUNNING"), shelf / "runs")
     start = Start("r1", {"data.sample_rate": 8000, "features.f_max": 3500})
-    work = trials.work(start)
-    assert isinstance(work, Task)
-    assert trials.folder(start) == work.trial
-    assert (work.run_id, work.sweep_id, work.project) == ("r1", "abc", "audiocls")
-    asked = sweep_request("search.yaml")
+    job = trials.job(start)
+    assert isinstance(job.spec, NativeSpec)
+    assert trials.folder(start) == job.trial
+    tracking = job.tracking
+    assert (tracking.run_id, tracking.sweep_id, tracking.project) == ("r1", "abc", "audiocls")
+    request = sweep_request("search.yaml")
     folder = StudyFolder(shelf / "runs" / "search")
-    assert folder.sweep_study().runs == asked.launched().runs
+    assert folder.study().search.runs == request.to_study().search.runs
     # Else `sync` takes it for anybody's program, and uploads each opening of a resumed run.
-    assert folder.sweep_study().folder == asked.launched().folder == ""
-    assert [each.id for each in folder.proposals()] == [work.id]
-    assert trials.work(replace(start, run_id="r2")).run_id == "r2"  # type: ignore[union-attr]
+    assert folder.study().search.folder == request.to_study().search.folder == ""
+    assert [each.id for each in folder.proposals()] == [job.id]
+    again = trials.job(replace(start, run_id="r2"))
+    assert again is not None
+    assert again.tracking.run_id == "r2"
     assert len(folder.proposals()) == 1
 
 
@@ -506,8 +517,8 @@ def test_parameters_that_do_not_go_together_are_a_failed_trial_and_a_failed_run(
     shelf, wandb_server
 ):
     door = WandbSweeps(Connection())
-    trials = ordered(door.sweep(door.create(SEARCH, "audiocls")), shelf / "runs")
-    assert trials.work(Start("r1", {"data.sample_rate": 4000, "features.f_max": 3500})) is None
+    trials = server_trials(door.sweep(door.create(SEARCH, "audiocls")), shelf / "runs")
+    assert trials.job(Start("r1", {"data.sample_rate": 4000, "features.f_max": 3500})) is None
     folder = StudyFolder(shelf / "runs" / "search")
     assert list(folder.states(folder.cells()).values()) == ["failed"]
     run = wandb_server.run("r1")
@@ -588,10 +599,10 @@ def hasty(door):
 def test_a_sweep_is_read_back_as_it_was_created(door, wandb_server):
     path = door.create({**GRID, "parameters": {"a": {"values": [1, 1.5, "on", "008"]}}}, "mine")
     assert (path.entity, path.project) == (wandb_server.entity, "mine")
-    found = door.sweep(path)
-    assert found.config["parameters"]["a"]["values"] == [1, 1.5, "on", "008"]
-    assert found.runs == ()
-    assert found.url == f"{wandb_server.url}/{path.entity}/mine/sweeps/{path.id}"
+    registered = door.sweep(path)
+    assert registered.config["parameters"]["a"]["values"] == [1, 1.5, "on", "008"]
+    assert registered.runs == ()
+    assert registered.url == f"{wandb_server.url}/{path.entity}/mine/sweeps/{path.id}"
     assert not wandb_server.unknown
 
 
@@ -636,9 +647,11 @@ def test_an_error_inside_an_answer_is_a_refusal_in_the_servers_words(
     path, answer = door.create(GRID, "mine"), wandb_server._answer
     error = {"data": None, "errors": [{"message": "permission denied", "path": ["project"]}]}
 
-    def deny(asked: Any) -> Any:
+    def deny(request: Any) -> Any:
         return (
-            (200, json.dumps(error).encode()) if b"SweepWithRuns" in asked.body else answer(asked)
+            (200, json.dumps(error).encode())
+            if b"SweepWithRuns" in request.body
+            else answer(request)
         )
 
     monkeypatch.setattr(wandb_server, "_answer", deny)
@@ -699,9 +712,9 @@ def test_agents_go_on_after_wandbs_own_process_was_killed(door, monkeypatch):
 def test_a_real_server_that_went_away_and_came_back_loses_no_cell(door, wandb_server, tmp_path):
     path = door.create(GRID, "mine")
     ids = [door.register_agent(path, "here") for _ in range(2)]
-    intake = RunQuota()
-    agents = [Agent(door, each, intake, STEADY) for each in ids]
-    supply = ServerSource(agents, lambda start: Piece(start.run_id, tmp_path))
+    quota = RunQuota()
+    agents = [Agent(door, each, quota, STEADY) for each in ids]
+    source = ServerSource(agents, lambda start: Piece(start.run_id, tmp_path))
     bench = Bench(2)
 
     def outcome(one: str) -> Event:
@@ -711,7 +724,7 @@ def test_a_real_server_that_went_away_and_came_back_loses_no_cell(door, wandb_se
         return Done(one)
 
     bench.outcome = outcome
-    assert drive(supply, bench, limit_s=30).num_done == 6
+    assert drive(source, bench, limit_s=30).num_done == 6
     cells = [tuple(run.config.values()) for run in door.sweep(path).runs]
     assert len(set(cells)) == len(cells) == 6
-    assert supply.ending(is_stopped=False).exit_code == 0
+    assert source.ending(is_stopped=False).exit_code == 0

@@ -8,28 +8,45 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from audiocls import library
 from audiocls.cli import app
-from audiocls.cli.plan_view import facts_of
-from audiocls.cli.studies import planned, request
+from audiocls.studies.planning import plan_facts
+from audiocls.studies.request import ablation_request
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "audiocls"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
+PURE = sorted(file for part in ("stats", "analysis") for file in (PACKAGE / part).rglob("*.py"))
+FILES = {
+    "atexit",
+    "io",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "shutil",
+    "socket",
+    "subprocess",
+    "tempfile",
+}
+"""Modules of the standard library that reach beyond values."""
+
 LAYERS = [
-    {"errors", "dotted", "options", "seeding", "atomic", "formatting"},
-    {"validation_errors", "yaml_file"},
+    {"errors", "dotted", "options", "seeding", "atomic"},
+    {"formatting", "validation_errors", "yaml_file"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
-    {"training", "tracking", "store"},
-    {"analysis", "execution"},
-    {"studies", "render"},
+    {"training", "tracking", "store", "library"},
+    {"analysis"},
+    {"execution"},
+    {"console", "studies"},
     {"wandb_server"},
-    {"console", "notebook", "library"},
+    {"render"},
+    {"notebook"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -87,6 +104,28 @@ def test_a_module_imports_only_from_lower_layers(file):
         assert LEVEL[other] < LEVEL[own], f"{relative} imports {module}, which is not below it"
 
 
+def names_called(file: Path) -> set[str]:
+    """Return the names of all functions and methods that a file calls."""
+    calls = (
+        node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
+    )
+    names = (getattr(function, "id", getattr(function, "attr", "")) for function in calls)
+    return set(names)
+
+
+@pytest.mark.parametrize("file", PURE, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_statistics_and_analyses_take_values_and_return_values(file):
+    """They need numpy and scipy alone, and read and write no file."""
+    imported = imports_of(file)
+    thirds = {name.split(".")[0] for name in imported} - sys.stdlib_module_names - {"audiocls"}
+    assert thirds <= {"numpy", "scipy"}
+    assert not {name.split(".")[0] for name in imported} & FILES
+    assert not {name.split(".")[-1] for name in imported} & {"StudyFolder", "TrialFolder"}
+    assert not names_called(file) & {"open", "print", "input"}
+    own = {name.split(".")[1] for name in imported if name.startswith("audiocls.")}
+    assert file.is_relative_to(PACKAGE / "analysis") or own <= {"stats"}
+
+
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT / "tests")))
 def test_what_test_modules_share_lies_in_helpers(file):
     for name in imports_of(file):
@@ -110,6 +149,102 @@ def test_modules_and_functions_fit_on_a_screen(file):
             assert length <= MOST_LINES_OF_A_FUNCTION, f"{node.name}: {length} lines"
 
 
+ARRAY = re.compile(r"\b(Tensor|NDArray|ndarray)\b")
+SHAPE_OR_UNIT = re.compile(
+    r"Shape:|\((?:[A-Za-z]|\d+|…),(?: [^()]{1,30})*\)|\b(?:Hz|kHz|dB|ms|seconds|radians)\b"
+)
+LEAST_DOCUMENTED = {"audio": 0.8, "models": 0.8, "optim": 0.8, "training": 0.8}
+"""Package → least share of functions with an array in their signature that give shapes or units."""
+
+
+def array_functions(package: str) -> dict[str, bool]:
+    """Return functions with an array in their signature: whether shapes or units are given.
+
+    A module's `forward` may leave them to its class, whose docstring `help` shows.
+    """
+    trees = {file: ast.parse(file.read_text()) for file in MODULES if part_of_file(file) == package}
+    aliases = {name for tree in trees.values() for name in array_aliases(tree)}
+    mentions = re.compile("|".join([ARRAY.pattern, *(rf"\b{name}\b" for name in sorted(aliases))]))
+    documented: dict[str, bool] = {}
+    for file, tree in trees.items():
+        for owner in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+            for node in owner.body:
+                if isinstance(node, ast.FunctionDef) and mentions.search(signature(node)):
+                    text = ast.get_docstring(node) or ""
+                    if node.name in ("forward", "__call__"):
+                        text += ast.get_docstring(owner) or ""
+                    name = f"{file.relative_to(PACKAGE)}:{node.lineno} {node.name}"
+                    documented[name] = bool(SHAPE_OR_UNIT.search(text))
+    return documented
+
+
+def part_of_file(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def array_aliases(tree: ast.Module) -> set[str]:
+    """Return names that a module gives to types with arrays in them, as `Samples = NDArray[…]`."""
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    return {
+        target.id
+        for node in assigned
+        if isinstance(node.value, ast.Subscript) and ARRAY.search(ast.unparse(node.value))
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def signature(function: ast.FunctionDef) -> str:
+    """Return the annotations of a function's arguments and of what it returns."""
+    arguments = [node for node in ast.walk(function.args) if isinstance(node, ast.arg)]
+    annotations = [*(argument.annotation for argument in arguments), function.returns]
+    return " ".join(ast.unparse(each) for each in annotations if each is not None)
+
+
+@pytest.mark.parametrize("package", LEAST_DOCUMENTED)
+def test_functions_of_arrays_give_shapes_or_units(package):
+    documented = array_functions(package)
+    without = [name for name, is_documented in documented.items() if not is_documented]
+    share = 1 - len(without) / len(documented)
+    assert share >= LEAST_DOCUMENTED[package], f"{share:.0%}, without: {without}"
+
+
+def test_the_errors_are_drawn_as_the_tree_that_they_are():
+    """Depth, parents and exit codes, of all modules: `errors` itself defines the first ones."""
+    classes = [
+        node
+        for file in MODULES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
+    tree = {"AudioclsError": ("Exception", 1)}
+    while True:
+        found = {
+            node.name: (base.id, own_exit_code(node, tree[base.id][1]))
+            for node in classes
+            for base in node.bases
+            if isinstance(base, ast.Name) and base.id in tree
+        }
+        if found.keys() <= tree.keys():
+            break
+        tree |= found
+    parents, drawn = {-1: "Exception"}, {}
+    for line in ast.get_docstring(ast.parse((PACKAGE / "errors.py").read_text())).splitlines():
+        if match := re.match(r"    ([│├└─ ]*)(\w+) +(\d+)   ", line):
+            depth = len(match[1]) // 4
+            parents[depth] = match[2]
+            drawn[match[2]] = (parents[depth - 1], int(match[3]))
+    assert drawn == tree
+
+
+def own_exit_code(node: ast.ClassDef, inherited: int) -> int:
+    """Return the exit code in a class's body, or else its base's."""
+    for line in node.body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "exit_code":
+            return line.value.value
+    return inherited
+
+
 def test_reading_commands_import_nothing_heavy():
     """One process for all: what none of them imports is imported by none."""
     program = (
@@ -130,9 +265,9 @@ def test_reading_commands_import_nothing_heavy():
 
 @pytest.mark.parametrize("name", library.available("ablations"))
 def test_every_ablation_on_the_shelf_plans_and_can_reach_a_verdict(name):
-    asked = request(name)
-    plan, configs = planned(asked)
-    facts = facts_of(plan, configs, asked)
+    asked = ablation_request(name)
+    plan, configs = asked.plan()
+    facts = plan_facts(asked, plan, configs)
     assert plan.ablation.name == name
     assert facts["num_trials"] == len(plan.arms) * facts["num_pairs"]
     assert facts["num_pairs"] >= facts["pairs_needed"]
@@ -142,7 +277,7 @@ def test_every_ablation_on_the_shelf_plans_and_can_reach_a_verdict(name):
 @pytest.mark.parametrize("name", library.available("ablations"))
 def test_an_ablation_opens_with_its_question_its_cost_and_its_command(name):
     question, cost, command = library.find("ablations", name).read_text().splitlines()[:3]
-    plan, _ = planned(request(name))
+    plan, _ = ablation_request(name).plan()
     assert question.startswith("# ")
     assert question.endswith("?")
     assert f"= {plan.num_trials} trials" in cost
@@ -204,6 +339,30 @@ def test_the_documents_schemas_are_those_of_the_code():
         check=False,
     )
     assert ran.returncode == 0, f"run `make schema`: {ran.stderr}"
+
+
+CLI = {str(f.relative_to(PACKAGE / "cli")): f for f in MODULES if f.is_relative_to(PACKAGE / "cli")}
+
+
+def modules_of_commands(group: typer.Typer) -> set[str]:
+    """Return the modules that define a command of a group, or of a group in it."""
+    own = {command.callback.__module__ for command in group.registered_commands}
+    groups = (each.typer_instance for each in group.registered_groups)
+    return own.union(*(modules_of_commands(each) for each in groups))
+
+
+def test_every_file_of_cli_is_commands_or_options():
+    commands = {name.removeprefix("audiocls.cli.") for name in modules_of_commands(app)}
+    for name, file in CLI.items():
+        module = name.removesuffix(".py").replace("/", ".")
+        is_shared = file.name in ("__init__.py", "options.py")
+        is_command = module in commands or "typer" in imports_of(file)
+        assert is_shared or is_command, f"{name} has no command"
+
+
+def test_no_file_of_cli_defines_a_dataclass():
+    for name, file in CLI.items():
+        assert "dataclasses.dataclass" not in imports_of(file), name
 
 
 def test_no_folder_of_questions_is_a_package():

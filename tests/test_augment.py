@@ -25,15 +25,15 @@ def seeded(seed: int = 0) -> torch.Generator:
 WAVES = torch.randn(200, 64, generator=seeded(9))
 
 
-def gained(waves, gain_db, seed=0):
+def gained(waveforms, gain_db, seed=0):
     return augment_waveforms(
-        waves, Augment(gain_db=gain_db), RATE, ClipRNG(seed, torch.arange(len(waves)))
+        waveforms, Augment(gain_db=gain_db), RATE, ClipRNG(seed, torch.arange(len(waveforms)))
     )
 
 
-def shifted_by(waves, most, seed=0):
+def shifted_by(waveforms, most, seed=0):
     options = Augment(shift_s=most / RATE)
-    return augment_waveforms(waves, options, RATE, ClipRNG(seed, torch.arange(len(waves))))
+    return augment_waveforms(waveforms, options, RATE, ClipRNG(seed, torch.arange(len(waveforms))))
 
 
 def masks(features, freq_mask, time_mask, num_masks, seed=0):
@@ -57,9 +57,9 @@ def test_a_gain_of_zero_decibels_changes_nothing():
 
 def test_shift_moves_each_clip_and_fills_the_gap_with_zeros():
     ramps = torch.arange(1.0, 65).expand(300, 64)
-    shifted = shifted_by(ramps, 5)
+    time_shift = shifted_by(ramps, 5)
     found = set()
-    for row in shifted:
+    for row in time_shift:
         (nonzero,) = row.nonzero(as_tuple=True)
         shift = int(nonzero[0] - (row[nonzero[0]] - 1))
         expected = torch.zeros(64)
@@ -70,10 +70,10 @@ def test_shift_moves_each_clip_and_fills_the_gap_with_zeros():
 
 
 def test_a_shift_beyond_the_clip_leaves_silence_and_no_error():
-    shifted = shifted_by(torch.ones(400, 4), 10)
-    assert shifted.shape == (400, 4)
-    assert (shifted.sum(1) == 0).any()
-    assert set(shifted.unique().tolist()) == {0.0, 1.0}
+    time_shift = shifted_by(torch.ones(400, 4), 10)
+    assert time_shift.shape == (400, 4)
+    assert (time_shift.sum(1) == 0).any()
+    assert set(time_shift.unique().tolist()) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize(("freq_mask", "time_mask", "num_masks"), [(3, 0, 1), (0, 4, 2), (5, 6, 3)])
@@ -127,13 +127,13 @@ def test_off_means_untouched():
     features = torch.randn(4, 8, 16)
     draws = ClipRNG(0, torch.arange(4))
     assert mask(features, Augment(), draws) is features
-    waves = torch.randn(4, 16)
-    assert augment_waveforms(waves, Augment(), RATE, draws) is waves
-    assert not Augment().changes_wave
+    waveforms = torch.randn(4, 16)
+    assert augment_waveforms(waveforms, Augment(), RATE, draws) is waveforms
+    assert not Augment().changes_waveform
 
 
 def epoch_of(parts, augment: Augment, seed: int = 5):
-    batches = training_batches(parts.sounds, parts.split.train, Batching(8, augment), 0, seed)
+    batches = training_batches(parts.dataset, parts.split.train, Batching(8, augment), 0, seed)
     return list(batches)
 
 
@@ -141,8 +141,8 @@ def test_batches_without_wave_changes_are_the_clips_themselves(tiny_parts):
     parts = tiny_parts()
     for batch in epoch_of(parts, Augment()):
         clips = batch.draws.clips
-        assert torch.equal(batch.inputs, parts.sounds.clean(clips.numpy()))
-        assert torch.equal(batch.targets, parts.sounds.targets[clips])
+        assert torch.equal(batch.inputs, parts.dataset.unaugmented(clips.numpy()))
+        assert torch.equal(batch.targets, parts.dataset.targets[clips])
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_mixed_batches_have_shares_of_two_classes_from_the_epoch_asked_for(tiny_
     batching = Batching(8, Augment(mixes=("timemix",), mix_from_epoch=2))
 
     def batches(epoch: int):
-        return list(training_batches(parts.sounds, parts.split.train, batching, epoch, 5))
+        return list(training_batches(parts.dataset, parts.split.train, batching, epoch, 5))
 
     assert all(batch.targets.ndim == 1 and not batch.is_mixed for batch in batches(1))
     for batch in batches(2):
@@ -185,14 +185,14 @@ def test_a_clip_drawn_twice_in_a_balanced_epoch_is_changed_in_two_ways(tiny_part
     parts = tiny_parts({"data.num_sources": 5})
     few = parts.split.train[:3]
     batching = Batching(100, Augment(gain_db=6), is_balanced=True)
-    (batch,) = training_batches(parts.sounds, np.repeat(few, 10), batching, 0, 5)
+    (batch,) = training_batches(parts.dataset, np.repeat(few, 10), batching, 0, 5)
     assert len(batch.draws.clips.unique()) == len(batch.draws.clips)
     assert len({tuple(row.flatten().tolist()) for row in batch.inputs}) == len(batch.inputs)
 
 
 def test_a_balanced_epoch_hears_rare_classes_as_often_as_frequent_ones(tiny_parts):
     parts = tiny_parts()
-    targets = parts.sounds.targets.numpy()
+    targets = parts.dataset.targets.numpy()
     rare, frequent = (np.flatnonzero(targets == label) for label in (0, 1))
     clips = np.concatenate([rare[:1], np.tile(frequent, 8)])
     batching = Batching(1000, is_balanced=True)
@@ -200,7 +200,7 @@ def test_a_balanced_epoch_hears_rare_classes_as_often_as_frequent_ones(tiny_part
         [
             batch.targets
             for seed in range(40)
-            for batch in training_batches(parts.sounds, clips, batching, 0, seed)
+            for batch in training_batches(parts.dataset, clips, batching, 0, seed)
         ]
     )
     assert 0.4 < (heard == 0).double().mean() < 0.6
@@ -227,8 +227,8 @@ def test_every_name_of_a_transform_noise_or_mix_is_there():
         ({"background_snr_db": [1, 2]}, "background"),
         ({"resample_factors": [1.5]}, "resample_p"),
         ({"mix_from_epoch": 3}, "mixes"),
-        ({"strength": 0.5}, "a change of waves"),
-        ({"strength": 0.5, "crop": "random", "mixes": ["mixup"]}, "a change of waves"),
+        ({"strength": 0.5}, "a change of waveforms"),
+        ({"strength": 0.5, "crop": "random", "mixes": ["mixup"]}, "a change of waveforms"),
     ],
 )
 def test_an_option_without_effect_is_refused(idle, missing):
@@ -255,7 +255,7 @@ def test_what_was_resolved_can_be_read_back():
 def test_properties_say_what_is_random():
     def says(**options: object) -> tuple[bool, ...]:
         augment = Augment.model_validate(options)
-        return augment.changes_wave, augment.mixes_clips, augment.masks_bands
+        return augment.changes_waveform, augment.mixes_clips, augment.masks_bands
 
     assert says() == (False, False, False)
     for options in (
@@ -295,9 +295,9 @@ STEPS = {
 }
 
 
-def chain(options: dict, waves: torch.Tensor = CLIPS, numbers: torch.Tensor | None = None):
-    draws = ClipRNG(11, torch.arange(len(waves)) if numbers is None else numbers)
-    return augment_waveforms(waves, Augment.model_validate(options), RATE, draws, RECORDING)
+def chain(options: dict, waveforms: torch.Tensor = CLIPS, numbers: torch.Tensor | None = None):
+    draws = ClipRNG(11, torch.arange(len(waveforms)) if numbers is None else numbers)
+    return augment_waveforms(waveforms, Augment.model_validate(options), RATE, draws, RECORDING)
 
 
 def step_at(name: str, probability: float) -> dict:
@@ -312,9 +312,9 @@ def test_a_chance_of_nought_is_the_identity_to_the_bit(name):
 
 @pytest.mark.parametrize("name", [name for name, (_, chance) in STEPS.items() if chance])
 def test_as_many_clips_change_as_the_chance_says_and_the_others_keep_every_bit(name):
-    waves = CLIPS[:, :300].repeat(10, 1)
-    after = chain(step_at(name, 0.3), waves)
-    is_changed = (after != waves).any(1)
+    waveforms = CLIPS[:, :300].repeat(10, 1)
+    after = chain(step_at(name, 0.3), waveforms)
+    is_changed = (after != waveforms).any(1)
     assert is_changed.float().mean() == pytest.approx(0.3, abs=0.08)
 
 
@@ -331,12 +331,12 @@ def test_a_clip_changes_alike_in_every_batch(name):
 
 @pytest.mark.parametrize("name", STEPS)
 def test_silence_in_is_finite_out_and_the_batch_itself_is_untouched(name):
-    waves = torch.cat([CLIPS[:20], torch.zeros(20, 1500)])
-    before = waves.clone()
-    after = chain(step_at(name, 1.0), waves)
+    waveforms = torch.cat([CLIPS[:20], torch.zeros(20, 1500)])
+    before = waveforms.clone()
+    after = chain(step_at(name, 1.0), waveforms)
     assert after.isfinite().all()
     assert after[20:].abs().max() < 1e-4  # μ-law has no level at 0, tmask a hiss of 1e-6
-    assert torch.equal(waves, before)
+    assert torch.equal(waveforms, before)
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -371,9 +371,9 @@ def test_a_step_runs_where_the_waves_are(name):
 def test_mixes_and_masks_run_where_the_waves_are(name):
     options = Augment(mixes=(name,), freq_mask=3, time_mask=3)
     draws, targets = ClipRNG(0, torch.arange(60)), torch.zeros(60, 5, device="meta")
-    waves, targets = mix(CLIPS.to("meta"), targets, options, RATE, draws, 0, False)
-    masked_waves = mask(waves.view(60, 10, 150), options, draws)
-    assert {waves.device.type, targets.device.type, masked_waves.device.type} == {"meta"}
+    waveforms, targets = mix(CLIPS.to("meta"), targets, options, RATE, draws, 0, False)
+    masked_waves = mask(waveforms.view(60, 10, 150), options, draws)
+    assert {waveforms.device.type, targets.device.type, masked_waves.device.type} == {"meta"}
 
 
 def test_one_transform_more_leaves_the_draws_of_the_others_as_they_were():

@@ -250,7 +250,7 @@ def driven(averaging, schedule, num_epochs: int = 10) -> list[float]:
     """The rate of every step, after a schedule at 0.1 in epochs of four steps."""
     optimizer = SGD(lr=0.1).build(nn.Linear(2, 2))
     inner = schedule.build(optimizer, num_epochs, STEPS)
-    rate = averaging.drive(inner, optimizer, num_epochs, STEPS)
+    rate = averaging.wrap_schedule(inner, optimizer, num_epochs, STEPS)
     seen = []
     for _ in range(num_epochs):
         for _ in range(STEPS):

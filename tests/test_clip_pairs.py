@@ -11,23 +11,26 @@ import pytest
 from helpers.audio import RECORDINGS
 from helpers.recipes import TINY
 from helpers.records import finished_study
+from helpers.reports import page_of
 from scipy.stats import binomtest
 from typer.testing import CliRunner
 
 from audiocls.analysis import compare
-from audiocls.analysis.clips import compare_clips, read_clips, scored
+from audiocls.analysis.clips import compare_clips, scored
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
 from audiocls.cli import app
-from audiocls.cli.clips import ClipsWish, refuse, wish_of
+from audiocls.cli.output import clips_of
 from audiocls.config import identity_config, resolve
 from audiocls.errors import UsageError
-from audiocls.render import to_html
-from audiocls.render.clips import section, section_of, sound, text
-from audiocls.render.clips.sound import heard, outline, sounds_of
+from audiocls.render.build import clips as text
+from audiocls.render.build import sounds as sound
+from audiocls.render.build.clips import section_of
+from audiocls.render.build.sounds import heard, outline, sounds_of
 from audiocls.stats import bootstrap
 from audiocls.store import StudyFolder
+from audiocls.studies.reports import read_clips
 
 ESC10 = RECORDINGS / "esc10"
 NUM_CLASSES = 4
@@ -179,7 +182,7 @@ def test_an_arm_is_compared_with_its_reference():
         ("a", "base", 6),
         ("b", "a", -1),
     ]
-    assert "against" in text.clip_table(comparison).columns
+    assert "against" in text.clip_table(comparison).titles
 
 
 def test_without_an_effect_at_most_alpha_of_studies_name_a_class(monkeypatch):
@@ -246,11 +249,11 @@ def folder(tmp_path, cache):
     return found
 
 
-def page_of(folder, cache, **options):
+def page_with_clips(folder, cache, **options):
     study = folder.study()
     records = folder.records(study.cells)
     part = section_of(folder, study, records, cache, **options)
-    return to_html(compare(study, records), study, {}, clips=part)
+    return page_of(compare(study, records), study, clips=part)
 
 
 def sounds_in(page, tmp_path):
@@ -271,7 +274,7 @@ def likeness(one, other):
 
 
 def test_the_page_plays_the_clips_that_changed_sides(folder, cache, tmp_path):
-    page = page_of(folder, cache)
+    page = page_with_clips(folder, cache)
     table = {
         clip.id: clip for clip in Synthetic(num_sources=5, clips_per_source=1).table(cache).clips
     }
@@ -288,23 +291,23 @@ def test_the_page_plays_the_clips_that_changed_sides(folder, cache, tmp_path):
 
 
 def test_where_the_recordings_are_gone_the_page_says_so_and_names_the_clips(folder, cache):
-    page = unescape(page_of(folder, cache, data_root="/nowhere"))
+    page = unescape(page_with_clips(folder, cache, data_root="/nowhere"))
     assert "No clip can be heard here" in page
     assert "<audio" not in page
     assert len(re.findall(r'<span class="file">', page)) == 3
 
 
 def test_too_many_trials_are_not_read_unasked(folder, cache, monkeypatch):
-    monkeypatch.setattr(section, "MOST_TRIALS", 1)
-    page = page_of(folder, cache)
+    monkeypatch.setattr(text, "MOST_TRIALS", 1)
+    page = page_with_clips(folder, cache)
     assert "audiocls report dropout --format html --clips" in page
     assert "<audio" not in page
-    assert "<audio" in page_of(folder, cache, is_asked=True)
+    assert "<audio" in page_with_clips(folder, cache, is_asked=True)
 
 
 def test_a_page_holds_no_more_sound_than_it_may_and_says_so(folder, cache, monkeypatch):
     monkeypatch.setattr(sound, "MOST_BYTES", 1)
-    page = page_of(folder, cache)
+    page = page_with_clips(folder, cache)
     assert page.count("<audio") == 1
     assert "2 clips below cannot be heard" in page
 
@@ -346,7 +349,7 @@ def with_arrays(folder, trial_id, **arrays):
 )
 def test_trials_whose_predictions_cannot_be_used_are_named(folder, cache, damage, words):
     damage(folder)
-    page = " ".join(page_of(folder, cache).split())
+    page = " ".join(page_with_clips(folder, cache).split())
     assert words in page
     assert "arm, seed 0, fold 1 (arm-0-1)" in page
     assert "no block on which both have predictions" in page
@@ -360,7 +363,7 @@ def report(folder, *words):
 
 def test_every_format_tells_the_clips_when_asked(folder):
     told = report(folder, "--clips")
-    assert "clip by clip" in told
+    assert "Clip by clip" in told
     assert "Verdicts rest on pairs of trials" in told
     arms = json.loads(report(folder, "--clips", "--json"))["clips"]["arms"]
     assert [(arm["arm"], len(arm["gained"]), len(arm["lost"])) for arm in arms] == [("arm", 3, 0)]
@@ -422,11 +425,8 @@ def test_real_recordings_are_heard(cache, tmp_path):
 
 def test_options_without_effect_are_refused():
     for arguments, words in [
-        ((True, None, "tex"), "--clips: got --format tex"),
         ((False, ["optim.lr=1"], "html"), "allowed in a report: data.root=DIR"),
         ((False, ["data.root=x"], "md"), "--format html only"),
     ]:
         with pytest.raises(UsageError, match=re.escape(words)):
-            wish_of(*arguments)
-    with pytest.raises(UsageError, match="the sweep s"):
-        refuse(ClipsWish(is_asked=True), "the sweep s")
+            clips_of(*arguments)

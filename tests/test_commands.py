@@ -1,6 +1,5 @@
 """Anybody's program is a trial: started as W&B's agent would, read back, ended when due."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,9 +14,11 @@ from typing import Any
 import pytest
 from helpers.wandb_runs import log_run, read_run
 
-from audiocls.execution.events import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.execution.executors.subprocesses import SubprocessExecutor
-from audiocls.execution.external.command import Command, path_with_python
+from audiocls.execution.external.command import path_with_python, program_environment
+from audiocls.execution.job import CommandJob, CommandSpec, TrackingConfig, TrialJob
+from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted, Lost
+from audiocls.store import StudyFolder
 from audiocls.tracking import run_id_of
 
 LIMIT_S = 30.0
@@ -37,38 +38,35 @@ def _path(monkeypatch) -> None:
 
 
 @pytest.fixture
-def make(tmp_path) -> Callable[..., Command]:
+def make(tmp_path) -> Callable[..., CommandJob]:
     """A trial that is the given Python program; its id is its program's name."""
 
-    def command(code: str, /, **changes: Any) -> Command:
+    def command(code: str, /, **changes: Any) -> CommandJob:
         name = changes.pop("id", "aaaa00000000")
         script = tmp_path / "code" / f"{name}.py"
         script.parent.mkdir(exist_ok=True)
         script.write_text(textwrap.dedent(code))
-        study = tmp_path / "study"
+        folder = StudyFolder(tmp_path / "study")
         given = {
             "id": name,
             "label": name,
             "study": "mine",
-            "folder": str(study / "trials" / name),
-            "study_path": str(study),
-            "parameters": {"lr": 0.5},
-            "cwd": str(script.parent),
-            "project": "ours",
-            "wandb": "offline",
-            "program": script.name,
-            "metric": "loss",
+            "study_folder": folder.path,
+            "trial": folder.trial(name),
         }
-        return Command(**{**given, **changes})
+        tracking = changes.pop("tracking", TrackingConfig("offline", "ours"))
+        given["parameters"] = changes.pop("parameters", {"lr": 0.5})
+        spec = {"cwd": str(script.parent), "program": script.name, "metric": "loss", **changes}
+        return TrialJob(**given, spec=CommandSpec(**spec), tracking=tracking)
 
     return command
 
 
 @pytest.fixture
-def logs(make, tmp_path) -> Callable[..., Command]:
+def logs(make, tmp_path) -> Callable[..., CommandJob]:
     """A trial whose program leaves the very files that W&B's client wrote for the same calls."""
 
-    def command(rows: list[dict[str, Any]], /, **changes: Any) -> Command:
+    def command(rows: list[dict[str, Any]], /, **changes: Any) -> CommandJob:
         name, written = changes.get("id", "aaaa00000000"), tmp_path / "written"
         summary = changes.pop("summary", None)
         run_id = run_id_of(name, "mine", 1)
@@ -92,20 +90,20 @@ def commands(slots: list[str] | None = None, **options: Any) -> Iterator[Subproc
 
 
 def until(executor: SubprocessExecutor, is_enough: Callable[[Event], bool]) -> list[Event]:
-    """All that is told up to the event that is waited for."""
-    told: list[Event] = []
+    """Return all events up to the one that is waited for."""
+    events: list[Event] = []
     deadline = time.monotonic() + LIMIT_S
-    while not any(map(is_enough, told)):
-        assert time.monotonic() < deadline, told
-        told += executor.poll(0.2)
-    return told
+    while not any(map(is_enough, events)):
+        assert time.monotonic() < deadline, events
+        events += executor.poll(0.2)
+    return events
 
 
 def is_end(event: Event) -> bool:
     return not isinstance(event, Epoch)
 
 
-def run(command: Command, **options: Any) -> Event:
+def run(command: CommandJob, **options: Any) -> Event:
     """How one trial ends."""
     with commands(**options) as executor:
         executor.submit(command)
@@ -144,7 +142,7 @@ def test_a_script_written_for_wandbs_sweeps_runs_unchanged_and_offline(make):
     assert command.trial.state() == "done"
     assert command.trial.config() == parameters
     assert "['--lr=0.25', \"--optim={'width': 8}\"]" in command.trial.log.read_text()
-    logged = read_run(Path(command.study_path))
+    logged = read_run(command.study_folder)
     assert (logged.id, logged.project, logged.group) == (
         run_id_of(command.id, "mine", 1),
         "ours",
@@ -169,7 +167,7 @@ def test_a_run_that_the_program_keeps_elsewhere_is_read_while_it_grows_and_linke
         until(executor, lambda event: isinstance(event, Epoch))
         executor.end(command.id)
         assert until(executor, is_end)[-1] == Done(command.id)
-    [link] = Path(command.study_path, "wandb").iterdir()
+    [link] = (command.study_folder / "wandb").iterdir()
     assert link.resolve().parent == tmp_path / "code" / "my runs" / "wandb"
 
 
@@ -205,10 +203,10 @@ def test_a_script_of_hydras_grammar_and_one_that_reads_json_get_the_parameters(m
 
 
 def test_a_metric_may_be_nested_and_may_be_set_in_the_summary_alone(logs):
-    told = {"summary": {"best": {"acc": 0.75}}}
+    logged = {"summary": {"best": {"acc": 0.75}}}
     row = {"val": {"acc": 0.5}, "name": "text", "on": True}
-    nested = logs([row], metric="val.acc", id="aaaa00000000", **told)
-    summary = logs([row], metric="best.acc", id="bbbb00000000", **told)
+    nested = logs([row], metric="val.acc", id="aaaa00000000", **logged)
+    summary = logs([row], metric="best.acc", id="bbbb00000000", **logged)
     with commands(["cpu", "cpu"]) as executor:
         executor.submit(nested)
         executor.submit(summary)
@@ -264,7 +262,7 @@ def test_an_attempt_begins_anew_with_a_run_of_its_own(make):
     assert run(again) == Done(again.id)
     assert [row["loss"] for row in again.trial.history()] == [2]
     assert again.trial.record().attempt == 2
-    names = {file.stem for file in Path(again.study_path).rglob("*.wandb")}
+    names = {file.stem for file in again.study_folder.rglob("*.wandb")}
     assert names == {f"run-{run_id_of(again.id, again.study, n)}" for n in (1, 2)}
 
 
@@ -319,9 +317,9 @@ STUBBORN = """
 """
 
 
-def pids_of(command: Command) -> list[int]:
+def pids_of(command: CommandJob) -> list[int]:
     """The processes of a stubborn program, once it has said that it is one."""
-    file = Path(command.cwd, "pids")
+    file = Path(command.spec.cwd, "pids")
     wait_for(file.exists)
     return [int(word) for word in file.read_text().split()]
 
@@ -351,10 +349,10 @@ def test_stopping_ends_within_its_grace_what_ignores_it_and_can_be_resumed(make)
         executor.submit(obliging)
         pids = pids_of(stubborn)
         started = time.monotonic()
-        told = executor.stop(grace_s=0.5)
+        events = executor.stop(grace_s=0.5)
         assert 0.5 <= time.monotonic() - started < 5
-    assert sorted(event.id for event in told) == [stubborn.id, obliging.id]
-    assert all(isinstance(event, Interrupted) for event in told)
+    assert sorted(event.id for event in events) == [stubborn.id, obliging.id]
+    assert all(isinstance(event, Interrupted) for event in events)
     assert stubborn.trial.state() == obliging.trial.state() == "pending"
     wait_for(lambda: not any(map(is_alive, pids)))
 
@@ -392,14 +390,14 @@ def test_programs_of_a_launch_that_is_killed_do_not_outlive_it(make, tmp_path):
     command = make(STUBBORN)
     launch = tmp_path / "launch.py"
     launch.write_text(
-        "import json, sys\n"
-        "from audiocls.execution.external.command import Command\n"
+        "import sys\n"
+        "from audiocls.execution.job import CommandSpec, job_from_json\n"
         "from audiocls.execution.executors.subprocesses import SubprocessExecutor\n"
         "executor = SubprocessExecutor(['cpu'])\n"
-        "executor.submit(Command(**json.loads(sys.argv[1])))\n"
+        "executor.submit(job_from_json(sys.argv[1], CommandSpec))\n"
         "while True: executor.poll(1)\n"
     )
-    process = subprocess.Popen([sys.executable, launch, json.dumps(vars(command))])
+    process = subprocess.Popen([sys.executable, launch, command.to_json()])
     pids = pids_of(command)
     process.kill()
     process.wait()
@@ -412,28 +410,30 @@ def test_each_slot_sees_its_own_device_and_the_users_own_settings_win(make, monk
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.setenv("WANDB_RUN_GROUP", "theirs")
     monkeypatch.setenv("WANDB_SWEEP_ID", "of another agent")
-    command = make("", sweep_id="", entity="us")
-    seen = command.environment(os.environ, "cuda:1", "r1")
+    command = make("", tracking=TrackingConfig("offline", "ours", "us"))
+    seen = program_environment(command, os.environ, "cuda:1", "r1")
     assert seen["CUDA_VISIBLE_DEVICES"] == "7"
     assert seen["OMP_NUM_THREADS"] == "3"
     assert (seen["WANDB_RUN_GROUP"], seen["WANDB_ENTITY"]) == ("theirs", "us")
     assert (seen["WANDB_RUN_ID"], seen["WANDB_PROJECT"]) == ("r1", "ours")
     assert "WANDB_SWEEP_ID" not in seen
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert command.environment(os.environ, "cpu", "r1")["OMP_NUM_THREADS"] == "1"
-    assert command.environment(os.environ, "cpu", "r1")["CUDA_VISIBLE_DEVICES"] == ""
+    assert program_environment(command, os.environ, "cpu", "r1")["OMP_NUM_THREADS"] == "1"
+    assert program_environment(command, os.environ, "cpu", "r1")["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_a_run_of_a_servers_sweep_belongs_to_it(make):
-    seen = make("", sweep_id="s1", wandb="online").environment({}, "cpu", "r1")
+    command = make("", tracking=TrackingConfig("online", "ours", sweep_id="s1"))
+    seen = program_environment(command, {}, "cpu", "r1")
     assert (seen["WANDB_SWEEP_ID"], seen["WANDB_MODE"]) == ("s1", "online")
     assert "WANDB_LAUNCH" not in seen
 
 
 def test_runs_that_nobody_is_to_be_told_of_are_kept_apart(make):
-    command = make(UNCHANGED, wandb="disabled", parameters={"lr": 1, "optim": {"width": 2}})
+    untracked, parameters = TrackingConfig("disabled", "ours"), {"lr": 1, "optim": {"width": 2}}
+    command = make(UNCHANGED, tracking=untracked, parameters=parameters)
     assert run(command) == Done(command.id)
-    assert not Path(command.study_path, "wandb").exists()
+    assert not (command.study_folder / "wandb").exists()
 
 
 def test_programs_on_cores_are_pinned_to_them(make):

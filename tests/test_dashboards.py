@@ -27,15 +27,17 @@ from helpers.trials import train_offline
 
 from audiocls.analysis import compare, pareto
 from audiocls.errors import UsageError
-from audiocls.render import effect_remarks, effect_table, paired_differences, secondary_table
-from audiocls.render.tables import markdown_table
-from audiocls.render.wandb import require_workspaces
-from audiocls.render.wandb.pairs import answer_run, pair_panels
-from audiocls.render.wandb.panels import sections
-from audiocls.render.wandb.report import report_of
-from audiocls.render.wandb.run_selection import Place, RunSelection, subject_of
-from audiocls.render.wandb.workspace import workspace_of
-from audiocls.render.wandb.workspaces_adapter import spec_of, wr, ws
+from audiocls.render.build import ablation
+from audiocls.render.build.effects import effect_remarks, effect_table
+from audiocls.render.build.runs import Place, RunSelection, answer_run, pairs_run, study_runs
+from audiocls.render.build.verdicts import secondary_table
+from audiocls.render.figures import paired_differences
+from audiocls.render.formats.markdown import markdown_table
+from audiocls.render.formats.wandb import require_workspaces
+from audiocls.render.formats.wandb.panels import pair_panels, sections
+from audiocls.render.formats.wandb.report import report_of
+from audiocls.render.formats.wandb.workspace import workspace_of
+from audiocls.render.formats.wandb.workspaces_adapter import spec_of, wr, ws
 from audiocls.store import Failure, Record, Study, StudyFolder
 from audiocls.store.record import Objective
 
@@ -63,10 +65,11 @@ def histories(study: Study) -> dict[str, list[Json]]:
 def built(
     study: Study, records: dict[str, Record], place: Place = NOWHERE
 ) -> tuple[wr.Report, ws.Workspace, RunSelection]:
-    subject = subject_of(study, records, histories(study))
+    subject = study_runs(study, records, histories(study))
     comparison = compare(study, records)
     failures = [(cell, "out_of_memory", "8 GiB are full") for cell in comparison.missing[:1]]
-    report = report_of(subject, comparison, failures, place)
+    document = ablation(comparison, study, failures=failures, selection=subject)
+    report = report_of(document, place)
     return report, workspace_of(subject, place), subject
 
 
@@ -128,7 +131,7 @@ def test_differences_are_from_what_each_arm_is_compared_with():
         comparison = compare(each, records)
         (axes,) = paired_differences(comparison).axes
         assert f"arm − {other}" in " ".join(axes.get_xlabel().split())
-        _, chart = pair_panels(comparison)
+        _, chart = pair_panels(pairs_run(comparison))
         assert chart.chart_strings["title"].endswith(f"arm − {other}")
 
 
@@ -205,7 +208,7 @@ def test_any_name_of_a_study_filters_its_own_group(name):
 def test_nothing_is_drawn_that_nobody_recorded():
     study, records = study_of()
     unknown = {key: replace(r, cost=replace(r.cost, macs=None)) for key, r in records.items()}
-    subject = subject_of(study, unknown, {})
+    subject = study_runs(study, unknown, {})
     titles = [panel.title for panel in sections(subject)["Cost"]]
     assert titles == ["parameters", "seconds of a trial"]
     assert "Learning curves" not in sections(subject)
@@ -213,7 +216,7 @@ def test_nothing_is_drawn_that_nobody_recorded():
 
 def test_runs_that_no_arm_groups_stand_for_themselves():
     study, records = study_of()
-    subject = replace(subject_of(study, records, histories(study)), arm="")
+    subject = replace(study_runs(study, records, histories(study)), arm="")
     specs = [p._to_model().model_dump(by_alias=True) for s in sections(subject).values() for p in s]
     assert not any(spec["config"].get("groupBy") for spec in specs)
     (parallel,) = [s["config"] for s in specs if "columns" in s["config"]]
@@ -308,7 +311,7 @@ def test_the_place_is_that_of_the_option_then_of_the_registered_sweep(folder):
 
 def test_without_the_extra_one_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr("audiocls.render.wandb.find_spec", lambda name: None)
+    monkeypatch.setattr("audiocls.render.formats.wandb.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'audiocls\[dashboards\]'"):
         require_workspaces()
 

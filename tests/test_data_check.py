@@ -147,9 +147,9 @@ def test_segments_that_were_left_out_are_counted(tmp_path):
         write(tmp_path / "audio" / f"video{i:06d}.wav", uniform_noise(2000, peak=0.3, seed=i))
     data = AudioSet(root=str(tmp_path), missing="leave_out", val_percent=30)
     health = check(data, tmp_path, lambda done, total: None)
-    assert kinds(health) == {"left out": ("video000000_0",)}
+    assert kinds(health) == {"skipped": ("video000000_0",)}
     assert health.is_usable
-    assert health.findings[0].text.startswith("1 of 24 listed clips left out")
+    assert health.findings[0].text.startswith("1 of 24 listed clips skipped")
 
 
 def encoded(ending: str, num_samples: int = 40_000) -> bytes:

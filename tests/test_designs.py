@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from audiocls import yaml_file
 from audiocls.cli import app
-from audiocls.cli.studies import request, resolved
-from audiocls.cli.train import one_trial
 from audiocls.design import Plan, arms_of, plan, wandb_sweep
 from audiocls.design.fraction import MOST_FACTORS, regular_fraction
 from audiocls.errors import ConfigError
+from audiocls.studies.ablation import one_trial, resolved
+from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import configs_of, study_of
 
 PARTS = {"model.dropout": [0.1], "train.label_smoothing": [0.1], "optim.lr": [0.01]}
@@ -92,7 +92,7 @@ def test_in_a_cumulative_design_each_arm_is_compared_with_the_one_before_it():
 def test_a_cumulative_design_says_that_its_answer_depends_on_the_order(cache):
     chosen = planned(factors=PARTS, design="cumulative")
     assert "in another order" in chosen.notes[0]
-    study = study_of(chosen, configs_of(chosen, DEFAULTS, {}), {}, cache, "a", "").study
+    study = study_of(chosen, configs_of(chosen, DEFAULTS, {}), {}, cache, "a").study
     assert study.notes[0] == chosen.notes[0]
 
 
@@ -431,7 +431,7 @@ def test_secondary_metrics_reach_the_study_with_the_margin_of_the_first_by_defau
         ],
         stats={"margin": 0.02},
     )
-    study = study_of(chosen, configs_of(chosen, DEFAULTS, {}), {}, cache, "a", "").study
+    study = study_of(chosen, configs_of(chosen, DEFAULTS, {}), {}, cache, "a").study
     assert [(o.name, o.goal, o.margin) for o in study.secondary] == [
         ("test/macro_f1", "maximize", 0.02),
         ("test/loss", "minimize", 1.0),
@@ -468,7 +468,7 @@ QUESTIONS = [
 @pytest.mark.parametrize("given", QUESTIONS, ids=lambda given: given.get("design", "ofat"))
 def test_the_plan_the_study_and_the_registered_sweep_have_the_same_cells(given, cache):
     chosen = planned(**given, blocks={"seed": [0, 1], "fold": [1, 2]})
-    study = study_of(chosen, configs_of(chosen, DEFAULTS, {}), {}, cache, "a", "").study
+    study = study_of(chosen, configs_of(chosen, DEFAULTS, {}), {}, cache, "a").study
     grid = wandb_sweep(chosen)["parameters"].values()
     registered = set(itertools.product(*(values["values"] for values in grid)))
     assert {(c.arm, c.seed, c.fold) for c in study.cells} == registered == set(chosen.cells)
@@ -504,7 +504,7 @@ def test_the_command_line_counts_what_the_plan_counts(given, tmp_path):
 def test_each_registered_cell_leads_back_to_the_studys_cell(cache, monkeypatch):
     """As W&B's agents ask for it: `arm=without dropout seed=0 fold=1`."""
     monkeypatch.setenv("AUDIOCLS_CACHE", str(cache))
-    study = resolved(request("recipe_parts", seeds="0", folds="1")).study
+    study = resolved(ablation_request("recipe_parts", seeds="0", folds="1")).study
     for cell in study.cells:
         words = [f"arm={cell.arm}", "seed=0", "fold=1"]
         alone = one_trial(words, ablation="recipe_parts").study

@@ -1,11 +1,11 @@
-"""Draws: numbers of a clip, not of a batch; and as random as numbers should be."""
+"""ClipRNG: numbers of a clip, not of a batch; and as random as numbers should be."""
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
-from audiocls.audio.augment.clip_rng import GOLDEN, ClipRNG, mixed_bits
+from audiocls.audio.augment.clip_rng import GOLDEN, ClipRNG, mix_bits
 
 MANY = ClipRNG(0, torch.arange(64))
 KINDS = {
@@ -18,7 +18,7 @@ KINDS = {
 
 def test_the_hash_is_splitmix64():
     """The sequence of seed 1234567, as published with the reference implementation."""
-    words = mixed_bits(1234567 + torch.arange(1, 6) * GOLDEN)
+    words = mix_bits(1234567 + torch.arange(1, 6) * GOLDEN)
     assert [word % 2**64 for word in words.tolist()] == [
         6457827717110365317,
         3203168211198807973,

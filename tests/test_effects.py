@@ -17,7 +17,8 @@ from helpers.designs import (
 from helpers.records import drop_records, finished_study
 
 from audiocls.analysis import compare
-from audiocls.analysis.effects import effects_of
+from audiocls.analysis.contrasts.effects import effects_of
+from audiocls.analysis.pairing import RecordGrid
 from audiocls.design import load_ablation, plan
 from audiocls.design.fraction import regular_fraction
 from audiocls.stats import corrected_t, holm, resamples_for, sign_flip_p
@@ -245,7 +246,7 @@ def test_a_block_with_a_missing_trial_is_named_and_never_averaged():
     assert {each.delta for each in found.values()} == {None}
     assert "a=1,b=1 is not comparable: 1 of 15 pairs missing" in found["a=1"].reason
     allowed = effects(replace(study, max_missing=1), left)
-    assert {each.num_blocks for each in allowed.values()} == {14}
+    assert {each.num_pairs for each in allowed.values()} == {14}
     both = drop_records(records, "a=1,b=1-0-3", "a=0,b=1-1-2")
     reason = effects(replace(study, max_missing=1), both)["a=1 × b=1"].reason
     assert reason == (
@@ -316,7 +317,7 @@ def test_without_any_effect_few_studies_claim_one():
             key: replace(record, metrics={"test/accuracy": noise[key]})
             for key, record in records.items()
         }
-        found = effects_of(study, given, 0.0, {}).estimates
+        found = effects_of(RecordGrid.of(study, given), {}).estimates
         claims += any(each.verdict in ("better", "worse", "interacts") for each in found)
     error = np.sqrt(0.05 * 0.95 / num)
     assert claims / num <= 0.05 + 3 * error
@@ -330,7 +331,7 @@ def test_ten_thousand_trials_take_seconds():
     study, records = finished_study(dict(zip(arms, values, strict=True)), seeds=blocks, folds=(1,))
     study = replace(study, arms=arms, factors=factors)
     start = time.perf_counter()
-    found = effects_of(study, records, 0.0, {})
+    found = effects_of(RecordGrid.of(study, records), {})
     assert len(found.estimates) == 7 + 21
     assert time.perf_counter() - start < 5
 

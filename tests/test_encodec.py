@@ -13,13 +13,11 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from audiocls.audio.codes import open_codes
-from audiocls.audio.feature_cache import open_features
+from audiocls.audio.feature_cache import open_codes, open_features
 from audiocls.audio.features.encodec import BANDWIDTHS, HOP, SAMPLE_RATE, Encodec
 from audiocls.audio.features.encodec import untrained as seeded
-from audiocls.audio.features.encodec.front_end import quantised, summed
-from audiocls.audio.features.encodec.package import CHECKPOINT, as_drawn
-from audiocls.audio.features.identity import identity, weights_digest
+from audiocls.audio.features.encodec.front_end import dequantise, quantise
+from audiocls.audio.features.encodec.package import CHECKPOINT, random_model
 from audiocls.audio.pack import Pack
 from audiocls.errors import ConfigError, DataError
 
@@ -30,15 +28,15 @@ def sound(num_clips: int = 2, num_samples: int = 12000, seed: int = 1) -> Tensor
     return seeded.sounds(seed)[:num_clips, :num_samples]
 
 
-def pack_of(waves: Tensor) -> Pack:
-    samples = (waves.clamp(-1, 1) * 32767).short().numpy()
-    return Pack(samples.reshape(-1), np.arange(len(waves) + 1) * waves.shape[1])
+def pack_of(waveforms: Tensor) -> Pack:
+    samples = (waveforms.clamp(-1, 1) * 32767).short().numpy()
+    return Pack(samples.reshape(-1), np.arange(len(waveforms) + 1) * waveforms.shape[1])
 
 
 @pytest.fixture(scope="module")
 def reference():
     """The package's own model with the untrained weights, and two codebooks."""
-    return seeded.untrained(2).eval()
+    return seeded.untrained_model(2).eval()
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +54,10 @@ def file_of(model, folder, name: str = "weights.th"):
 
 @pytest.mark.parametrize("num_samples", [1, 319, 320, 321, 641, 7999, 24000])
 def test_frames_are_those_foretold_at_any_length(front_end, num_samples):
-    waves = 0.3 * white_noise(2, num_samples)
+    waveforms = 0.3 * white_noise(2, num_samples)
     width, frames = Encodec().shape(num_samples)
-    assert front_end(waves).shape == (2, width, frames)
-    assert front_end.codes(waves).shape == (2, 2, frames)
+    assert front_end(waveforms).shape == (2, width, frames)
+    assert front_end.codes(waveforms).shape == (2, 2, frames)
 
 
 def test_a_second_is_75_frames():
@@ -68,26 +66,26 @@ def test_a_second_is_75_frames():
 
 @torch.no_grad()
 def test_embeddings_are_the_packages(front_end, reference):
-    waves = sound()
-    embeddings = reference.encoder(waves[:, None])
-    torch.testing.assert_close(front_end(waves), embeddings, atol=1e-5, rtol=1e-4)
+    waveforms = sound()
+    embeddings = reference.encoder(waveforms[:, None])
+    torch.testing.assert_close(front_end(waveforms), embeddings, atol=1e-5, rtol=1e-4)
 
 
 def test_codes_are_those_of_the_codec_itself(front_end, reference):
     """All but near ties, which the package decides by rounding, otherwise in another batch."""
-    waves = sound(8, SAMPLE_RATE)
+    waveforms = sound(8, SAMPLE_RATE)
     reference.set_target_bandwidth(1.5)
     with torch.no_grad():
-        [(codes, _)] = reference.encode(waves[:, None])
-    same = front_end.codes(waves) == codes
+        [(codes, _)] = reference.encode(waveforms[:, None])
+    same = front_end.codes(waveforms) == codes
     assert float(same.float().mean()) > 0.99
 
 
 def test_codes_as_features_are_what_the_codec_would_decode(reference):
-    waves = sound()
+    waveforms = sound()
     front_end = Encodec(weights="untrained", output="codes").build(SAMPLE_RATE)
-    decoded = reference.quantizer.decode(front_end.codes(waves).transpose(0, 1))
-    torch.testing.assert_close(front_end(waves), decoded)
+    decoded = reference.quantizer.decode(front_end.codes(waveforms).transpose(0, 1))
+    torch.testing.assert_close(front_end(waveforms), decoded)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +101,7 @@ def test_every_codebook_brings_the_sum_nearer():
     books = torch.stack([torch.randn(64, 8, generator=generator) / 2**i for i in range(6)])
     embeddings = torch.randn(3, 8, 50, generator=generator)
     errors = [
-        float((summed(quantised(embeddings, books[:n]), books[:n]) - embeddings).square().mean())
+        float((dequantise(quantise(embeddings, books[:n]), books[:n]) - embeddings).square().mean())
         for n in range(1, 7)
     ]
     assert errors == sorted(errors, reverse=True)
@@ -111,15 +109,15 @@ def test_every_codebook_brings_the_sum_nearer():
 
 def test_an_entry_of_a_codebook_is_its_own_code():
     book = torch.randn(1, 32, 8, generator=torch.Generator().manual_seed(0))
-    assert quantised(book.transpose(1, 2), book).flatten().tolist() == list(range(32))
+    assert quantise(book.transpose(1, 2), book).flatten().tolist() == list(range(32))
 
 
 def test_the_past_does_not_hear_the_future(front_end):
     """The 24 kHz model is causal: a language model on its codes has no peek ahead."""
-    waves = 0.3 * white_noise(1, 40 * HOP)
-    changed = waves.clone()
+    waveforms = 0.3 * white_noise(1, 40 * HOP)
+    changed = waveforms.clone()
     changed[:, 20 * HOP :] = 0
-    before, after = front_end(waves), front_end(changed)
+    before, after = front_end(waveforms), front_end(changed)
     torch.testing.assert_close(before[..., :20], after[..., :20], atol=1e-5, rtol=1e-4)
     assert (before[..., 20:] - after[..., 20:]).abs().max() > 1e-3
 
@@ -135,7 +133,7 @@ def test_untrained_weights_are_the_same_in_any_state_of_the_generator_and_leave_
     for seed in (1, 2):
         torch.manual_seed(seed)
         before = torch.get_rng_state()
-        drawn.append((as_drawn().state_dict(), seeded._frames.__wrapped__()))
+        drawn.append((random_model().state_dict(), seeded._frames.__wrapped__()))
         assert torch.equal(before, torch.get_rng_state())
     (one, one_frames), (other, other_frames) = drawn
     assert torch.equal(one_frames, other_frames)
@@ -166,7 +164,7 @@ def test_more_codebooks_come_nearer_to_the_embeddings(front_end):
     more = Encodec(weights="untrained", bandwidth=3.0).build(SAMPLE_RATE).codebooks
     embeddings = front_end(sound(8))
     errors = [
-        float((summed(quantised(embeddings, books), books) - embeddings).square().mean())
+        float((dequantise(quantise(embeddings, books), books) - embeddings).square().mean())
         for books in (more[:1], more[:2], more)
     ]
     assert errors[0] > errors[1] > errors[2]
@@ -192,10 +190,10 @@ def test_a_file_of_weights_is_what_was_saved(front_end, reference, tmp_path, suf
         save_file(
             {name: value.contiguous() for name, value in reference.state_dict().items()}, file
         )
-    waves = sound()
+    waveforms = sound()
     from_file = Encodec(weights=str(file)).build(SAMPLE_RATE)
-    assert torch.equal(from_file(waves), front_end(waves))
-    assert torch.equal(from_file.codes(waves), front_end.codes(waves))
+    assert torch.equal(from_file(waveforms), front_end(waveforms))
+    assert torch.equal(from_file.codes(waveforms), front_end.codes(waveforms))
 
 
 def test_a_missing_file_is_named_with_what_is_allowed(tmp_path):
@@ -203,7 +201,7 @@ def test_a_missing_file_is_named_with_what_is_allowed(tmp_path):
     with pytest.raises(DataError, match=r"no\.th; allowed for features\.weights: pretrained"):
         options.build(SAMPLE_RATE)
     with pytest.raises(DataError, match=r"no\.th cannot be read .*allowed"):
-        weights_digest(options)
+        options.weights_digest()
 
 
 @pytest.mark.parametrize("name", ["weights.th", "weights.safetensors"])
@@ -221,7 +219,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
 
 
 def test_codebooks_that_were_never_initialised_are_refused(tmp_path):
-    file = file_of(as_drawn(), tmp_path)
+    file = file_of(random_model(), tmp_path)
     with pytest.raises(DataError, match="never initialised"):
         Encodec(weights=str(file)).build(SAMPLE_RATE)
 
@@ -261,8 +259,8 @@ def test_pretrained_weights_are_the_file_that_the_package_asks_for(
         return state | reference.state_dict()
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fetched)
-    waves = sound()
-    assert torch.equal(Encodec().build(SAMPLE_RATE)(waves), front_end(waves))
+    waveforms = sound()
+    assert torch.equal(Encodec().build(SAMPLE_RATE)(waveforms), front_end(waveforms))
     [(url, is_checked)] = asked
     assert url.endswith(CHECKPOINT)
     assert is_checked
@@ -297,16 +295,16 @@ def test_a_bandwidth_that_is_not_offered_is_refused_with_those_that_are():
 
 
 def test_cached_codes_are_those_of_the_middle_of_each_clip(tmp_path):
-    waves = sound(3, 5000)
+    waveforms = sound(3, 5000)
     features = Encodec(weights="untrained", output="codes")
-    codes = open_codes(pack_of(waves), "pack", features, 4000, tmp_path)
+    codes = open_codes(pack_of(waveforms), "pack", features, 4000, tmp_path)
     front_end = features.build(SAMPLE_RATE)
-    middle = torch.from_numpy(pack_of(waves).centred(np.arange(3), 4000))
+    middle = torch.from_numpy(pack_of(waveforms).centred(np.arange(3), 4000))
     assert codes.dtype == np.int16
     assert codes.shape == (3, features.num_codebooks, features.shape(4000)[1])
     assert np.array_equal(codes, front_end.codes(middle).numpy())
-    cached = open_features(pack_of(waves), "pack", features, SAMPLE_RATE, 4000, tmp_path)
-    entries = summed(torch.from_numpy(codes.astype(np.int64)), front_end.codebooks)
+    cached = open_features(pack_of(waveforms), "pack", features, SAMPLE_RATE, 4000, tmp_path)
+    entries = dequantise(torch.from_numpy(codes.astype(np.int64)), front_end.codebooks)
     torch.testing.assert_close(torch.from_numpy(cached.copy()), entries)
 
 
@@ -318,10 +316,10 @@ def test_codes_are_made_once_and_shared_by_both_outputs(tmp_path):
 
 
 def test_the_waves_level_is_set_before_they_are_encoded(tmp_path):
-    waves = sound(2, 2000)
+    waveforms = sound(2, 2000)
     loud, quiet = (
         open_codes(
-            pack_of(gain * waves),
+            pack_of(gain * waveforms),
             name,
             Encodec(weights="untrained", wave_normalise="abs_max"),
             2000,
@@ -335,10 +333,10 @@ def test_the_waves_level_is_set_before_they_are_encoded(tmp_path):
 def test_weights_are_known_by_content_not_by_path(tmp_path):
     for name, content in (("a.th", b"one"), ("b.th", b"one"), ("c.th", b"two")):
         (tmp_path / name).write_bytes(content)
-    a, b, c = (identity(Encodec(weights=str(tmp_path / f"{name}.th"))) for name in "abc")
+    a, b, c = (Encodec(weights=str(tmp_path / f"{name}.th")).identity() for name in "abc")
     assert a == b
     assert a != c
-    assert identity(Encodec(weights="untrained"))["weights"] == "untrained"
+    assert Encodec(weights="untrained").identity()["weights"] == "untrained"
 
 
 def test_weights_and_bandwidth_have_caches_of_their_own(reference, tmp_path):

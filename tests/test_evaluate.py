@@ -12,8 +12,9 @@ from helpers.trials import TRIALS, TrainedTrial
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.errors import DataError
-from audiocls.training.evaluate import Evaluation, chosen, evaluate, num_trained_on
-from audiocls.training.interval import accuracy_interval
+from audiocls.stats import accuracy_interval
+from audiocls.training.evaluate import Evaluation, evaluate
+from audiocls.training.evaluation_request import EvaluationRequest, clips_of_split, num_trained_on
 from audiocls.training.manifest import read_manifest
 
 
@@ -26,8 +27,9 @@ def evaluated(
     trained: TrainedTrial, table: ClipTable, split: str, cache: Path, known_only: bool = False
 ) -> Evaluation:
     checkpoint = trained.checkpoint
-    clips = chosen(table, split, 1)
-    return evaluate(checkpoint, checkpoint.config.data, table, clips, cache, known_only)
+    clips = clips_of_split(table, split, 1)
+    request = EvaluationRequest(split, checkpoint.config.data, table, clips)
+    return evaluate(checkpoint, request, cache, known_only)
 
 
 def relabelled(table: ClipTable, labels: tuple[str, ...]) -> ClipTable:
@@ -66,17 +68,17 @@ def test_a_trials_own_test_clips_give_its_record_again(trained, cache):
 
 def test_the_splits_are_disjoint_and_all_is_all_of_them(any_trained):
     table = any_trained.table
-    parts = [chosen(table, split, 1) for split in ("train", "val", "test")]
-    assert sorted(np.concatenate(parts)) == chosen(table, "all", 1).tolist()
+    parts = [clips_of_split(table, split, 1) for split in ("train", "val", "test")]
+    assert sorted(np.concatenate(parts)) == clips_of_split(table, "all", 1).tolist()
 
 
 def test_clips_that_were_trained_on_are_counted(any_trained):
     counts = {
         split: num_trained_on(any_trained.checkpoint, any_trained.table, clips)
         for split in ("train", "val", "test", "all")
-        for clips in [chosen(any_trained.table, split, 1)]
+        for clips in [clips_of_split(any_trained.table, split, 1)]
     }
-    num_train = len(chosen(any_trained.table, "train", 1))
+    num_train = len(clips_of_split(any_trained.table, "train", 1))
     assert counts == {"train": num_train, "val": 0, "test": 0, "all": num_train}
 
 
@@ -103,7 +105,7 @@ def test_known_only_scores_the_other_clips_and_counts_those_left_out(any_trained
     whole = evaluated(any_trained, any_trained.table, "test", cache)
     found = evaluated(any_trained, table, "test", cache, known_only=True)
     is_known = whole.targets != 0
-    assert found.left_out == {"whale": int((~is_known).sum())}
+    assert found.skipped == {"whale": int((~is_known).sum())}
     assert torch.equal(found.targets, whole.targets[is_known])
     assert torch.allclose(found.logits, whole.logits[is_known], atol=1e-5)
 
@@ -112,7 +114,8 @@ def test_labels_of_the_checkpoint_that_no_clip_has_are_no_fault(any_trained, cac
     first = [i for i, clip in enumerate(any_trained.table.clips) if clip.label == 3]
     checkpoint = any_trained.checkpoint
     clips = np.array(first)
-    found = evaluate(checkpoint, checkpoint.config.data, any_trained.table, clips, cache)
+    request = EvaluationRequest("one class", checkpoint.config.data, any_trained.table, clips)
+    found = evaluate(checkpoint, request, cache)
     assert [row["label"] for row in found.per_class()] == [any_trained.table.labels[3]]
     assert found.accuracy_interval() is not None
 
@@ -193,7 +196,7 @@ def manifest(folder: Path, rows: list[tuple[str, ...]]) -> Path:
 
 
 def test_a_manifest_of_a_trials_clips_is_scored_as_the_data_set_is(any_trained, cache, tmp_path):
-    test = [any_trained.table.clips[i] for i in chosen(any_trained.table, "test", 1)]
+    test = [any_trained.table.clips[i] for i in clips_of_split(any_trained.table, "test", 1)]
     labels = any_trained.table.labels
     rows = [(str(clip.path), labels[clip.label], clip.source) for clip in test]
     table = read_manifest(manifest(tmp_path, [("path", "label", "source"), *rows]))

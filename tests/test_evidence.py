@@ -14,8 +14,8 @@ from audiocls.execution.breakdown import (
 )
 from audiocls.tracking import Ending, RunInfo
 from audiocls.tracking.breakdown import ClassScore
-from audiocls.tracking.reconnecting import MOST_REVIVALS, ReconnectingTracker
 from audiocls.tracking.tensorboard import TensorboardRun
+from audiocls.tracking.wrappers import MAX_REOPENINGS, ReconnectingTracker
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ class Dying:
         return self.told
 
 
-@pytest.mark.parametrize("num_deaths", range(MOST_REVIVALS + 1))
+@pytest.mark.parametrize("num_deaths", range(MAX_REOPENINGS + 1))
 def test_a_run_that_is_revived_is_told_everything_once(num_deaths):
     deaths, restarts = [None] * num_deaths, []
     run = ReconnectingTracker(lambda rows: Dying(rows, deaths), lambda: restarts.append(1), [0])
@@ -131,7 +131,7 @@ def test_a_run_that_is_revived_is_told_everything_once(num_deaths):
 
 def test_a_run_whose_process_keeps_dying_is_given_up():
     run = ReconnectingTracker(lambda rows: Dying(rows, [None] * 100), lambda: None, [])
-    for row in range(MOST_REVIVALS):
+    for row in range(MAX_REOPENINGS):
         run.log(row)
     with pytest.raises(ConnectionResetError):
         run.log(0)

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from helpers.recipes import TINY
 from helpers.records import COST, PROVENANCE, drop_records, finished_study, paired_values, verdicts
-from helpers.trials import make_task
+from helpers.reports import markdown_of
+from helpers.trials import make_job
 
 from audiocls.analysis import compare
 from audiocls.audio.clips import fingerprint
 from audiocls.config import resolve, unused_options
 from audiocls.errors import ConfigError
-from audiocls.execution.protocol import digest_of_test
+from audiocls.execution.provenance import digest_of_test
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
-from audiocls.render import to_markdown
 from audiocls.store import Cell, Record, Study
 from audiocls.store.same_numbers import SAME_NUMBERS
 from audiocls.studies.inactive_factors import check_no_inactive_factors
@@ -49,15 +49,15 @@ def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
             cell = Cell(f"{arm}-{seed}".replace(" ", "_"), arm, seed, 1)
             config = resolve([TINY, changes, {"seed": seed}], arm)
             known = fingerprint(config.data.table(cache), cache)
-            task = make_task(
+            job = make_job(
                 tmp_path_factory.mktemp(cell.id),
                 cell,
                 study="fair",
                 config=config.model_dump(mode="json"),
                 data_fingerprint=known,
             )
-            train_trial(task, warm, lambda event: None, lambda: Signal.CONTINUE)
-            record = task.trial.record()
+            train_trial(job, warm, lambda event: None, lambda: Signal.CONTINUE)
+            record = job.trial.record()
             assert record is not None
             cells.append(cell)
             records[cell.id] = record
@@ -239,7 +239,7 @@ def test_pairs_that_may_lack_are_named_with_what_befell_them():
     assert [note.partition("missing: ")[2] for note in spoiled.notes] == [
         "seed 2 fold 5 (base failed: out_of_memory)."
     ] * 2
-    assert "failed: out" in to_markdown(spoiled).replace("\\", "")
+    assert "failed: out" in markdown_of(spoiled).replace("\\", "")
 
 
 def test_a_mean_beside_a_difference_is_over_the_same_blocks():

@@ -13,9 +13,7 @@ from torch import Tensor
 
 from audiocls.audio.features import Encodec, Features, LogMel, Raw
 from audiocls.audio.features.logmel.front_end import LogMelFilterBanks
-from audiocls.audio.features.placement import fixed_front_end, wave_normaliser
-from audiocls.audio.features.standardise import Standardise
-from audiocls.audio.features.wave import NormaliseWave
+from audiocls.audio.features.normalise import NormaliseWaveform, Standardise
 from audiocls.errors import ConfigError
 
 FRONT_ENDS = [
@@ -30,13 +28,13 @@ FRONT_ENDS = [
 ]
 
 
-def torchaudio_logmel(waves: Tensor, **options: object) -> Tensor:
+def torchaudio_logmel(waveforms: Tensor, **options: object) -> Tensor:
     from torchaudio.transforms import MelSpectrogram
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
         transform = MelSpectrogram(**options)
-    return torch.log(transform(waves) + 1e-6)
+    return torch.log(transform(waveforms) + 1e-6)
 
 
 def htk_mel(frequency: float) -> float:
@@ -52,9 +50,9 @@ def htk_mel(frequency: float) -> float:
 def test_defaults_equal_torchaudio_whatever_the_audio(
     shape: tuple[int, ...], amplitude: float
 ) -> None:
-    waves = amplitude * torch.randn(shape, generator=torch.Generator().manual_seed(len(shape)))
-    expected = torchaudio_logmel(waves, n_fft=400, sample_rate=16000, hop_length=160, n_mels=80)
-    actual = LogMelFilterBanks()(waves)
+    waveforms = amplitude * torch.randn(shape, generator=torch.Generator().manual_seed(len(shape)))
+    expected = torchaudio_logmel(waveforms, n_fft=400, sample_rate=16000, hop_length=160, n_mels=80)
+    actual = LogMelFilterBanks()(waveforms)
     assert actual.shape == expected.shape
     assert torch.allclose(actual, expected)
 
@@ -65,9 +63,9 @@ def test_defaults_equal_torchaudio_whatever_the_audio(
 def test_options_mean_what_torchaudio_means_by_them(
     sample_rate: int, n_mels: int, n_fft: int, window: int | None, hop: int
 ) -> None:
-    waves = torch.rand(2, 5001, generator=torch.Generator().manual_seed(n_mels)) * 2 - 1
+    waveforms = torch.rand(2, 5001, generator=torch.Generator().manual_seed(n_mels)) * 2 - 1
     expected = torchaudio_logmel(
-        waves,
+        waveforms,
         n_fft=n_fft,
         win_length=window,
         hop_length=hop,
@@ -76,7 +74,7 @@ def test_options_mean_what_torchaudio_means_by_them(
         f_min=30.0,
     )
     options = LogMel(n_mels=n_mels, n_fft=n_fft, window=window, hop=hop, f_min=30.0)
-    assert torch.allclose(options.build(sample_rate)(waves), expected)
+    assert torch.allclose(options.build(sample_rate)(waveforms), expected)
 
 
 @pytest.mark.parametrize("frequency", [100.0, 440.0, 1000.0, 2500.0, 6000.0])
@@ -113,22 +111,22 @@ def test_shape_foretells_the_output(options: Raw | LogMel, num_samples: int) -> 
 
 @pytest.mark.parametrize("options", FRONT_ENDS, ids=repr)
 def test_silence_and_one_loud_clip_never_give_nan(options: Raw | LogMel) -> None:
-    waves = torch.zeros(2, 4000)
-    waves[1] = 32768 * torch.rand(4000)
-    assert options.build(16000)(waves).isfinite().all()
+    waveforms = torch.zeros(2, 4000)
+    waveforms[1] = 32768 * torch.rand(4000)
+    assert options.build(16000)(waveforms).isfinite().all()
 
 
 @pytest.mark.parametrize("options", FRONT_ENDS, ids=repr)
 def test_a_clip_does_not_depend_on_its_batch(options: Raw | LogMel) -> None:
-    waves = torch.rand(5, 4000, generator=torch.Generator().manual_seed(0)) - 0.5
+    waveforms = torch.rand(5, 4000, generator=torch.Generator().manual_seed(0)) - 0.5
     front_end = options.build(16000).eval()
-    alone = torch.cat([front_end(wave[None]) for wave in waves])
-    torch.testing.assert_close(front_end(waves), alone, atol=1e-4, rtol=1e-5)
+    alone = torch.cat([front_end(wave[None]) for wave in waveforms])
+    torch.testing.assert_close(front_end(waveforms), alone, atol=1e-4, rtol=1e-5)
 
 
 @pytest.mark.parametrize("how", ["none", "abs_max", "standard"])
 def test_silence_and_a_constant_are_normalised_without_nan(how: str) -> None:
-    normalise = NormaliseWave(how, 0.95)
+    normalise = NormaliseWaveform(how, 0.95)
     assert torch.equal(normalise(torch.zeros(2, 100)), torch.zeros(2, 100))
     constant = normalise(torch.full((2, 100), 0.5))
     expected = {"none": 0.5, "abs_max": 0.95, "standard": 0.0}[how]
@@ -136,42 +134,42 @@ def test_silence_and_a_constant_are_normalised_without_nan(how: str) -> None:
 
 
 def test_wave_normalisations_reach_their_target() -> None:
-    waves = 0.01 * torch.randn(3, 1000) + 0.005
-    assert NormaliseWave("none")(waves) is waves
+    waveforms = 0.01 * torch.randn(3, 1000) + 0.005
+    assert NormaliseWaveform("none")(waveforms) is waveforms
     for peak in (0.95, 1.0, 3.0):
-        peaks = NormaliseWave("abs_max", peak)(waves).abs().amax(dim=-1)
+        peaks = NormaliseWaveform("abs_max", peak)(waveforms).abs().amax(dim=-1)
         torch.testing.assert_close(peaks, torch.full((3,), peak))
-    standard = NormaliseWave("standard")(waves)
+    standard = NormaliseWaveform("standard")(waveforms)
     torch.testing.assert_close(standard.mean(dim=-1), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(standard.std(dim=-1, correction=0), torch.ones(3))
 
 
 @pytest.mark.parametrize("how", ["abs_max", "standard"])
 def test_normalised_waves_forget_their_gain_but_not_their_neighbours(how: str) -> None:
-    waves = torch.randn(3, 2, 500)
+    waveforms = torch.randn(3, 2, 500)
     gains = torch.tensor([0.1, 1.0, 30.0]).reshape(3, 1, 1)
-    normalise = NormaliseWave(how)
-    torch.testing.assert_close(normalise(gains * waves), normalise(waves))
-    torch.testing.assert_close(normalise(waves)[1, 0], normalise(waves[1, 0]))
-    torch.testing.assert_close(normalise(normalise(waves)), normalise(waves))
+    normalise = NormaliseWaveform(how)
+    torch.testing.assert_close(normalise(gains * waveforms), normalise(waveforms))
+    torch.testing.assert_close(normalise(waveforms)[1, 0], normalise(waveforms[1, 0]))
+    torch.testing.assert_close(normalise(normalise(waveforms)), normalise(waveforms))
 
 
 @pytest.mark.parametrize("how", ["none", "abs_max", "standard"])
 def test_waves_are_normalised_before_the_front_end_and_not_by_it(how: str) -> None:
-    waves = 0.01 * torch.randn(3, 1000) + 0.005
+    waveforms = 0.01 * torch.randn(3, 1000) + 0.005
     for options in (
         Raw.model_validate({"normalise": how}),
         LogMel.model_validate({"wave_normalise": how}),
     ):
         assert options.wave_normalise == how
-        assert torch.equal(wave_normaliser(options)(waves), NormaliseWave(how)(waves))
+        assert torch.equal(options.wave_normaliser()(waveforms), NormaliseWaveform(how)(waveforms))
         plain = type(options)().build(16000)
-        assert torch.equal(fixed_front_end(options, 16000)(waves), plain(waves))
+        assert torch.equal(options.fixed_front_end(16000)(waveforms), plain(waveforms))
 
 
 def test_a_peak_is_for_abs_max_only() -> None:
     wave = torch.linspace(-0.5, 0.1, 50)[None]
-    assert wave_normaliser(Raw(normalise="abs_max", peak=0.95))(wave).min() == -0.95
+    assert Raw(normalise="abs_max", peak=0.95).wave_normaliser()(wave).min() == -0.95
     for normalise in ("none", "standard", "batch_norm"):
         with pytest.raises(ValidationError, match=r"peak: got 0\.95, but normalise"):
             Raw.model_validate({"normalise": normalise, "peak": 0.95})
@@ -182,12 +180,12 @@ def test_batch_norm_learns_one_scale_and_offset_for_all_clips() -> None:
     assert options.wave_normalise == "none"
     front_end = options.build(16000).train()
     assert sum(p.numel() for p in front_end.parameters()) == 2
-    waves = torch.tensor([[0.1], [5.0]]) * torch.randn(2, 1000) + 3
-    features = front_end(waves)
+    waveforms = torch.tensor([[0.1], [5.0]]) * torch.randn(2, 1000) + 3
+    features = front_end(waveforms)
     torch.testing.assert_close(features.mean(), torch.tensor(0.0), atol=1e-5, rtol=0)
     torch.testing.assert_close(features.std(correction=0), torch.tensor(1.0), atol=1e-4, rtol=0)
     torch.testing.assert_close(
-        features[1].std() / features[0].std(), waves[1].std() / waves[0].std()
+        features[1].std() / features[0].std(), waveforms[1].std() / waveforms[0].std()
     )
 
 
@@ -251,11 +249,11 @@ def test_only_train_normalisation_and_untrained_encodec_use_training_statistics(
 
 
 def test_the_front_end_ignores_autocast() -> None:
-    waves = torch.randn(2, 4000)
+    waveforms = torch.randn(2, 4000)
     front_end = LogMel().build(16000)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = front_end(waves)
-    assert torch.equal(mixed, front_end(waves))
+        mixed = front_end(waveforms)
+    assert torch.equal(mixed, front_end(waveforms))
 
 
 def test_a_clip_too_short_to_reflect_is_refused_with_the_length_allowed() -> None:

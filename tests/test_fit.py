@@ -147,7 +147,7 @@ def test_a_snapshot_holds_no_code_and_no_sound(tiny_parts: MakeParts):
 
 
 def scored(parts: TrainingState, clips) -> Scores:
-    return score(parts.classifier, parts.sounds, clips, parts.config.train)
+    return score(parts.classifier, parts.dataset, clips, parts.config.train)
 
 
 def trained(parts: TrainingState) -> tuple[bytes, dict[str, float], Tensor]:
@@ -181,17 +181,17 @@ def test_test_clips_never_influence_training(tiny_parts: MakeParts):
     parts = tiny_parts()
     expected = trained(parts)[:2]
     fresh, test = tiny_parts(), torch.from_numpy(parts.split.test)
-    targets = fresh.sounds.targets.clone()
+    targets = fresh.dataset.targets.clone()
     targets[test] = targets[test].roll(1)
-    features = np.array(fresh.sounds.features)
+    features = np.array(fresh.dataset.features)
     features[parts.split.test] = np.random.default_rng(0).normal(size=features[test].shape)
-    sounds = replace(fresh.sounds, targets=targets, features=features)
+    sounds = replace(fresh.dataset, targets=targets, features=features)
     assert trained(build(fresh.config, sounds))[:2] == expected
 
 
 def test_standardisation_is_of_the_training_clips_alone(tiny_parts: MakeParts):
     parts = tiny_parts()
-    standardised = parts.classifier.standardise(parts.sounds.clean(parts.split.train))
+    standardised = parts.classifier.standardise(parts.dataset.unaugmented(parts.split.train))
     torch.testing.assert_close(standardised.mean((0, 2)), torch.zeros(16), atol=1e-4, rtol=0)
     torch.testing.assert_close(
         standardised.std((0, 2), correction=0), torch.ones(16), atol=1e-3, rtol=0
@@ -282,7 +282,7 @@ def test_what_is_scored_in_training_is_the_validation_clips(tiny_parts: MakePart
 
 def batches_of(parts: TrainingState, epoch: int = 0) -> list[Batch]:
     seed = parts.seed("order", epoch)
-    return list(training_batches(parts.sounds, parts.split.train, parts.batching, epoch, seed))
+    return list(training_batches(parts.dataset, parts.split.train, parts.batching, epoch, seed))
 
 
 def order_of(parts: TrainingState, epoch: int = 0) -> list[int]:
@@ -331,7 +331,7 @@ def test_batches_cover_each_clip_once_and_differ_in_size_by_at_most_one(
 ):
     parts = tiny_parts()
     clips = parts.split.train
-    marked = replace(parts.sounds, targets=torch.arange(len(parts.sounds.targets)))
+    marked = replace(parts.dataset, targets=torch.arange(len(parts.dataset.targets)))
     batching = Batching(batch_size)
     for batches in (
         [batch.targets for batch in training_batches(marked, clips, batching, 0, 3)],
@@ -370,7 +370,7 @@ def test_each_epoch_draws_its_own_masks_and_each_trial_of_a_block_the_same(
 def test_scoring_keeps_the_clips_own_order(tiny_parts: MakeParts):
     parts = tiny_parts({"train.batch_size": 3})
     scores = scored(parts, parts.split.test)
-    assert torch.equal(scores.targets, parts.sounds.targets[parts.split.test])
+    assert torch.equal(scores.targets, parts.dataset.targets[parts.split.test])
     assert scores.logits.shape == (10, 10)
 
 

@@ -10,22 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.trials import train, trainable_task
+from helpers.records import search_study
+from helpers.trials import train, trainable_job
 from helpers.wandb_runs import log_run
 
 from audiocls.analysis import compare
 from audiocls.errors import UsageError
-from audiocls.store import Cost, StudyFolder, SweepStudy
+from audiocls.execution.job import TrackingConfig
+from audiocls.store import Cost, Request, StudyFolder
 from audiocls.tracking.project import ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.project import WandbProject
+from audiocls.wandb_server.import_cells import ImportOptions
+from audiocls.wandb_server.import_records import history_of
 from audiocls.wandb_server.import_runs import Imported, Source, import_study
 from audiocls.wandb_server.push import place_of, registered_sweep
-from audiocls.wandb_server.remote import ImportOptions
-from audiocls.wandb_server.remote_record import history_of
 
 PLACE = ProjectRef("local", "mine")
+REQUEST = Request("sweep import", "local/mine")
 EFFECT = {"baseline": 0.0, "dropout=0.1": 0.03, "dropout=0.5": -0.03}
 OURS = {"data_fingerprint": "d47a", "code": "c0de", "torch": "2.11.0", "device": "cpu"}
 CLIPS = {"clips/train": 240, "clips/val": 80, "clips/test": 80}
@@ -106,9 +109,9 @@ def take(tmp_path: Path) -> Callable[..., Imported]:
 
     def imported(project: Any, source: Source = Source(PLACE), **options: Any) -> Imported:  # noqa: B008
         asked = ImportOptions(options.pop("study", "tiny"), **options)
-        words = [str(source), "--study", asked.study]
+        request = Request("sweep import", str(source), options={"--study": asked.study})
         folder = StudyFolder(tmp_path / asked.study)
-        return import_study(folder, project, source, asked, words, lambda done, total: None)
+        return import_study(folder, project, source, asked, request, lambda done, total: None)
 
     return imported
 
@@ -177,23 +180,22 @@ def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
             (cell,),
         )
     )  # fmt: skip
-    task = trainable_task(
+    job = trainable_job(
         config,
         folder.path,
         cache,
         study="t",
         cell=cell,
-        folder=str(folder.trial(cell.id).path),
-        wandb="offline",
-        project="mine",
+        trial=folder.trial(cell.id),
+        tracking=TrackingConfig("offline", "mine"),
     )
-    train(task, cache)
+    train(job, cache)
     server = WandbProject(Connection())
     wanted = ("local", "mine")
     sync(folder, server, upload, wanted, None, lambda done, total: None, threading.Event())
     there = StudyFolder(tmp_path / "imported")
     asked = ImportOptions("t")
-    found = import_study(there, server, Source(PLACE), asked, [], lambda done, total: None)
+    found = import_study(there, server, Source(PLACE), asked, REQUEST, lambda done, total: None)
     before, after = folder.trial(cell.id).record(), there.trial(found.study.cells[0].id).record()
     assert before is not None
     assert after is not None
@@ -346,7 +348,7 @@ def test_runs_that_are_not_ours_are_left_out_by_name(ours, take):
 def test_a_study_that_was_launched_here_is_not_written_over(ours, take, tmp_path):
     study = take(ours).study
     folder = StudyFolder(tmp_path / "tiny")
-    folder.write_study(replace(study, command="audiocls sweep launch tiny"))
+    folder.write_study(replace(study, kind="ablation"))
     with pytest.raises(UsageError, match="--study tiny-imported"):
         take(ours)
 
@@ -361,7 +363,7 @@ def test_a_study_remembers_which_project_it_was_imported_from(foreign, take, tmp
 
 def test_a_search_that_was_launched_here_is_not_imported_over(foreign, take, tmp_path):
     folder = StudyFolder(tmp_path / "tiny")
-    folder.write_study(SweepStudy("tiny", {}, "python x.py", "/", {}, ""))
+    folder.write_study(search_study("tiny", {}, "python x.py", "/", ""))
     with pytest.raises(UsageError, match="launched here; import under another name"):
         take(foreign, **SAM)
 

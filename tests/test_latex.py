@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 from helpers.records import drop_records, finished_study, paired_values
+from helpers.reports import latex_of
 
 from audiocls.analysis import compare
-from audiocls.render import to_latex
-from audiocls.render.latex import escaped
+from audiocls.render.formats.latex_escape import escaped
 from audiocls.store.record import Objective
 
 HOSTILE = r"_ % & # $ ~ ^ \ { } < > [x] * | \"q\" -- --- '' ,, ?` !` – − é ß ü Å α ±"
@@ -48,7 +48,7 @@ def rows(text):
 def test_a_difference_stands_with_its_half_width_and_a_claim_with_its_dagger():
     comparison = compare(*finished_study(paired_values(0.03, 0.0)))
     better, other = comparison.compared
-    table = rows(to_latex(comparison))
+    table = rows(latex_of(comparison))
     half = 100 * (better.ci_high - better.ci_low) / 2
     number = re.fullmatch(r"\$\+([\d.]+) \\pm ([\d.]+)\$.*", table["arm0"][3])
     assert float(number[1]) == pytest.approx(100 * better.delta, abs=0.05)
@@ -60,13 +60,13 @@ def test_a_difference_stands_with_its_half_width_and_a_claim_with_its_dagger():
 
 
 def test_the_dagger_is_explained_only_where_there_is_one():
-    assert "Significant after Holm's" in to_latex(compare(*finished_study(paired_values(0.03))))
-    assert "dagger" not in to_latex(compare(*finished_study(paired_values(0.0))))
+    assert "Significant after Holm's" in latex_of(compare(*finished_study(paired_values(0.03))))
+    assert "dagger" not in latex_of(compare(*finished_study(paired_values(0.0))))
 
 
 def test_why_an_arm_is_not_comparable_and_what_is_missing_stands_below_the_table(several):
     comparison = compare(*several)
-    text = to_latex(comparison)
+    text = latex_of(comparison)
     assert rows(text)["arm3"][3:] == ["--", "--", "not comparable$^{1}$"]
     below = text[text.index(r"\end{tabular}") :]
     assert f"$^{{1}}${escaped(comparison.compared[3].reason)}." in below
@@ -75,15 +75,15 @@ def test_why_an_arm_is_not_comparable_and_what_is_missing_stands_below_the_table
 
 def test_arms_that_share_a_reason_share_its_number():
     values = {arm: [0.5 + 0.01 * i for i in range(5)] for arm in "abc"}
-    text = to_latex(compare(*finished_study(values, seeds=(0,))))
+    text = latex_of(compare(*finished_study(values, seeds=(0,))))
     assert text.count("too few pairs$^{1}$") == 2
     assert "$^{2}$" not in text
 
 
 def test_what_an_arm_is_compared_with_is_a_column_where_that_is_not_the_baseline():
     study, records = finished_study(paired_values(0.01, 0.03))
-    assert "Against" not in to_latex(compare(study, records))
-    table = rows(to_latex(compare(replace(study, references={"arm1": "arm0"}), records)))
+    assert "Against" not in latex_of(compare(study, records))
+    table = rows(latex_of(compare(replace(study, references={"arm1": "arm0"}), records)))
     assert table["arm1"][1] == "arm0"
     assert table["arm0"][1] == "base"
     assert {len(row) for row in table.values()} == {7}
@@ -96,13 +96,13 @@ def test_each_metric_has_a_table_and_each_table_a_label():
         key: replace(record, metrics={**record.metrics, "test/loss": 1.5 + 0.1 * record.fold})
         for key, record in records.items()
     }
-    text = to_latex(compare(replace(study, secondary=secondary), records))
+    text = latex_of(compare(replace(study, secondary=secondary), records))
     labels = re.findall(r"\\label\{(.*?)\}", text)
     assert labels == ["tab:dropout-test-accuracy", "tab:dropout-test-loss"]
 
 
 def test_no_text_becomes_a_command_and_every_brace_closes(several):
-    text = to_latex(compare(*several))
+    text = latex_of(compare(*several))
     assert text.isascii()
     body = re.sub(r"\\[\\{}%&#$_]", "", text)
     assert body.count("{") == body.count("}")
@@ -110,13 +110,13 @@ def test_no_text_becomes_a_command_and_every_brace_closes(several):
 
 
 def test_a_line_never_starts_with_what_a_line_break_takes_for_its_option(several):
-    lines = to_latex(compare(*several)).splitlines()
+    lines = latex_of(compare(*several)).splitlines()
     assert not [line for line in lines if line.startswith(("[", "*"))]
 
 
 @needs_latex
 def test_it_compiles_with_every_character_of_a_hostile_name(several, factorial, tmp_path):
-    tables = [to_latex(compare(*each)) for each in (several, factorial)]
+    tables = [latex_of(compare(*each)) for each in (several, factorial)]
     (tmp_path / "table.tex").write_text("\n".join(tables), encoding="utf-8")
     (tmp_path / "paper.tex").write_text(PAGE, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
@@ -149,7 +149,7 @@ def factorial():
 def test_effects_of_factors_have_a_table_of_their_own(factorial):
     comparison = compare(*factorial)
     assert comparison.effects.estimates
-    text = to_latex(comparison)
+    text = latex_of(comparison)
     effects = text[text.index(r"\begin{table}", text.index(r"\end{table}")) :]
     assert r"\label{tab:dropout-effects}" in effects
     table = rows(effects)

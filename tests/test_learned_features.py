@@ -11,7 +11,7 @@ from torch import Tensor
 
 from audiocls.audio.features.leaf import Leaf
 from audiocls.audio.features.leaf.gabor import HALF_MAXIMUM, GaborPower, GaussianPool
-from audiocls.audio.features.leaf.pcen import BLOCK, PCEN, decaying_sum, smoothed
+from audiocls.audio.features.leaf.pcen import BLOCK, PCEN, decaying_sum, moving_average
 from audiocls.audio.features.logmel import LogMel
 from audiocls.audio.features.mel_scale import mel_edges
 from audiocls.audio.features.mfcc import MFCC
@@ -38,20 +38,20 @@ def test_a_tone_lights_its_bin(frequency):
 
 
 def test_log_power_is_twice_log_magnitude():
-    waves = white_noise(2, 4000)
+    waveforms = white_noise(2, 4000)
     power, magnitude = (
-        Spectrogram(scale=scale, offset=1e-12).build(RATE)(waves)
+        Spectrogram(scale=scale, offset=1e-12).build(RATE)(waveforms)
         for scale in ("power", "magnitude")
     )
     torch.testing.assert_close(power, 2 * magnitude, atol=1e-3, rtol=0)
 
 
 def test_mel_bands_of_the_spectrogram_are_the_log_mel_front_end():
-    waves = white_noise(2, 4000)
+    waveforms = white_noise(2, 4000)
     mel = LogMel(n_mels=20, normalise="none").build(RATE)
-    power = Spectrogram(offset=1e-12).build(RATE)(waves).exp()
+    power = Spectrogram(offset=1e-12).build(RATE)(waveforms).exp()
     expected = torch.log(mel.filters.T @ power + 1e-6)
-    torch.testing.assert_close(mel(waves), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(mel(waveforms), expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("part", [Spectrogram, MFCC])
@@ -71,19 +71,21 @@ def test_normalised_clips_have_mean_zero_and_deviation_one_and_silence_is_zero(p
 def test_mfcc_is_torchaudios(n_mfcc, n_mels):
     from torchaudio.transforms import MFCC as TORCHAUDIO
 
-    waves = white_noise(2, 5001) / 4
+    waveforms = white_noise(2, 5001) / 4
     mel = {"n_fft": 512, "hop_length": 160, "n_mels": n_mels, "f_min": 20.0}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
         reference = TORCHAUDIO(RATE, n_mfcc, log_mels=True, melkwargs=mel)
     options = MFCC(n_mfcc=n_mfcc, n_mels=n_mels, n_fft=512, f_min=20.0, normalise="none")
-    torch.testing.assert_close(options.build(RATE)(waves), reference(waves), atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(
+        options.build(RATE)(waveforms), reference(waveforms), atol=1e-3, rtol=1e-4
+    )
 
 
 def test_all_coefficients_give_the_log_mel_bands_back():
-    waves = white_noise(2, 4000)
-    mfcc = MFCC(n_mfcc=32, n_mels=32, normalise="none").build(RATE)(waves)
-    log_mel = LogMel(n_mels=32, normalise="none").build(RATE)(waves)
+    waveforms = white_noise(2, 4000)
+    mfcc = MFCC(n_mfcc=32, n_mels=32, normalise="none").build(RATE)(waveforms)
+    log_mel = LogMel(n_mels=32, normalise="none").build(RATE)(waveforms)
     torch.testing.assert_close(dct(32).T @ mfcc, log_mel, atol=1e-4, rtol=1e-4)
 
 
@@ -93,8 +95,8 @@ def test_the_cosine_transform_is_a_rotation():
 
 def test_loudness_moves_the_first_coefficient_only():
     build = MFCC(normalise="none", offset=1e-12).build(RATE)
-    waves = white_noise(1, 4000)
-    moved = (build(10 * waves) - build(waves)).squeeze(0)
+    waveforms = white_noise(1, 4000)
+    moved = (build(10 * waveforms) - build(waveforms)).squeeze(0)
     expected = torch.full_like(moved[0], 2 * math.log(10) * math.sqrt(64))
     torch.testing.assert_close(moved[0], expected, atol=1e-2, rtol=0)
     assert moved[1:].abs().max() < 1e-2
@@ -189,13 +191,13 @@ def naive(x: Tensor, s: Tensor) -> Tensor:
 def test_smoothing_by_blocks_is_smoothing_frame_by_frame(length):
     x = white_noise(2, 5, length).square()
     s = torch.tensor([0.0, 0.001, 0.04, 0.7, 1.0])
-    torch.testing.assert_close(smoothed(x, s), naive(x, s), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(moving_average(x, s), naive(x, s), atol=1e-5, rtol=1e-5)
 
 
 def test_so_is_its_gradient():
     x = white_noise(2, 4, 200).double()
     gradients = []
-    for way in (smoothed, naive):
+    for way in (moving_average, naive):
         s = torch.tensor([0.001, 0.04, 0.7, 0.99], dtype=torch.float64, requires_grad=True)
         gradients.append(torch.autograd.grad(way(x, s).square().sum(), s)[0])
     torch.testing.assert_close(*gradients)
@@ -260,10 +262,10 @@ def test_a_full_scale_tone_in_the_band_has_the_log_power_of_a_half():
 
 @pytest.mark.parametrize("options", [Leaf(), SincNet()], ids=lambda options: options.name)
 def test_learned_front_ends_ignore_autocast(options):
-    front_end, waves = options.build(RATE), white_noise(1, 4000)
+    front_end, waveforms = options.build(RATE), white_noise(1, 4000)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = front_end(waves)
-    assert torch.equal(mixed, front_end(waves))
+        mixed = front_end(waveforms)
+    assert torch.equal(mixed, front_end(waveforms))
 
 
 @pytest.mark.parametrize("options", [Leaf(), SincNet()], ids=lambda options: options.name)

@@ -12,10 +12,10 @@ from audiocls.audio.augment.mixing import (
     cutmix,
     freqmix,
     mix,
-    mixed_targets,
+    mix_phases,
+    mix_targets,
     mixup,
     partners_of,
-    phase_mixed,
     phasemix,
     timemix,
 )
@@ -50,7 +50,7 @@ def test_mixup_gives_loudness_its_share_and_keeps_the_energy():
     own, other = (torch.randn(4, 20_000, generator=generator) for _ in range(2))
     own = own * share(1.0, 10.0, 0.01, 1.0)
     shares = share(0.5, 0.5, 0.3, 1.0)
-    waves, weights = mixup(own, other, shares)
+    waveforms, weights = mixup(own, other, shares)
     # At half and half a clip 10 times as loud (20 dB) gets 1/11 of the samples.
     expected = share(0.5, 1 / 11, 1 / (1 + 0.01 * 0.7 / 0.3), 1.0)
     torch.testing.assert_close(weights, expected, rtol=0.01, atol=0)
@@ -58,15 +58,15 @@ def test_mixup_gives_loudness_its_share_and_keeps_the_energy():
     heard = weights * rms(own) / ((1 - weights) * rms(other))
     torch.testing.assert_close(heard[:3], (shares / (1 - shares))[:3])
     # … and unrelated clips of equal level mix to that level.
-    torch.testing.assert_close(rms(waves)[0], rms(own)[0], rtol=0.02, atol=0)
-    assert torch.equal(waves[3], own[3])
+    torch.testing.assert_close(rms(waveforms)[0], rms(own)[0], rtol=0.02, atol=0)
+    assert torch.equal(waveforms[3], own[3])
 
 
 def test_a_clip_mixed_up_with_silence_stays_as_it_is():
     own, silent = WAVES[:2], torch.zeros(2, 1000)
     for one, two in ((own, silent), (silent, own), (silent, silent)):
-        waves, weights = mixup(one, two, share(0.5, 0.2))
-        assert torch.equal(waves, one)
+        waveforms, weights = mixup(one, two, share(0.5, 0.2))
+        assert torch.equal(waveforms, one)
         assert torch.equal(weights, torch.ones(2, 1))
 
 
@@ -122,7 +122,7 @@ def test_freqmix_and_phasemix_of_a_clip_with_itself_are_the_clip():
 def test_phasemix_keeps_the_magnitudes_and_moves_the_phases():
     own, other = stft(WAVES[:2], 256), stft(WAVES[2:4], 256)
     shares = share(0.5, 0.0).unsqueeze(2)
-    after = phase_mixed(own, other, shares)
+    after = mix_phases(own, other, shares)
     torch.testing.assert_close(after.abs(), own.abs(), rtol=1e-4, atol=1e-5)
     expected = shares * own.angle() + (1 - shares) * other.angle()
     is_loud = own.abs() > 0.1
@@ -149,22 +149,22 @@ def test_partners_do_not_hang_on_the_order_of_the_batch():
 
 @pytest.mark.parametrize("name", MIXES)
 def test_soft_targets_are_of_two_clips_and_sum_to_one(name):
-    waves, targets = mixed(name)
+    waveforms, targets = mixed(name)
     torch.testing.assert_close(targets.sum(1), torch.ones(CLIPS))
     own, other = targets.diagonal(), targets[torch.arange(CLIPS), partners_of(DRAWS)]
     torch.testing.assert_close(own + other, torch.ones(CLIPS))
     assert own.min() >= (0 if name == "mixup" else 0.5)
     assert len(own.unique()) == CLIPS
-    assert (waves != WAVES).any(1).all()
+    assert (waveforms != WAVES).any(1).all()
 
 
 @pytest.mark.parametrize("name", ["timemix", "cutmix"])
 def test_a_target_says_how_much_of_the_wave_is_whose(name):
-    waves, targets = mixed(name)
-    kept = (waves == WAVES).float().mean(1)
+    waveforms, targets = mixed(name)
+    kept = (waveforms == WAVES).float().mean(1)
     torch.testing.assert_close(kept, targets.diagonal(), rtol=0, atol=0.002)
-    comes = waves == WAVES[partners_of(DRAWS)]
-    assert ((waves == WAVES) | comes).all()
+    comes = waveforms == WAVES[partners_of(DRAWS)]
+    assert ((waveforms == WAVES) | comes).all()
 
 
 def test_phasemix_never_leaves_a_clip_less_than_half_of_its_target():
@@ -176,13 +176,13 @@ def test_phasemix_never_leaves_a_clip_less_than_half_of_its_target():
 def test_a_union_has_the_classes_of_both_unless_the_other_has_less_than_a_tenth():
     own = torch.tensor([[1.0, 0, 1, 0]]).expand(3, 4)
     other = torch.tensor([[0.0, 1, 1, 0]]).expand(3, 4)
-    union = mixed_targets(own, other, share(0.5, 0.89, 0.92), is_union=True)
+    union = mix_targets(own, other, share(0.5, 0.89, 0.92), is_union=True)
     assert union.tolist() == [[1, 1, 1, 0], [1, 1, 1, 0], [1, 0, 1, 0]]
 
 
 def test_multi_hot_and_soft_targets_are_mixed_alike():
     own, other = torch.tensor([[1.0, 1, 0]]), torch.tensor([[0.0, 0.5, 0.5]])
-    soft = mixed_targets(own, other, share(0.6), is_union=False)
+    soft = mix_targets(own, other, share(0.6), is_union=False)
     torch.testing.assert_close(soft, torch.tensor([[0.6, 0.8, 0.2]]))
 
 
@@ -196,8 +196,8 @@ def test_every_clip_is_mixed_in_one_of_the_ways_asked_for():
 
 def test_nothing_is_mixed_before_its_epoch():
     for epoch in (0, 11):
-        waves, targets = mixed("mixup", epoch=epoch, mix_from_epoch=12)
-        assert torch.equal(waves, WAVES)
+        waveforms, targets = mixed("mixup", epoch=epoch, mix_from_epoch=12)
+        assert torch.equal(waveforms, WAVES)
         assert torch.equal(targets, TARGETS)
     assert not torch.equal(mixed("mixup", epoch=12, mix_from_epoch=12)[0], WAVES)
 
@@ -212,10 +212,10 @@ def test_a_clip_alone_and_no_mixes_are_left_as_they_are():
 @pytest.mark.parametrize("name", MIXES)
 @pytest.mark.parametrize("num_samples", [1, 3, 1000])
 def test_silence_among_the_clips_stays_finite(name, num_samples):
-    waves = WAVES[:, :num_samples].clone()
-    waves[::2] = 0.0
+    waveforms = WAVES[:, :num_samples].clone()
+    waveforms[::2] = 0.0
     options = Augment(mixes=(name,))
-    for batch in (waves, torch.zeros_like(waves)):
+    for batch in (waveforms, torch.zeros_like(waveforms)):
         after, targets = mix(batch, TARGETS, options, RATE, DRAWS, 0, False)
         assert after.isfinite().all()
         assert targets.isfinite().all()

@@ -13,7 +13,7 @@ from audiocls.audio.augment import Augment
 from audiocls.audio.augment.background import open_background
 from audiocls.audio.augment.chain import augment_waveforms
 from audiocls.audio.augment.clip_rng import ClipRNG
-from audiocls.audio.augment.noise import EXPONENTS, coloured, phase_noised, sine, with_noise
+from audiocls.audio.augment.noise import EXPONENTS, add_noise, add_phase_noise, coloured_noise, sine
 from audiocls.audio.augment.waveform import rms
 from audiocls.errors import DataError
 
@@ -30,9 +30,9 @@ def decibels(ratio: Tensor) -> Tensor:
     return 20 * ratio.log10()
 
 
-def change(waves: Tensor = WAVES, recording: Tensor | None = None, **options: object) -> Tensor:
-    draws = ClipRNG(2, torch.arange(len(waves)))
-    return augment_waveforms(waves, Augment.model_validate(options), RATE, draws, recording)
+def change(waveforms: Tensor = WAVES, recording: Tensor | None = None, **options: object) -> Tensor:
+    draws = ClipRNG(2, torch.arange(len(waveforms)))
+    return augment_waveforms(waveforms, Augment.model_validate(options), RATE, draws, recording)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def change(waves: Tensor = WAVES, recording: Tensor | None = None, **options: ob
     [("white", 0.0), ("pink", -3.01), ("red", -6.02), ("blue", 3.01), ("violet", 6.02)],
 )
 def test_a_colour_is_a_slope_of_the_spectrum(colour, db_an_octave):
-    power = torch.fft.rfft(coloured(DRAWS, EXPONENTS[colour], 8192)).abs().square().mean(0)
+    power = torch.fft.rfft(coloured_noise(DRAWS, EXPONENTS[colour], 8192)).abs().square().mean(0)
     octaves = torch.arange(3, 12)
     levels = [power[2**k : 2 ** (k + 1)].log10().mean() * 10 for k in octaves]
     slope = np.polyfit(octaves.numpy(), torch.stack(levels).numpy(), 1)[0]
@@ -49,7 +49,7 @@ def test_a_colour_is_a_slope_of_the_spectrum(colour, db_an_octave):
 
 
 def test_white_noise_is_gaussian_and_differs_from_clip_to_clip():
-    noise = coloured(DRAWS, 0.0, 8191)
+    noise = coloured_noise(DRAWS, 0.0, 8191)
     standard = noise / rms(noise)
     assert (standard**4).mean() == pytest.approx(3.0, abs=0.05)
     assert torch.corrcoef(noise).fill_diagonal_(0).abs().max() < 0.07
@@ -86,14 +86,14 @@ def test_phase_noise_turns_by_a_hundredth_of_a_radian_and_keeps_the_level():
     # A turn by φ moves a value by |φ|: 0.01 to 0.02, less what four windows average away.
     assert ratios.min() > -48
     assert ratios.max() < -34
-    unturned = phase_noised(WAVES, DRAWS, 256, strength=0.0)
+    unturned = add_phase_noise(WAVES, DRAWS, 256, strength=0.0)
     torch.testing.assert_close(unturned, WAVES, rtol=0, atol=1e-6)
 
 
 def test_silence_of_either_leaves_the_clip_as_it_is():
     silent, loud = torch.zeros(2, 100), torch.ones(2, 100)
-    for waves, noise in ((silent, loud), (loud, silent), (silent, silent)):
-        assert torch.equal(with_noise(waves, noise, 20.0), waves)
+    for waveforms, noise in ((silent, loud), (loud, silent), (silent, silent)):
+        assert torch.equal(add_noise(waveforms, noise, 20.0), waveforms)
 
 
 def test_noise_goes_with_the_strength():
@@ -181,6 +181,6 @@ def test_silent_background_and_silent_clips_stay_as_they_are():
 
 
 def test_half_of_the_clips_get_background_by_default():
-    waves = torch.ones(1000, 50)
-    after = change(waves, recording=torch.randn(500), background="noises")
-    assert (after != waves).any(1).float().mean() == pytest.approx(0.5, abs=0.08)
+    waveforms = torch.ones(1000, 50)
+    after = change(waveforms, recording=torch.randn(500), background="noises")
+    assert (after != waveforms).any(1).float().mean() == pytest.approx(0.5, abs=0.08)

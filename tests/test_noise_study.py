@@ -6,20 +6,25 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
+from helpers.display import Notes
 from helpers.records import drop_records, finished_study, paired_values
 from typer.testing import CliRunner
 
-from audiocls.analysis.noise import Noise, measure, write_noise
+from audiocls.analysis.noise import Noise, measure
 from audiocls.analysis.power import test_train_ratio as ratio_of
-from audiocls.cli import app, noise
-from audiocls.cli.power_view import promised
-from audiocls.cli.studies import lender_for, planned, request, resolved
+from audiocls.cli import app
+from audiocls.cli.options import cache_folder
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
 from audiocls.execution.code import code_digest, is_as_now
 from audiocls.stats import Allocation, components, minimum_detectable_effect, pooled
 from audiocls.store import Cell, Provenance, StudyFolder
-from audiocls.store.reuse import copy_finished, paired_study_name
+from audiocls.store.reuse import copy_finished, paired_study
+from audiocls.studies.ablation import lender_for, resolved
+from audiocls.studies.noise import baseline_alone
+from audiocls.studies.planning import power_of
+from audiocls.studies.reports import write_noise
+from audiocls.studies.request import ablation_request
 
 VALUES = list(0.8 + 0.03 * np.random.default_rng(0).normal(size=15))
 
@@ -100,9 +105,13 @@ def test_the_ratio_of_a_plan_is_that_of_its_trials(tiny_config, cache, fold):
     assert ratio_of(1) == 0
 
 
+def promised(chosen, baseline, runs, wanted):
+    return power_of(chosen, baseline, runs, wanted, cache_folder())
+
+
 def dropout(*changes):
     """Plan and baseline of a question on the shelf: 2 seeds × 5 folds, 3 comparisons."""
-    chosen, configs = planned(request("dropout", assignments=list(changes)))
+    chosen, configs = ablation_request("dropout", assignments=list(changes)).plan()
     return chosen, configs[chosen.baseline]
 
 
@@ -205,30 +214,43 @@ def test_unfinished_or_other_pairs_are_no_evidence(tmp_path):
 
 def test_one_seed_on_one_fold_is_refused_before_anything_runs():
     with pytest.raises(UsageError, match="two seeds or two folds"):
-        noise.baseline_alone(request("dropout", seeds="0", folds="1"))
+        baseline_alone(ablation_request("dropout", seeds="0", folds="1"))
 
 
-def test_noise_of_a_tuned_ablation_says_that_it_is_of_the_untuned_baseline(tmp_path, capsys):
+def test_noise_of_a_tuned_ablation_says_that_it_is_of_the_untuned_baseline(tmp_path):
     chosen, baseline = dropout()
     tune = {"tune": {"optim.lr": [0.001, 0.01]}, "tune_trials": 2}
     tuned = replace(chosen, ablation=chosen.ablation.model_copy(update=tune))
     kept(tmp_path)
     assert promised(tuned, baseline, tmp_path, None).evidence.source.endswith("baseline, untuned")
     assert promised(chosen, baseline, tmp_path, None).evidence.source.endswith("the baseline")
-    asked = request("dropout", assignments=["data.num_sources=5", "data.clips_per_source=1"])
-    noise.baseline_alone(replace(asked, ablation=tuned.ablation))
-    assert "untuned, with the recipe's optim.lr" in " ".join(capsys.readouterr().err.split())
+    few_clips = ["data.num_sources=5", "data.clips_per_source=1"]
+    asked = ablation_request("dropout", assignments=few_clips)
+    notes = baseline_alone(replace(asked, ablation=tuned.ablation)).notes
+    assert "untuned, with the recipe's optim.lr" in " ".join(notes)
 
 
 def test_the_noise_study_has_the_trials_of_the_ablations_baseline_and_no_others():
     few_clips = ["data.num_sources=5", "data.clips_per_source=1"]
-    asked = request("dropout", assignments=few_clips, seeds="0..2")
-    found, whole = noise.baseline_alone(asked).study, resolved(asked).study
+    asked = ablation_request("dropout", assignments=few_clips, seeds="0..2")
+    found, whole = baseline_alone(asked).study, resolved(asked).study
     assert found.cells == tuple(cell for cell in whole.cells if cell.arm == whole.baseline)
     assert (found.name, list(found.arms)) == ("dropout-noise", [whole.baseline])
     words = "--set data.num_sources=5 --set data.clips_per_source=1 --seeds 0..2"
     assert found.command == f"audiocls noise dropout {words}"
-    assert paired_study_name(found.name) == whole.name
+    assert (found.kind, found.of) == ("noise", whole.name)
+
+
+def test_an_ablation_is_paired_with_the_noise_study_of_its_baseline_by_kind_not_by_name(tmp_path):
+    study, _ = launched(tmp_path, dropout()[1])
+    ablation, noise = StudyFolder(tmp_path / "dropout"), StudyFolder(tmp_path / "dropout-noise")
+    of_noise = replace(study, name="dropout-noise", kind="noise", of="dropout")
+    assert paired_study(study, ablation) is None
+    noise.write_study(of_noise)
+    assert paired_study(study, ablation) == noise
+    assert paired_study(of_noise, noise) == ablation
+    noise.write_study(replace(study, name="dropout-noise"))  # a user's own, of that name
+    assert paired_study(study, ablation) is None
 
 
 HERE = Provenance(code=code_digest(), torch=f"{version('torch')}+cpu", device="cpu")
@@ -241,15 +263,16 @@ def test_only_trials_that_could_pair_with_new_ones_are_as_now():
     assert not is_as_now(replace(HERE, torch="1.0"), is_on_cpu=True)
 
 
-def test_a_twin_lends_nothing_that_could_not_be_compared(tmp_path, capsys):
+def test_a_twin_lends_nothing_that_could_not_be_compared(tmp_path):
     study, records = launched(tmp_path, dropout()[1])
     lender, folder = StudyFolder(tmp_path / "dropout"), StudyFolder(tmp_path / "dropout-noise")
-    assert lender_for(folder, study.cells, is_on_cpu=True) is None
-    assert "dropout was trained by other code" in capsys.readouterr().err
+    noise, notes = replace(study, kind="noise", of="dropout"), Notes()
+    assert lender_for(noise, folder, True, notes) is None
+    assert "dropout was trained by other code" in notes.texts[0]
     for record in records.values():
         lender.trial(record.id).finish(replace(record, provenance=HERE))
-    assert lender_for(folder, study.cells, is_on_cpu=True) == lender
-    assert lender_for(StudyFolder(tmp_path / "alone"), study.cells, is_on_cpu=True) is None
+    assert lender_for(noise, folder, True, notes) == lender
+    assert lender_for(study, StudyFolder(tmp_path / "alone"), True, notes) is None
 
 
 def test_what_the_twin_has_finished_is_copied_and_what_was_begun_here_stays(tmp_path):

@@ -19,7 +19,8 @@ from audiocls.audio.datasets.synthetic import Synthetic
 from audiocls.cli import app
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.library import notebook
-from audiocls.notebook import executed, open_report
+from audiocls.notebook import open_report
+from audiocls.render.formats.notebook_execution import executed
 from audiocls.store import Study, StudyFolder
 
 ROOT = Path(__file__).parent.parent
@@ -219,7 +220,8 @@ def test_report_executes_the_notebook_for_the_study_into_its_folder(runs):
 def test_without_the_extra_the_error_says_how_to_install_it(runs, tmp_path, monkeypatch):
     absent = {"nbclient": None, "ipykernel": None}
     monkeypatch.setattr(
-        "audiocls.notebook.execution.find_spec", lambda name: absent.get(name, "there")
+        "audiocls.render.formats.notebook_execution.find_spec",
+        lambda name: absent.get(name, "there"),
     )
     ran = report(runs, "--format", "ipynb", "--out", str(tmp_path / "x.ipynb"))
     assert ran.exit_code == 2

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.batches import Batch, training_batches
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.normalise import Standardise
 from audiocls.config.training import Training
 from audiocls.models.convnext1d_causal.network import CODES, ConvNeXt1dCausal
 from audiocls.training import score as score_module
 from audiocls.training.classifier import Classifier
 from audiocls.training.fit import _step
 from audiocls.training.losses import code_loss
-from audiocls.training.objective import Classes, Codes, JointObjective
+from audiocls.training.objective import ClassObjective, CodeObjective, JointObjective
 from audiocls.training.score import score_codes
 
 CLIPS, BANDS, FRAMES, CLASSES, BOOKS = 6, 4, 12, 5, 2
@@ -50,7 +50,7 @@ def loss(objective, classifier: Classifier, batch: Batch) -> float:
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_joint_loss_is_the_classes_and_the_weighted_codes(speaker, weight, smoothing):
     training = Training(label_smoothing=smoothing)
-    classes, codes, batch = Classes(training), Codes(training), some_batch()
+    classes, codes, batch = ClassObjective(training), CodeObjective(training), some_batch()
     expected = loss(classes, speaker, batch) + weight * loss(codes, speaker, batch)
     assert loss(JointObjective(classes, codes, weight), speaker, batch) == pytest.approx(
         expected, rel=1e-6
@@ -66,14 +66,14 @@ def test_smoothing_is_of_both_losses(speaker):
         for q in range(BOOKS)
     )
     training = Training(label_smoothing=smoothing)
-    joint = JointObjective(Classes(training), Codes(training), 1.0)
+    joint = JointObjective(ClassObjective(training), CodeObjective(training), 1.0)
     assert loss(joint, speaker, batch) == pytest.approx((by_class + by_book).item(), rel=1e-6)
 
 
 def test_a_gradient_of_the_joint_loss_reaches_both_heads_and_all_below(speaker):
     training = Training()
     batch = some_batch()
-    joint = JointObjective(Classes(training), Codes(training), 1.0)
+    joint = JointObjective(ClassObjective(training), CodeObjective(training), 1.0)
     joint.loss(speaker, batch.inputs, batch).backward()
     assert all(p.grad is not None and p.grad.any() for p in speaker.parameters())
 
@@ -83,8 +83,12 @@ def test_mixed_clips_are_not_smoothed_and_others_are(speaker, kind):
     soft = torch.rand(CLIPS, CLASSES, generator=torch.Generator().manual_seed(2)).softmax(1)
     mixed, whole = some_batch(True, soft), some_batch(False, soft)
     smooth, sharp = Training(loss=kind, label_smoothing=0.3), Training(loss=kind)
-    assert loss(Classes(smooth), speaker, mixed) == loss(Classes(sharp), speaker, mixed)
-    assert loss(Classes(smooth), speaker, whole) != loss(Classes(sharp), speaker, whole)
+    assert loss(ClassObjective(smooth), speaker, mixed) == loss(
+        ClassObjective(sharp), speaker, mixed
+    )
+    assert loss(ClassObjective(smooth), speaker, whole) != loss(
+        ClassObjective(sharp), speaker, whole
+    )
 
 
 def test_a_union_of_labels_under_bce_is_a_yes_to_each(speaker):
@@ -93,14 +97,16 @@ def test_a_union_of_labels_under_bce_is_a_yes_to_each(speaker):
     batch = some_batch(True, union)
     logits = speaker(batch.inputs)
     by_hand = -torch.where(union == 1, F.logsigmoid(logits), F.logsigmoid(-logits)).sum(1).mean()
-    found = loss(Classes(Training(loss="bce")), speaker, batch)
+    found = loss(ClassObjective(Training(loss="bce")), speaker, batch)
     assert found == pytest.approx(by_hand.item(), rel=1e-6)
 
 
 def test_focal_of_gamma_zero_is_cross_entropy(speaker):
     batch = some_batch()
-    focal = Classes(Training(loss="focal", focal_gamma=0.0))
-    assert loss(focal, speaker, batch) == pytest.approx(loss(Classes(Training()), speaker, batch))
+    focal = ClassObjective(Training(loss="focal", focal_gamma=0.0))
+    assert loss(focal, speaker, batch) == pytest.approx(
+        loss(ClassObjective(Training()), speaker, batch)
+    )
 
 
 class Recorded:
@@ -109,7 +115,7 @@ class Recorded:
     def __init__(self, batch: Batch):
         self.inputs, self.codes, self.device = batch.inputs, batch.codes.numpy(), "cpu"
 
-    def clean(self, clips) -> Tensor:
+    def unaugmented(self, clips) -> Tensor:
         return self.inputs[clips]
 
 
@@ -127,13 +133,17 @@ def test_perplexity_is_of_all_clips_however_they_are_batched(speaker):
 
 def test_a_validation_of_both_keeps_their_losses_apart(speaker, monkeypatch):
     training = Training()
-    joint = JointObjective(Classes(training), Codes(training), 1.0)
+    joint = JointObjective(ClassObjective(training), CodeObjective(training), 1.0)
     batch, clips = some_batch(), np.arange(CLIPS)
     scoring = [(batch.inputs, batch.targets)]
     monkeypatch.setattr(score_module, "scoring_batches", lambda *given: scoring)
     row = joint.validate(speaker, Recorded(batch), clips)
-    assert row["val/loss"] == pytest.approx(loss(Classes(training), speaker, batch), rel=1e-5)
-    assert row["val/code_loss"] == pytest.approx(loss(Codes(training), speaker, batch), rel=1e-5)
+    assert row["val/loss"] == pytest.approx(
+        loss(ClassObjective(training), speaker, batch), rel=1e-5
+    )
+    assert row["val/code_loss"] == pytest.approx(
+        loss(CodeObjective(training), speaker, batch), rel=1e-5
+    )
     assert {"val/accuracy", "val/code_accuracy", "val/code_perplexity"} <= row.keys()
 
 
@@ -151,7 +161,7 @@ def test_two_batches_of_eight_accumulated_are_one_of_sixteen(tiny_parts, rho):
     for size, accumulate in ((16, 1), (8, 2)):
         changes = {"train.batch_size": size, "train.accumulate": accumulate, "sam.rho": rho}
         parts = tiny_parts({**ACCUMULATED, **changes, "optim": {"name": "sgd", "lr": 0.1}})
-        batches = training_batches(parts.sounds, parts.split.train[:16], parts.batching, 0, 0)
+        batches = training_batches(parts.dataset, parts.split.train[:16], parts.batching, 0, 0)
         group = list(itertools.islice(batches, accumulate))
         assert sum(len(batch.targets) for batch in group) == 16
         loss = _step(parts, group, 16, None)

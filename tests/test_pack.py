@@ -14,15 +14,15 @@ import pytest
 import torch
 from helpers.audio import write_wav
 
+from audiocls.atomic import build_once
 from audiocls.audio import pack as pack_module
-from audiocls.audio.atomic_build import build_once
-from audiocls.audio.batches import open_sounds
+from audiocls.audio.batches import open_dataset
 from audiocls.audio.clips import Clip, ClipTable, fingerprint
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.feature_cache import MOST_CLIPS
 from audiocls.audio.features import LogMel, Raw
-from audiocls.audio.pack import FULL_SCALE, open_pack, pack_folder, resampled
+from audiocls.audio.pack import FULL_SCALE, open_pack, pack_folder, resample
 from audiocls.errors import DataError
 
 RATE = 8000
@@ -52,7 +52,7 @@ def test_the_pack_is_the_decoded_audio_to_sixteen_bits(table, tmp_path):
     pack = open_pack(table, "f", RATE, tmp_path)
     assert pack.lengths(every(table)).tolist() == list(LENGTHS)
     for i, clip in enumerate(table.clips):
-        packed = pack.waves(np.array([i]), LENGTHS[i], np.array([0]))[0]
+        packed = pack.waveforms(np.array([i]), LENGTHS[i], np.array([0]))[0]
         assert np.abs(packed - decode(clip.path).samples).max() <= 1 / FULL_SCALE
 
 
@@ -79,12 +79,12 @@ def test_a_tone_keeps_its_frequency_length_and_level_at_another_rate(tmp_path, r
 def test_what_the_new_rate_cannot_hold_is_filtered_out_and_not_folded_back():
     rate = 44100
     tone = np.sin(2 * np.pi * 15000 * np.arange(rate) / rate).astype(np.float32)
-    assert np.abs(resampled(Waveform(tone, rate), 16000)[500:-500]).max() < 0.02
+    assert np.abs(resample(Waveform(tone, rate), 16000)[500:-500]).max() < 0.02
 
 
 def test_audio_at_the_right_rate_already_is_not_touched():
     wave_ = Waveform(np.ones(5, np.float32), RATE)
-    assert resampled(wave_, RATE) is wave_.samples
+    assert resample(wave_, RATE) is wave_.samples
 
 
 def test_clips_are_decoded_and_resampled_once(table, tmp_path, monkeypatch):
@@ -94,7 +94,7 @@ def test_clips_are_decoded_and_resampled_once(table, tmp_path, monkeypatch):
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(pack_module, "decode", never)
-    monkeypatch.setattr(pack_module, "resampled", never)
+    monkeypatch.setattr(pack_module, "resample", never)
     assert np.array_equal(open_pack(table, "f", 4000, tmp_path).samples, first)
 
 
@@ -142,7 +142,7 @@ def test_a_maker_killed_midway_leaves_nothing_that_looks_whole(tmp_path):
     code = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from audiocls.audio.atomic_build import build_once\n"
+        "from audiocls.atomic import build_once\n"
         "def make(beside):\n"
         "    (beside / 'half').write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -239,14 +239,14 @@ def test_a_longer_clip_is_heard_in_its_middle_and_a_shorter_one_padded_with_zero
         [write_wav(tmp_path / "l.wav", long, RATE), write_wav(tmp_path / "s.wav", short, RATE)]
     )
     pack = open_pack(table, "f", RATE, tmp_path)
-    waves = np.rint(pack.centred(every(table), 21) * 32767)
-    assert waves[0].tolist() == list(range(40, 61))
-    assert waves[1].tolist() == [*range(1, 11), *[0] * 11]
+    waveforms = np.rint(pack.centred(every(table), 21) * 32767)
+    assert waveforms[0].tolist() == list(range(40, 61))
+    assert waveforms[1].tolist() == [*range(1, 11), *[0] * 11]
 
 
 def test_a_window_stays_within_its_clip(table, tmp_path):
     pack = open_pack(table, "f", RATE, tmp_path)
-    window = pack.waves(np.array([0, 2]), 100, np.array([LENGTHS[0] - 3, LENGTHS[2] - 3]))
+    window = pack.waveforms(np.array([0, 2]), 100, np.array([LENGTHS[0] - 3, LENGTHS[2] - 3]))
     assert window[:, :3].all()
     assert not window[:, 3:].any()
 
@@ -261,12 +261,12 @@ def test_a_random_crop_is_a_window_of_the_clip_anywhere_in_it(tmp_path):
         write_wav(tmp_path / "s.wav", ramp[:5], RATE),
     ]
     data = Synthetic(duration_s=10 / RATE, sample_rate=RATE)
-    sounds = open_sounds(data, Raw(), table_of(files), "f", tmp_path)
+    sounds = open_dataset(data, Raw(), table_of(files), "f", tmp_path)
     slack = torch.tensor([30, 0])
     starts = set()
     for seed in range(300):
         offsets = crop_offsets(slack, ClipRNG(seed, torch.tensor([0, 1])))
-        long, short = sounds.waves(np.array([0, 1]), offsets.numpy())
+        long, short = sounds.waveforms(np.array([0, 1]), offsets.numpy())
         values = (long * 32767).round()
         assert torch.equal(values.diff(), torch.ones(9))
         assert (short * 32767).round().tolist() == [1, 2, 3, 4, 5, 0, 0, 0, 0, 0]
@@ -288,51 +288,53 @@ def synthetic(cache: Path) -> tuple[Synthetic, ClipTable, str]:
 )
 def test_cached_features_are_the_front_ends_own(synthetic, features, cache):
     data, table, known = synthetic
-    sounds = open_sounds(data, features, table, known, cache)
+    sounds = open_dataset(data, features, table, known, cache)
     assert sounds.features is not None
     clips = np.arange(MOST_CLIPS)
     on_the_fly = sounds.front_end(torch.from_numpy(sounds.pack.centred(clips, sounds.num_samples)))
-    assert torch.equal(sounds.clean(clips), on_the_fly)
+    assert torch.equal(sounds.unaugmented(clips), on_the_fly)
     few = np.array([40, 3])  # another batch size may round differently, no more
-    waves = torch.from_numpy(sounds.pack.centred(few, sounds.num_samples))
-    torch.testing.assert_close(sounds.clean(few), sounds.front_end(waves), rtol=1e-4, atol=1e-4)
+    waveforms = torch.from_numpy(sounds.pack.centred(few, sounds.num_samples))
+    torch.testing.assert_close(
+        sounds.unaugmented(few), sounds.front_end(waveforms), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_features_are_computed_once_and_per_option(synthetic, cache, monkeypatch):
     data, table, known = synthetic
     features = LogMel(n_mels=12, n_fft=256, hop=128)
-    first = open_sounds(data, features, table, known, cache)
+    first = open_dataset(data, features, table, known, cache)
     before = set(cache.iterdir())
-    again = open_sounds(data, features, table, known, cache)
+    again = open_dataset(data, features, table, known, cache)
     assert set(cache.iterdir()) == before
     assert np.array_equal(first.features, again.features)
-    other = open_sounds(data, features.model_copy(update={"n_mels": 10}), table, known, cache)
+    other = open_dataset(data, features.model_copy(update={"n_mels": 10}), table, known, cache)
     assert other.features.shape[1] == 10
     assert set(cache.iterdir()) != before
 
 
 def test_raw_audio_is_not_stored_twice(synthetic, cache):
     data, table, known = synthetic
-    sounds = open_sounds(data, Raw(), table, known, cache)
+    sounds = open_dataset(data, Raw(), table, known, cache)
     assert sounds.features is None
     clips = np.arange(4)
     expected = sounds.pack.centred(clips, sounds.num_samples)
-    assert np.array_equal(sounds.clean(clips)[:, 0].numpy(), expected)
+    assert np.array_equal(sounds.unaugmented(clips)[:, 0].numpy(), expected)
 
 
 def test_a_wav_at_its_own_rate_is_packed_without_loss(tmp_path):
     samples = np.random.default_rng(0).integers(-32768, 32768, 4000) / 32768
     path = write_wav(tmp_path / "all.wav", samples * 32768 / 32767, RATE)
     packed = open_pack(table_of([path]), "f", RATE, tmp_path)
-    waves = packed.centred(np.array([0]), 4000)
-    assert waves[0].tolist() == decode(path).samples.tolist()
+    waveforms = packed.centred(np.array([0]), 4000)
+    assert waveforms[0].tolist() == decode(path).samples.tolist()
 
 
 def test_rates_that_share_no_divisor_are_resampled_in_no_time_and_keep_the_tone():
     rate, target = 22051, 16000
     seconds = np.arange(rate) / rate
     tone = np.sin(2 * np.pi * 1000 * seconds).astype(np.float32)
-    heard = resampled(Waveform(tone, rate), target)
+    heard = resample(Waveform(tone, rate), target)
     assert len(heard) == target
     wanted = np.sin(2 * np.pi * 1000 * np.arange(target) / target)
     assert np.abs(heard - wanted)[200:-200].max() < 0.01

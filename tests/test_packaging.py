@@ -29,7 +29,7 @@ def test_the_wheel_holds_the_shelf_the_recipes_and_the_template_and_nothing_at_t
         assert f"audiocls/_library/notebooks/{file.name}" in names
     for file in (ROOT / "audiocls/recipes").glob("*.yaml"):
         assert f"audiocls/recipes/{file.name}" in names
-    assert {"audiocls/render/page/page.html.j2", "audiocls/py.typed"} <= set(names)
+    assert {"audiocls/render/formats/page/page.html.j2", "audiocls/py.typed"} <= set(names)
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"audiocls"}
 
 

@@ -13,23 +13,20 @@ from helpers.designs import (
     factorial_arms,
 )
 from helpers.records import finished_study, paired_values
-from helpers.reports import text_of_html
+from helpers.reports import markdown_of, page_of, text_of_html
 
 from audiocls.analysis import compare
 from audiocls.analysis.pareto import fronts, is_on_front, sentences
-from audiocls.render import (
+from audiocls.render.build.effects import effect_remarks, effect_table
+from audiocls.render.build.verdicts import to_json
+from audiocls.render.figures import (
     effect_intervals,
-    effect_remarks,
-    effect_table,
     interactions,
     learning_curves,
     metric_against_cost,
     paired_differences,
-    to_html,
-    to_json,
-    to_markdown,
-    to_svg,
 )
+from audiocls.render.figures.svg import to_svg
 from audiocls.stats import corrected_t
 
 
@@ -122,8 +119,8 @@ def test_the_front_is_in_every_format():
     study, records = priced(COSTS)
     comparison = compare(study, records)
     said = "On the Pareto front of test/accuracy against parameters: base; twin; good."
-    assert said in to_markdown(comparison)
-    assert said in text_of_html(to_html(comparison, study, {}))
+    assert said in markdown_of(comparison)
+    assert said in text_of_html(page_of(comparison, study))
     assert to_json(comparison)["fronts"][0]["arms"] == ("base", "twin", "good")
     labels = [text.get_text() for text in metric_against_cost(comparison).axes[0].texts]
     assert labels == ["1", "2", "3"]
@@ -132,7 +129,7 @@ def test_the_front_is_in_every_format():
 def test_effects_are_in_every_format():
     study, records = designed_study(factorial_arms(LEVELS), additive_response, LEVELS, noise=0.004)
     comparison = compare(study, records)
-    page, text = text_of_html(to_html(comparison, study, {})), to_markdown(comparison)
+    page, text = text_of_html(page_of(comparison, study)), markdown_of(comparison)
     table = effect_table(comparison)
     assert len(table.rows) == len(comparison.effects.estimates) == 9
     for effect, shown in zip(
@@ -142,16 +139,16 @@ def test_effects_are_in_every_format():
         assert effect.name in text
         assert (shown["name"], shown["delta"]) == (effect.name, effect.delta)
     assert "p (Holm) is over 9 effects" in page
-    assert "aliased with" not in table.columns
-    assert table.rows[0][table.columns.index("verdict")] == "better"
+    assert "aliased with" not in table.titles
+    assert table.rows[0][table.titles.index("verdict")] == "better"
 
 
 def test_a_study_without_effects_says_nothing_of_them():
     study, records = finished_study(paired_values(0.01, 0.0))
     comparison = compare(study, records)
     assert effect_remarks(comparison) == []
-    assert "Effects of the factors" not in to_html(comparison, study, {})
-    assert "Effects of the factors" not in to_markdown(comparison)
+    assert "Effects of the factors" not in page_of(comparison, study)
+    assert "Effects of the factors" not in markdown_of(comparison)
 
 
 def test_pictures_have_a_row_an_effect_and_a_line_a_level():

@@ -2,16 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from random import Random
 
 import pytest
 from helpers.recipes import DEFAULTS, make_ablation
 
 from audiocls.audio.datasets import Folder, SpeechCommands, Synthetic
-from audiocls.cli.studies import request
 from audiocls.config import Config, resolve
 from audiocls.design import Ablation, Plan, arms_of, plan, within_folds
 from audiocls.errors import ConfigError, UsageError
+from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import Resolved, configs_of, on_available_folds, study_of
 
 TWO_FACTORS = {"model.dropout": [0.1, 0.2], "optim.lr": [1e-4, 1e-3, 1e-2]}
@@ -31,7 +32,7 @@ def faults(**given) -> str:
 
 def study(chosen: Plan, cache, overrides=None) -> Resolved:
     configs = configs_of(chosen, DEFAULTS, overrides or {})
-    return study_of(chosen, configs, overrides or {}, cache, "a", "")
+    return study_of(chosen, configs, overrides or {}, cache, "a")
 
 
 def test_one_factor_at_a_time_is_the_recipe_and_each_level_alone_against_it():
@@ -289,10 +290,11 @@ def test_planning_imports_neither_torch_nor_wandb():
 
 
 def test_the_command_that_asks_for_the_same_again_names_a_study_of_another_name():
-    asked = request("dropout", assignments=["train.epochs=3"], seeds="0..2")
+    asked = ablation_request("dropout", assignments=["train.epochs=3"], seeds="0..2")
     same = "audiocls sweep launch dropout --set train.epochs=3 --seeds 0..2"
-    assert asked.command("dropout") == same
-    assert asked.command("real") == same.replace("dropout", "dropout --study real")
+    assert asked.stored().line() == same
+    renamed = replace(asked, study="real").stored().line()
+    assert renamed == same.replace("dropout", "dropout --study real")
 
 
 def test_the_metrics_that_may_decide_are_those_that_trials_measure():

@@ -13,8 +13,8 @@ from helpers.trials import TRIALS, TrainedTrial
 
 from audiocls.audio.datasets import AudioSet
 from audiocls.audio.stream import CHUNK_SAMPLES
-from audiocls.cli.predictions import Choice, as_csv, as_json, as_text
 from audiocls.errors import AudioclsError, DataError, UsageError
+from audiocls.render.build.predictions import LabelSelection, as_csv, as_json, as_text
 from audiocls.training.checkpoint import load_checkpoint
 from audiocls.training.predict import WINDOWS_AT_ONCE, Prediction, Window, audio_files, predict
 
@@ -224,7 +224,7 @@ FOUND = [
     Prediction(Path("a, b.wav"), Window(0.0, 1.5, {"dog": 0.9, "rain": 0.6, "cat": 0.1})),
     Prediction(Path("c.wav"), Window(0.0, 2.0, {"dog": 0.2, "rain": 0.3, "cat": 0.1})),
 ]
-ABOVE_HALF = Choice(most=3, least=0.5, by_window=False)
+ABOVE_HALF = LabelSelection(most=3, least=0.5, by_window=False)
 
 
 def test_text_is_a_line_a_file_with_every_label_above_the_threshold():

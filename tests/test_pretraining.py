@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 from helpers.recipes import TINY
-from helpers.trials import dotted, make_task
+from helpers.trials import dotted, make_job
 
 from audiocls.audio.clips import fingerprint
-from audiocls.audio.deduplicate import sound_digests, without_copies
+from audiocls.audio.deduplicate import audio_digests, exclude_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import by_content, files_of, identity_config, resolve, trial_id
 from audiocls.errors import ConfigError, DataError, UsageError
 from audiocls.execution.content import identity_of, require_usable
-from audiocls.execution.pretraining import _wanted
+from audiocls.execution.pretraining import stage_for
 from audiocls.training.checkpoint import description_of, weights_of
 from audiocls.training.init_from import HEAD, Weights, freeze, load_matching_weights, weights_from
 from audiocls.training.pretrain import stage_of
@@ -31,7 +31,7 @@ def of(parts, labels=("a",)):
 
 def test_everything_that_fits_is_taken_and_the_last_layer_only_between_the_same_classes(tiny_parts):
     source, target = tiny_parts({"seed": 1}), tiny_parts()
-    labels = target.sounds.table.labels
+    labels = target.dataset.table.labels
     report = load_matching_weights(target.classifier, of(source, labels), labels)
     assert not report.missing
     assert not report.other_shape
@@ -49,14 +49,14 @@ def test_statistics_are_of_the_clips_trained_on_now(tiny_parts):
     source, target = tiny_parts({"fold": 2}), tiny_parts()
     before = target.classifier.standardise.mean.clone()
     assert not torch.equal(source.classifier.standardise.mean, before)
-    load_matching_weights(target.classifier, of(source), target.sounds.table.labels)
+    load_matching_weights(target.classifier, of(source), target.dataset.table.labels)
     assert torch.equal(target.classifier.standardise.mean, before)
 
 
 def test_what_has_another_shape_is_reported_and_left(tiny_parts):
     source = tiny_parts({"model.channels": [8, 8, 8, 16]})
     target = tiny_parts()
-    labels = target.sounds.table.labels
+    labels = target.dataset.table.labels
     report = load_matching_weights(target.classifier, of(source, labels), labels)
     assert report.other_shape
     assert "other shape: model." in report.sentence()
@@ -71,7 +71,7 @@ def test_weights_of_which_none_fits_are_refused(tiny_parts):
 
 def test_counters_and_a_last_layer_alone_are_no_start(tiny_parts):
     narrow, target = tiny_parts({"model.channels": [4, 4, 4, 4]}), tiny_parts()
-    labels = target.sounds.table.labels
+    labels = target.dataset.table.labels
     with pytest.raises(ConfigError, match="none of its weights"):
         load_matching_weights(target.classifier, of(narrow, labels), labels)
 
@@ -121,7 +121,7 @@ def test_a_folder_without_audio_is_refused(tmp_path):
 
 
 def digests_of(table, cache):
-    return sound_digests(table, fingerprint(table, cache), 8000, cache)
+    return audio_digests(table, fingerprint(table, cache), 8000, cache)
 
 
 def test_copies_of_what_will_be_tested_are_never_heard_whatever_their_names(folder, cache):
@@ -130,7 +130,7 @@ def test_copies_of_what_will_be_tested_are_never_heard_whatever_their_names(fold
     scored = own.split(1)
     excluded = np.concatenate([scored.val, scored.test])
     known = digests_of(own, cache)
-    split = without_copies(unlabelled_split(table), digests_of(table, cache), known[excluded])
+    split = exclude_copies(unlabelled_split(table), digests_of(table, cache), known[excluded])
     forbidden = {own.clips[i].path.read_bytes() for i in excluded}
     heard = [table.clips[i].path.read_bytes() for i in (*split.train, *split.val)]
     assert heard
@@ -138,7 +138,7 @@ def test_copies_of_what_will_be_tested_are_never_heard_whatever_their_names(fold
     num_copies = sum(clip.path.read_bytes() in forbidden for clip in table.clips)
     assert len(heard) == len(table.clips) - num_copies
     with pytest.raises(DataError, match="copies"):
-        without_copies(unlabelled_split(table), digests_of(table, cache), known)
+        exclude_copies(unlabelled_split(table), digests_of(table, cache), known)
 
 
 def test_a_copy_is_a_copy_in_stereo_too_and_another_recording_is_none(folder, cache):
@@ -183,7 +183,7 @@ def test_what_a_named_file_holds_is_the_trials_identity_and_where_it_lies_is_not
 def test_a_checkpoint_that_is_missing_or_broken_is_refused_at_launch(tmp_path, tiny_parts, damage):
     parts, file = tiny_parts(), tmp_path / "a.safetensors"
     whole = weights_of(parts.classifier)
-    labels = parts.sounds.table.labels
+    labels = parts.dataset.table.labels
     file.write_bytes(whole)
     file.with_suffix(".json").write_text(json.dumps(description_of(parts.config, labels)))
     config = resolve([TINY, {"init_from": str(file)}], "")
@@ -214,7 +214,7 @@ def test_only_named_files_are_looked_for():
 
 
 def wanted(tmp_path, cache, **changes):
-    return _wanted(make_task(tmp_path), resolve([TINY, dotted(changes)], ""), cache)
+    return stage_for(make_job(tmp_path), resolve([TINY, dotted(changes)], ""), cache)
 
 
 def contents(table, clips):

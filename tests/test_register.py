@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from audiocls import library, yaml_file
 from audiocls.cli import app
-from audiocls.cli.searches import sweep_request
 from audiocls.design import plan, wandb_sweep
+from audiocls.studies.request import sweep_request
 
 SWEEPS = Path(__file__).parents[1] / "sweeps"
 EVERY_ABLATION = pytest.mark.parametrize("name", sorted(library.available("ablations")))

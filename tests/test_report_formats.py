@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from helpers.records import PROVENANCE, drop_records, finished_study, paired_values
-from helpers.reports import text_of_html
+from helpers.reports import markdown_of, page_of, text_of_html
 
 from audiocls.analysis import compare
 from audiocls.formatting import (
@@ -16,16 +16,9 @@ from audiocls.formatting import (
     format_p,
     format_signed,
 )
-from audiocls.render import (
-    cost_per_arm,
-    learning_curves,
-    paired_differences,
-    to_html,
-    to_json,
-    to_markdown,
-    to_svg,
-    verdict_table,
-)
+from audiocls.render.build.verdicts import to_json, verdict_table
+from audiocls.render.figures import cost_per_arm, learning_curves, paired_differences
+from audiocls.render.figures.svg import to_svg
 
 CONTRACT = {
     *("arm", "num_pairs", "mean", "delta", "ci_low", "ci_high", "p_corrected_t", "p_sign_flip"),
@@ -51,7 +44,7 @@ def html_of(study, records):
     comparison = compare(study, records)
     failures = [(cell, "out_of_memory", "8 GiB are <full>") for cell in comparison.missing[:1]]
     origins = [record.provenance for record in records.values()]
-    return to_html(comparison, study, histories(study), failures, origins)
+    return page_of(comparison, study, histories(study), failures, origins)
 
 
 def test_json_is_strict_and_has_the_keys_of_the_contract(broken):
@@ -68,19 +61,19 @@ def test_every_format_copes_with_hardly_any_pairs(num_pairs):
     kept = {key: record for key, record in records.items() if record.fold <= num_pairs}
     comparison = compare(study, kept)
     json.dumps(to_json(comparison), allow_nan=False)
-    assert "nan" not in to_markdown(comparison)
-    assert "nan" not in text_of_html(to_html(comparison, study, {}))
+    assert "nan" not in markdown_of(comparison)
+    assert "nan" not in text_of_html(page_of(comparison, study))
 
 
 def test_json_stays_in_units_of_the_metric_and_text_speaks_in_points():
     comparison = compare(*finished_study(paired_values(0.03)))
     arm = to_json(comparison)["arms"][1]
     assert arm["delta"] == pytest.approx(0.03, abs=0.005)
-    assert f"+{100 * arm['delta']:.1f}" in to_markdown(comparison)
+    assert f"+{100 * arm['delta']:.1f}" in markdown_of(comparison)
 
 
 def test_markdown_has_equal_rows_and_names_what_is_missing(broken):
-    text = to_markdown(compare(*broken))
+    text = markdown_of(compare(*broken))
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 4
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
@@ -171,7 +164,7 @@ def test_learning_curves_average_the_trials_that_reached_an_epoch():
 
 def test_importing_the_report_loads_nothing_heavy():
     code = (
-        "import sys, audiocls.render; print([name for name in "
+        "import sys, audiocls.render.build; print([name for name in "
         "('torch', 'matplotlib', 'scipy', 'statsmodels', 'jinja2', 'pandas') "
         "if name in sys.modules])"
     )
@@ -208,5 +201,5 @@ def test_what_a_reader_must_know_is_in_every_format(broken):
     noted = replace(study, notes=("EnCodec's weights are untrained in every arm.",))
     comparison = compare(noted, records)
     assert to_json(comparison)["notes"] == noted.notes
-    for text in (to_markdown(comparison), text_of_html(html_of(noted, records))):
+    for text in (markdown_of(comparison), text_of_html(html_of(noted, records))):
         assert "untrained in every arm" in text

@@ -9,9 +9,9 @@ import pytest
 from helpers.records import finished_study, write_study
 
 from audiocls.analysis import compare
-from audiocls.analysis.study_report import load_report
-from audiocls.render import to_json
+from audiocls.render.build.verdicts import to_json
 from audiocls.stats.sign_flip import NUM_RESAMPLES, random_signs, sign_flip_p
+from audiocls.studies.reports import load_report
 
 MOST_S = 2.0
 """Of the processor, for what takes a few tenths: ten thousand trials would take ten times that."""

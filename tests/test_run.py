@@ -5,38 +5,38 @@ from collections.abc import Sequence
 
 import pytest
 from helpers.recipes import TINY
-from helpers.trials import dotted, make_task, train, trainable_task
+from helpers.trials import dotted, make_job, train, trainable_job
 
 from audiocls.config import resolve
 from audiocls.console import stderr
 from audiocls.console.progress import picture, summary
 from audiocls.errors import UsageError
-from audiocls.execution.devices import slots
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import (
+from audiocls.execution.devices import slots, worker_environment
+from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
+from audiocls.execution.messages import (
     Done,
     Epoch,
     Failed,
     Interrupted,
     Lost,
+    Running,
     Stage,
+    Status,
     from_json,
     to_json,
 )
-from audiocls.execution.job import Task
 from audiocls.execution.scheduler import MAX_LOSSES, Launch, Limits
-from audiocls.execution.status import Running, Status
 from audiocls.execution.trial import train_trial
-from audiocls.execution.trial_source import FixedSource
 from audiocls.execution.worker_cache import WorkerCache
-from audiocls.store import Cell, TrialFolder
+from audiocls.store import Cell, Study, StudyFolder, TrialFolder
+from audiocls.studies.sources.fixed import FixedSource
 from audiocls.training.fit import Signal
 
 
 def trained(tmp_path, cache, **changes):
-    """The last event of a tiny trial under dotted changes, and its task."""
-    task = trainable_task(resolve([TINY, dotted(changes)], "tiny"), tmp_path, cache)
-    return train(task, cache), task
+    """The last event of a tiny trial under dotted changes, and its job."""
+    job = trainable_job(resolve([TINY, dotted(changes)], "tiny"), tmp_path, cache)
+    return train(job, cache), job
 
 
 @pytest.mark.parametrize(
@@ -71,21 +71,21 @@ def test_a_failure_is_told_even_if_the_disk_takes_no_file(tmp_path, cache, monke
 
 def test_a_trial_asked_to_stop_is_interrupted_and_goes_on_where_it_was(tmp_path, cache):
     config = resolve([TINY, {"train.epochs": 3}], "tiny")
-    one = trainable_task(config, tmp_path, cache)
-    told = []
-    train_trial(one, WorkerCache(cache), told.append, lambda: Signal.STOP)
-    assert isinstance(told[-1], Interrupted)
-    train_trial(one, WorkerCache(cache), told.append, lambda: Signal.CONTINUE)
-    assert [event.epoch for event in told if isinstance(event, Epoch)] == [1, 2, 3]
+    one = trainable_job(config, tmp_path, cache)
+    events = []
+    train_trial(one, WorkerCache(cache), events.append, lambda: Signal.STOP)
+    assert isinstance(events[-1], Interrupted)
+    train_trial(one, WorkerCache(cache), events.append, lambda: Signal.CONTINUE)
+    assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2, 3]
     assert one.trial.record().attempt == 2
 
 
 def test_a_trial_that_has_seen_enough_is_tested_with_its_best_epoch_so_far(tmp_path, cache):
     config = resolve([TINY, {"train.epochs": 3}], "tiny")
-    one = trainable_task(config, tmp_path, cache)
-    told = []
-    train_trial(one, WorkerCache(cache), told.append, lambda: Signal.FINISH)
-    assert isinstance(told[-1], Done)
+    one = trainable_job(config, tmp_path, cache)
+    events = []
+    train_trial(one, WorkerCache(cache), events.append, lambda: Signal.FINISH)
+    assert isinstance(events[-1], Done)
     record = one.trial.record()
     assert record.early_stopped
     assert record.cost.epochs == record.metrics["best/epoch"] == 1
@@ -99,36 +99,42 @@ class Scripted:
         self.answers = {trial: list(events) for trial, events in answers.items()}
         self.free = num_slots
         self.submitted: list[str] = []
-        self.told: list[object] = []
+        self.events: list[object] = []
         self.ended: list[str] = []
         self.is_stopped = False
 
     def num_free(self) -> int:
         return self.free
 
-    def submit(self, one: Task) -> None:
-        self.submitted.append(one.cell.id)
+    def submit(self, one: NativeJob) -> None:
+        self.submitted.append(one.id)
         self.free -= 1
-        self.told.append(self.answers[one.cell.id].pop(0))
+        self.events.append(self.answers[one.id].pop(0))
 
     def end(self, trial_id: str) -> None:
         self.ended.append(trial_id)
 
     def poll(self, timeout_s: float) -> Sequence[object]:
-        told, self.told = self.told, []
-        self.free += len(told)
-        return told
+        events, self.events = self.events, []
+        self.free += len(events)
+        return events
 
     def stop(self, grace_s: float) -> Sequence[object]:
         self.is_stopped = True
         return []
 
 
+def fixed_source(tmp_path, names, source=FixedSource):
+    """The source of a study with a cell of each name."""
+    cells = tuple(Cell(name, "baseline", i, 1) for i, name in enumerate(names))
+    study, folder = Study("s", cells=cells), StudyFolder(tmp_path / "s")
+    return source(folder, study, lambda cell: make_job(tmp_path, cell))
+
+
 def driven(tmp_path, answers, **how):
-    tasks = [make_task(tmp_path, Cell(name, "baseline", i, 1)) for i, name in enumerate(answers)]
     executor, seen = Scripted(answers), []
     limits = Limits(how.get("max_s"), how.get("retries", 0), how.get("max_first_failures"))
-    launch = Launch(FixedSource(tasks), len(tasks), 0, seen.append, limits)
+    launch = Launch(fixed_source(tmp_path, answers), seen.append, limits)
     launch.drive(executor, how.get("stop") or threading.Event())
     return launch, executor, seen
 
@@ -208,8 +214,8 @@ def test_what_has_seen_enough_is_ended_by_its_name(tmp_path):
             return ["a"]
 
     executor = Scripted({"a": [Done("a")]})
-    one = make_task(tmp_path, Cell("a", "baseline", 0, 1))
-    Launch(Impatient([one]), 1, 0, lambda status: None).drive(executor, threading.Event())
+    source = fixed_source(tmp_path, ["a"], Impatient)
+    Launch(source, lambda status: None).drive(executor, threading.Event())
     assert executor.ended == ["a"]
 
 
@@ -229,19 +235,18 @@ def test_an_exhausted_budget_stops(tmp_path):
 
 
 def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(tmp_path):
-    told: list[Status] = []
-    only = make_task(tmp_path, Cell("a", "baseline", 0, 1))
-    launch = Launch(FixedSource([only]), 1, 0, told.append)
+    statuses: list[Status] = []
+    launch = Launch(fixed_source(tmp_path, ["a"]), statuses.append)
     launch._fill(Scripted({"a": [Done("a")]}))
-    launch._hear([Stage("a", 3, 20)])
-    [running] = told[-1].running
+    launch._handle([Stage("a", 3, 20)])
+    [running] = statuses[-1].running
     assert (running.is_pretraining, running.epoch, running.num_epochs) == (True, 3, 20)
-    assert told[-1].left_s is None
-    assert "1 running (1 pre-training, epoch 3/20)" in summary(told[-1]).plain
-    launch._hear([Epoch("a", 1, 2)])
-    assert not told[-1].running[0].is_pretraining
-    assert told[-1].left_s is not None
-    assert "pre-training" not in summary(told[-1]).plain
+    assert statuses[-1].left_s is None
+    assert "1 running (1 pre-training, epoch 3/20)" in summary(statuses[-1]).plain
+    launch._handle([Epoch("a", 1, 2)])
+    assert not statuses[-1].running[0].is_pretraining
+    assert statuses[-1].left_s is not None
+    assert "pre-training" not in summary(statuses[-1]).plain
 
 
 @pytest.mark.parametrize("width", [50, 80])
@@ -266,13 +271,13 @@ def test_a_launch_is_shown_in_a_line_each_however_narrow_the_terminal(monkeypatc
         Lost("a", "h"),
     ],
 )
-def test_events_survive_the_pipe(event):
+def test_statuses_survive_the_pipe(event):
     assert from_json(to_json(event)) == event
 
 
-def test_tasks_survive_the_pipe(tmp_path):
-    one = make_task(tmp_path, config={"model": {"dropout": 0.1}})
-    assert Task.from_json(one.to_json()) == one
+def test_jobs_survive_the_pipe(tmp_path):
+    one = make_job(tmp_path, config={"model": {"dropout": 0.1}})
+    assert job_from_json(one.to_json(), NativeSpec) == one
 
 
 def test_without_gpus_there_is_a_worker_per_core_and_as_many_as_asked_for(monkeypatch):

@@ -27,9 +27,9 @@ from audiocls.search import (
     remaining,
     to_stop,
 )
-from audiocls.search.bayes import NUM_RANDOM
 from audiocls.search.distributions import quantile_of, value_of
 from audiocls.search.objective_values import imputed_losses
+from audiocls.search.propose import NUM_RANDOM
 
 LOSS = Metric("loss")
 STARTED = TrialResult({}, "running")

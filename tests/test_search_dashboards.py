@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.records import search_record
+from helpers.records import search_record, search_study
 from helpers.reports import (
     GOLDEN,
     NOWHERE,
@@ -20,12 +20,23 @@ from helpers.reports import (
 from helpers.trials import train_offline
 from wandb_server import Server
 
-from audiocls.cli.dashboards import of_search
-from audiocls.cli.ranking import rank
-from audiocls.render.wandb.workspace import workspace_of
-from audiocls.render.wandb.workspaces_adapter import spec_of
-from audiocls.store import Failure, Proposal, StudyFolder, SweepStudy
+from audiocls.render.build.stored import stored_ranking
+from audiocls.render.document import Runs, of_kind
+from audiocls.render.formats.wandb.report import report_of
+from audiocls.render.formats.wandb.workspace import workspace_of
+from audiocls.render.formats.wandb.workspaces_adapter import spec_of
+from audiocls.store import Failure, Proposal, StudyFolder
 from audiocls.tracking import run_id_of
+
+
+def selection_of(document):
+    """The runs that the document's panels show."""
+    return next(of_kind(document.blocks, Runs)).selection
+
+
+def document_of(folder):
+    return stored_ranking(folder, "wandb").document
+
 
 DOCUMENT = {
     "method": "random",
@@ -42,7 +53,7 @@ DOCUMENT = {
 def searched(folder: StudyFolder, document: dict, is_ours: bool, rows: list[dict]) -> StudyFolder:
     """Two finished trials and a failed one."""
     command = "audiocls sweep launch lr"
-    folder.write_study(SweepStudy("lr", document, "recipe tiny", "/", {}, command))
+    folder.write_study(search_study("lr", document, "recipe tiny", "/", command))
     for name, lr in (("a", 0.5), ("b", 0.125), ("c", 0.25)):
         given = {"model": {"dropout": 0.1 if name == "a" else 0.0}, "optim.lr": lr, "seed": 3}
         folder.propose(Proposal(name, given))
@@ -72,8 +83,12 @@ def foreign(tmp_path: Path) -> StudyFolder:
 
 @pytest.mark.parametrize("name", ["report", "workspace"])
 def test_the_same_search_makes_the_same_dashboards(folder, name):
-    views = of_search(folder, rank(folder))
-    view = views.report_at(NOWHERE) if name == "report" else workspace_of(views.subject, NOWHERE)
+    document = document_of(folder)
+    view = (
+        report_of(document, NOWHERE)
+        if name == "report"
+        else workspace_of(selection_of(document), NOWHERE)
+    )
     spec, file = spec_of(view), GOLDEN / f"search_{name}.wandb.json"
     if not file.exists():
         file.write_text(json.dumps(spec, indent=1) + "\n")
@@ -82,7 +97,7 @@ def test_the_same_search_makes_the_same_dashboards(folder, name):
 
 
 def test_the_report_tells_the_best_the_ranking_the_failed_and_the_command(folder):
-    spec = spec_of(of_search(folder, rank(folder)).report_at(NOWHERE))
+    spec = spec_of(report_of(document_of(folder), NOWHERE))
     texts = texts_of(spec["spec"])
     assert spec["description"] == "Which learning rate suits it?"
     said = "Best of 2 trials: val/loss 0.25 with model.dropout=0, optim.lr=0.125."
@@ -95,15 +110,15 @@ def test_the_report_tells_the_best_the_ranking_the_failed_and_the_command(folder
 def test_a_long_ranking_is_cut_in_the_words_and_whole_in_the_runs(folder):
     for number in range(200):
         folder.propose(Proposal(f"x{number}", {"optim.lr": number / 200}))
-    views = of_search(folder, rank(folder))
-    texts = texts_of(spec_of(views.report_at(NOWHERE))["spec"])
+    document = document_of(folder)
+    texts = texts_of(spec_of(report_of(document, NOWHERE))["spec"])
     assert max(text.count("\n") for text in texts) == 51
-    assert views.subject.num_runs == 203
+    assert selection_of(document).num_runs == 203
 
 
 def test_each_run_stands_for_itself_beside_the_parameters_that_were_searched(folder):
-    views = of_search(folder, rank(folder))
-    for view in (views.report_at(NOWHERE), workspace_of(views.subject, NOWHERE)):
+    document = document_of(folder)
+    for view in (report_of(document, NOWHERE), workspace_of(selection_of(document), NOWHERE)):
         configs = [panel["config"] for panel in panels_of(spec_of(view))]
         assert not any(config.get("groupBy") for config in configs)
         [axes] = [config["columns"] for config in configs if "columns" in config]
@@ -118,16 +133,16 @@ def test_panels_of_a_search_read_only_what_a_trial_really_tells(
     folder, tmp_path, tiny_config, cache
 ):
     run = train_offline(tiny_config({"model.dropout": 0.1}), tmp_path, cache)
-    views = of_search(folder, rank(folder))
-    for view in (views.report_at(NOWHERE), workspace_of(views.subject, NOWHERE)):
+    document = document_of(folder)
+    for view in (report_of(document, NOWHERE), workspace_of(selection_of(document), NOWHERE)):
         keys = [found for panel in panels_of(spec_of(view)) for found in keys_of(panel)]
         assert len(keys) > 8
         assert [found for found in keys if not has_key(run, *found)] == []
 
 
 def test_runs_of_another_program_are_named_and_drawn_over_their_steps(foreign):
-    views = of_search(foreign, rank(foreign))
-    spec = spec_of(views.report_at(NOWHERE))
+    document = document_of(foreign)
+    spec = spec_of(report_of(document, NOWHERE))
     for found in filters_of(spec):
         named = {c["key"]["name"]: c["value"] for c in found["filters"]}
         assert named == {"group": "lr", "name": [run_id_of(name, "lr", 1) for name in "ab"]}
@@ -139,9 +154,9 @@ def test_a_search_that_seeks_nothing_is_told_without_panels(tmp_path):
     document = {**DOCUMENT, "program": "train.py"}
     del document["metric"]
     found = searched(StudyFolder(tmp_path / "runs" / "lr"), document, False, [])
-    views = of_search(found, rank(found))
-    assert not list(panels_of(spec_of(workspace_of(views.subject, NOWHERE))))
-    texts = texts_of(spec_of(views.report_at(NOWHERE))["spec"])
+    document = document_of(found)
+    assert not list(panels_of(spec_of(workspace_of(selection_of(document), NOWHERE))))
+    texts = texts_of(spec_of(report_of(document, NOWHERE))["spec"])
     assert any(text.startswith("3 trials; the sweep names no metric") for text in texts)
 
 

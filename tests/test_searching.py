@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.records import search_record
+from helpers.records import search_record, search_study
 
 from audiocls.errors import ConfigError, UsageError
-from audiocls.execution.events import Done, Epoch, Failed
+from audiocls.execution.messages import Done, Epoch, Failed
 from audiocls.search import Categorical, Hyperband, Metric, Numeric, Sweep
 from audiocls.store import (
     Failure,
     Proposal,
+    Study,
     StudyFolder,
-    SweepStudy,
     TrialFolder,
     folder_name,
 )
-from audiocls.studies.launch import launch_sweep
+from audiocls.studies.launch import Prepared, launch
 from audiocls.studies.sources.search import SearchSource
 
 METRIC = Metric("val/loss")
@@ -46,12 +46,12 @@ class Named:
             raise ConfigError("sweep", ["these do not go together"])
         return "-".join(str(value) for value in parameters.values())
 
-    def work_of(self, proposal: Proposal) -> Job:
+    def job_of(self, proposal: Proposal) -> Job:
         return Job(proposal.id, proposal.id, self.folder.trial(proposal.id))
 
 
-def study(name: str = "s", runs: str = "train.py") -> SweepStudy:
-    return SweepStudy(name, {"method": "grid"}, runs, "/", {}, f"audiocls sweep launch {name}")
+def study(name: str = "s", runs: str = "train.py") -> Study:
+    return search_study(name, {"method": "grid"}, runs, "/", f"audiocls sweep launch {name}")
 
 
 @pytest.fixture
@@ -198,10 +198,10 @@ def test_the_number_of_trials_is_told_where_it_is_known(folder, sweep, max_new, 
 
 def test_a_study_is_not_mixed_with_trials_of_another_program(folder):
     with pytest.raises(UsageError, match="--study"):
-        launch_sweep(folder, study(runs="other.py"), lambda: None, lambda _: None, lambda _: None)
+        launch(Prepared(folder, study(runs="other.py"), None, None), lambda _: None)
 
 
 def test_a_study_of_a_sweep_is_not_read_as_an_ablation(folder):
     assert folder.is_sweep()
     with pytest.raises(UsageError, match="is a sweep"):
-        folder.study()
+        folder.study_with_arms()

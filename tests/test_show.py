@@ -9,17 +9,19 @@ from helpers.recipes import TINY
 from torch import nn
 
 from audiocls.audio.features import LogMel, Raw
-from audiocls.cli import show
 from audiocls.config import resolve
 from audiocls.errors import ConfigError
 from audiocls.models import Model
-from audiocls.training.cost import macs, num_params
+from audiocls.render.build.layer_summary import totals
+from audiocls.training.cost import macs
 from audiocls.training.layer_summary import (
     ITSELF,
     Layer,
+    ModelSummary,
     largest_layers,
     layer_summary,
     leaf_layers,
+    num_params,
     trained_network,
 )
 
@@ -79,7 +81,7 @@ def test_the_layers_of_any_depth_add_up_to_the_whole(model, in_shape, depth):
 
 @EVERY_MODEL
 def test_what_dominates_comes_first_and_all_of_it_is_the_model(model, in_shape):
-    parts = largest_layers(model, in_shape, NUM_CLASSES)
+    parts = largest_layers(layers_of(model, in_shape))
     params, num_macs = sum(part[1] for part in parts), sum(part[2] for part in parts)
     assert num_macs == macs(model, in_shape, NUM_CLASSES)
     shares = [max(part[1] / params, part[2] / num_macs) for part in parts]
@@ -150,12 +152,11 @@ def test_a_front_end_that_learns_is_part_of_what_is_trained():
     ("limit", "said"),
     [(200_000, "left"), (100, "exceeded by")],
 )
-def test_a_budget_says_what_it_leaves_or_by_how_much_it_is_exceeded(monkeypatch, limit, said):
-    monkeypatch.setattr(show, "_budget", lambda config: {"params": limit, "macs": None})
-    config = resolve([TINY], "")
+def test_a_budget_says_what_it_leaves_or_by_how_much_it_is_exceeded(limit, said):
+    config = resolve([TINY, {"budget.max_params": limit}], "")
     layers = layer_summary(*trained_network(config, NUM_CLASSES))
-    totals = show._totals(config, layers)
-    assert "budget of MACs per clip" not in totals
-    text = totals["budget of parameters"]
+    facts = totals(ModelSummary(config, NUM_CLASSES, layers))
+    assert "budget of MACs per clip" not in facts
+    text = facts["budget of parameters"]
     assert said in text
     assert f"{abs(limit - layers[0].params):,}" in text

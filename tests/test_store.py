@@ -341,7 +341,7 @@ def test_a_study_that_was_never_launched_says_which_there_are(tmp_path):
     with pytest.raises(UsageError) as raised:
         StudyFolder(tmp_path / "dropuot").study()
     assert "Did you mean 'dropout'?" in str(raised.value)
-    assert "audiocls sweep launch dropuot" in str(raised.value)
+    assert "audiocls sweep list" in str(raised.value)
 
 
 def test_one_scheduler_at_a_time_works_on_a_study(tmp_path):

@@ -10,7 +10,7 @@ from helpers.audio import uniform_noise
 from audiocls.audio import decode as door
 from audiocls.audio import stream as streaming
 from audiocls.audio.decode import decode, stream
-from audiocls.audio.pack import resampled
+from audiocls.audio.pack import resample
 from audiocls.audio.stream import windows
 from audiocls.errors import DataError
 
@@ -52,7 +52,7 @@ def test_of_a_truncated_file_blocks_give_what_decoding_gives(tmp_path, part):
 def test_windows_are_the_resampled_file_cut_up(tmp_path, rate, to, num_samples):
     """No border is heard: neither of windows nor of blocks, at any pair of rates."""
     path = written(tmp_path / "a.wav", rate, num_samples)
-    expected = resampled(decode(path), to)
+    expected = resample(decode(path), to)
     found = list(windows(path, to, 700))
     assert [len(window) for window in found[:-1]] == [700] * (len(found) - 1)
     np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-6)

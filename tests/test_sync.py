@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.wandb_runs import log_run
+from helpers.records import search_study
+from helpers.wandb_runs import log_run, read_log
 from wandb_server import Server
 
 from audiocls.errors import UsageError
@@ -21,17 +22,16 @@ from audiocls.store import (
     Proposal,
     Provenance,
     Record,
+    Request,
     Study,
     StudyFolder,
-    SweepStudy,
 )
+from audiocls.store.old_files import with_kind
 from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable
 from audiocls.tracking.wandb.connection import Connection
-from audiocls.tracking.wandb.log import read_run
 from audiocls.tracking.wandb.project import WandbProject
 from audiocls.tracking.wandb.sync import upload
-from audiocls.wandb_server.push import registered_sweep
-from audiocls.wandb_server.registered import grid_of, sweep_of
+from audiocls.wandb_server.push import grid_of, registered_sweep, sweep_of
 from audiocls.wandb_server.sync import Synced, sync
 
 ARMS = ("baseline", "dropout=0.1", "dropout=0.5")
@@ -49,6 +49,7 @@ STUDY = Study(
     arms={arm: {} for arm in ARMS},
     cells=CELLS,
     command="audiocls sweep launch tiny --set optim.lr=0.001",
+    request=Request("sweep launch", "tiny", assignments=("optim.lr=0.001",)),
 )
 
 
@@ -100,7 +101,7 @@ def synced(folder: StudyFolder, stop: threading.Event | None = None, **changes: 
     options: dict[str, Any] = {
         "server": WandbProject(Connection(10)),
         "upload": upload,
-        "wanted": (None, None),
+        "target": (None, None),
         "sweep_config": sweep_of(folder),
         "watch": lambda done, total: None,
         "stop": stop or threading.Event(),
@@ -192,7 +193,7 @@ def test_online_runs_that_are_whole_are_left_alone_and_torn_ones_uploaded(folder
 TORN = """
 import sys
 from pathlib import Path
-from helpers.wandb_runs import log_run
+from helpers.wandb_runs import log_run, read_log
 folder, run_id = sys.argv[1:]
 log_run(run_id, folder=Path(folder), mode="online", finish_timeout=2.0)
 """
@@ -230,7 +231,7 @@ def test_the_end_of_a_log_that_reaches_the_disk_late_is_waited_for(folder, wandb
     """W&B's `finish` of an offline run returns before all of the log is written."""
     train(folder, CELLS[0])
     (log,) = folder.path.glob("wandb/offline-run-*/*.wandb")
-    while read_run(log).exit_code is None:
+    while read_log(log).exit_code is None:
         time.sleep(0.01)
     content = log.read_bytes()
     log.write_bytes(content[: len(content) // 2])
@@ -352,11 +353,11 @@ def test_a_study_without_runs_says_how_to_have_some(folder, wandb_server):
 
 def test_another_project_than_that_of_its_sweep_is_refused(folder, wandb_server):
     train(folder, CELLS[0])
-    assert synced(folder, wanted=("local", "mine")).left == ()
+    assert synced(folder, target=("local", "mine")).left == ()
     assert wandb_server.run(f"{CELLS[0].id}-1").project == "mine"
     assert synced(folder).uploaded == ()
     with pytest.raises(UsageError, match=r"belongs to sweep local/mine/.*got .*project audiocls"):
-        synced(folder, wanted=(None, "audiocls"))
+        synced(folder, target=(None, "audiocls"))
 
 
 def test_runs_go_to_the_project_that_they_were_told_in(folder, wandb_server):
@@ -388,7 +389,7 @@ def test_a_run_that_was_tracked_under_the_sweep_needs_no_attaching(
 def test_a_search_is_registered_as_it_was_launched(tmp_path, wandb_server):
     folder = StudyFolder(tmp_path / "runs" / "search")
     config = {"method": "random", "project": "mine", "parameters": {"lr": {"min": 0.1, "max": 1.0}}}
-    folder.write_study(SweepStudy("search", config, "python train.py", str(tmp_path), {}, ""))
+    folder.write_study(search_study("search", config, "python train.py", str(tmp_path), ""))
     for index, state in enumerate(("done", "failed")):
         cell = replace(CELLS[0], id=f"{index:012x}")
         folder.propose(Proposal(cell.id, {"lr": 0.5}))
@@ -407,7 +408,7 @@ def test_a_search_is_registered_as_it_was_launched(tmp_path, wandb_server):
 
 def test_every_opening_of_another_program_is_a_part_of_its_run(tmp_path, wandb_server):
     folder = StudyFolder(tmp_path / "runs" / "search")
-    folder.write_study(SweepStudy("search", {"method": "grid"}, "python x.py", "/there", {}, ""))
+    folder.write_study(search_study("search", {"method": "grid"}, "python x.py", "/there", ""))
     folder.propose(Proposal(CELLS[0].id, {}))
     for epoch in (1, 2):
         log_run(f"{CELLS[0].id}-1", folder=folder.path, rows=[{"epoch": epoch}])
@@ -421,7 +422,11 @@ def test_every_opening_of_another_program_is_a_part_of_its_run(tmp_path, wandb_s
     ["audiocls train --recipe tiny", "audiocls sweep launch tiny --recipe other", ""],
 )
 def test_a_study_that_no_agent_could_go_on_with_is_no_sweep(command):
-    assert grid_of(replace(STUDY, command=command)) is None
+    old = {
+        key: value for key, value in STUDY.to_mapping().items() if key not in ("kind", "request")
+    }
+    assert grid_of(Study.from_mapping(with_kind(old))) is not None
+    assert grid_of(Study.from_mapping(with_kind({**old, "command": command}))) is None
 
 
 AGENT = """

@@ -28,13 +28,13 @@ def saved(parts, folder: Path) -> Path:
     """The checkpoint of a classifier as it stands."""
     file = folder / "teacher.safetensors"
     file.write_bytes(weights_of(parts.classifier))
-    labels = parts.sounds.table.labels
+    labels = parts.dataset.table.labels
     file.with_suffix(".json").write_text(json.dumps(description_of(parts.config, labels)))
     return file
 
 
 def first_batch(parts) -> Batch:
-    return next(training_batches(parts.sounds, parts.split.train, parts.batching, 0, 0))
+    return next(training_batches(parts.dataset, parts.split.train, parts.batching, 0, 0))
 
 
 @pytest.mark.parametrize("heard", [{}, CHANGED, MIXED], ids=["as it is", "changed", "mixed"])
@@ -59,8 +59,8 @@ def test_a_student_that_is_its_teacher_has_no_loss_and_no_gradient(
 def test_the_teacher_is_not_trained_and_does_not_depend_on_the_batch(tiny_parts, tmp_path):
     file = saved(tiny_parts(), tmp_path)
     student = tiny_parts({"distil.teacher": str(file)})
-    teach = teacher_of(student.config, student.sounds)
-    waves = student.sounds.waves(student.split.train)
+    teach = teacher_of(student.config, student.dataset)
+    waves = student.dataset.waveforms(student.split.train)
     before = teach(waves)
     fit(student, lambda end: Signal.CONTINUE)
     assert torch.equal(teach(waves), before)

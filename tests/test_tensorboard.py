@@ -14,9 +14,8 @@ from helpers.tracking import ENDING, RUN_INFO, RecordingTracker, lose_connection
 
 from audiocls.errors import UsageError
 from audiocls.tracking import Ending, FinishReport
-from audiocls.tracking.background import BackgroundTracker
-from audiocls.tracking.group import TrackerGroup
 from audiocls.tracking.tensorboard import TensorboardRun, require_tensorboard
+from audiocls.tracking.wrappers import BackgroundTracker, TrackerGroup
 
 events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 

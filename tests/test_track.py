@@ -9,14 +9,15 @@ from dataclasses import replace
 
 import pytest
 from helpers.tracking import ENDING, RUN_INFO, RecordingTracker, lose_connection
-from helpers.trials import train, trainable_task
+from helpers.trials import OFFLINE, train, trainable_job
 from helpers.wandb_runs import read_run
 
 from audiocls.errors import UsageError
-from audiocls.execution.events import Done
+from audiocls.execution.messages import Done
+from audiocls.store import TrialFolder
 from audiocls.tracking import Ending, FinishReport, NullTracker, Tracker, start
-from audiocls.tracking.background import BackgroundTracker
 from audiocls.tracking.mode import default_mode, has_key
+from audiocls.tracking.wrappers import BackgroundTracker
 
 KEY = "x" * 40
 
@@ -183,14 +184,13 @@ def test_a_trial_is_trained_recorded_and_reported_done_without_a_place_to_track(
 ):
     blocked = tmp_path / "wandb"
     blocked.write_text("not a folder")
-    task = trainable_task(
-        tiny_config(), blocked, cache, folder=str(tmp_path / "trial"), wandb="offline"
-    )
-    done = train(task, cache)
+    trial = TrialFolder(tmp_path / "trial")
+    job = trainable_job(tiny_config(), blocked, cache, trial=trial, tracking=OFFLINE)
+    done = train(job, cache)
     assert isinstance(done, Done)
     assert "tracking stopped" in str(done)
-    assert task.trial.record() is not None
-    assert len(task.trial.history()) == 2
+    assert trial.record() is not None
+    assert len(trial.history()) == 2
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_damaged_netrc_file_is_no_key_and_no_crash(tmp_path, content):
 
 
 def test_the_users_project_is_the_environments_or_else_ours(monkeypatch, tmp_path):
-    from audiocls.cli.studies import LaunchOptions
+    from audiocls.studies.options import LaunchOptions
 
     means = LaunchOptions(tmp_path, "offline")
     assert means.tracking().project == "audiocls"

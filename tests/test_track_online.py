@@ -11,13 +11,13 @@ from helpers.wandb_runs import read_run
 from wandb_server import Server
 
 from audiocls.tracking import Ending, FinishReport, RunInfo, start
-from audiocls.tracking.breakdown import ClassScore, Misheard, ScoreBreakdown
+from audiocls.tracking.breakdown import ClassScore, MisclassifiedClip, ScoreBreakdown
 
 TABLES = ("test/classes", "test/confusion_table")
 EVIDENCE = ScoreBreakdown(
     classes=(ClassScore("dog", 3, 0.5, None, None), ClassScore("rain", 2, 1.0, 0.5, 0.66)),
     confusion=np.array([[3, 0], [1, 1]]),
-    misclassified=(Misheard("clip-7", "rain", "dog", 0.9, np.zeros(800, np.float32)),),
+    misclassified=(MisclassifiedClip("clip-7", "rain", "dog", 0.9, np.zeros(800, np.float32)),),
     sample_rate=8000,
 )
 
@@ -112,7 +112,7 @@ def test_evidence_and_model_are_told_once(wandb_server: Server, info: RunInfo, t
     assert len(tables) == len(TABLES)
     sounds = run.summary["test/misheard"]
     assert (sounds["_type"], sounds["count"]) == ("audio", 1)
-    assert sounds["captions"] == ["clip-7: rain heard as dog (0.90)"]
+    assert sounds["captions"] == ["clip-7: rain predicted as dog (0.90)"]
     assert [name for name in run.files if name.endswith(".wav")]
     (kept,) = [artifact for artifact in wandb_server.artifacts() if artifact.type == "model"]
     assert kept.name == f"model-{RUN_INFO.id}"

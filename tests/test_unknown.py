@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 from helpers.records import COST, PROVENANCE, finished_study, paired_values, verdicts
+from helpers.reports import markdown_of, page_of
 
 from audiocls.analysis import compare
-from audiocls.render import to_html, to_json, to_markdown, verdict_table
+from audiocls.render.build.verdicts import to_json, verdict_table
+from audiocls.render.formats.plain import plain_rows
 from audiocls.stats import corrected_t
 from audiocls.store.record import Cost, Provenance, Record
 
@@ -48,7 +50,7 @@ def test_compute_that_neither_side_recorded_is_a_note_and_no_objection(foreign, 
     assert comparison.compared[0].verdict == "better"
     told = f"Compute ({match}) was not recorded in 15 of 15 pairs: equal compute was not checked."
     assert told in comparison.notes
-    assert told in to_markdown(comparison).replace("\\", "")
+    assert told in markdown_of(comparison).replace("\\", "")
 
 
 @pytest.mark.parametrize("match", ["epochs", "steps", "samples", "macs"])
@@ -102,8 +104,8 @@ def test_unknown_clips_are_not_counted_as_equal_sets():
 def test_unknown_costs_are_dashes_and_null(foreign):
     comparison = compare(*foreign)
     table = verdict_table(comparison)
-    for row in table.rows:
-        cells = dict(zip(table.columns, row, strict=True))
+    for row in plain_rows(table):
+        cells = dict(zip(table.titles, row, strict=True))
         assert [cells[name] for name in ("params", "MACs", "time")] == ["–", "–", "–"]
     assert {arm["num_params"] for arm in to_json(comparison)["arms"]} == {None}
 
@@ -117,7 +119,7 @@ def test_time_is_averaged_over_the_trials_that_measured_it():
 
 def test_the_page_of_unknowns_shows_dashes(foreign):
     study, records = foreign
-    html = to_html(
+    html = page_of(
         compare(study, records), study, {}, (), [record.provenance for record in records.values()]
     )
     assert "None" not in re.sub(r"<(style|svg).*?</\1>", "", html, flags=re.S)

@@ -8,17 +8,20 @@ from helpers.records import finished_study, paired_values, write_study
 
 from audiocls.analysis import compare
 from audiocls.analysis.interim import UNDECIDED, first_look, with_next_look
-from audiocls.cli.until_decided import checked, next_look_fn
 from audiocls.console import show_table
 from audiocls.design import Ablation, plan, widened
 from audiocls.errors import UsageError
-from audiocls.execution.events import Done, Failed, Interrupted
-from audiocls.render import headline, method_text, verdict_table
+from audiocls.execution.messages import Done, Failed, Interrupted
+from audiocls.render.build.headline import headline
+from audiocls.render.build.verdicts import method_text, verdict_table
+from audiocls.render.formats.plain import plain_rows
 from audiocls.stats import can_be_significant, holm, next_look_size, sign_flip_p, spending
 from audiocls.store import Study, StudyFolder
-from audiocls.studies.growth import check_can_extend
+from audiocls.studies.growth import check_can_extend, check_growth, next_look_fn
+from audiocls.studies.launch import Prepared
+from audiocls.studies.launch import launch as launch_study
 from audiocls.studies.resolve import Resolved
-from audiocls.studies.sources.sequential import SequentialSource, launch_until_decided
+from audiocls.studies.sources.sequential import Looks, SequentialSource
 
 FOLDS = (1, 2)
 
@@ -137,7 +140,11 @@ def test_a_larger_budget_goes_on_where_a_smaller_one_ended():
     whole, records = whole_of([0.0, 0.001], most=40, seed=3)
     small = launched(replace(whole, max_pairs=14), records)[-1]
     assert small.looks == (8, 12)
-    assert answer(small, records).compared[0].reason.endswith("out of budget after 12 pairs")
+    assert (
+        answer(small, records)
+        .compared[0]
+        .reason.endswith("stopped at the pair limit after 12 pairs")
+    )
     go_on = launched(whole, records, start=replace(small, max_pairs=40))[-1]
     at_once = launched(whole, records)[-1]
     assert (set(go_on.cells), go_on.looks) == (set(at_once.cells), at_once.looks)
@@ -189,13 +196,13 @@ def test_a_growing_study_says_so_in_words():
     result = answer(launched(whole, records)[-1], records)
     assert "(97.5 % interval" in headline(result)
     assert "8 pairs, decided at look 1)" in headline(result)
-    assert "Looked at 2 times, with 8 and 12 pairs; at most 12 are allowed" in result.notes[0]
+    assert "2 interim analyses, with 8 and 12 pairs; at most 12 are allowed" in result.notes[0]
     assert "Lan and DeMets" in method_text(result)
     table = verdict_table(result)
-    assert "Δ points [look's]" in table.columns
+    assert "Δ points [look's]" in table.titles
     assert [row[-1] for row in table.rows[1:]] == [
         "decided at look 1, α = 0.025",
-        "out of budget after 12 pairs",
+        "stopped at the pair limit after 12 pairs",
     ]
     fixed = compare(*finished_study(paired_values(0.03)))
     assert "Lan and DeMets" not in method_text(fixed)
@@ -215,7 +222,7 @@ class Batches:
     def __init__(self, *batches):
         self.batches, self.num_asked = list(batches), 0
 
-    def __call__(self):
+    def missing(self):
         self.num_asked += 1
         return self.batches.pop(0) if self.batches else []
 
@@ -286,14 +293,11 @@ def launch(path, whole, records, most=-1):
         opened.append(num_missing)
         return Instant(folder, records, stop, most)
 
-    outcome = launch_until_decided(
-        folder,
-        first_look(whole),
-        lambda cell: Trial(cell.id),
-        executor,
-        told.append,
-        next_look_fn(folder, whole),
-    )
+    def source(kept):
+        looks = Looks(folder, kept, lambda cell: Trial(cell.id), next_look_fn(folder, whole))
+        return SequentialSource(looks)
+
+    outcome = launch_study(Prepared(folder, first_look(whole), source, executor), told.append)
     return outcome, told, opened
 
 
@@ -346,16 +350,16 @@ def kept(tmp_path):
 def test_a_study_answered_at_full_level_is_not_looked_at_again(kept):
     whole, folder = kept
     with pytest.raises(UsageError, match=r"second chance.*--study s-2 --seeds 8\.\.15"):
-        checked(Resolved(whole, {}, {}, ()), folder)
+        check_growth(Resolved(whole, {}, {}, ()), folder)
 
 
 def test_growth_after_an_answer_is_noted_once(kept):
     whole, folder = kept
-    more = checked(Resolved(blocks(whole, *range(10)), {}, {}, ()), folder)
+    more = check_growth(Resolved(blocks(whole, *range(10)), {}, {}, ()), folder)
     assert more.study.notes == more.notes
     assert more.notes[0].startswith("Grown from 8 to 10 pairs after an answer could be read")
     same = Resolved(blocks(whole, *range(8)), {}, {}, ())
-    assert checked(same, folder) == same
+    assert check_growth(same, folder) == same
 
 
 def test_a_study_that_could_not_answer_may_still_be_decided_look_by_look(kept):
@@ -363,7 +367,7 @@ def test_a_study_that_could_not_answer_may_still_be_decided_look_by_look(kept):
     few = blocks(whole, *range(3))
     folder.write_study(few)
     asked = Resolved(replace(first_look(whole), looks=(8,)), {}, {}, ())
-    assert checked(asked, folder) == asked
+    assert check_growth(asked, folder) == asked
 
 
 def test_the_budget_is_filled_with_seeds_after_the_files_own():
@@ -388,5 +392,5 @@ def test_the_budget_is_filled_with_seeds_after_the_files_own():
 def test_what_stands_in_the_brackets_of_a_tables_head_is_shown(capsys):
     whole, records = whole_of([0.05])
     table = verdict_table(answer(first_look(whole), records))
-    show_table(table.title, table.columns, table.rows)
+    show_table("", table.titles, plain_rows(table))
     assert "[look's]" in " ".join(capsys.readouterr().out.split())

@@ -1,17 +1,21 @@
 """Analyses: from a study's records to estimates and verdicts.
 
-    pairing        an arm's trials beside those of its reference, by seed and fold
+    pairing        `RecordGrid`: records by arm and block; an arm's trials beside its reference's
     comparability  what forbids comparing an arm (compute, tuning, inert arms, missing pairs)
-    compare        pairs ─▶ statistics (measured) ─▶ verdicts ─▶ `Comparison`
-    effects        main effects and interactions of factorial designs
+    caveats        notes beside the numbers
+    family         `Rule`: differences ─▶ numbers ─▶ corrected over the family ─▶ a word
+    contrasts      what is compared: arms, effects of factors, arms across studies
+    compare        all of it for one study, in a `Comparison` (`results`)
     interim        looks at a growing study
-    clips, cross_study, ranking, noise, power   the other questions one asks of records
+    clips          classes and recordings instead of trainings
+    noise, power, pareto, ranking   the other questions one asks of records
 
-Values in, values out: numbers come from the store's values alone, and nothing here draws or prints.
+Values in, values out: numbers come from the store's values alone; nothing here reads a folder,
+draws or prints, and whatever decides while trials run may call it.
 """
 
 from audiocls.analysis.compare import compare
-from audiocls.analysis.results import ArmResult, Comparison, Verdict
-from audiocls.analysis.study_report import StudyReport, load_report
+from audiocls.analysis.family import Estimate, Verdict
+from audiocls.analysis.results import ArmResult, Comparison, Effect
 
-__all__ = ["ArmResult", "Comparison", "StudyReport", "Verdict", "compare", "load_report"]
+__all__ = ["ArmResult", "Comparison", "Effect", "Estimate", "Verdict", "compare"]

@@ -1,44 +1,83 @@
-"""What a reader must know of the comparisons that were made, beside their numbers."""
+"""Notes beside the numbers: how the study was tuned, and what its comparisons leave open."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from audiocls.analysis.comparability import AGREEING, Part, changed_keys, protocol_of
+from audiocls.analysis.comparability import (
+    AGREEING,
+    Part,
+    changed_keys,
+    fold_names,
+    is_inert,
+    outcome_of,
+    protocol_of,
+)
 from audiocls.analysis.compute import extra_compute, spent_on
-from audiocls.analysis.inert_arms import identical_arms
 from audiocls.analysis.pairing import Pair, Pairs
-from audiocls.analysis.tuning_notes import tuning_notes
+from audiocls.formatting import format_values
 from audiocls.store.record import Study
+from audiocls.store.tuning import Choice, Tuning
 
 
 def caveats(study: Study, every: Sequence[Pairs]) -> list[str]:
-    """Pairs that lack, compute beyond what is matched, arms alike, and what went unchecked."""
+    """Return notes on tuning, missing pairs, extra compute, the choice of the tested weights,
+    identical arms, and checks that could not be made.
+    """
     return [
-        *tuning_notes(study),
+        *(_tuning(study, study.tuning) if study.tuning else ()),
         *_missing_pairs(study, every),
         *extra_compute(every, study.match),
         *_chosen_otherwise(study, every),
-        *identical_arms(every),
+        *_identical_arms(every),
         *_unchecked(every, study.match),
     ]
 
 
+def _tuning(study: Study, tuning: Tuning) -> Iterator[str]:
+    """Yield by which rule the arms were tuned, and what each of them chose."""
+    yield (
+        f"Each arm was tuned with {tuning.num_trials} trials a fold, the same candidates for "
+        f"every arm, by {tuning.metric} of validation clips and with a seed of their own "
+        f"({tuning.seed}); test clips of a fold had no part in what was chosen for it."
+    )
+    if len({choice.fold for choice in tuning.choices}) == 1:
+        yield "All seeds share one choice an arm: its luck is in every pair, and in no interval."
+    chosen = [f"{arm} {values}" for arm in study.arms if (values := _values(tuning.of(arm)))]
+    if chosen:
+        yield f"Chosen: {'; '.join(chosen)}."
+
+
+def _values(choices: Mapping[int, Choice]) -> str:
+    """Return what was chosen, with the folds it was chosen for unless all agree.
+
+    >>> _values({n: Choice("a", n, 4, 1, {"optim.lr": lr}) for n, lr in [(1, 0.1), (2, 0.2)]})
+    'lr=0.1 (fold 1), lr=0.2 (fold 2)'
+    """
+    folds: dict[str, list[int]] = {}
+    for fold, choice in sorted(choices.items()):
+        if choice.values is not None:
+            folds.setdefault(format_values(choice.values), []).append(fold)
+    if [len(choices)] == [len(of) for of in folds.values()]:
+        return next(iter(folds))
+    return ", ".join(f"{values} ({fold_names(of)})" for values, of in folds.items())
+
+
 def _missing_pairs(study: Study, every: Sequence[Pairs]) -> Iterator[str]:
-    """What an arm was allowed to lack; beyond that it is not compared, and its reason says why."""
+    """Yield what an arm was allowed to lack; beyond that it is not compared, for that reason."""
     for pairs in every:
-        if pairs.found and 0 < len(pairs.absent) <= study.max_missing:
+        if pairs.complete and 0 < len(pairs.missing) <= study.max_missing:
             yield (
-                f"{pairs.arm}: {len(pairs.found)} of {pairs.num_planned} pairs, its mean too is "
-                f"over these; missing: {', '.join(pairs.absent)}."
+                f"{pairs.arm}: {len(pairs.complete)} of {pairs.num_planned} pairs, its mean too is "
+                f"over these; missing: {', '.join(pairs.missing)}."
             )
 
 
 def _chosen_otherwise(study: Study, every: Sequence[Pairs]) -> Iterator[str]:
-    """An arm may be about the choice of what is tested; whoever reads its number has to know."""
+    """Yield which arms are about the choice of the tested weights: their numbers depend on it."""
     for pairs in every:
-        asked = changed_keys(study, pairs)
-        for arm, other in dict.fromkeys(map(_protocols, pairs.found)):
+        declared = changed_keys(study, pairs)
+        for arm, other in dict.fromkeys(map(_protocols, pairs.complete)):
             changed = set(arm.split()) - set(other.split())
-            odd = sorted(word for word in changed if word.partition("=")[0] in asked)
+            odd = sorted(word for word in changed if word.partition("=")[0] in declared)
             if odd:
                 yield (
                     f"{pairs.arm} chooses what is tested otherwise than {pairs.reference}, as its "
@@ -50,17 +89,32 @@ def _protocols(pair: Pair) -> tuple[str, str]:
     return protocol_of(pair.arm), protocol_of(pair.reference)
 
 
+def _identical_arms(every: Sequence[Pairs]) -> Iterator[str]:
+    """Yield a sentence for each arm that ended like another one that is not its reference."""
+    first: dict[tuple[object, ...], str] = {}
+    for pairs in every:
+        ends = tuple((pair.seed, pair.fold, outcome_of(pair.arm)) for pair in pairs.complete)
+        if not ends or any(outcome is None for *_, outcome in ends) or is_inert(pairs):
+            continue
+        other = first.setdefault(ends, pairs.arm)
+        if other not in (pairs.arm, pairs.reference):
+            yield (
+                f"{pairs.arm} and {other} are identical in all {len(ends)} blocks, first losses "
+                "and test metrics to the last bit: what sets them apart had no effect."
+            )
+
+
 def _unchecked(every: Sequence[Pairs], match: str) -> Iterator[str]:
-    """What should be shared but neither side recorded, so that nobody checked it."""
-    found = [pair for pairs in every for pair in pairs.found]
-    without = sum(spent_on(pair, match).is_unknown for pair in found)
-    if without:
+    """Yield what should be shared but neither side recorded, so that it was not checked."""
+    all_pairs = [pair for pairs in every for pair in pairs.complete]
+    num_unknown = sum(spent_on(pair, match).is_unknown for pair in all_pairs)
+    if num_unknown:
         yield (
-            f"Compute ({match}) was not recorded in {without} of {len(found)} pairs: equal compute "
-            "was not checked."
+            f"Compute ({match}) was not recorded in {num_unknown} of {len(all_pairs)} pairs: equal "
+            "compute was not checked."
         )
     parts = {**AGREEING, "protocol": protocol_of}
-    blank = [name for name, part in parts.items() if any(_is_blank(pair, part) for pair in found)]
+    blank = [n for n, part in parts.items() if any(_is_blank(pair, part) for pair in all_pairs)]
     if blank:
         yield (
             f"Not recorded for all pairs: {', '.join(blank)}. Whether arms agree in that with what "

@@ -1,14 +1,13 @@
 """What forbids comparing an arm with its reference, in words that say what differs and where."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from audiocls.analysis.compute import unequal_compute
-from audiocls.analysis.inert_arms import inert
-from audiocls.analysis.pairing import Pairs
-from audiocls.analysis.tuning_notes import unequal_tuning
+from audiocls.analysis.pairing import Pair, Pairs, first_of
 from audiocls.dotted import flatten
 from audiocls.store.record import Record, Study
 from audiocls.store.same_numbers import canonical_code
+from audiocls.store.tuning import Choice
 
 UNKNOWN = "not recorded"
 Part = Callable[[Record], str]
@@ -21,38 +20,60 @@ AGREEING: dict[str, Part] = {
     "test clips": lambda record: record.test_clips,
 }
 """What must be the same on both sides of a pair; empty where nobody recorded it."""
-MAX_NAMED = 3
 
 
 def incomparability(study: Study, pairs: Pairs) -> str:
-    """Why this arm may not be compared, or an empty text."""
-    found = (
-        unequal_tuning(study, pairs),
+    """Return why this arm may not be compared with its reference, or an empty text."""
+    reasons = (
+        _unequal_tuning(study, pairs) if study.tuning else "",
         _missing_pairs(study, pairs),
         *(_differing(name, pairs, part) for name, part in AGREEING.items()),
         _other_protocol(study, pairs),
         unequal_compute(pairs, study.match),
         _stopped_early(pairs),
-        inert(pairs),
+        _inert(pairs),
     )
-    return "; ".join(filter(None, found))
+    return "; ".join(filter(None, reasons))
+
+
+def _unequal_tuning(study: Study, pairs: Pairs) -> str:
+    """Return why the arm's tuning is not its reference's, or an empty text."""
+    assert study.tuning is not None
+    own, other = study.tuning.of(pairs.arm), study.tuning.of(pairs.reference)
+    failed = [each for side in (own, other) for each in side.values() if each.values is None]
+    if failed:
+        folds = fold_names([each.fold for each in failed if each.arm == failed[0].arm])
+        return f"{failed[0].arm} could not be tuned for {folds}: {failed[0].reason}"
+    odd = [fold for fold in own if _num_finished(own, fold) != _num_finished(other, fold)]
+    if not odd:
+        return ""
+    counts = f"{_num_finished(own, odd[0])}, {pairs.reference} {_num_finished(other, odd[0])}"
+    return f"tuned in another number of trials for {fold_names(odd)}: {counts}"
+
+
+def _num_finished(choices: Mapping[int, Choice], fold: int) -> int:
+    return choices[fold].num_finished if fold in choices else 0
+
+
+def fold_names(folds: Sequence[int]) -> str:
+    """Return the folds as a text: `fold 3`, `folds 1, 2`."""
+    return f"fold{'s' * (len(folds) > 1)} {', '.join(map(str, folds))}"
 
 
 def _missing_pairs(study: Study, pairs: Pairs) -> str:
-    absent = pairs.absent
+    num_missing = len(pairs.missing)
     if not pairs.num_planned:
         return "no trial of this arm was planned"
-    if len(absent) <= study.max_missing:
+    if num_missing <= study.max_missing:
         return ""
-    more = [f"and {len(absent) - MAX_NAMED} more"] if len(absent) > MAX_NAMED else []
     return (
-        f"{len(absent)} of {pairs.num_planned} pairs missing ({study.max_missing} allowed): "
-        f"{', '.join([*absent[:MAX_NAMED], *more])}"
+        f"{num_missing} of {pairs.num_planned} pairs missing ({study.max_missing} allowed): "
+        f"{first_of(pairs.missing)}"
     )
 
 
 def _differing(name: str, pairs: Pairs, part: Part) -> str:
-    sides = [(part(pair.arm), part(pair.reference)) for pair in pairs.found]
+    sides = [(part(pair.arm), part(pair.reference)) for pair in pairs.complete]
     return _different(name, pairs, [(arm, other) for arm, other in sides if arm != other])
 
 
@@ -64,31 +85,62 @@ def _different(what: str, pairs: Pairs, odd: Sequence[tuple[str, str]]) -> str:
 
 
 def _other_protocol(study: Study, pairs: Pairs) -> str:
-    """Another way to choose what is tested is refused, unless it is what the arm is about."""
-    asked = changed_keys(study, pairs)
+    """Return how the choice of the tested weights differs, unless that is what the arm is about."""
+    declared = changed_keys(study, pairs)
     odd = [
-        (_undeclared(pair.arm, asked), _undeclared(pair.reference, asked)) for pair in pairs.found
+        (_undeclared(pair.arm, declared), _undeclared(pair.reference, declared))
+        for pair in pairs.complete
     ]
     return _different("protocol", pairs, [(arm, other) for arm, other in odd if arm != other])
 
 
 def protocol_of(record: Record) -> str:
-    """How the record's weights were chosen, as `key=value` words."""
+    """Return how the record's weights were chosen, as `key=value` words."""
     return record.provenance.protocol
 
 
-def _undeclared(record: Record, asked: set[str]) -> str:
+def _undeclared(record: Record, declared: set[str]) -> str:
     words = protocol_of(record).split()
-    return " ".join(word for word in words if word.partition("=")[0] not in asked)
+    return " ".join(word for word in words if word.partition("=")[0] not in declared)
 
 
 def changed_keys(study: Study, pairs: Pairs) -> set[str]:
-    """Dotted keys in which the arm is to differ from its reference."""
+    """Return the dotted keys in which the arm is to differ from its reference."""
     arm, other = (flatten(study.arms[name]) for name in (pairs.arm, pairs.reference))
-    absent = object()
-    return {key for key in arm | other if arm.get(key, absent) != other.get(key, absent)}
+    unset = object()
+    return {key for key in arm | other if arm.get(key, unset) != other.get(key, unset)}
 
 
 def _stopped_early(pairs: Pairs) -> str:
-    odd = sum(pair.arm.early_stopped or pair.reference.early_stopped for pair in pairs.found)
+    odd = sum(pair.arm.early_stopped or pair.reference.early_stopped for pair in pairs.complete)
     return f"stopped early in {pairs.share(odd)}" if odd else ""
+
+
+def _inert(pairs: Pairs) -> str:
+    """Return a text if the arm ended as its reference did: a difference of 0 that means nothing."""
+    if not pairs.complete or not is_inert(pairs):
+        return ""
+    return (
+        f"identical to {pairs.reference} in all {len(pairs.complete)} pairs, first losses and test "
+        "metrics to the last bit: what it changes had no effect (an inert factor?)"
+    )
+
+
+def is_inert(pairs: Pairs) -> bool:
+    """Whether the arm's trials are those of its reference to the last bit."""
+    return all(map(_is_identical, pairs.complete))
+
+
+def _is_identical(pair: Pair) -> bool:
+    arm = outcome_of(pair.arm)
+    return arm is not None and arm == outcome_of(pair.reference)
+
+
+def outcome_of(record: Record) -> tuple[object, ...] | None:
+    """Return first losses and test metrics, if both are known.
+
+    Losses alone would blame what acts late, such as averages of weights; metrics alone would
+    blame what saturates.
+    """
+    tested = sorted(item for item in record.metrics.items() if item[0].startswith("test/"))
+    return (record.first_losses, *tested) if record.first_losses and tested else None

@@ -1,69 +1,76 @@
-"""Looks: a study that grows until it is decided, replayed from its records alone.
+"""Interim analyses (looks) of a study that grows until it is decided, replayed from its records.
 
-At each look the arms that are still open are judged at the level that the look may spend; an arm
+At each look the arms that are still open are decided at the level that the look may spend; an arm
 that is decided stays as it was decided, whatever is trained later for the arms compared with it.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Mapping
 from dataclasses import replace
 
 from audiocls import stats
-from audiocls.analysis.results import ArmResult, Comparison, Verdict
+from audiocls.analysis.contrasts.arms import decided_arms
+from audiocls.analysis.family import Verdict
+from audiocls.analysis.pairing import RecordGrid
+from audiocls.analysis.results import ArmResult, Comparison
 from audiocls.store.record import Study
-
-Judge = Callable[[Study, Collection[str], int], list[ArmResult]]
-"""Results of some arms of a study, given how many others count in the family with a p of 1."""
 
 UNDECIDED: tuple[Verdict, ...] = ("no_evidence", "too_few_pairs")
 CLAIMS: tuple[Verdict, ...] = ("better", "worse")
 
 
-def by_looks(study: Study, judge: Judge) -> list[ArmResult]:
-    """Each arm as it was decided, or as the last look left it.
+def decided_by_looks(grid: RecordGrid) -> list[ArmResult]:
+    """Return each arm as it was decided, or as the last look left it.
 
     An effect claimed at an earlier look is a rejected hypothesis, and so leaves Holm's family (the
     first true null to be rejected meets as many open ones as there are true nulls, at least); any
     other arm that is not looked at now stays in it with a p of 1.
     """
-    others = [arm for arm in study.arms if arm != study.baseline]
+    study = grid.study
     results: dict[str, ArmResult] = {}
-    levels = stats.spending(study.alpha, study.looks, len(others))
+    levels = stats.spending(study.alpha, study.looks, len(grid.compared))
     for number, alpha in enumerate(levels, start=1):
-        part = _at_look(study, number, alpha)
-        due = [arm for arm in others if arm not in results or _is_due(study, results[arm], part)]
+        part = at_look(grid, number)
+        due = [arm for arm in grid.compared if _is_due(part, arm, results, study.looks[number - 1])]
         claimed = [arm for arm in results if results[arm].verdict in CLAIMS]
-        for result in judge(part, due, len(others) - len(due) - len(claimed)):
+        num_settled = len(grid.compared) - len(due) - len(claimed)
+        for result in decided_arms(part, due, alpha, num_settled):
             results[result.arm] = replace(result, look=number, alpha=alpha)
-    return [_with_state(study, results[arm]) for arm in others]
+    return [_with_state(study, results[arm]) for arm in grid.compared]
+
+
+def at_look(grid: RecordGrid, number: int) -> RecordGrid:
+    """Return the grid as it stood at that look, from 1."""
+    return grid.narrowed(_study_at(grid.study, number))
 
 
 def first_look(study: Study) -> Study:
-    """The study without what grew: all its arms on the same blocks."""
-    return _at_look(study, 1, study.alpha)
+    """Return the study without what grew: all its arms on the same blocks."""
+    return _study_at(study, 1)
 
 
-def _at_look(study: Study, number: int, alpha: float) -> Study:
-    """The study as it stood then; blocks count in the order in which they were planned."""
-    then = set(study.blocks[: study.looks[number - 1]])
-    cells = tuple(cell for cell in study.cells if cell.block in then)
-    return replace(study, cells=cells, alpha=alpha, looks=study.looks[:number])
+def _study_at(study: Study, number: int) -> Study:
+    """Return the study as it stood then; blocks count in the order in which they were planned."""
+    blocks = set(study.blocks[: study.looks[number - 1]])
+    cells = tuple(cell for cell in study.cells if cell.block in blocks)
+    return replace(study, cells=cells, looks=study.looks[:number])
 
 
-def _is_due(study: Study, before: ArmResult, part: Study) -> bool:
-    """Whether the arm is still open, and it and what it is compared with were planned so far."""
-    if before.verdict not in UNDECIDED:
+def _is_due(part: RecordGrid, arm: str, results: Mapping[str, ArmResult], size: int) -> bool:
+    """Whether the arm is still open, and planned on all `size` blocks as its reference is."""
+    if arm not in results:
+        return True
+    if results[arm].verdict not in UNDECIDED:
         return False
-    sides = (before.arm, study.reference_of(before.arm))
-    planned = {side: {cell.block for cell in part.cells if cell.arm == side} for side in sides}
-    return all(len(blocks) == part.looks[-1] for blocks in planned.values())
+    sides = (arm, part.study.reference_of(arm))
+    return all(len(part.cells[side]) == size for side in sides)
 
 
 def _with_state(study: Study, result: ArmResult) -> ArmResult:
-    """Says when the arm was decided, or else whether anything is still to come."""
+    """Return the result with when the arm was decided, or else whether anything is to come."""
     pairs = study.looks[result.look - 1]
     if result.verdict in UNDECIDED:
         is_last = _next_size(study, result) > study.max_pairs
-        state = f"{'out of budget' if is_last else 'still open'} after {pairs} pairs"
+        state = f"{'stopped at the pair limit' if is_last else 'undecided'} after {pairs} pairs"
     elif result.verdict == "not_comparable":
         state = f"at look {result.look}"
     else:
@@ -72,13 +79,14 @@ def _with_state(study: Study, result: ArmResult) -> ArmResult:
 
 
 def looks_note(study: Study) -> str:
-    """How often the study was looked at, and how far it may grow."""
+    """Return how often the study was looked at, and how far it may grow."""
     *before, last = map(str, study.looks)
     sizes = f"{', '.join(before)} and {last}" if before else last
-    often = "once" if not before else f"{len(study.looks)} times"
+    num = len(study.looks)
+    analyses = f"{num} interim analys{'es' if num > 1 else 'is'}"
     return (
-        f"Looked at {often}, with {sizes} pairs; at most {study.max_pairs} are allowed. An arm's "
-        "numbers are those of the look that decided it."
+        f"{analyses}, with {sizes} pairs; at most {study.max_pairs} are allowed. An arm's numbers "
+        "are those of the look that decided it."
     )
 
 
@@ -89,7 +97,7 @@ def _next_size(study: Study, result: ArmResult) -> int:
 
 
 def with_next_look(study: Study, comparison: Comparison, whole: Study) -> Study | None:
-    """`study` with the next look's cells for every open arm and the arm it is compared with.
+    """Return `study` with the next look's cells for every open arm and its reference.
 
     The cells are those of `whole`, which has every arm on all blocks that the budget allows. `None`
     where all is decided or the budget reached. A pure function of results: neither the hardware nor

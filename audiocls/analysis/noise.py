@@ -1,23 +1,17 @@
-"""`Noise`: how much a baseline varies by itself, measured from its trials."""
+"""`Noise`: components of variance of a baseline, measured from its trials."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from audiocls.analysis import pairing
 from audiocls.analysis.comparability import AGREEING
-from audiocls.analysis.pairing import Block
-from audiocls.atomic import write_text
+from audiocls.analysis.pairing import Block, usable
 from audiocls.errors import NotComparable
 from audiocls.formatting import plural
 from audiocls.stats import StdEstimate, binomial_error, components
-from audiocls.store import StudyFolder
 from audiocls.store.record import Record, Study
-from audiocls.store.reuse import noise_study
 
 _ORIGIN = ("code", "torch", "device")
 
@@ -47,7 +41,7 @@ class Noise:
 
     @property
     def grid(self) -> str:
-        """`5 seeds × 5 folds`."""
+        """What was measured: `5 seeds × 5 folds`."""
         return f"{plural(len(self.seeds), 'seed')} × {plural(len(self.folds), 'fold')}"
 
     def to_mapping(self) -> dict[str, Any]:
@@ -55,7 +49,7 @@ class Noise:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Noise":
-        """Rebuild it; a missing or unknown key raises `TypeError`."""
+        """Return the value that `to_mapping` wrote; a missing or unknown key raises `TypeError`."""
         known = {
             "seeds": tuple(mapping["seeds"]),
             "folds": tuple(mapping["folds"]),
@@ -67,29 +61,14 @@ class Noise:
         return cls(**{**mapping, **known})
 
 
-def write_noise(folder: StudyFolder, measured: Noise) -> None:
-    """Where `read_noise` finds it."""
-    write_text(_file(folder), json.dumps(measured.to_mapping(), indent=1))
-
-
-def read_noise(runs: Path, ablation: str) -> Noise | None:
-    """What was measured last of an ablation's baseline, whatever that was then."""
-    file = _file(StudyFolder(runs / noise_study(ablation)))
-    return Noise.from_mapping(json.loads(file.read_text())) if file.exists() else None
-
-
-def _file(folder: StudyFolder) -> Path:
-    return folder.path / "noise.json"
-
-
 def measure(study: Study, records: Mapping[str, Record], baseline: str) -> Noise:
-    """Components over the largest whole grid of finished trials; `baseline` is a digest.
+    """Return components over the largest whole grid of finished trials; `baseline` is a digest.
 
     Raises `NotComparable` where fewer than two trials make one.
     """
-    found = pairing.usable(study, records)
-    cells = [cell for cell in study.cells if cell.arm == study.baseline and cell.id in found]
-    by_block = {cell.block: found[cell.id] for cell in cells}
+    finished = usable(study, records)
+    cells = [cell for cell in study.cells if cell.arm == study.baseline and cell.id in finished]
+    by_block = {cell.block: finished[cell.id] for cell in cells}
     seeds, folds = _whole(list(by_block))
     if len(seeds) * len(folds) < 2:
         raise NotComparable(
@@ -124,7 +103,7 @@ def _differs(part: str, trials: Sequence[Record]) -> bool:
 
 
 def _whole(blocks: Sequence[Block]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The larger of: the seeds that have every fold, and the folds that have every seed."""
+    """Return the larger of: seeds that have every fold, and folds that have every seed."""
     known = set(blocks)
     seeds, folds = (tuple(sorted({block[side] for block in blocks})) for side in (0, 1))
     whole_seeds = tuple(s for s in seeds if all((s, f) in known for f in folds))

@@ -29,7 +29,7 @@ class Front:
 
 
 def fronts(comparison: Comparison) -> tuple[Front, ...]:
-    """One for each cost; without any arm where nobody recorded it.
+    """Return a front for each cost; without any arm where nobody recorded it.
 
     Mean against mean: which of two close arms is on the front may be luck.
     """
@@ -58,7 +58,7 @@ def _front(comparison: Comparison, name: str, field: str) -> Front:
 
 
 def merge_ties(costs: Sequence[float], tolerance: float) -> list[float]:
-    """Costs of which those within `tolerance` of the next lower one are the same as it.
+    """Return costs of which those within `tolerance` of the next lower one are the same as it.
 
     >>> merge_ties([10.0, 10.4, 10.8, 20.0], 0.05)
     [10.0, 10.0, 10.0, 20.0]
@@ -76,7 +76,7 @@ def _may_be_placed(result: ArmResult) -> bool:
 
 
 def is_on_front(points: Sequence[tuple[float, float]]) -> list[bool]:
-    """Of each (cost, gain), whether no other is at least as good in both and better in one.
+    """Return of each (cost, gain) whether no other is at least as good in both, better in one.
 
     >>> is_on_front([(1, 5), (2, 5), (2, 7), (2, 7)])
     [True, False, True, True]
@@ -93,18 +93,18 @@ def is_on_front(points: Sequence[tuple[float, float]]) -> list[bool]:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """Which arms are worth their cost, and which costs say nothing here."""
+    """Return which arms are on each front, and which costs do not vary here."""
     if len(comparison.arms) < 2 or all(arm.mean is None for arm in comparison.arms):
         return []
-    told: dict[str, list[str]] = {}
+    costs_of: dict[str, list[str]] = {}
     for front in fronts(comparison):
-        told.setdefault(_told(front), []).append(front.cost)
+        costs_of.setdefault(_template(front), []).append(front.cost)
     against = f"{comparison.metric} against"
-    return [text.format(f"{against} {', '.join(costs)}") for text, costs in told.items()]
+    return [text.format(f"{against} {', '.join(costs)}") for text, costs in costs_of.items()]
 
 
-def _told(front: Front) -> str:
-    """A sentence with a place for what is held against what."""
+def _template(front: Front) -> str:
+    """Return a sentence with a place for the metric and its costs."""
     if not front.values:
         return "No front of {}: not recorded for any arm that may be compared."
     arms, unknown = (

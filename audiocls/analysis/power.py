@@ -1,21 +1,36 @@
-"""`power_of_plan`: the effect that planned pairs show, and the fewest pairs for a wanted one."""
+"""Power analysis of a plan: what its pairs can detect, and the fewest pairs for an effect."""
 
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from audiocls.analysis.noise_estimate import NoiseEstimate
 from audiocls.design import Plan
-from audiocls.stats import Allocation, cheapest, limit_of_seeds, minimum_detectable_effect
+from audiocls.stats import (
+    Allocation,
+    StdEstimate,
+    cheapest,
+    limit_of_seeds,
+    minimum_detectable_effect,
+)
 
 POWER = 0.8
 MARGINS = 2
-"""The effect that a study should see, where nobody says: twice the one that counts as none."""
+"""The effect that a study should detect by default: twice the margin of equivalence."""
+
+
+@dataclass(frozen=True)
+class NoiseEstimate:
+    """How much paired differences vary, and how that is known."""
+
+    spread: StdEstimate
+    source: str
+    mean: float
+    """Of the baseline, in units of the metric."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """The cheapest way to see the effect that is wanted."""
+    """The cheapest way to detect the wanted effect."""
 
     is_over_folds: bool
     allocation: Allocation | None
@@ -24,7 +39,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Promise:
-    """What the planned pairs show at 80 % power; effects without evidence are in sds."""
+    """What the planned pairs detect at 80 % power; without evidence, effects are in sds."""
 
     effect_sd: float | None
     """`None` where no arm can win."""
@@ -40,13 +55,13 @@ class Promise:
     options: tuple[Option, ...]
 
     def in_units(self, effect_sd: float | None) -> float | None:
-        """An effect in units of the metric, where the noise is known."""
+        """Return an effect in units of the metric; `None` where the noise is unknown."""
         if effect_sd is None or self.evidence is None:
             return None
         return effect_sd * self.evidence.spread.sd
 
     def interval(self) -> tuple[float, float] | None:
-        """The promised effect at both ends of what the noise may be."""
+        """Return the minimum detectable effect at both ends of the noise's 95 % interval."""
         if self.effect_sd is None or self.evidence is None:
             return None
         return self.effect_sd * self.evidence.spread.low, self.effect_sd * self.evidence.spread.high
@@ -73,7 +88,11 @@ def power_of_plan(
     evidence: NoiseEstimate | None,
     note: str = "",
 ) -> Promise:
-    """`num_folds` are the data set's; `wanted` is in units of the metric."""
+    """Return what the planned pairs can detect, and the cheapest ways to detect `wanted`.
+
+    `num_folds` are the data set's; `wanted` is an effect in units of the metric, by default twice
+    the margin; `note` says why there is no `evidence`.
+    """
     stats = chosen.ablation.stats
     ratio = test_train_ratio(num_folds)
     family = max(1, chosen.num_comparisons)
@@ -93,7 +112,7 @@ def power_of_plan(
 
 
 def test_train_ratio(num_folds: int) -> float:
-    """Test clips to training clips of a trial, where one fold is tested on and one chosen on.
+    """Return test clips per training clip of a trial that tests on one fold and selects on one.
 
     0 for one official split, whose trials do not overlap in what they are tested on.
     """
@@ -103,7 +122,7 @@ def test_train_ratio(num_folds: int) -> float:
 def _options(
     chosen: Plan, num_folds: int, ratio: float, effect: float, evidence: NoiseEstimate
 ) -> tuple[Option, ...]:
-    """Over folds, where the data set has several, and on one of them."""
+    """Return the cheapest way over folds, where the data set has several, and on one fold."""
     in_sds = effect / evidence.spread.sd if evidence.spread.sd else math.inf
     family, alpha = max(1, chosen.num_comparisons), chosen.ablation.stats.alpha
     counts = {True: range(2, num_folds + 1), False: range(1, 2)}

@@ -1,4 +1,4 @@
-"""A sweep's trials in order, and what they say of each parameter."""
+"""Ranking of a sweep's trials, and the importance of each parameter."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from audiocls import stats
 from audiocls.dotted import flatten
 from audiocls.search import Importance, Sweep, TrialResult, fixed_keys, importance
 from audiocls.search.sweep import State
-from audiocls.store.sweep import Proposal, SweepStudy
+from audiocls.store.record import Study
+from audiocls.store.search import Proposal
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Parameter:
 
     key: str
     share: float | None
-    """Of what decides whether a trial is among the best; `None` where that cannot be told."""
+    """Share of the importance (`search.importance`); `None` where it cannot be estimated."""
     correlation: float | None
     """Spearman's, with the metric; `None` where the values have no order, or do not vary."""
 
@@ -45,7 +46,7 @@ class Parameter:
 class Ranking:
     """A launched sweep and its trials, the best first; those without a value last, in order."""
 
-    study: SweepStudy
+    study: Study
     sweep: Sweep
     trials: tuple[Ranked, ...]
 
@@ -66,23 +67,23 @@ class Ranking:
     def searched(self) -> tuple[str, ...]:
         """Dotted keys by which trials may differ, those of an earlier launch included."""
         fixed = fixed_keys(self.sweep.parameters)
-        found: dict[str, set[str]] = {}
+        levels: dict[str, set[str]] = {}
         for ranked in self.trials:
             for key, value in ranked.parameters.items():
-                found.setdefault(key, set()).add(str(value))
-        return tuple(key for key, texts in found.items() if key not in fixed or len(texts) > 1)
+                levels.setdefault(key, set()).add(str(value))
+        return tuple(key for key, texts in levels.items() if key not in fixed or len(texts) > 1)
 
     @cached_property
     def importance(self) -> Importance:
         """Over the trials that have ended."""
-        return importance(self.sweep, [_tried(ranked) for ranked in self.scored])
+        return importance(self.sweep, [_observation(ranked) for ranked in self.scored])
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Those that are searched, the most important first."""
         shares = self.importance.shares
-        found = [Parameter(key, shares.get(key), self._correlation(key)) for key in self.searched]
-        return tuple(sorted(found, key=lambda each: -1.0 if each.share is None else -each.share))
+        searched = [Parameter(k, shares.get(k), self._correlation(k)) for k in self.searched]
+        return tuple(sorted(searched, key=lambda each: -1.0 if each.share is None else -each.share))
 
     def is_numeric(self, key: str) -> bool:
         """Whether every trial's value of a parameter is a number."""
@@ -96,13 +97,13 @@ class Ranking:
         return stats.rank_correlation(*zip(*pairs, strict=True))
 
 
-def _tried(ranked: Ranked) -> TrialResult:
+def _observation(ranked: Ranked) -> TrialResult:
     state: State = "stopped" if ranked.state == "stopped" else "finished"
     return TrialResult(ranked.proposal.parameters, state, value=ranked.value)
 
 
-def in_order(study: SweepStudy, sweep: Sweep, trials: list[Ranked]) -> Ranking:
-    """The ranking of these trials."""
+def in_order(study: Study, sweep: Sweep, trials: list[Ranked]) -> Ranking:
+    """Return the ranking of these trials, the best first; those without a value last."""
     sign = -1 if sweep.metric and sweep.metric.goal == "maximize" else 1
 
     def key(ranked: Ranked) -> float:

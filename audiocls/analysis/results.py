@@ -1,76 +1,94 @@
-"""The values of an answer: one result an arm, and the comparison that holds them."""
+"""The values of a report: a result for each arm, the effects of factors, and what holds them."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from audiocls.analysis.effects.result import Effects
+from audiocls.analysis.family import Estimate
 from audiocls.formatting import format_percent, scale_of
-from audiocls.stats import max_p
 from audiocls.store.record import Cell
 
-Verdict = Literal[
-    "baseline",
-    "better",
-    "worse",
-    "equivalent",
-    "no_evidence",
-    "too_few_pairs",
-    "not_comparable",
-]
+Failed = tuple[Cell, str, str]
+"""A cell, the cause of its failure, and the message."""
 
 
-Difference = tuple[int, int, float]
-"""A seed, a fold and what differs there, in units of the metric."""
+@dataclass(frozen=True, kw_only=True)
+class ArmResult(Estimate):
+    """An arm − its reference, and what the arm reached and cost.
 
-
-@dataclass(frozen=True)
-class ArmResult:
-    """One line of the answer, in units of the metric; `None` where there is nothing to say.
-
-    A `not_comparable` arm has no difference: a number there would be read as one.
+    A `not_comparable` arm has no difference: a number there would be read as one. The baseline's
+    `num_pairs` are its own finished trials.
     """
 
     arm: str
     changes: dict[str, Any]
-    num_pairs: int
-    """Blocks shared with the arm it is compared with; the baseline's own finished trials."""
-    mean: float | None
-    mean_ci_low: float | None
-    mean_ci_high: float | None
-    delta: float | None = None
-    """Mean difference over the pairs."""
-    ci_low: float | None = None
-    ci_high: float | None = None
-    p_corrected_t: float | None = None
-    p_sign_flip: float | None = None
-    p_holm: float | None = None
-    verdict: Verdict = "baseline"
-    reason: str = ""
+    """Dotted key → value."""
+    mean: float | None = None
+    """Of the arm's own trials, in units of the metric; over the pairs where it is compared."""
+    mean_ci_low: float | None = None
+    mean_ci_high: float | None = None
     num_params: int | None = None
     macs: int | None = None
     """Per clip, forward."""
     seconds: float | None = None
     """Wall time of a trial, mean."""
-    step: float = 0.0
-    """The smallest change that the metric can show, one test clip; 0 where that is unknown."""
-    against: str = ""
-    """The arm it is compared with; the baseline has none."""
-    differences: tuple[Difference, ...] = ()
-    """This arm − the one it is compared with."""
     look: int = 0
     """The look at a growing study that these numbers are of; 0 where its size was fixed."""
     alpha: float | None = None
     """The look's level, also of the interval; the study's own where its size was fixed."""
 
-    @property
-    def p(self) -> float:
-        """A claim needs both tests."""
-        return max_p(self.p_corrected_t, self.p_sign_flip)
+
+@dataclass(frozen=True)
+class SimpleEffect:
+    """One side of an interaction: the effect of a change at one level of the other factor."""
+
+    name: str
+    delta: float
+    ci_low: float | None
+    ci_high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect(Estimate):
+    """A main effect or an interaction of factors; its p (Holm) is over the study's effects."""
+
+    name: str
+    """`dropout=0.1`, or `dropout=0.1 × sam=on`."""
+    aliases: tuple[str, ...] = ()
+    """The shortest effects of the factors that this design cannot tell from it."""
+    parts: tuple[SimpleEffect, ...] = ()
+    """What an interaction is the difference of: the second − the first."""
+
+
+@dataclass(frozen=True)
+class TwoWay:
+    """The metric's mean at each pair of two factors' levels, over the blocks that all arms have."""
+
+    first: str
+    second: str
+    first_levels: tuple[str, ...]
+    second_levels: tuple[str, ...]
+    means: tuple[tuple[float | None, ...], ...]
+    """A row for each level of the first; `None` where no arm has both levels."""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Main effects of a study's factors, each averaged over the others, and their interactions.
+
+    Empty where every effect is a comparison of two arms, which has its verdict already.
+    """
+
+    estimates: tuple[Effect, ...] = ()
+    tables: tuple[TwoWay, ...] = ()
+    not_estimated: tuple[str, ...] = ()
+    """Effects that these arms cannot show, and why."""
+    compared: tuple[str, ...] = ()
+    """Effects that are comparisons of two arms, and so not among the estimates."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A study's answer."""
+    """All that a study's records say of its arms."""
 
     study: str
     question: str
@@ -121,5 +139,5 @@ class Comparison:
 
     @property
     def scale(self) -> int:
-        """100 where the metric is told in points, else 1."""
+        """100 where the metric is written in points, else 1."""
         return scale_of(self.goal, [arm.mean for arm in self.arms if arm.mean is not None])

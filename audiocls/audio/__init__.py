@@ -1,1 +1,1 @@
-"""Sound in: data sets, decoding, the packed cache, batches, augmentation, features."""
+"""Audio input: data sets, decoding, the pack, batches, augmentation, front ends."""

@@ -1,4 +1,4 @@
-"""`AudioDataset`: a data set as a trial sees it, and the batches it trains and is scored on.
+"""`AudioDataset`, the data of a trial, and the batches for training and scoring.
 
 Legend: N clips, B batch, C channels (mel bands), L frames, T samples, K classes, Q codebooks.
 """
@@ -19,72 +19,76 @@ from audiocls.audio.augment import Augment
 from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.mixing import mix
-from audiocls.audio.balance import sampling_weights
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet
-from audiocls.audio.feature_cache import open_features
+from audiocls.audio.feature_cache import open_codes, open_features
 from audiocls.audio.features import Features
-from audiocls.audio.features.placement import fixed_front_end, wave_normaliser
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.encodec import Encodec
+from audiocls.audio.features.normalise import Standardise
 from audiocls.audio.pack import Pack, open_pack, pack_folder
-from audiocls.seeding import seed_of
+from audiocls.audio.sampling import epoch_order
 
 CHUNK_CLIPS = 256
-"""Clips gathered at once for statistics."""
+"""Clips read at once for statistics: sums depend on it in their last bits."""
 
 
 @dataclass(frozen=True)
 class AudioDataset:
-    """Clips, targets and features of one data set, ready to be gathered. Shared by trials."""
+    """Clips, targets and features of one data set, read by index. Shared by trials."""
 
     table: ClipTable
     pack: Pack
     features: NDArray[np.float32] | None
-    """(N, C, L), or nothing where waves are gathered: raw audio and learned front ends."""
+    """(N, C, L), or none where waveforms are read instead: raw audio and learned front ends."""
     codes: NDArray[np.int16] | None
-    """(N, Q, L), where self-supervision wants them."""
+    """(N, Q, L), where self-supervision predicts them."""
     normalise: nn.Module
-    """What is done to each clip's wave before anything random."""
+    """(B, T) → (B, T): sets each clip's level before anything random."""
     front_end: nn.Module
-    """Waves to features, or the identity where the classifier holds a learned front end."""
+    """(B, T) → (B, C, L), or the identity where the classifier holds a learned front end."""
     targets: Tensor
     """(N,) int64, or (N, K) float32 where a clip has several labels."""
     sample_rate: int
     num_samples: int
     device: torch.device
     standardisations: dict[str, Standardise] = field(default_factory=dict)
-    """Split → statistics; a memory, not a part of the value."""
+    """Digest of clips → their statistics: a cache, not a part of the value."""
 
-    def waves(self, clips: NDArray[np.int64], offsets: NDArray[np.int64] | None = None) -> Tensor:
-        """Normalised waves from `offsets` into each clip, by default its middle.
+    def waveforms(
+        self, clips: NDArray[np.int64], offsets: NDArray[np.int64] | None = None
+    ) -> Tensor:
+        """Read normalised waveforms from `offsets` (samples) of each clip, by default its middle.
 
-        Shape: clips (B,) → (B, T)
+        Shape: clips (B,), offsets (B,) → (B, T)
         """
         if offsets is None:
             rows = self.pack.centred(clips, self.num_samples)
         else:
-            rows = self.pack.waves(clips, self.num_samples, offsets)
+            rows = self.pack.waveforms(clips, self.num_samples, offsets)
         return torch.as_tensor(self.normalise(torch.from_numpy(rows).to(self.device)))
 
-    def clean(self, clips: NDArray[np.int64]) -> Tensor:
-        """What the classifier takes, of whole clips, nothing random.
+    def unaugmented(self, clips: NDArray[np.int64]) -> Tensor:
+        """Return the classifier's inputs for clips, without augmentation.
 
-        Shape: clips (B,) → (B, C, L), or waves (B, T) for a learned front end
+        Shape: clips (B,) → (B, C, L), or waveforms (B, T) for a learned front end
         """
         if self.features is not None:
             return torch.from_numpy(self.features[clips]).to(self.device, non_blocking=True)
-        return torch.as_tensor(self.front_end(self.waves(clips)))
+        return torch.as_tensor(self.front_end(self.waveforms(clips)))
 
     def standardise(self, clips: NDArray[np.int64]) -> Standardise:
-        """Standardisation by the statistics of `clips`, which are gathered once per split."""
+        """Return the standardisation by the statistics of `clips`, computed once per split.
+
+        Shape: clips (N,) → a module (B, C, L) → (B, C, L)
+        """
         key = hashlib.sha256(clips.tobytes()).hexdigest()
         if key not in self.standardisations:
             portions = np.array_split(clips, num_batches(len(clips), CHUNK_CLIPS))
-            self.standardisations[key] = Standardise.fit(map(self.clean, portions))
+            self.standardisations[key] = Standardise.fit(map(self.unaugmented, portions))
         return copy.deepcopy(self.standardisations[key])
 
 
-def open_sounds(
+def open_dataset(
     data: DataSet,
     features: Features,
     table: ClipTable,
@@ -93,18 +97,28 @@ def open_sounds(
     device: torch.device | str = "cpu",
     has_codes: bool = False,
 ) -> AudioDataset:
-    """Everything a trial needs of its data set, from the cache or made now."""
+    """Open the data set of a trial, filling the caches under `cache` if needed.
+
+    `fingerprint` is that of `table`; with `has_codes` the features must be EnCodec's.
+
+    Raises:
+        DataError: clips cannot be decoded, or a cache is damaged.
+    """
     rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
     pack = open_pack(table, fingerprint, rate, cache)
     source = (pack, pack_folder(cache, fingerprint, rate).name)
-    is_cached = features.name != "raw" and not features.is_learned
+    codes = None
+    if has_codes:
+        assert isinstance(features, Encodec), "configurations with codes have EnCodec features"
+        codes = open_codes(*source, features, num_samples, cache)
+    is_cached = features.is_cached
     return AudioDataset(
         table=table,
         pack=pack,
         features=open_features(*source, features, rate, num_samples, cache) if is_cached else None,
-        codes=_codes(*source, features, num_samples, cache) if has_codes else None,
-        normalise=wave_normaliser(features),
-        front_end=fixed_front_end(features, rate).to(device),
+        codes=codes,
+        normalise=features.wave_normaliser(),
+        front_end=features.fixed_front_end(rate).to(device),
         targets=torch.from_numpy(table.targets()).to(device),
         sample_rate=rate,
         num_samples=num_samples,
@@ -112,138 +126,130 @@ def open_sounds(
     )
 
 
-def _codes(
-    pack: Pack, pack_name: str, features: Features, num_samples: int, cache: Path
-) -> NDArray[np.int16]:
-    from audiocls.audio.codes import open_codes
-
-    assert features.name == "encodec", "a configuration that wants codes has EnCodec features"
-    return open_codes(pack, pack_name, features, num_samples, cache)
-
-
 @dataclass(frozen=True)
 class Batch:
-    """What one step learns from."""
+    """The data of one training step."""
 
     inputs: Tensor
-    """(B, C, L), or waves (B, T) for a learned front end."""
+    """(B, C, L), or waveforms (B, T) for a learned front end."""
     targets: Tensor
     """(B,) int64, or (B, K) float32 where clips are mixed or have several labels."""
     draws: ClipRNG
-    """What is random about these clips in this epoch."""
+    """Random numbers of these clips in this epoch."""
     is_mixed: bool = False
-    waves: Tensor | None = None
-    """(B, T) as a teacher hears them, where one listens."""
+    waveforms: Tensor | None = None
+    """(B, T) after augmentation and mixing, for a teacher if there is one."""
     codes: Tensor | None = None
-    """(B, Q, L) int64, where self-supervision wants them."""
+    """(B, Q, L) int64, where self-supervision predicts them."""
 
 
 @dataclass(frozen=True)
 class Batching:
-    """How training clips become batches."""
+    """Options of training batches."""
 
     batch_size: int
     augment: Augment = field(default_factory=Augment)
     background: Tensor | None = None
-    """Noise that `augment` mixes in, as one long wave."""
+    """(N samples,) of background noise for `augment`, at the data set's sample rate."""
     is_balanced: bool = False
+    """Whether clips are drawn with replacement, rare classes more often."""
     is_union: bool = False
-    """Whether a mixed clip has both sets of labels, rather than shares of them."""
-    keeps_waves: bool = False
+    """Whether a mixed clip has all labels of both clips, rather than shares of them."""
+    keeps_waveforms: bool = False
 
 
 def training_batches(
-    sounds: AudioDataset, clips: NDArray[np.int64], batching: Batching, epoch: int, epoch_seed: int
+    dataset: AudioDataset, clips: NDArray[np.int64], batching: Batching, epoch: int, epoch_seed: int
 ) -> Iterator[Batch]:
-    """One epoch in random order; batches differ in size by at most one clip.
+    """Yield one epoch in random order, in batches that differ in size by at most one clip.
 
-    An order and an augmentation of its own for each `epoch_seed`, and nothing carried over.
-    `epoch` counts from 0.
+    Order and augmentation depend on `epoch_seed` alone: nothing is carried over from epoch to
+    epoch. `epoch` counts from 0.
+
+    Shape: clips (N,)
     """
-    order, occurrences = _order(sounds.table, clips, batching.is_balanced, epoch_seed)
+    order, occurrences = epoch_order(dataset.table, clips, batching.is_balanced, epoch_seed)
     count = num_batches(len(order), batching.batch_size)
-    for portion, numbers in zip(
+    for batch, numbers in zip(
         np.array_split(order, count), np.array_split(occurrences, count), strict=True
     ):
         draws = ClipRNG(epoch_seed, torch.from_numpy(numbers))
-        yield _training_batch(sounds, portion, batching, epoch, draws)
+        yield _training_batch(dataset, batch, batching, epoch, draws)
 
 
 def _training_batch(
-    sounds: AudioDataset, clips: NDArray[np.int64], batching: Batching, epoch: int, draws: ClipRNG
+    dataset: AudioDataset, clips: NDArray[np.int64], batching: Batching, epoch: int, draws: ClipRNG
 ) -> Batch:
-    augment, targets = batching.augment, sounds.targets[torch.from_numpy(clips)]
+    """Read, augment, mix and transform one batch.
+
+    Shape: clips (B,)
+    """
+    augment, targets = batching.augment, dataset.targets[torch.from_numpy(clips)]
     is_mixed = augment.mixes_clips and epoch >= augment.mix_from_epoch
-    is_changed = augment.changes_wave or is_mixed
-    waves = None
-    if is_changed or batching.keeps_waves:
-        offsets = _offsets(sounds, clips, draws) if augment.crop == "random" else None
-        waves = sounds.waves(clips, offsets)
-        waves = augment_waveforms(waves, augment, sounds.sample_rate, draws, batching.background)
-    if waves is not None and is_mixed:
-        shares = shares_of(targets, len(sounds.table.labels))
-        rate, is_union = sounds.sample_rate, batching.is_union
-        waves, targets = mix(waves, shares, augment, rate, draws, epoch, is_union)
-    is_heard = waves is not None and is_changed
+    is_changed = augment.changes_waveform or is_mixed
+    waveforms = None
+    if is_changed or batching.keeps_waveforms:
+        offsets = _offsets(dataset, clips, draws) if augment.crop == "random" else None
+        waveforms = dataset.waveforms(clips, offsets)
+        waveforms = augment_waveforms(
+            waveforms, augment, dataset.sample_rate, draws, batching.background
+        )
+    if waveforms is not None and is_mixed:
+        shares = soft_targets(targets, len(dataset.table.labels))
+        rate, is_union = dataset.sample_rate, batching.is_union
+        waveforms, targets = mix(waveforms, shares, augment, rate, draws, epoch, is_union)
+    if waveforms is not None and is_changed:
+        inputs = torch.as_tensor(dataset.front_end(waveforms))
+    else:  # from the cache where there is one, also where a teacher takes the waveforms
+        inputs = dataset.unaugmented(clips)
     return Batch(
-        inputs=torch.as_tensor(sounds.front_end(waves)) if is_heard else sounds.clean(clips),
+        inputs=inputs,
         targets=targets,
         draws=draws,
         is_mixed=is_mixed,
-        waves=waves if batching.keeps_waves else None,
-        codes=codes_of(sounds, clips),
+        waveforms=waveforms if batching.keeps_waveforms else None,
+        codes=codes_of(dataset, clips),
     )
 
 
-def codes_of(sounds: AudioDataset, clips: NDArray[np.int64]) -> Tensor | None:
-    """The EnCodec codes of clips, where they were opened.
+def codes_of(dataset: AudioDataset, clips: NDArray[np.int64]) -> Tensor | None:
+    """Return the EnCodec codes of clips, or none if `dataset` was opened without them.
 
     Shape: clips (B,) → (B, Q, L) int64
     """
-    if sounds.codes is None:
+    if dataset.codes is None:
         return None
-    return torch.from_numpy(sounds.codes[clips].astype(np.int64)).to(sounds.device)
+    return torch.from_numpy(dataset.codes[clips].astype(np.int64)).to(dataset.device)
 
 
-def _order(
-    table: ClipTable, clips: NDArray[np.int64], is_balanced: bool, epoch_seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Clips in the epoch's order, and a number of its own for each occurrence of a clip."""
-    generator = torch.Generator().manual_seed(seed_of(epoch_seed, 0, "order"))
-    if not is_balanced:
-        order = clips[torch.randperm(len(clips), generator=generator).numpy()]
-        return order, order
-    weights = torch.from_numpy(sampling_weights(table, clips))
-    drawn = torch.multinomial(weights, len(clips), replacement=True, generator=generator)
-    order = clips[drawn.numpy()]
-    by_clip = np.argsort(order, kind="stable")
-    repeats = np.empty_like(order)
-    repeats[by_clip] = np.arange(len(order)) - np.searchsorted(order[by_clip], order[by_clip])
-    return order, order + repeats * len(table.clips)
+def _offsets(dataset: AudioDataset, clips: NDArray[np.int64], draws: ClipRNG) -> NDArray[np.int64]:
+    """Draw the first sample of a random crop of each clip.
 
-
-def _offsets(sounds: AudioDataset, clips: NDArray[np.int64], draws: ClipRNG) -> NDArray[np.int64]:
-    """Where a random crop of each clip begins, (B,)."""
-    slack = np.maximum(0, sounds.pack.lengths(clips) - sounds.num_samples)
+    Shape: clips (B,) → (B,) int64
+    """
+    slack = np.maximum(0, dataset.pack.lengths(clips) - dataset.num_samples)
     return crop_offsets(torch.from_numpy(slack), draws).numpy()
 
 
-def shares_of(targets: Tensor, num_classes: int) -> Tensor:
-    """Class numbers as one-hot rows; what has a row a clip already is left.
+def soft_targets(targets: Tensor, num_classes: int) -> Tensor:
+    """Return class numbers as one-hot rows; targets that are rows already stay as they are.
 
-    Shape: (B,) int64 or (B, K) → (B, K)
+    Shape: (B,) int64 in [0, K) or (B, K) → (B, K) float32
     """
     return targets if targets.ndim == 2 else F.one_hot(targets, num_classes).float()
 
 
 def scoring_batches(
-    sounds: AudioDataset, clips: NDArray[np.int64], batch_size: int
+    dataset: AudioDataset, clips: NDArray[np.int64], batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and targets of clips in their own order, unchanged."""
-    for portion in np.array_split(clips, num_batches(len(clips), batch_size)):
-        yield sounds.clean(portion), sounds.targets[torch.from_numpy(portion)]
+    """Yield inputs and targets of clips in their given order, without augmentation.
+
+    Shape: clips (N,) → pairs of (B, C, L), or waveforms (B, T), and (B,) or (B, K)
+    """
+    for batch in np.array_split(clips, num_batches(len(clips), batch_size)):
+        yield dataset.unaugmented(batch), dataset.targets[torch.from_numpy(batch)]
 
 
 def num_batches(num_clips: int, batch_size: int) -> int:
-    """Batches an epoch needs, none larger than `batch_size`."""
+    """Return how many batches of at most `batch_size` clips an epoch has."""
     return -(-num_clips // batch_size)

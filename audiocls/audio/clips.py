@@ -1,4 +1,4 @@
-"""What a data set is, before any sound is decoded: clips, labels, official splits, fingerprint.
+"""Clips, labels, official splits and fingerprint of a data set, before any audio is decoded.
 
 Legend: N clips, K classes.
 """
@@ -15,18 +15,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from audiocls.atomic import write_text
 from audiocls.errors import DataError
+from audiocls.formatting import join_names
 
-PARTS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One file: `id` is unique in its table and the same wherever the data set lies.
+    """One file; `id` is unique in its table and does not depend on where the data set lies.
 
-    `labels` are numbers in [0, K), ascending, one of them or more. Clips cut from one recording
-    (or spoken by one speaker) share `source`. Exactly one of `fold` (≥ 1) and `split` (train, val,
-    test) is given.
+    `labels` are one or more numbers in [0, K), ascending. Clips cut from one recording (or spoken
+    by one speaker) share `source`. Exactly one of `fold` (≥ 1) and `split` (train, val, test) is
+    given.
     """
 
     id: str
@@ -38,19 +40,19 @@ class Clip:
 
     @property
     def label(self) -> int:
-        """The only label; a `ValueError` for a clip that has several."""
+        """The only label; raises `ValueError` for a clip that has several."""
         (label,) = self.labels
         return label
 
     @property
     def side(self) -> str:
-        """The fold or list that it belongs to, in words."""
+        """The fold or split that it belongs to, in words."""
         return self.split or f"fold {self.fold}"
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Indices into `ClipTable.clips`, ascending, disjoint, each of the three (N_part,) int64."""
+    """Indices into `ClipTable.clips`, ascending and disjoint, each (N_split,) int64."""
 
     train: NDArray[np.int64]
     val: NDArray[np.int64]
@@ -58,7 +60,7 @@ class Split:
 
 
 class InvalidClipTable(DataError):
-    """A table that breaks its own rules; it carries what was listed, for whoever examines it."""
+    """Raised for a table that breaks its own rules; carries it, for the data check to examine."""
 
     def __init__(self, listed: "ClipTable"):
         super().__init__("\n".join(violations(listed).values()))
@@ -72,13 +74,14 @@ class InvalidClipTable(DataError):
 class ClipTable:
     """The clips of a data set, its class names and its official test folds.
 
-    A table that exists is sound: ids are unique, labels within `labels`, one a clip unless
-    `is_multi_label`, and no source straddles a split. `folds` is (1,) for data with official
-    train, val and test lists. `left_out` names clips that the data set lists and that are not
-    here, by its own choice.
+    Every instance is valid: ids are unique, labels within `labels`, one a clip unless
+    `is_multi_label`, and no source lies on both sides of a split. `folds` is (1,) for data with
+    official train, val and test lists. `left_out` has the ids of listed clips that were skipped,
+    since they have no file and the options allow it.
 
     Raises:
-        UnsoundTable: the clips break these rules; the message has every fault, with ids or sources.
+        DataError: there are no clips.
+        InvalidClipTable: the clips break these rules; the message lists every violation.
     """
 
     clips: tuple[Clip, ...]
@@ -94,7 +97,7 @@ class ClipTable:
             raise InvalidClipTable(self)
 
     def targets(self) -> NDArray[np.int64] | NDArray[np.float32]:
-        """What a model should say of each clip: a class number, or a 1 for each of its classes.
+        """Return the target of each clip: its class number, or a 1 for each of its classes.
 
         Shape: → (N,) int64, or (N, K) float32 if `is_multi_label`
         """
@@ -106,21 +109,23 @@ class ClipTable:
         return hot
 
     def split(self, fold: int) -> Split:
-        """Test on `fold`, validate on the next (cyclically), train on the rest; or as listed.
+        """Split: test on `fold`, validate on the next (cyclically), train on the others.
 
         The ESC-50 protocol (Piczak 2015) with a validation fold added, so that no choice is made
-        on the test clips. Official lists have the one fold 1.
+        on the test clips. Data with official lists is split by these, and has the one fold 1.
 
         Raises:
-            DataError: there is no such fold, or one of the three parts is empty.
+            DataError: there is no such fold, or one of the three splits is empty.
+
+        Shape: → three of (N_split,) int64
         """
         if fold not in self.folds:
             raise DataError(
                 f"There is no fold {fold}; this data set has {', '.join(map(str, self.folds))}."
             )
-        parts = np.array([_part(clip, fold, self.folds) for clip in self.clips])
-        train, val, test = (np.flatnonzero(parts == part) for part in PARTS)
-        empty = [name for name in PARTS if not (parts == name).any()]
+        splits = np.array([_split_of(clip, fold, self.folds) for clip in self.clips])
+        train, val, test = (np.flatnonzero(splits == name) for name in SPLITS)
+        empty = [name for name in SPLITS if not (splits == name).any()]
         if empty:
             raise DataError(
                 f"Fold {fold} leaves no clips for {' and '.join(empty)}; needed are three folds "
@@ -130,42 +135,35 @@ class ClipTable:
 
 
 def fingerprint(table: ClipTable, cache: Path) -> str:
-    """16 hex digits of SHA-256 over clips' ids, labels, sources, folds, splits and bytes, in order.
+    """Hash clips' ids, labels, sources, folds, splits and bytes, in order, to 16 hex digits.
 
-    It does not depend on where the data set lies. Memoised in `cache/fingerprints/`, keyed by the
-    path, size and modification time of every file: the second call only stats. A file rewritten
+    Does not depend on where the data set lies. Memoised in `cache/fingerprints/`, keyed by the
+    path, size and modification time of every file: the second call reads no audio. A file rewritten
     with the same size within the clock's resolution goes unnoticed.
 
     Raises:
         DataError: files are missing or unreadable; the message counts them and names a few.
     """
     memo = cache / "fingerprints" / f"{_signature(table)}.json"
-    known = _recall(memo)
+    known = _read_memo(memo)
     if known is None:
         known = _digest(table)
-        _remember(memo, known)
+        write_text(memo, json.dumps({"fingerprint": known}) + "\n")
     return known
 
 
 def violations(table: ClipTable) -> dict[str, str]:
-    """Rules that a table breaks, each with a sentence; empty for every table that exists."""
+    """Return the rules that a table breaks, each with a sentence; empty for a valid table."""
     rules = {
         "doubled": _doubled_ids,
         "mislabelled": _wrong_labels,
         "misplaced": _wrong_sides,
-        "leaking": _straddling_sources,
+        "leaking": _leaking_sources,
     }
     return {name: text for name, rule in rules.items() for text in rule(table)}
 
 
-def join_names(names: Iterable[str], limit: int = 5) -> str:
-    """`a, b, c and 7 more`, for messages about many things."""
-    known = list(names)
-    rest = len(known) - limit
-    return ", ".join(known[:limit]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _part(clip: Clip, fold: int, folds: tuple[int, ...]) -> str:
+def _split_of(clip: Clip, fold: int, folds: tuple[int, ...]) -> str:
     if clip.split is not None:
         return clip.split
     if clip.fold == fold:
@@ -202,33 +200,32 @@ def _wrong_sides(table: ClipTable) -> Iterator[str]:
         for clip in table.clips
         if (clip.fold is None) == (clip.split is None)
         or (clip.fold is not None and clip.fold not in table.folds)
-        or (clip.split is not None and (clip.split not in PARTS or table.folds != (1,)))
+        or (clip.split is not None and (clip.split not in SPLITS or table.folds != (1,)))
     ]
     if wrong:
         yield (
             f"{len(wrong)} clips have not exactly one of a fold in {table.folds} and a split in "
-            f"{PARTS}: {join_names(wrong)}."
+            f"{SPLITS}: {join_names(wrong)}."
         )
 
 
-def straddling(clips: Iterable[Clip]) -> list[str]:
-    """Sources with clips in more than one fold or split, in order of appearance."""
+def leaking_sources(clips: Iterable[Clip]) -> list[str]:
+    """Return sources with clips in more than one fold or split, in order of appearance."""
     first: dict[str, Clip] = {}
-    found: dict[str, None] = {}
+    leaking: dict[str, None] = {}  # an ordered set
     for clip in clips:
         other = first.setdefault(clip.source, clip)
         if (clip.fold, clip.split) != (other.fold, other.split):
-            found[clip.source] = None
-    return list(found)
+            leaking[clip.source] = None
+    return list(leaking)
 
 
-def _straddling_sources(table: ClipTable) -> Iterator[str]:
-    sources = straddling(table.clips)
+def _leaking_sources(table: ClipTable) -> Iterator[str]:
+    sources = leaking_sources(table.clips)
     if sources:
         yield (
-            f"{len(sources)} sources have clips in more than one fold or split, so test clips "
-            f"would be heard in training: {join_names(sources)}. Put all clips of a source "
-            "together."
+            f"{len(sources)} sources have clips in more than one fold or split, so test recordings "
+            f"would occur in training: {join_names(sources)}. Put all clips of a source together."
         )
 
 
@@ -269,15 +266,8 @@ def _digest(table: ClipTable) -> str:
     return total.hexdigest()[:16]
 
 
-def _recall(memo: Path) -> str | None:
+def _read_memo(memo: Path) -> str | None:
     try:
         return str(json.loads(memo.read_text())["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # absent, or damaged: computed again
-
-
-def _remember(memo: Path, known: str) -> None:
-    memo.parent.mkdir(parents=True, exist_ok=True)
-    beside = memo.with_suffix(f".{os.getpid()}.tmp")
-    beside.write_text(json.dumps({"fingerprint": known}) + "\n")
-    beside.replace(memo)

@@ -1,4 +1,4 @@
-"""One audio file in, one mono wave out; the only door to soundfile (libsndfile).
+"""Decoding audio files to mono waveforms by soundfile (libsndfile), whole or in blocks.
 
 Legend: T samples, C channels.
 """
@@ -17,7 +17,9 @@ from audiocls.errors import DataError
 FORMATS = ("wav", "flac", "ogg", "mp3")
 _ALLOWED = "readable wav, flac, ogg or mp3 files with at least one sample"
 _SALVAGE_FRAMES = 256
-_STREAMED_FRAMES = 1 << 18  # of every channel: 2 MiB in stereo; a multiple of the above
+"""Samples per channel read at once from a damaged file: at most these are lost."""
+_STREAMED_FRAMES = 1 << 18
+"""Samples per channel read at once from a long file, 2 MiB in stereo; a multiple of the above."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,23 +32,28 @@ class Waveform:
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """A file's mono samples in `blocks` of (T,), decoded as they are asked for, once."""
+    """A file's mono samples in `blocks` of (T,), decoded lazily, once; `sample_rate` in Hz."""
 
     blocks: Iterator[NDArray[np.float32]]
     sample_rate: int
 
 
 def supported_formats() -> dict[str, bool]:
-    """Which of wav, flac, ogg and mp3 the installed libsndfile can read (mp3 needs 1.1)."""
+    """Return which of wav, flac, ogg and mp3 the installed libsndfile reads (mp3 needs 1.1)."""
     available = sf.available_formats()
     return {name: name.upper() in available for name in FORMATS}
 
 
-def decode(path: str | PathLike[str]) -> Waveform:
-    """The whole file at its own rate; channels are averaged to mono, silence is legal.
+def is_audio_file(path: Path) -> bool:
+    """Whether `path` is a file whose name ends as one of `FORMATS`, in any case."""
+    return path.suffix.lower()[1:] in FORMATS and path.is_file()
 
-    A truncated file yields the samples that libsndfile still finds: a WAV whose header promises
-    more than the file holds decodes to what is there, a FLAC to its intact beginning.
+
+def decode(path: str | PathLike[str]) -> Waveform:
+    """Decode the whole file at its own rate; channels are averaged to mono, silence is valid.
+
+    A truncated file gives the samples that libsndfile still finds: those present of a WAV whose
+    header announces more, the intact beginning of a FLAC.
 
     Raises:
         DataError: the path is missing, a folder, unreadable, empty or no audio, or it holds no
@@ -65,11 +72,11 @@ def decode(path: str | PathLike[str]) -> Waveform:
 
 
 def stream(path: str | PathLike[str]) -> Stream:
-    """The samples that `decode` gives, block by block: for files too long to hold.
+    """Decode block by block to the samples that `decode` gives: for files too long to hold.
 
     Raises:
-        DataError: as `decode` does; what only the samples show (none at all, NaN, infinity) is
-            raised by the blocks.
+        DataError: as `decode` does; errors in the samples (none at all, NaN, infinity) are raised
+            while iterating over the blocks.
 
     Shape: → blocks of (T,)
     """
@@ -83,6 +90,7 @@ def stream(path: str | PathLike[str]) -> Stream:
 
 
 def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    """Shape: → blocks of (T,)."""
     num_before = 0
     for block in _blocks(path):
         mono = _mono(block)
@@ -94,7 +102,10 @@ def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
 
 
 def _blocks(path: Path) -> Iterator[NDArray[np.float32]]:
-    """Large blocks; where one fails, small ones up to the first of them that fails."""
+    """Read large blocks; where one fails, small ones up to the first of them that fails.
+
+    Shape: → blocks of (T, C)
+    """
     num_before = 0
     try:
         for block in _read_blocks(path, _STREAMED_FRAMES):
@@ -105,6 +116,12 @@ def _blocks(path: Path) -> Iterator[NDArray[np.float32]]:
 
 
 def _salvaged_blocks(path: Path, num_known: int) -> Iterator[NDArray[np.float32]]:
+    """Read small blocks after the first `num_known` samples, up to the first that fails.
+
+    Shape: → blocks of (T, C)
+    """
+    # From the beginning again. `num_known` is a multiple of the small block, so that no sample is
+    # lost or yielded twice where the two sizes meet.
     num_before = 0
     try:
         for block in _read_blocks(path, _SALVAGE_FRAMES):
@@ -123,7 +140,10 @@ def _read_blocks(path: Path, num_frames: int) -> Iterator[NDArray[np.float32]]:
 
 
 def _mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Shape: (T, C) → (T,)."""
+    """Average the channels.
+
+    Shape: (T, C) → (T,), contiguous
+    """
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     return np.ascontiguousarray(mono)
 
@@ -134,10 +154,14 @@ def _check_is_file(path: Path) -> None:
     if not path.exists():
         raise _fault(path, "no such file", "check `data.root` and that the data set is complete")
     if path.stat().st_size == 0:
-        raise _fault(path, "an empty file (0 bytes)", "fetch or record the file again")
+        raise _fault(path, "an empty file (0 bytes)", "download or record the file again")
 
 
 def _check_finite(path: Path, mono: NDArray[np.float32], num_before: int = 0) -> None:
+    """Raise `DataError` for NaN and infinity, counting samples from `num_before`.
+
+    Shape: mono (T,)
+    """
     is_bad = ~np.isfinite(mono)
     if is_bad.any():
         first = num_before + int(is_bad.argmax())
@@ -151,13 +175,16 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int]:
         with sf.SoundFile(path) as file:
             return file.read(dtype="float32", always_2d=True), file.samplerate
     except (sf.LibsndfileError, MemoryError):
-        return _salvage(path)  # a broken middle, or a header that promises the moon
-    except (TypeError, OSError) as error:  # headerless *.raw; a file we may not read
+        return _salvage(path)  # a damaged middle, or a header that announces terabytes
+    except (TypeError, OSError) as error:  # headerless *.raw; no permission to read
         raise _no_audio(path, error) from error
 
 
 def _salvage(path: Path) -> tuple[NDArray[np.float32], int]:
-    """The blocks before the first that fails."""
+    """Read the blocks before the first that fails.
+
+    Shape: → ((T, C), rate in Hz); T may be 0
+    """
     blocks: list[NDArray[np.float32]] = []
     try:
         with sf.SoundFile(path) as file:
@@ -171,16 +198,13 @@ def _salvage(path: Path) -> tuple[NDArray[np.float32], int]:
 
 
 def _no_samples(path: Path) -> DataError:
-    return _fault(path, "no samples" + _truncated(path), "fetch or record the file again")
+    got = f"no samples in {path.stat().st_size} bytes (truncated, or a header only)"
+    return _fault(path, got, "download or record the file again")
 
 
 def _no_audio(path: Path, error: Exception) -> DataError:
     got = f"{path.stat().st_size} bytes that do not decode ({str(error).strip(': ')})"
     return _fault(path, got, "replace the file, or remove it from the data set")
-
-
-def _truncated(path: Path) -> str:
-    return f" in {path.stat().st_size} bytes (truncated, or a header alone)"
 
 
 def _fault(path: Path, got: str, next_step: str) -> DataError:

@@ -1,4 +1,6 @@
-"""Copies: the same sound, whatever its file's name and format. What is tested is never heard.
+"""Exclude training clips whose audio also occurs in the validation or test set.
+
+Duplicates are found by content, not by name or format.
 
 Legend: N clips.
 """
@@ -17,14 +19,14 @@ from audiocls.audio.pack import open_pack, pack_folder
 from audiocls.errors import DataError
 
 Digests = NDArray[np.bytes_]
-"""One a clip, (N,)."""
+"""One per clip, (N,)."""
 
 
-def sound_digests(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path) -> Digests:
-    """What each clip of `table` sounds like at `sample_rate` Hz, mixed down to one channel.
+def audio_digests(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path) -> Digests:
+    """Hash the samples of each clip of `table` at `sample_rate` Hz, mixed down to one channel.
 
-    Two are equal for files of the same samples: renamed, retagged, in another lossless format.
-    Not for one recording at two rates, cut differently, or once through a lossy codec.
+    Equal for files of the same samples: renamed, retagged, in another lossless format. Not equal
+    for one recording at two rates, cut differently, or once through a lossy codec.
 
     Shape: → (N,), memory-mapped
     """
@@ -39,19 +41,19 @@ def sound_digests(table: ClipTable, fingerprint: str, sample_rate: int, cache: P
     return open_rows(cache / f"digests-{name}", "digests.npy", make)
 
 
-def without_copies(split: Split, digests: Digests, excluded: NDArray[Any]) -> Split:
-    """`split` without the clips that sound as one of those to `excluded` does.
-
-    Shape: digests (N,), excluded (any number,) → a split of the N clips
+def exclude_copies(split: Split, digests: Digests, excluded: NDArray[Any]) -> Split:
+    """Return `split` without the training and validation clips whose digest is `excluded`.
 
     Raises:
-        DataError: nothing is left to learn from or to validate on.
+        DataError: nothing is left to train or to validate on.
+
+    Shape: digests (N,), excluded (any number,) → a split of the N clips
     """
     is_copy = np.isin(digests, excluded)
     train, val = split.train[~is_copy[split.train]], split.val[~is_copy[split.val]]
     if len(train) == 0 or len(val) == 0:
         raise DataError(
-            "Pre-training has no clips of its own: all it was given are copies of those to be "
-            "validated or tested on. Give it other recordings."
+            "Pre-training has no clips left: all of them are copies of validation or test "
+            "clips. Give it other recordings."
         )
     return replace(split, train=train, val=val)

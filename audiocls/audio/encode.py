@@ -1,4 +1,4 @@
-"""A wave as a small file for a browser; with `decode`, the only doors to soundfile.
+"""Encoding a waveform as a small file for a browser; only here and in `decode` is soundfile used.
 
 Legend: T samples.
 """
@@ -11,27 +11,33 @@ import soundfile as sf
 from audiocls.audio.decode import Waveform
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-"""Hz; the format has no others."""
+"""Hz; the only rates of the format."""
 _COMPRESSION = 0.6
-"""Of 0 … 1: about 9 kB a second of a busy recording at 44.1 kHz."""
+"""In 0 … 1, smallest file at 1: about 9 kB per second of a dense recording at 44.1 kHz."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A whole file, and its media type."""
+    """The content of a file, and its media type."""
 
     content: bytes
     media_type: str
 
 
-def encode(wave: Waveform) -> Encoded:
-    """MP3, which all browsers play on all systems; 16-bit WAV at rates that MP3 has not.
+def encode(waveform: Waveform) -> Encoded:
+    """Encode as MP3, which all browsers play, or as 16-bit WAV at rates that MP3 lacks.
 
-    For ears only: MP3 adds some milliseconds before the sound, and loses what ears do not miss.
+    For listening only: MP3 is lossy and adds some milliseconds of silence at the beginning.
     """
     file = io.BytesIO()
-    if wave.sample_rate in MP3_RATES and "MP3" in sf.available_formats():
-        sf.write(file, wave.samples, wave.sample_rate, format="MP3", compression_level=_COMPRESSION)
+    if waveform.sample_rate in MP3_RATES and "MP3" in sf.available_formats():
+        sf.write(
+            file,
+            waveform.samples,
+            waveform.sample_rate,
+            format="MP3",
+            compression_level=_COMPRESSION,
+        )
         return Encoded(file.getvalue(), "audio/mpeg")
-    sf.write(file, wave.samples, wave.sample_rate, format="WAV", subtype="PCM_16")
+    sf.write(file, waveform.samples, waveform.sample_rate, format="WAV", subtype="PCM_16")
     return Encoded(file.getvalue(), "audio/wav")

@@ -1,8 +1,10 @@
-"""Ten kinds of sound from small physical and signal models; every wave has a peak near 1.
+"""Generators of sounds from small physical and signal models; all but coloured noise peak near 1.
 
-Legend: T samples. Each function takes a generator (for phases and noise), the length T in
-samples and the rate in Hz, then what can be heard; each returns (T,) float32. Frequencies are in
-Hz and should stay below half the rate; partials above it are left out, not folded back.
+Each function takes a random generator (for phases and noise), the length T in samples and the
+sample rate in Hz, then the parameters of the sound; each returns (T,) float32. Frequencies are in
+Hz and should stay below half the rate; partials above it are omitted, since they would alias.
+
+Legend: T samples.
 """
 
 from typing import Any
@@ -12,11 +14,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import signal
 
-Wave = NDArray[np.float32]
+Samples = NDArray[np.float32]
 _Reals = NDArray[np.floating[Any]]
 
 # J.-C. Risset, "An Introductory Catalogue of Computer Synthesized Sounds", Bell Labs 1969,
-# no. 430: frequency over the nominal pitch, amplitude, decay over the longest partial's.
+# no. 430: frequency over the nominal pitch, amplitude, decay time over that of the longest partial.
 _BELL_PARTIALS = np.array(
     [
         (0.56, 1.00, 1.000),
@@ -34,8 +36,8 @@ _BELL_PARTIALS = np.array(
 
 def chirp(
     rng: Generator, num_samples: int, sample_rate: int, start_hz: float, stop_hz: float
-) -> Wave:
-    """A tone gliding from `start_hz` to `stop_hz`, evenly in octaves (A. Farina, AES 2000).
+) -> Samples:
+    """Generate a tone gliding from `start_hz` to `stop_hz`, evenly in octaves (Farina, AES 2000).
 
     Shape: → (T,)
     """
@@ -50,8 +52,8 @@ def am_tone(
     pitch_hz: float,
     rate_hz: float,
     depth: float = 0.9,
-) -> Wave:
-    """A steady tone whose loudness swings `rate_hz` times a second; `depth` in [0, 1].
+) -> Samples:
+    """Generate a tone with amplitude modulation at `rate_hz`; `depth` in [0, 1].
 
     Shape: → (T,)
     """
@@ -66,8 +68,8 @@ def fm_tone(
     pitch_hz: float,
     rate_hz: float,
     excursion: float = 0.1,
-) -> Wave:
-    """A tone of even loudness, its pitch swinging by ± `excursion` of itself at `rate_hz`.
+) -> Samples:
+    """Generate a tone with frequency modulation at `rate_hz`, by ± `excursion` of its pitch.
 
     J. Chowning, "The Synthesis of Complex Audio Spectra by Means of Frequency Modulation", 1973,
     with a slow modulator: vibrato.
@@ -80,8 +82,8 @@ def fm_tone(
 
 def buzz(
     rng: Generator, num_samples: int, sample_rate: int, pitch_hz: float, tilt: float = 1.0
-) -> Wave:
-    """Every harmonic of `pitch_hz`, the k-th with amplitude k^-`tilt` (1: a sawtooth).
+) -> Samples:
+    """Generate every harmonic of `pitch_hz`, the k-th with amplitude k^-`tilt` (1: a sawtooth).
 
     The band-limited pulse train of J. A. Moorer, JAES 1976, with a spectral tilt.
 
@@ -94,8 +96,8 @@ def buzz(
 
 def bell(
     rng: Generator, num_samples: int, sample_rate: int, pitch_hz: float, decay_s: float = 0.5
-) -> Wave:
-    """Inharmonic partials, each dying at its own rate; `decay_s` is the deepest one's (to 1/e).
+) -> Samples:
+    """Generate inharmonic partials, each with its own decay; `decay_s` is the lowest one's (1/e).
 
     Partials of J.-C. Risset's bell (1969).
 
@@ -120,11 +122,11 @@ def clicks(
     pitch_hz: float,
     rate_hz: float,
     decay_s: float = 0.008,
-) -> Wave:
-    """`rate_hz` strokes a second on a resonator at `pitch_hz` that rings for `decay_s` (to 1/e).
+) -> Samples:
+    """Generate `rate_hz` impulses a second on a resonator at `pitch_hz` with decay `decay_s`.
 
-    A two-pole resonator (J. O. Smith, Introduction to Digital Filters) struck by impulses whose
-    spacing jitters by ± 10 %.
+    A two-pole resonator (J. O. Smith, Introduction to Digital Filters), decaying to 1/e in
+    `decay_s`, excited by impulses whose times jitter by ± 10 % of their spacing.
 
     Shape: → (T,)
     """
@@ -143,10 +145,11 @@ def noise_bursts(
     pitch_hz: float,
     rate_hz: float,
     decay_s: float = 0.008,
-) -> Wave:
-    """`rate_hz` dying bursts a second of noise, an octave wide around `pitch_hz`.
+) -> Samples:
+    """Generate `rate_hz` decaying bursts a second of noise, an octave wide around `pitch_hz`.
 
-    White noise through a Butterworth band-pass, times an exponential from each onset.
+    White noise through a Butterworth band-pass, times an exponential (to 1/e in `decay_s`) from
+    each onset.
 
     Shape: → (T,)
     """
@@ -164,14 +167,14 @@ def swept_noise(
     start_hz: float,
     stop_hz: float,
     width_hz: float = 200.0,
-) -> Wave:
-    """Noise through a band `width_hz` wide whose centre glides from `start_hz` to `stop_hz`.
-
-    Low-passed noise on a gliding carrier: single-sideband-free heterodyning, which equals
-    filtering white noise with a moving band-pass of that width.
+) -> Samples:
+    """Generate noise in a band of `width_hz` whose centre glides from `start_hz` to `stop_hz`.
 
     Shape: → (T,)
     """
+    # Two independent low-passed noises modulate the cosine and the sine of the gliding carrier:
+    # quadrature modulation, which has the same statistics as white noise through a moving
+    # band-pass of that width.
     low_pass = signal.butter(2, width_hz / 2, fs=sample_rate, output="sos")
     hiss = signal.sosfilt(low_pass, rng.standard_normal((2, num_samples)))
     octaves = np.linspace(np.log2(start_hz), np.log2(stop_hz), num_samples)
@@ -181,11 +184,12 @@ def swept_noise(
 
 def pluck(
     rng: Generator, num_samples: int, sample_rate: int, pitch_hz: float, stretch: float = 0.996
-) -> Wave:
-    """A plucked string: noise in a loop of one period, averaged and damped each time round.
+) -> Samples:
+    """Generate a plucked string: noise in a delay loop, averaged and damped in each period.
 
     K. Karplus and A. Strong, "Digital Synthesis of Plucked-String and Drum Timbres", CMJ 1983;
-    `stretch` in (0, 1] is the loss a round. The period is a whole number of samples and a half.
+    `stretch` in (0, 1] is the gain per period. The period is a whole number of samples and a half,
+    so that the pitch is approximate.
 
     Shape: → (T,)
     """
@@ -197,8 +201,8 @@ def pluck(
     return _peak_one(signal.lfilter([1.0], loop, excitation))
 
 
-def coloured_noise(rng: Generator, num_samples: int, exponent: float) -> Wave:
-    """Gaussian noise with power ∝ 1/f^`exponent` (0 white, 1 pink, 2 brown), RMS 1.
+def coloured_noise(rng: Generator, num_samples: int, exponent: float) -> Samples:
+    """Generate Gaussian noise with power ∝ 1/f^`exponent` (0 white, 1 pink, 2 brown), RMS 1.
 
     Spectral shaping after J. Timmer and M. König, Astronomy and Astrophysics 300, 1995.
 
@@ -206,13 +210,16 @@ def coloured_noise(rng: Generator, num_samples: int, exponent: float) -> Wave:
     """
     spectrum = np.fft.rfft(rng.standard_normal(num_samples))
     bins = np.maximum(np.arange(len(spectrum)), 1)
-    wave = np.fft.irfft(spectrum * bins ** (-exponent / 2), num_samples)
-    wave -= wave.mean()
-    return np.asarray(wave / np.sqrt(np.mean(wave**2)), dtype=np.float32)
+    waveform = np.fft.irfft(spectrum * bins ** (-exponent / 2), num_samples)
+    waveform -= waveform.mean()
+    return np.asarray(waveform / np.sqrt(np.mean(waveform**2)), dtype=np.float32)
 
 
-def _sine(rng: Generator, frequency_hz: _Reals, sample_rate: int) -> Wave:
-    """Shape: (T,) instantaneous frequency → (T,), from a random phase."""
+def _sine(rng: Generator, frequency_hz: _Reals, sample_rate: int) -> Samples:
+    """Generate a sine of instantaneous frequency `frequency_hz` and random initial phase.
+
+    Shape: frequency_hz (T,) → (T,)
+    """
     phase = 2 * np.pi * (rng.random() + np.cumsum(frequency_hz, dtype=np.float64) / sample_rate)
     return np.sin(phase).astype(np.float32)
 
@@ -224,31 +231,39 @@ def _partials(
     frequencies_hz: _Reals,
     amplitudes: _Reals,
     decays_s: _Reals | float = np.inf,
-) -> Wave:
-    """Shape: three times (partials,) → (T,)"""
+) -> Samples:
+    """Add decaying sines of random initial phase (to 1/e in `decays_s`).
+
+    Shape: frequencies, amplitudes, decays (P partials,) → (T,)
+    """
     seconds = np.arange(num_samples) / sample_rate
-    wave = np.zeros(num_samples)
+    waveform = np.zeros(num_samples)
     decays = np.broadcast_to(decays_s, amplitudes.shape)
     for frequency, amplitude, decay in zip(frequencies_hz, amplitudes, decays, strict=True):
         phase = 2 * np.pi * rng.random()
         ringing = np.sin(2 * np.pi * frequency * seconds + phase)
-        wave += amplitude * np.exp(-seconds / decay) * ringing
-    return _peak_one(wave)
+        waveform += amplitude * np.exp(-seconds / decay) * ringing
+    return _peak_one(waveform)
 
 
 def _band_noise(
     rng: Generator, num_samples: int, sample_rate: int, low_hz: float, high_hz: float
-) -> Wave:
+) -> Samples:
+    """Shape: → (T,)."""
     band = signal.butter(2, (low_hz, high_hz), "bandpass", fs=sample_rate, output="sos")
     return _peak_one(signal.sosfilt(band, rng.standard_normal(num_samples)))
 
 
 def _onsets(rng: Generator, num_samples: int, period: float, jitter: float) -> NDArray[np.int64]:
-    """Sample numbers about `period` apart, each moved by up to ± `jitter` periods."""
+    """Draw onsets about `period` samples apart, each moved by up to ± `jitter` periods.
+
+    Shape: → (onsets,) sample numbers
+    """
     regular = np.arange(rng.random() * min(period, num_samples / 2), num_samples, period)
     moved = regular + period * jitter * rng.uniform(-1, 1, len(regular))
     return np.unique(np.clip(moved, 0, num_samples - 1).astype(np.int64))
 
 
-def _peak_one(wave: _Reals) -> Wave:
-    return np.asarray(wave / max(float(np.abs(wave).max()), 1e-12), dtype=np.float32)
+def _peak_one(waveform: _Reals) -> Samples:
+    """Shape: (T,) → (T,)."""
+    return np.asarray(waveform / max(float(np.abs(waveform).max()), 1e-12), dtype=np.float32)

@@ -9,9 +9,9 @@ from audiocls.errors import DataError
 
 
 def grouped_folds(sources: Sequence[str], labels: Sequence[str], num_folds: int) -> list[int]:
-    """A fold in 1 … `num_folds` for each clip; clips of one source share it.
+    """Assign each clip a fold in 1 … `num_folds`; clips of one source share it.
 
-    Sources are dealt from the largest to the smallest (ties in the order of the SHA-256 of their
+    Sources are assigned from the largest to the smallest (ties in the order of the SHA-256 of their
     names), each to the fold that holds the smallest part of its classes so far: the greedy
     stratified grouping of scikit-learn's StratifiedGroupKFold, without its random generator. The
     result depends on names and labels alone, not on the order of the clips.
@@ -38,7 +38,10 @@ def grouped_folds(sources: Sequence[str], labels: Sequence[str], num_folds: int)
 
 
 def _deal(counts: np.ndarray, order: list[int], num_folds: int) -> np.ndarray:
-    """Shape: counts (sources, K) → folds (sources,), from 0."""
+    """Assign sources in `order` to folds.
+
+    Shape: counts (sources, K) of clips → folds (sources,), from 0
+    """
     share = counts / counts.sum(axis=0)
     held = np.zeros((num_folds, counts.shape[1]))
     fold_of = np.zeros(len(counts), dtype=np.int64)

@@ -1,7 +1,6 @@
-"""The packed cache: every clip decoded and resampled once, as one memory-mapped int16 array.
+"""The pack: every clip of a data set decoded and resampled once, one memory-mapped int16 array.
 
-All trials and processes share its pages. Samples beyond ±1 (lossy decoders overshoot) are
-clipped; 16 bits are what the recordings were made with.
+All trials and processes share its pages. Samples beyond ±1 (lossy decoders overshoot) are clipped.
 
 Legend: N clips, B batch, T samples.
 """
@@ -16,15 +15,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from audiocls.audio.atomic_build import build_once
+from audiocls.atomic import build_once
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.decode import Waveform, decode
 from audiocls.errors import DataError
 
 PACK_SCHEMA = 2
 FULL_SCALE = 32768.0
-"""As libsndfile scales 16 bits, so that a WAV at its own rate is packed without loss."""
+"""int16 value of ±1, libsndfile's scale: a 16-bit WAV at its own rate is packed without loss."""
 MOST_PHASES = 1000
+"""Filters, one per phase, that torchaudio may hold for a ratio of rates; see `resample`."""
 SAMPLES = "samples.i16"
 CHUNK_CLIPS = 512
 """Clips decoded before they are written."""
@@ -32,7 +32,7 @@ CHUNK_CLIPS = 512
 
 @dataclass(frozen=True)
 class Pack:
-    """All clips of a data set at one rate, end to end."""
+    """All clips of a data set at one rate, concatenated."""
 
     samples: NDArray[np.int16]
     """(sum of lengths,), memory-mapped."""
@@ -40,14 +40,18 @@ class Pack:
     """(N + 1,): clip i lies in `samples[starts[i] : starts[i + 1]]`."""
 
     def lengths(self, clips: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the lengths of clips in samples.
+
+        Shape: clips (B,) → (B,)
+        """
         return np.asarray(self.starts[clips + 1] - self.starts[clips])
 
-    def waves(
+    def waveforms(
         self, clips: NDArray[np.int64], num_samples: int, offsets: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Windows of `num_samples` from `offsets` into each clip, zeros after its end.
+        """Read `num_samples` of each clip from its offset, zero-padded after its end.
 
-        Shape: clips (B,), offsets (B,) → (B, T), in ±1
+        Shape: clips (B,), offsets (B,) in samples → (B, T) in ±1
         """
         rows = np.zeros((len(clips), num_samples), np.int16)
         for row, clip, offset in zip(rows, clips, offsets, strict=True):
@@ -57,20 +61,24 @@ class Pack:
         return rows.astype(np.float32) / np.float32(FULL_SCALE)
 
     def centred(self, clips: NDArray[np.int64], num_samples: int) -> NDArray[np.float32]:
-        """The middle of each clip, or the whole of a shorter one with zeros after it."""
+        """Read the middle `num_samples` of each clip, or a shorter one zero-padded at its end.
+
+        Shape: clips (B,) → (B, T) in ±1
+        """
         offsets = np.maximum(0, (self.lengths(clips) - num_samples) // 2)
-        return self.waves(clips, num_samples, offsets)
+        return self.waveforms(clips, num_samples, offsets)
 
 
 def pack_folder(cache: Path, fingerprint: str, sample_rate: int) -> Path:
-    """Where the pack of one data set at one rate (Hz) lies."""
+    """Return where the pack of one data set at one rate (Hz) lies."""
     return cache / f"pack-{fingerprint}-{sample_rate}-v{PACK_SCHEMA}"
 
 
 def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path) -> Pack:
-    """The pack of `table`'s clips at `sample_rate` Hz, made first if need be.
+    """Open the pack of `table`'s clips at `sample_rate` Hz, writing it first if needed.
 
-    Raises `DataError` with every clip that cannot be decoded, or if the pack was tampered with.
+    Raises:
+        DataError: clips cannot be decoded (twenty are listed), or the stored pack is damaged.
     """
     folder = pack_folder(cache, fingerprint, sample_rate)
     build_once(folder, lambda beside: _make(table, fingerprint, sample_rate, beside))
@@ -89,16 +97,16 @@ def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path)
 def _mismatch(folder: Path, detail: str = "") -> DataError:
     return DataError(
         f"{folder}: this cached pack does not match its data set{detail}. Delete the folder; it "
-        "is made again at the next launch."
+        "is written again at the next launch."
     )
 
 
 def _make(table: ClipTable, fingerprint: str, sample_rate: int, folder: Path) -> None:
-    """Decode on every core, write in order; only one portion of the clips is in memory."""
+    """Decode on every core and write in order, with one chunk of the clips in memory."""
 
     def row(path: Path) -> NDArray[np.int16] | DataError:
         try:
-            return _to_int16(resampled(decode(path), sample_rate))
+            return _to_int16(resample(decode(path), sample_rate))
         except DataError as error:
             return error
 
@@ -121,27 +129,31 @@ def _make(table: ClipTable, fingerprint: str, sample_rate: int, folder: Path) ->
     (folder / "pack.json").write_text(json.dumps(header))
 
 
-def resampled(wave: Waveform, sample_rate: int) -> NDArray[np.float32]:
-    """Band-limited (windowed sinc) resampling to `sample_rate` Hz.
+def resample(waveform: Waveform, sample_rate: int) -> NDArray[np.float32]:
+    """Resample to `sample_rate` Hz, band-limited (windowed sinc).
 
-    By torchaudio, which holds a filter for every phase: rates that share no divisor would need
-    gigabytes of them, and go to scipy's polyphase filter instead.
+    Shape: → (⌈T · new rate / old rate⌉,)
     """
-    if wave.sample_rate == sample_rate:
-        return wave.samples
-    divisor = math.gcd(wave.sample_rate, sample_rate)
-    if max(wave.sample_rate, sample_rate) // divisor > MOST_PHASES:
+    if waveform.sample_rate == sample_rate:
+        return waveform.samples
+    # torchaudio holds a filter for every phase, of which there are rate / divisor: for rates
+    # without a common divisor they would take gigabytes, and scipy's polyphase filter is used.
+    divisor = math.gcd(waveform.sample_rate, sample_rate)
+    if max(waveform.sample_rate, sample_rate) // divisor > MOST_PHASES:
         from scipy.signal import resample_poly
 
-        up, down = sample_rate // divisor, wave.sample_rate // divisor
-        return np.asarray(resample_poly(wave.samples, up, down), np.float32)
+        up, down = sample_rate // divisor, waveform.sample_rate // divisor
+        return np.asarray(resample_poly(waveform.samples, up, down), np.float32)
     import torch
-    from torchaudio.functional import resample
+    from torchaudio.functional import resample as resample_by_rate
 
-    samples = resample(torch.from_numpy(wave.samples), wave.sample_rate, sample_rate)
+    samples = resample_by_rate(
+        torch.from_numpy(waveform.samples), waveform.sample_rate, sample_rate
+    )
     return np.asarray(samples.numpy(), np.float32)
 
 
 def _to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Shape: (T,) in ±1 → (T,)."""
     scaled = np.rint(samples * FULL_SCALE)
     return np.asarray(np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1), np.int16)

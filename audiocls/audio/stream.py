@@ -1,4 +1,4 @@
-"""Files of any length in bounded memory: decoded, resampled and cut block by block.
+"""Files of any length in bounded memory: decoded, resampled and cut into windows block by block.
 
 Legend: T samples.
 """
@@ -11,27 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.audio.decode import Stream, Waveform, stream
-from audiocls.audio.pack import resampled
+from audiocls.audio.pack import resample
 
 CHUNK_SAMPLES = 1 << 18
-"""Samples resampled at once, about."""
+"""Approximate number of samples resampled at once."""
 FILTER_REACH = 12
-"""Samples of the slower rate that the resampling filters hear to each side: 7 or 11, and one."""
+"""Half the length of the resampling filters in samples of the lower rate, rounded up.
+
+7 for torchaudio's filter, 11 for scipy's, and one to spare.
+"""
 
 
 def windows(path: Path, sample_rate: int, num_samples: int) -> Iterator[NDArray[np.float32]]:
-    """The whole file at `sample_rate` Hz in windows of `num_samples`; the last may be shorter.
+    """Cut the whole file at `sample_rate` Hz into windows of `num_samples`; the last may be short.
 
-    Equal to cutting up what `resampled(decode(path), sample_rate)` gives: no window hears where
-    a block began.
+    Equal to cutting `resample(decode(path), sample_rate)`: borders of blocks leave no trace.
 
     Raises:
-        DataError: as `decode` does, some of it only when the window concerned is asked for.
+        DataError: as `decode` does, also while iterating.
 
     Shape: → windows of (T,), the last of at most T
     """
     rest = np.empty(0, np.float32)
-    for block in resampled_blocks(stream(path), sample_rate):
+    for block in resample_blocks(stream(path), sample_rate):
         rest = np.concatenate([rest, block])
         num_whole = len(rest) // num_samples
         yield from rest[: num_whole * num_samples].reshape(num_whole, num_samples)
@@ -40,29 +42,30 @@ def windows(path: Path, sample_rate: int, num_samples: int) -> Iterator[NDArray[
         yield rest
 
 
-def resampled_blocks(sound: Stream, sample_rate: int) -> Iterator[NDArray[np.float32]]:
-    """Each portion is resampled with as much of its neighbours as the filter can hear.
-
-    Portions begin at whole periods of the two rates, where the filter's phases begin again.
+def resample_blocks(source: Stream, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+    """Resample block by block to `sample_rate` Hz, equal to resampling the whole.
 
     Shape: → blocks of (T,)
     """
-    if sound.sample_rate == sample_rate:
-        yield from sound.blocks
+    if source.sample_rate == sample_rate:
+        yield from source.blocks
         return
-    divisor = math.gcd(sound.sample_rate, sample_rate)
-    period, periods_out = sound.sample_rate // divisor, sample_rate // divisor
+    # Each chunk is resampled together with `reach` samples of its neighbours, all that the filter
+    # extends over, and the neighbours' part of the result is dropped. Chunks begin at multiples of
+    # `period`, the smallest number of input samples that is a whole number of output samples:
+    # there the filter's phases repeat, so that a chunk sees the phases it has within the whole.
+    divisor = math.gcd(source.sample_rate, sample_rate)
+    period, periods_out = source.sample_rate // divisor, sample_rate // divisor
     slowest = max(1.0, period / periods_out)
     reach = math.ceil(FILTER_REACH * slowest / period) * period
-    portion = max(reach, CHUNK_SAMPLES // period * period)
-    held, before = np.empty(0, np.float32), 0
-    for block in sound.blocks:
+    chunk = max(reach, CHUNK_SAMPLES // period * period)
+    held, before = np.empty(0, np.float32), 0  # `before`: samples of the chunk before, in `held`
+    for block in source.blocks:
         held = np.concatenate([held, block])
-        while len(held) >= before + portion + reach:
-            heard = Waveform(held[: before + portion + reach], sound.sample_rate)
-            first, end = (n // period * periods_out for n in (before, before + portion))
-            yield resampled(heard, sample_rate)[first:end]
-            held, before = held[before + portion - reach :], reach
-    yield resampled(Waveform(held, sound.sample_rate), sample_rate)[
-        before // period * periods_out :
-    ]
+        while len(held) >= before + chunk + reach:
+            with_neighbours = Waveform(held[: before + chunk + reach], source.sample_rate)
+            first, end = (n // period * periods_out for n in (before, before + chunk))
+            yield resample(with_neighbours, sample_rate)[first:end]
+            held, before = held[before + chunk - reach :], reach
+    rest = resample(Waveform(held, source.sample_rate), sample_rate)
+    yield rest[before // period * periods_out :]

@@ -1,8 +1,8 @@
-"""Synthetic recordings with known truths: ten classes of sound, noise and interferers.
+"""Synthetic recordings with known labels: ten classes of sound, noise and interferers.
 
 A *source recording* fixes a voice (pitch, tempo, brightness, noise colour); the *clips* cut from
-it vary timing, level and what else sounds. All classes draw their voices from the same ranges,
-so that neither pitch nor tempo alone tells a class.
+it vary timing, level and interferer. All classes draw their voices from the same ranges, so that
+neither pitch nor tempo alone reveals the class.
 
 Legend: T samples.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence
 
 from audiocls.audio import generators
-from audiocls.audio.generators import Wave
+from audiocls.audio.generators import Samples
 
 _FADE_S = 0.01
 _FOR_VOICE, _FOR_CLIP = 0, 1
@@ -22,10 +22,10 @@ _FOR_VOICE, _FOR_CLIP = 0, 1
 
 @dataclass(frozen=True)
 class Voice:
-    """What a source recording keeps in all its clips.
+    """The parameters that all clips of a source recording share.
 
-    `pitch_hz` and `rate_hz` (modulations and strokes a second); `brightness` in [0, 1];
-    `span` in octaves, how far gliding sounds go; `noise_exponent`, 0 white to 2 brown.
+    `rate_hz` is modulations or strokes per second; `brightness` in [0, 1]; `span` in octaves is
+    the range of gliding sounds; `noise_exponent` runs from 0 (white) to 2 (brown).
     """
 
     pitch_hz: float
@@ -35,65 +35,65 @@ class Voice:
     noise_exponent: float
 
 
-Sound = Callable[[Generator, int, int, Voice], Wave]
+Sound = Callable[[Generator, int, int, Voice], Samples]
 
 
-def _rising(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _rising(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     low, high = _glide(voice)
     return generators.chirp(rng, num_samples, sample_rate, low, high)
 
 
-def _falling(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _falling(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     low, high = _glide(voice)
     return generators.chirp(rng, num_samples, sample_rate, high, low)
 
 
-def _swept(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _swept(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     ends = rng.permutation(_glide(voice))
     width_hz = voice.pitch_hz * (0.3 + 0.5 * voice.brightness)
     return generators.swept_noise(rng, num_samples, sample_rate, ends[0], ends[1], width_hz)
 
 
-def _am(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _am(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     depth = 0.6 + 0.4 * voice.brightness
     return generators.am_tone(rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, depth)
 
 
-def _fm(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _fm(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     excursion = 0.03 + 0.09 * voice.brightness
     pitch_hz, rate_hz = voice.pitch_hz, voice.rate_hz
     return generators.fm_tone(rng, num_samples, sample_rate, pitch_hz, rate_hz, excursion)
 
 
-def _buzz(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _buzz(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     return generators.buzz(rng, num_samples, sample_rate, voice.pitch_hz, 1.8 - voice.brightness)
 
 
-def _bell(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _bell(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     decay_s = 0.3 + 0.5 * voice.brightness
     return generators.bell(rng, num_samples, sample_rate, voice.pitch_hz, decay_s)
 
 
-def _clicks(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _clicks(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     decay_s = 0.004 + 0.012 * voice.brightness
     return generators.clicks(rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, decay_s)
 
 
-def _bursts(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _bursts(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     decay_s = 0.004 + 0.012 * voice.brightness
     return generators.noise_bursts(
         rng, num_samples, sample_rate, voice.pitch_hz, voice.rate_hz, decay_s
     )
 
 
-def _pluck(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Wave:
+def _pluck(rng: Generator, num_samples: int, sample_rate: int, voice: Voice) -> Samples:
     return generators.pluck(
         rng, num_samples, sample_rate, voice.pitch_hz, 0.98 + 0.018 * voice.brightness
     )
 
 
 def _glide(voice: Voice) -> tuple[float, float]:
-    """The two ends of a glide, its middle (in octaves) at the pitch."""
+    """Return the ends of a glide in Hz, centred on the pitch in octaves."""
     half = 2 ** (voice.span / 2)
     return voice.pitch_hz / half, voice.pitch_hz * half
 
@@ -114,7 +114,7 @@ CLASSES = tuple(SOUNDS)
 
 
 def voice_of(seed: int, label: int, source: int) -> Voice:
-    """The voice of one source recording, the same for every clip of it."""
+    """Draw the voice of one source recording, the same for every clip of it."""
     rng = np.random.default_rng(SeedSequence([seed, label, source, _FOR_VOICE]))
     return Voice(
         pitch_hz=float(250 * 2 ** rng.uniform(0, 2.5)),
@@ -133,12 +133,12 @@ def synthesise(
     num_samples: int,
     sample_rate: int,
     difficulty: float,
-) -> Wave:
-    """One clip: an event of class `label` somewhere in noise, with a quieter one of another class.
+) -> Samples:
+    """Synthesise one clip: an event of class `label` in noise, and an interferer of another class.
 
-    `difficulty` in [0, 1] moves the event from +30 to -10 dB over the noise and the interferer
-    from -20 to 0 dB under the event (root mean squares). The same arguments give the same
-    bits; the peak is below 1.
+    `difficulty` in [0, 1] lowers the event's level over the noise from 30 to -10 dB and raises the
+    interferer's level over the event from -20 to 0 dB (RMS, ± 3 dB). The same arguments give the
+    same bits; the peak is below 1.
 
     Shape: → (T,) float32
     """
@@ -156,8 +156,8 @@ def synthesise(
     return np.asarray(mixture * (_gain(level_db) / np.abs(mixture).max()), dtype=np.float32)
 
 
-def _event(rng: Generator, name: str, voice: Voice, num_samples: int, sample_rate: int) -> Wave:
-    """A faded sound of 45 to 90 % of the clip, at a random place; RMS 1 while it lasts.
+def _event(rng: Generator, name: str, voice: Voice, num_samples: int, sample_rate: int) -> Samples:
+    """Place a sound of 45 to 90 % of the clip at random, faded in and out, RMS 1 while it lasts.
 
     Shape: → (T,)
     """
@@ -174,4 +174,5 @@ def _event(rng: Generator, name: str, voice: Voice, num_samples: int, sample_rat
 
 
 def _gain(db: float) -> np.float32:
+    """Return the amplitude of a level in dB."""
     return np.float32(10 ** (db / 20))

@@ -1,4 +1,4 @@
-"""Any folder of audio as clips without labels, for self-supervision."""
+"""Any folder of audio as clips without labels, for self-supervised pre-training."""
 
 import hashlib
 from pathlib import Path
@@ -6,21 +6,23 @@ from pathlib import Path
 import numpy as np
 
 from audiocls.audio.clips import Clip, ClipTable, Split
-from audiocls.audio.decode import FORMATS
+from audiocls.audio.decode import FORMATS, is_audio_file
 from audiocls.errors import DataError
 
 VAL_PERCENT = 10
+"""Share of the clips to validate on, chosen by the hash of their names."""
 
 
 def unlabelled_table(folder: Path, key: str = "ssl.clips", fewest: int = 2) -> ClipTable:
-    """Every audio file below `folder`, in the order of their paths; hidden ones are none.
+    """List every audio file below `folder` that is not hidden, in the order of paths.
 
     Raises:
-        DataError: it is no folder, or holds fewer than `fewest` audio files; names the `key` that
-            asked for it.
+        DataError: it is no folder, or holds fewer than `fewest` audio files; the message names the
+            option `key` that the folder came from.
     """
     root = folder.expanduser().absolute()
-    files = {file.relative_to(root).as_posix(): file for file in root.rglob("*") if _is_audio(file)}
+    paths = (path for path in root.rglob("*") if is_audio_file(path))
+    files = {path.relative_to(root).as_posix(): path for path in paths}
     names = sorted(name for name in files if not _is_hidden(name))
     if len(names) < fewest:
         raise DataError(
@@ -32,20 +34,19 @@ def unlabelled_table(folder: Path, key: str = "ssl.clips", fewest: int = 2) -> C
 
 
 def unlabelled_split(table: ClipTable) -> Split:
-    """Clips to learn from and, about one in ten, to validate on; none to test on."""
+    """Split into clips to train on and, about one in ten, to validate on; none to test on.
+
+    Shape: → three of (N_split,) int64
+    """
     sides = np.array([clip.split for clip in table.clips])
     train, val = (np.flatnonzero(sides == side) for side in ("train", "val"))
-    if len(val) == 0:
+    if len(val) == 0:  # by chance, in a small folder
         train, val = train[1:], train[:1]
     return Split(train, val, np.array([], np.int64))
 
 
-def _is_audio(file: Path) -> bool:
-    return file.suffix.lower()[1:] in FORMATS and file.is_file()
-
-
 def _is_hidden(name: str) -> bool:
-    """Such as the `._clip.wav` that macOS leaves beside each clip on other systems' disks."""
+    """Whether a file or a folder above it is hidden, such as macOS's `._clip.wav`."""
     return any(part.startswith(".") for part in name.split("/"))
 
 

@@ -14,15 +14,12 @@ from audiocls.cli import (
     ablation,
     data,
     doctor,
-    evaluate,
-    export,
     noise,
-    predict,
     report,
-    show,
     sweep,
     train,
 )
+from audiocls.cli.model import evaluate, export, predict, show
 from audiocls.errors import AudioclsError
 
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}

@@ -12,12 +12,12 @@ def doctor(as_json: JsonOption = False, runs: RunsOption = RUNS) -> None:
 
     found = examine(runs, cache_folder())
     if as_json:
-        console.show_json({"facts": found.facts, "faults": list(found.faults)})
+        console.show_json({"facts": found.facts, "faults": list(found.problems)})
     else:
         console.show_facts(found.facts)
-        for fault in found.faults:
+        for fault in found.problems:
             console.error(fault)
-        if not found.faults:
+        if not found.problems:
             console.say("nothing is wrong")
-    if found.faults:
+    if found.problems:
         raise typer.Exit(1)

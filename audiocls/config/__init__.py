@@ -1,17 +1,9 @@
-"""Configuration: a typed recipe, its layers, its faults, and the identity of a trial."""
-
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from pydantic import ValidationError
+"""Configuration: the typed recipe, its layers, its unused options, and the identity of a trial."""
 
 from audiocls.config.identity import by_content, digest, files_of, identity_config, trial_id
-from audiocls.config.layers import merge
+from audiocls.config.layers import merge, resolve
 from audiocls.config.recipe import Config
-from audiocls.config.unused import unused_options, without_idle
-from audiocls.dotted import nest
-from audiocls.errors import ConfigError
-from audiocls.validation_errors import describe_errors
+from audiocls.config.unused import unused_options, without_unused
 
 __all__ = [
     "Config",
@@ -23,17 +15,5 @@ __all__ = [
     "resolve",
     "trial_id",
     "unused_options",
-    "without_idle",
+    "without_unused",
 ]
-
-
-def resolve(layers: Sequence[Mapping[str, Any]], where: str) -> Config:
-    """The configuration that `layers` spell, the later over the earlier.
-
-    Raises `ConfigError` with every fault at once; `where` says whose faults they are.
-    """
-    given = nest(merge(layers))
-    try:
-        return Config.model_validate(given)
-    except ValidationError as error:
-        raise ConfigError(where, describe_errors(error, Config, given)) from error

@@ -1,4 +1,4 @@
-"""A trial's id: 12 hex digits over everything that can change its result, and nothing else."""
+"""A trial's id: 12 hex digits of a hash of everything that can change its result."""
 
 import hashlib
 import json
@@ -15,40 +15,50 @@ WITHOUT_EFFECT = {
     "data": {"root"},
     "pretraining": {"data": {"root"}},
 }
-"""Keys that say where a trial runs and where its sounds lie, not what comes out of it. A budget
-is not among them: it decides whether anything comes out at all."""
+"""Keys of the place of a trial and of its audio, on which its result does not depend. A budget is
+not among them: it decides whether there is a result."""
 
 PATHS = ("init_from", "distil.teacher", "ssl.clips", "augment.background", "features.weights")
-"""Keys that may name files: what is in them decides, not where they lie."""
+"""Keys that may name files, which enter the id by content instead of by path."""
 
 
 def identity_config(config: Config) -> dict[str, Any]:
-    """The resolved configuration, every default written down, without what has no effect."""
+    """Return the configuration as JSON values, with every default, without `WITHOUT_EFFECT`."""
     return config.model_dump(mode="json", exclude=WITHOUT_EFFECT)  # type: ignore[arg-type]
 
 
 def files_of(config: Config) -> dict[str, str]:
-    """Dotted key → the path of the file or folder that it names."""
+    """Return the path of each file or folder that the configuration names, by dotted key."""
     flat = flatten(identity_config(config))
     words = ("pretrained", "untrained")  # weights by name rather than by file
     return {key: flat[key] for key in PATHS if flat.get(key) and flat[key] not in words}
 
 
 def by_content(resolved: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
-    """`resolved` with the digests of what its files hold instead of their paths."""
+    """Return `resolved` with digests of its files' contents instead of their paths.
+
+    Args:
+        resolved: a configuration, from `identity_config`.
+        digests: the digest of each file, by the dotted key that names it.
+    """
     return nest({**flatten(resolved), **digests})
 
 
 def trial_id(resolved: Mapping[str, Any], data_fingerprint: str) -> str:
-    """The id of one trial; `resolved` comes from `by_content` or `identity_config`."""
+    """Return the id of one trial, 12 hex digits.
+
+    Args:
+        resolved: from `by_content`, or from `identity_config` if it names no file.
+        data_fingerprint: of the data set's clips and labels.
+    """
     identity = {"schema": IDENTITY_SCHEMA, "data": data_fingerprint, "config": resolved}
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 def digest(config: Config) -> str:
-    """What a configuration asks, whatever its seed and fold; no file is read for it.
+    """Return 12 hex digits of a configuration without its seed and fold; no file is read.
 
-    Trials with one digest may still differ in the sounds that its paths lead to.
+    Trials of one digest may still differ in the contents of the files that it names.
     """
     return trial_id({**identity_config(config), "seed": None, "fold": None}, "")

@@ -3,16 +3,38 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audiocls.dotted import flatten
+from pydantic import ValidationError
+
+from audiocls.config.recipe import Config
+from audiocls.dotted import flatten, nest
+from audiocls.errors import ConfigError
+from audiocls.validation_errors import describe_errors
 
 NAME = ".name"
 
 
-def merge(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One flat mapping of dotted keys.
+def resolve(layers: Sequence[Mapping[str, Any]], where: str) -> Config:
+    """Return the configuration that `layers` define, the later over the earlier.
 
-    Choosing another part (`model.name`, `data.name` …) drops what earlier layers said of the old
-    one, since its options are not the new one's: the new part starts from its own defaults.
+    Args:
+        layers: nested or dotted keys.
+        where: the file or option that the layers are from, for the message.
+
+    Raises:
+        ConfigError: keys or values are invalid; the message lists all of them.
+    """
+    given = nest(merge(layers))
+    try:
+        return Config.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(where, describe_errors(error, Config, given)) from error
+
+
+def merge(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one flat mapping of dotted keys.
+
+    Another choice of a part (`model.name`, `data.name` …) drops the options that earlier layers
+    set for the old one: the new part starts from its own defaults.
 
     >>> merge([{"model.name": "a", "model.x": 1}, {"model.name": "b"}])
     {'model.name': 'b'}
@@ -30,4 +52,5 @@ def merge(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _without(flat: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Return `flat` without the keys that begin with `prefix`."""
     return {key: value for key, value in flat.items() if not key.startswith(prefix)}

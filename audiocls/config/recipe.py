@@ -1,11 +1,13 @@
 """`Config`: everything that decides a trial, each part declared beside the code it configures."""
 
+from collections.abc import Iterator
+
 from pydantic import Field, model_validator
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.features import Features
-from audiocls.config.conflicts import conflicts
+from audiocls.config import conflicts
 from audiocls.config.training import (
     Budget,
     Distil,
@@ -19,7 +21,10 @@ from audiocls.options import Options
 
 
 class Config(Options):
-    """One trial, fully resolved. `audiocls.config.resolve` makes one out of layers."""
+    """One trial, fully resolved. `audiocls.config.resolve` makes one out of layers.
+
+    Building one raises `ValueError` with all rules that its parts violate together.
+    """
 
     data: DataSet
     augment: Augment = Augment()
@@ -28,10 +33,10 @@ class Config(Options):
     ssl: SelfSupervision = SelfSupervision()
     pretraining: Pretraining = Pretraining()
     init_from: str | None = None
-    """A checkpoint whose weights are taken where name and shape fit; trained on other data, say."""
+    """A checkpoint, perhaps of other data; weights are copied where name and shape match."""
     freeze: bool = False
-    """Train only the last layer and what `init_from` or pre-training did not give. BatchNorm's
-    statistics go on adapting."""
+    """Train only the last layer and the parameters that neither `init_from` nor pre-training
+    initialised. BatchNorm's running statistics are still updated."""
     optim: Optim
     schedule: Schedule
     sam: Sam = Sam()
@@ -46,21 +51,32 @@ class Config(Options):
 
     @property
     def has_stage(self) -> bool:
-        """Whether a pre-training stage comes first."""
+        """Whether a pre-training stage precedes the training."""
         return self.ssl.mode == "pretrain" or self.pretraining.data is not None
 
     @property
     def num_samples(self) -> int:
-        """Samples of a clip at the data set's rate."""
+        """Samples per clip at the data set's rate."""
         return round(self.data.duration_s * self.data.sample_rate)
 
     @property
     def in_shape(self) -> tuple[int, int]:
-        """(channels, frames) that the model hears."""
+        """(channels, frames) of the model's input."""
         return self.features.shape(self.num_samples)
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "Config":
-        if faults := list(conflicts(self)):
-            raise ValueError("; ".join(faults))
+        if problems := list(self._conflicts()):
+            raise ValueError("; ".join(problems))
         return self
+
+    def _conflicts(self) -> Iterator[str]:
+        yield from conflicts.front_end(
+            self.data, self.num_samples, self.features, self.model, self.augment
+        )
+        yield from conflicts.labels(self.data, self.train, self.distil)
+        yield from conflicts.self_supervision(self.ssl, self.features, self.model, self.augment)
+        yield from conflicts.stages(
+            self.data, self.ssl, self.pretraining, self.init_from, self.freeze
+        )
+        yield from conflicts.selection(self.schedule, self.train)

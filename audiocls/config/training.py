@@ -11,27 +11,31 @@ Select = Literal["val/accuracy", "val/balanced_accuracy", "val/map", "val/loss",
 
 
 class Training(Options):
-    """How long, in what portions, on which loss, and by what the epoch is chosen."""
+    """Length, batches, loss and precision of a training, and how its best epoch is chosen."""
 
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=32, ge=1)
+    """Clips per forward pass."""
     accumulate: int = Field(default=1, ge=1)
     """Batches whose gradients are averaged into one step."""
     balanced: bool = False
-    """Draw training clips with replacement, the rarer their classes the oftener."""
+    """Sample training clips with replacement, with weights inversely proportional to class
+    frequency."""
     loss: Literal["cross_entropy", "bce", "focal"] = "cross_entropy"
-    """`bce`: one yes or no a class, summed over classes, as clips of several labels need it."""
+    """`bce`: a binary cross-entropy per class, summed over classes; for several labels per clip."""
     focal_gamma: float = Field(default=2.0, ge=0.0)
-    """How little `focal` counts what is already right (Lin et al., 2017); 0 is cross-entropy."""
+    """Focusing exponent of `focal` (Lin et al., 2017): the greater, the less weight have clips that
+    are classified well; 0 is cross-entropy."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Of clips as they are; mixed clips have soft labels already."""
+    """Share of the target spread over all classes; not of mixed clips, whose labels are soft."""
     clip_norm: float = Field(default=0.0, ge=0.0)
-    """Largest norm of the gradient; 0 clips nothing."""
+    """Largest L2 norm of the gradient over all parameters; 0 does not clip."""
     precision: Literal["fp32", "bf16"] = "fp32"
+    """`bf16`: mixed precision in the forward pass of the model; weights stay float32."""
     select: Select = "val/accuracy"
-    """The epoch whose weights are tested: the best by this, ties to the lower `val/loss`."""
+    """Metric of the epoch whose weights are tested: its best, ties to the lower `val/loss`."""
     patience: int = Field(default=0, ge=0)
-    """Stop after so many epochs without a better one; 0 never does. Refused in ablations, whose
+    """Stop after so many epochs without a better one; 0 never stops. Rejected in ablations, whose
     arms must be trained alike."""
 
     @model_validator(mode="after")
@@ -44,13 +48,14 @@ class Training(Options):
 
 
 class Distil(Options):
-    """Learn from a trained checkpoint's logits as well (Hinton et al., 2015)."""
+    """Distillation: learn from a trained checkpoint's logits as well (Hinton et al., 2015)."""
 
     teacher: str | None = None
     """A finished trial's folder or its weights; of the same classes, rate and clip length."""
     weight: float = Field(default=0.5, gt=0.0, le=1.0)
-    """Of the teacher's part; the labels keep the rest."""
+    """Weight of the distillation loss; the loss on labels has 1 - `weight`."""
     temperature: float = Field(default=2.0, gt=0.0)
+    """Divides both networks' logits before the softmax; the greater, the softer the targets."""
 
     @model_validator(mode="after")
     def _needs_a_teacher(self) -> "Distil":
@@ -60,38 +65,40 @@ class Distil(Options):
 
 
 class SelfSupervision(Options):
-    """Learning to predict EnCodec codes of the next frame, beside the classes or before them."""
+    """Prediction of the next frame's EnCodec codes, as an auxiliary task or as pre-training."""
 
     mode: Literal["none", "joint", "pretrain"] = "none"
     """`joint` adds the codes' loss to the classes'; `pretrain` learns codes first, then classes."""
     weight: float = Field(default=1.0, gt=0.0)
-    """Of the codes' loss, summed over codebooks, under `joint`."""
+    """Under `joint`: weight of the codes' loss, which is summed over codebooks."""
     clips: str | None = None
     """Under `pretrain`: any folder of audio; none means the training clips. Never test clips."""
     epochs: int = Field(default=20, ge=1)
-    """Of pre-training."""
+    """Epochs of pre-training."""
     lr: float = Field(default=1e-3, gt=0.0)
-    """Of pre-training."""
+    """Learning rate of pre-training."""
 
     @model_validator(mode="after")
     def _every_option_has_an_effect(self) -> "SelfSupervision":
         used = {"none": set(), "joint": {"weight"}, "pretrain": {"clips", "epochs", "lr"}}
-        if idle := self.changed() - {"mode"} - used[self.mode]:
-            raise ValueError(f"{', '.join(sorted(idle))}: no effect under mode {self.mode!r}")
+        if unused := self.changed() - {"mode"} - used[self.mode]:
+            raise ValueError(f"{', '.join(sorted(unused))}: no effect under mode {self.mode!r}")
         return self
 
 
 class Pretraining(Options):
-    """Training the same model on another data set first.
+    """Supervised pre-training of the same model on another data set.
 
-    Every layer is kept; the last one only where both data sets have the same classes.
+    Every layer is kept; the last one only if both data sets have the same classes.
     """
 
     data: DataSet | None = None
-    """At the sample rate of the trial's own data. Copies of its validation and test clips are
-    left out."""
+    """At the sample rate of the trial's own data. Duplicates of its validation and test clips are
+    excluded."""
     epochs: int = Field(default=20, ge=1)
+    """Epochs of pre-training."""
     lr: float = Field(default=1e-3, gt=0.0)
+    """Learning rate of pre-training."""
 
     @model_validator(mode="after")
     def _needs_data(self) -> "Pretraining":
@@ -101,8 +108,9 @@ class Pretraining(Options):
 
 
 class Budget(Options):
-    """What a model may cost; one that costs more is refused before its first step."""
+    """Limits of a model's cost; a model beyond them is rejected before its first step."""
 
     max_params: int | None = Field(default=None, ge=1)
+    """Parameters, frozen ones included."""
     max_macs: int | None = Field(default=None, ge=1)
-    """Multiply-accumulates of one clip, features to logits."""
+    """Multiply-accumulates per clip, features to logits; of a learned front end as well."""

@@ -1,7 +1,6 @@
 """The only door to rich: results on stdout, everything else on stderr, both made when needed."""
 
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,6 +43,17 @@ def say(text: str) -> None:
     stdout().print(text, markup=False, soft_wrap=True)
 
 
+def title(text: str) -> None:
+    """Print a line in bold on stdout."""
+    stdout().print(Text(text, style="bold"), soft_wrap=True)
+
+
+def heading(text: str) -> None:
+    """Print a line in bold on stdout, after an empty one."""
+    stdout().print()
+    title(text)
+
+
 def note(text: str) -> None:
     """A line on stderr, for people only."""
     stderr().print(text, markup=False, soft_wrap=True, style="dim")
@@ -79,7 +89,8 @@ def show_table(
             break
         left_out.append(column)
         table = _table(columns, rows, text, left_out)
-    terminal.print(Text(title, style="bold"))
+    if title:
+        terminal.print(Text(title, style="bold"))
     terminal.print(table)
     if left_out:
         note(f"left out at this width: {', '.join(left_out)}")
@@ -116,14 +127,3 @@ def show_facts(facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
         grid.add_row(Text(name, style="bold"), Text(str(value)))
     stdout().print(grid)
-
-
-def duration(seconds: float | None) -> str:
-    """`1 h 03 min`, `4 min 20 s`, `12 s`, or a question mark."""
-    if seconds is None or not math.isfinite(seconds):
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from audiocls import console
-from audiocls.execution.status import Running, Status
+from audiocls.execution.messages import Running, Status
+from audiocls.formatting import format_elapsed
 
 LINE_EVERY_S = 15.0
 BAR_WIDTH = 40
@@ -26,6 +27,18 @@ def watching() -> Iterator[Callable[[Status], None]]:
             yield lambda status: _update(live, terminal, status)
     else:
         yield Lines(terminal)
+
+
+class TerminalDisplay:
+    """What a launch shows on the terminal: notes, and the progress of its trials."""
+
+    def note(self, text: str) -> None:
+        """Show one sentence."""
+        console.note(text)
+
+    def watching(self) -> AbstractContextManager[Callable[[Status], None]]:
+        """Show the progress of trials, as long as the context is open."""
+        return watching()
 
 
 def _update(live: Live, terminal: Console, status: Status) -> None:
@@ -70,7 +83,7 @@ def summary(status: Status) -> Text:
         (" · ", "dim"),
         (f"{status.num_failed} failed", "bold red" if status.num_failed else ""),
         (" · ", "dim"),
-        (f"{console.duration(status.elapsed_s)} gone, {console.duration(status.left_s)} left", ""),
+        (f"{format_elapsed(status.elapsed_s)} gone, {format_elapsed(status.left_s)} left", ""),
     ]
     return Text.assemble(*parts)
 

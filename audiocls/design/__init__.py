@@ -1,11 +1,19 @@
-"""Plans: from a question in YAML to its trials. Pure: no torch, no clock, no disk."""
+"""Experimental designs: from a question in YAML to its trials. Pure: no torch, clock or disk.
+
+ablation    the schema of a file: question, factors, blocks, metric, statistics
+validation  every error of a file at once; `feasibility` has those of its design
+factor, arms, fraction, designs   factors ─▶ arms and their references
+plan        arms × blocks
+tuning      what each arm chooses for itself before the arms are compared
+register    an ablation as a sweep of W&B
+"""
 
 from audiocls.design.ablation import Ablation
 from audiocls.design.arms import BASELINE
 from audiocls.design.designs import Arms, arms_of, roman
-from audiocls.design.load import load_ablation
 from audiocls.design.plan import Plan, plan, widened, within_folds
 from audiocls.design.register import wandb_sweep
+from audiocls.design.validation import load_ablation
 
 __all__ = [
     "BASELINE",

@@ -1,4 +1,4 @@
-"""The grammar of `ablations/*.yaml`: one question a file."""
+"""The schema of `ablations/*.yaml`: one question in each file."""
 
 from typing import Annotated, Any, Literal
 
@@ -81,7 +81,7 @@ class Stats(Options):
     margin: float = Field(default=0.01, gt=0.0)
     """Differences below this, in units of the metric, count as none (equivalence)."""
     max_missing: int = Field(default=0, ge=0)
-    """Pairs that a comparison may lack before it is not comparable."""
+    """Pairs that may be missing before a comparison is not comparable."""
 
 
 class Budget(Options):
@@ -142,7 +142,7 @@ class Ablation(Options):
         return bool(self.factors) and not self.arms
 
     def base(self) -> Changes:
-        """What every arm has above the recipe: the overrides and the limits of the budget."""
+        """Return what every arm sets above the recipe: the overrides and the budget's limits."""
         limits = {"max_params": self.budget.max_params, "max_macs": self.budget.max_macs}
         known = {f"budget.{key}": value for key, value in limits.items() if value is not None}
         return {**self.overrides, **known}

@@ -1,4 +1,4 @@
-"""Arms: what a design makes of its factors, and what each arm is compared with.
+"""Arms that each design makes of its factors, and the reference of each arm.
 
 An arm is a name and the dotted keys it changes. Every list of them starts with the baseline.
 """
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from audiocls.design.factor import Changes, Factor, matches, text_of
+from audiocls.design.factor import Changes, Factor, matches
 from audiocls.design.fraction import Fraction
 from audiocls.dotted import short_names
+from audiocls.formatting import format_level
 
 BASELINE = "baseline"
 ALL = "all"
@@ -37,27 +38,27 @@ class Factors:
         return short_names(key for factor in self.all for key in factor.keys)
 
     def label(self, factor: Factor) -> str:
-        """Such as `dropout`; zipped keys are joined: `width+depth`."""
+        """Return a short name such as `dropout`; zipped keys are joined: `width+depth`."""
         return "+".join(self._short[key] for key in factor.keys)
 
     def name(self, changes: Mapping[str, Any]) -> str:
-        """Such as `dropout=0.1,lr=0.01`, in the factors' order; no change is the baseline."""
+        """Return an arm's name: `dropout=0.1,lr=0.01`, or `baseline` without a change."""
         parts = [
-            f"{short}={text_of(changes[key])}"
+            f"{short}={format_level(changes[key])}"
             for key, short in self._short.items()
             if key in changes
         ]
         return ",".join(parts) or BASELINE
 
     def varied(self, levels: Iterable[Changes]) -> Changes:
-        """The levels together, without those of factors whose condition they do not meet."""
+        """Return the levels together, without factors whose condition they do not meet."""
         every = {key: value for level in levels for key, value in level.items()}
         met = (factor for factor in self.all if matches(every, factor.condition))
         return {key: every[key] for factor in met for key in factor.keys if key in every}
 
 
 def one_factor_at_a_time(factors: Factors) -> list[Arm]:
-    """The recipe as it is, and each level of each factor alone against it.
+    """Return the recipe as it is, and each level of each factor alone against it.
 
     A conditional factor's arms set its condition too, and are compared with the arm that sets
     the condition alone.
@@ -72,7 +73,7 @@ def one_factor_at_a_time(factors: Factors) -> list[Arm]:
 
 
 def leave_one_out(factors: Factors) -> list[Arm]:
-    """Everything changed, and that without each change; what depended on it goes with it."""
+    """Return all changes, and all without each; what depends on a change is left out with it."""
     arms = [Arm(ALL, factors.varied(factor.levels[0] for factor in factors.all))]
     for left_out in factors.all:
         rest = factors.varied(f.levels[0] for f in factors.all if f is not left_out)
@@ -81,7 +82,7 @@ def leave_one_out(factors: Factors) -> list[Arm]:
 
 
 def both(factors: Factors) -> list[Arm]:
-    """Each change alone against the recipe, and each taken from all of them against all.
+    """Return each change alone against the recipe, and all but each change against all of them.
 
     The two agree where changes add up, and differ where they interact.
     """
@@ -91,7 +92,7 @@ def both(factors: Factors) -> list[Arm]:
 
 
 def cumulative(factors: Factors) -> list[Arm]:
-    """One change on top of the other, each arm against the one before it."""
+    """Return one change on top of the other, each arm against the one before it."""
     arms = [Arm(BASELINE, {})]
     for factor in factors.all:
         before, level = arms[-1], factor.levels[0]
@@ -101,18 +102,18 @@ def cumulative(factors: Factors) -> list[Arm]:
 
 
 def factorial(factors: Factors) -> list[Arm]:
-    """Every combination of levels, the last factor varying fastest."""
+    """Return every combination of levels, the last factor varying fastest."""
     return _combined(factors, itertools.product(*(factor.levels for factor in factors.all)))
 
 
 def fractional(factors: Factors, fraction: Fraction) -> list[Arm]:
-    """The combinations that a fraction runs; of each factor, the first level is its level 0."""
+    """Return the combinations that a fraction runs; a factor's first level is its level 0."""
     rows = (zip(factors.all, run, strict=True) for run in fraction.runs)
     return _combined(factors, ([factor.levels[level] for factor, level in row] for row in rows))
 
 
 def _combined(factors: Factors, combinations: Iterable[Sequence[Changes]]) -> list[Arm]:
-    """Combinations that differ only in what is not varied are one arm."""
+    """Return an arm for each combination; those that differ only in what is not varied are one."""
     changes = [factors.varied(levels) for levels in combinations]
     return list(
         {name: Arm(name, each) for each in changes if (name := factors.name(each))}.values()

@@ -1,4 +1,4 @@
-"""`Design`: the arms of an ablation, what each is compared with, and what they cannot tell."""
+"""`Design`: the arms of an ablation, the reference of each, and which effects are aliased."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -52,12 +52,12 @@ class Design:
 
 
 def arms_of(ablation: Ablation) -> Arms:
-    """Every arm by name, the baseline first."""
+    """Return every arm by name, the baseline first."""
     return {arm.name: arm.changes for arm in design_of(ablation).arms}
 
 
 def design_of(ablation: Ablation) -> Design:
-    """The arms that the file asks for; presumes an ablation without a fault."""
+    """Return the design that the file describes; for a valid ablation."""
     whole = unrestricted(ablation)
     return replace(whole, arms=tuple(arm for arm in whole.arms if not is_excluded(arm, ablation)))
 
@@ -68,7 +68,7 @@ def is_excluded(arm: Arm, ablation: Ablation) -> bool:
 
 
 def unrestricted(ablation: Ablation) -> Design:
-    """The design before combinations are excluded."""
+    """Return the design before combinations are excluded."""
     if ablation.arms:
         return Design(tuple(Arm(name, dict(changes)) for name, changes in ablation.arms.items()))
     factors = Factors(factors_of(ablation))
@@ -89,7 +89,7 @@ def _order(factors: Factors) -> str:
 
 def _fractional(factors: Factors, ablation: Ablation) -> Design:
     fraction = regular_fraction(len(factors.all), ablation.resolution or 0)
-    assert fraction is not None, "a fraction that does not exist is a fault of the file"
+    assert fraction is not None, "feasibility has refused a fraction that does not exist"
     design = Design(tuple(builders.fractional(factors, fraction)), factors, fraction)
     return replace(design, notes=(_confounding(design, fraction),))
 
@@ -109,5 +109,5 @@ def _confounding(design: Design, fraction: Fraction) -> str:
 
 
 def roman(resolution: int) -> str:
-    """As the trade writes resolutions: III to XI."""
+    """Return a resolution as a Roman numeral, as textbooks write it: III to XI."""
     return ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI")[resolution]

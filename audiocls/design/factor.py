@@ -1,12 +1,11 @@
-"""`Factor`: what a design varies, be it one key or several that are zipped, and under which
-condition.
-"""
+"""`Factor`: what a design varies: one key, or several that are zipped, under a condition."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from audiocls.design.ablation import Ablation
+from audiocls.formatting import format_level
 
 Changes = dict[str, Any]
 
@@ -34,7 +33,7 @@ class Factor:
 
 
 def factors_of(ablation: Ablation) -> tuple[Factor, ...]:
-    """The factors in the file's order; presumes that nothing in them is refused."""
+    """Return the factors in the file's order; for an ablation whose factors are valid."""
     rows = {keys: _levels(keys, ablation.factors) for keys in _groups(ablation)}
     by_key = {key: levels for keys, levels in rows.items() for key in keys}
     return tuple(
@@ -44,7 +43,7 @@ def factors_of(ablation: Ablation) -> tuple[Factor, ...]:
 
 
 def _groups(ablation: Ablation) -> list[tuple[str, ...]]:
-    """Every key with those it is zipped with, once, where the first of them stands."""
+    """Return every key with those it is zipped with, once, where the first of them stands."""
     zipped = {key: group for group in ablation.zip for key in group}
     return list(dict.fromkeys(zipped.get(key, (key,)) for key in ablation.factors))
 
@@ -59,10 +58,10 @@ def _condition(
     when: Mapping[str, Changes],
     by_key: Mapping[str, Sequence[Changes]],
 ) -> Changes:
-    """Whole levels: what is asked of one key of a zipped group means the others' values too."""
-    asked = {key: value for own in keys for key, value in when.get(own, {}).items()}
+    """Return whole levels: a value of one key of a zipped group implies the others' values."""
+    required = {key: value for own in keys for key, value in when.get(own, {}).items()}
     whole: Changes = {}
-    for key, value in asked.items():
+    for key, value in required.items():
         whole |= next(level for level in by_key[key] if is_same(level[key], value))
     return whole
 
@@ -73,14 +72,5 @@ def matches(changes: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two levels have one name, which is what tells arms apart: 1 and true do not."""
-    return text_of(one) == text_of(other)
-
-
-def text_of(level: Any) -> str:
-    """A level as arms are named after it."""
-    if isinstance(level, list):
-        return "x".join(text_of(item) for item in level)
-    if level is None or isinstance(level, bool):
-        return {None: "none", True: "on", False: "off"}[level]
-    return str(level)
+    """Whether two levels have one name, since arms are named by levels: 1 and true do not."""
+    return format_level(one) == format_level(other)

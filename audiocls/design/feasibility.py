@@ -1,4 +1,4 @@
-"""Which designs can be made of which factors, and whether arms remain that answer something."""
+"""Feasibility of a design: which can be made of these factors, and whether arms remain."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from audiocls.design.factor import Factor, factors_of, matches
 from audiocls.design.fraction import MOST_FACTORS, regular_fraction
 
 FEWEST_CHANGES = {"leave_one_out": 2, "both": 3, "cumulative": 2}
-"""Designs of changes that are made or not, and the fewest that they say anything with."""
+"""Designs whose factors have one level each, and the fewest factors that they need."""
 FEWER = {
     "leave_one_out": "one change left out is the recipe: use design: ofat",
     "both": "two are a factorial: use design: factorial, or ofat for one",
@@ -17,7 +17,7 @@ FEWER = {
 
 
 def validate_design(ablation: Ablation) -> Iterator[str]:
-    """What the design asks of its factors in vain; presumes factors without a fault."""
+    """Yield what the design cannot make of these factors, which are valid themselves."""
     factors = factors_of(ablation)
     yield from _levels(ablation, factors)
     yield from _resolution(ablation, factors)
@@ -63,7 +63,7 @@ def _balance(ablation: Ablation) -> Iterator[str]:
 
 
 def _order(ablation: Ablation, factors: Sequence[Factor]) -> Iterator[str]:
-    """In a cumulative design a change may depend on those before it alone."""
+    """Yield changes of a cumulative design that depend on later ones."""
     for i, factor in enumerate(factors if ablation.design == "cumulative" else ()):
         before = {key for other in factors[:i] for key in other.keys}
         late = sorted(factor.condition.keys() - before)
@@ -71,10 +71,10 @@ def _order(ablation: Ablation, factors: Sequence[Factor]) -> Iterator[str]:
             yield f"when.{factor.name}: {', '.join(late)} comes later in `factors`: list it before"
 
 
-def faults_of_arms(ablation: Ablation) -> Iterator[str]:
-    """Arms without what they are compared with; presumes that there is no other fault."""
+def validate_arms(ablation: Ablation) -> Iterator[str]:
+    """Yield errors of arms that lack a reference; for an ablation without any other error."""
     design = unrestricted(ablation)
-    yield from _twins(design)
+    yield from _identical_arms(design)
     kept = [arm for arm in design.arms if not is_excluded(arm, ablation)]
     names = {arm.name for arm in kept}
     for part in ablation.exclude:
@@ -95,8 +95,8 @@ def faults_of_arms(ablation: Ablation) -> Iterator[str]:
             yield f"exclude: {arm.against} is what {arm.name} is compared with; keep it"
 
 
-def _twins(design: Design) -> Iterator[str]:
-    """Conditions can make one arm of two, of which each is compared with another."""
+def _identical_arms(design: Design) -> Iterator[str]:
+    """Yield arms that conditions make identical although their references differ."""
     known: dict[str, str] = {}
     for arm in design.arms:
         first = known.setdefault(design.factors.name(arm.changes), arm.name)

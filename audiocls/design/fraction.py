@@ -1,4 +1,4 @@
-"""Regular fractions of two-level designs: few arms that still tell the factors apart.
+"""Regular fractions of two-level designs: few arms that still separate the factors.
 
 Legend: a factor's column is a sum, modulo 2, of base factors, written as the bits of a number.
 Base factors come first and are varied in full; levels are 0 (the first) and 1 (the second). So
@@ -13,7 +13,7 @@ from functools import cache, reduce
 from operator import or_, xor
 
 MOST_FACTORS = 11
-"""As far as the textbook's table goes; beyond it the best fraction is not found in a second."""
+"""As in the textbook's table; with more, the search for the best fraction takes too long."""
 
 Effect = tuple[int, ...]
 """Factors by position: one for a main effect, two for their interaction."""
@@ -21,7 +21,7 @@ Effect = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Fraction:
-    """Which of the 2^n combinations are run, and which effects that leaves indistinguishable.
+    """A regular fraction: which of the 2^n combinations are run, and which effects are aliased.
 
     Box, Hunter and Hunter, Statistics for Experimenters, 2nd ed. (2005), chapter 6.
     """
@@ -34,7 +34,7 @@ class Fraction:
 
     @property
     def runs(self) -> list[tuple[int, ...]]:
-        """The level of each factor, run by run; the last base factor varies fastest."""
+        """The level (0 or 1) of each factor, run by run; the last base factor varies fastest."""
         base = itertools.product((0, 1), repeat=self.num_base)
         settings = (sum(bit << i for i, bit in enumerate(bits)) for bits in base)
         return [
@@ -50,12 +50,12 @@ class Fraction:
 
     @property
     def aliases(self) -> list[list[Effect]]:
-        """Main effects and two-way interactions that no analysis can tell from each other."""
+        """Groups of main effects and two-way interactions that no analysis can separate."""
         return aliases(self.columns)
 
 
 def aliases(columns: Sequence[int]) -> list[list[Effect]]:
-    """Groups of two effects or more whose columns are one; those of main effects come first.
+    """Return groups of effects that share a column; those of main effects come first.
 
     A column may also hold the levels themselves, a bit a run, of any balanced two-level design.
 
@@ -71,16 +71,16 @@ def aliases(columns: Sequence[int]) -> list[list[Effect]]:
 
 @cache
 def regular_fraction(num_factors: int, resolution: int) -> Fraction | None:
-    """The fraction of least aberration among the smallest of at least that resolution.
+    """Return the fraction of least aberration among the smallest of at least that resolution.
 
-    Aberration (Fries and Hunter, 1980) counts the shortest words first. `None` where only all
-    combinations will do.
+    Aberration (Fries and Hunter, Technometrics 22, 1980) counts the shortest words first. `None`
+    where every combination is needed.
     """
     for num_base in range(resolution - 1, num_factors):
         base = tuple(1 << i for i in range(num_base))
         pool = [v for v in range(1 << num_base) if v.bit_count() >= resolution - 1]
-        found = _completed(base, pool, num_factors, resolution)
-        best = min(found, key=lambda columns: _word_lengths(columns, num_base), default=None)
+        fractions = _completed(base, pool, num_factors, resolution)
+        best = min(fractions, key=lambda columns: _word_lengths(columns, num_base), default=None)
         if best is not None:
             return Fraction(best)
     return None
@@ -89,7 +89,7 @@ def regular_fraction(num_factors: int, resolution: int) -> Fraction | None:
 def _completed(
     columns: tuple[int, ...], pool: Sequence[int], num_factors: int, resolution: int
 ) -> Iterator[tuple[int, ...]]:
-    """Every way to complete `columns` from `pool` without a word shorter than `resolution`."""
+    """Yield every way to complete `columns` from `pool` without words below `resolution`."""
     num_missing = num_factors - len(columns)
     if num_missing == 0:
         yield columns
@@ -101,7 +101,7 @@ def _completed(
 
 
 def _sums(columns: Sequence[int], most: int) -> set[int]:
-    """What up to `most` columns add up to."""
+    """Return the sums, modulo 2, of up to `most` columns."""
     return {
         reduce(xor, chosen)
         for size in range(1, most + 1)
@@ -110,7 +110,7 @@ def _sums(columns: Sequence[int], most: int) -> set[int]:
 
 
 def _word_lengths(columns: Sequence[int], num_base: int) -> tuple[int, ...]:
-    """How many words of the defining relation have 0, 1, 2, … letters."""
+    """Return how many words of the defining relation have 0, 1, 2, … letters."""
     counts = [0] * (len(columns) + 1)
     products = [(0, 0)]
     for column in columns[num_base:]:

@@ -1,4 +1,4 @@
-"""`Plan`: the arms, the blocks and their product, before any configuration is resolved."""
+"""`Plan`: arms × blocks, before any configuration is resolved."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from audiocls.errors import UsageError, did_you_mean
 Block = tuple[int, int]
 """A seed and a test fold."""
 MAX_GROWTH = 10
-"""Pairs that a comparison may take unless told otherwise: so many times the file's own blocks."""
+"""Pairs that a comparison may take by default: so many times the file's own blocks."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class Plan:
         return len(self.cells)
 
     def changes(self, arm: str) -> dict[str, Any]:
+        """Return the dotted keys that the arm sets above the recipe, the overrides included."""
         return {**self.ablation.base(), **self.arms[arm]}
 
 
@@ -70,7 +71,7 @@ def plan(
     folds: Sequence[int] = (),
     arms: Sequence[str] = (),
 ) -> Plan:
-    """The ablation's trials; `seeds`, `folds` and `arms` narrow or extend what its file says.
+    """Return the ablation's trials; `seeds`, `folds`, `arms` narrow or extend what its file says.
 
     What the arms are compared with stays: without it they would answer nothing. Raises
     `UsageError` for an arm that the ablation does not have.
@@ -92,7 +93,7 @@ def plan(
 
 
 def _chosen(design: Design, names: Sequence[str], where: str) -> Collection[str]:
-    """The arms asked for, the baseline, and every arm that one of them is compared with."""
+    """Return the arms named, the baseline, and every reference of one of them."""
     known = [arm.name for arm in design.arms]
     for name in names:
         if name not in known:
@@ -100,33 +101,37 @@ def _chosen(design: Design, names: Sequence[str], where: str) -> Collection[str]
                 f"{where} has no arm {name!r}; its arms: {', '.join(known)}."
                 + did_you_mean(name, known)
             )
-    found = {design.baseline}
+    chosen = {design.baseline}
     for name in names or known:
-        while name not in found:
-            found.add(name)
+        while name not in chosen:
+            chosen.add(name)
             name = design.references.get(name, design.baseline)
-    return found
+    return chosen
 
 
 def within_folds(plan: Plan, available: Sequence[int], data: str, is_asked: bool) -> Plan:
-    """`plan` on the folds that the data set has.
+    """Return `plan` on the folds that the data set has.
 
-    The file's blocks speak of the file's data set: on data with fewer folds the others are left
-    out, with a note. Folds that the command line asked for (`is_asked`) are refused instead.
+    The file's blocks are those of the file's data set: on data with fewer folds the others are left
+    out, with a note. Raises `UsageError` where no fold remains, or where the command line asked for
+    the folds (`is_asked`).
     """
-    absent = [fold for fold in plan.folds if fold not in available]
-    if not absent:
+    missing = [fold for fold in plan.folds if fold not in available]
+    if not missing:
         return plan
     has = f"{data} has test fold{'s' * (len(available) > 1)} {', '.join(map(str, available))}"
     kept = tuple(fold for fold in plan.folds if fold in available)
     if is_asked or not kept:
-        raise UsageError(f"{has}; got {', '.join(map(str, absent))}. Narrow with --folds.")
-    left_out = f"left out: {', '.join(map(str, absent))}"
+        raise UsageError(f"{has}; got {', '.join(map(str, missing))}. Narrow with --folds.")
+    left_out = f"left out: {', '.join(map(str, missing))}"
     return replace(plan, folds=kept, notes=(*plan.notes, f"{has}; {left_out}."))
 
 
 def widened(plan: Plan, max_pairs: int | None) -> Plan:
-    """`plan` with as many seeds more as the budget allows; raises `UsageError` if it has less."""
+    """Return `plan` with as many more seeds as `max_pairs` pairs of a comparison allow.
+
+    By default ten times the file's own blocks. Raises `UsageError` for fewer than these.
+    """
     num_own = len(plan.blocks)
     most = num_own * MAX_GROWTH if max_pairs is None else max_pairs
     if most < num_own:
@@ -139,5 +144,5 @@ def widened(plan: Plan, max_pairs: int | None) -> Plan:
     whole = replace(plan, seeds=(*plan.seeds, *range(start, start + num_more)))
     if (num_pairs := len(whole.blocks)) == most:
         return whole
-    told = f"--max-pairs {most}: whole seeds of {len(plan.folds)} folds make {num_pairs}."
-    return replace(whole, notes=(*plan.notes, told))
+    note = f"--max-pairs {most}: whole seeds of {len(plan.folds)} folds make {num_pairs}."
+    return replace(whole, notes=(*plan.notes, note))

@@ -9,7 +9,7 @@ PROJECT = "audiocls"
 
 
 def wandb_sweep(plan: Plan) -> dict[str, Any]:
-    """The sweep configuration, in W&B's grammar.
+    """Return the sweep configuration, in W&B's schema.
 
     Each of its runs is one trial, which logs its fully resolved configuration; so W&B's parallel
     coordinates work on the real keys while the grid stays three columns wide.
@@ -31,7 +31,7 @@ def grid_sweep(
     cells: Mapping[str, Sequence[Any]],
     words: Sequence[str],
 ) -> dict[str, Any]:
-    """The sweep of all combinations of `cells`, each trained by `audiocls train` and `words`."""
+    """Return the sweep of all combinations of `cells`, trained by `audiocls train` and `words`."""
     return {
         "name": name,
         "description": question,

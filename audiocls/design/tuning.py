@@ -1,10 +1,10 @@
 """`tune:` of an ablation: what each arm chooses for itself before the arms are compared.
 
-An arm that got the recipe's learning rate, which was found for the baseline, is compared unfairly;
-so is one that was tuned longer. Here every arm gets the same candidates, and chooses among them by
+With the recipe's learning rate, which suits the baseline, another arm is compared unfairly; so is
+an arm that was tuned longer. Here every arm gets the same candidates, and chooses among them by
 validation clips alone. Each test fold has a choice of its own, as in nested cross-validation
-(Varma and Simon 2006): the validation clips of one fold are test clips of another, so that a
-choice made once for all folds would have seen what it is judged by.
+(Varma and Simon, BMC Bioinformatics 7, 2006): the validation clips of one fold are test clips of
+another, so that a choice made once for all folds would have seen its own test clips.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from audiocls.dotted import format_short
+from audiocls.formatting import format_values
 
 
 def _something_to_search(given: Any) -> Any:
@@ -39,13 +39,13 @@ MARK = " #"
 """Parts an arm's name from the number of its candidate."""
 
 
-def faults_of_tuning(
+def validate_tuning(
     tune: Mapping[str, Searched],
     tune_trials: int | None,
     varied: Collection[str],
     fixed: Collection[str],
 ) -> Iterator[str]:
-    """What speaks against an ablation's `tune`, whose arms vary some keys and fix others."""
+    """Yield the errors of an ablation's `tune`, whose arms vary some keys and fix others."""
     if bool(tune) != (tune_trials is not None):
         yield "`tune` and `tune_trials` need each other: what is searched, and in how many trials"
     for key in tune:
@@ -67,16 +67,16 @@ def _is_within(key: str, other: str) -> bool:
 
 
 def candidate_name(arm: str, number: int, values: Candidate) -> str:
-    """What a candidate of an arm is called among all of them.
+    """Return the name of a candidate of an arm.
 
     >>> candidate_name("dropout=0.1", 3, {"optim.lr": 0.00123456})
     'dropout=0.1 #3 (lr=0.00123)'
     """
-    return f"{arm}{MARK}{number} ({format_short(values)})"
+    return f"{arm}{MARK}{number} ({format_values(values)})"
 
 
 def arm_of(name: str) -> str:
-    """The arm that a candidate's name begins with.
+    """Return the arm that a candidate's name begins with.
 
     >>> arm_of("dropout=0.1 #3 (lr=0.00123)")
     'dropout=0.1'
@@ -87,7 +87,7 @@ def arm_of(name: str) -> str:
 def arms_of_tuning(
     arms: Mapping[str, Mapping[str, Any]], candidates: Sequence[Candidate]
 ) -> dict[str, dict[str, Any]]:
-    """Every arm with every candidate, by name, in the order in which ties are decided."""
+    """Return every arm with every candidate, by name, in the order in which ties are decided."""
     return {
         candidate_name(arm, number, values): {**changes, **values}
         for arm, changes in arms.items()

@@ -1,38 +1,85 @@
-"""What is wrong with an ablation's keys and levels, whatever its design makes of them."""
+"""From the mapping in a file to an `Ablation`, or to every error in it at once.
+
+Each error reads `key: what is wrong, what is allowed, what to do`. Here are those of keys and
+levels; `feasibility` has those of the design that the factors are put into.
+"""
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from audiocls.design.ablation import Ablation, Changes
-from audiocls.design.factor import is_same, matches, text_of
-from audiocls.design.tuning import faults_of_tuning
-from audiocls.errors import did_you_mean
+from audiocls.design.factor import is_same, matches
+from audiocls.design.feasibility import validate_arms, validate_design
+from audiocls.design.tuning import validate_tuning
+from audiocls.errors import ConfigError, did_you_mean
+from audiocls.formatting import format_level
+from audiocls.validation_errors import describe_errors
 
 BLOCKS = ("seed", "fold")
 MAX_ARMS = 10_000
 OF_FACTORS = ("design", "resolution", "zip", "exclude", "when")
+PLACEHOLDERS = {"name": "x", "question": "?", "recipe": "x"}
+"""Required keys, for a file in which only the others are validated."""
+INDEPENDENT = {*PLACEHOLDERS, "source", "blocks", "stats", "budget"}
+"""Keys on which the validity of others does not depend."""
 
 
-def validate_keys(ablation: Ablation) -> Iterator[str]:
-    """Each as `key: what is wrong, what is allowed, what to do`."""
-    for look in (_mixed, _metrics, _tuning):
-        yield from look(ablation)
+def load_ablation(given: Mapping[str, Any], where: str) -> Ablation:
+    """Return the ablation that `given` spells; `where` names the file in the error.
+
+    Raises `ConfigError` with every error of the file.
+    """
+    try:
+        ablation = Ablation.model_validate(given)
+    except ValidationError as error:
+        problems = [*describe_errors(error, Ablation, given), *_rest(error, given)]
+        raise ConfigError(where, problems) from error
+    if problems := _problems(ablation):
+        raise ConfigError(where, problems)
+    return ablation
+
+
+def _problems(ablation: Ablation) -> list[str]:
+    """Return what is wrong with keys together, each of which is valid on its own."""
+    in_factors = list(_validate_factors(ablation))
+    problems = [*_validate_keys(ablation), *in_factors]
+    if ablation.has_design and not in_factors:
+        problems += validate_design(ablation)
+    if ablation.has_design and not problems:
+        problems += validate_arms(ablation)
+    return problems
+
+
+def _rest(error: ValidationError, given: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a file beyond its misshapen keys, as far as these allow to tell."""
+    misshapen = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+    if misshapen & (Ablation.model_fields.keys() - INDEPENDENT):
+        return []
+    kept = {key: value for key, value in given.items() if key not in misshapen}
+    return _problems(Ablation.model_validate({**PLACEHOLDERS, **kept}))
+
+
+def _validate_keys(ablation: Ablation) -> Iterator[str]:
+    for rule in (_mixed, _metrics, _tuning):
+        yield from rule(ablation)
     if ablation.has_design:
         yield from _exclude(ablation)
 
 
-def faults_of_factors(ablation: Ablation) -> Iterator[str]:
-    """Those without which alone the factors can be put together."""
+def _validate_factors(ablation: Ablation) -> Iterator[str]:
+    """Yield the errors with which the factors cannot be put together."""
     yield from _blocks(ablation)
     if ablation.has_design:
-        for look in (_repeated, _zip, _when, _too_many):
-            yield from look(ablation)
+        for rule in (_repeated, _zip, _when, _too_many):
+            yield from rule(ablation)
 
 
 def _too_many(ablation: Ablation) -> Iterator[str]:
-    """Told before they are made: a product of a few long lists never ends."""
+    """Yield an error before the arms are made: a product of a few long lists never ends."""
     late = {key for group in ablation.zip for key in group[1:]}
     counts = [len(levels) for key, levels in ablation.factors.items() if key not in late]
     num = math.prod(counts)
@@ -73,14 +120,14 @@ def _metrics(ablation: Ablation) -> Iterator[str]:
 
 def _tuning(ablation: Ablation) -> Iterator[str]:
     varied = {key for each in (ablation.factors, *ablation.arms.values()) for key in each}
-    return faults_of_tuning(ablation.tune, ablation.tune_trials, varied, set(ablation.overrides))
+    return validate_tuning(ablation.tune, ablation.tune_trials, varied, set(ablation.overrides))
 
 
 def _repeated(ablation: Ablation) -> Iterator[str]:
-    """Of zipped keys, each may repeat a value; two levels must not be one."""
+    """Yield levels that occur twice; a zipped key may repeat a value, a zipped level may not."""
     zipped = {key for group in ablation.zip for key in group}
     for key, levels in ablation.factors.items():
-        for text, count in Counter(map(text_of, levels)).items():
+        for text, count in Counter(map(format_level, levels)).items():
             if count > 1 and key not in zipped:
                 yield f"factors: {key.rpartition('.')[2]}={text}: the same level is listed twice"
 
@@ -103,7 +150,7 @@ def _zip(ablation: Ablation) -> Iterator[str]:
 
 
 def _repeated_rows(group: Iterable[str], factors: Mapping[str, list[Any]]) -> Iterator[str]:
-    columns = ([text_of(level) for level in factors[key]] for key in group)
+    columns = ([format_level(level) for level in factors[key]] for key in group)
     rows = Counter(zip(*columns, strict=True))
     for row, count in rows.items():
         if count > 1:
@@ -134,11 +181,12 @@ def _when(ablation: Ablation) -> Iterator[str]:
                 yield f"{where}: {other} is itself conditional: name its condition here as well"
             if _num_levels(other, condition, ablation) > 1:
                 keys = ", ".join(_group(other, ablation))
-                yield f"{where}: {other}={text_of(value)} fits several levels of {keys}: name more"
+                level = f"{other}={format_level(value)}"
+                yield f"{where}: {level} fits several levels of {keys}: name more"
 
 
 def _group(key: str, ablation: Ablation) -> tuple[str, ...]:
-    """The key and those it is zipped with."""
+    """Return the key and those it is zipped with."""
     return next((group for group in ablation.zip if key in group), (key,))
 
 
@@ -148,12 +196,12 @@ def _is_closed(other: str, condition: Changes, ablation: Ablation) -> bool:
 
 
 def _num_levels(other: str, condition: Changes, ablation: Ablation) -> int:
-    """Levels of the factor of `other` that the condition allows."""
+    """Return how many levels of the factor of `other` the condition allows."""
     group = [key for key in _group(other, ablation) if key in ablation.factors]
-    # Unequal lengths are a fault of `zip`, told there.
+    # Unequal lengths are an error of `zip`, reported there.
     rows = zip(*(ablation.factors[key] for key in group), strict=False)
-    asked = {key: condition[key] for key in group if key in condition}
-    return sum(matches(dict(zip(group, row, strict=True)), asked) for row in rows)
+    required = {key: condition[key] for key in group if key in condition}
+    return sum(matches(dict(zip(group, row, strict=True)), required) for row in rows)
 
 
 def _no_factor(where: str, key: str, factors: Mapping[str, list[Any]]) -> Iterator[str]:

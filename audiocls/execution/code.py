@@ -1,4 +1,4 @@
-"""The code that decides a trial's numbers, known without torch and without its prose."""
+"""Digest of the code that decides a trial's numbers, without torch and without its prose."""
 
 import functools
 import hashlib
@@ -11,7 +11,7 @@ from audiocls.store import Provenance
 from audiocls.store.same_numbers import canonical_code
 
 DECIDING = ("audio", "config", "models", "optim", "training", "seeding.py", "options.py")
-"""What decides a trial's numbers; a change elsewhere leaves records comparable."""
+"""Packages that decide a trial's numbers; a change elsewhere leaves records comparable."""
 
 STRING = r"""(?P<quote>"{3}|'{3}|"|')(?:\\.|(?!(?P=quote)).)*(?P=quote)"""
 LEXEME = re.compile(rf"(?P<comment>#[^\n]*)|{STRING}|[()\[\]{{}}\n]|[^#\"'()\[\]{{}}\n]+", re.S)
@@ -22,7 +22,7 @@ BARE_STRING = re.compile(rf"\s*[rRuU]?{STRING}\s*", re.S)
 def code_digest() -> str:
     """Return 12 hex digits over the source that decides a trial's numbers.
 
-    Comments and docstrings do not count: whoever corrects one changes no result.
+    Comments and docstrings do not count: correcting one changes no result.
     """
     root = Path(audiocls.__file__).parent
     digest = hashlib.sha256()
@@ -55,7 +55,7 @@ def significant(source: str) -> str:
 
 
 def is_as_now(made: Provenance, is_on_cpu: bool) -> bool:
-    """Whether a trial trained now would pair with one of that origin."""
+    """Whether a trial trained now could be paired with one whose provenance is `made`."""
     is_same_code = canonical_code(made.code) == canonical_code(code_digest())
     is_same_torch = made.torch.partition("+")[0] == version("torch").partition("+")[0]
     is_same_device = (made.device == "cpu") == is_on_cpu

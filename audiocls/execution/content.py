@@ -1,4 +1,4 @@
-"""What the files that a configuration names hold, as digests: part of a trial's identity."""
+"""Files that a configuration names: their digests in a trial's id, and whether they can be used."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from audiocls.config import Config, by_content, files_of, identity_config
 from audiocls.errors import ConfigError, UsageError
 from audiocls.store import TrialFolder
 from audiocls.training.checkpoint_metadata import (
-    description,
     init_incompatibilities,
+    read_metadata,
     teacher_incompatibilities,
 )
 
 AUDIO_FOLDERS = {"ssl.clips": 2, "augment.background": 1}
-"""Key of a folder → the fewest recordings that are of use."""
+"""Key of a folder → the smallest number of recordings in it."""
 
 
 def identity_of(config: Config, cache: Path) -> dict[str, Any]:
-    """The configuration as it identifies a trial: contents of files instead of their paths.
+    """Return the configuration that identifies a trial: digests of files instead of their paths.
 
     Raises `UsageError` or `DataError` naming the key and the path that cannot be read.
     """
@@ -32,23 +32,23 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
 
 
 def require_usable(config: Config, labels: Sequence[str]) -> None:
-    """Refuse at launch, without torch, what can be known then to be of no use to a trial.
+    """Reject incompatible checkpoints and teachers at launch, without importing torch.
 
     Raises `UsageError` for a checkpoint that is missing or broken, `ConfigError` for one of
-    another kind of model, or a teacher that hears other clips or tells other classes apart.
+    another kind of model, or a teacher with other clips or classes.
     """
     if (source := config.init_from) is not None and (
         faults := init_incompatibilities(Path(source), config)
     ):
         raise ConfigError(f"init_from {source}", faults)
     if (teacher := config.distil.teacher) is not None:
-        theirs = description("distil.teacher", Path(teacher))
-        if faults := teacher_incompatibilities(theirs, config, labels):
+        teacher_metadata = read_metadata("distil.teacher", Path(teacher))
+        if faults := teacher_incompatibilities(teacher_metadata, config, labels):
             raise ConfigError(f"distil.teacher {teacher}", faults)
 
 
 def digest(key: str, path: Path, cache: Path) -> str:
-    """A digest of a file, of a checkpoint in a folder, or of all audio below a folder."""
+    """Return the digest of a file, of a checkpoint in a folder, or of all audio below a folder."""
     if key in AUDIO_FOLDERS:
         table = unlabelled_table(path, key, AUDIO_FOLDERS[key])
         return f"audio:{fingerprint(table, cache)}"

@@ -1,9 +1,9 @@
-"""Which devices this machine offers, found without torch."""
+"""Devices of this machine, found without torch, and the environment of a process on one of them."""
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from audiocls.errors import UsageError
@@ -11,32 +11,50 @@ from audiocls.errors import UsageError
 Slots = list[str]
 """One device a worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`."""
 
+# Measured on two cores with a small CNN: a tuned allocator and huge pages give 1.2x (large blocks
+# are kept instead of returned to the kernel after every step), and one thread a worker avoids the
+# collapse of several multi-threaded processes on one machine.
+LARGE = str(4 << 30)
+
+TUNED = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": LARGE,
+    "MALLOC_TRIM_THRESHOLD_": LARGE,
+    "MALLOC_TOP_PAD_": str(64 << 20),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "PYTHONUNBUFFERED": "1",
+    "WANDB_ERROR_REPORTING": "false",
+}
+"""Environment variables of a worker; effective only if set before its Python starts."""
+
 
 def slots(devices: str, num_workers: int | None) -> Slots:
-    """One worker per GPU or, without one, per core; `num_workers` spreads others over them.
+    """Return one slot per GPU or, without one, per core; `num_workers` slots share the devices.
 
     Raises `UsageError` for devices that this machine does not have.
     """
-    found = found_gpus()
+    gpus = found_gpus()
     if devices == "auto":
-        names = found or ["cpu"]
+        names = gpus or ["cpu"]
     else:
         names = devices.split(",")
         for name in names:
-            if name != "cpu" and name not in found:
-                allowed = ", ".join(["auto", "cpu", *found])
+            if name != "cpu" and name not in gpus:
+                allowed = ", ".join(["auto", "cpu", *gpus])
                 raise UsageError(f"--devices: got {name!r}; this machine has: {allowed}")
     count = num_workers or (len(names) if names != ["cpu"] else num_cores())
     return [names[i % len(names)] for i in range(count)]
 
 
 def num_cores() -> int:
-    """Cores this process may use, which a container may have narrowed."""
+    """Return the number of cores that this process may use, as limited by its container."""
     return len(core_ids())
 
 
 def core_ids() -> Sequence[int]:
-    """The cores themselves, where the system tells."""
+    """Return the numbers of the usable cores, or of all where the system does not say."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return range(os.cpu_count() or 1)
@@ -44,7 +62,7 @@ def core_ids() -> Sequence[int]:
 
 @contextmanager
 def unpinned() -> Iterator[None]:
-    """Threads started inside may use every core, though this process is pinned to one."""
+    """Let threads started inside use every core, though this process is pinned to one."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -57,7 +75,7 @@ def unpinned() -> Iterator[None]:
 
 
 def found_gpus() -> list[str]:
-    """CUDA devices by torch's names, in the order a worker would see them."""
+    """Return the CUDA devices by torch's names, in the order a worker would see them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [f"cuda:{i}" for i, _ in enumerate(d for d in visible.split(",") if d.strip())]
@@ -68,3 +86,24 @@ def found_gpus() -> list[str]:
     )
     lines = [line for line in listing.stdout.splitlines() if line.startswith("GPU ")]
     return [f"cuda:{i}" for i, _ in enumerate(lines)]
+
+
+def worker_environment(inherited: Mapping[str, str], device: str) -> dict[str, str]:
+    """Return `inherited`, tuned for a worker on `device`.
+
+    A worker that inherited the address of this process's W&B service would share the service, and
+    end with it.
+    """
+    kept = {name: value for name, value in inherited.items() if name != "WANDB_SERVICE"}
+    return {**kept, **TUNED, **visible_devices(inherited, device)}
+
+
+def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]:
+    """Return the variables that hide all accelerators but `device`, such as `cuda:1`."""
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return {"CUDA_VISIBLE_DEVICES": ""}
+    if kind != "cuda" or not index:
+        return {}
+    visible = [d for d in inherited.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
+    return {"CUDA_VISIBLE_DEVICES": visible[int(index)] if visible else index}

@@ -1,4 +1,4 @@
-"""What a machine offers a study, looked at from outside the workers."""
+"""Whether this machine can run studies: versions, devices, disk, memory, codecs, W&B."""
 
 import importlib.metadata
 import os
@@ -22,30 +22,30 @@ LEAST_MEMORY_GIB = 2.0
 
 @dataclass(frozen=True)
 class Health:
-    """Facts for people, and the faults among them with what to do."""
+    """Facts for people, and problems with what to do about them."""
 
     facts: dict[str, Any]
-    faults: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def examine(runs: Path, cache: Path) -> Health:
-    """Look at everything; nothing is changed but that `runs` and `cache` may be created."""
+    """Check the machine; create `runs` and `cache` if they do not exist."""
     import torch
 
     memory = psutil.virtual_memory()
     codecs = supported_formats()
-    faults = [
-        *_disk_faults("runs", runs),
-        *_disk_faults("cache", cache),
+    problems = [
+        *_disk_problems("runs", runs),
+        *_disk_problems("cache", cache),
         *(
             f"{name}: libsndfile cannot read it; reinstall soundfile"
             for name, ok in codecs.items()
             if not ok
         ),
-        *_memory_faults(memory.available),
-        *_gpu_faults(torch.cuda.is_available()),
+        *_memory_problems(memory.available),
+        *_gpu_problems(torch.cuda.is_available()),
     ]
-    mode, mode_faults = _wandb_mode()
+    mode, mode_problems = _wandb_mode()
     facts = {
         "audiocls": audiocls.__version__,
         "python": platform.python_version(),
@@ -60,7 +60,7 @@ def examine(runs: Path, cache: Path) -> Health:
         f"{'a key is configured' if has_key(os.environ) else 'no key'}",
         "codecs": ", ".join(name for name, ok in codecs.items() if ok),
     }
-    return Health(facts, (*faults, *mode_faults))
+    return Health(facts, (*problems, *mode_problems))
 
 
 def _wandb_mode() -> tuple[str, list[str]]:
@@ -70,7 +70,7 @@ def _wandb_mode() -> tuple[str, list[str]]:
         return "unusable", [str(error)]
 
 
-def _disk_faults(name: str, folder: Path) -> list[str]:
+def _disk_problems(name: str, folder: Path) -> list[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"
@@ -80,25 +80,25 @@ def _disk_faults(name: str, folder: Path) -> list[str]:
         return [f"{name} folder {folder} cannot be written: {error}"]
     free = _free_gib(folder)
     if free < LEAST_FREE_GIB:
-        return [f"{name} folder {folder}: {free:.2f} GiB free; {LEAST_FREE_GIB:g} are wanted"]
+        return [f"{name} folder {folder}: {free:.2f} GiB free; {LEAST_FREE_GIB:g} are required"]
     return []
 
 
-def _memory_faults(available: int) -> list[str]:
+def _memory_problems(available: int) -> list[str]:
     free = available / 2**30
     if free >= LEAST_MEMORY_GIB:
         return []
-    return [f"memory: {free:.1f} GiB free; {LEAST_MEMORY_GIB:g} are wanted. Use fewer --workers"]
+    return [f"memory: {free:.1f} GiB free; {LEAST_MEMORY_GIB:g} are required. Use fewer --workers"]
 
 
-def _gpu_faults(is_usable: bool) -> list[str]:
+def _gpu_problems(is_usable: bool) -> list[str]:
     if found_gpus() and not is_usable:
         return ["the driver lists GPUs, but torch cannot use them: is its CUDA build too new?"]
     return []
 
 
 def _free_gib(folder: Path) -> float:
-    """Free space where `folder` is, or would be."""
+    """Return the free space in GiB where `folder` is, or would be."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free / 2**30

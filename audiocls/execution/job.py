@@ -1,122 +1,139 @@
-"""`Task`: one trial to be trained, as a value that can be sent to another process."""
+"""`TrialJob`: one trial to run, as a value that can be sent to another process.
+
+A native job trains a resolved configuration (`NativeSpec`); a command job runs anybody's program
+(`CommandSpec`). All else, tracking included, is the same for both.
+"""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from audiocls.config import Config
-from audiocls.store import Cell, TrialFolder
+from audiocls.store import Cell, StudyFolder, TrialFolder
 from audiocls.tracking import WandbMode
 
+if TYPE_CHECKING:
+    from audiocls.config import Config
+
 LONGEST_TAG = 64
-"""Characters that W&B takes."""
+"""Characters of a tag that W&B accepts."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """All that a worker needs; plain values only."""
+class TrackingConfig:
+    """Where the metrics of a trial go, besides its own folder."""
 
-    study: str
-    cell: Cell
-    config: Mapping[str, Any]
-    data_fingerprint: str
-    folder: str
-    """The trial's folder."""
-    study_path: str
-    """The study's folder, where trackers keep their files."""
-    wandb: WandbMode
+    mode: WandbMode
     project: str
-    tags: tuple[str, ...]
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    """What a sweep proposed, by its own names: W&B knows a trial of its grid again by these."""
+    entity: str = ""
+    """W&B entity; empty means the user's default."""
     has_tensorboard: bool = False
     has_model: bool = False
-    """Whether the trained model goes to W&B as an artifact."""
-    entity: str = ""
-    """W&B's; empty means the user's own."""
-    run_id: str = ""
-    """The W&B run that an agent's server named; empty means the trial's own."""
+    """Whether the trained model is uploaded to W&B as an artifact."""
     sweep_id: str = ""
-    """The W&B sweep that the run belongs to."""
+    """W&B sweep that the run belongs to; empty if there is none."""
+    run_id: str = ""
+    """W&B run that a server has opened for the trial; empty means a run of the trial's own."""
+    tags: tuple[str, ...] = ()
 
-    @property
-    def id(self) -> str:
-        return self.cell.id
+    def tagged(self, recipe: str) -> "TrackingConfig":
+        """Return a copy whose runs carry the name of `recipe`, a name or a path, as their tag."""
+        return replace(self, tags=(Path(recipe).stem[:LONGEST_TAG],))
 
-    @property
-    def trial(self) -> TrialFolder:
-        return TrialFolder(Path(self.folder))
 
-    @property
-    def study_folder(self) -> Path:
-        return Path(self.study_path)
+@dataclass(frozen=True)
+class NativeSpec:
+    """A configuration to train, in a worker or in this process."""
 
-    @property
-    def label(self) -> str:
-        """What differs from the other trials of the study."""
-        return f"{self.cell.arm} s{self.cell.seed} f{self.cell.fold}"
+    arm: str
+    config: Mapping[str, Any]
+    """The resolved configuration, as JSON values."""
+    data_fingerprint: str
+
+
+@dataclass(frozen=True)
+class CommandSpec:
+    """Anybody's program to run, which logs to W&B."""
+
+    cwd: str
+    """Working directory of the program."""
+    program: str = ""
+    command: tuple[str, ...] = ()
+    """As written in the sweep file, with its macros; empty means W&B's default command."""
+    metric: str = ""
+    """Metric that a successful program must have logged; empty if none is required."""
+    timeout_s: float | None = None
+
+
+S_co = TypeVar("S_co", bound=NativeSpec | CommandSpec, covariant=True)
+S = TypeVar("S", bound=NativeSpec | CommandSpec)
+
+
+@dataclass(frozen=True)
+class TrialJob(Generic[S_co]):
+    """One trial: what to run (`spec`), where its files go, how it is tracked."""
+
+    id: str
+    label: str
+    """What differs from the other trials of the study, for people."""
+    study: str
+    study_folder: Path
+    """The study's folder, where trackers keep their files."""
+    trial: TrialFolder
+    spec: S_co
+    tracking: TrackingConfig
+    seed: int = 0
+    fold: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """As a search proposed them: dotted names, or nested mappings."""
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "Task":
-        fields = json.loads(text)
-        return cls(**{**fields, "cell": Cell(**fields["cell"]), "tags": tuple(fields["tags"])})
+        """Return the job as one line, without its line break."""
+        return json.dumps(asdict(self), default=str)
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where a launch reads and writes."""
-
-    study: Path
-    cache: Path
+NativeJob = TrialJob[NativeSpec]
+CommandJob = TrialJob[CommandSpec]
+AnyJob = TrialJob[NativeSpec | CommandSpec]
 
 
-@dataclass(frozen=True)
-class Tracking:
-    """Who is told of the trials of a launch."""
-
-    wandb: WandbMode
-    project: str
-    has_tensorboard: bool = False
-    has_model: bool = False
-    """Whether W&B gets each trained model as an artifact."""
-    entity: str = ""
-    """W&B's; empty means the user's own."""
-    sweep_id: str = ""
-    """The W&B sweep that the study is registered as, where it is."""
-    run_id: str = ""
-    """The W&B run that somebody else has opened for the one trial of this launch."""
+def job_from_json(line: str, spec_type: type[S]) -> TrialJob[S]:
+    """Return the job that `TrialJob.to_json` wrote of a job with a `spec_type`."""
+    fields = json.loads(line)
+    restored = {
+        "study_folder": Path(fields["study_folder"]),
+        "trial": TrialFolder(Path(fields["trial"]["path"])),
+        "spec": spec_type(**_with_tuples(fields["spec"])),
+        "tracking": TrackingConfig(**_with_tuples(fields["tracking"])),
+    }
+    return TrialJob(**{**fields, **restored})
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What all trials of a launch have in common."""
+def _with_tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+    }
 
-    study: str
-    recipe: str
-    """Its name or path."""
-    places: Places
-    tracking: Tracking
 
-    def task(self, cell: Cell, config: Config, data_fingerprint: str) -> Task:
-        """The task of one cell, whose seed and fold are those of `config`."""
-        return Task(
-            study=self.study,
-            cell=cell,
-            config=config.model_dump(mode="json"),
-            data_fingerprint=data_fingerprint,
-            folder=str(self.places.study / "trials" / cell.id),
-            study_path=str(self.places.study),
-            wandb=self.tracking.wandb,
-            project=self.tracking.project,
-            tags=(Path(self.recipe).stem[:LONGEST_TAG],),
-            has_tensorboard=self.tracking.has_tensorboard,
-            has_model=self.tracking.has_model,
-            entity=self.tracking.entity,
-            run_id=self.tracking.run_id,
-            sweep_id=self.tracking.sweep_id,
-        )
+def native_job(
+    folder: StudyFolder,
+    cell: Cell,
+    config: "Config",
+    data_fingerprint: str,
+    tracking: TrackingConfig,
+    parameters: Mapping[str, Any] | None = None,
+) -> NativeJob:
+    """Return the job that trains one cell of a study; its seed and fold are those of `config`."""
+    return TrialJob(
+        id=cell.id,
+        label=f"{cell.arm} s{cell.seed} f{cell.fold}",
+        study=folder.name,
+        study_folder=folder.path,
+        trial=folder.trial(cell.id),
+        spec=NativeSpec(cell.arm, config.model_dump(mode="json"), data_fingerprint),
+        tracking=tracking,
+        seed=cell.seed,
+        fold=cell.fold,
+        parameters=parameters or {},
+    )

@@ -1,4 +1,7 @@
-"""The pre-training stage of a study: trained once, found by its own id, shared by its trials."""
+"""The pre-training stage of a study: trained once, stored under its own id, shared by its trials.
+
+It lies in `runs/<study>/pretrained/<id>/`.
+"""
 
 import hashlib
 import json
@@ -11,13 +14,13 @@ from safetensors.torch import load, save
 
 from audiocls.atomic import write_text
 from audiocls.audio.clips import ClipTable, Split, fingerprint
-from audiocls.audio.deduplicate import sound_digests, without_copies
+from audiocls.audio.deduplicate import audio_digests, exclude_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import Config, identity_config, trial_id
 from audiocls.execution.code import code_digest
 from audiocls.execution.content import identity_of
-from audiocls.execution.events import Event, Stage
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob
+from audiocls.execution.messages import Event, Stage
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import TrialFolder
 from audiocls.store.same_numbers import canonical_code
@@ -29,14 +32,13 @@ from audiocls.training.pretrain import Pretrained, pretrained_by, stage_of
 from audiocls.training.progress import Progress
 from audiocls.training.state import build
 
-Emit = Callable[[Event], None]
-PollSignal = Callable[[], Signal]
 WAIT_S = 1.0
+"""Between two reports of a stage that another worker trains."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A stage that a trial asks for: what it is, what it hears, where it lies."""
+class PretrainingStage:
+    """The stage that a trial needs: its configuration, its clips, its folder."""
 
     config: Config
     table: ClipTable
@@ -50,102 +52,111 @@ class Wanted:
 
 
 def pretrained_for(
-    task: Task, config: Config, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
+    job: NativeJob,
+    config: Config,
+    worker_cache: WorkerCache,
+    emit: Callable[[Event], None],
+    poll_signal: Callable[[], Signal],
 ) -> Pretrained | None:
-    """The stage that `config` fine-tunes, trained now if no other trial has; none if interrupted.
+    """Return the stage that `config` fine-tunes; train it if no trial has yet.
 
-    It lies in `runs/<study>/pretrained/<id>/`. Of several workers that want it one trains it, and
-    the others wait.
+    Of several workers that need it one trains it, and the others wait. Return `None` if
+    `poll_signal` says STOP first.
     """
-    wanted = _wanted(task, config, worker_cache.cache)
+    stage = stage_for(job, config, worker_cache.cache)
+
+    def report(epoch: int) -> None:
+        emit(Stage(job.id, epoch, stage.config.train.epochs))
+
     while poll_signal() is not Signal.STOP:
-        with wanted.folder.lease(WAIT_S) as is_mine:
-            if (done := _finished(wanted.folder)) is not None:
-                return done
+        with stage.folder.lease(WAIT_S) as is_mine:
+            if (finished := _read(stage.folder)) is not None:
+                return finished
             if is_mine:
-                return _train(task, wanted, worker_cache, emit, poll_signal)
-        emit(_how_far(task, wanted, len(wanted.folder.history())))
+                return _train(stage, worker_cache, report, poll_signal)
+        report(len(stage.folder.history()))
     return None
 
 
-def _wanted(task: Task, config: Config, cache: Path) -> Wanted:
-    """The id stands for all that the weights depend on: options, sounds heard, code."""
+def stage_for(job: NativeJob, config: Config, cache: Path) -> PretrainingStage:
+    """Return the stage of a trial; its id covers options, clips and code."""
     stage = stage_of(config)
     clips = stage.ssl.clips
     table = unlabelled_table(Path(clips)) if clips else stage.data.table(cache)
-    known = fingerprint(table, cache)
-    split = _split(config, stage, table, known, cache)
-    heard = hashlib.sha256(split.train.tobytes() + b"|" + split.val.tobytes()).hexdigest()
+    data = fingerprint(table, cache)
+    split = _split(config, stage, table, data, cache)
+    clips_digest = hashlib.sha256(split.train.tobytes() + b"|" + split.val.tobytes()).hexdigest()
     code = canonical_code(code_digest())
-    identity = trial_id(identity_of(stage, cache), f"{known} {heard} {code}")
-    folder = TrialFolder(task.study_folder / "pretrained" / identity)
-    return Wanted(stage, table, known, split, folder)
+    identity = trial_id(identity_of(stage, cache), f"{data} {clips_digest} {code}")
+    folder = TrialFolder(job.study_folder / "pretrained" / identity)
+    return PretrainingStage(stage, table, data, split, folder)
 
 
-def _split(config: Config, stage: Config, table: ClipTable, known: str, cache: Path) -> Split:
-    """The stage's clips, without copies of those that the trial validates and is tested on."""
+def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Path) -> Split:
+    """Return the stage's clips, without copies of the trial's validation and test clips."""
     split = unlabelled_split(table) if stage.ssl.clips else table.split(stage.fold)
     if not stage.ssl.clips and config.pretraining.data is None:
         return split
-    own, rate = config.data.table(cache), config.data.sample_rate
-    scored = own.split(config.fold)
-    excluded = sound_digests(own, fingerprint(own, cache), rate, cache)
-    return without_copies(
+    trial_table, rate = config.data.table(cache), config.data.sample_rate
+    scored = trial_table.split(config.fold)
+    excluded = audio_digests(trial_table, fingerprint(trial_table, cache), rate, cache)
+    return exclude_copies(
         split,
-        sound_digests(table, known, rate, cache),
+        audio_digests(table, data, rate, cache),
         excluded[np.concatenate([scored.val, scored.test])],
     )
 
 
 def _train(
-    task: Task, wanted: Wanted, worker_cache: WorkerCache, emit: Emit, poll_signal: PollSignal
+    stage: PretrainingStage,
+    worker_cache: WorkerCache,
+    report: Callable[[int], None],
+    poll_signal: Callable[[], Signal],
 ) -> Pretrained | None:
-    folder, resume = wanted.folder, wanted.folder.resume()
-    folder.write_config(identity_config(wanted.config))
-    folder.keep_history(Progress.num_epochs_of(resume) if resume else 0)
+    """Train and store the stage, resuming where it was stopped; `None` if stopped again."""
+    folder, snapshot = stage.folder, stage.folder.resume()
+    folder.write_config(identity_config(stage.config))
+    folder.keep_history(Progress.num_epochs_of(snapshot) if snapshot else 0)
 
-    def on_epoch(end: EpochEnd) -> Signal:
+    def end_epoch(end: EpochEnd) -> Signal:
         folder.append_history(end.row)
         folder.write_resume(end.snapshot())
-        emit(_how_far(task, wanted, int(end.row["epoch"])))
+        report(int(end.row["epoch"]))
+        # FINISH is for the trial, which cannot do without its pre-training.
         return Signal.STOP if poll_signal() is Signal.STOP else Signal.CONTINUE
 
-    emit(_how_far(task, wanted, 0))
-    sounds = worker_cache.sounds(
-        wanted.config, wanted.fingerprint, wanted.table, wanted.learns_codes
-    )
-    parts = build(wanted.config, sounds, split=wanted.split, learns_codes=wanted.learns_codes)
+    report(0)
+    dataset = worker_cache.dataset(stage.config, stage.fingerprint, stage.table, stage.learns_codes)
+    state = build(stage.config, dataset, split=stage.split, learns_codes=stage.learns_codes)
     try:
-        progress = fit(parts, on_epoch, resume)
+        progress = fit(state, end_epoch, snapshot)
     except Diverged as error:
-        rate = "ssl.lr" if wanted.learns_codes else "pretraining.lr"
+        rate = "ssl.lr" if stage.learns_codes else "pretraining.lr"
         raise Diverged(f"pre-training, whose rate is {rate}: {error}") from error
     if not progress.is_complete:
         return None
-    return _kept(folder, wanted.config, pretrained_by(parts, progress))
+    pretrained = pretrained_by(state, progress)
+    _write(folder, stage.config, pretrained)
+    return pretrained
 
 
-def _how_far(task: Task, wanted: Wanted, epoch: int) -> Stage:
-    return Stage(task.cell.id, epoch, wanted.config.train.epochs)
-
-
-def _kept(folder: TrialFolder, stage: Config, found: Pretrained) -> Pretrained:
-    """`stage.json` is written last: its presence means *finished*."""
-    weights = found.weights
+def _write(folder: TrialFolder, stage: Config, pretrained: Pretrained) -> None:
+    """Store the stage; `stage.json` comes last, since its presence means *finished*."""
+    weights = pretrained.weights
     description = description_of(stage, weights.labels) | {"source": weights.source}
     folder.write_checkpoint(save(dict(weights.tensors)), description)
-    leaves = {"metrics": dict(found.metrics), "spent": asdict(found.spent)}
-    write_text(folder.path / "stage.json", json.dumps(leaves, indent=1))
+    result = {"metrics": dict(pretrained.metrics), "spent": asdict(pretrained.spent)}
+    write_text(folder.path / "stage.json", json.dumps(result, indent=1))
     folder.drop_resume()
-    return found
 
 
-def _finished(folder: TrialFolder) -> Pretrained | None:
+def _read(folder: TrialFolder) -> Pretrained | None:
+    """Return the stored stage, or `None` if it is not finished."""
     try:
-        leaves = json.loads((folder.path / "stage.json").read_text(encoding="utf-8"))
+        result = json.loads((folder.path / "stage.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     description = json.loads(folder.checkpoint.with_suffix(".json").read_text(encoding="utf-8"))
     tensors = load(folder.checkpoint.read_bytes())
     weights = Weights(description["source"], tensors, tuple(description["labels"]))
-    return Pretrained(weights, leaves["metrics"], Spent(**leaves["spent"]))
+    return Pretrained(weights, result["metrics"], Spent(**result["spent"]))

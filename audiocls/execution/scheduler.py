@@ -1,29 +1,42 @@
-"""The scheduler: what its supply offers, on whatever the executor has room for.
+"""Scheduler loop: take trials from a source while the executor has free slots.
 
-It decides nothing but when: finished trials are not offered, failed ones are tried again as often
-as was asked for, a trial whose worker died a few times.
+Failed trials are retried up to `limits.retries` times, trials whose worker died up to `MAX_LOSSES`
+times.
 """
 
+import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, Literal
 
-from audiocls.execution.events import Done, Ended, Epoch, Event, Failed, Lost, Stage
 from audiocls.execution.executors import Executor
-from audiocls.execution.status import Running, Status
-from audiocls.execution.trial_source import TrialJob, TrialSource
+from audiocls.execution.job import AnyJob
+from audiocls.execution.messages import (
+    Done,
+    Ended,
+    Epoch,
+    Event,
+    Failed,
+    Lost,
+    Running,
+    Stage,
+    Status,
+)
+from audiocls.execution.trial_source import SourceProgress, TrialSource
 from audiocls.store import Failure
 
 MAX_LOSSES = 3
-"""Workers that one trial may lose before it counts as failed."""
+"""Worker deaths after which a trial counts as failed."""
 MAX_FIRST_FAILURES = 5
-"""Trials that may fail before one has succeeded; then the program or the machine is at fault."""
+"""Failures without any success after which the program or the machine is taken to be at fault."""
 POLL_S = 0.2
 GRACE_S = 3.0
-"""Between the poll_signal to stop and the kill; Ctrl-C is to end within 5 seconds."""
+"""Between the stop signal and the kill, in seconds; Ctrl-C is to end within 5 seconds."""
 
 StoppedBy = Literal["signal", "budget", "failures"]
 Watch = Callable[[Status], None]
@@ -31,11 +44,11 @@ Watch = Callable[[Status], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """When a launch gives up, on a trial and on the whole."""
+    """When a launch gives up a trial, or as a whole."""
 
     max_s: float | None = None
     retries: int = 0
-    """Times that a failed trial is tried again, from its first epoch."""
+    """Times that a failed trial is retried, from its first epoch."""
     max_first_failures: int | None = None
 
 
@@ -44,133 +57,123 @@ UNLIMITED = Limits()
 
 @dataclass
 class Launch:
-    """One pass over what a supply offers."""
+    """One pass over the trials of a source, with its counts."""
 
-    supply: TrialSource
-    num_total: int | None
-    """Trials of the study, those that were finished before included; unknown for some searches."""
-    num_reused: int
+    source: TrialSource
     watch: Watch
     limits: Limits = UNLIMITED
     num_done: int = 0
     num_failed: int = 0
     stopped_by: StoppedBy | None = None
-    stage: str = ""
     epochs_done: int = 0
     notes: list[str] = field(default_factory=list)
-    """What went wrong without harm, such as tracking that stopped."""
+    """What went wrong without harm, such as incomplete tracking."""
     losses: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     running: dict[str, Running] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self._works: dict[str, TrialJob] = {}
-        self._again: deque[TrialJob] = deque()
-
-    def enlarge(self, num_missing: int, num_done: int, stage: str) -> None:
-        """The supply has become longer: so many trials to go beside so many that are done."""
-        self.num_reused = num_done - self.num_done
-        self.num_total = num_done + self.num_failed + num_missing
-        self.stage = stage
+        self._jobs: dict[str, AnyJob] = {}
+        self._retrying: deque[AnyJob] = deque()
 
     def drive(self, executor: Executor[Any], stop: threading.Event) -> None:
-        """Until nothing is missing, somebody wants to stop, or a limit is reached."""
+        """Run trials until the source is over, `stop` is set, or a limit is reached."""
         try:
             while not self._is_over() and not self._is_stopped(stop):
                 self._fill(executor)
-                self._hear(executor.poll(POLL_S))
-                for trial_id in self.supply.trials_to_stop():
+                self._handle(executor.poll(POLL_S))
+                for trial_id in self.source.trials_to_stop():
                     executor.end(trial_id)
         finally:
-            self._hear(executor.stop(GRACE_S))
+            self._handle(executor.stop(GRACE_S))
 
     def _is_over(self) -> bool:
-        return not self.running and not self._again and self.supply.is_over()
+        return not self.running and not self._retrying and self.source.is_over()
 
     def _is_stopped(self, stop: threading.Event) -> bool:
-        most = self.limits.max_first_failures
+        max_failures = self.limits.max_first_failures
         if stop.is_set():
             self.stopped_by = "signal"
         elif self.limits.max_s is not None and self._elapsed() > self.limits.max_s:
             self.stopped_by = "budget"
-        elif most and not self.num_done and self.num_failed >= most:
+        elif max_failures and not self.num_done and self.num_failed >= max_failures:
             self.stopped_by = "failures"
         return self.stopped_by is not None
 
     def _fill(self, executor: Executor[Any]) -> None:
         num_before = len(self.running)
-        while executor.num_free() and (work := self._next()) is not None:
-            self._works[work.id] = work
-            self.running[work.id] = Running(work.label, 0, 0)
-            executor.submit(work)
+        while executor.num_free() and (job := self._next()) is not None:
+            self._jobs[job.id] = job
+            self.running[job.id] = Running(job.label, 0, 0)
+            executor.submit(job)
         if len(self.running) > num_before:
-            self._tell(())
+            self._publish(())
 
-    def _next(self) -> TrialJob | None:
-        return self._again.popleft() if self._again else self.supply.next()
+    def _next(self) -> AnyJob | None:
+        return self._retrying.popleft() if self._retrying else self.source.next()
 
-    def _hear(self, told: Sequence[Event]) -> None:
-        messages = [message for event in told if (message := self._take(event))]
-        self._tell(messages)
+    def _handle(self, events: Sequence[Event]) -> None:
+        messages = [message for event in events if (message := self._account(event))]
+        self._publish(messages)
 
-    def _take(self, event: Event) -> str:
-        """Account for one event; answers what people should read of it."""
-        work = self._works[event.id]
+    def _account(self, event: Event) -> str:
+        """Count one event; return a message about it for people, or an empty text."""
+        job = self._jobs[event.id]
         if isinstance(event, Epoch | Stage):
             is_stage = isinstance(event, Stage)
             self.epochs_done += not is_stage
-            self.running[event.id] = Running(work.label, event.epoch, event.num_epochs, is_stage)
-            self.supply.tell(event)
+            self.running[event.id] = Running(job.label, event.epoch, event.num_epochs, is_stage)
+            self.source.tell(event)
             return ""
         self.running.pop(event.id, None)
         if isinstance(event, Lost):
-            return self._lose(work, event)
+            return self._lose(job, event)
         if isinstance(event, Failed):
-            return self._fail(work, event)
-        self.supply.tell(event)
+            return self._fail(job, event)
+        self.source.tell(event)
         self.num_done += isinstance(event, Done)
-        return self._note(work, event)
+        return self._note(job, event)
 
-    def _note(self, work: TrialJob, event: Ended) -> str:
+    def _note(self, job: AnyJob, event: Ended) -> str:
         if not event.note:
             return ""
-        self.notes.append(f"{work.label}: {event.note}")
+        self.notes.append(f"{job.label}: {event.note}")
         return self.notes[-1]
 
-    def _fail(self, work: TrialJob, event: Failed) -> str:
+    def _fail(self, job: AnyJob, event: Failed) -> str:
         self.retries[event.id] += 1
-        why = f"{work.label} failed ({event.cause}): {event.message}"
+        why = f"{job.label} failed ({event.cause}): {event.message}"
         what = "; ".join(filter(None, [why, event.note]))
         if self.retries[event.id] <= self.limits.retries:
-            work.trial.reset_failure()
-            self._again.append(work)
-            return f"{what}; trying again ({self.retries[event.id]} of {self.limits.retries})"
+            job.trial.reset_failure()
+            self._retrying.append(job)
+            return f"{what}; retrying ({self.retries[event.id]} of {self.limits.retries})"
         self.num_failed += 1
-        self.supply.tell(event)
+        self.source.tell(event)
         return what
 
-    def _lose(self, work: TrialJob, event: Lost) -> str:
+    def _lose(self, job: AnyJob, event: Lost) -> str:
         self.losses[event.id] += 1
         if self.losses[event.id] < MAX_LOSSES:
-            self._again.appendleft(work)
+            self._retrying.appendleft(job)
             where = "its last epoch" if event.is_resumable else "its beginning"
-            return f"{work.label}: {event.how}; going on from {where}"
+            return f"{job.label}: {event.how}; resuming from {where}"
         message = f"{event.how}, {MAX_LOSSES} times"
-        work.trial.fail(Failure("signal", message, "", self.losses[event.id]))
-        return self._fail(work, Failed(event.id, "signal", message))
+        job.trial.fail(Failure("signal", message, "", self.losses[event.id]))
+        return self._fail(job, Failed(event.id, "signal", message))
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
 
-    def _left_s(self) -> float | None:
-        """From the pace so far, counted in epochs of trials; unknown as long as all pre-train.
+    def _left_s(self, progress: SourceProgress) -> float | None:
+        """Estimate the remaining time from the epochs so far; unknown while all trials pre-train.
 
-        Of programs, whose epochs nobody knows, whole trials are counted.
+        For programs, whose number of epochs is unknown, whole trials are counted.
         """
-        if self.num_total is None:
+        if progress.num_total is None:
             return None
-        num_missing = self.num_total - self.num_reused - self.num_done - self.num_failed
+        num_missing = progress.num_total - progress.num_reused - self.num_done - self.num_failed
         if num_missing <= 0:
             return 0.0
         training = [trial for trial in self.running.values() if not trial.is_pretraining]
@@ -182,17 +185,36 @@ class Launch:
         is_counted = self.num_done and all(not trial.num_epochs for trial in training)
         return num_missing * self._elapsed() / self.num_done if is_counted else None
 
-    def _tell(self, messages: Sequence[str]) -> None:
+    def _publish(self, messages: Sequence[str]) -> None:
+        progress = self.source.progress()
         self.watch(
             Status(
-                num_total=self.num_total,
-                num_done=self.num_reused + self.num_done,
-                num_reused=self.num_reused,
+                num_total=progress.num_total,
+                num_done=progress.num_reused + self.num_done,
+                num_reused=progress.num_reused,
                 num_failed=self.num_failed,
                 running=tuple(self.running.values()),
                 elapsed_s=self._elapsed(),
-                left_s=self._left_s(),
-                stage=self.stage,
+                left_s=self._left_s(progress),
+                stage=progress.stage,
                 messages=tuple(messages),
             )
         )
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """Yield an event that the first SIGINT or SIGTERM sets; the next raises KeyboardInterrupt."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

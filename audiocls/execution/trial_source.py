@@ -1,63 +1,44 @@
-"""Supplies: where the scheduler gets its next trial from.
+"""`TrialSource`: where the scheduler gets its trials from, by `next` and `tell`.
 
-A plan knows all its trials beforehand (`FixedSource`), a search proposes the next one from what was
-tried (`studies/sources/search.py`), a W&B agent is told by a server (`wandb_server/source.py`).
+A plan knows all its trials beforehand, one that grows adds the next look's when the last has ended,
+a search proposes the next one from the results so far (all in `studies/sources`); a W&B server
+orders them (`wandb_server/source.py`).
 """
 
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from audiocls.execution.events import Event
-from audiocls.store import TrialFolder
+from audiocls.execution.job import AnyJob
+from audiocls.execution.messages import Event
 
 
-class TrialJob(Protocol):
-    """One trial to be run: a `Task` of our own, or a `Command` of somebody else's program."""
+@dataclass(frozen=True)
+class SourceProgress:
+    """How many trials a source has, as far as that is known."""
 
-    @property
-    def id(self) -> str:
-        """The trial's."""
-
-    @property
-    def label(self) -> str:
-        """What differs from the other trials of the study."""
-
-    @property
-    def trial(self) -> TrialFolder:
-        """Where it leaves what it finds."""
+    num_total: int | None = None
+    """Including those that were finished before."""
+    num_reused: int = 0
+    """Trials that were finished before this launch."""
+    stage: str = ""
+    """Which part of the study is run, such as `look 2`."""
 
 
 class TrialSource(Protocol):
-    """Says what comes next, and hears what became of it."""
+    """Says which trial comes next, and gets the events of those that it gave."""
 
-    def next(self) -> TrialJob | None:
-        """A trial to start now, or none at the moment."""
-
-    def is_over(self) -> bool:
-        """Whether nothing more will come, once what is running has ended."""
-
-    def tell(self, event: Event) -> None:
-        """What an executor has told of a trial."""
-
-    def trials_to_stop(self) -> Sequence[str]:
-        """Running trials that have seen enough, by their ids; each is named once."""
-
-
-class FixedSource:
-    """Trials that are all known beforehand, in their order; none is ended early."""
-
-    def __init__(self, works: Sequence[TrialJob]):
-        self._waiting = deque(works)
-
-    def next(self) -> TrialJob | None:
-        return self._waiting.popleft() if self._waiting else None
+    def next(self) -> AnyJob | None:
+        """Return a trial to start now, or `None` if there is none at the moment."""
 
     def is_over(self) -> bool:
-        return not self._waiting
+        """Whether no further trial will come once the running ones have ended."""
 
     def tell(self, event: Event) -> None:
-        """A plan does not depend on results."""
+        """Take note of an event of a running trial."""
 
     def trials_to_stop(self) -> Sequence[str]:
-        return ()
+        """Return ids of running trials to be finished early; each id is returned once."""
+
+    def progress(self) -> SourceProgress:
+        """Return how many trials there are, for people."""

@@ -1,9 +1,8 @@
-"""A persistent worker: reads tasks as lines of JSON, trains them, writes events as lines of JSON.
+"""A persistent worker: reads jobs as lines of JSON, trains them, writes events as lines of JSON.
 
-Started by the `local` executor as `python -m audiocls.execution.worker CACHE`, one thread and one
-device each. It outlives trials, so only the first pays for importing torch. When its scheduler goes
-away its standard input ends, and it stops: after the epoch in flight, or at once if that takes
-longer.
+Started by `LocalExecutor` as `python -m audiocls.execution.worker CACHE`, with one thread and one
+device. It outlives trials, so only the first pays for importing torch. When its scheduler exits its
+standard input ends, and it stops: after the running epoch, or after `ORPHAN_GRACE_S`.
 """
 
 import os
@@ -17,23 +16,22 @@ from pathlib import Path
 
 import torch
 
-from audiocls.execution import events
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeSpec, job_from_json
+from audiocls.execution.messages import FINISH, READY, STOP, Event, to_json
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
-from audiocls.execution.worker_protocol import FINISH, READY, STOP
 from audiocls.training.fit import Signal
 
 ORPHAN_GRACE_S = 2.0
 
 
 class Inbox:
-    """Tasks and wishes, read on a thread so that training can look at any time."""
+    """Jobs and control lines, read on a thread, so that training can poll at any time."""
 
     def __init__(self) -> None:
-        self.tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.stop = threading.Event()
-        self._enough: set[str] = set()
+        self._finishing: set[str] = set()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -41,44 +39,44 @@ class Inbox:
             if line.strip() == STOP:
                 self.stop.set()
             elif line.startswith(FINISH):
-                self._enough.add(line.removeprefix(FINISH).strip())
+                self._finishing.add(line.removeprefix(FINISH).strip())
             else:
-                self.tasks.put(line)
+                self.jobs.put(line)
         self.stop.set()
-        self.tasks.put(None)
+        self.jobs.put(None)
         threading.Timer(ORPHAN_GRACE_S, os._exit, [1]).start()
 
     def poll_signal(self, trial_id: str) -> Signal:
-        """What is wanted of the trial in hand."""
+        """Return what the scheduler wants of a running trial."""
         if self.stop.is_set():
             return Signal.STOP
-        return Signal.FINISH if trial_id in self._enough else Signal.CONTINUE
+        return Signal.FINISH if trial_id in self._finishing else Signal.CONTINUE
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Train jobs until standard input ends."""
     torch.set_num_threads(1)
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     inbox, worker_cache = Inbox(), WorkerCache(Path(sys.argv[1]))
 
-    def emit(event: events.Event) -> None:
+    def emit(event: Event) -> None:
         try:
-            channel.write(events.to_json(event) + "\n")
+            channel.write(to_json(event) + "\n")
         except BrokenPipeError:
-            # The scheduler is gone; whatever this event tells of is on disk already.
+            # The scheduler is gone; what this event reports is on disk already.
             os._exit(1)
 
     channel.write(READY + "\n")
-    while (line := inbox.tasks.get()) is not None:
-        task = Task.from_json(line)
-        with output_to(task.trial.log):
-            train_trial(task, worker_cache, emit, partial(inbox.poll_signal, task.id))
+    while (line := inbox.jobs.get()) is not None:
+        job = job_from_json(line, NativeSpec)
+        with output_to(job.trial.log):
+            train_trial(job, worker_cache, emit, partial(inbox.poll_signal, job.id))
     os._exit(0)
 
 
 @contextmanager
 def output_to(log: Path) -> Iterator[None]:
-    """Everything that this process and its libraries print goes to the end of `log`."""
+    """Append everything that this process and its libraries print to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     saved = os.dup(1), os.dup(2)
     with log.open("ab") as file:

@@ -1,13 +1,13 @@
-"""`WorkerCache`: what a worker keeps open between trials, so that the next one starts at once."""
+"""`WorkerCache`: data sets that a worker keeps open between trials, to start the next one fast."""
 
 from collections import OrderedDict
 from pathlib import Path
 
-from audiocls.audio.batches import AudioDataset, open_sounds
+from audiocls.audio.batches import AudioDataset, open_dataset
 from audiocls.audio.clips import ClipTable
 from audiocls.config import Config
 from audiocls.execution.devices import unpinned
-from audiocls.tracking.availability import ServerAvailability
+from audiocls.tracking import ServerAvailability
 from audiocls.training.state import resolve_device
 
 CAPACITY = 8
@@ -15,42 +15,42 @@ CAPACITY = 8
 
 
 class WorkerCache:
-    """The data sets last used, by data, features, content and device."""
+    """The last data sets used, by data, features, content and device."""
 
     def __init__(self, cache: Path):
         self.cache = cache
         self.reach = ServerAvailability()
-        self._sounds: OrderedDict[tuple[object, ...], AudioDataset] = OrderedDict()
+        self._datasets: OrderedDict[tuple[object, ...], AudioDataset] = OrderedDict()
 
-    def sounds(
+    def dataset(
         self,
         config: Config,
         fingerprint: str,
         table: ClipTable | None = None,
         has_codes: bool | None = None,
     ) -> AudioDataset:
-        """The sounds of `config`, opened now if they were not among the last ones used.
+        """Return the data set of `config`, opened now unless it is among the last ones used.
 
-        Of other clips than its data set's, where `table` names them; with EnCodec codes if its
-        self-supervision is joint, or where the caller says so.
+        `table` names other clips than those of `config.data`. EnCodec codes are included if the
+        self-supervision of `config` is joint, or as `has_codes` says.
         """
-        wants_codes = config.ssl.mode == "joint" if has_codes is None else has_codes
+        with_codes = config.ssl.mode == "joint" if has_codes is None else has_codes
         options = (config.data, config.features, config.device)
-        key = (*options, table is None, fingerprint, wants_codes)
-        if key not in self._sounds:
+        key = (*options, table is None, fingerprint, with_codes)
+        if key not in self._datasets:
             clips = table or config.data.table(self.cache)
             device = resolve_device(config.device)
             with unpinned():  # a data set seen for the first time is decoded on every core
-                self._sounds[key] = open_sounds(
+                self._datasets[key] = open_dataset(
                     config.data,
                     config.features,
                     clips,
                     fingerprint,
                     self.cache,
                     device,
-                    wants_codes,
+                    with_codes,
                 )
-            if len(self._sounds) > CAPACITY:
-                self._sounds.popitem(last=False)
-        self._sounds.move_to_end(key)
-        return self._sounds[key]
+            if len(self._datasets) > CAPACITY:
+                self._datasets.popitem(last=False)
+        self._datasets.move_to_end(key)
+        return self._datasets[key]

@@ -1,9 +1,9 @@
-"""Classifiers: what exists; the union `Model` is the registry.
+"""The classifiers; the union `Model` is their registry.
 
 A model is a folder: its options (torch-free, with `check(in_shape)` and `build(in_shape,
 num_classes)`) in `__init__.py`, its network in `network.py`, imported when it is built. Every model
-maps (B, C, L) to logits (B, K); `in_shape` is (channels, frames): (1, T) for raw audio, (F, L) for
-log-mel bands.
+maps (B, C, L) to logits (B, K), whose softmax (or sigmoid, for several labels per clip) are
+probabilities; `in_shape` is (channels, frames): (1, T) for raw audio, (F, L) for log-mel bands.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Kinds of options and refusals that several models share (torch-free)."""
+"""Option types and checks of the input shape that several models share (torch-free)."""
 
 from typing import Annotated, Protocol
 
@@ -11,6 +11,7 @@ Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 def _odd(kernel: int) -> int:
+    """Return `kernel`; raise `ValueError` if it is even."""
     if kernel % 2 == 0:
         raise ValueError(f"must be odd, so that padding keeps the length; got {kernel}")
     return kernel
@@ -19,25 +20,30 @@ def _odd(kernel: int) -> int:
 OddKernel = Annotated[PositiveInt, AfterValidator(_odd)]
 
 
-class Checked(Protocol):
-    """A model's options, which know what shapes (channels, frames) they can take."""
+class ModelOptions(Protocol):
+    """A model's options, as far as the shape of its input is concerned."""
 
     @property
     def name(self) -> str: ...
 
-    def check(self, in_shape: tuple[int, int]) -> list[str]: ...
+    def check(self, in_shape: tuple[int, int]) -> list[str]:
+        """Return why the model cannot take features of (channels, frames); empty if it can."""
 
 
-def require_possible(model: Checked, in_shape: tuple[int, int]) -> None:
-    """Raises `ConfigError` with all faults of `model` on features of that shape."""
-    if faults := model.check(in_shape):
-        raise ConfigError(f"model {model.name}", faults)
+def require_compatible(model: ModelOptions, in_shape: tuple[int, int]) -> None:
+    """Raise `ConfigError` with all reasons why `model` cannot take features of that shape.
+
+    Args:
+        in_shape: (channels, frames).
+    """
+    if problems := model.check(in_shape):
+        raise ConfigError(f"model {model.name}", problems)
 
 
-def frame_faults(frames: int, minimum: int, reason: str) -> list[str]:
-    """A clip of fewer frames than a model can take.
+def frame_problems(frames: int, minimum: int, reason: str) -> list[str]:
+    """Return a message if a clip has fewer frames than a model can take.
 
-    >>> frame_faults(3, 8, "the product of all strides")
+    >>> frame_problems(3, 8, "the product of all strides")
     ['got 3 frames, allowed: 8 or more (the product of all strides); use longer clips']
     """
     if frames >= minimum:
@@ -45,13 +51,13 @@ def frame_faults(frames: int, minimum: int, reason: str) -> list[str]:
     return [f"got {frames} frames, allowed: {minimum} or more ({reason}); use longer clips"]
 
 
-def picture_faults(in_shape: tuple[int, int]) -> list[str]:
-    """Features without a second axis to convolve along, or without a frame."""
+def image_problems(in_shape: tuple[int, int]) -> list[str]:
+    """Return messages if features (bands, frames) are no image: one band only, or no frame."""
     bands, frames = in_shape
-    faults = frame_faults(frames, 1, EMPTY)
+    problems = frame_problems(frames, 1, EMPTY)
     if bands < 2:
-        faults.append(
-            f"got features of {bands} band (raw audio), allowed: 2 or more, since it sees them as "
-            "a picture of bands × frames; use features that have bands, as features.name=logmel"
+        problems.append(
+            f"got features of {bands} band (raw audio), allowed: 2 or more, since it treats bands "
+            "× frames as an image; use features that have bands, as features.name=logmel"
         )
-    return faults
+    return problems

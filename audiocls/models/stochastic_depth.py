@@ -7,13 +7,12 @@ from torch import Tensor, nn
 
 
 class StochasticDepth(nn.Module):
-    """Switches a residual branch off for each clip alone; the identity in evaluation.
+    """Drops a residual branch with probability `p`, per clip; the identity in evaluation.
 
-    A branch that stays is scaled by 1 / (1 − p), so that its expectation is that of evaluation.
-    arXiv 1603.09382, section 3, whose scaling is at test time instead. Not for what has no
-    residual: the clip would be lost.
+    Not for a branch without a shortcut beside it: the clip would be lost.
 
-    Shape: (B, C, …) → the same
+    Args:
+        p: in [0, 1).
 
     >>> import torch
     >>> branch = torch.ones(1000, 2, 1, 3)
@@ -28,17 +27,27 @@ class StochasticDepth(nn.Module):
         self.p = p
 
     def forward(self, branch: Tensor) -> Tensor:
+        """Return the branch, or zeros for the clips that drop it (arXiv 1603.09382, section 3).
+
+        Shape: (B, C, …) → (B, C, …)
+        """
         if not self.training or self.p == 0.0:
             return branch
-        one_a_clip = (len(branch), *(1,) * (branch.dim() - 1))
-        keep = branch.new_empty(one_a_clip).bernoulli_(1 - self.p)
+        one_per_clip = (len(branch), *(1,) * (branch.dim() - 1))
+        keep = branch.new_empty(one_per_clip).bernoulli_(1 - self.p)
+        # A kept branch is scaled by 1 / (1 − p), so that its expectation is that of evaluation;
+        # the paper scales at test time instead.
         return branch * (keep / (1 - self.p))
 
 
 def linear_in_depth(p: float, num_blocks: int) -> list[float]:
-    """What each block's p is: the deepest has `p`, those before it less in proportion.
+    """Return the drop probability of each block: `p` for the deepest, proportionally less before.
 
     Huang et al., equation 4: early layers, which all later ones build on, are kept most often.
+
+    Args:
+        p: in [0, 1).
+        num_blocks: 1 or more.
 
     >>> linear_in_depth(0.25, 4)
     [0.0625, 0.125, 0.1875, 0.25]

@@ -1,9 +1,5 @@
-"""Notebooks: the study that one reads, and one executed for a study.
+"""`open_report`: what a notebook begins with, for studies on this disk and on W&B."""
 
-What executes them is an extra, `pip install 'audiocls[notebooks]'`; only `execution` imports it.
-"""
-
-from audiocls.notebook.execution import executed, require_notebooks
 from audiocls.notebook.opening import open_report
 
-__all__ = ["executed", "open_report", "require_notebooks"]
+__all__ = ["open_report"]

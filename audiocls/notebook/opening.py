@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audiocls.analysis import StudyReport, load_report
 from audiocls.errors import UsageError, did_you_mean
-from audiocls.store.finding import open_study
-from audiocls.store.study import StudyFolder, folder_name
+from audiocls.store import Request
+from audiocls.store.study import StudyFolder, folder_name, open_study
+from audiocls.studies.reports import StudyReport, load_report
 
 WANDB = "wandb:"
 OPTIONS = ("study", "arm", "baseline", "seed", "fold", "metric", "goal", "group", "where")
@@ -45,8 +45,8 @@ def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
     """The project as a study in a folder of its own, which the system clears away."""
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.project import WandbProject
+    from audiocls.wandb_server.import_cells import ImportOptions
     from audiocls.wandb_server.import_runs import import_study, source_of
-    from audiocls.wandb_server.remote import ImportOptions
 
     _check(options)
     source = source_of(project, options.pop("group", None), options.pop("where", None))
@@ -54,7 +54,8 @@ def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
     name = options.pop("study", folder_name(project.rpartition("/")[2]))
     asked = ImportOptions(name, arm=(keys,) if isinstance(keys, str) else tuple(keys), **options)
     folder = StudyFolder(Path(tempfile.mkdtemp(prefix="audiocls-")) / name)
-    import_study(folder, WandbProject(Connection()), source, asked, [project], _unwatched)
+    request = Request("sweep import", project)
+    import_study(folder, WandbProject(Connection()), source, asked, request, _unwatched)
     return folder
 
 

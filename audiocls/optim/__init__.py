@@ -1,12 +1,15 @@
 """Optimisers, learning-rate schedules, SAM and weight averages: their options (torch-free).
 
-The code lies beside: `optimizers.py`, `schedules.py`, `stepping.py` (SAM), `averaging.py`.
+The unions `Optim`, `Schedule` and `Averaging` are the registries. What they build is in
+`optimizers.py`, `schedules.py`, `stepping.py` (plain, SAM, ASAM), `averaging.py` (EMA, SWA) and
+`swa_rate.py`.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from audiocls.optim.schedule_options import Constant, Cosine, OneCycle, Plateau, Step
 from audiocls.options import Options
 
 if TYPE_CHECKING:
@@ -24,37 +27,55 @@ class AdamW(Options):
 
     name: Literal["adamw"] = "adamw"
     lr: float = Field(default=1e-3, gt=0.0)
+    """Peak learning rate; the schedule scales it."""
     betas: tuple[Beta, Beta] = (0.9, 0.999)
+    """Decay per step of the running means of the gradient and of its square, each in [0, 1)."""
     weight_decay: float = Field(default=0.01, ge=0.0)
+    """Each step multiplies weights by 1 - lr · weight_decay; see `optimizers.decay_groups`."""
 
     def build(self, model: "nn.Module") -> "Optimizer":
+        """Return the optimiser of the trainable parameters of `model`."""
         from audiocls.optim import optimizers
 
         return optimizers.adamw(model, self.lr, self.betas, self.weight_decay)
 
 
 class Adam(Options):
-    """Adam (Kingma and Ba, 2015); its `weight_decay` is an L2 penalty on the gradient."""
+    """Adam (Kingma and Ba, 2015); its `weight_decay` is an L2 penalty on the gradient.
+
+    Adam divides that penalty, like the gradient, by a running scale of each weight, so weights
+    with large gradients are decayed less: to regularise by weight decay use `adamw`.
+    """
 
     name: Literal["adam"] = "adam"
     lr: float = Field(default=1e-3, gt=0.0)
+    """Peak learning rate; the schedule scales it."""
     betas: tuple[Beta, Beta] = (0.9, 0.999)
+    """Decay per step of the running means of the gradient and of its square, each in [0, 1)."""
     weight_decay: float = Field(default=0.0, ge=0.0)
+    """Times the weight is added to its gradient."""
 
     def build(self, model: "nn.Module") -> "Optimizer":
+        """Return the optimiser of the trainable parameters of `model`."""
         from audiocls.optim import optimizers
 
         return optimizers.adam(model, self.lr, self.betas, self.weight_decay)
 
 
 class SGD(Options):
-    """Stochastic gradient descent with (Nesterov) momentum."""
+    """Stochastic gradient descent with (Nesterov) momentum.
+
+    Its learning rates are not Adam's: change `lr` together with the optimiser.
+    """
 
     name: Literal["sgd"] = "sgd"
     lr: float = Field(default=0.05, gt=0.0)
+    """Peak learning rate; the schedule scales it."""
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
+    """Decay per step of the running sum of gradients, in [0, 1); 0 is plain gradient descent."""
     nesterov: bool = False
     weight_decay: float = Field(default=0.0, ge=0.0)
+    """Times the weight is added to its gradient."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "SGD":
@@ -65,6 +86,7 @@ class SGD(Options):
         return self
 
     def build(self, model: "nn.Module") -> "Optimizer":
+        """Return the optimiser of the trainable parameters of `model`."""
         from audiocls.optim import optimizers
 
         return optimizers.sgd(model, self.lr, self.momentum, self.nesterov, self.weight_decay)
@@ -73,80 +95,20 @@ class SGD(Options):
 Optim = Annotated[AdamW | Adam | SGD, Field(discriminator="name")]
 
 
-class Constant(Options):
-    """The learning rate stays where it is."""
-
-    name: Literal["constant"] = "constant"
-
-    def build(self, optimizer: "Optimizer", num_epochs: int, steps_an_epoch: int) -> "LearningRate":
-        from audiocls.optim import schedules
-
-        return schedules.constant(optimizer)
-
-
-class Cosine(Options):
-    """Linear warm-up, then a half cosine down to zero (Loshchilov and Hutter, 2017)."""
-
-    name: Literal["cosine"] = "cosine"
-    warmup_epochs: float = Field(default=1.0, ge=0.0)
-
-    def build(self, optimizer: "Optimizer", num_epochs: int, steps_an_epoch: int) -> "LearningRate":
-        from audiocls.optim import schedules
-
-        warmup = round(self.warmup_epochs * steps_an_epoch)
-        return schedules.warmup_cosine(optimizer, warmup, num_epochs * steps_an_epoch)
-
-
-class OneCycle(Options):
-    """Up to `optim.lr` and down again in one cycle (Smith and Topin, 2018)."""
-
-    name: Literal["onecycle"] = "onecycle"
-    pct_start: float = Field(default=0.3, gt=0.0, lt=1.0)
-
-    def build(self, optimizer: "Optimizer", num_epochs: int, steps_an_epoch: int) -> "LearningRate":
-        from audiocls.optim import schedules
-
-        return schedules.one_cycle(optimizer, self.pct_start, num_epochs * steps_an_epoch)
-
-
-class Step(Options):
-    """The learning rate times `gamma` every `every_epochs` epochs."""
-
-    name: Literal["step"] = "step"
-    every_epochs: int = Field(default=10, ge=1)
-    gamma: float = Field(default=0.1, gt=0.0, le=1.0)
-
-    def build(self, optimizer: "Optimizer", num_epochs: int, steps_an_epoch: int) -> "LearningRate":
-        from audiocls.optim import schedules
-
-        return schedules.step(optimizer, self.every_epochs * steps_an_epoch, self.gamma)
-
-
-class Plateau(Options):
-    """The learning rate times `factor` whenever the selection metric has stopped improving."""
-
-    name: Literal["plateau"] = "plateau"
-    factor: float = Field(default=0.5, gt=0.0, lt=1.0)
-    patience: int = Field(default=10, ge=0)
-    """Epochs without a new best that are let pass; the one after them lowers the rate."""
-
-    def build(self, optimizer: "Optimizer", num_epochs: int, steps_an_epoch: int) -> "LearningRate":
-        from audiocls.optim import schedules
-
-        return schedules.OnPlateau(optimizer, self.factor, self.patience)
-
-
 Schedule = Annotated[Constant | Cosine | OneCycle | Step | Plateau, Field(discriminator="name")]
 
 
 class Sam(Options):
-    """Sharpness-aware minimisation around any optimiser (Foret et al., 2021); 0 switches it off."""
+    """Sharpness-aware minimisation around any optimiser (Foret et al., 2021); rho 0 is without.
+
+    Each step computes two gradients, so a comparison at equal epochs is not one at equal compute.
+    """
 
     rho: float = Field(default=0.0, ge=0.0)
-    """Radius of the neighbourhood in the norm of all weights; each step costs two gradients."""
+    """Radius of the neighbourhood, as the L2 norm over all weights together."""
     adaptive: bool = False
-    """ASAM (Kwon et al., 2021): the way of each weight is measured relative to its size. The
-    paper's `rho` is ten times SAM's: 0.5 and 1 on CIFAR-10 and CIFAR-100."""
+    """ASAM (Kwon et al., 2021): distances are relative to the size of each weight. The paper's
+    `rho` is ten times SAM's: 0.5 and 1 on CIFAR-10 and CIFAR-100."""
     eta: float = Field(default=0.01, ge=0.0)
     """Added to each weight's size under `adaptive`, so that weights near 0 are moved too."""
 
@@ -162,62 +124,73 @@ class Sam(Options):
 
 
 class NoAveraging(Options):
-    """The weights of each epoch's last step are scored and saved."""
+    """No weight averaging: the weights of each epoch's last step are scored and saved."""
 
     name: Literal["none"] = "none"
 
     def build(self, model: "nn.Module", num_epochs: int) -> "WeightAverage":
+        """Return an average that is the current weights of `model`."""
         from audiocls.optim import averaging
 
         return averaging.CurrentWeights(model)
 
-    def drive(
+    def wrap_schedule(
         self,
         schedule: "LearningRate",
         optimizer: "Optimizer",
         num_epochs: int,
-        steps_an_epoch: int,
+        epoch_steps: int,
     ) -> "LearningRate":
-        """The schedule to train by, given the configured one."""
+        """Return `schedule` itself: this average needs no learning rate of its own."""
         return schedule
 
 
 class Ema(Options):
-    """Exponential moving average of the weights, with a warm-up of the decay."""
+    """Exponential moving average of the weights, with a warm-up of the decay.
+
+    It remembers about `every_steps` / (1 - `decay`) steps, 1,000 by default: choose fewer for a
+    training that is not several times as long.
+    """
 
     name: Literal["ema"] = "ema"
     decay: float = Field(default=0.995, ge=0.0, lt=1.0)
+    """Share of the average that an update keeps, in [0, 1); 0 copies the current weights."""
     every_steps: int = Field(default=5, ge=1)
+    """Optimiser steps from one update of the average to the next."""
 
     def build(self, model: "nn.Module", num_epochs: int) -> "WeightAverage":
+        """Return the moving average of the weights of `model`."""
         from audiocls.optim import averaging
 
         return averaging.MovingAverage(model, self.decay, self.every_steps)
 
-    def drive(
+    def wrap_schedule(
         self,
         schedule: "LearningRate",
         optimizer: "Optimizer",
         num_epochs: int,
-        steps_an_epoch: int,
+        epoch_steps: int,
     ) -> "LearningRate":
-        """The schedule to train by, given the configured one."""
+        """Return `schedule` itself: this average needs no learning rate of its own."""
         return schedule
 
 
 class Swa(Options):
-    """Stochastic weight averaging: the mean of the last epochs' weights (Izmailov et al., 2018)."""
+    """Stochastic weight averaging: the mean of the last epochs' weights (Izmailov et al., 2018).
+
+    With few epochs there is little to average: their share is 1 - `start`.
+    """
 
     name: Literal["swa"] = "swa"
     start: float = Field(default=0.8, ge=0.0, lt=1.0)
-    """Share of the epochs that pass before averaging begins; at least one is averaged."""
+    """Share of the epochs before averaging begins, in [0, 1); at least one epoch is averaged."""
     lr: float = Field(default=1e-2, gt=0.0)
-    """Learning rate while averaging, whatever the schedule."""
+    """Learning rate while averaging, in place of the schedule's."""
     anneal_epochs: int = Field(default=10, ge=0)
-    """Epochs on the way, by half a cosine, from the schedule's rate to `lr`."""
+    """Epochs, after averaging has begun, from the schedule's last rate to `lr` (half a cosine)."""
 
     def num_before(self, num_epochs: int) -> int:
-        """Epochs that are not averaged.
+        """Return the number of epochs that are not averaged.
 
         >>> [Swa(start=0.75).num_before(num_epochs) for num_epochs in (1, 2, 20)]
         [0, 1, 15]
@@ -225,23 +198,42 @@ class Swa(Options):
         return min(round(self.start * num_epochs), num_epochs - 1)
 
     def build(self, model: "nn.Module", num_epochs: int) -> "WeightAverage":
+        """Return the average of the weights of `model` after each of its last epochs."""
         from audiocls.optim import averaging
 
         return averaging.EpochAverage(model, self.num_before(num_epochs))
 
-    def drive(
+    def wrap_schedule(
         self,
         schedule: "LearningRate",
         optimizer: "Optimizer",
         num_epochs: int,
-        steps_an_epoch: int,
+        epoch_steps: int,
     ) -> "LearningRate":
-        """The schedule to train by: the configured one, and `lr` once averaging has begun."""
+        """Return `schedule`, replaced by the constant `lr` once averaging has begun."""
         from audiocls.optim.swa_rate import SwaRate
 
-        num_before = self.num_before(num_epochs) * steps_an_epoch
-        num_anneal = self.anneal_epochs * steps_an_epoch
+        num_before = self.num_before(num_epochs) * epoch_steps
+        num_anneal = self.anneal_epochs * epoch_steps
         return SwaRate(schedule, optimizer, num_before, num_anneal, self.lr)
 
 
 Averaging = Annotated[NoAveraging | Ema | Swa, Field(discriminator="name")]
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Averaging",
+    "Constant",
+    "Cosine",
+    "Ema",
+    "NoAveraging",
+    "OneCycle",
+    "Optim",
+    "Plateau",
+    "Sam",
+    "Schedule",
+    "Step",
+    "Swa",
+]

@@ -1,6 +1,6 @@
 """Averages of the weights along a training, to be scored and saved in place of the last weights.
 
-Parameters and floating-point buffers are averaged alike; whole numbers are copied.
+Parameters and floating-point buffers are averaged alike; integer buffers are copied.
 """
 
 import copy
@@ -13,7 +13,7 @@ from audiocls.optim.batch_norm import tracking_norms
 
 
 class WeightAverage(Protocol):
-    """Watches one module train, and answers which weights to use."""
+    """Follows the weights of one module in training and provides those to score and save."""
 
     @property
     def needs_batch_norm_statistics(self) -> bool:
@@ -21,26 +21,26 @@ class WeightAverage(Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the weights it is there for are still to come."""
+        """Whether averaging has still to begin, so that `evaluated()` is not yet an average."""
 
     def after_step(self) -> None:
-        """After every optimiser step."""
+        """Update the average after an optimiser step, if it is one of steps."""
 
     def after_epoch(self, epoch: int) -> None:
-        """After every epoch; `epoch` of them are behind us."""
+        """Update the average after epoch `epoch` (1-based), if it is one of epochs."""
 
     def evaluated(self) -> nn.Module:
-        """The module to score and to save: the live one until something has been averaged."""
+        """Return the module to score and save: the trained one until there is an average."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The average, without the live module."""
+        """Return the state of the average, without the weights of the trained module."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there; the live module's weights are loaded beside it."""
+        """Restore the average; the trained module's weights are restored by the caller."""
 
 
 class CurrentWeights:
-    """No average: the weights as they are."""
+    """No average: the weights of the trained module as they are."""
 
     needs_batch_norm_statistics = False
     is_waiting = False
@@ -49,10 +49,10 @@ class CurrentWeights:
         self._module = module
 
     def after_step(self) -> None:
-        """Nothing to do."""
+        """Do nothing: there is no average."""
 
     def after_epoch(self, epoch: int) -> None:
-        """Nothing to do."""
+        """Do nothing: there is no average."""
 
     def evaluated(self) -> nn.Module:
         return self._module
@@ -61,112 +61,134 @@ class CurrentWeights:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to do."""
+        """Do nothing: the state is empty."""
 
 
 class AveragedWeights:
-    """A copy of a module that moves towards it, each time by a stated share of the way."""
+    """A copy of a module whose weights move towards those of the original, update by update.
 
-    def __init__(self, live: nn.Module):
-        self.module = copy.deepcopy(live).requires_grad_(False)
-        self.num_taken = 0
-        self._live = live
+    It holds a second set of weights on the same device.
+    """
 
-    def update(self, share: float) -> None:
-        """Go `share` of the way to where the live module is; 1 makes an exact copy."""
-        mine, theirs = list(_tensors(self.module)), list(_tensors(self._live))
-        pairs = list(zip(mine, theirs, strict=True))
+    def __init__(self, original: nn.Module):
+        self.module = copy.deepcopy(original).requires_grad_(False)
+        self.num_updates = 0
+        self._original = original
+
+    def update(self, weight: float) -> None:
+        """Set the average to (1 - weight) · average + weight · original.
+
+        Args:
+            weight: in (0, 1]; 1 makes an exact copy.
+        """
+        averages, originals = list(_tensors(self.module)), list(_tensors(self._original))
+        pairs = list(zip(averages, originals, strict=True))
         floats = [(a, b.detach()) for a, b in pairs if a.is_floating_point()]
-        torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], share)
+        torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], weight)
         for a, b in pairs:
             if not a.is_floating_point():
                 a.copy_(b)
-        self.num_taken += 1
+        self.num_updates += 1
 
     def latest(self) -> nn.Module:
-        """The copy, or the live module as long as nothing has been taken in."""
-        return self.module if self.num_taken else self._live
+        """Return the copy, or the original as long as there was no update."""
+        return self.module if self.num_updates else self._original
 
     def state_dict(self) -> dict[str, Any]:
-        return {"module": self.module.state_dict(), "num_taken": self.num_taken}
+        # "num_taken" is a key of stored snapshots.
+        return {"module": self.module.state_dict(), "num_taken": self.num_updates}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.module.load_state_dict(state["module"])
-        self.num_taken = state["num_taken"]
+        self.num_updates = state["num_taken"]
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:
-    """Each once, tied ones too; looked up anew, for a module may replace its buffers."""
+    """Return parameters and buffers, tied ones once.
+
+    Looked up at each update, since a module may replace its buffers.
+
+    Shape: → tensors of any shapes (*)
+    """
     return [*module.parameters(), *module.buffers()]
 
 
 class MovingAverage:
-    """EMA: every so many steps, `decay` of the average and the rest of the live weights.
+    """EMA: every `every_steps` steps, `decay` of the average and 1 - `decay` of the weights.
 
-    The decay warms up as min(decay, (1 + n) / (10 + n)) with n updates made, TensorFlow's rule:
+    The decay warms up as min(decay, (1 + n) / (10 + n)) after n updates, TensorFlow's rule:
     without it the average of a short training would be its random start (0.995 every 5 steps
     remembers 1,000 steps). BatchNorm's running statistics are averaged with the same weights.
+
+    Args:
+        module: the module in training.
+        decay: in [0, 1).
+        every_steps: optimiser steps from one update to the next, 1 or more.
     """
 
     needs_batch_norm_statistics = False
     is_waiting = False
 
     def __init__(self, module: nn.Module, decay: float, every_steps: int):
-        self._shadow = AveragedWeights(module)
+        self._average = AveragedWeights(module)
         self._decay = decay
         self._every_steps = every_steps
         self._num_steps = 0
 
     def after_step(self) -> None:
+        """Count the step, and update the average after every `every_steps` of them."""
         self._num_steps += 1
         if self._num_steps % self._every_steps == 0:
-            n = self._shadow.num_taken
-            self._shadow.update(1 - min(self._decay, (1 + n) / (10 + n)))
+            n = self._average.num_updates
+            self._average.update(1 - min(self._decay, (1 + n) / (10 + n)))
 
     def after_epoch(self, epoch: int) -> None:
-        """Nothing to do."""
+        """Do nothing: the average is one of steps."""
 
     def evaluated(self) -> nn.Module:
-        return self._shadow.latest()
+        return self._average.latest()
 
     def state_dict(self) -> dict[str, Any]:
-        return {**self._shadow.state_dict(), "num_steps": self._num_steps}
+        return {**self._average.state_dict(), "num_steps": self._num_steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._shadow.load_state_dict(state)
+        self._average.load_state_dict(state)
         self._num_steps = state["num_steps"]
 
 
 class EpochAverage:
     """SWA: the mean of the weights at the end of every epoch after the first `num_before`.
 
-    The mean of weights has never seen a batch, so BatchNorm's statistics are recomputed.
+    The averaged network has never processed a batch, so its BatchNorm statistics must be
+    recomputed (Izmailov et al., 2018, section 3.2).
     """
 
     def __init__(self, module: nn.Module, num_before: int):
-        self._shadow = AveragedWeights(module)
+        self._average = AveragedWeights(module)
         self._num_before = num_before
 
     @property
     def needs_batch_norm_statistics(self) -> bool:
-        return self._shadow.num_taken > 0 and bool(tracking_norms(self._shadow.module))
+        return self._average.num_updates > 0 and bool(tracking_norms(self._average.module))
 
     @property
     def is_waiting(self) -> bool:
-        return self._shadow.num_taken == 0
+        return self._average.num_updates == 0
 
     def after_step(self) -> None:
-        """Nothing to do."""
+        """Do nothing: the average is one of epochs."""
 
     def after_epoch(self, epoch: int) -> None:
+        """Add the weights after epoch `epoch` (1-based) to the mean, if it is late enough."""
         if epoch > self._num_before:
-            self._shadow.update(1 / (1 + self._shadow.num_taken))
+            # Weight 1 / (n + 1) makes the running average the mean of n + 1 sets of weights.
+            self._average.update(1 / (1 + self._average.num_updates))
 
     def evaluated(self) -> nn.Module:
-        return self._shadow.latest()
+        return self._average.latest()
 
     def state_dict(self) -> dict[str, Any]:
-        return self._shadow.state_dict()
+        return self._average.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._shadow.load_state_dict(state)
+        self._average.load_state_dict(state)

@@ -1,6 +1,6 @@
 """BatchNorm's running statistics: held still in SAM's second pass, recomputed for averaged weights.
 
-Legend: B batch, C channels, K classes.
+Legend: B batch.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,20 +12,20 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def tracking_norms(module: nn.Module) -> list[_BatchNorm]:
-    """Its BatchNorm layers that keep running statistics."""
+    """Return the BatchNorm layers of `module` that keep running statistics."""
     norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
     return [norm for norm in norms if norm.running_mean is not None]
 
 
 @contextmanager
 def frozen_batch_norm(module: nn.Module) -> Iterator[None]:
-    """BatchNorm still normalises by the batch, but its running statistics stand still."""
+    """Keep BatchNorm's running statistics as they are; it still normalises by the batch."""
     norms = tracking_norms(module)
     momenta = [norm.momentum for norm in norms]
     counts = [norm.num_batches_tracked for norm in norms]
     for norm in norms:
-        norm.momentum = 0.0
-        norm.num_batches_tracked = None
+        norm.momentum = 0.0  # running = (1 - 0) · running + 0 · batch
+        norm.num_batches_tracked = None  # or else torch counts the batch
     try:
         yield
     finally:
@@ -36,12 +36,12 @@ def frozen_batch_norm(module: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def refresh_batch_norm(module: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Running statistics anew, as the mean of the batches' own, each batch by its clips.
+    """Recompute the running statistics as the mean over batches, weighted by their clips.
 
-    What `torch.optim.swa_utils.update_bn` does, with two differences: a short last batch counts
-    for what it is, and only BatchNorm is in training mode, so that the statistics are those of
-    the network that will be scored (no dropout) and no random number is drawn. Needed after
-    weights were averaged (Izmailov et al., 2018, section 3.2); without batches nothing changes.
+    As `torch.optim.swa_utils.update_bn`, with two differences: a short last batch has less weight,
+    and only BatchNorm is in training mode, so that the statistics are those of the network that
+    will be scored (no dropout) and no random number is drawn. Needed after weights were averaged
+    (Izmailov et al., 2018, section 3.2); without batches nothing changes.
 
     Shape: batches of (B, …), whatever `module` takes
 
@@ -56,12 +56,13 @@ def refresh_batch_norm(module: nn.Module, batches: Iterable[Tensor]) -> None:
         for batch in batches:
             num_seen += len(batch)
             for norm in norms:
-                norm.momentum = len(batch) / num_seen  # 1 at the first: what was there is forgotten
+                norm.momentum = len(batch) / num_seen  # 1 at the first: replaces what was there
             module(batch)
 
 
 @contextmanager
 def _only_these_train(module: nn.Module, norms: list[_BatchNorm]) -> Iterator[None]:
+    """Put `norms` in training mode and the rest of `module` in evaluation; restore both."""
     modes = [(part, part.training) for part in module.modules()]
     momenta = [norm.momentum for norm in norms]
     module.eval()

@@ -12,7 +12,10 @@ from torch import nn
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights between channels with `weight_decay`, one number per channel with none."""
+    """Return parameter groups: weights with `weight_decay`, one-per-channel numbers with 0.
+
+    Frozen parameters are in neither; an empty group is left out.
+    """
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if _decays(p)], "weight_decay": weight_decay},
@@ -22,13 +25,14 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def _decays(parameter: nn.Parameter) -> bool:
+    """Whether a parameter (C, …) holds more than one number per channel."""
     return parameter.ndim > 1 and parameter.numel() > parameter.shape[0]
 
 
 def adamw(
     model: nn.Module, lr: float, betas: tuple[float, float], weight_decay: float
 ) -> torch.optim.Optimizer:
-    """`torch.optim.AdamW`, decaying only where it belongs."""
+    """Return `torch.optim.AdamW` over `decay_groups`; ranges are those of `optim.AdamW`."""
     groups = decay_groups(model, weight_decay)
     return torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)
 
@@ -36,7 +40,7 @@ def adamw(
 def adam(
     model: nn.Module, lr: float, betas: tuple[float, float], weight_decay: float
 ) -> torch.optim.Optimizer:
-    """`torch.optim.Adam`, penalised only where it belongs."""
+    """Return `torch.optim.Adam` over `decay_groups`; ranges are those of `optim.Adam`."""
     groups = decay_groups(model, weight_decay)
     return torch.optim.Adam(groups, lr=lr, betas=betas, fused=True)
 
@@ -44,7 +48,7 @@ def adam(
 def sgd(
     model: nn.Module, lr: float, momentum: float, nesterov: bool, weight_decay: float
 ) -> torch.optim.Optimizer:
-    """`torch.optim.SGD`, penalised only where it belongs."""
+    """Return `torch.optim.SGD` over `decay_groups`; ranges are those of `optim.SGD`."""
     return torch.optim.SGD(
         decay_groups(model, weight_decay),
         lr=lr,

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: told of every optimiser step and of every epoch's score."""
+"""Learning-rate schedules: stepped after every optimiser step, some by each epoch's score."""
 
 import math
 from typing import Any, Protocol
@@ -12,23 +12,23 @@ class LearningRate(Protocol):
 
     @property
     def lr(self) -> float:
-        """The rate of the coming step, of the optimiser's first group."""
+        """The rate of the next step, of the optimiser's first group."""
 
     def step(self) -> None:
-        """After every optimiser step."""
+        """Set the rate of the next step; call it after every optimiser step."""
 
     def end_epoch(self, score: float) -> None:
-        """After every epoch; a greater `score` is better."""
+        """Set the rate of the next epoch by `score`, of which more is better."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All but the optimiser, which saves its own rates."""
+        """Return all but the optimiser's state, which includes the rates."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there; the optimiser's state is loaded beside it."""
+        """Restore the schedule; the optimiser's state is restored by the caller."""
 
 
 class PerStep:
-    """One of torch's schedulers, stepped once after every optimiser step; epochs are no matter."""
+    """A torch scheduler that is stepped once per optimiser step and ignores scores."""
 
     def __init__(self, scheduler: LRScheduler):
         self._scheduler = scheduler
@@ -41,7 +41,7 @@ class PerStep:
         self._scheduler.step()
 
     def end_epoch(self, score: float) -> None:
-        """Nothing to do."""
+        """Do nothing: the rate depends on the number of steps alone."""
 
     def state_dict(self) -> dict[str, Any]:
         return self._scheduler.state_dict()
@@ -51,10 +51,15 @@ class PerStep:
 
 
 class OnPlateau:
-    """Times `factor` once more than `patience` epochs in a row have brought no better score.
+    """Multiplies by `factor` once more than `patience` epochs in a row brought no better score.
 
     Any gain counts, however small: torch's own threshold is relative, and would call a slightly
     worse score better where scores are negative (a loss with its sign turned).
+
+    Args:
+        optimizer: whose groups are all scaled.
+        factor: in (0, 1).
+        patience: epochs, 0 or more.
     """
 
     def __init__(self, optimizer: Optimizer, factor: float, patience: int):
@@ -67,7 +72,7 @@ class OnPlateau:
         return rates(self._scheduler.optimizer)[0]
 
     def step(self) -> None:
-        """Nothing to do."""
+        """Do nothing: the rate changes between epochs alone."""
 
     def end_epoch(self, score: float) -> None:
         self._scheduler.step(score)
@@ -80,20 +85,24 @@ class OnPlateau:
 
 
 def rates(optimizer: Optimizer) -> list[float]:
-    """What each group's next step is scaled by."""
+    """Return the learning rate of each parameter group."""
     return [float(group["lr"]) for group in optimizer.param_groups]
 
 
 def constant(optimizer: Optimizer) -> LearningRate:
-    """A factor of 1 for ever."""
+    """Return a schedule that leaves the rates at their configured values."""
     return PerStep(LambdaLR(optimizer, lambda step: 1.0))
 
 
 def warmup_cosine(optimizer: Optimizer, num_warmup: int, num_steps: int) -> LearningRate:
-    """Linear from 1/`num_warmup` to 1, then half a cosine to 0 at `num_steps`."""
+    """Scale linearly from 1/`num_warmup` to 1, then by half a cosine to 0 at `num_steps`.
+
+    Both counts are optimiser steps. After `num_steps` the rate stays 0.
+    """
 
     def factor(step: int) -> float:
         if step < num_warmup:
+            # step + 1: the first step would be lost at a rate of 0.
             return (step + 1) / num_warmup
         progress = (step - num_warmup) / max(1, num_steps - num_warmup)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
@@ -102,7 +111,14 @@ def warmup_cosine(optimizer: Optimizer, num_warmup: int, num_steps: int) -> Lear
 
 
 def one_cycle(optimizer: Optimizer, pct_start: float, num_steps: int) -> LearningRate:
-    """Torch's OneCycleLR with the optimiser's own rate at the top; momentum is left alone."""
+    """Return torch's OneCycleLR with the optimiser's own rate as its maximum.
+
+    Momentum is not cycled. Stepping beyond `num_steps` raises `ValueError`.
+
+    Args:
+        pct_start: share of the steps on the way up, in (0, 1).
+        num_steps: optimiser steps of the whole training.
+    """
     if pct_start * num_steps == 1:  # the peak is the first step, where torch divides 0 by 0
         pct_start = math.nextafter(pct_start, 0)
     peaks = rates(optimizer)
@@ -111,5 +127,5 @@ def one_cycle(optimizer: Optimizer, pct_start: float, num_steps: int) -> Learnin
 
 
 def step(optimizer: Optimizer, every: int, gamma: float) -> LearningRate:
-    """A factor of `gamma` every `every` steps."""
+    """Multiply by `gamma`, in (0, 1], after every `every` optimiser steps."""
     return PerStep(StepLR(optimizer, every, gamma))

@@ -12,8 +12,15 @@ class SwaRate:
     """`before` for `num_before` steps; then half a cosine from its last rate to `lr`, which stays.
 
     A high constant rate keeps the weights moving around the optimum, which is what makes their
-    average better than each of them (Izmailov et al., 2018, section 3.1). `before` is told of
-    nothing from then on.
+    average better than each of them (Izmailov et al., 2018, section 3.1). `before` is no longer
+    stepped from then on.
+
+    Args:
+        before: the schedule until averaging begins.
+        optimizer: whose groups all go to the same `lr`.
+        num_before: optimiser steps before averaging begins.
+        num_anneal: optimiser steps of the half cosine; 0 jumps to `lr`.
+        lr: the rate while averaging, above 0. Near 0 the averaged weights would all be alike.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class SwaRate:
         self._starts = list(state["starts"])
 
     def _set(self) -> None:
+        """Set the rates of the next step, unless they are still those of `before`."""
         done = self._num_steps - self._num_before
         if done < 0:
             return

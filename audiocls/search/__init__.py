@@ -1,4 +1,4 @@
-"""Searches: from a W&B sweep and what was tried so far, what to try next and what to stop.
+"""Searches: given a W&B sweep and its trials so far, which trial is next and which to stop.
 
 Pure: no clock, no disk, no network, no torch. A search can be rebuilt from its store at any time.
 """
@@ -6,9 +6,9 @@ Pure: no clock, no disk, no network, no torch. A search can be rebuilt from its 
 from audiocls.search.grid import grid_size, num_remaining, remaining
 from audiocls.search.hyperband import bands, to_stop
 from audiocls.search.importance import Importance, importance
-from audiocls.search.leaves import fixed_keys
 from audiocls.search.load import Checked, check_sweep, load_sweep
 from audiocls.search.objective_values import best, has_reached_target
+from audiocls.search.parameters import fixed_keys
 from audiocls.search.propose import is_over, propose
 from audiocls.search.sweep import (
     Categorical,

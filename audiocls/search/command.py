@@ -1,4 +1,4 @@
-"""The command line of one trial of a sweep: W&B's macros, filled in as its agent does it.
+"""The command line of one trial of a sweep: W&B's macros, expanded as its agent does.
 
 Each macro is a whole item of the command, `${envvar:NAME}` excepted, which may be part of one.
 W&B leaves out an item that looks like a macro and is none; so does this.
@@ -20,7 +20,7 @@ FORMS: dict[str, Callable[[str, Any], list[str]]] = {
     "args_append_hydra": lambda name, value: [f"+{name}={value}"],
     "args_override_hydra": lambda name, value: [f"++{name}={value}"],
 }
-"""Macro → one parameter as items; a nested one is told as Python would print it."""
+"""Macro → one parameter as items; a nested one is written as Python prints it."""
 
 
 def arguments(
@@ -30,7 +30,10 @@ def arguments(
     variables: Mapping[str, str],
     json_file: str,
 ) -> list[str]:
-    """The items to start; an empty `command` is W&B's default, `variables` the environment."""
+    """Return the program and its arguments; an empty `command` is W&B's default.
+
+    `variables` is the environment, `json_file` the file for `${args_json_file}`.
+    """
     macros = {
         "env": ["/usr/bin/env"],
         "interpreter": ["python"],
@@ -47,13 +50,13 @@ def arguments(
 
 
 def as_json(parameters: Mapping[str, Any]) -> str:
-    """What `${args_json}` stands for, and what the file named by `${args_json_file}` holds."""
+    """Return the value of `${args_json}`, which is also the content of `${args_json_file}`."""
     return json.dumps(dict(parameters))
 
 
 def with_variables(item: str, variables: Mapping[str, str]) -> str:
-    """`item` with each `${envvar:NAME}` replaced; a variable that is not set leaves its name."""
-    return ENVIRONMENT_VARIABLE.sub(lambda found: variables.get(found[1], found[1]), item)
+    """Replace each `${envvar:NAME}`; a variable that is not set becomes its name."""
+    return ENVIRONMENT_VARIABLE.sub(lambda match: variables.get(match[1], match[1]), item)
 
 
 def _listed(form: Callable[[str, Any], list[str]], parameters: Mapping[str, Any]) -> list[str]:
@@ -61,7 +64,7 @@ def _listed(form: Callable[[str, Any], list[str]], parameters: Mapping[str, Any]
 
 
 def _flag(name: str, value: Any) -> list[str]:
-    """Nothing for a false one, its bare name for a true one."""
+    """Return the bare name for true, nothing for false."""
     if isinstance(value, bool):
         return [f"--{name}"] if value else []
     return [f"--{name}={value}"]

@@ -1,25 +1,53 @@
-"""Inverse distribution functions and their inverses: a parameter's values on the unit interval.
+"""Random draws, and distribution functions that map a parameter's values to the unit interval.
 
 Conventions are W&B's: `log_uniform` and its kin take natural exponents, those ending in `_values`
 the bounds themselves; those beginning with `q_` are rounded to the nearest multiple of `q` *after*
 the draw, so that a value may lie up to q/2 beyond its bounds, and are integers where `q` is one.
 """
 
+import json
 import math
 from bisect import bisect_right
 from itertools import accumulate
+from random import Random
 from statistics import NormalDist
 from typing import Any
 
-from audiocls.search.categorical import spelling
-from audiocls.search.sweep import Categorical, Numeric
+from audiocls.search.parameters import assemble, constants, leaves, spelling, varying
+from audiocls.search.sweep import Categorical, Numeric, Sweep
 
 _OPEN = 2.0**-53
-"""The nearest that a quantile comes to 0 and 1 where these are infinitely far away."""
+"""The smallest distance of a quantile to 0 and 1 where the distribution is unbounded there."""
+
+
+def identity(sweep: Sweep) -> str:
+    """Return canonical JSON of parameters and method; name, cap and metric change no draws."""
+    parameters = [
+        [
+            path,
+            type(leaf).__name__,
+            {key: got for key, got in vars(leaf).items() if got is not None},
+        ]
+        for path, leaf in leaves(sweep.parameters).items()
+    ]
+    return json.dumps([sweep.method, parameters], sort_keys=True, default=repr)
+
+
+def stream(sweep: Sweep, index: int) -> Random:
+    """Return the random numbers of trial `index`, which are the same on every machine."""
+    return Random(f"{identity(sweep)}/{index}")
+
+
+def draw(sweep: Sweep, index: int) -> dict[str, Any]:
+    """Draw every parameter of trial `index` independently, whatever was tried before."""
+    random = stream(sweep, index)
+    searched = varying(sweep.parameters).items()
+    drawn = {path: value_of(leaf, random.random()) for path, leaf in searched}
+    return assemble(constants(sweep.parameters) | drawn)
 
 
 def value_of(parameter: Categorical | Numeric, quantile: float) -> Any:
-    """The parameter's value at a quantile between 0 and 1, a plain Python value.
+    """Return the parameter's value at a quantile between 0 and 1, as a plain Python value.
 
     >>> value_of(Numeric("int_uniform", 1, 4), 0.5)
     3
@@ -36,7 +64,7 @@ def value_of(parameter: Categorical | Numeric, quantile: float) -> Any:
 
 
 def quantile_of(parameter: Categorical | Numeric, value: Any) -> float | None:
-    """The quantile at which `value` lies, the middle one of many; none if it can lie nowhere."""
+    """Return the quantile of `value`, the middle one of several, or None for an invalid value."""
     if isinstance(parameter, Categorical):
         return _quantile_of_choice(parameter, value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -67,7 +95,7 @@ def _quantile_of_choice(parameter: Categorical, value: Any) -> float | None:
 
 
 def _continuous(parameter: Numeric, quantile: float) -> float:
-    """Before any rounding."""
+    """Return the value at a quantile before any rounding to multiples of `q`."""
     kind = parameter.distribution.removeprefix("q_")
     if kind == "beta":
         from scipy.special import betaincinv
@@ -103,7 +131,7 @@ def _quantile_of_number(parameter: Numeric, value: float) -> float:
 
 
 def _uniform_bounds(parameter: Numeric) -> tuple[float, float]:
-    """Bounds of the variable that is uniform: the value or its logarithm."""
+    """Return the bounds of the variable that is uniform: the value or its logarithm."""
     low, high = _bounds(parameter)
     match parameter.distribution.removeprefix("q_"):
         case "uniform" | "log_uniform":

@@ -1,7 +1,7 @@
 """Grids in W&B's order, one cell at a time: names sorted, the last varies fastest.
 
-A cell is a number; its values are the digits of that number, one digit a parameter. So a grid of
-10⁹ cells costs nothing until it is walked, and what was tried is found again without a search.
+A cell is a number in mixed radix with one digit for each parameter. So a grid of 10⁹ cells costs
+nothing until it is walked, and the cell of a trial is computed, not searched.
 """
 
 import math
@@ -9,8 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from audiocls.search.categorical import listed
-from audiocls.search.leaves import Path, constants, nest, values_at, varying
+from audiocls.search.parameters import (
+    Path,
+    assemble,
+    constants,
+    distinct_values,
+    values_at,
+    varying,
+)
 from audiocls.search.sweep import Categorical, Numeric, Sweep, TrialResult
 
 
@@ -26,7 +32,7 @@ class Axis(Protocol):
 
 @dataclass(frozen=True)
 class Steps:
-    """`count` numbers from `start`, `step` apart: never written out, so long ones are free."""
+    """`count` numbers from `start`, `step` apart, without a list of them."""
 
     start: float | int
     step: float | int
@@ -39,7 +45,7 @@ class Steps:
         return self.start + index * self.step
 
     def position(self, value: Any) -> int | None:
-        """Where `value` stands; none if it is no number, or not one of these."""
+        """Return the position of `value`, or None for any other value."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         if not math.isfinite(value):
@@ -49,14 +55,14 @@ class Steps:
 
 
 def grid_size(sweep: Sweep) -> int | None:
-    """How many cells the grid has, before any cap; none if the sweep is no grid."""
+    """Return the number of cells before any cap, or None if the sweep is no grid."""
     if sweep.method != "grid":
         return None
     return math.prod(len(axis) for axis in _axes(sweep).values())
 
 
 def num_remaining(sweep: Sweep, tried: Sequence[TrialResult]) -> int | None:
-    """How many cells of the grid nobody has tried; none if the sweep is no grid.
+    """Return the number of cells that were not tried, or None if the sweep is no grid.
 
     Trials of another grid, from before the sweep was changed, do not count.
     """
@@ -68,27 +74,27 @@ def num_remaining(sweep: Sweep, tried: Sequence[TrialResult]) -> int | None:
 
 
 def remaining(sweep: Sweep, tried: Sequence[TrialResult]) -> Iterator[dict[str, Any]]:
-    """The cells that nobody has tried, whatever became of those that were; knows no cap or target.
+    """Yield the parameters of the cells that were not tried, without regard to cap and target.
 
-    To walk a long grid keep this iterator: asking `propose` anew reads all that was tried anew.
+    Keep this iterator to walk a long grid, since each call reads all trials.
     """
     axes = _axes(sweep)
     fixed = constants(sweep.parameters)
     seen = {_number_of(axes, trial.parameters) for trial in tried}
     for number in range(math.prod(len(axis) for axis in axes.values())):
         if number not in seen:
-            yield nest(fixed | _cell(axes, number))
+            yield assemble(fixed | _cell(axes, number))
 
 
 def _axes(sweep: Sweep) -> dict[Path, Axis]:
-    """The parameters that vary; W&B does not tell cells apart by constants."""
+    """Return the parameters that vary; constants do not distinguish cells for W&B."""
     return {path: _axis(leaf) for path, leaf in varying(sweep.parameters).items()}
 
 
 def _axis(leaf: Categorical | Numeric) -> Axis:
     match leaf:
         case Categorical(values):
-            return listed(values)
+            return distinct_values(values)
         case Numeric("int_uniform", int(low), int(high)):
             return Steps(low, 1, high - low + 1)
         case Numeric("q_uniform", int() | float() as low, int() | float() as high):

@@ -1,4 +1,4 @@
-"""W&B's `early_terminate: hyperband`: at each band, stop what is not among the best 1/η.
+"""W&B's `early_terminate: hyperband`: at each band, stop all but the best 1/η of the trials.
 
 Li et al., "Hyperband", https://arxiv.org/abs/1603.06560, of which this is the stopping rule alone:
 no budgets are allotted. A band is a number of *logged values* of the metric, not of epochs.
@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from audiocls.search.sweep import Hyperband, Metric, Sweep, TrialResult
 
-_MOST_BANDS = 100
-"""As many as W&B's engine looks at."""
+_MAX_BANDS = 100
+"""The limit of W&B's engine."""
 
 
 def bands(hyperband: Hyperband) -> tuple[int, ...]:
-    """Numbers of logged values at which a trial is judged, ascending.
+    """Return the numbers of logged values at which a trial is compared, ascending.
 
     >>> bands(Hyperband(max_iter=27, s=2))
     (3, 9)
@@ -28,7 +28,7 @@ def bands(hyperband: Hyperband) -> tuple[int, ...]:
 
 
 def to_stop(sweep: Sweep, tried: Sequence[TrialResult]) -> list[int]:
-    """Indices of the running trials to stop now; one that never logged the metric runs on."""
+    """Return the indices of the running trials to stop; trials without a value go on."""
     hyperband, metric = sweep.early_terminate, sweep.metric
     if hyperband is None or metric is None:
         return []
@@ -44,7 +44,10 @@ def to_stop(sweep: Sweep, tried: Sequence[TrialResult]) -> list[int]:
 
 
 def _is_poor(own: Sequence[float], thresholds: Mapping[int, float], is_strict: bool) -> bool:
-    """At the last band that the trial has reached; earlier ones have had their say."""
+    """Whether the trial is worse than the threshold at the last band that it has reached.
+
+    It survived the earlier bands.
+    """
     reached = [band for band in thresholds if band <= len(own)]
     if not reached:
         return False
@@ -53,10 +56,10 @@ def _is_poor(own: Sequence[float], thresholds: Mapping[int, float], is_strict: b
 
 
 def _threshold(band: int, eta: float, losses: Sequence[Sequence[float]]) -> float:
-    """The loss at `band` below which lie the best 1/η of all trials that came so far."""
-    there = sorted(own[band - 1] for own in losses if len(own) >= band)
+    """Return the loss at `band` of the last among the best 1/η of all trials that reached it."""
+    reached = sorted(own[band - 1] for own in losses if len(own) >= band)
     # `1 / eta * n`, not `n / eta`: the two truncate differently, 49 of η = 49 for one.
-    return there[int(1 / eta * len(there))]
+    return reached[int(1 / eta * len(reached))]
 
 
 def _losses(trial: TrialResult, metric: Metric) -> list[float]:
@@ -65,18 +68,18 @@ def _losses(trial: TrialResult, metric: Metric) -> list[float]:
 
 
 def _downwards(band: float, eta: float, count: int) -> tuple[int, ...]:
-    found: list[int] = []
+    descending: list[int] = []
     for _ in range(count):
         band /= eta
         if band < 1:
             break
-        found.append(int(band))
-    return tuple(reversed(found))
+        descending.append(int(band))
+    return tuple(reversed(descending))
 
 
 def _upwards(band: float, eta: float) -> tuple[int, ...]:
-    found: list[int] = []
-    while len(found) < _MOST_BANDS and math.isfinite(band):
-        found.append(int(band))
+    ascending: list[int] = []
+    while len(ascending) < _MAX_BANDS and math.isfinite(band):
+        ascending.append(int(band))
         band *= eta
-    return tuple(found)
+    return tuple(ascending)

@@ -1,4 +1,4 @@
-"""Which parameters decide whether a trial is among the best, by Optuna.
+"""Parameter importance: which parameters decide whether a trial is among the best, by Optuna.
 
 PED-ANOVA (Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently quantifying hyperparameter
 importance in arbitrary subspaces", IJCAI 2023): how differently the best trials and all trials lie
@@ -11,31 +11,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audiocls.search.leaves import Path
+from audiocls.search.parameters import Path
 from audiocls.search.space import Dimension, coordinates_of, name_of, space_of
 from audiocls.search.sweep import Sweep, TrialResult
 
 MIN_TRIALS = 8
-"""With a value; of fewer, the best are too few to lie anywhere."""
+"""With a value; with fewer, the best 10 % are too few for an estimate."""
 BEST_SHARE, MIN_BEST = 0.1, 5
-"""The best tenth are held against all; or five, up to half of them, where a tenth is fewer."""
+"""The best tenth is compared with all; at least five trials, but at most half of them."""
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Each searched parameter's share, which sum to 1; empty with the reason."""
+    """Each searched parameter's share of the importance, which sum to 1; or why there is none."""
 
     num_trials: int
-    """That were counted."""
+    """Trials that ended with a value."""
     num_best: int = 0
-    """That were held against all."""
+    """Trials that count as best."""
     shares: dict[str, float] = field(default_factory=dict)
     """By dotted key, in the sweep's order."""
     reason: str = ""
 
 
 def importance(sweep: Sweep, tried: Sequence[TrialResult]) -> Importance:
-    """Over the trials that ended with a value of the sweep's metric, early stopped ones too."""
+    """Estimate importance from the trials that ended with a value, early stopped ones included."""
     if sweep.metric is None:
         return Importance(0, reason="the sweep names no metric")
     space = space_of(sweep)

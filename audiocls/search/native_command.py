@@ -1,7 +1,7 @@
-"""Which sweeps run our own trials: those whose command is `audiocls train`, as we would write it.
+"""Sweeps of native trials: those whose command is `audiocls train`.
 
-They are trained by persistent workers instead of a process a trial; any other command is somebody
-else's program.
+Persistent workers train them, instead of one process for each trial; any other command is a program
+of the user's.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ SOURCES = ("--recipe", "--config", "--ablation")
 
 @dataclass(frozen=True)
 class NativeCommand:
-    """What `audiocls train` is given besides the swept parameters."""
+    """The arguments of `audiocls train` besides the swept parameters."""
 
     option: str
     """`--recipe`, `--config` or `--ablation`."""
@@ -24,7 +24,7 @@ class NativeCommand:
 
 
 def parse_native_command(command: Sequence[str]) -> NativeCommand | None:
-    """What a sweep's command asks of our own trials, or none.
+    """Return the arguments of `audiocls train`, or None for any other command.
 
     >>> parse_native_command(["audiocls", "train", "--recipe", "r", "${args_no_hyphens}"])
     NativeCommand(option='--recipe', source='r', assignments=())

@@ -1,7 +1,7 @@
-"""What trials are worth to a search: the best, the target, and stand-ins for values not known.
+"""Objective values for the search: best so far, target reached, imputation of missing values.
 
-W&B's rules, two of them mended: a trial that knows no value of its own counts as the worst known
-one, never as 0, which would be a perfect loss; one that was stopped early keeps its own value.
+W&B's rules with two corrections: a trial without a value counts as the worst known one, never as
+0, which would be a perfect loss; a trial that was stopped early keeps its own value.
 """
 
 import math
@@ -11,7 +11,10 @@ from audiocls.search.sweep import Goal, Metric, Sweep, TrialResult
 
 
 def best(sweep: Sweep, tried: Sequence[TrialResult]) -> int | None:
-    """Index of the trial whose summary is best, the first of equals; failed ones do not compete."""
+    """Return the index of the trial with the best summary value, the first of equal ones.
+
+    Failed trials and values that are not finite are left out; None if no trial remains.
+    """
     if sweep.metric is None:
         return None
     competing = [
@@ -25,7 +28,7 @@ def best(sweep: Sweep, tried: Sequence[TrialResult]) -> int | None:
 
 
 def has_reached_target(sweep: Sweep, tried: Sequence[TrialResult]) -> bool:
-    """Whether any trial, also one that still runs, ever logged the target or better."""
+    """Whether any trial, running ones included, has ever logged the target or better."""
     if sweep.metric is None or sweep.metric.target is None:
         return False
     goal = sweep.metric.goal
@@ -34,11 +37,11 @@ def has_reached_target(sweep: Sweep, tried: Sequence[TrialResult]) -> bool:
 
 
 def imputed_losses(metric: Metric, tried: Sequence[TrialResult]) -> list[float | None]:
-    """Each trial's loss (smaller is better, whatever the goal) as a model of the sweep sees it.
+    """Return each trial's loss for a model of the objective; smaller is better for either goal.
 
-    None for what still runs, unless `impute_while_running` lets it count, and for what knows no
-    value while nobody knows any. With it, a running trial counts by its best value so far,
-    whichever of the three words is given: so W&B's engine reads them.
+    None for a running trial, unless `impute_while_running` is set, and for a trial without a value
+    while no trial has one. With `impute_while_running`, a running trial counts by its best value so
+    far, whichever of the three words is given, as in W&B's engine.
     """
     losses = [_losses(trial, metric.goal) for trial in tried]
     ended = (own for trial, own in zip(tried, losses, strict=True) if trial.state != "running")
@@ -58,7 +61,7 @@ def _counted(
 
 
 def _losses(trial: TrialResult, goal: Goal) -> list[float]:
-    """Finite ones, the summary's first, so that the last is the latest in the history."""
+    """Return the finite losses, the summary's first, so that the last one is the latest."""
     known = trial.history if trial.value is None else (trial.value, *trial.history)
     return [_loss(value, goal) for value in known if math.isfinite(value)]
 

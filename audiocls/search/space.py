@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from audiocls.search.categorical import CategoricalValues, listed
 from audiocls.search.distributions import quantile_of, value_of
-from audiocls.search.leaves import Path, values_at, varying
+from audiocls.search.parameters import CategoricalValues, Path, distinct_values, values_at, varying
 from audiocls.search.sweep import Categorical, Numeric, Sweep
 
 if TYPE_CHECKING:
@@ -18,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class Dimension(Protocol):
-    """One parameter as the model sees it."""
+    """One parameter as an axis of the model."""
 
     def distribution(self) -> "BaseDistribution": ...
 
     def coordinate(self, value: Any) -> float | int | None:
-        """Where a value lies, none if it is not of this sweep."""
+        """Return the coordinate of a value, or None for a value of another sweep."""
 
     def value(self, coordinate: float) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Quantiles:
-    """A parameter whose distribution says something: searched on the unit interval."""
+    """A parameter with a distribution, searched on the unit interval of its quantiles."""
 
     parameter: Numeric | Categorical
 
@@ -48,7 +47,7 @@ class Quantiles:
 
 @dataclass(frozen=True)
 class Kinds:
-    """Equally likely values, none nearer to one than to another."""
+    """Equally likely values without an order."""
 
     values: CategoricalValues
 
@@ -65,27 +64,27 @@ class Kinds:
 
 
 def space_of(sweep: Sweep) -> dict[Path, Dimension]:
-    """What is searched, in W&B's order."""
+    """Return the axes of the parameters that are searched, in W&B's order."""
     return {path: _dimension(leaf) for path, leaf in varying(sweep.parameters).items()}
 
 
 def _dimension(leaf: Categorical | Numeric) -> Dimension:
     if isinstance(leaf, Categorical) and leaf.probabilities is None:
-        return Kinds(listed(leaf.values))
+        return Kinds(distinct_values(leaf.values))
     return Quantiles(leaf)
 
 
 def coordinates_of(
     space: Mapping[Path, Dimension], parameters: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Where a trial lies; none where it is of another sweep."""
+    """Return a trial's coordinates by name, or None for a trial of another sweep."""
     values = values_at(parameters, space)
     if values is None:
         return None
-    found = {name_of(path): dimension.coordinate(values[path]) for path, dimension in space.items()}
-    return None if None in found.values() else found
+    coordinates = {name_of(path): axis.coordinate(values[path]) for path, axis in space.items()}
+    return None if None in coordinates.values() else coordinates
 
 
 def name_of(path: Path) -> str:
-    """What Optuna calls it."""
+    """Return the name of a parameter in Optuna's study."""
     return "/".join(path)

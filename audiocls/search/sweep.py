@@ -1,4 +1,4 @@
-"""`Sweep`: a W&B sweep configuration as a value, and `TrialResult`: what became of one proposal.
+"""`Sweep`: a W&B sweep configuration as a value, and `TrialResult`: the result of one proposal.
 
 The forms follow W&B's grammar (docs.wandb.ai, "Define sweep configuration"). A `Sweep` is made by
 `load_sweep` alone, which has checked it; nothing here checks again.
@@ -32,14 +32,14 @@ Distribution = Literal[
 
 @dataclass(frozen=True)
 class Constant:
-    """One value, always."""
+    """The same value in every trial."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """One of `values`, each as likely as its probability, or all alike where none are given."""
+    """One of `values`, equally likely unless probabilities are given."""
 
     values: tuple[Any, ...]
     probabilities: tuple[float, ...] | None = None
@@ -47,7 +47,7 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Numeric:
-    """A number drawn from a distribution; the fields that it does not use are none.
+    """A number drawn from a distribution; fields that the distribution does not use are None.
 
     `log_uniform` and its kin take natural exponents as `min` and `max`, those ending in `_values`
     the values themselves.
@@ -75,7 +75,7 @@ Parameter = Constant | Categorical | Numeric | Nested
 
 @dataclass(frozen=True)
 class Metric:
-    """What is sought, and what a trial without it counts as."""
+    """The objective, and the value of trials without one."""
 
     name: str
     goal: Goal = "minimize"
@@ -87,7 +87,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Hyperband:
-    """Stop what is poor at a band; see `hyperband.to_stop`."""
+    """Early stopping of poor trials at bands; see `hyperband.to_stop`."""
 
     min_iter: int | None = None
     max_iter: int | None = None
@@ -120,7 +120,7 @@ State = Literal["running", "finished", "failed", "stopped"]
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One proposal and what is known of it so far."""
+    """One proposal and its result so far."""
 
     parameters: Mapping[str, Any]
     """As proposed: names to values, nested ones as nested mappings."""

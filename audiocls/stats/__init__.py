@@ -1,20 +1,22 @@
-"""The tests behind a verdict, as functions from numbers to numbers.
+"""The tests behind a verdict, as functions from numbers to numbers; numpy and scipy alone.
+
+    t_test, sign_flip   the two tests of paired differences, and equivalence (TOST)
+    holm, sequential    the families: of comparisons, and of looks
+    mcnemar, bootstrap  right and wrong answers that come in recordings
+    power, shifts       what so many pairs can detect; how many an effect takes
+    variance, rank      components of noise; correlation of ranks
 
 Differences are arm − reference, one per pair, in units of the metric.
 """
 
-from audiocls.stats.allocation import Allocation, cheapest
-from audiocls.stats.bootstrap import bootstrap_interval
+from audiocls.stats.bootstrap import accuracy_interval, bootstrap_interval
 from audiocls.stats.holm import holm, max_p
 from audiocls.stats.mcnemar import mcnemar_p
 from audiocls.stats.power import (
-    can_be_significant,
-    detectable_effect,
-    min_attainable_p,
-    pairs_needed,
-)
-from audiocls.stats.promise import (
     MAX_PAIRS,
+    Allocation,
+    cheapest,
+    detectable_effect,
     limit_of_seeds,
     minimum_detectable_effect,
     pairs_for,
@@ -22,7 +24,14 @@ from audiocls.stats.promise import (
 )
 from audiocls.stats.rank import rank_correlation
 from audiocls.stats.sequential import next_look_size, spending
-from audiocls.stats.sign_flip import MAX_EXACT_PAIRS, resamples_for, sign_flip_p
+from audiocls.stats.sign_flip import (
+    MAX_EXACT_PAIRS,
+    can_be_significant,
+    min_attainable_p,
+    pairs_needed,
+    resamples_for,
+    sign_flip_p,
+)
 from audiocls.stats.t_test import TTest, corrected_t, tost_p
 from audiocls.stats.variance import (
     Components,
@@ -39,6 +48,7 @@ __all__ = [
     "Components",
     "StdEstimate",
     "TTest",
+    "accuracy_interval",
     "binomial_error",
     "bootstrap_interval",
     "can_be_significant",

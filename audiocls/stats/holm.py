@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 
 def max_p(*ps: float | None) -> float:
-    """The p with which a claim that needs all of these tests enters its family.
+    """Return the largest p: that of a claim which needs all of these tests.
 
-    1 where one of them could not be made.
+    The intersection–union test (Berger, Technometrics 24, 1982); 1 where a test could not be made.
     """
     known = [p for p in ps if p is not None]
     return max(known) if len(known) == len(ps) else 1.0
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """P values adjusted for their number (Holm, Scandinavian J. Statistics 6, 1979), in order.
+    """Return the adjusted p values, in order (Holm, Scandinavian J. Statistics 6, 1979).
 
     The numbers of statsmodels' `multipletests`, which takes a second to import and runs the
     garbage collector at every call.

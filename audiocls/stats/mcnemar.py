@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def mcnemar_p(gains: Sequence[int] | NDArray[np.int64]) -> float:
-    """Two-sided p of the sum, where each number might as well have had the other sign.
+    """Return the two-sided p of the sum, where each number might as well have the other sign.
 
     `gains` are answers gained − answers lost, one number for each that is independent of the
     others: a clip, or a recording with all its clips, which change sides together. Where every

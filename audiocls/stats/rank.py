@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 
 def rank_correlation(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """Spearman's ρ (1904), from −1 to 1; `None` where either side has one value only.
+    """Return Spearman's ρ, from −1 to 1; `None` where either side has one value only.
+
+    Spearman, American J. Psychology 15, 1904; equal values share the mean of their ranks.
 
     The number of `scipy.stats.spearmanr`, without the half second that `scipy.stats` takes to load.
     """
@@ -18,7 +20,7 @@ def rank_correlation(xs: Sequence[float], ys: Sequence[float]) -> float | None:
 
 
 def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
-    """Around their mean; equal values share the mean of their places."""
+    """Return ranks around their mean; equal values share the mean of their places."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     ranks = (ends - (counts - 1) / 2)[places]

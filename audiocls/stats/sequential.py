@@ -1,13 +1,13 @@
-"""Looking more than once at growing data without claiming more than α allows."""
+"""Group-sequential testing: the level of each look at growing data, by alpha spending."""
 
 import itertools
 from collections.abc import Sequence
 
-from audiocls.stats.power import can_be_significant
+from audiocls.stats.sign_flip import can_be_significant
 
 
 def spending(alpha: float, sizes: Sequence[int], num_comparisons: int = 1) -> list[float]:
-    """The level of each look at data of growing `sizes`; together they claim at most `alpha`.
+    """Return the level of each look at data of growing `sizes`; together they are at most `alpha`.
 
     Half of α is for the first look that could claim anything, at n₁ pairs (those before it cannot,
     whatever they see, and so spend nothing). What is spent by n pairs is α·(1 − n₁/2n): an
@@ -30,7 +30,7 @@ def spending(alpha: float, sizes: Sequence[int], num_comparisons: int = 1) -> li
 
 
 def next_look_size(size: int, num_folds: int) -> int:
-    """The data of the next look: half as many seeds again, one at least, with all their folds.
+    """Return the pairs of the next look: half as many seeds again, one at least, with all folds.
 
     A look at every seed would spread α so thin that it finds half as many effects of middle size.
 

@@ -1,4 +1,4 @@
-"""The corrected t test, and equivalence by two of them."""
+"""The t test with the corrected variance of overlapping folds, and equivalence by two of them."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TTest:
-    """A mean against zero. `sd` and the interval are infinite where one value leaves no spread."""
+    """Test of a mean against zero; `sd` and interval are infinite where one value has no spread."""
 
     mean: float
     sd: float
@@ -24,12 +24,15 @@ class TTest:
 def corrected_t(
     differences: Sequence[float], test_train_ratio: float, alpha: float = 0.05
 ) -> TTest:
-    """Two-sided t test whose variance knows that the training sets of folds overlap.
+    """Return the two-sided t test whose variance allows for the overlap of folds' training sets.
 
     The variance of the mean is var·(1/n + n_test/n_train) (Nadeau and Bengio, "Inference for the
     generalization error", Machine Learning 52, 2003), over all r·k pairs of r seeds × k folds as
     in Bouckaert and Frank (PAKDD 2004). A ratio of 0 is the plain paired t test, right for several
     seeds on one fold.
+
+    `test_train_ratio` is n_test/n_train, 0 or more; `alpha` in (0, 1) is 1 − the interval's level.
+    Raises `ValueError` for no difference at all.
 
     Edges: one difference gives p = 1 and an endless interval; identical ones other than zero give
     p = 0 and an interval of one point (the sign-flip test then decides); all zero gives p = 1.
@@ -48,12 +51,13 @@ def corrected_t(
 def tost_p(
     differences: Sequence[float], test_train_ratio: float, margin: float, step: float = 0.0
 ) -> float:
-    """P of two one-sided corrected t tests: a small one says −margin < effect < margin.
+    """Return the p of two one-sided corrected t tests: a small one says −margin < effect < margin.
 
-    Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987. One difference gives 1. `step` is
-    the smallest change that the metric can show, such as one test clip: rounding to it has a
-    variance of step²/12 (Sheppard, Proc. London Math. Society 29, 1898), which no spread that was
-    seen can fall below. Ten folds of ten clips that agree to the clip do not agree to a point.
+    TOST: Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987. One difference gives 1.
+    `step` is the smallest change that the metric can show, such as one test clip: rounding to it
+    has a variance of step²/12 (Sheppard, Proc. London Math. Society 29, 1898), which no spread that
+    was seen can fall below. Ten folds of ten clips that agree to the clip do not agree to a point.
+    `margin` and `step` are in the unit of the differences. Raises `ValueError` for no difference.
     """
     df = len(differences) - 1
     if df == 0:
@@ -83,7 +87,7 @@ def _ratio(numerator: float, error: float) -> float:
 
 # `scipy.special` has the t distribution without the half second that `scipy.stats` takes to load.
 def t_tail(t: float, df: int) -> float:
-    """P of more than `t`."""
+    """Return the probability of more than `t`."""
     from scipy.special import stdtr
 
     return float(stdtr(df, -t))
@@ -91,7 +95,7 @@ def t_tail(t: float, df: int) -> float:
 
 @lru_cache(maxsize=256)
 def t_quantile(probability: float, df: int) -> float:
-    """The t below which that share of the distribution lies."""
+    """Return the t below which that share of the distribution lies; `probability` in (0, 1)."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, probability))

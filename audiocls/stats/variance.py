@@ -1,4 +1,4 @@
-"""How much one recipe varies by itself: over seeds, over folds, and over their interaction."""
+"""Components of variance of one recipe: over seeds, over folds, and over their interaction."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -30,10 +30,10 @@ class Components:
 
 
 def components(values: NDArray[np.float64]) -> Components:
-    """Two-way random effects without replication, by the method of moments.
+    """Return the components of two-way random effects without replication, by moments.
 
     Searle, Casella and McCulloch, Variance Components (1992), chapter 4: each mean square equals
-    its expectation, and a negative estimate is told as 0. Intervals: chi-square for a single mean
+    its expectation, and a negative estimate is given as 0. Intervals: chi-square for a single mean
     square, and for the difference of two the one of Williams (Biometrika 49, 1962), which holds
     for negative estimates too.
 
@@ -49,7 +49,7 @@ def components(values: NDArray[np.float64]) -> Components:
     if num_seeds == 1 or num_folds == 1:
         name = "seed and interaction" if num_folds == 1 else "fold and interaction"
         square = _Square(_variance(values), values.size - 1)
-        return Components({name: _spread(square)}, _spread(square.times(2)))
+        return Components({name: _spread(square)}, _spread(square.scaled(2)))
     by_seed = _Square(num_folds * _variance(values.mean(axis=1)), num_seeds - 1)
     by_fold = _Square(num_seeds * _variance(values.mean(axis=0)), num_folds - 1)
     rest = _Square(_interaction(values), (num_seeds - 1) * (num_folds - 1))
@@ -58,11 +58,11 @@ def components(values: NDArray[np.float64]) -> Components:
         "fold": _difference(by_fold, rest, num_seeds),
         "interaction": _spread(rest),
     }
-    return Components(sources, _spread(_within_folds(by_seed, rest, num_folds).times(2)))
+    return Components(sources, _spread(_within_folds(by_seed, rest, num_folds).scaled(2)))
 
 
 def pooled(groups: Iterable[Sequence[float]]) -> StdEstimate | None:
-    """The sd that groups of differences have in common, each around its own mean.
+    """Return the sd that groups of differences have in common, each around its own mean.
 
     Groups are arms against one reference, whose noise is in all of them: two equally noisy arms'
     differences correlate by ½, so their variances by ¼, and g groups have the degrees of freedom
@@ -77,7 +77,7 @@ def pooled(groups: Iterable[Sequence[float]]) -> StdEstimate | None:
 
 
 def binomial_error(share: float, num_clips: int) -> float:
-    """Standard error of a share of right answers that so many test clips alone would give."""
+    """Return the standard error of a share of right answers (0 to 1) over so many test clips."""
     return math.sqrt(share * (1 - share) / num_clips)
 
 
@@ -88,7 +88,7 @@ class _Square:
     value: float
     df: float
 
-    def times(self, factor: float) -> "_Square":
+    def scaled(self, factor: float) -> "_Square":
         return _Square(factor * self.value, self.df)
 
 
@@ -103,8 +103,8 @@ def _interaction(values: NDArray[np.float64]) -> float:
 
 
 def _within_folds(by_seed: _Square, rest: _Square, num_folds: int) -> _Square:
-    """Variance of seed and interaction together; that of the interaction alone at least."""
-    parts = [by_seed.times(1 / num_folds), rest.times(1 - 1 / num_folds)]
+    """Return the variance of seed and interaction together, that of the interaction at least."""
+    parts = [by_seed.scaled(1 / num_folds), rest.scaled(1 - 1 / num_folds)]
     total = math.fsum(part.value for part in parts)
     if total <= rest.value:
         return rest
@@ -122,7 +122,7 @@ def _spread(square: _Square) -> StdEstimate:
 
 
 def _difference(square: _Square, rest: _Square, num: int) -> StdEstimate:
-    """The component that makes `square` larger than `rest`: their difference, a `num`th of it."""
+    """Return the component that makes `square` larger than `rest`: a `num`th of the difference."""
     from scipy.special import chdtri, fdtri
 
     def bound(tail: float) -> float:

@@ -10,14 +10,16 @@ from audiocls.store.record import (
     Record,
     Study,
 )
+from audiocls.store.request import Kind, Request
+from audiocls.store.search import Proposal, SearchPlan
 from audiocls.store.study import (
     StudyFolder,
     count_states,
     extended,
     folder_name,
     is_same_question,
+    open_study,
 )
-from audiocls.store.sweep import Proposal, SweepStudy
 from audiocls.store.trial import Attempt, State, TrialFolder
 from audiocls.store.tuning import Choice, Tuning, tuning_path
 
@@ -28,19 +30,22 @@ __all__ = [
     "Choice",
     "Cost",
     "Failure",
+    "Kind",
     "Objective",
     "Proposal",
     "Provenance",
     "Record",
+    "Request",
+    "SearchPlan",
     "State",
     "Study",
     "StudyFolder",
-    "SweepStudy",
     "TrialFolder",
     "Tuning",
     "count_states",
     "extended",
     "folder_name",
     "is_same_question",
+    "open_study",
     "tuning_path",
 ]

@@ -1,6 +1,6 @@
 """`Record` and `Study`: the two values that outlive every process, as plain JSON and YAML.
 
-They are dataclasses and not `Part`s because ten thousand of them are read for one report.
+They are dataclasses and not `Options`, for ten thousand of them are read for one report.
 """
 
 import dataclasses
@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from audiocls.store.request import Kind, Request
+from audiocls.store.search import SearchPlan
 from audiocls.store.tuning import Tuning
 
 RECORD_SCHEMA = 1
+STORED_APART = ("kind", "of", "request", "search")
+"""Fields of a study that follow the others in its file, and only where they are set."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a trial spent. Parameters, MACs per clip (forward), clips, steps, seconds, MiB.
+    """The cost of a trial: parameters, MACs per clip (forward), clips, steps, seconds, MiB.
 
     `None` is what nobody recorded, as in a run of another program. Steps, clips, passes and
     seconds count a pre-training stage in, whole, though trials may share it: this is what the
@@ -59,7 +63,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Record:
-    """What a finished trial leaves, without its predictions (those lie beside it)."""
+    """The result of a finished trial, without its predictions (those lie beside it)."""
 
     id: str
     seed: int
@@ -104,7 +108,7 @@ Cause = Literal["out_of_memory", "nan", "data", "signal", "timeout", "error"]
 
 @dataclass(frozen=True)
 class Failure:
-    """What a failed attempt leaves."""
+    """Why an attempt failed."""
 
     cause: Cause
     message: str
@@ -141,20 +145,24 @@ class Objective:
 
 @dataclass(frozen=True)
 class Study:
-    """The plan as launched: `runs/<name>/study.yaml`, all that a report needs besides records."""
+    """What was launched: `runs/<name>/study.yaml`, all that a report needs besides records.
+
+    Every kind of study is one of these. A search has a `search` instead of arms and cells: its
+    trials are proposed while it runs.
+    """
 
     name: str
-    question: str
-    recipe: str
-    design: str
-    metric: str
+    question: str = ""
+    recipe: str = ""
+    design: str = ""
+    metric: str = ""
     """Such as `test/accuracy`."""
-    goal: str
+    goal: str = ""
     """`maximize` or `minimize`."""
-    baseline: str
-    arms: dict[str, dict[str, Any]]
+    baseline: str = ""
+    arms: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Arm → the dotted keys it changes; the baseline changes none, or its own."""
-    cells: tuple[Cell, ...]
+    cells: tuple[Cell, ...] = ()
     references: dict[str, str] = field(default_factory=dict)
     """Arm → the arm that it is compared with, where that is not the baseline."""
     factors: dict[str, list[Any]] = field(default_factory=dict)
@@ -169,7 +177,7 @@ class Study:
     margin: float = 0.01
     """Half-width of the zone of equivalence, in units of the metric."""
     max_missing: int = 0
-    """Pairs that a comparison may lack before it is not comparable."""
+    """Pairs that may be missing before a comparison is not comparable."""
     match: str = "epochs"
     """What must be equal for arms to be comparable: epochs, steps, samples, macs, seconds."""
     tuning: Tuning | None = None
@@ -184,6 +192,13 @@ class Study:
     """The command line that launches this study again."""
     notes: tuple[str, ...] = ()
     """What a reader of its answer must know: clips left out, untrained weights."""
+    kind: Kind = "ablation"
+    of: str = ""
+    """The study whose baseline's noise is measured here, or whose arms are tuned here."""
+    request: Request | None = None
+    """What was asked for; unknown for some studies of early versions."""
+    search: SearchPlan | None = None
+    """What is searched, where `kind` is `search`."""
 
     @property
     def blocks(self) -> list[tuple[int, int]]:
@@ -199,24 +214,41 @@ class Study:
         return sorted({cell.fold for cell in self.cells})
 
     def reference_of(self, arm: str) -> str:
-        """The arm that `arm` is compared with."""
+        """Return the arm that `arm` is compared with."""
         return self.references.get(arm, self.baseline)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain values; the cells as a text of one line each, which YAML reads fast."""
-        lines = [f"{c.id} {c.seed} {c.fold} {c.arm}" for c in self.cells]
-        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        cells = "".join(f"{line}\n" for line in lines)
-        secondary = [asdict(objective) for objective in self.secondary]
-        tuning = None if self.tuning is None else self.tuning.to_mapping()
-        plain = {"secondary": secondary, "tuning": tuning, "notes": list(self.notes)}
-        return {**fields, "cells": cells, **plain, "looks": list(self.looks)}
+        """Return plain values; the cells as a text of one line each, which YAML reads fast."""
+        asked = {"request": self.request.to_mapping()} if self.request else {}
+        of = {"of": self.of} if self.of else {}
+        new = {"kind": self.kind, **of, **asked}
+        if self.search is not None:
+            common = {"overrides": self.overrides, "command": self.command}
+            return {"name": self.name, **asdict(self.search), **common, **new}
+        flat = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        kept = {name: value for name, value in flat.items() if name not in STORED_APART}
+        plain = {
+            "cells": "".join(f"{c.id} {c.seed} {c.fold} {c.arm}\n" for c in self.cells),
+            "secondary": [asdict(objective) for objective in self.secondary],
+            "tuning": None if self.tuning is None else self.tuning.to_mapping(),
+            "notes": list(self.notes),
+            "looks": list(self.looks),
+        }
+        return {**kept, **plain, **new}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Study":
+        """Rebuild a study; a missing or unknown key raises `TypeError`."""
+        known: dict[str, Any] = {}
+        if (request := mapping.get("request")) is not None:
+            known["request"] = Request.from_mapping(request)
+        if "sweep" in mapping:
+            plan = {item.name: mapping[item.name] for item in dataclasses.fields(SearchPlan)}
+            rest = {name: value for name, value in mapping.items() if name not in plan}
+            return cls(**{**rest, **known, "search": SearchPlan(**plan)})
         rows = [line.split(" ", 3) for line in mapping["cells"].splitlines()]
         cells = (Cell(id, arm, int(seed), int(fold)) for id, seed, fold, arm in rows)  # noqa: A001
-        known = {
+        known |= {
             "cells": tuple(cells),
             "secondary": tuple(Objective(**each) for each in mapping.get("secondary", ())),
             "tuning": Tuning.from_mapping(tuning) if (tuning := mapping.get("tuning")) else None,

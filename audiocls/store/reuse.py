@@ -4,32 +4,35 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from audiocls.store.record import Cell
+from audiocls.store.record import Cell, Study
+from audiocls.store.request import NOISE_ENDING
 from audiocls.store.study import StudyFolder
-
-NOISE = "-noise"
 
 
 def noise_study(ablation: str) -> str:
-    """The study in which the noise of an ablation's baseline is measured.
+    """Return the name of the study in which the noise of an ablation's baseline is measured.
 
-    It is one of its own, for seeds and folds that only the baseline has must not enter the
-    ablation's plan: its other arms would count as missing there.
+    It is one of its own: seeds and folds that only the baseline has must not enter the ablation's
+    plan, where the other arms would count as missing there.
     """
-    return ablation + NOISE
+    return ablation + NOISE_ENDING
 
 
-def paired_study_name(study: str) -> str:
-    """The study that may have trained some of the same trials.
+def paired_study(study: Study, folder: StudyFolder) -> StudyFolder | None:
+    """Return the study beside `folder` that may have trained some of the same trials.
 
-    >>> paired_study_name("dropout"), paired_study_name("dropout-noise")
-    ('dropout-noise', 'dropout')
+    An ablation is paired with the noise study of its baseline, if one was launched, and that with
+    the ablation.
     """
-    return study.removesuffix(NOISE) if study.endswith(NOISE) else noise_study(study)
+    if study.kind == "noise":
+        other, kind = StudyFolder(folder.path.with_name(study.of)), "ablation"
+    else:
+        other, kind = StudyFolder(folder.path.with_name(noise_study(folder.name))), "noise"
+    return other if other.exists() and other.study().kind == kind else None
 
 
 def copy_finished(cells: Sequence[Cell], lender: StudyFolder, folder: StudyFolder) -> int:
-    """Copy into `folder` those of its trials that `lender` has finished; how many they were.
+    """Copy into `folder` those of its trials that `lender` has finished; return how many.
 
     A copy and no link: either study may be deleted or sent elsewhere. A trial that was begun here
     is left alone.

@@ -15,8 +15,9 @@ from filelock import FileLock, Timeout
 from audiocls import yaml_file
 from audiocls.atomic import write_bytes, write_text
 from audiocls.errors import UsageError, did_you_mean
+from audiocls.store.old_files import with_kind
 from audiocls.store.record import Cell, Failure, Record, Study
-from audiocls.store.sweep import Proposal, SweepStudy
+from audiocls.store.search import Proposal
 from audiocls.store.trial import State, TrialFolder
 
 LONGEST_NAME = 200
@@ -26,7 +27,7 @@ UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]+")
 
 
 def folder_name(text: str) -> str:
-    """`text` as the name of one folder, which no command takes for an option; may be empty.
+    """Return `text` as the name of one folder that no command takes for an option; may be empty.
 
     >>> folder_name("lr / batch size"), folder_name(".."), folder_name("--x")
     ('lr - batch size', '', 'x')
@@ -56,41 +57,41 @@ class StudyFolder:
     def _proposals(self) -> Path:
         return self.path / "proposals.jsonl"
 
-    def is_sweep(self) -> bool:
-        """Whether a sweep was launched here, and not an ablation."""
-        return self._proposals.exists()
+    def exists(self) -> bool:
+        """Whether something was launched here."""
+        return self._plan.exists()
 
     def study(self) -> Study:
-        """The plan as launched; raises `UsageError` where no ablation was launched."""
-        if self.is_sweep():
-            raise UsageError(f"study {self.name!r} is a sweep: it has no arms to compare")
-        return Study.from_mapping(self._read_plan())
-
-    def sweep_study(self) -> SweepStudy:
-        """The sweep as launched; raises `UsageError` where nothing was launched."""
-        return SweepStudy.from_mapping(self._read_plan())
-
-    def _read_plan(self) -> dict[str, Any]:
-        if not self._plan.exists():
+        """Return what was launched here; raises `UsageError` where nothing was."""
+        if not self.exists():
             others = sorted(p.parent.name for p in self.path.parent.glob("*/study.yaml"))
             raise UsageError(
                 f"no study {self.name!r} in {self.path.parent}; studies there: "
                 f"{', '.join(others) or 'none'}.{did_you_mean(self.name, others)} "
-                f"Start it with: audiocls sweep launch {self.name}"
+                "`audiocls sweep list` and `audiocls ablation list` name what can be launched"
             )
-        return yaml_file.read_written(self._plan)
+        return Study.from_mapping(with_kind(yaml_file.read_written(self._plan)))
 
-    def exists(self) -> bool:
-        return self._plan.exists()
+    def study_with_arms(self) -> Study:
+        """Return what was launched here; raises `UsageError` for a search, which has no arms."""
+        study = self.study()
+        if study.kind == "search":
+            raise UsageError(f"study {self.name!r} is a sweep: it has no arms to compare")
+        return study
 
-    def write_study(self, study: Study | SweepStudy) -> None:
-        if isinstance(study, SweepStudy):
+    def is_sweep(self) -> bool:
+        """Whether a search was launched here."""
+        return self.exists() and self.study().kind == "search"
+
+    def write_study(self, study: Study) -> None:
+        """Keep the plan of a study, in place of an earlier one."""
+        if study.kind == "search":
             self.path.mkdir(parents=True, exist_ok=True)
             self._proposals.touch()
         write_text(self._plan, yaml_file.dump(study.to_mapping()))
 
     def propose(self, proposal: Proposal) -> None:
-        """One more trial of a sweep, the latest last; a line torn by a kill is cut off first."""
+        """Add a trial to a search, the latest last; a line torn by a kill is cut off first."""
         text = self._proposals.read_bytes()
         if not text.endswith(b"\n") and text:
             write_bytes(self._proposals, text[: text.rfind(b"\n") + 1])
@@ -98,17 +99,18 @@ class StudyFolder:
             file.write(proposal.to_line())
 
     def proposals(self) -> list[Proposal]:
-        """Every trial proposed so far, in order; a last line torn by a kill is left out."""
+        """Return every trial proposed so far, in order, without a last line torn by a kill."""
         whole, _, _ = self._proposals.read_text(encoding="utf-8").rpartition("\n")
         return [Proposal.from_line(line) for line in whole.splitlines()]
 
     def cells(self) -> Sequence[Cell | Proposal]:
-        """The trials of an ablation, or those that a sweep has proposed so far."""
-        return self.proposals() if self.is_sweep() else self.study().cells
+        """Return the trials of the study, of a search those proposed so far."""
+        study = self.study()
+        return self.proposals() if study.kind == "search" else study.cells
 
     @contextmanager
     def launching(self) -> Iterator[None]:
-        """Only one scheduler works on a study at a time; a second one is told so."""
+        """Hold the study for one scheduler; raises `UsageError` for a second one."""
         lock = FileLock(self.path / ".launch.lock")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -131,7 +133,7 @@ class StudyFolder:
             lock.release()
 
     def launcher(self) -> int | None:
-        """The process on this machine that launches this study now."""
+        """Return the process on this machine that launches this study now, if any."""
         if not self.path.exists():
             return None
         lock = FileLock(self.path / ".launch.lock")
@@ -144,32 +146,32 @@ class StudyFolder:
 
     @contextmanager
     def planning(self) -> Iterator[None]:
-        """Held for the instant in which the plan is read, extended and written."""
+        """Hold the plan for the instant in which it is read, extended and written."""
         self.path.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path / ".plan.lock"):
             yield
 
     def states(self, cells: Sequence[Cell | Proposal]) -> dict[str, State]:
-        """Trial id → state."""
+        """Return trial id → state."""
         return {cell.id: self.trial(cell.id).state() for cell in cells}
 
     def records(self, cells: Sequence[Cell | Proposal]) -> dict[str, Record]:
-        """Trial id → record, of the finished trials."""
-        found = {cell.id: self.trial(cell.id).record() for cell in cells}
-        return {trial_id: record for trial_id, record in found.items() if record is not None}
+        """Return trial id → record, of the finished trials."""
+        records = {cell.id: self.trial(cell.id).record() for cell in cells}
+        return {trial_id: record for trial_id, record in records.items() if record is not None}
 
     def failures(self, cells: Sequence[Cell | Proposal]) -> dict[str, Failure]:
-        """Trial id → failure, of the trials whose last attempt failed."""
-        found = {cell.id: self.trial(cell.id).failure() for cell in cells}
-        return {trial_id: failure for trial_id, failure in found.items() if failure is not None}
+        """Return trial id → failure, of the trials whose last attempt failed."""
+        failures = {cell.id: self.trial(cell.id).failure() for cell in cells}
+        return {trial_id: each for trial_id, each in failures.items() if each is not None}
 
     def histories(self, cells: Sequence[Cell | Proposal]) -> dict[str, list[dict[str, Any]]]:
-        """Trial id → one mapping an epoch."""
+        """Return trial id → one mapping an epoch."""
         return {cell.id: self.trial(cell.id).history() for cell in cells}
 
 
 def count_states(states: Mapping[str, State]) -> dict[State, int]:
-    """How many trials are in each state, zeros included."""
+    """Return how many trials are in each state, zeros included."""
     counts = Counter(states.values())
     return {state: counts[state] for state in ("done", "failed", "running", "pending")}
 
@@ -182,7 +184,7 @@ def is_same_question(before: Study, now: Study) -> bool:
 
 
 def extended(before: Study, now: Study) -> Study:
-    """`now` together with what `before` has beyond it, or `now` alone if it asks something else.
+    """Return `now` with what `before` has beyond it, or `now` alone if it asks something else.
 
     A study grows: seeds, folds and arms that were launched once stay in its family, so that no
     arm can leave it because of its result. Where an arm that both have is not the same in both
@@ -205,5 +207,12 @@ def extended(before: Study, now: Study) -> Study:
         looks=before.looks or now.looks,
         max_pairs=launched.max_pairs,
         command=launched.command,
+        request=launched.request,
         notes=tuple(dict.fromkeys((*before.notes, *now.notes))),
     )
+
+
+def open_study(name: str, runs: Path) -> StudyFolder:
+    """Return a launched study by its name in `runs`, or by the path of its folder."""
+    is_path = "/" in name or (not (runs / name).exists() and Path(name, "study.yaml").exists())
+    return StudyFolder(Path(name) if is_path else runs / name)

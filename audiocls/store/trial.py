@@ -1,8 +1,8 @@
-"""`TrialFolder`: `runs/<study>/trials/<id>/`, one trial's files and nothing else's.
+"""`TrialFolder`: `runs/<study>/trials/<id>/`, the files of one trial.
 
 `record.json` is written last, so its presence means *finished*; `failure.json` means the last
 attempt failed; a held lock means a process is training it now; otherwise it is pending. What a
-killed process leaves is `history.jsonl` and `resume.pt`, from which the next attempt goes on.
+killed process leaves is `history.jsonl` and `resume.pt`, from which the next attempt resumes.
 """
 
 import io
@@ -30,7 +30,7 @@ class Attempt:
 
     number: int
     origin: int
-    """The attempt that began from the first epoch, and that this one goes on from or is."""
+    """The attempt that began from the first epoch, and that this one resumes or is."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class TrialFolder:
         return self.path / "resume.pt"
 
     def state(self) -> State:
-        """What can be said of the trial from its files and its lock alone."""
+        """Return the state that follows from the trial's files and its lock alone."""
         if self._record.exists():
             return "done"
         if self._failure.exists():
@@ -106,7 +106,7 @@ class TrialFolder:
         return self._write_attempt(Attempt(before.number + 1, before.origin))
 
     def _attempt(self) -> Attempt:
-        """The last attempt; before the first one, number 0."""
+        """Return the last attempt; before the first one, number 0."""
         counter = self.path / "attempt"
         if not counter.exists():
             return Attempt(0, origin=1)
@@ -132,11 +132,11 @@ class TrialFolder:
         self.write_history(self.history()[:num_epochs])
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """All rows at once, in place of any that are there."""
+        """Write all rows at once, in place of earlier ones."""
         write_text(self._history, "".join(json.dumps(row) + "\n" for row in rows))
 
     def history(self) -> list[dict[str, Any]]:
-        """One mapping an epoch; a last line torn by a kill is left out."""
+        """Return one mapping an epoch, without a last line torn by a kill."""
         if not self._history.exists():
             return []
         whole, _, _ = self._history.read_text(encoding="utf-8").rpartition("\n")
@@ -149,7 +149,7 @@ class TrialFolder:
         return self._resume.read_bytes() if self._resume.exists() else None
 
     def drop_resume(self) -> None:
-        """Nothing is left to go on with."""
+        """Delete the state from which the trial could resume."""
         self._resume.unlink(missing_ok=True)
 
     def write_checkpoint(self, weights: bytes, description: Mapping[str, Any]) -> None:
@@ -157,7 +157,7 @@ class TrialFolder:
         write_text(self.checkpoint.with_suffix(".json"), json.dumps(description, indent=1))
 
     def class_names(self) -> tuple[str, ...]:
-        """The classes in the order of the logits; empty for a trial without a checkpoint."""
+        """Return the classes in the order of the logits; empty without a checkpoint."""
         description = self.checkpoint.with_suffix(".json")
         if not description.exists():
             return ()
@@ -169,12 +169,12 @@ class TrialFolder:
         write_bytes(self.path / "predictions.npz", buffer.getvalue())
 
     def predictions(self) -> dict[str, np.ndarray[Any, Any]]:
-        """`clips`, `sources`, `labels` and `logits` (N, K) on the test clips."""
+        """Return `clips`, `sources`, `labels` and `logits` (N, K) on the test clips."""
         with np.load(self.path / "predictions.npz") as arrays:
             return dict(arrays)
 
     def finish(self, record: Record) -> None:
-        """The last write of a trial; after it nothing is left to resume."""
+        """Write the record, last of all files; nothing is left to resume after it."""
         write_text(self._record, json.dumps(record.to_mapping(), indent=1))
         self.drop_resume()
         self._failure.unlink(missing_ok=True)

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-FOLDER_ENDING = ".tuning"
+from audiocls.store.request import TUNING_ENDING
 
 
 def tuning_path(study: Path) -> Path:
-    """Where the tuning trials of the study in that folder lie, if it has any.
+    """Return where the tuning trials of the study in that folder lie, if it has any.
 
     No ablation's own name holds a dot.
     """
-    return study.with_name(f"{study.name}{FOLDER_ENDING}")
+    return study.with_name(f"{study.name}{TUNING_ENDING}")
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Tuning:
     choices: tuple[Choice, ...] = ()
 
     def of(self, arm: str) -> dict[int, Choice]:
-        """Fold → what the arm chose."""
+        """Return fold → what the arm chose."""
         return {choice.fold: choice for choice in self.choices if choice.arm == arm}
 
     def with_before(self, before: "Tuning | None") -> "Tuning":
-        """With what was chosen earlier for arms and folds that this launch does not ask for."""
+        """Return these choices with earlier ones, of arms and folds not asked for now."""
         known = {(choice.arm, choice.fold): choice for choice in before.choices} if before else {}
         now = {(choice.arm, choice.fold): choice for choice in self.choices}
         return replace(self, choices=tuple({**known, **now}.values()))

@@ -3,14 +3,19 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from audiocls.execution.external.command import Command
-from audiocls.execution.job import LONGEST_TAG, Places, Tracking
+from audiocls.execution.job import (
+    LONGEST_TAG,
+    CommandJob,
+    CommandSpec,
+    TrackingConfig,
+    TrialJob,
+)
 from audiocls.search import Sweep, fixed_keys
-from audiocls.store import Proposal
+from audiocls.store import Proposal, StudyFolder
 from audiocls.studies.native_trials import label_of
 
 
@@ -18,15 +23,14 @@ from audiocls.studies.native_trials import label_of
 class CommandTrials:
     """Each proposal as a command of the sweep's program, run in `cwd`."""
 
-    study: str
+    folder: StudyFolder
     sweep: Sweep
     cwd: Path
-    places: Places
-    tracking: Tracking
+    tracking: TrackingConfig
     timeout_s: float | None = None
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
-        """Of program, command and parameters; `1` and `1.0` are one value, as to W&B."""
+        """Return a digest of program, command and parameters; `1` equals `1.0`, as in W&B."""
         identity = {
             "program": self.sweep.program,
             "command": list(self.sweep.command),
@@ -35,29 +39,27 @@ class CommandTrials:
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
-    def work_of(self, proposal: Proposal, run_id: str = "") -> Command:
-        return Command(
+    def job_of(self, proposal: Proposal, run_id: str = "") -> CommandJob:
+        label = label_of(proposal.parameters, fixed_keys(self.sweep.parameters))
+        return TrialJob(
             id=proposal.id,
-            label=label_of(proposal.parameters, fixed_keys(self.sweep.parameters))[:LONGEST_TAG],
-            study=self.study,
-            folder=str(self.places.study / "trials" / proposal.id),
-            study_path=str(self.places.study),
+            label=label[:LONGEST_TAG],
+            study=self.folder.name,
+            study_folder=self.folder.path,
+            trial=self.folder.trial(proposal.id),
+            spec=self._spec(),
+            tracking=replace(self.tracking, run_id=run_id),
             parameters=proposal.parameters,
-            cwd=str(self.cwd),
-            project=self.tracking.project,
-            entity=self.tracking.entity,
-            wandb=self.tracking.wandb,
-            program=self.sweep.program,
-            command=self.sweep.command,
-            metric=self.sweep.metric.name if self.sweep.metric else "",
-            run_id=run_id,
-            sweep_id=self.tracking.sweep_id,
-            timeout_s=self.timeout_s,
         )
+
+    def _spec(self) -> CommandSpec:
+        sweep = self.sweep
+        metric = sweep.metric.name if sweep.metric else ""
+        return CommandSpec(str(self.cwd), sweep.program, sweep.command, metric, self.timeout_s)
 
 
 def _plain(value: Any) -> Any:
-    """Whole numbers as integers, all the way down."""
+    """Return `value` with whole numbers as integers, nested ones included."""
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

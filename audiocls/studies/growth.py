@@ -1,22 +1,76 @@
-"""What may be added to a study that was launched before."""
+"""Studies that grow: which additions keep their error rates, and the next look of one that grows.
 
+`--until-decided` adds seeds by an alpha-spending rule (`analysis/interim.py`); any other addition
+after an answer could be read is noted, or refused.
+"""
+
+from dataclasses import replace
+
+from audiocls.analysis import compare
+from audiocls.analysis.interim import with_next_look
 from audiocls.errors import UsageError
-from audiocls.store import Study, is_same_question
+from audiocls.store import Study, StudyFolder, extended, is_same_question
+from audiocls.studies.resolve import Resolved
+from audiocls.studies.sources.sequential import NextLook
+
+ANSWERS = ("better", "worse", "equivalent", "no_evidence")
+"""Verdicts that only enough pairs can have."""
+
+
+def with_first_look(resolved: Resolved, num_own: int) -> Resolved:
+    """Return all that may be trained, with a first look at its first `num_own` blocks."""
+    study = resolved.study
+    return replace(resolved, study=replace(study, looks=(num_own,), max_pairs=len(study.blocks)))
+
+
+def next_look_fn(folder: StudyFolder, whole: Study) -> NextLook:
+    """Return the rule that adds a study's next look, by what the folder has recorded."""
+    return lambda study: with_next_look(study, compare(study, folder.records(study.cells)), whole)
+
+
+def check_growth(resolved: Resolved, folder: StudyFolder) -> Resolved:
+    """Return `resolved`, with a note if it grows after an answer could be read.
+
+    Raises `UsageError` if it is to be decided look by look although it was answered at full level:
+    every further look would be a second chance to find an effect.
+    """
+    if not folder.exists() or folder.is_sweep():
+        return resolved
+    before, now = folder.study(), resolved.study
+    num_before, num_after = (len(study.blocks) for study in (before, extended(before, now)))
+    is_more = num_after > num_before or now.looks
+    if before.looks or not is_more or not is_same_question(before, now):
+        return resolved
+    if not _has_answer(before, folder):
+        return resolved
+    if now.looks:
+        raise UsageError(
+            f"study {folder.name!r} was answered with {num_before} pairs at its full level "
+            f"(α = {before.alpha:g}): to look on now would be a second chance. Ask anew on seeds "
+            f"that it has not seen, such as: --study {folder.name}-2 --seeds {_fresh(before)} "
+            "--until-decided"
+        )
+    note = (
+        f"Grown from {num_before} to {num_after} pairs after an answer could be read: the p values "
+        "do not account for that (--until-decided would)."
+    )
+    study = replace(now, notes=(*now.notes, note))
+    return replace(resolved, study=study, notes=(*resolved.notes, note))
 
 
 def check_can_extend(before: Study, now: Study) -> None:
-    """Raises `UsageError` where `now` would add to `before` what its looks do not foresee."""
+    """Raise `UsageError` if the new plan does not continue the study's interim analyses."""
     if not is_same_question(before, now):
         return
     if before.looks and not now.looks and not _places(now) <= _places(before):
         raise UsageError(
             f"study {before.name!r} grows by itself until it is decided, and by nothing else: "
-            f"go on with `{before.command}`, or keep both plans with --study NAME"
+            f"resume it with `{before.command}`, or keep both plans with --study NAME"
         )
     if before.looks and now.looks and _places(now) != _places(before, before.looks[0]):
         raise UsageError(
             f"study {before.name!r} had its first look at other cells (it has "
-            f"{before.looks[0]} blocks and {len(before.arms)} arms there): go on with "
+            f"{before.looks[0]} blocks and {len(before.arms)} arms there): resume it with "
             f"`{before.command}`, or ask anew with --study NAME"
         )
     if now.looks and not before.looks and not _places(before) <= _places(now):
@@ -27,6 +81,17 @@ def check_can_extend(before: Study, now: Study) -> None:
 
 
 def _places(study: Study, num_blocks: int | None = None) -> set[tuple[str, int, int]]:
-    """Arm, seed and fold of all cells, or of those on the first blocks."""
+    """Return arm, seed and fold of all cells, or of those on the first blocks."""
     first = set(study.blocks[:num_blocks])
     return {(cell.arm, *cell.block) for cell in study.cells if cell.block in first}
+
+
+def _has_answer(study: Study, folder: StudyFolder) -> bool:
+    records = folder.records(study.cells)
+    return bool(records) and any(a.verdict in ANSWERS for a in compare(study, records).compared)
+
+
+def _fresh(study: Study) -> str:
+    """Return as many seeds as the study has, after the last of them."""
+    last = max(study.seeds)
+    return f"{last + 1}..{last + len(study.seeds)}"

@@ -1,28 +1,37 @@
-"""`launch`: bring a study to its end, or as far as time and patience allow.
+"""`launch`: bring a study of any kind to its end, or as far as time and limits allow.
 
 Without torch: a finished study is recognised by its files, and workers start only for what is
 missing.
 """
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from audiocls.errors import UsageError
-from audiocls.execution.executors import Executor
-from audiocls.execution.interrupt import stop_on_signal
-from audiocls.execution.job import Task
-from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, Watch
-from audiocls.execution.trial_source import FixedSource
-from audiocls.store import Cell, State, Study, StudyFolder, SweepStudy, count_states, extended
-from audiocls.store.reuse import copy_finished
+from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, Watch, stop_on_signal
+from audiocls.store import Choice, State, Study, StudyFolder, count_states, extended
 from audiocls.studies.growth import check_can_extend
-from audiocls.studies.sources.search import SearchSource
+from audiocls.studies.options import OpenExecutor
+from audiocls.studies.sources import StudySource
+from audiocls.studies.status import failure_notes, launch_command
 
-OpenExecutor = Callable[[int, threading.Event], Executor[Any]]
-"""From the number of missing trials and the wish to stop."""
+WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study that can be launched."""
+
+    folder: StudyFolder
+    study: Study
+    open_source: Callable[[Study], StudySource]
+    """From the plan that is kept, to the trials to run; called while the study is held."""
+    open_executor: OpenExecutor
+    limits: Limits = UNLIMITED
+    is_exclusive: bool = True
+    """Whether nobody else may launch the study meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -31,136 +40,98 @@ class Outcome:
 
     study: Study
     counts: dict[State, int]
-    """Over the trials that this launch was asked for."""
+    """Over the trials that this launch was asked for; of a search, all that were ever proposed."""
     num_trained: int
     stopped_by: StoppedBy | None
-    is_replaced: bool
+    is_replaced: bool = False
     """Whether the study's folder held another plan before."""
     notes: tuple[str, ...] = ()
-    """What went wrong without harm."""
+    """What went wrong without harm, such as tracking that stopped."""
+    blocked: tuple[Choice, ...] = ()
+    """Arms and folds without trials, for they could not choose their values."""
 
     @property
     def exit_code(self) -> int:
         """0 all done, 3 some failed, 75 stopped, 124 out of time."""
-        return exit_code_of(self.stopped_by, self.counts)
+        return exit_code_of(self.stopped_by, self.counts) or (3 if self.blocked else 0)
 
 
-def launch(
-    folder: StudyFolder,
-    study: Study,
-    task_of: Callable[[Cell], Task],
-    open_executor: OpenExecutor,
-    watch: Watch,
-    limits: Limits = UNLIMITED,
-    is_exclusive: bool = True,
-    lender: StudyFolder | None = None,
-) -> Outcome:
-    """Train every trial of `study` that is neither finished nor failed, once.
+def launch(prepared: Prepared, watch: Watch) -> Outcome:
+    """Run every trial that the study's source offers, and say how that ended.
 
-    What `lender` has finished is copied. Raises `UsageError` if it is to be exclusive and another
-    process is launching this study.
+    Raises `UsageError` if the study is to be exclusive and another process is launching it, or if
+    its folder holds trials of something else.
     """
-    alone = folder.launching() if is_exclusive else nullcontext()
+    folder = prepared.folder
+    alone = folder.launching() if prepared.is_exclusive else nullcontext()
     with alone, stop_on_signal() as stop:
-        asked = study.cells
         with folder.planning():
-            study, is_replaced = write_plan(folder, study)
-        if lender is not None:
-            copy_finished(asked, lender, folder)
-        states = folder.states(asked)
-        missing = _missing([task_of(cell) for cell in asked], states)
-        num_reused = sum(states[cell.id] == "done" for cell in asked)
-        num_reused -= sum(states[task.id] == "done" for task in missing)
-        passed = Launch(FixedSource(missing), num_reused + len(missing), num_reused, watch, limits)
-        if missing:
-            passed.drive(open_executor(len(missing), stop), stop)
-        counts = count_states(folder.states(asked) if missing else states)
-        is_whole = not counts["pending"] and not counts["running"]
-        stopped_by = None if is_whole else passed.stopped_by
-        notes = tuple(passed.notes)
-        return Outcome(study, counts, passed.num_done, stopped_by, is_replaced, notes)
-
-
-@dataclass(frozen=True)
-class SweepOutcome:
-    """What the launch of a sweep ended with."""
-
-    counts: dict[State, int]
-    """Over all that was ever proposed for it."""
-    num_trained: int
-    stopped_by: StoppedBy | None
-    notes: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """0 all done, 3 some failed, 75 stopped, 124 out of time."""
-        return exit_code_of(self.stopped_by, self.counts)
-
-
-def launch_sweep(
-    folder: StudyFolder,
-    study: SweepStudy,
-    search: Callable[[], SearchSource],
-    open_executor: Callable[[threading.Event], Executor[Any]],
-    watch: Watch,
-    limits: Limits = UNLIMITED,
-) -> SweepOutcome:
-    """Run what `search` proposes until it is over; `search` is made once the study is ours.
-
-    Raises `UsageError` if another process is launching it, or if its folder holds another's trials.
-    """
-    with folder.launching(), stop_on_signal() as stop:
-        require_same(folder, study)
-        folder.write_study(study)
-        supply = search()
-        num_done = count_states(folder.states(supply.proposals))["done"]
-        passed = Launch(supply, supply.num_trials, num_done, watch, limits)
-        if supply.has_next():
-            passed.drive(open_executor(stop), stop)
-        counts = count_states(folder.states(supply.proposals))
-        return SweepOutcome(counts, passed.num_done, passed.stopped_by, tuple(passed.notes))
-
-
-def require_same(folder: StudyFolder, study: SweepStudy) -> None:
-    """Raises `UsageError` if the folder holds trials of something else."""
-    if not folder.exists():
-        return
-    if not folder.is_sweep():
-        raise UsageError(f"study {folder.name!r} is an ablation's; choose another with --study")
-    before = folder.sweep_study()
-    if before.runs != study.runs:
-        raise UsageError(
-            f"study {folder.name!r} holds trials of {before.runs!r}, not of {study.runs!r}: their "
-            "results would be mixed. Keep both with --study NAME"
-        )
+            kept, is_replaced = write_plan(folder, prepared.study)
+        source = prepared.open_source(kept)
+        scheduler = Launch(source, watch, prepared.limits)
+        if source.has_next():
+            scheduler.drive(prepared.open_executor(source.max_parallel, stop), stop)
+        counts = count_states(source.states())
+        is_whole = source.is_over() and not counts["pending"] and not counts["running"]
+        stopped_by = None if is_whole else scheduler.stopped_by
+        notes, num_done = tuple(scheduler.notes), scheduler.num_done
+        return Outcome(source.study, counts, num_done, stopped_by, is_replaced, notes)
 
 
 def exit_code_of(stopped_by: StoppedBy | None, counts: Mapping[State, int]) -> int:
-    """0 all done, 3 some failed, 75 stopped, 124 out of time."""
+    """Return 0 all done, 3 some failed, 75 stopped, 124 out of time."""
     if stopped_by in ("signal", "budget"):
         return {"signal": 75, "budget": 124}[stopped_by]
     return 0 if counts["done"] == sum(counts.values()) else 3
 
 
-def _missing(tasks: Sequence[Task], states: Mapping[str, State]) -> list[Task]:
-    """What is to be trained; a finished trial too, where a W&B run waits to be told of it."""
-    open_states = ("pending", "running")
-    return [
-        t for t in tasks if states[t.id] in open_states or (t.run_id and states[t.id] == "done")
-    ]
-
-
 def write_plan(folder: StudyFolder, study: Study) -> tuple[Study, bool]:
-    """The plan to keep: what was launched before under this question stays in it.
+    """Store the plan with what was launched before under the same question.
 
-    Raises `UsageError` where the one launched before grows by looks, and this would not be one.
+    Returns it, and whether the folder held another plan before. Raises `UsageError` where the two
+    cannot share a folder.
     """
     if not folder.exists():
         folder.write_study(study)
         return study, False
     before = folder.study()
-    check_can_extend(before, study)
-    grown = extended(before, study)
+    check_same_trials(before, study)
+    if study.kind != "search":
+        check_can_extend(before, study)
+    grown = study if study.kind == "search" else extended(before, study)
     if grown != before:
         folder.write_study(grown)
     return grown, not set(before.cells) <= set(grown.cells)
+
+
+def check_same_trials(before: Study, study: Study) -> None:
+    """Raise `UsageError` if one of the two is a search, and the other something else."""
+    if before.search is None and study.search is None:
+        return
+    if study.search is None:
+        raise UsageError(f"study {before.name!r} is a sweep: it has no arms to compare")
+    if before.search is None:
+        raise UsageError(f"study {before.name!r} is an ablation's; choose another with --study")
+    if before.search.runs != study.search.runs:
+        raise UsageError(
+            f"study {before.name!r} holds trials of {before.search.runs!r}, not of "
+            f"{study.search.runs!r}: their results would be mixed. Keep both with --study NAME"
+        )
+
+
+def summary_of(outcome: Outcome, runs: Path) -> list[str]:
+    """Return what was done, what failed, and what to do next, as sentences."""
+    counts, folder = outcome.counts, StudyFolder(runs / outcome.study.name)
+    reused = counts["done"] - outcome.num_trained
+    lines = [f"{outcome.num_trained} trained, {reused} reused, {counts['failed']} failed"]
+    if num := len(outcome.notes):
+        trials = f"{num} trial{'s' * (num > 1)}"
+        lines.append(f"tracking incomplete for {trials}: {outcome.notes[-1]}")
+    if counts["failed"]:
+        lines += failure_notes(folder)
+    if outcome.stopped_by:
+        left = counts["pending"] + counts["running"]
+        cells = f": {left} cell{'s' * (left > 1)} to go" if left else ""
+        again = launch_command(folder)
+        lines.append(f"{WHY[outcome.stopped_by]}{cells}. Resume with: {again}")
+    return lines

@@ -2,17 +2,19 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.config import Config, resolve, trial_id
-from audiocls.dotted import flatten, format_short
+from audiocls.dotted import flatten
 from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.execution.content import identity_of, require_usable
-from audiocls.execution.job import Setting, Task
+from audiocls.execution.job import NativeJob, TrackingConfig, native_job
+from audiocls.formatting import format_values
 from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep
-from audiocls.store import Cell, Proposal
+from audiocls.store import Cell, Proposal, StudyFolder
 
 LOGGED = ("val/loss", "val/accuracy", "val/balanced_accuracy", "val/map", "train/loss")
 """Metrics of every epoch, on which a stop rule can act."""
@@ -22,7 +24,10 @@ LOGGED = ("val/loss", "val/accuracy", "val/balanced_accuracy", "val/map", "train
 class NativeTrials:
     """Each proposal over the recipe and what the sweep's command fixes; data is read once."""
 
-    setting: Setting
+    folder: StudyFolder
+    cache: Path
+    tracking: TrackingConfig
+    recipe_name: str
     recipe: Mapping[str, Any]
     overrides: Mapping[str, Any]
     fixed: frozenset[str] = frozenset()
@@ -33,23 +38,24 @@ class NativeTrials:
         config = self.config(parameters)
         return trial_id(self._asked(config), self._fingerprint(config))
 
-    def work_of(self, proposal: Proposal, run_id: str = "") -> Task:
+    def job_of(self, proposal: Proposal, run_id: str = "") -> NativeJob:
         config = self.config(proposal.parameters)
         cell = Cell(
             proposal.id, label_of(proposal.parameters, self.fixed), config.seed, config.fold
         )
-        task = self.setting.task(cell, config, self._fingerprint(config))
-        return replace(task, parameters=proposal.parameters, run_id=run_id)
+        tracking = replace(self.tracking.tagged(self.recipe_name), run_id=run_id)
+        data = self._fingerprint(config)
+        return native_job(self.folder, cell, config, data, tracking, proposal.parameters)
 
     def config(self, parameters: Mapping[str, Any]) -> Config:
-        """Raises `ConfigError` where the parameters do not go together."""
+        """Return a trial's configuration; raises `ConfigError` for an invalid combination."""
         layers = [self.recipe, self.overrides, parameters]
         return resolve(layers, self._where)
 
     def check(self, sweep: Sweep) -> None:
-        """Refuse, before anything runs, keys and values that no trial could have.
+        """Raise `ConfigError` for keys and values that no trial could have, before anything runs.
 
-        Each value is tried alone over the recipe; what fails only in company fails in its trial.
+        Values are validated one at a time; invalid combinations become failed trials.
         """
         faults: dict[str, None] = {}
         for key, parameter in sweep.parameters.items():
@@ -64,35 +70,35 @@ class NativeTrials:
 
     @property
     def _where(self) -> str:
-        return f"{self.setting.study} (recipe {self.setting.recipe})"
+        return f"{self.folder.name} (recipe {self.recipe_name})"
 
     def _asked(self, config: Config) -> dict[str, Any]:
-        require_usable(config, config.data.table(self.setting.places.cache).labels)
-        return identity_of(config, self.setting.places.cache)
+        require_usable(config, config.data.table(self.cache).labels)
+        return identity_of(config, self.cache)
 
     def _fingerprint(self, config: Config) -> str:
         if config.data not in self.fingerprints:
-            table = config.data.table(self.setting.places.cache)
+            table = config.data.table(self.cache)
             if config.fold not in table.folds:
                 has = f"{config.data.name} has {list(table.folds)}"
                 raise UsageError(f"fold: got {config.fold}; {has}")
-            self.fingerprints[config.data] = fingerprint(table, self.setting.places.cache)
+            self.fingerprints[config.data] = fingerprint(table, self.cache)
         return self.fingerprints[config.data]
 
 
 def label_of(parameters: Mapping[str, Any], fixed: Collection[str] = ()) -> str:
-    """Parameters in short, for people; those that are fixed only where there are no others.
+    """Return parameters in short, for people; the fixed ones only where there are no others.
 
     >>> label_of({"optim": {"lr": 0.00123456}, "model.dropout": 0.1, "seed": 3}, {"seed"})
     'lr=0.00123,dropout=0.1'
     """
     known = flatten(parameters)
     flat = {key: value for key, value in known.items() if key not in fixed} or known
-    return format_short(flat)
+    return format_values(flat)
 
 
 def _samples(parameter: Parameter) -> list[Any]:
-    """Values that stand for all that a parameter may take."""
+    """Return values that stand for all that a parameter may take."""
     if isinstance(parameter, Nested):
         parts = {name: _samples(inner) for name, inner in parameter.parameters.items()}
         return [{name: value} for name, values in parts.items() for value in values]
@@ -104,7 +110,7 @@ def _samples(parameter: Parameter) -> list[Any]:
 
 
 def _bounds(number: Numeric) -> list[Any]:
-    """Ends of a range as they would be handed on; a distribution without ends has no sample."""
+    """Return the ends of a range, as trials get them; none for a distribution without ends."""
     if number.min is None or number.max is None:
         return []
     is_exponent = number.distribution in ("log_uniform", "inv_log_uniform", "q_log_uniform")
@@ -112,7 +118,7 @@ def _bounds(number: Numeric) -> list[Any]:
 
 
 def _require_history(sweep: Sweep) -> None:
-    """A stop rule on what is known at the end only would never stop anything."""
+    """Raise `ConfigError` for a stop rule on a metric that is known at the end only."""
     metric = sweep.metric.name if sweep.metric else ""
     if sweep.early_terminate is not None and metric not in LOGGED:
         fault = (

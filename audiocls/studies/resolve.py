@@ -4,7 +4,6 @@ Where `config` and `plan` meet: neither knows the other.
 """
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from audiocls.config import Config, resolve, trial_id
 from audiocls.design import BASELINE, Ablation, Plan, within_folds
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.content import identity_of, require_usable
-from audiocls.execution.job import Places, Setting, Task, Tracking
-from audiocls.store import Cell, Objective, Study
+from audiocls.execution.job import NativeJob, TrackingConfig, native_job
+from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 from audiocls.studies.inactive_factors import check_no_inactive_factors
 
 Configs = dict[str, Config]
@@ -37,18 +36,20 @@ class Resolved:
     """Arm and fold → the arm's configuration with what it chose for that fold."""
 
     def config_of(self, cell: Cell) -> Config:
-        """What is trained in that cell."""
+        """Return the configuration that is trained in that cell."""
         config = self.tuned.get((cell.arm, cell.fold), self.configs[cell.arm])
         return config.model_copy(update={"seed": cell.seed, "fold": cell.fold})
 
     def only(self, arm: str) -> "Resolved":
-        """The same study with that arm's cells alone."""
+        """Return the study with that arm's cells alone."""
         cells = tuple(cell for cell in self.study.cells if cell.arm == arm)
         return replace(self, study=replace(self.study, cells=cells))
 
 
 def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]) -> Configs:
-    """Every arm's configuration; raises `ConfigError` with the faults of all arms at once.
+    """Return every arm's configuration.
+
+    Raises `ConfigError` with the faults of all arms at once.
 
     The overrides lie under the arm's own changes: a factor stays a factor whatever is set.
     """
@@ -62,14 +63,14 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
             faults |= dict.fromkeys(error.faults)
     if faults:
         raise ConfigError(f"{plan.ablation.name} (recipe {plan.ablation.recipe})", faults)
-    _refuse_hidden_factors(plan, overrides)
-    _refuse_early_stopping(plan, configs)
+    _check_factors_are_free(plan, overrides)
+    _check_equally_long(plan, configs)
     check_no_inactive_factors(plan.ablation.name, configs)
     return configs
 
 
-def _refuse_early_stopping(plan: Plan, configs: Configs) -> None:
-    """Arms that stop when they like were not trained alike, so nothing follows from them."""
+def _check_equally_long(plan: Plan, configs: Configs) -> None:
+    """Raise `ConfigError` for early stopping: arms must be trained equally long."""
     stopping = [arm for arm, config in configs.items() if config.train.patience > 0]
     if stopping:
         fault = (
@@ -80,7 +81,7 @@ def _refuse_early_stopping(plan: Plan, configs: Configs) -> None:
         raise ConfigError(plan.ablation.name, [fault])
 
 
-def _refuse_hidden_factors(plan: Plan, overrides: Mapping[str, Any]) -> None:
+def _check_factors_are_free(plan: Plan, overrides: Mapping[str, Any]) -> None:
     hidden = [key for key in overrides if any(key in changes for changes in plan.arms.values())]
     if hidden:
         raise ConfigError(
@@ -93,12 +94,12 @@ def _refuse_hidden_factors(plan: Plan, overrides: Mapping[str, Any]) -> None:
 
 
 def on_available_folds(plan: Plan, config: Config, cache: Path, is_asked: bool) -> Plan:
-    """`plan` on the test folds that its data set has; asks the disk only if it must."""
+    """Return `plan` on the test folds that its data set has; reads the disk only if needed."""
     return within_folds(plan, folds_of(config, cache), config.data.name, is_asked)
 
 
 def folds_of(config: Config, cache: Path) -> tuple[int, ...]:
-    """The test folds of a configuration's data."""
+    """Return the test folds of a configuration's data."""
     num_folds = config.data.num_folds
     return tuple(range(1, num_folds + 1)) if num_folds else config.data.table(cache).folds
 
@@ -109,16 +110,16 @@ def study_of(
     overrides: Mapping[str, Any],
     cache: Path,
     name: str,
-    command: str,
+    request: Request | None = None,
 ) -> Resolved:
-    """The study with the ids of all its cells; reads the data set's files once.
+    """Return the study with the ids of all its cells; reads the data set's files once.
 
     Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
     """
     tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
     fingerprints = _fingerprints(configs, tables, cache)
     asked = {arm: _asked(config, tables[config.data], cache) for arm, config in configs.items()}
-    ablation = plan.ablation
+    ablation, stats = plan.ablation, plan.ablation.stats
     study = Study(
         name=name,
         question=ablation.question,
@@ -133,14 +134,12 @@ def study_of(
         secondary=_secondary(ablation),
         cells=_cells(plan, asked, fingerprints),
         identities=_identities(asked, fingerprints),
-        alpha=ablation.stats.alpha,
-        correction=ablation.stats.correction,
-        margin=ablation.stats.margin,
-        max_missing=ablation.stats.max_missing,
+        **stats.model_dump(),
         match=ablation.budget.match,
         overrides={**ablation.base(), **overrides},
-        command=command,
-        notes=(*plan.notes, *_left_out(tables), *_untrained(configs)),
+        command=request.line() if request else "",
+        request=request,
+        notes=(*plan.notes, *_left_out(tables), *_feature_notes(configs)),
     )
     return Resolved(study, configs, fingerprints, study.notes)
 
@@ -160,7 +159,7 @@ def _asked(config: Config, table: ClipTable, cache: Path) -> dict[str, Any]:
 def _fingerprints(
     configs: Configs, tables: Mapping[DataSet, ClipTable], cache: Path
 ) -> dict[str, str]:
-    """Arms mostly share their data, which is then read once."""
+    """Return each arm's fingerprint; data that arms share is read once."""
     known = {data: fingerprint(table, cache) for data, table in tables.items()}
     return {arm: known[config.data] for arm, config in configs.items()}
 
@@ -173,15 +172,16 @@ def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
     ]
 
 
-def _untrained(configs: Configs) -> list[str]:
-    """What hears through a codec that has learned nothing says nothing of one that has."""
-    arms = [
-        arm
-        for arm, config in configs.items()
-        if config.features.name == "encodec" and config.features.weights == "untrained"
+def _feature_notes(configs: Configs) -> list[str]:
+    """Return the caveats of the arms' front ends, each with its arms."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, config in configs.items():
+        for note in config.features.notes():
+            arms_of.setdefault(note, []).append(arm)
+    return [
+        f"{note} in {'every arm' if len(arms) == len(configs) else ', '.join(arms)}."
+        for note, arms in arms_of.items()
     ]
-    everywhere = "every arm" if len(arms) == len(configs) else ", ".join(arms)
-    return [f"EnCodec's weights are untrained in {everywhere}."] if arms else []
 
 
 ArmConfigs = Mapping[str, Mapping[str, Any]]
@@ -189,7 +189,7 @@ ArmConfigs = Mapping[str, Mapping[str, Any]]
 
 
 def _identities(asked: ArmConfigs, fingerprints: Mapping[str, str]) -> dict[str, str]:
-    """What each arm really asks; raises `ConfigError` if two ask the same."""
+    """Return what identifies each arm; raises `ConfigError` if two are the same."""
     identities: dict[str, str] = {}
     twins: list[str] = []
     for arm, config in asked.items():
@@ -220,7 +220,7 @@ def _cells(plan: Plan, asked: ArmConfigs, fingerprints: Mapping[str, str]) -> tu
 def single_trial(
     recipe: str, content: Mapping[str, Any], overrides: Mapping[str, Any], cache: Path
 ) -> Resolved:
-    """One trial on its own: a study named after the recipe, its arm after what was overridden."""
+    """Return one trial as a study named after the recipe, its arm after the overrides."""
     config = resolve([content, overrides], recipe)
     data = config.data.table(cache)
     if config.fold not in data.folds:
@@ -231,6 +231,8 @@ def single_trial(
     asked = _asked(config, data, cache)
     cell = Cell(trial_id(asked, known), arm, config.seed, config.fold)
     name = Path(recipe).stem
+    given = tuple(assignment(*item) for item in overrides.items())
+    request = Request("train", recipe=recipe, assignments=given)
     study = Study(
         name=name,
         question=f"What does {name} reach?",
@@ -242,19 +244,20 @@ def single_trial(
         arms={arm: dict(changes)},
         cells=(cell,),
         identities=_identities({arm: asked}, {arm: known}),
-        command=shlex.join(
-            ["audiocls", "train", "--recipe", recipe, *(assignment(*o) for o in overrides.items())]
-        ),
+        command=request.line(),
+        request=request,
     )
     return Resolved(study, {arm: config}, {arm: known}, ())
 
 
 def assignment(key: str, value: Any) -> str:
-    """`key=value` as the command line reads it back."""
+    """Return `key=value` as the command line reads it back."""
     return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
-def task_of(cell: Cell, resolved: Resolved, places: Places, tracking: Tracking) -> Task:
-    """The task of one cell of a resolved ablation."""
-    setting = Setting(resolved.study.name, resolved.study.recipe, places, tracking)
-    return setting.task(cell, resolved.config_of(cell), resolved.fingerprints[cell.arm])
+def job_of(
+    cell: Cell, resolved: Resolved, folder: StudyFolder, tracking: TrackingConfig
+) -> NativeJob:
+    """Return the job of one cell of a resolved ablation."""
+    config, data = resolved.config_of(cell), resolved.fingerprints[cell.arm]
+    return native_job(folder, cell, config, data, tracking.tagged(resolved.study.recipe))

@@ -1,4 +1,4 @@
-"""`ScoreBreakdown`: what the test clips show beyond the metrics, to look at and listen to.
+"""`ScoreBreakdown`: scores by class, confusions and misclassified clips of the test set.
 
 Legend: K classes, T samples.
 """
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One class against the rest; what has no value there is None."""
+    """Scores of one class against the rest; None where a score is undefined."""
 
     label: str
     support: int
@@ -21,38 +21,40 @@ class ClassScore:
 
 
 @dataclass(frozen=True, eq=False)
-class Misheard:
-    """A test clip that was taken, with great confidence, for what it is not."""
+class MisclassifiedClip:
+    """A test clip whose predicted class is wrong and very probable to the model."""
 
     clip: str
     truth: str
     """Its class, or its classes joined by commas."""
-    heard: str
-    """The class that it was taken for."""
+    predicted: str
     probability: float
-    """Of that class."""
+    """Of the predicted class."""
     wave: NDArray[np.float32]
     """(T,), in ±1."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreBreakdown:
-    """Once per trial, of the test clips alone."""
+    """What one trial shows of its test clips."""
 
     classes: tuple[ClassScore, ...]
     confusion: NDArray[np.int64] | None
-    """(K, K): how many clips of each class (row) were taken for each class (column).
+    """(K, K): the number of clips of each class (row) that are predicted as each class (column).
 
-    None where a clip may have several classes: there is no one class that it was taken for. What
-    is confused then shows in the classes' precision and recall, and in the misheard clips.
+    None where a clip may have several classes, since no single class is predicted then. Confusions
+    show in precision and recall, and in the misclassified clips.
     """
-    misclassified: tuple[Misheard, ...]
+    misclassified: tuple[MisclassifiedClip, ...]
     """The most confident errors first."""
     sample_rate: int
     """Of the waves, in Hz."""
 
     def confused(self) -> list[tuple[str, str, int]]:
-        """True class, heard class, clips: every pair that occurs, and every class with itself."""
+        """Return (true class, predicted class, number of clips) of every pair that occurs.
+
+        Every class with itself is among them.
+        """
         if self.confusion is None:
             return []
         shown = (self.confusion > 0) | np.eye(len(self.classes), dtype=bool)

@@ -1,4 +1,4 @@
-"""Which W&B mode holds when nobody chose one."""
+"""The W&B mode that holds where the user chose none."""
 
 import netrc
 from collections.abc import Mapping
@@ -12,7 +12,9 @@ DEFAULT_HOST = "api.wandb.ai"
 
 
 def default_mode(environment: Mapping[str, str]) -> WandbMode:
-    """`WANDB_MODE` if set, else online where a key is configured, else offline.
+    """Return `WANDB_MODE` if set, else online where a key is configured, else offline.
+
+    Raises `UsageError` for a `WANDB_MODE` that W&B does not know.
 
     >>> default_mode({"WANDB_API_KEY": "x" * 40})
     'online'

@@ -1,6 +1,6 @@
-"""A W&B project as others see it: its runs as values, and how it is read.
+"""A W&B project: its runs as values, and the protocol for reading it.
 
-`wandb_project.WandbProject` reads a real one; nothing here loads W&B.
+`wandb.project.WandbProject` reads a real one; this module does not import W&B.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from audiocls.tracking.sweep_server import Sweeps
 
 @dataclass(frozen=True)
 class ProjectRef:
-    """A project and whose it is."""
+    """A project and its owner."""
 
     entity: str
     project: str
@@ -23,22 +23,22 @@ class ProjectRef:
 
 @dataclass(frozen=True)
 class UploadStatus:
-    """What the server says of a run's upload."""
+    """How much of a run the server has."""
 
     key: str
-    """The server's own, which mutations want."""
+    """The server's own id of the run, for mutations."""
     state: str
     sweep: str
 
     @property
     def is_whole(self) -> bool:
-        """The end of a run is the last thing that its upload tells."""
+        """Whether the upload is complete: the end of a run is uploaded last."""
         return self.state in ("finished", "failed", "killed")
 
 
 @dataclass(frozen=True)
 class RemoteRun:
-    """A run as its project shows it."""
+    """A run as the server has it."""
 
     id: str
     name: str
@@ -54,17 +54,17 @@ class RemoteRun:
 
 
 class Project(Protocol):
-    """What is read of a project, each call within a stated time.
+    """Reading a project; every call returns within a stated time.
 
     Raises `ServerUnavailable`, `PermissionDenied` or `SweepNotFound`.
     """
 
     def runs(self, place: ProjectRef, filters: Mapping[str, Any]) -> Iterator[RemoteRun]:
-        """Its runs, the oldest first, a page at a time."""
+        """Yield its runs, the oldest first; pages are requested one at a time."""
 
     def history(self, place: ProjectRef, run_id: str) -> list[dict[str, Any]]:
-        """A run's rows."""
+        """Return a run's rows."""
 
     @property
     def sweeps(self) -> Sweeps:
-        """Those of its server."""
+        """Return the sweeps of its server."""

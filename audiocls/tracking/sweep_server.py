@@ -1,6 +1,6 @@
-"""A sweep's server as its agents see it: what it is asked, what it orders, how it fails.
+"""A server of sweeps: the requests of its agents, its orders, and its errors.
 
-The words are W&B's, the values are ours; `wandb_sweeps.WandbSweeps` speaks to a real server.
+The terms are W&B's; `wandb.sweeps.WandbSweeps` connects to a real server.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,26 +11,26 @@ from audiocls.errors import AudioclsError, UsageError
 
 
 class ServerUnavailable(AudioclsError):
-    """The server is away, stalls, or answers that it cannot now: ask again later."""
+    """The server cannot be reached, does not answer in time, or is overloaded: ask again later."""
 
     exit_code = 75
 
 
 class PermissionDenied(AudioclsError):
-    """The server does not take the key, or not for this."""
+    """The server refuses the key, or refuses this request for it."""
 
     exit_code = 2
 
 
 class SweepNotFound(AudioclsError):
-    """The server does not know the sweep, or not any more."""
+    """The server does not have the sweep; it may have been deleted."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class SweepPath:
-    """Where a sweep is found on its server."""
+    """The address of a sweep on its server."""
 
     entity: str
     project: str
@@ -41,7 +41,7 @@ class SweepPath:
 
     @classmethod
     def parse(cls, text: str) -> "SweepPath":
-        """From ENTITY/PROJECT/ID, as `wandb agent` takes it.
+        """Parse ENTITY/PROJECT/ID, the form that `wandb agent` takes.
 
         >>> SweepPath.parse("mine/audiocls/k3x9").project
         'audiocls'
@@ -57,7 +57,7 @@ class SweepPath:
 
 @dataclass(frozen=True)
 class ServerRun:
-    """One of a sweep's runs as its server knows it."""
+    """One of a sweep's runs as its server has it."""
 
     id: str
     state: str
@@ -66,7 +66,7 @@ class ServerRun:
 
 @dataclass(frozen=True)
 class ServerSweep:
-    """A registered sweep and what has become of it."""
+    """A registered sweep, its state and its runs."""
 
     path: SweepPath
     url: str
@@ -77,7 +77,7 @@ class ServerSweep:
 
 @dataclass(frozen=True)
 class Start:
-    """Run these parameters as this run; also how the server asks for a run to be resumed."""
+    """Train these parameters as this run; the server also resumes runs by this order."""
 
     run_id: str
     parameters: Mapping[str, Any]
@@ -92,7 +92,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Leave:
-    """End everything: the sweep has no more runs for this agent."""
+    """End the agent: the sweep has no more runs for it."""
 
 
 Order = Start | Stop | Leave
@@ -108,10 +108,10 @@ class Sweeps(Protocol):
         entity: str | None = None,
         prior_runs: Sequence[str] = (),
     ) -> SweepPath:
-        """Register one, with runs that are there already; of the user's own where nobody says."""
+        """Register a sweep with runs that exist already; `entity` defaults to the user's own."""
 
     def sweep(self, path: SweepPath) -> ServerSweep:
-        """The sweep, its configuration and its runs; raises `SweepNotFound` if it is not there."""
+        """Return a sweep with its configuration and runs; raise `SweepNotFound` without one."""
 
 
 class SweepServer(Protocol):
@@ -121,7 +121,7 @@ class SweepServer(Protocol):
     """
 
     def register_agent(self, path: SweepPath, host: str) -> str:
-        """A new agent's id."""
+        """Return a new agent's id."""
 
     def heartbeat(self, agent_id: str, running: Sequence[str]) -> Sequence[Order]:
-        """Tell which runs the agent has in hand; answers what it is to do."""
+        """Report the runs that the agent is running, and return the server's orders."""

@@ -1,6 +1,7 @@
-"""The only door to TensorBoard: one trial as one folder of event files.
+"""TensorBoard as a tracker: one trial is one folder of event files.
 
-For those who have no W&B. TensorBoard is an extra, `pip install 'audiocls[tensorboard]'`.
+It needs no account. TensorBoard is an extra, `pip install 'audiocls[tensorboard]'`; only this
+module imports it.
 """
 
 import json
@@ -16,7 +17,7 @@ from audiocls.tracking.breakdown import ScoreBreakdown
 
 
 def require_tensorboard() -> None:
-    """Raises `UsageError` where TensorBoard is not installed; imports nothing, so ask early."""
+    """Raise `UsageError` where TensorBoard is not installed, without importing it."""
     if find_spec("tensorboard") is None:
         raise UsageError(
             "tensorboard is not installed, and a tracker needs it: "
@@ -27,8 +28,8 @@ def require_tensorboard() -> None:
 class TensorboardRun:
     """Writes into `folder`, one trial's own; every method may raise what the disk raises.
 
-    A later attempt in the same folder replaces the earlier one: it tells the history again, and
-    TensorBoard hides what was written before it.
+    A later attempt in the same folder replaces the earlier one: it logs the history again, and
+    TensorBoard hides what was written before that.
     """
 
     def __init__(self, folder: Path, info: RunInfo):
@@ -43,13 +44,13 @@ class TensorboardRun:
             self.log(row)
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """One row, on the axis of its `epoch`, and on the disk when this returns."""
+        """Write one row at its `epoch`; it is on the disk when this returns."""
         self._epoch = int(row.get("epoch", self._epoch))
         self._add_numbers({name: row[name] for name in row if name != "epoch"})
         self._writer.flush()
 
     def finish(self, ending: Ending) -> FinishReport:
-        """The summary's numbers at the last epoch, all of it as text, and the evidence."""
+        """Write the summary, its numbers at the last epoch, and the breakdown of the test clips."""
         self._add_numbers(ending.summary)
         text = _as_text({**ending.summary, "exit_code": ending.exit_code})
         self._writer.add_text("summary", text, self._epoch)
@@ -59,10 +60,10 @@ class TensorboardRun:
         return FinishReport()
 
     def _show(self, evidence: ScoreBreakdown) -> None:
-        """A table of classes as text, and the misheard clips, each under what it was taken for."""
+        """Write the table of classes as text, and the misclassified clips as sound."""
         self._writer.add_text("test/classes", _as_table(evidence), self._epoch)
         for number, clip in enumerate(evidence.misclassified, 1):
-            name = f"test/misheard {number}: {clip.truth} as {clip.heard}, {clip.clip}"
+            name = f"test/misclassified {number}: {clip.truth} as {clip.predicted}, {clip.clip}"
             self._writer.add_audio(name, clip.wave, self._epoch, evidence.sample_rate)
 
     def _add_numbers(self, values: Mapping[str, Any]) -> None:
@@ -84,13 +85,13 @@ def _about(info: RunInfo) -> dict[str, Any]:
 
 
 def _as_text(values: Mapping[str, Any]) -> str:
-    """JSON as Markdown shows it unchanged: a block indented by four."""
+    """Return JSON as a Markdown code block, which is indented by four."""
     lines = json.dumps(dict(values), indent=2, ensure_ascii=False, default=str).splitlines()
     return "\n".join(f"    {line}" for line in lines)
 
 
 def _as_table(evidence: ScoreBreakdown) -> str:
-    """Markdown, a row a class."""
+    """Return a Markdown table with a row for each class."""
     lines = ["| class | precision | recall | F1 | clips |", "|---|---|---|---|---|"]
     for row in evidence.classes:
         values = ("–" if v is None else f"{v:.3f}" for v in (row.precision, row.recall, row.f1))

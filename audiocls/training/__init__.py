@@ -1,1 +1,1 @@
-"""Training: the loop, scoring, checkpoints, prediction, cost. Knows no disk layout, no tracker."""
+"""Training: the loop, scoring, checkpoints, prediction, cost; without disk layout or tracking."""

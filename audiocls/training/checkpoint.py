@@ -1,4 +1,4 @@
-"""Checkpoints: weights as safetensors, and beside them all that is needed to use them alone."""
+"""Checkpoints: weights as safetensors, beside a JSON file with configuration and labels."""
 
 import json
 from dataclasses import dataclass
@@ -9,12 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from audiocls.audio.features.placement import (
-    fixed_front_end,
-    learned_front_end,
-    wave_normaliser,
-)
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config, identity_config, resolve
 from audiocls.errors import UsageError
 from audiocls.training.checkpoint_metadata import WEIGHTS, weights_file
@@ -25,38 +20,42 @@ CHECKPOINT_SCHEMA = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained classifier with its front end, on the CPU and ready to score."""
+    """A trained classifier with its front end, on the CPU and in evaluation mode."""
 
     config: Config
     labels: tuple[str, ...]
+    """Class names in the order of the logits."""
     front_end: nn.Module
+    """Waveforms (B, T) in ±1 → inputs of the classifier; includes waveform normalisation."""
     classifier: Classifier
 
     @property
     def num_samples(self) -> int:
+        """T: samples per clip in training."""
         return self.config.num_samples
 
     @property
     def is_multi_label(self) -> bool:
-        """Whether a clip may have several labels, each with a probability of its own."""
+        """Whether a clip may have several labels, so that probabilities are sigmoids of logits."""
         return self.config.data.is_multi_label
 
 
 def weights_of(classifier: Classifier) -> bytes:
-    """The weights and the standardisation's statistics, as safetensors."""
+    """Return the weights and the standardisation's statistics as safetensors."""
     tensors: dict[str, Tensor] = classifier.state_dict()
     return save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
 
 
 def description_of(config: Config, labels: tuple[str, ...]) -> dict[str, Any]:
-    """What `load_checkpoint` needs besides the weights."""
+    """Return the content of the JSON file beside the weights."""
     return {"schema": CHECKPOINT_SCHEMA, "config": identity_config(config), "labels": list(labels)}
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint in a trial's folder, or of that `.safetensors` file.
+    """Return the checkpoint in a trial's folder, or of a `.safetensors` file.
 
-    Raises `UsageError` naming what is missing or unreadable.
+    Raises:
+        UsageError: a file is missing, damaged or of another network.
     """
     weights = weights_file(path)
     description = weights.with_suffix(".json")
@@ -82,12 +81,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def _restored(
     config: Config, num_classes: int, tensors: dict[str, Tensor]
 ) -> tuple[nn.Module, Classifier]:
+    """Return front end and classifier with these weights, in evaluation mode.
+
+    Shape: tensors of any shapes (*), by the classifier's names
+    """
     features, rate = config.features, config.data.sample_rate
     classifier = Classifier(
-        learned_front_end(features, rate),
+        features.learned_front_end(rate),
         Standardise(config.in_shape[0]),
         config.model.build(config.in_shape, num_classes),
     )
     classifier.load_state_dict(tensors)
-    front_end = nn.Sequential(wave_normaliser(features), fixed_front_end(features, rate))
+    front_end = nn.Sequential(features.wave_normaliser(), features.fixed_front_end(rate))
     return front_end.eval(), classifier.eval()

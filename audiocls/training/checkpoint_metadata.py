@@ -1,4 +1,4 @@
-"""What lies beside a checkpoint's weights, read without torch: so that a launch can refuse it."""
+"""A checkpoint's configuration and labels, read without torch, to reject it before a launch."""
 
 import json
 from collections.abc import Sequence
@@ -14,25 +14,23 @@ WEIGHTS = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
-class Description:
-    """How a checkpoint was made, and the classes of its last layer."""
+class CheckpointMetadata:
+    """The configuration that a checkpoint was trained with, and the classes of its last layer."""
 
     config: Config
     labels: tuple[str, ...]
 
 
 def weights_file(path: Path) -> Path:
-    """The `.safetensors` file of a trial's folder, or that file itself."""
+    """Return the `.safetensors` file of a trial's folder, or `path` if it is a file."""
     return path / WEIGHTS if path.is_dir() else path
 
 
-def require_whole(key: str, path: Path) -> None:
-    """Raises `UsageError` naming the `key` if there are no weights at `path`, or only a part.
-
-    Only the head of the file is read, which says how long the whole is.
-    """
+def require_readable(key: str, path: Path) -> None:
+    """Raise `UsageError`, naming the option `key`, if the weights at `path` are not complete."""
     file = weights_file(path)
     try:
+        # Reads only the header, which has the length of the file.
         with safe_open(file, framework="numpy"):
             json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))["labels"]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
@@ -40,29 +38,34 @@ def require_whole(key: str, path: Path) -> None:
 
 
 def unreadable(key: str, file: Path, error: Exception) -> UsageError:
-    """The one message for a file that should be a checkpoint."""
+    """Return the error for a file that should be a checkpoint, named by the option `key`."""
     return UsageError(
         f"{key}: {file} cannot be read as a checkpoint ({error}). Give the folder of a "
         f"finished trial (runs/<study>/trials/<id>) or the {WEIGHTS} in it"
     )
 
 
-def description(key: str, path: Path) -> Description:
-    """The description of a finished trial's checkpoint; raises `UsageError` naming the `key`."""
-    require_whole(key, path)
+def read_metadata(key: str, path: Path) -> CheckpointMetadata:
+    """Return the metadata of a finished trial's checkpoint.
+
+    Raises:
+        UsageError: the checkpoint, named by the option `key`, cannot be read.
+    """
+    require_readable(key, path)
     file = weights_file(path).with_suffix(".json")
     content = json.loads(file.read_text(encoding="utf-8"))
     if "config" not in content:
         raise unreadable(key, file, KeyError("config"))
-    return Description(resolve([content["config"]], str(file)), tuple(content["labels"]))
+    return CheckpointMetadata(resolve([content["config"]], str(file)), tuple(content["labels"]))
 
 
 def init_incompatibilities(source: Path, config: Config) -> list[str]:
-    """Why the weights at `source` can be of no use to a trial of `config`; empty if they may be.
+    """Return reasons why these weights cannot initialise a trial of `config`; empty if compatible.
 
-    Raises `UsageError` naming `init_from` if they cannot be read.
+    Raises:
+        UsageError: they cannot be read.
     """
-    theirs = description("init_from", source).config
+    theirs = read_metadata("init_from", source).config
     shares_front_end = config.features.is_learned and theirs.features.name == config.features.name
     if theirs.model.name == config.model.name or shares_front_end:
         return []
@@ -73,9 +76,13 @@ def init_incompatibilities(source: Path, config: Config) -> list[str]:
 
 
 def teacher_incompatibilities(
-    teacher: Description, config: Config, labels: Sequence[str]
+    teacher: CheckpointMetadata, config: Config, labels: Sequence[str]
 ) -> list[str]:
-    """What keeps `teacher` from teaching a trial of `config`, all of it; empty if nothing does."""
+    """Return reasons why `teacher` cannot teach a trial of `config`; empty if compatible.
+
+    Args:
+        labels: the trial's classes, in the order of its logits.
+    """
     theirs = teacher.config
     facts = {
         "classes": (teacher.labels, tuple(labels)),
@@ -91,7 +98,7 @@ def teacher_incompatibilities(
 
 
 def _level(config: Config) -> str:
-    """How loud a clip is before anything hears it."""
+    """Return the waveform normalisation as text: `abs_max to 0.95`, `none` …"""
     how = config.features.wave_normalise
     peak = config.features.peak if config.features.name == "raw" else 1.0
     return f"{how} to {peak:g}" if how == "abs_max" else how

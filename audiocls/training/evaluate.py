@@ -1,4 +1,4 @@
-"""Scoring a checkpoint on any clips, without training: classes are matched by name.
+"""Evaluation of a checkpoint on any clips; classes are matched by name.
 
 Legend: N clips, K classes of the checkpoint.
 """
@@ -14,142 +14,138 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audiocls.audio.batches import open_sounds
-from audiocls.audio.clips import Clip, ClipTable, fingerprint, join_names
-from audiocls.audio.datasets import DataSet
+from audiocls.audio.batches import open_dataset
+from audiocls.audio.clips import Clip, ClipTable, fingerprint
 from audiocls.config.training import Training
 from audiocls.errors import DataError
+from audiocls.formatting import join_names
+from audiocls.stats import accuracy_interval
 from audiocls.training.checkpoint import Checkpoint
-from audiocls.training.interval import accuracy_interval
+from audiocls.training.evaluation_request import EvaluationRequest
 from audiocls.training.metrics import confusion, per_class
 from audiocls.training.score import Scores, score
-
-SPLITS = ("test", "val", "train", "all")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`logits` (N, K) of `clips`, and the `targets` they should have met, on the CPU."""
+    """The logits of clips beside their targets, on the CPU, and what follows from them."""
 
     labels: tuple[str, ...]
-    """The checkpoint's."""
+    """The checkpoint's classes, in the order of the logits."""
     clips: tuple[Clip, ...]
     logits: Tensor
+    """(N, K)."""
     targets: Tensor
     """(N,) class numbers, or (N, K) of zeros and ones if a clip may have several labels."""
     training: Training = field(default_factory=Training)
-    """Whose loss is measured."""
-    left_out: dict[str, int] = field(default_factory=dict)
-    """Label that the checkpoint does not know → clips that have it."""
+    """Options of the loss."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Label unknown to the checkpoint → number of clips that have it."""
 
     @property
     def is_multi_label(self) -> bool:
+        """Whether a clip may have several labels."""
         return self.targets.is_floating_point()
 
     @property
     def sources(self) -> list[str]:
+        """The source recording of each clip."""
         return [clip.source for clip in self.clips]
 
     def metrics(self) -> dict[str, float]:
-        """What a record calls `test/…`."""
+        """Return loss and metrics, named as in a record without `test/`."""
         recorded = Scores(self.logits, self.targets, self.training).test()
         return {name.removeprefix("test/"): value for name, value in recorded.items()}
 
     def accuracy_interval(self) -> tuple[float, float] | None:
-        """Over source recordings; none for clips of several labels, or of one recording."""
+        """Return the 95 % interval of the accuracy, by resampling source recordings.
+
+        None for clips of several labels, or of one recording.
+        """
         if self.is_multi_label:
             return None
         return accuracy_interval((self.logits.argmax(1) == self.targets).numpy(), self.sources)
 
     def per_class(self) -> list[dict[str, Any]]:
-        """A row for each class that occurs."""
+        """Return a row for each class with clips: `metrics.ClassRow` as a dict, label by name."""
         rows = per_class(self.logits, self.targets, self.is_multi_label)
         return [{**asdict(row), "label": self.labels[row.label]} for row in rows if row.support]
 
     def confusion(self) -> list[list[int]] | None:
-        """Clips by true (row) and predicted class; none for clips of several labels."""
+        """Return the number of clips by true (row) and predicted class (column).
+
+        None for clips of several labels.
+        """
         if self.is_multi_label:
             return None
         counts: list[list[int]] = confusion(self.logits, self.targets).tolist()
         return counts
 
     def most_confused(self, most: int) -> list[tuple[str, str, int]]:
-        """(true label, predicted label, clips), the most frequent first."""
+        """Return up to `most` (true label, predicted label, clips), the most frequent first."""
         pairs = [
-            (self.labels[truth], self.labels[guess], count)
+            (self.labels[truth], self.labels[predicted], count)
             for truth, row in enumerate(self.confusion() or [])
-            for guess, count in enumerate(row)
-            if count and truth != guess
+            for predicted, count in enumerate(row)
+            if count and truth != predicted
         ]
         return sorted(pairs, key=lambda pair: -pair[2])[:most]
 
     def rows(self) -> Iterator[tuple[str, str, str, str, float]]:
-        """(clip id, source, true labels, likeliest label, its probability), clip by clip."""
-        chances = self.logits.sigmoid() if self.is_multi_label else self.logits.softmax(1)
-        for clip, target, chance in zip(self.clips, self.targets, chances, strict=True):
+        """Yield (clip id, source, true labels, likeliest label, its probability) of each clip."""
+        scores = self.logits.sigmoid() if self.is_multi_label else self.logits.softmax(1)
+        for clip, target, score_row in zip(self.clips, self.targets, scores, strict=True):
             truth = target.nonzero().flatten() if self.is_multi_label else target.reshape(1)
             names = "|".join(self.labels[i] for i in truth.tolist())
-            best = int(chance.argmax())
-            yield clip.id, clip.source, names, self.labels[best], float(chance[best])
+            best = int(score_row.argmax())
+            yield clip.id, clip.source, names, self.labels[best], float(score_row[best])
 
 
 def evaluate(
-    checkpoint: Checkpoint,
-    data: DataSet,
-    table: ClipTable,
-    clips: NDArray[np.int64],
-    cache: Path,
-    known_only: bool = False,
+    checkpoint: Checkpoint, request: EvaluationRequest, cache: Path, known_only: bool = False
 ) -> Evaluation:
-    """Score `clips` of `table`, heard at the rate and length of `data`, which are training's.
+    """Score the clips of `request`.
+
+    Args:
+        cache: folder of decoded audio.
+        known_only: whether labels that the checkpoint does not know are skipped.
 
     Raises:
-        DataError: clips have labels that the checkpoint does not know (with `known_only` such
-            labels are left out), or several labels where it gives one.
-
-    Shape: clips (N,)
+        DataError: a label is unknown to the checkpoint, no label is known, or clips have several
+            labels and the checkpoint predicts one.
     """
+    table, clips = request.table, request.clips
+    unknown = _unknown(checkpoint, table, clips)
+    _require_labels(checkpoint, table, {} if known_only else unknown)
+    known = _with_known_labels(checkpoint, table, clips)
+    features, training = checkpoint.config.features, checkpoint.config.train
+    dataset = open_dataset(request.data, features, table, fingerprint(table, cache), cache)
+    return Evaluation(
+        labels=checkpoint.labels,
+        clips=tuple(table.clips[index] for index in known),
+        logits=score(checkpoint.classifier, dataset, known, training).logits,
+        targets=_targets(checkpoint, table, known),
+        training=training,
+        skipped=unknown,
+    )
+
+
+def _require_labels(checkpoint: Checkpoint, table: ClipTable, unknown: dict[str, int]) -> None:
+    """Raise `DataError` for several labels per clip, or labels that the checkpoint lacks."""
     if table.is_multi_label and not checkpoint.is_multi_label:
         raise DataError(
             "these clips have several labels each; this checkpoint gives every clip one"
         )
-    left_out = _unknown(checkpoint, table, clips)
-    if left_out and not known_only:
+    if unknown:
         raise DataError(
-            f"{len(left_out)} labels of these clips are unknown to the checkpoint: "
-            f"{join_names(left_out, 10)}; it knows {join_names(checkpoint.labels, 10)}. "
+            f"{len(unknown)} labels of these clips are unknown to the checkpoint: "
+            f"{join_names(unknown, 10)}; it knows {join_names(checkpoint.labels, 10)}. "
             "To score the others: --known-only"
         )
-    known = _with_known_labels(checkpoint, table, clips)
-    sounds = open_sounds(data, checkpoint.config.features, table, fingerprint(table, cache), cache)
-    training = checkpoint.config.train
-    return Evaluation(
-        labels=checkpoint.labels,
-        clips=tuple(table.clips[index] for index in known),
-        logits=score(checkpoint.classifier, sounds, known, training).logits,
-        targets=_targets(checkpoint, table, known),
-        training=training,
-        left_out=left_out,
-    )
-
-
-def chosen(table: ClipTable, split: str, fold: int) -> NDArray[np.int64]:
-    """The clips of a part of `table`, one of `SPLITS`.
-
-    Shape: → (N,)
-    """
-    if split == "all":
-        return np.arange(len(table.clips))
-    parts = table.split(fold)
-    return {"train": parts.train, "val": parts.val, "test": parts.test}[split]
-
-
-def num_trained_on(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> int:
-    """How many of `clips`, of the data set that the checkpoint is from, were trained on."""
-    return len(np.intersect1d(table.split(checkpoint.config.fold).train, clips))
 
 
 def _unknown(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> dict[str, int]:
+    """Return the number of clips of each label that the checkpoint lacks. Shape: clips (N,)"""
     names = Counter(table.labels[label] for index in clips for label in table.clips[index].labels)
     return {name: count for name, count in names.items() if name not in checkpoint.labels}
 
@@ -157,6 +153,7 @@ def _unknown(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64])
 def _with_known_labels(
     checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]
 ) -> NDArray[np.int64]:
+    """Return the clips with a label that the checkpoint knows. Shape: (N,) → (at most N,)"""
     known = {number for number, name in enumerate(table.labels) if name in checkpoint.labels}
     kept = [index for index in clips if known.intersection(table.clips[index].labels)]
     if not kept:
@@ -168,7 +165,7 @@ def _with_known_labels(
 
 
 def _targets(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> Tensor:
-    """In the checkpoint's numbers. Shape: clips (N,) → (N,) or (N, K)."""
+    """Return targets in the checkpoint's class numbers. Shape: clips (N,) → (N,) or (N, K)"""
     number = {name: number for number, name in enumerate(checkpoint.labels)}
     own = [
         [number[table.labels[i]] for i in table.clips[index].labels if table.labels[i] in number]

@@ -1,4 +1,4 @@
-"""A checkpoint as one file that runs without audiocls: ONNX or TorchScript, checked for parity.
+"""Export of a checkpoint to one file that runs without audiocls (ONNX or TorchScript).
 
 Legend: B batch, T samples, C channels, L frames, K classes.
 """
@@ -10,15 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from audiocls.errors import UsageError
+from audiocls.errors import UsageError, did_you_mean
 from audiocls.training import onnx_file, torchscript_file
 from audiocls.training.checkpoint import Checkpoint
 
 TOLERANCE = 1e-3
-"""Largest difference of a logit, in units of the largest one or of 1. Everything is float32; a
-spectrogram sums hundreds of products, perhaps in another order, before its logarithm."""
+"""Largest difference of a logit, relative to the largest logit or to 1 if that is smaller.
+
+Everything is float32; a spectrogram sums hundreds of products, perhaps in another order, before its
+logarithm."""
 
 Export = Callable[[nn.Module, Tensor, str, dict[str, str]], bytes]
+"""(network, example input, name of the input, metadata) → content of the file."""
 Scorer = Callable[[Tensor], Tensor]
 """Inputs → logits, as the exported file computes them."""
 
@@ -29,30 +32,34 @@ FORMS: dict[str, tuple[Export, Callable[[bytes], Scorer]]] = {
 
 
 class ExportModule(nn.Module):
-    """Front end and classifier in one, as they leave the house.
-
-    Shape: waves (B, T) → (B, K)
-    """
+    """Front end and classifier as one module for export."""
 
     def __init__(self, checkpoint: Checkpoint):
         super().__init__()
         self.front_end, self.classifier = checkpoint.front_end, checkpoint.classifier
 
-    def forward(self, waves: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(self.front_end(waves))
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Return logits. Shape: waveforms (B, T) in ±1 → (B, K)"""
+        logits: Tensor = self.classifier(self.front_end(waveforms))
         return logits
 
 
 def export(checkpoint: Checkpoint, form: str, with_front_end: bool = True) -> tuple[bytes, float]:
-    """The file's content, and the largest difference of its logits from the checkpoint's.
+    """Return the file's content, and the largest difference of its logits from the checkpoint's.
 
-    The number of clips is free; their length is that of training. Without the front end the
-    input are its features (B, C, L) instead of waves (B, T) in ±1.
+    The number of clips is free; their length is that of training.
+
+    Args:
+        form: one of `FORMS`.
+        with_front_end: whether the input is waveforms (B, T) in ±1, or their features (B, C, L).
 
     Raises:
-        UsageError: a package is missing, the network holds what the form cannot express, or the
-            exported network computes something else.
+        UsageError: there is no such form, a package is missing, the network contains operations
+            that the form cannot express, or the exported network computes other logits.
     """
+    if form not in FORMS:
+        allowed = f"--format: got {form!r}; allowed: {', '.join(FORMS)}."
+        raise UsageError(allowed + did_you_mean(form, FORMS))
     network = (ExportModule(checkpoint) if with_front_end else checkpoint.classifier).eval()
     facts = {
         key: value if isinstance(value, str) else json.dumps(value)
@@ -65,9 +72,10 @@ def export(checkpoint: Checkpoint, form: str, with_front_end: bool = True) -> tu
 
 
 def metadata(checkpoint: Checkpoint, with_front_end: bool) -> dict[str, Any]:
-    """What one must know to use the file, which holds it too, as text or as JSON.
+    """Return what a user of the file must know; the file holds it too, as text or as JSON.
 
-    Labels in the order of the logits, the rate in Hz, the length in samples, and what goes in.
+    Labels in the order of the logits, the sample rate in Hz, the length in samples, and what input
+    and output are.
     """
     return {
         "labels": list(checkpoint.labels),
@@ -80,29 +88,44 @@ def metadata(checkpoint: Checkpoint, with_front_end: bool) -> dict[str, Any]:
     }
 
 
+def input_description(checkpoint: Checkpoint, with_front_end: bool) -> str:
+    """Return shape and meaning of the file's input as text."""
+    data, features = checkpoint.config.data, checkpoint.config.features
+    if with_front_end:
+        return f"waveforms (clips, {checkpoint.num_samples}) in ±1 at {data.sample_rate} Hz"
+    channels, frames = features.shape(checkpoint.num_samples)
+    return f"features (clips, {channels}, {frames}) as {features.name} gives them"
+
+
 def _examples(checkpoint: Checkpoint, with_front_end: bool) -> list[Tensor]:
-    """Two clips of noise; a tone alone; these, a click and silence together."""
+    """Return test inputs: two clips of noise; a tone; these, a click and silence in one batch.
+
+    Shape: each (B, T), or (B, C, L) without the front end, with B of 2, 1 and 5
+    """
     noise = 0.1 * torch.randn(2, checkpoint.num_samples, generator=torch.Generator().manual_seed(0))
     tone = 0.5 * torch.sin(0.3 * torch.arange(checkpoint.num_samples)).unsqueeze(0)
     click, silence = torch.zeros(2, 1, checkpoint.num_samples)
     click[0, checkpoint.num_samples // 2] = 1.0
-    waves = [noise, tone, torch.cat([noise, tone, click, silence])]
+    waveforms = [noise, tone, torch.cat([noise, tone, click, silence])]
     if with_front_end:
-        return waves
+        return waveforms
     with torch.no_grad():
-        return [checkpoint.front_end(each) for each in waves]
+        return [checkpoint.front_end(each) for each in waveforms]
 
 
 @torch.no_grad()
 def _parity(network: nn.Module, exported: Scorer, examples: list[Tensor]) -> float:
-    """The largest difference of any logit; raises `UsageError` beyond `TOLERANCE`."""
+    """Return the largest difference of any logit; raise `UsageError` beyond `TOLERANCE`.
+
+    Shape: examples, each (B, …)
+    """
     largest = 0.0
     for inputs in examples:
         expected = network(inputs)
         difference = float((_run(exported, inputs) - expected).abs().max())
         allowed = TOLERANCE * max(1.0, float(expected.abs().max()))
-        if not difference <= allowed:  # NaN is refused too
-            raise _refused(
+        if not difference <= allowed:  # also if it is NaN
+            raise _rejected(
                 f"logits differ from the checkpoint's by {difference:.2g} on {len(inputs)} clips; "
                 f"allowed: {allowed:.2g}"
             )
@@ -111,15 +134,16 @@ def _parity(network: nn.Module, exported: Scorer, examples: list[Tensor]) -> flo
 
 
 def _run(exported: Scorer, inputs: Tensor) -> Tensor:
+    """Return the exported network's logits, any error as `UsageError`. Shape: (B, …) → (B, K)"""
     try:
         return exported(inputs)
-    except Exception as error:  # of the runtimes; theirs share no base class
+    except Exception as error:  # the runtimes' errors share no base class
         reason = str(error).strip().rpartition("\n")[2]
-        raise _refused(f"inference fails on {len(inputs)} clips: {reason}") from error
+        raise _rejected(f"inference fails on {len(inputs)} clips: {reason}") from error
 
 
-def _refused(fault: str) -> UsageError:
+def _rejected(problem: str) -> UsageError:
     return UsageError(
-        f"the exported network's {fault}. Nothing was written; try the other --format, or "
+        f"the exported network's {problem}. Nothing was written; try the other --format, or "
         "--no-front-end"
     )

@@ -1,4 +1,4 @@
-"""Weights from elsewhere: what was taken of them, what was not, and why."""
+"""Initial weights from a checkpoint or from pre-training, and a report of what was copied."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,15 +9,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from audiocls.audio.clips import join_names
 from audiocls.errors import ConfigError
+from audiocls.formatting import join_names
 from audiocls.training.checkpoint_metadata import unreadable, weights_file
 from audiocls.training.classifier import Classifier
 
 OWN = "standardise."
-"""Statistics of the clips that are trained on now, never of those that were."""
+"""Prefix of the statistics of the present training clips, which are never replaced."""
 HEAD = "model.head."
-"""The last layer of every model: of use only to whoever tells the same classes apart."""
+"""Prefix of the last layer of every model, which is copied only if the classes are the same."""
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,25 @@ class Weights:
     """Trained tensors by the classifier's names, and the classes of their last layer, if any."""
 
     source: str
+    """Where they are from, for reports."""
     tensors: Mapping[str, Tensor]
     labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """A report on one source of weights; the names are the classifier's."""
+    """A report on one source of weights; all names are of tensors of the classifier."""
 
     source: str
     taken: tuple[str, ...]
+    """Copied."""
     other_shape: tuple[str, ...]
-    """There in both, in another shape."""
+    """Present in the source with another shape, not copied."""
     missing: tuple[str, ...]
-    """Of the classifier and not in the source, or of other classes."""
+    """Absent from the source, or of other classes."""
 
     def sentence(self) -> str:
-        """`40 of 42 tensors from runs/…; other shape: model.head.weight, model.head.bias`."""
+        """Return it as text: `40 of 42 tensors from runs/…; other shape: model.head.weight, …`."""
         total = len(self.taken) + len(self.other_shape) + len(self.missing)
         text = f"{len(self.taken)} of {total} tensors from {self.source}"
         for reason, names in (("other shape", self.other_shape), ("not there", self.missing)):
@@ -50,9 +52,10 @@ class Transfer:
 
 
 def weights_from(path: Path) -> Weights:
-    """The weights of a checkpoint: a trial's folder or a `.safetensors` file.
+    """Return the weights of a checkpoint: a trial's folder or a `.safetensors` file.
 
-    Raises `UsageError` naming the file if there is none or it is damaged.
+    Raises:
+        UsageError: there is no such file, or it is damaged.
     """
     file = weights_file(path)
     try:
@@ -66,10 +69,14 @@ def weights_from(path: Path) -> Weights:
 def load_matching_weights(
     classifier: Classifier, weights: Weights, labels: tuple[str, ...]
 ) -> Transfer:
-    """Copy every tensor whose name and shape fit; the last layer only between the same `labels`.
+    """Copy every tensor whose name and shape match into `classifier`; report on all of them.
 
-    Raises `ConfigError` if nothing before the last layer fits: training would silently start
-    from nothing.
+    Args:
+        labels: the classifier's classes; the last layer is copied only if they are the same.
+
+    Raises:
+        ConfigError: no parameter before the last layer matches, so that training would start from
+            random weights.
     """
     own = {name: t for name, t in classifier.state_dict().items() if not name.startswith(OWN)}
     offered = {
@@ -77,26 +84,26 @@ def load_matching_weights(
         for name, tensor in weights.tensors.items()
         if weights.labels == labels or not name.startswith(HEAD)
     }
-    fits = {name for name in own.keys() & offered if offered[name].shape == own[name].shape}
+    matching = {name for name in own.keys() & offered if offered[name].shape == own[name].shape}
     learned = {name for name, _ in classifier.named_parameters() if not name.startswith(HEAD)}
-    if not fits & learned:
-        fault = (
+    if not matching & learned:
+        problem = (
             "none of its weights before the last layer fits this model by name and shape; "
             f"it has {join_names(offered)}"
         )
-        raise ConfigError(f"weights of {weights.source}", [fault])
-    for name in fits:
-        own[name].copy_(offered[name])
+        raise ConfigError(f"weights of {weights.source}", [problem])
+    for name in matching:
+        own[name].copy_(offered[name])  # in place: a state dict shares memory with its module
     return Transfer(
         source=weights.source,
-        taken=tuple(name for name in own if name in fits),
-        other_shape=tuple(name for name in own if name in offered and name not in fits),
+        taken=tuple(name for name in own if name in matching),
+        other_shape=tuple(name for name in own if name in offered and name not in matching),
         missing=tuple(name for name in own if name not in offered),
     )
 
 
 def freeze(classifier: Classifier, names: Iterable[str]) -> None:
-    """Train these parameters no further; the last layer always learns."""
+    """Exclude these parameters from training, except for the last layer."""
     frozen = {name for name in names if not name.startswith(HEAD)}
     for name, parameter in classifier.named_parameters():
         parameter.requires_grad_(name not in frozen)

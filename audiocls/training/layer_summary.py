@@ -1,21 +1,24 @@
-"""A network layer by layer: output shapes, parameters and multiply-accumulates of one clip.
+"""A network layer by layer: output shapes, parameters and multiply-accumulates per clip.
 
-Legend: C channels, T samples, L frames, K classes.
+Legend: C channels, T samples, L frames.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from audiocls.config import Config
-from audiocls.models import Model
-from audiocls.training.cost import WHOLE, macs_by_module, num_params
+from audiocls.errors import DataError, UsageError
 
+WHOLE = "Global"
+"""FlopCounterMode's name for everything, inside a module or not."""
 ITSELF = "(itself)"
-"""What a module does or holds outside of the modules inside it."""
+"""Name of the operations and parameters of a module outside of the modules inside it."""
 REPARAMETRISED = "Parametrized"  # torch's prefix for a layer under weight norm
 
 
@@ -24,26 +27,30 @@ class Layer:
     """One module and everything inside it; the network as a whole has no name and depth 0."""
 
     name: str
-    """Its path within the network, such as `stages.0.1`."""
+    """Path within the network, such as `stages.0.1`."""
     kind: str
+    """Class name."""
     shape: tuple[int, ...] | None
-    """Of its output for one clip; none for a mere container, which is never called."""
+    """Shape of the output for one clip; none for a mere container, which is never called."""
     params: int
-    """Trainable."""
+    """Parameters, frozen ones included."""
     macs: int
+    """Multiply-accumulates per clip."""
 
     @property
     def depth(self) -> int:
+        """Number of modules around it."""
         return len(self.name.split(".")) if self.name else 0
 
 
 def layer_summary(network: nn.Module, inputs: Tensor) -> list[Layer]:
-    """Every layer of `network`, each before what is inside it.
+    """Return every layer of `network`, each before the layers inside it.
 
-    What a module holds or does itself is a layer `(itself)` at its end, so that the layers one
-    step inside a module add up to it. A layer used in two places counts in both.
+    Operations and parameters of a module itself are a layer `(itself)` at its end, so that the
+    layers one level inside a module add up to it. A layer used in two places counts in both. The
+    network is left in evaluation mode.
 
-    Shape: inputs (1, …)
+    Shape: inputs (1, …), one clip
 
     >>> network = nn.Sequential(nn.Conv1d(1, 8, 3, padding=1), nn.ReLU())
     >>> layers = layer_summary(network, torch.zeros(1, 1, 10))
@@ -56,6 +63,7 @@ def layer_summary(network: nn.Module, inputs: Tensor) -> list[Layer]:
     layers: list[Layer] = []
 
     def walk(module: nn.Module, name: str) -> Layer:
+        """Append the layers of `module`; return the layer of the whole of it."""
         place = len(layers)
         inside = [walk(child, path) for child, path in _children(module, name)]
         key = f"{root}.{name}" if name else WHOLE
@@ -71,52 +79,103 @@ def layer_summary(network: nn.Module, inputs: Tensor) -> list[Layer]:
 
 
 def leaf_layers(layers: list[Layer], depth: int) -> list[Layer]:
-    """The layers no deeper than `depth` that are not split further: they add up to the whole."""
+    """Return the layers that are not split further at that depth; they add up to the whole."""
     shown = [layer for layer in layers if layer.depth <= depth]
     parents = {layer.name.rpartition(".")[0] for layer in shown if layer.name}
     return [layer for layer in shown if layer.name not in parents]
 
 
-def largest_layers(
-    model: Model, in_shape: tuple[int, int], num_classes: int
-) -> list[tuple[str, int, int]]:
-    """(name, parameters, multiply-accumulates) of a model's parts, the costliest first.
+def largest_layers(layers: list[Layer], depth: int = 2) -> list[tuple[str, int, int]]:
+    """Return (name, parameters, multiply-accumulates) of the `leaf_layers`, the largest first.
 
-    The costliest has the largest share of either; all together they are the whole model.
+    Sorted by a layer's share of parameters or of multiply-accumulates, whichever is greater.
+
+    Args:
+        layers: from `layer_summary`.
     """
-    return costliest(layer_summary(model.build(in_shape, num_classes), torch.zeros(1, *in_shape)))
-
-
-def costliest(layers: list[Layer], depth: int = 2) -> list[tuple[str, int, int]]:
-    """`largest_layers` for layers that are known already."""
     costs = [(layer.name, layer.params, layer.macs) for layer in leaf_layers(layers, depth)]
     params, macs = max(1, layers[0].params), max(1, layers[0].macs)
     return sorted(costs, key=lambda cost: -max(cost[1] / params, cost[2] / macs))
 
 
 def trained_network(config: Config, num_classes: int) -> tuple[nn.Module, Tensor]:
-    """All that a trial of `config` learns, the front end included if it learns, and a silent clip.
+    """Return the network that a trial of `config` trains, with a learned front end, and an input.
 
-    Shape: → (network, its input (1, …))
+    Shape: → network, input (1, C, L), or (1, T) for a learned front end
     """
-    num_samples = round(config.data.duration_s * config.data.sample_rate)
-    in_shape = config.features.shape(num_samples)
-    model = config.model.build(in_shape, num_classes)
+    model = config.model.build(config.in_shape, num_classes)
     if not config.features.is_learned:
-        return model, torch.zeros(1, *in_shape)
+        return model, torch.zeros(1, *config.in_shape)
     front_end = config.features.build(config.data.sample_rate)
     both = nn.Sequential(OrderedDict(front_end=front_end, model=model))
-    return both, torch.zeros(1, num_samples)
+    return both, torch.zeros(1, config.num_samples)
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """The layers of the network that a configuration trains."""
+
+    config: Config
+    num_classes: int
+    layers: list[Layer]
+    """Each before what is inside it; the first is the whole network."""
+
+
+def model_summary(config: Config, num_classes: int | None, cache: Path) -> ModelSummary:
+    """Return the layers of the network that a trial of `config` trains.
+
+    Args:
+        num_classes: default: as many as the data set has.
+        cache: folder of decoded audio.
+
+    Raises:
+        UsageError: neither `num_classes` nor the data set is there.
+    """
+    number = num_classes or _num_classes(config, cache)
+    return ModelSummary(config, number, layer_summary(*trained_network(config, number)))
+
+
+def _num_classes(config: Config, cache: Path) -> int:
+    try:
+        return len(config.data.table(cache).labels)
+    except DataError as error:
+        raise UsageError(
+            f"the number of classes is unknown without the data: {error}\n"
+            "Give the folder (data.root=DIR), or the number of classes: --classes 10"
+        ) from error
+
+
+def num_params(network: nn.Module) -> int:
+    """Return the number of parameters, frozen ones included."""
+    return sum(p.numel() for p in network.parameters())
+
+
+def macs_by_module(network: nn.Module, inputs: Tensor) -> dict[str, int]:
+    """Return the multiply-accumulates of the whole (`WHOLE`) and of each module that was called.
+
+    A module's name is its class for the network itself and the path from there for what is inside:
+    `Net.stages.0`.
+
+    Shape: inputs (B, …), as `network` takes them
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(inputs)
+    # FlopCounterMode counts a multiply-accumulate as two operations.
+    return {name: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
 
 
 def _children(module: nn.Module, name: str) -> list[tuple[nn.Module, str]]:
-    """Without the parametrisations (weight norm), which belong to the layer they are of."""
+    """Return the modules directly inside a module, and their paths.
+
+    Without parametrisations (weight norm), which count as part of their layer.
+    """
     prefix = f"{name}." if name else ""
     named = module.named_children()
     return [(child, prefix + key) for key, child in named if key != "parametrizations"]
 
 
 def _itself(whole: Layer, inside: list[Layer]) -> list[Layer]:
+    """Return a layer of what `inside` leaves of `whole`, if anything."""
     params = whole.params - sum(layer.params for layer in inside)
     macs = whole.macs - sum(layer.macs for layer in inside)
     if not inside or (params, macs) == (0, 0):
@@ -126,13 +185,17 @@ def _itself(whole: Layer, inside: list[Layer]) -> list[Layer]:
 
 
 def _output_shapes(network: nn.Module, inputs: Tensor) -> dict[nn.Module, tuple[int, ...]]:
+    """Return the output shape, without batch, of each module that is called.
+
+    Shape: inputs (1, …)
+    """
     shapes: dict[nn.Module, tuple[int, ...]] = {}
 
-    def keep(module: nn.Module, _: Any, output: Any) -> None:
+    def record(module: nn.Module, _: Any, output: Any) -> None:
         first = output[0] if isinstance(output, tuple | list) else output
         shapes[module] = tuple(first.shape[1:])
 
-    hooks = [module.register_forward_hook(keep) for module in network.modules()]
+    hooks = [module.register_forward_hook(record) for module in network.modules()]
     try:
         with torch.no_grad():
             network(inputs)

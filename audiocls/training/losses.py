@@ -1,4 +1,4 @@
-"""Losses: what a training step makes small, as a mean over the clips of the batch.
+"""Losses, as a mean over the clips of the batch.
 
 Legend: B batch, K classes, Q codebooks, V entries of a codebook, L frames.
 """
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audiocls.audio.batches import shares_of
+from audiocls.audio.batches import soft_targets
 
 Kind = Literal["cross_entropy", "bce", "focal"]
 
@@ -22,13 +22,18 @@ def loss_of(
     focal_gamma: float = 2.0,
     is_multi_label: bool = False,
 ) -> Tensor:
-    """The loss of a batch: one number, in nats a clip.
+    """Return the loss of a batch: one number, in nats per clip.
 
-    `targets` are class numbers, or a share of each class: soft after mixing, 0 or 1 in multi-hot
-    and union targets. `cross_entropy` reads the shares as one distribution, `bce` as K decisions
-    whose losses are summed; `focal` does the former, or the latter where `is_multi_label`.
-    Smoothing s turns a target t into (1 - s) t + s / K under every loss, so that all of them get
-    the same targets. `focal_gamma` is of `focal` alone, `is_multi_label` likewise.
+    Args:
+        logits: unnormalised scores.
+        targets: class numbers, or a share of each class: soft after mixing, 0 or 1 in multi-hot
+            and union targets.
+        kind: `cross_entropy` takes the shares as one distribution, `bce` as K binary targets whose
+            losses are summed; `focal` does the former, or the latter if `is_multi_label`.
+        label_smoothing: s in [0, 1) turns a target t into (1 - s) t + s / K under every loss, so
+            that all of them have the same targets.
+        focal_gamma: focusing exponent, 0 or more; used by `focal` only.
+        is_multi_label: whether classes do not exclude each other; used by `focal` only.
 
     Shape: logits (B, K), targets (B,) int64 or (B, K) float → ()
 
@@ -38,7 +43,7 @@ def loss_of(
     """
     if kind == "cross_entropy":
         return F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
-    shares = smoothed(shares_of(targets, logits.shape[1]).to(logits.dtype), label_smoothing)
+    shares = smoothed(soft_targets(targets, logits.shape[1]).to(logits.dtype), label_smoothing)
     if kind == "bce":
         losses = F.binary_cross_entropy_with_logits(logits, shares, reduction="none")
     elif is_multi_label:
@@ -49,10 +54,14 @@ def loss_of(
 
 
 def smoothed(shares: Tensor, label_smoothing: float) -> Tensor:
-    """(1 - s) t + s / K, as cross-entropy does it (Szegedy et al., 2016, section 7).
+    """Return (1 - s) t + s / K, as cross-entropy does it (Szegedy et al., 2016, section 7).
 
-    A clip of one class keeps a sum of 1; the K decisions of `bce` are so pulled towards "no", as
-    their targets are, and not half-way to "yes", which would be far too much among 527 classes.
+    The shares of one clip keep their sum of 1. Under `bce` a 0 becomes s / K and not s / 2, which
+    would be far too much among 527 classes.
+
+    Args:
+        shares: target share of each class, in [0, 1].
+        label_smoothing: s, in [0, 1).
 
     Shape: (B, K) → (B, K)
 
@@ -63,15 +72,22 @@ def smoothed(shares: Tensor, label_smoothing: float) -> Tensor:
 
 
 def _softmax_focal(logits: Tensor, shares: Tensor, gamma: float) -> Tensor:
-    """-t (1 - p)^γ log p of each class (Lin et al., 2017, equation 4), without their α."""
+    """Return -t (1 - p)^γ log p of each class (Lin et al., 2017, equation 4), without their α.
+
+    Shape: logits (B, K), shares (B, K) → (B, K)
+    """
     log_p = logits.log_softmax(1)
-    # Never quite 0: the slope of a root there is infinite, and times log p = 0 not a number.
+    # Above 0: for γ < 1 the slope of (1 - p)^γ is infinite at 0, and times log p = 0 that is NaN.
     wrong = (1 - log_p.exp()).clamp_min(torch.finfo(logits.dtype).tiny)
     return -shares * wrong**gamma * log_p
 
 
 def _sigmoid_focal(logits: Tensor, shares: Tensor, gamma: float) -> Tensor:
-    """The same of each class's yes and no; powers as exponentials, which are never 0 to a root."""
+    """Return the focal loss of each class as a binary decision, yes or no.
+
+    Shape: logits (B, K), shares (B, K) → (B, K)
+    """
+    # Powers as exponentials of log-probabilities, whose slope is finite for any γ.
     log_yes, log_no = F.logsigmoid(logits), F.logsigmoid(-logits)
     yes = shares * (gamma * log_no).exp() * log_yes
     no = (1 - shares) * (gamma * log_yes).exp() * log_no
@@ -79,10 +95,14 @@ def _sigmoid_focal(logits: Tensor, shares: Tensor, gamma: float) -> Tensor:
 
 
 def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """T² · KL(teacher ‖ student) at temperature T (Hinton et al., 2015, section 2.1).
+    """Return T² · KL(teacher ‖ student) at temperature T (Hinton et al., 2015, section 2.1).
 
-    T² keeps the gradient's size as T changes. No gradient reaches the teacher. For one class a
-    clip; it is 0 where the two rows of logits differ by a constant.
+    T² keeps the size of the gradient as T changes. No gradient reaches the teacher. It is 0 for
+    rows of logits that differ by a constant. Not for several labels per clip: it compares softmax
+    distributions.
+
+    Args:
+        temperature: T, above 0.
 
     Shape: student (B, K), teacher (B, K) → ()
 
@@ -97,7 +117,9 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor
 
 
 def code_loss(code_logits: Tensor, codes: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of audio codes: the mean over clips and frames, summed over the codebooks.
+    """Return the cross-entropy of audio codes: mean over clips and frames, sum over codebooks.
+
+    In nats per frame.
 
     Shape: code_logits (B, Q, V, L), codes (B, Q, L) int64 → ()
 
@@ -105,6 +127,7 @@ def code_loss(code_logits: Tensor, codes: Tensor, label_smoothing: float = 0.0) 
     6.238
     """
     num_codebooks = codes.shape[1]
+    # Flattened to (B · Q, V, L): every codebook has as many codes, so one mean is that of all.
     mean = F.cross_entropy(
         code_logits.flatten(0, 1), codes.flatten(0, 1), label_smoothing=label_smoothing
     )
@@ -112,7 +135,7 @@ def code_loss(code_logits: Tensor, codes: Tensor, label_smoothing: float = 0.0) 
 
 
 def code_accuracy(code_logits: Tensor, codes: Tensor) -> Tensor:
-    """The share of codes, over clips, codebooks and frames, whose likeliest guess is right.
+    """Return the share of codes, over clips, codebooks and frames, that are predicted right.
 
     Shape: code_logits (B, Q, V, L), codes (B, Q, L) int64 → ()
 

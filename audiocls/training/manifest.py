@@ -1,28 +1,28 @@
-"""A file of clips to score: `path,label[,source]`, wherever they lie."""
+"""A CSV file of clips to score: `path,label[,source]`."""
 
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from audiocls.audio.clips import Clip, ClipTable
-from audiocls.audio.datasets.layout import raise_faults, read_csv
+from audiocls.audio.datasets.layout import raise_problems, read_csv
 from audiocls.errors import did_you_mean
 
 COLUMNS = ("path", "label", "source")
 
 
 def read_manifest(path: Path) -> ClipTable:
-    """Every row a clip of the one split there is; classes in alphabetical order.
+    """Return a clip per row, all in one fold; classes are in alphabetical order.
 
     Paths are absolute or relative to the manifest. Clips of one recording share a `source`, which
     by default is the path.
 
     Raises:
-        DataError: the file is no such table; the message has all its faults, twenty shown.
+        DataError: the file is no such table; the message has up to twenty of its errors.
     """
     columns, lines = read_csv(path)
-    raise_faults(path, _column_faults(columns))
-    raise_faults(path, _row_faults(path.parent, lines))
+    raise_problems(path, _column_errors(columns))
+    raise_problems(path, _row_errors(path.parent, lines))
     rows = list(lines.values())
     labels = tuple(sorted({row["label"] for row in rows}))
     clips = tuple(
@@ -38,7 +38,7 @@ def read_manifest(path: Path) -> ClipTable:
     return ClipTable(clips, labels, folds=(1,))
 
 
-def _column_faults(columns: list[str]) -> Iterator[str]:
+def _column_errors(columns: list[str]) -> Iterator[str]:
     for column in COLUMNS[:2]:
         if column not in columns:
             yield f"there is no column {column!r}; the header has {', '.join(columns) or 'nothing'}"
@@ -53,7 +53,7 @@ def _column_faults(columns: list[str]) -> Iterator[str]:
             yield f"column {column!r}: allowed are {', '.join(COLUMNS)}.{hint}"
 
 
-def _row_faults(root: Path, rows: dict[int, dict[str, str]]) -> Iterator[str]:
+def _row_errors(root: Path, rows: dict[int, dict[str, str]]) -> Iterator[str]:
     if not rows:
         yield "there are no rows"
     count = Counter(row["path"] for row in rows.values())

@@ -1,12 +1,12 @@
 """Metrics of scored clips, by torchmetrics (imported when first needed: it costs 0.9 s).
 
-One rule for classes that the targets lack: a class without a positive clip takes no part in any
-mean over classes (nor, in `auroc`, one without a negative clip), and a metric for which no class is
-left is left out of the answer. Nothing warns, nothing is NaN, nothing is counted as 0 instead.
+One rule for classes without clips: a class without a positive clip takes no part in any mean over
+classes (nor, in `auroc`, one without a negative clip), and a metric for which no class remains is
+omitted from the result. Nothing warns, nothing is NaN, nothing is counted as 0 instead.
 
 Every per-class metric is of one class against the rest, for exclusive classes and for multi-label
-targets alike. What is decided for a clip is its likeliest class, or, in multi-label, every class
-of probability above one half.
+targets alike. The prediction for a clip is its likeliest class, or, in multi-label, every class of
+probability above one half.
 
 Legend: N clips, K classes.
 """
@@ -24,14 +24,16 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class against the rest; what has no value there is None.
+    """One class against the rest; metrics are in 0 … 1, or None where they are undefined.
 
-    Without a positive clip neither recall, F1 nor average precision has one, and precision has
-    none where no clip was taken for the class.
+    Recall, F1 and average precision are undefined without a positive clip, precision without a
+    clip that is predicted as the class.
     """
 
     label: int
+    """Class number."""
     support: int
+    """Clips of the class."""
     recall: float | None
     precision: float | None
     f1: float | None
@@ -39,8 +41,8 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """Logits (N, K) beside what is true and what was decided, both (N, K) of 0 and 1."""
+class _Scored:
+    """Logits (N, K) beside the truth and the predictions, both (N, K) of 0 and 1."""
 
     logits: Tensor
     targets: Tensor
@@ -48,73 +50,77 @@ class _Judged:
 
     @cached_property
     def truth(self) -> Tensor:
+        """1 for each true class. Shape: (N, K) int64"""
         if self.is_multi_label:
             return (self.targets > 0.5).long()
         return F.one_hot(self.targets, self.logits.shape[1])
 
     @cached_property
-    def decided(self) -> Tensor:
+    def predicted(self) -> Tensor:
+        """1 for each predicted class. Shape: (N, K) int64"""
         if self.is_multi_label:
-            return (self.logits > 0).long()
+            return (self.logits > 0).long()  # probability above one half
         return F.one_hot(self.logits.argmax(1), self.logits.shape[1])
 
     @cached_property
     def probabilities(self) -> Tensor:
-        """In double precision: rounding to 1 would tie clips that the logits tell apart."""
+        """Probability of each class. Shape: (N, K) float64"""
+        # In double precision: rounding to 1 would tie clips whose logits differ.
         logits = self.logits.double()
         return logits.sigmoid() if self.is_multi_label else logits.softmax(1)
 
     @cached_property
     def support(self) -> Tensor:
+        """Clips of each class. Shape: (K,)"""
         return self.truth.sum(0)
 
     @cached_property
     def counts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """True positives, false positives and false negatives of each class, each (K,)."""
-        both = (self.decided * self.truth).sum(0).double()
-        return both, self.decided.sum(0) - both, self.support - both
+        """True positives, false positives and false negatives of each class. Shape: each (K,)"""
+        both = (self.predicted * self.truth).sum(0).double()
+        return both, self.predicted.sum(0) - both, self.support - both
 
 
-def _accuracy(judged: _Judged) -> float:
-    return float((judged.logits.argmax(1) == judged.targets).double().mean())
+def _accuracy(scored: _Scored) -> float:
+    return float((scored.logits.argmax(1) == scored.targets).double().mean())
 
 
-def _balanced_accuracy(judged: _Judged) -> float | None:
-    return _mean(_recall(judged))
+def _balanced_accuracy(scored: _Scored) -> float | None:
+    return _mean(_recall(scored))
 
 
-def _macro_f1(judged: _Judged) -> float | None:
-    return _mean(_f1(judged))
+def _macro_f1(scored: _Scored) -> float | None:
+    return _mean(_f1(scored))
 
 
-def _map(judged: _Judged) -> float | None:
-    return _mean(_average_precision(judged))
+def _map(scored: _Scored) -> float | None:
+    return _mean(_average_precision(scored))
 
 
-def _auroc(judged: _Judged) -> float | None:
+def _auroc(scored: _Scored) -> float | None:
     from torchmetrics.functional.classification import binary_auroc
 
-    has_both = (judged.support > 0) & (judged.support < len(judged.truth))
-    return _mean(_of_classes(binary_auroc, judged, has_both))
+    has_both = (scored.support > 0) & (scored.support < len(scored.truth))
+    return _mean(_of_classes(binary_auroc, scored, has_both))
 
 
-def _calibration_error(judged: _Judged) -> float:
+def _calibration_error(scored: _Scored) -> float:
     from torchmetrics.functional.classification import multiclass_calibration_error
 
     error = multiclass_calibration_error(
-        judged.probabilities,
-        judged.targets,
-        num_classes=judged.logits.shape[1],
+        scored.probabilities,
+        scored.targets,
+        num_classes=scored.logits.shape[1],
         n_bins=CALIBRATION_BINS,
     )
     return float(error)
 
 
-Metric = Callable[[_Judged], float | None]
+Metric = Callable[[_Scored], float | None]
 
 MULTI_LABEL: dict[str, Metric] = {"macro_f1": _macro_f1, "map": _map, "auroc": _auroc}
 """No accuracy among them: to have all of 527 labels right measures nothing, and to count each of
-527 decisions alike rewards a model that always says no."""
+527 decisions alike rewards a model that never predicts a class."""
 
 SINGLE_LABEL: dict[str, Metric] = {
     "accuracy": _accuracy,
@@ -125,7 +131,7 @@ SINGLE_LABEL: dict[str, Metric] = {
 
 
 def scalars(logits: Tensor, targets: Tensor, is_multi_label: bool = False) -> dict[str, float]:
-    """Every metric that has a value, each in 0 … 1; all but `calibration_error` better if greater.
+    """Return every defined metric, each in 0 … 1; greater is better, but for `calibration_error`.
 
     `accuracy` share of clips whose likeliest class is right; `balanced_accuracy` mean recall;
     `macro_f1` mean F1; `map` mean average precision; `auroc` mean area under the ROC curve;
@@ -147,7 +153,7 @@ def validation(
     is_multi_label: bool = False,
     names: Sequence[str] = ("accuracy",),
 ) -> dict[str, float]:
-    """Only the metrics named, those of them that have a value; plain accuracy imports nothing.
+    """Return those of the metrics `names` that are defined; plain accuracy imports no torchmetrics.
 
     Shape: logits (N, K), targets (N,) int64, or (N, K) of 0 and 1 where `is_multi_label`
 
@@ -155,13 +161,13 @@ def validation(
     {'accuracy': 0.5}
     """
     metrics = MULTI_LABEL if is_multi_label else SINGLE_LABEL
-    judged = _Judged(logits, targets, is_multi_label)
-    values = {name: metrics[name](judged) for name in names}
+    scored = _Scored(logits, targets, is_multi_label)
+    values = {name: metrics[name](scored) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def confusion(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many clips of each class (row) were taken for each class (column).
+    """Return the number of clips of each class (row) predicted as each class (column).
 
     Shape: logits (N, K), labels (N,) int64 → (K, K) int64
 
@@ -174,62 +180,72 @@ def confusion(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def per_class(logits: Tensor, targets: Tensor, is_multi_label: bool = False) -> list[ClassRow]:
-    """A row a class, in the order of the classes; the means over them are those of `scalars`.
+    """Return a row per class, in the order of the classes; their means are those of `scalars`.
 
     Shape: logits (N, K), targets (N,) int64, or (N, K) of 0 and 1 where `is_multi_label`
 
     >>> per_class(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))[1].precision
     1.0
     """
-    judged = _Judged(logits, targets, is_multi_label)
+    scored = _Scored(logits, targets, is_multi_label)
     columns = zip(
-        judged.support.tolist(),
-        _optional(_recall(judged)),
-        _optional(_precision(judged)),
-        _optional(_f1(judged)),
-        _optional(_average_precision(judged)),
+        scored.support.tolist(),
+        _optional(_recall(scored)),
+        _optional(_precision(scored)),
+        _optional(_f1(scored)),
+        _optional(_average_precision(scored)),
         strict=True,
     )
     return [ClassRow(label, *column) for label, column in enumerate(columns)]
 
 
-# Per class, (K,) in double precision; NaN marks, inside this file only, what has no value.
+# Inside this file only, NaN marks a class for which a metric is undefined.
 
 
-def _recall(judged: _Judged) -> Tensor:
-    true_positives, _, false_negatives = judged.counts
+def _recall(scored: _Scored) -> Tensor:
+    """Return the recall of each class. Shape: → (K,) float64"""
+    true_positives, _, false_negatives = scored.counts
     return true_positives / (true_positives + false_negatives)
 
 
-def _precision(judged: _Judged) -> Tensor:
-    true_positives, false_positives, _ = judged.counts
+def _precision(scored: _Scored) -> Tensor:
+    """Return the precision of each class. Shape: → (K,) float64"""
+    true_positives, false_positives, _ = scored.counts
     return true_positives / (true_positives + false_positives)
 
 
-def _f1(judged: _Judged) -> Tensor:
-    true_positives, false_positives, false_negatives = judged.counts
+def _f1(scored: _Scored) -> Tensor:
+    """Return the F1 of each class. Shape: → (K,) float64"""
+    true_positives, false_positives, false_negatives = scored.counts
     f1 = 2 * true_positives / (2 * true_positives + false_positives + false_negatives)
-    return f1.where(judged.support > 0, torch.nan)
+    # Without a positive clip the formula would give 0 as soon as one is predicted.
+    return f1.where(scored.support > 0, torch.nan)
 
 
-def _average_precision(judged: _Judged) -> Tensor:
+def _average_precision(scored: _Scored) -> Tensor:
+    """Return the average precision of each class. Shape: → (K,) float64"""
     from torchmetrics.functional.classification import binary_average_precision
 
-    return _of_classes(binary_average_precision, judged, judged.support > 0)
+    return _of_classes(binary_average_precision, scored, scored.support > 0)
 
 
-def _of_classes(metric: Callable[..., Tensor], judged: _Judged, has_value: Tensor) -> Tensor:
-    """A metric of the ranking by probability, asked only of the classes that have a value."""
-    values = torch.full_like(judged.probabilities[0], torch.nan)
+def _of_classes(metric: Callable[..., Tensor], scored: _Scored, has_value: Tensor) -> Tensor:
+    """Return a metric of the ranking by probability, for the classes where it is defined.
+
+    Shape: has_value (K,) bool → (K,) float64
+    """
+    values = torch.full_like(scored.probabilities[0], torch.nan)
     for k in has_value.nonzero().flatten().tolist():
-        values[k] = metric(judged.probabilities[:, k], judged.truth[:, k])
+        values[k] = metric(scored.probabilities[:, k], scored.truth[:, k])
     return values
 
 
 def _mean(values: Tensor) -> float | None:
+    """Return the mean over classes of a defined value. Shape: values (K,)"""
     known = values[~values.isnan()]
     return float(known.mean()) if len(known) else None
 
 
 def _optional(values: Tensor) -> list[float | None]:
+    """Return values as numbers, None where undefined. Shape: values (K,)"""
     return [None if value != value else value for value in values.tolist()]

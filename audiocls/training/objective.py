@@ -1,4 +1,4 @@
-"""Objectives: what a step makes smaller, and what a validation pass measures.
+"""Objectives: the loss that a step minimises, and the metrics of a validation pass.
 
 Legend: B batch, C channels, L frames, T samples, K classes, Q codebooks.
 """
@@ -18,86 +18,103 @@ from audiocls.training.losses import code_loss, distillation, loss_of
 from audiocls.training.score import score, score_codes
 
 Teacher = Callable[[Tensor], Tensor]
-"""Waves (B, T) to logits (B, K), without gradients."""
+"""Waveforms (B, T) to logits (B, K), without gradients."""
 
 
 class Objective(Protocol):
-    """What training is for."""
+    """The task that a classifier is trained for."""
 
-    def loss(self, classifier: Classifier, heard: Tensor, batch: Batch) -> Tensor:
-        """The loss of a batch whose features, as the model hears them, are `heard` (B, C, L)."""
+    def loss(self, classifier: Classifier, features: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of a batch, in nats per clip, from the input of the model.
+
+        Shape: features (B, C, L) → ()
+        """
 
     def validate(
-        self, classifier: Classifier, sounds: AudioDataset, clips: NDArray[np.int64]
+        self, classifier: Classifier, dataset: AudioDataset, clips: NDArray[np.int64]
     ) -> dict[str, float]:
-        """Metrics named `val/…`; `val/loss` always."""
+        """Return metrics of `clips` (numbers in the data set) named `val/…`; `val/loss` always.
+
+        Shape: clips (N,)
+        """
 
 
 @dataclass(frozen=True)
-class Classes:
-    """Telling classes apart, by labels and perhaps by a teacher."""
+class ClassObjective:
+    """Classification by labels and, where there is one, by a teacher's logits."""
 
     training: Training
     is_multi_label: bool = False
     teacher: Teacher | None = None
     distil: Distil = field(default_factory=Distil)
 
-    def loss(self, classifier: Classifier, heard: Tensor, batch: Batch) -> Tensor:
-        return self.of_logits(classifier.model(heard).float(), batch)
+    def loss(self, classifier: Classifier, features: Tensor, batch: Batch) -> Tensor:
+        """Return the loss on labels and teacher. Shape: features (B, C, L) → ()"""
+        return self.of_logits(classifier.model(features).float(), batch)
 
     def of_logits(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Shape: logits (B, K) → ()"""
+        """Return (1 - weight) · loss on labels + weight · distillation loss.
+
+        Shape: logits (B, K) → ()
+        """
+        # Mixed labels are soft already.
         smoothing = 0.0 if batch.is_mixed else self.training.label_smoothing
         kind, gamma = self.training.loss, self.training.focal_gamma
         loss = loss_of(logits, batch.targets, kind, smoothing, gamma, self.is_multi_label)
-        if self.teacher is None or batch.waves is None:
+        if self.teacher is None or batch.waveforms is None:
             return loss
-        taught = distillation(logits, self.teacher(batch.waves), self.distil.temperature)
-        return (1 - self.distil.weight) * loss + self.distil.weight * taught
+        distilled = distillation(logits, self.teacher(batch.waveforms), self.distil.temperature)
+        return (1 - self.distil.weight) * loss + self.distil.weight * distilled
 
     def validate(
-        self, classifier: Classifier, sounds: AudioDataset, clips: NDArray[np.int64]
+        self, classifier: Classifier, dataset: AudioDataset, clips: NDArray[np.int64]
     ) -> dict[str, float]:
-        return score(classifier, sounds, clips, self.training).validation()
+        """Return loss and metrics of the classes. Shape: clips (N,)"""
+        return score(classifier, dataset, clips, self.training).validation()
 
 
 @dataclass(frozen=True)
-class Codes:
-    """Predicting the EnCodec codes of each frame from the frames before it."""
+class CodeObjective:
+    """Prediction of the EnCodec codes of each frame from the frames before it."""
 
     training: Training
 
-    def loss(self, classifier: Classifier, heard: Tensor, batch: Batch) -> Tensor:
-        _, code_logits = classifier.with_codes(heard)
+    def loss(self, classifier: Classifier, features: Tensor, batch: Batch) -> Tensor:
+        """Return the loss on codes. Shape: features (B, C, L) → ()"""
+        _, code_logits = classifier.with_codes(features)
         return self.of_logits(code_logits.float(), batch)
 
     def of_logits(self, code_logits: Tensor, batch: Batch) -> Tensor:
-        """Shape: code logits (B, Q, V, L) → ()"""
+        """Return the loss on codes. Shape: code logits (B, Q, V, L) → ()"""
         assert batch.codes is not None
         return code_loss(code_logits, batch.codes, self.training.label_smoothing)
 
     def validate(
-        self, classifier: Classifier, sounds: AudioDataset, clips: NDArray[np.int64]
+        self, classifier: Classifier, dataset: AudioDataset, clips: NDArray[np.int64]
     ) -> dict[str, float]:
-        return score_codes(classifier, sounds, clips, self.training.batch_size)
+        """Return loss, accuracy and perplexity of the codes. Shape: clips (N,)"""
+        return score_codes(classifier, dataset, clips, self.training.batch_size)
 
 
 @dataclass(frozen=True)
 class JointObjective:
-    """Classes and codes at once, from one pass."""
+    """Multi-task learning of classes and codes, from one forward pass."""
 
-    classes: Classes
-    codes: Codes
+    classes: ClassObjective
+    codes: CodeObjective
     weight: float
+    """Weight of the codes' loss, above 0; that of the classes has 1."""
 
-    def loss(self, classifier: Classifier, heard: Tensor, batch: Batch) -> Tensor:
-        logits, code_logits = classifier.with_codes(heard)
+    def loss(self, classifier: Classifier, features: Tensor, batch: Batch) -> Tensor:
+        """Return loss on classes + weight · loss on codes. Shape: features (B, C, L) → ()"""
+        logits, code_logits = classifier.with_codes(features)
         of_codes = self.codes.of_logits(code_logits.float(), batch)
         return self.classes.of_logits(logits.float(), batch) + self.weight * of_codes
 
     def validate(
-        self, classifier: Classifier, sounds: AudioDataset, clips: NDArray[np.int64]
+        self, classifier: Classifier, dataset: AudioDataset, clips: NDArray[np.int64]
     ) -> dict[str, float]:
-        codes = self.codes.validate(classifier, sounds, clips)
+        """Return the metrics of both; `val/loss` is that of the classes. Shape: clips (N,)"""
+        codes = self.codes.validate(classifier, dataset, clips)
         codes["val/code_loss"] = codes.pop("val/loss")
-        return {**codes, **self.classes.validate(classifier, sounds, clips)}
+        return {**codes, **self.classes.validate(classifier, dataset, clips)}

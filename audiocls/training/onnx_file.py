@@ -1,4 +1,4 @@
-"""ONNX: a network in one file for any runtime; the only door to onnx and onnxruntime.
+"""ONNX: a network in one file for any runtime; the only module that uses onnx and onnxruntime.
 
 Legend: B batch, K classes.
 """
@@ -21,12 +21,17 @@ NEEDED = ("onnx", "onnxruntime", "onnxscript")
 
 
 def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]) -> bytes:
-    """The network with the input `name` and the output `logits`, `facts` as its metadata.
+    """Return an ONNX file of the network.
+
+    Args:
+        example: an input; its number of clips is free in the file, its other dimensions are not.
+        name: of the input; the output is `logits`.
+        facts: metadata of the file.
 
     Raises:
-        UsageError: packages are missing, or the network does what ONNX cannot express.
+        UsageError: packages are missing, or ONNX cannot express the network.
 
-    Shape: example (B, …), whose B is free in the file
+    Shape: example (B, …)
     """
     _require_packages()
     with _quiet(), StftByKernels():
@@ -51,10 +56,12 @@ def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]
 
 
 def scorer(content: bytes) -> Callable[[Tensor], Tensor]:
-    """The file's network, as a function from inputs (B, …) to logits (B, K).
+    """Return the file's network as a function.
 
     Raises:
-        UsageError: onnxruntime refuses the file; the message says why.
+        UsageError: onnxruntime cannot load the file.
+
+    Shape: the function maps (B, …) → logits (B, K)
     """
     import onnxruntime  # type: ignore[import-untyped]
 
@@ -65,6 +72,7 @@ def scorer(content: bytes) -> Callable[[Tensor], Tensor]:
     [given] = session.get_inputs()
 
     def score(inputs: Tensor) -> Tensor:
+        """Return logits. Shape: (B, …) → (B, K)"""
         [logits] = session.run(None, {given.name: inputs.numpy()})
         return torch.from_numpy(np.asarray(logits))
 
@@ -81,7 +89,7 @@ def _require_packages() -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """The first line of what the exporter stumbled over, below its own reports."""
+    """Return the first line of the innermost error, below the exporter's own reports."""
     while error.__cause__ is not None:
         error = error.__cause__
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
@@ -89,13 +97,13 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter prints its progress and, before it gives up, its graphs; the error is enough."""
+    """Suppress the exporter's output: its progress and, before an error, its graphs."""
     logger, silence = logging.getLogger("torch"), io.StringIO()
     level = logger.level
-    logger.setLevel(logging.ERROR)  # it says that torchvision's operators are not there
+    logger.setLevel(logging.ERROR)  # it warns that torchvision's operators are missing
     try:
         with warnings.catch_warnings(), redirect_stdout(silence), redirect_stderr(silence):
-            # Of the exporter to itself: its copies of trees, and onnxscript's own habits.
+            # Warnings about the exporter's own code and onnxscript's.
             warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             yield

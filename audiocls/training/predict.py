@@ -1,9 +1,10 @@
-"""Labels for any audio file: any rate, any length, any number of channels.
+"""Labels of audio files of any sample rate, length and number of channels.
 
 Legend: W windows, T samples, K classes.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,25 +20,27 @@ from audiocls.errors import DataError
 from audiocls.training.checkpoint import Checkpoint
 
 WINDOWS_AT_ONCE = 16
+"""Windows per forward pass, which bounds memory."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a file, in seconds from its beginning, and every label's probability."""
+    """A span of a file, in seconds from its beginning, and every label's probability."""
 
     start_s: float
     end_s: float
+    """End of the audio; zero-padding of the last window is not counted."""
     probabilities: dict[str, float]
 
     def likeliest(self, most: int, least: float = 0.0) -> list[tuple[str, float]]:
-        """At most `most` labels of a probability of at least `least`, the likeliest first."""
+        """Return up to `most` (label, probability) of at least `least`, the likeliest first."""
         ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
         return [item for item in ranked[:most] if item[1] >= least]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one file is, as a whole and, if that was asked for, window by window."""
+    """The probabilities of one file, as a whole and, if requested, per window."""
 
     file: Path
     whole: Window
@@ -45,25 +48,29 @@ class Prediction:
 
     @property
     def label(self) -> str:
-        """The likeliest."""
+        """The likeliest label."""
         return self.whole.likeliest(1)[0][0]
 
     @property
     def probability(self) -> float:
-        """Of the likeliest label."""
+        """Probability of the likeliest label."""
         return self.probabilities[self.label]
 
     @property
     def probabilities(self) -> dict[str, float]:
+        """Probability of every label, over the whole file."""
         return self.whole.probabilities
 
 
 def predict(checkpoint: Checkpoint, file: Path, keep_windows: bool = False) -> Prediction:
-    """Classify one file, however long, in bounded memory.
+    """Classify one file of any length, in bounded memory.
 
-    A file longer than the clips of training is cut into windows of that length, the last of them
-    padded with zeros, and the windows' probabilities are averaged. Labels exclude each other,
-    unless the checkpoint was trained on clips of several labels each.
+    A file longer than the clips of training is cut into windows of that length, the last one
+    padded with zeros, and the windows' probabilities are averaged. Probabilities of a file sum to
+    1, unless the checkpoint was trained on clips of several labels each.
+
+    Args:
+        keep_windows: whether to return each window's probabilities as well.
 
     Raises:
         DataError: the file cannot be decoded; the message names it.
@@ -76,13 +83,37 @@ def predict(checkpoint: Checkpoint, file: Path, keep_windows: bool = False) -> P
         length_s = spans[-1][1]
         if keep_windows:
             rows = zip(spans, probabilities, strict=True)
-            kept += [Window(*span, _named(checkpoint, row)) for span, row in rows]
-    whole = Window(0.0, length_s, _named(checkpoint, total / num_windows))
+            kept += [Window(*span, _by_label(checkpoint, row)) for span, row in rows]
+    whole = Window(0.0, length_s, _by_label(checkpoint, total / num_windows))
     return Prediction(file, whole, tuple(kept))
 
 
+def predict_files(
+    checkpoint: Checkpoint,
+    paths: Iterable[Path],
+    keep_windows: bool,
+    on_error: Callable[[str], None],
+) -> Iterator[Prediction]:
+    """Yield a prediction per file, of files and of all audio in folders, in order.
+
+    Args:
+        on_error: called with the message of each path that cannot be read; the others follow.
+    """
+    for path in paths:
+        try:
+            files = audio_files(path)
+        except DataError as error:
+            on_error(str(error))
+            continue
+        for file in files:
+            try:
+                yield predict(checkpoint, file, keep_windows)
+            except DataError as error:
+                on_error(str(error))
+
+
 def audio_files(path: Path) -> list[Path]:
-    """A file as it is; of a folder, every audio file in it at any depth, in order.
+    """Return a file itself, or every audio file in a folder at any depth, sorted.
 
     Raises:
         DataError: the folder holds none.
@@ -90,52 +121,49 @@ def audio_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     suffixes = {f".{name}" for name in FORMATS}
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
-    if not found:
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
+    if not files:
         raise DataError(f"{path}: got a folder without {', '.join(sorted(suffixes))} files in it.")
-    return found
+    return files
 
 
 def _scored(
     checkpoint: Checkpoint, file: Path
 ) -> Iterator[tuple[list[tuple[float, float]], Tensor]]:
-    """Some windows' spans in seconds, and their probabilities.
+    """Yield the spans of some windows, in seconds, and their probabilities.
 
-    Shape: → (W spans, (W, K))
+    Shape: → W spans, probabilities (W, K)
     """
     rate, start = checkpoint.config.data.sample_rate, 0
-    for waves in _portions(windows(file, rate, checkpoint.num_samples)):
-        bounds = np.cumsum([start, *map(len, waves)])
+    for waveforms in _chunks(windows(file, rate, checkpoint.num_samples)):
+        # Counted in samples and divided once, so that seconds do not accumulate rounding errors.
+        bounds = np.cumsum([start, *map(len, waveforms)])
         start = int(bounds[-1])
         spans = list(pairwise((bounds / rate).tolist()))
-        yield spans, _probabilities(checkpoint, _padded(waves, checkpoint.num_samples))
+        yield spans, _probabilities(checkpoint, _padded(waveforms, checkpoint.num_samples))
 
 
 @torch.inference_mode()
-def _probabilities(checkpoint: Checkpoint, waves: Tensor) -> Tensor:
-    """Shape: (W, T) → (W, K)."""
-    logits: Tensor = checkpoint.classifier(checkpoint.front_end(waves))
+def _probabilities(checkpoint: Checkpoint, waveforms: Tensor) -> Tensor:
+    """Return each label's probability in each window. Shape: (W, T) → (W, K)"""
+    logits: Tensor = checkpoint.classifier(checkpoint.front_end(waveforms))
     return logits.sigmoid() if checkpoint.is_multi_label else logits.softmax(1)
 
 
-def _portions(waves: Iterator[NDArray[np.float32]]) -> Iterator[list[NDArray[np.float32]]]:
-    portion: list[NDArray[np.float32]] = []
-    for wave in waves:
-        portion.append(wave)
-        if len(portion) == WINDOWS_AT_ONCE:
-            yield portion
-            portion = []
-    if portion:
-        yield portion
+def _chunks(waveforms: Iterator[NDArray[np.float32]]) -> Iterator[list[NDArray[np.float32]]]:
+    """Yield `WINDOWS_AT_ONCE` windows at a time. Shape: each (at most T,)"""
+    while chunk := list(itertools.islice(waveforms, WINDOWS_AT_ONCE)):
+        yield chunk
 
 
-def _padded(waves: list[NDArray[np.float32]], num_samples: int) -> Tensor:
-    """Shape: waves of at most T → (W, T)."""
-    rows = torch.zeros(len(waves), num_samples)
-    for row, wave in zip(rows, waves, strict=True):
-        row[: len(wave)] = torch.from_numpy(wave)
+def _padded(waveforms: list[NDArray[np.float32]], num_samples: int) -> Tensor:
+    """Return the windows, padded with zeros at the end. Shape: each (at most T,) → (W, T)"""
+    rows = torch.zeros(len(waveforms), num_samples)
+    for row, waveform in zip(rows, waveforms, strict=True):
+        row[: len(waveform)] = torch.from_numpy(waveform)
     return rows
 
 
-def _named(checkpoint: Checkpoint, probabilities: Tensor) -> dict[str, float]:
+def _by_label(checkpoint: Checkpoint, probabilities: Tensor) -> dict[str, float]:
+    """Return probabilities by label. Shape: probabilities (K,)"""
     return dict(zip(checkpoint.labels, probabilities.tolist(), strict=True))

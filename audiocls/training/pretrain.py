@@ -1,4 +1,4 @@
-"""The pre-training stage: a configuration of its own, so that trials share it."""
+"""The pre-training stage: a configuration of its own, so that trials can share its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ from audiocls.training.state import TrainingState
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What the stage leaves: its chosen weights, how good they were, and what they took."""
+    """The result of the stage: its best weights, their metrics and their cost."""
 
     weights: Weights
     metrics: Mapping[str, float]
-    """Validation metrics at the chosen `epoch`, and the `steps` taken in all."""
+    """Validation metrics at the best `epoch`, and the number of `steps` of the whole stage."""
     spent: Spent
 
 
 def stage_of(config: Config) -> Config:
-    """The stage as a configuration: what decides its weights, and nothing of the fine-tuning.
+    """Return the stage as a configuration: all that decides its weights, and no fine-tuning option.
 
-    AdamW under a cosine. Codes are learned on clips as they are, classes under the trial's own
-    augmentation; the epoch is chosen by validation on the stage's own clips. Clips of its own
-    are the same for every fold of the trials that share it.
+    AdamW under a cosine. Codes are learned from unaugmented clips, classes under the trial's own
+    augmentation; the epoch is chosen by validation on the stage's own clips. A stage on a data set
+    of its own is the same for every fold of the trials that share it.
     """
     learns_codes = config.ssl.mode == "pretrain"
     data = config.pretraining.data or config.data
-    hears_own = learns_codes and config.ssl.clips is None
+    is_on_own_clips = learns_codes and config.ssl.clips is None
     changes = {
         "data": data,
         "augment": Augment() if learns_codes else config.augment,
-        "fold": config.fold if hears_own else 1,
+        "fold": config.fold if is_on_own_clips else 1,
         "ssl": config.ssl if learns_codes else SelfSupervision(),
         "pretraining": Pretraining(),
         "init_from": None,
@@ -55,6 +55,7 @@ def stage_of(config: Config) -> Config:
 
 
 def _code_training(config: Config) -> Training:
+    """Return the training options of a stage that predicts codes."""
     train = config.train
     return Training(
         epochs=config.ssl.epochs,
@@ -66,7 +67,7 @@ def _code_training(config: Config) -> Training:
 
 
 def _class_training(config: Config, data: DataSet) -> Training:
-    """The trial's loss and choice of the epoch, unless the stage's clips have several labels."""
+    """Return the trial's loss and selection metric, or those for several labels if needed."""
     kept = {"batch_size", "label_smoothing", "precision", "loss", "focal_gamma", "select"}
     options: dict[str, Any] = config.train.model_dump(include=kept & config.train.changed())
     if data.is_multi_label and not config.data.is_multi_label:
@@ -75,17 +76,17 @@ def _class_training(config: Config, data: DataSet) -> Training:
     return Training(epochs=config.pretraining.epochs, **options)
 
 
-def pretrained_by(parts: TrainingState, progress: Progress) -> Pretrained:
-    """What a finished stage leaves."""
-    tensors = {name: tensor.cpu() for name, tensor in parts.classifier.state_dict().items()}
+def pretrained_by(state: TrainingState, progress: Progress) -> Pretrained:
+    """Return the result of a finished stage."""
+    tensors = {name: tensor.cpu() for name, tensor in state.classifier.state_dict().items()}
     best = progress.best_row
     metrics = {key.removeprefix("val/"): best[key] for key in best if key.startswith("val/")}
     metrics |= {"epoch": best["epoch"], "steps": float(progress.steps)}
-    learned_codes = parts.config.ssl.mode == "pretrain"
-    labels = () if learned_codes else parts.sounds.table.labels
-    return Pretrained(Weights(named(progress), tensors, labels), metrics, progress.spent)
+    learned_codes = state.config.ssl.mode == "pretrain"
+    labels = () if learned_codes else state.dataset.table.labels
+    return Pretrained(Weights(source_name(progress), tensors, labels), metrics, progress.spent)
 
 
-def named(progress: Progress) -> str:
-    """What a trial says that its weights come from."""
+def source_name(progress: Progress) -> str:
+    """Return the name of the stage in the notes of trials that start from its weights."""
     return f"pre-training ({progress.epoch} epochs, {progress.steps} steps)"

@@ -1,4 +1,4 @@
-"""`Progress`: how far a trial has come, its best epoch so far, and both as bytes to resume from."""
+"""`Progress`: counters and best epoch of a trial in training, and snapshots to resume from."""
 
 import io
 from dataclasses import dataclass, field, fields
@@ -13,81 +13,98 @@ from audiocls.training.state import TrainingState
 
 @dataclass
 class Progress:
-    """Counters and the best epoch. The one value that changes while a trial trains."""
+    """Counters and the best epoch; mutable, and updated by `fit` after each step and epoch.
+
+    The field names are keys of stored snapshots.
+    """
 
     epoch: int = 0
+    """Epochs finished."""
     steps: int = 0
+    """Updates of the weights."""
     samples: int = 0
+    """Clips trained on, counted once per epoch."""
     gradient_passes: int = 0
+    """Forward-backward passes, two per step under SAM."""
     wall_s: float = 0.0
     process_s: float = 0.0
+    """CPU seconds of this process."""
     best_row: dict[str, float] = field(default_factory=dict)
+    """Metrics of the best epoch."""
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+    """State dict of the best epoch's classifier, averaged weights if there are any."""
     first_losses: list[float] = field(default_factory=list)
-    """Of the first steps: trials that agree in them to the last bit were trained alike so far."""
+    """Losses of the first steps: equal to the bit in trials that began alike."""
     is_best_provisional: bool = False
-    """Whether an average of weights was asked for, and the best epoch lies before it began."""
+    """Whether weight averaging is configured, and the best epoch is one before it began."""
     is_complete: bool = False
+    """Whether training has ended and was not merely stopped."""
 
     @property
     def spent(self) -> Spent:
         return Spent(self.steps, self.samples, self.gradient_passes, self.wall_s, self.process_s)
 
-    def keep_if_best(self, parts: TrainingState, row: dict[str, float]) -> None:
-        """Remember this epoch's weights if `train.select` prefers it to all before it.
+    def keep_if_best(self, state: TrainingState, row: dict[str, float]) -> None:
+        """Copy this epoch's weights if it is better than all before by `train.select`.
 
-        Once an average has begun, only averaged weights compete: they are what was asked for.
+        Once weight averaging has begun, epochs before it no longer count.
         """
-        select, is_waiting = parts.config.train.select, parts.averaging.is_waiting
+        select, is_waiting = state.config.train.select, state.averaging.is_waiting
         is_first = not self.best_row or (self.is_best_provisional and not is_waiting)
         if is_first or selection_key(row, select) > selection_key(self.best_row, select):
             self.best_row, self.is_best_provisional = dict(row), is_waiting
-            weights = parts.evaluated().state_dict()
+            weights = state.evaluated().state_dict()
             self.best_weights = {name: value.clone() for name, value in weights.items()}
 
-    def is_out_of(self, patience: int) -> bool:
-        """Whether `patience` epochs have passed without a better one; 0 is endless.
+    def is_out_of_patience(self, patience: int) -> bool:
+        """Whether `patience` epochs have passed without a better one; 0 is unlimited.
 
-        Never before an average that was asked for has begun.
+        False as long as configured weight averaging has not begun.
         """
         is_counting = patience > 0 and not self.is_best_provisional
         return is_counting and self.epoch - self.best_row.get("epoch", 0.0) >= patience
 
-    def snapshot(self, parts: TrainingState) -> bytes:
-        """Everything needed to go on with the next epoch."""
+    def snapshot(self, state: TrainingState) -> bytes:
+        """Return everything needed to resume with the next epoch, as bytes."""
         buffer = io.BytesIO()
         progress = {item.name: getattr(self, item.name) for item in fields(self)}
-        torch.save({"progress": progress, **_stateful(parts)}, buffer)
+        torch.save({"progress": progress, **_stateful(state)}, buffer)
         return buffer.getvalue()
 
     @classmethod
-    def restored(cls, parts: TrainingState, snapshot: bytes) -> "Progress":
-        """The progress of a snapshot, whose weights and optimiser state go into `parts`."""
-        state = torch.load(io.BytesIO(snapshot), map_location=parts.device, weights_only=True)
-        parts.classifier.load_state_dict(state["classifier"])
-        parts.optimizer.load_state_dict(state["optimizer"])
-        parts.schedule.load_state_dict(state["schedule"])
-        parts.averaging.load_state_dict(state["averaging"])
-        return cls(**state["progress"])
+    def restored(cls, state: TrainingState, snapshot: bytes) -> "Progress":
+        """Return the progress of a snapshot, and load its other contents into `state`."""
+        saved = torch.load(io.BytesIO(snapshot), map_location=state.device, weights_only=True)
+        state.classifier.load_state_dict(saved["classifier"])
+        state.optimizer.load_state_dict(saved["optimizer"])
+        state.schedule.load_state_dict(saved["schedule"])
+        state.averaging.load_state_dict(saved["averaging"])
+        return cls(**saved["progress"])
 
     @staticmethod
     def num_epochs_of(snapshot: bytes) -> int:
-        """How many epochs a snapshot has behind it."""
-        state = torch.load(io.BytesIO(snapshot), map_location="cpu", weights_only=True)
-        return int(state["progress"]["epoch"])
+        """Return the number of epochs finished at a snapshot."""
+        saved = torch.load(io.BytesIO(snapshot), map_location="cpu", weights_only=True)
+        return int(saved["progress"]["epoch"])
 
 
-def _stateful(parts: TrainingState) -> dict[str, Any]:
+def _stateful(state: TrainingState) -> dict[str, Any]:
     return {
-        "classifier": parts.classifier.state_dict(),
-        "optimizer": parts.optimizer.state_dict(),
-        "schedule": parts.schedule.state_dict(),
-        "averaging": parts.averaging.state_dict(),
+        "classifier": state.classifier.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "schedule": state.schedule.state_dict(),
+        "averaging": state.averaging.state_dict(),
     }
 
 
 def selection_key(row: dict[str, float], select: str) -> tuple[float, ...]:
-    """Greater is better."""
+    """Return a tuple by which epochs compare: the greater, the better.
+
+    Args:
+        row: an epoch's metrics.
+        select: the option `train.select`.
+    """
     if select == "last":
         return (row["epoch"],)
+    # Equal scores, which few validation clips often give, are decided by the lower loss.
     return (-row["val/loss"],) if select == "val/loss" else (row[select], -row["val/loss"])

@@ -1,6 +1,6 @@
-"""Scoring: logits of clips, unchanged and in their own order, and what follows from them.
+"""Scoring: logits of unaugmented clips, in the order given, and their metrics.
 
-Legend: N clips, K classes, Q codebooks, V code words, L frames.
+Legend: N clips, K classes.
 """
 
 from dataclasses import dataclass, field
@@ -19,42 +19,51 @@ from audiocls.training.losses import code_accuracy, code_loss, loss_of
 
 @dataclass(frozen=True)
 class Scores:
-    """Logits (N, K) and targets, (N,) int64 or (N, K) float32, on the CPU."""
+    """Logits (N, K) and targets, (N,) int64 or (N, K) float32 of 0 and 1, on the CPU."""
 
     logits: Tensor
     targets: Tensor
     training: Training = field(default_factory=Training)
+    """Options of the loss and of the selection metric."""
 
     @property
     def is_multi_label(self) -> bool:
+        """Whether a clip may have several labels."""
         return self.targets.ndim == 2
 
     def loss(self) -> float:
-        """Mean loss a clip, without label smoothing: cross-entropy is in nats."""
+        """Return the mean loss per clip in nats, without label smoothing."""
         kind, gamma = self.training.loss, self.training.focal_gamma
         return float(loss_of(self.logits, self.targets, kind, 0.0, gamma, self.is_multi_label))
 
     def validation(self) -> dict[str, float]:
-        """What every epoch is judged by: cheap, and what `train.select` asks for."""
+        """Return the metrics `val/…` of an epoch: accuracy or mAP, selection metric, loss."""
+        # Not every metric: this is computed after each epoch.
         usual = "map" if self.is_multi_label else "accuracy"
         names = {usual, self.training.select.removeprefix("val/")} - {"loss", "last"}
-        found = metrics.validation(self.logits, self.targets, self.is_multi_label, sorted(names))
-        return {f"val/{name}": value for name, value in found.items()} | {"val/loss": self.loss()}
+        values = metrics.validation(self.logits, self.targets, self.is_multi_label, sorted(names))
+        return {f"val/{name}": value for name, value in values.items()} | {"val/loss": self.loss()}
 
     def test(self) -> dict[str, float]:
-        """Every metric there is, of the test clips."""
-        found = metrics.scalars(self.logits, self.targets, self.is_multi_label)
-        return {f"test/{name}": value for name, value in found.items()} | {"test/loss": self.loss()}
+        """Return every defined metric, named `test/…`, and the loss."""
+        values = metrics.scalars(self.logits, self.targets, self.is_multi_label)
+        named = {f"test/{name}": value for name, value in values.items()}
+        return named | {"test/loss": self.loss()}
 
 
 @torch.inference_mode()
 def score(
-    classifier: Classifier, sounds: AudioDataset, clips: NDArray[np.int64], training: Training
+    classifier: Classifier, dataset: AudioDataset, clips: NDArray[np.int64], training: Training
 ) -> Scores:
-    """The classifier's logits on `clips`, in full precision."""
+    """Return the logits of `clips` (numbers in the data set), in float32 whatever the precision.
+
+    The classifier is left in evaluation mode.
+
+    Shape: clips (N,) → logits (N, K), targets (N,) or (N, K)
+    """
     classifier.eval()
     logits, targets = [], []
-    for inputs, batch_targets in scoring_batches(sounds, clips, training.batch_size):
+    for inputs, batch_targets in scoring_batches(dataset, clips, training.batch_size):
         logits.append(classifier(inputs).float().cpu())
         targets.append(batch_targets.cpu())
     return Scores(torch.cat(logits), torch.cat(targets), training)
@@ -62,18 +71,22 @@ def score(
 
 @torch.inference_mode()
 def score_codes(
-    classifier: Classifier, sounds: AudioDataset, clips: NDArray[np.int64], batch_size: int
+    classifier: Classifier, dataset: AudioDataset, clips: NDArray[np.int64], batch_size: int
 ) -> dict[str, float]:
-    """How well the next frame's codes are predicted: loss summed over codebooks, perplexity of one
-    code and the share of codes that are right.
+    """Return how well the codes of the next frame are predicted.
+
+    `val/loss` in nats per frame, summed over codebooks; `val/code_accuracy` the share of codes that
+    are right; `val/code_perplexity` of one code, 1 at best. Needs a data set with codes.
+
+    Shape: clips (N,)
     """
     classifier.eval()
     loss, accuracy = 0.0, 0.0
-    for portion in np.array_split(clips, num_batches(len(clips), batch_size)):
-        codes = codes_of(sounds, portion)
+    for chunk in np.array_split(clips, num_batches(len(clips), batch_size)):
+        codes = codes_of(dataset, chunk)
         assert codes is not None
-        _, code_logits = classifier.with_codes(classifier.features(sounds.clean(portion)))
-        share = len(portion) / len(clips)
+        _, code_logits = classifier.with_codes(classifier.features(dataset.unaugmented(chunk)))
+        share = len(chunk) / len(clips)
         loss += share * float(code_loss(code_logits.float(), codes, 0.0))
         accuracy += share * float(code_accuracy(code_logits, codes))
         num_codebooks = codes.shape[1]

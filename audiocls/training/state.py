@@ -1,4 +1,7 @@
-"""`TrainingState`: what `fit` works on, built from a configuration and the sounds it names."""
+"""`TrainingState`: everything that `fit` updates and reads, built from a configuration.
+
+Legend: N clips.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +14,15 @@ from numpy.typing import NDArray
 from audiocls.audio.augment.background import open_background
 from audiocls.audio.batches import AudioDataset, Batching, num_batches
 from audiocls.audio.clips import Split
-from audiocls.audio.features.placement import learned_front_end
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config
 from audiocls.errors import ConfigError, DataError
 from audiocls.optim.averaging import WeightAverage
 from audiocls.optim.schedules import LearningRate
 from audiocls.optim.stepping import OptimizerStep, stepper
 from audiocls.seeding import seed_of
-from audiocls.training.budget import require_within
 from audiocls.training.classifier import Classifier
+from audiocls.training.cost import require_within_budget
 from audiocls.training.init_from import (
     Transfer,
     Weights,
@@ -28,7 +30,12 @@ from audiocls.training.init_from import (
     load_matching_weights,
     weights_from,
 )
-from audiocls.training.objective import Classes, Codes, JointObjective, Objective
+from audiocls.training.objective import (
+    ClassObjective,
+    CodeObjective,
+    JointObjective,
+    Objective,
+)
 from audiocls.training.teacher import teacher_of
 
 
@@ -37,7 +44,7 @@ class TrainingState:
     """A trial ready for its first step."""
 
     config: Config
-    sounds: AudioDataset
+    dataset: AudioDataset
     split: Split
     classifier: Classifier
     optimizer: torch.optim.Optimizer
@@ -48,59 +55,65 @@ class TrainingState:
     batching: Batching
     device: torch.device
     transfers: tuple[Transfer, ...] = ()
-    """What was taken from where, before the first step."""
+    """Weights copied from a checkpoint or from pre-training, before the first step."""
 
     def seed(self, purpose: str, epoch: int = 0) -> int:
-        """The seed of one purpose, shared by all arms of this trial's block."""
+        """Return the seed of one purpose, which all arms of this trial's block share."""
         return seed_of(self.config.seed, self.config.fold, purpose, epoch)
 
     def evaluated(self) -> Classifier:
-        """What is scored and saved: the averaged weights, or the ones that are trained."""
+        """Return the classifier to score and save: averaged weights, or those in training."""
         return cast(Classifier, self.averaging.evaluated())
 
 
 def build(
     config: Config,
-    sounds: AudioDataset,
+    dataset: AudioDataset,
     pretrained: Weights | None = None,
     split: Split | None = None,
     learns_codes: bool = False,
 ) -> TrainingState:
-    """Everything `fit` needs; raises `ConfigError` or `DataError` before the first step.
+    """Return a trial ready for its first step.
 
-    `pretrained` are the weights that the pre-training stage left. That stage itself has a `split`
-    of its own, and may learn codes rather than classes.
+    Args:
+        dataset: of `config.data` and `config.features`, on the device of the training.
+        pretrained: weights of a finished pre-training stage.
+        split: clips to train, validate and test on; default: those of `config.fold`.
+        learns_codes: whether this is a pre-training stage that predicts codes.
+
+    Raises:
+        ConfigError: device, budget, teacher or weights do not suit the configuration.
+        DataError: a split is empty, or background noise is missing.
     """
-    device = sounds.device
-    _require_precision(config, device)
-    split = split or _split(config, sounds)
-    classifier = _classifier(config, sounds, split.train)
-    transfers = _take(classifier, config, pretrained, sounds.table.labels)
-    require_within(config, classifier, len(sounds.table.labels))
-    classifier.to(device)
+    _require_precision(config, dataset.device)
+    split = split or _split(config, dataset)
+    classifier = _classifier(config, dataset, split.train)
+    transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
+    require_within_budget(config, classifier, len(dataset.table.labels))
+    classifier.to(dataset.device)
     optimizer = config.optim.build(classifier)
-    batches_an_epoch = num_batches(len(split.train), config.train.batch_size)
-    steps_an_epoch = num_batches(batches_an_epoch, config.train.accumulate)
-    schedule = config.schedule.build(optimizer, config.train.epochs, steps_an_epoch)
-    schedule = config.averaging.drive(schedule, optimizer, config.train.epochs, steps_an_epoch)
     return TrainingState(
         config=config,
-        sounds=sounds,
+        dataset=dataset,
         split=split,
         classifier=classifier,
         optimizer=optimizer,
-        schedule=schedule,
+        schedule=_schedule(config, optimizer, len(split.train)),
         stepper=stepper(config.sam, classifier, optimizer),
         averaging=config.averaging.build(classifier, config.train.epochs),
-        objective=Codes(config.train) if learns_codes else _objective(config, sounds),
-        batching=_batching(config, sounds),
-        device=device,
+        objective=CodeObjective(config.train) if learns_codes else _objective(config, dataset),
+        batching=_batching(config, dataset),
+        device=dataset.device,
         transfers=transfers,
     )
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto` is the accelerator that CUDA sees, or else the CPU."""
+    """Return the device of that name; `auto` is the GPU if CUDA has one, or else the CPU.
+
+    Raises:
+        ConfigError: `name` is a GPU and torch has none.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -111,33 +124,35 @@ def resolve_device(name: str) -> torch.device:
 def _require_precision(config: Config, device: torch.device) -> None:
     is_missing = device.type == "cuda" and not torch.cuda.is_bf16_supported()
     if config.train.precision == "bf16" and is_missing:
-        fault = f"precision: got bf16, which {torch.cuda.get_device_name(device)} lacks; use fp32"
-        raise ConfigError("train", [fault])
+        gpu = torch.cuda.get_device_name(device)
+        raise ConfigError("train", [f"precision: got bf16, which {gpu} lacks; use fp32"])
 
 
-def _split(config: Config, sounds: AudioDataset) -> Split:
-    split = sounds.table.split(config.fold)
+def _split(config: Config, dataset: AudioDataset) -> Split:
+    """Return the clips of the configured fold; raise `DataError` if a part of it is empty."""
+    split = dataset.table.split(config.fold)
     for name, clips in (("training", split.train), ("validation", split.val), ("test", split.test)):
         if len(clips) == 0:
             raise DataError(f"fold {config.fold} of {config.data.name} has no {name} clips")
     return split
 
 
-def _classifier(config: Config, sounds: AudioDataset, train: NDArray[np.int64]) -> Classifier:
-    in_shape = config.features.shape(sounds.num_samples)
+def _classifier(config: Config, dataset: AudioDataset, train: NDArray[np.int64]) -> Classifier:
+    """Return the untrained classifier, standardised by the clips `train`. Shape: train (N,)"""
+    in_shape = config.features.shape(dataset.num_samples)
     torch.manual_seed(seed_of(config.seed, config.fold, "init"))
-    model = config.model.build(in_shape, len(sounds.table.labels))
+    model = config.model.build(in_shape, len(dataset.table.labels))
     is_standardised = config.features.uses_training_statistics
-    standardise = sounds.standardise(train) if is_standardised else Standardise(in_shape[0])
+    standardise = dataset.standardise(train) if is_standardised else Standardise(in_shape[0])
     # Built after the model, so that arms with another front end share the model's first weights.
-    front = learned_front_end(config.features, sounds.sample_rate)
+    front = config.features.learned_front_end(dataset.sample_rate)
     return Classifier(front, standardise.cpu(), model)
 
 
-def _take(
+def _initial_weights(
     classifier: Classifier, config: Config, pretrained: Weights | None, labels: tuple[str, ...]
 ) -> tuple[Transfer, ...]:
-    """Weights trained earlier, the pre-training stage's over the checkpoint's."""
+    """Copy weights of the checkpoint, then those of pre-training; freeze them if configured."""
     sources = [] if config.init_from is None else [weights_from(Path(config.init_from))]
     sources += [] if pretrained is None else [pretrained]
     transfers = tuple(load_matching_weights(classifier, weights, labels) for weights in sources)
@@ -146,22 +161,31 @@ def _take(
     return transfers
 
 
-def _objective(config: Config, sounds: AudioDataset) -> Objective:
-    teacher = teacher_of(config, sounds)
-    classes = Classes(config.train, sounds.table.is_multi_label, teacher, config.distil)
+def _schedule(config: Config, optimizer: torch.optim.Optimizer, num_clips: int) -> LearningRate:
+    """Return the learning rate over all steps of a training on `num_clips` clips."""
+    num_epochs = config.train.epochs
+    epoch_batches = num_batches(num_clips, config.train.batch_size)
+    epoch_steps = num_batches(epoch_batches, config.train.accumulate)
+    schedule = config.schedule.build(optimizer, num_epochs, epoch_steps)
+    return config.averaging.wrap_schedule(schedule, optimizer, num_epochs, epoch_steps)
+
+
+def _objective(config: Config, dataset: AudioDataset) -> Objective:
+    teacher = teacher_of(config, dataset)
+    classes = ClassObjective(config.train, dataset.table.is_multi_label, teacher, config.distil)
     if config.ssl.mode == "joint":
-        return JointObjective(classes, Codes(config.train), config.ssl.weight)
+        return JointObjective(classes, CodeObjective(config.train), config.ssl.weight)
     return classes
 
 
-def _batching(config: Config, sounds: AudioDataset) -> Batching:
+def _batching(config: Config, dataset: AudioDataset) -> Batching:
     folder = config.augment.background
-    noise = open_background(Path(folder), sounds.sample_rate) if folder else None
+    noise = open_background(Path(folder), dataset.sample_rate) if folder else None
     return Batching(
         batch_size=config.train.batch_size,
         augment=config.augment,
-        background=None if noise is None else noise.to(sounds.device),
+        background=None if noise is None else noise.to(dataset.device),
         is_balanced=config.train.balanced,
         is_union=config.train.loss == "bce",
-        keeps_waves=config.distil.teacher is not None,
+        keeps_waveforms=config.distil.teacher is not None,
     )

@@ -1,4 +1,4 @@
-"""The Fourier transform as a convolution, for runtimes whose own is slow or inexact.
+"""The short-time Fourier transform as a convolution, for runtimes whose own is slow or inexact.
 
 Legend: B batch, T samples, N frequency bins, L frames.
 """
@@ -14,11 +14,11 @@ from torch.overrides import TorchFunctionMode
 
 
 class StftByKernels(TorchFunctionMode):
-    """Within it `torch.stft` is `stft` below, unless `n_fft` is a power of two.
+    """A context in which `torch.stft` is `stft` below, unless `n_fft` is a power of two.
 
-    onnxruntime transforms powers of two as exactly as torch does; at `n_fft` 400 its logarithms
-    were off by 0.2 where torch's are by 0.002, and took 9 times as long as this convolution.
-    Kernels grow with the square of `n_fft`, so they are worth their place only there.
+    onnxruntime transforms powers of two as exactly as torch does; at `n_fft` 400 the logarithms of
+    its result were off by 0.2 where torch's are by 0.002, and took 9 times as long as this
+    convolution. Kernels grow with the square of `n_fft`, so they replace only these transforms.
     """
 
     def __torch_function__(
@@ -30,7 +30,7 @@ class StftByKernels(TorchFunctionMode):
 
 
 def stft(
-    waves: Tensor,
+    waveforms: Tensor,
     n_fft: int,
     hop_length: int,
     *,
@@ -41,31 +41,37 @@ def stft(
     pad_mode: str = "reflect",
     **defaults: bool | None,
 ) -> Tensor:
-    """`torch.stft` as front ends call it: each bin is a convolution with a cosine and a sine.
+    """Return `torch.stft` as front ends call it; each bin is convolved with a cosine and a sine.
 
-    Shape: waves (B, T) → (B, N, L) complex
+    Args:
+        n_fft: samples per frame, even or odd; `hop_length` and `win_length` are samples as well.
 
-    >>> waves, window = torch.ones(1, 30), torch.hann_window(6)
+    Shape: waveforms (B, T), window (win_length,) → (B, N, L) complex
+
+    >>> waveforms, window = torch.ones(1, 30), torch.hann_window(6)
     >>> options = dict(win_length=6, window=window, return_complex=True)
-    >>> stft(waves, 6, 3, **options).allclose(torch.stft(waves, 6, 3, **options), atol=1e-6)
+    >>> expected = torch.stft(waveforms, 6, 3, **options)
+    >>> stft(waveforms, 6, 3, **options).allclose(expected, atol=1e-6)
     True
     """
     is_known_use = center and return_complex and not any(defaults.values())
     assert is_known_use, f"a front end calls torch.stft as nothing here can: {defaults}"
     before = (n_fft - win_length) // 2
     kernels = _kernels(n_fft) * F.pad(window, (before, n_fft - win_length - before))
-    padded = F.pad(waves.unsqueeze(1), (n_fft // 2, n_fft // 2), mode=pad_mode)
+    padded = F.pad(waveforms.unsqueeze(1), (n_fft // 2, n_fft // 2), mode=pad_mode)
     real, imaginary = F.conv1d(padded, kernels.unsqueeze(1), stride=hop_length).chunk(2, dim=1)
     return torch.complex(real, imaginary)
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _kernels(n_fft: int) -> Tensor:
-    """Cosines above negative sines, (2 N, n_fft).
+    """Return cosines above negative sines. Shape: → (2 · N, n_fft)
 
-    A constant for the exporter, which would write their computation in float64 into the file.
+    A constant for the exporter, which would otherwise write their computation in float64 into the
+    file.
     """
     bins, samples = np.arange(n_fft // 2 + 1)[:, None], np.arange(n_fft)
+    # The product is reduced modulo n_fft as an integer: the sine of a large angle loses digits.
     angles = 2 * math.pi * (bins * samples % n_fft) / n_fft
     return torch.from_numpy(np.concatenate([np.cos(angles), -np.sin(angles)]).astype(np.float32))
 

@@ -1,4 +1,4 @@
-"""A trained checkpoint as a teacher: logits of the very waves that its student learns from.
+"""A trained checkpoint as a teacher: its logits of the augmented waveforms of the student's batch.
 
 Legend: B batch, T samples, K classes.
 """
@@ -10,32 +10,36 @@ import torch
 from torch import Tensor
 
 from audiocls.audio.batches import AudioDataset
-from audiocls.audio.features.placement import fixed_front_end
 from audiocls.config import Config
 from audiocls.errors import ConfigError
 from audiocls.training.checkpoint import load_checkpoint
-from audiocls.training.checkpoint_metadata import Description, teacher_incompatibilities
+from audiocls.training.checkpoint_metadata import CheckpointMetadata, teacher_incompatibilities
 
 
-def teacher_of(config: Config, sounds: AudioDataset) -> Callable[[Tensor], Tensor] | None:
-    """Waves (B, T) to the teacher's logits (B, K), or nothing if none is configured.
+def teacher_of(config: Config, dataset: AudioDataset) -> Callable[[Tensor], Tensor] | None:
+    """Return the function from waveforms to the teacher's logits, or None without a teacher.
 
-    The waves are normalised already, and then perhaps augmented and mixed: the teacher does not
-    normalise them again, which would undo a gain that its student hears.
+    Raises:
+        UsageError: the teacher's checkpoint is missing or damaged.
+        ConfigError: teacher and student differ in sample rate, clip length, waveform normalisation
+            or classes.
 
-    Raises `ConfigError` if the two cannot hear the same clips or tell the same classes.
+    Shape: the function maps (B, T) → (B, K), without gradients
     """
     if config.distil.teacher is None:
         return None
     checkpoint = load_checkpoint(Path(config.distil.teacher))
-    theirs = Description(checkpoint.config, checkpoint.labels)
-    if faults := teacher_incompatibilities(theirs, config, sounds.table.labels):
-        raise ConfigError(f"distil.teacher {config.distil.teacher}", faults)
-    front_end = fixed_front_end(theirs.config.features, sounds.sample_rate).to(sounds.device)
-    classifier = checkpoint.classifier.to(sounds.device)
+    theirs = CheckpointMetadata(checkpoint.config, checkpoint.labels)
+    if problems := teacher_incompatibilities(theirs, config, dataset.table.labels):
+        raise ConfigError(f"distil.teacher {config.distil.teacher}", problems)
+    # The front end only, without the checkpoint's waveform normaliser: the batch is normalised
+    # already, and normalising again would undo the gain of an augmentation.
+    front_end = theirs.config.features.fixed_front_end(dataset.sample_rate).to(dataset.device)
+    classifier = checkpoint.classifier.to(dataset.device)
 
     @torch.no_grad()
-    def logits(waves: Tensor) -> Tensor:
-        return torch.as_tensor(classifier(front_end(waves)))
+    def logits(waveforms: Tensor) -> Tensor:
+        """Return the teacher's logits. Shape: (B, T) → (B, K)"""
+        return torch.as_tensor(classifier(front_end(waveforms)))
 
     return logits

@@ -15,10 +15,15 @@ from audiocls.errors import UsageError
 
 
 def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]) -> bytes:
-    """The traced network, `facts` as its extra files; TorchScript keeps no input's `name`.
+    """Return a TorchScript file of the traced network.
+
+    Args:
+        example: an input to trace with.
+        name: ignored: TorchScript does not store names of inputs.
+        facts: the file's extra files, by name.
 
     Raises:
-        UsageError: the tracer cannot follow the network; the message says where it stopped.
+        UsageError: the tracer cannot express the network.
 
     Shape: example (B, …)
     """
@@ -35,7 +40,10 @@ def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]
 
 
 def scorer(content: bytes) -> Callable[[Tensor], Tensor]:
-    """The file's network, as a function from inputs (B, …) to logits (B, K)."""
+    """Return the file's network as a function.
+
+    Shape: the function maps (B, …) → logits (B, K)
+    """
     with _quiet():
         loaded = torch.jit.load(io.BytesIO(content))  # type: ignore[no-untyped-call]
     return lambda inputs: torch.as_tensor(loaded(inputs))
@@ -43,10 +51,11 @@ def scorer(content: bytes) -> Callable[[Tensor], Tensor]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
+    """Suppress warnings of tracing and of TorchScript's deprecation."""
     with warnings.catch_warnings():
-        # Of every shape that is read as a number: only the number of clips is promised to be
-        # free, and whoever exports compares logits for several numbers of clips.
+        # A TracerWarning per shape that becomes a constant: only the number of clips must stay
+        # free, which `export` checks by comparing logits for several numbers of clips.
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
-        # torch 2.11 would have torch.export instead, which C++ and phones cannot load as widely.
+        # torch 2.11 recommends torch.export, which C++ and phones cannot load as widely.
         warnings.filterwarnings("ignore", ".*torch.jit.* is (deprecated|not supported)")
         yield

@@ -1,1 +1,1 @@
-"""What a study and a W&B server tell each other: orders, uploads, imports."""
+"""Between studies and a W&B server: agents that execute its orders, uploads, imports."""

@@ -1,4 +1,4 @@
-"""What is on the server comes under a study's sweep, so that its grid has only the rest to try."""
+"""`attach`: put uploaded runs under a study's sweep, so that its grid has only the rest to try."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from audiocls.wandb_server.push import registered_sweep, save_registered_sweep
 
 
 class Server(Protocol):
-    """The part of a W&B server that runs are attached to sweeps on."""
+    """The part of a W&B server on which runs are attached to sweeps."""
 
     @property
     def entity(self) -> str:
-        """The user's default."""
+        """Return the user's default entity."""
 
     def standings(self, place: ProjectRef, run_ids: Collection[str]) -> dict[str, UploadStatus]:
-        """What it has of these runs."""
+        """Return the state of these runs on the server, by their ids."""
 
     @property
     def sweeps(self) -> Sweeps:
-        """Those of the server."""
+        """Return the server's sweeps."""
 
     def attach(self, run: UploadStatus, sweep: str) -> None:
-        """One more run for a sweep."""
+        """Put a run under a sweep."""
 
 
 @dataclass(frozen=True)
 class UnattachedRun:
-    """A run that is not where it should be, by its folder, and why."""
+    """A run that is not under its sweep, by its folder, and why."""
 
     folder: str
     why: str
@@ -40,7 +40,7 @@ class UnattachedRun:
 
 @dataclass(frozen=True)
 class Attached:
-    """A study's sweep, and what became of its runs."""
+    """A study's sweep, and the runs that were put under it."""
 
     sweep: SweepPath | None
     num: int = 0
@@ -58,14 +58,14 @@ def attach(
 ) -> Attached:
     """Put the runs of finished trials under the study's sweep.
 
-    It is created with them if there is none, or none any more. A grid counts whatever is under it
-    as tried, so failed attempts stay outside.
+    The sweep is created with them if there is none, or if it was deleted. A grid counts every run
+    under it as tried, so failed attempts stay outside.
     """
     runs = _finished(folder, uploaded)
     if not runs:
         return Attached(registered_sweep(folder))
     before = server.standings(place, runs)
-    path = _there(server, registered_sweep(folder) or _only_sweep(place, before.values()))
+    path = _existing(server, registered_sweep(folder) or _only_sweep(place, before.values()))
     is_new = path is None
     if path is None:
         path = server.sweeps.create(config, place.project, place.entity, list(runs))
@@ -74,14 +74,15 @@ def attach(
         if not standing.sweep:
             server.attach(standing, path.id)
     after = server.standings(place, runs)
-    left = [UnattachedRun(str(run.path), _astray(after.get(i), path)) for i, run in runs.items()]
+    reasons = {run: _why_unattached(after.get(run_id), path) for run_id, run in runs.items()}
+    left = [UnattachedRun(str(run.path), why) for run, why in reasons.items() if why]
     num = sum(standing.sweep == path.id for standing in after.values())
     num_before = sum(standing.sweep == path.id for standing in before.values())
-    return Attached(path, num - num_before, is_new, tuple(item for item in left if item.why))
+    return Attached(path, num - num_before, is_new, tuple(left))
 
 
 def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFolder]:
-    """Run id → run, of the finished trials of the plan; of several attempts, the last."""
+    """Return the runs of finished trials by their ids; of several attempts, the last."""
     last = {trial_of(run.run_id): run for run in sorted(runs, key=lambda run: run.opened)}
     cells = folder.cells()
     states = folder.states(cells)
@@ -90,13 +91,13 @@ def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFo
 
 
 def _only_sweep(place: ProjectRef, standings: Collection[UploadStatus]) -> SweepPath | None:
-    """The sweep that the runs are under already: created by a sync that was killed after it."""
+    """Return the sweep that the runs are under, created by a sync that was killed after that."""
     sweeps = {standing.sweep for standing in standings if standing.sweep}
     return SweepPath(place.entity, place.project, sweeps.pop()) if len(sweeps) == 1 else None
 
 
-def _there(server: Server, path: SweepPath | None) -> SweepPath | None:
-    """The sweep, if nobody has deleted it."""
+def _existing(server: Server, path: SweepPath | None) -> SweepPath | None:
+    """Return the sweep, or `None` if it was deleted."""
     if path is None:
         return None
     try:
@@ -105,8 +106,8 @@ def _there(server: Server, path: SweepPath | None) -> SweepPath | None:
         return None
 
 
-def _astray(standing: UploadStatus | None, path: SweepPath) -> str:
-    """Why a run is not under the sweep, or an empty text."""
+def _why_unattached(standing: UploadStatus | None, path: SweepPath) -> str:
+    """Return why a run is not under the sweep, or an empty text."""
     if standing is None:
         return f"uploaded, but {path.entity}/{path.project} does not show it yet: sync again"
     if standing.sweep == path.id:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from audiocls.atomic import write_text
-from audiocls.store import StudyFolder
+from audiocls.design.register import grid_sweep
+from audiocls.store import Study, StudyFolder
 from audiocls.tracking.project import ProjectRef
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath, Sweeps
 
@@ -19,28 +20,58 @@ class Pushed:
     sweep: ServerSweep
     is_new: bool
     replaced: SweepPath | None = None
-    """What the study was registered as before, if that was something else."""
+    """The sweep that the study was registered as before, if that was another one."""
+
+
+def sweep_of(folder: StudyFolder) -> dict[str, Any] | None:
+    """Return the sweep to register: a search as it was launched, an ablation as its own grid."""
+    study = folder.study()
+    return study.search.sweep if study.search is not None else grid_of(study)
+
+
+def grid_of(study: Study) -> dict[str, Any] | None:
+    """Return a launched ablation as a sweep with the study's own arms, seeds and folds.
+
+    `None` for a study that `audiocls train --ablation` could not resume: a single trial, an
+    imported one, one with another recipe than its ablation's, one whose arms are tuned first.
+    """
+    request = study.request
+    if request is None or request.command != "sweep launch" or request.recipe is not None:
+        return None
+    if study.kind != "ablation" or study.tuning is not None:
+        return None
+    return grid_sweep(
+        name=study.name,
+        question=study.question,
+        metric={"name": study.metric, "goal": study.goal},
+        cells={
+            "arm": list(study.arms),
+            "seed": study.seeds,
+            "fold": study.folds,
+        },
+        words=["--ablation", request.name, *request.assignments],
+    )
 
 
 def registered_sweep(folder: StudyFolder) -> SweepPath | None:
-    """The sweep that the study is registered as."""
-    found = _read(folder)
-    return SweepPath(**found, id=sweep) if (sweep := found.pop("sweep", None)) else None
+    """Return the sweep that the study is registered as."""
+    fields = _read(folder)
+    return SweepPath(**fields, id=sweep) if (sweep := fields.pop("sweep", None)) else None
 
 
 def place_of(folder: StudyFolder) -> ProjectRef | None:
-    """The project that the study's runs are in, or its sweep is."""
-    found = _read(folder)
-    return ProjectRef(found["entity"], found["project"]) if found else None
+    """Return the project of the study's runs or of its sweep."""
+    fields = _read(folder)
+    return ProjectRef(fields["entity"], fields["project"]) if fields else None
 
 
 def save_registered_sweep(folder: StudyFolder, path: SweepPath) -> None:
-    """Keep it for later pushes, agents and syncs."""
+    """Remember the sweep for later pushes, agents and syncs."""
     remember_place(folder, ProjectRef(path.entity, path.project), path.id)
 
 
 def remember_place(folder: StudyFolder, place: ProjectRef, sweep: str | None = None) -> None:
-    """Keep where the study's runs are, be they under a sweep or not."""
+    """Remember the project of the study's runs, and their sweep if they have one."""
     content = {"entity": place.entity, "project": place.project}
     content |= {"sweep": sweep} if sweep else {}
     write_text(_file(folder), json.dumps(content, indent=1) + "\n")
@@ -62,24 +93,24 @@ def push(
     project: str,
     entity: str | None = None,
 ) -> Pushed:
-    """The study's sweep, created unless the server has it already with this configuration."""
+    """Return the study's sweep; create it unless the server has it with this configuration."""
     before = registered_sweep(folder)
     if before is not None and before.project == project and entity in (None, before.entity):
-        known = _known(server, before)
-        if known is not None and _is_same(known.config, config):
-            return Pushed(known, is_new=False)
+        existing = _on_server(server, before)
+        if existing is not None and _includes(existing.config, config):
+            return Pushed(existing, is_new=False)
     path = server.create(config, project, entity)
     save_registered_sweep(folder, path)
     return Pushed(server.sweep(path), is_new=True, replaced=before)
 
 
-def _known(server: Sweeps, path: SweepPath) -> ServerSweep | None:
+def _on_server(server: Sweeps, path: SweepPath) -> ServerSweep | None:
     try:
         return server.sweep(path)
     except SweepNotFound:
         return None
 
 
-def _is_same(registered: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether all that is wanted is there; a server may add defaults."""
-    return all(key in registered and registered[key] == wanted[key] for key in wanted)
+def _includes(registered: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Whether the registered configuration has all of `config`; a server may add defaults."""
+    return all(key in registered and registered[key] == config[key] for key in config)

@@ -1,6 +1,6 @@
-"""`sync`: what a study told W&B on this disk goes to the server, and under the study's sweep.
+"""`sync`: upload a study's W&B runs from this disk, and put them under the study's sweep.
 
-Stopped at any moment, it goes on when asked again; asked again when all is there, it does nothing.
+A sync that is stopped resumes when it is repeated; when all is uploaded it does nothing.
 """
 
 import time
@@ -25,25 +25,25 @@ from audiocls.wandb_server.attach import Attached, Server, UnattachedRun, attach
 from audiocls.wandb_server.push import registered_sweep
 
 BATCH = 20
-"""Runs a call of the client."""
+"""Runs per call of the client."""
 SETTLE_S, POLL_S = 2.0, 0.05
-"""How long the end of a log that was just written is waited for, and how often it is read."""
+"""How long to wait for the end of a log that was just written, and how often to read it."""
 
 Upload = Callable[[Sequence[RunFolder], str, str, Callable[[], None], Event], str]
-"""Runs, entity, project, what to call as runs arrive, the wish to stop; answers a complaint."""
+"""Runs, entity, project, callback after each upload, stop flag → the client's error message."""
 Watch = Callable[[int, int], None]
-"""Gets how many runs are uploaded, of how many."""
+"""Called with the number of uploaded runs, and of all."""
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync ended with."""
+    """The result of a sync."""
 
     place: ProjectRef
     uploaded: tuple[str, ...]
     """Run ids."""
     num_there: int
-    """Runs that the server had already."""
+    """Runs that the server had before."""
     left: tuple[UnattachedRun, ...]
     sweep: SweepPath | None
     num_attached: int
@@ -52,13 +52,13 @@ class Synced:
 
     @property
     def exit_code(self) -> int:
-        """0 all there, 3 some not, 75 stopped."""
+        """0 if all runs are on the server, 3 if some are not, 75 if stopped."""
         return 75 if self.is_stopped else 3 if self.left else 0
 
 
 @dataclass(frozen=True)
-class Sorted:
-    """The runs of a study by what is to be done with them."""
+class RunsByState:
+    """The runs of a study: on the server, to be uploaded, or not to be uploaded now."""
 
     there: tuple[RunFolder, ...]
     due: tuple[RunFolder, ...]
@@ -69,36 +69,36 @@ def sync(
     folder: StudyFolder,
     server: Server,
     upload: Upload,
-    wanted: tuple[str | None, str | None],
+    target: tuple[str | None, str | None],
     sweep_config: Mapping[str, Any] | None,
     watch: Watch,
     stop: Event,
 ) -> Synced:
     """Upload the study's runs, then put those of its finished trials under its sweep.
 
-    `wanted` is the entity and the project asked for. Without `sweep_config` no sweep is made.
-    Raises `UsageError` where there is nothing, or something else was synced before;
-    `ServerUnavailable` and `PermissionDenied` before anything is touched if it cannot be used.
+    `target` is entity and project, where the user gave them. Without `sweep_config` no sweep is
+    created. Raises `UsageError` if there are no runs or they were synced elsewhere before, and
+    `ServerUnavailable` or `PermissionDenied` before anything is uploaded.
     """
-    with _alone(folder):
+    with _locked(folder):
         runs = _runs(folder)
         if not runs:
             raise UsageError(
                 f"study {folder.name} has no W&B runs in {folder.path / 'wandb'}: nothing to sync. "
                 "Launch it with --wandb offline or online to have some"
             )
-        place = _place(folder, server, sweep_config or {}, runs[-1], *wanted)
-        found = _sorted(folder, runs, server, place)
-        watch(0, len(found.due))
-        left = [*found.left, *_upload_all(found.due, place, upload, watch, stop)]
-        there = [*found.there, *(run for run in found.due if run.is_marked)]
+        place = _place(folder, server, sweep_config or {}, runs[-1], *target)
+        by_state = _by_state(folder, runs, server, place)
+        watch(0, len(by_state.due))
+        left = [*by_state.left, *_upload_all(by_state.due, place, upload, watch, stop)]
+        there = [*by_state.there, *(run for run in by_state.due if run.is_marked)]
         attached = Attached(registered_sweep(folder))
         if sweep_config and not stop.is_set():
             attached = attach(folder, server, place, sweep_config, there)
         return Synced(
             place=place,
-            uploaded=tuple(run.run_id for run in found.due if run.is_marked),
-            num_there=len(found.there),
+            uploaded=tuple(run.run_id for run in by_state.due if run.is_marked),
+            num_there=len(by_state.there),
             left=(*left, *attached.left),
             sweep=attached.sweep,
             num_attached=attached.num,
@@ -108,8 +108,8 @@ def sync(
 
 
 @contextmanager
-def _alone(folder: StudyFolder) -> Iterator[None]:
-    folder.cells()  # says which studies there are if this one is not
+def _locked(folder: StudyFolder) -> Iterator[None]:
+    folder.cells()  # raises, naming the studies there are, if this one does not exist
     lock = FileLock(folder.path / ".sync.lock")
     try:
         lock.acquire(timeout=1)
@@ -122,10 +122,13 @@ def _alone(folder: StudyFolder) -> Iterator[None]:
 
 
 def _runs(folder: StudyFolder) -> list[RunFolder]:
-    """Our trials tell all again when they go on; each opening of another program is a part."""
-    found = run_folders(folder.path)
-    is_foreign = folder.is_sweep() and bool(folder.sweep_study().folder)
-    return found if is_foreign else list(newest(found).values())
+    """Return the newest folder of each run, or all folders of runs that other programs logged.
+
+    A native trial that resumes logs its whole history again; another program continues its run.
+    """
+    folders, plan = run_folders(folder.path), folder.study().search
+    is_command = plan is not None and bool(plan.folder)
+    return folders if is_command else list(newest(folders).values())
 
 
 def _place(
@@ -136,7 +139,7 @@ def _place(
     entity: str | None,
     project: str | None,
 ) -> ProjectRef:
-    """Where the study was synced before, or what is asked for, or what its runs and sweep say."""
+    """Return the project of an earlier sync, or else the target, or that of its sweep or runs."""
     before = registered_sweep(folder)
     if before is None:
         entity = entity or config.get("entity") or server.entity
@@ -151,15 +154,15 @@ def _place(
     return ProjectRef(before.entity, before.project)
 
 
-def _sorted(
+def _by_state(
     folder: StudyFolder, runs: Sequence[RunFolder], server: Server, place: ProjectRef
-) -> Sorted:
+) -> RunsByState:
     unmarked = [run for run in runs if not run.is_marked]
     online = server.standings(place, {run.run_id for run in unmarked if run.is_online})
     there = {run for run in runs if run.is_marked}
     there |= {run for run in unmarked if run.run_id in online and online[run.run_id].is_whole}
     reasons = {run: _obstacle(folder, run, runs) for run in unmarked if run not in there}
-    return Sorted(
+    return RunsByState(
         there=tuple(run for run in runs if run in there),
         due=tuple(run for run, why in reasons.items() if not why),
         left=tuple(UnattachedRun(str(run.path), why) for run, why in reasons.items() if why),
@@ -167,10 +170,10 @@ def _sorted(
 
 
 def _obstacle(folder: StudyFolder, run: RunFolder, runs: Sequence[RunFolder]) -> str:
-    """Why a run is not to be uploaded now, or an empty text.
+    """Return why a run is not to be uploaded now, or an empty text.
 
-    A run that goes on with its trial would be on the server twice: its beginning as it is now, and
-    all of it later.
+    A run that its trial resumes later would be on the server twice: its beginning as it is now,
+    and all of it later.
     """
     logged = _at_rest(run.log)
     trial = folder.trial(logged.config.get("trial") or trial_of(run.run_id) or run.run_id)
@@ -185,7 +188,7 @@ def _obstacle(folder: StudyFolder, run: RunFolder, runs: Sequence[RunFolder]) ->
 
 
 def _at_rest(log: Path) -> LoggedRun:
-    """What a log holds, whose end may reach the disk a moment after its run has ended."""
+    """Return a log's run; wait for its end, which may reach the disk a moment late."""
     read, deadline = WandbLog(log), time.monotonic() + SETTLE_S
     read.read()
     is_fresh = time.time() - log.stat().st_mtime < SETTLE_S
@@ -198,12 +201,12 @@ def _at_rest(log: Path) -> LoggedRun:
 def _upload_all(
     runs: Sequence[RunFolder], place: ProjectRef, upload: Upload, watch: Watch, stop: Event
 ) -> list[UnattachedRun]:
-    """Upload in batches; answers what is not on the server after that.
+    """Upload in batches; return the runs that are not on the server after that.
 
-    One log that the client cannot read ends its whole call, so what a batch left is tried alone.
+    One log that the client cannot read ends its whole call, so the rest of a batch is tried singly.
     """
 
-    def tell() -> None:
+    def report() -> None:
         watch(sum(run.is_marked for run in runs), len(runs))
 
     why: dict[RunFolder, str] = {}
@@ -212,12 +215,12 @@ def _upload_all(
             if stop.is_set():
                 break
             batch = runs[start : start + BATCH]
-            complaint = upload(batch, place.entity, place.project, tell, stop)
+            message = upload(batch, place.entity, place.project, report, stop)
             for run in [run for run in batch if not run.is_marked]:
                 if len(batch) > 1 and not stop.is_set():
-                    complaint = upload([run], place.entity, place.project, tell, stop)
-                why[run] = complaint
-            tell()
+                    message = upload([run], place.entity, place.project, report, stop)
+                why[run] = message
+            report()
     except ServerUnavailable as error:
         why = {run: str(error) for run in runs} | why
     default = "interrupted" if stop.is_set() else "the client did not say why"

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from helpers.audio import uniform_noise, write_wav
 
-from audiocls.audio.batches import open_sounds
+from audiocls.audio.batches import open_dataset
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.datasets import DataSet, Synthetic
 from audiocls.audio.decode import decode
@@ -196,11 +196,11 @@ def test_another_sound_in_one_file_is_other_data(found, tmp_path):
 def test_its_sounds_are_features_of_the_length_asked_for(made, tmp_path):
     known = fingerprint(made.table, tmp_path)
     features = LogMel(n_mels=8, n_fft=128, hop=64)
-    sounds = open_sounds(made.data, features, made.table, known, tmp_path)
+    sounds = open_dataset(made.data, features, made.table, known, tmp_path)
     num_samples = round(0.2 * RATE)
     clips = np.arange(len(made.table.clips))
-    assert sounds.clean(clips).shape == (len(clips), *features.shape(num_samples))
-    assert sounds.clean(clips).isfinite().all()
+    assert sounds.unaugmented(clips).shape == (len(clips), *features.shape(num_samples))
+    assert sounds.unaugmented(clips).isfinite().all()
     assert sounds.targets.tolist() == made.table.targets().tolist()
 
 

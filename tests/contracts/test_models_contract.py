@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audiocls.audio.features import Features, LogMel, Raw
-from audiocls.audio.features.standardise import Standardise
+from audiocls.audio.features.normalise import Standardise
 from audiocls.errors import ConfigError
 from audiocls.models import Model
 from audiocls.training.checkpoint import description_of, load_checkpoint, weights_of
@@ -220,16 +220,16 @@ def test_a_checkpoint_restores_the_classifier_exactly(
     """Weights, running statistics and the standardisation, through a file."""
     changes = {"model": model.model_dump(), "features": features.model_dump()}
     parts = tiny_parts(changes)
-    channels = parts.config.features.shape(parts.sounds.num_samples)[0]
+    channels = parts.config.features.shape(parts.dataset.num_samples)[0]
     trained = Classifier(parts.classifier.front, Standardise(channels), parts.classifier.model)
     trained.standardise.mean.uniform_(-1, 1)
-    x = parts.sounds.clean(parts.split.test)
+    x = parts.dataset.unaugmented(parts.split.test)
     losses(trained, x, 2)
     trained.eval()
     (tmp_path / "checkpoint.safetensors").write_bytes(weights_of(trained))
-    description = description_of(parts.config, parts.sounds.table.labels)
+    description = description_of(parts.config, parts.dataset.table.labels)
     (tmp_path / "checkpoint.json").write_text(json.dumps(description))
     restored = load_checkpoint(tmp_path)
     assert torch.equal(restored.classifier(x), trained(x))
-    assert restored.labels == parts.sounds.table.labels
+    assert restored.labels == parts.dataset.table.labels
     assert weights_of(restored.classifier) == weights_of(trained)

@@ -44,7 +44,7 @@ class Training:
         self.model = network()
         self.optimizer = optim.build(self.model)
         driven = schedule.build(self.optimizer, 5, 2)
-        self.schedule = averaging.drive(driven, self.optimizer, 5, 2)
+        self.schedule = averaging.wrap_schedule(driven, self.optimizer, 5, 2)
         self.stepper = stepper(sam, self.model, self.optimizer)
         self.average = averaging.build(self.model, 5)
         self.epoch = 0

@@ -220,7 +220,7 @@ def first_step(parts: Any) -> dict[str, Any]:
 
 def _batches(parts: Any, epoch: int) -> Any:
     seed = parts.seed("order", epoch)
-    return training_batches(parts.sounds, parts.split.train, parts.batching, epoch, seed)
+    return training_batches(parts.dataset, parts.split.train, parts.batching, epoch, seed)
 
 
 def _content(values: torch.Tensor) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from audiocls.analysis import compare
-from audiocls.store import StudyFolder
+from audiocls.store import SearchPlan, StudyFolder
 from audiocls.store.record import Cell, Cost, Provenance, Record, Study
 
 COST = Cost(120_000, 34_000_000, 10, 100, 3200, 100, 12.5, 12.0, 300.0)
@@ -89,3 +89,8 @@ def search_record(trial_id: str, loss: float, early_stopped: bool = False) -> Re
     cost = Cost(None, None, None, None, None, None, 1.0, None, None)
     metrics = {"val/loss": loss}
     return Record(trial_id, 0, 0, 1, metrics, cost, unknown, None, None, None, early_stopped)
+
+
+def search_study(name: str, sweep: dict[str, Any], runs: str, folder: str, command: str) -> Study:
+    """Return the study of a search whose trials run `runs` in `folder`."""
+    return Study(name, kind="search", search=SearchPlan(sweep, runs, folder), command=command)

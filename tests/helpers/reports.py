@@ -8,8 +8,13 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from audiocls.analysis import Comparison
 from audiocls.cli import app
-from audiocls.render.wandb.run_selection import Place
+from audiocls.render.build import ablation
+from audiocls.render.build.runs import Place
+from audiocls.render.formats.html import to_html
+from audiocls.render.formats.latex import to_latex
+from audiocls.render.formats.markdown import to_markdown
 from audiocls.store import StudyFolder
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -19,6 +24,21 @@ VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}
 """Tags of HTML that are never closed."""
 
 Json = dict[str, Any]
+
+
+def page_of(comparison: Comparison, *parts: Any, **named: Any) -> str:
+    """Return the HTML page of a comparison; the rest is what `build.ablation` takes."""
+    return to_html(ablation(comparison, *parts, **named))
+
+
+def markdown_of(comparison: Comparison) -> str:
+    """Return the comparison as Markdown."""
+    return to_markdown(ablation(comparison))
+
+
+def latex_of(comparison: Comparison) -> str:
+    """Return the comparison as LaTeX tables."""
+    return to_latex(ablation(comparison))
 
 
 class Reader(HTMLParser):

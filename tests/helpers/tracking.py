@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from audiocls.tracking import Ending, FinishReport, RunInfo, start
-from audiocls.tracking.availability import ServerAvailability
+from audiocls.tracking import Ending, FinishReport, RunInfo, ServerAvailability, start
 
 RUN_INFO = RunInfo(
     id="0123456789ab-1",

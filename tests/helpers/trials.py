@@ -1,12 +1,12 @@
-"""Tasks of tiny trials, and trials that were trained."""
+"""Jobs of tiny trials, and trials that were trained."""
 
 from pathlib import Path
 from typing import Any
 
 from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.config import Config, identity_config, resolve
-from audiocls.execution.events import Done, Event
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob, NativeSpec, TrackingConfig, TrialJob
+from audiocls.execution.messages import Done, Event
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder
@@ -28,6 +28,8 @@ TRIALS: dict[str, dict[str, Any]] = {
 """Changes of `TINY`, for each kind of front end and model that waveforms pass differently."""
 
 BASELINE = Cell("abc", "baseline", 0, 1)
+UNTRACKED = TrackingConfig("disabled", "p")
+OFFLINE = TrackingConfig("offline", "p")
 
 
 def dotted(changes: dict[str, Any]) -> dict[str, Any]:
@@ -35,42 +37,47 @@ def dotted(changes: dict[str, Any]) -> dict[str, Any]:
     return {key.replace("__", "."): value for key, value in changes.items()}
 
 
-def make_task(study_path: Path, cell: Cell = BASELINE, **fields: Any) -> Task:
-    """Return a task without configuration or tracking, whose trial is in a folder of its id."""
-    given: dict[str, Any] = {
-        "study": "s",
-        "cell": cell,
-        "config": {},
-        "data_fingerprint": "f",
-        "folder": str(study_path / cell.id),
-        "study_path": str(study_path),
-        "wandb": "disabled",
-        "project": "p",
-        "tags": (),
-        **fields,
-    }
-    return Task(**given)
+def make_job(
+    study_path: Path,
+    cell: Cell = BASELINE,
+    config: dict[str, Any] | None = None,
+    data_fingerprint: str = "f",
+    tracking: TrackingConfig = UNTRACKED,
+    **fields: Any,
+) -> NativeJob:
+    """Return a job, by default without configuration, whose trial is in a folder of its id."""
+    given: dict[str, Any] = {"study": "s", "trial": TrialFolder(study_path / cell.id), **fields}
+    return TrialJob(
+        id=cell.id,
+        label=f"{cell.arm} s{cell.seed} f{cell.fold}",
+        study_folder=study_path,
+        spec=NativeSpec(cell.arm, config or {}, data_fingerprint),
+        tracking=tracking,
+        seed=cell.seed,
+        fold=cell.fold,
+        **given,
+    )
 
 
-def trainable_task(config: Config, study_path: Path, cache: Path, **fields: Any) -> Task:
-    """Return the task to train `config`."""
+def trainable_job(config: Config, study_path: Path, cache: Path, **fields: Any) -> NativeJob:
+    """Return the job that trains `config`."""
     data = fingerprint(config.data.table(cache), cache)
     given = {"config": identity_config(config), "data_fingerprint": data, **fields}
-    return make_task(study_path, **given)
+    return make_job(study_path, **given)
 
 
-def train(task: Task, cache: Path, signal: Signal = Signal.CONTINUE) -> Event:
+def train(job: NativeJob, cache: Path, signal: Signal = Signal.CONTINUE) -> Event:
     """Train a trial in this process and return the event that it ended with."""
     events: list[Event] = []
-    train_trial(task, WorkerCache(cache), events.append, lambda: signal)
+    train_trial(job, WorkerCache(cache), events.append, lambda: signal)
     return events[-1]
 
 
 def train_offline(config: Config, folder: Path, cache: Path) -> LoggedRun:
     """Train a trial of the study `dropout` and return the W&B run that it wrote to `folder`."""
     cell = Cell("abc", "dropout=0.1", 0, 1)
-    task = trainable_task(config, folder, cache, study="dropout", cell=cell, wandb="offline")
-    event = train(task, cache)
+    job = trainable_job(config, folder, cache, study="dropout", cell=cell, tracking=OFFLINE)
+    event = train(job, cache)
     assert isinstance(event, Done), event
     return read_run(folder)
 
@@ -84,8 +91,8 @@ class TrainedTrial:
     def __init__(self, changes: dict[str, Any], folder: Path, cache: Path):
         config = resolve([TINY, {"data.duration_s": 1.0, "data.sample_rate": 16000}, changes], "")
         self.table: ClipTable = config.data.table(cache)
-        task = trainable_task(config, folder, cache, folder=str(folder))
-        event = train(task, cache)
-        assert event == Done(task.id), event
-        self.trial: TrialFolder = task.trial
+        job = trainable_job(config, folder, cache, trial=TrialFolder(folder))
+        event = train(job, cache)
+        assert event == Done(job.id), event
+        self.trial: TrialFolder = job.trial
         self.checkpoint: Checkpoint = load_checkpoint(folder)

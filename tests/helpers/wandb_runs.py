@@ -6,7 +6,8 @@ from typing import Any
 
 import wandb
 
-from audiocls.tracking.wandb import log
+from audiocls.tracking.wandb.log import LoggedRun, WandbLog
+from audiocls.tracking.wandb.run import lean_settings
 
 ROWS = ({"epoch": 1, "val/accuracy": 0.1}, {"epoch": 2, "val/accuracy": 0.2})
 
@@ -34,17 +35,7 @@ def log_run(
         dir=str(folder),
         mode=mode,
         reinit="finish_previous",
-        settings=wandb.Settings(
-            console="off",
-            disable_code=True,
-            disable_git=True,
-            silent=True,
-            x_disable_machine_info=True,
-            x_disable_meta=True,
-            x_disable_stats=True,
-            x_save_requirements=False,
-            **settings,
-        ),
+        settings=lean_settings(x_disable_stats=True, **settings),
     )
     for row in rows:
         run.log(dict(row))
@@ -52,7 +43,14 @@ def log_run(
     run.finish(exit_code=code)
 
 
-def read_run(folder: Path) -> log.LoggedRun:
+def read_run(folder: Path) -> LoggedRun:
     """Read the one offline run somewhere below `folder`."""
     (file,) = folder.rglob("*.wandb")
-    return log.read_run(file)
+    return read_log(file)
+
+
+def read_log(file: Path) -> LoggedRun:
+    """Read all that one log holds."""
+    log = WandbLog(file)
+    log.read()
+    return log.run

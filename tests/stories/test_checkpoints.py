@@ -36,7 +36,7 @@ def test_a_trials_own_test_clips_give_its_record_to_the_last_digit(home, trial):
 
 
 def test_evaluate_tells_clips_that_were_trained_on_and_refuses_what_has_no_effect(home, trial):
-    assert "were trained on" in home.run("evaluate", trial, "--split", "train").err
+    assert "this score is not a test result" in home.run("evaluate", trial, "--split", "train").err
     ended = home.run(
         "evaluate", trial, "--set", "optim.lr=1", "--set", "data.sample_rate=1", code=2
     )

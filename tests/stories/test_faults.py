@@ -15,19 +15,20 @@ from typing import Any
 import psutil
 import pytest
 from helpers.tracking import RUN_INFO, epoch_row, track_three_epochs
-from helpers.trials import trainable_task
-from helpers.wandb_runs import read_run
+from helpers.trials import trainable_job
+from helpers.wandb_runs import read_log, read_run
 from wandb_server import Server
 
-from audiocls.execution.events import Done, Epoch
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob, TrackingConfig
+from audiocls.execution.messages import Done, Epoch
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder
 from audiocls.tracking import Ending, FinishReport, RunInfo, background, run_id_of, start
-from audiocls.tracking.availability import ServerAvailability
-from audiocls.tracking.wandb import log, run
+from audiocls.tracking.wandb import run
+from audiocls.tracking.wandb.log import LoggedRun
 from audiocls.tracking.wandb.sync import newest, run_folders
+from audiocls.tracking.wrappers import ServerAvailability
 from audiocls.training.fit import Signal
 
 pytestmark = pytest.mark.filterwarnings(
@@ -53,10 +54,10 @@ def told(server: Server, run_id: str = RUN_INFO.id) -> list[float]:
     return [row["epoch"] for row in server.run(run_id).history if "val/accuracy" in row]
 
 
-def kept(folder: Path) -> log.LoggedRun:
+def kept(folder: Path) -> LoggedRun:
     """The run of the newest offline folder."""
     newest = max(folder.glob("wandb/offline-run-*/*.wandb"), key=lambda log: log.stat().st_mtime_ns)
-    return log.read_run(newest)
+    return read_log(newest)
 
 
 def client() -> psutil.Process:
@@ -204,7 +205,7 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
     assert answer.note.startswith(f"W&B run {RUN_INFO.id} was not uploaded: ")
     assert answer.note.endswith("upload it with: audiocls sweep sync dropout")
     newest_log = newest(run_folders(info.folder))[RUN_INFO.id].log
-    run = log.read_run(newest_log)
+    run = read_log(newest_log)
     assert (run.id, run.exit_code, len(run.history)) == (RUN_INFO.id, 0, 3)
     assert str(newest_log.parent) in answer.note
     began = time.monotonic()
@@ -214,7 +215,7 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
 
 
 def test_a_server_that_came_back_is_told_again_after_a_while(wandb_server: Server, info: RunInfo):
-    reach = ServerAvailability(patience_s=0.5)
+    reach = ServerAvailability(retry_after_s=0.5)
     wandb_server.close()
     assert track_three_epochs("online", info, reach).note
     wandb_server.reopen()
@@ -296,7 +297,7 @@ TRIAL, STUDY = "0123456789ab", "dropout"
 RUN = run_id_of(TRIAL, STUDY, 1)
 
 
-def trained(task: Task, cache: Path, on_epoch: Any = lambda epoch: None) -> Done:
+def trained(job: NativeJob, cache: Path, on_epoch: Any = lambda epoch: None) -> Done:
     events: list[Any] = []
 
     def emit(event: Any) -> None:
@@ -304,23 +305,21 @@ def trained(task: Task, cache: Path, on_epoch: Any = lambda epoch: None) -> Done
         if isinstance(event, Epoch):
             on_epoch(event.epoch)
 
-    train_trial(task, WorkerCache(cache), emit, lambda: Signal.CONTINUE)
+    train_trial(job, WorkerCache(cache), emit, lambda: Signal.CONTINUE)
     assert isinstance(events[-1], Done), events[-1]
     return events[-1]
 
 
 @pytest.fixture
-def task(tmp_path: Path, tiny_config, cache: Path) -> Task:
-    return trainable_task(
+def job(tmp_path: Path, tiny_config, cache: Path) -> NativeJob:
+    return trainable_job(
         tiny_config(),
         tmp_path / "study",
         cache,
         study=STUDY,
         cell=Cell(TRIAL, "baseline", 0, 1),
-        folder=str(tmp_path / "trial"),
-        wandb="online",
-        project="audiocls",
-        has_model=True,
+        trial=TrialFolder(tmp_path / "trial"),
+        tracking=TrackingConfig("online", "audiocls", has_model=True),
     )
 
 
@@ -333,7 +332,7 @@ def without_times(trial: TrialFolder) -> Any:
 
 @pytest.mark.parametrize("fault", ["none", "errors", "gone", "wrong key", "client killed"])
 def test_every_trial_ends_with_the_same_record_whatever_befalls_tracking(
-    wandb_server: Server, task: Task, cache: Path, tmp_path: Path, fault, monkeypatch
+    wandb_server: Server, job: NativeJob, cache: Path, tmp_path: Path, fault, monkeypatch
 ):
     def befall(epoch: int) -> None:
         if epoch == 1 and fault == "errors":
@@ -341,15 +340,16 @@ def test_every_trial_ends_with_the_same_record_whatever_befalls_tracking(
         if epoch == 1 and fault == "gone":
             wandb_server.close()
         if epoch == 1 and fault == "client killed":
-            wait_until_opened(task.study_folder)
+            wait_until_opened(job.study_folder)
             kill_client()
 
     if fault == "wrong key":
         monkeypatch.setenv("WANDB_API_KEY", "w" * 40)
-    silent = replace(task, wandb="disabled", folder=str(tmp_path / "silent"))
+    untracked = replace(job.tracking, mode="disabled")
+    silent = replace(job, tracking=untracked, trial=TrialFolder(tmp_path / "silent"))
     trained(silent, cache)
-    done = trained(task, cache, befall)
-    assert without_times(task.trial) == without_times(silent.trial)
+    done = trained(job, cache, befall)
+    assert without_times(job.trial) == without_times(silent.trial)
     is_whole = fault in ("none", "client killed")
     assert (done.note == "") is is_whole, done
     if is_whole:
@@ -357,12 +357,12 @@ def test_every_trial_ends_with_the_same_record_whatever_befalls_tracking(
 
 
 def test_a_run_says_what_it_was_trained_with_and_what_was_best(
-    wandb_server: Server, task: Task, cache: Path
+    wandb_server: Server, job: NativeJob, cache: Path
 ):
-    assert trained(task, cache).note == ""
-    run, record = wandb_server.run(RUN), task.trial.record()
+    assert trained(job, cache).note == ""
+    run, record = wandb_server.run(RUN), job.trial.record()
     assert record is not None
-    assert run.config["data_fingerprint"] == task.data_fingerprint
+    assert run.config["data_fingerprint"] == job.spec.data_fingerprint
     for name in ("code", "audiocls", "python", "torch", "device"):
         assert run.config[name] == getattr(record.provenance, name)
     assert run.config["model"]["name"] == "logmel_cnn"

@@ -33,7 +33,7 @@ def test_ctrl_c_ends_soon_with_75_and_the_next_launch_goes_on_to_the_same_number
     _, err = process.communicate(timeout=30)
     assert time.monotonic() - asked < 5
     assert process.returncode == 75
-    assert "Go on with: audiocls sweep launch" in err
+    assert "Resume with: audiocls sweep launch" in err
     assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["running"] == 0
     home.run(*launch_words())
     home.run(*launch_words("--runs", "whole"))
@@ -62,7 +62,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(home):
     kill(worker)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert "killed by SIGKILL; going on from its last epoch" in err
+    assert "killed by SIGKILL; resuming from its last epoch" in err
     assert len(home.finished()) == 2
 
 

@@ -180,7 +180,7 @@ def test_a_study_is_stopped_from_elsewhere_and_goes_on(shop):
     assert "asked process" in shop.run("sweep", "stop", "stopped").out
     _, err = process.communicate(timeout=60)
     assert process.returncode == 75
-    assert "Go on with: audiocls sweep launch stopped.yaml" in err
+    assert "Resume with: audiocls sweep launch stopped.yaml" in err
     assert "not running" in shop.run("sweep", "stop", "stopped").out
 
 

@@ -55,5 +55,5 @@ def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(home):
     large, faint = answer_of(home).values()
     assert (large["verdict"], large["look"], large["num_pairs"]) == ("worse", 1, 8)
     assert (faint["verdict"], faint["look"], faint["num_pairs"]) == ("no_evidence", 2, 12)
-    assert "out of budget after 12 pairs" in whole.out
+    assert "stopped at the pair limit after 12 pairs" in whole.out
     assert "look 2: 32/32 done" in whole.err

@@ -1,11 +1,10 @@
-"""Clip by clip: what an arm's trained models hear that its reference's do not, and the reverse.
+"""Clip by clip: which clips an arm's trained models classify correctly and its reference's do not.
 
-Needs the saved predictions alone, and so says something of one seed, too. It speaks of these
+Needs the saved predictions alone, and so says something of one seed, too. It describes these
 models on these clips; verdicts, which are about trainings, rest on pairs of trials.
 """
 
 from audiocls.analysis.clips.compare import compare_clips
-from audiocls.analysis.clips.read import MOST_TRIALS, read_clips
 from audiocls.analysis.clips.results import (
     ArmClips,
     AudioSnippets,
@@ -19,7 +18,6 @@ from audiocls.analysis.clips.results import (
 from audiocls.analysis.clips.scored import Scored, scored
 
 __all__ = [
-    "MOST_TRIALS",
     "ArmClips",
     "AudioSnippets",
     "ChangedClip",
@@ -30,6 +28,5 @@ __all__ = [
     "MeanPrediction",
     "Scored",
     "compare_clips",
-    "read_clips",
     "scored",
 ]

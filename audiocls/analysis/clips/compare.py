@@ -1,4 +1,8 @@
-"""`compare_clips`: saved predictions become gains and losses clip by clip."""
+"""`compare_clips`: saved predictions become gains and losses clip by clip.
+
+The contrast is again an arm − its reference; its rows are recordings, and its families two: the
+arms, and the classes of all arms.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls import stats
-from audiocls.analysis import pairing
 from audiocls.analysis.clips.results import (
     ArmClips,
     ChangedClip,
@@ -17,12 +20,12 @@ from audiocls.analysis.clips.results import (
     ClipComparison,
     MeanPrediction,
 )
-from audiocls.analysis.clips.scored import Scored, SideBySide, Whole, side_by_side
-from audiocls.analysis.pairing import Block
+from audiocls.analysis.clips.scored import Integers, Scored, SideBySide, side_by_side
+from audiocls.analysis.pairing import Block, RecordGrid
 from audiocls.store.record import Cell, Study
 
 Read = Callable[[str], Scored | str]
-"""By a trial's id: what it said of its clips, or why that is not known."""
+"""By a trial's id: its predictions, or why they cannot be used."""
 
 
 def compare_clips(
@@ -32,27 +35,27 @@ def compare_clips(
     labels: Sequence[str] = (),
     refused: Mapping[str, str] = MappingProxyType({}),
 ) -> ClipComparison:
-    """Every arm against its reference on the test clips of the blocks that both have finished.
+    """Compare every arm with its reference on the test clips of the blocks that both have finished.
 
     `finished` are ids of trials; `labels` names the classes, which else have numbers; `refused`
     are arms that may not be compared, with the reason. Clips are compared, not trainings: this
     says how these trained models differ on these recordings.
     """
-    grid = pairing.grid_of(study)
+    cells = RecordGrid(study, {}).cells
     unread: dict[str, tuple[Cell, str]] = {}
 
     def read_cell(cell: Cell) -> Scored | None:
-        found = read(cell.id)
-        if isinstance(found, Scored):
-            return found
-        unread[cell.id] = (cell, found)
+        predictions = read(cell.id)
+        if isinstance(predictions, Scored):
+            return predictions
+        unread[cell.id] = (cell, predictions)
         return None
 
     @lru_cache(maxsize=2)  # an arm is often the reference of the next one
     def predictions_of(arm: str) -> dict[Block, Scored]:
-        planned = {block: cell for block, cell in grid[arm].items() if cell.id in finished}
-        heard = {block: read_cell(cell) for block, cell in planned.items()}
-        return {block: found for block, found in heard.items() if found is not None}
+        done = {block: cell for block, cell in cells[arm].items() if cell.id in finished}
+        of_blocks = {block: read_cell(cell) for block, cell in done.items()}
+        return {block: each for block, each in of_blocks.items() if each is not None}
 
     def of_arm(arm: str) -> ArmClips:
         against = study.reference_of(arm)
@@ -110,11 +113,13 @@ def _measured(result: ArmClips, both: SideBySide, alpha: float, names: Sequence[
     )
 
 
-def _sums(groups: Whole, values: Whole) -> Whole:
+def _sums(groups: Integers, values: Integers) -> Integers:
     return np.bincount(groups, weights=values).astype(np.int64)
 
 
-def _classes(both: SideBySide, of_source: Whole, names: Sequence[str]) -> tuple[ClassChange, ...]:
+def _classes(
+    both: SideBySide, of_source: Integers, names: Sequence[str]
+) -> tuple[ClassChange, ...]:
     return tuple(
         _class_change(both, of_source, both.labels == label, names[label])
         for label in np.unique(both.labels)
@@ -123,18 +128,18 @@ def _classes(both: SideBySide, of_source: Whole, names: Sequence[str]) -> tuple[
 
 def _class_change(
     both: SideBySide,
-    of_source: Whole,
+    of_source: Integers,
     is_of_class: NDArray[np.bool_],
     name: str,
 ) -> ClassChange:
-    num_heard = both.num_heard[is_of_class].sum()
-    before, after = (float(right[is_of_class].sum() / num_heard) for right in both.num_right)
+    num_answers = both.num_heard[is_of_class].sum()
+    before, after = (float(right[is_of_class].sum() / num_answers) for right in both.num_right)
     sums = _sums(of_source[is_of_class], both.gains[is_of_class])
     return ClassChange(name, int(is_of_class.sum()), before, after, stats.mcnemar_p(sums))
 
 
 def _changed(both: SideBySide, names: Sequence[str], sign: int) -> tuple[ChangedClip, ...]:
-    """Clips that changed to one side: by share of seeds, then by the truth's probability."""
+    """Return clips that changed to one side: by share of seeds, then by the truth's probability."""
     rows = np.arange(len(both.clips))
     reference, arm = (side[rows, both.labels] for side in both.probabilities)
     order = np.lexsort((-sign * (arm - reference), -sign * both.gains / both.num_heard))
@@ -142,7 +147,7 @@ def _changed(both: SideBySide, names: Sequence[str], sign: int) -> tuple[Changed
 
 
 def _clip(both: SideBySide, names: Sequence[str], index: int) -> ChangedClip:
-    def heard(side: int) -> MeanPrediction:
+    def prediction(side: int) -> MeanPrediction:
         row = both.probabilities[side][index]
         likeliest = int(row.argmax())
         right = int(both.num_right[side][index])
@@ -153,13 +158,16 @@ def _clip(both: SideBySide, names: Sequence[str], index: int) -> ChangedClip:
         source=str(both.sources[index]),
         truth=names[both.labels[index]],
         num_heard=int(both.num_heard[index]),
-        before=heard(0),
-        after=heard(1),
+        before=prediction(0),
+        after=prediction(1),
     )
 
 
 def _corrected(arms: Sequence[ArmClips]) -> tuple[ArmClips, ...]:
-    """Two families: the arms, and the classes of all arms. An arm without clips is in neither."""
+    """Correct over two families: the arms, and the classes of all arms.
+
+    An arm without clips is in neither.
+    """
     tested = [arm.p_recordings for arm in arms if arm.p_recordings is not None]
     of_arms = iter(stats.holm(tested))
     of_classes = iter(stats.holm([change.p for arm in arms for change in arm.classes]))

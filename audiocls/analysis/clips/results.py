@@ -1,4 +1,4 @@
-"""The values of an answer per clip."""
+"""The values of a comparison clip by clip."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from audiocls.store.record import Cell
 
 @dataclass(frozen=True)
 class MeanPrediction:
-    """What an arm took a clip for: the likeliest class by the mean over its seeds."""
+    """An arm's predicted class of a clip: the likeliest by the mean over its seeds."""
 
     label: str
     probability: float
@@ -24,7 +24,7 @@ class ChangedClip:
     source: str
     truth: str
     num_heard: int
-    """Seeds that it was heard with, on either side."""
+    """Seeds with a prediction of it, on either side."""
     before: MeanPrediction
     """By the reference."""
     after: MeanPrediction
@@ -52,7 +52,7 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class ArmClips:
-    """An arm against its reference, on the test clips that both were asked about."""
+    """An arm against its reference, on the test clips of both."""
 
     arm: str
     against: str
@@ -79,7 +79,7 @@ class ArmClips:
 
 @dataclass(frozen=True)
 class ClipComparison:
-    """A study's answer per clip; it decides no verdict."""
+    """A study's comparison clip by clip; it decides no verdict."""
 
     study: str
     alpha: float
@@ -88,7 +88,7 @@ class ClipComparison:
     """Finished trials whose predictions cannot be used, and why."""
 
     def different_classes(self, arm: ArmClips) -> list[ClassChange]:
-        """Those whose recall differs after correction."""
+        """Return the classes whose recall differs after correction."""
         return [change for change in arm.classes if change.p_holm <= self.alpha]
 
 
@@ -104,7 +104,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class AudioSnippets:
-    """Clip → what can be heard of it, and why that is not all."""
+    """Clip → its excerpt, and why some clips have none."""
 
     excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
     note: str = ""

@@ -1,4 +1,4 @@
-"""What trials said of their test clips, and two arms' answers to the same ones side by side.
+"""Predictions of trials for their test clips, and those of two arms for the same clips.
 
 Legend: N clips, M clips of all blocks, K classes.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Texts = NDArray[np.str_]
-Whole = NDArray[np.int64]
+Integers = NDArray[np.int64]
 Shares = NDArray[np.float64]
 
 
@@ -22,7 +22,7 @@ class Scored:
 
     clips: Texts
     sources: Texts
-    labels: Whole
+    labels: Integers
     """(N,)"""
     probabilities: Shares
     """(N, K)"""
@@ -32,7 +32,7 @@ class Scored:
         return np.asarray(self.probabilities.argmax(1) == self.labels)
 
     def same_clips_as(self, other: "Scored") -> bool:
-        """Whether both were asked the same of the same clips."""
+        """Whether both are of the same clips, with the same sources, labels and classes."""
         return (
             np.array_equal(self.clips, other.clips)
             and np.array_equal(self.sources, other.sources)
@@ -42,7 +42,7 @@ class Scored:
 
 
 def scored(predictions: Mapping[str, NDArray[Any]]) -> Scored:
-    """From the arrays of a trial's `predictions.npz`; raises `ValueError` for what is no number."""
+    """Return the arrays of a trial's `predictions.npz`; raises `ValueError` for NaN or infinity."""
     order = np.argsort(predictions["clips"], kind="stable")
     logits = predictions["logits"][order].astype(float)
     if not np.isfinite(logits).all():
@@ -58,33 +58,33 @@ def scored(predictions: Mapping[str, NDArray[Any]]) -> Scored:
 
 @dataclass(frozen=True, eq=False)
 class SideBySide:
-    """Each clip once, as two arms heard it over the seeds that both were trained with."""
+    """Each clip once, with two arms' predictions over the seeds that both were trained with."""
 
     clips: Texts
     sources: Texts
-    labels: Whole
+    labels: Integers
     """(N,)"""
-    num_heard: Whole
+    num_heard: Integers
     """Seeds, (N,)."""
-    num_right: tuple[Whole, Whole]
+    num_right: tuple[Integers, Integers]
     """Seeds of the reference and of the arm that are right, each (N,)."""
     probabilities: tuple[Shares, Shares]
     """Mean over seeds, of the reference and of the arm, each (N, K)."""
 
     @property
-    def gains(self) -> Whole:
+    def gains(self) -> Integers:
         """(N,): seeds right with the arm − seeds right with its reference."""
         return self.num_right[1] - self.num_right[0]
 
 
 def side_by_side(blocks: Sequence[tuple[Scored, Scored]]) -> SideBySide:
-    """(reference, arm) of each block, which must have heard the same clips."""
+    """Return (reference, arm) of each block side by side; both must be of the same clips."""
     ids = np.concatenate([reference.clips for reference, _ in blocks])
     clips, first, place = np.unique(ids, return_index=True, return_inverse=True)
     num_heard = np.bincount(place)
     sides = tuple(zip(*blocks, strict=True))
 
-    def right(side: Sequence[Scored]) -> Whole:
+    def right(side: Sequence[Scored]) -> Integers:
         is_right = np.concatenate([each.is_right for each in side])
         return np.bincount(place, weights=is_right).astype(np.int64)
 

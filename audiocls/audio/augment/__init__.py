@@ -1,8 +1,8 @@
-"""What may be random about a training clip: its wave, its company, masks on its bands.
+"""Training-time augmentation: waveform transforms, mixing of two clips, SpecAugment masks.
 
 Everything here is off by default and never touches a validation or test clip. Batches go through
-`chain.change_waves`, then `mixing.mix` (both on waves), then `specaugment.mask` (on features);
-what is drawn comes from `draws.Draws`.
+`chain.augment_waveforms`, then `mixing.mix` (both on waveforms), then `specaugment.mask` (on
+features). All random numbers come from `clip_rng.ClipRNG`.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ Decibels = Annotated[float, Field(ge=-60.0, le=120.0)]
 
 
 class Augment(Options):
-    """Random changes of training clips, each clip by its own draws.
+    """Random changes of training clips; each clip draws its own.
 
     EAT's recipe is `transforms` amp, neg, tshift, tmask, ampsegment, cycshift; all `noises`;
     `resample_p` 0.5; `mixes` mixup, timemix, freqmix, phasemix.
@@ -44,38 +44,37 @@ class Augment(Options):
     gain_db: float = Field(default=0.0, ge=0.0, le=60.0)
     """Gain drawn from ±`gain_db` decibels."""
     shift_s: float = Field(default=0.0, ge=0.0)
-    """Shift drawn from ±`shift_s` seconds, zero filled."""
+    """Time shift drawn from ±`shift_s` seconds, zero-padded."""
     transforms: tuple[Transform, ...] = ()
-    """Changes that a clip gets in random order: amp (gain 0.5 to 1.3), neg (sign), tshift (±0.1 s
-    and a fraction of a sample), tmask (0.1 s silenced), ampsegment (amp on 0.1 s), cycshift (rolled
-    round), reverse, mulaw (256 levels), freqshift (±50 Hz), room (synthetic echo), lowpass (from
-    1/2 to 3/4 of half the rate), highpass (up to 1/4 of it)."""
+    """Transforms applied in random order: amp (gain 0.5 to 1.3), neg (sign), tshift (time shift of
+    ±0.1 s and a fraction of a sample), tmask (0.1 s of silence), ampsegment (amp on 0.1 s),
+    cycshift (circular shift), reverse, mulaw (256 levels), freqshift (±50 Hz), room (synthetic
+    reverberation), lowpass (from 1/2 to 3/4 of half the rate), highpass (up to 1/4 of it)."""
     transform_p: Chance = 0.5
-    """Chance of each of `transforms`."""
+    """Probability of each of `transforms`."""
     noises: tuple[Noise, ...] = ()
-    """Kinds of noise of which a clip gets at most one."""
+    """Kinds of noise; at most one is added to a clip."""
     noise_p: Chance = 0.5
     noise_snr_db: Decibels = 30.0
-    """Signal over noise; a sine is up to 5 dB fainter."""
+    """Signal-to-noise ratio; that of a sine is up to 5 dB higher."""
     background: str | None = None
-    """Folder of recordings to lay under the clips."""
+    """Folder of recordings to add as background noise."""
     background_p: Chance = 0.5
     background_snr_db: tuple[Decibels, Decibels] = (20.0, 25.0)
-    """Signal over background, drawn from this range."""
+    """Range of the signal-to-background ratio."""
     resample_p: Chance = 0.0
     resample_factors: tuple[Annotated[float, Field(ge=0.5, le=2.0)], ...] = (0.8, 0.9, 1.1, 1.2)
-    """New rates over the old: a tone at f is heard at f / factor; cropped or padded to length."""
+    """New over old sample rate: a tone at f moves to f / factor; cropped or padded to length."""
     strength: float = Field(default=1.0, ge=0.0, le=2.0)
-    """Size of all changes above but `crop`, from 0 for none: decibels of gain, shifts, masked
-    lengths and amplitudes of what is added are multiplied by it, filters cut by so much less.
-    What has no size (neg, reverse, mulaw, resampling) is so much rarer, but above 1 no more
-    frequent."""
+    """Scale of all changes above but `crop`; 0 is none. Decibels of gain, shifts, masked lengths
+    and amplitudes of added noise are multiplied by it, and filters cut by so much less. Of changes
+    without a size (neg, reverse, mulaw, resampling) the probability is multiplied, by 1 at most."""
     mixes: tuple[Mix, ...] = ()
-    """Ways to mix every clip with another of its batch, each clip by one of them."""
+    """Ways to mix every clip with another of its batch; each clip draws one of them."""
     mix_from_epoch: int = Field(default=0, ge=0)
-    """Epochs finished before the first that mixes."""
+    """Epochs to finish before mixing begins."""
     freq_mask: int = Field(default=0, ge=0)
-    """SpecAugment: widest band mask, in mel bands; what is masked becomes 0, the mean."""
+    """SpecAugment: widest band mask, in mel bands; masked values become 0, the mean."""
     time_mask: int = Field(default=0, ge=0)
     """SpecAugment: widest time mask, in frames."""
     num_masks: int = Field(default=2, ge=1)
@@ -83,12 +82,12 @@ class Augment(Options):
 
     @property
     def changes_samples(self) -> bool:
-        """Whether the samples of a clip change once it is cropped."""
+        """Whether samples change apart from cropping and mixing."""
         return self.strength > 0 and self._has_sizes
 
     @property
-    def changes_wave(self) -> bool:
-        """Whether features must be computed anew for each epoch, mixing aside."""
+    def changes_waveform(self) -> bool:
+        """Whether features must be computed anew for each epoch, apart from mixing."""
         return self.crop == "random" or self.changes_samples
 
     @property
@@ -105,16 +104,16 @@ class Augment(Options):
         return is_moved or bool(self.transforms or self.noises or self.background)
 
     @model_validator(mode="after")
-    def _is_of_one_piece(self) -> "Augment":
-        faults = [*self._repeated(), *self._idle()]
+    def _is_consistent(self) -> "Augment":
+        problems = [*self._repetitions(), *self._unused()]
         low, high = self.background_snr_db
         if low > high:
-            faults.append(f"background_snr_db: got {low}, {high}, allowed: the lower one first")
-        if faults:
-            raise ValueError("; ".join(faults))
+            problems.append(f"background_snr_db: got {low}, {high}, allowed: the lower one first")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
-    def _repeated(self) -> Iterator[str]:
+    def _repetitions(self) -> Iterator[str]:
         for name in ("transforms", "noises", "mixes", "resample_factors"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
@@ -122,8 +121,8 @@ class Augment(Options):
         if not self.resample_factors:
             yield "resample_factors: got none, allowed: one or more; resample_p 0 switches it off"
 
-    def _idle(self) -> Iterator[str]:
-        """Options that were changed and yet have no effect."""
+    def _unused(self) -> Iterator[str]:
+        """Yield options that were changed although they have no effect."""
         needs = {
             "transform_p": ("transforms", bool(self.transforms)),
             "noise_p": ("noises", bool(self.noises)),
@@ -132,9 +131,9 @@ class Augment(Options):
             "background_snr_db": ("background", bool(self.background)),
             "resample_factors": ("resample_p above 0", self.resample_p > 0),
             "mix_from_epoch": ("mixes", self.mixes_clips),
-            "strength": ("a change of waves that it could scale", self._has_sizes),
+            "strength": ("a change of waveforms that it could scale", self._has_sizes),
         }
         for name in sorted(self.changed() & needs.keys()):
-            other, is_there = needs[name]
-            if not is_there:
+            other, is_given = needs[name]
+            if not is_given:
                 yield f"{name}: got {getattr(self, name)}, no effect without {other}"

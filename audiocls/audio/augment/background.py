@@ -1,4 +1,4 @@
-"""A folder of background recordings as one long wave.
+"""A folder of background recordings, concatenated into one waveform.
 
 Legend: N samples of all recordings.
 """
@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiocls.audio.decode import FORMATS, decode
-from audiocls.audio.pack import resampled
+from audiocls.audio.decode import FORMATS, decode, is_audio_file
+from audiocls.audio.pack import resample
 from audiocls.errors import DataError
 
 
 def open_background(folder: str | Path, sample_rate: int) -> Tensor:
-    """Every recording under `folder`, in the order of their paths, end to end at that rate in Hz.
+    """Read every recording under `folder`, in the order of paths, resampled to `sample_rate` Hz.
 
     Held in memory (four bytes a sample): for minutes of noise, not for hours.
 
@@ -26,21 +26,17 @@ def open_background(folder: str | Path, sample_rate: int) -> Tensor:
     Shape: → (N,) float32
     """
     folder = Path(folder)
-    waves, faults = [], []
-    for path in sorted(path for path in folder.rglob("*") if _is_audio(path)):
+    waveforms, problems = [], []
+    for path in sorted(path for path in folder.rglob("*") if is_audio_file(path)):
         try:
-            waves.append(resampled(decode(path), sample_rate))
+            waveforms.append(resample(decode(path), sample_rate))
         except DataError as error:
-            faults.append(str(error))
-    if faults:
-        raise DataError("\n  - ".join([f"augment.background: {folder}:", *faults]))
-    if not waves:
+            problems.append(str(error))
+    if problems:
+        raise DataError("\n  - ".join([f"augment.background: {folder}:", *problems]))
+    if not waveforms:
         raise DataError(_nothing(folder))
-    return torch.from_numpy(np.concatenate(waves))
-
-
-def _is_audio(path: Path) -> bool:
-    return path.suffix.lower().lstrip(".") in FORMATS and path.is_file()
+    return torch.from_numpy(np.concatenate(waveforms))
 
 
 def _nothing(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Everything that may happen to the waves of a training batch before they are mixed, in order.
+"""The chain of waveform augmentations of a training batch, in order, up to mixing.
 
 Legend: B batch, T samples, N samples of background recordings.
 """
@@ -10,27 +10,27 @@ from torch.nn.functional import pad
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.augment.clip_rng import ClipRNG
-from audiocls.audio.augment.noise import noisy, with_background
+from audiocls.audio.augment.noise import add_background, add_random_noise
 from audiocls.audio.augment.rows import apply_to_selected
-from audiocls.audio.augment.spectral import resampled
-from audiocls.audio.augment.transforms import AugmentationStrength, transformed
+from audiocls.audio.augment.spectral import resample
+from audiocls.audio.augment.transforms import AugmentationStrength, apply_transforms
 from audiocls.audio.augment.waveform import time_shift, windows
 
 
 def augment_waveforms(
-    waves: Tensor,
+    waveforms: Tensor,
     options: Augment,
     sample_rate: int,
     draws: ClipRNG,
     background: Tensor | None = None,
 ) -> Tensor:
-    """Gain, shift, transforms, noise, background, resampling: whichever are asked for.
+    """Apply gain, shift, transforms, noise, background and resampling, as far as `options` ask.
 
-    What a clip becomes depends on its own draws alone, not on the batch; silence stays finite.
-    Only resampling is drawn per batch by EAT; here every clip draws its own factor. `waves`
-    themselves are not changed.
+    `sample_rate` is that of the waveforms and of `background`, in Hz. The result for a clip depends
+    on its own draws alone, not on the batch; silence stays finite. Deviation from EAT: every clip
+    draws its own resampling factor, where EAT draws one per batch. The input is not changed.
 
-    Shape: waves (B, T), background (N,) → (B, T)
+    Shape: waveforms (B, T), background (N,) → (B, T)
 
     >>> import torch
     >>> options = Augment(transforms=("neg",), transform_p=1.0)
@@ -38,23 +38,23 @@ def augment_waveforms(
     tensor([[-1., -1., -1.]])
     """
     if not options.changes_samples:
-        return waves
+        return waveforms
     draws, strength = draws.on("cpu"), AugmentationStrength(sample_rate, options.strength)
-    waves = _shift(_gain(waves, options, draws, strength), options, draws, strength).clone()
+    waveforms = _shift(_gain(waveforms, options, draws, strength), options, draws, strength).clone()
     if options.transforms:
-        waves = transformed(waves, options, draws, strength)
+        waveforms = apply_transforms(waveforms, options, draws, strength)
     if options.noises:
-        waves = noisy(waves, options, draws, strength)
+        waveforms = add_random_noise(waveforms, options, draws, strength)
     if options.background:
         assert background is not None, "options.background: open_background(it) was not passed on"
-        waves = with_background(waves, options, draws, strength, background)
-    return _resample(waves, options, draws, strength)
+        waveforms = add_background(waveforms, options, draws, strength, background)
+    return _resample(waveforms, options, draws, strength)
 
 
 def crop_offsets(slack: Tensor, draws: ClipRNG) -> Tensor:
-    """Where a random crop begins: anywhere from the first sample to the last that leaves enough.
+    """Draw the first sample of a random crop of each clip, uniform in 0 … slack.
 
-    Shape: slack (B,) samples to spare → (B,) int64
+    Shape: slack (B,), clip length less crop length in samples → (B,) int64
 
     >>> import torch
     >>> offsets = crop_offsets(torch.tensor([0, 1000]), ClipRNG(0, torch.arange(2)))
@@ -65,43 +65,53 @@ def crop_offsets(slack: Tensor, draws: ClipRNG) -> Tensor:
 
 
 def _gain(
-    waves: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
+    waveforms: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
 ) -> Tensor:
+    """Shape: waveforms (B, T) → (B, T)."""
     if options.gain_db == 0:
-        return waves
+        return waveforms
     most = options.gain_db * strength.strength
-    return waves * 10 ** (draws.on(waves.device).between("gain", -most, most) / 20)
+    return waveforms * 10 ** (draws.on(waveforms.device).between("gain", -most, most) / 20)
 
 
 def _shift(
-    waves: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
+    waveforms: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
 ) -> Tensor:
-    most = min(waves.shape[1], round(options.shift_s * strength.strength * strength.sample_rate))
+    """Shape: waveforms (B, T) → (B, T)."""
+    most = min(
+        waveforms.shape[1], round(options.shift_s * strength.strength * strength.sample_rate)
+    )
     if most == 0:
-        return waves
-    shifts = draws.on(waves.device).integers("shift", 2 * most + 1)[:, 0] - most
-    return time_shift(waves, shifts, most)
+        return waveforms
+    shifts = draws.on(waveforms.device).integers("shift", 2 * most + 1)[:, 0] - most
+    return time_shift(waveforms, shifts, most)
 
 
 def _resample(
-    waves: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
+    waveforms: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
 ) -> Tensor:
-    """In place."""
+    """Resample the clips that draw it, in place.
+
+    Shape: waveforms (B, T) → (B, T)
+    """
     if options.resample_p == 0:
-        return waves
+        return waveforms
     choices = draws.integers("resample", len(options.resample_factors))[:, 0]
-    fires = draws.bernoulli("resample fires", strength.bernoulli(options.resample_p))
+    fires = draws.bernoulli("resample fires", strength.scale_probability(options.resample_p))
     for index, factor in enumerate(options.resample_factors):
         apply_to_selected(
-            waves, fires & (choices == index), draws, partial(_at_rate, factor=factor)
+            waveforms, fires & (choices == index), draws, partial(_at_rate, factor=factor)
         )
-    return waves
+    return waveforms
 
 
-def _at_rate(waves: Tensor, draws: ClipRNG, factor: float) -> Tensor:
-    """Resampled, then a random stretch of what is too long, or zeros after what is too short."""
-    num_samples = waves.shape[1]
-    changed = resampled(waves, factor)
+def _at_rate(waveforms: Tensor, draws: ClipRNG, factor: float) -> Tensor:
+    """Resample, then crop longer clips at random and zero-pad shorter ones.
+
+    Shape: waveforms (B, T) → (B, T)
+    """
+    num_samples = waveforms.shape[1]
+    changed = resample(waveforms, factor)
     spare = changed.shape[1] - num_samples
     if spare <= 0:
         return pad(changed, (0, -spare))

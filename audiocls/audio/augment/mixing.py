@@ -1,8 +1,8 @@
-"""Two clips made one, and a target for the mixture.
+"""Mixing each clip with another of its batch, and the target of the mixture.
 
 EAT's four (Gazneli et al., 2022, arXiv 2204.11479, section 3.2) and CutMix (Yun et al., 2019,
 arXiv 1905.04899) along time. `mixup` follows between-class learning (Tokozume et al., 2018, arXiv
-1711.10282, section 3.2): the shares are those heard, not those of the samples.
+1711.10282, section 3.2): a share is that of the loudness, not that of the samples.
 
 Legend: B batch, T samples, K classes, N frequency bins, L frames.
 """
@@ -18,14 +18,14 @@ from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.waveform import ratio_or_zero, rms
 
 LEAST_SHARE = 0.1
-"""Of a clip whose classes count in a union."""
+"""Smallest share of a clip whose classes count in a union of labels."""
 
 Mixed = tuple[Tensor, Tensor]
-"""Waves (B, T) and the share (B, 1) that the first clip has of the target."""
+"""Waveforms (B, T) and the share (B, 1) that the first clip has of the target."""
 
 
 def mix(
-    waves: Tensor,
+    waveforms: Tensor,
     targets: Tensor,
     options: Augment,
     sample_rate: int,
@@ -33,37 +33,39 @@ def mix(
     epoch: int,
     is_union: bool,
 ) -> Mixed:
-    """Every clip with another of its batch, each by one of `options.mixes`.
+    """Mix every clip with another of its batch, each by one of `options.mixes`.
 
     Nothing is mixed before `options.mix_from_epoch` (`epoch` is the number of epochs finished),
-    nor in a batch of one.
+    nor in a batch of one. `sample_rate` in Hz; `is_union` as in `mix_targets`.
 
-    Shape: waves (B, T), targets (B, K) float → (B, T), (B, K)
+    Shape: waveforms (B, T), targets (B, K) float → (B, T), (B, K)
 
     >>> options, draws = Augment(mixes=("timemix",)), ClipRNG(0, torch.arange(2))
-    >>> waves = torch.tensor([[1.0], [-1.0]]).expand(2, 100)
-    >>> _, targets = mix(waves, torch.eye(2), options, 8000, draws, epoch=0, is_union=True)
+    >>> waveforms = torch.tensor([[1.0], [-1.0]]).expand(2, 100)
+    >>> _, targets = mix(waveforms, torch.eye(2), options, 8000, draws, epoch=0, is_union=True)
     >>> targets
     tensor([[1., 1.],
             [1., 1.]])
     """
-    if not options.mixes or epoch < options.mix_from_epoch or len(waves) < 2:
-        return waves, targets
+    if not options.mixes or epoch < options.mix_from_epoch or len(waveforms) < 2:
+        return waveforms, targets
     partners = partners_of(draws)
     kinds = draws.on("cpu").integers("mix", len(options.mixes))[:, 0]
-    mixed, shares = torch.empty_like(waves), waves.new_empty(len(waves), 1)
+    mixed, shares = torch.empty_like(waveforms), waveforms.new_empty(len(waveforms), 1)
     for index, name in enumerate(options.mixes):
         (rows,) = torch.nonzero(kinds == index, as_tuple=True)
         if len(rows) > 0:
-            here, there = rows.to(waves.device), partners[rows].to(waves.device)
-            own = draws.of(rows).on(waves.device)
-            mixed[here], shares[here] = MIXES[name](waves[here], waves[there], own, sample_rate)
+            here, there = rows.to(waveforms.device), partners[rows].to(waveforms.device)
+            own = draws.of(rows).on(waveforms.device)
+            mixed[here], shares[here] = MIXES[name](
+                waveforms[here], waveforms[there], own, sample_rate
+            )
     others = targets[partners.to(targets.device)]
-    return mixed, mixed_targets(targets, others, shares.to(targets.device), is_union)
+    return mixed, mix_targets(targets, others, shares.to(targets.device), is_union)
 
 
 def partners_of(draws: ClipRNG) -> Tensor:
-    """For each clip the row of another: the next in a ring of the batch in random order.
+    """Draw for each clip the row of another: the next in a ring of the batch in random order.
 
     Shape: → (B,) int64
 
@@ -76,15 +78,17 @@ def partners_of(draws: ClipRNG) -> Tensor:
     return partners
 
 
-def mixed_targets(own: Tensor, other: Tensor, shares: Tensor, is_union: bool) -> Tensor:
-    """Soft labels by the shares; or all classes of both clips, if the other has a tenth or more.
+def mix_targets(own: Tensor, other: Tensor, shares: Tensor, is_union: bool) -> Tensor:
+    """Weight both targets by the shares (soft labels), or take all classes of both (`is_union`).
+
+    In a union the other clip counts only if its share is `LEAST_SHARE` or more.
 
     Shape: own (B, K), other (B, K), shares (B, 1) → (B, K)
 
     >>> own, other = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
-    >>> mixed_targets(own, other, torch.tensor([[0.75]]), is_union=False)
+    >>> mix_targets(own, other, torch.tensor([[0.75]]), is_union=False)
     tensor([[0.7500, 0.2500]])
-    >>> mixed_targets(own, other, torch.tensor([[0.95]]), is_union=True)
+    >>> mix_targets(own, other, torch.tensor([[0.95]]), is_union=True)
     tensor([[1., 0.]])
     """
     if is_union:
@@ -93,21 +97,22 @@ def mixed_targets(own: Tensor, other: Tensor, shares: Tensor, is_union: bool) ->
 
 
 def mixup(own: Tensor, other: Tensor, shares: Tensor) -> Mixed:
-    """The sum of both, weighted so that `own` has its share of the loudness, at their level.
+    """Add both clips, weighted so that `own` has its share of the loudness (RMS).
 
-    Silence cannot be given a share: a clip beside it, or it, stays as it is.
+    If either clip is silent, `own` is returned as it is.
 
-    Shape: own (B, T), other (B, T), shares (B, 1) → (B, T), (B, 1)
+    Shape: own (B, T), other (B, T), shares (B, 1) in (0, 1] → (B, T), (B, 1) weights w
     """
+    # w such that w·rms(own) : (1 - w)·rms(other) = share : (1 - share). Dividing the sum by
+    # √(w² + (1 - w)²) keeps the level of uncorrelated clips of equal level.
     louder = ratio_or_zero(rms(own), rms(other))
-    heard = 1 / (1 + louder * (1 - shares) / shares)
-    weight = torch.where(louder == 0, 1.0, heard)
+    weight = torch.where(louder == 0, 1.0, 1 / (1 + louder * (1 - shares) / shares))
     scale = (weight**2 + (1 - weight) ** 2).rsqrt()
     return torch.addcmul(own * (weight * scale), other, (1 - weight) * scale), weight
 
 
 def timemix(own: Tensor, other: Tensor, shares: Tensor, is_end: Tensor) -> Tensor:
-    """The last (or first) part of `own` gives way to the same part of `other`.
+    """Replace the last (or first) 1 - share of `own` by the same part of `other`.
 
     Shape: own (B, T), other (B, T), shares (B, 1), is_end (B, 1) bool → (B, T)
     """
@@ -115,7 +120,7 @@ def timemix(own: Tensor, other: Tensor, shares: Tensor, is_end: Tensor) -> Tenso
 
 
 def freqmix(own: Tensor, other: Tensor, shares: Tensor, is_end: Tensor, window: int) -> Tensor:
-    """The highest (or lowest) bins of `own`'s STFT give way to those of `other`.
+    """Replace the highest (or lowest) 1 - share of `own`'s STFT bins by those of `other`.
 
     Shape: own (B, T), other (B, T), shares (B, 1), is_end (B, 1) bool → (B, T)
     """
@@ -125,7 +130,7 @@ def freqmix(own: Tensor, other: Tensor, shares: Tensor, is_end: Tensor, window: 
 
 
 def _is_outer(size: int, shares: Tensor, is_end: Tensor) -> Tensor:
-    """Which of `size` positions are in the last (or first) 1 - share of them.
+    """Return which of `size` positions are in the last (or first) 1 - share of them.
 
     Shape: shares (B, 1), is_end (B, 1) bool → (B, size) bool
     """
@@ -135,24 +140,24 @@ def _is_outer(size: int, shares: Tensor, is_end: Tensor) -> Tensor:
 
 
 def phasemix(own: Tensor, other: Tensor, shares: Tensor, window: int) -> Tensor:
-    """The magnitudes of `own`, its phases moved towards `other`'s.
+    """Move the phases of `own`'s STFT towards `other`'s, keeping its magnitudes.
 
     Shape: own (B, T), other (B, T), shares (B, 1) → (B, T)
     """
-    spectra = phase_mixed(sp.stft(own, window), sp.stft(other, window), shares.unsqueeze(2))
+    spectra = mix_phases(sp.stft(own, window), sp.stft(other, window), shares.unsqueeze(2))
     return sp.istft(spectra, window, own.shape[1])
 
 
-def phase_mixed(own: Tensor, other: Tensor, shares: Tensor) -> Tensor:
-    """Magnitude of `own`, phase share·φ1 + (1 - share)·φ2, the principal values.
+def mix_phases(own: Tensor, other: Tensor, shares: Tensor) -> Tensor:
+    """Combine the magnitude of `own` with the phase share·φ1 + (1 - share)·φ2, φ in ±π.
 
     Shape: own (B, L, N) complex, other (B, L, N), shares (B, 1, 1) → (B, L, N) complex
     """
-    return sp.turned(own, (1 - shares) * (sp.phase_of(other) - sp.phase_of(own)))
+    return sp.rotate_phases(own, (1 - shares) * (sp.phase_of(other) - sp.phase_of(own)))
 
 
 def cutmix(own: Tensor, other: Tensor, shares: Tensor, positions: Tensor) -> Tensor:
-    """A stretch of `own`, 1 - share of it, gives way to the same stretch of `other`.
+    """Replace one stretch of `own`, 1 - share of it, by the same stretch of `other`.
 
     Shape: own (B, T), other (B, T), shares (B, 1), positions (B, 1) in [0, 1] → (B, T)
     """
@@ -164,15 +169,18 @@ def cutmix(own: Tensor, other: Tensor, shares: Tensor, positions: Tensor) -> Ten
 
 
 def _mixup(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+    """Draw the share of the loudness, 0.1 to 1: (B, T), (B, T) → (B, T), (B, 1)."""
     return mixup(own, other, draws.between("mix share", 0.1, 1.0))
 
 
 def _timemix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+    """Draw the kept part, 0.5 to 1, and its side: (B, T), (B, T) → (B, T), (B, 1)."""
     shares = draws.between("mix share", 0.5, 1.0)
     return timemix(own, other, shares, _is_end(draws)), shares
 
 
 def _freqmix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+    """Draw the kept bins, 0.5 to 1, side and window: (B, T), (B, T) → (B, T), (B, 1)."""
     shares = draws.between("mix share", 0.5, 1.0)
     is_end = _is_end(draws)
 
@@ -183,6 +191,7 @@ def _freqmix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mi
 
 
 def _phasemix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+    """Draw the share s of the phase; (1 + s) / 2 of the target: (B, T), (B, T) → (B, T), (B, 1)."""
     shares = draws.uniform("mix share")
 
     def mixed(rows: Tensor, window: int) -> Tensor:
@@ -192,18 +201,20 @@ def _phasemix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> M
 
 
 def _cutmix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+    """Draw the kept part, 0.5 to 1, and the place of the cut: (B, T), (B, T) → (B, T), (B, 1)."""
     shares = draws.between("mix share", 0.5, 1.0)
     return cutmix(own, other, shares, draws.uniform("mix position")), shares
 
 
 def _is_end(draws: ClipRNG) -> Tensor:
+    """Shape: → (B, 1) bool."""
     return draws.bernoulli("mix side", 0.5).unsqueeze(1)
 
 
 def _by_window(
     own: Tensor, draws: ClipRNG, sample_rate: int, mixed: Callable[[Tensor, int], Tensor]
 ) -> Tensor:
-    """Each clip in STFT windows of a length that it draws.
+    """Apply `mixed` in STFT windows of a length that each clip draws.
 
     Shape: own (B, T) → (B, T)
     """

@@ -1,6 +1,6 @@
-"""Changing only the clips that drew it: a change that half of the clips get costs half.
+"""Applying a change to the clips that drew it only, so that a change of half of them costs half.
 
-Legend: B batch, T samples.
+Legend: B batch, b selected clips, T samples.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,17 @@ from audiocls.audio.augment.clip_rng import ClipRNG
 
 
 def apply_to_selected(
-    waves: Tensor, is_changed: Tensor, draws: ClipRNG, change: Callable[[Tensor, ClipRNG], Tensor]
+    waveforms: Tensor,
+    is_changed: Tensor,
+    draws: ClipRNG,
+    change: Callable[[Tensor, ClipRNG], Tensor],
 ) -> None:
-    """Writes `change` of those rows over them, in place; the others keep every bit.
+    """Replace the selected rows by `change` of them, in place; the others keep every bit.
 
-    `is_changed` is on the CPU: how many clips change is known without waiting for the device.
-
-    Shape: waves (B, T), is_changed (B,) bool; change: (b, T) → (b, T)
+    Shape: waveforms (B, T), is_changed (B,) bool on the CPU; change: (b, T) → (b, T)
     """
+    # `is_changed` is on the CPU so that the number of rows is known without a device sync.
     (rows,) = torch.nonzero(is_changed, as_tuple=True)
     if len(rows) > 0:
-        there = rows.to(waves.device)
-        waves[there] = change(waves[there], draws.of(rows).on(waves.device))
+        there = rows.to(waveforms.device)
+        waveforms[there] = change(waveforms[there], draws.of(rows).on(waveforms.device))

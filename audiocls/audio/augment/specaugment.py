@@ -12,7 +12,7 @@ from audiocls.audio.augment.clip_rng import ClipRNG
 
 
 def mask(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
-    """`options.num_masks` masks along each axis, of widths from 0 to the widest, alike likely.
+    """Mask `options.num_masks` stretches along each axis, widths uniform from 0 to the widest.
 
     Shape: features (B, F, L) → (B, F, L)
 
@@ -24,13 +24,15 @@ def mask(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
     draws = draws.on(features.device)
     for axis, name, widest in ((1, "freq", options.freq_mask), (2, "time", options.time_mask)):
         if widest > 0:
-            is_masked = covered(features.shape[axis], widest, options.num_masks, name, draws)
+            is_masked = masked_positions(
+                features.shape[axis], widest, options.num_masks, name, draws
+            )
             features = features.masked_fill(is_masked.unsqueeze(3 - axis), 0.0)
     return features
 
 
-def covered(size: int, widest: int, num_masks: int, name: str, draws: ClipRNG) -> Tensor:
-    """Which positions of an axis the masks cover; a mask is never wider than the axis.
+def masked_positions(size: int, widest: int, num_masks: int, name: str, draws: ClipRNG) -> Tensor:
+    """Draw which positions of an axis of `size` are masked; a mask is never wider than the axis.
 
     Shape: → (B, size) bool
     """

@@ -1,7 +1,7 @@
-"""The changes of single clips: how much each draws, and in which order a clip gets them.
+"""Random transforms of single clips: their parameters, and the random order they come in.
 
 The first six are EAT's (Gazneli et al., "End-to-End Audio Strikes Back", 2022, arXiv 2204.11479,
-section 3.2) with the sizes of its code.
+section 3.2) with the parameters of its code.
 
 Legend: B batch, T samples, S samples of a segment.
 """
@@ -24,122 +24,139 @@ MOST_SHIFT_S = 0.1
 MOST_SHIFT_HZ = 50.0
 LONGEST_DECAY_S = 0.5
 ON_OR_OFF = frozenset({"neg", "reverse", "mulaw"})
-"""Changes without a size: `strength` below 1 makes them rarer instead."""
+"""Transforms without a size: a strength below 1 lowers their probability instead."""
 
 
 @dataclass(frozen=True)
 class AugmentationStrength:
-    """What every change must know beside its waves: the rate in Hz, and how strong it may be."""
+    """The sample rate in Hz, and the factor in [0, 2] on the size of every augmentation."""
 
     sample_rate: int
     strength: float = 1.0
 
-    def bernoulli(self, probability: float) -> float:
-        """Of a change without a size."""
+    def scale_probability(self, probability: float) -> float:
+        """Scale the probability of a transform that has no size of its own."""
         return probability * min(1.0, self.strength)
 
 
 class Change(Protocol):
-    """What one transform does to the clips that draw it; never in place."""
+    """One transform of the clips that draw it, out of place."""
 
-    def __call__(self, waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-        """Shape: waves (B, T) → (B, T)."""
+    def __call__(self, waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+        """Shape: waveforms (B, T) → (B, T)."""
 
 
-def transformed(
-    waves: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
+def apply_transforms(
+    waveforms: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
 ) -> Tensor:
-    """Each clip through its own choice of `options.transforms`, in its own order; in place.
-
-    The order is drawn per clip, so that it does not hang on the batch: in each turn, clips whose
-    turn it is for the same change get it together.
+    """Apply to each clip its own choice of `options.transforms` in its own order, in place.
 
     Shape: (B, T) → (B, T)
     """
+    # The order is drawn per clip, so that it does not depend on the batch. In each turn the clips
+    # for which the same transform is due are transformed together.
     names = options.transforms
     fires = {
-        name: draws.bernoulli(f"{name} fires", _chance(name, options, strength)) for name in names
+        name: draws.bernoulli(f"{name} fires", _probability(name, options, strength))
+        for name in names
     }
     priorities = torch.cat([draws.uniform(f"{name} order") for name in names], dim=1)
     orders = priorities.argsort(dim=1)
     for turn in range(len(names)):
         for index, name in enumerate(names):
             is_due = fires[name] & (orders[:, turn] == index)
-            apply_to_selected(waves, is_due, draws, partial(CHANGES[name], strength=strength))
-    return waves
+            apply_to_selected(waveforms, is_due, draws, partial(CHANGES[name], strength=strength))
+    return waveforms
 
 
-def _chance(name: Transform, options: Augment, strength: AugmentationStrength) -> float:
-    return strength.bernoulli(options.transform_p) if name in ON_OR_OFF else options.transform_p
+def _probability(name: Transform, options: Augment, strength: AugmentationStrength) -> float:
+    p = options.transform_p
+    return strength.scale_probability(p) if name in ON_OR_OFF else p
 
 
-def _amp(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-    return waves * draws.between("amp", 0.5, 1.3) ** strength.strength
+def _amp(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Scale by a gain of 0.5 to 1.3: (B, T) → (B, T)."""
+    return waveforms * draws.between("amp", 0.5, 1.3) ** strength.strength
 
 
-def _neg(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-    return -waves
+def _neg(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Flip the sign: (B, T) → (B, T)."""
+    return -waveforms
 
 
-def _tshift(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-    most = min(waves.shape[1], round(MOST_SHIFT_S * strength.sample_rate * strength.strength))
+def _tshift(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Shift by up to ±0.1 s and a fraction of a sample: (B, T) → (B, T)."""
+    most = min(waveforms.shape[1], round(MOST_SHIFT_S * strength.sample_rate * strength.strength))
     whole = draws.integers("tshift", 2 * most + 1)[:, 0] - most
     fraction = draws.between("tshift fraction", -0.5, 0.5) * strength.strength
-    return sp.delayed(wf.time_shift(waves, whole, most), fraction)
+    return sp.delay(wf.time_shift(waveforms, whole, most), fraction)
 
 
-def _tmask(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-    length = min(waves.shape[1], round(SEGMENT_S * strength.sample_rate * strength.strength))
-    starts = draws.integers("tmask", waves.shape[1] - length + 1)
+def _tmask(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Replace 0.1 s by noise of deviation 1e-6: (B, T) → (B, T)."""
+    length = min(waveforms.shape[1], round(SEGMENT_S * strength.sample_rate * strength.strength))
+    starts = draws.integers("tmask", waveforms.shape[1] - length + 1)
     hiss = 1e-6 * draws.normal("tmask hiss", length)
-    return waves.scatter(1, wf.segments(starts, length), hiss)
+    return waveforms.scatter(1, wf.segment_indices(starts, length), hiss)
 
 
-def _ampsegment(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-    length = min(waves.shape[1], round(SEGMENT_S * strength.sample_rate))
-    starts = draws.integers("ampsegment start", waves.shape[1] - length + 1)
+def _ampsegment(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Scale 0.1 s by a gain of 0.5 to 1.3: (B, T) → (B, T)."""
+    length = min(waveforms.shape[1], round(SEGMENT_S * strength.sample_rate))
+    starts = draws.integers("ampsegment start", waveforms.shape[1] - length + 1)
     gains = draws.between("ampsegment", 0.5, 1.3) ** strength.strength
-    where = wf.segments(starts, length)
-    return waves.scatter(1, where, gains * waves.gather(1, where))
+    where = wf.segment_indices(starts, length)
+    return waveforms.scatter(1, where, gains * waveforms.gather(1, where))
 
 
-def _cycshift(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-    shifts = draws.uniform("cycshift")[:, 0].double() * (waves.shape[1] * strength.strength)
-    return wf.rolled(waves, shifts.long())
+def _cycshift(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Shift circularly by up to the whole clip: (B, T) → (B, T)."""
+    shifts = draws.uniform("cycshift")[:, 0].double() * (waveforms.shape[1] * strength.strength)
+    return wf.roll(waveforms, shifts.long())
 
 
-def _reverse(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-    return waves.flip(1)
+def _reverse(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Reverse in time: (B, T) → (B, T)."""
+    return waveforms.flip(1)
 
 
-def _mulaw(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-    return wf.companded(waves)
+def _mulaw(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Quantise to 256 μ-law levels: (B, T) → (B, T)."""
+    return wf.mu_law_round_trip(waveforms)
 
 
-def _freqshift(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+def _freqshift(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Shift all frequencies by up to ±50 Hz: (B, T) → (B, T)."""
     shifts = draws.between("freqshift", -MOST_SHIFT_HZ, MOST_SHIFT_HZ) * strength.strength
-    return sp.frequency_shifted(waves, shifts, strength.sample_rate)
+    return sp.frequency_shift(waveforms, shifts, strength.sample_rate)
 
 
-def _room(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-    """Not a real room: noise that decays by 60 dB in 0.1 to 0.5 s, 0 to 15 dB below the sound."""
+def _room(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Reverberate by noise that decays by 60 dB in 0.1 to 0.5 s, 0 to 15 dB below the clip.
+
+    A synthetic tail, not a measured or simulated room.
+
+    Shape: (B, T) → (B, T)
+    """
     decay_s = draws.between("room decay", 0.1, LONGEST_DECAY_S)
     below = 10 ** (-draws.between("room level", 0.0, 15.0) / 20)
     length = round(LONGEST_DECAY_S * strength.sample_rate)
-    times = torch.arange(length, device=waves.device) / strength.sample_rate
+    times = torch.arange(length, device=waveforms.device) / strength.sample_rate
     tails = draws.normal("room", length) * 10 ** (-3 * times / decay_s)
     energies = torch.linalg.vector_norm(tails, dim=1, keepdim=True)
-    return sp.reverberated(waves, tails * wf.ratio_or_zero(below * strength.strength, energies))
+    return sp.reverberate(waveforms, tails * wf.ratio_or_zero(below * strength.strength, energies))
 
 
-def _lowpass(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+def _lowpass(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """Low-pass at 1/2 to 3/4 of half the sample rate: (B, T) → (B, T)."""
     share = draws.between("lowpass", 0.5, 0.75) / strength.strength
-    return sp.lowpassed(waves, share * (strength.sample_rate / 2), strength.sample_rate)
+    return sp.lowpass(waveforms, share * (strength.sample_rate / 2), strength.sample_rate)
 
 
-def _highpass(waves: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+def _highpass(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+    """High-pass at up to 1/4 of half the sample rate: (B, T) → (B, T)."""
     share = draws.between("highpass", 0.0, 0.25) * strength.strength
-    return sp.highpassed(waves, share * (strength.sample_rate / 2), strength.sample_rate)
+    return sp.highpass(waveforms, share * (strength.sample_rate / 2), strength.sample_rate)
 
 
 CHANGES: dict[Transform, Change] = {

@@ -1,23 +1,25 @@
-"""What is wrong with clips, decided from what was listed and what was heard; reads nothing."""
+"""Problems of clips, decided from what was listed and what was decoded; reads no file."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from audiocls.audio.check.probe import DecodedInfo, DecodeFailure
-from audiocls.audio.clips import Clip, ClipTable, join_names, straddling, violations
+from audiocls.audio.clips import Clip, ClipTable, leaking_sources, violations
+from audiocls.formatting import join_names
 
 SILENT_DBFS = -80.0
+"""Clips that peak below it are silent (dB relative to full scale)."""
 SILENT_PEAK = 10 ** (SILENT_DBFS / 20)
 
-Hearing = Mapping[Clip, DecodedInfo | DecodeFailure]
+Probes = Mapping[Clip, DecodedInfo | DecodeFailure]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of trouble and the clips that have it.
+    """One kind of problem and the ids of the clips that have it.
 
-    A fault makes the data unusable, or its test scores untrue; a warning is worth knowing.
+    A fault makes the data unusable, or its test scores invalid; other findings are warnings.
     """
 
     kind: str
@@ -25,25 +27,29 @@ class Finding:
     text: str
     clips: tuple[str, ...]
 
-
-def findings_of(table: ClipTable, hearing: Hearing) -> tuple[Finding, ...]:
-    """All that was found, faults first."""
-    finders = (_unsound, _unheard, _truncated, _twins, _silent, _bare, _left_out)
-    found = [finding for finder in finders for finding in finder(table, hearing)]
-    return tuple(sorted(found, key=lambda finding: not finding.is_fault))
+    @property
+    def severity(self) -> str:
+        return "fault" if self.is_fault else "warning"
 
 
-def _unsound(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
-    leaking = set(straddling(table.clips))
+def findings_of(table: ClipTable, probes: Probes) -> tuple[Finding, ...]:
+    """Return all problems, faults first."""
+    checks = (_invalid, _undecodable, _truncated, _duplicates, _silent, _bare, _skipped)
+    findings = [finding for check in checks for finding in check(table, probes)]
+    return tuple(sorted(findings, key=lambda finding: not finding.is_fault))
+
+
+def _invalid(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    leaking = set(leaking_sources(table.clips))
     clips = tuple(clip.id for clip in table.clips if clip.source in leaking)
     for kind, text in violations(table).items():
         yield Finding(kind, True, text, clips if kind == "leaking" else ())
 
 
-def _unheard(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
-    unheard = [(clip, each) for clip, each in hearing.items() if isinstance(each, DecodeFailure)]
-    missing = tuple(clip.id for clip, each in unheard if each.is_missing)
-    broken = {clip.id: each.why for clip, each in unheard if not each.is_missing}
+def _undecodable(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    failed = [(clip, probe) for clip, probe in probes.items() if isinstance(probe, DecodeFailure)]
+    missing = tuple(clip.id for clip, failure in failed if failure.is_missing)
+    broken = {clip.id: failure.why for clip, failure in failed if not failure.is_missing}
     if missing:
         text = f"{_clips(missing)} listed and not there: {join_names(missing)}"
         yield Finding("missing", True, text, missing)
@@ -53,46 +59,46 @@ def _unheard(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
         yield Finding("undecodable", True, text, tuple(broken))
 
 
-def _truncated(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
-    short = {c.id: each.truncation for c, each in _heard(hearing).items() if each.truncation}
+def _truncated(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    short = {c.id: info.truncation for c, info in _decoded(probes).items() if info.truncation}
     if short:
         which = join_names(f"{id_} ({truncation})" for id_, truncation in short.items())
         text = f"{_clips(short)} shorter than the header says: {which}"
         yield Finding("truncated", True, text, tuple(short))
 
 
-def _twins(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
-    """The same sound under several names; silence is like silence and does not count."""
+def _duplicates(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    """Yield the same audio under several names."""
     groups: dict[str, list[Clip]] = defaultdict(list)
-    for clip, each in _heard(hearing).items():
-        if each.peak >= SILENT_PEAK:
-            groups[each.digest].append(clip)
-    twins = [group for group in groups.values() if len(group) > 1]
-    apart = [group for group in twins if len({clip.side for clip in group}) > 1]
-    together = [group for group in twins if len({clip.side for clip in group}) == 1]
-    at_odds = [group for group in twins if len({clip.labels for clip in group}) > 1]
-    told = (
-        (apart, "leaking twins", True, "in different folds or splits: heard in training and test"),
+    for clip, info in _decoded(probes).items():
+        if info.peak >= SILENT_PEAK:  # silent clips are alike without being duplicates
+            groups[info.digest].append(clip)
+    duplicates = [group for group in groups.values() if len(group) > 1]
+    apart = [group for group in duplicates if len({clip.side for clip in group}) > 1]
+    together = [group for group in duplicates if len({clip.side for clip in group}) == 1]
+    at_odds = [group for group in duplicates if len({clip.labels for clip in group}) > 1]
+    kinds = (
+        (apart, "leaking twins", True, "in different folds or splits: in training and in test"),
         (at_odds, "at odds", False, "under different labels"),
         (together, "duplicated", False, "under several names"),
     )
-    for sounds, kind, is_fault, how in told:
-        if sounds:
-            which = join_names(" = ".join(_told(clip) for clip in group) for group in sounds)
-            count = f"{len(sounds)} sound{'s' * (len(sounds) > 1)}"
-            clips = tuple(clip.id for group in sounds for clip in group)
+    for groups_, kind, is_fault, how in kinds:
+        if groups_:
+            which = join_names(" = ".join(map(_with_side, group)) for group in groups_)
+            count = f"{len(groups_)} recording{'s' * (len(groups_) > 1)}"
+            clips = tuple(clip.id for group in groups_ for clip in group)
             yield Finding(kind, is_fault, f"{count} {how}: {which}", clips)
 
 
-def _silent(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
-    silent = tuple(c.id for c, each in _heard(hearing).items() if each.peak < SILENT_PEAK)
+def _silent(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    silent = tuple(c.id for c, info in _decoded(probes).items() if info.peak < SILENT_PEAK)
     if silent:
         text = f"{_clips(silent)} never above {SILENT_DBFS:g} dBFS: {join_names(silent)}"
         yield Finding("silent", False, text, silent)
 
 
-def _bare(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
-    """Classes that some fold or split lacks: they are never tested there, or never learned."""
+def _bare(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    """Yield classes without a clip in some fold or split: never tested there, or never learned."""
     sides = {clip.side for clip in table.clips}
     there = {(clip.side, label) for clip in table.clips for label in clip.labels}
     for side in sorted(sides):
@@ -104,20 +110,18 @@ def _bare(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
             )
 
 
-def _left_out(table: ClipTable, hearing: Hearing) -> Iterator[Finding]:
+def _skipped(table: ClipTable, probes: Probes) -> Iterator[Finding]:
     if table.left_out:
         total = len(table.left_out) + len(table.clips)
-        text = (
-            f"{len(table.left_out)} of {total} listed clips left out: {join_names(table.left_out)}"
-        )
-        yield Finding("left out", False, text, table.left_out)
+        text = f"{len(table.left_out)} of {total} listed clips skipped, since they have no file: "
+        yield Finding("skipped", False, text + join_names(table.left_out), table.left_out)
 
 
-def _heard(hearing: Hearing) -> dict[Clip, DecodedInfo]:
-    return {clip: each for clip, each in hearing.items() if isinstance(each, DecodedInfo)}
+def _decoded(probes: Probes) -> dict[Clip, DecodedInfo]:
+    return {clip: probe for clip, probe in probes.items() if isinstance(probe, DecodedInfo)}
 
 
-def _told(clip: Clip) -> str:
+def _with_side(clip: Clip) -> str:
     return f"{clip.id} ({clip.side})"
 
 

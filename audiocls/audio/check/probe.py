@@ -1,7 +1,4 @@
-"""Every clip decoded once, on every core: what it is made of, or why it cannot be heard.
-
-Legend: T samples.
-"""
+"""Decode every clip once, on every core: its rate, length, peak and digest, or why it fails."""
 
 import hashlib
 import os
@@ -16,16 +13,16 @@ from audiocls.audio.check.truncation import truncation
 from audiocls.audio.decode import decode
 from audiocls.errors import DataError
 
-PORTION = 512
-"""Files in hand at once, so that millions of them need no memory."""
+CHUNK_FILES = 512
+"""Files submitted at once, so that memory does not grow with their number."""
 
 
 @dataclass(frozen=True)
 class DecodedInfo:
-    """One file: its rate in Hz, samples a channel, peak (full scale 1), and a digest of its sound.
+    """One file: its rate in Hz, samples per channel, peak (full scale 1), and a digest.
 
-    `digest` is the same for the same 16-bit sound at the same rate in any lossless format.
-    `truncation` says what a broken-off file lacks.
+    `digest` is the same for the same 16-bit samples at the same rate in any lossless format.
+    `truncation` says what is missing of a truncated file; empty if nothing is.
     """
 
     sample_rate: int
@@ -48,27 +45,28 @@ class DecodeFailure:
 
 
 def probe(path: Path) -> DecodedInfo | DecodeFailure:
-    """Decode one file."""
+    """Decode one file and measure it."""
     try:
-        wave = decode(path)
-        short = truncation(path, len(wave.samples))
+        waveform = decode(path)
+        short = truncation(path, len(waveform.samples))
     except (DataError, OSError) as error:
         return DecodeFailure(not path.exists(), str(error))
-    levels = np.rint(wave.samples * 32768).astype("<i4")
-    digest = hashlib.sha256(levels.tobytes() + str(wave.sample_rate).encode()).hexdigest()
-    peak = float(np.abs(wave.samples).max())
-    return DecodedInfo(wave.sample_rate, len(wave.samples), peak, digest, short)
+    # As 16-bit levels: the digest should not depend on the last bits of a decoder.
+    levels = np.rint(waveform.samples * 32768).astype("<i4")
+    digest = hashlib.sha256(levels.tobytes() + str(waveform.sample_rate).encode()).hexdigest()
+    peak = float(np.abs(waveform.samples).max())
+    return DecodedInfo(waveform.sample_rate, len(waveform.samples), peak, digest, short)
 
 
 def probe_all(
     paths: Sequence[Path], report: Callable[[int, int], None]
 ) -> list[DecodedInfo | DecodeFailure]:
-    """`probe` for each, in order; `report` gets how many are done, and of how many."""
-    heard: list[DecodedInfo | DecodeFailure] = []
+    """Probe all files, in order; `report` gets the number of files done and of all files."""
+    probes: list[DecodedInfo | DecodeFailure] = []
     report(0, len(paths))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(paths), PORTION):
-            for each in pool.map(probe, paths[start : start + PORTION]):
-                heard.append(each)
-                report(len(heard), len(paths))
-    return heard
+        for start in range(0, len(paths), CHUNK_FILES):
+            for each in pool.map(probe, paths[start : start + CHUNK_FILES]):
+                probes.append(each)
+                report(len(probes), len(paths))
+    return probes

@@ -1,19 +1,26 @@
-"""The registry of data sets: one frozen `Part` a file, picked by `name`.
+"""The registry of data sets: one frozen `Options` a file, picked by `name`.
 
-To add one: a file with a `Part` that has `name`, `root`, `sample_rate`, `duration_s`,
+To add one: a file with an `Options` that has `name`, `root`, `sample_rate` (Hz), `duration_s`,
 `is_multi_label`, `num_folds` and `table(cache) -> ClipTable`, and its class in the union below.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.audioset import AudioSet
 from audiocls.audio.datasets.esc50 import ESC50
 from audiocls.audio.datasets.folder import Folder
 from audiocls.audio.datasets.speechcommands import SpeechCommands
 from audiocls.audio.datasets.synthetic import Synthetic
 from audiocls.audio.datasets.urbansound8k import UrbanSound8K
+from audiocls.dotted import nest
+from audiocls.errors import ConfigError, UsageError
+from audiocls.options import Options
+from audiocls.validation_errors import describe_errors
 
 DataSet = Annotated[
     Synthetic | ESC50 | UrbanSound8K | SpeechCommands | AudioSet | Folder,
@@ -29,3 +36,35 @@ __all__ = [
     "Synthetic",
     "UrbanSound8K",
 ]
+
+
+class _Given(Options):
+    data: DataSet
+
+
+def dataset_named(name: str, overrides: Mapping[str, Any]) -> DataSet:
+    """Return the data set `name` with overrides such as `{"data.root": "/data"}`.
+
+    Raises:
+        ConfigError: no such data set, or unknown keys or values; the message lists all of them.
+    """
+    given = nest({"data.name": name, **overrides})
+    try:
+        return _Given.model_validate(given).data
+    except ValidationError as error:
+        raise ConfigError(f"data set {name!r}", describe_errors(error, _Given, given)) from error
+
+
+def write_synthetic(data: DataSet, folder: Path) -> ClipTable:
+    """Write the synthetic data set into a new `folder`.
+
+    Raises:
+        UsageError: another data set, which is downloaded rather than generated.
+        DataError: the folder exists already.
+    """
+    if not isinstance(data, Synthetic):
+        raise UsageError(
+            f"{data.name!r} is downloaded, not generated: audiocls data fetch; generated: "
+            "synthetic."
+        )
+    return data.make(folder)

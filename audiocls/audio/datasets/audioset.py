@@ -1,8 +1,8 @@
 """AudioSet: ten-second segments of videos, each with one or more of 527 labels.
 
 J. F. Gemmeke et al., "Audio Set: An ontology and human-labeled dataset for audio events", ICASSP
-2017. Google publishes lists of segments, not their sound, and videos vanish: no two copies of the
-data hold the same clips.
+2017. Google publishes lists of segments, not their audio, and videos are taken down over time: two
+copies of the data rarely hold the same clips.
 """
 
 import csv
@@ -15,9 +15,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable, join_names
-from audiocls.audio.datasets.layout import find_root, raise_faults, read_listing
+from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.datasets.layout import find_root, raise_problems, read_listing
+from audiocls.audio.decode import FORMATS
 from audiocls.errors import DataError
+from audiocls.formatting import join_names
 from audiocls.options import Options
 
 CLASSES = "class_labels_indices.csv"
@@ -29,21 +31,21 @@ _TRAINING = {
     "unbalanced": (UNBALANCED,),
     "all": (BALANCED, UNBALANCED),
 }
-_FORMATS = (".wav", ".flac", ".ogg", ".mp3")
+_SUFFIXES = tuple(f".{name}" for name in FORMATS)
 
 
 class AudioSet(Options):
-    """`root` holds `class_labels_indices.csv`, the lists of segments, and what sound you have.
+    """AudioSet: `root` holds `class_labels_indices.csv`, the lists of segments, and audio files.
 
     A segment's file is called `<YTID>`, `Y<YTID>` or `<YTID>_<start>` (in seconds: `30` or
     `30.000`) and ends in .wav, .flac, .ogg or .mp3. It is looked for in `audio/` and in folders
     called like the lists (`balanced_train_segments/`, `eval_segments/` …), and in folders inside
-    these. Segments without a file are refused by default; `missing: leave_out` trains without
-    them, and `audiocls data check` counts them: two copies of AudioSet are two data sets.
+    these. Segments without a file are an error by default; `missing: leave_out` skips them, and
+    `audiocls data check` counts them.
 
-    The evaluation list tests. There is no official validation list: `val_percent` of the training
-    *videos* validate, chosen by the hash of their id, so that another percentage or another list
-    moves no video back and forth.
+    The evaluation list is the test split. There is no official validation list: `val_percent` of
+    the training *videos* validate, chosen by the hash of their id, so that with another percentage
+    or training list the same videos stay in the validation split as far as possible.
     """
 
     name: Literal["audioset"] = "audioset"
@@ -63,11 +65,11 @@ class AudioSet(Options):
         return 1
 
     def table(self, cache: Path) -> ClipTable:
-        """One fold, the official lists; all classes of the index, also those without a clip.
+        """List the clips in one fold, the official lists, with all classes of the index.
 
         Raises:
-            DataError: no root, not this layout, faults in a list (all at once), or segments
-                without a file unless these are to be left out.
+            DataError: no root, another layout, errors in a list (all at once), or segments
+                without a file unless these are to be skipped.
         """
         root = find_root(self.name, self.root, CLASSES, ("AudioSet",))
         labels = _labels(root)
@@ -88,7 +90,7 @@ class AudioSet(Options):
 
 @dataclass(frozen=True)
 class _Segment:
-    """Ten seconds of one video, and the list that they are on."""
+    """Ten seconds of one video, its labels, and whether it is on the evaluation list."""
 
     video: str
     start_s: float
@@ -101,7 +103,7 @@ class _Segment:
 
 
 def _labels(root: Path) -> dict[str, str]:
-    """Label id (`/m/09x0r`) → display name, in the order of the index."""
+    """Read label id (`/m/09x0r`) → display name, in the order of the index."""
     columns = ("index", "mid", "display_name")
     rows = read_listing(root / CLASSES, columns, whole=("index",), classes=("index", "mid"))
     rows.sort(key=lambda row: int(row["index"]))
@@ -119,7 +121,7 @@ def _segments(path: Path, numbers: dict[str, int]) -> list[_Segment]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 CSV ({error}).") from error
     cells = {n: row for n, row in enumerate(lines, 1) if row and not row[0].startswith("#")}
-    raise_faults(path, _segment_faults(cells, numbers))
+    raise_problems(path, _segment_problems(cells, numbers))
     is_evaluation = path.name == EVALUATION
     return [
         _Segment(row[0], float(row[1]), _numbers(row[3], numbers), is_evaluation)
@@ -131,7 +133,7 @@ def _numbers(mids: str, numbers: dict[str, int]) -> tuple[int, ...]:
     return tuple(sorted({numbers[mid] for mid in mids.split(",")}))
 
 
-def _segment_faults(cells: dict[int, list[str]], numbers: dict[str, int]) -> Iterator[str]:
+def _segment_problems(cells: dict[int, list[str]], numbers: dict[str, int]) -> Iterator[str]:
     for line, row in cells.items():
         if len(row) != 4:
             wanted = 'YTID, start_seconds, end_seconds, "label,label"'
@@ -145,22 +147,22 @@ def _segment_faults(cells: dict[int, list[str]], numbers: dict[str, int]) -> Ite
 
 
 def _files(root: Path) -> dict[str, Path]:
-    """Name without its ending → the audio file, from all folders that are looked in."""
-    found: dict[str, Path] = {}
-    faults: list[str] = []
+    """Find audio files by name without suffix, in `audio/` and the folders of the lists."""
+    files: dict[str, Path] = {}
+    problems: list[str] = []
     lists = (BALANCED, UNBALANCED, EVALUATION)
     for place in ("audio", *(list_.removesuffix(".csv") for list_ in lists)):
         for folder, folders, names in os.walk(root / place, followlinks=True):
             folders.sort()
             for name in sorted(names):
                 stem, ending = os.path.splitext(name)  # noqa: PTH122  (two million of them)
-                if ending.lower() in _FORMATS:
+                if ending.lower() in _SUFFIXES:
                     path = Path(folder, name)
-                    other = found.setdefault(stem, path)
+                    other = files.setdefault(stem, path)
                     if other != path:
-                        faults.append(f"{path} and {other} are called the same; keep one of them")
-    raise_faults(root, faults)
-    return found
+                        problems.append(f"{path} and {other} are called the same; keep one of them")
+    raise_problems(root, problems)
+    return files
 
 
 def _clip(segment: _Segment, files: dict[str, Path], val_percent: float) -> Clip | None:
@@ -175,7 +177,7 @@ def _clip(segment: _Segment, files: dict[str, Path], val_percent: float) -> Clip
 
 
 def _share(video: str) -> float:
-    """Where in [0, 1) a video falls, the same on every machine and in every list."""
+    """Hash a video id to [0, 1), the same on every machine and in every list."""
     return int.from_bytes(hashlib.sha256(video.encode()).digest()[:8], "big") / 2**64
 
 
@@ -183,6 +185,6 @@ def _incomplete(root: Path, absent: list[str], num_listed: int) -> DataError:
     return DataError(
         f"{root}: {len(absent)} of {num_listed} listed segments have no audio file: "
         f"{join_names(absent)}. Looked for are <YTID>, Y<YTID> and <YTID>_<start> with "
-        f"{', '.join(_FORMATS)} in audio/ and in folders called like the lists. Videos vanish: to "
-        "train without them, --set data.missing=leave_out."
+        f"{', '.join(_SUFFIXES)} in audio/ and in folders called like the lists. Videos are taken "
+        "down over time: to skip missing ones, --set data.missing=leave_out."
     )

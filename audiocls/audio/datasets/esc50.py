@@ -18,9 +18,10 @@ _CLASSES = ("target", "category")
 
 
 class ESC50(Options):
-    """The official layout: `root/meta/esc50.csv` and `root/audio/`, or the folder above them.
+    """ESC-50 in its official layout: `root/meta/esc50.csv` and `root/audio/`.
 
-    Not for other data in folders of your own: `folder` reads any CSV manifest.
+    `root` may also be the folder above these. Not for your own recordings: `folder` reads any CSV
+    manifest.
     """
 
     name: Literal["esc50"] = "esc50"
@@ -38,20 +39,20 @@ class ESC50(Options):
         return 5
 
     def table(self, cache: Path) -> ClipTable:
-        """Clips as listed; classes are numbered 0 … K-1 in the order of the official targets.
+        """List the clips; classes are numbered 0 … K-1 in the order of the official targets.
 
         Raises:
-            DataError: no root, not this layout, or faults in the CSV (all at once).
+            DataError: no root, another layout, or errors in the CSV (all at once).
         """
         root = find_root(self.name, self.root, META, ("ESC-50-master", "ESC-50"))
         return read_esc50(root, only_esc10=self.classes == "esc10")
 
 
 def read_esc50(root: Path, *, only_esc10: bool = False) -> ClipTable:
-    """The table of any data in ESC-50's layout; its folds are those that occur in the CSV.
+    """Read any data in ESC-50's layout; its folds are those that occur in the CSV.
 
     Raises:
-        DataError: faults in the CSV (all at once), or sources that straddle folds.
+        DataError: errors in the CSV (all at once), or sources in more than one fold.
     """
     rows = read_listing(root / META, _COLUMNS, whole=("fold", "target"), classes=_CLASSES)
     kept = [row for row in rows if not only_esc10 or row["esc10"].lower() == "true"]

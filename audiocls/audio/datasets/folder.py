@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
-from audiocls.audio.datasets.layout import find_root, raise_faults, read_csv
+from audiocls.audio.datasets.layout import find_root, raise_problems, read_csv
 from audiocls.audio.grouping import grouped_folds
 from audiocls.errors import did_you_mean
 from audiocls.options import Options
@@ -19,11 +19,11 @@ _NUM_FOLDS = 5
 
 
 class Folder(Options):
-    """`root/manifest.csv` with the columns `path,label[,split|fold][,source]`.
+    """Your recordings: `root/manifest.csv` with the columns `path,label[,split|fold][,source]`.
 
     Paths are relative to the manifest. Clips cut from one recording share a `source`, which by
     default is the path. `split` is train, val (validation, valid) or test; `fold` counts from 1.
-    With neither, sources are dealt to five folds, always the same way (`grouped_folds`).
+    With neither, sources are assigned to five folds, always the same way (`grouped_folds`).
     """
 
     name: Literal["folder"] = "folder"
@@ -42,15 +42,15 @@ class Folder(Options):
         return None
 
     def table(self, cache: Path) -> ClipTable:
-        """Clips in the manifest's order; classes in alphabetical order.
+        """List the clips in the manifest's order, classes in alphabetical order.
 
         Raises:
-            DataError: no root, no manifest, or faults in it (all at once, twenty shown).
+            DataError: no root, no manifest, or errors in it (all at once, twenty shown).
         """
         path = find_root(self.name, self.root, self.manifest) / self.manifest
         columns, lines = read_csv(path)
-        raise_faults(path, _column_faults(columns))
-        raise_faults(path, _row_faults(path.parent, columns, lines))
+        raise_problems(path, _column_problems(columns))
+        raise_problems(path, _row_problems(path.parent, columns, lines))
         rows = list(lines.values())
         labels = tuple(sorted({row["label"] for row in rows}))
         folds = _folds(columns, rows)
@@ -62,7 +62,7 @@ class Folder(Options):
 
 
 def write_manifest(table: ClipTable, root: Path) -> None:
-    """`root/manifest.csv` for clips below `root`, so that `folder` reads the same data."""
+    """Write `root/manifest.csv` for clips below `root`, so that `folder` reads the same data."""
     side = "fold" if table.clips[0].split is None else "split"
     with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -95,7 +95,7 @@ def _folds(columns: list[str], rows: list[dict[str, str]]) -> list[int | None]:
     return list(grouped_folds(sources, [row["label"] for row in rows], _NUM_FOLDS))
 
 
-def _column_faults(columns: list[str]) -> Iterator[str]:
+def _column_problems(columns: list[str]) -> Iterator[str]:
     for column in ("path", "label"):
         if column not in columns:
             yield f"there is no column {column!r}; the header has {', '.join(columns) or 'nothing'}"
@@ -109,17 +109,19 @@ def _column_faults(columns: list[str]) -> Iterator[str]:
         yield "columns 'split' and 'fold': give one of them"
 
 
-def _row_faults(root: Path, columns: list[str], rows: dict[int, dict[str, str]]) -> Iterator[str]:
+def _row_problems(root: Path, columns: list[str], rows: dict[int, dict[str, str]]) -> Iterator[str]:
     first: dict[str, int] = {}
     for line, row in rows.items():
         earlier = first.setdefault(_id(row), line)
         if earlier != line:
             yield f"line {line}, path: {row['path']!r} is on line {earlier} already"
-        for column, fault in _cell_faults(root, columns, row):
-            yield f"line {line}, {column}: {fault}"
+        for column, problem in _cell_problems(root, columns, row):
+            yield f"line {line}, {column}: {problem}"
 
 
-def _cell_faults(root: Path, columns: list[str], row: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _cell_problems(
+    root: Path, columns: list[str], row: dict[str, str]
+) -> Iterator[tuple[str, str]]:
     path = row["path"]
     if not path or Path(path).is_absolute():
         yield "path", f"got {path!r}, allowed is a path relative to the manifest"

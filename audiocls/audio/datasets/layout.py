@@ -1,4 +1,4 @@
-"""Finding a data set's files on disk and reading its tables, with all faults said at once."""
+"""Finding a data set's files on disk and reading its tables, with all errors reported at once."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from audiocls.errors import DataError
 
-_FAULTS_SHOWN = 20
+_PROBLEMS_SHOWN = 20
 
 
 def find_root(name: str, root: str | None, marker: str, inside: Sequence[str] = ()) -> Path:
-    """The absolute folder that holds `marker`: `root`, or one of the usual folders `inside` it.
+    """Return the absolute folder that holds `marker`: `root`, or one of the folders `inside` it.
 
     Raises:
         DataError: no root was given, it does not exist, or `marker` is in none of them.
@@ -33,7 +33,7 @@ def find_root(name: str, root: str | None, marker: str, inside: Sequence[str] = 
 
 
 def read_csv(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
-    """Column names, and rows by line number; stripped of spaces, a missing cell is empty text.
+    """Read column names, and rows by line number; stripped, a missing cell as empty text.
 
     Cells beyond the last column are under the key `""`.
 
@@ -54,28 +54,28 @@ def read_csv(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
 def read_listing(
     path: Path, columns: Sequence[str], whole: Sequence[str], classes: tuple[str, str]
 ) -> list[dict[str, str]]:
-    """Rows of a CSV in which `columns` are filled, those in `whole` with whole numbers.
+    """Read a CSV and check that `columns` are filled, those in `whole` with whole numbers.
 
-    `classes` are the columns of a class's number and of its name, of which each has one.
+    `classes` are the columns of class number and class name, which must correspond one to one.
 
     Raises:
-        DataError: no such file, or faults in it, with all of their lines.
+        DataError: no such file, or errors in it, all of them with their lines.
     """
     there, rows = read_csv(path)
     missing = [column for column in columns if column not in there]
-    raise_faults(path, (f"there is no column {column!r}" for column in missing))
+    raise_problems(path, (f"there is no column {column!r}" for column in missing))
     filled = [column for column in columns if column not in whole]
-    raise_faults(path, _listing_faults(rows, filled, whole, classes))
+    raise_problems(path, _listing_problems(rows, filled, whole, classes))
     return list(rows.values())
 
 
 def class_names(rows: Iterable[dict[str, str]], classes: tuple[str, str]) -> dict[int, str]:
-    """Official class number → name, in the order of the numbers."""
+    """Return official class number → name, in the order of the numbers."""
     number, name = classes
     return dict(sorted({int(row[number]): row[name] for row in rows}.items()))
 
 
-def _listing_faults(
+def _listing_problems(
     rows: dict[int, dict[str, str]],
     filled: Sequence[str],
     whole: Sequence[str],
@@ -98,16 +98,16 @@ def _listing_faults(
             )
 
 
-def raise_faults(path: Path, faults: Iterable[str]) -> None:
-    """Nothing if there are no faults, else one error with the first twenty and the count.
+def raise_problems(path: Path, problems: Iterable[str]) -> None:
+    """Raise one error with the first twenty problems of a file and their number, if any.
 
     Raises:
-        DataError: there is at least one fault.
+        DataError: there is at least one problem.
     """
-    known = list(faults)
+    known = list(problems)
     if not known:
         return
-    shown = [f"  - {fault}" for fault in known[:_FAULTS_SHOWN]]
+    shown = [f"  - {problem}" for problem in known[:_PROBLEMS_SHOWN]]
     if len(known) > len(shown):
         shown.append(f"  … and {len(known) - len(shown)} more")
     count = "1 fault" if len(known) == 1 else f"{len(known)} faults"

@@ -9,9 +9,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable, join_names
+from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import find_root
 from audiocls.errors import DataError, did_you_mean
+from audiocls.formatting import join_names
 from audiocls.options import Options
 
 _LISTS = {"val": "validation_list.txt", "test": "testing_list.txt"}
@@ -19,10 +20,10 @@ _FOLDER = "speech_commands_v0.02"
 
 
 class SpeechCommands(Options):
-    """The official layout, `root/SpeechCommands/speech_commands_v0.02/<word>/*.wav`.
+    """Speech Commands in its layout, `root/SpeechCommands/speech_commands_v0.02/<word>/*.wav`.
 
-    `root` may also be one of the two inner folders. Clips in neither list train;
-    `_background_noise_` is left out. `words` picks classes; empty means all that are there.
+    `root` may also be one of the two inner folders. Clips in neither list are for training;
+    `_background_noise_` is ignored. `words` selects classes; empty means all words.
     """
 
     name: Literal["speechcommands"] = "speechcommands"
@@ -40,11 +41,11 @@ class SpeechCommands(Options):
         return 1
 
     def table(self, cache: Path) -> ClipTable:
-        """One fold, the official lists; classes are the words in alphabetical order.
+        """List the clips in one fold, the official lists; classes in alphabetical order.
 
         Raises:
-            DataError: no root, not this layout, an unknown word, or a list that names files
-                that are not there.
+            DataError: no root, another layout, an unknown word, or a list that names missing
+                files.
         """
         inside = (f"SpeechCommands/{_FOLDER}", _FOLDER)
         root = find_root(self.name, self.root, _LISTS["test"], inside)
@@ -98,5 +99,5 @@ def _check_listed(
     if absent:
         raise DataError(
             f"{root}: the lists name {len(absent)} clips that are not there: {join_names(absent)}. "
-            "Fetch the data set again."
+            "Download the data set again."
         )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.atomic_build import build_once
+from audiocls.atomic import build_once
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.esc50 import META, read_esc50
 from audiocls.audio.datasets.folder import write_manifest
@@ -20,20 +20,21 @@ from audiocls.options import Options
 _NUM_FOLDS = 5
 _WRITTEN_RATE = 16000  # Hz
 _SHORTEST_S = 1.0
-_GENERATOR_VERSION = 1  # raise it whenever the same seed would sound different
+_GENERATOR_VERSION = 1  # raise it whenever the same seed gives other samples: caches depend on it
 
 
 class Synthetic(Options):
-    """`num_sources` recordings a class over five folds, `clips_per_source` clips cut from each.
+    """Ten synthetic classes in five folds: `num_sources` recordings each, cut into clips.
 
-    For demonstrations, tests and timing; a method that helps here has still to help on recordings.
-    Clips are written at 16 kHz and last `duration_s`, or one second if that is longer, so that a
-    lower `sample_rate` or a shorter `duration_s` hears the same recordings, as it would with real
-    ones. `difficulty` runs from 0 (clean) to 1 (noise and interferers as loud as the event).
+    For demonstrations, tests and timing; a method that helps here need not help on recordings.
+    Clips are written at 16 kHz and last `duration_s`, or one second if that is longer: another
+    `sample_rate` or a shorter `duration_s` then reads the same recordings, as with real data.
+    `difficulty` runs from 0 (30 dB signal-to-noise ratio) to 1 (-10 dB; interferers as loud as
+    the event).
     """
 
     name: Literal["synthetic"] = "synthetic"
-    root: None = Field(default=None, description="not an option: it is made, not found")
+    root: None = Field(default=None, description="not an option: the data is generated")
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     seed: int = Field(default=0, ge=0)
@@ -50,15 +51,15 @@ class Synthetic(Options):
         return _NUM_FOLDS
 
     def table(self, cache: Path) -> ClipTable:
-        """Written into `cache` by the first process that asks, then read like ESC-50."""
+        """List the clips, written into `cache` by the first process that needs them."""
         folder = build_once(cache.absolute() / f"synthetic-{_key(self)}", partial(_write, self))
         return read_esc50(folder)
 
     def make(self, folder: Path) -> ClipTable:
-        """Written into a new `folder`, with a manifest too: readable as `esc50` and as `folder`.
+        """Write a new `folder`, with a manifest too: readable as `esc50` and as `folder`.
 
         Raises:
-            DataError: the folder is there already.
+            DataError: the folder exists already.
         """
         if folder.exists():
             raise DataError(f"{folder} is there already; remove it, or name another folder.")
@@ -98,7 +99,7 @@ def _write(data: Synthetic, folder: Path) -> None:
 def _write_clip(
     data: Synthetic, folder: Path, label: int, category: str, source: int, take: int
 ) -> tuple[str | int | bool, ...]:
-    """One WAV, named as in ESC-50 (fold-source-take-target), and its row of the CSV."""
+    """Write one WAV, named as in ESC-50 (fold-source-take-target); return its row of the CSV."""
     from audiocls.audio.synthesis import synthesise
 
     num_samples = round(_recorded_s(data) * _WRITTEN_RATE)

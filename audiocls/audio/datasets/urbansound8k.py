@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
-from audiocls.audio.datasets.layout import class_names, find_root, raise_faults, read_listing
+from audiocls.audio.datasets.layout import class_names, find_root, raise_problems, read_listing
 from audiocls.options import Options
 
 META = "metadata/UrbanSound8K.csv"
@@ -20,11 +20,11 @@ _NUM_FOLDS = 10
 
 
 class UrbanSound8K(Options):
-    """The official layout: `root/metadata/UrbanSound8K.csv` and `root/audio/fold1` … `fold10`.
+    """UrbanSound8K: `root/metadata/UrbanSound8K.csv` and `root/audio/fold1` … `fold10`.
 
-    The folds are the official ones, never dealt anew: excerpts of one recording (`fsID`) lie in
-    one fold, and other splits of this data leak. Excerpts last at most 4 s; shorter ones get zeros
-    after their end. Rates, bit depths and channels are those of the uploads and vary by file.
+    The folds are the official ones: excerpts of one recording (`fsID`) lie in one fold, and random
+    splits of this data leak. Excerpts last at most 4 s; shorter ones are zero-padded. Rates, bit
+    depths and channels are those of the uploads and vary by file.
     """
 
     name: Literal["urbansound8k"] = "urbansound8k"
@@ -41,10 +41,10 @@ class UrbanSound8K(Options):
         return _NUM_FOLDS
 
     def table(self, cache: Path) -> ClipTable:
-        """Clips as listed; classes in the order of the official `classID`.
+        """List the clips; classes in the order of the official `classID`.
 
         Raises:
-            DataError: no root, not this layout, faults in the CSV (all at once), or a recording
+            DataError: no root, another layout, errors in the CSV (all at once), or a recording
                 whose excerpts lie in two folds.
         """
         root = find_root(self.name, self.root, META, ("UrbanSound8K",))
@@ -52,7 +52,7 @@ class UrbanSound8K(Options):
         rows = read_listing(root / META, _COLUMNS, whole, _CLASSES)
         folds = tuple(sorted({int(row["fold"]) for row in rows}))
         beyond = [fold for fold in folds if not 1 <= fold <= _NUM_FOLDS]
-        raise_faults(
+        raise_problems(
             root / META, (f"fold {fold}: allowed are 1 to {_NUM_FOLDS}" for fold in beyond)
         )
         names = class_names(rows, _CLASSES)

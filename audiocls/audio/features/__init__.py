@@ -1,8 +1,11 @@
-"""Front ends: what a model hears; the union `Features` is the registry.
+"""Front ends, from waveforms to the input of a model; the union `Features` is the registry.
 
 A front end is a folder: its options (torch-free) in `__init__.py`, its code in `front_end.py`.
-Every front end maps waves (B, T) in [-1, 1] to features (B, C, L): (B, 1, T) for raw audio,
-(B, F, L) for log-mel. `standardise.py` is the step after it, by statistics of training clips.
+Every front end maps waveforms (B, T) in [-1, 1] to features (B, C, L): (B, 1, T) for raw audio,
+(B, F, L) for log-mel. `normalise.py` has the steps before it (the clip's level) and after it
+(statistics of the training clips).
+
+Legend: B batch, C channels, F mel bands, L frames, T samples.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Fetching public data sets: download, check, unpack, count; each step only if it is needed."""
+"""Fetching public data sets: download, verify, unpack, count; each step only if needed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,31 +8,31 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from audiocls.audio.atomic_build import build_once
-from audiocls.audio.clips import join_names
+from audiocls.atomic import build_once
 from audiocls.audio.datasets import DataSet
-from audiocls.audio.datasets.layout import raise_faults
+from audiocls.audio.datasets.layout import raise_problems
 from audiocls.audio.fetch.download import Report, Unreachable, download
 from audiocls.audio.fetch.origins import ORIGINS, Origin, Remote
 from audiocls.audio.fetch.unpack import unpack
 from audiocls.errors import DataError, UsageError, did_you_mean
+from audiocls.formatting import join_names
 
 __all__ = ["ORIGINS", "Fetched", "Origin", "Remote", "Report", "fetch", "origin_of"]
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """Where a data set lies now, and whether it did before."""
+    """The folder of a data set, and whether it was complete before."""
 
     folder: Path
     was_there: bool
 
 
 def origin_of(name: str) -> Origin:
-    """Facts about a data set that can be fetched.
+    """Return the origin of a data set that can be downloaded.
 
     Raises:
-        UsageError: no such data set, or one that is not fetched but made, or yours.
+        UsageError: no such data set, or one that is generated, or your own.
     """
     fetched = [known for known, origin in ORIGINS.items() if origin.remotes]
     if name not in ORIGINS:
@@ -42,28 +42,29 @@ def origin_of(name: str) -> Origin:
         )
     if name not in fetched:
         made = "audiocls data make synthetic" if name == "synthetic" else "bring your own files"
-        raise UsageError(f"{name!r} is nothing to fetch: {made}. To fetch: {', '.join(fetched)}.")
+        raise UsageError(f"{name!r} cannot be fetched: {made}. To fetch: {', '.join(fetched)}.")
     return ORIGINS[name]
 
 
 def fetch(origin: Origin, root: Path, report: Report, pause_s: float = 1.0) -> Fetched:
-    """`origin` under `root`, complete: a second call only looks, an interrupted one goes on.
+    """Make `origin` complete under `root`, resuming an interrupted call.
 
-    An archive that was put into `root` by hand is taken as downloaded; it is removed once its
-    content is here. `report` gets bytes as they come and as they are unpacked.
+    An archive that was put into `root` by hand counts as downloaded; archives are removed once
+    unpacked. `report` gets the bytes downloaded and unpacked; a failed connection is tried again
+    after `pause_s` seconds.
 
     Raises:
-        DataError: no network (the message says what to do by hand), a file that is not what was
-            published, a dangerous archive, or clips missing from what was unpacked.
+        DataError: no network (the message has the steps by hand), a file other than the published
+            one, a dangerous archive, or clips missing after unpacking.
     """
     root.mkdir(parents=True, exist_ok=True)
     folder = root / origin.folder
     with FileLock(root / f".{origin.name}.lock"):
-        if folder.is_dir() and not list(_lacking(origin, folder)):
+        if folder.is_dir() and not list(_missing(origin, folder)):
             return Fetched(folder, was_there=True)
         for remote in origin.remotes:
             _get(origin, remote, root, report, pause_s)
-        raise_faults(folder, _lacking(origin, folder))
+        raise_problems(folder, _missing(origin, folder))
         for remote in origin.remotes:
             if remote.is_archive:
                 (root / remote.file).unlink(missing_ok=True)
@@ -74,7 +75,7 @@ def _get(origin: Origin, remote: Remote, root: Path, report: Report, pause_s: fl
     folder = root / origin.folder
     if remote.is_archive and folder.exists():
         way_out = "it is not the whole data set: remove the folder, or finish it, and fetch again"
-        raise_faults(folder, [*_lacking(origin, folder), way_out])
+        raise_problems(folder, [*_missing(origin, folder), way_out])
     try:
         file = download(remote, root if remote.is_archive else folder, report, pause_s)
     except Unreachable as error:
@@ -85,7 +86,7 @@ def _get(origin: Origin, remote: Remote, root: Path, report: Report, pause_s: fl
 
 
 def by_hand(origin: Origin, remote: Remote, root: Path) -> str:
-    """What to do where the network does not allow it."""
+    """Return the steps of a download by hand, for machines without a network."""
     place = (root if remote.is_archive else root / origin.folder) / remote.file
     lines = [
         "By hand:",
@@ -98,8 +99,8 @@ def by_hand(origin: Origin, remote: Remote, root: Path) -> str:
     return "\n".join(lines)
 
 
-def _lacking(origin: Origin, folder: Path) -> Iterator[str]:
-    """What keeps an unpacked data set from being the published one."""
+def _missing(origin: Origin, folder: Path) -> Iterator[str]:
+    """Yield how an unpacked data set differs from the published one."""
     if not origin.num_clips:
         yield from _short_lists(origin, folder)
         return
@@ -117,15 +118,16 @@ def _lacking(origin: Origin, folder: Path) -> Iterator[str]:
 
 
 def _short_lists(origin: Origin, folder: Path) -> Iterator[str]:
-    """Lists that are absent, or shorter than their own header says (`num_segs=20371`)."""
+    """Yield lists that are missing, or whose rows are not as many as their header says."""
     for remote in origin.remotes:
         path = folder / remote.file
         if not path.is_file():
             yield f"there is no {remote.file}"
             continue
         lines = path.read_text(encoding="utf-8").splitlines()
-        said = [part for line in lines[:3] for part in line.split() if part.startswith("num_segs=")]
+        words = [word for line in lines[:3] for word in line.split()]
+        counts = [word for word in words if word.startswith("num_segs=")]  # as `num_segs=20371,`
         num_rows = sum(not line.startswith("#") for line in lines)
-        expected = int(said[0].removeprefix("num_segs=").rstrip(",")) if said else None
+        expected = int(counts[0].removeprefix("num_segs=").rstrip(",")) if counts else None
         if expected is not None and num_rows != expected:
             yield f"{remote.file}: got {num_rows} rows, its header says {expected}"

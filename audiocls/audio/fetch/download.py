@@ -1,7 +1,7 @@
-"""One file over HTTP, resumed where it broke off; the only place that talks to the network.
+"""Download one file over HTTP, resumed after an interruption; the only module with network access.
 
-Written on urllib: pooch, the kept library of this trade, starts every download from its beginning,
-and gigabytes over a bad line need better.
+Written on urllib: pooch, the usual library for this, restarts every download from its beginning,
+which is no good for gigabytes over an unreliable connection.
 """
 
 import hashlib
@@ -19,29 +19,29 @@ from audiocls.audio.fetch.origins import Remote
 from audiocls.errors import DataError
 
 Report = Callable[[str, int, int | None], None]
-"""Gets what is being done, how many bytes of it are, and of how many if that is known."""
+"""Gets the present task, its bytes done, and all its bytes if known."""
 
 Progress = Callable[[int, int | None], None]
 
 BLOCK = 1 << 18
 TIMEOUT_S = 30.0
 ATTEMPTS, FIRST_ATTEMPTS = 5, 2
-"""In a row that bring nothing new: of a download that has begun, and of one that has not."""
+"""Attempts in a row without a new byte: of a download that has begun, and of one that has not."""
 
 
 class Unreachable(DataError):
-    """The network, or the server, does not give the file."""
+    """Raised when the file cannot be had: no network, or the server refuses."""
 
 
 def download(remote: Remote, folder: Path, report: Report, pause_s: float = 1.0) -> Path:
-    """`remote` in `folder`, complete and checked; nothing is fetched again that is there.
+    """Download `remote` into `folder` and verify it, unless the file exists already.
 
-    What has come so far lies in `NAME.part`, also after a kill, and the next call goes on from
-    its end. A broken connection is taken up again after `pause_s` seconds, each time twice as long.
+    A partial download lies in `NAME.part`, also after a kill, and the next call resumes it. After
+    a broken connection it waits for `pause_s` seconds, each time twice as long.
 
     Raises:
         Unreachable: no connection, or the server refuses.
-        DataError: the file's size or checksum is another than was published.
+        DataError: the file's size or checksum is not the published one.
     """
     path = folder / remote.file
     if path.exists():
@@ -53,16 +53,16 @@ def download(remote: Remote, folder: Path, report: Report, pause_s: float = 1.0)
     try:
         verify(remote, part, report)
     except DataError:
-        part.unlink()  # going on from its end would never make it right
+        part.unlink()  # resuming from its end would never make it right
         raise
     return part.rename(path)
 
 
 def verify(remote: Remote, path: Path, report: Report) -> None:
-    """Size and checksum, as far as they are known.
+    """Check size and checksum, as far as they are published.
 
     Raises:
-        DataError: the file is not what was published.
+        DataError: the file is not the published one.
     """
     size = path.stat().st_size
     if remote.num_bytes is not None and size != remote.num_bytes:
@@ -78,8 +78,8 @@ def verify(remote: Remote, path: Path, report: Report) -> None:
 
 def _not_as_published(path: Path, got: str, expected: str) -> DataError:
     return DataError(
-        f"{path}: got {got}, published is {expected}. Remove it if it is still there, and fetch "
-        "it again."
+        f"{path}: got {got}, published is {expected}. Remove it if it still exists, and fetch it "
+        "again."
     )
 
 
@@ -105,7 +105,7 @@ def _complete(remote: Remote, part: Path, report: Report, pause_s: float) -> Non
 
 
 def _continue(remote: Remote, part: Path, report: Report) -> bool:
-    """One connection; whether the file is complete after it."""
+    """Download over one connection; return whether the file is complete after it."""
     start = _size(part)
     if remote.num_bytes is not None and start >= remote.num_bytes:
         return True  # `verify` says whether it is right
@@ -121,13 +121,13 @@ def _continue(remote: Remote, part: Path, report: Report) -> bool:
 
 
 def _headers(start: int) -> dict[str, str]:
-    # Packed on the way, a range would count other bytes than those that arrive.
+    # No compression: a range would count compressed bytes, not those that arrive.
     headers = {"User-Agent": "audiocls", "Accept-Encoding": "identity"}
     return headers | ({"Range": f"bytes={start}-"} if start else {})
 
 
 def _receive(response: HTTPResponse, part: Path, start: int, report: Progress) -> bool:
-    """Append what comes, or begin anew if the server sends the file from its beginning."""
+    """Append the response, or start over if the server sends the file from its beginning."""
     if _offset(response) != start:
         start = 0
     length = response.headers.get("Content-Length")
@@ -142,15 +142,15 @@ def _receive(response: HTTPResponse, part: Path, start: int, report: Progress) -
 
 
 def _offset(response: HTTPResponse) -> int:
-    """The byte that an answer begins with; 0 for servers that know no ranges."""
-    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found and response.status == HTTPStatus.PARTIAL_CONTENT else 0
+    """Return the first byte of a response; 0 for servers without support for ranges."""
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match and response.status == HTTPStatus.PARTIAL_CONTENT else 0
 
 
 def _is_whole(start: int, error: urllib.error.HTTPError, part: Path) -> bool:
-    """After 416: either all of it is here, or more than there is, which is thrown away."""
-    found = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
-    is_whole = found is not None and int(found[1]) == start
+    """Whether a partial file is complete after a 416; if it is too long it is deleted."""
+    match = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
+    is_whole = match is not None and int(match[1]) == start
     if not is_whole:
         part.unlink()
     return is_whole

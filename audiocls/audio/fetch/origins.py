@@ -1,7 +1,7 @@
-"""Where each data set comes from: the one table of addresses, sizes, checksums and licences.
+"""The table of data sets: addresses, sizes, checksums and licences.
 
-A checksum stands here only if it is published with the data or by a library that many use; where
-none is certain, `unsummed` says what is checked instead.
+Only checksums that are published with the data or by a widely used library are listed; where there
+is none, `unsummed` says what is verified instead.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _AUDIOSET = "https://storage.googleapis.com/us_audioset/youtube_corpus/v1/csv/"
 class Remote:
     """One file to download.
 
-    `num_bytes` is its exact size where that is known, `checksum` is `algorithm:hex` digits, and
-    `unsummed` the reason where there is none. An archive's entries lie in its folder `top`.
+    `num_bytes` is its exact size if known, `checksum` is `algorithm:hex` digits, and `unsummed` the
+    reason if there is none. An archive's entries lie in its folder `top`.
     """
 
     url: str
@@ -30,10 +30,10 @@ class Remote:
 
 @dataclass(frozen=True)
 class Origin:
-    """What one should know of a data set before fetching it.
+    """Facts about a data set, and where to download it.
 
-    `folder` is where it lies under the root, and `num_clips` how many clips it then has; both are
-    empty for data that is made, or yours. `by_hand` says why a part of it cannot be fetched.
+    `folder` is its folder under the root, and `num_clips` the number of clips there; both are empty
+    for data that is generated or your own. `by_hand` says why a part cannot be downloaded.
     """
 
     name: str
@@ -48,9 +48,20 @@ class Origin:
     remotes: tuple[Remote, ...] = ()
     by_hand: str = ""
 
+    @property
+    def command(self) -> str:
+        """The subcommand of `audiocls data` to begin with, and its argument."""
+        verb = "fetch" if self.remotes else "make" if self.name == "synthetic" else "check"
+        return f"{verb} {self.name}"
+
+    def row(self) -> dict[str, str]:
+        """Return the columns of `audiocls data list`."""
+        columns = ("name", "what", "classes", "protocol", "licence", "size", "command")
+        return {name: getattr(self, name) for name in columns}
+
 
 def _list(file: str) -> Remote:
-    counted = "no sum is published; its rows must be as many as its own header says"
+    counted = "no checksum is published; the number of rows must be the one in its header"
     return Remote(_AUDIOSET + file, file, unsummed=counted, is_archive=False)
 
 
@@ -79,9 +90,9 @@ ORIGINS = {
                 Remote(
                     "https://github.com/karoldvl/ESC-50/archive/master.zip",
                     "ESC-50-master.zip",
-                    # Sums found elsewhere are of one packing; GitHub packs anew when it likes.
-                    unsummed="GitHub packs it on demand and promises no bytes; the archive's own "
-                    "CRC-32 of each file is checked, and that all 2000 clips are there",
+                    # Published checksums are of one archive; GitHub may generate it anew.
+                    unsummed="GitHub generates the archive on demand, not always the same bytes; "
+                    "its own CRC-32 of each file and the number of clips (2000) are verified",
                     top="ESC-50-master",
                 ),
             ),
@@ -138,9 +149,9 @@ ORIGINS = {
             page="https://research.google.com/audioset/download.html",
             folder="AudioSet",
             remotes=tuple(_list(file) for file in (CLASSES, BALANCED, EVALUATION, UNBALANCED)),
-            by_hand="Google publishes lists of video segments, not their sound, whose rights are "
-            "the uploaders'. Bring the files yourself: audio/<YTID>.wav (or .flac, .ogg, .mp3) "
-            "beside the lists; data.missing=leave_out trains without those that have vanished.",
+            by_hand="Google publishes lists of video segments, not their audio, which is copyright "
+            "of the uploaders. Put your files at audio/<YTID>.wav (or .flac, .ogg, .mp3) beside "
+            "the lists; data.missing=leave_out skips segments that are missing.",
         ),
         Origin(
             name="folder",

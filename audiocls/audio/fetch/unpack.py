@@ -1,4 +1,4 @@
-"""An archive into a folder, and never a byte outside it."""
+"""Unpack an archive into a folder, and never write outside it."""
 
 import gzip
 import shutil
@@ -23,12 +23,11 @@ _DAMAGE = (
 
 
 def unpack(archive: Path, top: str, folder: Path, report: Report) -> None:
-    """What lies under `top` in a .zip or .tar.gz, into the existing `folder`.
+    """Unpack the folder `top` of a .zip or .tar.gz into the existing `folder`.
 
-    `report` gets the bytes of the archive that are done, and of how many.
-
-    Entries that would land elsewhere, by `..`, an absolute path or a link, are refused, as are
-    devices (tarfile's `data` filter, PEP 706). Checksums inside the archive are checked.
+    `report` gets the bytes of the archive done and of the whole archive. Entries that would land
+    elsewhere, by `..`, an absolute path or a link, are refused, as are devices (tarfile's `data`
+    filter, PEP 706). Checksums inside the archive are verified.
 
     Raises:
         DataError: a dangerous or damaged archive, or one without `top`.
@@ -76,7 +75,7 @@ def _untar(archive: Path, top: str, folder: Path, report: Report) -> int:
 
 
 def _inside(archive: Path, top: str, name: str) -> PurePosixPath | None:
-    """The path of an entry below `top`; nothing for `top` itself and for what lies beside it."""
+    """Return the path of an entry below `top`; none for `top` itself and entries beside it."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
         raise _refused(archive, f"its entry {name!r} would land outside the folder")

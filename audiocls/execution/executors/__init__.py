@@ -1,31 +1,31 @@
-"""Executors: where trials are trained. Each takes work and tells events; none decides.
+"""Executors: where trials run. Each takes jobs and reports events; none decides.
 
-`inline` trains in this process, one trial after another; `local` keeps one worker per core or GPU;
-`commands` runs anybody's program, a process group a trial.
+`InlineExecutor` trains in this process, one trial after another; `LocalExecutor` keeps one worker
+per core or GPU; `SubprocessExecutor` runs anybody's program, one process group a trial.
 """
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from audiocls.execution.events import Event
+from audiocls.execution.messages import Event
 
-W = TypeVar("W", contravariant=True)
+J = TypeVar("J", contravariant=True)
 
 
-class Executor(Protocol[W]):
-    """A place with room for some trials at a time."""
+class Executor(Protocol[J]):
+    """Room for some trials at a time; `J` is the kind of job that it runs."""
 
     def num_free(self) -> int:
-        """How many more trials may be submitted now."""
+        """Return how many more trials may be submitted now."""
 
-    def submit(self, work: W) -> None:
-        """Start training; the outcome arrives through `poll`."""
+    def submit(self, job: J) -> None:
+        """Start a trial; its events arrive through `poll`."""
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
-        """What has happened, in order; waits up to `timeout_s` for something to happen."""
+        """Return new events, in order; wait up to `timeout_s` for the first."""
 
     def end(self, trial_id: str) -> None:
-        """Ask one trial to finish with what it has; its `Done` arrives through `poll`."""
+        """Finish a trial early with its results so far; its `Done` arrives through `poll`."""
 
     def stop(self, grace_s: float) -> Sequence[Event]:
-        """Ask every trial to stop after its epoch, kill what has not by `grace_s`, and close."""
+        """Stop every trial after its epoch, kill those left after `grace_s`, and close."""

@@ -5,33 +5,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiocls.execution.events import Event
-from audiocls.execution.job import Task
+from audiocls.execution.job import NativeJob
+from audiocls.execution.messages import Event
 
 if TYPE_CHECKING:
     from audiocls.training.fit import Signal
 
 
 class InlineExecutor:
-    """Trains when polled, since there is nobody else to do it."""
+    """Trains inside `poll`; a trial stops after its epoch once `stop` is set."""
 
     def __init__(self, cache: Path, stop: threading.Event):
         from audiocls.execution.worker_cache import WorkerCache
 
-        self._warm = WorkerCache(cache)
+        self._worker_cache = WorkerCache(cache)
         self._stop = stop
-        self._waiting: list[Task] = []
+        self._waiting: list[NativeJob] = []
 
     def num_free(self) -> int:
         return 1 - len(self._waiting)
 
-    def submit(self, task: Task) -> None:
-        self._waiting.append(task)
+    def submit(self, job: NativeJob) -> None:
+        self._waiting.append(job)
 
     def end(self, trial_id: str) -> None:
-        """Nobody can ask while a trial is training here: it is trained to its end."""
+        """Do nothing: the scheduler does not run while a trial trains here."""
 
-    def _wish(self) -> "Signal":
+    def _poll_signal(self) -> "Signal":
         from audiocls.training.fit import Signal
 
         return Signal.STOP if self._stop.is_set() else Signal.CONTINUE
@@ -42,10 +42,10 @@ class InlineExecutor:
         from audiocls.execution.trial import train_trial
 
         torch.set_num_threads(1)
-        told: list[Event] = []
+        events: list[Event] = []
         while self._waiting:
-            train_trial(self._waiting.pop(), self._warm, told.append, self._wish)
-        return told
+            train_trial(self._waiting.pop(), self._worker_cache, events.append, self._poll_signal)
+        return events
 
     def stop(self, grace_s: float) -> Sequence[Event]:
         return []

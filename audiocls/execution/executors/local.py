@@ -1,8 +1,8 @@
 """`LocalExecutor`: persistent workers on this machine, one per core or GPU, behind pipes.
 
-A worker that dies takes only its trial's epoch in flight with it: the death is told as `Lost` and
-another worker takes its place. Workers lead sessions of their own, so that Ctrl-C in a terminal
-reaches the scheduler alone, which then stops them in order.
+A worker that dies costs only the running epoch of its trial: the death is reported as `Lost` and
+another worker is started. Workers lead sessions of their own, so that Ctrl-C in a terminal reaches
+the scheduler alone, which then stops them in order.
 """
 
 import os
@@ -16,19 +16,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiocls.errors import AudioclsError
-from audiocls.execution import events
-from audiocls.execution.devices import Slots, core_ids
-from audiocls.execution.environment import worker_environment
-from audiocls.execution.events import Event, Lost
-from audiocls.execution.job import Task
-from audiocls.execution.worker_protocol import FINISH, READY, STOP
+from audiocls.execution.devices import Slots, core_ids, worker_environment
+from audiocls.execution.job import NativeJob
+from audiocls.execution.messages import (
+    FINISH,
+    READY,
+    STOP,
+    Ended,
+    Epoch,
+    Event,
+    Lost,
+    Stage,
+    from_json,
+)
 
 MAX_STILLBORN = 3
-"""Workers that may die in a row before their first word; then the machine is at fault."""
+"""Workers in a row that die before they are ready, after which the machine is at fault."""
+KILL_LASTS_S = 1.0
+"""For the system to remove a killed worker; one blocked on I/O may never exit."""
 
 
 class Worker:
-    """One child process and the trial it has in hand."""
+    """One child process and the trial that it trains."""
 
     def __init__(self, slot: int, device: str, cache: Path, log: Path, inbox: "Inbox"):
         self.slot, self.device = slot, device
@@ -46,23 +55,25 @@ class Worker:
                 env=worker_environment(os.environ, device),
             )
         self._pin()
-        threading.Thread(target=self._read, args=(inbox,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True)
+        self._reader.start()
 
     def _pin(self) -> None:
-        """To one core, where the system can and there is no accelerator to feed."""
+        """Pin the worker to one core, where the system can and it feeds no accelerator."""
         cores = core_ids()
         if self.device == "cpu" and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(self._process.pid, {cores[self.slot % len(cores)]})
 
     def _read(self, inbox: "Inbox") -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            inbox.put((self, line.strip()))
+        with self._process.stdout as lines:
+            for line in lines:
+                inbox.put((self, line.strip()))
         self._process.wait()
         inbox.put((self, None))
 
-    def tell(self, line: str) -> None:
-        """Send one line; a worker that has just died will be told of by its reader."""
+    def send_line(self, line: str) -> None:
+        """Send one line; the death of a worker is reported by its reader, not here."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line + "\n")
@@ -70,7 +81,7 @@ class Worker:
             return
 
     def close(self) -> None:
-        """End the worker's input: it leaves when its trial has stopped."""
+        """End the worker's input: it exits when its trial has stopped."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.close()
@@ -81,10 +92,13 @@ class Worker:
         return self._process.poll() is None
 
     def kill(self) -> None:
+        """Kill the worker if it still runs, and release its pipes."""
         self._process.kill()
+        self.close()
+        self._reader.join(KILL_LASTS_S)
 
     def exit_reason(self) -> str:
-        """How the process ended."""
+        """Return how the process ended."""
         code = self._process.returncode
         if code is not None and code < 0:
             return f"worker killed by {signal.Signals(-code).name}"
@@ -110,73 +124,77 @@ class LocalExecutor:
     def num_free(self) -> int:
         return sum(worker.trial_id is None for worker in self._workers)
 
-    def submit(self, task: Task) -> None:
+    def submit(self, job: NativeJob) -> None:
         worker = next(worker for worker in self._workers if worker.trial_id is None)
-        worker.trial_id = task.id
-        worker.tell(task.to_json())
+        worker.trial_id = job.id
+        worker.send_line(job.to_json())
 
     def end(self, trial_id: str) -> None:
         for worker in self._workers:
             if worker.trial_id == trial_id:
-                worker.tell(FINISH + trial_id)
+                worker.send_line(FINISH + trial_id)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
-        told: list[Event] = []
+        events: list[Event] = []
         deadline = time.monotonic() + timeout_s
-        while not told and (left := deadline - time.monotonic()) > 0:
+        while not events and (left := deadline - time.monotonic()) > 0:
             try:
                 worker, line = self._inbox.get(timeout=left)
             except queue.Empty:
                 break
-            told += self._hear(worker, line)
-        return told
+            events += self._handle(worker, line)
+        return events
 
-    def _hear(self, worker: Worker, line: str | None) -> list[Event]:
+    def _handle(self, worker: Worker, line: str | None) -> list[Event]:
         if line == READY:
             worker.is_ready, self._stillborn = True, 0
             return []
         if line is None:
             return self._replace_worker(worker)
-        event = events.from_json(line)
-        if not isinstance(event, events.Epoch | events.Stage):
+        event = from_json(line)
+        if not isinstance(event, Epoch | Stage):
             worker.trial_id = None
-        if isinstance(event, events.Ended) and event.is_worker_spent:
+        if isinstance(event, Ended) and event.is_worker_spent:
             self._retire(worker)
         return [event]
 
     def _retire(self, worker: Worker) -> None:
-        """Another worker in its place; it leaves by itself when its input ends."""
+        """Start another worker in its place; it exits by itself when its input ends."""
         worker.close()
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
 
     def _replace_worker(self, worker: Worker) -> list[Event]:
-        """Replace a dead worker, and tell which trial it had in hand."""
+        """Replace a dead worker; return the loss of the trial that it was training."""
         if self._workers[worker.slot] is not worker:
             return []  # it was retired
         self._stillborn += not worker.is_ready
         if self._stillborn >= MAX_STILLBORN:
             raise AudioclsError(
                 f"{MAX_STILLBORN} workers died before they were ready ({worker.exit_reason()}); "
-                f"what they said is in {self._log}. Check this machine with: audiocls doctor"
+                f"their output is in {self._log}. Check this machine with: audiocls doctor"
             )
+        worker.close()
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
         return [Lost(worker.trial_id, worker.exit_reason())] if worker.trial_id else []
 
     def stop(self, grace_s: float) -> Sequence[Event]:
         for worker in self._workers:
-            worker.tell(STOP)
+            worker.send_line(STOP)
             worker.close()
-        told: list[Event] = []
+        events: list[Event] = []
         deadline = time.monotonic() + grace_s
         while any(worker.is_alive() for worker in self._workers) and time.monotonic() < deadline:
-            told += self._drain_events(0.05)
+            events += self._next_event(0.05)
         for worker in self._workers:
             worker.kill()
-        return told
+        while not self._inbox.empty():
+            events += self._next_event(0)
+        return events
 
-    def _drain_events(self, timeout_s: float) -> list[Event]:
+    def _next_event(self, timeout_s: float) -> list[Event]:
+        """Return the event of the next line, if there is a line and it is one."""
         try:
             _, line = self._inbox.get(timeout=timeout_s)
         except queue.Empty:
             return []
-        return [events.from_json(line)] if line and line != READY else []
+        return [from_json(line)] if line and line != READY else []

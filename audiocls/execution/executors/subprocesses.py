@@ -12,84 +12,90 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from audiocls.execution.clock import now
 from audiocls.execution.devices import Slots, core_ids
-from audiocls.execution.events import Done, Epoch, Event, Failed, Interrupted
-from audiocls.execution.external.command import Command
-from audiocls.execution.external.outcome import ForeignTrial, StopReason, failed, outcome
+from audiocls.execution.external.command import (
+    command_line,
+    program_environment,
+    runs_folder,
+    write_parameters,
+)
+from audiocls.execution.external.outcome import CommandAttempt, StopReason, failed, outcome
+from audiocls.execution.external.output import RunDirectoryFinder
 from audiocls.execution.external.program import Program
 from audiocls.execution.external.reaper import ProcessReaper
-from audiocls.execution.external.run_directory import RunDirectoryFinder
+from audiocls.execution.job import CommandJob
+from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted
+from audiocls.execution.provenance import now
 from audiocls.tracking import run_id_of
 from audiocls.tracking.wandb.log import RunLogs, numbers
 
 KILL_DELAY_S = 30.0
-"""From the poll_signal that a program ends to its kill: what W&B's agent allows it."""
+"""From SIGTERM to SIGKILL, in seconds: what W&B's agent allows a program."""
 KILL_LASTS_S = 2.0
-"""For the system to remove what was killed; what waits for a dead disk takes for ever."""
+"""Seconds to wait after SIGKILL; a process blocked on I/O may never exit."""
 LOOK_EVERY_S = 0.05
 READ_EVERY_S = 0.5
 CANNOT_KEEP = "its files cannot be kept"
 
 
-class Running:
+class RunningProgram:
     """A program in its slot."""
 
-    def __init__(self, trial: ForeignTrial, program: Program, slot: int, lease: ExitStack):
-        self.trial, self.program, self.slot, self.lease = trial, program, slot, lease
-        self.poll_signal: StopReason = "go"
+    def __init__(self, attempt: CommandAttempt, program: Program, slot: int, lease: ExitStack):
+        self.attempt, self.program, self.slot, self.lease = attempt, program, slot, lease
         self.is_over = False
+        self._stop_reason: StopReason | None = None
         self._kill_at = float("inf")
         self._read_at = 0.0
         self._num_values = 0
-        command = trial.command
-        self._elsewhere = RunDirectoryFinder(
-            command.trial.log, trial.output_from, command.cwd, command.runs_folder
+        job = attempt.job
+        self._run_finder = RunDirectoryFinder(
+            job.trial.log, attempt.output_from, job.spec.cwd, runs_folder(job)
         )
 
-    def want(self, poll_signal: StopReason, grace_s: float) -> None:
-        """Ask it to end; a second poll_signal changes nothing but the moment of the kill."""
+    def request_stop(self, reason: StopReason, grace_s: float) -> None:
+        """Send SIGTERM, once; kill it after `grace_s`, or earlier if an earlier request said so."""
         self._kill_at = min(self._kill_at, time.monotonic() + grace_s)
-        if self.poll_signal == "go":
-            self.poll_signal = poll_signal
+        if self._stop_reason is None:
+            self._stop_reason = reason
             self.program.signal(signal.SIGTERM)
 
-    def hasten(self, grace_s: float) -> None:
-        """See to it that it keeps to its time."""
-        timeout_s = self.trial.command.timeout_s
-        if self.poll_signal == "go" and timeout_s is not None and self.program.age_s > timeout_s:
-            self.want("timeout", grace_s)
+    def enforce_time_limit(self, grace_s: float) -> None:
+        """Send SIGTERM after `timeout_s`, and SIGKILL when the grace period of a stop is over."""
+        timeout_s = self.attempt.job.spec.timeout_s
+        if timeout_s is not None and self.program.age_s > timeout_s and not self._stop_reason:
+            self.request_stop("timeout", grace_s)
         if time.monotonic() > self._kill_at:
             self.program.signal(signal.SIGKILL)
 
-    def look(self) -> list[Event]:
-        """What has happened; the last of these events is its end, once `is_over`."""
+    def poll(self) -> list[Event]:
+        """Return new events; the last one is the end of the trial once `is_over`."""
         end = self.program.poll()
         self.is_over = end is not None
         if end is not None:
-            return [*self._news(), outcome(self.trial, self.poll_signal, end)]
+            return [*self._read_metrics(), outcome(self.attempt, self._stop_reason, end)]
         if time.monotonic() < self._read_at:
             return []
         self._read_at = time.monotonic() + READ_EVERY_S
-        return self._news()
+        return self._read_metrics()
 
-    def _news(self) -> list[Event]:
-        """Keep what was logged since the last reading; an event if the metric was among it."""
-        command, before = self.trial.command, self._num_values
-        self._elsewhere.link()
-        for row in filter(None, map(numbers, self.trial.logs.read())):
-            command.trial.append_history(dict(sorted(row.items())))
-            self._num_values += not command.metric or command.metric in row
+    def _read_metrics(self) -> list[Event]:
+        """Store what was logged since the last reading; return an event if the metric was in it."""
+        job, before = self.attempt.job, self._num_values
+        self._run_finder.link()
+        for row in filter(None, map(numbers, self.attempt.logs.read())):
+            job.trial.append_history(dict(sorted(row.items())))
+            self._num_values += not job.spec.metric or job.spec.metric in row
         if self._num_values == before:
             return []
-        return [Epoch(command.id, self._num_values, num_epochs=0)]
+        return [Epoch(job.id, self._num_values, num_epochs=0)]
 
     def give_up(self, error: OSError) -> Failed:
-        """Its files cannot be read or written: there is no use in going on."""
+        """End a program whose files cannot be read or written."""
         if not self.is_over:
             self.program.kill()
         self.is_over = True
-        return failed(self.trial, "error", f"{CANNOT_KEEP}: {error}")
+        return failed(self.attempt, "error", f"{CANNOT_KEEP}: {error}")
 
 
 class SubprocessExecutor:
@@ -97,96 +103,95 @@ class SubprocessExecutor:
 
     def __init__(self, slots: Slots, kill_delay_s: float = KILL_DELAY_S):
         self._slots, self._kill_delay_s = slots, kill_delay_s
-        self._running: dict[str, Running] = {}
-        self._unheard: list[Event] = []
-        self._guard = ProcessReaper()
+        self._running: dict[str, RunningProgram] = {}
+        self._unreported: list[Event] = []
+        """Ends of trials whose programs were not started; each holds its slot until polled."""
+        self._reaper = ProcessReaper()
 
     def num_free(self) -> int:
-        return max(0, len(self._slots) - len(self._running) - len(self._unheard))
+        return max(0, len(self._slots) - len(self._running) - len(self._unreported))
 
-    def submit(self, work: Command) -> None:
+    def submit(self, job: CommandJob) -> None:
         with ExitStack() as lease:
-            if not lease.enter_context(work.trial.lease()):
+            if not lease.enter_context(job.trial.lease()):
                 why = "another process is running this trial"
-                self._unheard.append(Failed(work.id, "error", why))
-            elif work.trial.record() is not None:
-                self._unheard.append(Done(work.id))
+                self._unreported.append(Failed(job.id, "error", why))
+            elif job.trial.record() is not None:
+                self._unreported.append(Done(job.id))
             else:
-                self._start(work, lease)
+                self._start(job, lease)
 
-    def _start(self, command: Command, lease: ExitStack) -> None:
-        """Start it in a free slot, which takes the lease over; or tell why it could not be."""
+    def _start(self, job: CommandJob, lease: ExitStack) -> None:
+        """Start the program in a free slot, which takes over the lease; or report why not."""
         slot = min(set(range(len(self._slots))) - {one.slot for one in self._running.values()})
         try:
-            trial = _begin(command, self._slots[slot])
+            attempt = _begin(job, self._slots[slot])
         except OSError as error:
-            self._unheard.append(Failed(command.id, "error", f"{CANNOT_KEEP}: {error}"))
+            self._unreported.append(Failed(job.id, "error", f"{CANNOT_KEEP}: {error}"))
             return
         try:
-            program = _started(trial)
+            program = _start_program(attempt)
         except OSError as error:
-            self._unheard.append(failed(trial, "error", f"cannot be started: {error}"))
+            self._unreported.append(failed(attempt, "error", f"cannot be started: {error}"))
             return
-        self._guard.watch(program.group)
-        if trial.device == "cpu":
+        self._reaper.watch(program.group)
+        if attempt.device == "cpu":
             program.pin(core_ids()[slot % len(core_ids())])
-        self._running[command.id] = Running(trial, program, slot, lease.pop_all())
+        self._running[job.id] = RunningProgram(attempt, program, slot, lease.pop_all())
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         deadline = time.monotonic() + timeout_s
-        while not (told := self._look()) and (left := deadline - time.monotonic()) > 0:
+        while not (events := self._poll_all()) and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(LOOK_EVERY_S, left))
-        return told
+        return events
 
-    def _look(self) -> list[Event]:
-        told, self._unheard = self._unheard, []
+    def _poll_all(self) -> list[Event]:
+        events, self._unreported = self._unreported, []
         for running in list(self._running.values()):
-            running.hasten(self._kill_delay_s)
+            running.enforce_time_limit(self._kill_delay_s)
             try:
-                told += running.look()
+                events += running.poll()
             except OSError as error:
-                told.append(running.give_up(error))
+                events.append(running.give_up(error))
             if running.is_over:
                 self._release(running)
-        return told
+        return events
 
-    def _release(self, running: Running) -> None:
-        self._guard.forget(running.program.group)
+    def _release(self, running: RunningProgram) -> None:
+        self._reaper.forget(running.program.group)
         running.lease.close()
-        del self._running[running.trial.command.id]
+        del self._running[running.attempt.job.id]
 
     def end(self, trial_id: str) -> None:
         if trial_id in self._running:
-            self._running[trial_id].want("end", self._kill_delay_s)
+            self._running[trial_id].request_stop("finish", self._kill_delay_s)
 
     def stop(self, grace_s: float) -> Sequence[Event]:
-        told = self._look()
+        events = self._poll_all()
         for running in self._running.values():
-            running.want("stop", grace_s)
+            running.request_stop("stop", grace_s)
         deadline = time.monotonic() + grace_s + KILL_LASTS_S
         while self._running and time.monotonic() < deadline:
-            told += self.poll(LOOK_EVERY_S)
-        self._guard.close()
-        return [*told, *map(Interrupted, self._running)]
+            events += self.poll(LOOK_EVERY_S)
+        self._reaper.close()
+        return [*events, *map(Interrupted, self._running)]
 
 
-def _begin(command: Command, device: str) -> ForeignTrial:
-    """A new attempt, from the start: nobody knows where another one would have to go on."""
-    attempt = command.trial.begin().number
-    command.trial.keep_history(0)
-    command.trial.write_config(command.parameters)
-    command.write_parameters()
-    command.runs_folder.mkdir(parents=True, exist_ok=True)
-    logs = RunLogs(
-        command.runs_folder, command.run_id or run_id_of(command.id, command.study, attempt)
-    )
-    log = command.trial.log
+def _begin(job: CommandJob, device: str) -> CommandAttempt:
+    """Begin a new attempt, from the start: where a program could resume is not known."""
+    number = job.trial.begin().number
+    job.trial.keep_history(0)
+    job.trial.write_config(job.parameters)
+    write_parameters(job)
+    runs_folder(job).mkdir(parents=True, exist_ok=True)
+    logs = RunLogs(runs_folder(job), job.tracking.run_id or run_id_of(job.id, job.study, number))
+    log = job.trial.log
     num_bytes = log.stat().st_size if log.exists() else 0
-    return ForeignTrial(command, attempt, device, now(), logs, num_bytes)
+    return CommandAttempt(job, number, device, now(), logs, num_bytes)
 
 
-def _started(trial: ForeignTrial) -> Program:
-    command = trial.command
-    environment = command.environment(os.environ, trial.device, trial.logs.run_id)
-    arguments = command.arguments(environment)
-    return Program(arguments, environment, command.cwd, command.trial.log)
+def _start_program(attempt: CommandAttempt) -> Program:
+    job = attempt.job
+    environment = program_environment(job, os.environ, attempt.device, attempt.logs.run_id)
+    arguments = command_line(job, environment)
+    return Program(arguments, environment, job.spec.cwd, job.trial.log)

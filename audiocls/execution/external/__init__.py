@@ -1,1 +1,1 @@
-"""Anybody's program as a trial: what it is told, how it is kept, what it leaves."""
+"""Anybody's program as a trial: how it is started, supervised and ended, and what it leaves."""

@@ -1,4 +1,4 @@
-"""`Program`: somebody's program as a process group of its own, and what it cost when it ended."""
+"""`Program`: anybody's program as a process group of its own, and what it cost when it ended."""
 
 import os
 import signal
@@ -17,20 +17,20 @@ MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Exit:
-    """How a program ended, and what it took, its own child processes included."""
+    """How a program ended, and what it cost, with its child processes."""
 
     code: int
     """Negative: the number of the signal that killed it."""
     wall_s: float
     process_s: float
     peak_memory_mib: float
-    """Of the process among them that held the most."""
+    """Of the one process that held the most."""
 
 
 class Program:
-    """Started when made; its output goes to the end of a file.
+    """A started program, whose output is appended to a file.
 
-    A group of its own keeps Ctrl-C in a terminal from it, and lets its children be ended with it.
+    In a group of its own it does not get the Ctrl-C of a terminal, and ends with its children.
     """
 
     def __init__(
@@ -57,25 +57,25 @@ class Program:
         return time.monotonic() - self._started
 
     def pin(self, core: int) -> None:
-        """To one core, where the system can; also what it starts from now on."""
+        """Pin it to one core, where the system can, with what it starts from now on."""
         if hasattr(os, "sched_setaffinity"):
             with suppress(ProcessLookupError):  # it may have ended already
                 os.sched_setaffinity(self.group, {core})
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to all of it."""
+        """Send a signal to the whole group."""
         signal_group(self.group, number)
 
     def poll(self) -> Exit | None:
-        """How it ended, once; none while it runs. What it leaves behind is killed."""
+        """Return how it ended, once, and kill what is left of its group; `None` while it runs."""
         if os.waitid(os.P_PID, self.group, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return None
-        # Not yet waited for, so that no new group can have its number.
+        # Before it is waited for: as long as it is a zombie no new group can have its number.
         self.signal(signal.SIGKILL)
         return self._wait()
 
     def kill(self) -> None:
-        """End all of it now."""
+        """Kill the whole group now."""
         self.signal(signal.SIGKILL)
         self._wait()
 

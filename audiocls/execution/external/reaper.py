@@ -1,8 +1,8 @@
 """Ends the programs of a launch that was killed: `python -m audiocls.execution.external.reaper`.
 
-It is told of process groups as lines on its standard input, `12` for one that was started and
-`-12` for one that has ended. When the input ends, because the launch did, however that happened,
-what is left of them is asked to end, and killed if it does not.
+It reads process groups as lines on its standard input, `12` for one that was started and `-12` for
+one that has ended. When the input ends, because the launch did, in whatever way, the groups that
+are left get SIGTERM, and SIGKILL after `GRACE_S`.
 """
 
 import os
@@ -17,7 +17,7 @@ GRACE_S = 3.0
 
 
 class ProcessReaper:
-    """The guarding process, as the launch sees it."""
+    """The reaper's process, as the launch sees it."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -31,34 +31,34 @@ class ProcessReaper:
         )
 
     def watch(self, group: int) -> None:
-        self._tell(str(group))
+        self._send(str(group))
 
     def forget(self, group: int) -> None:
-        self._tell(str(-group))
+        self._send(str(-group))
 
     def close(self) -> None:
-        """The launch is over, in order."""
+        """End the reaper: the launch is over in order."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._process.stdin is not None
-        # If somebody killed the guard, what it is there for may still never happen.
+        # A reaper that somebody killed is no reason to end the launch.
         with suppress(BrokenPipeError):
             self._process.stdin.write(line + "\n")
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
-    """Send a signal to every process of a group; nothing if it has ended."""
-    # PermissionError is what macOS says of a group of which only a zombie is left.
+    """Send a signal to every process of a group; do nothing if it has ended."""
+    # PermissionError: macOS raises it for a group of which only a zombie is left.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
 
 def end(groups: Iterable[int], grace_s: float) -> None:
-    """Ask, wait, kill."""
+    """Send SIGTERM, wait up to `grace_s`, then send SIGKILL."""
     left = set(groups)
     for group in left:
         signal_group(group, signal.SIGTERM)
@@ -78,7 +78,7 @@ def _exists(group: int) -> bool:
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Keep the list of groups until standard input ends, then end those that are left."""
     groups: set[int] = set()
     for line in sys.stdin:
         number = int(line)

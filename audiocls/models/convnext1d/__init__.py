@@ -1,11 +1,11 @@
-"""Options of `convnext1d` (torch-free); the network lies in `network.py`."""
+"""Options of `convnext1d` (torch-free); the network is in `network.py`."""
 
 import math
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
-from audiocls.models.options import Dropout, OddKernel, frame_faults, require_possible
+from audiocls.models.options import Dropout, OddKernel, frame_problems, require_compatible
 from audiocls.options import Options
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class ConvNeXt1d(Options):
-    """ConvNeXt along time, on raw audio or any features; the mean over time of a 1 × 1 head.
+    """ConvNeXt along time, on raw audio or any features; logits are a mean over time.
 
-    Unusual: depthwise kernels of 49 frames, one GroupNorm group (so batch size does not matter),
+    Notable: depthwise kernels of 49 frames, one GroupNorm group (so batch size does not matter),
     no layer scale, and two dropouts in a row, of values and of whole channels. Widths double
     with each stage. Source: the regularisation study on ESC-50; Liu et al., 2022
     (arXiv 2201.03545) for the block. The defaults are the study's form for raw audio at 44.1 kHz,
@@ -28,26 +28,29 @@ class ConvNeXt1d(Options):
     stem_stride: PositiveInt = 16
     """Frames per patch of the stem: its kernel as well as its stride."""
     strides: tuple[PositiveInt, ...] = Field(default=(4, 4, 4, 4), min_length=1)
-    """One stage each."""
+    """Frames merged into one at the start of each stage; one entry per stage."""
     blocks: PositiveInt = 3
-    """Per stage."""
+    """Blocks per stage."""
     kernel: OddKernel = 49
+    """Frames of each depthwise convolution."""
     dropout: Dropout = 0.0
-    """Of both dropouts of each block."""
+    """Probability of both dropouts of each block."""
     expansion: PositiveInt = 4
+    """Hidden units of each block's perceptron per channel."""
     stochastic_depth: Dropout = 0.0
-    """Chance that the deepest block's branch is off for a clip; linearly less in those before."""
+    """Probability of dropping the deepest block's branch; the others' grow linearly up to it."""
 
     def check(self, in_shape: tuple[int, int]) -> list[str]:
-        """Faults on features of that shape (channels, frames)."""
+        """Return why features of (channels, frames) cannot be classified; empty if they can."""
         _, frames = in_shape
         minimum = self.stem_stride * math.prod(self.strides)
-        return frame_faults(frames, minimum, "the product of all strides")
+        return frame_problems(frames, minimum, "the product of all strides")
 
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
+        """Return the untrained network; raise `ConfigError` as `check` has it."""
         from audiocls.models.convnext1d import network
 
-        require_possible(self, in_shape)
+        require_compatible(self, in_shape)
         return network.ConvNeXt1d(
             in_shape[0],
             num_classes,

@@ -1,5 +1,14 @@
 """ConvNeXt along time (block: Liu et al., 2022, arXiv 2201.03545, figure 4).
 
+Notable, and different from the paper:
+- one dimension: depthwise kernels of 49 frames instead of 7 × 7 pixels;
+- GroupNorm with one group, over channels and frames of a clip, instead of LayerNorm of each
+  position, and none before the head;
+- no layer scale; dropout of values and of whole channels at the end of each block;
+- every stage, the first included, begins with a strided convolution (followed, not preceded, by
+  its norm) that doubles the width;
+- weights start as torch's defaults, not as truncated normals.
+
 Legend: B batch, C channels, L frames, K classes.
 """
 
@@ -12,12 +21,7 @@ from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
 
 
 class ConvNeXt1d(nn.Module):
-    """Stem patches, stages that stride and double the width, a 1 × 1 head, the mean over time.
-
-    Convolutions are two-dimensional of height 1 in channels_last: 1.4 times as fast as Conv1d
-    on one CPU thread for small models, level for large ones.
-
-    Shape: (B, C, L) → (B, K) for any L of at least the product of all strides
+    """Stem patches, stages that stride and double the width, the mean over time, one Linear.
 
     >>> model = ConvNeXt1d(1, 5, stem_width=8, strides=(4, 4), kernel=9)
     >>> model(torch.zeros(2, 1, 1000)).shape
@@ -51,17 +55,21 @@ class ConvNeXt1d(nn.Module):
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return logits.
+
+        Shape: (B, C, L) → (B, K) for any L of at least the product of all strides
+        """
+        # Two-dimensional convolutions of height 1 in channels_last are 1.4 times as fast as Conv1d
+        # on one CPU thread for small models, and as fast for large ones.
         image = features.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         hidden = self.stages(self.stem(image))
-        # The mean and a 1 × 1 convolution commute, so the head sees one frame instead of L.
+        # The mean over time and a 1 × 1 convolution commute: the head computes one frame, not L.
         logits: Tensor = self.head(hidden.mean(dim=(2, 3)))
         return logits
 
 
 class Block(nn.Module):
     """Depthwise convolution, GroupNorm(1), a two-layer perceptron, dropouts; residual.
-
-    Shape: (B, C, 1, L) → (B, C, 1, L)
 
     >>> Block(8, kernel=9, dropout=0.1, expansion=4)(torch.zeros(2, 8, 1, 50)).shape
     torch.Size([2, 8, 1, 50])
@@ -84,12 +92,19 @@ class Block(nn.Module):
         )
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return `hidden` plus its branch.
+
+        Shape: (B, C, 1, L) → (B, C, 1, L)
+        """
         out: Tensor = hidden + self.branch(hidden)
         return out
 
 
 def _patches(in_channels: int, channels: int, stride: int) -> nn.Module:
-    """Patches do not overlap; frames that fill no patch at the end are dropped."""
+    """Return a convolution whose kernel is its stride, and its norm.
+
+    Frames at the end that fill no patch are dropped.
+    """
     size = (1, stride)
     return nn.Sequential(
         nn.Conv2d(in_channels, channels, size, stride=size), nn.GroupNorm(1, channels)

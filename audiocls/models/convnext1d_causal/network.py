@@ -1,5 +1,11 @@
 """Causal ConvNeXt along time, with a head for classes and one for codes.
 
+The block is that of Liu et al., 2022 (arXiv 2201.03545, figure 4). Notable, and different from it:
+- causal depthwise convolutions along time, padded with zeros on the left only;
+- the input is shifted right by one frame of zeros, as a language model's is by its start token;
+- no stride and no pooling: classes are read from the last position, not from a mean;
+- no layer scale; dropout of values and of whole channels at the end of each block.
+
 Legend: B batch, C channels, L frames, D width, K classes, Q codebooks, V codes per codebook.
 """
 
@@ -12,12 +18,10 @@ CODES = 1024
 
 
 class ConvNeXt1dCausal(nn.Module):
-    """Shifted right by a frame of zeros, so that L frames are L + 1 positions.
+    """Causal blocks over L + 1 positions: the clip, shifted right by a frame of zeros.
 
-    Position t < L has heard the frames before t and foretells the codes of frame t; position L
-    has heard the whole clip and gives its class.
-
-    Shape: (B, C, L) → (B, K) for any L of at least 1
+    Position t < L depends on frames before t and predicts the codes of frame t; position L depends
+    on the last frames of the clip, as many as the receptive field holds, and predicts its class.
 
     >>> model = ConvNeXt1dCausal(4, 5, width=8, blocks=2, kernel=3, num_codebooks=2)
     >>> model(torch.zeros(3, 4, 20)).shape
@@ -44,13 +48,17 @@ class ConvNeXt1dCausal(nn.Module):
         self.code_head = nn.Linear(width, CODES * num_codebooks) if num_codebooks else None
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return logits of the classes.
+
+        Shape: (B, C, L) → (B, K) for any L of at least 1
+        """
         logits: Tensor = self.head(self._positions(features)[:, -1])
         return logits
 
     def with_codes(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the classes, and of the codes of each frame given the frames before it.
+        """Return logits of the classes, and of each frame's codes given the frames before it.
 
-        Not without `num_codebooks`: there is no code head then.
+        Only for a model with `num_codebooks` above 0, which has a code head.
 
         Shape: (B, C, L) → (B, K) and (B, Q, V, L), as `cross_entropy` takes it by codebook
 
@@ -64,7 +72,10 @@ class ConvNeXt1dCausal(nn.Module):
         return self.head(positions[:, -1]), codes.permute(0, 2, 3, 1)
 
     def _positions(self, features: Tensor) -> Tensor:
-        """Shape: (B, C, L) → (B, L + 1, D)."""
+        """Return the hidden state of each position.
+
+        Shape: (B, C, L) → (B, L + 1, D)
+        """
         image = F.pad(features, (1, 0)).unsqueeze(2).contiguous(memory_format=torch.channels_last)
         hidden: Tensor = self.blocks(self.stem(image))
         return hidden.squeeze(2).transpose(1, 2)
@@ -73,9 +84,7 @@ class ConvNeXt1dCausal(nn.Module):
 class CausalBlock(nn.Module):
     """Depthwise convolution over the past, LayerNorm of each frame, perceptron; residual.
 
-    LayerNorm has the parameters of GroupNorm(1), but no mean over time to betray the future.
-
-    Shape: (B, C, 1, L) → (B, C, 1, L)
+    LayerNorm has the parameters of GroupNorm(1), but no mean over time that leaks the future.
 
     >>> CausalBlock(8, kernel=9, dropout=0.1, expansion=4)(torch.zeros(2, 8, 1, 50)).shape
     torch.Size([2, 8, 1, 50])
@@ -95,6 +104,10 @@ class CausalBlock(nn.Module):
         self.channel_dropout = nn.Dropout2d(dropout)  # at height 1 this is Dropout1d
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return `hidden` plus its branch.
+
+        Shape: (B, C, 1, L) → (B, C, 1, L)
+        """
         frames = self.depthwise(F.pad(hidden, (self.past, 0))).permute(0, 2, 3, 1)
         branch = self.perceptron(frames).permute(0, 3, 1, 2)
         out: Tensor = hidden + self.channel_dropout(branch)

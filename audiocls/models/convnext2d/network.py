@@ -1,4 +1,10 @@
-"""ConvNeXt over pictures of one channel (Liu et al., 2022, arXiv 2201.03545).
+"""ConvNeXt over images of one channel (Liu et al., 2022, arXiv 2201.03545).
+
+Notable, and different from the paper:
+- one input channel, the features, of any height and width;
+- patches at the border are padded with zeros instead of dropped;
+- no LayerNorm between the mean and the Linear;
+- LayerNorm, layer scale (1e-6) and initialisation are the paper's.
 
 Legend: B batch, C channels, F mel bands, L frames, K classes. H height and W width are what is
 left of bands and frames inside.
@@ -21,9 +27,7 @@ EPSILON = 1e-6
 
 
 class ConvNeXt2d(nn.Module):
-    """A 4 × 4 patch stem, stages between 2 × 2 patches, the mean of the picture, one Linear.
-
-    Shape: (B, F, L) → (B, K) for any F and L of at least 1
+    """A 4 × 4 patch stem, stages between 2 × 2 patches, the mean of the image, one Linear.
 
     >>> ConvNeXt2d(5, depths=(1, 1, 1, 1), widths=(8, 8, 8, 8))(torch.zeros(2, 64, 101)).shape
     torch.Size([2, 5])
@@ -50,18 +54,17 @@ class ConvNeXt2d(nn.Module):
         self.apply(_initialise)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return logits.
+
+        Shape: (B, F, L) → (B, K) for any F and L of at least 1
+        """
         hidden = self.stages(self.stem(as_image(features)))
         logits: Tensor = self.head(self.dropout(hidden.mean(dim=(2, 3))))
         return logits
 
 
 class Block(nn.Module):
-    """Depthwise convolution, LayerNorm, a two-layer perceptron, layer scale; residual.
-
-    The perceptron is two Linears over the last axis: in channels_last moving the channels there
-    costs nothing.
-
-    Shape: (B, C, H, W) → (B, C, H, W)
+    """Depthwise convolution, LayerNorm, a two-layer perceptron, layer scale; residual (figure 4).
 
     >>> Block(8, drop=0.1)(torch.zeros(2, 8, 5, 9)).shape
     torch.Size([2, 8, 5, 9])
@@ -81,6 +84,12 @@ class Block(nn.Module):
         self.drop = StochasticDepth(drop)
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return `hidden` plus its branch.
+
+        Shape: (B, C, H, W) → (B, C, H, W)
+        """
+        # The perceptron is two Linears over the last axis: in channels_last moving the channels
+        # there costs nothing.
         channels_last = self.depthwise(hidden).permute(0, 2, 3, 1)
         branch = self.scale * self.perceptron(channels_last)
         out: Tensor = hidden + self.drop(branch.permute(0, 3, 1, 2))
@@ -88,11 +97,9 @@ class Block(nn.Module):
 
 
 class Patches(nn.Module):
-    """A convolution whose kernel is its stride; zeros fill up the last patch of each axis.
+    """A convolution whose kernel is its stride; the last patch of each axis is padded with zeros.
 
-    Zero is the mean of standardised features. Nothing is left out and no clip is too short.
-
-    Shape: (B, C, H, W) → (B, channels, ⌈H / stride⌉, ⌈W / stride⌉)
+    Zero is the mean of standardised features. No band or frame is dropped and no clip is too short.
 
     >>> Patches(1, 8, 4)(torch.zeros(2, 1, 64, 101)).shape
     torch.Size([2, 8, 16, 26])
@@ -103,17 +110,19 @@ class Patches(nn.Module):
         self.stride = stride
         self.conv = nn.Conv2d(in_channels, channels, stride, stride)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        height, width = picture.shape[-2:]
-        filling = (0, -width % self.stride, 0, -height % self.stride)
-        out: Tensor = self.conv(F.pad(picture, filling) if any(filling) else picture)
+    def forward(self, image: Tensor) -> Tensor:
+        """Return one vector per patch.
+
+        Shape: (B, C, H, W) → (B, channels, ⌈H / stride⌉, ⌈W / stride⌉)
+        """
+        height, width = image.shape[-2:]
+        padding = (0, -width % self.stride, 0, -height % self.stride)
+        out: Tensor = self.conv(F.pad(image, padding) if any(padding) else image)
         return out
 
 
 class ChannelNorm(nn.Module):
-    """LayerNorm over the channels of each point of a picture.
-
-    Shape: (B, C, H, W) → (B, C, H, W)
+    """LayerNorm over the channels of each point of an image.
 
     >>> ChannelNorm(8)(torch.zeros(2, 8, 5, 9)).shape
     torch.Size([2, 8, 5, 9])
@@ -124,6 +133,10 @@ class ChannelNorm(nn.Module):
         self.norm = nn.LayerNorm(channels, eps=EPSILON)
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return each point normalised to mean 0 and variance 1, then scaled and shifted.
+
+        Shape: (B, C, H, W) → (B, C, H, W)
+        """
         out: Tensor = self.norm(hidden.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         return out
 
@@ -133,7 +146,7 @@ def _down(in_channels: int, channels: int) -> nn.Sequential:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Truncated normal weights and no biases, as published (its appendix A.1)."""
+    """Set truncated normal weights and zero biases, as published (appendix A.1)."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.trunc_normal_(module.weight, std=WEIGHT_STD)
         assert module.bias is not None

@@ -17,9 +17,7 @@ class Down(nn.Module):
     """Doubles the channels, then keeps every `factor`-th frame of a low-passed signal.
 
     The low-pass is a triangle of 2 · factor + 1 taps that sum to 1 (Zhang, 2019,
-    arXiv 1904.11486); without it what lies above the new Nyquist frequency would fold down.
-
-    Shape: (B, C, L) → (B, 2 · C, ⌈L / factor⌉), for an odd factor of ⌈(L + 1) / factor⌉ frames
+    arXiv 1904.11486); without it frequencies above the new Nyquist frequency would alias.
 
     >>> Down(3, 4)(torch.zeros(2, 3, 101)).shape
     torch.Size([2, 6, 26])
@@ -37,6 +35,10 @@ class Down(nn.Module):
         self.register_buffer("triangle", taps.clone(), persistent=False)
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return twice the channels at 1 / `factor` of the rate.
+
+        Shape: (B, C, L) → (B, 2 · C, ⌈L / factor⌉), for an odd factor of ⌈(L + 1) / factor⌉ frames
+        """
         wide = self.widen(hidden)
         padded = F.pad(wide, (self.factor, self.factor), mode="reflect")
         return F.conv1d(padded, self.triangle, stride=self.factor, groups=wide.shape[1])
@@ -47,8 +49,6 @@ class ResBlock(nn.Module):
 
     Unusual: nothing follows the sum, and no branch is the identity. The bias of the linear branch
     is undone by the next BatchNorm while training; it stays because the source has it.
-
-    Shape: (B, C, L) → (B, C, L)
 
     >>> ResBlock(4, dilation=3)(torch.zeros(2, 4, 50)).shape
     torch.Size([2, 4, 50])
@@ -62,6 +62,10 @@ class ResBlock(nn.Module):
         self.depthwise = normed(spread)
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return the sum of the three branches.
+
+        Shape: (B, C, L) → (B, C, L)
+        """
         out: Tensor = self.linear(hidden) + self.pointwise(hidden) + self.depthwise(hidden)
         return out
 
@@ -74,7 +78,10 @@ def conv(
     groups: int = 1,
     bias: bool = True,
 ) -> nn.Conv1d:
-    """Reflection-padded, weights N(0, 0.02), biases 0; an even kernel gains one frame."""
+    """Return a reflection-padded convolution, weights N(0, 0.02²), biases 0.
+
+    An odd kernel keeps the number of frames, an even one adds a frame.
+    """
     layer = nn.Conv1d(
         in_channels,
         channels,
@@ -92,7 +99,7 @@ def conv(
 
 
 def normed(layer: nn.Conv1d) -> nn.Sequential:
-    """The layer, BatchNorm, LeakyReLU(0.2)."""
+    """Return the layer, BatchNorm and LeakyReLU(0.2)."""
     return nn.Sequential(
         layer, nn.BatchNorm1d(layer.out_channels), nn.LeakyReLU(SLOPE, inplace=True)
     )

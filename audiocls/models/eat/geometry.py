@@ -1,4 +1,4 @@
-"""How long a clip is inside EAT, layer by layer (torch-free arithmetic).
+"""The number of frames inside EAT, layer by layer (torch-free arithmetic).
 
 Legend: T samples, L frames.
 """
@@ -12,15 +12,19 @@ DILATIONS = (1, 3, 9)
 KERNEL = 15
 """Frames of a residual block's depthwise convolution, before its dilation."""
 START_KERNEL = 7
+"""Samples of the first convolution."""
 
 
 def is_followed_by_block(index: int) -> bool:
-    """Of the downsamplings by `factors`, every other one, the first included."""
+    """Whether a residual block follows this one of the downsamplings by `factors`.
+
+    Every other one has it, the first included.
+    """
     return index % 2 == 0
 
 
 def num_tokens(num_samples: int, factors: Sequence[int]) -> int:
-    """Frames that reach the transformer.
+    """Return the number of frames that reach the transformer.
 
     >>> num_tokens(114_688, (4, 4, 4, 4))  # EAT on 5.2 s of ESC-50 at 22,050 Hz
     112
@@ -29,7 +33,7 @@ def num_tokens(num_samples: int, factors: Sequence[int]) -> int:
 
 
 def shortest_clip(factors: Sequence[int]) -> int:
-    """Samples from which on every reflection has enough frames to reflect.
+    """Return the fewest samples for which every reflection padding has enough frames.
 
     Worked out from the last layer to the first. Usually the dilation of 9 decides: it reflects 63
     frames of what is left before the last downsampling.
@@ -48,17 +52,18 @@ def shortest_clip(factors: Sequence[int]) -> int:
 
 
 def _to_reflect(dilation: int) -> int:
-    """Reflecting P frames takes P + 1, since the outermost is not repeated."""
+    """Return the frames that a block's padding needs: P + 1 to reflect P, without the outermost."""
     return dilation * (KERNEL // 2) + 1
 
 
 def _after(frames: int, factor: int) -> int:
-    """The even kernel of an odd factor gains a frame; the low-pass then keeps ⌈L / factor⌉."""
+    """Return the frames after a downsampling of L frames."""
+    # The even kernel of an odd factor gains a frame; the low-pass then keeps ⌈L / factor⌉.
     return -(-(frames + factor % 2) // factor)
 
 
 def _before(factor: int, frames: int) -> int:
-    """The fewest frames that become `frames`, and that the low-pass can reflect `factor` of."""
+    """Return the fewest frames from which a downsampling makes `frames`, and can reflect."""
     gained = factor % 2
     enough_to_keep = factor * (frames - 1) + 1 - gained
     enough_to_reflect = factor + 1 - gained

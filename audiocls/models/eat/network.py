@@ -1,5 +1,11 @@
 """EAT: strided residual convolutions on raw audio, then a transformer (arXiv 2204.11479).
 
+Notable:
+- anti-aliased downsampling and reflection padding throughout (section 3.1; `convolutions.py`);
+- learned positions, so that a network is for one clip length;
+- a post-norm encoder, written out so that its cost can be counted (`transformer.py`);
+- sizes S and M are the paper's; XS, and the freedom of `factors`, are ours.
+
 Legend: B batch, C channels, T samples, L frames, D width, K classes.
 """
 
@@ -22,7 +28,7 @@ from audiocls.models.eat.transformer import EncoderLayer
 
 
 class Size(NamedTuple):
-    """What differs between the published sizes, and ours for CPUs."""
+    """The numbers that differ between the sizes."""
 
     channels: int
     """After the first convolution; each downsampling doubles them."""
@@ -40,12 +46,9 @@ SIZES = {
 
 
 class EAT(nn.Module):
-    """Convolutions make tokens; a learned token reads them; its state becomes the logits.
+    """Convolutions make tokens, a transformer relates them; the class token becomes the logits.
 
-    Positions and the class token start at zero. A clip of another length than the network was
-    built for is refused: its positions have no meaning there.
-
-    Shape: (B, 1, T) → (B, K) for the one T it was built for
+    Positions and the class token start at zero.
 
     >>> model = EAT(2048, 5, SIZES["XS"], factors=(4,))
     >>> model(torch.zeros(2, 1, 2048)).shape
@@ -75,6 +78,10 @@ class EAT(nn.Module):
         self.head = nn.Linear(size.width, num_classes)
 
     def forward(self, audio: Tensor) -> Tensor:
+        """Return logits; raise `ConfigError` for clips of another length.
+
+        Shape: (B, 1, T) → (B, K) for the one T that the network was built for
+        """
         self._require_length(audio.shape[-1])
         tokens = self.project(self.convolutions(audio)).transpose(1, 2)
         sequence = torch.cat([self.token.expand(tokens.shape[0], -1, -1), tokens], dim=1)
@@ -84,14 +91,15 @@ class EAT(nn.Module):
 
     def _require_length(self, got: int) -> None:
         if got != self.num_samples:
-            fault = (
+            problem = (
                 f"got clips of {got} samples, allowed: {self.num_samples} samples, for which the "
                 "learned positions were made; cut or pad the clips to that, or train anew"
             )
-            raise ConfigError("model eat", [fault])
+            raise ConfigError("model eat", [problem])
 
 
 def _convolutions(channels: int, factors: Sequence[int]) -> nn.Sequential:
+    """Return the layers from samples to tokens; each downsampling doubles the channels."""
     stack = nn.Sequential(normed(conv(1, channels, START_KERNEL, bias=False)))
     for index, factor in enumerate(factors):
         stack.append(Down(channels, factor))

@@ -10,10 +10,8 @@ from torch.nn import functional as F
 class EncoderLayer(nn.Module):
     """Self-attention and a GELU feed-forward, each added to its input and then normalised.
 
-    The function, parameters and initial distributions of torch's own post-norm encoder layer,
+    The function, parameters and initial distributions are those of torch's post-norm encoder layer,
     which cannot be used: its fused operator of evaluation hides a whole layer from FlopCounterMode.
-
-    Shape: (B, L, D) → (B, L, D)
 
     >>> import torch
     >>> EncoderLayer(8, heads=2, feedforward=16)(torch.zeros(2, 5, 8)).shape
@@ -34,6 +32,10 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Return the tokens after attention and feed-forward, each with residual and norm.
+
+        Shape: (B, L, D) → (B, L, D)
+        """
         attended = self.norm1(tokens + self.dropout(self.attention(tokens)))
         out: Tensor = self.norm2(attended + self.dropout(self.feedforward(attended)))
         return out
@@ -42,10 +44,8 @@ class EncoderLayer(nn.Module):
 class Attention(nn.Module):
     """Scaled dot products between all tokens in several heads; dropout of attention weights.
 
-    On a CPU FlopCounterMode sees the two Linears but not the 2 · L² · D multiply-accumulates of
+    On a CPU FlopCounterMode counts the two Linears but not the 2 · L² · D multiply-accumulates of
     the dot products, nor do the published figures count them: 0.5 to 1.2 % of EAT-S.
-
-    Shape: (B, L, D) → (B, L, D)
 
     >>> import torch
     >>> Attention(8, heads=2, dropout=0.0)(torch.zeros(2, 5, 8)).shape
@@ -63,6 +63,10 @@ class Attention(nn.Module):
         nn.init.zeros_(self.mix_out.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Return for each token a mixture of all tokens' values.
+
+        Shape: (B, L, D) → (B, L, D), with D divisible by H
+        """
         split = self.mix_in(tokens).unflatten(-1, (3, self.heads, -1))
         queries, keys, values = split.permute(2, 0, 3, 1, 4).unbind()  # each (B, H, L, D / H)
         dropout = self.dropout if self.training else 0.0

@@ -1,10 +1,10 @@
-"""Options of `efficientnet_b0` (torch-free); the network lies in `network.py`."""
+"""Options of `efficientnet_b0` (torch-free); the network is in `network.py`."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from audiocls.models.options import Dropout, picture_faults, require_possible
+from audiocls.models.options import Dropout, image_problems, require_compatible
 from audiocls.options import Options
 
 if TYPE_CHECKING:
@@ -14,12 +14,11 @@ Multiplier = Annotated[float, Field(gt=0.0, le=10.0)]
 
 
 class EfficientNet(Options):
-    """EfficientNet over the features as a picture: inverted bottlenecks, squeeze and excitation.
+    """EfficientNet over the features as an image: inverted bottlenecks, squeeze and excitation.
 
-    Unusual: the squeeze has no bias and a quarter of the channels that enter its block; whole
-    branches are dropped, the more the deeper. Source: audax on Speech Commands, 4.0 M parameters;
-    Tan and Le, 2019 (arXiv 1905.11946), table 1. On a CPU choose width 0.25. Not for raw audio,
-    which has no bands to make a picture of.
+    Notable: the squeeze has no bias and a quarter of the channels that enter its block; stochastic
+    depth. Source: audax on Speech Commands, 4.0 M parameters; Tan and Le, 2019 (arXiv 1905.11946),
+    table 1. On a CPU choose width 0.25. Not for raw audio, which has no bands.
     """
 
     name: Literal["efficientnet_b0"] = "efficientnet_b0"
@@ -30,16 +29,17 @@ class EfficientNet(Options):
     stochastic_depth: Dropout = 0.2
     """Probability of dropping the last block's branch; the others' grow linearly up to it."""
     dropout: Dropout = 0.0
-    """Before the Linear."""
+    """Probability of dropout before the Linear."""
 
     def check(self, in_shape: tuple[int, int]) -> list[str]:
-        """Faults on features of that shape (channels, frames)."""
-        return picture_faults(in_shape)
+        """Return why features of (channels, frames) cannot be classified; empty if they can."""
+        return image_problems(in_shape)
 
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
+        """Return the untrained network; raise `ConfigError` as `check` has it."""
         from audiocls.models.efficientnet import network
 
-        require_possible(self, in_shape)
+        require_compatible(self, in_shape)
         return network.EfficientNet(
             num_classes,
             width=self.width,

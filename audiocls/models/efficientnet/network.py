@@ -1,4 +1,10 @@
-"""EfficientNet over pictures of one channel (Tan and Le, 2019, arXiv 1905.11946).
+"""EfficientNet over images of one channel (Tan and Le, 2019, arXiv 1905.11946).
+
+Notable:
+- one input channel, the features, of any height and width;
+- no bias in squeeze and excitation; no dropout before the Linear by default;
+- convolutions are padded symmetrically by kernel // 2, also where they stride;
+- `width` and `depth` scale the channels and blocks of b0 freely, also below 1.
 
 Legend: B batch, C channels, F mel bands, L frames, K classes. H height and W width are what is
 left of bands and frames inside.
@@ -42,9 +48,7 @@ is 0, multiplies gradients by 316 at each of 49 BatchNorms: they overflow."""
 
 
 class EfficientNet(nn.Module):
-    """Strided stem, seven stages of inverted bottlenecks, 1 × 1 head, the mean, one Linear.
-
-    Shape: (B, F, L) → (B, K) for any F and L of at least 1
+    """Strided stem, seven stages of inverted bottlenecks, a 1 × 1 convolution, mean, one Linear.
 
     >>> import torch
     >>> EfficientNet(5, width=0.25, depth=0.3)(torch.zeros(2, 64, 101)).shape
@@ -68,6 +72,10 @@ class EfficientNet(nn.Module):
         self.head = nn.Linear(head, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return logits.
+
+        Shape: (B, F, L) → (B, K) for any F and L of at least 1
+        """
         hidden = self.widen(self.blocks(self.stem(as_image(features))))
         logits: Tensor = self.head(self.dropout(hidden.mean(dim=(2, 3))))
         return logits
@@ -77,8 +85,6 @@ class Block(nn.Module):
     """MBConv: expand, depthwise convolution, excitation, project; residual where shapes allow.
 
     Sandler et al., 2018 (arXiv 1801.04381), figure 4, with the excitation of Hu et al., 2018.
-
-    Shape: (B, C, H, W) → (B, channels, ⌈H / stride⌉, ⌈W / stride⌉)
 
     >>> import torch
     >>> Block(8, Stage(6, 5, 2, 16, 1), drop=0.0)(torch.zeros(2, 8, 9, 16)).shape
@@ -99,14 +105,18 @@ class Block(nn.Module):
         self.drop = StochasticDepth(drop)
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return the branch, plus `hidden` where both have the same shape.
+
+        Shape: (B, C, H, W) → (B, channels, ⌈H / stride⌉, ⌈W / stride⌉)
+        """
         out: Tensor = self.branch(hidden)
         return hidden + self.drop(out) if self.is_residual else out
 
 
 class Excitation(nn.Module):
-    """Scales each channel by what the means of all channels say; no bias (Hu et al., 2018).
+    """Squeeze and excitation: a gate per channel from all channels' means (Hu et al., 2018).
 
-    Shape: (B, C, H, W) → (B, C, H, W)
+    Without biases.
 
     >>> import torch
     >>> Excitation(8, 2)(torch.ones(1, 8, 3, 4)).shape
@@ -123,12 +133,18 @@ class Excitation(nn.Module):
         )
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return each channel times its gate in (0, 1).
+
+        Shape: (B, C, H, W) → (B, C, H, W)
+        """
         out: Tensor = hidden * self.gate(hidden.mean(dim=(2, 3), keepdim=True))
         return out
 
 
 def scaled(channels: int, width: float) -> int:
-    """To the nearest multiple of 8, but never below 90 % (the published rule of the family).
+    """Return `channels` · `width`, rounded to a multiple of 8 (the published rule of the family).
+
+    To the nearest one, unless that is less than 90 % of the product.
 
     >>> [scaled(32, width) for width in (0.1, 0.25, 1.0, 1.1)]
     [8, 8, 32, 32]
@@ -139,6 +155,7 @@ def scaled(channels: int, width: float) -> int:
 
 
 def _blocks(in_channels: int, width: float, depth: float, rate: float) -> Iterator[Block]:
+    """Yield the blocks of all stages; only the first of a stage strides."""
     repeated = [
         (stage, repeat) for stage in STAGES for repeat in range(math.ceil(stage.blocks * depth))
     ]
@@ -153,6 +170,7 @@ def _blocks(in_channels: int, width: float, depth: float, rate: float) -> Iterat
 def _normed(
     in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> nn.Sequential:
+    """Return a convolution, its BatchNorm and SiLU."""
     return nn.Sequential(
         *_conv_norm(in_channels, channels, kernel, stride, groups), nn.SiLU(inplace=True)
     )
@@ -161,7 +179,7 @@ def _normed(
 def _conv_norm(
     in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
-    """A convolution without bias, which BatchNorm would subtract again, and its BatchNorm."""
+    """Return a convolution without bias, which BatchNorm would subtract again, and BatchNorm."""
     padding = kernel // 2
     conv = nn.Conv2d(in_channels, channels, kernel, stride, padding, groups=groups, bias=False)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="linear")

@@ -1,5 +1,11 @@
 """HiFi-GAN's scale discriminator as a classifier (Kong et al., 2020, arXiv 2010.05646).
 
+Notable, and different from the original:
+- one discriminator on the waveform as it is, of the three at three scales;
+- K logits instead of one score, as the mean over time of the last layer;
+- strides 4, 4, 4, 4 where the authors' code has 2, 2, 4, 4;
+- weight norm may be switched off, and the width scaled.
+
 Legend: B batch, C channels, T samples, L frames, K classes.
 """
 
@@ -26,10 +32,7 @@ LAYERS = (
 class HiFiGAN(nn.Module):
     """Grouped, strided convolutions; LeakyReLU between them; logits are the mean over time.
 
-    A group keeps at least the channels that it has at width 128: the groups of a layer become
-    gcd(groups, width / 8). Save its `state_dict`, not the module: weight norm cannot be pickled.
-
-    Shape: (B, C, T) → (B, K)
+    Save its `state_dict`, not the module: weight norm cannot be pickled.
 
     >>> import torch
     >>> HiFiGAN(1, 5, width=16)(torch.zeros(2, 1, 1000)).shape
@@ -42,6 +45,7 @@ class HiFiGAN(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList()
         for kernel, stride, groups, multiple in LAYERS:
+            # So that a group keeps at least the channels that it has at width 128.
             fitting = math.gcd(groups, width // 8)
             layer = _conv(in_channels, multiple * width, kernel, stride, fitting)
             self.layers.append(with_weight_norm(layer) if weight_norm else layer)
@@ -50,6 +54,10 @@ class HiFiGAN(nn.Module):
         self.head = with_weight_norm(last) if weight_norm else last
 
     def forward(self, audio: Tensor) -> Tensor:
+        """Return logits.
+
+        Shape: (B, C, T) → (B, K) for any T of at least 1
+        """
         hidden = audio
         for layer in self.layers:
             hidden = F.leaky_relu(layer(hidden), SLOPE)

@@ -1,10 +1,10 @@
-"""Options of `resnet18` and `resnet34` (torch-free); the network lies in `network.py`."""
+"""Options of `resnet18` and `resnet34` (torch-free); the network is in `network.py`."""
 
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveInt
 
-from audiocls.models.options import Dropout, picture_faults, require_possible
+from audiocls.models.options import Dropout, image_problems, require_compatible
 from audiocls.options import Options
 
 if TYPE_CHECKING:
@@ -12,27 +12,28 @@ if TYPE_CHECKING:
 
 
 class ResNet(Options):
-    """ResNet with basic blocks over the features as a picture of one channel.
+    """ResNet with basic blocks over the features as an image of one channel.
 
-    Unusual: the last BatchNorm scale of each block starts at 0, so that every block begins as
+    Notable: the last BatchNorm scale of each block starts at 0, so that every block begins as
     its shortcut (Goyal et al., 2017, arXiv 1706.02677, section 5.1). Source: audax on Speech
     Commands, 11.2 M parameters; He et al., 2016 (arXiv 1512.03385), table 1. On a CPU choose
-    width 8. Not for raw audio, which has no bands to make a picture of.
+    width 8. Not for raw audio, which has no bands.
     """
 
     name: Literal["resnet18", "resnet34"] = "resnet18"
     width: PositiveInt = 64
     """Channels of the stem and the first stage; the last stage has eight times as many."""
     dropout: Dropout = 0.0
-    """Before the Linear."""
+    """Probability of dropout before the Linear."""
 
     def check(self, in_shape: tuple[int, int]) -> list[str]:
-        """Faults on features of that shape (channels, frames)."""
-        return picture_faults(in_shape)
+        """Return why features of (channels, frames) cannot be classified; empty if they can."""
+        return image_problems(in_shape)
 
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
+        """Return the untrained network; raise `ConfigError` as `check` has it."""
         from audiocls.models.resnet import network
 
-        require_possible(self, in_shape)
+        require_compatible(self, in_shape)
         blocks = network.BLOCKS[self.name]
         return network.ResNet(num_classes, blocks, width=self.width, dropout=self.dropout)

@@ -1,4 +1,11 @@
-"""ResNet over pictures of one channel (He et al., 2016, arXiv 1512.03385, table 1).
+"""ResNet over images of one channel (He et al., 2016, arXiv 1512.03385, table 1).
+
+Notable:
+- one input channel, the features, of any height and width;
+- the last BatchNorm scale of each block starts at 0 (Goyal et al., 2017, arXiv 1706.02677,
+  section 5.1);
+- shortcuts are projected where the shape changes (the paper's option B);
+- optional dropout before the Linear.
 
 Legend: B batch, C channels, F mel bands, L frames, K classes. H height and W width are what is
 left of bands and frames inside.
@@ -12,13 +19,11 @@ from torch.nn import functional as F
 from audiocls.models.image import as_image
 
 BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
-"""Of each stage."""
+"""Blocks of each stage."""
 
 
 class ResNet(nn.Module):
-    """Strided stem and pool, four stages of basic blocks, the mean of the picture, one Linear.
-
-    Shape: (B, F, L) → (B, K) for any F and L of at least 1
+    """Strided stem and pool, four stages of basic blocks, the mean of the image, one Linear.
 
     >>> import torch
     >>> ResNet(5, (1, 1, 1, 1), width=8)(torch.zeros(2, 64, 101)).shape
@@ -47,6 +52,10 @@ class ResNet(nn.Module):
         self.head = nn.Linear(in_channels, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return logits.
+
+        Shape: (B, F, L) → (B, K) for any F and L of at least 1
+        """
         hidden = self.stages(self.stem(as_image(features)))
         logits: Tensor = self.head(self.dropout(hidden.mean(dim=(2, 3))))
         return logits
@@ -56,8 +65,6 @@ class Block(nn.Module):
     """Two 3 × 3 convolutions beside a shortcut, which is projected where the shape changes.
 
     The branch starts at zero, by the scale of its last BatchNorm.
-
-    Shape: (B, C, H, W) → (B, channels, ⌈H / stride⌉, ⌈W / stride⌉)
 
     >>> import torch
     >>> Block(4, 8, stride=2)(torch.zeros(2, 4, 9, 16)).shape
@@ -76,13 +83,17 @@ class Block(nn.Module):
             self.shortcut = nn.Sequential(*_normed(in_channels, channels, 1, stride))
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return the rectified sum of branch and shortcut.
+
+        Shape: (B, C, H, W) → (B, channels, ⌈H / stride⌉, ⌈W / stride⌉)
+        """
         return F.relu(self.branch(hidden) + self.shortcut(hidden), inplace=True)
 
 
 def _normed(
     in_channels: int, channels: int, kernel: int, stride: int = 1, scale: float = 1.0
 ) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
-    """A convolution without bias, which BatchNorm would subtract again, and its BatchNorm."""
+    """Return a convolution without bias, which BatchNorm would subtract again, and BatchNorm."""
     conv = nn.Conv2d(in_channels, channels, kernel, stride, padding=kernel // 2, bias=False)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
     norm = nn.BatchNorm2d(channels)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from audiocls.analysis.results import Comparison
 from audiocls.formatting import format_count, format_duration
 from audiocls.render.figures.rows import MAX_ARMS
-from audiocls.render.svg import BLUE, new_figure, styled
+from audiocls.render.figures.svg import BLUE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from audiocls import stats
 from audiocls.render.figures.rows import MAX_ARMS
-from audiocls.render.svg import BLUE, INK, new_figure, styled
+from audiocls.render.figures.svg import BLUE, INK, new_figure, styled
 from audiocls.store.record import Study
 
 if TYPE_CHECKING:

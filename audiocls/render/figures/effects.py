@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from audiocls.analysis.effects import Effect, SimpleEffect, TwoWay
-from audiocls.analysis.results import Comparison
+from audiocls.analysis.results import Comparison, Effect, SimpleEffect, TwoWay
 from audiocls.render.figures.rows import MARKS, NO_MARK, draw_zone, name_rows, write_verdict
-from audiocls.render.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled
+from audiocls.render.figures.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from audiocls.analysis.pareto import Front, fronts
 from audiocls.analysis.results import ArmResult, Comparison
 from audiocls.formatting import format_count, format_duration
 from audiocls.render.figures.rows import MAX_ARMS
-from audiocls.render.svg import BLUE, GREY, INK, new_figure, styled
+from audiocls.render.figures.svg import BLUE, GREY, INK, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

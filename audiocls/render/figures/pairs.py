@@ -13,7 +13,7 @@ from audiocls.render.figures.rows import (
     name_rows,
     write_verdict,
 )
-from audiocls.render.svg import INK, new_figure, styled
+from audiocls.render.figures.svg import INK, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from audiocls.analysis.results import Comparison
-from audiocls.render.svg import BLUE, GREEN, GREY, INK, ORANGE
+from audiocls.render.figures.svg import BLUE, GREEN, GREY, INK, ORANGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,7 +1,7 @@
-"""Everything that is wrong or odd about a sweep's document, all at once.
+"""All errors and warnings about a sweep's document at once.
 
-A fault is what W&B calls a violation, or what its client refuses, or what its engine fails on; a
-note is what W&B takes, though perhaps not as its writer meant it.
+A fault is an error: W&B calls it a violation, its client refuses it, or its engine fails on it. A
+note is a warning: W&B accepts it, but it is probably a mistake.
 """
 
 from collections.abc import Iterator, Mapping
@@ -59,7 +59,7 @@ _CONTROLLER = {"type": one_of("local", "cloud")}
 
 
 def findings(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """All that is to be said, key by key, then of keys together."""
+    """Yield the findings on each key, then on keys that depend on each other."""
     yield from check_keys(document, (), "a sweep", _SWEEP, ("method",))
     checks = {
         "parameters": check_parameters,
@@ -87,7 +87,7 @@ def _scheduler(given: Any) -> Iterator[Finding]:
 
 
 def _controller(given: Any) -> Iterator[Finding]:
-    """W&B looks at nothing but the type."""
+    """Check the type, which is the only key that W&B reads."""
     others = dict.fromkeys(given, ANYTHING) if isinstance(given, Mapping) else {}
     yield from check_keys(given, ("controller",), "a controller", others | _CONTROLLER, ("type",))
 
@@ -122,7 +122,7 @@ def _schedulers(document: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _method(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Parameters that the method cannot search."""
+    """Find parameters that the method cannot search."""
     method, forms = document.get("method"), list(forms_of(document.get("parameters")))
     if method == "grid":
         walked = listing(name for name, form in FORMS.items() if form.is_enumerable)
@@ -134,6 +134,6 @@ def _method(document: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _mapping(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """What stands under a name, or nothing if that is no mapping."""
+    """Return the mapping under a name, empty if there is none."""
     given = document.get(name)
     return given if isinstance(given, Mapping) else {}

@@ -21,7 +21,7 @@ _MACRO = re.compile(r"\$\{[^}]*\}")
 
 
 def check_command(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """What is to be said of a command that is a list, and of one that is not given."""
+    """Find unknown macros in a command that is a list, or problems of the default command."""
     command = document.get("command") or list(DEFAULT_COMMAND)
     if not isinstance(command, list):
         return
@@ -53,6 +53,6 @@ def _item(item: Any, position: int) -> Iterator[Finding]:
     if rest.startswith("${") and rest.endswith("}"):
         hint = did_you_mean(rest, MACROS)
         yield note(key, f"W&B leaves out {rest}.{hint} Known: {listing(MACROS)}, ${{envvar:NAME}}")
-    elif found := _MACRO.search(rest):
+    elif macro := _MACRO.search(rest):
         advice = "a macro is a whole item of the list, ${envvar:NAME} with a name in capitals apart"
-        yield note(key, f"{found.group()} stays as it is inside {rest!r}; {advice}")
+        yield note(key, f"{macro.group()} stays as it is inside {rest!r}; {advice}")

@@ -1,4 +1,4 @@
-"""`Finding`: one thing to say about one key of a sweep's file."""
+"""`Finding`: an error or a warning about one key of a sweep's file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _LONGEST_GOT = 60
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault, with which nothing runs as written, or a note on what runs but may be meant else."""
+    """An error (fault), or a warning (note) about what runs but is probably a mistake."""
 
     key: Key
     text: str
@@ -20,24 +20,24 @@ class Finding:
 
 
 def fault(key: Key, text: str) -> Finding:
-    """What W&B refuses, or what its engine fails on."""
+    """Return an error: W&B refuses this, or its engine fails on it."""
     return Finding(key, text)
 
 
 def note(key: Key, text: str) -> Finding:
-    """What W&B takes, though perhaps not as its writer meant it."""
+    """Return a warning: W&B accepts this, but it is probably a mistake."""
     return Finding(key, text, is_fault=False)
 
 
 def sentences(findings: Iterable[Finding], lines: Lines) -> tuple[str, ...]:
-    """One a finding, in the order of the file."""
+    """Return a sentence for each finding, in the order of the file."""
     placed = [(_line(finding.key, lines), finding) for finding in findings]
     placed.sort(key=lambda pair: pair[0])
     return tuple(_sentence(finding, line) for line, finding in placed)
 
 
 def got(value: object) -> str:
-    """How a wrong value is shown: short, and a key without a value as such."""
+    """Write a wrong value, shortened, and a missing one as `nothing`."""
     if value is None:
         return "got nothing"
     text = repr(value)
@@ -45,7 +45,7 @@ def got(value: object) -> str:
 
 
 def listing(names: Iterable[Any]) -> str:
-    """Names in a row."""
+    """Join names by commas."""
     return ", ".join(map(str, names))
 
 
@@ -55,6 +55,6 @@ def _sentence(finding: Finding, line: int) -> str:
 
 
 def _line(key: Key, lines: Lines) -> int:
-    """Of the key or, of one that is missing, of the mapping that lacks it; 0 if unknown."""
+    """Return the line of a key, or of the mapping where it is missing; 0 if unknown."""
     ways = (key[:length] for length in range(len(key), 0, -1))
     return next((lines[way] for way in ways if way in lines), 0)

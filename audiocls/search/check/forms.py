@@ -61,7 +61,7 @@ DISTRIBUTION = one_of(*FORMS)
 
 
 def distribution_of(parameter: Mapping[str, Any]) -> str | None:
-    """The distribution that is named or that the other keys stand for; none if they name none.
+    """Return the distribution that is named, or that the other keys imply, or None.
 
     >>> distribution_of({"min": 1, "max": 2}), distribution_of({"min": 1, "max": 2.0})
     ('int_uniform', 'uniform')

@@ -1,4 +1,4 @@
-"""Kinds of plain values, and mappings held to them key by key.
+"""Kinds of plain values, and the check of a mapping against them key by key.
 
 Numeric text counts as a number: PyYAML reads `1e-4` as text.
 """
@@ -17,7 +17,7 @@ _NUMERIC = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 
 def number(value: object) -> int | float | None:
-    """The number that is written, be it as text; none if there is none.
+    """Return the number that is written, also as text, or None.
 
     >>> number("1e-4"), number("12"), number(True), number("a")
     (0.0001, 12, None, None)
@@ -29,7 +29,7 @@ def number(value: object) -> int | float | None:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a key may hold."""
+    """The values that a key may have."""
 
     wanted: str
     accepts: Callable[[Any], bool]
@@ -38,16 +38,16 @@ class Kind:
 
 
 def one_of(*names: str) -> Kind:
-    """One of a few names."""
+    """Return the kind of a few names."""
     return Kind(listing(names), lambda value: isinstance(value, str) and value in names, names)
 
 
 def _numbers(wanted: str, accepts: Callable[[int | float], bool]) -> Kind:
-    """The finite numbers that a condition holds for."""
+    """Return the kind of the finite numbers that fulfil a condition."""
 
     def is_accepted(value: object) -> bool:
-        found = number(value)
-        return found is not None and abs(found) <= sys.float_info.max and accepts(found)
+        num = number(value)
+        return num is not None and abs(num) <= sys.float_info.max and accepts(num)
 
     return Kind(wanted, is_accepted, is_numeric=True)
 
@@ -108,7 +108,7 @@ def check_value(value: Any, key: Key, kind: Kind) -> Iterator[Finding]:
 
 
 def in_yaml(text: str) -> str:
-    """A number so written that YAML reads a number.
+    """Write a number so that YAML reads it as a number.
 
     >>> in_yaml("1e-4"), in_yaml("12"), in_yaml("1e3")
     ('1.0e-4', '12', '1.0e+3')

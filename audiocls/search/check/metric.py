@@ -1,4 +1,4 @@
-"""Findings on what is sought, `metric` and `metrics`, and on when to stop: `early_terminate`."""
+"""Findings on the objective, `metric` and `metrics`, and on `early_terminate`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -37,11 +37,11 @@ _HYPERBAND = {
 _BETTER_WHEN_LARGER = re.compile(
     r"accuracy|(?<![a-z0-9])(acc|f1|map|auc|auroc|precision|recall|dprime|iou|reward)(?![a-z0-9])"
 )
-"""Names whose largest value is sought by all who use them."""
+"""Names of metrics that are always maximized."""
 
 
 def check_metric(given: Any, key: Key = ("metric",)) -> Iterator[Finding]:
-    """What is to be said of one metric."""
+    """Check one metric."""
     yield from check_keys(given, key, "a metric", _METRIC, ("name",))
     if not isinstance(given, Mapping) or "goal" in given or not isinstance(given.get("name"), str):
         return
@@ -51,7 +51,7 @@ def check_metric(given: Any, key: Key = ("metric",)) -> Iterator[Finding]:
 
 
 def check_metrics(given: Any) -> Iterator[Finding]:
-    """What is to be said of several metrics at once."""
+    """Check a list of metrics."""
     if not isinstance(given, list) or len(given) < 2:
         yield fault(("metrics",), f"{got(given)}; allowed: a list of at least two metrics")
     for position, metric in enumerate(given if isinstance(given, list) else ()):
@@ -59,15 +59,15 @@ def check_metrics(given: Any) -> Iterator[Finding]:
 
 
 def check_early_terminate(given: Any) -> Iterator[Finding]:
-    """What is to be said of a stop rule."""
+    """Check a stop rule."""
     key = ("early_terminate",)
-    found = list(check_keys(given, key, "early_terminate", _HYPERBAND, ("type",)))
-    yield from found
+    on_keys = list(check_keys(given, key, "early_terminate", _HYPERBAND, ("type",)))
+    yield from on_keys
     if not isinstance(given, Mapping):
         return
     if "max_iter" in given and "s" not in given:
         yield fault((*key, "s"), "missing; max_iter needs it: the number of bands")
-    elif "max_iter" in given and not any(finding.is_fault for finding in found):
+    elif "max_iter" in given and not any(finding.is_fault for finding in on_keys):
         yield from _bands(given, key)
     elif "min_iter" not in given and "max_iter" not in given:
         yield fault(key, "says neither min_iter nor max_iter with s; allowed: one of the two")
@@ -79,7 +79,8 @@ def _bands(given: Mapping[str, Any], key: Key) -> Iterator[Finding]:
     numbers = {name: number(given.get(name, 3)) or 3 for name in ("max_iter", "s", "eta")}
     rule = Hyperband(None, int(numbers["max_iter"]), int(numbers["s"]), numbers["eta"])
     if not bands(rule):
-        asked = f"max_iter {rule.max_iter} and eta {rule.eta:g}"
-        yield fault(key, f"{asked} leave no band of at least 1; raise max_iter or lower eta")
+        numbers_given = f"max_iter {rule.max_iter} and eta {rule.eta:g}"
+        advice = "raise max_iter or lower eta"
+        yield fault(key, f"{numbers_given} leave no band of at least 1; {advice}")
     if "min_iter" in given:
         yield note((*key, "min_iter"), "has no effect beside max_iter")

@@ -22,13 +22,13 @@ from audiocls.yaml_file import Key
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _DEEPEST = 50
-"""Levels of nesting; only an alias that holds itself goes deeper."""
+"""Levels of nesting; only an alias that contains itself goes deeper."""
 _SUM_TOLERANCE = 1e-5
 """How far from 1 W&B lets probabilities sum."""
 
 
 def check_parameters(given: Any, key: Key = ("parameters",)) -> Iterator[Finding]:
-    """What is to be said of a mapping of parameters, whatever the method."""
+    """Check a mapping of parameters without regard to the method."""
     if not isinstance(given, Mapping) or not given:
         yield fault(key, f"{got(given)}; allowed: a mapping of at least one parameter")
         return
@@ -42,9 +42,9 @@ def check_parameters(given: Any, key: Key = ("parameters",)) -> Iterator[Finding
 
 
 def forms_of(given: Any, key: Key = ("parameters",)) -> Iterator[tuple[Key, str]]:
-    """Every parameter that is no mapping of others, with its distribution where it has a known one.
+    """Yield every parameter that has a known distribution, with that distribution.
 
-    Walks what is faulty as far as it goes.
+    Descends into nested mappings, also of documents with errors.
     """
     for name, parameter in given.items() if isinstance(given, Mapping) else ():
         if not isinstance(parameter, Mapping) or len(key) > 2 * _DEEPEST:
@@ -67,16 +67,16 @@ def _parameter(given: Any, key: Key) -> Iterator[Finding]:
     elif distribution := distribution_of(given):
         form = FORMS[distribution]
         keys = {**form.keys, "distribution": DISTRIBUTION}
-        found = list(check_keys(given, key, distribution, keys, form.required))
-        yield from found
-        if not any(finding.is_fault for finding in found):
+        on_keys = list(check_keys(given, key, distribution, keys, form.required))
+        yield from on_keys
+        if not any(finding.is_fault for finding in on_keys):
             yield from _relations(given, key, distribution)
     else:
         yield _formless(given, key)
 
 
 def _formless(given: Mapping[str, Any], key: Key) -> Finding:
-    """For a parameter that says too little to be any form."""
+    """Return the error of a parameter whose keys imply no distribution."""
     if "distribution" in given:
         named = given["distribution"]
         hint = did_you_mean(named, DISTRIBUTION.names) if isinstance(named, str) else ""
@@ -92,7 +92,7 @@ def _formless(given: Mapping[str, Any], key: Key) -> Finding:
 
 
 def _relations(given: Mapping[str, Any], key: Key, distribution: str) -> Iterator[Finding]:
-    """What keys say of each other once each is right by itself."""
+    """Check keys against each other once each is valid by itself."""
     form = FORMS[distribution]
     if "distribution" not in given and distribution == "uniform":
         yield from _mixed(given, key)
@@ -110,7 +110,7 @@ def _relations(given: Mapping[str, Any], key: Key, distribution: str) -> Iterato
 
 
 def _beyond_json(value: Any, key: Key) -> Iterator[Finding]:
-    """What W&B, which keeps and hands on JSON, has no way to say."""
+    """Find values that have no JSON form, in which W&B stores and passes them on."""
     if isinstance(value, list | Mapping):
         inner = value.items() if isinstance(value, Mapping) else enumerate(value)
         for name, child in inner:
@@ -160,15 +160,15 @@ def _exponents(low: float, high: float, key: Key, distribution: str) -> Finding:
 def _probabilities(given: Mapping[str, Any], key: Key) -> Iterator[Finding]:
     values, written = given["values"], given["probabilities"]
     key = (*key, "probabilities")
-    found = [
+    on_shares = [
         finding
         for position, share in enumerate(written)
         for finding in check_value(share, (*key, position), SHARE)
     ]
-    yield from found
+    yield from on_shares
     if len(values) != len(written):
         yield fault(key, f"got {len(written)} for {len(values)} values; allowed: one for each")
-    if any(finding.is_fault for finding in found):
+    if any(finding.is_fault for finding in on_shares):
         return
     total = math.fsum(number(share) or 0 for share in written)
     if abs(total - 1) > _SUM_TOLERANCE:
@@ -176,7 +176,7 @@ def _probabilities(given: Mapping[str, Any], key: Key) -> Iterator[Finding]:
 
 
 def _text_numbers(values: list[Any], key: Key) -> Iterator[Finding]:
-    """Of texts that nobody wrote in quotes, as YAML would have read them as numbers without."""
+    """Find numbers without quotes that YAML reads as text, such as `1e-4`."""
     numbers = {
         value: in_yaml(value)
         for value in values

@@ -1,4 +1,4 @@
-"""`SearchSource`: the supply of a sweep, which proposes the next trial from what was tried."""
+"""`SearchSource`: the source of a search, which proposes the next trial from what was tried."""
 
 import hashlib
 import itertools
@@ -10,24 +10,25 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from audiocls.errors import ConfigError
-from audiocls.execution.events import Done, Epoch, Event, Failed
-from audiocls.execution.trial_source import TrialJob
+from audiocls.execution.job import AnyJob
+from audiocls.execution.messages import Done, Epoch, Event, Failed
+from audiocls.execution.trial_source import SourceProgress
 from audiocls.search import Sweep, TrialResult, is_over, num_remaining, propose, remaining, to_stop
-from audiocls.search.sweep import State
-from audiocls.store import Failure, Proposal, Record, StudyFolder, TrialFolder
+from audiocls.search.sweep import State as SearchState
+from audiocls.store import Failure, Proposal, Record, State, Study, StudyFolder, TrialFolder
 
 MAX_REPEATS = 200
 """Draws in a row that may bring nothing new before a random search counts as exhausted."""
 
 
 class Trials(Protocol):
-    """What the parameters of a sweep mean: a trial of our own, or somebody else's program."""
+    """From the parameters of a sweep to its trials, be they native or of anybody's program."""
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
-        """The trial's id; raises `ConfigError` where the parameters do not go together."""
+        """Return the trial's id; raises `ConfigError` where the parameters are invalid together."""
 
-    def work_of(self, proposal: Proposal, run_id: str = "") -> TrialJob:
-        """What an executor takes; `run_id` is the W&B run that a server has named for it."""
+    def job_of(self, proposal: Proposal, run_id: str = "") -> AnyJob:
+        """Return its job; `run_id` is the W&B run that a server has opened for it."""
 
 
 class SearchSource:
@@ -50,10 +51,26 @@ class SearchSource:
         self._ended: set[str] = set()
         self._has_news = False
         self._is_over = False
+        num_done = list(self.states().values()).count("done")
+        self._progress = SourceProgress(self.num_trials, num_done)
+        self.max_parallel = max_new
 
     @property
     def proposals(self) -> Sequence[Proposal]:
         return tuple(self._proposals)
+
+    @property
+    def study(self) -> Study:
+        """The study as it is stored."""
+        return self._folder.study()
+
+    def states(self) -> dict[str, State]:
+        """Return the state of every trial that was ever proposed, by trial id."""
+        return self._folder.states(self._proposals)
+
+    def progress(self) -> SourceProgress:
+        """Return how many trials there will be, and how many were finished before."""
+        return self._progress
 
     @property
     def num_trials(self) -> int | None:
@@ -64,20 +81,22 @@ class SearchSource:
         return max(num_tried, min(known)) if known else None
 
     def has_next(self) -> bool:
-        """Whether there is anything to do now; a new proposal is kept for `next`."""
+        """Whether there is a trial to start now; a new proposal is kept for `next`."""
         if not self._open and (proposal := self._new()) is not None:
             self._open.append(proposal)
         self._is_over = not self._open
         return bool(self._open)
 
-    def next(self) -> TrialJob | None:
-        """A trial that an earlier launch left unfinished, or else a new one."""
-        return self._trials.work_of(self._open.popleft()) if self.has_next() else None
+    def next(self) -> AnyJob | None:
+        """Return a trial that an earlier launch left unfinished, or else a new one."""
+        return self._trials.job_of(self._open.popleft()) if self.has_next() else None
 
     def is_over(self) -> bool:
+        """Whether the search has ended, or this launch has no further trials."""
         return self._is_over and not self._open
 
     def tell(self, event: Event) -> None:
+        """Read the result of a trial that has ended, or its metrics so far for a stop rule."""
         index = self._index[event.id]
         has_rule = self._sweep.early_terminate is not None
         if isinstance(event, Done | Failed) or (isinstance(event, Epoch) and has_rule):
@@ -85,7 +104,7 @@ class SearchSource:
             self._has_news = True
 
     def trials_to_stop(self) -> Sequence[str]:
-        """What the sweep's stop rule names now."""
+        """Return the trials that the sweep's stop rule names now."""
         if self._sweep.early_terminate is None or not self._has_news:
             return ()
         self._has_news = False
@@ -95,7 +114,7 @@ class SearchSource:
         return new
 
     def _new(self) -> Proposal | None:
-        """The next proposal that is not a trial already, however it was drawn."""
+        """Return the next proposal that is not a trial already, however it was drawn."""
         drawn, uncapped = list(self._tried), replace(self._sweep, run_cap=None)
         for _ in range(MAX_REPEATS) if self._cells is None else itertools.count():
             if self._max_new == 0 or is_over(self._sweep, self._tried):
@@ -115,7 +134,7 @@ class SearchSource:
         return None
 
     def _propose(self, sweep: Sweep, drawn: Sequence[TrialResult]) -> dict[str, Any] | None:
-        """A grid is walked on; any other method looks at everything drawn so far."""
+        """Return the next cell of a grid; any other method proposes from all drawn so far."""
         return propose(sweep, drawn) if self._cells is None else next(self._cells, None)
 
     def _impossible(self, parameters: dict[str, Any], error: ConfigError) -> str:
@@ -124,7 +143,7 @@ class SearchSource:
             self._keep(proposal, "failed")
         return proposal.id
 
-    def _keep(self, proposal: Proposal, state: State) -> Proposal:
+    def _keep(self, proposal: Proposal, state: SearchState) -> Proposal:
         self._max_new = None if self._max_new is None else self._max_new - 1
         self._folder.propose(proposal)
         self._index[proposal.id] = len(self._proposals)
@@ -134,7 +153,7 @@ class SearchSource:
 
 
 def impossible(folder: StudyFolder, parameters: dict[str, Any], error: ConfigError) -> Proposal:
-    """Parameters that do not go together: a failed trial, which is listed like any other."""
+    """Store parameters that are invalid together as a failed trial, listed like any other."""
     canonical = json.dumps(parameters, sort_keys=True)
     trial_id = hashlib.sha256(canonical.encode()).hexdigest()[:12]
     folder.trial(trial_id).fail(Failure("error", str(error), "", attempt=1))
@@ -142,18 +161,18 @@ def impossible(folder: StudyFolder, parameters: dict[str, Any], error: ConfigErr
 
 
 def tried_of(sweep: Sweep, folder: StudyFolder, proposal: Proposal) -> TrialResult:
-    """What the store knows of a proposal; one without an end counts as running."""
+    """Return what the store knows of a proposal; one that has not ended counts as running."""
     trial = folder.trial(proposal.id)
     record = trial.record()
     if record is None:
-        state: State = "failed" if trial.failure() is not None else "running"
+        state: SearchState = "failed" if trial.failure() is not None else "running"
         return TrialResult(proposal.parameters, state, _logged(sweep, trial))
     state = "stopped" if record.early_stopped else "finished"
     return TrialResult(proposal.parameters, state, _logged(sweep, trial), value_in(sweep, record))
 
 
 def value_in(sweep: Sweep, record: Record) -> float | None:
-    """The sweep's metric in a record; none where it is missing or no number.
+    """Return the sweep's metric in a record; none where it is missing or no number.
 
     `best/val/accuracy` is W&B's name for what a record calls `val/accuracy`: the chosen epoch's.
     """
@@ -165,7 +184,7 @@ def value_in(sweep: Sweep, record: Record) -> float | None:
 
 
 def _logged(sweep: Sweep, trial: TrialFolder) -> tuple[float, ...]:
-    """The metric's values in the order logged, where a stop rule will look at them."""
+    """Return the metric's values in the order logged, where a stop rule will look at them."""
     if sweep.metric is None or sweep.early_terminate is None:
         return ()
     name = sweep.metric.name

@@ -1,120 +1,121 @@
-"""Studies that grow until they are decided: one look's trials after another, workers kept."""
+"""`SequentialSource`: a study that grows until it is decided, one look's trials after another."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from audiocls.execution.events import Done, Event, Failed
-from audiocls.execution.interrupt import stop_on_signal
-from audiocls.execution.job import Task
-from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, Watch
-from audiocls.execution.trial_source import TrialJob
-from audiocls.store import Cell, Study, StudyFolder, count_states
+from audiocls.execution.job import NativeJob
+from audiocls.execution.messages import Done, Event, Failed
+from audiocls.execution.trial_source import SourceProgress
+from audiocls.store import State, Study, StudyFolder
 from audiocls.store.reuse import copy_finished
-from audiocls.studies.launch import OpenExecutor, Outcome, write_plan
+from audiocls.studies.sources.fixed import OPEN, JobOf
 
-Grow = Callable[[Study], Study | None]
+NextLook = Callable[[Study], Study | None]
 """From a study whose trials have ended to the same with its next look, or none if it is over."""
 
 
-class SequentialSource:
-    """Asks for the next look's trials when all of the last one have ended."""
-
-    def __init__(self, more: Callable[[], Sequence[TrialJob]]):
-        self._more = more
-        self._waiting: deque[TrialJob] = deque()
-        self._open: set[str] = set()
-        self._is_over = False
-
-    def has_next(self) -> bool:
-        """Whether there is anything to do now; asks for more where nothing is left."""
-        if not self._waiting and not self._open and not self._is_over:
-            self._waiting.extend(self._more())
-            self._is_over = not self._waiting
-        return bool(self._waiting)
-
-    def next(self) -> TrialJob | None:
-        if not self.has_next():
-            return None
-        work = self._waiting.popleft()
-        self._open.add(work.id)
-        return work
-
-    def is_over(self) -> bool:
-        return self._is_over
-
-    def tell(self, event: Event) -> None:
-        """An interrupted trial has not ended, and so nothing is decided without it."""
-        if isinstance(event, Done | Failed):
-            self._open.discard(event.id)
-
-    def trials_to_stop(self) -> Sequence[str]:
-        return ()
-
-
 @dataclass
-class _Growing:
-    """The study of a launch as it is now, on disk and in memory."""
+class Looks:
+    """The looks of a growing study, on disk and in memory."""
 
     folder: StudyFolder
     study: Study
-    task_of: Callable[[Cell], Task]
-    grow: Grow
-    lender: StudyFolder | None
+    job_of: JobOf
+    next_look: NextLook
+    lender: StudyFolder | None = None
 
-    def missing(self) -> list[Task]:
-        """What is to be trained of the looks so far, else of the next; the plan is kept first."""
-        while not (found := self._unfinished()):
+    def missing(self) -> list[NativeJob]:
+        """Return what is to be trained of the looks so far, else of the next one.
+
+        The plan is stored before its trials are offered. What is looked at follows from the store
+        alone, so that an interrupted study grows to the same plan.
+        """
+        while not (jobs := self._unfinished()):
             with self.folder.planning():
-                after = self.grow(self.study)
+                after = self.next_look(self.study)
                 if after is None:
                     return []
                 self.folder.write_study(after)
             self.study = after
-        return found
+        return jobs
 
-    def _unfinished(self) -> list[Task]:
+    def _unfinished(self) -> list[NativeJob]:
         if self.lender is not None:
             copy_finished(self.study.cells, self.lender, self.folder)
-        states = self.folder.states(self.study.cells)
-        cells = [cell for cell in self.study.cells if states[cell.id] in ("pending", "running")]
-        return [self.task_of(cell) for cell in cells]
+        states = self.states()
+        return [self.job_of(cell) for cell in self.study.cells if states[cell.id] in OPEN]
 
-    def num_done(self) -> int:
-        return count_states(self.folder.states(self.study.cells))["done"]
+    def states(self) -> dict[str, State]:
+        """Return the state of every trial so far, by trial id."""
+        return self.folder.states(self.study.cells)
 
 
-def launch_until_decided(
-    folder: StudyFolder,
-    study: Study,
-    task_of: Callable[[Cell], Task],
-    open_executor: OpenExecutor,
-    watch: Watch,
-    grow: Grow,
-    limits: Limits = UNLIMITED,
-    lender: StudyFolder | None = None,
-) -> Outcome:
-    """Train `study`, its first look, and each look that `grow` adds, until it adds none.
+class SequentialSource:
+    """Offers the next look's trials when all of the last one have ended."""
 
-    What is looked at follows from the store alone: a launch that was interrupted goes on to the
-    same plan. What `lender` has finished is copied. Raises `UsageError` if another process is
-    launching this study, or if it is one that cannot be grown honestly.
-    """
-    with folder.launching(), stop_on_signal() as stop:
-        with folder.planning():
-            kept, is_replaced = write_plan(folder, study)
-        growing = _Growing(folder, kept, task_of, grow, lender)
-        passed = Launch(supply := SequentialSource(lambda: more()), 0, 0, watch, limits)
+    def __init__(self, looks: Looks):
+        self._looks = looks
+        self._waiting: deque[NativeJob] = deque()
+        self._open: set[str] = set()
+        self._is_over = False
+        self._num_done = self._num_failed = 0
+        """Trials that ended since this source exists."""
+        self._progress: SourceProgress | None = None
 
-        def more() -> list[Task]:
-            missing = growing.missing()
-            stage = f"look {len(growing.study.looks)}"
-            passed.enlarge(len(missing), growing.num_done(), stage)
-            return missing
+    @property
+    def study(self) -> Study:
+        """The study with the looks so far."""
+        return self._looks.study
 
-        if supply.has_next():
-            passed.drive(open_executor(len(growing.study.cells), stop), stop)
-        counts = count_states(folder.states(growing.study.cells))
-        stopped_by = None if supply.is_over() else passed.stopped_by
-        notes = tuple(passed.notes)
-        return Outcome(growing.study, counts, passed.num_done, stopped_by, is_replaced, notes)
+    @property
+    def max_parallel(self) -> int:
+        """The trials of the looks so far."""
+        return len(self.study.cells)
+
+    def has_next(self) -> bool:
+        """Whether there is a trial to start now; begins the next look where none is left."""
+        if not self._waiting and not self._open and not self._is_over:
+            self._waiting.extend(self._looks.missing())
+            self._is_over = not self._waiting
+            self._progress = None
+        return bool(self._waiting)
+
+    def next(self) -> NativeJob | None:
+        """Return a trial of the present look."""
+        if not self.has_next():
+            return None
+        job = self._waiting.popleft()
+        self._open.add(job.id)
+        return job
+
+    def is_over(self) -> bool:
+        """Whether every comparison is decided, or the budget is spent."""
+        return self._is_over
+
+    def tell(self, event: Event) -> None:
+        """Note that a trial has ended; an interrupted one has not, and nothing is decided yet."""
+        if isinstance(event, Done | Failed):
+            self._open.discard(event.id)
+            self._num_done += isinstance(event, Done)
+            self._num_failed += isinstance(event, Failed)
+
+    def trials_to_stop(self) -> Sequence[str]:
+        """Return nothing: no trial of an ablation is ended early."""
+        return ()
+
+    def progress(self) -> SourceProgress:
+        """Return the trials of the looks so far; the store is read once for each look."""
+        if self._progress is None:
+            num_done = list(self.states().values()).count("done")
+            num_left = len(self._waiting) + len(self._open)
+            self._progress = SourceProgress(
+                num_total=num_done + self._num_failed + num_left,
+                num_reused=num_done - self._num_done,
+                stage=f"look {len(self.study.looks)}",
+            )
+        return self._progress
+
+    def states(self) -> Mapping[str, State]:
+        """Return the state of every trial so far, by trial id."""
+        return self._looks.states()

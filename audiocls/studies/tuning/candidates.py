@@ -17,7 +17,7 @@ MAX_REPEATS = 200
 
 
 def candidates_of(ablation: Ablation) -> list[Candidate]:
-    """As many as `tune_trials` says, in order.
+    """Return as many as `tune_trials` says, in order.
 
     Raises `ConfigError` for a faulty distribution, or where there are fewer candidates than that.
     """
@@ -30,7 +30,10 @@ def candidates_of(ablation: Ablation) -> list[Candidate]:
 
 
 def _search(tune: Mapping[str, Searched], num_trials: int) -> Sweep:
-    """A grid where all of it is tried, else random draws: part of a grid favours its beginning."""
+    """Return a grid where all of it is tried, else random draws.
+
+    Part of a grid would favour its beginning.
+    """
     parameters = {k: {"values": v} if isinstance(v, list) else v for k, v in tune.items()}
     faults = check_sweep(_document("random", parameters)).faults
     if faults:

@@ -16,7 +16,7 @@ Ending = Record | Failure | None
 
 
 def choices_of(study: Study, folder: StudyFolder, candidates: Sequence[Candidate]) -> list[Choice]:
-    """What every arm chose for every fold of which the tuning study `study` has trials."""
+    """Return what every arm chose for every fold of which the tuning study `study` has trials."""
     trials: dict[tuple[str, int], list[Cell]] = {}
     for cell in study.cells:
         trials.setdefault((arm_of(cell.arm), cell.fold), []).append(cell)
@@ -34,7 +34,7 @@ def _ending(folder: StudyFolder, cell: Cell) -> Ending:
 def _choice(
     arm: str, fold: int, endings: Sequence[Ending], study: Study, candidates: Sequence[Candidate]
 ) -> Choice:
-    """The best of all, the first of equals; none before every candidate has had its trial."""
+    """Return the best, the first of equals; none before every candidate has had its trial."""
     missed = [end for end in endings if not isinstance(end, Record) and not _has_diverged(end)]
     num_finished = len(endings) - len(missed)
     scores = _scores(endings, study.metric)
@@ -49,7 +49,7 @@ def _choice(
 
 
 def _scores(endings: Sequence[Ending], metric: str) -> dict[int, float]:
-    """Index of a candidate → its score, in order; one that has no number there diverged too."""
+    """Return index of a candidate → score, in order; one without a number there diverged too."""
     found = {i: end.metrics.get(metric) for i, end in enumerate(endings) if isinstance(end, Record)}
     return {i: value for i, value in found.items() if value is not None and math.isfinite(value)}
 
@@ -63,18 +63,16 @@ def _why(missed: Iterable[Ending]) -> str:
     return causes[0] if causes else ""
 
 
-def holding_back(folder: StudyFolder) -> list[str]:
-    """Ids of the tuning trials without whose end nothing can be chosen; a divergence is an end."""
+def blocking_trials(folder: StudyFolder) -> list[str]:
+    """Return the failed trials for which nothing can be chosen; one that diverged has ended."""
     failures = folder.failures(folder.cells())
     return [trial_id for trial_id, failure in failures.items() if not _has_diverged(failure)]
 
 
 def load_choices(folder: StudyFolder, study: Study) -> list[Choice]:
-    """What the arms of `study` chose in an earlier launch of the very same question."""
-    if not folder.exists() or folder.is_sweep():
-        return []
-    before = folder.study()
-    if before.tuning is None or before.recipe != study.recipe:
+    """Return what the arms of `study` chose in an earlier launch of the very same question."""
+    before = folder.study() if folder.exists() else None
+    if before is None or before.tuning is None or before.recipe != study.recipe:
         return []
     same = [arm for arm in study.arms if before.identities.get(arm) == study.identities[arm]]
     chosen = [choice for arm in same for choice in before.tuning.of(arm).values()]

@@ -20,8 +20,6 @@ from audiocls.store import Cell, Choice, Tuning, tuning_path
 from audiocls.studies.resolve import Configs, Resolved, configs_of, study_of
 from audiocls.studies.tuning.candidates import candidates_of
 
-DESIGN = "tuning"
-
 
 @dataclass(frozen=True)
 class TuningPlan:
@@ -41,7 +39,7 @@ class TuningPlan:
 def tuning_plan(
     plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> TuningPlan | None:
-    """What comes before the trials of `plan`, which is nothing without `tune`.
+    """Return what comes before the trials of `plan`, which is nothing without `tune`.
 
     Raises `ConfigError` for candidates that an arm cannot have.
     """
@@ -65,7 +63,10 @@ def _refuse(plan: Plan, overrides: Mapping[str, Any]) -> None:
 
 
 def _validation_metric(plan: Plan, configs: Configs) -> str:
-    """The study's metric of validation clips; refuses one that is known of test clips alone."""
+    """Return the study's metric of validation clips.
+
+    Raises `ConfigError` for one that is known of test clips alone.
+    """
     metric = f"val/{plan.ablation.metric.name.rpartition('/')[2]}"
     known = set.intersection(*(_recorded(config) for config in configs.values()))
     if metric not in known:
@@ -85,13 +86,15 @@ def _recorded(config: Config) -> set[str]:
 def tuning_study(
     before: TuningPlan, overrides: Mapping[str, Any], cache: Path, of: Resolved
 ) -> Resolved:
-    """The study of the trials before those of the study `of`."""
+    """Return the study of the trials before those of the study `of`."""
     ablation, name = before.plan.ablation, tuning_path(Path(of.study.name)).name
-    found = study_of(before.plan, before.configs, overrides, cache, name, of.study.command)
+    found = study_of(before.plan, before.configs, overrides, cache, name, of.study.request)
     study = replace(
         found.study,
         question=f"What suits each arm of {of.study.name}: {', '.join(ablation.tune)}?",
-        design=DESIGN,
+        design="tuning",
+        kind="tuning",
+        of=of.study.name,
         metric=before.metric,
         secondary=(),
         notes=(
@@ -104,14 +107,17 @@ def tuning_study(
 
 
 def pending_trials(tuning: Resolved, known: Collection[Choice]) -> Resolved:
-    """The tuning trials of those arms and folds for which nothing is chosen yet."""
+    """Return the tuning trials of those arms and folds for which nothing is chosen yet."""
     chosen = {(choice.arm, choice.fold) for choice in known}
     cells = [c for c in tuning.study.cells if (arm_of(c.arm), c.fold) not in chosen]
     return replace(tuning, study=replace(tuning.study, cells=tuple(cells)))
 
 
 def with_candidates(found: Resolved, before: TuningPlan) -> Resolved:
-    """`found` with arms that ask for these candidates too: another search is another question."""
+    """Return `found` with arms that ask for these candidates too.
+
+    Other candidates are another question.
+    """
     study, candidates = found.study, list(before.candidates)
     identities = {
         arm: trial_id({"arm": identity, "candidates": candidates}, found.fingerprints[arm])
@@ -123,7 +129,7 @@ def with_candidates(found: Resolved, before: TuningPlan) -> Resolved:
 def tuned(
     found: Resolved, before: TuningPlan, choices: Collection[Choice], cache: Path
 ) -> Resolved:
-    """The ablation's study with each arm's choices; what could not choose has no trials."""
+    """Return the study with each arm's choices; an arm that could not choose has no trials."""
     chosen = {
         (c.arm, c.fold): before.configs[candidate_name(c.arm, c.number, c.values)]
         for c in choices
@@ -141,6 +147,6 @@ def tuned(
 
 
 def _renamed(cell: Cell, asked: Mapping[str, Any], fingerprint: str) -> Cell:
-    """The same place in the study, under the id of what is trained there."""
+    """Return the same place in the study, under the id of what is trained there."""
     block = {"seed": cell.seed, "fold": cell.fold}
     return replace(cell, id=trial_id({**asked, **block}, fingerprint))

@@ -1,7 +1,7 @@
-"""A W&B server reached with the user's own key: one question, one answer, or one of three faults.
+"""Requests to a W&B server with the user's key; a failed one raises one of three errors.
 
-Sent through the client's transport, which knows keys, proxies and certificates. Its own classes for
-reading runs are not used: they make a folder for each run that they list.
+They go through the client's transport, which knows keys, proxies and certificates. The client's
+own classes for reading runs are not used: they make a folder for each run that they list.
 """
 
 import contextlib
@@ -17,15 +17,16 @@ from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable, SweepNotFound
 
 CALL_TIMEOUT_S = 30
-"""One call's, the client's own retries within it included."""
-
-
+"""Of one call, including the client's own retries."""
 IN_ANSWER = "input:"
-"""How the client begins an error that it found inside an answer of status 200."""
+"""The beginning of the client's text for an error inside an answer of status 200."""
 
 
 class Connection:
-    """May be shared by threads. Opened when first used, and anew where W&B's process has died."""
+    """A connection that threads may share.
+
+    It is opened at the first request, and again after W&B's own process has died.
+    """
 
     def __init__(self, timeout_s: int = CALL_TIMEOUT_S):
         self._timeout_s = timeout_s
@@ -33,14 +34,17 @@ class Connection:
         self._api: wandb.Api | None = None
 
     def ask(self, operation: str, variables: Mapping[str, Any], what: str) -> dict[str, Any]:
-        """The data that an operation answers with; `what` names its subject in a fault."""
+        """Return the data that an operation answers with; `what` names its subject in errors.
+
+        Raises `ServerUnavailable`, `PermissionDenied` or `SweepNotFound`.
+        """
         api = self._open()
         try:
             return api._service_api.execute_graphql(operation, variables, timeout=self._timeout_s)
         except WandbApiFailedError as error:
-            raise _fault(error, what, self.host, self._timeout_s) from error
+            raise _error_of(error, what, self.host, self._timeout_s) from error
         except Exception as error:
-            # The client raises all sorts where its own process has died.
+            # The client raises errors of many types where its own process has died.
             self._forget(api)
             raise ServerUnavailable(f"W&B's own process died ({type(error).__name__})") from error
 
@@ -50,12 +54,12 @@ class Connection:
 
     @property
     def app_url(self) -> str:
-        """Where people look at what is on the server; ends in a slash."""
+        """Return the address of the server's web pages, which ends in a slash."""
         return str(self._open()._service_api.app_url)
 
     @property
     def entity(self) -> str:
-        """Whose projects are meant where nobody says."""
+        """Return the entity whose projects are used where none is named."""
         api = self._open()
         return str(api.settings["entity"] or api.default_entity)
 
@@ -69,12 +73,12 @@ class Connection:
         with self._lock:
             if self._api is dead:
                 self._api = None
-                with contextlib.suppress(ConnectionError):  # it cannot say goodbye to the dead
+                with contextlib.suppress(ConnectionError):  # the service process has already exited
                     wandb.teardown()
 
 
 def _opened(timeout_s: int) -> wandb.Api:
-    """The client's connection, its key checked by the server."""
+    """Open the client's connection, with the key checked by the server."""
     try:
         return wandb.Api(timeout=timeout_s)
     except AuthenticationError as error:
@@ -86,12 +90,12 @@ def _opened(timeout_s: int) -> wandb.Api:
 
 
 def _status(error: WandbApiFailedError) -> int | None:
-    """HTTP's, where the server has answered."""
+    """Return the HTTP status, if the server has answered."""
     response = error.response
     return response.http_status if response is not None and response.http_status else None
 
 
-def _fault(error: WandbApiFailedError, what: str, host: str, timeout_s: int) -> Exception:
+def _error_of(error: WandbApiFailedError, what: str, host: str, timeout_s: int) -> Exception:
     status = _status(error)
     if error.response is None:
         return ServerUnavailable(f"no answer from {host} within {timeout_s} s")

@@ -1,6 +1,7 @@
-"""What went wrong with a run, by the log of W&B's own process: the only place where it says so.
+"""Errors of a run, read from the log of W&B's own process.
 
-Its `finish` returns as if all were well when the server refused the rows or the disk was full.
+No other place has them: the client's `finish` returns without an error when the server refused the
+rows or the disk was full.
 """
 
 import json
@@ -10,9 +11,9 @@ from json import JSONDecodeError
 from pathlib import Path
 
 REQUESTS = "api:"
-"""Single requests that failed; what follows from one is a line of its own."""
+"""Prefix of single requests that failed; what follows from one is logged on its own line."""
 WRITERS = ("writer:", "flowcontrol:")
-"""Who writes the run's own log, each of which may be the first to find the disk full."""
+"""Prefixes of the parts that write the run's own log; each may be the first on a full disk."""
 CLOSED = "stream: all finished"
 CLOSE_TIMEOUT_S = 1.0
 POLL_S = 0.002
@@ -20,15 +21,15 @@ POLL_S = 0.002
 
 @dataclass(frozen=True)
 class ClientFault:
-    """Why a run is not whole where it should be."""
+    """Why a run is incomplete where it should be complete."""
 
     reason: str
     is_local: bool
-    """Whether it is not whole in its own folder; else only on the server."""
+    """Whether it is incomplete in its own folder too, and not only on the server."""
 
 
 def client_error(internal_log: Path) -> ClientFault | None:
-    """The first fault that `logs/debug-internal.log` of a finished run tells of.
+    """Return the first error in `logs/debug-internal.log` of a finished run.
 
     Waits until the client has closed the run's files, which it does a moment after its `finish`.
     """

@@ -1,9 +1,9 @@
-"""Reads what a run told W&B from its transaction log (`run-ID.wandb`), also while it grows.
+"""Reader of a run's transaction log (`run-ID.wandb`), also while the run still writes it.
 
 The file is in LevelDB's log format: seven bytes of header, then blocks of 32 KiB, each a row of
 chunks of `crc32, length, kind` and a body. A record is one chunk or spans several. Records are
-protobuf messages whose definitions W&B ships. As in W&B's own reader, the rest of a block is
-skipped where it is damaged, and what a kill has torn off at the end is waited for.
+protobuf messages whose definitions W&B ships. As in W&B's own reader, the rest of a damaged block
+is skipped, and an incomplete record at the end is kept until its other bytes arrive.
 """
 
 import glob
@@ -29,7 +29,7 @@ class Kind(IntEnum):
 
 @dataclass
 class LoggedRun:
-    """What one run has told W&B so far."""
+    """What one run has logged so far."""
 
     id: str = ""
     project: str = ""
@@ -45,11 +45,11 @@ class LoggedRun:
     step_metrics: dict[str, str] = field(default_factory=dict)
     """Metric, or a pattern of them → the metric on its axis."""
     exit_code: int | None = None
-    """None if the run never said that it ended."""
+    """None if the run has not logged its end."""
 
 
 class Records:
-    """Whole records out of the bytes of a log, however these arrive."""
+    """Cuts the bytes of a log into whole records, in whatever pieces the bytes arrive."""
 
     def __init__(self) -> None:
         self._held = b""
@@ -62,7 +62,7 @@ class Records:
         """Blocks of which a part was skipped."""
 
     def feed(self, content: bytes) -> Iterator[bytes]:
-        """The records that `content`, the next bytes of the log, completes."""
+        """Yield the records that `content`, the next bytes of the log, completes."""
         self._dropped += min(self._at, len(self._held))
         left = self._held[self._at :]
         self._at = max(0, self._at - len(self._held))
@@ -78,7 +78,7 @@ class Records:
                 self._parts = []
 
     def _chunk(self) -> tuple[int, bytes] | None:
-        """The next whole chunk; none until more bytes arrive."""
+        """Return the next whole chunk as kind and body, or None until more bytes arrive."""
         while self._at + CHUNK.size <= len(self._held):
             left_in_block = BLOCK - (self._dropped + self._at) % BLOCK
             if left_in_block < CHUNK.size:
@@ -109,11 +109,11 @@ class WandbLog:
 
     @property
     def num_damaged(self) -> int:
-        """Blocks that could not be read whole."""
+        """Return the number of blocks of which a part was skipped."""
         return self._records.num_damaged
 
     def read(self) -> list[dict[str, Any]]:
-        """Bring `run` up to date; answers the rows of its history that are new."""
+        """Bring `run` up to date and return the new rows of its history."""
         num_rows = len(self.run.history)
         with self.file.open("rb") as stream:
             stream.seek(self._num_bytes)
@@ -121,13 +121,6 @@ class WandbLog:
         self._num_bytes += len(content)
         replay(self.run, self._records.feed(content))
         return self.run.history[num_rows:]
-
-
-def read_run(file: Path) -> LoggedRun:
-    """All that the run of one log has told."""
-    log = WandbLog(file)
-    log.read()
-    return log.run
 
 
 def replay(run: LoggedRun, messages: Iterable[bytes]) -> None:
@@ -138,18 +131,18 @@ def replay(run: LoggedRun, messages: Iterable[bytes]) -> None:
     for message in messages:
         record = Record()
         record.ParseFromString(message)
-        _tell(run, record)
+        _apply(run, record)
 
 
-def _tell(run: LoggedRun, record: Any) -> None:
+def _apply(run: LoggedRun, record: Any) -> None:
     kind = record.WhichOneof("record_type")
     if kind == "run":
-        told = record.run
-        run.id, run.project, run.group = told.run_id, told.project, told.run_group
-        run.job_type, run.name, run.notes = told.job_type, told.display_name, told.notes
-        run.sweep_id, run.tags = told.sweep_id, tuple(told.tags)
-        run.config |= _values(told.config.update)
-        run.summary |= _values(told.summary.update)
+        opened = record.run
+        run.id, run.project, run.group = opened.run_id, opened.project, opened.run_group
+        run.job_type, run.name, run.notes = opened.job_type, opened.display_name, opened.notes
+        run.sweep_id, run.tags = opened.sweep_id, tuple(opened.tags)
+        run.config |= _values(opened.config.update)
+        run.summary |= _values(opened.summary.update)
     elif kind == "config":
         run.config |= _values(record.config.update)
     elif kind == "summary":
@@ -189,7 +182,7 @@ class RunLogs:
         return sorted(self._folder.glob(f"wandb/*run-*-{run_id}*/run-{run_id}.wandb"))
 
     def read(self) -> list[dict[str, Any]]:
-        """The new rows of history of all of them."""
+        """Return the new rows of history of all logs."""
         for file in set(self._files()) - self._earlier - self._logs.keys():
             self._logs[file], self._last[file] = WandbLog(file), {}
         return [row for file in self._logs for row in self._read(file)]
@@ -207,28 +200,28 @@ class RunLogs:
 
     @property
     def num_damaged(self) -> int:
-        """Blocks that could not be read whole."""
+        """Return the number of blocks of which a part was skipped."""
         return sum(log.num_damaged for log in self._logs.values())
 
     def numbers(self) -> dict[str, float]:
-        """The metrics as the program left them: those of the summary, or else logged last."""
-        found: dict[str, float] = {}
+        """Return the final metrics: those of the summary, or else the ones logged last."""
+        metrics: dict[str, float] = {}
         for file in self.files:
-            found |= self._last[file] | numbers(self._logs[file].run.summary)
-        return found
+            metrics |= self._last[file] | numbers(self._logs[file].run.summary)
+        return metrics
 
 
 def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """The metrics among logged values, nested ones by their dotted names.
+    """Return the metrics among logged values, nested ones by dotted name.
 
-    Left out are W&B's own (`_step`, `_runtime`), text, and what describes a picture or a table.
+    W&B's own (`_step`, `_runtime`), text, and descriptions of images and tables are no metrics.
     """
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for name, value in values.items():
         if name.startswith("_") or isinstance(value, bool):
             continue
         if isinstance(value, int | float):
-            found[prefix + name] = value
+            metrics[prefix + name] = value
         elif isinstance(value, Mapping) and "_type" not in value:
-            found |= numbers(value, f"{prefix}{name}.")
-    return found
+            metrics |= numbers(value, f"{prefix}{name}.")
+    return metrics

@@ -1,11 +1,11 @@
-"""Evidence and models as W&B shows them: tables, a chart, sounds, an artifact."""
+"""Breakdowns and models as W&B shows them: tables, a chart, sounds, an artifact."""
 
 from pathlib import Path
 from typing import Any
 
 import wandb
 
-from audiocls.tracking.breakdown import ClassScore, Misheard, ScoreBreakdown
+from audiocls.tracking.breakdown import ClassScore, MisclassifiedClip, ScoreBreakdown
 
 CHART = "wandb/confusion_matrix/v1"
 """W&B's own, drawn from the three columns below."""
@@ -13,7 +13,7 @@ CONFUSED = ("Actual", "Predicted", "nPredictions")
 
 
 def media_of(evidence: ScoreBreakdown) -> dict[str, Any]:
-    """One row of a run's history.
+    """Return the breakdown as one row of a run's history.
 
     Sounds are a list and not a column: each table is an artifact, which costs a dozen requests.
     """
@@ -34,7 +34,7 @@ def media_of(evidence: ScoreBreakdown) -> dict[str, Any]:
 
 
 def model_of(checkpoint: Path, run_id: str) -> wandb.Artifact:
-    """The checkpoint's two files, read where they lie."""
+    """Return an artifact of the checkpoint's two files, which are not copied."""
     artifact = wandb.Artifact(f"model-{run_id}", "model")
     for file in (checkpoint, checkpoint.with_suffix(".json")):
         artifact.add_file(str(file), policy="immutable", skip_cache=True)
@@ -45,6 +45,6 @@ def _class_row(row: ClassScore) -> list[Any]:
     return [row.label, row.precision, row.recall, row.f1, row.support]
 
 
-def _sound(clip: Misheard, sample_rate: int) -> wandb.Audio:
-    caption = f"{clip.clip}: {clip.truth} heard as {clip.heard} ({clip.probability:.2f})"
+def _sound(clip: MisclassifiedClip, sample_rate: int) -> wandb.Audio:
+    caption = f"{clip.clip}: {clip.truth} predicted as {clip.predicted} ({clip.probability:.2f})"
     return wandb.Audio(clip.wave, sample_rate=sample_rate, caption=caption)

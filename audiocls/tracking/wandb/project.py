@@ -1,4 +1,4 @@
-"""The door to a W&B project: which runs it has, what they told, which sweep each is put under."""
+"""A W&B project: list its runs, read what they logged, put them under a sweep."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from audiocls.tracking.project import ProjectRef, RemoteRun, UploadStatus
 from audiocls.tracking.sweep_server import SweepNotFound
 from audiocls.tracking.wandb.connection import Connection
-from audiocls.tracking.wandb.sweeps import WandbSweeps, named
+from audiocls.tracking.wandb.sweeps import WandbSweeps, named, unwrapped
 
 PAGE = 100
 """Runs a request."""
@@ -60,7 +60,7 @@ class WandbProject:
 
     @property
     def entity(self) -> str:
-        """Whose project it is where nobody says."""
+        """Return the entity that owns a project where none is named."""
         return self._server.entity
 
     def runs(self, place: ProjectRef, filters: Mapping[str, Any]) -> Iterator[RemoteRun]:
@@ -77,10 +77,10 @@ class WandbProject:
     ) -> dict[str, Any]:
         options = {"cursor": cursor, "perPage": PAGE, "order": "+created_at"}
         variables = {**_at(place), **options, "filters": json.dumps(filters)}
-        found = self._server.ask(RUNS, variables, f"project {place}")["project"]
-        if found is None:
+        project = self._server.ask(RUNS, variables, f"project {place}")["project"]
+        if project is None:
             raise SweepNotFound(f"{self._server.host} has no project {place}, or not for this key")
-        return dict(found["runs"])
+        return dict(project["runs"])
 
     def history(self, place: ProjectRef, run_id: str) -> list[dict[str, Any]]:
         variables = {**_at(place), "name": run_id, "samples": MOST_ROWS}
@@ -92,16 +92,16 @@ class WandbProject:
         return [json.loads(line) for line in project["run"]["history"]]
 
     def standings(self, place: ProjectRef, run_ids: Collection[str]) -> dict[str, UploadStatus]:
-        """Run id → what the server has of it; absent where it has nothing."""
-        found: dict[str, UploadStatus] = {}
+        """Return the upload status of each run that the server has, by run id."""
+        statuses: dict[str, UploadStatus] = {}
         for ids in _chunks(sorted(run_ids)):
             variables = {**_at(place), "perPage": PAGE, "filters": named(ids)}
             project = self._server.ask(STATES, variables, f"project {place}")["project"]
             for edge in project["runs"]["edges"] if project else ():
                 node = edge["node"]
                 sweep = node["sweepName"] or ""
-                found[node["name"]] = UploadStatus(node["id"], node["state"], sweep)
-        return found
+                statuses[node["name"]] = UploadStatus(node["id"], node["state"], sweep)
+        return statuses
 
     def attach(self, run: UploadStatus, sweep: str) -> None:
         """Put a run that is on the server under a sweep."""
@@ -117,7 +117,7 @@ def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _remote(node: Mapping[str, Any]) -> RemoteRun:
-    config = {name: _unwrapped(value) for name, value in _mapping(node["config"]).items()}
+    config = unwrapped(_mapping(node["config"]))
     own = config.pop("_wandb", {})
     return RemoteRun(
         id=node["name"],
@@ -136,7 +136,3 @@ def _remote(node: Mapping[str, Any]) -> RemoteRun:
 
 def _mapping(text: str | None) -> dict[str, Any]:
     return dict(json.loads(text)) if text else {}
-
-
-def _unwrapped(value: Any) -> Any:
-    return value["value"] if isinstance(value, Mapping) and "value" in value else value

@@ -1,4 +1,4 @@
-"""Logs a study's answer to W&B as one run: a table and a picture, once, online."""
+"""A study's report as one W&B run: a table and a figure, uploaded once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import wandb
+
+from audiocls.tracking.wandb.run import lean_settings
 
 TABLE, PICTURE = "pairs", "paired_differences"
 """Keys of the run's summary."""
@@ -27,10 +29,9 @@ class AnswerRun:
 
 
 def log_report(run: AnswerRun, entity: str, project: str) -> None:
-    """Upload it; a second time under the same id changes nothing but the run's history.
+    """Upload the report; a second upload under the same id only adds to the run's history.
 
-    Raises what W&B raises. Its files lie in a temporary folder, so that no study's `sync` meets
-    them.
+    Raises what W&B raises. The run's files are in a temporary folder, where no `sync` finds them.
     """
     with TemporaryDirectory(prefix="audiocls-answer-") as folder:
         picture = Path(folder, "pairs.png")
@@ -46,23 +47,12 @@ def log_report(run: AnswerRun, entity: str, project: str) -> None:
             mode="online",
             resume="allow",
             reinit="finish_previous",
-            settings=_lean_settings(),
+            settings=lean_settings(
+                finish_timeout=FINISH_TIMEOUT_S,
+                init_timeout=INIT_TIMEOUT_S,
+                x_disable_stats=True,
+            ),
         )
         table = wandb.Table(columns=list(run.columns), data=[list(row) for row in run.rows])
         opened.log({TABLE: table, PICTURE: wandb.Image(str(picture))})
         opened.finish()
-
-
-def _lean_settings() -> wandb.Settings:
-    return wandb.Settings(
-        console="off",
-        disable_code=True,
-        disable_git=True,
-        finish_timeout=FINISH_TIMEOUT_S,
-        init_timeout=INIT_TIMEOUT_S,
-        silent=True,
-        x_disable_machine_info=True,
-        x_disable_meta=True,
-        x_disable_stats=True,
-        x_save_requirements=False,
-    )

@@ -1,11 +1,11 @@
-"""The door to Weights & Biases while a trial trains: one trial as one run (wandb 0.31).
+"""Weights & Biases as a tracker: one trial is one run (wandb 0.31).
 
-Run inside persistent workers, where opening a run costs tens of milliseconds. Code and machine
-snapshots are off: the record holds provenance, and each costs start-up time.
+Used inside persistent workers, where opening a run costs tens of milliseconds. Snapshots of code
+and machine are off: the record holds provenance, and each snapshot costs start-up time.
 
-Nothing is lost where a server is not there or does not take the key: the run is kept offline. What
-an online run could not upload lies in its folder too. Both are named at the end, with the command
-that uploads them.
+Nothing is lost where a server does not answer or refuses the key: the run is kept offline, and what
+an online run could not upload is in its folder too. `finish` names both, with the command that
+uploads them.
 """
 
 import os
@@ -16,8 +16,7 @@ from typing import Any
 
 import wandb
 
-from audiocls.tracking import Ending, FinishReport, RunInfo, WandbMode, ignore
-from audiocls.tracking.availability import ServerAvailability
+from audiocls.tracking import Ending, FinishReport, RunInfo, ServerAvailability, WandbMode, ignore
 from audiocls.tracking.wandb.errors import client_error
 from audiocls.tracking.wandb.media import media_of, model_of
 
@@ -30,8 +29,8 @@ FINISH_TIMEOUT_S = 15.0
 class WandbRun:
     """Opens the run when made; every method may raise what W&B raises.
 
-    A run that its server knows is resumed: what the server has been told is not told again. Its
-    stop button calls `on_stop`; by itself W&B would interrupt the worker, which has other trials.
+    A run that its server knows is resumed, without logging again what the server has. Its stop
+    button calls `on_stop`; by itself W&B would interrupt the worker, which has other trials.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class WandbRun:
         return _init(mode, info, self._on_stop)
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """One row, on the axis of its `epoch`."""
+        """Log one row, unless the server has it from before the run was resumed."""
         if self._num_known > 0:
             self._num_known -= 1
         else:
@@ -77,7 +76,7 @@ class WandbRun:
         return FinishReport("; ".join(filter(None, notes)))
 
     def _show(self, ending: Ending) -> str:
-        """Why the evidence or the model could not be shown, if so: the run ends well without."""
+        """Log breakdown and model; return why that failed, since the run ends well without."""
         try:
             if ending.evidence is not None:
                 self._run.log(media_of(ending.evidence()))
@@ -88,7 +87,7 @@ class WandbRun:
         return ""
 
     def _finish(self, exit_code: int) -> str:
-        """Where the run lies, if it is not all where it should be, and why."""
+        """End the run; return why it is not complete where it should be, and where it is."""
         try:
             self._run.finish(exit_code=exit_code)
         except TimeoutError:
@@ -112,13 +111,13 @@ class WandbRun:
 
 def restart() -> None:
     """End W&B's own process, dead or alive, and forget it; the next run starts another."""
-    # It is forgotten first: what raises is telling a dead one to end.
+    # The client forgets the process first; asking a dead process to end is what raises.
     with suppress(ConnectionError, SystemExit):
         wandb.teardown()
 
 
 def _init(mode: WandbMode, info: RunInfo, on_stop: Callable[[], None]) -> wandb.Run:
-    """Identity and sweep are the agent's own where W&B's agent started this process."""
+    """Open the run, under the id and the sweep of W&B's agent where one started this process."""
     is_agents = "WANDB_RUN_ID" in os.environ
     return wandb.init(
         entity=info.entity or None,
@@ -134,22 +133,25 @@ def _init(mode: WandbMode, info: RunInfo, on_stop: Callable[[], None]) -> wandb.
         mode=mode,
         resume="allow" if mode == "online" else None,
         reinit="finish_previous",
-        settings=_lean_settings("" if is_agents else info.sweep_id, on_stop),
+        settings=lean_settings(
+            finish_timeout=FINISH_TIMEOUT_S,
+            finish_timeout_raises=True,
+            init_timeout=INIT_TIMEOUT_S,
+            stop_fn=lambda: on_stop(),  # W&B copies its settings, and cannot copy a bound method
+            sweep_id=None if is_agents else info.sweep_id or None,
+        ),
     )
 
 
-def _lean_settings(sweep_id: str, on_stop: Callable[[], None]) -> wandb.Settings:
+def lean_settings(**settings: Any) -> wandb.Settings:
+    """Return settings without snapshots of code, console and machine, and without output."""
     return wandb.Settings(
         console="off",
         disable_code=True,
         disable_git=True,
-        finish_timeout=FINISH_TIMEOUT_S,
-        finish_timeout_raises=True,
-        init_timeout=INIT_TIMEOUT_S,
         silent=True,
-        stop_fn=lambda: on_stop(),  # W&B copies its settings, and cannot copy a bound method
-        sweep_id=sweep_id or None,
         x_disable_machine_info=True,
         x_disable_meta=True,
         x_save_requirements=False,
+        **settings,
     )

@@ -1,7 +1,7 @@
-"""The door to W&B's sweeps: create one, read it, be its agent (wandb 0.31).
+"""W&B's sweeps: create one, read it, act as its agent (wandb 0.31).
 
-The operations are those of the client's own `wandb sweep` and `wandb agent`. What those commands
-hide (they take a server that refuses for one without orders) is told here as a fault.
+The operations are those of the client's own `wandb sweep` and `wandb agent`. Those commands treat a
+server that refuses like one that has no orders; here a refusal is an error.
 """
 
 import json
@@ -58,7 +58,7 @@ mutation Heartbeat($id: ID!, $metrics: JSONString, $runState: JSONString) {
 
 
 class WandbSweeps:
-    """Those of one server; may be shared by threads."""
+    """The sweeps of one server; may be shared by threads."""
 
     def __init__(self, server: Connection):
         self._server = server
@@ -78,25 +78,25 @@ class WandbSweeps:
             "priorRunsFilters": named(prior_runs) if prior_runs else None,
         }
         sweep = self._server.ask(CREATE, variables, "the new sweep")["upsertSweep"]["sweep"]
-        found = sweep["project"]
-        return SweepPath(found["entity"]["name"], found["name"], sweep["name"])
+        owner = sweep["project"]
+        return SweepPath(owner["entity"]["name"], owner["name"], sweep["name"])
 
     def sweep(self, path: SweepPath) -> ServerSweep:
         variables = {"entity": path.entity, "project": path.project, "sweep": path.id}
         project = self._server.ask(READ, variables, f"sweep {path}")["project"]
         if project is None or project["sweep"] is None:
             raise SweepNotFound(f"sweep {path}: the server at {self._server.host} does not know it")
-        found = project["sweep"]
+        sweep = project["sweep"]
         return ServerSweep(
             path=path,
             url=self.url(path),
-            config=yaml_file.parse(found["config"], f"sweep {path}") or {},
-            state=found["state"],
-            runs=tuple(_run(edge["node"]) for edge in found["runs"]["edges"]),
+            config=yaml_file.parse(sweep["config"], f"sweep {path}") or {},
+            state=sweep["state"],
+            runs=tuple(_run(edge["node"]) for edge in sweep["runs"]["edges"]),
         )
 
     def url(self, path: SweepPath) -> str:
-        """Its page."""
+        """Return the address of the sweep's page."""
         return f"{self._server.app_url}{quote(f'{path.entity}/{path.project}/sweeps/{path.id}')}"
 
     def register_agent(self, path: SweepPath, host: str) -> str:
@@ -118,27 +118,27 @@ class WandbSweeps:
 
 
 def named(run_ids: Sequence[str]) -> str:
-    """A filter in W&B's grammar that lets these runs pass."""
+    """Return a filter in W&B's grammar that selects these runs."""
     return json.dumps({"$or": [{"name": run_id} for run_id in run_ids]})
 
 
 def _run(node: Mapping[str, Any]) -> ServerRun:
-    return ServerRun(node["name"], node["state"], _values(json.loads(node["config"] or "{}")))
+    return ServerRun(node["name"], node["state"], unwrapped(json.loads(node["config"] or "{}")))
 
 
 def _order(command: Mapping[str, Any]) -> Order | None:
-    """A command's order; none for kinds that the client does not know either."""
+    """Return a command's order, or None for kinds that the client does not know either."""
     kind = command["type"]
     if kind in ("run", "resume"):
-        return Start(command["run_id"], _values(command["args"]))
+        return Start(command["run_id"], unwrapped(command["args"]))
     if kind == "stop":
         return Stop(command["run_id"])
     return Leave() if kind == "exit" else None
 
 
-def _values(wrapped: Mapping[str, Any]) -> dict[str, Any]:
-    """`{name: {value: …}}` without its inner mappings."""
+def unwrapped(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `{name: {"value": value}}`, as servers write a configuration, as `{name: value}`."""
     return {
         name: each["value"] if isinstance(each, Mapping) and "value" in each else each
-        for name, each in wrapped.items()
+        for name, each in values.items()
     }

@@ -1,7 +1,7 @@
 """W&B's runs on disk, and their upload by the client's own `wandb sync`, in a process of its own.
 
-What is uploaded is told by the marks that the client leaves, not by its exit code: that is 0 also
-where nothing was uploaded. An online run has no such mark even when its upload is whole.
+The client marks each run that it has uploaded. Its exit code is of no use, being 0 also where
+nothing was uploaded. An online run has no such mark even when its upload is complete.
 """
 
 import os
@@ -32,7 +32,7 @@ class RunFolder:
     """One opening of a run: a resumed run has several."""
 
     log: Path
-    """`run-ID.wandb`, all that the run has told."""
+    """`run-ID.wandb`, all that the run has logged."""
 
     @property
     def path(self) -> Path:
@@ -48,7 +48,7 @@ class RunFolder:
 
     @property
     def opened(self) -> str:
-        """When, in an order of text."""
+        """Return the time of opening as text that sorts by time."""
         match = FOLDER.fullmatch(self.path.name)
         assert match
         return match[2]
@@ -60,18 +60,18 @@ class RunFolder:
 
 
 def run_folders(folder: Path) -> list[RunFolder]:
-    """Every run folder in `folder/wandb`, in order of opening."""
-    found = [
+    """Return every run folder in `folder/wandb`, in order of opening."""
+    folders = [
         RunFolder(log)
         for log in folder.glob("wandb/*/run-*.wandb")
         if FOLDER.fullmatch(log.parent.name) and not log.parent.is_symlink()
     ]
-    return sorted(found, key=lambda run: (run.opened, run.path.name))
+    return sorted(folders, key=lambda run: (run.opened, run.path.name))
 
 
 def newest(folders: Sequence[RunFolder]) -> dict[str, RunFolder]:
-    """Run id → its last opening, which tells all that the earlier ones told."""
-    # Of one second: a run that its server did not open was opened again offline.
+    """Return each run's last opening by run id; it holds all that the earlier ones logged."""
+    # Two openings may have the same second: a run that its server refused is reopened offline.
     order = sorted(folders, key=lambda run: (run.opened, not run.is_online, run.path.name))
     return {run.run_id: run for run in order}
 
@@ -84,17 +84,17 @@ def upload(
     stop: Event,
     stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> str:
-    """Upload the runs and wait; answers the client's last complaint, if it had any.
+    """Upload the runs and wait; return the client's last error message, if there is one.
 
     Ended early where `stop` is set. Raises `ServerUnavailable` after `stall_timeout_s` without an
     upload.
     """
     # The client looks for a project's settings, and keeps its debug logs, where it works.
-    with tempfile.TemporaryFile() as told, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             _command(runs, entity, project),
             stdin=subprocess.DEVNULL,
-            stdout=told,
+            stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
             env=_environment(os.environ, folder),
@@ -104,7 +104,7 @@ def upload(
             _watch(process, runs, on_progress, stop, stall_timeout_s)
         finally:
             _end(process)
-        return _complaint(told)
+        return _last_error(output)
 
 
 def _command(runs: Sequence[RunFolder], entity: str, project: str) -> list[str]:
@@ -114,7 +114,7 @@ def _command(runs: Sequence[RunFolder], entity: str, project: str) -> list[str]:
 
 
 def _environment(environment: Mapping[str, str], folder: str) -> dict[str, str]:
-    """Without what would move the runs elsewhere, or forbid to upload at all."""
+    """Return the environment without what would move the runs elsewhere or forbid uploads."""
     moving = ("WANDB_MODE", "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_RESUME", "WANDB_RUN_GROUP")
     kept = {name: value for name, value in environment.items() if name not in moving}
     return {**kept, "WANDB_DIR": folder}
@@ -127,7 +127,7 @@ def _watch(
     stop: Event,
     stall_timeout_s: float,
 ) -> None:
-    """Until the client ends, or has to be ended."""
+    """Wait until the client ends, `stop` is set, or no run was uploaded for too long."""
     num_before, since = 0, time.monotonic()
     while process.poll() is None and not stop.is_set():
         num = sum(run.is_marked for run in runs)
@@ -140,7 +140,7 @@ def _watch(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The client and the process that does its work, which is in the same group."""
+    """End the client and the process that works for it, which is in the same group."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             os.killpg(process.pid, number)
@@ -150,11 +150,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
                 continue
 
 
-def _complaint(told: IO[bytes]) -> str:
-    """The last line that speaks of an error."""
-    told.seek(0)
-    lines = told.read().decode(errors="replace").splitlines()
-    complaints = [line for line in lines if "ERROR" in line or "Error" in line]
-    return (
-        re.sub(r"\x1b\[[\d;]*m|^wandb: |ERROR ", "", complaints[-1]).strip() if complaints else ""
-    )
+def _last_error(output: IO[bytes]) -> str:
+    """Return the last line about an error, without colours and prefix."""
+    output.seek(0)
+    lines = output.read().decode(errors="replace").splitlines()
+    errors = [line for line in lines if "ERROR" in line or "Error" in line]
+    return re.sub(r"\x1b\[[\d;]*m|^wandb: |ERROR ", "", errors[-1]).strip() if errors else ""

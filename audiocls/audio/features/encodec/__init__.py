@@ -1,12 +1,13 @@
 """Options of `encodec` (torch-free); the code lies in `front_end.py` and `weights.py`."""
 
+import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from audiocls.audio.features.limits import require_possible
-from audiocls.options import Options
+from audiocls.audio.features.options import FrontEndOptions, Level
+from audiocls.errors import DataError
 
 if TYPE_CHECKING:
     from audiocls.audio.features.encodec.front_end import EncodecFrontEnd
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 24000
 """Hz, of the only model offered."""
 HOP = 320
-"""Samples a frame: 75 frames a second."""
+"""Samples between frames: 75 frames per second."""
 WIDTH = 128
-"""Numbers a frame."""
+"""Channels of the embedding."""
 BANDWIDTHS = (1.5, 3.0, 6.0, 12.0, 24.0)
-"""kbps; a codebook of 1024 entries takes 10 bits × 75 frames a second, 0.75 kbps."""
+"""kbps; a codebook of 1024 entries takes 10 bits × 75 frames per second = 0.75 kbps."""
 
 
 def _offered(bandwidth: float) -> float:
@@ -28,19 +29,20 @@ def _offered(bandwidth: float) -> float:
     return bandwidth
 
 
-class Encodec(Options):
-    """EnCodec's 24 kHz encoder, fixed: 75 frames a second of 128 numbers, once a clip.
+class Encodec(FrontEndOptions):
+    """EnCodec's 24 kHz encoder with fixed weights: 75 frames per second of 128 channels, cached.
 
     Défossez et al., "High fidelity neural audio compression" (arXiv 2210.13438). Needs the extra
     `audiocls[encodec]`: that package, its code and its weights, is licensed CC-BY-NC-4.0, not for
-    commercial use. Where its weights cannot be had, `untrained` tests everything but the answer.
+    commercial use. Without access to the weights, `untrained` runs the same code on random ones:
+    good for tests, meaningless as a result.
     """
 
     name: Literal["encodec"] = "encodec"
-    wave_normalise: Literal["none", "abs_max", "standard"] = "none"
-    """Of each clip's wave nothing, its peak to 1, or its mean to 0 and deviation to 1."""
+    wave_normalise: Level = "none"
+    """Level of each clip's waveform: unchanged, to peak 1, or to mean 0 and deviation 1."""
     output: Literal["embeddings", "codes"] = "embeddings"
-    """What the encoder says, or the sum of the codebook entries that stand for it."""
+    """The encoder's embedding, or its quantised version: the sum of the chosen entries."""
     bandwidth: Annotated[float, AfterValidator(_offered)] = BANDWIDTHS[0]
     """kbps of the codes: 1.5, 3, 6, 12 or 24 for 2, 4, 8, 16 or 32 codebooks."""
     weights: str = Field(default="pretrained", min_length=1)
@@ -52,25 +54,48 @@ class Encodec(Options):
 
     @property
     def weights_file(self) -> Path | None:
-        """The file that the weights are read from, whose content belongs to every id."""
+        """File of the weights, whose content is part of every id; none for the named weights."""
         return None if self.weights in ("pretrained", "untrained") else Path(self.weights)
 
     @property
     def uses_training_statistics(self) -> bool:
-        """Only untrained: what it says then is 0.02 whatever it hears, and 0.001 of the clip."""
+        """Whether features are standardised: only those of untrained weights need it."""
+        # Random weights put out about 0.02 for any input and vary by about 0.001 between clips:
+        # without standardisation a classifier could not see the difference.
         return self.weights == "untrained"
 
-    @property
-    def is_learned(self) -> bool:
-        """No: learned once, by others; a trial does not train it."""
-        return False
+    def identity(self) -> dict[str, Any]:
+        """Return the options, with the digest of a file of weights in place of its path.
+
+        A file that was moved is the same front end; one that was overwritten is another.
+        """
+        return super().identity() | {"weights": self.weights_digest()}
+
+    def weights_digest(self) -> str:
+        """Return the SHA-256 of the file of weights, or the word that names the weights.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        file = self.weights_file
+        if file is None:
+            return self.weights
+        try:
+            with file.open("rb") as content:
+                return hashlib.file_digest(content, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(
+                f"features {self.name}: the weights {file} cannot be read ({error.strerror}); "
+                "allowed for features.weights: pretrained, untrained, or the path of a state_dict"
+            ) from error
+
+    def notes(self) -> list[str]:
+        return ["EnCodec's weights are untrained"] if self.weights == "untrained" else []
 
     def shape(self, num_samples: int) -> tuple[int, int]:
-        """(128, frames) of the features of a clip, without building anything."""
         return WIDTH, -(-num_samples // HOP)
 
     def check(self, sample_rate: int) -> list[str]:
-        """Faults at `sample_rate` Hz."""
         if sample_rate == SAMPLE_RATE:
             return []
         return [
@@ -81,6 +106,6 @@ class Encodec(Options):
     def build(self, sample_rate: int) -> "EncodecFrontEnd":
         from audiocls.audio.features.encodec import front_end, weights
 
-        require_possible(self, sample_rate)
+        self.require_possible(sample_rate)
         encoder, codebooks = weights.load(self.weights, self.num_codebooks)
         return front_end.EncodecFrontEnd(encoder, codebooks, self.output)

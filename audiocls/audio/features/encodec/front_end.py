@@ -1,4 +1,4 @@
-"""EnCodec's encoder and residual vector quantiser as a front end.
+"""EnCodec's encoder and residual vector quantiser (RVQ) as a front end.
 
 Défossez et al. (arXiv 2210.13438), section 3. The networks are those of the package `encodec`.
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class EncodecFrontEnd(nn.Module):
-    """Embeddings of a wave, or the nearest sum of one entry from each codebook.
+    """Embeddings of waveforms at 24 kHz, or their quantised version (`output` codes).
 
     Always computed in float32, also under autocast; nothing in it is trained.
 
@@ -40,34 +40,37 @@ class EncodecFrontEnd(nn.Module):
         self.output = output
         self.register_buffer("codebooks", codebooks)
 
-    def forward(self, waves: Tensor) -> Tensor:
-        embeddings = self.embeddings(waves)
+    def forward(self, waveforms: Tensor) -> Tensor:
+        embeddings = self.embeddings(waveforms)
         if self.output == "embeddings":
             return embeddings
-        return summed(quantised(embeddings, self.codebooks), self.codebooks)
+        return dequantise(quantise(embeddings, self.codebooks), self.codebooks)
 
-    def embeddings(self, waves: Tensor) -> Tensor:
-        """Shape: (B, T) → (B, D, L)."""
-        with torch.autocast(waves.device.type, enabled=False):
-            return torch.as_tensor(self.encoder(waves.float().unsqueeze(1)))
+    def embeddings(self, waveforms: Tensor) -> Tensor:
+        """Compute the encoder's output before quantisation.
 
-    def codes(self, waves: Tensor) -> Tensor:
-        """Which entry of each codebook stands for each frame, coarsest codebook first.
+        Shape: (B, T) → (B, D, L)
+        """
+        with torch.autocast(waveforms.device.type, enabled=False):
+            return torch.as_tensor(self.encoder(waveforms.float().unsqueeze(1)))
+
+    def codes(self, waveforms: Tensor) -> Tensor:
+        """Compute the index of the chosen entry of each codebook, the coarsest codebook first.
 
         Shape: (B, T) → (B, Q, L) int64
         """
-        return quantised(self.embeddings(waves), self.codebooks)
+        return quantise(self.embeddings(waveforms), self.codebooks)
 
 
-def quantised(embeddings: Tensor, codebooks: Tensor) -> Tensor:
-    """Each codebook's entry nearest to what the codebooks before it left over.
+def quantise(embeddings: Tensor, codebooks: Tensor) -> Tensor:
+    """Quantise residually: each codebook encodes what the codebooks before it left over.
 
     Algorithm 1 of SoundStream (Zeghidour et al., arXiv 2107.03312).
 
-    Shape: (B, D, L), (Q, E, D) → (B, Q, L) int64
+    Shape: embeddings (B, D, L), codebooks (Q, E, D) → (B, Q, L) int64 in [0, E)
 
     >>> books = torch.tensor([[[0.0], [10.0]], [[1.0], [-1.0]]])
-    >>> quantised(torch.tensor([[[9.2, 0.8]]]), books)
+    >>> quantise(torch.tensor([[[9.2, 0.8]]]), books)
     tensor([[[1, 0],
              [1, 0]]])
     """
@@ -80,12 +83,12 @@ def quantised(embeddings: Tensor, codebooks: Tensor) -> Tensor:
     return torch.stack(codes, dim=1)
 
 
-def summed(codes: Tensor, codebooks: Tensor) -> Tensor:
-    """The embeddings that codes stand for: the sum of their entries.
+def dequantise(codes: Tensor, codebooks: Tensor) -> Tensor:
+    """Return the embeddings that codes stand for: the sum of their entries over codebooks.
 
-    Shape: (B, Q, L), (Q, E, D) → (B, D, L)
+    Shape: codes (B, Q, L) int64, codebooks (Q, E, D) → (B, D, L)
 
-    >>> summed(torch.tensor([[[1], [1]]]), torch.tensor([[[0.0], [10.0]], [[1.0], [-1.0]]]))
+    >>> dequantise(torch.tensor([[[1], [1]]]), torch.tensor([[[0.0], [10.0]], [[1.0], [-1.0]]]))
     tensor([[[9.]]])
     """
     chosen = [
@@ -95,13 +98,13 @@ def summed(codes: Tensor, codebooks: Tensor) -> Tensor:
 
 
 def _nearest(points: Tensor, codebook: Tensor) -> Tensor:
-    """By |e|² − 2·p·e, the squared distance less what all entries share.
+    """Return the index of the entry nearest to each point (Euclidean).
 
-    About the codebook's mean: far from 0 the small differences between entries would be lost to
-    rounding, and a clip's codes would depend on the batch it is in.
-
-    Shape: (B, L, D), (E, D) → (B, L)
+    Shape: points (B, L, D), codebook (E, D) → (B, L) int64
     """
+    # |p − e|² = |p|² + |e|² − 2·p·e, and |p|² is the same for all entries. Both are centred on
+    # the codebook's mean first: far from 0 the small differences between entries would be lost to
+    # rounding, and a clip's codes would depend on the batch it is in.
     mean = codebook.mean(0)
     points, codebook = points - mean, codebook - mean
     with torch.autocast(points.device.type, enabled=False):

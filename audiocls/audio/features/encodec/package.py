@@ -1,4 +1,4 @@
-"""The door to the package `encodec` (CC-BY-NC-4.0): its 24 kHz model, without the decoder."""
+"""The only module that imports the package `encodec` (CC-BY-NC-4.0): its 24 kHz encoder."""
 
 import warnings
 from pathlib import Path
@@ -9,32 +9,39 @@ import torch
 from audiocls.errors import ConfigError, DataError
 
 CHECKPOINT = "encodec_24khz-d7cc33bc.th"
-"""What the package calls the weights of its 24 kHz model; the end of it is their SHA-256."""
+"""File name of the weights of the 24 kHz model; it ends in the first digits of their SHA-256."""
 URL = f"https://dl.fbaipublicfiles.com/encodec/v0/{CHECKPOINT}"
-
-
 SEED = 0
 
 
-def as_drawn() -> Any:
-    """The same noise for weights every time; codebooks all zero. Raises `ConfigError`."""
+def random_model() -> Any:
+    """Build the model with random weights, always the same ones, and all-zero codebooks.
+
+    Raises:
+        ConfigError: the package is not installed.
+    """
     return _model(is_pretrained=False)
 
 
-def pretrained() -> Any:
-    """Weights of the authors, downloaded once by the package; raises `DataError` if they cannot."""
+def pretrained_model() -> Any:
+    """Build the model with its authors' weights, which the package downloads once.
+
+    Raises:
+        ConfigError: the package is not installed.
+        DataError: the weights cannot be downloaded, or arrive damaged.
+    """
     try:
         return _model(is_pretrained=True)
-    except (OSError, RuntimeError) as error:  # no network, or not the bytes that were promised
+    except (OSError, RuntimeError) as error:  # no network, or the checksum does not match
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise DataError(
-            f"features encodec: the weights could not be fetched from {URL} ({error}). Fetch that "
-            f"file by hand into {folder}, or anywhere and --set features.weights=FILE"
+            f"features encodec: the weights could not be downloaded from {URL} ({error}). Download "
+            f"that file by hand into {folder}, or anywhere and --set features.weights=FILE"
         ) from error
 
 
 def _model(is_pretrained: bool) -> Any:
-    """Without a trace in the global generator, whichever weights are asked for."""
+    """Build the model without advancing torch's global generator."""
     try:
         from encodec.model import EncodecModel
     except ModuleNotFoundError as error:
@@ -44,10 +51,12 @@ def _model(is_pretrained: bool) -> Any:
         )
         raise ConfigError("features encodec", [fault]) from error
     with warnings.catch_warnings():
-        # The package is of 2022; what it calls is deprecated but does what it did.
+        # The package is from 2022: the torch function it calls is deprecated, and still correct.
         warnings.filterwarnings("ignore", ".*weight_norm.* is deprecated", FutureWarning)
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(SEED)  # not torch.manual_seed: it seeds GPUs too
+            # Not torch.manual_seed, which would seed the GPUs' generators too, and for good:
+            # `fork_rng(devices=[])` restores the CPU's alone.
+            torch.default_generator.manual_seed(SEED)
             model = EncodecModel.encodec_model_24khz(pretrained=is_pretrained)
-    del model.decoder  # nothing here turns codes into sound
+    del model.decoder  # not needed: features only go from waveforms to codes
     return model

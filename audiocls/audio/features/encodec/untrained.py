@@ -1,4 +1,6 @@
-"""EnCodec without its training: the same seeded weights and codebooks for every process.
+"""EnCodec with random weights and codebooks fitted to synthetic sounds, for tests offline.
+
+The same weights and codebooks in every process.
 
 Legend: N frames, D width (128), T samples, Q codebooks, E entries of a codebook.
 """
@@ -11,24 +13,25 @@ import torch
 from torch import Tensor
 
 from audiocls.audio.features.encodec import SAMPLE_RATE
-from audiocls.audio.features.encodec.package import as_drawn
+from audiocls.audio.features.encodec.package import random_model
 
 SEED = 0
 NUM_CLIPS = 40
-"""Seconds of sound that the codebooks are fitted to: three frames an entry."""
+"""Clips of one second that the codebooks are fitted to: 3000 frames, three per entry."""
 NUM_ENTRIES = 1024
 NUM_ITERATIONS = 10
 
 
-def untrained(num_codebooks: int) -> Any:
-    """The package's model with weights as drawn and its first codebooks fitted by k-means.
+def untrained_model(num_codebooks: int) -> Any:
+    """Build the model with random weights and its first codebooks fitted by k-means.
 
-    Without that they are all zero, and so is every code. The package fits them itself in its
-    quantiser's first forward pass, but at a cost that allows some 300 frames only: fewer than
-    entries, so that nothing is left over for the second codebook to say. The first codebooks are
-    the same whatever their number; beyond the eighth or so, little is left to say here too.
+    The first codebooks are the same whatever their number. Beyond the eighth or so the residual is
+    almost zero, so that further codes carry little.
     """
-    model = as_drawn()
+    # Unfitted codebooks are all zero, and so would every code be. The package fits them in the
+    # quantiser's first forward pass, but its cost allows about 300 frames: fewer than there are
+    # entries, so that the first codebook would be exact and the second would get a zero residual.
+    model = random_model()
     layers = model.quantizer.vq.layers[:num_codebooks]
     for layer, entries in zip(layers, _codebooks(num_codebooks), strict=True):
         layer._codebook.embed.copy_(entries)
@@ -38,9 +41,9 @@ def untrained(num_codebooks: int) -> Any:
 
 @functools.cache
 def _codebooks(num_codebooks: int) -> list[Tensor]:
-    """Each fitted to what those before it left over of the sounds.
+    """Fit each codebook to the residual of those before it.
 
-    Shape: → Q × (E, D)
+    Shape: → Q tensors of (E, D)
     """
     frames = _frames()
     generator = torch.Generator().manual_seed(SEED)
@@ -53,21 +56,23 @@ def _codebooks(num_codebooks: int) -> list[Tensor]:
 
 @functools.cache
 def _frames() -> Tensor:
-    """What the encoder says of the sounds; kept, for that takes seconds.
+    """Embed the synthetic sounds; cached, since it takes seconds.
 
     Shape: → (N, D)
     """
     with torch.inference_mode(False), torch.no_grad():
-        embeddings: Tensor = as_drawn().encoder(sounds().unsqueeze(1))
+        embeddings: Tensor = random_model().encoder(sounds().unsqueeze(1))
     return embeddings.transpose(1, 2).flatten(0, 1)
 
 
 def k_means(
     points: Tensor, num_means: int, num_iterations: int, generator: torch.Generator
 ) -> Tensor:
-    """Means of clusters (Lloyd, 1982), from points drawn at random; an empty one stays put.
+    """Return the means of clusters (Lloyd, 1982), started from random points.
 
-    Shape: (N, D) → (E, D)
+    The mean of a cluster that becomes empty stays where it was.
+
+    Shape: points (N, D) → (num_means, D)
 
     >>> points = torch.tensor([[0.0], [2.0], [10.0], [12.0]])
     >>> k_means(points, 2, 5, torch.Generator().manual_seed(1)).sort(dim=0).values
@@ -84,7 +89,10 @@ def k_means(
 
 
 def sounds(seed: int = SEED) -> Tensor:
-    """Chirps that swell and fade in noise: one second each, 60 Hz to 10 kHz, 0 to 60 dB down.
+    """Synthesise chirps in white noise at 24 kHz, one second each.
+
+    A chirp glides between two frequencies of 60 Hz to 10 kHz under a squared-sine envelope; the
+    noise is 0 to 60 dB below its own loudest level.
 
     Shape: → (NUM_CLIPS, T)
     """

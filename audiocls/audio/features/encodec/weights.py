@@ -1,4 +1,4 @@
-"""Where EnCodec's weights come from: its authors, a file, or seeded noise.
+"""Loading EnCodec's weights: the authors', a file's, or random ones with fitted codebooks.
 
 Legend: B batch, T samples, D width (128), L frames, Q codebooks, E entries of a codebook.
 """
@@ -14,22 +14,27 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils import remove_weight_norm
 
-from audiocls.audio.features.encodec.package import CHECKPOINT, as_drawn, pretrained
-from audiocls.audio.features.encodec.untrained import untrained
+from audiocls.audio.features.encodec.package import CHECKPOINT, pretrained_model, random_model
+from audiocls.audio.features.encodec.untrained import untrained_model
 from audiocls.errors import DataError
 
 
 def load(weights: str, num_codebooks: int) -> tuple[nn.Module, Tensor]:
-    """The encoder, weight normalisation folded in, and the first codebooks.
+    """Load the encoder, its weight normalisation folded in, and the first codebooks.
 
-    Raises `ConfigError` if the package is missing, `DataError` if the weights are.
+    `weights` is `pretrained`, `untrained` or the path of a state_dict.
+
+    Raises:
+        ConfigError: the package is not installed.
+        DataError: the weights are missing, unreadable or another model's, or their codebooks were
+            never initialised.
 
     Shape: → encoder (B, 1, T) → (B, D, L), codebooks (Q, E, D)
     """
     if weights == "pretrained":
-        model = pretrained()
+        model = pretrained_model()
     elif weights == "untrained":
-        model = untrained(num_codebooks)
+        model = untrained_model(num_codebooks)
     else:
         model = _from_file(Path(weights))
     codebooks = [layer._codebook for layer in model.quantizer.vq.layers[:num_codebooks]]
@@ -42,7 +47,7 @@ def load(weights: str, num_codebooks: int) -> tuple[nn.Module, Tensor]:
 
 
 def _from_file(file: Path) -> Any:
-    model, state = as_drawn(), _read(file)
+    model, state = random_model(), _read(file)
     wanted = {name: value.shape for name, value in model.state_dict().items()}
     wrong = [name for name, shape in wanted.items() if _shape(state, name) != shape]
     if wrong:
@@ -79,7 +84,7 @@ def _shape(state: Mapping[str, Any], name: str) -> torch.Size | None:
 
 
 def _folded(encoder: nn.Module) -> nn.Module:
-    """Without weight normalisation, which would be computed anew at every call."""
+    """Fold weight normalisation into the weights; it would be computed anew at every call."""
     for module in encoder.modules():
         if isinstance(module, nn.Conv1d):
             remove_weight_norm(module)

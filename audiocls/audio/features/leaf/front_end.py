@@ -15,7 +15,8 @@ from audiocls.audio.features.leaf.pcen import PCEN
 class Leaf(nn.Module):
     """Power in F bands, averaged every `hop` samples, then compressed by PCEN.
 
-    Always computed in float32, also under autocast. Ends are padded by zeros.
+    `window` in samples, `f_min` and `f_max` in Hz. Always computed in float32, also under
+    autocast. Ends are zero-padded.
 
     Shape: (B, T) → (B, F, L) with L = ⌈T / hop⌉
 
@@ -37,6 +38,6 @@ class Leaf(nn.Module):
         self.pool = GaussianPool(num_filters, window, hop)
         self.compress = PCEN(num_filters)
 
-    def forward(self, waves: Tensor) -> Tensor:
-        with torch.autocast(waves.device.type, enabled=False):
-            return torch.as_tensor(self.compress(self.pool(self.filters(waves.float()))))
+    def forward(self, waveforms: Tensor) -> Tensor:
+        with torch.autocast(waveforms.device.type, enabled=False):
+            return torch.as_tensor(self.compress(self.pool(self.filters(waveforms.float()))))

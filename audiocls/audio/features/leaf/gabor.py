@@ -1,4 +1,4 @@
-"""Gabor band-pass filters and Gaussian smoothing whose places and widths are learned.
+"""Gabor band-pass filters and Gaussian smoothing whose centres and widths are learned.
 
 Legend: B batch, T samples, F filters, W window (samples), L frames.
 """
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from audiocls.audio.features.mel_scale import mel_edges
 
 HALF_MAXIMUM = math.sqrt(2 * math.log(2)) / math.pi
-"""σ (samples) × full width at half maximum (cycles a sample) of a Gabor filter's response."""
+"""σ (samples) × full width at half maximum (cycles per sample) of a Gabor filter's response."""
 FAINTEST = -50.0
-"""Natural logarithm of the least part of a filter's peak that is kept."""
+"""Natural logarithm of the smallest part of a filter's peak that is kept."""
 POOL_WIDTH = 0.4
 """σ of the smoothing before training, in half windows (LEAF, section 3.2)."""
 
@@ -22,9 +22,9 @@ POOL_WIDTH = 0.4
 class GaborPower(nn.Module):
     """Squared modulus of complex Gabor filters: a Gaussian of width σ times exp(iηt).
 
-    Before training, filter i is at half its maximum where the square root of mel band i is, so
-    that its power follows the band (section 3.1). The centre η stays in [0, π] and the response
-    between 1 / W and 1 / 4 cycles a sample wide: outside, a filter would alias or be cut off.
+    Filters of `window` samples start on the mel bands from `f_min` to `f_max` Hz (section 3.1).
+    The centre η stays in [0, π] radians per sample, the width of the response between 1 / W and
+    1 / 4 cycles per sample.
 
     Shape: (B, T) → (B, F, T)
 
@@ -36,39 +36,46 @@ class GaborPower(nn.Module):
         super().__init__()
         self.window = window
         edges = mel_edges(num_filters, f_min, f_max) / sample_rate
-        # √triangle = 1/2 where the triangle is 1/4: over 3/4 of its base.
+        # The power of filter i should follow the triangle of mel band i, so its amplitude follows
+        # the triangle's square root. √triangle = 1/2 where the triangle is 1/4: there the triangle
+        # is 3/4 of its base wide.
         half_maximum = 0.75 * (edges[2:] - edges[:-2])
         self.centre = nn.Parameter((2 * math.pi * edges[1:-1]).float())
-        """Radians a sample."""
+        """Radians per sample."""
         self.width = nn.Parameter((HALF_MAXIMUM / half_maximum).float())
         """σ in samples."""
 
     def filters(self) -> Tensor:
-        """Real parts, then imaginary ones; a tone at its centre leaves a filter at amplitude 1/2.
+        """Return the impulse responses, all real parts before the imaginary ones.
+
+        A tone of amplitude 1 at its centre leaves a filter with amplitude 1/2.
 
         Shape: → (2 F, W)
         """
         time = torch.arange(self.window, device=self.centre.device) - self.window // 2
+        # Beyond these bounds a filter would alias (centre), be cut off by its window (width σ too
+        # large) or be narrower in time than samples resolve (σ too small).
         centre = self.centre.clamp(0.0, math.pi)[:, None]
         width = self.width.clamp(4 * HALF_MAXIMUM, self.window * HALF_MAXIMUM)[:, None]
         exponent = -0.5 * (time / width) ** 2
-        # Tails that no float32 sum can hear are 0: as denormal numbers they halve a CPU's speed.
+        # e^-50 is far below what a float32 sum of the filter resolves. Set to 0, since as denormal
+        # numbers such tails halve a CPU's speed.
         exponent = exponent.masked_fill(exponent < FAINTEST, -math.inf)
         envelope = exponent.exp() / (math.sqrt(2 * math.pi) * width)
         phase = centre * time
         return torch.cat([envelope * phase.cos(), envelope * phase.sin()])
 
-    def forward(self, waves: Tensor) -> Tensor:
+    def forward(self, waveforms: Tensor) -> Tensor:
         filters = self.filters().unsqueeze(1)
-        parts = F.conv1d(waves.unsqueeze(1), filters, padding=self.window // 2)
+        parts = F.conv1d(waveforms.unsqueeze(1), filters, padding=self.window // 2)
         real, imaginary = parts.square().chunk(2, dim=1)
         return real + imaginary
 
 
 class GaussianPool(nn.Module):
-    """Every `hop` samples a Gaussian-weighted mean of each channel, of learned width.
+    """Gaussian-weighted mean of each channel every `hop` samples, of learned width.
 
-    Weights sum to 1, so that constant power keeps its value whatever the width.
+    Weights sum to 1, so that constant power keeps its value for any width; `window` in samples.
 
     Shape: (B, F, T) → (B, F, L) with L = ⌈T / hop⌉
 
@@ -83,7 +90,10 @@ class GaussianPool(nn.Module):
         """σ in half windows; kept in [2 / W, 1/2]."""
 
     def weights(self) -> Tensor:
-        """Shape: → (F, W)."""
+        """Return the weights for the present widths, each row summing to 1.
+
+        Shape: → (F, W)
+        """
         time = torch.linspace(-1, 1, self.window, device=self.width.device)
         width = self.width.clamp(2 / self.window, 0.5)[:, None]
         return torch.softmax(-0.5 * (time / width) ** 2, dim=1)

@@ -1,4 +1,4 @@
-"""Per-channel energy normalisation with every constant learned.
+"""Per-channel energy normalisation (PCEN) with every constant learned.
 
 Wang et al., "Trainable frontend for robust and far-field keyword spotting" (ICASSP 2017,
 arXiv 1607.05666); with the smoothing learned too as in LEAF (arXiv 2101.08596, section 3.3).
@@ -13,13 +13,14 @@ from torch import Tensor, nn
 BLOCK = 64
 """Frames smoothed by one matrix product."""
 LEAST_DELTA = 1e-3
-"""δ below it: the root has no slope at silence."""
+"""Smallest δ: at δ = 0 the slope of the root at silence is infinite."""
 
 
 class PCEN(nn.Module):
-    """(E / (floor + M)^α + δ)^(1/r) − δ^(1/r), where M is E smoothed by s: loudness cancels.
+    """(E / (floor + M)^α + δ)^(1/r) − δ^(1/r), where M is the moving average of E by s.
 
-    Constraints: α ≤ 1, r ≥ 1, s in [0, 1], δ ≥ 0.001. The defaults are LEAF's starts.
+    With α near 1 a change of level cancels. Constraints: α ≤ 1, r ≥ 1, s in [0, 1], δ ≥ 0.001.
+    The defaults are LEAF's initial values.
 
     Shape: power (B, C, L) → (B, C, L)
 
@@ -47,17 +48,17 @@ class PCEN(nn.Module):
         alpha = self.alpha.clamp(max=1.0)[:, None]
         delta = self.delta.clamp(min=LEAST_DELTA)[:, None]
         exponent = 1 / self.root.clamp(min=1.0)[:, None]
-        loudness = smoothed(power, self.smooth.clamp(0.0, 1.0))
+        loudness = moving_average(power, self.smooth.clamp(0.0, 1.0))
         level = power / (self.floor + loudness) ** alpha
         return (level + delta) ** exponent - delta**exponent
 
 
-def smoothed(x: Tensor, s: Tensor) -> Tensor:
-    """Exponential moving average y(t) = (1 − s)·y(t−1) + s·x(t), started at y(0) = x(0).
+def moving_average(x: Tensor, s: Tensor) -> Tensor:
+    """Compute the exponential moving average y(t) = (1 − s)·y(t−1) + s·x(t), y(0) = x(0).
 
     Shape: x (B, C, L), s (C,) in [0, 1] → (B, C, L)
 
-    >>> smoothed(torch.tensor([[[1.0, 0.0, 0.0]]]), torch.tensor([0.5]))
+    >>> moving_average(torch.tensor([[[1.0, 0.0, 0.0]]]), torch.tensor([0.5]))
     tensor([[[1.0000, 0.5000, 0.2500]]])
     """
     driven = torch.cat([x[..., :1], s[:, None] * x[..., 1:]], dim=-1)
@@ -65,14 +66,14 @@ def smoothed(x: Tensor, s: Tensor) -> Tensor:
 
 
 def decaying_sum(x: Tensor, decay: Tensor) -> Tensor:
-    """y(t) = decay·y(t−1) + x(t) by two matrix products a level, log₆₄ L levels.
-
-    Within a block of 64 frames y is a lower triangular matrix of powers of the decay times x;
-    what a block hands to the next is the same recurrence over the blocks' ends, its decay to the
-    64th. Only non-negative powers of numbers up to 1: nothing can overflow, at any length.
+    """Compute y(t) = decay·y(t−1) + x(t), y(−1) = 0, without a loop over frames.
 
     Shape: x (B, C, L), decay (C,) in [0, 1] → (B, C, L)
     """
+    # Within a block of 64 frames y is a lower triangular matrix of powers of the decay times x.
+    # The last values of the blocks follow the same recurrence with decay⁶⁴, solved by recursion:
+    # two matrix products per level, log₆₄ L levels. All powers are non-negative ones of numbers up
+    # to 1, so that nothing overflows at any length; dividing a cumulative sum by them would.
     length = x.shape[-1]
     blocks = F.pad(x, (0, -length % BLOCK)).view(*x.shape[:-1], -1, BLOCK)
     within = torch.einsum("cij,bckj->bcki", _decay_matrix(decay), blocks)
@@ -84,7 +85,7 @@ def decaying_sum(x: Tensor, decay: Tensor) -> Tensor:
 
 
 def _decay_matrix(decay: Tensor) -> Tensor:
-    """decay^(i − j) for i ≥ j, else 0.
+    """Return decay^(i − j) for i ≥ j, else 0.
 
     Shape: (C,) → (C, BLOCK, BLOCK)
     """
@@ -94,7 +95,7 @@ def _decay_matrix(decay: Tensor) -> Tensor:
 
 
 def _powers(decay: Tensor) -> Tensor:
-    """decay to the 0th … BLOCKth.
+    """Return decay to the powers 0 … BLOCK.
 
     Shape: (C,) → (C, BLOCK + 1)
     """

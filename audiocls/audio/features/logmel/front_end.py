@@ -9,17 +9,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from audiocls.audio.features.frames import num_frames
-from audiocls.audio.features.standardise import standardised
+from audiocls.audio.features.normalise import standardise
+from audiocls.audio.features.options import num_frames
 
 
 class LogMelFilterBanks(nn.Module):
     """Periodic Hann window, power spectrum, HTK mel bands without norm, log(power + offset).
 
     With compression clamp log(max(power, offset)), exact where it is louder than the offset.
-    Frames are centred and the ends reflected. Always computed in float32, also under autocast:
-    bfloat16 holds a power to two digits only. Bands too narrow to hold a bin of `n_fft` are
-    constant at log(offset).
+    `hop` and `window` in samples, `f_min` and `f_max` in Hz (none is half the rate). Frames are
+    centred and the ends reflected. Always computed in float32, also under autocast. Bands too
+    narrow to hold a bin of `n_fft` are constant at log(offset).
 
     Shape: (…, T) → (…, F, L) with L = T // hop + 1 for an even n_fft
 
@@ -52,23 +52,25 @@ class LogMelFilterBanks(nn.Module):
         self.register_buffer("hann", torch.hann_window(window or n_fft), persistent=False)
         self.register_buffer("filters", filters, persistent=False)
 
-    def forward(self, waves: Tensor) -> Tensor:
-        num_frames(waves.shape[-1], self.n_fft, self.hop)  # refuses a clip too short to reflect
-        with torch.autocast(waves.device.type, enabled=False):
-            power = self._power(waves.float().reshape(-1, waves.shape[-1]))
+    def forward(self, waveforms: Tensor) -> Tensor:
+        num_frames(waveforms.shape[-1], self.n_fft, self.hop)  # raises if too short to reflect
+        # bfloat16 has 8 bits of precision, two to three digits: too few for a power.
+        with torch.autocast(waveforms.device.type, enabled=False):
+            power = self._power(waveforms.float().reshape(-1, waveforms.shape[-1]))
             mel = torch.matmul(power.transpose(-1, -2), self.filters).transpose(-1, -2)
             features = torch.log(self._floored(mel))
             if self.normalise_clip:
-                features = standardised(features, dims=(1, 2))
-        return features.reshape(*waves.shape[:-1], *features.shape[-2:])
+                features = standardise(features, dims=(1, 2))
+        return features.reshape(*waveforms.shape[:-1], *features.shape[-2:])
 
     def _floored(self, mel: Tensor) -> Tensor:
+        """Shape: (B, F, L) → the same, at least `offset`."""
         return mel.clamp(min=self.offset) if self.compression == "clamp" else mel + self.offset
 
-    def _power(self, waves: Tensor) -> Tensor:
+    def _power(self, waveforms: Tensor) -> Tensor:
         """Shape: (B, T) → (B, N, L)."""
         spectrum = torch.stft(
-            waves,
+            waveforms,
             self.n_fft,
             self.hop,
             win_length=len(self.hann),
@@ -77,18 +79,23 @@ class LogMelFilterBanks(nn.Module):
             pad_mode="reflect",
             return_complex=True,
         )
-        # Not re² + im²: rounding as torchaudio does is what keeps logarithms near 0 equal.
+        # Not re² + im², which is faster but rounds differently: where power is near the offset the
+        # logarithm would show it, and features would no longer equal torchaudio's.
         return spectrum.abs().pow(2)
 
 
 def _mel_filters(
     num_bins: int, f_min: float, f_max: float, n_mels: int, sample_rate: int
 ) -> Tensor:
-    """torchaudio's triangles (N, F), imported here because its import takes a second."""
+    """Return torchaudio's triangular filters from `f_min` to `f_max` Hz.
+
+    Shape: → (N, F)
+    """
+    # Imported here because its import takes a second.
     from torchaudio.functional import melscale_fbanks
 
     with warnings.catch_warnings():
-        # A band without a bin is documented behaviour of this layer, not news.
+        # A band without a bin is documented behaviour of this layer: no warning needed.
         warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
         filters: Tensor = melscale_fbanks(num_bins, f_min, f_max, n_mels, sample_rate)
     return filters

@@ -4,33 +4,34 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from audiocls.audio.features.frames import num_frames
-from audiocls.audio.features.limits import (
-    band_faults,
-    nyquist_faults,
-    order_faults,
-    refuse,
-    require_possible,
-    window_faults,
+from audiocls.audio.features.options import (
+    FrontEndOptions,
+    Level,
+    check_band,
+    check_mel_bands,
+    check_nyquist,
+    check_window,
+    num_frames,
+    raise_all,
 )
-from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class MFCC(Options):
+class MFCC(FrontEndOptions):
     """Mel-frequency cepstral coefficients: the cosine transform of log-mel, first terms only.
 
     Davis and Mermelstein (1980). The first coefficients hold the spectrum's envelope, the last
-    its pitch; a network that can mix channels gains nothing over `logmel` but fewer of them.
+    its pitch. Not for networks that mix channels themselves: to them this is `logmel` with fewer
+    channels.
     """
 
     name: Literal["mfcc"] = "mfcc"
-    wave_normalise: Literal["none", "abs_max", "standard"] = "none"
-    """Of each clip's wave nothing, its peak to 1, or its mean to 0 and deviation to 1."""
+    wave_normalise: Level = "none"
+    """Level of each clip's waveform: unchanged, to peak 1, or to mean 0 and deviation 1."""
     n_mfcc: PositiveInt = 40
-    """Coefficients kept, up to `n_mels`; all of them are an invertible turn of log-mel."""
+    """Coefficients kept, up to `n_mels`; with all of them log-mel can be recovered exactly."""
     n_mels: PositiveInt = 64
     n_fft: int = Field(default=400, ge=2)
     """Samples per Fourier transform."""
@@ -49,34 +50,28 @@ class MFCC(Options):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "MFCC":
-        faults = window_faults(self.window, self.n_fft) + order_faults(self.f_min, self.f_max)
-        faults += band_faults(self.n_mels, self.n_fft)
+        problems = check_window(self.window, self.n_fft) + check_band(self.f_min, self.f_max)
+        problems += check_mel_bands(self.n_mels, self.n_fft)
         if self.n_mfcc > self.n_mels:
-            faults.append(f"n_mfcc: got {self.n_mfcc}, allowed: up to n_mels, {self.n_mels}")
-        refuse(faults)
+            problems.append(f"n_mfcc: got {self.n_mfcc}, allowed: up to n_mels, {self.n_mels}")
+        raise_all(problems)
         return self
 
     @property
     def uses_training_statistics(self) -> bool:
         return self.normalise == "train"
 
-    @property
-    def is_learned(self) -> bool:
-        return False
-
     def shape(self, num_samples: int) -> tuple[int, int]:
-        """(coefficients, frames) of the features of a clip, without building anything."""
         return self.n_mfcc, num_frames(num_samples, self.n_fft, self.hop, self.name)
 
     def check(self, sample_rate: int) -> list[str]:
-        """Faults at `sample_rate` Hz."""
-        return nyquist_faults(self.f_min, self.f_max, sample_rate)
+        return check_nyquist(self.f_min, self.f_max, sample_rate)
 
     def build(self, sample_rate: int) -> "nn.Module":
         from audiocls.audio.features.logmel.front_end import LogMelFilterBanks
         from audiocls.audio.features.mfcc import front_end
 
-        require_possible(self, sample_rate)
+        self.require_possible(sample_rate)
         log_mel = LogMelFilterBanks(
             n_fft=self.n_fft,
             sample_rate=sample_rate,

@@ -8,11 +8,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from audiocls.audio.features.standardise import standardised
+from audiocls.audio.features.normalise import standardise
 
 
 class MFCC(nn.Module):
-    """The first `n_mfcc` terms of the cosine transform of a log-mel front end's bands.
+    """Cosine transform over the bands of the front end `log_mel`, first `n_mfcc` terms.
 
     Shape: (B, T) → (B, C, L)
 
@@ -29,14 +29,16 @@ class MFCC(nn.Module):
         # Derived from the options: a checkpoint need not hold it.
         self.register_buffer("cosines", dct(n_mels)[:n_mfcc], persistent=False)
 
-    def forward(self, waves: Tensor) -> Tensor:
-        with torch.autocast(waves.device.type, enabled=False):
-            features = torch.matmul(self.cosines, self.log_mel(waves))
-            return standardised(features, dims=(2,)) if self.normalise_clip else features
+    def forward(self, waveforms: Tensor) -> Tensor:
+        with torch.autocast(waveforms.device.type, enabled=False):
+            features = torch.matmul(self.cosines, self.log_mel(waveforms))
+            return standardise(features, dims=(2,)) if self.normalise_clip else features
 
 
 def dct(size: int) -> Tensor:
-    """The orthonormal cosine transform of type II as a matrix; its transpose is its inverse.
+    """Return the orthonormal cosine transform of type II as a matrix.
+
+    Its transpose is its inverse.
 
     Ahmed, Natarajan and Rao (1974).
 

@@ -4,19 +4,19 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from audiocls.options import Options
+from audiocls.audio.features.options import FrontEndOptions, Level
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Raw(Options):
+class Raw(FrontEndOptions):
     """The waveform itself, as one channel."""
 
     name: Literal["raw"] = "raw"
     normalise: Literal["none", "abs_max", "standard", "batch_norm"] = "none"
-    """Of each clip nothing, its peak, or its mean to 0 and deviation to 1; silence stays zero.
-    Or, trained with the model, a BatchNorm of all clips as they are."""
+    """Level of each clip: unchanged, to peak `peak`, or to mean 0 and deviation 1; silence stays
+    zero. Or one BatchNorm over all clips, trained with the model."""
     peak: float = Field(default=1.0, gt=0.0)
     """Largest magnitude after abs_max; full scale is 1."""
 
@@ -30,24 +30,27 @@ class Raw(Options):
         return self
 
     @property
-    def wave_normalise(self) -> Literal["none", "abs_max", "standard"]:
-        """What is done to each clip's wave before it is augmented."""
+    def wave_normalise(self) -> Level:
+        """How each clip's level is set before augmentation."""
         return "none" if self.normalise == "batch_norm" else self.normalise
-
-    @property
-    def uses_training_statistics(self) -> bool:
-        return False
 
     @property
     def is_learned(self) -> bool:
         return self.normalise == "batch_norm"
 
+    @property
+    def is_cached(self) -> bool:
+        return False  # the features are the waveforms, which the pack holds already
+
+    def wave_normaliser(self) -> "nn.Module":
+        from audiocls.audio.features.normalise import NormaliseWaveform
+
+        return NormaliseWaveform(self.wave_normalise, self.peak)
+
     def check(self, sample_rate: int) -> list[str]:
-        """Faults of these options at a sample rate in Hz: none, at any."""
         return []
 
     def shape(self, num_samples: int) -> tuple[int, int]:
-        """(channels, frames) of the features of a clip, without building anything."""
         return 1, num_samples
 
     def build(self, sample_rate: int) -> "nn.Module":

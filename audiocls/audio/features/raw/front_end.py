@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Raw(nn.Module):
-    """Waves as they are, or all of them by one learned BatchNorm.
+    """Pass waveforms through unchanged, or through one BatchNorm trained with the model.
 
     Shape: (B, T) → (B, 1, T)
 
@@ -20,6 +20,6 @@ class Raw(nn.Module):
         super().__init__()
         self.batch_norm = nn.BatchNorm1d(1) if has_batch_norm else nn.Identity()
 
-    def forward(self, waves: Tensor) -> Tensor:
-        features: Tensor = self.batch_norm(waves.unsqueeze(1))
+    def forward(self, waveforms: Tensor) -> Tensor:
+        features: Tensor = self.batch_norm(waveforms.unsqueeze(1))
         return features

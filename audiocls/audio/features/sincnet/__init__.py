@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from audiocls.audio.features.limits import (
-    nyquist_faults,
-    order_faults,
-    refuse,
-    require_possible,
+from audiocls.audio.features.options import (
+    FrontEndOptions,
+    Level,
+    check_band,
+    check_nyquist,
+    raise_all,
 )
-from audiocls.options import Options
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,21 +19,21 @@ NARROWEST = 50.0
 """Hz: the least cutoff and the least bandwidth of a filter (SincNet, section 3)."""
 
 
-class SincNet(Options):
+class SincNet(FrontEndOptions):
     """SincNet: band-pass filters whose two cutoffs are learned, and the log power in each.
 
     Ravanelli and Bengio, "Speaker recognition from raw waveform with SincNet" (SLT 2018,
-    arXiv 1808.00158). Theirs feeds the filtered waves to a deep network; here the power is
-    averaged and its logarithm taken, so that every model of bands and frames can follow. Costs as
-    much as `leaf`; learned, so never cached.
+    arXiv 1808.00158). Deviation: the paper feeds the filtered waveforms to a deep network; here
+    the power is averaged and its logarithm taken, so that any model of (channels, frames) can
+    follow. Costs as much as `leaf`; learned, so never cached.
     """
 
     name: Literal["sincnet"] = "sincnet"
-    wave_normalise: Literal["none", "abs_max", "standard"] = "none"
-    """Of each clip's wave nothing, its peak to 1, or its mean to 0 and deviation to 1."""
+    wave_normalise: Level = "none"
+    """Level of each clip's waveform: unchanged, to peak 1, or to mean 0 and deviation 1."""
     num_filters: PositiveInt = 80
     kernel: int = Field(default=251, ge=3)
-    """Samples of each filter; odd, so that it has a middle."""
+    """Samples of each filter; odd, so that it has a centre."""
     window: int = Field(default=401, ge=3)
     """Samples of the Hann window that power is averaged over; odd."""
     hop: PositiveInt = 160
@@ -47,36 +47,30 @@ class SincNet(Options):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "SincNet":
-        faults = order_faults(self.f_min, self.f_max)
+        problems = check_band(self.f_min, self.f_max)
         for name, length in (("kernel", self.kernel), ("window", self.window)):
             if length % 2 == 0:
-                faults.append(f"{name}: got {length}, allowed: odd numbers of samples")
-        refuse(faults)
+                problems.append(f"{name}: got {length}, allowed: odd numbers of samples")
+        raise_all(problems)
         return self
-
-    @property
-    def uses_training_statistics(self) -> bool:
-        return False
 
     @property
     def is_learned(self) -> bool:
         return True
 
     def shape(self, num_samples: int) -> tuple[int, int]:
-        """(filters, frames) of the features of a clip, without building anything."""
         return self.num_filters, -(-num_samples // self.hop)
 
     def check(self, sample_rate: int) -> list[str]:
-        """Faults at `sample_rate` Hz."""
-        faults = nyquist_faults(self.f_min, self.f_max, sample_rate)
+        problems = check_nyquist(self.f_min, self.f_max, sample_rate)
         if sample_rate / 2 < 2 * NARROWEST:
-            faults.append(f"sample_rate: got {sample_rate}, allowed: {4 * NARROWEST:.0f} or more")
-        return faults
+            problems.append(f"sample_rate: got {sample_rate}, allowed: {4 * NARROWEST:.0f} or more")
+        return problems
 
     def build(self, sample_rate: int) -> "nn.Module":
         from audiocls.audio.features.sincnet import front_end
 
-        require_possible(self, sample_rate)
+        self.require_possible(sample_rate)
         f_max = sample_rate / 2 if self.f_max is None else self.f_max
         return front_end.SincNet(
             front_end.SincFilters(

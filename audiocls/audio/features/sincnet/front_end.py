@@ -15,11 +15,10 @@ from audiocls.audio.features.mel_scale import mel_edges
 
 
 class SincFilters(nn.Module):
-    """The difference of two low-pass filters, 2f₂·sinc(2f₂t) − 2f₁·sinc(2f₁t), in a Hamming window.
+    """Band-pass filters of gain 1 with learned cutoffs, in a Hamming window of `kernel` samples.
 
-    Gain 1 inside the band. Both numbers are kept in radians a sample, not in Hz as in the source:
-    a step of an optimiser at the usual learning rates then moves a cutoff by Hz, not by µHz.
-    Cutoffs and bandwidths stay at or above `narrowest` Hz and below half the sample rate.
+    A filter is the difference of two low-pass filters, 2f₂·sinc(2f₂t) − 2f₁·sinc(2f₁t). Cutoffs
+    and bandwidths stay at or above `narrowest` Hz and below half the sample rate.
 
     Shape: (B, T) → (B, F, T)
 
@@ -40,19 +39,21 @@ class SincFilters(nn.Module):
     ):
         super().__init__()
         self.kernel = kernel
+        # Parameters in radians per sample, where the paper has Hz: one step of an optimiser at the
+        # usual learning rates then moves a cutoff by some Hz rather than by µHz.
         radians = 2 * math.pi / sample_rate
         self.narrowest = narrowest * radians
         edges = mel_edges(num_filters, f_min, f_max) * radians
         self.low = nn.Parameter(edges[:-2].float())
-        """Lower cutoff, radians a sample."""
+        """Lower cutoff, radians per sample."""
         self.band = nn.Parameter((edges[2:] - edges[:-2]).float())
-        """Upper cutoff less the lower one, radians a sample."""
+        """Bandwidth (upper less lower cutoff), radians per sample."""
         # Derived from the options: a checkpoint need not hold it.
         window = torch.hamming_window(kernel, periodic=False)
         self.register_buffer("hamming", window, persistent=False)
 
     def cutoffs(self) -> tuple[Tensor, Tensor]:
-        """Lower and upper ones after the constraints, radians a sample.
+        """Return lower and upper cutoffs after the constraints, radians per sample in (0, π].
 
         Shape: → (F,), (F,)
         """
@@ -60,20 +61,24 @@ class SincFilters(nn.Module):
         return low, (low + self.band.clamp(min=self.narrowest)).clamp(max=math.pi)
 
     def filters(self) -> Tensor:
-        """Shape: → (F, W)."""
+        """Return the impulse responses for the present parameters.
+
+        Shape: → (F, W)
+        """
         time = torch.arange(self.kernel, device=self.low.device) - self.kernel // 2
         low, high = (_low_pass(cutoff[:, None], time) for cutoff in self.cutoffs())
         return (high - low) * self.hamming
 
-    def forward(self, waves: Tensor) -> Tensor:
+    def forward(self, waveforms: Tensor) -> Tensor:
         filters = self.filters().unsqueeze(1)
-        return F.conv1d(waves.unsqueeze(1), filters, padding=self.kernel // 2)
+        return F.conv1d(waveforms.unsqueeze(1), filters, padding=self.kernel // 2)
 
 
 class SincNet(nn.Module):
-    """Power of the filtered waves, its Hann-weighted mean every `hop` samples, log(· + offset).
+    """Power of the filtered waveforms, Hann-weighted mean every `hop` samples, log(· + offset).
 
-    Always computed in float32, also under autocast. Ends are padded by zeros.
+    `window` is the length of the mean in samples. Always computed in float32, also under
+    autocast. Ends are zero-padded.
 
     Shape: (B, T) → (B, F, L) with L = ⌈T / hop⌉
 
@@ -89,26 +94,30 @@ class SincNet(nn.Module):
     ):
         super().__init__()
         self.filters, self.hop, self.offset = filters, hop, offset
-        # Of window + 2 samples, less the zeros at its ends; derived from the options.
+        # A Hann window of `window` + 2 samples without the zeros at its ends, where power would be
+        # computed for nothing. Derived from the options: a checkpoint need not hold it.
         hann = torch.hann_window(window + 2, periodic=False)[1:-1]
         self.register_buffer("hann", hann / hann.sum(), persistent=False)
 
-    def forward(self, waves: Tensor) -> Tensor:
-        with torch.autocast(waves.device.type, enabled=False):
-            power = self.filters(waves.float()).square()
+    def forward(self, waveforms: Tensor) -> Tensor:
+        with torch.autocast(waveforms.device.type, enabled=False):
+            power = self.filters(waveforms.float()).square()
             return torch.log(self._mean(power) + self.offset)
 
     def _mean(self, power: Tensor) -> Tensor:
-        """Shape: (B, F, T) → (B, F, L)."""
+        """Average power under the Hann window, every `hop` samples.
+
+        Shape: (B, F, T) → (B, F, L)
+        """
         num_filters, window = power.shape[1], len(self.hann)
         weights = self.hann.expand(num_filters, 1, window)
         return F.conv1d(power, weights, stride=self.hop, padding=window // 2, groups=num_filters)
 
 
 def _low_pass(cutoff: Tensor, time: Tensor) -> Tensor:
-    """Ideal low-pass filter of gain 1 below `cutoff` (radians a sample).
+    """Return ideal low-pass filters of gain 1 below `cutoff` (radians per sample).
 
-    Shape: (F, 1), (W,) → (F, W)
+    Shape: cutoff (F, 1), time (W,) in samples → (F, W)
     """
     fraction = cutoff / math.pi
     return fraction * torch.sinc(fraction * time)

@@ -4,23 +4,27 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from audiocls.audio.features.frames import num_frames
-from audiocls.audio.features.limits import refuse, window_faults
-from audiocls.options import Options
+from audiocls.audio.features.options import (
+    FrontEndOptions,
+    Level,
+    check_window,
+    num_frames,
+    raise_all,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Spectrogram(Options):
+class Spectrogram(FrontEndOptions):
     """Logarithm of the bins of a short-time Fourier transform, without mel bands.
 
     Not for small models: n_fft // 2 + 1 channels, most of them above what the ear resolves.
     """
 
     name: Literal["spectrogram"] = "spectrogram"
-    wave_normalise: Literal["none", "abs_max", "standard"] = "none"
-    """Of each clip's wave nothing, its peak to 1, or its mean to 0 and deviation to 1."""
+    wave_normalise: Level = "none"
+    """Level of each clip's waveform: unchanged, to peak 1, or to mean 0 and deviation 1."""
     n_fft: int = Field(default=400, ge=2)
     """Samples per Fourier transform."""
     hop: PositiveInt = 160
@@ -28,7 +32,7 @@ class Spectrogram(Options):
     window: PositiveInt | None = None
     """Samples of the Hann window; none means `n_fft`."""
     scale: Literal["power", "magnitude"] = "power"
-    """What the logarithm is taken of."""
+    """|STFT|² or |STFT|, whose logarithm is taken."""
     offset: float = Field(default=1e-6, gt=0.0)
     """Added before the logarithm."""
     normalise: Literal["none", "clip", "train"] = "train"
@@ -36,24 +40,18 @@ class Spectrogram(Options):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Spectrogram":
-        refuse(window_faults(self.window, self.n_fft))
+        raise_all(check_window(self.window, self.n_fft))
         return self
 
     @property
     def uses_training_statistics(self) -> bool:
         return self.normalise == "train"
 
-    @property
-    def is_learned(self) -> bool:
-        return False
-
     def shape(self, num_samples: int) -> tuple[int, int]:
-        """(bins, frames) of the features of a clip, without building anything."""
         return self.n_fft // 2 + 1, num_frames(num_samples, self.n_fft, self.hop, self.name)
 
     def check(self, sample_rate: int) -> list[str]:
-        """Nothing: bins are fractions of whatever the sample rate (Hz) is."""
-        return []
+        return []  # bins are fractions of the sample rate: any rate will do
 
     def build(self, sample_rate: int) -> "nn.Module":
         from audiocls.audio.features.spectrogram import front_end

@@ -6,14 +6,15 @@ Legend: B batch, T samples, N frequency bins, L frames.
 import torch
 from torch import Tensor, nn
 
-from audiocls.audio.features.frames import num_frames
-from audiocls.audio.features.standardise import standardised
+from audiocls.audio.features.normalise import standardise
+from audiocls.audio.features.options import num_frames
 
 
 class LogSpectrogram(nn.Module):
     """Periodic Hann window, |STFT| to the power of `exponent`, log(· + offset).
 
-    Frames are centred and the ends reflected, as in `logmel`; float32 also under autocast.
+    `hop` and `window` in samples. Frames are centred and the ends reflected, as in `logmel`;
+    float32 also under autocast.
 
     Shape: (B, T) → (B, N, L) with N = n_fft // 2 + 1 and L = T // hop + 1 for an even n_fft
 
@@ -38,12 +39,12 @@ class LogSpectrogram(nn.Module):
         # Derived from the options: a checkpoint need not hold it.
         self.register_buffer("hann", torch.hann_window(window or n_fft), persistent=False)
 
-    def forward(self, waves: Tensor) -> Tensor:
-        length = waves.shape[-1]
-        num_frames(length, self.n_fft, self.hop, "spectrogram")  # refuses one too short to reflect
-        with torch.autocast(waves.device.type, enabled=False):
+    def forward(self, waveforms: Tensor) -> Tensor:
+        length = waveforms.shape[-1]
+        num_frames(length, self.n_fft, self.hop, "spectrogram")  # raises if too short to reflect
+        with torch.autocast(waveforms.device.type, enabled=False):
             spectrum = torch.stft(
-                waves.float(),
+                waveforms.float(),
                 self.n_fft,
                 self.hop,
                 win_length=len(self.hann),
@@ -51,4 +52,4 @@ class LogSpectrogram(nn.Module):
                 return_complex=True,
             )
             features = torch.log(spectrum.abs().pow(self.exponent) + self.offset)
-            return standardised(features, dims=(1, 2)) if self.normalise_clip else features
+            return standardise(features, dims=(1, 2)) if self.normalise_clip else features

@@ -1,0 +1,11 @@
+"""`audiocls ablation list | show | plan | register`: questions before anything runs."""
+
+import typer
+
+from audiocls.cli.ablation import commands, register
+
+app = typer.Typer(no_args_is_help=True, help="Ablations: list, show, plan, register.")
+app.command("list")(commands.list_)
+app.command()(commands.show)
+app.command()(commands.plan)
+app.command()(register.register)

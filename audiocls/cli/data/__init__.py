@@ -1,0 +1,12 @@
+"""`audiocls data`: list, download, validate and generate data sets."""
+
+import typer
+
+from audiocls.cli.data.check import check
+from audiocls.cli.data.sources import fetch, list_, make
+
+app = typer.Typer(no_args_is_help=True, help="Data sets: list, fetch, check, make.")
+app.command("list")(list_)
+app.command()(fetch)
+app.command()(check)
+app.command()(make)

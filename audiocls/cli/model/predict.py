@@ -1,0 +1,69 @@
+"""`audiocls predict`: labels for audio files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audiocls import console
+from audiocls.atomic import write_text
+from audiocls.cli.options import CheckpointArgument, JsonOption, require_file_name
+from audiocls.errors import DataError, UsageError, did_you_mean
+from audiocls.render.build.predictions import FORMATS, label_selection
+
+
+def predict(
+    checkpoint: CheckpointArgument,
+    files: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
+    form: Annotated[str, typer.Option("--format", help="text, csv or json.")] = "text",
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="Labels shown; default: the likeliest.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            min=0.0,
+            max=1.0,
+            help="Smallest probability shown, for several labels per clip; default: 0.5.",
+        ),
+    ] = None,
+    by_window: Annotated[
+        bool, typer.Option("--windows", help="Show each window of a long file separately.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="A file instead of stdout.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print each file's label and its probability; files that cannot be read are listed last."""
+    from audiocls.training.checkpoint import load_checkpoint
+    from audiocls.training.predict import predict_files
+
+    require_file_name(out)
+    render = FORMATS[_format(form, as_json)]
+    classifier = load_checkpoint(checkpoint)
+    selection = label_selection(classifier, top, threshold, by_window)
+    errors: list[str] = []
+    _write(render(predict_files(classifier, files, by_window, errors.append), selection), out)
+    if errors:
+        raise DataError("\n".join(errors))
+
+
+def _format(form: str, as_json: bool) -> str:
+    """Return the format named by `--format` or `--json`."""
+    if form not in FORMATS:
+        allowed = f"--format: got {form!r}; allowed: {', '.join(FORMATS)}."
+        raise UsageError(allowed + did_you_mean(form, FORMATS))
+    if as_json and form == "csv":
+        raise UsageError("give one of --json and --format csv")
+    return "json" if as_json else form
+
+
+def _write(lines: Iterator[str], out: Path | None) -> None:
+    """Print the lines as they come, or write them to a file."""
+    if out is None:
+        for line in lines:
+            console.say(line)
+    else:
+        write_text(out, "".join(f"{line}\n" for line in lines))
+        console.note(f"written: {out}")

@@ -1,0 +1,38 @@
+"""`audiocls show`: a recipe's model, layer by layer, before anything is trained."""
+
+from typing import Annotated
+
+import typer
+
+from audiocls import console, library
+from audiocls.cli.options import JsonOption, cache_folder
+from audiocls.config import resolve
+
+
+def show(
+    recipe: Annotated[str, typer.Argument(help="A built-in recipe, or a path to a YAML file.")],
+    assignments: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as model.dropout=0.1.")
+    ] = None,
+    depth: Annotated[int, typer.Option("--depth", min=0, help="Levels of nested layers.")] = 2,
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=1, help="Default: as many as the data set has.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a recipe's model: output shapes, parameters, MACs per clip, remaining budget."""
+    from audiocls.render.build import layer_summary as build
+    from audiocls.training.layer_summary import model_summary
+
+    config = resolve([library.recipe(recipe), library.overrides(assignments or [])], recipe)
+    summary = model_summary(config, classes, cache_folder())
+    if as_json:
+        return console.show_json(build.to_json(summary, depth))
+    console.show_table(
+        build.title(summary),
+        build.COLUMNS,
+        build.rows(summary, depth),
+        text=build.TEXT_COLUMNS,
+        droppable=build.DROPPABLE_COLUMNS,
+    )
+    return console.show_facts(build.totals(summary))

@@ -1,0 +1,78 @@
+"""`audiocls sweep status | retry | stop`: where a launched study stands, and what to do then."""
+
+import shlex
+
+from audiocls import console
+from audiocls.cli import options as o
+from audiocls.store import count_states
+from audiocls.studies import status as studies
+
+
+def status(
+    name: o.StudyArgument, runs: o.RunsOption = o.RUNS, as_json: o.JsonOption = False
+) -> None:
+    """Show how many cells are done, failed, running and pending."""
+    found = studies.status_of(studies.open_begun(name, runs))
+    tuning = {
+        each.name: count_states(studies.status_of(each).states)
+        for each in studies.tuning_of(found.folder)
+    }
+    if as_json:
+        facts = {"study": found.folder.name, "cells": count_states(found.states)}
+        known = {"failures": _failures(found), **({"tuning": tuning} if tuning else {})}
+        return console.show_json({**facts, **known})
+    _show_table(found)
+    for text in studies.failure_notes(found.folder) if found.failures else ():
+        console.note(text)
+    for study, counts in tuning.items():
+        text = ", ".join(f"{count} {state}" for state, count in counts.items())
+        console.note(f"tuning: {text}; more: audiocls sweep status {shlex.quote(study)}")
+    return None
+
+
+def _show_table(found: studies.Status) -> None:
+    arms, rows = found.arms, []
+    for arm in dict.fromkeys(arms.values()):
+        of_arm = count_states({cell: found.states[cell] for cell in arms if arms[cell] == arm})
+        rows.append((arm, *(str(count) for count in of_arm.values())))
+    counts = count_states(found.states)
+    rows.append(("total", *(str(count) for count in counts.values())))
+    kind = "arm" if arms else "trials"
+    console.show_table(found.folder.name, (kind, *counts), rows, text=(kind,))
+
+
+def _failures(found: studies.Status) -> list[dict[str, object]]:
+    return [
+        {
+            "id": cell.id,
+            "arm": found.name_of(cell),
+            **found.block_of(cell),
+            "cause": found.failures[cell.id].cause,
+            "message": found.failures[cell.id].message,
+        }
+        for cell in found.cells
+        if cell.id in found.failures
+    ]
+
+
+def retry(
+    name: o.StudyArgument,
+    runs: o.RunsOption = o.RUNS,
+    arms: o.ArmsOption = None,
+) -> None:
+    """Make failed cells pending again; the next launch trains them."""
+    folder = studies.open_begun(name, runs)
+    num = studies.retry_failed(folder, arms)
+    verb = "cells are" if num > 1 else "cell is"
+    train = f"{num} failed {verb} pending again. Train: {studies.launch_command(folder)}"
+    console.say(train if num else f"{folder.name} has no failed cell.")
+
+
+def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
+    """Stop the launch of a study that runs elsewhere on this machine, as Ctrl-C there would."""
+    folder = studies.open_begun(name, runs)
+    process = studies.stop_launch(folder)
+    if process is None:
+        return console.say(f"{folder.name} is not running.")
+    again = studies.launch_command(folder)
+    return console.say(f"asked process {process} to stop. Resume with: {again}")

@@ -1,0 +1,83 @@
+"""`audiocls sweep sync`: upload the W&B runs of a study that was trained offline."""
+
+from typing import Annotated
+
+import typer
+
+from audiocls import console
+from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
+from audiocls.execution.scheduler import stop_on_signal
+from audiocls.store.study import open_study
+from audiocls.wandb_server.sync import Synced
+
+ProjectOption = Annotated[
+    str | None, typer.Option("--project", help="W&B project; default: the study's, or audiocls.")
+]
+EntityOption = Annotated[
+    str | None, typer.Option("--entity", help="W&B user or team; default: that of your key.")
+]
+
+
+def sync(
+    name: StudyArgument,
+    runs: RunsOption = RUNS,
+    project: ProjectOption = None,
+    entity: EntityOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload a study's W&B runs, and put them under its sweep; it can be stopped and resumed."""
+    from audiocls.console.bar import counting
+    from audiocls.tracking.wandb.connection import Connection
+    from audiocls.tracking.wandb.project import WandbProject
+    from audiocls.tracking.wandb.sync import upload
+    from audiocls.wandb_server.push import sweep_of
+    from audiocls.wandb_server.sync import sync as upload_and_attach
+
+    folder = open_study(name, runs)
+    config, server = sweep_of(folder), WandbProject(Connection())
+    with stop_on_signal() as stop, counting("runs") as count:
+        synced = upload_and_attach(
+            folder,
+            server,
+            upload,
+            (entity, project),
+            config,
+            lambda done, total: count("upload", done, total),
+            stop,
+        )
+    if as_json:
+        console.show_json(_facts(synced))
+    else:
+        _show(synced, server.sweeps.url(synced.sweep) if synced.sweep else "")
+    if synced.exit_code:
+        raise typer.Exit(synced.exit_code)
+
+
+def _facts(found: Synced) -> dict[str, object]:
+    return {
+        "project": str(found.place),
+        "uploaded": list(found.uploaded),
+        "already_there": found.num_there,
+        "not_there": [{"folder": left.folder, "why": left.why} for left in found.left],
+        "sweep": str(found.sweep) if found.sweep else None,
+        "attached": found.num_attached,
+    }
+
+
+def _show(found: Synced, url: str) -> None:
+    facts = {
+        "project": str(found.place),
+        "uploaded": len(found.uploaded),
+        "already there": found.num_there,
+        "not there": len(found.left),
+    }
+    if found.sweep:
+        made = " (new)" if found.is_new_sweep else ""
+        facts |= {"sweep": f"{url}{made}", "put under it": found.num_attached}
+    console.show_facts(facts)
+    for left in found.left:
+        console.note(f"{left.folder}: {left.why}")
+    if found.is_stopped:
+        console.note("stopped; run the same command again to resume")
+    elif found.sweep:
+        console.note(f"train what is missing: audiocls sweep agent {found.sweep}")

@@ -1,0 +1,127 @@
+"""What executors, workers and displays exchange: events of trials, control lines, the status.
+
+Events and jobs travel between processes as lines of JSON; the control lines are plain text.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from audiocls.store import Cause
+
+READY = "ready"
+"""From a worker: torch is imported, jobs are accepted."""
+STOP = "stop"
+"""To a worker: stop the running trial after its epoch; it can be resumed later."""
+FINISH = "finish "
+"""To a worker, followed by a trial's id: score and record that trial after its epoch."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A trial has finished one epoch."""
+
+    id: str
+    epoch: int
+    num_epochs: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A trial is pre-training, or waits for the worker that does, and this is the epoch."""
+
+    id: str
+    epoch: int
+    num_epochs: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """The trial's record is written."""
+
+    id: str
+    note: str = ""
+    """What went wrong without harm, such as incomplete tracking."""
+    is_worker_spent: bool = False
+    """Whether the worker can track no further trial, and exits after this one."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The attempt failed; its `failure.json` is written."""
+
+    id: str
+    cause: Cause
+    message: str
+    note: str = ""
+    is_worker_spent: bool = False
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The trial was stopped before its end; it can be resumed."""
+
+    id: str
+    note: str = ""
+    is_worker_spent: bool = False
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The process that trained the trial died."""
+
+    id: str
+    how: str
+    is_resumable: bool = True
+    """Whether the next attempt resumes from the last epoch."""
+
+
+Ended = Done | Failed | Interrupted
+"""The end of an attempt that the trial itself reports; each has `note` and `is_worker_spent`."""
+
+Event = Epoch | Stage | Ended | Lost
+
+KINDS: dict[str, type[Event]] = {
+    kind.__name__: kind for kind in (Epoch, Stage, Done, Failed, Interrupted, Lost)
+}
+
+
+def to_json(event: Event) -> str:
+    """Return the event as one line, without its line break."""
+    return json.dumps({"event": type(event).__name__, **asdict(event)})
+
+
+def from_json(line: str) -> Event:
+    """Return the event that `to_json` wrote."""
+    fields = json.loads(line)
+    return KINDS[fields.pop("event")](**fields)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running trial, for a display."""
+
+    label: str
+    epoch: int
+    num_epochs: int
+    is_pretraining: bool = False
+    """Whether the epochs are those of the pre-training stage."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Trials of a launch by state, and the time that the rest will take."""
+
+    num_total: int | None
+    """Unknown for a search without an end."""
+    num_done: int = 0
+    num_reused: int = 0
+    """Of `num_done`, those that were finished before this launch."""
+    num_failed: int = 0
+    running: tuple[Running, ...] = ()
+    elapsed_s: float = 0.0
+    left_s: float | None = None
+    """Unknown until an epoch has ended."""
+    stage: str = ""
+    """Which part of the launch this is, such as `look 2`."""
+    messages: tuple[str, ...] = field(default=())
+    """What happened since the last status, for people."""

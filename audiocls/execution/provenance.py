@@ -1,0 +1,92 @@
+"""Where a record comes from: time, host, code and versions, memory used, how it was evaluated."""
+
+import hashlib
+import json
+import platform
+import resource
+import socket
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import audiocls
+from audiocls.audio.clips import ClipTable
+from audiocls.dotted import flatten
+from audiocls.execution.code import code_digest
+from audiocls.store import Provenance
+
+if TYPE_CHECKING:
+    import torch
+
+DECIDING = ("train.select", "train.patience")
+"""Split, metrics and scoring have no keys: data fingerprint and code digest stand for them."""
+
+
+def now() -> str:
+    """Return the time of day in UTC, to the second, as records state it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def provenance(
+    device: "torch.device", config: Mapping[str, Any], data_fingerprint: str, started: str
+) -> Provenance:
+    """Return the origin of a record that is made now on `device`."""
+    import torch
+
+    is_cuda = device.type == "cuda"
+    return Provenance(
+        code=code_digest(),
+        audiocls=audiocls.__version__,
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        device=torch.cuda.get_device_name(device) if is_cuda else device.type,
+        data=data_fingerprint,
+        host=socket.gethostname(),
+        started=started,
+        finished=now(),
+        protocol=protocol_of(config),
+    )
+
+
+def protocol_of(config: Mapping[str, Any]) -> str:
+    """Return the keys of a resolved configuration that decide which weights are scored.
+
+    >>> protocol_of({"train": {"select": "val/loss", "patience": 5, "epochs": 10}})
+    'train.select=val/loss train.patience=5'
+    """
+    values = flatten(config)
+    return " ".join(f"{key}={values[key]}" for key in DECIDING if key in values)
+
+
+def digest_of_test(table: ClipTable, fold: int) -> str:
+    """Return 12 hex digits over the test clips' ids, in order, and the names of the labels."""
+    clips = [table.clips[i].id for i in table.split(fold).test]
+    return hashlib.sha256(json.dumps([clips, table.labels]).encode()).hexdigest()[:12]
+
+
+def reset_peak_memory() -> None:
+    """Set the peak to the memory held now: accelerator, and host where the kernel can (Linux)."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5")
+
+
+def peak_memory_mib() -> float:
+    """Return the peak since the reset, in MiB: the accelerator's, or else the host's."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    status = Path("/proc/self/status")
+    if status.exists():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) / 2**10  # in KiB
+    # macOS counts in bytes, other systems in KiB.
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -1,0 +1,94 @@
+"""What a trained trial leaves in its folder: predictions, checkpoint, record."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiocls.execution.job import NativeJob
+from audiocls.execution.provenance import digest_of_test, peak_memory_mib
+from audiocls.store import Attempt, Cost, Provenance, Record
+from audiocls.training.checkpoint import description_of, weights_of
+from audiocls.training.cost import Spent, macs_of
+from audiocls.training.layer_summary import num_params
+from audiocls.training.progress import Progress
+from audiocls.training.score import Scores
+from audiocls.training.state import TrainingState
+
+if TYPE_CHECKING:
+    from audiocls.training.pretrain import Pretrained
+
+
+def write_results(
+    job: NativeJob,
+    attempt: Attempt,
+    state: TrainingState,
+    progress: Progress,
+    scores: Scores,
+    pretrained: "Pretrained | None",
+    origin: Provenance,
+) -> Record:
+    """Write predictions on the test clips, the checkpoint and the record; return the record.
+
+    The record comes last: its presence means that the trial is finished.
+    """
+    labels = state.dataset.table.labels
+    _write_predictions(job, state, scores)
+    job.trial.write_checkpoint(weights_of(state.classifier), description_of(state.config, labels))
+    record = Record(
+        id=job.id,
+        seed=job.seed,
+        fold=job.fold,
+        attempt=attempt.number,
+        metrics={**scores.test(), **_best_epoch(progress), **_stage_metrics(pretrained)},
+        cost=_cost(state, progress, pretrained.spent if pretrained else Spent()),
+        provenance=origin,
+        num_train=len(state.split.train),
+        num_val=len(state.split.val),
+        num_test=len(state.split.test),
+        early_stopped=progress.epoch < state.config.train.epochs,
+        notes=tuple(transfer.sentence() for transfer in state.transfers),
+        test_clips=digest_of_test(state.dataset.table, state.config.fold),
+        first_losses=tuple(loss.hex() for loss in progress.first_losses),
+    )
+    job.trial.finish(record)
+    return record
+
+
+def _write_predictions(job: NativeJob, state: TrainingState, scores: Scores) -> None:
+    clips = [state.dataset.table.clips[i] for i in state.split.test]
+    job.trial.write_predictions(
+        {
+            "clips": np.array([clip.id for clip in clips]),
+            "sources": np.array([clip.source for clip in clips]),
+            "labels": scores.targets.numpy(),
+            "logits": scores.logits.numpy(),
+        }
+    )
+
+
+def _best_epoch(progress: Progress) -> dict[str, float]:
+    """Return the number and the validation metrics of the epoch whose weights were scored."""
+    best = progress.best_row
+    validation = {key: value for key, value in best.items() if key.startswith("val/")}
+    return {**validation, "best/epoch": best["epoch"]}
+
+
+def _stage_metrics(pretrained: "Pretrained | None") -> dict[str, float]:
+    metrics = pretrained.metrics if pretrained else {}
+    return {f"pretrain/{name}": value for name, value in metrics.items()}
+
+
+def _cost(state: TrainingState, progress: Progress, stage: Spent) -> Cost:
+    """Return what training took, the pre-training stage included."""
+    spent = progress.spent + stage
+    return Cost(
+        num_params=num_params(state.classifier),
+        macs=macs_of(state.config, len(state.dataset.table.labels)),
+        epochs=progress.epoch,
+        steps=spent.steps,
+        samples=spent.samples,
+        gradient_passes=spent.gradient_passes,
+        wall_s=round(spent.wall_s, 3),
+        process_s=round(spent.process_s, 3),
+        peak_memory_mib=round(peak_memory_mib(), 1),
+    )

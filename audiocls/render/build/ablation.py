@@ -1,0 +1,253 @@
+"""The answer of an ablation as a document."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from types import MappingProxyType
+
+from audiocls.analysis import pareto
+from audiocls.analysis.clips import ClipSection
+from audiocls.analysis.results import Comparison, Failed
+from audiocls.formatting import NONE, format_percent, plural
+from audiocls.render import figures
+from audiocls.render.build import clips as by_clip
+from audiocls.render.build.effects import EFFECT_MEANINGS, TITLE, effect_remarks, effect_table
+from audiocls.render.build.headline import headline
+from audiocls.render.build.runs import RunSelection, pairs_run
+from audiocls.render.build.verdicts import (
+    VERDICT_MEANINGS,
+    finished,
+    method_text,
+    name_of,
+    secondary_table,
+    secondary_title,
+    to_json,
+    verdict_table,
+)
+from audiocls.render.document import (
+    Block,
+    Command,
+    Document,
+    Facts,
+    Figure,
+    Headline,
+    Items,
+    Note,
+    Runs,
+    Section,
+    Template,
+    Text,
+    Title,
+)
+from audiocls.render.table import Depth
+from audiocls.store.record import Provenance, Study
+
+MARKS = "▲ better, ▼ worse, ■ equivalent"
+
+
+def ablation(
+    comparison: Comparison,
+    study: Study | None = None,
+    histories: figures.Histories = MappingProxyType({}),
+    failures: Sequence[Failed] = (),
+    provenance: Iterable[Provenance] = (),
+    clips: ClipSection | None = None,
+    selection: RunSelection | None = None,
+    template: Template | None = None,
+) -> Document:
+    """Return the document; what is not given is left out.
+
+    `histories` by trial id, `provenance` of the records that were compared, `selection` the runs
+    that W&B draws panels of, `template` the notebook that computes this answer.
+    """
+    parts: tuple[Iterable[Block], ...] = (
+        _opening(comparison, study),
+        _verdicts(comparison),
+        _front(comparison),
+        _secondary(comparison),
+        _pairs(comparison),
+        _effects(comparison),
+        _curves(comparison, study, histories),
+        _cost(comparison),
+        by_clip.clip_blocks(clips or ClipSection()),
+        [Runs(selection, pairs_run(comparison))] if selection else [],
+        _missing(comparison, failures),
+        _meanings(),
+        _reproduce(comparison, study, provenance),
+    )
+    data = to_json(comparison)
+    if clips and clips.comparison:
+        data |= {"clips": by_clip.to_json(clips.comparison)}
+    blocks = tuple(block for part in parts for block in part)
+    return Document(name=comparison.study, blocks=blocks, data=data, template=template)
+
+
+def _opening(comparison: Comparison, study: Study | None) -> Iterator[Block]:
+    yield Title(comparison.study, comparison.question)
+    yield Headline(headline(comparison))
+    yield from map(Note, comparison.notes)
+    items = [("metric", f"{comparison.metric}, {comparison.goal}")]
+    if study:
+        # An arm of a growing study that is decided gets no more blocks.
+        most = "at most " if study.looks else ""
+        blocks = f"{most}{plural(len(study.seeds), 'seed')} × {plural(len(study.folds), 'fold')}"
+        num = len(comparison.arms)
+        items += [("recipe", study.recipe), ("design", f"{study.design}, {num} arms × {blocks}")]
+    done = comparison.num_expected - len(comparison.missing)
+    items.append(("trials finished", f"{done} of {comparison.num_expected}"))
+    yield Facts(tuple(items), depth=Depth.PAGE)
+
+
+def _verdicts(comparison: Comparison) -> Iterator[Block]:
+    blocks = (
+        verdict_table(comparison),
+        Text(method_text(comparison), Depth.TEXT),
+        Text(finished(comparison)),
+    )
+    yield Section("Verdicts", blocks, heading=Depth.TEXT)
+
+
+def _secondary(comparison: Comparison) -> Iterator[Block]:
+    for each in comparison.secondary:
+        yield Section(secondary_title(each), (secondary_table(each),), is_folded=True)
+
+
+def _pairs(comparison: Comparison) -> Iterator[Block]:
+    margin = f"±{comparison.margin * comparison.scale:g}"
+    unit = " points" if comparison.scale == 100 else ""
+    caption = (
+        "Each dot is one pair, the same seed and fold with and without the change. The mark above "
+        f"the dots is their mean, the line its {comparison.interval_level} interval: {MARKS}, "
+        "● no evidence, ◆ too few pairs. The grey zone is the margin of equivalence, "
+        f"{margin}{unit}."
+    )
+    num, num_drawn = len(comparison.compared), min(figures.MAX_ARMS, len(comparison.compared))
+    if num_drawn < num:
+        caption += (
+            f" This and the figures below show the first {num_drawn} of {num} arms; the table has "
+            "all of them."
+        )
+    figure = Figure("pairs", partial(figures.paired_differences, comparison), caption)
+    yield Section("Paired differences", (figure,), depth=Depth.PAGE)
+
+
+def _effects(comparison: Comparison) -> Iterator[Block]:
+    remarks = tuple(map(Text, effect_remarks(comparison)))
+    if not comparison.effects.estimates:
+        yield from remarks
+        return
+    level = format_percent(1 - comparison.alpha)
+    shown = Figure(
+        "effects",
+        partial(figures.effect_intervals, comparison),
+        f"The mark is an effect's mean over blocks, the line its {level} interval: {MARKS} or "
+        "additive, ✖ interacts, ● nothing shown. The small grey rows above an interaction are what "
+        "it is the difference of, the second − the first.",
+    )
+    together = Figure(
+        "interactions",
+        partial(figures.interactions, comparison),
+        "Mean of the metric at each pair of levels: lines are parallel where the two effects add "
+        "up. The table above says whether a departure from that was shown.",
+    )
+    blocks: tuple[Block, ...] = (
+        effect_table(comparison),
+        *remarks,
+        shown,
+        *([together] if comparison.effects.tables else []),
+        Facts(tuple(EFFECT_MEANINGS.items()), are_verdicts=True, depth=Depth.PAGE),
+    )
+    yield Section(TITLE, blocks)
+
+
+def _curves(
+    comparison: Comparison, study: Study | None, histories: figures.Histories
+) -> Iterator[Block]:
+    if study is None:
+        return
+    keys = {"metric": figures.validation_key(study), "loss": "val/loss"}
+    drawn = [
+        Figure(name, partial(figures.learning_curves, study, histories, key, comparison.ratio))
+        for name, key in keys.items()
+        if figures.has_curve(histories, key)
+    ]
+    level = format_percent(1 - comparison.alpha)
+    note = Note(
+        f"Mean over blocks on validation clips. The dark band is its {level} interval at each "
+        "epoch for itself, by the variance of the verdicts; the light one reaches from the lowest "
+        "block to the highest. What blocks have in common widens both, and not the paired "
+        "differences. Verdicts rest on the test clips, not on these.",
+        Depth.PAGE,
+    )
+    if drawn:
+        yield Section("Learning curves", (*drawn, note), depth=Depth.PAGE)
+
+
+def _cost(comparison: Comparison) -> Iterator[Block]:
+    caption = "Time is the mean wall time of a trial; MACs are those of one clip's forward pass."
+    figure = Figure("cost", partial(figures.cost_per_arm, comparison), caption)
+    yield Section("Cost per arm", (figure,), depth=Depth.PAGE)
+
+
+def _front(comparison: Comparison) -> Iterator[Block]:
+    sentences = pareto.sentences(comparison)
+    if not sentences:
+        return
+    level = format_percent(1 - comparison.alpha)
+    figure = Figure("fronts", partial(figures.metric_against_cost, comparison))
+    note = Note(
+        "On the front, filled and numbered, is an arm that no other arm beats: better and no "
+        "dearer, or cheaper and no worse; times within 5 % of each other count as the same. Lines "
+        f"are {level} intervals of the means; which of two close arms is on the front may be luck, "
+        "and the verdicts above say whether they differ.",
+        Depth.PAGE,
+    )
+    is_drawn = any(front.is_told_apart for front in pareto.fronts(comparison))
+    blocks: tuple[Block, ...] = (*([figure] if is_drawn else []), *map(Text, sentences), note)
+    yield Section(f"{comparison.metric} against cost", blocks, heading=Depth.PAGE)
+
+
+def _missing(comparison: Comparison, failures: Sequence[Failed]) -> Iterator[Block]:
+    """Yield every trial without a record, by name; with its cause if it failed."""
+    causes = {cell.id: f": {cause.replace('_', ' ')}, {why}" for cell, cause, why in failures}
+    lines = tuple(f"{name_of(cell)}{causes.get(cell.id, '')}" for cell in comparison.missing)
+    if lines:
+        yield Section("Missing and failed", (Items(lines),), depth=Depth.TEXT)
+
+
+def _meanings() -> Iterator[Block]:
+    meanings = Facts(tuple(VERDICT_MEANINGS.items()), are_verdicts=True)
+    yield Section("What the verdicts mean", (meanings,), depth=Depth.PAGE)
+
+
+def _reproduce(
+    comparison: Comparison, study: Study | None, provenance: Iterable[Provenance]
+) -> Iterator[Block]:
+    facts = (
+        *((arm.arm, _assigned(arm.changes)) for arm in comparison.arms if arm.changes),
+        *((("in every arm", _assigned(study.overrides)),) if study and study.overrides else ()),
+        *_versions(provenance).items(),
+    )
+    blocks: tuple[Block, ...] = (
+        *([Command(comparison.command)] if comparison.command else []),
+        *([Facts(facts, depth=Depth.PAGE)] if facts else []),
+    )
+    yield Section("Reproduce", blocks, depth=Depth.TEXT)
+
+
+def _assigned(changes: Mapping[str, object]) -> str:
+    return "  ".join(f"{key}={value}" for key, value in changes.items())
+
+
+def _versions(provenance: Iterable[Provenance]) -> dict[str, str]:
+    """Return each part of the provenance with all values it took, so that a mixture shows."""
+    values: dict[str, set[str]] = {}
+    for origin in provenance:
+        for name, value in asdict(origin).items():
+            values.setdefault(name, set()).add(str(value))
+    if not values:
+        return {}
+    known = {name: sorted(each - {""}) or [NONE] for name, each in values.items()}
+    started, ended = known.pop("started")[0], known.pop("finished")[-1]
+    texts = {name: ", ".join(each) for name, each in known.items()}
+    return {**texts, "first trial started": started, "last trial finished": ended}

@@ -1,0 +1,109 @@
+"""A plan as a document: what would run, what it would cost, and what it could show."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from audiocls.analysis.power import Promise
+from audiocls.design import Plan, roman
+from audiocls.formatting import format_elapsed, format_values, plural
+from audiocls.render.build.power import power_facts
+from audiocls.render.document import Block, Document, Facts, Note, Title
+
+NUM_SHOWN = 3
+"""Candidates of the tuning, and proposals of a sweep, that a plan shows."""
+
+
+def plan(
+    chosen: Plan, facts: Mapping[str, Any], promise: Promise, num_cores: int, measuring: str
+) -> Document:
+    """Return the document of an ablation's plan.
+
+    `facts` are the plan as plain values, `num_cores` those of this machine, `measuring` is the
+    command that would measure the baseline's noise.
+    """
+    seconds = facts["core_seconds"] and facts["core_seconds"] / chosen.num_trials
+    num_seeds, num_folds = plural(len(chosen.seeds), "seed"), plural(len(chosen.folds), "fold")
+    items = {
+        "recipe": chosen.ablation.recipe,
+        "baseline": chosen.baseline,
+        "design": _design(chosen),
+        "arms": ", ".join(chosen.arms),
+        **_against(chosen),
+        "blocks": f"{len(facts['blocks'])} ({num_seeds} × {num_folds})",
+        "cells": f"{facts['num_trials']} trials",
+        **_tuning(facts),
+        "pairs": f"{facts['num_pairs']} per comparison, {chosen.num_comparisons} comparisons",
+        "cost": _cost(facts, num_cores),
+        "smallest attainable p": _smallest_p(facts),
+        **power_facts(promise, chosen, seconds, measuring),
+    }
+    blocks: tuple[Block, ...] = (
+        Title(chosen.ablation.name, chosen.ablation.question),
+        Facts(tuple(items.items())),
+        *map(Note, chosen.notes),
+    )
+    data = {**facts, "promise": promise.to_mapping()}
+    return Document(name=f"{chosen.ablation.name}-plan", blocks=blocks, data=data)
+
+
+def search_plan(facts: Mapping[str, Any], first: Sequence[str], description: str) -> Document:
+    """Return the document of a sweep's plan; `first` are the labels of its first proposals."""
+    num = facts["num_trials"]
+    items = {
+        "method": facts["method"],
+        "runs": facts["runs"],
+        "metric": f"{facts['metric']}, {facts['goal']}" if facts["metric"] else "none",
+        "parameters": ", ".join(facts["parameters"]),
+        "trials": f"{num:,}" if num is not None else "unlimited: --count or run_cap sets a limit",
+        "first": "; ".join(first),
+    }
+    blocks = (Title(facts["study"], description), Facts(tuple(items.items())))
+    return Document(name=f"{facts['study']}-plan", blocks=blocks, data=dict(facts))
+
+
+def _design(chosen: Plan) -> str:
+    if chosen.resolution is None:
+        return "named arms" if chosen.ablation.arms else chosen.design
+    return f"{chosen.design}, resolution {roman(chosen.resolution)}"
+
+
+def _against(chosen: Plan) -> dict[str, str]:
+    """Return what arms are compared with, where that is not the baseline."""
+    references = chosen.references
+    if chosen.design == "cumulative":
+        return {"against": "each arm the one before it"}
+    rows = [
+        f"{other} for {', '.join(arm for arm in references if references[arm] == other)}"
+        for other in dict.fromkeys(references.values())
+    ]
+    return {"against": "; ".join(rows)} if rows else {}
+
+
+def _tuning(facts: Mapping[str, Any]) -> dict[str, str]:
+    if (tuning := facts["tuning"]) is None:
+        return {}
+    num_folds = len({block["fold"] for block in facts["blocks"]})
+    candidates = tuning["candidates"]
+    text = (
+        f"{tuning['num_trials']} trials first: {tuning['num_trials_per_arm_and_fold']} for each of "
+        f"{len(facts['arms'])} arms × {num_folds} folds, by {tuning['metric']}: "
+        + "; ".join(format_values(values) for values in candidates[:NUM_SHOWN])
+    )
+    return {"tuning": text + "; …" * (len(candidates) > NUM_SHOWN)}
+
+
+def _cost(facts: Mapping[str, Any], num_cores: int) -> str:
+    epochs = f"{facts['num_epochs']} epochs"
+    if facts["core_seconds"] is None:
+        return f"{epochs}; the time is known once the first trial has run"
+    left = format_elapsed(facts["core_seconds"] / num_cores)
+    return f"{epochs}; about {left} on {plural(num_cores, 'core')}"
+
+
+def _smallest_p(facts: Mapping[str, Any]) -> str:
+    num, least = facts["num_comparisons"], facts["min_p"]
+    text = f"{least:.2g} for one comparison, {min(1.0, least * num):.2g} after Holm over {num}"
+    if least * num > facts["alpha"]:
+        needed = facts["pairs_needed"]
+        text += f": above {facts['alpha']:g}, so no arm can win; {needed} pairs are needed"
+    return text

@@ -1,0 +1,176 @@
+"""Documents of what lies in folders of studies: the reading that comes before a builder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from audiocls import library
+from audiocls.analysis.clips import ClipSection
+from audiocls.analysis.noise import Noise
+from audiocls.errors import UsageError
+from audiocls.execution.devices import num_cores
+from audiocls.render.build.ablation import ablation
+from audiocls.render.build.clips import ClipsRequest, section_of
+from audiocls.render.build.cross_study import cross_study
+from audiocls.render.build.noise import noise
+from audiocls.render.build.plan import plan, search_plan
+from audiocls.render.build.ranking import ranking
+from audiocls.render.build.runs import search_runs, study_runs
+from audiocls.render.document import Document, Template
+from audiocls.render.figures.studies import MAX_STUDIES
+from audiocls.search import fixed_keys
+from audiocls.store import StudyFolder
+from audiocls.store.study import open_study
+from audiocls.studies.native_trials import label_of
+from audiocls.studies.planning import plan_facts, power_of, search_facts
+from audiocls.studies.reports import (
+    StudyReport,
+    load_ranking,
+    load_report,
+    load_studies,
+    read_clips,
+)
+from audiocls.studies.request import AblationRequest, SweepRequest
+from audiocls.studies.status import failure_lines
+from audiocls.wandb_server.push import place_of
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A document, and where what belongs to it lies."""
+
+    document: Document
+    stem: Path
+    """Of the files that a format writes unless another is named."""
+    project: tuple[str, str] = ("", "")
+    """The W&B entity and project of the study's runs, where known."""
+
+
+def stored_report(
+    names: Sequence[str], runs: Path, format_: str, clips: ClipsRequest, cache: Path
+) -> Stored:
+    """Return the report of a study, of a sweep, or of several studies by their names or paths."""
+    if len(names) > 1:
+        _refuse(clips, "several studies")
+        return _across(names, runs)
+    folder = open_study(names[0], runs)
+    if folder.study().kind == "search":
+        _refuse(clips, f"the sweep {folder.name}")
+        return stored_ranking(folder, format_)
+    return stored_ablation(load_report(folder), format_, clips, cache)
+
+
+def _refuse(clips: ClipsRequest, whose: str) -> None:
+    """Raise `UsageError` if clips were asked of what has no arms to compare by them."""
+    if clips != ClipsRequest():
+        raise UsageError(f"--clips and --set: are for one ablation; got {whose}")
+
+
+def _in(document: Document, folder: StudyFolder) -> Stored:
+    known = place_of(folder)
+    project = (known.entity, known.project) if known else ("", "")
+    return Stored(document, folder.path / "report", project)
+
+
+def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest, cache: Path) -> Stored:
+    """Return an ablation's document, with as much read for it as its format shows."""
+    folder, study = report.folder, report.study
+    is_page = format_ == "html"
+    histories = folder.histories(study.cells) if format_ in ("html", "wandb") else {}
+    selection = study_runs(study, report.records, histories) if format_ == "wandb" else None
+    document = ablation(
+        report.comparison,
+        study,
+        histories,
+        report.failures(),
+        [record.provenance for record in report.records.values()] if is_page else (),
+        _clips(report, clips, is_page, cache),
+        selection,
+        _template(folder, clips),
+    )
+    if not report.is_comparable:
+        reason = f"{folder.name}: no arm can be compared with the baseline; see reasons"
+        document = replace(document, incomparable=reason)
+    return _in(document, folder)
+
+
+def _clips(
+    report: StudyReport, clips: ClipsRequest, is_page: bool, cache: Path
+) -> ClipSection | None:
+    """A page has clips unasked, and sounds; other formats have the comparison if asked."""
+    folder, study, records = report.folder, report.study, report.records
+    if is_page:
+        root, is_asked = clips.data_root, clips.is_asked
+        return section_of(folder, study, records, cache, root, is_asked=is_asked)
+    return ClipSection(read_clips(folder, study, records)) if clips.is_asked else None
+
+
+def _template(folder: StudyFolder, clips: ClipsRequest) -> Template:
+    name = "listen_to_errors" if clips.is_asked else "compare"
+    parameters = {"study": folder.name, "runs": str(folder.path.parent)}
+    return Template(library.notebook(name), parameters)
+
+
+def stored_ranking(folder: StudyFolder, format_: str) -> Stored:
+    """Return the document of a launched sweep."""
+    found = load_ranking(folder)
+    selection = None
+    if format_ == "wandb":
+        proposals = folder.proposals()
+        records, histories = folder.records(proposals), folder.histories(proposals)
+        selection = search_runs(
+            found.study.name, found.metric, found.searched, records, histories, len(proposals)
+        )
+    return _in(ranking(found, tuple(failure_lines(folder)), selection), folder)
+
+
+def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
+    """Return the document of a measured baseline."""
+    study = folder.study()
+    selection = None
+    if format_ == "wandb":
+        records, histories = folder.records(study.cells), folder.histories(study.cells)
+        selection = study_runs(study, records, histories)
+    return _in(noise(measured, study.goal, study.question, selection), folder)
+
+
+def _across(names: Sequence[str], runs: Path) -> Stored:
+    if len(set(names)) < len(names):
+        raise UsageError(f"a study is named twice: {', '.join(names)}")
+    if len(names) > MAX_STUDIES:
+        raise UsageError(f"got {len(names)} studies; at most {MAX_STUDIES} are compared at once")
+    folders = [open_study(name, runs) for name in names]
+    for name, folder in zip(names, folders, strict=True):
+        if folder.study().kind == "search":
+            raise UsageError(
+                f"{name} is a sweep; only studies of ablations are compared with others"
+            )
+    joint = load_studies(folders)
+    document = cross_study(joint)
+    results = [result for across in joint.across for result in across.results]
+    if all(result.verdict == "not_comparable" for result in results):
+        reason = "no arm can be compared across these studies; see the reasons"
+        document = replace(document, incomparable=reason)
+    return Stored(document, runs / "-and-".join(folder.name for folder in folders))
+
+
+def planned(request: AblationRequest, runs: Path, effect: float | None, cache: Path) -> Stored:
+    """Return the document of an ablation's plan; nothing is run and no recording is read.
+
+    What was measured of its baseline lies in `runs`; `effect` is to be detected, in units of the
+    metric.
+    """
+    chosen, configs = request.plan()
+    facts = plan_facts(request, chosen, configs)
+    promise = power_of(chosen, configs[chosen.baseline], runs, effect, cache)
+    document = plan(chosen, facts, promise, num_cores(), request.noise_command())
+    return Stored(document, Path(document.name))
+
+
+def planned_search(request: SweepRequest) -> Stored:
+    """Return the document of a sweep's plan, its first proposals among it."""
+    facts = search_facts(request)
+    fixed = fixed_keys(request.sweep.parameters)
+    first = [label_of(parameters, fixed) for parameters in facts["first"]]
+    document = search_plan(facts, first, request.sweep.description)
+    return Stored(document, Path(document.name))

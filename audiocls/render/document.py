@@ -1,0 +1,205 @@
+"""`Document`: an answer as blocks, built once from an analysis and written by every format.
+
+    Title, Headline, Facts     what was asked, the answer in one sentence, what is known about it
+    Section                    a heading and the blocks below it
+    Text, Note, Items, Command a paragraph, a remark, a list, a command to copy
+    Table                      rows of cells; a number with an interval stays a number
+    Figure, Audio              drawn, or played, where a format can
+    Runs                       panels over the runs of the study, which W&B alone can show
+
+No format knows an analysis and no analysis a format: a builder in `build/` says what there is and
+how much room it deserves (`Depth`), a format says what it looks like.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from audiocls.render.table import Depth, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+    from audiocls.render.build.runs import PairsRun, RunSelection
+
+
+@dataclass(frozen=True)
+class Title:
+    """What the document is about, and the question that it answers."""
+
+    name: str
+    question: str = ""
+    depth: Depth = Depth.SCREEN
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The answer in a sentence, and what it does not mean."""
+
+    text: str
+    caution: str = ""
+    depth: Depth = Depth.SCREEN
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and what is known under each; a name may be a verdict."""
+
+    items: tuple[tuple[str, str], ...]
+    are_verdicts: bool = False
+    depth: Depth = Depth.SCREEN
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    depth: Depth = Depth.SCREEN
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a reader must know beside the numbers."""
+
+    text: str
+    depth: Depth = Depth.SCREEN
+
+
+@dataclass(frozen=True)
+class Items:
+    """Lines of a list."""
+
+    lines: tuple[str, ...]
+    depth: Depth = Depth.SCREEN
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line to copy."""
+
+    text: str
+    depth: Depth = Depth.SCREEN
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Drawn when a format shows it; `name` is unique in its document."""
+
+    name: str
+    draw: Callable[[], "Drawing"]
+    caption: str = ""
+    depth: Depth = Depth.PAGE
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A clip to listen to, and what was said of it."""
+
+    title: str
+    file: str
+    is_gain: bool
+    facts: tuple[tuple[str, str], ...]
+    address: str = ""
+    """`data:audio/mpeg;base64,…`; empty where it cannot be played."""
+    outline: str = ""
+    """SVG path of the waveform, x in 0 … 160, y in ±1 of its own peak."""
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Clips side by side."""
+
+    sounds: tuple[Sound, ...]
+    depth: Depth = Depth.PAGE
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs that W&B draws panels of, and the run that holds an answer's pairs."""
+
+    selection: "RunSelection"
+    pairs: "PairsRun | None" = None
+    depth: Depth = Depth.TEXT
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it; formats leave out a section with nothing to show."""
+
+    title: str
+    blocks: tuple["Block", ...]
+    is_folded: bool = False
+    """Closed on a page until a reader opens it."""
+    is_live: bool = False
+    """W&B's panels over the runs show it."""
+    heading: Depth = Depth.SCREEN
+    """From here on the heading is shown; what stands below it may be shown without."""
+    depth: Depth = Depth.SCREEN
+
+
+Block = (
+    Title
+    | Headline
+    | Facts
+    | Text
+    | Note
+    | Items
+    | Command
+    | Table
+    | Figure
+    | Audio
+    | Runs
+    | Section
+)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A notebook that computes the answer itself, and the values of its parameters."""
+
+    file: Path
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Document:
+    """An answer, ready for every format."""
+
+    name: str
+    blocks: tuple[Block, ...]
+    data: dict[str, Any] = field(default_factory=dict)
+    """The analysis as plain values: what the JSON format writes."""
+    template: Template | None = None
+    """Executed in place of cells made from the blocks."""
+    incomparable: str = ""
+    """Why nothing in it could be compared; empty where something was."""
+
+    def to(self, depth: Depth) -> tuple[Block, ...]:
+        """Return the blocks that a format of this depth shows."""
+        return tuple(_visible(self.blocks, depth))
+
+
+def _visible(blocks: Sequence[Block], depth: Depth) -> Iterator[Block]:
+    for block in blocks:
+        if block.depth > depth:
+            continue
+        if isinstance(block, Section):
+            inner = tuple(_visible(block.blocks, depth))
+            if inner:
+                yield replace(block, blocks=inner)
+        else:
+            yield block
+
+
+Wanted = TypeVar("Wanted")
+
+
+def of_kind(blocks: Sequence[Block], kind: type[Wanted]) -> Iterator[Wanted]:
+    """Yield the blocks of one kind, those in sections among them."""
+    for block in blocks:
+        if isinstance(block, Section):
+            yield from of_kind(block.blocks, kind)
+        elif isinstance(block, kind):
+            yield block

@@ -1,0 +1,122 @@
+"""Formats: one module each, from a `Document` to what people read; no format knows an analysis.
+
+    terminal   on a screen, or piped            latex      tables for a paper
+    json       the analysis as plain values     notebook   for Jupyter
+    markdown   for a pull request or a README   wandb      a Report and a Workspace
+    html       one page that needs nothing else
+
+`write` is the one place that chooses among them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiocls import console
+from audiocls.atomic import write_text
+from audiocls.errors import UsageError
+from audiocls.render.document import Document
+
+FORMATS = ("terminal", "json", "md", "html", "tex", "ipynb", "wandb")
+KEPT = {"html": ".html", "ipynb": ".ipynb", "wandb": ".wandb.json"}
+"""Formats that are written to a file even where none is named, and how its name ends."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """How and where a document is to be written."""
+
+    format: str = "terminal"
+    file: Path | None = None
+    entity: str | None = None
+    """Of W&B, like `project`: where its Report is saved."""
+    project: str | None = None
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether learning curves are shown, and so histories are needed."""
+        return self.format in ("html", "wandb")
+
+
+def checked(
+    output: Output, is_json: bool = False, allowed: Sequence[str] = FORMATS, what: str = ""
+) -> Output:
+    """Return the output; `is_json` is `--json`, `what` names an answer that has not all formats.
+
+    Raises `UsageError` for options that contradict one another or would have no effect.
+    """
+    format_ = output.format
+    if is_json and format_ not in ("terminal", "json"):
+        raise UsageError(f"--json: got --format {format_} as well; keep one of them")
+    if output.file is not None and (is_json or format_ == "terminal"):
+        got = "--json" if is_json else "--format terminal"
+        raise UsageError(
+            f"--out: {got} prints; redirect it (> {output.file}), or name another --format"
+        )
+    places = {"--entity": output.entity, "--project": output.project}
+    given = [option for option, value in places.items() if value is not None]
+    if given and format_ != "wandb":
+        raise UsageError(f"{', '.join(given)}: for --format wandb only; got {format_}")
+    if format_ not in allowed:
+        of = f" for {what}" if what else ""
+        raise UsageError(f"--format: got {format_!r}; allowed{of}: {', '.join(allowed)}")
+    if format_ == "wandb":
+        from audiocls.render.formats.wandb import require_workspaces
+
+        require_workspaces()
+    return Output("json") if is_json else output
+
+
+def write(
+    document: Document, output: Output, stem: Path, project: tuple[str, str] = ("", "")
+) -> None:
+    """Print the document, or write it into `output.file`, or else into `stem` with its suffix.
+
+    `project` is the W&B entity and project that the study's runs are in, where known.
+    """
+    if output.format == "terminal":
+        from audiocls.render.formats.terminal import show
+
+        show(document)
+    elif output.format == "wandb":
+        from audiocls.render.formats.wandb import publish
+
+        for line in publish(document, output.file, stem, _place(output, project)):
+            console.say(line)
+    else:
+        _write_text(document, output, stem)
+
+
+def _place(output: Output, project: tuple[str, str]) -> tuple[str, str]:
+    return output.entity or project[0], output.project or project[1]
+
+
+def _write_text(document: Document, output: Output, stem: Path) -> None:
+    file = output.file
+    if file is None and output.format in KEPT:
+        template = document.template if output.format == "ipynb" else None
+        name = template.file.stem if template else stem.name
+        file = stem.with_name(name + KEPT[output.format])
+    text = writer(output.format)(document)
+    if file is None:
+        print(text, end="")
+    else:
+        write_text(file, text)
+        console.say(str(file))
+
+
+def writer(format_: str) -> Callable[[Document], str]:
+    """Return the function that makes a document the text of a format."""
+    from audiocls.render.formats.html import to_html
+    from audiocls.render.formats.json import to_json
+    from audiocls.render.formats.latex import to_latex
+    from audiocls.render.formats.markdown import to_markdown
+    from audiocls.render.formats.notebook import to_notebook
+
+    return {
+        "json": to_json,
+        "md": to_markdown,
+        "html": to_html,
+        "tex": to_latex,
+        "ipynb": to_notebook,
+    }[format_]

@@ -1,0 +1,80 @@
+"""A document as one HTML file that needs nothing else: no network, no script, no second file.
+
+The templates in `page/` lay out blocks, one macro a kind; they know no analysis.
+"""
+
+import re
+from collections.abc import Iterator
+
+from audiocls.render.document import Block, Document, Figure, Section
+from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, to_svg
+from audiocls.render.formats.plain import plain_cell
+from audiocls.render.table import Cell, Column, Depth, Estimate, Table
+
+MAX_RANKED = 100
+"""Rows of a ranked table."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def to_html(document: Document) -> str:
+    """Return the whole page."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("audiocls.render.formats", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"kind": _kind, "drawn": _drawn, "sentence": _sentence}
+    environment.globals |= {"rows": _rows, "parts": _parts, "is_shown": _is_shown}
+    blocks = document.to(Depth.PAGE)
+    opening = tuple(block for block in blocks if not isinstance(block, Section))
+    sections = tuple(block for block in blocks if isinstance(block, Section))
+    template = environment.get_template("page.html.j2")
+    return template.render(name=document.name, opening=opening, sections=sections)
+
+
+def _kind(block: Block) -> str:
+    return type(block).__name__.lower()
+
+
+def _sentence(text: str) -> tuple[str, str]:
+    """Return a headline's first clause and the others; a unit stays beside its number."""
+    first, mark, rest = text.replace(" %", f"{NO_BREAK}%").partition("; ")
+    return first + mark.rstrip(), rest
+
+
+def _drawn(figure: Figure) -> str:
+    """Return inline SVG in the page's own colours, which serve light and dark.
+
+    HTML knows the namespaces of an inline SVG: without them the file holds no address at all.
+    """
+    svg = to_svg(figure.draw(), figure.name)
+    for colour, variable in {BLUE: "better", ORANGE: "worse", GREEN: "equivalent"}.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    return re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+
+
+def _rows(table: Table) -> Iterator[tuple[list[tuple[Column, Cell]], list[str]]]:
+    """Yield for each row its cells beside their columns, and its remarks."""
+    for row in table.rows[:MAX_RANKED] if table.all_rows else table.rows:
+        cells = list(zip(table.columns, row, strict=True))
+        remarks = [
+            text if column.name == "reason" else f"{column.name} {text}"
+            for column, text in cells
+            if column.kind == "remark" and isinstance(text, str) and text
+        ]
+        yield [each for each in cells if _is_shown(each[0])], remarks
+
+
+def _is_shown(column: Column) -> bool:
+    """Whether a column is one of the page's: remarks have lines of their own."""
+    return column.kind != "remark" and not column.is_drawn
+
+
+def _parts(cell: Cell, column: Column) -> list[str]:
+    """`+2.1` and `[+0.8, +3.4]`: a value, and its interval if it has one."""
+    text = plain_cell(cell, column)
+    return text.split(" ", 1) if isinstance(cell, Estimate) else [text]

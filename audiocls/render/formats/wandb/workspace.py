@@ -1,0 +1,41 @@
+"""A study's Workspace: the report's panels over all its runs, also those still to come."""
+
+import unicodedata
+
+from audiocls.render.build.runs import Place, RunSelection
+from audiocls.render.formats.wandb.panels import FEWEST_SHOWN, metric_columns, sections
+from audiocls.render.formats.wandb.workspaces_adapter import (
+    deterministic_id,
+    name_parts,
+    show_only,
+    ws,
+)
+
+REFUSED = ("So", "Sk", "Sm", "Sc", "Cs")
+"""Unicode's categories of symbols, which W&B refuses in a workspace's name."""
+
+
+def workspace_of(selection: RunSelection, place: Place) -> ws.Workspace:
+    """Sections of panels, filtered to the study's group."""
+    found = sections(selection)
+    name_parts(f"{selection.study}/workspace", [panel for part in found.values() for panel in part])
+    workspace = ws.Workspace(
+        entity=place.entity,
+        project=place.project,
+        name=_without_symbols(selection.study),
+        sections=[
+            ws.Section(name=title, panels=list(panels), is_open=True)
+            for title, panels in found.items()
+        ],
+        settings=ws.WorkspaceSettings(
+            x_axis=selection.axis, max_runs=max(FEWEST_SHOWN, selection.num_runs)
+        ),
+        runset_settings=ws.RunsetSettings(pinned_columns=metric_columns(selection)),
+    )
+    show_only(workspace, selection.runs)
+    workspace._internal_runset_id = deterministic_id(f"{selection.study}/runset")
+    return workspace
+
+
+def _without_symbols(name: str) -> str:
+    return "".join("-" if unicodedata.category(mark) in REFUSED else mark for mark in name)

@@ -1,0 +1,115 @@
+"""Tables of typed cells: a number with its interval stays a number until a format writes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Literal
+
+
+class Depth(IntEnum):
+    """How much room a format must offer before it shows a block."""
+
+    SCREEN = 0
+    """Everywhere, also in a terminal."""
+    TEXT = 1
+    """In Markdown and on W&B as well as on pages, not in a terminal."""
+    PAGE = 2
+    """On pages alone: HTML and notebooks."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval, `None` where unknown; `scale` is 100 for points, else 1."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    scale: int = 1
+    is_signed: bool = False
+    is_claim: bool = False
+    """Significant after the correction that `Table.claim` names."""
+
+
+@dataclass(frozen=True)
+class PValue:
+    """A p value, `None` where no test was made."""
+
+    value: float | None
+
+
+Cell = str | Estimate | PValue
+
+Kind = Literal["number", "word", "name", "verdict", "prose", "remark"]
+"""Of a column: `name` may break after commas, `prose` at words; a `remark` is often empty."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A table's column; its title is made of `name`, `unit` and the level of its intervals."""
+
+    name: str
+    kind: Kind = "number"
+    unit: str = ""
+    level: str = ""
+    """Of the intervals in it: `95 %`."""
+    is_detail: bool = False
+    """Left out of a paper's table."""
+    is_drawn: bool = False
+    """A figure of the same document shows it: a page's table goes without."""
+    drop: int = 0
+    """A terminal that is too narrow goes without the columns of 1, 2 … in this order; 0: never."""
+
+    @property
+    def title(self) -> str:
+        """`Δ points [95 %]`."""
+        level = f"[{self.level}]" if self.level else ""
+        return " ".join(filter(None, [self.name, self.unit, level]))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it aligns left."""
+        return self.kind != "number"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells, one for each column."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    label: str = ""
+    """Names it in a paper; unique in its document."""
+    caption: tuple[str, ...] = ()
+    """What a reader needs where the table stands alone, as in a paper."""
+    notes: tuple[str, ...] = ()
+    """Below the table, where it stands alone."""
+    claim: str = ""
+    """What cells that are claims are significant after: `Holm's correction for 3 comparisons`."""
+    all_rows: str = ""
+    """Set where rows are ranked, so that a format may end after the first: prints all of them."""
+    depth: Depth = Depth.SCREEN
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The columns' titles in plain text."""
+        return tuple(column.title for column in self.columns)
+
+    def without(self, *names: str) -> "Table":
+        """Return the table without the columns of these names."""
+        kept = [i for i, column in enumerate(self.columns) if column.name not in names]
+        return self._of_columns(kept)
+
+    def without_empty(self) -> "Table":
+        """Return the table without columns that no row fills."""
+        kept = [i for i in range(len(self.columns)) if any(not is_empty(r[i]) for r in self.rows)]
+        return self._of_columns(kept)
+
+    def _of_columns(self, kept: Sequence[int]) -> "Table":
+        columns = tuple(self.columns[i] for i in kept)
+        rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
+        return replace(self, columns=columns, rows=rows)
+
+
+def is_empty(cell: Cell) -> bool:
+    """Whether a cell says nothing."""
+    return not cell if isinstance(cell, str) else cell.value is None

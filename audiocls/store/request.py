@@ -1,0 +1,76 @@
+"""`Request`: what was asked for when a study was launched, and the command line that asks again."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Literal
+
+Kind = Literal["ablation", "noise", "tuning", "search", "import"]
+"""What a study is: arms compared with a baseline (or a single trial), the noise of a baseline, the
+trials by which arms choose their values, a search, or runs imported from W&B."""
+
+NOISE_ENDING, TUNING_ENDING = "-noise", ".tuning"
+"""Of the names that the noise study of an ablation and its tuning study are given. Whether a study
+is one of them is said by its kind alone."""
+
+Command = Literal["sweep launch", "sweep agent", "sweep import", "noise", "train"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command and its options, as far as they decide what is asked and not how it is run."""
+
+    command: Command
+    name: str = ""
+    """Of an ablation or a sweep, or its path; where runs are imported from; a server's sweep."""
+    study: str | None = None
+    """Name of the study's folder, where it is not the ablation's or the sweep's own."""
+    is_until_decided: bool = False
+    max_pairs: int | None = None
+    recipe: str | None = None
+    """Given instead of the one that the file names."""
+    assignments: tuple[str, ...] = ()
+    """Overrides as `key=value`."""
+    seeds: str | None = None
+    folds: str | None = None
+    arms: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Further options, such as `--metric`, with their values."""
+
+    def words(self) -> list[str]:
+        """Return the command line that asks for the same again, word by word."""
+        words = ["audiocls", *self.command.split(), *filter(None, [self.name])]
+        words += _option("study", self.study)
+        words += ["--until-decided"] if self.is_until_decided else []
+        words += _option("max-pairs", self.max_pairs) + _option("recipe", self.recipe)
+        for item in self.assignments:
+            words += [item] if self.command == "train" else ["--set", item]
+        for name in ("seeds", "folds", "arms"):
+            words += _option(name, getattr(self, name))
+        return [*words, *(word for option in self.options.items() for word in option)]
+
+    def line(self) -> str:
+        """Return the command line that asks for the same again, quoted for a shell."""
+        return shlex.join(self.words())
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values, without those that are at their defaults."""
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        plain |= {"assignments": list(self.assignments), "options": dict(self.options)}
+        return {name: value for name, value in plain.items() if not _is_default(name, value)}
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> "Request":
+        """Rebuild a request; an unknown key raises `TypeError`."""
+        return cls(**{**mapping, "assignments": tuple(mapping.get("assignments", ()))})
+
+
+def _option(name: str, value: object) -> list[str]:
+    return [f"--{name}", str(value)] if value or value == 0 else []
+
+
+_DEFAULTS = {item.name: item.default for item in fields(Request)}
+
+
+def _is_default(name: str, value: object) -> bool:
+    return value in ([], {}) or (_DEFAULTS[name] is not MISSING and value == _DEFAULTS[name])

@@ -1,0 +1,35 @@
+"""What a search has in place of arms and cells: its configuration, and each trial proposed."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is searched, and what its trials run. Unlike cells, its trials are not known yet."""
+
+    sweep: dict[str, Any]
+    """W&B's configuration, verbatim."""
+    runs: str
+    """What its trials run, in words: `recipe NAME`, or the command as written. Two launches of one
+    study must agree on it."""
+    folder: str
+    """The directory in which its command is run, where the command is not ours."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One trial of a search: its id and the parameters proposed."""
+
+    id: str
+    parameters: dict[str, Any]
+
+    def to_line(self) -> str:
+        """Return it as a line of `proposals.jsonl`."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> "Proposal":
+        """Rebuild it from a line of `proposals.jsonl`."""
+        return cls(**json.loads(line))

@@ -1,0 +1,82 @@
+"""Noise studies: a baseline on several seeds and folds, and how much it varies."""
+
+from dataclasses import dataclass, replace
+
+from audiocls.analysis.noise import Noise, measure
+from audiocls.config import digest
+from audiocls.design import arms_of
+from audiocls.errors import UsageError
+from audiocls.formatting import plural
+from audiocls.store import StudyFolder
+from audiocls.store.reuse import noise_study
+from audiocls.studies.ablation import prepare, resolved
+from audiocls.studies.launch import Outcome, launch, summary_of
+from audiocls.studies.options import Display, LaunchOptions
+from audiocls.studies.reports import write_noise
+from audiocls.studies.request import AblationRequest
+from audiocls.studies.resolve import Resolved
+
+FEW_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class MeasuredNoise:
+    """How the launch of a noise study ended, and what was measured."""
+
+    outcome: Outcome
+    noise: Noise | None
+    """None as long as the launch was stopped, or nothing is finished."""
+
+
+def run_noise(request: AblationRequest, options: LaunchOptions, display: Display) -> MeasuredNoise:
+    """Train the baseline of an ablation on its seeds and folds, and measure how much it varies."""
+    baseline = baseline_alone(request)
+    for text in baseline.notes:
+        display.note(text)
+    prepared = prepare(baseline, options, display)
+    with display.watching() as watch:
+        outcome = launch(prepared, watch)
+    for text in summary_of(outcome, options.runs):
+        display.note(text)
+    if outcome.stopped_by or not outcome.counts["done"]:
+        return MeasuredNoise(outcome, None)
+    study, folder = outcome.study, StudyFolder(options.runs / outcome.study.name)
+    records = folder.records(study.cells)
+    measured = measure(study, records, digest(baseline.configs[study.baseline]))
+    write_noise(folder, measured)
+    return MeasuredNoise(outcome, measured)
+
+
+def baseline_alone(request: AblationRequest) -> Resolved:
+    """Return the study of the baseline's trials, with notes on what it cannot say.
+
+    Raises `UsageError` where its trials could not differ.
+    """
+    ablation = request.ablation
+    alone = replace(request, arms=next(iter(arms_of(ablation))), study=noise_study(ablation.name))
+    chosen, _ = alone.plan()
+    if len(chosen.blocks) < 2:
+        raise UsageError(
+            f"noise {request.name}: got one seed and one fold; wanted: two seeds or two folds at "
+            "least, better three seeds, such as --seeds 0..2"
+        )
+    notes = []
+    if len(chosen.seeds) < FEW_SEEDS:
+        few = plural(len(chosen.seeds), "seed")
+        notes.append(f"with {few}, what seeds do is a guess; better: --seeds 0..2 or more")
+    if ablation.tune:
+        tuned = ", ".join(ablation.tune)
+        notes.append(
+            f"the baseline is measured untuned, with the recipe's {tuned}: what its arms choose "
+            "may make them vary more, or less"
+        )
+    found, asked = resolved(alone), request.stored("noise")
+    study = replace(
+        found.study,
+        question=f"How much does the baseline of {ablation.name} vary by itself?",
+        kind="noise",
+        of=ablation.name,
+        command=asked.line(),
+        request=asked,
+    )
+    return replace(found, study=study, notes=tuple(notes))

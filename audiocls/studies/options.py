@@ -1,0 +1,141 @@
+"""`LaunchOptions`: where and with what a study is run, and how its progress is shown."""
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast, get_args
+
+from audiocls.design.register import PROJECT
+from audiocls.errors import UsageError, did_you_mean
+from audiocls.execution.devices import Slots, slots
+from audiocls.execution.executors import Executor
+from audiocls.execution.job import TrackingConfig
+from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.tracking import WandbMode
+from audiocls.tracking.mode import default_mode
+from audiocls.tracking.tensorboard import require_tensorboard
+
+RUNS = Path("runs")
+"""Where studies are kept, if nothing else is said."""
+EXECUTORS = ("local", "inline", "wandb")
+
+OpenExecutor = Callable[[int | None, threading.Event], Executor[Any]]
+"""From the most trials that can run at a time, if known, and the event that stops the launch."""
+
+
+class Display(Protocol):
+    """Shows people what a launch does."""
+
+    def note(self, text: str) -> None:
+        """Show one sentence."""
+
+    def watching(self) -> AbstractContextManager[Watch]:
+        """Show the progress of trials, as long as the context is open."""
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """Where and with what a study is run, as the command line says it."""
+
+    runs: Path
+    wandb: str | None = None
+    executor: str = "local"
+    devices: str = "auto"
+    workers: int | None = None
+    max_hours: float | None = None
+    retries: int = 0
+    has_tensorboard: bool = False
+    has_model: bool = False
+    run_id: str = ""
+    """The W&B run that an agent opened for the one trial asked for."""
+    is_exclusive: bool = True
+    """Whether nobody else may work on the study meanwhile; single cells share it."""
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether a W&B server says which trial comes next."""
+        return self.executor == "wandb"
+
+    def mode(self) -> WandbMode:
+        """Return the W&B mode asked for, or the one that this machine's configuration means."""
+        if self.wandb is None:
+            return default_mode(os.environ)
+        if self.wandb not in get_args(WandbMode):
+            allowed = get_args(WandbMode)
+            raise UsageError(
+                f"--wandb: got {self.wandb!r}; allowed: {', '.join(allowed)}."
+                + did_you_mean(self.wandb, allowed)
+            )
+        return cast(WandbMode, self.wandb)
+
+    def tracking(self) -> TrackingConfig:
+        """Return where trials are tracked; raises `UsageError` for what is not installed."""
+        if self.has_tensorboard:
+            require_tensorboard()
+        return TrackingConfig(
+            mode=self.mode(),
+            project=os.environ.get("WANDB_PROJECT", PROJECT),
+            has_tensorboard=self.has_tensorboard,
+            has_model=self.has_model,
+            run_id=self.run_id,
+        )
+
+    def limits(self, is_foreign: bool = False) -> Limits:
+        """Return when to give up; anybody's program may fail from the first trial to the last."""
+        max_s = None if self.max_hours is None else self.max_hours * 3600
+        return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None)
+
+    def slots(self) -> Slots:
+        """Return one device a worker."""
+        if self.executor not in EXECUTORS:
+            allowed = ", ".join(EXECUTORS)
+            raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
+        return slots(self.devices, self.workers)
+
+    def check_runs_here(self) -> None:
+        """Raise `UsageError` where a server would have to order what it cannot order."""
+        if self.is_on_server:
+            raise UsageError(
+                "--executor wandb: a server orders cells of sweeps; allowed here: local, inline"
+            )
+
+    def open_workers(self, log: Path) -> OpenExecutor:
+        """Return what opens the executor of native trials; `log` gets its workers' output."""
+
+        def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
+            if self.executor == "inline":
+                from audiocls.execution.executors.inline import InlineExecutor
+
+                return InlineExecutor(cache_folder().absolute(), stop)
+            return open_local(self.slots()[:most], log)
+
+        return open_executor
+
+
+def open_local(places: Slots, log: Path) -> Executor[Any]:
+    """Return an executor with a worker process for each device; `log` gets their output."""
+    from audiocls.execution.executors.local import LocalExecutor
+
+    return LocalExecutor(places, cache_folder().absolute(), log)
+
+
+def open_programs(places: Slots) -> Executor[Any]:
+    """Return an executor that runs one program a device."""
+    from audiocls.execution.executors.subprocesses import SubprocessExecutor
+
+    return SubprocessExecutor(places)
+
+
+def cache_folder() -> Path:
+    """Return where decoded audio and features are kept.
+
+    That is `AUDIOCLS_CACHE`, or else the user's cache folder.
+    """
+    if chosen := os.environ.get("AUDIOCLS_CACHE"):
+        return Path(chosen)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("audiocls")

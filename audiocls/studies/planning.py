@@ -1,0 +1,97 @@
+"""What a plan says before anything runs: its facts as plain values, and what it could show."""
+
+from pathlib import Path
+from typing import Any
+
+from audiocls.analysis.power import Promise, power_of_plan
+from audiocls.config import Config
+from audiocls.design import Plan
+from audiocls.search import TrialResult, grid_size, propose
+from audiocls.stats import detectable_effect, min_attainable_p, pairs_needed
+from audiocls.studies.reports import noise_estimate
+from audiocls.studies.request import AblationRequest, SweepRequest
+from audiocls.studies.resolve import Configs, folds_of
+from audiocls.studies.tuning import TuningPlan, tuning_plan
+
+NUM_SHOWN = 3
+"""Proposals of a sweep that its plan shows."""
+
+
+def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict[str, Any]:
+    """Return the plan as plain values; the effect is in standard deviations of differences.
+
+    The trials' time is known where they run as the ablation was written: on its own recipe, with
+    no overrides.
+    """
+    ablation, num_pairs = chosen.ablation, len(chosen.blocks)
+    is_as_written = not request.overrides and request.is_own_recipe
+    seconds = ablation.budget.trial_seconds if is_as_written else None
+    before = tuning_plan(chosen, request.recipe, request.overrides)
+    num_before, epochs_before = (before.plan.num_trials, before.num_epochs) if before else (0, 0)
+    num_epochs = num_pairs * sum(c.train.epochs for c in configs.values())
+    return {
+        "study": ablation.name,
+        "question": ablation.question,
+        "recipe": ablation.recipe,
+        "num_trials": chosen.num_trials,
+        "arms": list(chosen.arms),
+        "baseline": chosen.baseline,
+        "design": chosen.design,
+        "resolution": chosen.resolution,
+        "aliases": list(chosen.aliases),
+        "references": chosen.references,
+        "blocks": [{"seed": seed, "fold": fold} for seed, fold in chosen.blocks],
+        "num_pairs": num_pairs,
+        "tuning": _tuning_facts(before),
+        "num_epochs": num_epochs + epochs_before,
+        "core_seconds": seconds * (chosen.num_trials + num_before) if seconds else None,
+        "alpha": ablation.stats.alpha,
+        "num_comparisons": chosen.num_comparisons,
+        "min_p": min_attainable_p(num_pairs),
+        "pairs_needed": pairs_needed(ablation.stats.alpha, max(1, chosen.num_comparisons)),
+        "detectable_effect_sd": detectable_effect(num_pairs, alpha=ablation.stats.alpha),
+        "notes": list(chosen.notes),
+    }
+
+
+def _tuning_facts(before: TuningPlan | None) -> dict[str, Any] | None:
+    """Return the trials that come first, by which each arm chooses for itself."""
+    if before is None:
+        return None
+    return {
+        "num_trials": before.plan.num_trials,
+        "num_trials_per_arm_and_fold": len(before.candidates),
+        "metric": before.metric,
+        "seed": before.plan.seeds[0],
+        "candidates": list(before.candidates),
+    }
+
+
+def power_of(
+    chosen: Plan, baseline: Config, runs: Path, wanted: float | None, cache: Path
+) -> Promise:
+    """Return the effect that the plan can detect, by the noise that was measured in `runs`.
+
+    `wanted` is in units of the metric; `cache` is where clip tables are kept.
+    """
+    num_folds = len(folds_of(baseline, cache))
+    return power_of_plan(chosen, num_folds, wanted, *noise_estimate(chosen, baseline, runs))
+
+
+def search_facts(request: SweepRequest) -> dict[str, Any]:
+    """Return a sweep as plain values; the first proposals are those of a fresh launch."""
+    sweep = request.sweep
+    known = [n for n in (grid_size(sweep), sweep.run_cap) if n is not None]
+    tried: list[TrialResult] = []
+    while len(tried) < NUM_SHOWN and (parameters := propose(sweep, tried)) is not None:
+        tried.append(TrialResult(parameters, "running"))
+    return {
+        "study": request.study_name,
+        "method": sweep.method,
+        "runs": request.runs,
+        "metric": sweep.metric.name if sweep.metric else None,
+        "goal": sweep.metric.goal if sweep.metric else None,
+        "parameters": list(sweep.parameters),
+        "num_trials": min(known) if known else None,
+        "first": [one.parameters for one in tried],
+    }

@@ -1,0 +1,145 @@
+"""How a launched study stands: states and failures, what to retry, how to launch or stop it."""
+
+import os
+import shlex
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiocls.errors import UsageError
+from audiocls.formatting import join_names
+from audiocls.search import Sweep, fixed_keys, load_sweep
+from audiocls.store import Cell, Failure, Proposal, State, Study, StudyFolder, tuning_path
+from audiocls.store.study import open_study
+from audiocls.studies.native_trials import label_of
+from audiocls.studies.options import RUNS
+from audiocls.studies.selection import names
+from audiocls.studies.tuning.choosing import blocking_trials
+
+MAX_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Status:
+    """A study's trials and how they stand, by trial id."""
+
+    folder: StudyFolder
+    cells: Sequence[Cell | Proposal]
+    states: dict[str, State]
+    failures: dict[str, Failure]
+    name_of: Callable[[Cell | Proposal], str]
+    """What a trial is told apart by: its arm, or the parameters that are searched."""
+
+    @property
+    def arms(self) -> dict[str, str]:
+        """Trial id → arm; empty for a search."""
+        return {cell.id: cell.arm for cell in self.cells if isinstance(cell, Cell)}
+
+    def block_of(self, cell: Cell | Proposal) -> dict[str, int]:
+        """Return seed and fold of a cell; nothing for a trial of a search."""
+        return {"seed": cell.seed, "fold": cell.fold} if isinstance(cell, Cell) else {}
+
+
+def status_of(folder: StudyFolder) -> Status:
+    """Return how a launched study stands; raises `UsageError` where nothing was launched."""
+    study = folder.study()
+    cells = folder.proposals() if study.kind == "search" else study.cells
+    states = folder.states(cells)
+    failed = [cell for cell in cells if states[cell.id] == "failed"]
+    return Status(folder, cells, states, folder.failures(failed), _naming(study, folder))
+
+
+def _naming(study: Study, folder: StudyFolder) -> Callable[[Cell | Proposal], str]:
+    plan = study.search
+    fixed = fixed_keys(sweep_of(folder, study).parameters) if plan else frozenset()
+    return lambda cell: cell.arm if isinstance(cell, Cell) else label_of(cell.parameters, fixed)
+
+
+def sweep_of(folder: StudyFolder, study: Study | None = None) -> Sweep:
+    """Return the sweep that a search was launched with last."""
+    plan = (study or folder.study()).search
+    if plan is None:
+        raise UsageError(f"study {folder.name!r} is no search")
+    return load_sweep(plan.sweep, str(folder.path / "study.yaml"))
+
+
+def open_begun(name: str, runs: Path) -> StudyFolder:
+    """Return the study or, as long as nothing else of it exists, its tuning trials."""
+    folder = open_study(name, runs)
+    return folder if folder.exists() else next(iter(tuning_of(folder)), folder)
+
+
+def tuning_of(folder: StudyFolder) -> list[StudyFolder]:
+    """Return the study of its tuning trials, if it has any."""
+    before = StudyFolder(tuning_path(folder.path))
+    return [before] if before.exists() and before.study().kind == "tuning" else []
+
+
+def failure_notes(folder: StudyFolder) -> list[str]:
+    """Return what failed and by which cause, and what to do then, as sentences."""
+    return [
+        *failure_lines(folder),
+        f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: "
+        f"audiocls sweep retry {shlex.quote(folder.name)}",
+    ]
+
+
+def failure_lines(folder: StudyFolder) -> Iterator[str]:
+    """Yield a sentence for each cause and message, with the trials that failed by it."""
+    status = status_of(folder)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for cell in status.cells:
+        if (failure := status.failures.get(cell.id)) is not None:
+            alike.setdefault((failure.cause, failure.message), []).append(status.name_of(cell))
+    for (cause, message), arms in alike.items():
+        named = join_names(dict.fromkeys(arms), MAX_NAMED, separator="; ")
+        yield f"{named}: {len(arms)} failed ({cause}): {message}"
+
+
+def retry_failed(folder: StudyFolder, arms: str | None = None) -> int:
+    """Make failed trials pending again, of some arms or of all; return how many they were.
+
+    With all arms, tuning trials that block a choice are among them.
+    """
+    failed = [folder.trial(cell.id) for cell in _of_arms(folder, arms)]
+    failed = [trial for trial in failed if trial.failure()]
+    for before in [] if arms else tuning_of(folder):
+        failed += [before.trial(trial_id) for trial_id in blocking_trials(before)]
+    for trial in failed:
+        trial.reset_failure()
+    return len(failed)
+
+
+def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]:
+    study = folder.study()
+    if study.kind == "search":
+        if arms:
+            raise UsageError(f"{folder.name} is a sweep: it has no arms; leave --arms out")
+        return folder.proposals()
+    chosen = names(arms, list(study.arms)) or list(study.arms)
+    unknown = [arm for arm in chosen if arm not in study.arms]
+    if unknown:
+        raise UsageError(f"{study.name} has no arm {unknown[0]!r}; arms: {', '.join(study.arms)}")
+    return [cell for cell in study.cells if cell.arm in chosen]
+
+
+def launch_command(folder: StudyFolder) -> str:
+    """Return the command that launches a study again where it lies."""
+    runs = folder.path.parent
+    where = "" if runs == RUNS else f" --runs {shlex.quote(str(runs))}"
+    return folder.study().command + where
+
+
+def stop_launch(folder: StudyFolder) -> int | None:
+    """Ask the process that launches the study on this machine to stop, as Ctrl-C there would.
+
+    Returns that process; `None` if there is none. Raises `UsageError` where there is no study.
+    """
+    launchers = [each.launcher() for each in (folder, *tuning_of(folder))]
+    launcher = next((process for process in launchers if process is not None), None)
+    if launcher is None:
+        folder.study()
+        return None
+    os.kill(launcher, signal.SIGTERM)
+    return launcher

@@ -1,0 +1,93 @@
+"""`tune`: run the tuning trials of an ablation, and let each arm choose its values."""
+
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from audiocls.store import Choice, StudyFolder, tuning_path
+from audiocls.studies.ablation import prepare
+from audiocls.studies.launch import Outcome, launch, summary_of
+from audiocls.studies.options import Display, LaunchOptions, cache_folder
+from audiocls.studies.request import AblationRequest
+from audiocls.studies.resolve import Resolved
+from audiocls.studies.tuning.choosing import choices_of, load_choices
+from audiocls.studies.tuning.study import (
+    pending_trials,
+    tuned,
+    tuning_plan,
+    tuning_study,
+    with_candidates,
+)
+
+
+@dataclass(frozen=True)
+class TunedStudy:
+    """A study whose arms have chosen, as far as they could, and what that took."""
+
+    resolved: Resolved
+    options: LaunchOptions
+    """With the time that is left."""
+    outcome: Outcome | None = None
+    """Of the tuning trials; none where all was chosen before."""
+    blocked: tuple[Choice, ...] = ()
+    """Arms and folds that could not choose, and so have no trials."""
+
+    @property
+    def ending(self) -> Outcome | None:
+        """The outcome of the whole launch, where nothing of the study itself can be trained now."""
+        if self.outcome is None or self.outcome.stopped_by is not None:
+            return self.outcome
+        return None if self.resolved.study.cells else replace(self.outcome, blocked=self.blocked)
+
+
+def tune(
+    request: AblationRequest, study: Resolved, options: LaunchOptions, display: Display
+) -> TunedStudy:
+    """Run the tuning trials that are missing; without `tune` there are none."""
+    chosen, _ = request.plan()
+    before = tuning_plan(chosen, request.recipe, request.overrides)
+    if before is None:
+        return TunedStudy(study, options)
+    started, cache = time.monotonic(), cache_folder()
+    asked = with_candidates(study, before)
+    every = tuning_study(before, request.overrides, cache, of=asked)
+    known = load_choices(StudyFolder(options.runs / asked.study.name), asked.study)
+    missing = pending_trials(every, known)
+    outcome = _run(missing, options, display) if missing.study.cells else None
+    folder = StudyFolder(options.runs / every.study.name)
+    choices = (*known, *choices_of(missing.study, folder, before.candidates))
+    is_stopped = outcome is not None and outcome.stopped_by is not None
+    # An arm that has not chosen yet because the launch was stopped may still choose.
+    blocked = () if is_stopped else tuple(c for c in choices if c.values is None)
+    if outcome is not None:
+        for text in summary_of(outcome, options.runs):
+            display.note(text)
+        for text in _blocked_notes(blocked, asked.study.name):
+            display.note(text)
+    left = _with_time_left(options, time.monotonic() - started)
+    return TunedStudy(tuned(asked, before, choices, cache), left, outcome, blocked)
+
+
+def _run(missing: Resolved, options: LaunchOptions, display: Display) -> Outcome:
+    num_trials, question = len(missing.study.cells), missing.study.question
+    display.note(f"{num_trials} tuning trials come first: {question}")
+    prepared = prepare(missing, options, display)
+    with display.watching() as watch:
+        return launch(prepared, watch)
+
+
+def _with_time_left(options: LaunchOptions, gone_s: float) -> LaunchOptions:
+    if options.max_hours is None:
+        return options
+    return replace(options, max_hours=max(0.0, options.max_hours - gone_s / 3600))
+
+
+def _blocked_notes(choices: Sequence[Choice], study: str) -> Iterator[str]:
+    """Yield which arms have no trials, and what to do."""
+    for choice in choices:
+        yield f"{choice.arm}, fold {choice.fold}: no trials, for {choice.reason}"
+    if choices:
+        again = shlex.quote(tuning_path(Path(study)).name)
+        yield f"once mended: audiocls sweep retry {again}, and launch again"

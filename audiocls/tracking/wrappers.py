@@ -1,0 +1,162 @@
+"""Trackers around other trackers: on a thread, several at once, reopened after a failure.
+
+With them the failure of a tracker never reaches the trial. `ServerAvailability` is their memory of
+a server that did not answer.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from audiocls.tracking.tracker import Ending, FinishReport, Tracker
+
+FINISH_TIMEOUT_S = 30.0
+"""How long a trial waits for one tracker after its last epoch, whatever has happened to it."""
+MAX_REOPENINGS = 3
+"""Of one run: a process that keeps dying has a reason that does not go away."""
+RETRY_AFTER_S = 120.0
+"""How long a server is not asked again that could not be reached or refused the key."""
+
+Call = Callable[[Tracker], FinishReport | None]
+Row = Mapping[str, Any]
+
+
+class BackgroundTracker:
+    """Runs another tracker's calls in order on a thread; neither its errors nor its waits get out.
+
+    Calls are queued and return at once. `finish` waits at most `timeout_s` seconds for the queue to
+    empty. A thread that is stuck by then is abandoned (it is a daemon), and the reason reported.
+    """
+
+    def __init__(self, open_tracker: Callable[[], Tracker], timeout_s: float = FINISH_TIMEOUT_S):
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._timeout_s = timeout_s
+        self._report = FinishReport()
+        self._thread = threading.Thread(target=self._serve, args=(open_tracker,), daemon=True)
+        self._thread.start()
+
+    def log(self, row: Row) -> None:
+        """Queue a copy of the row."""
+        copy = dict(row)
+        self._calls.put(lambda tracker: tracker.log(copy))
+
+    def finish(self, ending: Ending) -> FinishReport:
+        """Wait for the queue to empty, and return the tracker's report or its first error."""
+        self._calls.put(lambda tracker: tracker.finish(ending))
+        self._calls.put(None)
+        self._thread.join(self._timeout_s)
+        if self._thread.is_alive():
+            note = f"tracking did not finish within {self._timeout_s:g} s and was left behind"
+            return FinishReport(note, is_beyond_repair=True)
+        return self._report
+
+    def _serve(self, open_tracker: Callable[[], Tracker]) -> None:
+        try:
+            tracker = open_tracker()
+            while (call := self._calls.get()) is not None:
+                self._report = call(tracker) or self._report
+        except BaseException as error:
+            # Not swallowed: `finish` reports it, and the trial's log and record stay whole.
+            self._report = FinishReport(f"tracking stopped: {type(error).__name__}: {error}")
+
+
+class TrackerGroup:
+    """Logs to several trackers, each on a thread of its own; problems are reported by name.
+
+    `finish` waits for one after the other, up to `timeout_s` seconds for each.
+    """
+
+    def __init__(
+        self,
+        open_trackers: Mapping[str, Callable[[], Tracker]],
+        timeout_s: float = FINISH_TIMEOUT_S,
+    ):
+        self._trackers = {
+            name: BackgroundTracker(open_tracker, timeout_s)
+            for name, open_tracker in open_trackers.items()
+        }
+
+    def log(self, row: Row) -> None:
+        """Queue the row for each tracker."""
+        for tracker in self._trackers.values():
+            tracker.log(row)
+
+    def finish(self, ending: Ending) -> FinishReport:
+        """Finish all trackers and join their notes."""
+        reports = {name: tracker.finish(ending) for name, tracker in self._trackers.items()}
+        notes = [f"{name}: {report.note}" for name, report in reports.items() if report.note]
+        is_beyond_repair = any(report.is_beyond_repair for report in reports.values())
+        return FinishReport("; ".join(notes), is_beyond_repair)
+
+
+class ReconnectingTracker:
+    """Reopens its run, with all rows so far, after a call that raised.
+
+    It does so `MAX_REOPENINGS` times at most; then the error is raised. `open_run` takes the rows
+    to log at once. `restart` makes the library forget a process of its own that died, which the
+    library does not do by itself.
+    """
+
+    def __init__(
+        self,
+        open_run: Callable[[Sequence[Row]], Tracker],
+        restart: Callable[[], None],
+        history: Sequence[Row],
+    ):
+        self._open_run, self._restart = open_run, restart
+        self._rows = list(history)
+        self._num_left = MAX_REOPENINGS
+        self._run: Tracker = self._opened()
+
+    def log(self, row: Row) -> None:
+        """Log the row, if need be by reopening the run."""
+        self._rows.append(row)
+        try:
+            self._run.log(row)
+        except Exception as error:
+            self._run = self._reopened(error)
+
+    def finish(self, ending: Ending) -> FinishReport:
+        """Finish the run, if need be after reopening it once."""
+        try:
+            return self._run.finish(ending)
+        except Exception as error:
+            self._run = self._reopened(error)
+            return self._run.finish(ending)
+
+    def _opened(self) -> Tracker:
+        try:
+            return self._open_run(self._rows)
+        except Exception as error:
+            return self._reopened(error)
+
+    def _reopened(self, error: Exception) -> Tracker:
+        if self._num_left == 0:
+            raise error
+        self._num_left -= 1
+        self._restart()
+        return self._open_run(self._rows)
+
+
+class ServerAvailability:
+    """Whether a server that did not answer may be asked again: a circuit breaker.
+
+    Shared by the trials of one worker, so that not each of them waits for the same server.
+    """
+
+    def __init__(self, retry_after_s: float = RETRY_AFTER_S):
+        self._retry_after_s = retry_after_s
+        self._failed_at: float | None = None
+        self._reason = ""
+
+    def mark_unavailable(self, reason: str) -> None:
+        """Note that the server has just failed to answer, or has refused the key."""
+        self._failed_at, self._reason = time.monotonic(), reason
+
+    def absence(self) -> str:
+        """Return why the server is not to be asked now; empty if it may be."""
+        if self._failed_at is None or time.monotonic() >= self._failed_at + self._retry_after_s:
+            return ""
+        return self._reason

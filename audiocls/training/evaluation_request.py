@@ -1,0 +1,128 @@
+"""The clips that an evaluation scores: a split of a data set, or the files of a manifest.
+
+Legend: N clips.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiocls.audio.clips import ClipTable
+from audiocls.audio.datasets import DataSet
+from audiocls.config import resolve
+from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.training.checkpoint import Checkpoint
+from audiocls.training.manifest import read_manifest
+
+SPLITS = ("test", "val", "train", "all")
+FIXED = ("data.sample_rate", "data.duration_s")
+"""Keys of the checkpoint's input, to which clips of another rate or length are brought."""
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """Clips to score."""
+
+    name: str
+    """Describes the clips in reports."""
+    data: DataSet
+    """At the checkpoint's sample rate and clip length."""
+    table: ClipTable
+    clips: NDArray[np.int64]
+    """(N,) numbers of clips in `table`."""
+    notes: tuple[str, ...] = ()
+    """Caveats of the result."""
+
+
+def evaluation_request(
+    checkpoint: Checkpoint,
+    cache: Path,
+    overrides: Mapping[str, Any],
+    split: str | None = None,
+    fold: int | None = None,
+    manifest: Path | None = None,
+) -> EvaluationRequest:
+    """Return the clips that the options of `audiocls evaluate` ask for.
+
+    Args:
+        overrides: `data.…` keys of another data set, or of other options of the checkpoint's.
+        split: one of `SPLITS`; default: test.
+        fold: from 1; default: the checkpoint's own.
+        manifest: a CSV file, instead of all these.
+
+    Raises:
+        UsageError: options exclude each other, or there is no such split.
+        ConfigError: overrides are invalid or of more than the data.
+        DataError: data set or manifest cannot be read.
+    """
+    if manifest is None:
+        return _of_data_set(checkpoint, cache, overrides, split or "test", fold)
+    if overrides or split is not None or fold is not None:
+        raise UsageError("--manifest names all the clips: leave out --set, --split and --fold")
+    table = read_manifest(manifest)
+    clips = clips_of_split(table, "all", 1)
+    return EvaluationRequest(str(manifest), checkpoint.config.data, table, clips)
+
+
+def clips_of_split(table: ClipTable, split: str, fold: int) -> NDArray[np.int64]:
+    """Return the numbers of the clips of a split, one of `SPLITS`.
+
+    Shape: → (N,)
+    """
+    if split == "all":
+        return np.arange(len(table.clips))
+    splits = table.split(fold)
+    return {"train": splits.train, "val": splits.val, "test": splits.test}[split]
+
+
+def num_trained_on(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> int:
+    """Return how many of `clips` were in the checkpoint's training set.
+
+    Args:
+        table: of the data set that the checkpoint was trained on.
+
+    Shape: clips (N,)
+    """
+    return len(np.intersect1d(table.split(checkpoint.config.fold).train, clips))
+
+
+def _of_data_set(
+    checkpoint: Checkpoint, cache: Path, overrides: Mapping[str, Any], split: str, fold: int | None
+) -> EvaluationRequest:
+    if split not in SPLITS:
+        allowed = f"--split: got {split!r}; allowed: {', '.join(SPLITS)}."
+        raise UsageError(allowed + did_you_mean(split, SPLITS))
+    data = _data_set(checkpoint, overrides)
+    table = data.table(cache)
+    number = fold or checkpoint.config.fold
+    clips = clips_of_split(table, split, number)
+    is_own = _without_root(data) == _without_root(checkpoint.config.data)
+    num_seen = num_trained_on(checkpoint, table, clips) if is_own else 0
+    seen = f"{num_seen} of these clips were in the training set; this score is not a test result."
+    name = f"{data.name}, " + ("all clips" if split == "all" else f"{split} clips of fold {number}")
+    return EvaluationRequest(name, data, table, clips, (seen,) if num_seen else ())
+
+
+def _data_set(checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> DataSet:
+    """Return the checkpoint's data set under `overrides`, at the checkpoint's rate and length."""
+    problems = [
+        f"{key}: the checkpoint was trained at this rate and length; clips are brought to it"
+        if key in FIXED
+        else f"{key}: only data.… can be another; the rest is the checkpoint's"
+        for key in overrides
+        if key in FIXED or not key.startswith("data.")
+    ]
+    if problems:
+        raise ConfigError("--set", problems)
+    config = checkpoint.config
+    fixed = {"data.sample_rate": config.data.sample_rate, "data.duration_s": config.data.duration_s}
+    return resolve([config.model_dump(mode="json"), overrides, fixed], "--set").data
+
+
+def _without_root(data: DataSet) -> dict[str, Any]:
+    """Return the options that decide which clips there are, but not where they are stored."""
+    return data.model_dump(exclude={"root"})

@@ -1,0 +1,42 @@
+"""`serve`: W&B agents on this machine, one per GPU or core, until the sweep has no more runs."""
+
+import shlex
+import socket
+
+from audiocls.execution.scheduler import Launch, stop_on_signal
+from audiocls.studies.options import Display, LaunchOptions
+from audiocls.tracking.sweep_server import SweepPath
+from audiocls.wandb_server.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota
+from audiocls.wandb_server.source import MOST_FAILURES, Ending, ServerSource, orphaned_runs
+from audiocls.wandb_server.trials import server_trials
+
+
+def serve(
+    path: SweepPath,
+    options: LaunchOptions,
+    display: Display,
+    count: int | None = None,
+    most_failures: int = MOST_FAILURES,
+    study: str | None = None,
+    retries: RetryPolicy = DEFAULT_RETRIES,
+) -> Ending:
+    """Run as many agents as there are devices, until the last has ended or they are stopped."""
+    from audiocls.tracking.wandb.connection import Connection
+    from audiocls.tracking.wandb.sweeps import WandbSweeps
+
+    slots, server = options.slots(), WandbSweeps(Connection())
+    sweep = server.sweep(path)
+    display.note(f"sweep {path}: {sweep.url}")
+    trials = server_trials(sweep, options.runs, study)
+    quota = RunQuota(count, orphaned_runs(sweep, trials.folder))
+    with stop_on_signal() as stop, display.watching() as watch:
+        ids = [server.register_agent(path, socket.gethostname()) for _ in slots]
+        agents = [Agent(server, each, quota, retries) for each in ids]
+        source = ServerSource(agents, trials.job, most_failures)
+        scheduler = Launch(source, watch)
+        scheduler.drive(trials.executor(slots), stop)
+    ending = source.ending(scheduler.stopped_by is not None)
+    again = shlex.join(["audiocls", "sweep", "agent", str(path)])
+    counts = f"{scheduler.num_done} trained, {scheduler.num_failed} failed"
+    hint = f". Resume with: {again}" if ending.exit_code else ""
+    return Ending(f"{counts}; {ending.sentence}{hint}", ending.exit_code)
