@@ -5,8 +5,8 @@ from typing import Any
 from audiocls import library
 from audiocls.analysis.interim import first_look
 from audiocls.errors import UsageError
-from audiocls.execution.code import is_as_now
 from audiocls.execution.job import NativeJob
+from audiocls.execution.provenance import is_as_now
 from audiocls.store import Cell, Study, StudyFolder
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
