@@ -9,7 +9,7 @@ from audiocls.errors import UsageError
 from audiocls.formatting import plural
 from audiocls.store import StudyFolder
 from audiocls.store.reuse import noise_study
-from audiocls.studies.ablation import prepare, resolved
+from audiocls.studies.ablation import prepare_ablation, resolved
 from audiocls.studies.launch import Outcome, launch, summary_of
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.studies.reports import write_noise
@@ -33,9 +33,7 @@ def run_noise(request: AblationRequest, options: LaunchOptions, display: Display
     baseline = baseline_alone(request)
     for text in baseline.notes:
         display.note(text)
-    prepared = prepare(baseline, options, display)
-    with display.watching() as watch:
-        outcome = launch(prepared, watch)
+    outcome = launch(prepare_ablation(baseline, options, display), display)
     for text in summary_of(outcome, options.runs):
         display.note(text)
     if outcome.stopped_by or not outcome.counts["done"]:

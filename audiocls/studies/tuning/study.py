@@ -36,16 +36,12 @@ class TuningPlan:
         return len(self.plan.blocks) * sum(each.train.epochs for each in self.configs.values())
 
 
-def tuning_plan(
-    plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> TuningPlan | None:
-    """Return what comes before the trials of `plan`, which is nothing without `tune`.
+def tuning_plan(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]) -> TuningPlan:
+    """Return what comes before the trials of `plan`, whose ablation has `tune`.
 
     Raises `ConfigError` for candidates that an arm cannot have.
     """
     ablation = plan.ablation
-    if not ablation.tune:
-        return None
     _refuse(plan, overrides)
     candidates = candidates_of(ablation)
     arms = arms_of_tuning(plan.arms, candidates)
