@@ -68,13 +68,13 @@ def baseline_alone(request: AblationRequest) -> Resolved:
             f"the baseline is measured untuned, with the recipe's {tuned}: what its arms choose "
             "may make them vary more, or less"
         )
-    found, asked = resolved(alone), request.stored("noise")
+    baseline, stored = resolved(alone), request.stored("noise")
     study = replace(
-        found.study,
+        baseline.study,
         question=f"How much does the baseline of {ablation.name} vary by itself?",
         kind="noise",
         of=ablation.name,
-        command=asked.line(),
-        request=asked,
+        command=stored.line(),
+        request=stored,
     )
-    return replace(found, study=study, notes=tuple(notes))
+    return replace(baseline, study=study, notes=tuple(notes))

@@ -56,7 +56,7 @@ class LaunchRequest:
         timeout_s = self.trial_hours and self.trial_hours * 3600
         limits = {"max_new": self.count, "timeout_s": timeout_s}
         request = sweep_request(self.name, self.assignments, self.study, self.recipe, **limits)
-        if request.own is not None:
+        if request.native is not None:
             given = {"--trial-hours": self.trial_hours}
             check_without_effect(given, "its trials are our own; set train.epochs")
         return request

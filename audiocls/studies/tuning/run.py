@@ -49,9 +49,9 @@ def tune(
     chosen, _ = request.plan()
     before = tuning_plan(chosen, request.recipe, request.overrides)
     started, cache = time.monotonic(), cache_folder()
-    asked = with_candidates(study, before)
-    every = tuning_study(before, request.overrides, cache, of=asked)
-    known = load_choices(StudyFolder(options.runs / asked.study.name), asked.study)
+    comparison = with_candidates(study, before)
+    every = tuning_study(before, request.overrides, cache, of=comparison)
+    known = load_choices(StudyFolder(options.runs / comparison.study.name), comparison.study)
     missing = pending_trials(every, known)
     outcome = _run(missing, options, display) if missing.study.cells else None
     folder = StudyFolder(options.runs / every.study.name)
@@ -62,10 +62,10 @@ def tune(
     if outcome is not None:
         for text in summary_of(outcome, options.runs):
             display.note(text)
-        for text in _blocked_notes(blocked, asked.study.name):
+        for text in _blocked_notes(blocked, comparison.study.name):
             display.note(text)
     left = _with_time_left(options, time.monotonic() - started)
-    return TunedStudy(tuned(asked, before, choices, cache), left, outcome, blocked)
+    return TunedStudy(tuned(comparison, before, choices, cache), left, outcome, blocked)
 
 
 def _run(missing: Resolved, options: LaunchOptions, display: Display) -> Outcome:
