@@ -131,7 +131,7 @@ def tuned(
         for c in choices
         if c.number is not None and c.values is not None
     }
-    identities = {block: identity_of(config, cache) for block, config in chosen.items()}
+    identities = {arm_fold: identity_of(config, cache) for arm_fold, config in chosen.items()}
     cells = [
         _renamed(cell, identities[cell.arm, cell.fold], resolved.fingerprints[cell.arm])
         for cell in resolved.study.cells
