@@ -15,9 +15,9 @@ MINUS = "\N{MINUS SIGN}"
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def scale_of(goal: str, means: Iterable[float]) -> int:
+def scale_of(goal: str, values: Iterable[float]) -> int:
     """Return 100 for a share to be maximised, which is written in points, and 1 for the rest."""
-    return 100 if goal == "maximize" and all(0 <= mean <= 1 for mean in means) else 1
+    return 100 if goal == "maximize" and all(0 <= value <= 1 for value in values) else 1
 
 
 def num_decimals(*values: float) -> int:

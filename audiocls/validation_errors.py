@@ -41,8 +41,8 @@ def _sentence(fault: Any, root: type[BaseModel], given: Mapping[str, Any]) -> st
     if fault["type"] == "value_error":
         return f"{key}: {str(fault['msg']).removeprefix('Value error, ')}"
     # A file has lists; that they become tuples here is no concern of who wrote it.
-    wanted = fault["msg"].replace("tuple", "list").replace("Tuple", "List")
-    return f"{key}: got {fault['input']!r}; {wanted}"
+    reason = fault["msg"].replace("tuple", "list").replace("Tuple", "List")
+    return f"{key}: got {fault['input']!r}; {reason}"
 
 
 def _dotted_path(loc: Loc, given: Mapping[str, Any]) -> list[int | str]:

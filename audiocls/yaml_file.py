@@ -87,12 +87,12 @@ def lines_of(text: str, where: str) -> Lines:
     """
     loader = Loader(text)
     try:
-        places = list(_places(loader, loader.get_single_node(), (), set()))
+        lines_by_key = list(_places(loader, loader.get_single_node(), (), set()))
     finally:
         loader.dispose()
     lines: dict[Key, int] = {}
     repeated: dict[Key, str] = {}
-    for key, line in places:
+    for key, line in lines_by_key:
         is_inside = any(key[:length] in repeated for length in range(1, len(key)))
         if key in lines and key[-1] != "<<" and not is_inside:  # a mapping may merge several others
             name = ".".join(map(str, key))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audiocls.execution.code import code_digest, significant
+from audiocls.execution.provenance import code_digest, significant
 
 PACKAGE = Path(__file__).parent.parent / "audiocls"
 PROSE = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER}

@@ -20,7 +20,7 @@ from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, Record, Study
 from audiocls.store.same_numbers import SAME_NUMBERS
-from audiocls.studies.inactive_factors import check_no_inactive_factors
+from audiocls.studies.resolve import check_no_inactive_factors
 from audiocls.training.fit import NUM_FIRST, Signal
 
 SAM = {"sam.rho": 0.05}

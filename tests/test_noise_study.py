@@ -16,7 +16,7 @@ from audiocls.cli import app
 from audiocls.cli.options import cache_folder
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
-from audiocls.execution.code import code_digest, is_as_now
+from audiocls.execution.provenance import code_digest, is_as_now
 from audiocls.stats import Allocation, components, minimum_detectable_effect, pooled
 from audiocls.store import Cell, Provenance, StudyFolder
 from audiocls.store.reuse import copy_finished, paired_study

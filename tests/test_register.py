@@ -96,7 +96,7 @@ def test_a_search_on_the_shelf_is_faultless_and_trains_a_recipe_of_ours(name, gr
     asked = sweep_request(name)
     assert not library.checked_sweep(asked.file)[2]
     assert not list(jsonschema.Draft7Validator(grammar).iter_errors(asked.document))
-    assert asked.own is not None
+    assert asked.native is not None
     question, cost, command = asked.file.read_text().splitlines()[:3]
     assert question.endswith("?")
     assert f"{asked.sweep.run_cap} trials" in cost

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from helpers.records import search_record, search_study
 
+from audiocls.console.progress import TerminalDisplay
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.messages import Done, Epoch, Failed
 from audiocls.search import Categorical, Hyperband, Metric, Numeric, Sweep
@@ -198,7 +199,7 @@ def test_the_number_of_trials_is_told_where_it_is_known(folder, sweep, max_new, 
 
 def test_a_study_is_not_mixed_with_trials_of_another_program(folder):
     with pytest.raises(UsageError, match="--study"):
-        launch(Prepared(folder, study(runs="other.py"), None, None), lambda _: None)
+        launch(Prepared(folder, study(runs="other.py"), None, None), TerminalDisplay())
 
 
 def test_a_study_of_a_sweep_is_not_read_as_an_ablation(folder):

@@ -1,6 +1,8 @@
 """A study that grows until it is decided: its levels, its looks, and what may be added to it."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -297,7 +299,8 @@ def launch(path, whole, records, most=-1):
         looks = Looks(folder, kept, lambda cell: Trial(cell.id), next_look_fn(folder, whole))
         return SequentialSource(looks)
 
-    outcome = launch_study(Prepared(folder, first_look(whole), source, executor), told.append)
+    display = SimpleNamespace(watching=lambda: nullcontext(told.append))
+    outcome = launch_study(Prepared(folder, first_look(whole), source, executor), display)
     return outcome, told, opened
 
 

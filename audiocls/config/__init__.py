@@ -1,9 +1,15 @@
 """Configuration: the typed recipe, its layers, its unused options, and the identity of a trial."""
 
-from audiocls.config.identity import by_content, digest, files_of, identity_config, trial_id
-from audiocls.config.layers import merge, resolve
-from audiocls.config.recipe import Config
-from audiocls.config.unused import unused_options, without_unused
+from audiocls.config.identity import (
+    by_content,
+    digest,
+    files_of,
+    identity_config,
+    trial_id,
+    unused_options,
+    without_unused,
+)
+from audiocls.config.recipe import Config, merge, resolve
 
 __all__ = [
     "Config",

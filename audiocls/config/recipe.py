@@ -1,13 +1,18 @@
-"""`Config`: everything that decides a trial, each part declared beside the code it configures."""
+"""`Config`: everything that decides a trial, each part declared beside the code it configures.
 
-from collections.abc import Iterator
+`resolve` makes one out of layers of dotted keys, the later over the earlier: recipe < ablation <
+command line. A rule between parts takes those that it relates, and yields a message for each
+violation, which says what to set instead.
+"""
 
-from pydantic import Field, model_validator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.features import Features
-from audiocls.config import conflicts
 from audiocls.config.training import (
     Budget,
     Distil,
@@ -15,9 +20,15 @@ from audiocls.config.training import (
     SelfSupervision,
     Training,
 )
+from audiocls.dotted import flatten, nest
+from audiocls.errors import ConfigError
 from audiocls.models import Model
 from audiocls.optim import Averaging, NoAveraging, Optim, Sam, Schedule
 from audiocls.options import Options
+from audiocls.validation_errors import describe_errors
+
+NAME = ".name"
+"""Ending of the key that chooses a part."""
 
 
 class Config(Options):
@@ -71,12 +82,150 @@ class Config(Options):
         return self
 
     def _conflicts(self) -> Iterator[str]:
-        yield from conflicts.front_end(
+        yield from _front_end_conflicts(
             self.data, self.num_samples, self.features, self.model, self.augment
         )
-        yield from conflicts.labels(self.data, self.train, self.distil)
-        yield from conflicts.self_supervision(self.ssl, self.features, self.model, self.augment)
-        yield from conflicts.stages(
+        yield from _label_conflicts(self.data, self.train, self.distil)
+        yield from _codes_conflicts(self.ssl, self.features, self.model, self.augment)
+        yield from _stage_conflicts(
             self.data, self.ssl, self.pretraining, self.init_from, self.freeze
         )
-        yield from conflicts.selection(self.schedule, self.train)
+        yield from _selection_conflicts(self.schedule, self.train)
+
+
+def _front_end_conflicts(
+    data: DataSet, num_samples: int, features: Features, model: Model, augment: Augment
+) -> Iterator[str]:
+    """Yield why the features do not fit the audio, the model or the augmentation the features."""
+    yield from _shape_conflicts(data, num_samples, features, model)
+    if augment.masks_bands and features.name == "raw":
+        yield (
+            "augment.freq_mask and augment.time_mask mask bands and frames and have no effect on "
+            "features 'raw': set both to 0, or use features.name=logmel"
+        )
+
+
+def _shape_conflicts(
+    data: DataSet, num_samples: int, features: Features, model: Model
+) -> Iterator[str]:
+    if problems := features.check(data.sample_rate):
+        yield from (f"features: {problem}" for problem in problems)
+        return
+    try:
+        in_shape = features.shape(num_samples)
+    except ConfigError as error:
+        yield from (f"{error.where}: {problem}" for problem in error.faults)
+    else:
+        yield from (f"model {model.name}: {problem}" for problem in model.check(in_shape))
+
+
+def _label_conflicts(data: DataSet, train: Training, distil: Distil) -> Iterator[str]:
+    """Yield why loss, selection metric or distillation cannot work with several labels per clip."""
+    if not data.is_multi_label:
+        return
+    if train.loss == "cross_entropy":
+        yield (
+            f"train.loss: got 'cross_entropy', but a clip of {data.name} has several "
+            "labels; allowed: bce, focal"
+        )
+    if train.select in ("val/accuracy", "val/balanced_accuracy"):
+        yield (
+            f"train.select: got {train.select!r}, but a clip of {data.name} has "
+            "several labels; allowed: val/map, val/loss, last"
+        )
+    if distil.teacher is not None:
+        yield (
+            f"distil.teacher: a clip of {data.name} has several labels, and distillation "
+            "compares distributions over one label a clip; leave it out"
+        )
+
+
+def _codes_conflicts(
+    ssl: SelfSupervision, features: Features, model: Model, augment: Augment
+) -> Iterator[str]:
+    """Yield why EnCodec codes cannot be predicted from these features by this model."""
+    if ssl.mode == "none":
+        return
+    if features.name != "encodec":
+        yield f"ssl.mode={ssl.mode} predicts EnCodec codes and needs features.name=encodec"
+    elif model.name != "convnext1d_causal":
+        yield f"ssl.mode={ssl.mode} needs a model with a code head: model.name=convnext1d_causal"
+    elif model.num_codebooks != features.num_codebooks:
+        yield (
+            f"model.num_codebooks: got {model.num_codebooks}, but features at "
+            f"{features.bandwidth:g} kbps have {features.num_codebooks}; set it so"
+        )
+    if ssl.mode == "joint" and (augment.changes_waveform or augment.mixes_clips):
+        yield (
+            "ssl.mode=joint has codes of unaugmented clips only: switch off waveform augmentation "
+            "and mixing, or use ssl.mode=pretrain"
+        )
+
+
+def _stage_conflicts(
+    data: DataSet,
+    ssl: SelfSupervision,
+    pretraining: Pretraining,
+    init_from: str | None,
+    freeze: bool,
+) -> Iterator[str]:
+    """Yield why pre-training, initial weights and freezing do not go together."""
+    other = pretraining.data
+    if freeze and init_from is None and other is None and ssl.mode != "pretrain":
+        yield "freeze: nothing was trained before; set init_from, pretraining.data or ssl.mode"
+    if other is not None and ssl.mode == "pretrain":
+        yield "pretraining.data and ssl.mode=pretrain: only one pre-training stage is possible"
+    if other is not None and other.sample_rate != data.sample_rate:
+        yield (
+            f"pretraining.data.sample_rate: got {other.sample_rate} Hz, allowed: the trial's own, "
+            f"{data.sample_rate} Hz"
+        )
+
+
+def _selection_conflicts(schedule: Schedule, train: Training) -> Iterator[str]:
+    """Yield why the schedule cannot follow the selection metric."""
+    if schedule.name == "plateau" and train.select == "last":
+        yield "schedule.name=plateau watches train.select, and 'last' never improves: use a val/…"
+
+
+def resolve(layers: Sequence[Mapping[str, Any]], where: str) -> Config:
+    """Return the configuration that `layers` define, the later over the earlier.
+
+    Args:
+        layers: nested or dotted keys.
+        where: the file or option that the layers are from, for the message.
+
+    Raises:
+        ConfigError: keys or values are invalid; the message lists all of them.
+    """
+    given = nest(merge(layers))
+    try:
+        return Config.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(where, describe_errors(error, Config, given)) from error
+
+
+def merge(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one flat mapping of dotted keys.
+
+    Another choice of a part (`model.name`, `data.name` …) drops the options that earlier layers
+    set for the old one: the new part starts from its own defaults.
+
+    >>> merge([{"model.name": "a", "model.x": 1}, {"model.name": "b"}])
+    {'model.name': 'b'}
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        flat = flatten(layer)
+        for key, value in flat.items():
+            if key.endswith(NAME) and merged.get(key) != value:
+                merged = _without(merged, key.removesuffix(NAME) + ".")
+        for key, value in flat.items():
+            merged = _without(merged, key + ".")
+            merged[key] = value
+    return merged
+
+
+def _without(flat: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Return `flat` without the keys that begin with `prefix`."""
+    return {key: value for key, value in flat.items() if not key.startswith(prefix)}

@@ -29,17 +29,17 @@ VERDICT_STYLES = {
 
 
 def stdout() -> Console:
-    """For what was asked for; into a pipe or a file nothing is wrapped."""
+    """Return the console of results; into a pipe or a file nothing is wrapped."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED)
 
 
 def stderr() -> Console:
-    """For progress, notes and errors."""
+    """Return the console of progress, notes and errors."""
     return Console(stderr=True, highlight=False)
 
 
 def say(text: str) -> None:
-    """A line on stdout, without markup."""
+    """Print a line on stdout, without markup."""
     stdout().print(text, markup=False, soft_wrap=True)
 
 
@@ -55,17 +55,17 @@ def heading(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """A line on stderr, for people only."""
+    """Print a line on stderr, for people only."""
     stderr().print(text, markup=False, soft_wrap=True, style="dim")
 
 
 def error(text: str) -> None:
-    """An error on stderr."""
+    """Print an error on stderr."""
     stderr().print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
 
 
 def show_json(value: Any) -> None:
-    """Pure JSON on stdout, whatever the terminal."""
+    """Print pure JSON on stdout, whatever the terminal."""
     print(json.dumps(value, indent=1, allow_nan=False))
 
 
@@ -76,7 +76,7 @@ def show_table(
     text: Sequence[str] = (),
     droppable: Sequence[str] = (),
 ) -> None:
-    """A table; columns named in `text` align left.
+    """Print a table; columns named in `text` align left.
 
     In a terminal too narrow for it the `droppable` columns are left out, the first of them
     first, and named below; into a pipe or a file all columns go.
@@ -97,7 +97,7 @@ def show_table(
 
 
 def _width(terminal: Console, table: Table) -> int:
-    """Columns that the table would take if nothing had to wrap."""
+    """Return the columns that the table would take if nothing had to wrap."""
     unlimited = terminal.options.update(width=UNWRAPPED, max_width=UNWRAPPED)
     return Measurement.get(terminal, unlimited, table).maximum
 
@@ -120,7 +120,7 @@ def _table(
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:
-    """Two columns: a name and what is known of it."""
+    """Print two columns: a name and what is known of it."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column()
     grid.add_column(overflow="fold")

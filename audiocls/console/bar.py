@@ -26,7 +26,10 @@ Count = Callable[[str, int, int | None], None]
 
 @contextmanager
 def counting(unit: Unit) -> Iterator[Count]:
-    """Something to call with each new count; on stderr, and gone from a terminal at the end."""
+    """Yield a function to call with each new count.
+
+    The bar is on stderr, and gone from a terminal at the end.
+    """
     terminal = console.stderr()
     if not terminal.is_terminal:
         yield _lines(unit)

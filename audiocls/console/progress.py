@@ -20,7 +20,7 @@ BAR_WIDTH = 40
 
 @contextmanager
 def watching() -> Iterator[Callable[[Status], None]]:
-    """Something to call with each new status."""
+    """Yield a function to call with each new status."""
     terminal = console.stderr()
     if terminal.is_terminal:
         with Live(console=terminal, transient=True, refresh_per_second=5) as live:
@@ -47,7 +47,7 @@ def _update(live: Live, terminal: Console, status: Status) -> None:
 
 
 def picture(status: Status) -> Group:
-    """A bar, the counts, and the trials in hand."""
+    """Return a bar, the counts, and the running trials."""
     finished = status.num_done + status.num_failed
     total = None if status.num_total is None else max(1, status.num_total)
     bar = Table.grid()
@@ -67,14 +67,14 @@ def picture(status: Status) -> Group:
 
 
 def _epochs(trial: Running) -> str:
-    """How far it is; of another program nobody knows how far it will go."""
+    """Return the epochs so far and, where that is known, of how many."""
     if trial.num_epochs:
         return f"epoch {trial.epoch}/{trial.num_epochs}"
     return f"{trial.epoch} logged" if trial.epoch else "starting"
 
 
 def summary(status: Status) -> Text:
-    """`12/40 done · 2 running (1 pre-training, epoch 3/20) · 0 failed · 1 min 20 s left`."""
+    """Return `12/40 done · 2 running (1 pre-training, epoch 3/20) · 0 failed · 1 min 20 s left`."""
     parts = [
         (f"{status.stage}: " if status.stage else "", ""),
         (_done(status), "bold"),
@@ -94,7 +94,7 @@ def _done(status: Status) -> str:
 
 
 def _stages(status: Status) -> str:
-    """A trial whose own epochs have not begun is not hung."""
+    """Return how many trials pre-train: without epochs of their own yet, they are not hung."""
     stages = [trial for trial in status.running if trial.is_pretraining]
     if not stages:
         return ""

@@ -1,8 +1,8 @@
 """Experimental designs: from a question in YAML to its trials. Pure: no torch, clock or disk.
 
 ablation    the schema of a file: question, factors, blocks, metric, statistics
-validation  every error of a file at once; `feasibility` has those of its design
-factor, arms, fraction, designs   factors ─▶ arms and their references
+validation  every error of a file at once; `designs` has those of its design
+arms, fraction, designs   factors ─▶ arms and their references
 plan        arms × blocks
 tuning      what each arm chooses for itself before the arms are compared
 register    an ablation as a sweep of W&B

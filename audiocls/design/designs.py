@@ -1,13 +1,16 @@
-"""`Design`: the arms of an ablation, the reference of each, and which effects are aliased."""
+"""`Design`: the arms of an ablation, the reference of each, and which effects are aliased.
 
-from collections.abc import Callable, Mapping
+The `validate_…` functions say which designs can be made of an ablation's factors, and whether arms
+remain.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from audiocls.design import arms as builders
 from audiocls.design.ablation import Ablation
-from audiocls.design.arms import Arm, Factors
-from audiocls.design.factor import Changes, factors_of, matches
-from audiocls.design.fraction import Fraction, regular_fraction
+from audiocls.design.arms import Arm, Changes, Factor, Factors, factors_of, matches
+from audiocls.design.fraction import MOST_FACTORS, Fraction, regular_fraction
 
 Arms = dict[str, Changes]
 
@@ -18,6 +21,19 @@ BUILDERS: Mapping[str, Callable[[Factors], list[Arm]]] = {
     "factorial": builders.factorial,
     "cumulative": builders.cumulative,
 }
+
+FEWEST_CHANGES = {"leave_one_out": 2, "both": 3, "cumulative": 2}
+"""Designs whose factors have one level each, and the fewest factors that they need."""
+FEWER = {
+    "leave_one_out": "one change left out is the recipe: use design: ofat",
+    "both": "two are a factorial: use design: factorial, or ofat for one",
+    "cumulative": "one change has no order: use design: ofat",
+}
+MEANING = {
+    3: "main effects are aliased with two-way interactions",
+    4: "two-way interactions are aliased with each other, main effects with none of them",
+}
+CLEAR = "main effects and two-way interactions are told apart"
 
 
 @dataclass(frozen=True)
@@ -73,13 +89,13 @@ def unrestricted(ablation: Ablation) -> Design:
         return Design(tuple(Arm(name, dict(changes)) for name, changes in ablation.arms.items()))
     factors = Factors(factors_of(ablation))
     if ablation.design == "fractional":
-        return _fractional(factors, ablation)
+        return _fraction_design(factors, ablation)
     arms = tuple(BUILDERS[ablation.design](factors))
-    notes = (_order(factors),) if ablation.design == "cumulative" else ()
+    notes = (_order_note(factors),) if ablation.design == "cumulative" else ()
     return Design(arms, factors, notes=notes)
 
 
-def _order(factors: Factors) -> str:
+def _order_note(factors: Factors) -> str:
     names = ", ".join(factors.label(factor) for factor in factors.all)
     return (
         f"Each change is measured on top of those before it ({names}): in another order, the same "
@@ -87,18 +103,11 @@ def _order(factors: Factors) -> str:
     )
 
 
-def _fractional(factors: Factors, ablation: Ablation) -> Design:
+def _fraction_design(factors: Factors, ablation: Ablation) -> Design:
     fraction = regular_fraction(len(factors.all), ablation.resolution or 0)
-    assert fraction is not None, "feasibility has refused a fraction that does not exist"
+    assert fraction is not None, "`validate_design` has refused a fraction that does not exist"
     design = Design(tuple(builders.fractional(factors, fraction)), factors, fraction)
     return replace(design, notes=(_confounding(design, fraction),))
-
-
-MEANING = {
-    3: "main effects are aliased with two-way interactions",
-    4: "two-way interactions are aliased with each other, main effects with none of them",
-}
-CLEAR = "main effects and two-way interactions are told apart"
 
 
 def _confounding(design: Design, fraction: Fraction) -> str:
@@ -111,3 +120,94 @@ def _confounding(design: Design, fraction: Fraction) -> str:
 def roman(resolution: int) -> str:
     """Return a resolution as a Roman numeral, as textbooks write it: III to XI."""
     return ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI")[resolution]
+
+
+def validate_design(ablation: Ablation) -> Iterator[str]:
+    """Yield what the design cannot make of these factors, which are valid themselves."""
+    factors = factors_of(ablation)
+    yield from _levels(ablation, factors)
+    yield from _resolution(ablation, factors)
+    yield from _balance(ablation)
+    yield from _order(ablation, factors)
+
+
+def _levels(ablation: Ablation, factors: Sequence[Factor]) -> Iterator[str]:
+    design = ablation.design
+    num_levels = 2 if design == "fractional" else 1 if design in FEWEST_CHANGES else None
+    for factor in factors:
+        if num_levels is not None and len(factor.levels) != num_levels:
+            yield (
+                f"factors: {factor.name} has {len(factor.levels)} levels; {design} takes "
+                f"{num_levels} of each factor"
+            )
+    fewest = FEWEST_CHANGES.get(design, 1)
+    if len(factors) < fewest:
+        yield f"design: {design} needs {fewest} factors, got {len(factors)}: {FEWER[design]}"
+
+
+def _resolution(ablation: Ablation, factors: Sequence[Factor]) -> Iterator[str]:
+    resolution, num = ablation.resolution, len(factors)
+    if ablation.design != "fractional":
+        if resolution is not None:
+            yield f"resolution: has no effect on design: {ablation.design}; leave it out"
+    elif resolution is None:
+        yield "resolution: missing; a fractional design needs one of 3, 4, 5"
+    elif num > MOST_FACTORS:
+        yield f"factors: got {num}; a fractional design takes at most {MOST_FACTORS}"
+    elif regular_fraction(num, resolution) is None:
+        yield (
+            f"resolution: {resolution} with {num} factors takes every combination: use design: "
+            "factorial, or a lower resolution"
+        )
+
+
+def _balance(ablation: Ablation) -> Iterator[str]:
+    if ablation.design == "fractional":
+        for key, given in (("exclude", ablation.exclude), ("when", ablation.when)):
+            if given:
+                yield f"{key}: it would break the balance of a fraction; use design: factorial"
+
+
+def _order(ablation: Ablation, factors: Sequence[Factor]) -> Iterator[str]:
+    """Yield changes of a cumulative design that depend on later ones."""
+    for i, factor in enumerate(factors if ablation.design == "cumulative" else ()):
+        before = {key for other in factors[:i] for key in other.keys}
+        late = sorted(factor.condition.keys() - before)
+        if late:
+            yield f"when.{factor.name}: {', '.join(late)} comes later in `factors`: list it before"
+
+
+def validate_arms(ablation: Ablation) -> Iterator[str]:
+    """Yield errors of arms that lack a reference; for an ablation without any other error."""
+    design = unrestricted(ablation)
+    yield from _identical_arms(design)
+    kept = [arm for arm in design.arms if not is_excluded(arm, ablation)]
+    names = {arm.name for arm in kept}
+    for part in ablation.exclude:
+        if not any(matches(arm.changes, part) for arm in design.arms):
+            yield f"exclude: {part} matches no arm of design: {ablation.design}; leave it out"
+    if design.baseline not in names:
+        yield f"exclude: {design.baseline} is the baseline, with which arms are compared; keep it"
+    elif len(kept) < 2:
+        yield "factors: no arm but the baseline is left: nothing would be compared"
+    built = {arm.name for arm in design.arms}
+    for arm in kept:
+        if arm.against is not None and arm.against not in built:
+            yield (
+                f"when: no arm has {arm.against} alone, which {arm.name} would be compared with; "
+                "use design: factorial"
+            )
+        elif arm.against is not None and arm.against not in names | {design.baseline}:
+            yield f"exclude: {arm.against} is what {arm.name} is compared with; keep it"
+
+
+def _identical_arms(design: Design) -> Iterator[str]:
+    """Yield arms that conditions make identical although their references differ."""
+    known: dict[str, str] = {}
+    for arm in design.arms:
+        first = known.setdefault(design.factors.name(arm.changes), arm.name)
+        if first != arm.name:
+            yield (
+                f"when: {first} and {arm.name} are one arm, which would be compared with two; "
+                "use design: factorial"
+            )

@@ -7,7 +7,7 @@ validation clips alone. Each test fold has a choice of its own, as in nested cro
 another, so that a choice made once for all folds would have seen its own test clips.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -37,33 +37,6 @@ TUNING_SEED = 1000
 a candidate win is not counted a second time."""
 MARK = " #"
 """Parts an arm's name from the number of its candidate."""
-
-
-def validate_tuning(
-    tune: Mapping[str, Searched],
-    tune_trials: int | None,
-    varied: Collection[str],
-    fixed: Collection[str],
-) -> Iterator[str]:
-    """Yield the errors of an ablation's `tune`, whose arms vary some keys and fix others."""
-    if bool(tune) != (tune_trials is not None):
-        yield "`tune` and `tune_trials` need each other: what is searched, and in how many trials"
-    for key in tune:
-        for other in sorted(varied):
-            if _is_within(key, other) or _is_within(other, key):
-                yield f"tune.{key}: arms differ in {other}, which is compared, not chosen"
-        if key in fixed:
-            yield f"tune.{key}: `overrides` fixes it; remove one"
-        if key in ("seed", "fold"):
-            yield f"tune.{key}: it is a block, not a choice; remove it"
-        if key == "train.epochs":
-            yield f"tune.{key}: arms that train as long as they like are not comparable; fix it"
-        if _is_within(key, "data"):
-            yield f"tune.{key}: arms are compared on the same data; set it in `overrides`"
-
-
-def _is_within(key: str, other: str) -> bool:
-    return f"{key}.".startswith(f"{other}.")
 
 
 def candidate_name(arm: str, number: int, values: Candidate) -> str:

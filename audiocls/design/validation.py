@@ -1,7 +1,7 @@
 """From the mapping in a file to an `Ablation`, or to every error in it at once.
 
 Each error reads `key: what is wrong, what is allowed, what to do`. Here are those of keys and
-levels; `feasibility` has those of the design that the factors are put into.
+levels; `designs` has those of the design that the factors are put into.
 """
 
 import math
@@ -12,9 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from audiocls.design.ablation import Ablation, Changes
-from audiocls.design.factor import is_same, matches
-from audiocls.design.feasibility import validate_arms, validate_design
-from audiocls.design.tuning import validate_tuning
+from audiocls.design.arms import is_same, matches
+from audiocls.design.designs import validate_arms, validate_design
 from audiocls.errors import ConfigError, did_you_mean
 from audiocls.formatting import format_level
 from audiocls.validation_errors import describe_errors
@@ -119,8 +118,27 @@ def _metrics(ablation: Ablation) -> Iterator[str]:
 
 
 def _tuning(ablation: Ablation) -> Iterator[str]:
+    """Yield the errors of what each arm is to choose for itself."""
+    tune = ablation.tune
+    if bool(tune) != (ablation.tune_trials is not None):
+        yield "`tune` and `tune_trials` need each other: what is searched, and in how many trials"
     varied = {key for each in (ablation.factors, *ablation.arms.values()) for key in each}
-    return validate_tuning(ablation.tune, ablation.tune_trials, varied, set(ablation.overrides))
+    for key in tune:
+        for other in sorted(varied):
+            if _is_within(key, other) or _is_within(other, key):
+                yield f"tune.{key}: arms differ in {other}, which is compared, not chosen"
+        if key in ablation.overrides:
+            yield f"tune.{key}: `overrides` fixes it; remove one"
+        if key in BLOCKS:
+            yield f"tune.{key}: it is a block, not a choice; remove it"
+        if key == "train.epochs":
+            yield f"tune.{key}: arms that train as long as they like are not comparable; fix it"
+        if _is_within(key, "data"):
+            yield f"tune.{key}: arms are compared on the same data; set it in `overrides`"
+
+
+def _is_within(key: str, other: str) -> bool:
+    return f"{key}.".startswith(f"{other}.")
 
 
 def _repeated(ablation: Ablation) -> Iterator[str]:

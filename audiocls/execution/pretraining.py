@@ -17,10 +17,10 @@ from audiocls.audio.clips import ClipTable, Split, fingerprint
 from audiocls.audio.deduplicate import audio_digests, exclude_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import Config, identity_config, trial_id
-from audiocls.execution.code import code_digest
 from audiocls.execution.content import identity_of
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Event, Stage
+from audiocls.execution.provenance import code_digest
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import TrialFolder
 from audiocls.store.same_numbers import canonical_code

@@ -38,26 +38,26 @@ def to_stop(sweep: Sweep, tried: Sequence[TrialResult]) -> list[int]:
     thresholds = {band: _threshold(band, hyperband.eta, losses) for band in reached}
     return [
         index
-        for index, (trial, own) in enumerate(zip(tried, losses, strict=True))
-        if trial.state == "running" and _is_poor(own, thresholds, hyperband.is_strict)
+        for index, (trial, values) in enumerate(zip(tried, losses, strict=True))
+        if trial.state == "running" and _is_poor(values, thresholds, hyperband.is_strict)
     ]
 
 
-def _is_poor(own: Sequence[float], thresholds: Mapping[int, float], is_strict: bool) -> bool:
+def _is_poor(values: Sequence[float], thresholds: Mapping[int, float], is_strict: bool) -> bool:
     """Whether the trial is worse than the threshold at the last band that it has reached.
 
     It survived the earlier bands.
     """
-    reached = [band for band in thresholds if band <= len(own)]
+    reached = [band for band in thresholds if band <= len(values)]
     if not reached:
         return False
     band = reached[-1]
-    return (own[band - 1] if is_strict else min(own)) > thresholds[band]
+    return (values[band - 1] if is_strict else min(values)) > thresholds[band]
 
 
 def _threshold(band: int, eta: float, losses: Sequence[Sequence[float]]) -> float:
     """Return the loss at `band` of the last among the best 1/η of all trials that reached it."""
-    reached = sorted(own[band - 1] for own in losses if len(own) >= band)
+    reached = sorted(values[band - 1] for values in losses if len(values) >= band)
     # `1 / eta * n`, not `n / eta`: the two truncate differently, 49 of η = 49 for one.
     return reached[int(1 / eta * len(reached))]
 

@@ -44,20 +44,24 @@ def imputed_losses(metric: Metric, tried: Sequence[TrialResult]) -> list[float |
     far, whichever of the three words is given, as in W&B's engine.
     """
     losses = [_losses(trial, metric.goal) for trial in tried]
-    ended = (own for trial, own in zip(tried, losses, strict=True) if trial.state != "running")
-    worst = max((loss for own in ended for loss in own), default=None)
-    return [_counted(metric, trial, own, worst) for trial, own in zip(tried, losses, strict=True)]
+    ended = (
+        values for trial, values in zip(tried, losses, strict=True) if trial.state != "running"
+    )
+    worst = max((loss for values in ended for loss in values), default=None)
+    return [
+        _counted(metric, trial, values, worst) for trial, values in zip(tried, losses, strict=True)
+    ]
 
 
 def _counted(
-    metric: Metric, trial: TrialResult, own: Sequence[float], worst: float | None
+    metric: Metric, trial: TrialResult, values: Sequence[float], worst: float | None
 ) -> float | None:
     if trial.state == "running" and metric.impute_while_running == "false":
         return None
-    if not own or (trial.state == "failed" and metric.impute == "worst"):
+    if not values or (trial.state == "failed" and metric.impute == "worst"):
         return worst
     is_latest_asked = trial.state == "failed" and metric.impute == "latest"
-    return own[-1] if is_latest_asked else min(own)
+    return values[-1] if is_latest_asked else min(values)
 
 
 def _losses(trial: TrialResult, goal: Goal) -> list[float]:

@@ -71,11 +71,11 @@ def _suggest(sweep: Sweep, tried: Sequence[TrialResult]) -> dict[str, Any]:
         return draw(sweep, len(tried))
     space = space_of(sweep)
     study = _study(space, tried, losses, stream(sweep, len(tried)).getrandbits(32))
-    asked = study.ask(
+    proposal = study.ask(
         {name_of(path): dimension.distribution() for path, dimension in space.items()}
     )
     chosen = {
-        path: dimension.value(asked.params[name_of(path)]) for path, dimension in space.items()
+        path: dimension.value(proposal.params[name_of(path)]) for path, dimension in space.items()
     }
     return assemble(constants(sweep.parameters) | chosen)
 

@@ -1,19 +1,31 @@
 """Ablations and single trials: from a request to a study that can be launched."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from audiocls import library
 from audiocls.analysis.interim import first_look
+from audiocls.audio.clips import fingerprint
+from audiocls.config import resolve, trial_id
+from audiocls.design import BASELINE
 from audiocls.errors import UsageError
-from audiocls.execution.code import is_as_now
 from audiocls.execution.job import NativeJob
-from audiocls.store import Cell, Study, StudyFolder
+from audiocls.execution.provenance import is_as_now
+from audiocls.store import Cell, Request, Study, StudyFolder
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
 from audiocls.studies.launch import Outcome, Prepared, launch
 from audiocls.studies.options import Display, LaunchOptions, cache_folder
 from audiocls.studies.request import AblationRequest, ablation_request
-from audiocls.studies.resolve import Resolved, job_of, single_trial, study_of
+from audiocls.studies.resolve import (
+    Resolved,
+    assignment,
+    identified_config,
+    identities_of,
+    job_of,
+    study_of,
+)
 from audiocls.studies.sources import StudySource
 from audiocls.studies.sources.fixed import FixedSource
 from audiocls.studies.sources.sequential import Looks, SequentialSource
@@ -28,12 +40,12 @@ def resolved(request: AblationRequest) -> Resolved:
     """
     chosen, configs = request.plan()
     whole, overrides = request.whole_plan(chosen), request.overrides
-    asked = request.stored()
-    found = study_of(whole, configs, overrides, cache_folder(), request.study_name, asked)
-    return with_first_look(found, len(chosen.blocks)) if request.is_until_decided else found
+    name, stored = request.study_name, request.stored()
+    study = study_of(whole, configs, overrides, cache_folder(), name, stored)
+    return with_first_look(study, len(chosen.blocks)) if request.is_until_decided else study
 
 
-def prepare(resolved: Resolved, options: LaunchOptions, display: Display) -> Prepared:
+def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Display) -> Prepared:
     """Return what launches the study; raises `UsageError` for options that it cannot have."""
     options.check_runs_here()
     study, tracking = resolved.study, options.tracking()
@@ -103,7 +115,40 @@ def one_trial(
         return _one_cell(ablation, given, overrides)
     source = recipe or config
     assert source is not None
-    return single_trial(source, library.recipe(source), overrides, cache_folder())
+    return _recipe_trial(source, library.recipe(source), overrides, cache_folder())
+
+
+def _recipe_trial(
+    recipe: str, content: Mapping[str, Any], overrides: Mapping[str, Any], cache: Path
+) -> Resolved:
+    """Return one trial as a study named after the recipe, its arm after the overrides."""
+    config = resolve([content, overrides], recipe)
+    data = config.data.table(cache)
+    if config.fold not in data.folds:
+        raise UsageError(f"fold: got {config.fold}; {config.data.name} has {list(data.folds)}")
+    changes = {k: v for k, v in overrides.items() if k not in ("seed", "fold", "data.root")}
+    arm = ",".join(assignment(*change) for change in changes.items()) or BASELINE
+    known = fingerprint(data, cache)
+    identified = identified_config(config, data, cache)
+    cell = Cell(trial_id(identified, known), arm, config.seed, config.fold)
+    name = Path(recipe).stem
+    given = tuple(assignment(*item) for item in overrides.items())
+    request = Request("train", recipe=recipe, assignments=given)
+    study = Study(
+        name=name,
+        question=f"What does {name} reach?",
+        recipe=recipe,
+        design="arms",
+        metric="test/map" if config.data.is_multi_label else "test/accuracy",
+        goal="maximize",
+        baseline=arm,
+        arms={arm: dict(changes)},
+        cells=(cell,),
+        identities=identities_of({arm: identified}, {arm: known}),
+        command=request.line(),
+        request=request,
+    )
+    return Resolved(study, {arm: config}, {arm: known}, ())
 
 
 def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolved:
@@ -122,6 +167,4 @@ def run_trial(trial: Resolved, options: LaunchOptions, display: Display) -> Outc
     """Launch a study of one cell; a trial that failed before is tried once more."""
     folder = StudyFolder(options.runs / trial.study.name)
     folder.trial(trial.study.cells[0].id).reset_failure()
-    prepared = prepare(trial, options, display)
-    with display.watching() as watch:
-        return launch(prepared, watch)
+    return launch(prepare_ablation(trial, options, display), display)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import UsageError
-from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, Watch, stop_on_signal
+from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, stop_on_signal
 from audiocls.store import Choice, State, Study, StudyFolder, count_states, extended
 from audiocls.studies.growth import check_can_extend
-from audiocls.studies.options import OpenExecutor
+from audiocls.studies.options import Display, OpenExecutor
 from audiocls.studies.sources import StudySource
 from audiocls.studies.status import failure_notes, launch_command
 
@@ -32,6 +32,8 @@ class Prepared:
     limits: Limits = UNLIMITED
     is_exclusive: bool = True
     """Whether nobody else may launch the study meanwhile."""
+    blocked: tuple[Choice, ...] = ()
+    """Arms and folds without trials, for they could not choose their values."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,15 @@ class Outcome:
         return exit_code_of(self.stopped_by, self.counts) or (3 if self.blocked else 0)
 
 
-def launch(prepared: Prepared, watch: Watch) -> Outcome:
-    """Run every trial that the study's source offers, and say how that ended.
+def launch(prepared: Prepared, display: Display) -> Outcome:
+    """Run every trial that the study's source offers; return how that ended.
 
     Raises `UsageError` if the study is to be exclusive and another process is launching it, or if
     its folder holds trials of something else.
     """
     folder = prepared.folder
     alone = folder.launching() if prepared.is_exclusive else nullcontext()
-    with alone, stop_on_signal() as stop:
+    with display.watching() as watch, alone, stop_on_signal() as stop:
         with folder.planning():
             kept, is_replaced = write_plan(folder, prepared.study)
         source = prepared.open_source(kept)
@@ -74,8 +76,8 @@ def launch(prepared: Prepared, watch: Watch) -> Outcome:
         counts = count_states(source.states())
         is_whole = source.is_over() and not counts["pending"] and not counts["running"]
         stopped_by = None if is_whole else scheduler.stopped_by
-        notes, num_done = tuple(scheduler.notes), scheduler.num_done
-        return Outcome(source.study, counts, num_done, stopped_by, is_replaced, notes)
+        notes, num_done, blocked = tuple(scheduler.notes), scheduler.num_done, prepared.blocked
+        return Outcome(source.study, counts, num_done, stopped_by, is_replaced, notes, blocked)
 
 
 def exit_code_of(stopped_by: StoppedBy | None, counts: Mapping[State, int]) -> int:

@@ -9,7 +9,7 @@ from audiocls.errors import UsageError
 from audiocls.formatting import plural
 from audiocls.store import StudyFolder
 from audiocls.store.reuse import noise_study
-from audiocls.studies.ablation import prepare, resolved
+from audiocls.studies.ablation import prepare_ablation, resolved
 from audiocls.studies.launch import Outcome, launch, summary_of
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.studies.reports import write_noise
@@ -33,9 +33,7 @@ def run_noise(request: AblationRequest, options: LaunchOptions, display: Display
     baseline = baseline_alone(request)
     for text in baseline.notes:
         display.note(text)
-    prepared = prepare(baseline, options, display)
-    with display.watching() as watch:
-        outcome = launch(prepared, watch)
+    outcome = launch(prepare_ablation(baseline, options, display), display)
     for text in summary_of(outcome, options.runs):
         display.note(text)
     if outcome.stopped_by or not outcome.counts["done"]:
@@ -70,13 +68,13 @@ def baseline_alone(request: AblationRequest) -> Resolved:
             f"the baseline is measured untuned, with the recipe's {tuned}: what its arms choose "
             "may make them vary more, or less"
         )
-    found, asked = resolved(alone), request.stored("noise")
+    baseline, stored = resolved(alone), request.stored("noise")
     study = replace(
-        found.study,
+        baseline.study,
         question=f"How much does the baseline of {ablation.name} vary by itself?",
         kind="noise",
         of=ablation.name,
-        command=asked.line(),
-        request=asked,
+        command=stored.line(),
+        request=stored,
     )
-    return replace(found, study=study, notes=tuple(notes))
+    return replace(baseline, study=study, notes=tuple(notes))

@@ -1,6 +1,11 @@
-"""`LaunchOptions`: where and with what a study is run, and how its progress is shown."""
+"""`LaunchOptions`: where and with what a study is run, and how its progress is shown.
+
+`numbers` and `names` read the options that choose seeds, folds and arms, such as `0..4` and
+`a=1;b=2`.
+"""
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -115,18 +120,18 @@ class LaunchOptions:
         return open_executor
 
 
-def open_local(places: Slots, log: Path) -> Executor[Any]:
+def open_local(devices: Slots, log: Path) -> Executor[Any]:
     """Return an executor with a worker process for each device; `log` gets their output."""
     from audiocls.execution.executors.local import LocalExecutor
 
-    return LocalExecutor(places, cache_folder().absolute(), log)
+    return LocalExecutor(devices, cache_folder().absolute(), log)
 
 
-def open_programs(places: Slots) -> Executor[Any]:
+def open_programs(devices: Slots) -> Executor[Any]:
     """Return an executor that runs one program a device."""
     from audiocls.execution.executors.subprocesses import SubprocessExecutor
 
-    return SubprocessExecutor(places)
+    return SubprocessExecutor(devices)
 
 
 def cache_folder() -> Path:
@@ -139,3 +144,38 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("audiocls")
+
+
+def numbers(text: str | None, option: str) -> list[int]:
+    """Return `0..4` and `0,2,5`, or mixtures, as numbers.
+
+    >>> numbers("0..2,7", "--seeds")
+    [0, 1, 2, 7]
+    """
+    chosen: list[int] = []
+    for item in (text or "").split(",") if text else []:
+        match = re.fullmatch(r"\s*(\d+)\s*(?:\.\.\s*(\d+)\s*)?", item)
+        if match is None or int(match[2] or match[1]) < int(match[1]):
+            raise UsageError(f"{option}: got {text!r}; allowed: such as 0..4 or 0,2,5")
+        chosen += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return chosen
+
+
+def names(text: str | None, known: list[str]) -> list[str]:
+    """Return arms separated by commas or semicolons; an arm's own commas are kept where known.
+
+    >>> names("a=1,b=2,a=2", ["a=1,b=2", "a=2"])
+    ['a=1,b=2', 'a=2']
+    """
+    if not text:
+        return []
+    if ";" in text:
+        return [item.strip() for item in text.split(";") if item.strip()]
+    chosen: list[str] = []
+    rest = text.strip()
+    while rest:
+        fits = [name for name in known if rest == name or rest.startswith(name + ",")]
+        arm = max(fits, key=len, default=rest.split(",")[0].strip())
+        chosen.append(arm)
+        rest = rest[len(arm) :].lstrip(", ")
+    return chosen

@@ -26,7 +26,8 @@ def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict
     ablation, num_pairs = chosen.ablation, len(chosen.blocks)
     is_as_written = not request.overrides and request.is_own_recipe
     seconds = ablation.budget.trial_seconds if is_as_written else None
-    before = tuning_plan(chosen, request.recipe, request.overrides)
+    has_tuning = bool(ablation.tune)
+    before = tuning_plan(chosen, request.recipe, request.overrides) if has_tuning else None
     num_before, epochs_before = (before.plan.num_trials, before.num_epochs) if before else (0, 0)
     num_epochs = num_pairs * sum(c.train.epochs for c in configs.values())
     return {

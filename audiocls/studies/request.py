@@ -13,9 +13,8 @@ from audiocls.search import Sweep
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Request, SearchPlan, Study, folder_name
 from audiocls.store.request import Command
-from audiocls.studies.options import cache_folder
+from audiocls.studies.options import cache_folder, names, numbers
 from audiocls.studies.resolve import Configs, assignment, configs_of, on_available_folds
-from audiocls.studies.selection import names, numbers
 
 NO_PROGRAM = (
     "program: missing, so there is nothing to run; name a script, or write a whole `command`. For "
@@ -115,7 +114,7 @@ class SweepRequest:
     document: dict[str, Any]
     """W&B's configuration, verbatim."""
     sweep: Sweep
-    own: NativeCommand | None
+    native: NativeCommand | None
     """What its trials are, if they are ours."""
     assignments: tuple[str, ...] = ()
     study: str | None = None
@@ -129,25 +128,25 @@ class SweepRequest:
     @property
     def study_name(self) -> str:
         """The name of the study's folder; a sweep's own name may hold what no folder's can."""
-        own = folder_name(self.sweep.name) or folder_name(self.file.stem)
-        return self.study or own or "sweep"
+        named = folder_name(self.sweep.name) or folder_name(self.file.stem)
+        return self.study or named or "sweep"
 
     @property
     def recipe_name(self) -> str:
         """The recipe of native trials."""
-        assert self.own is not None
-        return self.recipe or self.own.source
+        assert self.native is not None
+        return self.recipe or self.native.source
 
     @property
     def overrides(self) -> dict[str, Any]:
         """What every trial has: of the sweep's command, then of the command line."""
-        fixed = self.own.assignments if self.own else ()
+        fixed = self.native.assignments if self.native else ()
         return library.overrides([*fixed, *self.assignments])
 
     @property
     def runs(self) -> str:
         """What its trials run, in words."""
-        if self.own is None:
+        if self.native is None:
             command = shlex.join(self.sweep.command) if self.sweep.command else ""
             return " ".join(filter(None, [command, self.sweep.program]))
         fixed = [assignment(*item) for item in self.overrides.items()]
@@ -165,14 +164,14 @@ class SweepRequest:
 
     def to_study(self, request: Request | None = None) -> Study:
         """Return the study that is kept, as of `request` if that is another command's."""
-        asked = request or self.stored()
-        folder = "" if self.own else str(Path.cwd())
+        stored = request or self.stored()
+        folder = "" if self.native else str(Path.cwd())
         return Study(
             name=self.study_name,
             kind="search",
             overrides=self.overrides,
-            command=asked.line(),
-            request=asked,
+            command=stored.line(),
+            request=stored,
             search=SearchPlan(self.document, self.runs, folder),
         )
 
@@ -187,21 +186,27 @@ def sweep_request(
     """Return the sweep of that name or path; raises `ConfigError` with all its faults."""
     file = library.find("sweeps", name)
     document, sweep, notes = library.checked_sweep(file)
-    own = parse_native_command(sweep.command)
-    if own is None and (assignments or recipe):
+    native = parse_native_command(sweep.command)
+    if native is None and (assignments or recipe):
         raise UsageError(
             f"{name}: --set and --recipe change one of our recipes, and its command runs another "
             "program; put what is fixed into its `command` or `parameters`"
         )
-    check_has_program(sweep, own, str(file))
+    check_has_program(sweep, native, str(file))
     odd = tuple(f"{file}: {text}" for text in notes)
     given = tuple(assignments or ())
-    return SweepRequest(name, file, document, sweep, own, given, study, recipe, **limits, notes=odd)
+    return SweepRequest(
+        name, file, document, sweep, native, given, study, recipe, **limits, notes=odd
+    )
 
 
-def check_has_program(sweep: Sweep, own: NativeCommand | None, where: str) -> None:
+def check_has_program(sweep: Sweep, native: NativeCommand | None, where: str) -> None:
     """Raise `ConfigError` where there is nothing to run."""
-    if own is None and not sweep.program and (not sweep.command or "${program}" in sweep.command):
+    if (
+        native is None
+        and not sweep.program
+        and (not sweep.command or "${program}" in sweep.command)
+    ):
         raise ConfigError(where, [NO_PROGRAM])
 
 

@@ -11,13 +11,20 @@ from typing import Any
 
 from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet
-from audiocls.config import Config, resolve, trial_id
-from audiocls.design import BASELINE, Ablation, Plan, within_folds
-from audiocls.errors import ConfigError, UsageError
+from audiocls.config import (
+    Config,
+    identity_config,
+    resolve,
+    trial_id,
+    unused_options,
+    without_unused,
+)
+from audiocls.design import Ablation, Plan, within_folds
+from audiocls.dotted import flatten
+from audiocls.errors import ConfigError
 from audiocls.execution.content import identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
-from audiocls.studies.inactive_factors import check_no_inactive_factors
 
 Configs = dict[str, Config]
 """Arm → its configuration, on the recipe's own seed and fold."""
@@ -118,7 +125,10 @@ def study_of(
     """
     tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
     fingerprints = _fingerprints(configs, tables, cache)
-    asked = {arm: _asked(config, tables[config.data], cache) for arm, config in configs.items()}
+    identified = {
+        arm: identified_config(config, tables[config.data], cache)
+        for arm, config in configs.items()
+    }
     ablation, stats = plan.ablation, plan.ablation.stats
     study = Study(
         name=name,
@@ -132,8 +142,8 @@ def study_of(
         references=plan.references,
         factors=plan.factors,
         secondary=_secondary(ablation),
-        cells=_cells(plan, asked, fingerprints),
-        identities=_identities(asked, fingerprints),
+        cells=_cells(plan, identified, fingerprints),
+        identities=identities_of(identified, fingerprints),
         **stats.model_dump(),
         match=ablation.budget.match,
         overrides={**ablation.base(), **overrides},
@@ -151,7 +161,8 @@ def _secondary(ablation: Ablation) -> tuple[Objective, ...]:
     )
 
 
-def _asked(config: Config, table: ClipTable, cache: Path) -> dict[str, Any]:
+def identified_config(config: Config, table: ClipTable, cache: Path) -> dict[str, Any]:
+    """Return the configuration that identifies a trial, whose files are checked before."""
     require_usable(config, table.labels)
     return identity_of(config, cache)
 
@@ -188,66 +199,33 @@ ArmConfigs = Mapping[str, Mapping[str, Any]]
 """Arm → its configuration as it identifies a trial."""
 
 
-def _identities(asked: ArmConfigs, fingerprints: Mapping[str, str]) -> dict[str, str]:
+def identities_of(configs: ArmConfigs, fingerprints: Mapping[str, str]) -> dict[str, str]:
     """Return what identifies each arm; raises `ConfigError` if two are the same."""
     identities: dict[str, str] = {}
     twins: list[str] = []
-    for arm, config in asked.items():
-        own = trial_id({**config, "seed": None, "fold": None}, fingerprints[arm])
-        for other in (name for name, known in identities.items() if known == own):
+    for arm, config in configs.items():
+        identity = trial_id({**config, "seed": None, "fold": None}, fingerprints[arm])
+        for other in (name for name, known in identities.items() if known == identity):
             twins.append(
                 f"arm {arm!r} is the same as arm {other!r}: what it sets is what the recipe has "
                 "already. Remove it, or change its value"
             )
-        identities[arm] = own
+        identities[arm] = identity
     if twins:
         raise ConfigError("arms", twins)
     return identities
 
 
-def _cells(plan: Plan, asked: ArmConfigs, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
+def _cells(plan: Plan, configs: ArmConfigs, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
     return tuple(
         Cell(
-            id=trial_id({**asked[arm], "seed": seed, "fold": fold}, fingerprints[arm]),
+            id=trial_id({**configs[arm], "seed": seed, "fold": fold}, fingerprints[arm]),
             arm=arm,
             seed=seed,
             fold=fold,
         )
         for arm, seed, fold in plan.cells
     )
-
-
-def single_trial(
-    recipe: str, content: Mapping[str, Any], overrides: Mapping[str, Any], cache: Path
-) -> Resolved:
-    """Return one trial as a study named after the recipe, its arm after the overrides."""
-    config = resolve([content, overrides], recipe)
-    data = config.data.table(cache)
-    if config.fold not in data.folds:
-        raise UsageError(f"fold: got {config.fold}; {config.data.name} has {list(data.folds)}")
-    changes = {k: v for k, v in overrides.items() if k not in ("seed", "fold", "data.root")}
-    arm = ",".join(assignment(*change) for change in changes.items()) or BASELINE
-    known = fingerprint(data, cache)
-    asked = _asked(config, data, cache)
-    cell = Cell(trial_id(asked, known), arm, config.seed, config.fold)
-    name = Path(recipe).stem
-    given = tuple(assignment(*item) for item in overrides.items())
-    request = Request("train", recipe=recipe, assignments=given)
-    study = Study(
-        name=name,
-        question=f"What does {name} reach?",
-        recipe=recipe,
-        design="arms",
-        metric="test/map" if config.data.is_multi_label else "test/accuracy",
-        goal="maximize",
-        baseline=arm,
-        arms={arm: dict(changes)},
-        cells=(cell,),
-        identities=_identities({arm: asked}, {arm: known}),
-        command=request.line(),
-        request=request,
-    )
-    return Resolved(study, {arm: config}, {arm: known}, ())
 
 
 def assignment(key: str, value: Any) -> str:
@@ -261,3 +239,29 @@ def job_of(
     """Return the job of one cell of a resolved ablation."""
     config, data = resolved.config_of(cell), resolved.fingerprints[cell.arm]
     return native_job(folder, cell, config, data, tracking.tagged(resolved.study.recipe))
+
+
+def check_no_inactive_factors(name: str, configs: Mapping[str, Config]) -> None:
+    """Raise `ConfigError` with every arm whose changes have no effect, and why."""
+    first: dict[str, str] = {}
+    faults = []
+    for arm, config in configs.items():
+        used = json.dumps(without_unused(identity_config(config), config), sort_keys=True)
+        twin = first.setdefault(used, arm)
+        if twin != arm and (odd := _differing(config, configs[twin])):
+            faults.append(
+                f"arm {arm!r} would train as arm {twin!r} does: {'; '.join(odd)}. Leave one of "
+                "the two out"
+            )
+    if faults:
+        raise ConfigError(name, faults)
+
+
+def _differing(config: Config, twin: Config) -> list[str]:
+    mine, theirs = (flatten(identity_config(each)) for each in (config, twin))
+    unused = unused_options(config)
+    return [
+        f"{key} has no effect, as {why}"
+        for key, why in unused.items()
+        if mine.get(key) != theirs.get(key)
+    ]

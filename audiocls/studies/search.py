@@ -22,7 +22,7 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
     named = replace(tracking, project=project, entity=sweep.entity)
     trials, slots, study = trials_of(request, folder, named), options.slots(), request.to_study()
     _note_other_folder(folder, study, display)
-    is_foreign = request.own is None
+    is_foreign = request.native is None
     workers = options.open_workers(folder.path / "workers.log")
     return Prepared(
         folder,
@@ -38,7 +38,7 @@ def trials_of(request: SweepRequest, folder: StudyFolder, tracking: TrackingConf
 
     Raises `ConfigError` for parameters that no trial could have.
     """
-    if request.own is None:
+    if request.native is None:
         from audiocls.studies.command_trials import CommandTrials
 
         return CommandTrials(folder, request.sweep, Path.cwd(), tracking, request.timeout_s)

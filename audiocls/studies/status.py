@@ -13,8 +13,7 @@ from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
-from audiocls.studies.options import RUNS
-from audiocls.studies.selection import names
+from audiocls.studies.options import RUNS, names
 from audiocls.studies.tuning.choosing import blocking_trials
 
 MAX_NAMED = 3

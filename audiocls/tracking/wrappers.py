@@ -1,16 +1,25 @@
 """Trackers around other trackers: on a thread, several at once, reopened after a failure.
 
-With them the failure of a tracker never reaches the trial. `ServerAvailability` is their memory of
-a server that did not answer.
+With them the failure of a tracker never reaches the trial. `start` opens what a trial asks for, so
+wrapped; `ServerAvailability` is the memory of a server that did not answer.
 """
 
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from audiocls.tracking.tracker import Ending, FinishReport, Tracker
+from audiocls.tracking.tracker import (
+    Ending,
+    FinishReport,
+    NullTracker,
+    RunInfo,
+    Tracker,
+    WandbMode,
+    trial_of,
+)
 
 FINISH_TIMEOUT_S = 30.0
 """How long a trial waits for one tracker after its last epoch, whatever has happened to it."""
@@ -18,6 +27,8 @@ MAX_REOPENINGS = 3
 """Of one run: a process that keeps dying has a reason that does not go away."""
 RETRY_AFTER_S = 120.0
 """How long a server is not asked again that could not be reached or refused the key."""
+MAX_NAME_CHARACTERS = 80
+"""Of a run's name, in the name of its folder: file systems take 255 bytes."""
 
 Call = Callable[[Tracker], FinishReport | None]
 Row = Mapping[str, Any]
@@ -160,3 +171,51 @@ class ServerAvailability:
         if self._failed_at is None or time.monotonic() >= self._failed_at + self._retry_after_s:
             return ""
         return self._reason
+
+
+def ignore() -> None:
+    """Do nothing, where a run has no stop button."""
+
+
+def start(
+    mode: WandbMode,
+    info: RunInfo,
+    has_tensorboard: bool = False,
+    reach: ServerAvailability | None = None,
+    on_stop: Callable[[], None] = ignore,
+) -> Tracker:
+    """Return the tracker of one trial, without importing services that are not asked for.
+
+    Trials of one process share a `reach`, so that an absent server is waited for once. `on_stop` is
+    called on another thread, within 15 s after the stop button of an online run was pressed.
+    """
+    openers: dict[str, Callable[[], Tracker]] = {}
+    if mode != "disabled":
+        openers["wandb"] = lambda: _wandb(mode, info, reach or ServerAvailability(), on_stop)
+    if has_tensorboard:
+        openers["tensorboard"] = lambda: _tensorboard(info)
+    if not openers:
+        return NullTracker()
+    if len(openers) == 1:
+        (opener,) = openers.values()
+        return BackgroundTracker(opener)
+    return TrackerGroup(openers)
+
+
+def _wandb(
+    mode: WandbMode, info: RunInfo, reach: ServerAvailability, on_stop: Callable[[], None]
+) -> Tracker:
+    from audiocls.tracking.wandb.run import WandbRun, restart
+
+    def open_run(rows: Sequence[Mapping[str, Any]]) -> Tracker:
+        return WandbRun(mode, replace(info, history=tuple(rows)), reach, on_stop)
+
+    return ReconnectingTracker(open_run, restart, info.history)
+
+
+def _tensorboard(info: RunInfo) -> Tracker:
+    """Open a folder of the trial's own, named by its run's name and its id."""
+    from audiocls.tracking.tensorboard import TensorboardRun
+
+    name = f"{info.name[:MAX_NAME_CHARACTERS].replace('/', '-')} {trial_of(info.id) or info.id}"
+    return TensorboardRun(info.folder / "tensorboard" / name, info)

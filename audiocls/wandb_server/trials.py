@@ -45,7 +45,7 @@ class CellTrials:
     """Cells of an ablation, or trials that no search proposes."""
 
     sweep: ServerSweep
-    own: NativeCommand
+    native: NativeCommand
     runs: Path
 
     def job(self, start: Start) -> NativeJob:
@@ -70,8 +70,8 @@ class CellTrials:
 
     def _resolved(self, start: Start) -> Resolved:
         swept = [f"{name}={value}" for name, value in start.parameters.items()]
-        source = {self.own.option.removeprefix("--"): self.own.source}
-        return one_trial([*self.own.assignments, *swept], **source)
+        source = {self.native.option.removeprefix("--"): self.native.source}
+        return one_trial([*self.native.assignments, *swept], **source)
 
     def _study(self, trial: Resolved) -> StudyFolder:
         return StudyFolder((self.runs / trial.study.name).absolute())
@@ -107,13 +107,13 @@ class ProposedTrials:
 
     def executor(self, slots: Slots) -> Executor[Any]:
         """Return persistent workers, or a process for each trial of anybody's program."""
-        if self.request.own is None:
+        if self.request.native is None:
             return open_programs(slots)
         return open_local(slots, self.study.path.parent / "workers.log")
 
     def _id_of(self, start: Start) -> str:
         """Return the id of a native trial; another program's may differ each time it is run."""
-        is_foreign = self.request.own is None
+        is_foreign = self.request.native is None
         return start.run_id if is_foreign else self.trials.id_of(start.parameters)
 
     def _keep(self, proposal: Proposal) -> Proposal:
@@ -130,10 +130,10 @@ class ProposedTrials:
 
 def server_trials(sweep: ServerSweep, runs: Path, study: str | None = None) -> ServerTrials:
     """Return how the sweep's trials are made; raises what speaks against any of them, at once."""
-    own = parse_native_command([str(word) for word in sweep.config.get("command") or ()])
-    if own is not None and own.option == "--ablation":
-        return CellTrials(sweep, own, runs)
-    request = _request(sweep, own, study)
+    native = parse_native_command([str(word) for word in sweep.config.get("command") or ()])
+    if native is not None and native.option == "--ablation":
+        return CellTrials(sweep, native, runs)
+    request = _request(sweep, native, study)
     folder = StudyFolder((runs / request.study_name).absolute())
     if folder.exists():
         check_same_trials(folder.study(), _study_of(request, sweep.path))
@@ -141,13 +141,13 @@ def server_trials(sweep: ServerSweep, runs: Path, study: str | None = None) -> S
     return ProposedTrials(sweep.path, request, trials, folder)
 
 
-def _request(sweep: ServerSweep, own: NativeCommand | None, study: str | None) -> SweepRequest:
+def _request(sweep: ServerSweep, native: NativeCommand | None, study: str | None) -> SweepRequest:
     """Return the sweep as `sweep launch` would have it from a file."""
     path = sweep.path
     document = {**sweep.config, "entity": path.entity, "project": path.project}
     checked = load_sweep(document, f"sweep {path}")
-    check_has_program(checked, own, f"sweep {path}")
-    return SweepRequest(str(path), Path(path.id), document, checked, own, study=study)
+    check_has_program(checked, native, f"sweep {path}")
+    return SweepRequest(str(path), Path(path.id), document, checked, native, study=study)
 
 
 def _study_of(request: SweepRequest, path: SweepPath) -> Study:

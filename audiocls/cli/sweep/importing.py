@@ -92,23 +92,23 @@ def _filter(where: str | None) -> dict[str, Any] | None:
     return found
 
 
-def _facts(found: Imported) -> dict[str, Any]:
+def _facts(imported: Imported) -> dict[str, Any]:
     return {
-        "study": found.study.name,
-        "arms": list(found.study.arms),
-        "cells": len(found.study.cells),
-        "done": found.num_done,
-        "failed": found.num_failed,
-        "missing": found.num_missing,
-        "updated": found.num_updated,
-        "notes": list(found.study.notes),
+        "study": imported.study.name,
+        "arms": list(imported.study.arms),
+        "cells": len(imported.study.cells),
+        "done": imported.num_done,
+        "failed": imported.num_failed,
+        "missing": imported.num_missing,
+        "updated": imported.num_updated,
+        "notes": list(imported.study.notes),
     }
 
 
-def _show(found: Imported) -> None:
-    facts = _facts(found)
+def _show(imported: Imported) -> None:
+    facts = _facts(imported)
     notes = facts.pop("notes")
     console.show_facts({**facts, "arms": "; ".join(facts["arms"])})
     for note in notes:
         console.note(note)
-    console.note(f"read it: audiocls report {shlex.quote(found.study.name)}")
+    console.note(f"read it: audiocls report {shlex.quote(imported.study.name)}")

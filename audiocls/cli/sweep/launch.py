@@ -14,9 +14,10 @@ from audiocls.render.build.clips import ClipsRequest
 from audiocls.render.formats.terminal import show
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome, summary_of
+from audiocls.studies.launch import launch as launch_study
 from audiocls.studies.options import LaunchOptions
+from audiocls.studies.prepare import LaunchRequest, prepare
 from audiocls.studies.reports import load_ranking, load_report
-from audiocls.studies.run import LaunchRequest, run
 
 MaxHoursOption = Annotated[
     float | None, typer.Option("--max-hours", min=0.0, help="Stop, resumably, after N hours.")
@@ -75,12 +76,14 @@ def launch(
         runs, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model
     )
     blocks, limits = (seeds, folds, arms), (count, trial_hours)
-    asked = LaunchRequest(
+    request = LaunchRequest(
         name, recipe, assignments, *blocks, study, *limits, until_decided, max_pairs
-    )
+    ).read()
     if options.is_on_server:
-        return run_on_server(asked.read(), options)
-    outcome = run(asked.read(), options, TerminalDisplay())
+        return run_on_server(request, options)
+    display = TerminalDisplay()
+    prepared = prepare(request, options, display)
+    outcome = prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
     return show_outcome(outcome, StudyFolder(runs / outcome.study.name))
 
 

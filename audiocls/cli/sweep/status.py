@@ -30,28 +30,28 @@ def status(
     return None
 
 
-def _show_table(found: studies.Status) -> None:
-    arms, rows = found.arms, []
+def _show_table(status: studies.Status) -> None:
+    arms, rows = status.arms, []
     for arm in dict.fromkeys(arms.values()):
-        of_arm = count_states({cell: found.states[cell] for cell in arms if arms[cell] == arm})
+        of_arm = count_states({cell: status.states[cell] for cell in arms if arms[cell] == arm})
         rows.append((arm, *(str(count) for count in of_arm.values())))
-    counts = count_states(found.states)
+    counts = count_states(status.states)
     rows.append(("total", *(str(count) for count in counts.values())))
     kind = "arm" if arms else "trials"
-    console.show_table(found.folder.name, (kind, *counts), rows, text=(kind,))
+    console.show_table(status.folder.name, (kind, *counts), rows, text=(kind,))
 
 
-def _failures(found: studies.Status) -> list[dict[str, object]]:
+def _failures(status: studies.Status) -> list[dict[str, object]]:
     return [
         {
             "id": cell.id,
-            "arm": found.name_of(cell),
-            **found.block_of(cell),
-            "cause": found.failures[cell.id].cause,
-            "message": found.failures[cell.id].message,
+            "arm": status.name_of(cell),
+            **status.block_of(cell),
+            "cause": status.failures[cell.id].cause,
+            "message": status.failures[cell.id].message,
         }
-        for cell in found.cells
-        if cell.id in found.failures
+        for cell in status.cells
+        if cell.id in status.failures
     ]
 
 

@@ -53,31 +53,31 @@ def sync(
         raise typer.Exit(synced.exit_code)
 
 
-def _facts(found: Synced) -> dict[str, object]:
+def _facts(synced: Synced) -> dict[str, object]:
     return {
-        "project": str(found.place),
-        "uploaded": list(found.uploaded),
-        "already_there": found.num_there,
-        "not_there": [{"folder": left.folder, "why": left.why} for left in found.left],
-        "sweep": str(found.sweep) if found.sweep else None,
-        "attached": found.num_attached,
+        "project": str(synced.place),
+        "uploaded": list(synced.uploaded),
+        "already_there": synced.num_there,
+        "not_there": [{"folder": left.folder, "why": left.why} for left in synced.left],
+        "sweep": str(synced.sweep) if synced.sweep else None,
+        "attached": synced.num_attached,
     }
 
 
-def _show(found: Synced, url: str) -> None:
+def _show(synced: Synced, url: str) -> None:
     facts = {
-        "project": str(found.place),
-        "uploaded": len(found.uploaded),
-        "already there": found.num_there,
-        "not there": len(found.left),
+        "project": str(synced.place),
+        "uploaded": len(synced.uploaded),
+        "already there": synced.num_there,
+        "not there": len(synced.left),
     }
-    if found.sweep:
-        made = " (new)" if found.is_new_sweep else ""
-        facts |= {"sweep": f"{url}{made}", "put under it": found.num_attached}
+    if synced.sweep:
+        made = " (new)" if synced.is_new_sweep else ""
+        facts |= {"sweep": f"{url}{made}", "put under it": synced.num_attached}
     console.show_facts(facts)
-    for left in found.left:
+    for left in synced.left:
         console.note(f"{left.folder}: {left.why}")
-    if found.is_stopped:
+    if synced.is_stopped:
         console.note("stopped; run the same command again to resume")
-    elif found.sweep:
-        console.note(f"train what is missing: audiocls sweep agent {found.sweep}")
+    elif synced.sweep:
+        console.note(f"train what is missing: audiocls sweep agent {synced.sweep}")

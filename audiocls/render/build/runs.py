@@ -1,6 +1,6 @@
 """`RunSelection`: the runs that a study's panels show, and by which of their keys.
 
-The keys are those that a trial logs to W&B (`execution/tracking_payload.py`): `arm` and `trial`
+The keys are those that a trial logs to W&B (`execution/trial.py`): `arm` and `trial`
 in its config beside its resolved configuration, metrics and `cost/…` in its summary, epochs in its
 history.
 """

@@ -31,7 +31,7 @@ def number(value: object) -> int | float | None:
 class Kind:
     """The values that a key may have."""
 
-    wanted: str
+    description: str
     accepts: Callable[[Any], bool]
     names: tuple[str, ...] = ()
     is_numeric: bool = False
@@ -42,14 +42,14 @@ def one_of(*names: str) -> Kind:
     return Kind(listing(names), lambda value: isinstance(value, str) and value in names, names)
 
 
-def _numbers(wanted: str, accepts: Callable[[int | float], bool]) -> Kind:
+def _numbers(description: str, accepts: Callable[[int | float], bool]) -> Kind:
     """Return the kind of the finite numbers that fulfil a condition."""
 
     def is_accepted(value: object) -> bool:
         num = number(value)
         return num is not None and abs(num) <= sys.float_info.max and accepts(num)
 
-    return Kind(wanted, is_accepted, is_numeric=True)
+    return Kind(description, is_accepted, is_numeric=True)
 
 
 MOST_STEPS = 2**53
@@ -75,13 +75,13 @@ COUNT = _numbers("a whole number of at least 1", lambda value: value >= 1 and va
 def check_keys(
     given: Any, key: Key, what: str, known: Mapping[str, Kind], required: tuple[str, ...] = ()
 ) -> Iterator[Finding]:
-    """What is wrong with the keys of `given`, a mapping called `what`, and with their values."""
+    """Yield what is wrong with keys and values of `given`, a mapping called `what`."""
     if not isinstance(given, Mapping):
         yield fault(key, f"{got(given)}; allowed: a mapping with the keys {listing(known)}")
         return
     for name in required:
         if name not in given:
-            yield fault((*key, name), f"missing; {what} needs it: {known[name].wanted}")
+            yield fault((*key, name), f"missing; {what} needs it: {known[name].description}")
     for name, value in given.items():
         if name in known:
             yield from check_value(value, (*key, name), known[name])
@@ -93,15 +93,15 @@ def check_keys(
 
 
 def unquoted(key: Key) -> Finding:
-    """For a name such as `on` or `1`, which YAML reads as something else than text."""
+    """Return the fault of a name such as `on` or `1`, which YAML does not read as text."""
     return fault(key, f"YAML reads this name as {key[-1]!r}, which is no text; write it in quotes")
 
 
 def check_value(value: Any, key: Key, kind: Kind) -> Iterator[Finding]:
-    """What is wrong with a plain value, or odd: a number that is text."""
+    """Yield what is wrong with a plain value, or odd: a number that is text."""
     if not kind.accepts(value):
         hint = did_you_mean(value, kind.names) if isinstance(value, str) else ""
-        yield fault(key, f"{got(value)}; allowed: {kind.wanted}.{hint}")
+        yield fault(key, f"{got(value)}; allowed: {kind.description}.{hint}")
     elif kind.is_numeric and isinstance(value, str):
         read = f"{value!r} is text in YAML, read here as the number {number(value)!r}"
         yield note(key, f"{read}; W&B refuses it: write {in_yaml(value)}")

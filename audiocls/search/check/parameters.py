@@ -80,7 +80,9 @@ def _formless(given: Mapping[str, Any], key: Key) -> Finding:
     if "distribution" in given:
         named = given["distribution"]
         hint = did_you_mean(named, DISTRIBUTION.names) if isinstance(named, str) else ""
-        return fault((*key, "distribution"), f"{got(named)}; allowed: {DISTRIBUTION.wanted}.{hint}")
+        return fault(
+            (*key, "distribution"), f"{got(named)}; allowed: {DISTRIBUTION.description}.{hint}"
+        )
     for names, example in ((("mu", "sigma"), "normal"), (("a", "b"), "beta")):
         if any(name in given for name in names):
             advice = f"{listing(names)} want one, such as distribution: {example}"

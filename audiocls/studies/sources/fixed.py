@@ -35,8 +35,8 @@ class FixedSource:
         if lender is not None:
             copy_finished(self._cells, lender, folder)
         self._known = folder.states(self._cells)
-        wanted = (*OPEN, "done") if is_repeated else OPEN
-        self._waiting = deque(job_of(c) for c in self._cells if self._known[c.id] in wanted)
+        offered = (*OPEN, "done") if is_repeated else OPEN
+        self._waiting = deque(job_of(c) for c in self._cells if self._known[c.id] in offered)
         self.max_parallel = len(self._waiting)
         num_done = 0 if is_repeated else list(self._known.values()).count("done")
         self._progress = SourceProgress(num_done + len(self._waiting), num_done)

@@ -22,11 +22,11 @@ def candidates_of(ablation: Ablation) -> list[Candidate]:
     Raises `ConfigError` for a faulty distribution, or where there are fewer candidates than that.
     """
     assert ablation.tune_trials is not None, "the grammar refuses `tune` alone"
-    found = _distinct(_search(ablation.tune, ablation.tune_trials), ablation.tune_trials)
-    if len(found) < ablation.tune_trials:
-        fault = f"tune_trials: got {ablation.tune_trials}; `tune` has {len(found)} candidates"
+    candidates = _distinct(_search(ablation.tune, ablation.tune_trials), ablation.tune_trials)
+    if len(candidates) < ablation.tune_trials:
+        fault = f"tune_trials: got {ablation.tune_trials}; `tune` has {len(candidates)} candidates"
         raise ConfigError(ablation.name, [fault])
-    return found
+    return candidates
 
 
 def _search(tune: Mapping[str, Searched], num_trials: int) -> Sweep:
@@ -50,15 +50,15 @@ def _document(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _distinct(search: Sweep, num_wanted: int) -> list[Candidate]:
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     tried: list[TrialResult] = []
     num_repeats = 0
-    while len(found) < num_wanted and num_repeats < MAX_REPEATS:
+    while len(candidates) < num_wanted and num_repeats < MAX_REPEATS:
         parameters = propose(search, tried)
         if parameters is None:
             break
         tried.append(TrialResult(parameters, "running"))
         values = flatten(parameters)
-        num_repeats = num_repeats + 1 if values in found else 0
-        found += [values] if values not in found else []
-    return found
+        num_repeats = num_repeats + 1 if values in candidates else 0
+        candidates += [values] if values not in candidates else []
+    return candidates

@@ -50,8 +50,10 @@ def _choice(
 
 def _scores(endings: Sequence[Ending], metric: str) -> dict[int, float]:
     """Return index of a candidate → score, in order; one without a number there diverged too."""
-    found = {i: end.metrics.get(metric) for i, end in enumerate(endings) if isinstance(end, Record)}
-    return {i: value for i, value in found.items() if value is not None and math.isfinite(value)}
+    scores = {
+        i: end.metrics.get(metric) for i, end in enumerate(endings) if isinstance(end, Record)
+    }
+    return {i: value for i, value in scores.items() if value is not None and math.isfinite(value)}
 
 
 def _has_diverged(end: Ending) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audiocls.store import Choice, StudyFolder, tuning_path
-from audiocls.studies.ablation import prepare
+from audiocls.studies.ablation import prepare_ablation
 from audiocls.studies.launch import Outcome, launch, summary_of
 from audiocls.studies.options import Display, LaunchOptions, cache_folder
 from audiocls.studies.request import AblationRequest
@@ -45,15 +45,13 @@ class TunedStudy:
 def tune(
     request: AblationRequest, study: Resolved, options: LaunchOptions, display: Display
 ) -> TunedStudy:
-    """Run the tuning trials that are missing; without `tune` there are none."""
+    """Run the tuning trials that are missing, of an ablation with `tune`."""
     chosen, _ = request.plan()
     before = tuning_plan(chosen, request.recipe, request.overrides)
-    if before is None:
-        return TunedStudy(study, options)
     started, cache = time.monotonic(), cache_folder()
-    asked = with_candidates(study, before)
-    every = tuning_study(before, request.overrides, cache, of=asked)
-    known = load_choices(StudyFolder(options.runs / asked.study.name), asked.study)
+    comparison = with_candidates(study, before)
+    every = tuning_study(before, request.overrides, cache, of=comparison)
+    known = load_choices(StudyFolder(options.runs / comparison.study.name), comparison.study)
     missing = pending_trials(every, known)
     outcome = _run(missing, options, display) if missing.study.cells else None
     folder = StudyFolder(options.runs / every.study.name)
@@ -64,18 +62,16 @@ def tune(
     if outcome is not None:
         for text in summary_of(outcome, options.runs):
             display.note(text)
-        for text in _blocked_notes(blocked, asked.study.name):
+        for text in _blocked_notes(blocked, comparison.study.name):
             display.note(text)
     left = _with_time_left(options, time.monotonic() - started)
-    return TunedStudy(tuned(asked, before, choices, cache), left, outcome, blocked)
+    return TunedStudy(tuned(comparison, before, choices, cache), left, outcome, blocked)
 
 
 def _run(missing: Resolved, options: LaunchOptions, display: Display) -> Outcome:
     num_trials, question = len(missing.study.cells), missing.study.question
     display.note(f"{num_trials} tuning trials come first: {question}")
-    prepared = prepare(missing, options, display)
-    with display.watching() as watch:
-        return launch(prepared, watch)
+    return launch(prepare_ablation(missing, options, display), display)
 
 
 def _with_time_left(options: LaunchOptions, gone_s: float) -> LaunchOptions:

@@ -36,16 +36,12 @@ class TuningPlan:
         return len(self.plan.blocks) * sum(each.train.epochs for each in self.configs.values())
 
 
-def tuning_plan(
-    plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> TuningPlan | None:
-    """Return what comes before the trials of `plan`, which is nothing without `tune`.
+def tuning_plan(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]) -> TuningPlan:
+    """Return what comes before the trials of `plan`, whose ablation has `tune`.
 
     Raises `ConfigError` for candidates that an arm cannot have.
     """
     ablation = plan.ablation
-    if not ablation.tune:
-        return None
     _refuse(plan, overrides)
     candidates = candidates_of(ablation)
     arms = arms_of_tuning(plan.arms, candidates)
@@ -88,9 +84,9 @@ def tuning_study(
 ) -> Resolved:
     """Return the study of the trials before those of the study `of`."""
     ablation, name = before.plan.ablation, tuning_path(Path(of.study.name)).name
-    found = study_of(before.plan, before.configs, overrides, cache, name, of.study.request)
+    resolved = study_of(before.plan, before.configs, overrides, cache, name, of.study.request)
     study = replace(
-        found.study,
+        resolved.study,
         question=f"What suits each arm of {of.study.name}: {', '.join(ablation.tune)}?",
         design="tuning",
         kind="tuning",
@@ -98,12 +94,12 @@ def tuning_study(
         metric=before.metric,
         secondary=(),
         notes=(
-            *found.study.notes,
+            *resolved.study.notes,
             f"By these scores the arms choose; what follows from that is the answer of "
             f"{of.study.name}, and none of these differences is.",
         ),
     )
-    return replace(found, study=study)
+    return replace(resolved, study=study)
 
 
 def pending_trials(tuning: Resolved, known: Collection[Choice]) -> Resolved:
@@ -113,21 +109,21 @@ def pending_trials(tuning: Resolved, known: Collection[Choice]) -> Resolved:
     return replace(tuning, study=replace(tuning.study, cells=tuple(cells)))
 
 
-def with_candidates(found: Resolved, before: TuningPlan) -> Resolved:
-    """Return `found` with arms that ask for these candidates too.
+def with_candidates(resolved: Resolved, before: TuningPlan) -> Resolved:
+    """Return `resolved` with arms that ask for these candidates too.
 
     Other candidates are another question.
     """
-    study, candidates = found.study, list(before.candidates)
+    study, candidates = resolved.study, list(before.candidates)
     identities = {
-        arm: trial_id({"arm": identity, "candidates": candidates}, found.fingerprints[arm])
+        arm: trial_id({"arm": identity, "candidates": candidates}, resolved.fingerprints[arm])
         for arm, identity in study.identities.items()
     }
-    return replace(found, study=replace(study, identities=identities))
+    return replace(resolved, study=replace(study, identities=identities))
 
 
 def tuned(
-    found: Resolved, before: TuningPlan, choices: Collection[Choice], cache: Path
+    resolved: Resolved, before: TuningPlan, choices: Collection[Choice], cache: Path
 ) -> Resolved:
     """Return the study with each arm's choices; an arm that could not choose has no trials."""
     chosen = {
@@ -135,18 +131,18 @@ def tuned(
         for c in choices
         if c.number is not None and c.values is not None
     }
-    asked = {place: identity_of(config, cache) for place, config in chosen.items()}
+    identities = {arm_fold: identity_of(config, cache) for arm_fold, config in chosen.items()}
     cells = [
-        _renamed(cell, asked[cell.arm, cell.fold], found.fingerprints[cell.arm])
-        for cell in found.study.cells
-        if (cell.arm, cell.fold) in asked
+        _renamed(cell, identities[cell.arm, cell.fold], resolved.fingerprints[cell.arm])
+        for cell in resolved.study.cells
+        if (cell.arm, cell.fold) in identities
     ]
     rule = Tuning(len(before.candidates), before.metric, TUNING_SEED, tuple(choices))
-    study = replace(found.study, cells=tuple(cells), tuning=rule)
-    return replace(found, study=study, tuned=chosen)
+    study = replace(resolved.study, cells=tuple(cells), tuning=rule)
+    return replace(resolved, study=study, tuned=chosen)
 
 
-def _renamed(cell: Cell, asked: Mapping[str, Any], fingerprint: str) -> Cell:
+def _renamed(cell: Cell, identity: Mapping[str, Any], fingerprint: str) -> Cell:
     """Return the same place in the study, under the id of what is trained there."""
     block = {"seed": cell.seed, "fold": cell.fold}
-    return replace(cell, id=trial_id({**asked, **block}, fingerprint))
+    return replace(cell, id=trial_id({**identity, **block}, fingerprint))

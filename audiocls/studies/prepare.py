@@ -1,12 +1,12 @@
-"""`audiocls sweep launch`: what it can be asked for, and `run`, which does that."""
+"""`audiocls sweep launch`: what it can be asked for, and the study that is launched for it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from audiocls.store import Choice, StudyFolder
-from audiocls.studies.ablation import prepare, resolved
+from audiocls.studies.ablation import prepare_ablation, resolved
 from audiocls.studies.growth import check_growth
-from audiocls.studies.launch import Outcome, launch
+from audiocls.studies.launch import Outcome, Prepared
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.studies.request import (
     AblationRequest,
@@ -55,46 +55,46 @@ class LaunchRequest:
     def _read_sweep(self) -> SweepRequest:
         timeout_s = self.trial_hours and self.trial_hours * 3600
         limits = {"max_new": self.count, "timeout_s": timeout_s}
-        asked = sweep_request(self.name, self.assignments, self.study, self.recipe, **limits)
-        if asked.own is not None:
+        request = sweep_request(self.name, self.assignments, self.study, self.recipe, **limits)
+        if request.native is not None:
             given = {"--trial-hours": self.trial_hours}
             check_without_effect(given, "its trials are our own; set train.epochs")
-        return asked
+        return request
 
     def _read_ablation(self) -> AblationRequest:
-        asked = ablation_request(
+        request = ablation_request(
             self.name, self.recipe, self.assignments, self.seeds, self.folds, self.arms
         )
         return replace(
-            asked,
+            request,
             study=self.study,
             is_until_decided=self.is_until_decided,
             max_pairs=self.max_pairs,
         )
 
 
-def run(
+def prepare(
     request: AblationRequest | SweepRequest, options: LaunchOptions, display: Display
-) -> Outcome:
-    """Launch an ablation, its tuning trials first, or a search.
+) -> Prepared | Outcome:
+    """Return what launches an ablation, once its tuning trials have ended, or a search.
 
-    The outcome is that of the tuning trials where nothing of the study itself can be trained now.
+    An outcome is that of the tuning trials, where nothing of the study itself can be trained now.
     """
-    blocked: tuple[Choice, ...] = ()
     if isinstance(request, SweepRequest):
         _note(request.notes, display)
-        prepared = prepare_search(request, options, display)
-    else:
-        study = resolved(request)
-        _note(study.notes, display)
+        return prepare_search(request, options, display)
+    study = resolved(request)
+    blocked: tuple[Choice, ...] = ()
+    _note(study.notes, display)
+    if request.ablation.tune:
         tuned = tune(request, study, options, display)
         if (ending := tuned.ending) is not None:
             return ending
-        folder = StudyFolder(options.runs / study.study.name)
-        checked = check_growth(tuned.resolved, folder)
-        prepared, blocked = prepare(checked, tuned.options, display), tuned.blocked
-    with display.watching() as watch:
-        return replace(launch(prepared, watch), blocked=blocked)
+        study, options, blocked = tuned.resolved, tuned.options, tuned.blocked
+    folder = StudyFolder(options.runs / study.study.name)
+    if folder.exists():
+        study = check_growth(study, folder)
+    return replace(prepare_ablation(study, options, display), blocked=blocked)
 
 
 def _note(notes: Sequence[str], display: Display) -> None:
