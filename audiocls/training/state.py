@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from audiocls.audio.augment.background import open_background
 from audiocls.audio.batches import AudioDataset, Batching, num_batches
 from audiocls.audio.clips import Split
+from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config
 from audiocls.errors import ConfigError, DataError
