@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audiocls.audio.batches import open_dataset
 from audiocls.audio.clips import Clip, ClipTable, fingerprint
+from audiocls.audio.dataset import open_dataset
 from audiocls.config.training import Training
 from audiocls.errors import DataError
 from audiocls.formatting import join_names

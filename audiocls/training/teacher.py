@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiocls.audio.batches import AudioDataset
+from audiocls.audio.dataset import AudioDataset
 from audiocls.config import Config
 from audiocls.errors import ConfigError
 from audiocls.training.checkpoint import load_checkpoint
