@@ -172,7 +172,7 @@ def _schedule(config: Config, optimizer: torch.optim.Optimizer, num_clips: int) 
 
 
 def _objective(config: Config, dataset: AudioDataset) -> Objective:
-    teacher = teacher_of(config, dataset)
+    teacher = None if config.distil.teacher is None else teacher_of(config, dataset)
     classes = ClassObjective(config.train, dataset.table.is_multi_label, teacher, config.distil)
     if config.ssl.mode == "joint":
         return JointObjective(classes, CodeObjective(config.train), config.ssl.weight)
