@@ -25,7 +25,7 @@ pytest.importorskip("encodec")
 
 
 def sound(num_clips: int = 2, num_samples: int = 12000, seed: int = 1) -> Tensor:
-    return seeded.sounds(seed)[:num_clips, :num_samples]
+    return seeded.synthetic_clips(seed)[:num_clips, :num_samples]
 
 
 def pack_of(waveforms: Tensor) -> Pack:

@@ -167,13 +167,13 @@ def _with_known_labels(
 def _targets(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> Tensor:
     """Return targets in the checkpoint's class numbers. Shape: clips (N,) → (N,) or (N, K)"""
     number = {name: number for number, name in enumerate(checkpoint.labels)}
-    own = [
+    numbers = [
         [number[table.labels[i]] for i in table.clips[index].labels if table.labels[i] in number]
         for index in clips
     ]
     if not checkpoint.is_multi_label:
-        return torch.tensor(own).flatten()
-    hot = torch.zeros(len(own), len(checkpoint.labels))
-    for row, labels in zip(hot, own, strict=True):
+        return torch.tensor(numbers).flatten()
+    hot = torch.zeros(len(numbers), len(checkpoint.labels))
+    for row, labels in zip(hot, numbers, strict=True):
         row[labels] = 1
     return hot
