@@ -207,7 +207,7 @@ def _cutmix(first: Tensor, second: Tensor, draws: ClipRNG, sample_rate: int) -> 
 
 
 def _is_end(draws: ClipRNG) -> Tensor:
-    """Shape: → (B, 1) bool."""
+    """Draw whether the end of a clip is replaced, not its beginning. Shape: → (B, 1) bool"""
     return draws.bernoulli("mix side", 0.5).unsqueeze(1)
 
 

@@ -40,7 +40,7 @@ def add_random_noise(
 def _with_kind(
     waveforms: Tensor, draws: ClipRNG, kind: Noise, snr_db: float, strength: AugmentationStrength
 ) -> Tensor:
-    """Shape: (B, T) → (B, T)."""
+    """Add noise of one kind to every clip. Shape: (B, T) → (B, T)"""
     num_samples = waveforms.shape[1]
     if kind == "phase":
         return _with_phase_noise(waveforms, draws, strength)
