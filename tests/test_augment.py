@@ -11,9 +11,8 @@ from audiocls.audio.augment import Augment, Mix, Noise, Transform
 from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.mixing import MIXES, mix
-from audiocls.audio.augment.specaugment import mask
 from audiocls.audio.augment.transforms import CHANGES
-from audiocls.audio.batches import Batching, training_batches
+from audiocls.audio.batches import Batching, mask, training_batches
 
 RATE = 1000  # Hz: a shift in milliseconds is one in samples
 

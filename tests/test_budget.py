@@ -6,9 +6,8 @@ from audiocls.config import identity_config, resolve
 from audiocls.design import load_ablation, plan
 from audiocls.errors import ConfigError
 from audiocls.studies.resolve import configs_of
-from audiocls.training.cost import macs_of
+from audiocls.training.cost import macs_of, num_params
 from audiocls.training.init_from import freeze
-from audiocls.training.layer_summary import num_params
 
 
 def test_a_model_at_its_limits_is_taken_and_one_above_is_refused(tiny_parts):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from audiocls.errors import ConfigError
 from audiocls.models import ConvNeXt1d, ConvNeXt1dCausal
 from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
-from audiocls.training.layer_summary import num_params
+from audiocls.training.cost import num_params
 
 CHANNELS, FRAMES = 6, 24
 OPTIONS = ConvNeXt1dCausal(width=8, blocks=3, kernel=5, num_codebooks=2)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from audiocls.audio.feature_cache import open_codes, open_features
+from audiocls.audio.dataset import open_codes, open_features
 from audiocls.audio.features.encodec import BANDWIDTHS, HOP, SAMPLE_RATE, Encodec
 from audiocls.audio.features.encodec import untrained as seeded
 from audiocls.audio.features.encodec.front_end import dequantise, quantise
@@ -25,7 +25,7 @@ pytest.importorskip("encodec")
 
 
 def sound(num_clips: int = 2, num_samples: int = 12000, seed: int = 1) -> Tensor:
-    return seeded.sounds(seed)[:num_clips, :num_samples]
+    return seeded.synthetic_clips(seed)[:num_clips, :num_samples]
 
 
 def pack_of(waveforms: Tensor) -> Pack:

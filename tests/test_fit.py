@@ -11,13 +11,8 @@ from torch import Tensor
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.augment.clip_rng import ClipRNG
-from audiocls.audio.batches import (
-    Batch,
-    Batching,
-    num_batches,
-    scoring_batches,
-    training_batches,
-)
+from audiocls.audio.batches import Batch, Batching, scoring_batches, training_batches
+from audiocls.audio.dataset import num_batches
 from audiocls.config import Config
 from audiocls.errors import DataError
 from audiocls.training import fit as fit_module

@@ -9,8 +9,7 @@ from torch.nn import functional as F
 
 from audiocls.errors import ConfigError
 from audiocls.models import Kws
-from audiocls.training.cost import macs
-from audiocls.training.layer_summary import num_params
+from audiocls.training.cost import macs, num_params
 
 IN_SHAPE, NUM_CLASSES = (64, 101), 5
 SHALLOW = Kws(channels=(32, 32), activation="relu")

@@ -10,8 +10,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from audiocls.models import EAT, ConvNeXt1d, ConvNeXt2d, EfficientNet, HiFiGAN, Model, ResNet
-from audiocls.training.cost import macs
-from audiocls.training.layer_summary import WHOLE, macs_by_module, num_params
+from audiocls.training.cost import WHOLE, macs, macs_by_module, num_params
 
 
 class Row(NamedTuple):

@@ -15,9 +15,8 @@ from torch.optim import Optimizer
 from audiocls.optim import SGD, Adam, AdamW, Constant, Cosine, OneCycle, Plateau, Sam, Step
 from audiocls.optim.asam import AdaptiveSharpnessAware
 from audiocls.optim.batch_norm import frozen_batch_norm
-from audiocls.optim.optimizers import decay_groups
+from audiocls.optim.optimizers import StandardStep, decay_groups, stepper
 from audiocls.optim.sam import SharpnessAware
-from audiocls.optim.stepping import StandardStep, stepper
 
 EVERY_OPTIMISER = pytest.mark.parametrize(
     "options", [AdamW(lr=0.1), Adam(lr=0.1), SGD(lr=0.1)], ids=lambda o: o.name

@@ -11,7 +11,7 @@ import torch
 from audiocls import library
 from audiocls.config import Config, resolve
 from audiocls.dotted import flatten
-from audiocls.training.layer_summary import layer_summary, trained_network
+from audiocls.training.cost import layer_summary, trained_network
 
 
 class Row(NamedTuple):

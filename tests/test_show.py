@@ -13,14 +13,14 @@ from audiocls.config import resolve
 from audiocls.errors import ConfigError
 from audiocls.models import Model
 from audiocls.render.build.layer_summary import totals
-from audiocls.training.cost import macs
-from audiocls.training.layer_summary import (
+from audiocls.training.cost import (
     ITSELF,
     Layer,
     ModelSummary,
     largest_layers,
     layer_summary,
     leaf_layers,
+    macs,
     num_params,
     trained_network,
 )

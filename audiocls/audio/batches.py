@@ -1,129 +1,24 @@
-"""`AudioDataset`, the data of a trial, and the batches for training and scoring.
+"""Training and scoring batches: the order of clips in an epoch, augmentation and SpecAugment.
 
-Legend: N clips, B batch, C channels (mel bands), L frames, T samples, K classes, Q codebooks.
+Legend: N clips, B batch, C channels (F mel bands), L frames, T samples, K classes, Q codebooks.
 """
 
-import copy
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.mixing import mix
 from audiocls.audio.clips import ClipTable
-from audiocls.audio.datasets import DataSet
-from audiocls.audio.feature_cache import open_codes, open_features
-from audiocls.audio.features import Features
-from audiocls.audio.features.encodec import Encodec
-from audiocls.audio.features.normalise import Standardise
-from audiocls.audio.pack import Pack, open_pack, pack_folder
-from audiocls.audio.sampling import epoch_order
-
-CHUNK_CLIPS = 256
-"""Clips read at once for statistics: sums depend on it in their last bits."""
-
-
-@dataclass(frozen=True)
-class AudioDataset:
-    """Clips, targets and features of one data set, read by index. Shared by trials."""
-
-    table: ClipTable
-    pack: Pack
-    features: NDArray[np.float32] | None
-    """(N, C, L), or none where waveforms are read instead: raw audio and learned front ends."""
-    codes: NDArray[np.int16] | None
-    """(N, Q, L), where self-supervision predicts them."""
-    normalise: nn.Module
-    """(B, T) → (B, T): sets each clip's level before anything random."""
-    front_end: nn.Module
-    """(B, T) → (B, C, L), or the identity where the classifier holds a learned front end."""
-    targets: Tensor
-    """(N,) int64, or (N, K) float32 where a clip has several labels."""
-    sample_rate: int
-    num_samples: int
-    device: torch.device
-    standardisations: dict[str, Standardise] = field(default_factory=dict)
-    """Digest of clips → their statistics: a cache, not a part of the value."""
-
-    def waveforms(
-        self, clips: NDArray[np.int64], offsets: NDArray[np.int64] | None = None
-    ) -> Tensor:
-        """Read normalised waveforms from `offsets` (samples) of each clip, by default its middle.
-
-        Shape: clips (B,), offsets (B,) → (B, T)
-        """
-        if offsets is None:
-            rows = self.pack.centred(clips, self.num_samples)
-        else:
-            rows = self.pack.waveforms(clips, self.num_samples, offsets)
-        return torch.as_tensor(self.normalise(torch.from_numpy(rows).to(self.device)))
-
-    def unaugmented(self, clips: NDArray[np.int64]) -> Tensor:
-        """Return the classifier's inputs for clips, without augmentation.
-
-        Shape: clips (B,) → (B, C, L), or waveforms (B, T) for a learned front end
-        """
-        if self.features is not None:
-            return torch.from_numpy(self.features[clips]).to(self.device, non_blocking=True)
-        return torch.as_tensor(self.front_end(self.waveforms(clips)))
-
-    def standardise(self, clips: NDArray[np.int64]) -> Standardise:
-        """Return the standardisation by the statistics of `clips`, computed once per split.
-
-        Shape: clips (N,) → a module (B, C, L) → (B, C, L)
-        """
-        key = hashlib.sha256(clips.tobytes()).hexdigest()
-        if key not in self.standardisations:
-            portions = np.array_split(clips, num_batches(len(clips), CHUNK_CLIPS))
-            self.standardisations[key] = Standardise.fit(map(self.unaugmented, portions))
-        return copy.deepcopy(self.standardisations[key])
-
-
-def open_dataset(
-    data: DataSet,
-    features: Features,
-    table: ClipTable,
-    fingerprint: str,
-    cache: Path,
-    device: torch.device | str = "cpu",
-    has_codes: bool = False,
-) -> AudioDataset:
-    """Open the data set of a trial, filling the caches under `cache` if needed.
-
-    `fingerprint` is that of `table`; with `has_codes` the features must be EnCodec's.
-
-    Raises:
-        DataError: clips cannot be decoded, or a cache is damaged.
-    """
-    rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
-    pack = open_pack(table, fingerprint, rate, cache)
-    source = (pack, pack_folder(cache, fingerprint, rate).name)
-    codes = None
-    if has_codes:
-        assert isinstance(features, Encodec), "configurations with codes have EnCodec features"
-        codes = open_codes(*source, features, num_samples, cache)
-    is_cached = features.is_cached
-    return AudioDataset(
-        table=table,
-        pack=pack,
-        features=open_features(*source, features, rate, num_samples, cache) if is_cached else None,
-        codes=codes,
-        normalise=features.wave_normaliser(),
-        front_end=features.fixed_front_end(rate).to(device),
-        targets=torch.from_numpy(table.targets()).to(device),
-        sample_rate=rate,
-        num_samples=num_samples,
-        device=torch.device(device),
-    )
+from audiocls.audio.dataset import AudioDataset, num_batches
+from audiocls.seeding import seed_of
 
 
 @dataclass(frozen=True)
@@ -250,6 +145,88 @@ def scoring_batches(
         yield dataset.unaugmented(batch), dataset.targets[torch.from_numpy(batch)]
 
 
-def num_batches(num_clips: int, batch_size: int) -> int:
-    """Return how many batches of at most `batch_size` clips an epoch has."""
-    return -(-num_clips // batch_size)
+def epoch_order(
+    table: ClipTable, clips: NDArray[np.int64], is_balanced: bool, epoch_seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw the clips of one epoch in random order, and a number for each occurrence of a clip.
+
+    If `is_balanced` as many clips are drawn with replacement by `sampling_weights`; the numbers
+    then tell occurrences of one clip apart, so that each is augmented differently.
+
+    Shape: clips (N,) → (N,), (N,)
+    """
+    generator = torch.Generator().manual_seed(seed_of(epoch_seed, 0, "order"))
+    if not is_balanced:
+        order = clips[torch.randperm(len(clips), generator=generator).numpy()]
+        return order, order
+    weights = torch.from_numpy(sampling_weights(table, clips))
+    drawn = torch.multinomial(weights, len(clips), replacement=True, generator=generator)
+    order = clips[drawn.numpy()]
+    # The i-th repeat of clip c (i from 0) gets the number c + i · N_table. A stable sort brings
+    # repeats together; their position less that of the first one of their clip is i.
+    by_clip = np.argsort(order, kind="stable")
+    repeats = np.empty_like(order)
+    repeats[by_clip] = np.arange(len(order)) - np.searchsorted(order[by_clip], order[by_clip])
+    return order, order + repeats * len(table.clips)
+
+
+def sampling_weights(
+    table: ClipTable, among: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Return how often to draw each clip: the sum over its labels of 1 / clips with that label.
+
+    `among` are the clips to draw from and to count, by default all: counts of test clips have no
+    place in training. With one label per clip all classes become equally likely; with several
+    they tend to. Not normalised: the weights add up to the number of classes that occur.
+
+    As in EAT (Gazneli et al., arXiv:2204.11479) and the AudioSet models before it.
+
+    Shape: among (N,) → (N,)
+
+    >>> from pathlib import Path
+    >>> from audiocls.audio.clips import Clip
+    >>> clips = [Clip(str(i), Path(), (int(i > 1),), str(i), fold=1) for i in range(5)]
+    >>> sampling_weights(ClipTable(tuple(clips), ("rare", "common"), (1,))).round(2).tolist()
+    [0.5, 0.5, 0.33, 0.33, 0.33]
+    """
+    clips = table.clips if among is None else [table.clips[i] for i in among]
+    labels = np.concatenate([np.array(clip.labels) for clip in clips])
+    owners = np.repeat(np.arange(len(clips)), [len(clip.labels) for clip in clips])
+    counts = np.bincount(labels, minlength=len(table.labels))
+    weights = np.bincount(owners, weights=1 / counts[labels], minlength=len(clips))
+    return np.asarray(weights, np.float64)
+
+
+def mask(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
+    """Mask `options.num_masks` stretches along each axis, widths uniform from 0 to the widest.
+
+    SpecAugment without time warping (Park et al., 2019, arXiv 1904.08779, section 2). Masked values
+    become 0, which is each band's mean once features are standardised.
+
+    Shape: features (B, F, L) → (B, F, L)
+
+    >>> draws = ClipRNG(0, torch.arange(3))
+    >>> masked = mask(torch.ones(3, 64, 101), Augment(freq_mask=8), draws)
+    >>> (masked == 0).all(dim=2).sum(dim=1) <= 2 * 8
+    tensor([True, True, True])
+    """
+    draws = draws.on(features.device)
+    for axis, name, widest in ((1, "freq", options.freq_mask), (2, "time", options.time_mask)):
+        if widest > 0:
+            is_masked = _masked_positions(
+                features.shape[axis], widest, options.num_masks, name, draws
+            )
+            features = features.masked_fill(is_masked.unsqueeze(3 - axis), 0.0)
+    return features
+
+
+def _masked_positions(size: int, widest: int, num_masks: int, name: str, draws: ClipRNG) -> Tensor:
+    """Draw which positions of an axis of `size` are masked; a mask is never wider than the axis.
+
+    Shape: → (B, size) bool
+    """
+    widths = draws.integers(f"{name} mask width", min(widest, size) + 1, num_masks)
+    starts = draws.integers(f"{name} mask start", size - widths + 1, num_masks)
+    positions = torch.arange(size, device=widths.device)
+    begins, ends = starts.unsqueeze(2), (starts + widths).unsqueeze(2)
+    return ((positions >= begins) & (positions < ends)).any(dim=1)

@@ -109,7 +109,7 @@ class ClipTable:
         return hot
 
     def split(self, fold: int) -> Split:
-        """Split: test on `fold`, validate on the next (cyclically), train on the others.
+        """Split the clips: test on `fold`, validate on the next (cyclically), train on the others.
 
         The ESC-50 protocol (Piczak 2015) with a validation fold added, so that no choice is made
         on the test clips. Data with official lists is split by these, and has the one fold 1.

@@ -90,7 +90,7 @@ def stream(path: str | PathLike[str]) -> Stream:
 
 
 def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
-    """Shape: → blocks of (T,)."""
+    """Decode block by block, checked and mono. Shape: → blocks of (T,)"""
     num_before = 0
     for block in _blocks(path):
         mono = _mono(block)
@@ -133,7 +133,7 @@ def _salvaged_blocks(path: Path, num_known: int) -> Iterator[NDArray[np.float32]
 
 
 def _read_blocks(path: Path, num_frames: int) -> Iterator[NDArray[np.float32]]:
-    """Shape: → blocks of (T, C)."""
+    """Read blocks of `num_frames` frames, the last perhaps shorter. Shape: → blocks of (T, C)"""
     with sf.SoundFile(path) as file:
         while len(block := file.read(num_frames, dtype="float32", always_2d=True)):
             yield block
@@ -170,7 +170,7 @@ def _check_finite(path: Path, mono: NDArray[np.float32], num_before: int = 0) ->
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], int]:
-    """Shape: → ((T, C), rate in Hz); T may be 0."""
+    """Read the whole file, or what is intact. Shape: → ((T, C), rate in Hz); T may be 0"""
     try:
         with sf.SoundFile(path) as file:
             return file.read(dtype="float32", always_2d=True), file.samplerate

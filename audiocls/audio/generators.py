@@ -249,7 +249,7 @@ def _partials(
 def _band_noise(
     rng: Generator, num_samples: int, sample_rate: int, low_hz: float, high_hz: float
 ) -> Samples:
-    """Shape: → (T,)."""
+    """Generate noise between two frequencies, peak 1. Shape: → (T,)"""
     band = signal.butter(2, (low_hz, high_hz), "bandpass", fs=sample_rate, output="sos")
     return _peak_one(signal.sosfilt(band, rng.standard_normal(num_samples)))
 
@@ -265,5 +265,5 @@ def _onsets(rng: Generator, num_samples: int, period: float, jitter: float) -> N
 
 
 def _peak_one(waveform: _Reals) -> Samples:
-    """Shape: (T,) → (T,)."""
+    """Scale to a peak of 1. Shape: (T,) → (T,)"""
     return np.asarray(waveform / max(float(np.abs(waveform).max()), 1e-12), dtype=np.float32)

@@ -154,6 +154,6 @@ def resample(waveform: Waveform, sample_rate: int) -> NDArray[np.float32]:
 
 
 def _to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Shape: (T,) in ±1 → (T,)."""
+    """Round to 16 bits; values beyond ±1 are clipped. Shape: (T,) in ±1 → (T,)"""
     scaled = np.rint(samples * FULL_SCALE)
     return np.asarray(np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1), np.int16)

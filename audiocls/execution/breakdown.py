@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audiocls.audio.batches import AudioDataset
+from audiocls.audio.dataset import AudioDataset
 from audiocls.tracking.breakdown import ClassScore, MisclassifiedClip, ScoreBreakdown
 from audiocls.training.metrics import confusion, per_class
 

@@ -25,11 +25,10 @@ from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import TrialFolder
 from audiocls.store.same_numbers import canonical_code
 from audiocls.training.checkpoint import description_of
-from audiocls.training.cost import Spent
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.init_from import Weights
 from audiocls.training.pretrain import Pretrained, pretrained_by, stage_of
-from audiocls.training.progress import Progress
+from audiocls.training.progress import Progress, Spent
 from audiocls.training.state import build
 
 WAIT_S = 1.0

@@ -8,9 +8,8 @@ from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import digest_of_test, peak_memory_mib
 from audiocls.store import Attempt, Cost, Provenance, Record
 from audiocls.training.checkpoint import description_of, weights_of
-from audiocls.training.cost import Spent, macs_of
-from audiocls.training.layer_summary import num_params
-from audiocls.training.progress import Progress
+from audiocls.training.cost import macs_of, num_params
+from audiocls.training.progress import Progress, Spent
 from audiocls.training.score import Scores
 from audiocls.training.state import TrainingState
 

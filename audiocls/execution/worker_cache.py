@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from pathlib import Path
 
-from audiocls.audio.batches import AudioDataset, open_dataset
 from audiocls.audio.clips import ClipTable
+from audiocls.audio.dataset import AudioDataset, open_dataset
 from audiocls.config import Config
 from audiocls.execution.devices import unpinned
 from audiocls.tracking import ServerAvailability

@@ -1,15 +1,20 @@
 """Averages of the weights along a training, to be scored and saved in place of the last weights.
 
-Parameters and floating-point buffers are averaged alike; integer buffers are copied.
+Parameters and floating-point buffers are averaged alike; integer buffers are copied. Torch-free
+until an average is built.
 """
 
 import copy
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import torch
-from torch import Tensor, nn
+from pydantic import Field
 
-from audiocls.optim.batch_norm import tracking_norms
+from audiocls.optim.schedules import LearningRate
+from audiocls.options import Options
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
 
 
 class WeightAverage(Protocol):
@@ -29,7 +34,7 @@ class WeightAverage(Protocol):
     def after_epoch(self, epoch: int) -> None:
         """Update the average after epoch `epoch` (1-based), if it is one of epochs."""
 
-    def evaluated(self) -> nn.Module:
+    def evaluated(self) -> "nn.Module":
         """Return the module to score and save: the trained one until there is an average."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -45,7 +50,7 @@ class CurrentWeights:
     needs_batch_norm_statistics = False
     is_waiting = False
 
-    def __init__(self, module: nn.Module):
+    def __init__(self, module: "nn.Module"):
         self._module = module
 
     def after_step(self) -> None:
@@ -54,7 +59,7 @@ class CurrentWeights:
     def after_epoch(self, epoch: int) -> None:
         """Do nothing: there is no average."""
 
-    def evaluated(self) -> nn.Module:
+    def evaluated(self) -> "nn.Module":
         return self._module
 
     def state_dict(self) -> dict[str, Any]:
@@ -70,7 +75,7 @@ class AveragedWeights:
     It holds a second set of weights on the same device.
     """
 
-    def __init__(self, original: nn.Module):
+    def __init__(self, original: "nn.Module"):
         self.module = copy.deepcopy(original).requires_grad_(False)
         self.num_updates = 0
         self._original = original
@@ -81,6 +86,8 @@ class AveragedWeights:
         Args:
             weight: in (0, 1]; 1 makes an exact copy.
         """
+        import torch
+
         averages, originals = list(_tensors(self.module)), list(_tensors(self._original))
         pairs = list(zip(averages, originals, strict=True))
         floats = [(a, b.detach()) for a, b in pairs if a.is_floating_point()]
@@ -90,7 +97,7 @@ class AveragedWeights:
                 a.copy_(b)
         self.num_updates += 1
 
-    def latest(self) -> nn.Module:
+    def latest(self) -> "nn.Module":
         """Return the copy, or the original as long as there was no update."""
         return self.module if self.num_updates else self._original
 
@@ -103,7 +110,7 @@ class AveragedWeights:
         self.num_updates = state["num_taken"]
 
 
-def _tensors(module: nn.Module) -> list[Tensor]:
+def _tensors(module: "nn.Module") -> list["Tensor"]:
     """Return parameters and buffers, tied ones once.
 
     Looked up at each update, since a module may replace its buffers.
@@ -129,7 +136,7 @@ class MovingAverage:
     needs_batch_norm_statistics = False
     is_waiting = False
 
-    def __init__(self, module: nn.Module, decay: float, every_steps: int):
+    def __init__(self, module: "nn.Module", decay: float, every_steps: int):
         self._average = AveragedWeights(module)
         self._decay = decay
         self._every_steps = every_steps
@@ -145,7 +152,7 @@ class MovingAverage:
     def after_epoch(self, epoch: int) -> None:
         """Do nothing: the average is one of steps."""
 
-    def evaluated(self) -> nn.Module:
+    def evaluated(self) -> "nn.Module":
         return self._average.latest()
 
     def state_dict(self) -> dict[str, Any]:
@@ -163,12 +170,14 @@ class EpochAverage:
     recomputed (Izmailov et al., 2018, section 3.2).
     """
 
-    def __init__(self, module: nn.Module, num_before: int):
+    def __init__(self, module: "nn.Module", num_before: int):
         self._average = AveragedWeights(module)
         self._num_before = num_before
 
     @property
     def needs_batch_norm_statistics(self) -> bool:
+        from audiocls.optim.batch_norm import tracking_norms
+
         return self._average.num_updates > 0 and bool(tracking_norms(self._average.module))
 
     @property
@@ -184,7 +193,7 @@ class EpochAverage:
             # Weight 1 / (n + 1) makes the running average the mean of n + 1 sets of weights.
             self._average.update(1 / (1 + self._average.num_updates))
 
-    def evaluated(self) -> nn.Module:
+    def evaluated(self) -> "nn.Module":
         return self._average.latest()
 
     def state_dict(self) -> dict[str, Any]:
@@ -192,3 +201,86 @@ class EpochAverage:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._average.load_state_dict(state)
+
+
+class _Average(Options):
+    """An average that leaves the learning rate to the schedule."""
+
+    def wrap_schedule(
+        self,
+        schedule: LearningRate,
+        optimizer: "Optimizer",
+        num_epochs: int,
+        epoch_steps: int,
+    ) -> LearningRate:
+        """Return `schedule` itself: this average needs no learning rate of its own."""
+        return schedule
+
+
+class NoAveraging(_Average):
+    """No weight averaging: the weights of each epoch's last step are scored and saved."""
+
+    name: Literal["none"] = "none"
+
+    def build(self, model: "nn.Module", num_epochs: int) -> WeightAverage:
+        """Return an average that is the current weights of `model`."""
+        return CurrentWeights(model)
+
+
+class Ema(_Average):
+    """Exponential moving average of the weights, with a warm-up of the decay.
+
+    It remembers about `every_steps` / (1 - `decay`) steps, 1,000 by default: choose fewer for a
+    training that is not several times as long.
+    """
+
+    name: Literal["ema"] = "ema"
+    decay: float = Field(default=0.995, ge=0.0, lt=1.0)
+    """Share of the average that an update keeps, in [0, 1); 0 copies the current weights."""
+    every_steps: int = Field(default=5, ge=1)
+    """Optimiser steps from one update of the average to the next."""
+
+    def build(self, model: "nn.Module", num_epochs: int) -> WeightAverage:
+        """Return the moving average of the weights of `model`."""
+        return MovingAverage(model, self.decay, self.every_steps)
+
+
+class Swa(Options):
+    """Stochastic weight averaging: the mean of the last epochs' weights (Izmailov et al., 2018).
+
+    With few epochs there is little to average: their share is 1 - `start`.
+    """
+
+    name: Literal["swa"] = "swa"
+    start: float = Field(default=0.8, ge=0.0, lt=1.0)
+    """Share of the epochs before averaging begins, in [0, 1); at least one epoch is averaged."""
+    lr: float = Field(default=1e-2, gt=0.0)
+    """Learning rate while averaging, in place of the schedule's."""
+    anneal_epochs: int = Field(default=10, ge=0)
+    """Epochs, after averaging has begun, from the schedule's last rate to `lr` (half a cosine)."""
+
+    def num_before(self, num_epochs: int) -> int:
+        """Return the number of epochs that are not averaged.
+
+        >>> [Swa(start=0.75).num_before(num_epochs) for num_epochs in (1, 2, 20)]
+        [0, 1, 15]
+        """
+        return min(round(self.start * num_epochs), num_epochs - 1)
+
+    def build(self, model: "nn.Module", num_epochs: int) -> WeightAverage:
+        """Return the average of the weights of `model` after each of its last epochs."""
+        return EpochAverage(model, self.num_before(num_epochs))
+
+    def wrap_schedule(
+        self,
+        schedule: LearningRate,
+        optimizer: "Optimizer",
+        num_epochs: int,
+        epoch_steps: int,
+    ) -> LearningRate:
+        """Return `schedule`, replaced by the constant `lr` once averaging has begun."""
+        from audiocls.optim.swa_rate import SwaRate
+
+        num_before = self.num_before(num_epochs) * epoch_steps
+        num_anneal = self.anneal_epochs * epoch_steps
+        return SwaRate(schedule, optimizer, num_before, num_anneal, self.lr)

@@ -1,10 +1,18 @@
-"""Learning-rate schedules: stepped after every optimiser step, some by each epoch's score."""
+"""Learning-rate schedules: stepped after every optimiser step, some by each epoch's score.
+
+Options count in epochs; `build` turns them into optimiser steps. Torch-free until one is built.
+"""
 
 import math
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau, StepLR
+from pydantic import Field
+
+from audiocls.options import Options
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
 
 
 class LearningRate(Protocol):
@@ -30,7 +38,7 @@ class LearningRate(Protocol):
 class PerStep:
     """A torch scheduler that is stepped once per optimiser step and ignores scores."""
 
-    def __init__(self, scheduler: LRScheduler):
+    def __init__(self, scheduler: "LRScheduler"):
         self._scheduler = scheduler
 
     @property
@@ -62,7 +70,9 @@ class OnPlateau:
         patience: epochs, 0 or more.
     """
 
-    def __init__(self, optimizer: Optimizer, factor: float, patience: int):
+    def __init__(self, optimizer: "Optimizer", factor: float, patience: int):
+        from torch.optim.lr_scheduler import ReduceLROnPlateau
+
         self._scheduler = ReduceLROnPlateau(
             optimizer, "max", factor, patience, threshold=0.0, threshold_mode="abs"
         )
@@ -84,21 +94,90 @@ class OnPlateau:
         self._scheduler.load_state_dict(state)
 
 
-def rates(optimizer: Optimizer) -> list[float]:
+def rates(optimizer: "Optimizer") -> list[float]:
     """Return the learning rate of each parameter group."""
     return [float(group["lr"]) for group in optimizer.param_groups]
 
 
-def constant(optimizer: Optimizer) -> LearningRate:
-    """Return a schedule that leaves the rates at their configured values."""
-    return PerStep(LambdaLR(optimizer, lambda step: 1.0))
+class Constant(Options):
+    """Constant learning rate."""
+
+    name: Literal["constant"] = "constant"
+
+    def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
+        """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
+        from torch.optim.lr_scheduler import LambdaLR
+
+        return PerStep(LambdaLR(optimizer, lambda step: 1.0))
 
 
-def warmup_cosine(optimizer: Optimizer, num_warmup: int, num_steps: int) -> LearningRate:
+class Cosine(Options):
+    """Linear warm-up, then a half cosine down to zero (Loshchilov and Hutter, 2017).
+
+    The rate is low only near the last epoch: not with `train.patience`, which may stop before it.
+    """
+
+    name: Literal["cosine"] = "cosine"
+    warmup_epochs: float = Field(default=1.0, ge=0.0)
+    """Epochs, or a fraction of one, from near 0 up to `optim.lr`."""
+
+    def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
+        """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
+        warmup = round(self.warmup_epochs * epoch_steps)
+        return _warmup_cosine(optimizer, warmup, num_epochs * epoch_steps)
+
+
+class OneCycle(Options):
+    """One cycle: up to `optim.lr` and down again (Smith and Topin, 2018).
+
+    The rate is low only near the last epoch: not with `train.patience`, which may stop before it.
+    """
+
+    name: Literal["onecycle"] = "onecycle"
+    pct_start: float = Field(default=0.3, gt=0.0, lt=1.0)
+    """Share of the steps on the way up, in (0, 1), despite torch's name no percentage."""
+
+    def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
+        """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
+        return _one_cycle(optimizer, self.pct_start, num_epochs * epoch_steps)
+
+
+class Step(Options):
+    """Step decay: multiply the learning rate by `gamma` every `every_epochs` epochs."""
+
+    name: Literal["step"] = "step"
+    every_epochs: int = Field(default=10, ge=1)
+    gamma: float = Field(default=0.1, gt=0.0, le=1.0)
+
+    def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
+        """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
+        from torch.optim.lr_scheduler import StepLR
+
+        return PerStep(StepLR(optimizer, self.every_epochs * epoch_steps, self.gamma))
+
+
+class Plateau(Options):
+    """Multiply the learning rate by `factor` when the selection metric has stopped improving.
+
+    Not for few validation clips, whose noise looks like a plateau.
+    """
+
+    name: Literal["plateau"] = "plateau"
+    factor: float = Field(default=0.5, gt=0.0, lt=1.0)
+    patience: int = Field(default=10, ge=0)
+    """Epochs in a row without a new best that are tolerated; the next one lowers the rate."""
+
+    def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
+        """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
+        return OnPlateau(optimizer, self.factor, self.patience)
+
+
+def _warmup_cosine(optimizer: "Optimizer", num_warmup: int, num_steps: int) -> LearningRate:
     """Scale linearly from 1/`num_warmup` to 1, then by half a cosine to 0 at `num_steps`.
 
     Both counts are optimiser steps. After `num_steps` the rate stays 0.
     """
+    from torch.optim.lr_scheduler import LambdaLR
 
     def factor(step: int) -> float:
         if step < num_warmup:
@@ -110,7 +189,7 @@ def warmup_cosine(optimizer: Optimizer, num_warmup: int, num_steps: int) -> Lear
     return PerStep(LambdaLR(optimizer, factor))
 
 
-def one_cycle(optimizer: Optimizer, pct_start: float, num_steps: int) -> LearningRate:
+def _one_cycle(optimizer: "Optimizer", pct_start: float, num_steps: int) -> LearningRate:
     """Return torch's OneCycleLR with the optimiser's own rate as its maximum.
 
     Momentum is not cycled. Stepping beyond `num_steps` raises `ValueError`.
@@ -119,13 +198,10 @@ def one_cycle(optimizer: Optimizer, pct_start: float, num_steps: int) -> Learnin
         pct_start: share of the steps on the way up, in (0, 1).
         num_steps: optimiser steps of the whole training.
     """
+    from torch.optim.lr_scheduler import OneCycleLR
+
     if pct_start * num_steps == 1:  # the peak is the first step, where torch divides 0 by 0
         pct_start = math.nextafter(pct_start, 0)
     peaks = rates(optimizer)
     cycle = OneCycleLR(optimizer, peaks, num_steps, pct_start=pct_start, cycle_momentum=False)
     return PerStep(cycle)
-
-
-def step(optimizer: Optimizer, every: int, gamma: float) -> LearningRate:
-    """Multiply by `gamma`, in (0, 1], after every `every` optimiser steps."""
-    return PerStep(StepLR(optimizer, every, gamma))

@@ -91,9 +91,9 @@ def teacher_incompatibilities(
         "wave normalisation": (_level(theirs), _level(config)),
     }
     return [
-        f"{name}: the teacher has {its!r}, this trial {own!r}; they must be the same"
-        for name, (its, own) in facts.items()
-        if its != own
+        f"{name}: the teacher has {expected!r}, this trial {value!r}; they must be the same"
+        for name, (expected, value) in facts.items()
+        if expected != value
     ]
 
 

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audiocls.audio.batches import open_dataset
 from audiocls.audio.clips import Clip, ClipTable, fingerprint
+from audiocls.audio.dataset import open_dataset
 from audiocls.config.training import Training
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
@@ -167,13 +167,13 @@ def _with_known_labels(
 def _targets(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> Tensor:
     """Return targets in the checkpoint's class numbers. Shape: clips (N,) → (N,) or (N, K)"""
     number = {name: number for number, name in enumerate(checkpoint.labels)}
-    own = [
+    numbers = [
         [number[table.labels[i]] for i in table.clips[index].labels if table.labels[i] in number]
         for index in clips
     ]
     if not checkpoint.is_multi_label:
-        return torch.tensor(own).flatten()
-    hot = torch.zeros(len(own), len(checkpoint.labels))
-    for row, labels in zip(hot, own, strict=True):
+        return torch.tensor(numbers).flatten()
+    hot = torch.zeros(len(numbers), len(checkpoint.labels))
+    for row, labels in zip(hot, numbers, strict=True):
         row[labels] = 1
     return hot

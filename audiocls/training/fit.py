@@ -17,8 +17,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
-from audiocls.audio.augment.specaugment import mask
-from audiocls.audio.batches import Batch, scoring_batches, training_batches
+from audiocls.audio.batches import Batch, mask, scoring_batches, training_batches
 from audiocls.errors import AudioclsError
 from audiocls.optim.batch_norm import refresh_batch_norm
 from audiocls.training.progress import Progress, selection_key

@@ -14,7 +14,7 @@ from audiocls.formatting import join_names
 from audiocls.training.checkpoint_metadata import unreadable, weights_file
 from audiocls.training.classifier import Classifier
 
-OWN = "standardise."
+NOT_TRANSFERRED = "standardise."
 """Prefix of the statistics of the present training clips, which are never replaced."""
 HEAD = "model.head."
 """Prefix of the last layer of every model, which is copied only if the classes are the same."""
@@ -78,13 +78,19 @@ def load_matching_weights(
         ConfigError: no parameter before the last layer matches, so that training would start from
             random weights.
     """
-    own = {name: t for name, t in classifier.state_dict().items() if not name.startswith(OWN)}
+    current = {
+        name: t
+        for name, t in classifier.state_dict().items()
+        if not name.startswith(NOT_TRANSFERRED)
+    }
     offered = {
         name: tensor
         for name, tensor in weights.tensors.items()
         if weights.labels == labels or not name.startswith(HEAD)
     }
-    matching = {name for name in own.keys() & offered if offered[name].shape == own[name].shape}
+    matching = {
+        name for name in current.keys() & offered if offered[name].shape == current[name].shape
+    }
     learned = {name for name, _ in classifier.named_parameters() if not name.startswith(HEAD)}
     if not matching & learned:
         problem = (
@@ -93,12 +99,12 @@ def load_matching_weights(
         )
         raise ConfigError(f"weights of {weights.source}", [problem])
     for name in matching:
-        own[name].copy_(offered[name])  # in place: a state dict shares memory with its module
+        current[name].copy_(offered[name])  # in place: a state dict shares memory with its module
     return Transfer(
         source=weights.source,
-        taken=tuple(name for name in own if name in matching),
-        other_shape=tuple(name for name in own if name in offered and name not in matching),
-        missing=tuple(name for name in own if name not in offered),
+        taken=tuple(name for name in current if name in matching),
+        other_shape=tuple(name for name in current if name in offered and name not in matching),
+        missing=tuple(name for name in current if name not in offered),
     )
 
 

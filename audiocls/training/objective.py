@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audiocls.audio.batches import AudioDataset, Batch
+from audiocls.audio.batches import Batch
+from audiocls.audio.dataset import AudioDataset
 from audiocls.config.training import Distil, Training
 from audiocls.training.classifier import Classifier
 from audiocls.training.losses import code_loss, distillation, loss_of

@@ -9,9 +9,8 @@ from audiocls.audio.datasets import DataSet
 from audiocls.config import Config
 from audiocls.config.training import Budget, Distil, Pretraining, SelfSupervision, Training
 from audiocls.optim import AdamW, Cosine, NoAveraging, Sam
-from audiocls.training.cost import Spent
 from audiocls.training.init_from import Weights
-from audiocls.training.progress import Progress
+from audiocls.training.progress import Progress, Spent
 from audiocls.training.state import TrainingState
 
 

@@ -1,4 +1,4 @@
-"""`Progress`: counters and best epoch of a trial in training, and snapshots to resume from."""
+"""Counters, cost and best epoch of a trial in training, and snapshots to resume from."""
 
 import io
 from dataclasses import dataclass, field, fields
@@ -7,8 +7,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from audiocls.training.cost import Spent
 from audiocls.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class Spent:
+    """The cost of a training."""
+
+    steps: int = 0
+    """Updates of the weights."""
+    samples: int = 0
+    """Clips trained on, counted once per epoch."""
+    gradient_passes: int = 0
+    """Forward-backward passes, two per step under SAM."""
+    wall_s: float = 0.0
+    process_s: float = 0.0
+    """CPU seconds of the process."""
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            self.steps + other.steps,
+            self.samples + other.samples,
+            self.gradient_passes + other.gradient_passes,
+            self.wall_s + other.wall_s,
+            self.process_s + other.process_s,
+        )
 
 
 @dataclass

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audiocls.audio.batches import AudioDataset, codes_of, num_batches, scoring_batches
+from audiocls.audio.batches import codes_of, scoring_batches
+from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.config.training import Training
 from audiocls.training import metrics
 from audiocls.training.classifier import Classifier

@@ -12,14 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from audiocls.audio.augment.background import open_background
-from audiocls.audio.batches import AudioDataset, Batching, num_batches
+from audiocls.audio.batches import Batching
 from audiocls.audio.clips import Split
+from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config
 from audiocls.errors import ConfigError, DataError
 from audiocls.optim.averaging import WeightAverage
+from audiocls.optim.optimizers import OptimizerStep, stepper
 from audiocls.optim.schedules import LearningRate
-from audiocls.optim.stepping import OptimizerStep, stepper
 from audiocls.seeding import seed_of
 from audiocls.training.classifier import Classifier
 from audiocls.training.cost import require_within_budget
@@ -171,7 +172,7 @@ def _schedule(config: Config, optimizer: torch.optim.Optimizer, num_clips: int) 
 
 
 def _objective(config: Config, dataset: AudioDataset) -> Objective:
-    teacher = teacher_of(config, dataset)
+    teacher = None if config.distil.teacher is None else teacher_of(config, dataset)
     classes = ClassObjective(config.train, dataset.table.is_multi_label, teacher, config.distil)
     if config.ssl.mode == "joint":
         return JointObjective(classes, CodeObjective(config.train), config.ssl.weight)

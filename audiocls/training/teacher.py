@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiocls.audio.batches import AudioDataset
+from audiocls.audio.dataset import AudioDataset
 from audiocls.config import Config
 from audiocls.errors import ConfigError
 from audiocls.training.checkpoint import load_checkpoint
 from audiocls.training.checkpoint_metadata import CheckpointMetadata, teacher_incompatibilities
 
 
-def teacher_of(config: Config, dataset: AudioDataset) -> Callable[[Tensor], Tensor] | None:
-    """Return the function from waveforms to the teacher's logits, or None without a teacher.
+def teacher_of(config: Config, dataset: AudioDataset) -> Callable[[Tensor], Tensor]:
+    """Return the function from waveforms to the logits of `config.distil.teacher`, which is given.
 
     Raises:
         UsageError: the teacher's checkpoint is missing or damaged.
@@ -26,8 +26,7 @@ def teacher_of(config: Config, dataset: AudioDataset) -> Callable[[Tensor], Tens
 
     Shape: the function maps (B, T) → (B, K), without gradients
     """
-    if config.distil.teacher is None:
-        return None
+    assert config.distil.teacher is not None
     checkpoint = load_checkpoint(Path(config.distil.teacher))
     theirs = CheckpointMetadata(checkpoint.config, checkpoint.labels)
     if problems := teacher_incompatibilities(theirs, config, dataset.table.labels):

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from helpers.audio import uniform_noise, write_wav
 
-from audiocls.audio.batches import open_dataset
 from audiocls.audio.clips import fingerprint
+from audiocls.audio.dataset import open_dataset
 from audiocls.audio.datasets import DataSet, Synthetic
 from audiocls.audio.decode import decode
 from audiocls.audio.features import LogMel

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audiocls.optim import Averaging, Ema, NoAveraging, Optim, Plateau, Sam, Schedule
-from audiocls.optim.stepping import stepper
+from audiocls.optim.optimizers import stepper
 
 
 def members(union: Any) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """Training-time augmentation: waveform transforms, mixing of two clips, SpecAugment masks.
 
 Everything here is off by default and never touches a validation or test clip. Batches go through
-`chain.augment_waveforms`, then `mixing.mix` (both on waveforms), then `specaugment.mask` (on
+`chain.augment_waveforms`, then `mixing.mix` (both on waveforms), then `audio.batches.mask` (on
 features). All random numbers come from `clip_rng.ClipRNG`.
 """
 

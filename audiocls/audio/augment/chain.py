@@ -67,7 +67,7 @@ def crop_offsets(slack: Tensor, draws: ClipRNG) -> Tensor:
 def _gain(
     waveforms: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
 ) -> Tensor:
-    """Shape: waveforms (B, T) → (B, T)."""
+    """Scale each clip by the gain that it draws. Shape: waveforms (B, T) → (B, T)"""
     if options.gain_db == 0:
         return waveforms
     most = options.gain_db * strength.strength
@@ -77,7 +77,7 @@ def _gain(
 def _shift(
     waveforms: Tensor, options: Augment, draws: ClipRNG, strength: AugmentationStrength
 ) -> Tensor:
-    """Shape: waveforms (B, T) → (B, T)."""
+    """Shift each clip by the time that it draws. Shape: waveforms (B, T) → (B, T)"""
     most = min(
         waveforms.shape[1], round(options.shift_s * strength.strength * strength.sample_rate)
     )

@@ -56,9 +56,9 @@ def mix(
         (rows,) = torch.nonzero(kinds == index, as_tuple=True)
         if len(rows) > 0:
             here, there = rows.to(waveforms.device), partners[rows].to(waveforms.device)
-            own = draws.of(rows).on(waveforms.device)
+            row_draws = draws.of(rows).on(waveforms.device)
             mixed[here], shares[here] = MIXES[name](
-                waveforms[here], waveforms[there], own, sample_rate
+                waveforms[here], waveforms[there], row_draws, sample_rate
             )
     others = targets[partners.to(targets.device)]
     return mixed, mix_targets(targets, others, shares.to(targets.device), is_union)
@@ -78,55 +78,55 @@ def partners_of(draws: ClipRNG) -> Tensor:
     return partners
 
 
-def mix_targets(own: Tensor, other: Tensor, shares: Tensor, is_union: bool) -> Tensor:
+def mix_targets(first: Tensor, second: Tensor, shares: Tensor, is_union: bool) -> Tensor:
     """Weight both targets by the shares (soft labels), or take all classes of both (`is_union`).
 
     In a union the other clip counts only if its share is `LEAST_SHARE` or more.
 
-    Shape: own (B, K), other (B, K), shares (B, 1) → (B, K)
+    Shape: first (B, K), second (B, K), shares (B, 1) → (B, K)
 
-    >>> own, other = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
-    >>> mix_targets(own, other, torch.tensor([[0.75]]), is_union=False)
+    >>> first, second = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    >>> mix_targets(first, second, torch.tensor([[0.75]]), is_union=False)
     tensor([[0.7500, 0.2500]])
-    >>> mix_targets(own, other, torch.tensor([[0.95]]), is_union=True)
+    >>> mix_targets(first, second, torch.tensor([[0.95]]), is_union=True)
     tensor([[1., 0.]])
     """
     if is_union:
-        return (own + other * (1 - shares >= LEAST_SHARE)).clamp(max=1.0)
-    return shares * own + (1 - shares) * other
+        return (first + second * (1 - shares >= LEAST_SHARE)).clamp(max=1.0)
+    return shares * first + (1 - shares) * second
 
 
-def mixup(own: Tensor, other: Tensor, shares: Tensor) -> Mixed:
-    """Add both clips, weighted so that `own` has its share of the loudness (RMS).
+def mixup(first: Tensor, second: Tensor, shares: Tensor) -> Mixed:
+    """Add both clips, weighted so that `first` has its share of the loudness (RMS).
 
-    If either clip is silent, `own` is returned as it is.
+    If either clip is silent, `first` is returned as it is.
 
-    Shape: own (B, T), other (B, T), shares (B, 1) in (0, 1] → (B, T), (B, 1) weights w
+    Shape: first (B, T), second (B, T), shares (B, 1) in (0, 1] → (B, T), (B, 1) weights w
     """
-    # w such that w·rms(own) : (1 - w)·rms(other) = share : (1 - share). Dividing the sum by
+    # w such that w·rms(first) : (1 - w)·rms(second) = share : (1 - share). Dividing the sum by
     # √(w² + (1 - w)²) keeps the level of uncorrelated clips of equal level.
-    louder = ratio_or_zero(rms(own), rms(other))
+    louder = ratio_or_zero(rms(first), rms(second))
     weight = torch.where(louder == 0, 1.0, 1 / (1 + louder * (1 - shares) / shares))
     scale = (weight**2 + (1 - weight) ** 2).rsqrt()
-    return torch.addcmul(own * (weight * scale), other, (1 - weight) * scale), weight
+    return torch.addcmul(first * (weight * scale), second, (1 - weight) * scale), weight
 
 
-def timemix(own: Tensor, other: Tensor, shares: Tensor, is_end: Tensor) -> Tensor:
-    """Replace the last (or first) 1 - share of `own` by the same part of `other`.
+def timemix(first: Tensor, second: Tensor, shares: Tensor, is_end: Tensor) -> Tensor:
+    """Replace 1 - share of `first`, its end or its beginning, by that part of `second`.
 
-    Shape: own (B, T), other (B, T), shares (B, 1), is_end (B, 1) bool → (B, T)
+    Shape: first (B, T), second (B, T), shares (B, 1), is_end (B, 1) bool → (B, T)
     """
-    return torch.where(_is_outer(own.shape[1], shares, is_end), other, own)
+    return torch.where(_is_outer(first.shape[1], shares, is_end), second, first)
 
 
-def freqmix(own: Tensor, other: Tensor, shares: Tensor, is_end: Tensor, window: int) -> Tensor:
-    """Replace the highest (or lowest) 1 - share of `own`'s STFT bins by those of `other`.
+def freqmix(first: Tensor, second: Tensor, shares: Tensor, is_end: Tensor, window: int) -> Tensor:
+    """Replace the highest (or lowest) 1 - share of `first`'s STFT bins by those of `second`.
 
-    Shape: own (B, T), other (B, T), shares (B, 1), is_end (B, 1) bool → (B, T)
+    Shape: first (B, T), second (B, T), shares (B, 1), is_end (B, 1) bool → (B, T)
     """
     is_other = _is_outer(window // 2 + 1, shares, is_end).unsqueeze(1)
-    spectra = torch.where(is_other, sp.stft(other, window), sp.stft(own, window))
-    return sp.istft(spectra, window, own.shape[1])
+    spectra = torch.where(is_other, sp.stft(second, window), sp.stft(first, window))
+    return sp.istft(spectra, window, first.shape[1])
 
 
 def _is_outer(size: int, shares: Tensor, is_end: Tensor) -> Tensor:
@@ -139,91 +139,91 @@ def _is_outer(size: int, shares: Tensor, is_end: Tensor) -> Tensor:
     return from_the_side < ((1 - shares) * size).floor()
 
 
-def phasemix(own: Tensor, other: Tensor, shares: Tensor, window: int) -> Tensor:
-    """Move the phases of `own`'s STFT towards `other`'s, keeping its magnitudes.
+def phasemix(first: Tensor, second: Tensor, shares: Tensor, window: int) -> Tensor:
+    """Move the phases of `first`'s STFT towards `second`'s, keeping its magnitudes.
 
-    Shape: own (B, T), other (B, T), shares (B, 1) → (B, T)
+    Shape: first (B, T), second (B, T), shares (B, 1) → (B, T)
     """
-    spectra = mix_phases(sp.stft(own, window), sp.stft(other, window), shares.unsqueeze(2))
-    return sp.istft(spectra, window, own.shape[1])
+    spectra = mix_phases(sp.stft(first, window), sp.stft(second, window), shares.unsqueeze(2))
+    return sp.istft(spectra, window, first.shape[1])
 
 
-def mix_phases(own: Tensor, other: Tensor, shares: Tensor) -> Tensor:
-    """Combine the magnitude of `own` with the phase share·φ1 + (1 - share)·φ2, φ in ±π.
+def mix_phases(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
+    """Combine the magnitude of `first` with the phase share·φ1 + (1 - share)·φ2, φ in ±π.
 
-    Shape: own (B, L, N) complex, other (B, L, N), shares (B, 1, 1) → (B, L, N) complex
+    Shape: first (B, L, N) complex, second (B, L, N), shares (B, 1, 1) → (B, L, N) complex
     """
-    return sp.rotate_phases(own, (1 - shares) * (sp.phase_of(other) - sp.phase_of(own)))
+    return sp.rotate_phases(first, (1 - shares) * (sp.phase_of(second) - sp.phase_of(first)))
 
 
-def cutmix(own: Tensor, other: Tensor, shares: Tensor, positions: Tensor) -> Tensor:
-    """Replace one stretch of `own`, 1 - share of it, by the same stretch of `other`.
+def cutmix(first: Tensor, second: Tensor, shares: Tensor, positions: Tensor) -> Tensor:
+    """Replace one stretch of `first`, 1 - share of it, by the same stretch of `second`.
 
-    Shape: own (B, T), other (B, T), shares (B, 1), positions (B, 1) in [0, 1] → (B, T)
+    Shape: first (B, T), second (B, T), shares (B, 1), positions (B, 1) in [0, 1] → (B, T)
     """
-    num_samples = own.shape[1]
+    num_samples = first.shape[1]
     lengths = ((1 - shares) * num_samples).floor()
     starts = (positions * (num_samples - lengths)).floor()
-    samples = torch.arange(num_samples, device=own.device)
-    return torch.where((samples >= starts) & (samples < starts + lengths), other, own)
+    samples = torch.arange(num_samples, device=first.device)
+    return torch.where((samples >= starts) & (samples < starts + lengths), second, first)
 
 
-def _mixup(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+def _mixup(first: Tensor, second: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     """Draw the share of the loudness, 0.1 to 1: (B, T), (B, T) → (B, T), (B, 1)."""
-    return mixup(own, other, draws.between("mix share", 0.1, 1.0))
+    return mixup(first, second, draws.between("mix share", 0.1, 1.0))
 
 
-def _timemix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+def _timemix(first: Tensor, second: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     """Draw the kept part, 0.5 to 1, and its side: (B, T), (B, T) → (B, T), (B, 1)."""
     shares = draws.between("mix share", 0.5, 1.0)
-    return timemix(own, other, shares, _is_end(draws)), shares
+    return timemix(first, second, shares, _is_end(draws)), shares
 
 
-def _freqmix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+def _freqmix(first: Tensor, second: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     """Draw the kept bins, 0.5 to 1, side and window: (B, T), (B, T) → (B, T), (B, 1)."""
     shares = draws.between("mix share", 0.5, 1.0)
     is_end = _is_end(draws)
 
     def mixed(rows: Tensor, window: int) -> Tensor:
-        return freqmix(own[rows], other[rows], shares[rows], is_end[rows], window)
+        return freqmix(first[rows], second[rows], shares[rows], is_end[rows], window)
 
-    return _by_window(own, draws, sample_rate, mixed), shares
+    return _by_window(first, draws, sample_rate, mixed), shares
 
 
-def _phasemix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+def _phasemix(first: Tensor, second: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     """Draw the share s of the phase; (1 + s) / 2 of the target: (B, T), (B, T) → (B, T), (B, 1)."""
     shares = draws.uniform("mix share")
 
     def mixed(rows: Tensor, window: int) -> Tensor:
-        return phasemix(own[rows], other[rows], shares[rows], window)
+        return phasemix(first[rows], second[rows], shares[rows], window)
 
-    return _by_window(own, draws, sample_rate, mixed), 0.5 * shares + 0.5
+    return _by_window(first, draws, sample_rate, mixed), 0.5 * shares + 0.5
 
 
-def _cutmix(own: Tensor, other: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
+def _cutmix(first: Tensor, second: Tensor, draws: ClipRNG, sample_rate: int) -> Mixed:
     """Draw the kept part, 0.5 to 1, and the place of the cut: (B, T), (B, T) → (B, T), (B, 1)."""
     shares = draws.between("mix share", 0.5, 1.0)
-    return cutmix(own, other, shares, draws.uniform("mix position")), shares
+    return cutmix(first, second, shares, draws.uniform("mix position")), shares
 
 
 def _is_end(draws: ClipRNG) -> Tensor:
-    """Shape: → (B, 1) bool."""
+    """Draw whether the end of a clip is replaced, not its beginning. Shape: → (B, 1) bool"""
     return draws.bernoulli("mix side", 0.5).unsqueeze(1)
 
 
 def _by_window(
-    own: Tensor, draws: ClipRNG, sample_rate: int, mixed: Callable[[Tensor, int], Tensor]
+    first: Tensor, draws: ClipRNG, sample_rate: int, mixed: Callable[[Tensor, int], Tensor]
 ) -> Tensor:
     """Apply `mixed` in STFT windows of a length that each clip draws.
 
-    Shape: own (B, T) → (B, T)
+    Shape: first (B, T) → (B, T)
     """
-    result = torch.empty_like(own)
+    result = torch.empty_like(first)
     choices = draws.on("cpu").integers("mix window", 3)[:, 0]
     for index, window in enumerate(sp.stft_windows(sample_rate)):
         (rows,) = torch.nonzero(choices == index, as_tuple=True)
         if len(rows) > 0:
-            here = rows.to(own.device)
+            here = rows.to(first.device)
             result[here] = mixed(here, window)
     return result
 

@@ -40,7 +40,7 @@ def add_random_noise(
 def _with_kind(
     waveforms: Tensor, draws: ClipRNG, kind: Noise, snr_db: float, strength: AugmentationStrength
 ) -> Tensor:
-    """Shape: (B, T) → (B, T)."""
+    """Add noise of one kind to every clip. Shape: (B, T) → (B, T)"""
     num_samples = waveforms.shape[1]
     if kind == "phase":
         return _with_phase_noise(waveforms, draws, strength)
@@ -83,9 +83,9 @@ def coloured_noise(draws: ClipRNG, exponent: float, num_samples: int) -> Tensor:
     """
     # The spectrum of white noise is white noise: drawing the spectrum saves a forward transform.
     num_bins = num_samples // 2 + 1
-    parts = draws.normal("coloured noise", 2 * num_bins)
-    spectrum = torch.view_as_complex(parts.view(-1, num_bins, 2))
-    scale = torch.arange(num_bins, device=parts.device).clamp(min=1) ** exponent
+    normals = draws.normal("coloured noise", 2 * num_bins)
+    spectrum = torch.view_as_complex(normals.view(-1, num_bins, 2))
+    scale = torch.arange(num_bins, device=normals.device).clamp(min=1) ** exponent
     scale[0] = 0.0
     return sp.waveform_of(spectrum * scale, num_samples)
 
@@ -142,9 +142,9 @@ def add_background(
     num_samples = waveforms.shape[1]
     tiled = recording.to(waveforms.device).repeat(max(1, -(-num_samples // len(recording))))
 
-    def under(clips: Tensor, own: ClipRNG) -> Tensor:
-        starts = own.integers("background", len(tiled) - num_samples + 1)[:, 0]
-        ratios = own.between("background level", *options.background_snr_db)
+    def under(clips: Tensor, clip_draws: ClipRNG) -> Tensor:
+        starts = clip_draws.integers("background", len(tiled) - num_samples + 1)[:, 0]
+        ratios = clip_draws.between("background level", *options.background_snr_db)
         return add_noise(clips, tiled.unfold(0, num_samples, 1)[starts], ratios, strength.strength)
 
     apply_to_selected(

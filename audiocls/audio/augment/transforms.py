@@ -43,7 +43,7 @@ class Change(Protocol):
     """One transform of the clips that draw it, out of place."""
 
     def __call__(self, waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
-        """Shape: waveforms (B, T) → (B, T)."""
+        """Transform every clip. Shape: waveforms (B, T) → (B, T)"""
 
 
 def apply_transforms(

@@ -65,7 +65,7 @@ def _lengths(quality: DataQuality, duration_s: float) -> str:
     spread = f"{least} s" if least == most else f"{least} to {most} s"
     shorter = sum(n for length, n in quality.lengths_s.items() if length < round(duration_s, 2))
     longer = sum(n for length, n in quality.lengths_s.items() if length > round(duration_s, 2))
-    parts = [f"{spread}, median {quality.median_s:g} s"]
-    parts += [f"{shorter} shorter than {duration_s:g} s: zero-padded"] if shorter else []
-    parts += [f"{longer} longer: truncated"] if longer else []
-    return "; ".join(parts)
+    remarks = [f"{spread}, median {quality.median_s:g} s"]
+    remarks += [f"{shorter} shorter than {duration_s:g} s: zero-padded"] if shorter else []
+    remarks += [f"{longer} longer: truncated"] if longer else []
+    return "; ".join(remarks)

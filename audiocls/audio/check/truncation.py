@@ -64,9 +64,9 @@ def _of_ogg(file: BinaryIO, num_samples: int) -> str:
     page = tail[max(0, tail.rfind(b"OggS")) :]
     if len(page) < _PAGE_HEADER.size:
         return "its last page is incomplete"
-    _, _, flags, position, num_parts = _PAGE_HEADER.unpack_from(page)
-    parts = page[_PAGE_HEADER.size : _PAGE_HEADER.size + num_parts]
-    if len(parts) < num_parts or len(page) < _PAGE_HEADER.size + num_parts + sum(parts):
+    _, _, flags, position, num_segments = _PAGE_HEADER.unpack_from(page)
+    segments = page[_PAGE_HEADER.size : _PAGE_HEADER.size + num_segments]
+    if len(segments) < num_segments or len(page) < _PAGE_HEADER.size + num_segments + sum(segments):
         return "its last page is incomplete"
     if not flags & _END_OF_STREAM:
         return "its last page is missing"

@@ -151,8 +151,8 @@ def _files(root: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     problems: list[str] = []
     lists = (BALANCED, UNBALANCED, EVALUATION)
-    for place in ("audio", *(list_.removesuffix(".csv") for list_ in lists)):
-        for folder, folders, names in os.walk(root / place, followlinks=True):
+    for subfolder in ("audio", *(list_.removesuffix(".csv") for list_ in lists)):
+        for folder, folders, names in os.walk(root / subfolder, followlinks=True):
             folders.sort()
             for name in sorted(names):
                 stem, ending = os.path.splitext(name)  # noqa: PTH122  (two million of them)

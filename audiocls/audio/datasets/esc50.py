@@ -45,18 +45,14 @@ class ESC50(Options):
             DataError: no root, another layout, or errors in the CSV (all at once).
         """
         root = find_root(self.name, self.root, META, ("ESC-50-master", "ESC-50"))
-        return read_esc50(root, only_esc10=self.classes == "esc10")
+        rows = read_listing(root / META, _COLUMNS, whole=("fold", "target"), classes=_CLASSES)
+        is_part = self.classes == "esc10"
+        return _table(root, [row for row in rows if not is_part or row["esc10"].lower() == "true"])
 
 
-def read_esc50(root: Path, *, only_esc10: bool = False) -> ClipTable:
-    """Read any data in ESC-50's layout; its folds are those that occur in the CSV.
-
-    Raises:
-        DataError: errors in the CSV (all at once), or sources in more than one fold.
-    """
-    rows = read_listing(root / META, _COLUMNS, whole=("fold", "target"), classes=_CLASSES)
-    kept = [row for row in rows if not only_esc10 or row["esc10"].lower() == "true"]
-    names = class_names(kept, _CLASSES)
+def _table(root: Path, rows: list[dict[str, str]]) -> ClipTable:
+    """Return the clips of the CSV's rows; the folds are those that occur in them."""
+    names = class_names(rows, _CLASSES)
     index = {target: label for label, target in enumerate(names)}
     clips = tuple(
         Clip(
@@ -66,6 +62,6 @@ def read_esc50(root: Path, *, only_esc10: bool = False) -> ClipTable:
             source=row["src_file"],
             fold=int(row["fold"]),
         )
-        for row in kept
+        for row in rows
     )
-    return ClipTable(clips, tuple(names.values()), tuple(sorted({int(r["fold"]) for r in kept})))
+    return ClipTable(clips, tuple(names.values()), tuple(sorted({int(r["fold"]) for r in rows})))

@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import Field
 
 from audiocls.atomic import build_once
-from audiocls.audio.clips import ClipTable
-from audiocls.audio.datasets.esc50 import META, read_esc50
+from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.datasets.esc50 import META
 from audiocls.audio.datasets.folder import write_manifest
 from audiocls.errors import DataError
 from audiocls.options import Options
@@ -53,7 +53,7 @@ class Synthetic(Options):
     def table(self, cache: Path) -> ClipTable:
         """List the clips, written into `cache` by the first process that needs them."""
         folder = build_once(cache.absolute() / f"synthetic-{_key(self)}", partial(_write, self))
-        return read_esc50(folder)
+        return _read(folder)
 
     def make(self, folder: Path) -> ClipTable:
         """Write a new `folder`, with a manifest too: readable as `esc50` and as `folder`.
@@ -64,7 +64,7 @@ class Synthetic(Options):
         if folder.exists():
             raise DataError(f"{folder} is there already; remove it, or name another folder.")
         build_once(folder.absolute(), partial(_write_both, self))
-        return read_esc50(folder)
+        return _read(folder)
 
 
 def _recorded_s(data: Synthetic) -> float:
@@ -77,9 +77,27 @@ def _key(data: Synthetic) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _read(folder: Path) -> ClipTable:
+    """List the clips that `_write` has written, with the classes in the order of their numbers."""
+    with (folder / META).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    clips = tuple(
+        Clip(
+            id=row["filename"],
+            path=folder / "audio" / row["filename"],
+            labels=(int(row["target"]),),
+            source=row["src_file"],
+            fold=int(row["fold"]),
+        )
+        for row in rows
+    )
+    names = tuple(dict.fromkeys(row["category"] for row in rows))
+    return ClipTable(clips, names, tuple(range(1, _NUM_FOLDS + 1)))
+
+
 def _write_both(data: Synthetic, folder: Path) -> None:
     _write(data, folder)
-    write_manifest(read_esc50(folder), folder)
+    write_manifest(_read(folder), folder)
 
 
 def _write(data: Synthetic, folder: Path) -> None:

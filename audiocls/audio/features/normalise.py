@@ -117,14 +117,14 @@ Moments = tuple[int, Tensor, Tensor]
 
 
 def _moments(features: Tensor) -> Moments:
-    """Shape: (N, C, L) → count, (C,), (C,)."""
+    """Compute the moments of each channel. Shape: (N, C, L) → count, (C,), (C,)"""
     count = features.shape[0] * features.shape[2]
     pairs = [torch.var_mean(band.double(), correction=0) for band in features.unbind(1)]
     return count, torch.stack([m for _, m in pairs]), torch.stack([v for v, _ in pairs]) * count
 
 
 def _merge(one: Moments, other: Moments) -> Moments:
-    """Shape: count, (C,), (C,), twice → count, (C,), (C,)."""
+    """Combine the moments of two sets. Shape: count, (C,), (C,), twice → count, (C,), (C,)"""
     count = one[0] + other[0]
     apart = other[1] - one[1]
     mean = one[1] + apart * (other[0] / count)

@@ -87,13 +87,13 @@ def _get(origin: Origin, remote: Remote, root: Path, report: Report, pause_s: fl
 
 def by_hand(origin: Origin, remote: Remote, root: Path) -> str:
     """Return the steps of a download by hand, for machines without a network."""
-    place = (root if remote.is_archive else root / origin.folder) / remote.file
+    path = (root if remote.is_archive else root / origin.folder) / remote.file
     lines = [
         "By hand:",
         f"  1. download {remote.url} where that is possible (about it: {origin.page})",
-        f"  2. put the file, not unpacked, at {place}"
+        f"  2. put the file, not unpacked, at {path}"
         if remote.is_archive
-        else f"  2. put the file at {place}",
+        else f"  2. put the file at {path}",
         f"  3. audiocls data fetch {origin.name} --root {root}   (checks what is there, goes on)",
     ]
     return "\n".join(lines)

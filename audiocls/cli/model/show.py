@@ -23,7 +23,7 @@ def show(
     """Show a recipe's model: output shapes, parameters, MACs per clip, remaining budget."""
     from audiocls.render.build.layer_summary import layers
     from audiocls.render.formats import terminal
-    from audiocls.training.layer_summary import model_summary
+    from audiocls.training.cost import model_summary
 
     config = resolve([library.recipe(recipe), library.overrides(assignments or [])], recipe)
     document = layers(model_summary(config, classes, cache_folder()), depth)

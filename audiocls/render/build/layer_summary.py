@@ -6,7 +6,7 @@ from typing import Any
 from audiocls.formatting import NONE, format_count
 from audiocls.render.document import Document, Facts, Title
 from audiocls.render.table import Column, Table
-from audiocls.training.layer_summary import Layer, ModelSummary, leaf_layers
+from audiocls.training.cost import Layer, ModelSummary, leaf_layers
 
 COLUMNS = (
     Column("layer", "name"),

@@ -61,7 +61,7 @@ def _frames() -> Tensor:
     Shape: → (N, D)
     """
     with torch.inference_mode(False), torch.no_grad():
-        embeddings: Tensor = random_model().encoder(sounds().unsqueeze(1))
+        embeddings: Tensor = random_model().encoder(synthetic_clips().unsqueeze(1))
     return embeddings.transpose(1, 2).flatten(0, 1)
 
 
@@ -88,7 +88,7 @@ def k_means(
     return means
 
 
-def sounds(seed: int = SEED) -> Tensor:
+def synthetic_clips(seed: int = SEED) -> Tensor:
     """Synthesise chirps in white noise at 24 kHz, one second each.
 
     A chirp glides between two frequencies of 60 Hz to 10 kHz under a squared-sine envelope; the

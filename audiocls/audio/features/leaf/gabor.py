@@ -67,8 +67,8 @@ class GaborPower(nn.Module):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         filters = self.filters().unsqueeze(1)
-        parts = F.conv1d(waveforms.unsqueeze(1), filters, padding=self.window // 2)
-        real, imaginary = parts.square().chunk(2, dim=1)
+        responses = F.conv1d(waveforms.unsqueeze(1), filters, padding=self.window // 2)
+        real, imaginary = responses.square().chunk(2, dim=1)
         return real + imaginary
 
 

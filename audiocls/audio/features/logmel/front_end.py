@@ -64,11 +64,11 @@ class LogMelFilterBanks(nn.Module):
         return features.reshape(*waveforms.shape[:-1], *features.shape[-2:])
 
     def _floored(self, mel: Tensor) -> Tensor:
-        """Shape: (B, F, L) → the same, at least `offset`."""
+        """Keep the power from 0, as `compression` has it. Shape: (B, F, L) → the same"""
         return mel.clamp(min=self.offset) if self.compression == "clamp" else mel + self.offset
 
     def _power(self, waveforms: Tensor) -> Tensor:
-        """Shape: (B, T) → (B, N, L)."""
+        """Compute the power spectrum of each frame. Shape: (B, T) → (B, N, L)"""
         spectrum = torch.stft(
             waveforms,
             self.n_fft,
