@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from audiocls.analysis.caveats import caveats
-from audiocls.analysis.compute import COMPUTE
+from audiocls.analysis.comparability import COMPUTE
 from audiocls.analysis.contrasts.arms import baseline_result, decided_arms
 from audiocls.analysis.contrasts.effects import effects_of
 from audiocls.analysis.interim import at_look, decided_by_looks, looks_note
