@@ -21,7 +21,7 @@ from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
 from audiocls.cli import app
-from audiocls.cli.output import clips_of
+from audiocls.cli.options import clips_of
 from audiocls.config import identity_config, resolve
 from audiocls.errors import UsageError
 from audiocls.render.build import clips as text

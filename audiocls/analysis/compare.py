@@ -41,6 +41,8 @@ def compare(
 
 
 def _effects(grid: RecordGrid, comparison: Comparison) -> Effects:
+    if len(grid.study.factors) < 2:
+        return Effects()
     odd = [result for result in comparison.compared if result.verdict == "not_comparable"]
     part = at_look(grid, 1) if grid.study.looks else grid
     return effects_of(part, {result.arm: result.reason for result in odd})

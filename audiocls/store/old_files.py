@@ -21,9 +21,7 @@ FIELDS = {
 
 
 def with_kind(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a `study.yaml` with its kind, and as far as known its request."""
-    if "kind" in mapping:
-        return dict(mapping)
+    """Return the content of an early `study.yaml` with its kind, and its request where known."""
     words = shlex.split(mapping.get("command", ""))
     kind, request = _kind_of(mapping, words), _request_of(words)
     ending = {"noise": NOISE_ENDING, "tuning": TUNING_ENDING}.get(kind, "")

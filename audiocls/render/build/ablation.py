@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from audiocls.analysis import pareto
 from audiocls.analysis.clips import ClipSection
-from audiocls.analysis.results import Comparison, Failed
+from audiocls.analysis.results import Comparison, Effects, Failed
 from audiocls.formatting import NONE, format_percent, plural
 from audiocls.render import figures
 from audiocls.render.build import clips as by_clip
@@ -69,7 +69,7 @@ def ablation(
         _effects(comparison),
         _curves(comparison, study, histories),
         _cost(comparison),
-        by_clip.clip_blocks(clips or ClipSection()),
+        by_clip.clip_blocks(clips) if clips else [],
         [Runs(selection, pairs_run(comparison))] if selection else [],
         _missing(comparison, failures),
         _meanings(),
@@ -132,6 +132,8 @@ def _pairs(comparison: Comparison) -> Iterator[Block]:
 
 
 def _effects(comparison: Comparison) -> Iterator[Block]:
+    if comparison.effects == Effects():
+        return
     remarks = tuple(map(Text, effect_remarks(comparison)))
     if not comparison.effects.estimates:
         yield from remarks
@@ -163,7 +165,7 @@ def _effects(comparison: Comparison) -> Iterator[Block]:
 def _curves(
     comparison: Comparison, study: Study | None, histories: figures.Histories
 ) -> Iterator[Block]:
-    if study is None:
+    if study is None or not histories:
         return
     keys = {"metric": figures.validation_key(study), "loss": "val/loss"}
     drawn = [

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from audiocls.formatting import NONE, format_fixed, format_p, format_signed, num_decimals
 from audiocls.render.document import Document, Facts, Title, of_kind
+from audiocls.render.formats import visible
 from audiocls.render.formats.latex_escape import escaped
 from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
 
@@ -19,8 +20,8 @@ MAX_RANKED = 20
 
 def to_latex(document: Document) -> str:
     """Return a `table` for each table of the document, or for its facts where it has none."""
-    blocks = document.to(Depth.SCREEN)
-    tables = list(of_kind(document.to(Depth.TEXT), Table))
+    blocks = visible(document, Depth.SCREEN)
+    tables = list(of_kind(visible(document, Depth.TEXT), Table))
     tables = tables or [_as_table(facts, document) for facts in of_kind(blocks, Facts)]
     return "\n".join([r"% Needs \usepackage{booktabs}.", *map(_written, tables)])
 

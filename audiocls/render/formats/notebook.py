@@ -8,6 +8,7 @@ from typing import Any
 
 from audiocls.render.document import Audio, Block, Document, Figure, Note, Section, Sound
 from audiocls.render.figures.svg import to_png
+from audiocls.render.formats import visible
 from audiocls.render.formats.markdown import TOP, markdown_parts
 from audiocls.render.formats.notebook_execution import executed
 from audiocls.render.table import Depth
@@ -21,7 +22,7 @@ def to_notebook(document: Document) -> str:
         return executed(document.template.file, document.template.parameters)
     cells = [
         {"id": f"cell-{number}", **cell}
-        for number, cell in enumerate(_cells(document.to(Depth.PAGE), TOP))
+        for number, cell in enumerate(_cells(visible(document, Depth.PAGE), TOP))
     ]
     content = {
         "cells": cells,

@@ -18,6 +18,7 @@ from audiocls.render.document import (
     Title,
     of_kind,
 )
+from audiocls.render.formats import visible
 from audiocls.render.formats.markdown import markdown_table
 from audiocls.render.formats.wandb.panels import metric_columns, pair_panels, sections
 from audiocls.render.formats.wandb.workspaces_adapter import Panel, name_parts, show_only, wr
@@ -35,7 +36,7 @@ Blocks = list[Any]
 
 def report_of(document: Document, place: Place) -> wr.Report:
     """Return the whole report, ready to be saved or written."""
-    blocks = document.to(Depth.TEXT)
+    blocks = visible(document, Depth.TEXT)
     title = next(of_kind(blocks, Title), Title(document.name))
     return wr.Report(
         project=place.project,

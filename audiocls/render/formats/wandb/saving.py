@@ -9,6 +9,7 @@ from audiocls.atomic import write_text
 from audiocls.errors import UsageError
 from audiocls.render.build.runs import PairsRun, Place
 from audiocls.render.document import Document, Runs, of_kind
+from audiocls.render.formats import visible
 from audiocls.render.formats.wandb.report import report_of
 from audiocls.render.formats.wandb.workspace import workspace_of
 from audiocls.render.formats.wandb.workspaces_adapter import (
@@ -95,7 +96,7 @@ def _saved(document: Document, place: Place, known: Saved) -> Saved:
 
 
 def _runs(document: Document) -> Runs | None:
-    return next(of_kind(document.to(Depth.TEXT), Runs), None)
+    return next(of_kind(visible(document, Depth.TEXT), Runs), None)
 
 
 def _save_pairs(pairs: PairsRun, known: Saved) -> str:
