@@ -12,7 +12,7 @@ how much room it deserves (`Depth`), a format says what it looks like.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -169,8 +169,8 @@ class Document:
 
     name: str
     blocks: tuple[Block, ...]
-    data: dict[str, Any] = field(default_factory=dict)
-    """The analysis as plain values: what the JSON format writes."""
+    data: Callable[[], dict[str, Any]] = dict
+    """Returns the analysis as plain values: what the JSON format writes."""
     template: Template | None = None
     """Executed in place of cells made from the blocks."""
     incomparable: str = ""

@@ -1,18 +1,16 @@
 """The comparison clip by clip: what is read for it, and its section of a document."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from audiocls.analysis.clips.results import (
     ArmClips,
-    AudioSnippets,
     ChangedClip,
     ClassChange,
     ClipComparison,
-    ClipSection,
     MeanPrediction,
 )
 from audiocls.dotted import flatten
@@ -42,6 +40,35 @@ BESIDE = (
     "Beside each clip stand the likeliest class, its probability (the mean over seeds) and how "
     "many seeds were right."
 )
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A clip as a page holds it."""
+
+    address: str
+    """`data:audio/mpeg;base64,…`."""
+    outline: str
+    """SVG path of the wave, x in 0 … 160, y in ±1 of its own peak."""
+
+
+@dataclass(frozen=True)
+class AudioSnippets:
+    """Recordings that a page plays."""
+
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
+    """By clip."""
+    note: str = ""
+    """Why some clips have no excerpt."""
+
+
+@dataclass(frozen=True)
+class ClipSection:
+    """What a page shows clip by clip, or the reason why it shows nothing."""
+
+    comparison: ClipComparison | None = None
+    sounds: AudioSnippets = field(default_factory=AudioSnippets)
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from typing import Any
 from audiocls.analysis.contrasts.cross_study import CrossStudyEffect, MultiStudyReport
 from audiocls.analysis.results import ArmResult, Comparison
 from audiocls.formatting import format_estimate, format_percent, plural
-from audiocls.render.build.headline import headline
+from audiocls.render.build.values import arm_to_json, to_json
 from audiocls.render.build.verdicts import (
     REASON,
     TESTS,
-    arm_to_json,
     difference,
+    headline,
     p_values,
-    to_json,
     verdict_table,
 )
 from audiocls.render.document import (
@@ -54,7 +53,7 @@ def cross_study(joint: MultiStudyReport) -> Document:
     return Document(
         name="-and-".join(answer.study for answer in joint.answers),
         blocks=tuple(blocks),
-        data=as_json(joint),
+        data=partial(as_json, joint),
     )
 
 

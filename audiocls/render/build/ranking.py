@@ -49,7 +49,7 @@ def ranking(
         *failed,
         Section("Reproduce", (Command(found.study.command),), depth=Depth.TEXT),
     )
-    return Document(name=name, blocks=blocks, data=to_json(found))
+    return Document(name=name, blocks=blocks, data=partial(to_json, found))
 
 
 def _facts(found: Ranking) -> tuple[tuple[str, str], ...]:

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audiocls import library
-from audiocls.analysis.clips import ClipSection
 from audiocls.analysis.noise import Noise
 from audiocls.errors import NotComparable, UsageError
 from audiocls.execution.devices import num_cores
 from audiocls.render import formats
 from audiocls.render.build.ablation import ablation
-from audiocls.render.build.clips import ClipsRequest, section_of
+from audiocls.render.build.clips import ClipSection, ClipsRequest, section_of
 from audiocls.render.build.cross_study import cross_study
 from audiocls.render.build.noise import noise
 from audiocls.render.build.plan import plan, search_plan
@@ -167,8 +166,8 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
     """
     chosen, configs = request.plan()
     facts = plan_facts(request, chosen, configs)
-    promise = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
-    document = plan(chosen, facts, promise, num_cores(), request.noise_command())
+    power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
+    document = plan(chosen, facts, power, num_cores(), request.noise_command())
     return Stored(document, Path(document.name))
 
 
