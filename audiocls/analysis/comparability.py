@@ -1,4 +1,4 @@
-"""What forbids comparing an arm with its reference, in words that say what differs and where."""
+"""What forbids comparing an arm with its reference, with what differs and where."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -62,15 +62,15 @@ def incomparability(study: Study, pairs: Pairs) -> str:
 def _unequal_tuning(study: Study, pairs: Pairs) -> str:
     """Return why the arm's tuning is not its reference's, or an empty text."""
     assert study.tuning is not None
-    own, other = study.tuning.of(pairs.arm), study.tuning.of(pairs.reference)
-    failed = [each for side in (own, other) for each in side.values() if each.values is None]
+    arm, reference = study.tuning.of(pairs.arm), study.tuning.of(pairs.reference)
+    failed = [each for side in (arm, reference) for each in side.values() if each.values is None]
     if failed:
         folds = fold_names([each.fold for each in failed if each.arm == failed[0].arm])
         return f"{failed[0].arm} could not be tuned for {folds}: {failed[0].reason}"
-    odd = [fold for fold in own if _num_finished(own, fold) != _num_finished(other, fold)]
+    odd = [fold for fold in arm if _num_finished(arm, fold) != _num_finished(reference, fold)]
     if not odd:
         return ""
-    counts = f"{_num_finished(own, odd[0])}, {pairs.reference} {_num_finished(other, odd[0])}"
+    counts = f"{_num_finished(arm, odd[0])}, {pairs.reference} {_num_finished(reference, odd[0])}"
     return f"tuned in another number of trials for {fold_names(odd)}: {counts}"
 
 

@@ -118,7 +118,7 @@ def is_empty(cell: Cell) -> bool:
 
 
 def plain_cell(cell: Cell, column: Column) -> str:
-    """`+2.1 [+0.8, +3.4]`, `0.0156`, `better`; a dash where a text is empty."""
+    """Return `+2.1 [+0.8, +3.4]`, `0.0156`, `better`; a dash where a text is empty."""
     if isinstance(cell, Estimate):
         return format_estimate(cell.value, cell.low, cell.high, cell.scale, cell.is_signed)
     if isinstance(cell, str):

@@ -19,7 +19,7 @@ class Unit:
         return format_fixed(value * self.scale, num_decimals(value * self.scale))
 
     def amount(self, value: float) -> str:
-        """`1.9 points`."""
+        """Return `1.9 points`."""
         return f"{self.number(value)} {self.name}"
 
 
@@ -74,13 +74,13 @@ def _way(
     power: PowerAnalysis, option: Option, unit: Unit, num_arms: int, trial_core_s: float | None
 ) -> str:
     """Return how many seeds and folds detect the wanted effect, and what they cost."""
-    if (found := option.allocation) is None:
+    if (cheapest := option.allocation) is None:
         limit = power.in_units(power.limit_sd)
         if option.is_over_folds and limit is not None and power.wanted <= limit:
             return f"with no number of seeds, {unit.amount(limit)} is the limit"
         return f"not with {MAX_PAIRS} pairs"
-    seeds, folds = plural(found.num_seeds, "seed"), plural(found.num_folds, "fold")
-    num_trials = found.num_pairs * num_arms
+    seeds, folds = plural(cheapest.num_seeds, "seed"), plural(cheapest.num_folds, "fold")
+    num_trials = cheapest.num_pairs * num_arms
     parts = [f"{seeds} × {folds}" if option.is_over_folds else seeds, f"{num_trials} trials"]
     if trial_core_s:
         parts.append(f"about {format_elapsed(trial_core_s * num_trials)} of a core")

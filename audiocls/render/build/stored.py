@@ -117,15 +117,15 @@ def _template(folder: StudyFolder, clips: ClipsRequest) -> Template:
 
 def stored_ranking(folder: StudyFolder, format_: str) -> Stored:
     """Return the document of a launched sweep."""
-    found = load_ranking(folder)
+    loaded = load_ranking(folder)
     selection = None
     if format_ == "wandb":
         proposals = folder.proposals()
         records, histories = folder.records(proposals), folder.histories(proposals)
         selection = search_runs(
-            found.study.name, found.metric, found.searched, records, histories, len(proposals)
+            loaded.study.name, loaded.metric, loaded.searched, records, histories, len(proposals)
         )
-    return _in(ranking(found, tuple(failure_lines(folder)), selection), folder, format_)
+    return _in(ranking(loaded, tuple(failure_lines(folder)), selection), folder, format_)
 
 
 def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:

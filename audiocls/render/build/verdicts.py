@@ -41,7 +41,7 @@ MAX_NAMED = 3
 
 
 def headline(comparison: Comparison) -> str:
-    """`dropout=0.1 helps: +2.1 points (95 % interval 0.8 to 3.4, 15 pairs); the other three …`."""
+    """Return `dropout=0.1 helps: +2.1 points (95 % interval 0.8 to 3.4, 15 pairs); …`."""
     arms = comparison.compared
     verdicts = {result.verdict for result in arms}
     if not arms:
@@ -61,7 +61,7 @@ def headline(comparison: Comparison) -> str:
 
 
 def effect(comparison: Comparison, result: ArmResult) -> str:
-    """`+2.1 points (95 % interval 0.8 to 3.4, 15 pairs)`."""
+    """Return `+2.1 points (95 % interval 0.8 to 3.4, 15 pairs)`."""
     scale = comparison.scale
     unit = "points" if scale == 100 else f"in {comparison.metric}"
     delta, low, high = (scale * (v or 0.0) for v in (result.delta, result.ci_low, result.ci_high))
@@ -172,7 +172,7 @@ def verdict_table(comparison: Comparison) -> Table:
 
 
 def claim_of(comparison: Comparison, num: int, what: str) -> str:
-    """`Holm's correction for 3 comparisons`."""
+    """Return `Holm's correction for 3 comparisons`."""
     return f"{comparison.correction.capitalize()}'s correction for {plural(num, what)}"
 
 
@@ -231,7 +231,7 @@ def secondary_table(comparison: Comparison) -> Table:
 
 
 def secondary_title(comparison: Comparison) -> str:
-    """`test/loss, minimize: beside the metric that decides`."""
+    """Return `test/loss, minimize: beside the metric that decides`."""
     return f"{comparison.metric}, {comparison.goal}: beside the metric that decides"
 
 
@@ -249,7 +249,7 @@ def _notes(comparison: Comparison) -> tuple[str, ...]:
 
 
 def finished(comparison: Comparison) -> str:
-    """`103 of 105 trials finished.`."""
+    """Return `103 of 105 trials finished.`."""
     done = comparison.num_expected - len(comparison.missing)
     return f"{done} of {comparison.num_expected} trials finished."
 
@@ -285,5 +285,5 @@ def _interim_rule(comparison: Comparison) -> str:
 
 
 def name_of(cell: Cell) -> str:
-    """`dropout=0.1, seed 0, fold 3 (a1b2c3d4e5f6)`."""
+    """Return `dropout=0.1, seed 0, fold 3 (a1b2c3d4e5f6)`."""
     return f"{cell.arm}, seed {cell.seed}, fold {cell.fold} ({cell.id})"

@@ -54,8 +54,8 @@ def checked(
         raise UsageError(
             f"--out: {got} prints; redirect it (> {output.file}), or name another --format"
         )
-    places = {"--entity": output.entity, "--project": output.project}
-    given = [option for option, value in places.items() if value is not None]
+    options = {"--entity": output.entity, "--project": output.project}
+    given = [option for option, value in options.items() if value is not None]
     if given and format_ != "wandb":
         raise UsageError(f"{', '.join(given)}: for --format wandb only; got {format_}")
     if format_ not in allowed:

@@ -75,6 +75,6 @@ def _is_shown(column: Column) -> bool:
 
 
 def _parts(cell: Cell, column: Column) -> list[str]:
-    """`+2.1` and `[+0.8, +3.4]`: a value, and its interval if it has one."""
+    """Return `+2.1` and `[+0.8, +3.4]`: a value, and its interval if it has one."""
     text = plain_cell(cell, column)
     return text.split(" ", 1) if isinstance(cell, Estimate) else [text]

@@ -1,4 +1,4 @@
-"""A document as JSON: the values of its analysis, not its words."""
+"""A document as JSON: the values of its analysis, not its text."""
 
 import json
 

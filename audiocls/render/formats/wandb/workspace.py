@@ -16,7 +16,7 @@ REFUSED = ("So", "Sk", "Sm", "Sc", "Cs")
 
 
 def workspace_of(selection: RunSelection, place: Place) -> ws.Workspace:
-    """Sections of panels, filtered to the study's group."""
+    """Return sections of panels, filtered to the study's group."""
     found = sections(selection)
     name_parts(f"{selection.study}/workspace", [panel for part in found.values() for panel in part])
     workspace = ws.Workspace(
