@@ -101,7 +101,7 @@ def section_of(
             f"audiocls report {study.name} --format html --clips"
         )
     comparison = read_clips(folder, study, records)
-    wanted = clips_to_hear(comparison)
+    wanted = clips_to_play(comparison)
     if not wanted:
         return ClipSection(comparison)
     from audiocls.render.build.sounds import sounds_of
@@ -110,7 +110,7 @@ def section_of(
     return ClipSection(comparison, sounds_of(data, cache, wanted))
 
 
-def clips_to_hear(comparison: ClipComparison) -> list[str]:
+def clips_to_play(comparison: ClipComparison) -> list[str]:
     """Return the most decided clips of every arm and side first, then the next ones of each."""
     return [
         side[rank].clip

@@ -30,14 +30,6 @@ COLUMNS = ("arm", "block", "seed", "fold", "difference")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where on W&B a study's runs lie; an empty entity is whosever key is configured."""
-
-    entity: str
-    project: str
-
-
-@dataclass(frozen=True)
 class Condition:
     """Which runs to show, by W&B's own name of what is known of a run."""
 

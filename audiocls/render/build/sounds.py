@@ -68,7 +68,7 @@ def _excerpt(clip: Clip | None, duration_s: float) -> Excerpt | None:
     if clip is None:
         return None
     try:
-        wave = heard(decode(clip.path), duration_s)
+        wave = scored_window(decode(clip.path), duration_s)
     except AudioclsError:
         return None
     file = encode(wave)
@@ -76,7 +76,7 @@ def _excerpt(clip: Clip | None, duration_s: float) -> Excerpt | None:
     return Excerpt(f"data:{file.media_type};base64,{text}", outline(wave))
 
 
-def heard(wave: Waveform, duration_s: float) -> Waveform:
+def scored_window(wave: Waveform, duration_s: float) -> Waveform:
     """Return the beginning of the middle `duration_s`, which is what trials are scored on."""
     window = round(duration_s * wave.sample_rate)
     start = max(0, (len(wave.samples) - window) // 2)
