@@ -26,9 +26,8 @@ def draw(study: Path, picture: Path) -> None:
         record=True, width=WIDTH, force_terminal=True, highlight=False, file=io.StringIO()
     )
     console.stdout = lambda: terminal
-    show(
-        stored_ablation(load_report(StudyFolder(study)), "terminal", ClipsRequest(), study).document
-    )
+    report = load_report(StudyFolder(study))
+    show(stored_ablation(report, "terminal", ClipsRequest()).document)
     command = f"audiocls sweep launch {study.name}"
     terminal.save_svg(str(picture), title=command, code_format=FORMAT, unique_id="verdict")
 

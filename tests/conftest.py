@@ -81,7 +81,7 @@ def tiny_config() -> Callable[..., Config]:
 
 @pytest.fixture(scope="session")
 def sounds_of(cache: Path) -> Callable[[Config], Any]:
-    """The `AudioSnippets` that a configuration names, opened once a session."""
+    """Return the `AudioDataset` that a configuration names, opened once a session."""
     from audiocls.audio.clips import fingerprint
     from audiocls.execution.worker_cache import WorkerCache
 

@@ -21,13 +21,13 @@ from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
 from audiocls.cli import app
-from audiocls.cli.output import clips_of
+from audiocls.cli.options import clips_of
 from audiocls.config import identity_config, resolve
 from audiocls.errors import UsageError
 from audiocls.render.build import clips as text
 from audiocls.render.build import sounds as sound
 from audiocls.render.build.clips import section_of
-from audiocls.render.build.sounds import heard, outline, sounds_of
+from audiocls.render.build.sounds import outline, scored_window, sounds_of
 from audiocls.stats import bootstrap
 from audiocls.store import StudyFolder
 from audiocls.studies.reports import read_clips
@@ -282,7 +282,7 @@ def test_the_page_plays_the_clips_that_changed_sides(folder, cache, tmp_path):
     named = re.findall(r'<span class="file">([^<]+)</span>', page)
     assert len(played) == len(named) == 3
     for sound_, name in zip(played, named, strict=True):
-        original = heard(decode(table[name].path), duration_s=0.5)
+        original = scored_window(decode(table[name].path), duration_s=0.5)
         assert sound_.sample_rate == original.sample_rate
         assert likeness(sound_.samples, original.samples) > 0.95
     assert "http" not in page
@@ -396,9 +396,9 @@ def test_a_rate_that_mp3_lacks_is_kept_in_16_bits(tmp_path):
 
 def test_what_is_heard_is_the_beginning_of_the_middle_that_a_model_hears():
     ramp = Waveform(np.arange(100, dtype=np.float32), 10)
-    assert heard(ramp, duration_s=6).samples.tolist() == list(range(20, 70))
-    assert heard(ramp, duration_s=2).samples.tolist() == list(range(40, 60))
-    assert heard(ramp, duration_s=60).samples.tolist() == list(range(50))
+    assert scored_window(ramp, duration_s=6).samples.tolist() == list(range(20, 70))
+    assert scored_window(ramp, duration_s=2).samples.tolist() == list(range(40, 60))
+    assert scored_window(ramp, duration_s=60).samples.tolist() == list(range(50))
 
 
 def test_the_outline_touches_the_peak_and_is_closed():
@@ -419,7 +419,7 @@ def test_real_recordings_are_heard(cache, tmp_path):
     assert "gone.ogg" in found.note
     page = "".join(f'<audio src="{excerpt.address}">' for excerpt in found.excerpts.values())
     for sound_, name in zip(sounds_in(page, tmp_path), files, strict=True):
-        original = heard(decode(ESC10 / "audio" / name), duration_s=5.0)
+        original = scored_window(decode(ESC10 / "audio" / name), duration_s=5.0)
         assert likeness(sound_.samples, original.samples) > 0.9
 
 

@@ -6,7 +6,7 @@ from helpers.records import COST, PROVENANCE, drop_records, finished_study, pair
 
 from audiocls.analysis import compare
 from audiocls.errors import ConfigError, NotComparable
-from audiocls.render.build.headline import headline
+from audiocls.render.build.verdicts import headline
 from audiocls.stats import corrected_t, holm, sign_flip_p
 from audiocls.store.record import Objective
 

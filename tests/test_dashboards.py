@@ -29,7 +29,7 @@ from audiocls.analysis import compare, pareto
 from audiocls.errors import UsageError
 from audiocls.render.build import ablation
 from audiocls.render.build.effects import effect_remarks, effect_table
-from audiocls.render.build.runs import Place, RunSelection, answer_run, pairs_run, study_runs
+from audiocls.render.build.runs import RunSelection, answer_run, pairs_run, study_runs
 from audiocls.render.build.verdicts import secondary_table
 from audiocls.render.figures import paired_differences
 from audiocls.render.formats.markdown import markdown_table
@@ -40,6 +40,7 @@ from audiocls.render.formats.wandb.workspace import workspace_of
 from audiocls.render.formats.wandb.workspaces_adapter import spec_of, wr, ws
 from audiocls.store import Failure, Record, Study, StudyFolder
 from audiocls.store.record import Objective
+from audiocls.tracking.project import ProjectRef
 
 LOST = "wide-0-3"
 
@@ -63,7 +64,7 @@ def histories(study: Study) -> dict[str, list[Json]]:
 
 
 def built(
-    study: Study, records: dict[str, Record], place: Place = NOWHERE
+    study: Study, records: dict[str, Record], place: ProjectRef = NOWHERE
 ) -> tuple[wr.Report, ws.Workspace, RunSelection]:
     subject = study_runs(study, records, histories(study))
     comparison = compare(study, records)

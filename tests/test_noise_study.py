@@ -105,7 +105,7 @@ def test_the_ratio_of_a_plan_is_that_of_its_trials(tiny_config, cache, fold):
     assert ratio_of(1) == 0
 
 
-def promised(chosen, baseline, runs, wanted):
+def power_for(chosen, baseline, runs, wanted):
     return power_of(chosen, baseline, runs, wanted, cache_folder())
 
 
@@ -122,15 +122,15 @@ def kept(runs, **changes):
 
 
 def test_a_plan_speaks_in_points_once_the_noise_is_known(tmp_path):
-    without_noise = promised(*dropout(), tmp_path, None)
+    without_noise = power_for(*dropout(), tmp_path, None)
     assert without_noise.effect_sd == minimum_detectable_effect(10, 1 / 3, 3)
     assert (without_noise.evidence, without_noise.options) == (None, ())
     found = kept(tmp_path)
-    promise = promised(*dropout(), tmp_path, None)
-    assert promise.in_units(promise.effect_sd) == promise.effect_sd * found.pair.sd
-    low, high = promise.interval()
-    assert low < promise.effect_sd * found.pair.sd < high
-    assert promise.wanted == 2 * dropout()[0].ablation.stats.margin
+    power = power_for(*dropout(), tmp_path, None)
+    assert power.in_units(power.effect_sd) == power.effect_sd * found.pair.sd
+    low, high = power.interval()
+    assert low < power.effect_sd * found.pair.sd < high
+    assert power.wanted == 2 * dropout()[0].ablation.stats.margin
 
 
 def test_a_plan_names_the_command_that_measures_its_own_baseline(tmp_path):
@@ -142,11 +142,11 @@ def test_a_plan_names_the_command_that_measures_its_own_baseline(tmp_path):
 
 def test_the_seeds_and_folds_suggested_see_the_effect_that_is_wanted(tmp_path):
     sd = kept(tmp_path).pair.sd
-    over_folds, one_fold = promised(*dropout(), tmp_path, 2.4 * sd).options
+    over_folds, one_fold = power_for(*dropout(), tmp_path, 2.4 * sd).options
     assert over_folds.allocation.num_folds > 1
     assert minimum_detectable_effect(over_folds.allocation.num_pairs, 1 / 3, 3) <= 2.4
     assert one_fold.allocation == Allocation(7, 1)
-    below = promised(*dropout(), tmp_path, 0.9 * sd)
+    below = power_for(*dropout(), tmp_path, 0.9 * sd)
     assert below.options[0].allocation is None
     assert below.wanted < below.in_units(below.limit_sd)
 
@@ -154,17 +154,17 @@ def test_the_seeds_and_folds_suggested_see_the_effect_that_is_wanted(tmp_path):
 def test_a_baseline_without_any_spread_shows_every_effect(tmp_path):
     still = replace(measured().pair, sd=0.0, low=0.0, high=0.0)
     kept(tmp_path, pair=still)
-    promise = promised(*dropout(), tmp_path, None)
-    assert promise.in_units(promise.effect_sd) == 0
-    assert promise.options[0].allocation.num_pairs in (8, 9)
+    power = power_for(*dropout(), tmp_path, None)
+    assert power.in_units(power.effect_sd) == 0
+    assert power.options[0].allocation.num_pairs in (8, 9)
 
 
 @pytest.mark.parametrize("change", ["optim.lr=0.02", "train.epochs=3", "features.n_mels=20"])
 def test_noise_of_another_baseline_is_stale_and_not_used(tmp_path, change):
     kept(tmp_path)
-    promise = promised(*dropout(change), tmp_path, None)
-    assert promise.evidence is None
-    assert promise.note == "dropout-noise is stale: measured of another baseline, so not used"
+    power = power_for(*dropout(change), tmp_path, None)
+    assert power.evidence is None
+    assert power.note == "dropout-noise is stale: measured of another baseline, so not used"
 
 
 @pytest.mark.parametrize("change", ["device=cpu", "seed=4", "fold=2"])
@@ -174,7 +174,7 @@ def test_what_cannot_change_the_noise_does_not_make_it_stale(change):
 
 def test_noise_of_another_metric_is_stale(tmp_path):
     kept(tmp_path, metric="test/loss")
-    assert "another metric" in promised(*dropout(), tmp_path, None).note
+    assert "another metric" in power_for(*dropout(), tmp_path, None).note
 
 
 def launched(runs, config, num_missing=0):
@@ -191,7 +191,7 @@ def launched(runs, config, num_missing=0):
 def test_finished_pairs_of_the_same_ablation_are_better_evidence_than_its_baseline(tmp_path):
     kept(tmp_path)
     study, records = launched(tmp_path, dropout()[1])
-    promise = promised(*dropout(), tmp_path, None)
+    power = power_for(*dropout(), tmp_path, None)
     by_arm = [
         [
             records[f"{arm}-{s}-{f}"].metrics[study.metric]
@@ -201,15 +201,15 @@ def test_finished_pairs_of_the_same_ablation_are_better_evidence_than_its_baseli
         ]
         for arm in ("arm0", "arm1", "arm2")
     ]
-    assert promise.evidence.spread.sd == pytest.approx(pooled(by_arm).sd)
-    assert promise.evidence.source == "the 45 pairs of dropout, as launched before"
+    assert power.evidence.spread.sd == pytest.approx(pooled(by_arm).sd)
+    assert power.evidence.source == "the 45 pairs of dropout, as launched before"
 
 
 def test_unfinished_or_other_pairs_are_no_evidence(tmp_path):
     launched(tmp_path / "unfinished", dropout()[1], num_missing=1)
     launched(tmp_path / "other", dropout("optim.lr=0.02")[1])
     for name in ("unfinished", "other"):
-        assert promised(*dropout(), tmp_path / name, None).evidence is None
+        assert power_for(*dropout(), tmp_path / name, None).evidence is None
 
 
 def test_one_seed_on_one_fold_is_refused_before_anything_runs():
@@ -222,8 +222,8 @@ def test_noise_of_a_tuned_ablation_says_that_it_is_of_the_untuned_baseline(tmp_p
     tune = {"tune": {"optim.lr": [0.001, 0.01]}, "tune_trials": 2}
     tuned = replace(chosen, ablation=chosen.ablation.model_copy(update=tune))
     kept(tmp_path)
-    assert promised(tuned, baseline, tmp_path, None).evidence.source.endswith("baseline, untuned")
-    assert promised(chosen, baseline, tmp_path, None).evidence.source.endswith("the baseline")
+    assert power_for(tuned, baseline, tmp_path, None).evidence.source.endswith("baseline, untuned")
+    assert power_for(chosen, baseline, tmp_path, None).evidence.source.endswith("the baseline")
     few_clips = ["data.num_sources=5", "data.clips_per_source=1"]
     asked = ablation_request("dropout", assignments=few_clips)
     notes = baseline_alone(replace(asked, ablation=tuned.ablation)).notes

@@ -110,7 +110,7 @@ def test_focal_of_gamma_zero_is_cross_entropy(speaker):
 
 
 class Recorded:
-    """As much of `AudioSnippets` as scoring codes asks for."""
+    """As much of `AudioDataset` as scoring codes asks for."""
 
     def __init__(self, batch: Batch):
         self.inputs, self.codes, self.device = batch.inputs, batch.codes.numpy(), "cpu"

@@ -18,7 +18,7 @@ from helpers.reports import markdown_of, page_of, text_of_html
 from audiocls.analysis import compare
 from audiocls.analysis.pareto import fronts, is_on_front, sentences
 from audiocls.render.build.effects import effect_remarks, effect_table
-from audiocls.render.build.verdicts import to_json
+from audiocls.render.build.values import to_json
 from audiocls.render.figures import (
     effect_intervals,
     interactions,

@@ -23,7 +23,7 @@ from audiocls.stats import (
     power_of_rule,
     sign_flip_p,
 )
-from audiocls.stats.sign_flip import resamples_for
+from audiocls.stats.tests import resamples_for
 
 NUM_STUDIES = 10_000
 

@@ -16,7 +16,8 @@ from audiocls.formatting import (
     format_p,
     format_signed,
 )
-from audiocls.render.build.verdicts import to_json, verdict_table
+from audiocls.render.build.values import to_json
+from audiocls.render.build.verdicts import verdict_table
 from audiocls.render.figures import cost_per_arm, learning_curves, paired_differences
 from audiocls.render.figures.svg import to_svg
 

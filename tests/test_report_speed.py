@@ -9,8 +9,8 @@ import pytest
 from helpers.records import finished_study, write_study
 
 from audiocls.analysis import compare
-from audiocls.render.build.verdicts import to_json
-from audiocls.stats.sign_flip import NUM_RESAMPLES, random_signs, sign_flip_p
+from audiocls.render.build.values import to_json
+from audiocls.stats.tests import NUM_RESAMPLES, random_signs, sign_flip_p
 from audiocls.studies.reports import load_report
 
 MOST_S = 2.0

@@ -9,8 +9,9 @@ from helpers.records import COST, PROVENANCE, finished_study, paired_values, ver
 from helpers.reports import markdown_of, page_of
 
 from audiocls.analysis import compare
-from audiocls.render.build.verdicts import to_json, verdict_table
-from audiocls.render.formats.plain import plain_rows
+from audiocls.render.build.values import to_json
+from audiocls.render.build.verdicts import verdict_table
+from audiocls.render.table import plain_rows
 from audiocls.stats import corrected_t
 from audiocls.store.record import Cost, Provenance, Record
 

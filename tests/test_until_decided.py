@@ -14,9 +14,8 @@ from audiocls.console import show_table
 from audiocls.design import Ablation, plan, widened
 from audiocls.errors import UsageError
 from audiocls.execution.messages import Done, Failed, Interrupted
-from audiocls.render.build.headline import headline
-from audiocls.render.build.verdicts import method_text, verdict_table
-from audiocls.render.formats.plain import plain_rows
+from audiocls.render.build.verdicts import headline, method_text, verdict_table
+from audiocls.render.table import plain_rows
 from audiocls.stats import can_be_significant, holm, next_look_size, sign_flip_p, spending
 from audiocls.store import Study, StudyFolder
 from audiocls.studies.growth import check_can_extend, check_growth, next_look_fn

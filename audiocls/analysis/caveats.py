@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from audiocls.analysis.comparability import (
     AGREEING,
+    ComputeRatio,
     Part,
     changed_keys,
     fold_names,
     is_inert,
     outcome_of,
     protocol_of,
+    spent_on,
+    total,
 )
-from audiocls.analysis.compute import extra_compute, spent_on
 from audiocls.analysis.pairing import Pair, Pairs
 from audiocls.formatting import format_values
 from audiocls.store.record import Study
@@ -25,7 +27,8 @@ def caveats(study: Study, every: Sequence[Pairs]) -> list[str]:
     return [
         *(_tuning(study, study.tuning) if study.tuning else ()),
         *_missing_pairs(study, every),
-        *extra_compute(every, study.match),
+        *_more_clips(every, study.match),
+        *_more_passes(every, study.match),
         *_chosen_otherwise(study, every),
         *_identical_arms(every),
         *_unchecked(every, study.match),
@@ -69,6 +72,58 @@ def _missing_pairs(study: Study, every: Sequence[Pairs]) -> Iterator[str]:
                 f"{pairs.arm}: {len(pairs.complete)} of {pairs.num_planned} pairs, its mean too is "
                 f"over these; missing: {', '.join(pairs.missing)}."
             )
+
+
+def _more_clips(every: Sequence[Pairs], match: str) -> list[str]:
+    """Return a note on more clips at equal epochs on the same clips: a pre-training stage."""
+    if match != "epochs":
+        return []
+    clips = {pairs.arm: _num_clips(pairs) for pairs in every}
+    odd = [f"{arm} {spent.ratio:.2g} times" for arm, spent in clips.items() if not spent.is_equal()]
+    if not odd:
+        return []
+    return [
+        "Epochs are equal after pre-training, not with it: compared with "
+        f"{_references(every)}, {', '.join(odd)} as many clips were heard in all. With "
+        "budget.match: samples they would not be comparable."
+    ]
+
+
+def _num_clips(pairs: Pairs) -> ComputeRatio:
+    return total(
+        spent_on(pair, "samples")
+        for pair in pairs.complete
+        if pair.arm.num_train == pair.reference.num_train
+    )
+
+
+def _more_passes(every: Sequence[Pairs], match: str) -> list[str]:
+    """Return a note on several gradients a step (SAM); a model's own size is in the table."""
+    if match in ("macs", "seconds"):
+        return []
+    unlike = [p for p in every if not total(map(_passes_a_step, p.complete)).is_equal()]
+    spent = {p.arm: total(spent_on(pair, "macs") for pair in p.complete) for p in unlike}
+    odd = [f"{each.ratio:.2g} times in {arm}" for arm, each in spent.items() if not each.is_equal()]
+    if not odd:
+        return []
+    return [
+        f"At equal {match}, training took the multiplications of {_references(unlike)} "
+        f"{', '.join(odd)}. With budget.match: macs that would not be comparable."
+    ]
+
+
+def _passes_a_step(pair: Pair) -> ComputeRatio:
+    sides = (pair.arm.cost, pair.reference.cost)
+    arm, reference = (
+        c.gradient_passes / c.steps if c.gradient_passes is not None and c.steps else None
+        for c in sides
+    )
+    return ComputeRatio(arm, reference)
+
+
+def _references(every: Sequence[Pairs]) -> str:
+    names = {pairs.reference for pairs in every}
+    return names.pop() if len(names) == 1 else "their references"
 
 
 def _chosen_otherwise(study: Study, every: Sequence[Pairs]) -> Iterator[str]:

@@ -1,11 +1,12 @@
-"""What forbids comparing an arm with its reference, in words that say what differs and where."""
+"""What forbids comparing an arm with its reference, with what differs and where."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from audiocls.analysis.compute import unequal_compute
 from audiocls.analysis.pairing import Pair, Pairs, first_of
 from audiocls.dotted import flatten
-from audiocls.store.record import Record, Study
+from audiocls.store.record import Cost, Record, Study
 from audiocls.store.same_numbers import canonical_code
 from audiocls.store.tuning import Choice
 
@@ -22,6 +23,28 @@ AGREEING: dict[str, Part] = {
 """What must be the same on both sides of a pair; empty where nobody recorded it."""
 
 
+TOLERANCE, TOLERANCE_OF_SECONDS = 0.01, 0.05
+"""Relative. Wall time is never the same twice, not even in sum."""
+
+
+def _multiplications(cost: Cost) -> float | None:
+    """Return multiplications of all forward passes: SAM takes twice as many at equal epochs."""
+    macs, samples, passes, steps = cost.macs, cost.samples, cost.gradient_passes, cost.steps
+    if macs is None or samples is None or passes is None or steps is None:
+        return None
+    return macs * samples * passes / max(1, steps)
+
+
+COMPUTE: dict[str, Callable[[Cost], float | None]] = {
+    "epochs": lambda cost: cost.epochs,
+    "steps": lambda cost: cost.steps,
+    "samples": lambda cost: cost.samples,
+    "macs": _multiplications,
+    "seconds": lambda cost: cost.wall_s,
+}
+"""What may have to be equal, by its name in `match`; `None` where it was not recorded."""
+
+
 def incomparability(study: Study, pairs: Pairs) -> str:
     """Return why this arm may not be compared with its reference, or an empty text."""
     reasons = (
@@ -29,7 +52,7 @@ def incomparability(study: Study, pairs: Pairs) -> str:
         _missing_pairs(study, pairs),
         *(_differing(name, pairs, part) for name, part in AGREEING.items()),
         _other_protocol(study, pairs),
-        unequal_compute(pairs, study.match),
+        _unequal_compute(pairs, study.match),
         _stopped_early(pairs),
         _inert(pairs),
     )
@@ -39,15 +62,15 @@ def incomparability(study: Study, pairs: Pairs) -> str:
 def _unequal_tuning(study: Study, pairs: Pairs) -> str:
     """Return why the arm's tuning is not its reference's, or an empty text."""
     assert study.tuning is not None
-    own, other = study.tuning.of(pairs.arm), study.tuning.of(pairs.reference)
-    failed = [each for side in (own, other) for each in side.values() if each.values is None]
+    arm, reference = study.tuning.of(pairs.arm), study.tuning.of(pairs.reference)
+    failed = [each for side in (arm, reference) for each in side.values() if each.values is None]
     if failed:
         folds = fold_names([each.fold for each in failed if each.arm == failed[0].arm])
         return f"{failed[0].arm} could not be tuned for {folds}: {failed[0].reason}"
-    odd = [fold for fold in own if _num_finished(own, fold) != _num_finished(other, fold)]
+    odd = [fold for fold in arm if _num_finished(arm, fold) != _num_finished(reference, fold)]
     if not odd:
         return ""
-    counts = f"{_num_finished(own, odd[0])}, {pairs.reference} {_num_finished(other, odd[0])}"
+    counts = f"{_num_finished(arm, odd[0])}, {pairs.reference} {_num_finished(reference, odd[0])}"
     return f"tuned in another number of trials for {fold_names(odd)}: {counts}"
 
 
@@ -144,3 +167,77 @@ def outcome_of(record: Record) -> tuple[object, ...] | None:
     """
     tested = sorted(item for item in record.metrics.items() if item[0].startswith("test/"))
     return (record.first_losses, *tested) if record.first_losses and tested else None
+
+
+@dataclass(frozen=True)
+class ComputeRatio:
+    """Compute of both sides of a pair, or of all pairs in sum; `None` where nobody recorded it."""
+
+    arm: float | None
+    reference: float | None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether neither side was recorded."""
+        return self.arm is None and self.reference is None
+
+    @property
+    def is_half_known(self) -> bool:
+        """Whether one side alone was recorded; unknown is equal to unknown only, with a note."""
+        return (self.arm is None) != (self.reference is None)
+
+    @property
+    def ratio(self) -> float:
+        """The arm's over its reference's; 1 where that is unknown."""
+        if self.arm is None or self.reference is None or self.arm == self.reference:
+            return 1.0
+        return self.arm / self.reference if self.reference else math.inf
+
+    def is_equal(self, tolerance: float = TOLERANCE) -> bool:
+        """Whether both are equal within a relative tolerance, or their ratio is unknown."""
+        return math.isclose(self.ratio, 1.0, rel_tol=tolerance)
+
+
+def spent_on(pair: Pair, match: str) -> ComputeRatio:
+    """Return the compute of both sides, in the unit that `match` names (a key of `COMPUTE`)."""
+    measure = COMPUTE[match]
+    return ComputeRatio(measure(pair.arm.cost), measure(pair.reference.cost))
+
+
+def total(each: Iterable[ComputeRatio]) -> ComputeRatio:
+    """Return the sum over the pairs of which both sides are known."""
+    known = [(s.arm, s.reference) for s in each if s.arm is not None and s.reference is not None]
+    return ComputeRatio(math.fsum(arm for arm, _ in known), math.fsum(other for _, other in known))
+
+
+def _unequal_compute(pairs: Pairs, match: str) -> str:
+    """Return why the arm's compute is not its reference's, or an empty text."""
+    each = [spent_on(pair, match) for pair in pairs.complete]
+    if halves := [spent for spent in each if spent.is_half_known]:
+        known, other = (pairs.reference, pairs.arm)
+        known, other = (known, other) if halves[0].arm is None else (other, known)
+        one_sided = f"{match} recorded for {known} and not for {other}"
+        return f"unequal compute in {pairs.share(len(halves))}: {one_sided}"
+    if match == "seconds":
+        return _unequal_seconds(pairs, total(each))
+    odd = [spent for spent in each if not spent.is_equal()]
+    return (
+        f"unequal compute in {pairs.share(len(odd))}: {_unequal_reason(pairs, match, odd)}"
+        if odd
+        else ""
+    )
+
+
+def _unequal_reason(pairs: Pairs, match: str, odd: Sequence[ComputeRatio]) -> str:
+    return f"{match} {odd[0].arm:.4g}, {odd[0].ratio:.2f} times those of {pairs.reference}"
+
+
+def _unequal_seconds(pairs: Pairs, spent: ComputeRatio) -> str:
+    """Compare sums, since one trial's wall time also depends on what else the machine does."""
+    if spent.is_equal(TOLERANCE_OF_SECONDS):
+        return ""
+    num, ratio = len(pairs.complete), f"{spent.ratio:.2f} times"
+    return (
+        f"unequal compute: seconds over all {num} pairs are {ratio} those of {pairs.reference} "
+        f"({TOLERANCE_OF_SECONDS * 100:g} % more or less allowed)"
+    )

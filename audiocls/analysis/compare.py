@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from audiocls.analysis.caveats import caveats
-from audiocls.analysis.compute import COMPUTE
+from audiocls.analysis.comparability import COMPUTE
 from audiocls.analysis.contrasts.arms import baseline_result, decided_arms
 from audiocls.analysis.contrasts.effects import effects_of
 from audiocls.analysis.interim import at_look, decided_by_looks, looks_note
@@ -41,6 +41,8 @@ def compare(
 
 
 def _effects(grid: RecordGrid, comparison: Comparison) -> Effects:
+    if len(grid.study.factors) < 2:
+        return Effects()
     odd = [result for result in comparison.compared if result.verdict == "not_comparable"]
     part = at_look(grid, 1) if grid.study.looks else grid
     return effects_of(part, {result.arm: result.reason for result in odd})

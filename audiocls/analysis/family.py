@@ -163,12 +163,12 @@ class Rule:
         return f"{num}; {needed} needed for α = {self.alpha:.3g}, m = {size}"
 
     def _word(self, estimate: Estimate) -> Verdict:
-        words = VOCABULARIES[estimate.kind]
+        vocabulary = VOCABULARIES[estimate.kind]
         delta, low, high = estimate.delta, estimate.ci_low, estimate.ci_high
         if delta is None or low is None or high is None or estimate.p_holm is None:
-            return words.undecided
+            return vocabulary.undecided
         if estimate.p_holm <= self.alpha and not low <= 0 <= high:
-            return words.gain if (delta > 0) == (self.goal == "maximize") else words.loss
+            return vocabulary.gain if (delta > 0) == (self.goal == "maximize") else vocabulary.loss
         values = [value for *_, value in estimate.differences]
         p_equivalence = stats.tost_p(values, self.ratio, self.margin, estimate.step)
-        return words.equivalent if p_equivalence <= self.alpha else words.undecided
+        return vocabulary.equivalent if p_equivalence <= self.alpha else vocabulary.undecided

@@ -114,6 +114,6 @@ def with_next_look(study: Study, comparison: Comparison, whole: Study) -> Study 
         sides = (result.arm, result.against)
         wanted |= {(arm, *block) for arm in sides for block in blocks[:size]}
     known = {(cell.arm, *cell.block) for cell in study.cells}
-    places = wanted - known
-    new = tuple(cell for cell in whole.cells if (cell.arm, *cell.block) in places)
+    missing = wanted - known
+    new = tuple(cell for cell in whole.cells if (cell.arm, *cell.block) in missing)
     return replace(study, cells=(*study.cells, *new), looks=tuple(sorted(sizes))) if new else None

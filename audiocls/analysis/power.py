@@ -38,7 +38,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Promise:
+class PowerAnalysis:
     """What the planned pairs detect at 80 % power; without evidence, effects are in sds."""
 
     effect_sd: float | None
@@ -87,7 +87,7 @@ def power_of_plan(
     wanted: float | None,
     evidence: NoiseEstimate | None,
     note: str = "",
-) -> Promise:
+) -> PowerAnalysis:
     """Return what the planned pairs can detect, and the cheapest ways to detect `wanted`.
 
     `num_folds` are the data set's; `wanted` is an effect in units of the metric, by default twice
@@ -98,7 +98,7 @@ def power_of_plan(
     family = max(1, chosen.num_comparisons)
     own_ratio = ratio if len(chosen.folds) > 1 else 0.0
     effect = MARGINS * stats.margin if wanted is None else wanted
-    return Promise(
+    return PowerAnalysis(
         effect_sd=minimum_detectable_effect(
             len(chosen.blocks), own_ratio, family, POWER, stats.alpha
         ),

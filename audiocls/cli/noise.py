@@ -3,7 +3,6 @@
 import typer
 
 from audiocls.cli import options as o
-from audiocls.cli import output as out_
 from audiocls.console.progress import TerminalDisplay
 from audiocls.store import StudyFolder
 from audiocls.studies.noise import run_noise
@@ -23,10 +22,10 @@ def noise(
     workers: o.WorkersOption = None,
     wandb: o.WandbOption = None,
     as_json: o.JsonOption = False,
-    format_: out_.FormatOption = "terminal",
-    out: out_.OutOption = None,
-    entity: out_.EntityOption = None,
-    project: out_.ProjectOption = None,
+    format_: o.FormatOption = "terminal",
+    out: o.OutOption = None,
+    entity: o.EntityOption = None,
+    project: o.ProjectOption = None,
 ) -> None:
     """Train an ablation's baseline on seeds and folds, and measure how much they matter.
 
@@ -34,12 +33,12 @@ def noise(
     """
     from audiocls.render.build.stored import stored_noise
 
-    output = out_.output_of(as_json, format_, out, entity, project)
+    output = o.output_of(as_json, format_, out, entity, project)
     request = ablation_request(name, recipe, assignments, seeds, folds)
     options = LaunchOptions(runs, wandb, executor, devices, workers)
     measured = run_noise(request, options, TerminalDisplay())
     if measured.noise is not None:
         folder = StudyFolder(runs / measured.outcome.study.name)
-        out_.write(stored_noise(folder, measured.noise, output.format), output)
+        stored_noise(folder, measured.noise, output.format).write(output)
     if measured.outcome.exit_code:
         raise typer.Exit(measured.outcome.exit_code)

@@ -1,11 +1,15 @@
 """Options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from audiocls import library
 from audiocls.errors import UsageError
+from audiocls.render.build.clips import ClipsRequest
+from audiocls.render.formats import FORMATS, Output, checked
 from audiocls.studies.options import RUNS as RUNS
 from audiocls.studies.options import cache_folder as cache_folder
 
@@ -71,6 +75,53 @@ StudyNameOption = Annotated[
 CheckpointArgument = Annotated[
     Path, typer.Argument(help="A finished trial's folder, or its weights.")
 ]
+FormatOption = Annotated[
+    str, typer.Option("--format", help=f"{', '.join(FORMATS)}. html, ipynb, wandb write files.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="File to write, for all formats but terminal.")
+]
+EntityOption = Annotated[str | None, typer.Option("--entity", help="Of W&B, for wandb.")]
+ProjectOption = Annotated[str | None, typer.Option("--project", help="Of W&B, for wandb.")]
+ClipsOption = Annotated[
+    bool, typer.Option("--clips", help="Clip by clip, too; html has it without being asked.")
+]
+RootOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="data.root=DIR", help="Where the clips of html lie now."),
+]
+ROOT = "data.root"
+"""The key that `--set` may change in a report."""
+PLAN_FORMATS = ("terminal", "json", "md", "html", "tex", "ipynb")
+"""Formats of a plan: it has no runs that W&B could show."""
+
+
+def output_of(
+    as_json: bool,
+    format_: str,
+    out: Path | None,
+    entity: str | None = None,
+    project: str | None = None,
+    allowed: Sequence[str] = FORMATS,
+    what: str = "",
+) -> Output:
+    """Return what the options ask for; raises `UsageError` for what would have no effect."""
+    output = checked(Output(format_, out, entity, project), as_json, allowed, what)
+    require_file_name(out)
+    return output
+
+
+def clips_of(is_asked: bool, assignments: list[str] | None, format_: str) -> ClipsRequest:
+    """Return what `--clips` and `--set` ask for; raises `UsageError` for what has no effect."""
+    if not assignments:
+        return ClipsRequest(is_asked)
+    given = library.overrides(assignments)
+    unknown = [key for key in given if key != ROOT]
+    if unknown:
+        raise UsageError(f"--set: got {', '.join(unknown)}; allowed in a report: {ROOT}=DIR")
+    if format_ != "html":
+        raise UsageError(f"--set {ROOT}: has an effect with --format html only; got {format_}")
+    return ClipsRequest(is_asked, str(given[ROOT]))
 
 
 def require_file_name(out: Path | None) -> None:

@@ -18,7 +18,7 @@ OPTIONS = ("study", "arm", "baseline", "seed", "fold", "metric", "goal", "group"
 def open_report(
     study: str, runs: str | Path = "runs", wandb: Mapping[str, Any] | None = None
 ) -> StudyReport:
-    """The answer of a study: its name in `runs`, its path, or `wandb:ENTITY/PROJECT[/SWEEP]`.
+    """Return a study's report by its name in `runs`, its path, or `wandb:ENTITY/PROJECT[/SWEEP]`.
 
     `runs` is looked for in the working folder and in those above it, since Jupyter starts in the
     notebook's own. Of a project whose runs audiocls did not log, `wandb` says what is what:
@@ -42,7 +42,7 @@ def _found(runs: Path) -> Path:
 
 
 def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
-    """The project as a study in a folder of its own, which the system clears away."""
+    """Return the project as a study in a folder of its own, which the system clears away."""
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.project import WandbProject
     from audiocls.wandb_server.import_cells import ImportOptions
@@ -52,10 +52,12 @@ def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
     source = source_of(project, options.pop("group", None), options.pop("where", None))
     keys = options.pop("arm", ())
     name = options.pop("study", folder_name(project.rpartition("/")[2]))
-    asked = ImportOptions(name, arm=(keys,) if isinstance(keys, str) else tuple(keys), **options)
+    import_options = ImportOptions(
+        name, arm=(keys,) if isinstance(keys, str) else tuple(keys), **options
+    )
     folder = StudyFolder(Path(tempfile.mkdtemp(prefix="audiocls-")) / name)
     request = Request("sweep import", project)
-    import_study(folder, WandbProject(Connection()), source, asked, request, _unwatched)
+    import_study(folder, WandbProject(Connection()), source, import_options, request, _unwatched)
     return folder
 
 
@@ -69,4 +71,4 @@ def _check(options: Mapping[str, Any]) -> None:
 
 
 def _unwatched(done: int, total: int) -> None:
-    """A notebook shows what is there at the end."""
+    """Yield nothing: a notebook shows what is there at the end."""

@@ -12,7 +12,7 @@ how much room it deserves (`Depth`), a format says what it looks like.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -169,28 +169,12 @@ class Document:
 
     name: str
     blocks: tuple[Block, ...]
-    data: dict[str, Any] = field(default_factory=dict)
-    """The analysis as plain values: what the JSON format writes."""
+    data: Callable[[], dict[str, Any]] = dict
+    """Returns the analysis as plain values: what the JSON format writes."""
     template: Template | None = None
     """Executed in place of cells made from the blocks."""
     incomparable: str = ""
     """Why nothing in it could be compared; empty where something was."""
-
-    def to(self, depth: Depth) -> tuple[Block, ...]:
-        """Return the blocks that a format of this depth shows."""
-        return tuple(_visible(self.blocks, depth))
-
-
-def _visible(blocks: Sequence[Block], depth: Depth) -> Iterator[Block]:
-    for block in blocks:
-        if block.depth > depth:
-            continue
-        if isinstance(block, Section):
-            inner = tuple(_visible(block.blocks, depth))
-            if inner:
-                yield replace(block, blocks=inner)
-        else:
-            yield block
 
 
 Wanted = TypeVar("Wanted")

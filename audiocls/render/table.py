@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Literal
 
+from audiocls.formatting import NONE, format_estimate, format_p
+
 
 class Depth(IntEnum):
     """How much room a format must offer before it shows a block."""
@@ -113,3 +115,18 @@ class Table:
 def is_empty(cell: Cell) -> bool:
     """Whether a cell says nothing."""
     return not cell if isinstance(cell, str) else cell.value is None
+
+
+def plain_cell(cell: Cell, column: Column) -> str:
+    """Return `+2.1 [+0.8, +3.4]`, `0.0156`, `better`; a dash where a text is empty."""
+    if isinstance(cell, Estimate):
+        return format_estimate(cell.value, cell.low, cell.high, cell.scale, cell.is_signed)
+    if isinstance(cell, str):
+        return cell or (NONE if column.is_text else "")
+    return format_p(cell.value)
+
+
+def plain_rows(table: Table, most: int | None = None) -> list[tuple[str, ...]]:
+    """Return the rows as text; of ranked rows the first `most`."""
+    rows = table.rows[:most] if table.all_rows else table.rows
+    return [tuple(map(plain_cell, row, table.columns)) for row in rows]

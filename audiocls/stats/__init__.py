@@ -1,17 +1,15 @@
 """The tests behind a verdict, as functions from numbers to numbers; numpy and scipy alone.
 
-    t_test, sign_flip   the two tests of paired differences, and equivalence (TOST)
-    holm, sequential    the families: of comparisons, and of looks
-    mcnemar, bootstrap  right and wrong answers that come in recordings
-    power, shifts       what so many pairs can detect; how many an effect takes
-    variance, rank      components of noise; correlation of ranks
+    tests           of paired differences, of equivalence, of answers; Holm's correction
+    sequential      levels of the looks at a growing study
+    bootstrap       intervals over recordings
+    power, shifts   what so many pairs can detect; how many an effect takes
+    variance, rank  components of noise; correlation of ranks
 
 Differences are arm − reference, one per pair, in units of the metric.
 """
 
 from audiocls.stats.bootstrap import accuracy_interval, bootstrap_interval
-from audiocls.stats.holm import holm, max_p
-from audiocls.stats.mcnemar import mcnemar_p
 from audiocls.stats.power import (
     MAX_PAIRS,
     Allocation,
@@ -24,15 +22,20 @@ from audiocls.stats.power import (
 )
 from audiocls.stats.rank import rank_correlation
 from audiocls.stats.sequential import next_look_size, spending
-from audiocls.stats.sign_flip import (
+from audiocls.stats.tests import (
     MAX_EXACT_PAIRS,
+    TTest,
     can_be_significant,
+    corrected_t,
+    holm,
+    max_p,
+    mcnemar_p,
     min_attainable_p,
     pairs_needed,
     resamples_for,
     sign_flip_p,
+    tost_p,
 )
-from audiocls.stats.t_test import TTest, corrected_t, tost_p
 from audiocls.stats.variance import (
     Components,
     StdEstimate,

@@ -90,8 +90,8 @@ def _num_draws(num: int, seed: int, num_resamples: int) -> NDArray[np.uint8]:
     for start in range(0, num_resamples, portion):
         rows = draws[start : start + portion]
         chosen = rng.integers(0, num, rows.shape, dtype=np.int32)
-        places = chosen + num * np.arange(len(rows), dtype=np.int32)[:, np.newaxis]
-        rows[:] = np.bincount(places.ravel(), minlength=rows.size).reshape(rows.shape)
+        indices = chosen + num * np.arange(len(rows), dtype=np.int32)[:, np.newaxis]
+        rows[:] = np.bincount(indices.ravel(), minlength=rows.size).reshape(rows.shape)
     return draws
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.stats.shifts import shifts, standard_error, t_shifts
-from audiocls.stats.t_test import t_quantile
+from audiocls.stats.tests import t_quantile
 
 MAX_PAIRS = 100
 """Of a comparison, where pairs are suggested."""

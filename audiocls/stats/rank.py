@@ -21,8 +21,8 @@ def rank_correlation(xs: Sequence[float], ys: Sequence[float]) -> float | None:
 
 def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
     """Return ranks around their mean; equal values share the mean of their places."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    ranks = (ends - (counts - 1) / 2)[places]
+    ranks = (ends - (counts - 1) / 2)[inverse]
     centred: NDArray[np.float64] = ranks - ranks.mean()
     return centred

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from audiocls.stats.sign_flip import can_be_significant
+from audiocls.stats.tests import can_be_significant
 
 
 def spending(alpha: float, sizes: Sequence[int], num_comparisons: int = 1) -> list[float]:

@@ -12,8 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from audiocls.stats.sign_flip import MAX_EXACT_PAIRS, random_signs, resamples_for
-from audiocls.stats.t_test import t_quantile
+from audiocls.stats.tests import MAX_EXACT_PAIRS, random_signs, resamples_for, t_quantile
 
 _NUM_SUMS = 2**20
 """Samples × patterns: the effect is known to two parts in a thousand, in 50 ms."""

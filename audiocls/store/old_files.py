@@ -21,9 +21,7 @@ FIELDS = {
 
 
 def with_kind(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a `study.yaml` with its kind, and as far as known its request."""
-    if "kind" in mapping:
-        return dict(mapping)
+    """Return the content of an early `study.yaml` with its kind, and its request where known."""
     words = shlex.split(mapping.get("command", ""))
     kind, request = _kind_of(mapping, words), _request_of(words)
     ending = {"noise": NOISE_ENDING, "tuning": TUNING_ENDING}.get(kind, "")
@@ -61,14 +59,14 @@ def _request_of(words: Sequence[str]) -> Request | None:
 
 def _options_of(words: Sequence[str]) -> dict[str, Any]:
     """Return the fields of a request that options stand for."""
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     rest = iter(words)
     for word in rest:
         if word == "--until-decided":
-            found["is_until_decided"] = True
+            fields["is_until_decided"] = True
         elif word == "--set":
-            found["assignments"] = (*found.get("assignments", ()), next(rest, ""))
+            fields["assignments"] = (*fields.get("assignments", ()), next(rest, ""))
         elif word in FIELDS:
             value = next(rest, "")
-            found[FIELDS[word]] = int(value) if word == "--max-pairs" else value
-    return found
+            fields[FIELDS[word]] = int(value) if word == "--max-pairs" else value
+    return fields

@@ -219,9 +219,9 @@ class Study:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values; the cells as a text of one line each, which YAML reads fast."""
-        asked = {"request": self.request.to_mapping()} if self.request else {}
+        request = {"request": self.request.to_mapping()} if self.request else {}
         of = {"of": self.of} if self.of else {}
-        new = {"kind": self.kind, **of, **asked}
+        new = {"kind": self.kind, **of, **request}
         if self.search is not None:
             common = {"overrides": self.overrides, "command": self.command}
             return {"name": self.name, **asdict(self.search), **common, **new}

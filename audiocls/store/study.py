@@ -70,7 +70,8 @@ class StudyFolder:
                 f"{', '.join(others) or 'none'}.{did_you_mean(self.name, others)} "
                 "`audiocls sweep list` and `audiocls ablation list` name what can be launched"
             )
-        return Study.from_mapping(with_kind(yaml_file.read_written(self._plan)))
+        mapping = yaml_file.read_written(self._plan)
+        return Study.from_mapping(mapping if "kind" in mapping else with_kind(mapping))
 
     def study_with_arms(self) -> Study:
         """Return what was launched here; raises `UsageError` for a search, which has no arms."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from audiocls.analysis.power import Promise, power_of_plan
+from audiocls.analysis.power import PowerAnalysis, power_of_plan
 from audiocls.config import Config
 from audiocls.design import Plan
 from audiocls.search import TrialResult, grid_size, propose
@@ -70,7 +70,7 @@ def _tuning_facts(before: TuningPlan | None) -> dict[str, Any] | None:
 
 def power_of(
     chosen: Plan, baseline: Config, runs: Path, wanted: float | None, cache: Path
-) -> Promise:
+) -> PowerAnalysis:
     """Return the effect that the plan can detect, by the noise that was measured in `runs`.
 
     `wanted` is in units of the metric; `cache` is where clip tables are kept.

@@ -146,9 +146,9 @@ def noise_estimate(chosen: Plan, baseline: Config, runs: Path) -> tuple[NoiseEst
     The text says why there is no estimate although something was measured: it is stale.
     """
     name, metric = chosen.ablation.name, chosen.ablation.metric.name
-    own = _own_pairs(StudyFolder(runs / name), baseline, metric)
-    if own is not None:
-        return own, ""
+    from_pairs = _own_pairs(StudyFolder(runs / name), baseline, metric)
+    if from_pairs is not None:
+        return from_pairs, ""
     measured = read_noise(runs, name)
     if measured is None:
         return None, ""

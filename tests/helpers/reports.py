@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 from audiocls.analysis import Comparison
 from audiocls.cli import app
 from audiocls.render.build import ablation
-from audiocls.render.build.runs import Place
 from audiocls.render.formats.html import to_html
 from audiocls.render.formats.latex import to_latex
 from audiocls.render.formats.markdown import to_markdown
 from audiocls.store import StudyFolder
+from audiocls.tracking.project import ProjectRef
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-NOWHERE = Place("", "audiocls")
+NOWHERE = ProjectRef("", "audiocls")
 """A place on W&B of nobody's, for dashboards that are not saved there."""
 VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}
 """Tags of HTML that are never closed."""

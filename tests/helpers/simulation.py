@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import stats as oracle
 
-from audiocls.stats.sign_flip import random_signs, resamples_for
+from audiocls.stats.tests import random_signs, resamples_for
 from audiocls.store.record import Study
 from helpers.records import Records, finished_study
 

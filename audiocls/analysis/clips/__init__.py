@@ -7,24 +7,18 @@ models on these clips; verdicts, which are about trainings, rest on pairs of tri
 from audiocls.analysis.clips.compare import compare_clips
 from audiocls.analysis.clips.results import (
     ArmClips,
-    AudioSnippets,
     ChangedClip,
     ClassChange,
     ClipComparison,
-    ClipSection,
-    Excerpt,
     MeanPrediction,
 )
 from audiocls.analysis.clips.scored import Scored, scored
 
 __all__ = [
     "ArmClips",
-    "AudioSnippets",
     "ChangedClip",
     "ClassChange",
     "ClipComparison",
-    "ClipSection",
-    "Excerpt",
     "MeanPrediction",
     "Scored",
     "compare_clips",

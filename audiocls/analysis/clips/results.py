@@ -1,7 +1,6 @@
 """The values of a comparison clip by clip."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from audiocls.store.record import Cell
 
@@ -90,30 +89,3 @@ class ClipComparison:
     def different_classes(self, arm: ArmClips) -> list[ClassChange]:
         """Return the classes whose recall differs after correction."""
         return [change for change in arm.classes if change.p_holm <= self.alpha]
-
-
-@dataclass(frozen=True)
-class Excerpt:
-    """A clip as a page holds it."""
-
-    address: str
-    """`data:audio/mpeg;base64,…`."""
-    outline: str
-    """SVG path of the wave, x in 0 … 160, y in ±1 of its own peak."""
-
-
-@dataclass(frozen=True)
-class AudioSnippets:
-    """Clip → its excerpt, and why some clips have none."""
-
-    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class ClipSection:
-    """What a page shows clip by clip, or the reason why it shows nothing."""
-
-    comparison: ClipComparison | None = None
-    sounds: AudioSnippets = field(default_factory=AudioSnippets)
-    reason: str = ""

@@ -80,18 +80,18 @@ class SideBySide:
 def side_by_side(blocks: Sequence[tuple[Scored, Scored]]) -> SideBySide:
     """Return (reference, arm) of each block side by side; both must be of the same clips."""
     ids = np.concatenate([reference.clips for reference, _ in blocks])
-    clips, first, place = np.unique(ids, return_index=True, return_inverse=True)
-    num_heard = np.bincount(place)
+    clips, first, index = np.unique(ids, return_index=True, return_inverse=True)
+    num_heard = np.bincount(index)
     sides = tuple(zip(*blocks, strict=True))
 
     def right(side: Sequence[Scored]) -> Integers:
         is_right = np.concatenate([each.is_right for each in side])
-        return np.bincount(place, weights=is_right).astype(np.int64)
+        return np.bincount(index, weights=is_right).astype(np.int64)
 
     def mean(side: Sequence[Scored]) -> Shares:
         rows = np.concatenate([each.probabilities for each in side])
         total = np.zeros((len(clips), rows.shape[1]))
-        np.add.at(total, place, rows)
+        np.add.at(total, index, rows)
         return total / num_heard[:, None]
 
     return SideBySide(

@@ -166,12 +166,12 @@ def _effect(here: RecordGrid, there: RecordGrid, arm: str, is_same_data: bool) -
         against=here.study.name,
         step=max(mine.step, other.step),
     )
-    own, theirs = _by_block(mine), _by_block(other)
-    shared = [block for block in theirs if block in own]
+    ours, theirs = _by_block(mine), _by_block(other)
+    shared = [block for block in theirs if block in ours]
     reason = _objection(mine, other, is_same_data, has_shared=bool(shared))
     if reason:
         return replace(blank, verdict="not_comparable", reason=reason)
-    differences = [(*block, round(theirs[block] - own[block], 12)) for block in shared]
+    differences = [(*block, round(theirs[block] - ours[block], 12)) for block in shared]
     return rule.measured(blank, differences)
 
 

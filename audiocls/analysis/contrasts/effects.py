@@ -27,13 +27,11 @@ MAX_TABLES = 6
 def effects_of(grid: RecordGrid, refused: Mapping[str, str]) -> Effects:
     """Return what the study's arms say of its factors, corrected over all effects.
 
-    Empty where that is in its comparisons already. `refused` are the arms that may not be compared,
-    with the reason.
+    The study has two factors or more. Empty where its comparisons say it already. `refused` are the
+    arms that may not be compared, with the reason.
     """
     study = grid.study
     layout = layout_of(study)
-    if len(layout.factors) < 2:
-        return Effects()
     is_both = study.design == "both"
     compared = {arm: study.reference_of(arm) for arm in grid.compared}
     made = deduplicated(context_dependence(layout) if is_both else factorial(layout), compared)

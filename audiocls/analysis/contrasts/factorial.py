@@ -64,8 +64,8 @@ def _base(layout: Layout, index: int) -> int:
     So it is with a factor that is varied only where another one has a certain level: its first
     level is the recipe's, which stands beside other levels of that other factor.
     """
-    rest, own = _rest_of(layout, [index]), layout.levels[:, index]
-    is_alone = not np.intersect1d(rest[own == 0], rest[own > 0]).size
+    rest, levels = _rest_of(layout, [index]), layout.levels[:, index]
+    is_alone = not np.intersect1d(rest[levels == 0], rest[levels > 0]).size
     return int(is_alone and not layout.is_balanced and len(layout.factors[index].levels) > 2)
 
 
@@ -137,10 +137,10 @@ def _over(num: int, num_all: int) -> str:
     return f"over {num} of {num_all} combinations of the other factors: the others lack an arm"
 
 
-def _with_aliases(layout: Layout, contrast: Contrast, own: Sequence[int]) -> Contrast | None:
+def _with_aliases(layout: Layout, contrast: Contrast, indices: Sequence[int]) -> Contrast | None:
     """Return the contrast with its shortest aliases; `None` if it is better read as a main effect.
 
-    `own` are the indices of its factors. Only a fraction has any: of an incomplete design the
+    `indices` are those of its factors. Only a fraction has any: of an incomplete design the
     contrasts are of arms that differ in nothing else.
     """
     if layout.is_full or not layout.is_balanced:
@@ -148,19 +148,19 @@ def _with_aliases(layout: Layout, contrast: Contrast, own: Sequence[int]) -> Con
     weights = np.array([contrast.weights.get(arm, 0.0) for arm in layout.arms])
     codes = [_codes(layout.levels[:, index]) for index in range(len(layout.factors))]
     for order in range(1, min(MAX_ORDER, len(codes)) + 1):
-        named = tuple(_aliases_of_order(layout, codes, weights, tuple(own), order))
+        named = tuple(_aliases_of_order(layout, codes, weights, tuple(indices), order))
         if named:
-            is_main_effect = order == 1 and len(own) > 1
+            is_main_effect = order == 1 and len(indices) > 1
             return None if is_main_effect else replace(contrast, aliases=named)
     return contrast
 
 
 def _aliases_of_order(
-    layout: Layout, codes: Sequence[Columns], weights: Columns, own: tuple[int, ...], order: int
+    layout: Layout, codes: Sequence[Columns], weights: Columns, indices: tuple[int, ...], order: int
 ) -> Iterator[str]:
     """Yield the effects of so many factors that the weights cannot separate from their own."""
     for factors in itertools.combinations(range(len(codes)), order):
-        if factors == own:
+        if factors == indices:
             continue
         seen = weights @ reduce(_products, [codes[index] for index in factors])
         if np.abs(seen).max() > 1e-9:

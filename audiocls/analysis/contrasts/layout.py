@@ -86,8 +86,8 @@ def _level(changes: Mapping[str, Any], key: str) -> str:
 def _names(factors: Iterable[str]) -> dict[str, str]:
     """Return a short name for each factor; zipped keys are joined: `width+depth`."""
     keys = {factor: factor.split(",") for factor in factors}
-    short = short_names(key for own in keys.values() for key in own)
-    return {factor: "+".join(short[key] for key in own) for factor, own in keys.items()}
+    short = short_names(key for parts in keys.values() for key in parts)
+    return {factor: "+".join(short[key] for key in parts) for factor, parts in keys.items()}
 
 
 @dataclass(frozen=True)

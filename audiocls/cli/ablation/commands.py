@@ -2,7 +2,6 @@
 
 from audiocls import console, library, yaml_file
 from audiocls.cli import options as o
-from audiocls.cli import output as out_
 from audiocls.design import arms_of
 from audiocls.studies.request import ablation_request
 
@@ -40,12 +39,12 @@ def plan(
     effect: o.EffectOption = None,
     runs: o.RunsOption = o.RUNS,
     as_json: o.JsonOption = False,
-    format_: out_.FormatOption = "terminal",
-    out: out_.OutOption = None,
+    format_: o.FormatOption = "terminal",
+    out: o.OutOption = None,
 ) -> None:
     """Show arms, cells, pairs, cost and what could be seen, before anything runs."""
     from audiocls.render.build.stored import planned
 
-    output = out_.output_of(as_json, format_, out, allowed=out_.OF_PLANS, what="a plan")
+    output = o.output_of(as_json, format_, out, allowed=o.PLAN_FORMATS, what="a plan")
     request = ablation_request(name, recipe, assignments, seeds, folds, arms)
-    out_.write(planned(request, runs, effect, o.cache_folder()), output)
+    planned(request, runs, effect).write(output)

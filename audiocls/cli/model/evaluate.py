@@ -45,7 +45,7 @@ def evaluate(
         write_text(out, to_csv(evaluation))
     document = scores(evaluation, request.name)
     if as_json:
-        console.show_json(document.data)
+        console.show_json(document.data())
     else:
         show(document)
     for note in (*request.notes, *([f"written: {out}"] if out is not None else [])):

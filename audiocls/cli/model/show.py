@@ -28,6 +28,6 @@ def show(
     config = resolve([library.recipe(recipe), library.overrides(assignments or [])], recipe)
     document = layers(model_summary(config, classes, cache_folder()), depth)
     if as_json:
-        console.show_json(document.data)
+        console.show_json(document.data())
     else:
         terminal.show(document)

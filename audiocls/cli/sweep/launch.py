@@ -111,9 +111,9 @@ def _show_report(folder: StudyFolder, is_new: bool) -> None:
     from audiocls.render.build.stored import stored_ablation
     from audiocls.render.formats.html import to_html
 
-    report, clips, cache = load_report(folder), ClipsRequest(), o.cache_folder()
-    show(stored_ablation(report, "terminal", clips, cache).document)
+    report, clips = load_report(folder), ClipsRequest()
+    show(stored_ablation(report, "terminal", clips).document)
     page = folder.path / "report.html"
     if is_new or not page.exists():
-        write_text(page, to_html(stored_ablation(report, "html", clips, cache).document))
+        write_text(page, to_html(stored_ablation(report, "html", clips).document))
     console.say(f"report: {page}")

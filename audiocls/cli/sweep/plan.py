@@ -2,7 +2,6 @@
 
 from audiocls import console
 from audiocls.cli import options as o
-from audiocls.cli import output as out_
 from audiocls.studies.request import (
     ablation_request,
     check_without_effect,
@@ -21,18 +20,18 @@ def plan(
     effect: o.EffectOption = None,
     runs: o.RunsOption = o.RUNS,
     as_json: o.JsonOption = False,
-    format_: out_.FormatOption = "terminal",
-    out: out_.OutOption = None,
+    format_: o.FormatOption = "terminal",
+    out: o.OutOption = None,
 ) -> None:
     """Show arms, cells, pairs, cost and what could be seen, before anything runs."""
     from audiocls.render.build.stored import planned, planned_search
 
-    output = out_.output_of(as_json, format_, out, allowed=out_.OF_PLANS, what="a plan")
+    output = o.output_of(as_json, format_, out, allowed=o.PLAN_FORMATS, what="a plan")
     if not is_sweep(name):
         request = ablation_request(name, recipe, assignments, seeds, folds, arms)
-        return out_.write(planned(request, runs, effect, o.cache_folder()), output)
+        return planned(request, runs, effect).write(output)
     check_without_effect({"--effect": effect}, f"{name} is a sweep, which compares nothing")
     search = sweep_request(name, assignments, recipe=recipe)
     for text in search.notes:
         console.note(text)
-    return out_.write(planned_search(search), output)
+    return planned_search(search).write(output)

@@ -4,24 +4,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from audiocls.analysis import pareto
-from audiocls.analysis.clips import ClipSection
-from audiocls.analysis.results import Comparison, Failed
+from audiocls.analysis.results import Comparison, Effects, Failed
 from audiocls.formatting import NONE, format_percent, plural
 from audiocls.render import figures
 from audiocls.render.build import clips as by_clip
+from audiocls.render.build.clips import ClipSection
 from audiocls.render.build.effects import EFFECT_MEANINGS, TITLE, effect_remarks, effect_table
-from audiocls.render.build.headline import headline
 from audiocls.render.build.runs import RunSelection, pairs_run
+from audiocls.render.build.values import to_json
 from audiocls.render.build.verdicts import (
     VERDICT_MEANINGS,
     finished,
+    headline,
     method_text,
     name_of,
     secondary_table,
     secondary_title,
-    to_json,
     verdict_table,
 )
 from audiocls.render.document import (
@@ -69,17 +70,20 @@ def ablation(
         _effects(comparison),
         _curves(comparison, study, histories),
         _cost(comparison),
-        by_clip.clip_blocks(clips or ClipSection()),
+        by_clip.clip_blocks(clips) if clips else [],
         [Runs(selection, pairs_run(comparison))] if selection else [],
         _missing(comparison, failures),
         _meanings(),
         _reproduce(comparison, study, provenance),
     )
-    data = to_json(comparison)
-    if clips and clips.comparison:
-        data |= {"clips": by_clip.to_json(clips.comparison)}
+    data = partial(_values, comparison, clips)
     blocks = tuple(block for part in parts for block in part)
     return Document(name=comparison.study, blocks=blocks, data=data, template=template)
+
+
+def _values(comparison: Comparison, clips: ClipSection | None) -> dict[str, Any]:
+    by_clips = clips and clips.comparison
+    return to_json(comparison) | ({"clips": by_clip.to_json(by_clips)} if by_clips else {})
 
 
 def _opening(comparison: Comparison, study: Study | None) -> Iterator[Block]:
@@ -132,6 +136,8 @@ def _pairs(comparison: Comparison) -> Iterator[Block]:
 
 
 def _effects(comparison: Comparison) -> Iterator[Block]:
+    if comparison.effects == Effects():
+        return
     remarks = tuple(map(Text, effect_remarks(comparison)))
     if not comparison.effects.estimates:
         yield from remarks
@@ -163,7 +169,7 @@ def _effects(comparison: Comparison) -> Iterator[Block]:
 def _curves(
     comparison: Comparison, study: Study | None, histories: figures.Histories
 ) -> Iterator[Block]:
-    if study is None:
+    if study is None or not histories:
         return
     keys = {"metric": figures.validation_key(study), "loss": "val/loss"}
     drawn = [

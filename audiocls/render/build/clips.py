@@ -1,18 +1,16 @@
 """The comparison clip by clip: what is read for it, and its section of a document."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from audiocls.analysis.clips.results import (
     ArmClips,
-    AudioSnippets,
     ChangedClip,
     ClassChange,
     ClipComparison,
-    ClipSection,
     MeanPrediction,
 )
 from audiocls.dotted import flatten
@@ -45,6 +43,35 @@ BESIDE = (
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """A clip as a page holds it."""
+
+    address: str
+    """`data:audio/mpeg;base64,…`."""
+    outline: str
+    """SVG path of the wave, x in 0 … 160, y in ±1 of its own peak."""
+
+
+@dataclass(frozen=True)
+class AudioSnippets:
+    """Recordings that a page plays."""
+
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
+    """By clip."""
+    note: str = ""
+    """Why some clips have no excerpt."""
+
+
+@dataclass(frozen=True)
+class ClipSection:
+    """What a page shows clip by clip, or the reason why it shows nothing."""
+
+    comparison: ClipComparison | None = None
+    sounds: AudioSnippets = field(default_factory=AudioSnippets)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class ClipsRequest:
     """Whether clips are asked for, and where their recordings lie now if not where they did."""
 
@@ -74,7 +101,7 @@ def section_of(
             f"audiocls report {study.name} --format html --clips"
         )
     comparison = read_clips(folder, study, records)
-    wanted = clips_to_hear(comparison)
+    wanted = clips_to_play(comparison)
     if not wanted:
         return ClipSection(comparison)
     from audiocls.render.build.sounds import sounds_of
@@ -83,7 +110,7 @@ def section_of(
     return ClipSection(comparison, sounds_of(data, cache, wanted))
 
 
-def clips_to_hear(comparison: ClipComparison) -> list[str]:
+def clips_to_play(comparison: ClipComparison) -> list[str]:
     """Return the most decided clips of every arm and side first, then the next ones of each."""
     return [
         side[rank].clip
@@ -99,27 +126,27 @@ def _data(
 ) -> dict[str, Any]:
     """Return the baseline's data set; its root may be an override of the study."""
     cells = [cell for cell in study.cells if cell.id in records]
-    own = [cell for cell in cells if cell.arm == study.baseline] or cells
-    data: dict[str, Any] = folder.trial(own[0].id).config()["data"]
+    of_baseline = [cell for cell in cells if cell.arm == study.baseline] or cells
+    data: dict[str, Any] = folder.trial(of_baseline[0].id).config()["data"]
     chosen = flatten({**study.overrides, **study.arms[study.baseline]})
     root = data_root or chosen.get("data.root")
     return {**data, "root": root} if root else data
 
 
-def clip_blocks(found: ClipSection) -> tuple[Block, ...]:
+def clip_blocks(section: ClipSection) -> tuple[Block, ...]:
     """Return the section of a document, or nothing where there is nothing to compare."""
-    if found.reason:
-        return (Section(TITLE, (Note(found.reason, Depth.PAGE),)),)
-    comparison = found.comparison
+    if section.reason:
+        return (Section(TITLE, (Note(section.reason, Depth.PAGE),)),)
+    comparison = section.comparison
     if comparison is None or not comparison.arms:
         return ()
     blocks: tuple[Block, ...] = (
         Text(MEANING),
         clip_table(comparison),
         *map(Text, notes(comparison)),
-        *([Note(found.sounds.note, Depth.PAGE)] if found.sounds.note else []),
+        *([Note(section.sounds.note, Depth.PAGE)] if section.sounds.note else []),
         Text(METHOD, Depth.TEXT),
-        *_listening(comparison, found.sounds),
+        *_listening(comparison, section.sounds),
     )
     return (Section(TITLE, blocks),)
 
@@ -181,7 +208,7 @@ def _of_classes(comparison: ClipComparison) -> Iterator[str]:
 
 
 def class_change(change: ClassChange) -> str:
-    """`bell 62 % → 81 % (+19 points, p 0.0021)`."""
+    """Return `bell 62 % → 81 % (+19 points, p 0.0021)`."""
     before, after = 100 * change.recall_before, 100 * change.recall_after
     moved = f"{format_signed(after - before, 1)} points, p {format_p(change.p_holm)}"
     return f"{change.label} {before:.0f} % → {after:.0f} % ({moved})"
@@ -240,7 +267,7 @@ def _sound(arm: ArmClips, clip: ChangedClip, word: str, sounds: AudioSnippets) -
 
 
 def _predicted(side: MeanPrediction, num_seeds: int) -> str:
-    """`rain 80 % · 1 of 3 right`."""
+    """Return `rain 80 % · 1 of 3 right`."""
     right = f" · {side.num_right} of {num_seeds} right" if num_seeds > 1 else ""
     return f"{side.label} {100 * side.probability:.0f} %{right}"
 

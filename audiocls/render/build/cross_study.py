@@ -8,14 +8,13 @@ from typing import Any
 from audiocls.analysis.contrasts.cross_study import CrossStudyEffect, MultiStudyReport
 from audiocls.analysis.results import ArmResult, Comparison
 from audiocls.formatting import format_estimate, format_percent, plural
-from audiocls.render.build.headline import headline
+from audiocls.render.build.values import arm_to_json, to_json
 from audiocls.render.build.verdicts import (
     REASON,
     TESTS,
-    arm_to_json,
     difference,
+    headline,
     p_values,
-    to_json,
     verdict_table,
 )
 from audiocls.render.document import (
@@ -54,7 +53,7 @@ def cross_study(joint: MultiStudyReport) -> Document:
     return Document(
         name="-and-".join(answer.study for answer in joint.answers),
         blocks=tuple(blocks),
-        data=as_json(joint),
+        data=partial(as_json, joint),
     )
 
 
@@ -88,14 +87,14 @@ def _own(answer: Comparison) -> Section:
 
 
 def _deep(table: Table) -> Table:
-    """Each study prints its own verdicts elsewhere, so a terminal goes without them here."""
+    """Return the table for deeper formats than a terminal, which has the verdicts elsewhere."""
     return replace(table, depth=Depth.TEXT)
 
 
 def sentences(joint: MultiStudyReport) -> list[str]:
     """Return each study's own answer, and then what differs between them."""
-    own = [f"{answer.study}: {headline(answer)}" for answer in joint.answers]
-    return [*own, *differences(joint)]
+    per_study = [f"{answer.study}: {headline(answer)}" for answer in joint.answers]
+    return [*per_study, *differences(joint)]
 
 
 def differences(joint: MultiStudyReport) -> list[str]:
@@ -203,7 +202,7 @@ def tables(joint: MultiStudyReport) -> list[Table]:
 
 def remarks(joint: MultiStudyReport) -> list[str]:
     """Return what a reader must know about the pairing, and about each study."""
-    own = [f"{answer.study}: {note}" for answer in joint.answers for note in answer.notes]
+    per_study = [f"{answer.study}: {note}" for answer in joint.answers for note in answer.notes]
     between = [f"{across.study}: {note}" for across in joint.across for note in across.notes]
     reasons = [
         f"{across.study}, {result.arm}: {result.reason}."
@@ -211,7 +210,7 @@ def remarks(joint: MultiStudyReport) -> list[str]:
         for result in across.effects
         if result.reason
     ]
-    return [*own, *between, *dict.fromkeys(reasons)]
+    return [*per_study, *between, *dict.fromkeys(reasons)]
 
 
 def as_json(joint: MultiStudyReport) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _row(effect: Effect, scale: int) -> tuple[Cell, ...]:
 
 
 def _simple_effects(effect: Effect, scale: int) -> str:
-    """`+2.1 → −0.4`: the effect without the other factor, then with it."""
+    """Return `+2.1 → −0.4`: the effect without the other factor, then with it."""
     deltas = [scale * part.delta for part in effect.parts]
     return " → ".join(format_signed(delta, num_decimals(*deltas)) for delta in deltas)
 

@@ -1,6 +1,7 @@
 """A model's layers, costs and remaining budget as a document."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from audiocls.formatting import NONE, format_count
@@ -29,7 +30,7 @@ def layers(summary: ModelSummary, depth: int) -> Document:
         Table(COLUMNS, rows, label=model, caption=(title,)),
         Facts(tuple(totals(summary).items())),
     )
-    return Document(model, blocks, to_json(summary, depth))
+    return Document(model, blocks, partial(to_json, summary, depth))
 
 
 def totals(summary: ModelSummary) -> dict[str, str]:

@@ -27,7 +27,7 @@ def noise(
         Section(title, (table, *map(Text, remarks), *map(Note, _notes(measured)))),
         *((Runs(selection),) if selection else ()),
     )
-    return Document(name=measured.study, blocks=blocks, data=measured.to_mapping())
+    return Document(name=measured.study, blocks=blocks, data=measured.to_mapping)
 
 
 def noise_table(measured: Noise, scale: int) -> Table:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audiocls.analysis.power import Promise
+from audiocls.analysis.power import PowerAnalysis
 from audiocls.design import Plan, roman
 from audiocls.formatting import format_elapsed, format_values, plural
 from audiocls.render.build.power import power_facts
@@ -14,7 +14,7 @@ NUM_SHOWN = 3
 
 
 def plan(
-    chosen: Plan, facts: Mapping[str, Any], promise: Promise, num_cores: int, measuring: str
+    chosen: Plan, facts: Mapping[str, Any], power: PowerAnalysis, num_cores: int, measuring: str
 ) -> Document:
     """Return the document of an ablation's plan.
 
@@ -35,15 +35,15 @@ def plan(
         "pairs": f"{facts['num_pairs']} per comparison, {chosen.num_comparisons} comparisons",
         "cost": _cost(facts, num_cores),
         "smallest attainable p": _smallest_p(facts),
-        **power_facts(promise, chosen, seconds, measuring),
+        **power_facts(power, chosen, seconds, measuring),
     }
     blocks: tuple[Block, ...] = (
         Title(chosen.ablation.name, chosen.ablation.question),
         Facts(tuple(items.items())),
         *map(Note, chosen.notes),
     )
-    data = {**facts, "promise": promise.to_mapping()}
-    return Document(name=f"{chosen.ablation.name}-plan", blocks=blocks, data=data)
+    values = {**facts, "promise": power.to_mapping()}
+    return Document(name=f"{chosen.ablation.name}-plan", blocks=blocks, data=lambda: values)
 
 
 def search_plan(facts: Mapping[str, Any], first: Sequence[str], description: str) -> Document:
@@ -58,7 +58,7 @@ def search_plan(facts: Mapping[str, Any], first: Sequence[str], description: str
         "first": "; ".join(first),
     }
     blocks = (Title(facts["study"], description), Facts(tuple(items.items())))
-    return Document(name=f"{facts['study']}-plan", blocks=blocks, data=dict(facts))
+    return Document(name=f"{facts['study']}-plan", blocks=blocks, data=lambda: dict(facts))
 
 
 def _design(chosen: Plan) -> str:

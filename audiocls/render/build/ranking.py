@@ -33,117 +33,117 @@ or more every time from 40 trials on, and from 12 as little as four tenths."""
 
 
 def ranking(
-    found: Ranking, failures: Sequence[str] = (), selection: RunSelection | None = None
+    ranking: Ranking, failures: Sequence[str] = (), selection: RunSelection | None = None
 ) -> Document:
     """Return the document; `failures` are lines, `selection` the runs that W&B shows."""
-    name = found.study.name
+    name = ranking.study.name
     failed = (Section("Failed", (Items(tuple(failures)),), depth=Depth.TEXT),) if failures else ()
     blocks: tuple[Block, ...] = (
-        Title(name, found.sweep.description),
-        Headline(_answer(found), CAUTION if len(found.scored) > 1 else ""),
-        Facts(_facts(found), depth=Depth.PAGE),
-        *_progress(found),
-        Section("Ranking", (table_of(found),) if found.trials else ()),
-        *_parameters(found),
+        Title(name, ranking.sweep.description),
+        Headline(_answer(ranking), CAUTION if len(ranking.scored) > 1 else ""),
+        Facts(_facts(ranking), depth=Depth.PAGE),
+        *_progress(ranking),
+        Section("Ranking", (table_of(ranking),) if ranking.trials else ()),
+        *_parameters(ranking),
         *((Runs(selection),) if selection else ()),
         *failed,
-        Section("Reproduce", (Command(found.study.command),), depth=Depth.TEXT),
+        Section("Reproduce", (Command(ranking.study.command),), depth=Depth.TEXT),
     )
-    return Document(name=name, blocks=blocks, data=to_json(found))
+    return Document(name=name, blocks=blocks, data=partial(to_json, ranking))
 
 
-def _facts(found: Ranking) -> tuple[tuple[str, str], ...]:
-    states = Counter(ranked.state for ranked in found.trials)
+def _facts(ranking: Ranking) -> tuple[tuple[str, str], ...]:
+    states = Counter(ranked.state for ranked in ranking.trials)
     return (
-        *((("metric", f"{found.metric}, {found.goal}"),) if found.metric else ()),
-        ("method", found.sweep.method),
-        ("runs", found.study.search.runs if found.study.search else ""),
+        *((("metric", f"{ranking.metric}, {ranking.goal}"),) if ranking.metric else ()),
+        ("method", ranking.sweep.method),
+        ("runs", ranking.study.search.runs if ranking.study.search else ""),
         *((state, str(num)) for state, num in states.items()),
     )
 
 
-def _progress(found: Ranking) -> Iterator[Section]:
-    if not found.scored:
+def _progress(ranking: Ranking) -> Iterator[Section]:
+    if not ranking.scored:
         return
     caption = (
         "A dot is a trial, the line the best value until then, the star the best of all. It "
         "improves by luck alone too: the best of many draws is better than the typical one."
     )
-    num_drawn, num_scored = len(figures.drawn(found)), len(found.scored)
+    num_drawn, num_scored = len(figures.drawn(ranking)), len(ranking.scored)
     if num_drawn < num_scored:
         caption += (
             f" This and the figures below show {num_drawn} of {num_scored} trials: the best ones "
             "and an even choice of the others."
         )
-    figure = Figure("progress", partial(figures.best_so_far, found), caption)
+    figure = Figure("progress", partial(figures.best_so_far, ranking), caption)
     yield Section("Best so far", (figure,), depth=Depth.PAGE)
 
 
-def _parameters(found: Ranking) -> Iterator[Section]:
-    if len(found.scored) < 2 or not found.parameters:
+def _parameters(ranking: Ranking) -> Iterator[Section]:
+    if len(ranking.scored) < 2 or not ranking.parameters:
         return
-    has_shares = not found.importance.reason
+    has_shares = not ranking.importance.reason
     shares: tuple[Block, ...] = (
-        Figure("importance", partial(figures.importances, found)),
-        parameter_table(found),
+        Figure("importance", partial(figures.importances, ranking)),
+        parameter_table(ranking),
     )
-    num = len(found.parameters)
+    num = len(ranking.parameters)
     caption = "A dot is a trial, the star the best one. Values without an order stand side by side."
     if num > figures.MAX_PANELS:
         caption += f" The first {figures.MAX_PANELS} of {num} parameters."
-    scatter = Figure("scatter", partial(figures.metric_by_parameter, found), caption)
-    blocks = (*(shares if has_shares else ()), Text(parameter_remark(found)), scatter)
-    yield Section(_parameter_title(found), blocks, is_live=True)
+    scatter = Figure("scatter", partial(figures.metric_by_parameter, ranking), caption)
+    blocks = (*(shares if has_shares else ()), Text(parameter_remark(ranking)), scatter)
+    yield Section(_parameter_title(ranking), blocks, is_live=True)
 
 
-def _parameter_title(found: Ranking) -> str:
-    return f"What decides {found.metric or 'the metric'}"
+def _parameter_title(ranking: Ranking) -> str:
+    return f"What decides {ranking.metric or 'the metric'}"
 
 
-def ranking_headline(found: Ranking) -> str:
-    """`Best of 12 trials: val/accuracy 0.81 with optim.lr=0.003.`, and what that is not."""
-    answer = _answer(found)
-    return f"{answer} {CAUTION}" if len(found.scored) > 1 else answer
+def ranking_headline(ranking: Ranking) -> str:
+    """Return `Best of 12 trials: val/accuracy 0.81 with optim.lr=0.003.`, and its caution."""
+    answer = _answer(ranking)
+    return f"{answer} {CAUTION}" if len(ranking.scored) > 1 else answer
 
 
-def _answer(found: Ranking) -> str:
-    if not found.metric:
-        num = plural(len(found.trials), "trial")
+def _answer(ranking: Ranking) -> str:
+    if not ranking.metric:
+        num = plural(len(ranking.trials), "trial")
         return f"{num}; the sweep names no metric to rank them by."
-    if not found.scored:
-        return f"No trial has a value of {found.metric} yet."
-    best = found.scored[0]
-    values = {key: best.parameters[key] for key in found.searched if key in best.parameters}
+    if not ranking.scored:
+        return f"No trial has a value of {ranking.metric} yet."
+    best = ranking.scored[0]
+    values = {key: best.parameters[key] for key in ranking.searched if key in best.parameters}
     given = ", ".join(f"{key}={short(value)}" for key, value in values.items())
-    num = plural(len(found.scored), "trial")
+    num = plural(len(ranking.scored), "trial")
     suffix = f" with {given}" if given else ""
-    return f"Best of {num}: {found.metric} {short(best.value)}{suffix}."
+    return f"Best of {num}: {ranking.metric} {short(best.value)}{suffix}."
 
 
-def table_of(found: Ranking) -> Table:
-    """Return a row for each trial; one without a value has no place."""
-    searched = found.searched
-    parameters = (Column(key, "number" if found.is_numeric(key) else "word") for key in searched)
+def table_of(ranking: Ranking) -> Table:
+    """Return a row for each trial; one without a value has no rank."""
+    searched = ranking.searched
+    parameters = (Column(key, "number" if ranking.is_numeric(key) else "word") for key in searched)
     return Table(
         columns=(
             Column(""),
-            Column(found.metric or "metric"),
+            Column(ranking.metric or "metric"),
             *parameters,
             Column("state", "word"),
             Column("time", is_detail=True, drop=1),
             Column("trial", "word", is_detail=True, drop=2),
         ),
-        rows=tuple(_row(*placed, searched) for placed in enumerate(found.trials, start=1)),
-        label=f"{found.study.name}-ranking",
-        caption=(f"{found.study.name}: the best trials.", ranking_headline(found)),
-        all_rows=f"audiocls report {found.study.name} --format md",
+        rows=tuple(_row(*placed, searched) for placed in enumerate(ranking.trials, start=1)),
+        label=f"{ranking.study.name}-ranking",
+        caption=(f"{ranking.study.name}: the best trials.", ranking_headline(ranking)),
+        all_rows=f"audiocls report {ranking.study.name} --format md",
     )
 
 
-def _row(place: int, ranked: Ranked, searched: Sequence[str]) -> tuple[Cell, ...]:
+def _row(rank: int, ranked: Ranked, searched: Sequence[str]) -> tuple[Cell, ...]:
     parameters = ranked.parameters
     return (
-        "" if ranked.value is None else str(place),
+        "" if ranked.value is None else str(rank),
         short(ranked.value),
         *(short(parameters.get(key)) for key in searched),
         ranked.state,
@@ -152,7 +152,7 @@ def _row(place: int, ranked: Ranked, searched: Sequence[str]) -> tuple[Cell, ...
     )
 
 
-def parameter_table(found: Ranking) -> Table:
+def parameter_table(ranking: Ranking) -> Table:
     """Return a row for each searched parameter, the most important first."""
     return Table(
         columns=(
@@ -161,62 +161,62 @@ def parameter_table(found: Ranking) -> Table:
             Column("rank correlation"),
             Column("the best are", "word"),
         ),
-        rows=tuple(_parameter_row(found, parameter) for parameter in found.parameters),
-        label=f"{found.study.name}-parameters",
-        caption=(f"{_parameter_title(found)}.", parameter_remark(found)),
+        rows=tuple(_parameter_row(ranking, parameter) for parameter in ranking.parameters),
+        label=f"{ranking.study.name}-parameters",
+        caption=(f"{_parameter_title(ranking)}.", parameter_remark(ranking)),
     )
 
 
-def _parameter_row(found: Ranking, parameter: Parameter) -> tuple[Cell, ...]:
+def _parameter_row(ranking: Ranking, parameter: Parameter) -> tuple[Cell, ...]:
     share, correlation = parameter.share, parameter.correlation
     return (
         parameter.key,
         NONE if share is None else format_percent(round(share, 2)),
         NONE if correlation is None else format_signed(correlation, 2),
-        direction(found, parameter),
+        direction(ranking, parameter),
     )
 
 
-def direction(found: Ranking, parameter: Parameter) -> str:
+def direction(ranking: Ranking, parameter: Parameter) -> str:
     """Return where the better trials lie, or a dash where ranks could as well be unrelated."""
     correlation = parameter.correlation
     # Without any relation, Spearman's coefficient of n pairs has a standard error of about 1/√n.
-    if correlation is None or abs(correlation) < 2 / math.sqrt(len(found.scored)):
+    if correlation is None or abs(correlation) < 2 / math.sqrt(len(ranking.scored)):
         return NONE
-    return "high" if (correlation > 0) == (found.goal == "maximize") else "low"
+    return "high" if (correlation > 0) == (ranking.goal == "maximize") else "low"
 
 
-def parameter_remark(found: Ranking) -> str:
+def parameter_remark(ranking: Ranking) -> str:
     """Return how importance and correlation came about, or why there are none."""
-    shares = found.importance
+    shares = ranking.importance
     if shares.reason:
         return f"Importance of parameters: {shares.reason}."
-    rough = f" From {shares.num_trials} trials it is rough." if _is_rough(found) else ""
+    rough = f" From {shares.num_trials} trials it is rough." if _is_rough(ranking) else ""
     return (
         f"Importance: each parameter's share in what sets the best {shares.num_best} of "
         f"{shares.num_trials} trials apart from all (PED-ANOVA).{rough} Rank correlation: "
-        f"Spearman's, of the parameter and {found.metric}. Values far from the best were tried "
+        f"Spearman's, of the parameter and {ranking.metric}. Values far from the best were tried "
         "less often where the search itself chose the trials: neither number proves a cause."
     )
 
 
-def _is_rough(found: Ranking) -> bool:
-    return found.importance.num_trials < ROUGH_BELOW
+def _is_rough(ranking: Ranking) -> bool:
+    return ranking.importance.num_trials < ROUGH_BELOW
 
 
-def to_json(found: Ranking) -> dict[str, Any]:
+def to_json(ranking: Ranking) -> dict[str, Any]:
     """Return the ranking as plain values."""
-    shares = found.importance
+    shares = ranking.importance
     return {
-        "study": found.study.name,
-        "metric": found.metric,
-        "goal": found.goal,
-        "headline": ranking_headline(found),
+        "study": ranking.study.name,
+        "metric": ranking.metric,
+        "goal": ranking.goal,
+        "headline": ranking_headline(ranking),
         "importance": {
             "num_trials": shares.num_trials,
             "num_best": shares.num_best,
             "reason": shares.reason,
-            "parameters": [vars(parameter) for parameter in found.parameters],
+            "parameters": [vars(parameter) for parameter in ranking.parameters],
         },
         "trials": [
             {
@@ -226,6 +226,6 @@ def to_json(found: Ranking) -> dict[str, Any]:
                 "value": ranked.value,
                 "seconds": ranked.seconds,
             }
-            for ranked in found.trials
+            for ranked in ranking.trials
         ],
     }

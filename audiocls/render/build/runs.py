@@ -30,14 +30,6 @@ COLUMNS = ("arm", "block", "seed", "fold", "difference")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where on W&B a study's runs lie; an empty entity is whosever key is configured."""
-
-    entity: str
-    project: str
-
-
-@dataclass(frozen=True)
 class Condition:
     """Which runs to show, by W&B's own name of what is known of a run."""
 
@@ -173,9 +165,9 @@ def pairs_run(comparison: Comparison) -> PairsRun | None:
 
 def answer_id(comparison: Comparison) -> str:
     """Return an id that is the same for the same answer: a report always shows its own pairs."""
-    asked = [comparison.study, comparison.metric, comparison.margin]
+    question = [comparison.study, comparison.metric, comparison.margin]
     arms = [(result.arm, result.verdict, result.differences) for result in comparison.arms]
-    digest = hashlib.sha256(json.dumps([asked, arms]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([question, arms]).encode()).hexdigest()
     return f"answer-{digest[:12]}"
 
 
@@ -196,9 +188,9 @@ def answer_run(comparison: Comparison) -> "AnswerRun":
 def _rows(comparison: Comparison) -> tuple[tuple[str | int | float, ...], ...]:
     """Return a row for each arm and block; blocks are numbered from 1 by seed and fold."""
     blocks = sorted({(s, f) for result in comparison.arms for s, f, _ in result.differences})
-    place = {block: number for number, block in enumerate(blocks, 1)}
+    numbers = {block: number for number, block in enumerate(blocks, 1)}
     return tuple(
-        (result.arm, place[seed, fold], seed, fold, difference * comparison.scale)
+        (result.arm, numbers[seed, fold], seed, fold, difference * comparison.scale)
         for result in comparison.compared
         for seed, fold, difference in sorted(result.differences)
     )

@@ -36,7 +36,7 @@ def scores(evaluation: "Evaluation", clips: str) -> Document:
             else ()
         ),
     )
-    return Document(clips, blocks, {"clips": clips, **to_json(evaluation)})
+    return Document(clips, blocks, lambda: {"clips": clips, **to_json(evaluation)})
 
 
 def _facts(evaluation: "Evaluation", clips: str) -> dict[str, str]:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from audiocls.analysis.clips.results import AudioSnippets, Excerpt
 from audiocls.audio.clips import Clip
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
 from audiocls.errors import AudioclsError
 from audiocls.formatting import plural
+from audiocls.render.build.clips import AudioSnippets, Excerpt
 
 LONGEST_S = 5.0
 """From the beginning of what the model hears."""
@@ -27,10 +27,10 @@ COLUMNS = 160
 
 
 def sounds_of(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -> AudioSnippets:
-    """As many of `clips` as a page can hold, in their order; `data` is a trial's own part.
+    """Return the sounds of as many of `clips` as a page can hold, the first of them first.
 
-    A clip that is named twice is twice in the page. Where the files are not there any more, that
-    is an answer too.
+    `data` is a trial's own part of the configuration. A clip that is named twice is twice in the
+    page. Where the data set cannot be opened, the note says why.
     """
     try:
         data_set: DataSet = TypeAdapter(DataSet).validate_python(data)
@@ -68,7 +68,7 @@ def _excerpt(clip: Clip | None, duration_s: float) -> Excerpt | None:
     if clip is None:
         return None
     try:
-        wave = heard(decode(clip.path), duration_s)
+        wave = scored_window(decode(clip.path), duration_s)
     except AudioclsError:
         return None
     file = encode(wave)
@@ -76,8 +76,8 @@ def _excerpt(clip: Clip | None, duration_s: float) -> Excerpt | None:
     return Excerpt(f"data:{file.media_type};base64,{text}", outline(wave))
 
 
-def heard(wave: Waveform, duration_s: float) -> Waveform:
-    """The beginning of the middle `duration_s`, which is what trials are scored on."""
+def scored_window(wave: Waveform, duration_s: float) -> Waveform:
+    """Return the beginning of the middle `duration_s`, which is what trials are scored on."""
     window = round(duration_s * wave.sample_rate)
     start = max(0, (len(wave.samples) - window) // 2)
     length = min(window, round(LONGEST_S * wave.sample_rate))
@@ -85,7 +85,7 @@ def heard(wave: Waveform, duration_s: float) -> Waveform:
 
 
 def outline(wave: Waveform) -> str:
-    """The lowest and highest sample of each column, once around.
+    """Return the lowest and highest sample of each column as an SVG path, once around.
 
     Shape: samples (T,)
     """

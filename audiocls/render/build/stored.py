@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audiocls import library
-from audiocls.analysis.clips import ClipSection
 from audiocls.analysis.noise import Noise
-from audiocls.errors import UsageError
+from audiocls.errors import NotComparable, UsageError
 from audiocls.execution.devices import num_cores
+from audiocls.render import formats
 from audiocls.render.build.ablation import ablation
-from audiocls.render.build.clips import ClipsRequest, section_of
+from audiocls.render.build.clips import ClipSection, ClipsRequest, section_of
 from audiocls.render.build.cross_study import cross_study
 from audiocls.render.build.noise import noise
 from audiocls.render.build.plan import plan, search_plan
@@ -18,10 +18,12 @@ from audiocls.render.build.ranking import ranking
 from audiocls.render.build.runs import search_runs, study_runs
 from audiocls.render.document import Document, Template
 from audiocls.render.figures.studies import MAX_STUDIES
+from audiocls.render.formats import Output
 from audiocls.search import fixed_keys
 from audiocls.store import StudyFolder
 from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
+from audiocls.studies.options import cache_folder
 from audiocls.studies.planning import plan_facts, power_of, search_facts
 from audiocls.studies.reports import (
     StudyReport,
@@ -43,12 +45,16 @@ class Stored:
     stem: Path
     """Of the files that a format writes unless another is named."""
     project: tuple[str, str] = ("", "")
-    """The W&B entity and project of the study's runs, where known."""
+    """The W&B entity and project of the study's runs, for the format wandb alone."""
+
+    def write(self, output: Output) -> None:
+        """Print or write the document; raise `NotComparable` where nothing in it was compared."""
+        formats.write(self.document, output, self.stem, self.project)
+        if self.document.incomparable:
+            raise NotComparable(self.document.incomparable)
 
 
-def stored_report(
-    names: Sequence[str], runs: Path, format_: str, clips: ClipsRequest, cache: Path
-) -> Stored:
+def stored_report(names: Sequence[str], runs: Path, format_: str, clips: ClipsRequest) -> Stored:
     """Return the report of a study, of a sweep, or of several studies by their names or paths."""
     if len(names) > 1:
         _refuse(clips, "several studies")
@@ -57,7 +63,7 @@ def stored_report(
     if folder.study().kind == "search":
         _refuse(clips, f"the sweep {folder.name}")
         return stored_ranking(folder, format_)
-    return stored_ablation(load_report(folder), format_, clips, cache)
+    return stored_ablation(load_report(folder), format_, clips)
 
 
 def _refuse(clips: ClipsRequest, whose: str) -> None:
@@ -66,13 +72,13 @@ def _refuse(clips: ClipsRequest, whose: str) -> None:
         raise UsageError(f"--clips and --set: are for one ablation; got {whose}")
 
 
-def _in(document: Document, folder: StudyFolder) -> Stored:
-    known = place_of(folder)
+def _in(document: Document, folder: StudyFolder, format_: str) -> Stored:
+    known = place_of(folder) if format_ == "wandb" else None
     project = (known.entity, known.project) if known else ("", "")
     return Stored(document, folder.path / "report", project)
 
 
-def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest, cache: Path) -> Stored:
+def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest) -> Stored:
     """Return an ablation's document, with as much read for it as its format shows."""
     folder, study = report.folder, report.study
     is_page = format_ == "html"
@@ -84,24 +90,22 @@ def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest, cach
         histories,
         report.failures(),
         [record.provenance for record in report.records.values()] if is_page else (),
-        _clips(report, clips, is_page, cache),
+        _clips(report, clips, is_page),
         selection,
-        _template(folder, clips),
+        _template(folder, clips) if format_ == "ipynb" else None,
     )
     if not report.is_comparable:
         reason = f"{folder.name}: no arm can be compared with the baseline; see reasons"
         document = replace(document, incomparable=reason)
-    return _in(document, folder)
+    return _in(document, folder, format_)
 
 
-def _clips(
-    report: StudyReport, clips: ClipsRequest, is_page: bool, cache: Path
-) -> ClipSection | None:
-    """A page has clips unasked, and sounds; other formats have the comparison if asked."""
+def _clips(report: StudyReport, clips: ClipsRequest, is_page: bool) -> ClipSection | None:
+    """Return a page's clips with sounds, asked for or not; of other formats those asked for."""
     folder, study, records = report.folder, report.study, report.records
     if is_page:
         root, is_asked = clips.data_root, clips.is_asked
-        return section_of(folder, study, records, cache, root, is_asked=is_asked)
+        return section_of(folder, study, records, cache_folder(), root, is_asked=is_asked)
     return ClipSection(read_clips(folder, study, records)) if clips.is_asked else None
 
 
@@ -113,15 +117,15 @@ def _template(folder: StudyFolder, clips: ClipsRequest) -> Template:
 
 def stored_ranking(folder: StudyFolder, format_: str) -> Stored:
     """Return the document of a launched sweep."""
-    found = load_ranking(folder)
+    loaded = load_ranking(folder)
     selection = None
     if format_ == "wandb":
         proposals = folder.proposals()
         records, histories = folder.records(proposals), folder.histories(proposals)
         selection = search_runs(
-            found.study.name, found.metric, found.searched, records, histories, len(proposals)
+            loaded.study.name, loaded.metric, loaded.searched, records, histories, len(proposals)
         )
-    return _in(ranking(found, tuple(failure_lines(folder)), selection), folder)
+    return _in(ranking(loaded, tuple(failure_lines(folder)), selection), folder, format_)
 
 
 def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
@@ -131,7 +135,7 @@ def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
     if format_ == "wandb":
         records, histories = folder.records(study.cells), folder.histories(study.cells)
         selection = study_runs(study, records, histories)
-    return _in(noise(measured, study.goal, study.question, selection), folder)
+    return _in(noise(measured, study.goal, study.question, selection), folder, format_)
 
 
 def _across(names: Sequence[str], runs: Path) -> Stored:
@@ -154,7 +158,7 @@ def _across(names: Sequence[str], runs: Path) -> Stored:
     return Stored(document, runs / "-and-".join(folder.name for folder in folders))
 
 
-def planned(request: AblationRequest, runs: Path, effect: float | None, cache: Path) -> Stored:
+def planned(request: AblationRequest, runs: Path, effect: float | None) -> Stored:
     """Return the document of an ablation's plan; nothing is run and no recording is read.
 
     What was measured of its baseline lies in `runs`; `effect` is to be detected, in units of the
@@ -162,8 +166,8 @@ def planned(request: AblationRequest, runs: Path, effect: float | None, cache: P
     """
     chosen, configs = request.plan()
     facts = plan_facts(request, chosen, configs)
-    promise = power_of(chosen, configs[chosen.baseline], runs, effect, cache)
-    document = plan(chosen, facts, promise, num_cores(), request.noise_command())
+    power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
+    document = plan(chosen, facts, power, num_cores(), request.noise_command())
     return Stored(document, Path(document.name))
 
 

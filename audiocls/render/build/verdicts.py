@@ -1,12 +1,19 @@
-"""The verdict table of a comparison, how it came about in words, and its plain values."""
+"""The answer of a comparison: its headline, the verdict table, and how they came about."""
 
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Sequence
 
-from audiocls.analysis.pareto import fronts
+from audiocls import stats
 from audiocls.analysis.results import ArmResult, Comparison, Effect
-from audiocls.formatting import format_count, format_duration, plural
-from audiocls.render.build.headline import headline
+from audiocls.formatting import (
+    format_count,
+    format_duration,
+    format_fixed,
+    format_percent,
+    format_signed,
+    num_decimals,
+    number_word,
+    plural,
+)
 from audiocls.render.table import Cell as TableCell
 from audiocls.render.table import Column, Estimate, PValue, Table
 from audiocls.store.record import Cell
@@ -29,6 +36,126 @@ TESTS = (
     Column("p (Holm)"),
 )
 REASON = Column("reason", "remark", drop=1)
+MAX_NAMED = 3
+"""Arms that the headline names; the others are counted."""
+
+
+def headline(comparison: Comparison) -> str:
+    """Return `dropout=0.1 helps: +2.1 points (95 % interval 0.8 to 3.4, 15 pairs); …`."""
+    arms = comparison.compared
+    verdicts = {result.verdict for result in arms}
+    if not arms:
+        return "There is no arm to compare with the baseline."
+    if verdicts == {"not_comparable"}:
+        return f"Nothing can be compared yet: {_common(arms)}."
+    if verdicts == {"too_few_pairs"}:
+        return _too_few(comparison)
+    if verdicts == {"no_evidence"} and len(arms) > 1:
+        return (
+            f"No evidence that any of the {number_word(len(arms))} arms differs from "
+            f"{comparison.other_side} ({_pairs(arms)})."
+        )
+    clauses = [*_effects(comparison, "better"), *_effects(comparison, "worse")]
+    sentence = "; ".join(clauses + _rest(comparison, has_effects=bool(clauses)))
+    return f"{sentence}."
+
+
+def effect(comparison: Comparison, result: ArmResult) -> str:
+    """Return `+2.1 points (95 % interval 0.8 to 3.4, 15 pairs)`."""
+    scale = comparison.scale
+    unit = "points" if scale == 100 else f"in {comparison.metric}"
+    delta, low, high = (scale * (v or 0.0) for v in (result.delta, result.ci_low, result.ci_high))
+    decimals = num_decimals(low, high)
+    level = format_percent(round(1 - (result.alpha or comparison.alpha), 4))
+    look = f", decided at look {result.look}" if result.look else ""
+    return (
+        f"{format_signed(delta, decimals)} {unit} ({level} interval "
+        f"{format_fixed(low, decimals)} to {format_fixed(high, decimals)}, "
+        f"{plural(result.num_pairs, 'pair')}{look})" + _against(comparison, result)
+    )
+
+
+def _against(comparison: Comparison, result: ArmResult) -> str:
+    return "" if result.against == comparison.baseline else f" against {result.against}"
+
+
+def _effects(comparison: Comparison, verdict: str) -> list[str]:
+    """Return a clause for each claimed effect, the largest first; the fourth and on are counted."""
+    claimed = [result for result in comparison.compared if result.verdict == verdict]
+    claimed.sort(key=lambda result: -abs(result.delta or 0.0))
+    verb = "helps" if verdict == "better" else "hurts"
+    clauses = [f"{arm.arm} {verb}: {effect(comparison, arm)}" for arm in claimed[:MAX_NAMED]]
+    beyond = len(claimed) - MAX_NAMED
+    if beyond > 0:
+        several = verb.removesuffix("s")
+        clauses.append(f"{number_word(beyond)} more {several if beyond > 1 else verb}")
+    return clauses
+
+
+def _rest(comparison: Comparison, has_effects: bool) -> list[str]:
+    """Return one clause for each verdict that claims no effect."""
+    margin = f"±{comparison.margin * comparison.scale:g}"
+    unit = " points" if comparison.scale == 100 else ""
+    predicates = {
+        "equivalent": (
+            "is",
+            "are",
+            f"equivalent to {comparison.other_side} within {margin}{unit}",
+        ),
+        "no_evidence": ("shows", "show", "no evidence"),
+        "too_few_pairs": ("has", "have", "too few pairs to tell"),
+        "not_comparable": ("is", "are", "not comparable"),
+    }
+    groups = {
+        verdict: [result for result in comparison.compared if result.verdict == verdict]
+        for verdict in predicates
+    }
+    groups = {verdict: arms for verdict, arms in groups.items() if arms}
+    clauses = []
+    for verdict, arms in groups.items():
+        one, several, words = predicates[verdict]
+        is_remainder = len(groups) == 1 and has_effects
+        subject = _subject(arms, is_remainder, is_all=len(arms) == len(comparison.compared))
+        clauses.append(f"{subject} {one if len(arms) == 1 else several} {words}")
+    return clauses
+
+
+def _subject(arms: Sequence[ArmResult], is_remainder: bool, is_all: bool) -> str:
+    if len(arms) == 1:
+        return arms[0].arm
+    if is_all:
+        return f"all {number_word(len(arms))} arms"
+    return f"the other {number_word(len(arms))} arms" if is_remainder else _names(arms)
+
+
+def _names(arms: Sequence[ArmResult]) -> str:
+    if len(arms) > MAX_NAMED:
+        return f"{number_word(len(arms))} arms"
+    return ", ".join(result.arm for result in arms[:-1]) + f" and {arms[-1].arm}"
+
+
+def _too_few(comparison: Comparison) -> str:
+    arms = comparison.compared
+    alpha = comparison.alpha / 2 if comparison.looks else comparison.alpha
+    needed = stats.pairs_needed(alpha, len(arms))
+    at = f"at α = {alpha:g}"
+    family = f"{number_word(len(arms))} comparisons {at} need"
+    if len(arms) == 1:
+        family = f"one comparison {at} needs"
+    return f"Too few pairs to tell: {_pairs(arms)}, and {family} {needed}."
+
+
+def _pairs(arms: Sequence[ArmResult]) -> str:
+    numbers = sorted({result.num_pairs for result in arms})
+    if len(numbers) == 1:
+        return plural(numbers[0], "pair")
+    return f"{numbers[0]} to {numbers[-1]} pairs"
+
+
+def _common(arms: Sequence[ArmResult]) -> str:
+    """Return the reason that all arms share, or else the first arm with its own."""
+    reasons = {result.reason for result in arms}
+    return arms[0].reason if len(reasons) == 1 else f"{arms[0].arm}: {arms[0].reason}"
 
 
 def verdict_table(comparison: Comparison) -> Table:
@@ -45,7 +172,7 @@ def verdict_table(comparison: Comparison) -> Table:
 
 
 def claim_of(comparison: Comparison, num: int, what: str) -> str:
-    """`Holm's correction for 3 comparisons`."""
+    """Return `Holm's correction for 3 comparisons`."""
     return f"{comparison.correction.capitalize()}'s correction for {plural(num, what)}"
 
 
@@ -104,7 +231,7 @@ def secondary_table(comparison: Comparison) -> Table:
 
 
 def secondary_title(comparison: Comparison) -> str:
-    """`test/loss, minimize: beside the metric that decides`."""
+    """Return `test/loss, minimize: beside the metric that decides`."""
     return f"{comparison.metric}, {comparison.goal}: beside the metric that decides"
 
 
@@ -122,7 +249,7 @@ def _notes(comparison: Comparison) -> tuple[str, ...]:
 
 
 def finished(comparison: Comparison) -> str:
-    """`103 of 105 trials finished.`."""
+    """Return `103 of 105 trials finished.`."""
     done = comparison.num_expected - len(comparison.missing)
     return f"{done} of {comparison.num_expected} trials finished."
 
@@ -158,52 +285,5 @@ def _interim_rule(comparison: Comparison) -> str:
 
 
 def name_of(cell: Cell) -> str:
-    """`dropout=0.1, seed 0, fold 3 (a1b2c3d4e5f6)`."""
+    """Return `dropout=0.1, seed 0, fold 3 (a1b2c3d4e5f6)`."""
     return f"{cell.arm}, seed {cell.seed}, fold {cell.fold} ({cell.id})"
-
-
-# fmt: off
-ARM_KEYS = (
-    "arm", "changes", "num_pairs", "mean", "mean_ci_low", "mean_ci_high", "delta", "ci_low",
-    "ci_high", "p_corrected_t", "p_sign_flip", "p_holm", "verdict", "reason", "num_params", "macs",
-    "seconds", "step", "against", "differences", "look", "alpha",
-)
-"""Of an arm in JSON, in order."""
-EFFECT_KEYS = (
-    "name", "against", "kind", "num_blocks", "delta", "ci_low", "ci_high", "p_corrected_t",
-    "p_sign_flip", "p_holm", "verdict", "reason", "aliases", "parts",
-)
-"""Of an effect in JSON, in order."""
-# fmt: on
-
-
-def to_json(comparison: Comparison) -> dict[str, Any]:
-    """Return plain values in units of the metric; every number is finite or `None`."""
-    arms, effects = comparison.arms, comparison.effects
-    rest = replace(comparison, arms=(), secondary=(), effects=replace(effects, estimates=()))
-    plain = asdict(rest)
-    estimates = [_effect_to_json(effect) for effect in effects.estimates]
-    return {
-        **plain,
-        "arms": [arm_to_json(result) for result in arms],
-        "secondary": [to_json(each) for each in comparison.secondary],
-        "effects": {**plain["effects"], "estimates": estimates},
-        "headline": headline(comparison),
-        "fronts": [asdict(front) for front in fronts(comparison)],
-    }
-
-
-def arm_to_json(result: ArmResult) -> dict[str, Any]:
-    """Return one arm as plain values, each difference with its block."""
-    differences = [
-        {"seed": seed, "fold": fold, "difference": value}
-        for seed, fold, value in result.differences
-    ]
-    values = {**asdict(replace(result, differences=())), "differences": differences}
-    return {name: values[name] for name in ARM_KEYS}
-
-
-def _effect_to_json(effect: Effect) -> dict[str, Any]:
-    values = asdict(replace(effect, differences=()))
-    values["num_blocks"] = effect.num_pairs
-    return {name: values[name] for name in EFFECT_KEYS}

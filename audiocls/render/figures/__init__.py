@@ -1,6 +1,6 @@
-"""The pictures of an answer, one a module.
+"""The figures of an answer, one a module.
 
-Colour never carries a meaning alone: shape, place or a word says the same.
+Colour never carries a meaning alone: shape, position or a word says the same.
 """
 
 from audiocls.render.figures.cost import cost_per_arm

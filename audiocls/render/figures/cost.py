@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @styled
 def cost_per_arm(comparison: Comparison) -> "Figure":
-    """What each arm takes: seconds a trial, parameters, MACs per clip; every bar from zero."""
+    """Draw what each arm takes: seconds a trial, parameters, MACs per clip; every bar from zero."""
     arms = comparison.arms[: MAX_ARMS + 1]
     figure = new_figure(9.0, 0.7 + 0.32 * len(arms))
     panels = figure.subplots(1, 3, sharey=True)

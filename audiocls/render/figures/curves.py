@@ -23,7 +23,7 @@ Histories = Mapping[str, Sequence[Mapping[str, Any]]]
 def learning_curves(
     study: Study, histories: Histories, key: str = "", ratio: float = 0.0
 ) -> "Figure":
-    """A panel an arm over epochs: mean over blocks with its interval, and the baseline.
+    """Draw a panel an arm over epochs: mean over blocks with its interval, and the baseline.
 
     The dark band is the interval of the mean at level 1 − α at each epoch for itself, the light
     one reaches from the lowest block to the highest. `ratio` is n_test/n_train where folds share
@@ -58,7 +58,7 @@ def learning_curves(
 
 
 def _limits(curves: Sequence[NDArray[np.float64]]) -> dict[str, tuple[float, float]]:
-    """Of all panels, set once: axes that share theirs look at each other at every stroke.
+    """Return the limits of all panels: set once, since shared axes adapt at every stroke.
 
     A twentieth of the range is left free on each side.
     """
@@ -74,14 +74,14 @@ def _limits(curves: Sequence[NDArray[np.float64]]) -> dict[str, tuple[float, flo
 
 
 def validation_key(study: Study) -> str:
-    """`test/accuracy` → `val/accuracy`, which is what an epoch can know."""
+    """Return the metric on validation clips, known at each epoch: `val/accuracy`."""
     return f"val/{study.metric.rsplit('/', 1)[-1]}"
 
 
 def _curve(
     study: Study, histories: Histories, arm: str, key: str, ratio: float
 ) -> NDArray[np.float64]:
-    """Epoch, mean, its interval, lowest and highest over the arm's trials, one epoch a row."""
+    """Return epoch, mean, its interval, lowest and highest over the arm's trials, a row each."""
     by_epoch: dict[float, list[float]] = {}
     for cell in study.cells:
         for row in histories.get(cell.id, ()) if cell.arm == arm else ():
@@ -98,7 +98,7 @@ def _curve(
 
 
 def _in_lines(arm: str, width: int = 28) -> str:
-    """Broken after commas, so that a panel's title stays above its panel."""
+    """Return the name broken after commas, so that a panel's title stays above its panel."""
     lines = [""]
     for part in arm.replace(",", ",\n").split("\n"):
         lines += [part] if len(lines[-1] + part) > width else [lines.pop() + part]

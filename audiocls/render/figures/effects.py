@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_EFFECTS = 24
-"""Effects in a picture, the first ones; the table has all."""
+"""Effects in a figure, the first ones; the table has all."""
 _LINES = (("o", BLUE, "-"), ("s", ORANGE, "--"), ("^", GREEN, ":"), ("D", GREY, "-."))
 
 
 @styled
 def effect_intervals(comparison: Comparison) -> "Figure":
-    """A row an effect: mean, interval, zero and the zone of equivalence; an interaction's parts."""
+    """Draw a row an effect: mean and interval, zero, zone of equivalence, simple effects."""
     effects = comparison.effects.estimates[:MAX_EFFECTS]
     rows: list[Effect | SimpleEffect] = []
     for effect in effects:
@@ -25,34 +25,34 @@ def effect_intervals(comparison: Comparison) -> "Figure":
     figure = new_figure(8.0, 1.1 + 0.34 * max(1, len(rows)))
     axes = figure.add_subplot()
     draw_zone(axes, comparison, "effect on")
-    for place, row in enumerate(rows):
-        _draw_row(axes, place, row, comparison.scale)
+    for height, row in enumerate(rows):
+        _draw_row(axes, height, row, comparison.scale)
     name_rows(axes, [row.name for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontsize(10 if isinstance(row, Effect) else 8.5)
     return figure
 
 
-def _draw_row(axes: "Axes", place: int, row: Effect | SimpleEffect, scale: int) -> None:
-    """An effect has its word; the parts of an interaction are small and grey."""
+def _draw_row(axes: "Axes", height: int, row: Effect | SimpleEffect, scale: int) -> None:
+    """Draw an effect with its verdict, or a simple effect, small and grey."""
     (mark, colour), size = NO_MARK, 4.5
     if isinstance(row, Effect):
         mark, colour = MARKS.get(row.verdict, NO_MARK)
         size = 7.5
-        write_verdict(axes, place, row.verdict)
+        write_verdict(axes, height, row.verdict)
     if row.delta is None:
         return
     if row.ci_low is not None and row.ci_high is not None:
         ends = [scale * row.ci_low, scale * row.ci_high]
-        axes.plot(ends, [place] * 2, color=colour, lw=size / 3.7, solid_capstyle="round")
+        axes.plot(ends, [height] * 2, color=colour, lw=size / 3.7, solid_capstyle="round")
     axes.plot(
-        scale * row.delta, place, mark, color=colour, ms=size, mec=INK if size > 5 else colour
+        scale * row.delta, height, mark, color=colour, ms=size, mec=INK if size > 5 else colour
     )
 
 
 @styled
 def interactions(comparison: Comparison) -> "Figure":
-    """A panel a pair of factors: the metric over one's levels, a line for each level of the other.
+    """Draw a panel a pair of factors: the metric by one's levels, a line a level of the other.
 
     Lines are parallel where the two effects add up.
     """
@@ -72,7 +72,7 @@ def interactions(comparison: Comparison) -> "Figure":
 
 
 def _draw_lines(axes: "Axes", table: TwoWay, scale: int) -> None:
-    """The factor with more levels lies along the axis."""
+    """Draw the lines with the factor of more levels along the axis."""
     means = table.means
     across, lines, title = table.first_levels, table.second_levels, table.second
     label = table.first

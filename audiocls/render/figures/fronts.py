@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @styled
 def metric_against_cost(comparison: Comparison) -> "Figure":
-    """A panel a cost in which arms differ: means with their intervals, the front as a line.
+    """Draw a panel a cost in which arms differ: means with their intervals, the front as a line.
 
     Filled and numbered: on the front; hollow: some other arm is as good and cheaper, or better.
     """
@@ -67,12 +67,12 @@ def _draw_arm(
 
 
 def _draw_steps(axes: "Axes", points: Sequence[tuple[float, float]]) -> None:
-    """What is reached for at most so much: constant until the next arm of the front."""
+    """Draw the best metric for at most each cost: constant until the next arm of the front."""
     axes.plot(*zip(*points, strict=True), color=BLUE, lw=1, ls=(0, (3, 2)), drawstyle="steps-post")
 
 
 def _draw_key(figure: "Figure", named: Sequence[str], columns: int) -> None:
-    """Names have a place of their own: beside the points they would lie on one another."""
+    """Draw the names apart from the points, beside which they would lie on one another."""
     from matplotlib.lines import Line2D
 
     marks = [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @styled
 def paired_differences(comparison: Comparison) -> "Figure":
-    """A row an arm: its pairs as dots, mean and interval, zero, and the zone of equivalence."""
+    """Draw a row an arm: its pairs as dots, mean and interval, zero, zone of equivalence."""
     arms, scale = comparison.compared[:MAX_ARMS], comparison.scale
     figure = new_figure(8.0, 1.1 + 0.46 * max(1, len(arms)))
     axes = figure.add_subplot()
@@ -34,7 +34,7 @@ def paired_differences(comparison: Comparison) -> "Figure":
 
 
 def _draw_pairs(axes: "Axes", row: int, result: ArmResult, scale: int) -> None:
-    """Dots lie below the line of the mean, so that neither hides the other."""
+    """Draw the dots below the line of the mean, so that neither hides the other."""
     write_verdict(axes, row, result.verdict)
     if result.delta is None:
         return
@@ -49,5 +49,5 @@ def _draw_pairs(axes: "Axes", row: int, result: ArmResult, scale: int) -> None:
 
 
 def _spread(row: float, num: int) -> list[float]:
-    """Heights that part equal values: the same ones every time, in place of random jitter."""
+    """Return heights that part equal values: the same ones every time, not random jitter."""
     return [row + 0.05 * (index % 4 - 1.5) for index in range(num)]

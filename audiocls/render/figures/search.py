@@ -18,7 +18,7 @@ MAX_PANELS = 12
 MAX_POINTS = 600
 """Trials in a figure: the best ones and every so-and-so-many-th of the rest."""
 MAX_KINDS = 12
-"""Values without an order that have a place of their own on an axis."""
+"""Values without an order that have a position of their own on an axis."""
 LOG_SPAN = 50
 """Listed values that reach over more than this factor lie on a logarithmic axis."""
 
@@ -45,7 +45,7 @@ def _value(ranked: Ranked) -> float:
 
 @styled
 def best_so_far(ranking: Ranking) -> "Figure":
-    """Every trial in the order proposed, and the best value until then."""
+    """Draw every trial in the order proposed, and the best value until then."""
     figure = new_figure(9.0, 2.8)
     axes = figure.add_subplot()
     points = drawn(ranking)
@@ -66,7 +66,7 @@ def best_so_far(ranking: Ranking) -> "Figure":
 
 
 def _records_of(ranking: Ranking) -> tuple[list[int], list[float]]:
-    """Where the best value improved, and the last trial."""
+    """Return where the best value improved, and the last trial."""
     is_better = float.__gt__ if ranking.goal == "maximize" else float.__lt__
     numbers: list[int] = []
     values: list[float] = []
@@ -85,7 +85,7 @@ def _mark_best(axes: "Axes", x: float, best: Ranked) -> None:
 
 @styled
 def importances(ranking: Ranking) -> "Figure":
-    """A bar a parameter: its share, and which way it goes with the metric."""
+    """Draw a bar a parameter: its share, and which way it goes with the metric."""
     parameters = [each for each in ranking.parameters if each.share is not None][:MAX_PANELS]
     figure = new_figure(8.0, 0.5 + 0.36 * len(parameters))
     axes = figure.add_subplot()
@@ -103,7 +103,7 @@ def importances(ranking: Ranking) -> "Figure":
 
 @styled
 def metric_by_parameter(ranking: Ranking) -> "Figure":
-    """A panel a parameter, the most important first: each trial's value of it and of the metric."""
+    """Draw a panel a parameter, the most important first: the metric by each trial's value."""
     keys = [each.key for each in ranking.parameters][:MAX_PANELS]
     columns = min(3, max(1, len(keys)))
     rows = max(1, math.ceil(len(keys) / columns))
@@ -121,17 +121,17 @@ def metric_by_parameter(ranking: Ranking) -> "Figure":
 
 def _scatter(axes: "Axes", ranking: Ranking, points: Sequence[Ranked], key: str) -> None:
     known = [ranked for ranked in points if key in ranked.parameters]
-    places = _places(axes, ranking, [ranked.parameters[key] for ranked in known], key)
+    positions = _positions(axes, ranking, [ranked.parameters[key] for ranked in known], key)
     values = [_value(ranked) for ranked in known]
-    axes.scatter(places, values, s=12, color=BLUE, alpha=0.5, lw=0)
+    axes.scatter(positions, values, s=12, color=BLUE, alpha=0.5, lw=0)
     best = ranking.scored[0]
     if best in known:
-        _mark_best(axes, places[known.index(best)], best)
+        _mark_best(axes, positions[known.index(best)], best)
     axes.set_xlabel(key)
 
 
-def _places(axes: "Axes", ranking: Ranking, values: Sequence[object], key: str) -> list[float]:
-    """Where values lie along the axis: numbers as they are, anything else side by side."""
+def _positions(axes: "Axes", ranking: Ranking, values: Sequence[object], key: str) -> list[float]:
+    """Return where values lie along the axis: numbers as they are, anything else side by side."""
     if ranking.is_numeric(key):
         numbers = [float(str(value)) for value in values]
         if min(numbers) > 0 and _is_logarithmic(ranking, key, numbers):
@@ -146,7 +146,7 @@ def _places(axes: "Axes", ranking: Ranking, values: Sequence[object], key: str) 
 
 
 def _is_logarithmic(ranking: Ranking, key: str, numbers: Sequence[float]) -> bool:
-    """As it was drawn; of listed values, by how far they reach."""
+    """Whether it was drawn on a logarithmic scale; of listed values, by how far they reach."""
     leaves = {".".join(path): leaf for path, leaf in varying(ranking.sweep.parameters).items()}
     leaf = leaves.get(key)
     if isinstance(leaf, Numeric):

@@ -1,4 +1,4 @@
-"""The effects of all studies side by side. Shape and place tell the studies apart, not colour."""
+"""The effects of all studies side by side, told apart by shape and position, not by colour."""
 
 from typing import TYPE_CHECKING
 
@@ -18,33 +18,33 @@ MAX_ARMS = 24
 
 
 def shapes(joint: MultiStudyReport) -> list[str]:
-    """`circle dropout`, for the caption."""
+    """Return `circle dropout`, for the caption."""
     return [f"{shape} {a.study}" for shape, a in zip(SHAPES, joint.answers, strict=False)]
 
 
 @styled
 def effects(joint: MultiStudyReport) -> "Figure":
-    """A row an arm, a mark and an interval a study; the first 24 arms."""
+    """Draw a row an arm, a mark and an interval a study; the first 24 arms."""
     arms = list(dict.fromkeys(r.arm for answer in joint.answers for r in answer.compared))[
         :MAX_ARMS
     ]
     figure = new_figure(8.0, 1.1 + 0.24 * max(2, len(joint.answers) + 1) * max(1, len(arms)))
     axes = figure.add_subplot()
     axes.axvline(0, color=INK, linewidth=0.8)
-    for place, answer in enumerate(joint.answers):
-        height = 0.5 * (place - (len(joint.answers) - 1) / 2) / max(1, len(joint.answers) - 1)
+    for index, answer in enumerate(joint.answers):
+        height = 0.5 * (index - (len(joint.answers) - 1) / 2) / max(1, len(joint.answers) - 1)
         for result in answer.compared:
             if result.arm in arms:
-                _draw(axes, arms.index(result.arm) + height, result, place, joint.scale)
+                _draw(axes, arms.index(result.arm) + height, result, index, joint.scale)
     name_rows(axes, arms)
     axes.set_xlabel(f"effect on {joint.answers[0].metric}{' in points' * (joint.scale == 100)}")
     return figure
 
 
-def _draw(axes: "Axes", row: float, result: ArmResult, place: int, scale: int) -> None:
+def _draw(axes: "Axes", row: float, result: ArmResult, index: int, scale: int) -> None:
     if result.delta is None:
         return
-    shape, colour = list(SHAPES.values())[place], COLOURS[place]
+    shape, colour = list(SHAPES.values())[index], COLOURS[index]
     if result.ci_low is not None and result.ci_high is not None:
         ends = [scale * result.ci_low, scale * result.ci_high]
         axes.plot(ends, [row, row], color=colour, linewidth=2, solid_capstyle="round")

@@ -8,14 +8,15 @@
 `write` is the one place that chooses among them.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audiocls import console
 from audiocls.atomic import write_text
 from audiocls.errors import UsageError
-from audiocls.render.document import Document
+from audiocls.render.document import Block, Document, Section
+from audiocls.render.table import Depth
 
 FORMATS = ("terminal", "json", "md", "html", "tex", "ipynb", "wandb")
 KEPT = {"html": ".html", "ipynb": ".ipynb", "wandb": ".wandb.json"}
@@ -53,8 +54,8 @@ def checked(
         raise UsageError(
             f"--out: {got} prints; redirect it (> {output.file}), or name another --format"
         )
-    places = {"--entity": output.entity, "--project": output.project}
-    given = [option for option, value in places.items() if value is not None]
+    options = {"--entity": output.entity, "--project": output.project}
+    given = [option for option, value in options.items() if value is not None]
     if given and format_ != "wandb":
         raise UsageError(f"{', '.join(given)}: for --format wandb only; got {format_}")
     if format_ not in allowed:
@@ -120,3 +121,20 @@ def writer(format_: str) -> Callable[[Document], str]:
         "tex": to_latex,
         "ipynb": to_notebook,
     }[format_]
+
+
+def visible(document: Document, depth: Depth) -> tuple[Block, ...]:
+    """Return the blocks that a format of this depth shows."""
+    return tuple(_visible(document.blocks, depth))
+
+
+def _visible(blocks: Sequence[Block], depth: Depth) -> Iterator[Block]:
+    for block in blocks:
+        if block.depth > depth:
+            continue
+        if isinstance(block, Section):
+            inner = tuple(_visible(block.blocks, depth))
+            if inner:
+                yield replace(block, blocks=inner)
+        else:
+            yield block

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from audiocls.render.document import Block, Document, Figure, Section
 from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, to_svg
-from audiocls.render.formats.plain import plain_cell
-from audiocls.render.table import Cell, Column, Depth, Estimate, Table
+from audiocls.render.formats import visible
+from audiocls.render.table import Cell, Column, Depth, Estimate, Table, plain_cell
 
 MAX_RANKED = 100
 """Rows of a ranked table."""
@@ -29,7 +29,7 @@ def to_html(document: Document) -> str:
     )
     environment.filters |= {"kind": _kind, "drawn": _drawn, "sentence": _sentence}
     environment.globals |= {"rows": _rows, "parts": _parts, "is_shown": _is_shown}
-    blocks = document.to(Depth.PAGE)
+    blocks = visible(document, Depth.PAGE)
     opening = tuple(block for block in blocks if not isinstance(block, Section))
     sections = tuple(block for block in blocks if isinstance(block, Section))
     template = environment.get_template("page.html.j2")
@@ -75,6 +75,6 @@ def _is_shown(column: Column) -> bool:
 
 
 def _parts(cell: Cell, column: Column) -> list[str]:
-    """`+2.1` and `[+0.8, +3.4]`: a value, and its interval if it has one."""
+    """Return `+2.1` and `[+0.8, +3.4]`: a value, and its interval if it has one."""
     text = plain_cell(cell, column)
     return text.split(" ", 1) if isinstance(cell, Estimate) else [text]

@@ -1,6 +1,6 @@
 r"""A document's tables as LaTeX for `\input` in a paper, which need the package booktabs alone.
 
-Tables only: a paper has its own words, and each table's caption holds what is needed to read it.
+Tables only: a paper has its own text, and each table's caption holds what is needed to read it.
 Plain ASCII wherever the text allows it, so that pdfLaTeX sets it whatever the font's encoding.
 """
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from audiocls.formatting import NONE, format_fixed, format_p, format_signed, num_decimals
 from audiocls.render.document import Document, Facts, Title, of_kind
+from audiocls.render.formats import visible
 from audiocls.render.formats.latex_escape import escaped
 from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
 
@@ -19,8 +20,8 @@ MAX_RANKED = 20
 
 def to_latex(document: Document) -> str:
     """Return a `table` for each table of the document, or for its facts where it has none."""
-    blocks = document.to(Depth.SCREEN)
-    tables = list(of_kind(document.to(Depth.TEXT), Table))
+    blocks = visible(document, Depth.SCREEN)
+    tables = list(of_kind(visible(document, Depth.TEXT), Table))
     tables = tables or [_as_table(facts, document) for facts in of_kind(blocks, Facts)]
     return "\n".join([r"% Needs \usepackage{booktabs}.", *map(_written, tables)])
 
@@ -85,7 +86,7 @@ def _alignment(column: Column) -> str:
 
 
 def _title(column: Column) -> str:
-    r"""`$\Delta$ (points)`: the level of intervals is told in the caption."""
+    r"""Return `$\Delta$ (points)`; the caption gives the level of intervals."""
     name = column.name.capitalize() if column.name.isalpha() else column.name
     unit = f" ({escaped(column.unit)})" if column.unit else ""
     text = f"$p$ {escaped(name[2:])}" if name.startswith("p (") else escaped(name)
@@ -139,7 +140,7 @@ def _cell(cell: Cell, column: Column, has_claims: bool) -> str:
 
 
 def _estimate(cell: Estimate) -> str:
-    r"""`$+2.1 \pm 1.3$`, or `$+2.1$ {[}$+0.4$, $+3.0${]}` where the interval is lopsided."""
+    r"""Return `$+2.1 \pm 1.3$`, or `$+2.1$ {[}$+0.4$, $+3.0${]}` where the interval is lopsided."""
     if cell.value is None:
         return escaped(NONE)
     value = cell.scale * cell.value

@@ -26,7 +26,7 @@ _ACCENTS = {
 
 
 def escaped(text: str) -> str:
-    r"""`text` as LaTeX sets it literally, on one line.
+    r"""Return `text` as LaTeX sets it literally, on one line.
 
     A letter that no command makes (another script's) is left as it is, for LuaLaTeX or XeLaTeX.
 
@@ -38,7 +38,7 @@ def escaped(text: str) -> str:
 
 
 def _apart(before: str, letter: str) -> str:
-    """What keeps two equal marks from becoming a dash or a quotation mark."""
+    """Return what keeps two equal marks from becoming a dash or a quotation mark."""
     return "{}" if before == letter and letter in "-'," else ""
 
 

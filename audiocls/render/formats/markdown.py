@@ -15,8 +15,8 @@ from audiocls.render.document import (
     Text,
     Title,
 )
-from audiocls.render.formats.plain import plain_rows
-from audiocls.render.table import Depth, Table
+from audiocls.render.formats import visible
+from audiocls.render.table import Depth, Table, plain_rows
 
 TOP = 2
 """Level of the title's heading: a document is part of a page."""
@@ -24,7 +24,7 @@ TOP = 2
 
 def to_markdown(document: Document) -> str:
     """Return the whole document; figures and sounds are left to pages."""
-    return "\n\n".join(markdown_parts(document.to(Depth.TEXT), TOP)) + "\n"
+    return "\n\n".join(markdown_parts(visible(document, Depth.TEXT), TOP)) + "\n"
 
 
 def markdown_parts(blocks: Sequence[Block], level: int = TOP) -> Iterator[str]:

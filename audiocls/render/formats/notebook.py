@@ -8,6 +8,7 @@ from typing import Any
 
 from audiocls.render.document import Audio, Block, Document, Figure, Note, Section, Sound
 from audiocls.render.figures.svg import to_png
+from audiocls.render.formats import visible
 from audiocls.render.formats.markdown import TOP, markdown_parts
 from audiocls.render.formats.notebook_execution import executed
 from audiocls.render.table import Depth
@@ -21,7 +22,7 @@ def to_notebook(document: Document) -> str:
         return executed(document.template.file, document.template.parameters)
     cells = [
         {"id": f"cell-{number}", **cell}
-        for number, cell in enumerate(_cells(document.to(Depth.PAGE), TOP))
+        for number, cell in enumerate(_cells(visible(document, Depth.PAGE), TOP))
     ]
     content = {
         "cells": cells,
@@ -33,14 +34,14 @@ def to_notebook(document: Document) -> str:
 
 
 def _cells(blocks: Sequence[Block], level: int) -> Iterator[dict[str, Any]]:
-    """Yield a cell for each figure, each group of sounds, and each stretch of words."""
-    words: list[Block] = []
+    """Yield a cell for each figure, each group of sounds, and each stretch of text."""
+    texts: list[Block] = []
     for block in blocks:
         if not isinstance(block, Section | Figure | Audio):
-            words.append(block)
+            texts.append(block)
             continue
-        yield from _words(words, level)
-        words = []
+        yield from _text(texts, level)
+        texts = []
         if isinstance(block, Section):
             yield _markdown(f"{'#' * (level + 1)} {block.title}")
             yield from _cells(block.blocks, level + 1)
@@ -48,10 +49,10 @@ def _cells(blocks: Sequence[Block], level: int) -> Iterator[dict[str, Any]]:
             yield _figure(block)
         else:
             yield _audio(block)
-    yield from _words(words, level)
+    yield from _text(texts, level)
 
 
-def _words(blocks: Sequence[Block], level: int) -> Iterator[dict[str, Any]]:
+def _text(blocks: Sequence[Block], level: int) -> Iterator[dict[str, Any]]:
     text = "\n\n".join(markdown_parts(blocks, level))
     if text:
         yield _markdown(text)
@@ -65,8 +66,8 @@ def _figure(figure: Figure) -> dict[str, Any]:
     """Return a cell that holds its image, so that running the notebook does not lose it."""
     name = f"{figure.name}.png"
     image = base64.b64encode(to_png(figure.draw())).decode()
-    words = "\n\n".join(markdown_parts([Note(figure.caption)])) if figure.caption else ""
-    cell = _markdown(f"![{figure.name}](attachment:{name})\n\n{words}".rstrip())
+    caption = "\n\n".join(markdown_parts([Note(figure.caption)])) if figure.caption else ""
+    cell = _markdown(f"![{figure.name}](attachment:{name})\n\n{caption}".rstrip())
     return {**cell, "attachments": {name: {"image/png": image}}}
 
 
@@ -86,5 +87,5 @@ def _audio(audio: Audio) -> dict[str, Any]:
 def _sound(sound: Sound) -> str:
     facts = "; ".join(f"{escape(name)}: {escape(value)}" for name, value in sound.facts)
     player = f'<audio controls preload="metadata" src="{sound.address}"></audio>'
-    words = f"<b>{escape(sound.title)}</b> {escape(sound.file)}<br>{facts}"
-    return f"<p>{words}<br>{player if sound.address else ''}</p>"
+    text = f"<b>{escape(sound.title)}</b> {escape(sound.file)}<br>{facts}"
+    return f"<p>{text}<br>{player if sound.address else ''}</p>"

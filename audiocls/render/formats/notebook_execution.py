@@ -15,11 +15,11 @@ PARAMETERS = "parameters"
 PACKAGES = ("nbformat", "nbclient", "ipykernel")
 LONGEST_CELL_S = 600
 ONLY_ERRORS = ("--log-level=ERROR",)
-"""Else a kernel warns on stderr that it is spoken to over the machine's own loopback."""
+"""Else a kernel warns on stderr that messages go over the machine's own loopback."""
 
 
 def require_notebooks() -> None:
-    """Raises `UsageError` where the extra is not installed; imports nothing, so ask early."""
+    """Raise `UsageError` where the extra is not installed; imports nothing, so call it early."""
     absent = [name for name in PACKAGES if find_spec(name) is None]
     if absent:
         raise UsageError(
@@ -30,7 +30,7 @@ def require_notebooks() -> None:
 
 
 def executed(notebook: Path, parameters: Mapping[str, Any]) -> str:
-    """The notebook's text with `parameters` put in and every cell run, in the working folder.
+    """Return the notebook's text with `parameters` put in and every cell run in the working folder.
 
     Raises `AudioclsError` naming the cell that failed and its first line.
     """
@@ -52,21 +52,21 @@ def executed(notebook: Path, parameters: Mapping[str, Any]) -> str:
 
 
 def _put_in(document: "NotebookNode", parameters: Mapping[str, Any], notebook: Path) -> None:
-    """A cell after that of the defaults, so that both can be read."""
+    """Insert a cell after that of the defaults, so that both can be read."""
     from nbformat.v4 import new_code_cell
 
     tags = [cell.metadata.get("tags", []) for cell in document.cells]
-    places = [place for place, found in enumerate(tags) if PARAMETERS in found]
-    if not places:
+    positions = [index for index, of_cell in enumerate(tags) if PARAMETERS in of_cell]
+    if not positions:
         raise UsageError(f"{notebook}: no cell has the tag {PARAMETERS!r}; tag the one of defaults")
     lines = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
     metadata = {"tags": [f"injected-{PARAMETERS}"]}
     cell = new_code_cell(lines, metadata=metadata)  # type: ignore[no-untyped-call]
-    document.cells.insert(places[0] + 1, cell)
+    document.cells.insert(positions[0] + 1, cell)
 
 
 def _fault(document: "NotebookNode", error: Exception) -> str:
-    """Which cell, and the error's last line: the traceback is as long as the notebook."""
+    """Return which cell failed, and the last line of the error."""
     for number, cell in enumerate(document.cells, start=1):
         for output in cell.get("outputs", []):
             if output.output_type == "error":

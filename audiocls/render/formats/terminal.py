@@ -15,8 +15,8 @@ from audiocls.render.document import (
     Text,
     Title,
 )
-from audiocls.render.formats.plain import plain_rows
-from audiocls.render.table import Depth, Table
+from audiocls.render.formats import visible
+from audiocls.render.table import Depth, Table, plain_rows
 
 MAX_RANKED = 10
 """Rows of a ranked table."""
@@ -24,7 +24,7 @@ MAX_RANKED = 10
 
 def show(document: Document) -> None:
     """Print the document on stdout."""
-    _show(document.to(Depth.SCREEN))
+    _show(visible(document, Depth.SCREEN))
 
 
 def _show(blocks: Sequence[Block]) -> None:

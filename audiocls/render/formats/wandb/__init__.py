@@ -37,14 +37,14 @@ def publish(
     Yields what to say of it. `project` is an entity and a project, each empty where unknown.
     """
     require_workspaces()
-    from audiocls.render.build.runs import Place
     from audiocls.render.formats.wandb.saving import save, write
+    from audiocls.tracking.project import ProjectRef
 
-    place = Place(project[0], project[1] or PROJECT)
+    ref = ProjectRef(project[0], project[1] or PROJECT)
     if file is None and default_mode(os.environ) == "online":
         state = "dashboards.json" if stem.name == "report" else f"{stem.name}.dashboards.json"
-        yield from save(document, place, stem.with_name(state))
+        yield from save(document, ref, stem.with_name(state))
         return
-    yield from write(document, place, file or stem.with_name(f"{stem.name}.wandb.json"))
+    yield from write(document, ref, file or stem.with_name(f"{stem.name}.wandb.json"))
     if file is None:
         yield LATER

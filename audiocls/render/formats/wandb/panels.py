@@ -19,7 +19,7 @@ Sections = dict[str, list[Panel]]
 
 
 def sections(selection: RunSelection) -> Sections:
-    """Title → panels; a section with nothing to show is left out."""
+    """Return title → panels; a section with nothing to show is left out."""
     found: Sections = {
         "Metric": [_bar(selection, selection.metric, selection.metric)] if selection.metric else [],
         "Learning curves": [_curve(selection, key) for key in selection.curves],
@@ -31,7 +31,7 @@ def sections(selection: RunSelection) -> Sections:
 
 
 def metric_columns(selection: RunSelection) -> list[str]:
-    """What the table of runs shows of the answer."""
+    """Return what the table of runs shows of the answer."""
     return [f"summary:{selection.metric}"] if selection.metric else []
 
 
@@ -66,7 +66,7 @@ def _spent(selection: RunSelection, titles: dict[str, str]) -> list[Panel]:
 
 
 def _grouped(selection: RunSelection) -> dict[str, Any]:
-    """Mean and spread over the runs of an arm."""
+    """Return a plot of mean and spread over the runs of an arm."""
     if not selection.arm:
         return {}
     by = wr.Config(selection.arm)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from audiocls.render.build.runs import Condition, PairsRun, Place, RunSelection
+from audiocls.render.build.runs import Condition, PairsRun, RunSelection
 from audiocls.render.document import (
     Block,
     Command,
@@ -18,10 +18,12 @@ from audiocls.render.document import (
     Title,
     of_kind,
 )
+from audiocls.render.formats import visible
 from audiocls.render.formats.markdown import markdown_table
 from audiocls.render.formats.wandb.panels import metric_columns, pair_panels, sections
 from audiocls.render.formats.wandb.workspaces_adapter import Panel, name_parts, show_only, wr
 from audiocls.render.table import Depth, Table
+from audiocls.tracking.project import ProjectRef
 
 LONGEST_TITLE = 128
 """Characters that W&B takes."""
@@ -33,13 +35,13 @@ HALF, WHOLE, HEIGHT = 12, 24, 9
 Blocks = list[Any]
 
 
-def report_of(document: Document, place: Place) -> wr.Report:
+def report_of(document: Document, ref: ProjectRef) -> wr.Report:
     """Return the whole report, ready to be saved or written."""
-    blocks = document.to(Depth.TEXT)
+    blocks = visible(document, Depth.TEXT)
     title = next(of_kind(blocks, Title), Title(document.name))
     return wr.Report(
-        project=place.project,
-        entity=place.entity,
+        project=ref.project,
+        entity=ref.entity,
         title=_shortened(title.name),
         description=title.question,
         blocks=_of(blocks, has_runs=any(of_kind(blocks, Runs))),
@@ -48,24 +50,24 @@ def report_of(document: Document, place: Place) -> wr.Report:
 
 
 def _of(blocks: Sequence[Block], has_runs: bool) -> Blocks:
-    found: Blocks = []
+    parts: Blocks = []
     notes: list[Any] = []
     for block in blocks:
         if isinstance(block, Note):
             notes.append(block.text)
             continue
-        found += _as_list(notes)
+        parts += _as_list(notes)
         notes = []
         if isinstance(block, Section):
             is_headed = block.heading <= Depth.TEXT
             if not (block.is_live and has_runs):
-                found += [
+                parts += [
                     *([wr.H2(block.title)] if is_headed else []),
                     *_of(block.blocks, has_runs),
                 ]
         else:
-            found += _block(block)
-    return found + _as_list(notes)
+            parts += _block(block)
+    return parts + _as_list(notes)
 
 
 def _as_list(lines: list[Any]) -> Blocks:
@@ -103,12 +105,12 @@ def _pairs(pairs: PairsRun | None, selection: RunSelection) -> Blocks:
 
 def _panels(selection: RunSelection) -> Blocks:
     """Return a heading and a grid a section; the table of runs lies below the first alone."""
-    found: Blocks = []
+    shown: Blocks = []
     for title, panels in sections(selection).items():
         grid = _grid(f"{selection.study}/{title}", _runset(selection), panels)
-        grid.hide_run_sets = bool(found)
-        found += [wr.H2(title), grid]
-    return found
+        grid.hide_run_sets = bool(shown)
+        shown += [wr.H2(title), grid]
+    return shown
 
 
 def _runset(selection: RunSelection) -> wr.Runset:
@@ -123,10 +125,10 @@ def _runset(selection: RunSelection) -> wr.Runset:
 
 def _grid(name: str, runset: wr.Runset, panels: Sequence[Panel]) -> wr.PanelGrid:
     """Return two panels a row; one that is alone in its row takes all of it."""
-    for place, panel in enumerate(panels):
-        is_alone = place % 2 == 0 and place == len(panels) - 1
+    for index, panel in enumerate(panels):
+        is_alone = index % 2 == 0 and index == len(panels) - 1
         width = WHOLE if is_alone else HALF
-        x, y = HALF * (place % 2), HEIGHT * (place // 2)
+        x, y = HALF * (index % 2), HEIGHT * (index // 2)
         panel.layout = wr.Layout(x=x, y=y, w=width, h=HEIGHT)
     name_parts(name, [runset, *panels])
     return wr.PanelGrid(runsets=[runset], panels=list(panels))

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from audiocls.render.build.runs import Place, RunSelection
+from audiocls.render.build.runs import RunSelection
 from audiocls.render.formats.wandb.panels import FEWEST_SHOWN, metric_columns, sections
 from audiocls.render.formats.wandb.workspaces_adapter import (
     deterministic_id,
@@ -10,22 +10,25 @@ from audiocls.render.formats.wandb.workspaces_adapter import (
     show_only,
     ws,
 )
+from audiocls.tracking.project import ProjectRef
 
 REFUSED = ("So", "Sk", "Sm", "Sc", "Cs")
 """Unicode's categories of symbols, which W&B refuses in a workspace's name."""
 
 
-def workspace_of(selection: RunSelection, place: Place) -> ws.Workspace:
-    """Sections of panels, filtered to the study's group."""
-    found = sections(selection)
-    name_parts(f"{selection.study}/workspace", [panel for part in found.values() for panel in part])
+def workspace_of(selection: RunSelection, ref: ProjectRef) -> ws.Workspace:
+    """Return sections of panels, filtered to the study's group."""
+    by_title = sections(selection)
+    name_parts(
+        f"{selection.study}/workspace", [panel for part in by_title.values() for panel in part]
+    )
     workspace = ws.Workspace(
-        entity=place.entity,
-        project=place.project,
+        entity=ref.entity,
+        project=ref.project,
         name=_without_symbols(selection.study),
         sections=[
             ws.Section(name=title, panels=list(panels), is_open=True)
-            for title, panels in found.items()
+            for title, panels in by_title.items()
         ],
         settings=ws.WorkspaceSettings(
             x_axis=selection.axis, max_runs=max(FEWEST_SHOWN, selection.num_runs)

@@ -55,40 +55,40 @@ def show_only(view: wr.Runset | ws.Workspace, conditions: Conditions) -> None:
             "op": condition.op,
             "value": list(value) if isinstance(value := condition.value, tuple) else value,
             "disabled": False,
-            **({"connector": "AND"} if place else {}),
+            **({"connector": "AND"} if index else {}),
         }
-        for place, condition in enumerate(conditions)
+        for index, condition in enumerate(conditions)
     ]
     view._stashed_filters_v2 = {"filterFormat": "filterV2", "filters": filters}
     view._stashed_filter_string = ""
 
 
 def name_parts(study: str, parts: Iterable[wr.Runset | Panel]) -> None:
-    """Give each runset and panel an id by its place."""
-    for place, part in enumerate(parts):
-        part._id = deterministic_id(f"{study}/{place}")
+    """Give each runset and panel an id by its position."""
+    for index, part in enumerate(parts):
+        part._id = deterministic_id(f"{study}/{index}")
 
 
 def deterministic_id(name: str) -> str:
-    """Twelve characters, as W&B's own ids have."""
+    """Return twelve characters, as W&B's own ids have."""
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def spec_of(view: wr.Report | ws.Workspace) -> dict[str, Any]:
-    """What saving sends to the server, as plain JSON."""
+    """Return what saving sends to the server, as plain JSON."""
     text = view._to_model().model_dump_json(by_alias=True, exclude_none=True)
     spec: dict[str, Any] = json.loads(text)
     return spec
 
 
 def default_entity(project: str) -> str:
-    """Whose key it is that is configured."""
+    """Return the user or team of the configured key."""
     with wandb_errors_as("say whose key this is"):
         return str(wr.Report(project=project).entity)  # type: ignore[call-arg]  # it has a default
 
 
 def save_report(report: wr.Report, known_id: str) -> tuple[str, str]:
-    """Save, in place of the report of that id if there is one; answers its id and its URL."""
+    """Save, in place of the report of that id if there is one; return its id and its URL."""
     report.id = known_id
     with wandb_errors_as(_taking("report", known_id)):
         report.save()
@@ -96,7 +96,7 @@ def save_report(report: wr.Report, known_id: str) -> tuple[str, str]:
 
 
 def save_workspace(workspace: ws.Workspace, known: tuple[str, str]) -> tuple[str, str, str]:
-    """Save, in place of the one of that name and id; answers its name, its id and its URL."""
+    """Save, in place of the one of that name and id; return its name, id and URL."""
     workspace._internal_name, workspace._internal_id = known
     with wandb_errors_as(_taking("workspace", known[1])):
         workspace.save()  # type: ignore[no-untyped-call]
@@ -110,7 +110,7 @@ def _taking(view: str, known_id: str) -> str:
 
 @contextmanager
 def wandb_errors_as(what: str) -> Iterator[None]:
-    """Whatever goes wrong between here and the server, as one error that says what to do."""
+    """Turn whatever the server or the library raises into one error that says what to do."""
     try:
         yield
     except Exception as error:
