@@ -125,10 +125,7 @@ def study_of(
     """
     tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
     fingerprints = _fingerprints(configs, tables, cache)
-    identified = {
-        arm: identified_config(config, tables[config.data], cache)
-        for arm, config in configs.items()
-    }
+    identified = {a: identified_config(c, tables[c.data], cache) for a, c in configs.items()}
     ablation, stats = plan.ablation, plan.ablation.stats
     study = Study(
         name=name,
