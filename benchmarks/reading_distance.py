@@ -202,6 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trace", choices=["step", "whole"], help=argparse.SUPPRESS)
     parser.add_argument("--root", type=Path, default=ROOT, help="checkout to measure")
+    parser.add_argument("--json", action="store_true", help="the numbers as JSON")
     parser.add_argument("--names", action="store_true", help="list frames and small modules too")
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -209,6 +210,9 @@ def main() -> None:
         (trace_until_step if given.trace == "step" else trace_whole)(given.words)
         return
     numbers, details = measure(given.root.absolute())
+    if given.json:
+        print(json.dumps(numbers))
+        return
     print(f"{'now':>6}  {'goal':>6}")
     for name, number in numbers.items():
         print(f"{number:6g}  {GOALS[name]:6g}  {name}")

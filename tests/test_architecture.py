@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -76,10 +77,17 @@ LIGHT = [
 ]
 
 
+@cache
+def tree_of(file: Path) -> ast.Module:
+    """Return a file's syntax tree, parsed once for all tests."""
+    return ast.parse(file.read_text())
+
+
+@cache
 def imports_of(file: Path) -> set[str]:
     """Return what a file imports, modules and names, at its top or inside functions."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -106,9 +114,7 @@ def test_a_module_imports_only_from_lower_layers(file):
 
 def names_called(file: Path) -> set[str]:
     """Return the names of all functions and methods that a file calls."""
-    calls = (
-        node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
-    )
+    calls = (node.func for node in ast.walk(tree_of(file)) if isinstance(node, ast.Call))
     names = (getattr(function, "id", getattr(function, "attr", "")) for function in calls)
     return set(names)
 
@@ -143,7 +149,7 @@ def test_every_part_of_the_package_has_a_layer():
 def test_modules_and_functions_fit_on_a_screen(file):
     text = file.read_text()
     assert len(text.splitlines()) <= MOST_LINES
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = node.end_lineno - node.lineno + 1
             assert length <= MOST_LINES_OF_A_FUNCTION, f"{node.name}: {length} lines"
@@ -162,7 +168,7 @@ def array_functions(package: str) -> dict[str, bool]:
 
     A module's `forward` may leave them to its class, whose docstring `help` shows.
     """
-    trees = {file: ast.parse(file.read_text()) for file in MODULES if part_of_file(file) == package}
+    trees = {file: tree_of(file) for file in MODULES if part_of_file(file) == package}
     aliases = {name for tree in trees.values() for name in array_aliases(tree)}
     mentions = re.compile("|".join([ARRAY.pattern, *(rf"\b{name}\b" for name in sorted(aliases))]))
     documented: dict[str, bool] = {}
@@ -214,7 +220,7 @@ def test_the_errors_are_drawn_as_the_tree_that_they_are():
     classes = [
         node
         for file in MODULES
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(tree_of(file))
         if isinstance(node, ast.ClassDef)
     ]
     tree = {"AudioclsError": ("Exception", 1)}

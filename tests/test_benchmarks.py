@@ -60,3 +60,14 @@ def test_the_report_benchmark_measures_whole_commands() -> None:
     answer = json.loads(done.stdout.splitlines()[-1])
     assert answer.keys() == {"arms", "pairs"}
     assert 0 < answer["pairs"]["terminal"]["cpu_s"] <= answer["pairs"]["html"]["seconds"]
+
+
+@pytest.mark.slow
+def test_the_reading_distance_is_measured_from_a_launch_to_the_optimisers_step() -> None:
+    command = [sys.executable, BENCHMARKS / "reading_distance.py", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    files, frames, files_of_report, percent = json.loads(done.stdout).values()
+    assert 1 < frames <= files < 200
+    assert 0 < files_of_report < 200
+    assert 0 <= percent < 100
