@@ -35,10 +35,10 @@ from audiocls.tracking.sweep_server import (
 )
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.sweeps import WandbSweeps
-from audiocls.wandb_server.agent import Agent, RetryPolicy, RunQuota
-from audiocls.wandb_server.push import push, registered_sweep
-from audiocls.wandb_server.source import ServerSource, orphaned_runs
-from audiocls.wandb_server.trials import server_trials
+from audiocls.wandb_remote.agent import Agent, RetryPolicy, RunQuota
+from audiocls.wandb_remote.push import push, registered_sweep
+from audiocls.wandb_remote.source import ServerSource, orphaned_runs
+from audiocls.wandb_remote.trials import server_trials
 
 FAST = RetryPolicy(poll_s=0.01, slowest_s=0.02, patience_s=0.3)
 STEADY = RetryPolicy(poll_s=0.05, slowest_s=0.2, patience_s=20)

@@ -45,7 +45,7 @@ LAYERS = [
     {"analysis"},
     {"execution"},
     {"console", "studies"},
-    {"wandb_server"},
+    {"wandb_remote"},
     {"render"},
     {"notebook"},
     {"cli"},

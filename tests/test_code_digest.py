@@ -5,8 +5,10 @@ import tokenize
 from pathlib import Path
 
 import pytest
+from helpers.frozen import golden
 
 from audiocls.execution.provenance import code_digest, significant
+from audiocls.store.same_numbers import canonical_code
 
 PACKAGE = Path(__file__).parent.parent / "audiocls"
 PROSE = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER}
@@ -85,3 +87,14 @@ def test_the_digest_does_not_depend_on_where_it_is_asked(tmp_path, monkeypatch):
     code_digest.cache_clear()
     monkeypatch.chdir(tmp_path)
     assert code_digest() == before
+
+
+def test_the_code_as_it_is_is_known_to_compute_the_frozen_numbers():
+    """`test_frozen` trains a trial of each recipe to the bit; this says which code that is."""
+    digest, frozen = code_digest(), golden("code")
+    assert canonical_code(digest) == frozen, (
+        f"the code that decides numbers has changed: {digest}. If tests/test_frozen.py passes "
+        f"without FREEZE, enter {digest!r}: {frozen!r} in store/same_numbers.py; trials then "
+        "compare with those before. If the numbers changed on purpose, freeze them anew and write "
+        f"{digest!r} into tests/golden/frozen/code.json"
+    )

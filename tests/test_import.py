@@ -22,10 +22,10 @@ from audiocls.tracking.project import ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.project import WandbProject
-from audiocls.wandb_server.import_cells import ImportOptions
-from audiocls.wandb_server.import_records import history_of
-from audiocls.wandb_server.import_runs import Imported, Source, import_study
-from audiocls.wandb_server.push import place_of, registered_sweep
+from audiocls.wandb_remote.import_cells import ImportOptions
+from audiocls.wandb_remote.import_records import history_of
+from audiocls.wandb_remote.import_runs import Imported, Source, import_study
+from audiocls.wandb_remote.push import place_of, registered_sweep
 
 PLACE = ProjectRef("local", "mine")
 REQUEST = Request("sweep import", "local/mine")
@@ -170,7 +170,7 @@ def test_a_trial_really_trained_synced_and_imported_has_its_record_again(
 ):
     from audiocls.store import Cell, Study
     from audiocls.tracking.wandb.sync import upload
-    from audiocls.wandb_server.sync import sync
+    from audiocls.wandb_remote.sync import sync
 
     config, folder = tiny_config(), StudyFolder(tmp_path / "runs" / "t")
     cell = Cell("0123456789ab", "baseline", 0, 1)

@@ -31,8 +31,8 @@ from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.project import WandbProject
 from audiocls.tracking.wandb.sync import upload
-from audiocls.wandb_server.push import grid_of, registered_sweep, sweep_of
-from audiocls.wandb_server.sync import Synced, sync
+from audiocls.wandb_remote.push import grid_of, registered_sweep, sweep_of
+from audiocls.wandb_remote.sync import Synced, sync
 
 ARMS = ("baseline", "dropout=0.1", "dropout=0.5")
 CELLS = tuple(
@@ -273,7 +273,7 @@ def test_a_trial_that_goes_on_later_is_uploaded_later(folder, wandb_server):
 
 
 def test_an_interrupted_sync_goes_on_where_it_was(folder, wandb_server, monkeypatch):
-    monkeypatch.setattr("audiocls.wandb_server.sync.BATCH", 2)
+    monkeypatch.setattr("audiocls.wandb_remote.sync.BATCH", 2)
     train(folder, *CELLS[:4])
     stop = threading.Event()
 

@@ -9,8 +9,8 @@ from audiocls import stats
 from audiocls.dotted import flatten
 from audiocls.search import Importance, Sweep, TrialResult, fixed_keys, importance
 from audiocls.search.sweep import State
+from audiocls.store.proposals import Proposal
 from audiocls.store.record import Study
-from audiocls.store.search import Proposal
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,8 @@ def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
     """Return the project as a study in a folder of its own, which the system clears away."""
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.project import WandbProject
-    from audiocls.wandb_server.import_cells import ImportOptions
-    from audiocls.wandb_server.import_runs import import_study, source_of
+    from audiocls.wandb_remote.import_cells import ImportOptions
+    from audiocls.wandb_remote.import_runs import import_study, source_of
 
     _check(options)
     source = source_of(project, options.pop("group", None), options.pop("where", None))

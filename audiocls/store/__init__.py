@@ -1,5 +1,6 @@
 """The store: a folder per study, a folder per trial, every file written beside and renamed."""
 
+from audiocls.store.proposals import Proposal, SearchPlan
 from audiocls.store.record import (
     Cause,
     Cell,
@@ -11,7 +12,6 @@ from audiocls.store.record import (
     Study,
 )
 from audiocls.store.request import Kind, Request
-from audiocls.store.search import Proposal, SearchPlan
 from audiocls.store.study import (
     StudyFolder,
     count_states,

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from audiocls.store.proposals import SearchPlan
 from audiocls.store.request import Kind, Request
-from audiocls.store.search import SearchPlan
 from audiocls.store.tuning import Tuning
 
 RECORD_SCHEMA = 1

@@ -16,8 +16,8 @@ from audiocls import yaml_file
 from audiocls.atomic import write_bytes, write_text
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.store.old_files import with_kind
+from audiocls.store.proposals import Proposal
 from audiocls.store.record import Cell, Failure, Record, Study
-from audiocls.store.search import Proposal
 from audiocls.store.trial import State, TrialFolder
 
 LONGEST_NAME = 200

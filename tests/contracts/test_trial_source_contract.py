@@ -17,7 +17,7 @@ from audiocls.studies.sources.fixed import FixedSource
 from audiocls.studies.sources.search import SearchSource
 from audiocls.studies.sources.sequential import Looks, SequentialSource
 from audiocls.tracking.sweep_server import Order, Start
-from audiocls.wandb_server.source import ServerSource
+from audiocls.wandb_remote.source import ServerSource
 
 NUM_TRIALS = 4
 CELLS = tuple(Cell(f"t{i}", "baseline", i, 1) for i in range(NUM_TRIALS))

@@ -9,7 +9,7 @@ from audiocls import console
 from audiocls.cli.options import RUNS, RunsOption
 from audiocls.cli.sweep.agent import show_pushed
 from audiocls.design.register import PROJECT
-from audiocls.wandb_server.register import push_registered, registered_sweeps, write_registered
+from audiocls.wandb_remote.register import push_registered, registered_sweeps, write_registered
 
 
 def register(

@@ -10,10 +10,10 @@ from audiocls.console.progress import TerminalDisplay
 from audiocls.studies.options import LaunchOptions
 from audiocls.studies.request import AblationRequest, SweepRequest, check_folder_name
 from audiocls.tracking.sweep_server import SweepPath
-from audiocls.wandb_server.push import Pushed
-from audiocls.wandb_server.register import pushed_for_launch
-from audiocls.wandb_server.serve import serve
-from audiocls.wandb_server.source import MOST_FAILURES, Ending
+from audiocls.wandb_remote.push import Pushed
+from audiocls.wandb_remote.register import pushed_for_launch
+from audiocls.wandb_remote.serve import serve
+from audiocls.wandb_remote.source import MOST_FAILURES, Ending
 
 
 def agent(

@@ -10,8 +10,8 @@ from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption
 from audiocls.errors import UsageError
 from audiocls.store import Request, StudyFolder
-from audiocls.wandb_server.import_cells import ImportOptions
-from audiocls.wandb_server.import_runs import Imported, import_study, source_of
+from audiocls.wandb_remote.import_cells import ImportOptions
+from audiocls.wandb_remote.import_runs import Imported, import_study, source_of
 
 SourceArgument = Annotated[str, typer.Argument(metavar="ENTITY/PROJECT[/SWEEP]")]
 StudyOption = Annotated[str, typer.Option("--study", help="The study's name here.")]

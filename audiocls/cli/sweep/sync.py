@@ -8,7 +8,7 @@ from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
 from audiocls.execution.scheduler import stop_on_signal
 from audiocls.store.study import open_study
-from audiocls.wandb_server.sync import Synced
+from audiocls.wandb_remote.sync import Synced
 
 ProjectOption = Annotated[
     str | None, typer.Option("--project", help="W&B project; default: the study's, or audiocls.")
@@ -30,8 +30,8 @@ def sync(
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.project import WandbProject
     from audiocls.tracking.wandb.sync import upload
-    from audiocls.wandb_server.push import sweep_of
-    from audiocls.wandb_server.sync import sync as upload_and_attach
+    from audiocls.wandb_remote.push import sweep_of
+    from audiocls.wandb_remote.sync import sync as upload_and_attach
 
     folder = open_study(name, runs)
     config, server = sweep_of(folder), WandbProject(Connection())

@@ -34,7 +34,7 @@ from audiocls.studies.reports import (
 )
 from audiocls.studies.request import AblationRequest, SweepRequest
 from audiocls.studies.status import failure_lines
-from audiocls.wandb_server.push import place_of
+from audiocls.wandb_remote.push import place_of
 
 
 @dataclass(frozen=True)

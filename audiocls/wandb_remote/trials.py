@@ -23,8 +23,8 @@ from audiocls.studies.resolve import Resolved, job_of
 from audiocls.studies.search import trials_of
 from audiocls.studies.sources.search import Trials, impossible
 from audiocls.tracking.sweep_server import ServerSweep, Start, SweepPath
-from audiocls.wandb_server.push import registered_sweep, save_registered_sweep
-from audiocls.wandb_server.source import report_rejected_run
+from audiocls.wandb_remote.push import registered_sweep, save_registered_sweep
+from audiocls.wandb_remote.source import report_rejected_run
 
 
 class ServerTrials(Protocol):

@@ -15,7 +15,7 @@ from audiocls.errors import UsageError, did_you_mean
 from audiocls.store import Cell, Failure, Record, Request, Study, StudyFolder
 from audiocls.tracking.project import Project, ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import SweepPath
-from audiocls.wandb_server.import_cells import (
+from audiocls.wandb_remote.import_cells import (
     AssignedRun,
     CellKey,
     ImportOptions,
@@ -23,8 +23,8 @@ from audiocls.wandb_server.import_cells import (
     changes_of,
     newest_runs,
 )
-from audiocls.wandb_server.import_records import history_of, metrics_of, record_of
-from audiocls.wandb_server.push import remember_place
+from audiocls.wandb_remote.import_records import history_of, metrics_of, record_of
+from audiocls.wandb_remote.push import remember_place
 
 METRICS = ("test/accuracy", "test/map")
 """Default metric of runs that audiocls logged: the first that they have."""

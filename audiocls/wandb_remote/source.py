@@ -22,7 +22,7 @@ from audiocls.tracking.sweep_server import (
     SweepNotFound,
     SweepPath,
 )
-from audiocls.wandb_server.agent import Agent
+from audiocls.wandb_remote.agent import Agent
 
 MOST_FAILURES = 3
 """Failures in a row on this machine, as W&B's own agents count."""

@@ -6,9 +6,9 @@ import socket
 from audiocls.execution.scheduler import Launch, stop_on_signal
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.tracking.sweep_server import SweepPath
-from audiocls.wandb_server.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota
-from audiocls.wandb_server.source import MOST_FAILURES, Ending, ServerSource, orphaned_runs
-from audiocls.wandb_server.trials import server_trials
+from audiocls.wandb_remote.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota
+from audiocls.wandb_remote.source import MOST_FAILURES, Ending, ServerSource, orphaned_runs
+from audiocls.wandb_remote.trials import server_trials
 
 
 def serve(

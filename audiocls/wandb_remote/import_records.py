@@ -9,7 +9,7 @@ from audiocls.execution.provenance import protocol_of
 from audiocls.store import Cell, Cost, Provenance, Record
 from audiocls.tracking.project import RemoteRun
 from audiocls.tracking.wandb.log import numbers
-from audiocls.wandb_server.import_cells import ORIGIN, AssignedRun
+from audiocls.wandb_remote.import_cells import ORIGIN, AssignedRun
 
 OF_THE_TRIAL = ("cost/", "cell/", "clips/")
 """Prefixes in the summary of a native trial that are no metrics."""

@@ -9,7 +9,7 @@ from audiocls.tracking import trial_of
 from audiocls.tracking.project import ProjectRef, UploadStatus
 from audiocls.tracking.sweep_server import SweepNotFound, SweepPath, Sweeps
 from audiocls.tracking.wandb.sync import RunFolder
-from audiocls.wandb_server.push import registered_sweep, save_registered_sweep
+from audiocls.wandb_remote.push import registered_sweep, save_registered_sweep
 
 
 class Server(Protocol):

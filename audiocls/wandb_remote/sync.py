@@ -21,8 +21,8 @@ from audiocls.tracking.project import ProjectRef
 from audiocls.tracking.sweep_server import ServerUnavailable, SweepPath
 from audiocls.tracking.wandb.log import LoggedRun, WandbLog
 from audiocls.tracking.wandb.sync import RunFolder, newest, run_folders
-from audiocls.wandb_server.attach import Attached, Server, UnattachedRun, attach
-from audiocls.wandb_server.push import registered_sweep
+from audiocls.wandb_remote.attach import Attached, Server, UnattachedRun, attach
+from audiocls.wandb_remote.push import registered_sweep
 
 BATCH = 20
 """Runs per call of the client."""
