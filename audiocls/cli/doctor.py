@@ -18,6 +18,6 @@ def doctor(as_json: JsonOption = False, runs: RunsOption = RUNS) -> None:
         for fault in found.problems:
             console.error(fault)
         if not found.problems:
-            console.say("nothing is wrong")
+            console.say("No problems found.")
     if found.problems:
         raise typer.Exit(1)
