@@ -27,7 +27,7 @@ from audiocls.errors import UsageError
 from audiocls.render.build import clips as text
 from audiocls.render.build import sounds as sound
 from audiocls.render.build.clips import section_of
-from audiocls.render.build.sounds import outline, scored_window, sounds_of
+from audiocls.render.build.sounds import audio_snippets, outline, scored_window
 from audiocls.stats import bootstrap
 from audiocls.store import StudyFolder
 from audiocls.studies.reports import read_clips
@@ -414,7 +414,7 @@ def test_the_outline_touches_the_peak_and_is_closed():
 def test_real_recordings_are_heard(cache, tmp_path):
     data = {"name": "esc50", "root": str(ESC10)}
     files = sorted(file.name for file in (ESC10 / "audio").iterdir())[:3]
-    found = sounds_of(data, cache, [*files, "gone.ogg"])
+    found = audio_snippets(data, cache, [*files, "gone.ogg"])
     assert list(found.excerpts) == files
     assert "gone.ogg" in found.note
     page = "".join(f'<audio src="{excerpt.address}">' for excerpt in found.excerpts.values())

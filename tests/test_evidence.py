@@ -8,7 +8,7 @@ import pytest
 
 from audiocls.execution.breakdown import (
     LONGEST_S,
-    MOST_MISHEARD,
+    MAX_MISCLASSIFIED,
     class_breakdown,
     most_confident_errors,
 )
@@ -43,7 +43,7 @@ def test_the_surest_errors_come_first_and_right_answers_never(sounds):
 
 def test_no_more_errors_are_shown_than_one_would_listen_to():
     logits = np.tile(np.float32([1, 0]), (50, 1))
-    assert len(most_confident_errors(logits, np.ones(50, np.int64))) == MOST_MISHEARD <= 8
+    assert len(most_confident_errors(logits, np.ones(50, np.int64))) == MAX_MISCLASSIFIED <= 8
 
 
 def test_of_several_labels_only_a_class_that_is_decided_for_and_not_true_is_an_error():

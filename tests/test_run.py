@@ -9,7 +9,7 @@ from helpers.trials import dotted, make_job, train, trainable_job
 
 from audiocls.config import resolve
 from audiocls.console import stderr
-from audiocls.console.progress import picture, summary
+from audiocls.console.progress import progress_view, summary
 from audiocls.errors import UsageError
 from audiocls.execution.devices import slots, worker_environment
 from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
@@ -254,7 +254,7 @@ def test_a_launch_is_shown_in_a_line_each_however_narrow_the_terminal(monkeypatc
     monkeypatch.setenv("COLUMNS", str(width))
     running = (Running("lr=0.001," * 20, 3, 0), Running("b", 1, 40), Running("c", 0, 0))
     status = Status(num_total=12, num_done=3, running=running, elapsed_s=99.0)
-    stderr().print(picture(status))
+    stderr().print(progress_view(status))
     lines = capsys.readouterr().err.rstrip().splitlines()
     assert len(lines) == 5 + (width < len(summary(status).plain))
     assert [line.split()[-1] for line in lines[-3:]] == ["logged", "1/40", "starting"]

@@ -20,7 +20,7 @@ AGREEING: dict[str, Part] = {
     "data": lambda record: record.provenance.data,
     "test clips": lambda record: record.test_clips,
 }
-"""What must be the same on both sides of a pair; empty where nobody recorded it."""
+"""What must be the same on both sides of a pair; empty where it was not recorded."""
 
 
 TOLERANCE, TOLERANCE_OF_SECONDS = 0.01, 0.05
@@ -171,7 +171,7 @@ def outcome_of(record: Record) -> tuple[object, ...] | None:
 
 @dataclass(frozen=True)
 class ComputeRatio:
-    """Compute of both sides of a pair, or of all pairs in sum; `None` where nobody recorded it."""
+    """Compute of both sides of a pair, or of all pairs in sum; `None` where it was not recorded."""
 
     arm: float | None
     reference: float | None

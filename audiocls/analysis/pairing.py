@@ -55,9 +55,12 @@ class Pairs:
 
 def usable(study: Study, records: Mapping[str, Record]) -> dict[str, Record]:
     """Return the study's records, by trial id, that hold a finite value of its metric."""
-    own = {cell.id: records[cell.id] for cell in study.cells if cell.id in records}
-    nan = math.nan
-    return {i: r for i, r in own.items() if math.isfinite(r.metrics.get(study.metric, nan))}
+    planned = {cell.id: records[cell.id] for cell in study.cells if cell.id in records}
+    return {
+        trial_id: record
+        for trial_id, record in planned.items()
+        if math.isfinite(record.metrics.get(study.metric, math.nan))
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +77,9 @@ class RecordGrid:
         cls, study: Study, records: Mapping[str, Record], causes: Causes = MappingProxyType({})
     ) -> "RecordGrid":
         """Return the grid of those among `records` that hold the study's metric."""
-        own = usable(study, records)
-        without = dict.fromkeys(records.keys() - own.keys(), f"no {study.metric}")
-        return cls(study, own, {**causes, **without})
+        usable_records = usable(study, records)
+        excluded = dict.fromkeys(records.keys() - usable_records.keys(), f"no {study.metric}")
+        return cls(study, usable_records, {**causes, **excluded})
 
     def narrowed(self, study: Study) -> "RecordGrid":
         """Return the grid of `study`, which is this one's with some of its cells."""
@@ -119,7 +122,7 @@ class RecordGrid:
         return Pairs(arm, reference, tuple(pairs), tuple(missing))
 
     def _why_missing(self, cell: Cell, other: Cell | None, reference: str) -> str:
-        """Return why a block has no pair, its own trial first; an empty text if unknown."""
+        """Return why a block has no pair, the trial's own cause first; an empty text if unknown."""
         if cell.id not in self.records:
             return self.causes.get(cell.id, "")
         if other is None:

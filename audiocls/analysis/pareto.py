@@ -29,7 +29,7 @@ class Front:
 
 
 def fronts(comparison: Comparison) -> tuple[Front, ...]:
-    """Return a front for each cost; without any arm where nobody recorded it.
+    """Return a front for each cost; without any arm where it was not recorded.
 
     Mean against mean: which of two close arms is on the front may be luck.
     """

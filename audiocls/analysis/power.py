@@ -96,13 +96,13 @@ def power_of_plan(
     stats = chosen.ablation.stats
     ratio = test_train_ratio(num_folds)
     family = max(1, chosen.num_comparisons)
-    own_ratio = ratio if len(chosen.folds) > 1 else 0.0
+    fold_ratio = ratio if len(chosen.folds) > 1 else 0.0
     effect = MARGINS * stats.margin if wanted is None else wanted
     return PowerAnalysis(
         effect_sd=minimum_detectable_effect(
-            len(chosen.blocks), own_ratio, family, POWER, stats.alpha
+            len(chosen.blocks), fold_ratio, family, POWER, stats.alpha
         ),
-        ratio=own_ratio,
+        ratio=fold_ratio,
         evidence=evidence,
         note=note,
         wanted=effect,

@@ -10,14 +10,14 @@ def doctor(as_json: JsonOption = False, runs: RunsOption = RUNS) -> None:
     """Devices, threads, memory, disk, W&B state, audio codecs; exit code 1 if one is unusable."""
     from audiocls.execution.health import examine
 
-    found = examine(runs, cache_folder())
+    health = examine(runs, cache_folder())
     if as_json:
-        console.show_json({"facts": found.facts, "faults": list(found.problems)})
+        console.show_json({"facts": health.facts, "faults": list(health.problems)})
     else:
-        console.show_facts(found.facts)
-        for fault in found.problems:
+        console.show_facts(health.facts)
+        for fault in health.problems:
             console.error(fault)
-        if not found.problems:
+        if not health.problems:
             console.say("No problems found.")
-    if found.problems:
+    if health.problems:
         raise typer.Exit(1)

@@ -84,7 +84,7 @@ OutOption = Annotated[
 EntityOption = Annotated[str | None, typer.Option("--entity", help="Of W&B, for wandb.")]
 ProjectOption = Annotated[str | None, typer.Option("--project", help="Of W&B, for wandb.")]
 ClipsOption = Annotated[
-    bool, typer.Option("--clips", help="Clip by clip, too; html has it without being asked.")
+    bool, typer.Option("--clips", help="Add the comparison clip by clip; html has it by default.")
 ]
 RootOption = Annotated[
     list[str] | None,

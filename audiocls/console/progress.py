@@ -43,10 +43,10 @@ class TerminalDisplay:
 
 def _update(live: Live, terminal: Console, status: Status) -> None:
     _print_messages(terminal, status)
-    live.update(picture(status))
+    live.update(progress_view(status))
 
 
-def picture(status: Status) -> Group:
+def progress_view(status: Status) -> Group:
     """Return a bar, the counts, and the running trials."""
     finished = status.num_done + status.num_failed
     total = None if status.num_total is None else max(1, status.num_total)

@@ -33,7 +33,7 @@ MEANING = {
     3: "main effects are aliased with two-way interactions",
     4: "two-way interactions are aliased with each other, main effects with none of them",
 }
-CLEAR = "main effects and two-way interactions are told apart"
+CLEAR = "main effects and two-way interactions are distinguishable"
 
 
 @dataclass(frozen=True)

@@ -132,12 +132,12 @@ def widened(plan: Plan, max_pairs: int | None) -> Plan:
 
     By default ten times the file's own blocks. Raises `UsageError` for fewer than these.
     """
-    num_own = len(plan.blocks)
-    most = num_own * MAX_GROWTH if max_pairs is None else max_pairs
-    if most < num_own:
+    num_planned = len(plan.blocks)
+    most = num_planned * MAX_GROWTH if max_pairs is None else max_pairs
+    if most < num_planned:
         raise UsageError(
-            f"--max-pairs: got {most}; {plan.ablation.name} has {num_own} blocks at its first look "
-            "already; give more, or fewer --seeds or --folds"
+            f"--max-pairs: got {most}; {plan.ablation.name} has {num_planned} blocks at its "
+            "first look already; give more, or fewer --seeds or --folds"
         )
     num_more = most // len(plan.folds) - len(plan.seeds)
     start = max(plan.seeds) + 1

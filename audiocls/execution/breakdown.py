@@ -14,14 +14,14 @@ from audiocls.audio.dataset import AudioDataset
 from audiocls.tracking.breakdown import ClassScore, MisclassifiedClip, ScoreBreakdown
 from audiocls.training.metrics import confusion, per_class
 
-MOST_MISHEARD = 6
+MAX_MISCLASSIFIED = 6
 """A few are listened to; each is a file of up to megabytes."""
 LONGEST_S = 5.0
 """Seconds of a misclassified clip, from the beginning of the model's input."""
 
 
 def class_breakdown(
-    sounds: AudioDataset,
+    dataset: AudioDataset,
     clips: NDArray[np.int64],
     logits: NDArray[np.float32],
     targets: NDArray[np.int64] | NDArray[np.float32],
@@ -30,16 +30,16 @@ def class_breakdown(
 
     Shape: clips (N,) indices into the table, logits (N, K), targets (N,) or (N, K)
     """
-    labels, scored, truth = sounds.table.labels, torch.tensor(logits), torch.tensor(targets)
-    is_multi_label = sounds.table.is_multi_label
+    labels, scored, truth = dataset.table.labels, torch.tensor(logits), torch.tensor(targets)
+    is_multi_label = dataset.table.is_multi_label
     return ScoreBreakdown(
         classes=tuple(
             ClassScore(labels[row.label], row.support, row.precision, row.recall, row.f1)
             for row in per_class(scored, truth, is_multi_label)
         ),
         confusion=None if is_multi_label else confusion(scored, truth).numpy(),
-        misclassified=_misclassified(sounds, clips, most_confident_errors(logits, targets)),
-        sample_rate=sounds.sample_rate,
+        misclassified=_misclassified(dataset, clips, most_confident_errors(logits, targets)),
+        sample_rate=dataset.sample_rate,
     )
 
 
@@ -66,22 +66,23 @@ def most_confident_errors(
     is_wrong = confidence > 0.5 if is_multi_label else predicted == logits.argmax(1)
     most_confident = (int(i) for i in np.argsort(-confidence, kind="stable") if is_wrong[i])
     return [
-        (i, int(predicted[i]), float(confidence[i])) for i in islice(most_confident, MOST_MISHEARD)
+        (i, int(predicted[i]), float(confidence[i]))
+        for i in islice(most_confident, MAX_MISCLASSIFIED)
     ]
 
 
 def _misclassified(
-    sounds: AudioDataset, clips: NDArray[np.int64], errors: Sequence[tuple[int, int, float]]
+    dataset: AudioDataset, clips: NDArray[np.int64], errors: Sequence[tuple[int, int, float]]
 ) -> tuple[MisclassifiedClip, ...]:
     """Return the clips as they were decoded, before normalisation."""
     chosen = clips[[number for number, _, _ in errors]]
-    num_samples = min(sounds.num_samples, round(LONGEST_S * sounds.sample_rate))
-    waves = sounds.pack.centred(chosen, sounds.num_samples)[:, :num_samples]
-    names = sounds.table.labels
+    num_samples = min(dataset.num_samples, round(LONGEST_S * dataset.sample_rate))
+    waves = dataset.pack.centred(chosen, dataset.num_samples)[:, :num_samples]
+    names = dataset.table.labels
     return tuple(
         MisclassifiedClip(
-            clip=sounds.table.clips[index].id,
-            truth=", ".join(names[k] for k in sounds.table.clips[index].labels),
+            clip=dataset.table.clips[index].id,
+            truth=", ".join(names[k] for k in dataset.table.clips[index].labels),
             predicted=names[predicted],
             probability=probability,
             wave=wave,

@@ -35,7 +35,7 @@ def slots(devices: str, num_workers: int | None) -> Slots:
 
     Raises `UsageError` for devices that this machine does not have.
     """
-    gpus = found_gpus()
+    gpus = available_gpus()
     if devices == "auto":
         names = gpus or ["cpu"]
     else:
@@ -74,7 +74,7 @@ def unpinned() -> Iterator[None]:
         os.sched_setaffinity(0, pinned)
 
 
-def found_gpus() -> list[str]:
+def available_gpus() -> list[str]:
     """Return the CUDA devices by torch's names, in the order a worker would see them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:

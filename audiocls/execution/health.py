@@ -13,7 +13,7 @@ import psutil
 import audiocls
 from audiocls.audio.decode import supported_formats
 from audiocls.errors import UsageError
-from audiocls.execution.devices import found_gpus, num_cores
+from audiocls.execution.devices import available_gpus, num_cores
 from audiocls.tracking.mode import default_mode, has_key
 
 LEAST_FREE_GIB = 1.0
@@ -51,7 +51,7 @@ def examine(runs: Path, cache: Path) -> Health:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "system": platform.platform(terse=True),
-        "devices": ", ".join(["cpu", *found_gpus()]),
+        "devices": ", ".join(["cpu", *available_gpus()]),
         "cores": num_cores(),
         "threads": "one per worker",
         "memory": f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
@@ -92,7 +92,7 @@ def _memory_problems(available: int) -> list[str]:
 
 
 def _gpu_problems(is_usable: bool) -> list[str]:
-    if found_gpus() and not is_usable:
+    if available_gpus() and not is_usable:
         return ["the driver lists GPUs, but torch cannot use them: is its CUDA build too new?"]
     return []
 

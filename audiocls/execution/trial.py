@@ -84,7 +84,7 @@ class TrialRun:
     attempt: Attempt = NO_ATTEMPT
     tracker: Tracker = field(default_factory=NullTracker)
     stop_button: threading.Event = field(default_factory=threading.Event)
-    """Set when somebody presses the stop button of the W&B run."""
+    """Set when the stop button of the W&B run is pressed."""
     config: Config = field(init=False)
     started: str = field(init=False)
     snapshot: bytes | None = field(init=False)

@@ -33,10 +33,10 @@ def open_report(
             f"study {study!r} is read from this disk, and `wandb` is for projects: leave it empty, "
             f"or call the study {WANDB}ENTITY/PROJECT"
         )
-    return load_report(open_study(study, _found(Path(runs))))
+    return load_report(open_study(study, _runs_folder(Path(runs))))
 
 
-def _found(runs: Path) -> Path:
+def _runs_folder(runs: Path) -> Path:
     here = Path.cwd()
     return next((f / runs for f in (here, *here.parents) if (f / runs).is_dir()), runs)
 

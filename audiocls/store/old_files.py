@@ -41,7 +41,7 @@ def _kind_of(mapping: Mapping[str, Any], words: Sequence[str]) -> Kind:
 
 
 def _request_of(words: Sequence[str]) -> Request | None:
-    """Return what such a command line asks for; nothing where it is none of ours."""
+    """Return the request of such a command line; nothing where it is not an audiocls command."""
     match list(words):
         case ["audiocls", "train", "--recipe", recipe, *assignments]:
             return Request("train", recipe=recipe, assignments=tuple(assignments))

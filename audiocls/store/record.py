@@ -171,7 +171,7 @@ class Study:
     secondary: tuple[Objective, ...] = ()
     """Metrics that are reported beside the primary one, and decide nothing."""
     identities: dict[str, str] = field(default_factory=dict)
-    """Arm → digest of its configuration and data without seed and fold: what it really asks."""
+    """Arm → digest of its configuration and data without seed and fold."""
     alpha: float = 0.05
     correction: str = "holm"
     margin: float = 0.01
@@ -196,7 +196,7 @@ class Study:
     of: str = ""
     """The study whose baseline's noise is measured here, or whose arms are tuned here."""
     request: Request | None = None
-    """What was asked for; unknown for some studies of early versions."""
+    """What was requested; unknown for some studies of early versions."""
     search: SearchPlan | None = None
     """What is searched, where `kind` is `search`."""
 

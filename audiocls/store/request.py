@@ -1,4 +1,4 @@
-"""`Request`: what was asked for when a study was launched, and the command line that asks again."""
+"""`Request`: the options that a study was launched with, and the command line to repeat it."""
 
 import shlex
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Command = Literal["sweep launch", "sweep agent", "sweep import", "noise", "train
 
 @dataclass(frozen=True)
 class Request:
-    """A command and its options, as far as they decide what is asked and not how it is run."""
+    """A command and those of its options that decide which trials there are."""
 
     command: Command
     name: str = ""
@@ -38,7 +38,7 @@ class Request:
     """Further options, such as `--metric`, with their values."""
 
     def words(self) -> list[str]:
-        """Return the command line that asks for the same again, word by word."""
+        """Return the command line that repeats the request, word by word."""
         words = ["audiocls", *self.command.split(), *filter(None, [self.name])]
         words += _option("study", self.study)
         words += ["--until-decided"] if self.is_until_decided else []
@@ -50,7 +50,7 @@ class Request:
         return [*words, *(word for option in self.options.items() for word in option)]
 
     def line(self) -> str:
-        """Return the command line that asks for the same again, quoted for a shell."""
+        """Return the command line that repeats the request, quoted for a shell."""
         return shlex.join(self.words())
 
     def to_mapping(self) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def is_same_question(before: Study, now: Study) -> bool:
 
 
 def extended(before: Study, now: Study) -> Study:
-    """Return `now` with what `before` has beyond it, or `now` alone if it asks something else.
+    """Return `now` with what `before` has beyond it, or `now` alone if its question differs.
 
     A study grows: seeds, folds and arms that were launched once stay in its family, so that no
     arm can leave it because of its result. Where an arm that both have is not the same in both

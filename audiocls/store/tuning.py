@@ -53,7 +53,7 @@ class Tuning:
         return {choice.fold: choice for choice in self.choices if choice.arm == arm}
 
     def with_before(self, before: "Tuning | None") -> "Tuning":
-        """Return these choices with earlier ones, of arms and folds not asked for now."""
+        """Return these choices with earlier ones, of arms and folds outside this launch."""
         known = {(choice.arm, choice.fold): choice for choice in before.choices} if before else {}
         now = {(choice.arm, choice.fold): choice for choice in self.choices}
         return replace(self, choices=tuple({**known, **now}.values()))

@@ -92,7 +92,7 @@ def lender_for(
 
 
 def check_untuned(request: AblationRequest, who: str) -> None:
-    """Raise `UsageError` where single cells of an ablation with `tune` are asked for."""
+    """Raise `UsageError` if single cells of an ablation with `tune` are requested."""
     if request.ablation.tune:
         raise UsageError(
             f"{request.ablation.name} says `tune`: its arms choose values before any of its trials "

@@ -1,4 +1,4 @@
-"""The trials of a sweep over anybody's program."""
+"""The trials of a sweep over an external program."""
 
 import hashlib
 import json

@@ -17,10 +17,12 @@ ANSWERS = ("better", "worse", "equivalent", "no_evidence")
 """Verdicts that only enough pairs can have."""
 
 
-def with_first_look(resolved: Resolved, num_own: int) -> Resolved:
-    """Return all that may be trained, with a first look at its first `num_own` blocks."""
+def with_first_look(resolved: Resolved, num_planned: int) -> Resolved:
+    """Return all that may be trained, with a first look at its first `num_planned` blocks."""
     study = resolved.study
-    return replace(resolved, study=replace(study, looks=(num_own,), max_pairs=len(study.blocks)))
+    return replace(
+        resolved, study=replace(study, looks=(num_planned,), max_pairs=len(study.blocks))
+    )
 
 
 def next_look_fn(folder: StudyFolder, whole: Study) -> NextLook:

@@ -31,7 +31,7 @@ class Prepared:
     open_executor: OpenExecutor
     limits: Limits = UNLIMITED
     is_exclusive: bool = True
-    """Whether nobody else may launch the study meanwhile."""
+    """Whether no other process may launch the study meanwhile."""
     blocked: tuple[Choice, ...] = ()
     """Arms and folds without trials, for they could not choose their values."""
 
@@ -42,7 +42,7 @@ class Outcome:
 
     study: Study
     counts: dict[State, int]
-    """Over the trials that this launch was asked for; of a search, all that were ever proposed."""
+    """Over the trials of this launch; of a search, all that were ever proposed."""
     num_trained: int
     stopped_by: StoppedBy | None
     is_replaced: bool = False
@@ -100,10 +100,10 @@ def write_plan(folder: StudyFolder, study: Study) -> tuple[Study, bool]:
     check_same_trials(before, study)
     if study.kind != "search":
         check_can_extend(before, study)
-    grown = study if study.kind == "search" else extended(before, study)
-    if grown != before:
-        folder.write_study(grown)
-    return grown, not set(before.cells) <= set(grown.cells)
+    kept = study if study.kind == "search" else extended(before, study)
+    if kept != before:
+        folder.write_study(kept)
+    return kept, not set(before.cells) <= set(kept.cells)
 
 
 def check_same_trials(before: Study, study: Study) -> None:

@@ -36,7 +36,7 @@ class NativeTrials:
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
         config = self.config(parameters)
-        return trial_id(self._asked(config), self._fingerprint(config))
+        return trial_id(self._checked(config), self._fingerprint(config))
 
     def job_of(self, proposal: Proposal, run_id: str = "") -> NativeJob:
         config = self.config(proposal.parameters)
@@ -72,7 +72,7 @@ class NativeTrials:
     def _where(self) -> str:
         return f"{self.folder.name} (recipe {self.recipe_name})"
 
-    def _asked(self, config: Config) -> dict[str, Any]:
+    def _checked(self, config: Config) -> dict[str, Any]:
         require_usable(config, config.data.table(self.cache).labels)
         return identity_of(config, self.cache)
 

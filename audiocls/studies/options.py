@@ -55,9 +55,9 @@ class LaunchOptions:
     has_tensorboard: bool = False
     has_model: bool = False
     run_id: str = ""
-    """The W&B run that an agent opened for the one trial asked for."""
+    """The W&B run that an agent opened for the one trial of this launch."""
     is_exclusive: bool = True
-    """Whether nobody else may work on the study meanwhile; single cells share it."""
+    """Whether no other process may work on the study meanwhile; single cells share it."""
 
     @property
     def is_on_server(self) -> bool:
@@ -65,7 +65,7 @@ class LaunchOptions:
         return self.executor == "wandb"
 
     def mode(self) -> WandbMode:
-        """Return the W&B mode asked for, or the one that this machine's configuration means."""
+        """Return the requested W&B mode, or else the one of this machine's configuration."""
         if self.wandb is None:
             return default_mode(os.environ)
         if self.wandb not in get_args(WandbMode):
@@ -89,7 +89,7 @@ class LaunchOptions:
         )
 
     def limits(self, is_foreign: bool = False) -> Limits:
-        """Return when to give up; anybody's program may fail from the first trial to the last."""
+        """Return when to give up; an external program may fail in every trial."""
         max_s = None if self.max_hours is None else self.max_hours * 3600
         return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None)
 

@@ -23,7 +23,7 @@ from audiocls.studies.tuning.run import tune
 
 @dataclass(frozen=True)
 class LaunchRequest:
-    """All that `sweep launch` can be asked for; what has no effect on the study is refused."""
+    """All options of `sweep launch`; those without effect on the study are refused."""
 
     name: str
     recipe: str | None = None

@@ -28,7 +28,7 @@ from audiocls.studies.sources.search import tried_of
 from audiocls.studies.status import sweep_of
 
 MOST_TRIALS = 1000
-"""Whose predictions a page reads without being asked to: some seconds."""
+"""Trials whose predictions a page reads by default: some seconds."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def load_studies(folders: Sequence[StudyFolder]) -> MultiStudyReport:
 
 
 def read_clips(folder: StudyFolder, study: Study, records: Mapping[str, Record]) -> ClipComparison:
-    """Return what `compare_clips` says of the trials in `records`.
+    """Return the clip comparison of the trials in `records`.
 
     Trials without usable predictions are named: another program's, or imported ones, may have none.
     What forbids a verdict on an arm forbids this, too.
@@ -146,7 +146,7 @@ def noise_estimate(chosen: Plan, baseline: Config, runs: Path) -> tuple[NoiseEst
     The text says why there is no estimate although something was measured: it is stale.
     """
     name, metric = chosen.ablation.name, chosen.ablation.metric.name
-    from_pairs = _own_pairs(StudyFolder(runs / name), baseline, metric)
+    from_pairs = _noise_of_pairs(StudyFolder(runs / name), baseline, metric)
     if from_pairs is not None:
         return from_pairs, ""
     measured = read_noise(runs, name)
@@ -160,7 +160,7 @@ def noise_estimate(chosen: Plan, baseline: Config, runs: Path) -> tuple[NoiseEst
     return NoiseEstimate(measured.pair, source, measured.mean), ""
 
 
-def _own_pairs(folder: StudyFolder, baseline: Config, metric: str) -> NoiseEstimate | None:
+def _noise_of_pairs(folder: StudyFolder, baseline: Config, metric: str) -> NoiseEstimate | None:
     """Return how much arms varied around their own means, pooled."""
     if not folder.exists() or folder.is_sweep():
         return None

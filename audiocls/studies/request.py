@@ -1,4 +1,4 @@
-"""Requests: what a person asks for by names and options; one type for ablations, one for sweeps."""
+"""Requests: names and options as given by the user; one type for ablations, one for sweeps."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ NO_PROGRAM = (
 
 @dataclass(frozen=True)
 class AblationRequest:
-    """An ablation, and what is asked of it beside its file."""
+    """An ablation and the options that go with it."""
 
     name: str
     """A built-in name, or a path, as it was given."""
@@ -106,7 +106,7 @@ def ablation_request(
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """A sweep, and what is asked of it beside its file."""
+    """A sweep and the options that go with it."""
 
     name: str
     """A built-in name, or a path, as it was given."""

@@ -244,18 +244,18 @@ def check_no_inactive_factors(name: str, configs: Mapping[str, Config]) -> None:
     faults = []
     for arm, config in configs.items():
         used = json.dumps(without_unused(identity_config(config), config), sort_keys=True)
-        twin = first.setdefault(used, arm)
-        if twin != arm and (odd := _differing(config, configs[twin])):
+        same_arm = first.setdefault(used, arm)
+        if same_arm != arm and (odd := _differing(config, configs[same_arm])):
             faults.append(
-                f"arm {arm!r} would train as arm {twin!r} does: {'; '.join(odd)}. Leave one of "
+                f"arm {arm!r} would train as arm {same_arm!r} does: {'; '.join(odd)}. Leave one of "
                 "the two out"
             )
     if faults:
         raise ConfigError(name, faults)
 
 
-def _differing(config: Config, twin: Config) -> list[str]:
-    mine, theirs = (flatten(identity_config(each)) for each in (config, twin))
+def _differing(config: Config, same_arm: Config) -> list[str]:
+    mine, theirs = (flatten(identity_config(each)) for each in (config, same_arm))
     unused = unused_options(config)
     return [
         f"{key} has no effect, as {why}"

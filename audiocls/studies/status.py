@@ -28,7 +28,7 @@ class Status:
     states: dict[str, State]
     failures: dict[str, Failure]
     name_of: Callable[[Cell | Proposal], str]
-    """What a trial is told apart by: its arm, or the parameters that are searched."""
+    """Return what distinguishes a trial: its arm, or the parameters that are searched."""
 
     @property
     def arms(self) -> dict[str, str]:

@@ -47,7 +47,7 @@ class Ending:
     evidence: "Callable[[], ScoreBreakdown] | None" = None
     """Called only by a tracker that shows it, and not on the trial's own thread."""
     model: Path | None = None
-    """The checkpoint to keep with the run, if that was asked for."""
+    """The checkpoint to keep with the run, if requested."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ FINISH_TIMEOUT_S = 30.0
 MAX_REOPENINGS = 3
 """Of one run: a process that keeps dying has a reason that does not go away."""
 RETRY_AFTER_S = 120.0
-"""How long a server is not asked again that could not be reached or refused the key."""
+"""Seconds before a server that was unreachable or refused the key is tried again."""
 MAX_NAME_CHARACTERS = 80
 """Of a run's name, in the name of its folder: file systems take 255 bytes."""
 
@@ -167,7 +167,7 @@ class ServerAvailability:
         self._failed_at, self._reason = time.monotonic(), reason
 
     def absence(self) -> str:
-        """Return why the server is not to be asked now; empty if it may be."""
+        """Return why the server is not to be called now; empty if it may be."""
         if self._failed_at is None or time.monotonic() >= self._failed_at + self._retry_after_s:
             return ""
         return self._reason

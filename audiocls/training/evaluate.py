@@ -153,7 +153,7 @@ def _unknown(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64])
 def _with_known_labels(
     checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the clips with a label that the checkpoint knows. Shape: (N,) → (at most N,)"""
+    """Return the clips whose label is a class of the checkpoint. Shape: (N,) → (at most N,)"""
     known = {number for number, name in enumerate(table.labels) if name in checkpoint.labels}
     kept = [index for index in clips if known.intersection(table.clips[index].labels)]
     if not kept:

@@ -70,14 +70,14 @@ def attach(
     if path is None:
         path = server.sweeps.create(config, place.project, place.entity, list(runs))
     save_registered_sweep(folder, path)
-    for standing in () if is_new else before.values():
-        if not standing.sweep:
-            server.attach(standing, path.id)
+    for status in () if is_new else before.values():
+        if not status.sweep:
+            server.attach(status, path.id)
     after = server.standings(place, runs)
     reasons = {run: _why_unattached(after.get(run_id), path) for run_id, run in runs.items()}
     left = [UnattachedRun(str(run.path), why) for run, why in reasons.items() if why]
-    num = sum(standing.sweep == path.id for standing in after.values())
-    num_before = sum(standing.sweep == path.id for standing in before.values())
+    num = sum(status.sweep == path.id for status in after.values())
+    num_before = sum(status.sweep == path.id for status in before.values())
     return Attached(path, num - num_before, is_new, tuple(left))
 
 
@@ -92,7 +92,7 @@ def _finished(folder: StudyFolder, runs: Sequence[RunFolder]) -> dict[str, RunFo
 
 def _only_sweep(place: ProjectRef, standings: Collection[UploadStatus]) -> SweepPath | None:
     """Return the sweep that the runs are under, created by a sync that was killed after that."""
-    sweeps = {standing.sweep for standing in standings if standing.sweep}
+    sweeps = {status.sweep for status in standings if status.sweep}
     return SweepPath(place.entity, place.project, sweeps.pop()) if len(sweeps) == 1 else None
 
 
@@ -106,12 +106,12 @@ def _existing(server: Server, path: SweepPath | None) -> SweepPath | None:
         return None
 
 
-def _why_unattached(standing: UploadStatus | None, path: SweepPath) -> str:
+def _why_unattached(status: UploadStatus | None, path: SweepPath) -> str:
     """Return why a run is not under the sweep, or an empty text."""
-    if standing is None:
+    if status is None:
         return f"uploaded, but {path.entity}/{path.project} does not show it yet: sync again"
-    if standing.sweep == path.id:
+    if status.sweep == path.id:
         return ""
-    if standing.sweep:
-        return f"uploaded, but it belongs to sweep {standing.sweep} and not to {path.id}"
+    if status.sweep:
+        return f"uploaded, but it belongs to sweep {status.sweep} and not to {path.id}"
     return f"uploaded, but the server did not put it under sweep {path.id}"

@@ -40,7 +40,7 @@ def record_of(cell: Cell, assigned: AssignedRun) -> Record:
 
 
 def _is_short(run: RemoteRun) -> bool:
-    """Whether a native trial had fewer epochs than its configuration asks for."""
+    """Whether a native trial had fewer epochs than its configuration sets."""
     planned, had = flatten(run.config).get("train.epochs"), run.summary.get("cost/epochs")
     return planned is not None and had is not None and had < planned
 

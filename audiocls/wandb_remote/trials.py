@@ -106,7 +106,7 @@ class ProposedTrials:
         return self.study.trial(self._id_of(start))
 
     def executor(self, slots: Slots) -> Executor[Any]:
-        """Return persistent workers, or a process for each trial of anybody's program."""
+        """Return persistent workers, or a process for each trial of an external program."""
         if self.request.native is None:
             return open_programs(slots)
         return open_local(slots, self.study.path.parent / "workers.log")
@@ -129,7 +129,7 @@ class ProposedTrials:
 
 
 def server_trials(sweep: ServerSweep, runs: Path, study: str | None = None) -> ServerTrials:
-    """Return how the sweep's trials are made; raises what speaks against any of them, at once."""
+    """Return how the sweep's trials are made; raise every error that any of them would have."""
     native = parse_native_command([str(word) for word in sweep.config.get("command") or ()])
     if native is not None and native.option == "--ablation":
         return CellTrials(sweep, native, runs)

@@ -65,7 +65,7 @@ def import_(
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value}
     with counting("runs") as count:
-        found = import_study(
+        imported = import_study(
             StudyFolder(runs / study),
             WandbProject(Connection()),
             source_of(source, group, _filter(where)),
@@ -73,7 +73,7 @@ def import_(
             Request("sweep import", source, options=given),
             lambda done, total: count("import", done, total),
         )
-    console.show_json(_facts(found)) if as_json else _show(found)
+    console.show_json(_facts(imported)) if as_json else _show(imported)
 
 
 def _keys(arm: str | None) -> tuple[str, ...]:
@@ -84,12 +84,12 @@ def _filter(where: str | None) -> dict[str, Any] | None:
     if where is None:
         return None
     try:
-        found = json.loads(where)
+        filters = json.loads(where)
     except json.JSONDecodeError as error:
         raise UsageError(f"--where: got {where!r}, which is not JSON ({error})") from error
-    if not isinstance(found, dict):
+    if not isinstance(filters, dict):
         raise UsageError(f'--where: got {where!r}; wanted: such as {{"config.optimizer": "adam"}}')
-    return found
+    return filters
 
 
 def _facts(imported: Imported) -> dict[str, Any]:

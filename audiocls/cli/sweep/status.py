@@ -12,17 +12,17 @@ def status(
     name: o.StudyArgument, runs: o.RunsOption = o.RUNS, as_json: o.JsonOption = False
 ) -> None:
     """Show how many cells are done, failed, running and pending."""
-    found = studies.status_of(studies.open_begun(name, runs))
+    status = studies.status_of(studies.open_begun(name, runs))
     tuning = {
         each.name: count_states(studies.status_of(each).states)
-        for each in studies.tuning_of(found.folder)
+        for each in studies.tuning_of(status.folder)
     }
     if as_json:
-        facts = {"study": found.folder.name, "cells": count_states(found.states)}
-        known = {"failures": _failures(found), **({"tuning": tuning} if tuning else {})}
+        facts = {"study": status.folder.name, "cells": count_states(status.states)}
+        known = {"failures": _failures(status), **({"tuning": tuning} if tuning else {})}
         return console.show_json({**facts, **known})
-    _show_table(found)
-    for text in studies.failure_notes(found.folder) if found.failures else ():
+    _show_table(status)
+    for text in studies.failure_notes(status.folder) if status.failures else ():
         console.note(text)
     for study, counts in tuning.items():
         text = ", ".join(f"{count} {state}" for state, count in counts.items())

@@ -1,4 +1,4 @@
-"""How an attempt at anybody's program ended: from its exit to record or failure."""
+"""Outcome of an external program: from its exit code to a record or a failure."""
 
 import math
 import signal

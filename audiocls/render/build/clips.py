@@ -73,7 +73,7 @@ class ClipSection:
 
 @dataclass(frozen=True)
 class ClipsRequest:
-    """Whether clips are asked for, and where their recordings lie now if not where they did."""
+    """Whether clips are requested, and where their recordings are now if they were moved."""
 
     is_asked: bool = False
     data_root: str | None = None
@@ -97,17 +97,17 @@ def section_of(
     num_trials = len(records)
     if num_trials > MOST_TRIALS and not is_asked:
         return ClipSection(
-            reason=f"The predictions of {num_trials} trials are not read unless asked for: "
+            reason=f"The predictions of {num_trials} trials are not read by default: "
             f"audiocls report {study.name} --format html --clips"
         )
     comparison = read_clips(folder, study, records)
     wanted = clips_to_play(comparison)
     if not wanted:
         return ClipSection(comparison)
-    from audiocls.render.build.sounds import sounds_of
+    from audiocls.render.build.sounds import audio_snippets
 
     data = _data(folder, study, records, data_root)
-    return ClipSection(comparison, sounds_of(data, cache, wanted))
+    return ClipSection(comparison, audio_snippets(data, cache, wanted))
 
 
 def clips_to_play(comparison: ClipComparison) -> list[str]:

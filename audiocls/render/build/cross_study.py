@@ -48,7 +48,7 @@ def cross_study(joint: MultiStudyReport) -> Document:
         *map(Note, remarks(joint)),
         Section("What each arm does in each study", between),
         *(_levels(joint, across) for across in joint.across if across.levels),
-        *(_own(answer) for answer in joint.answers),
+        *(_within_study(answer) for answer in joint.answers),
     ]
     return Document(
         name="-and-".join(answer.study for answer in joint.answers),
@@ -76,7 +76,7 @@ def _levels(joint: MultiStudyReport, across: CrossStudyEffect) -> Section:
     )
 
 
-def _own(answer: Comparison) -> Section:
+def _within_study(answer: Comparison) -> Section:
     blocks: tuple[Block, ...] = (
         Text(headline(answer)),
         Text(answer.question, Depth.PAGE),

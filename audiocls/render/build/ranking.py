@@ -133,7 +133,7 @@ def table_of(ranking: Ranking) -> Table:
             Column("time", is_detail=True, drop=1),
             Column("trial", "word", is_detail=True, drop=2),
         ),
-        rows=tuple(_row(*placed, searched) for placed in enumerate(ranking.trials, start=1)),
+        rows=tuple(_row(*numbered, searched) for numbered in enumerate(ranking.trials, start=1)),
         label=f"{ranking.study.name}-ranking",
         caption=(f"{ranking.study.name}: the best trials.", ranking_headline(ranking)),
         all_rows=f"audiocls report {ranking.study.name} --format md",

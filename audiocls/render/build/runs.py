@@ -60,7 +60,7 @@ class RunSelection:
     curves: tuple[str, ...]
     """Keys of the history, the validation side of the metric first."""
     costs: tuple[str, ...]
-    """Fields of `Cost` that somebody recorded."""
+    """Fields of `Cost` that were recorded."""
     trials: tuple[str, ...]
     """Ids of the finished trials, in the study's order; none for runs of another program."""
     num_runs: int
@@ -76,7 +76,7 @@ class RunSelection:
 
     @property
     def answered(self) -> Conditions:
-        """The runs that the answer speaks of: no failed attempt, none of an earlier plan."""
+        """The runs that the report covers: no failed attempt, none of an earlier plan."""
         if self.run_ids:
             return (*self.runs, Condition("run", "name", "IN", self.run_ids))
         finished = Condition("run", "state", "=", "finished")

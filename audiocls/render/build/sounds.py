@@ -20,13 +20,13 @@ from audiocls.formatting import plural
 from audiocls.render.build.clips import AudioSnippets, Excerpt
 
 LONGEST_S = 5.0
-"""From the beginning of what the model hears."""
+"""Taken from the start of the model's input."""
 MOST_BYTES = 4_000_000
-"""Of all sounds of a page together; those beyond are named and cannot be heard."""
+"""Of all sounds of a page together; those beyond are listed without audio."""
 COLUMNS = 160
 
 
-def sounds_of(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -> AudioSnippets:
+def audio_snippets(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -> AudioSnippets:
     """Return the sounds of as many of `clips` as a page can hold, the first of them first.
 
     `data` is a trial's own part of the configuration. A clip that is named twice is twice in the

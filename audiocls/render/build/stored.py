@@ -67,7 +67,7 @@ def stored_report(names: Sequence[str], runs: Path, format_: str, clips: ClipsRe
 
 
 def _refuse(clips: ClipsRequest, whose: str) -> None:
-    """Raise `UsageError` if clips were asked of what has no arms to compare by them."""
+    """Raise `UsageError` if clips are requested of an answer that has no arms."""
     if clips != ClipsRequest():
         raise UsageError(f"--clips and --set: are for one ablation; got {whose}")
 
@@ -101,7 +101,7 @@ def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest) -> S
 
 
 def _clips(report: StudyReport, clips: ClipsRequest, is_page: bool) -> ClipSection | None:
-    """Return a page's clips with sounds, asked for or not; of other formats those asked for."""
+    """Return a page's clips with sounds, by default; for other formats on request."""
     folder, study, records = report.folder, report.study, report.records
     if is_page:
         root, is_asked = clips.data_root, clips.is_asked

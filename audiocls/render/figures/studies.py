@@ -1,4 +1,4 @@
-"""The effects of all studies side by side, told apart by shape and position, not by colour."""
+"""The effects of all studies side by side, distinguished by shape and position, not by colour."""
 
 from typing import TYPE_CHECKING
 

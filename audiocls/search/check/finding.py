@@ -31,9 +31,9 @@ def note(key: Key, text: str) -> Finding:
 
 def sentences(findings: Iterable[Finding], lines: Lines) -> tuple[str, ...]:
     """Return a sentence for each finding, in the order of the file."""
-    placed = [(_line(finding.key, lines), finding) for finding in findings]
-    placed.sort(key=lambda pair: pair[0])
-    return tuple(_sentence(finding, line) for line, finding in placed)
+    numbered = [(_line(finding.key, lines), finding) for finding in findings]
+    numbered.sort(key=lambda pair: pair[0])
+    return tuple(_sentence(finding, line) for line, finding in numbered)
 
 
 def got(value: object) -> str:

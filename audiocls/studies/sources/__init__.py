@@ -11,13 +11,13 @@ from audiocls.store import State, Study
 
 
 class StudySource(TrialSource, Protocol):
-    """A source of one study's trials, which knows how they stand."""
+    """A source of one study's trials that reports their states."""
 
     def has_next(self) -> bool:
         """Whether there is a trial to start now."""
 
     def states(self) -> Mapping[str, State]:
-        """Return the state of every trial that this launch was asked for, by trial id."""
+        """Return the state of every trial of this launch, by trial id."""
 
     @property
     def study(self) -> Study:

@@ -22,7 +22,7 @@ MAX_REPEATS = 200
 
 
 class Trials(Protocol):
-    """From the parameters of a sweep to its trials, be they native or of anybody's program."""
+    """From the parameters of a sweep to its trials, native or external."""
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
         """Return the trial's id; raises `ConfigError` where the parameters are invalid together."""
@@ -161,7 +161,7 @@ def impossible(folder: StudyFolder, parameters: dict[str, Any], error: ConfigErr
 
 
 def tried_of(sweep: Sweep, folder: StudyFolder, proposal: Proposal) -> TrialResult:
-    """Return what the store knows of a proposal; one that has not ended counts as running."""
+    """Return a proposal's result from the store; one that has not ended counts as running."""
     trial = folder.trial(proposal.id)
     record = trial.record()
     if record is None:

@@ -118,7 +118,7 @@ def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _remote(node: Mapping[str, Any]) -> RemoteRun:
     config = unwrapped(_mapping(node["config"]))
-    own = config.pop("_wandb", {})
+    internal = config.pop("_wandb", {})
     return RemoteRun(
         id=node["name"],
         name=node["displayName"] or node["name"],
@@ -128,7 +128,7 @@ def _remote(node: Mapping[str, Any]) -> RemoteRun:
         group=node["group"] or "",
         job_type=node["jobType"] or "",
         commit=node["commit"] or "",
-        python=str(own.get("python_version") or ""),
+        python=str(internal.get("python_version") or ""),
         created=node["createdAt"] or "",
         heartbeat=node["heartbeatAt"] or "",
     )

@@ -34,8 +34,8 @@ def log_report(run: AnswerRun, entity: str, project: str) -> None:
     Raises what W&B raises. The run's files are in a temporary folder, where no `sync` finds them.
     """
     with TemporaryDirectory(prefix="audiocls-answer-") as folder:
-        picture = Path(folder, "pairs.png")
-        picture.write_bytes(run.picture)
+        figure = Path(folder, "pairs.png")
+        figure.write_bytes(run.picture)
         opened = wandb.init(
             entity=entity,
             project=project,
@@ -54,5 +54,5 @@ def log_report(run: AnswerRun, entity: str, project: str) -> None:
             ),
         )
         table = wandb.Table(columns=list(run.columns), data=[list(row) for row in run.rows])
-        opened.log({TABLE: table, PICTURE: wandb.Image(str(picture))})
+        opened.log({TABLE: table, PICTURE: wandb.Image(str(figure))})
         opened.finish()

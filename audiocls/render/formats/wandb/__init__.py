@@ -15,7 +15,7 @@ from audiocls.render.document import Document
 from audiocls.tracking.mode import default_mode
 
 LATER = (
-    "Written as JSON, since no W&B key is configured or W&B is told to stay offline. "
+    "Written as JSON, since no W&B key is configured or W&B is set to offline. "
     "To save both online, run `wandb login` and this command again."
 )
 

@@ -20,14 +20,14 @@ Sections = dict[str, list[Panel]]
 
 def sections(selection: RunSelection) -> Sections:
     """Return title → panels; a section with nothing to show is left out."""
-    found: Sections = {
+    sections: Sections = {
         "Metric": [_bar(selection, selection.metric, selection.metric)] if selection.metric else [],
         "Learning curves": [_curve(selection, key) for key in selection.curves],
         "What was changed": _changes(selection) if selection.varied and selection.metric else [],
         "Cost": _spent(selection, COSTS),
         "System": _spent(selection, SYSTEM),
     }
-    return {title: panels for title, panels in found.items() if panels}
+    return {title: panels for title, panels in sections.items() if panels}
 
 
 def metric_columns(selection: RunSelection) -> list[str]:
