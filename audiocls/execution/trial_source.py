@@ -2,7 +2,7 @@
 
 A plan knows all its trials beforehand, one that grows adds the next look's when the last has ended,
 a search proposes the next one from the results so far (all in `studies/sources`); a W&B server
-orders them (`wandb_server/source.py`).
+orders them (`wandb_remote/source.py`).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Sources of a study's trials: a fixed plan, a plan that grows look by look, a search.
 
-A W&B server is one more source (`wandb_server/source.py`), of trials of several studies.
+A W&B server is one more source (`wandb_remote/source.py`), of trials of several studies.
 """
 
 from collections.abc import Mapping
