@@ -140,6 +140,19 @@ def test_what_test_modules_share_lies_in_helpers(file):
         assert first == "audiocls" or not is_test, f"move what is shared of {name} to tests/helpers"
 
 
+FORMATS = [
+    file
+    for file in MODULES
+    if file.is_relative_to(PACKAGE / "render/formats") or file.parent == PACKAGE / "render"
+]
+
+
+@pytest.mark.parametrize("file", FORMATS, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_no_format_knows_an_analysis_or_who_built_the_document(file):
+    known = {name for name in imports_of(file) if "analysis" in name or "render.build" in name}
+    assert not known
+
+
 def test_every_part_of_the_package_has_a_layer():
     parts = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert parts - {"__init__", "__main__", "__pycache__", "recipes", "_library"} == LEVEL.keys()

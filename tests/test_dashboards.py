@@ -29,7 +29,7 @@ from audiocls.analysis import compare, pareto
 from audiocls.errors import UsageError
 from audiocls.render.build import ablation
 from audiocls.render.build.effects import effect_remarks, effect_table
-from audiocls.render.build.runs import RunSelection, answer_run, pairs_run, study_runs
+from audiocls.render.build.runs import answer_run, pairs_run, study_runs
 from audiocls.render.build.verdicts import secondary_table
 from audiocls.render.figures import paired_differences
 from audiocls.render.formats.markdown import markdown_table
@@ -38,6 +38,7 @@ from audiocls.render.formats.wandb.panels import pair_panels, sections
 from audiocls.render.formats.wandb.report import report_of
 from audiocls.render.formats.wandb.workspace import workspace_of
 from audiocls.render.formats.wandb.workspaces_adapter import spec_of, wr, ws
+from audiocls.render.run_selection import RunSelection
 from audiocls.store import Failure, Record, Study, StudyFolder
 from audiocls.store.record import Objective
 from audiocls.tracking.project import ProjectRef

@@ -21,7 +21,7 @@ from audiocls.render.table import Depth, Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-    from audiocls.render.build.runs import PairsRun, RunSelection
+    from audiocls.render.run_selection import PairsRun, RunSelection
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from audiocls.render import figures
 from audiocls.render.build import clips as by_clip
 from audiocls.render.build.clips import ClipSection
 from audiocls.render.build.effects import EFFECT_MEANINGS, TITLE, effect_remarks, effect_table
-from audiocls.render.build.runs import RunSelection, pairs_run
+from audiocls.render.build.runs import pairs_run
 from audiocls.render.build.values import to_json
 from audiocls.render.build.verdicts import (
     VERDICT_MEANINGS,
@@ -40,6 +40,7 @@ from audiocls.render.document import (
     Text,
     Title,
 )
+from audiocls.render.run_selection import RunSelection
 from audiocls.render.table import Depth
 from audiocls.store.record import Provenance, Study
 

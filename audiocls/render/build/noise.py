@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from audiocls.analysis.noise import Noise
 from audiocls.formatting import format_fixed, num_decimals, scale_of
-from audiocls.render.build.runs import RunSelection
 from audiocls.render.document import Block, Document, Note, Runs, Section, Text, Title
+from audiocls.render.run_selection import RunSelection
 from audiocls.render.table import Column, Table
 from audiocls.stats import StdEstimate
 

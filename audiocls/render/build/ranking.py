@@ -8,7 +8,6 @@ from typing import Any
 
 from audiocls.analysis.ranking import Parameter, Ranked, Ranking
 from audiocls.formatting import NONE, format_duration, format_percent, format_signed, plural
-from audiocls.render.build.runs import RunSelection
 from audiocls.render.document import (
     Block,
     Command,
@@ -24,6 +23,7 @@ from audiocls.render.document import (
 )
 from audiocls.render.figures import search as figures
 from audiocls.render.figures.search import short
+from audiocls.render.run_selection import RunSelection
 from audiocls.render.table import Cell, Column, Depth, Table
 
 CAUTION = "The best of many is partly luck: confirm it as an arm of an ablation."

@@ -6,8 +6,8 @@ standard deviation over the runs of an arm.
 
 from typing import Any
 
-from audiocls.render.build.runs import PairsRun, RunSelection
 from audiocls.render.formats.wandb.workspaces_adapter import Panel, wr
+from audiocls.render.run_selection import PairsRun, RunSelection
 from audiocls.tracking.wandb.report_run import PICTURE, TABLE
 
 COSTS = {"num_params": "parameters", "macs": "MACs per clip", "wall_s": "seconds of a trial"}

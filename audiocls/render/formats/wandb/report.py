@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from audiocls.render.build.runs import Condition, PairsRun, RunSelection
 from audiocls.render.document import (
     Block,
     Command,
@@ -22,6 +21,7 @@ from audiocls.render.formats import visible
 from audiocls.render.formats.markdown import markdown_table
 from audiocls.render.formats.wandb.panels import metric_columns, pair_panels, sections
 from audiocls.render.formats.wandb.workspaces_adapter import Panel, name_parts, show_only, wr
+from audiocls.render.run_selection import Condition, PairsRun, RunSelection
 from audiocls.render.table import Depth, Table
 from audiocls.tracking.project import ProjectRef
 

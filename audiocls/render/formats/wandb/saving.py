@@ -7,7 +7,6 @@ from pathlib import Path
 
 from audiocls.atomic import write_text
 from audiocls.errors import UsageError
-from audiocls.render.build.runs import PairsRun
 from audiocls.render.document import Document, Runs, of_kind
 from audiocls.render.formats import visible
 from audiocls.render.formats.wandb.report import report_of
@@ -19,6 +18,7 @@ from audiocls.render.formats.wandb.workspaces_adapter import (
     spec_of,
     wandb_errors_as,
 )
+from audiocls.render.run_selection import PairsRun
 from audiocls.render.table import Depth
 from audiocls.tracking.project import ProjectRef
 from audiocls.tracking.wandb.report_run import log_report

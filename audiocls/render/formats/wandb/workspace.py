@@ -2,7 +2,6 @@
 
 import unicodedata
 
-from audiocls.render.build.runs import RunSelection
 from audiocls.render.formats.wandb.panels import FEWEST_SHOWN, metric_columns, sections
 from audiocls.render.formats.wandb.workspaces_adapter import (
     deterministic_id,
@@ -10,6 +9,7 @@ from audiocls.render.formats.wandb.workspaces_adapter import (
     show_only,
     ws,
 )
+from audiocls.render.run_selection import RunSelection
 from audiocls.tracking.project import ProjectRef
 
 REFUSED = ("So", "Sk", "Sm", "Sc", "Cs")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from audiocls.errors import UsageError
-from audiocls.render.build.runs import Conditions
+from audiocls.render.run_selection import Conditions
 
 with warnings.catch_warnings():
     # It still defines its models in pydantic's old way, and says so on every import.
