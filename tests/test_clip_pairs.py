@@ -302,7 +302,7 @@ def test_too_many_trials_are_not_read_unasked(folder, cache, monkeypatch):
     page = page_with_clips(folder, cache)
     assert "audiocls report dropout --format html --clips" in page
     assert "<audio" not in page
-    assert "<audio" in page_with_clips(folder, cache, is_asked=True)
+    assert "<audio" in page_with_clips(folder, cache, is_requested=True)
 
 
 def test_a_page_holds_no_more_sound_than_it_may_and_says_so(folder, cache, monkeypatch):

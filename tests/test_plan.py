@@ -157,27 +157,29 @@ def test_extending_leaves_the_cells_that_were_there_as_they_were(cache):
 
 def test_folds_that_the_files_blocks_ask_in_vain_are_left_out_with_a_note():
     chosen = plan(ablation(blocks={"fold": [1, 2, 3]}))
-    kept = within_folds(chosen, (1,), "digits", is_asked=False)
+    kept = within_folds(chosen, (1,), "digits", is_requested=False)
     assert kept.folds == (1,)
     assert kept.notes == ("digits has test fold 1; left out: 2, 3.",)
-    assert within_folds(chosen, (1, 2, 3, 4), "d", is_asked=False) is chosen
+    assert within_folds(chosen, (1, 2, 3, 4), "d", is_requested=False) is chosen
 
 
 def test_folds_asked_for_on_the_command_line_and_not_there_are_refused():
     chosen = plan(ablation(), folds=[1, 6])
     with pytest.raises(UsageError, match=r"has test folds 1, 2; got 6\. Narrow with --folds"):
-        within_folds(chosen, (1, 2), "d", is_asked=True)
+        within_folds(chosen, (1, 2), "d", is_requested=True)
 
 
 def test_no_fold_left_is_refused_and_not_an_empty_plan():
     with pytest.raises(UsageError, match="got 4, 5"):
-        within_folds(plan(ablation(), folds=[4, 5]), (1,), "d", is_asked=False)
+        within_folds(plan(ablation(), folds=[4, 5]), (1,), "d", is_requested=False)
 
 
 @pytest.mark.parametrize(("data", "folds"), [(Synthetic(), (1, 2, 5)), (SpeechCommands(), (1,))])
 def test_official_folds_are_known_without_the_disk(data, folds, tmp_path):
     config = _config(data)
-    chosen = on_available_folds(plan(ablation(), folds=[1, 2, 5]), config, tmp_path, is_asked=False)
+    chosen = on_available_folds(
+        plan(ablation(), folds=[1, 2, 5]), config, tmp_path, is_requested=False
+    )
     assert chosen.folds == folds
     assert not list(tmp_path.iterdir())
 

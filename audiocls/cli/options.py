@@ -111,17 +111,17 @@ def output_of(
     return output
 
 
-def clips_of(is_asked: bool, assignments: list[str] | None, format_: str) -> ClipsRequest:
+def clips_of(is_requested: bool, assignments: list[str] | None, format_: str) -> ClipsRequest:
     """Return what `--clips` and `--set` ask for; raises `UsageError` for what has no effect."""
     if not assignments:
-        return ClipsRequest(is_asked)
+        return ClipsRequest(is_requested)
     given = library.overrides(assignments)
     unknown = [key for key in given if key != ROOT]
     if unknown:
         raise UsageError(f"--set: got {', '.join(unknown)}; allowed in a report: {ROOT}=DIR")
     if format_ != "html":
         raise UsageError(f"--set {ROOT}: has an effect with --format html only; got {format_}")
-    return ClipsRequest(is_asked, str(given[ROOT]))
+    return ClipsRequest(is_requested, str(given[ROOT]))
 
 
 def require_file_name(out: Path | None) -> None:

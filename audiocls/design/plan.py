@@ -109,19 +109,19 @@ def _chosen(design: Design, names: Sequence[str], where: str) -> Collection[str]
     return chosen
 
 
-def within_folds(plan: Plan, available: Sequence[int], data: str, is_asked: bool) -> Plan:
+def within_folds(plan: Plan, available: Sequence[int], data: str, is_requested: bool) -> Plan:
     """Return `plan` on the folds that the data set has.
 
     The file's blocks are those of the file's data set: on data with fewer folds the others are left
     out, with a note. Raises `UsageError` where no fold remains, or where the command line asked for
-    the folds (`is_asked`).
+    the folds (`is_requested`).
     """
     missing = [fold for fold in plan.folds if fold not in available]
     if not missing:
         return plan
     has = f"{data} has test fold{'s' * (len(available) > 1)} {', '.join(map(str, available))}"
     kept = tuple(fold for fold in plan.folds if fold in available)
-    if is_asked or not kept:
+    if is_requested or not kept:
         raise UsageError(f"{has}; got {', '.join(map(str, missing))}. Narrow with --folds.")
     left_out = f"left out: {', '.join(map(str, missing))}"
     return replace(plan, folds=kept, notes=(*plan.notes, f"{has}; {left_out}."))

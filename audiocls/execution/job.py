@@ -1,6 +1,6 @@
 """`TrialJob`: one trial to run, as a value that can be sent to another process.
 
-A native job trains a resolved configuration (`NativeSpec`); a command job runs anybody's program
+A native job trains a resolved configuration (`NativeSpec`); a command job runs an external program
 (`CommandSpec`). All else, tracking included, is the same for both.
 """
 

@@ -12,7 +12,7 @@ def spending(alpha: float, sizes: Sequence[int], num_comparisons: int = 1) -> li
     Half of α is for the first look that could claim anything, at n₁ pairs (those before it cannot,
     whatever they see, and so spend nothing). What is spent by n pairs is α·(1 − n₁/2n): an
     alpha-spending function (Lan and DeMets, "Discrete sequential boundaries for clinical trials",
-    Biometrika 70, 1983) that never ends, so that as many looks may follow as anybody likes. The
+    Biometrika 70, 1983) that never ends, so that as many looks may follow as anyone likes. The
     levels are simply added up (the union bound): nothing is assumed of how looks depend on each
     other, which overlapping training sets make hard to say. Confidence sequences (Howard et al.,
     "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49,

@@ -21,7 +21,7 @@ STORED_APART = ("kind", "of", "request", "search")
 class Cost:
     """The cost of a trial: parameters, MACs per clip (forward), clips, steps, seconds, MiB.
 
-    `None` is what nobody recorded, as in a run of another program. Steps, clips, passes and
+    `None` is what was not recorded, as in a run of another program. Steps, clips, passes and
     seconds count a pre-training stage in, whole, though trials may share it: this is what the
     result took. Epochs are the trial's own.
     """
@@ -42,7 +42,7 @@ class Cost:
 class Provenance:
     """Where a record comes from; two records pair only if what decides numbers agrees.
 
-    An empty text is what nobody recorded.
+    An empty text means not recorded.
     """
 
     code: str = ""
@@ -74,16 +74,16 @@ class Record:
     cost: Cost
     provenance: Provenance
     num_train: int | None
-    """Clips; `None` where nobody recorded how many."""
+    """Clips; `None` where the number was not recorded."""
     num_val: int | None
     num_test: int | None
     early_stopped: bool = False
     notes: tuple[str, ...] = ()
     """What the trial started from, where that was not a random initialisation."""
     test_clips: str = ""
-    """Digest of the test clips' ids, in order, and of the label set; empty where nobody kept it."""
+    """Digest of the test clips' ids, in order, and of the label set; empty where not recorded."""
     first_losses: tuple[str, ...] = ()
-    """Training losses of the first steps, each to the last bit; empty where nobody kept them."""
+    """Training losses of the first steps, each to the last bit; empty where not recorded."""
     schema: int = RECORD_SCHEMA
 
     def to_mapping(self) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class TrialFolder:
         """Hold the trial while training it; yields whether it could be had within `timeout_s`.
 
         The kernel releases the lock with its process, so no lease outlives a crash. The wait is
-        there because `state` takes the lock for an instant to see whether somebody has it.
+        there because `state` takes the lock for an instant to see whether it is held.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")

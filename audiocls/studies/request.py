@@ -79,8 +79,8 @@ class AblationRequest:
             arms=names(self.arms, list(arms_of(self.ablation))),
         )
         configs = configs_of(chosen, self.recipe, self.overrides)
-        first, is_asked = next(iter(configs.values())), self.folds is not None
-        return on_available_folds(chosen, first, cache_folder(), is_asked), configs
+        first, is_requested = next(iter(configs.values())), self.folds is not None
+        return on_available_folds(chosen, first, cache_folder(), is_requested), configs
 
     def whole_plan(self, chosen: Plan) -> Plan:
         """Return `chosen` with all seeds that the budget of a growing study allows."""

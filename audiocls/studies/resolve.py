@@ -100,9 +100,9 @@ def _check_factors_are_free(plan: Plan, overrides: Mapping[str, Any]) -> None:
         )
 
 
-def on_available_folds(plan: Plan, config: Config, cache: Path, is_asked: bool) -> Plan:
+def on_available_folds(plan: Plan, config: Config, cache: Path, is_requested: bool) -> Plan:
     """Return `plan` on the test folds that its data set has; reads the disk only if needed."""
-    return within_folds(plan, folds_of(config, cache), config.data.name, is_asked)
+    return within_folds(plan, folds_of(config, cache), config.data.name, is_requested)
 
 
 def folds_of(config: Config, cache: Path) -> tuple[int, ...]:

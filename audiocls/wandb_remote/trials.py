@@ -79,7 +79,7 @@ class CellTrials:
 
 @dataclass(frozen=True)
 class ProposedTrials:
-    """What the server proposes over one of our recipes, or for anybody's program.
+    """What the server proposes over one of our recipes, or for an external program.
 
     Kept as `sweep launch` keeps it, so that every command on studies reads it.
     """

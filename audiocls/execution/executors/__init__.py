@@ -1,7 +1,7 @@
 """Executors: where trials run. Each takes jobs and reports events; none decides.
 
 `InlineExecutor` trains in this process, one trial after another; `LocalExecutor` keeps one worker
-per core or GPU; `SubprocessExecutor` runs anybody's program, one process group a trial.
+per core or GPU; `SubprocessExecutor` runs external programs, one process group a trial.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`SubprocessExecutor`: anybody's program as a trial, one at a time on each core or GPU.
+"""`SubprocessExecutor`: an external program as a trial, one at a time on each core or GPU.
 
 What a program logs to W&B is read from the files of its run, online or offline, while it runs.
 Every program leads a process group, and is ended with all its children; should this process be

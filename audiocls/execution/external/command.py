@@ -1,4 +1,4 @@
-"""How anybody's program is started: its command line, its environment, its parameter files.
+"""How an external program is started: its command line, its environment, its parameter files.
 
 The environment is the one that `wandb agent` would set, so that a script written for W&B's sweeps
 runs unchanged, with a server or without.

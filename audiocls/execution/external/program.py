@@ -1,4 +1,4 @@
-"""`Program`: anybody's program as a process group of its own, and what it cost when it ended."""
+"""`Program`: an external program as a process group of its own, and what it cost when it ended."""
 
 import os
 import signal

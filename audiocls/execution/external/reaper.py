@@ -45,7 +45,7 @@ class ProcessReaper:
 
     def _send(self, line: str) -> None:
         assert self._process.stdin is not None
-        # A reaper that somebody killed is no reason to end the launch.
+        # A killed reaper is no reason to end the launch.
         with suppress(BrokenPipeError):
             self._process.stdin.write(line + "\n")
 

@@ -75,7 +75,7 @@ class ClipSection:
 class ClipsRequest:
     """Whether clips are requested, and where their recordings are now if they were moved."""
 
-    is_asked: bool = False
+    is_requested: bool = False
     data_root: str | None = None
 
 
@@ -86,7 +86,7 @@ def section_of(
     cache: Path,
     data_root: str | None = None,
     *,
-    is_asked: bool = False,
+    is_requested: bool = False,
 ) -> ClipSection:
     """Read the clips of all trials, and sounds; none where there are too many to read unasked.
 
@@ -95,7 +95,7 @@ def section_of(
     if len(study.arms) < 2:
         return ClipSection()
     num_trials = len(records)
-    if num_trials > MOST_TRIALS and not is_asked:
+    if num_trials > MOST_TRIALS and not is_requested:
         return ClipSection(
             reason=f"The predictions of {num_trials} trials are not read by default: "
             f"audiocls report {study.name} --format html --clips"

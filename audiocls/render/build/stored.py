@@ -104,13 +104,13 @@ def _clips(report: StudyReport, clips: ClipsRequest, is_page: bool) -> ClipSecti
     """Return a page's clips with sounds, by default; for other formats on request."""
     folder, study, records = report.folder, report.study, report.records
     if is_page:
-        root, is_asked = clips.data_root, clips.is_asked
-        return section_of(folder, study, records, cache_folder(), root, is_asked=is_asked)
-    return ClipSection(read_clips(folder, study, records)) if clips.is_asked else None
+        root, is_requested = clips.data_root, clips.is_requested
+        return section_of(folder, study, records, cache_folder(), root, is_requested=is_requested)
+    return ClipSection(read_clips(folder, study, records)) if clips.is_requested else None
 
 
 def _template(folder: StudyFolder, clips: ClipsRequest) -> Template:
-    name = "listen_to_errors" if clips.is_asked else "compare"
+    name = "listen_to_errors" if clips.is_requested else "compare"
     parameters = {"study": folder.name, "runs": str(folder.path.parent)}
     return Template(library.notebook(name), parameters)
 

@@ -18,7 +18,7 @@ class FixedSource:
     """Cells of a study that are neither finished nor failed, in their order.
 
     What `lender` has finished is copied first. `is_repeated` offers finished trials too: their
-    results are logged to a W&B run that somebody else has opened.
+    results are logged to a W&B run that another process has opened.
     """
 
     def __init__(
