@@ -37,8 +37,9 @@ FILES = {
 """Modules of the standard library that reach beyond values."""
 
 LAYERS = [
-    {"errors", "dotted", "options", "seeding", "atomic"},
-    {"formatting", "validation_errors", "yaml_file"},
+    {"errors", "dotted", "options", "seeding", "digests"},
+    {"formatting", "validation_errors", "yaml_file", "machine"},
+    {"atomic"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
     {"training", "tracking", "store", "library"},

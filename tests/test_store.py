@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from audiocls.atomic import write_bytes, write_text
 from audiocls.cli import app
-from audiocls.errors import DataError, UsageError
+from audiocls.errors import DataError, MachineFault, UsageError
 from audiocls.store import (
     Attempt,
     Cell,
@@ -81,7 +81,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside(tmp_path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(MachineFault, match=f"No space left on device: {tmp_path} .* are needed"):
         write_text(file, "new")
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]

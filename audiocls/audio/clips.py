@@ -148,7 +148,7 @@ def fingerprint(table: ClipTable, cache: Path) -> str:
     known = _read_memo(memo)
     if known is None:
         known = _digest(table)
-        write_text(memo, json.dumps({"fingerprint": known}) + "\n")
+        write_text(memo, json.dumps(_memo_of(known)) + "\n", is_synced=True)
     return known
 
 
@@ -268,6 +268,13 @@ def _digest(table: ClipTable) -> str:
 
 def _read_memo(memo: Path) -> str | None:
     try:
-        return str(json.loads(memo.read_text())["fingerprint"])
+        content = json.loads(memo.read_text())
+        known = str(content["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # absent, or damaged: computed again
+    return known if content == _memo_of(known) else None
+
+
+def _memo_of(known: str) -> dict[str, str]:
+    """Return a memo's content, with a digest by which damage is found."""
+    return {"fingerprint": known, "digest": hashlib.sha256(known.encode()).hexdigest()[:8]}

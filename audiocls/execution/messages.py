@@ -43,6 +43,8 @@ class Done:
     """What went wrong without harm, such as incomplete tracking."""
     is_worker_spent: bool = False
     """Whether the worker can track no further trial, and exits after this one."""
+    fault: str = ""
+    """What of the machine failed, so that the launch stops; empty if nothing did."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,17 @@ class Failed:
     message: str
     note: str = ""
     is_worker_spent: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The trial was stopped before its end; it can be resumed."""
+    """The trial was stopped before its end, or by a fault of the machine; it can be resumed."""
 
     id: str
     note: str = ""
     is_worker_spent: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,9 @@ class Lost:
     how: str
     is_resumable: bool = True
     """Whether the next attempt resumes from the last epoch."""
+    cause: Cause = "signal"
+    """Of the failure, if this happens too often."""
+    fault: str = ""
 
 
 Ended = Done | Failed | Interrupted
