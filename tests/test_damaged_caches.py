@@ -149,7 +149,9 @@ def filled(content: bytes) -> Callable[[Path], None]:
 def count_readings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     read: list[int] = []
     crc32 = digests.zlib.crc32
-    monkeypatch.setattr(digests.zlib, "crc32", lambda block: read.append(len(block)) or crc32(block))
+    monkeypatch.setattr(
+        digests.zlib, "crc32", lambda block: read.append(len(block)) or crc32(block)
+    )
     return read
 
 
@@ -177,7 +179,7 @@ def test_a_cache_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     fsync, rename = os.fsync, Path.rename
 
     def synced(descriptor: int) -> None:
-        order.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        order.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         fsync(descriptor)
 
     def renamed(self: Path, target: Path) -> Path:

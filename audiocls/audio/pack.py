@@ -121,9 +121,7 @@ def _make(table: ClipTable, sample_rate: int, folder: Path) -> None:
     (folder / "starts.npy").write_bytes(npy_bytes(starts))
 
 
-def _write(
-    file: BinaryIO, chunk: list[NDArray[np.int16]], folder: Path, num_expected: int
-) -> None:
+def _write(file: BinaryIO, chunk: list[NDArray[np.int16]], folder: Path, num_expected: int) -> None:
     """Append clips; with the first chunk the room is taken that all of them will need.
 
     Shape: chunk: some of (T,)

@@ -3,7 +3,7 @@
 Heavy imports stay inside the commands, so `--help` and every reading command start at once.
 """
 
-import errno
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -21,8 +21,7 @@ from audiocls.cli import (
 )
 from audiocls.cli.model import evaluate, export, predict, show
 from audiocls.errors import AudioclsError
-
-DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+from audiocls.machine import fault_of
 
 
 class ErrorsAsText(TyperGroup):
@@ -34,11 +33,12 @@ class ErrorsAsText(TyperGroup):
         except AudioclsError as error:
             console.error(str(error))
             raise typer.Exit(error.exit_code) from error
-        except OSError as error:
-            if error.errno not in DISK_FAULTS:
+        except (OSError, MemoryError) as error:
+            fault = fault_of(error, Path("/"))  # a folder that refuses, wherever it is
+            if fault is None:
                 raise
-            console.error(f"{error}. Nothing that was finished is lost; look with: audiocls doctor")
-            raise typer.Exit(1) from error
+            console.error(f"{fault}. Nothing that was finished is lost")
+            raise typer.Exit(fault.exit_code) from error
 
 
 app = typer.Typer(

@@ -87,19 +87,25 @@ class Launch:
         The first fault of the machine stops it too, its own writing included.
         """
         try:
-            while not self._is_stopped(stop) and not self._is_over():
+            while not self._is_over() and not self._is_stopped(stop):
                 self._fill(executor)
                 self._handle(executor.poll(POLL_S))
                 for trial_id in self.source.trials_to_stop():
                     executor.end(trial_id)
         except (OSError, MachineFault) as error:
-            self._stop_by(error)
+            self._stop_by(fault_of(error), error)
         finally:
-            self._handle(executor.stop(GRACE_S))
+            self._close(executor)
 
-    def _stop_by(self, error: Exception) -> None:
-        """Note a fault of the machine; raise any other error."""
-        if (fault := fault_of(error)) is None:
+    def _close(self, executor: Executor[Any]) -> None:
+        try:
+            self._handle(executor.stop(GRACE_S))
+        except (OSError, MachineFault) as error:
+            self._stop_by(fault_of(error), error)
+
+    def _stop_by(self, fault: MachineFault | str | None, error: Exception | None = None) -> None:
+        """Keep the first fault of the machine; raise an `error` that is none."""
+        if error is not None and fault is None:
             raise error
         self.fault, self.stopped_by = self.fault or str(fault), "machine"
 
@@ -109,8 +115,8 @@ class Launch:
     def _is_stopped(self, stop: threading.Event) -> bool:
         max_failures = self.limits.max_first_failures
         if self.fault:
-            self.stopped_by = "machine"
-        elif stop.is_set():
+            return True
+        if stop.is_set():
             self.stopped_by = "signal"
         elif self.limits.max_s is not None and self._elapsed() > self.limits.max_s:
             self.stopped_by = "budget"
@@ -145,7 +151,7 @@ class Launch:
             return ""
         self.running.pop(event.id, None)
         if event.fault:
-            self.fault = self.fault or event.fault
+            self._stop_by(event.fault)
         if isinstance(event, Lost):
             return self._lose(job, event)
         if isinstance(event, Failed):

@@ -1,8 +1,8 @@
 """Faults of the machine, as distinct from a trial's own: full disks, refused folders, memory.
 
-What counts as the machine's: no room (also a quota, inodes, a file larger than allowed), a disk that
-is read-only or fails, too many open files or processes, and memory, if what was asked for would
-have fitted on this machine without its other programs. A trial that needs more than the whole
+What counts as the machine's: no room (also a quota, inodes, a file larger than allowed), a disk
+that is read-only or fails, too many open files or processes, and memory, if what was requested
+would have fitted on this machine without its other programs. A trial that needs more than the whole
 machine has, or more than its accelerator, has failed by itself.
 """
 
@@ -25,8 +25,10 @@ def fault_of(error: BaseException, *folders: Path) -> MachineFault | None:
     while cause is not None:
         if isinstance(cause, MachineFault):
             return cause
-        is_system = isinstance(cause, OSError)
-        fault = fault_of_system(cause, folders) if is_system else fault_of_memory(cause)
+        if isinstance(cause, OSError):
+            fault = fault_of_system(cause, folders)
+        else:
+            fault = fault_of_memory(cause)
         if fault is not None:
             return fault
         cause = cause.__cause__ or cause.__context__

@@ -70,7 +70,7 @@ def fault_of_system(error: OSError, folders: Sequence[Path]) -> MachineFault | N
     """Return the fault behind an error of the system; `None` if it is not the machine's."""
     number, path = _number(error), _path(error)
     if number in REFUSED and path is not None:
-        is_ours = any(path.is_relative_to(folder) for folder in folders)
+        is_ours = any(path.is_relative_to(folder.absolute()) for folder in folders)
         return fault(number, path) if is_ours else None
     if number not in MACHINES:
         return None
@@ -126,7 +126,8 @@ def _number(error: OSError) -> int | None:
 
 
 def _path(error: OSError) -> Path | None:
-    return Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    is_named = isinstance(error.filename, str | bytes)
+    return Path(os.fsdecode(error.filename)).absolute() if is_named else None
 
 
 def _fullest(folders: Sequence[Path]) -> Path | None:

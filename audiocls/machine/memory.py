@@ -33,6 +33,11 @@ def fault_of_memory(error: BaseException) -> MachineFault | None:
     )
 
 
+def is_of_memory(error: BaseException) -> bool:
+    """Whether host memory could not be had."""
+    return _requested(error) is not None
+
+
 def _requested(error: BaseException) -> int | None:
     """Return the bytes of host memory that could not be had, 0 if unknown.
 

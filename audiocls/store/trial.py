@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from audiocls import yaml_file
 from audiocls.atomic import write_bytes, write_text
 from audiocls.errors import DataError
+from audiocls.machine import writing
 from audiocls.store.record import Failure, Record
 
 State = Literal["done", "failed", "running", "pending"]
@@ -124,7 +125,7 @@ class TrialFolder:
         return yaml_file.read_written(self.path / "config.yaml")
 
     def append_history(self, row: Mapping[str, Any]) -> None:
-        with self._history.open("a", encoding="utf-8") as file:
+        with writing(self._history), self._history.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     def keep_history(self, num_epochs: int) -> None:
@@ -153,7 +154,7 @@ class TrialFolder:
         self._resume.unlink(missing_ok=True)
 
     def write_checkpoint(self, weights: bytes, description: Mapping[str, Any]) -> None:
-        write_bytes(self.checkpoint, weights)
+        write_bytes(self.checkpoint, weights, is_synced=True)
         write_text(self.checkpoint.with_suffix(".json"), json.dumps(description, indent=1))
 
     def class_names(self) -> tuple[str, ...]:
@@ -166,7 +167,7 @@ class TrialFolder:
     def write_predictions(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-        write_bytes(self.path / "predictions.npz", buffer.getvalue())
+        write_bytes(self.path / "predictions.npz", buffer.getvalue(), is_synced=True)
 
     def predictions(self) -> dict[str, np.ndarray[Any, Any]]:
         """Return `clips`, `sources`, `labels` and `logits` (N, K) on the test clips."""
@@ -175,7 +176,7 @@ class TrialFolder:
 
     def finish(self, record: Record) -> None:
         """Write the record, last of all files; nothing is left to resume after it."""
-        write_text(self._record, json.dumps(record.to_mapping(), indent=1))
+        write_text(self._record, json.dumps(record.to_mapping(), indent=1), is_synced=True)
         self.drop_resume()
         self._failure.unlink(missing_ok=True)
 

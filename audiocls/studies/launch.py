@@ -9,15 +9,21 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiocls.errors import UsageError
+from audiocls.errors import MachineFault, UsageError
 from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, stop_on_signal
+from audiocls.machine.disk import in_mib
 from audiocls.store import Choice, State, Study, StudyFolder, count_states, extended
 from audiocls.studies.growth import check_can_extend
 from audiocls.studies.options import Display, OpenExecutor
 from audiocls.studies.sources import StudySource
 from audiocls.studies.status import failure_notes, launch_command
 
-WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
+WHY = {
+    "signal": "stopped",
+    "budget": "out of time",
+    "failures": "given up: every trial failed",
+    "machine": "stopped by this machine",
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Outcome:
     """What went wrong without harm, such as tracking that stopped."""
     blocked: tuple[Choice, ...] = ()
     """Arms and folds without trials, for they could not choose their values."""
+    fault: str = ""
+    """What of the machine failed, where that stopped the launch."""
 
     @property
     def exit_code(self) -> int:
@@ -76,14 +84,22 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
         counts = count_states(source.states())
         is_whole = source.is_over() and not counts["pending"] and not counts["running"]
         stopped_by = None if is_whole else scheduler.stopped_by
-        notes, num_done, blocked = tuple(scheduler.notes), scheduler.num_done, prepared.blocked
-        return Outcome(source.study, counts, num_done, stopped_by, is_replaced, notes, blocked)
+        return Outcome(
+            source.study,
+            counts,
+            scheduler.num_done,
+            stopped_by,
+            is_replaced,
+            notes=tuple(scheduler.notes),
+            blocked=prepared.blocked,
+            fault=scheduler.fault,
+        )
 
 
 def exit_code_of(stopped_by: StoppedBy | None, counts: Mapping[State, int]) -> int:
     """Return 0 all done, 3 some failed, 75 stopped, 124 out of time."""
-    if stopped_by in ("signal", "budget"):
-        return {"signal": 75, "budget": 124}[stopped_by]
+    if stopped_by in ("signal", "budget", "machine"):
+        return {"signal": 75, "budget": 124, "machine": MachineFault.exit_code}[stopped_by]
     return 0 if counts["done"] == sum(counts.values()) else 3
 
 
@@ -129,6 +145,8 @@ def summary_of(outcome: Outcome, runs: Path) -> list[str]:
     if num := len(outcome.notes):
         trials = f"{num} trial{'s' * (num > 1)}"
         lines.append(f"tracking incomplete for {trials}: {outcome.notes[-1]}")
+    if outcome.fault:
+        lines.append(outcome.fault + _needed(outcome, folder))
     if counts["failed"]:
         lines += failure_notes(folder)
     if outcome.stopped_by:
@@ -137,3 +155,15 @@ def summary_of(outcome: Outcome, runs: Path) -> list[str]:
         again = launch_command(folder)
         lines.append(f"{WHY[outcome.stopped_by]}{cells}. Resume with: {again}")
     return lines
+
+
+def _needed(outcome: Outcome, folder: StudyFolder) -> str:
+    """Return about how much the cells to go will write, if finished ones tell."""
+    counts = outcome.counts
+    done = (file for file in folder.path.glob("trials/*/record.json"))
+    sizes = [sum(each.stat().st_size for each in file.parent.iterdir()) for file in done]
+    num_left = counts["pending"] + counts["running"]
+    if not sizes or not num_left:
+        return ""
+    total = in_mib(num_left * sum(sizes) // len(sizes))
+    return f". The cells to go write about {total} into {folder.path}"

@@ -95,7 +95,9 @@ def show_outcome(outcome: Outcome, folder: StudyFolder) -> None:
             f"{folder.path} and are used again if that plan is launched again. --study NAME keeps "
             "both plans."
         )
-    if outcome.study.kind == "search":
+    if outcome.stopped_by == "machine":  # a page could not be written either
+        pass
+    elif outcome.study.kind == "search":
         show(build.ranking(load_ranking(folder)))
     elif outcome.study.kind != "tuning" and outcome.counts["done"]:
         _show_report(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)

@@ -29,6 +29,8 @@ from audiocls.execution.messages import (
     Stage,
     from_json,
 )
+from audiocls.execution.temporary import TemporaryFolders
+from audiocls.machine.memory import crowded_memory_fault, mapped_file_fault, num_oom_kills
 
 MAX_STILLBORN = 3
 """Workers in a row that die before they are ready, after which the machine is at fault."""
@@ -39,8 +41,11 @@ KILL_LASTS_S = 1.0
 class Worker:
     """One child process and the trial that it trains."""
 
-    def __init__(self, slot: int, device: str, cache: Path, log: Path, inbox: "Inbox"):
-        self.slot, self.device = slot, device
+    def __init__(
+        self, slot: int, device: str, cache: Path, log: Path, temporary: Path, inbox: "Inbox"
+    ):
+        self.slot, self.device, self.temporary = slot, device, temporary
+        self._oom_kills_before = num_oom_kills()
         self.trial_id: str | None = None
         self.is_ready = False
         with log.open("ab") as errors:
@@ -52,7 +57,7 @@ class Worker:
                 text=True,
                 bufsize=1,
                 start_new_session=True,
-                env=worker_environment(os.environ, device),
+                env=worker_environment(os.environ, device, temporary),
             )
         self._pin()
         self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True)
@@ -104,6 +109,13 @@ class Worker:
             return f"worker killed by {signal.Signals(-code).name}"
         return f"worker exited with status {code}"
 
+    def is_killed_by(self, number: signal.Signals) -> bool:
+        return self._process.returncode == -number
+
+    def is_killed_for_memory(self) -> bool:
+        """Whether the kernel, as it seems, has killed it because memory ran out."""
+        return self.is_killed_by(signal.SIGKILL) and num_oom_kills() > self._oom_kills_before
+
 
 Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 
@@ -115,11 +127,12 @@ class LocalExecutor:
         self._cache, self._log = cache, log
         self._inbox: Inbox = queue.SimpleQueue()
         self._stillborn = 0
-        log.parent.mkdir(parents=True, exist_ok=True)
+        self._temporary = TemporaryFolders(log.parent)
         self._workers = [self._start(slot, device) for slot, device in enumerate(slots)]
 
     def _start(self, slot: int, device: str) -> Worker:
-        return Worker(slot, device, self._cache, self._log, self._inbox)
+        temporary = self._temporary.new()
+        return Worker(slot, device, self._cache, self._log, temporary, self._inbox)
 
     def num_free(self) -> int:
         return sum(worker.trial_id is None for worker in self._workers)
@@ -165,6 +178,7 @@ class LocalExecutor:
 
     def _replace_worker(self, worker: Worker) -> list[Event]:
         """Replace a dead worker; return the loss of the trial that it was training."""
+        self._temporary.remove(worker.temporary)
         if self._workers[worker.slot] is not worker:
             return []  # it was retired
         self._stillborn += not worker.is_ready
@@ -175,7 +189,18 @@ class LocalExecutor:
             )
         worker.close()
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
-        return [Lost(worker.trial_id, worker.exit_reason())] if worker.trial_id else []
+        return [self._lost(worker, worker.trial_id)] if worker.trial_id else []
+
+    def _lost(self, worker: Worker, trial_id: str) -> Lost:
+        """Return why the trial was lost; of memory the trial is guilty if it ran alone."""
+        how = worker.exit_reason()
+        if worker.is_killed_by(signal.SIGBUS):
+            return Lost(trial_id, how, fault=str(mapped_file_fault(self._cache)))
+        if not worker.is_killed_for_memory():
+            return Lost(trial_id, how)
+        num_running = 1 + sum(each.trial_id is not None for each in self._workers)
+        fault = str(crowded_memory_fault(num_running)) if num_running > 1 else ""
+        return Lost(trial_id, f"{how}, out of memory", cause="out_of_memory", fault=fault)
 
     def stop(self, grace_s: float) -> Sequence[Event]:
         for worker in self._workers:
@@ -187,6 +212,7 @@ class LocalExecutor:
             events += self._next_event(0.05)
         for worker in self._workers:
             worker.kill()
+        self._temporary.close()
         while not self._inbox.empty():
             events += self._next_event(0)
         return events

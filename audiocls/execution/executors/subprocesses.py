@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from audiocls.errors import MachineFault
 from audiocls.execution.devices import Slots, core_ids
 from audiocls.execution.external.command import (
     command_line,
@@ -26,6 +27,7 @@ from audiocls.execution.external.reaper import ProcessReaper
 from audiocls.execution.job import CommandJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted
 from audiocls.execution.provenance import now
+from audiocls.machine import fault_of
 from audiocls.tracking import run_id_of
 from audiocls.tracking.wandb.log import RunLogs, numbers
 
@@ -90,11 +92,14 @@ class RunningProgram:
             return []
         return [Epoch(job.id, self._num_values, num_epochs=0)]
 
-    def give_up(self, error: OSError) -> Failed:
+    def give_up(self, error: OSError | MachineFault) -> Failed | Interrupted:
         """End a program whose files cannot be read or written."""
         if not self.is_over:
             self.program.kill()
         self.is_over = True
+        job = self.attempt.job
+        if (fault := fault_of(error, job.study_folder)) is not None:
+            return Interrupted(job.id, fault=str(fault))
         return failed(self.attempt, "error", f"{CANNOT_KEEP}: {error}")
 
 
@@ -126,13 +131,13 @@ class SubprocessExecutor:
         slot = min(set(range(len(self._slots))) - {one.slot for one in self._running.values()})
         try:
             attempt = _begin(job, self._slots[slot])
-        except OSError as error:
-            self._unreported.append(Failed(job.id, "error", f"{CANNOT_KEEP}: {error}"))
+        except (OSError, MachineFault) as error:
+            self._unreported.append(_not_begun(job, error))
             return
         try:
             program = _start_program(attempt)
         except OSError as error:
-            self._unreported.append(failed(attempt, "error", f"cannot be started: {error}"))
+            self._unreported.append(_not_started(attempt, error))
             return
         self._reaper.watch(program.group)
         if attempt.device == "cpu":
@@ -151,7 +156,7 @@ class SubprocessExecutor:
             running.enforce_time_limit(self._kill_delay_s)
             try:
                 events += running.poll()
-            except OSError as error:
+            except (OSError, MachineFault) as error:
                 events.append(running.give_up(error))
             if running.is_over:
                 self._release(running)
@@ -175,6 +180,20 @@ class SubprocessExecutor:
             events += self.poll(LOOK_EVERY_S)
         self._reaper.close()
         return [*events, *map(Interrupted, self._running)]
+
+
+def _not_begun(job: CommandJob, error: OSError | MachineFault) -> Failed | Interrupted:
+    """Return the end of a trial in whose folder nothing could be written."""
+    if (fault := fault_of(error, job.study_folder)) is not None:
+        return Interrupted(job.id, fault=str(fault))
+    return Failed(job.id, "error", f"{CANNOT_KEEP}: {error}")
+
+
+def _not_started(attempt: CommandAttempt, error: OSError) -> Failed | Interrupted:
+    """Return the end of a trial whose program could not be started."""
+    if (fault := fault_of(error)) is not None:
+        return Interrupted(attempt.job.id, fault=str(fault))
+    return failed(attempt, "error", f"cannot be started: {error}")
 
 
 def _begin(job: CommandJob, device: str) -> CommandAttempt:

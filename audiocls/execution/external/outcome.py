@@ -5,10 +5,12 @@ import signal
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Literal
 
 import audiocls
-from audiocls.errors import did_you_mean
+from audiocls.errors import MachineFault, did_you_mean
 from audiocls.execution.external.command import runs_folder
 from audiocls.execution.external.output import last_line, tail
 from audiocls.execution.external.program import Exit
@@ -16,6 +18,7 @@ from audiocls.execution.job import CommandJob
 from audiocls.execution.messages import Done, Event, Failed, Interrupted, Lost
 from audiocls.execution.provenance import now
 from audiocls.formatting import join_names
+from audiocls.machine import fault_in, fault_of
 from audiocls.store import Cause, Cost, Failure, Provenance, Record
 from audiocls.tracking.wandb.log import RunLogs
 
@@ -59,6 +62,8 @@ def outcome(attempt: CommandAttempt, reason: StopReason | None, end: Exit) -> Ev
         return Lost(job.id, how, is_resumable=False)
     if end.code and reason is None:
         text = last_line(attempt.tail)
+        if fault := fault_in(text, job.study_folder, Path(gettempdir())):
+            return Interrupted(job.id, fault=f"{fault} ({job.trial.log} ends: {text})")
         suffix = f": {text}" if text else ", with no output"
         return failed(attempt, "error", f"the program exited with status {end.code}{suffix}")
     return _judge(attempt, reason == "finish", end)
@@ -66,12 +71,13 @@ def outcome(attempt: CommandAttempt, reason: StopReason | None, end: Exit) -> Ev
 
 def failed(attempt: CommandAttempt, cause: Cause, message: str) -> Failed:
     """Return the failure as an event; write it with the last output, if the disk takes it."""
-    job = attempt.job
+    job, fault = attempt.job, ""
     try:
         job.trial.fail(Failure(cause, message, attempt.tail, attempt.number))
-    except OSError as error:
+    except (OSError, MachineFault) as error:
         message += f" (and failure.json could not be written: {error})"
-    return Failed(job.id, cause, message)
+        fault = str(fault_of(error, job.study_folder) or "")
+    return Failed(job.id, cause, message, fault=fault)
 
 
 def _judge(attempt: CommandAttempt, is_early: bool, end: Exit) -> Done | Failed:
