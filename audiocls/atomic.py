@@ -21,17 +21,17 @@ def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
     that is torn. Raises `MachineFault` where the disk does not take it.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with writing(path, len(content)):
-            path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path, len(content)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
             with beside.open("wb") as file:
                 file.write(content)
             if is_synced:
                 sync(beside)
             beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
 
 def write_text(path: Path, text: str, is_synced: bool = False) -> None:

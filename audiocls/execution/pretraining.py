@@ -5,6 +5,7 @@ It lies in `runs/<study>/pretrained/<id>/`.
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from audiocls.training.init_from import Weights
 from audiocls.training.pretrain import Pretrained, pretrained_by, stage_of
 from audiocls.training.progress import Progress, Spent
 from audiocls.training.state import build
+
+log = logging.getLogger(__name__)
 
 WAIT_S = 1.0
 """Between two reports of a stage that another worker trains."""
@@ -144,16 +147,34 @@ def _write(folder: TrialFolder, stage: Config, pretrained: Pretrained) -> None:
     weights = pretrained.weights
     description = description_of(stage, weights.labels) | {"source": weights.source}
     folder.write_checkpoint(save(dict(weights.tensors)), description)
-    result = {"metrics": dict(pretrained.metrics), "spent": asdict(pretrained.spent)}
-    write_text(folder.path / "stage.json", json.dumps(result, indent=1))
+    result = {
+        "metrics": dict(pretrained.metrics),
+        "spent": asdict(pretrained.spent),
+        "sha256": _digest(folder),
+    }
+    write_text(folder.path / "stage.json", json.dumps(result, indent=1), is_synced=True)
     folder.drop_resume()
 
 
+def _digest(folder: TrialFolder) -> str:
+    """Return the digest of the weights and their description."""
+    files = (folder.checkpoint, folder.checkpoint.with_suffix(".json"))
+    return hashlib.sha256(b"|".join(file.read_bytes() for file in files)).hexdigest()
+
+
 def _read(folder: TrialFolder) -> Pretrained | None:
-    """Return the stored stage, or `None` if it is not finished."""
+    """Return the stored stage, or `None` if it is not finished, or is damaged on the disk."""
+    file = folder.path / "stage.json"
     try:
-        result = json.loads((folder.path / "stage.json").read_text(encoding="utf-8"))
+        result = json.loads(file.read_bytes())
+        is_intact = result["sha256"] == _digest(folder)
     except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError):
+        is_intact = False
+    if not is_intact:
+        log.warning("%s: damaged on the disk; the stage is trained again", folder.path)
+        file.unlink()
         return None
     description = json.loads(folder.checkpoint.with_suffix(".json").read_text(encoding="utf-8"))
     tensors = load(folder.checkpoint.read_bytes())

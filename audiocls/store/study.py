@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
 from audiocls.atomic import write_bytes, write_text
-from audiocls.errors import UsageError, did_you_mean
+from audiocls.errors import MachineFault, UsageError, did_you_mean
 from audiocls.machine import fault_of
 from audiocls.store.old_files import with_kind
 from audiocls.store.proposals import Proposal
@@ -124,11 +124,12 @@ class StudyFolder:
                 f"`audiocls sweep status {shlex.quote(self.name)}`, or stop it with "
                 f"`audiocls sweep stop {shlex.quote(self.name)}`"
             ) from error
-        except OSError as error:
+        except (OSError, MachineFault) as error:
+            lock.release()
             if (fault := fault_of(error)) is not None:
                 raise fault from error
             raise UsageError(
-                f"{self.path}: no study can be kept there: {error.strerror}; choose another "
+                f"{self.path}: no study can be kept there: {error}; choose another "
                 "folder with --runs DIR or AUDIOCLS_RUNS"
             ) from error
         try:
