@@ -46,6 +46,8 @@ def train(
     )
     outcome = run_trial(trial, options, TerminalDisplay())
     _show(StudyFolder(runs / trial.study.name).trial(trial.study.cells[0].id))
+    if outcome.fault:
+        console.error(outcome.fault)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 

@@ -95,17 +95,20 @@ def show_outcome(outcome: Outcome, folder: StudyFolder) -> None:
             f"{folder.path} and are used again if that plan is launched again. --study NAME keeps "
             "both plans."
         )
-    if outcome.stopped_by == "machine":  # a page could not be written either
-        pass
-    elif outcome.study.kind == "search":
-        show(build.ranking(load_ranking(folder)))
-    elif outcome.study.kind != "tuning" and outcome.counts["done"]:
-        _show_report(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
+    if outcome.stopped_by != "machine":  # where no page could be written either
+        _show_answer(outcome, folder)
     if outcome.study.kind != "tuning":  # its summary was shown when it ended
         for text in summary_of(outcome, folder.path.parent):
             console.note(text)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
+
+
+def _show_answer(outcome: Outcome, folder: StudyFolder) -> None:
+    if outcome.study.kind == "search":
+        show(build.ranking(load_ranking(folder)))
+    elif outcome.study.kind != "tuning" and outcome.counts["done"]:
+        _show_report(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
 
 
 def _show_report(folder: StudyFolder, is_new: bool) -> None:
