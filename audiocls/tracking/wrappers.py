@@ -49,6 +49,7 @@ class BackgroundTracker:
         self,
         open_tracker: Callable[[], Tracker],
         timeout_s: float = FINISH_TIMEOUT_S,
+        *,
         folder: Path | None = None,
     ):
         self._folders = [Path(gettempdir())] if folder is None else [folder, Path(gettempdir())]
@@ -94,10 +95,11 @@ class TrackerGroup:
         self,
         open_trackers: Mapping[str, Callable[[], Tracker]],
         timeout_s: float = FINISH_TIMEOUT_S,
+        *,
         folder: Path | None = None,
     ):
         self._trackers = {
-            name: BackgroundTracker(open_tracker, timeout_s, folder)
+            name: BackgroundTracker(open_tracker, timeout_s, folder=folder)
             for name, open_tracker in open_trackers.items()
         }
 

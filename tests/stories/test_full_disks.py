@@ -72,21 +72,6 @@ def test_a_full_cache_stops_resumably_and_is_made_later(home, size, monkeypatch)
         assert num_trained(home.launch().err) == 6
 
 
-def test_a_disk_that_becomes_read_only_stops_resumably(home):
-    with disk(home.path / "disk", "50m") as place:
-        words = ["--runs", "disk", *ONE_WORKER, "--set", "train.epochs=300"]
-        process = home.start("sweep", "launch", "tiny.yaml", "--wandb", "disabled", *words)
-        home.wait_for(lambda: any(place.glob("tiny/trials/*/resume.pt")))
-        subprocess.run(["mount", "-o", "remount,ro,force", str(place)], check=False)
-        with (place / "tiny/study.yaml").open("rb"):
-            _, err = process.communicate(timeout=120)
-        if not process.returncode:
-            pytest.skip("the system does not make a disk read-only that is written to")
-        assert process.returncode == 75, err
-        remount(place, "rw")
-        assert num_trained(home.launch(*words).err) == 3
-
-
 def test_a_cache_cut_off_under_a_launch_stops_resumably_and_is_made_again(
     home, tmp_path, monkeypatch
 ):
