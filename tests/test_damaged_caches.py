@@ -8,17 +8,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from helpers.audio import write_wav
+from helpers.recipes import TINY
 
 from audiocls import atomic, digests
 from audiocls.atomic import build_cache
+from audiocls.audio import pack as pack_module
 from audiocls.audio.clips import Clip, ClipTable, fingerprint
 from audiocls.audio.dataset import open_dataset
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.deduplicate import audio_digests
 from audiocls.audio.features import LogMel
+from audiocls.audio.features.encodec import package
+from audiocls.audio.fetch import require_as_unpacked
 from audiocls.audio.pack import open_pack
-from audiocls.errors import MachineFault
+from audiocls.config import resolve
+from audiocls.errors import DataError, MachineFault
+from audiocls.execution import pretraining
+from audiocls.store import TrialFolder
+from audiocls.training.init_from import Weights
+from audiocls.training.pretrain import Pretrained
+from audiocls.training.progress import Spent
 
 RATE = 8000
 DATA = Synthetic(num_sources=5, clips_per_source=1, sample_rate=RATE, duration_s=0.5)
@@ -104,8 +115,15 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-@pytest.mark.parametrize("kind", READERS)
+CASES = [
+    *((kind, damage) for kind in ("pack", "features", "digests") for damage in DAMAGES),
+    ("synthetic", make_sparse),  # which takes a second to be made
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage"), CASES, ids=lambda part: getattr(part, "__name__", part)
+)
 def test_a_damaged_cache_is_made_again_to_the_bit(table, tmp_path, kind, damage, caplog):
     cache, read = tmp_path / "cache", READERS[kind]
     whole = read(table, cache)
@@ -237,6 +255,27 @@ def test_a_cache_whose_room_is_missing_says_how_much_it_needs(table, tmp_path, k
     assert not [path for path in cache.iterdir() if path.name.endswith((".tmp", ".room"))]
 
 
+def test_a_clip_that_cannot_be_opened_for_too_many_files_is_not_the_clips_fault(
+    table, tmp_path, monkeypatch
+):
+    opened = Path.open
+
+    def refuse(self: Path, *options: str) -> object:
+        if self.suffix == ".wav":
+            raise OSError(24, "Too many open files", str(self))
+        return opened(self, *options)
+
+    def undecodable(path: Path) -> None:
+        raise DataError(f"{path}: System error")
+
+    monkeypatch.setattr(pack_module, "decode", undecodable)
+    with pytest.raises(DataError, match="3 of 3 clips"):
+        samples(table, tmp_path / "cache")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(MachineFault, match="Too many open files"):
+        samples(table, tmp_path / "cache")
+
+
 def test_room_is_taken_also_where_the_system_has_no_call_for_it(table, tmp_path, monkeypatch):
     whole = features(table, tmp_path / "a")
 
@@ -281,3 +320,37 @@ def test_a_real_disk_without_room_for_features_ends_no_process(table, tmp_path):
         assert features(table, disk)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+def test_a_damaged_download_is_named_before_it_is_packed_and_when_fetched_again(table, tmp_path):
+    root = tmp_path / "root"
+    build_cache(root, filled(b"sound"))
+    require_as_unpacked("esc50", root)
+    flip_the_last_bit(root / "content")
+    with pytest.raises(DataError, match="1 files are not what was unpacked: content") as caught:
+        require_as_unpacked("esc50", root)
+    assert "audiocls data fetch esc50" in str(caught.value)
+    require_as_unpacked("esc50", tmp_path / "sounds")  # nobody's download
+
+
+@pytest.mark.parametrize("name", ["stage.json", "checkpoint.safetensors", "checkpoint.json"])
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_damaged_pre_training_counts_as_none(tmp_path, damage, name):
+    folder = TrialFolder(tmp_path)
+    weights = Weights("w", {"a": torch.arange(64.0)}, ("x", "y"))
+    pretraining._write(folder, resolve([TINY], "tiny"), Pretrained(weights, {"loss": 1.0}, Spent()))
+    stored = pretraining._read(folder)
+    assert stored is not None
+    assert torch.equal(stored.weights.tensors["a"], weights.tensors["a"])
+    damage(tmp_path / name)
+    assert pretraining._read(folder) is None
+
+
+def test_a_damaged_file_of_encodecs_weights_is_fetched_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(package, "_model", lambda is_pretrained: "model")
+    (tmp_path / "checkpoints").mkdir()
+    file = tmp_path / "checkpoints" / package.CHECKPOINT
+    file.write_bytes(b"torn")
+    assert package.pretrained_model() == "model"
+    assert not file.exists()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from audiocls.atomic import build_cache
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.decode import Waveform, decode
-from audiocls.errors import DataError
+from audiocls.errors import DataError, MachineFault
 from audiocls.machine import fault_of, reserve, writing
 
 PACK_SCHEMA = 2
@@ -98,7 +98,7 @@ def _make(table: ClipTable, sample_rate: int, folder: Path) -> None:
         try:
             return _to_int16(resample(decode(path), sample_rate))
         except DataError as error:
-            if fault := fault_of(error):
+            if fault := _fault_behind(error, path):
                 raise fault from error
             return error
 
@@ -119,6 +119,15 @@ def _make(table: ClipTable, sample_rate: int, folder: Path) -> None:
         raise DataError(f"{len(errors)} of {len(paths)} clips cannot be used:\n{listed}")
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     (folder / "starts.npy").write_bytes(npy_bytes(starts))
+
+
+def _fault_behind(error: DataError, path: Path) -> MachineFault | None:
+    """Return the machine's fault, if a clip is not at fault; libsndfile does not tell the two."""
+    try:
+        with path.open("rb"):
+            return fault_of(error)
+    except OSError as system:
+        return fault_of(system)
 
 
 def _write(file: BinaryIO, chunk: list[NDArray[np.int16]], folder: Path, num_expected: int) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -203,7 +204,8 @@ def _failed(run: TrialRun, error: Exception) -> Failed | Interrupted:
     """Return the failure as an event, written as a file too; the machine's fault interrupts."""
     job = run.job
     if (machines := run.fault_behind(error)) is not None:
-        print("".join(traceback.format_exception(error)), file=sys.stderr)
+        with suppress(OSError):  # the log's disk may be the one that is full
+            print("".join(traceback.format_exception(error)), file=sys.stderr)
         return Interrupted(job.id, fault=str(machines))
     cause, message = _cause_of(error), f"{type(error).__name__}: {error}"
     text, fault = "".join(traceback.format_exception(error)), ""

@@ -8,6 +8,7 @@ here, so that its trials pair with those before it.
 SAME_NUMBERS: dict[str, str] = {
     "cfa5b6649025": "467fac863784",  # since then prose is left out of the digest
     "f27e56805ee6": "467fac863784",  # modules and names of the redesign
+    "798603faf72b": "467fac863784",  # caches with digests, written where there is room
 }
 """Digest → the first digest that computes the same numbers.
 
