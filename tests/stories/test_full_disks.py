@@ -78,7 +78,7 @@ def test_a_cache_cut_off_under_a_launch_stops_resumably_and_is_made_again(
     monkeypatch.setenv("AUDIOCLS_CACHE", str(tmp_path / "cache"))
     words = [*ONE_WORKER, "--set", "train.epochs=2000", "--arms", "dropout=0.1"]
     process = home.start("sweep", "launch", "tiny.yaml", "--wandb", "disabled", *words)
-    home.wait_for(home.has_history)
+    home.wait_for(home.has_history, limit_s=200)
     (features,) = (tmp_path / "cache").glob("features-*/features.npy")
     os.truncate(features, 0)
     _, err = process.communicate(timeout=120)
@@ -86,7 +86,7 @@ def test_a_cache_cut_off_under_a_launch_stops_resumably_and_is_made_again(
     assert "SIGBUS" in err
     assert str(tmp_path / "cache") in err
     process = home.start("sweep", "launch", "tiny.yaml", "--wandb", "disabled", *words)
-    home.wait_for(lambda: features.exists() and features.stat().st_size > 0)
+    home.wait_for(lambda: features.exists() and features.stat().st_size > 0, 200)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 75
@@ -97,7 +97,7 @@ def test_nothing_is_left_in_the_temporary_folder_also_after_kills(home, tmp_path
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     words = ["sweep", "launch", "tiny.yaml", "--wandb", "offline", *ONE_WORKER]
     process = home.start(*words, "--set", "train.epochs=400", "--arms", "dropout=0.1")
-    home.wait_for(home.has_history)
+    home.wait_for(home.has_history, limit_s=200)
     (worker,) = workers_of(process.pid)
     os.kill(worker, signal.SIGKILL)
     process.communicate(timeout=300)
@@ -105,7 +105,7 @@ def test_nothing_is_left_in_the_temporary_folder_also_after_kills(home, tmp_path
     assert list((tmp_path / "temporary").iterdir()) == []
     assert not (home.path / "runs/tiny/tmp").exists()
     process = home.start(*words, "--set", "train.epochs=4000", "--study", "killed")
-    home.wait_for(lambda: any(home.path.glob("runs/killed/trials/*/history.jsonl")))
+    home.wait_for(lambda: any(home.path.glob("runs/killed/trials/*/history.jsonl")), 200)
     process.kill()
     process.communicate()
     home.run(*words, "--set", "train.epochs=4", "--study", "killed")
