@@ -153,6 +153,21 @@ def resample(waveform: Waveform, sample_rate: int) -> NDArray[np.float32]:
     return np.asarray(samples.numpy(), np.float32)
 
 
+def clipped_share(samples: NDArray[np.float32]) -> float:
+    """Return the energy that `_to_int16` cuts off beyond full scale, as a share of all energy.
+
+    Shape: (T,) in ±1 → 0 … 1
+
+    >>> clipped_share(np.array([0.5, -1.0], np.float32))
+    0.0
+    """
+    loud = samples[np.abs(samples) > 1].astype(np.float64)
+    if not len(loud):
+        return 0.0
+    total = float(np.square(samples, dtype=np.float64).sum())
+    return float(np.square(np.abs(loud) - 1).sum()) / total
+
+
 def _to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     """Round to 16 bits; values beyond ±1 are clipped. Shape: (T,) in ±1 → (T,)"""
     scaled = np.rint(samples * FULL_SCALE)

@@ -1,11 +1,12 @@
 """Files that a configuration names: their digests in a trial's id, and whether they can be used."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiocls.audio.clips import fingerprint
+from audiocls.audio.check import require_ready
+from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, by_content, files_of, identity_config
 from audiocls.errors import ConfigError, UsageError
@@ -45,6 +46,27 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
         teacher_metadata = read_metadata("distil.teacher", Path(teacher))
         if faults := teacher_incompatibilities(teacher_metadata, config, labels):
             raise ConfigError(f"distil.teacher {teacher}", faults)
+
+
+def data_notes(
+    config: Config, table: ClipTable, known: str, folds: Iterable[int], cache: Path
+) -> tuple[str, ...]:
+    """Return what is odd about all recordings that a configuration trains on.
+
+    `known` is the fingerprint of its own clips `table`.
+
+    Raises `DataError` if training on `folds` would fail, or could not be trusted.
+    """
+    notes = require_ready(table, known, config.data.name, cache, folds)
+    if (other := config.pretraining.data) is not None:
+        clips = other.table(cache)
+        named, stage = f"pretraining.data {other.name}", clips.folds[:1]
+        notes += require_ready(clips, fingerprint(clips, cache), named, cache, stage)
+    for key, path in files_of(config).items():
+        if key in AUDIO_FOLDERS:
+            remarks = unlabelled_table(Path(path), key, AUDIO_FOLDERS[key]).remarks
+            notes += tuple(f"{key}: {remark.text}" for remark in remarks)
+    return notes
 
 
 def digest(key: str, path: Path, cache: Path) -> str:

@@ -10,6 +10,7 @@ from audiocls.audio.clips import fingerprint
 from audiocls.config import resolve, trial_id
 from audiocls.design import BASELINE
 from audiocls.errors import UsageError
+from audiocls.execution.content import data_notes
 from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import is_as_now
 from audiocls.store import Cell, Request, Study, StudyFolder
@@ -130,6 +131,7 @@ def _recipe_trial(
     arm = ",".join(assignment(*change) for change in changes.items()) or BASELINE
     known = fingerprint(data, cache)
     identified = identified_config(config, data, cache)
+    notes = data_notes(config, data, known, (config.fold,), cache)
     cell = Cell(trial_id(identified, known), arm, config.seed, config.fold)
     name = Path(recipe).stem
     given = tuple(assignment(*item) for item in overrides.items())
@@ -147,8 +149,9 @@ def _recipe_trial(
         identities=identities_of({arm: identified}, {arm: known}),
         command=request.line(),
         request=request,
+        notes=notes,
     )
-    return Resolved(study, {arm: config}, {arm: known}, ())
+    return Resolved(study, {arm: config}, {arm: known}, notes)
 
 
 def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolved:
@@ -165,6 +168,8 @@ def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Res
 
 def run_trial(trial: Resolved, options: LaunchOptions, display: Display) -> Outcome:
     """Launch a study of one cell; a trial that failed before is tried once more."""
+    for text in trial.notes:
+        display.note(text)
     folder = StudyFolder(options.runs / trial.study.name)
     folder.trial(trial.study.cells[0].id).reset_failure()
     return launch(prepare_ablation(trial, options, display), display)

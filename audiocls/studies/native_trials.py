@@ -10,7 +10,7 @@ from audiocls.audio.datasets import DataSet
 from audiocls.config import Config, resolve, trial_id
 from audiocls.dotted import flatten
 from audiocls.errors import ConfigError, UsageError, did_you_mean
-from audiocls.execution.content import identity_of, require_usable
+from audiocls.execution.content import data_notes, identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.formatting import format_values
 from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep
@@ -33,6 +33,8 @@ class NativeTrials:
     fixed: frozenset[str] = frozenset()
     """Keys that are the same in every trial, and so in no label."""
     fingerprints: dict[DataSet, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """What is odd about the data read so far."""
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
         config = self.config(parameters)
@@ -82,7 +84,9 @@ class NativeTrials:
             if config.fold not in table.folds:
                 has = f"{config.data.name} has {list(table.folds)}"
                 raise UsageError(f"fold: got {config.fold}; {has}")
-            self.fingerprints[config.data] = fingerprint(table, self.cache)
+            known = fingerprint(table, self.cache)
+            self.notes += data_notes(config, table, known, (config.fold,), self.cache)
+            self.fingerprints[config.data] = known
         return self.fingerprints[config.data]
 
 

@@ -22,7 +22,7 @@ from audiocls.config import (
 from audiocls.design import Ablation, Plan, within_folds
 from audiocls.dotted import flatten
 from audiocls.errors import ConfigError
-from audiocls.execution.content import identity_of, require_usable
+from audiocls.execution.content import data_notes, identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 
@@ -146,7 +146,11 @@ def study_of(
         overrides={**ablation.base(), **overrides},
         command=request.line() if request else "",
         request=request,
-        notes=(*plan.notes, *_left_out(tables), *_feature_notes(configs)),
+        notes=(
+            *plan.notes,
+            *_data_notes(plan, configs, tables, fingerprints, cache),
+            *_feature_notes(configs),
+        ),
     )
     return Resolved(study, configs, fingerprints, study.notes)
 
@@ -172,11 +176,20 @@ def _fingerprints(
     return {arm: known[config.data] for arm, config in configs.items()}
 
 
-def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
+def _data_notes(
+    plan: Plan,
+    configs: Configs,
+    tables: Mapping[DataSet, ClipTable],
+    fingerprints: Mapping[str, str],
+    cache: Path,
+) -> list[str]:
+    """Return what is odd about the data of all arms; raise `DataError` for unusable data."""
+    folds = sorted({fold for _, _, fold in plan.cells})
+    arms = {config.data: arm for arm, config in configs.items()}
     return [
-        f"{data.name}: {len(table.left_out)} clips are not there and were left out."
-        for data, table in tables.items()
-        if table.left_out
+        note
+        for data, arm in arms.items()
+        for note in data_notes(configs[arm], tables[data], fingerprints[arm], folds, cache)
     ]
 
 
