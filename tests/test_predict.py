@@ -197,8 +197,9 @@ def test_a_folder_means_the_audio_files_at_any_depth_in_order(tmp_path):
     for name in ("b/2.FLAC", "b/1.wav", "a.mp3", "notes.txt", "b/cover.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert audio_files(tmp_path) == [tmp_path / name for name in ("a.mp3", "b/1.wav", "b/2.FLAC")]
-    assert audio_files(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+    names = ("a.mp3", "b/1.wav", "b/2.FLAC")
+    assert audio_files(tmp_path).files == tuple(tmp_path / name for name in names)
+    assert audio_files(tmp_path / "notes.txt").files == (tmp_path / "notes.txt",)
 
 
 def test_a_folder_without_audio_is_refused_by_name(tmp_path):

@@ -3,8 +3,6 @@
 Legend: T samples, C channels.
 """
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from audiocls.audio.mpeg import silenced_decoder
+from audiocls.audio.regular_file import require_file, unusable
 from audiocls.errors import DataError
 
 FORMATS = ("wav", "flac", "ogg", "mp3")
@@ -23,7 +22,6 @@ LOWEST_RATE, HIGHEST_RATE = 100, 1_000_000
 """Hz; beyond them a header is damaged, and resampling would take gigabytes or hours."""
 MOST_VALUES = 1 << 29
 """Samples of all channels that a clip may have, 2 GiB: three hours at 48 kHz."""
-_ALLOWED = "readable wav, flac, ogg or mp3 files with at least one sample"
 _SALVAGE_FRAMES = 256
 """Samples per channel read at once from a damaged file: at most these are lost."""
 _STREAMED_FRAMES = 1 << 18
@@ -32,10 +30,6 @@ _SLACK_FRAMES = 4 * 1152
 """Samples per channel by which a lossy format may hold less than announced: four MP3 frames."""
 _UNKNOWN_FRAMES = 1 << 62
 """From here on libsndfile's count means that the file does not say."""
-_LEAST_SPARSE = 1 << 26
-"""Bytes from which a file is examined for parts that were never written."""
-_MOST_SPARSE = 0.9
-"""Share of a file that may never have been written."""
 _UNDECODABLE = (
     sf.SoundFileError,
     OSError,
@@ -89,7 +83,7 @@ def decode(path: str | PathLike[str]) -> Waveform:
     Shape: → samples (T,)
     """
     path = Path(path)
-    _check_is_file(path)
+    require_file(path)
     with silenced_decoder(path):
         samples, sample_rate, is_partial = _read(path)
     if not len(samples):
@@ -109,7 +103,7 @@ def stream(path: str | PathLike[str]) -> Stream:
     Shape: → blocks of (T,)
     """
     path = Path(path)
-    _check_is_file(path)
+    require_file(path)
     with silenced_decoder(path), _opened(path) as file:
         return Stream(_mono_blocks(path), file.samplerate)
 
@@ -179,7 +173,7 @@ def _opened(path: Path) -> Iterator[sf.SoundFile]:
         if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
             got = f"a sampling rate of {file.samplerate} Hz in its header"
             allowed = f"{LOWEST_RATE} to {HIGHEST_RATE} Hz"
-            raise _fault(path, got, f"correct the header or remove the file; rates: {allowed}")
+            raise unusable(path, got, f"correct the header or remove the file; rates: {allowed}")
         yield file
 
 
@@ -209,44 +203,6 @@ def _cancelled_db(samples: NDArray[np.float32], mono: NDArray[np.float32]) -> fl
     return max(0.0, -10 * float(np.log10(max(left / expected, 1e-20))))
 
 
-def _check_is_file(path: Path) -> None:
-    try:
-        found = path.stat()
-        path.name.encode()
-    except FileNotFoundError as error:
-        next_step = "check `data.root` and that the data set is complete"
-        raise _fault(path, "no such file", next_step) from error
-    except UnicodeEncodeError as error:
-        raise _fault(path, "a name that is no UTF-8", "rename the file") from error
-    except (OSError, ValueError) as error:
-        raise _fault(path, f"no access ({error})", "check the path and its permissions") from error
-    if stat.S_ISDIR(found.st_mode):
-        raise _fault(path, "a folder", "name a file inside it")
-    if not stat.S_ISREG(found.st_mode):
-        raise _fault(path, "a device, pipe or socket", "name a regular file")
-    if found.st_size == 0:
-        raise _fault(path, "an empty file (0 bytes)", "download or record the file again")
-    if found.st_size >= _LEAST_SPARSE:
-        _check_is_written(path, found.st_size)
-
-
-def _check_is_written(path: Path, size: int) -> None:
-    """Raise `DataError` for a large file most of which is a hole: a copy that never ended."""
-    written, end = 0, 0
-    try:
-        with path.open("rb") as file:
-            while end < size:
-                start = os.lseek(file.fileno(), end, os.SEEK_DATA)
-                end = os.lseek(file.fileno(), start, os.SEEK_HOLE)
-                written += end - start
-    except (OSError, AttributeError):
-        # No data after `end`; or a system that knows no holes, where nothing can be said.
-        written = written if end else size
-    if written < (1 - _MOST_SPARSE) * size:
-        got = f"{size} bytes of which {written} were ever written (a download or copy cut off)"
-        raise _fault(path, got, "download or record the file again")
-
-
 def _check_finite(path: Path, mono: NDArray[np.float32], num_before: int = 0) -> None:
     """Raise `DataError` for NaN and infinity, counting samples from `num_before`.
 
@@ -256,7 +212,7 @@ def _check_finite(path: Path, mono: NDArray[np.float32], num_before: int = 0) ->
     if is_bad.any():
         first = num_before + int(is_bad.argmax())
         got = f"{is_bad.sum()} NaN or infinite samples, the first at sample {first}"
-        raise _fault(path, got, "export the file again, as 16-bit PCM for instance")
+        raise unusable(path, got, "export the file again, as 16-bit PCM for instance")
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], int, bool]:
@@ -292,25 +248,20 @@ def _read_by_blocks(path: Path, channels: int) -> NDArray[np.float32]:
         num_values += block.size
         if num_values > MOST_VALUES:
             got = f"more than {MOST_VALUES} samples, too many for a clip in memory"
-            raise _fault(path, got, "cut it into clips (`audiocls predict` reads any length)")
+            raise unusable(path, got, "cut it into clips (`audiocls predict` reads any length)")
     return np.concatenate(blocks)
 
 
 def _no_samples(path: Path) -> DataError:
     got = f"no samples in {path.stat().st_size} bytes (truncated, a header only, or one never "
     got += "completed, whose size says 0)"
-    return _fault(path, got, "record it again, or restore the header (sox --ignore-length)")
+    return unusable(path, got, "record it again, or restore the header (sox --ignore-length)")
 
 
 def _no_audio(path: Path, error: Exception) -> DataError:
     got = f"{path.stat().st_size} bytes that do not decode ({_reason(error)})"
-    return _fault(path, got, "replace the file, or remove it from the data set")
+    return unusable(path, got, "replace the file, or remove it from the data set")
 
 
 def _reason(error: Exception) -> str:
     return str(error).strip(": ") or type(error).__name__
-
-
-def _fault(path: Path, got: str, next_step: str) -> DataError:
-    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return DataError(f"{shown}: got {got}; allowed are {_ALLOWED}; {next_step}.")

@@ -10,7 +10,8 @@ from audiocls.search import TrialResult, grid_size, propose
 from audiocls.stats import detectable_effect, min_attainable_p, pairs_needed
 from audiocls.studies.reports import noise_estimate
 from audiocls.studies.request import AblationRequest, SweepRequest
-from audiocls.studies.resolve import Configs, folds_of
+from audiocls.studies.resolve import folds_of
+from audiocls.studies.runnable import Configs
 from audiocls.studies.tuning import TuningPlan, tuning_plan
 
 NUM_SHOWN = 3

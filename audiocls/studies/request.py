@@ -14,7 +14,8 @@ from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Request, SearchPlan, Study, folder_name
 from audiocls.store.request import Command
 from audiocls.studies.options import cache_folder, names, numbers
-from audiocls.studies.resolve import Configs, assignment, configs_of, on_available_folds
+from audiocls.studies.resolve import assignment, configs_of, on_available_folds
+from audiocls.studies.runnable import Configs
 
 NO_PROGRAM = (
     "program: missing, so there is nothing to run; name a script, or write a whole `command`. For "

@@ -22,12 +22,10 @@ from audiocls.config import (
 from audiocls.design import Ablation, Plan, within_folds
 from audiocls.dotted import flatten
 from audiocls.errors import ConfigError
-from audiocls.execution.content import data_notes, identity_of, require_usable
+from audiocls.execution.content import identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
-
-Configs = dict[str, Config]
-"""Arm → its configuration, on the recipe's own seed and fold."""
+from audiocls.studies.runnable import Configs, notes_on_data, runnable_tables
 
 
 @dataclass(frozen=True)
@@ -123,9 +121,11 @@ def study_of(
 
     Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
     """
-    tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
+    tables = runnable_tables(plan, configs, cache)
     fingerprints = _fingerprints(configs, tables, cache)
-    identified = {a: identified_config(c, tables[c.data], cache) for a, c in configs.items()}
+    identified = {arm: identity_of(config, cache) for arm, config in configs.items()}
+    identities = identities_of(identified, fingerprints)
+    oddities = notes_on_data(plan, configs, tables, fingerprints, cache)
     ablation, stats = plan.ablation, plan.ablation.stats
     study = Study(
         name=name,
@@ -140,17 +140,13 @@ def study_of(
         factors=plan.factors,
         secondary=_secondary(ablation),
         cells=_cells(plan, identified, fingerprints),
-        identities=identities_of(identified, fingerprints),
+        identities=identities,
         **stats.model_dump(),
         match=ablation.budget.match,
         overrides={**ablation.base(), **overrides},
         command=request.line() if request else "",
         request=request,
-        notes=(
-            *plan.notes,
-            *_data_notes(plan, configs, tables, fingerprints, cache),
-            *_feature_notes(configs),
-        ),
+        notes=(*plan.notes, *oddities, *_feature_notes(configs)),
     )
     return Resolved(study, configs, fingerprints, study.notes)
 
@@ -174,23 +170,6 @@ def _fingerprints(
     """Return each arm's fingerprint; data that arms share is read once."""
     known = {data: fingerprint(table, cache) for data, table in tables.items()}
     return {arm: known[config.data] for arm, config in configs.items()}
-
-
-def _data_notes(
-    plan: Plan,
-    configs: Configs,
-    tables: Mapping[DataSet, ClipTable],
-    fingerprints: Mapping[str, str],
-    cache: Path,
-) -> list[str]:
-    """Return what is odd about the data of all arms; raise `DataError` for unusable data."""
-    folds = sorted({fold for _, _, fold in plan.cells})
-    arms = {config.data: arm for arm, config in configs.items()}
-    return [
-        note
-        for data, arm in arms.items()
-        for note in data_notes(configs[arm], tables[data], fingerprints[arm], folds, cache)
-    ]
 
 
 def _feature_notes(configs: Configs) -> list[str]:

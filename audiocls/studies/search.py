@@ -20,7 +20,11 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
     tracking, sweep = options.tracking(), request.sweep
     project = sweep.project or tracking.project
     named = replace(tracking, project=project, entity=sweep.entity)
-    trials, slots, study = trials_of(request, folder, named), options.slots(), request.to_study()
+    trials, slots = trials_of(request, folder, named), options.slots()
+    notes = tuple(trials.examine(sweep)) if isinstance(trials, NativeTrials) else ()
+    for text in notes:
+        display.note(text)
+    study = replace(request.to_study(), notes=notes)
     _note_other_folder(folder, study, display)
     is_foreign = request.native is None
     workers = options.open_workers(folder.path / "workers.log")
@@ -53,6 +57,15 @@ def trials_of(request: SweepRequest, folder: StudyFolder, tracking: TrackingConf
     )
     trials.check(request.sweep)
     return trials
+
+
+def check_search(request: SweepRequest) -> None:
+    """Raise what a launch would for a sweep, as far as no recording has to be read."""
+    trials = trials_of(
+        request, StudyFolder(Path(request.study_name)), TrackingConfig("disabled", "")
+    )
+    if isinstance(trials, NativeTrials):
+        trials.require_trainable(request.sweep)
 
 
 def _note_other_folder(folder: StudyFolder, now: Study, display: Display) -> None:
