@@ -20,6 +20,8 @@ from audiocls.errors import DataError
 FORMATS = ("wav", "flac", "ogg", "mp3")
 LOWEST_RATE, HIGHEST_RATE = 100, 1_000_000
 """Hz; beyond them a header is damaged, and resampling would take gigabytes or hours."""
+COARSE_RATE, RATE_STEP = 400_000, 100
+"""Hz; rates above the first are multiples of the second: filters of others take gigabytes."""
 MOST_VALUES = 1 << 29
 """Samples of all channels that a clip may have, 2 GiB: three hours at 48 kHz."""
 _SALVAGE_FRAMES = 256
@@ -84,8 +86,7 @@ def decode(path: str | PathLike[str]) -> Waveform:
     """
     path = Path(path)
     require_file(path)
-    with silenced_decoder(path):
-        samples, sample_rate, is_partial = _read(path)
+    samples, sample_rate, is_partial = _read(path)
     if not len(samples):
         raise _no_samples(path)
     mono = _mono(samples)
@@ -104,7 +105,7 @@ def stream(path: str | PathLike[str]) -> Stream:
     """
     path = Path(path)
     require_file(path)
-    with silenced_decoder(path), _opened(path) as file:
+    with _opened(path) as file:
         return Stream(_mono_blocks(path), file.samplerate)
 
 
@@ -166,14 +167,17 @@ def _read_blocks(path: Path, num_frames: int) -> Iterator[NDArray[np.float32]]:
 def _opened(path: Path) -> Iterator[sf.SoundFile]:
     """Open a file of a sane rate; raise `DataError` for whatever hinders that."""
     try:
-        file = sf.SoundFile(path)
+        with silenced_decoder(path):
+            file = sf.SoundFile(path)
     except _UNDECODABLE as error:  # also a headerless *.raw; no permission to read
         raise _no_audio(path, error) from error
     with file:
-        if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
-            got = f"a sampling rate of {file.samplerate} Hz in its header"
-            allowed = f"{LOWEST_RATE} to {HIGHEST_RATE} Hz"
-            raise unusable(path, got, f"correct the header or remove the file; rates: {allowed}")
+        rate = file.samplerate
+        is_sane = LOWEST_RATE <= rate <= HIGHEST_RATE
+        if not is_sane or (rate > COARSE_RATE and rate % RATE_STEP):
+            allowed = f"{LOWEST_RATE} to {HIGHEST_RATE} Hz, above {COARSE_RATE} Hz in hundreds"
+            next_step = f"correct the header or remove the file; rates: {allowed}"
+            raise unusable(path, f"a sampling rate of {rate} Hz in its header", next_step)
         yield file
 
 
@@ -222,7 +226,8 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int, bool]:
     """
     with _opened(path) as file:
         rate, channels, announced = file.samplerate, file.channels, file.frames
-        samples = _read_at_once(file)
+        with silenced_decoder(path):
+            samples = _read_at_once(file)
     if samples is None:
         samples = _read_by_blocks(path, channels)
     is_partial = len(samples) + _SLACK_FRAMES < announced < _UNKNOWN_FRAMES

@@ -22,6 +22,8 @@ _KBPS = {
     (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 """Bit rates by generation (2 stands for 2.5 too) and layer, from the index 1 on."""
+_SUFFIXES = (".mp1", ".mp2", ".mp3", ".mpga")
+"""Endings by which libsndfile tries MPEG audio, whatever a file holds."""
 _HEAD_BYTES = 4
 _LONGEST_SEARCH = 1 << 16
 """Bytes from the beginning, or from the end of its tag, in which a first frame must be."""
@@ -190,7 +192,7 @@ _SILENCE = _Silence()
 @contextmanager
 def silenced_decoder(path: Path) -> Iterator[None]:
     """Keep what libmpg123 prints about a damaged file, without its name, from the terminal."""
-    if not is_mpeg(path):
+    if path.suffix.lower() not in _SUFFIXES and not is_mpeg(path):
         yield
         return
     _SILENCE.enter()

@@ -1,7 +1,7 @@
 """Files that a configuration names: their digests in a trial's id, and whether they can be used."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
 
 
 def data_notes(
-    config: Config, table: ClipTable, known: str, folds: Iterable[int], cache: Path
+    config: Config, table: ClipTable, known: str, folds: Collection[int], cache: Path
 ) -> tuple[str, ...]:
     """Return what is odd about all recordings that a configuration trains on.
 
@@ -64,8 +64,8 @@ def data_notes(
         notes += require_ready(clips, fingerprint(clips, cache), named, cache, stage)
     for key, path in files_of(config).items():
         if key in AUDIO_FOLDERS:
-            remarks = unlabelled_table(Path(path), key, AUDIO_FOLDERS[key]).remarks
-            notes += tuple(f"{key}: {remark.text}" for remark in remarks)
+            clips = unlabelled_table(Path(path), key, AUDIO_FOLDERS[key])
+            notes += require_ready(clips, fingerprint(clips, cache), key, cache, ())
     return notes
 
 

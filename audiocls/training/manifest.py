@@ -6,7 +6,7 @@ from pathlib import Path
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import raise_problems, read_csv
-from audiocls.audio.listing import FileFinder
+from audiocls.audio.listing import FileFinder, normalised
 from audiocls.errors import did_you_mean
 
 COLUMNS = ("path", "label", "source")
@@ -31,7 +31,7 @@ def read_manifest(path: Path) -> ClipTable:
             id=row["path"],
             path=files.path(row["path"]),
             labels=(labels.index(row["label"]),),
-            source=row.get("source") or row["path"],
+            source=normalised(row.get("source") or row["path"]),
             fold=1,
         )
         for row in rows

@@ -1,13 +1,18 @@
 """Data-set validation: files, decodability, truncation, silence, duplicates, leakage."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from audiocls.atomic import write_text
-from audiocls.audio.check.findings import TOLERATED_SHARE, Finding, findings_of
+from audiocls.audio.check.findings import (
+    BETWEEN_SIDES,
+    TOLERATED_SHARE,
+    Finding,
+    findings_of,
+)
 from audiocls.audio.check.obstacles import OBSTACLES, require_trainable
 from audiocls.audio.check.probe import (
     DecodedInfo,
@@ -78,28 +83,32 @@ def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> Dat
     except InvalidClipTable as error:
         table = error.listed
     probes = probe_all([clip.path for clip in table.clips], report)
-    if (known := _fingerprint_of(table, cache)) is not None:
-        keep_probes(probes, known, cache)
+    if _is_decoded(probes):
+        keep_probes(probes, fingerprint(table, cache), cache)
     return data_quality_of(table, probes)
 
 
 def require_ready(
-    table: ClipTable, known: str, name: str, cache: Path, folds: Iterable[int]
+    table: ClipTable, known: str, name: str, cache: Path, folds: Collection[int]
 ) -> tuple[str, ...]:
     """Return what `check` finds in the data that a launch trains on, as notes.
 
     Clips are decoded unless that was done before for the same fingerprint, which is `known`.
+    Recordings without labels are in no `folds`.
 
     Raises:
         DataError: training on `folds` would fail, or too many clips are bent and nobody has
             accepted that.
     """
-    require_trainable(table, folds, name)
+    ignored = OBSTACLES if folds else (*OBSTACLES, *BETWEEN_SIDES)
+    if folds:
+        require_trainable(table, folds, name)
     probes = kept_probes(known, cache, len(table.clips))
     if probes is None:
         probes = probe_all([clip.path for clip in table.clips], lambda done, total: None)
-        keep_probes(probes, known, cache)
-    findings = [f for f in data_quality_of(table, probes).findings if f.kind not in OBSTACLES]
+        if _is_decoded(probes):
+            keep_probes(probes, known, cache)
+    findings = [f for f in data_quality_of(table, probes).findings if f.kind not in ignored]
     is_accepted, num_clips = _accepted(known, cache).exists(), len(table.clips)
     stopping = [f for f in findings if f.stops(num_clips, is_accepted)]
     if stopping:
@@ -127,12 +136,9 @@ def _accepted(known: str, cache: Path) -> Path:
     return cache / "checks" / f"{known}.accepted"
 
 
-def _fingerprint_of(table: ClipTable, cache: Path) -> str | None:
-    """Return what identifies the data; none where files are missing."""
-    try:
-        return fingerprint(table, cache)
-    except DataError:
-        return None
+def _is_decoded(probes: Iterable[DecodedInfo | DecodeFailure]) -> bool:
+    """Whether all clips were decoded; a failure may be the machine's, and is looked at again."""
+    return all(isinstance(each, DecodedInfo) for each in probes)
 
 
 def data_quality_of(table: ClipTable, probes: list[DecodedInfo | DecodeFailure]) -> DataQuality:

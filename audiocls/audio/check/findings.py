@@ -23,6 +23,8 @@ TOLERATED_SHARE = 0.01
 """Share of the clips that may be bent by a lossy step; beyond it a launch stops."""
 _BENT = ("truncated", "clipped", "cancelled")
 """Faults of clips that can be trained on, but are not what was recorded."""
+BETWEEN_SIDES = ("leaking twins", "bare")
+"""Findings about folds and splits, which say nothing of recordings without labels."""
 _HARMLESS_TO_START = ("leaking twins", *_BENT)
 
 Probes = Mapping[Clip, DecodedInfo | DecodeFailure]

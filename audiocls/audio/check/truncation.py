@@ -77,14 +77,16 @@ def _of_samples(file: BinaryIO, size: int, order: str) -> str:
 
 
 def _bytes_beyond(file: BinaryIO, start: int, end: int, order: str) -> int:
-    """Return how many bytes from `start` to `end` belong to no chunk and are not all zero."""
+    """Return how many bytes from `start` to `end` are in no chunk, without zeros at the end."""
     starts = (start + start % 2, start)  # some writers leave the pad byte out
     rest = min((_after_chunks(file, each, end, order) for each in starts), key=lambda at: end - at)
     file.seek(rest)
+    num_before, last = 0, 0
     while block := file.read(1 << 20):
-        if any(block):
-            return end - rest
-    return 0
+        if content := block.rstrip(b"\0"):
+            last = num_before + len(content)
+        num_before += len(block)
+    return last
 
 
 def _after_chunks(file: BinaryIO, at: int, end: int, order: str) -> int:

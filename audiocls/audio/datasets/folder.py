@@ -13,7 +13,7 @@ from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.class_folders import SPLIT_NAMES, class_folders
 from audiocls.audio.datasets.layout import find_root, raise_problems, read_csv
 from audiocls.audio.grouping import grouped_folds
-from audiocls.audio.listing import FileFinder, Remark
+from audiocls.audio.listing import FileFinder, Remark, normalised
 from audiocls.errors import did_you_mean
 from audiocls.options import Options
 
@@ -104,7 +104,7 @@ def _id(row: dict[str, str]) -> str:
 
 
 def _source(row: dict[str, str]) -> str:
-    return row.get("source") or _id(row)
+    return normalised(row.get("source") or _id(row))
 
 
 def _folds(columns: list[str], rows: list[dict[str, str]]) -> list[int | None]:

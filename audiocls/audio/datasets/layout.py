@@ -74,7 +74,9 @@ def read_csv(path: Path, columns: Sequence[str] = ()) -> Csv:
     has_index = bool(header) and header[0].lower() in _INDEX and header[0] not in columns
     names = header[has_index:]
     rows = {line: _row(names, cells[has_index:]) for line, cells in lines.items()}
-    return Csv(names, rows, tuple(_remarks(path, separator, has_index, lines.values())))
+    written = (pair for cells in lines.values() for pair in zip(header, cells, strict=False))
+    odd = {ascii(text): None for column, text in written if _is_respelled(column, text)}
+    return Csv(names, rows, tuple(_remarks(path, separator, has_index, odd)))
 
 
 def _decoded(content: bytes) -> str:
@@ -95,23 +97,20 @@ def _has_other(header: str) -> bool:
     return any(separator in header for separator in _SEPARATORS)
 
 
-def _remarks(
-    path: Path, separator: str, has_index: bool, lines: Iterable[list[str]]
-) -> Iterator[Remark]:
+def _remarks(path: Path, separator: str, has_index: bool, odd: Iterable[str]) -> Iterator[Remark]:
     """Yield what was read otherwise than it is written."""
     if separator != ",":
         named = _SEPARATORS.get(separator, repr(separator))
         yield Remark("separator", f"{path.name}: cells are separated by {named} and not by commas")
     if has_index:
         yield Remark("index column", f"{path.name}: its first column counts rows; not read")
-    odd = {ascii(cell): None for cells in lines for cell in cells if _is_respelled(cell)}
-    if odd:
-        text = f"{path.name}: {len(odd)} texts read in one Unicode form (NFC), with single blanks: "
-        yield Remark("normalised", text + join_names(odd), tuple(odd))
+    if names := tuple(odd):
+        text = f"{path.name}: {len(names)} texts read in one Unicode form, with single blanks: "
+        yield Remark("normalised", text + join_names(names), names)
 
 
-def _is_respelled(cell: str) -> bool:
-    return (not cell.isascii() and normalised(cell) != cell.strip()) or "  " in cell.strip()
+def _is_respelled(column: str, cell: str) -> bool:
+    return column not in _VERBATIM and normalised(cell) != cell.strip()
 
 
 def _column(name: str, known: Sequence[str]) -> str:
