@@ -26,7 +26,7 @@ name: a
 question: Which?
 recipe: logmel-cnn
 factors: {model.dropout: [0.15]}
-blocks: {seeds: [0]}
+blocks: {seed: [0]}
 """
 
 
@@ -201,3 +201,16 @@ def test_the_command_accepts_and_says_so(tmp_path):
     assert told.exit_code == 2
     assert "3.wav" in told.output
     one_trial(home.given, recipe="logmel-cnn")
+
+
+def test_a_model_beyond_its_budget_is_refused_by_plan_and_launch_and_not_by_each_trial(tmp_path):
+    (tmp_path / "a.yaml").write_text(ARMS + "overrides: {budget.max_params: 10}\n")
+    small = ["data.num_sources=5", "data.clips_per_source=1"]
+    request = ablation_request(str(tmp_path / "a.yaml"), None, small)
+    for refuse in (
+        lambda: planned(request, tmp_path / "runs", None),
+        lambda: resolved(request),
+        lambda: one_trial([*small, "budget.max_params=10"], recipe="logmel-cnn"),
+    ):
+        with pytest.raises(ConfigError, match="max_params"):
+            refuse()

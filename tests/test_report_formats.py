@@ -20,6 +20,7 @@ from audiocls.render.build.values import to_json
 from audiocls.render.build.verdicts import verdict_table
 from audiocls.render.figures import cost_per_arm, learning_curves, paired_differences
 from audiocls.render.figures.svg import to_svg
+from audiocls.render.formats.markdown import escaped
 
 CONTRACT = {
     *("arm", "num_pairs", "mean", "delta", "ci_low", "ci_high", "p_corrected_t", "p_sign_flip"),
@@ -204,3 +205,24 @@ def test_what_a_reader_must_know_is_in_every_format(broken):
     assert to_json(comparison)["notes"] == noted.notes
     for text in (markdown_of(comparison), text_of_html(html_of(noted, records))):
         assert "untrained in every arm" in text
+
+
+HOSTILE = {
+    "[a](javascript:alert(1))": r"\[a\](javascript:alert(1))",
+    "![x](http://a/b.png)": r"!\[x\](http://a/b.png)",
+    "$x^2$ and $$y$$": r"\$x^2\$ and \$\$y\$\$",
+    "<script>": r"\<script>",
+    "~~gone~~": r"\~\~gone\~\~",
+    "&lt;b&gt;": r"\&lt;b\&gt;",
+    "# heading": r"\# heading",
+    "- item": r"\- item",
+    "> quoted": r"\> quoted",
+    "12. item": r"12\. item",
+    "a\n\n# b": "a # b",
+    "lr=0.1 − 3.5 points": "lr=0.1 − 3.5 points",
+}
+
+
+@pytest.mark.parametrize(("text", "literal"), HOSTILE.items())
+def test_markdown_shows_links_formulas_and_marks_as_they_are_written(text, literal):
+    assert escaped(text) == literal

@@ -33,10 +33,11 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
 
 
 def require_usable(config: Config, labels: Sequence[str]) -> None:
-    """Reject incompatible checkpoints and teachers at launch, without importing torch.
+    """Reject incompatible checkpoints, teachers and models beyond their budget at launch.
 
-    Raises `UsageError` for a checkpoint that is missing or broken, `ConfigError` for one of
-    another kind of model, or a teacher with other clips or classes.
+    Only a budget needs torch, to build the model. Raises `UsageError` for a checkpoint that is
+    missing or broken, `ConfigError` for one of another kind of model, a teacher with other clips or
+    classes, or a model beyond `config.budget`.
     """
     if (source := config.init_from) is not None and (
         faults := init_incompatibilities(Path(source), config)
@@ -46,6 +47,11 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
         teacher_metadata = read_metadata("distil.teacher", Path(teacher))
         if faults := teacher_incompatibilities(teacher_metadata, config, labels):
             raise ConfigError(f"distil.teacher {teacher}", faults)
+    if config.budget.is_limited:
+        from audiocls.training.cost import require_within_budget, trained_network
+
+        network, _ = trained_network(config, len(labels))
+        require_within_budget(config, network, len(labels))
 
 
 def data_notes(

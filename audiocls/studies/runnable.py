@@ -43,9 +43,17 @@ def runnable_tables(plan: Plan, configs: Configs, cache: Path) -> dict[DataSet, 
 
 
 def readable_tables(configs: Configs, cache: Path) -> dict[DataSet, ClipTable | None]:
-    """Return the clips of the arms' data; none for data that is generated, or has no root yet."""
-    every = {config.data: None for config in configs.values()}
-    return {data: data.table(cache) if data.root is not None else None for data in every}
+    """Return the clips of the arms' data; none for data that has no root yet.
+
+    Generated data has nothing to examine but its number of classes, where a budget asks for that.
+    """
+    tables: dict[DataSet, ClipTable | None] = {}
+    for config in configs.values():
+        is_generated = config.data.name == "synthetic"
+        is_needed = config.budget.is_limited if is_generated else config.data.root is not None
+        if tables.get(config.data) is None:
+            tables[config.data] = config.data.table(cache) if is_needed else None
+    return tables
 
 
 def notes_on_data(
