@@ -20,6 +20,7 @@ from audiocls.search.sweep import (
     Parameter,
     Sweep,
     TrialResult,
+    for_wandb,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "best",
     "check_sweep",
     "fixed_keys",
+    "for_wandb",
     "grid_size",
     "has_reached_target",
     "importance",

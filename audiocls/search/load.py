@@ -79,8 +79,13 @@ def _build(document: Mapping[str, Any]) -> Sweep:
         early_terminate=_hyperband(document.get("early_terminate")),
         run_cap=_integer(document.get("run_cap")),
         command=tuple(str(item) for item in document.get("command", ())),
+        code=_patterns(document.get("code", ())),
         **texts,
     )
+
+
+def _patterns(written: str | list[str]) -> tuple[str, ...]:
+    return (written,) if isinstance(written, str) else tuple(written)
 
 
 def _parameters(given: Mapping[str, Any]) -> dict[str, Parameter]:

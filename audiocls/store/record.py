@@ -46,7 +46,7 @@ class Provenance:
     """
 
     code: str = ""
-    """Digest of the source files that decide a trial's numbers."""
+    """Digest of the source files that decide a trial's numbers: ours, or the program's."""
     audiocls: str = ""
     python: str = ""
     torch: str = ""
@@ -243,7 +243,8 @@ class Study:
         if (request := mapping.get("request")) is not None:
             known["request"] = Request.from_mapping(request)
         if "sweep" in mapping:
-            plan = {item.name: mapping[item.name] for item in dataclasses.fields(SearchPlan)}
+            names = {item.name for item in dataclasses.fields(SearchPlan)}
+            plan = {name: value for name, value in mapping.items() if name in names}
             rest = {name: value for name, value in mapping.items() if name not in plan}
             return cls(**{**rest, **known, "search": SearchPlan(**plan)})
         rows = [line.split(" ", 3) for line in mapping["cells"].splitlines()]

@@ -100,7 +100,16 @@ class StudyFolder:
             file.write(proposal.to_line())
 
     def proposals(self) -> list[Proposal]:
-        """Return every trial proposed so far, in order, without a last line torn by a kill."""
+        """Return the trials proposed so far for the study's program as it was launched last."""
+        plan = self.study().search
+        code = plan.code if plan else ""
+        return [proposal for proposal in self.all_proposals() if proposal.code == code]
+
+    def all_proposals(self) -> list[Proposal]:
+        """Return every trial proposed so far, in order, without a last line torn by a kill.
+
+        Those of a program that was changed since are among them.
+        """
         whole, _, _ = self._proposals.read_text(encoding="utf-8").rpartition("\n")
         return [Proposal.from_line(line) for line in whole.splitlines()]
 

@@ -6,18 +6,35 @@ missing.
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from audiocls.errors import UsageError
 from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, stop_on_signal
-from audiocls.store import Choice, State, Study, StudyFolder, count_states, extended
+from audiocls.store import (
+    Choice,
+    SearchPlan,
+    State,
+    Study,
+    StudyFolder,
+    count_states,
+    extended,
+)
+from audiocls.store.proposals import BUILT_IN
 from audiocls.studies.growth import check_can_extend
 from audiocls.studies.options import Display, OpenExecutor
 from audiocls.studies.sources import StudySource
 from audiocls.studies.status import failure_notes, launch_command
 
-WHY = {"signal": "stopped", "budget": "out of time", "failures": "given up: every trial failed"}
+Reason = StoppedBy | Literal["program"]
+WHY: dict[Reason, str] = {
+    "signal": "stopped",
+    "budget": "out of time",
+    "failures": "given up: every trial failed",
+    "program": "stopped, for the program was changed while its trials were run",
+}
+EXIT_CODES: dict[Reason, int] = {"signal": 75, "program": 75, "budget": 124}
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,8 @@ class Prepared:
     """Whether no other process may launch the study meanwhile."""
     blocked: tuple[Choice, ...] = ()
     """Arms and folds without trials, for they could not choose their values."""
+    is_outdated: Callable[[], bool] = lambda: False
+    """Whether what its trials run was changed since it was prepared."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +63,7 @@ class Outcome:
     counts: dict[State, int]
     """Over the trials of this launch; of a search, all that were ever proposed."""
     num_trained: int
-    stopped_by: StoppedBy | None
+    stopped_by: Reason | None
     is_replaced: bool = False
     """Whether the study's folder held another plan before."""
     notes: tuple[str, ...] = ()
@@ -74,16 +93,19 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
         if source.has_next():
             scheduler.drive(prepared.open_executor(source.max_parallel, stop), stop)
         counts = count_states(source.states())
+        is_outdated = prepared.is_outdated()
         is_whole = source.is_over() and not counts["pending"] and not counts["running"]
-        stopped_by = None if is_whole else scheduler.stopped_by
+        is_whole = is_whole and not is_outdated
+        reason: Reason | None = scheduler.stopped_by or ("program" if is_outdated else None)
+        stopped_by = None if is_whole else reason
         notes, num_done, blocked = tuple(scheduler.notes), scheduler.num_done, prepared.blocked
         return Outcome(source.study, counts, num_done, stopped_by, is_replaced, notes, blocked)
 
 
-def exit_code_of(stopped_by: StoppedBy | None, counts: Mapping[State, int]) -> int:
+def exit_code_of(stopped_by: Reason | None, counts: Mapping[State, int]) -> int:
     """Return 0 all done, 3 some failed, 75 stopped, 124 out of time."""
-    if stopped_by in ("signal", "budget"):
-        return {"signal": 75, "budget": 124}[stopped_by]
+    if stopped_by in EXIT_CODES:
+        return EXIT_CODES[stopped_by]
     return 0 if counts["done"] == sum(counts.values()) else 3
 
 
@@ -119,6 +141,21 @@ def check_same_trials(before: Study, study: Study) -> None:
             f"study {before.name!r} holds trials of {before.search.runs!r}, not of "
             f"{study.search.runs!r}: their results would be mixed. Keep both with --study NAME"
         )
+    if _is_elsewhere(before.search, study.search):
+        is_same = before.search.code == study.search.code
+        differs = "" if is_same else ", which runs another program"
+        raise UsageError(
+            f"study {before.name!r} is that of {before.search.file}; got: {study.search.file}"
+            f"{differs}. A study belongs to one file: keep both with --study NAME, such as "
+            f"{replace(study.request, study=f'{before.name}-2').line() if study.request else ''}"
+        )
+
+
+def _is_elsewhere(before: SearchPlan, now: SearchPlan) -> bool:
+    """Whether the study is another file's: one that is still there, and so was not moved here."""
+    if not before.file or not now.file or before.file == now.file:
+        return False
+    return before.file.startswith(BUILT_IN) or Path(before.file).exists()
 
 
 def summary_of(outcome: Outcome, runs: Path) -> list[str]:

@@ -12,6 +12,7 @@ from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.search import Sweep
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Request, SearchPlan, Study, folder_name
+from audiocls.store.proposals import BUILT_IN
 from audiocls.store.request import Command
 from audiocls.studies.options import cache_folder, names, numbers
 from audiocls.studies.resolve import Configs, assignment, configs_of, on_available_folds
@@ -162,17 +163,26 @@ class SweepRequest:
             assignments=self.assignments,
         )
 
-    def to_study(self, request: Request | None = None) -> Study:
-        """Return the study that is kept, as of `request` if that is another command's."""
+    @property
+    def place(self) -> str:
+        """Where the sweep stands: the path of its file, or its built-in name."""
+        is_built_in = self.file.parent.resolve() == library.shipped("sweeps").resolve()
+        return f"{BUILT_IN}{self.file.stem}" if is_built_in else str(self.file.resolve())
+
+    def to_study(self, request: Request | None = None, code: str = "") -> Study:
+        """Return the study that is kept, of a program whose files have the digest `code`.
+
+        `request` is given where the study is another command's, and no file's.
+        """
         stored = request or self.stored()
-        folder = "" if self.native else str(Path.cwd())
+        folder, file = "" if self.native else str(Path.cwd()), "" if request else self.place
         return Study(
             name=self.study_name,
             kind="search",
             overrides=self.overrides,
             command=stored.line(),
             request=stored,
-            search=SearchPlan(self.document, self.runs, folder),
+            search=SearchPlan(self.document, self.runs, folder, file, code),
         )
 
 

@@ -20,6 +20,7 @@ from audiocls.tracking import trial_of
 from audiocls.tracking.project import ProjectRef
 from audiocls.tracking.sweep_server import ServerUnavailable, SweepPath
 from audiocls.tracking.wandb.log import LoggedRun, WandbLog
+from audiocls.tracking.wandb.rewrite import leave_offline_sweep
 from audiocls.tracking.wandb.sync import RunFolder, newest, run_folders
 from audiocls.wandb_remote.attach import Attached, Server, UnattachedRun, attach
 from audiocls.wandb_remote.push import registered_sweep
@@ -90,6 +91,8 @@ def sync(
         place = _place(folder, server, sweep_config or {}, runs[-1], *target)
         by_state = _by_state(folder, runs, server, place)
         watch(0, len(by_state.due))
+        for run in by_state.due:
+            leave_offline_sweep(run.log)
         left = [*by_state.left, *_upload_all(by_state.due, place, upload, watch, stop)]
         there = [*by_state.there, *(run for run in by_state.due if run.is_marked)]
         attached = Attached(registered_sweep(folder))

@@ -20,7 +20,7 @@ from audiocls.execution.external.command import (
     write_parameters,
 )
 from audiocls.execution.external.outcome import CommandAttempt, StopReason, failed, outcome
-from audiocls.execution.external.output import RunDirectoryFinder
+from audiocls.execution.external.output import Announcements
 from audiocls.execution.external.program import Program
 from audiocls.execution.external.reaper import ProcessReaper
 from audiocls.execution.job import CommandJob
@@ -48,10 +48,6 @@ class RunningProgram:
         self._kill_at = float("inf")
         self._read_at = 0.0
         self._num_values = 0
-        job = attempt.job
-        self._run_finder = RunDirectoryFinder(
-            job.trial.log, attempt.output_from, job.spec.cwd, runs_folder(job)
-        )
 
     def request_stop(self, reason: StopReason, grace_s: float) -> None:
         """Send SIGTERM, once; kill it after `grace_s`, or earlier if an earlier request said so."""
@@ -73,7 +69,11 @@ class RunningProgram:
         end = self.program.poll()
         self.is_over = end is not None
         if end is not None:
-            return [*self._read_metrics(), outcome(self.attempt, self._stop_reason, end)]
+            events = self._read_metrics()
+            if self.attempt.adopt_run():
+                events += self._read_metrics()
+            self.attempt.leave_offline_sweep()
+            return [*events, outcome(self.attempt, self._stop_reason, end)]
         if time.monotonic() < self._read_at:
             return []
         self._read_at = time.monotonic() + READ_EVERY_S
@@ -82,7 +82,7 @@ class RunningProgram:
     def _read_metrics(self) -> list[Event]:
         """Store what was logged since the last reading; return an event if the metric was in it."""
         job, before = self.attempt.job, self._num_values
-        self._run_finder.link()
+        self.attempt.announcements.read()
         for row in filter(None, map(numbers, self.attempt.logs.read())):
             job.trial.append_history(dict(sorted(row.items())))
             self._num_values += not job.spec.metric or job.spec.metric in row
@@ -187,7 +187,8 @@ def _begin(job: CommandJob, device: str) -> CommandAttempt:
     logs = RunLogs(runs_folder(job), job.tracking.run_id or run_id_of(job.id, job.study, number))
     log = job.trial.log
     num_bytes = log.stat().st_size if log.exists() else 0
-    return CommandAttempt(job, number, device, now(), logs, num_bytes)
+    announcements = Announcements(log, num_bytes, job.spec.cwd, runs_folder(job))
+    return CommandAttempt(job, number, device, now(), logs, announcements, num_bytes)
 
 
 def _start_program(attempt: CommandAttempt) -> Program:

@@ -60,6 +60,13 @@ TEXT = Kind("text", lambda value: isinstance(value, str))
 BOOL = Kind("true or false", lambda value: isinstance(value, bool))
 MAPPING = Kind("a mapping", lambda value: isinstance(value, Mapping))
 LIST = Kind("a list", lambda value: isinstance(value, list))
+PATTERNS = Kind(
+    "a pattern of files, such as src/**/*.py, or a list of them",
+    lambda value: all(
+        isinstance(each, str) and each and not each.startswith("/")
+        for each in (value if isinstance(value, list) else [value])
+    ),
+)
 FILLED_LIST = Kind("a list of at least one", lambda value: isinstance(value, list) and value != [])
 NUMBER = _numbers("a finite number", lambda _: True)
 SHARE = _numbers("a number from 0 to 1", lambda value: 0 <= value <= 1)
