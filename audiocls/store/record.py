@@ -79,7 +79,8 @@ class Record:
     num_test: int | None
     early_stopped: bool = False
     notes: tuple[str, ...] = ()
-    """What the trial started from, where that was not a random initialisation."""
+    """What the trial started from, where that was not a random initialisation; of a program, which
+    of several values or processes its metric is from."""
     test_clips: str = ""
     """Digest of the test clips' ids, in order, and of the label set; empty where not recorded."""
     first_losses: tuple[str, ...] = ()

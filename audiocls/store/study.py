@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from filelock import FileLock, Timeout
 from audiocls import yaml_file
 from audiocls.atomic import write_bytes, write_text
 from audiocls.errors import UsageError, did_you_mean
+from audiocls.formatting import command_line
 from audiocls.store.old_files import with_kind
 from audiocls.store.proposals import Proposal
 from audiocls.store.record import Cell, Failure, Record, Study
@@ -129,8 +129,7 @@ class StudyFolder:
         except Timeout as error:
             raise UsageError(
                 f"study {self.name!r} is being run by another process; wait for it, watch it with "
-                f"`audiocls sweep status {shlex.quote(self.name)}`, or stop it with "
-                f"`audiocls sweep stop {shlex.quote(self.name)}`"
+                f"`{self._command('status')}`, or stop it with `{self._command('stop')}`"
             ) from error
         except OSError as error:
             raise UsageError(
@@ -141,6 +140,9 @@ class StudyFolder:
             yield
         finally:
             lock.release()
+
+    def _command(self, verb: str) -> str:
+        return command_line("sweep", verb, self.name, runs=self.path.parent)
 
     def launcher(self) -> int | None:
         """Return the process on this machine that launches this study now, if any."""

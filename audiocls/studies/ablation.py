@@ -12,6 +12,7 @@ from audiocls.design import BASELINE
 from audiocls.errors import UsageError
 from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import is_as_now
+from audiocls.formatting import command_line
 from audiocls.store import Cell, Request, Study, StudyFolder
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
@@ -96,8 +97,9 @@ def check_untuned(request: AblationRequest, who: str) -> None:
     if request.ablation.tune:
         raise UsageError(
             f"{request.ablation.name} says `tune`: its arms choose values before any of its trials "
-            f"is known, and {who} would not let them. Run it with: audiocls sweep launch "
-            f"{request.name}; or fix values in `arms`, and remove `tune`"
+            f"is known, and {who} would not let them. Run it with: "
+            f"{command_line('sweep', 'launch', request.name)}; or fix values in `arms`, and "
+            "remove `tune`"
         )
 
 

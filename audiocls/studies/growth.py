@@ -4,11 +4,14 @@
 after an answer could be read is noted, or refused.
 """
 
+import shlex
 from dataclasses import replace
+from pathlib import Path
 
 from audiocls.analysis import compare
 from audiocls.analysis.interim import with_next_look
 from audiocls.errors import UsageError
+from audiocls.formatting import with_runs
 from audiocls.store import Study, StudyFolder, extended, is_same_question
 from audiocls.studies.resolve import Resolved
 from audiocls.studies.sources.sequential import NextLook
@@ -49,8 +52,8 @@ def check_growth(resolved: Resolved, folder: StudyFolder) -> Resolved:
         raise UsageError(
             f"study {folder.name!r} was answered with {num_before} pairs at its full level "
             f"(α = {before.alpha:g}): to look on now would be a second chance. Ask anew on seeds "
-            f"that it has not seen, such as: --study {folder.name}-2 --seeds {_fresh(before)} "
-            "--until-decided"
+            f"that it has not seen, such as: --study {shlex.quote(folder.name + '-2')} "
+            f"--seeds {_fresh(before)} --until-decided"
         )
     note = (
         f"Grown from {num_before} to {num_after} pairs after an answer could be read: the p values "
@@ -60,20 +63,21 @@ def check_growth(resolved: Resolved, folder: StudyFolder) -> Resolved:
     return replace(resolved, study=study, notes=(*resolved.notes, note))
 
 
-def check_can_extend(before: Study, now: Study) -> None:
+def check_can_extend(before: Study, now: Study, runs: Path | None = None) -> None:
     """Raise `UsageError` if the new plan does not continue the study's interim analyses."""
     if not is_same_question(before, now):
         return
+    resume = with_runs(before.command, runs)
     if before.looks and not now.looks and not _places(now) <= _places(before):
         raise UsageError(
             f"study {before.name!r} grows by itself until it is decided, and by nothing else: "
-            f"resume it with `{before.command}`, or keep both plans with --study NAME"
+            f"resume it with `{resume}`, or keep both plans with --study NAME"
         )
     if before.looks and now.looks and _places(now) != _places(before, before.looks[0]):
         raise UsageError(
             f"study {before.name!r} had its first look at other cells (it has "
             f"{before.looks[0]} blocks and {len(before.arms)} arms there): resume it with "
-            f"`{before.command}`, or ask anew with --study NAME"
+            f"`{resume}`, or ask anew with --study NAME"
         )
     if now.looks and not before.looks and not _places(before) <= _places(now):
         raise UsageError(

@@ -12,6 +12,7 @@ from typing import Literal
 
 from audiocls.errors import UsageError
 from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, stop_on_signal
+from audiocls.formatting import plural, with_runs
 from audiocls.store import (
     Choice,
     SearchPlan,
@@ -119,17 +120,20 @@ def write_plan(folder: StudyFolder, study: Study) -> tuple[Study, bool]:
         folder.write_study(study)
         return study, False
     before = folder.study()
-    check_same_trials(before, study)
+    check_same_trials(before, study, folder.path.parent)
     if study.kind != "search":
-        check_can_extend(before, study)
+        check_can_extend(before, study, folder.path.parent)
     kept = study if study.kind == "search" else extended(before, study)
     if kept != before:
         folder.write_study(kept)
     return kept, not set(before.cells) <= set(kept.cells)
 
 
-def check_same_trials(before: Study, study: Study) -> None:
-    """Raise `UsageError` if one of the two is a search, and the other something else."""
+def check_same_trials(before: Study, study: Study, runs: Path) -> None:
+    """Raise `UsageError` if the two, of one name in `runs`, cannot be the same study.
+
+    One is a search and the other is not, they run something else, or they are of two files.
+    """
     if before.search is None and study.search is None:
         return
     if study.search is None:
@@ -146,9 +150,14 @@ def check_same_trials(before: Study, study: Study) -> None:
         differs = "" if is_same else ", which runs another program"
         raise UsageError(
             f"study {before.name!r} is that of {before.search.file}; got: {study.search.file}"
-            f"{differs}. A study belongs to one file: keep both with --study NAME, such as "
-            f"{replace(study.request, study=f'{before.name}-2').line() if study.request else ''}"
+            f"{differs}. A study belongs to one file: keep both with --study NAME, such as: "
+            f"{_as_another(study, runs)}"
         )
+
+
+def _as_another(study: Study, runs: Path) -> str:
+    assert study.request is not None
+    return with_runs(replace(study.request, study=f"{study.name}-2").line(), runs)
 
 
 def _is_elsewhere(before: SearchPlan, now: SearchPlan) -> bool:
@@ -163,14 +172,26 @@ def summary_of(outcome: Outcome, runs: Path) -> list[str]:
     counts, folder = outcome.counts, StudyFolder(runs / outcome.study.name)
     reused = counts["done"] - outcome.num_trained
     lines = [f"{outcome.num_trained} trained, {reused} reused, {counts['failed']} failed"]
+    if reused > 0:
+        lines.append(f"reused: {_origin(outcome, folder)}")
     if num := len(outcome.notes):
-        trials = f"{num} trial{'s' * (num > 1)}"
-        lines.append(f"tracking incomplete for {trials}: {outcome.notes[-1]}")
+        lines.append(f"{plural(num, 'trial')} with a note, the last: {outcome.notes[-1]}")
     if counts["failed"]:
         lines += failure_notes(folder)
-    if outcome.stopped_by:
+    if outcome.stopped_by is not None:
         left = counts["pending"] + counts["running"]
         cells = f": {left} cell{'s' * (left > 1)} to go" if left else ""
         again = launch_command(folder)
         lines.append(f"{WHY[outcome.stopped_by]}{cells}. Resume with: {again}")
     return lines
+
+
+def _origin(outcome: Outcome, folder: StudyFolder) -> str:
+    """Return where the reused trials lie, and when they were trained, by which code."""
+    search = outcome.study.search
+    cells = folder.proposals() if search else outcome.study.cells
+    finished = sorted(r.provenance.finished for r in folder.records(cells).values())
+    early = finished[: len(finished) - outcome.num_trained]
+    when = f", finished {early[0]} to {early[-1]}" if early and early[0] else ""
+    code = f", by a program of digest {search.code}" if search and search.code else ""
+    return f"{folder.path}/trials{when}{code}"

@@ -19,12 +19,11 @@ from audiocls.execution.devices import Slots, slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import TrackingConfig
 from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.formatting import RUNS as RUNS
 from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
-RUNS = Path("runs")
-"""Where studies are kept, if nothing else is said."""
 EXECUTORS = ("local", "inline", "wandb")
 
 OpenExecutor = Callable[[int | None, threading.Event], Executor[Any]]

@@ -1,7 +1,8 @@
 """What is read from a study's folder for its analysis: records, predictions, trials, noise."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from audiocls.atomic import write_text
 from audiocls.config import Config, digest, resolve
 from audiocls.design import Plan
 from audiocls.errors import ConfigError
-from audiocls.search import Sweep
+from audiocls.search import Alike, Ended, Sweep, alike
 from audiocls.stats import pooled
 from audiocls.store import Failure, Proposal, Record, Study, StudyFolder
 from audiocls.store.reuse import noise_study
@@ -69,7 +70,25 @@ def load_ranking(folder: StudyFolder) -> Ranking:
     sweep = sweep_of(folder, study)
     proposals = enumerate(folder.proposals(), start=1)
     trials = [_ranked(folder, sweep, *numbered) for numbered in proposals]
-    return in_order(study, sweep, trials)
+    return in_order(study, sweep, trials, _alike(folder, sweep, trials))
+
+
+def _alike(folder: StudyFolder, sweep: Sweep, trials: Sequence[Ranked]) -> Alike | None:
+    """Return the parameters that made no difference; histories are read only of equal values."""
+    ended = [ranked for ranked in trials if ranked.value is not None]
+    num_having = Counter(ranked.value for ranked in ended)
+
+    def logged(ranked: Ranked) -> Hashable:
+        is_tied = sweep.metric is not None and num_having[ranked.value] > 1
+        return (ranked.value, _history(folder, sweep, ranked) if is_tied else ())
+
+    return alike([Ended(ranked.parameters, logged(ranked)) for ranked in ended])
+
+
+def _history(folder: StudyFolder, sweep: Sweep, ranked: Ranked) -> tuple[Any, ...]:
+    name = sweep.metric.name.removeprefix("best/") if sweep.metric else ""
+    rows = folder.trial(ranked.proposal.id).history()
+    return tuple(row[name] for row in rows if name in row)
 
 
 def _ranked(folder: StudyFolder, sweep: Sweep, number: int, proposal: Proposal) -> Ranked:

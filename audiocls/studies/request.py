@@ -236,8 +236,18 @@ def is_sweep(name: str) -> bool:
     if not is_path and (name in ablations or name not in sweeps):
         return False
     document = yaml_file.read(library.find("sweeps", name))
+    _check_is_not_wrapped(document, name)
     is_search = "method" in document or "parameters" in document
     return is_search and library.registered_ablation(document) is None
+
+
+def _check_is_not_wrapped(document: Mapping[str, Any], where: str) -> None:
+    """Raise `ConfigError` for a sweep that stands one level too deep."""
+    for key, inner in document.items():
+        is_sweep_inside = isinstance(inner, Mapping) and {"method", "parameters"} <= inner.keys()
+        if is_sweep_inside and "method" not in document:
+            told = f"the sweep stands under {key!r}; W&B wants it at the top: remove that line"
+            raise ConfigError(where, [f"{key}: {told} and the indentation below it"])
 
 
 def check_without_effect(options: Mapping[str, object], why: str) -> None:

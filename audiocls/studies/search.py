@@ -48,7 +48,7 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
 
 def _check_folder(folder: StudyFolder, study: Study) -> None:
     if folder.exists():
-        check_same_trials(folder.study(), study)
+        check_same_trials(folder.study(), study, folder.path.parent)
 
 
 def _opener(

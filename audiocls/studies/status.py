@@ -1,22 +1,23 @@
 """How a launched study stands: states and failures, what to retry, how to launch or stop it."""
 
 import os
-import shlex
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import UsageError
-from audiocls.formatting import join_names
+from audiocls.formatting import command_line, join_names, with_runs
 from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
-from audiocls.studies.options import RUNS, names
+from audiocls.studies.options import names
 from audiocls.studies.tuning.choosing import blocking_trials
 
 MAX_NAMED = 3
+VARYING = re.compile(r"\b[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -80,20 +81,28 @@ def failure_notes(folder: StudyFolder) -> list[str]:
     return [
         *failure_lines(folder),
         f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: "
-        f"audiocls sweep retry {shlex.quote(folder.name)}",
+        + command_line("sweep", "retry", folder.name, runs=folder.path.parent),
     ]
 
 
 def failure_lines(folder: StudyFolder) -> Iterator[str]:
     """Yield a sentence for each cause and message, with the trials that failed by it."""
     status = status_of(folder)
-    alike: dict[tuple[str, str], list[str]] = {}
+    alike: dict[tuple[str, str], list[Cell | Proposal]] = {}
     for cell in status.cells:
         if (failure := status.failures.get(cell.id)) is not None:
-            alike.setdefault((failure.cause, failure.message), []).append(status.name_of(cell))
-    for (cause, message), arms in alike.items():
-        named = join_names(dict.fromkeys(arms), MAX_NAMED, separator="; ")
-        yield f"{named}: {len(arms)} failed ({cause}): {message}"
+            alike.setdefault((failure.cause, _kind_of(failure.message)), []).append(cell)
+    for (cause, _), cells in alike.items():
+        named = join_names(dict.fromkeys(map(status.name_of, cells)), MAX_NAMED, separator="; ")
+        log = folder.trial(cells[0].id).log
+        where = f" ({log})" if log.exists() else ""
+        message = status.failures[cells[0].id].message
+        yield f"{named}: {len(cells)} failed ({cause}): {message}{where}"
+
+
+def _kind_of(message: str) -> str:
+    """Return a message without what differs from trial to trial: numbers and ids."""
+    return VARYING.sub("#", message)
 
 
 def retry_failed(folder: StudyFolder, arms: str | None = None) -> int:
@@ -125,9 +134,7 @@ def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]
 
 def launch_command(folder: StudyFolder) -> str:
     """Return the command that launches a study again where it lies."""
-    runs = folder.path.parent
-    where = "" if runs == RUNS else f" --runs {shlex.quote(str(runs))}"
-    return folder.study().command + where
+    return with_runs(folder.study().command, folder.path.parent)
 
 
 def stop_launch(folder: StudyFolder) -> int | None:

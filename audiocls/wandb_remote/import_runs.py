@@ -4,6 +4,7 @@ Values that W&B does not have stay unknown in the records.
 """
 
 import hashlib
+import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -117,7 +118,7 @@ def _check_imported(folder: StudyFolder) -> None:
     if folder.exists() and folder.study().kind != "import":
         raise UsageError(
             f"{folder.path} holds a study that was launched here; import under another name: "
-            f"--study {folder.name}-imported"
+            f"--study {shlex.quote(folder.name + '-imported')}"
         )
 
 

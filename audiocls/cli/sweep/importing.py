@@ -1,7 +1,7 @@
 """`audiocls sweep import`: a W&B project's runs become a study that a report can read."""
 
 import json
-import shlex
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption
 from audiocls.errors import UsageError
+from audiocls.formatting import command_line
 from audiocls.store import Request, StudyFolder
 from audiocls.wandb_remote.import_cells import ImportOptions
 from audiocls.wandb_remote.import_runs import Imported, import_study, source_of
@@ -73,7 +74,7 @@ def import_(
             Request("sweep import", source, options=given),
             lambda done, total: count("import", done, total),
         )
-    console.show_json(_facts(imported)) if as_json else _show(imported)
+    console.show_json(_facts(imported)) if as_json else _show(imported, runs)
 
 
 def _keys(arm: str | None) -> tuple[str, ...]:
@@ -105,10 +106,10 @@ def _facts(imported: Imported) -> dict[str, Any]:
     }
 
 
-def _show(imported: Imported) -> None:
+def _show(imported: Imported, runs: Path) -> None:
     facts = _facts(imported)
     notes = facts.pop("notes")
     console.show_facts({**facts, "arms": "; ".join(facts["arms"])})
     for note in notes:
         console.note(note)
-    console.note(f"read it: audiocls report {shlex.quote(imported.study.name)}")
+    console.note(f"read it: {command_line('report', imported.study.name, runs=runs)}")

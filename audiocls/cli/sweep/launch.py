@@ -9,6 +9,7 @@ from audiocls.atomic import write_text
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import run_on_server
 from audiocls.console.progress import TerminalDisplay
+from audiocls.errors import NotComparable
 from audiocls.render import build
 from audiocls.render.build.clips import ClipsRequest
 from audiocls.render.formats.terminal import show
@@ -95,15 +96,18 @@ def show_outcome(outcome: Outcome, folder: StudyFolder) -> None:
             f"{folder.path} and are used again if that plan is launched again. --study NAME keeps "
             "both plans."
         )
+    exit_code = outcome.exit_code
     if outcome.study.kind == "search":
-        show(build.ranking(load_ranking(folder)))
+        ranking = load_ranking(folder)
+        show(build.ranking(ranking, runs=folder.path.parent))
+        exit_code = exit_code or (NotComparable.exit_code if ranking.is_refused else 0)
     elif outcome.study.kind != "tuning" and outcome.counts["done"]:
         _show_report(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
     if outcome.study.kind != "tuning":  # its summary was shown when it ended
         for text in summary_of(outcome, folder.path.parent):
             console.note(text)
-    if outcome.exit_code:
-        raise typer.Exit(outcome.exit_code)
+    if exit_code:
+        raise typer.Exit(exit_code)
 
 
 def _show_report(folder: StudyFolder, is_new: bool) -> None:

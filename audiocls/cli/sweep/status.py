@@ -1,9 +1,8 @@
 """`audiocls sweep status | retry | stop`: where a launched study stands, and what to do then."""
 
-import shlex
-
 from audiocls import console
 from audiocls.cli import options as o
+from audiocls.formatting import command_line
 from audiocls.store import count_states
 from audiocls.studies import status as studies
 
@@ -26,7 +25,7 @@ def status(
         console.note(text)
     for study, counts in tuning.items():
         text = ", ".join(f"{count} {state}" for state, count in counts.items())
-        console.note(f"tuning: {text}; more: audiocls sweep status {shlex.quote(study)}")
+        console.note(f"tuning: {text}; more: {command_line('sweep', 'status', study, runs=runs)}")
     return None
 
 

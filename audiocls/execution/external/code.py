@@ -122,6 +122,6 @@ def _wandb_calls(file: Path) -> Iterator[tuple[str, int]]:
     except (SyntaxError, ValueError, RecursionError):
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "wandb" and node.attr in SERVER_CALLS:
-                yield node.attr, node.lineno
+        match node:
+            case ast.Attribute(ast.Name("wandb"), attr) if attr in SERVER_CALLS:
+                yield attr, node.lineno

@@ -21,6 +21,8 @@ FLUSH_EVERY_S = "1"
 """Delay until logged metrics are on disk, in seconds; W&B's default of 15 is too late to stop."""
 ACTIVATED = ("VIRTUAL_ENV", "CONDA_PREFIX")
 """Variables that an activated environment sets."""
+HOOK = Path(__file__).parent / "hook"
+"""Holds what every process of a program imports first; see its `sitecustomize`."""
 AGENTS_OWN = (
     "WANDB_RUN_ID",
     "WANDB_SERVICE",
@@ -82,6 +84,7 @@ def program_environment(
         **kept,
         **visible_devices(inherited, device),
         "PATH": path_with_python(inherited),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(HOOK), inherited.get("PYTHONPATH")])),
         "WANDB_DIR": str(runs_folder(job)),
         "WANDB_MODE": "online" if job.tracking.mode == "online" else "offline",
         "WANDB_PROJECT": job.tracking.project,

@@ -14,7 +14,15 @@ from audiocls.analysis.clips.results import (
     MeanPrediction,
 )
 from audiocls.dotted import flatten
-from audiocls.formatting import NONE, format_p, format_percent, format_signed, join_names, plural
+from audiocls.formatting import (
+    NONE,
+    command_line,
+    format_p,
+    format_percent,
+    format_signed,
+    join_names,
+    plural,
+)
 from audiocls.render.build.verdicts import name_of
 from audiocls.render.document import Audio, Block, Note, Section, Sound, Text
 from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
@@ -98,7 +106,9 @@ def section_of(
     if num_trials > MOST_TRIALS and not is_requested:
         return ClipSection(
             reason=f"The predictions of {num_trials} trials are not read by default: "
-            f"audiocls report {study.name} --format html --clips"
+            + command_line(
+                "report", folder.name, "--format", "html", "--clips", runs=folder.path.parent
+            )
         )
     comparison = read_clips(folder, study, records)
     wanted = clips_to_play(comparison)

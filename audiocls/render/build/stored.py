@@ -125,7 +125,8 @@ def stored_ranking(folder: StudyFolder, format_: str) -> Stored:
         selection = search_runs(
             loaded.study.name, loaded.metric, loaded.searched, records, histories, len(proposals)
         )
-    return _in(ranking(loaded, tuple(failure_lines(folder)), selection), folder, format_)
+    failures, runs = tuple(failure_lines(folder)), folder.path.parent
+    return _in(ranking(loaded, failures, selection, runs), folder, format_)
 
 
 def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:

@@ -46,6 +46,19 @@ _SWEEP = {
     "apiVersion": TEXT,
     "kind": one_of("sweep"),
 }
+_CAP = "run_cap (on the command line: --count)"
+_COMMAND = "command, a list such as [python, '${program}', '${args}'],"
+_MEANT = {
+    **dict.fromkeys(("count", "max_runs", "num_runs", "runs", "max_trials", "trials"), _CAP),
+    **dict.fromkeys(("num_trials", "n_trials", "iterations", "n_iter"), _CAP),
+    **dict.fromkeys(("interpreter", "args", "arguments", "cmd", "entrypoint"), _COMMAND),
+    **dict.fromkeys(("script", "file", "main"), "program"),
+    **dict.fromkeys(("algorithm", "strategy", "search", "type", "sampler"), "method"),
+    **dict.fromkeys(("config", "params", "hyperparameters", "space"), "parameters"),
+    **dict.fromkeys(("objective", "goal"), "metric: {name: …, goal: minimize or maximize}"),
+    **dict.fromkeys(("early_stopping", "pruner", "hyperband"), "early_terminate"),
+}
+"""What people write → what W&B calls it."""
 _SCHEDULER = {
     "engine": one_of("wandb", "optuna", "ax"),
     "source": TEXT,
@@ -62,7 +75,7 @@ _CONTROLLER = {"type": one_of("local", "cloud")}
 
 def findings(document: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the findings on each key, then on keys that depend on each other."""
-    yield from check_keys(document, (), "a sweep", _SWEEP, ("method",))
+    yield from check_keys(document, (), "a sweep", _SWEEP, ("method",), _MEANT)
     checks = {
         "parameters": check_parameters,
         "metric": check_metric,

@@ -80,9 +80,17 @@ COUNT = _numbers("a whole number of at least 1", lambda value: value >= 1 and va
 
 
 def check_keys(
-    given: Any, key: Key, what: str, known: Mapping[str, Kind], required: tuple[str, ...] = ()
+    given: Any,
+    key: Key,
+    what: str,
+    known: Mapping[str, Kind],
+    required: tuple[str, ...] = (),
+    meant: Mapping[str, str] | None = None,
 ) -> Iterator[Finding]:
-    """Yield what is wrong with keys and values of `given`, a mapping called `what`."""
+    """Yield what is wrong with keys and values of `given`, a mapping called `what`.
+
+    `meant` names what people mean by some unknown keys, where likeness of letters would mislead.
+    """
     if not isinstance(given, Mapping):
         yield fault(key, f"{got(given)}; allowed: a mapping with the keys {listing(known)}")
         return
@@ -95,7 +103,8 @@ def check_keys(
         elif not isinstance(name, str):
             yield unquoted((*key, name))
         else:
-            hint = did_you_mean(str(name), known)
+            advice = (meant or {}).get(name)
+            hint = f" Write {advice} instead." if advice else did_you_mean(name, known)
             yield fault((*key, name), f"no key of {what}.{hint} Known here: {listing(known)}")
 
 

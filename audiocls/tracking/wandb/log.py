@@ -9,6 +9,7 @@ is skipped, and an incomplete record at the end is kept until its other bytes ar
 import glob
 import itertools
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -170,6 +171,10 @@ def _name(item: Any) -> str:
     return item.key or ".".join(item.nested_key)
 
 
+RANK = re.compile(r"-rank(\d+)-\d+$")
+"""What a launch adds to the folder of a run where a program has several ranks."""
+
+
 @dataclass
 class Opening:
     """One opening of a run: a `wandb.init`, and what was logged until its end."""
@@ -193,6 +198,17 @@ class Opening:
     def started(self) -> float:
         return self.log.run.started
 
+    @property
+    def rank(self) -> int | None:
+        """The rank of its process among several; `None` where its folder does not say."""
+        match = RANK.search(self.log.file.parent.name)
+        return int(match[1]) if match else None
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is that of rank 0, or of the only process as far as is known."""
+        return not self.rank
+
     def numbers(self) -> dict[str, float]:
         """Return the final metrics: those of the summary, or else the ones logged last."""
         return self.last | numbers(self.log.run.summary)
@@ -212,9 +228,10 @@ class RunLogs:
         return sorted(self._folder.glob(f"wandb/*run-*-{run_id}*/run-{run_id}.wandb"))
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the new rows of history of all logs."""
+        """Return the new rows of history of all logs, without those of ranks other than 0."""
         self.add(set(self._files()) - self._earlier)
-        return [row for opening in self.openings for row in opening.read()]
+        rows = [(opening, row) for opening in self.openings for row in opening.read()]
+        return [row for opening, row in rows if opening.is_main]
 
     def add(self, files: Iterable[Path]) -> None:
         """Read these logs too from now on."""
@@ -223,8 +240,8 @@ class RunLogs:
 
     @property
     def openings(self) -> list[Opening]:
-        """The openings of the run, the earliest first."""
-        return sorted(self._openings.values(), key=lambda opening: opening.started)
+        """The openings of the run: those of ranks other than 0, then the others, by time."""
+        return sorted(self._openings.values(), key=lambda each: (each.is_main, each.started))
 
     @property
     def files(self) -> list[Path]:
@@ -243,14 +260,20 @@ class RunLogs:
         return metrics
 
     def values_of(self, metric: str) -> list[float]:
-        """Return the metric's final value in each opening that has it, the earliest first."""
-        known = [opening.numbers() for opening in self.openings]
-        return [each[metric] for each in known if metric in each]
+        """Return the metric's final value in each opening that has it; the last one counts."""
+        return [opening.numbers()[metric] for opening in self._having(metric)]
 
     def is_parallel(self, metric: str) -> bool:
         """Whether two openings that logged the metric overlap in time: two processes did."""
-        having = [opening for opening in self.openings if metric in opening.numbers()]
+        having = sorted(self._having(metric), key=lambda opening: opening.started)
         return any(a.until > b.started for a, b in itertools.pairwise(having))
+
+    def is_ranked(self, metric: str) -> bool:
+        """Whether rank 0 is known to have logged the metric."""
+        return any(opening.rank == 0 for opening in self._having(metric))
+
+    def _having(self, metric: str) -> list[Opening]:
+        return [opening for opening in self.openings if metric in opening.numbers()]
 
 
 def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import wandb
 
+from audiocls.formatting import command_line
 from audiocls.tracking import Ending, FinishReport, RunInfo, ServerAvailability, WandbMode, ignore
 from audiocls.tracking.wandb.errors import client_error
 from audiocls.tracking.wandb.media import media_of, model_of
@@ -41,7 +42,9 @@ class WandbRun:
         on_stop: Callable[[], None] = ignore,
     ):
         info.folder.mkdir(parents=True, exist_ok=True)
-        self._study, self._on_stop = info.group, on_stop
+        self._on_stop = on_stop
+        study = info.folder
+        self._upload = command_line("sweep", "sync", study.name, runs=study.parent)
         self._absence = ""
         self._run = self._open(mode, info, reach)
         self._run.define_metric("epoch")
@@ -101,7 +104,7 @@ class WandbRun:
     def _left_behind(self, reason: str) -> str:
         return (
             f"W&B run {self._run.id} was not uploaded: {reason}. It lies in {self._folder}; "
-            f"upload it with: audiocls sweep sync {self._study}"
+            f"upload it with: {self._upload}"
         )
 
     @property
