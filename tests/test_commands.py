@@ -20,6 +20,7 @@ from audiocls.execution.job import CommandJob, CommandSpec, TrackingConfig, Tria
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.store import StudyFolder
 from audiocls.tracking import run_id_of
+from audiocls.tracking.sweep_server import offline_sweep_id
 
 LIMIT_S = 30.0
 UNCHANGED = """
@@ -416,7 +417,7 @@ def test_each_slot_sees_its_own_device_and_the_users_own_settings_win(make, monk
     assert seen["OMP_NUM_THREADS"] == "3"
     assert (seen["WANDB_RUN_GROUP"], seen["WANDB_ENTITY"]) == ("theirs", "us")
     assert (seen["WANDB_RUN_ID"], seen["WANDB_PROJECT"]) == ("r1", "ours")
-    assert "WANDB_SWEEP_ID" not in seen
+    assert seen["WANDB_SWEEP_ID"] == offline_sweep_id("mine")
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert program_environment(command, os.environ, "cpu", "r1")["OMP_NUM_THREADS"] == "1"
     assert program_environment(command, os.environ, "cpu", "r1")["CUDA_VISIBLE_DEVICES"] == ""

@@ -123,10 +123,21 @@ def test_a_sweep_over_anybodys_program_runs_offline_and_lists_what_crashed(shop,
     assert "three is too many" in first.err
     counts = here("sweep", "status", "anybodys", "--json").json()["cells"]
     assert (counts["done"], counts["failed"]) == (2, 2)
-    (shop.path / "train.py").write_text(TRAIN.replace("== 3", "== 4"))
-    here("sweep", "retry", "anybodys")
-    again = here("sweep", "launch", "anybodys.yaml", "--wandb", "offline")
-    assert "2 trained, 2 reused, 0 failed" in again.err
+    same = here("sweep", "launch", "anybodys.yaml", "--wandb", "offline", code=3)
+    assert "0 trained, 2 reused, 2 failed" in same.err
+    assert "reused: runs/anybodys/trials, finished" in same.err
+
+
+def test_trials_of_a_program_that_was_changed_are_neither_reused_nor_ranked(shop, here):
+    here("sweep", "launch", "anybodys.yaml", "--wandb", "offline", code=3)
+    (shop.path / "train.py").write_text(TRAIN.replace("== 3", "== 4").replace("given.lr *", "7 *"))
+    mended = here("sweep", "launch", "anybodys.yaml", "--wandb", "offline")
+    assert "train.py has changed since the last launch" in mended.err
+    assert "4 trained, 0 reused, 0 failed" in mended.err
+    assert "lr had no effect: 4 trials" in mended.out
+    (shop.path / "train.py").write_text(TRAIN + "# a comment changes no number\n")
+    before = here("sweep", "launch", "anybodys.yaml", "--wandb", "offline", code=3)
+    assert "0 trained, 2 reused, 2 failed" in before.err
 
 
 def test_a_program_that_always_fails_is_given_up(shop, here):
