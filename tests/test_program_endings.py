@@ -1,6 +1,8 @@
 """How a program ended: its cause in the output, its runs among several, trials that ended alike."""
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -136,6 +138,16 @@ def logged(attempt: CommandAttempt, value: float, suffix: str = "", run_id: str 
     settings = {"x_sync_dir_suffix": suffix} if suffix else {}
     rows, folder = ({"acc": value},), attempt.job.study_folder
     log_run(run_id, folder=folder, rows=rows, **settings)
+    files = list(folder.rglob(f"run-{run_id}.wandb"))
+    wait_for(lambda: all(read_log(file).exit_code == 0 for file in files))
+
+
+def wait_for(is_true: Callable[[], bool]) -> None:
+    """Wait for the end of a log, which reaches the disk a moment after the run has ended."""
+    deadline = time.monotonic() + 10
+    while not is_true() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert is_true()
 
 
 def ended(attempt: CommandAttempt, code: int = 0) -> Event:
@@ -233,6 +245,7 @@ def test_a_sweep_that_no_server_knows_is_taken_out_of_a_run_and_nothing_else(tmp
     for name, sweep in (("a", f"{OFFLINE_SWEEP}12345678"), ("b", "k3x9")):
         log_run(name, folder=tmp_path / name, config={"lr": 1}, sweep_id=sweep)
         [file] = (tmp_path / name).rglob("*.wandb")
+        wait_for(lambda file=file: read_log(file).exit_code == 0)
         before = read_log(file)
         leave_offline_sweep(file)
         assert before.sweep_id == sweep

@@ -91,8 +91,6 @@ def sync(
         place = _place(folder, server, sweep_config or {}, runs[-1], *target)
         by_state = _by_state(folder, runs, server, place)
         watch(0, len(by_state.due))
-        for run in by_state.due:
-            leave_offline_sweep(run.log)
         left = [*by_state.left, *_upload_all(by_state.due, place, upload, watch, stop)]
         there = [*by_state.there, *(run for run in by_state.due if run.is_marked)]
         attached = Attached(registered_sweep(folder))
@@ -212,6 +210,8 @@ def _upload_all(
     def report() -> None:
         watch(sum(run.is_marked for run in runs), len(runs))
 
+    for run in runs:
+        leave_offline_sweep(run.log)
     why: dict[RunFolder, str] = {}
     try:
         for start in range(0, len(runs), BATCH):

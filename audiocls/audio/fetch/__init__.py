@@ -15,7 +15,7 @@ from audiocls.audio.fetch.download import Report, Unreachable, download
 from audiocls.audio.fetch.origins import ORIGINS, Origin, Remote
 from audiocls.audio.fetch.unpack import unpack
 from audiocls.errors import DataError, UsageError, did_you_mean
-from audiocls.formatting import command_line, join_names
+from audiocls.formatting import join_names
 
 __all__ = ["ORIGINS", "Fetched", "Origin", "Remote", "Report", "fetch", "origin_of"]
 
@@ -94,8 +94,7 @@ def by_hand(origin: Origin, remote: Remote, root: Path) -> str:
         f"  2. put the file, not unpacked, at {path}"
         if remote.is_archive
         else f"  2. put the file at {path}",
-        f"  3. {command_line('data', 'fetch', origin.name, '--root', str(root))}"
-        "   (checks what is there, goes on)",
+        f"  3. audiocls data fetch {origin.name} --root {root}   (checks what is there, goes on)",
     ]
     return "\n".join(lines)
 

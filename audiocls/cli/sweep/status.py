@@ -48,6 +48,7 @@ def _failures(status: studies.Status) -> list[dict[str, object]]:
             **status.block_of(cell),
             "cause": status.failures[cell.id].cause,
             "message": status.failures[cell.id].message,
+            "log": str(status.folder.trial(cell.id).log),
         }
         for cell in status.cells
         if cell.id in status.failures

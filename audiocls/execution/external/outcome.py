@@ -79,7 +79,7 @@ def outcome(attempt: CommandAttempt, reason: StopReason | None, end: Exit) -> Ev
         return Lost(job.id, how, is_resumable=False)
     if end.code and reason is None:
         text = attempt.last_words().cause
-        suffix = f": {text}{_advice(job, text)}" if text else ", with no output"
+        suffix = f": {text.rstrip('.')}{_advice(job, text)}" if text else ", with no output"
         return failed(attempt, "error", f"the program exited with status {end.code}{suffix}")
     return _judge(attempt, reason == "finish", end)
 
