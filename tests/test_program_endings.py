@@ -155,12 +155,16 @@ def ended(attempt: CommandAttempt, code: int = 0) -> Event:
     return outcome(attempt, None, Exit(code, 1.0, 1.0, 1.0))
 
 
-def test_of_several_ranks_that_of_rank_0_counts_and_the_others_are_told(attempt):
-    logged(attempt, 0.1, "rank0-7")
-    logged(attempt, 0.2, "rank1-8")
+@pytest.mark.parametrize(
+    ("main", "other"), [("rank0-7", "rank1-8"), ("", "process-9"), ("process-7", "rank2-6")]
+)
+def test_of_several_processes_the_leading_one_counts_and_the_others_are_told(attempt, main, other):
+    logged(attempt, 0.1, main)
+    logged(attempt, 0.2, other)
+    assert [row["acc"] for row in attempt.logs.read()] == [0.1]
     event = ended(attempt)
     assert isinstance(event, Done)
-    assert "2 ranks logged acc" in event.note
+    assert "2 processes logged acc, and ended with 0.2, 0.1" in event.note
     record = attempt.job.trial.record()
     assert record.metrics["acc"] == 0.1
     assert record.notes == (event.note,)

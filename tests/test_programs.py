@@ -260,8 +260,9 @@ def test_ranks_and_child_processes_have_run_folders_of_their_own():
     name, pid = suffix({"RANK": "1"}).split()
     assert name == f"rank1-{pid}"
     assert suffix({}).startswith("None ")
-    fork = "import os; os.fork() or print(os.environ['WANDB__SYNC_DIR_SUFFIX'] == str(os.getpid()))"
-    assert suffix({}, fork) == "True"
+    fork = "import os; os.fork() or print(os.environ['WANDB__SYNC_DIR_SUFFIX'], os.getpid())"
+    child, pid = suffix({}, fork).split()
+    assert child == f"process-{pid}"
 
 
 def test_a_sitecustomize_of_the_users_own_is_run_all_the_same(tmp_path):

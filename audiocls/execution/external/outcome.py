@@ -110,8 +110,8 @@ def _judge(attempt: CommandAttempt, is_early: bool, end: Exit) -> Done | Failed:
 
 def _contradiction(logs: RunLogs, metric: str) -> str:
     """Return why the metric is not known: several processes logged different values of it."""
-    values = logs.values_of(metric)
-    if len(set(values)) < 2 or logs.is_ranked(metric) or not logs.is_parallel(metric):
+    values = logs.rivals(metric)
+    if len(set(values)) < 2:
         return ""
     return (
         f"{len(values)} processes of the program logged {metric!r} at the same time and ended with "
@@ -127,10 +127,10 @@ def _notes(attempt: CommandAttempt, metric: str) -> Iterator[str]:
             f"what one of them logged: {metric or 'its metrics'} may be any one's. {ON_ONE_RANK}"
         )
     values = attempt.logs.values_of(metric)
-    if len(set(values)) > 1 and attempt.logs.is_ranked(metric):
+    if len(set(values)) > 1 and attempt.logs.has_lesser(metric):
         yield (
-            f"{len(values)} ranks logged {metric}, and ended with {_listed(values)}: the last of "
-            f"these, that of rank 0, counts. {ON_ONE_RANK}"
+            f"{len(values)} processes logged {metric}, and ended with {_listed(values)}: the last "
+            "of these counts, that of rank 0 or of the process that leads the program"
         )
     elif len(set(values)) > 1:
         yield (

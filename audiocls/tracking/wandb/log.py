@@ -171,8 +171,8 @@ def _name(item: Any) -> str:
     return item.key or ".".join(item.nested_key)
 
 
-RANK = re.compile(r"-rank(\d+)-\d+$")
-"""What a launch adds to the folder of a run where a program has several ranks."""
+PROCESS = re.compile(r"-(?:rank(\d+)|process)-\d+(?:-\d+)?$")
+"""What a launch adds to the folder of a run of a process that does not lead its program."""
 
 
 @dataclass
@@ -199,15 +199,15 @@ class Opening:
         return self.log.run.started
 
     @property
-    def rank(self) -> int | None:
-        """The rank of its process among several; `None` where its folder does not say."""
-        match = RANK.search(self.log.file.parent.name)
-        return int(match[1]) if match else None
+    def order(self) -> int:
+        """Of the processes that open one run, whose word counts: the lowest.
 
-    @property
-    def is_main(self) -> bool:
-        """Whether it is that of rank 0, or of the only process as far as is known."""
-        return not self.rank
+        0 rank 0, or the process that leads the program, 1 a child process of no rank, 2 another
+        rank.
+        """
+        match = PROCESS.search(self.log.file.parent.name)
+        rank = match and match[1]
+        return 0 if match is None or rank == "0" else 1 if rank is None else 2
 
     def numbers(self) -> dict[str, float]:
         """Return the final metrics: those of the summary, or else the ones logged last."""
@@ -228,10 +228,11 @@ class RunLogs:
         return sorted(self._folder.glob(f"wandb/*run-*-{run_id}*/run-{run_id}.wandb"))
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the new rows of history of all logs, without those of ranks other than 0."""
+        """Return the new rows of history, of the process whose word counts."""
         self.add(set(self._files()) - self._earlier)
         rows = [(opening, row) for opening in self.openings for row in opening.read()]
-        return [row for opening, row in rows if opening.is_main]
+        first = min((opening.order for opening in self.openings), default=0)
+        return [row for opening, row in rows if opening.order == first]
 
     def add(self, files: Iterable[Path]) -> None:
         """Read these logs too from now on."""
@@ -240,8 +241,8 @@ class RunLogs:
 
     @property
     def openings(self) -> list[Opening]:
-        """The openings of the run: those of ranks other than 0, then the others, by time."""
-        return sorted(self._openings.values(), key=lambda each: (each.is_main, each.started))
+        """The openings of the run: by process, the one whose word counts last, then by time."""
+        return sorted(self._openings.values(), key=lambda each: (-each.order, each.started))
 
     @property
     def files(self) -> list[Path]:
@@ -263,14 +264,16 @@ class RunLogs:
         """Return the metric's final value in each opening that has it; the last one counts."""
         return [opening.numbers()[metric] for opening in self._having(metric)]
 
-    def is_parallel(self, metric: str) -> bool:
-        """Whether two openings that logged the metric overlap in time: two processes did."""
-        having = sorted(self._having(metric), key=lambda opening: opening.started)
-        return any(a.until > b.started for a, b in itertools.pairwise(having))
+    def rivals(self, metric: str) -> list[float]:
+        """Return the values of processes of equal standing that ran at the same time, if any."""
+        having = self._having(metric)
+        equal = [opening for opening in having if opening.order == having[-1].order]
+        is_parallel = any(a.until > b.started for a, b in itertools.pairwise(equal))
+        return [opening.numbers()[metric] for opening in equal] if is_parallel else []
 
-    def is_ranked(self, metric: str) -> bool:
-        """Whether rank 0 is known to have logged the metric."""
-        return any(opening.rank == 0 for opening in self._having(metric))
+    def has_lesser(self, metric: str) -> bool:
+        """Whether processes logged the metric whose word does not count."""
+        return len({opening.order for opening in self._having(metric)}) > 1
 
     def _having(self, metric: str) -> list[Opening]:
         return [opening for opening in self.openings if metric in opening.numbers()]

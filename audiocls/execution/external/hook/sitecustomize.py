@@ -11,15 +11,15 @@ import os
 import sys
 from importlib.machinery import PathFinder
 
-RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
+RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "LOCAL_RANK", "SLURM_PROCID")
 
 
 def name_folder() -> None:
     """Add rank and process to the folder's name, except in the one process of a plain program."""
     rank = next((os.environ[name] for name in RANKS if os.environ.get(name)), "")
     if rank or os.getpid() != os.getpgid(0):
-        suffix = ("rank" + rank + "-" if rank else "") + str(os.getpid())
-        os.environ["WANDB__SYNC_DIR_SUFFIX"] = suffix
+        who = "rank" + rank if rank else "process"
+        os.environ["WANDB__SYNC_DIR_SUFFIX"] = who + "-" + str(os.getpid())
 
 
 def run_shadowed() -> None:
