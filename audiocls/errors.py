@@ -4,6 +4,7 @@
     ├── ConfigError             2   a recipe, ablation, sweep or override: all its errors at once
     ├── UsageError              2   a command that cannot act on its arguments
     ├── DataError               2   a data set or a clip
+    │   ├── Damaged             2   a stored file whose content is not what was written
     │   ├── InvalidClipTable    2   clip ids, labels, folds or splits that contradict each other
     │   └── Unreachable         2   a download that does not come through
     ├── Diverged                1   a training whose loss is not finite

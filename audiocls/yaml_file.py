@@ -48,6 +48,15 @@ def parse(text: str, where: str) -> Any:
         raise ConfigError(where, [f"not valid YAML: {error}"]) from error
 
 
+def parse_mapping(text: str, where: str) -> dict[str, Any]:
+    """Return the mapping in one YAML document; raise `ConfigError` for any other content."""
+    document = parse(text, where)
+    if not isinstance(document, dict):
+        held = "is empty" if document is None else f"holds {type(document).__name__}"
+        raise ConfigError(where, [f"{held}, a mapping of keys is wanted"])
+    return document
+
+
 def _why(error: yaml.YAMLError, text: str) -> str:
     """Return line, column and cause; a tab as indentation, the commonest cause, by name."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
@@ -71,13 +80,13 @@ def read(path: Path) -> dict[str, Any]:
 
 def read_written(path: Path) -> dict[str, Any]:
     """Return the mapping in a file that `dump` wrote, without the checks of `read`."""
-    return _mapping(_content(path), str(path))
+    return parse_mapping(_content(path), str(path))
 
 
 def read_with_lines(path: Path) -> tuple[dict[str, Any], Lines]:
     """Return the mapping of `read` and the lines of its keys."""
     text = _content(path)
-    return _mapping(text, str(path)), lines_of(text, str(path))
+    return parse_mapping(text, str(path)), lines_of(text, str(path))
 
 
 def lines_of(text: str, where: str) -> Lines:
@@ -108,15 +117,6 @@ def _content(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from error
-
-
-def _mapping(text: str, where: str) -> dict[str, Any]:
-    document = parse(text, where)
-    if not isinstance(document, dict):
-        held = "is empty" if document is None else f"holds {type(document).__name__}"
-        fault = f"{held}, a mapping of keys is wanted"
-        raise ConfigError(where, [fault])
-    return document
 
 
 def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[Key, int]]:

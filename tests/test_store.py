@@ -1,6 +1,5 @@
 """The store: whole files or none, states that need no memory, leases that die with their owner."""
 
-import re
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from typer.testing import CliRunner
 
 from audiocls.atomic import write_bytes, write_text
 from audiocls.cli import app
-from audiocls.errors import DataError, UsageError
+from audiocls.errors import UsageError
 from audiocls.store import (
     Attempt,
     Cell,
@@ -114,12 +113,17 @@ def test_what_is_written_of_a_trial_is_read_back(trial):
     assert trial.record() == RECORD
 
 
-def test_a_record_that_a_disk_damaged_is_named(trial):
+def test_a_record_that_a_disk_damaged_is_a_failure_that_names_the_file(trial):
     trial.finish(RECORD)
     file = trial.path / "record.json"
     file.write_bytes(file.read_bytes()[:20])
-    with pytest.raises(DataError, match=re.escape(str(file))):
-        trial.record()
+    assert trial.record() is None
+    failure = trial.failure()
+    assert failure is not None
+    assert failure.cause == "damaged"
+    assert str(file) in failure.message
+    assert "sweep retry" in failure.message
+    assert trial.state() == "failed"
 
 
 def test_stopping_what_was_never_launched_creates_nothing(tmp_path):

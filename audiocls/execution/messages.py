@@ -35,6 +35,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that people should know of a running trial, such as a snapshot that is damaged."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Done:
     """The trial's record is written."""
 
@@ -78,10 +86,13 @@ class Lost:
 Ended = Done | Failed | Interrupted
 """The end of an attempt that the trial itself reports; each has `note` and `is_worker_spent`."""
 
-Event = Epoch | Stage | Ended | Lost
+Underway = Epoch | Stage | Notice
+"""What a trial reports before it ends."""
+
+Event = Underway | Ended | Lost
 
 KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (Epoch, Stage, Done, Failed, Interrupted, Lost)
+    kind.__name__: kind for kind in (Epoch, Stage, Notice, Done, Failed, Interrupted, Lost)
 }
 
 

@@ -23,6 +23,7 @@ from audiocls.execution.messages import (
     Event,
     Failed,
     Lost,
+    Notice,
     Running,
     Stage,
     Status,
@@ -120,6 +121,8 @@ class Launch:
     def _account(self, event: Event) -> str:
         """Count one event; return a message about it for people, or an empty text."""
         job = self._jobs[event.id]
+        if isinstance(event, Notice):
+            return f"{job.label}: {event.text}"
         if isinstance(event, Epoch | Stage):
             is_stage = isinstance(event, Stage)
             self.epochs_done += not is_stage

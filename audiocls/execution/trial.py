@@ -19,7 +19,7 @@ from audiocls.dotted import flatten
 from audiocls.errors import DataError
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted
+from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted, Notice
 from audiocls.execution.provenance import now, provenance, reset_peak_memory
 from audiocls.execution.trial_results import write_results
 from audiocls.execution.worker_cache import WorkerCache
@@ -100,20 +100,21 @@ class TrialRun:
         self.started = now()
         reset_peak_memory()
         self.config = Config.model_validate(self.job.spec.config)
-        self.snapshot = self._resume()
+        self.attempt, self.snapshot = self._resume()
         tracking, reach = self.job.tracking, self.worker_cache.reach
         info = run_info_of(self.job, self.config, self.attempt, self.provenance())
         on_stop = self.stop_button.set
         self.tracker = start(tracking.mode, info, tracking.has_tensorboard, reach, on_stop)
 
-    def _resume(self) -> bytes | None:
-        """Return the snapshot of an earlier attempt; cut the history to the epochs it has seen."""
+    def _resume(self) -> tuple[Attempt, bytes | None]:
+        """Return the attempt and the snapshot of an earlier one; say if that is damaged."""
         trial = self.job.trial
-        snapshot = trial.resume()
+        attempt, snapshot, damage = trial.resume_attempt(Progress.num_epochs_of)
         if snapshot is None:
             trial.write_config(identity_config(self.config))
-        trial.keep_history(Progress.num_epochs_of(snapshot) if snapshot else 0)
-        return snapshot
+        if damage:
+            self.emit(Notice(self.job.id, damage))
+        return attempt, snapshot
 
     def provenance(self) -> Provenance:
         """Return where a record of this attempt that is made now comes from."""

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from audiocls.store.stored_file import require_fields
+
 
 @dataclass(frozen=True)
 class SearchPlan:
@@ -30,6 +32,7 @@ class Proposal:
         return json.dumps(asdict(self)) + "\n"
 
     @classmethod
-    def from_line(cls, line: str) -> "Proposal":
-        """Rebuild it from a line of `proposals.jsonl`."""
+    def from_line(cls, line: bytes) -> "Proposal":
+        """Rebuild it from a line of `proposals.jsonl`; raises `ValueError` or `TypeError`."""
+        require_fields(cls, line)
         return cls(**json.loads(line))

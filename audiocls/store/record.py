@@ -103,7 +103,7 @@ class Record:
         )
 
 
-Cause = Literal["out_of_memory", "nan", "data", "signal", "timeout", "error"]
+Cause = Literal["out_of_memory", "nan", "data", "signal", "timeout", "damaged", "error"]
 
 
 @dataclass(frozen=True)

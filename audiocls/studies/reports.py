@@ -1,11 +1,9 @@
 """What is read from a study's folder for its analysis: records, predictions, trials, noise."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 from audiocls.analysis import Comparison, compare
 from audiocls.analysis.clips import ClipComparison, Scored, compare_clips, scored
@@ -22,8 +20,9 @@ from audiocls.design import Plan
 from audiocls.errors import ConfigError
 from audiocls.search import Sweep
 from audiocls.stats import pooled
-from audiocls.store import Failure, Proposal, Record, Study, StudyFolder
+from audiocls.store import Damaged, Failure, Proposal, Record, Study, StudyFolder
 from audiocls.store.reuse import noise_study
+from audiocls.store.stored_file import read, sealed, unsealed
 from audiocls.studies.sources.search import tried_of
 from audiocls.studies.status import sweep_of
 
@@ -121,19 +120,23 @@ def _predictions(folder: StudyFolder, trial_id: str) -> Scored | str:
         return "no predictions are kept"
     except KeyError as error:
         return f"the predictions lack {error}"
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (Damaged, ValueError) as error:
         return f"the predictions cannot be read ({error})"
 
 
 def write_noise(folder: StudyFolder, measured: Noise) -> None:
     """Write the noise of a baseline where `read_noise` finds it."""
-    write_text(_noise_file(folder), json.dumps(measured.to_mapping(), indent=1))
+    write_text(_noise_file(folder), sealed(measured.to_mapping()))
 
 
 def read_noise(runs: Path, ablation: str) -> Noise | None:
-    """Return what was measured last of an ablation's baseline, whatever that was then."""
+    """Return what was measured last of an ablation's baseline, whatever that was then.
+
+    Raises `Damaged`.
+    """
     file = _noise_file(StudyFolder(runs / noise_study(ablation)))
-    return Noise.from_mapping(json.loads(file.read_text())) if file.exists() else None
+    advice = f"measure it again with: audiocls noise {ablation}"
+    return read(file, lambda content: Noise.from_mapping(unsealed(content)), advice)
 
 
 def _noise_file(folder: StudyFolder) -> Path:
@@ -149,7 +152,10 @@ def noise_estimate(chosen: Plan, baseline: Config, runs: Path) -> tuple[NoiseEst
     from_pairs = _noise_of_pairs(StudyFolder(runs / name), baseline, metric)
     if from_pairs is not None:
         return from_pairs, ""
-    measured = read_noise(runs, name)
+    try:
+        measured = read_noise(runs, name)
+    except Damaged as damage:
+        return None, str(damage)
     if measured is None:
         return None, ""
     if (measured.baseline, measured.metric) != (digest(baseline), metric):

@@ -97,17 +97,19 @@ def failure_lines(folder: StudyFolder) -> Iterator[str]:
 
 
 def retry_failed(folder: StudyFolder, arms: str | None = None) -> int:
-    """Make failed trials pending again, of some arms or of all; return how many they were.
+    """Make failed or damaged trials pending again, of some arms or all; return how many they were.
 
     With all arms, tuning trials that block a choice are among them.
     """
-    failed = [folder.trial(cell.id) for cell in _of_arms(folder, arms)]
-    failed = [trial for trial in failed if trial.failure()]
+    trials = [folder.trial(cell.id) for cell in _of_arms(folder, arms)]
     for before in [] if arms else tuning_of(folder):
-        failed += [before.trial(trial_id) for trial_id in blocking_trials(before)]
-    for trial in failed:
-        trial.reset_failure()
-    return len(failed)
+        trials += [before.trial(trial_id) for trial_id in blocking_trials(before)]
+    return sum(trial.reset_failure() or trial.reset_damage() for trial in trials)
+
+
+def damage_notes(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[str]:
+    """Return a sentence for each damaged file that makes no trial a failed one."""
+    return [str(damage) for damage in folder.damages(cells)]
 
 
 def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]:

@@ -17,12 +17,16 @@ def status(
         each.name: count_states(studies.status_of(each).states)
         for each in studies.tuning_of(status.folder)
     }
+    damages = studies.damage_notes(status.folder, status.cells)
     if as_json:
         facts = {"study": status.folder.name, "cells": count_states(status.states)}
         known = {"failures": _failures(status), **({"tuning": tuning} if tuning else {})}
+        known |= {"damaged": damages} if damages else {}
         return console.show_json({**facts, **known})
     _show_table(status)
     for text in studies.failure_notes(status.folder) if status.failures else ():
+        console.note(text)
+    for text in damages:
         console.note(text)
     for study, counts in tuning.items():
         text = ", ".join(f"{count} {state}" for state, count in counts.items())
@@ -60,7 +64,7 @@ def retry(
     runs: o.RunsOption = o.RUNS,
     arms: o.ArmsOption = None,
 ) -> None:
-    """Make failed cells pending again; the next launch trains them."""
+    """Make failed and damaged cells pending again; the next launch trains them."""
     folder = studies.open_begun(name, runs)
     num = studies.retry_failed(folder, arms)
     verb = "cells are" if num > 1 else "cell is"

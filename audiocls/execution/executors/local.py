@@ -23,10 +23,9 @@ from audiocls.execution.messages import (
     READY,
     STOP,
     Ended,
-    Epoch,
     Event,
     Lost,
-    Stage,
+    Underway,
     from_json,
 )
 
@@ -152,7 +151,7 @@ class LocalExecutor:
         if line is None:
             return self._replace_worker(worker)
         event = from_json(line)
-        if not isinstance(event, Epoch | Stage):
+        if not isinstance(event, Underway):
             worker.trial_id = None
         if isinstance(event, Ended) and event.is_worker_spent:
             self._retire(worker)
