@@ -98,6 +98,7 @@ def overrides(assignments: list[str]) -> dict[str, Any]:
 
 def registered_ablation(document: Mapping[str, Any]) -> str | None:
     """Return the ablation in the command of a registered sweep, or None for another sweep."""
-    command = [str(word) for word in document.get("command") or []]
+    given = document.get("command")
+    command = [str(word) for word in given] if isinstance(given, list) else []
     is_ours = "audiocls" in command and "--ablation" in command[:-1]
     return command[command.index("--ablation") + 1] if is_ours else None

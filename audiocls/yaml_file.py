@@ -6,6 +6,8 @@ numeric text for that reason.
 
 import re
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,11 @@ Key = tuple[Hashable, ...]
 
 Lines = Mapping[Key, int]
 """The line, counted from 1, on which each value of a document begins."""
+
+MAX_DEPTH = 100
+"""Levels of nesting, what aliases stand for included."""
+MAX_VALUES = 50_000
+"""Keys and values of a document, those that aliases repeat included."""
 
 LEADING_ZERO = re.compile(r"0\d+")
 """Text such as `008`, which other readers of YAML take for a number."""
@@ -41,6 +48,8 @@ Dumper.add_representer(str, _text)
 def parse(text: str, where: str) -> Any:
     """Return the value of one YAML document; `where` names it in a `ConfigError`."""
     try:
+        if fault := _faults_of_size(text)[0]:
+            raise ConfigError(where, [fault])
         return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         raise ConfigError(where, [f"not valid YAML: {_why(error, text)}"]) from error
@@ -49,12 +58,83 @@ def parse(text: str, where: str) -> Any:
 
 
 def parse_mapping(text: str, where: str) -> dict[str, Any]:
-    """Return the mapping in one YAML document; raise `ConfigError` for any other content."""
+    """Return the mapping in one YAML document; raise `ConfigError` for any other content.
+
+    Refused before it is built: what is nested without end, what aliases multiply, what is huge.
+    """
+    if faults := list(filter(None, _faults_of_size(text))):
+        raise ConfigError(where, faults)
     document = parse(text, where)
     if not isinstance(document, dict):
         held = "is empty" if document is None else f"holds {type(document).__name__}"
         raise ConfigError(where, [f"{held}, a mapping of keys is wanted"])
     return document
+
+
+@dataclass
+class _Open:
+    """A list or mapping whose end is not read yet."""
+
+    anchor: Any
+    num_before: int
+    height: int = 1
+    """Levels of nesting so far, its own included."""
+
+
+class _Size:
+    """How many values a document holds so far, and how deep, with what its aliases stand for."""
+
+    def __init__(self) -> None:
+        self.num_values = 0
+        self.stack: list[_Open] = []
+        self._known: dict[Any, tuple[int, int]] = {}
+        """Anchor → values and levels of nesting that it stands for."""
+
+    def has_open(self, anchor: Any) -> bool:
+        """Whether the end of what has that anchor is not read yet."""
+        return any(each.anchor == anchor for each in self.stack)
+
+    def add(self, event: Any) -> int:
+        """Count what an event adds; return the levels of nesting that it ends or repeats."""
+        size, height = 1, 0
+        if isinstance(event, yaml.CollectionStartEvent):
+            self.stack.append(_Open(event.anchor, self.num_values))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            ended = self.stack.pop()
+            size, height = 0, ended.height
+            if ended.anchor is not None:
+                self._known[ended.anchor] = self.num_values - ended.num_before, height
+        elif isinstance(event, yaml.AliasEvent):
+            size, height = self._known.get(event.anchor, (1, 0))
+        self.num_values += size
+        if self.stack and height:
+            self.stack[-1].height = max(self.stack[-1].height, height + 1)
+        return height
+
+
+@lru_cache(maxsize=8)
+def _faults_of_size(text: str) -> tuple[str, str]:
+    """Return why a document is too large to be built, and where it holds itself; else empty texts.
+
+    The events are read one by one, so that the whole is never built. What is no YAML is left to
+    `parse`.
+    """
+    size, endless = _Size(), ""
+    try:
+        for event in yaml.parse(text, Loader=Loader):
+            mark: Any = event.start_mark
+            if isinstance(event, yaml.AliasEvent) and size.has_open(event.anchor):
+                endless = f"*{event.anchor} stands inside what it names, which has no end"
+                endless = f"line {mark.line + 1}: {endless}"
+            height = size.add(event)
+            if len(size.stack) + height > MAX_DEPTH:
+                return f"line {mark.line + 1}: nested more than {MAX_DEPTH} deep", endless
+            if size.num_values > MAX_VALUES:
+                many = f"holds more than {MAX_VALUES:,} values, those that aliases repeat included"
+                return many, endless
+    except yaml.YAMLError:
+        return "", ""
+    return "", endless
 
 
 def _why(error: yaml.YAMLError, text: str) -> str:
@@ -78,17 +158,13 @@ def read(path: Path) -> dict[str, Any]:
     return read_with_lines(path)[0]
 
 
-def read_written(path: Path) -> dict[str, Any]:
-    """Return the mapping in a file that `dump` wrote, without the checks of `read`."""
-    return parse_mapping(_content(path), str(path))
-
-
 def read_with_lines(path: Path) -> tuple[dict[str, Any], Lines]:
     """Return the mapping of `read` and the lines of its keys."""
     text = _content(path)
     return parse_mapping(text, str(path)), lines_of(text, str(path))
 
 
+@lru_cache(maxsize=8)
 def lines_of(text: str, where: str) -> Lines:
     """Return the lines of the keys and list items of a document that `parse` accepts.
 

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ import numpy as np
 from audiocls import yaml_file
 from audiocls.store.old_files import with_kind
 from audiocls.store.record import Failure, Record, Study
-from audiocls.store.stored_file import Damaged, mapping_of, read, require_fields, unsealed
+from audiocls.store.stored_file import (
+    Damaged,
+    mapping_of,
+    read,
+    require_fields,
+    unsealed,
+    without_checksum,
+)
 
 MEND = "`audiocls sweep retry` has that trial alone trained anew"
 
@@ -57,7 +65,7 @@ def collect_rows(content: bytes, rows: list[dict[str, Any]]) -> None:
     whole, _, _ = content.rpartition(b"\n")
     for number, line in enumerate(whole.split(b"\n") if whole else (), start=1):
         row = json.loads(line)
-        if not isinstance(row, dict) or not all(map(_is_number, row.values())):
+        if not row or not isinstance(row, dict) or not all(map(_is_number, row.values())):
             raise ValueError(f"line {number} is no row of numbers")
         rows.append(row)
 
@@ -120,9 +128,9 @@ def _require_parts(study: Study) -> None:
 
 
 SMALL_FILES: dict[str, Callable[[bytes], object]] = {
-    "history.jsonl": lambda content: collect_rows(content, []),
     "attempt": attempt_in,
     "checkpoint.json": labels_in,
+    "resume.pt": without_checksum,
 }
 """Files of a trial, beside its record and failure, that are quick to check."""
 LARGE_FILES: dict[str, Callable[[bytes], object]] = {
@@ -131,12 +139,21 @@ LARGE_FILES: dict[str, Callable[[bytes], object]] = {
 }
 
 
-def damages_in(folder: Path, is_thorough: bool) -> list[Damaged]:
-    """Return what is damaged in a trial's folder, beside its record and its failure."""
-    found = []
-    for name, parse in (SMALL_FILES | (LARGE_FILES if is_thorough else {})).items():
+def damages_in(folder: Path, record: Record | None, is_thorough: bool) -> list[Damaged]:
+    """Return what is damaged in a trial's folder, beside its record and its failure.
+
+    A finished trial whose history has fewer rows than it was trained epochs is damaged, too.
+    """
+    found, rows = [], list[dict[str, Any]]()
+    files = SMALL_FILES | (LARGE_FILES if is_thorough else {})
+    files["history.jsonl"] = partial(collect_rows, rows=rows)
+    for name, parse in files.items():
         try:
             read(folder / name, parse, MEND)
         except Damaged as damage:
             found.append(damage)
+    num_epochs = record.cost.epochs or 0 if record else 0
+    if not found and len(rows) < num_epochs:
+        why = f"{len(rows)} of {num_epochs} epochs can be read"
+        found.append(Damaged(folder / "history.jsonl", why, MEND))
     return found

@@ -263,7 +263,7 @@ class TrialFolder:
 
     def damages(self, is_thorough: bool = False) -> list[Damaged]:
         """Return what is damaged beside record and failure; with the large files if thorough."""
-        return damages_in(self.path, is_thorough)
+        return damages_in(self.path, self.record(), is_thorough)
 
     def reset_failure(self) -> bool:
         """Make a failed trial pending again, from its first epoch; return whether it had failed.
@@ -277,13 +277,13 @@ class TrialFolder:
                 self._reset(failure.attempt)
         return failure is not None
 
-    def reset_damage(self) -> bool:
-        """Make a finished trial pending again if one of its files is damaged; return whether."""
+    def reset_damage(self) -> list[Damaged]:
+        """Make a finished trial pending again if one of its files is damaged; return which are."""
         record = self.record()
-        is_damaged = record is not None and bool(self.damages(is_thorough=True))
-        if is_damaged and record is not None:
+        damages = [] if record is None else self.damages(is_thorough=True)
+        if damages and record is not None:
             self._reset(record.attempt)
-        return is_damaged
+        return damages
 
     def _reset(self, attempt: int) -> None:
         self._set_aside(self._record, f"record-{attempt}.json")

@@ -17,7 +17,6 @@ from audiocls.config import (
     resolve,
     trial_id,
     unused_options,
-    without_unused,
 )
 from audiocls.design import Ablation, Plan, within_folds
 from audiocls.dotted import flatten
@@ -28,6 +27,10 @@ from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 
 Configs = dict[str, Config]
 """Arm → its configuration, on the recipe's own seed and fold."""
+
+
+MAX_ARMS = 1_000
+"""Of one study. Each is resolved and checked before anything runs, in about a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
 
     The overrides lie under the arm's own changes: a factor stays a factor whatever is set.
     """
+    if len(plan.arms) > MAX_ARMS:
+        fault = f"got {len(plan.arms):,} arms; at most {MAX_ARMS:,}: fewer levels, or --arms"
+        raise ConfigError(plan.ablation.name, [fault])
     configs: Configs = {}
     faults: dict[str, None] = {}
     for arm in plan.arms:
@@ -243,7 +249,9 @@ def check_no_inactive_factors(name: str, configs: Mapping[str, Config]) -> None:
     first: dict[str, str] = {}
     faults = []
     for arm, config in configs.items():
-        used = json.dumps(without_unused(identity_config(config), config), sort_keys=True)
+        unused = unused_options(config)
+        options = flatten(identity_config(config)).items()
+        used = json.dumps({key: value for key, value in options if key not in unused})
         same_arm = first.setdefault(used, arm)
         if same_arm != arm and (odd := _differing(config, configs[same_arm])):
             faults.append(

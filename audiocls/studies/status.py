@@ -10,7 +10,7 @@ from pathlib import Path
 from audiocls.errors import UsageError
 from audiocls.formatting import join_names
 from audiocls.search import Sweep, fixed_keys, load_sweep
-from audiocls.store import Cell, Failure, Proposal, State, Study, StudyFolder, tuning_path
+from audiocls.store import Cell, Damaged, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import RUNS, names
@@ -96,15 +96,25 @@ def failure_lines(folder: StudyFolder) -> Iterator[str]:
         yield f"{named}: {len(arms)} failed ({cause}): {message}"
 
 
-def retry_failed(folder: StudyFolder, arms: str | None = None) -> int:
-    """Make failed or damaged trials pending again, of some arms or all; return how many they were.
+@dataclass(frozen=True)
+class Retried:
+    """What is pending again."""
+
+    num_failed: int
+    damages: tuple[Damaged, ...]
+    """Files for which finished trials are trained anew."""
+
+
+def retry_failed(folder: StudyFolder, arms: str | None = None) -> Retried:
+    """Make failed and damaged trials pending again, of some arms or of all.
 
     With all arms, tuning trials that block a choice are among them.
     """
     trials = [folder.trial(cell.id) for cell in _of_arms(folder, arms)]
     for before in [] if arms else tuning_of(folder):
         trials += [before.trial(trial_id) for trial_id in blocking_trials(before)]
-    return sum(trial.reset_failure() or trial.reset_damage() for trial in trials)
+    num_failed = sum(trial.reset_failure() for trial in trials)
+    return Retried(num_failed, tuple(d for trial in trials for d in trial.reset_damage()))
 
 
 def damage_notes(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[str]:

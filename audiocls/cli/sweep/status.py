@@ -66,10 +66,15 @@ def retry(
 ) -> None:
     """Make failed and damaged cells pending again; the next launch trains them."""
     folder = studies.open_begun(name, runs)
-    num = studies.retry_failed(folder, arms)
-    verb = "cells are" if num > 1 else "cell is"
-    train = f"{num} failed {verb} pending again. Train: {studies.launch_command(folder)}"
-    console.say(train if num else f"{folder.name} has no failed cell.")
+    retried = studies.retry_failed(folder, arms)
+    for damage in retried.damages:
+        console.note(str(damage))
+    failed, damaged = retried.num_failed, len({each.path.parent for each in retried.damages})
+    parts = [f"{failed} failed"] * (failed > 0) + [f"{damaged} damaged"] * (damaged > 0)
+    verb = "cells are" if failed + damaged > 1 else "cell is"
+    train = f"{' and '.join(parts)} {verb} pending again. "
+    train += f"Train: {studies.launch_command(folder)}"
+    console.say(train if parts else f"{folder.name} has no failed cell.")
 
 
 def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:

@@ -22,7 +22,7 @@ from audiocls.search.check.kinds import (
 from audiocls.search.check.metric import check_early_terminate, check_metric, check_metrics
 from audiocls.search.check.parameters import check_parameters, forms_of
 
-__all__ = ["Finding", "findings", "forms_of", "note", "number", "sentences"]
+__all__ = ["Finding", "fault", "findings", "forms_of", "note", "number", "sentences"]
 
 _SWEEP = {
     "method": one_of("grid", "random", "bayes", "custom"),
