@@ -29,6 +29,14 @@ MAX_DEPTH = 100
 MAX_VALUES = 50_000
 """Keys and values of a document, those that aliases repeat included."""
 
+NO_VALUES = {
+    **dict.fromkeys(("None", "none", "NONE", "nil", "undefined"), "null for no value"),
+    **dict.fromkeys(("nan", "NaN", "NAN", "NA"), ".nan for a number that is none"),
+    **dict.fromkeys(("inf", "Inf", "+inf", "infinity", "Infinity"), ".inf for the number"),
+    **dict.fromkeys(("-inf", "-Inf", "-infinity", "-Infinity"), "-.inf for the number"),
+}
+"""Words that Python or people take for a value, and YAML for text."""
+SEVERAL_NUMBERS = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?(\s+[-+]?[\d.]+(e[-+]?\d+)?)+", re.IGNORECASE)
 LEADING_ZERO = re.compile(r"0\d+")
 """Text such as `008`, which other readers of YAML take for a number."""
 
@@ -96,12 +104,13 @@ class _Size:
 
     def add(self, event: Any) -> int:
         """Count what an event adds; return the levels of nesting that it ends or repeats."""
-        size, height = 1, 0
+        size, height = int(isinstance(event, yaml.ScalarEvent)), 0
         if isinstance(event, yaml.CollectionStartEvent):
+            size = 1
             self.stack.append(_Open(event.anchor, self.num_values))
         elif isinstance(event, yaml.CollectionEndEvent):
             ended = self.stack.pop()
-            size, height = 0, ended.height
+            height = ended.height
             if ended.anchor is not None:
                 self._known[ended.anchor] = self.num_values - ended.num_before, height
         elif isinstance(event, yaml.AliasEvent):
@@ -172,7 +181,8 @@ def lines_of(text: str, where: str) -> Lines:
     """
     loader = Loader(text)
     try:
-        lines_by_key = list(_places(loader, loader.get_single_node(), (), set()))
+        places = _places(loader, loader.get_single_node(), (), set())
+        lines_by_key = [(key, node.start_mark.line + 1) for key, node, _ in places]
     finally:
         loader.dispose()
     lines: dict[Key, int] = {}
@@ -188,6 +198,50 @@ def lines_of(text: str, where: str) -> Lines:
     return lines
 
 
+@lru_cache(maxsize=8)
+def misreadings(text: str) -> Mapping[Key, str]:
+    """Return what YAML reads otherwise than people mean, and what to write; by place.
+
+    Only words without quotes are looked at, of a document that `parse` accepts.
+    """
+    loader = Loader(text)
+    try:
+        places = _places(loader, loader.get_single_node(), (), set())
+        found = {key: _misreading(loader, node) for key, _, node in places}
+    finally:
+        loader.dispose()
+    return {key: why for key, why in found.items() if why}
+
+
+def _misreading(loader: Any, node: Any) -> str:
+    """Return what the word of a node became, where that is a surprise."""
+    if not isinstance(node, yaml.ScalarNode) or node.style:
+        return ""
+    word, value = node.value, loader.construct_object(node)
+    if isinstance(value, bool) and word.lower() not in ("true", "false"):
+        return f"{word} is read as {value}: write {str(value).lower()}, or '{word}' for the text"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if ":" in word:
+            return f"{word} is read as {value}, in sixties: write {value}, or '{word}' for the text"
+        if LEADING_ZERO.fullmatch(word):
+            return (
+                f"{word} is read as {value}, an octal number: write {word.lstrip('0')} or {value}"
+            )
+    return _misread_text(word) if isinstance(value, str) else ""
+
+
+def _misread_text(word: str) -> str:
+    if LEADING_ZERO.fullmatch(word):
+        return f"{word} is read as text: write {word.lstrip('0')} for the number"
+    if word in NO_VALUES:
+        return f"{word} is read as the text '{word}': write {NO_VALUES[word]}"
+    if word.startswith("(") or (word.endswith(")") and "(" not in word):
+        return f"{word} is read as text, for YAML has no tuples: write a list, such as [3, 3]"
+    if SEVERAL_NUMBERS.fullmatch(word):
+        return f"{word} is read as one text: put commas between the numbers"
+    return ""
+
+
 def _content(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -195,10 +249,13 @@ def _content(path: Path) -> str:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from error
 
 
-def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[Key, int]]:
-    """Yield keys and lines in the order of the text; what aliases repeat is visited once."""
+def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[Key, Any, Any]]:
+    """Yield keys with the nodes of their names and of their values, in the order of the text.
+
+    What aliases repeat is visited once.
+    """
     for name, at, value in _children(loader, node):
-        yield (*key, name), at.start_mark.line + 1
+        yield (*key, name), at, value
         if id(value) not in seen:
             seen.add(id(value))
             yield from _places(loader, value, (*key, name), seen)

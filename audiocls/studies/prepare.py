@@ -83,6 +83,7 @@ def prepare(
     if isinstance(request, SweepRequest):
         _note(request.notes, display)
         return prepare_search(request, options, display)
+    _note(request.notes, display)
     study = resolved(request)
     blocked: tuple[Choice, ...] = ()
     _note(study.notes, display)

@@ -10,6 +10,7 @@ from audiocls import library, yaml_file
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
 from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.search import Sweep
+from audiocls.search.command import DEFAULT_COMMAND
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Request, SearchPlan, Study, folder_name
 from audiocls.store.request import Command
@@ -42,6 +43,8 @@ class AblationRequest:
     """Of each comparison, where seeds are added."""
     study: str | None = None
     """Name of the study's folder, where it is not the ablation's own."""
+    notes: tuple[str, ...] = ()
+    """What is odd about the file, and allowed."""
 
     @property
     def study_name(self) -> str:
@@ -101,7 +104,9 @@ def ablation_request(
     ablation = library.ablation(name, recipe)
     overrides = library.overrides(list(assignments or []))
     base, is_own = library.recipe(ablation.recipe), recipe is None
-    return AblationRequest(name, ablation, base, overrides, seeds, folds, arms, is_own)
+    file = library.find("ablations", name)
+    odd = tuple(f"{file}: {text}" for text in library.misreadings(file, library.COMPARED))
+    return AblationRequest(name, ablation, base, overrides, seeds, folds, arms, is_own, notes=odd)
 
 
 @dataclass(frozen=True)
@@ -193,11 +198,21 @@ def sweep_request(
             "program; put what is fixed into its `command` or `parameters`"
         )
     check_has_program(sweep, native, str(file))
-    odd = tuple(f"{file}: {text}" for text in notes)
+    odd = tuple(f"{file}: {text}" for text in (*notes, *_program_notes(sweep, native)))
     given = tuple(assignments or ())
     return SweepRequest(
         name, file, document, sweep, native, given, study, recipe, **limits, notes=odd
     )
+
+
+def _program_notes(sweep: Sweep, native: NativeCommand | None) -> list[str]:
+    """Return a note where the program is no file here; a module is none either."""
+    command = sweep.command or DEFAULT_COMMAND
+    is_run = native is None and "${program}" in command and "-m" not in command
+    if not is_run or Path(sweep.program).is_file():
+        return []
+    advice = "its options belong into `command`" if " " in sweep.program else "is its path right?"
+    return [f"program: {sweep.program!r} is no file in {Path.cwd()}; {advice}"]
 
 
 def check_has_program(sweep: Sweep, native: NativeCommand | None, where: str) -> None:
