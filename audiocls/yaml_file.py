@@ -223,10 +223,9 @@ def _misreading(loader: Any, node: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if ":" in word:
             return f"{word} is read as {value}, in sixties: write {value}, or '{word}' for the text"
-        if LEADING_ZERO.fullmatch(word):
-            return (
-                f"{word} is read as {value}, an octal number: write {word.lstrip('0')} or {value}"
-            )
+        digits = word.lstrip("0")
+        if LEADING_ZERO.fullmatch(word) and digits != str(value):
+            return f"{word} is read as {value}, an octal number: write {digits} or {value}"
     return _misread_text(word) if isinstance(value, str) else ""
 
 

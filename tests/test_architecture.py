@@ -37,7 +37,7 @@ FILES = {
 """Modules of the standard library that reach beyond values."""
 
 LAYERS = [
-    {"errors", "dotted", "options", "seeding", "atomic"},
+    {"errors", "dotted", "options", "seeding", "atomic", "stop_signals"},
     {"formatting", "validation_errors", "yaml_file"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},

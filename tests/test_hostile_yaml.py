@@ -1,5 +1,6 @@
 """Every YAML document ends soon with an answer: a plan, or an error with exit code 2."""
 
+import copy
 import random
 import string
 import time
@@ -153,8 +154,10 @@ ODD: list[Any] = [
     *(4, "4", ["a", 1], {"value": 1}, {"values": []}, {"min": 2, "max": 1}, {"parameters": {}}),
     *([0.1] * 50, "${program}", "../../x", "a/b", "-x", {"distribution": "normal"}, b"bytes"),
 ]
-TOKENS = (": ", "- ", "\n", "[", "]", "{", "}", "&a ", "*a", "!!", "'", '"', "\t", "# ", "? ", "|",
-          "<<: *a", "\x00", "\ud7ff", "1_000", "0o7", "~", "..", "---\n", "%YAML 9\n", "\u2028")  # fmt: skip
+TOKENS = (
+    *(": ", "- ", "\n", "[", "]", "{", "}", "&a ", "*a", "!!", "'", '"', "\t", "# ", "? ", "|"),
+    *("<<: *a", "\x00", "\ud7ff", "1_000", "0o7", "~", "..", "---\n", "%YAML 9\n", "\u2028"),
+)
 
 
 def places(node: Any) -> list[tuple[Any, Any]]:
@@ -176,9 +179,9 @@ def mutated(text: str, drawn: random.Random) -> str:
             case 0:
                 del container[key]
             case 1:
-                container[key] = [container[key]] * 2  # written as an alias
+                container[key] = [copy.deepcopy(container[key])] * 2  # written as an alias
             case _:
-                container[key] = drawn.choice(ODD)
+                container[key] = copy.deepcopy(drawn.choice(ODD))
     text = yaml.safe_dump(node, allow_unicode=True)
     for _ in range(drawn.choice([0, 0, 1, 3])):
         at = drawn.randrange(len(text) + 1)

@@ -4,14 +4,12 @@ Failed trials are retried up to `limits.retries` times, trials whose worker died
 times.
 """
 
-import signal
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any, Literal
 
 from audiocls.execution.executors import Executor
@@ -29,6 +27,7 @@ from audiocls.execution.messages import (
     Status,
 )
 from audiocls.execution.trial_source import SourceProgress, TrialSource
+from audiocls.stop_signals import handled
 from audiocls.store import Failure
 
 MAX_LOSSES = 3
@@ -207,17 +206,13 @@ class Launch:
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """Yield an event that the first SIGINT or SIGTERM sets; the next raises KeyboardInterrupt."""
+    """Yield an event that the first SIGINT, SIGTERM or SIGHUP sets; the next interrupts at once."""
     stop = threading.Event()
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(number: int) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(handle):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import AudioclsError
@@ -35,13 +36,45 @@ KILL_LASTS_S = 1.0
 """For the system to remove a killed worker; one blocked on I/O may never exit."""
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a worker may be silent before it is taken to be hung."""
+
+    least_s: float = 180.0
+    """Enough to score a trial, and for W&B to give up on a server."""
+    first_epoch_s: float = 3600.0
+    """Before a trial's first epoch, in which data may be decoded and features computed."""
+    factor: float = 10.0
+    """Times the longest silence of the same trial so far."""
+
+    def limit_s(self, longest_s: float | None) -> float:
+        """Return the limit for a trial; `longest_s` is unknown before its first epoch."""
+        known = self.first_epoch_s if longest_s is None else self.factor * longest_s
+        return max(self.least_s, known)
+
+
+@dataclass
+class Silence:
+    """How long a worker has reported nothing, counted only while this process runs."""
+
+    present_s: float = 0.0
+    longest_s: float | None = None
+
+    def end(self) -> None:
+        """Note that the trial has reported an epoch."""
+        self.longest_s = max(self.present_s, self.longest_s or 0.0)
+        self.present_s = 0.0
+
+
 class Worker:
     """One child process and the trial that it trains."""
 
     def __init__(self, slot: int, device: str, cache: Path, log: Path, inbox: "Inbox"):
         self.slot, self.device = slot, device
         self.trial_id: str | None = None
+        self.silence = Silence()
         self.is_ready = False
+        self._killed_for = ""
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "audiocls.execution.worker", str(cache)],
@@ -96,13 +129,24 @@ class Worker:
         self.close()
         self._reader.join(KILL_LASTS_S)
 
+    def give_up(self, reason: str) -> None:
+        """Kill a worker that hangs, one that is stopped by a signal too."""
+        self._killed_for = reason
+        self._process.kill()
+
     def exit_reason(self) -> str:
         """Return how the process ended."""
+        if self._killed_for:
+            return self._killed_for
         code = self._process.returncode
         if code is not None and code < 0:
             return f"worker killed by {signal.Signals(-code).name}"
         return f"worker exited with status {code}"
 
+
+PATIENCE = Patience()
+MOST_PASSED_S = 1.0
+"""Counted as silence between two looks, which are a fifth of a second apart."""
 
 Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 
@@ -110,8 +154,9 @@ Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 class LocalExecutor:
     """As many workers as there are slots, started at once and kept until `stop`."""
 
-    def __init__(self, slots: Slots, cache: Path, log: Path):
-        self._cache, self._log = cache, log
+    def __init__(self, slots: Slots, cache: Path, log: Path, patience: Patience = PATIENCE):
+        self._cache, self._log, self._patience = cache, log, patience
+        self._looked = time.monotonic()
         self._inbox: Inbox = queue.SimpleQueue()
         self._stillborn = 0
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +170,7 @@ class LocalExecutor:
 
     def submit(self, job: NativeJob) -> None:
         worker = next(worker for worker in self._workers if worker.trial_id is None)
-        worker.trial_id = job.id
+        worker.trial_id, worker.silence = job.id, Silence()
         worker.send_line(job.to_json())
 
     def end(self, trial_id: str) -> None:
@@ -142,7 +187,22 @@ class LocalExecutor:
             except queue.Empty:
                 break
             events += self._handle(worker, line)
+        if not events:
+            self._give_up_hung_workers()
         return events
+
+    def _give_up_hung_workers(self) -> None:
+        """Kill workers that were silent for too long; their readers then report them.
+
+        A moment in which this process itself did not run, stopped or asleep, hardly counts.
+        """
+        now = time.monotonic()
+        passed_s, self._looked = min(now - self._looked, MOST_PASSED_S), now
+        for worker in self._workers:
+            worker.silence.present_s += passed_s if worker.trial_id else 0.0
+            limit_s = self._patience.limit_s(worker.silence.longest_s)
+            if worker.trial_id and worker.silence.present_s > limit_s:
+                worker.give_up(f"worker hung: silent for {limit_s:.0f} s, so it was killed")
 
     def _handle(self, worker: Worker, line: str | None) -> list[Event]:
         if line == READY:
@@ -151,7 +211,9 @@ class LocalExecutor:
         if line is None:
             return self._replace_worker(worker)
         event = from_json(line)
-        if not isinstance(event, Underway):
+        if isinstance(event, Underway):
+            worker.silence.end()
+        else:
             worker.trial_id = None
         if isinstance(event, Ended) and event.is_worker_spent:
             self._retire(worker)
