@@ -20,6 +20,7 @@ from audiocls.store import (
     Cell,
     Cost,
     Failure,
+    Proposal,
     Provenance,
     Record,
     Study,
@@ -241,6 +242,62 @@ def test_finishing_leaves_nothing_to_resume_and_no_failure(trial):
     assert trial.resume() is None
     assert trial.failure() is None
     assert trial.record() == RECORD
+
+
+def one_epoch(state: bytes) -> int:
+    return int(state)
+
+
+def test_a_snapshot_with_one_changed_bit_is_none_and_training_starts_over(trial):
+    trial.begin()
+    trial.append_history({"epoch": 1.0})
+    trial.write_resume(b"1")
+    assert trial.resume_attempt(one_epoch) == (Attempt(1, 1), b"1", "")
+    file = trial.path / "resume.pt"
+    file.write_bytes(b"2" + file.read_bytes()[1:])
+    trial.begin()
+    attempt, state, note = trial.resume_attempt(one_epoch)
+    assert (attempt, state) == (Attempt(2, origin=2), None)
+    assert str(file) in note
+    assert "starts over at its first epoch" in note
+    assert (trial.history(), trial.resume()) == ([], None)
+
+
+def test_a_history_that_lacks_rows_of_the_snapshot_makes_training_start_over(trial):
+    trial.begin()
+    for epoch in (1.0, 2.0):
+        trial.append_history({"epoch": epoch})
+    trial.write_resume(b"2")
+    file = trial.path / "history.jsonl"
+    file.write_bytes(b"\0" * 10 + b"\n" + file.read_bytes())
+    attempt, state, note = trial.resume_attempt(one_epoch)
+    assert (attempt, state) == (Attempt(1, 1), None)
+    assert "history.jsonl" in note
+
+
+def test_a_record_in_which_one_digit_changed_is_damaged(trial):
+    trial.finish(RECORD)
+    file = trial.path / "record.json"
+    file.write_text(file.read_text().replace("0.5", "0.7", 1))
+    assert trial.record() is None
+    failure = trial.failure()
+    assert failure is not None
+    assert "changed after it was written" in failure.message
+    assert trial.reset_failure()
+    assert trial.state() == "pending"
+    assert trial.begin() == Attempt(1, 1)
+
+
+def test_a_proposal_that_is_damaged_is_left_out_and_named(tmp_path):
+    folder = StudyFolder(tmp_path / "s")
+    folder.path.mkdir()
+    for number in (1, 2, 3):
+        folder.propose(Proposal(f"t{number}", {"lr": number}))
+    file = folder.path / "proposals.jsonl"
+    file.write_bytes(file.read_bytes().replace(b'"t2"', b'"t\xff"'))
+    assert [proposal.id for proposal in folder.proposals()] == ["t1", "t3"]
+    (damage,) = folder.damages(folder.proposals())
+    assert "proposals.jsonl: damaged (line 2" in str(damage)
 
 
 def test_a_forgiven_failure_is_kept_and_the_trial_starts_from_its_first_epoch(trial):
