@@ -142,8 +142,10 @@ class TrialFolder:
         write_text(self.path / "config.yaml", yaml_file.dump(resolved))
 
     def config(self) -> dict[str, Any]:
-        """Return the configuration as trained, empty where none is kept; raises `Damaged`."""
-        return read(self.path / "config.yaml", config_in, MEND) or {}
+        """Return the configuration as trained, empty where none can be read."""
+        with suppress(Damaged):
+            return read(self.path / "config.yaml", config_in) or {}
+        return {}
 
     def append_history(self, row: Mapping[str, Any]) -> None:
         with self._history.open("a", encoding="utf-8") as file:

@@ -146,13 +146,14 @@ def _noise_file(folder: StudyFolder) -> Path:
 def noise_estimate(chosen: Plan, baseline: Config, runs: Path) -> tuple[NoiseEstimate | None, str]:
     """Return the noise of a planned study, from its own finished pairs or else its noise study.
 
-    The text says why there is no estimate although something was measured: it is stale.
+    The text says why there is no estimate although something was measured: it is stale, or its
+    file is damaged.
     """
     name, metric = chosen.ablation.name, chosen.ablation.metric.name
-    from_pairs = _noise_of_pairs(StudyFolder(runs / name), baseline, metric)
-    if from_pairs is not None:
-        return from_pairs, ""
     try:
+        from_pairs = _noise_of_pairs(StudyFolder(runs / name), baseline, metric)
+        if from_pairs is not None:
+            return from_pairs, ""
         measured = read_noise(runs, name)
     except Damaged as damage:
         return None, str(damage)

@@ -187,8 +187,7 @@ class LocalExecutor:
             except queue.Empty:
                 break
             events += self._handle(worker, line)
-        if not events:
-            self._give_up_hung_workers()
+        self._give_up_hung_workers()
         return events
 
     def _give_up_hung_workers(self) -> None:

@@ -62,6 +62,9 @@ class AudioSnippets:
     """Why some clips have no excerpt."""
 
 
+NO_CONFIG = "no excerpts: no config.yaml of a trial says which data it had"
+
+
 @dataclass(frozen=True)
 class ClipSection:
     """What a page shows clip by clip, or the reason why it shows nothing."""
@@ -107,6 +110,8 @@ def section_of(
     from audiocls.render.build.sounds import audio_snippets
 
     data = _data(folder, study, records, data_root)
+    if data is None:
+        return ClipSection(comparison, AudioSnippets(note=NO_CONFIG))
     return ClipSection(comparison, audio_snippets(data, cache, wanted))
 
 
@@ -123,11 +128,17 @@ def clips_to_play(comparison: ClipComparison) -> list[str]:
 
 def _data(
     folder: StudyFolder, study: Study, records: Mapping[str, Record], data_root: str | None
-) -> dict[str, Any]:
-    """Return the baseline's data set; its root may be an override of the study."""
+) -> dict[str, Any] | None:
+    """Return the baseline's data set; its root may be an override of the study.
+
+    `None` where no trial's configuration can be read.
+    """
     cells = [cell for cell in study.cells if cell.id in records]
-    of_baseline = [cell for cell in cells if cell.arm == study.baseline] or cells
-    data: dict[str, Any] = folder.trial(of_baseline[0].id).config()["data"]
+    cells.sort(key=lambda cell: cell.arm != study.baseline)
+    configs = (folder.trial(cell.id).config() for cell in cells)
+    data = next((config["data"] for config in configs if config.get("data")), None)
+    if not isinstance(data, dict):
+        return None
     chosen = flatten({**study.overrides, **study.arms[study.baseline]})
     root = data_root or chosen.get("data.root")
     return {**data, "root": root} if root else data
