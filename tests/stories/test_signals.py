@@ -115,6 +115,9 @@ def test_patience_is_learnt_from_the_epochs_of_the_trial_itself() -> None:
         silence.present_s = seconds
         silence.end()
     assert patience.limit_s(silence.longest_s) == 20
+    silence.present_s = 50.0
+    silence.end(is_epoch=False)  # an epoch of the pre-training stage, which others may train
+    assert patience.limit_s(silence.longest_s) == 20
     silence.longest_s = 0.1
     assert patience.limit_s(silence.longest_s) == 5
 

@@ -24,6 +24,7 @@ from audiocls.execution.messages import (
     READY,
     STOP,
     Ended,
+    Epoch,
     Event,
     Lost,
     Underway,
@@ -60,9 +61,10 @@ class Silence:
     present_s: float = 0.0
     longest_s: float | None = None
 
-    def end(self) -> None:
-        """Note that the trial has reported an epoch."""
-        self.longest_s = max(self.present_s, self.longest_s or 0.0)
+    def end(self, is_epoch: bool = True) -> None:
+        """Note a report; only epochs of the trial itself tell how long its epochs take."""
+        if is_epoch:
+            self.longest_s = max(self.present_s, self.longest_s or 0.0)
         self.present_s = 0.0
 
 
@@ -211,7 +213,7 @@ class LocalExecutor:
             return self._replace_worker(worker)
         event = from_json(line)
         if isinstance(event, Underway):
-            worker.silence.end()
+            worker.silence.end(isinstance(event, Epoch))
         else:
             worker.trial_id = None
         if isinstance(event, Ended) and event.is_worker_spent:
