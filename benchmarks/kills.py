@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,10 +116,12 @@ def disturb(folder: Path, name: str, mode: str, drawn: random.Random, result: Re
         process = start(folder, name, mode)
         for targets in (PARTS, WHOLES):
             if drawn.random() < IN_TRAINING:
-                wait_for_a_worker(process)
+                wait_for(process, workers_of)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(drawn.uniform(0, LONGEST_DELAY_S))
             target = drawn.choice(targets)
+            if target == "wandb" and mode != "disabled":
+                wait_for(process, clients_of)
             if process.poll() is None and kill(process, target, drawn):
                 result.kills[target] += 1
         with suppress(subprocess.TimeoutExpired):
@@ -132,16 +134,27 @@ def disturb(folder: Path, name: str, mode: str, drawn: random.Random, result: Re
             return
 
 
-def wait_for_a_worker(process: subprocess.Popen[bytes]) -> None:
-    """Wait until the launch has workers, so that kills hit training and not the start alone."""
-    while process.poll() is None and not workers_of(psutil.Process(process.pid)):
+def wait_for(
+    process: subprocess.Popen[bytes], parts_of: Callable[[psutil.Process], list[psutil.Process]]
+) -> None:
+    """Wait until the launch has such parts, so that kills hit training and not the start alone."""
+    while process.poll() is None and not parts_of(psutil.Process(process.pid)):
         time.sleep(0.05)
 
 
 def workers_of(scheduler: psutil.Process) -> list[psutil.Process]:
+    return children_with("audiocls.execution.worker", scheduler)
+
+
+def clients_of(scheduler: psutil.Process) -> list[psutil.Process]:
+    """W&B's own processes, one of each worker."""
+    return children_with("wandb-core", scheduler)
+
+
+def children_with(word: str, scheduler: psutil.Process) -> list[psutil.Process]:
     with suppress(psutil.Error):
         children = scheduler.children(recursive=True)
-        return [each for each in children if "audiocls.execution.worker" in command_of(each)]
+        return [each for each in children if word in command_of(each)]
     return []
 
 
@@ -168,13 +181,12 @@ def kill(process: subprocess.Popen[bytes], target: str, drawn: random.Random) ->
     scheduler = psutil.Process(process.pid)
     children = scheduler.children(recursive=True)
     workers = workers_of(scheduler)
-    clients = [each for each in children if "wandb" in command_of(each) and each not in workers]
     victims = {
         "scheduler": [scheduler],
         "everything": [scheduler, *children],
         "nothing": [],
         "worker": drawn.sample(workers, min(1, len(workers))),
-        "wandb": drawn.sample(clients, min(1, len(clients))),
+        "wandb": clients_of(scheduler)[:1],
     }
     if target == "group":
         os.killpg(process.pid, signal.SIGKILL)
