@@ -49,7 +49,7 @@ def test_a_grid_is_trained_once_by_two_agents_and_what_is_finished_is_told_again
         epochs = [row["epoch"] for row in run.history if "train/loss" in row]
         assert epochs == [1, 2, 3]
     assert not wandb_server.unknown
-    again = here.run("ablation", "register", "tiny", "--push")
+    again = home.run("ablation", "register", "tiny", "--push")
     assert "unchanged" in again.err
     assert "0 trained" in here.run("sweep", "agent", pushed, "--workers", "1").err
 
@@ -174,7 +174,7 @@ def test_anybodys_program_runs_under_an_agent_and_what_failed_is_done_again(
     [failure] = here.run("sweep", "status", "anybodys", "--json").json()["failures"]
     assert "ValueError: not yet" in failure["message"]
     (home.path / "mended").touch()
-    again = here.run("sweep", "retry", "anybodys").out
+    again = home.run("sweep", "retry", "anybodys").out
     command = again.partition("audiocls ")[2].split()
     assert "1 trained, 0 failed" in here.run(*command).err
     assert {run.state for run in wandb_server.runs()} == {"finished"}
