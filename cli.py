@@ -1,6 +1,6 @@
 """The doorway for a checkout: `python cli.py sweep launch dropout`."""
 
-from audiocls.cli import app
+from audiocls.__main__ import main
 
 if __name__ == "__main__":
-    app()
+    main()

@@ -1,5 +1,6 @@
 """Atomic writes: a reader sees the old file or the new one, never half of one."""
 
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -7,43 +8,108 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from audiocls.digests import damaged, is_sealed, seal, sync
+from audiocls.machine import reserve, writing
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step, also if this process is killed meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+log = logging.getLogger(__name__)
+
+
+def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
+    """Replace `path` by `content` in one step, also if this process is killed meanwhile.
+
+    With `is_synced` it is on the disk before it has the name, so that a power cut leaves no file
+    that is torn. Raises `MachineFault` where the disk does not take it.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    with writing(path, len(content)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("wb") as file:
+                file.write(content)
+            if is_synced:
+                sync(beside)
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, is_synced: bool = False) -> None:
     """Replace `path` by `text` in UTF-8, as `write_bytes` does."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), is_synced)
 
 
-def build_once(folder: Path, make: Callable[[Path], None]) -> Path:
+def build_once(folder: Path, make: Callable[[Path], None], num_bytes: int = 0) -> Path:
     """Return `folder`, filled by `make` if it does not exist yet, by one process of many.
 
     `make` gets an empty folder beside it, which is renamed when complete; other callers wait.
     A process killed meanwhile leaves no `folder` that could be mistaken for a complete one.
+    Raises `MachineFault` where the disk does not take it, before `make` is called if `num_bytes`
+    says how much it writes.
     """
-    if folder.exists():
+    return _build(folder, make, num_bytes, Path.exists)
+
+
+def build_cache(folder: Path, make: Callable[[Path], None], num_bytes: int = 0) -> Path:
+    """Return `folder` as `build_once` does, its content verified once a process by its digests.
+
+    A damaged one is thrown away and made again, which is logged.
+    """
+
+    def make_sealed(beside: Path) -> None:
+        make(beside)
+        seal(beside)
+
+    return _build(folder, make_sealed, num_bytes, _is_intact)
+
+
+def _is_intact(folder: Path) -> bool:
+    return folder.exists() and not damaged(folder)
+
+
+def _build(
+    folder: Path, make: Callable[[Path], None], num_bytes: int, is_whole: Callable[[Path], bool]
+) -> Path:
+    if is_whole(folder):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{folder.name}.lock"):  # freed by the kernel after a kill
-        if not folder.exists():
-            for left_behind in folder.parent.glob(f".{folder.name}.*.tmp"):
-                shutil.rmtree(left_behind)  # by a process that was killed: we hold its lock
-            beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-            beside.mkdir()
-            try:
-                make(beside)
-                beside.rename(folder)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
+    with writing(folder, num_bytes):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f".{folder.name}.lock"):  # freed by the kernel after a kill
+            if not is_whole(folder):
+                _discard(folder)
+                _require_room(folder, num_bytes)
+                _make_beside(folder, make)
     return folder
+
+
+def _discard(folder: Path) -> None:
+    """Remove what is damaged, and what a killed process has left: we hold its lock."""
+    if folder.exists():
+        if is_sealed(folder):
+            names = ", ".join(damaged(folder)[:3])
+            log.warning("%s: damaged on the disk (%s); it is made again", folder, names)
+        folder.rename(folder.with_name(f".{folder.name}.damaged.tmp"))
+    for left_behind in folder.parent.glob(f".{folder.name}.*.tmp"):
+        shutil.rmtree(left_behind)
+
+
+def _require_room(folder: Path, num_bytes: int) -> None:
+    """Raise `OSError` if the disk has no room for `num_bytes`."""
+    if num_bytes:
+        probe = folder.with_name(f".{folder.name}.{os.getpid()}.room")
+        try:
+            with probe.open("wb") as file:
+                reserve(file, num_bytes)
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+def _make_beside(folder: Path, make: Callable[[Path], None]) -> None:
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    beside.mkdir()
+    try:
+        make(beside)
+        beside.rename(folder)
+        sync(folder.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -4,9 +4,11 @@
     ├── ConfigError             2   a recipe, ablation, sweep or override: all its errors at once
     ├── UsageError              2   a command that cannot act on its arguments
     ├── DataError               2   a data set or a clip
+    │   ├── Damaged             2   a stored file whose content is not what was written
     │   ├── InvalidClipTable    2   clip ids, labels, folds or splits that contradict each other
     │   └── Unreachable         2   a download that does not come through
     ├── Diverged                1   a training whose loss is not finite
+    ├── MachineFault           75   a full disk, a refused folder, no memory: free some, try again
     ├── NotComparable           4   a report in which no arm can be compared
     ├── PermissionDenied        2   a W&B server that refuses the key or the request
     ├── SweepNotFound           2   a sweep, project or run that the server does not have
@@ -50,6 +52,15 @@ class DataError(AudioclsError):
     """A data set or a clip that cannot be used; the message names the file."""
 
     exit_code = 2
+
+
+class MachineFault(AudioclsError):
+    """A machine that cannot go on: a full or read-only disk, too many open files, no memory.
+
+    What was finished is kept, and the same command goes on where it was once that is mended.
+    """
+
+    exit_code = 75
 
 
 class NotComparable(AudioclsError):

@@ -5,13 +5,17 @@ Numbers have a true minus, as wide as the plus; a missing number is a dash, neve
 
 import json
 import math
+import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from audiocls.dotted import flatten
 
 NONE = "–"
 MINUS = "\N{MINUS SIGN}"
+RUNS = Path("runs")
+"""Where studies are kept, if nothing else is said."""
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -50,6 +54,16 @@ def format_estimate(
     decimals = num_decimals(low * scale, high * scale) if is_signed else num_decimals(value * scale)
     low_text, high_text = (write(bound * scale, decimals) for bound in (low, high))
     return f"{write(value * scale, decimals)} [{low_text}, {high_text}]"
+
+
+def format_signed_pair(low: float, high: float, between: str) -> str:
+    """Write the bounds of a difference with the decimals that both need.
+
+    >>> format_signed_pair(-3.71, 1.44, " to ")
+    '−3.7 to +1.4'
+    """
+    decimals = num_decimals(low, high)
+    return between.join(format_signed(bound, decimals) for bound in (low, high))
 
 
 def format_p(p: float | None) -> str:
@@ -153,3 +167,21 @@ def format_json(value: Any) -> str:
     """Write text as it is and any other value as JSON, on one line."""
     text = value if isinstance(value, str) else json.dumps(value)
     return " ".join(text.split())
+
+
+def command_line(*words: str, runs: Path | None = None) -> str:
+    """Return a command of ours that can be pasted into a shell, whatever its words hold.
+
+    `runs` is the folder of the studies that it is about.
+
+    >>> command_line("report", "lr search", runs=Path("my runs"))
+    "audiocls report 'lr search' --runs 'my runs'"
+    """
+    return with_runs(shlex.join(["audiocls", *words]), runs)
+
+
+def with_runs(command: str, runs: Path | None) -> str:
+    """Return a quoted command with the folder of its studies, where that is not the default."""
+    if runs is None or runs.absolute() == RUNS.absolute():
+        return command
+    return f"{command} --runs {shlex.quote(str(runs))}"

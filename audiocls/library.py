@@ -4,7 +4,7 @@ A name is looked up in `./ablations` (or `./sweeps`, `./recipes`) first, then am
 files, so that a project's own file replaces a built-in one of the same name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,10 @@ from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.search import Sweep, check_sweep, load_sweep
 
 Kind = Literal["ablations", "sweeps", "recipes", "notebooks"]
+
+SEARCHED = ("parameters", "early_terminate", "run_cap", "command")
+COMPARED = ("overrides", "factors", "arms", "exclude", "when", "blocks", "tune")
+"""Keys of sweeps, and of ablations, whose values reach a trial."""
 
 PACKAGE = Path(audiocls.__file__).parent
 
@@ -72,7 +76,22 @@ def checked_sweep(file: Path) -> tuple[dict[str, Any], Sweep, tuple[str, ...]]:
     """
     document, lines = yaml_file.read_with_lines(file)
     sweep = load_sweep(document, str(file), lines)
-    return document, sweep, check_sweep(document, lines).notes
+    odd = misreadings(file, SEARCHED)
+    return document, sweep, (*check_sweep(document, lines).notes, *odd)
+
+
+def misreadings(file: Path, parts: Collection[str]) -> tuple[str, ...]:
+    """Return a sentence for each word that YAML reads otherwise than people mean, with its line.
+
+    `parts` are the keys of the document that hold no prose.
+    """
+    _, lines = yaml_file.read_with_lines(file)
+    found = yaml_file.misreadings(file.read_text(encoding="utf-8")).items()
+    return tuple(
+        f"{'.'.join(map(str, key))} (line {lines[key]}): {why}"
+        for key, why in found
+        if key[0] in parts
+    )
 
 
 def notebook(name: str) -> Path:
@@ -98,6 +117,7 @@ def overrides(assignments: list[str]) -> dict[str, Any]:
 
 def registered_ablation(document: Mapping[str, Any]) -> str | None:
     """Return the ablation in the command of a registered sweep, or None for another sweep."""
-    command = [str(word) for word in document.get("command") or []]
+    given = document.get("command")
+    command = [str(word) for word in given] if isinstance(given, list) else []
     is_ours = "audiocls" in command and "--ablation" in command[:-1]
     return command[command.index("--ablation") + 1] if is_ours else None

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from audiocls.errors import did_you_mean
 
+LONGEST_GOT = 200
+"""Characters of a wrong value that a sentence repeats."""
+
 Loc = tuple[int | str, ...]
 
 
@@ -42,7 +45,12 @@ def _sentence(fault: Any, root: type[BaseModel], given: Mapping[str, Any]) -> st
         return f"{key}: {str(fault['msg']).removeprefix('Value error, ')}"
     # A file has lists; that they become tuples here is no concern of who wrote it.
     reason = fault["msg"].replace("tuple", "list").replace("Tuple", "List")
-    return f"{key}: got {fault['input']!r}; {reason}"
+    return f"{key}: got {_shortened(fault['input'])}; {reason}"
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_GOT else f"{text[:LONGEST_GOT]}…"
 
 
 def _dotted_path(loc: Loc, given: Mapping[str, Any]) -> list[int | str]:

@@ -4,16 +4,18 @@ Only this module imports PyYAML. PyYAML reads `1e-3` as text; numeric fields of 
 numeric text for that reason.
 """
 
-import re
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from audiocls.errors import ConfigError
+from audiocls.misreadings import LEADING_ZERO, misreading
 
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 Key = tuple[Hashable, ...]
@@ -22,8 +24,27 @@ Key = tuple[Hashable, ...]
 Lines = Mapping[Key, int]
 """The line, counted from 1, on which each value of a document begins."""
 
-LEADING_ZERO = re.compile(r"0\d+")
-"""Text such as `008`, which other readers of YAML take for a number."""
+MAX_DEPTH = 100
+"""Levels of nesting, what aliases stand for included."""
+MAX_VALUES = 50_000
+"""Keys and values of a document, those that aliases repeat included."""
+
+LARGEST_INTEGER = 2**1024
+"""From here on an integer is beyond every float, and takes long to write."""
+
+
+class Loader(BaseLoader):  # type: ignore[misc]
+    """A loader that refuses integers beyond every float, whatever their base."""
+
+
+def _integer(loader: Any, node: Any) -> int:
+    value = int(loader.construct_yaml_int(node))
+    if abs(value) >= LARGEST_INTEGER:
+        raise ValueError(f"line {node.start_mark.line + 1}: an integer beyond every float")
+    return value
+
+
+Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 class Dumper(BaseDumper):  # type: ignore[misc]
@@ -41,11 +62,94 @@ Dumper.add_representer(str, _text)
 def parse(text: str, where: str) -> Any:
     """Return the value of one YAML document; `where` names it in a `ConfigError`."""
     try:
+        if fault := _faults_of_size(text)[0]:
+            raise ConfigError(where, [fault])
         return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         raise ConfigError(where, [f"not valid YAML: {_why(error, text)}"]) from error
-    except ValueError as error:  # a date such as 2024-13-01
+    except ValueError as error:  # a date such as 2024-13-01, a huge integer
         raise ConfigError(where, [f"not valid YAML: {error}"]) from error
+
+
+def parse_mapping(text: str, where: str) -> dict[str, Any]:
+    """Return the mapping in one YAML document; raise `ConfigError` for any other content.
+
+    Refused before it is built: what is nested without end, what aliases multiply, what is huge.
+    """
+    if faults := list(filter(None, _faults_of_size(text))):
+        raise ConfigError(where, faults)
+    document = parse(text, where)
+    if not isinstance(document, dict):
+        held = "is empty" if document is None else f"holds {type(document).__name__}"
+        raise ConfigError(where, [f"{held}, a mapping of keys is wanted"])
+    return document
+
+
+@dataclass
+class _Open:
+    """A list or mapping whose end is not read yet."""
+
+    anchor: Any
+    num_before: int
+    height: int = 1
+    """Levels of nesting so far, its own included."""
+
+
+class _Size:
+    """How many values a document holds so far, and how deep, with what its aliases stand for."""
+
+    def __init__(self) -> None:
+        self.num_values = 0
+        self.stack: list[_Open] = []
+        self._known: dict[Any, tuple[int, int]] = {}
+        """Anchor → values and levels of nesting that it stands for."""
+
+    def has_open(self, anchor: Any) -> bool:
+        """Whether the end of what has that anchor is not read yet."""
+        return any(each.anchor == anchor for each in self.stack)
+
+    def add(self, event: Any) -> int:
+        """Count what an event adds; return the levels of nesting that it ends or repeats."""
+        size, height = int(isinstance(event, yaml.ScalarEvent)), 0
+        if isinstance(event, yaml.CollectionStartEvent):
+            size = 1
+            self.stack.append(_Open(event.anchor, self.num_values))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            ended = self.stack.pop()
+            height = ended.height
+            if ended.anchor is not None:
+                self._known[ended.anchor] = self.num_values - ended.num_before, height
+        elif isinstance(event, yaml.AliasEvent):
+            size, height = self._known.get(event.anchor, (1, 0))
+        self.num_values += size
+        if self.stack and height:
+            self.stack[-1].height = max(self.stack[-1].height, height + 1)
+        return height
+
+
+@lru_cache(maxsize=8)
+def _faults_of_size(text: str) -> tuple[str, str]:
+    """Return why a document is too large to be built, and where it holds itself; else empty texts.
+
+    The events are read one by one, so that the whole is never built. What is no YAML is left to
+    `parse`.
+    """
+    size, endless = _Size(), ""
+    try:
+        for event in yaml.parse(text, Loader=Loader):
+            mark: Any = event.start_mark
+            if isinstance(event, yaml.AliasEvent) and size.has_open(event.anchor):
+                endless = f"*{event.anchor} stands inside what it names, which has no end"
+                endless = f"line {mark.line + 1}: {endless}"
+            height = size.add(event)
+            if len(size.stack) + height > MAX_DEPTH:
+                return f"line {mark.line + 1}: nested more than {MAX_DEPTH} deep", endless
+            if size.num_values > MAX_VALUES:
+                many = f"holds more than {MAX_VALUES:,} values, those that aliases repeat included"
+                return many, endless
+    except yaml.YAMLError:
+        return "", ""
+    return "", endless
 
 
 def _why(error: yaml.YAMLError, text: str) -> str:
@@ -69,17 +173,13 @@ def read(path: Path) -> dict[str, Any]:
     return read_with_lines(path)[0]
 
 
-def read_written(path: Path) -> dict[str, Any]:
-    """Return the mapping in a file that `dump` wrote, without the checks of `read`."""
-    return _mapping(_content(path), str(path))
-
-
 def read_with_lines(path: Path) -> tuple[dict[str, Any], Lines]:
     """Return the mapping of `read` and the lines of its keys."""
     text = _content(path)
-    return _mapping(text, str(path)), lines_of(text, str(path))
+    return parse_mapping(text, str(path)), lines_of(text, str(path))
 
 
+@lru_cache(maxsize=8)
 def lines_of(text: str, where: str) -> Lines:
     """Return the lines of the keys and list items of a document that `parse` accepts.
 
@@ -87,7 +187,8 @@ def lines_of(text: str, where: str) -> Lines:
     """
     loader = Loader(text)
     try:
-        lines_by_key = list(_places(loader, loader.get_single_node(), (), set()))
+        places = _places(loader, loader.get_single_node(), (), set())
+        lines_by_key = [(key, node.start_mark.line + 1) for key, node, _ in places]
     finally:
         loader.dispose()
     lines: dict[Key, int] = {}
@@ -103,6 +204,25 @@ def lines_of(text: str, where: str) -> Lines:
     return lines
 
 
+@lru_cache(maxsize=8)
+def misreadings(text: str) -> Mapping[Key, str]:
+    """Return what YAML reads otherwise than people mean, and what to write; by place.
+
+    Only words without quotes are looked at, of a document that `parse` accepts.
+    """
+    loader = Loader(text)
+    try:
+        places = _places(loader, loader.get_single_node(), (), set())
+        plain = [
+            (key, node.value, loader.construct_object(node))
+            for key, _, node in places
+            if isinstance(node, yaml.ScalarNode) and not node.style
+        ]
+    finally:
+        loader.dispose()
+    return {key: why for key, word, value in plain if (why := misreading(word, value))}
+
+
 def _content(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -110,19 +230,13 @@ def _content(path: Path) -> str:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from error
 
 
-def _mapping(text: str, where: str) -> dict[str, Any]:
-    document = parse(text, where)
-    if not isinstance(document, dict):
-        held = "is empty" if document is None else f"holds {type(document).__name__}"
-        fault = f"{held}, a mapping of keys is wanted"
-        raise ConfigError(where, [fault])
-    return document
+def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[Key, Any, Any]]:
+    """Yield keys with the nodes of their names and of their values, in the order of the text.
 
-
-def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[Key, int]]:
-    """Yield keys and lines in the order of the text; what aliases repeat is visited once."""
+    What aliases repeat is visited once.
+    """
     for name, at, value in _children(loader, node):
-        yield (*key, name), at.start_mark.line + 1
+        yield (*key, name), at, value
         if id(value) not in seen:
             seen.add(id(value))
             yield from _places(loader, value, (*key, name), seen)

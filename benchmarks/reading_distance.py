@@ -23,9 +23,9 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 GOALS = {
-    "files until the first optimiser step of `sweep launch`": 70,
-    "frames at that step": 12,
-    "files of `report`": 28,
+    "files until the first optimiser step of `sweep launch`": 84,
+    "frames at that step": 13,
+    "files of `report`": 52,
     "percent of lines in small modules": 3.0,
 }
 SMALL = 50

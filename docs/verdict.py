@@ -26,6 +26,7 @@ def draw(study: Path, picture: Path) -> None:
         record=True, width=WIDTH, force_terminal=True, highlight=False, file=io.StringIO()
     )
     console.stdout = lambda: terminal
+    console.say = lambda text: terminal.print(text, markup=False)  # wrapped: a picture has an edge
     report = load_report(StudyFolder(study))
     show(stored_ablation(report, "terminal", ClipsRequest()).document)
     command = f"audiocls sweep launch {study.name}"

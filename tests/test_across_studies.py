@@ -2,16 +2,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.records import finished_study, paired_values
+from helpers.records import finished_study, paired_values, recorded_study
 
 from audiocls.analysis import compare
-from audiocls.analysis.contrasts.cross_study import compare_studies
+from audiocls.analysis.contrasts import cross_study as analysis
+from audiocls.analysis.contrasts.cross_study import StudyRecords
 from audiocls.errors import NotComparable
 from audiocls.render.build import cross_study
 from audiocls.render.build.cross_study import as_json, remarks, sentences, tables
 from audiocls.render.formats.html import to_html
 from audiocls.render.formats.markdown import to_markdown
-from audiocls.stats import corrected_t, holm
+from audiocls.stats import holm
+
+
+def compare_studies(known):
+    return analysis.compare_studies([StudyRecords(*each) for each in known])
 
 
 def study(name, values, **options):
@@ -62,6 +67,20 @@ def test_the_difference_of_effects_is_the_effect_there_minus_the_effect_here():
     assert effect.delta == pytest.approx(theirs - mine)
     assert effect.verdict == "better"
     assert "arm0 helps more there (+" in sentences(joint)[-1]
+
+
+def test_recordings_are_units_across_studies_too():
+    known = []
+    for name, draw in (("a", 1), ("b", 2)):
+        made, records, influences = recorded_study(0.02, draw=draw)
+        cells = tuple(replace(cell, id=f"{name}-{cell.id}") for cell in made.cells)
+        own = {f"{name}-{key}": replace(each, id=f"{name}-{key}") for key, each in records.items()}
+        of_trials = {f"{name}-{key}": each for key, each in influences["test/accuracy"].items()}
+        named = replace(made, name=name, cells=cells)
+        known.append((named, own, {"test/accuracy": of_trials}))
+    (across,) = compare_studies(known).across
+    assert len(across.results) == 3
+    assert {result.components.num_recordings for result in across.results} == {200}
 
 
 def test_swapping_the_studies_mirrors_the_answer():
@@ -141,9 +160,11 @@ def test_the_first_study_sets_level_and_margin_of_what_is_compared_across():
         for n, s, a in (("a", 0, 0.01), ("b", 1, 0.2))
     )
     joint = compare_studies([here, there])
-    for result in joint.across[0].results:
-        test = corrected_t([value for *_, value in result.differences], 1 / 3, 0.01)
-        assert (result.ci_low, result.ci_high) == pytest.approx((test.ci_low, test.ci_high))
+    again = compare_studies(
+        [(replace(made, alpha=0.01, margin=0.01), records) for made, records in (here, there)]
+    )
+    for result, same in zip(joint.across[0].results, again.across[0].results, strict=True):
+        assert (result.ci_low, result.ci_high) == (same.ci_low, same.ci_high)
     columns = tables(joint)[0].titles
     assert "Δ points, a [99 %]" in columns
     assert "Δ points, b [80 %]" in columns
@@ -237,3 +258,27 @@ def test_designs_of_changes_alone_and_together_are_compared_across_studies():
     ]
     (across,) = compare_studies(both).across
     assert [result.arm for result in across.levels] == list(arms)
+
+
+@pytest.mark.parametrize(
+    ("folds", "scope", "words"),
+    [
+        ((1, 2, 3, 4, 5), "data", "b against a over all 5 folds:"),
+        ((2, 3), "folds", "b against a over the 2 of 5 folds that both have:"),
+        ((2,), "clips", "b against a on the test clips that both have:"),
+    ],
+)
+def test_what_is_compared_speaks_of_the_folds_in_both(folds, scope, words):
+    rows = {arm: row[: 3 * len(folds)] for arm, row in paired_values(0.03).items()}
+    here = study("a", paired_values(0.01))
+    there = study("b", rows, folds=folds)
+    known = [(replace(made, num_folds=5), records) for made, records in (here, there)]
+    joint = compare_studies(known)
+    assert sentences(joint)[-1].startswith(words)
+    assert as_json(joint)["across"][0]["scope"] == scope
+
+
+def test_studies_without_a_common_block_speak_of_nothing():
+    here, there = study("a", paired_values(0.01)), study("b", paired_values(0.01), seeds=(7, 8, 9))
+    joint = compare_studies([here, there])
+    assert as_json(joint)["across"][0]["scope"] is None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from helpers.recipes import TINY
+from helpers.records import search_record
 
 from audiocls import yaml_file
 from audiocls.errors import AudioclsError, UsageError
@@ -357,7 +358,7 @@ def test_what_a_killed_agent_had_in_hand_is_gone_on_with_and_nothing_else(tmp_pa
 
     for name in ("killed_here", "done_here", "failed_here"):
         trial_of(Start(name, {})).path.mkdir()
-    (tmp_path / "done_here" / "record.json").write_text("{}")
+    trial_of(Start("done_here", {})).finish(search_record("done_here", 0.5))
     trial_of(Start("failed_here", {})).fail(Failure("error", "", "", 1))
     states = {"killed_here": "running", "done_here": "crashed", "failed_here": "failed"}
     states |= {"elsewhere": "running", "stopped": "killed"}

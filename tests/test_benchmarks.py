@@ -68,6 +68,14 @@ def test_a_reader_needs_few_files_from_a_launch_to_the_optimisers_step_and_to_a_
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     files, frames, files_of_report, percent = json.loads(done.stdout).values()
-    assert 1 < frames <= 12 < files <= 70
-    assert 0 < files_of_report <= 28
+    assert 1 < frames <= 13 < files <= 84
+    assert 0 < files_of_report <= 52
     assert 0 <= percent <= 3
+
+
+@pytest.mark.slow
+def test_random_kills_lose_double_and_change_nothing() -> None:
+    command = [sys.executable, BENCHMARKS / "kills.py", "--kills=6", "--seed=1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 trials lost, doubled or different to the bit" in done.stdout

@@ -28,7 +28,7 @@ from audiocls.render.build import clips as text
 from audiocls.render.build import sounds as sound
 from audiocls.render.build.clips import section_of
 from audiocls.render.build.sounds import audio_snippets, outline, scored_window
-from audiocls.stats import bootstrap
+from audiocls.stats import intervals
 from audiocls.store import StudyFolder
 from audiocls.studies.reports import read_clips
 
@@ -187,7 +187,7 @@ def test_an_arm_is_compared_with_its_reference():
 
 def test_without_an_effect_at_most_alpha_of_studies_name_a_class(monkeypatch):
     """Forty recordings of five clips, of three arms; what an arm changes, it changes together."""
-    monkeypatch.setattr(bootstrap, "NUM_RESAMPLES", 2)  # the intervals are not looked at
+    monkeypatch.setattr(intervals, "NUM_RESAMPLES", 2)  # the intervals are not looked at
     rng = np.random.default_rng(6)
     arms = ("base", "x", "y")
     study, _ = finished_study({arm: [0.5] for arm in arms}, seeds=(0,), folds=(1,))

@@ -20,6 +20,7 @@ from audiocls.execution.job import CommandJob, CommandSpec, TrackingConfig, Tria
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.store import StudyFolder
 from audiocls.tracking import run_id_of
+from audiocls.tracking.sweep_server import offline_sweep_id
 
 LIMIT_S = 30.0
 UNCHANGED = """
@@ -416,7 +417,7 @@ def test_each_slot_sees_its_own_device_and_the_users_own_settings_win(make, monk
     assert seen["OMP_NUM_THREADS"] == "3"
     assert (seen["WANDB_RUN_GROUP"], seen["WANDB_ENTITY"]) == ("theirs", "us")
     assert (seen["WANDB_RUN_ID"], seen["WANDB_PROJECT"]) == ("r1", "ours")
-    assert "WANDB_SWEEP_ID" not in seen
+    assert seen["WANDB_SWEEP_ID"] == offline_sweep_id("mine")
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert program_environment(command, os.environ, "cpu", "r1")["OMP_NUM_THREADS"] == "1"
     assert program_environment(command, os.environ, "cpu", "r1")["CUDA_VISIBLE_DEVICES"] == ""
@@ -452,7 +453,7 @@ def test_python_is_an_activated_environments_or_else_the_one_of_this_command(tmp
     assert path_with_python({"PATH": "/none", "CONDA_PREFIX": "/env"}).split(os.pathsep)[0] == ours
 
 
-def test_a_full_disk_fails_the_trial_and_not_the_launch(logs, monkeypatch):
+def test_a_full_disk_leaves_the_trial_pending_and_names_the_folder(logs, monkeypatch):
     from audiocls.store import TrialFolder
 
     def refuse(*_: Any) -> None:
@@ -461,8 +462,18 @@ def test_a_full_disk_fails_the_trial_and_not_the_launch(logs, monkeypatch):
     command = logs([{"loss": 1}], then="import time; time.sleep(600)")
     monkeypatch.setattr(TrialFolder, "append_history", refuse)
     event = run(command)
-    assert isinstance(event, Failed)
-    assert "No space left on device" in event.message
+    assert isinstance(event, Interrupted)
+    assert f"No space left on device: {command.study_folder}" in event.fault
+    assert command.trial.state() == "pending"
+
+
+def test_a_program_that_ends_on_a_full_disk_has_not_failed(logs):
+    command = logs([{"loss": 1}], then="raise OSError(28, 'No space left on device')")
+    event = run(command)
+    assert isinstance(event, Interrupted)
+    assert "No space left on device" in event.fault
+    assert str(command.trial.log) in event.fault
+    assert command.trial.state() == "pending"
 
 
 def test_signals_reach_only_groups_that_exist():

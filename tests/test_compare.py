@@ -1,29 +1,58 @@
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.records import COST, PROVENANCE, drop_records, finished_study, paired_values, verdicts
+from helpers.records import (
+    COST,
+    PROVENANCE,
+    drop_records,
+    finished_study,
+    paired_values,
+    recorded_study,
+    verdicts,
+)
 
 from audiocls.analysis import compare
 from audiocls.errors import ConfigError, NotComparable
-from audiocls.render.build.verdicts import headline
-from audiocls.stats import corrected_t, holm, sign_flip_p
+from audiocls.render.build.headline import headline
+from audiocls.stats import (
+    FoldDifferences,
+    components_of,
+    half_width,
+    holm,
+    p_value,
+    stacked,
+    uncertainties,
+)
 from audiocls.store.record import Objective
 
 ACCURACY = "test/accuracy"
 
 
-def test_golden_1_is_too_few_pairs():
+def judged(arms, folds, ratio=1 / 3, influences=None, step=0.0):
+    """Intervals at 95 % and p of arms' differences, ordered by seed and fold, by hand."""
+    every = []
+    for arm, values in enumerate(arms):
+        grid = np.reshape(values, (-1, len(folds)))
+        own = [None] * len(folds) if influences is None else influences[arm]
+        found = [FoldDifferences(column, each) for column, each in zip(grid.T, own, strict=True)]
+        every.append(components_of(found, step))
+    components = stacked(every)
+    errors = uncertainties(components, ratio)
+    halves = half_width(errors, 0.05)
+    ps = p_value(errors, np.abs(components.mean))
+    return components.mean, halves, ps
+
+
+def test_golden_1_shows_no_difference():
     values = {"B": [94.3, 97.0, 94.8, 96.3, 91.8], "A": [94.00, 95.75, 93.75, 95.75, 91.50]}
     study, records = finished_study(values, seeds=(0,), margin=1.0)
     quarter = {key: replace(record, num_train=1600) for key, record in records.items()}
     arm = compare(study, quarter).compared[0]
-    assert arm.verdict == "too_few_pairs"
+    assert arm.verdict == "no_evidence"
     assert arm.delta == pytest.approx(-0.69)
-    assert arm.p_corrected_t == pytest.approx(0.078605, abs=5e-7)
-    assert arm.p_sign_flip == 0.0625
-    assert (arm.ci_low, arm.ci_high) == pytest.approx((-1.505573, 0.125573), abs=5e-7)
-    assert arm.reason == "5 pairs; 6 needed for α = 0.05, m = 1"
+    assert 0.05 < arm.p < 0.06
 
 
 def test_the_words_of_clear_cases():
@@ -33,17 +62,95 @@ def test_the_words_of_clear_cases():
     assert verdicts(*wild) == ["no_evidence"]
 
 
-def test_numbers_are_those_of_the_tests_over_all_pairs():
+def test_without_predictions_folds_are_the_units_and_the_reason_is_said():
     study, records = finished_study(paired_values(0.01, 0.002))
     result = compare(study, records)
-    ps = []
-    for arm in result.compared:
-        values = [difference for *_, difference in arm.differences]
-        test = corrected_t(values, 1 / 3)
-        assert (arm.delta, arm.ci_low, arm.ci_high) == (test.mean, test.ci_low, test.ci_high)
-        assert (arm.p_corrected_t, arm.p_sign_flip) == (test.p, sign_flip_p(values))
-        ps.append(max(test.p, sign_flip_p(values)))
-    assert [arm.p_holm for arm in result.compared] == holm(ps)
+    arms = result.compared
+    values = [[difference for *_, difference in arm.differences] for arm in arms]
+    means, halves, ps = judged(values, study.folds, step=1 / 400)
+    assert [arm.delta for arm in arms] == pytest.approx(list(means))
+    assert [arm.ci_high for arm in arms] == pytest.approx(list(means + halves))
+    assert [arm.p_replicates for arm in arms] == pytest.approx(list(ps))
+    assert {arm.p_units for arm in arms} == {None}
+    assert [arm.p_holm for arm in arms] == pytest.approx(holm(list(ps)))
+    assert {arm.without_recordings for arm in arms} == {"no predictions are kept"}
+    assert "no predictions are kept" in result.method
+
+
+def test_with_predictions_recordings_are_units_too():
+    study, records, influences = recorded_study(0.02, 0.0)
+    result = compare(study, records, influences=influences)
+    arms, known = result.compared, influences["test/accuracy"]
+    values = [[difference for *_, difference in arm.differences] for arm in arms]
+    own = [
+        [
+            np.stack(
+                [
+                    known[f"{arm.arm}-{seed}-{fold}"].values - known[f"base-{seed}-{fold}"].values
+                    for seed in study.seeds
+                ]
+            )
+            for fold in study.folds
+        ]
+        for arm in arms
+    ]
+    means, halves, ps = judged(values, study.folds, influences=own, step=1 / 400)
+    assert [arm.delta for arm in arms] == pytest.approx(list(means))
+    assert [arm.ci_low for arm in arms] == pytest.approx(list(means - halves))
+    assert [arm.p for arm in arms] == pytest.approx(list(ps))
+    assert {arm.components.num_recordings for arm in arms} == {200}
+    assert result.scope == "data"
+
+
+def test_recordings_make_one_seed_of_all_folds_enough_for_a_claim():
+    study, records, influences = recorded_study(0.12, seeds=(0,), lasting=0.3, noise=0.3)
+    assert compare(study, records, influences=influences).compared[0].verdict == "better"
+
+
+def test_a_trial_without_predictions_leaves_its_comparison_to_the_folds_and_no_other():
+    study, records, influences = recorded_study(0.02, 0.02)
+    influences["test/accuracy"]["arm1-1-3"] = "the predictions cannot be read (damaged)"
+    first, second = compare(study, records, influences=influences).compared
+    assert first.p_units is not None
+    assert second.p_units is None
+    assert second.without_recordings == "the predictions cannot be read (damaged)"
+
+
+def test_other_recordings_in_one_trial_are_not_mixed_with_the_rest():
+    study, records, influences = recorded_study(0.02)
+    odd = influences["test/accuracy"]["arm0-1-3"]
+    influences["test/accuracy"]["arm0-1-3"] = replace(odd, recordings=odd.recordings[::-1].copy())
+    arm = compare(study, records, influences=influences).compared[0]
+    assert arm.without_recordings == "not tested on the same recordings"
+
+
+@pytest.mark.parametrize(
+    ("folds", "has_predictions", "scope"),
+    [
+        ((1, 2, 3, 4, 5), True, "data"),
+        ((1, 2, 3, 4, 5), False, "data"),
+        ((1, 2), True, "folds"),
+        ((1,), True, "split"),
+        ((1,), False, "clips"),
+    ],
+)
+def test_the_scope_is_what_the_folds_and_their_recordings_can_speak_of(
+    folds, has_predictions, scope
+):
+    study, records, influences = recorded_study(0.02, folds=folds)
+    records = {
+        key: replace(record, num_train=1200, num_val=400, num_test=400)
+        for key, record in records.items()
+    }
+    result = compare(study, records, influences=influences if has_predictions else {})
+    assert result.scope == scope
+    assert result.num_all_folds == (None if len(folds) == 1 else 5)
+
+
+def test_folds_of_unknown_size_do_not_stand_for_the_data():
+    study, records = finished_study(paired_values(0.03))
+    unknown = {key: replace(record, num_train=None) for key, record in records.items()}
+    assert compare(study, unknown).scope == "folds"
 
 
 def test_the_baseline_comes_first_and_has_no_difference():
@@ -59,24 +166,18 @@ def test_the_baseline_comes_first_and_has_no_difference():
 
 
 @pytest.mark.parametrize(
-    ("folds", "seeds", "words"),
+    ("folds", "has_predictions", "words"),
     [
-        (
-            (1,),
-            range(8),
-            "plain paired t test over seeds (one fold: of this split of the data alone)",
-        ),
-        (range(1, 9), (0,), "Nadeau and Bengio 2003"),
-        ((1, 2), range(4), "Bouckaert and Frank 2004"),
+        ((1,), False, "paired t test over seeds, which speaks of these test clips alone"),
+        ((1, 2), False, "t test over 2 folds, whose differences beyond those of seeds"),
+        ((1,), True, "over trainings and recordings together, .* and over seeds"),
+        ((1, 2, 3, 4, 5), True, r"recordings count 1\.83 times .* and over folds"),
     ],
 )
-def test_the_method_names_the_variance_used(folds, seeds, words):
-    values = np.random.default_rng(0).normal(0.8, 0.01, (2, 8))
-    study, records = finished_study(dict(zip("ab", values, strict=True)), seeds, folds)
-    result = compare(study, records)
-    assert words in result.method
-    expected = corrected_t(list((values[1] - values[0]).round(12)), 0 if folds == (1,) else 1 / 3)
-    assert result.compared[0].p_corrected_t == pytest.approx(expected.p)
+def test_the_method_names_the_errors_that_a_claim_had_to_exceed(folds, has_predictions, words):
+    study, records, influences = recorded_study(0.02, folds=folds)
+    result = compare(study, records, influences=influences if has_predictions else {})
+    assert re.search(words, result.method)
 
 
 def test_equal_arms_are_equivalent_and_never_better():
@@ -137,10 +238,12 @@ def test_missing_pairs_are_allowed_up_to_the_number_said():
     assert verdicts(study, drop_records(records, "arm0-1-3", "base-0-1")) == ["not_comparable"]
 
 
-def test_a_metric_that_is_not_a_number_is_a_missing_trial():
+def test_a_metric_that_is_not_a_number_is_a_missing_trial_and_called_that():
     study, records = finished_study(paired_values(0.03))
     records["arm0-0-1"] = replace(records["arm0-0-1"], metrics={"test/accuracy": float("nan")})
-    assert [cell.id for cell in compare(study, records).missing] == ["arm0-0-1"]
+    result = compare(study, records)
+    assert [cell.id for cell in result.missing] == ["arm0-0-1"]
+    assert result.compared[0].reason.endswith("seed 0 fold 1 (test/accuracy is nan)")
 
 
 @pytest.mark.parametrize(
@@ -189,22 +292,65 @@ def test_early_stopped_trials_enter_no_comparison(arm):
     assert (result.verdict, result.reason) == ("not_comparable", "stopped early in 1 of 15 pairs")
 
 
-def test_more_comparisons_never_lower_a_corrected_p():
-    effects = (0.004, 0.002, 0.0, 0.001, -0.003)
-    values = paired_values(*effects)
-    before = 0.0
-    for count in range(2, len(values) + 1):
-        family = dict(list(values.items())[:count])
-        p = compare(*finished_study(family)).compared[0].p_holm
-        assert p >= before
-        before = p
+def test_more_comparisons_cost_more_and_tell_more_of_the_noise_of_few_folds():
+    """Corrected p values are Holm's, but arms share what their folds tell of the noise."""
+    few = {"seeds": (0,)}
+    values = {arm: list(own[:5]) for arm, own in paired_values(0.01, 0.0, 0.0, 0.0).items()}
+    alone = {arm: values[arm] for arm in ("base", "arm0")}
+    one = compare(*finished_study(alone, **few)).compared[0]
+    family = compare(*finished_study(values, **few)).compared
+    assert family[0].p < one.p
+    assert [arm.p_holm for arm in family] == holm([arm.p for arm in family])
+    assert all(arm.p_holm >= arm.p for arm in family)
 
 
 def test_an_arm_that_could_not_be_computed_still_counts_in_the_family():
-    study, records = finished_study(paired_values(0.004, 0.0))
-    alone = compare(*finished_study(paired_values(0.004))).compared[0]
+    study, records = finished_study(paired_values(0.006, 0.0))
+    alone = compare(*finished_study(paired_values(0.006))).compared[0]
     kept = {key: record for key, record in records.items() if not key.startswith("arm1")}
     assert compare(study, kept).compared[0].p_holm == pytest.approx(2 * alone.p_holm)
+
+
+def test_simultaneous_intervals_are_those_of_the_family_at_once():
+    alone = compare(*finished_study(paired_values(0.006))).compared[0]
+    assert (alone.simultaneous_low, alone.simultaneous_high) == (alone.ci_low, alone.ci_high)
+    study, records = finished_study(paired_values(0.006, 0.0))
+    kept = {key: record for key, record in records.items() if not key.startswith("arm1")}
+    among = compare(study, kept).compared[0]
+    at_half = compare(replace(study, alpha=0.025), kept).compared[0]
+    assert (among.simultaneous_low, among.simultaneous_high) == (at_half.ci_low, at_half.ci_high)
+
+
+def test_no_interval_of_a_share_leaves_0_to_100_percent():
+    study, records = finished_study({"a": [0.99, 0.4], "b": [0.5, 1.0]}, (0,), (1, 2))
+    first, second = compare(study, records).arms
+    for arm in (first, second):
+        assert 0 <= arm.mean_ci_low < arm.mean < arm.mean_ci_high <= 1
+    assert -1 <= second.ci_low < second.ci_high <= 1
+    loss, losses = (
+        replace(study, metric="test/loss", goal="minimize"),
+        {
+            key: replace(record, metrics={"test/loss": record.metrics[ACCURACY]})
+            for key, record in records.items()
+        },
+    )
+    assert compare(loss, losses).arms[0].mean_ci_high > 1
+
+
+def test_two_pairs_that_agree_to_the_clip_are_no_proof():
+    study, records = finished_study({"a": [0.7, 0.7], "b": [0.8, 0.8]}, (0, 1), (1,))
+    few = {key: replace(record, num_test=10) for key, record in records.items()}
+    arm = compare(study, few).compared[0]
+    assert (arm.verdict, arm.p > 0.05) == ("no_evidence", True)
+
+
+def test_equivalence_is_corrected_over_the_family():
+    study, records = finished_study(paired_values(0.0, 0.0, spread=0.008))
+    for arm in compare(study, records).compared:
+        assert (arm.p_equivalence <= 0.05) == (arm.verdict == "equivalent")
+    ps = [arm.p_equivalence for arm in compare(study, records).compared]
+    alone = compare(*finished_study(paired_values(0.0, spread=0.008))).compared[0]
+    assert max(ps) >= alone.p_equivalence
 
 
 def test_one_seed_never_has_an_interval():
@@ -212,8 +358,11 @@ def test_one_seed_never_has_an_interval():
     for arm in compare(study, records).arms:
         assert arm.mean_ci_low is None
         assert arm.ci_low is None
-        assert arm.p_corrected_t is None
+        assert arm.p is None
     assert verdicts(study, records) == ["too_few_pairs"]
+    assert compare(study, records).compared[0].reason == (
+        "1 pair; two seeds or two folds needed at least, to see how much trainings vary"
+    )
 
 
 def test_a_study_without_records_is_an_answer_that_lists_every_cell():
@@ -240,39 +389,18 @@ def test_unknown_rules_are_refused_all_at_once():
 
 def test_headlines_say_it_in_plain_words():
     improved = headline(compare(*finished_study(paired_values(0.03, 0.0, 0.0, spread=0.012))))
-    assert improved.startswith("arm0 helps: +")
+    assert improved.startswith("arm0 helps over all 5 folds: +")
     assert "points (95 % interval" in improved
-    assert improved.endswith("15 pairs); the other two arms show no evidence.")
-    assert headline(compare(*finished_study(paired_values(-0.03)))).startswith("arm0 hurts: −")
+    assert "no evidence of a difference for the other two arms (effects beyond" in improved
+    worse = headline(compare(*finished_study(paired_values(-0.03))))
+    assert worse.startswith("arm0 hurts over all 5 folds: −")
     nothing = headline(compare(*finished_study(paired_values(0.0, 0.0, spread=0.05))))
-    assert nothing == "No evidence that any of the two arms differs from base (15 pairs)."
-    few = {"a": [0.7] * 5, "b": [0.8] * 5}
-    assert headline(compare(*finished_study(few, seeds=(0,)))) == (
-        "Too few pairs to tell: 5 pairs, and one comparison at α = 0.05 needs 6."
+    assert nothing.startswith(
+        "No evidence that either of the two arms differs from base over all 5"
     )
-
-
-def test_without_an_effect_at_most_alpha_of_studies_claim_one():
-    """Studies of three arms whose pairs correlate as Nadeau and Bengio assume, by test/all clips.
-
-    The plain t test, which takes the pairs as independent, claims an effect in most of them.
-    """
-    rng = np.random.default_rng(0)
-    num, correlation = 600, 400 / 1600
-    study, records = finished_study({arm: [0.8] * 15 for arm in ("base", "x", "y", "z")})
-    num_claims = num_plain = 0
-    for _ in range(num):
-        shared, own = rng.normal(size=(3, 1)), rng.normal(size=(3, 15))
-        differences = 0.01 * (correlation**0.5 * shared + (1 - correlation) ** 0.5 * own)
-        values = 0.8 + np.concatenate([np.zeros((1, 15)), differences]).ravel()
-        drawn = {
-            key: replace(record, metrics={"test/accuracy": float(value)})
-            for (key, record), value in zip(records.items(), values, strict=True)
-        }
-        num_claims += any(verdict in ("better", "worse") for verdict in verdicts(study, drawn))
-        num_plain += min(corrected_t(d, 0).p for d in differences) < 0.05
-    assert num_claims / num <= 0.05 + 2 * (0.05 * 0.95 / num) ** 0.5
-    assert num_plain / num > 0.5
+    few = {"a": [0.7], "b": [0.8]}
+    one = headline(compare(*finished_study(few, seeds=(0,), folds=(1,))))
+    assert one.startswith("Too few pairs to tell on these test clips")
 
 
 def by_steps():

@@ -103,9 +103,9 @@ def test_the_report_answers_the_question_in_words():
     report, *_ = built(study, records)
     text = "\n".join(texts_of(spec_of(report)["spec"]))
     assert report.description == "Does it help?"
-    assert "dropout=0.1 helps: +2.9 points" in text
+    assert "dropout=0.1 helps over 4 of 5 folds: +2.9 points" in text
     assert "| better |" in text
-    assert "Holm's method" in text
+    assert "Holm's correction" in text
     assert "a note" in text
     assert "audiocls sweep launch dropout" in text
 

@@ -1,6 +1,8 @@
 """What `check` finds in files that were really broken, and only in those."""
 
+import errno
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from audiocls.audio.check import check
 from audiocls.audio.check.findings import SILENT_PEAK
 from audiocls.audio.check.truncation import truncation
 from audiocls.audio.datasets import ESC50, AudioSet, SpeechCommands
-from audiocls.audio.decode import decode
+from audiocls.audio.decode import Waveform, decode
+from audiocls.errors import MachineFault
 
 RATE = 8000
 SUBTYPES = {"wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
@@ -80,6 +83,22 @@ def test_a_missing_and_an_unreadable_file_are_told_apart(home):
     health = home.check()
     assert not health.is_usable
     assert kinds(health) == {"missing": ("1-0.wav",), "undecodable": ("2-0.wav",)}
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, os.strerror(errno.EMFILE)), MemoryError()])
+def test_a_fault_of_the_machine_is_not_put_down_to_a_clip(home, monkeypatch, error):
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr("audiocls.audio.decode.sf.SoundFile", refuse)
+    with pytest.raises(MachineFault):
+        home.check()
+
+
+def test_a_pipe_in_place_of_a_clip_is_told_and_not_waited_for(home):
+    home.path("1-0.wav").unlink()
+    os.mkfifo(home.path("1-0.wav"))
+    assert home.check().num_faults
 
 
 def test_a_file_cut_short_is_truncated_although_it_decodes(home):
@@ -152,27 +171,26 @@ def test_segments_that_were_left_out_are_counted(tmp_path):
     assert health.findings[0].text.startswith("1 of 24 listed clips skipped")
 
 
+UNREAD = Waveform(np.zeros(1, np.float32), RATE)
+
+
 def encoded(ending: str, num_samples: int = 40_000) -> bytes:
     content = io.BytesIO()
     sf.write(
         content,
         uniform_noise(num_samples, peak=0.3, seed=1),
         16_000,
-        SUBTYPES[ending],
+        SUBTYPES.get(ending, "PCM_16"),
         format=ending,
     )
     return content.getvalue()
 
 
-def num_decoded(path: Path) -> int:
-    return len(decode(path).samples)
-
-
-@pytest.mark.parametrize("ending", SUBTYPES)
+@pytest.mark.parametrize("ending", [*SUBTYPES, "w64", "au", "caf"])
 def test_a_whole_file_lacks_nothing(ending, tmp_path):
     path = tmp_path / f"a.{ending}"
     path.write_bytes(encoded(ending))
-    assert truncation(path, num_decoded(path)) == ""
+    assert truncation(path, decode(path)) == ""
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg"])
@@ -181,7 +199,15 @@ def test_a_lost_end_is_noticed_in_every_format_that_promises_one(ending, share, 
     whole = encoded(ending)
     path = tmp_path / f"a.{ending}"
     path.write_bytes(whole[: int(share * len(whole))])
-    assert truncation(path, num_decoded(path))
+    assert truncation(path, decode(path))
+
+
+@pytest.mark.parametrize("ending", ["w64", "au", "caf"])
+def test_a_lost_end_is_noticed_in_headers_with_other_sizes(ending, tmp_path):
+    whole = encoded(ending)
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(whole[: len(whole) // 2])
+    assert "bytes of samples" in truncation(path, UNREAD)  # whether or not it decodes
 
 
 @pytest.mark.parametrize("ending", ["flac", "ogg"])
@@ -190,7 +216,7 @@ def test_a_hole_in_the_middle_is_noticed(ending, tmp_path):
     path = tmp_path / f"a.{ending}"
     middle = len(whole) // 2
     path.write_bytes(whole[:middle] + bytes(4000) + whole[middle + 4000 :])
-    assert truncation(path, num_decoded(path))
+    assert truncation(path, decode(path))
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
@@ -199,7 +225,7 @@ def test_a_wav_written_into_a_pipe_promises_no_length(size, tmp_path):
     start = content.index(b"data") + 4
     path = tmp_path / "a.wav"
     path.write_bytes(content[:start] + size.to_bytes(4, "little") + content[start + 4 :])
-    assert truncation(path, 1) == ""
+    assert truncation(path, UNREAD) == ""
 
 
 def test_chunks_before_the_samples_are_passed_over_with_their_pad_byte(tmp_path):
@@ -207,9 +233,9 @@ def test_chunks_before_the_samples_are_passed_over_with_their_pad_byte(tmp_path)
     note = b"LIST" + (5).to_bytes(4, "little") + b"hello\0"
     path = tmp_path / "a.wav"
     path.write_bytes(content[:12] + note + content[12:])
-    assert truncation(path, 1) == ""
+    assert truncation(path, UNREAD) == ""
     path.write_bytes(path.read_bytes()[:-1])
-    assert truncation(path, 1)
+    assert truncation(path, UNREAD)
 
 
 @needs_recordings
@@ -223,4 +249,4 @@ def test_real_recordings_are_sound():
 @needs_recordings
 def test_real_vorbis_files_lack_nothing():
     paths = sorted((RECORDINGS / "esc10" / "audio").iterdir())[::20]
-    assert [truncation(path, num_decoded(path)) for path in paths] == [""] * len(paths)
+    assert [truncation(path, decode(path)) for path in paths] == [""] * len(paths)

@@ -14,14 +14,14 @@ from helpers.designs import (
     designed_study,
     factorial_arms,
 )
-from helpers.records import drop_records, finished_study
+from helpers.records import drop_records, finished_study, recorded_study
 
 from audiocls.analysis import compare
 from audiocls.analysis.contrasts.effects import effects_of
 from audiocls.analysis.pairing import RecordGrid
 from audiocls.design import load_ablation, plan
 from audiocls.design.fraction import regular_fraction
-from audiocls.stats import corrected_t, holm, resamples_for, sign_flip_p
+from audiocls.stats import FoldDifferences, components_of, holm, stacked, uncertainties
 
 
 def effects(study, records):
@@ -56,29 +56,28 @@ def test_an_interaction_is_the_effect_with_the_other_minus_the_effect_without():
     assert found["x=1"].delta == pytest.approx(0.05)  # averaged over both levels of y
 
 
-def test_effects_are_tested_as_paired_differences_are():
+def test_effects_are_judged_as_paired_differences_are():
     study, records = designed_study(factorial_arms(LEVELS), additive_response, LEVELS, noise=0.02)
     found = compare(study, records).effects.estimates
-    ps = []
-    for effect in found:
-        level = {"x=1": ("a.x", 1, 0), "x=2": ("a.x", 2, 0)}.get(effect.name)
-        ps.append(max(effect.p_corrected_t, effect.p_sign_flip))
-        if level is None:
-            continue
-        key, high, low = level
+    for name, (key, high, low) in {"x=1": ("a.x", 1, 0), "x=2": ("a.x", 2, 0)}.items():
+        effect = next(each for each in found if each.name == name)
         sides = []
         for wanted in (high, low):
             arms = [name for name, changes in study.arms.items() if changes[key] == wanted]
             cells = [[c for c in study.cells if c.arm == arm] for arm in arms]
             metric = [[records[c.id].metrics["test/accuracy"] for c in own] for own in cells]
             sides.append(np.mean(metric, axis=0))
-        values = list((sides[0] - sides[1]).round(12))
-        test = corrected_t(values, 1 / 3)
-        assert effect.delta == pytest.approx(test.mean)
-        assert (effect.ci_low, effect.ci_high) == pytest.approx((test.ci_low, test.ci_high))
-        assert effect.p_corrected_t == pytest.approx(test.p)
-        assert effect.p_sign_flip == sign_flip_p(values)
-    assert [effect.p_holm for effect in found] == holm(ps)
+        columns = np.reshape(sides[0] - sides[1], (-1, len(study.folds))).T
+        components = components_of([FoldDifferences(column) for column in columns], 1 / 400)
+        assert effect.delta == pytest.approx(components.mean)
+        assert effect.components.seed == pytest.approx(components.seed)
+        assert effect.components.fold == pytest.approx(components.fold)
+    for kind in ("main", "interaction"):
+        alike = [each for each in found if each.kind == kind]
+        together = stacked([each.components for each in alike])
+        (errors,) = uncertainties(together, 1 / 3)
+        assert [each.p for each in alike] == pytest.approx(list(errors.p(np.abs(together.mean))))
+    assert [each.p_holm for each in found] == holm([each.p for each in found])
 
 
 TWO = {"a": [0, 1], "b": [0, 1], "c": [0, 1], "d": [0, 1], "e": [0, 1]}
@@ -212,14 +211,14 @@ def test_words_of_an_interaction_with_the_rest():
     words = [each.verdict for each in effects(*clear).values()]
     assert words == ["interacts", "interacts", "additive"]
     wild = designed_study(add_and_leave_one_out(), response, CHANGES, noise=0.05, design="both")
-    assert {each.verdict for each in effects(*wild).values()} == {"undecided"}
+    assert {each.verdict for each in effects(*wild).values()} == {"no_evidence"}
     study, records = designed_study(
         add_and_leave_one_out(), response, CHANGES, noise=0.003, design="both"
     )
-    few = replace(study, cells=tuple(cell for cell in study.cells if cell.seed == 0))
-    found = effects(few, records)
+    one = tuple(cell for cell in study.cells if cell.block == (0, 1))
+    found = effects(replace(study, cells=one), records)
     assert {each.verdict for each in found.values()} == {"too_few_pairs"}
-    assert found["mixup=on × the rest"].reason == "5 blocks; 7 needed for α = 0.05, m = 3"
+    assert found["mixup=on × the rest"].reason.startswith("1 block; two seeds or two folds needed")
 
 
 def test_words_of_main_effects_are_those_of_comparisons():
@@ -270,17 +269,13 @@ def test_the_means_of_two_factors_are_shown_only_where_their_interaction_may_be(
     assert compare(study, records | other).effects.tables == ()
 
 
-def test_random_signs_of_effects_are_as_many_as_their_family_needs():
-    arms, num = factorial_arms(LEVELS), 20
-    noise = np.random.default_rng(0).normal(0, 0.001, (len(arms), num))
-    values = {
-        name: 0.6 + additive_response(changes) + row
-        for (name, changes), row in zip(arms.items(), noise, strict=True)
-    }
-    study, records = finished_study(values, seeds=range(num), folds=(1,), alpha=0.005)
-    found = effects(replace(study, arms=arms, factors=LEVELS, design="factorial"), records)
-    assert found["y=q"].p_sign_flip == pytest.approx(1e-5)
-    assert resamples_for(0.005 / len(found)) == 99_999
+def test_effects_have_the_same_units_as_comparisons_where_predictions_are_known():
+    study, records, influences = recorded_study(0.02, 0.03, 0.05)
+    arms = dict(zip(study.arms, factorial_arms(two_level(2)).values(), strict=True))
+    study = replace(study, arms=arms, factors=two_level(2), design="factorial")
+    found = compare(study, records, influences=influences).effects.estimates
+    assert {each.components.num_recordings for each in found} == {200}
+    assert all(each.p_units is not None for each in found)
 
 
 def test_designs_whose_effects_are_their_comparisons_tell_nothing_twice():
@@ -394,3 +389,16 @@ def test_zipped_and_excluded_factors_of_a_plan_have_effects():
     assert found["width+depth=32x4"] == 0.016
     assert found["drop=0.1"] == 0.01
     assert found["mix=1"] == 0.0
+
+
+def test_sides_of_an_interaction_that_agree_to_the_clip_have_an_interval():
+    arms = factorial_arms({"a.x": [0, 1], "b.y": ["p", "q"]})
+    values = {name: [0.5, 0.5] for name in arms}
+    study, records = finished_study(values, (0, 1), (1,))
+    study = replace(
+        study, arms=arms, factors={"a.x": [0, 1], "b.y": ["p", "q"]}, design="factorial"
+    )
+    (both,) = [each for each in effects(study, records).values() if each.kind == "interaction"]
+    for part in both.parts:
+        assert part.ci_low < -1 / 400
+        assert part.ci_high > 1 / 400

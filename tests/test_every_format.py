@@ -34,7 +34,7 @@ SAYS = {
     "ranking": "Best of 4 trials",
     "studies": "no arm is shown to do better or worse",
     "noise": "difference of two arms",
-    "plan": "attainable p",
+    "plan": "after correction for",
     "search plan": "optim.lr",
 }
 """What an answer says in every format that has words."""

@@ -32,6 +32,12 @@ def any_checkpoint(tmp_path_factory, cache) -> Checkpoint:
     return TrainedTrial({}, tmp_path_factory.mktemp("trial"), cache).checkpoint
 
 
+@pytest.fixture(scope="module")
+def exported(any_checkpoint) -> dict[str, bytes]:
+    """Form → the file of the same checkpoint; ONNX takes seconds to write."""
+    return {form: export(any_checkpoint, form)[0] for form in FORMS}
+
+
 def waves(checkpoint: Checkpoint, num_clips: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(7)
     return 0.3 * torch.randn(num_clips, checkpoint.num_samples, generator=generator)
@@ -58,10 +64,10 @@ def test_without_the_front_end_features_go_in(any_checkpoint, form):
     torch.testing.assert_close(FORMS[form][1](content)(features), expected, atol=1e-5, rtol=1e-4)
 
 
-def test_an_onnx_file_names_its_input_its_labels_and_its_rate(any_checkpoint):
+def test_an_onnx_file_names_its_input_its_labels_and_its_rate(any_checkpoint, exported):
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(export(any_checkpoint, "onnx")[0])
+    session = onnxruntime.InferenceSession(exported["onnx"])
     facts = session.get_modelmeta().custom_metadata_map
     assert json.loads(facts["labels"]) == list(any_checkpoint.labels)
     assert int(facts["sample_rate"]) == any_checkpoint.config.data.sample_rate
@@ -72,9 +78,9 @@ def test_an_onnx_file_names_its_input_its_labels_and_its_rate(any_checkpoint):
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.load.*:DeprecationWarning")
-def test_a_torchscript_file_holds_its_labels_and_its_rate(any_checkpoint):
+def test_a_torchscript_file_holds_its_labels_and_its_rate(any_checkpoint, exported):
     facts = dict.fromkeys(("labels", "sample_rate"), "")
-    torch.jit.load(io.BytesIO(export(any_checkpoint, "torchscript")[0]), _extra_files=facts)
+    torch.jit.load(io.BytesIO(exported["torchscript"]), _extra_files=facts)
     assert json.loads(facts["labels"]) == list(any_checkpoint.labels)
     assert int(facts["sample_rate"]) == any_checkpoint.config.data.sample_rate
 
@@ -86,11 +92,12 @@ def test_the_metadata_says_what_goes_in_and_what_the_logits_are(any_checkpoint):
 
 
 @EVERY_FORM
-def test_a_file_that_computes_something_else_is_refused(any_checkpoint, form, monkeypatch):
-    write, load = FORMS[form]
-    monkeypatch.setitem(
-        exporting.FORMS, form, (write, lambda content: lambda x: load(content)(x) + 0.1)
-    )
+def test_a_file_that_computes_something_else_is_refused(
+    any_checkpoint, exported, form, monkeypatch
+):
+    load = FORMS[form][1]
+    wrong = (lambda *_: exported[form], lambda content: lambda x: load(content)(x) + 0.1)
+    monkeypatch.setitem(exporting.FORMS, form, wrong)
     with pytest.raises(UsageError, match=r"differ from the checkpoint's by 0\.1"):
         export(any_checkpoint, form)
 

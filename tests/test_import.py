@@ -17,14 +17,15 @@ from helpers.wandb_runs import log_run
 from audiocls.analysis import compare
 from audiocls.errors import UsageError
 from audiocls.execution.job import TrackingConfig
+from audiocls.importing.cells import ImportOptions
+from audiocls.importing.records import history_of
+from audiocls.importing.study import Imported
+from audiocls.importing.wandb_project import Source, import_study
 from audiocls.store import Cost, Request, StudyFolder
 from audiocls.tracking.project import ProjectRef, RemoteRun
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.project import WandbProject
-from audiocls.wandb_remote.import_cells import ImportOptions
-from audiocls.wandb_remote.import_records import history_of
-from audiocls.wandb_remote.import_runs import Imported, Source, import_study
 from audiocls.wandb_remote.push import place_of, registered_sweep
 
 PLACE = ProjectRef("local", "mine")

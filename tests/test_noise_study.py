@@ -7,23 +7,25 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 from helpers.display import Notes
-from helpers.records import drop_records, finished_study, paired_values
+from helpers.records import drop_records, finished_study, paired_values, recorded_study
 from typer.testing import CliRunner
 
+from audiocls.analysis.evidence import assumed
 from audiocls.analysis.noise import Noise, measure
-from audiocls.analysis.power import test_train_ratio as ratio_of
+from audiocls.analysis.power import Family, power_of_plan
 from audiocls.cli import app
 from audiocls.cli.options import cache_folder
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
 from audiocls.execution.provenance import code_digest, is_as_now
-from audiocls.stats import Allocation, components, minimum_detectable_effect, pooled
+from audiocls.stats import Spread, components, detectable_effect, spread_of, stacked
 from audiocls.store import Cell, Provenance, StudyFolder
 from audiocls.store.reuse import copy_finished, paired_study
 from audiocls.studies.ablation import lender_for, resolved
 from audiocls.studies.noise import baseline_alone
+from audiocls.studies.noise_estimate import write_noise
 from audiocls.studies.planning import power_of
-from audiocls.studies.reports import write_noise
+from audiocls.studies.reports import load_report
 from audiocls.studies.request import ablation_request
 
 VALUES = list(0.8 + 0.03 * np.random.default_rng(0).normal(size=15))
@@ -39,8 +41,8 @@ def measured(digest="d"):
 
 
 def test_noise_is_that_of_the_table_of_seeds_and_folds():
-    found, truth = measured(), components(np.array(VALUES).reshape(3, 5))
-    assert (found.sources, found.pair) == (truth.sources, truth.pair)
+    found = measured()
+    assert found.sources == components(np.array(VALUES).reshape(3, 5))
     assert (found.seeds, found.folds, found.grid) == (
         (0, 1, 2),
         (1, 2, 3, 4, 5),
@@ -53,6 +55,32 @@ def test_arms_beside_the_baseline_do_not_count():
     study, records = finished_study(paired_values(0.1, 0.2))
     alone = replace(study, cells=tuple(c for c in study.cells if c.arm == "base"))
     assert measure(study, records, "d") == measure(alone, records, "d")
+
+
+def test_a_difference_has_twice_the_variance_of_its_trainings():
+    study, records, influences = recorded_study(seeds=range(40), noise=0.2)
+    found = measure(study, records, "d", influences["test/accuracy"])
+    assert (found.num_recordings, found.ratio) == pytest.approx((40, 1 / 3))
+    assert found.spread.by_clip == pytest.approx(0.2**2 / 40, rel=0.1)
+    assert found.spread.lasting == pytest.approx(found.spread.by_clip / 4)
+    assert found.spread.whole < 0.2 * found.spread.by_clip
+
+
+def test_without_predictions_it_is_all_of_whole_trainings():
+    found = measured()
+    within = np.array(VALUES).reshape(3, 5).var(axis=0, ddof=1).mean()
+    assert (found.spread.by_clip, found.num_recordings) == (0, 0)
+    assert found.spread.whole == pytest.approx(2 * within)
+
+
+def test_one_seed_tells_nothing_of_trainings(tmp_path):
+    study, records = finished_study({"base": VALUES[:5]}, seeds=[0])
+    found = replace(measure(study, records, digest(dropout()[1])), study="dropout-noise")
+    assert found.spread is None
+    write_noise(StudyFolder(tmp_path / found.study), found)
+    power = power_for(*dropout(), tmp_path, None)
+    assert power.evidence.is_assumed
+    assert power.note == "dropout-noise has one seed, which cannot tell how much trainings vary"
 
 
 def test_noise_outlives_its_file():
@@ -98,13 +126,6 @@ def test_golden_5_is_said_of_accuracies_alone():
     assert measure(replace(study, metric="test/loss"), as_loss, "d").sampling is None
 
 
-@pytest.mark.parametrize("fold", [1, 3, 5])
-def test_the_ratio_of_a_plan_is_that_of_its_trials(tiny_config, cache, fold):
-    split = tiny_config().data.table(cache).split(fold)
-    assert len(split.test) / len(split.train) == pytest.approx(ratio_of(5))
-    assert ratio_of(1) == 0
-
-
 def power_for(chosen, baseline, runs, wanted):
     return power_of(chosen, baseline, runs, wanted, cache_folder())
 
@@ -121,16 +142,35 @@ def kept(runs, **changes):
     return found
 
 
-def test_a_plan_speaks_in_points_once_the_noise_is_known(tmp_path):
-    without_noise = power_for(*dropout(), tmp_path, None)
-    assert without_noise.effect_sd == minimum_detectable_effect(10, 1 / 3, 3)
-    assert (without_noise.evidence, without_noise.options) == (None, ())
+def test_a_plan_speaks_in_points_by_the_noise_that_is_known(tmp_path):
     found = kept(tmp_path)
     power = power_for(*dropout(), tmp_path, None)
-    assert power.in_units(power.effect_sd) == power.effect_sd * found.pair.sd
-    low, high = power.interval()
-    assert low < power.effect_sd * found.pair.sd < high
+    expected = detectable_effect(found.spread, 2, 5, 0, found.ratio, num_arms=3)
+    assert power.planned.effect == expected
+    assert not power.evidence.is_assumed
     assert power.wanted == 2 * dropout()[0].ablation.stats.margin
+
+
+def test_with_nothing_measured_a_share_is_planned_by_an_assumption_that_is_called_one(tmp_path):
+    power = power_for(*dropout(), tmp_path, None)
+    assert power.evidence.is_assumed
+    assert power.evidence.num_recordings == 80
+    assert power.evidence.ratio == pytest.approx(1 / 3)
+    spread = power.evidence.spread
+    assert spread.lasting + spread.by_clip == pytest.approx(0.1 / 80)
+    words = ["sweep", "plan", "dropout", "--runs", str(tmp_path)]
+    output = " ".join(CliRunner().invoke(app, words).output.split())
+    assert "an assumption: nothing is measured yet" in output
+    assert f"you can see {100 * power.planned.effect:.1f} points or more" in output
+    assert "after correction for 3 comparisons" in output
+
+
+def test_of_other_metrics_nothing_is_assumed(tmp_path):
+    chosen, baseline = dropout()
+    metric = chosen.ablation.metric.model_copy(update={"name": "test/loss", "goal": "minimize"})
+    asked = replace(chosen, ablation=chosen.ablation.model_copy(update={"metric": metric}))
+    power = power_for(asked, baseline, tmp_path, None)
+    assert (power.evidence, power.planned, power.sizes) == (None, None, ())
 
 
 def test_a_plan_names_the_command_that_measures_its_own_baseline(tmp_path):
@@ -140,36 +180,84 @@ def test_a_plan_names_the_command_that_measures_its_own_baseline(tmp_path):
     assert said in " ".join(result.output.split())
 
 
-def test_the_seeds_and_folds_suggested_see_the_effect_that_is_wanted(tmp_path):
-    sd = kept(tmp_path).pair.sd
-    over_folds, one_fold = power_for(*dropout(), tmp_path, 2.4 * sd).options
-    assert over_folds.allocation.num_folds > 1
-    assert minimum_detectable_effect(over_folds.allocation.num_pairs, 1 / 3, 3) <= 2.4
-    assert one_fold.allocation == Allocation(7, 1)
-    below = power_for(*dropout(), tmp_path, 0.9 * sd)
-    assert below.options[0].allocation is None
-    assert below.wanted < below.in_units(below.limit_sd)
+def test_the_seeds_suggested_are_the_fewest_over_all_folds_that_see_the_effect(tmp_path):
+    sd = kept(tmp_path).spread.whole ** 0.5
+    power = power_for(*dropout(), tmp_path, 1.5 * sd)
+    fewest, estimate = power.fewest, power.evidence
+
+    def effect_of(num_seeds):
+        return detectable_effect(estimate.spread, num_seeds, 5, 0, estimate.ratio, num_arms=3)
+
+    assert fewest.num_folds == 5
+    assert fewest.num_trials == 4 * 5 * fewest.num_seeds
+    assert effect_of(fewest.num_seeds) <= 1.5 * sd < effect_of(fewest.num_seeds - 1)
 
 
-def test_a_baseline_without_any_spread_shows_every_effect(tmp_path):
-    still = replace(measured().pair, sd=0.0, low=0.0, high=0.0)
-    kept(tmp_path, pair=still)
-    power = power_for(*dropout(), tmp_path, None)
-    assert power.in_units(power.effect_sd) == 0
-    assert power.options[0].allocation.num_pairs in (8, 9)
+@pytest.mark.parametrize(("folds", "scope"), [((1, 2), "folds"), ((3,), "split")])
+def test_a_part_of_the_folds_is_never_suggested_and_what_it_speaks_of_is_said(
+    folds, scope, tmp_path
+):
+    chosen, baseline = dropout()
+    power = power_for(replace(chosen, folds=folds), baseline, tmp_path, 0.05)
+    assert power.scope == scope
+    assert {size.num_folds for size in (power.whole, power.fewest, *power.sizes)} == {5}
+    assert power.whole.effect < power.planned.effect / 2
+    words = ["sweep", "plan", "dropout", "--folds", ",".join(map(str, folds))]
+    output = " ".join(CliRunner().invoke(app, [*words, "--runs", str(tmp_path)]).output.split())
+    assert "all 5 folds would speak of the data: 40 trials" in output
+
+
+def test_a_plan_of_one_fold_with_one_recording_speaks_of_its_clips():
+    chosen = dropout()[0]
+    one = replace(chosen, folds=(1,))
+    assert power_of_plan(one, 5, None, None).scope == "split"
+    assert power_of_plan(one, 5, None, None, has_recordings=False).scope == "clips"
+    assert power_of_plan(chosen, 5, None, None, has_recordings=False).scope == "data"
+
+
+def test_no_effect_of_a_share_is_promised_above_100_points():
+    noisy = replace(assumed("test/accuracy", 80, 1 / 3), spread=Spread(0.5, 1.0, 1.0))
+    family = Family(3, 4, 0.05)
+    assert family.size_of(noisy, 2, 1).effect is None
+    assert family.limit(noisy, 1) is None
+    assert family.size_of(replace(noisy, score_range=0.0), 2, 1).effect > 1
+
+
+def test_what_recordings_limit_is_said(tmp_path):
+    power = power_for(*dropout(), tmp_path, 0.001)
+    assert power.fewest is None
+    assert power.limit > 0.001
+    words = ["sweep", "plan", "dropout", "--effect", "0.001", "--runs", str(tmp_path)]
+    output = " ".join(CliRunner().invoke(app, words).output.split())
+    assert "no number of seeds by this assumption" in output
+    assert f"{100 * power.limit:.1f} points is the limit of so few test recordings" in output
+
+
+def test_a_baseline_without_any_spread_does_not_promise_to_show_every_effect(tmp_path):
+    kept(tmp_path, spread=Spread(0.0, 0.0, 0.0), num_recordings=40.0)
+    assert power_for(*dropout(), tmp_path, None).planned.effect > 0.005
 
 
 @pytest.mark.parametrize("change", ["optim.lr=0.02", "train.epochs=3", "features.n_mels=20"])
 def test_noise_of_another_baseline_is_stale_and_not_used(tmp_path, change):
     kept(tmp_path)
     power = power_for(*dropout(change), tmp_path, None)
-    assert power.evidence is None
+    assert power.evidence.is_assumed
     assert power.note == "dropout-noise is stale: measured of another baseline, so not used"
 
 
 @pytest.mark.parametrize("change", ["device=cpu", "seed=4", "fold=2"])
 def test_what_cannot_change_the_noise_does_not_make_it_stale(change):
     assert digest(dropout(change)[1]) == digest(dropout()[1])
+
+
+def test_noise_of_another_version_is_measured_again(tmp_path):
+    found = kept(tmp_path)
+    file = tmp_path / found.study / "noise.json"
+    file.write_text(json.dumps({**found.to_mapping(), "pair": {}}))
+    power = power_for(*dropout(), tmp_path, None)
+    assert power.evidence.is_assumed
+    assert "damaged" in power.note
 
 
 def test_noise_of_another_metric_is_stale(tmp_path):
@@ -190,26 +278,19 @@ def launched(runs, config, num_missing=0):
 
 def test_finished_pairs_of_the_same_ablation_are_better_evidence_than_its_baseline(tmp_path):
     kept(tmp_path)
-    study, records = launched(tmp_path, dropout()[1])
+    launched(tmp_path, dropout()[1])
     power = power_for(*dropout(), tmp_path, None)
-    by_arm = [
-        [
-            records[f"{arm}-{s}-{f}"].metrics[study.metric]
-            - records[f"base-{s}-{f}"].metrics[study.metric]
-            for s in (0, 1, 2)
-            for f in (1, 2, 3, 4, 5)
-        ]
-        for arm in ("arm0", "arm1", "arm2")
-    ]
-    assert power.evidence.spread.sd == pytest.approx(pooled(by_arm).sd)
-    assert power.evidence.source == "the 45 pairs of dropout, as launched before"
+    comparison = load_report(StudyFolder(tmp_path / "dropout")).comparison
+    together = stacked([arm.components for arm in comparison.compared])
+    assert power.evidence.spread == spread_of(together)
+    assert power.evidence.source.startswith("3 comparisons of dropout, 3 seeds × 5 folds")
 
 
 def test_unfinished_or_other_pairs_are_no_evidence(tmp_path):
     launched(tmp_path / "unfinished", dropout()[1], num_missing=1)
     launched(tmp_path / "other", dropout("optim.lr=0.02")[1])
     for name in ("unfinished", "other"):
-        assert power_for(*dropout(), tmp_path / name, None).evidence is None
+        assert power_for(*dropout(), tmp_path / name, None).evidence.is_assumed
 
 
 def test_one_seed_on_one_fold_is_refused_before_anything_runs():
@@ -222,8 +303,8 @@ def test_noise_of_a_tuned_ablation_says_that_it_is_of_the_untuned_baseline(tmp_p
     tune = {"tune": {"optim.lr": [0.001, 0.01]}, "tune_trials": 2}
     tuned = replace(chosen, ablation=chosen.ablation.model_copy(update=tune))
     kept(tmp_path)
-    assert power_for(tuned, baseline, tmp_path, None).evidence.source.endswith("baseline, untuned")
-    assert power_for(chosen, baseline, tmp_path, None).evidence.source.endswith("the baseline")
+    assert "the baseline, untuned;" in power_for(tuned, baseline, tmp_path, None).evidence.source
+    assert "the baseline;" in power_for(chosen, baseline, tmp_path, None).evidence.source
     few_clips = ["data.num_sources=5", "data.clips_per_source=1"]
     asked = ablation_request("dropout", assignments=few_clips)
     notes = baseline_alone(replace(asked, ablation=tuned.ablation)).notes

@@ -163,60 +163,6 @@ def test_a_maker_that_fails_leaves_nothing_behind_and_the_next_may_try(tmp_path)
     assert build_once(folder, lambda beside: None).is_dir()
 
 
-def cut(folder: Path) -> None:
-    samples = folder / "samples.i16"
-    samples.write_bytes(samples.read_bytes()[:-2])
-
-
-def cut_within_a_sample(folder: Path) -> None:
-    samples = folder / "samples.i16"
-    samples.write_bytes(samples.read_bytes()[:-1])
-
-
-def empty(folder: Path) -> None:
-    (folder / "samples.i16").write_bytes(b"")
-
-
-def lose_the_header(folder: Path) -> None:
-    (folder / "pack.json").unlink()
-
-
-def garble_the_header(folder: Path) -> None:
-    (folder / "pack.json").write_text('{"finger')
-
-
-def lose_a_clip(folder: Path) -> None:
-    np.save(folder / "starts.npy", np.load(folder / "starts.npy")[1:])
-
-
-def take_anothers(folder: Path) -> None:
-    text = (folder / "pack.json").read_text()
-    (folder / "pack.json").write_text(text.replace('"f"', '"other"'))
-
-
-@pytest.mark.parametrize(
-    "tamper",
-    [
-        cut,
-        cut_within_a_sample,
-        empty,
-        lose_the_header,
-        garble_the_header,
-        lose_a_clip,
-        take_anothers,
-    ],
-    ids=lambda tamper: tamper.__name__,
-)
-def test_a_tampered_pack_is_refused_naming_its_folder_and_what_to_do(table, tmp_path, tamper):
-    open_pack(table, "f", RATE, tmp_path)
-    folder = pack_folder(tmp_path, "f", RATE)
-    tamper(folder)
-    with pytest.raises(DataError) as raised:
-        open_pack(table, "f", RATE, tmp_path)
-    assert str(folder) in str(raised.value)
-    assert "Delete the folder" in str(raised.value)
-
-
 def test_every_bad_clip_of_a_data_set_is_reported_at_once(tmp_path):
     good = write_wav(tmp_path / "good.wav", np.zeros(10), RATE)
     empty_file, text = tmp_path / "empty.wav", tmp_path / "text.wav"

@@ -27,7 +27,7 @@ from audiocls.render.figures import (
     paired_differences,
 )
 from audiocls.render.figures.svg import to_svg
-from audiocls.stats import corrected_t
+from audiocls.stats import FoldDifferences, components_of, half_width, stacked, uncertainties
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -215,6 +215,21 @@ def test_the_band_of_a_curve_is_the_interval_of_its_mean():
     rows = {c.id: [{"epoch": 1, "val/accuracy": v}] for c, v in zip(cells, values, strict=True)}
     panel = learning_curves(study, rows, ratio=0.5).axes[0]
     outer, inner = (band.get_paths()[0].get_extents() for band in panel.collections[:2])
-    test = corrected_t(values, 0.5)
+    by_fold = [FoldDifferences(np.array(each)) for each in ([0.2, 0.5], [0.4, 0.3])]
+    errors = uncertainties(stacked([components_of(by_fold)]), 0.5)
+    half = float(half_width(errors, 0.05)[0])
     assert (outer.y0, outer.y1) == pytest.approx((0.2, 0.5))
-    assert (inner.y0, inner.y1) == pytest.approx((test.ci_low, test.ci_high))
+    assert (inner.y0, inner.y1) == pytest.approx((0.35 - half, 0.35 + half))
+
+
+def test_the_band_on_one_fold_is_that_of_students_t_over_seeds():
+    study, _ = finished_study({"a": [0.5] * 4, "b": [0.6] * 4}, seeds=(0, 1, 2, 3), folds=(1,))
+    values = [0.2, 0.4, 0.5, 0.3]
+    cells = [cell for cell in study.cells if cell.arm == "b"]
+    rows = {c.id: [{"epoch": 1, "val/accuracy": v}] for c, v in zip(cells, values, strict=True)}
+    _, inner = (
+        band.get_paths()[0].get_extents()
+        for band in learning_curves(study, rows).axes[0].collections[:2]
+    )
+    # scipy.stats.ttest_1samp(values, 0).confidence_interval()
+    assert (inner.y0, inner.y1) == pytest.approx((0.14457, 0.55543), abs=1e-5)

@@ -16,6 +16,8 @@ from audiocls.audio.stream import CHUNK_SAMPLES
 from audiocls.errors import AudioclsError, DataError, UsageError
 from audiocls.render.build.predictions import LabelSelection, as_csv, as_json, as_text
 from audiocls.training.checkpoint import load_checkpoint
+from audiocls.training.checkpoint_metadata import read_metadata
+from audiocls.training.init_from import weights_from
 from audiocls.training.predict import WINDOWS_AT_ONCE, Prediction, Window, audio_files, predict
 
 
@@ -125,10 +127,15 @@ def test_a_checkpoint_that_is_none_is_refused_with_what_one_is(tmp_path):
 def test_damaged_weights_are_refused_by_name(any_trained, tmp_path):
     shutil.copy(any_trained.trial.path / "checkpoint.json", tmp_path)
     whole = any_trained.trial.checkpoint.read_bytes()
-    for content in (b"", b"garbage", whole[:100], whole[:-1]):
+    flipped = whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]
+    for content in (b"", b"garbage", whole[:100], whole[:-1], flipped):
         (tmp_path / "checkpoint.safetensors").write_bytes(content)
         with pytest.raises(UsageError, match=r"checkpoint\.safetensors: not a checkpoint"):
             load_checkpoint(tmp_path)
+        with pytest.raises(UsageError, match=r"init_from: .*cannot be read as a checkpoint"):
+            read_metadata("init_from", tmp_path)
+        with pytest.raises(UsageError, match=r"init_from: .*cannot be read as a checkpoint"):
+            weights_from(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["{", "{}", "[]", "3", '{"config": {"seed": 1}}'])
@@ -197,8 +204,9 @@ def test_a_folder_means_the_audio_files_at_any_depth_in_order(tmp_path):
     for name in ("b/2.FLAC", "b/1.wav", "a.mp3", "notes.txt", "b/cover.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert audio_files(tmp_path) == [tmp_path / name for name in ("a.mp3", "b/1.wav", "b/2.FLAC")]
-    assert audio_files(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+    names = ("a.mp3", "b/1.wav", "b/2.FLAC")
+    assert audio_files(tmp_path).files == tuple(tmp_path / name for name in names)
+    assert audio_files(tmp_path / "notes.txt").files == (tmp_path / "notes.txt",)
 
 
 def test_a_folder_without_audio_is_refused_by_name(tmp_path):

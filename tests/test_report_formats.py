@@ -20,10 +20,12 @@ from audiocls.render.build.values import to_json
 from audiocls.render.build.verdicts import verdict_table
 from audiocls.render.figures import cost_per_arm, learning_curves, paired_differences
 from audiocls.render.figures.svg import to_svg
+from audiocls.render.formats.markdown import escaped
 
 CONTRACT = {
-    *("arm", "num_pairs", "mean", "delta", "ci_low", "ci_high", "p_corrected_t", "p_sign_flip"),
-    *("p_holm", "verdict", "reason", "num_params", "macs", "seconds"),
+    *("arm", "num_pairs", "mean", "delta", "ci_low", "ci_high", "simultaneous_low", "p_units"),
+    *("p_replicates", "p", "p_holm", "p_equivalence", "verdict", "reason", "rule", "worst_pair"),
+    *("rarest_excluded", "is_within_margin", "num_params", "macs", "seconds", "is_futile"),
 }
 
 
@@ -50,7 +52,7 @@ def html_of(study, records):
 
 def test_json_is_strict_and_has_the_keys_of_the_contract(broken):
     mapping = json.loads(json.dumps(to_json(compare(*broken)), allow_nan=False))
-    assert {"study", "metric", "baseline", "missing", "arms", "headline"} <= mapping.keys()
+    assert {"study", "metric", "baseline", "missing", "arms", "headline", "scope"} <= mapping.keys()
     assert {cell["id"] for cell in mapping["missing"]} == {"arm1-1-3", "base-2-5"}
     for arm in mapping["arms"]:
         assert arm.keys() >= CONTRACT
@@ -124,8 +126,9 @@ def test_html_tells_how_it_was_decided_and_how_to_reproduce_it():
     records[first] = replace(records[first], provenance=origin)
     text = text_of_html(html_of(study, records))
     for word in (
-        "Bouckaert and Frank 2004",
+        "t test over 5 folds",
         "Holm",
+        "all 5 folds were tested",
         "±1 points",
         "too few pairs",
         "box, other-box",
@@ -204,3 +207,24 @@ def test_what_a_reader_must_know_is_in_every_format(broken):
     assert to_json(comparison)["notes"] == noted.notes
     for text in (markdown_of(comparison), text_of_html(html_of(noted, records))):
         assert "untrained in every arm" in text
+
+
+HOSTILE = {
+    "[a](javascript:alert(1))": r"\[a\](javascript:alert(1))",
+    "![x](http://a/b.png)": r"!\[x\](http://a/b.png)",
+    "$x^2$ and $$y$$": r"\$x^2\$ and \$\$y\$\$",
+    "<script>": r"\<script>",
+    "~~gone~~": r"\~\~gone\~\~",
+    "&lt;b&gt;": r"\&lt;b\&gt;",
+    "# heading": r"\# heading",
+    "- item": r"\- item",
+    "> quoted": r"\> quoted",
+    "12. item": r"12\. item",
+    "a\n\n# b": "a # b",
+    "lr=0.1 − 3.5 points": "lr=0.1 − 3.5 points",
+}
+
+
+@pytest.mark.parametrize(("text", "literal"), HOSTILE.items())
+def test_markdown_shows_links_formulas_and_marks_as_they_are_written(text, literal):
+    assert escaped(text) == literal

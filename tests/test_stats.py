@@ -1,176 +1,55 @@
-import math
-
 import numpy as np
 import pytest
 from scipy import stats as oracle
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
 from audiocls.stats import (
-    can_be_significant,
-    corrected_t,
-    detectable_effect,
+    FoldDifferences,
+    VarianceComponents,
+    anytime_errors,
+    components_of,
+    equivalence_p,
+    half_width,
     holm,
-    max_p,
-    min_attainable_p,
-    pairs_needed,
-    sign_flip_p,
-    tost_p,
+    is_futile,
+    of_mean,
+    overlap_factor,
+    p_value,
+    rarest_excluded,
+    share_interval,
+    stacked,
+    uncertainties,
+    with_one_won_and_one_lost,
 )
+from audiocls.stats.growing import anytime_quantile
 
-# Five ESC-50 folds of one recipe in two versions of a toolkit (ESPnet pull request 6762).
-A = np.array([94.00, 95.75, 93.75, 95.75, 91.50])
-B = np.array([94.3, 97.0, 94.8, 96.3, 91.8])
-GOLDEN = list(A - B)
-
-
-def test_golden_1_plain_paired_t_says_significant():
-    test = corrected_t(GOLDEN, 0)
-    assert test.mean == pytest.approx(-0.69)
-    assert test.sd == pytest.approx(0.437893, abs=5e-7)
-    assert test.p == pytest.approx(0.024374, abs=5e-7)
+RATIO = 1 / 3
+SEEDS_AND_FOLDS = [(1, 5), (3, 5), (8, 1), (7, 2)]
 
 
-def test_golden_1_corrected_t_and_sign_flip_do_not():
-    test = corrected_t(GOLDEN, 1 / 4)
-    assert test.t == pytest.approx(-2.348957, abs=5e-7)
-    assert test.p == pytest.approx(0.078605, abs=5e-7)
-    assert (test.ci_low, test.ci_high) == pytest.approx((-1.505573, 0.125573), abs=5e-7)
-    assert sign_flip_p(GOLDEN) == 0.0625
+def drawn(num_seeds, num_folds, num_recordings=40, lasting=0.1, noise=0.1, seed=0):
+    """Folds of differences, each recording's score drawn by itself."""
+    rng = np.random.default_rng(seed)
+    folds = []
+    for _ in range(num_folds):
+        scores = lasting * rng.normal(size=(1, num_recordings))
+        scores = scores + noise * rng.normal(size=(num_seeds, num_recordings))
+        own = of_mean(scores, np.arange(num_recordings))
+        folds.append(FoldDifferences(scores.mean(axis=1), own))
+    return folds
 
 
-def test_golden_1_other_tests_of_the_table():
-    assert oracle.ttest_ind(A, B, equal_var=False).pvalue == pytest.approx(0.580477, abs=5e-7)
-    assert oracle.wilcoxon(A, B).pvalue == 0.0625
+def of_one(folds, **options):
+    return stacked([components_of(folds, **options)])
 
 
-@pytest.mark.parametrize(
-    ("num_comparisons", "num_pairs"), [(1, 6), (2, 7), (3, 7), (5, 8), (10, 9), (20, 10)]
-)
-def test_golden_2_pairs_needed(num_comparisons, num_pairs):
-    assert pairs_needed(0.05, num_comparisons) == num_pairs
-    assert can_be_significant(num_pairs, num_comparisons, 0.05)
-    assert not can_be_significant(num_pairs - 1, num_comparisons, 0.05)
+def without_predictions(folds):
+    return [FoldDifferences(fold.trials) for fold in folds]
 
 
-@pytest.mark.parametrize("num_pairs", range(1, 17))
-def test_golden_2_smallest_p_is_what_consistent_pairs_give(num_pairs):
-    assert sign_flip_p([0.5] * num_pairs) == min_attainable_p(num_pairs) == 2 / 2**num_pairs
-
-
-@pytest.mark.parametrize(
-    ("num_pairs", "effect"),
-    {
-        3: 3.264,
-        4: 2.128,
-        5: 1.682,
-        6: 1.435,
-        8: 1.156,
-        10: 0.996,
-        15: 0.778,
-        25: 0.584,
-        50: 0.404,
-    }.items(),
-)
-def test_golden_3_detectable_effect(num_pairs, effect):
-    assert detectable_effect(num_pairs) == pytest.approx(effect, abs=6e-4)
-
-
-@pytest.mark.parametrize("num_pairs", [3, 6, 25])
-@pytest.mark.parametrize("alpha", [0.05, 0.005])
-def test_detectable_effect_has_the_power_it_promises(num_pairs, alpha):
-    effect = detectable_effect(num_pairs, power=0.8, alpha=alpha)
-    assert TTestPower().power(effect, num_pairs, alpha) == pytest.approx(0.8, abs=1e-3)
-
-
-def test_no_effect_is_detectable_with_one_pair():
-    assert detectable_effect(0) is None
-    assert detectable_effect(1) is None
-    assert detectable_effect(2) > detectable_effect(3)
-
-
-def test_plain_t_equals_scipy():
-    values = np.random.default_rng(0).normal(0.3, 1, 12)
-    expected = oracle.ttest_1samp(values, 0)
-    interval = expected.confidence_interval()
-    test = corrected_t(values, 0)
-    assert (test.t, test.p) == pytest.approx((expected.statistic, expected.pvalue))
-    assert (test.ci_low, test.ci_high) == pytest.approx((interval.low, interval.high))
-
-
-def test_shared_training_clips_widen_the_interval():
-    plain, corrected = corrected_t(GOLDEN, 0), corrected_t(GOLDEN, 0.25)
-    assert corrected.ci_high - corrected.ci_low == pytest.approx(
-        1.5 * (plain.ci_high - plain.ci_low)
-    )
-
-
-def test_one_difference_tells_nothing():
-    test = corrected_t([0.3], 0.25)
-    assert (test.mean, test.p, test.df) == (0.3, 1.0, 0)
-    assert (test.ci_low, test.ci_high) == (-math.inf, math.inf)
-    assert sign_flip_p([0.3]) == 1.0
-    assert tost_p([0.0], 0.25, margin=1.0) == 1.0
-
-
-def test_no_difference_is_refused():
-    with pytest.raises(ValueError, match="at least one"):
-        corrected_t([], 0)
-
-
-def test_identical_differences_have_an_interval_of_one_point():
-    test = corrected_t([0.1] * 6, 0.25)
-    assert (test.ci_low, test.mean, test.ci_high, test.sd, test.p) == (0.1, 0.1, 0.1, 0.0, 0.0)
-
-
-def test_no_difference_at_all_is_no_effect():
-    test = corrected_t([0.0] * 6, 0.25)
-    assert (test.t, test.p) == (0.0, 1.0)
-    assert sign_flip_p([0.0] * 6) == sign_flip_p([0.0] * 30) == 1.0
-    assert tost_p([0.0] * 6, 0.25, margin=0.01) == 0.0
-
-
-def test_what_agrees_to_the_clip_is_known_no_better_than_to_the_clip():
-    """Ten test clips a fold that change sides two by two look the same, fold after fold."""
-    assert tost_p([0.0] * 10, 0.25, margin=0.01, step=1 / 10) > 0.2
-    assert tost_p([0.0] * 10, 0.25, margin=0.01, step=1 / 400) < 1e-6
-
-
-def test_a_spread_beyond_the_step_is_left_as_it_is():
-    values = [0.01, -0.02, 0.005, 0.015, -0.01]
-    assert tost_p(values, 0.25, 0.03, step=0.01) == tost_p(values, 0.25, 0.03)
-
-
-@pytest.mark.parametrize("num_pairs", [2, 5, 9, 12])
-def test_sign_flip_equals_scipys_permutation_test(num_pairs):
-    # Rounded, so that ties occur.
-    values = np.random.default_rng(num_pairs).normal(0.5, 1, num_pairs).round(1)
-    expected = oracle.permutation_test(
-        (values,), np.mean, permutation_type="samples", n_resamples=np.inf
-    )
-    assert sign_flip_p(values) == pytest.approx(expected.pvalue)
-
-
-def test_monte_carlo_is_seeded_never_zero_and_near_the_normal_limit():
-    values = np.random.default_rng(1).normal(0.3, 1, 60)
-    expected = 2 * oracle.norm.sf(abs(values.sum()) / math.sqrt((values**2).sum()))
-    assert sign_flip_p(values) == sign_flip_p(values)
-    assert sign_flip_p(values) == pytest.approx(expected, abs=0.01)
-    assert sign_flip_p([1.0] * 60) == 1 / 10_000
-
-
-@pytest.mark.parametrize("num_pairs", [5, 15, 40])
-def test_every_test_is_symmetric_in_the_sign(num_pairs):
-    values = np.random.default_rng(2).normal(0.4, 1, num_pairs)
-    there, back = corrected_t(values, 0.25), corrected_t(-values, 0.25)
-    assert sign_flip_p(values) == sign_flip_p(-values)
-    assert tost_p(values, 0.25, 0.5) == tost_p(-values, 0.25, 0.5)
-    assert (there.p, there.ci_low, there.ci_high) == (back.p, -back.ci_high, -back.ci_low)
-
-
-def test_a_claim_enters_its_family_by_its_weakest_test_or_by_none():
-    assert max_p(0.01, 0.03) == 0.03
-    assert max_p(0.01, None) == max_p(None, None) == 1
+def p_of(components, ratio=RATIO):
+    errors = uncertainties(components, ratio)
+    return float(p_value(errors, np.abs(components.mean))[0])
 
 
 def test_holm_equals_statsmodels_and_keeps_the_order_of_its_input():
@@ -182,12 +61,202 @@ def test_holm_equals_statsmodels_and_keeps_the_order_of_its_input():
         assert holm(ps) == pytest.approx(list(multipletests(ps, method="holm")[1]))
 
 
-def test_tost_equals_the_worse_of_two_one_sided_tests():
+def test_golden_5_standard_error_of_one_fold():
+    assert 100 * oracle.binom(400, 0.95).std() / 400 == pytest.approx(1.09, abs=0.005)
+
+
+def test_components_are_those_of_the_scores_in_expectation():
+    """R = lasting + both, and S = both, where nothing befalls a whole training."""
+    lasting, noise, num_seeds, num_folds, num = 0.2, 0.3, 3, 5, 40
+    every = [drawn(num_seeds, num_folds, num, lasting, noise, seed=s) for s in range(300)]
+    found = stacked([components_of(folds) for folds in every])
+    of_seeds = noise**2 / num / num_folds / num_seeds
+    of_recordings = lasting**2 / num / num_folds
+    assert found.both.mean() == pytest.approx(of_seeds, rel=0.03)
+    assert found.seed.mean() == pytest.approx(of_seeds, rel=0.1)
+    assert found.recording.mean() == pytest.approx(of_recordings + of_seeds, rel=0.03)
+    assert found.fold.mean() == pytest.approx(of_recordings + of_seeds, rel=0.15)
+    assert found.mean.var() == pytest.approx(of_recordings + of_seeds, rel=0.2)
+
+
+def test_one_fold_without_predictions_is_the_paired_t_test():
+    values = np.random.default_rng(0).normal(0.3, 1, 12)
+    expected = oracle.ttest_1samp(values, 0)
+    components = of_one([FoldDifferences(values)])
+    assert p_of(components) == pytest.approx(expected.pvalue)
+    half = half_width(uncertainties(components, RATIO), 0.05)[0]
+    interval = expected.confidence_interval()
+    assert half == pytest.approx((interval.high - interval.low) / 2)
+
+
+def test_seeds_of_a_fold_are_no_replicates_of_the_data():
+    """Twenty seeds on each of two folds that disagree: forty pairs, but two facts."""
+    rng = np.random.default_rng(0)
+    folds = [FoldDifferences(mean + 0.001 * rng.normal(size=20)) for mean in (0.02, 0.06)]
+    assert oracle.ttest_1samp(np.concatenate([f.trials for f in folds]), 0).pvalue < 1e-12
+    assert p_of(of_one(folds)) > 0.2
+
+
+def test_golden_1_of_five_folds_shows_no_difference():
+    """ESC-50's folds of one recipe in two versions of a toolkit (ESPnet pull request 6762)."""
+    differences = [-0.30, -1.25, -1.05, -0.55, -0.30]
+    components = of_one([FoldDifferences(np.array([value])) for value in differences])
+    error = 0.437893 / 5**0.5 * overlap_factor(5, 1 / 4) ** 0.5
+    assert components.mean[0] == pytest.approx(-0.69)
+    assert p_of(components, 1 / 4) == pytest.approx(2 * oracle.t.sf(0.69 / error, 4), abs=1e-5)
+    assert p_of(components, 1 / 4) > 0.05
+
+
+@pytest.mark.parametrize(("num_seeds", "num_folds"), SEEDS_AND_FOLDS)
+def test_an_interval_ends_at_0_where_p_is_its_level(num_seeds, num_folds):
+    for folds in (drawn(num_seeds, num_folds), without_predictions(drawn(num_seeds, num_folds))):
+        components = of_one(folds)
+        p = p_of(components)
+        half = half_width(uncertainties(components, RATIO), p)
+        assert half[0] == pytest.approx(abs(components.mean[0]))
+
+
+@pytest.mark.parametrize(("num_seeds", "num_folds"), SEEDS_AND_FOLDS)
+def test_every_error_is_symmetric_in_the_sign(num_seeds, num_folds):
+    folds = drawn(num_seeds, num_folds)
+    turned = [FoldDifferences(-fold.trials, -fold.influences) for fold in folds]
+    assert p_of(of_one(folds)) == p_of(of_one(turned))
+
+
+def test_order_of_seeds_folds_and_recordings_means_nothing():
+    folds = drawn(3, 5)
+    rng = np.random.default_rng(1)
+    turned = [
+        FoldDifferences(fold.trials[order], fold.influences[order][:, rng.permutation(40)])
+        for fold in reversed(folds)
+        for order in [rng.permutation(3)]
+    ]
+    assert p_of(of_one(folds)) == pytest.approx(p_of(of_one(turned)))
+
+
+def test_folds_with_unlike_numbers_of_seeds_weigh_the_same():
+    folds = drawn(3, 2)
+    fewer = [folds[0], FoldDifferences(folds[1].trials[:2], folds[1].influences[:2])]
+    components = components_of(fewer)
+    assert components.mean == pytest.approx(np.mean([f.trials.mean() for f in fewer]))
+    squares = sum(((f.trials - f.trials.mean()) ** 2).sum() for f in fewer)
+    assert components.seed == pytest.approx(squares / 3 * (1 / 3 + 1 / 2) / 4)
+
+
+def test_a_fold_of_one_recording_is_refused():
+    with pytest.raises(ValueError, match="at least two recordings, got 1"):
+        components_of([FoldDifferences(np.zeros(2), np.zeros((2, 1)))])
+
+
+def test_trainings_that_agree_to_the_clip_are_no_proof():
+    """Two pairs with the same clip gained are not p = 0, with predictions or without."""
+    same = [FoldDifferences(np.array([0.025, 0.025]))]
+    assert p_of(of_one(same)) == 0
+    assert p_of(of_one(same, step=0.025)) > 0.05
+    own = np.full(40, -0.025 / 40)
+    own[3] += 0.025
+    known = [FoldDifferences(same[0].trials, np.tile(own, (2, 1)))]
+    assert p_of(of_one(known, step=0.025)) > 0.3
+
+
+def test_one_training_each_tells_nothing():
+    alone = of_one([FoldDifferences(np.array([0.3]))])
+    assert np.isinf(half_width(uncertainties(alone, RATIO), 0.05)).all()
+    assert p_of(alone) == 1
+
+
+def test_arms_share_what_few_folds_tell_of_the_noise_but_an_odd_one_is_judged_by_itself():
+    rng = np.random.default_rng(3)
+
+    def folds(sd):
+        return [FoldDifferences(np.array([0.02 + sd * rng.normal()])) for _ in range(3)]
+
+    quiet, also, wild = (components_of(folds(sd)) for sd in (0.01, 0.01, 0.2))
+    alone, together = stacked([quiet]), stacked([quiet, also])
+    sharper = half_width(uncertainties(together, RATIO), 0.05).mean()
+    assert sharper < half_width(uncertainties(alone, RATIO), 0.05).mean()
+    among = half_width(uncertainties(stacked([quiet, wild]), RATIO), 0.05)
+    own = uncertainties(stacked([wild]), RATIO)[0].error
+    assert uncertainties(stacked([quiet, wild]), RATIO)[0].error[1] == pytest.approx(own[0])
+    assert among[1] > among[0]
+
+
+def test_few_clips_that_agree_exclude_no_small_difference():
+    """Ten seeds on the same 40 clips, all right in both arms, are not ±1 point."""
+    equal = of_one([FoldDifferences(np.zeros(10), np.zeros((10, 40)))], step=1 / 40)
+    careful = with_one_won_and_one_lost(equal, 40, 1.0)
+    ps = [
+        float(equivalence_p(uncertainties(careful, RATIO), equal.mean, margin)[0])
+        for margin in (0.01, 0.08)
+    ]
+    assert ps[0] > 0.3
+    assert ps[1] <= 0.05
+
+
+def test_equivalence_of_one_fold_without_predictions_is_two_one_sided_t_tests():
     values = np.random.default_rng(3).normal(0.1, 0.5, 20)
     above = oracle.ttest_1samp(values, -0.4, alternative="greater").pvalue
     below = oracle.ttest_1samp(values, 0.4, alternative="less").pvalue
-    assert tost_p(values, 0, margin=0.4) == pytest.approx(max(above, below))
+    components = of_one([FoldDifferences(values)])
+    found = equivalence_p(uncertainties(components, 0.0), components.mean, 0.4)
+    assert found[0] == pytest.approx(max(above, below))
 
 
-def test_golden_5_standard_error_of_one_fold():
-    assert 100 * oracle.binom(400, 0.95).std() / 400 == pytest.approx(1.09, abs=0.005)
+def test_a_difference_beyond_the_margin_is_never_equivalent():
+    components = of_one(drawn(3, 5))
+    far = np.array([0.5])
+    assert equivalence_p(uncertainties(components, RATIO), far, 0.01)[0] > 0.99
+
+
+@pytest.mark.parametrize(("num_seeds", "num_folds"), [(3, 5), (8, 1)])
+def test_errors_at_any_time_are_wider_and_their_p_ends_their_interval(num_seeds, num_folds):
+    components = of_one(drawn(num_seeds, num_folds, seed=4))
+    fixed, always = uncertainties(components, RATIO), anytime_errors(components, RATIO)
+    assert half_width(always, 0.05)[0] > half_width(fixed, 0.05)[0]
+    growing = always[0]
+    p = growing.p(np.abs(components.mean))
+    if p[0] < 1:
+        assert growing.half_width(p)[0] == pytest.approx(abs(components.mean[0]), rel=1e-6)
+
+
+def test_the_anytime_quantile_is_where_the_e_process_reaches_1_over_alpha():
+    num, alpha, effect_variance = 10, 0.05, 0.5
+    t = float(anytime_quantile(num, 1, alpha))
+    df, shrunk = num - 1, 1 + num * effect_variance
+    evidence = shrunk**-0.5 * ((1 + t**2 / df) / (1 + t**2 / (df * shrunk))) ** ((df + 1) / 2)
+    assert evidence == pytest.approx(1 / alpha)
+
+
+def test_an_effect_is_out_of_sight_only_with_an_interval_inside_it():
+    components = of_one(drawn(3, 5, lasting=0.05, noise=0.05))
+    half = half_width(uncertainties(components, RATIO), 0.1)[0] + abs(components.mean[0])
+    assert is_futile(components, RATIO, half * 1.01)[0]
+    assert not is_futile(components, RATIO, half * 0.99)[0]
+
+
+@pytest.mark.parametrize("half", [0.0, 0.01, 0.3, 5.0, 1e6])
+@pytest.mark.parametrize("share", [0.0, 1e-9, 0.2, 0.5, 0.99, 1.0])
+def test_an_interval_of_a_share_stays_within_0_and_1_and_holds_the_share(share, half):
+    low, high = share_interval(share, half, num_units=40)
+    assert 0 <= low <= share + 1e-12
+    assert share - 1e-12 <= high <= 1
+
+
+def test_an_interval_of_a_share_with_binomial_error_is_wilsons():
+    num, share = 50, 0.86
+    half = 1.959964 * (share * (1 - share) / num) ** 0.5
+    expected = oracle.binomtest(43, 50).proportion_ci(method="wilson")
+    found = share_interval(share, half, num_units=0)
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-5)
+
+
+def test_what_no_training_showed_may_still_befall_one():
+    assert 1 - (1 - rarest_excluded(10)) ** 10 == pytest.approx(0.95)
+
+
+def test_components_of_arms_stand_side_by_side():
+    one, other = (components_of(drawn(2, 3, seed=seed)) for seed in (1, 2))
+    both = stacked([one, other])
+    assert isinstance(both, VarianceComponents)
+    assert both.mean.tolist() == [one.mean, other.mean]
+    assert both.layout == one.layout

@@ -1,6 +1,5 @@
 """The store: whole files or none, states that need no memory, leases that die with their owner."""
 
-import re
 import signal
 import subprocess
 import sys
@@ -15,12 +14,13 @@ from typer.testing import CliRunner
 
 from audiocls.atomic import write_bytes, write_text
 from audiocls.cli import app
-from audiocls.errors import DataError, UsageError
+from audiocls.errors import MachineFault, UsageError
 from audiocls.store import (
     Attempt,
     Cell,
     Cost,
     Failure,
+    Proposal,
     Provenance,
     Record,
     Study,
@@ -81,7 +81,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside(tmp_path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(MachineFault, match=f"No space left on device: {tmp_path} .* are needed"):
         write_text(file, "new")
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
@@ -114,12 +114,17 @@ def test_what_is_written_of_a_trial_is_read_back(trial):
     assert trial.record() == RECORD
 
 
-def test_a_record_that_a_disk_damaged_is_named(trial):
+def test_a_record_that_a_disk_damaged_is_a_failure_that_names_the_file(trial):
     trial.finish(RECORD)
     file = trial.path / "record.json"
     file.write_bytes(file.read_bytes()[:20])
-    with pytest.raises(DataError, match=re.escape(str(file))):
-        trial.record()
+    assert trial.record() is None
+    failure = trial.failure()
+    assert failure is not None
+    assert failure.cause == "damaged"
+    assert str(file) in failure.message
+    assert "sweep retry" in failure.message
+    assert trial.state() == "failed"
 
 
 def test_stopping_what_was_never_launched_creates_nothing(tmp_path):
@@ -237,6 +242,62 @@ def test_finishing_leaves_nothing_to_resume_and_no_failure(trial):
     assert trial.resume() is None
     assert trial.failure() is None
     assert trial.record() == RECORD
+
+
+def one_epoch(state: bytes) -> int:
+    return int(state)
+
+
+def test_a_snapshot_with_one_changed_bit_is_none_and_training_starts_over(trial):
+    trial.begin()
+    trial.append_history({"epoch": 1.0})
+    trial.write_resume(b"1")
+    assert trial.resume_attempt(one_epoch) == (Attempt(1, 1), b"1", "")
+    file = trial.path / "resume.pt"
+    file.write_bytes(b"2" + file.read_bytes()[1:])
+    trial.begin()
+    attempt, state, note = trial.resume_attempt(one_epoch)
+    assert (attempt, state) == (Attempt(2, origin=2), None)
+    assert str(file) in note
+    assert "starts over at its first epoch" in note
+    assert (trial.history(), trial.resume()) == ([], None)
+
+
+def test_a_history_that_lacks_rows_of_the_snapshot_makes_training_start_over(trial):
+    trial.begin()
+    for epoch in (1.0, 2.0):
+        trial.append_history({"epoch": epoch})
+    trial.write_resume(b"2")
+    file = trial.path / "history.jsonl"
+    file.write_bytes(b"\0" * 10 + b"\n" + file.read_bytes())
+    attempt, state, note = trial.resume_attempt(one_epoch)
+    assert (attempt, state) == (Attempt(1, 1), None)
+    assert "history.jsonl" in note
+
+
+def test_a_record_in_which_one_digit_changed_is_damaged(trial):
+    trial.finish(RECORD)
+    file = trial.path / "record.json"
+    file.write_text(file.read_text().replace("0.5", "0.7", 1))
+    assert trial.record() is None
+    failure = trial.failure()
+    assert failure is not None
+    assert "changed after it was written" in failure.message
+    assert trial.reset_failure()
+    assert trial.state() == "pending"
+    assert trial.begin() == Attempt(1, 1)
+
+
+def test_a_proposal_that_is_damaged_is_left_out_and_named(tmp_path):
+    folder = StudyFolder(tmp_path / "s")
+    folder.path.mkdir()
+    for number in (1, 2, 3):
+        folder.propose(Proposal(f"t{number}", {"lr": number}))
+    file = folder.path / "proposals.jsonl"
+    file.write_bytes(file.read_bytes().replace(b'"t2"', b'"t\xff"'))
+    assert [proposal.id for proposal in folder.all_proposals()] == ["t1", "t3"]
+    (damage,) = folder.damages(folder.all_proposals())
+    assert "proposals.jsonl: damaged (line 2" in str(damage)
 
 
 def test_a_forgiven_failure_is_kept_and_the_trial_starts_from_its_first_epoch(trial):

@@ -27,7 +27,7 @@ from audiocls.store import (
     StudyFolder,
 )
 from audiocls.store.old_files import with_kind
-from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable
+from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable, offline_sweep_id
 from audiocls.tracking.wandb.connection import Connection
 from audiocls.tracking.wandb.project import WandbProject
 from audiocls.tracking.wandb.sync import upload
@@ -415,6 +415,18 @@ def test_every_opening_of_another_program_is_a_part_of_its_run(tmp_path, wandb_s
     assert len(synced(folder).uploaded) == 2
     history = wandb_server.run(f"{CELLS[0].id}-1").history
     assert [row["epoch"] for row in history] == [1, 2]
+
+
+def test_runs_that_a_program_kept_elsewhere_arrive_and_no_run_names_an_unknown_sweep(
+    folder, tmp_path, wandb_server
+):
+    elsewhere = replace(folder, path=tmp_path / "elsewhere")
+    tell(elsewhere, CELLS[0], sweep_id=offline_sweep_id("tiny"))
+    [run] = (elsewhere.path / "wandb").glob("offline-run-*")
+    (folder.path / "wandb").mkdir()
+    (folder.path / "wandb" / run.name).symlink_to(run)
+    assert synced(folder).uploaded == (f"{CELLS[0].id}-1",)
+    assert not wandb_server.run(f"{CELLS[0].id}-1").sweep
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import pytest
 from scipy import signal
 
 from audiocls.audio import generators
+from audiocls.audio.datasets import synthetic
 from audiocls.audio.synthesis import CLASSES, SOUNDS, synthesise, voice_of
 
 RATE = 16000
@@ -163,3 +164,7 @@ def test_difficulty_buries_the_event_in_noise():
         np.mean([flatness(clip(label=3, source=s, difficulty=d)) for s in range(8)]) for d in (0, 1)
     )
     assert hard > 3 * easy
+
+
+def test_the_room_for_the_clips_is_reserved_for_every_class():
+    assert len(CLASSES) == synthetic._NUM_CLASSES

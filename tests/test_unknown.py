@@ -5,14 +5,20 @@ import re
 from dataclasses import replace
 
 import pytest
-from helpers.records import COST, PROVENANCE, finished_study, paired_values, verdicts
+from helpers.records import (
+    COST,
+    PROVENANCE,
+    finished_study,
+    paired_values,
+    recorded_study,
+    verdicts,
+)
 from helpers.reports import markdown_of, page_of
 
 from audiocls.analysis import compare
 from audiocls.render.build.values import to_json
 from audiocls.render.build.verdicts import verdict_table
 from audiocls.render.table import plain_rows
-from audiocls.stats import corrected_t
 from audiocls.store.record import Cost, Provenance, Record
 
 
@@ -74,17 +80,24 @@ def test_an_origin_that_neither_side_recorded_is_a_note_and_one_side_an_objectio
 
 
 def test_what_was_recorded_is_checked_without_a_note():
-    study, records = finished_study(paired_values(0.03))
-    assert compare(study, records).notes == ()
+    study, records, influences = recorded_study(0.1)
+    assert compare(study, records, influences=influences).notes == ()
 
 
 def test_an_unknown_ratio_is_that_of_folds_tested_once_each_and_says_so(foreign):
     study, records = foreign
     comparison = compare(study, records)
-    assert "test/train ratio not recorded, taken as 0.25 for 5 folds" in comparison.method
-    arm = comparison.compared[0]
-    expected = corrected_t([difference for *_, difference in arm.differences], 0.25)
-    assert arm.p_corrected_t == expected.p
+    assert comparison.ratio == 0.25
+    told = "5 folds are taken to be tested once each, with 0.25 test clips to a training clip."
+    assert any(told in note for note in comparison.notes)
+
+
+def test_another_programs_seeds_may_be_shared_by_its_folds_and_the_report_says_so(foreign):
+    study, records = foreign
+    assert any("another program's" in note for note in compare(study, records).notes)
+    one_fold, known = finished_study({"a": [0.5] * 3, "b": [0.6] * 3}, folds=(1,))
+    alone = compare(one_fold, changed(known, provenance=Provenance(), **UNKNOWN))
+    assert not any("another program's" in note for note in alone.notes)
 
 
 def test_several_folds_of_unknown_ratio_are_never_more_certain_than_known_ones(foreign):
@@ -96,9 +109,9 @@ def test_several_folds_of_unknown_ratio_are_never_more_certain_than_known_ones(f
 
 def test_unknown_clips_are_not_counted_as_equal_sets():
     """Only where both sides heard a known number of clips is their ratio told."""
-    study, records = finished_study(paired_values(0.03))
+    study, records, influences = recorded_study(0.1)
     records = changed(records, "arm0", cost=replace(COST, samples=None))
-    assert compare(study, records).notes == ()
+    assert compare(study, records, influences=influences).notes == ()
     assert verdicts(study, records) == ["better"]
 
 

@@ -8,7 +8,9 @@
     compare        all of it for one study, in a `Comparison` (`results`)
     interim        looks at a growing study
     clips          classes and recordings instead of trainings
-    noise, power, pareto, ranking   the other questions one asks of records
+    noise, evidence, power   how much differences vary, and what a plan can detect
+    next_step      what would decide what a comparison leaves open
+    pareto, ranking          the other questions one asks of records
 
 Values in, values out: numbers come from the store's values alone; nothing here reads a folder,
 draws or prints, and whatever decides while trials run may call it.

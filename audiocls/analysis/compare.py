@@ -8,30 +8,43 @@ from audiocls.analysis.caveats import caveats
 from audiocls.analysis.comparability import COMPUTE
 from audiocls.analysis.contrasts.arms import baseline_result, decided_arms
 from audiocls.analysis.contrasts.effects import effects_of
+from audiocls.analysis.differences import InfluencesOf
 from audiocls.analysis.interim import at_look, decided_by_looks, looks_note
+from audiocls.analysis.limits import limits
 from audiocls.analysis.pairing import Causes, RecordGrid
 from audiocls.analysis.results import Comparison, Effects
+from audiocls.analysis.scope import method_of, num_all_folds, scope_of
 from audiocls.errors import ConfigError, NotComparable, did_you_mean
 from audiocls.store.record import Objective, Record, Study
 
+NO_INFLUENCES: Mapping[str, InfluencesOf] = MappingProxyType({})
+
 
 def compare(
-    study: Study, records: Mapping[str, Record], causes: Causes = MappingProxyType({})
+    study: Study,
+    records: Mapping[str, Record],
+    causes: Causes = MappingProxyType({}),
+    influences: Mapping[str, InfluencesOf] = NO_INFLUENCES,
 ) -> Comparison:
     """Compare every arm with its reference, paired by seed and fold.
 
-    `records`, and `causes` (why a trial has none), by trial id. A study without a finished trial
+    `records`, and `causes` (why a trial has none), by trial id; `influences` of recordings by
+    metric and trial id, without which folds are the units. A study without a finished trial
     has a comparison too: all its cells are `missing`. Raises `NotComparable` where no record has
     the study's metric, `ConfigError` for an unknown rule.
     """
     _check(study, records)
-    grid = RecordGrid.of(study, records, causes)
+
+    def grid_of(part: Study) -> RecordGrid:
+        return RecordGrid.of(part, records, causes, influences.get(part.metric, {}))
+
+    grid = grid_of(study)
     primary = _by_one_metric(grid)
     names = {name for record in records.values() for name in record.metrics}
     known = [each for each in study.secondary if each.name in names or not names]
     unknown = [each.name for each in study.secondary if each not in known]
     note = f"No record has the secondary metric {', '.join(unknown)}."
-    others = [RecordGrid.of(_decided_by(study, each), records, causes) for each in known]
+    others = [grid_of(_decided_by(study, each)) for each in known]
     return replace(
         primary,
         notes=(*primary.notes, *([note] if unknown else [])),
@@ -55,11 +68,12 @@ def _decided_by(study: Study, objective: Objective) -> Study:
 
 def _by_one_metric(grid: RecordGrid) -> Comparison:
     study = grid.study
-    ratio, method = grid.variance
     if study.looks:
         arms, looked = decided_by_looks(grid), [looks_note(study)]
     else:
-        arms, looked = decided_arms(grid, grid.compared, study.alpha), []
+        arms, looked = decided_arms(grid, grid.compared), []
+    measured = [arm for arm in arms if arm.components is not None]
+    unknown = {arm.arm: arm.without_recordings for arm in measured if arm.without_recordings}
     return Comparison(
         study=study.name,
         question=study.question,
@@ -69,13 +83,21 @@ def _by_one_metric(grid: RecordGrid) -> Comparison:
         alpha=study.alpha,
         correction=study.correction,
         margin=study.margin,
-        method=method,
-        ratio=ratio,
+        method=method_of(grid, unknown, len(measured)),
+        scope=scope_of(grid, bool(measured) and not unknown),
+        num_folds=len(study.folds),
+        num_all_folds=num_all_folds(grid),
+        ratio=grid.ratio,
         command=study.command,
         num_expected=len(study.cells),
         missing=tuple(cell for cell in study.cells if cell.id not in grid.records),
-        arms=(baseline_result(grid, study.alpha), *arms),
-        notes=(*study.notes, *looked, *caveats(study, list(grid.pairs.values()))),
+        arms=(baseline_result(grid), *arms),
+        notes=(
+            *study.notes,
+            *looked,
+            *caveats(study, list(grid.pairs.values())),
+            *limits(grid, measured),
+        ),
         looks=study.looks,
         max_pairs=study.max_pairs,
     )

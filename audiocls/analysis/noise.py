@@ -2,15 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from audiocls.analysis.comparability import AGREEING
-from audiocls.analysis.pairing import Block, usable
+from audiocls.analysis.differences import InfluencesOf
+from audiocls.analysis.pairing import Block, RecordGrid
 from audiocls.errors import NotComparable
 from audiocls.formatting import plural
-from audiocls.stats import StdEstimate, binomial_error, components
+from audiocls.stats import (
+    Spread,
+    StdEstimate,
+    VarianceComponents,
+    binomial_error,
+    components,
+    spread_of_pairs,
+)
 from audiocls.store.record import Record, Study
 
 _ORIGIN = ("code", "torch", "device")
@@ -29,8 +38,13 @@ class Noise:
     folds: tuple[int, ...]
     sources: dict[str, StdEstimate]
     """`seed`, `fold`, `interaction`; what one seed or one fold leaves together has both names."""
-    pair: StdEstimate
-    """Of the difference of two arms on one seed and fold."""
+    spread: Spread | None
+    """Of the difference of two such arms on one fold with one seed; `None` with one seed, which
+    cannot tell what is of the training."""
+    num_recordings: float
+    """Of a test fold, mean; 0 where predictions are missing."""
+    ratio: float
+    """n_test/n_train."""
     sampling: float | None
     """What drawing so many test clips alone would give a share of right answers, on one fold."""
     num_test: int | None
@@ -54,21 +68,29 @@ class Noise:
             "seeds": tuple(mapping["seeds"]),
             "folds": tuple(mapping["folds"]),
             "sources": {name: StdEstimate(**each) for name, each in mapping["sources"].items()},
-            "pair": StdEstimate(**mapping["pair"]),
+            "spread": Spread(**mapping["spread"]) if mapping["spread"] else None,
             "mixed": tuple(mapping["mixed"]),
             "left_out": tuple((seed, fold) for seed, fold in mapping["left_out"]),
         }
         return cls(**{**mapping, **known})
 
 
-def measure(study: Study, records: Mapping[str, Record], baseline: str) -> Noise:
-    """Return components over the largest whole grid of finished trials; `baseline` is a digest.
+NO_INFLUENCES: InfluencesOf = MappingProxyType({})
 
-    Raises `NotComparable` where fewer than two trials make one.
+
+def measure(
+    study: Study,
+    records: Mapping[str, Record],
+    baseline: str,
+    influences: InfluencesOf = NO_INFLUENCES,
+) -> Noise:
+    """Return components over the largest whole grid of finished trials.
+
+    `baseline` is a digest; `influences` are those of recordings on the study's metric, without
+    which trainings vary as a whole. Raises `NotComparable` where fewer than two trials make one.
     """
-    finished = usable(study, records)
-    cells = [cell for cell in study.cells if cell.arm == study.baseline and cell.id in finished]
-    by_block = {cell.block: finished[cell.id] for cell in cells}
+    grid = RecordGrid.of(study, records, influences=influences)
+    by_block = {(each.seed, each.fold): each for each in grid.records_of(study.baseline)}
     seeds, folds = _whole(list(by_block))
     if len(seeds) * len(folds) < 2:
         raise NotComparable(
@@ -77,11 +99,8 @@ def measure(study: Study, records: Mapping[str, Record], baseline: str) -> Noise
         )
     chosen = [[by_block[seed, fold] for fold in folds] for seed in seeds]
     values = np.array([[record.metrics[study.metric] for record in row] for row in chosen])
-    parts, mean = components(values), float(values.mean())
-    trials = [record for row in chosen for record in row]
-    sizes = [record.num_test for record in trials if record.num_test]
-    num_test = round(sum(sizes) / len(sizes)) if sizes else None
-    is_share = study.metric == "test/accuracy" and num_test is not None
+    varying = _varying(grid, seeds, folds)
+    mean, trials = float(values.mean()), [record for row in chosen for record in row]
     return Noise(
         study=study.name,
         metric=study.metric,
@@ -89,13 +108,34 @@ def measure(study: Study, records: Mapping[str, Record], baseline: str) -> Noise
         mean=mean,
         seeds=seeds,
         folds=folds,
-        sources=parts.sources,
-        pair=parts.pair,
-        sampling=binomial_error(mean, num_test) if is_share and num_test else None,
-        num_test=num_test,
+        sources=components(values),
+        spread=spread_of_pairs(varying) if len(seeds) > 1 else None,
+        num_recordings=varying.num_recordings / len(folds),
+        ratio=grid.ratio,
+        sampling=_sampling(study.metric, mean, trials),
+        num_test=_num_test(trials),
         mixed=tuple(part for part in _ORIGIN if _differs(part, trials)),
         left_out=tuple(b for b in sorted(by_block) if b[0] not in seeds or b[1] not in folds),
     )
+
+
+def _varying(grid: RecordGrid, seeds: Sequence[int], folds: Sequence[int]) -> VarianceComponents:
+    """Return the components of the baseline's mean over these seeds and folds."""
+    is_kept = np.array([block[0] in seeds and block[1] in folds for block in grid.blocks])
+    found = grid.differences({grid.study.baseline: 1.0}, is_kept).components()
+    assert found is not None
+    return found
+
+
+def _num_test(trials: Sequence[Record]) -> int | None:
+    """Return the mean number of test clips of a fold; `None` if unknown."""
+    sizes = [record.num_test for record in trials if record.num_test]
+    return round(sum(sizes) / len(sizes)) if sizes else None
+
+
+def _sampling(metric: str, mean: float, trials: Sequence[Record]) -> float | None:
+    num_test = _num_test(trials)
+    return binomial_error(mean, num_test) if metric == "test/accuracy" and num_test else None
 
 
 def _differs(part: str, trials: Sequence[Record]) -> bool:

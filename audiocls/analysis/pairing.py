@@ -12,8 +12,15 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from audiocls.analysis.family import Difference, Weights
-from audiocls.formatting import join_names
+from audiocls.analysis.differences import (
+    BlockDifferences,
+    InfluencesOf,
+    combined,
+    with_influences,
+)
+from audiocls.analysis.family import Weights
+from audiocls.analysis.influences import Influences, score_range
+from audiocls.formatting import join_names, scale_of
 from audiocls.store.record import Cell, Record, Study
 
 Block = tuple[int, int]
@@ -71,15 +78,22 @@ class RecordGrid:
     records: Mapping[str, Record]
     """By trial id, those with a finite value of the study's metric; any other cell is missing."""
     causes: Causes = field(default_factory=lambda: MappingProxyType({}))
+    influences: InfluencesOf = field(default_factory=lambda: MappingProxyType({}))
+    """Of the study's metric."""
 
     @classmethod
     def of(
-        cls, study: Study, records: Mapping[str, Record], causes: Causes = MappingProxyType({})
+        cls,
+        study: Study,
+        records: Mapping[str, Record],
+        causes: Causes = MappingProxyType({}),
+        influences: InfluencesOf = MappingProxyType({}),
     ) -> "RecordGrid":
-        """Return the grid of those among `records` that hold the study's metric."""
+        """Return the grid of those among `records` that hold a finite value of the metric."""
         usable_records = usable(study, records)
-        excluded = dict.fromkeys(records.keys() - usable_records.keys(), f"no {study.metric}")
-        return cls(study, usable_records, {**causes, **excluded})
+        unusable = {id_: records[id_] for id_ in records.keys() - usable_records.keys()}
+        excluded = {id_: _why_unusable(each, study.metric) for id_, each in unusable.items()}
+        return cls(study, usable_records, {**causes, **excluded}, influences)
 
     def narrowed(self, study: Study) -> "RecordGrid":
         """Return the grid of `study`, which is this one's with some of its cells."""
@@ -160,19 +174,31 @@ class RecordGrid:
 
     def differences(
         self, weights: Weights, is_kept: NDArray[np.bool_] | None = None
-    ) -> list[Difference]:
-        """Return the contrast's value on the kept blocks, by default those that all its arms have.
+    ) -> BlockDifferences:
+        """Return the contrast on the kept blocks, by default those that all its arms have.
 
-        Rounded to 12 decimals, since 0.3 and 0.1 + 0.2 are no evidence of anything.
+        Values are rounded to 12 decimals, since 0.3 and 0.1 + 0.2 are no evidence of anything.
 
         Shape: is_kept (B,)
         """
         columns = np.flatnonzero(self.complete(weights) if is_kept is None else is_kept)
         sums = np.array(list(weights.values())) @ self.values_of(weights)[:, columns]
-        return [
-            (*self.blocks[column], round(value, 12))
-            for column, value in zip(columns.tolist(), sums.tolist(), strict=True)
-        ]
+        blocks = [self.blocks[column] for column in columns.tolist()]
+        values = tuple(
+            (*block, round(value, 12)) for block, value in zip(blocks, sums.tolist(), strict=True)
+        )
+        return with_influences(values, [self._influences_on(block, weights) for block in blocks])
+
+    def _influences_on(self, block: Block, weights: Weights) -> Influences | str:
+        """Return what recordings add to the contrast on one block, or why that is unknown."""
+        trials = {self.cells[arm][block].id: weight for arm, weight in weights.items()}
+        found = {id_: self.influences.get(id_, "no predictions are kept") for id_ in trials}
+        unknown = next((each for each in found.values() if isinstance(each, str)), None)
+        if unknown is not None:
+            return unknown
+        return combined(
+            [(trials[i], each) for i, each in found.items() if not isinstance(each, str)]
+        )
 
     @cached_property
     def is_planned(self) -> NDArray[np.bool_]:
@@ -192,30 +218,27 @@ class RecordGrid:
         ]
 
     @cached_property
-    def variance(self) -> tuple[float, str]:
-        """The test/train ratio of the corrected variance, and what was done, in words."""
-        num_seeds, num_folds = len(self.study.seeds), len(self.study.folds)
-        if num_folds < 2:
-            return 0.0, "plain paired t test over seeds (one fold: of this split of the data alone)"
-        ratio, words = _test_train_ratio(self.records.values(), num_folds)
-        over = "all seed × fold pairs" if num_seeds > 1 else "the folds of one seed"
-        source = "Bouckaert and Frank 2004" if num_seeds > 1 else "Nadeau and Bengio 2003"
-        return ratio, f"corrected t test over {over}, {words} ({source})"
+    def score_range(self) -> float:
+        """What the metric of one recording may change by: 1 for shares, 0 where that is unknown."""
+        values = [each.metrics[self.study.metric] for each in self.records.values()]
+        is_share = bool(values) and scale_of(self.study.goal, values) == 100
+        return 1.0 if is_share else score_range(self.study.metric)
 
-    @property
+    @cached_property
     def ratio(self) -> float:
-        """n_test/n_train of the corrected variance; 0 where there is one fold."""
-        return self.variance[0]
+        """n_test/n_train of the trials; of folds that are tested on once, where not recorded."""
+        records = self.records.values()
+        ratios = [
+            each.num_test / each.num_train for each in records if each.num_test and each.num_train
+        ]
+        if ratios:
+            return math.fsum(ratios) / len(ratios)
+        num_folds = len(self.study.folds)
+        return 1 / (num_folds - 1) if num_folds > 1 else 0.0
 
 
-def _test_train_ratio(records: Collection[Record], num_folds: int) -> tuple[float, str]:
-    """Return the recorded ratio, or that of folds which are tested on once and trained on else."""
-    ratios = [r.num_test / r.num_train for r in records if r.num_test and r.num_train]
-    if ratios or not records:
-        ratio = math.fsum(ratios) / len(ratios) if ratios else 0.0
-        return ratio, f"test/train ratio {ratio:.3g}"
-    ratio = 1 / (num_folds - 1)
-    return ratio, f"test/train ratio not recorded, taken as {ratio:.3g} for {num_folds} folds"
+def _why_unusable(record: Record, metric: str) -> str:
+    return f"{metric} is {record.metrics[metric]}" if metric in record.metrics else f"no {metric}"
 
 
 def first_of(names: Sequence[str]) -> str:

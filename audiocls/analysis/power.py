@@ -1,84 +1,128 @@
-"""Power analysis of a plan: what its pairs can detect, and the fewest pairs for an effect."""
+"""Power analysis of a plan: what it can detect, what more seeds would, and how many are enough."""
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from typing import Any
 
+from audiocls.analysis.evidence import NoiseEstimate
+from audiocls.analysis.scope import Scope
 from audiocls.design import Plan
-from audiocls.stats import (
-    Allocation,
-    StdEstimate,
-    cheapest,
-    limit_of_seeds,
-    minimum_detectable_effect,
-)
+from audiocls.stats import detectable_effect, fewest_seeds, smallest_effect
 
 POWER = 0.8
 MARGINS = 2
 """The effect that a study should detect by default: twice the margin of equivalence."""
+SEEDS_SHOWN = (1, 2, 3, 5, 10)
 
 
 @dataclass(frozen=True)
-class NoiseEstimate:
-    """How much paired differences vary, and how that is known."""
+class Size:
+    """A study of so many seeds on each of so many folds."""
 
-    spread: StdEstimate
-    source: str
-    mean: float
-    """Of the baseline, in units of the metric."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """The cheapest way to detect the wanted effect."""
-
-    is_over_folds: bool
-    allocation: Allocation | None
-    """None where no number of seeds is enough, or more than 100 pairs would be needed."""
+    num_seeds: int
+    num_folds: int
+    num_trials: int
+    """Of all arms."""
+    effect: float | None
+    """The smallest that becomes a claim at 80 % power, in units of the metric; `None` where none
+    can."""
 
 
 @dataclass(frozen=True)
 class PowerAnalysis:
-    """What the planned pairs detect at 80 % power; without evidence, effects are in sds."""
+    """What a plan detects after correction; effects are in units of the metric."""
 
-    effect_sd: float | None
-    """`None` where no arm can win."""
-    ratio: float
-    """Test clips to training clips, of the variance that the verdict will use."""
+    num_all_folds: int
+    """Of the data set; 1 for one official split."""
+    scope: Scope
+    """Of the plan."""
     evidence: NoiseEstimate | None
+    """`None` where nothing is known of the noise: then no effect is."""
     note: str
-    """Why there is no evidence, although there is some."""
+    """Why what was measured is not used, or what is missing."""
     wanted: float
-    """An effect, in units of the metric."""
-    limit_sd: float
-    """The effect over folds below which seeds are of no help."""
-    options: tuple[Option, ...]
-
-    def in_units(self, effect_sd: float | None) -> float | None:
-        """Return an effect in units of the metric; `None` where the noise is unknown."""
-        if effect_sd is None or self.evidence is None:
-            return None
-        return effect_sd * self.evidence.spread.sd
-
-    def interval(self) -> tuple[float, float] | None:
-        """Return the minimum detectable effect at both ends of the noise's 95 % interval."""
-        if self.effect_sd is None or self.evidence is None:
-            return None
-        return self.effect_sd * self.evidence.spread.low, self.effect_sd * self.evidence.spread.high
+    planned: Size | None = None
+    whole: Size | None = None
+    """The planned seeds over all folds."""
+    sizes: tuple[Size, ...] = ()
+    """Some numbers of seeds over all folds."""
+    fewest: Size | None = None
+    """The fewest seeds over all folds that detect `wanted`; `None` where 100 do not."""
+    limit: float | None = None
+    """What no number of seeds over all folds detects less than: recordings are too few."""
 
     def to_mapping(self) -> dict[str, Any]:
-        return {
-            "power": POWER,
-            "test_train_ratio": self.ratio,
-            "effect_sd": self.effect_sd,
-            "effect": self.in_units(self.effect_sd),
-            "effect_interval": self.interval(),
-            "noise": asdict(self.evidence) if self.evidence else None,
-            "note": self.note,
-            "wanted": self.wanted,
-            "limit_over_folds": self.in_units(self.limit_sd),
-            "cheapest": [asdict(option) for option in self.options],
-        }
+        return {"power": POWER, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Family:
+    """How many comparisons are corrected for, on how many arms, and at which level."""
+
+    num_comparisons: int
+    num_arms: int
+    alpha: float
+
+    def size_of(self, estimate: NoiseEstimate, num_seeds: int, num_folds: int) -> Size:
+        """Return a study's size, and what it detects."""
+        effect = self.effect_of(estimate, num_seeds, num_folds)
+        num_trials = self.num_arms * num_seeds * num_folds
+        return Size(num_seeds, num_folds, num_trials, effect if math.isfinite(effect) else None)
+
+    def effect_of(self, estimate: NoiseEstimate, num_seeds: int, num_folds: int) -> float:
+        """Return the smallest effect that is detected; infinite where none is.
+
+        Of a share there is none above 100 points.
+        """
+        found = _detectable(estimate, num_seeds, num_folds, self.num_comparisons, self.alpha)
+        return _if_possible(found, estimate)
+
+    def fewest(self, estimate: NoiseEstimate, num_folds: int, wanted: float) -> Size | None:
+        """Return the fewest seeds that detect the effect; `None` where 100 do not."""
+        effect_of: Callable[[int], float] = partial(self._by_seeds, estimate, num_folds)
+        num_seeds = fewest_seeds(effect_of, wanted)
+        return None if num_seeds is None else self.size_of(estimate, num_seeds, num_folds)
+
+    def _by_seeds(self, estimate: NoiseEstimate, num_folds: int, num_seeds: int) -> float:
+        return self.effect_of(estimate, num_seeds, num_folds)
+
+    def limit(self, estimate: NoiseEstimate, num_folds: int) -> float | None:
+        """Return the effect that no number of seeds passes; `None` where none is detected."""
+        smallest = smallest_effect(
+            estimate.spread,
+            num_folds,
+            estimate.on_folds(num_folds),
+            estimate.ratio,
+            self.num_comparisons,
+            POWER,
+            self.alpha,
+        )
+        found = _if_possible(smallest, estimate)
+        return found if math.isfinite(found) else None
+
+
+def _if_possible(effect: float, estimate: NoiseEstimate) -> float:
+    """Return the effect; infinite for one that the metric cannot have."""
+    return math.inf if 0 < estimate.score_range < effect else effect
+
+
+@lru_cache(maxsize=512)
+def _detectable(
+    estimate: NoiseEstimate, num_seeds: int, num_folds: int, num_comparisons: int, alpha: float
+) -> float:
+    num_recordings = estimate.on_folds(num_folds)
+    return detectable_effect(
+        estimate.spread,
+        num_seeds,
+        num_folds,
+        num_recordings,
+        estimate.ratio,
+        num_comparisons,
+        POWER,
+        alpha,
+    )
 
 
 def power_of_plan(
@@ -87,47 +131,38 @@ def power_of_plan(
     wanted: float | None,
     evidence: NoiseEstimate | None,
     note: str = "",
+    has_recordings: bool = True,
 ) -> PowerAnalysis:
-    """Return what the planned pairs can detect, and the cheapest ways to detect `wanted`.
+    """Return what the plan can detect, and the fewest seeds over all folds that detect `wanted`.
 
     `num_folds` are the data set's; `wanted` is an effect in units of the metric, by default twice
-    the margin; `note` says why there is no `evidence`.
+    the margin; `note` says why there is no `evidence`; `has_recordings` whether each test fold
+    has two at least, to count them in. A part of the folds is never suggested: it speaks of that
+    part alone.
     """
     stats = chosen.ablation.stats
-    ratio = test_train_ratio(num_folds)
-    family = max(1, chosen.num_comparisons)
-    fold_ratio = ratio if len(chosen.folds) > 1 else 0.0
     effect = MARGINS * stats.margin if wanted is None else wanted
+    is_counted = has_recordings and not (evidence and not evidence.num_recordings)
+    scope = _scope(len(chosen.folds), num_folds, is_counted)
+    if evidence is None:
+        return PowerAnalysis(num_folds, scope, None, note, effect)
+    family = Family(max(1, chosen.num_comparisons), len(chosen.arms), stats.alpha)
     return PowerAnalysis(
-        effect_sd=minimum_detectable_effect(
-            len(chosen.blocks), fold_ratio, family, POWER, stats.alpha
-        ),
-        ratio=fold_ratio,
+        num_all_folds=num_folds,
+        scope=scope,
         evidence=evidence,
         note=note,
         wanted=effect,
-        limit_sd=limit_of_seeds(ratio, family, POWER, stats.alpha),
-        options=() if evidence is None else _options(chosen, num_folds, ratio, effect, evidence),
+        planned=family.size_of(evidence, len(chosen.seeds), len(chosen.folds)),
+        whole=family.size_of(evidence, len(chosen.seeds), num_folds),
+        sizes=tuple(family.size_of(evidence, seeds, num_folds) for seeds in SEEDS_SHOWN),
+        fewest=family.fewest(evidence, num_folds, effect),
+        limit=family.limit(evidence, num_folds),
     )
 
 
-def test_train_ratio(num_folds: int) -> float:
-    """Return test clips per training clip of a trial that tests on one fold and selects on one.
-
-    0 for one official split, whose trials do not overlap in what they are tested on.
-    """
-    return 1 / (num_folds - 2) if num_folds > 2 else 0.0
-
-
-def _options(
-    chosen: Plan, num_folds: int, ratio: float, effect: float, evidence: NoiseEstimate
-) -> tuple[Option, ...]:
-    """Return the cheapest way over folds, where the data set has several, and on one fold."""
-    in_sds = effect / evidence.spread.sd if evidence.spread.sd else math.inf
-    family, alpha = max(1, chosen.num_comparisons), chosen.ablation.stats.alpha
-    counts = {True: range(2, num_folds + 1), False: range(1, 2)}
-    return tuple(
-        Option(is_over_folds, cheapest(in_sds, several, ratio, family, POWER, alpha))
-        for is_over_folds, several in counts.items()
-        if several
-    )
+def _scope(num_planned: int, num_folds: int, has_recordings: bool) -> Scope:
+    """Return what the plan's folds can speak of, as a report of it will say."""
+    if num_planned == 1:
+        return "split" if has_recordings else "clips"
+    return "data" if num_planned == num_folds else "folds"

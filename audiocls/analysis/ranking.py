@@ -7,7 +7,7 @@ from typing import Any
 
 from audiocls import stats
 from audiocls.dotted import flatten
-from audiocls.search import Importance, Sweep, TrialResult, fixed_keys, importance
+from audiocls.search import Alike, Importance, Sweep, TrialResult, fixed_keys, importance
 from audiocls.search.sweep import State
 from audiocls.store.proposals import Proposal
 from audiocls.store.record import Study
@@ -49,6 +49,13 @@ class Ranking:
     study: Study
     sweep: Sweep
     trials: tuple[Ranked, ...]
+    alike: Alike | None = None
+    """Parameters that made no difference, if there are any."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there is nothing to rank: all trials that have ended did so alike."""
+        return self.alike is not None and self.alike.is_all
 
     @property
     def metric(self) -> str:
@@ -60,8 +67,9 @@ class Ranking:
 
     @property
     def scored(self) -> tuple[Ranked, ...]:
-        """The trials with a value, the best first."""
-        return tuple(ranked for ranked in self.trials if ranked.value is not None)
+        """The trials with a value, the best first; none where the ranking is refused."""
+        known = (ranked for ranked in self.trials if ranked.value is not None)
+        return () if self.is_refused else tuple(known)
 
     @cached_property
     def searched(self) -> tuple[str, ...]:
@@ -102,11 +110,13 @@ def _observation(ranked: Ranked) -> TrialResult:
     return TrialResult(ranked.proposal.parameters, state, value=ranked.value)
 
 
-def in_order(study: Study, sweep: Sweep, trials: list[Ranked]) -> Ranking:
+def in_order(
+    study: Study, sweep: Sweep, trials: list[Ranked], alike: Alike | None = None
+) -> Ranking:
     """Return the ranking of these trials, the best first; those without a value last."""
     sign = -1 if sweep.metric and sweep.metric.goal == "maximize" else 1
 
     def key(ranked: Ranked) -> float:
         return math.inf if ranked.value is None else sign * ranked.value
 
-    return Ranking(study, sweep, tuple(sorted(trials, key=key)))
+    return Ranking(study, sweep, tuple(sorted(trials, key=key)), alike)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from audiocls.analysis.differences import Difference
 from audiocls.analysis.family import Estimate
+from audiocls.analysis.scope import Scope
 from audiocls.formatting import format_percent, scale_of
 from audiocls.store.record import Cell
 
@@ -33,8 +35,8 @@ class ArmResult(Estimate):
     """Wall time of a trial, mean."""
     look: int = 0
     """The look at a growing study that these numbers are of; 0 where its size was fixed."""
-    alpha: float | None = None
-    """The look's level, also of the interval; the study's own where its size was fixed."""
+    is_futile: bool = False
+    """Whether a growing study gave the arm up: the wanted effect is out of sight."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,11 @@ class Comparison:
     correction: str
     margin: float
     method: str
-    """Which variance was used, in words."""
+    """Which errors a claim had to exceed, in words."""
+    scope: Scope
+    num_folds: int
+    num_all_folds: int | None
+    """Of the data set; `None` if unknown."""
     command: str
     num_expected: int
     missing: tuple[Cell, ...]
@@ -111,7 +117,7 @@ class Comparison:
     effects: Effects = field(default_factory=Effects)
     """Of the primary metric."""
     ratio: float = 0.0
-    """n_test/n_train of the corrected variance; 0 where there is one fold."""
+    """n_test/n_train of the trials."""
     looks: tuple[int, ...] = ()
     """Blocks at each look so far, where the study grows until it is decided."""
     max_pairs: int = 0
@@ -129,13 +135,30 @@ class Comparison:
 
     @property
     def interval_level(self) -> str:
-        """Of the intervals of means and differences; each look of a growing study has its own."""
-        return "look's" if self.looks else format_percent(1 - self.alpha)
+        """Of the intervals of means and differences."""
+        return format_percent(1 - self.alpha)
 
     @property
     def compared(self) -> tuple[ArmResult, ...]:
         """The family: every arm but the baseline."""
         return self.arms[1:]
+
+    @property
+    def has_recordings(self) -> bool:
+        """Whether every arm that was judged was judged over recordings as well."""
+        rules = {result.rule for result in self.compared} - {None}
+        return rules == {"two_units"}
+
+    def is_within_margin(self, estimate: Estimate) -> bool:
+        """Whether an effect was shown that is smaller than what counts as one."""
+        return estimate.is_claim and abs(estimate.delta or 0.0) < self.margin
+
+    def worst_pair(self, estimate: Estimate) -> Difference | None:
+        """Return the difference that is worst by the goal; an interaction has no worse side."""
+        if estimate.kind == "interaction" or not estimate.differences:
+            return None
+        sign = 1.0 if self.goal == "maximize" else -1.0
+        return min(estimate.differences, key=lambda each: sign * each[2])
 
     @property
     def scale(self) -> int:

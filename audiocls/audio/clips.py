@@ -6,6 +6,7 @@ Legend: N clips, K classes.
 import hashlib
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.atomic import write_text
+from audiocls.audio.listing import Remark, shown
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
 
@@ -77,7 +79,8 @@ class ClipTable:
     Every instance is valid: ids are unique, labels within `labels`, one a clip unless
     `is_multi_label`, and no source lies on both sides of a split. `folds` is (1,) for data with
     official train, val and test lists. `left_out` has the ids of listed clips that were skipped,
-    since they have no file and the options allow it.
+    since they have no file and the options allow it; `remarks` say what else was passed over, or
+    read otherwise than it is written.
 
     Raises:
         DataError: there are no clips.
@@ -89,6 +92,7 @@ class ClipTable:
     folds: tuple[int, ...]
     is_multi_label: bool = False
     left_out: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.clips:
@@ -123,7 +127,7 @@ class ClipTable:
             raise DataError(
                 f"There is no fold {fold}; this data set has {', '.join(map(str, self.folds))}."
             )
-        splits = np.array([_split_of(clip, fold, self.folds) for clip in self.clips])
+        splits = np.array([split_of(clip, fold, self.folds) for clip in self.clips])
         train, val, test = (np.flatnonzero(splits == name) for name in SPLITS)
         empty = [name for name in SPLITS if not (splits == name).any()]
         if empty:
@@ -148,7 +152,7 @@ def fingerprint(table: ClipTable, cache: Path) -> str:
     known = _read_memo(memo)
     if known is None:
         known = _digest(table)
-        write_text(memo, json.dumps({"fingerprint": known}) + "\n")
+        write_text(memo, json.dumps(_memo_of(known)) + "\n", is_synced=True)
     return known
 
 
@@ -163,7 +167,8 @@ def violations(table: ClipTable) -> dict[str, str]:
     return {name: text for name, rule in rules.items() for text in rule(table)}
 
 
-def _split_of(clip: Clip, fold: int, folds: tuple[int, ...]) -> str:
+def split_of(clip: Clip, fold: int, folds: tuple[int, ...]) -> str:
+    """Return the split that a clip is in when `fold` is tested on."""
     if clip.split is not None:
         return clip.split
     if clip.fold == fold:
@@ -240,11 +245,14 @@ def _signature(table: ClipTable) -> str:
     missing: list[str] = []
     for clip in table.clips:
         try:
-            stat = os.stat(clip.path)  # noqa: PTH116  (three times Path.stat's speed)
-        except OSError:
-            missing.append(str(clip.path))
+            found = os.stat(clip.path)  # noqa: PTH116  (three times Path.stat's speed)
+        except (OSError, ValueError):
+            missing.append(shown(clip.path))
             continue
-        facts = [*_row(table, clip), str(clip.path), stat.st_size, stat.st_mtime_ns]
+        if not stat.S_ISREG(found.st_mode):  # a pipe would never end
+            missing.append(f"{clip.path} (no regular file)")
+            continue
+        facts = [*_row(table, clip), str(clip.path), found.st_size, found.st_mtime_ns]
         total.update(json.dumps(facts).encode())
     if missing:
         raise DataError(
@@ -268,6 +276,13 @@ def _digest(table: ClipTable) -> str:
 
 def _read_memo(memo: Path) -> str | None:
     try:
-        return str(json.loads(memo.read_text())["fingerprint"])
+        content = json.loads(memo.read_text())
+        known = str(content["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # absent, or damaged: computed again
+    return known if content == _memo_of(known) else None
+
+
+def _memo_of(known: str) -> dict[str, str]:
+    """Return a memo's content, with a digest by which damage is found."""
+    return {"fingerprint": known, "digest": hashlib.sha256(known.encode()).hexdigest()[:8]}

@@ -9,6 +9,7 @@ Legend: N clips, B batch, C channels (mel bands), L frames, T samples, K classes
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +20,14 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor, nn
 
-from audiocls.atomic import build_once
+from audiocls.atomic import build_cache
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.features import Features
 from audiocls.audio.features.encodec import SAMPLE_RATE, Encodec
 from audiocls.audio.features.normalise import Standardise
 from audiocls.audio.pack import Pack, open_pack, pack_folder
+from audiocls.machine import reserve, writing
 
 CHUNK_CLIPS = 256
 """Clips read at once for statistics: sums depend on it in their last bits."""
@@ -103,7 +105,8 @@ def open_dataset(
     `fingerprint` is that of `table`; with `has_codes` the features must be EnCodec's.
 
     Raises:
-        DataError: clips cannot be decoded, or a cache is damaged.
+        DataError: clips cannot be decoded.
+        MachineFault: the disk has no room for a cache.
     """
     rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
     pack = open_pack(table, fingerprint, rate, cache)
@@ -188,32 +191,38 @@ def with_level(features: Features, then: Callable[[Tensor], Tensor]) -> Callable
 
 
 def open_rows(folder: Path, name: str, make: Callable[[Path], None]) -> NDArray[Any]:
-    """Open the array `folder`/`name`, written by `make` if it is not there yet.
+    """Open the array `folder`/`name`, written by `make` if it is not there yet, or damaged.
 
     Shape: → as written, memory-mapped
     """
-    build_once(folder, lambda beside: make(beside / name))
+    build_cache(folder, lambda beside: make(beside / name))
     return np.asanyarray(np.load(folder / name, mmap_mode="r"))
 
 
 def write_rows(
-    file: Path,
+    path: Path,
     pack: Pack,
     num_samples: int,
     shape: tuple[int, ...],
     dtype: DTypeLike,
     compute: Callable[[Tensor], Tensor],
 ) -> None:
-    """Write an .npy `file` with `compute` of every clip's middle `num_samples`, batch by batch.
+    """Write an .npy file at `path` with `compute` of every clip's middle `num_samples`, in batches.
+
+    Not through a memory map: that would be a sparse file, and a full disk the end of this process.
 
     Shape: compute: (B, T) → (B, *shape); the file: (N, *shape)
     """
-    num_clips = len(pack.starts) - 1
-    rows = np.lib.format.open_memmap(file, "w+", np.dtype(dtype), (num_clips, *shape))
+    num_clips, row_type = len(pack.starts) - 1, np.dtype(dtype)
+    num_bytes = math.prod((num_clips, *shape)) * row_type.itemsize
     batch_size = max(1, min(MOST_CLIPS, MOST_SAMPLES // num_samples))
-    with torch.inference_mode():
+    header = {"descr": row_type.str, "fortran_order": False, "shape": (num_clips, *shape)}
+    with writing(path.parent, num_bytes), torch.inference_mode(), path.open("wb") as file:
+        reserve(file, num_bytes)
+        np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, num_clips, batch_size):
             clips = np.arange(start, min(start + batch_size, num_clips))
             waveforms = torch.from_numpy(pack.centred(clips, num_samples))
-            rows[clips] = compute(waveforms).numpy()
-    rows.flush()
+            rows = compute(waveforms).numpy().astype(row_type, order="C", copy=False)
+            assert rows.shape == (len(clips), *shape), f"{rows.shape} are not rows of {shape}"
+            file.write(rows.data)

@@ -4,6 +4,7 @@ Legend: T samples, C channels.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,14 +13,37 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from audiocls.audio.mpeg import silenced_decoder
+from audiocls.audio.regular_file import require_file, unusable
 from audiocls.errors import DataError
 
 FORMATS = ("wav", "flac", "ogg", "mp3")
-_ALLOWED = "readable wav, flac, ogg or mp3 files with at least one sample"
+LOWEST_RATE, HIGHEST_RATE = 100, 1_000_000
+"""Hz; beyond them a header is damaged, and resampling would take gigabytes or hours."""
+COARSE_RATE, RATE_STEP = 400_000, 100
+"""Hz; rates above the first are multiples of the second: filters of others take gigabytes."""
+MOST_VALUES = 1 << 29
+"""Samples of all channels that a clip may have, 2 GiB: three hours at 48 kHz."""
 _SALVAGE_FRAMES = 256
 """Samples per channel read at once from a damaged file: at most these are lost."""
 _STREAMED_FRAMES = 1 << 18
 """Samples per channel read at once from a long file, 2 MiB in stereo; a multiple of the above."""
+_SLACK_FRAMES = 4 * 1152
+"""Samples per channel by which a lossy format may hold less than announced: four MP3 frames."""
+_UNKNOWN_FRAMES = 1 << 62
+"""From here on libsndfile's count means that the file does not say."""
+_UNDECODABLE = (
+    sf.SoundFileError,
+    OSError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    AssertionError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+)
+"""What soundfile and its C library raise for a file: one must not end the others' turn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +52,10 @@ class Waveform:
 
     samples: NDArray[np.float32]
     sample_rate: int
+    is_partial: bool = False
+    """Whether decoding failed before the end of the file."""
+    cancelled_db: float = 0.0
+    """How much quieter the mean of the channels is than that of unrelated ones as loud."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +72,6 @@ def supported_formats() -> dict[str, bool]:
     return {name: name.upper() in available for name in FORMATS}
 
 
-def is_audio_file(path: Path) -> bool:
-    """Whether `path` is a file whose name ends as one of `FORMATS`, in any case."""
-    return path.suffix.lower()[1:] in FORMATS and path.is_file()
-
-
 def decode(path: str | PathLike[str]) -> Waveform:
     """Decode the whole file at its own rate; channels are averaged to mono, silence is valid.
 
@@ -56,19 +79,19 @@ def decode(path: str | PathLike[str]) -> Waveform:
     header announces more, the intact beginning of a FLAC.
 
     Raises:
-        DataError: the path is missing, a folder, unreadable, empty or no audio, or it holds no
-            samples, NaN or infinity.
+        DataError: the path is missing, no file, unreadable, empty or no audio, or it holds no
+            samples, too many for memory, NaN or infinity, or has an absurd rate.
 
     Shape: → samples (T,)
     """
     path = Path(path)
-    _check_is_file(path)
-    samples, sample_rate = _read(path)
+    require_file(path)
+    samples, sample_rate, is_partial = _read(path)
     if not len(samples):
         raise _no_samples(path)
     mono = _mono(samples)
     _check_finite(path, mono)
-    return Waveform(mono, sample_rate)
+    return Waveform(mono, sample_rate, is_partial, _cancelled_db(samples, mono))
 
 
 def stream(path: str | PathLike[str]) -> Stream:
@@ -81,12 +104,9 @@ def stream(path: str | PathLike[str]) -> Stream:
     Shape: → blocks of (T,)
     """
     path = Path(path)
-    _check_is_file(path)
-    try:
-        with sf.SoundFile(path) as file:
-            return Stream(_mono_blocks(path), file.samplerate)
-    except (sf.LibsndfileError, TypeError, OSError) as error:
-        raise _no_audio(path, error) from error
+    require_file(path)
+    with _opened(path) as file:
+        return Stream(_mono_blocks(path), file.samplerate)
 
 
 def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
@@ -111,7 +131,7 @@ def _blocks(path: Path) -> Iterator[NDArray[np.float32]]:
         for block in _read_blocks(path, _STREAMED_FRAMES):
             num_before += len(block)
             yield block
-    except sf.LibsndfileError:
+    except _UNDECODABLE:
         yield from _salvaged_blocks(path, num_before)
 
 
@@ -128,15 +148,37 @@ def _salvaged_blocks(path: Path, num_known: int) -> Iterator[NDArray[np.float32]
             num_before += len(block)
             if num_before > num_known:
                 yield block
-    except sf.LibsndfileError:
+    except _UNDECODABLE:
         return
 
 
 def _read_blocks(path: Path, num_frames: int) -> Iterator[NDArray[np.float32]]:
     """Read blocks of `num_frames` frames, the last perhaps shorter. Shape: → blocks of (T, C)"""
-    with sf.SoundFile(path) as file:
-        while len(block := file.read(num_frames, dtype="float32", always_2d=True)):
+    with _opened(path) as file:
+        while True:
+            with silenced_decoder(path):
+                block = file.read(num_frames, dtype="float32", always_2d=True)
+            if not len(block):
+                return
             yield block
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sf.SoundFile]:
+    """Open a file of a sane rate; raise `DataError` for whatever hinders that."""
+    try:
+        with silenced_decoder(path):
+            file = sf.SoundFile(path)
+    except _UNDECODABLE as error:  # also a headerless *.raw; no permission to read
+        raise _no_audio(path, error) from error
+    with file:
+        rate = file.samplerate
+        is_sane = LOWEST_RATE <= rate <= HIGHEST_RATE
+        if not is_sane or (rate > COARSE_RATE and rate % RATE_STEP):
+            allowed = f"{LOWEST_RATE} to {HIGHEST_RATE} Hz, above {COARSE_RATE} Hz in hundreds"
+            next_step = f"correct the header or remove the file; rates: {allowed}"
+            raise unusable(path, f"a sampling rate of {rate} Hz in its header", next_step)
+        yield file
 
 
 def _mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -148,13 +190,21 @@ def _mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(mono)
 
 
-def _check_is_file(path: Path) -> None:
-    if path.is_dir():
-        raise _fault(path, "a folder", "name a file inside it")
-    if not path.exists():
-        raise _fault(path, "no such file", "check `data.root` and that the data set is complete")
-    if path.stat().st_size == 0:
-        raise _fault(path, "an empty file (0 bytes)", "download or record the file again")
+def _cancelled_db(samples: NDArray[np.float32], mono: NDArray[np.float32]) -> float:
+    """Return by how many dB channels cancel in their mean; 0 for those that do not.
+
+    The mean of C unrelated channels has the sum of their energies by C²; of one channel and its
+    negative, which a plug wired wrongly gives, nothing is left.
+
+    Shape: samples (T, C), mono (T,)
+    """
+    if samples.shape[1] == 1:
+        return 0.0
+    energy, left = (float(np.square(x, dtype=np.float64).sum()) for x in (samples, mono))
+    expected = energy / samples.shape[1] ** 2
+    if expected == 0:
+        return 0.0
+    return max(0.0, -10 * float(np.log10(max(left / expected, 1e-20))))
 
 
 def _check_finite(path: Path, mono: NDArray[np.float32], num_before: int = 0) -> None:
@@ -166,46 +216,57 @@ def _check_finite(path: Path, mono: NDArray[np.float32], num_before: int = 0) ->
     if is_bad.any():
         first = num_before + int(is_bad.argmax())
         got = f"{is_bad.sum()} NaN or infinite samples, the first at sample {first}"
-        raise _fault(path, got, "export the file again, as 16-bit PCM for instance")
+        raise unusable(path, got, "export the file again, as 16-bit PCM for instance")
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], int]:
-    """Read the whole file, or what is intact. Shape: → ((T, C), rate in Hz); T may be 0"""
-    try:
-        with sf.SoundFile(path) as file:
-            return file.read(dtype="float32", always_2d=True), file.samplerate
-    except (sf.LibsndfileError, MemoryError):
-        return _salvage(path)  # a damaged middle, or a header that announces terabytes
-    except (TypeError, OSError) as error:  # headerless *.raw; no permission to read
-        raise _no_audio(path, error) from error
+def _read(path: Path) -> tuple[NDArray[np.float32], int, bool]:
+    """Read the whole file, or what is intact.
 
-
-def _salvage(path: Path) -> tuple[NDArray[np.float32], int]:
-    """Read the blocks before the first that fails.
-
-    Shape: → ((T, C), rate in Hz); T may be 0
+    Shape: → ((T, C), rate in Hz, whether decoding stopped before the end); T may be 0
     """
-    blocks: list[NDArray[np.float32]] = []
+    with _opened(path) as file:
+        rate, channels, announced = file.samplerate, file.channels, file.frames
+        with silenced_decoder(path):
+            samples = _read_at_once(file)
+    if samples is None:
+        samples = _read_by_blocks(path, channels)
+    is_partial = len(samples) + _SLACK_FRAMES < announced < _UNKNOWN_FRAMES
+    return samples, rate, is_partial
+
+
+def _read_at_once(file: sf.SoundFile) -> NDArray[np.float32] | None:
+    """Read all samples, or return none where only blocks can be read. Shape: → (T, C)"""
+    # libsndfile cannot seek in GSM 6.10, for one, and then soundfile reads blocks of a given size.
+    if not file.seekable() or file.frames * file.channels > MOST_VALUES:
+        return None
     try:
-        with sf.SoundFile(path) as file:
-            blocks.append(np.empty((0, file.channels), np.float32))
-            while len(block := file.read(_SALVAGE_FRAMES, dtype="float32", always_2d=True)):
-                blocks.append(block)
-    except sf.LibsndfileError as error:
-        if not blocks:
-            raise _no_audio(path, error) from error
-    return np.concatenate(blocks), file.samplerate
+        return np.asarray(file.read(dtype="float32", always_2d=True))
+    except _UNDECODABLE:
+        return None  # a damaged middle
+
+
+def _read_by_blocks(path: Path, channels: int) -> NDArray[np.float32]:
+    """Read up to the first block that fails. Shape: → (T, C)"""
+    blocks, num_values = [np.empty((0, channels), np.float32)], 0
+    for block in _blocks(path):
+        blocks.append(block)
+        num_values += block.size
+        if num_values > MOST_VALUES:
+            got = f"more than {MOST_VALUES} samples, too many for a clip in memory"
+            raise unusable(path, got, "cut it into clips (`audiocls predict` reads any length)")
+    return np.concatenate(blocks)
 
 
 def _no_samples(path: Path) -> DataError:
-    got = f"no samples in {path.stat().st_size} bytes (truncated, or a header only)"
-    return _fault(path, got, "download or record the file again")
+    got = f"no samples in {path.stat().st_size} bytes (truncated, a header only, or one never "
+    got += "completed, whose size says 0)"
+    return unusable(path, got, "record it again, or restore the header (sox --ignore-length)")
 
 
 def _no_audio(path: Path, error: Exception) -> DataError:
-    got = f"{path.stat().st_size} bytes that do not decode ({str(error).strip(': ')})"
-    return _fault(path, got, "replace the file, or remove it from the data set")
+    got = f"{path.stat().st_size} bytes that do not decode ({_reason(error)})"
+    return unusable(path, got, "replace the file, or remove it from the data set")
 
 
-def _fault(path: Path, got: str, next_step: str) -> DataError:
-    return DataError(f"{path}: got {got}; allowed are {_ALLOWED}; {next_step}.")
+def _reason(error: Exception) -> str:
+    return str(error).strip(": ") or type(error).__name__

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from audiocls.audio.clips import ClipTable, Split
 from audiocls.audio.dataset import open_rows
-from audiocls.audio.pack import open_pack, pack_folder
+from audiocls.audio.pack import npy_bytes, open_pack, pack_folder
 from audiocls.errors import DataError
 
 Digests = NDArray[np.bytes_]
@@ -35,7 +35,7 @@ def audio_digests(table: ClipTable, fingerprint: str, sample_rate: int, cache: P
     def make(file: Path) -> None:
         bounds = zip(pack.starts, pack.starts[1:], strict=False)
         digests = [hashlib.sha256(pack.samples[a:b].data).hexdigest()[:32] for a, b in bounds]
-        np.save(file, np.array(digests, "S32"))
+        file.write_bytes(npy_bytes(np.array(digests, "S32")))
 
     name = pack_folder(cache, fingerprint, sample_rate).name
     return open_rows(cache / f"digests-{name}", "digests.npy", make)

@@ -5,20 +5,22 @@ All trials and processes share its pages. Samples beyond ±1 (lossy decoders ove
 Legend: N clips, B batch, T samples.
 """
 
-import json
+import io
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiocls.atomic import build_once
+from audiocls.atomic import build_cache
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.decode import Waveform, decode
-from audiocls.errors import DataError
+from audiocls.errors import DataError, MachineFault
+from audiocls.machine import fault_of, reserve, writing
 
 PACK_SCHEMA = 2
 FULL_SCALE = 32768.0
@@ -77,37 +79,27 @@ def pack_folder(cache: Path, fingerprint: str, sample_rate: int) -> Path:
 def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path) -> Pack:
     """Open the pack of `table`'s clips at `sample_rate` Hz, writing it first if needed.
 
+    A pack that is damaged on the disk is written again.
+
     Raises:
-        DataError: clips cannot be decoded (twenty are listed), or the stored pack is damaged.
+        DataError: clips cannot be decoded (twenty are listed).
+        MachineFault: the disk has no room for it.
     """
     folder = pack_folder(cache, fingerprint, sample_rate)
-    build_once(folder, lambda beside: _make(table, fingerprint, sample_rate, beside))
-    try:
-        header = json.loads((folder / "pack.json").read_text())
-        starts = np.load(folder / "starts.npy")
-        samples = np.memmap(folder / SAMPLES, np.int16, mode="r")
-    except (OSError, ValueError) as error:
-        raise _mismatch(folder, f" ({error})") from error
-    expected = {"fingerprint": fingerprint, "num_samples": len(samples)}
-    if header != expected or len(starts) != len(table.clips) + 1 or starts[-1] != len(samples):
-        raise _mismatch(folder)
-    return Pack(samples, starts)
+    build_cache(folder, lambda beside: _make(table, sample_rate, beside))
+    samples = np.memmap(folder / SAMPLES, np.int16, mode="r")
+    return Pack(samples, np.load(folder / "starts.npy"))
 
 
-def _mismatch(folder: Path, detail: str = "") -> DataError:
-    return DataError(
-        f"{folder}: this cached pack does not match its data set{detail}. Delete the folder; it "
-        "is written again at the next launch."
-    )
-
-
-def _make(table: ClipTable, fingerprint: str, sample_rate: int, folder: Path) -> None:
+def _make(table: ClipTable, sample_rate: int, folder: Path) -> None:
     """Decode on every core and write in order, with one chunk of the clips in memory."""
 
     def row(path: Path) -> NDArray[np.int16] | DataError:
         try:
             return _to_int16(resample(decode(path), sample_rate))
         except DataError as error:
+            if fault := fault_behind(error, path):
+                raise fault from error
             return error
 
     lengths: list[int] = []
@@ -115,18 +107,53 @@ def _make(table: ClipTable, fingerprint: str, sample_rate: int, folder: Path) ->
     paths = [clip.path for clip in table.clips]
     with ThreadPoolExecutor(os.cpu_count()) as pool, (folder / SAMPLES).open("wb") as file:
         for start in range(0, len(paths), CHUNK_CLIPS):
-            for result in pool.map(row, paths[start : start + CHUNK_CLIPS]):
-                if isinstance(result, DataError):
-                    errors.append(result)
-                else:
-                    lengths.append(len(result))
-                    file.write(result.tobytes())
+            rows = list(pool.map(row, paths[start : start + CHUNK_CLIPS]))
+            errors += [result for result in rows if isinstance(result, DataError)]
+            chunk = [result for result in rows if not isinstance(result, DataError)]
+            lengths += map(len, chunk)
+            expected = sum(lengths) * len(paths) // max(1, len(lengths))
+            _write(file, chunk, folder, expected if start == 0 else sum(lengths))
+        file.truncate()
     if errors:
         listed = "\n".join(f"  - {error}" for error in errors[:20])
         raise DataError(f"{len(errors)} of {len(paths)} clips cannot be used:\n{listed}")
-    np.save(folder / "starts.npy", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-    header = {"fingerprint": fingerprint, "num_samples": sum(lengths)}
-    (folder / "pack.json").write_text(json.dumps(header))
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    (folder / "starts.npy").write_bytes(npy_bytes(starts))
+
+
+def fault_behind(error: Exception, path: Path) -> MachineFault | None:
+    """Return the machine's fault, if a clip is not at fault; libsndfile does not tell the two."""
+    if (fault := fault_of(error)) is not None:
+        return fault
+    try:
+        if path.is_file():  # opening a pipe would wait for its other end
+            path.open("rb").close()
+    except (OSError, ValueError) as system:
+        return fault_of(system)
+    return None
+
+
+def _write(file: BinaryIO, chunk: list[NDArray[np.int16]], folder: Path, num_expected: int) -> None:
+    """Append clips; with the first chunk the room is taken that all of them will need.
+
+    Shape: chunk: some of (T,)
+    """
+    num_bytes = num_expected * np.dtype(np.int16).itemsize
+    with writing(folder, num_bytes):
+        if file.tell() == 0:
+            reserve(file, num_bytes)
+        for samples in chunk:
+            file.write(samples.data)
+
+
+def npy_bytes(array: NDArray[Any]) -> bytes:
+    """Return the content of an .npy file: what numpy writes by itself tells no full disk.
+
+    Shape: any
+    """
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
 
 
 def resample(waveform: Waveform, sample_rate: int) -> NDArray[np.float32]:
@@ -151,6 +178,21 @@ def resample(waveform: Waveform, sample_rate: int) -> NDArray[np.float32]:
         torch.from_numpy(waveform.samples), waveform.sample_rate, sample_rate
     )
     return np.asarray(samples.numpy(), np.float32)
+
+
+def clipped_share(samples: NDArray[np.float32]) -> float:
+    """Return the energy that `_to_int16` cuts off beyond full scale, as a share of all energy.
+
+    Shape: (T,) in ±1 → 0 … 1
+
+    >>> clipped_share(np.array([0.5, -1.0], np.float32))
+    0.0
+    """
+    loud = samples[np.abs(samples) > 1].astype(np.float64)
+    if not len(loud):
+        return 0.0
+    total = float(np.square(samples, dtype=np.float64).sum())
+    return float(np.square(np.abs(loud) - 1).sum()) / total
 
 
 def _to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:

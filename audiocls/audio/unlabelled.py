@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from audiocls.audio.clips import Clip, ClipTable, Split
-from audiocls.audio.decode import FORMATS, is_audio_file
+from audiocls.audio.decode import FORMATS
+from audiocls.audio.listing import list_clips
 from audiocls.errors import DataError
 
 VAL_PERCENT = 10
@@ -21,16 +22,16 @@ def unlabelled_table(folder: Path, key: str = "ssl.clips", fewest: int = 2) -> C
             option `key` that the folder came from.
     """
     root = folder.expanduser().absolute()
-    paths = (path for path in root.rglob("*") if is_audio_file(path))
-    files = {path.relative_to(root).as_posix(): path for path in paths}
-    names = sorted(name for name in files if not _is_hidden(name))
-    if len(names) < fewest:
+    listing = list_clips(root)
+    files = {path.relative_to(root).as_posix(): path for path in listing.files}
+    if len(files) < fewest:
         raise DataError(
-            f"{key}: got {len(names)} audio files below {folder}, allowed: a folder of {fewest} or "
-            f"more, ending in {', '.join(FORMATS)}."
+            f"{key}: got {len(files)} audio files below {folder}, allowed: a folder of {fewest} or "
+            f"more, such as {', '.join(FORMATS)}."
+            + "".join(f" {remark.text}." for remark in listing.remarks())
         )
-    clips = (Clip(name, files[name], (0,), name, split=_side(name)) for name in names)
-    return ClipTable(tuple(clips), ("unlabelled",), (1,))
+    clips = (Clip(name, files[name], (0,), name, split=_side(name)) for name in sorted(files))
+    return ClipTable(tuple(clips), ("unlabelled",), (1,), remarks=listing.remarks())
 
 
 def unlabelled_split(table: ClipTable) -> Split:
@@ -43,11 +44,6 @@ def unlabelled_split(table: ClipTable) -> Split:
     if len(val) == 0:  # by chance, in a small folder
         train, val = train[1:], train[:1]
     return Split(train, val, np.array([], np.int64))
-
-
-def _is_hidden(name: str) -> bool:
-    """Whether a file or a folder above it is hidden, such as macOS's `._clip.wav`."""
-    return any(part.startswith(".") for part in name.split("/"))
 
 
 def _side(name: str) -> str:

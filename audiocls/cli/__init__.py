@@ -3,7 +3,7 @@
 Heavy imports stay inside the commands, so `--help` and every reading command start at once.
 """
 
-import errno
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,15 +14,15 @@ from audiocls.cli import (
     ablation,
     data,
     doctor,
+    importing,
     noise,
     report,
     sweep,
     train,
 )
 from audiocls.cli.model import evaluate, export, predict, show
-from audiocls.errors import AudioclsError
-
-DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+from audiocls.errors import AudioclsError, DataError
+from audiocls.machine import fault_of
 
 
 class ErrorsAsText(TyperGroup):
@@ -34,11 +34,16 @@ class ErrorsAsText(TyperGroup):
         except AudioclsError as error:
             console.error(str(error))
             raise typer.Exit(error.exit_code) from error
-        except OSError as error:
-            if error.errno not in DISK_FAULTS:
+        except IsADirectoryError as error:
+            path = error.filename2 or error.filename
+            console.error(f"{path}: a folder is in the place of this file; move it away")
+            raise typer.Exit(DataError.exit_code) from error
+        except (OSError, MemoryError) as error:
+            fault = fault_of(error, Path("/"))  # a folder that refuses, wherever it is
+            if fault is None:
                 raise
-            console.error(f"{error}. Nothing that was finished is lost; look with: audiocls doctor")
-            raise typer.Exit(1) from error
+            console.error(f"{fault}. Nothing that was finished is lost")
+            raise typer.Exit(fault.exit_code) from error
 
 
 app = typer.Typer(
@@ -57,6 +62,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("import")(importing.import_)
 app.command("report")(report.report)
 app.command("noise")(noise.noise)
 app.command("doctor")(doctor.doctor)

@@ -8,6 +8,7 @@ import typer
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.console.progress import TerminalDisplay
+from audiocls.formatting import command_line
 from audiocls.store import StudyFolder, TrialFolder
 from audiocls.studies.ablation import one_trial, run_trial
 from audiocls.studies.options import LaunchOptions
@@ -46,6 +47,8 @@ def train(
     )
     outcome = run_trial(trial, options, TerminalDisplay())
     _show(StudyFolder(runs / trial.study.name).trial(trial.study.cells[0].id))
+    if outcome.fault:
+        console.error(outcome.fault)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
@@ -58,7 +61,7 @@ def _show(trial: TrialFolder) -> None:
         console.show_facts({**metrics, **cost, "folder": trial.path})
         for note in record.notes:
             console.note(f"started from {note}")
-        console.note(f"use it: audiocls predict {trial.path} FILE…")
+        console.note(f"use it: {command_line('predict', str(trial.path))} FILE…")
     elif failure is not None:
         # The cause was shown when the trial failed.
         console.note(f"traceback: {trial.path / 'failure.json'}; output: {trial.log}")

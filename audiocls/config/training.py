@@ -114,3 +114,8 @@ class Budget(Options):
     """Parameters, frozen ones included."""
     max_macs: int | None = Field(default=None, ge=1)
     """Multiply-accumulates per clip, features to logits; of a learned front end as well."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any limit."""
+        return self.max_params is not None or self.max_macs is not None

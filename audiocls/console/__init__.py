@@ -21,7 +21,6 @@ VERDICT_STYLES = {
     "additive": "cyan",
     "interacts": "bold yellow",
     "no_evidence": "default",
-    "undecided": "default",
     "too_few_pairs": "yellow",
     "not_comparable": "magenta",
     "baseline": "dim",

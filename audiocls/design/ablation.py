@@ -1,5 +1,6 @@
 """The schema of `ablations/*.yaml`: one question in each file."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -8,7 +9,15 @@ from audiocls.design.tuning import Searched
 from audiocls.errors import did_you_mean
 from audiocls.options import Options
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+LONGEST_NAME = 200
+"""Characters; a study's folder and files have the name of its ablation, and may add to it."""
+MAX_BLOCKS = 10_000
+MAX_CELLS = 100_000
+MOST_SHOWN = 10
+"""Values of a long list that an error repeats."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
+ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Changes = dict[str, Any]
 Levels = Annotated[list[Any], Field(min_length=1)]
 DesignName = Literal["ofat", "leave_one_out", "both", "cumulative", "factorial", "fractional"]
@@ -24,7 +33,11 @@ class Blocks(Options):
     def _each_block_once(self) -> "Blocks":
         for name, values in (("seed", self.seed), ("fold", self.fold)):
             if len(set(values)) < len(values):
-                raise ValueError(f"{name} lists a value twice: {list(values)}")
+                counts = Counter(values)
+                twice = [value for value in values if counts[value] > 1][:MOST_SHOWN]
+                raise ValueError(f"{name} lists a value twice: {twice}")
+        if (num := len(self.seed) * len(self.fold)) > MAX_BLOCKS:
+            raise ValueError(f"seeds × folds make {num:,} blocks; at most {MAX_BLOCKS:,}")
         return self
 
 
@@ -107,7 +120,7 @@ class Ablation(Options):
     """Dotted keys changed in every arm, the baseline too."""
     factors: dict[str, Levels] = Field(default={})
     """Dotted key → the levels to try."""
-    arms: dict[Name, Changes] = Field(default={})
+    arms: dict[ArmName, Changes] = Field(default={})
     """Instead of factors: named arms, the first of them the baseline."""
     design: DesignName = "ofat"
     """`ofat`: the recipe, and each level of each factor alone against it.

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from audiocls.design.ablation import Ablation
+from audiocls.design.ablation import MAX_BLOCKS, MAX_CELLS, Ablation
 from audiocls.design.designs import Arms, Design, design_of
 from audiocls.errors import UsageError, did_you_mean
 
@@ -79,7 +79,7 @@ def plan(
     design = design_of(ablation)
     chosen = _chosen(design, arms, ablation.name)
     is_whole = len(chosen) == len(design.arms)
-    return Plan(
+    planned = Plan(
         ablation=ablation,
         arms={arm.name: arm.changes for arm in design.arms if arm.name in chosen},
         seeds=tuple(dict.fromkeys(seeds or ablation.blocks.seed)),
@@ -90,6 +90,20 @@ def plan(
         aliases=design.aliases if is_whole else (),
         notes=design.notes,
     )
+    _check_size(planned)
+    return planned
+
+
+def _check_size(plan: Plan) -> None:
+    """Raise `UsageError` for a plan that no machine would see the end of."""
+    num_blocks = len(plan.seeds) * len(plan.folds)
+    num_cells = num_blocks * len(plan.arms)
+    if num_blocks > MAX_BLOCKS or num_cells > MAX_CELLS:
+        raise UsageError(
+            f"{plan.ablation.name}: {len(plan.arms)} arms on {num_blocks:,} blocks are "
+            f"{num_cells:,} trials; at most {MAX_BLOCKS:,} blocks and {MAX_CELLS:,} trials. Narrow "
+            "with --seeds, --folds or --arms"
+        )
 
 
 def _chosen(design: Design, names: Sequence[str], where: str) -> Collection[str]:

@@ -81,11 +81,14 @@ def _too_many(ablation: Ablation) -> Iterator[str]:
     """Yield an error before the arms are made: a product of a few long lists never ends."""
     late = {key for group in ablation.zip for key in group[1:]}
     counts = [len(levels) for key, levels in ablation.factors.items() if key not in late]
-    num = math.prod(counts)
-    if ablation.design == "factorial" and num > MAX_ARMS:
+    is_product = ablation.design == "factorial"
+    num = math.prod(counts) if is_product else sum(counts)
+    if num > MAX_ARMS:
+        sign = " × " if is_product else " + "
+        advice = f"levels, or {'design: fractional' if is_product else 'a sweep that searches'}"
         yield (
-            f"factors: {' × '.join(map(str, counts))} levels make {num:,} arms; at most "
-            f"{MAX_ARMS:,}. Take fewer levels, or design: fractional"
+            f"factors: {sign.join(map(str, counts))} levels make {num:,} arms; at most "
+            f"{MAX_ARMS:,}. Take fewer {advice}"
         )
 
 
@@ -107,6 +110,8 @@ def _blocks(ablation: Ablation) -> Iterator[str]:
     for key in BLOCKS:
         if key in zipped or any(key in each for each in named):
             yield f"{key}: {key} is a block, not a factor: list its values under `blocks`"
+    if ablation.arms and len(ablation.arms) > MAX_ARMS:
+        yield f"arms: got {len(ablation.arms):,}; at most {MAX_ARMS:,}"
 
 
 def _metrics(ablation: Ablation) -> Iterator[str]:

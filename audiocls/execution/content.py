@@ -1,11 +1,12 @@
 """Files that a configuration names: their digests in a trial's id, and whether they can be used."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiocls.audio.clips import fingerprint
+from audiocls.audio.check import require_ready
+from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, by_content, files_of, identity_config
 from audiocls.errors import ConfigError, UsageError
@@ -32,10 +33,11 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
 
 
 def require_usable(config: Config, labels: Sequence[str]) -> None:
-    """Reject incompatible checkpoints and teachers at launch, without importing torch.
+    """Reject incompatible checkpoints, teachers and models beyond their budget at launch.
 
-    Raises `UsageError` for a checkpoint that is missing or broken, `ConfigError` for one of
-    another kind of model, or a teacher with other clips or classes.
+    Only a budget needs torch, to build the model. Raises `UsageError` for a checkpoint that is
+    missing or broken, `ConfigError` for one of another kind of model, a teacher with other clips or
+    classes, or a model beyond `config.budget`.
     """
     if (source := config.init_from) is not None and (
         faults := init_incompatibilities(Path(source), config)
@@ -45,6 +47,32 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
         teacher_metadata = read_metadata("distil.teacher", Path(teacher))
         if faults := teacher_incompatibilities(teacher_metadata, config, labels):
             raise ConfigError(f"distil.teacher {teacher}", faults)
+    if config.budget.is_limited:
+        from audiocls.training.cost import require_within_budget, trained_network
+
+        network, _ = trained_network(config, len(labels))
+        require_within_budget(config, network, len(labels))
+
+
+def data_notes(
+    config: Config, table: ClipTable, known: str, folds: Collection[int], cache: Path
+) -> tuple[str, ...]:
+    """Return what is odd about all recordings that a configuration trains on.
+
+    `known` is the fingerprint of its own clips `table`.
+
+    Raises `DataError` if training on `folds` would fail, or could not be trusted.
+    """
+    notes = require_ready(table, known, config.data.name, cache, folds)
+    if (other := config.pretraining.data) is not None:
+        clips = other.table(cache)
+        named, stage = f"pretraining.data {other.name}", clips.folds[:1]
+        notes += require_ready(clips, fingerprint(clips, cache), named, cache, stage)
+    for key, path in files_of(config).items():
+        if key in AUDIO_FOLDERS:
+            clips = unlabelled_table(Path(path), key, AUDIO_FOLDERS[key])
+            notes += require_ready(clips, fingerprint(clips, cache), key, cache, ())
+    return notes
 
 
 def digest(key: str, path: Path, cache: Path) -> str:

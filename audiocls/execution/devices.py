@@ -5,8 +5,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from audiocls.errors import UsageError
+from audiocls.execution.temporary import TEMPORARY
 
 Slots = list[str]
 """One device a worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`."""
@@ -88,14 +90,17 @@ def available_gpus() -> list[str]:
     return [f"cuda:{i}" for i, _ in enumerate(lines)]
 
 
-def worker_environment(inherited: Mapping[str, str], device: str) -> dict[str, str]:
-    """Return `inherited`, tuned for a worker on `device`.
+def worker_environment(
+    inherited: Mapping[str, str], device: str, temporary: Path | None = None
+) -> dict[str, str]:
+    """Return `inherited`, tuned for a worker on `device` whose own temporary files go elsewhere.
 
     A worker that inherited the address of this process's W&B service would share the service, and
     end with it.
     """
     kept = {name: value for name, value in inherited.items() if name != "WANDB_SERVICE"}
-    return {**kept, **TUNED, **visible_devices(inherited, device)}
+    folder = {"TMPDIR": str(temporary), TEMPORARY: str(temporary)} if temporary else {}
+    return {**kept, **TUNED, **folder, **visible_devices(inherited, device)}
 
 
 def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]:

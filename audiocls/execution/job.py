@@ -64,6 +64,8 @@ class CommandSpec:
     metric: str = ""
     """Metric that a successful program must have logged; empty if none is required."""
     timeout_s: float | None = None
+    code: str = ""
+    """Digest of the program's files; empty where none is known."""
 
 
 S_co = TypeVar("S_co", bound=NativeSpec | CommandSpec, covariant=True)

@@ -35,6 +35,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that people should know of a running trial, such as a snapshot that is damaged."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Done:
     """The trial's record is written."""
 
@@ -43,6 +51,8 @@ class Done:
     """What went wrong without harm, such as incomplete tracking."""
     is_worker_spent: bool = False
     """Whether the worker can track no further trial, and exits after this one."""
+    fault: str = ""
+    """What of the machine failed, so that the launch stops; empty if nothing did."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +64,17 @@ class Failed:
     message: str
     note: str = ""
     is_worker_spent: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The trial was stopped before its end; it can be resumed."""
+    """The trial was stopped before its end, or by a fault of the machine; it can be resumed."""
 
     id: str
     note: str = ""
     is_worker_spent: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,15 +85,21 @@ class Lost:
     how: str
     is_resumable: bool = True
     """Whether the next attempt resumes from the last epoch."""
+    cause: Cause = "signal"
+    """Of the failure, if this happens too often."""
+    fault: str = ""
 
 
 Ended = Done | Failed | Interrupted
 """The end of an attempt that the trial itself reports; each has `note` and `is_worker_spent`."""
 
-Event = Epoch | Stage | Ended | Lost
+Underway = Epoch | Stage | Notice
+"""What a trial reports before it ends."""
+
+Event = Underway | Ended | Lost
 
 KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (Epoch, Stage, Done, Failed, Interrupted, Lost)
+    kind.__name__: kind for kind in (Epoch, Stage, Notice, Done, Failed, Interrupted, Lost)
 }
 
 

@@ -4,7 +4,6 @@ It lies in `runs/<study>/pretrained/<id>/`.
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,13 +16,16 @@ from audiocls.audio.clips import ClipTable, Split, fingerprint
 from audiocls.audio.deduplicate import audio_digests, exclude_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import Config, identity_config, trial_id
+from audiocls.digests import verified_weights
 from audiocls.execution.content import identity_of
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Event, Stage
+from audiocls.execution.messages import Event, Notice, Stage
 from audiocls.execution.provenance import code_digest
 from audiocls.execution.worker_cache import WorkerCache
-from audiocls.store import TrialFolder
+from audiocls.store import Damaged, TrialFolder
+from audiocls.store.content import description_in
 from audiocls.store.same_numbers import canonical_code
+from audiocls.store.stored_file import read, sealed, unsealed
 from audiocls.training.checkpoint import description_of
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.init_from import Weights
@@ -64,14 +66,18 @@ def pretrained_for(
     """
     stage = stage_for(job, config, worker_cache.cache)
 
-    def report(epoch: int) -> None:
+    def report(epoch: int, damage: str = "") -> None:
+        if damage:
+            emit(Notice(job.id, f"pre-training: {damage}"))
         emit(Stage(job.id, epoch, stage.config.train.epochs))
 
     while poll_signal() is not Signal.STOP:
         with stage.folder.lease(WAIT_S) as is_mine:
-            if (finished := _read(stage.folder)) is not None:
+            finished, damage = _read(stage.folder)
+            if finished is not None:
                 return finished
             if is_mine:
+                report(0, damage)
                 return _train(stage, worker_cache, report, poll_signal)
         report(len(stage.folder.history()))
     return None
@@ -109,22 +115,22 @@ def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Pa
 def _train(
     stage: PretrainingStage,
     worker_cache: WorkerCache,
-    report: Callable[[int], None],
+    report: Callable[[int, str], None],
     poll_signal: Callable[[], Signal],
 ) -> Pretrained | None:
     """Train and store the stage, resuming where it was stopped; `None` if stopped again."""
-    folder, snapshot = stage.folder, stage.folder.resume()
+    folder = stage.folder
+    _, snapshot, damage = folder.resume_attempt(Progress.num_epochs_of)
     folder.write_config(identity_config(stage.config))
-    folder.keep_history(Progress.num_epochs_of(snapshot) if snapshot else 0)
 
     def end_epoch(end: EpochEnd) -> Signal:
         folder.append_history(end.row)
         folder.write_resume(end.snapshot())
-        report(int(end.row["epoch"]))
+        report(int(end.row["epoch"]), "")
         # FINISH is for the trial, which cannot do without its pre-training.
         return Signal.STOP if poll_signal() is Signal.STOP else Signal.CONTINUE
 
-    report(0)
+    report(0, damage)
     dataset = worker_cache.dataset(stage.config, stage.fingerprint, stage.table, stage.learns_codes)
     state = build(stage.config, dataset, split=stage.split, learns_codes=stage.learns_codes)
     try:
@@ -145,17 +151,26 @@ def _write(folder: TrialFolder, stage: Config, pretrained: Pretrained) -> None:
     description = description_of(stage, weights.labels) | {"source": weights.source}
     folder.write_checkpoint(save(dict(weights.tensors)), description)
     result = {"metrics": dict(pretrained.metrics), "spent": asdict(pretrained.spent)}
-    write_text(folder.path / "stage.json", json.dumps(result, indent=1))
+    write_text(folder.path / "stage.json", sealed(result), is_synced=True)
     folder.drop_resume()
 
 
-def _read(folder: TrialFolder) -> Pretrained | None:
-    """Return the stored stage, or `None` if it is not finished."""
+def _read(folder: TrialFolder) -> tuple[Pretrained | None, str]:
+    """Return the stored stage if it is finished, or why it cannot be used: then it is made anew."""
     try:
-        result = json.loads((folder.path / "stage.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    description = json.loads(folder.checkpoint.with_suffix(".json").read_text(encoding="utf-8"))
-    tensors = load(folder.checkpoint.read_bytes())
+        result = read(folder.path / "stage.json", _result_in)
+        description = read(folder.description, description_in) or {}
+        tensors = read(
+            folder.checkpoint, lambda content: load(verified_weights(content, description))
+        )
+    except Damaged as damage:
+        return None, str(damage)
+    if result is None or tensors is None or "source" not in description:
+        return None, ""
     weights = Weights(description["source"], tensors, tuple(description["labels"]))
-    return Pretrained(weights, result["metrics"], Spent(**result["spent"]))
+    return Pretrained(weights, *result), ""
+
+
+def _result_in(content: bytes) -> tuple[dict[str, float], Spent]:
+    result = unsealed(content)
+    return result["metrics"], Spent(**result["spent"])

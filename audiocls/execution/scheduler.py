@@ -4,16 +4,15 @@ Failed trials are retried up to `limits.retries` times, trials whose worker died
 times.
 """
 
-import signal
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any, Literal
 
+from audiocls.errors import MachineFault
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import AnyJob
 from audiocls.execution.messages import (
@@ -23,11 +22,14 @@ from audiocls.execution.messages import (
     Event,
     Failed,
     Lost,
+    Notice,
     Running,
     Stage,
     Status,
 )
 from audiocls.execution.trial_source import SourceProgress, TrialSource
+from audiocls.machine import fault_of
+from audiocls.stop_signals import handled
 from audiocls.store import Failure
 
 MAX_LOSSES = 3
@@ -38,7 +40,7 @@ POLL_S = 0.2
 GRACE_S = 3.0
 """Between the stop signal and the kill, in seconds; Ctrl-C is to end within 5 seconds."""
 
-StoppedBy = Literal["signal", "budget", "failures"]
+StoppedBy = Literal["signal", "budget", "failures", "machine"]
 Watch = Callable[[Status], None]
 
 
@@ -65,6 +67,8 @@ class Launch:
     num_done: int = 0
     num_failed: int = 0
     stopped_by: StoppedBy | None = None
+    fault: str = ""
+    """What of the machine failed first, after which no trial is started."""
     epochs_done: int = 0
     notes: list[str] = field(default_factory=list)
     """What went wrong without harm, such as incomplete tracking."""
@@ -78,21 +82,40 @@ class Launch:
         self._retrying: deque[AnyJob] = deque()
 
     def drive(self, executor: Executor[Any], stop: threading.Event) -> None:
-        """Run trials until the source is over, `stop` is set, or a limit is reached."""
+        """Run trials until the source is over, `stop` is set, or a limit is reached.
+
+        The first fault of the machine stops it too, its own writing included.
+        """
         try:
             while not self._is_over() and not self._is_stopped(stop):
                 self._fill(executor)
                 self._handle(executor.poll(POLL_S))
                 for trial_id in self.source.trials_to_stop():
                     executor.end(trial_id)
+        except (OSError, MachineFault) as error:
+            self._stop_by(fault_of(error), error)
         finally:
+            self._close(executor)
+
+    def _close(self, executor: Executor[Any]) -> None:
+        try:
             self._handle(executor.stop(GRACE_S))
+        except (OSError, MachineFault) as error:
+            self._stop_by(fault_of(error), error)
+
+    def _stop_by(self, fault: MachineFault | str | None, error: Exception | None = None) -> None:
+        """Keep the first fault of the machine; raise an `error` that is none."""
+        if error is not None and fault is None:
+            raise error
+        self.fault, self.stopped_by = self.fault or str(fault), "machine"
 
     def _is_over(self) -> bool:
         return not self.running and not self._retrying and self.source.is_over()
 
     def _is_stopped(self, stop: threading.Event) -> bool:
         max_failures = self.limits.max_first_failures
+        if self.fault:
+            return True
         if stop.is_set():
             self.stopped_by = "signal"
         elif self.limits.max_s is not None and self._elapsed() > self.limits.max_s:
@@ -120,6 +143,8 @@ class Launch:
     def _account(self, event: Event) -> str:
         """Count one event; return a message about it for people, or an empty text."""
         job = self._jobs[event.id]
+        if isinstance(event, Notice):
+            return f"{job.label}: {event.text}"
         if isinstance(event, Epoch | Stage):
             is_stage = isinstance(event, Stage)
             self.epochs_done += not is_stage
@@ -127,6 +152,8 @@ class Launch:
             self.source.tell(event)
             return ""
         self.running.pop(event.id, None)
+        if event.fault:
+            self._stop_by(event.fault)
         if isinstance(event, Lost):
             return self._lose(job, event)
         if isinstance(event, Failed):
@@ -155,13 +182,15 @@ class Launch:
 
     def _lose(self, job: AnyJob, event: Lost) -> str:
         self.losses[event.id] += 1
+        if event.fault:
+            return f"{job.label}: {event.how}"
         if self.losses[event.id] < MAX_LOSSES:
             self._retrying.appendleft(job)
             where = "its last epoch" if event.is_resumable else "its beginning"
             return f"{job.label}: {event.how}; resuming from {where}"
         message = f"{event.how}, {MAX_LOSSES} times"
-        job.trial.fail(Failure("signal", message, "", self.losses[event.id]))
-        return self._fail(job, Failed(event.id, "signal", message))
+        job.trial.fail(Failure(event.cause, message, "", self.losses[event.id]))
+        return self._fail(job, Failed(event.id, event.cause, message))
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
@@ -204,17 +233,13 @@ class Launch:
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """Yield an event that the first SIGINT or SIGTERM sets; the next raises KeyboardInterrupt."""
+    """Yield an event that the first SIGINT, SIGTERM or SIGHUP sets; the next interrupts at once."""
     stop = threading.Event()
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(number: int) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(handle):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

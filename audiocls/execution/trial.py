@@ -5,24 +5,30 @@ before a trial (`run_info_of`), and its summary at the end (`ending_of`).
 """
 
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import torch
 
 from audiocls.config import Config, identity_config
 from audiocls.dotted import flatten
-from audiocls.errors import DataError
+from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted
+from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted, Notice
 from audiocls.execution.provenance import now, provenance, reset_peak_memory
 from audiocls.execution.trial_results import write_results
 from audiocls.execution.worker_cache import WorkerCache
+from audiocls.machine import fault_of
+from audiocls.machine.memory import is_of_memory
 from audiocls.store import Attempt, Cause, Failure, Provenance, Record
 from audiocls.tracking import Ending, NullTracker, RunInfo, Tracker, run_id_of, start
 from audiocls.tracking.breakdown import ScoreBreakdown
@@ -39,7 +45,6 @@ NO_ATTEMPT = Attempt(number=0, origin=1)
 
 CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
     (torch.OutOfMemoryError, "out_of_memory"),
-    (MemoryError, "out_of_memory"),
     (Diverged, "nan"),
     (DataError, "data"),
     (TimeoutError, "timeout"),
@@ -55,22 +60,33 @@ def train_trial(
     """Train, score and record one trial; emit exactly one of Done, Failed and Interrupted.
 
     `poll_signal` is called after each epoch. A finished trial is not retrained; if a server opened
-    a run for it, its metrics are logged to that run. No exception leaves this function, except an
-    interrupt of the whole process.
+    a run for it, its metrics are logged to that run. A fault of the machine interrupts the trial,
+    which keeps its snapshot. No exception leaves this function, except an interrupt of the whole
+    process.
     """
-    with job.trial.lease(timeout_s=10) as is_mine:
-        if not is_mine:
-            return emit(Failed(job.id, "error", "another process is training this trial"))
-        if (record := job.trial.record()) is not None:
-            has_run = bool(job.tracking.run_id)
-            return emit(_log_finished(job, record, worker_cache) if has_run else Done(job.id))
-        run = TrialRun(job, worker_cache, emit, poll_signal)
-        ended: Ended
-        try:
-            ended, ending = _train(run)
-        except Exception as error:
-            ended, ending = _failed(job, error, run.attempt.number), Ending(exit_code=1)
-        return emit(run.close(ended, ending))
+    run = TrialRun(job, worker_cache, emit, poll_signal)
+    try:
+        with job.trial.lease(timeout_s=10) as is_mine:
+            refused = Failed(job.id, "error", "another process is training this trial")
+            ended = _attempt(run) if is_mine else refused
+    except (OSError, MachineFault) as error:  # not even the lock, or a note, could be written
+        if (fault := run.fault_behind(error)) is None:
+            raise
+        ended = Interrupted(job.id, fault=str(fault))
+    emit(ended)
+
+
+def _attempt(run: "TrialRun") -> Ended:
+    """Return how a trial ended that no other process is training."""
+    job = run.job
+    if (record := job.trial.record()) is not None:
+        has_run = bool(job.tracking.run_id)
+        return _log_finished(job, record, run.worker_cache) if has_run else Done(job.id)
+    try:
+        ended, ending = _train(run)
+    except Exception as error:
+        ended, ending = _failed(run, error), Ending(exit_code=1)
+    return run.close(ended, ending)
 
 
 @dataclass
@@ -100,20 +116,21 @@ class TrialRun:
         self.started = now()
         reset_peak_memory()
         self.config = Config.model_validate(self.job.spec.config)
-        self.snapshot = self._resume()
+        self.attempt, self.snapshot = self._resume()
         tracking, reach = self.job.tracking, self.worker_cache.reach
         info = run_info_of(self.job, self.config, self.attempt, self.provenance())
         on_stop = self.stop_button.set
         self.tracker = start(tracking.mode, info, tracking.has_tensorboard, reach, on_stop)
 
-    def _resume(self) -> bytes | None:
-        """Return the snapshot of an earlier attempt; cut the history to the epochs it has seen."""
+    def _resume(self) -> tuple[Attempt, bytes | None]:
+        """Return the attempt and the snapshot of an earlier one; say if that is damaged."""
         trial = self.job.trial
-        snapshot = trial.resume()
+        attempt, snapshot, damage = trial.resume_attempt(Progress.num_epochs_of)
         if snapshot is None:
             trial.write_config(identity_config(self.config))
-        trial.keep_history(Progress.num_epochs_of(snapshot) if snapshot else 0)
-        return snapshot
+        if damage:
+            self.emit(Notice(self.job.id, damage))
+        return attempt, snapshot
 
     def provenance(self) -> Provenance:
         """Return where a record of this attempt that is made now comes from."""
@@ -141,7 +158,13 @@ class TrialRun:
         report = self.tracker.finish(replace(ending, exit_code=STOPPED) if is_stopped else ending)
         stopped = STOPPED_BY_BUTTON if is_stopped and self.stop_button.is_set() else ""
         note = "; ".join(filter(None, [stopped, report.note]))
-        return replace(ended, note=note, is_worker_spent=report.is_beyond_repair)
+        fault = ended.fault or report.fault
+        return replace(ended, note=note, is_worker_spent=report.is_beyond_repair, fault=fault)
+
+    def fault_behind(self, error: Exception) -> MachineFault | None:
+        """Return the fault of the machine that led to an error, if one did."""
+        folders = self.job.study_folder, self.worker_cache.cache, Path(gettempdir())
+        return fault_of(error, *folders)
 
     def _is_stopped(self, ended: Ended) -> bool:
         """Whether the trial ended early because its run was stopped on the server.
@@ -178,17 +201,26 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
     return Done(job.id), ending_of(job, record, breakdown)
 
 
-def _failed(job: NativeJob, error: Exception, attempt: int) -> Failed:
-    """Return the failure as an event; write it as a file too if the disk still takes one."""
-    causes = (cause for kind, cause in CAUSES if isinstance(error, kind))
-    cause: Cause = next(causes, "error")
-    message = f"{type(error).__name__}: {error}"
-    text = "".join(traceback.format_exception(error))
+def _failed(run: TrialRun, error: Exception) -> Failed | Interrupted:
+    """Return the failure as an event, written as a file too; the machine's fault interrupts."""
+    job = run.job
+    if (machines := run.fault_behind(error)) is not None:
+        with suppress(OSError):  # the log's disk may be the one that is full
+            print("".join(traceback.format_exception(error)), file=sys.stderr)
+        return Interrupted(job.id, fault=str(machines))
+    cause, message = _cause_of(error), f"{type(error).__name__}: {error}"
+    text, fault = "".join(traceback.format_exception(error)), ""
     try:
-        job.trial.fail(Failure(cause, message, text, attempt))
-    except OSError as disk_error:
+        job.trial.fail(Failure(cause, message, text, run.attempt.number))
+    except (OSError, MachineFault) as disk_error:
         message += f" (and failure.json could not be written: {disk_error})"
-    return Failed(job.id, cause, message)
+        fault = str(run.fault_behind(disk_error) or "")
+    return Failed(job.id, cause, message, fault=fault)
+
+
+def _cause_of(error: Exception) -> Cause:
+    causes = (cause for kind, cause in CAUSES if isinstance(error, kind))
+    return next(causes, "out_of_memory" if is_of_memory(error) else "error")
 
 
 def _log_finished(job: NativeJob, record: Record, worker_cache: WorkerCache) -> Done:
@@ -205,7 +237,7 @@ def _log_finished(job: NativeJob, record: Record, worker_cache: WorkerCache) -> 
         return class_breakdown(dataset, clips, scored["logits"], scored["labels"])
 
     report = tracker.finish(ending_of(job, record, breakdown))
-    return Done(job.id, report.note, report.is_beyond_repair)
+    return Done(job.id, report.note, report.is_beyond_repair, report.fault)
 
 
 def run_info_of(job: NativeJob, config: Config, attempt: Attempt, origin: Provenance) -> RunInfo:

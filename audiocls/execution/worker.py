@@ -1,25 +1,31 @@
 """A persistent worker: reads jobs as lines of JSON, trains them, writes events as lines of JSON.
 
-Started by `LocalExecutor` as `python -m audiocls.execution.worker CACHE`, with one thread and one
-device. It outlives trials, so only the first pays for importing torch. When its scheduler exits its
-standard input ends, and it stops: after the running epoch, or after `ORPHAN_GRACE_S`.
+Started by `LocalExecutor` as `python -m audiocls.execution.worker CACHE`, with one thread, one
+device and a folder of its own for temporary files, which is removed with it. It outlives trials, so
+only the first pays for importing torch. When its scheduler exits its standard input ends, and it
+stops: after the running epoch, or after `ORPHAN_GRACE_S`.
 """
 
 import os
 import queue
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
+from audiocls.errors import MachineFault
 from audiocls.execution.job import NativeSpec, job_from_json
-from audiocls.execution.messages import FINISH, READY, STOP, Event, to_json
+from audiocls.execution.messages import FINISH, READY, STOP, Event, Interrupted, to_json
+from audiocls.execution.temporary import TEMPORARY
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
+from audiocls.machine import fault_of
 from audiocls.training.fit import Signal
 
 ORPHAN_GRACE_S = 2.0
@@ -44,7 +50,7 @@ class Inbox:
                 self.jobs.put(line)
         self.stop.set()
         self.jobs.put(None)
-        threading.Timer(ORPHAN_GRACE_S, os._exit, [1]).start()
+        threading.Timer(ORPHAN_GRACE_S, leave, [1]).start()
 
     def poll_signal(self, trial_id: str) -> Signal:
         """Return what the scheduler wants of a running trial."""
@@ -64,14 +70,26 @@ def main() -> None:
             channel.write(to_json(event) + "\n")
         except BrokenPipeError:
             # The scheduler is gone; what this event reports is on disk already.
-            os._exit(1)
+            leave(1)
 
     channel.write(READY + "\n")
     while (line := inbox.jobs.get()) is not None:
         job = job_from_json(line, NativeSpec)
-        with output_to(job.trial.log):
-            train_trial(job, worker_cache, emit, partial(inbox.poll_signal, job.id))
-    os._exit(0)
+        try:
+            with output_to(job.trial.log):
+                train_trial(job, worker_cache, emit, partial(inbox.poll_signal, job.id))
+        except (OSError, MachineFault) as error:  # the log cannot be opened: nothing was begun
+            if (fault := fault_of(error, job.study_folder)) is None:
+                raise
+            emit(Interrupted(job.id, fault=str(fault)))
+    leave(0)
+
+
+def leave(code: int) -> NoReturn:
+    """Exit at once, without what libraries do then; temporary files go with this process."""
+    if own := os.environ.get(TEMPORARY):
+        shutil.rmtree(own, ignore_errors=True)
+    os._exit(code)
 
 
 @contextmanager
@@ -85,8 +103,9 @@ def output_to(log: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):  # a full disk takes no output either, and the trial has ended
+            sys.stdout.flush()
+            sys.stderr.flush()
         for fd, copy in zip((1, 2), saved, strict=True):
             os.dup2(copy, fd)
             os.close(copy)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.dataset import AudioDataset, open_dataset
+from audiocls.audio.fetch import require_as_unpacked
+from audiocls.audio.pack import pack_folder
 from audiocls.config import Config
 from audiocls.execution.devices import unpinned
 from audiocls.tracking import ServerAvailability
@@ -39,6 +41,7 @@ class WorkerCache:
         key = (*options, table is None, fingerprint, with_codes)
         if key not in self._datasets:
             clips = table or config.data.table(self.cache)
+            self._require_sources(config, fingerprint)
             device = resolve_device(config.device)
             with unpinned():  # a data set seen for the first time is decoded on every core
                 self._datasets[key] = open_dataset(
@@ -54,3 +57,12 @@ class WorkerCache:
                 self._datasets.popitem(last=False)
         self._datasets.move_to_end(key)
         return self._datasets[key]
+
+    def _require_sources(self, config: Config, fingerprint: str) -> None:
+        """Raise `DataError` if a download was damaged since it was unpacked, before it is packed.
+
+        The fingerprint would not tell: it is computed anew only where size or time have changed.
+        """
+        data, folder = config.data, pack_folder(self.cache, fingerprint, config.data.sample_rate)
+        if data.root is not None and not folder.exists():
+            require_as_unpacked(data.name, Path(data.root).expanduser())

@@ -1,5 +1,7 @@
 """`open_report`: a notebook's first line, for studies on this disk and for projects of W&B."""
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,11 +44,11 @@ def _runs_folder(runs: Path) -> Path:
 
 
 def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
-    """Return the project as a study in a folder of its own, which the system clears away."""
+    """Return the project as a study in a folder of its own, removed when this process ends."""
+    from audiocls.importing.cells import ImportOptions
+    from audiocls.importing.wandb_project import import_study, source_of
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.project import WandbProject
-    from audiocls.wandb_remote.import_cells import ImportOptions
-    from audiocls.wandb_remote.import_runs import import_study, source_of
 
     _check(options)
     source = source_of(project, options.pop("group", None), options.pop("where", None))
@@ -55,7 +57,9 @@ def _imported(project: str, options: dict[str, Any]) -> StudyFolder:
     import_options = ImportOptions(
         name, arm=(keys,) if isinstance(keys, str) else tuple(keys), **options
     )
-    folder = StudyFolder(Path(tempfile.mkdtemp(prefix="audiocls-")) / name)
+    temporary = Path(tempfile.mkdtemp(prefix="audiocls-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    folder = StudyFolder(temporary / name)
     request = Request("sweep import", project)
     import_study(folder, WandbProject(Connection()), source, import_options, request, _unwatched)
     return folder

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Literal
 
-from audiocls.formatting import NONE, format_estimate, format_p
+from audiocls.formatting import NONE, format_estimate, format_p, format_signed_pair
 
 
 class Depth(IntEnum):
@@ -33,13 +33,22 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """An interval of a difference by itself, `None` where unknown; `scale` as of an `Estimate`."""
+
+    low: float | None
+    high: float | None
+    scale: int = 1
+
+
+@dataclass(frozen=True)
 class PValue:
     """A p value, `None` where no test was made."""
 
     value: float | None
 
 
-Cell = str | Estimate | PValue
+Cell = str | Estimate | Interval | PValue
 
 Kind = Literal["number", "word", "name", "verdict", "prose", "remark"]
 """Of a column: `name` may break after commas, `prose` at words; a `remark` is often empty."""
@@ -58,6 +67,8 @@ class Column:
     """Left out of a paper's table."""
     is_drawn: bool = False
     """A figure of the same document shows it: a page's table goes without."""
+    depth: Depth = Depth.SCREEN
+    """How much room a format must offer before it shows the column."""
     drop: int = 0
     """A terminal that is too narrow goes without the columns of 1, 2 … in this order; 0: never."""
 
@@ -101,6 +112,10 @@ class Table:
         kept = [i for i, column in enumerate(self.columns) if column.name not in names]
         return self._of_columns(kept)
 
+    def at(self, depth: Depth) -> "Table":
+        """Return the table with the columns that a format of this depth shows."""
+        return self._of_columns([i for i, each in enumerate(self.columns) if each.depth <= depth])
+
     def without_empty(self) -> "Table":
         """Return the table without columns that no row fills."""
         kept = [i for i in range(len(self.columns)) if any(not is_empty(r[i]) for r in self.rows)]
@@ -114,16 +129,27 @@ class Table:
 
 def is_empty(cell: Cell) -> bool:
     """Whether a cell says nothing."""
-    return not cell if isinstance(cell, str) else cell.value is None
+    if isinstance(cell, str):
+        return not cell
+    return (cell.low if isinstance(cell, Interval) else cell.value) is None
 
 
 def plain_cell(cell: Cell, column: Column) -> str:
-    """Return `+2.1 [+0.8, +3.4]`, `0.0156`, `better`; a dash where a text is empty."""
+    """Return `+2.1 [+0.8, +3.4]`, `[−0.1, +4.2]`, `0.0156`, `better`; a dash where nothing is."""
     if isinstance(cell, Estimate):
         return format_estimate(cell.value, cell.low, cell.high, cell.scale, cell.is_signed)
+    if isinstance(cell, Interval):
+        return interval_text(cell)
     if isinstance(cell, str):
         return cell or (NONE if column.is_text else "")
     return format_p(cell.value)
+
+
+def interval_text(cell: Interval) -> str:
+    """Return `[−0.1, +4.2]`, or a dash."""
+    if cell.low is None or cell.high is None:
+        return NONE
+    return f"[{format_signed_pair(cell.scale * cell.low, cell.scale * cell.high, ', ')}]"
 
 
 def plain_rows(table: Table, most: int | None = None) -> list[tuple[str, ...]]:

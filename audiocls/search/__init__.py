@@ -3,6 +3,7 @@
 Pure: no clock, no disk, no network, no torch. A search can be rebuilt from its store at any time.
 """
 
+from audiocls.search.alike import Alike, Ended, alike
 from audiocls.search.grid import grid_size, num_remaining, remaining
 from audiocls.search.hyperband import bands, to_stop
 from audiocls.search.importance import Importance, importance
@@ -20,12 +21,15 @@ from audiocls.search.sweep import (
     Parameter,
     Sweep,
     TrialResult,
+    for_wandb,
 )
 
 __all__ = [
+    "Alike",
     "Categorical",
     "Checked",
     "Constant",
+    "Ended",
     "Hyperband",
     "Importance",
     "Metric",
@@ -34,10 +38,12 @@ __all__ = [
     "Parameter",
     "Sweep",
     "TrialResult",
+    "alike",
     "bands",
     "best",
     "check_sweep",
     "fixed_keys",
+    "for_wandb",
     "grid_size",
     "has_reached_target",
     "importance",

@@ -21,6 +21,8 @@ FORMS: dict[str, Callable[[str, Any], list[str]]] = {
     "args_override_hydra": lambda name, value: [f"++{name}={value}"],
 }
 """Macro → one parameter as items; a nested one is written as Python prints it."""
+HANDS_ON = tuple(f"${{{name}}}" for name in (*FORMS, "args_json", "args_json_file"))
+"""Macros that hand the parameters on."""
 
 
 def arguments(

@@ -11,6 +11,8 @@ from audiocls.search.sweep import Hyperband, Metric, Sweep, TrialResult
 
 _MAX_BANDS = 100
 """The limit of W&B's engine."""
+_MOST_STEPS = 10_000
+"""Of bands that are counted downwards: an η next to 1 would take steps without end."""
 
 
 def bands(hyperband: Hyperband) -> tuple[int, ...]:
@@ -69,7 +71,7 @@ def _losses(trial: TrialResult, metric: Metric) -> list[float]:
 
 def _downwards(band: float, eta: float, count: int) -> tuple[int, ...]:
     descending: list[int] = []
-    for _ in range(count):
+    for _ in range(min(count, _MOST_STEPS)):
         band /= eta
         if band < 1:
             break

@@ -3,14 +3,17 @@
 `check_sweep` returns the errors without raising them, and warnings too.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from audiocls.errors import ConfigError
-from audiocls.search.check import Finding, findings, note, number, sentences
+from audiocls.search.check import Finding, fault, findings, note, number, sentences
 from audiocls.search.check.forms import FORMS, distribution_of
+from audiocls.search.distributions import value_of
 from audiocls.search.grid import grid_size
+from audiocls.search.parameters import Path, varying
 from audiocls.search.sweep import (
     Categorical,
     Constant,
@@ -22,10 +25,11 @@ from audiocls.search.sweep import (
     Parameter,
     Sweep,
 )
-from audiocls.yaml_file import Lines
+from audiocls.yaml_file import Key, Lines
 
 _LARGE_GRID = 10_000
 """Cells; a larger grid is rarely meant to be tried completely."""
+_QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0 - 2.0**-53)
 _DEFAULTS = {"mu": 0.0, "sigma": 1.0, "a": 1.0, "b": 1.0, "q": 1.0}
 
 
@@ -43,7 +47,8 @@ def check_sweep(document: Mapping[str, Any], lines: Lines | None = None) -> Chec
     """Return every error and warning of a sweep's document; `lines` comes from `yaml_file`."""
     all_findings = list(findings(document))
     if not any(finding.is_fault for finding in all_findings):
-        all_findings += _size(_build(document))
+        sweep = _build(document)
+        all_findings += [*_size(sweep), *_beyond_floats(sweep)]
     return Checked(
         sentences((finding for finding in all_findings if finding.is_fault), lines or {}),
         sentences((finding for finding in all_findings if not finding.is_fault), lines or {}),
@@ -65,6 +70,33 @@ def _size(sweep: Sweep) -> list[Finding]:
     return [note(("parameters",), f"a grid of {num_cells:,} cells without a run_cap")]
 
 
+def _beyond_floats(sweep: Sweep) -> list[Finding]:
+    """Find distributions that draw infinity, or that no float can compute."""
+    unusable = [path for path, leaf in varying(sweep.parameters).items() if not _can_draw(leaf)]
+    allowed = "allowed: a range whose values and steps floats can hold"
+    return [
+        fault(_key_of(path), f"draws numbers beyond every float; {allowed}") for path in unusable
+    ]
+
+
+def _can_draw(leaf: Categorical | Numeric) -> bool:
+    if isinstance(leaf, Categorical):
+        return True
+    try:
+        return all(math.isfinite(value_of(leaf, quantile)) for quantile in _QUANTILES)
+    except (ArithmeticError, ValueError):
+        return False
+
+
+def _key_of(path: Path) -> Key:
+    """Return the key in the document of a parameter that may be nested in others.
+
+    >>> _key_of(("optim", "lr"))
+    ('parameters', 'optim', 'parameters', 'lr')
+    """
+    return tuple(step for name in path for step in ("parameters", name))
+
+
 def _build(document: Mapping[str, Any]) -> Sweep:
     """Return the sweep of a document without errors."""
     texts = {
@@ -79,8 +111,13 @@ def _build(document: Mapping[str, Any]) -> Sweep:
         early_terminate=_hyperband(document.get("early_terminate")),
         run_cap=_integer(document.get("run_cap")),
         command=tuple(str(item) for item in document.get("command", ())),
+        code=_patterns(document.get("code", ())),
         **texts,
     )
+
+
+def _patterns(written: str | list[str]) -> tuple[str, ...]:
+    return (written,) if isinstance(written, str) else tuple(written)
 
 
 def _parameters(given: Mapping[str, Any]) -> dict[str, Parameter]:

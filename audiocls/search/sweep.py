@@ -30,6 +30,15 @@ Distribution = Literal[
 ]
 
 
+OWN_KEYS = ("code",)
+"""Keys of a sweep's file that W&B does not know."""
+
+
+def for_wandb(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a sweep's document without the keys that W&B does not know."""
+    return {name: value for name, value in document.items() if name not in OWN_KEYS}
+
+
 @dataclass(frozen=True)
 class Constant:
     """The same value in every trial."""
@@ -112,6 +121,8 @@ class Sweep:
     program: str = ""
     command: tuple[str, ...] = ()
     """As written, macros and all; empty means W&B's default command."""
+    code: tuple[str, ...] = ()
+    """Patterns of the files that decide what its program computes; not a key of W&B's."""
 
 
 State = Literal["running", "finished", "failed", "stopped"]

@@ -1,78 +1,80 @@
-"""The tests behind a verdict, as functions from numbers to numbers; numpy and scipy alone.
+"""The statistics behind a verdict, as functions from numbers to numbers; numpy and scipy alone.
 
-    tests           of paired differences, of equivalence, of answers; Holm's correction
-    sequential      levels of the looks at a growing study
-    bootstrap       intervals over recordings
-    power, shifts   what so many pairs can detect; how many an effect takes
-    variance, rank  components of noise; correlation of ranks
+    influence        what single recordings add to a metric; leave_one_out, ranked_clips: metrics
+                     without each recording in turn
+    components       the variance of a mean difference: of trainings, of recordings, of folds
+    two_units        the errors by which a claim is judged; growing: of a study that is watched
+    equivalence      whether a difference lies within a margin
+    tests            Holm's correction; tests of paired answers
+    intervals        of shares, over recordings
+    planning         what so many seeds and folds can show
+    variance, rank   components of noise; correlation of ranks
 
-Differences are arm − reference, one per pair, in units of the metric.
+Differences are arm − reference, in units of the metric.
 """
 
-from audiocls.stats.bootstrap import accuracy_interval, bootstrap_interval
-from audiocls.stats.power import (
-    MAX_PAIRS,
-    Allocation,
-    cheapest,
+from audiocls.stats.components import (
+    FoldDifferences,
+    VarianceComponents,
+    components_of,
+    rarest_excluded,
+    stacked,
+)
+from audiocls.stats.equivalence import equivalence_p, with_one_won_and_one_lost
+from audiocls.stats.growing import anytime_errors, is_futile
+from audiocls.stats.influence import by_jackknife, of_mean
+from audiocls.stats.intervals import accuracy_interval, bootstrap_interval, share_interval
+from audiocls.stats.planning import (
+    MAX_SEEDS,
+    Spread,
+    assumed_spread,
     detectable_effect,
-    limit_of_seeds,
-    minimum_detectable_effect,
-    pairs_for,
-    power_of_rule,
+    fewest_seeds,
+    smallest_effect,
+    spread_of,
+    spread_of_pairs,
 )
 from audiocls.stats.rank import rank_correlation
-from audiocls.stats.sequential import next_look_size, spending
-from audiocls.stats.tests import (
-    MAX_EXACT_PAIRS,
-    TTest,
-    can_be_significant,
-    corrected_t,
-    holm,
-    max_p,
-    mcnemar_p,
-    min_attainable_p,
-    pairs_needed,
-    resamples_for,
-    sign_flip_p,
-    tost_p,
-)
+from audiocls.stats.tests import holm, mcnemar_p
+from audiocls.stats.two_units import Uncertainty, half_width, overlap_factor, p_value, uncertainties
 from audiocls.stats.variance import (
-    Components,
     StdEstimate,
     binomial_error,
     components,
-    pooled,
 )
 
 __all__ = [
-    "MAX_EXACT_PAIRS",
-    "MAX_PAIRS",
-    "Allocation",
-    "Components",
+    "MAX_SEEDS",
+    "FoldDifferences",
+    "Spread",
     "StdEstimate",
-    "TTest",
+    "Uncertainty",
+    "VarianceComponents",
     "accuracy_interval",
+    "anytime_errors",
+    "assumed_spread",
     "binomial_error",
     "bootstrap_interval",
-    "can_be_significant",
-    "cheapest",
+    "by_jackknife",
     "components",
-    "corrected_t",
+    "components_of",
     "detectable_effect",
+    "equivalence_p",
+    "fewest_seeds",
+    "half_width",
     "holm",
-    "limit_of_seeds",
-    "max_p",
+    "is_futile",
     "mcnemar_p",
-    "min_attainable_p",
-    "minimum_detectable_effect",
-    "next_look_size",
-    "pairs_for",
-    "pairs_needed",
-    "pooled",
-    "power_of_rule",
+    "of_mean",
+    "overlap_factor",
+    "p_value",
     "rank_correlation",
-    "resamples_for",
-    "sign_flip_p",
-    "spending",
-    "tost_p",
+    "rarest_excluded",
+    "share_interval",
+    "smallest_effect",
+    "spread_of",
+    "spread_of_pairs",
+    "stacked",
+    "uncertainties",
+    "with_one_won_and_one_lost",
 ]

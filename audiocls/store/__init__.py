@@ -1,5 +1,6 @@
 """The store: a folder per study, a folder per trial, every file written beside and renamed."""
 
+from audiocls.store.content import Attempt
 from audiocls.store.proposals import Proposal, SearchPlan
 from audiocls.store.record import (
     Cause,
@@ -12,6 +13,7 @@ from audiocls.store.record import (
     Study,
 )
 from audiocls.store.request import Kind, Request
+from audiocls.store.stored_file import Damaged
 from audiocls.store.study import (
     StudyFolder,
     count_states,
@@ -20,7 +22,7 @@ from audiocls.store.study import (
     is_same_question,
     open_study,
 )
-from audiocls.store.trial import Attempt, State, TrialFolder
+from audiocls.store.trial import State, TrialFolder
 from audiocls.store.tuning import Choice, Tuning, tuning_path
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Cell",
     "Choice",
     "Cost",
+    "Damaged",
     "Failure",
     "Kind",
     "Objective",

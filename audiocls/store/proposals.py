@@ -4,6 +4,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from audiocls.store.stored_file import require_fields
+
+BUILT_IN = "built-in "
+"""What the place of a sweep begins with that has no file of the user's."""
+
 
 @dataclass(frozen=True)
 class SearchPlan:
@@ -16,6 +21,12 @@ class SearchPlan:
     study must agree on it."""
     folder: str
     """The directory in which its command is run, where the command is not ours."""
+    file: str = ""
+    """Where the sweep was read from: its path, or `built-in NAME`. Two launches of one study must
+    agree on it. Unknown for studies of early versions and for sweeps of a server."""
+    code: str = ""
+    """Digest of the program's files; the study is that of its trials with this code. Empty for our
+    own trials, and where no file is known."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +35,16 @@ class Proposal:
 
     id: str
     parameters: dict[str, Any]
+    code: str = ""
+    """Digest of the program's files when it was proposed; see `SearchPlan.code`."""
 
     def to_line(self) -> str:
         """Return it as a line of `proposals.jsonl`."""
-        return json.dumps(asdict(self)) + "\n"
+        known = {name: value for name, value in asdict(self).items() if name != "code" or value}
+        return json.dumps(known) + "\n"
 
     @classmethod
-    def from_line(cls, line: str) -> "Proposal":
-        """Rebuild it from a line of `proposals.jsonl`."""
+    def from_line(cls, line: bytes) -> "Proposal":
+        """Rebuild it from a line of `proposals.jsonl`; raises `ValueError` or `TypeError`."""
+        require_fields(cls, line)
         return cls(**json.loads(line))

@@ -46,7 +46,7 @@ class Provenance:
     """
 
     code: str = ""
-    """Digest of the source files that decide a trial's numbers."""
+    """Digest of the source files that decide a trial's numbers: ours, or the program's."""
     audiocls: str = ""
     python: str = ""
     torch: str = ""
@@ -79,7 +79,8 @@ class Record:
     num_test: int | None
     early_stopped: bool = False
     notes: tuple[str, ...] = ()
-    """What the trial started from, where that was not a random initialisation."""
+    """What the trial started from, where that was not a random initialisation; of a program, which
+    of several values or processes its metric is from."""
     test_clips: str = ""
     """Digest of the test clips' ids, in order, and of the label set; empty where not recorded."""
     first_losses: tuple[str, ...] = ()
@@ -103,7 +104,7 @@ class Record:
         )
 
 
-Cause = Literal["out_of_memory", "nan", "data", "signal", "timeout", "error"]
+Cause = Literal["out_of_memory", "nan", "data", "signal", "timeout", "damaged", "error"]
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,9 @@ class Study:
     """Metrics that are reported beside the primary one, and decide nothing."""
     identities: dict[str, str] = field(default_factory=dict)
     """Arm → digest of its configuration and data without seed and fold."""
+    num_folds: int | None = None
+    """Of the data set, of which the study may have a part; 1 for one official split, `None` where
+    it is not known."""
     alpha: float = 0.05
     correction: str = "holm"
     margin: float = 0.01
@@ -187,6 +191,9 @@ class Study:
     empty for one of a fixed size."""
     max_pairs: int = 0
     """Of each comparison, where the study grows by itself."""
+    wanted_effect: float | None = None
+    """In units of the metric: a growing study gives up an arm for which it is out of sight. `None`:
+    no arm is given up."""
     overrides: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     """The command line that launches this study again."""
@@ -243,7 +250,8 @@ class Study:
         if (request := mapping.get("request")) is not None:
             known["request"] = Request.from_mapping(request)
         if "sweep" in mapping:
-            plan = {item.name: mapping[item.name] for item in dataclasses.fields(SearchPlan)}
+            names = {item.name for item in dataclasses.fields(SearchPlan)}
+            plan = {name: value for name, value in mapping.items() if name in names}
             rest = {name: value for name, value in mapping.items() if name not in plan}
             return cls(**{**rest, **known, "search": SearchPlan(**plan)})
         rows = [line.split(" ", 3) for line in mapping["cells"].splitlines()]

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 Kind = Literal["ablation", "noise", "tuning", "search", "import"]
 """What a study is: arms compared with a baseline (or a single trial), the noise of a baseline, the
-trials by which arms choose their values, a search, or runs imported from W&B."""
+trials by which arms choose their values, a search, or results that were imported."""
 
 NOISE_ENDING, TUNING_ENDING = "-noise", ".tuning"
 """Of the names that the noise study of an ablation and its tuning study are given. Whether a study
 is one of them is said by its kind alone."""
 
-Command = Literal["sweep launch", "sweep agent", "sweep import", "noise", "train"]
+Command = Literal["sweep launch", "sweep agent", "sweep import", "import", "noise", "train"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,13 @@ class Request:
 
     command: Command
     name: str = ""
-    """Of an ablation or a sweep, or its path; where runs are imported from; a server's sweep."""
+    """Of an ablation or a sweep, or its path; where results are imported from; a server's sweep."""
     study: str | None = None
     """Name of the study's folder, where it is not the ablation's or the sweep's own."""
     is_until_decided: bool = False
     max_pairs: int | None = None
+    effect: float | None = None
+    """In units of the metric, where arms are given up for which it is out of sight."""
     recipe: str | None = None
     """Given instead of the one that the file names."""
     assignments: tuple[str, ...] = ()
@@ -42,7 +44,8 @@ class Request:
         words = ["audiocls", *self.command.split(), *filter(None, [self.name])]
         words += _option("study", self.study)
         words += ["--until-decided"] if self.is_until_decided else []
-        words += _option("max-pairs", self.max_pairs) + _option("recipe", self.recipe)
+        words += _option("max-pairs", self.max_pairs) + _option("effect", self.effect)
+        words += _option("recipe", self.recipe)
         for item in self.assignments:
             words += [item] if self.command == "train" else ["--set", item]
         for name in ("seeds", "folds", "arms"):

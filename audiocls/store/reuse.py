@@ -28,7 +28,7 @@ def paired_study(study: Study, folder: StudyFolder) -> StudyFolder | None:
         other, kind = StudyFolder(folder.path.with_name(study.of)), "ablation"
     else:
         other, kind = StudyFolder(folder.path.with_name(noise_study(folder.name))), "noise"
-    return other if other.exists() and other.study().kind == kind else None
+    return other if other.kind() == kind else None
 
 
 def copy_finished(cells: Sequence[Cell], lender: StudyFolder, folder: StudyFolder) -> int:

@@ -2,10 +2,9 @@
 
 import os
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,14 @@ from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
 from audiocls.atomic import write_bytes, write_text
-from audiocls.errors import UsageError, did_you_mean
-from audiocls.store.old_files import with_kind
+from audiocls.errors import MachineFault, UsageError, did_you_mean
+from audiocls.formatting import command_line
+from audiocls.machine import fault_of, writing
+from audiocls.store.content import study_in
 from audiocls.store.proposals import Proposal
 from audiocls.store.record import Cell, Failure, Record, Study
+from audiocls.store.request import Kind
+from audiocls.store.stored_file import Damaged, read
 from audiocls.store.trial import State, TrialFolder
 
 LONGEST_NAME = 200
@@ -70,8 +73,19 @@ class StudyFolder:
                 f"{', '.join(others) or 'none'}.{did_you_mean(self.name, others)} "
                 "`audiocls sweep list` and `audiocls ablation list` name what can be launched"
             )
-        mapping = yaml_file.read_written(self._plan)
-        return Study.from_mapping(mapping if "kind" in mapping else with_kind(mapping))
+        advice = (
+            f"delete that file and launch the study again: what it has finished lies in "
+            f"{self.path} and is used again"
+        )
+        study = read(self._plan, study_in, advice)
+        assert study is not None, "its file was there a moment ago"
+        return study
+
+    def kind(self) -> Kind | None:
+        """Return the kind of what was launched here; `None` where that cannot be read."""
+        with suppress(Damaged):
+            return self.study().kind if self.exists() else None
+        return None
 
     def study_with_arms(self) -> Study:
         """Return what was launched here; raises `UsageError` for a search, which has no arms."""
@@ -93,16 +107,51 @@ class StudyFolder:
 
     def propose(self, proposal: Proposal) -> None:
         """Add a trial to a search, the latest last; a line torn by a kill is cut off first."""
-        text = self._proposals.read_bytes()
+        text = self._proposals.read_bytes() if self._proposals.exists() else b""
         if not text.endswith(b"\n") and text:
             write_bytes(self._proposals, text[: text.rfind(b"\n") + 1])
-        with self._proposals.open("a", encoding="utf-8") as file:
+        with writing(self._proposals), self._proposals.open("a", encoding="utf-8") as file:
             file.write(proposal.to_line())
 
     def proposals(self) -> list[Proposal]:
-        """Return every trial proposed so far, in order, without a last line torn by a kill."""
-        whole, _, _ = self._proposals.read_text(encoding="utf-8").rpartition("\n")
-        return [Proposal.from_line(line) for line in whole.splitlines()]
+        """Return the trials proposed so far for the study's program as it was launched last."""
+        plan = self.study().search
+        code = plan.code if plan else ""
+        return [proposal for proposal in self.all_proposals() if proposal.code == code]
+
+    def all_proposals(self) -> list[Proposal]:
+        """Return every trial proposed so far, in order, without lines torn or damaged.
+
+        Those of a program that was changed since are among them.
+        """
+        proposals, _ = self._read_proposals()
+        return proposals
+
+    def _read_proposals(self) -> tuple[list[Proposal], list[Damaged]]:
+        damages: list[Damaged] = []
+
+        def parse(content: bytes) -> list[Proposal]:
+            whole, _, _ = content.rpartition(b"\n")
+            numbered = enumerate(whole.split(b"\n") if whole else (), start=1)
+            found = [self._proposal(number, line, damages) for number, line in numbered]
+            return [proposal for proposal in found if proposal is not None]
+
+        return read(self._proposals, parse) or [], damages
+
+    def _proposal(self, number: int, line: bytes, damages: list[Damaged]) -> Proposal | None:
+        try:
+            return Proposal.from_line(line)
+        except (ValueError, TypeError, RecursionError) as error:
+            why = f"line {number} is no proposal: {error}"
+            advice = "the search goes on without that trial, or proposes it again"
+            damages.append(Damaged(self._proposals, why, advice))
+            return None
+
+    def damages(self, cells: Sequence[Cell | Proposal]) -> list[Damaged]:
+        """Return the damaged files that make no trial a failed one: plan and results are whole."""
+        _, of_proposals = self._read_proposals()
+        of_trials = (damage for cell in cells for damage in self.trial(cell.id).damages())
+        return [*of_proposals, *of_trials]
 
     def cells(self) -> Sequence[Cell | Proposal]:
         """Return the trials of the study, of a search those proposed so far."""
@@ -120,18 +169,23 @@ class StudyFolder:
         except Timeout as error:
             raise UsageError(
                 f"study {self.name!r} is being run by another process; wait for it, watch it with "
-                f"`audiocls sweep status {shlex.quote(self.name)}`, or stop it with "
-                f"`audiocls sweep stop {shlex.quote(self.name)}`"
+                f"`{self._command('status')}`, or stop it with `{self._command('stop')}`"
             ) from error
-        except OSError as error:
+        except (OSError, MachineFault) as error:
+            lock.release()
+            if (fault := fault_of(error)) is not None:
+                raise fault from error
             raise UsageError(
-                f"{self.path}: no study can be kept there: {error.strerror}; choose another "
+                f"{self.path}: no study can be kept there: {error}; choose another "
                 "folder with --runs DIR or AUDIOCLS_RUNS"
             ) from error
         try:
             yield
         finally:
             lock.release()
+
+    def _command(self, verb: str) -> str:
+        return command_line("sweep", verb, self.name, runs=self.path.parent)
 
     def launcher(self) -> int | None:
         """Return the process on this machine that launches this study now, if any."""
@@ -141,7 +195,8 @@ class StudyFolder:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            return int((self.path / ".launcher").read_text())
+            advice = f"stop the process that launches {self.name} by Ctrl-C"
+            return read(self.path / ".launcher", int, advice)
         lock.release()
         return None
 
@@ -207,6 +262,7 @@ def extended(before: Study, now: Study) -> Study:
         cells=(*before.cells, *new),
         looks=before.looks or now.looks,
         max_pairs=launched.max_pairs,
+        wanted_effect=launched.wanted_effect,
         command=launched.command,
         request=launched.request,
         notes=tuple(dict.fromkeys((*before.notes, *now.notes))),

@@ -10,8 +10,10 @@ from audiocls.audio.clips import fingerprint
 from audiocls.config import resolve, trial_id
 from audiocls.design import BASELINE
 from audiocls.errors import UsageError
+from audiocls.execution.content import data_notes
 from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import is_as_now
+from audiocls.formatting import command_line
 from audiocls.store import Cell, Request, Study, StudyFolder
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
@@ -42,7 +44,9 @@ def resolved(request: AblationRequest) -> Resolved:
     whole, overrides = request.whole_plan(chosen), request.overrides
     name, stored = request.study_name, request.stored()
     study = study_of(whole, configs, overrides, cache_folder(), name, stored)
-    return with_first_look(study, len(chosen.blocks)) if request.is_until_decided else study
+    if not request.is_until_decided:
+        return study
+    return with_first_look(study, len(chosen.blocks), request.effect)
 
 
 def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Display) -> Prepared:
@@ -96,8 +100,9 @@ def check_untuned(request: AblationRequest, who: str) -> None:
     if request.ablation.tune:
         raise UsageError(
             f"{request.ablation.name} says `tune`: its arms choose values before any of its trials "
-            f"is known, and {who} would not let them. Run it with: audiocls sweep launch "
-            f"{request.name}; or fix values in `arms`, and remove `tune`"
+            f"is known, and {who} would not let them. Run it with: "
+            f"{command_line('sweep', 'launch', request.name)}; or fix values in `arms`, and "
+            "remove `tune`"
         )
 
 
@@ -130,6 +135,7 @@ def _recipe_trial(
     arm = ",".join(assignment(*change) for change in changes.items()) or BASELINE
     known = fingerprint(data, cache)
     identified = identified_config(config, data, cache)
+    notes = data_notes(config, data, known, (config.fold,), cache)
     cell = Cell(trial_id(identified, known), arm, config.seed, config.fold)
     name = Path(recipe).stem
     given = tuple(assignment(*item) for item in overrides.items())
@@ -147,8 +153,9 @@ def _recipe_trial(
         identities=identities_of({arm: identified}, {arm: known}),
         command=request.line(),
         request=request,
+        notes=notes,
     )
-    return Resolved(study, {arm: config}, {arm: known}, ())
+    return Resolved(study, {arm: config}, {arm: known}, notes)
 
 
 def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolved:
@@ -165,6 +172,8 @@ def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Res
 
 def run_trial(trial: Resolved, options: LaunchOptions, display: Display) -> Outcome:
     """Launch a study of one cell; a trial that failed before is tried once more."""
+    for text in trial.notes:
+        display.note(text)
     folder = StudyFolder(options.runs / trial.study.name)
     folder.trial(trial.study.cells[0].id).reset_failure()
     return launch(prepare_ablation(trial, options, display), display)

@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.job import (
     LONGEST_TAG,
     CommandJob,
@@ -21,18 +21,19 @@ from audiocls.studies.native_trials import label_of
 
 @dataclass(frozen=True)
 class CommandTrials:
-    """Each proposal as a command of the sweep's program, run in `cwd`."""
+    """Each proposal as a command of the sweep's program, run where its code was read."""
 
     folder: StudyFolder
     sweep: Sweep
-    cwd: Path
+    code: ProgramCode
     tracking: TrackingConfig
     timeout_s: float | None = None
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
-        """Return a digest of program, command and parameters; `1` equals `1.0`, as in W&B."""
+        """Return a digest of program, code, command, parameters; `1` equals `1.0`, as in W&B."""
         identity = {
             "program": self.sweep.program,
+            "code": self.code.digest,
             "command": list(self.sweep.command),
             "parameters": _plain(parameters),
         }
@@ -52,10 +53,20 @@ class CommandTrials:
             parameters=proposal.parameters,
         )
 
+    def is_outdated(self) -> bool:
+        """Whether the program was changed since its code was read."""
+        return self.code.is_changed()
+
     def _spec(self) -> CommandSpec:
         sweep = self.sweep
-        metric = sweep.metric.name if sweep.metric else ""
-        return CommandSpec(str(self.cwd), sweep.program, sweep.command, metric, self.timeout_s)
+        return CommandSpec(
+            cwd=str(self.code.cwd),
+            program=sweep.program,
+            command=sweep.command,
+            metric=sweep.metric.name if sweep.metric else "",
+            timeout_s=self.timeout_s,
+            code=self.code.digest,
+        )
 
 
 def _plain(value: Any) -> Any:

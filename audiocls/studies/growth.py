@@ -1,15 +1,18 @@
 """Studies that grow: which additions keep their error rates, and the next look of one that grows.
 
-`--until-decided` adds seeds by an alpha-spending rule (`analysis/interim.py`); any other addition
-after an answer could be read is noted, or refused.
+`--until-decided` adds seeds by a rule whose errors hold at any time (`analysis/interim.py`); any
+other addition after an answer could be read is noted, or refused.
 """
 
+import shlex
 from dataclasses import replace
+from pathlib import Path
 
-from audiocls.analysis import compare
 from audiocls.analysis.interim import with_next_look
 from audiocls.errors import UsageError
+from audiocls.formatting import with_runs
 from audiocls.store import Study, StudyFolder, extended, is_same_question
+from audiocls.studies.reports import load_report
 from audiocls.studies.resolve import Resolved
 from audiocls.studies.sources.sequential import NextLook
 
@@ -17,17 +20,25 @@ ANSWERS = ("better", "worse", "equivalent", "no_evidence")
 """Verdicts that only enough pairs can have."""
 
 
-def with_first_look(resolved: Resolved, num_planned: int) -> Resolved:
-    """Return all that may be trained, with a first look at its first `num_planned` blocks."""
+def with_first_look(resolved: Resolved, num_planned: int, wanted: float | None) -> Resolved:
+    """Return all that may be trained, with a first look at its first `num_planned` blocks.
+
+    `wanted` is the effect, in units of the metric, for which an arm is given up once it is out of
+    sight.
+    """
     study = resolved.study
-    return replace(
-        resolved, study=replace(study, looks=(num_planned,), max_pairs=len(study.blocks))
-    )
+    most = len(study.blocks)
+    growing = replace(study, looks=(num_planned,), max_pairs=most, wanted_effect=wanted)
+    return replace(resolved, study=growing)
 
 
 def next_look_fn(folder: StudyFolder, whole: Study) -> NextLook:
     """Return the rule that adds a study's next look, by what the folder has recorded."""
-    return lambda study: with_next_look(study, compare(study, folder.records(study.cells)), whole)
+
+    def next_look(study: Study) -> Study | None:
+        return with_next_look(study, load_report(folder, study).comparison, whole)
+
+    return next_look
 
 
 def check_growth(resolved: Resolved, folder: StudyFolder) -> Resolved:
@@ -49,8 +60,8 @@ def check_growth(resolved: Resolved, folder: StudyFolder) -> Resolved:
         raise UsageError(
             f"study {folder.name!r} was answered with {num_before} pairs at its full level "
             f"(α = {before.alpha:g}): to look on now would be a second chance. Ask anew on seeds "
-            f"that it has not seen, such as: --study {folder.name}-2 --seeds {_fresh(before)} "
-            "--until-decided"
+            f"that it has not seen, such as: --study {shlex.quote(folder.name + '-2')} "
+            f"--seeds {_fresh(before)} --until-decided"
         )
     note = (
         f"Grown from {num_before} to {num_after} pairs after an answer could be read: the p values "
@@ -60,20 +71,21 @@ def check_growth(resolved: Resolved, folder: StudyFolder) -> Resolved:
     return replace(resolved, study=study, notes=(*resolved.notes, note))
 
 
-def check_can_extend(before: Study, now: Study) -> None:
+def check_can_extend(before: Study, now: Study, runs: Path | None = None) -> None:
     """Raise `UsageError` if the new plan does not continue the study's interim analyses."""
     if not is_same_question(before, now):
         return
+    resume = with_runs(before.command, runs)
     if before.looks and not now.looks and not _places(now) <= _places(before):
         raise UsageError(
             f"study {before.name!r} grows by itself until it is decided, and by nothing else: "
-            f"resume it with `{before.command}`, or keep both plans with --study NAME"
+            f"resume it with `{resume}`, or keep both plans with --study NAME"
         )
     if before.looks and now.looks and _places(now) != _places(before, before.looks[0]):
         raise UsageError(
             f"study {before.name!r} had its first look at other cells (it has "
             f"{before.looks[0]} blocks and {len(before.arms)} arms there): resume it with "
-            f"`{before.command}`, or ask anew with --study NAME"
+            f"`{resume}`, or ask anew with --study NAME"
         )
     if now.looks and not before.looks and not _places(before) <= _places(now):
         raise UsageError(
@@ -89,8 +101,9 @@ def _places(study: Study, num_blocks: int | None = None) -> set[tuple[str, int, 
 
 
 def _has_answer(study: Study, folder: StudyFolder) -> bool:
-    records = folder.records(study.cells)
-    return bool(records) and any(a.verdict in ANSWERS for a in compare(study, records).compared)
+    if not folder.records(study.cells):
+        return False
+    return any(arm.verdict in ANSWERS for arm in load_report(folder, study).comparison.compared)
 
 
 def _fresh(study: Study) -> str:

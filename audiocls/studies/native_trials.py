@@ -5,17 +5,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from audiocls.audio.check.obstacles import require_trainable
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.config import Config, resolve, trial_id
 from audiocls.dotted import flatten
-from audiocls.errors import ConfigError, UsageError, did_you_mean
-from audiocls.execution.content import identity_of, require_usable
+from audiocls.errors import ConfigError, DataError, UsageError, did_you_mean
+from audiocls.execution.content import data_notes, identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.formatting import format_values
-from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep
+from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep, propose
+from audiocls.search.distributions import value_of
 from audiocls.store import Cell, Proposal, StudyFolder
 
+_INSIDE = 0.381966
+"""Quantile of a range that hardly any step hits: the golden section's."""
 LOGGED = ("val/loss", "val/accuracy", "val/balanced_accuracy", "val/map", "train/loss")
 """Metrics of every epoch, on which a stop rule can act."""
 
@@ -33,10 +37,16 @@ class NativeTrials:
     fixed: frozenset[str] = frozenset()
     """Keys that are the same in every trial, and so in no label."""
     fingerprints: dict[DataSet, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """What is odd about the data read so far."""
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
         config = self.config(parameters)
-        return trial_id(self._checked(config), self._fingerprint(config))
+        try:
+            return trial_id(self._checked(config), self._fingerprint(config))
+        except (DataError, UsageError) as error:
+            # Of this trial's data or files alone: the others go on.
+            raise ConfigError(self._where, [str(error)]) from error
 
     def job_of(self, proposal: Proposal, run_id: str = "") -> NativeJob:
         config = self.config(proposal.parameters)
@@ -68,6 +78,33 @@ class NativeTrials:
             raise ConfigError(self._where, faults)
         _require_history(sweep)
 
+    def examine(self, sweep: Sweep) -> list[str]:
+        """Return what is odd about the data of the first trial, decoding it if it is new.
+
+        Raises `DataError` or `UsageError` if nothing can be trained on it.
+        """
+        config = self._first(sweep)
+        if config is not None:
+            self._checked(config)
+            self._fingerprint(config)
+        return self.notes
+
+    def require_trainable(self, sweep: Sweep) -> None:
+        """Raise `DataError` for data that no first trial could be trained on; decodes nothing."""
+        config = self._first(sweep)
+        if config is not None and config.data.root is not None:
+            table = config.data.table(self.cache)
+            require_trainable(table, (config.fold,), config.data.name)
+            require_usable(config, table.labels)
+
+    def _first(self, sweep: Sweep) -> Config | None:
+        """Return the first trial's configuration; none where its values do not fit together."""
+        parameters = propose(sweep, [])
+        try:
+            return None if parameters is None else self.config(parameters)
+        except ConfigError:
+            return None  # it will be listed as a failed trial
+
     @property
     def _where(self) -> str:
         return f"{self.folder.name} (recipe {self.recipe_name})"
@@ -82,7 +119,9 @@ class NativeTrials:
             if config.fold not in table.folds:
                 has = f"{config.data.name} has {list(table.folds)}"
                 raise UsageError(f"fold: got {config.fold}; {has}")
-            self.fingerprints[config.data] = fingerprint(table, self.cache)
+            known = fingerprint(table, self.cache)
+            self.notes += data_notes(config, table, known, (config.fold,), self.cache)
+            self.fingerprints[config.data] = known
         return self.fingerprints[config.data]
 
 
@@ -110,11 +149,16 @@ def _samples(parameter: Parameter) -> list[Any]:
 
 
 def _bounds(number: Numeric) -> list[Any]:
-    """Return the ends of a range, as trials get them; none for a distribution without ends."""
+    """Return a value inside a range, and its ends where it has any, as trials get them.
+
+    The one inside has decimals unless all values are whole numbers: a count would be refused.
+    """
+    inside = value_of(number, _INSIDE)
     if number.min is None or number.max is None:
-        return []
+        return [inside]
     is_exponent = number.distribution in ("log_uniform", "inv_log_uniform", "q_log_uniform")
-    return [] if is_exponent else [number.min, number.max]
+    ends = [value_of(number, 0.0), value_of(number, 1.0)] if is_exponent else []
+    return [inside, *(ends or (number.min, number.max))]
 
 
 def _require_history(sweep: Sweep) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from audiocls.analysis.noise import Noise, measure
+from audiocls.analysis.noise import Noise
 from audiocls.config import digest
 from audiocls.design import arms_of
 from audiocls.errors import UsageError
@@ -11,8 +11,8 @@ from audiocls.store import StudyFolder
 from audiocls.store.reuse import noise_study
 from audiocls.studies.ablation import prepare_ablation, resolved
 from audiocls.studies.launch import Outcome, launch, summary_of
+from audiocls.studies.noise_estimate import measured_noise, write_noise
 from audiocls.studies.options import Display, LaunchOptions
-from audiocls.studies.reports import write_noise
 from audiocls.studies.request import AblationRequest
 from audiocls.studies.resolve import Resolved
 
@@ -39,8 +39,8 @@ def run_noise(request: AblationRequest, options: LaunchOptions, display: Display
     if outcome.stopped_by or not outcome.counts["done"]:
         return MeasuredNoise(outcome, None)
     study, folder = outcome.study, StudyFolder(options.runs / outcome.study.name)
-    records = folder.records(study.cells)
-    measured = measure(study, records, digest(baseline.configs[study.baseline]))
+    name = digest(baseline.configs[study.baseline])
+    measured = measured_noise(folder, study, folder.records(study.cells), name)
     write_noise(folder, measured)
     return MeasuredNoise(outcome, measured)
 

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast, get_args
 
+from audiocls.design.ablation import MAX_BLOCKS
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.execution.devices import Slots, slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import TrackingConfig
 from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.formatting import RUNS as RUNS
 from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
-RUNS = Path("runs")
-"""Where studies are kept, if nothing else is said."""
 EXECUTORS = ("local", "inline", "wandb")
 
 OpenExecutor = Callable[[int | None, threading.Event], Executor[Any]]
@@ -157,7 +157,10 @@ def numbers(text: str | None, option: str) -> list[int]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:\.\.\s*(\d+)\s*)?", item)
         if match is None or int(match[2] or match[1]) < int(match[1]):
             raise UsageError(f"{option}: got {text!r}; allowed: such as 0..4 or 0,2,5")
-        chosen += range(int(match[1]), int(match[2] or match[1]) + 1)
+        added = range(int(match[1]), int(match[2] or match[1]) + 1)
+        if len(chosen) + len(added) > MAX_BLOCKS:
+            raise UsageError(f"{option}: got {text!r}; allowed: at most {MAX_BLOCKS:,} numbers")
+        chosen += added
     return chosen
 
 

@@ -7,10 +7,10 @@ from audiocls.analysis.power import PowerAnalysis, power_of_plan
 from audiocls.config import Config
 from audiocls.design import Plan
 from audiocls.search import TrialResult, grid_size, propose
-from audiocls.stats import detectable_effect, min_attainable_p, pairs_needed
-from audiocls.studies.reports import noise_estimate
+from audiocls.studies.noise_estimate import noise_estimate, recordings_of
 from audiocls.studies.request import AblationRequest, SweepRequest
-from audiocls.studies.resolve import Configs, folds_of
+from audiocls.studies.resolve import folds_of
+from audiocls.studies.runnable import Configs
 from audiocls.studies.tuning import TuningPlan, tuning_plan
 
 NUM_SHOWN = 3
@@ -18,7 +18,7 @@ NUM_SHOWN = 3
 
 
 def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict[str, Any]:
-    """Return the plan as plain values; the effect is in standard deviations of differences.
+    """Return the plan as plain values.
 
     The trials' time is known where they run as the ablation was written: on its own recipe, with
     no overrides.
@@ -48,9 +48,6 @@ def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict
         "core_seconds": seconds * (chosen.num_trials + num_before) if seconds else None,
         "alpha": ablation.stats.alpha,
         "num_comparisons": chosen.num_comparisons,
-        "min_p": min_attainable_p(num_pairs),
-        "pairs_needed": pairs_needed(ablation.stats.alpha, max(1, chosen.num_comparisons)),
-        "detectable_effect_sd": detectable_effect(num_pairs, alpha=ablation.stats.alpha),
         "notes": list(chosen.notes),
     }
 
@@ -71,12 +68,15 @@ def _tuning_facts(before: TuningPlan | None) -> dict[str, Any] | None:
 def power_of(
     chosen: Plan, baseline: Config, runs: Path, wanted: float | None, cache: Path
 ) -> PowerAnalysis:
-    """Return the effect that the plan can detect, by the noise that was measured in `runs`.
+    """Return the effect that the plan can detect, by what is known of the noise from `runs`.
 
     `wanted` is in units of the metric; `cache` is where clip tables are kept.
     """
     num_folds = len(folds_of(baseline, cache))
-    return power_of_plan(chosen, num_folds, wanted, *noise_estimate(chosen, baseline, runs))
+    known = noise_estimate(chosen, baseline, runs, cache)
+    num_recordings, _, few = recordings_of(chosen, baseline, cache)
+    is_counted = not (num_recordings and few)  # Where the data is not there yet, that is unknown.
+    return power_of_plan(chosen, num_folds, wanted, *known, has_recordings=is_counted)
 
 
 def search_facts(request: SweepRequest) -> dict[str, Any]:

@@ -36,20 +36,21 @@ class LaunchRequest:
     trial_hours: float | None = None
     is_until_decided: bool = False
     max_pairs: int | None = None
+    effect: float | None = None
 
     def read(self) -> AblationRequest | SweepRequest:
         """Return what is named, read; raises `UsageError` for options without effect."""
         check_folder_name(self.study)
         limits = {"--count": self.count, "--trial-hours": self.trial_hours}
-        growth = {"--until-decided": self.is_until_decided or None, "--max-pairs": self.max_pairs}
+        bounds = {"--max-pairs": self.max_pairs, "--effect": self.effect}
+        growth = {"--until-decided": self.is_until_decided or None, **bounds}
         if is_sweep(self.name):
             blocks = {"--seeds": self.seeds, "--folds": self.folds, "--arms": self.arms}
             check_without_effect({**blocks, **growth}, f"{self.name} is a sweep")
             return self._read_sweep()
         check_without_effect(limits, f"{self.name} is an ablation")
         if not self.is_until_decided:
-            most = {"--max-pairs": self.max_pairs}
-            check_without_effect(most, "nothing is added without --until-decided")
+            check_without_effect(bounds, "nothing is added without --until-decided")
         return self._read_ablation()
 
     def _read_sweep(self) -> SweepRequest:
@@ -70,6 +71,7 @@ class LaunchRequest:
             study=self.study,
             is_until_decided=self.is_until_decided,
             max_pairs=self.max_pairs,
+            effect=self.effect,
         )
 
 
@@ -83,6 +85,7 @@ def prepare(
     if isinstance(request, SweepRequest):
         _note(request.notes, display)
         return prepare_search(request, options, display)
+    _note(request.notes, display)
     study = resolved(request)
     blocked: tuple[Choice, ...] = ()
     _note(study.notes, display)

@@ -1,34 +1,36 @@
-"""What is read from a study's folder for its analysis: records, predictions, trials, noise."""
+"""What is read from a study's folder for its analysis: records, predictions, trials."""
 
-import json
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 from audiocls.analysis import Comparison, compare
-from audiocls.analysis.clips import ClipComparison, Scored, compare_clips, scored
+from audiocls.analysis.clips import ClipComparison, compare_clips
 from audiocls.analysis.comparability import incomparability
-from audiocls.analysis.contrasts.cross_study import MultiStudyReport, compare_studies
-from audiocls.analysis.noise import Noise
+from audiocls.analysis.contrasts.cross_study import (
+    MultiStudyReport,
+    StudyRecords,
+    compare_studies,
+)
+from audiocls.analysis.next_step import NextStep, next_steps
 from audiocls.analysis.pairing import RecordGrid, usable
-from audiocls.analysis.power import NoiseEstimate
 from audiocls.analysis.ranking import Ranked, Ranking, in_order
 from audiocls.analysis.results import Failed
-from audiocls.atomic import write_text
-from audiocls.config import Config, digest, resolve
-from audiocls.design import Plan
-from audiocls.errors import ConfigError
-from audiocls.search import Sweep
-from audiocls.stats import pooled
+from audiocls.search import Alike, Ended, Sweep, alike
 from audiocls.store import Failure, Proposal, Record, Study, StudyFolder
-from audiocls.store.reuse import noise_study
+from audiocls.studies.predictions import read_influences, read_scored
+from audiocls.studies.siblings import surroundings_of
 from audiocls.studies.sources.search import tried_of
 from audiocls.studies.status import sweep_of
 
 MOST_TRIALS = 1000
 """Trials whose predictions a page reads by default: some seconds."""
+CLOCK = re.compile(
+    r"time|second|duration|elapsed|speed|throughput|per_s|/s$|(?:^|[/_])(?:eta|m?s)$"
+)
+"""Names of columns that differ from run to run whatever the parameters are."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,21 @@ class StudyReport:
         cells = (cell for cell in self.study.cells if cell.id in failed)
         return [(cell, failed[cell.id].cause, failed[cell.id].message) for cell in cells]
 
+    def next_steps(self) -> tuple[NextStep, ...]:
+        """Return what would decide what is open."""
+        around = surroundings_of(self.folder, self.study)
+        return next_steps(self.comparison, self.study, around, self.failures())
 
-def load_report(folder: StudyFolder) -> StudyReport:
-    """Return everything recorded so far, read once and compared."""
-    study = folder.study_with_arms()
+
+def load_report(folder: StudyFolder, study: Study | None = None) -> StudyReport:
+    """Return everything recorded so far, read once and compared; `study` replaces the stored."""
+    study = study or folder.study_with_arms()
     records = folder.records(study.cells)
     failed = folder.failures([cell for cell in study.cells if cell.id not in records])
     causes = {trial_id: f"failed: {failure.cause}" for trial_id, failure in failed.items()}
-    return StudyReport(folder, study, records, failed, compare(study, records, causes))
+    influences = read_influences(folder, study, records)
+    comparison = compare(study, records, causes, influences)
+    return StudyReport(folder, study, records, failed, comparison)
 
 
 def load_ranking(folder: StudyFolder) -> Ranking:
@@ -69,7 +78,26 @@ def load_ranking(folder: StudyFolder) -> Ranking:
     sweep = sweep_of(folder, study)
     proposals = enumerate(folder.proposals(), start=1)
     trials = [_ranked(folder, sweep, *numbered) for numbered in proposals]
-    return in_order(study, sweep, trials)
+    return in_order(study, sweep, trials, _alike(folder, sweep, trials))
+
+
+def _alike(folder: StudyFolder, sweep: Sweep, trials: Sequence[Ranked]) -> Alike | None:
+    """Return the parameters that made no difference; histories are read only of equal values."""
+    ended = [ranked for ranked in trials if ranked.value is not None]
+    num_having = Counter(ranked.value for ranked in ended)
+
+    def logged(ranked: Ranked) -> Hashable:
+        is_tied = sweep.metric is not None and num_having[ranked.value] > 1
+        return (ranked.value, _history(folder, ranked) if is_tied else ())
+
+    return alike([Ended(ranked.parameters, logged(ranked)) for ranked in ended])
+
+
+def _history(folder: StudyFolder, ranked: Ranked) -> tuple[Any, ...]:
+    rows = folder.trial(ranked.proposal.id).history()
+    return tuple(
+        (name, row[name]) for row in rows for name in sorted(row) if not CLOCK.search(name)
+    )
 
 
 def _ranked(folder: StudyFolder, sweep: Sweep, number: int, proposal: Proposal) -> Ranked:
@@ -91,7 +119,9 @@ def load_studies(folders: Sequence[StudyFolder]) -> MultiStudyReport:
     for folder in folders:
         study = folder.study()
         name = folder.name if names.count(folder.name) == 1 else str(folder.path)
-        known.append((replace(study, name=name), folder.records(study.cells)))
+        records = folder.records(study.cells)
+        influences = read_influences(folder, study, records)
+        known.append(StudyRecords(replace(study, name=name), records, influences))
     return compare_studies(known)
 
 
@@ -107,82 +137,4 @@ def read_clips(folder: StudyFolder, study: Study, records: Mapping[str, Record])
     grid = RecordGrid(study, finished)
     reasons = {arm: incomparability(study, pairs) for arm, pairs in grid.pairs.items()}
     refused = {arm: reason for arm, reason in reasons.items() if reason}
-    return compare_clips(study, finished, lambda id_: _predictions(folder, id_), labels, refused)
-
-
-def _predictions(folder: StudyFolder, trial_id: str) -> Scored | str:
-    """Return a trial's predictions, or why they cannot be used."""
-    try:
-        arrays = folder.trial(trial_id).predictions()
-        if arrays["labels"].ndim > 1:
-            return "clips of several labels are neither right nor wrong"
-        return scored(arrays)
-    except FileNotFoundError:
-        return "no predictions are kept"
-    except KeyError as error:
-        return f"the predictions lack {error}"
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        return f"the predictions cannot be read ({error})"
-
-
-def write_noise(folder: StudyFolder, measured: Noise) -> None:
-    """Write the noise of a baseline where `read_noise` finds it."""
-    write_text(_noise_file(folder), json.dumps(measured.to_mapping(), indent=1))
-
-
-def read_noise(runs: Path, ablation: str) -> Noise | None:
-    """Return what was measured last of an ablation's baseline, whatever that was then."""
-    file = _noise_file(StudyFolder(runs / noise_study(ablation)))
-    return Noise.from_mapping(json.loads(file.read_text())) if file.exists() else None
-
-
-def _noise_file(folder: StudyFolder) -> Path:
-    return folder.path / "noise.json"
-
-
-def noise_estimate(chosen: Plan, baseline: Config, runs: Path) -> tuple[NoiseEstimate | None, str]:
-    """Return the noise of a planned study, from its own finished pairs or else its noise study.
-
-    The text says why there is no estimate although something was measured: it is stale.
-    """
-    name, metric = chosen.ablation.name, chosen.ablation.metric.name
-    from_pairs = _noise_of_pairs(StudyFolder(runs / name), baseline, metric)
-    if from_pairs is not None:
-        return from_pairs, ""
-    measured = read_noise(runs, name)
-    if measured is None:
-        return None, ""
-    if (measured.baseline, measured.metric) != (digest(baseline), metric):
-        other = "metric" if measured.baseline == digest(baseline) else "baseline"
-        return None, f"{measured.study} is stale: measured of another {other}, so not used"
-    what = "the baseline, untuned" if chosen.ablation.tune else "the baseline"
-    source = f"{measured.study}, {measured.grid} of {what}"
-    return NoiseEstimate(measured.pair, source, measured.mean), ""
-
-
-def _noise_of_pairs(folder: StudyFolder, baseline: Config, metric: str) -> NoiseEstimate | None:
-    """Return how much arms varied around their own means, pooled."""
-    if not folder.exists() or folder.is_sweep():
-        return None
-    study = folder.study()
-    first = next(cell for cell in study.cells if cell.arm == study.baseline)
-    if study.metric != metric or folder.trial(first.id).state() != "done":
-        return None
-    if _digest_of(folder.trial(first.id).config()) != digest(baseline):
-        return None
-    comparison = load_report(folder).comparison
-    arms = [arm for arm in comparison.compared if arm.verdict != "not_comparable"]
-    spread = pooled([value for *_, value in arm.differences] for arm in arms)
-    mean = comparison.arms[0].mean
-    if comparison.missing or spread is None or mean is None:
-        return None
-    num = sum(len(arm.differences) for arm in arms)
-    return NoiseEstimate(spread, f"the {num} pairs of {folder.name}, as launched before", mean)
-
-
-def _digest_of(trial: dict[str, Any]) -> str:
-    """Return the digest of a stored configuration; empty for one of another version."""
-    try:
-        return digest(resolve([trial], "trial"))
-    except ConfigError:
-        return ""
+    return compare_clips(study, finished, lambda id_: read_scored(folder, id_), labels, refused)

@@ -10,11 +10,14 @@ from audiocls import library, yaml_file
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
 from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.search import Sweep
+from audiocls.search.command import DEFAULT_COMMAND
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Request, SearchPlan, Study, folder_name
+from audiocls.store.proposals import BUILT_IN
 from audiocls.store.request import Command
 from audiocls.studies.options import cache_folder, names, numbers
-from audiocls.studies.resolve import Configs, assignment, configs_of, on_available_folds
+from audiocls.studies.resolve import assignment, configs_of, on_available_folds
+from audiocls.studies.runnable import Configs
 
 NO_PROGRAM = (
     "program: missing, so there is nothing to run; name a script, or write a whole `command`. For "
@@ -40,8 +43,12 @@ class AblationRequest:
     """Whether seeds are added until every comparison is decided."""
     max_pairs: int | None = None
     """Of each comparison, where seeds are added."""
+    effect: float | None = None
+    """In units of the metric, where arms are given up for which it is out of sight."""
     study: str | None = None
     """Name of the study's folder, where it is not the ablation's own."""
+    notes: tuple[str, ...] = ()
+    """What is odd about the file, and allowed."""
 
     @property
     def study_name(self) -> str:
@@ -56,6 +63,7 @@ class AblationRequest:
             None if self.study_name == self.ablation.name else self.study,
             self.is_until_decided,
             self.max_pairs,
+            self.effect,
             None if self.is_own_recipe else self.ablation.recipe,
             tuple(assignment(*item) for item in self.overrides.items()),
             self.seeds,
@@ -101,7 +109,9 @@ def ablation_request(
     ablation = library.ablation(name, recipe)
     overrides = library.overrides(list(assignments or []))
     base, is_own = library.recipe(ablation.recipe), recipe is None
-    return AblationRequest(name, ablation, base, overrides, seeds, folds, arms, is_own)
+    file = library.find("ablations", name)
+    odd = tuple(f"{file}: {text}" for text in library.misreadings(file, library.COMPARED))
+    return AblationRequest(name, ablation, base, overrides, seeds, folds, arms, is_own, notes=odd)
 
 
 @dataclass(frozen=True)
@@ -162,17 +172,26 @@ class SweepRequest:
             assignments=self.assignments,
         )
 
-    def to_study(self, request: Request | None = None) -> Study:
-        """Return the study that is kept, as of `request` if that is another command's."""
+    @property
+    def place(self) -> str:
+        """Where the sweep stands: the path of its file, or its built-in name."""
+        is_built_in = self.file.parent.resolve() == library.shipped("sweeps").resolve()
+        return f"{BUILT_IN}{self.file.stem}" if is_built_in else str(self.file.resolve())
+
+    def to_study(self, request: Request | None = None, code: str = "") -> Study:
+        """Return the study that is kept, of a program whose files have the digest `code`.
+
+        `request` is given where the study is another command's, and no file's.
+        """
         stored = request or self.stored()
-        folder = "" if self.native else str(Path.cwd())
+        folder, file = "" if self.native else str(Path.cwd()), "" if request else self.place
         return Study(
             name=self.study_name,
             kind="search",
             overrides=self.overrides,
             command=stored.line(),
             request=stored,
-            search=SearchPlan(self.document, self.runs, folder),
+            search=SearchPlan(self.document, self.runs, folder, file, code),
         )
 
 
@@ -193,11 +212,21 @@ def sweep_request(
             "program; put what is fixed into its `command` or `parameters`"
         )
     check_has_program(sweep, native, str(file))
-    odd = tuple(f"{file}: {text}" for text in notes)
+    odd = tuple(f"{file}: {text}" for text in (*notes, *_program_notes(sweep, native)))
     given = tuple(assignments or ())
     return SweepRequest(
         name, file, document, sweep, native, given, study, recipe, **limits, notes=odd
     )
+
+
+def _program_notes(sweep: Sweep, native: NativeCommand | None) -> list[str]:
+    """Return a note where the program is no file here; a module is none either."""
+    command = sweep.command or DEFAULT_COMMAND
+    is_run = native is None and "${program}" in command and "-m" not in command
+    if not is_run or Path(sweep.program).is_file():
+        return []
+    advice = "its options belong into `command`" if " " in sweep.program else "is its path right?"
+    return [f"program: {sweep.program!r} is no file in {Path.cwd()}; {advice}"]
 
 
 def check_has_program(sweep: Sweep, native: NativeCommand | None, where: str) -> None:
@@ -226,8 +255,18 @@ def is_sweep(name: str) -> bool:
     if not is_path and (name in ablations or name not in sweeps):
         return False
     document = yaml_file.read(library.find("sweeps", name))
+    _check_is_not_wrapped(document, name)
     is_search = "method" in document or "parameters" in document
     return is_search and library.registered_ablation(document) is None
+
+
+def _check_is_not_wrapped(document: Mapping[str, Any], where: str) -> None:
+    """Raise `ConfigError` for a sweep that stands one level too deep."""
+    for key, inner in document.items():
+        is_sweep_inside = isinstance(inner, Mapping) and {"method", "parameters"} <= inner.keys()
+        if is_sweep_inside and "method" not in document:
+            told = f"the sweep stands under {key!r}; W&B wants it at the top: remove that line"
+            raise ConfigError(where, [f"{key}: {told} and the indentation below it"])
 
 
 def check_without_effect(options: Mapping[str, object], why: str) -> None:

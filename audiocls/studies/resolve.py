@@ -17,7 +17,6 @@ from audiocls.config import (
     resolve,
     trial_id,
     unused_options,
-    without_unused,
 )
 from audiocls.design import Ablation, Plan, within_folds
 from audiocls.dotted import flatten
@@ -25,9 +24,10 @@ from audiocls.errors import ConfigError
 from audiocls.execution.content import identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
+from audiocls.studies.runnable import Configs, notes_on_data, runnable_tables
 
-Configs = dict[str, Config]
-"""Arm → its configuration, on the recipe's own seed and fold."""
+MAX_ARMS = 1_000
+"""Of one study. Each is resolved and checked before anything runs, in about a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
 
     The overrides lie under the arm's own changes: a factor stays a factor whatever is set.
     """
+    if len(plan.arms) > MAX_ARMS:
+        fault = f"got {len(plan.arms):,} arms; at most {MAX_ARMS:,}: fewer levels, or --arms"
+        raise ConfigError(plan.ablation.name, [fault])
     configs: Configs = {}
     faults: dict[str, None] = {}
     for arm in plan.arms:
@@ -123,10 +126,10 @@ def study_of(
 
     Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
     """
-    tables = {data: data.table(cache) for data in {c.data: None for c in configs.values()}}
+    ablation, tables = plan.ablation, runnable_tables(plan, configs, cache)
     fingerprints = _fingerprints(configs, tables, cache)
-    identified = {a: identified_config(c, tables[c.data], cache) for a, c in configs.items()}
-    ablation, stats = plan.ablation, plan.ablation.stats
+    identified = {arm: identity_of(config, cache) for arm, config in configs.items()}
+    oddities = notes_on_data(plan, configs, tables, fingerprints, cache)
     study = Study(
         name=name,
         question=ablation.question,
@@ -141,12 +144,13 @@ def study_of(
         secondary=_secondary(ablation),
         cells=_cells(plan, identified, fingerprints),
         identities=identities_of(identified, fingerprints),
-        **stats.model_dump(),
+        num_folds=configs[plan.baseline].data.num_folds,
+        **ablation.stats.model_dump(),
         match=ablation.budget.match,
         overrides={**ablation.base(), **overrides},
         command=request.line() if request else "",
         request=request,
-        notes=(*plan.notes, *_left_out(tables), *_feature_notes(configs)),
+        notes=(*plan.notes, *oddities, *_feature_notes(configs)),
     )
     return Resolved(study, configs, fingerprints, study.notes)
 
@@ -170,14 +174,6 @@ def _fingerprints(
     """Return each arm's fingerprint; data that arms share is read once."""
     known = {data: fingerprint(table, cache) for data, table in tables.items()}
     return {arm: known[config.data] for arm, config in configs.items()}
-
-
-def _left_out(tables: Mapping[DataSet, ClipTable]) -> list[str]:
-    return [
-        f"{data.name}: {len(table.left_out)} clips are not there and were left out."
-        for data, table in tables.items()
-        if table.left_out
-    ]
 
 
 def _feature_notes(configs: Configs) -> list[str]:
@@ -243,7 +239,9 @@ def check_no_inactive_factors(name: str, configs: Mapping[str, Config]) -> None:
     first: dict[str, str] = {}
     faults = []
     for arm, config in configs.items():
-        used = json.dumps(without_unused(identity_config(config), config), sort_keys=True)
+        unused = unused_options(config)
+        options = flatten(identity_config(config)).items()
+        used = json.dumps({key: value for key, value in options if key not in unused})
         same_arm = first.setdefault(used, arm)
         if same_arm != arm and (odd := _differing(config, configs[same_arm])):
             faults.append(

@@ -1,47 +1,86 @@
 """Searches: from a W&B sweep to a study that can be launched."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from audiocls import library
+from audiocls.execution.external.code import program_code
 from audiocls.execution.job import TrackingConfig
 from audiocls.search import fixed_keys
 from audiocls.store import Study, StudyFolder
-from audiocls.studies.launch import Prepared
+from audiocls.studies.command_trials import CommandTrials
+from audiocls.studies.launch import Prepared, check_same_trials
 from audiocls.studies.native_trials import NativeTrials
 from audiocls.studies.options import Display, LaunchOptions, cache_folder, open_programs
+from audiocls.studies.program_notes import program_notes
 from audiocls.studies.request import SweepRequest
-from audiocls.studies.sources.search import SearchSource, Trials
+from audiocls.studies.sources.search import SearchSource
 
 
 def prepare_search(request: SweepRequest, options: LaunchOptions, display: Display) -> Prepared:
-    """Return what launches the search; raises `ConfigError` for what no trial could have."""
+    """Return what launches the search.
+
+    Raises `ConfigError` for what no trial could have, and `UsageError` where the study's folder
+    holds another sweep.
+    """
     folder = StudyFolder((options.runs / request.study_name).absolute())
-    tracking, sweep = options.tracking(), request.sweep
+    tracking, sweep, slots = options.tracking(), request.sweep, options.slots()
     project = sweep.project or tracking.project
-    named = replace(tracking, project=project, entity=sweep.entity)
-    trials, slots, study = trials_of(request, folder, named), options.slots(), request.to_study()
-    _note_other_folder(folder, study, display)
-    is_foreign = request.native is None
-    workers = options.open_workers(folder.path / "workers.log")
+    trials = trials_of(request, folder, replace(tracking, project=project, entity=sweep.entity))
+    if isinstance(trials, NativeTrials):
+        return _prepare_native(request, trials, options, display)
+    study = request.to_study(code=trials.code.digest)
+    _check_folder(folder, study)
+    for text in program_notes(request, folder, study, trials):
+        display.note(text)
     return Prepared(
         folder,
         study,
-        lambda kept: SearchSource(sweep, folder, trials, request.max_new),
-        (lambda most, stop: open_programs(slots)) if is_foreign else workers,
-        options.limits(is_foreign),
+        _opener(request, trials, trials.is_outdated),
+        lambda most, stop: open_programs(slots),
+        options.limits(is_foreign=True),
+        is_outdated=trials.is_outdated,
     )
 
 
-def trials_of(request: SweepRequest, folder: StudyFolder, tracking: TrackingConfig) -> Trials:
+def _prepare_native(
+    request: SweepRequest, trials: NativeTrials, options: LaunchOptions, display: Display
+) -> Prepared:
+    """Return what launches a search over a recipe, whose data is examined first."""
+    notes = tuple(trials.examine(request.sweep))
+    for text in notes:
+        display.note(text)
+    folder, study = trials.folder, replace(request.to_study(), notes=notes)
+    workers = options.open_workers(folder.path / "workers.log")
+    _check_folder(folder, study)
+    return Prepared(folder, study, _opener(request, trials), workers, options.limits())
+
+
+def _check_folder(folder: StudyFolder, study: Study) -> None:
+    if folder.exists():
+        check_same_trials(folder.study(), study, folder.path.parent)
+
+
+def _opener(
+    request: SweepRequest,
+    trials: NativeTrials | CommandTrials,
+    is_outdated: Callable[[], bool] = lambda: False,
+) -> Callable[[Study], SearchSource]:
+    sweep, most = request.sweep, request.max_new
+    return lambda kept: SearchSource(sweep, trials.folder, trials, most, is_outdated)
+
+
+def trials_of(
+    request: SweepRequest, folder: StudyFolder, tracking: TrackingConfig
+) -> NativeTrials | CommandTrials:
     """Return what the sweep's parameters mean.
 
     Raises `ConfigError` for parameters that no trial could have.
     """
     if request.native is None:
-        from audiocls.studies.command_trials import CommandTrials
-
-        return CommandTrials(folder, request.sweep, Path.cwd(), tracking, request.timeout_s)
+        code = program_code(request.sweep, Path.cwd())
+        return CommandTrials(folder, request.sweep, code, tracking, request.timeout_s)
     trials = NativeTrials(
         folder,
         cache_folder().absolute(),
@@ -55,10 +94,10 @@ def trials_of(request: SweepRequest, folder: StudyFolder, tracking: TrackingConf
     return trials
 
 
-def _note_other_folder(folder: StudyFolder, now: Study, display: Display) -> None:
-    """Note that a program may do something else where it is started from another folder."""
-    before = folder.study().search if folder.exists() else now.search
-    assert now.search is not None
-    if before is not None and before.folder != now.search.folder:
-        here = now.search.folder
-        display.note(f"launched before in {before.folder}; its programs are now started in {here}")
+def check_search(request: SweepRequest) -> None:
+    """Raise what a launch would for a sweep, as far as no recording has to be read."""
+    trials = trials_of(
+        request, StudyFolder(Path(request.study_name)), TrackingConfig("disabled", "")
+    )
+    if isinstance(trials, NativeTrials):
+        trials.require_trainable(request.sweep)

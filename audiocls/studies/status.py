@@ -1,22 +1,23 @@
 """How a launched study stands: states and failures, what to retry, how to launch or stop it."""
 
 import os
-import shlex
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import UsageError
-from audiocls.formatting import join_names
+from audiocls.formatting import command_line, join_names, with_runs
 from audiocls.search import Sweep, fixed_keys, load_sweep
-from audiocls.store import Cell, Failure, Proposal, State, Study, StudyFolder, tuning_path
+from audiocls.store import Cell, Damaged, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
-from audiocls.studies.options import RUNS, names
+from audiocls.studies.options import names
 from audiocls.studies.tuning.choosing import blocking_trials
 
 MAX_NAMED = 3
+VARYING = re.compile(r"\b[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -77,37 +78,60 @@ def tuning_of(folder: StudyFolder) -> list[StudyFolder]:
 
 def failure_notes(folder: StudyFolder) -> list[str]:
     """Return what failed and by which cause, and what to do then, as sentences."""
+    lines = list(failure_lines(folder))
+    if folder.study().kind == "import":
+        return [*lines, f"once mended where they were trained: {launch_command(folder)}"]
+    retry = command_line("sweep", "retry", folder.name, runs=folder.path.parent)
     return [
-        *failure_lines(folder),
-        f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: "
-        f"audiocls sweep retry {shlex.quote(folder.name)}",
+        *lines,
+        f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: {retry}",
     ]
 
 
 def failure_lines(folder: StudyFolder) -> Iterator[str]:
     """Yield a sentence for each cause and message, with the trials that failed by it."""
     status = status_of(folder)
-    alike: dict[tuple[str, str], list[str]] = {}
+    alike: dict[tuple[str, str], list[Cell | Proposal]] = {}
     for cell in status.cells:
         if (failure := status.failures.get(cell.id)) is not None:
-            alike.setdefault((failure.cause, failure.message), []).append(status.name_of(cell))
-    for (cause, message), arms in alike.items():
-        named = join_names(dict.fromkeys(arms), MAX_NAMED, separator="; ")
-        yield f"{named}: {len(arms)} failed ({cause}): {message}"
+            alike.setdefault((failure.cause, _kind_of(failure.message)), []).append(cell)
+    for (cause, _), cells in alike.items():
+        named = join_names(dict.fromkeys(map(status.name_of, cells)), MAX_NAMED, separator="; ")
+        log = folder.trial(cells[0].id).log
+        where = f" ({log})" if log.exists() else ""
+        message = status.failures[cells[0].id].message
+        yield f"{named}: {len(cells)} failed ({cause}): {message}{where}"
 
 
-def retry_failed(folder: StudyFolder, arms: str | None = None) -> int:
-    """Make failed trials pending again, of some arms or of all; return how many they were.
+def _kind_of(message: str) -> str:
+    """Return a message without what differs from trial to trial: numbers and ids."""
+    return VARYING.sub("#", message)
+
+
+@dataclass(frozen=True)
+class Retried:
+    """What is pending again."""
+
+    num_failed: int
+    damages: tuple[Damaged, ...]
+    """Files for which finished trials are trained anew."""
+
+
+def retry_failed(folder: StudyFolder, arms: str | None = None) -> Retried:
+    """Make failed and damaged trials pending again, of some arms or of all.
 
     With all arms, tuning trials that block a choice are among them.
     """
-    failed = [folder.trial(cell.id) for cell in _of_arms(folder, arms)]
-    failed = [trial for trial in failed if trial.failure()]
+    trials = [folder.trial(cell.id) for cell in _of_arms(folder, arms)]
     for before in [] if arms else tuning_of(folder):
-        failed += [before.trial(trial_id) for trial_id in blocking_trials(before)]
-    for trial in failed:
-        trial.reset_failure()
-    return len(failed)
+        trials += [before.trial(trial_id) for trial_id in blocking_trials(before)]
+    num_failed = sum(trial.reset_failure() for trial in trials)
+    return Retried(num_failed, tuple(d for trial in trials for d in trial.reset_damage()))
+
+
+def damage_notes(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[str]:
+    """Return a sentence for each damaged file that makes no trial a failed one."""
+    return [str(damage) for damage in folder.damages(cells)]
 
 
 def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]:
@@ -125,9 +149,7 @@ def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]
 
 def launch_command(folder: StudyFolder) -> str:
     """Return the command that launches a study again where it lies."""
-    runs = folder.path.parent
-    where = "" if runs == RUNS else f" --runs {shlex.quote(str(runs))}"
-    return folder.study().command + where
+    return with_runs(folder.study().command, folder.path.parent)
 
 
 def stop_launch(folder: StudyFolder) -> int | None:

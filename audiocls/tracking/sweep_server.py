@@ -3,6 +3,7 @@
 The terms are W&B's; `wandb.sweeps.WandbSweeps` connects to a real server.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -53,6 +54,15 @@ class SweepPath:
                 "`audiocls ablation register NAME --push` and `wandb sweep` print it"
             )
         return cls(*parts)
+
+
+OFFLINE_SWEEP = "offline"
+"""What the ids begin with of sweeps that no server knows."""
+
+
+def offline_sweep_id(study: str) -> str:
+    """Return the id that a study's sweep has while there is no server, the same at each launch."""
+    return OFFLINE_SWEEP + hashlib.sha256(study.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)

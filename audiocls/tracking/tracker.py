@@ -58,6 +58,8 @@ class FinishReport:
     """What was not logged or uploaded, why, and where it is kept; empty if nothing is missing."""
     is_beyond_repair: bool = False
     """Whether this process cannot be trusted to track another trial."""
+    fault: str = ""
+    """What of this machine failed, such as a full disk; empty if that is not the reason."""
 
 
 class Tracker(Protocol):

@@ -9,8 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
+from audiocls.machine import fault_of
 from audiocls.tracking.tracker import (
     Ending,
     FinishReport,
@@ -37,11 +40,19 @@ Row = Mapping[str, Any]
 class BackgroundTracker:
     """Runs another tracker's calls in order on a thread; neither its errors nor its waits get out.
 
-    Calls are queued and return at once. `finish` waits at most `timeout_s` seconds for the queue to
-    empty. A thread that is stuck by then is abandoned (it is a daemon), and the reason reported.
+    `folder` is where the tracker writes. Calls are queued and return at once. `finish` waits at
+    most `timeout_s` seconds for the queue to empty. A thread that is stuck by then is abandoned (it
+    is a daemon), and the reason reported.
     """
 
-    def __init__(self, open_tracker: Callable[[], Tracker], timeout_s: float = FINISH_TIMEOUT_S):
+    def __init__(
+        self,
+        open_tracker: Callable[[], Tracker],
+        timeout_s: float = FINISH_TIMEOUT_S,
+        *,
+        folder: Path | None = None,
+    ):
+        self._folders = [Path(gettempdir())] if folder is None else [folder, Path(gettempdir())]
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._timeout_s = timeout_s
         self._report = FinishReport()
@@ -70,7 +81,8 @@ class BackgroundTracker:
                 self._report = call(tracker) or self._report
         except BaseException as error:
             # Not swallowed: `finish` reports it, and the trial's log and record stay whole.
-            self._report = FinishReport(f"tracking stopped: {type(error).__name__}: {error}")
+            note = f"tracking stopped: {type(error).__name__}: {error}"
+            self._report = FinishReport(note, fault=str(fault_of(error, *self._folders) or ""))
 
 
 class TrackerGroup:
@@ -83,9 +95,11 @@ class TrackerGroup:
         self,
         open_trackers: Mapping[str, Callable[[], Tracker]],
         timeout_s: float = FINISH_TIMEOUT_S,
+        *,
+        folder: Path | None = None,
     ):
         self._trackers = {
-            name: BackgroundTracker(open_tracker, timeout_s)
+            name: BackgroundTracker(open_tracker, timeout_s, folder=folder)
             for name, open_tracker in open_trackers.items()
         }
 
@@ -99,7 +113,8 @@ class TrackerGroup:
         reports = {name: tracker.finish(ending) for name, tracker in self._trackers.items()}
         notes = [f"{name}: {report.note}" for name, report in reports.items() if report.note]
         is_beyond_repair = any(report.is_beyond_repair for report in reports.values())
-        return FinishReport("; ".join(notes), is_beyond_repair)
+        faults = (report.fault for report in reports.values() if report.fault)
+        return FinishReport("; ".join(notes), is_beyond_repair, next(faults, ""))
 
 
 class ReconnectingTracker:
@@ -198,8 +213,8 @@ def start(
         return NullTracker()
     if len(openers) == 1:
         (opener,) = openers.values()
-        return BackgroundTracker(opener)
-    return TrackerGroup(openers)
+        return BackgroundTracker(opener, folder=info.folder)
+    return TrackerGroup(openers, folder=info.folder)
 
 
 def _wandb(

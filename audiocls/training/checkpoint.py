@@ -1,6 +1,5 @@
 """Checkpoints: weights as safetensors, beside a JSON file with configuration and labels."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config, identity_config, resolve
 from audiocls.errors import UsageError
-from audiocls.training.checkpoint_metadata import WEIGHTS, weights_file
+from audiocls.training.checkpoint_metadata import WEIGHTS, read_files, weights_file
 from audiocls.training.classifier import Classifier
 
 CHECKPOINT_SCHEMA = 1
@@ -66,12 +65,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 f"(runs/<study>/trials/<id>) or the {WEIGHTS} in it"
             )
     try:
-        content = json.loads(description.read_text(encoding="utf-8"))
+        tensors, content = read_files(weights)
         if content["schema"] != CHECKPOINT_SCHEMA:
             raise ValueError(f"schema: got {content['schema']}, allowed: {CHECKPOINT_SCHEMA}")
         config = resolve([content["config"]], str(description))
         labels = tuple(content["labels"])
-        restored = _restored(config, len(labels), load(weights.read_bytes()))
+        restored = _restored(config, len(labels), load(tensors))
     except (KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
         # RuntimeError: weights of another network than the description's.
         raise UsageError(f"{weights}: not a checkpoint of audiocls: {error}") from error

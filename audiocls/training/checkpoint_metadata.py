@@ -4,10 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from audiocls.config import Config, resolve
+from audiocls.digests import verified_weights
 from audiocls.errors import UsageError
 
 WEIGHTS = "checkpoint.safetensors"
@@ -26,14 +28,23 @@ def weights_file(path: Path) -> Path:
     return path / WEIGHTS if path.is_dir() else path
 
 
-def require_readable(key: str, path: Path) -> None:
-    """Raise `UsageError`, naming the option `key`, if the weights at `path` are not complete."""
-    file = weights_file(path)
+def read_files(file: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return the weights in a `.safetensors` file, as they were written, and their description.
+
+    Raises `OSError`, or `ValueError` for a content that is damaged.
+    """
+    description = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    if not isinstance(description, dict) or "labels" not in description:
+        raise ValueError(f"{file.with_suffix('.json').name} names no labels")
+    return verified_weights(file.read_bytes(), description), description
+
+
+def _described(key: str, file: Path) -> dict[str, Any]:
+    """Return the description of whole weights, or raise `UsageError` naming the option `key`."""
     try:
-        # Reads only the header, which has the length of the file.
-        with safe_open(file, framework="numpy"):
-            json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))["labels"]
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        with safe_open(file, framework="numpy"):  # the header, which has the length of the file
+            return read_files(file)[1]
+    except (OSError, SafetensorError, ValueError) as error:
         raise unreadable(key, file, error) from error
 
 
@@ -51,9 +62,8 @@ def read_metadata(key: str, path: Path) -> CheckpointMetadata:
     Raises:
         UsageError: the checkpoint, named by the option `key`, cannot be read.
     """
-    require_readable(key, path)
-    file = weights_file(path).with_suffix(".json")
-    content = json.loads(file.read_text(encoding="utf-8"))
+    file = weights_file(path)
+    content = _described(key, file)
     if "config" not in content:
         raise unreadable(key, file, KeyError("config"))
     return CheckpointMetadata(resolve([content["config"]], str(file)), tuple(content["labels"]))

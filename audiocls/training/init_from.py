@@ -1,6 +1,5 @@
 """Initial weights from a checkpoint or from pre-training, and a report of what was copied."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from audiocls.errors import ConfigError
 from audiocls.formatting import join_names
-from audiocls.training.checkpoint_metadata import unreadable, weights_file
+from audiocls.training.checkpoint_metadata import read_files, unreadable, weights_file
 from audiocls.training.classifier import Classifier
 
 NOT_TRANSFERRED = "standardise."
@@ -59,11 +58,11 @@ def weights_from(path: Path) -> Weights:
     """
     file = weights_file(path)
     try:
-        tensors = load(file.read_bytes())
-        labels = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))["labels"]
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        content, description = read_files(file)
+        tensors = load(content)
+    except (OSError, SafetensorError, ValueError) as error:
         raise unreadable("init_from", file, error) from error
-    return Weights(str(path), tensors, tuple(labels))
+    return Weights(str(path), tensors, tuple(description["labels"]))
 
 
 def load_matching_weights(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import raise_problems, read_csv
+from audiocls.audio.listing import FileFinder, normalised
 from audiocls.errors import did_you_mean
 
 COLUMNS = ("path", "label", "source")
@@ -20,22 +21,22 @@ def read_manifest(path: Path) -> ClipTable:
     Raises:
         DataError: the file is no such table; the message has up to twenty of its errors.
     """
-    columns, lines = read_csv(path)
-    raise_problems(path, _column_errors(columns))
-    raise_problems(path, _row_errors(path.parent, lines))
-    rows = list(lines.values())
+    listing, files = read_csv(path, COLUMNS), FileFinder(path.parent)
+    raise_problems(path, _column_errors(listing.columns))
+    raise_problems(path, _row_errors(files, listing.rows))
+    rows = list(listing.rows.values())
     labels = tuple(sorted({row["label"] for row in rows}))
     clips = tuple(
         Clip(
             id=row["path"],
-            path=path.parent / row["path"],
+            path=files.path(row["path"]),
             labels=(labels.index(row["label"]),),
-            source=row.get("source") or row["path"],
+            source=normalised(row.get("source") or row["path"]),
             fold=1,
         )
         for row in rows
     )
-    return ClipTable(clips, labels, folds=(1,))
+    return ClipTable(clips, labels, (1,), remarks=(*listing.remarks, *files.remarks()))
 
 
 def _column_errors(columns: list[str]) -> Iterator[str]:
@@ -53,17 +54,17 @@ def _column_errors(columns: list[str]) -> Iterator[str]:
             yield f"column {column!r}: allowed are {', '.join(COLUMNS)}.{hint}"
 
 
-def _row_errors(root: Path, rows: dict[int, dict[str, str]]) -> Iterator[str]:
+def _row_errors(files: FileFinder, rows: dict[int, dict[str, str]]) -> Iterator[str]:
     if not rows:
         yield "there are no rows"
     count = Counter(row["path"] for row in rows.values())
     for line, row in rows.items():
-        if not row["path"]:
+        if not row["path"].strip():
             yield f"line {line}, path: is empty"
         elif count[row["path"]] > 1:
             yield f"line {line}, path: {row['path']!r} is there {count[row['path']]} times"
-        elif not (root / row["path"]).is_file():
-            yield f"line {line}, path: there is no file {row['path']!r} in {root}"
+        elif files.find(row["path"]) is None:
+            yield f"line {line}, path: there is no file {row['path']!r} in {files.root}"
         if not row["label"]:
             yield f"line {line}, label: is empty"
         if "" in row:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audiocls.audio.decode import FORMATS
+from audiocls.audio.listing import Listing, list_clips
 from audiocls.audio.stream import windows
 from audiocls.errors import DataError
 from audiocls.training.checkpoint import Checkpoint
@@ -97,34 +97,39 @@ def predict_files(
     """Yield a prediction per file, of files and of all audio in folders, in order.
 
     Args:
-        on_error: called with the message of each path that cannot be read; the others follow.
+        on_error: called with the message of each path that cannot be read or is passed over; the
+            others follow.
     """
     for path in paths:
         try:
-            files = audio_files(path)
+            listing = audio_files(path)
         except DataError as error:
             on_error(str(error))
             continue
-        for file in files:
+        for name in listing.passed_over:
+            on_error(f"{path}: passed over {name}")
+        for file in listing.files:
             try:
                 yield predict(checkpoint, file, keep_windows)
             except DataError as error:
                 on_error(str(error))
 
 
-def audio_files(path: Path) -> list[Path]:
+def audio_files(path: Path) -> Listing:
     """Return a file itself, or every audio file in a folder at any depth, sorted.
 
     Raises:
         DataError: the folder holds none.
     """
     if not path.is_dir():
-        return [path]
-    suffixes = {f".{name}" for name in FORMATS}
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
-    if not files:
-        raise DataError(f"{path}: got a folder without {', '.join(sorted(suffixes))} files in it.")
-    return files
+        return Listing((path,))
+    listing = list_clips(path)
+    if not listing.files:
+        why = "".join(f" {remark.text}." for remark in listing.remarks())
+        raise DataError(
+            f"{path}: got a folder without .wav, .flac, .ogg, .mp3 or other audio files in it.{why}"
+        )
+    return listing
 
 
 def _scored(

@@ -8,6 +8,7 @@ from typing import Any
 
 from audiocls.atomic import write_text
 from audiocls.design.register import grid_sweep
+from audiocls.search import for_wandb
 from audiocls.store import Study, StudyFolder
 from audiocls.tracking.project import ProjectRef
 from audiocls.tracking.sweep_server import ServerSweep, SweepNotFound, SweepPath, Sweeps
@@ -26,7 +27,7 @@ class Pushed:
 def sweep_of(folder: StudyFolder) -> dict[str, Any] | None:
     """Return the sweep to register: a search as it was launched, an ablation as its own grid."""
     study = folder.study()
-    return study.search.sweep if study.search is not None else grid_of(study)
+    return for_wandb(study.search.sweep) if study.search is not None else grid_of(study)
 
 
 def grid_of(study: Study) -> dict[str, Any] | None:

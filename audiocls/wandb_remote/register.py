@@ -10,6 +10,7 @@ from audiocls.atomic import write_text
 from audiocls.design import plan, wandb_sweep
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError
+from audiocls.search import for_wandb
 from audiocls.store import StudyFolder, folder_name
 from audiocls.studies.ablation import check_untuned, resolved
 from audiocls.studies.options import Display, LaunchOptions
@@ -85,7 +86,11 @@ def pushed_for_launch(
         check_without_effect(limits, ON_SERVER)
         name = request.study or request.document.get("name") or request.study_name
         is_changed = request.assignments or request.recipe
-        config = None if is_changed else {"project": PROJECT, **request.document, "name": name}
+        config = (
+            None
+            if is_changed
+            else {"project": PROJECT, **for_wandb(request.document), "name": name}
+        )
     if config is None:
         raise UsageError(
             f"--executor wandb: {request.name} is run on a server as its file says it; write what "

@@ -3,6 +3,7 @@
 import shlex
 import socket
 
+from audiocls.errors import MachineFault
 from audiocls.execution.scheduler import Launch, stop_on_signal
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.tracking.sweep_server import SweepPath
@@ -37,6 +38,8 @@ def serve(
         scheduler.drive(trials.executor(slots), stop)
     ending = source.ending(scheduler.stopped_by is not None)
     again = shlex.join(["audiocls", "sweep", "agent", str(path)])
+    if scheduler.fault:
+        ending = Ending(f"stopped by this machine: {scheduler.fault}", MachineFault.exit_code)
     counts = f"{scheduler.num_done} trained, {scheduler.num_failed} failed"
     hint = f". Resume with: {again}" if ending.exit_code else ""
     return Ending(f"{counts}; {ending.sentence}{hint}", ending.exit_code)

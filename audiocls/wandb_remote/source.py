@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audiocls.errors import AudioclsError, ConfigError
 from audiocls.execution.job import AnyJob
-from audiocls.execution.messages import Done, Epoch, Event, Failed, Stage
+from audiocls.execution.messages import Done, Event, Failed, Underway
 from audiocls.execution.trial_source import SourceProgress
 from audiocls.store import StudyFolder, TrialFolder
 from audiocls.studies.native_trials import label_of
@@ -96,7 +96,7 @@ class ServerSource:
         return ids
 
     def tell(self, event: Event) -> None:
-        if isinstance(event, Epoch | Stage):
+        if isinstance(event, Underway):
             return
         trial = self._running.pop(event.id)
         trial.agent.end(trial.run_id)

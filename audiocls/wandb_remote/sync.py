@@ -19,7 +19,8 @@ from audiocls.store import StudyFolder
 from audiocls.tracking import trial_of
 from audiocls.tracking.project import ProjectRef
 from audiocls.tracking.sweep_server import ServerUnavailable, SweepPath
-from audiocls.tracking.wandb.log import LoggedRun, WandbLog
+from audiocls.tracking.wandb.log import WandbLog
+from audiocls.tracking.wandb.rewrite import leave_offline_sweep
 from audiocls.tracking.wandb.sync import RunFolder, newest, run_folders
 from audiocls.wandb_remote.attach import Attached, Server, UnattachedRun, attach
 from audiocls.wandb_remote.push import registered_sweep
@@ -144,7 +145,7 @@ def _place(
     if before is None:
         entity = entity or config.get("entity") or server.entity
         own = config.get("project") if folder.is_sweep() else None
-        return ProjectRef(entity, project or own or _at_rest(last.log).project or PROJECT)
+        return ProjectRef(entity, project or own or at_rest(last.log).run.project or PROJECT)
     if entity not in (None, before.entity) or project not in (None, before.project):
         raise UsageError(
             f"study {folder.name} belongs to sweep {before}, got entity {entity or before.entity}, "
@@ -175,7 +176,7 @@ def _obstacle(folder: StudyFolder, run: RunFolder, runs: Sequence[RunFolder]) ->
     A run that its trial resumes later would be on the server twice: its beginning as it is now,
     and all of it later.
     """
-    logged = _at_rest(run.log)
+    logged = at_rest(run.log).run
     trial = folder.trial(logged.config.get("trial") or trial_of(run.run_id) or run.run_id)
     is_last = all(trial_of(r.run_id) != trial.id or r.opened <= run.opened for r in runs)
     if is_last and trial.path.exists():
@@ -187,15 +188,15 @@ def _obstacle(folder: StudyFolder, run: RunFolder, runs: Sequence[RunFolder]) ->
     return "" if logged.id else "its log is empty: the process was killed before it wrote anything"
 
 
-def _at_rest(log: Path) -> LoggedRun:
-    """Return a log's run; wait for its end, which may reach the disk a moment late."""
+def at_rest(log: Path) -> WandbLog:
+    """Return a log as read; wait for its end, which may reach the disk a moment late."""
     read, deadline = WandbLog(log), time.monotonic() + SETTLE_S
     read.read()
     is_fresh = time.time() - log.stat().st_mtime < SETTLE_S
     while is_fresh and read.run.exit_code is None and time.monotonic() < deadline:
         time.sleep(POLL_S)
         read.read()
-    return read.run
+    return read
 
 
 def _upload_all(
@@ -209,6 +210,8 @@ def _upload_all(
     def report() -> None:
         watch(sum(run.is_marked for run in runs), len(runs))
 
+    for run in runs:
+        leave_offline_sweep(run.log)
     why: dict[RunFolder, str] = {}
     try:
         for start in range(0, len(runs), BATCH):

@@ -136,7 +136,7 @@ def server_trials(sweep: ServerSweep, runs: Path, study: str | None = None) -> S
     request = _request(sweep, native, study)
     folder = StudyFolder((runs / request.study_name).absolute())
     if folder.exists():
-        check_same_trials(folder.study(), _study_of(request, sweep.path))
+        check_same_trials(folder.study(), _study_of(request, sweep.path), runs)
     trials = trials_of(request, folder, _tracking(sweep.path))
     return ProposedTrials(sweep.path, request, trials, folder)
 

@@ -1,6 +1,6 @@
 """How often each decision rule claims what is not there, and how many trials it needs for what is.
 
-python benchmarks/error_rates              # all tables, about 4 min on one core
+python benchmarks/error_rates              # all tables, about 6 min on one core
 python benchmarks/error_rates --studies 200 --tables false-claims
 """
 

@@ -55,7 +55,7 @@ def correctness(
     luck = np.full(arms, sources.arm_by_fold)
     if sources.last_arm_by_fold is not None:
         luck[-1] = sources.last_arm_by_fold
-    shifts = sources.trial * _tail(rng, sources.tail, (num, arms, num_seeds, num_folds))
+    shifts = sources.trial * tail(rng, sources.tail, (num, arms, num_seeds, num_folds))
     shifts = shifts + luck[:, None, None] * rng.normal(size=(num, arms, 1, num_folds))
     shifts = shifts + sources.arm * rng.normal(size=(num, arms, 1, 1))
     noise = rng.normal(
@@ -65,8 +65,8 @@ def correctness(
     return ((ease + sources.trial_by_clip * noise + shifts[..., None, None]) > -1.2).astype(float)
 
 
-def _tail(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:
-    """Draws of about unit sd, but for a collapse, which is eight times that."""
+def tail(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:
+    """Draw values of about unit sd, but for a collapse, which is eight times that."""
     if name == "t3":
         return np.asarray(rng.standard_t(3, shape) / np.sqrt(3))
     if name == "exponential":

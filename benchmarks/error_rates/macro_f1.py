@@ -4,10 +4,11 @@ Legend: N studies, A arms (the first is the baseline), S seeds, K folds, R recor
 M clips of a recording, C classes.
 """
 
-import influence
 import numpy as np
 from differences import Differences
 from numpy.typing import NDArray
+
+from audiocls.stats import by_jackknife
 
 Array = NDArray[np.float64]
 
@@ -28,11 +29,9 @@ def f1_differences(
     without = _macro_f1(
         *(part.sum(axis=-2, keepdims=True) - part for part in (hits, named, present))
     )
-    own = influence.by_jackknife(without[:, 1:] - without[:, :1])
-    num_folds, num_recordings = labels.shape
-    flat = own.reshape(*own.shape[:-2], num_folds * num_recordings)
-    folds = np.repeat(np.arange(num_folds), num_recordings)
-    return Differences(whole[:, 1:] - whole[:, :1], flat, folds, ratio)
+    own = by_jackknife(without[:, 1:] - without[:, :1])
+    step = 1 / (labels.shape[1] * answers.shape[-1])
+    return Differences(whole[:, 1:] - whole[:, :1], own, ratio, step)
 
 
 def _macro_f1(hits: Array, named: Array, present: Array) -> Array:

@@ -7,22 +7,22 @@ of a recording.
 from collections.abc import Callable
 
 import numpy as np
-from crossed import crossed_errors
 from differences import Differences
 from numpy.typing import NDArray
-from two_units import Errors, overlap_factor, p_values
+from pairs import corrected_t, resamples_for, sign_flip_p
 
-from audiocls.stats import corrected_t, resamples_for, sign_flip_p
+from audiocls.stats import overlap_factor, p_value, uncertainties
+from audiocls.stats.two_units import StandardErrors
 
 Array = NDArray[np.float64]
 
 
-def present(found: Differences, level: float) -> Array:
-    """The rule of the package today: corrected t over all pairs, and sign flips.
+def retired(found: Differences, level: float) -> Array:
+    """The rule of before: corrected t over all pairs, and sign flips.
 
     The flips are left out where t alone is above `level`: the larger of both would be, too.
     """
-    pairs = _pairs(found).round(12)
+    pairs = _pairs(found)
     ps = np.ones(pairs.shape[:-1])
     for place in np.ndindex(*ps.shape):
         values = [float(value) for value in pairs[place]]
@@ -49,7 +49,7 @@ def bayesian(found: Differences, level: float) -> Array:
 
 
 def sign_flips(found: Differences, level: float) -> Array:
-    pairs = _pairs(found).round(12)
+    pairs = _pairs(found)
     ps = np.ones(pairs.shape[:-1])
     close = _t(found, 0.0) <= 3 * level  # far beyond, random signs agree with t
     for place in zip(*np.nonzero(close), strict=True):
@@ -59,37 +59,38 @@ def sign_flips(found: Differences, level: float) -> Array:
 
 def recordings_alone(found: Differences, level: float) -> Array:
     """t over recordings of the mean over seeds, with all of Nadeau and Bengio's factor."""
-    return _by_recording(found, 1 + found.parts.num_folds * found.ratio)
+    return _by_recording(found, 1 + found.num_folds * found.ratio)
 
 
 def either_unit(found: Differences, level: float) -> Array:
     """The larger p of t over trials and t over recordings, each as if it were all."""
-    factor = overlap_factor(found.parts.num_folds, found.ratio)
+    factor = overlap_factor(found.num_folds, found.ratio)
     return np.maximum(_t(found, 0.0), _by_recording(found, factor))
 
 
-def crossed(found: Differences, level: float) -> Array:
-    """Without predictions: Nadeau and Bengio's correction on what seeds do not explain."""
-    return crossed_errors(found.trials, found.ratio).p(found.trials.mean(axis=(-1, -2)))
-
-
 def two_units(found: Differences, level: float) -> Array:
-    """The rule that is proposed."""
-    return p_values(found.parts, found.ratio)
+    """The rule of the package."""
+    components = found.components
+    return p_value(uncertainties(components, found.ratio), np.abs(components.mean))
+
+
+def crossed(found: Differences, level: float) -> Array:
+    """The same where predictions are missing."""
+    return two_units(found.without_predictions(), level)
 
 
 Rule = Callable[[Differences, float], Array]
 
 RULES: dict[str, Rule] = {
-    "present rule": present,
+    "old rule": retired,
     "plain t over trials": plain_t,
-    "Nadeau-Bengio over pairs": nadeau_bengio,
+    "Nadeau–Bengio over pairs": nadeau_bengio,
     "sign flips of pairs": sign_flips,
     "Bayesian correlated t": bayesian,
     "recordings alone": recordings_alone,
     "larger p of both units": either_unit,
-    "crossed (no predictions)": crossed,
-    "two units": two_units,
+    "new rule, no predictions": crossed,
+    "**new rule**": two_units,
 }
 
 
@@ -98,7 +99,7 @@ def claims(rule: Rule, found: Differences, alpha: float = 0.05) -> NDArray[np.bo
 
     Shape: → (N,)
     """
-    level = alpha / found.trials.shape[1]
+    level = alpha / found.num_arms
     return np.asarray((rule(found, level) <= level).any(axis=1))
 
 
@@ -112,10 +113,10 @@ def _t(found: Differences, ratio: float) -> Array:
     if num == 1:
         return np.ones(pairs.shape[:-1])
     error = pairs.std(axis=-1, ddof=1) * np.sqrt(1 / num + ratio)
-    return Errors(error, np.full(error.shape, num - 1.0)).p(pairs.mean(axis=-1))
+    return StandardErrors(error, np.full(error.shape, num - 1.0)).p(pairs.mean(axis=-1))
 
 
 def _by_recording(found: Differences, factor: float) -> Array:
-    parts = found.parts
-    df = np.full(parts.mean.shape, float(parts.num_recordings - parts.num_folds))
-    return Errors(np.sqrt(factor * parts.by_recording), df).p(parts.mean)
+    components = found.components
+    df = np.full(components.mean.shape, float(components.df_recordings))
+    return StandardErrors(np.sqrt(factor * components.recording), df).p(components.mean)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import accuracies
 import learners
 import numpy as np
-from accuracies import Sources
+from accuracies import Sources, tail
 from differences import Differences, differences
 from fitting import World
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ Array = NDArray[np.float64]
 Draw = Callable[[int, int, int, int, int], Differences]
 """From numbers of studies, arms, seeds and folds, and a random seed, to the studies."""
 
-LAYOUTS = [(8, 1), (20, 1), (7, 2), (3, 3), (8, 3), (1, 5), (3, 5), (10, 5), (3, 10)]
+ONE_FOLD = [(8, 1), (20, 1)]
+PART = [(7, 2), (3, 3), (8, 3)]
+ALL_FOLDS = [(1, 5), (3, 5), (10, 5), (1, 10), (3, 10)]
+LAYOUTS = [*ONE_FOLD, *PART, *ALL_FOLDS]
 """Seeds and folds; fewer than five folds are a part of five."""
 
 
@@ -48,6 +51,27 @@ def by_sources(sources: Sources) -> Draw:
     return draw
 
 
+def with_shifts(
+    draw: Draw, sd: float, name: str = "normal", last: float = 1.0, luck: float = 0.0
+) -> Draw:
+    """Studies whose trials are shifted as wholes, by an sd in units of the metric and 0 on average.
+
+    Those of the last arm are `last` times as large: arms with unlike noise, and no effect. `luck`
+    is the share of their variance that all seeds of a fold have in common.
+    """
+
+    def drawn(num: int, num_arms: int, num_seeds: int, num_folds: int, seed: int) -> Differences:
+        found = draw(num, num_arms, num_seeds, num_folds, seed)
+        rng = np.random.default_rng([seed, 1])
+        shape = (num, num_arms + 1, num_seeds, num_folds)
+        shifts = sd * np.sqrt(1 - luck) * tail(rng, name, shape)
+        shifts = shifts + sd * np.sqrt(luck) * tail(rng, name, (num, num_arms + 1, 1, num_folds))
+        shifts[:, -1] *= last
+        return replace(found, trials=found.trials + shifts[:, 1:] - shifts[:, :1])
+
+    return drawn
+
+
 def _of_ten_folds(world: World) -> World:
     """As many recordings as ten folds of all classes can have, at most."""
     each = max(1, round(world.num_recordings / (10 * world.num_classes)))
@@ -70,6 +94,19 @@ TRAININGS = [
     Setting("t3 tails", by_sources(Sources(trial=0.6, tail="t3"))),
     Setting("exponential tails", by_sources(Sources(trial=0.6, tail="exponential"))),
     Setting("collapses of 5 %", by_sources(Sources(trial=0.4, tail="collapse"))),
+]
+ALIKE = by_sources(Sources(trial=0.0))
+UNLIKE = [
+    Setting("one arm 3 times as noisy", with_shifts(ALIKE, 0.03, last=3.0)),
+    Setting("one arm a third as noisy", with_shifts(ALIKE, 0.09, last=1 / 3)),
+]
+UNLIKE_AND_SKEWED = [
+    Setting("3 times as noisy, skewed", with_shifts(ALIKE, 0.03, "exponential", 3.0)),
+    Setting("a third as noisy, skewed", with_shifts(ALIKE, 0.09, "exponential", 1 / 3)),
+]
+SHARES = [
+    Setting(f"arm × fold {luck:g}", with_shifts(ALIKE, 0.06, luck=luck), True, False)
+    for luck in (0.25, 0.5, 0.75, 1.0)
 ]
 FOLD_LUCK = [
     *(

@@ -1,33 +1,41 @@
 """The tables of the decision record, as Markdown."""
 
-import accuracies
 import learners
 import numpy as np
 from accuracies import Sources
-from crossed import crossed_errors
-from differences import Differences, differences
-from equivalence import equivalence_p
+from differences import Differences
 from fitting import World
-from looks import WATCHES
+from looks import WATCHES, equivalence
+from numpy.typing import NDArray
 from rules import RULES, Rule, claims
 from settings import (
+    ALL_FOLDS,
     FOLD_LUCK,
-    LAYOUTS,
     LEARNERS,
+    ONE_FOLD,
+    PART,
+    SHARES,
     TRAININGS,
+    UNLIKE,
     UNSUPPORTED,
     Setting,
     by_sources,
     mechanistic,
 )
 
+from audiocls.stats import half_width, uncertainties
+
+Array = NDArray[np.float64]
+
+EQUAL = [*LEARNERS, *TRAININGS, *UNLIKE]
+LUCKY = [*FOLD_LUCK, *SHARES]
 GROUPS = {
-    "one fold": (LEARNERS + TRAININGS, [(8, 1), (20, 1)]),
-    "part of 5 folds": (LEARNERS + TRAININGS, [(7, 2), (3, 3), (8, 3)]),
-    "all folds": (LEARNERS + TRAININGS, [(1, 5), (3, 5), (10, 5), (3, 10)]),
-    "luck with folds": (FOLD_LUCK, [each for each in LAYOUTS if each[1] > 1]),
-    "three arms": (LEARNERS + TRAININGS + FOLD_LUCK, [(1, 5), (3, 5)]),
-    "ten arms": (LEARNERS + TRAININGS + FOLD_LUCK, [(1, 5), (3, 5)]),
+    "one fold": (EQUAL, ONE_FOLD),
+    "part of 5 folds": (EQUAL, PART),
+    "all folds": (EQUAL, ALL_FOLDS),
+    "luck with folds": (LUCKY, [*PART, *ALL_FOLDS]),
+    "three arms": ([*EQUAL, *LUCKY], [(1, 5), (3, 5)]),
+    "ten arms": ([*EQUAL, *LUCKY], [(1, 5), (3, 5)]),
     "luck with all data": (UNSUPPORTED, [(8, 1), (3, 5)]),
 }
 NUM_ARMS = {"three arms": 3, "ten arms": 10}
@@ -127,21 +135,22 @@ def pooling_table(num: int) -> str:
     """Return what arms that share their estimate gain where no predictions are kept."""
     rows = []
     for share in (0.0, 0.1, 0.2, 0.4):
-        correct = accuracies.correctness(Sources(arm_by_fold=share, trial=0.3), num, 3, 3, 5, 2)
-        trials = differences(correct, 1 / 3).trials
-        level, mean = 0.05 / 3, trials.mean(axis=(-1, -2))
-        alone = np.stack(
-            [crossed_errors(trials[:, i : i + 1], 1 / 3).half_width(level)[:, 0] for i in range(3)],
-            axis=1,
-        )
-        shared = crossed_errors(trials, 1 / 3).half_width(level)
+        draw = by_sources(Sources(arm_by_fold=share, trial=0.3))
+        found = draw(num, 3, 3, 5, 2).without_predictions()
+        each = [found.of(np.ones(num, bool), np.arange(3) == arm) for arm in range(3)]
+        alone, shared = np.concatenate([_half(arm) for arm in each], axis=1), _half(found)
+        mean = found.components.mean
         wrong = [100 * (np.abs(mean) > half).any(axis=1).mean() for half in (alone, shared)]
         seen = [100 * np.quantile(half - mean, 0.8) for half in (alone, shared)]
-        rows.append(
-            [f"{share:g}", *(f"{w:.1f}" for w in wrong), *(f"{points:.1f}" for points in seen)]
-        )
+        rows.append([f"{share:g}", *(f"{each:.1f}" for each in (*wrong, *seen))])
     heads = ["luck with folds", "false, alone", "false, shared", "seen, alone", "seen, shared"]
-    return _markdown("Crossed, 3 arms, 3 seeds × 5 folds: false % and points seen", heads, rows)
+    return _markdown(
+        "No predictions, 3 arms, 3 seeds × 5 folds: false % and points seen", heads, rows
+    )
+
+
+def _half(found: Differences) -> Array:
+    return half_width(uncertainties(found.components, found.ratio), 0.05 / 3)
 
 
 def equivalence_table(num: int) -> str:
@@ -153,8 +162,7 @@ def equivalence_table(num: int) -> str:
             found = WANTED[name][0](min(num, 400), num_arms, 3, 5, 5)
             level = 0.05 / num_arms
             at_margin, equal = (
-                (equivalence_p(found.shifted(effect).parts, found.ratio, margin) <= level)
-                for effect in (margin, 0.0)
+                (equivalence(found.shifted(effect), margin) <= level) for effect in (margin, 0.0)
             )
             cells = [f"{100 * each.any(axis=1).mean():.1f}" for each in (at_margin, equal)]
             rows.append([name, str(num_arms), *cells])

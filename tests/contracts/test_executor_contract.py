@@ -219,19 +219,16 @@ class TestExecutor:
         assert poll_to_end(bench.executor)[-1] == Done(job.id)
         assert not job.trial.record().early_stopped
 
-
-@pytest.mark.parametrize("make", CONCURRENT, ids=name_of)
-def test_an_ended_trial_is_done_early_with_what_it_has(make, tmp_path, cache):
-    """`inline` has no such case: nobody can act while it trains inside `poll`."""
-    bench = make(tmp_path, cache)
-    executor, job = bench.executor, bench.job("endless", tmp_path)
-    executor.submit(job)
-    poll_until(executor, lambda: is_running(job))
-    executor.end(job.id)
-    assert poll_to_end(executor)[-1] == Done(job.id)
-    assert job.trial.record().early_stopped
-    assert executor.num_free() == 1
-    executor.stop(grace_s=10)
+    @pytest.mark.parametrize("bench", CONCURRENT, ids=name_of, indirect=True)
+    def test_an_ended_trial_is_done_early_with_what_it_has(self, bench, tmp_path):
+        """`inline` has no such case: nobody can act while it trains inside `poll`."""
+        executor, job = bench.executor, bench.job("endless", tmp_path)
+        executor.submit(job)
+        poll_until(executor, lambda: is_running(job))
+        executor.end(job.id)
+        assert poll_to_end(executor)[-1] == Done(job.id)
+        assert job.trial.record().early_stopped
+        assert executor.num_free() == 1
 
 
 @pytest.mark.parametrize("make", CONCURRENT, ids=name_of)

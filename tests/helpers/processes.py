@@ -1,4 +1,4 @@
-"""The command line in processes of its own, and how to wait for them and end them."""
+"""The command line, in processes of its own or in this one, and how to wait for and end them."""
 
 import json
 import os
@@ -10,6 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from typer.testing import CliRunner
+
+from audiocls.cli import app
+from helpers.recipes import TINY_ABLATION_YAML, TINY_RECIPE_YAML
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +36,8 @@ class Home:
     """A folder with one question in it, and the command line run there."""
 
     path: Path
+    is_in_process: bool = False
+    """Whether commands run in this process, whose folder it must be, and launches inline."""
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -44,13 +51,14 @@ class Home:
 
     def run(self, *words: str, code: int = 0) -> Ended:
         """Run a command to its end; fail the test if its exit code is another."""
-        process = self.start(*words)
-        out, err = process.communicate(timeout=500)
-        assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
-        return Ended(process.returncode, out, err)
+        ended = invoke(*words) if self.is_in_process else wait(self.start(*words))
+        assert ended.code == code, f"exit {ended.code}\n{ended.out}\n{ended.err}"
+        return ended
 
     def launch(self, *words: str, code: int = 0) -> Ended:
-        return self.run("sweep", "launch", "tiny.yaml", "--wandb", "disabled", *words, code=code)
+        executor = ("--executor", "inline") if self.is_in_process else ()
+        words = ("tiny.yaml", "--wandb", "disabled", *executor, *words)
+        return self.run("sweep", "launch", *words, code=code)
 
     def change(self, **replaced: str) -> None:
         """Replace whole lines of the question, by their key."""
@@ -75,6 +83,28 @@ class Home:
     def has_history(self) -> bool:
         found = (self.path / "runs/tiny/trials").glob("*/history.jsonl")
         return any(history.stat().st_size for history in found)
+
+
+def tiny_home(path: Path) -> Home:
+    """Return a new home whose question is `tiny`."""
+    (path / "recipes").mkdir()
+    (path / "recipes" / "tiny.yaml").write_text(TINY_RECIPE_YAML)
+    (path / "tiny.yaml").write_text(TINY_ABLATION_YAML)
+    return Home(path)
+
+
+def invoke(*words: str) -> Ended:
+    """Run a command in this process, which has loaded torch once."""
+    result = CliRunner().invoke(app, words)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ended(result.exit_code, result.stdout, result.stderr)
+
+
+def wait(process: subprocess.Popen[str]) -> Ended:
+    """Return what a command said by its end."""
+    out, err = process.communicate(timeout=500)
+    return Ended(process.returncode, out, err)
 
 
 def wait_until(is_so: Callable[[], bool], limit_s: float = 20) -> None:

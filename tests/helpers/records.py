@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from audiocls.analysis import compare
+from audiocls.analysis.influences import Influences
 from audiocls.store import SearchPlan, StudyFolder
 from audiocls.store.record import Cell, Cost, Provenance, Record, Study
 
@@ -62,6 +63,45 @@ def paired_values(*effects: float, spread: float = 0.004, seed: int = 0) -> dict
     common = 0.8 + 0.03 * rng.normal(size=15)
     arms = {f"arm{i}": common + e + spread * rng.normal(size=15) for i, e in enumerate(effects)}
     return {"base": common, **arms}
+
+
+Influenced = dict[str, dict[str, Influences | str]]
+
+
+def recorded_study(
+    *effects: float,
+    seeds: Sequence[int] = (0, 1, 2),
+    folds: Sequence[int] = (1, 2, 3, 4, 5),
+    num_recordings: int = 40,
+    lasting: float = 0.1,
+    noise: float = 0.1,
+    draw: int = 0,
+    **options: Any,
+) -> tuple[Study, Records, Influenced]:
+    """Return a study with a score for each recording of each trial, and what they add to it.
+
+    `lasting` is the sd of what an arm gains on a recording with every seed, `noise` that of a
+    single training there. Scores are those of a share, so effects are too.
+    """
+    rng = np.random.default_rng(draw)
+    shape = (len(effects) + 1, 1, len(folds), num_recordings)
+    scores = 0.8 + lasting * rng.normal(size=shape) / 2**0.5
+    scores = scores + noise * rng.normal(size=(shape[0], len(seeds), *shape[2:])) / 2**0.5
+    scores += np.array([0.0, *effects])[:, None, None, None]
+    names = ["base", *(f"arm{index}" for index in range(len(effects)))]
+    values = {name: own.mean(axis=-1).ravel() for name, own in zip(names, scores, strict=True)}
+    study, records = finished_study(values, seeds, folds, **options)
+    influences: dict[str, Influences | str] = {}
+    for name, own in zip(names, scores, strict=True):
+        for (seed, fold), each in zip(
+            [(seed, fold) for seed in seeds for fold in folds],
+            own.reshape(-1, num_recordings),
+            strict=True,
+        ):
+            recordings = np.array([f"{fold}-{number:03d}" for number in range(num_recordings)])
+            own_influences = (each - each.mean()) / num_recordings
+            influences[f"{name}-{seed}-{fold}"] = Influences(recordings, own_influences)
+    return study, records, {"test/accuracy": influences}
 
 
 def verdicts(study: Study, records: Records) -> list[str]:

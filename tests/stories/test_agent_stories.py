@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+QUIET = ("--wandb", "disabled", "--executor", "inline")
 
 
 @pytest.fixture
-def pushed(home, wandb_server):
+def pushed(here, wandb_server):
     """Two arms, two seeds: a registered question, and the path of its sweep on the server."""
-    (home.path / "ablations").mkdir()
-    home.change(factors="{model.dropout: [0.5]}")
-    (home.path / "tiny.yaml").rename(home.path / "ablations" / "tiny.yaml")
-    ended = home.run("ablation", "register", "tiny", "--push")
+    (here.path / "ablations").mkdir()
+    here.change(factors="{model.dropout: [0.5]}")
+    (here.path / "tiny.yaml").rename(here.path / "ablations" / "tiny.yaml")
+    ended = here.run("ablation", "register", "tiny", "--push")
     url, ours, wandbs = ended.out.splitlines()
     path = ours.removeprefix("audiocls sweep agent ")
     assert url.startswith(wandb_server.url)
@@ -31,10 +32,10 @@ def make_long(home, epochs):
 
 
 def test_a_grid_is_trained_once_by_two_agents_and_what_is_finished_is_told_again(
-    home, wandb_server, pushed
+    home, here, wandb_server, pushed
 ):
     cell = ("--ablation", "tiny", "arm=baseline", "seed=0", "fold=1")
-    home.run("train", *cell, "--wandb", "disabled")
+    here.run("train", *cell, *QUIET)
     before = home.records()
     ended = home.run("sweep", "agent", pushed, "--workers", "2")
     assert "4 trained, 0 failed" in ended.err
@@ -50,7 +51,7 @@ def test_a_grid_is_trained_once_by_two_agents_and_what_is_finished_is_told_again
     assert not wandb_server.unknown
     again = home.run("ablation", "register", "tiny", "--push")
     assert "unchanged" in again.err
-    assert "0 trained" in home.run("sweep", "agent", pushed, "--workers", "1").err
+    assert "0 trained" in here.run("sweep", "agent", pushed, "--workers", "1").err
 
 
 WANDBS_OWN = """
@@ -61,11 +62,11 @@ cli(["agent", *sys.argv[1:]])
 """
 
 
-def test_wandbs_own_agent_trains_cells_of_a_pushed_sweep(home, wandb_server, pushed):
+def test_wandbs_own_agent_trains_cells_of_a_pushed_sweep(here, wandb_server, pushed):
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     ended = subprocess.run(
         [sys.executable, "-c", WANDBS_OWN, "--count", "1", pushed],
-        cwd=home.path,
+        cwd=here.path,
         env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -73,11 +74,11 @@ def test_wandbs_own_agent_trains_cells_of_a_pushed_sweep(home, wandb_server, pus
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert len(home.finished()) == 1
+    assert len(here.finished()) == 1
     [run] = wandb_server.runs()
     assert (run.state, run.group, run.job_type) == ("finished", "tiny", "baseline")
     assert "test/accuracy" in run.summary
-    assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["done"] == 1
+    assert here.run("sweep", "status", "tiny", "--json").json()["cells"]["done"] == 1
 
 
 def test_a_run_stopped_on_the_server_ends_early_and_a_killed_agent_comes_back_for_its_run(
@@ -138,10 +139,12 @@ with wandb.init(project="mine", config={"mine": 1}) as run:
 """
 
 
-def test_a_sweep_is_launched_on_a_server_and_its_study_is_read_like_any_other(home, wandb_server):
+def test_a_sweep_is_launched_on_a_server_and_its_study_is_read_like_any_other(
+    home, here, wandb_server
+):
     (home.path / "search.yaml").write_text(SEARCH)
     server = ("--executor", "wandb", "--workers", "1")
-    refused = home.run("sweep", "launch", "search.yaml", *server, "--retries", "2", code=2)
+    refused = here.run("sweep", "launch", "search.yaml", *server, "--retries", "2", code=2)
     assert "--retries: no effect here" in refused.err
     assert not wandb_server.sweeps()
     ended = home.run("sweep", "launch", "search.yaml", *server)
@@ -150,37 +153,39 @@ def test_a_sweep_is_launched_on_a_server_and_its_study_is_read_like_any_other(ho
     assert {(r.sweep, r.state, r.group) for r in wandb_server.runs()} == {
         (sweep.id, "finished", "search")
     }
-    found = home.run("report", "search", "--json").json()
+    found = here.run("report", "search", "--json").json()
     assert {t["parameters"]["optim.lr"] for t in found["trials"]} == {0.001, 0.003}
     values = [trial["value"] for trial in found["trials"]]
     assert values == sorted(values)
-    local = home.run("sweep", "launch", "search.yaml", "--wandb", "disabled")
+    local = here.run("sweep", "launch", "search.yaml", *QUIET)
     assert "0 trained, 2 reused" in local.err
     assert not wandb_server.unknown
 
 
-def test_anybodys_program_runs_under_an_agent_and_what_failed_is_done_again(home, wandb_server):
+def test_anybodys_program_runs_under_an_agent_and_what_failed_is_done_again(
+    home, here, wandb_server
+):
     (home.path / "anybodys.yaml").write_text(PROGRAM)
     (home.path / "train.py").write_text(TRAIN)
     ended = home.run("sweep", "launch", "anybodys.yaml", "--executor", "wandb", code=3)
     assert "1 trained, 1 failed" in ended.err
     states = {run.config["lr"]: run.state for run in wandb_server.runs()}
     assert states == {0.3: "failed", 0.1: "finished"}
-    [failure] = home.run("sweep", "status", "anybodys", "--json").json()["failures"]
+    [failure] = here.run("sweep", "status", "anybodys", "--json").json()["failures"]
     assert "ValueError: not yet" in failure["message"]
     (home.path / "mended").touch()
     again = home.run("sweep", "retry", "anybodys").out
     command = again.partition("audiocls ")[2].split()
-    assert "1 trained, 0 failed" in home.run(*command).err
+    assert "1 trained, 0 failed" in here.run(*command).err
     assert {run.state for run in wandb_server.runs()} == {"finished"}
     assert len(wandb_server.runs()) == 2
-    found = home.run("report", "anybodys", "--json").json()
+    found = here.run("report", "anybodys", "--json").json()
     assert [trial["value"] for trial in found["trials"]] == [0.1, 0.3]
     assert not wandb_server.unknown
 
 
-def test_a_wrong_key_is_one_clear_error(home, pushed, monkeypatch):
+def test_a_wrong_key_is_one_clear_error(here, pushed, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "w" * 40)
-    ended = home.run("sweep", "agent", pushed, code=2)
+    ended = here.run("sweep", "agent", pushed, code=2)
     assert ended.err.count("error") == 1
     assert "wandb login --relogin" in ended.err

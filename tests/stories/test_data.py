@@ -4,11 +4,13 @@ import os
 
 import pytest
 
+MAKE = ("data", "make", "synthetic", "--out", "sounds", "--set", "data.num_sources=5")
+
 
 @pytest.fixture
-def made(home):
-    home.run("data", "make", "synthetic", "--out", "sounds", "--set", "data.num_sources=5")
-    return home.path / "sounds"
+def made(here):
+    here.run(*MAKE)
+    return here.path / "sounds"
 
 
 def test_list_names_every_data_set_with_its_licence_and_the_command(home):
@@ -27,9 +29,9 @@ def test_list_names_every_data_set_with_its_licence_and_the_command(home):
     assert all(row["licence"] in printed for row in rows.values())
 
 
-def test_made_data_is_one_data_set_in_two_layouts(home, made):
+def test_made_data_is_one_data_set_in_two_layouts(here, made):
     esc50, folder = (
-        home.run("data", "check", name, "--set", f"data.root={made}", "--json").json()
+        here.run("data", "check", name, "--set", f"data.root={made}", "--json").json()
         for name in ("esc50", "folder")
     )
     assert esc50["is_usable"]
@@ -38,37 +40,38 @@ def test_made_data_is_one_data_set_in_two_layouts(home, made):
     assert esc50["classes"] == folder["classes"]
 
 
-def test_made_data_is_that_which_trains_without_being_written(home, made):
-    names = sorted(path.name for path in (made / "audio").iterdir())
+def test_made_data_is_that_which_trains_without_being_written(home):
+    home.run(*MAKE)
+    names = sorted(path.name for path in (home.path / "sounds/audio").iterdir())
     built_in = home.run(
         "data", "check", "synthetic", "--set", "data.num_sources=5", "--json"
     ).json()
     assert built_in["num_clips"] == len(names) == 100
 
 
-def test_nothing_is_written_over(home, made):
-    ended = home.run("data", "make", "synthetic", "--out", "sounds", code=2)
+def test_nothing_is_written_over(here, made):
+    ended = here.run("data", "make", "synthetic", "--out", "sounds", code=2)
     assert "is there already" in ended.err
 
 
-def test_check_ends_with_2_on_faults_and_with_0_on_warnings(home, made):
+def test_check_ends_with_2_on_faults_and_with_0_on_warnings(here, made):
     clips = sorted((made / "audio").iterdir())
     clips[1].write_bytes(clips[0].read_bytes())  # another take of the same source and fold
     root = ["--set", f"data.root={made}"]
-    assert "duplicated" in home.run("data", "check", "esc50", *root).out
+    assert "duplicated" in here.run("data", "check", "esc50", *root).out
     clips[0].unlink()
-    ended = home.run("data", "check", "esc50", *root, code=2)
+    ended = here.run("data", "check", "esc50", *root, code=2)
     assert f"1 clip listed and not there: {clips[0].name}" in ended.out
     assert "1 fault makes this data unusable" in ended.err
-    as_json = home.run("data", "check", "esc50", *root, "--json", code=2).json()
+    as_json = here.run("data", "check", "esc50", *root, "--json", code=2).json()
     assert [finding["kind"] for finding in as_json["findings"]] == ["missing"]
 
 
-def test_wrong_names_and_keys_suggest_the_nearest(home):
-    assert "Did you mean 'esc50'" in home.run("data", "check", "esc-50", code=2).err
-    wrong = home.run("data", "check", "esc50", "--set", "data.rooot=x", code=2)
+def test_wrong_names_and_keys_suggest_the_nearest(here):
+    assert "Did you mean 'esc50'" in here.run("data", "check", "esc-50", code=2).err
+    wrong = here.run("data", "check", "esc50", "--set", "data.rooot=x", code=2)
     assert "data.rooot: unknown key. Did you mean 'root'" in wrong.err
-    assert "audiocls data fetch" in home.run("data", "make", "esc50", code=2).err
+    assert "audiocls data fetch" in here.run("data", "make", "esc50", code=2).err
 
 
 def test_without_a_network_fetch_says_what_to_do_by_hand(home, monkeypatch):

@@ -181,7 +181,8 @@ def test_what_a_server_did_not_take_is_named_in_the_stated_time(
     assert time.monotonic() - began < 6
     (folder,) = (info.folder / "wandb").glob("run-*")
     assert note.startswith(f"W&B run {RUN_INFO.id} was not uploaded: ")
-    assert note.endswith(f"It lies in {folder}; upload it with: audiocls sweep sync dropout")
+    upload = f"audiocls sweep sync study --runs {info.folder.parent}"
+    assert note.endswith(f"It lies in {folder}; upload it with: {upload}")
     wandb_server.heal()
     assert track_three_epochs("offline", replace(info, id="next")) == FinishReport()
 
@@ -203,7 +204,9 @@ def test_a_run_that_no_server_opens_is_kept_offline_and_named(
     assert time.monotonic() - began < 8
     assert not answer.is_beyond_repair
     assert answer.note.startswith(f"W&B run {RUN_INFO.id} was not uploaded: ")
-    assert answer.note.endswith("upload it with: audiocls sweep sync dropout")
+    assert answer.note.endswith(
+        f"upload it with: audiocls sweep sync study --runs {info.folder.parent}"
+    )
     newest_log = newest(run_folders(info.folder))[RUN_INFO.id].log
     run = read_log(newest_log)
     assert (run.id, run.exit_code, len(run.history)) == (RUN_INFO.id, 0, 3)

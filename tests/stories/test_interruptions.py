@@ -7,11 +7,13 @@ import time
 import pytest
 from helpers.processes import kill, workers_of
 
-LONG = ["--set", "train.epochs=400", "--workers", "1", "--seeds", "0", "--arms", "dropout=0.5"]
+EPOCHS = 150
+"""Some seconds: enough to interrupt a trial in."""
+LONG = ["--set", f"train.epochs={EPOCHS}", "--seeds", "0", "--arms", "dropout=0.5"]
 
 
 def launch_words(*more):
-    return ["sweep", "launch", "tiny.yaml", "--wandb", "disabled", *LONG, *more]
+    return ["sweep", "launch", "tiny.yaml", "--wandb", "disabled", *LONG, "--workers", "1", *more]
 
 
 def logits(home, runs="runs"):
@@ -25,8 +27,9 @@ def logits(home, runs="runs"):
     return found
 
 
-def test_ctrl_c_ends_soon_with_75_and_the_next_launch_goes_on_to_the_same_numbers(home):
-    process = home.start(*launch_words())
+def test_ctrl_c_ends_soon_with_75_and_the_next_launch_goes_on_to_the_same_numbers(home, here):
+    one_arm = ("--arms", "baseline")
+    process = home.start(*launch_words(*one_arm))
     home.wait_for(home.has_history)
     process.send_signal(signal.SIGINT)
     asked = time.monotonic()
@@ -34,9 +37,9 @@ def test_ctrl_c_ends_soon_with_75_and_the_next_launch_goes_on_to_the_same_number
     assert time.monotonic() - asked < 5
     assert process.returncode == 75
     assert "Resume with: audiocls sweep launch" in err
-    assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["running"] == 0
-    home.run(*launch_words())
-    home.run(*launch_words("--runs", "whole"))
+    assert here.run("sweep", "status", "tiny", "--json").json()["cells"]["running"] == 0
+    here.launch(*LONG, *one_arm)
+    here.launch(*LONG, *one_arm, "--runs", "whole")
     assert logits(home) == logits(home, "whole")
 
 
@@ -49,7 +52,7 @@ def test_a_killed_scheduler_leaves_work_that_the_next_launch_finishes(home):
     rows = len((trial / "history.jsonl").read_text().splitlines())
     home.run(*launch_words())
     history = (trial / "history.jsonl").read_text().splitlines()
-    assert len(history) == 400
+    assert len(history) == EPOCHS
     assert rows >= 1
     assert (trial / "attempt").read_text() == "2 1"
     assert not (trial / "failure.json").exists()
@@ -82,11 +85,11 @@ def attempts(home):
     )
 
 
-def test_a_second_launch_of_a_running_study_is_refused(home):
+def test_a_second_launch_of_a_running_study_is_refused(home, here):
     process = home.start(*launch_words("--set", "train.epochs=100000"))
     home.wait_for(home.has_history)
-    assert home.run("sweep", "status", "tiny", "--json").json()["cells"]["running"] == 1
-    assert "is being run by another process" in home.run(*launch_words(), code=2).err
+    assert here.run("sweep", "status", "tiny", "--json").json()["cells"]["running"] == 1
+    assert "is being run by another process" in here.run(*launch_words(), code=2).err
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 75

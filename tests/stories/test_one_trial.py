@@ -2,11 +2,21 @@
 
 import pytest
 from helpers.audio import uniform_noise, write_wav
+from helpers.processes import tiny_home
+
+TRAIN = ("train", "--recipe", "tiny", "optim.lr=2e-3", "--wandb", "disabled")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home in which a trial was trained, for the whole story."""
+    home = tiny_home(tmp_path_factory.mktemp("home"))
+    home.run(*TRAIN)
+    return home
 
 
 @pytest.fixture
 def trial(home):
-    home.run("train", "--recipe", "tiny", "optim.lr=2e-3", "--wandb", "disabled")
     [folder] = (home.path / "runs/tiny/trials").iterdir()
     return folder
 
@@ -17,7 +27,7 @@ def write_noise(path, seconds, rate, channels):
 
 def test_train_prints_metrics_and_trains_a_finished_trial_only_once(home, trial):
     before = (trial / "record.json").stat().st_mtime_ns
-    ended = home.run("train", "--recipe", "tiny", "optim.lr=2e-3", "--wandb", "disabled")
+    ended = home.run(*TRAIN)
     assert "test/accuracy" in ended.out
     assert str(trial) in ended.out.replace("\n", "") or "runs/tiny/trials" in ended.out
     assert (trial / "record.json").stat().st_mtime_ns == before
@@ -35,18 +45,18 @@ def test_predict_takes_any_rate_length_and_number_of_channels(home, trial, tmp_p
         assert each["probability"] == max(each["probabilities"].values())
 
 
-def test_predict_reports_a_bad_file_and_goes_on_with_the_others(home, trial, tmp_path):
+def test_predict_reports_a_bad_file_and_goes_on_with_the_others(here, trial, tmp_path):
     (tmp_path / "noise.wav").write_text("this is no audio")
     good = write_noise(tmp_path / "good.wav", 0.5, 8000, 1)
     bad = [str(tmp_path / "noise.wav"), str(tmp_path / "absent.wav")]
-    ended = home.run("predict", str(trial), *bad, good, code=2)
+    ended = here.run("predict", str(trial), *bad, good, code=2)
     assert "good.wav" in ended.out
     assert "noise.wav" in ended.err
     assert "absent.wav" in ended.err
 
 
-def test_predict_without_a_checkpoint_says_what_one_is(home):
-    assert "folder of a finished trial" in home.run("predict", "nothing", "x.wav", code=2).err
+def test_predict_without_a_checkpoint_says_what_one_is(here):
+    assert "folder of a finished trial" in here.run("predict", "nothing", "x.wav", code=2).err
 
 
 def test_doctor_tells_devices_threads_memory_disk_tracking_and_codecs(home):
@@ -54,7 +64,7 @@ def test_doctor_tells_devices_threads_memory_disk_tracking_and_codecs(home):
     assert {"devices", "threads", "memory", "disk", "wandb", "codecs"} <= facts.keys()
 
 
-def test_doctor_finds_a_folder_that_cannot_be_written(home):
-    (home.path / "file").write_text("")
-    found = home.run("doctor", "--json", "--runs", "file/runs", code=1).json()
+def test_doctor_finds_a_folder_that_cannot_be_written(here):
+    (here.path / "file").write_text("")
+    found = here.run("doctor", "--json", "--runs", "file/runs", code=1).json()
     assert any("cannot be written" in fault for fault in found["faults"])

@@ -1,14 +1,9 @@
 """Sweeps on the command line: over a recipe of ours, and over anybody's program."""
 
 import json
-from dataclasses import replace
 
 import pytest
-from helpers.processes import Ended
 from helpers.wandb_runs import read_run
-from typer.testing import CliRunner
-
-from audiocls.cli import app
 
 SEARCH = """
 name: search
@@ -63,45 +58,38 @@ def shop(home):
 
 
 @pytest.fixture
-def here(shop, monkeypatch):
-    """The command line in this process, which has loaded torch once, in that folder."""
-    monkeypatch.chdir(shop.path)
-
-    def run(*words, code=0):
-        result = CliRunner().invoke(app, words)
-        assert result.exit_code == code, result.output
-        return Ended(result.exit_code, result.stdout, result.stderr)
-
-    return run
+def run(shop, here):
+    """The command line in this process, in that folder."""
+    return here.run
 
 
 INLINE = (*QUIET, "--executor", "inline")
 
 
-def test_a_search_over_a_recipe_runs_ranks_and_goes_on(here):
-    first = here("sweep", "launch", "search.yaml", *INLINE, "--count", "2")
+def test_a_search_over_a_recipe_runs_ranks_and_goes_on(run):
+    first = run("sweep", "launch", "search.yaml", *INLINE, "--count", "2")
     assert "Best of 2 trials" in first.out
     assert "2 trained, 0 reused" in first.err
-    second = here("sweep", "launch", "search.yaml", *INLINE)
+    second = run("sweep", "launch", "search.yaml", *INLINE)
     assert "2 trained, 2 reused" in second.err
-    found = here("report", "search", "--json").json()
+    found = run("report", "search", "--json").json()
     values = [trial["value"] for trial in found["trials"]]
     assert values == sorted(values)
     assert len({trial["id"] for trial in found["trials"]}) == 4
-    assert here("sweep", "launch", "search.yaml", *INLINE).err.count("0 trained, 4 reused") == 1
+    assert run("sweep", "launch", "search.yaml", *INLINE).err.count("0 trained, 4 reused") == 1
 
 
-def test_a_plan_of_a_sweep_names_the_very_trials_that_a_launch_runs(shop, here):
-    planned = here("sweep", "plan", "search.yaml", "--json").json()
-    here("sweep", "launch", "search.yaml", *INLINE, "--count", "1")
+def test_a_plan_of_a_sweep_names_the_very_trials_that_a_launch_runs(shop, run):
+    planned = run("sweep", "plan", "search.yaml", "--json").json()
+    run("sweep", "launch", "search.yaml", *INLINE, "--count", "1")
     [line] = (shop.path / "runs/search/proposals.jsonl").read_text().splitlines()
     assert json.loads(line)["parameters"] == planned["first"][0]
     assert planned["num_trials"] == 4
 
 
-def test_a_stop_rule_ends_the_hopeless_trial_early_and_it_is_ranked_with_what_it_had(shop):
-    shop.run("sweep", "launch", "stopped.yaml", *QUIET, "--workers", "1")
-    found = shop.run("report", "stopped", "--json").json()
+def test_a_stop_rule_ends_the_hopeless_trial_early_and_it_is_ranked_with_what_it_had(shop, run):
+    run("sweep", "launch", "stopped.yaml", *QUIET, "--workers", "1")
+    found = run("report", "stopped", "--json").json()
     states = {t["parameters"]["optim.lr"]: t["state"] for t in found["trials"]}
     assert states[10.0] == "stopped"
     record = next(t for t in found["trials"] if t["parameters"]["optim.lr"] == 10.0)
@@ -109,34 +97,45 @@ def test_a_stop_rule_ends_the_hopeless_trial_early_and_it_is_ranked_with_what_it
     assert len(history.read_text().splitlines()) < 60
 
 
-def test_a_stop_rule_on_a_metric_known_at_the_end_only_is_refused(shop, here):
+def test_a_stop_rule_on_a_metric_known_at_the_end_only_is_refused(shop, run):
     text = STOPPED.replace("val/loss", "test/accuracy")
     (shop.path / "stopped.yaml").write_text(text)
-    err = here("sweep", "launch", "stopped.yaml", *QUIET, code=2).err
+    err = run("sweep", "launch", "stopped.yaml", *QUIET, code=2).err
     assert "nothing would be stopped" in err
 
 
-def test_a_sweep_over_anybodys_program_runs_offline_and_lists_what_crashed(shop, here):
-    first = here("sweep", "launch", "anybodys.yaml", "--wandb", "offline", code=3)
+def test_a_sweep_over_anybodys_program_runs_offline_and_lists_what_crashed(shop, run):
+    first = run("sweep", "launch", "anybodys.yaml", "--wandb", "offline", code=3)
     assert "Best of 2 trials: loss 0.1 with layers=1, lr=0.1" in first.out
     assert "2 failed (error)" in first.err
     assert "three is too many" in first.err
-    counts = here("sweep", "status", "anybodys", "--json").json()["cells"]
+    counts = run("sweep", "status", "anybodys", "--json").json()["cells"]
     assert (counts["done"], counts["failed"]) == (2, 2)
-    (shop.path / "train.py").write_text(TRAIN.replace("== 3", "== 4"))
-    here("sweep", "retry", "anybodys")
-    again = here("sweep", "launch", "anybodys.yaml", "--wandb", "offline")
-    assert "2 trained, 2 reused, 0 failed" in again.err
+    same = run("sweep", "launch", "anybodys.yaml", "--wandb", "offline", code=3)
+    assert "0 trained, 2 reused, 2 failed" in same.err
+    assert "reused: runs/anybodys/trials, finished" in same.err
 
 
-def test_a_program_that_always_fails_is_given_up(shop, here):
+def test_trials_of_a_program_that_was_changed_are_neither_reused_nor_ranked(shop, run):
+    run("sweep", "launch", "anybodys.yaml", "--wandb", "offline", code=3)
+    (shop.path / "train.py").write_text(TRAIN.replace("== 3", "== 4").replace("given.lr *", "7 *"))
+    mended = run("sweep", "launch", "anybodys.yaml", "--wandb", "offline")
+    assert "train.py has changed since the last launch" in mended.err
+    assert "4 trained, 0 reused, 0 failed" in mended.err
+    assert "lr had no effect: 4 trials" in mended.out
+    (shop.path / "train.py").write_text(TRAIN + "# a comment changes no number\n")
+    before = run("sweep", "launch", "anybodys.yaml", "--wandb", "offline", code=3)
+    assert "0 trained, 2 reused, 2 failed" in before.err
+
+
+def test_a_program_that_always_fails_is_given_up(shop, run):
     (shop.path / "train.py").write_text("raise SystemExit('no such module')\n")
     text = PROGRAM.replace("[1, 3]", "[1, 2, 3, 4, 5, 6]")
     (shop.path / "anybodys.yaml").write_text(text)
-    err = here("sweep", "launch", "anybodys.yaml", *QUIET, "--workers", "1", code=3).err
+    err = run("sweep", "launch", "anybodys.yaml", *QUIET, "--workers", "1", code=3).err
     assert "given up: every trial failed: 7 cells" not in err
     assert "given up" in err
-    counts = here("sweep", "status", "anybodys", "--json").json()["cells"]
+    counts = run("sweep", "status", "anybodys", "--json").json()["cells"]
     assert counts["failed"] == 5
 
 
@@ -150,9 +149,9 @@ def test_a_program_that_always_fails_is_given_up(shop, here):
         (PROGRAM.replace("program: train.py", ""), "program: missing"),
     ],
 )
-def test_a_faulty_sweep_is_refused_before_anything_runs(shop, here, broken, said):
+def test_a_faulty_sweep_is_refused_before_anything_runs(shop, run, broken, said):
     (shop.path / "broken.yaml").write_text(broken)
-    err = here("sweep", "launch", "broken.yaml", *QUIET, code=2).err
+    err = run("sweep", "launch", "broken.yaml", *QUIET, code=2).err
     assert said in err
     assert not (shop.path / "runs").exists()
 
@@ -165,12 +164,12 @@ def test_a_faulty_sweep_is_refused_before_anything_runs(shop, here, broken, said
         ("search.yaml", ("--trial-hours", "1"), "--trial-hours: no effect"),
     ],
 )
-def test_an_option_without_effect_on_a_sweep_is_refused(here, name, options, said):
-    err = here("sweep", "launch", name, *QUIET, *options, code=2).err
+def test_an_option_without_effect_on_a_sweep_is_refused(run, name, options, said):
+    err = run("sweep", "launch", name, *QUIET, *options, code=2).err
     assert said in err
 
 
-def test_a_study_is_stopped_from_elsewhere_and_goes_on(shop):
+def test_a_study_is_stopped_from_elsewhere_and_goes_on(shop, run):
     text = STOPPED.replace("early_terminate: {type: hyperband, min_iter: 2, eta: 2}\n", "")
     text = text.replace("epochs=60", "epochs=4000")
     (shop.path / "stopped.yaml").write_text(text)
@@ -181,19 +180,19 @@ def test_a_study_is_stopped_from_elsewhere_and_goes_on(shop):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 75
     assert "Resume with: audiocls sweep launch stopped.yaml" in err
-    assert "not running" in shop.run("sweep", "stop", "stopped").out
+    assert "not running" in run("sweep", "stop", "stopped").out
 
 
-def test_a_sweeps_runs_are_told_in_its_own_project(shop, here):
+def test_a_sweeps_runs_are_told_in_its_own_project(shop, run):
     (shop.path / "search.yaml").write_text(SEARCH + "project: birds\n")
     words = ("--wandb", "offline", "--count", "1", "--executor", "inline")
-    here("sweep", "launch", "search.yaml", *words)
+    run("sweep", "launch", "search.yaml", *words)
     assert read_run(shop.path / "runs/search").project == "birds"
 
 
-def test_a_program_started_from_another_folder_than_before_is_told_of(shop):
+def test_a_program_started_from_another_folder_than_before_is_told_of(shop, run, monkeypatch):
     words = ("sweep", "launch", "anybodys.yaml", *QUIET, "--count", "1")
-    shop.run(*words)
+    run(*words)
     shop.path.rename(moved := shop.path.with_name("moved"))
-    again = replace(shop, path=moved).run(*words)
-    assert f"launched before in {shop.path}" in again.err
+    monkeypatch.chdir(moved)
+    assert f"launched before in {shop.path}" in run(*words).err

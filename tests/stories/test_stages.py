@@ -22,6 +22,7 @@ blocks: {seed: [0], fold: [1, 2]}
 EPOCHS = 60
 LAUNCH = ["sweep", "launch", "stages.yaml", "--wandb", "disabled", "--arms", "whole,frozen"]
 SHORT = ["--folds", "1"]
+INLINE = ["--executor", "inline"]
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def stages(home: Home) -> Home:
     return home
 
 
-def launch(home, *more, code=0):
-    return home.run(*LAUNCH, *more, code=code)
+def launch(home, *more):
+    return home.run(*LAUNCH, *more)
 
 
 def folders(home, runs="runs"):
@@ -77,7 +78,9 @@ def test_a_stage_is_trained_once_for_all_trials_that_want_it_and_its_cost_is_tol
     assert "not_comparable" not in said
 
 
-def test_ctrl_c_within_a_stage_ends_soon_with_75_and_the_next_launch_goes_on_to_the_bit(stages):
+def test_ctrl_c_within_a_stage_ends_soon_with_75_and_the_next_launch_goes_on_to_the_bit(
+    stages, here
+):
     process = stages.start(*LAUNCH, *SHORT, "--workers", "2")
     stages.wait_for(lambda: is_under_way(stages))
     process.send_signal(signal.SIGINT)
@@ -88,19 +91,19 @@ def test_ctrl_c_within_a_stage_ends_soon_with_75_and_the_next_launch_goes_on_to_
     [stage] = folders(stages)
     assert (stage / "resume.pt").exists()
     assert not (stage / "stage.json").exists()
-    launch(stages, *SHORT)
-    launch(stages, *SHORT, "--runs", "whole")
+    launch(here, *SHORT, *INLINE)
+    launch(here, *SHORT, *INLINE, "--runs", "whole")
     assert weights(stages) == weights(stages, "whole")
     assert logits(stages) == logits(stages, "whole")
 
 
-def test_a_worker_killed_within_a_stage_loses_an_epoch_of_it_at_most(stages):
+def test_a_worker_killed_within_a_stage_loses_an_epoch_of_it_at_most(stages, here):
     process = stages.start(*LAUNCH, *SHORT, "--workers", "2")
     stages.wait_for(lambda: is_under_way(stages))
     for worker in workers_of(process.pid):
         kill(worker)
     process.communicate(timeout=200)
     assert process.returncode == 0
-    launch(stages, *SHORT, "--runs", "whole")
+    launch(here, *SHORT, *INLINE, "--runs", "whole")
     assert weights(stages) == weights(stages, "whole")
     assert logits(stages) == logits(stages, "whole")

@@ -4,25 +4,25 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from audiocls import stats
 from audiocls.analysis.comparability import incomparability
-from audiocls.analysis.family import Rule
 from audiocls.analysis.pairing import RecordGrid
 from audiocls.analysis.results import ArmResult
+from audiocls.analysis.rule import Rule
 from audiocls.store.record import Record
 
 COUNTED = ("test/accuracy", "test/balanced_accuracy", "test/macro_f1")
 """Metrics that move in steps of about one test clip."""
 
 
-def decided_arms(
-    grid: RecordGrid, arms: Sequence[str], alpha: float, num_settled: int = 0
-) -> list[ArmResult]:
-    """Return a result with its verdict for each of these arms, which are one family at `alpha`.
+def decided_arms(grid: RecordGrid, arms: Sequence[str], num_settled: int = 0) -> list[ArmResult]:
+    """Return a result with its verdict for each of these arms, which are one family.
 
     `num_settled` other arms count in the family, each with a p of 1.
     """
-    rule = Rule.of(grid.study, grid.ratio, len(grid.study.arms) - 1, alpha)
+    rule = Rule.of(grid)
     return rule.decided([measured_arm(grid, arm, rule) for arm in arms], num_settled)
 
 
@@ -45,32 +45,48 @@ def measured_arm(grid: RecordGrid, arm: str, rule: Rule) -> ArmResult:
     return rule.measured(result, grid.differences({arm: 1.0, pairs.reference: -1.0}))
 
 
-def baseline_result(grid: RecordGrid, alpha: float) -> ArmResult:
+def baseline_result(grid: RecordGrid) -> ArmResult:
     """Return what the baseline reached and cost, over its own finished trials."""
     name = grid.study.baseline
-    rule = Rule.of(grid.study, grid.ratio, 1, alpha)
+    rule = Rule.of(grid)
     return described_arm(grid, name, grid.records_of(name), rule)
 
 
 def described_arm(grid: RecordGrid, arm: str, records: Sequence[Record], rule: Rule) -> ArmResult:
     """Return what the arm reached and cost in these trials, before any comparison."""
-    values = [record.metrics[grid.study.metric] for record in records]
     seconds = [record.cost.wall_s for record in records if record.cost.wall_s is not None]
-    test = stats.corrected_t(values, rule.ratio, rule.alpha) if values else None
-    has_spread = test is not None and test.df > 0
+    mean, low, high = _mean_and_interval(grid, arm, records, rule)
     return ArmResult(
         kind="comparison",
         arm=arm,
         changes=dict(grid.study.arms[arm]),
         verdict="baseline",
         num_pairs=len(records),
-        mean=test.mean if test else None,
-        mean_ci_low=test.ci_low if test and has_spread else None,
-        mean_ci_high=test.ci_high if test and has_spread else None,
+        mean=mean,
+        mean_ci_low=low,
+        mean_ci_high=high,
         num_params=records[0].cost.num_params if records else None,
         macs=records[0].cost.macs if records else None,
         seconds=math.fsum(seconds) / len(seconds) if seconds else None,
     )
+
+
+def _mean_and_interval(
+    grid: RecordGrid, arm: str, records: Sequence[Record], rule: Rule
+) -> tuple[float | None, float | None, float | None]:
+    """Return the arm's mean over these trials, and its interval where its error is known."""
+    blocks = {(record.seed, record.fold) for record in records}
+    is_kept = np.array([block in blocks for block in grid.blocks])
+    step = step_of(grid.study.metric, records)
+    components = grid.differences({arm: 1.0}, is_kept).components(step)
+    if components is None:
+        return None, None, None
+    mean, half = float(components.mean), rule.half_width(components, rule.alpha)
+    if not math.isfinite(half):
+        return mean, None, None
+    if not rule.score_range:
+        return mean, mean - half, mean + half
+    return mean, *stats.share_interval(mean, half, components.num_recordings)
 
 
 def step_of(metric: str, records: Iterable[Record]) -> float:

@@ -6,20 +6,29 @@ more there (`effects`: its difference to its reference, there − here)? Both ar
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from audiocls.analysis.compare import compare
+from audiocls.analysis.compare import NO_INFLUENCES, compare
 from audiocls.analysis.contrasts.arms import measured_arm
-from audiocls.analysis.family import Rule
+from audiocls.analysis.differences import InfluencesOf
 from audiocls.analysis.interim import first_look
-from audiocls.analysis.pairing import Block, RecordGrid
+from audiocls.analysis.pairing import RecordGrid
 from audiocls.analysis.results import ArmResult, Comparison
+from audiocls.analysis.rule import Rule
+from audiocls.analysis.scope import Scope, num_all_folds, scope_of
 from audiocls.errors import NotComparable
 from audiocls.formatting import plural
 from audiocls.store.record import Record, Study
 
-StudyRecords = tuple[Study, Mapping[str, Record]]
-"""A study and its records by trial id."""
+
+@dataclass(frozen=True)
+class StudyRecords:
+    """A study, its records by trial id, and the influences of recordings by metric and trial."""
+
+    study: Study
+    records: Mapping[str, Record]
+    influences: Mapping[str, InfluencesOf] = field(default_factory=lambda: NO_INFLUENCES)
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,12 @@ class CrossStudyEffect:
     effects: tuple[ArmResult, ...]
     """The arm's effect there − its effect here."""
     notes: tuple[str, ...]
+    scope: Scope | None
+    """What its verdicts speak of; `None` where no seed and fold is in both."""
+    num_folds: int
+    """In both."""
+    num_all_folds: int | None
+    """Of the data set; `None` if unknown."""
 
     @property
     def results(self) -> tuple[ArmResult, ...]:
@@ -57,8 +72,10 @@ def compare_studies(studies: Sequence[StudyRecords]) -> MultiStudyReport:
 
     Raises `NotComparable` where they are decided by different metrics, or share no arm.
     """
-    _require_one_metric([study for study, _ in studies])
-    answers = tuple(compare(study, records) for study, records in studies)
+    _require_one_metric([each.study for each in studies])
+    answers = tuple(
+        compare(each.study, each.records, influences=each.influences) for each in studies
+    )
     first, *others = studies
     return MultiStudyReport(answers, tuple(_across(first, other) for other in others))
 
@@ -72,14 +89,15 @@ def _require_one_metric(studies: Sequence[Study]) -> None:
 
 def _across(first: StudyRecords, other: StudyRecords) -> CrossStudyEffect:
     """Compare two studies: one family, by the first study's α and margin."""
-    arms = list(dict.fromkeys((first[0].baseline, *first[0].arms)))
-    shared = [arm for arm in arms if arm in other[0].arms]
+    one, two = first.study, other.study
+    arms = list(dict.fromkeys((one.baseline, *one.arms)))
+    shared = [arm for arm in arms if arm in two.arms]
     if not shared:
         raise NotComparable(
-            f"{first[0].name} and {other[0].name} have no arm in common; "
-            f"{first[0].name}: {', '.join(arms)}; {other[0].name}: {', '.join(other[0].arms)}"
+            f"{one.name} and {two.name} have no arm in common; "
+            f"{one.name}: {', '.join(arms)}; {two.name}: {', '.join(two.arms)}"
         )
-    here, there = (_fixed(known, first[0]) for known in (first, other))
+    here, there = (_fixed(known, one) for known in (first, other))
     same = [arm for arm in shared if _is_same(here.study, there.study, arm)]
     levels = [level for arm in shared if arm not in same and (level := _level(here, there, arm))]
     apart = [arm for arm in shared if arm not in {*same, *(result.arm for result in levels)}]
@@ -89,21 +107,37 @@ def _across(first: StudyRecords, other: StudyRecords) -> CrossStudyEffect:
         for arm in there.compared
         if arm in here.compared and not {arm, there.study.reference_of(arm)} <= {*same}
     ]
-    rule = Rule.of(there.study, max(here.ratio, there.ratio), 1)
+    rule = replace(Rule.of(there), ratio=max(here.ratio, there.ratio))
     decided = rule.decided([*levels, *effects])
     return CrossStudyEffect(
-        study=other[0].name,
+        study=two.name,
         levels=tuple(decided[: len(levels)]),
         effects=tuple(decided[len(levels) :]),
-        notes=tuple(_notes(first[0], other[0], same, apart, len(decided))),
+        notes=tuple(_notes(one, two, same, apart, len(decided))),
+        **_scope(there, decided),
     )
+
+
+def _scope(there: RecordGrid, decided: Sequence[ArmResult]) -> dict[str, Any]:
+    """Return what was compared speaks of, by the folds that both studies have."""
+    folds = {fold for result in decided for _, fold, _ in result.differences}
+    cells = tuple(cell for cell in there.study.cells if cell.fold in folds)
+    part = there.narrowed(replace(there.study, cells=cells))
+    has_recordings = not any(r.without_recordings for r in decided if r.components)
+    return {
+        "scope": scope_of(part, has_recordings) if folds else None,
+        "num_folds": len(folds),
+        "num_all_folds": num_all_folds(part) if folds else None,
+    }
 
 
 def _fixed(known: StudyRecords, rule: Study) -> RecordGrid:
     """Return the part of a study whose size depends on no result, to be decided as `rule` is."""
-    study, records = known
+    study = known.study
     part = replace(first_look(study), looks=(), max_pairs=0) if study.looks else study
-    return RecordGrid.of(replace(part, alpha=rule.alpha, margin=rule.margin), records)
+    like_rule = replace(part, alpha=rule.alpha, margin=rule.margin)
+    influences = known.influences.get(study.metric, {})
+    return RecordGrid.of(like_rule, known.records, influences=influences)
 
 
 def _notes(
@@ -149,16 +183,15 @@ def _level(here: RecordGrid, there: RecordGrid, arm: str) -> ArmResult | None:
         cells=(*(replace(own, arm=before) for own, _ in common), *(other for _, other in common)),
     )
     causes = {**here.causes, **there.causes}
-    grid = RecordGrid.of(both, {**here.records, **there.records}, causes)
-    return measured_arm(grid, arm, Rule.of(both, grid.ratio, 1))
+    influences = {**here.influences, **there.influences}
+    grid = RecordGrid.of(both, {**here.records, **there.records}, causes, influences)
+    return measured_arm(grid, arm, Rule.of(grid))
 
 
 def _effect(here: RecordGrid, there: RecordGrid, arm: str, is_same_data: bool) -> ArmResult:
     """Return the arm's effect there − its effect here, on the blocks that have both effects."""
-    rule = Rule.of(there.study, max(here.ratio, there.ratio), 1)
-    mine, other = (
-        measured_arm(grid, arm, Rule.of(grid.study, grid.ratio, 1)) for grid in (here, there)
-    )
+    rule = replace(Rule.of(there), ratio=max(here.ratio, there.ratio))
+    mine, other = (measured_arm(grid, arm, Rule.of(grid)) for grid in (here, there))
     blank = ArmResult(
         kind="comparison",
         arm=arm,
@@ -166,12 +199,14 @@ def _effect(here: RecordGrid, there: RecordGrid, arm: str, is_same_data: bool) -
         against=here.study.name,
         step=max(mine.step, other.step),
     )
-    ours, theirs = _by_block(mine), _by_block(other)
-    shared = [block for block in theirs if block in ours]
-    reason = _objection(mine, other, is_same_data, has_shared=bool(shared))
+    ours, theirs = (
+        grid.differences({arm: 1.0, result.against: -1.0})
+        for grid, result in ((here, mine), (there, other))
+    )
+    differences = theirs.minus(ours)
+    reason = _objection(mine, other, is_same_data, has_shared=bool(differences.values))
     if reason:
         return replace(blank, verdict="not_comparable", reason=reason)
-    differences = [(*block, round(theirs[block] - ours[block], 12)) for block in shared]
     return rule.measured(blank, differences)
 
 
@@ -183,10 +218,6 @@ def _objection(mine: ArmResult, other: ArmResult, is_same_data: bool, has_shared
     if not is_same_data:
         return "different data: its effects stand side by side, but no seed and fold pairs them"
     return "" if has_shared else "no seed and fold in common"
-
-
-def _by_block(result: ArmResult) -> dict[Block, float]:
-    return {(seed, fold): difference for seed, fold, difference in result.differences}
 
 
 def _fingerprints(grid: RecordGrid) -> set[str]:

@@ -5,20 +5,21 @@ of several arms on each block.
 """
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiocls import stats
 from audiocls.analysis.contrasts.arms import step_of
 from audiocls.analysis.contrasts.context import context_dependence
 from audiocls.analysis.contrasts.factorial import factorial
 from audiocls.analysis.contrasts.layout import Contrast, Contrasts, Layout, layout_of
-from audiocls.analysis.family import Rule, Weights
+from audiocls.analysis.family import Weights
 from audiocls.analysis.pairing import RecordGrid, first_of
 from audiocls.analysis.results import Effect, Effects, SimpleEffect, TwoWay
+from audiocls.analysis.rule import Rule
 from audiocls.formatting import plural
 
 MAX_TABLES = 6
@@ -37,7 +38,7 @@ def effects_of(grid: RecordGrid, refused: Mapping[str, str]) -> Effects:
     made = deduplicated(context_dependence(layout) if is_both else factorial(layout), compared)
     if not made.contrasts:
         return Effects()
-    rule = Rule.of(study, grid.ratio, len(made.contrasts))
+    rule = replace(Rule.of(grid), is_watched=False)
     step = step_of(study.metric, grid.records.values())
     measured = [_measured(each, grid, rule, refused, step) for each in made.contrasts]
     is_whole = not refused and len(grid.incomplete(layout.arms)) <= study.max_missing
@@ -80,7 +81,7 @@ def _measured(
         kind=contrast.kind,
         name=contrast.name,
         against=contrast.against,
-        num_pairs=len(differences),
+        num_pairs=len(differences.values),
         reason=contrast.reason,
         aliases=contrast.aliases,
         step=step,
@@ -88,7 +89,7 @@ def _measured(
     reason = _incomparability(contrast, grid, refused)
     if reason:
         return replace(effect, verdict="not_comparable", reason=reason)
-    parts = _simple_effects(contrast, grid, rule) if len(differences) > 1 else ()
+    parts = _simple_effects(contrast, grid, rule, step) if len(differences.values) > 1 else ()
     return rule.measured(replace(effect, parts=parts), differences)
 
 
@@ -106,14 +107,18 @@ def _incomparability(contrast: Contrast, grid: RecordGrid, refused: Mapping[str,
     return f"{few}: {first_of(names)}"
 
 
-def _simple_effects(contrast: Contrast, grid: RecordGrid, rule: Rule) -> tuple[SimpleEffect, ...]:
+def _simple_effects(
+    contrast: Contrast, grid: RecordGrid, rule: Rule, step: float
+) -> tuple[SimpleEffect, ...]:
     """Return them on the blocks of the whole, so that the second − the first is the interaction."""
     is_kept = grid.complete(contrast.weights)
     effects = []
     for name, weights in contrast.parts:
-        values = [value for *_, value in grid.differences(weights, is_kept)]
-        test = stats.corrected_t(values, rule.ratio, rule.alpha)
-        effects.append(SimpleEffect(name, test.mean, test.ci_low, test.ci_high))
+        components = grid.differences(weights, is_kept).components(step)
+        assert components is not None
+        mean, half = float(components.mean), rule.half_width(components, rule.alpha)
+        bounds = (mean - half, mean + half) if math.isfinite(half) else (None, None)
+        effects.append(SimpleEffect(name, mean, *bounds))
     return tuple(effects)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiocls.audio.decode import FORMATS, decode, is_audio_file
+from audiocls.audio.decode import FORMATS, decode
+from audiocls.audio.listing import list_clips
 from audiocls.audio.pack import resample
 from audiocls.errors import DataError
 
@@ -27,7 +28,7 @@ def open_background(folder: str | Path, sample_rate: int) -> Tensor:
     """
     folder = Path(folder)
     waveforms, problems = [], []
-    for path in sorted(path for path in folder.rglob("*") if is_audio_file(path)):
+    for path in list_clips(folder).files:
         try:
             waveforms.append(resample(decode(path), sample_rate))
         except DataError as error:

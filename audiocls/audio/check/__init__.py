@@ -1,18 +1,31 @@
 """Data-set validation: files, decodability, truncation, silence, duplicates, leakage."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from audiocls.audio.check.findings import Finding, findings_of
-from audiocls.audio.check.probe import DecodedInfo, DecodeFailure, probe_all
-from audiocls.audio.clips import ClipTable, InvalidClipTable
+from audiocls.atomic import write_text
+from audiocls.audio.check.findings import (
+    BETWEEN_SIDES,
+    TOLERATED_SHARE,
+    Finding,
+    findings_of,
+)
+from audiocls.audio.check.obstacles import OBSTACLES, require_trainable
+from audiocls.audio.check.probe import (
+    DecodedInfo,
+    DecodeFailure,
+    keep_probes,
+    kept_probes,
+    probe_all,
+)
+from audiocls.audio.clips import ClipTable, InvalidClipTable, fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.errors import DataError
 
-__all__ = ["DataQuality", "Finding", "check"]
+__all__ = ["DataQuality", "Finding", "accept", "check", "require_ready"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,8 @@ class DataQuality:
 def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> DataQuality:
     """Decode every clip and list all problems, also those that training would stop at.
 
-    `report` gets the number of clips done and of all clips.
+    `report` gets the number of clips done and of all clips. What is found is kept in `cache`, for
+    launches to use.
 
     Raises:
         DataError: there is no table to examine: no root, another layout, errors in a list.
@@ -68,7 +82,63 @@ def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> Dat
         table = data.table(cache)
     except InvalidClipTable as error:
         table = error.listed
-    return data_quality_of(table, probe_all([clip.path for clip in table.clips], report))
+    probes = probe_all([clip.path for clip in table.clips], report)
+    if _is_decoded(probes):
+        keep_probes(probes, fingerprint(table, cache), cache)
+    return data_quality_of(table, probes)
+
+
+def require_ready(
+    table: ClipTable, known: str, name: str, cache: Path, folds: Collection[int]
+) -> tuple[str, ...]:
+    """Return what `check` finds in the data that a launch trains on, as notes.
+
+    Clips are decoded unless that was done before for the same fingerprint, which is `known`.
+    Recordings without labels are in no `folds`.
+
+    Raises:
+        DataError: training on `folds` would fail, or too many clips are bent and nobody has
+            accepted that.
+    """
+    ignored = OBSTACLES if folds else (*OBSTACLES, *BETWEEN_SIDES)
+    if folds:
+        require_trainable(table, folds, name)
+    probes = kept_probes(known, cache, len(table.clips))
+    if probes is None:
+        probes = probe_all([clip.path for clip in table.clips], lambda done, total: None)
+        if _is_decoded(probes):
+            keep_probes(probes, known, cache)
+    findings = [f for f in data_quality_of(table, probes).findings if f.kind not in ignored]
+    is_accepted, num_clips = _accepted(known, cache).exists(), len(table.clips)
+    stopping = [f for f in findings if f.stops(num_clips, is_accepted)]
+    if stopping:
+        lines = "".join(f"\n  - {finding.text}" for finding in stopping)
+        raise DataError(
+            f"{name}: this data cannot be trained on as it is:{lines}\n{_way_out(name)}"
+        )
+    return tuple(f"{name}, {finding.kind}: {finding.text}" for finding in findings)
+
+
+def accept(data: DataSet, cache: Path) -> None:
+    """Let launches train on this data although clips are truncated, clipped or cancelled."""
+    write_text(_accepted(fingerprint(data.table(cache), cache), cache), "accepted\n")
+
+
+def _way_out(name: str) -> str:
+    return (
+        f"See audiocls data check {name}. Where clips are bent only (truncated, clipped, "
+        f"cancelled), at most {TOLERATED_SHARE:.0%} of them are tolerated, or all after: "
+        f"audiocls data check {name} --accept."
+    )
+
+
+def _accepted(known: str, cache: Path) -> Path:
+    return cache / "checks" / f"{known}.accepted"
+
+
+def _is_decoded(probes: Iterable[DecodedInfo | DecodeFailure]) -> bool:
+    """Whether all clips were decoded; a failure may have been mended, and is looked at again."""
+    return all(isinstance(each, DecodedInfo) for each in probes)
 
 
 def data_quality_of(table: ClipTable, probes: list[DecodedInfo | DecodeFailure]) -> DataQuality:

@@ -1,16 +1,31 @@
 """Problems of clips, decided from what was listed and what was decoded; reads no file."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from audiocls.audio.check.obstacles import obstacles
 from audiocls.audio.check.probe import DecodedInfo, DecodeFailure
 from audiocls.audio.clips import Clip, ClipTable, leaking_sources, violations
+from audiocls.audio.listing import look_alikes
 from audiocls.formatting import join_names
 
 SILENT_DBFS = -80.0
 """Clips that peak below it are silent (dB relative to full scale)."""
 SILENT_PEAK = 10 ** (SILENT_DBFS / 20)
+CLIPPED_SHARE = 1e-3
+"""Share of a clip's energy beyond full scale, -30 dB, from which clipping changes its sound."""
+OVERSHOOT = 1.1
+"""Peak that decoders of lossy formats seldom pass; beyond it clipping is worth a warning."""
+CANCELLED_DB = 20.0
+"""By how much channels may cancel in their mean before the clip is another sound."""
+TOLERATED_SHARE = 0.01
+"""Share of the clips that may be bent by a lossy step; beyond it a launch stops."""
+_BENT = ("truncated", "clipped", "cancelled")
+"""Faults of clips that can be trained on, but are not what was recorded."""
+BETWEEN_SIDES = ("leaking twins", "bare")
+"""Findings about folds and splits, which say nothing of recordings without labels."""
+_HARMLESS_TO_START = ("leaking twins", *_BENT)
 
 Probes = Mapping[Clip, DecodedInfo | DecodeFailure]
 
@@ -31,10 +46,23 @@ class Finding:
     def severity(self) -> str:
         return "fault" if self.is_fault else "warning"
 
+    def stops(self, num_clips: int, is_accepted: bool = False) -> bool:
+        """Whether no training may begin: it would fail, or too many of its clips are bent.
+
+        `is_accepted` is whether someone has looked at the bent ones and accepted them.
+        """
+        if not self.is_fault or self.kind not in _HARMLESS_TO_START:
+            return self.is_fault
+        share = len(self.clips) / max(1, num_clips)
+        return self.kind in _BENT and not is_accepted and share > TOLERATED_SHARE
+
 
 def findings_of(table: ClipTable, probes: Probes) -> tuple[Finding, ...]:
     """Return all problems, faults first."""
-    checks = (_invalid, _undecodable, _truncated, _duplicates, _silent, _bare, _skipped)
+    checks = (
+        *(_invalid, _obstacles, _undecodable, _truncated, _clipped, _cancelled, _duplicates),
+        *(_silent, _overshooting, _bare, _look_alike, _skipped, _remarked),
+    )
     findings = [finding for check in checks for finding in check(table, probes)]
     return tuple(sorted(findings, key=lambda finding: not finding.is_fault))
 
@@ -44,6 +72,11 @@ def _invalid(table: ClipTable, probes: Probes) -> Iterator[Finding]:
     clips = tuple(clip.id for clip in table.clips if clip.source in leaking)
     for kind, text in violations(table).items():
         yield Finding(kind, True, text, clips if kind == "leaking" else ())
+
+
+def _obstacles(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    for kind, text in obstacles(table).items():
+        yield Finding(kind, True, text, ())
 
 
 def _undecodable(table: ClipTable, probes: Probes) -> Iterator[Finding]:
@@ -63,8 +96,44 @@ def _truncated(table: ClipTable, probes: Probes) -> Iterator[Finding]:
     short = {c.id: info.truncation for c, info in _decoded(probes).items() if info.truncation}
     if short:
         which = join_names(f"{id_} ({truncation})" for id_, truncation in short.items())
-        text = f"{_clips(short)} shorter than the header says: {which}"
+        text = f"{_clips(short)} not as long as the header says: {which}"
         yield Finding("truncated", True, text, tuple(short))
+
+
+def _clipped(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    """Yield clips of which 16 bits cut off what lies beyond full scale, to another sound."""
+    peaks = {c.id: i.peak for c, i in _decoded(probes).items() if i.clipped > CLIPPED_SHARE}
+    if peaks:
+        text = f"{_clips(peaks)} clipped, for samples lie beyond full scale (±1): {_loud(peaks)}. "
+        yield Finding("clipped", True, text + "Scale them, or export 16-bit PCM", tuple(peaks))
+
+
+def _overshooting(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    peaks = {
+        clip.id: info.peak
+        for clip, info in _decoded(probes).items()
+        if info.peak > OVERSHOOT and info.clipped <= CLIPPED_SHARE
+    }
+    if peaks:
+        text = f"{_clips(peaks)} with a few samples beyond full scale, which are clipped: "
+        yield Finding("overshooting", False, text + _loud(peaks), tuple(peaks))
+
+
+def _loud(peaks: Mapping[str, float]) -> str:
+    return join_names(f"{id_} (peak {peak:.4g})" for id_, peak in peaks.items())
+
+
+def _cancelled(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    """Yield clips whose channels are each other's negative, more or less."""
+    lost = {
+        clip.id: info.cancelled_db
+        for clip, info in _decoded(probes).items()
+        if info.cancelled_db > CANCELLED_DB
+    }
+    if lost:
+        which = join_names(f"{id_} (by {db:.0f} dB)" for id_, db in lost.items())
+        text = f"{_clips(lost)} whose channels cancel in their mean: {which}. Keep one channel"
+        yield Finding("cancelled", True, text, tuple(lost))
 
 
 def _duplicates(table: ClipTable, probes: Probes) -> Iterator[Finding]:
@@ -110,6 +179,19 @@ def _bare(table: ClipTable, probes: Probes) -> Iterator[Finding]:
             )
 
 
+def _look_alike(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    """Yield classes whose names differ in case, blanks or Unicode form alone."""
+    groups = look_alikes(table.labels)
+    if groups:
+        which = join_names(" = ".join(map(ascii, group)) for group in groups)
+        yield Finding("look alike", False, f"labels that may be the same class: {which}", ())
+
+
+def _remarked(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    for remark in table.remarks:
+        yield Finding(remark.kind, False, remark.text, remark.names)
+
+
 def _skipped(table: ClipTable, probes: Probes) -> Iterator[Finding]:
     if table.left_out:
         total = len(table.left_out) + len(table.clips)
@@ -125,5 +207,5 @@ def _with_side(clip: Clip) -> str:
     return f"{clip.id} ({clip.side})"
 
 
-def _clips(which: Mapping[str, str] | tuple[str, ...]) -> str:
+def _clips(which: Collection[str]) -> str:
     return f"{len(which)} clip{'s' * (len(which) > 1)}"

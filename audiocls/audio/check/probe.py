@@ -1,20 +1,30 @@
-"""Decode every clip once, on every core: its rate, length, peak and digest, or why it fails."""
+"""Decode every clip once, on every core: its rate, length, peak and digest, or why it fails.
+
+What was found is kept by the fingerprint of the data, so that a launch after a check, or after
+another launch, decodes nothing for it.
+"""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from audiocls.atomic import write_text
 from audiocls.audio.check.truncation import truncation
 from audiocls.audio.decode import decode
+from audiocls.audio.listing import shown
+from audiocls.audio.pack import clipped_share, fault_behind
 from audiocls.errors import DataError
 
 CHUNK_FILES = 512
 """Files submitted at once, so that memory does not grow with their number."""
+SCHEMA = 1
+"""Of what is kept; raise it whenever a probe measures something else."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,9 @@ class DecodedInfo:
     """One file: its rate in Hz, samples per channel, peak (full scale 1), and a digest.
 
     `digest` is the same for the same 16-bit samples at the same rate in any lossless format.
-    `truncation` says what is missing of a truncated file; empty if nothing is.
+    `truncation` says what a file lacks of the length in its header, or holds beyond it; empty if
+    nothing. `clipped` is the share of the energy beyond full scale, `cancelled_db` how much the
+    channels cancel in their mean.
     """
 
     sample_rate: int
@@ -30,6 +42,8 @@ class DecodedInfo:
     peak: float
     digest: str
     truncation: str = ""
+    clipped: float = 0.0
+    cancelled_db: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -44,23 +58,36 @@ class DecodeFailure:
     why: str
 
 
+Report = Callable[[int, int], None]
+"""Gets the number of files done and of all files."""
+
+
 def probe(path: Path) -> DecodedInfo | DecodeFailure:
-    """Decode one file and measure it."""
+    """Decode one file and measure it; raises `MachineFault` where the file is not at fault."""
     try:
         waveform = decode(path)
-        short = truncation(path, len(waveform.samples))
-    except (DataError, OSError) as error:
-        return DecodeFailure(not path.exists(), str(error))
+        odd = truncation(path, waveform)
+    except (DataError, OSError, ValueError, LookupError, MemoryError) as error:
+        if (fault := fault_behind(error, path)) is not None:
+            raise fault from error
+        if isinstance(error, DataError):
+            return DecodeFailure(_is_missing(path), str(error))
+        return DecodeFailure(False, f"{shown(path)}: {error}")
     # As 16-bit levels: the digest should not depend on the last bits of a decoder.
-    levels = np.rint(waveform.samples * 32768).astype("<i4")
+    levels = np.rint(np.clip(waveform.samples, -1e4, 1e4) * 32768).astype("<i4")
     digest = hashlib.sha256(levels.tobytes() + str(waveform.sample_rate).encode()).hexdigest()
-    peak = float(np.abs(waveform.samples).max())
-    return DecodedInfo(waveform.sample_rate, len(waveform.samples), peak, digest, short)
+    return DecodedInfo(
+        sample_rate=waveform.sample_rate,
+        num_samples=len(waveform.samples),
+        peak=float(np.abs(waveform.samples).max()),
+        digest=digest,
+        truncation=odd,
+        clipped=clipped_share(waveform.samples),
+        cancelled_db=waveform.cancelled_db,
+    )
 
 
-def probe_all(
-    paths: Sequence[Path], report: Callable[[int, int], None]
-) -> list[DecodedInfo | DecodeFailure]:
+def probe_all(paths: Sequence[Path], report: Report) -> list[DecodedInfo | DecodeFailure]:
     """Probe all files, in order; `report` gets the number of files done and of all files."""
     probes: list[DecodedInfo | DecodeFailure] = []
     report(0, len(paths))
@@ -70,3 +97,38 @@ def probe_all(
                 probes.append(each)
                 report(len(probes), len(paths))
     return probes
+
+
+def keep_probes(
+    probes: Sequence[DecodedInfo | DecodeFailure], fingerprint: str, cache: Path
+) -> None:
+    """Keep what was found of the data of that fingerprint."""
+    rows = [asdict(each) for each in probes]
+    write_text(_kept(fingerprint, cache), json.dumps({"schema": SCHEMA, "probes": rows}))
+
+
+def kept_probes(
+    fingerprint: str, cache: Path, num_clips: int
+) -> list[DecodedInfo | DecodeFailure] | None:
+    """Return what was found of the data of that fingerprint before; none if it is not known."""
+    try:
+        content = json.loads(_kept(fingerprint, cache).read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA or len(content["probes"]) != num_clips:
+            return None
+        return [
+            DecodeFailure(**row) if "why" in row else DecodedInfo(**row)
+            for row in content["probes"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # absent, or damaged: examined again
+
+
+def _kept(fingerprint: str, cache: Path) -> Path:
+    return cache / "checks" / f"{fingerprint}.json"
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except (OSError, ValueError):
+        return False

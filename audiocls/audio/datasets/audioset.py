@@ -17,7 +17,7 @@ from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import find_root, raise_problems, read_listing
-from audiocls.audio.decode import FORMATS
+from audiocls.audio.listing import SUFFIXES, UNREADABLE, Listing, is_hidden
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
 from audiocls.options import Options
@@ -31,17 +31,16 @@ _TRAINING = {
     "unbalanced": (UNBALANCED,),
     "all": (BALANCED, UNBALANCED),
 }
-_SUFFIXES = tuple(f".{name}" for name in FORMATS)
 
 
 class AudioSet(Options):
     """AudioSet: `root` holds `class_labels_indices.csv`, the lists of segments, and audio files.
 
     A segment's file is called `<YTID>`, `Y<YTID>` or `<YTID>_<start>` (in seconds: `30` or
-    `30.000`) and ends in .wav, .flac, .ogg or .mp3. It is looked for in `audio/` and in folders
-    called like the lists (`balanced_train_segments/`, `eval_segments/` …), and in folders inside
-    these. Segments without a file are an error by default; `missing: leave_out` skips them, and
-    `audiocls data check` counts them.
+    `30.000`) and ends in .wav, .flac, .ogg, .mp3 or the like. It is looked for in `audio/` and in
+    folders called like the lists (`balanced_train_segments/`, `eval_segments/` …), and in folders
+    inside these. Segments without a file are an error by default; `missing: leave_out` skips them,
+    and `audiocls data check` counts them.
 
     The evaluation list is the test split. There is no official validation list: `val_percent` of
     the training *videos* validate, chosen by the hash of their id, so that with another percentage
@@ -79,13 +78,14 @@ class AudioSet(Options):
             for list_ in (*_TRAINING[self.train_list], EVALUATION)
             for segment in _segments(root / list_, numbers)
         ]
-        files = _files(root)
+        files, passed_over = _files(root)
         clips = [_clip(segment, files, self.val_percent) for segment in segments]
         there = tuple(clip for clip in clips if clip is not None)
         absent = [s.id for s, clip in zip(segments, clips, strict=True) if clip is None]
         if absent and (self.missing == "refuse" or not there):
-            raise _incomplete(root, absent, len(segments))
-        return ClipTable(there, tuple(labels.values()), (1,), True, tuple(absent))
+            raise _incomplete(root, absent, len(segments), passed_over)
+        names, remarks = tuple(labels.values()), passed_over.remarks()
+        return ClipTable(there, names, (1,), True, tuple(absent), remarks)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class _Segment:
 def _labels(root: Path) -> dict[str, str]:
     """Read label id (`/m/09x0r`) → display name, in the order of the index."""
     columns = ("index", "mid", "display_name")
-    rows = read_listing(root / CLASSES, columns, whole=("index",), classes=("index", "mid"))
+    listing = read_listing(root / CLASSES, columns, whole=("index",), classes=("index", "mid"))
+    rows = list(listing.rows.values())
     rows.sort(key=lambda row: int(row["index"]))
     if [int(row["index"]) for row in rows] != list(range(len(rows))):
         raise DataError(f"{root / CLASSES}: `index` should count from 0 without a gap.")
@@ -146,9 +147,13 @@ def _segment_problems(cells: dict[int, list[str]], numbers: dict[str, int]) -> I
                 yield f"line {line}, labels: {mid!r} is not in {CLASSES}"
 
 
-def _files(root: Path) -> dict[str, Path]:
-    """Find audio files by name without suffix, in `audio/` and the folders of the lists."""
+def _files(root: Path) -> tuple[dict[str, Path], Listing]:
+    """Find audio files by name without suffix, in `audio/` and the folders of the lists.
+
+    The listing has those in formats that cannot be read.
+    """
     files: dict[str, Path] = {}
+    unreadable: list[str] = []
     problems: list[str] = []
     lists = (BALANCED, UNBALANCED, EVALUATION)
     for subfolder in ("audio", *(list_.removesuffix(".csv") for list_ in lists)):
@@ -156,13 +161,15 @@ def _files(root: Path) -> dict[str, Path]:
             folders.sort()
             for name in sorted(names):
                 stem, ending = os.path.splitext(name)  # noqa: PTH122  (two million of them)
-                if ending.lower() in _SUFFIXES:
+                if ending.lower() in UNREADABLE:
+                    unreadable.append(f"{name} (not readable; convert it to wav or flac)")
+                if ending.lower() in SUFFIXES and not is_hidden(name):
                     path = Path(folder, name)
                     other = files.setdefault(stem, path)
                     if other != path:
                         problems.append(f"{path} and {other} are called the same; keep one of them")
     raise_problems(root, problems)
-    return files
+    return files, Listing((), tuple(unreadable))
 
 
 def _clip(segment: _Segment, files: dict[str, Path], val_percent: float) -> Clip | None:
@@ -181,10 +188,11 @@ def _share(video: str) -> float:
     return int.from_bytes(hashlib.sha256(video.encode()).digest()[:8], "big") / 2**64
 
 
-def _incomplete(root: Path, absent: list[str], num_listed: int) -> DataError:
+def _incomplete(root: Path, absent: list[str], num_listed: int, passed_over: Listing) -> DataError:
     return DataError(
         f"{root}: {len(absent)} of {num_listed} listed segments have no audio file: "
-        f"{join_names(absent)}. Looked for are <YTID>, Y<YTID> and <YTID>_<start> with "
-        f"{', '.join(_SUFFIXES)} in audio/ and in folders called like the lists. Videos are taken "
-        "down over time: to skip missing ones, --set data.missing=leave_out."
+        f"{join_names(absent)}. Looked for are <YTID>, Y<YTID> and <YTID>_<start>, ending in .wav, "
+        ".flac, .ogg, .mp3 or the like, in audio/ and in folders called like the lists. Videos are "
+        "taken down over time: to skip missing ones, --set data.missing=leave_out."
+        + "".join(f" {remark.text}." for remark in passed_over.remarks())
     )

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import class_names, find_root, read_listing
+from audiocls.audio.listing import FileFinder, Remark
 from audiocls.options import Options
 
 META = "meta/esc50.csv"
@@ -45,23 +46,26 @@ class ESC50(Options):
             DataError: no root, another layout, or errors in the CSV (all at once).
         """
         root = find_root(self.name, self.root, META, ("ESC-50-master", "ESC-50"))
-        rows = read_listing(root / META, _COLUMNS, whole=("fold", "target"), classes=_CLASSES)
-        is_part = self.classes == "esc10"
-        return _table(root, [row for row in rows if not is_part or row["esc10"].lower() == "true"])
+        listing = read_listing(root / META, _COLUMNS, whole=("fold", "target"), classes=_CLASSES)
+        rows, is_part = list(listing.rows.values()), self.classes == "esc10"
+        wanted = [row for row in rows if not is_part or row["esc10"].lower() == "true"]
+        return _table(root, wanted, listing.remarks)
 
 
-def _table(root: Path, rows: list[dict[str, str]]) -> ClipTable:
+def _table(root: Path, rows: list[dict[str, str]], remarks: tuple[Remark, ...]) -> ClipTable:
     """Return the clips of the CSV's rows; the folds are those that occur in them."""
     names = class_names(rows, _CLASSES)
     index = {target: label for label, target in enumerate(names)}
+    files = FileFinder(root / "audio")
     clips = tuple(
         Clip(
             id=row["filename"],
-            path=root / "audio" / row["filename"],
+            path=files.path(row["filename"]),
             labels=(index[int(row["target"])],),
             source=row["src_file"],
             fold=int(row["fold"]),
         )
         for row in rows
     )
-    return ClipTable(clips, tuple(names.values()), tuple(sorted({int(r["fold"]) for r in rows})))
+    folds, remarks = tuple(sorted({int(r["fold"]) for r in rows})), (*remarks, *files.remarks())
+    return ClipTable(clips, tuple(names.values()), folds, remarks=remarks)

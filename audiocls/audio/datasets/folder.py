@@ -1,6 +1,8 @@
 """Your own recordings: a CSV manifest of paths and labels beside the audio files."""
 
 import csv
+import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -8,13 +10,14 @@ from typing import Literal
 from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.datasets.class_folders import SPLIT_NAMES, class_folders
 from audiocls.audio.datasets.layout import find_root, raise_problems, read_csv
 from audiocls.audio.grouping import grouped_folds
+from audiocls.audio.listing import FileFinder, Remark, normalised
 from audiocls.errors import did_you_mean
 from audiocls.options import Options
 
 _COLUMNS = ("path", "label", "split", "fold", "source")
-_SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _NUM_FOLDS = 5
 
 
@@ -24,6 +27,8 @@ class Folder(Options):
     Paths are relative to the manifest. Clips cut from one recording share a `source`, which by
     default is the path. `split` is train, val (validation, valid) or test; `fold` counts from 1.
     With neither, sources are assigned to five folds, always the same way (`grouped_folds`).
+    Without a manifest the folder of each class is its label: `root/dog/*.wav`, or below folders
+    called as splits, `root/train/dog/*.wav`.
     """
 
     name: Literal["folder"] = "folder"
@@ -47,18 +52,31 @@ class Folder(Options):
         Raises:
             DataError: no root, no manifest, or errors in it (all at once, twenty shown).
         """
+        found = class_folders(self.root, self.manifest)
+        if found is not None:
+            root, rows, remarks = found
+            return _table(root, FileFinder(root), list(rows[0]), rows, remarks)
         path = find_root(self.name, self.root, self.manifest) / self.manifest
-        columns, lines = read_csv(path)
-        raise_problems(path, _column_problems(columns))
-        raise_problems(path, _row_problems(path.parent, columns, lines))
-        rows = list(lines.values())
-        labels = tuple(sorted({row["label"] for row in rows}))
-        folds = _folds(columns, rows)
-        clips = tuple(
-            _clip(path.parent, labels, row, fold) for row, fold in zip(rows, folds, strict=True)
-        )
-        official = {fold for fold in folds if fold is not None}
-        return ClipTable(clips, labels, tuple(sorted(official)) or (1,))
+        listing, files = read_csv(path, _COLUMNS), FileFinder(path.parent)
+        raise_problems(path, _column_problems(listing.columns))
+        raise_problems(path, _row_problems(files, listing.columns, listing.rows))
+        rows = list(listing.rows.values())
+        return _table(path.parent, files, listing.columns, rows, listing.remarks)
+
+
+def _table(
+    root: Path,
+    files: FileFinder,
+    columns: list[str],
+    rows: list[dict[str, str]],
+    remarks: tuple[Remark, ...],
+) -> ClipTable:
+    labels = tuple(sorted({row["label"] for row in rows}))
+    folds = _folds(columns, rows)
+    clips = tuple(_clip(files, labels, row, fold) for row, fold in zip(rows, folds, strict=True))
+    official = {fold for fold in folds if fold is not None}
+    every = (*remarks, *files.remarks())
+    return ClipTable(clips, labels, tuple(sorted(official)) or (1,), remarks=every)
 
 
 def write_manifest(table: ClipTable, root: Path) -> None:
@@ -72,25 +90,28 @@ def write_manifest(table: ClipTable, root: Path) -> None:
             rows.writerow((path, table.labels[clip.label], clip.fold or clip.split, clip.source))
 
 
-def _clip(root: Path, labels: tuple[str, ...], row: dict[str, str], fold: int | None) -> Clip:
-    split = _SPLITS[row["split"].lower()] if fold is None else None
+def _clip(
+    files: FileFinder, labels: tuple[str, ...], row: dict[str, str], fold: int | None
+) -> Clip:
+    split = SPLIT_NAMES[row["split"].lower()] if fold is None else None
     label = labels.index(row["label"])
-    return Clip(_id(row), root / row["path"], (label,), _source(row), fold, split)
+    return Clip(_id(row), files.path(row["path"]), (label,), _source(row), fold, split)
 
 
 def _id(row: dict[str, str]) -> str:
-    return str(PurePosixPath(row["path"]))
+    """Return the path as it is on every system, in one Unicode form."""
+    return unicodedata.normalize("NFC", str(PurePosixPath(row["path"].replace("\\", "/"))))
 
 
 def _source(row: dict[str, str]) -> str:
-    return row.get("source") or _id(row)
+    return normalised(row.get("source") or _id(row))
 
 
 def _folds(columns: list[str], rows: list[dict[str, str]]) -> list[int | None]:
     if "split" in columns:
         return [None] * len(rows)
     if "fold" in columns:
-        return [int(row["fold"]) for row in rows]
+        return [int(float(row["fold"])) for row in rows]
     sources = [_source(row) for row in rows]
     return list(grouped_folds(sources, [row["label"] for row in rows], _NUM_FOLDS))
 
@@ -109,29 +130,33 @@ def _column_problems(columns: list[str]) -> Iterator[str]:
         yield "columns 'split' and 'fold': give one of them"
 
 
-def _row_problems(root: Path, columns: list[str], rows: dict[int, dict[str, str]]) -> Iterator[str]:
+def _row_problems(
+    files: FileFinder, columns: list[str], rows: dict[int, dict[str, str]]
+) -> Iterator[str]:
+    if not rows:
+        yield "there are no rows"
     first: dict[str, int] = {}
     for line, row in rows.items():
         earlier = first.setdefault(_id(row), line)
         if earlier != line:
             yield f"line {line}, path: {row['path']!r} is on line {earlier} already"
-        for column, problem in _cell_problems(root, columns, row):
+        for column, problem in _cell_problems(files, columns, row):
             yield f"line {line}, {column}: {problem}"
 
 
 def _cell_problems(
-    root: Path, columns: list[str], row: dict[str, str]
+    files: FileFinder, columns: list[str], row: dict[str, str]
 ) -> Iterator[tuple[str, str]]:
     path = row["path"]
-    if not path or Path(path).is_absolute():
+    if not path.strip() or Path(path).is_absolute():
         yield "path", f"got {path!r}, allowed is a path relative to the manifest"
-    elif not (root / path).is_file():
-        yield "path", f"there is no file {path!r} in {root}"
+    elif files.find(path) is None:
+        yield "path", f"there is no file {path!r} in {files.root}"
     if not row["label"]:
         yield "label", "is empty"
-    if "split" in columns and row["split"].lower() not in _SPLITS:
+    if "split" in columns and row["split"].lower() not in SPLIT_NAMES:
         yield "split", f"got {row['split']!r}, allowed are train, val (validation, valid), test"
-    if "fold" in columns and (not row["fold"].isdecimal() or int(row["fold"]) < 1):
+    if "fold" in columns and not re.fullmatch(r"0*[1-9]\d*(\.0*)?", row["fold"]):
         yield "fold", f"got {row['fold']!r}, allowed is a whole number from 1"
     if "" in row:
         yield "end", f"got {row['']!r} beyond the last column; quote commas"

@@ -1,12 +1,31 @@
 """Finding a data set's files on disk and reading its tables, with all errors reported at once."""
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from audiocls.audio.listing import Remark, normalised
 from audiocls.errors import DataError
+from audiocls.formatting import join_names
 
 _PROBLEMS_SHOWN = 20
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What stands between cells instead of commas: a comma is decimal in half of the world."""
+_VERBATIM = ("path", "filename", "slice_file_name")
+"""Columns of file names, in which blanks count."""
+_INDEX = ("", "unnamed: 0", "index")
+"""Names of a column of row numbers, which pandas writes before the others."""
+
+
+@dataclass(frozen=True)
+class Csv:
+    """Column names, rows by line number, and what was read otherwise than it is written."""
+
+    columns: list[str]
+    rows: dict[int, dict[str, str]]
+    remarks: tuple[Remark, ...] = ()
 
 
 def find_root(name: str, root: str | None, marker: str, inside: Sequence[str] = ()) -> Path:
@@ -32,28 +51,86 @@ def find_root(name: str, root: str | None, marker: str, inside: Sequence[str] = 
     )
 
 
-def read_csv(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
-    """Read column names, and rows by line number; stripped, a missing cell as empty text.
+def read_csv(path: Path, columns: Sequence[str] = ()) -> Csv:
+    """Read a table; cells without blanks at their ends but for file names, missing ones empty.
 
-    Cells beyond the last column are under the key `""`.
+    Cells beyond the last column are under the key `""`. Columns are known by the names `columns` in
+    any case, and separated by commas, or else by semicolons, tabs or bars.
 
     Raises:
         DataError: the file cannot be read as UTF-8 CSV with a header.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            cells = ({key.strip(): _cell(row[key]) for key in row} for row in reader)
-            rows = {reader.line_num: row for row in cells}  # noqa: B035  (it advances with cells)
-            columns = [column.strip() for column in reader.fieldnames or ()]
+        text = _decoded(path.read_bytes())
+        separator = _separator(text)
+        text = text.partition("\n")[2] if text.startswith("sep=") else text
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        header = [_column(name, columns) for name in next(reader, [])]
+        lines = {reader.line_num: cells for cells in reader if any(map(str.strip, cells))}  # noqa: B035
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 CSV ({error}).") from error
-    return columns, rows
+        raise DataError(
+            f"{path}: cannot be read as UTF-8 CSV ({error}). Save it as CSV in UTF-8."
+        ) from error
+    has_index = bool(header) and header[0].lower() in _INDEX and header[0] not in columns
+    names = header[has_index:]
+    rows = {line: _row(names, cells[has_index:]) for line, cells in lines.items()}
+    written = (pair for cells in lines.values() for pair in zip(header, cells, strict=False))
+    odd = {ascii(text): None for column, text in written if _is_respelled(column, text)}
+    return Csv(names, rows, tuple(_remarks(path, separator, has_index, odd)))
+
+
+def _decoded(content: bytes) -> str:
+    """Return text in UTF-8, or in the UTF-16 that Excel calls Unicode."""
+    is_utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+
+
+def _separator(text: str) -> str:
+    """Return what separates the cells of a table, by its header."""
+    header = text.partition("\n")[0].strip("\r")
+    if header.startswith("sep=") and len(header) == 5:
+        return header[4]
+    return max(_SEPARATORS, key=header.count) if "," not in header and _has_other(header) else ","
+
+
+def _has_other(header: str) -> bool:
+    return any(separator in header for separator in _SEPARATORS)
+
+
+def _remarks(path: Path, separator: str, has_index: bool, odd: Iterable[str]) -> Iterator[Remark]:
+    """Yield what was read otherwise than it is written."""
+    if separator != ",":
+        named = _SEPARATORS.get(separator, repr(separator))
+        yield Remark("separator", f"{path.name}: cells are separated by {named} and not by commas")
+    if has_index:
+        yield Remark("index column", f"{path.name}: its first column counts rows; not read")
+    if names := tuple(odd):
+        text = f"{path.name}: {len(names)} texts read in one Unicode form, with single blanks: "
+        yield Remark("normalised", text + join_names(names), names)
+
+
+def _is_respelled(column: str, cell: str) -> bool:
+    return column not in _VERBATIM and normalised(cell) != cell.strip()
+
+
+def _column(name: str, known: Sequence[str]) -> str:
+    """Return the name of a column as it is known, whatever its case."""
+    stripped = normalised(name)
+    return stripped.lower() if stripped not in known and stripped.lower() in known else stripped
+
+
+def _row(names: list[str], cells: list[str]) -> dict[str, str]:
+    """Return the cells of a row by column; names of files verbatim, for blanks are part of them."""
+    padded = [*cells, *[""] * (len(names) - len(cells))]
+    row = dict(zip(names, padded, strict=False))
+    beyond = cells[len(names) :]
+    known = {key: text if key in _VERBATIM else normalised(text) for key, text in row.items()}
+    return known | ({"": ",".join(beyond)} if any(map(str.strip, beyond)) else {})
 
 
 def read_listing(
     path: Path, columns: Sequence[str], whole: Sequence[str], classes: tuple[str, str]
-) -> list[dict[str, str]]:
+) -> Csv:
     """Read a CSV and check that `columns` are filled, those in `whole` with whole numbers.
 
     `classes` are the columns of class number and class name, which must correspond one to one.
@@ -61,12 +138,12 @@ def read_listing(
     Raises:
         DataError: no such file, or errors in it, all of them with their lines.
     """
-    there, rows = read_csv(path)
-    missing = [column for column in columns if column not in there]
+    listing = read_csv(path, columns)
+    missing = [column for column in columns if column not in listing.columns]
     raise_problems(path, (f"there is no column {column!r}" for column in missing))
     filled = [column for column in columns if column not in whole]
-    raise_problems(path, _listing_problems(rows, filled, whole, classes))
-    return list(rows.values())
+    raise_problems(path, _listing_problems(listing.rows, filled, whole, classes))
+    return listing
 
 
 def class_names(rows: Iterable[dict[str, str]], classes: tuple[str, str]) -> dict[int, str]:
@@ -112,7 +189,3 @@ def raise_problems(path: Path, problems: Iterable[str]) -> None:
         shown.append(f"  … and {len(known) - len(shown)} more")
     count = "1 fault" if len(known) == 1 else f"{len(known)} faults"
     raise DataError("\n".join([f"{path}: {count}:", *shown]))
-
-
-def _cell(value: str | list[str]) -> str:
-    return value.strip() if isinstance(value, str) else ",".join(value)

@@ -4,6 +4,7 @@ P. Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition
 arXiv:1804.03209.
 """
 
+import unicodedata
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import find_root
+from audiocls.audio.listing import Listing, Remark, list_clips, normalised, spelling_key
 from audiocls.errors import DataError, did_you_mean
 from audiocls.formatting import join_names
 from audiocls.options import Options
@@ -49,26 +51,41 @@ class SpeechCommands(Options):
         """
         inside = (f"SpeechCommands/{_FOLDER}", _FOLDER)
         root = find_root(self.name, self.root, _LISTS["test"], inside)
-        words = _words(root, self.words)
+        listing = list_clips(root)
+        files = _by_word(root, listing)
+        words = _words(root, self.words, sorted(files))
         splits = _splits(root)
         clips = tuple(
-            _clip(root, word, label, file, splits)
+            _clip(root, path, label, splits)
             for label, word in enumerate(words)
-            for file in sorted(path.name for path in (root / word).glob("*.wav"))
+            for path in files[word]
         )
-        _check_listed(root, words, splits, {clip.id for clip in clips})
-        return ClipTable(clips, words, (1,))
+        absent = _absent(splits, {spelling_key(clip.id) for clip in clips})
+        _check_listed(root, words, absent)
+        elsewhere = (
+            [] if self.words else [id_ for id_ in absent if id_.partition("/")[0] not in words]
+        )
+        return ClipTable(clips, words, (1,), remarks=(*listing.remarks(), *_unmatched(elsewhere)))
 
 
-def _clip(root: Path, word: str, label: int, file: str, splits: dict[str, str]) -> Clip:
-    id_ = f"{word}/{file}"
-    speaker = file.partition("_nohash_")[0]
-    return Clip(id_, root / word / file, (label,), speaker, split=splits.get(id_, "train"))
+def _by_word(root: Path, listing: Listing) -> dict[str, list[Path]]:
+    """Return the clips of each word's folder, by its name in one Unicode form."""
+    files: dict[str, list[Path]] = {}
+    for path in listing.files:
+        word, *rest = path.relative_to(root).parts
+        if len(rest) == 1 and not word.startswith("_"):
+            files.setdefault(normalised(word), []).append(path)
+    return files
 
 
-def _words(root: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    folders = (path for path in root.iterdir() if path.is_dir() and path.name[0] not in "_.")
-    there = sorted(path.name for path in folders if next(path.glob("*.wav"), None))
+def _clip(root: Path, path: Path, label: int, splits: dict[str, str]) -> Clip:
+    id_ = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+    speaker = path.name.partition("_nohash_")[0]
+    return Clip(id_, path, (label,), speaker, split=splits.get(spelling_key(id_), "train"))
+
+
+def _words(root: Path, wanted: tuple[str, ...], there: list[str]) -> tuple[str, ...]:
+    wanted = tuple(map(normalised, wanted))
     unknown = [word for word in wanted if word not in there]
     if unknown:
         raise DataError(
@@ -79,12 +96,14 @@ def _words(root: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _splits(root: Path) -> dict[str, str]:
+    """Return the split of each listed clip, by what spellings of its path share."""
     splits: dict[str, str] = {}
     for split, file in _LISTS.items():
         try:
-            lines = (root / file).read_text(encoding="utf-8").split()
+            text = (root / file).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{root / file}: cannot be read ({error}).") from error
+        lines = [spelling_key(line.strip()) for line in text.splitlines() if line.strip()]
         both = [line for line in lines if splits.get(line, split) != split]
         if both:
             raise DataError(f"{root}: {len(both)} clips are in both lists: {join_names(both)}.")
@@ -92,12 +111,22 @@ def _splits(root: Path) -> dict[str, str]:
     return splits
 
 
-def _check_listed(
-    root: Path, words: tuple[str, ...], splits: dict[str, str], ids: set[str]
-) -> None:
-    absent = [id_ for id_ in splits if id_.partition("/")[0] in words and id_ not in ids]
-    if absent:
+def _absent(splits: dict[str, str], ids: set[str]) -> list[str]:
+    return [id_ for id_ in splits if id_ not in ids]
+
+
+def _check_listed(root: Path, words: tuple[str, ...], absent: list[str]) -> None:
+    missing = [id_ for id_ in absent if id_.partition("/")[0] in words]
+    if missing:
         raise DataError(
-            f"{root}: the lists name {len(absent)} clips that are not there: {join_names(absent)}. "
-            "Download the data set again."
+            f"{root}: the lists name {len(missing)} clips that are not there: "
+            f"{join_names(missing)}. Download the data set again."
         )
+
+
+def _unmatched(lines: list[str]) -> tuple[Remark, ...]:
+    """Return that lines of the lists name words that have no folder, if any do."""
+    if not lines:
+        return ()
+    text = f"{len(lines)} lines of the lists name words that have no clips: {join_names(lines)}"
+    return (Remark("unmatched", text, tuple(lines)),)

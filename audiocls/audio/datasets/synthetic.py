@@ -10,13 +10,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.atomic import build_once
+from audiocls.atomic import build_cache, build_once
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.esc50 import META
 from audiocls.audio.datasets.folder import write_manifest
 from audiocls.errors import DataError
 from audiocls.options import Options
 
+_NUM_CLASSES = 10
+"""Of `synthesis.CLASSES`, which takes a second to import and is not needed to read clips."""
 _NUM_FOLDS = 5
 _WRITTEN_RATE = 16000  # Hz
 _SHORTEST_S = 1.0
@@ -52,8 +54,8 @@ class Synthetic(Options):
 
     def table(self, cache: Path) -> ClipTable:
         """List the clips, written into `cache` by the first process that needs them."""
-        folder = build_once(cache.absolute() / f"synthetic-{_key(self)}", partial(_write, self))
-        return _read(folder)
+        folder = cache.absolute() / f"synthetic-{_key(self)}"
+        return _read(build_cache(folder, partial(_write, self), _num_bytes(self)))
 
     def make(self, folder: Path) -> ClipTable:
         """Write a new `folder`, with a manifest too: readable as `esc50` and as `folder`.
@@ -63,12 +65,18 @@ class Synthetic(Options):
         """
         if folder.exists():
             raise DataError(f"{folder} is there already; remove it, or name another folder.")
-        build_once(folder.absolute(), partial(_write_both, self))
+        build_once(folder.absolute(), partial(_write_both, self), _num_bytes(self))
         return _read(folder)
 
 
 def _recorded_s(data: Synthetic) -> float:
     return max(_SHORTEST_S, data.duration_s)
+
+
+def _num_bytes(data: Synthetic) -> int:
+    """Return about how much the clips take on a disk."""
+    num_clips = _NUM_CLASSES * data.num_sources * data.clips_per_source
+    return num_clips * round(_recorded_s(data) * _WRITTEN_RATE) * 2
 
 
 def _key(data: Synthetic) -> str:

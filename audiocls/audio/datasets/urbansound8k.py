@@ -11,6 +11,7 @@ from pydantic import Field
 
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets.layout import class_names, find_root, raise_problems, read_listing
+from audiocls.audio.listing import FileFinder
 from audiocls.options import Options
 
 META = "metadata/UrbanSound8K.csv"
@@ -49,7 +50,8 @@ class UrbanSound8K(Options):
         """
         root = find_root(self.name, self.root, META, ("UrbanSound8K",))
         whole = ("fold", "classID")
-        rows = read_listing(root / META, _COLUMNS, whole, _CLASSES)
+        listing = read_listing(root / META, _COLUMNS, whole, _CLASSES)
+        rows, files = list(listing.rows.values()), FileFinder(root / "audio")
         folds = tuple(sorted({int(row["fold"]) for row in rows}))
         beyond = [fold for fold in folds if not 1 <= fold <= _NUM_FOLDS]
         raise_problems(
@@ -57,10 +59,11 @@ class UrbanSound8K(Options):
         )
         names = class_names(rows, _CLASSES)
         index = {number: label for label, number in enumerate(names)}
-        clips = tuple(_clip(root, row, index[int(row["classID"])]) for row in rows)
-        return ClipTable(clips, tuple(names.values()), folds)
+        clips = tuple(_clip(files, row, index[int(row["classID"])]) for row in rows)
+        remarks = (*listing.remarks, *files.remarks())
+        return ClipTable(clips, tuple(names.values()), folds, remarks=remarks)
 
 
-def _clip(root: Path, row: dict[str, str], label: int) -> Clip:
+def _clip(files: FileFinder, row: dict[str, str], label: int) -> Clip:
     fold, file = int(row["fold"]), row["slice_file_name"]
-    return Clip(file, root / "audio" / f"fold{fold}" / file, (label,), row["fsID"], fold)
+    return Clip(file, files.path(f"fold{fold}/{file}"), (label,), row["fsID"], fold)

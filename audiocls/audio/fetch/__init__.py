@@ -8,12 +8,13 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from audiocls.atomic import build_once
+from audiocls.atomic import build_cache
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.datasets.layout import raise_problems
 from audiocls.audio.fetch.download import Report, Unreachable, download
 from audiocls.audio.fetch.origins import ORIGINS, Origin, Remote
 from audiocls.audio.fetch.unpack import unpack
+from audiocls.digests import damaged, is_sealed
 from audiocls.errors import DataError, UsageError, did_you_mean
 from audiocls.formatting import join_names
 
@@ -82,7 +83,23 @@ def _get(origin: Origin, remote: Remote, root: Path, report: Report, pause_s: fl
         raise DataError(f"{error}\n{by_hand(origin, remote, root)}") from error
     if remote.is_archive:
         unpacking = partial(report, f"unpacking {remote.file}")
-        build_once(folder, lambda beside: unpack(file, remote.top, beside, unpacking))
+        build_cache(folder, lambda beside: unpack(file, remote.top, beside, unpacking))
+
+
+def require_as_unpacked(name: str, folder: Path) -> None:
+    """Raise `DataError` if files of a folder that was fetched are not what was unpacked."""
+    if is_sealed(folder):
+        raise_problems(folder, _changed(name, folder))
+
+
+def _changed(name: str, folder: Path) -> list[str]:
+    wrong = damaged(folder)
+    if not wrong:
+        return []
+    return [
+        f"{len(wrong)} files are not what was unpacked: {join_names(wrong)}",
+        f"remove the folder, and fetch it again: audiocls data fetch {name}",
+    ]
 
 
 def by_hand(origin: Origin, remote: Remote, root: Path) -> str:
@@ -110,6 +127,8 @@ def _missing(origin: Origin, folder: Path) -> Iterator[str]:
     except DataError as error:
         yield str(error)
         return
+    if is_sealed(folder):
+        yield from _changed(origin.name, folder)
     absent = [clip.id for clip in clips if not clip.path.is_file()]
     if len(clips) != origin.num_clips:
         yield f"got {len(clips)} clips, published are {origin.num_clips}"

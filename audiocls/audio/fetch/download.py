@@ -16,7 +16,9 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from audiocls.audio.fetch.origins import Remote
+from audiocls.digests import sync
 from audiocls.errors import DataError
+from audiocls.machine import writing
 
 Report = Callable[[str, int, int | None], None]
 """Gets the present task, its bytes done, and all its bytes if known."""
@@ -55,6 +57,7 @@ def download(remote: Remote, folder: Path, report: Report, pause_s: float = 1.0)
     except DataError:
         part.unlink()  # resuming from its end would never make it right
         raise
+    sync(part)
     return part.rename(path)
 
 
@@ -132,7 +135,7 @@ def _receive(response: HTTPResponse, part: Path, start: int, report: Progress) -
         start = 0
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
-    with part.open("r+b" if start else "wb") as file:
+    with writing(part, total and total - start), part.open("r+b" if start else "wb") as file:
         file.seek(start)
         report(start, total)
         while block := response.read(BLOCK):

@@ -47,4 +47,6 @@ def plan(
 
     output = o.output_of(as_json, format_, out, allowed=o.PLAN_FORMATS, what="a plan")
     request = ablation_request(name, recipe, assignments, seeds, folds, arms)
+    for text in request.notes:
+        console.note(text)
     planned(request, runs, effect).write(output)

@@ -9,6 +9,7 @@ from audiocls import console
 from audiocls.cli.options import RUNS, RunsOption
 from audiocls.cli.sweep.agent import show_pushed
 from audiocls.design.register import PROJECT
+from audiocls.formatting import command_line
 from audiocls.wandb_remote.register import push_registered, registered_sweeps, write_registered
 
 
@@ -33,5 +34,5 @@ def register(
             show_pushed(push_registered(sweep, project, entity, runs))
         else:
             path = write_registered(sweep, out)
-            launch = f"audiocls sweep launch {sweep['name']}"
+            launch = command_line("sweep", "launch", sweep["name"])
             console.say(f"{path}  ({launch}, or: wandb sweep {path})")

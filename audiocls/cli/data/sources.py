@@ -9,6 +9,7 @@ from audiocls import console, library
 from audiocls.audio.fetch.origins import ORIGINS
 from audiocls.cli.options import JsonOption
 from audiocls.console.bar import counting
+from audiocls.formatting import command_line
 
 DataSetArgument = Annotated[str, typer.Argument(help="A data set, as in `audiocls data list`.")]
 DataSetOption = Annotated[
@@ -50,7 +51,8 @@ def fetch(
     console.say(f"{fetched.folder}: {state}")
     if origin.by_hand:
         console.say(origin.by_hand)
-    console.note(f"next: audiocls data check {name} --set data.root={root}")
+    check = command_line("data", "check", name, "--set", f"data.root={root}")
+    console.note(f"next: {check}")
 
 
 def make(

@@ -9,6 +9,7 @@ from audiocls.atomic import write_text
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import run_on_server
 from audiocls.console.progress import TerminalDisplay
+from audiocls.errors import NotComparable
 from audiocls.render import build
 from audiocls.render.build.clips import ClipsRequest
 from audiocls.render.formats.terminal import show
@@ -44,6 +45,15 @@ MaxPairsOption = Annotated[
         help="With --until-decided: at most N pairs a comparison; default: ten times the file's.",
     ),
 ]
+EffectOption = Annotated[
+    float | None,
+    typer.Option(
+        "--effect",
+        min=0.0,
+        help="With --until-decided: give up an arm once an effect of this size, in units of the "
+        "metric (0.02 = 2 points), is out of sight.",
+    ),
+]
 
 
 def launch(
@@ -64,6 +74,7 @@ def launch(
     trial_hours: TrialHoursOption = None,
     until_decided: UntilDecidedOption = False,
     max_pairs: MaxPairsOption = None,
+    effect: EffectOption = None,
     wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False,
     log_model: o.LogModelOption = False,
@@ -77,7 +88,7 @@ def launch(
     )
     blocks, limits = (seeds, folds, arms), (count, trial_hours)
     request = LaunchRequest(
-        name, recipe, assignments, *blocks, study, *limits, until_decided, max_pairs
+        name, recipe, assignments, *blocks, study, *limits, until_decided, max_pairs, effect
     ).read()
     if options.is_on_server:
         return run_on_server(request, options)
@@ -95,15 +106,26 @@ def show_outcome(outcome: Outcome, folder: StudyFolder) -> None:
             f"{folder.path} and are used again if that plan is launched again. --study NAME keeps "
             "both plans."
         )
-    if outcome.study.kind == "search":
-        show(build.ranking(load_ranking(folder)))
-    elif outcome.study.kind != "tuning" and outcome.counts["done"]:
-        _show_report(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
+    exit_code = outcome.exit_code
+    if outcome.stopped_by != "machine":  # where no page could be written either
+        refused = _show_answer(outcome, folder)
+        exit_code = exit_code or refused
     if outcome.study.kind != "tuning":  # its summary was shown when it ended
         for text in summary_of(outcome, folder.path.parent):
             console.note(text)
-    if outcome.exit_code:
-        raise typer.Exit(outcome.exit_code)
+    if exit_code:
+        raise typer.Exit(exit_code)
+
+
+def _show_answer(outcome: Outcome, folder: StudyFolder) -> int:
+    """Show the ranking or the verdict; return the exit code of one that cannot be given."""
+    if outcome.study.kind == "search":
+        ranking = load_ranking(folder)
+        show(build.ranking(ranking, runs=folder.path.parent))
+        return NotComparable.exit_code if ranking.is_refused else 0
+    if outcome.study.kind != "tuning" and outcome.counts["done"]:
+        _show_report(folder, is_new=outcome.num_trained > 0 or outcome.is_replaced)
+    return 0
 
 
 def _show_report(folder: StudyFolder, is_new: bool) -> None:

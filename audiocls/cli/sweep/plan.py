@@ -29,6 +29,8 @@ def plan(
     output = o.output_of(as_json, format_, out, allowed=o.PLAN_FORMATS, what="a plan")
     if not is_sweep(name):
         request = ablation_request(name, recipe, assignments, seeds, folds, arms)
+        for text in request.notes:
+            console.note(text)
         return planned(request, runs, effect).write(output)
     check_without_effect({"--effect": effect}, f"{name} is a sweep, which compares nothing")
     search = sweep_request(name, assignments, recipe=recipe)

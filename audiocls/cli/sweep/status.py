@@ -1,9 +1,8 @@
 """`audiocls sweep status | retry | stop`: where a launched study stands, and what to do then."""
 
-import shlex
-
 from audiocls import console
 from audiocls.cli import options as o
+from audiocls.formatting import command_line
 from audiocls.store import count_states
 from audiocls.studies import status as studies
 
@@ -17,16 +16,20 @@ def status(
         each.name: count_states(studies.status_of(each).states)
         for each in studies.tuning_of(status.folder)
     }
+    damages = studies.damage_notes(status.folder, status.cells)
     if as_json:
         facts = {"study": status.folder.name, "cells": count_states(status.states)}
         known = {"failures": _failures(status), **({"tuning": tuning} if tuning else {})}
+        known |= {"damaged": damages} if damages else {}
         return console.show_json({**facts, **known})
     _show_table(status)
     for text in studies.failure_notes(status.folder) if status.failures else ():
         console.note(text)
+    for text in damages:
+        console.note(text)
     for study, counts in tuning.items():
         text = ", ".join(f"{count} {state}" for state, count in counts.items())
-        console.note(f"tuning: {text}; more: audiocls sweep status {shlex.quote(study)}")
+        console.note(f"tuning: {text}; more: {command_line('sweep', 'status', study, runs=runs)}")
     return None
 
 
@@ -49,6 +52,7 @@ def _failures(status: studies.Status) -> list[dict[str, object]]:
             **status.block_of(cell),
             "cause": status.failures[cell.id].cause,
             "message": status.failures[cell.id].message,
+            "log": str(status.folder.trial(cell.id).log),
         }
         for cell in status.cells
         if cell.id in status.failures
@@ -60,12 +64,17 @@ def retry(
     runs: o.RunsOption = o.RUNS,
     arms: o.ArmsOption = None,
 ) -> None:
-    """Make failed cells pending again; the next launch trains them."""
+    """Make failed and damaged cells pending again; the next launch trains them."""
     folder = studies.open_begun(name, runs)
-    num = studies.retry_failed(folder, arms)
-    verb = "cells are" if num > 1 else "cell is"
-    train = f"{num} failed {verb} pending again. Train: {studies.launch_command(folder)}"
-    console.say(train if num else f"{folder.name} has no failed cell.")
+    retried = studies.retry_failed(folder, arms)
+    for damage in retried.damages:
+        console.note(str(damage))
+    failed, damaged = retried.num_failed, len({each.path.parent for each in retried.damages})
+    parts = [f"{failed} failed"] * (failed > 0) + [f"{damaged} damaged"] * (damaged > 0)
+    verb = "cells are" if failed + damaged > 1 else "cell is"
+    train = f"{' and '.join(parts)} {verb} pending again. "
+    train += f"Train: {studies.launch_command(folder)}"
+    console.say(train if parts else f"{folder.name} has no failed cell.")
 
 
 def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import AudioclsError
@@ -26,9 +27,11 @@ from audiocls.execution.messages import (
     Epoch,
     Event,
     Lost,
-    Stage,
+    Underway,
     from_json,
 )
+from audiocls.execution.temporary import TemporaryFolders
+from audiocls.machine.memory import crowded_memory_fault, mapped_file_fault, num_oom_kills
 
 MAX_STILLBORN = 3
 """Workers in a row that die before they are ready, after which the machine is at fault."""
@@ -36,13 +39,49 @@ KILL_LASTS_S = 1.0
 """For the system to remove a killed worker; one blocked on I/O may never exit."""
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a worker may be silent before it is taken to be hung."""
+
+    least_s: float = 180.0
+    """Enough to score a trial, and for W&B to give up on a server."""
+    first_epoch_s: float = 3600.0
+    """Before a trial's first epoch, in which data may be decoded and features computed."""
+    factor: float = 10.0
+    """Times the longest silence of the same trial so far."""
+
+    def limit_s(self, longest_s: float | None) -> float:
+        """Return the limit for a trial; `longest_s` is unknown before its first epoch."""
+        known = self.first_epoch_s if longest_s is None else self.factor * longest_s
+        return max(self.least_s, known)
+
+
+@dataclass
+class Silence:
+    """How long a worker has reported nothing, counted only while this process runs."""
+
+    present_s: float = 0.0
+    longest_s: float | None = None
+
+    def end(self, is_epoch: bool = True) -> None:
+        """Note a report; only epochs of the trial itself tell how long its epochs take."""
+        if is_epoch:
+            self.longest_s = max(self.present_s, self.longest_s or 0.0)
+        self.present_s = 0.0
+
+
 class Worker:
     """One child process and the trial that it trains."""
 
-    def __init__(self, slot: int, device: str, cache: Path, log: Path, inbox: "Inbox"):
-        self.slot, self.device = slot, device
+    def __init__(
+        self, slot: int, device: str, cache: Path, log: Path, temporary: Path, inbox: "Inbox"
+    ):
+        self.slot, self.device, self.temporary = slot, device, temporary
+        self._oom_kills_before = num_oom_kills()
         self.trial_id: str | None = None
+        self.silence = Silence()
         self.is_ready = False
+        self._killed_for = ""
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "audiocls.execution.worker", str(cache)],
@@ -52,7 +91,7 @@ class Worker:
                 text=True,
                 bufsize=1,
                 start_new_session=True,
-                env=worker_environment(os.environ, device),
+                env=worker_environment(os.environ, device, temporary),
             )
         self._pin()
         self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True)
@@ -97,13 +136,31 @@ class Worker:
         self.close()
         self._reader.join(KILL_LASTS_S)
 
+    def give_up(self, reason: str) -> None:
+        """Kill a worker that hangs, one that is stopped by a signal too."""
+        self._killed_for = reason
+        self._process.kill()
+
     def exit_reason(self) -> str:
         """Return how the process ended."""
+        if self._killed_for:
+            return self._killed_for
         code = self._process.returncode
         if code is not None and code < 0:
             return f"worker killed by {signal.Signals(-code).name}"
         return f"worker exited with status {code}"
 
+    def is_killed_by(self, number: signal.Signals) -> bool:
+        return self._process.returncode == -number
+
+    def is_killed_for_memory(self) -> bool:
+        """Whether the kernel, as it seems, has killed it because memory ran out."""
+        return self.is_killed_by(signal.SIGKILL) and num_oom_kills() > self._oom_kills_before
+
+
+PATIENCE = Patience()
+MOST_PASSED_S = 1.0
+"""Counted as silence between two looks, which are a fifth of a second apart."""
 
 Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 
@@ -111,22 +168,24 @@ Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 class LocalExecutor:
     """As many workers as there are slots, started at once and kept until `stop`."""
 
-    def __init__(self, slots: Slots, cache: Path, log: Path):
-        self._cache, self._log = cache, log
+    def __init__(self, slots: Slots, cache: Path, log: Path, patience: Patience = PATIENCE):
+        self._cache, self._log, self._patience = cache, log, patience
+        self._looked = time.monotonic()
         self._inbox: Inbox = queue.SimpleQueue()
         self._stillborn = 0
-        log.parent.mkdir(parents=True, exist_ok=True)
+        self._temporary = TemporaryFolders(log.parent)
         self._workers = [self._start(slot, device) for slot, device in enumerate(slots)]
 
     def _start(self, slot: int, device: str) -> Worker:
-        return Worker(slot, device, self._cache, self._log, self._inbox)
+        temporary = self._temporary.new()
+        return Worker(slot, device, self._cache, self._log, temporary, self._inbox)
 
     def num_free(self) -> int:
         return sum(worker.trial_id is None for worker in self._workers)
 
     def submit(self, job: NativeJob) -> None:
         worker = next(worker for worker in self._workers if worker.trial_id is None)
-        worker.trial_id = job.id
+        worker.trial_id, worker.silence = job.id, Silence()
         worker.send_line(job.to_json())
 
     def end(self, trial_id: str) -> None:
@@ -143,7 +202,21 @@ class LocalExecutor:
             except queue.Empty:
                 break
             events += self._handle(worker, line)
+        self._give_up_hung_workers()
         return events
+
+    def _give_up_hung_workers(self) -> None:
+        """Kill workers that were silent for too long; their readers then report them.
+
+        A moment in which this process itself did not run, stopped or asleep, hardly counts.
+        """
+        now = time.monotonic()
+        passed_s, self._looked = min(now - self._looked, MOST_PASSED_S), now
+        for worker in self._workers:
+            worker.silence.present_s += passed_s if worker.trial_id else 0.0
+            limit_s = self._patience.limit_s(worker.silence.longest_s)
+            if worker.trial_id and worker.silence.present_s > limit_s:
+                worker.give_up(f"worker hung: silent for {limit_s:.0f} s, so it was killed")
 
     def _handle(self, worker: Worker, line: str | None) -> list[Event]:
         if line == READY:
@@ -152,7 +225,9 @@ class LocalExecutor:
         if line is None:
             return self._replace_worker(worker)
         event = from_json(line)
-        if not isinstance(event, Epoch | Stage):
+        if isinstance(event, Underway):
+            worker.silence.end(isinstance(event, Epoch))
+        else:
             worker.trial_id = None
         if isinstance(event, Ended) and event.is_worker_spent:
             self._retire(worker)
@@ -165,6 +240,7 @@ class LocalExecutor:
 
     def _replace_worker(self, worker: Worker) -> list[Event]:
         """Replace a dead worker; return the loss of the trial that it was training."""
+        self._temporary.remove(worker.temporary)
         if self._workers[worker.slot] is not worker:
             return []  # it was retired
         self._stillborn += not worker.is_ready
@@ -175,7 +251,18 @@ class LocalExecutor:
             )
         worker.close()
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
-        return [Lost(worker.trial_id, worker.exit_reason())] if worker.trial_id else []
+        return [self._lost(worker, worker.trial_id)] if worker.trial_id else []
+
+    def _lost(self, worker: Worker, trial_id: str) -> Lost:
+        """Return why the trial was lost; of memory the trial is guilty if it ran alone."""
+        how = worker.exit_reason()
+        if worker.is_killed_by(signal.SIGBUS):
+            return Lost(trial_id, how, fault=str(mapped_file_fault(self._cache)))
+        if not worker.is_killed_for_memory():
+            return Lost(trial_id, how)
+        num_running = 1 + sum(each.trial_id is not None for each in self._workers)
+        fault = str(crowded_memory_fault(num_running)) if num_running > 1 else ""
+        return Lost(trial_id, f"{how}, out of memory", cause="out_of_memory", fault=fault)
 
     def stop(self, grace_s: float) -> Sequence[Event]:
         for worker in self._workers:
@@ -187,6 +274,7 @@ class LocalExecutor:
             events += self._next_event(0.05)
         for worker in self._workers:
             worker.kill()
+        self._temporary.close()
         while not self._inbox.empty():
             events += self._next_event(0)
         return events

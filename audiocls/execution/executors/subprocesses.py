@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from audiocls.errors import MachineFault
 from audiocls.execution.devices import Slots, core_ids
 from audiocls.execution.external.command import (
     command_line,
@@ -20,12 +21,13 @@ from audiocls.execution.external.command import (
     write_parameters,
 )
 from audiocls.execution.external.outcome import CommandAttempt, StopReason, failed, outcome
-from audiocls.execution.external.output import RunDirectoryFinder
+from audiocls.execution.external.output import Announcements
 from audiocls.execution.external.program import Program
 from audiocls.execution.external.reaper import ProcessReaper
 from audiocls.execution.job import CommandJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted
 from audiocls.execution.provenance import now
+from audiocls.machine import fault_of
 from audiocls.tracking import run_id_of
 from audiocls.tracking.wandb.log import RunLogs, numbers
 
@@ -48,10 +50,6 @@ class RunningProgram:
         self._kill_at = float("inf")
         self._read_at = 0.0
         self._num_values = 0
-        job = attempt.job
-        self._run_finder = RunDirectoryFinder(
-            job.trial.log, attempt.output_from, job.spec.cwd, runs_folder(job)
-        )
 
     def request_stop(self, reason: StopReason, grace_s: float) -> None:
         """Send SIGTERM, once; kill it after `grace_s`, or earlier if an earlier request said so."""
@@ -73,7 +71,11 @@ class RunningProgram:
         end = self.program.poll()
         self.is_over = end is not None
         if end is not None:
-            return [*self._read_metrics(), outcome(self.attempt, self._stop_reason, end)]
+            events = self._read_metrics()
+            if self.attempt.adopt_run():
+                events += self._read_metrics()
+            self.attempt.leave_offline_sweep()
+            return [*events, outcome(self.attempt, self._stop_reason, end)]
         if time.monotonic() < self._read_at:
             return []
         self._read_at = time.monotonic() + READ_EVERY_S
@@ -82,7 +84,7 @@ class RunningProgram:
     def _read_metrics(self) -> list[Event]:
         """Store what was logged since the last reading; return an event if the metric was in it."""
         job, before = self.attempt.job, self._num_values
-        self._run_finder.link()
+        self.attempt.announcements.read()
         for row in filter(None, map(numbers, self.attempt.logs.read())):
             job.trial.append_history(dict(sorted(row.items())))
             self._num_values += not job.spec.metric or job.spec.metric in row
@@ -90,11 +92,14 @@ class RunningProgram:
             return []
         return [Epoch(job.id, self._num_values, num_epochs=0)]
 
-    def give_up(self, error: OSError) -> Failed:
+    def give_up(self, error: OSError | MachineFault) -> Failed | Interrupted:
         """End a program whose files cannot be read or written."""
         if not self.is_over:
             self.program.kill()
         self.is_over = True
+        job = self.attempt.job
+        if (fault := fault_of(error, job.study_folder)) is not None:
+            return Interrupted(job.id, fault=str(fault))
         return failed(self.attempt, "error", f"{CANNOT_KEEP}: {error}")
 
 
@@ -126,13 +131,13 @@ class SubprocessExecutor:
         slot = min(set(range(len(self._slots))) - {one.slot for one in self._running.values()})
         try:
             attempt = _begin(job, self._slots[slot])
-        except OSError as error:
-            self._unreported.append(Failed(job.id, "error", f"{CANNOT_KEEP}: {error}"))
+        except (OSError, MachineFault) as error:
+            self._unreported.append(_not_begun(job, error))
             return
         try:
             program = _start_program(attempt)
         except OSError as error:
-            self._unreported.append(failed(attempt, "error", f"cannot be started: {error}"))
+            self._unreported.append(_not_started(attempt, error))
             return
         self._reaper.watch(program.group)
         if attempt.device == "cpu":
@@ -151,7 +156,7 @@ class SubprocessExecutor:
             running.enforce_time_limit(self._kill_delay_s)
             try:
                 events += running.poll()
-            except OSError as error:
+            except (OSError, MachineFault) as error:
                 events.append(running.give_up(error))
             if running.is_over:
                 self._release(running)
@@ -177,6 +182,20 @@ class SubprocessExecutor:
         return [*events, *map(Interrupted, self._running)]
 
 
+def _not_begun(job: CommandJob, error: OSError | MachineFault) -> Failed | Interrupted:
+    """Return the end of a trial in whose folder nothing could be written."""
+    if (fault := fault_of(error, job.study_folder)) is not None:
+        return Interrupted(job.id, fault=str(fault))
+    return Failed(job.id, "error", f"{CANNOT_KEEP}: {error}")
+
+
+def _not_started(attempt: CommandAttempt, error: OSError) -> Failed | Interrupted:
+    """Return the end of a trial whose program could not be started."""
+    if (fault := fault_of(error)) is not None:
+        return Interrupted(attempt.job.id, fault=str(fault))
+    return failed(attempt, "error", f"cannot be started: {error}")
+
+
 def _begin(job: CommandJob, device: str) -> CommandAttempt:
     """Begin a new attempt, from the start: where a program could resume is not known."""
     number = job.trial.begin().number
@@ -187,7 +206,8 @@ def _begin(job: CommandJob, device: str) -> CommandAttempt:
     logs = RunLogs(runs_folder(job), job.tracking.run_id or run_id_of(job.id, job.study, number))
     log = job.trial.log
     num_bytes = log.stat().st_size if log.exists() else 0
-    return CommandAttempt(job, number, device, now(), logs, num_bytes)
+    announcements = Announcements(log, num_bytes, job.spec.cwd, runs_folder(job))
+    return CommandAttempt(job, number, device, now(), logs, announcements, num_bytes)
 
 
 def _start_program(attempt: CommandAttempt) -> Program:

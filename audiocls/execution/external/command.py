@@ -7,7 +7,7 @@ runs unchanged, with a server or without.
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audiocls import yaml_file
@@ -15,12 +15,20 @@ from audiocls.atomic import write_text
 from audiocls.execution.devices import visible_devices
 from audiocls.execution.job import CommandJob, TrackingConfig
 from audiocls.search.command import arguments, as_json
+from audiocls.tracking.sweep_server import offline_sweep_id
 
 FLUSH_EVERY_S = "1"
 """Delay until logged metrics are on disk, in seconds; W&B's default of 15 is too late to stop."""
 ACTIVATED = ("VIRTUAL_ENV", "CONDA_PREFIX")
 """Variables that an activated environment sets."""
-AGENTS_OWN = ("WANDB_RUN_ID", "WANDB_SERVICE", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
+HOOK = Path(__file__).parent / "hook"
+"""Holds what every process of a program imports first; see its `sitecustomize`."""
+AGENTS_OWN = (
+    "WANDB_RUN_ID",
+    "WANDB_SERVICE",
+    "WANDB_SWEEP_ID",
+    "WANDB_SWEEP_PARAM_PATH",
+)
 
 
 def runs_folder(job: CommandJob) -> Path:
@@ -53,6 +61,13 @@ def command_line(job: CommandJob, environment: Mapping[str, str]) -> list[str]:
     return arguments(spec.command, spec.program, job.parameters, environment, file)
 
 
+def program_words(
+    command: Sequence[str], program: str, environment: Mapping[str, str]
+) -> list[str]:
+    """Return the words that are the same in every trial: those without parameters."""
+    return arguments(command, program, {}, environment, "")
+
+
 def program_environment(
     job: CommandJob, inherited: Mapping[str, str], device: str, run_id: str
 ) -> dict[str, str]:
@@ -69,24 +84,28 @@ def program_environment(
         **kept,
         **visible_devices(inherited, device),
         "PATH": path_with_python(inherited),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(HOOK), inherited.get("PYTHONPATH")])),
         "WANDB_DIR": str(runs_folder(job)),
         "WANDB_MODE": "online" if job.tracking.mode == "online" else "offline",
         "WANDB_PROJECT": job.tracking.project,
         "WANDB_RUN_ID": run_id,
         "WANDB_SWEEP_PARAM_PATH": str(_parameters_file(job)),
-        **_membership(job.tracking),
+        **_membership(job.tracking, job.study),
     }
 
 
-def _membership(tracking: TrackingConfig) -> dict[str, str]:
+def _membership(tracking: TrackingConfig, study: str) -> dict[str, str]:
     """Return what makes `wandb.init` ignore a project and an id in the code, as in every sweep.
 
-    A sweep's id does. Without a server there is none, and an invented one would make the server
-    refuse the run later; that W&B Launch started the program has the same effect.
+    A sweep's id does, and a program may ask for it. Offline it is one of the study's own, which
+    `sweep sync` takes out again, since a server refuses a run of a sweep that it does not know. For
+    the same reason there is none online without a sweep there; that W&B Launch started the program
+    has the same effect on `wandb.init`.
     """
     entity = {"WANDB_ENTITY": tracking.entity} if tracking.entity else {}
-    sweep = {"WANDB_SWEEP_ID": tracking.sweep_id} if tracking.sweep_id else {"WANDB_LAUNCH": "true"}
-    return {**entity, **sweep}
+    if tracking.mode == "online" and not tracking.sweep_id:
+        return {**entity, "WANDB_LAUNCH": "true"}
+    return {**entity, "WANDB_SWEEP_ID": tracking.sweep_id or offline_sweep_id(study)}
 
 
 def path_with_python(inherited: Mapping[str, str]) -> str:

@@ -7,19 +7,20 @@ from types import MappingProxyType
 from typing import Any
 
 from audiocls.analysis import pareto
+from audiocls.analysis.next_step import NextStep
 from audiocls.analysis.results import Comparison, Effects, Failed
-from audiocls.formatting import NONE, format_percent, plural
+from audiocls.formatting import NONE, plural
 from audiocls.render import figures
 from audiocls.render.build import clips as by_clip
 from audiocls.render.build.clips import ClipSection
 from audiocls.render.build.effects import EFFECT_MEANINGS, TITLE, effect_remarks, effect_table
+from audiocls.render.build.headline import capitalised, headline
+from audiocls.render.build.method import VERDICT_MEANINGS, method_text, scope_sentence
+from audiocls.render.build.next_step import next_blocks, next_values
 from audiocls.render.build.runs import pairs_run
-from audiocls.render.build.values import to_json
+from audiocls.render.build.values import clips_to_json, to_json
 from audiocls.render.build.verdicts import (
-    VERDICT_MEANINGS,
     finished,
-    headline,
-    method_text,
     name_of,
     secondary_table,
     secondary_title,
@@ -56,15 +57,18 @@ def ablation(
     clips: ClipSection | None = None,
     selection: RunSelection | None = None,
     template: Template | None = None,
+    steps: Sequence[NextStep] = (),
 ) -> Document:
     """Return the document; what is not given is left out.
 
     `histories` by trial id, `provenance` of the records that were compared, `selection` the runs
-    that W&B draws panels of, `template` the notebook that computes this answer.
+    that W&B draws panels of, `template` the notebook that computes this answer, `steps` what would
+    decide what is open.
     """
     parts: tuple[Iterable[Block], ...] = (
         _opening(comparison, study),
         _verdicts(comparison),
+        next_blocks(comparison, steps),
         _front(comparison),
         _secondary(comparison),
         _pairs(comparison),
@@ -77,14 +81,17 @@ def ablation(
         _meanings(),
         _reproduce(comparison, study, provenance),
     )
-    data = partial(_values, comparison, clips)
+    data = partial(_values, comparison, clips, steps)
     blocks = tuple(block for part in parts for block in part)
     return Document(name=comparison.study, blocks=blocks, data=data, template=template)
 
 
-def _values(comparison: Comparison, clips: ClipSection | None) -> dict[str, Any]:
+def _values(
+    comparison: Comparison, clips: ClipSection | None, steps: Sequence[NextStep]
+) -> dict[str, Any]:
     by_clips = clips and clips.comparison
-    return to_json(comparison) | ({"clips": by_clip.to_json(by_clips)} if by_clips else {})
+    values = to_json(comparison) | {"next": next_values(comparison, steps)}
+    return values | ({"clips": clips_to_json(by_clips)} if by_clips else {})
 
 
 def _opening(comparison: Comparison, study: Study | None) -> Iterator[Block]:
@@ -107,14 +114,16 @@ def _verdicts(comparison: Comparison) -> Iterator[Block]:
     blocks = (
         verdict_table(comparison),
         Text(method_text(comparison), Depth.TEXT),
-        Text(finished(comparison)),
+        Text(f"{scope_sentence(comparison)} {finished(comparison)}"),
     )
     yield Section("Verdicts", blocks, heading=Depth.TEXT)
 
 
 def _secondary(comparison: Comparison) -> Iterator[Block]:
     for each in comparison.secondary:
-        yield Section(secondary_title(each), (secondary_table(each),), is_folded=True)
+        is_alike = each.method == comparison.method
+        method = () if is_alike else (Text(f"{capitalised(each.method)}."),)
+        yield Section(secondary_title(each), (secondary_table(each), *method), is_folded=True)
 
 
 def _pairs(comparison: Comparison) -> Iterator[Block]:
@@ -143,7 +152,7 @@ def _effects(comparison: Comparison) -> Iterator[Block]:
     if not comparison.effects.estimates:
         yield from remarks
         return
-    level = format_percent(1 - comparison.alpha)
+    level = comparison.interval_level
     shown = Figure(
         "effects",
         partial(figures.effect_intervals, comparison),
@@ -178,12 +187,12 @@ def _curves(
         for name, key in keys.items()
         if figures.has_curve(histories, key)
     ]
-    level = format_percent(1 - comparison.alpha)
+    level = comparison.interval_level
     note = Note(
         f"Mean over blocks on validation clips. The dark band is its {level} interval at each "
-        "epoch for itself, by the variance of the verdicts; the light one reaches from the lowest "
-        "block to the highest. What blocks have in common widens both, and not the paired "
-        "differences. Verdicts rest on the test clips, not on these.",
+        "epoch for itself, over folds and seeds; the light one reaches from the lowest block to "
+        "the highest. What blocks have in common widens both, and not the paired differences. "
+        "Verdicts rest on the test clips, not on these.",
         Depth.PAGE,
     )
     if drawn:
@@ -200,7 +209,7 @@ def _front(comparison: Comparison) -> Iterator[Block]:
     sentences = pareto.sentences(comparison)
     if not sentences:
         return
-    level = format_percent(1 - comparison.alpha)
+    level = comparison.interval_level
     figure = Figure("fronts", partial(figures.metric_against_cost, comparison))
     note = Note(
         "On the front, filled and numbered, is an arm that no other arm beats: better and no "

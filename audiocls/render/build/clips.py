@@ -1,7 +1,7 @@
 """The comparison clip by clip: what is read for it, and its section of a document."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,15 @@ from audiocls.analysis.clips.results import (
     MeanPrediction,
 )
 from audiocls.dotted import flatten
-from audiocls.formatting import NONE, format_p, format_percent, format_signed, join_names, plural
+from audiocls.formatting import (
+    NONE,
+    command_line,
+    format_p,
+    format_percent,
+    format_signed,
+    join_names,
+    plural,
+)
 from audiocls.render.build.verdicts import name_of
 from audiocls.render.document import Audio, Block, Note, Section, Sound, Text
 from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
@@ -62,6 +70,9 @@ class AudioSnippets:
     """Why some clips have no excerpt."""
 
 
+NO_CONFIG = "no excerpts: no config.yaml of a trial says which data it had"
+
+
 @dataclass(frozen=True)
 class ClipSection:
     """What a page shows clip by clip, or the reason why it shows nothing."""
@@ -96,10 +107,9 @@ def section_of(
         return ClipSection()
     num_trials = len(records)
     if num_trials > MOST_TRIALS and not is_requested:
-        return ClipSection(
-            reason=f"The predictions of {num_trials} trials are not read by default: "
-            f"audiocls report {study.name} --format html --clips"
-        )
+        words = "report", folder.name, "--format", "html", "--clips"
+        why = f"The predictions of {num_trials} trials are not read by default: "
+        return ClipSection(reason=why + command_line(*words, runs=folder.path.parent))
     comparison = read_clips(folder, study, records)
     wanted = clips_to_play(comparison)
     if not wanted:
@@ -107,6 +117,8 @@ def section_of(
     from audiocls.render.build.sounds import audio_snippets
 
     data = _data(folder, study, records, data_root)
+    if data is None:
+        return ClipSection(comparison, AudioSnippets(note=NO_CONFIG))
     return ClipSection(comparison, audio_snippets(data, cache, wanted))
 
 
@@ -123,11 +135,17 @@ def clips_to_play(comparison: ClipComparison) -> list[str]:
 
 def _data(
     folder: StudyFolder, study: Study, records: Mapping[str, Record], data_root: str | None
-) -> dict[str, Any]:
-    """Return the baseline's data set; its root may be an override of the study."""
+) -> dict[str, Any] | None:
+    """Return the baseline's data set; its root may be an override of the study.
+
+    `None` where no trial's configuration can be read.
+    """
     cells = [cell for cell in study.cells if cell.id in records]
-    of_baseline = [cell for cell in cells if cell.arm == study.baseline] or cells
-    data: dict[str, Any] = folder.trial(of_baseline[0].id).config()["data"]
+    cells.sort(key=lambda cell: cell.arm != study.baseline)
+    configs = (folder.trial(cell.id).config() for cell in cells)
+    data = next((config["data"] for config in configs if config.get("data")), None)
+    if not isinstance(data, dict):
+        return None
     chosen = flatten({**study.overrides, **study.arms[study.baseline]})
     root = data_root or chosen.get("data.root")
     return {**data, "root": root} if root else data
@@ -270,13 +288,3 @@ def _predicted(side: MeanPrediction, num_seeds: int) -> str:
     """Return `rain 80 % · 1 of 3 right`."""
     right = f" · {side.num_right} of {num_seeds} right" if num_seeds > 1 else ""
     return f"{side.label} {100 * side.probability:.0f} %{right}"
-
-
-def to_json(comparison: ClipComparison) -> dict[str, Any]:
-    """Return plain values, every clip that changed sides included; numbers are finite or `None`."""
-    return {
-        "meaning": MEANING,
-        "method": METHOD,
-        "arms": [asdict(arm) for arm in comparison.arms],
-        "unread": [{**asdict(cell), "reason": reason} for cell, reason in comparison.unread],
-    }

@@ -7,16 +7,16 @@ from typing import Any
 
 from audiocls.analysis.contrasts.cross_study import CrossStudyEffect, MultiStudyReport
 from audiocls.analysis.results import ArmResult, Comparison
-from audiocls.formatting import format_estimate, format_percent, plural
-from audiocls.render.build.values import arm_to_json, to_json
-from audiocls.render.build.verdicts import (
-    REASON,
-    TESTS,
+from audiocls.formatting import format_estimate, plural
+from audiocls.render.build.estimates import (
     difference,
-    headline,
-    p_values,
-    verdict_table,
+    evidence_cells,
+    evidence_columns,
+    needless,
 )
+from audiocls.render.build.headline import headline
+from audiocls.render.build.values import arm_to_json, to_json
+from audiocls.render.build.verdicts import REASON, verdict_table
 from audiocls.render.document import (
     Block,
     Command,
@@ -106,9 +106,23 @@ def differences(joint: MultiStudyReport) -> list[str]:
 def _difference(first: str, across: CrossStudyEffect, scale: int) -> str:
     levels = [_clause(r, LEVELS, scale) for r in across.levels if r.verdict in LEVELS]
     effects = [_clause(r, EFFECTS, scale) for r in across.effects if r.verdict in EFFECTS]
+    where = f"{across.study} against {first}{_shared_folds(across)}"
     if not levels + effects:
-        return f"{across.study} against {first}: no arm is shown to do better or worse in either."
-    return f"{across.study} against {first}: {'; '.join(levels + effects)}."
+        return f"{where}: no arm is shown to do better or worse in either."
+    return f"{where}: {'; '.join(levels + effects)}."
+
+
+def _shared_folds(across: CrossStudyEffect) -> str:
+    """Return ` over all 5 folds`, ` over the 2 of 5 folds that both have`; without any, nothing."""
+    num, num_all = across.num_folds, across.num_all_folds or 0
+    if across.scope == "data":
+        return f" over all {num} folds"
+    whose = {
+        "folds": f" over the {num}{f' of {num_all}' if num < num_all else ''} folds",
+        "split": " on the split",
+        "clips": " on the test clips",
+    }
+    return f"{whose[across.scope]} that both have" if across.scope else ""
 
 
 def _clause(result: ArmResult, words: Mapping[str, str], scale: int) -> str:
@@ -151,13 +165,19 @@ def effects_table(joint: MultiStudyReport) -> Table:
 def _effects_of(joint: MultiStudyReport, arm: str) -> Iterator[Cell]:
     for answer in joint.answers:
         result = _result_of(answer.compared, arm)
-        yield difference(result, joint.scale) if result else Estimate(None, None, None)
+        yield _shown(result, joint.scale)
         yield result.verdict if result else ""
     for across in joint.across:
         result = _result_of(across.effects, arm)
-        yield difference(result, joint.scale) if result else Estimate(None, None, None)
+        yield _shown(result, joint.scale)
         yield PValue(result.p_holm if result else None)
         yield result.verdict if result else ""
+
+
+def _shown(result: ArmResult | None, scale: int) -> Estimate:
+    if result is None:
+        return Estimate(None, None, None)
+    return difference(result, scale, result.is_claim)
 
 
 def _result_of(results: tuple[ArmResult, ...], arm: str) -> ArmResult | None:
@@ -166,14 +186,12 @@ def _result_of(results: tuple[ArmResult, ...], arm: str) -> ArmResult | None:
 
 def levels_table(joint: MultiStudyReport, across: CrossStudyEffect) -> Table:
     """Return a row for each arm: its metric there − here, over the blocks that both have."""
-    level, first = format_percent(1 - joint.answers[0].alpha), joint.answers[0]
-    points = "points" if joint.scale == 100 else ""
-    return Table(
+    first = joint.answers[0]
+    table = Table(
         columns=(
             Column("arm", "name"),
             Column("pairs", drop=7),
-            Column(f"{first.metric}, Δ", unit=points, level=level),
-            *TESTS,
+            *evidence_columns(first, f"{first.metric}, Δ"),
             Column("verdict", "verdict"),
             REASON,
         ),
@@ -181,8 +199,7 @@ def levels_table(joint: MultiStudyReport, across: CrossStudyEffect) -> Table:
             (
                 result.arm,
                 str(result.num_pairs),
-                difference(result, joint.scale),
-                *p_values(result),
+                *evidence_cells(result, joint.scale, result.is_claim),
                 result.verdict,
                 result.reason,
             )
@@ -192,6 +209,7 @@ def levels_table(joint: MultiStudyReport, across: CrossStudyEffect) -> Table:
         caption=(f"The same arms in {across.study}, against those in {first.study}.",),
         claim=f"Holm's correction for {plural(len(across.results), 'comparison')}",
     )
+    return table.without(*needless(first, across.results))
 
 
 def tables(joint: MultiStudyReport) -> list[Table]:
@@ -222,8 +240,9 @@ def as_json(joint: MultiStudyReport) -> dict[str, Any]:
         "across": [
             {
                 "study": across.study,
-                "levels": [arm_to_json(result) for result in across.levels],
-                "effects": [arm_to_json(result) for result in across.effects],
+                "scope": across.scope,
+                "levels": [arm_to_json(joint.answers[0], result) for result in across.levels],
+                "effects": [arm_to_json(joint.answers[0], result) for result in across.effects],
                 "notes": list(across.notes),
             }
             for across in joint.across

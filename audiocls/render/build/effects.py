@@ -2,17 +2,16 @@
 
 from audiocls.analysis.results import Comparison, Effect
 from audiocls.formatting import format_percent, format_signed, num_decimals, plural
-from audiocls.render.build.verdicts import REASON, TESTS, claim_of, p_values
-from audiocls.render.table import Cell, Column, Estimate, Table
+from audiocls.render.build.estimates import evidence_cells, evidence_columns, needless
+from audiocls.render.build.verdicts import REASON, claim_of
+from audiocls.render.table import Cell, Column, Table
 
 TITLE = "Effects of the factors"
 EFFECT_MEANINGS = {
     "interacts": "the effect of this change depends on the other factor (interaction)",
     "additive": "shown to differ by less than the margin: the effects add up",
-    "undecided": "enough blocks, but neither could be shown",
 }
-"""Of an interaction; a main effect has the words of a comparison."""
-CLAIMS = ("better", "worse", "interacts")
+"""Of an interaction alone; the other words are those of a comparison."""
 
 
 def effect_table(comparison: Comparison) -> Table:
@@ -25,18 +24,16 @@ def effect_table(comparison: Comparison) -> Table:
         caption=_caption(comparison),
         claim=claim_of(comparison, len(effects), "effect"),
     )
-    return table.without_empty()
+    return table.without(*needless(comparison, effects)).without_empty()
 
 
 def _columns(comparison: Comparison) -> tuple[Column, ...]:
-    points = "points" if comparison.scale == 100 else ""
     return (
         Column("effect", "name"),
         Column("against", "name"),
         Column("effect without → with the other factor", is_detail=True, drop=7),
         Column("blocks", drop=8),
-        Column("Δ", unit=points, level=format_percent(1 - comparison.alpha)),
-        *TESTS,
+        *evidence_columns(comparison),
         Column("verdict", "verdict"),
         Column("aliased with", "remark"),
         REASON,
@@ -44,14 +41,12 @@ def _columns(comparison: Comparison) -> tuple[Column, ...]:
 
 
 def _row(effect: Effect, scale: int) -> tuple[Cell, ...]:
-    is_claim = effect.verdict in CLAIMS
     return (
         effect.name,
         effect.against,
         _simple_effects(effect, scale),
         str(effect.num_pairs),
-        Estimate(effect.delta, effect.ci_low, effect.ci_high, scale, True, is_claim),
-        *p_values(effect),
+        *evidence_cells(effect, scale, effect.is_claim),
         effect.verdict,
         ", ".join(effect.aliases),
         effect.reason,
@@ -79,8 +74,9 @@ def effect_remarks(comparison: Comparison) -> list[str]:
     has_main = any(effect.kind == "main" for effect in effects.estimates)
     if effects.estimates:
         lines.append(
-            "An effect is one number on each block where all of its arms have finished, tested as "
-            f"paired differences are; p (Holm) is over {plural(len(effects.estimates), 'effect')}. "
+            "An effect is one number on each block where all of its arms have finished, judged as "
+            f"paired differences are; p (Holm) is over {plural(len(effects.estimates), 'effect')}, "
+            "a family apart from that of the verdicts. "
             f"{'A main effect is averaged over the other factors. ' if has_main else ''}"
             "An interaction A × B is the effect of A with B minus the effect of A without B."
         )

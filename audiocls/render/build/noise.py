@@ -1,5 +1,6 @@
-"""The noise of a baseline as a document: its components of variance."""
+"""The noise of a baseline as a document: its components of variance, and those of a difference."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +11,12 @@ from audiocls.render.run_selection import RunSelection
 from audiocls.render.table import Column, Table
 from audiocls.stats import StdEstimate
 
-METHOD = "Arms are taken to be as noisy as the baseline, and to share with it the fold alone."
+METHOD = (
+    "Differences are those of two arms as noisy as the baseline, on one fold with one seed. What "
+    "lasts over seeds no single arm can tell: its variance is taken to be a quarter of that of "
+    "single recordings."
+)
+ONE_SEED = "One seed cannot tell how much trainings vary, nor so two arms; two seeds can."
 
 
 def noise(
@@ -18,7 +24,8 @@ def noise(
 ) -> Document:
     """Return the document, in points where the metric is a share to be maximised (`goal`)."""
     scale = scale_of(goal, [measured.mean])
-    remarks = (f"Mean {_number(measured.mean * scale)}. {METHOD}", *_sampling(measured, scale))
+    method = METHOD if measured.spread else ONE_SEED
+    remarks = (f"Mean {_number(measured.mean * scale)}. {method}", *_sampling(measured, scale))
     title = f"{measured.metric} over {measured.grid}"
     caption = (f"{measured.study}: {title}.", *remarks)
     table = replace(noise_table(measured, scale), caption=caption)
@@ -31,9 +38,12 @@ def noise(
 
 
 def noise_table(measured: Noise, scale: int) -> Table:
-    """Return a row for each source of variance, and one for the difference of two arms."""
-    spreads = {**measured.sources, "difference of two arms": measured.pair}
-    decimals = num_decimals(max(spread.sd for spread in spreads.values()) * scale)
+    """Return a row for each source of variance, and for each of the difference of two arms."""
+    sources, differences = measured.sources, _differences(measured)
+    largest = max([*(spread.sd for spread in sources.values()), *differences.values()])
+    decimals = num_decimals(largest * scale)
+    rows = [(name, *_cells(spread, scale, decimals)) for name, spread in sources.items()]
+    rows += [(name, format_fixed(sd * scale, decimals), "") for name, sd in differences.items()]
     return Table(
         label=f"{measured.study}-sources",
         columns=(
@@ -41,8 +51,20 @@ def noise_table(measured: Noise, scale: int) -> Table:
             Column("sd", unit="points" if scale == 100 else ""),
             Column("95 % interval"),
         ),
-        rows=tuple((name, *_cells(spread, scale, decimals)) for name, spread in spreads.items()),
+        rows=tuple(rows),
     )
+
+
+def _differences(measured: Noise) -> dict[str, float]:
+    """Return the sds of the difference of two arms by source; none where one seed was measured."""
+    if (spread := measured.spread) is None:
+        return {}
+    return {
+        "difference: single recordings": math.sqrt(spread.by_clip),
+        "difference: whole trainings": math.sqrt(spread.whole),
+        "difference: lasting (assumed)": math.sqrt(spread.lasting),
+        "difference of two arms": math.sqrt(spread.by_clip + spread.whole + spread.lasting),
+    }
 
 
 def _cells(spread: StdEstimate, scale: int, decimals: int) -> tuple[str, str]:

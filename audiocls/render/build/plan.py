@@ -6,8 +6,8 @@ from typing import Any
 from audiocls.analysis.power import PowerAnalysis
 from audiocls.design import Plan, roman
 from audiocls.formatting import format_elapsed, format_values, plural
-from audiocls.render.build.power import power_facts
-from audiocls.render.document import Block, Document, Facts, Note, Title
+from audiocls.render.build.power import power_facts, size_table
+from audiocls.render.document import Block, Document, Facts, Note, Section, Title
 
 NUM_SHOWN = 3
 """Candidates of the tuning, and proposals of a sweep, that a plan shows."""
@@ -34,12 +34,13 @@ def plan(
         **_tuning(facts),
         "pairs": f"{facts['num_pairs']} per comparison, {chosen.num_comparisons} comparisons",
         "cost": _cost(facts, num_cores),
-        "smallest attainable p": _smallest_p(facts),
         **power_facts(power, chosen, seconds, measuring),
     }
+    table = size_table(power, chosen, seconds)
     blocks: tuple[Block, ...] = (
         Title(chosen.ablation.name, chosen.ablation.question),
         Facts(tuple(items.items())),
+        *([Section("More seeds", (table,))] if table else []),
         *map(Note, chosen.notes),
     )
     values = {**facts, "promise": power.to_mapping()}
@@ -98,12 +99,3 @@ def _cost(facts: Mapping[str, Any], num_cores: int) -> str:
         return f"{epochs}; the time is known once the first trial has run"
     left = format_elapsed(facts["core_seconds"] / num_cores)
     return f"{epochs}; about {left} on {plural(num_cores, 'core')}"
-
-
-def _smallest_p(facts: Mapping[str, Any]) -> str:
-    num, least = facts["num_comparisons"], facts["min_p"]
-    text = f"{least:.2g} for one comparison, {min(1.0, least * num):.2g} after Holm over {num}"
-    if least * num > facts["alpha"]:
-        needed = facts["pairs_needed"]
-        text += f": above {facts['alpha']:g}, so no arm can win; {needed} pairs are needed"
-    return text

@@ -4,10 +4,19 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from audiocls.analysis.ranking import Parameter, Ranked, Ranking
-from audiocls.formatting import NONE, format_duration, format_percent, format_signed, plural
+from audiocls.formatting import (
+    NONE,
+    command_line,
+    format_duration,
+    format_percent,
+    format_signed,
+    join_names,
+    plural,
+)
 from audiocls.render.document import (
     Block,
     Command,
@@ -27,29 +36,37 @@ from audiocls.render.run_selection import RunSelection
 from audiocls.render.table import Cell, Column, Depth, Table
 
 CAUTION = "The best of many is partly luck: confirm it as an arm of an ablation."
+MOST_KEYS = 6
 ROUGH_BELOW = 40
 """Trials: simulated searches of three parameters, one of which decides all, gave it nine tenths
 or more every time from 40 trials on, and from 12 as little as four tenths."""
 
 
 def ranking(
-    ranking: Ranking, failures: Sequence[str] = (), selection: RunSelection | None = None
+    ranking: Ranking,
+    failures: Sequence[str] = (),
+    selection: RunSelection | None = None,
+    runs: Path | None = None,
 ) -> Document:
-    """Return the document; `failures` are lines, `selection` the runs that W&B shows."""
+    """Return the document; `failures` are lines, `selection` the runs that W&B shows.
+
+    `runs` is the folder of the study, for the commands that are shown.
+    """
     name = ranking.study.name
     failed = (Section("Failed", (Items(tuple(failures)),), depth=Depth.TEXT),) if failures else ()
     blocks: tuple[Block, ...] = (
         Title(name, ranking.sweep.description),
-        Headline(_answer(ranking), CAUTION if len(ranking.scored) > 1 else ""),
+        Headline(_answer(ranking), _caution(ranking)),
         Facts(_facts(ranking), depth=Depth.PAGE),
         *_progress(ranking),
-        Section("Ranking", (table_of(ranking),) if ranking.trials else ()),
+        Section("Ranking", (table_of(ranking, runs),) if ranking.trials else ()),
         *_parameters(ranking),
         *((Runs(selection),) if selection else ()),
         *failed,
         Section("Reproduce", (Command(ranking.study.command),), depth=Depth.TEXT),
     )
-    return Document(name=name, blocks=blocks, data=partial(to_json, ranking))
+    data, refusal = partial(to_json, ranking), _refusal(ranking) if ranking.is_refused else ""
+    return Document(name=name, blocks=blocks, data=data, incomparable=refusal)
 
 
 def _facts(ranking: Ranking) -> tuple[tuple[str, str], ...]:
@@ -102,14 +119,15 @@ def _parameter_title(ranking: Ranking) -> str:
 
 def ranking_headline(ranking: Ranking) -> str:
     """Return `Best of 12 trials: val/accuracy 0.81 with optim.lr=0.003.`, and its caution."""
-    answer = _answer(ranking)
-    return f"{answer} {CAUTION}" if len(ranking.scored) > 1 else answer
+    return f"{_answer(ranking)} {_caution(ranking)}".strip()
 
 
 def _answer(ranking: Ranking) -> str:
     if not ranking.metric:
         num = plural(len(ranking.trials), "trial")
         return f"{num}; the sweep names no metric to rank them by."
+    if ranking.is_refused:
+        return _refusal(ranking)
     if not ranking.scored:
         return f"No trial has a value of {ranking.metric} yet."
     best = ranking.scored[0]
@@ -120,7 +138,30 @@ def _answer(ranking: Ranking) -> str:
     return f"Best of {num}: {ranking.metric} {short(best.value)}{suffix}."
 
 
-def table_of(ranking: Ranking) -> Table:
+def _refusal(ranking: Ranking) -> str:
+    """Return why no trial is better than another: none of them has read its parameters."""
+    assert ranking.alike is not None
+    value = next(ranked.value for ranked in ranking.trials if ranked.value is not None)
+    return (
+        f"Not ranked: all {ranking.alike.num_trials} trials that have ended did so alike, with "
+        f"{ranking.metric} {short(value)} and the same history to the last bit, whatever "
+        f"{join_names(ranking.alike.keys, MOST_KEYS)} was. Does the program read its parameters?"
+    )
+
+
+def _caution(ranking: Ranking) -> str:
+    """Return what to mind of a ranking, and which parameters made no difference in it."""
+    caution = CAUTION if len(ranking.scored) > 1 else ""
+    if ranking.alike is None or ranking.is_refused:
+        return caution
+    keys = join_names(ranking.alike.keys, MOST_KEYS)
+    return (
+        f"{caution} {keys} had no effect: {ranking.alike.num_trials} trials ended alike to the "
+        "last bit that differ in nothing else."
+    ).strip()
+
+
+def table_of(ranking: Ranking, runs: Path | None = None) -> Table:
     """Return a row for each trial; one without a value has no rank."""
     searched = ranking.searched
     parameters = (Column(key, "number" if ranking.is_numeric(key) else "word") for key in searched)
@@ -133,17 +174,20 @@ def table_of(ranking: Ranking) -> Table:
             Column("time", is_detail=True, drop=1),
             Column("trial", "word", is_detail=True, drop=2),
         ),
-        rows=tuple(_row(*numbered, searched) for numbered in enumerate(ranking.trials, start=1)),
+        rows=tuple(
+            _row(rank if rank <= len(ranking.scored) else None, ranked, searched)
+            for rank, ranked in enumerate(ranking.trials, start=1)
+        ),
         label=f"{ranking.study.name}-ranking",
         caption=(f"{ranking.study.name}: the best trials.", ranking_headline(ranking)),
-        all_rows=f"audiocls report {ranking.study.name} --format md",
+        all_rows=command_line("report", ranking.study.name, "--format", "md", runs=runs),
     )
 
 
-def _row(rank: int, ranked: Ranked, searched: Sequence[str]) -> tuple[Cell, ...]:
+def _row(rank: int | None, ranked: Ranked, searched: Sequence[str]) -> tuple[Cell, ...]:
     parameters = ranked.parameters
     return (
-        "" if ranked.value is None else str(rank),
+        "" if rank is None else str(rank),
         short(ranked.value),
         *(short(parameters.get(key)) for key in searched),
         ranked.state,
@@ -206,12 +250,14 @@ def _is_rough(ranking: Ranking) -> bool:
 
 def to_json(ranking: Ranking) -> dict[str, Any]:
     """Return the ranking as plain values."""
-    shares = ranking.importance
+    shares, without_effect = ranking.importance, ranking.alike
     return {
         "study": ranking.study.name,
         "metric": ranking.metric,
         "goal": ranking.goal,
         "headline": ranking_headline(ranking),
+        "is_refused": ranking.is_refused,
+        "without_effect": list(without_effect.keys) if without_effect else [],
         "importance": {
             "num_trials": shares.num_trials,
             "num_best": shares.num_best,

@@ -33,6 +33,8 @@ from audiocls.studies.reports import (
     read_clips,
 )
 from audiocls.studies.request import AblationRequest, SweepRequest
+from audiocls.studies.runnable import readable_tables, require_runnable
+from audiocls.studies.search import check_search
 from audiocls.studies.status import failure_lines
 from audiocls.wandb_remote.push import place_of
 
@@ -93,6 +95,7 @@ def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest) -> S
         _clips(report, clips, is_page),
         selection,
         _template(folder, clips) if format_ == "ipynb" else None,
+        report.next_steps(),
     )
     if not report.is_comparable:
         reason = f"{folder.name}: no arm can be compared with the baseline; see reasons"
@@ -125,7 +128,8 @@ def stored_ranking(folder: StudyFolder, format_: str) -> Stored:
         selection = search_runs(
             loaded.study.name, loaded.metric, loaded.searched, records, histories, len(proposals)
         )
-    return _in(ranking(loaded, tuple(failure_lines(folder)), selection), folder, format_)
+    failures, runs = tuple(failure_lines(folder)), folder.path.parent
+    return _in(ranking(loaded, failures, selection, runs), folder, format_)
 
 
 def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
@@ -162,9 +166,10 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
     """Return the document of an ablation's plan; nothing is run and no recording is read.
 
     What was measured of its baseline lies in `runs`; `effect` is to be detected, in units of the
-    metric.
+    metric. Raises what a launch would, as far as that is known without reading recordings.
     """
     chosen, configs = request.plan()
+    require_runnable(chosen, configs, readable_tables(configs, cache_folder()))
     facts = plan_facts(request, chosen, configs)
     power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
     document = plan(chosen, facts, power, num_cores(), request.noise_command())
@@ -172,7 +177,11 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
 
 
 def planned_search(request: SweepRequest) -> Stored:
-    """Return the document of a sweep's plan, its first proposals among it."""
+    """Return the document of a sweep's plan, its first proposals among it.
+
+    Raises what a launch would, as far as that is known without reading recordings.
+    """
+    check_search(request)
     facts = search_facts(request)
     fixed = fixed_keys(request.sweep.parameters)
     first = [label_of(parameters, fixed) for parameters in facts["first"]]

@@ -25,11 +25,11 @@ def learning_curves(
 ) -> "Figure":
     """Draw a panel an arm over epochs: mean over blocks with its interval, and the baseline.
 
-    The dark band is the interval of the mean at level 1 − α at each epoch for itself, the light
-    one reaches from the lowest block to the highest. `ratio` is n_test/n_train where folds share
-    clips, as in the verdicts. `key` is a column of the histories; by default the validation side
-    of the study's metric. At each epoch the mean is over the trials that reached it. At most 24
-    arms.
+    The dark band is the interval of the mean at level 1 − α at each epoch for itself, over folds
+    and seeds (`stats.uncertainties` without recordings), the light one reaches from the lowest
+    block to the highest. `ratio` is n_test/n_train, as in the verdicts. `key` is a column of the
+    histories; by default the validation side of the study's metric. At each epoch the mean is over
+    the trials that reached it. At most 24 arms.
     """
     key = key or validation_key(study)
     arms = [arm for arm in study.arms if arm != study.baseline][:MAX_ARMS] or [study.baseline]
@@ -82,19 +82,29 @@ def _curve(
     study: Study, histories: Histories, arm: str, key: str, ratio: float
 ) -> NDArray[np.float64]:
     """Return epoch, mean, its interval, lowest and highest over the arm's trials, a row each."""
-    by_epoch: dict[float, list[float]] = {}
+    by_epoch: dict[float, dict[int, list[float]]] = {}
     for cell in study.cells:
         for row in histories.get(cell.id, ()) if cell.arm == arm else ():
             value = row.get(key)
             if value is not None and math.isfinite(value):
-                by_epoch.setdefault(row["epoch"], []).append(value)
+                by_epoch.setdefault(row["epoch"], {}).setdefault(cell.fold, []).append(value)
     rows = []
-    for epoch, values in sorted(by_epoch.items()):
-        test = stats.corrected_t(values, ratio, study.alpha)
-        # One value has no spread, and so no band.
-        ends = (test.ci_low, test.ci_high) if test.df else (math.nan, math.nan)
-        rows.append((epoch, test.mean, *ends, min(values), max(values)))
+    for epoch, folds in sorted(by_epoch.items()):
+        every = [value for values in folds.values() for value in values]
+        interval = _mean_and_interval(list(folds.values()), ratio, study.alpha)
+        rows.append((epoch, *interval, min(every), max(every)))
     return np.array(rows, dtype=float).reshape(-1, 6)
+
+
+def _mean_and_interval(
+    folds: Sequence[Sequence[float]], ratio: float, alpha: float
+) -> tuple[float, float, float]:
+    """Return the mean over folds and its interval; NaN where one value shows no spread."""
+    found = stats.components_of([stats.FoldDifferences(np.array(values)) for values in folds])
+    errors = stats.uncertainties(stats.stacked([found]), ratio)
+    mean, half = float(found.mean), float(stats.half_width(errors, alpha)[0])
+    ends = (mean - half, mean + half) if math.isfinite(half) else (math.nan, math.nan)
+    return mean, *ends
 
 
 def _in_lines(arm: str, width: int = 28) -> str:

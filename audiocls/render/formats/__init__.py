@@ -16,7 +16,7 @@ from audiocls import console
 from audiocls.atomic import write_text
 from audiocls.errors import UsageError
 from audiocls.render.document import Block, Document, Section
-from audiocls.render.table import Depth
+from audiocls.render.table import Depth, Table
 
 FORMATS = ("terminal", "json", "md", "html", "tex", "ipynb", "wandb")
 KEPT = {"html": ".html", "ipynb": ".ipynb", "wandb": ".wandb.json"}
@@ -124,7 +124,7 @@ def writer(format_: str) -> Callable[[Document], str]:
 
 
 def visible(document: Document, depth: Depth) -> tuple[Block, ...]:
-    """Return the blocks that a format of this depth shows."""
+    """Return the blocks that a format of this depth shows, tables with the columns that it does."""
     return tuple(_visible(document.blocks, depth))
 
 
@@ -137,4 +137,4 @@ def _visible(blocks: Sequence[Block], depth: Depth) -> Iterator[Block]:
             if inner:
                 yield replace(block, blocks=inner)
         else:
-            yield block
+            yield block.at(depth) if isinstance(block, Table) else block

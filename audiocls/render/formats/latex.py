@@ -10,7 +10,16 @@ from audiocls.formatting import NONE, format_fixed, format_p, format_signed, num
 from audiocls.render.document import Document, Facts, Title, of_kind
 from audiocls.render.formats import visible
 from audiocls.render.formats.latex_escape import escaped
-from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
+from audiocls.render.table import (
+    Cell,
+    Column,
+    Depth,
+    Estimate,
+    Interval,
+    PValue,
+    Table,
+    interval_text,
+)
 
 DAGGER = r"\rlap{$^{\dagger}$}"
 """Takes no room, so that numbers stay below one another."""
@@ -133,6 +142,8 @@ def _row(cells: list[Cell], columns: list[Column], mark: str, has_claims: bool) 
 def _cell(cell: Cell, column: Column, has_claims: bool) -> str:
     if isinstance(cell, Estimate):
         return _estimate(cell) + (DAGGER if cell.is_claim and has_claims else "")
+    if isinstance(cell, Interval):
+        return escaped(interval_text(cell))
     if isinstance(cell, PValue):
         return escaped(NONE) if cell.value is None else f"${format_p(cell.value)}$"
     text = cell.replace("_", " ") if column.kind == "verdict" else cell
@@ -150,7 +161,7 @@ def _estimate(cell: Estimate) -> str:
     half = (high - low) / 2
     decimals = num_decimals(half)
     number = _number(value, decimals, cell.is_signed)
-    # A t test's interval lies evenly about its mean; a bootstrap's need not.
+    # That of a difference lies evenly about its mean; that of a share or a bootstrap need not.
     if abs(value - (low + high) / 2) > 1e-6 * max(half, 1e-12):
         ends = (_number(end, decimals, cell.is_signed) for end in (low, high))
         return f"${number}$ {{[}}${'$, $'.join(ends)}${{]}}"

@@ -1,5 +1,6 @@
 """A document as Markdown, for a pull request or a README."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from audiocls.render.document import (
@@ -18,6 +19,9 @@ from audiocls.render.document import (
 from audiocls.render.formats import visible
 from audiocls.render.table import Depth, Table, plain_rows
 
+_MARKS = re.compile(r"[\\`*_|<\[\]$~&]")
+_BLOCK = re.compile(r"^(\d*)([#>+.)-])(?= )")
+"""What makes a line a heading, a quotation or an item of a list."""
 TOP = 2
 """Level of the title's heading: a document is part of a page."""
 
@@ -81,7 +85,10 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text that Markdown shows literally: arm names are full of underscores and pipes."""
-    for mark in "\\`*_|<":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    """Return text that Markdown shows literally: arm names are full of underscores and pipes.
+
+    Links, pictures, HTML and formulas (`$…$` of GitHub and Jupyter) are text as well, and so is a
+    line that begins as a heading, a list or a quotation does.
+    """
+    marked = _MARKS.sub(r"\\\g<0>", " ".join(text.split()))
+    return _BLOCK.sub(r"\g<1>\\\g<2>", marked)

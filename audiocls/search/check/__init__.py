@@ -14,6 +14,7 @@ from audiocls.search.check.kinds import (
     ANYTHING,
     COUNT,
     LIST,
+    PATTERNS,
     TEXT,
     check_keys,
     number,
@@ -22,7 +23,7 @@ from audiocls.search.check.kinds import (
 from audiocls.search.check.metric import check_early_terminate, check_metric, check_metrics
 from audiocls.search.check.parameters import check_parameters, forms_of
 
-__all__ = ["Finding", "findings", "forms_of", "note", "number", "sentences"]
+__all__ = ["Finding", "fault", "findings", "forms_of", "note", "number", "sentences"]
 
 _SWEEP = {
     "method": one_of("grid", "random", "bayes", "custom"),
@@ -33,6 +34,7 @@ _SWEEP = {
     "run_cap": COUNT,
     "command": LIST,
     "program": TEXT,
+    "code": PATTERNS,
     "name": TEXT,
     "description": TEXT,
     "entity": TEXT,
@@ -44,6 +46,19 @@ _SWEEP = {
     "apiVersion": TEXT,
     "kind": one_of("sweep"),
 }
+_CAP = "run_cap (on the command line: --count)"
+_COMMAND = "command, a list such as [python, '${program}', '${args}'],"
+_MEANT = {
+    **dict.fromkeys(("count", "max_runs", "num_runs", "runs", "max_trials", "trials"), _CAP),
+    **dict.fromkeys(("num_trials", "n_trials", "iterations", "n_iter"), _CAP),
+    **dict.fromkeys(("interpreter", "args", "arguments", "cmd", "entrypoint"), _COMMAND),
+    **dict.fromkeys(("script", "file", "main"), "program"),
+    **dict.fromkeys(("algorithm", "strategy", "search", "type", "sampler"), "method"),
+    **dict.fromkeys(("config", "params", "hyperparameters", "space"), "parameters"),
+    **dict.fromkeys(("objective", "goal"), "metric: {name: …, goal: minimize or maximize}"),
+    **dict.fromkeys(("early_stopping", "pruner", "hyperband"), "early_terminate"),
+}
+"""What people write → what W&B calls it."""
 _SCHEDULER = {
     "engine": one_of("wandb", "optuna", "ax"),
     "source": TEXT,
@@ -60,7 +75,7 @@ _CONTROLLER = {"type": one_of("local", "cloud")}
 
 def findings(document: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the findings on each key, then on keys that depend on each other."""
-    yield from check_keys(document, (), "a sweep", _SWEEP, ("method",))
+    yield from check_keys(document, (), "a sweep", _SWEEP, ("method",), _MEANT)
     checks = {
         "parameters": check_parameters,
         "metric": check_metric,

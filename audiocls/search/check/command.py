@@ -50,6 +50,9 @@ def _item(item: Any, position: int) -> Iterator[Finding]:
     rest = ENVIRONMENT_VARIABLE.sub("", str(item))
     if rest in MACROS:
         return
+    if " " in str(item).strip() and str(item).startswith("-"):
+        advice = f"write {listing(repr(word) for word in str(item).split())} for several"
+        yield note(key, f"{item!r} has blanks and reaches the program as one argument; {advice}")
     if rest.startswith("${") and rest.endswith("}"):
         hint = did_you_mean(rest, MACROS)
         yield note(key, f"W&B leaves out {rest}.{hint} Known: {listing(MACROS)}, ${{envvar:NAME}}")

@@ -60,6 +60,13 @@ TEXT = Kind("text", lambda value: isinstance(value, str))
 BOOL = Kind("true or false", lambda value: isinstance(value, bool))
 MAPPING = Kind("a mapping", lambda value: isinstance(value, Mapping))
 LIST = Kind("a list", lambda value: isinstance(value, list))
+PATTERNS = Kind(
+    "a pattern of files, such as src/**/*.py, or a list of them",
+    lambda value: all(
+        isinstance(each, str) and each and not each.startswith("/")
+        for each in (value if isinstance(value, list) else [value])
+    ),
+)
 FILLED_LIST = Kind("a list of at least one", lambda value: isinstance(value, list) and value != [])
 NUMBER = _numbers("a finite number", lambda _: True)
 SHARE = _numbers("a number from 0 to 1", lambda value: 0 <= value <= 1)
@@ -73,9 +80,17 @@ COUNT = _numbers("a whole number of at least 1", lambda value: value >= 1 and va
 
 
 def check_keys(
-    given: Any, key: Key, what: str, known: Mapping[str, Kind], required: tuple[str, ...] = ()
+    given: Any,
+    key: Key,
+    what: str,
+    known: Mapping[str, Kind],
+    required: tuple[str, ...] = (),
+    meant: Mapping[str, str] | None = None,
 ) -> Iterator[Finding]:
-    """Yield what is wrong with keys and values of `given`, a mapping called `what`."""
+    """Yield what is wrong with keys and values of `given`, a mapping called `what`.
+
+    `meant` names what people mean by some unknown keys, where likeness of letters would mislead.
+    """
     if not isinstance(given, Mapping):
         yield fault(key, f"{got(given)}; allowed: a mapping with the keys {listing(known)}")
         return
@@ -88,7 +103,8 @@ def check_keys(
         elif not isinstance(name, str):
             yield unquoted((*key, name))
         else:
-            hint = did_you_mean(str(name), known)
+            advice = (meant or {}).get(name)
+            hint = f" Write {advice} instead." if advice else did_you_mean(name, known)
             yield fault((*key, name), f"no key of {what}.{hint} Known here: {listing(known)}")
 
 

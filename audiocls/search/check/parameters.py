@@ -127,12 +127,9 @@ def _mixed(given: Mapping[str, Any], key: Key) -> Iterator[Finding]:
     low, high = number(given["min"]), number(given["max"])
     if isinstance(low, int) == isinstance(high, int):
         return
-    mixture = f"min {low!r} and max {high!r} are an integer and a float"
-    advice = "write both alike, or say distribution: uniform"
-    if len(key) == 2:
-        yield fault(key, f"{mixture}, which W&B's client refuses; {advice}")
-    else:
-        yield note(key, f"{mixture}: read as uniform floats; {advice}")
+    mixture = f"min {low!r} and max {high!r} are an integer and a float: read as uniform floats"
+    refused = "" if len(key) > 2 else ", which W&B's client refuses"
+    yield note(key, f"{mixture}{refused}; write both alike, or say distribution: uniform")
 
 
 def _bounds(given: Mapping[str, Any], key: Key, distribution: str) -> Iterator[Finding]:

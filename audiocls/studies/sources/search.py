@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -35,10 +35,17 @@ class SearchSource:
     """Proposals kept in the study's folder, so that a search goes on where it was."""
 
     def __init__(
-        self, sweep: Sweep, folder: StudyFolder, trials: Trials, max_new: int | None = None
+        self,
+        sweep: Sweep,
+        folder: StudyFolder,
+        trials: Trials,
+        max_new: int | None = None,
+        is_outdated: Callable[[], bool] = lambda: False,
     ):
         self._sweep, self._folder, self._trials = sweep, folder, trials
-        self._max_new = max_new
+        self._max_new, self._is_outdated = max_new, is_outdated
+        plan = folder.study().search
+        self._code = plan.code if plan else ""
         self._proposals = folder.proposals()
         self._tried = [tried_of(sweep, folder, proposal) for proposal in self._proposals]
         self._index = {proposal.id: i for i, proposal in enumerate(self._proposals)}
@@ -50,7 +57,7 @@ class SearchSource:
         self._cells = remaining(sweep, self._tried) if sweep.method == "grid" else None
         self._ended: set[str] = set()
         self._has_news = False
-        self._is_over = False
+        self._is_over, self._is_cut = False, False
         num_done = list(self.states().values()).count("done")
         self._progress = SourceProgress(self.num_trials, num_done)
         self.max_parallel = max_new
@@ -88,12 +95,19 @@ class SearchSource:
         return bool(self._open)
 
     def next(self) -> AnyJob | None:
-        """Return a trial that an earlier launch left unfinished, or else a new one."""
-        return self._trials.job_of(self._open.popleft()) if self.has_next() else None
+        """Return a trial that an earlier launch left unfinished, or else a new one.
+
+        Nothing follows once the program was changed: it would be another one's trial.
+        """
+        self._is_cut = self._is_cut or (self.has_next() and self._is_outdated())
+        return None if self._is_cut or not self.has_next() else self._job()
+
+    def _job(self) -> AnyJob:
+        return self._trials.job_of(self._open.popleft())
 
     def is_over(self) -> bool:
         """Whether the search has ended, or this launch has no further trials."""
-        return self._is_over and not self._open
+        return self._is_cut or (self._is_over and not self._open)
 
     def tell(self, event: Event) -> None:
         """Read the result of a trial that has ended, or its metrics so far for a stop rule."""
@@ -128,7 +142,7 @@ class SearchSource:
                 trial_id = self._impossible(parameters, error)
             else:
                 if trial_id not in self._index:
-                    return self._keep(Proposal(trial_id, parameters), "running")
+                    return self._keep(Proposal(trial_id, parameters, self._code), "running")
             known = self._tried[self._index[trial_id]]
             drawn.append(replace(known, parameters=parameters))
         return None
@@ -138,7 +152,7 @@ class SearchSource:
         return propose(sweep, drawn) if self._cells is None else next(self._cells, None)
 
     def _impossible(self, parameters: dict[str, Any], error: ConfigError) -> str:
-        proposal = impossible(self._folder, parameters, error)
+        proposal = replace(impossible(self._folder, parameters, error), code=self._code)
         if proposal.id not in self._index:
             self._keep(proposal, "failed")
         return proposal.id

@@ -1,11 +1,11 @@
 """`tune`: run the tuning trials of an ablation, and let each arm choose its values."""
 
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from audiocls.formatting import command_line
 from audiocls.store import Choice, StudyFolder, tuning_path
 from audiocls.studies.ablation import prepare_ablation
 from audiocls.studies.launch import Outcome, launch, summary_of
@@ -62,7 +62,7 @@ def tune(
     if outcome is not None:
         for text in summary_of(outcome, options.runs):
             display.note(text)
-        for text in _blocked_notes(blocked, comparison.study.name):
+        for text in _blocked_notes(blocked, comparison.study.name, options.runs):
             display.note(text)
     left = _with_time_left(options, time.monotonic() - started)
     return TunedStudy(tuned(comparison, before, choices, cache), left, outcome, blocked)
@@ -80,10 +80,10 @@ def _with_time_left(options: LaunchOptions, gone_s: float) -> LaunchOptions:
     return replace(options, max_hours=max(0.0, options.max_hours - gone_s / 3600))
 
 
-def _blocked_notes(choices: Sequence[Choice], study: str) -> Iterator[str]:
+def _blocked_notes(choices: Sequence[Choice], study: str, runs: Path) -> Iterator[str]:
     """Yield which arms have no trials, and what to do."""
     for choice in choices:
         yield f"{choice.arm}, fold {choice.fold}: no trials, for {choice.reason}"
     if choices:
-        again = shlex.quote(tuning_path(Path(study)).name)
-        yield f"once mended: audiocls sweep retry {again}, and launch again"
+        again = command_line("sweep", "retry", tuning_path(Path(study)).name, runs=runs)
+        yield f"once mended, launch again after: {again}"

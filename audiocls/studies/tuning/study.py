@@ -17,7 +17,8 @@ from audiocls.design.tuning import (
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.content import identity_of
 from audiocls.store import Cell, Choice, Tuning, tuning_path
-from audiocls.studies.resolve import Configs, Resolved, configs_of, study_of
+from audiocls.studies.resolve import Resolved, configs_of, study_of
+from audiocls.studies.runnable import Configs
 from audiocls.studies.tuning.candidates import candidates_of
 
 

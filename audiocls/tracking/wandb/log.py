@@ -7,7 +7,9 @@ is skipped, and an incomplete record at the end is kept until its other bytes ar
 """
 
 import glob
+import itertools
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -46,6 +48,8 @@ class LoggedRun:
     """Metric, or a pattern of them → the metric on its axis."""
     exit_code: int | None = None
     """None if the run has not logged its end."""
+    started: float = 0.0
+    """When it was opened, in seconds since 1970; 0 if that is not known yet."""
 
 
 class Records:
@@ -141,6 +145,7 @@ def _apply(run: LoggedRun, record: Any) -> None:
         run.id, run.project, run.group = opened.run_id, opened.project, opened.run_group
         run.job_type, run.name, run.notes = opened.job_type, opened.display_name, opened.notes
         run.sweep_id, run.tags = opened.sweep_id, tuple(opened.tags)
+        run.started = run.started or opened.start_time.ToMicroseconds() / 1e6
         run.config |= _values(opened.config.update)
         run.summary |= _values(opened.summary.update)
     elif kind == "config":
@@ -166,15 +171,56 @@ def _name(item: Any) -> str:
     return item.key or ".".join(item.nested_key)
 
 
+PROCESS = re.compile(r"-(?:rank(\d+)|process)-\d+(?:-\d+)?$")
+"""What a launch adds to the folder of a run of a process that does not lead its program."""
+
+
+@dataclass
+class Opening:
+    """One opening of a run: a `wandb.init`, and what was logged until its end."""
+
+    log: WandbLog
+    until: float = 0.0
+    """When it logged last, in seconds since 1970."""
+    last: dict[str, float] = field(default_factory=dict)
+    """The metrics logged last; a program may log millions of rows, which are not kept."""
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the new rows of its history."""
+        rows = self.log.read()
+        self.log.run.history.clear()
+        for row in rows:
+            self.last |= numbers(row)
+            self.until = max(self.until, row.get("_timestamp", 0.0))
+        return rows
+
+    @property
+    def started(self) -> float:
+        return self.log.run.started
+
+    @property
+    def order(self) -> int:
+        """Of the processes that open one run, whose word counts: the lowest.
+
+        0 rank 0, or the process that leads the program, 1 a child process of no rank, 2 another
+        rank.
+        """
+        match = PROCESS.search(self.log.file.parent.name)
+        rank = match and match[1]
+        return 0 if match is None or rank == "0" else 1 if rank is None else 2
+
+    def numbers(self) -> dict[str, float]:
+        """Return the final metrics: those of the summary, or else the ones logged last."""
+        return self.last | numbers(self.log.run.summary)
+
+
 class RunLogs:
     """The logs that a program started now will write for one run id, one for each `wandb.init`."""
 
     def __init__(self, folder: Path, run_id: str):
         self.run_id = run_id
         self._folder = folder
-        self._logs: dict[Path, WandbLog] = {}
-        self._last: dict[Path, dict[str, float]] = {}
-        """The metrics logged last; a program may log millions of rows, which are not kept."""
+        self._openings: dict[Path, Opening] = {}
         self._earlier = set(self._files())
 
     def _files(self) -> list[Path]:
@@ -182,33 +228,55 @@ class RunLogs:
         return sorted(self._folder.glob(f"wandb/*run-*-{run_id}*/run-{run_id}.wandb"))
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the new rows of history of all logs."""
-        for file in set(self._files()) - self._earlier - self._logs.keys():
-            self._logs[file], self._last[file] = WandbLog(file), {}
-        return [row for file in self._logs for row in self._read(file)]
+        """Return the new rows of history, of the process whose word counts."""
+        self.add(set(self._files()) - self._earlier)
+        rows = [(opening, row) for opening in self.openings for row in opening.read()]
+        first = min((opening.order for opening in self.openings), default=0)
+        return [row for opening, row in rows if opening.order == first]
 
-    def _read(self, file: Path) -> list[dict[str, Any]]:
-        rows = self._logs[file].read()
-        self._logs[file].run.history.clear()
-        for row in rows:
-            self._last[file] |= numbers(row)
-        return rows
+    def add(self, files: Iterable[Path]) -> None:
+        """Read these logs too from now on."""
+        for file in sorted(set(files) - self._openings.keys()):
+            self._openings[file] = Opening(WandbLog(file))
+
+    @property
+    def openings(self) -> list[Opening]:
+        """The openings of the run: by process, the one whose word counts last, then by time."""
+        return sorted(self._openings.values(), key=lambda each: (-each.order, each.started))
 
     @property
     def files(self) -> list[Path]:
-        return sorted(self._logs)
+        return sorted(self._openings)
 
     @property
     def num_damaged(self) -> int:
         """Return the number of blocks of which a part was skipped."""
-        return sum(log.num_damaged for log in self._logs.values())
+        return sum(opening.log.num_damaged for opening in self.openings)
 
     def numbers(self) -> dict[str, float]:
-        """Return the final metrics: those of the summary, or else the ones logged last."""
+        """Return the final metrics; of one that several openings logged, the last one's."""
         metrics: dict[str, float] = {}
-        for file in self.files:
-            metrics |= self._last[file] | numbers(self._logs[file].run.summary)
+        for opening in self.openings:
+            metrics |= opening.numbers()
         return metrics
+
+    def values_of(self, metric: str) -> list[float]:
+        """Return the metric's final value in each opening that has it; the last one counts."""
+        return [opening.numbers()[metric] for opening in self._having(metric)]
+
+    def rivals(self, metric: str) -> list[float]:
+        """Return the values of processes of equal standing that ran at the same time, if any."""
+        having = self._having(metric)
+        equal = [opening for opening in having if opening.order == having[-1].order]
+        is_parallel = any(a.until > b.started for a, b in itertools.pairwise(equal))
+        return [opening.numbers()[metric] for opening in equal] if is_parallel else []
+
+    def has_lesser(self, metric: str) -> bool:
+        """Whether processes logged the metric whose word does not count."""
+        return len({opening.order for opening in self._having(metric)}) > 1
+
+    def _having(self, metric: str) -> list[Opening]:
+        return [opening for opening in self.openings if metric in opening.numbers()]
 
 
 def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

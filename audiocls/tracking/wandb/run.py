@@ -12,10 +12,13 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import wandb
 
+from audiocls.formatting import command_line
+from audiocls.machine import fault_in, fault_of
 from audiocls.tracking import Ending, FinishReport, RunInfo, ServerAvailability, WandbMode, ignore
 from audiocls.tracking.wandb.errors import client_error
 from audiocls.tracking.wandb.media import media_of, model_of
@@ -41,8 +44,10 @@ class WandbRun:
         on_stop: Callable[[], None] = ignore,
     ):
         info.folder.mkdir(parents=True, exist_ok=True)
-        self._study, self._on_stop = info.group, on_stop
-        self._absence = ""
+        self._on_stop = on_stop
+        study = info.folder
+        self._upload = command_line("sweep", "sync", study.name, runs=study.parent)
+        self._absence = self._fault = ""
         self._run = self._open(mode, info, reach)
         self._run.define_metric("epoch")
         self._run.define_metric("*", step_metric="epoch")
@@ -73,7 +78,7 @@ class WandbRun:
     def finish(self, ending: Ending) -> FinishReport:
         self._run.summary.update(dict(ending.summary))
         notes = [self._show(ending), self._finish(ending.exit_code)]
-        return FinishReport("; ".join(filter(None, notes)))
+        return FinishReport("; ".join(filter(None, notes)), fault=self._fault)
 
     def _show(self, ending: Ending) -> str:
         """Log breakdown and model; return why that failed, since the run ends well without."""
@@ -83,6 +88,7 @@ class WandbRun:
             if ending.model is not None:
                 self._run.log_artifact(model_of(ending.model, self._run.id))
         except Exception as error:
+            self._fault = str(fault_of(error, self._folder, Path(gettempdir())) or "")
             return f"W&B run {self._run.id} lacks evidence: {type(error).__name__}: {error}"
         return ""
 
@@ -94,6 +100,7 @@ class WandbRun:
             return self._left_behind(f"the server did not take it in {FINISH_TIMEOUT_S:g} s")
         fault = client_error(self._folder / "logs" / "debug-internal.log")
         if fault and fault.is_local:
+            self._fault = self._fault or str(fault_in(fault.reason, self._folder) or "")
             return f"W&B run {self._run.id} is not whole in {self._folder}: {fault.reason}"
         reason = fault.reason if fault else self._absence
         return self._left_behind(reason) if reason else ""
@@ -101,7 +108,7 @@ class WandbRun:
     def _left_behind(self, reason: str) -> str:
         return (
             f"W&B run {self._run.id} was not uploaded: {reason}. It lies in {self._folder}; "
-            f"upload it with: audiocls sweep sync {self._study}"
+            f"upload it with: {self._upload}"
         )
 
     @property

@@ -60,11 +60,14 @@ class RunFolder:
 
 
 def run_folders(folder: Path) -> list[RunFolder]:
-    """Return every run folder in `folder/wandb`, in order of opening."""
+    """Return every run folder in `folder/wandb`, in order of opening.
+
+    Links are among them: to runs that a program keeps elsewhere, such as those of its folds.
+    """
     folders = [
         RunFolder(log)
         for log in folder.glob("wandb/*/run-*.wandb")
-        if FOLDER.fullmatch(log.parent.name) and not log.parent.is_symlink()
+        if FOLDER.fullmatch(log.parent.name)
     ]
     return sorted(folders, key=lambda run: (run.opened, run.path.name))
 

@@ -1,5 +1,6 @@
 """The only module that imports the package `encodec` (CC-BY-NC-4.0): its 24 kHz encoder."""
 
+import hashlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,18 +27,28 @@ def random_model() -> Any:
 def pretrained_model() -> Any:
     """Build the model with its authors' weights, which the package downloads once.
 
+    A damaged file is deleted, so that they are downloaded again.
+
     Raises:
         ConfigError: the package is not installed.
         DataError: the weights cannot be downloaded, or arrive damaged.
     """
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    if (folder / CHECKPOINT).exists() and not _is_published(folder / CHECKPOINT):
+        (folder / CHECKPOINT).unlink()
     try:
         return _model(is_pretrained=True)
     except (OSError, RuntimeError) as error:  # no network, or the checksum does not match
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise DataError(
             f"features encodec: the weights could not be downloaded from {URL} ({error}). Download "
             f"that file by hand into {folder}, or anywhere and --set features.weights=FILE"
         ) from error
+
+
+def _is_published(file: Path) -> bool:
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return digest.startswith(file.stem.rpartition("-")[2])
 
 
 def _model(is_pretrained: bool) -> Any:

@@ -1,0 +1,57 @@
+"""Signals that ask a command to stop: Ctrl-C, SIGTERM, and SIGHUP of a terminal that is closed.
+
+Imports nothing heavy: it guards the start of the program, before anything else is imported.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+RESUMABLE = 75
+"""Exit code of what the same command goes on with."""
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def handled(handle: Callable[[int], None]) -> Iterator[None]:
+    """Call `handle` for each signal that asks to stop; one that is ignored, as by nohup, stays so.
+
+    What a closed terminal would show goes nowhere from then on.
+    """
+    terminals = [fd for fd in (1, 2) if _is_terminal(fd)]
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _silence(terminals)
+        handle(number)
+
+    asked = [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, on_signal) for number in asked}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False
+
+
+def _silence(fds: list[int]) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for fd in fds:
+        os.dup2(nowhere, fd)
+    os.close(nowhere)
+
+
+def exit_resumably(number: int) -> None:
+    """Leave the program, through every `finally`, before it runs anything that could be stopped."""
+    os.write(2, f"stopped by {signal.Signals(number).name}; run the same command again\n".encode())
+    sys.exit(RESUMABLE)

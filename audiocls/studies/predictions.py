@@ -1,0 +1,77 @@
+"""Saved predictions of a study's trials, as what recordings add to its metrics, or clip by clip."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiocls.analysis.clips import Scored, scored
+from audiocls.analysis.differences import InfluencesOf
+from audiocls.analysis.influences import Influences, influences_of, prepared
+from audiocls.config.training import Training
+from audiocls.store import Damaged, Study, StudyFolder
+
+Arrays = Mapping[str, NDArray[Any]]
+Made = TypeVar("Made")
+
+
+def read_influences(
+    folder: StudyFolder, study: Study, trials: Iterable[str]
+) -> Mapping[str, InfluencesOf]:
+    """Return by metric of the study, and by trial id, what recordings add to it, or why not."""
+    metrics = [study.metric, *(each.name for each in study.secondary)]
+    found: dict[str, dict[str, Influences | str]] = {metric: {} for metric in metrics}
+    shared = _Shared()
+    for trial in trials:
+        training = _training_of(folder, trial) if "test/loss" in metrics else None
+        predictions = _made(folder, trial, partial(prepared, training=training))
+        for metric in metrics:
+            if isinstance(predictions, str):
+                found[metric][trial] = predictions
+                continue
+            each = influences_of(metric, predictions)
+            found[metric][trial] = each if isinstance(each, str) else shared(each)
+    return found
+
+
+def _training_of(folder: StudyFolder, trial: str) -> Training | None:
+    """Return the options that decide the loss of a trial; `None` for another program's."""
+    options = folder.trial(trial).config().get("train")
+    return None if options is None else Training.model_validate(options)
+
+
+class _Shared:
+    """Keeps one array for all trials that are tested on the same recordings."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, NDArray[np.str_]] = {}
+
+    def __call__(self, influences: Influences) -> Influences:
+        names = influences.recordings
+        return replace(influences, recordings=self._known.setdefault(names.tobytes(), names))
+
+
+def read_scored(folder: StudyFolder, trial: str) -> Scored | str:
+    """Return a trial's predictions clip by clip, or why they cannot be used."""
+    return _made(folder, trial, _scored)
+
+
+def _scored(arrays: Arrays) -> Scored | str:
+    if arrays["labels"].ndim > 1:
+        return "clips of several labels are neither right nor wrong"
+    return scored(arrays)
+
+
+def _made(folder: StudyFolder, trial: str, make: Callable[[Arrays], Made]) -> Made | str:
+    """Return what is made of a trial's arrays, or why it cannot be."""
+    try:
+        return make(folder.trial(trial).predictions())
+    except FileNotFoundError:
+        return "no predictions are kept"
+    except KeyError as error:
+        return f"the predictions lack {error}"
+    except (Damaged, ValueError) as error:
+        return f"the predictions cannot be read ({error})"

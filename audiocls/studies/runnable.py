@@ -1,0 +1,73 @@
+"""Whether a study can run: the one check of `plan` and `launch`, before anything is trained."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from audiocls.audio.check.obstacles import require_trainable
+from audiocls.audio.clips import ClipTable
+from audiocls.audio.datasets import DataSet
+from audiocls.config import Config
+from audiocls.design import Plan
+from audiocls.execution.content import data_notes, require_usable
+
+Configs = dict[str, Config]
+"""Arm → its configuration, on the recipe's own seed and fold."""
+
+
+def require_runnable(
+    plan: Plan, configs: Configs, tables: Mapping[DataSet, ClipTable | None]
+) -> None:
+    """Refuse what no trial could train on, before any recording is read.
+
+    Data whose table is none is not there to be examined.
+
+    Raises `DataError` for data that cannot be split or has one class, `ConfigError` or `UsageError`
+    for a checkpoint or a teacher that does not suit.
+    """
+    folds = sorted({fold for _, _, fold in plan.cells})
+    for data, table in tables.items():
+        if table is not None:
+            require_trainable(table, folds, data.name)
+    for config in configs.values():
+        table = tables[config.data]
+        if table is not None:
+            require_usable(config, table.labels)
+
+
+def runnable_tables(plan: Plan, configs: Configs, cache: Path) -> dict[DataSet, ClipTable]:
+    """Return the clips of the arms' data; raises what `require_runnable` does."""
+    every = {config.data: None for config in configs.values()}
+    tables = {data: data.table(cache) for data in every}
+    require_runnable(plan, configs, tables)
+    return tables
+
+
+def readable_tables(configs: Configs, cache: Path) -> dict[DataSet, ClipTable | None]:
+    """Return the clips of the arms' data; none for data that has no root yet.
+
+    Generated data has nothing to examine but its number of classes, where a budget asks for that.
+    """
+    tables: dict[DataSet, ClipTable | None] = {}
+    for config in configs.values():
+        is_generated = config.data.name == "synthetic"
+        is_needed = config.budget.is_limited if is_generated else config.data.root is not None
+        if tables.get(config.data) is None:
+            tables[config.data] = config.data.table(cache) if is_needed else None
+    return tables
+
+
+def notes_on_data(
+    plan: Plan,
+    configs: Configs,
+    tables: Mapping[DataSet, ClipTable],
+    fingerprints: Mapping[str, str],
+    cache: Path,
+) -> list[str]:
+    """Return what is odd about the data of all arms; raise `DataError` for unusable data."""
+    folds = sorted({fold for _, _, fold in plan.cells})
+    arms = {config.data: arm for arm, config in configs.items()}
+    return [
+        note
+        for data, arm in arms.items()
+        for note in data_notes(configs[arm], tables[data], fingerprints[arm], folds, cache)
+    ]
