@@ -168,7 +168,7 @@ def test_the_baseline_comes_first_and_has_no_difference():
 @pytest.mark.parametrize(
     ("folds", "has_predictions", "words"),
     [
-        ((1,), False, "paired t test over seeds, which speaks of these test clips alone"),
+        ((1,), False, "paired t test over seeds, which applies to these test clips alone"),
         ((1, 2), False, "t test over 2 folds, whose differences beyond those of seeds"),
         ((1,), True, "over trainings and recordings together, .* and over seeds"),
         ((1, 2, 3, 4, 5), True, r"recordings count 1\.83 times .* and over folds"),

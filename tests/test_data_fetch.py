@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.archives import tarred
 
 from audiocls.audio.fetch import ORIGINS, Origin, Remote, fetch, origin_of
 from audiocls.audio.fetch.download import Unreachable, download
@@ -196,15 +197,6 @@ def zipped(files: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(content, "w") as pack:
         for name, each in files.items():
             pack.writestr(name, each)
-    return content.getvalue()
-
-
-def tarred(*entries: tuple[tarfile.TarInfo, bytes]) -> bytes:
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as pack:
-        for entry, each in entries:
-            entry.size = len(each)
-            pack.addfile(entry, io.BytesIO(each))
     return content.getvalue()
 
 

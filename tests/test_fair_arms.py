@@ -94,7 +94,7 @@ def test_sam_at_equal_multiplications_needs_half_the_epochs(trained):
     study, records = only(trained, "base", "half", match="macs")
     assert reason(study, records) == ""
     (note,) = compare(study, records).notes
-    assert note.startswith("Recordings are not counted in (no predictions are kept)")
+    assert note.startswith("Recordings are not taken into account (no predictions are kept)")
     assert "0.50 times" in reason(*only(trained, "base", "half"))
 
 

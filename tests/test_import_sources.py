@@ -102,7 +102,7 @@ def test_without_folds_the_verdict_speaks_of_these_clips_alone(here):
             for seed in range(6)]  # fmt: skip
     found = import_results(write("model,seed,acc", *rows), **{**COLUMNS, "fold": None})
     assert comparison_of(found).scope == "clips"
-    assert any("speaks of these test clips alone" in note for note in found.study.notes)
+    assert any("applies to these test clips alone" in note for note in found.study.notes)
 
 
 def test_a_metric_that_is_no_share_has_no_margin_of_its_own_and_that_is_said(here):

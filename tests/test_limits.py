@@ -30,12 +30,12 @@ def test_a_usual_study_has_no_note() -> None:
 
 def test_arms_whose_recordings_are_unknown_are_told_with_what_decides_instead() -> None:
     study, records, influences = recorded_study(0.01, 0.0)
-    assert "not counted in (no predictions are kept): folds alone decide" in notes_of(
+    assert "not taken into account (no predictions are kept): folds alone decide" in notes_of(
         study, records
     )
     del influences["test/accuracy"]["arm1-0-1"]
     said = notes_of(study, records, influences=influences)
-    assert "not counted in for arm1 (no predictions are kept): folds alone decide" in said
+    assert "not taken into account for arm1 (no predictions are kept): folds alone decide" in said
     assert "arm0" not in said
     one = recorded_study(0.01, folds=(1,))[:2]
     assert "seeds alone decide" in notes_of(*one)

@@ -40,7 +40,7 @@ def option(command, name):
 
 def test_an_undecided_question_is_asked_anew_on_seeds_that_were_not_seen():
     _, (step,) = asked(0.0, noise=0.3)
-    assert (step.kind, step.arms) == ("ask_anew", ("arm0",))
+    assert (step.kind, step.arms) == ("new_study", ("arm0",))
     assert option(step.command, "--study") == "dropout-2"
     seeds = numbers(option(step.command, "--seeds"), "--seeds")
     assert seeds == list(range(3, 3 + step.num_seeds))
@@ -71,7 +71,7 @@ def test_where_all_is_answered_nothing_is_left_to_run():
 def test_a_claim_of_one_fold_is_asked_of_all():
     comparison, (step,) = asked(0.15, folds=[1], seeds=range(6))
     assert comparison.compared[0].verdict == "better"
-    assert (step.kind, step.is_wider, step.num_folds) == ("ask_anew", True, 5)
+    assert (step.kind, step.is_wider, step.num_folds) == ("new_study", True, 5)
     assert option(step.command, "--folds") == "1..5"
 
 
@@ -98,7 +98,7 @@ def test_seeds_that_cannot_help_are_not_suggested():
 
 def test_near_the_limit_of_recordings_it_is_named_beside_what_seeds_would_show():
     comparison, (step,) = asked(0.0, seeds=range(2), noise=0.8, lasting=0.3)
-    assert step.kind == "ask_anew"
+    assert step.kind == "new_study"
     assert 2 * comparison.margin < step.limit < step.effect <= 1.25 * step.limit
 
 
@@ -130,13 +130,13 @@ def test_what_is_not_comparable_is_not_asked_for_more_trials():
     _, steps = asked(0.0, 0.0, noise=0.3, verdicts=["not_comparable", "no_evidence"])
     assert [(step.kind, step.arms) for step in steps] == [
         ("repair", ("arm0",)),
-        ("ask_anew", ("arm1",)),
+        ("new_study", ("arm1",)),
     ]
 
 
 def test_a_question_that_was_asked_anew_is_not_asked_a_third_time():
-    _, (step,) = asked(0.0, noise=0.3, around=replace(AROUND, asked="dropout-2"))
-    assert (step.kind, step.command) == ("asked", "audiocls report dropout-2")
+    _, (step,) = asked(0.0, noise=0.3, around=replace(AROUND, later_study="dropout-2"))
+    assert (step.kind, step.command) == ("see_new_study", "audiocls report dropout-2")
 
 
 def growing(max_pairs, folds=(1, 2, 3, 4, 5)):
@@ -159,7 +159,7 @@ def test_a_growing_study_goes_on_or_gets_a_larger_limit():
 
 def test_on_a_part_of_the_folds_all_folds_are_worth_more_than_growth():
     step = growing(6, folds=(1, 2))
-    assert (step.kind, step.is_wider) == ("ask_anew", True)
+    assert (step.kind, step.is_wider) == ("new_study", True)
     assert "--until-decided" not in step.command
 
 
@@ -167,12 +167,12 @@ def test_the_next_study_has_a_name_and_seeds_of_its_own(tmp_path):
     study, records, _ = recorded_study(0.0)
     folder = write_study(tmp_path / "dropout", study, records)
     around = surroundings_of(folder, study)
-    assert (around.name, around.first_seed, around.asked) == ("dropout-2", 3, "")
+    assert (around.name, around.first_seed, around.later_study) == ("dropout-2", 3, "")
     assert around.options == f" --runs {tmp_path}"
     later, more, _ = recorded_study(0.0, seeds=range(3, 9))
     write_study(tmp_path / "dropout-2", replace(later, name="dropout-2"), more)
     around = surroundings_of(folder, study)
-    assert (around.name, around.first_seed, around.asked) == ("dropout-3", 9, "dropout-2")
+    assert (around.name, around.first_seed, around.later_study) == ("dropout-3", 9, "dropout-2")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_next_study_has_a_name_and_seeds_of_its_own(tmp_path):
         {"folds": [2], "seeds": [4]},
         {"seeds": range(30), "noise": 0.02, "lasting": 0.5},
         {"missing": ["arm0-1-2"]},
-        {"around": replace(AROUND, asked="dropout-2")},
+        {"around": replace(AROUND, later_study="dropout-2")},
     ],
 )
 def test_every_step_is_a_sentence_with_its_command_and_stands_in_the_json(options):

@@ -204,7 +204,7 @@ def test_a_part_of_the_folds_is_never_suggested_and_what_it_speaks_of_is_said(
     assert power.whole.effect < power.planned.effect / 2
     words = ["sweep", "plan", "dropout", "--folds", ",".join(map(str, folds))]
     output = " ".join(CliRunner().invoke(app, [*words, "--runs", str(tmp_path)]).output.split())
-    assert "all 5 folds would speak of the data: 40 trials" in output
+    assert "all 5 folds would apply to the data: 40 trials" in output
 
 
 def test_a_plan_of_one_fold_with_one_recording_speaks_of_its_clips():

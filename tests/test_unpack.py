@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 
 import pytest
+from helpers.archives import tarred
 
 from audiocls.audio.fetch.unpack import unpack
 from audiocls.errors import DataError, MachineFault
@@ -22,15 +23,6 @@ def zipped(
     with zipfile.ZipFile(content, "w", method) as pack:
         for name, each in entries:
             pack.writestr(name, each)
-    return content.getvalue()
-
-
-def tarred(*entries: tuple[tarfile.TarInfo, bytes]) -> bytes:
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as pack:
-        for entry, each in entries:
-            entry.size = len(each)
-            pack.addfile(entry, io.BytesIO(each))
     return content.getvalue()
 
 

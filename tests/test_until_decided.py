@@ -349,7 +349,7 @@ def kept(tmp_path):
 
 def test_a_study_answered_at_full_level_is_not_looked_at_again(kept):
     whole, folder = kept
-    with pytest.raises(UsageError, match=r"second chance.*--study s-2 --seeds 8\.\.15"):
+    with pytest.raises(UsageError, match=r"optional stopping.*--study s-2 --seeds 8\.\.15"):
         check_growth(Resolved(whole, {}, {}, ()), folder)
 
 

@@ -1,4 +1,4 @@
-"""The words of an answer: what it speaks of, what it excludes, and what it does not claim."""
+"""The words of an answer: what it applies to, what it excludes, and what it does not claim."""
 
 import re
 from collections.abc import Sequence
@@ -265,11 +265,13 @@ def test_the_scope_stands_below_the_table_in_every_text() -> None:
 def test_arms_without_recordings_are_told_apart_from_those_that_have_them() -> None:
     study, records, influences = recorded_study(0.02, 0.0)
     whole = compare(study, records, influences=influences).method
-    assert "not counted in" not in whole
+    assert "not taken into account" not in whole
     del influences["test/accuracy"]["arm1-0-1"]
     mixed = compare(study, records, influences=influences)
     assert mixed.method.startswith(whole)
-    assert "for arm1 recordings are not counted in (no predictions are kept)" in mixed.method
+    assert (
+        "for arm1 recordings are not taken into account (no predictions are kept)" in mixed.method
+    )
     assert "error over folds alone must be exceeded" in mixed.method
     assert [arm.rule for arm in mixed.compared] == ["two_units", "crossed"]
 
@@ -278,4 +280,4 @@ def test_a_secondary_metric_that_is_judged_otherwise_says_how() -> None:
     study, records, influences = recorded_study(0.02)
     study, records = with_loss(study, records)
     result = compare(study, records, influences=influences)
-    assert "Recordings are not counted in (no predictions are kept)" in markdown_of(result)
+    assert "Recordings are not taken into account (no predictions are kept)" in markdown_of(result)

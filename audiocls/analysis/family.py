@@ -88,7 +88,7 @@ class Estimate:
     components: VarianceComponents | None = field(default=None, compare=False)
     """Of the variance of `delta`; it has recordings where predictions are known."""
     without_recordings: str = ""
-    """Why recordings could not be counted in, where they could not."""
+    """Why recordings could not be taken into account, where they could not."""
 
     @property
     def p(self) -> float | None:

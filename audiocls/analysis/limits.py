@@ -57,8 +57,8 @@ def _without_recordings(grid: RecordGrid, arms: Sequence[ArmResult]) -> Iterator
     reasons = "; ".join(sorted({*unknown.values()}))
     units = "folds" if len(grid.study.folds) > 1 else "seeds"
     yield (
-        f"Recordings are not counted in{whose} ({reasons}): {units} alone decide, which tells less "
-        "than recordings would."
+        f"Recordings are not taken into account{whose} ({reasons}): {units} alone decide, which "
+        "tells less than recordings would."
     )
 
 
@@ -149,7 +149,7 @@ def _shared_seeds(grid: RecordGrid) -> Iterator[str]:
     if is_foreign and len(grid.study.folds) > 1:
         yield (
             "The trials are another program's. If it uses a seed alike on every fold, luck with "
-            "the seed is shared by all folds, and no error counts it in."
+            "the seed is shared by all folds, and no error takes it into account."
         )
 
 

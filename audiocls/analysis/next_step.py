@@ -1,8 +1,8 @@
 """What would decide what a report leaves open: the command, its cost, and what it would show.
 
-More seeds of a study that was answered would be a second chance to find an effect. So it is asked
-anew, under another name and on seeds that it has not seen, with as many of them as show the effect
-that is wanted; all folds of the data are among them, since a part speaks of that part alone.
+Adding seeds to a study after seeing its result would be optional stopping. So the next study has
+another name and fresh seeds, as many of them as show the wanted effect, over all folds of the data:
+verdicts on a part of them apply to that part alone.
 """
 
 import shlex
@@ -26,8 +26,8 @@ FIRST_SEEDS = 3
 """Of a study that has no answer yet."""
 
 Kind = Literal[
-    "retry", "finish", "import", "grow", "extend", "ask_anew", "asked", "more_data", "repair",
-    "none",
+    "retry", "finish", "import", "grow", "extend", "new_study", "see_new_study", "more_data",
+    "repair", "none",
 ]  # fmt: skip
 
 
@@ -37,9 +37,9 @@ class NextStep:
 
     kind: Kind
     """`retry` what failed; `finish` what is not trained yet; `import` again what was not there;
-    `grow` beyond the pair limit; `extend` a study that could not answer yet; `ask_anew` on other
-    seeds; it is `asked` anew already; `more_data`: no seeds would help; `repair` what makes arms
-    incomparable; `none`: all is answered."""
+    `grow` beyond the pair limit; `extend` a study that could not answer yet; `new_study` on fresh
+    seeds; `see_new_study` that ran already; `more_data`: no seeds would help; `repair` what makes
+    arms incomparable; `none`: every comparison has its answer."""
     arms: tuple[str, ...] = ()
     """That are concerned; empty for all."""
     command: str = ""
@@ -58,7 +58,7 @@ class NextStep:
     limit: float | None = None
     """That no number of seeds passes, where it is above the effect that is wanted."""
     is_wider: bool = False
-    """Whether it would speak of all the data, as the study does not."""
+    """Whether it would apply to all the data, as the study does not."""
 
     def to_mapping(self) -> dict[str, Any]:
         return asdict(self)
@@ -69,13 +69,13 @@ class Surroundings:
     """What a comparison does not know of where its study lies."""
 
     name: str
-    """Under which the question can be asked anew, in a folder that is not there yet."""
+    """Of a next study, in a folder that does not exist yet."""
     first_seed: int
     """That no study of this question has."""
     options: str = ""
     """That every command needs, such as ` --runs PATH`."""
-    asked: str = ""
-    """The study that has asked this anew already."""
+    later_study: str = ""
+    """A later study of the same question."""
 
 
 def next_steps(
@@ -84,7 +84,7 @@ def next_steps(
     around: Surroundings,
     failures: Sequence[Failed] = (),
 ) -> tuple[NextStep, ...]:
-    """Return what would decide the comparisons without a claim, or widen what claims speak of."""
+    """Return what would decide the comparisons without a claim, or widen what claims apply to."""
     if not comparison.compared or study.kind == "tuning":
         return ()  # Arms of a tuning study choose: it has no answer that more seeds could give.
     if comparison.missing:
@@ -96,11 +96,11 @@ def next_steps(
     odd = tuple(arm.arm for arm in comparison.compared if arm.verdict == "not_comparable")
     arms = _open_arms(comparison)
     steps = [NextStep("repair", odd)] if odd else []
-    if arms and around.asked:
-        command = f"audiocls report {around.asked}{around.options}"
-        steps.append(NextStep("asked", arms, command))
+    if arms and around.later_study:
+        command = f"audiocls report {around.later_study}{around.options}"
+        steps.append(NextStep("see_new_study", arms, command))
     elif arms:
-        steps.append(_asked(comparison, study, around, arms))
+        steps.append(_more_trials(comparison, study, around, arms))
     return tuple(steps) or (NextStep("none"),)
 
 
@@ -154,17 +154,17 @@ def _num_folds(comparison: Comparison) -> int:
     return comparison.num_all_folds or comparison.num_folds
 
 
-def _asked(
+def _more_trials(
     comparison: Comparison, study: Study, around: Surroundings, arms: tuple[str, ...]
 ) -> NextStep:
-    """Return how to ask of these arms again: anew, or in the same study if it has no answer yet."""
+    """Return the trials to add: as a new study, or to this one if it has no answer yet."""
     num_folds = _num_folds(comparison)
     estimate = of_comparison(comparison)
     # Effects of factors need all arms.
     chosen = _with_references(study, study.arms if comparison.effects.estimates else arms)
     family = Family(len(chosen) - 1, len(chosen), comparison.alpha)
     is_wider = _is_part(comparison)
-    step = NextStep("ask_anew", arms, num_folds=num_folds, is_wider=is_wider)
+    step = NextStep("new_study", arms, num_folds=num_folds, is_wider=is_wider)
     if all(arm.verdict in UNANSWERED for arm in comparison.compared) and not study.looks:
         return _extended(step, comparison, study, around, estimate)
     size, limit = _size(comparison, study, estimate, family, num_folds)
@@ -174,7 +174,7 @@ def _asked(
         return replace(step, kind="more_data", limit=limit, effect=most, wanted=wanted)
     step = replace(step, effect=size.effect, limit=limit)
     seeds = numbers_text(range(around.first_seed, around.first_seed + size.num_seeds))
-    asked = study.request and replace(
+    request = study.request and replace(
         study.request,
         study=around.name,
         seeds=seeds,
@@ -186,7 +186,7 @@ def _asked(
     )
     return replace(
         step,
-        command=_line(asked, around),
+        command=_line(request, around),
         num_seeds=size.num_seeds,
         num_trials=size.num_trials,
         seconds=_seconds(comparison, size.num_trials),

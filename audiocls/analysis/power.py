@@ -137,8 +137,8 @@ def power_of_plan(
 
     `num_folds` are the data set's; `wanted` is an effect in units of the metric, by default twice
     the margin; `note` says why there is no `evidence`; `has_recordings` whether each test fold
-    has two at least, to count them in. A part of the folds is never suggested: it speaks of that
-    part alone.
+    has two at least, to take them into account. A part of the folds is never suggested: its
+    verdicts apply to that part alone.
     """
     stats = chosen.ablation.stats
     effect = MARGINS * stats.margin if wanted is None else wanted
@@ -162,7 +162,7 @@ def power_of_plan(
 
 
 def _scope(num_planned: int, num_folds: int, has_recordings: bool) -> Scope:
-    """Return what the plan's folds can speak of, as a report of it will say."""
+    """Return the scope of the plan's folds, as a report of it will say."""
     if num_planned == 1:
         return "split" if has_recordings else "clips"
     return "data" if num_planned == num_folds else "folds"

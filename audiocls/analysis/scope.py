@@ -1,4 +1,4 @@
-"""What a comparison speaks of: the data, some of its folds, one split, or these very clips."""
+"""What a comparison applies to: the data, some of its folds, one split, or these very clips."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -13,7 +13,7 @@ WHOLE = 0.95
 
 
 def scope_of(grid: RecordGrid, has_recordings: bool) -> Scope:
-    """Return what the study's folds can speak of.
+    """Return the scope of the study's folds.
 
     `data`: all folds. `folds`: a part of them, or folds of unknown size. `split`: one fold, whose
     recordings stand for others. `clips`: one fold whose predictions are missing, so that nothing
@@ -53,8 +53,8 @@ def _tested_share(grid: RecordGrid) -> float:
 def method_of(grid: RecordGrid, unknown: Mapping[str, str], num_measured: int) -> str:
     """Return which errors a claim had to exceed, in words.
 
-    `unknown` says why recordings could not be counted in, for each of the `num_measured` arms for
-    which they could not.
+    `unknown` says why recordings could not be taken into account, for each of the `num_measured`
+    arms for which they could not.
     """
     num_folds = len(grid.study.folds)
     factor = f"{overlap_factor(num_folds, grid.ratio):.3g}"
@@ -66,12 +66,12 @@ def method_of(grid: RecordGrid, unknown: Mapping[str, str], num_measured: int) -
     )
     if not unknown:
         return both
-    why = f"recordings are not counted in ({'; '.join(sorted({*unknown.values()}))})"
+    why = f"recordings are not taken into account ({'; '.join(sorted({*unknown.values()}))})"
     if len(unknown) < num_measured:
         of_some = f"for {first_of(list(unknown))} {why}"
         return f"{both}; {of_some}, and the error over {units} alone must be exceeded"
     if num_folds == 1:
-        return f"{why}: paired t test over seeds{when}, which speaks of these test clips alone"
+        return f"{why}: paired t test over seeds{when}, which applies to these test clips alone"
     over = plural(num_folds, "fold")
     return (
         f"{why}: t test over {over}{when}, whose differences beyond those of seeds count "

@@ -168,7 +168,7 @@ def _unsaid(
         return []
     seed = "No key of the seed was named: everything counts as seed 0."
     fold = (
-        "No key of the fold was named: everything counts as one fold, and the verdict speaks of "
+        "No key of the fold was named: everything counts as one fold, and the verdict applies to "
         "these test clips alone."
     )
     margin = (

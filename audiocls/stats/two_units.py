@@ -125,7 +125,7 @@ def crossed_errors(components: VarianceComponents, test_train_ratio: float) -> S
     data: V = V_seed + f·max(V_fold − V_seed, 0), where what seeds do not explain counts f times
     (`overlap_factor`), for the training sets that folds share.
 
-    One fold: the plain paired t test over seeds, which speaks of these test clips alone.
+    One fold: the plain paired t test over seeds, which applies to these test clips alone.
 
     Shape: → (..., A)
     """

@@ -45,7 +45,7 @@ def check_growth(resolved: Resolved, folder: StudyFolder) -> Resolved:
     """Return `resolved`, with a note if it grows after an answer could be read.
 
     Raises `UsageError` if it is to be decided look by look although it was answered at full level:
-    every further look would be a second chance to find an effect.
+    every further look would be optional stopping.
     """
     if not folder.exists() or folder.is_sweep():
         return resolved
@@ -59,8 +59,8 @@ def check_growth(resolved: Resolved, folder: StudyFolder) -> Resolved:
     if now.looks:
         raise UsageError(
             f"study {folder.name!r} was answered with {num_before} pairs at its full level "
-            f"(α = {before.alpha:g}): to look on now would be a second chance. Ask anew on seeds "
-            f"that it has not seen, such as: --study {shlex.quote(folder.name + '-2')} "
+            f"(α = {before.alpha:g}): to add seeds now would be optional stopping. Start a new "
+            f"study on fresh seeds, such as: --study {shlex.quote(folder.name + '-2')} "
             f"--seeds {_fresh(before)} --until-decided"
         )
     note = (
@@ -85,7 +85,7 @@ def check_can_extend(before: Study, now: Study, runs: Path | None = None) -> Non
         raise UsageError(
             f"study {before.name!r} had its first look at other cells (it has "
             f"{before.looks[0]} blocks and {len(before.arms)} arms there): resume it with "
-            f"`{resume}`, or ask anew with --study NAME"
+            f"`{resume}`, or start a new study with --study NAME"
         )
     if now.looks and not before.looks and not _places(before) <= _places(now):
         raise UsageError(

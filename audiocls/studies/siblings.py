@@ -19,7 +19,7 @@ def surroundings_of(folder: StudyFolder, study: Study) -> Surroundings:
         name=_next_name(folder, names[-1]),
         first_seed=max(seeds, default=-1) + 1,
         options="" if runs == RUNS else f" --runs {shlex.quote(str(runs))}",
-        asked=later[-1].name if later else "",
+        later_study=later[-1].name if later else "",
     )
 
 

@@ -42,7 +42,7 @@ class CrossStudyEffect:
     """The arm's effect there − its effect here."""
     notes: tuple[str, ...]
     scope: Scope | None
-    """What its verdicts speak of; `None` where no seed and fold is in both."""
+    """What its verdicts apply to; `None` where no seed and fold is in both."""
     num_folds: int
     """In both."""
     num_all_folds: int | None
@@ -119,7 +119,7 @@ def _across(first: StudyRecords, other: StudyRecords) -> CrossStudyEffect:
 
 
 def _scope(there: RecordGrid, decided: Sequence[ArmResult]) -> dict[str, Any]:
-    """Return what was compared speaks of, by the folds that both studies have."""
+    """Return the scope of what was compared, by the folds that both studies have."""
     folds = {fold for result in decided for _, fold, _ in result.differences}
     cells = tuple(cell for cell in there.study.cells if cell.fold in folds)
     part = there.narrowed(replace(there.study, cells=cells))

@@ -33,7 +33,7 @@ MOST_SHOWN = 9
 """Clips on each side of each arm; the rest are counted."""
 TITLE = "Clip by clip"
 MEANING = (
-    "This speaks of the trained models at hand: the interval says how other recordings might "
+    "This applies to the trained models at hand: the interval says how other recordings might "
     "differ, not how new trainings would. Verdicts rest on pairs of trials, not on this."
 )
 METHOD = (

@@ -1,4 +1,4 @@
-"""The answer of a comparison in one sentence, with what it speaks of."""
+"""The answer of a comparison in one sentence, with what it applies to."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -79,7 +79,7 @@ def worst_pair(comparison: Comparison, arms: Sequence[ArmResult]) -> str:
 
 
 def _clauses(comparison: Comparison) -> list[str]:
-    """Return a clause for each effect and each other state, the first with what it speaks of."""
+    """Return a clause for each effect and each other state, the first with what it applies to."""
     scope = scope_words(comparison)
     clauses: list[str] = []
     for verdict in VERBS:

@@ -1,4 +1,4 @@
-"""How verdicts came about, and what they speak of and mean, for people who train models."""
+"""How verdicts came about, and what they apply to and mean, for people who train models."""
 
 from audiocls.analysis.results import Comparison
 from audiocls.formatting import format_percent, plural
@@ -26,22 +26,22 @@ _SIMULTANEOUS = (
 
 
 def scope_sentence(comparison: Comparison) -> str:
-    """Return what the verdicts speak of, and what they leave open."""
+    """Return what the verdicts apply to, and what they leave open."""
     num, num_all = comparison.num_folds, comparison.num_all_folds
     if comparison.scope == "data":
-        return f"Verdicts speak of the whole data set: all {num} folds were tested."
+        return f"Verdicts apply to the whole data set: all {num} folds were tested."
     if comparison.scope == "folds" and num < (num_all or 0):
         return f"Verdicts rest on {num} of {num_all} folds: the others were not tried."
     if comparison.scope == "folds":
         return f"Verdicts rest on these {num} folds; how much of the data they are is not recorded."
     if comparison.scope == "split":
         return (
-            "Verdicts speak of this split: they hold for other test recordings, but other training "
+            "Verdicts apply to this split: they hold for other test recordings, but other training "
             "clips might answer otherwise."
         )
     return (
-        "Verdicts speak of these test clips alone: recordings could not be counted in, so nothing "
-        "tells what other clips would show."
+        "Verdicts apply to these test clips alone: recordings could not be taken into account, so "
+        "nothing tells what other clips would show."
     )
 
 

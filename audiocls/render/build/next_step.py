@@ -1,4 +1,4 @@
-"""What to do next, in sentences: what would decide what is open, and what it costs."""
+"""What to do next, in sentences: which trials would settle what is undecided, at which cost."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -46,8 +46,8 @@ def _sentence(comparison: Comparison, step: NextStep) -> str:
         case "grow":
             grid = f"up to {plural(step.num_seeds, 'more seed')}, {_trials(step)} at most"
             return f"{_arms(step)} undecided at the pair limit. It may be raised: {grid}{cost}."
-        case "asked":
-            return f"{_arms(step)} asked anew on other seeds, in a study of its own."
+        case "see_new_study":
+            return f"{_arms(step)} compared on fresh seeds in a later study."
         case "more_data":
             return _more_data(step, unit)
         case "repair":
@@ -61,24 +61,24 @@ def _sentence(comparison: Comparison, step: NextStep) -> str:
 
 def _more_seeds(step: NextStep, unit: Unit, cost: str) -> str:
     """Return how many seeds would show which effect."""
-    fresh = " fresh" if step.kind == "ask_anew" else ""
+    fresh = " fresh" if step.kind == "new_study" else ""
     grid = f"{step.num_seeds}{fresh} seed{'s' * (step.num_seeds != 1)}"
     folds = f"all {step.num_folds} folds" if step.is_wider else plural(step.num_folds, "fold")
     shown = " would tell how much trainings vary"
     if step.effect is not None:
         shown = f" would show {unit.amount(step.effect)} (80 % power)"
-    wider = ", and speak of the data instead of a part of it" if step.is_wider else ""
+    wider = ", and apply to the data instead of a part of it" if step.is_wider else ""
     text = f"{grid} × {folds} ({_trials(step)}{cost}){shown}{wider}."
     if step.limit is not None:
         text += f" No number of seeds shows less than {unit.amount(step.limit)}: {LIMIT}."
     if step.kind == "extend":
         return text
-    return f"{_arms(step, '')}: {text} {WHY_ANEW}"
+    return f"{_arms(step, '')}: {text} {WHY_NEW}"
 
 
-WHY_ANEW = (
-    "Seeds added to a study whose answer is known are a second chance for luck, so the question is "
-    "asked anew."
+WHY_NEW = (
+    "Adding seeds to a study after seeing its result would be optional stopping, so this is a new "
+    "study."
 )
 LIMIT = "the test recordings are too few"
 

@@ -106,7 +106,7 @@ def _detectable(planned: Size, unit: Unit, num_comparisons: int) -> str:
 
 
 def _scope_facts(power: PowerAnalysis, unit: Unit | None) -> dict[str, str]:
-    """Return what the plan speaks of, unless it is all of the data, and what all folds cost."""
+    """Return what the plan applies to, unless it is all of the data, and what all folds cost."""
     if power.scope == "data":
         return {}
     what = {
@@ -114,7 +114,7 @@ def _scope_facts(power: PowerAnalysis, unit: Unit | None) -> dict[str, str]:
         "split": "this split alone: other training clips might tell another tale",
         "clips": "these test clips alone, since their recordings are not counted",
     }[power.scope]
-    return {"speaks of": "; ".join([what, *_all_folds(power, unit)])}
+    return {"applies to": "; ".join([what, *_all_folds(power, unit)])}
 
 
 def _some_folds(power: PowerAnalysis) -> str:
@@ -128,10 +128,10 @@ def _all_folds(power: PowerAnalysis, unit: Unit | None) -> Iterator[str]:
         return
     whole = power.whole
     if whole is None or whole.effect is None or unit is None:
-        yield f"all {power.num_all_folds} folds would speak of the data"
+        yield f"all {power.num_all_folds} folds would apply to the data"
         return
     yield (
-        f"all {whole.num_folds} folds would speak of the data: {whole.num_trials} trials, "
+        f"all {whole.num_folds} folds would apply to the data: {whole.num_trials} trials, "
         f"{unit.amount(whole.effect)} or more"
     )
 
