@@ -19,6 +19,7 @@ from audiocls.store import (
     Attempt,
     Cell,
     Cost,
+    Damaged,
     Failure,
     Proposal,
     Provenance,
@@ -414,3 +415,25 @@ def test_one_scheduler_at_a_time_works_on_a_study(tmp_path):
         process.wait()
         with folder.launching():
             assert folder.path.is_dir()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_predictions_are_read_as_numpy_reads_them(trial, order):
+    arrays = {
+        "clips": np.array(["a", "größer"]),
+        "labels": np.array([1, 0]),
+        "logits": np.array([[0.5, -1.0, 2.0], [1.5, 0.0, -0.5]], dtype=np.float32, order=order),
+    }
+    trial.write_predictions(arrays)
+    with np.load(trial.path / "predictions.npz") as expected:
+        found = trial.predictions()
+        assert found.keys() == set(expected.files)
+        for name in expected.files:
+            np.testing.assert_array_equal(found[name], expected[name])
+            assert found[name].dtype == expected[name].dtype
+
+
+def test_predictions_that_hold_python_objects_are_never_run(trial):
+    trial.write_predictions({"clips": np.array([{"a": 1}], dtype=object)})
+    with pytest.raises(Damaged, match="Python objects"):
+        trial.predictions()

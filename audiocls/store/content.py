@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from audiocls.store.stored_file import (
     without_checksum,
 )
 
+HEADER_START = 10
+"""Bytes before the header of an `.npy` file: its magic number, its version, the header's length."""
 MEND = "`audiocls sweep retry` has that trial alone trained anew"
 
 
@@ -97,9 +100,34 @@ def _weights_in(content: bytes, folder: Path) -> bytes:
 
 
 def arrays_in(content: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the arrays of an `.npz` file, whose checksums numpy compares."""
-    with np.load(io.BytesIO(content)) as arrays:
-        return dict(arrays)
+    """Return the arrays of an `.npz` file; raises `BadZipFile` for a wrong checksum.
+
+    As `numpy.load` does it in twice the time: it parses the header of every array as Python, and
+    the ten thousand files of one report have the same few headers.
+    """
+    with ZipFile(io.BytesIO(content)) as archive:
+        return {
+            name.removesuffix(".npy"): _array_in(archive.read(name)) for name in archive.namelist()
+        }
+
+
+def _array_in(content: bytes) -> np.ndarray[Any, Any]:
+    """Return the array of an `.npy` file of version 1.0, which numpy writes of plain dtypes."""
+    end = HEADER_START + int.from_bytes(content[HEADER_START - 2 : HEADER_START], "little")
+    shape, is_fortran, dtype = _parsed_header(content[:end])
+    values = np.frombuffer(bytearray(content[end:]), dtype)  # a bytearray can be written to
+    return values.reshape(shape, order="F" if is_fortran else "C")
+
+
+@lru_cache(maxsize=256)
+def _parsed_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    file = io.BytesIO(header)
+    if (version := np.lib.format.read_magic(file)) != (1, 0):
+        raise ValueError(f"its arrays are of version {version}, not 1.0")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    return shape, is_fortran, dtype
 
 
 def config_in(content: bytes) -> dict[str, Any]:
