@@ -1,7 +1,9 @@
 """Atomic writes: a reader sees the old file or the new one, never half of one."""
 
+import glob
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,11 @@ from audiocls.machine import reserve, writing
 
 log = logging.getLogger(__name__)
 
+BESIDE = re.compile(r"\..+\.(\d+)(\.\w+)?\.tmp", re.DOTALL)
+"""Name of what a process writes, until it is whole: the number is the process's."""
+CLOCKS_DIFFER_S = 2.0
+"""At most: the start of a process and a file's time come from different clocks."""
+
 
 def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
     """Replace `path` by `content` in one step, also if this process is killed meanwhile.
@@ -20,7 +27,7 @@ def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
     With `is_synced` it is on the disk before it has the name, so that a power cut leaves no file
     that is torn. Raises `MachineFault` where the disk does not take it.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = beside_of(path)
     with writing(path, len(content)):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -32,6 +39,44 @@ def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+
+
+def beside_of(path: Path, kind: str = "") -> Path:
+    """Return where this process writes what is to become `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}{kind}.tmp")
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what processes that were killed have left half written in `folder`.
+
+    What a living process writes stays. Of other machines' processes nothing is known here, so the
+    caller holds the lock under which the folder is written.
+    """
+    files = list(folder.iterdir()) if folder.is_dir() else []
+    for file in files:
+        if file.suffix == ".tmp" and _is_abandoned(file):
+            _remove(file)
+
+
+def _is_abandoned(file: Path) -> bool:
+    import psutil
+
+    match = BESIDE.fullmatch(file.name)
+    try:
+        written = file.lstat().st_mtime
+        begun = psutil.Process(int(match[1])).create_time() if match else written
+    except psutil.NoSuchProcess:
+        return True
+    except (OSError, psutil.Error):
+        return False
+    return bool(begun > written + CLOCKS_DIFFER_S)  # its number is another process's now
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str, is_synced: bool = False) -> None:
@@ -89,14 +134,14 @@ def _discard(folder: Path) -> None:
             names = ", ".join(damaged(folder)[:3])
             log.warning("%s: damaged on the disk (%s); it is made again", folder, names)
         folder.rename(folder.with_name(f".{folder.name}.damaged.tmp"))
-    for left_behind in folder.parent.glob(f".{folder.name}.*.tmp"):
-        shutil.rmtree(left_behind)
+    for left_behind in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
+        _remove(left_behind)
 
 
 def _require_room(folder: Path, num_bytes: int) -> None:
     """Raise `OSError` if the disk has no room for `num_bytes`."""
     if num_bytes:
-        probe = folder.with_name(f".{folder.name}.{os.getpid()}.room")
+        probe = beside_of(folder, ".room")
         try:
             with probe.open("wb") as file:
                 reserve(file, num_bytes)
@@ -105,7 +150,7 @@ def _require_room(folder: Path, num_bytes: int) -> None:
 
 
 def _make_beside(folder: Path, make: Callable[[Path], None]) -> None:
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    beside = beside_of(folder)
     beside.mkdir()
     try:
         make(beside)

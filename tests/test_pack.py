@@ -287,5 +287,6 @@ def test_rates_that_share_no_divisor_are_resampled_in_no_time_and_keep_the_tone(
 
 def test_what_a_killed_process_left_half_made_is_swept_away(tmp_path):
     (tmp_path / ".thing.99999.tmp").mkdir()
+    (tmp_path / ".thing.99999.room.tmp").write_bytes(b"reserved")
     build_once(tmp_path / "thing", lambda folder: (folder / "whole").write_text(""))
     assert sorted(p.name for p in tmp_path.iterdir()) == [".thing.lock", "thing"]

@@ -1,5 +1,6 @@
 """The store: whole files or none, states that need no memory, leases that die with their owner."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from audiocls.atomic import write_bytes, write_text
+from audiocls.atomic import remove_abandoned, write_bytes, write_text
 from audiocls.cli import app
 from audiocls.errors import MachineFault, UsageError
 from audiocls.store import (
@@ -100,6 +101,56 @@ def test_a_write_killed_midway_leaves_the_old_file(tmp_path):
     killed = subprocess.run([sys.executable, "-c", code, str(file)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert file.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
+    remove_abandoned(tmp_path)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_a_living_process_writes_stays_and_what_its_number_had_written_before_goes(tmp_path):
+    """The number of a process that was killed may be another's by now."""
+    parent, own = (tmp_path / f".a.txt.{pid}.tmp" for pid in (os.getppid(), os.getpid()))
+    for file in (parent, own, tmp_path / "notes.tmp", tmp_path / ".a.txt.tmp"):
+        file.write_text("half")
+    os.utime(parent, (0, 0))
+    remove_abandoned(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {own.name, "notes.tmp", ".a.txt.tmp"}
+
+
+def ended_process() -> int:
+    with subprocess.Popen(["true"]) as process:
+        return process.pid
+
+
+def test_an_attempt_sweeps_up_what_a_killed_one_left_half_written(trial):
+    trial.begin()
+    (trial.path / f".resume.pt.{ended_process()}.tmp").write_bytes(b"half")
+    trial.begin()
+    assert [file.name for file in trial.path.iterdir()] == ["attempt"]
+
+
+def test_a_launch_sweeps_up_what_killed_ones_left(tmp_path):
+    """A worker killed behind its record leaves its snapshot, and no attempt follows."""
+    folder, pid = StudyFolder(tmp_path / "s"), ended_process()
+    finished, begun = folder.trial("finished"), folder.trial("begun")
+    finished.finish(RECORD)
+    for trial in (finished, begun):
+        trial.write_resume(b"snapshot")
+    (folder.path / f".study.yaml.{pid}.tmp").write_text("half")
+    (folder.path / "trials" / f".borrowed.{pid}.tmp").mkdir()
+    folder.remove_leftovers()
+    assert finished.resume() is None
+    assert begun.resume() == b"snapshot"
+    assert not list(folder.path.rglob("*.tmp"))
+
+
+def test_a_record_is_never_beside_a_failure(trial, monkeypatch):
+    """Whatever moment a worker is killed at."""
+    trial.fail(FAILURE)
+    monkeypatch.setattr(TrialFolder, "drop_resume", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trial.finish(RECORD)
+    assert trial.record() is not None
+    assert trial.failure() is None
 
 
 def test_what_is_written_of_a_trial_is_read_back(trial):

@@ -80,6 +80,7 @@ def _attempt(run: "TrialRun") -> Ended:
     """Return how a trial ended that no other process is training."""
     job = run.job
     if (record := job.trial.record()) is not None:
+        job.trial.drop_resume()  # whoever wrote the record may have been killed before it did
         has_run = bool(job.tracking.run_id)
         return _log_finished(job, record, run.worker_cache) if has_run else Done(job.id)
     try:

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
-from audiocls.atomic import write_bytes, write_text
+from audiocls.atomic import remove_abandoned, write_bytes, write_text
 from audiocls.errors import MachineFault, UsageError, did_you_mean
 from audiocls.formatting import command_line
 from audiocls.machine import fault_of, writing
@@ -206,6 +206,19 @@ class StudyFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path / ".plan.lock"):
             yield
+
+    def remove_leftovers(self) -> None:
+        """Remove what killed processes left, by the holder of the plan; trials sweep themselves.
+
+        A trial is finished once it has a record: one that was killed then never begins again.
+        """
+        remove_abandoned(self.path)
+        remove_abandoned(self.path / "trials")
+        for snapshot in self.path.glob("trials/*/resume.pt"):
+            trial = TrialFolder(snapshot.parent)
+            with suppress(OSError), trial.lease(timeout_s=0) as is_mine:
+                if is_mine and trial.record() is not None:
+                    trial.drop_resume()
 
     def states(self, cells: Sequence[Cell | Proposal]) -> dict[str, State]:
         """Return trial id → state."""

@@ -21,7 +21,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
-from audiocls.atomic import write_bytes, write_text
+from audiocls.atomic import remove_abandoned, write_bytes, write_text
 from audiocls.digests import with_digest
 from audiocls.machine import writing
 from audiocls.store.content import (
@@ -113,7 +113,8 @@ class TrialFolder:
             return not is_mine
 
     def begin(self) -> Attempt:
-        """Count one more attempt."""
+        """Count one more attempt, by the holder of the lease; sweep up after killed ones."""
+        remove_abandoned(self.path)
         before = self._attempt()
         return self._write_attempt(Attempt(before.number + 1, before.origin))
 
@@ -239,9 +240,9 @@ class TrialFolder:
 
     def finish(self, record: Record) -> None:
         """Write the record, last of all files; nothing is left to resume after it."""
+        self._failure.unlink(missing_ok=True)
         write_text(self._record, sealed(record.to_mapping(), within="provenance"), is_synced=True)
         self.drop_resume()
-        self._failure.unlink(missing_ok=True)
 
     def _whole_record(self) -> Record | None:
         return read(self._record, record_in, MEND)

@@ -97,6 +97,7 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
     alone = folder.launching() if prepared.is_exclusive else nullcontext()
     with display.watching() as watch, alone, stop_on_signal() as stop:
         with folder.planning():
+            folder.remove_leftovers()
             kept, is_replaced = write_plan(folder, prepared.study)
         source = prepared.open_source(kept)
         scheduler = Launch(source, watch, prepared.limits)
