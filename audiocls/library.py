@@ -12,6 +12,7 @@ import audiocls
 from audiocls import yaml_file
 from audiocls.design import Ablation, load_ablation
 from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.named_paths import is_file
 from audiocls.search import Sweep, check_sweep, load_sweep
 
 Kind = Literal["ablations", "sweeps", "recipes", "notebooks"]
@@ -40,7 +41,7 @@ def available(kind: Kind) -> dict[str, Path]:
 def find(kind: Kind, name: str) -> Path:
     """Return the file of a name or a path; raise `UsageError` with the nearest known name."""
     if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
+        if not is_file(Path(name)):
             raise UsageError(f"{name}: no such file")
         return Path(name)
     known = available(kind)

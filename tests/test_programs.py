@@ -59,6 +59,13 @@ def project(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def oddities(project: Path) -> None:
+    """What is called as files are and is none."""
+    (project / "loop.yaml").symlink_to("loop.yaml")
+    os.mkfifo(project / "pipe.py")
+
+
 def found(project: Path, *words: str) -> set[str]:
     return {str(file.relative_to(project)) for file in files_of(words, project)}
 
@@ -73,10 +80,33 @@ def found(project: Path, *words: str) -> set[str]:
         (["bash", "go.sh"], {"go.sh", "nets/large.py", *IMPORTED}),
         (["bash", "-c", "cd . && python plot.py --x 1"], {"plot.py"}),
         (["ls", "sweeps"], set()),
+        (["python", "plot.py", "-" * 300, "x" * 5000, "x/" * 3000, "\0", "\ud800"], {"plot.py"}),
+        (["python", "plot.py", "loop.yaml", "loop.yaml/x", "train.py/x", "pipe.py"], {"plot.py"}),
+        (["bash", "-c", f"python plot.py {'x' * 300}.py --x={'x' * 300}"], {"plot.py"}),
+        *((["python", "-m", word], set()) for word in ("", ".", "/", "x" * 300, "x." * 3000, "\0")),
     ],
 )
 def test_a_program_is_the_files_that_its_command_names_and_what_they_import(project, words, names):
     assert found(project, *words) == names
+
+
+def test_a_module_that_is_a_pipe_or_that_may_not_be_read_is_passed_over(project, monkeypatch):
+    """Opening a pipe would wait for its other end."""
+    (project / "secret.yaml").write_text("")
+    readable = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, how: "secret" not in str(path) and readable(path, how)
+    )
+    assert "pipe.py" not in found(project, "python", "plugins.py")
+    assert found(project, "python", "plot.py", "secret.yaml") == {"plot.py"}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["x" * 300, "x/" * 3000, "**x", "/etc/*.py", ".", "\0", "loop.yaml/*", "pipe.py"]
+)
+def test_a_pattern_that_no_file_can_fit_is_refused(project, pattern):
+    with pytest.raises(ConfigError, match="which no file below"):
+        program_code(replace(sweep(), code=(pattern,)), project)
 
 
 def test_what_is_imported_by_a_name_made_at_run_time_may_be_any_module_beside(project):

@@ -21,8 +21,9 @@ from audiocls.cli import (
     train,
 )
 from audiocls.cli.model import evaluate, export, predict, show
-from audiocls.errors import AudioclsError, DataError
+from audiocls.errors import AudioclsError, DataError, UsageError
 from audiocls.machine import fault_of
+from audiocls.named_paths import HOMELESS, why_unfit
 
 
 class ErrorsAsText(TyperGroup):
@@ -38,7 +39,15 @@ class ErrorsAsText(TyperGroup):
             path = error.filename2 or error.filename
             console.error(f"{path}: a folder is in the place of this file; move it away")
             raise typer.Exit(DataError.exit_code) from error
+        except RuntimeError as error:
+            if str(error) != HOMELESS:
+                raise
+            console.error("no such home: a path begins with ~ and a name that no user here has")
+            raise typer.Exit(UsageError.exit_code) from error
         except (OSError, MemoryError) as error:
+            if (why := why_unfit(error)) is not None:
+                console.error(why)
+                raise typer.Exit(UsageError.exit_code) from error
             fault = fault_of(error, Path("/"))  # a folder that refuses, wherever it is
             if fault is None:
                 raise

@@ -1,5 +1,6 @@
 """The only door to rich: results on stdout, everything else on stderr, both made when needed."""
 
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,12 @@ VERDICT_STYLES = {
 
 
 def stdout() -> Console:
-    """Return the console of results; into a pipe or a file nothing is wrapped."""
+    """Return the console of results; into a pipe or a file nothing is wrapped.
+
+    Bytes of a path that are no UTF-8 are shown escaped.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     return Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED)
 
 

@@ -10,6 +10,7 @@ from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, by_content, files_of, identity_config
 from audiocls.errors import ConfigError, UsageError
+from audiocls.named_paths import is_dir
 from audiocls.store import TrialFolder
 from audiocls.training.checkpoint_metadata import (
     init_incompatibilities,
@@ -80,7 +81,7 @@ def digest(key: str, path: Path, cache: Path) -> str:
     if key in AUDIO_FOLDERS:
         table = unlabelled_table(path, key, AUDIO_FOLDERS[key])
         return f"audio:{fingerprint(table, cache)}"
-    file = TrialFolder(path).checkpoint if path.is_dir() else path
+    file = TrialFolder(path).checkpoint if is_dir(path) else path
     try:
         with file.open("rb") as stream:
             return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()[:16]}"

@@ -14,6 +14,7 @@ import audiocls
 from audiocls.audio.decode import supported_formats
 from audiocls.errors import UsageError
 from audiocls.execution.devices import available_gpus, num_cores
+from audiocls.named_paths import exists
 from audiocls.tracking.mode import default_mode, has_key
 
 LEAST_FREE_GIB = 1.0
@@ -99,6 +100,6 @@ def _gpu_problems(is_usable: bool) -> list[str]:
 
 def _free_gib(folder: Path) -> float:
     """Return the free space in GiB where `folder` is, or would be."""
-    while not folder.exists() and folder != folder.parent:
+    while not exists(folder) and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free / 2**30

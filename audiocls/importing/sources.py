@@ -15,6 +15,7 @@ from audiocls.importing.study import Imported, Watch, check_imported, store_resu
 from audiocls.importing.tables import CSV, PARQUET, read_table
 from audiocls.importing.wandb_logs import read_wandb_folder
 from audiocls.importing.wandb_project import import_study, source_of
+from audiocls.named_paths import exists, is_dir, is_file
 from audiocls.store import Objective, Request, StudyFolder, folder_name
 from audiocls.studies.request import check_folder_name
 
@@ -145,7 +146,7 @@ def _is_project(source: str) -> bool:
     if source.startswith(WANDB):
         return True
     is_table = Path(source).suffix.lower() in CSV + PARQUET
-    is_other = source.startswith((OPTUNA, MLFLOW)) or is_table or Path(source).exists()
+    is_other = source.startswith((OPTUNA, MLFLOW)) or is_table or exists(Path(source))
     return not is_other and source.count("/") in (1, 2) and not source.startswith((".", "/"))
 
 
@@ -174,12 +175,12 @@ def _read(source: str, options: ImportOptions, group: str | None) -> Results:
         results = read_mlflow(source.removeprefix(MLFLOW), group)
         return replace(results, identity=f"{source} {results.name}")
     path = Path(source).expanduser()
-    results = read_wandb_folder(path, group) if path.is_dir() else _read_file(path, options, group)
+    results = read_wandb_folder(path, group) if is_dir(path) else _read_file(path, options, group)
     return replace(results, name=source)
 
 
 def _read_file(path: Path, options: ImportOptions, group: str | None) -> Results:
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"there is no file or folder {str(path)!r}; wanted: {ALLOWED}")
     if path.suffix.lower() not in CSV + PARQUET:
         raise UsageError(f"{path}: of an unknown kind; wanted: {ALLOWED}")

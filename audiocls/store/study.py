@@ -25,8 +25,8 @@ from audiocls.store.trial import State, TrialFolder
 
 LONGEST_NAME = 200
 """Bytes of a folder's name; file systems take 255."""
-UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]+")
-"""What ends or splits the name of a folder."""
+UNFIT = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]+")
+"""What ends or splits the name of a folder, or is half a character."""
 
 
 def folder_name(text: str) -> str:
@@ -285,4 +285,7 @@ def extended(before: Study, now: Study) -> Study:
 def open_study(name: str, runs: Path) -> StudyFolder:
     """Return a launched study by its name in `runs`, or by the path of its folder."""
     is_path = "/" in name or (not (runs / name).exists() and Path(name, "study.yaml").exists())
-    return StudyFolder(Path(name) if is_path else runs / name)
+    path = Path(name) if is_path else runs / name
+    if not path.absolute().name:
+        raise UsageError(f"{name}: no folder of a study; wanted: its name, or its folder's path")
+    return StudyFolder(path)

@@ -116,9 +116,9 @@ def one_trial(
     if sum(name is not None for name in (recipe, ablation, config)) != 1:
         raise UsageError("give one of --recipe NAME, --ablation NAME and --config FILE")
     overrides = library.overrides(given)
-    if ablation:
+    if ablation is not None:
         return _one_cell(ablation, given, overrides)
-    source = recipe or config
+    source = config if recipe is None else recipe
     assert source is not None
     return _recipe_trial(source, library.recipe(source), overrides, cache_folder())
 

@@ -9,6 +9,7 @@ from typing import Any
 from audiocls import library, yaml_file
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
 from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.named_paths import is_file
 from audiocls.search import Sweep
 from audiocls.search.command import DEFAULT_COMMAND
 from audiocls.search.native_command import NativeCommand, parse_native_command
@@ -223,7 +224,7 @@ def _program_notes(sweep: Sweep, native: NativeCommand | None) -> list[str]:
     """Return a note where the program is no file here; a module is none either."""
     command = sweep.command or DEFAULT_COMMAND
     is_run = native is None and "${program}" in command and "-m" not in command
-    if not is_run or Path(sweep.program).is_file():
+    if not is_run or is_file(Path(sweep.program)):
         return []
     advice = "its options belong into `command`" if " " in sweep.program else "is its path right?"
     return [f"program: {sweep.program!r} is no file in {Path.cwd()}; {advice}"]

@@ -136,7 +136,7 @@ class SubprocessExecutor:
             return
         try:
             program = _start_program(attempt)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # an argument with a NUL
             self._unreported.append(_not_started(attempt, error))
             return
         self._reaper.watch(program.group)
@@ -189,7 +189,7 @@ def _not_begun(job: CommandJob, error: OSError | MachineFault) -> Failed | Inter
     return Failed(job.id, "error", f"{CANNOT_KEEP}: {error}")
 
 
-def _not_started(attempt: CommandAttempt, error: OSError) -> Failed | Interrupted:
+def _not_started(attempt: CommandAttempt, error: OSError | ValueError) -> Failed | Interrupted:
     """Return the end of a trial whose program could not be started."""
     if (fault := fault_of(error)) is not None:
         return Interrupted(attempt.job.id, fault=str(fault))
