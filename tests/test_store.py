@@ -273,6 +273,19 @@ def test_a_lease_ends_when_its_holder_raises(trial):
         assert is_mine
 
 
+def test_who_asks_for_a_state_moves_nothing_and_who_begins_moves_folders_out_of_the_way(trial):
+    for _ in range(2):
+        for name in (".lock", "log.txt"):
+            (trial.path / name).mkdir(parents=True)
+        assert trial.state() == "pending"
+        assert (trial.path / ".lock").is_dir()
+        with trial.lease() as is_mine:
+            assert is_mine
+        (trial.path / ".lock").unlink()
+    aside = {file.name for file in trial.path.iterdir()}
+    assert aside == {f"{name}.folder{n}" for name in (".lock", "log.txt") for n in (1, 2)}
+
+
 def test_attempts_are_counted_across_processes(trial):
     assert trial.begin().number == 1
     assert TrialFolder(trial.path).begin().number == 2

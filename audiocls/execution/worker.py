@@ -26,6 +26,7 @@ from audiocls.execution.temporary import TEMPORARY
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.machine import fault_of
+from audiocls.store.lease import make_way
 from audiocls.training.fit import Signal
 
 ORPHAN_GRACE_S = 2.0
@@ -96,6 +97,7 @@ def leave(code: int) -> NoReturn:
 def output_to(log: Path) -> Iterator[None]:
     """Append everything that this process and its libraries print to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    make_way(log.parent, [log.name])
     saved = os.dup(1), os.dup(2)
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)

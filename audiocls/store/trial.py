@@ -11,14 +11,13 @@ to what a trial resumes from makes it start over. No reader here raises because 
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
 from audiocls.atomic import remove_abandoned, write_bytes, write_text
@@ -36,6 +35,7 @@ from audiocls.store.content import (
     labels_in,
     record_in,
 )
+from audiocls.store.lease import is_leased, lease
 from audiocls.store.record import Failure, Record
 from audiocls.store.stored_file import Damaged, read, sealed, with_checksum, without_checksum
 
@@ -85,32 +85,14 @@ class TrialFolder:
             return "failed"
         if self._failure.exists():
             return "failed"
-        return "running" if self._is_locked() else "pending"
+        return "running" if is_leased(self.path) else "pending"
 
-    @contextmanager
-    def lease(self, timeout_s: float = 2.0) -> Iterator[bool]:
+    def lease(self, timeout_s: float = 2.0) -> AbstractContextManager[bool]:
         """Hold the trial while training it; yields whether it could be had within `timeout_s`.
 
-        The kernel releases the lock with its process, so no lease outlives a crash. The wait is
-        there because `state` takes the lock for an instant to see whether it is held.
+        The wait is there because `state` takes the lock for an instant to see whether it is held.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=timeout_s)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
-
-    def _is_locked(self) -> bool:
-        if not (self.path / ".lock").exists():
-            return False
-        with self.lease(timeout_s=0) as is_mine:
-            return not is_mine
+        return lease(self.path, timeout_s)
 
     def begin(self) -> Attempt:
         """Count one more attempt, by the holder of the lease; sweep up after killed ones."""
