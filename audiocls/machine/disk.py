@@ -131,7 +131,21 @@ def _path(error: OSError) -> Path | None:
 
 
 def _fullest(folders: Sequence[Path]) -> Path | None:
-    return min(folders, key=_free, default=None)
+    """Return the folder on the fullest disk, of several on one disk the first.
+
+    A disk is measured once: others write to it meanwhile.
+    """
+    free: dict[int, int] = {}
+    for folder in folders:
+        free.setdefault(_disk(folder), _free(folder))
+    return min(folders, key=lambda folder: free[_disk(folder)], default=None)
+
+
+def _disk(folder: Path) -> int:
+    try:
+        return _existing(folder).stat().st_dev
+    except OSError:
+        return 0
 
 
 def _free(folder: Path) -> int:
