@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from audiocls.store import TrialFolder
+
 ROOT = Path(__file__).parents[2]
 QUIET = ("--wandb", "disabled", "--executor", "inline")
 
@@ -97,11 +99,13 @@ def test_a_run_stopped_on_the_server_ends_early_and_a_killed_agent_comes_back_fo
     process.send_signal(signal.SIGKILL)
     process.communicate()
     [unfinished] = [trial for trial in begun(home) if trial != stopped]
-    again = home.start("sweep", "agent", pushed, "--workers", "1", "--count", "1")
+    # The worker outlives its agent by seconds, in which it writes history too.
+    home.wait_for(lambda: TrialFolder(unfinished).state() == "pending")
     size = (unfinished / "history.jsonl").stat().st_size
-    home.wait_for(lambda: (unfinished / "history.jsonl").stat().st_size > size)
+    again = home.start("sweep", "agent", pushed, "--workers", "1", "--count", "1")
+    home.wait_for(lambda: (unfinished / "history.jsonl").stat().st_size > size, limit_s=200)
     wandb_server.stop_run(second.id)
-    _, err = again.communicate(timeout=90)
+    _, err = again.communicate(timeout=200)
     assert again.returncode == 0, err
     assert len(wandb_server.runs()) == 2
     assert home.finished() == sorted([stopped, unfinished])
