@@ -1,14 +1,18 @@
-"""Atomic writes: a reader sees the old file or the new one, never half of one."""
+"""Atomic writes: a reader sees the old file or the new one, never half of one.
+
+Locks too, for those who write one after the other, and the way to a file's place.
+"""
 
 import glob
 import logging
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from audiocls.digests import damaged, is_sealed, seal, sync
 from audiocls.machine import reserve, writing
@@ -82,6 +86,35 @@ def _remove(path: Path) -> None:
 def write_text(path: Path, text: str, is_synced: bool = False) -> None:
     """Replace `path` by `text` in UTF-8, as `write_bytes` does."""
     write_bytes(path, text.encode(), is_synced)
+
+
+@contextmanager
+def held(lock_file: Path, timeout_s: float) -> Iterator[bool]:
+    """Hold a lock; yields whether it could be had within `timeout_s`.
+
+    The kernel releases it with its process, so it does not outlive a crash.
+    """
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=timeout_s)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def make_way(folder: Path, names: Iterable[str]) -> None:
+    """Rename what is a folder in the place of a file of such a name; nothing in it is lost."""
+    for place in (folder / name for name in names):
+        if place.is_dir():
+            number = 1
+            while (aside := folder / f"{place.name}.folder{number}").exists():
+                number += 1
+            place.rename(aside)
+            log.warning("%s: a folder was in the place of this file; it is %s now", place, aside)
 
 
 def build_once(folder: Path, make: Callable[[Path], None], num_bytes: int = 0) -> Path:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from audiocls.cli import app
 from audiocls.store import StudyFolder, TrialFolder
-from audiocls.store.lease import FILES as WRITTEN
+from audiocls.store.content import WRITTEN
 from audiocls.store.stored_file import with_checksum
 
 ABLATION = """

@@ -19,6 +19,7 @@ from typing import NoReturn
 
 import torch
 
+from audiocls.atomic import make_way
 from audiocls.errors import MachineFault
 from audiocls.execution.job import NativeSpec, job_from_json
 from audiocls.execution.messages import FINISH, READY, STOP, Event, Interrupted, to_json
@@ -26,7 +27,6 @@ from audiocls.execution.temporary import TEMPORARY
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.machine import fault_of
-from audiocls.store.lease import make_way
 from audiocls.training.fit import Signal
 
 ORPHAN_GRACE_S = 2.0

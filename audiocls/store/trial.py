@@ -11,8 +11,8 @@ to what a trial resumes from makes it start over. No reader here raises because 
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,11 +20,12 @@ from typing import Any, Literal
 import numpy as np
 
 from audiocls import yaml_file
-from audiocls.atomic import remove_abandoned, write_bytes, write_text
+from audiocls.atomic import held, make_way, remove_abandoned, write_bytes, write_text
 from audiocls.digests import with_digest
 from audiocls.machine import writing
 from audiocls.store.content import (
     MEND,
+    WRITTEN,
     Attempt,
     arrays_in,
     attempt_in,
@@ -35,7 +36,6 @@ from audiocls.store.content import (
     labels_in,
     record_in,
 )
-from audiocls.store.lease import is_leased, lease
 from audiocls.store.record import Failure, Record
 from audiocls.store.stored_file import Damaged, read, sealed, with_checksum, without_checksum
 
@@ -73,6 +73,10 @@ class TrialFolder:
         return self.path / "history.jsonl"
 
     @property
+    def _lock(self) -> Path:
+        return self.path / ".lock"
+
+    @property
     def _resume(self) -> Path:
         return self.path / "resume.pt"
 
@@ -85,14 +89,24 @@ class TrialFolder:
             return "failed"
         if self._failure.exists():
             return "failed"
-        return "running" if is_leased(self.path) else "pending"
+        return "running" if self._is_leased() else "pending"
 
-    def lease(self, timeout_s: float = 2.0) -> AbstractContextManager[bool]:
+    @contextmanager
+    def lease(self, timeout_s: float = 2.0) -> Iterator[bool]:
         """Hold the trial while training it; yields whether it could be had within `timeout_s`.
 
         The wait is there because `state` takes the lock for an instant to see whether it is held.
         """
-        return lease(self.path, timeout_s)
+        self.path.mkdir(parents=True, exist_ok=True)
+        make_way(self.path, WRITTEN)
+        with held(self._lock, timeout_s) as is_mine:
+            yield is_mine
+
+    def _is_leased(self) -> bool:
+        if not self._lock.is_file():
+            return False
+        with held(self._lock, timeout_s=0) as is_mine:
+            return not is_mine
 
     def begin(self) -> Attempt:
         """Count one more attempt, by the holder of the lease; sweep up after killed ones."""

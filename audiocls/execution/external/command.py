@@ -71,7 +71,11 @@ def program_words(
 def program_environment(
     job: CommandJob, inherited: Mapping[str, str], device: str, run_id: str
 ) -> dict[str, str]:
-    """Return the environment of the program; what the user has set is left alone."""
+    """Return the environment of the program; what the user has set is left alone.
+
+    `TMPDIR` too: programs open sockets there (`multiprocessing`, data loaders), whose paths may
+    have 107 bytes, which a folder of the study would soon exceed.
+    """
     kept = {name: value for name, value in inherited.items() if name not in AGENTS_OWN}
     defaults = {
         "PYTHONUNBUFFERED": "1",
