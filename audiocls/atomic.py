@@ -19,8 +19,11 @@ from audiocls.machine import reserve, writing
 
 log = logging.getLogger(__name__)
 
-BESIDE = re.compile(r"\..+\.(\d+)(\.\w+)?\.tmp", re.DOTALL)
-"""Name of what a process writes, until it is whole: the number is the process's."""
+BESIDE = re.compile(r"\..+\.(\d{1,9})(\.\w+)?\.tmp", re.DOTALL)
+"""Name of what a process writes, until it is whole: the number is the process's.
+
+Of a process that began later than the file was written, the number is another one's by now.
+"""
 CLOCKS_DIFFER_S = 2.0
 """At most: the start of a process and a file's time come from different clocks."""
 
@@ -65,15 +68,16 @@ def remove_abandoned(folder: Path) -> None:
 def _is_abandoned(file: Path) -> bool:
     import psutil
 
-    match = BESIDE.fullmatch(file.name)
+    if (match := BESIDE.fullmatch(file.name)) is None:
+        return False
     try:
-        written = file.lstat().st_mtime
-        begun = psutil.Process(int(match[1])).create_time() if match else written
+        writer, written = psutil.Process(int(match[1])), file.lstat().st_mtime
+        has_ended = writer.status() == psutil.STATUS_ZOMBIE
+        return bool(has_ended or writer.create_time() > written + CLOCKS_DIFFER_S)
     except psutil.NoSuchProcess:
         return True
     except (OSError, psutil.Error):
         return False
-    return bool(begun > written + CLOCKS_DIFFER_S)  # its number is another process's now
 
 
 def _remove(path: Path) -> None:

@@ -116,6 +116,19 @@ def test_what_a_living_process_writes_stays_and_what_its_number_had_written_befo
     assert {file.name for file in tmp_path.iterdir()} == {own.name, "notes.tmp", ".a.txt.tmp"}
 
 
+def test_a_killed_process_that_nobody_has_waited_for_writes_no_more(tmp_path):
+    """As in a container whose first process waits for nobody's children."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        file = tmp_path / f".a.txt.{process.pid}.tmp"
+        file.write_text("half")
+        remove_abandoned(tmp_path)
+        assert file.exists()
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        remove_abandoned(tmp_path)
+        assert not file.exists()
+
+
 def ended_process() -> int:
     with subprocess.Popen(["true"]) as process:
         return process.pid
