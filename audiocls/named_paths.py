@@ -35,10 +35,13 @@ def exists(path: Path) -> bool:
 
 def why_unfit(error: BaseException) -> str | None:
     """Return a sentence on a path that nothing can have; `None` for any other error."""
-    if not isinstance(error, OSError) or error.errno not in UNFIT or error.filename is None:
+    if not isinstance(error, OSError) or error.errno not in UNFIT:
         return None
-    name = os.fsdecode(error.filename2 or error.filename)
-    shown = name if len(name) <= MOST_SHOWN else f"{name[:MOST_SHOWN]}…"
+    name = error.filename2 or error.filename
+    if not isinstance(name, str | bytes):
+        return None
+    path = os.fsdecode(name)
+    shown = path if len(path) <= MOST_SHOWN else f"{path[:MOST_SHOWN]}…"
     return f"{shown}: {error.strerror}; wanted: a path that a file or folder can have"
 
 
