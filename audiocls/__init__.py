@@ -12,4 +12,7 @@ Family       The Contrasts (an arm against its reference, an effect) that one re
 Document     A report as titles, text, tables, figures and sound, which every format renders.
 """
 
+from audiocls.result import report_result
+
+__all__ = ["report_result"]
 __version__ = "0.1.0"

@@ -56,7 +56,9 @@ def ablation(name: str, recipe: str | None = None) -> Ablation:
     """Return an ablation by path or name, on another recipe if one is given."""
     file = find("ablations", name)
     document = yaml_file.read(file)
-    return load_ablation({**document, "recipe": recipe} if recipe else document, str(file))
+    is_program = "program" in document or "command" in document
+    other = {} if recipe is None or is_program else {"recipe": recipe}
+    return load_ablation({**document, **other}, str(file))
 
 
 def recipe(name: str) -> dict[str, Any]:

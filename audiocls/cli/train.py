@@ -61,7 +61,8 @@ def _show(trial: TrialFolder) -> None:
         console.show_facts({**metrics, **cost, "folder": trial.path})
         for note in record.notes:
             console.note(f"started from {note}")
-        console.note(f"use it: {command_line('predict', str(trial.path))} FILE…")
+        if trial.checkpoint.exists():
+            console.note(f"use it: {command_line('predict', str(trial.path))} FILE…")
     elif failure is not None:
         # The cause was shown when the trial failed.
         console.note(f"traceback: {trial.path / 'failure.json'}; output: {trial.log}")

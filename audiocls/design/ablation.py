@@ -3,10 +3,9 @@
 from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from audiocls.design.tuning import Searched
-from audiocls.errors import did_you_mean
 from audiocls.options import Options
 
 LONGEST_NAME = 200
@@ -59,28 +58,21 @@ def _usual_goal(given: dict[str, Any]) -> Goal:
     return GOALS.get(given.get("name", ""), "maximize")
 
 
-def _measured(name: str) -> str:
-    if name not in GOALS:
-        allowed = ", ".join(GOALS)
-        hint = did_you_mean(name, GOALS)
-        raise ValueError(f"got {name!r}; allowed, on test clips alone: {allowed}.{hint}")
-    return name
-
-
-Measured = Annotated[str, AfterValidator(_measured)]
+MetricName = Annotated[str, Field(min_length=1)]
 
 
 class Metric(Options):
-    """What decides: a metric of the record, on the test clips."""
+    """What decides: a metric of the record, on the test clips, or any that a program reports."""
 
-    name: Measured = "test/accuracy"
+    name: MetricName = "test/accuracy"
     goal: Goal = Field(default_factory=_usual_goal)
+    """Required where a program is run."""
 
 
 class SecondaryMetric(Options):
     """What is reported beside the metric that decides."""
 
-    name: Measured
+    name: MetricName
     goal: Goal = Field(default_factory=_usual_goal)
     margin: float | None = Field(default=None, gt=0.0)
     """As `stats.margin`, which it is if left out."""
@@ -92,7 +84,8 @@ class Stats(Options):
     alpha: float = Field(default=0.05, gt=0.0, lt=1.0)
     correction: Literal["holm"] = "holm"
     margin: float = Field(default=0.01, gt=0.0)
-    """Differences below this, in units of the metric, count as none (equivalence)."""
+    """Differences below this, in units of the metric, count as none (equivalence). Required where a
+    program is run."""
     max_missing: int = Field(default=0, ge=0)
     """Pairs that may be missing before a comparison is not comparable."""
 
@@ -100,7 +93,8 @@ class Stats(Options):
 class Budget(Options):
     """What must be equal for arms to be comparable, and what none may exceed."""
 
-    match: Literal["epochs", "steps", "samples", "macs", "seconds"] = "epochs"
+    match: Literal["epochs", "steps", "samples", "macs", "seconds", "none"] = "epochs"
+    """`none`: nothing. For programs alone."""
     max_params: int | None = Field(default=None, ge=1)
     """An arm with more parameters is refused before its first step; so with `max_macs`."""
     max_macs: int | None = Field(default=None, ge=1)
@@ -108,14 +102,32 @@ class Budget(Options):
     """Seconds of one trial as the file stands, measured on one core: for `plan`'s estimate."""
 
 
+class BlockKeys(Options):
+    """The parameters by which a program gets its block; null for one that it has no parameter for.
+
+    Without a list of folds in `blocks` it gets no fold.
+    """
+
+    seed: str | None = Field(default="seed", min_length=1)
+    fold: str | None = Field(default="fold", min_length=1)
+
+
 class Ablation(Options):
-    """A question, a base recipe, what changes, the repeats, and the rule that decides."""
+    """A question, a recipe or a program, what changes, the repeats, and the rule that decides."""
 
     name: Name
     question: str = Field(min_length=1)
     source: str = ""
     """Who asked it, and what they answered."""
-    recipe: str
+    recipe: str = ""
+    program: str = ""
+    """Instead of a recipe: a script of your own, which gets `--key=value` for each parameter."""
+    command: tuple[str, ...] = ()
+    """Its command line, with the macros of a W&B sweep, such as `${args_append_hydra}`."""
+    code: tuple[str, ...] = ()
+    """Patterns of the files that decide its numbers; by default the script and what it imports from
+    beside it."""
+    block_keys: BlockKeys = BlockKeys()
     overrides: Changes = Field(default={})
     """Dotted keys changed in every arm, the baseline too."""
     factors: dict[str, Levels] = Field(default={})
@@ -148,6 +160,18 @@ class Ablation(Options):
     itself on validation clips, before the arms are compared."""
     tune_trials: int | None = Field(default=None, ge=2, le=10_000)
     """Trials in which an arm makes that choice for a fold; as many for every arm."""
+
+    @property
+    def is_program(self) -> bool:
+        """Whether a program of the user's is run, and no recipe trained."""
+        return bool(self.program or self.command)
+
+    @property
+    def block_parameters(self) -> dict[str, str]:
+        """`seed` and `fold` → the program's parameter for it, of those that it gets."""
+        has_fold = "fold" in self.blocks.model_fields_set | self.block_keys.model_fields_set
+        keys = {"seed": self.block_keys.seed, "fold": self.block_keys.fold if has_fold else None}
+        return {name: key for name, key in keys.items() if key is not None}
 
     @property
     def has_design(self) -> bool:

@@ -90,6 +90,11 @@ class TrialJob(Generic[S_co]):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """As a search proposed them: dotted names, or nested mappings."""
 
+    @property
+    def block(self) -> dict[str, int]:
+        """Its seed and fold, by name; a fold counts from 1, and 0 is no block."""
+        return {"seed": self.seed, "fold": self.fold} if self.fold else {}
+
     def to_json(self) -> str:
         """Return the job as one line, without its line break."""
         return json.dumps(asdict(self), default=str)

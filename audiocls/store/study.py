@@ -233,10 +233,14 @@ def count_states(states: Mapping[str, State]) -> dict[State, int]:
 
 
 def is_same_question(before: Study, now: Study) -> bool:
-    """Whether both have the same recipe, and every arm that both have is the same in both."""
+    """Whether both train the same, and every arm that both have is the same in both."""
     common = before.identities.keys() & now.identities.keys()
     is_same = all(before.identities[arm] == now.identities[arm] for arm in common)
-    return is_same and before.recipe == now.recipe
+    return is_same and _trained(before) == _trained(now)
+
+
+def _trained(study: Study) -> tuple[str, ...]:
+    return study.recipe, study.program, study.code
 
 
 def extended(before: Study, now: Study) -> Study:

@@ -217,8 +217,9 @@ class TrialFolder:
 
     def class_names(self) -> tuple[str, ...]:
         """Return the classes in the order of the logits; empty where they cannot be read."""
-        with suppress(Damaged):
-            return read(self.description, labels_in) or ()
+        with suppress(Damaged, FileNotFoundError):
+            named = read(self.description, labels_in)
+            return named or tuple(self.predictions().get("classes", np.array([])).tolist())
         return ()
 
     def write_predictions(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:

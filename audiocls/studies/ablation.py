@@ -1,5 +1,6 @@
 """Ablations and single trials: from a request to a study that can be launched."""
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,17 @@ from audiocls.config import resolve, trial_id
 from audiocls.design import BASELINE
 from audiocls.errors import UsageError
 from audiocls.execution.content import data_notes
-from audiocls.execution.job import NativeJob
+from audiocls.execution.executors import Executor
+from audiocls.execution.job import AnyJob
 from audiocls.execution.provenance import is_as_now
 from audiocls.formatting import command_line
-from audiocls.store import Cell, Request, Study, StudyFolder
+from audiocls.store import Cell, Provenance, Request, Study, StudyFolder
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
 from audiocls.studies.launch import Outcome, Prepared, launch
-from audiocls.studies.options import Display, LaunchOptions, cache_folder
-from audiocls.studies.request import AblationRequest, ablation_request
+from audiocls.studies.options import Display, LaunchOptions, cache_folder, open_programs
+from audiocls.studies.program_ablation import ProgramStudy, program_study
+from audiocls.studies.request import AblationRequest, ablation_request, check_without_effect
 from audiocls.studies.resolve import (
     Resolved,
     assignment,
@@ -35,7 +38,7 @@ from audiocls.studies.sources.sequential import Looks, SequentialSource
 CELL = ("arm", "seed", "fold")
 
 
-def resolved(request: AblationRequest) -> Resolved:
+def resolved(request: AblationRequest) -> Resolved | ProgramStudy:
     """Return the study that is asked for, its data read and its ids computed.
 
     A study that grows until it is decided has all cells that its budget allows.
@@ -43,22 +46,38 @@ def resolved(request: AblationRequest) -> Resolved:
     chosen, configs = request.plan()
     whole, overrides = request.whole_plan(chosen), request.overrides
     name, stored = request.study_name, request.stored()
-    study = study_of(whole, configs, overrides, cache_folder(), name, stored)
+    study: Resolved | ProgramStudy
+    if request.ablation.is_program:
+        study = program_study(whole, overrides, name, stored, request.timeout_s)
+    else:
+        study = study_of(whole, configs, overrides, cache_folder(), name, stored)
     if not request.is_until_decided:
         return study
     return with_first_look(study, len(chosen.blocks), request.effect)
 
 
-def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Display) -> Prepared:
+def prepare_ablation(
+    resolved: Resolved | ProgramStudy, options: LaunchOptions, display: Display
+) -> Prepared:
     """Return what launches the study; raises `UsageError` for options that it cannot have."""
     options.check_runs_here()
     study, tracking = resolved.study, options.tracking()
-    is_on_cpu = set(options.slots()) == {"cpu"}
+    is_program = isinstance(resolved, ProgramStudy)
+    if is_program:
+        _check_program_options(options)
+    slots = options.slots()
     folder = StudyFolder((options.runs / study.name).absolute())
-    lender = lender_for(study, folder, is_on_cpu, display)
+    lender = lender_for(study, folder, set(slots) == {"cpu"}, display)
 
-    def job(cell: Cell) -> NativeJob:
+    def job(cell: Cell) -> AnyJob:
+        if isinstance(resolved, ProgramStudy):
+            return resolved.job_of(cell, folder, tracking)
         return job_of(cell, resolved, folder, tracking)
+
+    def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
+        if is_program:
+            return open_programs(slots[:most])
+        return options.open_workers(folder.path / "workers.log")(most, stop)
 
     def open_source(kept: Study) -> StudySource:
         if study.looks:
@@ -71,10 +90,19 @@ def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Displa
         folder,
         first_look(study) if study.looks else study,
         open_source,
-        options.open_workers(folder.path / "workers.log"),
-        options.limits(),
+        open_executor,
+        options.limits(is_foreign=is_program),
         options.is_exclusive,
     )
+
+
+def _check_program_options(options: LaunchOptions) -> None:
+    given = {
+        "--executor inline": True if options.executor == "inline" else None,
+        "--tensorboard": options.has_tensorboard or None,
+        "--log-model": options.has_model or None,
+    }
+    check_without_effect(given, "a program is started for each trial, and logs what it likes")
 
 
 def lender_for(
@@ -89,10 +117,17 @@ def lender_for(
         return None
     new = [cell for cell in study.cells if not folder.trial(cell.id).path.exists()]
     records = other.records(new)
-    if all(is_as_now(record.provenance, is_on_cpu) for record in records.values()):
+    if all(_is_as_now(study, record.provenance, is_on_cpu) for record in records.values()):
         return other if records else None
     display.note(f"{other.name} was trained by other code or elsewhere: its trials are not reused")
     return None
+
+
+def _is_as_now(study: Study, made: Provenance, is_on_cpu: bool) -> bool:
+    """Whether a trial of the study could be paired with one made so; a program's id tells code."""
+    if study.program:
+        return (made.device == "cpu") == is_on_cpu
+    return is_as_now(made, is_on_cpu)
 
 
 def check_untuned(request: AblationRequest, who: str) -> None:
@@ -111,7 +146,7 @@ def one_trial(
     recipe: str | None = None,
     ablation: str | None = None,
     config: str | None = None,
-) -> Resolved:
+) -> Resolved | ProgramStudy:
     """Return the trial that such words of `audiocls train` name, as a study of one cell."""
     if sum(name is not None for name in (recipe, ablation, config)) != 1:
         raise UsageError("give one of --recipe NAME, --ablation NAME and --config FILE")
@@ -158,7 +193,9 @@ def _recipe_trial(
     return Resolved(study, {arm: config}, {arm: known}, notes)
 
 
-def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolved:
+def _one_cell(
+    ablation: str, given: list[str], overrides: dict[str, Any]
+) -> Resolved | ProgramStudy:
     """Return one cell of an ablation; keys beside its place are overrides of every arm."""
     missing = [key for key in CELL if key not in overrides]
     if missing:
@@ -170,7 +207,7 @@ def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Res
     return resolved(request).only(arm)
 
 
-def run_trial(trial: Resolved, options: LaunchOptions, display: Display) -> Outcome:
+def run_trial(trial: Resolved | ProgramStudy, options: LaunchOptions, display: Display) -> Outcome:
     """Launch a study of one cell; a trial that failed before is tried once more."""
     for text in trial.notes:
         display.note(text)

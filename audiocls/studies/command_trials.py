@@ -35,7 +35,7 @@ class CommandTrials:
             "program": self.sweep.program,
             "code": self.code.digest,
             "command": list(self.sweep.command),
-            "parameters": _plain(parameters),
+            "parameters": plain(parameters),
         }
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
@@ -69,10 +69,10 @@ class CommandTrials:
         )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return `value` with whole numbers as integers, nested ones included."""
     if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
+        return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -16,6 +16,7 @@ from audiocls.store import Request, SearchPlan, Study, folder_name
 from audiocls.store.proposals import BUILT_IN
 from audiocls.store.request import Command
 from audiocls.studies.options import cache_folder, names, numbers
+from audiocls.studies.program_ablation import check_blocks
 from audiocls.studies.resolve import assignment, configs_of, on_available_folds
 from audiocls.studies.runnable import Configs
 
@@ -47,6 +48,8 @@ class AblationRequest:
     """In units of the metric, where arms are given up for which it is out of sight."""
     study: str | None = None
     """Name of the study's folder, where it is not the ablation's own."""
+    timeout_s: float | None = None
+    """Of one trial of a program."""
     notes: tuple[str, ...] = ()
     """What is odd about the file, and allowed."""
 
@@ -76,7 +79,7 @@ class AblationRequest:
         return replace(self.stored("noise"), seeds=None, folds=None, arms=None).line()
 
     def plan(self) -> tuple[Plan, Configs]:
-        """Return the trials and each arm's configuration; nothing is run.
+        """Return the trials and each arm's configuration, none for a program; nothing is run.
 
         Raises an `AudioclsError` with every fault of the request.
         """
@@ -86,6 +89,9 @@ class AblationRequest:
             folds=numbers(self.folds, "--folds"),
             arms=names(self.arms, list(arms_of(self.ablation))),
         )
+        if self.ablation.is_program:
+            check_blocks(self.ablation, self.folds)
+            return chosen, {}
         configs = configs_of(chosen, self.recipe, self.overrides)
         first, is_requested = next(iter(configs.values())), self.folds is not None
         return on_available_folds(chosen, first, cache_folder(), is_requested), configs
@@ -108,7 +114,11 @@ def ablation_request(
         name = library.registered_ablation(yaml_file.read(library.find("sweeps", name))) or name
     ablation = library.ablation(name, recipe)
     overrides = library.overrides(list(assignments or []))
-    base, is_own = library.recipe(ablation.recipe), recipe is None
+    if ablation.is_program and recipe is not None:
+        why = f"{ablation.name} runs a program; change its `program` or `command`"
+        check_without_effect({"--recipe": recipe}, why)
+    base = {} if ablation.is_program else library.recipe(ablation.recipe)
+    is_own = recipe is None
     file = library.find("ablations", name)
     odd = tuple(f"{file}: {text}" for text in library.misreadings(file, library.COMPARED))
     return AblationRequest(name, ablation, base, overrides, seeds, folds, arms, is_own, notes=odd)

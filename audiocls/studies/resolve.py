@@ -73,7 +73,7 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
             faults |= dict.fromkeys(error.faults)
     if faults:
         raise ConfigError(f"{plan.ablation.name} (recipe {plan.ablation.recipe})", faults)
-    _check_factors_are_free(plan, overrides)
+    check_factors_are_free(plan, overrides)
     _check_equally_long(plan, configs)
     check_no_inactive_factors(plan.ablation.name, configs)
     return configs
@@ -91,7 +91,8 @@ def _check_equally_long(plan: Plan, configs: Configs) -> None:
         raise ConfigError(plan.ablation.name, [fault])
 
 
-def _check_factors_are_free(plan: Plan, overrides: Mapping[str, Any]) -> None:
+def check_factors_are_free(plan: Plan, overrides: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` for overrides of what the ablation varies."""
     hidden = [key for key in overrides if any(key in changes for changes in plan.arms.values())]
     if hidden:
         raise ConfigError(
@@ -141,7 +142,7 @@ def study_of(
         arms=plan.arms,
         references=plan.references,
         factors=plan.factors,
-        secondary=_secondary(ablation),
+        secondary=secondary_of(ablation),
         cells=_cells(plan, identified, fingerprints),
         identities=identities_of(identified, fingerprints),
         num_folds=configs[plan.baseline].data.num_folds,
@@ -155,7 +156,8 @@ def study_of(
     return Resolved(study, configs, fingerprints, study.notes)
 
 
-def _secondary(ablation: Ablation) -> tuple[Objective, ...]:
+def secondary_of(ablation: Ablation) -> tuple[Objective, ...]:
+    """Return the metrics that are reported beside the one that decides."""
     margin = ablation.stats.margin
     return tuple(
         Objective(each.name, each.goal, each.margin or margin) for each in ablation.secondary

@@ -39,7 +39,7 @@ def grid_of(study: Study) -> dict[str, Any] | None:
     request = study.request
     if request is None or request.command != "sweep launch" or request.recipe is not None:
         return None
-    if study.kind != "ablation" or study.tuning is not None:
+    if study.kind != "ablation" or study.tuning is not None or study.program:
         return None
     return grid_sweep(
         name=study.name,

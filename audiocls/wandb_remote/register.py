@@ -7,13 +7,14 @@ from typing import Any
 
 from audiocls import library, yaml_file
 from audiocls.atomic import write_text
-from audiocls.design import plan, wandb_sweep
+from audiocls.design import plan, program_sweep, wandb_sweep
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError
 from audiocls.search import for_wandb
 from audiocls.store import StudyFolder, folder_name
 from audiocls.studies.ablation import check_untuned, resolved
 from audiocls.studies.options import Display, LaunchOptions
+from audiocls.studies.program_ablation import program_study
 from audiocls.studies.request import (
     AblationRequest,
     SweepRequest,
@@ -40,6 +41,10 @@ def registered_sweeps(name: str | None, is_all: bool = False) -> list[dict[str, 
 def _sweep_of(name: str) -> dict[str, Any]:
     request = ablation_request(name)
     check_untuned(request, CELLS_ONLY)
+    if request.ablation.is_program:
+        chosen = plan(request.ablation)
+        program_study(chosen, {}, request.study_name)  # raises for what no trial could run
+        return program_sweep(chosen, name)
     return wandb_sweep(plan(request.ablation))
 
 
@@ -55,7 +60,8 @@ def push_registered(
     sweep: Mapping[str, Any], project: str, entity: str | None, runs: Path
 ) -> Pushed:
     """Create a registered ablation on the server; raises `UsageError` if agents cannot find it."""
-    library.find("ablations", sweep["name"])  # where agents will look for it
+    if (named := library.registered_ablation(sweep)) is not None:
+        library.find("ablations", named)  # where agents will look for it
     return push_sweep({**sweep, "project": project}, runs, entity)
 
 
@@ -112,6 +118,11 @@ def _check_options(options: LaunchOptions) -> None:
 
 
 def _grid_of(request: AblationRequest, display: Display) -> dict[str, Any] | None:
+    if request.ablation.is_program:
+        raise UsageError(
+            f"--executor wandb: {request.name} runs a program; register it with `audiocls ablation "
+            f"register {request.name}`, and run that sweep with plain `wandb agent`"
+        )
     study = resolved(replace(request, study=None))
     for text in study.notes:
         display.note(text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from audiocls.errors import ConfigError
+from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.devices import Slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import AnyJob, NativeJob, TrackingConfig
@@ -18,6 +18,7 @@ from audiocls.store import Proposal, Request, Study, StudyFolder, TrialFolder
 from audiocls.studies.ablation import one_trial
 from audiocls.studies.launch import check_same_trials, write_plan
 from audiocls.studies.options import open_local, open_programs
+from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.request import SweepRequest, check_has_program
 from audiocls.studies.resolve import Resolved, job_of
 from audiocls.studies.search import trials_of
@@ -71,7 +72,13 @@ class CellTrials:
     def _resolved(self, start: Start) -> Resolved:
         swept = [f"{name}={value}" for name, value in start.parameters.items()]
         source = {self.native.option.removeprefix("--"): self.native.source}
-        return one_trial([*self.native.assignments, *swept], **source)
+        trial = one_trial([*self.native.assignments, *swept], **source)
+        if isinstance(trial, ProgramStudy):
+            raise UsageError(
+                f"{self.native.source} runs a program: launch it with `audiocls sweep launch`, or "
+                "run what `audiocls ablation register` writes with plain `wandb agent`"
+            )
+        return trial
 
     def _study(self, trial: Resolved) -> StudyFolder:
         return StudyFolder((self.runs / trial.study.name).absolute())

@@ -3,6 +3,7 @@
 from audiocls import console, library, yaml_file
 from audiocls.cli import options as o
 from audiocls.design import arms_of
+from audiocls.studies.program_ablation import command_of
 from audiocls.studies.request import ablation_request
 
 
@@ -17,7 +18,10 @@ def list_(as_json: o.JsonOption = False) -> None:
     console.show_table(
         "Ablations",
         ("name", "question", "arms", "recipe"),
-        [(n, a.question, str(len(arms_of(a))), a.recipe) for n, a in ablations.items()],
+        [
+            (n, a.question, str(len(arms_of(a))), a.recipe or command_of(a))
+            for n, a in ablations.items()
+        ],
         text=("name", "question", "recipe"),
     )
     return None

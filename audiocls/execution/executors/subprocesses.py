@@ -24,6 +24,7 @@ from audiocls.execution.external.outcome import CommandAttempt, StopReason, fail
 from audiocls.execution.external.output import Announcements
 from audiocls.execution.external.program import Program
 from audiocls.execution.external.reaper import ProcessReaper
+from audiocls.execution.external.result import drop_results
 from audiocls.execution.job import CommandJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted
 from audiocls.execution.provenance import now
@@ -200,6 +201,7 @@ def _begin(job: CommandJob, device: str) -> CommandAttempt:
     """Begin a new attempt, from the start: where a program could resume is not known."""
     number = job.trial.begin().number
     job.trial.keep_history(0)
+    drop_results(job.trial)
     job.trial.write_config(job.parameters)
     write_parameters(job)
     runs_folder(job).mkdir(parents=True, exist_ok=True)

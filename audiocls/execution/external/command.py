@@ -13,6 +13,7 @@ from pathlib import Path
 from audiocls import yaml_file
 from audiocls.atomic import write_text
 from audiocls.execution.devices import visible_devices
+from audiocls.execution.external.result import result_variables
 from audiocls.execution.job import CommandJob, TrackingConfig
 from audiocls.search.command import arguments, as_json
 from audiocls.tracking.sweep_server import offline_sweep_id
@@ -91,6 +92,8 @@ def program_environment(
         "WANDB_RUN_ID": run_id,
         "WANDB_SWEEP_PARAM_PATH": str(_parameters_file(job)),
         **_membership(job.tracking, job.study),
+        **result_variables(job.trial),
+        **{f"AUDIOCLS_{name.upper()}": str(value) for name, value in job.block.items()},
     }
 
 

@@ -24,7 +24,7 @@ from audiocls.store import StudyFolder
 from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import cache_folder
-from audiocls.studies.planning import plan_facts, power_of, search_facts
+from audiocls.studies.planning import plan_facts, power_of, power_of_program, search_facts
 from audiocls.studies.reports import (
     StudyReport,
     load_ranking,
@@ -171,7 +171,10 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
     chosen, configs = request.plan()
     require_runnable(chosen, configs, readable_tables(configs, cache_folder()))
     facts = plan_facts(request, chosen, configs)
-    power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
+    if request.ablation.is_program:
+        power = power_of_program(chosen, request.overrides, runs, effect)
+    else:
+        power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
     document = plan(chosen, facts, power, num_cores(), request.noise_command())
     return Stored(document, Path(document.name))
 

@@ -1,0 +1,72 @@
+"""What an ablation runs, a recipe of ours or a program of the user's, and what each asks for."""
+
+from collections.abc import Iterator
+
+from audiocls.design.ablation import GOALS, Ablation, Metric, SecondaryMetric
+from audiocls.errors import did_you_mean
+
+BLOCKS = ("seed", "fold")
+OF_PROGRAMS = ("code", "block_keys")
+
+
+def runs(ablation: Ablation) -> Iterator[str]:
+    """Yield the errors in what is run, and of keys that the one or the other needs or lacks."""
+    if bool(ablation.recipe) == ablation.is_program:
+        yield (
+            "recipe: give `recipe`, or `program` (or a whole `command`) for a script of your own: "
+            "one of the two and not both"
+        )
+    yield from _of_program(ablation) if ablation.is_program else _of_recipe(ablation)
+
+
+def _of_recipe(ablation: Ablation) -> Iterator[str]:
+    metrics = {"metric.name": ablation.metric.name}
+    metrics |= {f"secondary.{at}.name": each.name for at, each in enumerate(ablation.secondary)}
+    for key, name in metrics.items():
+        if name not in GOALS:
+            allowed, hint = ", ".join(GOALS), did_you_mean(name, GOALS)
+            yield f"{key}: got {name!r}; allowed, on test clips alone: {allowed}.{hint}"
+    for key in OF_PROGRAMS:
+        if key in ablation.model_fields_set:
+            yield f"{key}: `{key}` has no effect on a recipe: leave it out, or give `program`"
+    if ablation.budget.match == "none":
+        allowed = "epochs, steps, samples, macs, seconds"
+        yield f"budget.match: got 'none', which programs alone may have; allowed: {allowed}"
+
+
+def _of_program(ablation: Ablation) -> Iterator[str]:
+    yield from _decides(ablation)
+    if not ablation.program and any("${program}" in word for word in ablation.command):
+        yield "program: `command` has ${program}, and there is none; name the script"
+    if ablation.tune:
+        yield (
+            "tune: it chooses by validation clips of a recipe, which a program does not show; "
+            "remove it, and give each arm its values in `arms`"
+        )
+    for key in ("max_params", "max_macs"):
+        if getattr(ablation.budget, key) is not None:
+            yield f"budget.{key}: a program's size is not known before it runs; remove it"
+    keys = list(ablation.block_parameters.values())
+    if len(set(keys)) < len(keys):
+        yield f"block_keys: got {keys[0]!r} for seed and fold; wanted: a parameter for each"
+    if ablation.block_keys.fold is None and len(ablation.blocks.fold) > 1:
+        yield (
+            "block_keys.fold: got null, for a program without folds, and `blocks` lists "
+            f"{len(ablation.blocks.fold)} folds; name its parameter, or remove the folds"
+        )
+
+
+def _decides(ablation: Ablation) -> Iterator[str]:
+    """Yield what of the rule that decides only the user can know."""
+    if "name" not in ablation.metric.model_fields_set:
+        yield "metric.name: missing; name a number that the program reports, such as val_acc"
+    metrics: list[tuple[str, Metric | SecondaryMetric]] = [("metric", ablation.metric)]
+    metrics += [(f"secondary.{at}", each) for at, each in enumerate(ablation.secondary)]
+    for key, each in metrics:
+        if "goal" not in each.model_fields_set:
+            yield f"{key}.goal: missing; say whether {each.name} is to `maximize` or `minimize`"
+    if "margin" not in ablation.stats.model_fields_set:
+        yield (
+            f"stats.margin: missing; say which differences of {ablation.metric.name} count as "
+            "none, in its units, such as 0.01"
+        )
