@@ -18,9 +18,13 @@ from audiocls.execution.external.predictions import digest_of_clips, read_predic
 from audiocls.execution.external.result import predictions_file, reported, result_variables
 from audiocls.execution.job import TrackingConfig
 from audiocls.search import check_sweep
-from audiocls.store import StudyFolder, TrialFolder
+from audiocls.store import Choice, StudyFolder, TrialFolder
 from audiocls.store.study import is_same_question
+from audiocls.studies.ablation import prepare_ablation
+from audiocls.studies.options import LaunchOptions
 from audiocls.studies.program_ablation import ProgramStudy, check_blocks, program_study
+from audiocls.studies.sources.unchanged import WhileUnchanged
+from audiocls.studies.tuning import tuned, tuning_plan, tuning_study
 
 ASKED = {
     "name": "mine",
@@ -32,6 +36,8 @@ ASKED = {
     "metric": {"name": "val_acc", "goal": "maximize"},
     "stats": {"margin": 0.01},
 }
+OPTIONS = LaunchOptions(Path("runs"), wandb="disabled", devices="cpu", workers=1)
+TUNED = {"tune": {"lr": [1, 2]}, "tune_trials": 2}
 
 
 @pytest.fixture
@@ -97,8 +103,49 @@ def test_seed_and_fold_reach_the_program_as_declared(shop):
     assert command_line(job(declared), {})[-2:] == ["+trainer.seed=1", "+data.fold=1"]
     silent = job(study(block_keys={"seed": None}))
     assert command_line(silent, {})[-1] == "--net.deep=True"
-    told = program_environment(silent, {}, "cpu", "r")
+    told = program_environment(silent, {"SLURM_PROCID": "3"}, "cpu", "r")
+    assert told["AUDIOCLS_OUTER_RANKS"] == "SLURM_PROCID=3"
     assert (told["AUDIOCLS_SEED"], told["AUDIOCLS_FOLD"]) == ("1", "1")
+
+
+def test_a_program_counts_its_folds_as_it_likes_and_has_as_many_as_are_listed_or_said(shop):
+    assert study(blocks={"fold": [0, 1]}).study.folds == [0, 1]
+    assert study(blocks={"fold": [0, 1]}).study.num_folds == 2
+    assert study(blocks={"fold": [0, 1]}, num_folds=5).study.num_folds == 5
+    assert study().study.num_folds == 1
+    narrowed = plan(load_ablation({**ASKED, "blocks": {"fold": [1, 2, 3]}}, "mine"), folds=[1])
+    assert program_study(narrowed, {}, "mine").study.num_folds == 3
+
+
+def test_no_trial_follows_once_the_program_is_changed(shop):
+    asked = study()
+    folder = StudyFolder(shop / "runs/mine")
+    folder.write_study(asked.study)
+    source = prepare_ablation(asked, OPTIONS, None).open_source(asked.study)
+    source = WhileUnchanged(source, prepare_ablation(asked, OPTIONS, None).is_outdated)
+    assert source.next().id == asked.study.cells[0].id
+    (shop / "nets.py").write_text("WIDTH = 4\n")
+    assert not source.is_over()
+    assert source.next() is None
+    assert source.is_over()
+
+
+def test_an_arm_trains_with_what_it_chose_for_a_fold_and_without_a_choice_it_has_no_trials(shop):
+    given = {**TUNED, "tune_metric": {"name": "val_loss", "goal": "minimize"}}
+    blocks, factors = {"seed": [0], "fold": [1, 2]}, {"mixup": [0.4]}
+    asked = study(**given, blocks=blocks, factors=factors, design="ofat")
+    before = tuning_plan(plan(asked.ablation), {}, {})
+    tuning = tuning_study(before, {}, shop, of=asked)
+    assert (tuning.study.metric, tuning.study.goal) == ("val_loss", "minimize")
+    assert len(tuning.study.cells) == 2 * 2 * 2
+    assert job(tuning).spec.metric == "val_loss"
+    assert job(tuning).parameters["lr"] == 2
+    baseline = asked.study.baseline
+    chosen = tuned(asked, before, [Choice(baseline, 2, 2, 1, {"lr": 1}, 0.5)], shop)
+    [cell] = chosen.study.cells
+    assert (cell.arm, cell.fold, chosen.parameters(cell)["lr"]) == (baseline, 2, 1)
+    assert cell.id not in ids(asked)
+    assert chosen.study.tuning.metric == "val_loss"
 
 
 def test_folds_that_a_program_would_never_get_are_refused(shop):
@@ -116,7 +163,11 @@ def test_folds_that_a_program_would_never_get_are_refused(shop):
         ({"metric": {"goal": "maximize"}}, "metric.name: missing"),
         ({"secondary": [{"name": "f1"}]}, "secondary.0.goal: missing"),
         ({"stats": None}, "stats.margin: missing"),
-        ({"tune": {"lr": [1, 2]}, "tune_trials": 2}, "tune: it chooses by validation clips"),
+        (TUNED, "tune_metric: missing"),
+        ({**TUNED, "tune_metric": {"name": "val_loss"}}, "tune_metric.goal: missing"),
+        ({**TUNED, "tune_metric": ASKED["metric"]}, "by which the arms are also compared"),
+        ({"tune_metric": {"name": "a", "goal": "minimize"}}, "no effect without `tune`"),
+        ({"blocks": {"fold": [1, 2, 3]}, "num_folds": 2}, "num_folds: got 2, and `blocks` lists 3"),
         ({"budget": {"max_params": 5}}, "budget.max_params: a program's size"),
         ({"budget": {"match": "epoch"}}, "budget.match: got 'epoch'"),
         ({"block_keys": {"seed": "s", "fold": "s"}}, None),
@@ -232,6 +283,33 @@ def test_without_an_ablation_the_result_is_printed_and_only_the_first_process_re
     monkeypatch.setenv("RANK", "1")
     report_result({"acc": 0.5})
     assert not capsys.readouterr().out
+    monkeypatch.setenv("AUDIOCLS_OUTER_RANKS", "RANK=1")
+    report_result({"acc": 0.5})
+    assert capsys.readouterr().out, "it is the launch that has a rank, and not the program"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"metrics": {"acc": "0.5"}}, r"metrics.acc: got '0.5' \(str\); wanted: a number"),
+        ({"metrics": {"acc": np.zeros(2)}}, "metrics.acc: got .* wanted: a number"),
+        ({"metrics": {"acc": None}}, "metrics.acc: got 'None'"),
+        ({"metrics": 0.5}, "metrics: got 0.5; wanted: names with a number each"),
+        ({"metrics": {"acc": 1}, "cost": {"epochs": "3"}}, "cost.epochs"),
+        ({"metrics": {"acc": 1}, "num_train": [3]}, "counts.num_train"),
+    ],
+)
+def test_what_is_no_number_is_refused_where_it_is_reported(given, said):
+    with pytest.raises(TypeError, match=said):
+        report_result(**given)
+
+
+def test_a_metric_that_is_nan_is_reported_and_says_that_the_training_diverged(monkeypatch, trial):
+    for name, value in result_variables(trial).items():
+        monkeypatch.setenv(name, value)
+    report_result({"acc": float("nan")})
+    assert np.isnan(reported(trial, 0).metrics["acc"])
+    assert [file.name for file in trial.path.iterdir()] == ["result.json"], "nothing is left beside"
 
 
 def test_predicted_classes_in_a_csv_give_the_accuracy_that_they_have(trial):

@@ -22,6 +22,7 @@ from audiocls.studies.launch import check_same_trials
 from audiocls.studies.program_notes import program_notes
 from audiocls.studies.request import is_sweep, sweep_request
 from audiocls.studies.sources.search import SearchSource
+from audiocls.studies.sources.unchanged import WhileUnchanged
 
 SWEEP = """
 program: train.py
@@ -151,7 +152,8 @@ def test_a_changed_program_runs_all_its_trials_and_an_undone_change_finds_them_a
 def test_nothing_is_started_once_the_program_is_changed(project):
     trials = trials_in(project)
     launched(project, trials)
-    source = SearchSource(trials.sweep, trials.folder, trials, None, trials.is_outdated)
+    inner = SearchSource(trials.sweep, trials.folder, trials)
+    source = WhileUnchanged(inner, trials.is_outdated)
     assert source.next() is not None
     (project / "train.py").write_text("print('another')")
     assert source.next() is None

@@ -272,9 +272,11 @@ def _seconds(comparison: Comparison, num_trials: int) -> float | None:
 
 def _folds_text(study: Study, num_folds: int) -> str | None:
     """Return the option for all folds; as before where the study has them."""
-    if len(study.folds) == num_folds:
-        return study.request.folds if study.request else None
-    return numbers_text(range(1, num_folds + 1))
+    is_whole, given = len(study.folds) == num_folds, study.request.folds if study.request else None
+    if is_whole or (study.program and given):
+        return given if is_whole else None  # None: all that the program's file lists.
+    first = min(1, *study.folds)  # Programs may count from 0.
+    return numbers_text(range(first, first + num_folds))
 
 
 def _line(request: Request | None, around: Surroundings) -> str:

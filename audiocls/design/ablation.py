@@ -26,7 +26,8 @@ class Blocks(Options):
     """The repeats over which arms are paired."""
 
     seed: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)
-    fold: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1,), min_length=1)
+    fold: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(1,), min_length=1)
+    """Ours count from 1; those of a program as it counts them."""
 
     @model_validator(mode="after")
     def _each_block_once(self) -> "Blocks":
@@ -128,6 +129,9 @@ class Ablation(Options):
     """Patterns of the files that decide its numbers; by default the script and what it imports from
     beside it."""
     block_keys: BlockKeys = BlockKeys()
+    num_folds: int | None = Field(default=None, ge=1)
+    """Of the data that a program trains on, of which `blocks` may list a part; by default as many
+    as it lists. A verdict over all of them applies to the data, one over a part to these folds."""
     overrides: Changes = Field(default={})
     """Dotted keys changed in every arm, the baseline too."""
     factors: dict[str, Levels] = Field(default={})
@@ -160,6 +164,8 @@ class Ablation(Options):
     itself on validation clips, before the arms are compared."""
     tune_trials: int | None = Field(default=None, ge=2, le=10_000)
     """Trials in which an arm makes that choice for a fold; as many for every arm."""
+    tune_metric: Metric | None = None
+    """Of validation clips, by which the arms of a program choose; ours have one of their own."""
 
     @property
     def is_program(self) -> bool:
@@ -172,6 +178,11 @@ class Ablation(Options):
         has_fold = "fold" in self.blocks.model_fields_set | self.block_keys.model_fields_set
         keys = {"seed": self.block_keys.seed, "fold": self.block_keys.fold if has_fold else None}
         return {name: key for name, key in keys.items() if key is not None}
+
+    @property
+    def num_folds_of_program(self) -> int:
+        """How many folds the program's data has."""
+        return self.num_folds or len(self.blocks.fold)
 
     @property
     def has_design(self) -> bool:

@@ -6,7 +6,7 @@ from audiocls.design.ablation import GOALS, Ablation, Metric, SecondaryMetric
 from audiocls.errors import did_you_mean
 
 BLOCKS = ("seed", "fold")
-OF_PROGRAMS = ("code", "block_keys")
+OF_PROGRAMS = ("code", "block_keys", "num_folds", "tune_metric")
 
 
 def runs(ablation: Ablation) -> Iterator[str]:
@@ -29,6 +29,8 @@ def _of_recipe(ablation: Ablation) -> Iterator[str]:
     for key in OF_PROGRAMS:
         if key in ablation.model_fields_set:
             yield f"{key}: `{key}` has no effect on a recipe: leave it out, or give `program`"
+    if 0 in ablation.blocks.fold:
+        yield "blocks.fold: got 0; wanted: 1 or more, for the folds of our data sets count from 1"
     if ablation.budget.match == "none":
         allowed = "epochs, steps, samples, macs, seconds"
         yield f"budget.match: got 'none', which programs alone may have; allowed: {allowed}"
@@ -38,11 +40,7 @@ def _of_program(ablation: Ablation) -> Iterator[str]:
     yield from _decides(ablation)
     if not ablation.program and any("${program}" in word for word in ablation.command):
         yield "program: `command` has ${program}, and there is none; name the script"
-    if ablation.tune:
-        yield (
-            "tune: it chooses by validation clips of a recipe, which a program does not show; "
-            "remove it, and give each arm its values in `arms`"
-        )
+    yield from _tuning(ablation)
     for key in ("max_params", "max_macs"):
         if getattr(ablation.budget, key) is not None:
             yield f"budget.{key}: a program's size is not known before it runs; remove it"
@@ -54,6 +52,30 @@ def _of_program(ablation: Ablation) -> Iterator[str]:
             "block_keys.fold: got null, for a program without folds, and `blocks` lists "
             f"{len(ablation.blocks.fold)} folds; name its parameter, or remove the folds"
         )
+    listed = len(ablation.blocks.fold)
+    if ablation.num_folds is not None and ablation.num_folds < listed:
+        yield f"num_folds: got {ablation.num_folds}, and `blocks` lists {listed}; wanted: as many"
+
+
+def _tuning(ablation: Ablation) -> Iterator[str]:
+    """Yield errors in the metric by which arms choose, which only the user can name."""
+    chooses = ablation.tune_metric
+    if not ablation.tune:
+        if chooses is not None:
+            yield "tune_metric: no effect without `tune`; leave it out"
+        return
+    if chooses is None or "name" not in chooses.model_fields_set:
+        yield (
+            "tune_metric: missing; name what the program reports of its validation clips, such as "
+            "tune_metric: {name: val_loss, goal: minimize}"
+        )
+    elif chooses.name == ablation.metric.name:
+        yield (
+            f"tune_metric.name: got {chooses.name!r}, by which the arms are also compared; wanted: "
+            "a metric of other clips, for what is chosen by a number looks better in it"
+        )
+    elif "goal" not in chooses.model_fields_set:
+        yield _no_goal("tune_metric", chooses.name)
 
 
 def _decides(ablation: Ablation) -> Iterator[str]:
@@ -64,9 +86,13 @@ def _decides(ablation: Ablation) -> Iterator[str]:
     metrics += [(f"secondary.{at}", each) for at, each in enumerate(ablation.secondary)]
     for key, each in metrics:
         if "goal" not in each.model_fields_set:
-            yield f"{key}.goal: missing; say whether {each.name} is to `maximize` or `minimize`"
+            yield _no_goal(key, each.name)
     if "margin" not in ablation.stats.model_fields_set:
         yield (
             f"stats.margin: missing; say which differences of {ablation.metric.name} count as "
             "none, in its units, such as 0.01"
         )
+
+
+def _no_goal(key: str, metric: str) -> str:
+    return f"{key}.goal: missing; say whether {metric} is to `maximize` or `minimize`"

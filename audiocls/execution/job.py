@@ -66,6 +66,8 @@ class CommandSpec:
     timeout_s: float | None = None
     code: str = ""
     """Digest of the program's files; empty where none is known."""
+    block: Mapping[str, int] = field(default_factory=dict)
+    """The trial's `seed` and `fold`, as far as it has them, for the program's environment."""
 
 
 S_co = TypeVar("S_co", bound=NativeSpec | CommandSpec, covariant=True)
@@ -89,11 +91,6 @@ class TrialJob(Generic[S_co]):
     fold: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """As a search proposed them: dotted names, or nested mappings."""
-
-    @property
-    def block(self) -> dict[str, int]:
-        """Its seed and fold, by name; a fold counts from 1, and 0 is no block."""
-        return {"seed": self.seed, "fold": self.fold} if self.fold else {}
 
     def to_json(self) -> str:
         """Return the job as one line, without its line break."""

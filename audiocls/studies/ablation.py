@@ -1,6 +1,5 @@
 """Ablations and single trials: from a request to a study that can be launched."""
 
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from audiocls.config import resolve, trial_id
 from audiocls.design import BASELINE
 from audiocls.errors import UsageError
 from audiocls.execution.content import data_notes
-from audiocls.execution.executors import Executor
 from audiocls.execution.job import AnyJob
 from audiocls.execution.provenance import is_as_now
 from audiocls.formatting import command_line
@@ -20,7 +18,13 @@ from audiocls.store import Cell, Provenance, Request, Study, StudyFolder
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
 from audiocls.studies.launch import Outcome, Prepared, launch
-from audiocls.studies.options import Display, LaunchOptions, cache_folder, open_programs
+from audiocls.studies.options import (
+    Display,
+    LaunchOptions,
+    OpenExecutor,
+    cache_folder,
+    open_programs,
+)
 from audiocls.studies.program_ablation import ProgramStudy, program_study
 from audiocls.studies.request import AblationRequest, ablation_request, check_without_effect
 from audiocls.studies.resolve import (
@@ -62,22 +66,16 @@ def prepare_ablation(
     """Return what launches the study; raises `UsageError` for options that it cannot have."""
     options.check_runs_here()
     study, tracking = resolved.study, options.tracking()
-    is_program = isinstance(resolved, ProgramStudy)
-    if is_program:
+    program = resolved if isinstance(resolved, ProgramStudy) else None
+    if program:
         _check_program_options(options)
-    slots = options.slots()
     folder = StudyFolder((options.runs / study.name).absolute())
-    lender = lender_for(study, folder, set(slots) == {"cpu"}, display)
+    lender = lender_for(study, folder, set(options.slots()) == {"cpu"}, display)
 
     def job(cell: Cell) -> AnyJob:
         if isinstance(resolved, ProgramStudy):
             return resolved.job_of(cell, folder, tracking)
         return job_of(cell, resolved, folder, tracking)
-
-    def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
-        if is_program:
-            return open_programs(slots[:most])
-        return options.open_workers(folder.path / "workers.log")(most, stop)
 
     def open_source(kept: Study) -> StudySource:
         if study.looks:
@@ -90,10 +88,18 @@ def prepare_ablation(
         folder,
         first_look(study) if study.looks else study,
         open_source,
-        open_executor,
-        options.limits(is_foreign=is_program),
+        _opener(options, folder, program is not None),
+        options.limits(is_foreign=program is not None),
         options.is_exclusive,
+        is_outdated=program.code.is_changed if program else lambda: False,
     )
+
+
+def _opener(options: LaunchOptions, folder: StudyFolder, is_program: bool) -> OpenExecutor:
+    if not is_program:
+        return options.open_workers(folder.path / "workers.log")
+    slots = options.slots()
+    return lambda most, stop: open_programs(slots[:most])
 
 
 def _check_program_options(options: LaunchOptions) -> None:

@@ -70,8 +70,8 @@ def baseline_alone(request: AblationRequest) -> Resolved | ProgramStudy:
     if ablation.tune:
         tuned = ", ".join(ablation.tune)
         notes.append(
-            f"the baseline is measured untuned, with the recipe's {tuned}: what its arms choose "
-            "may make them vary more, or less"
+            f"the baseline is measured untuned, with {tuned} as without `tune`: what its arms "
+            "choose may make them vary more, or less"
         )
     baseline, stored = resolved(alone), request.stored("noise")
     study = replace(

@@ -87,10 +87,10 @@ def power_of_program(
 ) -> PowerAnalysis:
     """Return the effect that the plan of a program can detect, where its noise was measured.
 
-    How many folds its data has is not known: those that are planned are taken for all.
+    `wanted` is in units of the metric.
     """
     known = program_noise(chosen, baseline_identity(chosen, overrides), runs)
-    return power_of_plan(chosen, len(chosen.folds), wanted, *known)
+    return power_of_plan(chosen, chosen.ablation.num_folds_of_program, wanted, *known)
 
 
 def search_facts(request: SweepRequest) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from audiocls.studies.request import (
     is_sweep,
     sweep_request,
 )
-from audiocls.studies.resolve import Resolved
 from audiocls.studies.search import prepare_search
 from audiocls.studies.tuning.run import tune
 
@@ -96,7 +95,7 @@ def prepare(
     study = resolved(request)
     blocked: tuple[Choice, ...] = ()
     _note(study.notes, display)
-    if request.ablation.tune and isinstance(study, Resolved):
+    if request.ablation.tune:
         tuned = tune(request, study, options, display)
         if (ending := tuned.ending) is not None:
             return ending

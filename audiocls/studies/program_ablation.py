@@ -5,7 +5,7 @@ import json
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class ProgramStudy:
     code: ProgramCode
     notes: tuple[str, ...] = ()
     timeout_s: float | None = None
+    tuned: Mapping[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
+    """Arm and fold → the parameters that the arm chose for that fold."""
 
     def only(self, arm: str) -> "ProgramStudy":
         """Return the study with that arm's cells alone."""
@@ -46,7 +48,24 @@ class ProgramStudy:
         block = {"seed": cell.seed, "fold": cell.fold}
         keys = self.ablation.block_parameters
         changes = {**self.overrides, **self.study.arms[cell.arm]}
-        return {**changes, **{key: block[name] for name, key in keys.items()}}
+        chosen = self.tuned.get((cell.arm, cell.fold), {})
+        return {**changes, **chosen, **{key: block[name] for name, key in keys.items()}}
+
+    def with_choices(self, chosen: Mapping[tuple[str, int], Mapping[str, Any]]) -> "ProgramStudy":
+        """Return the study with what its arms chose; arms and folds without a choice have no cells.
+
+        `chosen` maps arm and fold to parameters.
+        """
+        cells = tuple(
+            replace(cell, id=self._id_of(cell, chosen[cell.arm, cell.fold]))
+            for cell in self.study.cells
+            if (cell.arm, cell.fold) in chosen
+        )
+        return replace(self, study=replace(self.study, cells=cells), tuned=chosen)
+
+    def _id_of(self, cell: Cell, chosen: Mapping[str, Any]) -> str:
+        parameters = {**self.overrides, **self.study.arms[cell.arm], **chosen}
+        return cell_id(_identity(self.ablation, self.code, parameters), cell.seed, cell.fold)
 
     def job_of(self, cell: Cell, folder: StudyFolder, tracking: TrackingConfig) -> CommandJob:
         """Return the job of one cell."""
@@ -56,22 +75,23 @@ class ProgramStudy:
             study=folder.name,
             study_folder=folder.path,
             trial=folder.trial(cell.id),
-            spec=self._spec(),
+            spec=self._spec(cell),
             tracking=tracking,
             seed=cell.seed,
             fold=cell.fold,
             parameters=self.parameters(cell),
         )
 
-    def _spec(self) -> CommandSpec:
+    def _spec(self, cell: Cell) -> CommandSpec:
         ablation = self.ablation
         return CommandSpec(
             cwd=str(self.code.cwd),
             program=ablation.program,
             command=ablation.command,
-            metric=ablation.metric.name,
+            metric=self.study.metric,
             timeout_s=self.timeout_s,
             code=self.code.digest,
+            block={"seed": cell.seed, "fold": cell.fold},
         )
 
 
@@ -90,8 +110,9 @@ def program_study(
     _check_parameters(plan, overrides)
     code = _code_of(ablation, cwd)
     shared = {**ablation.base(), **overrides}
-    what = [ablation.program, list(ablation.command), code.digest, ablation.block_parameters]
-    identities = {arm: _digest(what, {**shared, **changes}) for arm, changes in plan.arms.items()}
+    identities = {
+        arm: _identity(ablation, code, {**shared, **changes}) for arm, changes in plan.arms.items()
+    }
     _check_twins(identities)
     command = request.line() if request else ""
     whole = replace(_study_of(plan, code, identities), name=name, overrides=shared)
@@ -114,8 +135,9 @@ def _study_of(plan: Plan, code: ProgramCode, identities: dict[str, str]) -> Stud
         references=plan.references,
         factors=plan.factors,
         secondary=secondary_of(ablation),
+        num_folds=ablation.num_folds_of_program,
         cells=tuple(
-            Cell(_digest(identities[arm], [seed, fold]), arm, seed, fold)
+            Cell(cell_id(identities[arm], seed, fold), arm, seed, fold)
             for arm, seed, fold in plan.cells
         ),
         identities=identities,
@@ -190,7 +212,19 @@ def _notes(code: ProgramCode) -> list[str]:
     ]
 
 
-def _digest(*parts: Any) -> str:
+def _identity(ablation: Ablation, code: ProgramCode, parameters: Mapping[str, Any]) -> str:
+    """Return the digest of all that decides a trial, its seed and fold left out."""
+    words = [ablation.program, list(ablation.command)]
+    return digest_of([*words, code.digest, ablation.block_parameters], parameters)
+
+
+def cell_id(identity: str, seed: int, fold: int) -> str:
+    """Return the id of a trial of an arm with that identity."""
+    return digest_of(identity, [seed, fold])
+
+
+def digest_of(*parts: Any) -> str:
+    """Return 12 hex digits over plain values; `1` equals `1.0`, as in W&B."""
     canonical = json.dumps([plain(part) for part in parts], sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

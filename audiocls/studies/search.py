@@ -37,7 +37,7 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
     return Prepared(
         folder,
         study,
-        _opener(request, trials, trials.is_outdated),
+        _opener(request, trials),
         lambda most, stop: open_programs(slots),
         options.limits(is_foreign=True),
         is_outdated=trials.is_outdated,
@@ -63,12 +63,9 @@ def _check_folder(folder: StudyFolder, study: Study) -> None:
 
 
 def _opener(
-    request: SweepRequest,
-    trials: NativeTrials | CommandTrials,
-    is_outdated: Callable[[], bool] = lambda: False,
+    request: SweepRequest, trials: NativeTrials | CommandTrials
 ) -> Callable[[Study], SearchSource]:
-    sweep, most = request.sweep, request.max_new
-    return lambda kept: SearchSource(sweep, trials.folder, trials, most, is_outdated)
+    return lambda kept: SearchSource(request.sweep, trials.folder, trials, request.max_new)
 
 
 def trials_of(

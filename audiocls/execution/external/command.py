@@ -15,6 +15,7 @@ from audiocls.atomic import write_text
 from audiocls.execution.devices import visible_devices
 from audiocls.execution.external.result import result_variables
 from audiocls.execution.job import CommandJob, TrackingConfig
+from audiocls.result import OUTER_RANKS, ranks_of
 from audiocls.search.command import arguments, as_json
 from audiocls.tracking.sweep_server import offline_sweep_id
 
@@ -93,7 +94,8 @@ def program_environment(
         "WANDB_SWEEP_PARAM_PATH": str(_parameters_file(job)),
         **_membership(job.tracking, job.study),
         **result_variables(job.trial),
-        **{f"AUDIOCLS_{name.upper()}": str(value) for name, value in job.block.items()},
+        OUTER_RANKS: ",".join(ranks_of(inherited)),
+        **{f"AUDIOCLS_{name.upper()}": str(value) for name, value in job.spec.block.items()},
     }
 
 
