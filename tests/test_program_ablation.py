@@ -150,8 +150,9 @@ def test_an_arm_trains_with_what_it_chose_for_a_fold_and_without_a_choice_it_has
 
 def test_folds_that_a_program_would_never_get_are_refused(shop):
     with pytest.raises(UsageError, match="gets no fold"):
-        check_blocks(load_ablation(ASKED, "mine"), "1..2")
-    check_blocks(load_ablation({**ASKED, "blocks": {"fold": [1, 2]}}, "mine"), "1..2")
+        check_blocks(load_ablation(ASKED, "mine"), (1, 2))
+    check_blocks(load_ablation(ASKED, "mine"), (1,))
+    check_blocks(load_ablation({**ASKED, "blocks": {"fold": [1, 2]}}, "mine"), (2,))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="results.csv, results.parquet, a folder wandb, ENTITY/PROJECT[/SWEEP] of W&B, "
-        "optuna:sqlite:///FILE, or mlflow:URI.",
+        help="results.csv, results.parquet, a sweep launched here, a folder wandb, "
+        "ENTITY/PROJECT[/SWEEP] of W&B, optuna:sqlite:///FILE, or mlflow:URI.",
     ),
 ]
 StudyOption = Annotated[

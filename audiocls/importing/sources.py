@@ -8,6 +8,7 @@ from typing import Any
 
 from audiocls.errors import UsageError
 from audiocls.importing.cells import ImportOptions
+from audiocls.importing.launched_sweep import name_by_arms, read_sweep, sweep_folder
 from audiocls.importing.mlflow_store import read_mlflow
 from audiocls.importing.optuna_storage import read_optuna
 from audiocls.importing.results import Results
@@ -20,8 +21,8 @@ from audiocls.studies.request import check_folder_name
 
 WANDB, OPTUNA, MLFLOW = "wandb:", "optuna:", "mlflow:"
 ALLOWED = (
-    f"a table ({', '.join(CSV + PARQUET)}), a folder wandb, ENTITY/PROJECT[/SWEEP] of W&B, "
-    "optuna:sqlite:///FILE or optuna:JOURNAL.log, or mlflow:URI"
+    f"a table ({', '.join(CSV + PARQUET)}), a sweep launched here, a folder wandb, "
+    "ENTITY/PROJECT[/SWEEP] of W&B, optuna:sqlite:///FILE or optuna:JOURNAL.log, or mlflow:URI"
 )
 MARGIN = 0.01
 
@@ -46,16 +47,19 @@ def import_results(
 ) -> Imported:
     """Make a study in `runs` of results that exist; again, bring it up to date.
 
-    `source` is a CSV or Parquet table with a row for each trial, a folder `wandb/`, a W&B project
-    or sweep (`me/birds`), an Optuna storage (`optuna:sqlite:///trials.db`) or an MLflow store
-    (`mlflow:sqlite:///mlflow.db`). `arm`, `seed`, `fold` and `metric` name columns or keys;
+    `source` is a CSV or Parquet table with a row for each trial, a sweep that was launched here (by
+    its name or folder), a folder `wandb/`, a W&B project or sweep (`me/birds`), an Optuna storage
+    (`optuna:sqlite:///trials.db`) or an MLflow store (`mlflow:sqlite:///mlflow.db`). `arm`, `seed`,
+    `fold` and `metric` name columns or keys, by default those that a launched sweep names itself;
     `secondary` has items `NAME:GOAL[:MARGIN]`; `group` chooses a W&B group, an Optuna study or an
     MLflow experiment; `where` is a filter in W&B's grammar. The study's name is by default that of
     the source. Raises `UsageError` with all faults at once, and nothing is written then.
     """
     check_folder_name(study)
+    sweep = sweep_folder(source, Path(runs))
+    named = study or (name_by_arms(sweep.name, _parts(arm)) if sweep else default_name(source))
     options = ImportOptions(
-        study or default_name(source), tuple(_parts(arm)), baseline, seed, fold, metric, goal,
+        named, tuple(_parts(arm)), baseline, seed, fold, metric, goal,
         margin, tuple(map(objective_of, _parts(secondary))), match or "epochs",
     )  # fmt: skip
     folder = StudyFolder(Path(runs) / options.study)
@@ -65,7 +69,15 @@ def import_results(
         return _import_project(folder, source, options, request, group, filter_of(where), watch)
     if where is not None:
         raise UsageError(f"--where: no effect on {source}; it filters the runs of a W&B project")
-    return store_results(folder, _read(source, options, group), options, request, watch)
+    results = _of_sweep(sweep, group) if sweep else _read(source, options, group)
+    named_keys = replace(options, seed=seed or results.seed, fold=fold or results.fold)
+    return store_results(folder, results, named_keys, request, watch)
+
+
+def _of_sweep(sweep: StudyFolder, group: str | None) -> Results:
+    if group is not None:
+        raise UsageError(f"--group: no effect on the sweep {sweep.name}; leave it out")
+    return read_sweep(sweep)
 
 
 def _request(

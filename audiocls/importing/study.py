@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from audiocls.analysis import compare
@@ -25,7 +26,7 @@ from audiocls.importing.cells import (
 from audiocls.importing.faults import arm_called, check_assigned, check_keys, metric_of
 from audiocls.importing.records import history_of, metrics_of, record_of
 from audiocls.importing.results import Results
-from audiocls.store import Cell, Failure, Record, Request, Study, StudyFolder
+from audiocls.store import Cell, Failure, Record, Request, Study, StudyFolder, TrialFolder
 
 AT_ONCE = 8
 """Histories that are read at a time."""
@@ -124,7 +125,7 @@ def _study(
     return Study(
         name=name,
         question=f"What do the {results.noun}s of {results.name} say of {metric}?",
-        recipe=str(results),
+        recipe="" if results.program else str(results),
         design="arms",
         metric=metric,
         goal=options.goal or (results.goal if metric == results.metric else None) or "maximize",
@@ -137,6 +138,8 @@ def _study(
         kind="import",
         command=request.line(),
         request=request,
+        program=results.program,
+        code=results.code,
     )
 
 
@@ -200,7 +203,7 @@ def _write(
         if assigned is None or assigned.run.state != "finished":
             _write_unfinished(folder, cell, assigned, results)
             continue
-        record = record_of(cell, assigned)
+        record = _record(results, cell, assigned)
         if folder.trial(cell.id).record() != record:
             due.append((cell, record))
     run_ids = [newest[(cell.arm, *cell.block)].run.id for cell, _ in due]
@@ -209,10 +212,25 @@ def _write(
         for (cell, record), history in zip(due, rows, strict=True):
             trial = folder.trial(cell.id)
             trial.write_history(history_of(history))
+            _keep_predictions(results, newest[(cell.arm, *cell.block)], trial)
             trial.finish(record)
             num_updated += 1
             watch(num_updated, len(due))
     return num_updated
+
+
+def _record(results: Results, cell: Cell, assigned: AssignedRun) -> Record:
+    """Return the record of a finished run: the trial's own, where it was run here."""
+    own = results.trial_of(assigned.run.id).record() if results.trial_of else None
+    if own is None:
+        return record_of(cell, assigned)
+    return replace(own, id=cell.id, seed=cell.seed, fold=cell.fold)
+
+
+def _keep_predictions(results: Results, assigned: AssignedRun, trial: TrialFolder) -> None:
+    if results.trial_of is not None:
+        with suppress(FileNotFoundError):
+            trial.write_predictions(results.trial_of(assigned.run.id).predictions())
 
 
 def _write_unfinished(

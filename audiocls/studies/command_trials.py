@@ -14,7 +14,7 @@ from audiocls.execution.job import (
     TrackingConfig,
     TrialJob,
 )
-from audiocls.search import Sweep, fixed_keys
+from audiocls.search import Sweep, block_of, fixed_keys
 from audiocls.store import Proposal, StudyFolder
 from audiocls.studies.native_trials import label_of
 
@@ -42,14 +42,16 @@ class CommandTrials:
 
     def job_of(self, proposal: Proposal, run_id: str = "") -> CommandJob:
         label = label_of(proposal.parameters, fixed_keys(self.sweep.parameters))
+        block = block_of(self.sweep, proposal.parameters)
         return TrialJob(
             id=proposal.id,
             label=label[:LONGEST_TAG],
             study=self.folder.name,
             study_folder=self.folder.path,
             trial=self.folder.trial(proposal.id),
-            spec=self._spec(),
+            spec=replace(self._spec(), block=block),
             tracking=replace(self.tracking, run_id=run_id),
+            **block,
             parameters=proposal.parameters,
         )
 

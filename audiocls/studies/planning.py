@@ -36,7 +36,7 @@ def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict
         "study": ablation.name,
         "question": ablation.question,
         "recipe": ablation.recipe,
-        "program": command_of(ablation),
+        **({"program": command_of(ablation)} if ablation.is_program else {}),
         "num_trials": chosen.num_trials,
         "arms": list(chosen.arms),
         "baseline": chosen.baseline,

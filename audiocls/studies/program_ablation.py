@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -166,12 +166,13 @@ def _check_parameters(plan: Plan, overrides: Mapping[str, Any]) -> None:
         raise ConfigError("--set", [fault])
 
 
-def check_blocks(ablation: Ablation, folds: str | None) -> None:
+def check_blocks(ablation: Ablation, folds: Sequence[int]) -> None:
     """Raise `UsageError` for folds that the program would never get."""
-    if folds is not None and "fold" not in ablation.block_parameters:
+    if {*folds} != {*ablation.blocks.fold} and "fold" not in ablation.block_parameters:
         raise UsageError(
-            f"--folds: got {folds}; the program of {ablation.name} gets no fold: list them in its "
-            "file, such as blocks: {fold: [1, 2, 3]}, passed as --fold=1 (or by `block_keys`)"
+            f"--folds: got {', '.join(map(str, folds))}; the program of {ablation.name} gets no "
+            "fold: list them in its file, such as blocks: {fold: [1, 2, 3]}, passed as --fold=1 "
+            "(or by `block_keys`)"
         )
 
 

@@ -90,7 +90,7 @@ class AblationRequest:
             arms=names(self.arms, list(arms_of(self.ablation))),
         )
         if self.ablation.is_program:
-            check_blocks(self.ablation, self.folds)
+            check_blocks(self.ablation, chosen.folds)
             return chosen, {}
         configs = configs_of(chosen, self.recipe, self.overrides)
         first, is_requested = next(iter(configs.values())), self.folds is not None

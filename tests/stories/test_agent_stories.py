@@ -1,12 +1,10 @@
 """W&B agents as people run them: the command line, the real client, a stand-in server."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.processes import wandbs_own_agent
 
 ROOT = Path(__file__).parents[2]
 QUIET = ("--wandb", "disabled", "--executor", "inline")
@@ -54,26 +52,9 @@ def test_a_grid_is_trained_once_by_two_agents_and_what_is_finished_is_told_again
     assert "0 trained" in here.run("sweep", "agent", pushed, "--workers", "1").err
 
 
-WANDBS_OWN = """
-import sys, wandb.wandb_agent
-from wandb.cli.cli import cli
-wandb.wandb_agent.Agent.POLL_INTERVAL = 0.2
-cli(["agent", *sys.argv[1:]])
-"""
-
-
 def test_wandbs_own_agent_trains_cells_of_a_pushed_sweep(here, wandb_server, pushed):
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    ended = subprocess.run(
-        [sys.executable, "-c", WANDBS_OWN, "--count", "1", pushed],
-        cwd=here.path,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    ended = wandbs_own_agent(here.path, "--count", "1", pushed)
+    assert ended.code == 0, ended.err
     assert len(here.finished()) == 1
     [run] = wandb_server.runs()
     assert (run.state, run.group, run.job_type) == ("finished", "tiny", "baseline")

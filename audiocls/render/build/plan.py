@@ -24,7 +24,7 @@ def plan(
     seconds = facts["core_seconds"] and facts["core_seconds"] / chosen.num_trials
     num_seeds, num_folds = plural(len(chosen.seeds), "seed"), plural(len(chosen.folds), "fold")
     items = {
-        **({"program": facts["program"]} if facts["program"] else {"recipe": facts["recipe"]}),
+        **({"program": facts["program"]} if "program" in facts else {"recipe": facts["recipe"]}),
         "baseline": chosen.baseline,
         "design": _design(chosen),
         "arms": ", ".join(chosen.arms),
