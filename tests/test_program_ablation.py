@@ -191,6 +191,15 @@ def test_a_script_that_is_not_there_is_named_with_the_nearest_one(shop):
         study(program="trian.py")
 
 
+def test_a_macro_that_hands_on_nothing_is_refused_and_parameters_that_reach_nobody_are_noted(shop):
+    with pytest.raises(ConfigError, match=r"leaves out \$\{seed\}.*Known: .*\$\{args\}"):
+        study(command=["python", "train.py", "${seed}", "${args}"])
+    with pytest.raises(ConfigError, match="stays as it is inside '--seed="):
+        study(command=["python", "train.py", "--seed=${seed}", "${args}"])
+    assert any("Nothing hands the parameters on" in n for n in study(command=["./train.py"]).notes)
+    assert not study().notes
+
+
 def test_arms_that_run_the_same_command_are_refused(shop):
     arms = {"a": {"lr": 1}, "b": {"lr": 1.0}}
     given = {"factors": {}, "arms": arms}
@@ -226,7 +235,7 @@ def test_a_result_is_that_of_the_file_or_of_the_last_line(trial):
     assert reported(trial, 0).metrics == {"acc": 0.2}
     assert reported(trial, trial.log.stat().st_size).metrics == {}, "an earlier attempt's"
     Path(result_variables(trial)["AUDIOCLS_RESULT"]).write_text(
-        '{"metrics": {"acc": 0.3}, "cost": {"epochs": 2}, "num_train": 5}'
+        '{"metrics": {"acc": 0.3}, "cost": {"epochs": 2.0}, "num_train": 5}'
     )
     found = reported(trial, 0)
     assert (found.metrics, found.cost, found.counts) == (
@@ -245,6 +254,10 @@ def test_a_result_is_that_of_the_file_or_of_the_last_line(trial):
         ('{"metrics": {"acc": 1}, "cots": {}}', "Did you mean 'cost'?"),
         ('{"metrics": {"acc": 1}, "cost": {"epoch": 3}}', "Did you mean 'epochs'?"),
         ('{"metrics": {"acc": 1}, "cost": {"epochs": -3}}', "cost.epochs: got -3"),
+        ('{"metrics": {"acc": 1}, "cost": {"epochs": 2.5}}', "got 2.5; wanted: a whole number"),
+        ('{"metrics": {"acc": 1}, "cost": {"wall_s": NaN}}', "cost.wall_s: got nan"),
+        ('{"metrics": {"acc": 1}, "num_test": NaN}', "num_test: got nan"),
+        ('{"metrics": {"acc": 1}, "num_test": "5"}', "num_test: got '5'"),
     ],
 )
 def test_a_result_that_cannot_be_understood_is_told_in_a_sentence(trial, line, said):

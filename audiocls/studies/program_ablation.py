@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from audiocls.execution.external.code import ProgramCode, program_code
 from audiocls.execution.external.command import program_words
 from audiocls.execution.job import CommandJob, CommandSpec, TrackingConfig, TrialJob
 from audiocls.formatting import join_names
-from audiocls.search import Sweep
+from audiocls.search import Sweep, check_sweep
+from audiocls.search.command import DEFAULT_COMMAND, HANDS_ON
 from audiocls.store import Cell, Request, Study, StudyFolder
 from audiocls.studies.command_trials import plain
 from audiocls.studies.resolve import check_factors_are_free, secondary_of
@@ -143,7 +144,7 @@ def _study_of(plan: Plan, code: ProgramCode, identities: dict[str, str]) -> Stud
         identities=identities,
         **ablation.stats.model_dump(),
         match=ablation.budget.match,
-        notes=(*plan.notes, *_notes(code)),
+        notes=(*plan.notes, *_notes(code, ablation)),
     )
 
 
@@ -177,7 +178,11 @@ def check_blocks(ablation: Ablation, folds: Sequence[int]) -> None:
 
 
 def _code_of(ablation: Ablation, cwd: Path) -> ProgramCode:
-    """Return the program's files; raises `ConfigError` where the script is not there."""
+    """Return the program's files.
+
+    Raises `ConfigError` where the script is not there, and for macros that would hand on nothing.
+    """
+    _check_command(ablation)
     named = program_words(ablation.command, ablation.program, os.environ)
     is_module = (
         "-m" in named[: named.index(ablation.program)] if ablation.program in named else True
@@ -204,13 +209,27 @@ def _code_of(ablation: Ablation, cwd: Path) -> ProgramCode:
     return program_code(sweep, cwd)
 
 
-def _notes(code: ProgramCode) -> list[str]:
-    if code.digest:
-        return []
-    return [
-        "No file of the program is known, so an edit of it is not noticed: its finished trials "
-        "would be used again. Name its files in `code`."
-    ]
+def _check_command(ablation: Ablation) -> None:
+    words = {"command": list(ablation.command)} if ablation.command else {}
+    parameters = {"parameters": {"any": {"value": 0}}}
+    checked = check_sweep({"method": "grid", "program": ablation.program, **words, **parameters})
+    if odd := [note for note in checked.notes if note.startswith("command")]:
+        raise ConfigError(ablation.name, odd)
+
+
+def _notes(code: ProgramCode, ablation: Ablation) -> Iterator[str]:
+    if not code.digest:
+        yield (
+            "No file of the program is known, so an edit of it is not noticed: its finished trials "
+            "would be used again. Name its files in `code`."
+        )
+    command = ablation.command or DEFAULT_COMMAND
+    is_handed_on = any(macro in item for item in command for macro in HANDS_ON)
+    if code.files and not is_handed_on and not code.reads_parameters():
+        yield (
+            f"Nothing hands the parameters on: `command` has no ${{args}}, and {code.names()} "
+            "reads no wandb.config. All arms would be the same."
+        )
 
 
 def _identity(ablation: Ablation, code: ProgramCode, parameters: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from audiocls.store import StudyFolder
+
 ROOT = Path(__file__).parents[2]
 QUIET = ("--wandb", "disabled")
 
@@ -86,6 +88,61 @@ def test_noise_of_a_program_is_measured_and_its_plan_then_speaks_in_points(shop)
     shop.run("noise", "mine.yaml", "--seeds", "0..2", *QUIET)
     planned = shop.run("sweep", "plan", "mine.yaml", "--json").json()
     assert planned["promise"]["planned"]["effect"] > 0
+
+
+CHOOSES = """
+import argparse
+parser = argparse.ArgumentParser()
+for name in ("width", "lr", "seed"):
+    parser.add_argument(f"--{name}", type=float)
+given = parser.parse_args()
+from audiocls import report_result
+loss = (given.lr - 0.1 * given.width) ** 2
+report_result(
+    {"val_loss": loss, "test_acc": 0.9 - loss, "f1": 0.1 * given.seed},
+    cost={"epochs": given.width, "steps": 7},
+)
+"""
+
+
+def test_arms_of_a_program_choose_their_values_by_its_validation_metric(shop):
+    """The wide network wants a larger learning rate, and is as good with it."""
+    (shop.path / "train.py").write_text(CHOOSES)
+    tune = "{lr: [0.1, 0.2]}\ntune_trials: 2\ntune_metric: {name: val_loss, goal: minimize}"
+    compared = "{name: test_acc, goal: maximize}\nsecondary: [{name: f1, goal: maximize}]"
+    factors, blocks = "{width: [1, 2]}", "{seed: [0, 1]}"
+    ask(shop, factors=factors, blocks=blocks, metric=compared, budget="{match: steps}")
+    (shop.path / "mine.yaml").write_text(f"{(shop.path / 'mine.yaml').read_text()}tune: {tune}\n")
+    shop.run("sweep", "launch", "mine.yaml", *QUIET)
+    found = shop.run("report", "mine", "--json").json()
+    assert [arm["mean"] for arm in found["arms"]] == pytest.approx([0.9, 0.9])
+    assert [arm["verdict"] for arm in found["arms"]][1] != "not_comparable"
+    chosen = StudyFolder(shop.path / "runs/mine").study().tuning
+    assert [choice.values for choice in chosen.choices] == [{"lr": 0.1}, {"lr": 0.2}]
+    ask(shop, factors=factors, blocks=blocks, metric=compared, budget="{match: epochs}")
+    words = ("sweep", "launch", "mine.yaml", *QUIET, "--set", "lr=0.1", "--study", "longer")
+    shop.run(*words)
+    arm = shop.run("report", "longer", "--json", code=4).json()["arms"][1]
+    assert "epochs" in arm["reason"], "one arm has reported twice as many"
+
+
+def test_five_lines_and_a_question_make_a_verdict_without_an_account(home):
+    """The script is somebody's own; two workers, processes, and W&B as it is on a fresh machine."""
+    script = TRAIN.partition("print(")[0] + "accuracy = 0.7 + luck.gauss(0, 0.02) + gain\n"
+    lines = [
+        "import audiocls",
+        "audiocls.report_result(",
+        '    {"val_acc": accuracy},',
+        '    cost={"epochs": 3},',
+        ")",
+    ]
+    (home.path / "train.py").write_text(script + "\n".join(lines))
+    (home.path / "mine.yaml").write_text(ABLATION.replace("mixup: [0.0, 0.4], ", ""))
+    launched = home.run("sweep", "launch", "mine.yaml", "--set", "mixup=0", "--workers", "2")
+    assert "14 trained" in launched.err
+    assert "pretrained=on helps" in launched.out
+    page = (home.path / "runs/mine/report.html").read_text()
+    assert "Do my two tricks help" in page
 
 
 def test_a_failing_program_is_told_by_its_own_error_and_keeps_the_others(shop):

@@ -18,6 +18,8 @@ from audiocls.store import Cost, TrialFolder
 COUNTS = ("num_train", "num_val", "num_test")
 PARTS = ("metrics", "cost", *COUNTS, "torch")
 COSTS = tuple(item.name for item in fields(Cost))
+MEASURED = ("wall_s", "process_s", "peak_memory_mib")
+"""Costs that are no counts."""
 TAIL_BYTES = 65_536
 """Of the output, in which the last line of a result is looked for."""
 
@@ -65,11 +67,8 @@ def reported(trial: TrialFolder, first_byte: int) -> Reported:
     if file.is_file():
         return _parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))
     line = _last_line(trial.log, first_byte)
-    return (
-        _parsed(line, f"the last line of {trial.log} that begins with {MARK}")
-        if line
-        else (Reported())
-    )
+    where = f"the last line of {trial.log} that begins with {MARK}"
+    return _parsed(line, where) if line else Reported()
 
 
 def _last_line(log: Path, first_byte: int) -> str:
@@ -99,7 +98,7 @@ def _parsed(text: str, where: str) -> Reported:
     return Reported(
         _numbers(parts["metrics"], "metrics", where),
         _costs(parts.get("cost", {}), where),
-        {name: int(value) for name, value in _numbers(counts, "", where).items()},
+        {name: _whole(name, value, where) for name, value in _numbers(counts, "", where).items()},
         str(parts.get("torch", "")),
     )
 
@@ -109,9 +108,25 @@ def _costs(given: Any, where: str) -> dict[str, float]:
     if unknown := [name for name in cost if name not in COSTS]:
         hint = did_you_mean(unknown[0], COSTS)
         raise DataError(f"{where}: cost.{unknown[0]}: allowed: {', '.join(COSTS)}.{hint}")
-    if odd := [name for name, value in cost.items() if not math.isfinite(value) or value < 0]:
-        raise DataError(f"{where}: cost.{odd[0]}: got {cost[odd[0]]}; wanted: a number from 0 on")
-    return cost
+    return {
+        name: _amount(f"cost.{name}", value, where)
+        if name in MEASURED
+        else _whole(f"cost.{name}", value, where)
+        for name, value in cost.items()
+    }
+
+
+def _amount(name: str, value: float, where: str) -> float:
+    if not math.isfinite(value) or value < 0:
+        raise DataError(f"{where}: {name}: got {value}; wanted: a number from 0 on")
+    return value
+
+
+def _whole(name: str, value: float, where: str) -> int:
+    """Return a count, which some programs write as `30.0`."""
+    if _amount(name, value, where) != int(value):
+        raise DataError(f"{where}: {name}: got {value}; wanted: a whole number")
+    return int(value)
 
 
 def _numbers(given: Any, part: str, where: str) -> dict[str, float]:
