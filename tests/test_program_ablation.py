@@ -233,6 +233,9 @@ def test_a_result_is_that_of_the_file_or_of_the_last_line(trial):
     assert reported(trial, 0).metrics == {}
     trial.log.write_text('AUDIOCLS {"acc": 0.1}\nwords\nAUDIOCLS {"acc": 0.2}\nbye\n')
     assert reported(trial, 0).metrics == {"acc": 0.2}
+    bar = '100% 20/20 [00:06<00:00, 3.10it/s]AUDIOCLS {"acc": 0.25}\nsee AUDIOCLS in our manual\n'
+    trial.log.write_text(bar)
+    assert reported(trial, 0).metrics == {"acc": 0.25}, "on the line of a progress bar"
     assert reported(trial, trial.log.stat().st_size).metrics == {}, "an earlier attempt's"
     Path(result_variables(trial)["AUDIOCLS_RESULT"]).write_text(
         '{"metrics": {"acc": 0.3}, "cost": {"epochs": 2.0}, "num_train": 5}'

@@ -20,6 +20,11 @@ from audiocls.studies.request import (
 from audiocls.studies.search import prepare_search
 from audiocls.studies.tuning.run import tune
 
+SWEEPS_BLOCKS = (
+    ", whose seeds and folds are values of its parameters, named in `blocks: {seed: PARAMETER, "
+    "fold: PARAMETER}`"
+)
+
 
 @dataclass(frozen=True)
 class LaunchRequest:
@@ -45,7 +50,7 @@ class LaunchRequest:
         growth = {"--until-decided": self.is_until_decided or None, **bounds}
         if is_sweep(self.name):
             blocks = {"--seeds": self.seeds, "--folds": self.folds, "--arms": self.arms}
-            check_without_effect({**blocks, **growth}, f"{self.name} is a sweep")
+            check_without_effect({**blocks, **growth}, f"{self.name} is a sweep{SWEEPS_BLOCKS}")
             return self._read_sweep()
         check_without_effect({"--count": self.count}, f"{self.name} is an ablation")
         if not self.is_until_decided:

@@ -6,6 +6,7 @@ Either a JSON file at `AUDIOCLS_RESULT`, or the last line of its output that beg
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +21,8 @@ PARTS = ("metrics", "cost", *COUNTS, "torch")
 COSTS = tuple(item.name for item in fields(Cost))
 MEASURED = ("wall_s", "process_s", "peak_memory_mib")
 """Costs that are no counts."""
+MARKED = re.compile(rf"^\s*{MARK} (.+)|\b{MARK} (?=\{{)(.+)")
+"""A line with a result; a progress bar may stand before it."""
 TAIL_BYTES = 65_536
 """Of the output, in which the last line of a result is looked for."""
 
@@ -78,8 +81,8 @@ def _last_line(log: Path, first_byte: int) -> str:
     with log.open("rb") as stream:
         stream.seek(max(first_byte, log.stat().st_size - TAIL_BYTES))
         lines = stream.read().decode(errors="replace").splitlines()
-    marked = (line.strip() for line in reversed(lines) if line.strip().startswith(f"{MARK} "))
-    return next(marked, "").removeprefix(MARK).strip()
+    found = (match for line in reversed(lines) if (match := MARKED.search(line)))
+    return next(((match[1] or match[2]).strip() for match in found), "")
 
 
 def _parsed(text: str, where: str) -> Reported:
