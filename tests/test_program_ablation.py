@@ -25,6 +25,7 @@ from audiocls.studies.options import LaunchOptions
 from audiocls.studies.program_ablation import ProgramStudy, check_blocks, program_study
 from audiocls.studies.sources.unchanged import WhileUnchanged
 from audiocls.studies.tuning import tuned, tuning_plan, tuning_study
+from audiocls.wandb_remote.register import write_registered
 
 ASKED = {
     "name": "mine",
@@ -221,6 +222,16 @@ def test_a_registered_design_that_is_no_grid_names_its_arms(shop):
     registered = program_sweep(plan(asked), "mine.yaml")
     assert registered["parameters"]["arm"]["values"] == list(plan(asked).arms)
     assert registered["command"][:4] == ["audiocls", "train", "--ablation", "mine.yaml"]
+
+
+def test_a_registered_sweep_names_its_ablation_and_never_replaces_it(shop):
+    sweep = program_sweep(plan(load_ablation(ASKED, "mine")), "mine.yaml")
+    assert (
+        "change mine.yaml instead"
+        in write_registered(sweep, shop / "sweeps", "mine.yaml").read_text()
+    )
+    with pytest.raises(UsageError, match="is the ablation itself"):
+        write_registered(sweep, shop, "mine.yaml")
 
 
 @pytest.fixture

@@ -47,37 +47,46 @@ def import_results(
 ) -> Imported:
     """Make a study in `runs` of results that exist; again, bring it up to date.
 
-    `source` is a CSV or Parquet table with a row for each trial, a sweep that was launched here (by
-    its name or folder), a folder `wandb/`, a W&B project or sweep (`me/birds`), an Optuna storage
+    `source` is a CSV or Parquet table with a row for each trial, a sweep launched here (its name or
+    folder), a folder `wandb/`, a W&B project or sweep (`me/birds`), an Optuna storage
     (`optuna:sqlite:///trials.db`) or an MLflow store (`mlflow:sqlite:///mlflow.db`). `arm`, `seed`,
-    `fold` and `metric` name columns or keys, by default those that a launched sweep names itself;
-    `secondary` has items `NAME:GOAL[:MARGIN]`; `group` chooses a W&B group, an Optuna study or an
-    MLflow experiment; `where` is a filter in W&B's grammar. The study's name is by default that of
-    the source. Raises `UsageError` with all faults at once, and nothing is written then.
+    `fold` and `metric` name columns or keys; `secondary` has items `NAME:GOAL[:MARGIN]`; `group`
+    chooses a W&B group, an Optuna study or an MLflow experiment; `where` is a filter in W&B's
+    grammar; `study` is by default the source's name. Raises `UsageError` with all faults at once.
     """
     check_folder_name(study)
     sweep = sweep_folder(source, Path(runs))
-    named = study or (name_by_arms(sweep.name, _parts(arm)) if sweep else default_name(source))
     options = ImportOptions(
-        named, tuple(_parts(arm)), baseline, seed, fold, metric, goal,
+        study or _name(source, sweep, arm), tuple(_parts(arm)), baseline, seed, fold, metric, goal,
         margin, tuple(map(objective_of, _parts(secondary))), match or "epochs",
     )  # fmt: skip
-    folder = StudyFolder(Path(runs) / options.study)
-    check_imported(folder)
+    check_imported(folder := StudyFolder(Path(runs) / options.study))
     request = _request(source, options, group, where)
-    if _is_project(source):
+    if sweep is None and _is_project(source):
         return _import_project(folder, source, options, request, group, filter_of(where), watch)
+    _check_options(source, where, group if sweep else None)
+    results = read_sweep(sweep) if sweep else _read(source, options, group)
+    return store_results(folder, results, _with_keys(options, results), request, watch)
+
+
+def _check_options(
+    source: str, where: str | Mapping[str, Any] | None, group_of_sweep: str | None
+) -> None:
+    """Raise `UsageError` for options that the source has no use for."""
     if where is not None:
         raise UsageError(f"--where: no effect on {source}; it filters the runs of a W&B project")
-    results = _of_sweep(sweep, group) if sweep else _read(source, options, group)
-    named_keys = replace(options, seed=seed or results.seed, fold=fold or results.fold)
-    return store_results(folder, results, named_keys, request, watch)
+    if group_of_sweep is not None:
+        raise UsageError(f"--group: no effect on the sweep {source}; leave it out")
 
 
-def _of_sweep(sweep: StudyFolder, group: str | None) -> Results:
-    if group is not None:
-        raise UsageError(f"--group: no effect on the sweep {sweep.name}; leave it out")
-    return read_sweep(sweep)
+def _name(source: str, sweep: StudyFolder | None, arm: str | Sequence[str]) -> str:
+    return default_name(source) if sweep is None else name_by_arms(sweep.name, _parts(arm))
+
+
+def _with_keys(options: ImportOptions, results: Results) -> ImportOptions:
+    """Return the options with the keys of seed and fold that the source itself names."""
+    seed, fold = options.seed or results.seed, options.fold or results.fold
+    return replace(options, seed=seed, fold=fold)
 
 
 def _request(

@@ -69,9 +69,10 @@ def baseline_alone(request: AblationRequest) -> Resolved | ProgramStudy:
         notes.append(f"with {few}, what seeds do is a guess; better: --seeds 0..2 or more")
     if ablation.tune:
         tuned = ", ".join(ablation.tune)
+        whose = "program's" if ablation.is_program else "recipe's"
         notes.append(
-            f"the baseline is measured untuned, with {tuned} as without `tune`: what its arms "
-            "choose may make them vary more, or less"
+            f"the baseline is measured untuned, with the {whose} {tuned}: what its arms choose "
+            "may make them vary more, or less"
         )
     baseline, stored = resolved(alone), request.stored("noise")
     study = replace(

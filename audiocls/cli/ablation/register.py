@@ -33,6 +33,7 @@ def register(
         if is_pushed:
             show_pushed(push_registered(sweep, project, entity, runs))
         else:
-            path = write_registered(sweep, out)
-            launch = command_line("sweep", "launch", sweep["name"])
+            source = name or sweep["name"]
+            path = write_registered(sweep, out, source)
+            launch = command_line("sweep", "launch", source)
             console.say(f"{path}  ({launch}, or: wandb sweep {path})")
