@@ -1,6 +1,7 @@
 """Ablations over a program: their grammar, their trials' ids, and what a program may report."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from audiocls import report_result
+from audiocls import report_result, yaml_file
 from audiocls.analysis.influences import computed_as, influences_of, prepared
 from audiocls.design import load_ablation, plan, program_sweep
 from audiocls.errors import ConfigError, DataError, UsageError
@@ -401,3 +402,12 @@ def test_the_schema_of_ablations_accepts_a_program():
     jsonschema.validate(ASKED, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**ASKED, "program": 3}, schema)
+
+
+def test_the_how_tos_question_and_sweep_are_what_the_grammar_says():
+    text = (Path(__file__).parents[1] / "docs/your-script.md").read_text()
+    question, sweep = re.findall(r"^```yaml\n(.*?)^```$", text, re.S | re.M)
+    asked = load_ablation(yaml_file.parse(question, "your-script.md"), "your-script.md")
+    assert len(plan(asked).cells) == 28
+    checked = check_sweep(yaml_file.parse(sweep, "your-script.md"))
+    assert (checked.faults, checked.notes) == ((), ())

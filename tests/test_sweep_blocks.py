@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from helpers.records import search_record, search_study
 
@@ -16,7 +17,7 @@ from audiocls.render.build.ranking import ranking_headline, to_json
 from audiocls.search import TrialResult, check_sweep, for_wandb, importance, load_sweep, propose
 from audiocls.store import Proposal, StudyFolder
 from audiocls.studies.command_trials import CommandTrials
-from audiocls.studies.reports import load_ranking
+from audiocls.studies.reports import load_ranking, load_report
 
 DOCUMENT = {
     "method": "grid",
@@ -145,6 +146,26 @@ def test_settings_are_judged_in_pairs_without_a_server(folder):
     assert imported.study.name == "mine-by-dropout"
     assert (imported.num_done, imported.study.seeds, imported.study.folds) == (8, [7, 8], [1, 2])
     assert import_results("mine", arm="dropout", baseline="dropout=0", runs=runs).num_updated == 0
+
+
+def test_predictions_come_along_and_a_programs_metric_is_known_by_its_value(folder):
+    labels = np.array([0, 1] * 4)
+    names = np.array([f"c{n}" for n in range(8)])
+    for proposal in folder.proposals():
+        dropout, fold = proposal.parameters["dropout"], proposal.parameters["data"]["fold"]
+        num_right = 5 + int(2 * dropout) + int(fold == 1)
+        right = np.arange(8) < num_right
+        logits = np.eye(2)[np.where(right, labels, 1 - labels)]
+        arrays = {"clips": names, "sources": names, "labels": labels, "logits": logits}
+        trial = folder.trial(proposal.id)
+        trial.write_predictions({**arrays, "classes": np.array(["a", "b"])})
+        trial.finish(search_record(proposal.id, num_right / 8, metric="acc"))
+    runs = folder.path.parent
+    imported = import_results("mine", arm="dropout", baseline="dropout=0", runs=runs)
+    report = load_report(StudyFolder(runs / imported.study.name))
+    arm = report.comparison.arms[1]
+    assert arm.components.num_recordings == 16
+    assert arm.delta == pytest.approx(1 / 8)
 
 
 def test_trials_that_an_arm_does_not_tell_apart_are_refused(folder):
