@@ -89,10 +89,19 @@ def _number(name: str, value: Any) -> float:
 def _write_predictions(file: Path, columns: Mapping[str, Any]) -> None:
     import numpy as np
 
-    arrays = {name: np.asarray(column) for name, column in columns.items()}
+    arrays = {name: np.asarray(_on_cpu(column)) for name, column in columns.items()}
+    arrays = {name: a.astype(str) if a.dtype == object else a for name, a in arrays.items()}
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
     _write(file.with_suffix(".npz"), content.getvalue())
+
+
+def _on_cpu(column: Any) -> Any:
+    """Return a tensor as numpy can read it: on the CPU, no part of a graph, not in bfloat16."""
+    if not hasattr(column, "detach"):
+        return column
+    tensor = column.detach().cpu()
+    return tensor.float() if "bfloat16" in str(tensor.dtype) else tensor
 
 
 def _write(file: Path, content: bytes) -> None:

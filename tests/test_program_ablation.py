@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+import torch
 
 from audiocls import report_result, yaml_file
 from audiocls.analysis.influences import computed_as, influences_of, prepared
@@ -300,6 +301,15 @@ def test_what_report_result_writes_is_what_is_read(monkeypatch, trial):
     arrays = read_predictions(predictions_file(trial))
     assert np.array_equal(arrays["logits"], LOGITS)
     assert arrays["sources"].tolist() == list("aabbccdd")
+
+
+def test_tensors_of_any_kind_and_paths_are_predictions_as_well(monkeypatch, trial):
+    logits = torch.tensor(LOGITS).bfloat16().requires_grad_()
+    clips = [Path(f"clips/{n}.wav") for n in range(8)]
+    report(monkeypatch, trial, clip=clips, label=torch.tensor(LABELS), logits=logits)
+    arrays = read_predictions(predictions_file(trial))
+    assert arrays["clips"][0] == "clips/0.wav"
+    assert np.allclose(arrays["logits"], LOGITS, atol=0.02)
 
 
 def test_without_an_ablation_the_result_is_printed_and_only_the_first_process_reports(

@@ -13,7 +13,7 @@ from audiocls.execution.external.code import program_code
 from audiocls.execution.external.command import program_environment
 from audiocls.execution.job import TrackingConfig
 from audiocls.importing.sources import import_results
-from audiocls.render.build.ranking import ranking_headline, to_json
+from audiocls.render.build.ranking import ranking_headline, table_of, to_json
 from audiocls.search import TrialResult, check_sweep, for_wandb, importance, load_sweep, propose
 from audiocls.store import Proposal, StudyFolder
 from audiocls.studies.command_trials import CommandTrials
@@ -125,6 +125,8 @@ def test_settings_are_ranked_by_their_means_and_no_seed_or_fold_is_named_best(fo
     assert "dropout=0.5" in headline
     assert "seed=" not in headline
     assert "fold=" not in headline
+    [row, _] = table_of(found).rows
+    assert row[1:5] == ("0.71", "0.05774", "4", "0.5")
     told = json.loads(json.dumps(to_json(found)))
     assert [len(each["trials"]) for each in told["settings"]] == [4, 4]
     assert told["blocks"] == {"seed": "seed", "fold": "data.fold"}

@@ -16,7 +16,16 @@ from audiocls.studies.request import SweepRequest
 from audiocls.tracking import WandbMode
 
 MOST_CALLS = 3
-HARMLESS = ("name", "description", "run_cap", "entity", "project", "code", "early_terminate")
+HARMLESS = (
+    "name",
+    "description",
+    "run_cap",
+    "entity",
+    "project",
+    "code",
+    "blocks",
+    "early_terminate",
+)
 """Keys of a sweep that change which trials are run, but not what any of them is."""
 
 

@@ -203,7 +203,7 @@ def table_of(ranking: Ranking, runs: Path | None = None) -> Table:
             *parameters,
             Column("state", "word"),
             Column("time", is_detail=True, drop=1),
-            Column("trial", "word", is_detail=True, drop=2),
+            *(() if ranking.sweep.blocks else (Column("trial", "word", is_detail=True, drop=2),)),
         ),
         rows=tuple(
             _row(rank if rank <= len(ranking.scored) else None, ranked, ranking)
@@ -224,7 +224,7 @@ def _row(rank: int | None, ranked: Ranked, ranking: Ranking) -> tuple[Cell, ...]
         *(short(parameters.get(key)) for key in ranking.searched),
         ranked.state,
         format_duration(ranked.seconds),
-        ranked.proposal.id,
+        *(() if ranking.sweep.blocks else (ranked.proposal.id,)),
     )
 
 
