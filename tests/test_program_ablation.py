@@ -118,6 +118,8 @@ def test_a_program_counts_its_folds_as_it_likes_and_has_as_many_as_are_listed_or
     assert study().study.num_folds == 1
     narrowed = plan(load_ablation({**ASKED, "blocks": {"fold": [1, 2, 3]}}, "mine"), folds=[1])
     assert program_study(narrowed, {}, "mine").study.num_folds == 3
+    more = plan(load_ablation({**ASKED, "blocks": {"fold": [1, 2]}}, "mine"), folds=[1, 2, 3])
+    assert program_study(more, {}, "mine").study.num_folds == 3
 
 
 def test_no_trial_follows_once_the_program_is_changed(shop):

@@ -180,11 +180,6 @@ class Ablation(Options):
         return {name: key for name, key in keys.items() if key is not None}
 
     @property
-    def num_folds_of_program(self) -> int:
-        """How many folds the program's data has."""
-        return self.num_folds or len(self.blocks.fold)
-
-    @property
     def has_design(self) -> bool:
         """Whether factors make the arms, and not the file itself."""
         return bool(self.factors) and not self.arms

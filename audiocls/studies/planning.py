@@ -9,7 +9,7 @@ from audiocls.config import Config
 from audiocls.design import Plan
 from audiocls.search import TrialResult, grid_size, propose
 from audiocls.studies.noise_estimate import noise_estimate, program_noise, recordings_of
-from audiocls.studies.program_ablation import baseline_identity, command_of
+from audiocls.studies.program_ablation import baseline_identity, command_of, num_folds_of
 from audiocls.studies.request import AblationRequest, SweepRequest
 from audiocls.studies.resolve import folds_of
 from audiocls.studies.runnable import Configs
@@ -90,7 +90,7 @@ def power_of_program(
     `wanted` is in units of the metric.
     """
     known = program_noise(chosen, baseline_identity(chosen, overrides), runs)
-    return power_of_plan(chosen, chosen.ablation.num_folds_of_program, wanted, *known)
+    return power_of_plan(chosen, num_folds_of(chosen), wanted, *known)
 
 
 def search_facts(request: SweepRequest) -> dict[str, Any]:

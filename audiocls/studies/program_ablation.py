@@ -136,7 +136,7 @@ def _study_of(plan: Plan, code: ProgramCode, identities: dict[str, str]) -> Stud
         references=plan.references,
         factors=plan.factors,
         secondary=secondary_of(ablation),
-        num_folds=ablation.num_folds_of_program,
+        num_folds=num_folds_of(plan),
         cells=tuple(
             Cell(cell_id(identities[arm], seed, fold), arm, seed, fold)
             for arm, seed, fold in plan.cells
@@ -146,6 +146,12 @@ def _study_of(plan: Plan, code: ProgramCode, identities: dict[str, str]) -> Stud
         match=ablation.budget.match,
         notes=(*plan.notes, *_notes(code, ablation)),
     )
+
+
+def num_folds_of(plan: Plan) -> int:
+    """Return how many folds the program's data has, as far as its ablation and the plan say."""
+    listed = len(plan.ablation.blocks.fold)
+    return max(plan.ablation.num_folds or listed, len(plan.folds))
 
 
 def command_of(ablation: Ablation) -> str:

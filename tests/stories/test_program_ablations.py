@@ -126,6 +126,27 @@ def test_arms_of_a_program_choose_their_values_by_its_validation_metric(shop):
     assert "epochs" in arm["reason"], "one arm has reported twice as many"
 
 
+OTHER_CLIPS = """
+import argparse, audiocls
+parser = argparse.ArgumentParser()
+parser.add_argument("--width", type=int)
+parser.add_argument("--seed", type=int)
+given = parser.parse_args()
+clips = [f"{given.width}-{number}" for number in range(4)]
+predictions = {"clip": clips, "label": [0, 1, 0, 1], "predicted": [0, 1, 1, 1]}
+audiocls.report_result({"val_acc": 0.75 + 0.01 * given.width}, predictions=predictions)
+"""
+
+
+def test_arms_that_were_tested_on_other_clips_are_not_compared(shop):
+    (shop.path / "train.py").write_text(OTHER_CLIPS)
+    ask(shop, factors="{width: [1, 2]}", blocks="{seed: [0]}")
+    shop.run("sweep", "launch", "mine.yaml", *QUIET)
+    arm = shop.run("report", "mine", "--json", code=4).json()["arms"][1]
+    assert arm["verdict"] == "not_comparable"
+    assert "test clips" in arm["reason"]
+
+
 def test_five_lines_and_a_question_make_a_verdict_without_an_account(home):
     """The script is somebody's own; two workers, processes, and W&B as it is on a fresh machine."""
     script = TRAIN.partition("print(")[0] + "accuracy = 0.7 + luck.gauss(0, 0.02) + gain\n"
