@@ -1,5 +1,6 @@
 """Ablations over anybody's program: no account, no server, no W&B, nothing of audiocls inside."""
 
+import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -124,6 +125,34 @@ def test_arms_of_a_program_choose_their_values_by_its_validation_metric(shop):
     shop.run(*words)
     arm = shop.run("report", "longer", "--json", code=4).json()["arms"][1]
     assert "epochs" in arm["reason"], "one arm has reported twice as many"
+
+
+SWEEP = """
+name: swept
+method: grid
+program: train.py
+metric: {name: val_acc, goal: maximize}
+blocks: {seed: seed}
+parameters:
+  mixup: {value: 0.0}
+  pretrained: {values: [false, true]}
+  seed: {values: [0, 1, 2, 3, 4, 5]}
+"""
+
+
+def test_a_sweep_over_seeds_ranks_settings_and_its_trials_give_a_verdict_without_a_server(shop):
+    (shop.path / "sweep.yaml").write_text(SWEEP)
+    out = shop.run("sweep", "launch", "sweep.yaml", *QUIET).out
+    assert "Best of 2 settings: val_acc" in out
+    assert "seed=" not in out
+    advised = shop.run("report", "swept", "--json").json()["pairs_command"]
+    assert advised == "audiocls import swept --arm pretrained --baseline pretrained=false"
+    shop.run(*advised.split()[1:])
+    found = shop.run("report", "swept-by-pretrained", "--json").json()
+    assert [arm["verdict"] for arm in found["arms"]] == ["baseline", "better"]
+    records = (shop.path / "runs/swept/trials").glob("*/record.json")
+    seeds = {json.loads(record.read_text())["seed"] for record in records}
+    assert seeds == {0, 1, 2, 3, 4, 5}
 
 
 OTHER_CLIPS = """
