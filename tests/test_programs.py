@@ -271,3 +271,7 @@ def test_a_sitecustomize_of_the_users_own_is_run_all_the_same(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("print('theirs')")
     path = os.pathsep.join([str(HOOK), str(tmp_path)])
     assert suffix({"PYTHONPATH": path, "RANK": "0"}).splitlines()[0] == "theirs"
+
+
+def test_a_word_that_is_too_long_for_a_file_is_no_file(tmp_path):
+    assert files_of(["python", "x" * 5000], tmp_path) == ()

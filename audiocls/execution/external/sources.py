@@ -74,7 +74,7 @@ class _Search:
         name = word.rpartition("=")[2] if word.startswith("-") else word
         for place in places if name else ():
             file = place / name
-            if not file.is_file():
+            if not _is_file(file):
                 continue
             is_known = file.suffix in (*SCRIPTS, *CONFIGURATIONS)
             is_own = file.resolve().is_relative_to(self.cwd.resolve()) and _is_script(file)
@@ -147,6 +147,13 @@ def _split(line: str) -> list[str]:
         return [word for word in shlex.split(line, comments=True) if " " not in word]
     except ValueError:
         return SHELL_WORD.findall(line)
+
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # A word that is too long for a name.
+        return False
 
 
 def _is_script(file: Path) -> bool:
