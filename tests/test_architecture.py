@@ -39,6 +39,7 @@ FILES = {
 
 LAYERS = [
     {"errors", "dotted", "options", "seeding", "digests", "misreadings", "stop_signals"},
+    {"source_code", "source_files"},
     {"formatting", "validation_errors", "yaml_file", "machine"},
     {"atomic"},
     {"audio", "models", "optim", "stats"},

@@ -13,9 +13,9 @@ from audiocls import yaml_file
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.external.code import program_code
 from audiocls.execution.external.command import HOOK
-from audiocls.execution.external.sources import files_of
 from audiocls.execution.job import TrackingConfig
 from audiocls.search import Sweep, for_wandb, load_sweep
+from audiocls.source_files import files_of
 from audiocls.store import Proposal, SearchPlan, Study, StudyFolder
 from audiocls.studies.command_trials import CommandTrials
 from audiocls.studies.launch import check_same_trials

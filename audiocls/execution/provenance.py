@@ -7,7 +7,6 @@ import functools
 import hashlib
 import json
 import platform
-import re
 import resource
 import socket
 import sys
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import audiocls
 from audiocls.audio.clips import ClipTable
 from audiocls.dotted import flatten
+from audiocls.source_code import significant
 from audiocls.store import Provenance
 from audiocls.store.same_numbers import canonical_code
 
@@ -30,10 +30,6 @@ DECIDING_KEYS = ("train.select", "train.patience")
 """Split, metrics and scoring have no keys: data fingerprint and code digest stand for them."""
 DECIDING_CODE = ("audio", "config", "models", "optim", "training", "seeding.py", "options.py")
 """Packages that decide a trial's numbers; a change elsewhere leaves records comparable."""
-
-STRING = r"""(?P<quote>"{3}|'{3}|"|')(?:\\.|(?!(?P=quote)).)*(?P=quote)"""
-LEXEME = re.compile(rf"(?P<comment>#[^\n]*)|{STRING}|[()\[\]{{}}\n]|[^#\"'()\[\]{{}}\n]+", re.S)
-BARE_STRING = re.compile(rf"\s*[rRuU]?{STRING}\s*", re.S)
 
 
 def now() -> str:
@@ -118,26 +114,6 @@ def code_digest() -> str:
             code = significant(file.read_text(encoding="utf-8"))
             digest.update(f"{file.relative_to(root).as_posix()}\n{code}".encode())
     return digest.hexdigest()[:12]
-
-
-def significant(source: str) -> str:
-    """Return the Python `source` without comments, docstrings and blank lines.
-
-    Written by hand because `tokenize` takes 0.2 s for what a worker needs before its first trial,
-    and because the text of `ast.unparse` differs between versions of Python.
-    """
-    kept, line, depth = [], "", 0
-    for lexeme in LEXEME.finditer(source + "\n"):
-        if lexeme["comment"]:
-            continue
-        text = lexeme[0]
-        depth += (text in "([{") - (text in ")]}")
-        line = line.rstrip() + "\n" if text == "\n" else line + text
-        if text == "\n" and not depth and not line.endswith("\\\n"):
-            if line.strip() and not BARE_STRING.fullmatch(line):
-                kept.append(line)
-            line = ""
-    return "".join(kept)
 
 
 def is_as_now(made: Provenance, is_on_cpu: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Which files an external program consists of: those its command names, and what they import.
+"""Which files a program or a module consists of: those it is named by, and what they import.
 
 Modules are looked for where Python would find them: beside the script, in the working directory,
 in its `src`, and on `PYTHONPATH`. Installed packages do not count. What is imported by a name that
