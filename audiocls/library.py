@@ -12,6 +12,7 @@ import audiocls
 from audiocls import yaml_file
 from audiocls.design import Ablation, load_ablation
 from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.parts.modules import add_places
 from audiocls.search import Sweep, check_sweep, load_sweep
 
 Kind = Literal["ablations", "sweeps", "recipes", "notebooks"]
@@ -55,13 +56,26 @@ def find(kind: Kind, name: str) -> Path:
 def ablation(name: str, recipe: str | None = None) -> Ablation:
     """Return an ablation by path or name, on another recipe if one is given."""
     file = find("ablations", name)
+    _add_place("ablations", file)
     document = yaml_file.read(file)
     return load_ablation({**document, "recipe": recipe} if recipe else document, str(file))
 
 
-def recipe(name: str) -> dict[str, Any]:
-    """Return the mapping of a recipe; it is validated when it becomes a configuration."""
-    return yaml_file.read(find("recipes", name))
+def recipe(name: str, is_place: bool = True) -> dict[str, Any]:
+    """Return the mapping of a recipe; it is validated when it becomes a configuration.
+
+    `is_place`: whether modules of own parts are looked for beside it, as beside all files that the
+    user names.
+    """
+    file = find("recipes", name)
+    if is_place:
+        _add_place("recipes", file)
+    return yaml_file.read(file)
+
+
+def _add_place(kind: Kind, file: Path) -> None:
+    if file.parent.resolve() != shipped(kind).resolve():
+        add_places([file.parent])
 
 
 def sweep(name: str) -> dict[str, Any]:
@@ -74,6 +88,7 @@ def checked_sweep(file: Path) -> tuple[dict[str, Any], Sweep, tuple[str, ...]]:
 
     Raises `ConfigError` with every error and its line.
     """
+    _add_place("sweeps", file)
     document, lines = yaml_file.read_with_lines(file)
     sweep = load_sweep(document, str(file), lines)
     odd = misreadings(file, SEARCHED)

@@ -42,6 +42,7 @@ LAYERS = [
     {"source_code", "source_files"},
     {"formatting", "validation_errors", "yaml_file", "machine"},
     {"atomic"},
+    {"parts"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
     {"training", "tracking", "store", "library"},

@@ -147,7 +147,7 @@ def open_features(
 
     def make(file: Path) -> None:
         front_end = features.build(sample_rate).eval()
-        shape = features.shape(num_samples)
+        shape = features.shape_at(num_samples, sample_rate)
         write_rows(file, pack, num_samples, shape, np.float32, with_level(features, front_end))
 
     key = cache_key(pack_name, features.identity(), num_samples)

@@ -8,6 +8,8 @@ import typer
 
 from audiocls import library
 from audiocls.errors import UsageError
+from audiocls.parts.modules import add_places as add_places
+from audiocls.parts.origin import trust as trust
 from audiocls.render.build.clips import ClipsRequest
 from audiocls.render.formats import FORMATS, Output, checked
 from audiocls.studies.options import RUNS as RUNS
@@ -89,6 +91,18 @@ ClipsOption = Annotated[
 RootOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="data.root=DIR", help="Where the clips of html lie now."),
+]
+TrustOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="PACKAGE",
+        help="Run own parts of this package that a server or a checkpoint names; repeatable.",
+    ),
+]
+PathOption = Annotated[
+    list[Path] | None,
+    typer.Option("--path", metavar="DIR", help="Look for modules of own parts here; repeatable."),
 ]
 ROOT = "data.root"
 """The key that `--set` may change in a report."""

@@ -9,6 +9,7 @@ from audiocls import console
 from audiocls.cli import options as o
 from audiocls.console.progress import TerminalDisplay
 from audiocls.formatting import command_line
+from audiocls.parts.origin import OWN_FILES, of_server
 from audiocls.store import StudyFolder, TrialFolder
 from audiocls.studies.ablation import one_trial, run_trial
 from audiocls.studies.options import LaunchOptions
@@ -31,9 +32,16 @@ def train(
     wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False,
     log_model: o.LogModelOption = False,
+    trusted: o.TrustOption = None,
+    places: o.PathOption = None,
 ) -> None:
     """Train one trial, or reuse it if it is finished, and print its metrics and its folder."""
-    trial = one_trial(assignments or [], recipe, ablation, config)
+    o.trust(trusted or ())
+    o.add_places(places or ())
+    # Of `wandb agent` the server chose the words.
+    sweep = os.environ.get("WANDB_SWEEP_ID", "")
+    origin = of_server(f"the sweep {sweep}") if sweep else OWN_FILES
+    trial = one_trial(assignments or [], recipe, ablation, config, origin)
     options = LaunchOptions(
         runs,
         wandb,

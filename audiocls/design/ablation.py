@@ -1,13 +1,15 @@
 """The schema of `ablations/*.yaml`: one question in each file."""
 
 from collections import Counter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from audiocls.design.tuning import Searched
-from audiocls.errors import did_you_mean
+from audiocls.errors import ConfigError, did_you_mean
 from audiocls.options import Options
+from audiocls.parts.names import is_import_string, parse, short_name
+from audiocls.parts.plugins import plugin_named
 
 LONGEST_NAME = 200
 """Characters; a study's folder and files have the name of its ablation, and may add to it."""
@@ -60,28 +62,61 @@ def _usual_goal(given: dict[str, Any]) -> Goal:
 
 
 def _measured(name: str) -> str:
-    if name not in GOALS:
+    if name not in GOALS and not _is_own(name):
         allowed = ", ".join(GOALS)
         hint = did_you_mean(name, GOALS)
-        raise ValueError(f"got {name!r}; allowed, on test clips alone: {allowed}.{hint}")
+        yours = "; or your own, as package.module:attribute"
+        raise ValueError(f"got {name!r}; allowed, on test clips alone: {allowed}{yours}.{hint}")
     return name
+
+
+def _is_own(name: str) -> bool:
+    """Whether a metric is computed by somebody's own function."""
+    try:
+        return (is_import_string(name) and bool(parse(name))) or bool(plugin_named("metrics", name))
+    except ConfigError as error:
+        raise ValueError("; ".join(error.faults)) from error
 
 
 Measured = Annotated[str, AfterValidator(_measured)]
 
 
-class Metric(Options):
-    """What decides: a metric of the record, on the test clips."""
+class MeasuredMetric(Options):
+    """A metric of the record, on the test clips."""
 
     name: Measured = "test/accuracy"
     goal: Goal = Field(default_factory=_usual_goal)
+    options: dict[str, Any] = Field(default={})
+    """Of your own metric."""
+
+    @property
+    def recorded(self) -> str:
+        """Its name in records: `test/cmap` of `my_pkg.metrics:cmap`."""
+        return self.name if self.name in GOALS else f"test/{short_name(self.name)}"
+
+    @property
+    def own(self) -> list[Changes]:
+        """What trials must be told to compute it, if it is an own metric."""
+        return [] if self.name in GOALS else [{"name": self.name, **self.options}]
+
+    @model_validator(mode="after")
+    def _own_needs_a_goal(self) -> Self:
+        is_shipped = self.name in GOALS
+        if not is_shipped and "goal" not in self.model_fields_set:
+            raise ValueError(f"goal: missing; of {self.name} it must be said: maximize or minimize")
+        if is_shipped and self.options:
+            raise ValueError(f"options: {self.name} has none; leave them out")
+        return self
 
 
-class SecondaryMetric(Options):
+class Metric(MeasuredMetric):
+    """What decides."""
+
+
+class SecondaryMetric(MeasuredMetric):
     """What is reported beside the metric that decides."""
 
     name: Measured
-    goal: Goal = Field(default_factory=_usual_goal)
     margin: float | None = Field(default=None, gt=0.0)
     """As `stats.margin`, which it is if left out."""
 
@@ -155,7 +190,8 @@ class Ablation(Options):
         return bool(self.factors) and not self.arms
 
     def base(self) -> Changes:
-        """Return what every arm sets above the recipe: the overrides and the budget's limits."""
+        """Return what every arm sets above the recipe: overrides, limits, and own metrics."""
         limits = {"max_params": self.budget.max_params, "max_macs": self.budget.max_macs}
         known = {f"budget.{key}": value for key, value in limits.items() if value is not None}
-        return {**self.overrides, **known}
+        own = [each for metric in (self.metric, *self.secondary) for each in metric.own]
+        return {**self.overrides, **known, **({"train.metrics": own} if own else {})}

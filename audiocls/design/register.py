@@ -18,7 +18,7 @@ def wandb_sweep(plan: Plan) -> dict[str, Any]:
     return grid_sweep(
         name=ablation.name,
         question=ablation.question,
-        metric={"name": ablation.metric.name, "goal": ablation.metric.goal},
+        metric={"name": ablation.metric.recorded, "goal": ablation.metric.goal},
         cells={"arm": list(plan.arms), "seed": list(plan.seeds), "fold": list(plan.folds)},
         words=["--ablation", ablation.name],
     )

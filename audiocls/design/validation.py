@@ -115,10 +115,12 @@ def _blocks(ablation: Ablation) -> Iterator[str]:
 
 
 def _metrics(ablation: Ablation) -> Iterator[str]:
-    counts = Counter([ablation.metric.name, *(each.name for each in ablation.secondary)])
+    counts = Counter([ablation.metric.recorded, *(each.recorded for each in ablation.secondary)])
     for name, count in counts.items():
         if count > 1:
-            first = "the metric that decides" if name == ablation.metric.name else "listed twice"
+            first = (
+                "the metric that decides" if name == ablation.metric.recorded else "listed twice"
+            )
             yield f"secondary: {name} is {first}: keep it once"
 
 

@@ -29,6 +29,7 @@ from audiocls.execution.trial_results import write_results
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.machine import fault_of
 from audiocls.machine.memory import is_of_memory
+from audiocls.parts import KEPT
 from audiocls.store import Attempt, Cause, Failure, Provenance, Record
 from audiocls.tracking import Ending, NullTracker, RunInfo, Tracker, run_id_of, start
 from audiocls.tracking.breakdown import ScoreBreakdown
@@ -115,7 +116,7 @@ class TrialRun:
         self.attempt = self.job.trial.begin()
         self.started = now()
         reset_peak_memory()
-        self.config = Config.model_validate(self.job.spec.config)
+        self.config = Config.model_validate(self.job.spec.config, context=KEPT)
         self.attempt, self.snapshot = self._resume()
         tracking, reach = self.job.tracking, self.worker_cache.reach
         info = run_info_of(self.job, self.config, self.attempt, self.provenance())
@@ -225,7 +226,7 @@ def _cause_of(error: Exception) -> Cause:
 
 def _log_finished(job: NativeJob, record: Record, worker_cache: WorkerCache) -> Done:
     """Log a finished trial to the run that a server has opened for it."""
-    config = Config.model_validate(job.spec.config)
+    config = Config.model_validate(job.spec.config, context=KEPT)
     attempt = Attempt(record.attempt, record.attempt)
     info = run_info_of(job, config, attempt, record.provenance)
     has_tensorboard, reach = job.tracking.has_tensorboard, worker_cache.reach

@@ -1,6 +1,7 @@
 """Ablations and single trials: from a request to a study that can be launched."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from audiocls.execution.content import data_notes
 from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import is_as_now
 from audiocls.formatting import command_line
+from audiocls.parts import OWN_FILES, Origin
+from audiocls.parts.names import advice
 from audiocls.store import Cell, Request, Study, StudyFolder
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
@@ -111,23 +114,32 @@ def one_trial(
     recipe: str | None = None,
     ablation: str | None = None,
     config: str | None = None,
+    origin: Origin = OWN_FILES,
 ) -> Resolved:
-    """Return the trial that such words of `audiocls train` name, as a study of one cell."""
+    """Return the trial that such words of `audiocls train` name, as a study of one cell.
+
+    `origin` says who chose the words: of a server, only trusted modules are read.
+    """
     if sum(name is not None for name in (recipe, ablation, config)) != 1:
         raise UsageError("give one of --recipe NAME, --ablation NAME and --config FILE")
     overrides = library.overrides(given)
     if ablation:
-        return _one_cell(ablation, given, overrides)
+        return _one_cell(ablation, given, overrides, origin)
     source = recipe or config
     assert source is not None
-    return _recipe_trial(source, library.recipe(source), overrides, cache_folder())
+    content = library.recipe(source, origin.is_trusted)
+    return _recipe_trial(source, content, overrides, cache_folder(), origin)
 
 
 def _recipe_trial(
-    recipe: str, content: Mapping[str, Any], overrides: Mapping[str, Any], cache: Path
+    recipe: str,
+    content: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    cache: Path,
+    origin: Origin,
 ) -> Resolved:
     """Return one trial as a study named after the recipe, its arm after the overrides."""
-    config = resolve([content, overrides], recipe)
+    config = resolve([content, overrides], recipe, origin)
     data = config.data.table(cache)
     if config.fold not in data.folds:
         raise UsageError(f"fold: got {config.fold}; {config.data.name} has {list(data.folds)}")
@@ -136,6 +148,7 @@ def _recipe_trial(
     known = fingerprint(data, cache)
     identified = identified_config(config, data, cache)
     notes = data_notes(config, data, known, (config.fold,), cache)
+    notes += tuple(advice(content, overrides))
     cell = Cell(trial_id(identified, known), arm, config.seed, config.fold)
     name = Path(recipe).stem
     given = tuple(assignment(*item) for item in overrides.items())
@@ -158,7 +171,9 @@ def _recipe_trial(
     return Resolved(study, {arm: config}, {arm: known}, notes)
 
 
-def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolved:
+def _one_cell(
+    ablation: str, given: list[str], overrides: dict[str, Any], origin: Origin
+) -> Resolved:
     """Return one cell of an ablation; keys beside its place are overrides of every arm."""
     missing = [key for key in CELL if key not in overrides]
     if missing:
@@ -167,7 +182,7 @@ def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Res
     others = [item for item in given if item.partition("=")[0] not in CELL]
     request = ablation_request(ablation, None, others, seeds=seed, folds=fold, arms=arm)
     check_untuned(request, "training one cell")
-    return resolved(request).only(arm)
+    return resolved(replace(request, origin=origin)).only(arm)
 
 
 def run_trial(trial: Resolved, options: LaunchOptions, display: Display) -> Outcome:

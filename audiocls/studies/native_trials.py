@@ -14,6 +14,7 @@ from audiocls.errors import ConfigError, DataError, UsageError, did_you_mean
 from audiocls.execution.content import data_notes, identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.formatting import format_values
+from audiocls.parts import OWN_FILES, Origin
 from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep, propose
 from audiocls.search.distributions import value_of
 from audiocls.store import Cell, Proposal, StudyFolder
@@ -39,6 +40,8 @@ class NativeTrials:
     fingerprints: dict[DataSet, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     """What is odd about the data read so far."""
+    origin: Origin = OWN_FILES
+    """Who named the parts of recipe and proposals."""
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
         config = self.config(parameters)
@@ -60,7 +63,7 @@ class NativeTrials:
     def config(self, parameters: Mapping[str, Any]) -> Config:
         """Return a trial's configuration; raises `ConfigError` for an invalid combination."""
         layers = [self.recipe, self.overrides, parameters]
-        return resolve(layers, self._where)
+        return resolve(layers, self._where, self.origin)
 
     def check(self, sweep: Sweep) -> None:
         """Raise `ConfigError` for keys and values that no trial could have, before anything runs.

@@ -11,6 +11,7 @@ from audiocls.atomic import write_text
 from audiocls.config import Config, digest, resolve
 from audiocls.design import Plan
 from audiocls.errors import ConfigError, DataError
+from audiocls.parts import KEPT
 from audiocls.store import Damaged, Record, Study, StudyFolder
 from audiocls.store.reuse import noise_study
 from audiocls.store.stored_file import read, sealed, unsealed
@@ -55,7 +56,7 @@ def noise_estimate(
 
     The text says why something that was measured is not used, or why nothing can be assumed.
     """
-    metric = chosen.ablation.metric.name
+    metric = chosen.ablation.metric.recorded
     known = _of_own_study(StudyFolder(runs / chosen.ablation.name), baseline, metric)
     if known is not None:
         return known, ""
@@ -84,14 +85,14 @@ def _of_own_study(folder: StudyFolder, baseline: Config, metric: str) -> NoiseEs
 def _digest_of(trial: dict[str, Any]) -> str:
     """Return the digest of a stored configuration; empty for one of another version."""
     try:
-        return digest(resolve([trial], "trial"))
+        return digest(resolve([trial], "trial", KEPT))
     except ConfigError:
         return ""
 
 
 def _of_noise_study(chosen: Plan, baseline: Config, runs: Path) -> tuple[NoiseEstimate | None, str]:
     """Return what the noise study tells, or why it tells nothing."""
-    name, metric = chosen.ablation.name, chosen.ablation.metric.name
+    name, metric = chosen.ablation.name, chosen.ablation.metric.recorded
     try:
         measured = read_noise(runs, name)
     except Damaged as damage:

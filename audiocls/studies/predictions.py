@@ -12,6 +12,7 @@ from audiocls.analysis.clips import Scored, scored
 from audiocls.analysis.differences import InfluencesOf
 from audiocls.analysis.influences import Influences, influences_of, prepared
 from audiocls.config.training import Training
+from audiocls.parts import KEPT
 from audiocls.store import Damaged, Study, StudyFolder
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -40,7 +41,7 @@ def read_influences(
 def _training_of(folder: StudyFolder, trial: str) -> Training | None:
     """Return the options that decide the loss of a trial; `None` for another program's."""
     options = folder.trial(trial).config().get("train")
-    return None if options is None else Training.model_validate(options)
+    return None if options is None else Training.model_validate(options, context=KEPT)
 
 
 class _Shared:

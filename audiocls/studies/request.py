@@ -9,6 +9,8 @@ from typing import Any
 from audiocls import library, yaml_file
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
 from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.parts import OWN_FILES, Origin
+from audiocls.parts.names import advice, import_strings
 from audiocls.search import Sweep
 from audiocls.search.command import DEFAULT_COMMAND
 from audiocls.search.native_command import NativeCommand, parse_native_command
@@ -49,6 +51,8 @@ class AblationRequest:
     """Name of the study's folder, where it is not the ablation's own."""
     notes: tuple[str, ...] = ()
     """What is odd about the file, and allowed."""
+    origin: Origin = OWN_FILES
+    """Who named its parts."""
 
     @property
     def study_name(self) -> str:
@@ -86,7 +90,7 @@ class AblationRequest:
             folds=numbers(self.folds, "--folds"),
             arms=names(self.arms, list(arms_of(self.ablation))),
         )
-        configs = configs_of(chosen, self.recipe, self.overrides)
+        configs = configs_of(chosen, self.recipe, self.overrides, self.origin)
         first, is_requested = next(iter(configs.values())), self.folds is not None
         return on_available_folds(chosen, first, cache_folder(), is_requested), configs
 
@@ -110,7 +114,8 @@ def ablation_request(
     overrides = library.overrides(list(assignments or []))
     base, is_own = library.recipe(ablation.recipe), recipe is None
     file = library.find("ablations", name)
-    odd = tuple(f"{file}: {text}" for text in library.misreadings(file, library.COMPARED))
+    texts = library.misreadings(file, library.COMPARED)
+    odd = (*(f"{file}: {text}" for text in texts), *advice(base, yaml_file.read(file), overrides))
     return AblationRequest(name, ablation, base, overrides, seeds, folds, arms, is_own, notes=odd)
 
 
@@ -134,6 +139,8 @@ class SweepRequest:
     timeout_s: float | None = None
     notes: tuple[str, ...] = ()
     """What is odd about the file, and allowed."""
+    origin: Origin = OWN_FILES
+    """Who named its parts."""
 
     @property
     def study_name(self) -> str:
@@ -213,6 +220,7 @@ def sweep_request(
         )
     check_has_program(sweep, native, str(file))
     odd = tuple(f"{file}: {text}" for text in (*notes, *_program_notes(sweep, native)))
+    odd += tuple(advice(document))
     given = tuple(assignments or ())
     return SweepRequest(
         name, file, document, sweep, native, given, study, recipe, **limits, notes=odd
@@ -237,6 +245,15 @@ def check_has_program(sweep: Sweep, native: NativeCommand | None, where: str) ->
         and (not sweep.command or "${program}" in sweep.command)
     ):
         raise ConfigError(where, [NO_PROGRAM])
+
+
+def own_names(request: AblationRequest | SweepRequest) -> frozenset[str]:
+    """Return the own parts that the files and options of a request name."""
+    if isinstance(request, AblationRequest):
+        named = request.ablation.model_dump()
+        return import_strings(request.recipe, named, request.overrides)
+    recipe = library.recipe(request.recipe_name) if request.native else {}
+    return import_strings(recipe, request.document, request.overrides)
 
 
 def is_sweep(name: str) -> bool:

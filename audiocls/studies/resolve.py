@@ -23,6 +23,7 @@ from audiocls.dotted import flatten
 from audiocls.errors import ConfigError
 from audiocls.execution.content import identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
+from audiocls.parts import OWN_FILES, Origin
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 from audiocls.studies.runnable import Configs, notes_on_data, runnable_tables
 
@@ -53,7 +54,12 @@ class Resolved:
         return replace(self, study=replace(self.study, cells=cells))
 
 
-def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]) -> Configs:
+def configs_of(
+    plan: Plan,
+    recipe: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    origin: Origin = OWN_FILES,
+) -> Configs:
     """Return every arm's configuration.
 
     Raises `ConfigError` with the faults of all arms at once.
@@ -68,7 +74,7 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
     for arm in plan.arms:
         layers = [recipe, plan.ablation.base(), overrides, plan.arms[arm]]
         try:
-            configs[arm] = resolve(layers, arm)
+            configs[arm] = resolve(layers, arm, origin)
         except ConfigError as error:
             faults |= dict.fromkeys(error.faults)
     if faults:
@@ -135,7 +141,7 @@ def study_of(
         question=ablation.question,
         recipe=ablation.recipe,
         design=plan.design,
-        metric=ablation.metric.name,
+        metric=ablation.metric.recorded,
         goal=ablation.metric.goal,
         baseline=plan.baseline,
         arms=plan.arms,
@@ -158,7 +164,7 @@ def study_of(
 def _secondary(ablation: Ablation) -> tuple[Objective, ...]:
     margin = ablation.stats.margin
     return tuple(
-        Objective(each.name, each.goal, each.margin or margin) for each in ablation.secondary
+        Objective(each.recorded, each.goal, each.margin or margin) for each in ablation.secondary
     )
 
 

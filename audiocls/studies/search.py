@@ -86,9 +86,10 @@ def trials_of(
         cache_folder().absolute(),
         tracking,
         request.recipe_name,
-        library.recipe(request.recipe_name),
+        library.recipe(request.recipe_name, request.origin.is_trusted),
         request.overrides,
         fixed_keys(request.sweep.parameters),
+        origin=request.origin,
     )
     trials.check(request.sweep)
     return trials

@@ -15,6 +15,7 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet
 from audiocls.config import resolve
 from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.parts import KEPT
 from audiocls.training.checkpoint import Checkpoint
 from audiocls.training.manifest import read_manifest
 
@@ -120,7 +121,7 @@ def _data_set(checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> DataSet:
         raise ConfigError("--set", problems)
     config = checkpoint.config
     fixed = {"data.sample_rate": config.data.sample_rate, "data.duration_s": config.data.duration_s}
-    return resolve([config.model_dump(mode="json"), overrides, fixed], "--set").data
+    return resolve([config.model_dump(mode="json"), overrides, fixed], "--set", KEPT).data
 
 
 def _without_root(data: DataSet) -> dict[str, Any]:

@@ -4,7 +4,8 @@ A sweep whose command is `audiocls train …` is trained in our own persistent w
 started as `wandb agent` would start it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from audiocls.errors import ConfigError
 from audiocls.execution.devices import Slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import AnyJob, NativeJob, TrackingConfig
+from audiocls.parts.origin import Origin, of_server
 from audiocls.search import load_sweep
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Proposal, Request, Study, StudyFolder, TrialFolder
@@ -47,6 +49,7 @@ class CellTrials:
     sweep: ServerSweep
     native: NativeCommand
     runs: Path
+    origin: Origin
 
     def job(self, start: Start) -> NativeJob:
         """Return the job of a cell; one that failed before is tried once more."""
@@ -71,7 +74,7 @@ class CellTrials:
     def _resolved(self, start: Start) -> Resolved:
         swept = [f"{name}={value}" for name, value in start.parameters.items()]
         source = {self.native.option.removeprefix("--"): self.native.source}
-        return one_trial([*self.native.assignments, *swept], **source)
+        return one_trial([*self.native.assignments, *swept], **source, origin=self.origin)
 
     def _study(self, trial: Resolved) -> StudyFolder:
         return StudyFolder((self.runs / trial.study.name).absolute())
@@ -128,12 +131,18 @@ class ProposedTrials:
             return known[0] if known else proposal
 
 
-def server_trials(sweep: ServerSweep, runs: Path, study: str | None = None) -> ServerTrials:
-    """Return how the sweep's trials are made; raise every error that any of them would have."""
+def server_trials(
+    sweep: ServerSweep, runs: Path, study: str | None = None, known: Collection[str] = ()
+) -> ServerTrials:
+    """Return how the sweep's trials are made; raise every error that any of them would have.
+
+    `known` are own parts that the user's files name: what else the server names must be trusted.
+    """
+    origin = of_server(f"the sweep {sweep.path}").knowing(known)
     native = parse_native_command([str(word) for word in sweep.config.get("command") or ()])
     if native is not None and native.option == "--ablation":
-        return CellTrials(sweep, native, runs)
-    request = _request(sweep, native, study)
+        return CellTrials(sweep, native, runs, origin)
+    request = replace(_request(sweep, native, study), origin=origin)
     folder = StudyFolder((runs / request.study_name).absolute())
     if folder.exists():
         check_same_trials(folder.study(), _study_of(request, sweep.path), runs)

@@ -78,6 +78,8 @@ def _why_not(metric: str, predictions: Predictions) -> str | None:
         return "test/loss needs the trial's options of the loss"
     if predictions.is_multi_label and predictions.training.loss == "cross_entropy":
         return "cross_entropy is no loss for clips of several labels"
+    if not isinstance(predictions.training.loss, str):
+        return "test/loss is that of an own loss, which is not computed here"
     return None
 
 

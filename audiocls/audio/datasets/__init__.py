@@ -14,17 +14,20 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.audioset import AudioSet
 from audiocls.audio.datasets.esc50 import ESC50
 from audiocls.audio.datasets.folder import Folder
+from audiocls.audio.datasets.own import OwnData
 from audiocls.audio.datasets.speechcommands import SpeechCommands
 from audiocls.audio.datasets.synthetic import Synthetic
 from audiocls.audio.datasets.urbansound8k import UrbanSound8K
 from audiocls.dotted import nest
 from audiocls.errors import ConfigError, UsageError
 from audiocls.options import Options
+from audiocls.parts import OWN_FILES, OrOwn
 from audiocls.validation_errors import describe_errors
 
 DataSet = Annotated[
     Synthetic | ESC50 | UrbanSound8K | SpeechCommands | AudioSet | Folder,
     Field(discriminator="name"),
+    OrOwn(OwnData),
 ]
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "AudioSet",
     "DataSet",
     "Folder",
+    "OwnData",
     "SpeechCommands",
     "Synthetic",
     "UrbanSound8K",
@@ -50,7 +54,7 @@ def dataset_named(name: str, overrides: Mapping[str, Any]) -> DataSet:
     """
     given = nest({"data.name": name, **overrides})
     try:
-        return _Given.model_validate(given).data
+        return _Given.model_validate(given, context=OWN_FILES).data
     except ValidationError as error:
         raise ConfigError(f"data set {name!r}", describe_errors(error, _Given, given)) from error
 

@@ -7,7 +7,16 @@ import typer
 
 from audiocls import console, library
 from audiocls.atomic import write_text
-from audiocls.cli.options import CheckpointArgument, JsonOption, cache_folder, require_file_name
+from audiocls.cli.options import (
+    CheckpointArgument,
+    JsonOption,
+    PathOption,
+    TrustOption,
+    add_places,
+    cache_folder,
+    require_file_name,
+    trust,
+)
 
 
 def evaluate(
@@ -28,6 +37,8 @@ def evaluate(
     known_only: Annotated[bool, typer.Option("--known-only", help="Skip unknown labels.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="A CSV file, a row per clip.")] = None,
     as_json: JsonOption = False,
+    trusted: TrustOption = None,
+    places: PathOption = None,
 ) -> None:
     """Score a checkpoint on another data set, split or manifest; classes match by name."""
     from audiocls.render.build.scores import scores, to_csv
@@ -37,6 +48,8 @@ def evaluate(
     from audiocls.training.evaluation_request import evaluation_request
 
     require_file_name(out)
+    trust(trusted or ())
+    add_places(places or ())
     restored, cache = load_checkpoint(checkpoint), cache_folder()
     overrides = library.overrides(assignments or [])
     request = evaluation_request(restored, cache, overrides, split, fold, manifest)
@@ -48,5 +61,9 @@ def evaluate(
         console.show_json(document.data())
     else:
         show(document)
-    for note in (*request.notes, *([f"written: {out}"] if out is not None else [])):
+    for note in (
+        *restored.notes,
+        *request.notes,
+        *([f"written: {out}"] if out is not None else []),
+    ):
         console.note(note)

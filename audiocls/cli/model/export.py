@@ -7,7 +7,15 @@ import typer
 
 from audiocls import console
 from audiocls.atomic import write_bytes
-from audiocls.cli.options import CheckpointArgument, JsonOption, require_file_name
+from audiocls.cli.options import (
+    CheckpointArgument,
+    JsonOption,
+    PathOption,
+    TrustOption,
+    add_places,
+    require_file_name,
+    trust,
+)
 
 
 def export(
@@ -21,13 +29,19 @@ def export(
         ),
     ] = True,
     as_json: JsonOption = False,
+    trusted: TrustOption = None,
+    places: PathOption = None,
 ) -> None:
     """Write one file that needs no audiocls, checked to give the checkpoint's own logits."""
     from audiocls.training.checkpoint import load_checkpoint
     from audiocls.training.export import export, input_description, metadata
 
     require_file_name(out)
+    trust(trusted or ())
+    add_places(places or ())
     restored = load_checkpoint(checkpoint)
+    for note in restored.notes:
+        console.note(note)
     content, difference = export(restored, form, with_front_end)
     write_bytes(out, content)
     facts = {**metadata(restored, with_front_end), "max_difference": difference}

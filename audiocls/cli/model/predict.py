@@ -8,7 +8,15 @@ import typer
 
 from audiocls import console
 from audiocls.atomic import write_text
-from audiocls.cli.options import CheckpointArgument, JsonOption, require_file_name
+from audiocls.cli.options import (
+    CheckpointArgument,
+    JsonOption,
+    PathOption,
+    TrustOption,
+    add_places,
+    require_file_name,
+    trust,
+)
 from audiocls.errors import DataError, UsageError, did_you_mean
 from audiocls.render.build.predictions import FORMATS, label_selection
 
@@ -34,14 +42,20 @@ def predict(
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="A file instead of stdout.")] = None,
     as_json: JsonOption = False,
+    trusted: TrustOption = None,
+    places: PathOption = None,
 ) -> None:
     """Print each file's label and its probability; files that cannot be read are listed last."""
     from audiocls.training.checkpoint import load_checkpoint
     from audiocls.training.predict import predict_files
 
     require_file_name(out)
+    trust(trusted or ())
+    add_places(places or ())
     render = FORMATS[_format(form, as_json)]
     classifier = load_checkpoint(checkpoint)
+    for note in classifier.notes:
+        console.note(note)
     selection = label_selection(classifier, top, threshold, by_window)
     errors: list[str] = []
     _write(render(predict_files(classifier, files, by_window, errors.append), selection), out)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from audiocls import console, library
-from audiocls.cli.options import JsonOption, cache_folder
+from audiocls.cli.options import JsonOption, PathOption, add_places, cache_folder
 from audiocls.config import resolve
 
 
@@ -19,12 +19,14 @@ def show(
         int | None, typer.Option("--classes", min=1, help="Default: as many as the data set has.")
     ] = None,
     as_json: JsonOption = False,
+    places: PathOption = None,
 ) -> None:
     """Show a recipe's model: output shapes, parameters, MACs per clip, remaining budget."""
     from audiocls.render.build.layer_summary import layers
     from audiocls.render.formats import terminal
     from audiocls.training.cost import model_summary
 
+    add_places(places or ())
     config = resolve([library.recipe(recipe), library.overrides(assignments or [])], recipe)
     document = layers(model_summary(config, classes, cache_folder()), depth)
     if as_json:

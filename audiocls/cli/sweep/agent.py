@@ -8,7 +8,7 @@ from audiocls import console
 from audiocls.cli import options as o
 from audiocls.console.progress import TerminalDisplay
 from audiocls.studies.options import LaunchOptions
-from audiocls.studies.request import AblationRequest, SweepRequest, check_folder_name
+from audiocls.studies.request import AblationRequest, SweepRequest, check_folder_name, own_names
 from audiocls.tracking.sweep_server import SweepPath
 from audiocls.wandb_remote.push import Pushed
 from audiocls.wandb_remote.register import pushed_for_launch
@@ -29,8 +29,10 @@ def agent(
         typer.Option("--max-failures", min=0, help="Stop after N failures in a row; 0: never."),
     ] = MOST_FAILURES,
     study: o.StudyNameOption = None,
+    trusted: o.TrustOption = None,
 ) -> None:
     """Run what a W&B sweep orders until it has no more: one agent per GPU, or per core."""
+    o.trust(trusted or ())
     check_folder_name(study)
     options = LaunchOptions(runs, "online", devices=devices, workers=workers)
     path, display = SweepPath.parse(sweep), TerminalDisplay()
@@ -42,7 +44,7 @@ def run_on_server(request: AblationRequest | SweepRequest, options: LaunchOption
     display = TerminalDisplay()
     pushed = pushed_for_launch(request, options, display)
     show_pushed(pushed)
-    show_ending(serve(pushed.sweep.path, options, display))
+    show_ending(serve(pushed.sweep.path, options, display, known=own_names(request)))
 
 
 def show_pushed(pushed: Pushed) -> None:

@@ -78,11 +78,15 @@ def launch(
     wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False,
     log_model: o.LogModelOption = False,
+    trusted: o.TrustOption = None,
+    places: o.PathOption = None,
 ) -> None:
     """Run every missing cell of an ablation or a W&B sweep, then print its answer.
 
     Run the same command again to resume.
     """
+    o.trust(trusted or ())
+    o.add_places(places or ())
     options = LaunchOptions(
         runs, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model
     )

@@ -64,7 +64,7 @@ def _validation_metric(plan: Plan, configs: Configs) -> str:
 
     Raises `ConfigError` for one that is known of test clips alone.
     """
-    metric = f"val/{plan.ablation.metric.name.rpartition('/')[2]}"
+    metric = f"val/{plan.ablation.metric.recorded.rpartition('/')[2]}"
     known = set.intersection(*(_recorded(config) for config in configs.values()))
     if metric not in known:
         fault = (
@@ -77,7 +77,8 @@ def _validation_metric(plan: Plan, configs: Configs) -> str:
 
 def _recorded(config: Config) -> set[str]:
     usual = "val/map" if config.data.is_multi_label else "val/accuracy"
-    return {"val/loss", usual, config.train.select} - {"last"}
+    own = {f"val/{metric.short}" for metric in config.train.metrics}
+    return {"val/loss", usual, config.train.select, *own} - {"last"}
 
 
 def tuning_study(
