@@ -24,6 +24,7 @@ from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted, Notice
+from audiocls.execution.probe import Tried, require_sound_here
 from audiocls.execution.provenance import now, provenance, reset_peak_memory
 from audiocls.execution.trial_results import write_results
 from audiocls.execution.worker_cache import WorkerCache
@@ -191,6 +192,7 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
         if pretrained is None:
             return Interrupted(job.id), Ending(exit_code=1)
     dataset = run.worker_cache.dataset(config, job.spec.data_fingerprint)
+    require_sound_here(Tried(config, len(dataset.table.labels)), run.worker_cache.cache)
     state = build(config, dataset, pretrained.weights if pretrained else None)
     progress = fit(state, run.end_epoch, run.snapshot)
     if not progress.is_complete:

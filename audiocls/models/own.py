@@ -42,6 +42,6 @@ class OwnModel(OwnPart):
             shape = {"in_shape": in_shape} if is_whole else {"in_channels": in_shape[0]}
             made = part(**shape, num_classes=num_classes, **arguments)
         if not isinstance(made, nn.Module):
-            fault = f"makes a {type(made).__name__}; wanted: a torch.nn.Module"
+            fault = f"makes {type(made).__name__}; wanted: a torch.nn.Module"
             raise ConfigError(self.what, [fault])
         return made

@@ -37,7 +37,7 @@ class OwnOptim(OwnPart):
         trained = [p for p in model.parameters() if p.requires_grad]
         made = part(trained if decay is None else decay_groups(model, decay), **arguments)
         if not isinstance(made, Optimizer):
-            fault = f"makes a {type(made).__name__}; wanted: a torch.optim.Optimizer"
+            fault = f"makes {type(made).__name__}; wanted: a torch.optim.Optimizer"
             raise ConfigError(self.what, [fault])
         return made
 
@@ -66,6 +66,6 @@ class OwnSchedule(OwnPart):
         if isinstance(made, LRScheduler):
             return PerStep(made)
         if not callable(made):
-            fault = f"makes a {type(made).__name__}; wanted: a scheduler of torch, or a function "
+            fault = f"makes {type(made).__name__}; wanted: a scheduler of torch, or a function "
             raise ConfigError(self.what, [f"{fault}from the number of steps to a factor"])
         return PerStep(LambdaLR(optimizer, lambda step: float(made(step))))

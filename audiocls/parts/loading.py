@@ -71,7 +71,8 @@ def last_line(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{text} ({error.filename}, line {error.lineno})"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_of_user(f.filename)]
-    return f"{text} ({frames[-1].filename}, line {frames[-1].lineno})" if frames else text
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{text} ({own[-1].filename}, line {own[-1].lineno})" if own else text
 
 
 def _is_of_user(filename: str) -> bool:

@@ -13,6 +13,7 @@ from audiocls.design import BASELINE
 from audiocls.errors import UsageError
 from audiocls.execution.content import data_notes
 from audiocls.execution.job import NativeJob
+from audiocls.execution.probe import require_sound
 from audiocls.execution.provenance import is_as_now
 from audiocls.formatting import command_line
 from audiocls.parts import OWN_FILES, Origin
@@ -30,6 +31,7 @@ from audiocls.studies.resolve import (
     identities_of,
     job_of,
     study_of,
+    tried_of,
 )
 from audiocls.studies.sources import StudySource
 from audiocls.studies.sources.fixed import FixedSource
@@ -56,6 +58,8 @@ def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Displa
     """Return what launches the study; raises `UsageError` for options that it cannot have."""
     options.check_runs_here()
     study, tracking = resolved.study, options.tracking()
+    configs = (*resolved.configs.values(), *resolved.tuned.values())
+    require_sound(study.name, tried_of(configs, cache_folder()), cache_folder())
     is_on_cpu = set(options.slots()) == {"cpu"}
     folder = StudyFolder((options.runs / study.name).absolute())
     lender = lender_for(study, folder, is_on_cpu, display)

@@ -13,11 +13,13 @@ from audiocls.dotted import flatten
 from audiocls.errors import ConfigError, DataError, UsageError, did_you_mean
 from audiocls.execution.content import data_notes, identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
+from audiocls.execution.probe import require_sound
 from audiocls.formatting import format_values
 from audiocls.parts import OWN_FILES, Origin
 from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep, propose
 from audiocls.search.distributions import value_of
 from audiocls.store import Cell, Proposal, StudyFolder
+from audiocls.studies.resolve import tried_of
 
 _INSIDE = 0.381966
 """Quantile of a range that hardly any step hits: the golden section's."""
@@ -90,6 +92,7 @@ class NativeTrials:
         if config is not None:
             self._checked(config)
             self._fingerprint(config)
+            require_sound(self._where, tried_of([config], self.cache), self.cache)
         return self.notes
 
     def require_trainable(self, sweep: Sweep) -> None:

@@ -10,7 +10,7 @@ from audiocls import library, yaml_file
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
 from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.parts import OWN_FILES, Origin
-from audiocls.parts.names import advice, import_strings
+from audiocls.parts.names import advice
 from audiocls.search import Sweep
 from audiocls.search.command import DEFAULT_COMMAND
 from audiocls.search.native_command import NativeCommand, parse_native_command
@@ -245,15 +245,6 @@ def check_has_program(sweep: Sweep, native: NativeCommand | None, where: str) ->
         and (not sweep.command or "${program}" in sweep.command)
     ):
         raise ConfigError(where, [NO_PROGRAM])
-
-
-def own_names(request: AblationRequest | SweepRequest) -> frozenset[str]:
-    """Return the own parts that the files and options of a request name."""
-    if isinstance(request, AblationRequest):
-        named = request.ablation.model_dump()
-        return import_strings(request.recipe, named, request.overrides)
-    recipe = library.recipe(request.recipe_name) if request.native else {}
-    return import_strings(recipe, request.document, request.overrides)
 
 
 def is_sweep(name: str) -> bool:

@@ -4,7 +4,7 @@ Where `config` and `plan` meet: neither knows the other.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from audiocls.dotted import flatten
 from audiocls.errors import ConfigError
 from audiocls.execution.content import identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
-from audiocls.parts import OWN_FILES, Origin
+from audiocls.execution.probe import Tried
+from audiocls.parts import OWN_FILES, Origin, own_parts
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 from audiocls.studies.runnable import Configs, notes_on_data, runnable_tables
 
@@ -225,6 +226,13 @@ def _cells(plan: Plan, configs: ArmConfigs, fingerprints: Mapping[str, str]) -> 
         )
         for arm, seed, fold in plan.cells
     )
+
+
+def tried_of(configs: Iterable[Config], cache: Path) -> list[Tried]:
+    """Return the configurations that have own parts, with the number of classes of their data."""
+    own = [config for config in configs if any(own_parts(config))]
+    num_classes = {data: len(data.table(cache).labels) for data in {each.data for each in own}}
+    return [Tried(config, num_classes[config.data]) for config in own]
 
 
 def assignment(key: str, value: Any) -> str:

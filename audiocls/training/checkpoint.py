@@ -54,7 +54,8 @@ def weights_of(classifier: Classifier) -> bytes:
 def description_of(config: Config, labels: tuple[str, ...]) -> dict[str, Any]:
     """Return the content of the JSON file beside the weights."""
     facts = {"schema": CHECKPOINT_SCHEMA, "config": identity_config(config), "labels": list(labels)}
-    places = {part.module: place_of(part.module) for _, part in own_parts(config)}
+    modules = [part.module for _, part in own_parts(config)]
+    places = {module.partition(".")[0]: place_of(module) for module in modules}
     return {**facts, "modules": places} if places else facts
 
 
@@ -94,7 +95,7 @@ def load_checkpoint(path: Path, known: Collection[str] = ()) -> Checkpoint:
 def _trained_with(content: dict[str, Any]) -> list[str]:
     """Return where the modules of own parts were when the checkpoint was trained."""
     places = dict(content.get("modules") or {})
-    return [f"it was trained with {module} of {place}" for module, place in places.items()]
+    return [f"it was trained with {package} of {place}" for package, place in places.items()]
 
 
 def _changes(config: Config) -> Iterator[str]:

@@ -10,6 +10,7 @@ from audiocls.atomic import write_text
 from audiocls.design import plan, wandb_sweep
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError
+from audiocls.parts.names import import_strings
 from audiocls.search import for_wandb
 from audiocls.store import StudyFolder, folder_name
 from audiocls.studies.ablation import check_untuned, resolved
@@ -97,6 +98,15 @@ def pushed_for_launch(
             "--recipe or --set changes into a file of its own"
         )
     return push_sweep(config, options.runs, config.get("entity"))
+
+
+def own_names(request: AblationRequest | SweepRequest) -> frozenset[str]:
+    """Return the own parts that the files and options of a request name."""
+    if isinstance(request, AblationRequest):
+        named = request.ablation.model_dump()
+        return import_strings(request.recipe, named, request.overrides)
+    recipe = library.recipe(request.recipe_name) if request.native else {}
+    return import_strings(recipe, request.document, request.overrides)
 
 
 def _check_options(options: LaunchOptions) -> None:

@@ -67,7 +67,8 @@ class OwnData(OwnPart):
         raise_problems(where, _problems(rows, self.multi_label))
         folder = Path(self.root).expanduser().absolute() if self.root else Path.cwd()
         paths = [folder / Path(row["path"]).expanduser() for row in rows]
-        missing = (f"there is no file {path}" for path in paths if not path.is_file())
+        hint = "" if self.root else "; relative paths begin at data.root, which is not given"
+        missing = (f"there is no file {path}{hint}" for path in paths if not path.is_file())
         raise_problems(where, missing)
         return _table(rows, paths, self.root and folder, self.multi_label)
 

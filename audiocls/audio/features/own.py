@@ -68,7 +68,7 @@ class OwnFeatures(OwnPart, FrontEndOptions):
         else:
             made = part(sample_rate=sample_rate, **arguments)
         if not isinstance(made, nn.Module):
-            fault = f"makes a {type(made).__name__}; wanted: a torch.nn.Module"
+            fault = f"makes {type(made).__name__}; wanted: a torch.nn.Module"
             raise ConfigError(self.what, [fault])
         return made
 

@@ -8,10 +8,10 @@ from audiocls import console
 from audiocls.cli import options as o
 from audiocls.console.progress import TerminalDisplay
 from audiocls.studies.options import LaunchOptions
-from audiocls.studies.request import AblationRequest, SweepRequest, check_folder_name, own_names
+from audiocls.studies.request import AblationRequest, SweepRequest, check_folder_name
 from audiocls.tracking.sweep_server import SweepPath
 from audiocls.wandb_remote.push import Pushed
-from audiocls.wandb_remote.register import pushed_for_launch
+from audiocls.wandb_remote.register import own_names, pushed_for_launch
 from audiocls.wandb_remote.serve import serve
 from audiocls.wandb_remote.source import MOST_FAILURES, Ending
 
