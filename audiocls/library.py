@@ -1,7 +1,8 @@
-"""Ablations, sweeps and recipes by path or by name: the project's own, and the built-in ones.
+"""Ablations, sweeps and recipes by path or by name: the project's own, plugins', and built-in ones.
 
-A name is looked up in `./ablations` (or `./sweeps`, `./recipes`) first, then among the built-in
-files, so that a project's own file replaces a built-in one of the same name.
+A name is looked up in `./ablations` (or `./sweeps`, `./recipes`) first, then in the folders of
+installed plugins, then among the built-in files, so that a project's own file replaces a built-in
+one of the same name.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,6 +14,7 @@ from audiocls import yaml_file
 from audiocls.design import Ablation, load_ablation
 from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.parts.modules import add_places
+from audiocls.parts.plugins import library_folders
 from audiocls.search import Sweep, check_sweep, load_sweep
 
 Kind = Literal["ablations", "sweeps", "recipes", "notebooks"]
@@ -33,9 +35,9 @@ def shipped(kind: Kind) -> Path:
 
 
 def available(kind: Kind) -> dict[str, Path]:
-    """Return the files by name; those of the working directory replace built-in ones."""
-    files = [*sorted(shipped(kind).glob("*.yaml")), *sorted(Path(kind).glob("*.yaml"))]
-    return {file.stem: file for file in files}
+    """Return the files by name; those of the working directory replace all others."""
+    folders = [shipped(kind), *(folder / kind for folder in library_folders()), Path(kind)]
+    return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
 
 def find(kind: Kind, name: str) -> Path:

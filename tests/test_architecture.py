@@ -47,7 +47,7 @@ LAYERS = [
     {"config", "design", "search"},
     {"training", "tracking", "store", "library"},
     {"analysis"},
-    {"execution"},
+    {"execution", "testing"},
     {"console", "studies"},
     {"wandb_remote"},
     {"importing"},

@@ -16,6 +16,7 @@ from audiocls.cli import (
     doctor,
     importing,
     noise,
+    parts,
     report,
     sweep,
     train,
@@ -57,6 +58,7 @@ app = typer.Typer(
 app.add_typer(ablation.app, name="ablation")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
+app.add_typer(parts.app, name="parts")
 app.command("show")(show.show)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)

@@ -12,8 +12,11 @@ import psutil
 
 import audiocls
 from audiocls.audio.decode import supported_formats
-from audiocls.errors import UsageError
+from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.devices import available_gpus, num_cores
+from audiocls.parts.loading import load
+from audiocls.parts.modules import find
+from audiocls.parts.plugins import KINDS, plugins
 from audiocls.tracking.mode import default_mode, has_key
 
 LEAST_FREE_GIB = 1.0
@@ -44,6 +47,7 @@ def examine(runs: Path, cache: Path) -> Health:
         ),
         *_memory_problems(memory.available),
         *_gpu_problems(torch.cuda.is_available()),
+        *_plugin_problems(),
     ]
     mode, mode_problems = _wandb_mode()
     facts = {
@@ -95,6 +99,19 @@ def _gpu_problems(is_usable: bool) -> list[str]:
     if available_gpus() and not is_usable:
         return ["the driver lists GPUs, but torch cannot use them: is its CUDA build too new?"]
     return []
+
+
+def _plugin_problems() -> list[str]:
+    """Return which parts of installed plugins cannot be imported, and why."""
+    problems = []
+    for kind in (*KINDS, "library"):
+        for plugin in plugins(kind):
+            try:
+                find(plugin.target) if kind == "library" else load(plugin.target)
+            except ConfigError as error:
+                what = f"plugin {plugin.name} of {plugin.distribution} (audiocls.{kind})"
+                problems += [f"{what}: {fault}" for fault in error.faults]
+    return problems
 
 
 def _free_gib(folder: Path) -> float:

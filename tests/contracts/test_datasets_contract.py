@@ -20,9 +20,9 @@ from helpers.audio import uniform_noise, write_wav
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.dataset import open_dataset
 from audiocls.audio.datasets import DataSet, Synthetic
-from audiocls.audio.decode import decode
 from audiocls.audio.features import LogMel
 from audiocls.errors import DataError
+from audiocls.testing import data as owed
 
 RATE = 8000
 KINDS = get_args(get_args(DataSet)[0])
@@ -144,36 +144,9 @@ def test_the_folds_are_as_many_as_announced_and_count_from_one(made):
         assert made.table.folds == tuple(range(1, made.data.num_folds + 1))
 
 
-def test_each_fold_parts_all_clips_into_three_without_overlap(made):
-    for fold in made.table.folds:
-        split = made.table.split(fold)
-        parts = [*split.train, *split.val, *split.test]
-        assert sorted(parts) == list(range(len(made.table.clips)))
-        assert min(len(split.train), len(split.val), len(split.test)) > 0
-
-
-def test_no_source_is_heard_on_two_sides(made):
-    for fold in made.table.folds:
-        split = made.table.split(fold)
-        train, val, test = (
-            {made.table.clips[i].source for i in part}
-            for part in (split.train, split.val, split.test)
-        )
-        assert len(train | val | test) == len(train) + len(val) + len(test)
-
-
-def test_each_clip_is_tested_exactly_once_or_as_its_list_says(made):
-    tested = np.concatenate([made.table.split(fold).test for fold in made.table.folds])
-    assert len(set(tested)) == len(tested)
-    if len(made.table.folds) > 1:
-        assert len(tested) == len(made.table.clips)
-
-
-def test_every_class_has_clips_and_every_clip_decodes(made):
-    labels = {label for clip in made.table.clips for label in clip.labels}
-    assert labels == set(range(len(made.table.labels)))
-    assert len(set(made.table.labels)) == len(made.table.labels)
-    assert all(len(decode(clip.path).samples) for clip in made.table.clips[:4])
+@pytest.mark.parametrize("rule", owed.RULES, ids=lambda rule: rule.__name__)
+def test_its_table_keeps_the_contract(made, rule):
+    rule(made.table)
 
 
 def test_where_it_lies_changes_neither_ids_nor_fingerprint(made, tmp_path):
