@@ -22,7 +22,7 @@ class OwnLoss(OwnPart):
     Shape: logits (B, K), targets (B,) int64 or (B, K) float → (B,)
     """
 
-    CALL: ClassVar = Call("losses", "loss", ("logits", "targets"))
+    CALL: ClassVar = Call("losses", "loss", ("logits", "targets"), num_positional=2)
 
     def of(self, logits: "Tensor", targets: "Tensor") -> "Tensor":
         """Return the mean over the batch. Shape: logits (B, K), targets (B,) or (B, K) → ()"""
@@ -45,7 +45,7 @@ class OwnMetric(OwnPart):
     Shape: logits (N, K) float32, targets (N,) int64 or (N, K) of 0 and 1 → a number
     """
 
-    CALL: ClassVar = Call("metrics", "metric", ("logits", "targets"))
+    CALL: ClassVar = Call("metrics", "metric", ("logits", "targets"), num_positional=2)
 
     @property
     def short(self) -> str:

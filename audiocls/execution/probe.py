@@ -42,13 +42,17 @@ class Tried:
         return json.dumps({"config": config, "num_classes": self.num_classes})
 
 
-def require_sound(where: str, tried: Iterable[Tried], cache: Path) -> None:
-    """Raise `ConfigError` with the faults of all own parts; nothing has been trained by then."""
+def require_sound(where: str, tried: Iterable[Tried], cache: Path, is_here: bool = False) -> None:
+    """Raise `ConfigError` with the faults of all own parts; nothing has been trained by then.
+
+    `is_here`: whether trials are trained in this process, so that parts may be tried in it as well.
+    """
     new = {each.key: each for each in tried if any(own_parts(each.config))}
     new = {key: each for key, each in new.items() if not _memo(cache, key).exists()}
     if not new:
         return
-    answers = _ask([each.line() for each in new.values()])
+    lines = [each.line() for each in new.values()]
+    answers = list(answers_to(lines)) if is_here else _ask(lines)
     if faults := list(dict.fromkeys(fault for answer in answers for fault in answer)):
         raise ConfigError(f"{where}: own parts, tried on two clips", faults)
     for key in new:

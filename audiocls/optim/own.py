@@ -22,7 +22,7 @@ class OwnOptim(OwnPart):
     holds for all. It must step without a closure.
     """
 
-    CALL: ClassVar = Call("optimizers", "optim", ("params", "lr"), (("lr",),))
+    CALL: ClassVar = Call("optimizers", "optim", ("params", "lr"), (("lr",),), 1, makes=True)
 
     lr: float = Field(default=1e-3, gt=0.0)
     """Peak learning rate; the schedule scales it."""

@@ -27,8 +27,7 @@ def load(name: str) -> Callable[..., Any]:
     module, attribute = parse(name)
     found = find(module)
     _forget_outdated(found)
-    if str(found.root) not in sys.path:
-        sys.path.insert(0, str(found.root))
+    sys.path[:] = [str(found.root), *(each for each in sys.path if each != str(found.root))]
     try:
         imported = importlib.import_module(module)
     except Exception as error:
@@ -48,17 +47,23 @@ def _forget_outdated(found: Found) -> None:
     """Drop a module of that name from elsewhere, or from before an edit, with what it imported."""
     if found.is_installed:
         return
-    files = files_of_module(found)
-    before, now = _loaded.get(found.module), stamps_of(files)
-    known = getattr(sys.modules.get(found.module), "__file__", None)
-    is_other = known is not None and Path(known).resolve() != found.file.resolve()
-    if is_other or before not in (None, now):
-        gone = {path for path, _, _ in before or ()} | {str(file) for file in files} | {str(known)}
+    before, now = _loaded.get(found.module), stamps_of(files_of_module(found))
+    top = found.module.partition(".")[0]
+    if _is_elsewhere(top, found.root) or before not in (None, now):
+        gone = {path for path, _, _ in (*(before or ()), *now)}
         for name, module in list(sys.modules.items()):
+            is_of_top = name == top or name.startswith(f"{top}.")
             file = getattr(module, "__file__", None)
-            if file is not None and str(Path(file).resolve()) in gone:
+            if is_of_top or (file is not None and str(Path(file).resolve()) in gone):
                 del sys.modules[name]
     _loaded[found.module] = now
+
+
+def _is_elsewhere(top: str, root: Path) -> bool:
+    """Whether a package of that name was imported from another folder than `root`."""
+    known = sys.modules.get(top)
+    places = [getattr(known, "__file__", None), *getattr(known, "__path__", ())]
+    return any(place and not Path(place).is_relative_to(root) for place in places)
 
 
 def last_line(error: BaseException) -> str:

@@ -43,6 +43,29 @@ class Call:
     """Parameters that every call passes."""
     needed: tuple[tuple[str, ...], ...] = ()
     """Of these, those by name: one of each group must be among the parameters."""
+    num_positional: int = 0
+    """Of these, those that are passed first and without a name."""
+    makes: bool = False
+    """Whether a class is called with them, too, and not its objects."""
+
+    def taken_by(self, signature: Signature) -> list[str]:
+        """Return the parameters that the call itself fills, by the callable's own names."""
+        is_called = self.makes or not signature.is_class
+        return [*self.given, *(signature.names[: self.num_positional] if is_called else ())]
+
+    def fault_of(self, signature: Signature) -> str:
+        """Return what a callable lacks to be called so; empty if nothing."""
+        is_called = self.makes or not signature.is_class
+        if is_called and not signature.has_rest and len(signature.names) < self.num_positional:
+            return (
+                f"takes {len(signature.names)} parameters; it is called ({', '.join(self.given)})"
+            )
+        is_options = signature.is_class and not signature.names
+        for group in self.needed:
+            if not is_options and not any(signature.takes(each) for each in group):
+                names = " or ".join(group)
+                return f"takes no {names}, which every {self.noun} is called with"
+        return ""
 
 
 class OwnPart(Options):
@@ -91,23 +114,13 @@ class OwnPart(Options):
         signature = signature_of(target)
         if signature is not None:
             options = {key: value for key, value in given.items() if key not in cls.model_fields}
-            faults = [*cls._uncalled(signature), *signature.faults(options, cls._known())]
+            ours = [field for field in cls.model_fields if field not in OURS]
+            taken = [*cls.CALL.taken_by(signature), *ours]
+            fault = cls.CALL.fault_of(signature)
+            faults = [*filter(None, [fault]), *signature.faults(options, taken)]
             if faults:
                 raise ConfigError(name, [f"{name}: {'; '.join(faults)}"])
         return {**given, "code": code_of(parse(target)[0])}
-
-    @classmethod
-    def _known(cls) -> list[str]:
-        return [*cls.CALL.given, *(field for field in cls.model_fields if field not in OURS)]
-
-    @classmethod
-    def _uncalled(cls, signature: Signature) -> Iterator[str]:
-        """Yield parameters without which the part cannot be called as its kind is."""
-        is_options = signature.is_class and not signature.names
-        for group in cls.CALL.needed:
-            if not is_options and not any(signature.takes(each) for each in group):
-                names = " or ".join(group)
-                yield f"takes no {names}, which every {cls.CALL.noun} is called with"
 
     @classmethod
     def target_of(cls, name: str) -> str:

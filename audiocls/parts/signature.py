@@ -41,6 +41,8 @@ class Signature:
     parameters: tuple[Parameter, ...]
     takes_any: bool = False
     """Whether further keywords are accepted (`**kwargs`)."""
+    has_rest: bool = False
+    """Whether further arguments without a name are accepted (`*args`)."""
     is_class: bool = False
     summary: str = ""
 
@@ -180,4 +182,5 @@ def _of_function(
         Parameter(arg.arg, has_default, ast.unparse(arg.annotation) if arg.annotation else "")
         for arg, has_default in rows
     )
-    return Signature(parameters, args.kwarg is not None, bool(skipped), summary)
+    is_open = args.kwarg is not None, args.vararg is not None
+    return Signature(parameters, *is_open, bool(skipped), summary)

@@ -59,7 +59,8 @@ def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Displa
     options.check_runs_here()
     study, tracking = resolved.study, options.tracking()
     configs = (*resolved.configs.values(), *resolved.tuned.values())
-    require_sound(study.name, tried_of(configs, cache_folder()), cache_folder())
+    tried, cache = tried_of(configs, cache_folder()), cache_folder()
+    require_sound(study.name, tried, cache, is_here=options.executor == "inline")
     is_on_cpu = set(options.slots()) == {"cpu"}
     folder = StudyFolder((options.runs / study.name).absolute())
     lender = lender_for(study, folder, is_on_cpu, display)

@@ -109,8 +109,8 @@ def _model_faults(config: Config, num_classes: int) -> Iterator[str]:
     loss = loss_of(model.train()(inputs), _targets(config, inputs, num_classes), "bce")
     yield from gradient_faults(model, loss)
     optimizer = config.optim.build(model)
-    optimizer.step()
     schedule = config.schedule.build(optimizer, config.train.epochs, NUM_CLIPS)
+    optimizer.step()
     schedule.step()
     if not schedule.lr >= 0:
         yield f"{config.schedule.name} sets the rate {schedule.lr}; wanted: 0 or more"

@@ -20,6 +20,7 @@ from audiocls.models import Model
 from audiocls.testing import models as owed
 from audiocls.training.checkpoint import description_of, load_checkpoint, weights_of
 from audiocls.training.classifier import Classifier
+from audiocls.training.cost import macs
 
 NUM_SAMPLES = 4000
 TINY: dict[str, dict[str, Any]] = {
@@ -111,6 +112,13 @@ def test_any_length_works_or_is_refused_before_the_first_step(model, features):
     lengths = (1, 2, 7, 8, 9, 31, frames - 1, frames, frames + 1)
     taken = owed.works_or_refuses(model, channels, lengths)
     assert {frames - 1, frames, frames + 1} <= set(taken)
+
+
+@EACH_KIND
+def test_multiply_accumulates_grow_with_the_length_of_a_clip(model, features):
+    channels, frames = shape_of(features)
+    one, longer = (macs(model, (channels, n * frames), 5) for n in (1, 2))
+    assert longer > one
 
 
 @EACH_KIND

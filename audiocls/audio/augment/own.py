@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class OwnTransform(OwnPart):
     """A transform of your own, called (waveforms, sample_rate, **options): (B, T) → (B, T)."""
 
-    CALL: ClassVar = Call("augment", "transform", ("waveforms", "sample_rate"))
+    CALL: ClassVar = Call("augment", "transform", ("waveforms", "sample_rate"), num_positional=2)
 
     def applied(self, waveforms: "Tensor", draws: "ClipRNG", sample_rate: int) -> "Tensor":
         """Transform each clip, at `sample_rate` Hz. Shape: waveforms (B, T) → (B, T)"""
@@ -47,7 +47,7 @@ class OwnMix(OwnPart):
     Shape: first (B, T), second (B, T) → (B, T), (B, 1) in 0 … 1
     """
 
-    CALL: ClassVar = Call("augment", "mix", ("first", "second", "sample_rate"))
+    CALL: ClassVar = Call("augment", "mix", ("first", "second", "sample_rate"), num_positional=3)
 
     def mixed(
         self, first: "Tensor", second: "Tensor", draws: "ClipRNG", sample_rate: int

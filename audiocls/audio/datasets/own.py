@@ -73,7 +73,14 @@ class OwnData(OwnPart):
         return _table(rows, paths, self.root and folder, self.multi_label)
 
     def _rows(self) -> list[Row]:
-        """Return what the callable yields, from a process of its own."""
+        answer = self._answer()
+        if "fault" in answer:
+            raise DataError(f"{self.what}: {answer['fault']}")
+        return list(answer["rows"])
+
+    def _answer(self) -> dict[str, Any]:
+        """Return what the callable yields, or its fault, from a process of its own."""
+        self.require_trusted()
         given = self.model_dump_json()
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "rows.json")
@@ -81,11 +88,8 @@ class OwnData(OwnPart):
             ran = subprocess.run(words, input=given, capture_output=True, text=True, check=False)
             if not out.exists():
                 last = (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
-                raise DataError(f"{self.what}: listing its clips failed: {last}")
-            answer = json.loads(out.read_text(encoding="utf-8"))
-        if "fault" in answer:
-            raise DataError(f"{self.what}: {answer['fault']}")
-        return list(answer["rows"])
+                return {"fault": f"listing its clips failed: {last}"}
+            return dict(json.loads(out.read_text(encoding="utf-8")))
 
 
 def _problems(rows: list[Row], is_multi_label: bool) -> Iterator[str]:
