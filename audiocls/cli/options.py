@@ -8,8 +8,8 @@ import typer
 
 from audiocls import library
 from audiocls.errors import UsageError
-from audiocls.parts.modules import add_places as add_places
-from audiocls.parts.origin import trust as trust
+from audiocls.parts.modules import add_places
+from audiocls.parts.origin import trust
 from audiocls.render.build.clips import ClipsRequest
 from audiocls.render.formats import FORMATS, Output, checked
 from audiocls.studies.options import RUNS as RUNS
@@ -92,17 +92,37 @@ RootOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="data.root=DIR", help="Where the clips of html lie now."),
 ]
+
+
+def _trusted(packages: list[str] | None) -> list[str] | None:
+    """Trust packages for the rest of this command, workers included."""
+    trust(packages or ())
+    return packages
+
+
+def _placed(folders: list[Path] | None) -> list[Path] | None:
+    """Look for modules in these folders for the rest of this command, workers included."""
+    add_places(folders or ())
+    return folders
+
+
 TrustOption = Annotated[
     list[str] | None,
     typer.Option(
         "--trust",
+        callback=_trusted,
         metavar="PACKAGE",
         help="Run own parts of this package that a server or a checkpoint names; repeatable.",
     ),
 ]
 PathOption = Annotated[
     list[Path] | None,
-    typer.Option("--path", metavar="DIR", help="Look for modules of own parts here; repeatable."),
+    typer.Option(
+        "--path",
+        callback=_placed,
+        metavar="DIR",
+        help="Look for modules of own parts here; repeatable.",
+    ),
 ]
 ROOT = "data.root"
 """The key that `--set` may change in a report."""

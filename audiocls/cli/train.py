@@ -9,7 +9,7 @@ from audiocls import console
 from audiocls.cli import options as o
 from audiocls.console.progress import TerminalDisplay
 from audiocls.formatting import command_line
-from audiocls.parts.origin import OWN_FILES, of_server
+from audiocls.parts.origin import OWN_FILES, Origin, of_server
 from audiocls.store import StudyFolder, TrialFolder
 from audiocls.studies.ablation import one_trial, run_trial
 from audiocls.studies.options import LaunchOptions
@@ -36,12 +36,7 @@ def train(
     places: o.PathOption = None,
 ) -> None:
     """Train one trial, or reuse it if it is finished, and print its metrics and its folder."""
-    o.trust(trusted or ())
-    o.add_places(places or ())
-    # Of `wandb agent` the server chose the words.
-    sweep = os.environ.get("WANDB_SWEEP_ID", "")
-    origin = of_server(f"the sweep {sweep}") if sweep else OWN_FILES
-    trial = one_trial(assignments or [], recipe, ablation, config, origin)
+    trial = one_trial(assignments or [], recipe, ablation, config, _origin())
     options = LaunchOptions(
         runs,
         wandb,
@@ -59,6 +54,12 @@ def train(
         console.error(outcome.fault)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
+
+
+def _origin() -> Origin:
+    """Return who chose the words of this command: of `wandb agent`, its server."""
+    sweep = os.environ.get("WANDB_SWEEP_ID", "")
+    return of_server(f"the sweep {sweep}") if sweep else OWN_FILES
 
 
 def _show(trial: TrialFolder) -> None:

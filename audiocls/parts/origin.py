@@ -36,7 +36,7 @@ class Origin:
         Raises `ConfigError` for a name that is spelled otherwise.
         """
         module, _ = parse(name)
-        if self.is_trusted or name in self.names or is_trusted_module(module):
+        if not self.is_foreign_to(name) or is_trusted_module(module):
             return ""
         top = module.partition(".")[0]
         return (
@@ -44,6 +44,10 @@ class Origin:
             f"by a file of yours. Nothing of it was looked for or run. If you trust the module, "
             f"wherever it is found here: --trust {top}, or {TRUST}={top}"
         )
+
+    def is_foreign_to(self, name: str) -> bool:
+        """Whether somebody else names this part, and no file of the user's does."""
+        return not self.is_trusted and name not in self.names
 
     def knowing(self, names: Collection[str]) -> "Origin":
         """Return this origin, which may name these parts of the user's own files as well."""

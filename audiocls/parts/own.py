@@ -24,7 +24,7 @@ from audiocls.parts.loading import load
 from audiocls.parts.names import is_import_string, parse
 from audiocls.parts.origin import Origin
 from audiocls.parts.plugins import plugin_named
-from audiocls.parts.signature import Signature, signature_of
+from audiocls.parts.signature import Signature, definition_of, signature_of
 from audiocls.validation_errors import OWN, SHIPPED
 
 OURS = ("name", "code")
@@ -84,6 +84,8 @@ class OwnPart(Options):
 
     _refusal: str = PrivateAttr(default="was made without a check of who names it")
     """Why its module may not be run; empty if it may."""
+    _is_foreign: bool = PrivateAttr(default=True)
+    """Whether somebody else names it, who may name only what its package defines."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -98,19 +100,25 @@ class OwnPart(Options):
         name = str(given.get("name", ""))
         try:
             refusal = origin.refusal(name) if is_import_string(name) else ""
-            known = dict(given) if origin.keeps_code else cls._as_now(name, given, refusal)
+            is_foreign = is_import_string(name) and origin.is_foreign_to(name)
+            is_kept = origin.keeps_code
+            known = dict(given) if is_kept else cls._as_now(name, given, refusal, is_foreign)
         except ConfigError as error:
             raise ValueError("; ".join(error.faults)) from error
         made = handler(known)
-        made._refusal = refusal
+        made._refusal, made._is_foreign = refusal, is_foreign
         return made
 
     @classmethod
-    def _as_now(cls, name: str, given: Mapping[str, Any], refusal: str) -> dict[str, Any]:
+    def _as_now(
+        cls, name: str, given: Mapping[str, Any], refusal: str, is_foreign: bool
+    ) -> dict[str, Any]:
         """Return what is given with its module's code as it is now, once all of it is checked."""
         if refusal:
             raise ConfigError(name, [refusal])
         target = cls.target_of(name)
+        if is_foreign:
+            require_defined(target)
         signature = signature_of(target)
         if signature is not None:
             options = {key: value for key, value in given.items() if key not in cls.model_fields}
@@ -152,6 +160,8 @@ class OwnPart(Options):
         """Raise `ConfigError` if a checkpoint names the part and the user does not trust it."""
         if self._refusal:
             raise ConfigError(self.what, [self._refusal])
+        if self._is_foreign:
+            require_defined(self.target_of(self.name))
 
     def arguments(self, part: Callable[..., Any]) -> dict[str, Any]:
         """Return the options as keywords, with those of our own keys that the part names too."""
@@ -173,6 +183,17 @@ class OwnPart(Options):
     def is_changed(self) -> bool:
         """Whether the module's code is another than that of `code`; it must be there."""
         return code_of(self.module) != self.code
+
+
+def require_defined(name: str) -> None:
+    """Raise `ConfigError` unless the package itself defines what somebody else names in it.
+
+    A module that is trusted imports others, and by its name any of their functions could be called.
+    """
+    if definition_of(name) is None:
+        module, attribute = parse(name)
+        fault = f"{module} does not define {attribute} itself; a server or a checkpoint may name "
+        raise ConfigError(name, [f"{fault}only classes and functions that a trusted package does"])
 
 
 @functools.lru_cache(maxsize=64)

@@ -76,14 +76,25 @@ def signature_of(name: str) -> Signature | None:
 
     Raises `ConfigError` for a module or an attribute that is not there.
     """
+    node = definition_of(name)
+    return None if node is None else _signature(node)
+
+
+def definition_of(name: str) -> Definition | None:
+    """Return the class or function that an import string means, followed within its package.
+
+    None where the source does not tell, or where another package defines it. Raises `ConfigError`
+    for a module or an attribute that is not there.
+    """
     module, attribute = parse(name)
+    top = module.partition(".")[0]
     for _ in range(MOST_HOPS):
         file = find(module).file
         if file.suffix != ".py":
             return None
         contents = _contents(file, stamps_of([file]))
         if attribute in contents.definitions:
-            return _signature(contents.definitions[attribute])
+            return contents.definitions[attribute]
         if attribute not in contents.imported:
             if contents.is_closed:
                 hint = did_you_mean(attribute, [*contents.definitions, *contents.imported])
@@ -91,7 +102,7 @@ def signature_of(name: str) -> Signature | None:
             return None
         origin, level, attribute = contents.imported[attribute]
         module = _absolute(origin, level, module, is_package=file.stem == "__init__")
-        if level == 0 and module.partition(".")[0] != parse(name)[0].partition(".")[0]:
+        if module.partition(".")[0] != top:
             return None
     return None
 

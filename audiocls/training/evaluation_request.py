@@ -15,7 +15,8 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet
 from audiocls.config import resolve
 from audiocls.errors import ConfigError, UsageError, did_you_mean
-from audiocls.parts import KEPT
+from audiocls.parts import Origin
+from audiocls.parts.names import import_strings
 from audiocls.training.checkpoint import Checkpoint
 from audiocls.training.manifest import read_manifest
 
@@ -121,7 +122,9 @@ def _data_set(checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> DataSet:
         raise ConfigError("--set", problems)
     config = checkpoint.config
     fixed = {"data.sample_rate": config.data.sample_rate, "data.duration_s": config.data.duration_s}
-    return resolve([config.model_dump(mode="json"), overrides, fixed], "--set", KEPT).data
+    # The checkpoint is no more trusted here than when it was read; what the user names is.
+    origin = Origin("the checkpoint", keeps_code=True, names=import_strings(overrides))
+    return resolve([config.model_dump(mode="json"), overrides, fixed], "--set", origin).data
 
 
 def _without_root(data: DataSet) -> dict[str, Any]:

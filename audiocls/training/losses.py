@@ -42,11 +42,9 @@ def loss_of(
     """
     if kind == "cross_entropy":
         return F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
-    if isinstance(kind, OwnLoss) and label_smoothing == 0:
-        return kind.of(logits, targets)
     shares = smoothed(soft_targets(targets, logits.shape[1]).to(logits.dtype), label_smoothing)
     if isinstance(kind, OwnLoss):
-        return kind.of(logits, shares)
+        return kind.of(logits, shares if label_smoothing else targets)
     if kind == "bce":
         losses = F.binary_cross_entropy_with_logits(logits, shares, reduction="none")
     elif is_multi_label:

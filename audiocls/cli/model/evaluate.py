@@ -12,10 +12,8 @@ from audiocls.cli.options import (
     JsonOption,
     PathOption,
     TrustOption,
-    add_places,
     cache_folder,
     require_file_name,
-    trust,
 )
 
 
@@ -48,8 +46,6 @@ def evaluate(
     from audiocls.training.evaluation_request import evaluation_request
 
     require_file_name(out)
-    trust(trusted or ())
-    add_places(places or ())
     restored, cache = load_checkpoint(checkpoint), cache_folder()
     overrides = library.overrides(assignments or [])
     request = evaluation_request(restored, cache, overrides, split, fold, manifest)
@@ -57,13 +53,6 @@ def evaluate(
     if out is not None:
         write_text(out, to_csv(evaluation))
     document = scores(evaluation, request.name)
-    if as_json:
-        console.show_json(document.data())
-    else:
-        show(document)
-    for note in (
-        *restored.notes,
-        *request.notes,
-        *([f"written: {out}"] if out is not None else []),
-    ):
+    console.show_json(document.data()) if as_json else show(document)
+    for note in (*restored.notes, *request.notes, *(f"written: {file}" for file in [out] if file)):
         console.note(note)

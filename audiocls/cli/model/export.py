@@ -12,9 +12,7 @@ from audiocls.cli.options import (
     JsonOption,
     PathOption,
     TrustOption,
-    add_places,
     require_file_name,
-    trust,
 )
 
 
@@ -37,8 +35,6 @@ def export(
     from audiocls.training.export import export, input_description, metadata
 
     require_file_name(out)
-    trust(trusted or ())
-    add_places(places or ())
     restored = load_checkpoint(checkpoint)
     for note in restored.notes:
         console.note(note)

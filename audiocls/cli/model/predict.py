@@ -13,9 +13,7 @@ from audiocls.cli.options import (
     JsonOption,
     PathOption,
     TrustOption,
-    add_places,
     require_file_name,
-    trust,
 )
 from audiocls.errors import DataError, UsageError, did_you_mean
 from audiocls.render.build.predictions import FORMATS, label_selection
@@ -50,8 +48,6 @@ def predict(
     from audiocls.training.predict import predict_files
 
     require_file_name(out)
-    trust(trusted or ())
-    add_places(places or ())
     render = FORMATS[_format(form, as_json)]
     classifier = load_checkpoint(checkpoint)
     for note in classifier.notes:

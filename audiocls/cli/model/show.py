@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from audiocls import console, library
-from audiocls.cli.options import JsonOption, PathOption, add_places, cache_folder
+from audiocls.cli.options import JsonOption, PathOption, cache_folder
 from audiocls.config import resolve
 
 
@@ -26,7 +26,6 @@ def show(
     from audiocls.render.formats import terminal
     from audiocls.training.cost import model_summary
 
-    add_places(places or ())
     config = resolve([library.recipe(recipe), library.overrides(assignments or [])], recipe)
     document = layers(model_summary(config, classes, cache_folder()), depth)
     if as_json:

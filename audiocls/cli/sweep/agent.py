@@ -32,7 +32,6 @@ def agent(
     trusted: o.TrustOption = None,
 ) -> None:
     """Run what a W&B sweep orders until it has no more: one agent per GPU, or per core."""
-    o.trust(trusted or ())
     check_folder_name(study)
     options = LaunchOptions(runs, "online", devices=devices, workers=workers)
     path, display = SweepPath.parse(sweep), TerminalDisplay()

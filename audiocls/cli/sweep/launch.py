@@ -19,6 +19,7 @@ from audiocls.studies.launch import launch as launch_study
 from audiocls.studies.options import LaunchOptions
 from audiocls.studies.prepare import LaunchRequest, prepare
 from audiocls.studies.reports import load_ranking, load_report
+from audiocls.studies.request import AblationRequest, SweepRequest
 
 MaxHoursOption = Annotated[
     float | None, typer.Option("--max-hours", min=0.0, help="Stop, resumably, after N hours.")
@@ -85,8 +86,6 @@ def launch(
 
     Run the same command again to resume.
     """
-    o.trust(trusted or ())
-    o.add_places(places or ())
     options = LaunchOptions(
         runs, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model
     )
@@ -94,12 +93,14 @@ def launch(
     request = LaunchRequest(
         name, recipe, assignments, *blocks, study, *limits, until_decided, max_pairs, effect
     ).read()
-    if options.is_on_server:
-        return run_on_server(request, options)
+    run_on_server(request, options) if options.is_on_server else _run_here(request, options)
+
+
+def _run_here(request: AblationRequest | SweepRequest, options: LaunchOptions) -> None:
     display = TerminalDisplay()
     prepared = prepare(request, options, display)
     outcome = prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
-    return show_outcome(outcome, StudyFolder(runs / outcome.study.name))
+    show_outcome(outcome, StudyFolder(options.runs / outcome.study.name))
 
 
 def show_outcome(outcome: Outcome, folder: StudyFolder) -> None:
