@@ -36,7 +36,12 @@ def shipped(kind: Kind) -> Path:
 
 def available(kind: Kind) -> dict[str, Path]:
     """Return the files by name; those of the working directory replace all others."""
-    folders = [shipped(kind), *(folder / kind for folder in library_folders()), Path(kind)]
+    plugins = (folder / kind for folder in library_folders())
+    return _files(shipped(kind), *plugins, Path(kind))
+
+
+def _files(*folders: Path) -> dict[str, Path]:
+    """Return the files of folders by name, of which later ones replace earlier ones."""
     return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
 
@@ -46,7 +51,9 @@ def find(kind: Kind, name: str) -> Path:
         if not Path(name).is_file():
             raise UsageError(f"{name}: no such file")
         return Path(name)
-    known = available(kind)
+    known = _files(Path(kind))
+    if name not in known:
+        known = available(kind)
     if name not in known:
         raise UsageError(
             f"no {kind.removesuffix('s')} is called {name!r}; known: {', '.join(known) or 'none'}."

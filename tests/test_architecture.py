@@ -75,6 +75,7 @@ LIGHT = [
     "report --help",
     "noise --help",
     "data list",
+    "parts list",
     "data check --help",
     "show --help",
     "evaluate --help",
@@ -356,7 +357,7 @@ def fenced_commands() -> list[str]:
 @pytest.mark.parametrize("command", fenced_commands())
 def test_every_command_of_the_readme_exists_with_its_options(command):
     words = shlex.split(command)[1:]
-    depth = 2 if words[0] in ("ablation", "sweep", "data") else 1
+    depth = 2 if words[0] in ("ablation", "sweep", "data", "parts") else 1
     told = CliRunner().invoke(app, [*words[:depth], "--help"])
     assert told.exit_code == 0
     for option in (word for word in words[depth:] if word.startswith("--")):

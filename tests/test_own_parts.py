@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from helpers.own_parts import write_package
 from helpers.recipes import TINY
@@ -260,3 +261,14 @@ def test_what_is_no_metric_is_refused(metric, sentence):
 
 def test_two_metrics_of_one_name_are_refused():
     assert "two are called hits" in faults({"train.metrics": ["my_pkg.metrics:hits"] * 2})
+
+
+def test_the_schema_for_editors_admits_own_names_and_still_finds_a_typo():
+    schema = Config.model_json_schema()
+    recipe = {**TINY, "augment": {"transforms": ["amp", "my_pkg.aug:quieter"]}}
+    own = {"model": {"name": NET, "width": 4}, "train": {"metrics": ["my_pkg.metrics:hits"]}}
+    jsonschema.validate(recipe, schema)
+    jsonschema.validate({**recipe, **own}, schema)
+    for wrong in ({"model": {"name": "kws", "widht": 1}}, {"augment": {"transforms": ["am"]}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**recipe, **wrong}, schema)

@@ -7,7 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from audiocls.audio.datasets import DataSet
 from audiocls.config.own import OwnLoss, OwnMetric
 from audiocls.options import Options
-from audiocls.parts import OrOwn
+from audiocls.parts import OrOwn, OrText
 
 Select = Literal["val/accuracy", "val/balanced_accuracy", "val/map", "val/loss", "last"]
 
@@ -42,7 +42,7 @@ class Training(Options):
     """`bf16`: mixed precision in the forward pass of the model; weights stay float32."""
     select: Select = "val/accuracy"
     """Metric of the epoch whose weights are tested: its best, ties to the lower `val/loss`."""
-    metrics: tuple[OwnMetric, ...] = ()
+    metrics: tuple[Annotated[OwnMetric, OrText()], ...] = ()
     """Your own, recorded beside the shipped ones, of test and validation clips."""
     patience: int = Field(default=0, ge=0)
     """Stop after so many epochs without a better one; 0 never stops. Rejected in ablations, whose

@@ -1,20 +1,18 @@
-"""`OwnPart`, the options of an own part of any kind, and `OrOwn`, which lets a union have them."""
+"""`OwnPart`, the options of an own part of any kind."""
 
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, Union, get_args
+from typing import Any, ClassVar, Self
 
 from pydantic import (
     ConfigDict,
-    GetCoreSchemaHandler,
     ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import CoreSchema, core_schema
 
 from audiocls.errors import ConfigError
 from audiocls.options import Options
@@ -25,7 +23,6 @@ from audiocls.parts.names import is_import_string, parse
 from audiocls.parts.origin import Origin
 from audiocls.parts.plugins import plugin_named
 from audiocls.parts.signature import Signature, definition_of, signature_of
-from audiocls.validation_errors import OWN, SHIPPED
 
 OURS = ("name", "code")
 """Fields that are never passed on."""
@@ -235,48 +232,3 @@ def _own_parts(value: object, path: str) -> Iterator[tuple[str, OwnPart]]:
     elif isinstance(value, tuple):
         for each in value:
             yield from _own_parts(each, path)
-
-
-@dataclass(frozen=True)
-class OrOwn:
-    """Annotation of a union of shipped parts (or of their names) that admits an own part too."""
-
-    own: type[OwnPart]
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        others = tuple(each for each in get_args(source) if each is not self.own)
-        is_named = len(others) < len(get_args(source))
-        ours = handler.generate_schema(Union[others]) if is_named else handler(source)  # noqa: UP007
-        choices = {SHIPPED: ours, OWN: handler.generate_schema(self.own)}
-        shipped = frozenset(_names(source))
-
-        def whose(value: Any) -> str:
-            return OWN if self._is_own(value, shipped) else SHIPPED
-
-        return core_schema.tagged_union_schema(choices, whose)
-
-    def _is_own(self, value: Any, shipped: frozenset[str]) -> bool:
-        """Whether a value means an own part; entry points are read for unknown names alone."""
-        if isinstance(value, OwnPart):
-            return True
-        name = value.get("name") if isinstance(value, Mapping) else value
-        if not isinstance(name, str) or name in shipped:
-            return False
-        is_stored = isinstance(value, Mapping) and "code" in value
-        if is_stored or is_import_string(name):
-            return True
-        return plugin_named(self.own.CALL.kind, name) is not None
-
-
-def _names(source: Any) -> Iterator[str]:
-    """Yield the names of shipped parts: of options in a union, or words of a `Literal`."""
-    if isinstance(source, str):
-        yield source
-    elif isinstance(source, type) and issubclass(source, Options):
-        # An own part's name is any text.
-        yield from get_args(source.model_fields["name"].annotation)
-    else:
-        for each in get_args(source):
-            yield from _names(each)

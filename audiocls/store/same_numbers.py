@@ -9,6 +9,7 @@ SAME_NUMBERS: dict[str, str] = {
     "cfa5b6649025": "467fac863784",  # since then prose is left out of the digest
     "f27e56805ee6": "467fac863784",  # modules and names of the redesign
     "c98172d64be7": "467fac863784",  # caches that are verified, files that are read as meant
+    "d671690d5936": "467fac863784",  # parts of one's own are admitted
 }
 """Digest → the first digest that computes the same numbers.
 
