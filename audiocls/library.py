@@ -62,10 +62,14 @@ def find(kind: Kind, name: str) -> Path:
     return known[name]
 
 
-def ablation(name: str, recipe: str | None = None) -> Ablation:
-    """Return an ablation by path or name, on another recipe if one is given."""
+def ablation(name: str, recipe: str | None = None, is_place: bool = True) -> Ablation:
+    """Return an ablation by path or name, on another recipe if one is given.
+
+    `is_place` as of `recipe`.
+    """
     file = find("ablations", name)
-    _add_place("ablations", file)
+    if is_place:
+        _add_place("ablations", file)
     document = yaml_file.read(file)
     return load_ablation({**document, "recipe": recipe} if recipe else document, str(file))
 

@@ -16,6 +16,7 @@ from helpers.trials import train, trainable_job
 from typer.testing import CliRunner, Result
 
 from audiocls import yaml_file
+from audiocls.analysis.influences import influences_of
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.datasets import OwnData
 from audiocls.audio.datasets.own_rows import rows_of
@@ -139,6 +140,11 @@ def test_a_metric():
         assert metrics["test/certainty"] == pytest.approx(2 * certain)
         assert metrics["test/hits"] == metrics["test/accuracy"]
         assert "val/hits" in metrics
+        own, shipped = (
+            influences_of(name, trial.predictions()) for name in ("test/hits", "test/accuracy")
+        )
+        # The jackknife of a mean is the mean's own influence, where recordings are of one length.
+        np.testing.assert_allclose(own.values, shipped.values, atol=1e-12)
 
 
 ALL = {

@@ -4,6 +4,7 @@ Every module here leaves a mark when it is imported, its packages included, and 
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,7 @@ def test_no_agent_runs_what_a_server_names(ordered, tmp_path):
     Path("other.yaml").write_text(yaml_file.dump({**TINY, "model": {"name": NAME}}))
     with pytest.raises(ConfigError, match=r"named by the sweep me/birds/abc.*--trust evil"):
         server_trials(ordered, tmp_path / "runs")
+    assert not os.environ["AUDIOCLS_PATH"]  # nor are modules looked for beside its files
 
 
 @pytest.mark.usefixtures("unrun")
@@ -245,6 +247,7 @@ def test_words_that_wandb_agent_passes_on_are_a_servers(monkeypatch):
     monkeypatch.setenv("WANDB_SWEEP_ID", "abc")
     words = ("train", "--recipe", "tiny", f"model.name={NAME}", "--executor", "inline")
     refused("named by the sweep abc", *words)
+    refused("--trust: words of `wandb agent` are its server's", *words, "--trust", "evil")
     trial = one_trial([f"model.name={NAME}"], recipe="tiny")
     assert trial.configs[f"model.name={NAME}"].model.name == NAME  # the user's own words are his
 

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 from audiocls import library
 from audiocls.errors import UsageError
 from audiocls.parts.modules import add_places
-from audiocls.parts.origin import trust
+from audiocls.parts.origin import TRUST, trust
 from audiocls.render.build.clips import ClipsRequest
 from audiocls.render.formats import FORMATS, Output, checked
 from audiocls.studies.options import RUNS as RUNS
@@ -96,6 +97,8 @@ RootOption = Annotated[
 
 def _trusted(packages: list[str] | None) -> list[str] | None:
     """Trust packages for the rest of this command, workers included."""
+    if packages and os.environ.get("WANDB_SWEEP_ID"):
+        raise UsageError(f"--trust: words of `wandb agent` are its server's; set {TRUST} instead")
     trust(packages or ())
     return packages
 

@@ -3,7 +3,11 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from audiocls.analysis.influences.predictions import OWN
+from audiocls.config.own import OwnMetric
 from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import digest_of_test, peak_memory_mib
 from audiocls.store import Attempt, Cost, Provenance, Record
@@ -55,14 +59,40 @@ def write_results(
 
 def _write_predictions(job: NativeJob, state: TrainingState, scores: Scores) -> None:
     clips = [state.dataset.table.clips[i] for i in state.split.test]
+    sources = np.array([clip.source for clip in clips])
     job.trial.write_predictions(
         {
             "clips": np.array([clip.id for clip in clips]),
-            "sources": np.array([clip.source for clip in clips]),
+            "sources": sources,
             "labels": scores.targets.numpy(),
             "logits": scores.logits.numpy(),
+            **_own_metrics(scores, sources),
         }
     )
+
+
+def _own_metrics(scores: Scores, sources: NDArray[np.str_]) -> dict[str, NDArray[np.float64]]:
+    """Return what reports need of the user's own metrics, by array. Shape: sources (N,)"""
+    own = scores.training.metrics
+    return {f"{OWN}{each.short}": _without_each(each, scores, sources) for each in own}
+
+
+def _without_each(
+    metric: OwnMetric, scores: Scores, sources: NDArray[np.str_]
+) -> NDArray[np.float64]:
+    """Return a metric of all clips, then without those of each recording, in ascending order.
+
+    Reports take verdicts over recordings from these, and run no code of the user's.
+
+    Shape: sources (N,) → (1 + R,)
+    """
+    _, numbers = np.unique(sources, return_inverse=True)
+    recordings = torch.from_numpy(numbers)
+    num = int(numbers.max()) + 1
+    kept = [recordings != number for number in range(num)] if num > 1 else []
+    parts = ((scores.logits[each], scores.targets[each]) for each in kept)
+    whole = metric.of(scores.logits, scores.targets)
+    return np.array([whole, *(metric.of(*part) for part in parts)])
 
 
 def _best_epoch(progress: Progress) -> dict[str, float]:

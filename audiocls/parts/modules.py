@@ -37,7 +37,7 @@ class Found:
 def add_places(folders: Sequence[Path]) -> None:
     """Look for modules in these folders too, here and in the workers that this process starts."""
     known = [each for each in os.environ.get(PLACES, "").split(os.pathsep) if each]
-    new = [str(folder.absolute()) for folder in folders]
+    new = [str(folder.resolve()) for folder in folders]
     os.environ[PLACES] = os.pathsep.join(dict.fromkeys([*known, *new]))
 
 

@@ -1,7 +1,6 @@
 """Ablations and single trials: from a request to a study that can be launched."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,9 +184,10 @@ def _one_cell(
         raise UsageError(f"--ablation {ablation} needs {', '.join(f'{k}=…' for k in missing)}")
     arm, seed, fold = (str(overrides[key]) for key in CELL)
     others = [item for item in given if item.partition("=")[0] not in CELL]
-    request = ablation_request(ablation, None, others, seeds=seed, folds=fold, arms=arm)
+    blocks = {"seeds": seed, "folds": fold, "arms": arm}
+    request = ablation_request(ablation, None, others, **blocks, origin=origin)
     check_untuned(request, "training one cell")
-    return resolved(replace(request, origin=origin)).only(arm)
+    return resolved(request).only(arm)
 
 
 def run_trial(trial: Resolved, options: LaunchOptions, display: Display) -> Outcome:

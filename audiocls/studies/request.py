@@ -106,17 +106,22 @@ def ablation_request(
     seeds: str | None = None,
     folds: str | None = None,
     arms: str | None = None,
+    origin: Origin = OWN_FILES,
 ) -> AblationRequest:
-    """Return the ablation of that name or path; a registered sweep stands for its ablation."""
+    """Return the ablation of that name or path; a registered sweep stands for its ablation.
+
+    `origin` says who named it: only beside the user's own files are modules looked for.
+    """
     if name.endswith((".yaml", ".yml")):
         name = library.registered_ablation(yaml_file.read(library.find("sweeps", name))) or name
-    ablation = library.ablation(name, recipe)
+    ablation = library.ablation(name, recipe, origin.is_trusted)
     overrides = library.overrides(list(assignments or []))
-    base, is_own = library.recipe(ablation.recipe), recipe is None
+    base, is_own = library.recipe(ablation.recipe, origin.is_trusted), recipe is None
     file = library.find("ablations", name)
     texts = library.misreadings(file, library.COMPARED)
     odd = (*(f"{file}: {text}" for text in texts), *advice(base, yaml_file.read(file), overrides))
-    return AblationRequest(name, ablation, base, overrides, seeds, folds, arms, is_own, notes=odd)
+    given = (overrides, seeds, folds, arms, is_own)
+    return AblationRequest(name, ablation, base, *given, notes=odd, origin=origin)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,9 @@ def influences_of(
     if metric in MEANS:
         values = of_mean(MEANS[metric](predictions), predictions.numbers)
         return Influences(predictions.recordings, values)
-    of_all, without_one = np.split(JACKKNIFED[metric](predictions), [1])
+    is_own = metric in predictions.own
+    values = predictions.own[metric] if is_own else JACKKNIFED[metric](predictions)
+    of_all, without_one = np.split(values, [1])
     if np.isnan(of_all).any():
         return f"{metric} is undefined: no class has the clips that it needs"
     if np.isnan(without_one).any():
@@ -66,7 +68,7 @@ def score_range(metric: str) -> float:
 
 def _why_not(metric: str, predictions: Predictions) -> str | None:
     """Return why a metric cannot be computed of these predictions, if so."""
-    known = [*MEANS, *JACKKNIFED]
+    known = [*MEANS, *JACKKNIFED, *predictions.own]
     if predictions.is_multi_label:
         known = [name for name in known if name not in SINGLE_LABEL]
     if metric not in known:
