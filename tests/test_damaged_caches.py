@@ -265,10 +265,10 @@ def test_a_clip_that_cannot_be_opened_for_too_many_files_is_not_the_clips_fault(
             raise OSError(24, "Too many open files", str(self))
         return opened(self, *options)
 
-    def undecodable(path: Path) -> None:
-        raise DataError(f"{path}: System error")
+    def undecodable(clip: Clip) -> None:
+        raise DataError(f"{clip.path}: System error")
 
-    monkeypatch.setattr(pack_module, "decode", undecodable)
+    monkeypatch.setattr(pack_module, "decode_clip", undecodable)
     with pytest.raises(DataError, match="3 of 3 clips"):
         samples(table, tmp_path / "cache")
     monkeypatch.setattr(Path, "open", refuse)

@@ -92,7 +92,7 @@ def test_clips_are_decoded_and_resampled_once(table, tmp_path, monkeypatch):
     def never(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(pack_module, "decode", never)
+    monkeypatch.setattr(pack_module, "decode_clip", never)
     monkeypatch.setattr(pack_module, "resample", never)
     assert np.array_equal(open_pack(table, "f", 4000, tmp_path).samples, first)
 

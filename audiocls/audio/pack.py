@@ -8,17 +8,20 @@ Legend: N clips, B batch, T samples.
 import io
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.atomic import build_cache
-from audiocls.audio.clips import ClipTable
-from audiocls.audio.decode import Waveform, decode
+from audiocls.audio.clip_audio import decode_clip
+from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.decode import Waveform
 from audiocls.errors import DataError, MachineFault
 from audiocls.machine import fault_of, reserve, writing
 
@@ -30,6 +33,11 @@ MOST_PHASES = 1000
 SAMPLES = "samples.i16"
 CHUNK_CLIPS = 512
 """Clips decoded before they are written."""
+CHUNK_SAMPLES = 1 << 26
+"""Samples from which fewer clips are written at once, 128 MiB: recordings may last hours."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -94,31 +102,60 @@ def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path)
 def _make(table: ClipTable, sample_rate: int, folder: Path) -> None:
     """Decode on every core and write in order, with one chunk of the clips in memory."""
 
-    def row(path: Path) -> NDArray[np.int16] | DataError:
+    def row(clip: Clip) -> NDArray[np.int16] | DataError:
         try:
-            return _to_int16(resample(decode(path), sample_rate))
+            return _to_int16(resample(decode_clip(clip), sample_rate))
         except DataError as error:
-            if fault := fault_behind(error, path):
+            if fault := fault_behind(error, clip.path):
                 raise fault from error
             return error
 
     lengths: list[int] = []
     errors: list[DataError] = []
-    paths = [clip.path for clip in table.clips]
+    num_clips = len(table.clips)
     with ThreadPoolExecutor(os.cpu_count()) as pool, (folder / SAMPLES).open("wb") as file:
-        for start in range(0, len(paths), CHUNK_CLIPS):
-            rows = list(pool.map(row, paths[start : start + CHUNK_CLIPS]))
+        for rows in _chunks(in_order(pool, row, table.clips)):
+            is_first = not lengths
             errors += [result for result in rows if isinstance(result, DataError)]
             chunk = [result for result in rows if not isinstance(result, DataError)]
             lengths += map(len, chunk)
-            expected = sum(lengths) * len(paths) // max(1, len(lengths))
-            _write(file, chunk, folder, expected if start == 0 else sum(lengths))
+            expected = sum(lengths) * num_clips // max(1, len(lengths))
+            _write(file, chunk, folder, expected if is_first else sum(lengths))
         file.truncate()
     if errors:
         listed = "\n".join(f"  - {error}" for error in errors[:20])
-        raise DataError(f"{len(errors)} of {len(paths)} clips cannot be used:\n{listed}")
+        raise DataError(f"{len(errors)} of {num_clips} clips cannot be used:\n{listed}")
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     (folder / "starts.npy").write_bytes(npy_bytes(starts))
+
+
+def in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Yield `work` of each item, in order, a few items ahead: memory grows with none of them."""
+    ahead: deque[Future[Result]] = deque()
+    for item in items:
+        ahead.append(pool.submit(work, item))
+        if len(ahead) > 2 * (os.cpu_count() or 1):
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
+
+
+def _chunks(
+    rows: Iterable[NDArray[np.int16] | DataError],
+) -> Iterator[list[NDArray[np.int16] | DataError]]:
+    """Gather rows, at most `CHUNK_CLIPS` and about `CHUNK_SAMPLES` of them at once."""
+    chunk: list[NDArray[np.int16] | DataError] = []
+    num_samples = 0
+    for row in rows:
+        chunk.append(row)
+        num_samples += 0 if isinstance(row, DataError) else len(row)
+        if len(chunk) == CHUNK_CLIPS or num_samples >= CHUNK_SAMPLES:
+            yield chunk
+            chunk, num_samples = [], 0
+    if chunk:
+        yield chunk
 
 
 def fault_behind(error: Exception, path: Path) -> MachineFault | None:

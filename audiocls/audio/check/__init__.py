@@ -82,7 +82,7 @@ def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> Dat
         table = data.table(cache)
     except InvalidClipTable as error:
         table = error.listed
-    probes = probe_all([clip.path for clip in table.clips], report)
+    probes = probe_all(table.clips, report)
     if _is_decoded(probes):
         keep_probes(probes, fingerprint(table, cache), cache)
     return data_quality_of(table, probes)
@@ -105,7 +105,7 @@ def require_ready(
         require_trainable(table, folds, name)
     probes = kept_probes(known, cache, len(table.clips))
     if probes is None:
-        probes = probe_all([clip.path for clip in table.clips], lambda done, total: None)
+        probes = probe_all(table.clips, lambda done, total: None)
         if _is_decoded(probes):
             keep_probes(probes, known, cache)
     findings = [f for f in data_quality_of(table, probes).findings if f.kind not in ignored]
