@@ -30,6 +30,8 @@ _STREAMED_FRAMES = 1 << 18
 """Samples per channel read at once from a long file, 2 MiB in stereo; a multiple of the above."""
 _SLACK_FRAMES = 4 * 1152
 """Samples per channel by which a lossy format may hold less than announced: four MP3 frames."""
+_PREROLL_FRAMES = 1 << 14
+"""Samples per channel read before a segment: an MP3 frame needs up to nine before it."""
 _SLACK_S = 0.1
 """Seconds by which a segment may end after its recording: annotations are rounded."""
 _UNKNOWN_FRAMES = 1 << 62
@@ -248,8 +250,10 @@ def _read_span(path: Path, start_s: float, end_s: float) -> tuple[NDArray[np.flo
         rate = file.samplerate
         first, end = round(start_s * rate), round(end_s * rate)
         with silenced_decoder(path), suppress(*_UNDECODABLE):
-            file.seek(first)
-            samples = np.asarray(file.read(end - first, dtype="float32", always_2d=True))
+            start = max(0, first - _PREROLL_FRAMES)
+            file.seek(start)
+            samples = np.asarray(file.read(end - start, dtype="float32", always_2d=True))
+            samples = samples[first - start :]
     if not len(samples):
         got = f"a segment from {start_s:g} to {end_s:g} s of a recording that ends before"
         raise unusable(path, got, "correct its start and end, in seconds")

@@ -14,6 +14,7 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.audioset import AudioSet
 from audiocls.audio.datasets.esc50 import ESC50
 from audiocls.audio.datasets.folder import Folder
+from audiocls.audio.datasets.shards import Shards
 from audiocls.audio.datasets.speechcommands import SpeechCommands
 from audiocls.audio.datasets.synthetic import Synthetic
 from audiocls.audio.datasets.urbansound8k import UrbanSound8K
@@ -23,7 +24,7 @@ from audiocls.options import Options
 from audiocls.validation_errors import describe_errors
 
 DataSet = Annotated[
-    Synthetic | ESC50 | UrbanSound8K | SpeechCommands | AudioSet | Folder,
+    Synthetic | ESC50 | UrbanSound8K | SpeechCommands | AudioSet | Folder | Shards,
     Field(discriminator="name"),
 ]
 
@@ -32,6 +33,7 @@ __all__ = [
     "AudioSet",
     "DataSet",
     "Folder",
+    "Shards",
     "SpeechCommands",
     "Synthetic",
     "UrbanSound8K",
