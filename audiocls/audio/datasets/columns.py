@@ -67,11 +67,11 @@ class Recognised:
         return known | ({"": cells[""]} if "" in cells else {})
 
 
-def recognise(header: Sequence[str], given: Columns, has_unread: bool = True) -> Recognised:
+def recognise(header: Sequence[str], given: Columns) -> Recognised:
     """Return which column of `header` says what.
 
-    `has_unread` is whether columns of other names may be there; those that look like a misspelling
-    of a role are a problem in any case.
+    Columns of other names are not read, but those that look like a misspelling of a role are a
+    problem.
     """
     named = {role: name for role, name in given.given().items() if name}
     barred = {role for role, name in given.given().items() if not name}
@@ -89,7 +89,7 @@ def recognise(header: Sequence[str], given: Columns, has_unread: bool = True) ->
         *_absent(header, named),
         *_ambiguous(found),
         *_lacking(header, column_of),
-        *_misspelt(unread, free, has_unread),
+        *_misspelt(unread, free),
         *_repeated(header, column_of),
     )
     return Recognised(column_of, problems, tuple(_told(column_of, unread)))
@@ -129,11 +129,10 @@ def _lacking(header: Sequence[str], column_of: Mapping[str, str]) -> Iterator[st
         )
 
 
-def _misspelt(unread: Sequence[str], free: Sequence[str], has_unread: bool) -> Iterator[str]:
+def _misspelt(unread: Sequence[str], free: Sequence[str]) -> Iterator[str]:
     for name in unread:
-        near = get_close_matches(name.lower(), free, n=1, cutoff=_MISSPELT)
-        if near or not has_unread:
-            hint = did_you_mean(name.lower(), near or free)
+        if get_close_matches(name.lower(), free, n=1, cutoff=_MISSPELT):
+            hint = did_you_mean(name.lower(), free)
             yield f"column {name!r}: allowed are {', '.join(ROLES)}.{hint}"
 
 
