@@ -9,9 +9,10 @@ import pytest
 from helpers.audio import uniform_noise, write_wav
 
 from audiocls.audio.check import check
+from audiocls.audio.check.summary import facts_of
 from audiocls.audio.clip_audio import decode_clip
 from audiocls.audio.clips import fingerprint
-from audiocls.audio.datasets import Folder, dataset_named
+from audiocls.audio.datasets import Folder, dataset_named, written_manifest
 from audiocls.audio.datasets.rows import split_labels
 from audiocls.audio.decode import decode
 from audiocls.audio.pack import open_pack
@@ -335,6 +336,70 @@ def test_segments_beyond_the_end_of_their_recording_are_found_by_check(tmp_path)
     found = {f.kind: f.text for f in check(data, tmp_path, lambda done, total: None).findings}
     assert "ends at 0.10 s, its segment at 9 s" in found["truncated"]
     assert "a segment from 5 to 9 s of a recording that ends before" in found["undecodable"]
+
+
+# What check tells, and what is written down.
+
+
+def found_in(data: Folder, cache: Path) -> dict[str, str]:
+    return {f.kind: f.text for f in check(data, cache, lambda done, total: None).findings}
+
+
+def test_clips_in_no_row_of_the_list_are_told_with_the_folders_that_are_missed(tmp_path):
+    sounds(tmp_path / "d", *(f"{c}/{i}.wav" for c in ("hi", "ho") for i in range(5)), "he/9.wav")
+    rows = [f"{c}/{i}.wav,{c}\n" for c in ("hi", "ho") for i in range(5)]
+    data = listed(tmp_path / "d", "path,label\n" + "".join(rows[1:]) + "hi/0.wav,hi\n")
+    said = found_in(data, tmp_path)["unlisted"]
+    assert (
+        said == "1 clip in the folder and in no row of the list (nothing of he is listed): he/9.wav"
+    )
+    del rows[3]
+    said = found_in(listed(tmp_path / "d", "path,label\n" + "".join(rows)), tmp_path)["unlisted"]
+    assert "2 clips" in said
+    assert "hi/3.wav" in said
+
+
+def test_folds_and_splits_are_listed_in_their_order_and_in_plain_words(tmp_path):
+    names = [f"{i}.wav" for i in range(12)]
+    sounds(tmp_path, *names)
+    cells = [*range(12, 1, -1), "test:field"]
+    rows = "".join(f"{i}.wav,{'ab'[i // 6]},{cell}\n" for i, cell in enumerate(cells))
+    data = listed(tmp_path, f"path,label,fold\n{rows}")
+    quality = check(data, tmp_path, lambda done, total: None)
+    assert list(quality.sides) == [*(f"fold {i}" for i in range(2, 13)), "test:field"]
+    facts_ = facts_of(quality, data)
+    assert facts_["folds and splits"].startswith("fold 2: 1, fold 3: 1")
+    assert "12 shorter than 1 s: padded with zeros to 1 s" in facts_["lengths"]
+    kinds = [finding.kind for finding in quality.findings if not finding.is_fault]
+    assert kinds == sorted(kinds)
+
+
+@pytest.mark.parametrize("kind", ["classes", "list", "splits"])
+def test_the_manifest_that_is_written_reads_as_what_it_was_made_of(kind, tmp_path):
+    root, options = tmp_path / "d", {}
+    if kind == "list":
+        sounds(root / "wav", *(f"s{i // 2}-{i}.wav" for i in range(12)))
+        rows = [f"s{i // 2}-{i}.wav;{'a|b' if i % 3 else 'a'};{i / 100:g};0,5" for i in range(12)]
+        text = "\n".join(["Filename;Class;onset;offset", *rows])
+        listed(root, text.replace("|", ", ") + "\n", name="list.txt")
+        options = {"manifest": "list.txt", "audio": "wav", "labels": "multi", "source": "^(s.*)-"}
+    else:
+        parts = ("train/", "dev/", "test/") if kind == "splits" else ("",)
+        sounds(root, *(f"{p}{c}/{i}.wav" for p in parts for c in "ab" for i in range(5)))
+    given = {f"data.{key}": value for key, value in options.items()}
+    before = table(Folder(root=str(root), **options))
+    path, written = written_manifest(root, None, given)
+    assert written.clips == before.clips
+    labels = {"labels": "multi"} if kind == "list" else {}
+    after = table(Folder(root=str(root), **labels))
+    assert after.labels == before.labels
+
+    def of(clip):
+        return clip.path, clip.labels, clip.source.split("/")[-1], clip.side, clip.segment
+
+    assert sorted(map(of, after.clips)) == sorted(map(of, before.clips))
+    with pytest.raises(UsageError, match="exists already"):
+        written_manifest(root, path, {})
 
 
 # Splits.

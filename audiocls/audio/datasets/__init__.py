@@ -14,6 +14,7 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.audioset import AudioSet
 from audiocls.audio.datasets.esc50 import ESC50
 from audiocls.audio.datasets.folder import Folder
+from audiocls.audio.datasets.manifests import write_rows
 from audiocls.audio.datasets.shards import Shards
 from audiocls.audio.datasets.speechcommands import SpeechCommands
 from audiocls.audio.datasets.synthetic import Synthetic
@@ -70,3 +71,21 @@ def write_synthetic(data: DataSet, folder: Path) -> ClipTable:
             "synthetic."
         )
     return data.make(folder)
+
+
+def written_manifest(
+    folder: Path, out: Path | None, overrides: Mapping[str, Any]
+) -> tuple[Path, ClipTable]:
+    """Write what is recognised in a folder as a manifest; return its path and its clips.
+
+    Raises:
+        DataError: nothing is recognised, or it cannot be read.
+        UsageError: the file exists already.
+    """
+    data = dataset_named("folder", {**overrides, "data.root": str(folder)})
+    assert isinstance(data, Folder)
+    listed, files = data.listed()
+    table = data.table_of(listed, files)
+    path = (out or folder / "manifest.csv").expanduser().absolute()
+    write_rows(listed, table, path)
+    return path, table

@@ -81,7 +81,10 @@ class Folder(Options):
         Raises:
             DataError: no root, nothing to read in it, or errors in it (all at once, twenty shown).
         """
-        listed, files = self.listed()
+        return self.table_of(*self.listed())
+
+    def table_of(self, listed: Listed, files: FileFinder) -> ClipTable:
+        """Return the clips of rows that were read."""
         table = table_of(listed, self.reading, lambda path: (files.path(path), None))
         # What was respelled is known once every path has been looked for.
         remarks = (*listed.remarks, *files.remarks(), *table.remarks[len(listed.remarks) :])

@@ -1,0 +1,33 @@
+"""`audiocls data manifest`: write down how a folder is read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audiocls import console, library
+from audiocls.cli.data.sources import DataSetOption
+from audiocls.formatting import command_line
+
+
+def manifest(
+    folder: Annotated[Path, typer.Argument(help="Class folders, or another tool's list.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Default: manifest.csv in the folder.")
+    ] = None,
+    assignments: DataSetOption = None,
+) -> None:
+    """Write a manifest.csv of what is recognised in a folder: columns, labels, splits, sources.
+
+    It can then be edited, and is read from now on instead of what it was made of.
+    """
+    from audiocls.audio.datasets import written_manifest
+
+    given = library.overrides(assignments or [])
+    path, table = written_manifest(folder, out, given)
+    for remark in table.remarks:
+        console.note(f"{remark.kind}: {remark.text}")
+    console.say(f"{path}: {len(table.clips)} clips, {len(table.labels)} classes")
+    at = ["--set", f"data.root={path.parent}"]
+    at += ["--set", f"data.manifest={path.name}"] if path.name != "manifest.csv" else []
+    console.note(f"next: {command_line('data', 'check', 'folder', *at)}")
