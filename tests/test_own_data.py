@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.audio import uniform_noise, write_wav
+from helpers.own_data import RATE, facts, listed, refusal, sound, sounds, table, told
 
 from audiocls.audio.check import check
 from audiocls.audio.check.summary import facts_of
@@ -19,45 +19,6 @@ from audiocls.audio.pack import open_pack
 from audiocls.audio.recording_names import source_in
 from audiocls.config import resolve
 from audiocls.errors import ConfigError, DataError, UsageError
-
-RATE = 8000
-
-
-def sound(path: Path, seed: int = 0, num_samples: int = 800) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_wav(path, uniform_noise(num_samples, peak=0.3, seed=seed), RATE)
-    return path
-
-
-def sounds(root: Path, *names: str) -> None:
-    for seed, name in enumerate(names):
-        sound(root / name, seed)
-
-
-def listed(root: Path, text: str, name: str = "manifest.csv", **options: object) -> Folder:
-    (root / name).parent.mkdir(parents=True, exist_ok=True)
-    (root / name).write_text(text)
-    return Folder(root=str(root), **options)
-
-
-def table(data: Folder):
-    return data.table(Path("unused"))
-
-
-def facts(data: Folder) -> list[tuple[str, tuple[str, ...], str]]:
-    found = table(data)
-    return [(c.id, tuple(found.labels[i] for i in c.labels), c.side) for c in found.clips]
-
-
-def told(data: Folder) -> dict[str, str]:
-    return {remark.kind: remark.text for remark in table(data).remarks}
-
-
-def refusal(data: Folder) -> str:
-    with pytest.raises((DataError, UsageError)) as raised:
-        table(data)
-    return str(raised.value)
-
 
 # Columns.
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from test_own_data import facts, refusal, sounds, table, told
+from helpers.own_data import facts, refusal, sounds, table, told
 
 from audiocls.audio.datasets import Folder
 

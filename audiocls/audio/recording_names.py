@@ -24,6 +24,9 @@ _LEAST_SHARE = 0.95
 _LARGEST_SHARE = 0.5
 """Of the clips that may have a source of their own: else names do not repeat."""
 
+_FEWEST_NUMBERS = 10
+"""Numbers of speakers; of fewer, they are rather those of folds."""
+
 
 def source_in(path: str, pattern: str) -> str | None:
     """Return what `pattern` finds in a file's name, or else in its path: its group, or all of it.
@@ -41,10 +44,10 @@ def proposal(clips: Sequence[Clip]) -> Iterator[Remark]:
     """Yield how sources might be found in names that repeat, where that would change the folds."""
     if any(clip.source != clip.id for clip in clips):
         return  # segments of one recording, which are together already
-    for pattern in (*KNOWN, *_LEADING, *_LATER):
-        groups = _groups(clips, pattern)
-        if groups is None or not _is_likely(groups, pattern):
-            continue
+    found = [(pattern, _groups(clips, pattern)) for pattern in (*KNOWN, *_LEADING, *_LATER)]
+    known = [(pattern, groups) for pattern, groups in found if groups is not None]
+    # A speaker says several words, which tells more than a recording that has one class.
+    for pattern, groups in [*filter(_is_of_speakers, known), *filter(_is_of_recordings, known)]:
         apart = sum(len({clip.side for clip in group}) > 1 for group in groups.values())
         if apart:
             yield _proposed(groups, pattern, apart)
@@ -67,22 +70,37 @@ def _groups(clips: Sequence[Clip], pattern: str) -> dict[str, list[Clip]] | None
     return groups
 
 
-def _is_likely(groups: dict[str, list[Clip]], pattern: str) -> bool:
-    """Whether these may be speakers or recordings, rather than classes or counters."""
-    num_clips = sum(map(len, groups.values()))
-    if not 2 <= len(groups) <= _LARGEST_SHARE * num_clips:
-        return False
-    if pattern in KNOWN:
-        return True
+Pattern = tuple[str, dict[str, list[Clip]]]
+"""A regular expression, and clips by what it finds."""
+
+
+def _is_of_speakers(found: Pattern) -> bool:
+    """Whether these may be speakers, or recordings of several classes, rather than counters."""
+    pattern, groups = found
+    if not _repeats(groups) or pattern in KNOWN:
+        return _repeats(groups)
     kinds = {name: {clip.labels for clip in group} for name, group in groups.items()}
-    num_classes = len(set[tuple[int, ...]]().union(*kinds.values()))
-    crosses = any(len(labels) > 1 for labels in kinds.values())
-    if not crosses and len(groups) <= num_classes:
-        return False  # the class, written into the name
-    # A number that counts the clips of each class occurs once with each.
-    is_counter = all(name.isdecimal() for name in groups)
-    repeats = any(len(group) > len(kinds[name]) for name, group in groups.items())
-    return len(groups) > 2 and crosses and (repeats or not is_counter)
+    if all(len(labels) == 1 for labels in kinds.values()):
+        return False
+    # A number that counts the clips of each class occurs once with each; one of few, in each, is
+    # rather that of a fold.
+    is_number = all(name.isdecimal() for name in groups)
+    recurs = any(len(group) > len(kinds[name]) for name, group in groups.items())
+    return len(groups) >= _FEWEST_NUMBERS and recurs if is_number else len(groups) > 2
+
+
+def _is_of_recordings(found: Pattern) -> bool:
+    """Whether these may be recordings of one class each, rather than the classes."""
+    groups = found[1]
+    kinds = [{clip.labels for clip in group} for group in groups.values()]
+    num_classes = len(set[tuple[int, ...]]().union(*kinds))
+    is_inside = all(len(labels) == 1 for labels in kinds)
+    return _repeats(groups) and is_inside and len(groups) >= 2 * num_classes
+
+
+def _repeats(groups: dict[str, list[Clip]]) -> bool:
+    num_clips = sum(map(len, groups.values()))
+    return 2 <= len(groups) <= _LARGEST_SHARE * num_clips
 
 
 def _proposed(groups: dict[str, list[Clip]], pattern: str, num_apart: int) -> Remark:

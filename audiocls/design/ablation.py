@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from audiocls.audio.clips import FURTHER
 from audiocls.design.tuning import Searched
 from audiocls.errors import did_you_mean
 from audiocls.options import Options
@@ -55,8 +56,19 @@ GOALS: dict[str, Goal] = {
 """Metric of the test clips → what is usually wanted of it."""
 
 
+def on_test_clips(metric: str) -> tuple[str, str]:
+    """Return the split whose clips a metric is of, and its name on the clips of `test`.
+
+    >>> on_test_clips("test:unseen/map"), on_test_clips("test/map"), on_test_clips("val/loss")
+    (('test:unseen', 'test/map'), ('test', 'test/map'), ('', 'val/loss'))
+    """
+    split, _, name = metric.rpartition("/")
+    is_tested = split == "test" or FURTHER.fullmatch(split)
+    return (split, f"test/{name}") if is_tested else ("", metric)
+
+
 def _usual_goal(given: dict[str, Any]) -> Goal:
-    return GOALS.get(given.get("name", ""), "maximize")
+    return GOALS.get(on_test_clips(given.get("name", ""))[1], "maximize")
 
 
 def _measured(name: str) -> str:
@@ -67,7 +79,16 @@ def _measured(name: str) -> str:
     return name
 
 
+def _measured_beside(name: str) -> str:
+    split, on_test = on_test_clips(name)
+    if split in ("", "test") or on_test not in GOALS:
+        _measured(name)
+    return name
+
+
 Measured = Annotated[str, AfterValidator(_measured)]
+MeasuredBeside = Annotated[str, AfterValidator(_measured_beside)]
+"""Also a metric of further test clips, such as `test:unseen/accuracy`."""
 
 
 class Metric(Options):
@@ -80,7 +101,7 @@ class Metric(Options):
 class SecondaryMetric(Options):
     """What is reported beside the metric that decides."""
 
-    name: Measured
+    name: MeasuredBeside
     goal: Goal = Field(default_factory=_usual_goal)
     margin: float | None = Field(default=None, gt=0.0)
     """As `stats.margin`, which it is if left out."""

@@ -74,8 +74,11 @@ def protocol_of(config: Mapping[str, Any]) -> str:
 
 def digest_of_test(table: ClipTable, fold: int) -> str:
     """Return 12 hex digits over the test clips' ids, in order, and the names of the labels."""
-    clips = [table.clips[i].id for i in table.split(fold).test]
-    return hashlib.sha256(json.dumps([clips, table.labels]).encode()).hexdigest()[:12]
+    split = table.split(fold)
+    clips = [table.clips[i].id for i in split.test]
+    further = {name: [table.clips[i].id for i in each] for name, each in split.further.items()}
+    content = [clips, table.labels, *([further] if further else [])]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
 def reset_peak_memory() -> None:

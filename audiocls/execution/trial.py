@@ -195,7 +195,12 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
     if not progress.is_complete:
         return Interrupted(job.id), Ending(best_of(progress.best_row), exit_code=1)
     scores = score(state.classifier, dataset, state.split.test, config.train)
-    record = write_results(job, run.attempt, state, progress, scores, pretrained, run.provenance())
+    further = {
+        name: score(state.classifier, dataset, clips, config.train)
+        for name, clips in state.split.further.items()
+    }
+    every = {"test": scores, **further}
+    record = write_results(job, run.attempt, state, progress, every, pretrained, run.provenance())
     logits, targets = scores.logits.numpy(), scores.targets.numpy()
     breakdown = partial(class_breakdown, dataset, state.split.test, logits, targets)
     return Done(job.id), ending_of(job, record, breakdown)

@@ -15,6 +15,7 @@ from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import is_as_now
 from audiocls.formatting import command_line
 from audiocls.store import Cell, Request, Study, StudyFolder
+from audiocls.store.data_roots import remember_roots
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
 from audiocls.studies.launch import Outcome, Prepared, launch
@@ -61,6 +62,7 @@ def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Displa
         return job_of(cell, resolved, folder, tracking)
 
     def open_source(kept: Study) -> StudySource:
+        remember_roots(folder.path, resolved.data_roots)
         if study.looks:
             grow = next_look_fn(folder, study)
             return SequentialSource(Looks(folder, kept, job, grow, lender))

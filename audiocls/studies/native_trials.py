@@ -17,6 +17,7 @@ from audiocls.formatting import format_values
 from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep, propose
 from audiocls.search.distributions import value_of
 from audiocls.store import Cell, Proposal, StudyFolder
+from audiocls.store.data_roots import remember_roots
 
 _INSIDE = 0.381966
 """Quantile of a range that hardly any step hits: the golden section's."""
@@ -55,6 +56,7 @@ class NativeTrials:
         )
         tracking = replace(self.tracking.tagged(self.recipe_name), run_id=run_id)
         data = self._fingerprint(config)
+        remember_roots(self.folder.path, {data: config.data.root})
         return native_job(self.folder, cell, config, data, tracking, proposal.parameters)
 
     def config(self, parameters: Mapping[str, Any]) -> Config:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from audiocls.analysis.clips import Scored, scored
 from audiocls.analysis.differences import InfluencesOf
 from audiocls.analysis.influences import Influences, influences_of, prepared
+from audiocls.analysis.influences.predictions import Predictions
 from audiocls.config.training import Training
+from audiocls.design.ablation import on_test_clips
 from audiocls.store import Damaged, Study, StudyFolder
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -25,16 +27,27 @@ def read_influences(
     metrics = [study.metric, *(each.name for each in study.secondary)]
     found: dict[str, dict[str, Influences | str]] = {metric: {} for metric in metrics}
     shared = _Shared()
+    named = {metric: on_test_clips(metric) for metric in metrics}
+    has_loss = any(on_test == "test/loss" for _, on_test in named.values())
     for trial in trials:
-        training = _training_of(folder, trial) if "test/loss" in metrics else None
-        predictions = _made(folder, trial, partial(prepared, training=training))
-        for metric in metrics:
+        training = _training_of(folder, trial) if has_loss else None
+        splits = dict.fromkeys(split for split, _ in named.values())
+        every = {s: _made(folder, trial, partial(_prepared, s, training)) for s in splits}
+        for metric, (split, on_test) in named.items():
+            predictions = every[split]
             if isinstance(predictions, str):
                 found[metric][trial] = predictions
                 continue
-            each = influences_of(metric, predictions)
+            each = influences_of(on_test, predictions)
             found[metric][trial] = each if isinstance(each, str) else shared(each)
     return found
+
+
+def _prepared(split: str, training: Training | None, arrays: Arrays) -> Predictions | str:
+    """Return the predictions of one split of test clips, or why they cannot be used."""
+    start = f"{split}/" if split.startswith("test:") else ""
+    chosen = {name.removeprefix(start): a for name, a in arrays.items() if name.startswith(start)}
+    return prepared(chosen, training)
 
 
 def _training_of(folder: StudyFolder, trial: str) -> Training | None:

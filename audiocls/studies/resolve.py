@@ -47,6 +47,11 @@ class Resolved:
         config = self.tuned.get((cell.arm, cell.fold), self.configs[cell.arm])
         return config.model_copy(update={"seed": cell.seed, "fold": cell.fold})
 
+    @property
+    def data_roots(self) -> dict[str, str | None]:
+        """The folder of each arm's data, by the fingerprint of its clips."""
+        return {known: self.configs[arm].data.root for arm, known in self.fingerprints.items()}
+
     def only(self, arm: str) -> "Resolved":
         """Return the study with that arm's cells alone."""
         cells = tuple(cell for cell in self.study.cells if cell.arm == arm)

@@ -45,11 +45,11 @@ class Scores:
         values = metrics.validation(self.logits, self.targets, self.is_multi_label, sorted(names))
         return {f"val/{name}": value for name, value in values.items()} | {"val/loss": self.loss()}
 
-    def test(self) -> dict[str, float]:
-        """Return every defined metric, named `test/…`, and the loss."""
+    def test(self, split: str = "test") -> dict[str, float]:
+        """Return every defined metric, named `test/…` or after a further `split`, and the loss."""
         values = metrics.scalars(self.logits, self.targets, self.is_multi_label)
-        named = {f"test/{name}": value for name, value in values.items()}
-        return named | {"test/loss": self.loss()}
+        named = {f"{split}/{name}": value for name, value in values.items()}
+        return named | {f"{split}/loss": self.loss()}
 
 
 @torch.inference_mode()

@@ -8,6 +8,7 @@ import typer
 from audiocls import console, library
 from audiocls.atomic import write_text
 from audiocls.cli.options import CheckpointArgument, JsonOption, cache_folder, require_file_name
+from audiocls.store.data_roots import root_of_checkpoint
 
 
 def evaluate(
@@ -17,7 +18,7 @@ def evaluate(
         typer.Option("--set", metavar="KEY=VALUE", help="Such as data.root=DIR; repeatable."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option("--split", help="test (default), val, train or all.")
+        str | None, typer.Option("--split", help="test (default), test:NAME, val, train or all.")
     ] = None,
     fold: Annotated[
         int | None, typer.Option("--fold", min=1, help="Default: the checkpoint's own.")
@@ -39,7 +40,8 @@ def evaluate(
     require_file_name(out)
     restored, cache = load_checkpoint(checkpoint), cache_folder()
     overrides = library.overrides(assignments or [])
-    request = evaluation_request(restored, cache, overrides, split, fold, manifest)
+    root = root_of_checkpoint(checkpoint)
+    request = evaluation_request(restored, cache, overrides, split, fold, manifest, root)
     evaluation = evaluate_clips(restored, request, cache, known_only)
     if out is not None:
         write_text(out, to_csv(evaluation))
