@@ -29,7 +29,7 @@ def root_of(study: Path, fingerprint: str) -> str | None:
     return _read(study).get(fingerprint)
 
 
-def root_of_checkpoint(checkpoint: Path) -> str | None:
+def known_root(checkpoint: Path) -> str | None:
     """Return where the data of a finished trial lay, from its folder or its weights, if known."""
     trial = TrialFolder(checkpoint if checkpoint.is_dir() else checkpoint.parent)
     record = trial.record()

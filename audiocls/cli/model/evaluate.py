@@ -8,7 +8,7 @@ import typer
 from audiocls import console, library
 from audiocls.atomic import write_text
 from audiocls.cli.options import CheckpointArgument, JsonOption, cache_folder, require_file_name
-from audiocls.store.data_roots import root_of_checkpoint
+from audiocls.store.data_roots import known_root
 
 
 def evaluate(
@@ -38,9 +38,8 @@ def evaluate(
     from audiocls.training.evaluation_request import evaluation_request
 
     require_file_name(out)
-    restored, cache = load_checkpoint(checkpoint), cache_folder()
+    restored, cache, root = load_checkpoint(checkpoint), cache_folder(), known_root(checkpoint)
     overrides = library.overrides(assignments or [])
-    root = root_of_checkpoint(checkpoint)
     request = evaluation_request(restored, cache, overrides, split, fold, manifest, root)
     evaluation = evaluate_clips(restored, request, cache, known_only)
     if out is not None:
