@@ -5,6 +5,7 @@ All trials and processes share its pages. Samples beyond ±1 (lossy decoders ove
 Legend: N clips, B batch, T samples.
 """
 
+import errno
 import io
 import math
 import os
@@ -24,6 +25,7 @@ from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.decode import Waveform
 from audiocls.errors import DataError, MachineFault
 from audiocls.machine import fault_of, reserve, writing
+from audiocls.machine.disk import fault, free_bytes
 
 PACK_SCHEMA = 2
 FULL_SCALE = 32768.0
@@ -97,6 +99,13 @@ def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path)
     build_cache(folder, lambda beside: _make(table, sample_rate, beside))
     samples = np.memmap(folder / SAMPLES, np.int16, mode="r")
     return Pack(samples, np.load(folder / "starts.npy"))
+
+
+def require_room(folder: Path, num_samples: int) -> None:
+    """Raise `MachineFault` if a pack of `num_samples` is not there, and has no room on the disk."""
+    num_bytes = num_samples * np.dtype(np.int16).itemsize
+    if not folder.exists() and num_bytes > free_bytes(folder):
+        raise fault(errno.ENOSPC, folder.parent, num_bytes)
 
 
 def _make(table: ClipTable, sample_rate: int, folder: Path) -> None:

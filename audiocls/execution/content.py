@@ -1,12 +1,15 @@
 """Files that a configuration names: their digests in a trial's id, and whether they can be used."""
 
 import hashlib
+import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from audiocls.audio.check import require_ready
+from audiocls.audio.check.probe import DecodedInfo, kept_probes
 from audiocls.audio.clips import ClipTable, fingerprint
+from audiocls.audio.pack import pack_folder, require_room
 from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, by_content, files_of, identity_config
 from audiocls.errors import ConfigError, UsageError
@@ -61,9 +64,11 @@ def data_notes(
 
     `known` is the fingerprint of its own clips `table`.
 
-    Raises `DataError` if training on `folds` would fail, or could not be trusted.
+    Raises `DataError` if training on `folds` would fail, or could not be trusted, and
+    `MachineFault` if the cache has no room for the decoded clips.
     """
     notes = require_ready(table, known, config.data.name, cache, folds)
+    _require_room(config.data.sample_rate, len(table.clips), known, cache)
     if (other := config.pretraining.data) is not None:
         clips = other.table(cache)
         named, stage = f"pretraining.data {other.name}", clips.folds[:1]
@@ -73,6 +78,17 @@ def data_notes(
             clips = unlabelled_table(Path(path), key, AUDIO_FOLDERS[key])
             notes += require_ready(clips, fingerprint(clips, cache), key, cache, ())
     return notes
+
+
+def _require_room(sample_rate: int, num_clips: int, known: str, cache: Path) -> None:
+    """Raise `MachineFault` if decoded clips at `sample_rate` Hz do not fit into the cache."""
+    probes = kept_probes(known, cache, num_clips) or []
+    lengths = (
+        math.ceil(each.num_samples * sample_rate / each.sample_rate)
+        for each in probes
+        if isinstance(each, DecodedInfo)
+    )
+    require_room(pack_folder(cache, known, sample_rate), sum(lengths))
 
 
 def digest(key: str, path: Path, cache: Path) -> str:

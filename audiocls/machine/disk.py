@@ -131,10 +131,11 @@ def _path(error: OSError) -> Path | None:
 
 
 def _fullest(folders: Sequence[Path]) -> Path | None:
-    return min(folders, key=_free, default=None)
+    return min(folders, key=free_bytes, default=None)
 
 
-def _free(folder: Path) -> int:
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes are free where `folder` is, or would be; 0 if that is not known."""
     try:
         return shutil.disk_usage(_existing(folder)).free
     except OSError:

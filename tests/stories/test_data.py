@@ -22,6 +22,7 @@ def test_list_names_every_data_set_with_its_licence_and_the_command(home):
         "speechcommands",
         "audioset",
         "folder",
+        "shards",
     }
     assert rows["urbansound8k"]["command"] == "fetch urbansound8k"
     assert "CC BY-NC" in rows["esc50"]["licence"]
