@@ -50,7 +50,7 @@ def test_columns_can_be_named_and_unread_ones_are_told(tmp_path):
     sounds(tmp_path, *names)
     rows = "".join(f"{n},{'ab'[i % 2]},p{i // 2},{i},7\n" for i, n in enumerate(names))
     columns = {"path": "wo", "label": "was", "source": "wer"}
-    data = listed(tmp_path, f"wo,was,wer,lat,fold\n{rows}", columns={**columns, "fold": ""})
+    data = listed(tmp_path, f"wo,was,wer,lat,fold\n{rows}", columns={**columns, "fold": "-"})
     assert [clip.source for clip in table(data).clips] == [f"p{i // 2}" for i in range(10)]
     assert "not read: 'lat', 'fold'" in told(data)["columns"]
 
@@ -239,6 +239,19 @@ def test_a_comma_is_several_labels_only_where_each_is_one(tmp_path):
     assert table(listed(tmp_path, text)).labels == ("Music", "Speech, male")
     both = text + '0.wav,"Music, Music"\n'
     assert "looks like several" not in refusal(listed(tmp_path, both))
+
+
+def test_labels_that_may_be_several_are_told(tmp_path):
+    sounds(tmp_path, *NAMES)
+    cells = ["dog, loud", "dog", "cat", "cat", "dog, loud", "cat"]
+    rows = "".join(f'{n},"{c}"\n' for n, c in zip(NAMES, cells, strict=True))
+    assert "dog, loud; if so" in told(listed(tmp_path, f"path,label\n{rows}"))["labels"]
+
+
+@pytest.mark.parametrize("option", [{"audio": "x"}, {"encoding": "latin-1"}])
+def test_options_of_a_list_are_refused_where_there_is_none(option, tmp_path):
+    sounds(tmp_path, *(f"{c}/{i}.wav" for c in "ab" for i in range(5)))
+    assert "no effect here" in refusal(Folder(root=str(tmp_path), **option))
 
 
 def test_further_labels_need_multi(tmp_path):

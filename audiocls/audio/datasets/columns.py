@@ -29,12 +29,14 @@ NAMES = {
 }
 """Names in small letters by which a column is recognised, the first of them ours."""
 
+UNREAD = "-"
+"""Stands for the name of a column, where none is to be read."""
 _MISSPELT = 0.75
 """How alike a column and a role are, from which the column is a misspelling (difflib's ratio)."""
 
 
 class Columns(Options):
-    """Names of columns that are not recognised by themselves; an empty name: none is read."""
+    """Names of columns that are not recognised by themselves; `-`: none is read."""
 
     path: str | None = None
     label: str | None = None
@@ -73,8 +75,8 @@ def recognise(header: Sequence[str], given: Columns) -> Recognised:
     Columns of other names are not read, but those that look like a misspelling of a role are a
     problem.
     """
-    named = {role: name for role, name in given.given().items() if name}
-    barred = {role for role, name in given.given().items() if not name}
+    named = {role: name for role, name in given.given().items() if name != UNREAD}
+    barred = {role for role, name in given.given().items() if name == UNREAD}
     taken = set(named.values())
     found: dict[str, list[str]] = {}
     for role in ROLES:
@@ -125,7 +127,7 @@ def _lacking(header: Sequence[str], column_of: Mapping[str, str]) -> Iterator[st
         there = "start" if "start" in column_of else "end"
         yield (
             f"column {column_of[there]!r}: a segment needs start and end, in seconds; name the "
-            f"other, or --set data.columns.{there}= to read neither"
+            f"other, or --set data.columns.{there}=- to read neither"
         )
 
 

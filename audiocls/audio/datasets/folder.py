@@ -22,7 +22,7 @@ from audiocls.audio.datasets.options import Pattern
 from audiocls.audio.datasets.presets import PresetName, detected, read_preset
 from audiocls.audio.datasets.rows import Listed, Reading, Val, table_of
 from audiocls.audio.listing import FileFinder
-from audiocls.errors import DataError
+from audiocls.errors import DataError, UsageError
 from audiocls.options import Options
 
 FIRST_OPTIONS = frozenset({"name", "root", "sample_rate", "duration_s", "manifest"})
@@ -108,21 +108,28 @@ class Folder(Options):
         return listed, files
 
     def _rows(self, folder: Path) -> Listed:
-        if self.preset != "auto":
-            return read_preset(self.preset, folder, self.columns, self.reading)
-        if (folder / self.manifest).is_file():
-            path = folder / self.manifest
+        path = folder / self.manifest
+        if self.preset == "auto" and path.is_file():
             return read_manifest(path, self.columns, self.reading, self.encoding)
-        if len(found := detected(folder)) > 1:
+        found = detected(folder) if self.preset == "auto" else [self.preset]
+        if len(found) > 1:
             raise DataError(
                 f"{folder} may be {' or '.join(found)}; say which: --set data.preset={found[0]}"
             )
         if found:
+            self._refuse({"audio", "encoding"}, f"{folder} is read as {found[0]}")
             return read_preset(found[0], folder, self.columns, self.reading)
         classes = class_folders(folder, self.manifest)
         if classes is None:
             raise missing_manifest(folder, self.manifest)
+        self._refuse({"audio", "encoding", "columns"}, f"{folder} has no {self.manifest}")
         return classes
+
+    def _refuse(self, without_effect: set[str], why: str) -> None:
+        """Raise `UsageError` for options that have no effect on what is read."""
+        if given := sorted(without_effect & self.changed()):
+            named = ", ".join(f"data.{name}" for name in given)
+            raise UsageError(f"{named}: no effect here, for {why}; leave it out")
 
     @field_validator("encoding")
     @classmethod

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
-from audiocls.audio.datasets.columns import ROLES, Columns, Recognised, recognise
+from audiocls.audio.datasets.columns import ROLES, UNREAD, Columns, Recognised, recognise
 from audiocls.audio.datasets.layout import raise_problems, read_csv
 from audiocls.audio.datasets.rows import Listed, Reading, Row, row_problems
 from audiocls.audio.listing import FileFinder
@@ -27,7 +27,7 @@ def read_manifest(path: Path, given: Columns, reading: Reading, encoding: str = 
     """
     listing = read_csv(path, ROLES, encoding)
     if not reading.is_multi_label and given.also is None:
-        given = given.model_copy(update={"also": ""})  # further labels of clips that have one
+        given = given.model_copy(update={"also": UNREAD})  # further labels of clips that have one
     recognised = recognise(listing.columns, given)
     raise_problems(path, recognised.problems)
     rows = {line: recognised.row(cells) for line, cells in listing.rows.items()}

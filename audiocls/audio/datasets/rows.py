@@ -101,7 +101,8 @@ def table_of(listed: Listed, reading: Reading, place: Callable[[str], Place]) ->
     )
     folds = tuple(sorted({clip.fold for clip in clips if clip.fold is not None})) or (1,)
     told = [] if reading.source or "source" in listed.roles else proposal(clips)
-    remarks = (*listed.remarks, *told)
+    doubtful = () if reading.is_multi_label else _doubtful(labels)
+    remarks = (*listed.remarks, *doubtful, *told)
     return ClipTable(clips, labels, folds, reading.is_multi_label, remarks=remarks)
 
 
@@ -197,6 +198,15 @@ def _label_problem(label: str, reading: Reading, classes: set[str]) -> str:
     return ""
 
 
+def _doubtful(labels: Sequence[str]) -> Iterator[Remark]:
+    """Yield the labels with a comma of which a part is a label itself."""
+    known = set(labels)
+    found = [name for name in labels if "," in name and known.intersection(split_labels(name))]
+    if found:
+        text = f"labels that may be several: {join_names(found)}; if so --set data.labels=multi"
+        yield Remark("labels", text)
+
+
 def _is_fold(cell: str) -> bool:
     return bool(re.fullmatch(r"0*[1-9]\d*(\.0*)?", cell) or FURTHER.fullmatch(cell))
 
@@ -231,7 +241,7 @@ def _sources(listed: Listed, rows: Sequence[Row], reading: Reading) -> list[str]
     if "source" in listed.roles:
         raise DataError(
             f"{listed.where}: data.source finds sources in paths, and a column names them as well; "
-            "leave data.source out, or --set data.columns.source= to pass over the column"
+            "leave data.source out, or --set data.columns.source=- to pass over the column"
         )
     paths = [_posix(row["path"]) for row in rows]
     found = [source_in(path, reading.source) for path in paths]

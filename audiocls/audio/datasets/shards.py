@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from audiocls.audio.clips import ClipTable
-from audiocls.audio.datasets.columns import Columns, recognise
+from audiocls.audio.datasets.columns import UNREAD, Columns, recognise
 from audiocls.audio.datasets.layout import find_root, raise_problems
 from audiocls.audio.datasets.options import Pattern
 from audiocls.audio.datasets.rows import (
@@ -79,7 +79,7 @@ class Shards(Options):
         header = list(dict.fromkeys(c for s in shards.values() for e in s.entries for c in e.cells))
         given = self.columns.model_copy(update={"path": "path"})
         if splits:
-            given = given.model_copy(update={"split": "", "fold": ""})
+            given = given.model_copy(update={"split": UNREAD, "fold": UNREAD})
         recognised = recognise(["path", *(c for c in header if c != "path")], given)
         raise_problems(root, recognised.problems)
         rows: dict[int, Row] = {}
