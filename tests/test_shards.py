@@ -121,7 +121,7 @@ def rows(first: int, count: int, is_listed: bool = False) -> list[dict[str, Any]
     labels = [i % 2 for i in range(first, first + count)]
     return [
         {
-            "audio": {"bytes": encoded(first + i), "path": f"{first + i}.wav"},
+            "audio": {"bytes": encoded(first + i), "path": f"x/{first + i // 2 * 2}.wav"},
             "label": [label, 1] if is_listed else label,
             "who": f"s{(first + i) // 2}",
         }
@@ -155,7 +155,7 @@ def test_parquet_of_hugging_face_has_class_names_and_splits(tmp_path):
     assert table.labels == tuple(CLASSES)
     assert sorted({clip.split for clip in table.clips}) == ["test", "train", "val"]
     assert table.clips[0].source == "s6"
-    assert table.clips[0].id == "data/test-00000-of-00001/12.wav"
+    assert table.clips[0].id == "data/test-00000-of-00001/0000000/12.wav"
     pack = open_pack(table, fingerprint(table, cache), RATE, cache)
     expected = np.rint(uniform_noise(800, peak=0.3, seed=12) * FULL_SCALE)
     assert np.abs(pack.samples[:800] - expected).max() <= 1

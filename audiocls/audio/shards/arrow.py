@@ -45,9 +45,9 @@ def _entries(path: Path, column: str | None, out: BinaryIO) -> Iterator[Entry]:
     for batch in batches:
         for row in batch.to_pylist():
             content, inner = _recording(path, number, row.pop(name))
-            yield Entry(
-                inner or f"{number:07}", out.tell(), len(content), dict(_cells(row, classes))
-            )
+            # Names of files repeat: they were in folders of their classes.
+            unique = f"{number:07}/{inner}" if inner else f"{number:07}"
+            yield Entry(unique, out.tell(), len(content), dict(_cells(row, classes)))
             out.write(content)
             number += 1
 
