@@ -69,7 +69,7 @@ def evaluation_request(
         return _of_data_set(checkpoint, cache, {**root, **overrides}, split or "test", fold)
     if overrides or split is not None or fold is not None:
         raise UsageError("--manifest names all the clips: leave out --set, --split and --fold")
-    table = read_manifest(manifest)
+    table = read_manifest(manifest, checkpoint.is_multi_label)
     clips = clips_of_split(table, "all", 1)
     return EvaluationRequest(str(manifest), checkpoint.config.data, table, clips)
 

@@ -31,7 +31,6 @@ def read_manifest(path: Path, given: Columns, reading: Reading, encoding: str = 
     recognised = recognise(listing.columns, given)
     raise_problems(path, recognised.problems)
     rows = {line: recognised.row(cells) for line, cells in listing.rows.items()}
-    raise_problems(path, () if rows else ("there are no rows",))
     remarks = (*listing.remarks, *recognised.remarks)
     return Listed(path, roles_of(recognised), rows, remarks)
 
@@ -47,11 +46,11 @@ def check_rows(listed: Listed, reading: Reading, files: FileFinder) -> None:
     raise_problems(listed.where, row_problems(listed.roles, listed.rows, reading, problem))
 
 
-def path_problem(files: FileFinder) -> Callable[[str], str | None]:
-    """Return what says why a path cannot be that of a clip."""
+def path_problem(files: FileFinder, has_absolute: bool = False) -> Callable[[str], str | None]:
+    """Return what says why a path cannot be that of a clip; `has_absolute` ones may be."""
 
     def problem(path: str) -> str | None:
-        if not path.strip() or Path(path).is_absolute():
+        if not path.strip() or (Path(path).is_absolute() and not has_absolute):
             return f"got {path!r}, allowed is a path relative to the manifest"
         if files.find(path) is not None:
             return None

@@ -63,10 +63,6 @@ class Listed:
     rows: Rows
     remarks: tuple[Remark, ...] = ()
 
-    def __post_init__(self) -> None:
-        if not self.rows:
-            raise DataError(f"{self.where}: there are no rows")
-
 
 def table_of(listed: Listed, reading: Reading, place: Callable[[str], Place]) -> ClipTable:
     """Return the clips in the order of their rows, classes in alphabetical order.
