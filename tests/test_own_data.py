@@ -13,7 +13,7 @@ from audiocls.audio.check.summary import facts_of
 from audiocls.audio.clip_audio import decode_clip
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.datasets import Folder, dataset_named, written_manifest
-from audiocls.audio.datasets.rows import split_labels
+from audiocls.audio.datasets.cells import split_labels
 from audiocls.audio.decode import decode
 from audiocls.audio.pack import open_pack
 from audiocls.audio.recording_names import source_in

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import manifests
+from audiocls.audio.datasets.cells import Reading, row_problems
 from audiocls.audio.datasets.columns import Columns
 from audiocls.audio.datasets.layout import raise_problems
-from audiocls.audio.datasets.rows import Reading, row_problems, table_of
+from audiocls.audio.datasets.rows import table_of
 from audiocls.audio.listing import FileFinder
 
 WHOLE = "is of a split or fold, and a manifest is scored as a whole; to score one split of it use "

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from audiocls.audio.datasets.rows import SPLIT_NAMES, Listed, Row
+from audiocls.audio.datasets.cells import SPLIT_NAMES, Row
+from audiocls.audio.datasets.rows import Listed
 from audiocls.audio.listing import Listing, Remark, is_hidden, list_clips, normalised
 from audiocls.errors import DataError
 from audiocls.formatting import join_names

@@ -14,13 +14,14 @@ from pydantic import (
 )
 
 from audiocls.audio.clips import ClipTable
+from audiocls.audio.datasets.cells import Reading
 from audiocls.audio.datasets.class_folders import class_folders
 from audiocls.audio.datasets.columns import Columns
 from audiocls.audio.datasets.layout import find_root
 from audiocls.audio.datasets.manifests import check_rows, missing_manifest, read_manifest
 from audiocls.audio.datasets.options import Pattern
 from audiocls.audio.datasets.presets import PresetName, detected, read_preset
-from audiocls.audio.datasets.rows import Listed, Reading, Val, table_of
+from audiocls.audio.datasets.rows import Listed, Val, table_of
 from audiocls.audio.listing import FileFinder
 from audiocls.errors import DataError, UsageError
 from audiocls.options import Options

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
+from audiocls.audio.datasets.cells import Reading, Row, row_problems
 from audiocls.audio.datasets.columns import ROLES, UNREAD, Columns, Recognised, recognise
 from audiocls.audio.datasets.layout import raise_problems, read_csv
-from audiocls.audio.datasets.rows import Listed, Reading, Row, row_problems
+from audiocls.audio.datasets.rows import Listed
 from audiocls.audio.listing import FileFinder
 from audiocls.errors import DataError, UsageError
 from audiocls.formatting import join_names

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
+from audiocls.audio.datasets.cells import SPLIT_NAMES, Reading, Row
 from audiocls.audio.datasets.columns import Columns
 from audiocls.audio.datasets.layout import read_csv
 from audiocls.audio.datasets.manifests import below, read_manifest
-from audiocls.audio.datasets.rows import SPLIT_NAMES, Listed, Reading, Row
+from audiocls.audio.datasets.rows import Listed
 from audiocls.audio.listing import Remark
 from audiocls.errors import DataError, UsageError
 

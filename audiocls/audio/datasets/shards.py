@@ -7,19 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from audiocls.audio.clips import ClipTable
+from audiocls.audio.datasets.cells import SPLIT_NAMES, Reading, Row, row_problems
 from audiocls.audio.datasets.columns import UNREAD, Columns, recognise
 from audiocls.audio.datasets.layout import find_root, raise_problems
 from audiocls.audio.datasets.options import Pattern
-from audiocls.audio.datasets.rows import (
-    SPLIT_NAMES,
-    Listed,
-    Place,
-    Reading,
-    Row,
-    Val,
-    row_problems,
-    table_of,
-)
+from audiocls.audio.datasets.rows import Listed, Place, Val, table_of
 from audiocls.audio.listing import Remark
 from audiocls.audio.shards import TAR, Shard, open_shard, shard_files
 from audiocls.errors import DataError
