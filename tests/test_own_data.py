@@ -1,24 +1,29 @@
 """Data as people have it: class folders, lists of other tools, segments, further test sets."""
 
 import itertools
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from helpers.own_data import RATE, facts, listed, refusal, sound, sounds, table, told
 
 from audiocls.audio.check import check
 from audiocls.audio.check.summary import facts_of
 from audiocls.audio.clip_audio import decode_clip
 from audiocls.audio.clips import fingerprint
+from audiocls.audio.dataset import open_dataset
 from audiocls.audio.datasets import Folder, dataset_named, written_manifest
 from audiocls.audio.datasets.cells import split_labels
 from audiocls.audio.decode import decode
+from audiocls.audio.features import LogMel
 from audiocls.audio.pack import open_pack
 from audiocls.audio.recording_names import source_in
 from audiocls.config import resolve
-from audiocls.errors import ConfigError, DataError, UsageError
+from audiocls.errors import ConfigError, DataError, MachineFault, UsageError
+from audiocls.execution.content import data_notes
 
 # Columns.
 
@@ -376,6 +381,46 @@ def test_the_manifest_that_is_written_reads_as_what_it_was_made_of(kind, tmp_pat
         written_manifest(root, path, {})
 
 
+# Without a pack.
+
+
+def test_clips_decoded_on_demand_are_those_of_the_pack_and_leave_no_samples(tmp_path):
+    for i in range(6):
+        sound(tmp_path / "d" / "ab"[i % 2] / f"s{i}.wav", i, num_samples=700 + 300 * i)
+    cache = tmp_path / "cache"
+    known = {}
+    for pack in (True, False):
+        data = Folder(root=str(tmp_path / "d"), sample_rate=6000, duration_s=0.15, pack=pack)
+        found = data.table(cache)
+        opened = open_dataset(data, LogMel(n_mels=8, n_fft=128, hop=64), found, "f", cache)
+        clips = np.array([5, 0, 3])
+        offsets = np.array([100, 0, 7])
+        shape = opened.unaugmented(clips).shape
+        known[pack] = (opened.waveforms(clips, offsets), opened.unaugmented(clips), shape)
+        if pack:
+            for kept in cache.glob("pack-*"):
+                shutil.rmtree(kept)
+    assert torch.equal(known[True][0], known[False][0])
+    assert torch.allclose(known[True][1], known[False][1], atol=1e-5)
+    assert not [*cache.glob("pack-*")]
+    assert Folder(pack=False).model_dump()["pack"] is False
+
+
+def test_a_launch_without_room_for_a_pack_says_how_to_do_without(tmp_path, monkeypatch):
+    sounds(tmp_path / "d", *(f"{c}/{i}.wav" for c in "ab" for i in range(5)))
+    recipe = {"data.name": "folder", "data.root": str(tmp_path / "d"), **RECIPE}
+    monkeypatch.setattr("audiocls.machine.disk.free_bytes", lambda folder: 1000)
+    for pack in (True, False):
+        config = resolve([recipe, {"data.pack": pack}], "here")
+        found = config.data.table(tmp_path)
+        given = (config, found, fingerprint(found, tmp_path), (1,), tmp_path / "cache")
+        if pack:
+            with pytest.raises(MachineFault, match=r"are needed.*--set data\.pack=false"):
+                data_notes(*given)
+        else:
+            data_notes(*given)
+
+
 # Splits.
 
 
@@ -426,6 +471,17 @@ def test_test_sets_may_share_recordings_with_each_other_and_not_with_training(tm
     }
     with pytest.raises(DataError, match="test recordings would occur in training"):
         table(listed(tmp_path, text.replace(",d\n", ",a\n")))
+
+
+def test_one_recording_in_two_test_sets_is_no_leak_and_in_training_it_is(tmp_path):
+    sounds(tmp_path, *(f"{i}.wav" for i in range(8)))
+    sound(tmp_path / "7.wav", seed=6)
+    sides = ["train", "train", "val", "val", "test", "test", "test", "test:far"]
+    rows = [f"{i}.wav,{'ab'[i % 2]},{side}\n" for i, side in enumerate(sides)]
+    data = listed(tmp_path, "path,label,split\n" + "".join(rows))
+    assert "leaking twins" not in found_in(data, tmp_path)
+    sound(tmp_path / "7.wav", seed=1)
+    assert "7.wav (test:far)" in found_in(data, tmp_path)["leaking twins"]
 
 
 def test_folds_may_have_further_test_clips_beside_them(tmp_path):

@@ -30,6 +30,7 @@ from audiocls.store import (
     count_states,
     extended,
 )
+from audiocls.store.data_roots import remember_roots, root_of
 
 COST = Cost(10, 100, 2, 8, 60, 8, 0.5, 0.4, 100.0)
 PROVENANCE = Provenance("c", "0", "3", "2", "cpu", "data", "host", "then", "now")
@@ -437,3 +438,16 @@ def test_predictions_that_hold_python_objects_are_never_run(trial):
     trial.write_predictions({"clips": np.array([{"a": 1}], dtype=object)})
     with pytest.raises(Damaged, match="Python objects"):
         trial.predictions()
+
+
+def test_where_data_lay_is_kept_by_its_fingerprint_and_the_latest_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    remember_roots(tmp_path / "s", {"f1": "here", "f2": None})
+    remember_roots(tmp_path / "s", {"f3": "/there"})
+    assert root_of(tmp_path / "s", "f1") == str(tmp_path / "here")
+    assert root_of(tmp_path / "s", "f2") is None
+    remember_roots(tmp_path / "s", {"f1": "/moved"})
+    assert [root_of(tmp_path / "s", each) for each in ("f1", "f3")] == ["/moved", "/there"]
+    (tmp_path / "s" / "data_roots.json").write_text("{")
+    assert root_of(tmp_path / "s", "f1") is None
+    assert root_of(tmp_path / "nowhere", "f1") is None

@@ -54,6 +54,11 @@ class Clip:
         """The fold or split that it belongs to, in words."""
         return self.split or f"fold {self.fold}"
 
+    @property
+    def use(self) -> str:
+        """The same, where all splits of test clips are one: no model is trained on any."""
+        return "test" if self.split and FURTHER.fullmatch(self.split) else self.side
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -222,15 +227,11 @@ def _is_allowed(split: str, folds: tuple[int, ...]) -> bool:
 
 
 def leaking_sources(clips: Iterable[Clip]) -> list[str]:
-    """Return sources with clips in more than one fold or split, in order of appearance.
-
-    All splits of test clips are one: no model is trained on any.
-    """
+    """Return sources with clips in more than one fold or split, in order of appearance."""
     first: dict[str, str] = {}
     leaking: dict[str, None] = {}  # an ordered set
     for clip in clips:
-        side = "test" if clip.split and FURTHER.fullmatch(clip.split) else clip.side
-        if first.setdefault(clip.source, side) != side:
+        if first.setdefault(clip.source, clip.use) != clip.use:
             leaking[clip.source] = None
     return list(leaking)
 

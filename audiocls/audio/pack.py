@@ -10,11 +10,12 @@ import io
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,10 @@ from audiocls.audio.clip_audio import decode_clip
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.decode import Waveform
 from audiocls.errors import DataError, MachineFault
-from audiocls.machine import fault_of, reserve, writing
-from audiocls.machine.disk import fault, free_bytes
+from audiocls.machine import disk, fault_of, reserve, writing
+
+if TYPE_CHECKING:
+    from audiocls.audio.undecoded import Undecoded
 
 PACK_SCHEMA = 2
 FULL_SCALE = 32768.0
@@ -46,8 +49,8 @@ Result = TypeVar("Result")
 class Pack:
     """All clips of a data set at one rate, concatenated."""
 
-    samples: NDArray[np.int16]
-    """(sum of lengths,), memory-mapped."""
+    samples: "NDArray[np.int16] | Undecoded"
+    """(sum of lengths,), memory-mapped, or decoded when they are read."""
     starts: NDArray[np.int64]
     """(N + 1,): clip i lies in `samples[starts[i] : starts[i + 1]]`."""
 
@@ -104,21 +107,13 @@ def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path)
 def require_room(folder: Path, num_samples: int) -> None:
     """Raise `MachineFault` if a pack of `num_samples` is not there, and has no room on the disk."""
     num_bytes = num_samples * np.dtype(np.int16).itemsize
-    if not folder.exists() and num_bytes > free_bytes(folder):
-        raise fault(errno.ENOSPC, folder.parent, num_bytes)
+    if not folder.exists() and num_bytes > disk.free_bytes(folder):
+        raise disk.fault(errno.ENOSPC, folder.parent, num_bytes)
 
 
 def _make(table: ClipTable, sample_rate: int, folder: Path) -> None:
     """Decode on every core and write in order, with one chunk of the clips in memory."""
-
-    def row(clip: Clip) -> NDArray[np.int16] | DataError:
-        try:
-            return _to_int16(resample(decode_clip(clip), sample_rate))
-        except DataError as error:
-            if fault := fault_behind(error, clip.path):
-                raise fault from error
-            return error
-
+    row = partial(decoded_row, sample_rate=sample_rate)
     lengths: list[int] = []
     errors: list[DataError] = []
     num_clips = len(table.clips)
@@ -131,11 +126,31 @@ def _make(table: ClipTable, sample_rate: int, folder: Path) -> None:
             expected = sum(lengths) * num_clips // max(1, len(lengths))
             _write(file, chunk, folder, expected if is_first else sum(lengths))
         file.truncate()
+    require_no_errors(errors, num_clips)
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    (folder / "starts.npy").write_bytes(npy_bytes(starts))
+
+
+def decoded_row(clip: Clip, sample_rate: int) -> NDArray[np.int16] | DataError:
+    """Return a clip's samples at `sample_rate` Hz as 16 bits, or why it cannot be used.
+
+    Raises `MachineFault` where the clip is not at fault.
+
+    Shape: → (T,)
+    """
+    try:
+        return _to_int16(resample(decode_clip(clip), sample_rate))
+    except DataError as error:
+        if fault := fault_behind(error, clip.path):
+            raise fault from error
+        return error
+
+
+def require_no_errors(errors: Sequence[DataError], num_clips: int) -> None:
+    """Raise `DataError` with the first twenty of `errors`, if there are any."""
     if errors:
         listed = "\n".join(f"  - {error}" for error in errors[:20])
         raise DataError(f"{len(errors)} of {num_clips} clips cannot be used:\n{listed}")
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    (folder / "starts.npy").write_bytes(npy_bytes(starts))
 
 
 def in_order(

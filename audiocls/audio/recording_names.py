@@ -19,6 +19,8 @@ KNOWN = (
 """Where names say by themselves what their source is."""
 _LEADING = (r"^([^_]+)_", r"^([^-]+)-", r"^(.+)_[^_]+$", r"^(.+)-[^-]+$")
 _LATER = (r"^[^_]+_([^_.]+)", r"^[^-]+-([^-.]+)")
+_MOST_NAMES = 20_000
+"""Names that are looked at, the first of a list: what repeats, repeats in them."""
 _LEAST_SHARE = 0.95
 """Of the names that a pattern has to match, to be proposed."""
 _LARGEST_SHARE = 0.5
@@ -44,11 +46,12 @@ def proposal(clips: Sequence[Clip]) -> Iterator[Remark]:
     """Yield how sources might be found in names that repeat, where that would change the folds."""
     if any(clip.source != clip.id for clip in clips):
         return  # segments of one recording, which are together already
+    clips = clips[:_MOST_NAMES]
     found = [(pattern, _groups(clips, pattern)) for pattern in (*KNOWN, *_LEADING, *_LATER)]
     known = [(pattern, groups) for pattern, groups in found if groups is not None]
     # A speaker says several words, which tells more than a recording that has one class.
     for pattern, groups in [*filter(_is_of_speakers, known), *filter(_is_of_recordings, known)]:
-        apart = sum(len({clip.side for clip in group}) > 1 for group in groups.values())
+        apart = sum(len({clip.use for clip in group}) > 1 for group in groups.values())
         if apart:
             yield _proposed(groups, pattern, apart)
             return

@@ -9,10 +9,11 @@ from typing import Any
 from audiocls.audio.check import require_ready
 from audiocls.audio.check.probe import DecodedInfo, kept_probes
 from audiocls.audio.clips import ClipTable, fingerprint
+from audiocls.audio.datasets import DataSet, Folder, Shards, is_packed
 from audiocls.audio.pack import pack_folder, require_room
 from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, by_content, files_of, identity_config
-from audiocls.errors import ConfigError, UsageError
+from audiocls.errors import ConfigError, MachineFault, UsageError
 from audiocls.store import TrialFolder
 from audiocls.training.checkpoint_metadata import (
     init_incompatibilities,
@@ -68,7 +69,8 @@ def data_notes(
     `MachineFault` if the cache has no room for the decoded clips.
     """
     notes = require_ready(table, known, config.data.name, cache, folds)
-    _require_room(config.data.sample_rate, len(table.clips), known, cache)
+    if is_packed(config.data):
+        _require_room(config.data, len(table.clips), known, cache)
     if (other := config.pretraining.data) is not None:
         clips = other.table(cache)
         named, stage = f"pretraining.data {other.name}", clips.folds[:1]
@@ -80,15 +82,21 @@ def data_notes(
     return notes
 
 
-def _require_room(sample_rate: int, num_clips: int, known: str, cache: Path) -> None:
-    """Raise `MachineFault` if decoded clips at `sample_rate` Hz do not fit into the cache."""
+def _require_room(data: DataSet, num_clips: int, known: str, cache: Path) -> None:
+    """Raise `MachineFault` if the decoded clips of a data set do not fit into the cache."""
     probes = kept_probes(known, cache, num_clips) or []
     lengths = (
-        math.ceil(each.num_samples * sample_rate / each.sample_rate)
+        math.ceil(each.num_samples * data.sample_rate / each.sample_rate)
         for each in probes
         if isinstance(each, DecodedInfo)
     )
-    require_room(pack_folder(cache, known, sample_rate), sum(lengths))
+    try:
+        require_room(pack_folder(cache, known, data.sample_rate), sum(lengths))
+    except MachineFault as fault:
+        if not isinstance(data, Folder | Shards):
+            raise
+        without = "or decode clips whenever they are read, which is slower: --set data.pack=false"
+        raise MachineFault(f"{fault}; {without}") from fault
 
 
 def digest(key: str, path: Path, cache: Path) -> str:

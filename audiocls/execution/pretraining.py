@@ -108,7 +108,7 @@ def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Pa
     return exclude_copies(
         split,
         audio_digests(table, data, rate, cache),
-        excluded[np.concatenate([scored.val, scored.test])],
+        excluded[np.concatenate([scored.val, scored.test, *scored.further.values()])],
     )
 
 

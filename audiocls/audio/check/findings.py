@@ -147,8 +147,8 @@ def _duplicates(table: ClipTable, probes: Probes) -> Iterator[Finding]:
         if info.peak >= SILENT_PEAK:  # silent clips are alike without being duplicates
             groups[info.digest].append(clip)
     duplicates = [group for group in groups.values() if len(group) > 1]
-    apart = [group for group in duplicates if len({clip.side for clip in group}) > 1]
-    together = [group for group in duplicates if len({clip.side for clip in group}) == 1]
+    apart = [group for group in duplicates if len({clip.use for clip in group}) > 1]
+    together = [group for group in duplicates if len({clip.use for clip in group}) == 1]
     at_odds = [group for group in duplicates if len({clip.labels for clip in group}) > 1]
     kinds = (
         (apart, "leaking twins", True, "in different folds or splits: in training and in test"),

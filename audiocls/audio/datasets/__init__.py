@@ -45,6 +45,11 @@ class _Given(Options):
     data: DataSet
 
 
+def is_packed(data: DataSet) -> bool:
+    """Whether the decoded samples of a data set are kept on the disk."""
+    return data.pack if isinstance(data, Folder | Shards) else True
+
+
 def dataset_named(name: str, overrides: Mapping[str, Any]) -> DataSet:
     """Return the data set `name` with overrides such as `{"data.root": "/data"}`.
 

@@ -61,6 +61,8 @@ class Folder(Options):
     """Regular expression of which a group, or all, is the source: searched in a file's name, then
     in its path."""
     val: Val = Val()
+    pack: bool = True
+    """Whether decoded samples are kept on the disk; if not, clips are decoded in every epoch."""
 
     @property
     def is_multi_label(self) -> bool:

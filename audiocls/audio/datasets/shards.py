@@ -40,6 +40,8 @@ class Shards(Options):
     labels: Literal["single", "multi"] = "single"
     source: Pattern = None
     val: Val = Val()
+    pack: bool = True
+    """Whether decoded samples are kept on the disk; if not, clips are decoded in every epoch."""
 
     @property
     def is_multi_label(self) -> bool:
