@@ -95,6 +95,15 @@ def test_an_audiofolder_of_hugging_face_has_the_splits_of_its_folders(is_split, 
     assert sorted(side for _, _, side in found) == ["test", "test", "train", "train", "val", "val"]
 
 
+def test_metadata_in_json_lines_is_read_and_a_torn_line_refused(tmp_path):
+    sounds(tmp_path, *(f"{i}.wav" for i in range(6)))
+    lines = [f'{{"file_name": "{i}.wav", "labels": ["a", "{"bc"[i % 2]}"]}}' for i in range(6)]
+    text(tmp_path / "metadata.jsonl", *lines)
+    assert facts(Folder(root=str(tmp_path), labels="multi"))[1][1] == ("a", "c")
+    text(tmp_path / "metadata.jsonl", *lines, "[1]")
+    assert "an object a line" in refusal(Folder(root=str(tmp_path)))
+
+
 def test_two_layouts_at_once_are_refused_by_name_and_a_preset_that_is_not_there_too(tmp_path):
     birdclef(tmp_path)
     text(tmp_path / "metadata.csv", "file_name,label", "train_audio/robin/XC0.ogg,x")

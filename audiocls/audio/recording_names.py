@@ -46,8 +46,8 @@ def proposal(clips: Sequence[Clip]) -> Iterator[Remark]:
     """Yield how sources might be found in names that repeat, where that would change the folds."""
     if any(clip.source != clip.id for clip in clips):
         return  # segments of one recording, which are together already
-    clips = clips[:_MOST_NAMES]
-    found = [(pattern, _groups(clips, pattern)) for pattern in (*KNOWN, *_LEADING, *_LATER)]
+    named = [(PurePosixPath(clip.id).stem, clip) for clip in clips[:_MOST_NAMES]]
+    found = [(pattern, _groups(named, pattern)) for pattern in (*KNOWN, *_LEADING, *_LATER)]
     known = [(pattern, groups) for pattern, groups in found if groups is not None]
     # A speaker says several words, which tells more than a recording that has one class.
     for pattern, groups in [*filter(_is_of_speakers, known), *filter(_is_of_recordings, known)]:
@@ -57,13 +57,12 @@ def proposal(clips: Sequence[Clip]) -> Iterator[Remark]:
             return
 
 
-def _groups(clips: Sequence[Clip], pattern: str) -> dict[str, list[Clip]] | None:
+def _groups(named: Sequence[tuple[str, Clip]], pattern: str) -> dict[str, list[Clip]] | None:
     """Return clips by what `pattern` finds in their names; none where it misses too many."""
     groups: dict[str, list[Clip]] = defaultdict(list)
-    num_missed, most = 0, (1 - _LEAST_SHARE) * len(clips)
-    for clip in clips:
-        path = PurePosixPath(clip.id)
-        found = re.search(pattern, path.stem)
+    num_missed, most = 0, (1 - _LEAST_SHARE) * len(named)
+    for name, clip in named:
+        found = re.search(pattern, name)
         if found is None:
             num_missed += 1
             if num_missed > most:

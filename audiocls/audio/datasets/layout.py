@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,42 @@ def read_csv(path: Path, columns: Sequence[str] = (), encoding: str = "") -> Csv
     written = (pair for cells in lines.values() for pair in zip(header, cells, strict=False))
     odd = {ascii(text): None for column, text in written if _is_respelled(column, text)}
     return Csv(names, rows, tuple(_remarks(path, separator, has_index, odd)))
+
+
+def read_jsonl(path: Path) -> Csv:
+    """Read a table of one JSON object a line; lists are cells with semicolons between.
+
+    Raises:
+        DataError: the file cannot be read, or a line is no object.
+    """
+    rows: dict[int, dict[str, str]] = {}
+    try:
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+            if line.strip():
+                values = json.loads(line)
+                texts = {key: text_of(value) for key, value in values.items()}
+                rows[number] = {key: text for key, text in texts.items() if text is not None}
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path}: cannot be read as JSON Lines, an object a line in UTF-8 ({error})"
+        ) from error
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    return Csv(names, {n: dict.fromkeys(names, "") | row for n, row in rows.items()})
+
+
+def text_of(value: object) -> str | None:
+    """Return a cell as text, several values separated by semicolons; none for what is no text.
+
+    >>> text_of(3), text_of(["a", "b"]), text_of(None), text_of({"x": 1})
+    ('3', 'a;b', '', None)
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, Sequence) and all(isinstance(each, str | int) for each in value):
+        return ";".join(map(str, value))
+    return None
 
 
 def _decoded(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""CSV lists of clips beside their audio files: read, missed, and written."""
+"""Lists of clips beside their audio files, in CSV or JSON Lines: read, missed, and written."""
 
 import csv
 import os
@@ -9,13 +9,14 @@ from pathlib import Path
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.cells import Reading, Row, row_problems
 from audiocls.audio.datasets.columns import ROLES, UNREAD, Columns, Recognised, recognise
-from audiocls.audio.datasets.layout import raise_problems, read_csv
+from audiocls.audio.datasets.layout import raise_problems, read_csv, read_jsonl
 from audiocls.audio.datasets.rows import Listed
 from audiocls.audio.listing import FileFinder
 from audiocls.errors import DataError, UsageError
 from audiocls.formatting import join_names
 
-TABLES = (".csv", ".tsv", ".txt")
+JSON_LINES = (".jsonl", ".ndjson")
+TABLES = (".csv", ".tsv", ".txt", *JSON_LINES)
 """Endings of files that may be a manifest of another name."""
 EXAMPLE = "path,label,source\n  audio/1.wav,dog,rover\n  audio/2.wav,cat,tom"
 
@@ -26,7 +27,8 @@ def read_manifest(path: Path, given: Columns, reading: Reading, encoding: str = 
     Raises:
         DataError: the file is no such table; its columns are not recognised.
     """
-    listing = read_csv(path, ROLES, encoding)
+    is_json = path.suffix.lower() in JSON_LINES
+    listing = read_jsonl(path) if is_json else read_csv(path, ROLES, encoding)
     if not reading.is_multi_label and given.also is None:
         given = given.model_copy(update={"also": UNREAD})  # further labels of clips that have one
     recognised = recognise(listing.columns, given)

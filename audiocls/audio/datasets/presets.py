@@ -17,7 +17,7 @@ from audiocls.audio.listing import Remark
 from audiocls.errors import DataError, UsageError
 
 PresetName = Literal["auto", "fsd50k", "dcase", "birdclef", "audiofolder"]
-METADATA = "metadata.csv"
+METADATA = ("metadata.csv", "metadata.jsonl")
 """The list of Hugging Face's `audiofolder`."""
 _BIRDS = ("train_metadata.csv", "train.csv")
 _BIRD_AUDIO = ("train_audio", "train_short_audio")
@@ -135,19 +135,24 @@ def _bird(audio: Path, row: Row) -> str:
 
 
 def _is_audiofolder(root: Path) -> bool:
-    return (root / METADATA).is_file() or bool(_split_lists(root))
+    return _list_in(root) is not None or bool(_split_lists(root))
+
+
+def _list_in(folder: Path) -> Path | None:
+    return next((folder / name for name in METADATA if (folder / name).is_file()), None)
 
 
 def _split_lists(root: Path) -> dict[str, Path]:
     """Return the lists inside of folders that are called as splits."""
     folders = sorted(each for each in root.iterdir() if each.name.lower() in SPLIT_NAMES)
-    return {each.name: each / METADATA for each in folders if (each / METADATA).is_file()}
+    lists = {each.name: _list_in(each) for each in folders}
+    return {name: path for name, path in lists.items() if path is not None}
 
 
 def _read_audiofolder(root: Path, given: Columns, reading: Reading) -> Listed:
     """Hugging Face's `audiofolder`: `file_name` in one list, or in one of each split's folder."""
-    if (root / METADATA).is_file():
-        listed = read_manifest(root / METADATA, given, reading)
+    if (path := _list_in(root)) is not None:
+        listed = read_manifest(path, given, reading)
         tops = [PurePosixPath(row["path"]).parts[:1] for row in listed.rows.values()]
         has_splits = all(top and top[0].lower() in SPLIT_NAMES for top in tops)
         if has_splits and not {"split", "fold"} & set(listed.roles):
@@ -157,8 +162,8 @@ def _read_audiofolder(root: Path, given: Columns, reading: Reading) -> Listed:
         return listed
     remarks: tuple[Remark, ...] = ()
     rows = []
-    for split, path in _split_lists(root).items():
-        part = below(read_manifest(path, given, reading), split)
+    for split, inside in _split_lists(root).items():
+        part = below(read_manifest(inside, given, reading), split)
         rows += [{**row, "split": split.lower()} for row in part.rows.values()]
         remarks = part.remarks
     return _numbered(root, rows, remarks)
@@ -181,6 +186,6 @@ _LAYOUTS = {
     "fsd50k": "FSD50K.ground_truth/dev.csv and eval.csv, FSD50K.dev_audio/ and FSD50K.eval_audio/",
     "dcase": "meta.csv, evaluation_setup/fold1_train.csv and fold1_evaluate.csv, audio/",
     "birdclef": f"{' or '.join(_BIRDS)}, {' or '.join(_BIRD_AUDIO)}/",
-    "audiofolder": f"{METADATA} with file_name, beside the clips or in train/, test/ …",
+    "audiofolder": f"{' or '.join(METADATA)} with file_name, beside clips or in train/, test/ …",
 }
 assert {"auto", *PRESETS} == set(get_args(PresetName)), "a preset is known by one name"

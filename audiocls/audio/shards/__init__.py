@@ -6,7 +6,7 @@ bytes of a Parquet or Arrow file, which compresses and scatters them.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -100,18 +100,3 @@ def _make(path: Path, column: str | None, folder: Path) -> None:
         entries = arrow_entries(path, column, folder / _AUDIO)
     rows = [asdict(entry) for entry in entries]
     (folder / _INDEX).write_text(json.dumps(rows), encoding="utf-8")
-
-
-def text_of(value: object) -> str | None:
-    """Return a cell as text, several values separated by semicolons; none for what is no text.
-
-    >>> text_of(3), text_of(["a", "b"]), text_of(None), text_of({"x": 1})
-    ('3', 'a;b', '', None)
-    """
-    if value is None:
-        return ""
-    if isinstance(value, str | int | float):
-        return str(value)
-    if isinstance(value, Sequence) and all(isinstance(each, str | int) for each in value):
-        return ";".join(map(str, value))
-    return None

@@ -6,7 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from audiocls.audio.shards import ARROW, Entry, text_of
+from audiocls.audio.datasets.layout import text_of
+from audiocls.audio.shards import ARROW, Entry
 from audiocls.errors import DataError, did_you_mean
 from audiocls.formatting import join_names
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from audiocls.audio.datasets.layout import text_of
 from audiocls.audio.listing import SUFFIXES, is_hidden
-from audiocls.audio.shards import Entry, text_of
+from audiocls.audio.shards import Entry
 from audiocls.errors import DataError
 
 LABEL = "cls"
