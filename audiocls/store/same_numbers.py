@@ -8,7 +8,7 @@ here, so that its trials pair with those before it.
 SAME_NUMBERS: dict[str, str] = {
     "cfa5b6649025": "467fac863784",  # since then prose is left out of the digest
     "f27e56805ee6": "467fac863784",  # modules and names of the redesign
-    "b6ac05ec163b": "467fac863784",  # caches that are verified, data as people have it
+    "a3d5f2e14932": "467fac863784",  # caches that are verified, data as people have it
 }
 """Digest → the first digest that computes the same numbers.
 

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,10 +91,7 @@ class Folder(Options):
         """Return the clips of rows that were read."""
         table = table_of(listed, self.reading, lambda path: (files.path(path), None))
         # What was respelled is known once every path has been looked for.
-        remarks = (*listed.remarks, *files.remarks(), *table.remarks[len(listed.remarks) :])
-        return ClipTable(
-            table.clips, table.labels, table.folds, table.is_multi_label, remarks=remarks
-        )
+        return replace(table, remarks=(*table.remarks, *files.remarks()))
 
     def listed(self) -> tuple[Listed, FileFinder]:
         """Return the rows of the manifest, the preset or the class folders, and their files.

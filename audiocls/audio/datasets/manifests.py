@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.cells import Reading, Row, row_problems
-from audiocls.audio.datasets.columns import ROLES, UNREAD, Columns, Recognised, recognise
+from audiocls.audio.datasets.columns import ROLES, UNREAD, Columns, recognise
 from audiocls.audio.datasets.layout import raise_problems, read_csv, read_jsonl
 from audiocls.audio.datasets.rows import Listed
 from audiocls.audio.listing import FileFinder
@@ -35,12 +35,7 @@ def read_manifest(path: Path, given: Columns, reading: Reading, encoding: str = 
     raise_problems(path, recognised.problems)
     rows = {line: recognised.row(cells) for line, cells in listing.rows.items()}
     remarks = (*listing.remarks, *recognised.remarks)
-    return Listed(path, roles_of(recognised), rows, remarks)
-
-
-def roles_of(recognised: Recognised) -> tuple[str, ...]:
-    """Return the roles that have a column."""
-    return tuple(recognised.column_of)
+    return Listed(path, tuple(recognised.column_of), rows, remarks)
 
 
 def check_rows(listed: Listed, reading: Reading, files: FileFinder) -> None:

@@ -9,6 +9,9 @@ from audiocls import console, library
 from audiocls.cli.data.sources import DataSetOption
 from audiocls.formatting import command_line
 
+STILL_NEEDED = ("data.labels", "data.val", "data.sample_rate", "data.duration_s")
+"""Options that a manifest does not hold."""
+
 
 def manifest(
     folder: Annotated[Path, typer.Argument(help="Class folders, or another tool's list.")],
@@ -30,4 +33,6 @@ def manifest(
     console.say(f"{path}: {len(table.clips)} clips, {len(table.labels)} classes")
     at = ["--set", f"data.root={path.parent}"]
     at += ["--set", f"data.manifest={path.name}"] if path.name != "manifest.csv" else []
+    for item in assignments or []:
+        at += ["--set", item] if item.startswith(STILL_NEEDED) else []
     console.note(f"next: {command_line('data', 'check', 'folder', *at)}")
