@@ -39,15 +39,18 @@ def launched(tmp_path_factory):
                 write_wav(path, 0.3 * np.sin(2 * np.pi * (tone_hz + 9 * i) * time_s), 8000)
     (home.path / "own-recipe.yaml").write_text(RECIPE.format(root=home.path / "mine"))
     (home.path / "own.yaml").write_text(QUESTION)
-    home.run("sweep", "launch", "own.yaml", "--wandb", "disabled", "--executor", "inline")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home.path)
+        home = replace(home, is_in_process=True)
+        home.run("sweep", "launch", "own.yaml", "--wandb", "disabled", "--executor", "inline")
     return home
 
 
 @pytest.fixture
 def home(launched, monkeypatch):
-    """The same, its commands run in this process."""
+    """The same, as the working folder."""
     monkeypatch.chdir(launched.path)
-    return replace(launched, is_in_process=True)
+    return launched
 
 
 def trial_of(home):
