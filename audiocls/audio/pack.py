@@ -26,7 +26,7 @@ PACK_SCHEMA = 2
 FULL_SCALE = 32768.0
 """int16 value of ±1, libsndfile's scale: a 16-bit WAV at its own rate is packed without loss."""
 MOST_PHASES = 1000
-"""Filters, one per phase, that torchaudio may hold for a ratio of rates; see `resample`."""
+"""Filters, one per phase, that may be held for a ratio of rates; see `resample`."""
 SAMPLES = "samples.i16"
 CHUNK_CLIPS = 512
 """Clips decoded before they are written."""
@@ -163,8 +163,8 @@ def resample(waveform: Waveform, sample_rate: int) -> NDArray[np.float32]:
     """
     if waveform.sample_rate == sample_rate:
         return waveform.samples
-    # torchaudio holds a filter for every phase, of which there are rate / divisor: for rates
-    # without a common divisor they would take gigabytes, and scipy's polyphase filter is used.
+    # There is a filter for every phase, of which there are rate / divisor: for rates without a
+    # common divisor they would take gigabytes, and scipy's polyphase filter is used.
     divisor = math.gcd(waveform.sample_rate, sample_rate)
     if max(waveform.sample_rate, sample_rate) // divisor > MOST_PHASES:
         from scipy.signal import resample_poly
@@ -172,11 +172,11 @@ def resample(waveform: Waveform, sample_rate: int) -> NDArray[np.float32]:
         up, down = sample_rate // divisor, waveform.sample_rate // divisor
         return np.asarray(resample_poly(waveform.samples, up, down), np.float32)
     import torch
-    from torchaudio.functional import resample as resample_by_rate
 
-    samples = resample_by_rate(
-        torch.from_numpy(waveform.samples), waveform.sample_rate, sample_rate
-    )
+    from audiocls.audio.resampling import resample_by_ratio
+
+    given = torch.from_numpy(waveform.samples)
+    samples = resample_by_ratio(given, waveform.sample_rate, sample_rate)
     return np.asarray(samples.numpy(), np.float32)
 
 

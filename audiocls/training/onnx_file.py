@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from audiocls.errors import UsageError
+from audiocls.extras import EXTRAS
 from audiocls.training.stft_kernels import StftByKernels
 
-NEEDED = ("onnx", "onnxruntime", "onnxscript")
+NEEDED = EXTRAS["export"]
 
 
 def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]) -> bytes:
