@@ -28,10 +28,12 @@ register: $(READY)  ## Write sweeps/*.yaml from ablations/*.yaml.
 schema: $(READY)  ## Write the JSON Schemas of the YAML grammar.
 	$(BIN)/python docs/schema.py
 
+# The frozen metrics are those of one torch, to the bit.
 lock:  ## Pin what pyproject.toml allows, for every platform.
 	echo '# What the tests ran with: `make lock` writes it anew from pyproject.toml.' > requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate \
-		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml >> requirements.lock
+	echo 'torch==2.11.*' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev \
+		--constraint - --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+		pyproject.toml >> requirements.lock
 
 # W&B's sweep package holds the JSON Schema that tests check against; its own pins are of no use.
 $(READY): requirements.lock pyproject.toml

@@ -39,7 +39,7 @@ FILES = {
 
 LAYERS = [
     {"errors", "dotted", "options", "seeding", "digests", "misreadings", "stop_signals"},
-    {"formatting", "validation_errors", "yaml_file", "machine"},
+    {"formatting", "validation_errors", "yaml_file", "machine", "extras"},
     {"atomic"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},

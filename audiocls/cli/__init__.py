@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from audiocls import console
+from audiocls import console, extras
 from audiocls.cli import (
     ablation,
     data,
@@ -30,7 +30,8 @@ class ErrorsAsText(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with extras.required("this command"):
+                return super().invoke(ctx)
         except AudioclsError as error:
             console.error(str(error))
             raise typer.Exit(error.exit_code) from error

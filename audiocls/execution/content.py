@@ -1,7 +1,7 @@
 """Files that a configuration names: their digests in a trial's id, and whether they can be used."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, by_content, files_of, identity_config
 from audiocls.errors import ConfigError, UsageError
+from audiocls.extras import is_installed
 from audiocls.store import TrialFolder
 from audiocls.training.checkpoint_metadata import (
     init_incompatibilities,
@@ -35,7 +36,8 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
 def require_usable(config: Config, labels: Sequence[str]) -> None:
     """Reject incompatible checkpoints, teachers and models beyond their budget at launch.
 
-    Only a budget needs torch, to build the model. Raises `UsageError` for a checkpoint that is
+    Only a budget needs torch, to build the model: where that is not installed, no trial can be
+    trained either, and `unchecked_budgets` says so. Raises `UsageError` for a checkpoint that is
     missing or broken, `ConfigError` for one of another kind of model, a teacher with other clips or
     classes, or a model beyond `config.budget`.
     """
@@ -47,11 +49,18 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
         teacher_metadata = read_metadata("distil.teacher", Path(teacher))
         if faults := teacher_incompatibilities(teacher_metadata, config, labels):
             raise ConfigError(f"distil.teacher {teacher}", faults)
-    if config.budget.is_limited:
+    if config.budget.is_limited and is_installed("train"):
         from audiocls.training.cost import require_within_budget, trained_network
 
         network, _ = trained_network(config, len(labels))
         require_within_budget(config, network, len(labels))
+
+
+def unchecked_budgets(configs: Iterable[Config]) -> list[str]:
+    """Return a sentence if there are budgets, and no torch to count what the models cost."""
+    if is_installed("train") or not any(config.budget.is_limited for config in configs):
+        return []
+    return ["The budget is not checked: counting a model's cost needs the extra 'train'."]
 
 
 def data_notes(

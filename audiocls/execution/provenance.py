@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,9 +140,17 @@ def significant(source: str) -> str:
     return "".join(kept)
 
 
+def _torch_version() -> str:
+    """Return the version of torch, which a base install lacks."""
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return ""
+
+
 def is_as_now(made: Provenance, is_on_cpu: bool) -> bool:
     """Whether a trial trained now could be paired with one whose provenance is `made`."""
     is_same_code = canonical_code(made.code) == canonical_code(code_digest())
-    is_same_torch = made.torch.partition("+")[0] == version("torch").partition("+")[0]
+    is_same_torch = made.torch.partition("+")[0] == _torch_version().partition("+")[0]
     is_same_device = (made.device == "cpu") == is_on_cpu
     return is_same_code and is_same_torch and is_same_device

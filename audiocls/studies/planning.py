@@ -6,6 +6,7 @@ from typing import Any
 from audiocls.analysis.power import PowerAnalysis, power_of_plan
 from audiocls.config import Config
 from audiocls.design import Plan
+from audiocls.execution.content import unchecked_budgets
 from audiocls.search import TrialResult, grid_size, propose
 from audiocls.studies.noise_estimate import noise_estimate, recordings_of
 from audiocls.studies.request import AblationRequest, SweepRequest
@@ -48,7 +49,7 @@ def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict
         "core_seconds": seconds * (chosen.num_trials + num_before) if seconds else None,
         "alpha": ablation.stats.alpha,
         "num_comparisons": chosen.num_comparisons,
-        "notes": list(chosen.notes),
+        "notes": [*chosen.notes, *unchecked_budgets(configs.values())],
     }
 
 

@@ -41,7 +41,7 @@ def plan(
         Title(chosen.ablation.name, chosen.ablation.question),
         Facts(tuple(items.items())),
         *([Section("More seeds", (table,))] if table else []),
-        *map(Note, chosen.notes),
+        *map(Note, facts["notes"]),
     )
     values = {**facts, "promise": power.to_mapping()}
     return Document(name=f"{chosen.ablation.name}-plan", blocks=blocks, data=lambda: values)
