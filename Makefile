@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow lint bench register schema lock clean
+.PHONY: demo test test-slow test-torch lint bench register schema lock clean
 
 demo: $(READY)  ## Install, then run the main job offline on the embedded data set.
 	$(BIN)/audiocls sweep launch dropout --wandb offline
@@ -13,6 +13,9 @@ test: $(READY) lint  ## Everything that a change must pass.
 
 test-slow: $(READY)  ## What takes minutes.
 	$(BIN)/pytest -m slow
+
+test-torch: $(READY)  ## With the oldest torch that is allowed, and with the newest: 6 GB each.
+	.ci/torch_versions
 
 lint: $(READY)
 	$(BIN)/ruff check .
