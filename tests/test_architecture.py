@@ -50,7 +50,7 @@ LAYERS = [
     {"wandb_remote"},
     {"importing"},
     {"render"},
-    {"notebook"},
+    {"api"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

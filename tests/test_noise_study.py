@@ -14,7 +14,6 @@ from audiocls.analysis.evidence import assumed
 from audiocls.analysis.noise import Noise, measure
 from audiocls.analysis.power import Family, power_of_plan
 from audiocls.cli import app
-from audiocls.cli.options import cache_folder
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
 from audiocls.execution.provenance import code_digest, is_as_now
@@ -24,6 +23,7 @@ from audiocls.store.reuse import copy_finished, paired_study
 from audiocls.studies.ablation import lender_for, resolved
 from audiocls.studies.noise import baseline_alone
 from audiocls.studies.noise_estimate import write_noise
+from audiocls.studies.options import cache_folder
 from audiocls.studies.planning import power_of
 from audiocls.studies.reports import load_report
 from audiocls.studies.request import ablation_request

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from audiocls import library
+import audiocls
+from audiocls import console
 from audiocls.errors import UsageError
-from audiocls.render.build.clips import ClipsRequest
+from audiocls.formatting import RUNS as RUNS
 from audiocls.render.formats import FORMATS, Output, checked
-from audiocls.studies.options import RUNS as RUNS
-from audiocls.studies.options import cache_folder as cache_folder
+from audiocls.render.formats.terminal import show
 
 NameArgument = Annotated[str, typer.Argument(help="A built-in name, or a path to a YAML file.")]
 StudyArgument = Annotated[str, typer.Argument(help="A launched study: its name, or its folder.")]
@@ -90,8 +90,6 @@ RootOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="data.root=DIR", help="Where the clips of html lie now."),
 ]
-ROOT = "data.root"
-"""The key that `--set` may change in a report."""
 PLAN_FORMATS = ("terminal", "json", "md", "html", "tex", "ipynb")
 """Formats of a plan: it has no runs that W&B could show."""
 
@@ -111,17 +109,12 @@ def output_of(
     return output
 
 
-def clips_of(is_requested: bool, assignments: list[str] | None, format_: str) -> ClipsRequest:
-    """Return what `--clips` and `--set` ask for; raises `UsageError` for what has no effect."""
-    if not assignments:
-        return ClipsRequest(is_requested)
-    given = library.overrides(assignments)
-    unknown = [key for key in given if key != ROOT]
-    if unknown:
-        raise UsageError(f"--set: got {', '.join(unknown)}; allowed in a report: {ROOT}=DIR")
-    if format_ != "html":
-        raise UsageError(f"--set {ROOT}: has an effect with --format html only; got {format_}")
-    return ClipsRequest(is_requested, str(given[ROOT]))
+def show_catalogue(catalogue: audiocls.Catalogue, as_json: bool) -> None:
+    """Print what can be named, as a table or as JSON."""
+    if as_json:
+        console.show_json(catalogue.rows())
+    else:
+        show(catalogue.report.document)
 
 
 def require_file_name(out: Path | None) -> None:

@@ -149,6 +149,19 @@ def _is_project(source: str) -> bool:
     return not is_other and source.count("/") in (1, 2) and not source.startswith((".", "/"))
 
 
+def is_source(text: str) -> bool:
+    """Whether a text names results to import, and not a study.
+
+    `runs/dropout` may be a project of W&B or the path of a study: it is a path where `runs` is.
+    """
+    path = Path(text).expanduser()
+    if text.startswith((WANDB, OPTUNA, MLFLOW)) or path.suffix.lower() in CSV + PARQUET:
+        return True
+    if path.is_dir():
+        return path.name == "wandb"
+    return _is_project(text) and not Path(path.parts[0]).exists()
+
+
 def _import_project(
     folder: StudyFolder,
     source: str,

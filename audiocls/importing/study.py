@@ -58,19 +58,39 @@ def store_results(
     the source and of the options, before anything is written.
     """
     check_imported(folder)
+    study, newest = study_of_results(folder.name, results, options, request)
+    folder.write_study(study)
+    num_updated = _write(folder, results, study.cells, newest, watch)
+    return _imported(folder, study, num_updated)
+
+
+def study_of_results(
+    name: str, results: Results, options: ImportOptions, request: Request
+) -> tuple[Study, dict[CellKey, AssignedRun]]:
+    """Return the study that the results are, and the run of each of its cells.
+
+    Raises `UsageError` with all faults of the source and of the options.
+    """
     check_keys(results, options)
     assigned, notes = assign_cells(results, options)
     metric = metric_of(results, options, assigned)
     check_assigned(results, options, assigned, metric)
     newest, older = newest_runs(_with_values(assigned, results, metric))
-    study = _study(folder.name, results, options, metric, assigned, newest, request)
+    study = _study(name, results, options, metric, assigned, newest, request)
     waiting = [each for each in newest.values() if each.run.state in UNENDED]
     running = [f"{len(waiting)} cells have a run that has not ended."] if waiting else []
     told = (*results.notes, *notes, *older, *running, *_commits(newest))
-    study = replace(study, notes=(*told, *_unsaid(options, study, newest)))
-    folder.write_study(study)
-    num_updated = _write(folder, results, study.cells, newest, watch)
-    return _imported(folder, study, num_updated)
+    return replace(study, notes=(*told, *_unsaid(options, study, newest))), newest
+
+
+def records_of(study: Study, newest: Mapping[CellKey, AssignedRun]) -> dict[str, Record]:
+    """Return trial id → record, of the runs that have finished."""
+    runs = ((cell, newest.get((cell.arm, *cell.block))) for cell in study.cells)
+    return {
+        cell.id: record_of(cell, each)
+        for cell, each in runs
+        if each is not None and each.run.state == "finished"
+    }
 
 
 def _imported(folder: StudyFolder, study: Study, num_updated: int) -> Imported:

@@ -21,7 +21,6 @@ from audiocls.render.figures.studies import MAX_STUDIES
 from audiocls.render.formats import Output
 from audiocls.search import fixed_keys
 from audiocls.store import StudyFolder
-from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import cache_folder
 from audiocls.studies.planning import plan_facts, power_of, search_facts
@@ -56,16 +55,34 @@ class Stored:
             raise NotComparable(self.document.incomparable)
 
 
-def stored_report(names: Sequence[str], runs: Path, format_: str, clips: ClipsRequest) -> Stored:
-    """Return the report of a study, of a sweep, or of several studies by their names or paths."""
-    if len(names) > 1:
-        _refuse(clips, "several studies")
-        return _across(names, runs)
-    folder = open_study(names[0], runs)
-    if folder.study().kind == "search":
-        _refuse(clips, f"the sweep {folder.name}")
-        return stored_ranking(folder, format_)
-    return stored_ablation(load_report(folder), format_, clips)
+def stored_report(folders: Sequence[StudyFolder], format_: str, clips: ClipsRequest) -> Stored:
+    """Return the report of a study, of a sweep, or of several studies."""
+    check_reported(folders, clips)
+    if len(folders) > 1:
+        return _across(folders)
+    if folders[0].is_sweep():
+        return stored_ranking(folders[0], format_)
+    return stored_ablation(load_report(folders[0]), format_, clips)
+
+
+def check_reported(folders: Sequence[StudyFolder], clips: ClipsRequest) -> None:
+    """Raise `UsageError` for studies that have no common report, or clips of what has no arms."""
+    if len(folders) == 1:
+        if folders[0].study().kind == "search":
+            _refuse(clips, f"the sweep {folders[0].name}")
+        return
+    _refuse(clips, "several studies")
+    paths = [folder.path.absolute() for folder in folders]
+    if len(set(paths)) < len(paths):
+        names = ", ".join(folder.name for folder in folders)
+        raise UsageError(f"a study is named twice: {names}")
+    if len(folders) > MAX_STUDIES:
+        raise UsageError(f"got {len(folders)} studies; at most {MAX_STUDIES} are compared at once")
+    for folder in folders:
+        if folder.study().kind == "search":
+            raise UsageError(
+                f"{folder.name} is a sweep; only studies of ablations are compared with others"
+            )
 
 
 def _refuse(clips: ClipsRequest, whose: str) -> None:
@@ -142,24 +159,15 @@ def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
     return _in(noise(measured, study.goal, study.question, selection), folder, format_)
 
 
-def _across(names: Sequence[str], runs: Path) -> Stored:
-    if len(set(names)) < len(names):
-        raise UsageError(f"a study is named twice: {', '.join(names)}")
-    if len(names) > MAX_STUDIES:
-        raise UsageError(f"got {len(names)} studies; at most {MAX_STUDIES} are compared at once")
-    folders = [open_study(name, runs) for name in names]
-    for name, folder in zip(names, folders, strict=True):
-        if folder.study().kind == "search":
-            raise UsageError(
-                f"{name} is a sweep; only studies of ablations are compared with others"
-            )
+def _across(folders: Sequence[StudyFolder]) -> Stored:
     joint = load_studies(folders)
     document = cross_study(joint)
     results = [result for across in joint.across for result in across.results]
     if all(result.verdict == "not_comparable" for result in results):
         reason = "no arm can be compared across these studies; see the reasons"
         document = replace(document, incomparable=reason)
-    return Stored(document, runs / "-and-".join(folder.name for folder in folders))
+    stem = folders[0].path.with_name("-and-".join(folder.name for folder in folders))
+    return Stored(document, stem)
 
 
 def planned(request: AblationRequest, runs: Path, effect: float | None) -> Stored:

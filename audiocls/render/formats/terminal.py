@@ -1,6 +1,8 @@
 """A document in a terminal, or piped: what fits on a screen."""
 
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 
 from audiocls import console
 from audiocls.render.document import (
@@ -25,6 +27,13 @@ MAX_RANKED = 10
 def show(document: Document) -> None:
     """Print the document on stdout."""
     _show(visible(document, Depth.SCREEN))
+
+
+def to_text(document: Document) -> str:
+    """Return what `show` prints into a pipe."""
+    with redirect_stdout(StringIO()) as text:
+        show(document)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).rstrip()
 
 
 def _show(blocks: Sequence[Block]) -> None:
