@@ -25,8 +25,9 @@ bench: $(READY)  ## Speed, measured side by side on a quiet machine.
 register: $(READY)  ## Write sweeps/*.yaml from ablations/*.yaml.
 	$(BIN)/audiocls ablation register --all
 
-schema: $(READY)  ## Write the JSON Schemas of the YAML grammar.
+schema: $(READY)  ## Write the JSON Schemas of the YAML grammar, and the reference of the package.
 	$(BIN)/python docs/schema.py
+	$(BIN)/python docs/api.py
 
 lock:  ## Pin what pyproject.toml allows, for every platform.
 	echo '# What the tests ran with: `make lock` writes it anew from pyproject.toml.' > requirements.lock

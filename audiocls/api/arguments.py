@@ -1,6 +1,7 @@
 """What Python gives in place of the command line's words: seeds, arms, assignments, folders."""
 
 import json
+import math
 import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,6 +9,7 @@ from contextlib import suppress
 from functools import wraps
 from inspect import Parameter, signature
 from itertools import pairwise
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -65,11 +67,26 @@ def _text(value: Any) -> str:
     with suppress(AudioclsError):
         if isinstance(value, str) and value and yaml_file.parse(value, "set") == value:
             return value
-    try:
+    return _quoted(value)
+
+
+def _quoted(value: Any) -> str:
+    """Return a value in YAML, whose floats need a point: `1e-05` is a text there."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_quoted(key)}: {_quoted(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_quoted, value))}]"
+    if isinstance(value, float):
+        text = repr(float(value))
+        if not math.isfinite(value):
+            return text.replace("inf", ".inf").replace("nan", ".nan")
+        return text if "." in text else text.replace("e", ".0e")
+    if value is None or isinstance(value, bool | str):
         return json.dumps(value, ensure_ascii=False)
-    except TypeError as error:
-        allowed = "numbers, texts, truths, None, lists and mappings"
-        raise UsageError(f"set: got {value!r}; allowed: {allowed}") from error
+    if isinstance(value, Integral):  # NumPy's, too
+        return str(int(value))
+    allowed = "numbers, texts, truths, None, lists and mappings"
+    raise UsageError(f"set: got {value!r}; allowed: {allowed}")
 
 
 def numbers_text(given: Numbers | None, option: str) -> str | None:

@@ -14,7 +14,12 @@ from audiocls.studies import status as studies
 
 @dataclass(frozen=True, repr=False)
 class Status:
-    """How many trials of a study are done, failed, running and pending, and what failed."""
+    """How many trials of a study are done, failed, running and pending, and what failed.
+
+    >>> import audiocls
+    >>> audiocls.status("dropout").rows()[0]["cause"]  # doctest: +SKIP
+    'out_of_memory'
+    """
 
     known: studies.Status
     """The state and the failure of each trial."""
