@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         make_data as make_data,
     )
     from audiocls.api.importing import import_results as import_results
-    from audiocls.api.launching import LaunchStopped as LaunchStopped, launch as launch
+    from audiocls.api.launching import launch as launch
     from audiocls.api.models import (
         Evaluation as Evaluation,
         Exported as Exported,
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
         status as status,
         stop as stop,
     )
-    from audiocls.api.study import Study as Study
+    from audiocls.api.study import LaunchStopped as LaunchStopped, Study as Study
     from audiocls.api.training import Trial as Trial, noise as noise, train as train
     from audiocls.errors import AudioclsError as AudioclsError
 
@@ -78,7 +78,7 @@ _MODULES = {
     "Exported": "audiocls.api.models",
     "FetchedData": "audiocls.api.data",
     "Figure": "audiocls.api.report",
-    "LaunchStopped": "audiocls.api.launching",
+    "LaunchStopped": "audiocls.api.study",
     "Noise": "audiocls.api.noise",
     "Plan": "audiocls.api.planning",
     "Predictions": "audiocls.api.models",

@@ -252,6 +252,8 @@ def test_what_is_no_study_is_one_sentence(tmp_path, study):
         audiocls.Study(runs / "dropuot")
     with pytest.raises(UsageError, match="leave them out"):
         audiocls.Study("dropout", runs, arm="x")
+    with pytest.raises(UsageError, match="no study 'birds' in me"):
+        audiocls.report("me/birds")
     with pytest.raises(UsageError, match="no file"):
         audiocls.Study("nowhere.csv", arm="x")
 
@@ -344,6 +346,12 @@ def test_a_launch_gives_a_study_and_is_not_repeated(tiny, capsys):
     one = predictions["trial"] == again.rows()[0]["trial"]
     assert right[one].mean() == pytest.approx(again.rows()[0]["test/accuracy"])
     assert again.compare().curves().svg.startswith("<svg")
+
+
+def test_a_study_may_lie_in_the_working_folder(tiny):
+    study = audiocls.launch("tiny", seeds=[0], arms="baseline", runs=".", **QUIET)
+    assert study.path == Path("tiny")
+    assert study.compare().arms[0].num_pairs == 1
 
 
 def test_a_launch_refuses_what_it_cannot_do(tiny):

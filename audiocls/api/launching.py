@@ -12,31 +12,13 @@ from audiocls.api.arguments import (
     runs_folder,
 )
 from audiocls.api.display import Progress, display_of
-from audiocls.api.study import Study, study_in
+from audiocls.api.study import Study, raise_if_stopped, study_in
 from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome
 from audiocls.studies.launch import launch as launch_study
 from audiocls.studies.options import LaunchOptions
 from audiocls.studies.prepare import LaunchRequest, prepare
-
-
-class LaunchStopped(KeyboardInterrupt):
-    """A launch that Ctrl-C, a notebook's stop button or another signal has stopped.
-
-    What is finished is kept, and the same call resumes. In a thread other than the main one Python
-    lets nobody handle signals; `max_hours` stops a launch there.
-
-    >>> import audiocls
-    >>> try:
-    ...     study = audiocls.launch("dropout")  # doctest: +SKIP
-    ... except audiocls.LaunchStopped as stopped:
-    ...     study = stopped.study
-    """
-
-    def __init__(self, study: Study, sentences: list[str]):
-        self.study = study
-        super().__init__("\n".join(sentences))
 
 
 @known_options
@@ -84,10 +66,8 @@ def launch(
 def _ended(outcome: Outcome, options: LaunchOptions, progress: Progress) -> Study:
     """Return the study of a launch; raise `LaunchStopped` if a signal has stopped it."""
     launched = study_in(StudyFolder(options.runs / outcome.study.name), outcome)
-    sentences = launched.summary()
     if progress is True and outcome.study.kind != "tuning":  # shown when its trials had ended
-        for text in sentences:
+        for text in launched.summary():
             display_of(progress).note(text)
-    if outcome.stopped_by == "signal":
-        raise LaunchStopped(launched, sentences)
+    raise_if_stopped(launched)
     return launched

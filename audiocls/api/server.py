@@ -16,7 +16,7 @@ from audiocls.api.arguments import (
     runs_folder,
 )
 from audiocls.api.display import Progress, display_of
-from audiocls.api.study import Named, Study
+from audiocls.api.study import Named, folder_of
 from audiocls.design.register import PROJECT
 from audiocls.studies.options import LaunchOptions
 from audiocls.studies.prepare import LaunchRequest
@@ -154,7 +154,7 @@ def sync(
     from audiocls.wandb_remote.push import sweep_of
     from audiocls.wandb_remote.sync import sync as upload_and_attach
 
-    folder = study.folder if isinstance(study, Study) else Study(study, runs).folder
+    folder = folder_of(study, runs)
     config, server = sweep_of(folder), WandbProject(Connection())
     with stop_on_signal() as stop, counting("runs") as count:
         synced = upload_and_attach(

@@ -14,7 +14,7 @@ from audiocls.api.catalogue import Catalogue
 from audiocls.api.report import Report
 from audiocls.api.reports import report_on
 from audiocls.api.status import Status, status_on
-from audiocls.api.study import Named, Study
+from audiocls.api.study import Named, Study, folder_of
 from audiocls.store import StudyFolder, count_states
 from audiocls.studies.status import (
     Retried,
@@ -43,8 +43,8 @@ def report(
     >>> audiocls.report("dropout").save("dropout.html")  # doctest: +SKIP
     PosixPath('dropout.html')
     """
-    opened = (s if isinstance(s, Study) else Study(s, runs) for s in (study, *others))
-    return report_on([each.folder for each in opened], clips=clips, set=set)
+    folders = [folder_of(each, runs) for each in (study, *others)]
+    return report_on(folders, clips=clips, set=set)
 
 
 @known_options

@@ -144,9 +144,36 @@ def study_in(
     folder: StudyFolder, outcome: Outcome | None = None, imported: "Imported | None" = None
 ) -> Study:
     """Return the study in a folder, with what brought it there."""
-    study = Study(folder.path)
-    study.outcome, study.imported = outcome, imported
+    study = Study.__new__(Study)  # it is there, and its path may look like a name
+    study.folder, study.outcome, study.imported = folder, outcome, imported
     return study
+
+
+class LaunchStopped(KeyboardInterrupt):
+    """A launch that Ctrl-C, a notebook's stop button or another signal has stopped.
+
+    What is finished is kept, and the same call resumes. In a thread other than the main one Python
+    lets nobody handle signals; `max_hours` stops a launch there.
+
+    >>> import audiocls
+    >>> try:
+    ...     study = audiocls.launch("dropout")  # doctest: +SKIP
+    ... except audiocls.LaunchStopped as stopped:
+    ...     study = stopped.study
+    """
+
+    exit_code = 75
+    """Of a command that resumes when it is repeated."""
+
+    def __init__(self, study: Study):
+        self.study = study
+        super().__init__("\n".join(study.summary()))
+
+
+def raise_if_stopped(study: Study) -> None:
+    """Raise `LaunchStopped` if a signal has stopped the launch that returned the study."""
+    if study.outcome is not None and study.outcome.stopped_by == "signal":
+        raise LaunchStopped(study)
 
 
 def _opened(study: str, runs: Folder | None, options: Mapping[str, Any]) -> StudyFolder:
@@ -161,9 +188,7 @@ def _opened(study: str, runs: Folder | None, options: Mapping[str, Any]) -> Stud
             f"study {study!r} is read from this disk, and {', '.join(options)} are for results to "
             "import: leave them out, or name a table or wandb:ENTITY/PROJECT"
         )
-    folder = open_study(study, where)
-    folder.study()
-    return folder
+    return folder_of(study, runs)
 
 
 def _imported(source: str, options: Mapping[str, Any]) -> StudyFolder:
@@ -177,3 +202,13 @@ def _imported(source: str, options: Mapping[str, Any]) -> StudyFolder:
 
 Named = Study | Folder
 """A study, or its name in `runs`, or its path."""
+
+
+def folder_of(study: Named, runs: Folder | None) -> StudyFolder:
+    """Return the folder of a study that is there; raises `UsageError` with those there are."""
+    if isinstance(study, Study):
+        return study.folder
+    folder = open_study(str(study), found_runs_folder(runs))
+    if not folder.exists():
+        folder.study()
+    return folder

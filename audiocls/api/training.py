@@ -18,6 +18,7 @@ from audiocls.api.display import Progress, display_of
 from audiocls.api.frames import Rows, frame_of
 from audiocls.api.noise import Noise
 from audiocls.api.report import Report, report_of
+from audiocls.api.study import raise_if_stopped, study_in
 from audiocls.render.document import Document, Facts
 from audiocls.store import Failure, Record, StudyFolder, TrialFolder
 from audiocls.studies.ablation import one_trial, run_trial
@@ -129,6 +130,7 @@ def train(
     )
     outcome = run_trial(trial, options, display_of(progress))
     folder = StudyFolder(options.runs / trial.study.name)
+    raise_if_stopped(study_in(folder, outcome))
     return Trial(folder.trial(trial.study.cells[0].id), outcome)
 
 
@@ -159,4 +161,5 @@ def noise(
     options = LaunchOptions(runs_folder(runs), wandb, executor, devices, workers)
     measured = run_noise(request, options, display_of(progress))
     folder = StudyFolder(options.runs / measured.outcome.study.name)
+    raise_if_stopped(study_in(folder, measured.outcome))
     return Noise(folder, measured.noise, measured.outcome)

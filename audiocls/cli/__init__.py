@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+import audiocls
 from audiocls import console
 from audiocls.cli import (
     ablation,
@@ -34,6 +35,8 @@ class ErrorsAsText(TyperGroup):
         except AudioclsError as error:
             console.error(str(error))
             raise typer.Exit(error.exit_code) from error
+        except audiocls.LaunchStopped as stopped:
+            raise typer.Exit(stopped.exit_code) from stopped
         except IsADirectoryError as error:
             path = error.filename2 or error.filename
             console.error(f"{path}: a folder is in the place of this file; move it away")

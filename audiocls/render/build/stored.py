@@ -27,7 +27,6 @@ from audiocls.studies.planning import plan_facts, power_of, search_facts
 from audiocls.studies.reports import (
     StudyReport,
     load_ranking,
-    load_report,
     load_studies,
     read_clips,
 )
@@ -55,23 +54,9 @@ class Stored:
             raise NotComparable(self.document.incomparable)
 
 
-def stored_report(folders: Sequence[StudyFolder], format_: str, clips: ClipsRequest) -> Stored:
-    """Return the report of a study, of a sweep, or of several studies."""
-    check_reported(folders, clips)
-    if len(folders) > 1:
-        return _across(folders)
-    if folders[0].is_sweep():
-        return stored_ranking(folders[0], format_)
-    return stored_ablation(load_report(folders[0]), format_, clips)
-
-
-def check_reported(folders: Sequence[StudyFolder], clips: ClipsRequest) -> None:
-    """Raise `UsageError` for studies that have no common report, or clips of what has no arms."""
-    if len(folders) == 1:
-        if folders[0].study().kind == "search":
-            _refuse(clips, f"the sweep {folders[0].name}")
-        return
-    _refuse(clips, "several studies")
+def check_together(folders: Sequence[StudyFolder], clips: ClipsRequest) -> None:
+    """Raise `UsageError` for several studies that have no common report."""
+    check_no_clips(clips, "several studies")
     paths = [folder.path.absolute() for folder in folders]
     if len(set(paths)) < len(paths):
         names = ", ".join(folder.name for folder in folders)
@@ -85,7 +70,7 @@ def check_reported(folders: Sequence[StudyFolder], clips: ClipsRequest) -> None:
             )
 
 
-def _refuse(clips: ClipsRequest, whose: str) -> None:
+def check_no_clips(clips: ClipsRequest, whose: str) -> None:
     """Raise `UsageError` if clips are requested of an answer that has no arms."""
     if clips != ClipsRequest():
         raise UsageError(f"--clips and --set: are for one ablation; got {whose}")
@@ -159,7 +144,8 @@ def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
     return _in(noise(measured, study.goal, study.question, selection), folder, format_)
 
 
-def _across(folders: Sequence[StudyFolder]) -> Stored:
+def stored_studies(folders: Sequence[StudyFolder]) -> Stored:
+    """Return the document of several studies, each compared with the first."""
     joint = load_studies(folders)
     document = cross_study(joint)
     results = [result for across in joint.across for result in across.results]
