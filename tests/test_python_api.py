@@ -188,6 +188,12 @@ def test_values_print_what_the_terminal_shows_and_show_what_fits_any_page(study)
         assert f">{column}<" in html
 
 
+def test_a_value_prints_plain_text_where_colours_are_forced(study, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a notebook's kernel sets it
+    monkeypatch.setenv("TERM", "xterm-color")
+    assert "\x1b" not in repr(study.compare())
+
+
 def luminance(colour):
     """The relative luminance of WCAG 2."""
     shares = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))

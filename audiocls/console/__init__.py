@@ -2,7 +2,9 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -29,12 +31,27 @@ VERDICT_STYLES = {
 
 def stdout() -> Console:
     """Return the console of results; into a pipe or a file nothing is wrapped."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED)
+    width = None if sys.stdout.isatty() else UNWRAPPED
+    return Console(highlight=False, width=width, **_form(sys.stdout))
 
 
 def stderr() -> Console:
     """Return the console of progress, notes and errors."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, **_form(sys.stderr))
+
+
+def _form(stream: object) -> dict[str, bool]:
+    """Return what keeps a text in memory plain, in a notebook's kernel as well."""
+    is_text = isinstance(stream, StringIO)
+    return {"force_terminal": False, "force_jupyter": False} if is_text else {}
+
+
+@contextmanager
+def collected() -> Iterator[StringIO]:
+    """Yield a text that gets all that is printed as long as the context is open."""
+    text = StringIO()
+    with redirect_stdout(text), redirect_stderr(text):
+        yield text
 
 
 def say(text: str) -> None:

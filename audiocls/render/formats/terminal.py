@@ -1,8 +1,6 @@
 """A document in a terminal, or piped: what fits on a screen."""
 
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from io import StringIO
 
 from audiocls import console
 from audiocls.render.document import (
@@ -31,7 +29,7 @@ def show(document: Document) -> None:
 
 def to_text(document: Document) -> str:
     """Return what `show` prints into a pipe."""
-    with redirect_stdout(StringIO()) as text:
+    with console.collected() as text:
         show(document)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).rstrip()
 
