@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
@@ -31,19 +31,19 @@ VERDICT_STYLES = {
 
 def stdout() -> Console:
     """Return the console of results; into a pipe or a file nothing is wrapped."""
-    width = None if sys.stdout.isatty() else UNWRAPPED
-    return Console(highlight=False, width=width, **_form(sys.stdout))
+    width, forced = None if sys.stdout.isatty() else UNWRAPPED, _forced(sys.stdout)
+    return Console(highlight=False, width=width, force_terminal=forced, force_jupyter=forced)
 
 
 def stderr() -> Console:
     """Return the console of progress, notes and errors."""
-    return Console(stderr=True, highlight=False, **_form(sys.stderr))
+    forced = _forced(sys.stderr)
+    return Console(stderr=True, highlight=False, force_terminal=forced, force_jupyter=forced)
 
 
-def _form(stream: object) -> dict[str, bool]:
-    """Return what keeps a text in memory plain, in a notebook's kernel as well."""
-    is_text = isinstance(stream, StringIO)
-    return {"force_terminal": False, "force_jupyter": False} if is_text else {}
+def _forced(stream: object) -> Literal[False] | None:
+    """Return False for a text in memory: it stays plain, in a notebook's kernel as well."""
+    return False if isinstance(stream, StringIO) else None
 
 
 @contextmanager
