@@ -46,8 +46,7 @@ def _class(name: str, value: type) -> str:
 
 def _members(value: type) -> Iterator[str]:
     """Yield a line for each field, property and method that a class defines."""
-    if dataclasses.is_dataclass(value):
-        yield from _fields(value)
+    yield from _fields(value)
     for name, member in vars(value).items():
         if name.startswith("_"):
             continue

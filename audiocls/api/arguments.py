@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import signature
 from itertools import pairwise
 from numbers import Integral
 from pathlib import Path
@@ -32,7 +32,7 @@ Folder = str | Path
 def known_options(function: Callable[P, Result]) -> Callable[P, Result]:
     """Refuse keywords that a function does not have, with a `UsageError` that names the nearest."""
     parameters = signature(function).parameters.values()
-    names = [each.name for each in parameters if each.kind is not Parameter.VAR_KEYWORD]
+    names = [each.name for each in parameters if each.name != "self"]
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> Result:

@@ -12,6 +12,7 @@ from audiocls.api.arguments import (
     Folder,
     Names,
     found_runs_folder,
+    known_options,
     names_text,
 )
 from audiocls.api.comparison import Comparison
@@ -54,13 +55,16 @@ class Study:
     ({'ast': 'better'}, 16)
     """
 
+    folder: StudyFolder
+    """Its files."""
+    outcome: Outcome | None
+    """How the launch ended that returned this study."""
+    imported: "Imported | None"
+    """What the import did that returned this study."""
+
     def __init__(self, study: Folder, runs: Folder | None = None, **options: Any):
-        self.folder: StudyFolder = _opened(str(study), runs, options)
-        """Its files."""
-        self.outcome: Outcome | None = None
-        """How the launch ended that returned this study."""
-        self.imported: Imported | None = None
-        """What the import did that returned this study."""
+        self.folder = _opened(str(study), runs, options)
+        self.outcome, self.imported = None, None
 
     @property
     def name(self) -> str:
@@ -100,6 +104,7 @@ class Study:
         """Return how much the baseline varies over the study's seeds and folds."""
         return noise_in(self.folder)
 
+    @known_options
     def report(self, *, clips: bool = False, set: Assignments | None = None) -> Report:
         """Return the study's report: verdicts, or the ranking of a sweep; see `audiocls.report`."""
         return report_on([self.folder], clips=clips, set=set)
@@ -120,6 +125,7 @@ class Study:
         """Return a frame with a row a test clip of each trial that kept its predictions."""
         return frame_of(list(prediction_rows(self.folder)), backend)
 
+    @known_options
     def retry(self, *, arms: Names | None = None) -> Retried:
         """Make failed and damaged trials pending again; the next launch trains them."""
         return retry_failed(self.folder, names_text(arms))
