@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audiocls.api.arguments import (
     Assignments,
@@ -24,6 +24,7 @@ from audiocls.studies.request import check_folder_name
 from audiocls.wandb_remote.source import MOST_FAILURES
 
 if TYPE_CHECKING:
+    from audiocls.tracking.sweep_server import SweepPath
     from audiocls.wandb_remote.push import Pushed
     from audiocls.wandb_remote.source import Ending
     from audiocls.wandb_remote.sync import Synced
@@ -105,7 +106,7 @@ def push(
 
 @known_options
 def agent(
-    sweep: Any,
+    sweep: "str | SweepPath",
     *,
     runs: Folder | None = None,
     devices: str = "auto",

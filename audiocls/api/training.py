@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from audiocls.api.arguments import (
@@ -42,7 +43,7 @@ class Trial:
     """How its training ended."""
 
     @property
-    def path(self) -> Any:
+    def path(self) -> Path:
         """The trial's folder."""
         return self.folder.path
 
