@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow lint bench register schema lock clean
+.PHONY: demo test test-slow test-torch lint bench register schema lock clean
 
 demo: $(READY)  ## Install, then run the main job offline on the embedded data set.
 	$(BIN)/audiocls sweep launch dropout --wandb offline
@@ -13,6 +13,9 @@ test: $(READY) lint  ## Everything that a change must pass.
 
 test-slow: $(READY)  ## What takes minutes.
 	$(BIN)/pytest -m slow
+
+test-torch: $(READY)  ## With the oldest torch that is allowed, and with the newest: 6 GB each.
+	.ci/torch_versions
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -25,13 +28,16 @@ bench: $(READY)  ## Speed, measured side by side on a quiet machine.
 register: $(READY)  ## Write sweeps/*.yaml from ablations/*.yaml.
 	$(BIN)/audiocls ablation register --all
 
-schema: $(READY)  ## Write the JSON Schemas of the YAML grammar.
+schema: $(READY)  ## Write the JSON Schemas of the YAML grammar, and the reference of the package.
 	$(BIN)/python docs/schema.py
+	$(BIN)/python docs/api.py
 
+# The frozen metrics are those of one torch, to the bit.
 lock:  ## Pin what pyproject.toml allows, for every platform.
 	echo '# What the tests ran with: `make lock` writes it anew from pyproject.toml.' > requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate \
-		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml >> requirements.lock
+	echo 'torch==2.11.*' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev \
+		--constraint - --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+		pyproject.toml >> requirements.lock
 
 # W&B's sweep package holds the JSON Schema that tests check against; its own pins are of no use.
 $(READY): requirements.lock pyproject.toml

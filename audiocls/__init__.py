@@ -10,6 +10,144 @@ TrialJob     One trial as an executor gets it: trained in a worker, or a program
 Family       The Contrasts (an arm against its reference, an effect) that one report tests together,
              under one correction for multiple testing; each gets a verdict.
 Document     A report as titles, text, tables, figures and sound, which every format renders.
+
+Names are loaded when they are first used: `import audiocls` takes milliseconds. docs/python.md is
+the guide, docs/api.md the reference.
 """
 
+TYPE_CHECKING = False  # known to type checkers; `typing` takes longer to load than all of this
+if TYPE_CHECKING:
+    from audiocls.api.catalogue import Catalogue as Catalogue
+    from audiocls.api.comparison import Comparison as Comparison, compare as compare
+    from audiocls.api.data import (
+        DataCheck as DataCheck,
+        FetchedData as FetchedData,
+        check_data as check_data,
+        fetch_data as fetch_data,
+        list_data as list_data,
+        make_data as make_data,
+        write_manifest as write_manifest,
+    )
+    from audiocls.api.importing import import_results as import_results
+    from audiocls.api.launching import launch as launch
+    from audiocls.api.models import (
+        Evaluation as Evaluation,
+        Exported as Exported,
+        Predictions as Predictions,
+        evaluate as evaluate,
+        export as export,
+        predict as predict,
+        show as show,
+    )
+    from audiocls.api.noise import Noise as Noise
+    from audiocls.api.parts import (
+        add_path as add_path,
+        list_parts as list_parts,
+        trust as trust,
+    )
+    from audiocls.api.planning import Plan as Plan, plan as plan
+    from audiocls.api.questions import (
+        doctor as doctor,
+        list_ablations as list_ablations,
+        list_sweeps as list_sweeps,
+        read_ablation as read_ablation,
+        read_sweep as read_sweep,
+    )
+    from audiocls.api.report import Figure as Figure, Report as Report
+    from audiocls.api.server import (
+        Registered as Registered,
+        agent as agent,
+        push as push,
+        register as register,
+        sync as sync,
+    )
+    from audiocls.api.status import Status as Status
+    from audiocls.api.studies import (
+        list_studies as list_studies,
+        report as report,
+        retry as retry,
+        status as status,
+        stop as stop,
+    )
+    from audiocls.api.study import LaunchStopped as LaunchStopped, Study as Study
+    from audiocls.api.training import Trial as Trial, noise as noise, train as train
+    from audiocls.errors import AudioclsError as AudioclsError
+    from audiocls.result import report_result as report_result
+
 __version__ = "0.1.0"
+
+_MODULES = {
+    "AudioclsError": "audiocls.errors",
+    "Catalogue": "audiocls.api.catalogue",
+    "Comparison": "audiocls.api.comparison",
+    "DataCheck": "audiocls.api.data",
+    "Evaluation": "audiocls.api.models",
+    "Exported": "audiocls.api.models",
+    "FetchedData": "audiocls.api.data",
+    "Figure": "audiocls.api.report",
+    "LaunchStopped": "audiocls.api.study",
+    "Noise": "audiocls.api.noise",
+    "Plan": "audiocls.api.planning",
+    "Predictions": "audiocls.api.models",
+    "Registered": "audiocls.api.server",
+    "Report": "audiocls.api.report",
+    "Status": "audiocls.api.status",
+    "Study": "audiocls.api.study",
+    "Trial": "audiocls.api.training",
+    "add_path": "audiocls.api.parts",
+    "agent": "audiocls.api.server",
+    "check_data": "audiocls.api.data",
+    "compare": "audiocls.api.comparison",
+    "doctor": "audiocls.api.questions",
+    "evaluate": "audiocls.api.models",
+    "export": "audiocls.api.models",
+    "fetch_data": "audiocls.api.data",
+    "import_results": "audiocls.api.importing",
+    "launch": "audiocls.api.launching",
+    "list_ablations": "audiocls.api.questions",
+    "list_data": "audiocls.api.data",
+    "list_parts": "audiocls.api.parts",
+    "list_studies": "audiocls.api.studies",
+    "list_sweeps": "audiocls.api.questions",
+    "make_data": "audiocls.api.data",
+    "noise": "audiocls.api.training",
+    "plan": "audiocls.api.planning",
+    "predict": "audiocls.api.models",
+    "push": "audiocls.api.server",
+    "read_ablation": "audiocls.api.questions",
+    "read_sweep": "audiocls.api.questions",
+    "register": "audiocls.api.server",
+    "report": "audiocls.api.studies",
+    "report_result": "audiocls.result",
+    "retry": "audiocls.api.studies",
+    "show": "audiocls.api.models",
+    "status": "audiocls.api.studies",
+    "stop": "audiocls.api.studies",
+    "sync": "audiocls.api.server",
+    "train": "audiocls.api.training",
+    "trust": "audiocls.api.parts",
+    "write_manifest": "audiocls.api.data",
+}
+"""Name → the module that it is loaded from."""
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> object:
+    """Load a name when it is first used."""
+    from importlib import import_module
+
+    if name not in _MODULES:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, _MODULES, n=1)
+        hint = f". Did you mean: {near[0]!r}?" if near else ""
+        raise AttributeError(f"module 'audiocls' has no attribute {name!r}{hint}")
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return what can be used, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,17 +1,31 @@
-"""Atomic writes: a reader sees the old file or the new one, never half of one."""
+"""Atomic writes: a reader sees the old file or the new one, never half of one.
 
+Locks too, for those who write one after the other, and the way to a file's place.
+"""
+
+import glob
 import logging
 import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from audiocls.digests import damaged, is_sealed, seal, sync
 from audiocls.machine import reserve, writing
 
 log = logging.getLogger(__name__)
+
+BESIDE = re.compile(r"\..+\.(\d{1,9})(\.\w+)?\.tmp", re.DOTALL)
+"""Name of what a process writes, until it is whole: the number is the process's.
+
+Of a process that began later than the file was written, the number is another one's by now.
+"""
+CLOCKS_DIFFER_S = 2.0
+"""At most: the start of a process and a file's time come from different clocks."""
 
 
 def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
@@ -20,7 +34,7 @@ def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
     With `is_synced` it is on the disk before it has the name, so that a power cut leaves no file
     that is torn. Raises `MachineFault` where the disk does not take it.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = beside_of(path)
     with writing(path, len(content)):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -34,9 +48,77 @@ def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
             raise
 
 
+def beside_of(path: Path, kind: str = "") -> Path:
+    """Return where this process writes what is to become `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}{kind}.tmp")
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what processes that were killed have left half written in `folder`.
+
+    What a living process writes stays. Of other machines' processes nothing is known here, so the
+    caller holds the lock under which the folder is written.
+    """
+    files = list(folder.iterdir()) if folder.is_dir() else []
+    for file in files:
+        if file.suffix == ".tmp" and _is_abandoned(file):
+            _remove(file)
+
+
+def _is_abandoned(file: Path) -> bool:
+    import psutil
+
+    if (match := BESIDE.fullmatch(file.name)) is None:
+        return False
+    try:
+        writer, written = psutil.Process(int(match[1])), file.lstat().st_mtime
+        has_ended = writer.status() == psutil.STATUS_ZOMBIE
+        return bool(has_ended or writer.create_time() > written + CLOCKS_DIFFER_S)
+    except psutil.NoSuchProcess:
+        return True
+    except (OSError, psutil.Error):
+        return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str, is_synced: bool = False) -> None:
     """Replace `path` by `text` in UTF-8, as `write_bytes` does."""
     write_bytes(path, text.encode(), is_synced)
+
+
+@contextmanager
+def held(lock_file: Path, timeout_s: float) -> Iterator[bool]:
+    """Hold a lock; yields whether it could be had within `timeout_s`.
+
+    The kernel releases it with its process, so it does not outlive a crash.
+    """
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=timeout_s)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def make_way(folder: Path, names: Iterable[str]) -> None:
+    """Rename what is a folder in the place of a file of such a name; nothing in it is lost."""
+    for place in (folder / name for name in names):
+        if place.is_dir():
+            number = 1
+            while (aside := folder / f"{place.name}.folder{number}").exists():
+                number += 1
+            place.rename(aside)
+            log.warning("%s: a folder was in the place of this file; it is %s now", place, aside)
 
 
 def build_once(folder: Path, make: Callable[[Path], None], num_bytes: int = 0) -> Path:
@@ -89,14 +171,14 @@ def _discard(folder: Path) -> None:
             names = ", ".join(damaged(folder)[:3])
             log.warning("%s: damaged on the disk (%s); it is made again", folder, names)
         folder.rename(folder.with_name(f".{folder.name}.damaged.tmp"))
-    for left_behind in folder.parent.glob(f".{folder.name}.*.tmp"):
-        shutil.rmtree(left_behind)
+    for left_behind in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
+        _remove(left_behind)
 
 
 def _require_room(folder: Path, num_bytes: int) -> None:
     """Raise `OSError` if the disk has no room for `num_bytes`."""
     if num_bytes:
-        probe = folder.with_name(f".{folder.name}.{os.getpid()}.room")
+        probe = beside_of(folder, ".room")
         try:
             with probe.open("wb") as file:
                 reserve(file, num_bytes)
@@ -105,7 +187,7 @@ def _require_room(folder: Path, num_bytes: int) -> None:
 
 
 def _make_beside(folder: Path, make: Callable[[Path], None]) -> None:
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    beside = beside_of(folder)
     beside.mkdir()
     try:
         make(beside)

@@ -23,7 +23,15 @@ from collections.abc import Iterable
 
 
 class AudioclsError(Exception):
-    """The root of the tree: catch this to catch every expected failure."""
+    """The root of the tree: catch this to catch every expected failure.
+
+    >>> import audiocls
+    >>> try:
+    ...     audiocls.plan("dropuot")
+    ... except audiocls.AudioclsError as error:
+    ...     print(str(error).partition(";")[0])
+    no ablation or sweep is called 'dropuot'
+    """
 
     exit_code = 1
 

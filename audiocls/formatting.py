@@ -155,7 +155,13 @@ def format_level(level: Any) -> str:
 
     >>> format_level([8, None]), format_level(True)
     ('8xnone', 'on')
+    >>> format_level({"name": "my_pkg.losses:focal", "gamma": 2})
+    'my_pkg.losses:focal(gamma=2)'
     """
+    if isinstance(level, Mapping) and ":" in str(level.get("name")):
+        options = {key: value for key, value in level.items() if key != "name"}
+        inside = ",".join(f"{key}={format_level(value)}" for key, value in options.items())
+        return f"{level['name']}({inside})"
     if isinstance(level, list):
         return "x".join(format_level(item) for item in level)
     if level is None or isinstance(level, bool):

@@ -1,7 +1,8 @@
-"""Ablations, sweeps and recipes by path or by name: the project's own, and the built-in ones.
+"""Ablations, sweeps and recipes by path or by name: the project's own, plugins', and built-in ones.
 
-A name is looked up in `./ablations` (or `./sweeps`, `./recipes`) first, then among the built-in
-files, so that a project's own file replaces a built-in one of the same name.
+A name is looked up in `./ablations` (or `./sweeps`, `./recipes`) first, then in the folders of
+installed plugins, then among the built-in files, so that a project's own file replaces a built-in
+one of the same name.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,6 +13,9 @@ import audiocls
 from audiocls import yaml_file
 from audiocls.design import Ablation, load_ablation
 from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.named_paths import is_file
+from audiocls.parts.modules import add_places
+from audiocls.parts.plugins import library_folders
 from audiocls.search import Sweep, check_sweep, load_sweep
 
 Kind = Literal["ablations", "sweeps", "recipes", "notebooks"]
@@ -32,18 +36,25 @@ def shipped(kind: Kind) -> Path:
 
 
 def available(kind: Kind) -> dict[str, Path]:
-    """Return the files by name; those of the working directory replace built-in ones."""
-    files = [*sorted(shipped(kind).glob("*.yaml")), *sorted(Path(kind).glob("*.yaml"))]
-    return {file.stem: file for file in files}
+    """Return the files by name; those of the working directory replace all others."""
+    plugins = (folder / kind for folder in library_folders())
+    return _files(shipped(kind), *plugins, Path(kind))
+
+
+def _files(*folders: Path) -> dict[str, Path]:
+    """Return the files of folders by name, of which later ones replace earlier ones."""
+    return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
 
 def find(kind: Kind, name: str) -> Path:
     """Return the file of a name or a path; raise `UsageError` with the nearest known name."""
     if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
+        if not is_file(Path(name)):
             raise UsageError(f"{name}: no such file")
         return Path(name)
-    known = available(kind)
+    known = _files(Path(kind))
+    if name not in known:
+        known = available(kind)
     if name not in known:
         raise UsageError(
             f"no {kind.removesuffix('s')} is called {name!r}; known: {', '.join(known) or 'none'}."
@@ -52,16 +63,35 @@ def find(kind: Kind, name: str) -> Path:
     return known[name]
 
 
-def ablation(name: str, recipe: str | None = None) -> Ablation:
-    """Return an ablation by path or name, on another recipe if one is given."""
+def ablation(name: str, recipe: str | None = None, is_place: bool = True) -> Ablation:
+    """Return an ablation by path or name, on another recipe if one is given.
+
+    `is_place` as of `recipe`.
+    """
     file = find("ablations", name)
+    if is_place:
+        _add_place("ablations", file)
     document = yaml_file.read(file)
-    return load_ablation({**document, "recipe": recipe} if recipe else document, str(file))
+    is_program = "program" in document or "command" in document
+    other = {} if recipe is None or is_program else {"recipe": recipe}
+    return load_ablation({**document, **other}, str(file))
 
 
-def recipe(name: str) -> dict[str, Any]:
-    """Return the mapping of a recipe; it is validated when it becomes a configuration."""
-    return yaml_file.read(find("recipes", name))
+def recipe(name: str, is_place: bool = True) -> dict[str, Any]:
+    """Return the mapping of a recipe; it is validated when it becomes a configuration.
+
+    `is_place`: whether modules of own parts are looked for beside it, as beside all files that the
+    user names.
+    """
+    file = find("recipes", name)
+    if is_place:
+        _add_place("recipes", file)
+    return yaml_file.read(file)
+
+
+def _add_place(kind: Kind, file: Path) -> None:
+    if file.parent.resolve() != shipped(kind).resolve():
+        add_places([file.parent])
 
 
 def sweep(name: str) -> dict[str, Any]:
@@ -74,6 +104,7 @@ def checked_sweep(file: Path) -> tuple[dict[str, Any], Sweep, tuple[str, ...]]:
 
     Raises `ConfigError` with every error and its line.
     """
+    _add_place("sweeps", file)
     document, lines = yaml_file.read_with_lines(file)
     sweep = load_sweep(document, str(file), lines)
     odd = misreadings(file, SEARCHED)

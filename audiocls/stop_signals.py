@@ -6,6 +6,7 @@ Imports nothing heavy: it guards the start of the program, before anything else 
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,8 +20,12 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def handled(handle: Callable[[int], None]) -> Iterator[None]:
     """Call `handle` for each signal that asks to stop; one that is ignored, as by nohup, stays so.
 
-    What a closed terminal would show goes nowhere from then on.
+    What a closed terminal would show goes nowhere from then on. Python lets the main thread alone
+    handle signals: in another one nothing is handled, and a signal does there what it always does.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     terminals = [fd for fd in (1, 2) if _is_terminal(fd)]
 
     def on_signal(number: int, frame: FrameType | None) -> None:

@@ -10,6 +10,9 @@ from audiocls.errors import did_you_mean
 LONGEST_GOT = 200
 """Characters of a wrong value that a sentence repeats."""
 
+SHIPPED, OWN = "shipped part", "own part"
+"""Tags by which a union distinguishes a shipped part from an own one."""
+
 Loc = tuple[int | str, ...]
 
 
@@ -38,7 +41,7 @@ def _sentence(fault: Any, root: type[BaseModel], given: Mapping[str, Any]) -> st
         allowed = fault.get("ctx", {}).get("expected_tags", "one of the known names")
         got = fault["input"].get("name") if isinstance(fault["input"], Mapping) else None
         hint = did_you_mean(str(got), str(allowed).replace("'", "").split(", ")) if got else ""
-        return f"{key}.name: got {got!r}; allowed: {allowed}.{hint}"
+        return f"{key}.name: got {got!r}; allowed: {allowed}.{hint}{_of_own(got)}"
     if fault["type"] == "missing":
         return f"{key}: missing, and it has no default"
     if fault["type"] == "value_error":
@@ -46,6 +49,12 @@ def _sentence(fault: Any, root: type[BaseModel], given: Mapping[str, Any]) -> st
     # A file has lists; that they become tuples here is no concern of who wrote it.
     reason = fault["msg"].replace("tuple", "list").replace("Tuple", "List")
     return f"{key}: got {_shortened(fault['input'])}; {reason}"
+
+
+def _of_own(got: object) -> str:
+    """Return how a dotted path is written as an import string."""
+    module, dot, attribute = str(got).rpartition(".")
+    return f" A part of your own: {f'{module}:{attribute}'!r}" if dot and module else ""
 
 
 def _shortened(value: object) -> str:
@@ -57,7 +66,7 @@ def _dotted_path(loc: Loc, given: Mapping[str, Any]) -> list[int | str]:
     """Return `loc` without the tags that pydantic inserts for the members of a union."""
     path: list[int | str] = []
     node: Any = given
-    for step in loc:
+    for step in (step for step in loc if step not in (SHIPPED, OWN)):
         is_tag = isinstance(node, Mapping) and step not in node and node.get("name") == step
         if is_tag:
             continue

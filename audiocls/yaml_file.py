@@ -4,6 +4,7 @@ Only this module imports PyYAML. PyYAML reads `1e-3` as text; numeric fields of 
 numeric text for that reason.
 """
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,9 @@ MAX_DEPTH = 100
 MAX_VALUES = 50_000
 """Keys and values of a document, those that aliases repeat included."""
 
+UNFIT = re.compile(r"[\0\ud800-\udfff]")
+"""What neither a path nor a program's argument can hold."""
+LONGEST_SHOWN = 40
 LARGEST_INTEGER = 2**1024
 """From here on an integer is beyond every float, and takes long to write."""
 
@@ -44,7 +48,16 @@ def _integer(loader: Any, node: Any) -> int:
     return value
 
 
+def _whole_text(loader: Any, node: Any) -> str:
+    text = str(loader.construct_yaml_str(node))
+    if UNFIT.search(text):
+        where = f"line {node.start_mark.line + 1}: {ascii(text)[:LONGEST_SHOWN]}"
+        raise ValueError(f"{where} holds a NUL or half a character, which no name or word can")
+    return text
+
+
 Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+Loader.add_constructor("tag:yaml.org,2002:str", _whole_text)
 
 
 class Dumper(BaseDumper):  # type: ignore[misc]

@@ -98,7 +98,8 @@ def run(folder: Path, num_kills: int, drawn: random.Random, limit_s: float) -> R
         name, mode = f"killed{result.studies}", MODES[result.studies % len(MODES)]
         disturb(folder, name, mode, drawn, result)
         got = contents(folder, name)
-        result.faults += [f"{name} ({mode}): {fault}" for fault in differences(got, wanted)]
+        faults = [*differences(got, wanted), *half_written(folder / "runs")]
+        result.faults += [f"{name} ({mode}): {fault}" for fault in faults]
         print(f"{result.kills.total()} kills, {result.studies} studies", file=sys.stderr)
         shutil.rmtree(folder / "runs" / name)
     return result
@@ -245,13 +246,20 @@ def content(trial: Path) -> dict[str, Any]:
     }
 
 
+def half_written(runs: Path) -> Iterator[str]:
+    """Yield what no process writes any more, and no launch has swept up."""
+    for path in sorted(runs.rglob("*.tmp")):
+        yield f"{path.relative_to(runs)} left behind"
+
+
 def differences(got: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
     yield from (f"{trial} lost" for trial in wanted.keys() - got.keys())
     yield from (f"{trial} too many" for trial in got.keys() - wanted.keys())
     for trial in wanted.keys() & got.keys():
         differing = [key for key in wanted[trial] if got[trial].get(key) != wanted[trial][key]]
         if differing:
-            yield f"{trial} differs in {', '.join(differing)}"
+            odd = ", ".join(got[trial].get("odd files", ()))
+            yield f"{trial} differs in {', '.join(differing)}" + (f": {odd}" if odd else "")
 
 
 if __name__ == "__main__":

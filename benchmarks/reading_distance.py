@@ -23,9 +23,9 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 GOALS = {
-    "files until the first optimiser step of `sweep launch`": 84,
-    "frames at that step": 13,
-    "files of `report`": 52,
+    "files until the first optimiser step of `sweep launch`": 107,
+    "frames at that step": 15,
+    "files of `report`": 60,
     "percent of lines in small modules": 3.0,
 }
 SMALL = 50

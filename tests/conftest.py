@@ -45,6 +45,8 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, cache: Path, _home: Path) -> None
         monkeypatch.delenv(name)
     for name in ("NETRC", "AUDIOCLS_RUNS", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("AUDIOCLS_PATH", "AUDIOCLS_TRUST"):  # a command may add to them
+        monkeypatch.setenv(name, "")
     monkeypatch.setenv("HOME", str(_home))
     monkeypatch.setenv("AUDIOCLS_CACHE", str(cache))
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")

@@ -21,7 +21,7 @@ from audiocls.execution.job import CommandSpec, NativeSpec
 from audiocls.execution.messages import Done, Event, Failed, Interrupted
 from audiocls.execution.scheduler import Launch
 from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
-from audiocls.studies.request import sweep_request
+from audiocls.studies.sweep_request import sweep_request
 from audiocls.tracking.sweep_server import (
     Leave,
     Order,

@@ -38,19 +38,22 @@ FILES = {
 """Modules of the standard library that reach beyond values."""
 
 LAYERS = [
-    {"errors", "dotted", "options", "seeding", "digests", "misreadings", "stop_signals"},
-    {"formatting", "validation_errors", "yaml_file", "machine"},
+    {"errors", "dotted", "options", "seeding", "digests", "misreadings", "named_paths", "result"}
+    | {"stop_signals"},
+    {"source_code", "source_files"},
+    {"formatting", "validation_errors", "yaml_file", "machine", "extras"},
     {"atomic"},
+    {"parts"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
     {"training", "tracking", "store", "library"},
     {"analysis"},
-    {"execution"},
+    {"execution", "testing"},
     {"console", "studies"},
     {"wandb_remote"},
     {"importing"},
     {"render"},
-    {"notebook"},
+    {"api"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -73,6 +76,7 @@ LIGHT = [
     "report --help",
     "noise --help",
     "data list",
+    "parts list",
     "data check --help",
     "show --help",
     "evaluate --help",
@@ -340,21 +344,25 @@ def test_an_ablation_opens_with_its_question_its_cost_and_its_command(name):
     assert command == f"# audiocls sweep launch {name}"
 
 
-def fenced_blocks(language: str) -> list[str]:
-    """The README's code blocks in one language; no language is the empty text."""
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.S | re.M)
+def fenced_blocks(document: Path, language: str) -> list[str]:
+    """A document's code blocks in one language; no language is the empty text."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", document.read_text(), re.S | re.M)
     return [text for found, text in blocks if found == language]
 
 
 def fenced_commands() -> list[str]:
-    lines = [line for block in fenced_blocks("bash") for line in block.splitlines()]
-    return [line.partition("  #")[0].strip() for line in lines if line.startswith("audiocls ")]
+    """Every command of the README and of the documentation, once."""
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    blocks = [block for each in documents for block in fenced_blocks(each, "bash")]
+    lines = [line for block in blocks for line in block.splitlines()]
+    commands = [line.partition("  #")[0].strip() for line in lines if line.startswith("audiocls ")]
+    return sorted(set(commands))
 
 
 @pytest.mark.parametrize("command", fenced_commands())
-def test_every_command_of_the_readme_exists_with_its_options(command):
+def test_every_command_of_the_documents_exists_with_its_options(command):
     words = shlex.split(command)[1:]
-    depth = 2 if words[0] in ("ablation", "sweep", "data") else 1
+    depth = 2 if words[0] in ("ablation", "sweep", "data", "parts") else 1
     told = CliRunner().invoke(app, [*words[:depth], "--help"])
     assert told.exit_code == 0
     for option in (word for word in words[depth:] if word.startswith("--")):
@@ -371,11 +379,16 @@ def test_links_of_the_documents_resolve():
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_the_readmes_tree_names_what_is_there():
-    tree = next(block for block in fenced_blocks("") if "audiocls/" in block)
+def test_the_readme_is_a_screen_and_a_half():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_the_tree_of_the_architecture_names_what_is_there():
+    blocks = fenced_blocks(ROOT / "docs/architecture.md", "")
+    tree = next(block for block in blocks if "audiocls/" in block)
     tracked = {"ablations", "audiocls", "benchmarks", "docs", "notebooks", "sweeps", "tests"}
     for name in tracked | set(LEVEL):
-        assert re.search(rf"\b{name}\b", tree), f"the tree in the README lacks {name}"
+        assert re.search(rf"\b{name}\b", tree), f"the tree lacks {name}"
 
 
 def test_the_documents_schemas_are_those_of_the_code():

@@ -68,8 +68,8 @@ def test_a_reader_needs_few_files_from_a_launch_to_the_optimisers_step_and_to_a_
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     files, frames, files_of_report, percent = json.loads(done.stdout).values()
-    assert 1 < frames <= 13 < files <= 84
-    assert 0 < files_of_report <= 52
+    assert 1 < frames <= 15 < files <= 107
+    assert 0 < files_of_report <= 60
     assert 0 <= percent <= 3
 
 

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from audiocls.analysis import compare
 from audiocls.analysis.clips import compare_clips, scored
+from audiocls.api.reports import clips_request
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode
 from audiocls.cli import app
-from audiocls.cli.options import clips_of
 from audiocls.config import identity_config, resolve
 from audiocls.errors import UsageError
 from audiocls.render.build import clips as text
@@ -423,10 +423,9 @@ def test_real_recordings_are_heard(cache, tmp_path):
         assert likeness(sound_.samples, original.samples) > 0.9
 
 
-def test_options_without_effect_are_refused():
-    for arguments, words in [
-        ((False, ["optim.lr=1"], "html"), "allowed in a report: data.root=DIR"),
-        ((False, ["data.root=x"], "md"), "--format html only"),
-    ]:
-        with pytest.raises(UsageError, match=re.escape(words)):
-            clips_of(*arguments)
+def test_options_without_effect_are_refused(tmp_path):
+    with pytest.raises(UsageError, match=re.escape("allowed in a report: data.root=DIR")):
+        clips_request(False, ["optim.lr=1"])
+    words = ["report", "x", "--runs", str(tmp_path), "--format", "md", "--set", "data.root=x"]
+    ran = CliRunner().invoke(app, words)
+    assert (ran.exit_code, "--format html only" in ran.output) == (2, True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from helpers.frozen import golden
 
-from audiocls.execution.provenance import DECIDING_CODE, code_digest, significant
+from audiocls.execution.provenance import DECIDING_CODE, code_digest
+from audiocls.source_code import significant
 from audiocls.store.same_numbers import canonical_code
 
 PACKAGE = Path(__file__).parent.parent / "audiocls"

@@ -296,6 +296,9 @@ def test_a_program_without_wandb_will_do_where_no_metric_is_sought(make):
     [
         ({"command": ("./no-such-program",)}, "cannot be started"),
         ({"cwd": "/no/such/folder"}, "cannot be started"),
+        ({"command": ("python", "a\0b")}, "cannot be started"),
+        ({"command": ("python", "a\ud800b")}, "cannot be started"),
+        ({"command": ("python", "x" * 10_000_000)}, "cannot be started"),
         ({"program": "no-such-script.py"}, "status 2: "),
     ],
 )

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from audiocls.cli import app
 from audiocls.store import StudyFolder, TrialFolder
+from audiocls.store.content import WRITTEN
 from audiocls.store.stored_file import with_checksum
 
 ABLATION = """
@@ -235,15 +236,41 @@ def put_folder(path: Path) -> None:
     (path / "note.txt").write_text("mine")
 
 
-@pytest.mark.parametrize("file", ["attempt", "resume.pt", "failure.json", ".lock"])
-def test_a_folder_in_the_place_of_a_trials_file_ends_no_command_in_a_traceback(
+IN_PLACE = (".lock", "attempt", "resume.pt", "record.json")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *IN_PLACE,
+        *(
+            pytest.param(file, marks=pytest.mark.slow)
+            for file in (*WRITTEN, "failure.json")
+            if file not in IN_PLACE
+        ),
+    ],
+)
+def test_retry_and_launch_mend_a_folder_in_the_place_of_a_trials_file(
     home: Path, file: str
 ) -> None:
     names = json.loads((home / "names.json").read_text())
     path = home / "runs/tiny/trials" / names["OPEN"] / file
     put_folder(path)
-    said = [run(*command, "tiny").output for command in QUICK] + [launch("tiny").output]
-    assert any(path.name in each for each in said)
+    for command in QUICK:
+        assert run(*command, "tiny").exit_code in (0, 4), command
+    assert launch("tiny").exit_code == 0
+    assert TrialFolder(path.parent).state() == "done"
+    assert not path.is_dir()
+    assert [each.read_text() for each in path.parent.rglob("note.txt")] == ["mine"]
+
+
+def test_a_finished_trial_with_a_folder_in_the_place_of_a_file_is_trained_anew(home: Path) -> None:
+    names = json.loads((home / "names.json").read_text())
+    path = home / "runs/tiny/trials" / names["DONE"] / "predictions.npz"
+    put_folder(path)
+    assert path.name in run("sweep", "retry", "tiny").output
+    assert launch("tiny").exit_code == 0
+    assert path.is_file()
 
 
 def test_a_folder_in_the_place_of_a_studys_file_is_named(walked: Path, home: Path) -> None:

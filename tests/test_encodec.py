@@ -348,3 +348,16 @@ def test_weights_and_bandwidth_have_caches_of_their_own(reference, tmp_path):
     ):
         open_codes(pack, "p", features, 700, tmp_path / "cache")
     assert len(list((tmp_path / "cache").glob("codes-*"))) == 3
+
+
+def test_a_torchaudio_that_does_not_fit_is_one_clear_error(monkeypatch, tmp_path):
+    for name in [name for name in sys.modules if name.split(".")[0] == "encodec"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "encodec").mkdir()
+    (tmp_path / "encodec/__init__.py").touch()
+    (tmp_path / "encodec/model.py").write_text("raise OSError('undefined symbol: torch_x')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"undefined symbol: torch_x.* suit torch \d"):
+        Encodec(weights="untrained").build(SAMPLE_RATE)
+    for name in [name for name in sys.modules if name.split(".")[0] == "encodec"]:
+        monkeypatch.delitem(sys.modules, name)

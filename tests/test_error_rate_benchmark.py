@@ -11,7 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiocls.stats import by_jackknife, detectable_effect, of_mean, rarest_excluded, spread_of
+from audiocls.stats import (
+    EvaluationProtocol,
+    by_jackknife,
+    detectable_effect,
+    of_mean,
+    rarest_excluded,
+    spread_of,
+)
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "error_rates"))
 
@@ -129,7 +136,9 @@ def test_power_is_as_promised_within_three_points(world):
     spread = spread_of(found.components)
     for num_seeds in (1, 3):
         num_recordings = found.components.num_recordings
-        effect = detectable_effect(spread, num_seeds, 5, num_recordings, world.ratio)
+        effect = detectable_effect(
+            spread, num_seeds, EvaluationProtocol(5, num_recordings, world.ratio)
+        )
         power = rules.claims(rules.two_units, found.first(num_seeds).shifted(effect)).mean()
         assert abs(power - 0.8) < 0.03 + 2 * math.sqrt(0.8 * 0.2 / num)
 

@@ -219,7 +219,7 @@ def test_a_manifest_with_faults_is_refused_with_all_of_them(tmp_path):
     rows = [("a.wav", ""), ("a.wav", "x"), ("gone.wav", "x"), ("", "x")]
     with pytest.raises(DataError) as raised:
         read_manifest(manifest(tmp_path, [("path", "label"), *rows]))
-    for fault in ("5 faults", "label: is empty", "'a.wav' is there 2 times", "no file 'gone.wav'"):
+    for fault in ("4 faults", "label: is empty", "'a.wav' is on line 2", "no file 'gone.wav'"):
         assert fault in str(raised.value)
 
 
@@ -234,6 +234,16 @@ def test_a_manifest_with_faults_is_refused_with_all_of_them(tmp_path):
 def test_a_manifest_of_other_columns_is_refused_with_what_to_do(tmp_path, header, fault):
     with pytest.raises(DataError, match=fault):
         read_manifest(manifest(tmp_path, [header]))
+
+
+def test_a_manifest_of_another_tool_has_segments_and_several_labels(tmp_path):
+    write_wav(tmp_path / "a.wav", uniform_noise(8000), 8000)
+    rows = [("Filename", "Tags", "onset", "offset"), ("a.wav", "bell; dog", "0", "0.5")]
+    table = read_manifest(manifest(tmp_path, rows), is_multi_label=True)
+    assert table.labels == ("bell", "dog")
+    assert [(c.id, c.segment, c.source) for c in table.clips] == [
+        ("a.wav#0-0.5", (0.0, 0.5), "a.wav")
+    ]
 
 
 def test_a_manifest_that_is_none_is_refused_by_name(tmp_path):

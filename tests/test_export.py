@@ -9,6 +9,7 @@ import pytest
 import torch
 from helpers.trials import TRIALS, TrainedTrial
 from torch import nn
+from torch.torch_version import TorchVersion
 
 from audiocls.audio.features import LogMel
 from audiocls.errors import UsageError
@@ -77,7 +78,7 @@ def test_an_onnx_file_names_its_input_its_labels_and_its_rate(any_checkpoint, ex
     assert isinstance(given.shape[0], str)  # a name: the number of clips is free
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.load.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.load.*")
 def test_a_torchscript_file_holds_its_labels_and_its_rate(any_checkpoint, exported):
     facts = dict.fromkeys(("labels", "sample_rate"), "")
     torch.jit.load(io.BytesIO(exported["torchscript"]), _extra_files=facts)
@@ -140,6 +141,12 @@ class SaysItsShape(nn.Module):
 def test_what_torchscript_cannot_express_is_refused_with_the_reason_and_the_other_form():
     with pytest.raises(UsageError, match=r"(?s)TorchScript cannot express .*--format onnx"):
         torchscript_file.export(SaysItsShape(), torch.ones(2, 3), "waves", {})
+
+
+def test_a_torch_whose_exporter_is_too_old_is_one_clear_error(any_checkpoint, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.6.0+cpu"))
+    with pytest.raises(UsageError, match=r"needs torch 2\.8 or newer; got 2\.6\.0\+cpu"):
+        export(any_checkpoint, "onnx")
 
 
 def test_missing_packages_are_one_clear_error(any_checkpoint, monkeypatch):

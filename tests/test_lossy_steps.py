@@ -21,6 +21,7 @@ from audiocls.audio.check.probe import (
     probe_all,
 )
 from audiocls.audio.check.truncation import truncation
+from audiocls.audio.clips import Clip
 from audiocls.audio.decode import COARSE_RATE, HIGHEST_RATE, LOWEST_RATE, decode
 from audiocls.audio.mpeg import mpeg_length
 from audiocls.audio.pack import clipped_share
@@ -202,7 +203,10 @@ def test_what_the_mp3_decoder_prints_does_not_reach_the_terminal(tmp_path, capfd
     whole = mp3(tmp_path / "a.mp3").read_bytes()
     (tmp_path / "a.mp3").write_bytes(whole[:8000] + bytes(4000) + whole[12000:])
     (tmp_path / "b.mp3").write_bytes(b"hello, this is no music\n" * 100)
-    probe_all([tmp_path / "a.mp3", tmp_path / "b.mp3"] * 4, lambda done, total: None)
+    probe_all(
+        [Clip(name, tmp_path / name, (0,), name) for name in ("a.mp3", "b.mp3")] * 4,
+        lambda done, total: None,
+    )
     list(windows(tmp_path / "a.mp3", 16000, 16000))
     assert capfd.readouterr().err == ""
 

@@ -34,7 +34,7 @@ from audiocls.execution.messages import Done, Failed, Interrupted, Lost
 from audiocls.execution.scheduler import Launch
 from audiocls.execution.temporary import TemporaryFolders
 from audiocls.execution.trial_source import SourceProgress
-from audiocls.machine import fault_in, fault_of, memory
+from audiocls.machine import disk, fault_in, fault_of, memory
 from audiocls.store import Cell, StudyFolder, TrialFolder
 from audiocls.store.proposals import Proposal
 from audiocls.studies.launch import exit_code_of
@@ -141,6 +141,15 @@ def test_too_many_threads_are_the_machines_fault():
 )
 def test_other_programs_are_understood_by_what_they_write(text, is_fault):
     assert (fault_in(text) is not None) is is_fault
+
+
+def test_of_folders_on_one_disk_the_first_is_named_although_others_fill_it_meanwhile(
+    tmp_path, monkeypatch
+):
+    left = iter(range(100, 0, -1))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(left)))
+    folders = [tmp_path / name for name in ("runs", "cache", "temporary")]
+    assert f"No space left on device: {folders[0]} " in str(fault_of(error_of("ENOSPC"), *folders))
 
 
 # A trial

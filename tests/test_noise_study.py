@@ -14,16 +14,23 @@ from audiocls.analysis.evidence import assumed
 from audiocls.analysis.noise import Noise, measure
 from audiocls.analysis.power import Family, power_of_plan
 from audiocls.cli import app
-from audiocls.cli.options import cache_folder
 from audiocls.config import digest
 from audiocls.errors import NotComparable, UsageError
 from audiocls.execution.provenance import code_digest, is_as_now
-from audiocls.stats import Spread, components, detectable_effect, spread_of, stacked
+from audiocls.stats import (
+    EvaluationProtocol,
+    Spread,
+    components,
+    detectable_effect,
+    spread_of,
+    stacked,
+)
 from audiocls.store import Cell, Provenance, StudyFolder
 from audiocls.store.reuse import copy_finished, paired_study
 from audiocls.studies.ablation import lender_for, resolved
 from audiocls.studies.noise import baseline_alone
 from audiocls.studies.noise_estimate import write_noise
+from audiocls.studies.options import cache_folder
 from audiocls.studies.planning import power_of
 from audiocls.studies.reports import load_report
 from audiocls.studies.request import ablation_request
@@ -145,7 +152,7 @@ def kept(runs, **changes):
 def test_a_plan_speaks_in_points_by_the_noise_that_is_known(tmp_path):
     found = kept(tmp_path)
     power = power_for(*dropout(), tmp_path, None)
-    expected = detectable_effect(found.spread, 2, 5, 0, found.ratio, num_arms=3)
+    expected = detectable_effect(found.spread, 2, EvaluationProtocol(5, 0, found.ratio), num_arms=3)
     assert power.planned.effect == expected
     assert not power.evidence.is_assumed
     assert power.wanted == 2 * dropout()[0].ablation.stats.margin
@@ -186,7 +193,9 @@ def test_the_seeds_suggested_are_the_fewest_over_all_folds_that_see_the_effect(t
     fewest, estimate = power.fewest, power.evidence
 
     def effect_of(num_seeds):
-        return detectable_effect(estimate.spread, num_seeds, 5, 0, estimate.ratio, num_arms=3)
+        return detectable_effect(
+            estimate.spread, num_seeds, EvaluationProtocol(5, 0, estimate.ratio), num_arms=3
+        )
 
     assert fewest.num_folds == 5
     assert fewest.num_trials == 4 * 5 * fewest.num_seeds

@@ -15,12 +15,11 @@ from helpers.records import finished_study, paired_values
 from helpers.wandb_runs import log_run
 from typer.testing import CliRunner
 
+import audiocls
 from audiocls.audio.datasets.synthetic import Synthetic
 from audiocls.cli import app
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.library import notebook
-from audiocls.notebook import open_report
-from audiocls.render.build.headline import headline
 from audiocls.render.formats.notebook_execution import executed
 from audiocls.store import Study, StudyFolder
 
@@ -91,9 +90,9 @@ def run(name, runs):
 
 def test_curves_are_drawn_and_a_column_that_nobody_recorded_is_named(runs):
     document = run("learning_curves", runs)
-    assert len(shown(document, "image/png")) == 1
+    assert len(shown(document, "image/svg+xml")) == 1
     missing, epochs = shown(document, "text/markdown")
-    assert "No trial recorded `val/loss`. Recorded: `epoch`, `val/accuracy`." in missing
+    assert missing == "no trial recorded 'val/loss'; recorded: epoch, val/accuracy"
     assert "| base | not recorded |" in epochs
 
 
@@ -107,9 +106,9 @@ def test_clips_that_changed_sides_can_be_listened_to(runs):
 
 def test_noise_is_told_by_its_source_and_power_is_drawn(runs):
     document = run("noise_and_power", runs)
-    (noise,) = shown(document, "text/markdown")
-    assert "3 seeds × 5 folds of base." in noise
-    assert all(f"| {source} |" in noise for source in ("seed", "fold", "interaction"))
+    (noise,) = shown(document, "text/html")
+    assert "test/accuracy over 3 seeds × 5 folds" in noise
+    assert all(f">{source}<" in noise for source in ("seed", "fold", "interaction"))
     assert len(shown(document, "image/png")) == 1
 
 
@@ -135,8 +134,8 @@ def test_every_notebook_is_tested_and_told_of():
 def test_reading_a_study_in_a_notebook_loads_no_torch(runs):
     program = (
         "import sys\n"
-        "from audiocls.notebook import open_report\n"
-        "open_report('dropout', sys.argv[1])\n"
+        "import audiocls\n"
+        "audiocls.Study('dropout', sys.argv[1]).compare()\n"
         "print({'torch', 'wandb', 'nbclient', 'matplotlib'} & set(sys.modules) or 'light')"
     )
     ran = subprocess.run(
@@ -148,8 +147,8 @@ def test_reading_a_study_in_a_notebook_loads_no_torch(runs):
 def test_runs_are_found_above_the_notebooks_own_folder(runs, monkeypatch):
     (runs.parent / "notebooks").mkdir(exist_ok=True)
     monkeypatch.chdir(runs.parent / "notebooks")
-    assert open_report("dropout").study.name == "dropout"
-    assert open_report("../runs/dropout").study.name == "dropout"
+    assert audiocls.Study("dropout").name == "dropout"
+    assert audiocls.Study("../runs/dropout").name == "dropout"
 
 
 def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
@@ -163,18 +162,18 @@ def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
             summary={"acc": 0.5 + 0.1 * (index % 2)},
         )
     where = {"config.random_state": {"$lt": 1}}
-    some = open_report("wandb:local/mine", wandb={**SAM, "where": where})
-    assert some.comparison.compared[0].num_pairs == 1
+    some = audiocls.Study("wandb:local/mine", **SAM, where=where).compare()
+    assert some.arms[1].num_pairs == 1
     parameters = {"study": "wandb:local/mine", "wandb": SAM}
     document = read(executed(notebook("compare"), parameters))
-    assert "use\\_sam=true" in shown(document, "text/markdown")[0]
-    assert "2 pairs" in shown(document, "text/markdown")[0]
+    assert "use_sam=true" in shown(document, "text/html")[0]
+    assert "2 pairs" in shown(document, "text/html")[0]
 
 
 @pytest.mark.parametrize(
     ("study", "wandb", "words"),
     [
-        ("dropout", {"arm": "x"}, "leave it empty"),
+        ("dropout", {"arm": "x"}, "leave them out"),
         ("wandb:local/mine", {"baselin": "x"}, "Did you mean 'baseline'"),
         ("wandb:local", {}, "ENTITY/PROJECT"),
         ("dropuot", {}, "Did you mean 'dropout'"),
@@ -182,7 +181,7 @@ def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
 )
 def test_a_study_that_cannot_be_read_is_refused_with_what_is_wanted(study, wandb, words, runs):
     with pytest.raises(UsageError, match=words):
-        open_report(study, runs, wandb)
+        audiocls.Study(study, runs, **wandb)
 
 
 def own(folder, *cells):
@@ -214,10 +213,10 @@ def test_report_executes_the_notebook_for_the_study_into_its_folder(runs):
     path = runs / "dropout" / "compare.ipynb"
     assert (ran.exit_code, ran.stdout.split()) == (0, [str(path)]), ran.output
     document = read(path.read_text())
-    answer = headline(open_report("dropout", runs).comparison)
+    answer = audiocls.Study("dropout", runs).compare().headline
     assert "over all 5 folds" in answer
-    assert answer in shown(document, "text/markdown")[0]
-    assert len(shown(document, "image/png")) == 2
+    assert answer in shown(document, "text/plain")[0]
+    assert len(shown(document, "image/svg+xml")) == 2
 
 
 def test_without_the_extra_the_error_says_how_to_install_it(runs, tmp_path, monkeypatch):

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers.audio import write_wav
+from helpers.audio import uniform_noise, write_wav
 
 from audiocls.atomic import build_once
 from audiocls.audio import pack as pack_module
@@ -21,8 +22,8 @@ from audiocls.audio.dataset import MOST_CLIPS, open_dataset
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.features import LogMel, Raw
-from audiocls.audio.pack import FULL_SCALE, open_pack, pack_folder, resample
-from audiocls.errors import DataError
+from audiocls.audio.pack import FULL_SCALE, open_pack, pack_folder, require_room, resample
+from audiocls.errors import DataError, MachineFault
 
 RATE = 8000
 LENGTHS = (4000, 1, 2500, 8001)
@@ -92,7 +93,7 @@ def test_clips_are_decoded_and_resampled_once(table, tmp_path, monkeypatch):
     def never(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(pack_module, "decode", never)
+    monkeypatch.setattr(pack_module, "decode_clip", never)
     monkeypatch.setattr(pack_module, "resample", never)
     assert np.array_equal(open_pack(table, "f", 4000, tmp_path).samples, first)
 
@@ -109,7 +110,7 @@ BUILD = """
 import hashlib, sys, time
 from pathlib import Path
 from audiocls.audio.clips import Clip, ClipTable
-from audiocls.audio.pack import open_pack
+from audiocls.audio.pack import open_pack, require_room
 sounds, cache, start = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 files = sorted(sounds.glob("*.wav"))
 clips = tuple(Clip(p.name, p, (0,), p.name, fold=i % 3 + 1) for i, p in enumerate(files))
@@ -287,5 +288,29 @@ def test_rates_that_share_no_divisor_are_resampled_in_no_time_and_keep_the_tone(
 
 def test_what_a_killed_process_left_half_made_is_swept_away(tmp_path):
     (tmp_path / ".thing.99999.tmp").mkdir()
+    (tmp_path / ".thing.99999.room.tmp").write_bytes(b"reserved")
     build_once(tmp_path / "thing", lambda folder: (folder / "whole").write_text(""))
     assert sorted(p.name for p in tmp_path.iterdir()) == [".thing.lock", "thing"]
+
+
+def test_building_holds_a_few_recordings_and_never_all_of_them(tmp_path, monkeypatch):
+    long = uniform_noise(1_000_000, peak=0.5)
+    for i in range(24):
+        write_wav(tmp_path / f"{i}.wav", long, RATE)
+    clips = [Clip(f"{i}", tmp_path / f"{i}.wav", (0,), f"{i}", fold=i % 3 + 1) for i in range(24)]
+    monkeypatch.setattr(pack_module, "CHUNK_SAMPLES", 2_000_000)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    tracemalloc.start()
+    pack = open_pack(ClipTable(tuple(clips), ("x",), (1, 2, 3)), "f", RATE, tmp_path / "cache")
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(pack.samples) == 24_000_000
+    # At once are a chunk, those ahead of it, and one that is decoded (as floats, and as doubles).
+    assert peak_bytes < 24_000_000 * 2 * 0.8
+
+
+def test_a_pack_without_room_is_refused_with_what_is_needed_and_what_is_free(tmp_path):
+    with pytest.raises(MachineFault, match=r"MiB are free, 1907348632\.8 MiB are needed"):
+        require_room(tmp_path / "pack", 10**15)
+    (tmp_path / "there").mkdir()
+    require_room(tmp_path / "there", 10**15)

@@ -157,6 +157,14 @@ def attempt(tmp_path) -> CommandAttempt:
     return CommandAttempt(job, 1, "cpu", "", logs, announcements, 0)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3000, "a\0b", "loop", "loop/x", ""])
+def test_a_run_announced_where_none_can_be_is_passed_over(tmp_path, attempt, name):
+    (tmp_path / "loop").symlink_to("loop")
+    attempt.job.trial.log.write_text(f"wandb: Run data is saved locally in {name}\n")
+    attempt.announcements.read()
+    assert attempt.announcements.logs == {}
+
+
 def logged(attempt: CommandAttempt, value: float, suffix: str = "", run_id: str = "r1") -> None:
     settings = {"x_sync_dir_suffix": suffix} if suffix else {}
     rows, folder = ({"acc": value},), attempt.job.study_folder

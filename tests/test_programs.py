@@ -13,15 +13,17 @@ from audiocls import yaml_file
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.external.code import program_code
 from audiocls.execution.external.command import HOOK
-from audiocls.execution.external.sources import files_of
 from audiocls.execution.job import TrackingConfig
 from audiocls.search import Sweep, for_wandb, load_sweep
+from audiocls.source_files import files_of
 from audiocls.store import Proposal, SearchPlan, Study, StudyFolder
 from audiocls.studies.command_trials import CommandTrials
 from audiocls.studies.launch import check_same_trials
 from audiocls.studies.program_notes import program_notes
-from audiocls.studies.request import is_sweep, sweep_request
+from audiocls.studies.request import is_sweep
 from audiocls.studies.sources.search import SearchSource
+from audiocls.studies.sources.unchanged import WhileUnchanged
+from audiocls.studies.sweep_request import sweep_request
 
 SWEEP = """
 program: train.py
@@ -59,6 +61,13 @@ def project(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def oddities(project: Path) -> None:
+    """What is called as files are and is none."""
+    (project / "loop.yaml").symlink_to("loop.yaml")
+    os.mkfifo(project / "pipe.py")
+
+
 def found(project: Path, *words: str) -> set[str]:
     return {str(file.relative_to(project)) for file in files_of(words, project)}
 
@@ -73,10 +82,33 @@ def found(project: Path, *words: str) -> set[str]:
         (["bash", "go.sh"], {"go.sh", "nets/large.py", *IMPORTED}),
         (["bash", "-c", "cd . && python plot.py --x 1"], {"plot.py"}),
         (["ls", "sweeps"], set()),
+        (["python", "plot.py", "-" * 300, "x" * 5000, "x/" * 3000, "\0", "\ud800"], {"plot.py"}),
+        (["python", "plot.py", "loop.yaml", "loop.yaml/x", "train.py/x", "pipe.py"], {"plot.py"}),
+        (["bash", "-c", f"python plot.py {'x' * 300}.py --x={'x' * 300}"], {"plot.py"}),
+        *((["python", "-m", word], set()) for word in ("", ".", "/", "x" * 300, "x." * 3000, "\0")),
     ],
 )
 def test_a_program_is_the_files_that_its_command_names_and_what_they_import(project, words, names):
     assert found(project, *words) == names
+
+
+def test_a_module_that_is_a_pipe_or_that_may_not_be_read_is_passed_over(project, monkeypatch):
+    """Opening a pipe would wait for its other end."""
+    (project / "secret.yaml").write_text("")
+    readable = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, how: "secret" not in str(path) and readable(path, how)
+    )
+    assert "pipe.py" not in found(project, "python", "plugins.py")
+    assert found(project, "python", "plot.py", "secret.yaml") == {"plot.py"}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["x" * 300, "x/" * 3000, "**x", "/etc/*.py", ".", "\0", "loop.yaml/*", "pipe.py"]
+)
+def test_a_pattern_that_no_file_can_fit_is_refused(project, pattern):
+    with pytest.raises(ConfigError, match="which no file below"):
+        program_code(replace(sweep(), code=(pattern,)), project)
 
 
 def test_what_is_imported_by_a_name_made_at_run_time_may_be_any_module_beside(project):
@@ -151,7 +183,8 @@ def test_a_changed_program_runs_all_its_trials_and_an_undone_change_finds_them_a
 def test_nothing_is_started_once_the_program_is_changed(project):
     trials = trials_in(project)
     launched(project, trials)
-    source = SearchSource(trials.sweep, trials.folder, trials, None, trials.is_outdated)
+    inner = SearchSource(trials.sweep, trials.folder, trials)
+    source = WhileUnchanged(inner, trials.is_outdated)
     assert source.next() is not None
     (project / "train.py").write_text("print('another')")
     assert source.next() is None
@@ -269,3 +302,14 @@ def test_a_sitecustomize_of_the_users_own_is_run_all_the_same(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("print('theirs')")
     path = os.pathsep.join([str(HOOK), str(tmp_path)])
     assert suffix({"PYTHONPATH": path, "RANK": "0"}).splitlines()[0] == "theirs"
+
+
+def test_packages_that_are_installed_on_the_path_are_no_part_of_a_program(tmp_path):
+    (tmp_path / "train.py").write_text("import own, installed\n")
+    for folder, module in (("lib", "own"), ("target", "installed")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{module}.py").write_text("")
+    (tmp_path / "target/installed-1.0.dist-info").mkdir()
+    environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "lib"), str(tmp_path / "target")])}
+    found = files_of(["python", "train.py"], tmp_path, environment)
+    assert [file.name for file in found] == ["own.py", "train.py"]

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats as oracle
 
 from audiocls.stats import (
+    EvaluationProtocol,
     FoldDifferences,
     Spread,
     assumed_spread,
@@ -63,8 +64,11 @@ def power_at(effect, found, num_arms):
 
 
 def promised(spread, num_seeds, num_folds, num_arms=1, **options):
-    recordings = RECORDINGS * num_folds
-    return detectable_effect(spread, num_seeds, num_folds, recordings, RATIO, num_arms, **options)
+    return detectable_effect(spread, num_seeds, protocol(num_folds), num_arms, **options)
+
+
+def protocol(num_folds):
+    return EvaluationProtocol(num_folds, RECORDINGS * num_folds, RATIO)
 
 
 @pytest.mark.parametrize("spread", [SOME, STILL, NOISY])
@@ -96,12 +100,12 @@ def test_all_folds_see_far_more_than_as_many_trials_on_a_part_of_them():
 
 def test_nothing_is_promised_of_one_training_on_one_fold():
     assert promised(SOME, 1, 1) == math.inf
-    assert detectable_effect(SOME, 1, 1, 0, RATIO) == math.inf
+    assert detectable_effect(SOME, 1, EvaluationProtocol(1, 0, RATIO)) == math.inf
 
 
 @pytest.mark.parametrize(("num_folds", "spread"), [(5, SOME), (1, SOME), (5, NOISY)])
 def test_recordings_set_a_limit_that_seeds_approach_and_never_pass(num_folds, spread):
-    limit = smallest_effect(spread, num_folds, RECORDINGS * num_folds, RATIO)
+    limit = smallest_effect(spread, protocol(num_folds))
     many = replace(spread, by_clip=spread.by_clip / 50, whole=spread.whole / 50)
     assert limit < promised(spread, MAX_SEEDS, num_folds)
     assert promised(many, MAX_SEEDS, num_folds) < 1.05 * limit
@@ -144,7 +148,7 @@ def test_without_predictions_folds_stand_for_recordings_and_all_is_of_whole_trai
     assert found.lasting + found.whole == pytest.approx(3, rel=0.05)
     share = 1 / 3 if num_seeds > 1 else LASTING_SHARE / (1 + LASTING_SHARE)
     assert found.lasting == pytest.approx(3 * share, rel=0.1)
-    assert math.isfinite(detectable_effect(found, num_seeds, 5, 0, RATIO))
+    assert math.isfinite(detectable_effect(found, num_seeds, EvaluationProtocol(5, 0, RATIO)))
 
 
 def test_one_arm_tells_how_much_two_of_its_kind_differ_by_their_trainings():

@@ -127,7 +127,7 @@ SWEEP = "program: t.py\nmethod: grid\nparameters: {a: {values: [1]}}\n"
     ],
 )
 def test_whatever_a_sweep_is_called_its_study_is_one_folder(tmp_path, monkeypatch, name, study):
-    from audiocls.studies.request import sweep_request
+    from audiocls.studies.sweep_request import sweep_request
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.yaml").write_text(f"name: {name}\n{SWEEP}")

@@ -18,7 +18,8 @@ from audiocls.cli import app
 from audiocls.errors import ConfigError, DataError
 from audiocls.render.build.stored import planned, planned_search
 from audiocls.studies.ablation import one_trial, resolved
-from audiocls.studies.request import ablation_request, sweep_request
+from audiocls.studies.request import ablation_request
+from audiocls.studies.sweep_request import sweep_request
 
 RATE = 8000
 ARMS = """\
@@ -99,12 +100,14 @@ def test_data_that_cannot_be_split_is_refused_by_check_plan_and_launch_alike(
             refuse()
 
 
-def test_three_folds_and_a_class_that_one_side_lacks_stand_in_nobodys_way(tmp_path):
+def test_a_class_that_a_fold_does_not_train_on_is_a_fault_of_check_and_stops_no_launch(tmp_path):
     rows = [("ab"[i % 2], i % 3 + 1) for i in range(5)]
     home = Home(tmp_path / "data", "fold", rows)
     table = home.data.table(tmp_path)
     assert obstacles(table) == {}
-    assert check(home.data, tmp_path, lambda done, total: None).is_usable
+    found = check(home.data, tmp_path, lambda done, total: None)
+    assert [finding.kind for finding in found.findings] == ["never learned", "bare"]
+    assert not found.is_usable
     one_trial(home.given, recipe="logmel-cnn")
 
 

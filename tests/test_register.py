@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from audiocls import library, yaml_file
 from audiocls.cli import app
 from audiocls.design import plan, wandb_sweep
-from audiocls.studies.request import sweep_request
+from audiocls.studies.sweep_request import sweep_request
 
 SWEEPS = Path(__file__).parents[1] / "sweeps"
 EVERY_ABLATION = pytest.mark.parametrize("name", sorted(library.available("ablations")))

@@ -80,6 +80,14 @@ def test_a_trial_asked_to_stop_is_interrupted_and_goes_on_where_it_was(tmp_path,
     assert one.trial.record().attempt == 2
 
 
+def test_a_trial_whose_worker_was_killed_behind_its_record_leaves_no_snapshot(tmp_path, cache):
+    one = trainable_job(resolve([TINY], "tiny"), tmp_path, cache)
+    train(one, cache)
+    one.trial.write_resume(b"snapshot")
+    assert train(one, cache) == Done(one.id)
+    assert one.trial.resume() is None
+
+
 def test_a_trial_that_has_seen_enough_is_tested_with_its_best_epoch_so_far(tmp_path, cache):
     config = resolve([TINY, {"train.epochs": 3}], "tiny")
     one = trainable_job(config, tmp_path, cache)

@@ -1,5 +1,6 @@
 """The store: whole files or none, states that need no memory, leases that die with their owner."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from audiocls.atomic import write_bytes, write_text
+from audiocls.atomic import remove_abandoned, write_bytes, write_text
 from audiocls.cli import app
 from audiocls.errors import MachineFault, UsageError
 from audiocls.store import (
@@ -30,6 +31,7 @@ from audiocls.store import (
     count_states,
     extended,
 )
+from audiocls.store.data_roots import remember_roots, root_of
 
 COST = Cost(10, 100, 2, 8, 60, 8, 0.5, 0.4, 100.0)
 PROVENANCE = Provenance("c", "0", "3", "2", "cpu", "data", "host", "then", "now")
@@ -100,6 +102,69 @@ def test_a_write_killed_midway_leaves_the_old_file(tmp_path):
     killed = subprocess.run([sys.executable, "-c", code, str(file)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert file.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
+    remove_abandoned(tmp_path)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_a_living_process_writes_stays_and_what_its_number_had_written_before_goes(tmp_path):
+    """The number of a process that was killed may be another's by now."""
+    parent, own = (tmp_path / f".a.txt.{pid}.tmp" for pid in (os.getppid(), os.getpid()))
+    for file in (parent, own, tmp_path / "notes.tmp", tmp_path / ".a.txt.tmp"):
+        file.write_text("half")
+    os.utime(parent, (0, 0))
+    remove_abandoned(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {own.name, "notes.tmp", ".a.txt.tmp"}
+
+
+def test_a_killed_process_that_nobody_has_waited_for_writes_no_more(tmp_path):
+    """As in a container whose first process waits for nobody's children."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        file = tmp_path / f".a.txt.{process.pid}.tmp"
+        file.write_text("half")
+        remove_abandoned(tmp_path)
+        assert file.exists()
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        remove_abandoned(tmp_path)
+        assert not file.exists()
+
+
+def ended_process() -> int:
+    with subprocess.Popen(["true"]) as process:
+        return process.pid
+
+
+def test_an_attempt_sweeps_up_what_a_killed_one_left_half_written(trial):
+    trial.begin()
+    (trial.path / f".resume.pt.{ended_process()}.tmp").write_bytes(b"half")
+    trial.begin()
+    assert [file.name for file in trial.path.iterdir()] == ["attempt"]
+
+
+def test_a_launch_sweeps_up_what_killed_ones_left(tmp_path):
+    """A worker killed behind its record leaves its snapshot, and no attempt follows."""
+    folder, pid = StudyFolder(tmp_path / "s"), ended_process()
+    finished, begun = folder.trial("finished"), folder.trial("begun")
+    finished.finish(RECORD)
+    for trial in (finished, begun):
+        trial.write_resume(b"snapshot")
+    (folder.path / f".study.yaml.{pid}.tmp").write_text("half")
+    (folder.path / "trials" / f".borrowed.{pid}.tmp").mkdir()
+    folder.remove_leftovers()
+    assert finished.resume() is None
+    assert begun.resume() == b"snapshot"
+    assert not list(folder.path.rglob("*.tmp"))
+
+
+def test_a_record_is_never_beside_a_failure(trial, monkeypatch):
+    """Whatever moment a worker is killed at."""
+    trial.fail(FAILURE)
+    monkeypatch.setattr(TrialFolder, "drop_resume", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trial.finish(RECORD)
+    assert trial.record() is not None
+    assert trial.failure() is None
 
 
 def test_what_is_written_of_a_trial_is_read_back(trial):
@@ -220,6 +285,19 @@ def test_a_lease_ends_when_its_holder_raises(trial):
         1 / 0  # noqa: B018
     with trial.lease(timeout_s=0) as is_mine:
         assert is_mine
+
+
+def test_who_asks_for_a_state_moves_nothing_and_who_begins_moves_folders_out_of_the_way(trial):
+    for _ in range(2):
+        for name in (".lock", "log.txt"):
+            (trial.path / name).mkdir(parents=True)
+        assert trial.state() == "pending"
+        assert (trial.path / ".lock").is_dir()
+        with trial.lease() as is_mine:
+            assert is_mine
+        (trial.path / ".lock").unlink()
+    aside = {file.name for file in trial.path.iterdir()}
+    assert aside == {f"{name}.folder{n}" for name in (".lock", "log.txt") for n in (1, 2)}
 
 
 def test_attempts_are_counted_across_processes(trial):
@@ -437,3 +515,16 @@ def test_predictions_that_hold_python_objects_are_never_run(trial):
     trial.write_predictions({"clips": np.array([{"a": 1}], dtype=object)})
     with pytest.raises(Damaged, match="Python objects"):
         trial.predictions()
+
+
+def test_where_data_lay_is_kept_by_its_fingerprint_and_the_latest_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    remember_roots(tmp_path / "s", {"f1": "here", "f2": None})
+    remember_roots(tmp_path / "s", {"f3": "/there"})
+    assert root_of(tmp_path / "s", "f1") == str(tmp_path / "here")
+    assert root_of(tmp_path / "s", "f2") is None
+    remember_roots(tmp_path / "s", {"f1": "/moved"})
+    assert [root_of(tmp_path / "s", each) for each in ("f1", "f3")] == ["/moved", "/there"]
+    (tmp_path / "s" / "data_roots.json").write_text("{")
+    assert root_of(tmp_path / "s", "f1") is None
+    assert root_of(tmp_path / "nowhere", "f1") is None

@@ -99,7 +99,7 @@ def _num_clips(pairs: Pairs) -> ComputeRatio:
 
 def _more_passes(every: Sequence[Pairs], match: str) -> list[str]:
     """Return a note on several gradients a step (SAM); a model's own size is in the table."""
-    if match in ("macs", "seconds"):
+    if match in ("macs", "seconds", "none"):
         return []
     unlike = [p for p in every if not total(map(_passes_a_step, p.complete)).is_equal()]
     spent = {p.arm: total(spent_on(pair, "macs") for pair in p.complete) for p in unlike}
@@ -162,7 +162,8 @@ def _identical_arms(every: Sequence[Pairs]) -> Iterator[str]:
 def _unchecked(every: Sequence[Pairs], match: str) -> Iterator[str]:
     """Yield what should be shared but neither side recorded, so that it was not checked."""
     all_pairs = [pair for pairs in every for pair in pairs.complete]
-    num_unknown = sum(spent_on(pair, match).is_unknown for pair in all_pairs)
+    matched = all_pairs if match != "none" else []
+    num_unknown = sum(spent_on(pair, match).is_unknown for pair in matched)
     if num_unknown:
         yield (
             f"Compute ({match}) was not recorded in {num_unknown} of {len(all_pairs)} pairs: equal "

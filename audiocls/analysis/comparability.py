@@ -23,6 +23,8 @@ AGREEING: dict[str, Part] = {
 """What must be the same on both sides of a pair; empty where it was not recorded."""
 
 
+FEWEST_ALIKE = 3
+"""Pairs without a difference by which a parameter that a program ignores is told from chance."""
 TOLERANCE, TOLERANCE_OF_SECONDS = 0.01, 0.05
 """Relative. Wall time is never the same twice, not even in sum."""
 
@@ -54,7 +56,7 @@ def incomparability(study: Study, pairs: Pairs) -> str:
         _other_protocol(study, pairs),
         _unequal_compute(pairs, study.match),
         _stopped_early(pairs),
-        _inert(pairs),
+        _inert(pairs, is_program=bool(study.program)),
     )
     return "; ".join(filter(None, reasons))
 
@@ -139,19 +141,37 @@ def _stopped_early(pairs: Pairs) -> str:
     return f"stopped early in {pairs.share(odd)}" if odd else ""
 
 
-def _inert(pairs: Pairs) -> str:
+def _inert(pairs: Pairs, is_program: bool) -> str:
     """Return a text if the arm ended as its reference did: a difference of 0 that means nothing."""
-    if not pairs.complete or not is_inert(pairs):
+    mirrors = is_program and _mirrors(pairs)
+    if not pairs.complete or not (mirrors or is_inert(pairs)):
         return ""
+    compared = "metrics" if mirrors else "first losses and test metrics"
     return (
-        f"identical to {pairs.reference} in all {len(pairs.complete)} pairs, first losses and test "
-        "metrics to the last bit: what it changes had no effect (an inert factor?)"
+        f"identical to {pairs.reference} in all {len(pairs.complete)} pairs, {compared} to the "
+        "last bit: what it changes had no effect (an inert factor?)"
     )
 
 
 def is_inert(pairs: Pairs) -> bool:
     """Whether the arm's trials are those of its reference to the last bit."""
     return all(map(_is_identical, pairs.complete))
+
+
+def _mirrors(pairs: Pairs) -> bool:
+    """Whether an arm of a program has every metric of its reference in each of three pairs or more.
+
+    They must vary between the pairs: metrics that saturate are alike everywhere.
+    """
+    if len(pairs.complete) < FEWEST_ALIKE:
+        return False
+    sides = [(_metrics_of(pair.arm), _metrics_of(pair.reference)) for pair in pairs.complete]
+    return all(arm == other for arm, other in sides) and len({arm for arm, _ in sides}) > 1
+
+
+def _metrics_of(record: Record) -> tuple[tuple[str, float], ...]:
+    """Return the metrics of a program, without what W&B adds, such as `_runtime`."""
+    return tuple(sorted(item for item in record.metrics.items() if not item[0].startswith("_")))
 
 
 def _is_identical(pair: Pair) -> bool:
@@ -212,6 +232,8 @@ def total(each: Iterable[ComputeRatio]) -> ComputeRatio:
 
 def _unequal_compute(pairs: Pairs, match: str) -> str:
     """Return why the arm's compute is not its reference's, or an empty text."""
+    if match == "none":
+        return ""
     each = [spent_on(pair, match) for pair in pairs.complete]
     if halves := [spent for spent in each if spent.is_half_known]:
         known, other = (pairs.reference, pairs.arm)

@@ -107,7 +107,7 @@ def _check(study: Study, records: Mapping[str, Record]) -> None:
     rules = {
         "goal": (study.goal, ("maximize", "minimize")),
         "correction": (study.correction, ("holm",)),
-        "match": (study.match, tuple(COMPUTE)),
+        "match": (study.match, (*COMPUTE, "none")),
         "baseline": (study.baseline, tuple(study.arms)),
         **{f"reference of {a}": (b, tuple(study.arms)) for a, b in study.references.items()},
     }

@@ -41,11 +41,11 @@ class BlockDifferences:
         return components_of([self._on(fold) for fold in folds], step)
 
     def _on(self, fold: int) -> FoldDifferences:
-        places = [index for index, (_, at, _) in enumerate(self.values) if at == fold]
-        values = np.array([self.values[index][2] for index in places])
+        indices = [index for index, (_, at, _) in enumerate(self.values) if at == fold]
+        values = np.array([self.values[index][2] for index in indices])
         if not self.influences:
             return FoldDifferences(values)
-        rows = [self.influences[index].values for index in places]
+        rows = [self.influences[index].values for index in indices]
         return FoldDifferences(values, np.stack(rows))
 
     def minus(self, other: "BlockDifferences") -> "BlockDifferences":
@@ -54,7 +54,7 @@ class BlockDifferences:
         shared = [block for block in ours if block in theirs]
         values = tuple((*b, round(ours[b][0] - theirs[b][0], 12)) for b in shared)
         sides = [(ours[block][1], theirs[block][1]) for block in shared]
-        found = [_difference(mine, its) for mine, its in sides]
+        found = [_difference(one, another) for one, another in sides]
         return with_influences(values, found, self.reason or other.reason)
 
     def _by_block(self) -> dict[tuple[int, int], tuple[float, Influences | None]]:
@@ -65,10 +65,10 @@ class BlockDifferences:
         }
 
 
-def _difference(mine: Influences | None, its: Influences | None) -> Influences | str:
-    if mine is None or its is None:
+def _difference(one: Influences | None, another: Influences | None) -> Influences | str:
+    if one is None or another is None:
         return "no predictions"
-    return combined([(1.0, mine), (-1.0, its)])
+    return combined([(1.0, one), (-1.0, another)])
 
 
 def combined(weighted: Sequence[tuple[float, Influences]]) -> Influences | str:

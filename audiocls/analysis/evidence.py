@@ -13,7 +13,14 @@ from audiocls.analysis.influences import score_range
 from audiocls.analysis.noise import Noise
 from audiocls.analysis.results import Comparison
 from audiocls.formatting import plural
-from audiocls.stats import Spread, VarianceComponents, assumed_spread, spread_of, stacked
+from audiocls.stats import (
+    EvaluationProtocol,
+    Spread,
+    VarianceComponents,
+    assumed_spread,
+    spread_of,
+    stacked,
+)
 
 ASSUMED_SHARE = 0.1
 """Of the recordings of a fold, which two arms are taken to answer differently.
@@ -39,9 +46,9 @@ class NoiseEstimate:
     score_range: float = 0.0
     """The largest effect that there can be: 1 for shares; 0 where that is unknown."""
 
-    def on_folds(self, num_folds: int) -> int:
-        """Return the recordings of so many folds."""
-        return round(num_folds * self.num_recordings)
+    def protocol(self, num_folds: int) -> EvaluationProtocol:
+        """Return so many folds of this data."""
+        return EvaluationProtocol(num_folds, round(num_folds * self.num_recordings), self.ratio)
 
     def to_mapping(self) -> dict[str, Any]:
         return asdict(self)

@@ -93,9 +93,9 @@ def next_steps(
         is_at_limit = study.looks[-1] + len(study.folds) > study.max_pairs
         if not is_at_limit or not _is_part(comparison):
             return (_growing(comparison, study, around, is_at_limit),)
-    odd = tuple(arm.arm for arm in comparison.compared if arm.verdict == "not_comparable")
+    incomparable = tuple(arm.arm for arm in comparison.compared if arm.verdict == "not_comparable")
     arms = _open_arms(comparison)
-    steps = [NextStep("repair", odd)] if odd else []
+    steps = [NextStep("repair", incomparable)] if incomparable else []
     if arms and around.later_study:
         command = f"audiocls report {around.later_study}{around.options}"
         steps.append(NextStep("see_new_study", arms, command))
@@ -129,7 +129,7 @@ def _growing(
     return NextStep(
         "grow",
         arms,
-        _line(grown, around),
+        _command_line(grown, around),
         num_seeds=num_seeds,
         num_folds=len(study.folds),
         num_trials=num_trials,
@@ -186,7 +186,7 @@ def _more_trials(
     )
     return replace(
         step,
-        command=_line(request, around),
+        command=_command_line(request, around),
         num_seeds=size.num_seeds,
         num_trials=size.num_trials,
         seconds=_seconds(comparison, size.num_trials),
@@ -216,7 +216,7 @@ def _extended(
         step,
         kind="extend",
         effect=size.effect if size else None,
-        command=_line(grown, around),
+        command=_command_line(grown, around),
         num_seeds=len(seeds),
         num_trials=num_trials,
         seconds=_seconds(comparison, num_trials),
@@ -272,12 +272,14 @@ def _seconds(comparison: Comparison, num_trials: int) -> float | None:
 
 def _folds_text(study: Study, num_folds: int) -> str | None:
     """Return the option for all folds; as before where the study has them."""
-    if len(study.folds) == num_folds:
-        return study.request.folds if study.request else None
-    return numbers_text(range(1, num_folds + 1))
+    is_whole, given = len(study.folds) == num_folds, study.request.folds if study.request else None
+    if is_whole or (study.program and given):
+        return given if is_whole else None  # None: all that the program's file lists.
+    first = min(1, *study.folds)  # Programs may count from 0.
+    return numbers_text(range(first, first + num_folds))
 
 
-def _line(request: Request | None, around: Surroundings) -> str:
+def _command_line(request: Request | None, around: Surroundings) -> str:
     if request is None or request.command != "sweep launch":
         return ""
     return request.line() + around.options

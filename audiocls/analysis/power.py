@@ -90,14 +90,9 @@ class Family:
 
     def limit(self, estimate: NoiseEstimate, num_folds: int) -> float | None:
         """Return the effect that no number of seeds passes; `None` where none is detected."""
+        protocol = estimate.protocol(num_folds)
         smallest = smallest_effect(
-            estimate.spread,
-            num_folds,
-            estimate.on_folds(num_folds),
-            estimate.ratio,
-            self.num_comparisons,
-            POWER,
-            self.alpha,
+            estimate.spread, protocol, self.num_comparisons, POWER, self.alpha
         )
         found = _if_possible(smallest, estimate)
         return found if math.isfinite(found) else None
@@ -112,17 +107,8 @@ def _if_possible(effect: float, estimate: NoiseEstimate) -> float:
 def _detectable(
     estimate: NoiseEstimate, num_seeds: int, num_folds: int, num_comparisons: int, alpha: float
 ) -> float:
-    num_recordings = estimate.on_folds(num_folds)
-    return detectable_effect(
-        estimate.spread,
-        num_seeds,
-        num_folds,
-        num_recordings,
-        estimate.ratio,
-        num_comparisons,
-        POWER,
-        alpha,
-    )
+    protocol = estimate.protocol(num_folds)
+    return detectable_effect(estimate.spread, num_seeds, protocol, num_comparisons, POWER, alpha)
 
 
 def power_of_plan(

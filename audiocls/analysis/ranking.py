@@ -1,16 +1,29 @@
 """Ranking of a sweep's trials, and the importance of each parameter."""
 
 import math
-from dataclasses import dataclass
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from audiocls import stats
 from audiocls.dotted import flatten
-from audiocls.search import Alike, Importance, Sweep, TrialResult, fixed_keys, importance
+from audiocls.search import (
+    Alike,
+    Importance,
+    Sweep,
+    TrialResult,
+    fixed_keys,
+    importance,
+    without_blocks,
+)
 from audiocls.search.sweep import State
 from audiocls.store.proposals import Proposal
 from audiocls.store.record import Study
+
+STATES = ("failed", "running", "pending", "stopped", "finished")
+"""Of a trial; a setting has the first of these that one of its trials has."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,16 @@ class Ranked:
     value: float | None
     """Of the sweep's metric."""
     seconds: float | None
+    trials: tuple["Ranked", ...] = ()
+    """Of a setting: its trials on all seeds and folds, of which `value` is the mean."""
+
+    @property
+    def error(self) -> float | None:
+        """The standard error of a setting's mean; `None` for fewer than two trials."""
+        values = [each.value for each in self.trials if each.value is not None]
+        if len(values) < 2 or self.value is None:
+            return None
+        return statistics.stdev(values) / math.sqrt(len(values))
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -51,6 +74,11 @@ class Ranking:
     trials: tuple[Ranked, ...]
     alike: Alike | None = None
     """Parameters that made no difference, if there are any."""
+
+    @property
+    def noun(self) -> str:
+        """What is ranked: trials, or settings by their means over seeds and folds."""
+        return "setting" if self.sweep.blocks else "trial"
 
     @property
     def is_refused(self) -> bool:
@@ -108,6 +136,42 @@ class Ranking:
 def _observation(ranked: Ranked) -> TrialResult:
     state: State = "stopped" if ranked.state == "stopped" else "finished"
     return TrialResult(ranked.proposal.parameters, state, value=ranked.value)
+
+
+def settings_of(sweep: Sweep, trials: Sequence[Ranked]) -> list[Ranked]:
+    """Return the settings that trials on several seeds and folds repeat, in the order proposed.
+
+    A setting of a grid has a value once it has one on as many blocks as any other: folds differ,
+    and a mean over the easy ones is no better setting. Draws have a seed and a fold each.
+    """
+    groups: dict[str, list[Ranked]] = {}
+    for ranked in trials:
+        setting = without_blocks(sweep, ranked.proposal.parameters)
+        groups.setdefault(repr(sorted(setting.items())), []).append(ranked)
+    most = max((_num_values(group) for group in groups.values()), default=0)
+    fewest = most if sweep.method == "grid" else 1
+    return [_setting(sweep, group, max(1, fewest)) for group in groups.values()]
+
+
+def _num_values(group: Sequence[Ranked]) -> int:
+    return sum(ranked.value is not None for ranked in group)
+
+
+def _setting(sweep: Sweep, group: Sequence[Ranked], fewest: int) -> Ranked:
+    values = [ranked.value for ranked in group if ranked.value is not None]
+    seconds = [ranked.seconds for ranked in group if ranked.seconds is not None]
+    states = {ranked.state for ranked in group}
+    first = group[0]
+    return replace(
+        first,
+        proposal=replace(
+            first.proposal, parameters=without_blocks(sweep, first.proposal.parameters)
+        ),
+        state=next(state for state in STATES if state in states),
+        value=statistics.fmean(values) if len(values) >= fewest else None,
+        seconds=sum(seconds) if seconds else None,
+        trials=tuple(group),
+    )
 
 
 def in_order(

@@ -88,21 +88,23 @@ class Rule:
         has four times the variance of a main effect of the same arms.
         """
         layouts: dict[tuple[str | int, ...], list[int]] = {}
-        for place, each in enumerate(family):
+        for index, each in enumerate(family):
             if each.components is not None and each.verdict != "not_comparable":
-                layouts.setdefault((each.kind, *each.components.layout), []).append(place)
+                layouts.setdefault((each.kind, *each.components.layout), []).append(index)
         judged = list(family)
-        for places in layouts.values():
-            together = self._together([family[place] for place in places], size)
-            for place, found in zip(places, together, strict=True):
-                judged[place] = found
+        for indices in layouts.values():
+            alike = self._together([family[index] for index in indices], size)
+            for index, estimate in zip(indices, alike, strict=True):
+                judged[index] = estimate
         return judged
 
     def _together(self, alike: Sequence[AnyEstimate], size: int) -> list[AnyEstimate]:
         components = stats.stacked([each.components for each in alike if each.components])
         errors = self.errors(components)
-        own, joint = (stats.half_width(errors, level) for level in (self.alpha, self.alpha / size))
-        if not np.isfinite(own).all():
+        single, joint = (
+            stats.half_width(errors, level) for level in (self.alpha, self.alpha / size)
+        )
+        if not np.isfinite(single).all():
             return list(alike)
         distance = np.abs(components.mean)
         units = stats.p_value(errors[:-1], distance) if len(errors) > 1 else None
@@ -111,7 +113,7 @@ class Rule:
         return [
             replace(
                 each,
-                **self._interval("ci", components.mean[row], own[row]),
+                **self._interval("ci", components.mean[row], single[row]),
                 **self._interval("simultaneous", components.mean[row], joint[row]),
                 p_units=None if units is None else float(units[row]),
                 p_replicates=float(replicates[row]),

@@ -3,34 +3,33 @@
 Legend: N clips, K classes.
 """
 
-import hashlib
-import json
-import os
-import stat
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiocls.atomic import write_text
-from audiocls.audio.listing import Remark, shown
+from audiocls.audio.clip_content import memoised_digest
+from audiocls.audio.listing import Remark
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
 
 SPLITS = ("train", "val", "test")
+FURTHER = re.compile(r"test:[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""How splits of test clips beside the test split are called, such as `test:unseen`."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One file; `id` is unique in its table and does not depend on where the data set lies.
+    """One file or a part of it; `id` is unique in its table, wherever the data set lies.
 
     `labels` are one or more numbers in [0, K), ascending. Clips cut from one recording (or spoken
-    by one speaker) share `source`. Exactly one of `fold` (≥ 1) and `split` (train, val, test) is
-    given.
+    by one speaker) share `source`. Exactly one of `fold` (≥ 1) and `split` (train, val, test, or
+    `test:NAME` for further test clips) is given.
     """
 
     id: str
@@ -39,6 +38,10 @@ class Clip:
     source: str
     fold: int | None = None
     split: str | None = None
+    segment: tuple[float, float] | None = None
+    """Start and end within the recording, in seconds; none for the whole of it."""
+    member: tuple[int, int] | None = None
+    """First byte and number of bytes of an audio file within the file at `path`, a shard."""
 
     @property
     def label(self) -> int:
@@ -51,6 +54,11 @@ class Clip:
         """The fold or split that it belongs to, in words."""
         return self.split or f"fold {self.fold}"
 
+    @property
+    def use(self) -> str:
+        """The same, where all splits of test clips are one: no model is trained on any."""
+        return "test" if self.split and FURTHER.fullmatch(self.split) else self.side
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -59,6 +67,8 @@ class Split:
     train: NDArray[np.int64]
     val: NDArray[np.int64]
     test: NDArray[np.int64]
+    further: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Further test clips by the name of their split, `test:NAME`."""
 
 
 class InvalidClipTable(DataError):
@@ -135,7 +145,8 @@ class ClipTable:
                 f"Fold {fold} leaves no clips for {' and '.join(empty)}; needed are three folds "
                 "or more, or lists with train, val and test clips."
             )
-        return Split(train, val, test)
+        names = sorted({name for name in splits.tolist() if name not in SPLITS})
+        return Split(train, val, test, {n: np.flatnonzero(splits == n) for n in names})
 
 
 def fingerprint(table: ClipTable, cache: Path) -> str:
@@ -148,12 +159,8 @@ def fingerprint(table: ClipTable, cache: Path) -> str:
     Raises:
         DataError: files are missing or unreadable; the message counts them and names a few.
     """
-    memo = cache / "fingerprints" / f"{_signature(table)}.json"
-    known = _read_memo(memo)
-    if known is None:
-        known = _digest(table)
-        write_text(memo, json.dumps(_memo_of(known)) + "\n", is_synced=True)
-    return known
+    rows = [_row(table, clip) for clip in table.clips]
+    return memoised_digest(table.labels, table.clips, rows, cache)
 
 
 def violations(table: ClipTable) -> dict[str, str]:
@@ -205,7 +212,7 @@ def _wrong_sides(table: ClipTable) -> Iterator[str]:
         for clip in table.clips
         if (clip.fold is None) == (clip.split is None)
         or (clip.fold is not None and clip.fold not in table.folds)
-        or (clip.split is not None and (clip.split not in SPLITS or table.folds != (1,)))
+        or (clip.split is not None and not _is_allowed(clip.split, table.folds))
     ]
     if wrong:
         yield (
@@ -214,13 +221,17 @@ def _wrong_sides(table: ClipTable) -> Iterator[str]:
         )
 
 
+def _is_allowed(split: str, folds: tuple[int, ...]) -> bool:
+    """Whether clips may be in a split beside data with these folds."""
+    return bool(FURTHER.fullmatch(split)) or (split in SPLITS and folds == (1,))
+
+
 def leaking_sources(clips: Iterable[Clip]) -> list[str]:
     """Return sources with clips in more than one fold or split, in order of appearance."""
-    first: dict[str, Clip] = {}
+    first: dict[str, str] = {}
     leaking: dict[str, None] = {}  # an ordered set
     for clip in clips:
-        other = first.setdefault(clip.source, clip)
-        if (clip.fold, clip.split) != (other.fold, other.split):
+        if first.setdefault(clip.source, clip.use) != clip.use:
             leaking[clip.source] = None
     return list(leaking)
 
@@ -234,55 +245,7 @@ def _leaking_sources(table: ClipTable) -> Iterator[str]:
         )
 
 
-def _row(table: ClipTable, clip: Clip) -> list[list[str] | str | int | None]:
+def _row(table: ClipTable, clip: Clip) -> list[list[str] | str | float | None]:
     names = [table.labels[label] for label in clip.labels]
     label = names if table.is_multi_label else names[0]
-    return [clip.id, label, clip.source, clip.fold, clip.split]
-
-
-def _signature(table: ClipTable) -> str:
-    total = hashlib.sha256(json.dumps(table.labels).encode())
-    missing: list[str] = []
-    for clip in table.clips:
-        try:
-            found = os.stat(clip.path)  # noqa: PTH116  (three times Path.stat's speed)
-        except (OSError, ValueError):
-            missing.append(shown(clip.path))
-            continue
-        if not stat.S_ISREG(found.st_mode):  # a pipe would never end
-            missing.append(f"{clip.path} (no regular file)")
-            continue
-        facts = [*_row(table, clip), str(clip.path), found.st_size, found.st_mtime_ns]
-        total.update(json.dumps(facts).encode())
-    if missing:
-        raise DataError(
-            f"{len(missing)} of {len(table.clips)} audio files are missing: {join_names(missing)}. "
-            "Check `data.root`, or fetch the data set again."
-        )
-    return total.hexdigest()[:32]
-
-
-def _digest(table: ClipTable) -> str:
-    total = hashlib.sha256(json.dumps(table.labels).encode())
-    for clip in table.clips:
-        try:
-            with clip.path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise DataError(f"{clip.path}: cannot be read ({error.strerror}).") from error
-        total.update(json.dumps([*_row(table, clip), content]).encode())
-    return total.hexdigest()[:16]
-
-
-def _read_memo(memo: Path) -> str | None:
-    try:
-        content = json.loads(memo.read_text())
-        known = str(content["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # absent, or damaged: computed again
-    return known if content == _memo_of(known) else None
-
-
-def _memo_of(known: str) -> dict[str, str]:
-    """Return a memo's content, with a digest by which damage is found."""
-    return {"fingerprint": known, "digest": hashlib.sha256(known.encode()).hexdigest()[:8]}
+    return [clip.id, label, clip.source, clip.fold, clip.split, *(clip.segment or ())]

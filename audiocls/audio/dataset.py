@@ -22,11 +22,12 @@ from torch import Tensor, nn
 
 from audiocls.atomic import build_cache
 from audiocls.audio.clips import ClipTable
-from audiocls.audio.datasets import DataSet
+from audiocls.audio.datasets import DataSet, is_packed
 from audiocls.audio.features import Features
 from audiocls.audio.features.encodec import SAMPLE_RATE, Encodec
 from audiocls.audio.features.normalise import Standardise
 from audiocls.audio.pack import Pack, open_pack, pack_folder
+from audiocls.audio.undecoded import open_undecoded
 from audiocls.machine import reserve, writing
 
 CHUNK_CLIPS = 256
@@ -109,13 +110,14 @@ def open_dataset(
         MachineFault: the disk has no room for a cache.
     """
     rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
-    pack = open_pack(table, fingerprint, rate, cache)
+    is_kept = is_packed(data)
+    pack = (open_pack if is_kept else open_undecoded)(table, fingerprint, rate, cache)
     source = (pack, pack_folder(cache, fingerprint, rate).name)
     codes = None
     if has_codes:
         assert isinstance(features, Encodec), "configurations with codes have EnCodec features"
         codes = open_codes(*source, features, num_samples, cache)
-    is_cached = features.is_cached
+    is_cached = features.is_cached and is_kept
     return AudioDataset(
         table=table,
         pack=pack,
@@ -147,7 +149,7 @@ def open_features(
 
     def make(file: Path) -> None:
         front_end = features.build(sample_rate).eval()
-        shape = features.shape(num_samples)
+        shape = features.shape_at(num_samples, sample_rate)
         write_rows(file, pack, num_samples, shape, np.float32, with_level(features, front_end))
 
     key = cache_key(pack_name, features.identity(), num_samples)

@@ -4,7 +4,7 @@ Legend: T samples, C channels.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -30,6 +30,10 @@ _STREAMED_FRAMES = 1 << 18
 """Samples per channel read at once from a long file, 2 MiB in stereo; a multiple of the above."""
 _SLACK_FRAMES = 4 * 1152
 """Samples per channel by which a lossy format may hold less than announced: four MP3 frames."""
+_PREROLL_FRAMES = 1 << 14
+"""Samples per channel read before a segment: an MP3 frame needs up to nine before it."""
+_SLACK_S = 0.1
+"""Seconds by which a segment may end after its recording: annotations are rounded."""
 _UNKNOWN_FRAMES = 1 << 62
 """From here on libsndfile's count means that the file does not say."""
 _UNDECODABLE = (
@@ -72,21 +76,23 @@ def supported_formats() -> dict[str, bool]:
     return {name: name.upper() in available for name in FORMATS}
 
 
-def decode(path: str | PathLike[str]) -> Waveform:
-    """Decode the whole file at its own rate; channels are averaged to mono, silence is valid.
+def decode(path: str | PathLike[str], span_s: tuple[float, float] | None = None) -> Waveform:
+    """Decode the file at its own rate; channels are averaged to mono, silence is valid.
 
-    A truncated file gives the samples that libsndfile still finds: those present of a WAV whose
-    header announces more, the intact beginning of a FLAC.
+    `span_s` is where to begin and to end in seconds, by default the whole file. A truncated file
+    gives the samples that libsndfile still finds: those present of a WAV whose header announces
+    more, the intact beginning of a FLAC.
 
     Raises:
         DataError: the path is missing, no file, unreadable, empty or no audio, or it holds no
-            samples, too many for memory, NaN or infinity, or has an absurd rate.
+            samples, too many for memory, NaN or infinity, has an absurd rate, or ends before the
+            span begins.
 
     Shape: → samples (T,)
     """
     path = Path(path)
     require_file(path)
-    samples, sample_rate, is_partial = _read(path)
+    samples, sample_rate, is_partial = _read_span(path, *span_s) if span_s else _read(path)
     if not len(samples):
         raise _no_samples(path)
     mono = _mono(samples)
@@ -232,6 +238,26 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int, bool]:
         samples = _read_by_blocks(path, channels)
     is_partial = len(samples) + _SLACK_FRAMES < announced < _UNKNOWN_FRAMES
     return samples, rate, is_partial
+
+
+def _read_span(path: Path, start_s: float, end_s: float) -> tuple[NDArray[np.float32], int, bool]:
+    """Read a part of the file, up to its end at most.
+
+    Shape: → ((T, C), rate in Hz, whether the file ends before the span does)
+    """
+    samples = np.empty((0, 1), np.float32)
+    with _opened(path) as file:
+        rate = file.samplerate
+        first, end = round(start_s * rate), round(end_s * rate)
+        with silenced_decoder(path), suppress(*_UNDECODABLE):
+            start = max(0, first - _PREROLL_FRAMES)
+            file.seek(start)
+            samples = np.asarray(file.read(end - start, dtype="float32", always_2d=True))
+            samples = samples[first - start :]
+    if not len(samples):
+        got = f"a segment from {start_s:g} to {end_s:g} s of a recording that ends before"
+        raise unusable(path, got, "correct its start and end, in seconds")
+    return samples, rate, len(samples) + round(_SLACK_S * rate) < end - first
 
 
 def _read_at_once(file: sf.SoundFile) -> NDArray[np.float32] | None:

@@ -39,6 +39,8 @@ class Listing:
     files: tuple[Path, ...]
     passed_over: tuple[str, ...] = ()
     """Each with the reason, ready to be shown."""
+    num_others: int = 0
+    """Files that hold no sound by their names, hidden ones apart."""
 
     def remarks(self) -> tuple[Remark, ...]:
         """Return that files were passed over, if any were."""
@@ -56,6 +58,7 @@ def list_clips(folder: Path) -> Listing:
     """
     files: list[Path] = []
     passed_over: list[str] = []
+    num_others = 0
     for parent, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in sorted(name for name in names if not is_hidden(name)):
@@ -65,7 +68,9 @@ def list_clips(folder: Path) -> Listing:
                 passed_over.append(f"{shown(path.relative_to(folder))} ({reason})")
             elif reason is not None:
                 files.append(path)
-    return Listing(tuple(sorted(files)), tuple(passed_over))
+            else:
+                num_others += 1
+    return Listing(tuple(sorted(files)), tuple(passed_over), num_others)
 
 
 def is_hidden(name: str) -> bool:

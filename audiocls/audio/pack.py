@@ -5,39 +5,52 @@ All trials and processes share its pages. Samples beyond ±1 (lossy decoders ove
 Legend: N clips, B batch, T samples.
 """
 
+import errno
 import io
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.atomic import build_cache
-from audiocls.audio.clips import ClipTable
-from audiocls.audio.decode import Waveform, decode
+from audiocls.audio.clip_audio import decode_clip
+from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.decode import Waveform
 from audiocls.errors import DataError, MachineFault
-from audiocls.machine import fault_of, reserve, writing
+from audiocls.machine import disk, fault_of, reserve, writing
+
+if TYPE_CHECKING:
+    from audiocls.audio.undecoded import Undecoded
 
 PACK_SCHEMA = 2
 FULL_SCALE = 32768.0
 """int16 value of ±1, libsndfile's scale: a 16-bit WAV at its own rate is packed without loss."""
 MOST_PHASES = 1000
-"""Filters, one per phase, that torchaudio may hold for a ratio of rates; see `resample`."""
+"""Filters, one per phase, that may be held for a ratio of rates; see `resample`."""
 SAMPLES = "samples.i16"
 CHUNK_CLIPS = 512
 """Clips decoded before they are written."""
+CHUNK_SAMPLES = 1 << 26
+"""Samples from which fewer clips are written at once, 128 MiB: recordings may last hours."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Pack:
     """All clips of a data set at one rate, concatenated."""
 
-    samples: NDArray[np.int16]
-    """(sum of lengths,), memory-mapped."""
+    samples: "NDArray[np.int16] | Undecoded"
+    """(sum of lengths,), memory-mapped, or decoded when they are read."""
     starts: NDArray[np.int64]
     """(N + 1,): clip i lies in `samples[starts[i] : starts[i + 1]]`."""
 
@@ -91,34 +104,82 @@ def open_pack(table: ClipTable, fingerprint: str, sample_rate: int, cache: Path)
     return Pack(samples, np.load(folder / "starts.npy"))
 
 
+def require_room(folder: Path, num_samples: int) -> None:
+    """Raise `MachineFault` if a pack of `num_samples` is not there, and has no room on the disk."""
+    num_bytes = num_samples * np.dtype(np.int16).itemsize
+    if not folder.exists() and num_bytes > disk.free_bytes(folder):
+        raise disk.fault(errno.ENOSPC, folder.parent, num_bytes)
+
+
 def _make(table: ClipTable, sample_rate: int, folder: Path) -> None:
     """Decode on every core and write in order, with one chunk of the clips in memory."""
-
-    def row(path: Path) -> NDArray[np.int16] | DataError:
-        try:
-            return _to_int16(resample(decode(path), sample_rate))
-        except DataError as error:
-            if fault := fault_behind(error, path):
-                raise fault from error
-            return error
-
+    row = partial(decoded_row, sample_rate=sample_rate)
     lengths: list[int] = []
     errors: list[DataError] = []
-    paths = [clip.path for clip in table.clips]
+    num_clips = len(table.clips)
     with ThreadPoolExecutor(os.cpu_count()) as pool, (folder / SAMPLES).open("wb") as file:
-        for start in range(0, len(paths), CHUNK_CLIPS):
-            rows = list(pool.map(row, paths[start : start + CHUNK_CLIPS]))
+        for rows in _chunks(in_order(pool, row, table.clips)):
+            is_first = not lengths
             errors += [result for result in rows if isinstance(result, DataError)]
             chunk = [result for result in rows if not isinstance(result, DataError)]
             lengths += map(len, chunk)
-            expected = sum(lengths) * len(paths) // max(1, len(lengths))
-            _write(file, chunk, folder, expected if start == 0 else sum(lengths))
+            expected = sum(lengths) * num_clips // max(1, len(lengths))
+            _write(file, chunk, folder, expected if is_first else sum(lengths))
         file.truncate()
-    if errors:
-        listed = "\n".join(f"  - {error}" for error in errors[:20])
-        raise DataError(f"{len(errors)} of {len(paths)} clips cannot be used:\n{listed}")
+    require_no_errors(errors, num_clips)
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     (folder / "starts.npy").write_bytes(npy_bytes(starts))
+
+
+def decoded_row(clip: Clip, sample_rate: int) -> NDArray[np.int16] | DataError:
+    """Return a clip's samples at `sample_rate` Hz as 16 bits, or why it cannot be used.
+
+    Raises `MachineFault` where the clip is not at fault.
+
+    Shape: → (T,)
+    """
+    try:
+        return _to_int16(resample(decode_clip(clip), sample_rate))
+    except DataError as error:
+        if fault := fault_behind(error, clip.path):
+            raise fault from error
+        return error
+
+
+def require_no_errors(errors: Sequence[DataError], num_clips: int) -> None:
+    """Raise `DataError` with the first twenty of `errors`, if there are any."""
+    if errors:
+        listed = "\n".join(f"  - {error}" for error in errors[:20])
+        raise DataError(f"{len(errors)} of {num_clips} clips cannot be used:\n{listed}")
+
+
+def in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Yield `work` of each item, in order, a few items ahead: memory grows with none of them."""
+    ahead: deque[Future[Result]] = deque()
+    for item in items:
+        ahead.append(pool.submit(work, item))
+        if len(ahead) > 2 * (os.cpu_count() or 1):
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
+
+
+def _chunks(
+    rows: Iterable[NDArray[np.int16] | DataError],
+) -> Iterator[list[NDArray[np.int16] | DataError]]:
+    """Gather rows, at most `CHUNK_CLIPS` and about `CHUNK_SAMPLES` of them at once."""
+    chunk: list[NDArray[np.int16] | DataError] = []
+    num_samples = 0
+    for row in rows:
+        chunk.append(row)
+        num_samples += 0 if isinstance(row, DataError) else len(row)
+        if len(chunk) == CHUNK_CLIPS or num_samples >= CHUNK_SAMPLES:
+            yield chunk
+            chunk, num_samples = [], 0
+    if chunk:
+        yield chunk
 
 
 def fault_behind(error: Exception, path: Path) -> MachineFault | None:
@@ -163,8 +224,8 @@ def resample(waveform: Waveform, sample_rate: int) -> NDArray[np.float32]:
     """
     if waveform.sample_rate == sample_rate:
         return waveform.samples
-    # torchaudio holds a filter for every phase, of which there are rate / divisor: for rates
-    # without a common divisor they would take gigabytes, and scipy's polyphase filter is used.
+    # There is a filter for every phase, of which there are rate / divisor: for rates without a
+    # common divisor they would take gigabytes, and scipy's polyphase filter is used.
     divisor = math.gcd(waveform.sample_rate, sample_rate)
     if max(waveform.sample_rate, sample_rate) // divisor > MOST_PHASES:
         from scipy.signal import resample_poly
@@ -172,11 +233,11 @@ def resample(waveform: Waveform, sample_rate: int) -> NDArray[np.float32]:
         up, down = sample_rate // divisor, waveform.sample_rate // divisor
         return np.asarray(resample_poly(waveform.samples, up, down), np.float32)
     import torch
-    from torchaudio.functional import resample as resample_by_rate
 
-    samples = resample_by_rate(
-        torch.from_numpy(waveform.samples), waveform.sample_rate, sample_rate
-    )
+    from audiocls.audio.resampling import resample_by_ratio
+
+    given = torch.from_numpy(waveform.samples)
+    samples = resample_by_ratio(given, waveform.sample_rate, sample_rate)
     return np.asarray(samples.numpy(), np.float32)
 
 

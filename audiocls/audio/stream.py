@@ -18,7 +18,7 @@ CHUNK_SAMPLES = 1 << 18
 FILTER_REACH = 12
 """Half the length of the resampling filters in samples of the lower rate, rounded up.
 
-7 for torchaudio's filter, 11 for scipy's, and one to spare.
+7 for the windowed sincs, 11 for scipy's, and one to spare.
 """
 
 

@@ -9,20 +9,23 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from audiocls import console
+import audiocls
+from audiocls import console, extras
 from audiocls.cli import (
     ablation,
     data,
     doctor,
     importing,
     noise,
+    parts,
     report,
     sweep,
     train,
 )
 from audiocls.cli.model import evaluate, export, predict, show
-from audiocls.errors import AudioclsError, DataError
+from audiocls.errors import AudioclsError, DataError, UsageError
 from audiocls.machine import fault_of
+from audiocls.named_paths import HOMELESS, why_unfit
 
 
 class ErrorsAsText(TyperGroup):
@@ -30,15 +33,26 @@ class ErrorsAsText(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with extras.required("this command"):
+                return super().invoke(ctx)
         except AudioclsError as error:
             console.error(str(error))
             raise typer.Exit(error.exit_code) from error
+        except audiocls.LaunchStopped as stopped:
+            raise typer.Exit(stopped.exit_code) from stopped
         except IsADirectoryError as error:
             path = error.filename2 or error.filename
             console.error(f"{path}: a folder is in the place of this file; move it away")
             raise typer.Exit(DataError.exit_code) from error
+        except RuntimeError as error:
+            if str(error) != HOMELESS:
+                raise
+            console.error("no such home: a path begins with ~ and a name that no user here has")
+            raise typer.Exit(UsageError.exit_code) from error
         except (OSError, MemoryError) as error:
+            if (why := why_unfit(error)) is not None:
+                console.error(why)
+                raise typer.Exit(UsageError.exit_code) from error
             fault = fault_of(error, Path("/"))  # a folder that refuses, wherever it is
             if fault is None:
                 raise
@@ -57,6 +71,7 @@ app = typer.Typer(
 app.add_typer(ablation.app, name="ablation")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
+app.add_typer(parts.app, name="parts")
 app.command("show")(show.show)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)

@@ -2,15 +2,14 @@
 
 import typer
 
+import audiocls
 from audiocls import console
-from audiocls.cli.options import RUNS, JsonOption, RunsOption, cache_folder
+from audiocls.cli.options import RUNS, JsonOption, RunsOption
 
 
 def doctor(as_json: JsonOption = False, runs: RunsOption = RUNS) -> None:
     """Devices, threads, memory, disk, W&B state, audio codecs; exit code 1 if one is unusable."""
-    from audiocls.execution.health import examine
-
-    health = examine(runs, cache_folder())
+    health = audiocls.doctor(runs=runs)
     if as_json:
         console.show_json({"facts": health.facts, "faults": list(health.problems)})
     else:

@@ -1,23 +1,21 @@
 """`audiocls import`: results that exist become a study that every report reads."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+import audiocls
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption
 from audiocls.formatting import command_line
-
-if TYPE_CHECKING:
-    from audiocls.importing.study import Imported
 
 SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="results.csv, results.parquet, a folder wandb, ENTITY/PROJECT[/SWEEP] of W&B, "
-        "optuna:sqlite:///FILE, or mlflow:URI.",
+        help="results.csv, results.parquet, a sweep launched here, a folder wandb, "
+        "ENTITY/PROJECT[/SWEEP] of W&B, optuna:sqlite:///FILE, or mlflow:URI.",
     ),
 ]
 StudyOption = Annotated[
@@ -91,21 +89,18 @@ def import_(
     Columns called num_train, num_val, num_test (clips), epochs, steps, samples, macs, num_params,
     gradient_passes, wall_s, process_s, peak_memory_mib are what their names say.
     """
-    from audiocls.console.bar import counting
-    from audiocls.importing.sources import import_results
-
-    with counting("runs") as count:
-        imported = import_results(
-            source, arm=arm or (), baseline=baseline, seed=seed, fold=fold, metric=metric,
-            goal=goal, margin=margin, secondary=secondary or (), match=match, study=study,
-            group=group, where=where, runs=runs,
-            watch=lambda done, total: count("import", done, total),
-        )  # fmt: skip
+    imported = audiocls.import_results(
+        source, arm=arm or (), baseline=baseline, seed=seed, fold=fold, metric=metric, goal=goal,
+        margin=margin, secondary=secondary or (), match=match, study=study, group=group,
+        where=where, runs=runs,
+    )  # fmt: skip
     show_imported(imported, runs, as_json)
 
 
-def show_imported(imported: "Imported", runs: Path, as_json: bool) -> None:
+def show_imported(study: audiocls.Study, runs: Path, as_json: bool) -> None:
     """Write what was imported, and the command that reads it."""
+    imported = study.imported
+    assert imported is not None, "import_results gives it"
     facts: dict[str, Any] = {
         "study": imported.study.name,
         "arms": list(imported.study.arms),

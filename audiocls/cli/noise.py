@@ -2,12 +2,8 @@
 
 import typer
 
+import audiocls
 from audiocls.cli import options as o
-from audiocls.console.progress import TerminalDisplay
-from audiocls.store import StudyFolder
-from audiocls.studies.noise import run_noise
-from audiocls.studies.options import LaunchOptions
-from audiocls.studies.request import ablation_request
 
 
 def noise(
@@ -31,14 +27,13 @@ def noise(
 
     Run the same command again to resume, or with more seeds. `sweep plan` then speaks in points.
     """
-    from audiocls.render.build.stored import stored_noise
-
     output = o.output_of(as_json, format_, out, entity, project)
-    request = ablation_request(name, recipe, assignments, seeds, folds)
-    options = LaunchOptions(runs, wandb, executor, devices, workers)
-    measured = run_noise(request, options, TerminalDisplay())
-    if measured.noise is not None:
-        folder = StudyFolder(runs / measured.outcome.study.name)
-        stored_noise(folder, measured.noise, output.format).write(output)
-    if measured.outcome.exit_code:
-        raise typer.Exit(measured.outcome.exit_code)
+    found = audiocls.noise(
+        name, recipe=recipe, set=assignments, seeds=seeds, folds=folds, runs=runs,
+        executor=executor, devices=devices, workers=workers, wandb=wandb,
+    )  # fmt: skip
+    if found.measured is not None:
+        found.report.write(output)
+    assert found.outcome is not None, "a launch gives it"
+    if found.outcome.exit_code:
+        raise typer.Exit(found.outcome.exit_code)

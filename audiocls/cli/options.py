@@ -1,17 +1,18 @@
 """Options that several commands share."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from audiocls import library
+import audiocls
+from audiocls import console
 from audiocls.errors import UsageError
-from audiocls.render.build.clips import ClipsRequest
+from audiocls.formatting import RUNS as RUNS
 from audiocls.render.formats import FORMATS, Output, checked
-from audiocls.studies.options import RUNS as RUNS
-from audiocls.studies.options import cache_folder as cache_folder
+from audiocls.render.formats.terminal import show
 
 NameArgument = Annotated[str, typer.Argument(help="A built-in name, or a path to a YAML file.")]
 StudyArgument = Annotated[str, typer.Argument(help="A launched study: its name, or its folder.")]
@@ -90,8 +91,41 @@ RootOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="data.root=DIR", help="Where the clips of html lie now."),
 ]
-ROOT = "data.root"
-"""The key that `--set` may change in a report."""
+
+
+def _trusted(packages: list[str] | None) -> list[str] | None:
+    """Trust packages for the rest of this command, workers included."""
+    if packages and os.environ.get("WANDB_SWEEP_ID"):
+        why = "words of `wandb agent` are its server's; set AUDIOCLS_TRUST instead"
+        raise UsageError(f"--trust: {why}")
+    audiocls.trust(*packages or ())
+    return packages
+
+
+def _placed(folders: list[Path] | None) -> list[Path] | None:
+    """Look for modules in these folders for the rest of this command, workers included."""
+    audiocls.add_path(*folders or ())
+    return folders
+
+
+TrustOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        callback=_trusted,
+        metavar="PACKAGE",
+        help="Run own parts of this package that a server or a checkpoint names; repeatable.",
+    ),
+]
+PathOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--path",
+        callback=_placed,
+        metavar="DIR",
+        help="Look for modules of own parts here; repeatable.",
+    ),
+]
 PLAN_FORMATS = ("terminal", "json", "md", "html", "tex", "ipynb")
 """Formats of a plan: it has no runs that W&B could show."""
 
@@ -111,17 +145,12 @@ def output_of(
     return output
 
 
-def clips_of(is_requested: bool, assignments: list[str] | None, format_: str) -> ClipsRequest:
-    """Return what `--clips` and `--set` ask for; raises `UsageError` for what has no effect."""
-    if not assignments:
-        return ClipsRequest(is_requested)
-    given = library.overrides(assignments)
-    unknown = [key for key in given if key != ROOT]
-    if unknown:
-        raise UsageError(f"--set: got {', '.join(unknown)}; allowed in a report: {ROOT}=DIR")
-    if format_ != "html":
-        raise UsageError(f"--set {ROOT}: has an effect with --format html only; got {format_}")
-    return ClipsRequest(is_requested, str(given[ROOT]))
+def show_catalogue(catalogue: audiocls.Catalogue, as_json: bool) -> None:
+    """Print what can be named, as a table or as JSON."""
+    if as_json:
+        console.show_json(catalogue.rows())
+    else:
+        show(catalogue.report.document)
 
 
 def require_file_name(out: Path | None) -> None:

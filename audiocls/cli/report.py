@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
+import audiocls
 from audiocls.cli import options as o
+from audiocls.errors import UsageError
 
 
 def report(
@@ -22,8 +24,10 @@ def report(
     runs: o.RunsOption = o.RUNS,
 ) -> None:
     """Compare a study's arms with its baseline, over what is recorded so far; or whole studies."""
-    from audiocls.render.build.stored import stored_report
-
     output = o.output_of(as_json, format_, out, entity, project)
-    clips = o.clips_of(with_clips, assignments, output.format)
-    stored_report([name, *(others or [])], runs, output.format, clips).write(output)
+    if assignments and output.format != "html":
+        raise UsageError(
+            f"--set data.root: has an effect with --format html only; got {output.format}"
+        )
+    known = audiocls.report(name, *(others or []), clips=with_clips, set=assignments, runs=runs)
+    known.write(output)

@@ -25,6 +25,8 @@ from audiocls.errors import ConfigError
 from audiocls.models import Model
 from audiocls.optim import Averaging, NoAveraging, Optim, Sam, Schedule
 from audiocls.options import Options
+from audiocls.parts import OWN_FILES, Origin
+from audiocls.parts.names import with_names
 from audiocls.validation_errors import describe_errors
 
 NAME = ".name"
@@ -73,7 +75,7 @@ class Config(Options):
     @property
     def in_shape(self) -> tuple[int, int]:
         """(channels, frames) of the model's input."""
-        return self.features.shape(self.num_samples)
+        return self.features.shape_at(self.num_samples, self.data.sample_rate)
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "Config":
@@ -111,6 +113,8 @@ def _shape_conflicts(
     if problems := features.check(data.sample_rate):
         yield from (f"features: {problem}" for problem in problems)
         return
+    if not features.has_known_shape:
+        return  # it is found out on two clips before the first trial
     try:
         in_shape = features.shape(num_samples)
     except ConfigError as error:
@@ -188,19 +192,20 @@ def _selection_conflicts(schedule: Schedule, train: Training) -> Iterator[str]:
         yield "schedule.name=plateau watches train.select, and 'last' never improves: use a val/…"
 
 
-def resolve(layers: Sequence[Mapping[str, Any]], where: str) -> Config:
+def resolve(layers: Sequence[Mapping[str, Any]], where: str, origin: Origin = OWN_FILES) -> Config:
     """Return the configuration that `layers` define, the later over the earlier.
 
     Args:
         layers: nested or dotted keys.
         where: the file or option that the layers are from, for the message.
+        origin: who named the parts: of a server or a checkpoint, only trusted modules are read.
 
     Raises:
         ConfigError: keys or values are invalid; the message lists all of them.
     """
     given = nest(merge(layers))
     try:
-        return Config.model_validate(given)
+        return Config.model_validate(given, context=origin)
     except ValidationError as error:
         raise ConfigError(where, describe_errors(error, Config, given)) from error
 
@@ -216,7 +221,7 @@ def merge(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for layer in layers:
-        flat = flatten(layer)
+        flat = with_names(flatten(layer))
         for key, value in flat.items():
             if key.endswith(NAME) and merged.get(key) != value:
                 merged = _without(merged, key.removesuffix(NAME) + ".")

@@ -1,13 +1,20 @@
 """How a trial is trained: length, loss, selection, teacher, self-supervision, budget."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from audiocls.audio.datasets import DataSet
+from audiocls.config.own import OwnLoss, OwnMetric
 from audiocls.options import Options
+from audiocls.parts import OrOwn, OrText
 
 Select = Literal["val/accuracy", "val/balanced_accuracy", "val/map", "val/loss", "last"]
+
+
+Loss = Annotated[Literal["cross_entropy", "bce", "focal"] | OwnLoss, OrOwn(OwnLoss)]
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "map", "auroc", "calibration_error", "loss")
+"""Names in records that are taken."""
 
 
 class Training(Options):
@@ -21,8 +28,9 @@ class Training(Options):
     balanced: bool = False
     """Sample training clips with replacement, with weights inversely proportional to class
     frequency."""
-    loss: Literal["cross_entropy", "bce", "focal"] = "cross_entropy"
-    """`bce`: a binary cross-entropy per class, summed over classes; for several labels per clip."""
+    loss: Loss = "cross_entropy"
+    """`bce`: a binary cross-entropy per class, summed over classes; for several labels per clip.
+    Or your own."""
     focal_gamma: float = Field(default=2.0, ge=0.0)
     """Focusing exponent of `focal` (Lin et al., 2017): the greater, the less weight have clips that
     are classified well; 0 is cross-entropy."""
@@ -34,6 +42,8 @@ class Training(Options):
     """`bf16`: mixed precision in the forward pass of the model; weights stay float32."""
     select: Select = "val/accuracy"
     """Metric of the epoch whose weights are tested: its best, ties to the lower `val/loss`."""
+    metrics: tuple[Annotated[OwnMetric, OrText()], ...] = ()
+    """Your own, recorded beside the shipped ones, of test and validation clips."""
     patience: int = Field(default=0, ge=0)
     """Stop after so many epochs without a better one; 0 never stops. Rejected in ablations, whose
     arms must be trained alike."""
@@ -44,7 +54,16 @@ class Training(Options):
             raise ValueError("focal_gamma: has an effect on loss 'focal' only; leave it out")
         if self.patience and self.select == "last":
             raise ValueError("patience: nothing is better or worse under select 'last'; set one")
+        names = [*METRICS, *(metric.short for metric in self.metrics)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"metrics: two are called {', '.join(twice)} in records; rename one")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `metrics` where there are none, so that trials keep their ids."""
+        values: dict[str, Any] = handler(self)
+        return values if self.metrics else {k: v for k, v in values.items() if k != "metrics"}
 
 
 class Distil(Options):

@@ -1,9 +1,11 @@
 """The only door to rich: results on stdout, everything else on stderr, both made when needed."""
 
+import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
@@ -28,13 +30,33 @@ VERDICT_STYLES = {
 
 
 def stdout() -> Console:
-    """Return the console of results; into a pipe or a file nothing is wrapped."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED)
+    """Return the console of results; into a pipe or a file nothing is wrapped.
+
+    Bytes of a path that are no UTF-8 are shown escaped.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    width, forced = None if sys.stdout.isatty() else UNWRAPPED, _forced(sys.stdout)
+    return Console(highlight=False, width=width, force_terminal=forced, force_jupyter=forced)
 
 
 def stderr() -> Console:
     """Return the console of progress, notes and errors."""
-    return Console(stderr=True, highlight=False)
+    forced = _forced(sys.stderr)
+    return Console(stderr=True, highlight=False, force_terminal=forced, force_jupyter=forced)
+
+
+def _forced(stream: object) -> Literal[False] | None:
+    """Return False for a text in memory: it stays plain, in a notebook's kernel as well."""
+    return False if isinstance(stream, io.StringIO) else None
+
+
+@contextmanager
+def collected() -> Iterator[io.StringIO]:
+    """Yield a text that gets all that is printed as long as the context is open."""
+    text = io.StringIO()
+    with redirect_stdout(text), redirect_stderr(text):
+        yield text
 
 
 def say(text: str) -> None:

@@ -12,7 +12,7 @@ from audiocls.design.ablation import Ablation
 from audiocls.design.arms import BASELINE
 from audiocls.design.designs import Arms, arms_of, roman
 from audiocls.design.plan import Plan, plan, widened, within_folds
-from audiocls.design.register import wandb_sweep
+from audiocls.design.register import program_sweep, wandb_sweep
 from audiocls.design.validation import load_ablation
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "arms_of",
     "load_ablation",
     "plan",
+    "program_sweep",
     "roman",
     "wandb_sweep",
     "widened",

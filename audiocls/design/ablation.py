@@ -1,13 +1,17 @@
 """The schema of `ablations/*.yaml`: one question in each file."""
 
+import re
 from collections import Counter
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from audiocls.audio.clips import FURTHER
 from audiocls.design.tuning import Searched
-from audiocls.errors import did_you_mean
 from audiocls.options import Options
+from audiocls.parts.names import IMPORT_STRING, short_name
+from audiocls.parts.plugins import plugin_named
 
 LONGEST_NAME = 200
 """Characters; a study's folder and files have the name of its ablation, and may add to it."""
@@ -27,7 +31,8 @@ class Blocks(Options):
     """The repeats over which arms are paired."""
 
     seed: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)
-    fold: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1,), min_length=1)
+    fold: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(1,), min_length=1)
+    """Ours count from 1; those of a program as it counts them."""
 
     @model_validator(mode="after")
     def _each_block_once(self) -> "Blocks":
@@ -55,33 +60,56 @@ GOALS: dict[str, Goal] = {
 """Metric of the test clips → what is usually wanted of it."""
 
 
+def on_test_clips(metric: str) -> tuple[str, str]:
+    """Return the split whose clips a metric is of, and its name on the clips of `test`.
+
+    >>> on_test_clips("test:unseen/map"), on_test_clips("test/map"), on_test_clips("val/loss")
+    (('test:unseen', 'test/map'), ('test', 'test/map'), ('', 'val/loss'))
+    """
+    split, _, name = metric.rpartition("/")
+    is_tested = split == "test" or FURTHER.fullmatch(split)
+    return (split, f"test/{name}") if is_tested else ("", metric)
+
+
 def _usual_goal(given: dict[str, Any]) -> Goal:
-    return GOALS.get(given.get("name", ""), "maximize")
+    return GOALS.get(on_test_clips(given.get("name", ""))[1], "maximize")
 
 
-def _measured(name: str) -> str:
-    if name not in GOALS:
-        allowed = ", ".join(GOALS)
-        hint = did_you_mean(name, GOALS)
-        raise ValueError(f"got {name!r}; allowed, on test clips alone: {allowed}.{hint}")
-    return name
-
-
-Measured = Annotated[str, AfterValidator(_measured)]
+MetricName = Annotated[str, Field(min_length=1)]
 
 
 class Metric(Options):
-    """What decides: a metric of the record, on the test clips."""
+    """What decides: a metric of the record, on the test clips, or any that a program reports."""
 
-    name: Measured = "test/accuracy"
+    name: MetricName = "test/accuracy"
     goal: Goal = Field(default_factory=_usual_goal)
+    """Required where a program is run, and of a metric of your own."""
+    options: dict[str, Any] = Field(default={})
+    """Of a metric of your own."""
+
+    @cached_property
+    def is_own(self) -> bool:
+        """Whether a function of the user's computes it: an import string's or a plugin's."""
+        if on_test_clips(self.name)[1] in GOALS:
+            return False
+        is_named = re.fullmatch(IMPORT_STRING, self.name, re.ASCII) is not None
+        return is_named or plugin_named("metrics", self.name) is not None
+
+    @property
+    def recorded(self) -> str:
+        """Its name in records: `test/cmap` of `my_pkg.metrics:cmap`."""
+        return f"test/{short_name(self.name)}" if self.is_own else self.name
+
+    @property
+    def own(self) -> list[Changes]:
+        """What trials must be told to compute it, if it is an own metric."""
+        return [{"name": self.name, **self.options}] if self.is_own else []
 
 
-class SecondaryMetric(Options):
+class SecondaryMetric(Metric):
     """What is reported beside the metric that decides."""
 
-    name: Measured
-    goal: Goal = Field(default_factory=_usual_goal)
+    name: MetricName
     margin: float | None = Field(default=None, gt=0.0)
     """As `stats.margin`, which it is if left out."""
 
@@ -92,7 +120,8 @@ class Stats(Options):
     alpha: float = Field(default=0.05, gt=0.0, lt=1.0)
     correction: Literal["holm"] = "holm"
     margin: float = Field(default=0.01, gt=0.0)
-    """Differences below this, in units of the metric, count as none (equivalence)."""
+    """Differences below this, in units of the metric, count as none (equivalence). Required where a
+    program is run."""
     max_missing: int = Field(default=0, ge=0)
     """Pairs that may be missing before a comparison is not comparable."""
 
@@ -100,7 +129,8 @@ class Stats(Options):
 class Budget(Options):
     """What must be equal for arms to be comparable, and what none may exceed."""
 
-    match: Literal["epochs", "steps", "samples", "macs", "seconds"] = "epochs"
+    match: Literal["epochs", "steps", "samples", "macs", "seconds", "none"] = "epochs"
+    """`none`: nothing. For programs alone."""
     max_params: int | None = Field(default=None, ge=1)
     """An arm with more parameters is refused before its first step; so with `max_macs`."""
     max_macs: int | None = Field(default=None, ge=1)
@@ -108,14 +138,35 @@ class Budget(Options):
     """Seconds of one trial as the file stands, measured on one core: for `plan`'s estimate."""
 
 
+class BlockKeys(Options):
+    """The parameters by which a program gets its block; null for one that it has no parameter for.
+
+    Without a list of folds in `blocks` it gets no fold.
+    """
+
+    seed: str | None = Field(default="seed", min_length=1)
+    fold: str | None = Field(default="fold", min_length=1)
+
+
 class Ablation(Options):
-    """A question, a base recipe, what changes, the repeats, and the rule that decides."""
+    """A question, a recipe or a program, what changes, the repeats, and the rule that decides."""
 
     name: Name
     question: str = Field(min_length=1)
     source: str = ""
     """Who asked it, and what they answered."""
-    recipe: str
+    recipe: str = ""
+    program: str = ""
+    """Instead of a recipe: a script of your own, which gets `--key=value` for each parameter."""
+    command: tuple[str, ...] = ()
+    """Its command line, with the macros of a W&B sweep, such as `${args_append_hydra}`."""
+    code: tuple[str, ...] = ()
+    """Patterns of the files that decide its numbers; by default the script and what it imports from
+    beside it."""
+    block_keys: BlockKeys = BlockKeys()
+    num_folds: int | None = Field(default=None, ge=1)
+    """Of the data that a program trains on, of which `blocks` may list a part; by default as many
+    as it lists. A verdict over all of them applies to the data, one over a part to these folds."""
     overrides: Changes = Field(default={})
     """Dotted keys changed in every arm, the baseline too."""
     factors: dict[str, Levels] = Field(default={})
@@ -148,6 +199,20 @@ class Ablation(Options):
     itself on validation clips, before the arms are compared."""
     tune_trials: int | None = Field(default=None, ge=2, le=10_000)
     """Trials in which an arm makes that choice for a fold; as many for every arm."""
+    tune_metric: Metric | None = None
+    """Of validation clips, by which the arms of a program choose; ours have one of their own."""
+
+    @property
+    def is_program(self) -> bool:
+        """Whether a program of the user's is run, and no recipe trained."""
+        return bool(self.program or self.command)
+
+    @property
+    def block_parameters(self) -> dict[str, str]:
+        """`seed` and `fold` → the program's parameter for it, of those that it gets."""
+        has_fold = "fold" in self.blocks.model_fields_set | self.block_keys.model_fields_set
+        keys = {"seed": self.block_keys.seed, "fold": self.block_keys.fold if has_fold else None}
+        return {name: key for name, key in keys.items() if key is not None}
 
     @property
     def has_design(self) -> bool:
@@ -155,7 +220,8 @@ class Ablation(Options):
         return bool(self.factors) and not self.arms
 
     def base(self) -> Changes:
-        """Return what every arm sets above the recipe: the overrides and the budget's limits."""
+        """Return what every arm sets above the recipe: overrides, limits, and own metrics."""
         limits = {"max_params": self.budget.max_params, "max_macs": self.budget.max_macs}
         known = {f"budget.{key}": value for key, value in limits.items() if value is not None}
-        return {**self.overrides, **known}
+        own = [each for metric in (self.metric, *self.secondary) for each in metric.own]
+        return {**self.overrides, **known, **({"train.metrics": own} if own else {})}

@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from audiocls.design.ablation import Ablation, Changes
 from audiocls.design.arms import is_same, matches
 from audiocls.design.designs import validate_arms, validate_design
+from audiocls.design.runs import BLOCKS, runs
 from audiocls.errors import ConfigError, did_you_mean
 from audiocls.formatting import format_level
 from audiocls.validation_errors import describe_errors
 
-BLOCKS = ("seed", "fold")
 MAX_ARMS = 10_000
 OF_FACTORS = ("design", "resolution", "zip", "exclude", "when")
-PLACEHOLDERS = {"name": "x", "question": "?", "recipe": "x"}
+PLACEHOLDERS = {"name": "x", "question": "?"}
 """Required keys, for a file in which only the others are validated."""
 INDEPENDENT = {*PLACEHOLDERS, "source", "blocks", "stats", "budget"}
 """Keys on which the validity of others does not depend."""
@@ -56,14 +56,15 @@ def _problems(ablation: Ablation) -> list[str]:
 def _rest(error: ValidationError, given: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a file beyond its misshapen keys, as far as these allow to tell."""
     misshapen = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
-    if misshapen & (Ablation.model_fields.keys() - INDEPENDENT):
+    independent = INDEPENDENT - ({"stats"} if {"program", "command"} & given.keys() else set())
+    if misshapen & (Ablation.model_fields.keys() - independent):
         return []
     kept = {key: value for key, value in given.items() if key not in misshapen}
     return _problems(Ablation.model_validate({**PLACEHOLDERS, **kept}))
 
 
 def _validate_keys(ablation: Ablation) -> Iterator[str]:
-    for rule in (_mixed, _metrics, _tuning):
+    for rule in (runs, _mixed, _metrics, _tuning):
         yield from rule(ablation)
     if ablation.has_design:
         yield from _exclude(ablation)
@@ -107,18 +108,21 @@ def _blocks(ablation: Ablation) -> Iterator[str]:
     changed = [ablation.overrides, ablation.factors, *ablation.arms.values()]
     named = [*changed, *ablation.exclude, ablation.when, *ablation.when.values()]
     zipped = {key for group in ablation.zip for key in group}
-    for key in BLOCKS:
+    taken = dict(ablation.block_parameters) if ablation.is_program else {}
+    for key, block in ({key: key for key in BLOCKS} | {v: k for k, v in taken.items()}).items():
         if key in zipped or any(key in each for each in named):
-            yield f"{key}: {key} is a block, not a factor: list its values under `blocks`"
+            yield f"{key}: {block} is a block, not a factor: list its values under `blocks`"
     if ablation.arms and len(ablation.arms) > MAX_ARMS:
         yield f"arms: got {len(ablation.arms):,}; at most {MAX_ARMS:,}"
 
 
 def _metrics(ablation: Ablation) -> Iterator[str]:
-    counts = Counter([ablation.metric.name, *(each.name for each in ablation.secondary)])
+    counts = Counter([ablation.metric.recorded, *(each.recorded for each in ablation.secondary)])
     for name, count in counts.items():
         if count > 1:
-            first = "the metric that decides" if name == ablation.metric.name else "listed twice"
+            first = (
+                "the metric that decides" if name == ablation.metric.recorded else "listed twice"
+            )
             yield f"secondary: {name} is {first}: keep it once"
 
 

@@ -1,15 +1,21 @@
 """Files that a configuration names: their digests in a trial's id, and whether they can be used."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from audiocls.audio.check import require_ready
+from audiocls.audio.check.probe import DecodedInfo, kept_probes
 from audiocls.audio.clips import ClipTable, fingerprint
+from audiocls.audio.datasets import DataSet, Folder, Shards, is_packed
+from audiocls.audio.pack import pack_folder, require_room
 from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, by_content, files_of, identity_config
-from audiocls.errors import ConfigError, UsageError
+from audiocls.errors import ConfigError, MachineFault, UsageError
+from audiocls.extras import is_installed
+from audiocls.named_paths import is_dir
 from audiocls.store import TrialFolder
 from audiocls.training.checkpoint_metadata import (
     init_incompatibilities,
@@ -35,7 +41,8 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
 def require_usable(config: Config, labels: Sequence[str]) -> None:
     """Reject incompatible checkpoints, teachers and models beyond their budget at launch.
 
-    Only a budget needs torch, to build the model. Raises `UsageError` for a checkpoint that is
+    Only a budget needs torch, to build the model: where that is not installed, no trial can be
+    trained either, and `unchecked_budgets` says so. Raises `UsageError` for a checkpoint that is
     missing or broken, `ConfigError` for one of another kind of model, a teacher with other clips or
     classes, or a model beyond `config.budget`.
     """
@@ -47,11 +54,18 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
         teacher_metadata = read_metadata("distil.teacher", Path(teacher))
         if faults := teacher_incompatibilities(teacher_metadata, config, labels):
             raise ConfigError(f"distil.teacher {teacher}", faults)
-    if config.budget.is_limited:
+    if config.budget.is_limited and is_installed("train"):
         from audiocls.training.cost import require_within_budget, trained_network
 
         network, _ = trained_network(config, len(labels))
         require_within_budget(config, network, len(labels))
+
+
+def unchecked_budgets(configs: Iterable[Config]) -> list[str]:
+    """Return a sentence if there are budgets, and no torch to count what the models cost."""
+    if is_installed("train") or not any(config.budget.is_limited for config in configs):
+        return []
+    return ["The budget is not checked: counting a model's cost needs the extra 'train'."]
 
 
 def data_notes(
@@ -61,9 +75,12 @@ def data_notes(
 
     `known` is the fingerprint of its own clips `table`.
 
-    Raises `DataError` if training on `folds` would fail, or could not be trusted.
+    Raises `DataError` if training on `folds` would fail, or could not be trusted, and
+    `MachineFault` if the cache has no room for the decoded clips.
     """
     notes = require_ready(table, known, config.data.name, cache, folds)
+    if is_packed(config.data):
+        _require_room(config.data, len(table.clips), known, cache)
     if (other := config.pretraining.data) is not None:
         clips = other.table(cache)
         named, stage = f"pretraining.data {other.name}", clips.folds[:1]
@@ -75,12 +92,29 @@ def data_notes(
     return notes
 
 
+def _require_room(data: DataSet, num_clips: int, known: str, cache: Path) -> None:
+    """Raise `MachineFault` if the decoded clips of a data set do not fit into the cache."""
+    probes = kept_probes(known, cache, num_clips) or []
+    lengths = (
+        math.ceil(each.num_samples * data.sample_rate / each.sample_rate)
+        for each in probes
+        if isinstance(each, DecodedInfo)
+    )
+    try:
+        require_room(pack_folder(cache, known, data.sample_rate), sum(lengths))
+    except MachineFault as fault:
+        if not isinstance(data, Folder | Shards):
+            raise
+        without = "or decode clips whenever they are read, which is slower: --set data.pack=false"
+        raise MachineFault(f"{fault}; {without}") from fault
+
+
 def digest(key: str, path: Path, cache: Path) -> str:
     """Return the digest of a file, of a checkpoint in a folder, or of all audio below a folder."""
     if key in AUDIO_FOLDERS:
         table = unlabelled_table(path, key, AUDIO_FOLDERS[key])
         return f"audio:{fingerprint(table, cache)}"
-    file = TrialFolder(path).checkpoint if path.is_dir() else path
+    file = TrialFolder(path).checkpoint if is_dir(path) else path
     try:
         with file.open("rb") as stream:
             return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()[:16]}"

@@ -12,8 +12,13 @@ import psutil
 
 import audiocls
 from audiocls.audio.decode import supported_formats
-from audiocls.errors import UsageError
+from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.devices import available_gpus, num_cores
+from audiocls.extras import EXTRAS, is_installed
+from audiocls.named_paths import exists
+from audiocls.parts.loading import load
+from audiocls.parts.modules import find
+from audiocls.parts.plugins import KINDS, plugins
 from audiocls.tracking.mode import default_mode, has_key
 
 LEAST_FREE_GIB = 1.0
@@ -30,8 +35,7 @@ class Health:
 
 def examine(runs: Path, cache: Path) -> Health:
     """Check the machine; create `runs` and `cache` if they do not exist."""
-    import torch
-
+    torch_version, torch_problems = _torch()
     memory = psutil.virtual_memory()
     codecs = supported_formats()
     problems = [
@@ -43,13 +47,15 @@ def examine(runs: Path, cache: Path) -> Health:
             if not ok
         ),
         *_memory_problems(memory.available),
-        *_gpu_problems(torch.cuda.is_available()),
+        *torch_problems,
+        *_plugin_problems(),
     ]
     mode, mode_problems = _wandb_mode()
     facts = {
         "audiocls": audiocls.__version__,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": torch_version,
+        "extras": _extras(),
         "system": platform.platform(terse=True),
         "devices": ", ".join(["cpu", *available_gpus()]),
         "cores": num_cores(),
@@ -91,14 +97,48 @@ def _memory_problems(available: int) -> list[str]:
     return [f"memory: {free:.1f} GiB free; {LEAST_MEMORY_GIB:g} are required. Use fewer --workers"]
 
 
+def _torch() -> tuple[str, list[str]]:
+    """Return torch's version, and what is wrong with it; to lack it is no problem."""
+    if not is_installed("train"):
+        return "none: nothing can be trained without audiocls[train]", []
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return "unusable", [f"torch cannot be imported: {error}. Install it again"]
+    return str(torch.__version__), _gpu_problems(torch.cuda.is_available())
+
+
+def _extras() -> str:
+    """Return the extras that are installed, and those that are not."""
+    there = [name for name in EXTRAS if is_installed(name)]
+    absent = [name for name in EXTRAS if name not in there]
+    missing = f"not installed: {', '.join(absent)}" if absent else ""
+    return "; ".join(filter(None, (", ".join(there), missing)))
+
+
 def _gpu_problems(is_usable: bool) -> list[str]:
     if available_gpus() and not is_usable:
         return ["the driver lists GPUs, but torch cannot use them: is its CUDA build too new?"]
     return []
 
 
+def _plugin_problems() -> list[str]:
+    """Return which parts of installed plugins cannot be imported, and why; they may need torch."""
+    problems: list[str] = []
+    if not is_installed("train"):
+        return problems
+    for kind in (*KINDS, "library"):
+        for plugin in plugins(kind):
+            try:
+                find(plugin.target) if kind == "library" else load(plugin.target)
+            except ConfigError as error:
+                what = f"plugin {plugin.name} of {plugin.distribution} (audiocls.{kind})"
+                problems += [f"{what}: {fault}" for fault in error.faults]
+    return problems
+
+
 def _free_gib(folder: Path) -> float:
     """Return the free space in GiB where `folder` is, or would be."""
-    while not folder.exists() and folder != folder.parent:
+    while not exists(folder) and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free / 2**30

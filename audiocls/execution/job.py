@@ -66,6 +66,8 @@ class CommandSpec:
     timeout_s: float | None = None
     code: str = ""
     """Digest of the program's files; empty where none is known."""
+    block: Mapping[str, int] = field(default_factory=dict)
+    """The trial's `seed` and `fold`, as far as it has them, for the program's environment."""
 
 
 S_co = TypeVar("S_co", bound=NativeSpec | CommandSpec, covariant=True)

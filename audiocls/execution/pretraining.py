@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load, save
 
-from audiocls.atomic import write_text
+from audiocls.atomic import remove_abandoned, write_text
 from audiocls.audio.clips import ClipTable, Split, fingerprint
 from audiocls.audio.deduplicate import audio_digests, exclude_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
@@ -74,6 +74,8 @@ def pretrained_for(
     while poll_signal() is not Signal.STOP:
         with stage.folder.lease(WAIT_S) as is_mine:
             finished, damage = _read(stage.folder)
+            if is_mine:
+                _remove_leftovers(stage.folder, finished is not None)
             if finished is not None:
                 return finished
             if is_mine:
@@ -108,7 +110,7 @@ def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Pa
     return exclude_copies(
         split,
         audio_digests(table, data, rate, cache),
-        excluded[np.concatenate([scored.val, scored.test])],
+        excluded[np.concatenate([scored.val, scored.test, *scored.further.values()])],
     )
 
 
@@ -153,6 +155,13 @@ def _write(folder: TrialFolder, stage: Config, pretrained: Pretrained) -> None:
     result = {"metrics": dict(pretrained.metrics), "spent": asdict(pretrained.spent)}
     write_text(folder.path / "stage.json", sealed(result), is_synced=True)
     folder.drop_resume()
+
+
+def _remove_leftovers(folder: TrialFolder, is_finished: bool) -> None:
+    """Remove what processes left that were killed while they trained or stored the stage."""
+    remove_abandoned(folder.path)
+    if is_finished:
+        folder.drop_resume()
 
 
 def _read(folder: TrialFolder) -> tuple[Pretrained | None, str]:

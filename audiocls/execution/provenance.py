@@ -7,19 +7,19 @@ import functools
 import hashlib
 import json
 import platform
-import re
 import resource
 import socket
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import audiocls
 from audiocls.audio.clips import ClipTable
 from audiocls.dotted import flatten
+from audiocls.source_code import significant
 from audiocls.store import Provenance
 from audiocls.store.same_numbers import canonical_code
 
@@ -30,10 +30,6 @@ DECIDING_KEYS = ("train.select", "train.patience")
 """Split, metrics and scoring have no keys: data fingerprint and code digest stand for them."""
 DECIDING_CODE = ("audio", "config", "models", "optim", "training", "seeding.py", "options.py")
 """Packages that decide a trial's numbers; a change elsewhere leaves records comparable."""
-
-STRING = r"""(?P<quote>"{3}|'{3}|"|')(?:\\.|(?!(?P=quote)).)*(?P=quote)"""
-LEXEME = re.compile(rf"(?P<comment>#[^\n]*)|{STRING}|[()\[\]{{}}\n]|[^#\"'()\[\]{{}}\n]+", re.S)
-BARE_STRING = re.compile(rf"\s*[rRuU]?{STRING}\s*", re.S)
 
 
 def now() -> str:
@@ -74,8 +70,11 @@ def protocol_of(config: Mapping[str, Any]) -> str:
 
 def digest_of_test(table: ClipTable, fold: int) -> str:
     """Return 12 hex digits over the test clips' ids, in order, and the names of the labels."""
-    clips = [table.clips[i].id for i in table.split(fold).test]
-    return hashlib.sha256(json.dumps([clips, table.labels]).encode()).hexdigest()[:12]
+    split = table.split(fold)
+    clips = [table.clips[i].id for i in split.test]
+    further = {name: [table.clips[i].id for i in each] for name, each in split.further.items()}
+    content = [clips, table.labels, *([further] if further else [])]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
 def reset_peak_memory() -> None:
@@ -120,29 +119,17 @@ def code_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def significant(source: str) -> str:
-    """Return the Python `source` without comments, docstrings and blank lines.
-
-    Written by hand because `tokenize` takes 0.2 s for what a worker needs before its first trial,
-    and because the text of `ast.unparse` differs between versions of Python.
-    """
-    kept, line, depth = [], "", 0
-    for lexeme in LEXEME.finditer(source + "\n"):
-        if lexeme["comment"]:
-            continue
-        text = lexeme[0]
-        depth += (text in "([{") - (text in ")]}")
-        line = line.rstrip() + "\n" if text == "\n" else line + text
-        if text == "\n" and not depth and not line.endswith("\\\n"):
-            if line.strip() and not BARE_STRING.fullmatch(line):
-                kept.append(line)
-            line = ""
-    return "".join(kept)
+def _torch_version() -> str:
+    """Return the version of torch, which a base install lacks."""
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return ""
 
 
 def is_as_now(made: Provenance, is_on_cpu: bool) -> bool:
     """Whether a trial trained now could be paired with one whose provenance is `made`."""
     is_same_code = canonical_code(made.code) == canonical_code(code_digest())
-    is_same_torch = made.torch.partition("+")[0] == version("torch").partition("+")[0]
+    is_same_torch = made.torch.partition("+")[0] == _torch_version().partition("+")[0]
     is_same_device = (made.device == "cpu") == is_on_cpu
     return is_same_code and is_same_torch and is_same_device

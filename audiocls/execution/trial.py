@@ -1,36 +1,36 @@
 """One native trial from its job to its record, with every failure contained.
 
-The only place where training, the store and tracking meet: a tracker gets the identity of the run
-before a trial (`run_info_of`), and its summary at the end (`ending_of`).
+The only place where training, the store and tracking meet.
 """
 
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any
 
 import torch
 
 from audiocls.config import Config, identity_config
-from audiocls.dotted import flatten
 from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted, Notice
+from audiocls.execution.probe import Tried, require_sound_here
 from audiocls.execution.provenance import now, provenance, reset_peak_memory
+from audiocls.execution.run_info import best_of, ending_of, run_info_of
 from audiocls.execution.trial_results import write_results
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.machine import fault_of
 from audiocls.machine.memory import is_of_memory
+from audiocls.parts import KEPT
 from audiocls.store import Attempt, Cause, Failure, Provenance, Record
-from audiocls.tracking import Ending, NullTracker, RunInfo, Tracker, run_id_of, start
+from audiocls.tracking import Ending, NullTracker, Tracker, start
 from audiocls.tracking.breakdown import ScoreBreakdown
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.progress import Progress
@@ -80,6 +80,7 @@ def _attempt(run: "TrialRun") -> Ended:
     """Return how a trial ended that no other process is training."""
     job = run.job
     if (record := job.trial.record()) is not None:
+        job.trial.drop_resume()  # whoever wrote the record may have been killed before it did
         has_run = bool(job.tracking.run_id)
         return _log_finished(job, record, run.worker_cache) if has_run else Done(job.id)
     try:
@@ -115,7 +116,7 @@ class TrialRun:
         self.attempt = self.job.trial.begin()
         self.started = now()
         reset_peak_memory()
-        self.config = Config.model_validate(self.job.spec.config)
+        self.config = Config.model_validate(self.job.spec.config, context=KEPT)
         self.attempt, self.snapshot = self._resume()
         tracking, reach = self.job.tracking, self.worker_cache.reach
         info = run_info_of(self.job, self.config, self.attempt, self.provenance())
@@ -190,12 +191,18 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
         if pretrained is None:
             return Interrupted(job.id), Ending(exit_code=1)
     dataset = run.worker_cache.dataset(config, job.spec.data_fingerprint)
+    require_sound_here(Tried(config, len(dataset.table.labels)), run.worker_cache.cache)
     state = build(config, dataset, pretrained.weights if pretrained else None)
     progress = fit(state, run.end_epoch, run.snapshot)
     if not progress.is_complete:
         return Interrupted(job.id), Ending(best_of(progress.best_row), exit_code=1)
     scores = score(state.classifier, dataset, state.split.test, config.train)
-    record = write_results(job, run.attempt, state, progress, scores, pretrained, run.provenance())
+    further = {
+        name: score(state.classifier, dataset, clips, config.train)
+        for name, clips in state.split.further.items()
+    }
+    every = {"test": scores, **further}
+    record = write_results(job, run.attempt, state, progress, every, pretrained, run.provenance())
     logits, targets = scores.logits.numpy(), scores.targets.numpy()
     breakdown = partial(class_breakdown, dataset, state.split.test, logits, targets)
     return Done(job.id), ending_of(job, record, breakdown)
@@ -225,7 +232,7 @@ def _cause_of(error: Exception) -> Cause:
 
 def _log_finished(job: NativeJob, record: Record, worker_cache: WorkerCache) -> Done:
     """Log a finished trial to the run that a server has opened for it."""
-    config = Config.model_validate(job.spec.config)
+    config = Config.model_validate(job.spec.config, context=KEPT)
     attempt = Attempt(record.attempt, record.attempt)
     info = run_info_of(job, config, attempt, record.provenance)
     has_tensorboard, reach = job.tracking.has_tensorboard, worker_cache.reach
@@ -238,58 +245,3 @@ def _log_finished(job: NativeJob, record: Record, worker_cache: WorkerCache) -> 
 
     report = tracker.finish(ending_of(job, record, breakdown))
     return Done(job.id, report.note, report.is_beyond_repair, report.fault)
-
-
-def run_info_of(job: NativeJob, config: Config, attempt: Attempt, origin: Provenance) -> RunInfo:
-    """Return the run of a trial: a resumed trial resumes its run, a restarted one gets another."""
-    tracking = job.tracking
-    cell = {"study": job.study, "arm": job.spec.arm, "trial": job.id}
-    versions = _versions(attempt, origin)
-    return RunInfo(
-        id=tracking.run_id or run_id_of(job.id, job.study, attempt.origin),
-        entity=tracking.entity,
-        project=tracking.project,
-        group=job.study,
-        job_type=job.spec.arm,
-        name=job.label,
-        tags=tracking.tags,
-        # W&B recognises a trial of its grid by the parameters under the sweep's own names.
-        config={**job.parameters, **identity_config(config), **cell, **versions},
-        folder=job.study_folder,
-        history=tuple(job.trial.history()),
-        sweep_id=tracking.sweep_id,
-    )
-
-
-def _versions(attempt: Attempt, origin: Provenance) -> dict[str, Any]:
-    names = ("code", "audiocls", "python", "torch", "device", "host")
-    versions = {name: getattr(origin, name) for name in names}
-    return {"attempt": attempt.number, "data_fingerprint": origin.data, **versions}
-
-
-def ending_of(job: NativeJob, record: Record, breakdown: Callable[[], ScoreBreakdown]) -> Ending:
-    """Return the end of a finished trial; `breakdown` is called only by trackers that show it."""
-    model = job.trial.checkpoint if job.tracking.has_model else None
-    return Ending(_summary(record, job), 0, breakdown, model)
-
-
-def best_of(row: Mapping[str, float]) -> dict[str, float]:
-    """Return the best epoch's metrics as `best/…`: W&B keeps the last epoch's under their names."""
-    return {f"best/{name}": row[name] for name in row if name == "epoch" or name.startswith("val/")}
-
-
-def _summary(record: Record, job: NativeJob) -> dict[str, Any]:
-    """Return metrics, cost, cell and clips, their names joined by slashes.
-
-    W&B's panels read a dot as a step into a nested mapping.
-    """
-    cell = {"arm": job.spec.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
-    clips = {"train": record.num_train, "val": record.num_val, "test": record.num_test}
-    # Reports compare these two, also of records that were imported from W&B.
-    checked = {
-        "cell/first_losses": " ".join(record.first_losses),
-        "clips/test_digest": record.test_clips,
-    }
-    named = flatten({"cost": record.to_mapping()["cost"], "cell": cell, "clips": clips})
-    metrics = {**record.metrics, **best_of(record.metrics)}
-    return {**metrics, **{name.replace(".", "/"): named[name] for name in named}, **checked}

@@ -1,9 +1,14 @@
 """What a trained trial leaves in its folder: predictions, checkpoint, record."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from audiocls.analysis.influences.predictions import OWN
+from audiocls.config.own import OwnMetric
 from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import digest_of_test, peak_memory_mib
 from audiocls.store import Attempt, Cost, Provenance, Record
@@ -22,13 +27,14 @@ def write_results(
     attempt: Attempt,
     state: TrainingState,
     progress: Progress,
-    scores: Scores,
+    scores: Mapping[str, Scores],
     pretrained: "Pretrained | None",
     origin: Provenance,
 ) -> Record:
     """Write predictions on the test clips, the checkpoint and the record; return the record.
 
-    The record comes last: its presence means that the trial is finished.
+    `scores` are those of `test`, and of further splits of test clips. The record comes last: its
+    presence means that the trial is finished.
     """
     labels = state.dataset.table.labels
     _write_predictions(job, state, scores)
@@ -38,7 +44,7 @@ def write_results(
         seed=job.seed,
         fold=job.fold,
         attempt=attempt.number,
-        metrics={**scores.test(), **_best_epoch(progress), **_stage_metrics(pretrained)},
+        metrics={**_tested(scores), **_best_epoch(progress), **_stage_metrics(pretrained)},
         cost=_cost(state, progress, pretrained.spent if pretrained else Spent()),
         provenance=origin,
         num_train=len(state.split.train),
@@ -53,16 +59,56 @@ def write_results(
     return record
 
 
-def _write_predictions(job: NativeJob, state: TrainingState, scores: Scores) -> None:
-    clips = [state.dataset.table.clips[i] for i in state.split.test]
-    job.trial.write_predictions(
-        {
-            "clips": np.array([clip.id for clip in clips]),
-            "sources": np.array([clip.source for clip in clips]),
-            "labels": scores.targets.numpy(),
-            "logits": scores.logits.numpy(),
-        }
-    )
+def _write_predictions(job: NativeJob, state: TrainingState, scores: Mapping[str, Scores]) -> None:
+    """Keep the predictions of each split; arrays of further ones are named `test:NAME/logits`."""
+    arrays = _predictions(state, state.split.test, scores["test"])
+    for split, clips in state.split.further.items():
+        each = _predictions(state, clips, scores[split])
+        arrays |= {f"{split}/{name}": array for name, array in each.items()}
+    job.trial.write_predictions(arrays)
+
+
+def _predictions(
+    state: TrainingState, numbers: NDArray[np.int64], scores: Scores
+) -> dict[str, NDArray[Any]]:
+    """Shape: numbers (N,) → arrays of (N,), but for logits and several labels (N, K)"""
+    clips = [state.dataset.table.clips[i] for i in numbers]
+    sources = np.array([clip.source for clip in clips])
+    return {
+        "clips": np.array([clip.id for clip in clips]),
+        "sources": sources,
+        "labels": scores.targets.numpy(),
+        "logits": scores.logits.numpy(),
+        **_own_metrics(scores, sources),
+    }
+
+
+def _tested(scores: Mapping[str, Scores]) -> dict[str, float]:
+    return {name: value for split in scores for name, value in scores[split].test(split).items()}
+
+
+def _own_metrics(scores: Scores, sources: NDArray[np.str_]) -> dict[str, NDArray[np.float64]]:
+    """Return what reports need of the user's own metrics, by array. Shape: sources (N,)"""
+    own = scores.training.metrics
+    return {f"{OWN}{each.short}": _without_each(each, scores, sources) for each in own}
+
+
+def _without_each(
+    metric: OwnMetric, scores: Scores, sources: NDArray[np.str_]
+) -> NDArray[np.float64]:
+    """Return a metric of all clips, then without those of each recording, in ascending order.
+
+    Reports take verdicts over recordings from these, and run no code of the user's.
+
+    Shape: sources (N,) → (1 + R,)
+    """
+    _, numbers = np.unique(sources, return_inverse=True)
+    recordings = torch.from_numpy(numbers)
+    num = int(numbers.max()) + 1
+    kept = [recordings != number for number in range(num)] if num > 1 else []
+    parts = ((scores.logits[each], scores.targets[each]) for each in kept)
+    whole = metric.of(scores.logits, scores.targets)
+    return np.array([whole, *(metric.of(*part) for part in parts)])
 
 
 def _best_epoch(progress: Progress) -> dict[str, float]:

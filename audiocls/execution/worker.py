@@ -19,6 +19,7 @@ from typing import NoReturn
 
 import torch
 
+from audiocls.atomic import make_way
 from audiocls.errors import MachineFault
 from audiocls.execution.job import NativeSpec, job_from_json
 from audiocls.execution.messages import FINISH, READY, STOP, Event, Interrupted, to_json
@@ -96,6 +97,7 @@ def leave(code: int) -> NoReturn:
 def output_to(log: Path) -> Iterator[None]:
     """Append everything that this process and its libraries print to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    make_way(log.parent, [log.name])
     saved = os.dup(1), os.dup(2)
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)

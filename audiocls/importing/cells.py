@@ -145,7 +145,7 @@ def repeats(assigned: Sequence[AssignedRun], results: Results, options: ImportOp
 
     Without the key of the seed they may be repeats; and in a table every row was meant.
     """
-    if options.seed is not None and not results.is_table:
+    if options.seed is not None and not results.is_table and results.trial_of is None:
         return []
     cells: dict[CellKey, list[RemoteRun]] = {}
     for each in assigned:
@@ -162,6 +162,12 @@ def _repeated(
     arm, seed, fold = cell
     parts = [arm, options.seed and f"seed {seed}", options.fold and f"fold {fold}"]
     where = ", ".join(filter(None, parts))
+    if results.trial_of is not None:
+        arm_of = ",".join(options.arm)
+        return (
+            f"{len(runs)} trials are all of {where}: name every parameter that makes an arm, such "
+            f"as --arm {arm_of},KEY, and the seed and fold. {_differing(runs)}"
+        )
     if options.seed is not None:
         ids = join_names([run.id for run in runs], NAMED_MOST, before_rest=", ")
         return f"{len(runs)} {results.noun}s are all of {where}: {ids}; leave one of them"

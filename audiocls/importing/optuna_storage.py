@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.importing.results import Results
+from audiocls.named_paths import is_file
 from audiocls.tracking.project import RemoteRun
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def read_optuna(url: str, name: str | None = None) -> Results:
     import optuna
 
     file = Path(url.removeprefix(SQLITE))
-    if (url.startswith(SQLITE) or "://" not in url) and not file.is_file():
+    if (url.startswith(SQLITE) or "://" not in url) and not is_file(file):
         raise UsageError(f"optuna:{url}: there is no file {file}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from audiocls.store import TrialFolder
 from audiocls.tracking.project import RemoteRun
 
 History = Sequence[Mapping[str, Any]]
@@ -34,6 +35,16 @@ class Results:
     """The metric that the source itself optimises."""
     goal: str | None = None
     """Of that metric."""
+    seed: str | None = None
+    """The key of the seed that the source itself names."""
+    fold: str | None = None
+    """The key of the fold that the source itself names."""
+    program: str = ""
+    """What its trials ran, where it was launched here."""
+    code: str = ""
+    """Digest of that program's files."""
+    trial_of: Callable[[str], TrialFolder] | None = None
+    """A run's own trial by its id, with a whole record and predictions, where it was run here."""
     is_table: bool = False
     """Whether each run is a row that somebody wrote: repeated and unreadable rows are faults."""
     faults: tuple[str, ...] = ()

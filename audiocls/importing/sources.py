@@ -8,6 +8,7 @@ from typing import Any
 
 from audiocls.errors import UsageError
 from audiocls.importing.cells import ImportOptions
+from audiocls.importing.launched_sweep import name_by_arms, read_sweep, sweep_folder
 from audiocls.importing.mlflow_store import read_mlflow
 from audiocls.importing.optuna_storage import read_optuna
 from audiocls.importing.results import Results
@@ -15,13 +16,14 @@ from audiocls.importing.study import Imported, Watch, check_imported, store_resu
 from audiocls.importing.tables import CSV, PARQUET, read_table
 from audiocls.importing.wandb_logs import read_wandb_folder
 from audiocls.importing.wandb_project import import_study, source_of
+from audiocls.named_paths import exists, is_dir, is_file
 from audiocls.store import Objective, Request, StudyFolder, folder_name
 from audiocls.studies.request import check_folder_name
 
 WANDB, OPTUNA, MLFLOW = "wandb:", "optuna:", "mlflow:"
 ALLOWED = (
-    f"a table ({', '.join(CSV + PARQUET)}), a folder wandb, ENTITY/PROJECT[/SWEEP] of W&B, "
-    "optuna:sqlite:///FILE or optuna:JOURNAL.log, or mlflow:URI"
+    f"a table ({', '.join(CSV + PARQUET)}), a sweep launched here, a folder wandb, "
+    "ENTITY/PROJECT[/SWEEP] of W&B, optuna:sqlite:///FILE or optuna:JOURNAL.log, or mlflow:URI"
 )
 MARGIN = 0.01
 
@@ -46,26 +48,46 @@ def import_results(
 ) -> Imported:
     """Make a study in `runs` of results that exist; again, bring it up to date.
 
-    `source` is a CSV or Parquet table with a row for each trial, a folder `wandb/`, a W&B project
-    or sweep (`me/birds`), an Optuna storage (`optuna:sqlite:///trials.db`) or an MLflow store
-    (`mlflow:sqlite:///mlflow.db`). `arm`, `seed`, `fold` and `metric` name columns or keys;
-    `secondary` has items `NAME:GOAL[:MARGIN]`; `group` chooses a W&B group, an Optuna study or an
-    MLflow experiment; `where` is a filter in W&B's grammar. The study's name is by default that of
-    the source. Raises `UsageError` with all faults at once, and nothing is written then.
+    `source` is a CSV or Parquet table with a row for each trial, a sweep launched here (its name or
+    folder), a folder `wandb/`, a W&B project or sweep (`me/birds`), an Optuna storage
+    (`optuna:sqlite:///trials.db`) or an MLflow store (`mlflow:sqlite:///mlflow.db`). `arm`, `seed`,
+    `fold` and `metric` name columns or keys; `secondary` has items `NAME:GOAL[:MARGIN]`; `group`
+    chooses a W&B group, an Optuna study or an MLflow experiment; `where` is a filter in W&B's
+    grammar; `study` is by default the source's name. Raises `UsageError` with all faults at once.
     """
     check_folder_name(study)
+    sweep = sweep_folder(source, Path(runs))
     options = ImportOptions(
-        study or default_name(source), tuple(_parts(arm)), baseline, seed, fold, metric, goal,
+        study or _name(source, sweep, arm), tuple(_parts(arm)), baseline, seed, fold, metric, goal,
         margin, tuple(map(objective_of, _parts(secondary))), match or "epochs",
     )  # fmt: skip
-    folder = StudyFolder(Path(runs) / options.study)
-    check_imported(folder)
+    check_imported(folder := StudyFolder(Path(runs) / options.study))
     request = _request(source, options, group, where)
-    if _is_project(source):
+    if sweep is None and _is_project(source):
         return _import_project(folder, source, options, request, group, filter_of(where), watch)
+    _check_options(source, where, group if sweep else None)
+    results = read_sweep(sweep) if sweep else _read(source, options, group)
+    return store_results(folder, results, _with_keys(options, results), request, watch)
+
+
+def _check_options(
+    source: str, where: str | Mapping[str, Any] | None, group_of_sweep: str | None
+) -> None:
+    """Raise `UsageError` for options that the source has no use for."""
     if where is not None:
         raise UsageError(f"--where: no effect on {source}; it filters the runs of a W&B project")
-    return store_results(folder, _read(source, options, group), options, request, watch)
+    if group_of_sweep is not None:
+        raise UsageError(f"--group: no effect on the sweep {source}; leave it out")
+
+
+def _name(source: str, sweep: StudyFolder | None, arm: str | Sequence[str]) -> str:
+    return default_name(source) if sweep is None else name_by_arms(sweep.name, _parts(arm))
+
+
+def _with_keys(options: ImportOptions, results: Results) -> ImportOptions:
+    """Return the options with the keys of seed and fold that the source itself names."""
+    seed, fold = options.seed or results.seed, options.fold or results.fold
+    return replace(options, seed=seed, fold=fold)
 
 
 def _request(
@@ -145,8 +167,21 @@ def _is_project(source: str) -> bool:
     if source.startswith(WANDB):
         return True
     is_table = Path(source).suffix.lower() in CSV + PARQUET
-    is_other = source.startswith((OPTUNA, MLFLOW)) or is_table or Path(source).exists()
+    is_other = source.startswith((OPTUNA, MLFLOW)) or is_table or exists(Path(source))
     return not is_other and source.count("/") in (1, 2) and not source.startswith((".", "/"))
+
+
+def is_source(text: str) -> bool:
+    """Whether a text names results to import, and not a study.
+
+    `runs/dropout` may be a project of W&B or the path of a study: it is a path where `runs` is.
+    """
+    path = Path(text).expanduser()
+    if text.startswith((WANDB, OPTUNA, MLFLOW)) or path.suffix.lower() in CSV + PARQUET:
+        return True
+    if path.is_dir():
+        return path.name == "wandb"
+    return _is_project(text) and not Path(path.parts[0]).exists()
 
 
 def _import_project(
@@ -174,12 +209,12 @@ def _read(source: str, options: ImportOptions, group: str | None) -> Results:
         results = read_mlflow(source.removeprefix(MLFLOW), group)
         return replace(results, identity=f"{source} {results.name}")
     path = Path(source).expanduser()
-    results = read_wandb_folder(path, group) if path.is_dir() else _read_file(path, options, group)
+    results = read_wandb_folder(path, group) if is_dir(path) else _read_file(path, options, group)
     return replace(results, name=source)
 
 
 def _read_file(path: Path, options: ImportOptions, group: str | None) -> Results:
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"there is no file or folder {str(path)!r}; wanted: {ALLOWED}")
     if path.suffix.lower() not in CSV + PARQUET:
         raise UsageError(f"{path}: of an unknown kind; wanted: {ALLOWED}")

@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from audiocls.analysis import compare
@@ -25,7 +26,7 @@ from audiocls.importing.cells import (
 from audiocls.importing.faults import arm_called, check_assigned, check_keys, metric_of
 from audiocls.importing.records import history_of, metrics_of, record_of
 from audiocls.importing.results import Results
-from audiocls.store import Cell, Failure, Record, Request, Study, StudyFolder
+from audiocls.store import Cell, Failure, Record, Request, Study, StudyFolder, TrialFolder
 
 AT_ONCE = 8
 """Histories that are read at a time."""
@@ -58,19 +59,39 @@ def store_results(
     the source and of the options, before anything is written.
     """
     check_imported(folder)
+    study, newest = study_of_results(folder.name, results, options, request)
+    folder.write_study(study)
+    num_updated = _write(folder, results, study.cells, newest, watch)
+    return _imported(folder, study, num_updated)
+
+
+def study_of_results(
+    name: str, results: Results, options: ImportOptions, request: Request
+) -> tuple[Study, dict[CellKey, AssignedRun]]:
+    """Return the study that the results are, and the run of each of its cells.
+
+    Raises `UsageError` with all faults of the source and of the options.
+    """
     check_keys(results, options)
     assigned, notes = assign_cells(results, options)
     metric = metric_of(results, options, assigned)
     check_assigned(results, options, assigned, metric)
     newest, older = newest_runs(_with_values(assigned, results, metric))
-    study = _study(folder.name, results, options, metric, assigned, newest, request)
+    study = _study(name, results, options, metric, assigned, newest, request)
     waiting = [each for each in newest.values() if each.run.state in UNENDED]
     running = [f"{len(waiting)} cells have a run that has not ended."] if waiting else []
     told = (*results.notes, *notes, *older, *running, *_commits(newest))
-    study = replace(study, notes=(*told, *_unsaid(options, study, newest)))
-    folder.write_study(study)
-    num_updated = _write(folder, results, study.cells, newest, watch)
-    return _imported(folder, study, num_updated)
+    return replace(study, notes=(*told, *_unsaid(options, study, newest))), newest
+
+
+def records_of(study: Study, newest: Mapping[CellKey, AssignedRun]) -> dict[str, Record]:
+    """Return trial id → record, of the runs that have finished."""
+    runs = ((cell, newest.get((cell.arm, *cell.block))) for cell in study.cells)
+    return {
+        cell.id: record_of(cell, each)
+        for cell, each in runs
+        if each is not None and each.run.state == "finished"
+    }
 
 
 def _imported(folder: StudyFolder, study: Study, num_updated: int) -> Imported:
@@ -124,7 +145,7 @@ def _study(
     return Study(
         name=name,
         question=f"What do the {results.noun}s of {results.name} say of {metric}?",
-        recipe=str(results),
+        recipe="" if results.program else str(results),
         design="arms",
         metric=metric,
         goal=options.goal or (results.goal if metric == results.metric else None) or "maximize",
@@ -137,6 +158,8 @@ def _study(
         kind="import",
         command=request.line(),
         request=request,
+        program=results.program,
+        code=results.code,
     )
 
 
@@ -200,7 +223,7 @@ def _write(
         if assigned is None or assigned.run.state != "finished":
             _write_unfinished(folder, cell, assigned, results)
             continue
-        record = record_of(cell, assigned)
+        record = _record(results, cell, assigned)
         if folder.trial(cell.id).record() != record:
             due.append((cell, record))
     run_ids = [newest[(cell.arm, *cell.block)].run.id for cell, _ in due]
@@ -209,10 +232,25 @@ def _write(
         for (cell, record), history in zip(due, rows, strict=True):
             trial = folder.trial(cell.id)
             trial.write_history(history_of(history))
+            _keep_predictions(results, newest[(cell.arm, *cell.block)], trial)
             trial.finish(record)
             num_updated += 1
             watch(num_updated, len(due))
     return num_updated
+
+
+def _record(results: Results, cell: Cell, assigned: AssignedRun) -> Record:
+    """Return the record of a finished run: the trial's own, where it was run here."""
+    own = results.trial_of(assigned.run.id).record() if results.trial_of else None
+    if own is None:
+        return record_of(cell, assigned)
+    return replace(own, id=cell.id, seed=cell.seed, fold=cell.fold)
+
+
+def _keep_predictions(results: Results, assigned: AssignedRun, trial: TrialFolder) -> None:
+    if results.trial_of is not None:
+        with suppress(FileNotFoundError):
+            trial.write_predictions(results.trial_of(assigned.run.id).predictions())
 
 
 def _write_unfinished(

@@ -44,14 +44,26 @@ def read_table(path: Path, keys: Iterable[str] = (), metrics: Iterable[str] = ()
     that cannot be read or has no row.
     """
     table = _read_parquet(path) if path.suffix.lower() in PARQUET else _read_csv(path)
+    return results_of(table, str(path), str(path.resolve()), keys, metrics)
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return rows that are in memory as a table; their values are numbers, truths, texts, None."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return Table(columns, {f"row {n}": row for n, row in enumerate(rows, 1)})
+
+
+def results_of(
+    table: Table, name: str, identity: str, keys: Iterable[str] = (), metrics: Iterable[str] = ()
+) -> Results:
+    """Return a table's rows as runs: see `read_table`."""
     if not table.rows:
-        raise UsageError(f"{path}: the table has no row; wanted: a header and a row a trial")
+        raise UsageError(f"{name}: the table has no row; wanted: a header and a row a trial")
     named, others = set(keys), set(metrics)
     known = {name: KNOWN[name] for name in KNOWN if name not in named | others}
     runs = [_run_of(*item, named, others, known) for item in table.rows.items()]
     faults = [*_repeated_columns(table), *_odd_counts(table, known)]
-    identity = str(path.resolve())
-    return Results(str(path), runs, "", "row", identity, is_table=True, faults=tuple(faults))
+    return Results(name, runs, "", "row", identity, is_table=True, faults=tuple(faults))
 
 
 def _run_of(

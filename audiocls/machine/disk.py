@@ -131,10 +131,25 @@ def _path(error: OSError) -> Path | None:
 
 
 def _fullest(folders: Sequence[Path]) -> Path | None:
-    return min(folders, key=_free, default=None)
+    """Return the folder on the fullest disk, of several on one disk the first.
+
+    A disk is measured once: others write to it meanwhile.
+    """
+    free: dict[int, int] = {}
+    for folder in folders:
+        free.setdefault(_disk(folder), free_bytes(folder))
+    return min(folders, key=lambda folder: free[_disk(folder)], default=None)
 
 
-def _free(folder: Path) -> int:
+def _disk(folder: Path) -> int:
+    try:
+        return _existing(folder).stat().st_dev
+    except OSError:
+        return 0
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes are free where `folder` is, or would be; 0 if that is not known."""
     try:
         return shutil.disk_usage(_existing(folder)).free
     except OSError:

@@ -1,4 +1,4 @@
-"""The classifiers; the union `Model` is their registry.
+"""The classifiers; the union `Model` is their registry, and admits models of one's own.
 
 A model is a folder: its options (torch-free, with `check(in_shape)` and `build(in_shape,
 num_classes)`) in `__init__.py`, its network in `network.py`, imported when it is built. Every model
@@ -18,7 +18,9 @@ from audiocls.models.efficientnet import EfficientNet
 from audiocls.models.hifigan import HiFiGAN
 from audiocls.models.kws import Kws
 from audiocls.models.logmel_cnn import LogMelCNN
+from audiocls.models.own import OwnModel
 from audiocls.models.resnet import ResNet
+from audiocls.parts import OrOwn
 
 Model = Annotated[
     LogMelCNN
@@ -31,6 +33,7 @@ Model = Annotated[
     | EfficientNet
     | ConvNeXt2d,
     Field(discriminator="name"),
+    OrOwn(OwnModel),
 ]
 
 __all__ = [
@@ -43,5 +46,6 @@ __all__ = [
     "Kws",
     "LogMelCNN",
     "Model",
+    "OwnModel",
     "ResNet",
 ]

@@ -9,11 +9,17 @@ from pydantic import Field
 
 from audiocls.optim.averaging import Ema, NoAveraging, Swa
 from audiocls.optim.optimizers import SGD, Adam, AdamW, Sam
+from audiocls.optim.own import OwnOptim, OwnSchedule
 from audiocls.optim.schedules import Constant, Cosine, OneCycle, Plateau, Step
+from audiocls.parts import OrOwn
 
-Optim = Annotated[AdamW | Adam | SGD, Field(discriminator="name")]
+Optim = Annotated[AdamW | Adam | SGD, Field(discriminator="name"), OrOwn(OwnOptim)]
 
-Schedule = Annotated[Constant | Cosine | OneCycle | Step | Plateau, Field(discriminator="name")]
+Schedule = Annotated[
+    Constant | Cosine | OneCycle | Step | Plateau,
+    Field(discriminator="name"),
+    OrOwn(OwnSchedule),
+]
 
 Averaging = Annotated[NoAveraging | Ema | Swa, Field(discriminator="name")]
 
@@ -28,6 +34,8 @@ __all__ = [
     "NoAveraging",
     "OneCycle",
     "Optim",
+    "OwnOptim",
+    "OwnSchedule",
     "Plateau",
     "Sam",
     "Schedule",

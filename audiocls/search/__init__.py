@@ -4,6 +4,7 @@ Pure: no clock, no disk, no network, no torch. A search can be rebuilt from its 
 """
 
 from audiocls.search.alike import Alike, Ended, alike
+from audiocls.search.blocks import block_of, without_blocks
 from audiocls.search.grid import grid_size, num_remaining, remaining
 from audiocls.search.hyperband import bands, to_stop
 from audiocls.search.importance import Importance, importance
@@ -41,6 +42,7 @@ __all__ = [
     "alike",
     "bands",
     "best",
+    "block_of",
     "check_sweep",
     "fixed_keys",
     "for_wandb",
@@ -53,4 +55,5 @@ __all__ = [
     "propose",
     "remaining",
     "to_stop",
+    "without_blocks",
 ]

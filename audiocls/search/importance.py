@@ -50,7 +50,8 @@ def importance(sweep: Sweep, tried: Sequence[TrialResult]) -> Importance:
     ]
     losses = sorted(loss for _, loss in ended)
     if len(losses) < MIN_TRIALS:
-        needed = f"{MIN_TRIALS} trials with a value are needed"
+        noun = "settings" if sweep.blocks else "trials"
+        needed = f"{MIN_TRIALS} {noun} with a value are needed"
         return Importance(len(losses), reason=f"{needed}, there are {len(losses)}")
     quantile = min(0.5, max(BEST_SHARE, MIN_BEST / len(losses)))
     worst_of_best = losses[math.ceil(quantile * len(losses)) - 1]

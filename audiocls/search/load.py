@@ -112,6 +112,7 @@ def _build(document: Mapping[str, Any]) -> Sweep:
         run_cap=_integer(document.get("run_cap")),
         command=tuple(str(item) for item in document.get("command", ())),
         code=_patterns(document.get("code", ())),
+        blocks=document.get("blocks", {}),
         **texts,
     )
 

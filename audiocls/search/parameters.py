@@ -4,7 +4,7 @@ W&B sorts the names at every level and descends into nested parameters where the
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -45,6 +45,14 @@ def varying(parameters: Mapping[str, Parameter]) -> dict[Path, Categorical | Num
     """Return the parameters that are searched, in W&B's order."""
     flat = leaves(parameters).items()
     return {path: leaf for path, leaf in flat if not isinstance(leaf, Constant)}
+
+
+def searched_of(
+    parameters: Mapping[str, Parameter], blocks: Collection[str]
+) -> dict[Path, Categorical | Numeric]:
+    """Return the parameters that vary, without those whose dotted names are among the blocks."""
+    flat = varying(parameters).items()
+    return {path: leaf for path, leaf in flat if ".".join(path) not in blocks}
 
 
 def fixed_keys(parameters: Mapping[str, Parameter]) -> frozenset[str]:

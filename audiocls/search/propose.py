@@ -14,7 +14,7 @@ from audiocls.errors import ConfigError
 from audiocls.search.distributions import draw, stream
 from audiocls.search.grid import remaining
 from audiocls.search.objective_values import has_reached_target, imputed_losses
-from audiocls.search.parameters import Path, assemble, constants
+from audiocls.search.parameters import Path, assemble, constants, values_at, varying
 from audiocls.search.space import Dimension, coordinates_of, name_of, space_of
 from audiocls.search.sweep import Sweep, TrialResult
 
@@ -77,7 +77,13 @@ def _suggest(sweep: Sweep, tried: Sequence[TrialResult]) -> dict[str, Any]:
     chosen = {
         path: dimension.value(proposal.params[name_of(path)]) for path, dimension in space.items()
     }
-    return assemble(constants(sweep.parameters) | chosen)
+    return assemble(constants(sweep.parameters) | _blocks(sweep, len(tried)) | chosen)
+
+
+def _blocks(sweep: Sweep, index: int) -> dict[Path, Any]:
+    """Return the drawn seed and fold of trial `index`: the model must not choose the luckiest."""
+    blocks = {*varying(sweep.parameters)} - {*space_of(sweep)}
+    return values_at(draw(sweep, index), blocks) or {}
 
 
 def _study(

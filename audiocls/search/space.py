@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from audiocls.search.distributions import quantile_of, value_of
-from audiocls.search.parameters import CategoricalValues, Path, distinct_values, values_at, varying
+from audiocls.search.parameters import (
+    CategoricalValues,
+    Path,
+    distinct_values,
+    searched_of,
+    values_at,
+)
 from audiocls.search.sweep import Categorical, Numeric, Sweep
 
 if TYPE_CHECKING:
@@ -64,8 +70,9 @@ class Kinds:
 
 
 def space_of(sweep: Sweep) -> dict[Path, Dimension]:
-    """Return the axes of the parameters that are searched, in W&B's order."""
-    return {path: _dimension(leaf) for path, leaf in varying(sweep.parameters).items()}
+    """Return the axes of the parameters that are searched, in W&B's order; blocks are not."""
+    searched = searched_of(sweep.parameters, sweep.blocks.values())
+    return {path: _dimension(leaf) for path, leaf in searched.items()}
 
 
 def _dimension(leaf: Categorical | Numeric) -> Dimension:

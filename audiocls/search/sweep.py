@@ -30,7 +30,7 @@ Distribution = Literal[
 ]
 
 
-OWN_KEYS = ("code",)
+OWN_KEYS = ("code", "blocks")
 """Keys of a sweep's file that W&B does not know."""
 
 
@@ -123,6 +123,9 @@ class Sweep:
     """As written, macros and all; empty means W&B's default command."""
     code: tuple[str, ...] = ()
     """Patterns of the files that decide what its program computes; not a key of W&B's."""
+    blocks: Mapping[str, str] = field(default_factory=dict)
+    """`seed` and `fold` → the dotted name of the parameter that holds it, for those that repeat a
+    setting and are not searched; not a key of W&B's."""
 
 
 State = Literal["running", "finished", "failed", "stopped"]

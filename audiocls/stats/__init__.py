@@ -26,6 +26,7 @@ from audiocls.stats.influence import by_jackknife, of_mean
 from audiocls.stats.intervals import accuracy_interval, bootstrap_interval, share_interval
 from audiocls.stats.planning import (
     MAX_SEEDS,
+    EvaluationProtocol,
     Spread,
     assumed_spread,
     detectable_effect,
@@ -45,6 +46,7 @@ from audiocls.stats.variance import (
 
 __all__ = [
     "MAX_SEEDS",
+    "EvaluationProtocol",
     "FoldDifferences",
     "Spread",
     "StdEstimate",

@@ -41,6 +41,17 @@ class Spread:
     """Of a training that ends well or badly as a whole."""
 
 
+@dataclass(frozen=True)
+class EvaluationProtocol:
+    """The folds that a study is trained and tested on."""
+
+    num_folds: int
+    num_recordings: int
+    """Of all test folds; 0 where folds stand for them."""
+    test_train_ratio: float
+    """n_test/n_train of a fold."""
+
+
 def spread_of(components: VarianceComponents) -> Spread:
     """Return the mean over arms; at least two seeds tell what lasts from what is of a training.
 
@@ -94,9 +105,7 @@ def assumed_spread(share: float, num_recordings: float) -> Spread:
 def detectable_effect(
     spread: Spread,
     num_seeds: int,
-    num_folds: int,
-    num_recordings: int,
-    test_train_ratio: float,
+    protocol: EvaluationProtocol,
     num_arms: int = 1,
     power: float = 0.8,
     alpha: float = 0.05,
@@ -106,16 +115,16 @@ def detectable_effect(
     No other arm differs, which is Holm's worst case, and what lasts of the recordings has half of
     the variance that the rule adds for overlapping training sets, which is about the middle of
     what learners have. Estimates of the components vary as chi-squares; the power is the share of
-    `NUM_SAMPLES` seeded samples whose interval excludes 0. `num_recordings` are those of all
-    folds, 0 where folds stand for them. Infinite where no effect could be claimed.
+    `NUM_SAMPLES` seeded samples whose interval excludes 0. Infinite where no effect could be
+    claimed.
     """
     rng = np.random.default_rng(0)
-    num_drawn = min(num_arms, MAX_ARMS_DRAWN)
-    drawn = _drawn(rng, spread, num_seeds, num_folds, num_recordings, num_drawn)
-    factor = (1 + overlap_factor(num_folds, test_train_ratio)) / 2
+    drawn = _drawn(rng, spread, num_seeds, protocol, min(num_arms, MAX_ARMS_DRAWN))
+    ratio = protocol.test_train_ratio
+    factor = (1 + overlap_factor(protocol.num_folds, ratio)) / 2
     of_seeds = (spread.by_clip + spread.whole) / num_seeds
-    of_mean = (factor * spread.lasting + of_seeds) / num_folds
-    half = half_width(uncertainties(drawn, test_train_ratio), alpha / num_arms)[:, 0]
+    of_mean = (factor * spread.lasting + of_seeds) / protocol.num_folds
+    half = half_width(uncertainties(drawn, ratio), alpha / num_arms)[:, 0]
     if not np.isfinite(half).all():
         return math.inf
     return float(np.quantile(half - np.sqrt(of_mean) * rng.normal(size=len(half)), power))
@@ -125,8 +134,7 @@ def _drawn(
     rng: np.random.Generator,
     spread: Spread,
     num_seeds: int,
-    num_folds: int,
-    num_recordings: int,
+    protocol: EvaluationProtocol,
     num_arms: int,
 ) -> VarianceComponents:
     def estimate(variance: float, df: int) -> Array:
@@ -134,6 +142,7 @@ def _drawn(
             return np.zeros((NUM_SAMPLES, num_arms))
         return np.asarray(variance * rng.chisquare(df, (NUM_SAMPLES, num_arms)) / df)
 
+    num_folds, num_recordings = protocol.num_folds, protocol.num_recordings
     lasting = spread.lasting / num_folds
     num_trials = num_seeds * num_folds
     both, whole = spread.by_clip / num_trials, spread.whole / num_trials
@@ -153,21 +162,14 @@ def _drawn(
 
 def smallest_effect(
     spread: Spread,
-    num_folds: int,
-    num_recordings: int,
-    test_train_ratio: float,
+    protocol: EvaluationProtocol,
     num_arms: int = 1,
     power: float = 0.8,
     alpha: float = 0.05,
 ) -> float:
-    """Return the effect below which no number of seeds is of help: recordings are too few.
-
-    Its arguments are those of `detectable_effect`.
-    """
+    """Return the effect below which no number of seeds is of help: recordings are too few."""
     still = replace(spread, by_clip=0.0, whole=0.0)
-    return detectable_effect(
-        still, MAX_SEEDS, num_folds, num_recordings, test_train_ratio, num_arms, power, alpha
-    )
+    return detectable_effect(still, MAX_SEEDS, protocol, num_arms, power, alpha)
 
 
 def fewest_seeds(effect_of: Callable[[int], float], wanted: float) -> int | None:

@@ -155,6 +155,12 @@ def _require_parts(study: Study) -> None:
         raise ValueError(f"arms and cells do not fit: {', '.join(sorted(unknown)) or 'no cell'}")
 
 
+WRITTEN = (
+    *(".lock", "attempt", "config.yaml", "history.jsonl", "log.txt", "predictions.npz"),
+    *("resume.pt", "checkpoint.json", "checkpoint.safetensors", "parameters.json"),
+    *("parameters.yaml", "stage.json"),
+)
+"""Files that a trial, or a stage before it, writes while it runs."""
 SMALL_FILES: dict[str, Callable[[bytes], object]] = {
     "attempt": attempt_in,
     "checkpoint.json": labels_in,

@@ -13,7 +13,7 @@ from audiocls.store.request import Kind, Request
 from audiocls.store.tuning import Tuning
 
 RECORD_SCHEMA = 1
-STORED_APART = ("kind", "of", "request", "search")
+STORED_APART = ("kind", "of", "request", "search", "program", "code")
 """Fields of a study that follow the others in its file, and only where they are set."""
 
 
@@ -206,6 +206,10 @@ class Study:
     """What was requested; unknown for some studies of early versions."""
     search: SearchPlan | None = None
     """What is searched, where `kind` is `search`."""
+    program: str = ""
+    """The command line of a program of the user's, without parameters, instead of a recipe."""
+    code: str = ""
+    """Digest of the program's files."""
 
     @property
     def blocks(self) -> list[tuple[int, int]]:
@@ -228,7 +232,8 @@ class Study:
         """Return plain values; the cells as a text of one line each, which YAML reads fast."""
         request = {"request": self.request.to_mapping()} if self.request else {}
         of = {"of": self.of} if self.of else {}
-        new = {"kind": self.kind, **of, **request}
+        program = {"program": self.program, "code": self.code} if self.program else {}
+        new = {"kind": self.kind, **of, **request, **program}
         if self.search is not None:
             common = {"overrides": self.overrides, "command": self.command}
             return {"name": self.name, **asdict(self.search), **common, **new}

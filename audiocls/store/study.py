@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
-from audiocls.atomic import write_bytes, write_text
+from audiocls.atomic import remove_abandoned, write_bytes, write_text
 from audiocls.errors import MachineFault, UsageError, did_you_mean
 from audiocls.formatting import command_line
 from audiocls.machine import fault_of, writing
@@ -25,8 +25,8 @@ from audiocls.store.trial import State, TrialFolder
 
 LONGEST_NAME = 200
 """Bytes of a folder's name; file systems take 255."""
-UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]+")
-"""What ends or splits the name of a folder."""
+UNFIT = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]+")
+"""What ends or splits the name of a folder, or is half a character."""
 
 
 def folder_name(text: str) -> str:
@@ -207,6 +207,19 @@ class StudyFolder:
         with FileLock(self.path / ".plan.lock"):
             yield
 
+    def remove_leftovers(self) -> None:
+        """Remove what killed processes left, by the holder of the plan; trials sweep themselves.
+
+        A trial is finished once it has a record: one that was killed then never begins again.
+        """
+        remove_abandoned(self.path)
+        remove_abandoned(self.path / "trials")
+        for snapshot in self.path.glob("trials/*/resume.pt"):
+            trial = TrialFolder(snapshot.parent)
+            with suppress(OSError), trial.lease(timeout_s=0) as is_mine:
+                if is_mine and trial.record() is not None:
+                    trial.drop_resume()
+
     def states(self, cells: Sequence[Cell | Proposal]) -> dict[str, State]:
         """Return trial id → state."""
         return {cell.id: self.trial(cell.id).state() for cell in cells}
@@ -233,10 +246,14 @@ def count_states(states: Mapping[str, State]) -> dict[State, int]:
 
 
 def is_same_question(before: Study, now: Study) -> bool:
-    """Whether both have the same recipe, and every arm that both have is the same in both."""
+    """Whether both train the same, and every arm that both have is the same in both."""
     common = before.identities.keys() & now.identities.keys()
     is_same = all(before.identities[arm] == now.identities[arm] for arm in common)
-    return is_same and before.recipe == now.recipe
+    return is_same and _trained(before) == _trained(now)
+
+
+def _trained(study: Study) -> tuple[str, ...]:
+    return study.recipe, study.program, study.code
 
 
 def extended(before: Study, now: Study) -> Study:
@@ -272,4 +289,7 @@ def extended(before: Study, now: Study) -> Study:
 def open_study(name: str, runs: Path) -> StudyFolder:
     """Return a launched study by its name in `runs`, or by the path of its folder."""
     is_path = "/" in name or (not (runs / name).exists() and Path(name, "study.yaml").exists())
-    return StudyFolder(Path(name) if is_path else runs / name)
+    path = Path(name) if is_path else runs / name
+    if not path.absolute().name:
+        raise UsageError(f"{name}: no folder of a study; wanted: its name, or its folder's path")
+    return StudyFolder(path)

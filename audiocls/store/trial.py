@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from audiocls import yaml_file
-from audiocls.atomic import write_bytes, write_text
+from audiocls.atomic import held, make_way, remove_abandoned, write_bytes, write_text
 from audiocls.digests import with_digest
 from audiocls.machine import writing
 from audiocls.store.content import (
     MEND,
+    WRITTEN,
     Attempt,
     arrays_in,
     attempt_in,
@@ -73,6 +73,10 @@ class TrialFolder:
         return self.path / "history.jsonl"
 
     @property
+    def _lock(self) -> Path:
+        return self.path / ".lock"
+
+    @property
     def _resume(self) -> Path:
         return self.path / "resume.pt"
 
@@ -85,35 +89,28 @@ class TrialFolder:
             return "failed"
         if self._failure.exists():
             return "failed"
-        return "running" if self._is_locked() else "pending"
+        return "running" if self._is_leased() else "pending"
 
     @contextmanager
     def lease(self, timeout_s: float = 2.0) -> Iterator[bool]:
         """Hold the trial while training it; yields whether it could be had within `timeout_s`.
 
-        The kernel releases the lock with its process, so no lease outlives a crash. The wait is
-        there because `state` takes the lock for an instant to see whether it is held.
+        The wait is there because `state` takes the lock for an instant to see whether it is held.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=timeout_s)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        make_way(self.path, WRITTEN)
+        with held(self._lock, timeout_s) as is_mine:
+            yield is_mine
 
-    def _is_locked(self) -> bool:
-        if not (self.path / ".lock").exists():
+    def _is_leased(self) -> bool:
+        if not self._lock.is_file():
             return False
-        with self.lease(timeout_s=0) as is_mine:
+        with held(self._lock, timeout_s=0) as is_mine:
             return not is_mine
 
     def begin(self) -> Attempt:
-        """Count one more attempt."""
+        """Count one more attempt, by the holder of the lease; sweep up after killed ones."""
+        remove_abandoned(self.path)
         before = self._attempt()
         return self._write_attempt(Attempt(before.number + 1, before.origin))
 
@@ -217,8 +214,9 @@ class TrialFolder:
 
     def class_names(self) -> tuple[str, ...]:
         """Return the classes in the order of the logits; empty where they cannot be read."""
-        with suppress(Damaged):
-            return read(self.description, labels_in) or ()
+        with suppress(Damaged, FileNotFoundError):
+            named = read(self.description, labels_in)
+            return named or tuple(self.predictions().get("classes", np.array([])).tolist())
         return ()
 
     def write_predictions(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -239,9 +237,9 @@ class TrialFolder:
 
     def finish(self, record: Record) -> None:
         """Write the record, last of all files; nothing is left to resume after it."""
+        self._failure.unlink(missing_ok=True)
         write_text(self._record, sealed(record.to_mapping(), within="provenance"), is_synced=True)
         self.drop_resume()
-        self._failure.unlink(missing_ok=True)
 
     def _whole_record(self) -> Record | None:
         return read(self._record, record_in, MEND)

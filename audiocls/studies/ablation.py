@@ -11,15 +11,26 @@ from audiocls.config import resolve, trial_id
 from audiocls.design import BASELINE
 from audiocls.errors import UsageError
 from audiocls.execution.content import data_notes
-from audiocls.execution.job import NativeJob
+from audiocls.execution.job import AnyJob
+from audiocls.execution.probe import require_sound
 from audiocls.execution.provenance import is_as_now
 from audiocls.formatting import command_line
-from audiocls.store import Cell, Request, Study, StudyFolder
+from audiocls.parts import OWN_FILES, Origin
+from audiocls.parts.names import advice
+from audiocls.store import Cell, Provenance, Request, Study, StudyFolder
+from audiocls.store.data_roots import remember_roots
 from audiocls.store.reuse import paired_study
 from audiocls.studies.growth import next_look_fn, with_first_look
 from audiocls.studies.launch import Outcome, Prepared, launch
-from audiocls.studies.options import Display, LaunchOptions, cache_folder
-from audiocls.studies.request import AblationRequest, ablation_request
+from audiocls.studies.options import (
+    Display,
+    LaunchOptions,
+    OpenExecutor,
+    cache_folder,
+    open_programs,
+)
+from audiocls.studies.program_ablation import ProgramStudy, program_study
+from audiocls.studies.request import AblationRequest, ablation_request, check_without_effect
 from audiocls.studies.resolve import (
     Resolved,
     assignment,
@@ -27,6 +38,7 @@ from audiocls.studies.resolve import (
     identities_of,
     job_of,
     study_of,
+    tried_of,
 )
 from audiocls.studies.sources import StudySource
 from audiocls.studies.sources.fixed import FixedSource
@@ -35,7 +47,7 @@ from audiocls.studies.sources.sequential import Looks, SequentialSource
 CELL = ("arm", "seed", "fold")
 
 
-def resolved(request: AblationRequest) -> Resolved:
+def resolved(request: AblationRequest) -> Resolved | ProgramStudy:
     """Return the study that is asked for, its data read and its ids computed.
 
     A study that grows until it is decided has all cells that its budget allows.
@@ -43,24 +55,40 @@ def resolved(request: AblationRequest) -> Resolved:
     chosen, configs = request.plan()
     whole, overrides = request.whole_plan(chosen), request.overrides
     name, stored = request.study_name, request.stored()
-    study = study_of(whole, configs, overrides, cache_folder(), name, stored)
+    study: Resolved | ProgramStudy
+    if request.ablation.is_program:
+        study = program_study(whole, overrides, name, stored, request.timeout_s)
+    else:
+        study = study_of(whole, configs, overrides, cache_folder(), name, stored)
     if not request.is_until_decided:
         return study
     return with_first_look(study, len(chosen.blocks), request.effect)
 
 
-def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Display) -> Prepared:
+def prepare_ablation(
+    resolved: Resolved | ProgramStudy, options: LaunchOptions, display: Display
+) -> Prepared:
     """Return what launches the study; raises `UsageError` for options that it cannot have."""
     options.check_runs_here()
     study, tracking = resolved.study, options.tracking()
-    is_on_cpu = set(options.slots()) == {"cpu"}
+    program = resolved if isinstance(resolved, ProgramStudy) else None
+    if program:
+        _check_program_options(options)
+    if isinstance(resolved, Resolved):
+        configs = (*resolved.configs.values(), *resolved.tuned.values())
+        tried, cache = tried_of(configs, cache_folder()), cache_folder()
+        require_sound(study.name, tried, cache, is_here=options.executor == "inline")
     folder = StudyFolder((options.runs / study.name).absolute())
-    lender = lender_for(study, folder, is_on_cpu, display)
+    lender = lender_for(study, folder, set(options.slots()) == {"cpu"}, display)
 
-    def job(cell: Cell) -> NativeJob:
+    def job(cell: Cell) -> AnyJob:
+        if isinstance(resolved, ProgramStudy):
+            return resolved.job_of(cell, folder, tracking)
         return job_of(cell, resolved, folder, tracking)
 
     def open_source(kept: Study) -> StudySource:
+        if isinstance(resolved, Resolved):
+            remember_roots(folder.path, resolved.data_roots)
         if study.looks:
             grow = next_look_fn(folder, study)
             return SequentialSource(Looks(folder, kept, job, grow, lender))
@@ -71,10 +99,27 @@ def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Displa
         folder,
         first_look(study) if study.looks else study,
         open_source,
-        options.open_workers(folder.path / "workers.log"),
-        options.limits(),
+        _opener(options, folder, program is not None),
+        options.limits(is_foreign=program is not None),
         options.is_exclusive,
+        is_outdated=program.code.is_changed if program else lambda: False,
     )
+
+
+def _opener(options: LaunchOptions, folder: StudyFolder, is_program: bool) -> OpenExecutor:
+    if not is_program:
+        return options.open_workers(folder.path / "workers.log")
+    slots = options.slots()
+    return lambda most, stop: open_programs(slots[:most])
+
+
+def _check_program_options(options: LaunchOptions) -> None:
+    given = {
+        "--executor inline": True if options.executor == "inline" else None,
+        "--tensorboard": options.has_tensorboard or None,
+        "--log-model": options.has_model or None,
+    }
+    check_without_effect(given, "a program is started for each trial, and logs what it likes")
 
 
 def lender_for(
@@ -89,10 +134,17 @@ def lender_for(
         return None
     new = [cell for cell in study.cells if not folder.trial(cell.id).path.exists()]
     records = other.records(new)
-    if all(is_as_now(record.provenance, is_on_cpu) for record in records.values()):
+    if all(_is_as_now(study, record.provenance, is_on_cpu) for record in records.values()):
         return other if records else None
     display.note(f"{other.name} was trained by other code or elsewhere: its trials are not reused")
     return None
+
+
+def _is_as_now(study: Study, made: Provenance, is_on_cpu: bool) -> bool:
+    """Whether a trial of the study could be paired with one made so; a program's id tells code."""
+    if study.program:
+        return (made.device == "cpu") == is_on_cpu
+    return is_as_now(made, is_on_cpu)
 
 
 def check_untuned(request: AblationRequest, who: str) -> None:
@@ -111,23 +163,32 @@ def one_trial(
     recipe: str | None = None,
     ablation: str | None = None,
     config: str | None = None,
-) -> Resolved:
-    """Return the trial that such words of `audiocls train` name, as a study of one cell."""
+    origin: Origin = OWN_FILES,
+) -> Resolved | ProgramStudy:
+    """Return the trial that such words of `audiocls train` name, as a study of one cell.
+
+    `origin` says who chose the words: of a server, only trusted modules are read.
+    """
     if sum(name is not None for name in (recipe, ablation, config)) != 1:
         raise UsageError("give one of --recipe NAME, --ablation NAME and --config FILE")
     overrides = library.overrides(given)
-    if ablation:
-        return _one_cell(ablation, given, overrides)
-    source = recipe or config
+    if ablation is not None:
+        return _one_cell(ablation, given, overrides, origin)
+    source = config if recipe is None else recipe
     assert source is not None
-    return _recipe_trial(source, library.recipe(source), overrides, cache_folder())
+    content = library.recipe(source, origin.is_trusted)
+    return _recipe_trial(source, content, overrides, cache_folder(), origin)
 
 
 def _recipe_trial(
-    recipe: str, content: Mapping[str, Any], overrides: Mapping[str, Any], cache: Path
+    recipe: str,
+    content: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    cache: Path,
+    origin: Origin,
 ) -> Resolved:
     """Return one trial as a study named after the recipe, its arm after the overrides."""
-    config = resolve([content, overrides], recipe)
+    config = resolve([content, overrides], recipe, origin)
     data = config.data.table(cache)
     if config.fold not in data.folds:
         raise UsageError(f"fold: got {config.fold}; {config.data.name} has {list(data.folds)}")
@@ -136,6 +197,7 @@ def _recipe_trial(
     known = fingerprint(data, cache)
     identified = identified_config(config, data, cache)
     notes = data_notes(config, data, known, (config.fold,), cache)
+    notes += tuple(advice(content, overrides))
     cell = Cell(trial_id(identified, known), arm, config.seed, config.fold)
     name = Path(recipe).stem
     given = tuple(assignment(*item) for item in overrides.items())
@@ -158,19 +220,22 @@ def _recipe_trial(
     return Resolved(study, {arm: config}, {arm: known}, notes)
 
 
-def _one_cell(ablation: str, given: list[str], overrides: dict[str, Any]) -> Resolved:
+def _one_cell(
+    ablation: str, given: list[str], overrides: dict[str, Any], origin: Origin
+) -> Resolved | ProgramStudy:
     """Return one cell of an ablation; keys beside its place are overrides of every arm."""
     missing = [key for key in CELL if key not in overrides]
     if missing:
         raise UsageError(f"--ablation {ablation} needs {', '.join(f'{k}=…' for k in missing)}")
     arm, seed, fold = (str(overrides[key]) for key in CELL)
     others = [item for item in given if item.partition("=")[0] not in CELL]
-    request = ablation_request(ablation, None, others, seeds=seed, folds=fold, arms=arm)
+    blocks = {"seeds": seed, "folds": fold, "arms": arm}
+    request = ablation_request(ablation, None, others, **blocks, origin=origin)
     check_untuned(request, "training one cell")
     return resolved(request).only(arm)
 
 
-def run_trial(trial: Resolved, options: LaunchOptions, display: Display) -> Outcome:
+def run_trial(trial: Resolved | ProgramStudy, options: LaunchOptions, display: Display) -> Outcome:
     """Launch a study of one cell; a trial that failed before is tried once more."""
     for text in trial.notes:
         display.note(text)

@@ -14,7 +14,7 @@ from audiocls.execution.job import (
     TrackingConfig,
     TrialJob,
 )
-from audiocls.search import Sweep, fixed_keys
+from audiocls.search import Sweep, block_of, fixed_keys
 from audiocls.store import Proposal, StudyFolder
 from audiocls.studies.native_trials import label_of
 
@@ -35,21 +35,23 @@ class CommandTrials:
             "program": self.sweep.program,
             "code": self.code.digest,
             "command": list(self.sweep.command),
-            "parameters": _plain(parameters),
+            "parameters": plain(parameters),
         }
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def job_of(self, proposal: Proposal, run_id: str = "") -> CommandJob:
         label = label_of(proposal.parameters, fixed_keys(self.sweep.parameters))
+        block = block_of(self.sweep, proposal.parameters)
         return TrialJob(
             id=proposal.id,
             label=label[:LONGEST_TAG],
             study=self.folder.name,
             study_folder=self.folder.path,
             trial=self.folder.trial(proposal.id),
-            spec=self._spec(),
+            spec=replace(self._spec(), block=block),
             tracking=replace(self.tracking, run_id=run_id),
+            **block,
             parameters=proposal.parameters,
         )
 
@@ -69,10 +71,10 @@ class CommandTrials:
         )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return `value` with whole numbers as integers, nested ones included."""
     if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
+        return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

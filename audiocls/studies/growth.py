@@ -7,20 +7,23 @@ other addition after an answer could be read is noted, or refused.
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from audiocls.analysis.interim import with_next_look
 from audiocls.errors import UsageError
 from audiocls.formatting import with_runs
 from audiocls.store import Study, StudyFolder, extended, is_same_question
+from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.reports import load_report
 from audiocls.studies.resolve import Resolved
 from audiocls.studies.sources.sequential import NextLook
 
+R = TypeVar("R", bound=Resolved | ProgramStudy)
 ANSWERS = ("better", "worse", "equivalent", "no_evidence")
 """Verdicts that only enough pairs can have."""
 
 
-def with_first_look(resolved: Resolved, num_planned: int, wanted: float | None) -> Resolved:
+def with_first_look(resolved: R, num_planned: int, wanted: float | None) -> R:
     """Return all that may be trained, with a first look at its first `num_planned` blocks.
 
     `wanted` is the effect, in units of the metric, for which an arm is given up once it is out of
@@ -41,7 +44,7 @@ def next_look_fn(folder: StudyFolder, whole: Study) -> NextLook:
     return next_look
 
 
-def check_growth(resolved: Resolved, folder: StudyFolder) -> Resolved:
+def check_growth(resolved: R, folder: StudyFolder) -> R:
     """Return `resolved`, with a note if it grows after an answer could be read.
 
     Raises `UsageError` if it is to be decided look by look although it was answered at full level:

@@ -27,6 +27,7 @@ from audiocls.store.proposals import BUILT_IN
 from audiocls.studies.growth import check_can_extend
 from audiocls.studies.options import Display, OpenExecutor
 from audiocls.studies.sources import StudySource
+from audiocls.studies.sources.unchanged import WhileUnchanged
 from audiocls.studies.status import failure_notes, launch_command
 
 Reason = StoppedBy | Literal["program"]
@@ -97,8 +98,9 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
     alone = folder.launching() if prepared.is_exclusive else nullcontext()
     with display.watching() as watch, alone, stop_on_signal() as stop:
         with folder.planning():
+            folder.remove_leftovers()
             kept, is_replaced = write_plan(folder, prepared.study)
-        source = prepared.open_source(kept)
+        source = WhileUnchanged(prepared.open_source(kept), prepared.is_outdated)
         scheduler = Launch(source, watch, prepared.limits)
         if source.has_next():
             scheduler.drive(prepared.open_executor(source.max_parallel, stop), stop)

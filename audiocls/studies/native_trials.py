@@ -13,10 +13,14 @@ from audiocls.dotted import flatten
 from audiocls.errors import ConfigError, DataError, UsageError, did_you_mean
 from audiocls.execution.content import data_notes, identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
+from audiocls.execution.probe import require_sound
 from audiocls.formatting import format_values
+from audiocls.parts import OWN_FILES, Origin
 from audiocls.search import Categorical, Constant, Nested, Numeric, Parameter, Sweep, propose
 from audiocls.search.distributions import value_of
 from audiocls.store import Cell, Proposal, StudyFolder
+from audiocls.store.data_roots import remember_roots
+from audiocls.studies.resolve import tried_of
 
 _INSIDE = 0.381966
 """Quantile of a range that hardly any step hits: the golden section's."""
@@ -39,6 +43,8 @@ class NativeTrials:
     fingerprints: dict[DataSet, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     """What is odd about the data read so far."""
+    origin: Origin = OWN_FILES
+    """Who named the parts of recipe and proposals."""
 
     def id_of(self, parameters: Mapping[str, Any]) -> str:
         config = self.config(parameters)
@@ -55,12 +61,13 @@ class NativeTrials:
         )
         tracking = replace(self.tracking.tagged(self.recipe_name), run_id=run_id)
         data = self._fingerprint(config)
+        remember_roots(self.folder.path, {data: config.data.root})
         return native_job(self.folder, cell, config, data, tracking, proposal.parameters)
 
     def config(self, parameters: Mapping[str, Any]) -> Config:
         """Return a trial's configuration; raises `ConfigError` for an invalid combination."""
         layers = [self.recipe, self.overrides, parameters]
-        return resolve(layers, self._where)
+        return resolve(layers, self._where, self.origin)
 
     def check(self, sweep: Sweep) -> None:
         """Raise `ConfigError` for keys and values that no trial could have, before anything runs.
@@ -87,6 +94,7 @@ class NativeTrials:
         if config is not None:
             self._checked(config)
             self._fingerprint(config)
+            require_sound(self._where, tried_of([config], self.cache), self.cache)
         return self.notes
 
     def require_trainable(self, sweep: Sweep) -> None:

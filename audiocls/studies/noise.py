@@ -13,6 +13,7 @@ from audiocls.studies.ablation import prepare_ablation, resolved
 from audiocls.studies.launch import Outcome, launch, summary_of
 from audiocls.studies.noise_estimate import measured_noise, write_noise
 from audiocls.studies.options import Display, LaunchOptions
+from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.request import AblationRequest
 from audiocls.studies.resolve import Resolved
 
@@ -39,13 +40,17 @@ def run_noise(request: AblationRequest, options: LaunchOptions, display: Display
     if outcome.stopped_by or not outcome.counts["done"]:
         return MeasuredNoise(outcome, None)
     study, folder = outcome.study, StudyFolder(options.runs / outcome.study.name)
-    name = digest(baseline.configs[study.baseline])
+    name = (
+        digest(baseline.configs[study.baseline])
+        if isinstance(baseline, Resolved)
+        else baseline.study.identities[study.baseline]
+    )
     measured = measured_noise(folder, study, folder.records(study.cells), name)
     write_noise(folder, measured)
     return MeasuredNoise(outcome, measured)
 
 
-def baseline_alone(request: AblationRequest) -> Resolved:
+def baseline_alone(request: AblationRequest) -> Resolved | ProgramStudy:
     """Return the study of the baseline's trials, with notes on what it cannot say.
 
     Raises `UsageError` where its trials could not differ.
@@ -64,8 +69,9 @@ def baseline_alone(request: AblationRequest) -> Resolved:
         notes.append(f"with {few}, what seeds do is a guess; better: --seeds 0..2 or more")
     if ablation.tune:
         tuned = ", ".join(ablation.tune)
+        whose = "program's" if ablation.is_program else "recipe's"
         notes.append(
-            f"the baseline is measured untuned, with the recipe's {tuned}: what its arms choose "
+            f"the baseline is measured untuned, with the {whose} {tuned}: what its arms choose "
             "may make them vary more, or less"
         )
     baseline, stored = resolved(alone), request.stored("noise")

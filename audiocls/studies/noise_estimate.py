@@ -1,6 +1,7 @@
 """The noise that a plan goes by: of the study itself, of its baseline's noise study, or assumed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from audiocls.atomic import write_text
 from audiocls.config import Config, digest, resolve
 from audiocls.design import Plan
 from audiocls.errors import ConfigError, DataError
+from audiocls.parts import KEPT
 from audiocls.store import Damaged, Record, Study, StudyFolder
 from audiocls.store.reuse import noise_study
 from audiocls.store.stored_file import read, sealed, unsealed
@@ -55,11 +57,8 @@ def noise_estimate(
 
     The text says why something that was measured is not used, or why nothing can be assumed.
     """
-    metric = chosen.ablation.metric.name
-    known = _of_own_study(StudyFolder(runs / chosen.ablation.name), baseline, metric)
-    if known is not None:
-        return known, ""
-    known, note = _of_noise_study(chosen, baseline, runs)
+    metric = chosen.ablation.metric.recorded
+    known, note = _measured(chosen, runs, digest(baseline), partial(_trains, digest(baseline)))
     if known is not None:
         return known, ""
     num_recordings, ratio, why = recordings_of(chosen, baseline, cache)
@@ -67,7 +66,39 @@ def noise_estimate(
     return guess, note or (why if guess is None else "")
 
 
-def _of_own_study(folder: StudyFolder, baseline: Config, metric: str) -> NoiseEstimate | None:
+def program_noise(chosen: Plan, baseline: str, runs: Path) -> tuple[NoiseEstimate | None, str]:
+    """Return the noise of a planned study of a program, where it was measured.
+
+    `baseline` is the baseline's digest. The text says why there is none.
+    """
+
+    def is_same(folder: StudyFolder, study: Study) -> bool:
+        return study.identities.get(study.baseline) == baseline
+
+    known, note = _measured(chosen, runs, baseline, is_same)
+    return known, note or ("" if known else "nothing is known of a program before it has run")
+
+
+IsSame = Callable[[StudyFolder, Study], bool]
+"""Whether a study that was launched before has the baseline that is planned now."""
+
+
+def _measured(
+    chosen: Plan, runs: Path, baseline: str, is_same: IsSame
+) -> tuple[NoiseEstimate | None, str]:
+    """Return what the study itself has shown before, or else the noise study of its baseline."""
+    folder = StudyFolder(runs / chosen.ablation.name)
+    known = _of_own_study(folder, chosen.ablation.metric.name, is_same)
+    return (known, "") if known is not None else _of_noise_study(chosen, baseline, runs)
+
+
+def _trains(baseline: str, folder: StudyFolder, study: Study) -> bool:
+    """Whether the study's baseline was trained with the configuration of that digest."""
+    first = next(cell for cell in study.cells if cell.arm == study.baseline)
+    return _digest_of(folder.trial(first.id).config()) == baseline
+
+
+def _of_own_study(folder: StudyFolder, metric: str, is_same: IsSame) -> NoiseEstimate | None:
     """Return how much its comparisons varied when it was run before, if all of them finished."""
     if not folder.exists() or folder.is_sweep():
         return None
@@ -75,7 +106,7 @@ def _of_own_study(folder: StudyFolder, baseline: Config, metric: str) -> NoiseEs
     first = next(cell for cell in study.cells if cell.arm == study.baseline)
     if study.metric != metric or folder.trial(first.id).state() != "done":
         return None
-    if _digest_of(folder.trial(first.id).config()) != digest(baseline):
+    if not is_same(folder, study):
         return None
     comparison = load_report(folder).comparison
     return None if comparison.missing else evidence.of_comparison(comparison)
@@ -84,22 +115,22 @@ def _of_own_study(folder: StudyFolder, baseline: Config, metric: str) -> NoiseEs
 def _digest_of(trial: dict[str, Any]) -> str:
     """Return the digest of a stored configuration; empty for one of another version."""
     try:
-        return digest(resolve([trial], "trial"))
+        return digest(resolve([trial], "trial", KEPT))
     except ConfigError:
         return ""
 
 
-def _of_noise_study(chosen: Plan, baseline: Config, runs: Path) -> tuple[NoiseEstimate | None, str]:
+def _of_noise_study(chosen: Plan, baseline: str, runs: Path) -> tuple[NoiseEstimate | None, str]:
     """Return what the noise study tells, or why it tells nothing."""
-    name, metric = chosen.ablation.name, chosen.ablation.metric.name
+    name, metric = chosen.ablation.name, chosen.ablation.metric.recorded
     try:
         measured = read_noise(runs, name)
     except Damaged as damage:
         return None, str(damage)
     if measured is None:
         return None, ""
-    if (measured.baseline, measured.metric) != (digest(baseline), metric):
-        other = "metric" if measured.baseline == digest(baseline) else "baseline"
+    if (measured.baseline, measured.metric) != (baseline, metric):
+        other = "metric" if measured.baseline == baseline else "baseline"
         return None, f"{measured.study} is stale: measured of another {other}, so not used"
     known = evidence.of_baseline(measured, is_tuned=bool(chosen.ablation.tune))
     few = f"{measured.study} has one seed, which cannot tell how much trainings vary"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast, get_args
 
+from audiocls import extras
 from audiocls.design.ablation import MAX_BLOCKS
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
@@ -26,6 +27,8 @@ from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
 EXECUTORS = ("local", "inline", "wandb")
+TRAINING = "training a recipe"
+"""Which no base install can do; what it has planned until then is kept."""
 
 OpenExecutor = Callable[[int | None, threading.Event], Executor[Any]]
 """From the most trials that can run at a time, if known, and the event that stops the launch."""
@@ -112,6 +115,7 @@ class LaunchOptions:
 
         def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
             if self.executor == "inline":
+                extras.require("train", TRAINING)
                 from audiocls.execution.executors.inline import InlineExecutor
 
                 return InlineExecutor(cache_folder().absolute(), stop)
@@ -122,6 +126,7 @@ class LaunchOptions:
 
 def open_local(devices: Slots, log: Path) -> Executor[Any]:
     """Return an executor with a worker process for each device; `log` gets their output."""
+    extras.require("train", TRAINING)
     from audiocls.execution.executors.local import LocalExecutor
 
     return LocalExecutor(devices, cache_folder().absolute(), log)

@@ -1,16 +1,20 @@
 """What a plan says before anything runs: its facts as plain values, and what it could show."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from audiocls.analysis.power import PowerAnalysis, power_of_plan
 from audiocls.config import Config
 from audiocls.design import Plan
+from audiocls.execution.content import unchecked_budgets
 from audiocls.search import TrialResult, grid_size, propose
-from audiocls.studies.noise_estimate import noise_estimate, recordings_of
-from audiocls.studies.request import AblationRequest, SweepRequest
+from audiocls.studies.noise_estimate import noise_estimate, program_noise, recordings_of
+from audiocls.studies.program_ablation import baseline_identity, command_of, num_folds_of
+from audiocls.studies.request import AblationRequest
 from audiocls.studies.resolve import folds_of
 from audiocls.studies.runnable import Configs
+from audiocls.studies.sweep_request import SweepRequest
 from audiocls.studies.tuning import TuningPlan, tuning_plan
 
 NUM_SHOWN = 3
@@ -29,11 +33,12 @@ def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict
     has_tuning = bool(ablation.tune)
     before = tuning_plan(chosen, request.recipe, request.overrides) if has_tuning else None
     num_before, epochs_before = (before.plan.num_trials, before.num_epochs) if before else (0, 0)
-    num_epochs = num_pairs * sum(c.train.epochs for c in configs.values())
+    num_epochs = num_pairs * sum(c.train.epochs for c in configs.values()) + epochs_before
     return {
         "study": ablation.name,
         "question": ablation.question,
         "recipe": ablation.recipe,
+        **({"program": command_of(ablation)} if ablation.is_program else {}),
         "num_trials": chosen.num_trials,
         "arms": list(chosen.arms),
         "baseline": chosen.baseline,
@@ -44,11 +49,11 @@ def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict
         "blocks": [{"seed": seed, "fold": fold} for seed, fold in chosen.blocks],
         "num_pairs": num_pairs,
         "tuning": _tuning_facts(before),
-        "num_epochs": num_epochs + epochs_before,
+        "num_epochs": None if ablation.is_program else num_epochs,
         "core_seconds": seconds * (chosen.num_trials + num_before) if seconds else None,
         "alpha": ablation.stats.alpha,
         "num_comparisons": chosen.num_comparisons,
-        "notes": list(chosen.notes),
+        "notes": [*chosen.notes, *unchecked_budgets(configs.values())],
     }
 
 
@@ -77,6 +82,17 @@ def power_of(
     num_recordings, _, few = recordings_of(chosen, baseline, cache)
     is_counted = not (num_recordings and few)  # Where the data is not there yet, that is unknown.
     return power_of_plan(chosen, num_folds, wanted, *known, has_recordings=is_counted)
+
+
+def power_of_program(
+    chosen: Plan, overrides: Mapping[str, Any], runs: Path, wanted: float | None
+) -> PowerAnalysis:
+    """Return the effect that the plan of a program can detect, where its noise was measured.
+
+    `wanted` is in units of the metric.
+    """
+    known = program_noise(chosen, baseline_identity(chosen, overrides), runs)
+    return power_of_plan(chosen, num_folds_of(chosen), wanted, *known)
 
 
 def search_facts(request: SweepRequest) -> dict[str, Any]:

@@ -10,15 +10,19 @@ from audiocls.studies.launch import Outcome, Prepared
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.studies.request import (
     AblationRequest,
-    SweepRequest,
     ablation_request,
     check_folder_name,
     check_without_effect,
     is_sweep,
-    sweep_request,
 )
 from audiocls.studies.search import prepare_search
+from audiocls.studies.sweep_request import SweepRequest, sweep_request
 from audiocls.studies.tuning.run import tune
+
+SWEEPS_BLOCKS = (
+    ", whose seeds and folds are values of its parameters, named in `blocks: {seed: PARAMETER, "
+    "fold: PARAMETER}`"
+)
 
 
 @dataclass(frozen=True)
@@ -41,21 +45,23 @@ class LaunchRequest:
     def read(self) -> AblationRequest | SweepRequest:
         """Return what is named, read; raises `UsageError` for options without effect."""
         check_folder_name(self.study)
-        limits = {"--count": self.count, "--trial-hours": self.trial_hours}
         bounds = {"--max-pairs": self.max_pairs, "--effect": self.effect}
         growth = {"--until-decided": self.is_until_decided or None, **bounds}
         if is_sweep(self.name):
             blocks = {"--seeds": self.seeds, "--folds": self.folds, "--arms": self.arms}
-            check_without_effect({**blocks, **growth}, f"{self.name} is a sweep")
+            check_without_effect({**blocks, **growth}, f"{self.name} is a sweep{SWEEPS_BLOCKS}")
             return self._read_sweep()
-        check_without_effect(limits, f"{self.name} is an ablation")
+        check_without_effect({"--count": self.count}, f"{self.name} is an ablation")
         if not self.is_until_decided:
             check_without_effect(bounds, "nothing is added without --until-decided")
         return self._read_ablation()
 
+    @property
+    def _timeout_s(self) -> float | None:
+        return self.trial_hours and self.trial_hours * 3600
+
     def _read_sweep(self) -> SweepRequest:
-        timeout_s = self.trial_hours and self.trial_hours * 3600
-        limits = {"max_new": self.count, "timeout_s": timeout_s}
+        limits = {"max_new": self.count, "timeout_s": self._timeout_s}
         request = sweep_request(self.name, self.assignments, self.study, self.recipe, **limits)
         if request.native is not None:
             given = {"--trial-hours": self.trial_hours}
@@ -66,8 +72,12 @@ class LaunchRequest:
         request = ablation_request(
             self.name, self.recipe, self.assignments, self.seeds, self.folds, self.arms
         )
+        if not request.ablation.is_program:
+            given = {"--trial-hours": self.trial_hours}
+            check_without_effect(given, f"{self.name} is an ablation of ours; set train.epochs")
         return replace(
             request,
+            timeout_s=self._timeout_s,
             study=self.study,
             is_until_decided=self.is_until_decided,
             max_pairs=self.max_pairs,

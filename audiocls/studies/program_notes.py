@@ -12,11 +12,20 @@ from audiocls.search import fixed_keys
 from audiocls.search.command import DEFAULT_COMMAND, HANDS_ON
 from audiocls.store import SearchPlan, Study, StudyFolder
 from audiocls.studies.command_trials import CommandTrials
-from audiocls.studies.request import SweepRequest
+from audiocls.studies.sweep_request import SweepRequest
 from audiocls.tracking import WandbMode
 
 MOST_CALLS = 3
-HARMLESS = ("name", "description", "run_cap", "entity", "project", "code", "early_terminate")
+HARMLESS = (
+    "name",
+    "description",
+    "run_cap",
+    "entity",
+    "project",
+    "code",
+    "blocks",
+    "early_terminate",
+)
 """Keys of a sweep that change which trials are run, but not what any of them is."""
 
 

@@ -16,7 +16,7 @@ from audiocls.analysis.contrasts.cross_study import (
 )
 from audiocls.analysis.next_step import NextStep, next_steps
 from audiocls.analysis.pairing import RecordGrid, usable
-from audiocls.analysis.ranking import Ranked, Ranking, in_order
+from audiocls.analysis.ranking import Ranked, Ranking, in_order, settings_of
 from audiocls.analysis.results import Failed
 from audiocls.search import Alike, Ended, Sweep, alike
 from audiocls.store import Failure, Proposal, Record, Study, StudyFolder
@@ -78,7 +78,8 @@ def load_ranking(folder: StudyFolder) -> Ranking:
     sweep = sweep_of(folder, study)
     proposals = enumerate(folder.proposals(), start=1)
     trials = [_ranked(folder, sweep, *numbered) for numbered in proposals]
-    return in_order(study, sweep, trials, _alike(folder, sweep, trials))
+    ranked = settings_of(sweep, trials) if sweep.blocks else trials
+    return in_order(study, sweep, ranked, _alike(folder, sweep, trials))
 
 
 def _alike(folder: StudyFolder, sweep: Sweep, trials: Sequence[Ranked]) -> Alike | None:

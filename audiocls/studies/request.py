@@ -1,28 +1,20 @@
-"""Requests: names and options as given by the user; one type for ablations, one for sweeps."""
+"""Requests for ablations: names and options as given by the user, and what both kinds check."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from audiocls import library, yaml_file
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
 from audiocls.errors import ConfigError, UsageError, did_you_mean
-from audiocls.search import Sweep
-from audiocls.search.command import DEFAULT_COMMAND
-from audiocls.search.native_command import NativeCommand, parse_native_command
-from audiocls.store import Request, SearchPlan, Study, folder_name
-from audiocls.store.proposals import BUILT_IN
+from audiocls.parts import OWN_FILES, Origin
+from audiocls.parts.names import advice
+from audiocls.store import Request, folder_name
 from audiocls.store.request import Command
 from audiocls.studies.options import cache_folder, names, numbers
+from audiocls.studies.program_ablation import check_blocks
 from audiocls.studies.resolve import assignment, configs_of, on_available_folds
 from audiocls.studies.runnable import Configs
-
-NO_PROGRAM = (
-    "program: missing, so there is nothing to run; name a script, or write a whole `command`. For "
-    "one of our recipes: command: [audiocls, train, --recipe, NAME, '${args_no_hyphens}']"
-)
 
 
 @dataclass(frozen=True)
@@ -47,8 +39,12 @@ class AblationRequest:
     """In units of the metric, where arms are given up for which it is out of sight."""
     study: str | None = None
     """Name of the study's folder, where it is not the ablation's own."""
+    timeout_s: float | None = None
+    """Of one trial of a program."""
     notes: tuple[str, ...] = ()
     """What is odd about the file, and allowed."""
+    origin: Origin = OWN_FILES
+    """Who named its parts."""
 
     @property
     def study_name(self) -> str:
@@ -76,7 +72,7 @@ class AblationRequest:
         return replace(self.stored("noise"), seeds=None, folds=None, arms=None).line()
 
     def plan(self) -> tuple[Plan, Configs]:
-        """Return the trials and each arm's configuration; nothing is run.
+        """Return the trials and each arm's configuration, none for a program; nothing is run.
 
         Raises an `AudioclsError` with every fault of the request.
         """
@@ -86,7 +82,10 @@ class AblationRequest:
             folds=numbers(self.folds, "--folds"),
             arms=names(self.arms, list(arms_of(self.ablation))),
         )
-        configs = configs_of(chosen, self.recipe, self.overrides)
+        if self.ablation.is_program:
+            check_blocks(self.ablation, chosen.folds)
+            return chosen, {}
+        configs = configs_of(chosen, self.recipe, self.overrides, self.origin)
         first, is_requested = next(iter(configs.values())), self.folds is not None
         return on_available_folds(chosen, first, cache_folder(), is_requested), configs
 
@@ -102,141 +101,26 @@ def ablation_request(
     seeds: str | None = None,
     folds: str | None = None,
     arms: str | None = None,
+    origin: Origin = OWN_FILES,
 ) -> AblationRequest:
-    """Return the ablation of that name or path; a registered sweep stands for its ablation."""
+    """Return the ablation of that name or path; a registered sweep stands for its ablation.
+
+    `origin` says who named it: only beside the user's own files are modules looked for.
+    """
     if name.endswith((".yaml", ".yml")):
         name = library.registered_ablation(yaml_file.read(library.find("sweeps", name))) or name
-    ablation = library.ablation(name, recipe)
+    ablation = library.ablation(name, recipe, origin.is_trusted)
     overrides = library.overrides(list(assignments or []))
-    base, is_own = library.recipe(ablation.recipe), recipe is None
+    if ablation.is_program and recipe is not None:
+        why = f"{ablation.name} runs a program; change its `program` or `command`"
+        check_without_effect({"--recipe": recipe}, why)
+    base = {} if ablation.is_program else library.recipe(ablation.recipe, origin.is_trusted)
+    is_own = recipe is None
     file = library.find("ablations", name)
-    odd = tuple(f"{file}: {text}" for text in library.misreadings(file, library.COMPARED))
-    return AblationRequest(name, ablation, base, overrides, seeds, folds, arms, is_own, notes=odd)
-
-
-@dataclass(frozen=True)
-class SweepRequest:
-    """A sweep and the options that go with it."""
-
-    name: str
-    """A built-in name, or a path, as it was given."""
-    file: Path
-    document: dict[str, Any]
-    """W&B's configuration, verbatim."""
-    sweep: Sweep
-    native: NativeCommand | None
-    """What its trials are, if they are ours."""
-    assignments: tuple[str, ...] = ()
-    study: str | None = None
-    recipe: str | None = None
-    """Instead of the one that the sweep's command names."""
-    max_new: int | None = None
-    timeout_s: float | None = None
-    notes: tuple[str, ...] = ()
-    """What is odd about the file, and allowed."""
-
-    @property
-    def study_name(self) -> str:
-        """The name of the study's folder; a sweep's own name may hold what no folder's can."""
-        named = folder_name(self.sweep.name) or folder_name(self.file.stem)
-        return self.study or named or "sweep"
-
-    @property
-    def recipe_name(self) -> str:
-        """The recipe of native trials."""
-        assert self.native is not None
-        return self.recipe or self.native.source
-
-    @property
-    def overrides(self) -> dict[str, Any]:
-        """What every trial has: of the sweep's command, then of the command line."""
-        fixed = self.native.assignments if self.native else ()
-        return library.overrides([*fixed, *self.assignments])
-
-    @property
-    def runs(self) -> str:
-        """What its trials run, in words."""
-        if self.native is None:
-            command = shlex.join(self.sweep.command) if self.sweep.command else ""
-            return " ".join(filter(None, [command, self.sweep.program]))
-        fixed = [assignment(*item) for item in self.overrides.items()]
-        return " ".join(["recipe", self.recipe_name, *fixed])
-
-    def stored(self) -> Request:
-        """Return the request as the study keeps it."""
-        return Request(
-            "sweep launch",
-            self.name,
-            self.study,
-            recipe=self.recipe,
-            assignments=self.assignments,
-        )
-
-    @property
-    def place(self) -> str:
-        """Where the sweep stands: the path of its file, or its built-in name."""
-        is_built_in = self.file.parent.resolve() == library.shipped("sweeps").resolve()
-        return f"{BUILT_IN}{self.file.stem}" if is_built_in else str(self.file.resolve())
-
-    def to_study(self, request: Request | None = None, code: str = "") -> Study:
-        """Return the study that is kept, of a program whose files have the digest `code`.
-
-        `request` is given where the study is another command's, and no file's.
-        """
-        stored = request or self.stored()
-        folder, file = "" if self.native else str(Path.cwd()), "" if request else self.place
-        return Study(
-            name=self.study_name,
-            kind="search",
-            overrides=self.overrides,
-            command=stored.line(),
-            request=stored,
-            search=SearchPlan(self.document, self.runs, folder, file, code),
-        )
-
-
-def sweep_request(
-    name: str,
-    assignments: Sequence[str] | None = None,
-    study: str | None = None,
-    recipe: str | None = None,
-    **limits: Any,
-) -> SweepRequest:
-    """Return the sweep of that name or path; raises `ConfigError` with all its faults."""
-    file = library.find("sweeps", name)
-    document, sweep, notes = library.checked_sweep(file)
-    native = parse_native_command(sweep.command)
-    if native is None and (assignments or recipe):
-        raise UsageError(
-            f"{name}: --set and --recipe change one of our recipes, and its command runs another "
-            "program; put what is fixed into its `command` or `parameters`"
-        )
-    check_has_program(sweep, native, str(file))
-    odd = tuple(f"{file}: {text}" for text in (*notes, *_program_notes(sweep, native)))
-    given = tuple(assignments or ())
-    return SweepRequest(
-        name, file, document, sweep, native, given, study, recipe, **limits, notes=odd
-    )
-
-
-def _program_notes(sweep: Sweep, native: NativeCommand | None) -> list[str]:
-    """Return a note where the program is no file here; a module is none either."""
-    command = sweep.command or DEFAULT_COMMAND
-    is_run = native is None and "${program}" in command and "-m" not in command
-    if not is_run or Path(sweep.program).is_file():
-        return []
-    advice = "its options belong into `command`" if " " in sweep.program else "is its path right?"
-    return [f"program: {sweep.program!r} is no file in {Path.cwd()}; {advice}"]
-
-
-def check_has_program(sweep: Sweep, native: NativeCommand | None, where: str) -> None:
-    """Raise `ConfigError` where there is nothing to run."""
-    if (
-        native is None
-        and not sweep.program
-        and (not sweep.command or "${program}" in sweep.command)
-    ):
-        raise ConfigError(where, [NO_PROGRAM])
+    texts = library.misreadings(file, library.COMPARED)
+    odd = (*(f"{file}: {text}" for text in texts), *advice(base, yaml_file.read(file), overrides))
+    given = (overrides, seeds, folds, arms, is_own)
+    return AblationRequest(name, ablation, base, *given, notes=odd, origin=origin)
 
 
 def is_sweep(name: str) -> bool:

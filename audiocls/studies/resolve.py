@@ -4,7 +4,7 @@ Where `config` and `plan` meet: neither knows the other.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from audiocls.dotted import flatten
 from audiocls.errors import ConfigError
 from audiocls.execution.content import identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
+from audiocls.execution.probe import Tried
+from audiocls.parts import OWN_FILES, Origin, own_parts
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 from audiocls.studies.runnable import Configs, notes_on_data, runnable_tables
 
@@ -47,13 +49,23 @@ class Resolved:
         config = self.tuned.get((cell.arm, cell.fold), self.configs[cell.arm])
         return config.model_copy(update={"seed": cell.seed, "fold": cell.fold})
 
+    @property
+    def data_roots(self) -> dict[str, str | None]:
+        """The folder of each arm's data, by the fingerprint of its clips."""
+        return {known: self.configs[arm].data.root for arm, known in self.fingerprints.items()}
+
     def only(self, arm: str) -> "Resolved":
         """Return the study with that arm's cells alone."""
         cells = tuple(cell for cell in self.study.cells if cell.arm == arm)
         return replace(self, study=replace(self.study, cells=cells))
 
 
-def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, Any]) -> Configs:
+def configs_of(
+    plan: Plan,
+    recipe: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    origin: Origin = OWN_FILES,
+) -> Configs:
     """Return every arm's configuration.
 
     Raises `ConfigError` with the faults of all arms at once.
@@ -68,12 +80,12 @@ def configs_of(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, An
     for arm in plan.arms:
         layers = [recipe, plan.ablation.base(), overrides, plan.arms[arm]]
         try:
-            configs[arm] = resolve(layers, arm)
+            configs[arm] = resolve(layers, arm, origin)
         except ConfigError as error:
             faults |= dict.fromkeys(error.faults)
     if faults:
         raise ConfigError(f"{plan.ablation.name} (recipe {plan.ablation.recipe})", faults)
-    _check_factors_are_free(plan, overrides)
+    check_factors_are_free(plan, overrides)
     _check_equally_long(plan, configs)
     check_no_inactive_factors(plan.ablation.name, configs)
     return configs
@@ -91,7 +103,8 @@ def _check_equally_long(plan: Plan, configs: Configs) -> None:
         raise ConfigError(plan.ablation.name, [fault])
 
 
-def _check_factors_are_free(plan: Plan, overrides: Mapping[str, Any]) -> None:
+def check_factors_are_free(plan: Plan, overrides: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` for overrides of what the ablation varies."""
     hidden = [key for key in overrides if any(key in changes for changes in plan.arms.values())]
     if hidden:
         raise ConfigError(
@@ -135,13 +148,13 @@ def study_of(
         question=ablation.question,
         recipe=ablation.recipe,
         design=plan.design,
-        metric=ablation.metric.name,
+        metric=ablation.metric.recorded,
         goal=ablation.metric.goal,
         baseline=plan.baseline,
         arms=plan.arms,
         references=plan.references,
         factors=plan.factors,
-        secondary=_secondary(ablation),
+        secondary=secondary_of(ablation),
         cells=_cells(plan, identified, fingerprints),
         identities=identities_of(identified, fingerprints),
         num_folds=configs[plan.baseline].data.num_folds,
@@ -155,10 +168,11 @@ def study_of(
     return Resolved(study, configs, fingerprints, study.notes)
 
 
-def _secondary(ablation: Ablation) -> tuple[Objective, ...]:
+def secondary_of(ablation: Ablation) -> tuple[Objective, ...]:
+    """Return the metrics that are reported beside the one that decides."""
     margin = ablation.stats.margin
     return tuple(
-        Objective(each.name, each.goal, each.margin or margin) for each in ablation.secondary
+        Objective(each.recorded, each.goal, each.margin or margin) for each in ablation.secondary
     )
 
 
@@ -219,6 +233,13 @@ def _cells(plan: Plan, configs: ArmConfigs, fingerprints: Mapping[str, str]) -> 
         )
         for arm, seed, fold in plan.cells
     )
+
+
+def tried_of(configs: Iterable[Config], cache: Path) -> list[Tried]:
+    """Return the configurations that have own parts, with the number of classes of their data."""
+    own = [config for config in configs if any(own_parts(config))]
+    num_classes = {data: len(data.table(cache).labels) for data in {each.data for each in own}}
+    return [Tried(config, num_classes[config.data]) for config in own]
 
 
 def assignment(key: str, value: Any) -> str:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from audiocls.audio.check.obstacles import require_trainable
-from audiocls.audio.clips import ClipTable
+from audiocls.audio.clips import FURTHER, ClipTable
 from audiocls.audio.datasets import DataSet
 from audiocls.config import Config
 from audiocls.design import Plan
+from audiocls.design.ablation import on_test_clips
+from audiocls.errors import ConfigError, did_you_mean
 from audiocls.execution.content import data_notes, require_usable
 
 Configs = dict[str, Config]
@@ -28,10 +30,26 @@ def require_runnable(
     for data, table in tables.items():
         if table is not None:
             require_trainable(table, folds, data.name)
+    _require_test_sets(plan, tables)
     for config in configs.values():
         table = tables[config.data]
         if table is not None:
             require_usable(config, table.labels)
+
+
+def _require_test_sets(plan: Plan, tables: Mapping[DataSet, ClipTable | None]) -> None:
+    """Raise `ConfigError` for secondary metrics of test clips that some data does not have."""
+    wanted = {on_test_clips(each.name)[0] for each in plan.ablation.secondary} - {"", "test"}
+    faults = []
+    for data, table in tables.items() if wanted else ():
+        known = {clip.split for clip in table.clips} if table else wanted
+        there = sorted(name for name in known if name and FURTHER.fullmatch(name))
+        for name in sorted(wanted.difference(there)):
+            has = f"{data.name} has {', '.join(there) or 'no test clips beside the test split'}"
+            hint = did_you_mean(name, there)
+            faults.append(f"secondary: {name}/…: there are no such test clips; {has}.{hint}")
+    if faults:
+        raise ConfigError(plan.ablation.name, faults)
 
 
 def runnable_tables(plan: Plan, configs: Configs, cache: Path) -> dict[DataSet, ClipTable]:

@@ -14,8 +14,8 @@ from audiocls.studies.launch import Prepared, check_same_trials
 from audiocls.studies.native_trials import NativeTrials
 from audiocls.studies.options import Display, LaunchOptions, cache_folder, open_programs
 from audiocls.studies.program_notes import program_notes
-from audiocls.studies.request import SweepRequest
 from audiocls.studies.sources.search import SearchSource
+from audiocls.studies.sweep_request import SweepRequest
 
 
 def prepare_search(request: SweepRequest, options: LaunchOptions, display: Display) -> Prepared:
@@ -37,7 +37,7 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
     return Prepared(
         folder,
         study,
-        _opener(request, trials, trials.is_outdated),
+        _opener(request, trials),
         lambda most, stop: open_programs(slots),
         options.limits(is_foreign=True),
         is_outdated=trials.is_outdated,
@@ -63,12 +63,9 @@ def _check_folder(folder: StudyFolder, study: Study) -> None:
 
 
 def _opener(
-    request: SweepRequest,
-    trials: NativeTrials | CommandTrials,
-    is_outdated: Callable[[], bool] = lambda: False,
+    request: SweepRequest, trials: NativeTrials | CommandTrials
 ) -> Callable[[Study], SearchSource]:
-    sweep, most = request.sweep, request.max_new
-    return lambda kept: SearchSource(sweep, trials.folder, trials, most, is_outdated)
+    return lambda kept: SearchSource(request.sweep, trials.folder, trials, request.max_new)
 
 
 def trials_of(
@@ -86,9 +83,10 @@ def trials_of(
         cache_folder().absolute(),
         tracking,
         request.recipe_name,
-        library.recipe(request.recipe_name),
+        library.recipe(request.recipe_name, request.origin.is_trusted),
         request.overrides,
         fixed_keys(request.sweep.parameters),
+        origin=request.origin,
     )
     trials.check(request.sweep)
     return trials

@@ -112,9 +112,12 @@ def _kind_of(message: str) -> str:
 class Retried:
     """What is pending again."""
 
+    study: str
     num_failed: int
     damages: tuple[Damaged, ...]
     """Files for which finished trials are trained anew."""
+    command: str
+    """The command line that trains them."""
 
 
 def retry_failed(folder: StudyFolder, arms: str | None = None) -> Retried:
@@ -126,7 +129,8 @@ def retry_failed(folder: StudyFolder, arms: str | None = None) -> Retried:
     for before in [] if arms else tuning_of(folder):
         trials += [before.trial(trial_id) for trial_id in blocking_trials(before)]
     num_failed = sum(trial.reset_failure() for trial in trials)
-    return Retried(num_failed, tuple(d for trial in trials for d in trial.reset_damage()))
+    damages = tuple(damage for trial in trials for damage in trial.reset_damage())
+    return Retried(folder.name, num_failed, damages, launch_command(folder))
 
 
 def damage_notes(folder: StudyFolder, cells: Sequence[Cell | Proposal]) -> list[str]:
@@ -152,15 +156,25 @@ def launch_command(folder: StudyFolder) -> str:
     return with_runs(folder.study().command, folder.path.parent)
 
 
-def stop_launch(folder: StudyFolder) -> int | None:
+@dataclass(frozen=True)
+class Stopped:
+    """Which launch was asked to stop."""
+
+    study: str
+    process: int | None
+    """That launches the study; `None` if none does."""
+    command: str
+    """The command line that resumes it."""
+
+
+def stop_launch(folder: StudyFolder) -> Stopped:
     """Ask the process that launches the study on this machine to stop, as Ctrl-C there would.
 
-    Returns that process; `None` if there is none. Raises `UsageError` where there is no study.
+    Raises `UsageError` where there is no study.
     """
     launchers = [each.launcher() for each in (folder, *tuning_of(folder))]
     launcher = next((process for process in launchers if process is not None), None)
-    if launcher is None:
-        folder.study()
-        return None
-    os.kill(launcher, signal.SIGTERM)
-    return launcher
+    again = launch_command(folder)
+    if launcher is not None:
+        os.kill(launcher, signal.SIGTERM)
+    return Stopped(folder.name, launcher, again)

@@ -1,5 +1,6 @@
 """Checkpoints: weights as safetensors, beside a JSON file with configuration and labels."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from torch import Tensor, nn
 
 from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config, identity_config, resolve
-from audiocls.errors import UsageError
+from audiocls.errors import ConfigError, UsageError
+from audiocls.parts import OwnPart, own_parts
+from audiocls.parts.code import place_of
+from audiocls.parts.origin import of_checkpoint
 from audiocls.training.checkpoint_metadata import WEIGHTS, read_files, weights_file
 from audiocls.training.classifier import Classifier
 
@@ -27,6 +31,8 @@ class Checkpoint:
     front_end: nn.Module
     """Waveforms (B, T) in ±1 → inputs of the classifier; includes waveform normalisation."""
     classifier: Classifier
+    notes: tuple[str, ...] = ()
+    """Caveats: code of own parts that was changed since."""
 
     @property
     def num_samples(self) -> int:
@@ -47,14 +53,20 @@ def weights_of(classifier: Classifier) -> bytes:
 
 def description_of(config: Config, labels: tuple[str, ...]) -> dict[str, Any]:
     """Return the content of the JSON file beside the weights."""
-    return {"schema": CHECKPOINT_SCHEMA, "config": identity_config(config), "labels": list(labels)}
+    facts = {"schema": CHECKPOINT_SCHEMA, "config": identity_config(config), "labels": list(labels)}
+    modules = [part.module for _, part in own_parts(config)]
+    places = {module.partition(".")[0]: place_of(module) for module in modules}
+    return {**facts, "modules": places} if places else facts
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, known: Collection[str] = ()) -> Checkpoint:
     """Return the checkpoint in a trial's folder, or of a `.safetensors` file.
+
+    `known` are own parts that the user's files name, and so the checkpoint may, too.
 
     Raises:
         UsageError: a file is missing, damaged or of another network.
+        ConfigError: an own part is not trusted, not there, or fails.
     """
     weights = weights_file(path)
     description = weights.with_suffix(".json")
@@ -68,13 +80,28 @@ def load_checkpoint(path: Path) -> Checkpoint:
         tensors, content = read_files(weights)
         if content["schema"] != CHECKPOINT_SCHEMA:
             raise ValueError(f"schema: got {content['schema']}, allowed: {CHECKPOINT_SCHEMA}")
-        config = resolve([content["config"]], str(description))
+        origin = of_checkpoint(description).knowing(known)
+        config = resolve([content["config"]], str(description), origin)
         labels = tuple(content["labels"])
         restored = _restored(config, len(labels), load(tensors))
+    except ConfigError as error:
+        raise ConfigError(error.where, [*error.faults, *_trained_with(content)]) from error
     except (KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
         # RuntimeError: weights of another network than the description's.
         raise UsageError(f"{weights}: not a checkpoint of audiocls: {error}") from error
-    return Checkpoint(config, labels, *restored)
+    return Checkpoint(config, labels, *restored, notes=tuple(_changes(config)))
+
+
+def _trained_with(content: dict[str, Any]) -> list[str]:
+    """Return where the modules of own parts were when the checkpoint was trained."""
+    places = dict(content.get("modules") or {})
+    return [f"it was trained with {package} of {place}" for package, place in places.items()]
+
+
+def _changes(config: Config) -> Iterator[str]:
+    for part in (config.features, config.model):
+        if isinstance(part, OwnPart) and part.is_changed():
+            yield f"{part.what}: its code was changed since this checkpoint was trained"
 
 
 def _restored(

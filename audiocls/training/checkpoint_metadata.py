@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from audiocls.config import Config, resolve
 from audiocls.digests import verified_weights
 from audiocls.errors import UsageError
+from audiocls.parts.origin import of_checkpoint
 
 WEIGHTS = "checkpoint.safetensors"
 
@@ -66,7 +67,9 @@ def read_metadata(key: str, path: Path) -> CheckpointMetadata:
     content = _described(key, file)
     if "config" not in content:
         raise unreadable(key, file, KeyError("config"))
-    return CheckpointMetadata(resolve([content["config"]], str(file)), tuple(content["labels"]))
+    return CheckpointMetadata(
+        resolve([content["config"]], str(file), of_checkpoint(file)), tuple(content["labels"])
+    )
 
 
 def init_incompatibilities(source: Path, config: Config) -> list[str]:

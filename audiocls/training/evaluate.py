@@ -19,6 +19,7 @@ from audiocls.audio.dataset import open_dataset
 from audiocls.config.training import Training
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
+from audiocls.parts import own_parts
 from audiocls.stats import accuracy_interval
 from audiocls.training.checkpoint import Checkpoint
 from audiocls.training.evaluation_request import EvaluationRequest
@@ -114,6 +115,8 @@ def evaluate(
         DataError: a label is unknown to the checkpoint, no label is known, or clips have several
             labels and the checkpoint predicts one.
     """
+    for _, part in own_parts(checkpoint.config.train):
+        part.require_trusted()  # a loss or a metric, before minutes of scoring
     table, clips = request.table, request.clips
     unknown = _unknown(checkpoint, table, clips)
     _require_labels(checkpoint, table, {} if known_only else unknown)

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audiocls.audio.clips import ClipTable
+from audiocls.audio.clips import FURTHER, ClipTable
 from audiocls.audio.datasets import DataSet
 from audiocls.config import resolve
 from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.parts import Origin
+from audiocls.parts.names import import_strings
 from audiocls.training.checkpoint import Checkpoint
 from audiocls.training.manifest import read_manifest
 
@@ -45,14 +47,16 @@ def evaluation_request(
     split: str | None = None,
     fold: int | None = None,
     manifest: Path | None = None,
+    known_root: str | None = None,
 ) -> EvaluationRequest:
     """Return the clips that the options of `audiocls evaluate` ask for.
 
     Args:
         overrides: `data.…` keys of another data set, or of other options of the checkpoint's.
-        split: one of `SPLITS`; default: test.
+        split: one of `SPLITS`, or `test:NAME`; default: test.
         fold: from 1; default: the checkpoint's own.
         manifest: a CSV file, instead of all these.
+        known_root: where the checkpoint's own data lay, for want of an override.
 
     Raises:
         UsageError: options exclude each other, or there is no such split.
@@ -60,23 +64,33 @@ def evaluation_request(
         DataError: data set or manifest cannot be read.
     """
     if manifest is None:
-        return _of_data_set(checkpoint, cache, overrides, split or "test", fold)
+        is_own = overrides.get("data.name", checkpoint.config.data.name) == (
+            checkpoint.config.data.name
+        )
+        root = {"data.root": known_root} if known_root and is_own else {}
+        return _of_data_set(checkpoint, cache, {**root, **overrides}, split or "test", fold)
     if overrides or split is not None or fold is not None:
         raise UsageError("--manifest names all the clips: leave out --set, --split and --fold")
-    table = read_manifest(manifest)
+    table = read_manifest(manifest, checkpoint.is_multi_label)
     clips = clips_of_split(table, "all", 1)
     return EvaluationRequest(str(manifest), checkpoint.config.data, table, clips)
 
 
 def clips_of_split(table: ClipTable, split: str, fold: int) -> NDArray[np.int64]:
-    """Return the numbers of the clips of a split, one of `SPLITS`.
+    """Return the numbers of the clips of a split: one of `SPLITS`, or further test clips.
+
+    Raises `UsageError` where there is no such split.
 
     Shape: → (N,)
     """
     if split == "all":
         return np.arange(len(table.clips))
     splits = table.split(fold)
-    return {"train": splits.train, "val": splits.val, "test": splits.test}[split]
+    known = {"train": splits.train, "val": splits.val, "test": splits.test, **splits.further}
+    if split not in known:
+        allowed = f"--split: got {split!r}; this data has {', '.join(known)}."
+        raise UsageError(allowed + did_you_mean(split, known))
+    return known[split]
 
 
 def num_trained_on(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> int:
@@ -93,7 +107,7 @@ def num_trained_on(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.i
 def _of_data_set(
     checkpoint: Checkpoint, cache: Path, overrides: Mapping[str, Any], split: str, fold: int | None
 ) -> EvaluationRequest:
-    if split not in SPLITS:
+    if split not in SPLITS and not FURTHER.fullmatch(split):
         allowed = f"--split: got {split!r}; allowed: {', '.join(SPLITS)}."
         raise UsageError(allowed + did_you_mean(split, SPLITS))
     data = _data_set(checkpoint, overrides)
@@ -120,7 +134,9 @@ def _data_set(checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> DataSet:
         raise ConfigError("--set", problems)
     config = checkpoint.config
     fixed = {"data.sample_rate": config.data.sample_rate, "data.duration_s": config.data.duration_s}
-    return resolve([config.model_dump(mode="json"), overrides, fixed], "--set").data
+    # The checkpoint is no more trusted here than when it was read; what the user names is.
+    origin = Origin("the checkpoint", keeps_code=True, names=import_strings(overrides))
+    return resolve([config.model_dump(mode="json"), overrides, fixed], "--set", origin).data
 
 
 def _without_root(data: DataSet) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def input_description(checkpoint: Checkpoint, with_front_end: bool) -> str:
     data, features = checkpoint.config.data, checkpoint.config.features
     if with_front_end:
         return f"waveforms (clips, {checkpoint.num_samples}) in ±1 at {data.sample_rate} Hz"
-    channels, frames = features.shape(checkpoint.num_samples)
+    channels, frames = checkpoint.config.in_shape
     return f"features (clips, {channels}, {frames}) as {features.name} gives them"
 
 

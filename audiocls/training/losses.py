@@ -3,21 +3,19 @@
 Legend: B batch, K classes, Q codebooks, V entries of a codebook, L frames.
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from audiocls.audio.batches import soft_targets
-
-Kind = Literal["cross_entropy", "bce", "focal"]
+from audiocls.config.own import OwnLoss
+from audiocls.config.training import Loss
 
 
 def loss_of(
     logits: Tensor,
     targets: Tensor,
-    kind: Kind,
+    kind: Loss,
     label_smoothing: float = 0.0,
     focal_gamma: float = 2.0,
     is_multi_label: bool = False,
@@ -29,7 +27,8 @@ def loss_of(
         targets: class numbers, or a share of each class: soft after mixing, 0 or 1 in multi-hot
             and union targets.
         kind: `cross_entropy` takes the shares as one distribution, `bce` as K binary targets whose
-            losses are summed; `focal` does the former, or the latter if `is_multi_label`.
+            losses are summed; `focal` does the former, or the latter if `is_multi_label`. An own
+            loss gets the targets as they are, and shares where labels are smoothed.
         label_smoothing: s in [0, 1) turns a target t into (1 - s) t + s / K under every loss, so
             that all of them have the same targets.
         focal_gamma: focusing exponent, 0 or more; used by `focal` only.
@@ -44,6 +43,8 @@ def loss_of(
     if kind == "cross_entropy":
         return F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
     shares = smoothed(soft_targets(targets, logits.shape[1]).to(logits.dtype), label_smoothing)
+    if isinstance(kind, OwnLoss):
+        return kind.of(logits, shares if label_smoothing else targets)
     if kind == "bce":
         losses = F.binary_cross_entropy_with_logits(logits, shares, reduction="none")
     elif is_multi_label:

@@ -15,9 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from audiocls.errors import UsageError
+from audiocls.extras import EXTRAS
 from audiocls.training.stft_kernels import StftByKernels
 
-NEEDED = ("onnx", "onnxruntime", "onnxscript")
+NEEDED = EXTRAS["export"]
+OLDEST_TORCH = "2.8"
+"""Whose exporter knows all that our networks do; that of 2.6 fails inside."""
 
 
 def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]) -> bytes:
@@ -85,6 +88,11 @@ def _require_packages() -> None:
         raise UsageError(
             f"export to ONNX needs {', '.join(missing)}: pip install 'audiocls[export]', or use "
             "--format torchscript"
+        )
+    if torch.__version__ < OLDEST_TORCH:
+        raise UsageError(
+            f"export to ONNX needs torch {OLDEST_TORCH} or newer; got {torch.__version__}: "
+            "pip install 'audiocls[export]', or use --format torchscript"
         )
 
 

@@ -3,6 +3,7 @@
 Legend: N clips, K classes.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,13 +44,19 @@ class Scores:
         usual = "map" if self.is_multi_label else "accuracy"
         names = {usual, self.training.select.removeprefix("val/")} - {"loss", "last"}
         values = metrics.validation(self.logits, self.targets, self.is_multi_label, sorted(names))
-        return {f"val/{name}": value for name, value in values.items()} | {"val/loss": self.loss()}
+        named = {f"val/{name}": value for name, value in (values | self._own()).items()}
+        return named | {"val/loss": self.loss()}
 
-    def test(self) -> dict[str, float]:
-        """Return every defined metric, named `test/…`, and the loss."""
+    def test(self, split: str = "test") -> dict[str, float]:
+        """Return every defined metric, named `test/…` or after a further `split`, and the loss."""
         values = metrics.scalars(self.logits, self.targets, self.is_multi_label)
-        named = {f"test/{name}": value for name, value in values.items()}
-        return named | {"test/loss": self.loss()}
+        named = {f"{split}/{name}": value for name, value in (values | self._own()).items()}
+        return named | {f"{split}/loss": self.loss()}
+
+    def _own(self) -> dict[str, float]:
+        """Return the user's own metrics; NaN is undefined, and omitted."""
+        known = {each.short: each.of(self.logits, self.targets) for each in self.training.metrics}
+        return {name: value for name, value in known.items() if not math.isnan(value)}
 
 
 @torch.inference_mode()

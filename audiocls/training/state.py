@@ -140,7 +140,7 @@ def _split(config: Config, dataset: AudioDataset) -> Split:
 
 def _classifier(config: Config, dataset: AudioDataset, train: NDArray[np.int64]) -> Classifier:
     """Return the untrained classifier, standardised by the clips `train`. Shape: train (N,)"""
-    in_shape = config.features.shape(dataset.num_samples)
+    in_shape = config.in_shape
     torch.manual_seed(seed_of(config.seed, config.fold, "init"))
     model = config.model.build(in_shape, len(dataset.table.labels))
     is_standardised = config.features.uses_training_statistics

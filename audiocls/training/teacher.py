@@ -12,6 +12,7 @@ from torch import Tensor
 from audiocls.audio.dataset import AudioDataset
 from audiocls.config import Config
 from audiocls.errors import ConfigError
+from audiocls.parts import own_parts
 from audiocls.training.checkpoint import load_checkpoint
 from audiocls.training.checkpoint_metadata import CheckpointMetadata, teacher_incompatibilities
 
@@ -27,7 +28,9 @@ def teacher_of(config: Config, dataset: AudioDataset) -> Callable[[Tensor], Tens
     Shape: the function maps (B, T) → (B, K), without gradients
     """
     assert config.distil.teacher is not None
-    checkpoint = load_checkpoint(Path(config.distil.teacher))
+    checkpoint = load_checkpoint(
+        Path(config.distil.teacher), [part.name for _, part in own_parts(config)]
+    )
     theirs = CheckpointMetadata(checkpoint.config, checkpoint.labels)
     if problems := teacher_incompatibilities(theirs, config, dataset.table.labels):
         raise ConfigError(f"distil.teacher {config.distil.teacher}", problems)

@@ -22,6 +22,8 @@ class Pushed:
     is_new: bool
     replaced: SweepPath | None = None
     """The sweep that the study was registered as before, if that was another one."""
+    own_parts: frozenset[str] = frozenset()
+    """That the user's files name, and so the server may, too."""
 
 
 def sweep_of(folder: StudyFolder) -> dict[str, Any] | None:
@@ -39,7 +41,7 @@ def grid_of(study: Study) -> dict[str, Any] | None:
     request = study.request
     if request is None or request.command != "sweep launch" or request.recipe is not None:
         return None
-    if study.kind != "ablation" or study.tuning is not None:
+    if study.kind != "ablation" or study.tuning is not None or study.program:
         return None
     return grid_sweep(
         name=study.name,

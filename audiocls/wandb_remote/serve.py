@@ -2,6 +2,7 @@
 
 import shlex
 import socket
+from collections.abc import Collection
 
 from audiocls.errors import MachineFault
 from audiocls.execution.scheduler import Launch, stop_on_signal
@@ -20,15 +21,19 @@ def serve(
     most_failures: int = MOST_FAILURES,
     study: str | None = None,
     retries: RetryPolicy = DEFAULT_RETRIES,
+    known: Collection[str] = (),
 ) -> Ending:
-    """Run as many agents as there are devices, until the last has ended or they are stopped."""
+    """Run as many agents as there are devices, until the last has ended or they are stopped.
+
+    `known` are own parts that the user's files name, and so the server may, too.
+    """
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.sweeps import WandbSweeps
 
     slots, server = options.slots(), WandbSweeps(Connection())
     sweep = server.sweep(path)
     display.note(f"sweep {path}: {sweep.url}")
-    trials = server_trials(sweep, options.runs, study)
+    trials = server_trials(sweep, options.runs, study, known)
     quota = RunQuota(count, orphaned_runs(sweep, trials.folder))
     with stop_on_signal() as stop, display.watching() as watch:
         ids = [server.register_agent(path, socket.gethostname()) for _ in slots]

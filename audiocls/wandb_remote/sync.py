@@ -50,6 +50,8 @@ class Synced:
     num_attached: int
     is_new_sweep: bool
     is_stopped: bool
+    url: str = ""
+    """Of the sweep, for people; empty where it was not asked for."""
 
     @property
     def exit_code(self) -> int:

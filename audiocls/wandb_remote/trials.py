@@ -4,24 +4,27 @@ A sweep whose command is `audiocls train …` is trained in our own persistent w
 started as `wandb agent` would start it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from audiocls.errors import ConfigError
+from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.devices import Slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import AnyJob, NativeJob, TrackingConfig
+from audiocls.parts.origin import Origin, of_server
 from audiocls.search import load_sweep
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Proposal, Request, Study, StudyFolder, TrialFolder
 from audiocls.studies.ablation import one_trial
 from audiocls.studies.launch import check_same_trials, write_plan
 from audiocls.studies.options import open_local, open_programs
-from audiocls.studies.request import SweepRequest, check_has_program
+from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.resolve import Resolved, job_of
 from audiocls.studies.search import trials_of
 from audiocls.studies.sources.search import Trials, impossible
+from audiocls.studies.sweep_request import SweepRequest, check_has_program
 from audiocls.tracking.sweep_server import ServerSweep, Start, SweepPath
 from audiocls.wandb_remote.push import registered_sweep, save_registered_sweep
 from audiocls.wandb_remote.source import report_rejected_run
@@ -47,6 +50,7 @@ class CellTrials:
     sweep: ServerSweep
     native: NativeCommand
     runs: Path
+    origin: Origin
 
     def job(self, start: Start) -> NativeJob:
         """Return the job of a cell; one that failed before is tried once more."""
@@ -71,7 +75,13 @@ class CellTrials:
     def _resolved(self, start: Start) -> Resolved:
         swept = [f"{name}={value}" for name, value in start.parameters.items()]
         source = {self.native.option.removeprefix("--"): self.native.source}
-        return one_trial([*self.native.assignments, *swept], **source)
+        trial = one_trial([*self.native.assignments, *swept], **source, origin=self.origin)
+        if isinstance(trial, ProgramStudy):
+            raise UsageError(
+                f"{self.native.source} runs a program: launch it with `audiocls sweep launch`, or "
+                "run what `audiocls ablation register` writes with plain `wandb agent`"
+            )
+        return trial
 
     def _study(self, trial: Resolved) -> StudyFolder:
         return StudyFolder((self.runs / trial.study.name).absolute())
@@ -128,12 +138,18 @@ class ProposedTrials:
             return known[0] if known else proposal
 
 
-def server_trials(sweep: ServerSweep, runs: Path, study: str | None = None) -> ServerTrials:
-    """Return how the sweep's trials are made; raise every error that any of them would have."""
+def server_trials(
+    sweep: ServerSweep, runs: Path, study: str | None = None, known: Collection[str] = ()
+) -> ServerTrials:
+    """Return how the sweep's trials are made; raise every error that any of them would have.
+
+    `known` are own parts that the user's files name: what else the server names must be trusted.
+    """
+    origin = of_server(f"the sweep {sweep.path}").knowing(known)
     native = parse_native_command([str(word) for word in sweep.config.get("command") or ()])
     if native is not None and native.option == "--ablation":
-        return CellTrials(sweep, native, runs)
-    request = _request(sweep, native, study)
+        return CellTrials(sweep, native, runs, origin)
+    request = replace(_request(sweep, native, study), origin=origin)
     folder = StudyFolder((runs / request.study_name).absolute())
     if folder.exists():
         check_same_trials(folder.study(), _study_of(request, sweep.path), runs)

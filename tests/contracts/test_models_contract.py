@@ -13,18 +13,16 @@ from typing import Any, get_args
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
 from audiocls.audio.features import Features, LogMel, Raw
 from audiocls.audio.features.normalise import Standardise
-from audiocls.errors import ConfigError
 from audiocls.models import Model
+from audiocls.testing import models as owed
 from audiocls.training.checkpoint import description_of, load_checkpoint, weights_of
 from audiocls.training.classifier import Classifier
 from audiocls.training.cost import macs
 
-NUM_SAMPLES, NUM_CLASSES = 4000, 5
+NUM_SAMPLES = 4000
 TINY: dict[str, dict[str, Any]] = {
     "logmel_cnn": {"channels": (8, 8, 8, 8)},
     "convnext1d": {
@@ -88,32 +86,8 @@ EACH_KIND = pytest.mark.parametrize(
 )
 
 
-def built(model: AnyModel, features: AnyFeatures, seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return model.build(features.shape(NUM_SAMPLES), NUM_CLASSES)
-
-
-def batch(features: AnyFeatures, num_clips: int = 4) -> Tensor:
-    noise = torch.randn(
-        num_clips, *features.shape(NUM_SAMPLES), generator=torch.Generator().manual_seed(1)
-    )
-    return 0.5 * noise
-
-
-def loss_of(network: nn.Module, x: Tensor) -> Tensor:
-    return F.cross_entropy(network(x), torch.arange(len(x)) % NUM_CLASSES)
-
-
-def losses(network: nn.Module, x: Tensor, num_steps: int) -> list[float]:
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    seen = []
-    for _ in range(num_steps):
-        optimizer.zero_grad()
-        loss = loss_of(network, x)
-        loss.backward()
-        optimizer.step()
-        seen.append(loss.item())
-    return seen
+def shape_of(features: AnyFeatures) -> tuple[int, int]:
+    return features.shape(NUM_SAMPLES)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -123,94 +97,39 @@ def test_it_takes_the_features_of_some_front_end(model):
 
 @EVERY_PAIR
 def test_features_become_one_finite_logit_a_class_for_each_clip(model, features):
-    for num_clips in (1, 3):
-        logits = built(model, features).eval()(batch(features, num_clips))
-        assert logits.shape == (num_clips, NUM_CLASSES)
-        assert logits.dtype == torch.float32
-        assert logits.isfinite().all()
+    owed.features_become_one_finite_logit_a_class_for_each_clip(model, shape_of(features))
 
 
 @EACH_KIND
-def test_evaluation_does_not_mix_clips(model, features):
-    network, x = built(model, features).eval(), batch(features)
-    alone = torch.cat([network(clip[None]) for clip in x])
-    torch.testing.assert_close(network(x), alone, atol=1e-5, rtol=1e-4)
+@pytest.mark.parametrize("rule", owed.RULES, ids=lambda rule: rule.__name__)
+def test_it_keeps_the_contract(model, features, rule):
+    rule(model, shape_of(features))
 
 
 @EACH_KIND
 def test_any_length_works_or_is_refused_before_the_first_step(model, features):
-    channels, frames = features.shape(NUM_SAMPLES)
-    taken = []
-    for length in (1, 2, 7, 8, 9, 31, frames - 1, frames, frames + 1):
-        try:
-            network = model.build((channels, length), NUM_CLASSES).eval()
-        except ConfigError as error:
-            assert f"got {length} frames" in str(error)  # noqa: PT017
-            continue
-        assert network(torch.randn(2, channels, length)).isfinite().all()
-        taken.append(length)
+    channels, frames = shape_of(features)
+    lengths = (1, 2, 7, 8, 9, 31, frames - 1, frames, frames + 1)
+    taken = owed.works_or_refuses(model, channels, lengths)
     assert {frames - 1, frames, frames + 1} <= set(taken)
 
 
 @EACH_KIND
-def test_silence_has_finite_logits_and_gradients(model, features):
-    network = built(model, features)
-    loss_of(network, torch.zeros_like(batch(features))).backward()
-    assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)
+def test_multiply_accumulates_grow_with_the_length_of_a_clip(model, features):
+    channels, frames = shape_of(features)
+    one, longer = (macs(model, (channels, n * frames), 5) for n in (1, 2))
+    assert longer > one
 
 
 @EACH_KIND
 def test_a_gradient_reaches_every_parameter(model, features):
-    network, x = built(model, features), batch(features)
-    losses(network, x, 1 if model.name in STARTS_AS_ITS_SHORTCUT else 0)
-    network.zero_grad()
-    loss_of(network, x).backward()
-    without = [
-        name
-        for name, parameter in network.named_parameters()
-        if parameter.grad is None or not parameter.grad.any()
-    ]
-    assert without == []
-
-
-@EACH_KIND
-def test_the_same_seed_gives_the_same_losses_bit_for_bit(model, features):
-    x = batch(features)
-    runs = [losses(built(model, features, seed), x, 3) for seed in (0, 0, 1)]
-    assert runs[0] == runs[1] != runs[2]
-
-
-@EACH_KIND
-def test_ten_steps_reduce_the_loss(model, features):
-    seen = losses(built(model, features), batch(features), 11)
-    assert seen[-1] < seen[0]
-
-
-@EACH_KIND
-def test_multiply_accumulates_are_those_of_one_clip_and_grow_with_its_length(model, features):
-    channels, frames = features.shape(NUM_SAMPLES)
-    one = macs(model, (channels, frames), NUM_CLASSES)
-    assert one > 0
-    assert macs(model, (channels, 2 * frames), NUM_CLASSES) > one
-
-
-@EACH_KIND
-def test_the_same_options_always_build_the_same_shapes(model, features):
-    shapes = [
-        {name: value.shape for name, value in built(model, features, seed).state_dict().items()}
-        for seed in (0, 1)
-    ]
-    assert shapes[0] == shapes[1]
+    num_first_steps = 1 if model.name in STARTS_AS_ITS_SHORTCUT else 0
+    owed.a_gradient_reaches_every_parameter(model, shape_of(features), num_first_steps)
 
 
 @EACH_KIND
 def test_the_last_layer_is_called_head_and_is_all_that_depends_on_the_classes(model, features):
-    """What transfer between data sets leaves out and freezing lets learn."""
-    shape = features.shape(NUM_SAMPLES)
-    few, many = (model.build(shape, num_classes).state_dict() for num_classes in (3, 7))
-    differing = {name for name in few if few[name].shape != many[name].shape}
-    assert differing
-    assert all(name.startswith("head.") for name in differing)
+    owed.the_head_alone_depends_on_the_classes(model, shape_of(features))
 
 
 @EACH_KIND
@@ -224,7 +143,7 @@ def test_a_checkpoint_restores_the_classifier_exactly(
     trained = Classifier(parts.classifier.front, Standardise(channels), parts.classifier.model)
     trained.standardise.mean.uniform_(-1, 1)
     x = parts.dataset.unaugmented(parts.split.test)
-    losses(trained, x, 2)
+    owed.losses(trained, x, 2)
     trained.eval()
     (tmp_path / "checkpoint.safetensors").write_bytes(weights_of(trained))
     description = description_of(parts.config, parts.dataset.table.labels)

@@ -123,11 +123,13 @@ def write_study(path: Path, study: Study, records: Records) -> StudyFolder:
     return folder
 
 
-def search_record(trial_id: str, loss: float, early_stopped: bool = False) -> Record:
-    """Return the record of a search's trial, of which only its validation loss is known."""
+def search_record(
+    trial_id: str, value: float, early_stopped: bool = False, metric: str = "val/loss"
+) -> Record:
+    """Return the record of a search's trial, of which only the metric that decides is known."""
     unknown = Provenance("", "", "", "", "", "", "", "", "")
     cost = Cost(None, None, None, None, None, None, 1.0, None, None)
-    metrics = {"val/loss": loss}
+    metrics = {metric: value}
     return Record(trial_id, 0, 0, 1, metrics, cost, unknown, None, None, None, early_stopped)
 
 

@@ -1,12 +1,12 @@
 """W&B agents as people run them: the command line, the real client, a stand-in server."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.processes import wandbs_own_agent
+
+from audiocls.store import TrialFolder
 
 ROOT = Path(__file__).parents[2]
 QUIET = ("--wandb", "disabled", "--executor", "inline")
@@ -54,26 +54,9 @@ def test_a_grid_is_trained_once_by_two_agents_and_what_is_finished_is_told_again
     assert "0 trained" in here.run("sweep", "agent", pushed, "--workers", "1").err
 
 
-WANDBS_OWN = """
-import sys, wandb.wandb_agent
-from wandb.cli.cli import cli
-wandb.wandb_agent.Agent.POLL_INTERVAL = 0.2
-cli(["agent", *sys.argv[1:]])
-"""
-
-
 def test_wandbs_own_agent_trains_cells_of_a_pushed_sweep(here, wandb_server, pushed):
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    ended = subprocess.run(
-        [sys.executable, "-c", WANDBS_OWN, "--count", "1", pushed],
-        cwd=here.path,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    ended = wandbs_own_agent(here.path, "--count", "1", pushed)
+    assert ended.code == 0, ended.err
     assert len(here.finished()) == 1
     [run] = wandb_server.runs()
     assert (run.state, run.group, run.job_type) == ("finished", "tiny", "baseline")
@@ -97,11 +80,13 @@ def test_a_run_stopped_on_the_server_ends_early_and_a_killed_agent_comes_back_fo
     process.send_signal(signal.SIGKILL)
     process.communicate()
     [unfinished] = [trial for trial in begun(home) if trial != stopped]
-    again = home.start("sweep", "agent", pushed, "--workers", "1", "--count", "1")
+    # The worker outlives its agent by seconds, in which it writes history too.
+    home.wait_for(lambda: TrialFolder(unfinished).state() == "pending")
     size = (unfinished / "history.jsonl").stat().st_size
-    home.wait_for(lambda: (unfinished / "history.jsonl").stat().st_size > size)
+    again = home.start("sweep", "agent", pushed, "--workers", "1", "--count", "1")
+    home.wait_for(lambda: (unfinished / "history.jsonl").stat().st_size > size, limit_s=200)
     wandb_server.stop_run(second.id)
-    _, err = again.communicate(timeout=90)
+    _, err = again.communicate(timeout=200)
     assert again.returncode == 0, err
     assert len(wandb_server.runs()) == 2
     assert home.finished() == sorted([stopped, unfinished])

@@ -22,6 +22,7 @@ def test_list_names_every_data_set_with_its_licence_and_the_command(home):
         "speechcommands",
         "audioset",
         "folder",
+        "shards",
     }
     assert rows["urbansound8k"]["command"] == "fetch urbansound8k"
     assert "CC BY-NC" in rows["esc50"]["licence"]
@@ -82,3 +83,14 @@ def test_without_a_network_fetch_says_what_to_do_by_hand(home, monkeypatch):
     assert "By hand:" in ended.err
     assert "put the file, not unpacked, at data/ESC-50-master.zip" in ended.err
     assert ended.out == ""
+
+
+def test_manifest_writes_what_is_recognised_and_nothing_over(here, made):
+    ended = here.run("data", "manifest", str(made), code=2)
+    assert "exists already" in ended.err
+    given = ["--set", "data.labels=multi", "--out", str(made / "mine.csv")]
+    ended = here.run("data", "manifest", str(made), *given)
+    assert "100 clips, 10 classes" in ended.out
+    assert "--set data.manifest=mine.csv --set data.labels=multi" in ended.err
+    assert (made / "mine.csv").read_text().startswith("path,label,fold,source\n")
+    assert "not a folder" in here.run("data", "manifest", "nowhere", code=2).err

@@ -67,7 +67,7 @@ def test_a_full_cache_stops_resumably_and_is_made_later(home, size, monkeypatch)
         assert f"No space left on device: {full}" in ended.err
         assert "are needed" in ended.err
         assert "SIGBUS" not in ended.err
-        assert not [path for path in full.iterdir() if path.name.endswith((".tmp", ".room"))]
+        assert not [path for path in full.iterdir() if path.name.endswith(".tmp")]
         remount(full, "size=50m")
         assert num_trained(home.launch().err) == 6
 

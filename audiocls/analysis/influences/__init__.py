@@ -12,6 +12,7 @@ from audiocls.analysis.influences.metrics import (
     MEANS,
     SINGLE_LABEL,
     Influences,
+    computed_as,
     influences_of,
     score_range,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "SINGLE_LABEL",
     "Influences",
     "Predictions",
+    "computed_as",
     "influences_of",
     "prepared",
     "score_range",

@@ -4,7 +4,7 @@ Legend: N clips, K classes, R recordings.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from audiocls.config.training import Training
 from audiocls.stats import leave_one_out
 from audiocls.stats.influence import by_jackknife, of_mean
 
+SCALES, ROUNDING = (1.0, 100.0), 6e-5
+"""Of metrics that programs report: shares and percent."""
 NUM_BINS = 15
 """Of confidence, in the calibration error."""
 
@@ -27,6 +29,10 @@ class Influences:
     """Names in ascending order, (R,)."""
     values: Array
     """They add up to 0, (R,)."""
+
+    def times(self, scale: float) -> "Influences":
+        """Return those on a metric that is as many times as large."""
+        return self if scale == 1 else replace(self, values=self.values * scale)
 
 
 def influences_of(
@@ -47,13 +53,35 @@ def influences_of(
     if metric in MEANS:
         values = of_mean(MEANS[metric](predictions), predictions.numbers)
         return Influences(predictions.recordings, values)
-    of_all, without_one = np.split(JACKKNIFED[metric](predictions), [1])
+    is_own = metric in predictions.own
+    values = predictions.own[metric] if is_own else JACKKNIFED[metric](predictions)
+    of_all, without_one = np.split(values, [1])
     if np.isnan(of_all).any():
         return f"{metric} is undefined: no class has the clips that it needs"
     if np.isnan(without_one).any():
         first = predictions.recordings[np.isnan(without_one).argmax()]
         return f"{metric} is undefined without recording {first}: no class has the clips it needs"
     return Influences(predictions.recordings, by_jackknife(without_one))
+
+
+def computed_as(value: float, predictions: Predictions) -> list[tuple[str, float]]:
+    """Return which metrics of these predictions have that value, each with the scale it is on.
+
+    So is told what a program calls `val_acc`; the scale is 100 for percent. Values are taken to be
+    rounded to four digits, as programs write them.
+    """
+    found = []
+    for name in (*MEANS, *JACKKNIFED):
+        if _why_not(name, predictions) is None:
+            known = _value_of(name, predictions)
+            found += [(name, scale) for scale in SCALES if abs(value / scale - known) <= ROUNDING]
+    return found
+
+
+def _value_of(metric: str, predictions: Predictions) -> float:
+    if metric in MEANS:
+        return float(MEANS[metric](predictions).mean())
+    return float(JACKKNIFED[metric](predictions)[0])
 
 
 def score_range(metric: str) -> float:
@@ -66,7 +94,7 @@ def score_range(metric: str) -> float:
 
 def _why_not(metric: str, predictions: Predictions) -> str | None:
     """Return why a metric cannot be computed of these predictions, if so."""
-    known = [*MEANS, *JACKKNIFED]
+    known = [*MEANS, *JACKKNIFED, *predictions.own]
     if predictions.is_multi_label:
         known = [name for name in known if name not in SINGLE_LABEL]
     if metric not in known:
@@ -78,6 +106,8 @@ def _why_not(metric: str, predictions: Predictions) -> str | None:
         return "test/loss needs the trial's options of the loss"
     if predictions.is_multi_label and predictions.training.loss == "cross_entropy":
         return "cross_entropy is no loss for clips of several labels"
+    if not isinstance(predictions.training.loss, str):
+        return "test/loss is that of an own loss, which is not computed here"
     return None
 
 

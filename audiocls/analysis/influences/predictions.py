@@ -4,7 +4,7 @@ Legend: N clips, K classes, R recordings.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.config.training import Training
+
+OWN = "own/"
+"""Beginning of the names of arrays of own metrics."""
 
 Texts = NDArray[np.str_]
 Array = NDArray[np.float64]
@@ -33,6 +36,8 @@ class Predictions:
     """(N, K)"""
     training: Training | None
     """Options of the loss, which the predictions do not tell."""
+    own: Mapping[str, Array] = field(default_factory=dict)
+    """Name of an own metric → its value of all clips, then without each recording, (1 + R,)."""
 
     @property
     def is_multi_label(self) -> bool:
@@ -88,9 +93,13 @@ def prepared(
         return f"all test clips are of one recording, {recordings[0]}"
     order = np.argsort(numbers, kind="stable")
     kept = labels if labels.ndim == 2 else labels.astype(np.int64)
-    return Predictions(
-        recordings, numbers[order], kept[order], logits[order].astype(float), training
-    )
+    own = {
+        f"test/{name.removeprefix(OWN)}": values.astype(float)
+        for name, values in arrays.items()
+        if name.startswith(OWN) and values.shape == (1 + len(recordings),)
+    }
+    clips = numbers[order], kept[order], logits[order].astype(float)
+    return Predictions(recordings, *clips, training, own)
 
 
 def _fault_of_shapes(

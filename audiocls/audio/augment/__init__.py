@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from audiocls.audio.augment.own import OwnMix, OwnTransform
 from audiocls.options import Options
+from audiocls.parts import OrOwn
 
 Transform = Literal[
     "amp",
@@ -28,6 +30,8 @@ Transform = Literal[
 ]
 Noise = Literal["white", "blue", "pink", "red", "violet", "uniform", "phase", "sine"]
 Mix = Literal["mixup", "timemix", "freqmix", "phasemix", "cutmix"]
+AnyTransform = Annotated[Transform | OwnTransform, OrOwn(OwnTransform)]
+AnyMix = Annotated[Mix | OwnMix, OrOwn(OwnMix)]
 Chance = Annotated[float, Field(ge=0.0, le=1.0)]
 Decibels = Annotated[float, Field(ge=-60.0, le=120.0)]
 
@@ -45,11 +49,12 @@ class Augment(Options):
     """Gain drawn from ±`gain_db` decibels."""
     shift_s: float = Field(default=0.0, ge=0.0)
     """Time shift drawn from ±`shift_s` seconds, zero-padded."""
-    transforms: tuple[Transform, ...] = ()
+    transforms: tuple[AnyTransform, ...] = ()
     """Transforms applied in random order: amp (gain 0.5 to 1.3), neg (sign), tshift (time shift of
     ±0.1 s and a fraction of a sample), tmask (0.1 s of silence), ampsegment (amp on 0.1 s),
     cycshift (circular shift), reverse, mulaw (256 levels), freqshift (±50 Hz), room (synthetic
-    reverberation), lowpass (from 1/2 to 3/4 of half the rate), highpass (up to 1/4 of it)."""
+    reverberation), lowpass (from 1/2 to 3/4 of half the rate), highpass (up to 1/4 of it), or your
+    own."""
     transform_p: Chance = 0.5
     """Probability of each of `transforms`."""
     noises: tuple[Noise, ...] = ()
@@ -69,7 +74,7 @@ class Augment(Options):
     """Scale of all changes above but `crop`; 0 is none. Decibels of gain, shifts, masked lengths
     and amplitudes of added noise are multiplied by it, and filters cut by so much less. Of changes
     without a size (neg, reverse, mulaw, resampling) the probability is multiplied, by 1 at most."""
-    mixes: tuple[Mix, ...] = ()
+    mixes: tuple[AnyMix, ...] = ()
     """Ways to mix every clip with another of its batch; each clip draws one of them."""
     mix_from_epoch: int = Field(default=0, ge=0)
     """Epochs to finish before mixing begins."""
@@ -115,7 +120,7 @@ class Augment(Options):
 
     def _repetitions(self) -> Iterator[str]:
         for name in ("transforms", "noises", "mixes", "resample_factors"):
-            values = getattr(self, name)
+            values = [getattr(each, "name", each) for each in getattr(self, name)]
             if len(set(values)) < len(values):
                 yield f"{name}: got {', '.join(map(str, values))}, allowed: each once"
         if not self.resample_factors:

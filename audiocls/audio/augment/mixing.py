@@ -15,6 +15,7 @@ from torch import Tensor
 from audiocls.audio.augment import Augment, Mix
 from audiocls.audio.augment import spectral as sp
 from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.own import OwnMix
 from audiocls.audio.augment.waveform import ratio_or_zero, rms
 
 LEAST_SHARE = 0.1
@@ -51,13 +52,14 @@ def mix(
         return waveforms, targets
     partners = partners_of(draws)
     kinds = draws.on("cpu").integers("mix", len(options.mixes))[:, 0]
+    mixers = [each.mixed if isinstance(each, OwnMix) else MIXES[each] for each in options.mixes]
     mixed, shares = torch.empty_like(waveforms), waveforms.new_empty(len(waveforms), 1)
-    for index, name in enumerate(options.mixes):
+    for index, mixer in enumerate(mixers):
         (rows,) = torch.nonzero(kinds == index, as_tuple=True)
         if len(rows) > 0:
             here, there = rows.to(waveforms.device), partners[rows].to(waveforms.device)
             row_draws = draws.of(rows).on(waveforms.device)
-            mixed[here], shares[here] = MIXES[name](
+            mixed[here], shares[here] = mixer(
                 waveforms[here], waveforms[there], row_draws, sample_rate
             )
     others = targets[partners.to(targets.device)]

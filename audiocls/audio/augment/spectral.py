@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from audiocls.audio.augment.waveform import ratio_or_zero, rms
+from audiocls.audio.resampling import resample_by_ratio
 
 ORDER = 4
 """Order of the Butterworth responses: 24 dB per octave beyond the cutoff."""
@@ -132,12 +133,8 @@ def resample(waveforms: Tensor, factor: float) -> Tensor:
     >>> resample(torch.zeros(2, 1000), 1.2).shape
     torch.Size([2, 1200])
     """
-    # Imported here because its import takes a second.
-    from torchaudio.functional import resample as resample_by_ratio
-
     ratio = Fraction(factor).limit_denominator(100)
-    result: Tensor = resample_by_ratio(waveforms, ratio.denominator, ratio.numerator)
-    return result
+    return resample_by_ratio(waveforms, ratio.denominator, ratio.numerator)
 
 
 def stft_windows(sample_rate: int) -> tuple[int, int, int]:

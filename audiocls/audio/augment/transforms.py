@@ -17,6 +17,7 @@ from audiocls.audio.augment import Augment, Transform
 from audiocls.audio.augment import spectral as sp
 from audiocls.audio.augment import waveform as wf
 from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.own import OwnTransform
 from audiocls.audio.augment.rows import apply_to_selected
 
 SEGMENT_S = 0.1
@@ -55,7 +56,8 @@ def apply_transforms(
     """
     # The order is drawn per clip, so that it does not depend on the batch. In each turn the clips
     # for which the same transform is due are transformed together.
-    names = options.transforms
+    changes = {_name(each): _change(each) for each in options.transforms}
+    names = list(changes)
     fires = {
         name: draws.bernoulli(f"{name} fires", _probability(name, options, strength))
         for name in names
@@ -65,13 +67,30 @@ def apply_transforms(
     for turn in range(len(names)):
         for index, name in enumerate(names):
             is_due = fires[name] & (orders[:, turn] == index)
-            apply_to_selected(waveforms, is_due, draws, partial(CHANGES[name], strength=strength))
+            apply_to_selected(waveforms, is_due, draws, partial(changes[name], strength=strength))
     return waveforms
 
 
-def _probability(name: Transform, options: Augment, strength: AugmentationStrength) -> float:
+def _name(transform: Transform | OwnTransform) -> str:
+    return transform.name if isinstance(transform, OwnTransform) else transform
+
+
+def _change(transform: Transform | OwnTransform) -> Change:
+    """Return a shipped transform, or an own one, which has no size that could be scaled."""
+    if not isinstance(transform, OwnTransform):
+        return CHANGES[transform]
+
+    def change(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
+        """Transform every clip. Shape: waveforms (B, T) → (B, T)"""
+        return transform.applied(waveforms, draws, strength.sample_rate)
+
+    return change
+
+
+def _probability(name: str, options: Augment, strength: AugmentationStrength) -> float:
     p = options.transform_p
-    return strength.scale_probability(p) if name in ON_OR_OFF else p
+    has_size = name in CHANGES and name not in ON_OR_OFF
+    return p if has_size else strength.scale_probability(p)
 
 
 def _amp(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -12,6 +12,7 @@ from audiocls.audio.check.findings import (
     TOLERATED_SHARE,
     Finding,
     findings_of,
+    in_order,
 )
 from audiocls.audio.check.obstacles import OBSTACLES, require_trainable
 from audiocls.audio.check.probe import (
@@ -21,7 +22,8 @@ from audiocls.audio.check.probe import (
     kept_probes,
     probe_all,
 )
-from audiocls.audio.clips import ClipTable, InvalidClipTable, fingerprint
+from audiocls.audio.check.unlisted import unlisted
+from audiocls.audio.clips import SPLITS, ClipTable, InvalidClipTable, fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.errors import DataError
 
@@ -82,10 +84,11 @@ def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> Dat
         table = data.table(cache)
     except InvalidClipTable as error:
         table = error.listed
-    probes = probe_all([clip.path for clip in table.clips], report)
+    probes = probe_all(table.clips, report)
     if _is_decoded(probes):
         keep_probes(probes, fingerprint(table, cache), cache)
-    return data_quality_of(table, probes)
+    quality = data_quality_of(table, probes)
+    return replace(quality, findings=in_order([*quality.findings, *unlisted(data, table)]))
 
 
 def require_ready(
@@ -105,7 +108,7 @@ def require_ready(
         require_trainable(table, folds, name)
     probes = kept_probes(known, cache, len(table.clips))
     if probes is None:
-        probes = probe_all([clip.path for clip in table.clips], lambda done, total: None)
+        probes = probe_all(table.clips, lambda done, total: None)
         if _is_decoded(probes):
             keep_probes(probes, known, cache)
     findings = [f for f in data_quality_of(table, probes).findings if f.kind not in ignored]
@@ -141,6 +144,15 @@ def _is_decoded(probes: Iterable[DecodedInfo | DecodeFailure]) -> bool:
     return all(isinstance(each, DecodedInfo) for each in probes)
 
 
+def _place_of_side(counted: tuple[str, int]) -> tuple[int, int, str]:
+    """Return where a fold or split is listed: folds by number, then splits as they are used."""
+    side, _ = counted
+    number = side.removeprefix("fold ")
+    if number.isdecimal():
+        return 0, int(number), ""
+    return (1, SPLITS.index(side), "") if side in SPLITS else (2, 0, side)
+
+
 def data_quality_of(table: ClipTable, probes: list[DecodedInfo | DecodeFailure]) -> DataQuality:
     """Summarise what was listed and what was decoded, a probe for each clip."""
     decoded = [probe for probe in probes if isinstance(probe, DecodedInfo)]
@@ -149,7 +161,7 @@ def data_quality_of(table: ClipTable, probes: list[DecodedInfo | DecodeFailure])
     return DataQuality(
         num_clips=len(table.clips),
         classes={name: labels[i] for i, name in enumerate(table.labels)},
-        sides=dict(Counter(clip.side for clip in table.clips)),
+        sides=dict(sorted(Counter(c.side for c in table.clips).items(), key=_place_of_side)),
         rates=dict(Counter(probe.sample_rate for probe in decoded).most_common()),
         lengths_s=dict(sorted(lengths_s.items())),
         findings=findings_of(table, dict(zip(table.clips, probes, strict=True))),

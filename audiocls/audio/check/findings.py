@@ -1,12 +1,12 @@
 """Problems of clips, decided from what was listed and what was decoded; reads no file."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from audiocls.audio.check.obstacles import obstacles
 from audiocls.audio.check.probe import DecodedInfo, DecodeFailure
-from audiocls.audio.clips import Clip, ClipTable, leaking_sources, violations
+from audiocls.audio.clips import Clip, ClipTable, leaking_sources, split_of, violations
 from audiocls.audio.listing import look_alikes
 from audiocls.formatting import join_names
 
@@ -23,9 +23,9 @@ TOLERATED_SHARE = 0.01
 """Share of the clips that may be bent by a lossy step; beyond it a launch stops."""
 _BENT = ("truncated", "clipped", "cancelled")
 """Faults of clips that can be trained on, but are not what was recorded."""
-BETWEEN_SIDES = ("leaking twins", "bare")
+BETWEEN_SIDES = ("leaking twins", "bare", "never learned")
 """Findings about folds and splits, which say nothing of recordings without labels."""
-_HARMLESS_TO_START = ("leaking twins", *_BENT)
+_HARMLESS_TO_START = ("leaking twins", "never learned", *_BENT)
 
 Probes = Mapping[Clip, DecodedInfo | DecodeFailure]
 
@@ -58,13 +58,17 @@ class Finding:
 
 
 def findings_of(table: ClipTable, probes: Probes) -> tuple[Finding, ...]:
-    """Return all problems, faults first."""
+    """Return all problems, faults first, then by kind."""
     checks = (
         *(_invalid, _obstacles, _undecodable, _truncated, _clipped, _cancelled, _duplicates),
-        *(_silent, _overshooting, _bare, _look_alike, _skipped, _remarked),
+        *(_silent, _overshooting, _bare, _never_learned, _look_alike, _skipped, _remarked),
     )
-    findings = [finding for check in checks for finding in check(table, probes)]
-    return tuple(sorted(findings, key=lambda finding: not finding.is_fault))
+    return in_order(finding for check in checks for finding in check(table, probes))
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings as they are listed: faults first, then by kind."""
+    return tuple(sorted(findings, key=lambda finding: (not finding.is_fault, finding.kind)))
 
 
 def _invalid(table: ClipTable, probes: Probes) -> Iterator[Finding]:
@@ -143,8 +147,8 @@ def _duplicates(table: ClipTable, probes: Probes) -> Iterator[Finding]:
         if info.peak >= SILENT_PEAK:  # silent clips are alike without being duplicates
             groups[info.digest].append(clip)
     duplicates = [group for group in groups.values() if len(group) > 1]
-    apart = [group for group in duplicates if len({clip.side for clip in group}) > 1]
-    together = [group for group in duplicates if len({clip.side for clip in group}) == 1]
+    apart = [group for group in duplicates if len({clip.use for clip in group}) > 1]
+    together = [group for group in duplicates if len({clip.use for clip in group}) == 1]
     at_odds = [group for group in duplicates if len({clip.labels for clip in group}) > 1]
     kinds = (
         (apart, "leaking twins", True, "in different folds or splits: in training and in test"),
@@ -177,6 +181,29 @@ def _bare(table: ClipTable, probes: Probes) -> Iterator[Finding]:
             yield Finding(
                 "bare", False, f"{len(bare)} {plural} no clip in {side}: {join_names(bare)}", ()
             )
+
+
+def _never_learned(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+    """Yield classes without a clip to train on when some fold is tested: their split is none.
+
+    With several labels a clip, rare ones are left to the warning of `_bare`.
+    """
+    lacking: dict[int, list[str]] = {}
+    for fold in () if table.is_multi_label else table.folds:
+        trained = {
+            label
+            for clip in table.clips
+            if split_of(clip, fold, table.folds) == "train"
+            for label in clip.labels
+        }
+        for i, name in enumerate(table.labels):
+            if i not in trained and trained:
+                lacking.setdefault(fold, []).append(name)
+    if lacking:
+        which = "; ".join(f"fold {f}: {join_names(names)}" for f, names in lacking.items())
+        text = f"classes without a clip to train on, by the fold tested on: {which}. "
+        advice = "Add recordings of these classes, or set folds that spread them"
+        yield Finding("never learned", True, text + advice, ())
 
 
 def _look_alike(table: ClipTable, probes: Probes) -> Iterator[Finding]:

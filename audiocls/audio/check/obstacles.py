@@ -42,4 +42,6 @@ def _empty_sides(table: ClipTable, folds: Iterable[int]) -> list[str]:
         missing = [name for name in SPLITS if name not in there]
         if missing:
             empty.append(f"fold {fold} leaves no clips for {' and '.join(missing)}")
+            if missing == ["val"] and fold == 1:
+                empty[-1] += " (drawn from the training sources by --set data.val.share=0.1)"
     return empty

@@ -16,13 +16,13 @@ import numpy as np
 
 from audiocls.atomic import write_text
 from audiocls.audio.check.truncation import truncation
-from audiocls.audio.decode import decode
+from audiocls.audio.clip_audio import file_of
+from audiocls.audio.clips import Clip
+from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.listing import shown
-from audiocls.audio.pack import clipped_share, fault_behind
+from audiocls.audio.pack import clipped_share, fault_behind, in_order
 from audiocls.errors import DataError
 
-CHUNK_FILES = 512
-"""Files submitted at once, so that memory does not grow with their number."""
 SCHEMA = 1
 """Of what is kept; raise it whenever a probe measures something else."""
 
@@ -59,14 +59,29 @@ class DecodeFailure:
 
 
 Report = Callable[[int, int], None]
-"""Gets the number of files done and of all files."""
+"""Gets the number of clips done and of all clips."""
 
 
-def probe(path: Path) -> DecodedInfo | DecodeFailure:
-    """Decode one file and measure it; raises `MachineFault` where the file is not at fault."""
+def probe_clip(clip: Clip) -> DecodedInfo | DecodeFailure:
+    """Decode and measure one clip, which may be a segment of a file or a member of a shard."""
     try:
-        waveform = decode(path)
-        odd = truncation(path, waveform)
+        with file_of(clip) as path:
+            found = probe(path, clip.segment)
+    except DataError as error:
+        return DecodeFailure(_is_missing(clip.path), str(error))
+    if clip.member is None or isinstance(found, DecodedInfo):
+        return found
+    return DecodeFailure(found.is_missing, found.why.replace(str(path), clip.id))
+
+
+def probe(path: Path, segment: tuple[float, float] | None = None) -> DecodedInfo | DecodeFailure:
+    """Decode one file and measure it; raises `MachineFault` where the file is not at fault.
+
+    `segment` is its part to decode, from start to end in seconds.
+    """
+    try:
+        waveform = decode(path, segment)
+        odd = _beyond_end(waveform, segment) if segment else truncation(path, waveform)
     except (DataError, OSError, ValueError, LookupError, MemoryError) as error:
         if (fault := fault_behind(error, path)) is not None:
             raise fault from error
@@ -87,15 +102,23 @@ def probe(path: Path) -> DecodedInfo | DecodeFailure:
     )
 
 
-def probe_all(paths: Sequence[Path], report: Report) -> list[DecodedInfo | DecodeFailure]:
-    """Probe all files, in order; `report` gets the number of files done and of all files."""
+def _beyond_end(waveform: Waveform, segment: tuple[float, float]) -> str:
+    """Return in words that a recording ends before its segment does, or nothing."""
+    if not waveform.is_partial:
+        return ""
+    start_s, end_s = segment
+    there_s = start_s + len(waveform.samples) / waveform.sample_rate
+    return f"ends at {there_s:.2f} s, its segment at {end_s:g} s"
+
+
+def probe_all(clips: Sequence[Clip], report: Report) -> list[DecodedInfo | DecodeFailure]:
+    """Probe all clips, in order; `report` gets the number of clips done and of all clips."""
     probes: list[DecodedInfo | DecodeFailure] = []
-    report(0, len(paths))
+    report(0, len(clips))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(paths), CHUNK_FILES):
-            for each in pool.map(probe, paths[start : start + CHUNK_FILES]):
-                probes.append(each)
-                report(len(probes), len(paths))
+        for each in in_order(pool, probe_clip, clips):
+            probes.append(each)
+            report(len(probes), len(clips))
     return probes
 
 

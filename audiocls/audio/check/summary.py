@@ -16,7 +16,7 @@ def facts_of(quality: DataQuality, data: DataSet) -> dict[str, str]:
         "data set": data.name,
         "clips": f"{quality.num_clips}, {format_elapsed(quality.duration_s)} of audio",
         "classes": _classes(quality.classes),
-        "sides": ", ".join(f"{side}: {count}" for side, count in quality.sides.items()),
+        _called(quality.sides): ", ".join(f"{s}: {count}" for s, count in quality.sides.items()),
         "rates": _rates(quality, data.sample_rate),
         "lengths": _lengths(quality, data.duration_s),
     }
@@ -38,6 +38,12 @@ def as_values(quality: DataQuality) -> dict[str, Any]:
             for f in quality.findings
         ],
     }
+
+
+def _called(sides: dict[str, int]) -> str:
+    """Return what the parts of the data are: folds, splits, or folds beside further test clips."""
+    folds = [side.startswith("fold ") for side in sides]
+    return "folds" if all(folds) else "folds and splits" if any(folds) else "splits"
 
 
 def _classes(counts: dict[str, int]) -> str:
@@ -66,6 +72,10 @@ def _lengths(quality: DataQuality, duration_s: float) -> str:
     shorter = sum(n for length, n in quality.lengths_s.items() if length < round(duration_s, 2))
     longer = sum(n for length, n in quality.lengths_s.items() if length > round(duration_s, 2))
     remarks = [f"{spread}, median {quality.median_s:g} s"]
-    remarks += [f"{shorter} shorter than {duration_s:g} s: zero-padded"] if shorter else []
+    remarks += (
+        [f"{shorter} shorter than {duration_s:g} s: padded with zeros to {duration_s:g} s"]
+        if shorter
+        else []
+    )
     remarks += [f"{longer} longer: truncated"] if longer else []
     return "; ".join(remarks)

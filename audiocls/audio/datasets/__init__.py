@@ -14,17 +14,22 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.audioset import AudioSet
 from audiocls.audio.datasets.esc50 import ESC50
 from audiocls.audio.datasets.folder import Folder
+from audiocls.audio.datasets.manifests import write_rows
+from audiocls.audio.datasets.own import OwnData
+from audiocls.audio.datasets.shards import Shards
 from audiocls.audio.datasets.speechcommands import SpeechCommands
 from audiocls.audio.datasets.synthetic import Synthetic
 from audiocls.audio.datasets.urbansound8k import UrbanSound8K
 from audiocls.dotted import nest
 from audiocls.errors import ConfigError, UsageError
 from audiocls.options import Options
+from audiocls.parts import OWN_FILES, OrOwn
 from audiocls.validation_errors import describe_errors
 
 DataSet = Annotated[
-    Synthetic | ESC50 | UrbanSound8K | SpeechCommands | AudioSet | Folder,
+    Synthetic | ESC50 | UrbanSound8K | SpeechCommands | AudioSet | Folder | Shards,
     Field(discriminator="name"),
+    OrOwn(OwnData),
 ]
 
 __all__ = [
@@ -32,6 +37,8 @@ __all__ = [
     "AudioSet",
     "DataSet",
     "Folder",
+    "OwnData",
+    "Shards",
     "SpeechCommands",
     "Synthetic",
     "UrbanSound8K",
@@ -42,6 +49,11 @@ class _Given(Options):
     data: DataSet
 
 
+def is_packed(data: DataSet) -> bool:
+    """Whether the decoded samples of a data set are kept on the disk."""
+    return data.pack if isinstance(data, Folder | Shards) else True
+
+
 def dataset_named(name: str, overrides: Mapping[str, Any]) -> DataSet:
     """Return the data set `name` with overrides such as `{"data.root": "/data"}`.
 
@@ -50,7 +62,7 @@ def dataset_named(name: str, overrides: Mapping[str, Any]) -> DataSet:
     """
     given = nest({"data.name": name, **overrides})
     try:
-        return _Given.model_validate(given).data
+        return _Given.model_validate(given, context=OWN_FILES).data
     except ValidationError as error:
         raise ConfigError(f"data set {name!r}", describe_errors(error, _Given, given)) from error
 
@@ -68,3 +80,21 @@ def write_synthetic(data: DataSet, folder: Path) -> ClipTable:
             "synthetic."
         )
     return data.make(folder)
+
+
+def written_manifest(
+    folder: Path, out: Path | None, overrides: Mapping[str, Any]
+) -> tuple[Path, ClipTable]:
+    """Write what is recognised in a folder as a manifest; return its path and its clips.
+
+    Raises:
+        DataError: nothing is recognised, or it cannot be read.
+        UsageError: the file exists already.
+    """
+    data = dataset_named("folder", {**overrides, "data.root": str(folder)})
+    assert isinstance(data, Folder)
+    listed, files = data.listed()
+    table = data.table_of(listed, files)
+    path = (out or folder / "manifest.csv").expanduser().absolute()
+    write_rows(listed, table, path)
+    return path, table

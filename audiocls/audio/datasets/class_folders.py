@@ -1,52 +1,91 @@
 """A folder for each class, which is what people have who have no manifest."""
 
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from audiocls.audio.listing import Listing, Remark, list_clips, normalised
+from audiocls.audio.datasets.cells import SPLIT_NAMES, Row
+from audiocls.audio.datasets.rows import Listed
+from audiocls.audio.listing import Listing, Remark, is_hidden, list_clips, normalised
+from audiocls.errors import DataError
+from audiocls.formatting import join_names
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""Name of a part of a data set → the split that it means."""
-
-Rows = list[dict[str, str]]
+_FURTHER = re.compile(r"test[-_](\w[\w.-]*)", re.IGNORECASE | re.ASCII)
+"""How folders of further test clips are called: a file's name cannot have a colon everywhere."""
 
 
-def class_folders(root: str | None, manifest: str) -> tuple[Path, Rows, tuple[Remark, ...]] | None:
-    """Return the rows that a manifest would have, of a root without one; none if it has no classes.
+def class_folders(folder: Path, manifest: str) -> Listed | None:
+    """Return the rows that a manifest would have, of a folder without one; none without classes.
 
     A class is a folder with clips at any depth, and there are two at least; folders called as
     splits have the classes inside.
+
+    Raises:
+        DataError: some folders are called as splits, and others are not.
     """
-    folder = Path(root).expanduser().absolute() if root else None
-    if folder is None or not folder.is_dir() or (folder / manifest).exists():
-        return None
     listing = list_clips(folder)
     placed = [path.relative_to(folder).parts for path in listing.files]
-    tops = {parts[0] for parts in placed if len(parts) > 1}
-    has_splits = bool(tops) and all(top.lower() in SPLIT_NAMES for top in tops)
+    has_splits = _has_splits(folder, {parts[0] for parts in placed if len(parts) > 1})
     depth = 1 + has_splits
     rows = [_row(parts, has_splits) for parts in placed if len(parts) > depth]
-    if len({row["label"] for row in rows}) < 2:
+    classes = {row["label"] for row in rows}
+    if len(classes) < 2:
         return None
-    return folder, rows, _remarks(listing, manifest, len(placed) - len(rows))
+    empty = _without_clips(folder, depth, {parts[:depth] for parts in placed})
+    remarks = (*_told(manifest, len(placed) - len(rows), empty), *_other_files(listing, folder))
+    return Listed(folder, tuple(rows[0]), dict(enumerate(rows, 1)), remarks)
 
 
-def _row(parts: tuple[str, ...], has_splits: bool) -> dict[str, str]:
+def split_of_folder(name: str) -> str:
+    """Return the split that a folder's name means; empty if it means none.
+
+    >>> split_of_folder("Valid"), split_of_folder("test_unseen"), split_of_folder("robin")
+    ('val', 'test:unseen', '')
+    """
+    further = _FURTHER.fullmatch(name)
+    return f"test:{further[1]}" if further else SPLIT_NAMES.get(name.lower(), "")
+
+
+def _has_splits(folder: Path, tops: Iterable[str]) -> bool:
+    """Whether the classes are inside of folders that are called as splits."""
+    splits = sorted(top for top in tops if split_of_folder(top))
+    others = sorted(top for top in tops if not split_of_folder(top))
+    meant = {split_of_folder(top) for top in splits}
+    if others and "train" in meant and len(meant) > 1:
+        raise DataError(
+            f"{folder}: {join_names(splits)} are called as splits, and {join_names(others)} beside "
+            "them are not. Put the classes into the splits, or move the others elsewhere."
+        )
+    return bool(splits) and not others
+
+
+def _row(parts: tuple[str, ...], has_splits: bool) -> Row:
     row = {"path": "/".join(parts), "label": normalised(parts[int(has_splits)])}
-    return row | ({"split": parts[0].lower()} if has_splits else {})
+    return row | ({"split": split_of_folder(parts[0])} if has_splits else {})
 
 
-def _remarks(listing: Listing, manifest: str, num_loose: int) -> tuple[Remark, ...]:
-    """Return how the labels came about, and what has none."""
+def _without_clips(folder: Path, depth: int, filled: set[tuple[str, ...]]) -> list[str]:
+    """Return the folders of classes, `depth` below `folder`, in which no clip lies."""
+    there = (path for path in folder.glob("/".join("*" * depth)) if path.is_dir())
+    parts = sorted(path.relative_to(folder).parts for path in there)
+    return ["/".join(p) for p in parts if p not in filled and not any(map(is_hidden, p))]
+
+
+def _told(manifest: str, num_loose: int, empty: list[str]) -> Iterator[Remark]:
+    """Yield how the labels came about, and what has none."""
     told = f"there is no {manifest}: the folder of each class is its label (path,label)"
-    loose = f"{num_loose} clips lie in the folder of no class, and are passed over"
-    lost = (Remark("passed over", loose),) if num_loose else ()
-    return (Remark("class folders", told), *lost, *listing.remarks())
+    yield Remark("class folders", told)
+    if num_loose:
+        loose = f"{num_loose} clips lie in the folder of no class, and are passed over"
+        yield Remark("passed over", loose)
+    if empty:
+        text = f"{len(empty)} folders have no clip and make no class: {join_names(empty)}"
+        yield Remark("empty folders", text, tuple(empty))
+
+
+def _other_files(listing: Listing, folder: Path) -> Iterator[Remark]:
+    """Yield which files are no clips, by their endings."""
+    yield from listing.remarks()
+    if listing.num_others:
+        text = f"{listing.num_others} files in {folder.name} are no audio, and are passed over"
+        yield Remark("other files", text)

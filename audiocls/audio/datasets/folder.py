@@ -1,34 +1,47 @@
-"""Your own recordings: a CSV manifest of paths and labels beside the audio files."""
+"""Your own recordings: a list of paths and labels, or a folder for each class."""
 
+import codecs
 import csv
-import re
-import unicodedata
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import Literal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from audiocls.audio.clips import Clip, ClipTable
-from audiocls.audio.datasets.class_folders import SPLIT_NAMES, class_folders
-from audiocls.audio.datasets.layout import find_root, raise_problems, read_csv
-from audiocls.audio.grouping import grouped_folds
-from audiocls.audio.listing import FileFinder, Remark, normalised
-from audiocls.errors import did_you_mean
+from audiocls.audio.clips import ClipTable
+from audiocls.audio.datasets.cells import Reading
+from audiocls.audio.datasets.class_folders import class_folders
+from audiocls.audio.datasets.columns import Columns
+from audiocls.audio.datasets.layout import find_root
+from audiocls.audio.datasets.manifests import check_rows, missing_manifest, read_manifest
+from audiocls.audio.datasets.options import Pattern
+from audiocls.audio.datasets.presets import PresetName, detected, read_preset
+from audiocls.audio.datasets.rows import Listed, Val, table_of
+from audiocls.audio.listing import FileFinder
+from audiocls.errors import DataError, UsageError
 from audiocls.options import Options
 
-_COLUMNS = ("path", "label", "split", "fold", "source")
-_NUM_FOLDS = 5
+FIRST_OPTIONS = frozenset({"name", "root", "sample_rate", "duration_s", "manifest"})
+"""Options that were always in the id of a trial; others are where they are not at their default."""
 
 
 class Folder(Options):
-    """Your recordings: `root/manifest.csv` with the columns `path,label[,split|fold][,source]`.
+    """Your recordings: `root/manifest.csv`, another tool's list, or a folder for each class.
 
-    Paths are relative to the manifest. Clips cut from one recording share a `source`, which by
-    default is the path. `split` is train, val (validation, valid) or test; `fold` counts from 1.
-    With neither, sources are assigned to five folds, always the same way (`grouped_folds`).
-    Without a manifest the folder of each class is its label: `root/dog/*.wav`, or below folders
-    called as splits, `root/train/dog/*.wav`.
+    The manifest has the columns `path,label[,split|fold][,source][,start,end]`, or others that are
+    recognised by their names or named by `columns`. Paths are relative to it. Clips cut from one
+    recording share a `source`, which by default is the path. `split` is train, val (validation,
+    valid), test, or test:NAME for further test clips; `fold` counts from 1. With neither, sources
+    are assigned to five folds, always the same way (`grouped_folds`).
+
+    Without a manifest, presets are recognised, and then the folder of each class is its label:
+    `root/dog/*.wav`, or below folders called as splits, `root/train/dog/*.wav`.
     """
 
     name: Literal["folder"] = "folder"
@@ -36,47 +49,110 @@ class Folder(Options):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     manifest: str = "manifest.csv"
+    preset: PresetName = "auto"
+    """The layout of a public data set, where it is not to be recognised."""
+    columns: Columns = Columns()
+    encoding: str = ""
+    """Of the manifest, where it is not UTF-8."""
+    audio: str = ""
+    """Folder inside of the manifest's from which its paths start."""
+    labels: Literal["single", "multi"] = "single"
+    """`multi`: cells have several labels, separated by `;` or else by `,`."""
+    source: Pattern = None
+    """Regular expression of which a group, or all, is the source: searched in a file's name, then
+    in its path."""
+    val: Val = Val()
+    pack: bool = True
+    """Whether decoded samples are kept on the disk; if not, clips are decoded in every epoch."""
 
     @property
     def is_multi_label(self) -> bool:
-        return False
+        return self.labels == "multi"
 
     @property
     def num_folds(self) -> int | None:
         """Unknown until the manifest is read: `len(table.folds)`."""
         return None
 
+    @property
+    def reading(self) -> Reading:
+        """How the cells of the manifest are meant."""
+        return Reading(self.is_multi_label, self.source, self.val.share)
+
     def table(self, cache: Path) -> ClipTable:
         """List the clips in the manifest's order, classes in alphabetical order.
 
         Raises:
-            DataError: no root, no manifest, or errors in it (all at once, twenty shown).
+            DataError: no root, nothing to read in it, or errors in it (all at once, twenty shown).
         """
-        found = class_folders(self.root, self.manifest)
-        if found is not None:
-            root, rows, remarks = found
-            return _table(root, FileFinder(root), list(rows[0]), rows, remarks)
-        path = find_root(self.name, self.root, self.manifest) / self.manifest
-        listing, files = read_csv(path, _COLUMNS), FileFinder(path.parent)
-        raise_problems(path, _column_problems(listing.columns))
-        raise_problems(path, _row_problems(files, listing.columns, listing.rows))
-        rows = list(listing.rows.values())
-        return _table(path.parent, files, listing.columns, rows, listing.remarks)
+        return self.table_of(*self.listed())
 
+    def table_of(self, listed: Listed, files: FileFinder) -> ClipTable:
+        """Return the clips of rows that were read."""
+        table = table_of(listed, self.reading, lambda path: (files.path(path), None))
+        # What was respelled is known once every path has been looked for.
+        return replace(table, remarks=(*table.remarks, *files.remarks()))
 
-def _table(
-    root: Path,
-    files: FileFinder,
-    columns: list[str],
-    rows: list[dict[str, str]],
-    remarks: tuple[Remark, ...],
-) -> ClipTable:
-    labels = tuple(sorted({row["label"] for row in rows}))
-    folds = _folds(columns, rows)
-    clips = tuple(_clip(files, labels, row, fold) for row, fold in zip(rows, folds, strict=True))
-    official = {fold for fold in folds if fold is not None}
-    every = (*remarks, *files.remarks())
-    return ClipTable(clips, labels, tuple(sorted(official)) or (1,), remarks=every)
+    def listed(self) -> tuple[Listed, FileFinder]:
+        """Return the rows of the manifest, the preset or the class folders, and their files.
+
+        Raises:
+            DataError: as `table` does.
+        """
+        if self.root is None or not Path(self.root).expanduser().is_dir():
+            find_root(self.name, self.root, self.manifest)  # says what is missing
+        folder = Path(self.root or "").expanduser().absolute()
+        listed = self._rows(folder)
+        is_manifest = listed.where == folder / self.manifest
+        files = FileFinder((listed.where.parent if is_manifest else folder) / self.audio)
+        check_rows(listed, self.reading, files)
+        return listed, files
+
+    def _rows(self, folder: Path) -> Listed:
+        path = folder / self.manifest
+        if self.preset == "auto" and path.is_file():
+            return read_manifest(path, self.columns, self.reading, self.encoding)
+        found = detected(folder) if self.preset == "auto" else [self.preset]
+        if len(found) > 1:
+            raise DataError(
+                f"{folder} may be {' or '.join(found)}; say which: --set data.preset={found[0]}"
+            )
+        if found:
+            self._refuse({"audio", "encoding"}, f"{folder} is read as {found[0]}")
+            return read_preset(found[0], folder, self.columns, self.reading)
+        classes = class_folders(folder, self.manifest)
+        if classes is None:
+            raise missing_manifest(folder, self.manifest)
+        self._refuse({"audio", "encoding", "columns"}, f"{folder} has no {self.manifest}")
+        return classes
+
+    def _refuse(self, without_effect: set[str], why: str) -> None:
+        """Raise `UsageError` for options that have no effect on what is read."""
+        if given := sorted(without_effect & self.changed()):
+            named = ", ".join(f"data.{name}" for name in given)
+            raise UsageError(f"{named}: no effect here, for {why}; leave it out")
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding or "utf-8")
+        except LookupError as error:
+            allowed = "utf-8, utf-16, cp1252, latin-1, shift_jis …"
+            raise ValueError(f"got {encoding!r}, allowed: {allowed}") from error
+        return encoding
+
+    @model_validator(mode="after")
+    def _has_effects(self) -> "Folder":
+        if self.columns.also and not self.is_multi_label:
+            raise ValueError("columns.also names further labels of a clip: set labels: multi")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_first(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave later options out where they are at their defaults: ids of trials stay as is."""
+        kept = FIRST_OPTIONS | self.changed()
+        return {key: value for key, value in dump(self).items() if key in kept}
 
 
 def write_manifest(table: ClipTable, root: Path) -> None:
@@ -88,75 +164,3 @@ def write_manifest(table: ClipTable, root: Path) -> None:
         for clip in table.clips:
             path = clip.path.relative_to(root).as_posix()
             rows.writerow((path, table.labels[clip.label], clip.fold or clip.split, clip.source))
-
-
-def _clip(
-    files: FileFinder, labels: tuple[str, ...], row: dict[str, str], fold: int | None
-) -> Clip:
-    split = SPLIT_NAMES[row["split"].lower()] if fold is None else None
-    label = labels.index(row["label"])
-    return Clip(_id(row), files.path(row["path"]), (label,), _source(row), fold, split)
-
-
-def _id(row: dict[str, str]) -> str:
-    """Return the path as it is on every system, in one Unicode form."""
-    return unicodedata.normalize("NFC", str(PurePosixPath(row["path"].replace("\\", "/"))))
-
-
-def _source(row: dict[str, str]) -> str:
-    return normalised(row.get("source") or _id(row))
-
-
-def _folds(columns: list[str], rows: list[dict[str, str]]) -> list[int | None]:
-    if "split" in columns:
-        return [None] * len(rows)
-    if "fold" in columns:
-        return [int(float(row["fold"])) for row in rows]
-    sources = [_source(row) for row in rows]
-    return list(grouped_folds(sources, [row["label"] for row in rows], _NUM_FOLDS))
-
-
-def _column_problems(columns: list[str]) -> Iterator[str]:
-    for column in ("path", "label"):
-        if column not in columns:
-            yield f"there is no column {column!r}; the header has {', '.join(columns) or 'nothing'}"
-    for column in columns:
-        if column not in _COLUMNS:
-            known = ", ".join(_COLUMNS)
-            yield f"column {column!r}: allowed are {known}.{did_you_mean(column, _COLUMNS)}"
-        elif columns.count(column) > 1:
-            yield f"column {column!r}: is there {columns.count(column)} times"
-    if "split" in columns and "fold" in columns:
-        yield "columns 'split' and 'fold': give one of them"
-
-
-def _row_problems(
-    files: FileFinder, columns: list[str], rows: dict[int, dict[str, str]]
-) -> Iterator[str]:
-    if not rows:
-        yield "there are no rows"
-    first: dict[str, int] = {}
-    for line, row in rows.items():
-        earlier = first.setdefault(_id(row), line)
-        if earlier != line:
-            yield f"line {line}, path: {row['path']!r} is on line {earlier} already"
-        for column, problem in _cell_problems(files, columns, row):
-            yield f"line {line}, {column}: {problem}"
-
-
-def _cell_problems(
-    files: FileFinder, columns: list[str], row: dict[str, str]
-) -> Iterator[tuple[str, str]]:
-    path = row["path"]
-    if not path.strip() or Path(path).is_absolute():
-        yield "path", f"got {path!r}, allowed is a path relative to the manifest"
-    elif files.find(path) is None:
-        yield "path", f"there is no file {path!r} in {files.root}"
-    if not row["label"]:
-        yield "label", "is empty"
-    if "split" in columns and row["split"].lower() not in SPLIT_NAMES:
-        yield "split", f"got {row['split']!r}, allowed are train, val (validation, valid), test"
-    if "fold" in columns and not re.fullmatch(r"0*[1-9]\d*(\.0*)?", row["fold"]):
-        yield "fold", f"got {row['fold']!r}, allowed is a whole number from 1"
-    if "" in row:
-        yield "end", f"got {row['']!r} beyond the last column; quote commas"

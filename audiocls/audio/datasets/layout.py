@@ -2,10 +2,12 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from audiocls.audio.datasets.columns import NAMES
 from audiocls.audio.listing import Remark, normalised
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
@@ -13,7 +15,7 @@ from audiocls.formatting import join_names
 _PROBLEMS_SHOWN = 20
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 """What stands between cells instead of commas: a comma is decimal in half of the world."""
-_VERBATIM = ("path", "filename", "slice_file_name")
+_VERBATIM = ("slice_file_name", *NAMES["path"])
 """Columns of file names, in which blanks count."""
 _INDEX = ("", "unnamed: 0", "index")
 """Names of a column of row numbers, which pandas writes before the others."""
@@ -51,25 +53,28 @@ def find_root(name: str, root: str | None, marker: str, inside: Sequence[str] = 
     )
 
 
-def read_csv(path: Path, columns: Sequence[str] = ()) -> Csv:
+def read_csv(path: Path, columns: Sequence[str] = (), encoding: str = "") -> Csv:
     """Read a table; cells without blanks at their ends but for file names, missing ones empty.
 
     Cells beyond the last column are under the key `""`. Columns are known by the names `columns` in
-    any case, and separated by commas, or else by semicolons, tabs or bars.
+    any case, and separated by commas, or else by semicolons, tabs or bars. Without an `encoding`
+    the text is in UTF-8, or in UTF-16 that says so.
 
     Raises:
-        DataError: the file cannot be read as UTF-8 CSV with a header.
+        DataError: the file cannot be read as CSV with a header.
     """
     try:
-        text = _decoded(path.read_bytes())
+        content = path.read_bytes()
+        text = content.decode(encoding) if encoding else _decoded(content)
         separator = _separator(text)
         text = text.partition("\n")[2] if text.startswith("sep=") else text
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         header = [_column(name, columns) for name in next(reader, [])]
         lines = {reader.line_num: cells for cells in reader if any(map(str.strip, cells))}  # noqa: B035
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeError, csv.Error) as error:
         raise DataError(
-            f"{path}: cannot be read as UTF-8 CSV ({error}). Save it as CSV in UTF-8."
+            f"{path}: cannot be read as {encoding or 'UTF-8'} CSV ({error}). Save it as CSV in "
+            "UTF-8, or name its encoding, such as --set data.encoding=cp1252 for Windows."
         ) from error
     has_index = bool(header) and header[0].lower() in _INDEX and header[0] not in columns
     names = header[has_index:]
@@ -77,6 +82,42 @@ def read_csv(path: Path, columns: Sequence[str] = ()) -> Csv:
     written = (pair for cells in lines.values() for pair in zip(header, cells, strict=False))
     odd = {ascii(text): None for column, text in written if _is_respelled(column, text)}
     return Csv(names, rows, tuple(_remarks(path, separator, has_index, odd)))
+
+
+def read_jsonl(path: Path) -> Csv:
+    """Read a table of one JSON object a line; lists are cells with semicolons between.
+
+    Raises:
+        DataError: the file cannot be read, or a line is no object.
+    """
+    rows: dict[int, dict[str, str]] = {}
+    try:
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+            if line.strip():
+                values = json.loads(line)
+                texts = {key: text_of(value) for key, value in values.items()}
+                rows[number] = {key: text for key, text in texts.items() if text is not None}
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path}: cannot be read as JSON Lines, an object a line in UTF-8 ({error})"
+        ) from error
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    return Csv(names, {n: dict.fromkeys(names, "") | row for n, row in rows.items()})
+
+
+def text_of(value: object) -> str | None:
+    """Return a cell as text, several values separated by semicolons; none for what is no text.
+
+    >>> text_of(3), text_of(["a", "b"]), text_of(None), text_of({"x": 1})
+    ('3', 'a;b', '', None)
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, Sequence) and all(isinstance(each, str | int) for each in value):
+        return ";".join(map(str, value))
+    return None
 
 
 def _decoded(content: bytes) -> str:
@@ -110,7 +151,7 @@ def _remarks(path: Path, separator: str, has_index: bool, odd: Iterable[str]) ->
 
 
 def _is_respelled(column: str, cell: str) -> bool:
-    return column not in _VERBATIM and normalised(cell) != cell.strip()
+    return column.lower() not in _VERBATIM and normalised(cell) != cell.strip()
 
 
 def _column(name: str, known: Sequence[str]) -> str:
@@ -124,7 +165,9 @@ def _row(names: list[str], cells: list[str]) -> dict[str, str]:
     padded = [*cells, *[""] * (len(names) - len(cells))]
     row = dict(zip(names, padded, strict=False))
     beyond = cells[len(names) :]
-    known = {key: text if key in _VERBATIM else normalised(text) for key, text in row.items()}
+    known = {
+        key: text if key.lower() in _VERBATIM else normalised(text) for key, text in row.items()
+    }
     return known | ({"": ",".join(beyond)} if any(map(str.strip, beyond)) else {})
 
 

@@ -16,12 +16,26 @@ from audiocls.audio.features.encodec import Encodec
 from audiocls.audio.features.leaf import Leaf
 from audiocls.audio.features.logmel import LogMel
 from audiocls.audio.features.mfcc import MFCC
+from audiocls.audio.features.own import OwnFeatures
 from audiocls.audio.features.raw import Raw
 from audiocls.audio.features.sincnet import SincNet
 from audiocls.audio.features.spectrogram import Spectrogram
+from audiocls.parts import OrOwn
 
 Features = Annotated[
-    Raw | LogMel | Spectrogram | MFCC | Leaf | SincNet | Encodec, Field(discriminator="name")
+    Raw | LogMel | Spectrogram | MFCC | Leaf | SincNet | Encodec,
+    Field(discriminator="name"),
+    OrOwn(OwnFeatures),
 ]
 
-__all__ = ["MFCC", "Encodec", "Features", "Leaf", "LogMel", "Raw", "SincNet", "Spectrogram"]
+__all__ = [
+    "MFCC",
+    "Encodec",
+    "Features",
+    "Leaf",
+    "LogMel",
+    "OwnFeatures",
+    "Raw",
+    "SincNet",
+    "Spectrogram",
+]

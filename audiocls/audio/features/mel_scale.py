@@ -1,7 +1,9 @@
-"""Frequencies evenly spaced on the mel scale: the initial bands of learned filters.
+"""Bands evenly spaced on HTK's mel scale: fixed filters, and where learned ones begin.
 
-Legend: F filters.
+Legend: F filters, N frequency bins.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -31,3 +33,24 @@ def _mel(frequencies: Tensor) -> Tensor:
     Shape: any → the same
     """
     return torch.log10(1 + frequencies / 700) * 2595
+
+
+def mel_filters(
+    num_bins: int, f_min: float, f_max: float, num_filters: int, sample_rate: int
+) -> Tensor:
+    """Return triangles of height 1 over the bins of a spectrum; the bands are those of `mel_edges`.
+
+    In single precision throughout, which makes them torchaudio's to the bit. A band that holds no
+    bin is zero.
+
+    Shape: → (N, F)
+
+    >>> mel_filters(5, 0.0, 8000.0, 1, 16000).T
+    tensor([[0.0000, 0.9627, 0.6418, 0.3209, 0.0000]])
+    """
+    bins = torch.linspace(0, sample_rate // 2, num_bins)
+    low, high = (2595 * math.log10(1 + frequency / 700) for frequency in (f_min, f_max))
+    edges = 700 * (10 ** (torch.linspace(low, high, num_filters + 2) / 2595) - 1)
+    widths, above = edges.diff(), bins[:, None] - edges
+    rising, falling = above[:, :-2] / widths[:-1], -above[:, 2:] / widths[1:]
+    return torch.minimum(rising, falling).clamp(min=0)

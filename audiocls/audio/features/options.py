@@ -48,6 +48,15 @@ class FrontEndOptions(Options):
         """Whether features of whole clips are worth computing once and keeping on disk."""
         return not self.is_learned
 
+    @property
+    def has_known_shape(self) -> bool:
+        """Whether `shape` is known without building anything."""
+        return True
+
+    def shape_at(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
+        """Return (C, L) for clips of `num_samples` samples at `sample_rate` Hz; may build."""
+        return self.shape(num_samples)
+
     @abstractmethod
     def shape(self, num_samples: int) -> tuple[int, int]:
         """Return (C, L) for clips of `num_samples` samples, without building anything."""

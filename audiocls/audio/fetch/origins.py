@@ -155,7 +155,15 @@ ORIGINS = {
         ),
         Origin(
             name="folder",
-            what="your own recordings and a manifest.csv",
+            what="your own recordings: class folders, or a list in CSV",
+            classes="yours",
+            protocol="yours, or 5 folds of sources",
+            licence="yours",
+            size="yours",
+        ),
+        Origin(
+            name="shards",
+            what="Parquet or Arrow of `datasets`, tars of WebDataset",
             classes="yours",
             protocol="yours, or 5 folds of sources",
             licence="yours",

@@ -3,9 +3,10 @@
 import typer
 
 from audiocls.cli.ablation import commands, register
+from audiocls.cli.sweep.plan import plan
 
 app = typer.Typer(no_args_is_help=True, help="Ablations: list, show, plan, register.")
 app.command("list")(commands.list_)
 app.command()(commands.show)
-app.command()(commands.plan)
+app.command()(plan)
 app.command()(register.register)

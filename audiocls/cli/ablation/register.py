@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
+import audiocls
 from audiocls import console
 from audiocls.cli.options import RUNS, RunsOption
 from audiocls.cli.sweep.agent import show_pushed
-from audiocls.design.register import PROJECT
 from audiocls.formatting import command_line
-from audiocls.wandb_remote.register import push_registered, registered_sweeps, write_registered
 
 
 def register(
@@ -22,17 +21,21 @@ def register(
     is_pushed: Annotated[
         bool, typer.Option("--push", help="Create it on the W&B server instead.")
     ] = False,
-    project: Annotated[str, typer.Option("--project", help="W&B project, with --push.")] = PROJECT,
+    project: Annotated[
+        str, typer.Option("--project", help="W&B project, with --push.")
+    ] = "audiocls",
     entity: Annotated[
         str | None, typer.Option("--entity", help="W&B entity, with --push; default: your own.")
     ] = None,
     runs: RunsOption = RUNS,
 ) -> None:
     """Write the ablation as a W&B sweep, sweeps/NAME.yaml, or create it on the server."""
-    for sweep in registered_sweeps(name, is_all):
-        if is_pushed:
-            show_pushed(push_registered(sweep, project, entity, runs))
+    made = audiocls.register(
+        name, all=is_all, out=out, push=is_pushed, project=project, entity=entity, runs=runs
+    )
+    for each in made:
+        if each.pushed is not None:
+            show_pushed(each.pushed)
         else:
-            path = write_registered(sweep, out)
-            launch = command_line("sweep", "launch", sweep["name"])
-            console.say(f"{path}  ({launch}, or: wandb sweep {path})")
+            launch = command_line("sweep", "launch", each.source)
+            console.say(f"{each.file}  ({launch}, or: wandb sweep {each.file})")

@@ -1,14 +1,14 @@
 """`audiocls data check`: validate a data set before it is trusted."""
 
-from functools import partial
 from typing import Annotated
 
 import typer
 
-from audiocls import console, library
+import audiocls
+from audiocls import console
 from audiocls.cli.data.sources import DataSetArgument, DataSetOption
-from audiocls.cli.options import JsonOption, cache_folder
-from audiocls.console.bar import counting
+from audiocls.cli.options import JsonOption
+from audiocls.render.formats.terminal import show
 
 
 def check(
@@ -30,28 +30,12 @@ def check(
     A launch finds the same. It stops at what training would fail on, and where more than 1 % of
     the clips are truncated, clipped or cancelled; the rest are notes of its study.
     """
-    from audiocls.audio.check import accept
-    from audiocls.audio.check import check as examine
-    from audiocls.audio.check.summary import as_values, facts_of
-    from audiocls.audio.datasets import dataset_named
-
-    data = dataset_named(name, library.overrides(assignments or []))
-    with counting("clips") as count:
-        quality = examine(data, cache_folder(), partial(count, f"checking {name}"))
+    checked = audiocls.check_data(name, set=assignments, accept=is_accepted)
+    document = checked.report.document
     if as_json:
-        console.show_json(as_values(quality))
+        console.show_json(document.data())
     else:
-        console.show_facts(facts_of(quality, data))
-        _show_findings([(f.severity, f.kind, f.text) for f in quality.findings])
+        show(document)
     if is_accepted:
-        accept(data, cache_folder())
         console.note("launches go on although clips are truncated, clipped or cancelled")
-    quality.require_usable(name)
-
-
-def _show_findings(rows: list[tuple[str, str, str]]) -> None:
-    columns = ("", "kind", "what")
-    if rows:
-        console.show_table("Findings", columns, rows, text=columns)
-    else:
-        console.say("No problems found.")
+    checked.quality.require_usable(name)

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from audiocls import console, library
-from audiocls.audio.fetch.origins import ORIGINS
-from audiocls.cli.options import JsonOption
-from audiocls.console.bar import counting
+import audiocls
+from audiocls import console
+from audiocls.cli.options import JsonOption, show_catalogue
 from audiocls.formatting import command_line
 
 DataSetArgument = Annotated[str, typer.Argument(help="A data set, as in `audiocls data list`.")]
@@ -20,17 +19,7 @@ DataSetOption = Annotated[
 
 def list_(as_json: JsonOption = False) -> None:
     """List data sets, their licences, and how to get them."""
-    origins = ORIGINS.values()
-    if as_json:
-        return console.show_json([each.row() | {"page": each.page} for each in origins])
-    columns = ("name", "what", "classes", "protocol", "licence", "size", "audiocls data …")
-    return console.show_table(
-        "Data sets",
-        columns,
-        [list(each.row().values()) for each in origins],
-        text=columns,
-        droppable=("size", "licence", "what", "protocol"),
-    )
+    show_catalogue(audiocls.list_data(), as_json)
 
 
 def fetch(
@@ -41,16 +30,11 @@ def fetch(
 
     Without a network it says what to do by hand. Nothing complete is downloaded again.
     """
-    from audiocls.audio.fetch import fetch as download
-    from audiocls.audio.fetch import origin_of
-
-    origin = origin_of(name)
-    with counting("bytes") as count:
-        fetched = download(origin, root, count)
+    fetched = audiocls.fetch_data(name, root=root)
     state = "already downloaded" if fetched.was_there else "complete"
     console.say(f"{fetched.folder}: {state}")
-    if origin.by_hand:
-        console.say(origin.by_hand)
+    if fetched.origin.by_hand:
+        console.say(fetched.origin.by_hand)
     check = command_line("data", "check", name, "--set", f"data.root={root}")
     console.note(f"next: {check}")
 
@@ -66,8 +50,6 @@ def make(
 
     They are in ESC-50's layout, with a manifest beside.
     """
-    from audiocls.audio.datasets import dataset_named, write_synthetic
-
-    table = write_synthetic(dataset_named(name, library.overrides(assignments or [])), out)
+    table = audiocls.make_data(name, out=out, set=assignments)
     console.say(f"{out}: {len(table.clips)} clips, {len(table.labels)} classes")
     console.note(f"read it as: --set data.name=esc50 --set data.root={out}  (or data.name=folder)")

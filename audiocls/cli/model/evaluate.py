@@ -5,9 +5,17 @@ from typing import Annotated
 
 import typer
 
-from audiocls import console, library
+import audiocls
+from audiocls import console
 from audiocls.atomic import write_text
-from audiocls.cli.options import CheckpointArgument, JsonOption, cache_folder, require_file_name
+from audiocls.cli.options import (
+    CheckpointArgument,
+    JsonOption,
+    PathOption,
+    TrustOption,
+    require_file_name,
+)
+from audiocls.render.formats.terminal import show
 
 
 def evaluate(
@@ -17,7 +25,7 @@ def evaluate(
         typer.Option("--set", metavar="KEY=VALUE", help="Such as data.root=DIR; repeatable."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option("--split", help="test (default), val, train or all.")
+        str | None, typer.Option("--split", help="test (default), test:NAME, val, train or all.")
     ] = None,
     fold: Annotated[
         int | None, typer.Option("--fold", min=1, help="Default: the checkpoint's own.")
@@ -28,25 +36,21 @@ def evaluate(
     known_only: Annotated[bool, typer.Option("--known-only", help="Skip unknown labels.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="A CSV file, a row per clip.")] = None,
     as_json: JsonOption = False,
+    trusted: TrustOption = None,
+    places: PathOption = None,
 ) -> None:
     """Score a checkpoint on another data set, split or manifest; classes match by name."""
-    from audiocls.render.build.scores import scores, to_csv
-    from audiocls.render.formats.terminal import show
-    from audiocls.training.checkpoint import load_checkpoint
-    from audiocls.training.evaluate import evaluate as evaluate_clips
-    from audiocls.training.evaluation_request import evaluation_request
-
     require_file_name(out)
-    restored, cache = load_checkpoint(checkpoint), cache_folder()
-    overrides = library.overrides(assignments or [])
-    request = evaluation_request(restored, cache, overrides, split, fold, manifest)
-    evaluation = evaluate_clips(restored, request, cache, known_only)
+    evaluation = audiocls.evaluate(
+        checkpoint, set=assignments, split=split, fold=fold, manifest=manifest,
+        known_only=known_only,
+    )  # fmt: skip
     if out is not None:
-        write_text(out, to_csv(evaluation))
-    document = scores(evaluation, request.name)
+        write_text(out, evaluation.csv())
+    document = evaluation.report.document
     if as_json:
         console.show_json(document.data())
     else:
         show(document)
-    for note in (*request.notes, *([f"written: {out}"] if out is not None else [])):
+    for note in (*evaluation.notes, *([f"written: {out}"] if out is not None else [])):
         console.note(note)

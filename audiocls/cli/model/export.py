@@ -5,9 +5,15 @@ from typing import Annotated
 
 import typer
 
+import audiocls
 from audiocls import console
-from audiocls.atomic import write_bytes
-from audiocls.cli.options import CheckpointArgument, JsonOption, require_file_name
+from audiocls.cli.options import (
+    CheckpointArgument,
+    JsonOption,
+    PathOption,
+    TrustOption,
+    require_file_name,
+)
 
 
 def export(
@@ -21,23 +27,23 @@ def export(
         ),
     ] = True,
     as_json: JsonOption = False,
+    trusted: TrustOption = None,
+    places: PathOption = None,
 ) -> None:
     """Write one file that needs no audiocls, checked to give the checkpoint's own logits."""
-    from audiocls.training.checkpoint import load_checkpoint
-    from audiocls.training.export import export, input_description, metadata
-
     require_file_name(out)
-    restored = load_checkpoint(checkpoint)
-    content, difference = export(restored, form, with_front_end)
-    write_bytes(out, content)
-    facts = {**metadata(restored, with_front_end), "max_difference": difference}
+    made = audiocls.export(checkpoint, out, format=form, front_end=with_front_end)
+    for note in made.notes:
+        console.note(note)
     if as_json:
-        return console.show_json({"file": str(out), "bytes": len(content), **facts})
+        known = {**made.metadata, "max_difference": made.max_difference}
+        return console.show_json({"file": str(made.file), "bytes": made.num_bytes, **known})
+    num_labels = len(made.metadata["labels"])
     return console.show_facts(
         {
-            "written": f"{out} ({len(content) / 2**20:.1f} MiB)",
-            "input": input_description(restored, with_front_end),
-            "output": f"logits (clips, {len(restored.labels)}); labels in the file's metadata",
-            "parity": f"logits differ from the checkpoint's by {difference:.1g} at most",
+            "written": f"{made.file} ({made.num_bytes / 2**20:.1f} MiB)",
+            "input": made.input,
+            "output": f"logits (clips, {num_labels}); labels in the file's metadata",
+            "parity": f"logits differ from the checkpoint's by {made.max_difference:.1g} at most",
         }
     )

@@ -6,11 +6,19 @@ from typing import Annotated
 
 import typer
 
+import audiocls
 from audiocls import console
 from audiocls.atomic import write_text
-from audiocls.cli.options import CheckpointArgument, JsonOption, require_file_name
+from audiocls.cli.options import (
+    CheckpointArgument,
+    JsonOption,
+    PathOption,
+    TrustOption,
+    require_file_name,
+)
 from audiocls.errors import DataError, UsageError, did_you_mean
-from audiocls.render.build.predictions import FORMATS, label_selection
+
+FORMATS = ("text", "csv", "json")
 
 
 def predict(
@@ -34,19 +42,20 @@ def predict(
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="A file instead of stdout.")] = None,
     as_json: JsonOption = False,
+    trusted: TrustOption = None,
+    places: PathOption = None,
 ) -> None:
     """Print each file's label and its probability; files that cannot be read are listed last."""
-    from audiocls.training.checkpoint import load_checkpoint
-    from audiocls.training.predict import predict_files
-
     require_file_name(out)
-    render = FORMATS[_format(form, as_json)]
-    classifier = load_checkpoint(checkpoint)
-    selection = label_selection(classifier, top, threshold, by_window)
-    errors: list[str] = []
-    _write(render(predict_files(classifier, files, by_window, errors.append), selection), out)
-    if errors:
-        raise DataError("\n".join(errors))
+    chosen = _format(form, as_json)
+    predictions = audiocls.predict(
+        checkpoint, files, top=top, threshold=threshold, windows=by_window
+    )
+    for note in predictions.notes:
+        console.note(note)
+    _write(predictions.lines(chosen), out)
+    if predictions.errors:
+        raise DataError("\n".join(predictions.errors))
 
 
 def _format(form: str, as_json: bool) -> str:

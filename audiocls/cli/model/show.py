@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from audiocls import console, library
-from audiocls.cli.options import JsonOption, cache_folder
-from audiocls.config import resolve
+import audiocls
+from audiocls import console
+from audiocls.cli.options import JsonOption, PathOption
+from audiocls.render.formats import terminal
 
 
 def show(
@@ -19,14 +20,10 @@ def show(
         int | None, typer.Option("--classes", min=1, help="Default: as many as the data set has.")
     ] = None,
     as_json: JsonOption = False,
+    places: PathOption = None,
 ) -> None:
     """Show a recipe's model: output shapes, parameters, MACs per clip, remaining budget."""
-    from audiocls.render.build.layer_summary import layers
-    from audiocls.render.formats import terminal
-    from audiocls.training.cost import model_summary
-
-    config = resolve([library.recipe(recipe), library.overrides(assignments or [])], recipe)
-    document = layers(model_summary(config, classes, cache_folder()), depth)
+    document = audiocls.show(recipe, set=assignments, depth=depth, classes=classes).document
     if as_json:
         console.show_json(document.data())
     else:

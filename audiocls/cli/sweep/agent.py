@@ -1,19 +1,16 @@
 """`audiocls sweep agent`: W&B agents on this machine, one per GPU or core."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import audiocls
 from audiocls import console
 from audiocls.cli import options as o
-from audiocls.console.progress import TerminalDisplay
-from audiocls.studies.options import LaunchOptions
-from audiocls.studies.request import AblationRequest, SweepRequest, check_folder_name
-from audiocls.tracking.sweep_server import SweepPath
-from audiocls.wandb_remote.push import Pushed
-from audiocls.wandb_remote.register import pushed_for_launch
-from audiocls.wandb_remote.serve import serve
-from audiocls.wandb_remote.source import MOST_FAILURES, Ending
+
+if TYPE_CHECKING:
+    from audiocls.wandb_remote.push import Pushed
+    from audiocls.wandb_remote.source import Ending
 
 
 def agent(
@@ -27,25 +24,19 @@ def agent(
     max_failures: Annotated[
         int,
         typer.Option("--max-failures", min=0, help="Stop after N failures in a row; 0: never."),
-    ] = MOST_FAILURES,
+    ] = 3,
     study: o.StudyNameOption = None,
+    trusted: o.TrustOption = None,
 ) -> None:
     """Run what a W&B sweep orders until it has no more: one agent per GPU, or per core."""
-    check_folder_name(study)
-    options = LaunchOptions(runs, "online", devices=devices, workers=workers)
-    path, display = SweepPath.parse(sweep), TerminalDisplay()
-    show_ending(serve(path, options, display, count, max_failures, study))
+    ending = audiocls.agent(
+        sweep, runs=runs, devices=devices, workers=workers, count=count,
+        max_failures=max_failures, study=study,
+    )  # fmt: skip
+    show_ending(ending)
 
 
-def run_on_server(request: AblationRequest | SweepRequest, options: LaunchOptions) -> None:
-    """Create the sweep on the server, then run agents of it here (`--executor wandb`)."""
-    display = TerminalDisplay()
-    pushed = pushed_for_launch(request, options, display)
-    show_pushed(pushed)
-    show_ending(serve(pushed.sweep.path, options, display))
-
-
-def show_pushed(pushed: Pushed) -> None:
+def show_pushed(pushed: "Pushed") -> None:
     """Show where a sweep is on the server, and how to run it."""
     sweep = pushed.sweep
     if pushed.replaced is not None:
@@ -59,7 +50,7 @@ def show_pushed(pushed: Pushed) -> None:
     console.say(f"wandb agent {sweep.path}")
 
 
-def show_ending(ending: Ending) -> None:
+def show_ending(ending: "Ending") -> None:
     """Show why the agents ended; exits by its code."""
     console.note(ending.sentence)
     if ending.exit_code:

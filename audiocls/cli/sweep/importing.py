@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+import audiocls
 from audiocls.cli import importing as i
 from audiocls.cli.options import RUNS, JsonOption, RunsOption
 
@@ -30,13 +31,8 @@ def import_(
     Runs that audiocls logged need no options; of others say by which keys they are arms and blocks.
     `audiocls import` does the same for every other source.
     """
-    from audiocls.console.bar import counting
-    from audiocls.importing.sources import WANDB, import_results
-
-    with counting("runs") as count:
-        imported = import_results(
-            f"{WANDB}{source}", arm=arm or (), baseline=baseline, seed=seed, fold=fold,
-            metric=metric, goal=goal, study=study, group=group, where=where, runs=runs,
-            watch=lambda done, total: count("import", done, total),
-        )  # fmt: skip
+    imported = audiocls.import_results(
+        f"wandb:{source}", arm=arm or (), baseline=baseline, seed=seed, fold=fold, metric=metric,
+        goal=goal, study=study, group=group, where=where, runs=runs,
+    )  # fmt: skip
     i.show_imported(imported, runs, as_json)

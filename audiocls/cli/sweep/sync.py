@@ -1,14 +1,15 @@
 """`audiocls sweep sync`: upload the W&B runs of a study that was trained offline."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import audiocls
 from audiocls import console
 from audiocls.cli.options import RUNS, JsonOption, RunsOption, StudyArgument
-from audiocls.execution.scheduler import stop_on_signal
-from audiocls.store.study import open_study
-from audiocls.wandb_remote.sync import Synced
+
+if TYPE_CHECKING:
+    from audiocls.wandb_remote.sync import Synced
 
 ProjectOption = Annotated[
     str | None, typer.Option("--project", help="W&B project; default: the study's, or audiocls.")
@@ -26,34 +27,16 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Upload a study's W&B runs, and put them under its sweep; it can be stopped and resumed."""
-    from audiocls.console.bar import counting
-    from audiocls.tracking.wandb.connection import Connection
-    from audiocls.tracking.wandb.project import WandbProject
-    from audiocls.tracking.wandb.sync import upload
-    from audiocls.wandb_remote.push import sweep_of
-    from audiocls.wandb_remote.sync import sync as upload_and_attach
-
-    folder = open_study(name, runs)
-    config, server = sweep_of(folder), WandbProject(Connection())
-    with stop_on_signal() as stop, counting("runs") as count:
-        synced = upload_and_attach(
-            folder,
-            server,
-            upload,
-            (entity, project),
-            config,
-            lambda done, total: count("upload", done, total),
-            stop,
-        )
+    synced = audiocls.sync(name, project=project, entity=entity, runs=runs)
     if as_json:
         console.show_json(_facts(synced))
     else:
-        _show(synced, server.sweeps.url(synced.sweep) if synced.sweep else "")
+        _show(synced)
     if synced.exit_code:
         raise typer.Exit(synced.exit_code)
 
 
-def _facts(synced: Synced) -> dict[str, object]:
+def _facts(synced: "Synced") -> dict[str, object]:
     return {
         "project": str(synced.place),
         "uploaded": list(synced.uploaded),
@@ -64,7 +47,7 @@ def _facts(synced: Synced) -> dict[str, object]:
     }
 
 
-def _show(synced: Synced, url: str) -> None:
+def _show(synced: "Synced") -> None:
     facts = {
         "project": str(synced.place),
         "uploaded": len(synced.uploaded),
@@ -73,7 +56,7 @@ def _show(synced: Synced, url: str) -> None:
     }
     if synced.sweep:
         made = " (new)" if synced.is_new_sweep else ""
-        facts |= {"sweep": f"{url}{made}", "put under it": synced.num_attached}
+        facts |= {"sweep": f"{synced.url}{made}", "put under it": synced.num_attached}
     console.show_facts(facts)
     for left in synced.left:
         console.note(f"{left.folder}: {left.why}")

@@ -24,6 +24,7 @@ from audiocls.execution.external.outcome import CommandAttempt, StopReason, fail
 from audiocls.execution.external.output import Announcements
 from audiocls.execution.external.program import Program
 from audiocls.execution.external.reaper import ProcessReaper
+from audiocls.execution.external.result import drop_results
 from audiocls.execution.job import CommandJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted
 from audiocls.execution.provenance import now
@@ -136,7 +137,7 @@ class SubprocessExecutor:
             return
         try:
             program = _start_program(attempt)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # an argument with a NUL
             self._unreported.append(_not_started(attempt, error))
             return
         self._reaper.watch(program.group)
@@ -189,7 +190,7 @@ def _not_begun(job: CommandJob, error: OSError | MachineFault) -> Failed | Inter
     return Failed(job.id, "error", f"{CANNOT_KEEP}: {error}")
 
 
-def _not_started(attempt: CommandAttempt, error: OSError) -> Failed | Interrupted:
+def _not_started(attempt: CommandAttempt, error: OSError | ValueError) -> Failed | Interrupted:
     """Return the end of a trial whose program could not be started."""
     if (fault := fault_of(error)) is not None:
         return Interrupted(attempt.job.id, fault=str(fault))
@@ -200,6 +201,7 @@ def _begin(job: CommandJob, device: str) -> CommandAttempt:
     """Begin a new attempt, from the start: where a program could resume is not known."""
     number = job.trial.begin().number
     job.trial.keep_history(0)
+    drop_results(job.trial)
     job.trial.write_config(job.parameters)
     write_parameters(job)
     runs_folder(job).mkdir(parents=True, exist_ok=True)

@@ -1,19 +1,19 @@
 """`ProgramCode`: the source of an external program as it is now, by its digest."""
 
 import ast
-import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import audiocls
 from audiocls.errors import ConfigError
 from audiocls.execution.external.command import program_words
-from audiocls.execution.external.sources import chosen_files, files_of
-from audiocls.execution.provenance import significant
 from audiocls.formatting import join_names, plural
 from audiocls.search import Sweep
+from audiocls.source_code import digest_of_files, text_of
+from audiocls.source_files import chosen_files, files_of
 
 SWEEP_MEMBERSHIP = re.compile(r"\bsweep_id\b|\bWANDB_SWEEP_ID\b")
 """How a program asks whether it is in a sweep."""
@@ -23,6 +23,8 @@ READS_PARAMETERS = re.compile(
 SERVER_CALLS = ("agent", "sweep", "controller", "Api", "sweep_url", "get_sweep_url", "use_artifact")
 """Names of W&B's client that need a server."""
 MOST_NAMED = 3
+OURS = Path(audiocls.__file__).resolve().parent
+"""A program that reports its result imports this package, which decides none of its numbers."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class ProgramCode:
 
     def is_changed(self) -> bool:
         """Whether a file is another one now."""
-        return _digest(self.cwd, self.files) != self.digest
+        return digest_of_files(self.cwd, self.files) != self.digest
 
     def asks_for_sweep(self) -> str:
         """Return where it asks whether it is in a sweep, such as `train.py line 5`, or nothing."""
@@ -63,7 +65,7 @@ class ProgramCode:
 
     def _first(self, pattern: re.Pattern[str]) -> str:
         for file in self.files:
-            text = _text(file)
+            text = text_of(file)
             if (match := pattern.search(text)) is not None:
                 line = text.count("\n", 0, match.start()) + 1
                 return f"{self.name_of(file)} line {line}"
@@ -87,38 +89,17 @@ def program_code(sweep: Sweep, cwd: Path) -> ProgramCode:
         files = chosen_files(sweep.code, cwd)
     else:
         words = program_words(sweep.command, sweep.program, os.environ)
-        files = files_of(words, cwd)
-    return ProgramCode(cwd, files, _digest(cwd, files))
+        files = tuple(file for file in files_of(words, cwd) if not file.is_relative_to(OURS))
+    return ProgramCode(cwd, files, digest_of_files(cwd, files))
 
 
 def _nothing(pattern: str, cwd: Path) -> str:
     return f"code: got {pattern!r}, which no file below {cwd} fits; wanted: such as src/**/*.py"
 
 
-def _digest(cwd: Path, files: Sequence[Path]) -> str:
-    """Return 12 hex digits over names and contents; comments and docstrings do not count."""
-    if not files:
-        return ""
-    digest = hashlib.sha256()
-    for file in files:
-        text = _text(file)
-        code = significant(text) if file.suffix == ".py" else text
-        name = os.path.relpath(file, cwd.resolve())
-        digest.update(f"{name}\n{code}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()[:12]
-
-
-def _text(file: Path) -> str:
-    """Return a file's text; empty for one that is gone."""
-    try:
-        return file.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return ""
-
-
 def _wandb_calls(file: Path) -> Iterator[tuple[str, int]]:
     try:
-        tree = ast.parse(_text(file))
+        tree = ast.parse(text_of(file))
     except (SyntaxError, ValueError, RecursionError):
         return
     for node in ast.walk(tree):

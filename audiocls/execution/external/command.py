@@ -13,7 +13,9 @@ from pathlib import Path
 from audiocls import yaml_file
 from audiocls.atomic import write_text
 from audiocls.execution.devices import visible_devices
+from audiocls.execution.external.result import result_variables
 from audiocls.execution.job import CommandJob, TrackingConfig
+from audiocls.result import OUTER_RANKS, ranks_of
 from audiocls.search.command import arguments, as_json
 from audiocls.tracking.sweep_server import offline_sweep_id
 
@@ -71,7 +73,11 @@ def program_words(
 def program_environment(
     job: CommandJob, inherited: Mapping[str, str], device: str, run_id: str
 ) -> dict[str, str]:
-    """Return the environment of the program; what the user has set is left alone."""
+    """Return the environment of the program; what the user has set is left alone.
+
+    `TMPDIR` too: programs open sockets there (`multiprocessing`, data loaders), whose paths may
+    have 107 bytes, which a folder of the study would soon exceed.
+    """
     kept = {name: value for name, value in inherited.items() if name not in AGENTS_OWN}
     defaults = {
         "PYTHONUNBUFFERED": "1",
@@ -91,6 +97,9 @@ def program_environment(
         "WANDB_RUN_ID": run_id,
         "WANDB_SWEEP_PARAM_PATH": str(_parameters_file(job)),
         **_membership(job.tracking, job.study),
+        **result_variables(job.trial),
+        OUTER_RANKS: ",".join(ranks_of(inherited)),
+        **{f"AUDIOCLS_{name.upper()}": str(value) for name, value in job.spec.block.items()},
     }
 
 

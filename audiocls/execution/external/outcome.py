@@ -5,17 +5,19 @@ import re
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Literal
+from typing import Any, Literal
 
 import audiocls
-from audiocls.errors import MachineFault, did_you_mean
+from audiocls.errors import DataError, MachineFault, did_you_mean
 from audiocls.execution.external.cause import LastWords, last_words
 from audiocls.execution.external.command import runs_folder
 from audiocls.execution.external.output import Announcements
+from audiocls.execution.external.predictions import Arrays, digest_of_clips, read_predictions
 from audiocls.execution.external.program import Exit
+from audiocls.execution.external.result import Reported, predictions_file, reported
 from audiocls.execution.job import CommandJob
 from audiocls.execution.messages import Done, Event, Failed, Interrupted, Lost
 from audiocls.execution.provenance import now
@@ -101,22 +103,31 @@ def failed(attempt: CommandAttempt, cause: Cause, message: str) -> Failed:
 
 
 def _judge(attempt: CommandAttempt, is_early: bool, end: Exit) -> Done | Failed:
-    """Return success if the program has logged its metric, as a finite number."""
-    job, metric, metrics = attempt.job, attempt.job.spec.metric, attempt.logs.numbers()
+    """Return success if the program has logged or reported its metric, as a finite number."""
+    job, metric = attempt.job, attempt.job.spec.metric
+    try:
+        result = reported(job.trial, attempt.output_from)
+        predictions = read_predictions(predictions_file(job.trial))
+    except DataError as error:
+        return failed(attempt, "error", f"the program ended, but {error}")
+    metrics = {**attempt.logs.numbers(), **result.metrics}
     if metric and metric not in metrics:
         return failed(attempt, "error", _missing_metric(attempt, metrics))
     if metric and not math.isfinite(metrics[metric]):
         return failed(attempt, "nan", f"{metric} ended as {metrics[metric]}")
-    if metric and (contradiction := _contradiction(attempt.logs, metric)):
+    if metric not in result.metrics and (contradiction := _contradiction(attempt.logs, metric)):
         return failed(attempt, "error", contradiction)
-    notes = tuple(filter(None, [_damage(attempt.logs), *_notes(attempt, metric)]))
-    job.trial.finish(_record(attempt, metrics, notes, is_early, end))
+    if predictions is not None:
+        job.trial.write_predictions(predictions)
+    notes = tuple(filter(None, [_damage(attempt.logs), *_notes(attempt, metric, result)]))
+    record = _record(attempt, metrics, notes, is_early, end)
+    job.trial.finish(_with_reported(record, result, predictions))
     return Done(job.id, "; ".join(notes))
 
 
 def _contradiction(logs: RunLogs, metric: str) -> str:
     """Return why the metric is not known: several processes logged different values of it."""
-    values = logs.rivals(metric)
+    values = logs.rivals(metric) if metric else []
     if len(set(values)) < 2:
         return ""
     return (
@@ -125,8 +136,10 @@ def _contradiction(logs: RunLogs, metric: str) -> str:
     )
 
 
-def _notes(attempt: CommandAttempt, metric: str) -> Iterator[str]:
+def _notes(attempt: CommandAttempt, metric: str, result: Reported) -> Iterator[str]:
     """Yield what a reader of the record must know of the runs that it was read from."""
+    if metric in result.metrics:
+        return
     if (num := attempt.announcements.num_processes_of_one_run()) > 1:
         yield (
             f"{num} processes of the program opened its W&B run in the same second, and W&B kept "
@@ -183,6 +196,17 @@ def _record(
     )
 
 
+def _with_reported(record: Record, result: Reported, predictions: Arrays | None) -> Record:
+    """Return the record with the cost and the clips that the program itself has told."""
+    counts: dict[str, Any] = dict(result.counts)
+    cost: dict[str, Any] = dict(result.cost)
+    if predictions is not None:
+        counts |= {"num_test": len(predictions["clips"])}
+        counts |= {"test_clips": digest_of_clips(predictions)}
+    origin = replace(record.provenance, torch=result.torch)
+    return replace(record, cost=replace(record.cost, **cost), provenance=origin, **counts)
+
+
 def _damage(logs: RunLogs) -> str:
     """Return a note on the damaged parts of a run, or an empty text."""
     if not logs.num_damaged:
@@ -194,10 +218,15 @@ def _damage(logs: RunLogs) -> str:
 def _missing_metric(attempt: CommandAttempt, metrics: Mapping[str, float]) -> str:
     """Return why the metric is unknown: no run, or a run that logged other names."""
     metric, logs = attempt.job.spec.metric, attempt.logs
-    if not logs.files:
+    if not logs.files and not metrics:
         return _missing_run(attempt)
     names = sorted(metrics)
     logged = join_names(names, MOST_NAMES) or "no numbers at all"
+    if not logs.files:
+        return (
+            f"the program ended but its result has no number {metric!r}."
+            f"{did_you_mean(metric, names)} It reported {logged}"
+        )
     message = (
         f"the program ended but its W&B run has no number {metric!r}."
         f"{did_you_mean(metric, names)} It logged {logged} ({logs.files[-1]})"

@@ -31,9 +31,18 @@ class Announcements:
             whole_lines, _, _ = file.read().rpartition(b"\n")
         self._at += len(whole_lines)
         for path in RUN_FOLDER.findall(COLOUR.sub("", whole_lines.decode(errors="replace"))):
-            run = Path(self._cwd, path.strip()).resolve()
-            self._announced[run] += 1
-            self._link(run)
+            if (run := self._folder_of(path.strip())) is not None:
+                self._announced[run] += 1
+                self._link(run)
+
+    def _folder_of(self, path: str) -> Path | None:
+        """Return the folder that is announced as a run's; none where no folder can be called so."""
+        try:
+            run = Path(self._cwd, path).resolve()
+            run.is_dir()
+        except (OSError, ValueError, RuntimeError):  # too long, a NUL, a circle of links
+            return None
+        return run
 
     def _link(self, run: Path) -> None:
         link = self._folder / run.name

@@ -104,7 +104,8 @@ def _opening(comparison: Comparison, study: Study | None) -> Iterator[Block]:
         most = "at most " if study.looks else ""
         blocks = f"{most}{plural(len(study.seeds), 'seed')} × {plural(len(study.folds), 'fold')}"
         num = len(comparison.arms)
-        items += [("recipe", study.recipe), ("design", f"{study.design}, {num} arms × {blocks}")]
+        items.append(("program", study.program) if study.program else ("recipe", study.recipe))
+        items += [("design", f"{study.design}, {num} arms × {blocks}")]
     done = comparison.num_expected - len(comparison.missing)
     items.append(("trials finished", f"{done} of {comparison.num_expected}"))
     yield Facts(tuple(items), depth=Depth.PAGE)

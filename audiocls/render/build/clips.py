@@ -27,6 +27,7 @@ from audiocls.render.build.verdicts import name_of
 from audiocls.render.document import Audio, Block, Note, Section, Sound, Text
 from audiocls.render.table import Cell, Column, Depth, Estimate, PValue, Table
 from audiocls.store import Record, Study, StudyFolder
+from audiocls.store.data_roots import root_of
 from audiocls.studies.reports import MOST_TRIALS, read_clips
 
 MOST_SHOWN = 9
@@ -136,18 +137,19 @@ def clips_to_play(comparison: ClipComparison) -> list[str]:
 def _data(
     folder: StudyFolder, study: Study, records: Mapping[str, Record], data_root: str | None
 ) -> dict[str, Any] | None:
-    """Return the baseline's data set; its root may be an override of the study.
+    """Return the baseline's data set, and where it lay when the study was launched last.
 
     `None` where no trial's configuration can be read.
     """
     cells = [cell for cell in study.cells if cell.id in records]
     cells.sort(key=lambda cell: cell.arm != study.baseline)
-    configs = (folder.trial(cell.id).config() for cell in cells)
-    data = next((config["data"] for config in configs if config.get("data")), None)
-    if not isinstance(data, dict):
+    configs = ((cell, folder.trial(cell.id).config().get("data")) for cell in cells)
+    cell, data = next((each for each in configs if each[1]), (None, None))
+    if cell is None or not isinstance(data, dict):
         return None
     chosen = flatten({**study.overrides, **study.arms[study.baseline]})
-    root = data_root or chosen.get("data.root")
+    known = root_of(folder.path, records[cell.id].provenance.data)
+    root = data_root or known or chosen.get("data.root")
     return {**data, "root": root} if root else data
 
 

@@ -24,7 +24,7 @@ def plan(
     seconds = facts["core_seconds"] and facts["core_seconds"] / chosen.num_trials
     num_seeds, num_folds = plural(len(chosen.seeds), "seed"), plural(len(chosen.folds), "fold")
     items = {
-        "recipe": chosen.ablation.recipe,
+        **({"program": facts["program"]} if "program" in facts else {"recipe": facts["recipe"]}),
         "baseline": chosen.baseline,
         "design": _design(chosen),
         "arms": ", ".join(chosen.arms),
@@ -41,7 +41,7 @@ def plan(
         Title(chosen.ablation.name, chosen.ablation.question),
         Facts(tuple(items.items())),
         *([Section("More seeds", (table,))] if table else []),
-        *map(Note, chosen.notes),
+        *map(Note, facts["notes"]),
     )
     values = {**facts, "promise": power.to_mapping()}
     return Document(name=f"{chosen.ablation.name}-plan", blocks=blocks, data=lambda: values)
@@ -94,7 +94,8 @@ def _tuning(facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _cost(facts: Mapping[str, Any], num_cores: int) -> str:
-    epochs = f"{facts['num_epochs']} epochs"
+    known = facts["num_epochs"]
+    epochs = f"{facts['num_trials']} trials" if known is None else f"{known} epochs"
     if facts["core_seconds"] is None:
         return f"{epochs}; the time is known once the first trial has run"
     left = format_elapsed(facts["core_seconds"] / num_cores)

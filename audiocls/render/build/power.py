@@ -37,7 +37,9 @@ def power_facts(
     """Return lines of a plan; `measuring` is the command that would measure the noise."""
     known = power.evidence
     if known is None or power.planned is None:
-        why = power.note or f"{chosen.ablation.metric.name} is no share, and nothing is measured"
+        why = (
+            power.note or f"{chosen.ablation.metric.recorded} is no share, and nothing is measured"
+        )
         return {
             "detectable": f"unknown: {why}. Measure how much trainings vary: {measuring}",
             **_scope_facts(power, None),
@@ -87,7 +89,7 @@ def size_table(power: PowerAnalysis, chosen: Plan, trial_core_s: float | None) -
 
 def _unit(power: PowerAnalysis, chosen: Plan) -> Unit:
     metric = chosen.ablation.metric
-    return unit_of(metric.goal, metric.name, power.evidence.mean if power.evidence else None)
+    return unit_of(metric.goal, metric.recorded, power.evidence.mean if power.evidence else None)
 
 
 def grid_of(size: Size) -> str:

@@ -1,22 +1,20 @@
 """The answer of a search: its trials from the best to the worst, and which parameters decided."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from audiocls.analysis.ranking import Parameter, Ranked, Ranking
+from audiocls.analysis.ranking import Ranked, Ranking
 from audiocls.formatting import (
-    NONE,
     command_line,
     format_duration,
-    format_percent,
-    format_signed,
+    format_json,
     join_names,
     plural,
 )
+from audiocls.render.build.parameters import parameter_remark, parameter_table, parameter_title
 from audiocls.render.document import (
     Block,
     Command,
@@ -36,10 +34,12 @@ from audiocls.render.run_selection import RunSelection
 from audiocls.render.table import Cell, Column, Depth, Table
 
 CAUTION = "The best of many is partly luck: confirm it as an arm of an ablation."
+IN_PAIRS = "The best of many is partly luck: compare settings in pairs, as said below."
+UNPAIRED = (
+    "Settings were tried on other seeds and folds, which differ by themselves: confirm the best as "
+    "an arm of an ablation."
+)
 MOST_KEYS = 6
-ROUGH_BELOW = 40
-"""Trials: simulated searches of three parameters, one of which decides all, gave it nine tenths
-or more every time from 40 trials on, and from 12 as little as four tenths."""
 
 
 def ranking(
@@ -60,6 +60,7 @@ def ranking(
         Facts(_facts(ranking), depth=Depth.PAGE),
         *_progress(ranking),
         Section("Ranking", (table_of(ranking, runs),) if ranking.trials else ()),
+        *_pairs(ranking, runs),
         *_parameters(ranking),
         *((Runs(selection),) if selection else ()),
         *failed,
@@ -79,18 +80,36 @@ def _facts(ranking: Ranking) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _pairs(ranking: Ranking, runs: Path | None) -> Iterator[Section]:
+    """Yield how settings are compared with each other, where they share seeds and folds."""
+    if line := pairs_command(ranking, runs):
+        text = "Verdicts on settings, in pairs of the same seed and fold, with their errors:"
+        yield Section("Compare settings", (Text(text), Command(line)))
+
+
+def pairs_command(ranking: Ranking, runs: Path | None = None) -> str:
+    """Return the command that compares settings in pairs; empty where nothing repeats them."""
+    if len(ranking.scored) < 2 or not all(each.error for each in ranking.scored):
+        return ""
+    first = min(ranking.scored, key=lambda ranked: ranked.number).parameters
+    keys = ranking.searched
+    baseline = ",".join(f"{key}={format_json(first.get(key))}" for key in keys)
+    options = ("--arm", ",".join(keys), "--baseline", baseline)
+    return command_line("import", ranking.study.name, *options, runs=runs)
+
+
 def _progress(ranking: Ranking) -> Iterator[Section]:
     if not ranking.scored:
         return
     caption = (
-        "A dot is a trial, the line the best value until then, the star the best of all. It "
-        "improves by luck alone too: the best of many draws is better than the typical one."
+        f"A dot is a {ranking.noun}, the line the best value until then, the star the best of all. "
+        "It improves by luck alone too: the best of many draws is better than the typical one."
     )
     num_drawn, num_scored = len(figures.drawn(ranking)), len(ranking.scored)
     if num_drawn < num_scored:
         caption += (
-            f" This and the figures below show {num_drawn} of {num_scored} trials: the best ones "
-            "and an even choice of the others."
+            f" This and the figures below show {num_drawn} of {num_scored} {ranking.noun}s: the "
+            "best ones and an even choice of the others."
         )
     figure = Figure("progress", partial(figures.best_so_far, ranking), caption)
     yield Section("Best so far", (figure,), depth=Depth.PAGE)
@@ -105,16 +124,15 @@ def _parameters(ranking: Ranking) -> Iterator[Section]:
         parameter_table(ranking),
     )
     num = len(ranking.parameters)
-    caption = "A dot is a trial, the star the best one. Values without an order stand side by side."
+    caption = (
+        f"A dot is a {ranking.noun}, the star the best one. Values without an order stand side by "
+        "side."
+    )
     if num > figures.MAX_PANELS:
         caption += f" The first {figures.MAX_PANELS} of {num} parameters."
     scatter = Figure("scatter", partial(figures.metric_by_parameter, ranking), caption)
     blocks = (*(shares if has_shares else ()), Text(parameter_remark(ranking)), scatter)
-    yield Section(_parameter_title(ranking), blocks, is_live=True)
-
-
-def _parameter_title(ranking: Ranking) -> str:
-    return f"What decides {ranking.metric or 'the metric'}"
+    yield Section(parameter_title(ranking), blocks, is_live=True)
 
 
 def ranking_headline(ranking: Ranking) -> str:
@@ -133,9 +151,17 @@ def _answer(ranking: Ranking) -> str:
     best = ranking.scored[0]
     values = {key: best.parameters[key] for key in ranking.searched if key in best.parameters}
     given = ", ".join(f"{key}={short(value)}" for key, value in values.items())
-    num = plural(len(ranking.scored), "trial")
+    num = plural(len(ranking.scored), ranking.noun)
     suffix = f" with {given}" if given else ""
-    return f"Best of {num}: {ranking.metric} {short(best.value)}{suffix}."
+    return f"Best of {num}: {ranking.metric} {short(best.value)}{_mean(best)}{suffix}."
+
+
+def _mean(best: Ranked) -> str:
+    """Return of how many trials a setting's value is the mean, and its standard error."""
+    if best.error is None:
+        return ""
+    num = sum(each.value is not None for each in best.trials)
+    return f" ± {short(best.error)} (mean of {num} trials, standard error)"
 
 
 def _refusal(ranking: Ranking) -> str:
@@ -152,6 +178,10 @@ def _refusal(ranking: Ranking) -> str:
 def _caution(ranking: Ranking) -> str:
     """Return what to mind of a ranking, and which parameters made no difference in it."""
     caution = CAUTION if len(ranking.scored) > 1 else ""
+    if pairs_command(ranking):
+        caution = IN_PAIRS
+    elif caution and ranking.sweep.blocks:
+        caution = UNPAIRED
     if ranking.alike is None or ranking.is_refused:
         return caution
     keys = join_names(ranking.alike.keys, MOST_KEYS)
@@ -169,83 +199,33 @@ def table_of(ranking: Ranking, runs: Path | None = None) -> Table:
         columns=(
             Column(""),
             Column(ranking.metric or "metric"),
+            *((Column("± SE"), Column("trials")) if ranking.sweep.blocks else ()),
             *parameters,
             Column("state", "word"),
             Column("time", is_detail=True, drop=1),
-            Column("trial", "word", is_detail=True, drop=2),
+            *(() if ranking.sweep.blocks else (Column("trial", "word", is_detail=True, drop=2),)),
         ),
         rows=tuple(
-            _row(rank if rank <= len(ranking.scored) else None, ranked, searched)
+            _row(rank if rank <= len(ranking.scored) else None, ranked, ranking)
             for rank, ranked in enumerate(ranking.trials, start=1)
         ),
         label=f"{ranking.study.name}-ranking",
-        caption=(f"{ranking.study.name}: the best trials.", ranking_headline(ranking)),
+        caption=(f"{ranking.study.name}: the best {ranking.noun}s.", ranking_headline(ranking)),
         all_rows=command_line("report", ranking.study.name, "--format", "md", runs=runs),
     )
 
 
-def _row(rank: int | None, ranked: Ranked, searched: Sequence[str]) -> tuple[Cell, ...]:
+def _row(rank: int | None, ranked: Ranked, ranking: Ranking) -> tuple[Cell, ...]:
     parameters = ranked.parameters
     return (
         "" if rank is None else str(rank),
         short(ranked.value),
-        *(short(parameters.get(key)) for key in searched),
+        *((short(ranked.error), str(len(ranked.trials))) if ranking.sweep.blocks else ()),
+        *(short(parameters.get(key)) for key in ranking.searched),
         ranked.state,
         format_duration(ranked.seconds),
-        ranked.proposal.id,
+        *(() if ranking.sweep.blocks else (ranked.proposal.id,)),
     )
-
-
-def parameter_table(ranking: Ranking) -> Table:
-    """Return a row for each searched parameter, the most important first."""
-    return Table(
-        columns=(
-            Column("parameter", "name"),
-            Column("importance"),
-            Column("rank correlation"),
-            Column("the best are", "word"),
-        ),
-        rows=tuple(_parameter_row(ranking, parameter) for parameter in ranking.parameters),
-        label=f"{ranking.study.name}-parameters",
-        caption=(f"{_parameter_title(ranking)}.", parameter_remark(ranking)),
-    )
-
-
-def _parameter_row(ranking: Ranking, parameter: Parameter) -> tuple[Cell, ...]:
-    share, correlation = parameter.share, parameter.correlation
-    return (
-        parameter.key,
-        NONE if share is None else format_percent(round(share, 2)),
-        NONE if correlation is None else format_signed(correlation, 2),
-        direction(ranking, parameter),
-    )
-
-
-def direction(ranking: Ranking, parameter: Parameter) -> str:
-    """Return where the better trials lie, or a dash where ranks could as well be unrelated."""
-    correlation = parameter.correlation
-    # Without any relation, Spearman's coefficient of n pairs has a standard error of about 1/√n.
-    if correlation is None or abs(correlation) < 2 / math.sqrt(len(ranking.scored)):
-        return NONE
-    return "high" if (correlation > 0) == (ranking.goal == "maximize") else "low"
-
-
-def parameter_remark(ranking: Ranking) -> str:
-    """Return how importance and correlation came about, or why there are none."""
-    shares = ranking.importance
-    if shares.reason:
-        return f"Importance of parameters: {shares.reason}."
-    rough = f" From {shares.num_trials} trials it is rough." if _is_rough(ranking) else ""
-    return (
-        f"Importance: each parameter's share in what sets the best {shares.num_best} of "
-        f"{shares.num_trials} trials apart from all (PED-ANOVA).{rough} Rank correlation: "
-        f"Spearman's, of the parameter and {ranking.metric}. Values far from the best were tried "
-        "less often where the search itself chose the trials: neither number proves a cause."
-    )
-
-
-def _is_rough(ranking: Ranking) -> bool:
-    return ranking.importance.num_trials < ROUGH_BELOW
 
 
 def to_json(ranking: Ranking) -> dict[str, Any]:
@@ -257,6 +237,7 @@ def to_json(ranking: Ranking) -> dict[str, Any]:
         "goal": ranking.goal,
         "headline": ranking_headline(ranking),
         "is_refused": ranking.is_refused,
+        **(_repeats(ranking) if ranking.sweep.blocks else {}),
         "without_effect": list(without_effect.keys) if without_effect else [],
         "importance": {
             "num_trials": shares.num_trials,
@@ -264,14 +245,26 @@ def to_json(ranking: Ranking) -> dict[str, Any]:
             "reason": shares.reason,
             "parameters": [vars(parameter) for parameter in ranking.parameters],
         },
-        "trials": [
-            {
-                "id": ranked.proposal.id,
-                "parameters": ranked.proposal.parameters,
-                "state": ranked.state,
-                "value": ranked.value,
-                "seconds": ranked.seconds,
-            }
-            for ranked in ranking.trials
-        ],
+        f"{ranking.noun}s": [_values(ranked) for ranked in ranking.trials],
+    }
+
+
+def _repeats(ranking: Ranking) -> dict[str, Any]:
+    """Return what repeats a setting, and how settings are compared."""
+    return {"blocks": dict(ranking.sweep.blocks), "pairs_command": pairs_command(ranking)}
+
+
+def _values(ranked: Ranked) -> dict[str, Any]:
+    """Return a trial as plain values, or a setting with its trials."""
+    trials = {
+        "standard_error": ranked.error,
+        "trials": [_values(each) for each in ranked.trials],
+    }
+    return {
+        "id": ranked.proposal.id,
+        "parameters": ranked.proposal.parameters,
+        "state": ranked.state,
+        "value": ranked.value,
+        "seconds": ranked.seconds,
+        **(trials if ranked.trials else {}),
     }

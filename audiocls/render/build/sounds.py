@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from audiocls.audio.clip_audio import decode_clip
 from audiocls.audio.clips import Clip
 from audiocls.audio.datasets import DataSet
-from audiocls.audio.decode import Waveform, decode
+from audiocls.audio.decode import Waveform
 from audiocls.audio.encode import encode
 from audiocls.errors import AudioclsError
 from audiocls.formatting import plural
@@ -68,7 +69,7 @@ def _excerpt(clip: Clip | None, duration_s: float) -> Excerpt | None:
     if clip is None:
         return None
     try:
-        wave = scored_window(decode(clip.path), duration_s)
+        wave = scored_window(decode_clip(clip), duration_s)
     except AudioclsError:
         return None
     file = encode(wave)

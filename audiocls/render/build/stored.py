@@ -21,21 +21,20 @@ from audiocls.render.figures.studies import MAX_STUDIES
 from audiocls.render.formats import Output
 from audiocls.search import fixed_keys
 from audiocls.store import StudyFolder
-from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import cache_folder
-from audiocls.studies.planning import plan_facts, power_of, search_facts
+from audiocls.studies.planning import plan_facts, power_of, power_of_program, search_facts
 from audiocls.studies.reports import (
     StudyReport,
     load_ranking,
-    load_report,
     load_studies,
     read_clips,
 )
-from audiocls.studies.request import AblationRequest, SweepRequest
+from audiocls.studies.request import AblationRequest
 from audiocls.studies.runnable import readable_tables, require_runnable
 from audiocls.studies.search import check_search
 from audiocls.studies.status import failure_lines
+from audiocls.studies.sweep_request import SweepRequest
 from audiocls.wandb_remote.push import place_of
 
 
@@ -56,19 +55,23 @@ class Stored:
             raise NotComparable(self.document.incomparable)
 
 
-def stored_report(names: Sequence[str], runs: Path, format_: str, clips: ClipsRequest) -> Stored:
-    """Return the report of a study, of a sweep, or of several studies by their names or paths."""
-    if len(names) > 1:
-        _refuse(clips, "several studies")
-        return _across(names, runs)
-    folder = open_study(names[0], runs)
-    if folder.study().kind == "search":
-        _refuse(clips, f"the sweep {folder.name}")
-        return stored_ranking(folder, format_)
-    return stored_ablation(load_report(folder), format_, clips)
+def check_together(folders: Sequence[StudyFolder], clips: ClipsRequest) -> None:
+    """Raise `UsageError` for several studies that have no common report."""
+    check_no_clips(clips, "several studies")
+    paths = [folder.path.absolute() for folder in folders]
+    if len(set(paths)) < len(paths):
+        names = ", ".join(folder.name for folder in folders)
+        raise UsageError(f"a study is named twice: {names}")
+    if len(folders) > MAX_STUDIES:
+        raise UsageError(f"got {len(folders)} studies; at most {MAX_STUDIES} are compared at once")
+    for folder in folders:
+        if folder.study().kind == "search":
+            raise UsageError(
+                f"{folder.name} is a sweep; only studies of ablations are compared with others"
+            )
 
 
-def _refuse(clips: ClipsRequest, whose: str) -> None:
+def check_no_clips(clips: ClipsRequest, whose: str) -> None:
     """Raise `UsageError` if clips are requested of an answer that has no arms."""
     if clips != ClipsRequest():
         raise UsageError(f"--clips and --set: are for one ablation; got {whose}")
@@ -142,24 +145,16 @@ def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
     return _in(noise(measured, study.goal, study.question, selection), folder, format_)
 
 
-def _across(names: Sequence[str], runs: Path) -> Stored:
-    if len(set(names)) < len(names):
-        raise UsageError(f"a study is named twice: {', '.join(names)}")
-    if len(names) > MAX_STUDIES:
-        raise UsageError(f"got {len(names)} studies; at most {MAX_STUDIES} are compared at once")
-    folders = [open_study(name, runs) for name in names]
-    for name, folder in zip(names, folders, strict=True):
-        if folder.study().kind == "search":
-            raise UsageError(
-                f"{name} is a sweep; only studies of ablations are compared with others"
-            )
+def stored_studies(folders: Sequence[StudyFolder]) -> Stored:
+    """Return the document of several studies, each compared with the first."""
     joint = load_studies(folders)
     document = cross_study(joint)
     results = [result for across in joint.across for result in across.results]
     if all(result.verdict == "not_comparable" for result in results):
         reason = "no arm can be compared across these studies; see the reasons"
         document = replace(document, incomparable=reason)
-    return Stored(document, runs / "-and-".join(folder.name for folder in folders))
+    stem = folders[0].path.with_name("-and-".join(folder.name for folder in folders))
+    return Stored(document, stem)
 
 
 def planned(request: AblationRequest, runs: Path, effect: float | None) -> Stored:
@@ -171,7 +166,10 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
     chosen, configs = request.plan()
     require_runnable(chosen, configs, readable_tables(configs, cache_folder()))
     facts = plan_facts(request, chosen, configs)
-    power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
+    if request.ablation.is_program:
+        power = power_of_program(chosen, request.overrides, runs, effect)
+    else:
+        power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
     document = plan(chosen, facts, power, num_cores(), request.noise_command())
     return Stored(document, Path(document.name))
 

@@ -1,4 +1,4 @@
-"""The style of all figures, and the figures as SVG and PNG.
+"""The style of all figures, and the figures as SVG, PDF and PNG.
 
 An SVG takes the ink of the page around it, so that one figure serves light and dark.
 """
@@ -16,6 +16,8 @@ P = ParamSpec("P")
 
 # Okabe and Ito's colours, told apart by every kind of colour blindness, on white and on black.
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"
+BLACK, ON_BOTH = "#000000", "#767676"
+"""Inks: of a paper, and one that is read on white and on black alike (contrast above 4)."""
 INK = "#010203"
 """Stands for the page's own text colour; `to_svg` writes `currentColor` for it."""
 
@@ -58,16 +60,31 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def to_svg(figure: "Figure", name: str) -> str:
-    """Return SVG text for a page: the same bytes each time, and ids that no other figure has."""
+    """Return SVG text for a page, in its ink and of its width."""
+    svg = to_svg_file(figure, name, "currentColor")
+    return re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
+
+
+def to_svg_file(figure: "Figure", name: str, ink: str = BLACK) -> str:
+    """Return SVG text of its own size: the same bytes each time, and ids that no other one has."""
     import matplotlib as mpl
 
     text = StringIO()
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure.savefig(text, format="svg", transparent=True, metadata=_NO_METADATA)
     svg = text.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    return re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
+    svg = svg[svg.index("<svg") :].replace(INK, ink)
+    return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+
+
+def to_pdf(figure: "Figure") -> bytes:
+    """Return the figure as a PDF whose text is text: the same bytes each time."""
+    import matplotlib as mpl
+
+    file = BytesIO()
+    with mpl.rc_context({**_STYLE, "pdf.fonttype": 42}):
+        figure.savefig(file, format="pdf", metadata={"CreationDate": None, "Creator": None})
+    return file.getvalue()
 
 
 def to_png(figure: "Figure") -> bytes:

@@ -4,12 +4,17 @@ The templates in `page/` lay out blocks, one macro a kind; they know no analysis
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
 
 from audiocls.render.document import Block, Document, Figure, Section
 from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, to_svg
 from audiocls.render.formats import visible
 from audiocls.render.table import Cell, Column, Depth, Estimate, Table, plain_cell
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 MAX_RANKED = 100
 """Rows of a ranked table."""
@@ -18,6 +23,23 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 
 def to_html(document: Document) -> str:
     """Return the whole page."""
+    blocks = visible(document, Depth.PAGE)
+    opening = tuple(block for block in blocks if not isinstance(block, Section))
+    sections = tuple(block for block in blocks if isinstance(block, Section))
+    template = _environment(_is_shown).get_template("page.html.j2")
+    return template.render(name=document.name, opening=opening, sections=sections)
+
+
+def to_fragment(document: Document) -> str:
+    """Return what a screen shows, as a part of another page: it takes that page's ink and ground.
+
+    Its style applies to itself alone, and no figure is in it, so that its tables have all columns.
+    """
+    template = _environment(_is_in_line).get_template("fragment.html.j2")
+    return template.render(blocks=visible(document, Depth.SCREEN))
+
+
+def _environment(is_shown: Callable[[Column], bool]) -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -28,12 +50,9 @@ def to_html(document: Document) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"kind": _kind, "drawn": _drawn, "sentence": _sentence}
-    environment.globals |= {"rows": _rows, "parts": _parts, "is_shown": _is_shown}
-    blocks = visible(document, Depth.PAGE)
-    opening = tuple(block for block in blocks if not isinstance(block, Section))
-    sections = tuple(block for block in blocks if isinstance(block, Section))
-    template = environment.get_template("page.html.j2")
-    return template.render(name=document.name, opening=opening, sections=sections)
+    environment.globals |= {"is_shown": is_shown, "rows": partial(_rows, is_shown)}
+    environment.globals["parts"] = _parts
+    return environment
 
 
 def _kind(block: Block) -> str:
@@ -57,7 +76,9 @@ def _drawn(figure: Figure) -> str:
     return re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
 
 
-def _rows(table: Table) -> Iterator[tuple[list[tuple[Column, Cell]], list[str]]]:
+def _rows(
+    is_shown: Callable[[Column], bool], table: Table
+) -> Iterator[tuple[list[tuple[Column, Cell]], list[str]]]:
     """Yield for each row its cells beside their columns, and its remarks."""
     for row in table.rows[:MAX_RANKED] if table.all_rows else table.rows:
         cells = list(zip(table.columns, row, strict=True))
@@ -66,12 +87,17 @@ def _rows(table: Table) -> Iterator[tuple[list[tuple[Column, Cell]], list[str]]]
             for column, text in cells
             if column.kind == "remark" and isinstance(text, str) and text
         ]
-        yield [each for each in cells if _is_shown(each[0])], remarks
+        yield [each for each in cells if is_shown(each[0])], remarks
+
+
+def _is_in_line(column: Column) -> bool:
+    """Whether a column is one of the table's: remarks have lines of their own."""
+    return column.kind != "remark"
 
 
 def _is_shown(column: Column) -> bool:
-    """Whether a column is one of the page's: remarks have lines of their own."""
-    return column.kind != "remark" and not column.is_drawn
+    """Whether a page shows a column, and not a figure of the same document."""
+    return _is_in_line(column) and not column.is_drawn
 
 
 def _parts(cell: Cell, column: Column) -> list[str]:

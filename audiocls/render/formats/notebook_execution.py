@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiocls.errors import AudioclsError, UsageError
+from audiocls.extras import EXTRAS
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 PARAMETERS = "parameters"
 """Tag of the cell whose values are replaced, as papermill has it."""
-PACKAGES = ("nbformat", "nbclient", "ipykernel")
+PACKAGES = EXTRAS["notebooks"]
 LONGEST_CELL_S = 600
 ONLY_ERRORS = ("--log-level=ERROR",)
 """Else a kernel warns on stderr that messages go over the machine's own loopback."""

@@ -27,6 +27,13 @@ def show(document: Document) -> None:
     _show(visible(document, Depth.SCREEN))
 
 
+def to_text(document: Document) -> str:
+    """Return what `show` prints into a pipe."""
+    with console.collected() as text:
+        show(document)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).rstrip()
+
+
 def _show(blocks: Sequence[Block]) -> None:
     for block in blocks:
         if isinstance(block, Section):

@@ -7,6 +7,7 @@ note is a warning: W&B accepts it, but it is probably a mistake.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from audiocls.search.check.blocks import check_blocks, check_repeats
 from audiocls.search.check.command import check_command
 from audiocls.search.check.finding import Finding, fault, got, listing, note, sentences
 from audiocls.search.check.forms import FORMS
@@ -35,6 +36,7 @@ _SWEEP = {
     "command": LIST,
     "program": TEXT,
     "code": PATTERNS,
+    "blocks": ANYTHING,
     "name": TEXT,
     "description": TEXT,
     "entity": TEXT,
@@ -56,6 +58,9 @@ _MEANT = {
     **dict.fromkeys(("algorithm", "strategy", "search", "type", "sampler"), "method"),
     **dict.fromkeys(("config", "params", "hyperparameters", "space"), "parameters"),
     **dict.fromkeys(("objective", "goal"), "metric: {name: …, goal: minimize or maximize}"),
+    **dict.fromkeys(
+        ("block_keys", "repeats", "block"), "blocks: {seed: PARAMETER, fold: PARAMETER}"
+    ),
     **dict.fromkeys(("early_stopping", "pruner", "hyperband"), "early_terminate"),
 }
 """What people write → what W&B calls it."""
@@ -83,11 +88,13 @@ def findings(document: Mapping[str, Any]) -> Iterator[Finding]:
         "early_terminate": check_early_terminate,
         "scheduler": _scheduler,
         "controller": _controller,
+        "blocks": check_blocks,
     }
     for name, check in checks.items():
         if name in document:
             yield from check(document[name])
     yield from check_command(document)
+    yield from check_repeats(document)
     yield from _objectives(document)
     yield from _schedulers(document)
     yield from _method(document)

@@ -3,13 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from audiocls.execution.job import NativeJob
+from audiocls.execution.job import AnyJob
 from audiocls.execution.messages import Event
 from audiocls.execution.trial_source import SourceProgress
 from audiocls.store import Cell, State, Study, StudyFolder
 from audiocls.store.reuse import copy_finished
 
-JobOf = Callable[[Cell], NativeJob]
+JobOf = Callable[[Cell], AnyJob]
 OPEN = ("pending", "running")
 """States of a trial that is neither finished nor failed."""
 
@@ -45,7 +45,7 @@ class FixedSource:
         """Whether there is a trial to start now."""
         return bool(self._waiting)
 
-    def next(self) -> NativeJob | None:
+    def next(self) -> AnyJob | None:
         """Return the next trial of the plan."""
         return self._waiting.popleft() if self._waiting else None
 

@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -40,10 +40,9 @@ class SearchSource:
         folder: StudyFolder,
         trials: Trials,
         max_new: int | None = None,
-        is_outdated: Callable[[], bool] = lambda: False,
     ):
         self._sweep, self._folder, self._trials = sweep, folder, trials
-        self._max_new, self._is_outdated = max_new, is_outdated
+        self._max_new = max_new
         plan = folder.study().search
         self._code = plan.code if plan else ""
         self._proposals = folder.proposals()
@@ -57,7 +56,7 @@ class SearchSource:
         self._cells = remaining(sweep, self._tried) if sweep.method == "grid" else None
         self._ended: set[str] = set()
         self._has_news = False
-        self._is_over, self._is_cut = False, False
+        self._is_over = False
         num_done = list(self.states().values()).count("done")
         self._progress = SourceProgress(self.num_trials, num_done)
         self.max_parallel = max_new
@@ -95,19 +94,12 @@ class SearchSource:
         return bool(self._open)
 
     def next(self) -> AnyJob | None:
-        """Return a trial that an earlier launch left unfinished, or else a new one.
-
-        Nothing follows once the program was changed: it would be another one's trial.
-        """
-        self._is_cut = self._is_cut or (self.has_next() and self._is_outdated())
-        return None if self._is_cut or not self.has_next() else self._job()
-
-    def _job(self) -> AnyJob:
-        return self._trials.job_of(self._open.popleft())
+        """Return a trial that an earlier launch left unfinished, or else a new one."""
+        return self._trials.job_of(self._open.popleft()) if self.has_next() else None
 
     def is_over(self) -> bool:
         """Whether the search has ended, or this launch has no further trials."""
-        return self._is_cut or (self._is_over and not self._open)
+        return self._is_over and not self._open
 
     def tell(self, event: Event) -> None:
         """Read the result of a trial that has ended, or its metrics so far for a stop rule."""

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from audiocls.execution.job import NativeJob
+from audiocls.execution.job import AnyJob
 from audiocls.execution.messages import Done, Event, Failed
 from audiocls.execution.trial_source import SourceProgress
 from audiocls.store import State, Study, StudyFolder
@@ -25,7 +25,7 @@ class Looks:
     next_look: NextLook
     lender: StudyFolder | None = None
 
-    def missing(self) -> list[NativeJob]:
+    def missing(self) -> list[AnyJob]:
         """Return what is to be trained of the looks so far, else of the next one.
 
         The plan is stored before its trials are offered. What is looked at follows from the store
@@ -40,7 +40,7 @@ class Looks:
             self.study = after
         return jobs
 
-    def _unfinished(self) -> list[NativeJob]:
+    def _unfinished(self) -> list[AnyJob]:
         if self.lender is not None:
             copy_finished(self.study.cells, self.lender, self.folder)
         states = self.states()
@@ -56,7 +56,7 @@ class SequentialSource:
 
     def __init__(self, looks: Looks):
         self._looks = looks
-        self._waiting: deque[NativeJob] = deque()
+        self._waiting: deque[AnyJob] = deque()
         self._open: set[str] = set()
         self._is_over = False
         self._num_done = self._num_failed = 0
@@ -81,7 +81,7 @@ class SequentialSource:
             self._progress = None
         return bool(self._waiting)
 
-    def next(self) -> NativeJob | None:
+    def next(self) -> AnyJob | None:
         """Return a trial of the present look."""
         if not self.has_next():
             return None

@@ -10,6 +10,7 @@ from audiocls.store import Choice, StudyFolder, tuning_path
 from audiocls.studies.ablation import prepare_ablation
 from audiocls.studies.launch import Outcome, launch, summary_of
 from audiocls.studies.options import Display, LaunchOptions, cache_folder
+from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.request import AblationRequest
 from audiocls.studies.resolve import Resolved
 from audiocls.studies.tuning.choosing import choices_of, load_choices
@@ -26,7 +27,7 @@ from audiocls.studies.tuning.study import (
 class TunedStudy:
     """A study whose arms have chosen, as far as they could, and what that took."""
 
-    resolved: Resolved
+    resolved: Resolved | ProgramStudy
     options: LaunchOptions
     """With the time that is left."""
     outcome: Outcome | None = None
@@ -43,7 +44,10 @@ class TunedStudy:
 
 
 def tune(
-    request: AblationRequest, study: Resolved, options: LaunchOptions, display: Display
+    request: AblationRequest,
+    study: Resolved | ProgramStudy,
+    options: LaunchOptions,
+    display: Display,
 ) -> TunedStudy:
     """Run the tuning trials that are missing, of an ablation with `tune`."""
     chosen, _ = request.plan()
@@ -68,7 +72,7 @@ def tune(
     return TunedStudy(tuned(comparison, before, choices, cache), left, outcome, blocked)
 
 
-def _run(missing: Resolved, options: LaunchOptions, display: Display) -> Outcome:
+def _run(missing: Resolved | ProgramStudy, options: LaunchOptions, display: Display) -> Outcome:
     num_trials, question = len(missing.study.cells), missing.study.question
     display.note(f"{num_trials} tuning trials come first: {question}")
     return launch(prepare_ablation(missing, options, display), display)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from audiocls.config import Config, trial_id
 from audiocls.design import Plan
@@ -17,9 +17,12 @@ from audiocls.design.tuning import (
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.content import identity_of
 from audiocls.store import Cell, Choice, Tuning, tuning_path
+from audiocls.studies.program_ablation import ProgramStudy, digest_of, program_study
 from audiocls.studies.resolve import Resolved, configs_of, study_of
 from audiocls.studies.runnable import Configs
 from audiocls.studies.tuning.candidates import candidates_of
+
+S = TypeVar("S", bound=Resolved | ProgramStudy)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class TuningPlan:
     candidates: Sequence[Candidate]
     metric: str
     """By which the arms choose, such as `val/accuracy`."""
+    goal: str
 
     @property
     def num_epochs(self) -> int:
@@ -47,8 +51,10 @@ def tuning_plan(plan: Plan, recipe: Mapping[str, Any], overrides: Mapping[str, A
     candidates = candidates_of(ablation)
     arms = arms_of_tuning(plan.arms, candidates)
     wider = Plan(ablation=ablation, arms=arms, seeds=(TUNING_SEED,), folds=plan.folds)
-    configs = configs_of(wider, recipe, overrides)
-    return TuningPlan(wider, configs, candidates, _validation_metric(plan, configs))
+    if (chooses := ablation.tune_metric) is not None:
+        return TuningPlan(wider, {}, candidates, chooses.name, chooses.goal)
+    configs, goal = configs_of(wider, recipe, overrides), ablation.metric.goal
+    return TuningPlan(wider, configs, candidates, _validation_metric(plan, configs), goal)
 
 
 def _refuse(plan: Plan, overrides: Mapping[str, Any]) -> None:
@@ -64,7 +70,7 @@ def _validation_metric(plan: Plan, configs: Configs) -> str:
 
     Raises `ConfigError` for one that is known of test clips alone.
     """
-    metric = f"val/{plan.ablation.metric.name.rpartition('/')[2]}"
+    metric = f"val/{plan.ablation.metric.recorded.rpartition('/')[2]}"
     known = set.intersection(*(_recorded(config) for config in configs.values()))
     if metric not in known:
         fault = (
@@ -77,15 +83,18 @@ def _validation_metric(plan: Plan, configs: Configs) -> str:
 
 def _recorded(config: Config) -> set[str]:
     usual = "val/map" if config.data.is_multi_label else "val/accuracy"
-    return {"val/loss", usual, config.train.select} - {"last"}
+    own = {f"val/{metric.short}" for metric in config.train.metrics}
+    return {"val/loss", usual, config.train.select, *own} - {"last"}
 
 
-def tuning_study(
-    before: TuningPlan, overrides: Mapping[str, Any], cache: Path, of: Resolved
-) -> Resolved:
+def tuning_study(before: TuningPlan, overrides: Mapping[str, Any], cache: Path, of: S) -> S:
     """Return the study of the trials before those of the study `of`."""
     ablation, name = before.plan.ablation, tuning_path(Path(of.study.name)).name
-    resolved = study_of(before.plan, before.configs, overrides, cache, name, of.study.request)
+    resolved: Resolved | ProgramStudy
+    if isinstance(of, ProgramStudy):
+        resolved = program_study(before.plan, overrides, name, of.study.request, of.timeout_s)
+    else:
+        resolved = study_of(before.plan, before.configs, overrides, cache, name, of.study.request)
     study = replace(
         resolved.study,
         question=f"What suits each arm of {of.study.name}: {', '.join(ablation.tune)}?",
@@ -93,6 +102,7 @@ def tuning_study(
         kind="tuning",
         of=of.study.name,
         metric=before.metric,
+        goal=before.goal,
         secondary=(),
         notes=(
             *resolved.study.notes,
@@ -100,33 +110,46 @@ def tuning_study(
             f"{of.study.name}, and none of these differences is.",
         ),
     )
-    return replace(resolved, study=study)
+    return cast(S, replace(resolved, study=study))
 
 
-def pending_trials(tuning: Resolved, known: Collection[Choice]) -> Resolved:
+def pending_trials(tuning: S, known: Collection[Choice]) -> S:
     """Return the tuning trials of those arms and folds for which nothing is chosen yet."""
     chosen = {(choice.arm, choice.fold) for choice in known}
     cells = [c for c in tuning.study.cells if (arm_of(c.arm), c.fold) not in chosen]
     return replace(tuning, study=replace(tuning.study, cells=tuple(cells)))
 
 
-def with_candidates(resolved: Resolved, before: TuningPlan) -> Resolved:
+def with_candidates(resolved: S, before: TuningPlan) -> S:
     """Return `resolved` with arms that ask for these candidates too.
 
     Other candidates are another question.
     """
     study, candidates = resolved.study, list(before.candidates)
     identities = {
-        arm: trial_id({"arm": identity, "candidates": candidates}, resolved.fingerprints[arm])
+        arm: digest_of(identity, candidates)
+        if isinstance(resolved, ProgramStudy)
+        else trial_id({"arm": identity, "candidates": candidates}, resolved.fingerprints[arm])
         for arm, identity in study.identities.items()
     }
     return replace(resolved, study=replace(study, identities=identities))
 
 
-def tuned(
+def tuned(resolved: S, before: TuningPlan, choices: Collection[Choice], cache: Path) -> S:
+    """Return the study with each arm's choices; an arm that could not choose has no trials."""
+    rule = Tuning(len(before.candidates), before.metric, TUNING_SEED, tuple(choices))
+    chosen: Resolved | ProgramStudy
+    if isinstance(resolved, ProgramStudy):
+        values = {(c.arm, c.fold): c.values for c in choices if c.values is not None}
+        chosen = resolved.with_choices(values)
+    else:
+        chosen = _with_configs(resolved, before, choices, cache)
+    return cast(S, replace(chosen, study=replace(chosen.study, tuning=rule)))
+
+
+def _with_configs(
     resolved: Resolved, before: TuningPlan, choices: Collection[Choice], cache: Path
 ) -> Resolved:
-    """Return the study with each arm's choices; an arm that could not choose has no trials."""
     chosen = {
         (c.arm, c.fold): before.configs[candidate_name(c.arm, c.number, c.values)]
         for c in choices
@@ -138,8 +161,7 @@ def tuned(
         for cell in resolved.study.cells
         if (cell.arm, cell.fold) in identities
     ]
-    rule = Tuning(len(before.candidates), before.metric, TUNING_SEED, tuple(choices))
-    study = replace(resolved.study, cells=tuple(cells), tuning=rule)
+    study = replace(resolved.study, cells=tuple(cells))
     return replace(resolved, study=study, tuned=chosen)
 
 

@@ -61,6 +61,12 @@ def _model(is_pretrained: bool) -> Any:
             "pip install 'audiocls[encodec]'"
         )
         raise ConfigError("features encodec", [fault]) from error
+    except (ImportError, OSError) as error:  # a compiled library that does not fit this torch
+        fault = (
+            f"the package 'encodec' cannot be imported ({error}); it imports torchaudio, which has "
+            f"to suit torch {torch.__version__}: pip install --force-reinstall torchaudio"
+        )
+        raise ConfigError("features encodec", [fault]) from error
     with warnings.catch_warnings():
         # The package is from 2022: the torch function it calls is deprecated, and still correct.
         warnings.filterwarnings("ignore", ".*weight_norm.* is deprecated", FutureWarning)

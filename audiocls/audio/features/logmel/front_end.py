@@ -3,12 +3,12 @@
 Legend: B batch, T samples, F mel bands, N frequency bins, L frames.
 """
 
-import warnings
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from audiocls.audio.features.mel_scale import mel_filters
 from audiocls.audio.features.normalise import standardise
 from audiocls.audio.features.options import num_frames
 
@@ -47,7 +47,7 @@ class LogMelFilterBanks(nn.Module):
         self.n_fft, self.hop, self.offset = n_fft, hop, offset
         self.normalise_clip, self.compression = normalise_clip, compression
         top = float(sample_rate // 2) if f_max is None else f_max  # torchaudio rounds down too
-        filters = _mel_filters(n_fft // 2 + 1, f_min, top, n_mels, sample_rate)
+        filters = mel_filters(n_fft // 2 + 1, f_min, top, n_mels, sample_rate)
         # Derived from the options: a checkpoint need not hold them.
         self.register_buffer("hann", torch.hann_window(window or n_fft), persistent=False)
         self.register_buffer("filters", filters, persistent=False)
@@ -82,20 +82,3 @@ class LogMelFilterBanks(nn.Module):
         # Not re² + im², which is faster but rounds differently: where power is near the offset the
         # logarithm would show it, and features would no longer equal torchaudio's.
         return spectrum.abs().pow(2)
-
-
-def _mel_filters(
-    num_bins: int, f_min: float, f_max: float, n_mels: int, sample_rate: int
-) -> Tensor:
-    """Return torchaudio's triangular filters from `f_min` to `f_max` Hz.
-
-    Shape: → (N, F)
-    """
-    # Imported here because its import takes a second.
-    from torchaudio.functional import melscale_fbanks
-
-    with warnings.catch_warnings():
-        # A band without a bin is documented behaviour of this layer: no warning needed.
-        warnings.filterwarnings("ignore", message="At least one mel filterbank has all zero")
-        filters: Tensor = melscale_fbanks(num_bins, f_min, f_max, n_mels, sample_rate)
-    return filters

@@ -1,4 +1,4 @@
-"""Which files an external program consists of: those its command names, and what they import.
+"""Which files a program or a module consists of: those it is named by, and what they import.
 
 Modules are looked for where Python would find them: beside the script, in the working directory,
 in its `src`, and on `PYTHONPATH`. Installed packages do not count. What is imported by a name that
@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audiocls.named_paths import is_dir, is_file
+
 SCRIPTS = (".py", ".sh", ".bash", ".pl", ".r", ".R", ".jl", ".m", ".js")
 CONFIGURATIONS = (".yaml", ".yml", ".toml", ".json", ".ini", ".cfg")
 """Of what a command names as a file, what belongs to the program: not the data and no output."""
@@ -26,6 +28,8 @@ APART = ("wandb", "runs", "outputs", "multirun", "node_modules", "site-packages"
 MOST_FILES = 2000
 """Of one program, and folders that are searched for its modules."""
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\.?")
+UNFIT_PATTERNS = (OSError, ValueError, NotImplementedError, IndexError, RecursionError)
+"""What `glob` raises of one too long, of `**x`, of an absolute one, of `.`, and of one too deep."""
 SHELL_WORD = re.compile(r"[^\s'\"=;|&()<>`]+")
 
 
@@ -37,18 +41,31 @@ def files_of(
     Empty where the command names none: an installed program, or a file that is not there.
     """
     path = (environment or os.environ).get("PYTHONPATH", "")
-    roots = [cwd, cwd / "src", *(cwd / entry for entry in path.split(os.pathsep) if entry)]
-    search = _Search(cwd, tuple(root.resolve() for root in roots if root.is_dir()))
+    named = (cwd / entry for entry in path.split(os.pathsep) if entry)
+    roots = [cwd, cwd / "src", *(folder for folder in named if not _holds_packages(folder))]
+    search = _Search(cwd, tuple(root.resolve() for root in roots if is_dir(root)))
     search.add_command(words)
     if search.found and (cwd / READ_BY_WANDB).is_file():
         search.found.setdefault((cwd / READ_BY_WANDB).resolve())
     return tuple(sorted(search.found))
 
 
+def _holds_packages(folder: Path) -> bool:
+    """Whether packages are installed in a folder, as by `pip install --target`."""
+    return is_dir(folder) and any(folder.glob("*.dist-info"))
+
+
 def chosen_files(patterns: Iterable[str], cwd: Path) -> tuple[Path, ...]:
     """Return the files below `cwd` that fit any of the patterns, sorted."""
-    found = (file for pattern in patterns for file in cwd.glob(pattern) if file.is_file())
-    return tuple(sorted({file.resolve() for file in found}))
+    return tuple(sorted({file.resolve() for pattern in patterns for file in _fit(pattern, cwd)}))
+
+
+def _fit(pattern: str, cwd: Path) -> list[Path]:
+    """Return the files below `cwd` that fit a pattern; none where it is not one."""
+    try:
+        return [file for file in cwd.glob(pattern) if file.is_file()]
+    except UNFIT_PATTERNS:
+        return []
 
 
 @dataclass
@@ -74,7 +91,7 @@ class _Search:
         name = word.rpartition("=")[2] if word.startswith("-") else word
         for place in places if name else ():
             file = place / name
-            if not file.is_file():
+            if not _is_readable(file):
                 continue
             is_known = file.suffix in (*SCRIPTS, *CONFIGURATIONS)
             is_own = file.resolve().is_relative_to(self.cwd.resolve()) and _is_script(file)
@@ -123,22 +140,22 @@ class _Search:
 
     def _add_module(self, name: str, roots: Iterable[Path], is_package_whole: bool = False) -> None:
         """Add a module with the packages around it, where it lies in one of the folders."""
-        parts = name.strip(".").split(".")
-        for root in roots:
-            if not (_module(root / parts[0]) or (root / parts[0]).is_dir()):
+        parts = name.strip(".").split(".") if os.sep not in name else []
+        for root in roots if any(parts) else ():
+            if not (_module(root / parts[0]) or is_dir(root / parts[0])):
                 continue
             places = [root.joinpath(*parts[:length]) for length in range(1, len(parts) + 1)]
             modules = [module for place in places if (module := _module(place))]
-            if is_package_whole and places[-1].is_dir():
+            if is_package_whole and is_dir(places[-1]):
                 self._add_all(places[-1])
             main = places[-1] / "__main__.py"
-            for module in [*modules, *([main] if main.is_file() else [])]:
+            for module in [*modules, *([main] if _is_readable(main) else [])]:
                 self._add(module.resolve())
             if modules:
                 return
 
     def _add_all(self, folder: Path) -> None:
-        for file in _modules_below(folder):
+        for file in filter(_is_readable, _modules_below(folder)):
             self._add(file.resolve())
 
 
@@ -149,6 +166,14 @@ def _split(line: str) -> list[str]:
         return SHELL_WORD.findall(line)
 
 
+def _is_readable(file: Path) -> bool:
+    """Whether a word names a file that may be read; of another one nothing can be known."""
+    try:
+        return is_file(file) and os.access(file, os.R_OK)
+    except PermissionError:
+        return False
+
+
 def _is_script(file: Path) -> bool:
     with file.open("rb") as stream:
         return stream.read(2) == b"#!"
@@ -157,7 +182,7 @@ def _is_script(file: Path) -> bool:
 def _module(place: Path) -> Path | None:
     """Return the file of a module or a package that would lie at `place`."""
     files = (place.with_name(f"{place.name}.py"), place / "__init__.py")
-    return next((file for file in files if file.is_file()), None)
+    return next((file for file in files if _is_readable(file)), None)
 
 
 def _imports(

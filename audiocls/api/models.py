@@ -1,0 +1,245 @@
+"""One model: its layers before training; its scores, its labels and its export after."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audiocls import library
+from audiocls.api.arguments import Assignments, Folder, assignments_of, choice, known_options
+from audiocls.api.frames import Rows, frame_of
+from audiocls.api.report import Report, report_of
+from audiocls.atomic import write_bytes
+from audiocls.render.build.predictions import FORMATS, LabelSelection, label_selection
+from audiocls.render.build.scores import CSV_COLUMNS, scores, to_csv
+from audiocls.store.data_roots import known_root
+from audiocls.studies.options import cache_folder
+
+if TYPE_CHECKING:
+    from audiocls.training import evaluate as evaluation
+    from audiocls.training.checkpoint import Checkpoint
+    from audiocls.training.predict import Prediction
+
+
+@known_options
+def show(
+    recipe: str, *, set: Assignments | None = None, depth: int = 2, classes: int | None = None
+) -> Report:
+    """Return a recipe's model, layer by layer: output shapes, parameters, MACs, remaining budget.
+
+    >>> import audiocls
+    >>> audiocls.show("convnext1d-logmel").data()["params"]  # doctest: +SKIP
+    104842
+    """
+    from audiocls.config import resolve
+    from audiocls.render.build.layer_summary import layers
+    from audiocls.training.cost import model_summary
+
+    given = library.overrides(assignments_of(set) or [])
+    config = resolve([library.recipe(recipe), given], recipe)
+    return report_of(layers(model_summary(config, classes, cache_folder()), depth))
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """The scores of a checkpoint on some clips: metrics, classes, and each clip's label.
+
+    >>> import audiocls
+    >>> audiocls.evaluate("runs/dropout/trials/a1b2c3d4e5f6").metrics  # doctest: +SKIP
+    {'loss': 1.2, 'accuracy': 0.71}
+    """
+
+    scores: "evaluation.Evaluation"
+    """Logits and targets, and what follows from them."""
+    clips: str
+    """Describes the clips."""
+    notes: tuple[str, ...] = ()
+    """Caveats, such as that some clips were trained on."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Loss and metrics, named as in a record without `test/`."""
+        return self.scores.metrics()
+
+    @cached_property
+    def report(self) -> Report:
+        """Metrics, classes and the most confused pairs, in every format but that of W&B."""
+        return report_of(scores(self.scores, self.clips))
+
+    def rows(self) -> Rows:
+        """Return a dict for each clip: clip, source, label, predicted, probability."""
+        return [dict(zip(CSV_COLUMNS, row, strict=True)) for row in self.scores.rows()]
+
+    def frame(self, backend: str | None = None) -> Any:
+        """Return `rows` as a frame of pandas or polars, whichever is there."""
+        return frame_of(self.rows(), backend)
+
+    def csv(self) -> str:
+        """Return `rows` as the text of a CSV file."""
+        return to_csv(self.scores)
+
+    def __repr__(self) -> str:
+        return repr(self.report)
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
+
+
+@known_options
+def evaluate(
+    checkpoint: Folder,
+    *,
+    set: Assignments | None = None,
+    split: str | None = None,
+    fold: int | None = None,
+    manifest: Folder | None = None,
+    known_only: bool = False,
+) -> Evaluation:
+    """Score a finished trial on another data set, split or manifest; classes match by name.
+
+    >>> import audiocls
+    >>> audiocls.evaluate(trial.path, manifest="new.csv").frame()  # doctest: +SKIP
+    """
+    from audiocls.training.checkpoint import load_checkpoint
+    from audiocls.training.evaluate import evaluate as evaluate_clips
+    from audiocls.training.evaluation_request import evaluation_request
+
+    trained, cache = Path(checkpoint), cache_folder()
+    restored, root = load_checkpoint(trained), known_root(trained)
+    overrides = library.overrides(assignments_of(set) or [])
+    listed = None if manifest is None else Path(manifest)
+    request = evaluation_request(restored, cache, overrides, split, fold, listed, root)
+    evaluated = evaluate_clips(restored, request, cache, known_only)
+    return Evaluation(evaluated, request.name, (*restored.notes, *request.notes))
+
+
+@dataclass(frozen=True, repr=False)
+class Predictions:
+    """Labels of audio files, each made when it is first iterated; `errors` are known at the end.
+
+    >>> import audiocls
+    >>> for each in audiocls.predict("runs/dropout/trials/a1b2c3d4e5f6", "clips"):  # doctest: +SKIP
+    ...     print(each.file, each.label, each.probability)
+    """
+
+    checkpoint: "Checkpoint"
+    files: tuple[Path, ...]
+    selection: LabelSelection
+    """Which labels are shown."""
+    errors: list[str] = field(default_factory=list)
+    """Files that could not be read, and why."""
+    _made: "list[Prediction]" = field(default_factory=list)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Caveats, such as that the code of an own part has changed since."""
+        return self.checkpoint.notes
+
+    @cached_property
+    def _coming(self) -> "Iterator[Prediction]":
+        from audiocls.training.predict import predict_files
+
+        windows = self.selection.by_window
+        return predict_files(self.checkpoint, self.files, windows, self.errors.append)
+
+    def __iter__(self) -> "Iterator[Prediction]":
+        yield from self._made
+        for prediction in self._coming:
+            self._made.append(prediction)
+            yield prediction
+
+    def rows(self) -> Rows:
+        """Return a dict for each label shown: file, start_s, end_s, label, probability."""
+        return [
+            {
+                "file": str(prediction.file),
+                "start_s": span.start_s,
+                "end_s": span.end_s,
+                "label": label,
+                "probability": probability,
+            }
+            for prediction in self
+            for span in self.selection.spans(prediction)
+            for label, probability in self.selection.labels(span)
+        ]
+
+    def frame(self, backend: str | None = None) -> Any:
+        """Return `rows` as a frame of pandas or polars, whichever is there."""
+        return frame_of(self.rows(), backend)
+
+    def lines(self, format: str = "text") -> Iterator[str]:
+        """Yield lines of text, csv or json, each as soon as it is known."""
+        return FORMATS[choice(format, FORMATS, "format")](self, self.selection)
+
+    def __repr__(self) -> str:
+        return "\n".join([*self.lines(), *self.errors])
+
+
+@known_options
+def predict(
+    checkpoint: Folder,
+    files: Folder | Iterable[Folder],
+    *,
+    top: int | None = None,
+    threshold: float | None = None,
+    windows: bool = False,
+) -> Predictions:
+    """Return the labels of audio files, or of all in folders, by a finished trial.
+
+    `top` labels of each, or those of a probability from `threshold` on where a clip may have
+    several; `windows` shows each window of a long file. Files that cannot be read raise nothing:
+    `errors` of the result lists them.
+
+    >>> import audiocls
+    >>> audiocls.predict(trial.path, "clips", top=3).frame()  # doctest: +SKIP
+    """
+    from audiocls.training.checkpoint import load_checkpoint
+
+    restored = load_checkpoint(Path(checkpoint))
+    paths = [files] if isinstance(files, str | Path) else files
+    selection = label_selection(restored, top, threshold, windows)
+    return Predictions(restored, tuple(map(Path, paths)), selection)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that needs no audiocls, checked to give the checkpoint's own logits.
+
+    >>> import audiocls
+    >>> audiocls.export(trial.path, "net.onnx").max_difference  # doctest: +SKIP
+    4e-06
+    """
+
+    file: Path
+    num_bytes: int
+    input: str
+    """Shape and meaning of its input."""
+    metadata: dict[str, Any]
+    """Labels, sample rate and more, which the file holds too."""
+    max_difference: float
+    """Of its logits from the checkpoint's."""
+    notes: tuple[str, ...] = ()
+    """Caveats, such as that the code of an own part has changed since."""
+
+
+@known_options
+def export(
+    checkpoint: Folder, out: Folder, *, format: str = "onnx", front_end: bool = True
+) -> Exported:
+    """Write a finished trial to one file, as `onnx` or `torchscript`, and check its logits.
+
+    With `front_end` its input is waveforms, else their features.
+
+    >>> import audiocls
+    >>> audiocls.export(trial.path, "net.onnx")  # doctest: +SKIP
+    """
+    from audiocls.training import export as exporting
+    from audiocls.training.checkpoint import load_checkpoint
+
+    restored, file = load_checkpoint(Path(checkpoint)), Path(out)
+    content, difference = exporting.export(restored, format, front_end)
+    write_bytes(file, content)
+    known = exporting.metadata(restored, front_end)
+    input_ = exporting.input_description(restored, front_end)
+    return Exported(file, len(content), input_, known, difference, restored.notes)

@@ -1,0 +1,111 @@
+"""`plan`: what a launch would run, before anything runs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from audiocls.api.arguments import (
+    Assignments,
+    Folder,
+    Names,
+    Numbers,
+    assignments_of,
+    known_options,
+    names_text,
+    numbers_text,
+    runs_folder,
+)
+from audiocls.api.frames import Rows, flat, frame_of
+from audiocls.api.report import Report
+from audiocls.render.build.stored import planned, planned_search
+from audiocls.studies.planning import search_facts
+from audiocls.studies.request import (
+    AblationRequest,
+    ablation_request,
+    check_without_effect,
+    is_sweep,
+)
+from audiocls.studies.sweep_request import SweepRequest, sweep_request
+
+FORMATS = ("terminal", "json", "md", "html", "tex", "ipynb")
+"""Of a plan: it has no runs that W&B could show."""
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """What a launch would run, what that costs, and which effect it could show.
+
+    >>> import audiocls
+    >>> planned = audiocls.plan("dropout", seeds=range(3), folds=[1, 2])
+    >>> planned.facts["num_trials"], planned.rows()[0]["arm"]
+    (24, 'baseline')
+    """
+
+    request: AblationRequest | SweepRequest
+    report: Report
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """The plan as plain values: arms, blocks, cost, the effects that it can detect."""
+        return self.report.data()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about the file, and allowed."""
+        return self.request.notes
+
+    def rows(self) -> Rows:
+        """Return a dict for each trial: its arm, seed, fold and changes; of a sweep, the first."""
+        if isinstance(self.request, SweepRequest):
+            return [dict(values) for values in search_facts(self.request)["first"]]
+        chosen, _ = self.request.plan()
+        return [
+            {"arm": arm, "seed": seed, "fold": fold, **flat(chosen.arms[arm])}
+            for arm, seed, fold in chosen.cells
+        ]
+
+    def frame(self, backend: str | None = None) -> Any:
+        """Return `rows` as a frame of pandas or polars, whichever is there."""
+        return frame_of(self.rows(), backend)
+
+    def __repr__(self) -> str:
+        return repr(self.report)
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
+
+
+@known_options
+def plan(
+    name: str,
+    *,
+    recipe: str | None = None,
+    set: Assignments | None = None,
+    seeds: Numbers | None = None,
+    folds: Numbers | None = None,
+    arms: Names | None = None,
+    effect: float | None = None,
+    runs: Folder | None = None,
+) -> Plan:
+    """Return the plan of an ablation or a sweep, by its name or its file; nothing is run.
+
+    `effect` is the one to be seen, in units of the metric; what was measured of the baseline's
+    noise lies in `runs`. Raises what a launch would, as far as that is known without reading
+    recordings.
+
+    >>> import audiocls
+    >>> audiocls.plan("dropout", effect=0.02).facts["num_pairs"]
+    10
+    """
+    assignments, folder = assignments_of(set), runs_folder(runs)
+    blocks = numbers_text(seeds, "seeds"), numbers_text(folds, "folds"), names_text(arms)
+    if is_sweep(name):
+        options = ("--effect", "--seeds", "--folds", "--arms")
+        given = dict(zip(options, (effect, *blocks), strict=True))
+        check_without_effect(given, f"{name} is a sweep, which compares nothing")
+        search = sweep_request(name, assignments, recipe=recipe)
+        stored = planned_search(search)
+        return Plan(search, Report(lambda _: stored, FORMATS, "a plan"))
+    request = ablation_request(name, recipe, assignments, *blocks)
+    document = planned(request, folder, effect)
+    return Plan(request, Report(lambda _: document, FORMATS, "a plan"))

@@ -1,0 +1,76 @@
+"""`Status`: how a launched study stands."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from audiocls.api.frames import Rows, frame_of
+from audiocls.api.report import Report, report_of
+from audiocls.formatting import command_line
+from audiocls.render.build.status import failures, status
+from audiocls.store import State, StudyFolder, count_states
+from audiocls.studies import status as studies
+
+
+@dataclass(frozen=True, repr=False)
+class Status:
+    """How many trials of a study are done, failed, running and pending, and what failed.
+
+    >>> import audiocls
+    >>> audiocls.status("dropout").rows()[0]["cause"]  # doctest: +SKIP
+    'out_of_memory'
+    """
+
+    known: studies.Status
+    """The state and the failure of each trial."""
+    tuning: dict[str, dict[State, int]]
+    """The study of its tuning trials, and how many of them are in each state."""
+    damages: tuple[str, ...]
+    """Damaged files that make no trial a failed one."""
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """State → number of trials."""
+        return count_states(self.known.states)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What failed and why, what is damaged, and what to do about it, as sentences."""
+        known = self.known
+        failed = studies.failure_notes(known.folder) if known.failures else []
+        runs = known.folder.path.parent
+        tuning = [
+            f"tuning: {', '.join(f'{count} {state}' for state, count in counts.items())}; more: "
+            + command_line("sweep", "status", study, runs=runs)
+            for study, counts in self.tuning.items()
+        ]
+        return (*failed, *self.damages, *tuning)
+
+    @cached_property
+    def report(self) -> Report:
+        """The table of arms and states, in every format but that of W&B."""
+        return report_of(status(self.known, self.tuning, self.damages))
+
+    def rows(self) -> Rows:
+        """Return a dict for each failed trial: its cause, its message and its log."""
+        return failures(self.known)
+
+    def frame(self, backend: str | None = None) -> Any:
+        """Return `rows` as a frame of pandas or polars, whichever is there."""
+        return frame_of(self.rows(), backend)
+
+    def __repr__(self) -> str:
+        return "\n".join([repr(self.report), *self.notes])
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
+
+
+def status_on(folder: StudyFolder) -> Status:
+    """Return how the study in a folder stands; raises `UsageError` where nothing was launched."""
+    known = studies.status_of(folder)
+    tuning = {
+        each.name: count_states(studies.status_of(each).states)
+        for each in studies.tuning_of(folder)
+    }
+    return Status(known, tuning, tuple(studies.damage_notes(folder, known.cells)))

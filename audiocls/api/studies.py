@@ -1,0 +1,105 @@
+"""Studies by name: their report and state, and what is done about them."""
+
+from typing import Any
+
+from audiocls.api.arguments import (
+    Assignments,
+    Folder,
+    Names,
+    found_runs_folder,
+    known_options,
+    names_text,
+)
+from audiocls.api.catalogue import Catalogue
+from audiocls.api.report import Report
+from audiocls.api.reports import report_on
+from audiocls.api.status import Status, status_on
+from audiocls.api.study import Named, Study, folder_of
+from audiocls.store import StudyFolder, count_states
+from audiocls.studies.status import (
+    Retried,
+    Stopped,
+    open_begun,
+    retry_failed,
+    status_of,
+    stop_launch,
+)
+
+
+@known_options
+def report(
+    study: Named,
+    *others: Named,
+    clips: bool = False,
+    set: Assignments | None = None,
+    runs: Folder | None = None,
+) -> Report:
+    """Return the report of a study or a sweep, or of several studies compared with one another.
+
+    `clips` adds the comparison clip by clip; `set={"data.root": …}` says where the recordings lie
+    that an HTML page plays, if they were moved.
+
+    >>> import audiocls
+    >>> audiocls.report("dropout").save("dropout.html")  # doctest: +SKIP
+    PosixPath('dropout.html')
+    """
+    folders = [folder_of(each, runs) for each in (study, *others)]
+    return report_on(folders, clips=clips, set=set)
+
+
+@known_options
+def status(study: Named, *, runs: Folder | None = None) -> Status:
+    """Return how many trials of a study are done, failed, running and pending.
+
+    >>> import audiocls
+    >>> audiocls.status("dropout").counts  # doctest: +SKIP
+    {'done': 38, 'failed': 1, 'running': 0, 'pending': 1}
+    """
+    return status_on(_begun(study, runs))
+
+
+@known_options
+def retry(study: Named, *, arms: Names | None = None, runs: Folder | None = None) -> Retried:
+    """Make a study's failed and damaged trials pending again; the next launch trains them.
+
+    >>> import audiocls
+    >>> audiocls.retry("dropout").num_failed  # doctest: +SKIP
+    1
+    """
+    return retry_failed(_begun(study, runs), names_text(arms))
+
+
+@known_options
+def stop(study: Named, *, runs: Folder | None = None) -> Stopped:
+    """Ask the process on this machine that launches a study to stop, as Ctrl-C there would.
+
+    >>> import audiocls
+    >>> audiocls.stop("dropout").command  # doctest: +SKIP
+    'audiocls sweep launch dropout'
+    """
+    return stop_launch(_begun(study, runs))
+
+
+@known_options
+def list_studies(*, runs: Folder | None = None) -> Catalogue:
+    """Return the studies in `runs`, with their kind and the states of their trials.
+
+    >>> import audiocls
+    >>> audiocls.list_studies(runs="nowhere").names
+    ()
+    """
+    folders = sorted(file.parent for file in found_runs_folder(runs).glob("*/study.yaml"))
+    rows: list[dict[str, Any]] = []
+    for folder in map(StudyFolder, folders):
+        known = folder.study()
+        counts = count_states(status_of(folder).states)
+        about = {"kind": known.kind, "question": known.question}
+        rows.append({"name": folder.name, **about} | {str(k): v for k, v in counts.items()})
+    return Catalogue("Studies", tuple(rows))
+
+
+def _begun(study: Named, runs: Folder | None) -> StudyFolder:
+    """Return a study or, as long as nothing else of it exists, its tuning trials."""
+    if isinstance(study, Study):
+        return study.folder
+    return open_begun(str(study), found_runs_folder(runs))

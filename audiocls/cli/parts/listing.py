@@ -1,0 +1,21 @@
+"""`audiocls parts list`: shipped parts, and those of installed plugins."""
+
+from typing import Annotated
+
+import typer
+
+import audiocls
+from audiocls.cli import options as o
+
+
+def list_(
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            help="models, features, data, losses, optimizers, schedules, augment, metrics."
+        ),
+    ] = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """List parts: kind, name, origin, licence, what it is. Your own need no entry here."""
+    o.show_catalogue(audiocls.list_parts(kind), as_json)
