@@ -251,3 +251,22 @@ def test_official_lists_find_their_files_under_another_spelling(tmp_path):
     table = UrbanSound8K(root=str(tmp_path / "us")).table(tmp_path)
     assert all(c.path.is_file() for c in table.clips)
     assert np.unique([c.fold for c in table.clips]).size == 10
+
+
+def test_links_to_folders_are_followed_and_no_link_leads_in_a_circle(tmp_path):
+    (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    (tmp_path / "elsewhere/deep/a.wav").write_bytes(b"")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/robin").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/deep/up").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "pair").mkdir()
+    (tmp_path / "pair/there").symlink_to(tmp_path / "root")
+    (tmp_path / "root/back").symlink_to(tmp_path / "pair")
+    listing = list_clips(tmp_path / "root")
+    assert [file.relative_to(tmp_path).as_posix() for file in listing.files] == [
+        "root/robin/deep/a.wav"
+    ]
+    assert listing.passed_over == (
+        "back/there (a link to a folder around it)",
+        "robin/deep/up (a link to a folder around it)",
+    )

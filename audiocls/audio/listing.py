@@ -54,13 +54,18 @@ class Listing:
 def list_clips(folder: Path) -> Listing:
     """List the clips below `folder` at any depth, without hidden files and folders.
 
-    A clip is a file whose name ends, in any case, as one of `SUFFIXES`.
+    A clip is a file whose name ends, in any case, as one of `SUFFIXES`. Links to folders are
+    followed, but for those that lead back to a folder in which they lie.
     """
     files: list[Path] = []
     passed_over: list[str] = []
     num_others = 0
-    for parent, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        inner = sorted(name for name in folders if not is_hidden(name))
+        loops = [name for name in inner if _is_loop(Path(parent, name))]
+        folders[:] = [name for name in inner if name not in loops]
+        for path in (Path(parent, name) for name in loops):
+            passed_over.append(f"{shown(path.relative_to(folder))} (a link to a folder around it)")
         for name in sorted(name for name in names if not is_hidden(name)):
             path = Path(parent, name)
             reason = _reason(path)
@@ -71,6 +76,14 @@ def list_clips(folder: Path) -> Listing:
             else:
                 num_others += 1
     return Listing(tuple(sorted(files)), tuple(passed_over), num_others)
+
+
+def _is_loop(path: Path) -> bool:
+    """Whether a folder is a link to one of those on the way to it, links among them."""
+    if not path.is_symlink():
+        return False
+    target = path.resolve()
+    return any(parent.resolve().is_relative_to(target) for parent in path.parents)
 
 
 def is_hidden(name: str) -> bool:

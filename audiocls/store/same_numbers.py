@@ -8,7 +8,7 @@ here, so that its trials pair with those before it.
 SAME_NUMBERS: dict[str, str] = {
     "cfa5b6649025": "467fac863784",  # since then prose is left out of the digest
     "f27e56805ee6": "467fac863784",  # modules and names of the redesign
-    "64129559c47c": "467fac863784",  # files read as meant, data as people have it, own parts
+    "60178d20a1ca": "467fac863784",  # files read as meant, data as people have it, own parts
 }
 """Digest → the first digest that computes the same numbers.
 
