@@ -15,7 +15,7 @@ from audiocls.config import Config, identity_config, resolve, trial_id
 from audiocls.design import load_ablation
 from audiocls.errors import ConfigError
 from audiocls.parts import KEPT, own_parts
-from audiocls.parts.names import advice, import_strings
+from audiocls.parts.names import advice, import_strings, with_names
 from audiocls.parts.signature import signature_of
 
 NET = "my_pkg.nets:MyNet"
@@ -272,3 +272,10 @@ def test_the_schema_for_editors_admits_own_names_and_still_finds_a_typo():
     for wrong in ({"model": {"name": "kws", "widht": 1}}, {"augment": {"transforms": ["am"]}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**recipe, **wrong}, schema)
+
+
+@pytest.mark.parametrize("key", [None, 3, 1.5, True])
+def test_a_key_of_yaml_that_is_no_text_is_a_fault_and_no_crash(key):
+    with pytest.raises(ConfigError):
+        config(augment__transforms=[{key: None}])
+    assert with_names({"model.kernels": [{key: 1}]}) == {"model.kernels": [{key: 1}]}

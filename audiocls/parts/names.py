@@ -63,12 +63,15 @@ def short_name(name: str) -> str:
 
 
 def with_names(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Return dotted keys with `_target_: a.b.C` written as `name: a.b:C`."""
+    """Return dotted keys with `_target_: a.b.C` written as `name: a.b:C`.
+
+    Keys of YAML that are no text stay, for the reader of the part to refuse.
+    """
     return dict(_named(key, value) for key, value in flat.items())
 
 
-def _named(key: str, value: Any) -> tuple[str, Any]:
-    parent, _, leaf = key.rpartition(".")
+def _named(key: Any, value: Any) -> tuple[Any, Any]:
+    parent, _, leaf = str(key).rpartition(".")
     if leaf != TARGET:
         return key, _with_names_inside(value)
     is_dotted = isinstance(value, str) and DOTTED.fullmatch(value)
