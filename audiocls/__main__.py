@@ -1,14 +1,15 @@
 """The doorway of the console script and of `python -m audiocls`."""
 
-from audiocls.stop_signals import exit_resumably, handled
+from audiocls.stop_signals import end_resumably, exit_resumably, handled
 
 
 def main() -> None:
     """Run the command line; a signal before a launch has begun ends it resumably."""
-    with handled(exit_resumably):
+    with handled(end_resumably):
         from audiocls.cli import app
 
-        app()
+        with handled(exit_resumably):
+            app()
 
 
 if __name__ == "__main__":

@@ -58,5 +58,19 @@ def _silence(fds: list[int]) -> None:
 
 def exit_resumably(number: int) -> None:
     """Leave the program, through every `finally`, before it runs anything that could be stopped."""
-    os.write(2, f"stopped by {signal.Signals(number).name}; run the same command again\n".encode())
+    _say_stopped(number)
     sys.exit(RESUMABLE)
+
+
+def end_resumably(number: int) -> None:
+    """End the process at once, while nothing but imports has run.
+
+    They may wrap an exception, as `__set_name__` does up to Python 3.11, and so change the exit
+    code.
+    """
+    _say_stopped(number)
+    os._exit(RESUMABLE)
+
+
+def _say_stopped(number: int) -> None:
+    os.write(2, f"stopped by {signal.Signals(number).name}; run the same command again\n".encode())
