@@ -1,15 +1,19 @@
 """Atomic writes: a reader sees the old file or the new one, never half of one."""
 
+import errno
+import glob
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 
 from audiocls.digests import damaged, is_sealed, seal, sync
 from audiocls.machine import reserve, writing
+from audiocls.writers import WRITER, has_ended, writer_name
 
 log = logging.getLogger(__name__)
 
@@ -20,18 +24,41 @@ def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
     With `is_synced` it is on the disk before it has the name, so that a power cut leaves no file
     that is torn. Raises `MachineFault` where the disk does not take it.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with writing(path, len(content)):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path, len(content)), _written(path, content, is_synced) as beside:
+        beside.replace(path)
+
+
+@contextmanager
+def _written(path: Path, content: bytes, is_synced: bool) -> Iterator[Path]:
+    """Yield the file that is to become `path`; nothing is left of it afterwards."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = beside_of(path)
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+        if is_synced:
+            sync(beside)
+        yield beside
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def publish(path: Path, content: bytes, is_synced: bool = True) -> bool:
+    """Write a file that no other process has written before; return whether this one was first.
+
+    With `is_synced` it is on the disk before it has the name.
+    """
+    with writing(path, len(content)), _written(path, content, is_synced) as beside:
         try:
-            with beside.open("wb") as file:
-                file.write(content)
-            if is_synced:
-                sync(beside)
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+            os.link(beside, path)
+        except FileExistsError:
+            return False
+    return True
+
+
+def beside_of(path: Path, kind: str = "") -> Path:
+    """Return where this process writes what is to become `path`: no other one has the name."""
+    return path.with_name(f".{path.name}.{writer_name()}{kind}.tmp")
 
 
 def write_text(path: Path, text: str, is_synced: bool = False) -> None:
@@ -88,15 +115,22 @@ def _discard(folder: Path) -> None:
         if is_sealed(folder):
             names = ", ".join(damaged(folder)[:3])
             log.warning("%s: damaged on the disk (%s); it is made again", folder, names)
-        folder.rename(folder.with_name(f".{folder.name}.damaged.tmp"))
-    for left_behind in folder.parent.glob(f".{folder.name}.*.tmp"):
-        shutil.rmtree(left_behind)
+        folder.rename(beside_of(folder, ".damaged"))
+    for left_behind in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
+        if _is_abandoned(left_behind, folder.name):
+            shutil.rmtree(left_behind, ignore_errors=True)
+
+
+def _is_abandoned(beside: Path, name: str) -> bool:
+    """Whether nobody writes there: on a file system shared by hosts a lock may be none."""
+    writer = beside.name.removeprefix(f".{name}.").removesuffix(".tmp")
+    return writer.endswith(".damaged") or not WRITER.fullmatch(writer) or has_ended(writer)
 
 
 def _require_room(folder: Path, num_bytes: int) -> None:
     """Raise `OSError` if the disk has no room for `num_bytes`."""
     if num_bytes:
-        probe = folder.with_name(f".{folder.name}.{os.getpid()}.room")
+        probe = beside_of(folder, ".room")
         try:
             with probe.open("wb") as file:
                 reserve(file, num_bytes)
@@ -105,11 +139,20 @@ def _require_room(folder: Path, num_bytes: int) -> None:
 
 
 def _make_beside(folder: Path, make: Callable[[Path], None]) -> None:
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    beside = beside_of(folder)
     beside.mkdir()
     try:
         make(beside)
-        beside.rename(folder)
+        _publish(beside, folder)
         sync(folder.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _publish(beside: Path, folder: Path) -> None:
+    """Give a complete folder its name, unless another host was first: both are the same."""
+    try:
+        beside.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise

@@ -38,7 +38,7 @@ FILES = {
 """Modules of the standard library that reach beyond values."""
 
 LAYERS = [
-    {"errors", "dotted", "options", "seeding", "digests", "misreadings", "stop_signals"},
+    {"errors", "dotted", "options", "seeding", "digests", "misreadings", "stop_signals", "writers"},
     {"formatting", "validation_errors", "yaml_file", "machine"},
     {"atomic"},
     {"audio", "models", "optim", "stats"},

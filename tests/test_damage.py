@@ -235,7 +235,7 @@ def put_folder(path: Path) -> None:
     (path / "note.txt").write_text("mine")
 
 
-@pytest.mark.parametrize("file", ["attempt", "resume.pt", "failure.json", ".lock"])
+@pytest.mark.parametrize("file", ["attempt", "resume.pt", "failure.json", ".lease"])
 def test_a_folder_in_the_place_of_a_trials_file_ends_no_command_in_a_traceback(
     home: Path, file: str
 ) -> None:
@@ -247,7 +247,7 @@ def test_a_folder_in_the_place_of_a_trials_file_ends_no_command_in_a_traceback(
 
 
 def test_a_folder_in_the_place_of_a_studys_file_is_named(walked: Path, home: Path) -> None:
-    for study, file in (("tiny", ".launcher"), ("walk", "proposals.jsonl")):
+    for study, file in (("tiny", ".plan.lease"), ("walk", "proposals.jsonl")):
         put_folder(home / "runs" / study / file)
         for command in QUICK:
             run(*command, study)

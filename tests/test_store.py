@@ -3,13 +3,12 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.processes import held_elsewhere
 from typer.testing import CliRunner
 
 from audiocls.atomic import write_bytes, write_text
@@ -36,32 +35,10 @@ PROVENANCE = Provenance("c", "0", "3", "2", "cpu", "data", "host", "then", "now"
 RECORD = Record("abc", 0, 1, 1, {"test/accuracy": 0.5}, COST, PROVENANCE, 30, 10, 10)
 FAILURE = Failure("nan", "Diverged: the loss", "Traceback …", 1)
 
-HOLD = """
-import sys, time
-from pathlib import Path
-from audiocls.store import {kind}
-with {kind}(Path(sys.argv[1])).{hold} as got:
-    print(got, flush=True)
-    time.sleep(60)
-"""
-
 
 @pytest.fixture
 def trial(tmp_path: Path) -> TrialFolder:
     return TrialFolder(tmp_path / "trials" / "abc")
-
-
-@contextmanager
-def held_elsewhere(path: Path, kind: str, hold: str) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds a lock until it is killed."""
-    command = [sys.executable, "-c", HOLD.format(kind=kind, hold=hold), str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() in ("True", "None")
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one_and_nothing_is_left_beside(tmp_path):
@@ -199,20 +176,11 @@ def test_asking_for_the_state_does_not_take_the_trial_away(trial):
 
 
 def test_two_processes_cannot_hold_one_lease(trial):
-    with held_elsewhere(trial.path, "TrialFolder", "lease()"):
+    with held_elsewhere(trial.path):
         assert trial.state() == "running"
         with trial.lease(timeout_s=0.1) as is_mine:
             assert not is_mine
         assert trial.state() == "running"
-
-
-def test_a_lease_is_released_when_its_process_is_killed(trial):
-    with held_elsewhere(trial.path, "TrialFolder", "lease()") as process:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert trial.state() == "pending"
-        with trial.lease(timeout_s=0) as is_mine:
-            assert is_mine
 
 
 def test_a_lease_ends_when_its_holder_raises(trial):
@@ -232,8 +200,8 @@ def test_an_attempt_after_a_kill_goes_on_and_one_after_a_failure_begins_anew(tri
     assert trial.begin().origin == 1
     trial.fail(FAILURE)
     trial.reset_failure()
-    assert trial.begin() == Attempt(number=3, origin=3)
-    assert trial.begin() == Attempt(number=4, origin=3)
+    assert trial.begin() == Attempt(number=3, origin=3, is_open=True)
+    assert trial.begin() == Attempt(number=4, origin=3, is_open=True)
 
 
 def test_finishing_leaves_nothing_to_resume_and_no_failure(trial):
@@ -253,12 +221,12 @@ def test_a_snapshot_with_one_changed_bit_is_none_and_training_starts_over(trial)
     trial.begin()
     trial.append_history({"epoch": 1.0})
     trial.write_resume(b"1")
-    assert trial.resume_attempt(one_epoch) == (Attempt(1, 1), b"1", "")
+    assert trial.resume_attempt(one_epoch) == (Attempt(1, 1, is_open=True), b"1", "")
     file = trial.path / "resume.pt"
     file.write_bytes(b"2" + file.read_bytes()[1:])
     trial.begin()
     attempt, state, note = trial.resume_attempt(one_epoch)
-    assert (attempt, state) == (Attempt(2, origin=2), None)
+    assert (attempt, state) == (Attempt(2, origin=2, is_open=True), None)
     assert str(file) in note
     assert "starts over at its first epoch" in note
     assert (trial.history(), trial.resume()) == ([], None)
@@ -272,7 +240,7 @@ def test_a_history_that_lacks_rows_of_the_snapshot_makes_training_start_over(tri
     file = trial.path / "history.jsonl"
     file.write_bytes(b"\0" * 10 + b"\n" + file.read_bytes())
     attempt, state, note = trial.resume_attempt(one_epoch)
-    assert (attempt, state) == (Attempt(1, 1), None)
+    assert (attempt, state) == (Attempt(1, 1, is_open=True), None)
     assert "history.jsonl" in note
 
 
@@ -286,7 +254,7 @@ def test_a_record_in_which_one_digit_changed_is_damaged(trial):
     assert "changed after it was written" in failure.message
     assert trial.reset_failure()
     assert trial.state() == "pending"
-    assert trial.begin() == Attempt(1, 1)
+    assert trial.begin() == Attempt(1, 1, is_open=True)
 
 
 def test_a_proposal_that_is_damaged_is_left_out_and_named(tmp_path):
@@ -404,17 +372,6 @@ def test_a_study_that_was_never_launched_says_which_there_are(tmp_path):
         StudyFolder(tmp_path / "dropuot").study()
     assert "Did you mean 'dropout'?" in str(raised.value)
     assert "audiocls sweep list" in str(raised.value)
-
-
-def test_one_scheduler_at_a_time_works_on_a_study(tmp_path):
-    folder = StudyFolder(tmp_path / "s")
-    with held_elsewhere(folder.path, "StudyFolder", "launching()") as process:
-        with pytest.raises(UsageError, match="being run by another process"), folder.launching():
-            pass
-        process.kill()
-        process.wait()
-        with folder.launching():
-            assert folder.path.is_dir()
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

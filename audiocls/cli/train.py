@@ -43,7 +43,7 @@ def train(
         has_tensorboard=tensorboard,
         has_model=log_model,
         run_id=os.environ.get("WANDB_RUN_ID", ""),
-        is_exclusive=False,
+        is_single=True,
     )
     outcome = run_trial(trial, options, TerminalDisplay())
     _show(StudyFolder(runs / trial.study.name).trial(trial.study.cells[0].id))

@@ -209,7 +209,7 @@ def _write(
         for (cell, record), history in zip(due, rows, strict=True):
             trial = folder.trial(cell.id)
             trial.write_history(history_of(history))
-            trial.finish(record)
+            trial.replace_record(record)
             num_updated += 1
             watch(num_updated, len(due))
     return num_updated

@@ -1,9 +1,9 @@
 """Finished trials that an ablation and the noise study of its baseline share are trained once."""
 
-import os
 import shutil
 from collections.abc import Sequence
 
+from audiocls.atomic import beside_of
 from audiocls.store.record import Cell, Study
 from audiocls.store.request import NOISE_ENDING
 from audiocls.store.study import StudyFolder
@@ -42,7 +42,7 @@ def copy_finished(cells: Sequence[Cell], lender: StudyFolder, folder: StudyFolde
         here, there = folder.trial(cell.id), lender.trial(cell.id)
         if here.path.exists() or there.state() != "done":
             continue
-        beside = here.path.with_name(f".{cell.id}.{os.getpid()}.tmp")
+        beside = beside_of(here.path)
         try:
             shutil.copytree(there.path, beside, ignore=shutil.ignore_patterns(".*"))
             beside.replace(here.path)

@@ -73,7 +73,7 @@ def prepare_ablation(resolved: Resolved, options: LaunchOptions, display: Displa
         open_source,
         options.open_workers(folder.path / "workers.log"),
         options.limits(),
-        options.is_exclusive,
+        is_single=options.is_single,
     )
 
 

@@ -1,9 +1,12 @@
 """`audiocls sweep status | retry | stop`: where a launched study stands, and what to do then."""
 
+from collections.abc import Sequence
+
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.formatting import command_line
 from audiocls.store import count_states
+from audiocls.store.lease import LEASE_S
 from audiocls.studies import status as studies
 
 
@@ -17,12 +20,17 @@ def status(
         for each in studies.tuning_of(status.folder)
     }
     damages = studies.damage_notes(status.folder, status.cells)
+    at_work = studies.at_work(status.folder)
     if as_json:
         facts = {"study": status.folder.name, "cells": count_states(status.states)}
         known = {"failures": _failures(status), **({"tuning": tuning} if tuning else {})}
         known |= {"damaged": damages} if damages else {}
+        known |= {"launches": _launches(at_work)} if at_work else {}
         return console.show_json({**facts, **known})
     _show_table(status)
+    for at in at_work:
+        silent = f", silent for {at.silent_s:.0f} s" if at.silent_s > LEASE_S else ""
+        console.note(f"at work since {at.launch.started}: {at.launch.who}{silent}")
     for text in studies.failure_notes(status.folder) if status.failures else ():
         console.note(text)
     for text in damages:
@@ -42,6 +50,13 @@ def _show_table(status: studies.Status) -> None:
     rows.append(("total", *(str(count) for count in counts.values())))
     kind = "arm" if arms else "trials"
     console.show_table(status.folder.name, (kind, *counts), rows, text=(kind,))
+
+
+def _launches(at_work: Sequence[studies.AtWork]) -> list[dict[str, object]]:
+    return [
+        {"who": at.launch.who, "started": at.launch.started, "silent_s": round(at.silent_s, 1)}
+        for at in at_work
+    ]
 
 
 def _failures(status: studies.Status) -> list[dict[str, object]]:
@@ -78,10 +93,13 @@ def retry(
 
 
 def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
-    """Stop the launch of a study that runs elsewhere on this machine, as Ctrl-C there would."""
+    """Stop all launches of a study, on this machine or another, as Ctrl-C there would."""
     folder = studies.open_begun(name, runs)
-    process = studies.stop_launch(folder)
-    if process is None:
+    stopped = studies.stop_launches(folder)
+    if not stopped.asked:
         return console.say(f"{folder.name} is not running.")
-    again = studies.launch_command(folder)
-    return console.say(f"asked process {process} to stop. Resume with: {again}")
+    again = f"Resume with: {studies.launch_command(folder)}"
+    if stopped.left:
+        who = ", ".join(launch.who for launch in stopped.left)
+        return console.say(f"asked to stop, and not through with its epoch: {who}. {again}")
+    return console.say(f"stopped: {', '.join(launch.who for launch in stopped.asked)}. {again}")
