@@ -59,6 +59,8 @@ KNOWN = {
 """Files of a finished trial."""
 CLOCKED = ("wall_s", "process_s", "peak_memory_mib")
 LONGEST_LAUNCH_S = 300.0
+PAUSES_A_STUDY = 3.0
+"""Longest waits between two kills of a fleet in the time that a study takes on this machine."""
 ORPHANS_END_S = 60.0
 
 
@@ -107,12 +109,13 @@ def run(
     (folder / "killed.yaml").write_text(ABLATION)
     result, started = Result(), time.monotonic()
     wanted = undisturbed(folder)
+    pause_s = (time.monotonic() - started) / PAUSES_A_STUDY
     while result.kills.total() < num_kills and time.monotonic() - started < limit_s:
         result.studies += 1
         name, mode = f"killed{result.studies}", MODES[result.studies % len(MODES)]
         if fleet[0] > 1:
             has_hosts = result.studies % 2 == 0
-            launches = Fleet(folder, name, ROOT, *fleet, has_hosts)
+            launches = Fleet(folder, name, ROOT, *fleet, has_hosts, pause_s)
             result.faults += launches.run(drawn, result.kills, num_kills)
             result.faults += [
                 f"{name}: {lease} left" for lease in leftovers(folder / "runs" / name)

@@ -47,6 +47,8 @@ class Fleet:
     num: int
     has_flock: bool
     has_hosts: bool
+    pause_s: float
+    """Longest between two kills: none is to come before anything is trained, every time."""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     paused: list[tuple[float, list[psutil.Process]]] = field(default_factory=list)
 
@@ -80,7 +82,7 @@ class Fleet:
         while all(each.poll() != 0 for each in self.processes):
             if time.monotonic() > deadline:
                 return [f"{self.name}: not complete after {LONGEST_STUDY_S:.0f} s"]
-            time.sleep(drawn.uniform(0.2, 4.0))
+            time.sleep(drawn.uniform(0.2, self.pause_s))
             self.resume()
             if kills.total() < num_kills and (target := self.kill(drawn)):
                 kills[target] += 1

@@ -21,6 +21,7 @@ from audiocls.execution.scheduler import Launch
 from audiocls.search import Categorical, Metric, Sweep
 from audiocls.store import Cell, Failure, Proposal, Study, StudyFolder
 from audiocls.store.attempts import MAX_LOSSES
+from audiocls.store.lease import Lease
 from audiocls.studies.joining import joining
 from audiocls.studies.sources.fixed import FixedSource
 from audiocls.studies.sources.search import SearchSource
@@ -323,3 +324,24 @@ class TestBlocks:
             Blocks(folder, self.study, "A100").admits("a0")
             assert not Blocks(folder, self.study, "H200").admits("b0")
         assert Blocks(folder, self.study, "H200").admits("b0")
+
+
+def test_a_launch_of_a_few_trials_does_not_wait_for_the_whole_search_of_another(folder):
+    other = searching(folder)
+    sweep = Sweep("grid", {"a": Categorical(tuple(range(8)))}, Metric("val/loss"))
+    few = SearchSource(sweep, folder, Named(folder), max_new=2)
+
+    class Proposing(Training):
+        def train(self, job: NativeJob) -> Event:
+            while (theirs := other.next()) is not None:
+                if (lease := theirs.trial.claim()).take():
+                    held.append(lease)
+                    break
+            return super().train(job)
+
+    held: list[Lease] = []
+    executor = Proposing()
+    Launch(few, lambda status: None).drive(executor, threading.Event())
+    assert len(executor.trained) == len(held) == 2
+    for lease in held:
+        lease.give_back()

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import SoftFileLease, Timeout
+from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.machine import writing
@@ -79,6 +79,10 @@ class Lease:
         try:
             self._claim.acquire(timeout=0)
             return True
+        except LeaseSettingsMismatch as error:
+            raise UsageError(
+                f"{self.file}: held by another version of audiocls; {error}"
+            ) from error
         except IsADirectoryError as error:
             raise Damaged(self.file, str(error.strerror), "remove it") from error
         except Timeout:
@@ -124,7 +128,8 @@ def holder_of(file: Path) -> Holder | None:
 def require_token(file: Path, token: str) -> None:
     """Raise `LeaseLost` unless the hold with this token is the present one."""
     for wait_s in LOOKS_S:
-        time.sleep(wait_s)
+        if wait_s:  # a sleep of none gives the processor away
+            time.sleep(wait_s)
         owner = SoftFileLease(file).owner
         if owner is not None and owner.token == token:
             return

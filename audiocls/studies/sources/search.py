@@ -56,7 +56,7 @@ class SearchSource:
         self._open = deque(
             proposal
             for proposal, tried in zip(self._proposals, self._tried, strict=True)
-            if tried.state == "running"
+            if tried.state == "running" and self._helps(proposal)
         )
         self._cells = remaining(sweep, self._tried) if sweep.method == "grid" else None
         self._ended: set[str] = set()
@@ -93,7 +93,7 @@ class SearchSource:
 
     def has_next(self) -> bool:
         """Whether there is a trial to start now; a new proposal is kept for `next`."""
-        if not self._open:
+        if not self._open and self._max_new != 0:
             with self._folder.planning():
                 self._read_others()
                 if not self._open and (proposal := self._new()) is not None:
@@ -141,7 +141,15 @@ class SearchSource:
             if proposal.code == self._code and proposal.id not in self._index:
                 tried = tried_of(self._sweep, self._folder, proposal)
                 self._add(proposal, tried)
-                self._open.extend([proposal] if tried.state == "running" else [])
+                if tried.state == "running" and self._helps(proposal):
+                    self._open.append(proposal)
+
+    def _helps(self, proposal: Proposal) -> bool:
+        """Whether this launch sees to the end of a trial that has none yet.
+
+        One that was asked for some trials alone does not wait for those that others train.
+        """
+        return self._max_new is None or self._folder.trial(proposal.id).holder() is None
 
     def _add(self, proposal: Proposal, tried: TrialResult) -> None:
         self._index[proposal.id] = len(self._proposals)
