@@ -255,6 +255,16 @@ class TestStop:
             with joining(folder, threading.Event()):
                 assert not (folder.path / "launches" / f"{dead}.json").exists()
 
+    def test_a_plan_is_not_replaced_under_another_launch_and_may_grow(self, folder):
+        before = TestBlocks().study()
+        with joining(folder, threading.Event()), joining(folder, threading.Event()) as other:
+            grown = replace(before, cells=(*before.cells, Cell("a2", "a", 2, 1)))
+            other.require_same_plan(before, grown)
+            with pytest.raises(UsageError, match=r"is being run by .* with other settings"):
+                other.require_same_plan(before, replace(before, cells=(Cell("c", "a", 0, 1),)))
+        with joining(folder, threading.Event()) as alone:
+            alone.require_same_plan(before, replace(before, cells=(Cell("c", "a", 0, 1),)))
+
     def test_one_of_other_code_is_refused_and_told_what_to_do(self, folder):
         with joining(folder, threading.Event()) as one:
             one.tell_code()
