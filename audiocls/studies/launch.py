@@ -87,6 +87,8 @@ class Outcome:
     """Arms and folds without trials, for they could not choose their values."""
     fault: str = ""
     """What of the machine failed, where that stopped the launch."""
+    num_elsewhere: int = 0
+    """Trials that other launches finished while this one ran."""
 
     @property
     def exit_code(self) -> int:
@@ -131,6 +133,7 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
             notes=tuple(scheduler.notes),
             blocked=prepared.blocked,
             fault=scheduler.fault,
+            num_elsewhere=scheduler.num_elsewhere,
         )
 
 
@@ -231,8 +234,11 @@ def _is_elsewhere(before: SearchPlan, now: SearchPlan) -> bool:
 def summary_of(outcome: Outcome, runs: Path) -> list[str]:
     """Return what was done, what failed, and what to do next, as sentences."""
     counts, folder = outcome.counts, StudyFolder(runs / outcome.study.name)
-    reused = counts["done"] - outcome.num_trained
-    lines = [f"{outcome.num_trained} trained, {reused} reused, {counts['failed']} failed"]
+    elsewhere = outcome.num_elsewhere
+    reused = counts["done"] - outcome.num_trained - elsewhere
+    by_others = f"{elsewhere} by other launches, " if elsewhere else ""
+    ended = f"{by_others}{reused} reused, {counts['failed']} failed"
+    lines = [f"{outcome.num_trained} trained, {ended}"]
     if reused > 0:
         lines.append(f"reused: {_origin(outcome, folder)}")
     if num := len(outcome.notes):
@@ -266,7 +272,7 @@ def _origin(outcome: Outcome, folder: StudyFolder) -> str:
     search = outcome.study.search
     cells = folder.proposals() if search else outcome.study.cells
     finished = sorted(r.provenance.finished for r in folder.records(cells).values())
-    early = finished[: len(finished) - outcome.num_trained]
+    early = finished[: len(finished) - outcome.num_trained - outcome.num_elsewhere]
     when = f", finished {early[0]} to {early[-1]}" if early and early[0] else ""
     code = f", by a program of digest {search.code}" if search and search.code else ""
     return f"{folder.path}/trials{when}{code}"
