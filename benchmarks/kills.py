@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from shared_kills import Fleet, leftovers
+from shared_kills import Fleet
 
 ROOT = Path(__file__).parents[1]
 RECIPE = """\

@@ -137,8 +137,3 @@ class Fleet:
             for victim in victims:
                 with suppress(psutil.NoSuchProcess):
                     victim.resume()
-
-
-def leftovers(study: Path) -> list[str]:
-    """Return the leases that a complete study still has, of which nobody is the holder."""
-    return [str(file.relative_to(study)) for file in study.rglob("trials/*/.lease")]

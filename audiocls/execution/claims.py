@@ -87,13 +87,14 @@ class Claims:
         return mine if ended is None else self._settle(ended)
 
     def _settle(self, ended: Done | Failed) -> Done | Failed:
-        self._forget(ended.id)
+        waiting = self._forget(ended.id)
         self.give_back(ended.id)
+        if waiting is not None and isinstance(ended, Done) and waiting.job.trial.holder() is None:
+            waiting.lease.file.unlink(missing_ok=True)  # its holder died after the record
         return ended
 
-    def _forget(self, trial_id: str) -> None:
-        self.elsewhere.pop(trial_id, None)
-        self.misfits.pop(trial_id, None)
+    def _forget(self, trial_id: str) -> Waiting | None:
+        return self.elsewhere.pop(trial_id, None) or self.misfits.pop(trial_id, None)
 
     def give_back(self, trial_id: str) -> None:
         """End the hold on a trial, if this launch has it."""
