@@ -117,9 +117,6 @@ def run(
             has_hosts = result.studies % 2 == 0
             launches = Fleet(folder, name, ROOT, *fleet, has_hosts, pause_s)
             result.faults += launches.run(drawn, result.kills, num_kills)
-            result.faults += [
-                f"{name}: {lease} left" for lease in leftovers(folder / "runs" / name)
-            ]
             left_behind(folder)
         else:
             disturb(folder, name, mode, drawn, result)
