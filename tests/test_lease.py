@@ -203,7 +203,8 @@ def test_a_full_disk_is_the_machines_fault(trial, monkeypatch):
 
 
 def test_a_folder_in_its_place_is_named(trial):
-    (trial.path / ".lease").mkdir(parents=True)
-    with pytest.raises(Exception, match=r"\.lease: damaged"):
-        trial.claim().take()
-    assert holder_of(trial.path / ".lease") is None
+    file = trial.path / ".plan.lease"
+    file.mkdir(parents=True)
+    with pytest.raises(Exception, match=r"\.plan\.lease: damaged"):
+        leases.Lease(file).take()
+    assert holder_of(file) is None
