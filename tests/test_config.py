@@ -64,7 +64,7 @@ def test_every_fault_is_reported_at_once_with_key_got_and_allowed():
     expected = {
         "optim.lr": ("got -1", "greater than 0"),
         "train.epochs": ("got 'many'", "integer"),
-        "train.precision": ("got 'fp64'", "'fp32' or 'bf16'"),
+        "train.precision": ("got 'fp64'", "'fp32', 'bf16' or 'fp16'"),
         "model.dropout": ("got 1.5", "less than 1"),
         "modle": ("unknown key", "Did you mean 'model'?"),
         "schedule.name": ("got 'cosin'", "'onecycle'", "Did you mean 'cosine'?"),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from audiocls.errors import DataError
 from audiocls.formatting import join_names
 
 SPLITS = ("train", "val", "test")
+
+Validation = Literal["held_out", "none"]
+"""Whether clips are held out to choose an epoch by, or trained on (`train.select: last` then)."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +116,12 @@ class ClipTable:
             row[list(clip.labels)] = 1
         return hot
 
-    def split(self, fold: int) -> Split:
+    def split(self, fold: int, validation: Validation = "held_out") -> Split:
         """Split the clips: test on `fold`, validate on the next (cyclically), train on the others.
 
         The ESC-50 protocol (Piczak 2015) with a validation fold added, so that no choice is made
-        on the test clips. Data with official lists is split by these, and has the one fold 1.
+        on the test clips. Data with official lists is split by these, and has the one fold 1. With
+        `validation` none those clips are trained on, and none validate.
 
         Raises:
             DataError: there is no such fold, or one of the three splits is empty.
@@ -128,8 +133,11 @@ class ClipTable:
                 f"There is no fold {fold}; this data set has {', '.join(map(str, self.folds))}."
             )
         splits = np.array([split_of(clip, fold, self.folds) for clip in self.clips])
+        if validation == "none":
+            splits = np.where(splits == "val", "train", splits)
         train, val, test = (np.flatnonzero(splits == name) for name in SPLITS)
-        empty = [name for name in SPLITS if not (splits == name).any()]
+        needed = [name for name in SPLITS if name != "val" or validation != "none"]
+        empty = [name for name in needed if not (splits == name).any()]
         if empty:
             raise DataError(
                 f"Fold {fold} leaves no clips for {' and '.join(empty)}; needed are three folds "

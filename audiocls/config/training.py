@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from audiocls.audio.datasets import DataSet
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 Select = Literal["val/accuracy", "val/balanced_accuracy", "val/map", "val/loss", "last"]
 
@@ -26,12 +26,30 @@ class Training(Options):
     focal_gamma: float = Field(default=2.0, ge=0.0)
     """Focusing exponent of `focal` (Lin et al., 2017): the greater, the less weight have clips that
     are classified well; 0 is cross-entropy."""
+    mixed_loss: Literal["cross_entropy", "bce"] | None = added(None)
+    """Loss of mixed batches, where it is another one than `loss`. Under `bce` a mixed clip has all
+    labels of both clips, under `cross_entropy` shares of them."""
+    reduction: Literal["mean", "sum"] = added("mean")
+    """What the gradient is of: the mean of the clips' losses or their sum, which `clip_norm` and
+    Adam's `eps` then meet as it is."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the target spread over all classes; not of mixed clips, whose labels are soft."""
+    smoothing_over: Literal["all", "others"] = added("all")
+    """Classes that the share is spread over: all of them, the true one included, or the others."""
+    drop_last: bool = added(False)
+    """Leave out the clips of an epoch that fill no batch, other ones in each epoch, instead of
+    making all batches a little smaller."""
     clip_norm: float = Field(default=0.0, ge=0.0)
     """Largest L2 norm of the gradient over all parameters; 0 does not clip."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """`bf16`: mixed precision in the forward pass of the model; weights stay float32."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """`bf16`, `fp16`: mixed precision in the forward pass of the model; weights stay float32.
+    `fp16` scales the loss; a step whose gradient overflows is left out and the scale halved."""
+    loss_scale: float = added(65536.0, gt=0.0)
+    """First scale of the loss under `fp16`."""
+    deterministic: bool = added(True)
+    """On a GPU: only algorithms that give the same bits each time. Without it, training is up to
+    a few times faster, a resumed trial ends in other last bits, and arms that change nothing are
+    not found. Without effect on a CPU."""
     select: Select = "val/accuracy"
     """Metric of the epoch whose weights are tested: its best, ties to the lower `val/loss`."""
     patience: int = Field(default=0, ge=0)

@@ -102,6 +102,7 @@ class Progress:
         state.optimizer.load_state_dict(saved["optimizer"])
         state.schedule.load_state_dict(saved["schedule"])
         state.averaging.load_state_dict(saved["averaging"])
+        state.scaling.load_state_dict(saved.get("scaling", {}))
         return cls(**saved["progress"])
 
     @staticmethod
@@ -112,11 +113,13 @@ class Progress:
 
 
 def _stateful(state: TrainingState) -> dict[str, Any]:
+    scaling = state.scaling.state_dict()
     return {
         "classifier": state.classifier.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "schedule": state.schedule.state_dict(),
         "averaging": state.averaging.state_dict(),
+        **({"scaling": scaling} if scaling else {}),
     }
 
 

@@ -9,13 +9,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.clips import Clip, ClipTable, Validation
 from audiocls.audio.datasets.class_folders import SPLIT_NAMES, class_folders
 from audiocls.audio.datasets.layout import find_root, raise_problems, read_csv
 from audiocls.audio.grouping import grouped_folds
 from audiocls.audio.listing import FileFinder, Remark, normalised
 from audiocls.errors import did_you_mean
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 _COLUMNS = ("path", "label", "split", "fold", "source")
 _NUM_FOLDS = 5
@@ -36,6 +36,7 @@ class Folder(Options):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     manifest: str = "manifest.csv"
+    validation: Validation = added("held_out")
 
     @property
     def is_multi_label(self) -> bool:
