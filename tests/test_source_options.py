@@ -1,11 +1,13 @@
 """Options that make a recipe its source's: each does what it says, and at its default nothing."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
 from helpers.recipes import TINY
+from helpers.trials import TrainedTrial
 from torch import nn
 
 from audiocls.audio.augment import Augment
@@ -18,6 +20,9 @@ from audiocls.errors import ConfigError
 from audiocls.models import EAT
 from audiocls.models.eat import SIZES
 from audiocls.optim import AdamW, Ema, OneCycle
+from audiocls.render.build.stored import planned_search
+from audiocls.studies.request import sweep_request
+from audiocls.training.checkpoint import load_checkpoint
 from audiocls.training.fit import EpochEnd, Signal, fit
 from audiocls.training.init_from import Weights, load_matching_weights
 from audiocls.training.losses import distillation, loss_of, smoothing_among_all
@@ -276,3 +281,45 @@ def test_without_validation_no_epoch_can_be_chosen(select):
 def test_pretraining_chooses_its_epoch_and_needs_validation():
     other = {**TINY["data"], "validation": "none"}
     assert any("pretraining.data.validation" in f for f in faults({"pretraining.data": other}))
+
+
+def test_a_search_by_validation_needs_validation(tmp_path):
+    (tmp_path / "s.yaml").write_text(
+        "method: grid\nmetric: {name: val/loss, goal: minimize}\n"
+        "command: [audiocls, train, --recipe, eat-s-urbansound8k-cpu, '${args_no_hyphens}']\n"
+        "parameters: {optim.lr: {values: [0.1, 0.2]}}\n"
+    )
+    with pytest.raises(ConfigError, match=r"val/loss is not known under data\.validation=none"):
+        planned_search(sweep_request(str(tmp_path / "s.yaml")))
+
+
+# Several checkpoints.
+
+
+def test_the_best_epochs_are_kept_in_order_also_after_a_stop(tiny_parts):
+    changes = {"train": {"epochs": 5, "keep_best": 3, "select": "val/loss"}}
+    rows, snapshots = [], []
+
+    def diary(end: EpochEnd) -> Signal:
+        rows.append(end.row)
+        snapshots.append(end.snapshot())
+        return Signal.CONTINUE
+
+    progress = fit(tiny_parts(changes), diary)
+    best = sorted(rows, key=lambda row: row["val/loss"])[:3]
+    assert [kept["row"]["epoch"] for kept in progress.ranked] == [row["epoch"] for row in best]
+    assert progress.ranked[0]["row"]["epoch"] == progress.best_row["epoch"]
+    weights = progress.ranked[0]["weights"]
+    assert all(torch.equal(weights[name], value) for name, value in progress.best_weights.items())
+    resumed = fit(tiny_parts(changes), go, snapshots[1])
+    for kept, other in zip(progress.ranked, resumed.ranked, strict=True):
+        assert all(torch.equal(other["weights"][n], t) for n, t in kept["weights"].items())
+
+
+def test_kept_checkpoints_can_be_read_and_say_what_they_reached(tmp_path, cache):
+    TrainedTrial({"train": {"epochs": 3, "keep_best": 2}}, tmp_path, cache)
+    first, second = (load_checkpoint(tmp_path / f"checkpoint{n}.safetensors") for n in ("", "-2"))
+    assert first.labels == second.labels
+    told = json.loads((tmp_path / "checkpoint-2.json").read_text())
+    assert (told["rank"], told["metrics"]["epoch"] in (1, 2, 3)) == (2, True)
+    assert not (tmp_path / "checkpoint-3.safetensors").exists()

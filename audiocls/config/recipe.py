@@ -6,7 +6,7 @@ violation, which says what to set instead.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -58,7 +58,9 @@ class Config(Options):
     seed: int = Field(default=0, ge=0)
     fold: int = Field(default=1, ge=1)
     """The test fold, counted from 1; data with one official split has fold 1 only."""
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` is the GPU if there is one. Which of several it is, `--devices` says: a worker sees
+    one. Others, such as Apple's mps, lack the float64 that sums and draws need."""
 
     @property
     def has_stage(self) -> bool:

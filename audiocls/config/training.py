@@ -47,11 +47,14 @@ class Training(Options):
     loss_scale: float = added(65536.0, gt=0.0)
     """First scale of the loss under `fp16`."""
     deterministic: bool = added(True)
-    """On a GPU: only algorithms that give the same bits each time. Without it, training is up to
-    a few times faster, a resumed trial ends in other last bits, and arms that change nothing are
-    not found. Without effect on a CPU."""
+    """On a GPU: only algorithms that give the same bits each time, of which some are slower; how
+    much, depends on network and GPU. Without it a resumed trial ends in other last bits, and arms
+    that change nothing are not found. On a CPU all are of that kind."""
     select: Select = "val/accuracy"
     """Metric of the epoch whose weights are tested: its best, ties to the lower `val/loss`."""
+    keep_best: int = added(1, ge=1, le=20)
+    """Epochs whose weights are kept, the best ones: `checkpoint.safetensors`, which is tested, then
+    `checkpoint-2.safetensors` and so on."""
     patience: int = Field(default=0, ge=0)
     """Stop after so many epochs without a better one; 0 never stops. Rejected in ablations, whose
     arms must be trained alike."""
@@ -132,6 +135,9 @@ class Budget(Options):
     """Parameters, frozen ones included."""
     max_macs: int | None = Field(default=None, ge=1)
     """Multiply-accumulates per clip, features to logits; of a learned front end as well."""
+    counting: Literal["products", "thop"] = added("products")
+    """What `max_macs` counts: matrix products and convolutions, or as thop does normalisation
+    too, 4 an element. Costs in reports are of products always."""
 
     @property
     def is_limited(self) -> bool:

@@ -24,7 +24,8 @@ from audiocls.errors import ConfigError
 from audiocls.execution.content import identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
-from audiocls.studies.runnable import Configs, notes_on_data, runnable_tables
+from audiocls.studies.budget import runnable
+from audiocls.studies.runnable import Configs, notes_on_data, tables_of
 
 MAX_ARMS = 1_000
 """Of one study. Each is resolved and checked before anything runs, in about a millisecond."""
@@ -126,7 +127,8 @@ def study_of(
 
     Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
     """
-    ablation, tables = plan.ablation, runnable_tables(plan, configs, cache)
+    ablation, tables = plan.ablation, tables_of(configs, cache)
+    plan, configs = runnable(plan, configs, tables)
     fingerprints = _fingerprints(configs, tables, cache)
     identified = {arm: identity_of(config, cache) for arm, config in configs.items()}
     oddities = notes_on_data(plan, configs, tables, fingerprints, cache)

@@ -20,6 +20,7 @@ from torch import Tensor
 from audiocls.audio.batches import Batch, scoring_batches, training_batches
 from audiocls.errors import AudioclsError
 from audiocls.optim.batch_norm import refresh_batch_norm
+from audiocls.training.determinism import determinism
 from audiocls.training.progress import Progress, selection_key
 from audiocls.training.state import TrainingState
 from audiocls.training.step import train_step
@@ -76,7 +77,15 @@ def fit(
 
     Raises:
         Diverged: the mean loss of an epoch is not finite.
+        ConfigError: an operation has no deterministic algorithm on this device, and needs one.
     """
+    with determinism(state.config.train.deterministic, state.device):
+        return _fit(state, on_epoch, resume)
+
+
+def _fit(
+    state: TrainingState, on_epoch: Callable[[EpochEnd], Signal], resume: bytes | None
+) -> Progress:
     progress = Progress.restored(state, resume) if resume else Progress()
     num_epochs = state.config.train.epochs
     while progress.epoch < num_epochs and not progress.is_out_of_patience(

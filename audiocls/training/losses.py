@@ -153,11 +153,24 @@ def code_loss(code_logits: Tensor, codes: Tensor, label_smoothing: float = 0.0) 
     6.238
     """
     num_codebooks = codes.shape[1]
+    if code_logits.is_cuda:
+        return num_codebooks * mean_over_rows(code_logits, codes, label_smoothing)
     # Flattened to (B · Q, V, L): every codebook has as many codes, so one mean is that of all.
     mean = F.cross_entropy(
         code_logits.flatten(0, 1), codes.flatten(0, 1), label_smoothing=label_smoothing
     )
     return num_codebooks * mean
+
+
+def mean_over_rows(code_logits: Tensor, codes: Tensor, label_smoothing: float) -> Tensor:
+    """Return the mean cross-entropy of codes, each a row of its own.
+
+    On a GPU the cross-entropy of rows has a deterministic algorithm, that of sequences has none.
+
+    Shape: code_logits (B, Q, V, L), codes (B, Q, L) int64 → ()
+    """
+    rows = code_logits.movedim(2, -1).flatten(0, 2)
+    return F.cross_entropy(rows, codes.flatten(), label_smoothing=label_smoothing)
 
 
 def code_accuracy(code_logits: Tensor, codes: Tensor) -> Tensor:

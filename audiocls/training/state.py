@@ -23,8 +23,8 @@ from audiocls.optim.loss_scale import DynamicScaling, LossScaling, NoScaling
 from audiocls.optim.optimizers import OptimizerStep, stepper
 from audiocls.optim.schedules import LearningRate
 from audiocls.seeding import seed_of
+from audiocls.training.budget import require_within_budget
 from audiocls.training.classifier import Classifier
-from audiocls.training.cost import require_within_budget
 from audiocls.training.init_from import (
     Transfer,
     Weights,
@@ -88,7 +88,7 @@ def build(
         ConfigError: device, budget, teacher or weights do not suit the configuration.
         DataError: a split is empty, or background noise is missing.
     """
-    scaling = _scaling(config, dataset.device)
+    scaling = loss_scaling(config, dataset.device)
     split = split or _split(config, dataset)
     classifier = _classifier(config, dataset, split.train)
     transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
@@ -119,16 +119,17 @@ def resolve_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device", [f"got {name}, but torch sees no GPU; allowed: auto, cpu"])
     return torch.device(name)
 
 
 def _require_precision(config: Config, device: torch.device) -> None:
-    is_missing = device.type == "cuda" and not torch.cuda.is_bf16_supported()
+    # Older GPUs emulate it, slower than fp32; torch calls that supported too.
+    is_missing = device.type == "cuda" and not torch.cuda.is_bf16_supported(False)
     if config.train.precision == "bf16" and is_missing:
         gpu = torch.cuda.get_device_name(device)
-        raise ConfigError("train", [f"precision: got bf16, which {gpu} lacks; use fp32"])
+        raise ConfigError("train", [f"precision: got bf16, which {gpu} lacks; use fp16 or fp32"])
 
 
 def _split(config: Config, dataset: AudioDataset) -> Split:
@@ -182,7 +183,7 @@ def _schedule(config: Config, optimizer: torch.optim.Optimizer, epoch_steps: int
     return config.averaging.wrap_schedule(schedule, optimizer, num_epochs, epoch_steps)
 
 
-def _scaling(config: Config, device: torch.device) -> LossScaling:
+def loss_scaling(config: Config, device: torch.device) -> LossScaling:
     """Return what scales the loss; raise `ConfigError` for a precision that the device lacks."""
     _require_precision(config, device)
     if config.train.precision != "fp16":

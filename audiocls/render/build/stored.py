@@ -22,6 +22,7 @@ from audiocls.render.formats import Output
 from audiocls.search import fixed_keys
 from audiocls.store import StudyFolder
 from audiocls.store.study import open_study
+from audiocls.studies.budget import runnable
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import cache_folder
 from audiocls.studies.planning import plan_facts, power_of, search_facts
@@ -33,7 +34,7 @@ from audiocls.studies.reports import (
     read_clips,
 )
 from audiocls.studies.request import AblationRequest, SweepRequest
-from audiocls.studies.runnable import readable_tables, require_runnable
+from audiocls.studies.runnable import readable_tables
 from audiocls.studies.search import check_search
 from audiocls.studies.status import failure_lines
 from audiocls.wandb_remote.push import place_of
@@ -169,7 +170,8 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
     metric. Raises what a launch would, as far as that is known without reading recordings.
     """
     chosen, configs = request.plan()
-    require_runnable(chosen, configs, readable_tables(configs, cache_folder()))
+    tables = readable_tables(configs, cache_folder())
+    chosen, configs = runnable(chosen, configs, tables)
     facts = plan_facts(request, chosen, configs)
     power = power_of(chosen, configs[chosen.baseline], runs, effect, cache_folder())
     document = plan(chosen, facts, power, num_cores(), request.noise_command())
