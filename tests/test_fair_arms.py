@@ -145,8 +145,13 @@ def test_one_pair_that_differs_is_enough_to_have_an_effect():
 def test_the_first_losses_are_those_of_the_first_steps_to_the_last_bit(tiny_parts, monkeypatch):
     from audiocls.training import fit as module
 
-    seen, step = [], module._step
-    monkeypatch.setattr(module, "_step", lambda *a: seen.append(float(loss := step(*a))) or loss)
+    seen, step = [], module.train_step
+
+    def spied(*given, **options):
+        seen.append(float((result := step(*given, **options)).loss))
+        return result
+
+    monkeypatch.setattr(module, "train_step", spied)
     progress = module.fit(tiny_parts(), lambda end: Signal.CONTINUE)
     assert progress.first_losses == seen[:NUM_FIRST]
     assert [float.fromhex(loss.hex()) for loss in progress.first_losses] == seen[:NUM_FIRST]

@@ -99,7 +99,7 @@ def smoothing_among_all(label_smoothing: float, num_classes: int) -> float:
 
     A share s over the K - 1 others leaves the true class 1 - s; so does s · K / (K - 1) over all.
 
-    >>> smoothing_among_all(0.3, 4)
+    >>> round(smoothing_among_all(0.3, 4), 6)
     0.4
     """
     return label_smoothing * num_classes / (num_classes - 1)
