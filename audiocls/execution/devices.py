@@ -1,13 +1,12 @@
 """Devices of this machine, found without torch, and the environment of a process on one of them."""
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from audiocls.errors import UsageError
+from audiocls.execution.gpus import listed_gpus, visible_gpus
 from audiocls.execution.temporary import TEMPORARY
 
 Slots = list[str]
@@ -28,6 +27,7 @@ TUNED = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "PYTHONUNBUFFERED": "1",
     "WANDB_ERROR_REPORTING": "false",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS has no deterministic algorithms
 }
 """Environment variables of a worker; effective only if set before its Python starts."""
 
@@ -78,16 +78,8 @@ def unpinned() -> Iterator[None]:
 
 def available_gpus() -> list[str]:
     """Return the CUDA devices by torch's names, in the order a worker would see them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [f"cuda:{i}" for i, _ in enumerate(d for d in visible.split(",") if d.strip())]
-    if shutil.which("nvidia-smi") is None:
-        return []
-    listing = subprocess.run(
-        ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False
-    )
-    lines = [line for line in listing.stdout.splitlines() if line.startswith("GPU ")]
-    return [f"cuda:{i}" for i, _ in enumerate(lines)]
+    visible = visible_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), listed_gpus())
+    return [f"cuda:{i}" for i, _ in enumerate(visible)]
 
 
 def worker_environment(
@@ -110,5 +102,5 @@ def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]
         return {"CUDA_VISIBLE_DEVICES": ""}
     if kind != "cuda" or not index:
         return {}
-    visible = [d for d in inherited.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
-    return {"CUDA_VISIBLE_DEVICES": visible[int(index)] if visible else index}
+    visible = visible_gpus(inherited.get("CUDA_VISIBLE_DEVICES"), listed_gpus())
+    return {"CUDA_VISIBLE_DEVICES": visible[int(index)]}
