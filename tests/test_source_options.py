@@ -21,7 +21,7 @@ from audiocls.models import EAT
 from audiocls.models.eat import SIZES
 from audiocls.optim import AdamW, Ema, OneCycle
 from audiocls.render.build.stored import planned_search
-from audiocls.studies.request import sweep_request
+from audiocls.studies.sweep_request import sweep_request
 from audiocls.training.checkpoint import load_checkpoint
 from audiocls.training.fit import EpochEnd, Signal, fit
 from audiocls.training.init_from import Weights, load_matching_weights
