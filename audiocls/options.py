@@ -5,7 +5,18 @@ its code, and joins the union of its package; the union is the registry. An `Opt
 torch nor the disk: reading a configuration costs milliseconds, `build` imports what it builds.
 """
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def added(default: Any, **constraints: Any) -> Any:
+    """Declare an option that is younger than the ids of trials: its default is in no id.
+
+    Trials of configurations that were written before it keep their ids, and stored ones that lack
+    it mean the default. So the default may never change, and must compute what was computed before.
+    """
+    return Field(default=default, exclude_if=lambda value: bool(value == default), **constraints)
 
 
 class Options(BaseModel):

@@ -39,7 +39,7 @@ def floats(module: nn.Module) -> Tensor:
 @pytest.mark.parametrize(("decay", "every"), [(0.995, 5), (0.5, 1), (0.9, 3)])
 def test_ema_is_the_weighted_sum_that_its_decays_say(decay, every):
     module = normed()
-    average = Ema(decay=decay, every_steps=every).build(module, 1)
+    average = Ema(decay=decay, every_steps=every).build(module, 1, 1)
     points = [floats(module)]
     for step in range(1, 201):
         wander(module, step)
@@ -59,7 +59,7 @@ def test_emas_start_is_forgotten_within_a_short_training():
     """Its weight after 20 updates: nothing, where a decay of 0.995 would leave it 90 %."""
     module = nn.Linear(1, 1, bias=False)
     nn.init.ones_(module.weight)
-    average = Ema(every_steps=1).build(module, 1)
+    average = Ema(every_steps=1).build(module, 1, 1)
     nn.init.zeros_(module.weight)
     for _ in range(20):
         average.after_step()
@@ -68,7 +68,7 @@ def test_emas_start_is_forgotten_within_a_short_training():
 
 def test_ema_with_a_decay_of_zero_is_the_live_model_to_the_bit():
     module = normed()
-    average = Ema(decay=0.0, every_steps=1).build(module, 1)
+    average = Ema(decay=0.0, every_steps=1).build(module, 1, 1)
     for step in range(3):
         wander(module, step)
         average.after_step()
@@ -77,7 +77,7 @@ def test_ema_with_a_decay_of_zero_is_the_live_model_to_the_bit():
 
 def test_ema_between_two_updates_is_that_of_the_last_one():
     module = normed()
-    average = Ema(every_steps=3).build(module, 1)
+    average = Ema(every_steps=3).build(module, 1, 1)
     for step in range(1, 4):
         assert average.evaluated() is module  # nothing averaged yet
         wander(module, step)
@@ -90,7 +90,7 @@ def test_ema_between_two_updates_is_that_of_the_last_one():
 
 def test_ema_of_standing_weights_is_those_weights_to_the_bit():
     module = normed().float()
-    average = Ema(every_steps=1).build(module, 1)
+    average = Ema(every_steps=1).build(module, 1, 1)
     for _ in range(50):
         average.after_step()
     assert torch.equal(floats(average.evaluated()), floats(module))
@@ -98,7 +98,7 @@ def test_ema_of_standing_weights_is_those_weights_to_the_bit():
 
 def test_swa_is_the_mean_of_the_weights_at_the_ends_of_its_epochs():
     module = normed()
-    average = Swa(start=0.4).build(module, 10)
+    average = Swa(start=0.4).build(module, 10, 1)
     ends = []
     for epoch in range(1, 11):
         wander(module, epoch)
@@ -118,7 +118,7 @@ def test_swa_is_the_mean_of_the_weights_at_the_ends_of_its_epochs():
 def test_swa_averages_at_least_one_epoch_of_any_training(start, num_epochs):
     assert 0 <= Swa(start=start).num_before(num_epochs) < num_epochs
     module = normed()
-    average = Swa(start=start).build(module, num_epochs)
+    average = Swa(start=start).build(module, num_epochs, 1)
     for epoch in range(1, num_epochs + 1):
         average.after_epoch(epoch)
     assert average.evaluated() is not module
@@ -127,7 +127,7 @@ def test_swa_averages_at_least_one_epoch_of_any_training(start, num_epochs):
 def test_only_a_mean_of_weights_with_batch_norm_asks_for_new_statistics():
     for options in (NoAveraging(), Ema(every_steps=1), Swa(start=0.0)):
         for module in (normed(), nn.Linear(2, 2)):
-            average = options.build(module, 1)
+            average = options.build(module, 1, 1)
             average.after_step()
             average.after_epoch(1)
             is_asking = isinstance(options, Swa) and not isinstance(module, nn.Linear)
@@ -139,10 +139,10 @@ def test_an_average_follows_tied_weights_and_copies_counts(options):
     module = normed()
     module.extra = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)]).double()
     module.extra[1].weight = module.extra[0].weight
-    average = options.build(module, 3)
+    average = options.build(module, 3, 1)
     twin = nn.Linear(2, 2).double()
     twin.load_state_dict(module.extra[0].state_dict())
-    alone = options.build(twin, 3)
+    alone = options.build(twin, 3, 1)
     for epoch in (1, 2, 3):
         wander(twin, epoch)
         module.extra[0].load_state_dict(twin.state_dict())
@@ -160,7 +160,7 @@ def test_an_average_leaves_the_weights_that_are_trained_alone():
     module = normed()
     before = floats(module)
     for options in (Ema(every_steps=1), Swa(start=0.0)):
-        average = options.build(module, 1)
+        average = options.build(module, 1, 1)
         average.after_step()
         average.after_epoch(1)
         average.evaluated()[0].weight.fill_(1e6)

@@ -1,11 +1,16 @@
 """Budgets: a model that costs too much is refused before its first step, with the reason."""
 
 import pytest
+from helpers.recipes import TINY
 
+from audiocls import library
 from audiocls.config import identity_config, resolve
 from audiocls.design import load_ablation, plan
 from audiocls.errors import ConfigError
-from audiocls.studies.resolve import configs_of
+from audiocls.studies.budget import within_budget
+from audiocls.studies.resolve import configs_of, study_of
+from audiocls.studies.runnable import tables_of
+from audiocls.training.budget import counted_macs
 from audiocls.training.cost import macs_of, num_params
 from audiocls.training.init_from import freeze
 
@@ -58,3 +63,66 @@ def test_an_ablations_budget_is_every_arms(tiny_config):
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(ConfigError, match=r"budget\.max_params"):
         resolve([{"budget": {"max_params": 0}}], "a.yaml")
+
+
+def test_macs_are_counted_as_the_guard_of_the_source_counts_them():
+    """Thop 0.1.1 on the same networks: its products, and 4 an element of BatchNorm."""
+    for name, num_classes, products, thop in (
+        ("kws-tiny", 5, 711_296, 792_320),
+        ("kws-tiny-cpu", 10, 58_920, 65_064),
+    ):
+        counts = {
+            counting: counted_macs(
+                resolve([library.recipe(name), {"budget.counting": counting}], name), num_classes
+            )
+            for counting in ("products", "thop")
+        }
+        assert counts == {"products": products, "thop": thop}
+
+
+QUESTION = {
+    "name": "a",
+    "question": "?",
+    "recipe": "tiny",
+    "arms": {
+        "base": {},
+        "small": {"model.channels": [4] * 4},
+        "large": {"model.channels": [64] * 4},
+    },
+    "budget": {"max_params": 4000},
+}
+
+
+def set_aside(cache, **changes):
+    chosen = plan(load_ablation({**QUESTION, **changes}, "a.yaml"))
+    configs = configs_of(chosen, TINY, {})
+    return within_budget(chosen, configs, tables_of(configs, cache))
+
+
+def test_an_arm_over_budget_is_a_result_and_the_others_are_compared(cache):
+    chosen, configs = set_aside(cache)
+    assert list(chosen.arms) == list(configs) == ["base", "small"]
+    (note,) = chosen.notes
+    assert note.startswith("large is over budget by ")
+    assert "parameters, allowed are 4,000" in note
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"budget": {"max_params": 10}},  # the baseline too
+        {"arms": {}, "design": "factorial", "factors": {"model.channels": [[8] * 4, [64] * 4]}},
+    ],
+)
+def test_a_study_that_cannot_do_without_the_arm_is_left_whole_and_refused(changes, cache):
+    chosen, _ = set_aside(cache, **changes)
+    assert len(chosen.arms) == (3 if "budget" in changes else 2)
+    assert chosen.notes == ()
+
+
+def test_the_study_keeps_the_arm_that_did_not_fit_in_its_notes(cache):
+    chosen = plan(load_ablation(QUESTION, "a.yaml"), seeds=[0])
+    configs = configs_of(chosen, TINY, {})
+    study = study_of(chosen, configs, {}, cache, "a").study
+    assert list(study.arms) == ["base", "small"]
+    assert any("large is over budget by" in note for note in study.notes)

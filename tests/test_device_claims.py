@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from audiocls.errors import UsageError
 from audiocls.execution import devices
 from audiocls.execution.device_claims import claimed
-from audiocls.execution.devices import Gpu, gpu_of, kind_of, visible_devices, worker_environment
+from audiocls.execution.devices import kind_of, uuid_of, visible_devices, worker_environment
 
 HOLD = """
 import time
@@ -33,6 +34,21 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Give the machine a driver that lists GPUs: UUID → product name."""
+
+    def install(names: dict[str, str]) -> None:
+        monkeypatch.setattr(devices, "product_names", lambda: names)
+        monkeypatch.setattr(devices, "listed_gpus", lambda: tuple(names))
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+
+    return install
+
+
+TWO_ALIKE = {"GPU-aa": "NVIDIA T4", "GPU-bb": "NVIDIA T4"}
+
+
 def test_launches_of_one_worker_have_a_core_each_and_then_share(machine):
     first, second = claimed("auto", 1), claimed("auto", 1)
     held = {Path(lock.lock_file).name for each in (first, second) for lock in each.locks}
@@ -51,21 +67,22 @@ def test_a_launch_has_a_worker_for_each_free_core_unless_told_otherwise(machine)
     assert claimed("auto", None, most=1).devices == ["cpu"]
 
 
-def test_a_gpu_belongs_to_one_launch_and_who_has_it_is_named(machine, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+def test_a_gpu_belongs_to_one_launch_and_who_has_it_is_named(machine, install):
+    install(TWO_ALIKE)
     first, second = claimed("auto", 1), claimed("auto", None)
     assert (first.devices, second.devices) == (["cuda:0"], ["cuda:1"])
     with pytest.raises(UsageError) as raised:
         claimed("auto", None)
-    assert f"cuda-1 is held by process {os.getpid()} in {Path.cwd()}" in str(raised.value)
+    assert f"cuda-GPU-bb is held by process {os.getpid()} in {Path.cwd()}" in str(raised.value)
     assert "--workers N" in str(raised.value)
-    with pytest.raises(UsageError, match="no GPU is free: cuda-0 is held"):
+    with pytest.raises(UsageError, match="no GPU is free: cuda-GPU-aa is held"):
         claimed("cuda:0", 2)
     second.release()
     assert claimed("auto", 3).devices == ["cuda:1"] * 3
 
 
-def test_a_device_is_the_same_by_whatever_number_a_launch_sees_it(machine, monkeypatch):
+def test_a_device_is_the_same_by_whatever_number_a_launch_sees_it(machine, install, monkeypatch):
+    install(TWO_ALIKE)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     held = claimed("auto", 1)
     assert held.devices == ["cuda:0"]
@@ -86,27 +103,23 @@ def test_a_claim_ends_with_its_process(machine):
     assert len(claimed("auto", 2).locks) == 2
 
 
-def test_where_no_claims_can_be_kept_work_goes_on(machine, monkeypatch):
+def test_where_no_claims_can_be_kept_work_goes_on(machine, install):
     (machine / f"audiocls-{os.getuid()}").write_text("a file")
     assert claimed("auto", 2).devices == ["cpu", "cpu"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    install({"GPU-aa": "NVIDIA T4"})
     assert claimed("auto", 1).devices == ["cuda:0"]
 
 
-def test_kinds_of_devices_are_their_product_names(machine, monkeypatch):
-    listed = (Gpu("0", "NVIDIA T4", "GPU-aa"), Gpu("1", "NVIDIA H200", "GPU-bb"))
-    monkeypatch.setattr(devices, "installed_gpus", lambda: listed)
+def test_kinds_of_devices_are_their_product_names(machine, install, monkeypatch):
     assert kind_of("cpu") == "cpu"
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    install({"GPU-aa": "NVIDIA T4", "GPU-bb": "NVIDIA H200"})
     assert [kind_of(name) for name in devices.available_gpus()] == ["NVIDIA T4", "NVIDIA H200"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb,0")
-    assert (gpu_of("cuda:0"), gpu_of("cuda:1")) == (listed[1], listed[0])
+    assert (uuid_of("cuda:0"), uuid_of("cuda:1")) == ("GPU-bb", "GPU-aa")
 
 
-def test_a_launch_is_on_one_kind_and_leaves_the_others_to_others(machine, monkeypatch):
-    listed = tuple(Gpu(str(i), "T4" if i else "H200", f"GPU-{i}") for i in range(3))
-    monkeypatch.setattr(devices, "installed_gpus", lambda: listed)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+def test_a_launch_is_on_one_kind_and_leaves_the_others_to_others(machine, install):
+    install({"GPU-a": "H200", "GPU-b": "T4", "GPU-c": "T4"})
     most = claimed("auto", None)
     assert most.devices == ["cuda:1", "cuda:2"]
     assert claimed("auto", None).devices == ["cuda:0"]
@@ -114,7 +127,8 @@ def test_a_launch_is_on_one_kind_and_leaves_the_others_to_others(machine, monkey
         claimed("cuda:0,cuda:1", None)
 
 
-def test_a_worker_counts_devices_as_the_driver_does_unless_the_user_says_otherwise():
+def test_a_worker_counts_devices_as_the_driver_does_unless_the_user_says_otherwise(install):
+    install(TWO_ALIKE)
     assert visible_devices({}, "cuda:1")["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     chosen = worker_environment({"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, "cuda:1")
     assert chosen["CUDA_DEVICE_ORDER"] == "FASTEST_FIRST"

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from audiocls.errors import ConfigError
 from audiocls.models import EAT
-from audiocls.models.eat import network
+from audiocls.models.eat import SIZES, network
 from audiocls.models.eat.convolutions import Down, ResBlock
 from audiocls.models.eat.geometry import num_tokens, shortest_clip
 from audiocls.models.eat.transformer import EncoderLayer
@@ -23,7 +23,7 @@ ANY_FACTORS = pytest.mark.parametrize(
 
 
 def built(factors: tuple[int, ...], num_samples: int) -> network.EAT:
-    return network.EAT(num_samples, 3, network.SIZES["XS"], factors).eval()
+    return network.EAT(num_samples, 3, SIZES["XS"], factors).eval()
 
 
 def test_the_published_trace_of_shapes_on_esc_50() -> None:

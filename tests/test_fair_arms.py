@@ -145,8 +145,13 @@ def test_one_pair_that_differs_is_enough_to_have_an_effect():
 def test_the_first_losses_are_those_of_the_first_steps_to_the_last_bit(tiny_parts, monkeypatch):
     from audiocls.training import fit as module
 
-    seen, step = [], module._step
-    monkeypatch.setattr(module, "_step", lambda *a: seen.append(float(loss := step(*a))) or loss)
+    seen, step = [], module.train_step
+
+    def spied(*given, **options):
+        seen.append(float((result := step(*given, **options)).loss))
+        return result
+
+    monkeypatch.setattr(module, "train_step", spied)
     progress = module.fit(tiny_parts(), lambda end: Signal.CONTINUE)
     assert progress.first_losses == seen[:NUM_FIRST]
     assert [float.fromhex(loss.hex()) for loss in progress.first_losses] == seen[:NUM_FIRST]
@@ -337,3 +342,17 @@ def test_releases_that_compute_the_same_numbers_are_the_same_code(monkeypatch):
     assert verdicts(study, records) == ["not_comparable"]
     monkeypatch.setitem(SAME_NUMBERS, "renamed", PROVENANCE.code)
     assert verdicts(study, records) == ["better"]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "stage", "is_told"), [(10, True, True), (10, False, False), (13, True, False)]
+)
+def test_only_pretraining_is_called_the_cause_of_more_clips(epochs, stage, is_told):
+    study, records = finished_study(paired_values(0.0))
+    for cell in study.cells:
+        if cell.arm == "arm0":
+            record = records[cell.id]
+            metrics = record.metrics | ({"pretrain/steps": 30.0} if stage else {})
+            cost = replace(COST, samples=4 * COST.samples, epochs=epochs)
+            records[cell.id] = replace(record, metrics=metrics, cost=cost)
+    assert ("after pre-training" in markdown_of(compare(study, records))) == is_told

@@ -15,7 +15,7 @@ from audiocls.audio.batches import Batch, Batching, scoring_batches, training_ba
 from audiocls.audio.dataset import num_batches
 from audiocls.config import Config
 from audiocls.errors import DataError
-from audiocls.training import fit as fit_module
+from audiocls.training import step as step_module
 from audiocls.training.checkpoint import weights_of
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.progress import Progress
@@ -29,7 +29,7 @@ SETTINGS = {
     "plain": {},
     "sam": {"sam.rho": 0.05, "train.clip_norm": 1.0},
     "dropout": {"model.dropout": 0.4},
-    "onecycle": {"schedule.name": "onecycle"},
+    "onecycle": {"schedule": {"name": "onecycle", "cycle_momentum": [0.85, 0.95]}},
     "cosine and momentum": {"schedule.name": "cosine", "optim.name": "sgd"},
     "wave augmentation": {"augment": {"gain_db": 6, "shift_s": 0.05, "crop": "random"}},
     "masks": {"augment": {"freq_mask": 4, "time_mask": 4}},
@@ -38,10 +38,13 @@ SETTINGS = {
         "features.name": "raw",
         "model": {"name": "convnext1d", "stem_width": 4, "strides": [4], "dropout": 0.2},
     },
+    "fp16": {"train.precision": "fp16"},
     "accumulated": {"train.accumulate": 3},
+    "full batches": {"train.drop_last": True, "train.reduction": "sum"},
     "balanced": {"train.balanced": True},
     "plateau": {"schedule": {"name": "plateau", "patience": 0}, "train.select": "val/loss"},
     "ema": {"averaging": {"name": "ema", "every_steps": 1}},
+    "ema by epochs": {"averaging": {"name": "ema", "decay_per": "epoch", "every_steps": 3}},
     "swa": {"averaging.name": "swa"},
     "mixed": {"augment": {"mixes": ["mixup", "timemix"], "mix_from_epoch": 1}},
     "bce": {"train.loss": "bce", "augment.mixes": ["mixup"]},
@@ -344,13 +347,13 @@ def test_each_epoch_draws_its_own_masks_and_each_trial_of_a_block_the_same(
 ):
     """Told of constant features, SpecAugment's masks are where they became 0."""
     drawn: list[Tensor] = []
-    real = fit_module.mask
+    real = step_module.mask
 
-    def spied(features: Tensor, augment: Augment, draws: ClipRNG) -> Tensor:
+    def spied(features: Tensor, augment: Augment, draws: ClipRNG, fill: None) -> Tensor:
         drawn.append(real(torch.ones_like(features), augment, draws))
         return features
 
-    monkeypatch.setattr(fit_module, "mask", spied)
+    monkeypatch.setattr(step_module, "mask", spied)
     for changes in ({}, {"model.dropout": 0.3}):
         fit(tiny_parts({"augment": {"freq_mask": 6, "time_mask": 8}, **changes}), go)
     num_steps = 4

@@ -15,10 +15,10 @@ from audiocls.config.training import Training
 from audiocls.models.convnext1d_causal.network import CODES, ConvNeXt1dCausal
 from audiocls.training import score as score_module
 from audiocls.training.classifier import Classifier
-from audiocls.training.fit import _step
 from audiocls.training.losses import code_loss
 from audiocls.training.objective import ClassObjective, CodeObjective, JointObjective
 from audiocls.training.score import score_codes
+from audiocls.training.step import train_step
 
 CLIPS, BANDS, FRAMES, CLASSES, BOOKS = 6, 4, 12, 5, 2
 
@@ -164,7 +164,7 @@ def test_two_batches_of_eight_accumulated_are_one_of_sixteen(tiny_parts, rho):
         batches = training_batches(parts.dataset, parts.split.train[:16], parts.batching, 0, 0)
         group = list(itertools.islice(batches, accumulate))
         assert sum(len(batch.targets) for batch in group) == 16
-        loss = _step(parts, group, 16, None)
+        loss = train_step(parts, group).loss
         moved.append([loss, *parts.classifier.state_dict().values()])
     for one, two in zip(*moved, strict=True):
         assert torch.allclose(one, two, atol=1e-6)

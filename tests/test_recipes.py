@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from audiocls import library
-from audiocls.config import Config, resolve
+from audiocls.config import Config, digest, resolve
 from audiocls.dotted import flatten
 from audiocls.training.cost import layer_summary, trained_network
 
@@ -49,13 +49,22 @@ EAT = {
     "optim.name": "adamw",
     "optim.lr": 3e-4,
     "optim.betas": [0.9, 0.99],
+    "optim.eps": 1e-4,
     "optim.weight_decay": 1e-5,
     "schedule.name": "onecycle",
     "schedule.pct_start": 0.1,
-    "averaging.name": "ema",
-    "averaging.decay": 0.995,
-    "averaging.every_steps": 5,
+    "schedule.cycle_momentum": [0.85, 0.95],
+    "averaging.name": "none",  # the authors keep an EMA, and evaluate and save the weights
+    "model.dropout": 0.1,
+    "model.embedding_dropout": 0.0,
+    "model.init": "authors",
     "train.clip_norm": 1.0,
+    "train.reduction": "sum",
+    "train.drop_last": True,
+    "train.precision": "fp16",
+    "train.loss_scale": 2.0**10,
+    "train.select": "last",
+    "augment.draw_per": "batch",
     "augment.crop": "random",
     "augment.transforms": ["amp", "neg", "tshift", "tmask", "ampsegment", "cycshift"],
     "augment.transform_p": 0.5,
@@ -69,8 +78,12 @@ EAT_SINGLE_LABEL = EAT | {
     "augment.noise_snr_db": 30.0,
     "augment.mix_from_epoch": 12,
     "train.batch_size": 128,
+    "train.loss": "cross_entropy",
+    "train.mixed_loss": "bce",
     "train.label_smoothing": 0.1,
+    "train.smoothing_over": "others",
 }
+NO_VALIDATION = {"data.sample_rate": 22_050, "data.validation": "none"}
 AUDAX = {
     "data.sample_rate": 16_000,
     "data.duration_s": 1.0,
@@ -100,19 +113,20 @@ STUDY = {
     "train.label_smoothing": 0.1,
 }
 AS_PUBLISHED: dict[str, dict[str, Any]] = {
-    "eat-s-esc50": EAT_SINGLE_LABEL | {"data.sample_rate": 22_050, "train.epochs": 3500},
-    "eat-s-urbansound8k": EAT_SINGLE_LABEL | {"data.sample_rate": 22_050, "train.epochs": 3500},
+    "eat-s-esc50": EAT_SINGLE_LABEL | NO_VALIDATION | {"train.epochs": 3500},
+    "eat-s-urbansound8k": EAT_SINGLE_LABEL | NO_VALIDATION | {"train.epochs": 3500},
     "eat-s-speechcommands": EAT_SINGLE_LABEL | {"data.sample_rate": 16_000, "train.epochs": 1500},
     "eat-m-audioset": EAT
+    | NO_VALIDATION
     | {
-        "data.sample_rate": 22_050,
+        "data.train_list": "all",
+        "data.missing": "leave_out",
         "augment.noises": [],
         "augment.mix_from_epoch": 2,
         "train.epochs": 250,
         "train.batch_size": 208,
         "train.balanced": True,
         "train.loss": "bce",
-        "train.select": "val/map",
     },
     "audax-resnet18": AUDAX,
     "audax-efficientnet-b0": AUDAX | {"model.stochastic_depth": 0.2},
@@ -195,6 +209,15 @@ def test_a_header_says_whose_it_is_and_what_was_published(name):
     assert "ublished" in text_of(name)
 
 
+@pytest.mark.parametrize("name", [name for name in FULL_SIZE if not name.startswith("audax")])
+def test_a_header_says_how_to_reproduce_and_what_was_checked_and_what_was_not(name):
+    text = text_of(name)
+    has_figure = "Published:" in text
+    assert ("To reproduce it:" if has_figure else "o published figure known here") in text
+    assert "Checked: " in text
+    assert "ot checked: " in text
+
+
 @pytest.mark.parametrize("name", FULL_SIZE)
 def test_every_full_size_recipe_has_a_sibling_that_a_cpu_can_train(name):
     full, small = config_of(name), config_of(f"{name}-cpu")
@@ -204,4 +227,16 @@ def test_every_full_size_recipe_has_a_sibling_that_a_cpu_can_train(name):
     assert small.features.name == full.features.name
     assert small.ssl.mode == full.ssl.mode
     assert small.train.loss == full.train.loss
-    assert small.budget == full.budget
+    limits = ("max_params", "max_macs")
+    assert [getattr(small.budget, n) for n in limits] == [getattr(full.budget, n) for n in limits]
+
+
+def test_no_two_recipes_are_one_configuration():
+    names = library.available("recipes")
+    assert len({digest(config_of(name)) for name in names}) == len(names)
+
+
+def test_the_small_recipe_of_audioset_has_several_labels_and_is_chosen_by_map():
+    config = config_of("eat-m-audioset-cpu")
+    assert config.data.is_multi_label
+    assert (config.train.loss, config.train.select) == ("bce", "val/map")

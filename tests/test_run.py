@@ -12,6 +12,7 @@ from audiocls.console import stderr
 from audiocls.console.progress import progress_view, summary
 from audiocls.errors import UsageError
 from audiocls.execution.devices import slots, worker_environment
+from audiocls.execution.gpus import listed_gpus, product_names, visible_gpus
 from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
 from audiocls.execution.messages import (
     Done,
@@ -296,14 +297,83 @@ def test_without_gpus_there_is_a_worker_per_core_and_as_many_as_asked_for(monkey
         slots("cuda:0", None)
 
 
-def test_gpus_get_a_worker_each_and_more_workers_are_spread_over_them(monkeypatch):
+LISTED = [f"GPU-{number:02}" for number in range(8)]
+
+
+@pytest.fixture
+def eight_gpus(monkeypatch):
+    monkeypatch.setattr("audiocls.execution.devices.listed_gpus", lambda: LISTED)
+
+
+def test_gpus_get_a_worker_each_and_more_workers_are_spread_over_them(monkeypatch, eight_gpus):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     assert slots("auto", None) == ["cuda:0", "cuda:1"]
     assert slots("auto", 3) == ["cuda:0", "cuda:1", "cuda:0"]
     assert slots("cuda:1", None) == ["cuda:1"]
 
 
-def test_a_worker_sees_its_own_device_only_and_computes_on_one_thread():
+@pytest.mark.parametrize(
+    ("variable", "visible"),
+    [
+        (None, ["0", "1", "2", "3", "4", "5", "6", "7"]),
+        ("4,7", ["4", "7"]),
+        (" 4 , 7", ["4", "7"]),
+        ("", []),
+        ("-1", []),
+        ("NoDevFiles", []),
+        ("3,-1,4", ["3"]),
+        ("3,8,4", ["3"]),  # there are eight
+        ("3,,4", ["3"]),
+        ("3,4,3", []),
+        ("2nd", ["2"]),
+        ("GPU-06,GPU-01", ["6", "1"]),
+        ("GPU-0", []),  # of all of them
+        ("MIG-a,MIG-b", ["MIG-a"]),
+    ],
+)
+def test_visible_devices_are_read_as_cuda_reads_them(variable, visible):
+    assert visible_gpus(variable, [*LISTED, "MIG-a"]) == visible
+
+
+@pytest.mark.parametrize("variable", ["0", "-1", "0,1", "GPU-00"])
+def test_without_a_driver_no_variable_makes_a_gpu(variable, monkeypatch):
+    monkeypatch.setattr("audiocls.execution.devices.listed_gpus", list)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    assert set(slots("auto", None)) == {"cpu"}
+
+
+def test_the_kernel_lists_gpus_where_nvidia_smi_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("audiocls.execution.gpus.DRIVER", tmp_path / "gpus")
+    product_names.cache_clear()
+    assert listed_gpus() == ()
+    product_names.cache_clear()
+    for number in (0, 1):
+        folder = tmp_path / f"gpus/0000:0{number}:00.0"
+        folder.mkdir(parents=True)
+        text = f"Model: \t H200\nGPU UUID: \t GPU-{number}\nVideo BIOS: \t 1\n"
+        (folder / "information").write_text(text)
+    assert product_names() == {"GPU-0": "H200", "GPU-1": "H200"}
+    product_names.cache_clear()
+
+
+def test_the_driver_names_gpus_and_the_parts_of_one(monkeypatch, tmp_path):
+    listing = (
+        "GPU 0: NVIDIA H200 (UUID: GPU-aa)\n"
+        "  MIG 1g.18gb     Device  0: (UUID: MIG-b1)\n"
+        "GPU 1: Tesla T4 (UUID: GPU-cc)\n"
+    )
+    script = tmp_path / "nvidia-smi"
+    script.write_text(f"#!/bin/sh\ncat <<'.'\n{listing}.\n")
+    script.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    product_names.cache_clear()
+    names = {"GPU-aa": "NVIDIA H200", "MIG-b1": "NVIDIA H200 MIG 1g.18gb", "GPU-cc": "Tesla T4"}
+    assert product_names() == names
+    product_names.cache_clear()
+
+
+def test_a_worker_sees_its_own_device_only_and_computes_on_one_thread(eight_gpus):
     inherited = {"CUDA_VISIBLE_DEVICES": "4,7", "HOME": "/home"}
     assert worker_environment(inherited, "cuda:1")["CUDA_VISIBLE_DEVICES"] == "7"
     tuned = worker_environment({}, "cpu")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.recipes import TINY
+from helpers.trials import TrainedTrial
 
 from audiocls.audio.batches import Batch, training_batches
 from audiocls.config import resolve
@@ -123,8 +124,21 @@ def test_a_teacher_that_is_not_there_is_refused_by_its_key(tmp_path):
         require_usable(config, ())
 
 
-def test_clips_of_several_labels_have_no_teacher():
-    audioset = {"data": {"name": "audioset", "root": "r"}, "train.loss": "bce"}
-    audioset |= {"train.select": "val/map", "distil.teacher": "t"}
-    with pytest.raises(ConfigError, match="one label a clip"):
-        resolve([TINY, audioset], "")
+SEVERAL = {"data.events": 2, "train.loss": "bce", "train.select": "val/map"}
+
+
+def test_a_teacher_of_several_labels_teaches_a_student_of_several(tmp_path, cache, tiny_parts):
+    TrainedTrial(SEVERAL, tmp_path, cache)
+    rate = {"data.duration_s": 1.0, "data.sample_rate": 16000}
+    taught = tiny_parts({**SEVERAL, **rate, "distil": {"teacher": str(tmp_path), "weight": 1.0}})
+    batch = next(training_batches(taught.dataset, taught.split.train, taught.batching, 0, 7))
+    own = taught.objective.teacher(batch.waveforms)
+    assert float(taught.objective.of_logits(own, batch)) == pytest.approx(0.0, abs=1e-6)
+    assert float(taught.objective.of_logits(own + 1, batch)) > 0
+
+
+def test_a_teacher_of_one_label_a_clip_is_refused_where_clips_have_several(any_trained):
+    changes = {**SEVERAL, "data.duration_s": 1.0, "data.sample_rate": 16000}
+    config = resolve([TINY, changes, {"distil.teacher": str(any_trained.trial.path)}], "")
+    with pytest.raises(ConfigError, match="several labels a clip: the teacher has False"):
+        require_usable(config, any_trained.table.labels)

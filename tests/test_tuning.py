@@ -373,3 +373,10 @@ def test_a_metric_that_no_validation_knows_is_refused_and_one_that_is_selected_i
     assert "val/accuracy, val/loss" in plain(refused)
     select = "train.select=val/balanced_accuracy"
     assert "by val/balanced_accuracy" in shop.run("sweep", "plan", "q.yaml", "--set", select)
+
+
+def test_without_validation_clips_nothing_can_be_chosen(shop):
+    shop.ask(overrides={"data.validation": "none", "train.select": "last"})
+    refused = CliRunner().invoke(app, ["sweep", "plan", "q.yaml"])
+    assert refused.exit_code != 0
+    assert "data.validation is none" in plain(refused)

@@ -16,7 +16,7 @@ from audiocls.analysis.comparability import (
 )
 from audiocls.analysis.pairing import Pair, Pairs
 from audiocls.formatting import format_values
-from audiocls.store.record import Study
+from audiocls.store.record import Record, Study
 from audiocls.store.tuning import Choice, Tuning
 
 
@@ -94,7 +94,14 @@ def _num_clips(pairs: Pairs) -> ComputeRatio:
         spent_on(pair, "samples")
         for pair in pairs.complete
         if pair.arm.num_train == pair.reference.num_train
+        and spent_on(pair, "epochs").is_equal()
+        and (_has_stage(pair.arm) or _has_stage(pair.reference))
     )
+
+
+def _has_stage(record: Record) -> bool:
+    """Whether a trial was pre-trained: its record then has the stage's metrics."""
+    return any(name.startswith("pretrain/") for name in record.metrics)
 
 
 def _more_passes(every: Sequence[Pairs], match: str) -> list[str]:

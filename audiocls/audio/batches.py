@@ -15,7 +15,7 @@ from torch import Tensor
 from audiocls.audio.augment import Augment
 from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
 from audiocls.audio.augment.clip_rng import ClipRNG
-from audiocls.audio.augment.mixing import mix
+from audiocls.audio.augment.mixing import is_mixed, mix
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.seeding import seed_of
@@ -50,7 +50,18 @@ class Batching:
     """Whether clips are drawn with replacement, rare classes more often."""
     is_union: bool = False
     """Whether a mixed clip has all labels of both clips, rather than shares of them."""
+    drops_last: bool = False
+    """Whether batches are of `batch_size` exactly, and the clips beyond them are left out."""
     keeps_waveforms: bool = False
+
+
+def epoch_batches(num_clips: int, batch_size: int, drops_last: bool) -> int:
+    """Return the number of batches of an epoch, one at least.
+
+    >>> epoch_batches(10, 4, drops_last=False), epoch_batches(10, 4, drops_last=True)
+    (3, 2)
+    """
+    return max(1, num_clips // batch_size) if drops_last else num_batches(num_clips, batch_size)
 
 
 def training_batches(
@@ -58,17 +69,22 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Yield one epoch in random order, in batches that differ in size by at most one clip.
 
+    With `batching.drops_last` all batches are full, and the last clips of the order are left out.
+
     Order and augmentation depend on `epoch_seed` alone: nothing is carried over from epoch to
     epoch. `epoch` counts from 0.
 
     Shape: clips (N,)
     """
     order, occurrences = epoch_order(dataset.table, clips, batching.is_balanced, epoch_seed)
-    count = num_batches(len(order), batching.batch_size)
+    count = epoch_batches(len(order), batching.batch_size, batching.drops_last)
+    num_kept = min(len(order), count * batching.batch_size) if batching.drops_last else len(order)
+    order, occurrences = order[:num_kept], occurrences[:num_kept]
     for batch, numbers in zip(
         np.array_split(order, count), np.array_split(occurrences, count), strict=True
     ):
-        draws = ClipRNG(epoch_seed, torch.from_numpy(numbers))
+        shared = int(numbers[0]) if batching.augment.draw_per == "batch" else None
+        draws = ClipRNG(epoch_seed, torch.from_numpy(numbers), shared=shared)
         yield _training_batch(dataset, batch, batching, epoch, draws)
 
 
@@ -80,8 +96,8 @@ def _training_batch(
     Shape: clips (B,)
     """
     augment, targets = batching.augment, dataset.targets[torch.from_numpy(clips)]
-    is_mixed = augment.mixes_clips and epoch >= augment.mix_from_epoch
-    is_changed = augment.changes_waveform or is_mixed
+    is_mix = is_mixed(augment, draws, epoch)
+    is_changed = augment.changes_waveform or is_mix
     waveforms = None
     if is_changed or batching.keeps_waveforms:
         offsets = _offsets(dataset, clips, draws) if augment.crop == "random" else None
@@ -89,7 +105,7 @@ def _training_batch(
         waveforms = augment_waveforms(
             waveforms, augment, dataset.sample_rate, draws, batching.background
         )
-    if waveforms is not None and is_mixed:
+    if waveforms is not None and is_mix:
         shares = soft_targets(targets, len(dataset.table.labels))
         rate, is_union = dataset.sample_rate, batching.is_union
         waveforms, targets = mix(waveforms, shares, augment, rate, draws, epoch, is_union)
@@ -101,7 +117,7 @@ def _training_batch(
         inputs=inputs,
         targets=targets,
         draws=draws,
-        is_mixed=is_mixed,
+        is_mixed=is_mix,
         waveforms=waveforms if batching.keeps_waveforms else None,
         codes=codes_of(dataset, clips),
     )
@@ -197,13 +213,13 @@ def sampling_weights(
     return np.asarray(weights, np.float64)
 
 
-def mask(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
+def mask(features: Tensor, options: Augment, draws: ClipRNG, fill: Tensor | None = None) -> Tensor:
     """Mask `options.num_masks` stretches along each axis, widths uniform from 0 to the widest.
 
     SpecAugment without time warping (Park et al., 2019, arXiv 1904.08779, section 2). Masked values
-    become 0, which is each band's mean once features are standardised.
+    become `fill`, or else 0, which is each band's mean once features are standardised.
 
-    Shape: features (B, F, L) → (B, F, L)
+    Shape: features (B, F, L), fill (1, F, 1) → (B, F, L)
 
     >>> draws = ClipRNG(0, torch.arange(3))
     >>> masked = mask(torch.ones(3, 64, 101), Augment(freq_mask=8), draws)
@@ -216,7 +232,12 @@ def mask(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
             is_masked = _masked_positions(
                 features.shape[axis], widest, options.num_masks, name, draws
             )
-            features = features.masked_fill(is_masked.unsqueeze(3 - axis), 0.0)
+            is_masked = is_masked.unsqueeze(3 - axis)
+            features = (
+                features.masked_fill(is_masked, 0.0)
+                if fill is None
+                else torch.where(is_masked, fill, features)
+            )
     return features
 
 

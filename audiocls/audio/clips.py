@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from audiocls.formatting import join_names
 SPLITS = ("train", "val", "test")
 FURTHER = re.compile(r"test:[A-Za-z0-9][A-Za-z0-9_.-]*")
 """How splits of test clips beside the test split are called, such as `test:unseen`."""
+
+Validation = Literal["held_out", "none"]
+"""Whether clips are held out to choose an epoch by, or trained on (`train.select: last` then)."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +126,12 @@ class ClipTable:
             row[list(clip.labels)] = 1
         return hot
 
-    def split(self, fold: int) -> Split:
+    def split(self, fold: int, validation: Validation = "held_out") -> Split:
         """Split the clips: test on `fold`, validate on the next (cyclically), train on the others.
 
         The ESC-50 protocol (Piczak 2015) with a validation fold added, so that no choice is made
-        on the test clips. Data with official lists is split by these, and has the one fold 1.
+        on the test clips. Data with official lists is split by these, and has the one fold 1. With
+        `validation` none those clips are trained on, and none validate.
 
         Raises:
             DataError: there is no such fold, or one of the three splits is empty.
@@ -138,8 +143,11 @@ class ClipTable:
                 f"There is no fold {fold}; this data set has {', '.join(map(str, self.folds))}."
             )
         splits = np.array([split_of(clip, fold, self.folds) for clip in self.clips])
+        if validation == "none":
+            splits = np.where(splits == "val", "train", splits)
         train, val, test = (np.flatnonzero(splits == name) for name in SPLITS)
-        empty = [name for name in SPLITS if not (splits == name).any()]
+        needed = [name for name in SPLITS if name != "val" or validation != "none"]
+        empty = [name for name in needed if not (splits == name).any()]
         if empty:
             raise DataError(
                 f"Fold {fold} leaves no clips for {' and '.join(empty)}; needed are three folds "

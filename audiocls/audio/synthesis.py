@@ -17,7 +17,7 @@ from audiocls.audio import generators
 from audiocls.audio.generators import Samples
 
 _FADE_S = 0.01
-_FOR_VOICE, _FOR_CLIP = 0, 1
+_FOR_VOICE, _FOR_CLIP, _FOR_OTHERS = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,13 @@ def voice_of(seed: int, label: int, source: int) -> Voice:
     )
 
 
+def other_labels(seed: int, label: int, source: int, take: int, most: int) -> tuple[int, ...]:
+    """Draw up to `most` further classes of one clip's events, none of them `label`."""
+    rng = _rng_of_others(seed, label, source, take)
+    others = [number for number in range(len(CLASSES)) if number != label]
+    return tuple(int(n) for n in rng.permutation(others)[: int(rng.integers(0, most + 1))])
+
+
 def synthesise(
     seed: int,
     label: int,
@@ -133,8 +140,11 @@ def synthesise(
     num_samples: int,
     sample_rate: int,
     difficulty: float,
+    others: tuple[int, ...] = (),
 ) -> Samples:
     """Synthesise one clip: an event of class `label` in noise, and an interferer of another class.
+
+    There is one more event of each class of `others`, about as loud as the first.
 
     `difficulty` in [0, 1] lowers the event's level over the noise from 30 to -10 dB and raises the
     interferer's level over the event from -20 to 0 dB (RMS, ± 3 dB). The same arguments give the
@@ -152,8 +162,18 @@ def synthesise(
     event = _event(rng, CLASSES[label], voice, num_samples, sample_rate)
     interferer = _event(rng, CLASSES[other], other_voice, num_samples, sample_rate)
     noise = generators.coloured_noise(rng, num_samples, voice.noise_exponent)
+    rng = _rng_of_others(seed, label, source, take)
+    for number in others:
+        voice = voice_of(seed, number, int(rng.integers(1 << 31)))
+        added = _event(rng, CLASSES[number], voice, num_samples, sample_rate)
+        event = event + _gain(rng.uniform(-3, 3)) * added
     mixture = event + _gain(interferer_db) * interferer + _gain(-snr_db) * noise
     return np.asarray(mixture * (_gain(level_db) / np.abs(mixture).max()), dtype=np.float32)
+
+
+def _rng_of_others(seed: int, label: int, source: int, take: int) -> Generator:
+    """Return a stream of its own, so that further events leave all else of a clip as it is."""
+    return np.random.default_rng(SeedSequence([seed, label, source, _FOR_OTHERS, take]))
 
 
 def _event(rng: Generator, name: str, voice: Voice, num_samples: int, sample_rate: int) -> Samples:

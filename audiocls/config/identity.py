@@ -85,7 +85,8 @@ def digest(config: Config) -> str:
 
 def unused_options(config: Config) -> dict[str, str]:
     """Return the options without effect in this configuration: why, by dotted key."""
-    return dict([*_augment(config.augment), *_labels(config), *_schedule(config)])
+    parts = (_augment(config.augment), _labels(config), _training(config), _schedule(config))
+    return dict(unused for part in parts for unused in part)
 
 
 def without_unused(resolved: Mapping[str, Any], config: Config) -> dict[str, Any]:
@@ -115,6 +116,18 @@ def _labels(config: Config) -> Iterator[Unused]:
         yield "train.label_smoothing", "every batch is mixed, and mixed labels are not smoothed"
     if config.distil.weight == 1 and config.distil.teacher is not None:
         yield "train.label_smoothing", "distil.weight is 1, so that labels are not learned from"
+
+
+def _training(config: Config) -> Iterator[Unused]:
+    train = config.train
+    if train.label_smoothing == 0:
+        yield "train.smoothing_over", "train.label_smoothing is 0"
+    if train.precision != "fp16":
+        yield "train.loss_scale", f"train.precision is {train.precision}"
+    if not config.augment.mixes_clips:
+        yield "train.mixed_loss", "augment.mixes is empty"
+    elif train.mixed_loss == train.loss:
+        yield "train.mixed_loss", f"train.loss is {train.loss} as well"
 
 
 def _schedule(config: Config) -> Iterator[Unused]:

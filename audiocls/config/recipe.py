@@ -6,7 +6,7 @@ violation, which says what to set instead.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -60,7 +60,9 @@ class Config(Options):
     seed: int = Field(default=0, ge=0)
     fold: int = Field(default=1, ge=1)
     """The test fold, counted from 1; data with one official split has fold 1 only."""
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` is the GPU if there is one. Which of several it is, `--devices` says: a worker sees
+    one. Others, such as Apple's mps, lack the float64 that sums and draws need."""
 
     @property
     def has_stage(self) -> bool:
@@ -87,12 +89,13 @@ class Config(Options):
         yield from _front_end_conflicts(
             self.data, self.num_samples, self.features, self.model, self.augment
         )
-        yield from _label_conflicts(self.data, self.train, self.distil)
+        yield from _label_conflicts(self.data, self.train)
         yield from _codes_conflicts(self.ssl, self.features, self.model, self.augment)
         yield from _stage_conflicts(
             self.data, self.ssl, self.pretraining, self.init_from, self.freeze
         )
-        yield from _selection_conflicts(self.schedule, self.train)
+        yield from _selection_conflicts(self.data, self.schedule, self.train)
+        yield from _optimizer_conflicts(self.optim, self.schedule, self.sam, self.train)
 
 
 def _front_end_conflicts(
@@ -104,6 +107,12 @@ def _front_end_conflicts(
         yield (
             "augment.freq_mask and augment.time_mask mask bands and frames and have no effect on "
             "features 'raw': set both to 0, or use features.name=logmel"
+        )
+    is_linear = features.name == "logmel" and features.normalise != "clip"
+    if augment.masked == "silence" and not is_linear:
+        yield (
+            "augment.masked=silence: only features.name=logmel with features.normalise none or "
+            "train have one value of silence a band; leave it out"
         )
 
 
@@ -123,24 +132,20 @@ def _shape_conflicts(
         yield from (f"model {model.name}: {problem}" for problem in model.check(in_shape))
 
 
-def _label_conflicts(data: DataSet, train: Training, distil: Distil) -> Iterator[str]:
-    """Yield why loss, selection metric or distillation cannot work with several labels per clip."""
+def _label_conflicts(data: DataSet, train: Training) -> Iterator[str]:
+    """Yield why loss or selection metric cannot work with several labels per clip."""
     if not data.is_multi_label:
         return
-    if train.loss == "cross_entropy":
-        yield (
-            f"train.loss: got 'cross_entropy', but a clip of {data.name} has several "
-            "labels; allowed: bce, focal"
-        )
+    for key, loss in (("loss", train.loss), ("mixed_loss", train.mixed_loss)):
+        if loss == "cross_entropy":
+            yield (
+                f"train.{key}: got 'cross_entropy', but a clip of {data.name} has several "
+                "labels; allowed: bce, focal"
+            )
     if train.select in ("val/accuracy", "val/balanced_accuracy"):
         yield (
             f"train.select: got {train.select!r}, but a clip of {data.name} has "
             "several labels; allowed: val/map, val/loss, last"
-        )
-    if distil.teacher is not None:
-        yield (
-            f"distil.teacher: a clip of {data.name} has several labels, and distillation "
-            "compares distributions over one label a clip; leave it out"
         )
 
 
@@ -177,6 +182,11 @@ def _stage_conflicts(
     other = pretraining.data
     if freeze and init_from is None and other is None and ssl.mode != "pretrain":
         yield "freeze: nothing was trained before; set init_from, pretraining.data or ssl.mode"
+    stage_data = other if other is not None else data
+    is_on_clips = other is not None or (ssl.mode == "pretrain" and ssl.clips is None)
+    if is_on_clips and stage_data.validation == "none":
+        key = "data" if other is None else "pretraining.data"
+        yield f"{key}.validation: got 'none', but pre-training chooses its epoch by validation"
     if other is not None and ssl.mode == "pretrain":
         yield "pretraining.data and ssl.mode=pretrain: only one pre-training stage is possible"
     if other is not None and other.sample_rate != data.sample_rate:
@@ -186,8 +196,24 @@ def _stage_conflicts(
         )
 
 
-def _selection_conflicts(schedule: Schedule, train: Training) -> Iterator[str]:
-    """Yield why the schedule cannot follow the selection metric."""
+def _optimizer_conflicts(
+    optim: Optim, schedule: Schedule, sam: Sam, train: Training
+) -> Iterator[str]:
+    """Yield why optimiser, schedule, SAM and precision do not go together."""
+    if train.precision == "fp16" and sam.rho > 0:
+        yield "sam.rho: SAM's two gradients are not scaled as train.precision=fp16 needs; use bf16"
+    cycles = schedule.name == "onecycle" and schedule.cycle_momentum is not None
+    if cycles and optim.name == "sgd" and optim.momentum == 0:
+        yield "schedule.cycle_momentum: plain SGD has no momentum; set optim.momentum"
+
+
+def _selection_conflicts(data: DataSet, schedule: Schedule, train: Training) -> Iterator[str]:
+    """Yield why the schedule cannot follow the selection metric, or what there is to select by."""
+    if data.validation == "none" and train.select != "last":
+        yield (
+            f"train.select: got {train.select!r}, but data.validation=none leaves no clips to "
+            "choose an epoch by; allowed: last"
+        )
     if schedule.name == "plateau" and train.select == "last":
         yield "schedule.name=plateau watches train.select, and 'last' never improves: use a val/…"
 

@@ -1,12 +1,12 @@
 """How a trial is trained: length, loss, selection, teacher, self-supervision, budget."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from audiocls.audio.datasets import DataSet
 from audiocls.config.own import OwnLoss, OwnMetric
-from audiocls.options import Options
+from audiocls.options import Options, added
 from audiocls.parts import OrOwn, OrText
 
 Select = Literal["val/accuracy", "val/balanced_accuracy", "val/map", "val/loss", "last"]
@@ -34,16 +34,37 @@ class Training(Options):
     focal_gamma: float = Field(default=2.0, ge=0.0)
     """Focusing exponent of `focal` (Lin et al., 2017): the greater, the less weight have clips that
     are classified well; 0 is cross-entropy."""
+    mixed_loss: Literal["cross_entropy", "bce"] | None = added(None)
+    """Loss of mixed batches, where it is another one than `loss`. Under `bce` a mixed clip has all
+    labels of both clips, under `cross_entropy` shares of them."""
+    reduction: Literal["mean", "sum"] = added("mean")
+    """What the gradient is of: the mean of the clips' losses or their sum, which `clip_norm` and
+    Adam's `eps` then meet as it is."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the target spread over all classes; not of mixed clips, whose labels are soft."""
+    smoothing_over: Literal["all", "others"] = added("all")
+    """Classes that the share is spread over: all of them, the true one included, or the others."""
+    drop_last: bool = added(False)
+    """Leave out the clips of an epoch that fill no batch, other ones in each epoch, instead of
+    making all batches a little smaller."""
     clip_norm: float = Field(default=0.0, ge=0.0)
     """Largest L2 norm of the gradient over all parameters; 0 does not clip."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """`bf16`: mixed precision in the forward pass of the model; weights stay float32."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """`bf16`, `fp16`: mixed precision in the forward pass of the model; weights stay float32.
+    `fp16` scales the loss; a step whose gradient overflows is left out and the scale halved."""
+    loss_scale: float = added(65536.0, gt=0.0)
+    """First scale of the loss under `fp16`."""
+    deterministic: bool = added(True)
+    """On a GPU: only algorithms that give the same bits each time, of which some are slower; how
+    much, depends on network and GPU. Without it a resumed trial ends in other last bits, and arms
+    that change nothing are not found. On a CPU all are of that kind."""
     select: Select = "val/accuracy"
     """Metric of the epoch whose weights are tested: its best, ties to the lower `val/loss`."""
-    metrics: tuple[Annotated[OwnMetric, OrText()], ...] = ()
+    metrics: tuple[Annotated[OwnMetric, OrText()], ...] = added(())
     """Your own, recorded beside the shipped ones, of test and validation clips."""
+    keep_best: int = added(1, ge=1, le=20)
+    """Epochs whose weights are kept, the best ones: `checkpoint.safetensors`, which is tested, then
+    `checkpoint-2.safetensors` and so on."""
     patience: int = Field(default=0, ge=0)
     """Stop after so many epochs without a better one; 0 never stops. Rejected in ablations, whose
     arms must be trained alike."""
@@ -58,12 +79,6 @@ class Training(Options):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"metrics: two are called {', '.join(twice)} in records; rename one")
         return self
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `metrics` where there are none, so that trials keep their ids."""
-        values: dict[str, Any] = handler(self)
-        return values if self.metrics else {k: v for k, v in values.items() if k != "metrics"}
 
 
 class Distil(Options):
@@ -133,6 +148,9 @@ class Budget(Options):
     """Parameters, frozen ones included."""
     max_macs: int | None = Field(default=None, ge=1)
     """Multiply-accumulates per clip, features to logits; of a learned front end as well."""
+    counting: Literal["products", "thop"] = added("products")
+    """What `max_macs` counts: matrix products and convolutions, or as thop does normalisation
+    too, 4 an element. Costs in reports are of products always."""
 
     @property
     def is_limited(self) -> bool:

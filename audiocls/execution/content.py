@@ -55,7 +55,8 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
         if faults := teacher_incompatibilities(teacher_metadata, config, labels):
             raise ConfigError(f"distil.teacher {teacher}", faults)
     if config.budget.is_limited and is_installed("train"):
-        from audiocls.training.cost import require_within_budget, trained_network
+        from audiocls.training.budget import require_within_budget
+        from audiocls.training.cost import trained_network
 
         network, _ = trained_network(config, len(labels))
         require_within_budget(config, network, len(labels))

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from audiocls.errors import UsageError
-from audiocls.execution.devices import Slots, core_ids, gpu_of, kind_of, slots
+from audiocls.execution.devices import Slots, core_ids, kind_of, slots, uuid_of
 
 
 @dataclass
@@ -43,7 +43,7 @@ def claimed(devices: str, num_workers: int | None, most: int | None = None) -> C
         locks = list(_free([f"core-{number}" for number in core_ids()], places))
         return ClaimedSlots(["cpu"] * (places if num_workers else max(1, len(locks))), locks)
     _require_one_kind(devices, names)
-    by_name = {f"cuda-{gpu_of(name).uuid}": name for name in names if name != "cpu"}
+    by_name = {f"cuda-{uuid_of(name)}": name for name in names if name != "cpu"}
     locks = list(_free(by_name, places))
     free = [by_name[Path(lock.lock_file).stem] for lock in locks] + ["cpu"] * ("cpu" in names)
     free = free if _folder() else names

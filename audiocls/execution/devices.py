@@ -1,22 +1,15 @@
 """Devices of this machine, found without torch, and the environment of a process on one of them."""
 
-import functools
 import os
-import re
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import UsageError
+from audiocls.execution.gpus import listed_gpus, product_names, visible_gpus
 from audiocls.execution.temporary import TEMPORARY
 
 Slots = list[str]
 """One device a worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`."""
-
-LISTED = re.compile(r"GPU (\d+): (.+?) \(UUID: (\S+)\)")
-"""A line of `nvidia-smi -L`."""
 
 # Measured on two cores with a small CNN: a tuned allocator and huge pages give 1.2x (large blocks
 # are kept instead of returned to the kernel after every step), and one thread a worker avoids the
@@ -33,6 +26,7 @@ TUNED = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "PYTHONUNBUFFERED": "1",
     "WANDB_ERROR_REPORTING": "false",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS has no deterministic algorithms
 }
 """Environment variables of a worker; effective only if set before its Python starts."""
 
@@ -69,49 +63,22 @@ def core_ids() -> Sequence[int]:
 
 def available_gpus() -> list[str]:
     """Return the CUDA devices by torch's names, in the order a worker would see them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    num = len(installed_gpus()) if visible is None else len(_visible())
-    return [f"cuda:{i}" for i in range(num)]
+    visible = visible_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), listed_gpus())
+    return [f"cuda:{i}" for i, _ in enumerate(visible)]
 
 
-@dataclass(frozen=True)
-class Gpu:
-    """A device that the driver lists."""
-
-    index: str
-    name: str
-    """Product name, such as `NVIDIA H200`."""
-    uuid: str
-
-
-@functools.lru_cache(maxsize=1)
-def installed_gpus() -> tuple[Gpu, ...]:
-    """Return the devices that the driver lists for this process, whichever are visible to CUDA."""
-    if shutil.which("nvidia-smi") is None:
-        return ()
-    listing = subprocess.run(
-        ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False
-    )
-    return tuple(
-        Gpu(*found.groups()) for found in map(LISTED.match, listing.stdout.splitlines()) if found
-    )
-
-
-def gpu_of(device: str) -> Gpu:
-    """Return what a device such as `cuda:1` is; of one that no driver lists, its number alone."""
-    number, visible = device.partition(":")[2] or "0", _visible()
-    entry = visible[int(number)] if int(number) < len(visible) else number
-    listed = (gpu for gpu in installed_gpus() if gpu.index == entry or gpu.uuid.startswith(entry))
-    return next(listed, Gpu(entry, "cuda", entry))
+def uuid_of(device: str) -> str:
+    """Return the UUID of a device such as `cuda:1`; of one that no driver lists, its number."""
+    index, listed = int(device.partition(":")[2] or "0"), listed_gpus()
+    visible = visible_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), listed)
+    word = visible[index] if index < len(visible) else str(index)
+    gpus = [uuid for uuid in listed if uuid.startswith("GPU-")]
+    return gpus[int(word)] if word.isdigit() and int(word) < len(gpus) else word
 
 
 def kind_of(device: str) -> str:
     """Return the product name of a device, as records have it; `cpu` for a core."""
-    return device if device == "cpu" else gpu_of(device).name
-
-
-def _visible() -> list[str]:
-    return [d.strip() for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d.strip()]
+    return device if device == "cpu" else product_names().get(uuid_of(device), "cuda")
 
 
 def worker_environment(
@@ -134,7 +101,7 @@ def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]
         return {"CUDA_VISIBLE_DEVICES": ""}
     if kind != "cuda" or not index:
         return {}
-    visible = [d for d in inherited.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
-    chosen = {"CUDA_VISIBLE_DEVICES": visible[int(index)] if visible else index}
+    visible = visible_gpus(inherited.get("CUDA_VISIBLE_DEVICES"), listed_gpus())
     # As the driver counts them: CUDA itself puts the fastest first where kinds are mixed.
-    return {"CUDA_DEVICE_ORDER": inherited.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID"), **chosen}
+    order = inherited.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    return {"CUDA_DEVICE_ORDER": order, "CUDA_VISIBLE_DEVICES": visible[int(index)]}

@@ -12,7 +12,7 @@ from audiocls.config.own import OwnMetric
 from audiocls.execution.job import NativeJob
 from audiocls.execution.provenance import digest_of_test, peak_memory_mib
 from audiocls.store import Attempt, Cost, Provenance, Record
-from audiocls.training.checkpoint import description_of, weights_of
+from audiocls.training.checkpoint import description_of, save_weights, weights_of
 from audiocls.training.cost import macs_of, num_params
 from audiocls.training.progress import Progress, Spent
 from audiocls.training.score import Scores
@@ -39,6 +39,7 @@ def write_results(
     labels = state.dataset.table.labels
     _write_predictions(job, state, scores)
     job.trial.write_checkpoint(weights_of(state.classifier), description_of(state.config, labels))
+    _write_runners_up(job, state, progress)
     record = Record(
         id=job.id,
         seed=job.seed,
@@ -111,6 +112,14 @@ def _without_each(
     parts = ((scores.logits[each], scores.targets[each]) for each in kept)
     whole = metric.of(scores.logits, scores.targets)
     return np.array([whole, *(metric.of(*part) for part in parts)])
+
+
+def _write_runners_up(job: NativeJob, state: TrainingState, progress: Progress) -> None:
+    """Write the weights of the second best epoch and those after it, with what each reached."""
+    described = description_of(state.config, state.dataset.table.labels)
+    for rank, kept in enumerate(progress.ranked[1:], 2):
+        metrics = {"rank": rank, "metrics": kept["row"]}
+        job.trial.write_checkpoint(save_weights(kept["weights"]), described | metrics, f"-{rank}")
 
 
 def _best_epoch(progress: Progress) -> dict[str, float]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import Field, model_validator
 
-from audiocls.options import Options
+from audiocls.optim.loss_scale import LossScaling, NoScaling
+from audiocls.options import Options, added
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,13 +31,15 @@ class AdamW(Options):
     """Decay per step of the running means of the gradient and of its square, each in [0, 1)."""
     weight_decay: float = Field(default=0.01, ge=0.0)
     """Each step multiplies weights by 1 - lr · weight_decay; see `optimizers.decay_groups`."""
+    eps: float = added(1e-8, gt=0.0)
+    """Added to the root of the squared gradient's mean: what is smaller hardly moves a weight."""
 
     def build(self, model: "nn.Module") -> "Optimizer":
         """Return the optimiser of the trainable parameters of `model`."""
         import torch
 
         groups = decay_groups(model, self.weight_decay)
-        return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, fused=True)
+        return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 
 class Adam(Options):
@@ -53,13 +56,15 @@ class Adam(Options):
     """Decay per step of the running means of the gradient and of its square, each in [0, 1)."""
     weight_decay: float = Field(default=0.0, ge=0.0)
     """Times the weight is added to its gradient."""
+    eps: float = added(1e-8, gt=0.0)
+    """Added to the root of the squared gradient's mean: what is smaller hardly moves a weight."""
 
     def build(self, model: "nn.Module") -> "Optimizer":
         """Return the optimiser of the trainable parameters of `model`."""
         import torch
 
         groups = decay_groups(model, self.weight_decay)
-        return torch.optim.Adam(groups, lr=self.lr, betas=self.betas, fused=True)
+        return torch.optim.Adam(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 
 class SGD(Options):
@@ -160,12 +165,13 @@ class OptimizerStep(Protocol):
 
 
 class StandardStep:
-    """The step of `optimizer` itself: one gradient, one update."""
+    """The step of `optimizer` itself: one gradient, one update, left out where it overflows."""
 
     num_passes = 1
 
-    def __init__(self, optimizer: "Optimizer"):
+    def __init__(self, optimizer: "Optimizer", scaling: LossScaling | None = None):
         self._optimizer = optimizer
+        self._scaling = scaling or NoScaling()
 
     def step(self, closure: "Callable[[], Tensor]", clip: Callable[[], None]) -> "Tensor":
         """Update once, as `OptimizerStep.step`, with `closure` called once.
@@ -173,18 +179,21 @@ class StandardStep:
         Shape: → loss () at the weights before the step
         """
         loss = closure().detach()
+        self._scaling.unscale(self._optimizer)
         clip()
-        self._optimizer.step()
+        self._scaling.step(self._optimizer)
         return loss
 
 
-def stepper(sam: Sam, model: "nn.Module", optimizer: "Optimizer") -> OptimizerStep:
-    """Return the step that the options `sam` ask for.
+def stepper(
+    sam: Sam, model: "nn.Module", optimizer: "Optimizer", scaling: LossScaling | None = None
+) -> OptimizerStep:
+    """Return the step that the options `sam` ask for; SAM's own take no scaled loss.
 
     At `sam.rho` 0 it is `StandardStep`: a second pass would cost as much and change nothing.
     """
     if sam.rho == 0:
-        return StandardStep(optimizer)
+        return StandardStep(optimizer, scaling)
     if sam.adaptive:
         from audiocls.optim.asam import AdaptiveSharpnessAware
 

@@ -4,15 +4,17 @@ Options count in epochs; `build` turns them into optimiser steps. Torch-free unt
 """
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
+
+Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class LearningRate(Protocol):
@@ -136,10 +138,21 @@ class OneCycle(Options):
     name: Literal["onecycle"] = "onecycle"
     pct_start: float = Field(default=0.3, gt=0.0, lt=1.0)
     """Share of the steps on the way up, in (0, 1), despite torch's name no percentage."""
+    cycle_momentum: tuple[Momentum, Momentum] | None = added(None)
+    """Lowest and highest momentum (Adam's first beta): it falls as the rate rises, and rises as
+    the rate falls. None leaves the optimiser's own; torch's default is 0.85 to 0.95."""
+
+    @model_validator(mode="after")
+    def _momentum_rises(self) -> "OneCycle":
+        if self.cycle_momentum is not None and self.cycle_momentum[0] > self.cycle_momentum[1]:
+            got = ", ".join(map(str, self.cycle_momentum))
+            raise ValueError(f"cycle_momentum: got {got}, allowed: the lower one first")
+        return self
 
     def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
         """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
-        return _one_cycle(optimizer, self.pct_start, num_epochs * epoch_steps)
+        num_steps = num_epochs * epoch_steps
+        return _one_cycle(optimizer, self.pct_start, num_steps, self.cycle_momentum)
 
 
 class Step(Options):
@@ -189,19 +202,34 @@ def _warmup_cosine(optimizer: "Optimizer", num_warmup: int, num_steps: int) -> L
     return PerStep(LambdaLR(optimizer, factor))
 
 
-def _one_cycle(optimizer: "Optimizer", pct_start: float, num_steps: int) -> LearningRate:
+def _one_cycle(
+    optimizer: "Optimizer",
+    pct_start: float,
+    num_steps: int,
+    momentum: tuple[float, float] | None = None,
+) -> LearningRate:
     """Return torch's OneCycleLR with the optimiser's own rate as its maximum.
 
-    Momentum is not cycled. Stepping beyond `num_steps` raises `ValueError`.
+    Stepping beyond `num_steps` raises `ValueError`.
 
     Args:
         pct_start: share of the steps on the way up, in (0, 1).
         num_steps: optimiser steps of the whole training.
+        momentum: its lowest and highest value; none leaves it as it is.
     """
     from torch.optim.lr_scheduler import OneCycleLR
 
     if pct_start * num_steps == 1:  # the peak is the first step, where torch divides 0 by 0
         pct_start = math.nextafter(pct_start, 0)
     peaks = rates(optimizer)
-    cycle = OneCycleLR(optimizer, peaks, num_steps, pct_start=pct_start, cycle_momentum=False)
+    low, high = momentum or (0.85, 0.95)
+    cycle = OneCycleLR(
+        optimizer,
+        peaks,
+        num_steps,
+        pct_start=pct_start,
+        cycle_momentum=momentum is not None,
+        base_momentum=low,
+        max_momentum=high,
+    )
     return PerStep(cycle)

@@ -191,11 +191,12 @@ class TrialFolder:
         """Delete the state from which the trial could resume."""
         (self.path / RESUME).unlink(missing_ok=True)
 
-    def write_checkpoint(self, weights: bytes, description: Mapping[str, Any]) -> None:
+    def write_checkpoint(self, weights: bytes, about: Mapping[str, Any], ending: str = "") -> None:
         """Write a checkpoint; its description gets the digest of its weights."""
         self.require_mine()
-        write_bytes(self.checkpoint, weights, is_synced=True)
-        write_text(self.description, json.dumps(with_digest(description, weights), indent=1))
+        file = self.path / f"checkpoint{ending}.safetensors"
+        write_bytes(file, weights, is_synced=True)
+        write_text(file.with_suffix(".json"), json.dumps(with_digest(about, weights), indent=1))
 
     @property
     def description(self) -> Path:

@@ -84,6 +84,7 @@ class NativeTrials:
         if faults:
             raise ConfigError(self._where, faults)
         _require_history(sweep)
+        self._require_validation(sweep)
 
     def examine(self, sweep: Sweep) -> list[str]:
         """Return what is odd about the data of the first trial, decoding it if it is new.
@@ -112,6 +113,13 @@ class NativeTrials:
             return None if parameters is None else self.config(parameters)
         except ConfigError:
             return None  # it will be listed as a failed trial
+
+    def _require_validation(self, sweep: Sweep) -> None:
+        """Raise `ConfigError` for a metric of validation clips of which there are none."""
+        metric, config = sweep.metric.name if sweep.metric else "", self._first(sweep)
+        if metric.startswith("val/") and config and config.data.validation == "none":
+            fault = f"metric: {metric} is not known under data.validation=none; leave that out"
+            raise ConfigError(self._where, [fault])
 
     @property
     def _where(self) -> str:

@@ -26,7 +26,8 @@ from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.execution.probe import Tried
 from audiocls.parts import OWN_FILES, Origin, own_parts
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
-from audiocls.studies.runnable import Configs, notes_on_data, runnable_tables
+from audiocls.studies.budget import runnable
+from audiocls.studies.runnable import Configs, notes_on_data, tables_of
 
 MAX_ARMS = 1_000
 """Of one study. Each is resolved and checked before anything runs, in about a millisecond."""
@@ -139,7 +140,8 @@ def study_of(
 
     Raises `ConfigError` if two arms are the same trial, and `DataError` for unusable data.
     """
-    ablation, tables = plan.ablation, runnable_tables(plan, configs, cache)
+    ablation, tables = plan.ablation, tables_of(configs, cache)
+    plan, configs = runnable(plan, configs, tables)
     fingerprints = _fingerprints(configs, tables, cache)
     identified = {arm: identity_of(config, cache) for arm, config in configs.items()}
     oddities = notes_on_data(plan, configs, tables, fingerprints, cache)

@@ -52,12 +52,10 @@ def _require_test_sets(plan: Plan, tables: Mapping[DataSet, ClipTable | None]) -
         raise ConfigError(plan.ablation.name, faults)
 
 
-def runnable_tables(plan: Plan, configs: Configs, cache: Path) -> dict[DataSet, ClipTable]:
-    """Return the clips of the arms' data; raises what `require_runnable` does."""
+def tables_of(configs: Configs, cache: Path) -> dict[DataSet, ClipTable]:
+    """Return the clips of the arms' data."""
     every = {config.data: None for config in configs.values()}
-    tables = {data: data.table(cache) for data in every}
-    require_runnable(plan, configs, tables)
-    return tables
+    return {data: data.table(cache) for data in every}
 
 
 def readable_tables(configs: Configs, cache: Path) -> dict[DataSet, ClipTable | None]:

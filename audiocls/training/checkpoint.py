@@ -1,6 +1,6 @@
 """Checkpoints: weights as safetensors, beside a JSON file with configuration and labels."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,11 @@ class Checkpoint:
 
 def weights_of(classifier: Classifier) -> bytes:
     """Return the weights and the standardisation's statistics as safetensors."""
-    tensors: dict[str, Tensor] = classifier.state_dict()
+    return save_weights(classifier.state_dict())
+
+
+def save_weights(tensors: Mapping[str, Tensor]) -> bytes:
+    """Return a state dict as safetensors."""
     return save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
 
 

@@ -99,6 +99,7 @@ def teacher_incompatibilities(
     theirs = teacher.config
     facts = {
         "classes": (teacher.labels, tuple(labels)),
+        "several labels a clip": (theirs.data.is_multi_label, config.data.is_multi_label),
         "sample rate in Hz": (theirs.data.sample_rate, config.data.sample_rate),
         "samples a clip": (theirs.num_samples, config.num_samples),
         "wave normalisation": (_level(theirs), _level(config)),

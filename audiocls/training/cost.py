@@ -1,4 +1,4 @@
-"""The cost of a network: parameters and multiply-accumulates per clip, by layer, and its budget.
+"""The cost of a network: parameters and multiply-accumulates per clip, by layer.
 
 Legend: C channels, T samples, L frames, K classes.
 """
@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from audiocls.audio.features import Features
 from audiocls.config import Config
-from audiocls.errors import ConfigError, DataError, UsageError
+from audiocls.errors import DataError, UsageError
 from audiocls.models import Model
 
 WHOLE = "Global"
@@ -23,8 +23,6 @@ WHOLE = "Global"
 ITSELF = "(itself)"
 """Name of the operations and parameters of a module outside of the modules inside it."""
 REPARAMETRISED = "Parametrized"  # torch's prefix for a layer under weight norm
-NUM_NAMED = 3
-"""Layers named in the message of an exceeded budget."""
 
 
 @dataclass(frozen=True)
@@ -101,28 +99,6 @@ def largest_layers(layers: list[Layer], depth: int = 2) -> list[tuple[str, int, 
     costs = [(layer.name, layer.params, layer.macs) for layer in leaf_layers(layers, depth)]
     params, macs = max(1, layers[0].params), max(1, layers[0].macs)
     return sorted(costs, key=lambda cost: -max(cost[1] / params, cost[2] / macs))
-
-
-def require_within_budget(config: Config, classifier: nn.Module, num_classes: int) -> None:
-    """Raise `ConfigError` with the excess over `config.budget` and the largest layers, if any."""
-    budget = config.budget
-    costs = {
-        "max_params": (num_params(classifier), budget.max_params),
-        "max_macs": (macs_of(config, num_classes), budget.max_macs),
-    }
-    problems = [
-        f"{name}: the model {config.model.name} needs {value:,}, {value - limit:,} "
-        f"({value / limit - 1:.0%}) above {limit:,}"
-        for name, (value, limit) in costs.items()
-        if limit is not None and value > limit
-    ]
-    if problems:
-        network = config.model.build(config.in_shape, num_classes)
-        largest = largest_layers(layer_summary(network, torch.zeros(1, *config.in_shape)))
-        dominant = ", ".join(
-            f"{name} ({p:,} parameters, {m:,} MACs)" for name, p, m in largest[:NUM_NAMED]
-        )
-        raise ConfigError("budget", [*problems, f"what dominates: {dominant}"])
 
 
 def macs_of(config: Config, num_classes: int) -> int:

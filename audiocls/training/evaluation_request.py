@@ -101,7 +101,8 @@ def num_trained_on(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.i
 
     Shape: clips (N,)
     """
-    return len(np.intersect1d(table.split(checkpoint.config.fold).train, clips))
+    config = checkpoint.config
+    return len(np.intersect1d(table.split(config.fold, config.data.validation).train, clips))
 
 
 def _of_data_set(

@@ -17,11 +17,13 @@ from enum import Enum
 import torch
 from torch import Tensor
 
-from audiocls.audio.batches import Batch, mask, scoring_batches, training_batches
+from audiocls.audio.batches import Batch, scoring_batches, training_batches
 from audiocls.errors import AudioclsError
 from audiocls.optim.batch_norm import refresh_batch_norm
+from audiocls.training.determinism import determinism
 from audiocls.training.progress import Progress, selection_key
 from audiocls.training.state import TrainingState
+from audiocls.training.step import train_step
 
 Row = dict[str, float]
 """An epoch's metrics: `epoch` from 1, `train/loss`, `val/accuracy`, `val/loss`, `lr`, `seconds`.
@@ -75,7 +77,15 @@ def fit(
 
     Raises:
         Diverged: the mean loss of an epoch is not finite.
+        ConfigError: an operation has no deterministic algorithm on this device, and needs one.
     """
+    with determinism(state.config.train.deterministic, state.device):
+        return _fit(state, on_epoch, resume)
+
+
+def _fit(
+    state: TrainingState, on_epoch: Callable[[EpochEnd], Signal], resume: bytes | None
+) -> Progress:
     progress = Progress.restored(state, resume) if resume else Progress()
     num_epochs = state.config.train.epochs
     while progress.epoch < num_epochs and not progress.is_out_of_patience(
@@ -96,7 +106,8 @@ def _epoch(state: TrainingState, progress: Progress) -> Row:
     """Train and validate one epoch; return its metrics."""
     started, process_started = time.monotonic(), time.process_time()
     lr = state.schedule.lr
-    train_loss, grad_norm = _train(state, progress)
+    trained = _train(state, progress)
+    train_loss = trained["train/loss"]
     if not math.isfinite(train_loss):
         raise Diverged(
             f"the training loss became {train_loss} in epoch {progress.epoch + 1}; lower optim.lr "
@@ -104,8 +115,7 @@ def _epoch(state: TrainingState, progress: Progress) -> Row:
         )
     progress.epoch += 1
     row: Row = {"epoch": float(progress.epoch), "train/loss": train_loss, "lr": lr}
-    row["train/grad_norm"] = grad_norm
-    row |= _validate(state, progress.epoch)
+    row |= trained | _validate(state, progress.epoch)
     state.schedule.end_epoch(selection_key(row, state.config.train.select)[0])
     progress.keep_if_best(state, row)
     row["seconds"] = time.monotonic() - started
@@ -115,17 +125,22 @@ def _epoch(state: TrainingState, progress: Progress) -> Row:
 
 
 def _validate(state: TrainingState, epoch: int) -> Row:
-    """Return the validation metrics of the classifier that would be saved now."""
+    """Return the validation metrics of the classifier that would be saved now, if any are due."""
     state.averaging.after_epoch(epoch)
     evaluated = state.evaluated()
     if state.averaging.needs_batch_norm_statistics:
         batches = scoring_batches(state.dataset, state.split.train, state.config.train.batch_size)
         refresh_batch_norm(evaluated, (inputs for inputs, _ in batches))
+    if len(state.split.val) == 0:
+        return {}
     return state.objective.validate(evaluated, state.dataset, state.split.val)
 
 
-def _train(state: TrainingState, progress: Progress) -> tuple[float, float]:
-    """Train on every training clip once; return mean loss per clip and mean gradient norm."""
+def _train(state: TrainingState, progress: Progress) -> Row:
+    """Train on every training clip once; return mean loss per clip and mean gradient norm.
+
+    Without the norm if every step that was measured overflowed.
+    """
     torch.manual_seed(state.seed("dropout", progress.epoch))
     seed = state.seed("order", progress.epoch)
     clips = state.split.train
@@ -135,70 +150,24 @@ def _train(state: TrainingState, progress: Progress) -> tuple[float, float]:
     total = torch.zeros((), device=state.device, dtype=torch.float64)
     norms: list[Tensor] = []
     first: list[Tensor] = []
+    num_trained = 0
     for number, group in enumerate(_groups(batches, state.config.train.accumulate)):
         num_clips = sum(len(batch.targets) for batch in group)
-        wanted = norms if number % MEASURED_EVERY == 0 else None
-        loss = _step(state, group, num_clips, wanted)
+        loss, norm = train_step(state, group, is_measured=number % MEASURED_EVERY == 0)
+        norms += [] if norm is None else [norm]
         total += loss * num_clips
+        num_trained += num_clips
         if progress.steps < NUM_FIRST:
             first.append(loss)
         progress.steps += 1
         progress.gradient_passes += state.stepper.num_passes
-    progress.samples += len(clips)
+    progress.samples += num_trained
     progress.first_losses += torch.stack(first).double().tolist() if first else []
-    return float(total) / len(clips), float(torch.stack(norms).mean())
+    row = {"train/loss": float(total) / num_trained}
+    return row | ({"train/grad_norm": float(torch.stack(norms).mean())} if norms else {})
 
 
 def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
     """Yield `size` batches at a time, the last time perhaps fewer."""
     while group := list(itertools.islice(batches, size)):
         yield group
-
-
-def _step(
-    state: TrainingState, group: list[Batch], num_clips: int, norms: list[Tensor] | None
-) -> Tensor:
-    """Update once from the mean gradient over the clips of all batches of `group`.
-
-    The gradient's L2 norm before clipping, shape (), is appended to `norms` if that is a list.
-
-    Shape: → mean loss per clip ()
-    """
-
-    def closure() -> Tensor:
-        """Compute the gradients and return the mean loss per clip. Shape: → ()"""
-        state.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=state.device)
-        for batch in group:
-            # Weighted by clips: the batches of a group may differ in size.
-            loss = _loss(state, batch) * (len(batch.targets) / num_clips)
-            torch.autograd.backward(loss)
-            total += loss.detach()
-        return total
-
-    def clip() -> None:
-        """Measure and clip the gradient, as configured."""
-        most = state.config.train.clip_norm
-        if most == 0 and norms is None:
-            return
-        parameters = list(state.classifier.parameters())
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        if norms is not None:
-            norms.append(norm)
-        if most > 0:
-            torch.nn.utils.clip_grads_with_norm_(parameters, most, norm)
-
-    loss = state.stepper.step(closure, clip)
-    state.schedule.step()
-    state.averaging.after_step()
-    return loss
-
-
-def _loss(state: TrainingState, batch: Batch) -> Tensor:
-    """Return the mean loss per clip of a batch, with masked features. Shape: → ()"""
-    features = state.classifier.features(batch.inputs)
-    # Both passes of SAM have the same masks: they are drawn per clip and epoch, not per call.
-    features = mask(features, state.config.augment, batch.draws)
-    is_bf16 = state.config.train.precision == "bf16"
-    with torch.autocast(state.device.type, torch.bfloat16, enabled=is_bf16):
-        return state.objective.loss(state.classifier, features, batch)

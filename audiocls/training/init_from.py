@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from safetensors import SafetensorError
 from safetensors.torch import load
@@ -17,6 +18,15 @@ NOT_TRANSFERRED = "standardise."
 """Prefix of the statistics of the present training clips, which are never replaced."""
 HEAD = "model.head."
 """Prefix of the last layer of every model, which is copied only if the classes are the same."""
+MODEL = "model."
+
+
+@runtime_checkable
+class AdaptsWeights(Protocol):
+    """A model that can take tensors of another shape than its own."""
+
+    def adapted(self, name: str, tensor: Tensor) -> Tensor:
+        """Return a tensor of the shape that this model has by that name. Shape: any → any"""
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ def load_matching_weights(
         if not name.startswith(NOT_TRANSFERRED)
     }
     offered = {
-        name: tensor
+        name: _adapted(classifier, name, tensor)
         for name, tensor in weights.tensors.items()
         if weights.labels == labels or not name.startswith(HEAD)
     }
@@ -105,6 +115,14 @@ def load_matching_weights(
         other_shape=tuple(name for name in current if name in offered and name not in matching),
         missing=tuple(name for name in current if name not in offered),
     )
+
+
+def _adapted(classifier: Classifier, name: str, tensor: Tensor) -> Tensor:
+    """Return a tensor as the model takes it, if it has a way to. Shape: any → any"""
+    model: object = classifier.model
+    if not name.startswith(MODEL) or not isinstance(model, AdaptsWeights):
+        return tensor
+    return model.adapted(name.removeprefix(MODEL), tensor)
 
 
 def freeze(classifier: Classifier, names: Iterable[str]) -> None:

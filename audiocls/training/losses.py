@@ -95,15 +95,29 @@ def _sigmoid_focal(logits: Tensor, shares: Tensor, gamma: float) -> Tensor:
     return -(yes + no)
 
 
-def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+def smoothing_among_all(label_smoothing: float, num_classes: int) -> float:
+    """Return the smoothing over all classes that equals `label_smoothing` over the false ones.
+
+    A share s over the K - 1 others leaves the true class 1 - s; so does s · K / (K - 1) over all.
+
+    >>> round(smoothing_among_all(0.3, 4), 6)
+    0.4
+    """
+    return label_smoothing * num_classes / (num_classes - 1)
+
+
+def distillation(
+    student: Tensor, teacher: Tensor, temperature: float, is_multi_label: bool = False
+) -> Tensor:
     """Return T² · KL(teacher ‖ student) at temperature T (Hinton et al., 2015, section 2.1).
 
-    T² keeps the size of the gradient as T changes. No gradient reaches the teacher. It is 0 for
-    rows of logits that differ by a constant. Not for several labels per clip: it compares softmax
-    distributions.
+    T² keeps the size of the gradient as T changes. No gradient reaches the teacher. Between softmax
+    distributions it is 0 for rows of logits that differ by a constant.
 
     Args:
         temperature: T, above 0.
+        is_multi_label: whether classes do not exclude each other; the divergence is then that of
+            K yes-or-no distributions, summed.
 
     Shape: student (B, K), teacher (B, K) → ()
 
@@ -111,10 +125,22 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor
     >>> distillation(logits + 5, logits, temperature=2.0).abs().item() < 1e-6
     True
     """
-    of_student = (student / temperature).log_softmax(1)
-    of_teacher = (teacher.detach() / temperature).log_softmax(1)
+    student, teacher = student / temperature, teacher.detach() / temperature
+    if is_multi_label:
+        return temperature**2 * _binary_divergences(student, teacher).sum(1).mean()
+    of_student, of_teacher = student.log_softmax(1), teacher.log_softmax(1)
     divergence = F.kl_div(of_student, of_teacher, reduction="batchmean", log_target=True)
     return temperature**2 * divergence
+
+
+def _binary_divergences(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return KL(teacher ‖ student) of each class's yes and no.
+
+    Shape: student (B, K), teacher (B, K) → (B, K)
+    """
+    yes = teacher.sigmoid() * (F.logsigmoid(teacher) - F.logsigmoid(student))
+    no = (-teacher).sigmoid() * (F.logsigmoid(-teacher) - F.logsigmoid(-student))
+    return yes + no
 
 
 def code_loss(code_logits: Tensor, codes: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -128,11 +154,24 @@ def code_loss(code_logits: Tensor, codes: Tensor, label_smoothing: float = 0.0) 
     6.238
     """
     num_codebooks = codes.shape[1]
+    if code_logits.is_cuda:
+        return num_codebooks * mean_over_rows(code_logits, codes, label_smoothing)
     # Flattened to (B · Q, V, L): every codebook has as many codes, so one mean is that of all.
     mean = F.cross_entropy(
         code_logits.flatten(0, 1), codes.flatten(0, 1), label_smoothing=label_smoothing
     )
     return num_codebooks * mean
+
+
+def mean_over_rows(code_logits: Tensor, codes: Tensor, label_smoothing: float) -> Tensor:
+    """Return the mean cross-entropy of codes, each a row of its own.
+
+    On a GPU the cross-entropy of rows has a deterministic algorithm, that of sequences has none.
+
+    Shape: code_logits (B, Q, V, L), codes (B, Q, L) int64 → ()
+    """
+    rows = code_logits.movedim(2, -1).flatten(0, 2)
+    return F.cross_entropy(rows, codes.flatten(), label_smoothing=label_smoothing)
 
 
 def code_accuracy(code_logits: Tensor, codes: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from audiocls.audio.batches import Batch
 from audiocls.audio.dataset import AudioDataset
 from audiocls.config.training import Distil, Training
 from audiocls.training.classifier import Classifier
-from audiocls.training.losses import code_loss, distillation, loss_of
+from audiocls.training.losses import code_loss, distillation, loss_of, smoothing_among_all
 from audiocls.training.score import score, score_codes
 
 Teacher = Callable[[Tensor], Tensor]
@@ -58,14 +58,23 @@ class ClassObjective:
 
         Shape: logits (B, K) → ()
         """
+        training = self.training
+        kind = training.mixed_loss or training.loss if batch.is_mixed else training.loss
         # Mixed labels are soft already.
-        smoothing = 0.0 if batch.is_mixed else self.training.label_smoothing
-        kind, gamma = self.training.loss, self.training.focal_gamma
+        smoothing = 0.0 if batch.is_mixed else self._smoothing(logits.shape[1])
+        gamma = training.focal_gamma
         loss = loss_of(logits, batch.targets, kind, smoothing, gamma, self.is_multi_label)
         if self.teacher is None or batch.waveforms is None:
             return loss
-        distilled = distillation(logits, self.teacher(batch.waveforms), self.distil.temperature)
+        temperature = self.distil.temperature
+        taught = self.teacher(batch.waveforms)
+        distilled = distillation(logits, taught, temperature, self.is_multi_label)
         return (1 - self.distil.weight) * loss + self.distil.weight * distilled
+
+    def _smoothing(self, num_classes: int) -> float:
+        share = self.training.label_smoothing
+        is_over_all = self.training.smoothing_over == "all"
+        return share if is_over_all else smoothing_among_all(share, num_classes)
 
     def validate(
         self, classifier: Classifier, dataset: AudioDataset, clips: NDArray[np.int64]

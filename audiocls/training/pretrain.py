@@ -61,17 +61,21 @@ def _code_training(config: Config) -> Training:
         batch_size=train.batch_size,
         label_smoothing=train.label_smoothing,
         precision=train.precision,
+        loss_scale=train.loss_scale,
+        deterministic=train.deterministic,
         select="val/loss",
     )
 
 
 def _class_training(config: Config, data: DataSet) -> Training:
     """Return the trial's loss and selection metric, or those for several labels if needed."""
-    kept = {"batch_size", "label_smoothing", "precision", "loss", "focal_gamma", "select"}
+    kept = {"batch_size", "label_smoothing", "smoothing_over", "precision", "loss_scale", "loss"}
+    kept |= {"focal_gamma", "mixed_loss", "reduction", "drop_last", "deterministic", "select"}
     options: dict[str, Any] = config.train.model_dump(include=kept & config.train.changed())
     if data.is_multi_label and not config.data.is_multi_label:
         options |= {"loss": "focal" if config.train.loss == "focal" else "bce"}
         options |= {"select": "val/map"}
+        options.pop("mixed_loss", None)
     return Training(epochs=config.pretraining.epochs, **options)
 
 

@@ -56,6 +56,8 @@ class Progress:
     """Metrics of the best epoch."""
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     """State dict of the best epoch's classifier, averaged weights if there are any."""
+    ranked: list[dict[str, Any]] = field(default_factory=list)
+    """With `train.keep_best` above 1: `row` and `weights` of the best epochs, the best first."""
     first_losses: list[float] = field(default_factory=list)
     """Losses of the first steps: equal to the bit in trials that began alike."""
     is_best_provisional: bool = False
@@ -76,8 +78,19 @@ class Progress:
         is_first = not self.best_row or (self.is_best_provisional and not is_waiting)
         if is_first or selection_key(row, select) > selection_key(self.best_row, select):
             self.best_row, self.is_best_provisional = dict(row), is_waiting
-            weights = state.evaluated().state_dict()
-            self.best_weights = {name: value.clone() for name, value in weights.items()}
+            self.best_weights = _copied(state)
+        if state.config.train.keep_best > 1:
+            self._rank(state, row, is_first)
+
+    def _rank(self, state: TrainingState, row: dict[str, float], is_first: bool) -> None:
+        """Keep this epoch's weights if it is among the `train.keep_best` best ones."""
+        train, before = state.config.train, [] if is_first else self.ranked
+        key = selection_key(row, train.select)
+        place = sum(selection_key(each["row"], train.select) >= key for each in before)
+        if place < train.keep_best:
+            kept = {"row": dict(row), "weights": _copied(state)}
+            before = [*before[:place], kept, *before[place:]]
+        self.ranked = before[: train.keep_best]
 
     def is_out_of_patience(self, patience: int) -> bool:
         """Whether `patience` epochs have passed without a better one; 0 is unlimited.
@@ -102,6 +115,7 @@ class Progress:
         state.optimizer.load_state_dict(saved["optimizer"])
         state.schedule.load_state_dict(saved["schedule"])
         state.averaging.load_state_dict(saved["averaging"])
+        state.scaling.load_state_dict(saved.get("scaling", {}))
         return cls(**saved["progress"])
 
     @staticmethod
@@ -111,12 +125,19 @@ class Progress:
         return int(saved["progress"]["epoch"])
 
 
+def _copied(state: TrainingState) -> dict[str, Tensor]:
+    weights = state.evaluated().state_dict()
+    return {name: value.clone() for name, value in weights.items()}
+
+
 def _stateful(state: TrainingState) -> dict[str, Any]:
+    scaling = state.scaling.state_dict()
     return {
         "classifier": state.classifier.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "schedule": state.schedule.state_dict(),
         "averaging": state.averaging.state_dict(),
+        **({"scaling": scaling} if scaling else {}),
     }
 
 

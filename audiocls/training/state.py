@@ -12,18 +12,19 @@ import torch
 from numpy.typing import NDArray
 
 from audiocls.audio.augment.background import open_background
-from audiocls.audio.batches import Batching
+from audiocls.audio.batches import Batching, epoch_batches
 from audiocls.audio.clips import Split
 from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config
 from audiocls.errors import ConfigError, DataError
 from audiocls.optim.averaging import WeightAverage
+from audiocls.optim.loss_scale import DynamicScaling, LossScaling, NoScaling
 from audiocls.optim.optimizers import OptimizerStep, stepper
 from audiocls.optim.schedules import LearningRate
 from audiocls.seeding import seed_of
+from audiocls.training.budget import require_within_budget
 from audiocls.training.classifier import Classifier
-from audiocls.training.cost import require_within_budget
 from audiocls.training.init_from import (
     Transfer,
     Weights,
@@ -51,6 +52,7 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     schedule: LearningRate
     stepper: OptimizerStep
+    scaling: LossScaling
     averaging: WeightAverage
     objective: Objective
     batching: Batching
@@ -86,22 +88,22 @@ def build(
         ConfigError: device, budget, teacher or weights do not suit the configuration.
         DataError: a split is empty, or background noise is missing.
     """
-    _require_precision(config, dataset.device)
+    scaling = loss_scaling(config, dataset.device)
     split = split or _split(config, dataset)
     classifier = _classifier(config, dataset, split.train)
     transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
-    require_within_budget(config, classifier, len(dataset.table.labels))
-    classifier.to(dataset.device)
     optimizer = config.optim.build(classifier)
+    epoch_steps = _epoch_steps(config, len(split.train))
     return TrainingState(
         config=config,
         dataset=dataset,
         split=split,
         classifier=classifier,
         optimizer=optimizer,
-        schedule=_schedule(config, optimizer, len(split.train)),
-        stepper=stepper(config.sam, classifier, optimizer),
-        averaging=config.averaging.build(classifier, config.train.epochs),
+        schedule=_schedule(config, optimizer, epoch_steps),
+        stepper=stepper(config.sam, classifier, optimizer, scaling),
+        scaling=scaling,
+        averaging=config.averaging.build(classifier, config.train.epochs, epoch_steps),
         objective=CodeObjective(config.train) if learns_codes else _objective(config, dataset),
         batching=_batching(config, dataset),
         device=dataset.device,
@@ -117,23 +119,26 @@ def resolve_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device", [f"got {name}, but torch sees no GPU; allowed: auto, cpu"])
     return torch.device(name)
 
 
 def _require_precision(config: Config, device: torch.device) -> None:
-    is_missing = device.type == "cuda" and not torch.cuda.is_bf16_supported()
+    # Older GPUs emulate it, slower than fp32; torch calls that supported too.
+    is_missing = device.type == "cuda" and not torch.cuda.is_bf16_supported(False)
     if config.train.precision == "bf16" and is_missing:
         gpu = torch.cuda.get_device_name(device)
-        raise ConfigError("train", [f"precision: got bf16, which {gpu} lacks; use fp32"])
+        raise ConfigError("train", [f"precision: got bf16, which {gpu} lacks; use fp16 or fp32"])
 
 
 def _split(config: Config, dataset: AudioDataset) -> Split:
     """Return the clips of the configured fold; raise `DataError` if a part of it is empty."""
-    split = dataset.table.split(config.fold)
-    for name, clips in (("training", split.train), ("validation", split.val), ("test", split.test)):
-        if len(clips) == 0:
+    split = dataset.table.split(config.fold, config.data.validation)
+    needed = {"training": split.train, "validation": split.val, "test": split.test}
+    for name, clips in needed.items():
+        is_needed = name != "validation" or config.data.validation != "none"
+        if is_needed and len(clips) == 0:
             raise DataError(f"fold {config.fold} of {config.data.name} has no {name} clips")
     return split
 
@@ -147,7 +152,9 @@ def _classifier(config: Config, dataset: AudioDataset, train: NDArray[np.int64])
     standardise = dataset.standardise(train) if is_standardised else Standardise(in_shape[0])
     # Built after the model, so that arms with another front end share the model's first weights.
     front = config.features.learned_front_end(dataset.sample_rate)
-    return Classifier(front, standardise.cpu(), model)
+    classifier = Classifier(front, standardise.cpu(), model)
+    require_within_budget(config, classifier, len(dataset.table.labels))
+    return classifier.to(dataset.device)
 
 
 def _initial_weights(
@@ -162,13 +169,26 @@ def _initial_weights(
     return transfers
 
 
-def _schedule(config: Config, optimizer: torch.optim.Optimizer, num_clips: int) -> LearningRate:
-    """Return the learning rate over all steps of a training on `num_clips` clips."""
+def _epoch_steps(config: Config, num_clips: int) -> int:
+    """Return the optimiser steps of an epoch of `num_clips` clips."""
+    train = config.train
+    batches = epoch_batches(num_clips, train.batch_size, train.drop_last)
+    return num_batches(batches, train.accumulate)
+
+
+def _schedule(config: Config, optimizer: torch.optim.Optimizer, epoch_steps: int) -> LearningRate:
+    """Return the learning rate over all steps of a training."""
     num_epochs = config.train.epochs
-    epoch_batches = num_batches(num_clips, config.train.batch_size)
-    epoch_steps = num_batches(epoch_batches, config.train.accumulate)
     schedule = config.schedule.build(optimizer, num_epochs, epoch_steps)
     return config.averaging.wrap_schedule(schedule, optimizer, num_epochs, epoch_steps)
+
+
+def loss_scaling(config: Config, device: torch.device) -> LossScaling:
+    """Return what scales the loss; raise `ConfigError` for a precision that the device lacks."""
+    _require_precision(config, device)
+    if config.train.precision != "fp16":
+        return NoScaling()
+    return DynamicScaling(device.type, config.train.loss_scale)
 
 
 def _objective(config: Config, dataset: AudioDataset) -> Objective:
@@ -187,6 +207,7 @@ def _batching(config: Config, dataset: AudioDataset) -> Batching:
         augment=config.augment,
         background=None if noise is None else noise.to(dataset.device),
         is_balanced=config.train.balanced,
-        is_union=config.train.loss == "bce",
+        is_union=(config.train.mixed_loss or config.train.loss) == "bce",
+        drops_last=config.train.drop_last,
         keeps_waveforms=config.distil.teacher is not None,
     )

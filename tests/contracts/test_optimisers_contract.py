@@ -42,7 +42,7 @@ class Training:
         driven = schedule.build(self.optimizer, 5, 2)
         self.schedule = averaging.wrap_schedule(driven, self.optimizer, 5, 2)
         self.stepper = stepper(sam, self.model, self.optimizer)
-        self.average = averaging.build(self.model, 5)
+        self.average = averaging.build(self.model, 5, 2)
         self.epoch = 0
 
     def gradient(self) -> Tensor:

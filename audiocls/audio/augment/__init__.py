@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from audiocls.audio.augment.own import OwnMix, OwnTransform
-from audiocls.options import Options
+from audiocls.options import Options, added
 from audiocls.parts import OrOwn
 
 Transform = Literal[
@@ -76,14 +76,21 @@ class Augment(Options):
     without a size (neg, reverse, mulaw, resampling) the probability is multiplied, by 1 at most."""
     mixes: tuple[AnyMix, ...] = ()
     """Ways to mix every clip with another of its batch; each clip draws one of them."""
+    mix_p: float = added(1.0, gt=0.0, le=1.0)
+    """Probability that a batch is mixed at all; below 1 with `draw_per: batch` only."""
     mix_from_epoch: int = Field(default=0, ge=0)
     """Epochs to finish before mixing begins."""
+    draw_per: Literal["clip", "batch"] = added("clip")
+    """Who draws resampling, the way of mixing and its STFT window: each clip, or once a batch."""
     freq_mask: int = Field(default=0, ge=0)
     """SpecAugment: widest band mask, in mel bands; masked values become 0, the mean."""
     time_mask: int = Field(default=0, ge=0)
     """SpecAugment: widest time mask, in frames."""
     num_masks: int = Field(default=2, ge=1)
     """Masks of each kind per clip."""
+    masked: Literal["mean", "silence"] = added("mean")
+    """What masked values become: the mean of their band, or what a silent band has, as if the mel
+    bands were masked before the logarithm (features logmel)."""
 
     @property
     def changes_samples(self) -> bool:
@@ -111,6 +118,8 @@ class Augment(Options):
     @model_validator(mode="after")
     def _is_consistent(self) -> "Augment":
         problems = [*self._repetitions(), *self._unused()]
+        if self.mix_p < 1 and self.draw_per == "clip":
+            problems.append(f"mix_p: got {self.mix_p}, allowed: below 1 with draw_per=batch only")
         low, high = self.background_snr_db
         if low > high:
             problems.append(f"background_snr_db: got {low}, {high}, allowed: the lower one first")
@@ -136,6 +145,9 @@ class Augment(Options):
             "background_snr_db": ("background", bool(self.background)),
             "resample_factors": ("resample_p above 0", self.resample_p > 0),
             "mix_from_epoch": ("mixes", self.mixes_clips),
+            "mix_p": ("mixes", self.mixes_clips),
+            "draw_per": ("mixes or resample_p", self.mixes_clips or self.resample_p > 0),
+            "masked": ("freq_mask or time_mask", self.masks_bands),
             "strength": ("a change of waveforms that it could scale", self._has_sizes),
         }
         for name in sorted(self.changed() & needs.keys()):

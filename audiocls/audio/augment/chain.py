@@ -27,8 +27,8 @@ def augment_waveforms(
     """Apply gain, shift, transforms, noise, background and resampling, as far as `options` ask.
 
     `sample_rate` is that of the waveforms and of `background`, in Hz. The result for a clip depends
-    on its own draws alone, not on the batch; silence stays finite. Deviation from EAT: every clip
-    draws its own resampling factor, where EAT draws one per batch. The input is not changed.
+    on its own draws alone, not on the batch, unless `draw_per: batch` gives all clips of a batch
+    the same resampling. Silence stays finite. The input is not changed.
 
     Shape: waveforms (B, T), background (N,) → (B, T)
 
@@ -96,6 +96,7 @@ def _resample(
     """
     if options.resample_p == 0:
         return waveforms
+    draws = draws.per_batch()
     choices = draws.integers("resample", len(options.resample_factors))[:, 0]
     fires = draws.bernoulli("resample fires", strength.scale_probability(options.resample_p))
     for index, factor in enumerate(options.resample_factors):

@@ -45,6 +45,8 @@ class ClipRNG:
     clips: Tensor
     device: torch.device | str = "cpu"
     """Device of the numbers; `clips` stay on the CPU, where choices between branches are made."""
+    shared: int | None = None
+    """The clip whose numbers the whole batch has, where it draws once; none if each clip does."""
 
     def of(self, rows: Tensor) -> "ClipRNG":
         """Return the generator of some clips of the batch.
@@ -52,6 +54,12 @@ class ClipRNG:
         Shape: rows (b,) int64, indices into `clips`
         """
         return replace(self, clips=self.clips[rows])
+
+    def per_batch(self) -> "ClipRNG":
+        """Return the generator of what a batch draws once, if it does; else the same one."""
+        if self.shared is None:
+            return self
+        return replace(self, clips=torch.full_like(self.clips, self.shared))
 
     def on(self, device: torch.device | str) -> "ClipRNG":
         """Return the same generator with its numbers on `device`."""

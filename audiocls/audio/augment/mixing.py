@@ -48,10 +48,10 @@ def mix(
     tensor([[1., 1.],
             [1., 1.]])
     """
-    if not options.mixes or epoch < options.mix_from_epoch or len(waveforms) < 2:
+    if not is_mixed(options, draws, epoch) or len(waveforms) < 2:
         return waveforms, targets
     partners = partners_of(draws)
-    kinds = draws.on("cpu").integers("mix", len(options.mixes))[:, 0]
+    kinds = draws.per_batch().on("cpu").integers("mix", len(options.mixes))[:, 0]
     mixers = [each.mixed if isinstance(each, OwnMix) else MIXES[each] for each in options.mixes]
     mixed, shares = torch.empty_like(waveforms), waveforms.new_empty(len(waveforms), 1)
     for index, mixer in enumerate(mixers):
@@ -64,6 +64,15 @@ def mix(
             )
     others = targets[partners.to(targets.device)]
     return mixed, mix_targets(targets, others, shares.to(targets.device), is_union)
+
+
+def is_mixed(options: Augment, draws: ClipRNG, epoch: int) -> bool:
+    """Whether the batch of these clips is mixed; `epoch` is the number of epochs finished."""
+    if not options.mixes or epoch < options.mix_from_epoch:
+        return False
+    return options.mix_p == 1 or bool(
+        draws.per_batch().on("cpu").bernoulli("mix", options.mix_p)[0]
+    )
 
 
 def partners_of(draws: ClipRNG) -> Tensor:
@@ -221,7 +230,7 @@ def _by_window(
     Shape: first (B, T) → (B, T)
     """
     result = torch.empty_like(first)
-    choices = draws.on("cpu").integers("mix window", 3)[:, 0]
+    choices = draws.per_batch().on("cpu").integers("mix window", 3)[:, 0]
     for index, window in enumerate(sp.stft_windows(sample_rate)):
         (rows,) = torch.nonzero(choices == index, as_tuple=True)
         if len(rows) > 0:

@@ -1,7 +1,8 @@
 """The registry of data sets: one frozen `Options` a file, picked by `name`.
 
 To add one: a file with an `Options` that has `name`, `root`, `sample_rate` (Hz), `duration_s`,
-`is_multi_label`, `num_folds` and `table(cache) -> ClipTable`, and its class in the union below.
+`validation`, `is_multi_label`, `num_folds` and `table(cache) -> ClipTable`, and its class in the
+union below.
 """
 
 from collections.abc import Mapping

@@ -15,12 +15,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.clips import Clip, ClipTable, Validation
 from audiocls.audio.datasets.layout import find_root, raise_problems, read_listing
 from audiocls.audio.listing import SUFFIXES, UNREADABLE, Listing, is_hidden
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 CLASSES = "class_labels_indices.csv"
 BALANCED, UNBALANCED, EVALUATION = (
@@ -54,6 +54,7 @@ class AudioSet(Options):
     train_list: Literal["balanced", "unbalanced", "all"] = "balanced"
     val_percent: float = Field(default=10.0, gt=0, lt=100)
     missing: Literal["refuse", "leave_out"] = "refuse"
+    validation: Validation = added("held_out")
 
     @property
     def is_multi_label(self) -> bool:

@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.clips import Clip, ClipTable, Validation
 from audiocls.audio.datasets.layout import class_names, find_root, read_listing
 from audiocls.audio.listing import FileFinder, Remark
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 META = "meta/esc50.csv"
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
@@ -30,6 +30,7 @@ class ESC50(Options):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=5.0, gt=0, description="seconds of a clip trained on")
     classes: Literal["all", "esc10"] = "all"
+    validation: Validation = added("held_out")
 
     @property
     def is_multi_label(self) -> bool:

@@ -4,17 +4,11 @@ import codecs
 import csv
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import (
-    Field,
-    SerializerFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
-from audiocls.audio.clips import ClipTable
+from audiocls.audio.clips import ClipTable, Validation
 from audiocls.audio.datasets.cells import Reading
 from audiocls.audio.datasets.class_folders import class_folders
 from audiocls.audio.datasets.columns import Columns
@@ -25,10 +19,7 @@ from audiocls.audio.datasets.presets import PresetName, detected, read_preset
 from audiocls.audio.datasets.rows import Listed, Val, table_of
 from audiocls.audio.listing import FileFinder
 from audiocls.errors import DataError, UsageError
-from audiocls.options import Options
-
-FIRST_OPTIONS = frozenset({"name", "root", "sample_rate", "duration_s", "manifest"})
-"""Options that were always in the id of a trial; others are where they are not at their default."""
+from audiocls.options import Options, added
 
 
 class Folder(Options):
@@ -49,21 +40,22 @@ class Folder(Options):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     manifest: str = "manifest.csv"
-    preset: PresetName = "auto"
+    preset: PresetName = added("auto")
     """The layout of a public data set, where it is not to be recognised."""
-    columns: Columns = Columns()
-    encoding: str = ""
+    columns: Columns = added(Columns())
+    encoding: str = added("")
     """Of the manifest, where it is not UTF-8."""
-    audio: str = ""
+    audio: str = added("")
     """Folder inside of the manifest's from which its paths start."""
-    labels: Literal["single", "multi"] = "single"
+    labels: Literal["single", "multi"] = added("single")
     """`multi`: cells have several labels, separated by `;` or else by `,`."""
-    source: Pattern = None
+    source: Pattern = added(None)
     """Regular expression of which a group, or all, is the source: searched in a file's name, then
     in its path."""
-    val: Val = Val()
-    pack: bool = True
+    val: Val = added(Val())
+    pack: bool = added(True)
     """Whether decoded samples are kept on the disk; if not, clips are decoded in every epoch."""
+    validation: Validation = added("held_out")
 
     @property
     def is_multi_label(self) -> bool:
@@ -147,12 +139,6 @@ class Folder(Options):
         if self.columns.also and not self.is_multi_label:
             raise ValueError("columns.also names further labels of a clip: set labels: multi")
         return self
-
-    @model_serializer(mode="wrap")
-    def _as_first(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave later options out where they are at their defaults: ids of trials stay as is."""
-        kept = FIRST_OPTIONS | self.changed()
-        return {key: value for key, value in dump(self).items() if key in kept}
 
 
 def write_manifest(table: ClipTable, root: Path) -> None:

@@ -17,12 +17,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.clips import Clip, ClipTable, Validation
 from audiocls.audio.datasets.cells import split_in
 from audiocls.audio.datasets.layout import raise_problems
 from audiocls.audio.grouping import grouped_folds
 from audiocls.audio.listing import normalised
 from audiocls.errors import DataError, did_you_mean
+from audiocls.options import added
 from audiocls.parts import Call, OwnPart
 
 KEYS = ("path", "label", "labels", "source", "fold", "split", "id", "start", "end")
@@ -49,6 +50,7 @@ class OwnData(OwnPart):
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     multi_label: bool = False
     """Whether a clip may have several labels."""
+    validation: Validation = added("held_out")
 
     @property
     def is_multi_label(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import ClipTable
+from audiocls.audio.clips import ClipTable, Validation
 from audiocls.audio.datasets.cells import SPLIT_NAMES, Reading, Row, row_problems
 from audiocls.audio.datasets.columns import UNREAD, Columns, recognise
 from audiocls.audio.datasets.layout import find_root, raise_problems
@@ -16,7 +16,7 @@ from audiocls.audio.listing import Remark
 from audiocls.audio.shards import TAR, Shard, open_shard, shard_files
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 _WORD = re.compile(r"[A-Za-z]+")
 
@@ -42,6 +42,7 @@ class Shards(Options):
     val: Val = Val()
     pack: bool = True
     """Whether decoded samples are kept on the disk; if not, clips are decoded in every epoch."""
+    validation: Validation = added("held_out")
 
     @property
     def is_multi_label(self) -> bool:

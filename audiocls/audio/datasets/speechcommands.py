@@ -10,12 +10,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.clips import Clip, ClipTable, Validation
 from audiocls.audio.datasets.layout import find_root
 from audiocls.audio.listing import Listing, Remark, list_clips, normalised, spelling_key
 from audiocls.errors import DataError, did_you_mean
 from audiocls.formatting import join_names
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 _LISTS = {"val": "validation_list.txt", "test": "testing_list.txt"}
 _FOLDER = "speech_commands_v0.02"
@@ -33,6 +33,7 @@ class SpeechCommands(Options):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     words: tuple[str, ...] = ()
+    validation: Validation = added("held_out")
 
     @property
     def is_multi_label(self) -> bool:

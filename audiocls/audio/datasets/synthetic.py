@@ -11,15 +11,18 @@ from typing import Literal
 from pydantic import Field
 
 from audiocls.atomic import build_cache, build_once
-from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.clips import Clip, ClipTable, Validation
 from audiocls.audio.datasets.esc50 import META
 from audiocls.audio.datasets.folder import write_manifest
 from audiocls.errors import DataError
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 _NUM_CLASSES = 10
 """Of `synthesis.CLASSES`, which takes a second to import and is not needed to read clips."""
 _NUM_FOLDS = 5
+_COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
+_OTHERS = "others"
+"""A column more where clips have several labels: the further ones, with spaces between."""
 _WRITTEN_RATE = 16000  # Hz
 _SHORTEST_S = 1.0
 _GENERATOR_VERSION = 1  # raise it whenever the same seed gives other samples: caches depend on it
@@ -43,10 +46,13 @@ class Synthetic(Options):
     num_sources: int = Field(default=40, ge=_NUM_FOLDS, description="recordings a class")
     clips_per_source: int = Field(default=2, ge=1, le=26)
     difficulty: float = Field(default=0.5, ge=0, le=1)
+    events: int = added(1, ge=1, le=4)
+    """Most events in a clip, each of another class; with 2 or more a clip has several labels."""
+    validation: Validation = added("held_out")
 
     @property
     def is_multi_label(self) -> bool:
-        return False
+        return self.events > 1
 
     @property
     def num_folds(self) -> int | None:
@@ -55,14 +61,19 @@ class Synthetic(Options):
     def table(self, cache: Path) -> ClipTable:
         """List the clips, written into `cache` by the first process that needs them."""
         folder = cache.absolute() / f"synthetic-{_key(self)}"
-        return _read(build_cache(folder, partial(_write, self), _num_bytes(self)))
+        build = partial(_write, self)
+        return _read(build_cache(folder, build, _num_bytes(self)), self.is_multi_label)
 
     def make(self, folder: Path) -> ClipTable:
         """Write a new `folder`, with a manifest too: readable as `esc50` and as `folder`.
 
         Raises:
-            DataError: the folder exists already.
+            DataError: the folder exists already, or clips have several labels.
         """
+        if self.is_multi_label:
+            raise DataError(
+                "data.events: files have one label a clip in these layouts; leave it at 1"
+            )
         if folder.exists():
             raise DataError(f"{folder} is there already; remove it, or name another folder.")
         build_once(folder.absolute(), partial(_write_both, self), _num_bytes(self))
@@ -81,11 +92,12 @@ def _num_bytes(data: Synthetic) -> int:
 
 def _key(data: Synthetic) -> str:
     matters = data.model_dump(include={"seed", "num_sources", "clips_per_source", "difficulty"})
+    matters |= {"events": data.events} if data.is_multi_label else {}
     facts = matters | {"seconds": _recorded_s(data), "version": _GENERATOR_VERSION}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _read(folder: Path) -> ClipTable:
+def _read(folder: Path, is_multi_label: bool = False) -> ClipTable:
     """List the clips that `_write` has written, with the classes in the order of their numbers."""
     with (folder / META).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -93,14 +105,14 @@ def _read(folder: Path) -> ClipTable:
         Clip(
             id=row["filename"],
             path=folder / "audio" / row["filename"],
-            labels=(int(row["target"]),),
+            labels=tuple(sorted(map(int, (row["target"], *row.get(_OTHERS, "").split())))),
             source=row["src_file"],
             fold=int(row["fold"]),
         )
         for row in rows
     )
     names = tuple(dict.fromkeys(row["category"] for row in rows))
-    return ClipTable(clips, names, tuple(range(1, _NUM_FOLDS + 1)))
+    return ClipTable(clips, names, tuple(range(1, _NUM_FOLDS + 1)), is_multi_label)
 
 
 def _write_both(data: Synthetic, folder: Path) -> None:
@@ -115,7 +127,7 @@ def _write(data: Synthetic, folder: Path) -> None:
     (folder / "meta").mkdir()
     with (folder / META).open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(("filename", "fold", "target", "category", "esc10", "src_file", "take"))
+        rows.writerow((*_COLUMNS, _OTHERS) if data.is_multi_label else _COLUMNS)
         for label, category in enumerate(CLASSES):
             for source in range(data.num_sources):
                 for take in range(data.clips_per_source):
@@ -126,11 +138,12 @@ def _write_clip(
     data: Synthetic, folder: Path, label: int, category: str, source: int, take: int
 ) -> tuple[str | int | bool, ...]:
     """Write one WAV, named as in ESC-50 (fold-source-take-target); return its row of the CSV."""
-    from audiocls.audio.synthesis import synthesise
+    from audiocls.audio.synthesis import other_labels, synthesise
 
     num_samples = round(_recorded_s(data) * _WRITTEN_RATE)
+    others = other_labels(data.seed, label, source, take, data.events - 1)
     samples = synthesise(
-        data.seed, label, source, take, num_samples, _WRITTEN_RATE, data.difficulty
+        data.seed, label, source, take, num_samples, _WRITTEN_RATE, data.difficulty, others
     )
     fold, letter = source % _NUM_FOLDS + 1, chr(ord("A") + take)
     recording = f"{label}{source:05d}"
@@ -140,4 +153,5 @@ def _write_clip(
         file.setsampwidth(2)
         file.setframerate(_WRITTEN_RATE)
         file.writeframes((samples * 32767).round().astype("<i2").tobytes())
-    return filename, fold, label, category, False, recording, letter
+    row = (filename, fold, label, category, False, recording, letter)
+    return (*row, " ".join(map(str, others))) if data.is_multi_label else row

@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.clips import Clip, ClipTable, Validation
 from audiocls.audio.datasets.layout import class_names, find_root, raise_problems, read_listing
 from audiocls.audio.listing import FileFinder
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 META = "metadata/UrbanSound8K.csv"
 _COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")
@@ -32,6 +32,7 @@ class UrbanSound8K(Options):
     root: str | None = None
     sample_rate: int = Field(default=22050, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=4.0, gt=0, description="seconds of a clip trained on")
+    validation: Validation = added("held_out")
 
     @property
     def is_multi_label(self) -> bool:

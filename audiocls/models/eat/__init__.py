@@ -1,15 +1,33 @@
 """Options of `eat` (torch-free); the network is in `network.py`."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from audiocls.models.eat.geometry import shortest_clip
 from audiocls.models.options import Dropout, frame_problems, require_compatible
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+class Size(NamedTuple):
+    """The numbers that differ between the sizes."""
+
+    channels: int
+    """After the first convolution; each downsampling doubles them."""
+    width: int
+    feedforward: int
+    layers: int
+    heads: int
+
+
+SIZES = {
+    "XS": Size(channels=4, width=32, feedforward=64, layers=1, heads=4),
+    "S": Size(channels=16, width=128, feedforward=512, layers=4, heads=8),
+    "M": Size(channels=32, width=256, feedforward=2048, layers=6, heads=16),
+}
 
 
 class EAT(Options):
@@ -28,6 +46,37 @@ class EAT(Options):
     """One anti-aliased downsampling each; two by 2 follow. Short clips need fewer or smaller."""
     dropout: Dropout = 0.1
     """Probability in the transformer: attention, feed-forward and both residual branches."""
+    embedding_dropout: Dropout | None = added(None)
+    """Probability for the tokens with their positions; none means `dropout`, the authors' code
+    has 0."""
+    init: Literal["independent", "authors"] = added("independent")
+    """First weights of the transformer. `authors`: as their code has them, the same in all layers,
+    and biases of the feed-forward and of the last layer 0 instead of uniform."""
+    positions: Literal["exact", "interpolated"] = added("exact")
+    """Under `init_from`, positions of clips of another length: not copied, or resampled."""
+    channels: PositiveInt | None = added(None)
+    """After the first convolution; each downsampling doubles them. This and the following four:
+    instead of what `size` sets."""
+    width: PositiveInt | None = added(None)
+    feedforward: PositiveInt | None = added(None)
+    layers: PositiveInt | None = added(None)
+    heads: PositiveInt | None = added(None)
+    """Divides the width."""
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> "EAT":
+        size = self.dimensions()
+        if size.width % size.heads:
+            raise ValueError(
+                f"heads: got {size.heads}, allowed: a divisor of the width, {size.width}"
+            )
+        return self
+
+    def dimensions(self) -> Size:
+        """Return the numbers of `size`, but for those that are given themselves."""
+        given = {name: getattr(self, name) for name in Size._fields}
+        known = {name: value for name, value in given.items() if value is not None}
+        return SIZES[self.size]._replace(**known)
 
     def check(self, in_shape: tuple[int, int]) -> list[str]:
         """Return why features of (channels, frames) cannot be classified; empty if they can."""
@@ -50,7 +99,10 @@ class EAT(Options):
         return network.EAT(
             in_shape[1],
             num_classes,
-            network.SIZES[self.size],
+            self.dimensions(),
             factors=self.factors,
             dropout=self.dropout,
+            embedding_dropout=self.embedding_dropout,
+            is_as_authors=self.init == "authors",
+            resamples_positions=self.positions == "interpolated",
         )

@@ -40,7 +40,7 @@ class Down(nn.Module):
         Shape: (B, C, L) → (B, 2 · C, ⌈L / factor⌉), for an odd factor of ⌈(L + 1) / factor⌉ frames
         """
         wide = self.widen(hidden)
-        padded = F.pad(wide, (self.factor, self.factor), mode="reflect")
+        padded = reflected(wide, self.factor)
         return F.conv1d(padded, self.triangle, stride=self.factor, groups=wide.shape[1])
 
 
@@ -70,6 +70,43 @@ class ResBlock(nn.Module):
         return out
 
 
+class ReflectedConv1d(nn.Conv1d):
+    """A convolution padded by reflection, the same bits each time also on a GPU."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  (torch's name for it)
+        """Return the convolution of the padded input.
+
+        Shape: (B, C, L) → (B, C', L')
+        """
+        padding = int(self.padding[0])
+        weight, bias, groups = self.weight, self.bias, self.groups
+        padded = reflected(input, padding) if padding else input
+        return F.conv1d(padded, weight, bias, self.stride, 0, self.dilation, groups)
+
+
+def reflected(frames: Tensor, padding: int) -> Tensor:
+    """Reflect `padding` frames at both ends, without the outermost one.
+
+    Shape: (B, C, L) → (B, C, L + 2 · padding)
+
+    >>> reflected(torch.arange(4.0).view(1, 1, 4), 2)[0, 0].tolist()
+    [2.0, 1.0, 0.0, 1.0, 2.0, 3.0, 2.0, 1.0]
+    """
+    if not frames.is_cuda:
+        return F.pad(frames, (padding, padding), mode="reflect")
+    return reflected_by_slices(frames, padding)
+
+
+def reflected_by_slices(frames: Tensor, padding: int) -> Tensor:
+    """Return what `reflected` does, by operations whose gradient adds up in one order on a GPU.
+
+    Shape: (B, C, L) → (B, C, L + 2 · padding)
+    """
+    left = frames[..., 1 : padding + 1].flip(-1)
+    right = frames[..., -padding - 1 : -1].flip(-1)
+    return torch.cat([left, frames, right], dim=-1)
+
+
 def conv(
     in_channels: int,
     channels: int,
@@ -82,7 +119,7 @@ def conv(
 
     An odd kernel keeps the number of frames, an even one adds a frame.
     """
-    layer = nn.Conv1d(
+    layer = ReflectedConv1d(
         in_channels,
         channels,
         kernel,

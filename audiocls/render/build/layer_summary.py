@@ -43,7 +43,7 @@ def totals(summary: ModelSummary) -> dict[str, str]:
     names = {"params": "parameters", "macs": "MACs per clip"}
     for measure, limit in _budget(summary).items():
         if limit is not None:
-            remaining = _remaining(getattr(whole, measure), limit)
+            remaining = _remaining(_counted(summary, measure), limit)
             facts[f"budget of {names[measure]}"] = f"{limit:,}: {remaining}"
     return facts
 
@@ -65,6 +65,15 @@ def to_json(summary: ModelSummary, depth: int) -> dict[str, Any]:
 def _budget(summary: ModelSummary) -> dict[str, int | None]:
     budget = summary.config.budget
     return {"params": budget.max_params, "macs": budget.max_macs}
+
+
+def _counted(summary: ModelSummary, measure: str) -> int:
+    """Return parameters, or multiply-accumulates as the budget counts them."""
+    if measure == "macs" and summary.config.budget.counting != "products":
+        from audiocls.training.budget import counted_macs
+
+        return counted_macs(summary.config, summary.num_classes)
+    return int(getattr(summary.layers[0], measure))
 
 
 def _row(layer: Layer, model: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from audiocls.render.figures.studies import MAX_STUDIES
 from audiocls.render.formats import Output
 from audiocls.search import fixed_keys
 from audiocls.store import StudyFolder
+from audiocls.studies.budget import runnable
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import cache_folder
 from audiocls.studies.planning import plan_facts, power_of, power_of_program, search_facts
@@ -31,7 +32,7 @@ from audiocls.studies.reports import (
     read_clips,
 )
 from audiocls.studies.request import AblationRequest
-from audiocls.studies.runnable import readable_tables, require_runnable
+from audiocls.studies.runnable import readable_tables
 from audiocls.studies.search import check_search
 from audiocls.studies.status import failure_lines
 from audiocls.studies.sweep_request import SweepRequest
@@ -164,7 +165,8 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
     metric. Raises what a launch would, as far as that is known without reading recordings.
     """
     chosen, configs = request.plan()
-    require_runnable(chosen, configs, readable_tables(configs, cache_folder()))
+    tables = readable_tables(configs, cache_folder())
+    chosen, configs = runnable(chosen, configs, tables)
     facts = plan_facts(request, chosen, configs)
     if request.ablation.is_program:
         power = power_of_program(chosen, request.overrides, runs, effect)

@@ -70,6 +70,11 @@ def _validation_metric(plan: Plan, configs: Configs) -> str:
 
     Raises `ConfigError` for one that is known of test clips alone.
     """
+    if any(config.data.validation == "none" for config in configs.values()):
+        fault = (
+            "tune: data.validation is none, so that there are no clips to choose by; leave it out"
+        )
+        raise ConfigError(plan.ablation.name, [fault])
     metric = f"val/{plan.ablation.metric.recorded.rpartition('/')[2]}"
     known = set.intersection(*(_recorded(config) for config in configs.values()))
     if metric not in known:
