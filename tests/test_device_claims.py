@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from audiocls.errors import UsageError
 from audiocls.execution import devices
 from audiocls.execution.device_claims import claimed
 from audiocls.execution.devices import kind_of, uuid_of, visible_devices, worker_environment
+from audiocls.studies.options import LaunchOptions
 
 HOLD = """
 import time
@@ -133,3 +135,17 @@ def test_a_worker_counts_devices_as_the_driver_does_unless_the_user_says_otherwi
     chosen = worker_environment({"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, "cuda:1")
     assert chosen["CUDA_DEVICE_ORDER"] == "FASTEST_FIRST"
     assert "CUDA_DEVICE_ORDER" not in visible_devices({}, "cpu")
+
+
+def test_a_launch_in_its_own_process_has_a_device_of_its_own_meanwhile(machine, install, tmp_path):
+    install(TWO_ALIKE)
+    other = claimed("auto", 1)
+    assert other.devices == ["cuda:0"]
+    open_executor = LaunchOptions(tmp_path, executor="inline").open_workers(tmp_path / "log")
+    executor = open_executor(None, threading.Event())
+    assert (os.environ["CUDA_VISIBLE_DEVICES"], executor.kind) == ("1", "NVIDIA T4")
+    with pytest.raises(UsageError, match="no GPU is free"):
+        claimed("auto", 1)
+    executor.stop(grace_s=0)
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    assert claimed("auto", 1).devices == ["cuda:1"]

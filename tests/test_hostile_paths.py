@@ -1,6 +1,7 @@
 """Whatever is given as a path, no command ends in a traceback: it names the fault, exit code 2."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,15 @@ def test_what_may_not_be_looked_at_is_not_taken_for_missing(
 def test_a_path_that_is_no_utf8_is_shown_escaped(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["doctor", "--runs", str(tmp_path / "a\udcffb")])
     assert "a\\udcffb" in result.output
+
+
+def test_doctor_says_that_a_folder_without_hard_links_keeps_no_studies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    result = CliRunner().invoke(app, ["doctor", "--runs", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "no study can be kept there, for one cannot make hard links" in result.stderr

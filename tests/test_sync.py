@@ -26,6 +26,7 @@ from audiocls.store import (
     Study,
     StudyFolder,
 )
+from audiocls.store.lease import Lease, held
 from audiocls.store.old_files import with_kind
 from audiocls.tracking.sweep_server import PermissionDenied, ServerUnavailable, offline_sweep_id
 from audiocls.tracking.wandb.connection import Connection
@@ -270,6 +271,14 @@ def test_a_trial_that_goes_on_later_is_uploaded_later(folder, wandb_server):
         "its trial is running",
     ]
     assert found.exit_code == 3
+
+
+def test_two_syncs_of_one_study_do_not_meet(folder, wandb_server):
+    train(folder, CELLS[0])
+    with held(Lease(folder.path / ".sync.lease")) as is_mine:
+        assert is_mine
+        with pytest.raises(UsageError, match=f"being synced by process {os.getpid()} on "):
+            synced(folder)
 
 
 def test_an_interrupted_sync_goes_on_where_it_was(folder, wandb_server, monkeypatch):

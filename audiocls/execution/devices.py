@@ -1,7 +1,8 @@
 """Devices of this machine, found without torch, and the environment of a process on one of them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from audiocls.errors import UsageError
@@ -105,3 +106,18 @@ def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]
     # As the driver counts them: CUDA itself puts the fastest first where kinds are mixed.
     order = inherited.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     return {"CUDA_DEVICE_ORDER": order, "CUDA_VISIBLE_DEVICES": visible[int(index)]}
+
+
+@contextmanager
+def only_visible(device: str) -> Iterator[None]:
+    """Hide all accelerators but one from this process meanwhile."""
+    chosen = visible_devices(os.environ, device)
+    before = {name: os.environ.get(name) for name in chosen}
+    os.environ.update(chosen)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

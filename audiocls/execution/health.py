@@ -12,13 +12,14 @@ import psutil
 
 import audiocls
 from audiocls.audio.decode import supported_formats
-from audiocls.errors import ConfigError, UsageError
+from audiocls.errors import AudioclsError, ConfigError, UsageError
 from audiocls.execution.devices import available_gpus, num_cores
 from audiocls.extras import EXTRAS, is_installed
 from audiocls.named_paths import exists
 from audiocls.parts.loading import load
 from audiocls.parts.modules import find
 from audiocls.parts.plugins import KINDS, plugins
+from audiocls.store.lease import require_shareable
 from audiocls.tracking.mode import default_mode, has_key
 
 LEAST_FREE_GIB = 1.0
@@ -39,7 +40,7 @@ def examine(runs: Path, cache: Path) -> Health:
     memory = psutil.virtual_memory()
     codecs = supported_formats()
     problems = [
-        *_disk_problems("runs", runs),
+        *(_disk_problems("runs", runs) or _sharing_problems(runs)),
         *_disk_problems("cache", cache),
         *(
             f"{name}: libsndfile cannot read it; reinstall soundfile"
@@ -87,6 +88,15 @@ def _disk_problems(name: str, folder: Path) -> list[str]:
     free = _free_gib(folder)
     if free < LEAST_FREE_GIB:
         return [f"{name} folder {folder}: {free:.2f} GiB free; {LEAST_FREE_GIB:g} are required"]
+    return []
+
+
+def _sharing_problems(runs: Path) -> list[str]:
+    """Return why launches could not keep studies in a folder that can be written, if so."""
+    try:
+        require_shareable(runs)
+    except AudioclsError as error:
+        return [str(error)]
     return []
 
 

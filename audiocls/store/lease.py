@@ -43,6 +43,9 @@ class Holder(NamedTuple):
     host: str
     pid: int
 
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
 
 class Lease:
     """A claim that this process holds, or tries to get; the same value over several tries.

@@ -120,13 +120,19 @@ class LaunchOptions:
 
         def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
             if self.executor == "inline":
-                extras.require("train", TRAINING)
-                from audiocls.execution.executors.inline import InlineExecutor
-
-                return InlineExecutor(cache_folder().absolute(), stop)
+                return open_inline(self.claimed(1), stop)
             return open_local(self.claimed(most), log)
 
         return open_executor
+
+
+def open_inline(slots: ClaimedSlots, stop: threading.Event) -> Executor[Any]:
+    """Return an executor that trains in this process, on the first slot."""
+    extras.require("train", TRAINING)
+    from audiocls.execution.executors.inline import InlineExecutor
+
+    cache = cache_folder().absolute()
+    return InlineExecutor(cache, stop, slots.devices[0], slots.release)
 
 
 def open_local(slots: ClaimedSlots, log: Path) -> Executor[Any]:

@@ -11,11 +11,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
+from audiocls.store.lease import Lease, held, holder_of
 from audiocls.tracking import trial_of
 from audiocls.tracking.project import ProjectRef
 from audiocls.tracking.sweep_server import ServerUnavailable, SweepPath
@@ -113,15 +112,11 @@ def sync(
 @contextmanager
 def _locked(folder: StudyFolder) -> Iterator[None]:
     folder.cells()  # raises, naming the studies there are, if this one does not exist
-    lock = FileLock(folder.path / ".sync.lock")
-    try:
-        lock.acquire(timeout=1)
-    except Timeout as error:
-        raise UsageError(f"study {folder.name} is being synced by another process") from error
-    try:
+    file = folder.path / ".sync.lease"
+    with held(Lease(file), timeout_s=1) as is_mine:
+        if not is_mine:
+            raise UsageError(f"study {folder.name} is being synced by {holder_of(file)}")
         yield
-    finally:
-        lock.release()
 
 
 def _runs(folder: StudyFolder) -> list[RunFolder]:

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiocls.execution.devices import available_gpus, kind_of
+from audiocls.execution.devices import kind_of, only_visible
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Event
 
@@ -15,15 +16,28 @@ if TYPE_CHECKING:
 
 
 class InlineExecutor:
-    """Trains inside `poll`; a trial stops after its epoch once `stop` is set."""
+    """Trains inside `poll`; a trial stops after its epoch once `stop` is set.
 
-    def __init__(self, cache: Path, stop: threading.Event):
+    This process sees no other accelerator than `device` until `stop`, if torch has not looked for
+    them before.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        stop: threading.Event,
+        device: str = "cpu",
+        release: Callable[[], None] = lambda: None,
+    ):
         from audiocls.execution.worker_cache import WorkerCache
 
+        self._held = ExitStack()
+        self._held.callback(release)
+        self._held.enter_context(only_visible(device))
         self._worker_cache = WorkerCache(cache)
         self._stop = stop
         self._waiting: list[NativeJob] = []
-        self.kind = kind_of((available_gpus() or ["cpu"])[0])
+        self.kind = kind_of(device)
 
     def num_free(self) -> int:
         return 1 - len(self._waiting)
@@ -53,4 +67,5 @@ class InlineExecutor:
         return events
 
     def stop(self, grace_s: float) -> Sequence[Event]:
+        self._held.close()
         return []
