@@ -118,7 +118,7 @@ def _of_data_set(
     table = data.table(cache)
     number = fold or checkpoint.config.fold
     clips = clips_of_split(table, split, number, data.validation)
-    is_own = _without_root(data) == _without_root(checkpoint.config.data)
+    is_own = _clips_of(data) == _clips_of(checkpoint.config.data)
     num_seen = num_trained_on(checkpoint, table, clips) if is_own else 0
     seen = f"{num_seen} of these clips were in the training set; this score is not a test result."
     name = f"{data.name}, " + ("all clips" if split == "all" else f"{split} clips of fold {number}")
@@ -143,6 +143,6 @@ def _data_set(checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> DataSet:
     return resolve([config.model_dump(mode="json"), overrides, fixed], "--set", origin).data
 
 
-def _without_root(data: DataSet) -> dict[str, Any]:
-    """Return the options that decide which clips there are, but not where they are stored."""
-    return data.model_dump(exclude={"root"})
+def _clips_of(data: DataSet) -> dict[str, Any]:
+    """Return the options that decide which clips there are, but not where they are or their use."""
+    return data.model_dump(exclude={"root", "validation", "pack"})
