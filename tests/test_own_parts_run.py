@@ -40,6 +40,7 @@ from audiocls.testing import (
 )
 from audiocls.training.fit import Signal
 from audiocls.training.part_checks import faults_of
+from audiocls.training.pretrain import stage_of
 
 NET = "my_pkg.nets:MyNet"
 
@@ -127,6 +128,12 @@ def test_a_loss():
     told = launched({"train": train}, factors={"train.loss": ["my_pkg.losses:Powered"]})
     assert told.exit_code == 0, told.output
     used(trials()[0])
+
+
+def test_a_stage_learns_by_the_trials_own_loss():
+    own = {"name": "my_pkg.losses:tempered", "temperature": 2.0}
+    config = resolve([TINY, {"train.loss": own, "pretraining.data": TINY["data"]}], "")
+    assert stage_of(config).train.loss == config.train.loss
 
 
 def test_a_metric():

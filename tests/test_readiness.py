@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.audio import uniform_noise, write_wav
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from audiocls.audio.check import accept, check, require_ready
 from audiocls.audio.check.findings import TOLERATED_SHARE
@@ -17,6 +17,7 @@ from audiocls.audio.datasets import Folder
 from audiocls.cli import app
 from audiocls.errors import ConfigError, DataError
 from audiocls.render.build.stored import planned, planned_search
+from audiocls.store import TrialFolder
 from audiocls.studies.ablation import one_trial, resolved
 from audiocls.studies.request import ablation_request
 from audiocls.studies.sweep_request import sweep_request
@@ -111,6 +112,32 @@ def test_a_class_that_a_fold_does_not_train_on_is_a_fault_of_check_and_stops_no_
     one_trial(home.given, recipe="logmel-cnn")
 
 
+@pytest.mark.parametrize("column", ["split", "fold"])
+def test_two_parts_are_enough_where_nothing_is_held_out(tmp_path, column):
+    """Lists of training and test clips alone, or two folds."""
+    sides = {"split": ("train", "test"), "fold": (1, 2)}[column]
+    home = Home(tmp_path / "data", column, [("ab"[i % 2], sides[i // 4]) for i in range(8)])
+    given = [*home.given, "data.validation=none", "train.select=last", "train.epochs=1"]
+    data = home.data.model_copy(update={"validation": "none"})
+    assert check(data, tmp_path, lambda done, total: None).findings == ()
+    assert not check(home.data, tmp_path, lambda done, total: None).is_usable
+    (tmp_path / "a.yaml").write_text(ARMS)
+    request = ablation_request(str(tmp_path / "a.yaml"), None, given)
+    assert planned(request, tmp_path / "runs", None).document
+    words = ["--executor", "inline", "--wandb", "disabled", "--runs", str(tmp_path / "runs")]
+    assert run("train", "--recipe", "logmel-cnn", *given, *words).exit_code == 0
+    (trial,) = (tmp_path / "runs").glob("*/trials/*")
+    assert TrialFolder(trial).record().num_train == 4
+    assert run("evaluate", str(trial)).exit_code == 0
+    refused = run("evaluate", str(trial), "--split", "val")
+    assert refused.exit_code == 2
+    assert "got 'val'; this data has train, test." in " ".join(refused.output.split())
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, words)
+
+
 def whole(tmp_path: Path, num_clips: int = 12) -> Home:
     rows = [("ab"[i % 2], i // 2 % 3 + 1) for i in range(num_clips)]
     return Home(tmp_path / "data", "fold", rows)
@@ -200,7 +227,7 @@ def test_the_command_accepts_and_says_so(tmp_path):
     home = whole(tmp_path)
     home.announce(3, 4000)
     words = ["data", "check", "folder", "--set", f"data.root={home.root}", "--accept"]
-    told = CliRunner().invoke(app, words)
+    told = run(*words)
     assert told.exit_code == 2
     assert "3.wav" in told.output
     one_trial(home.given, recipe="logmel-cnn")

@@ -23,6 +23,7 @@ from audiocls.optim import AdamW, Ema, OneCycle
 from audiocls.render.build.stored import planned_search
 from audiocls.studies.sweep_request import sweep_request
 from audiocls.training.checkpoint import load_checkpoint
+from audiocls.training.evaluation_request import evaluation_request
 from audiocls.training.fit import EpochEnd, Signal, fit
 from audiocls.training.init_from import Weights, load_matching_weights
 from audiocls.training.losses import distillation, loss_of, smoothing_among_all
@@ -276,6 +277,14 @@ def test_without_validation_no_epoch_can_be_chosen(select):
     (fault,) = faults({"data.validation": "none", "train.select": select})
     assert "data.validation=none" in fault
     assert "allowed: last" in fault
+
+
+def test_clips_that_would_be_held_out_are_told_as_trained_on(tmp_path, cache):
+    changes = {"data.validation": "none", "train.select": "last", "train.epochs": 1}
+    trained = TrainedTrial(changes, tmp_path, cache)
+    held_out = {"data.validation": "held_out"}
+    request = evaluation_request(trained.checkpoint, cache, held_out, "val")
+    assert any(f"{len(request.clips)} of these clips were in" in note for note in request.notes)
 
 
 def test_pretraining_chooses_its_epoch_and_needs_validation():

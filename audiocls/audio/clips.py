@@ -142,12 +142,9 @@ class ClipTable:
             raise DataError(
                 f"There is no fold {fold}; this data set has {', '.join(map(str, self.folds))}."
             )
-        splits = np.array([split_of(clip, fold, self.folds) for clip in self.clips])
-        if validation == "none":
-            splits = np.where(splits == "val", "train", splits)
+        splits = np.array([split_of(clip, fold, self.folds, validation) for clip in self.clips])
         train, val, test = (np.flatnonzero(splits == name) for name in SPLITS)
-        needed = [name for name in SPLITS if name != "val" or validation != "none"]
-        empty = [name for name in needed if not (splits == name).any()]
+        empty = [name for name in needed_splits(validation) if not (splits == name).any()]
         if empty:
             raise DataError(
                 f"Fold {fold} leaves no clips for {' and '.join(empty)}; needed are three folds "
@@ -182,10 +179,20 @@ def violations(table: ClipTable) -> dict[str, str]:
     return {name: text for name, rule in rules.items() for text in rule(table)}
 
 
-def split_of(clip: Clip, fold: int, folds: tuple[int, ...]) -> str:
+def needed_splits(validation: Validation) -> tuple[str, ...]:
+    """Return the splits without which nothing can be trained."""
+    return SPLITS if validation == "held_out" else ("train", "test")
+
+
+def split_of(
+    clip: Clip, fold: int, folds: tuple[int, ...], validation: Validation = "held_out"
+) -> str:
     """Return the split that a clip is in when `fold` is tested on."""
-    if clip.split is not None:
-        return clip.split
+    split = clip.split or _split_of_fold(clip, fold, folds)
+    return "train" if split == "val" and validation == "none" else split
+
+
+def _split_of_fold(clip: Clip, fold: int, folds: tuple[int, ...]) -> str:
     if clip.fold == fold:
         return "test"
     return "val" if clip.fold == folds[(folds.index(fold) + 1) % len(folds)] else "train"

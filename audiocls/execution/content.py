@@ -79,9 +79,10 @@ def data_notes(
     Raises `DataError` if training on `folds` would fail, or could not be trusted, and
     `MachineFault` if the cache has no room for the decoded clips.
     """
-    notes = require_ready(table, known, config.data.name, cache, folds)
-    if is_packed(config.data):
-        _require_room(config.data, len(table.clips), known, cache)
+    data = config.data
+    notes = require_ready(table, known, data.name, cache, folds, data.validation)
+    if is_packed(data):
+        _require_room(data, len(table.clips), known, cache)
     if (other := config.pretraining.data) is not None:
         clips = other.table(cache)
         named, stage = f"pretraining.data {other.name}", clips.folds[:1]

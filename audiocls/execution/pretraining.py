@@ -111,7 +111,7 @@ def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Pa
     if not stage.ssl.clips and config.pretraining.data is None:
         return split
     trial_table, rate = config.data.table(cache), config.data.sample_rate
-    scored = trial_table.split(config.fold)
+    scored = trial_table.split(config.fold, config.data.validation)
     excluded = audio_digests(trial_table, fingerprint(trial_table, cache), rate, cache)
     return exclude_copies(
         split,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import audiocls
-from audiocls.audio.clips import ClipTable
+from audiocls.audio.clips import ClipTable, Validation
 from audiocls.dotted import flatten
 from audiocls.source_code import significant
 from audiocls.store import Provenance
@@ -68,9 +68,9 @@ def protocol_of(config: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={values[key]}" for key in DECIDING_KEYS if key in values)
 
 
-def digest_of_test(table: ClipTable, fold: int) -> str:
+def digest_of_test(table: ClipTable, fold: int, validation: Validation = "held_out") -> str:
     """Return 12 hex digits over the test clips' ids, in order, and the names of the labels."""
-    split = table.split(fold)
+    split = table.split(fold, validation)
     clips = [table.clips[i].id for i in split.test]
     further = {name: [table.clips[i].id for i in each] for name, each in split.further.items()}
     content = [clips, table.labels, *([further] if further else [])]

@@ -244,7 +244,8 @@ def _log_finished(job: NativeJob, record: Record, worker_cache: WorkerCache) -> 
 
     def breakdown() -> ScoreBreakdown:
         dataset = worker_cache.dataset(config, job.spec.data_fingerprint)
-        scored, clips = job.trial.predictions(), dataset.table.split(config.fold).test
+        scored = job.trial.predictions()
+        clips = dataset.table.split(config.fold, config.data.validation).test
         return class_breakdown(dataset, clips, scored["logits"], scored["labels"])
 
     report = tracker.finish(ending_of(job, record, breakdown))

@@ -36,7 +36,8 @@ def write_results(
     `scores` are those of `test`, and of further splits of test clips. The record comes last: its
     presence means that the trial is finished.
     """
-    labels = state.dataset.table.labels
+    table, data = state.dataset.table, state.config.data
+    labels = table.labels
     _write_predictions(job, state, scores)
     job.trial.write_checkpoint(weights_of(state.classifier), description_of(state.config, labels))
     _write_runners_up(job, state, progress)
@@ -53,7 +54,7 @@ def write_results(
         num_test=len(state.split.test),
         early_stopped=progress.epoch < state.config.train.epochs,
         notes=tuple(transfer.sentence() for transfer in state.transfers),
-        test_clips=digest_of_test(state.dataset.table, state.config.fold),
+        test_clips=digest_of_test(table, state.config.fold, data.validation),
         first_losses=tuple(loss.hex() for loss in progress.first_losses),
     )
     if len(job.trial.history()) != progress.epoch:  # a row came twice, at the moment of a takeover

@@ -103,7 +103,8 @@ class NativeTrials:
         config = self._first(sweep)
         if config is not None and config.data.root is not None:
             table = config.data.table(self.cache)
-            require_trainable(table, (config.fold,), config.data.name)
+            data = config.data
+            require_trainable(table, (config.fold,), data.name, data.validation)
             require_usable(config, table.labels)
 
     def _first(self, sweep: Sweep) -> Config | None:

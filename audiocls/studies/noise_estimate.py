@@ -144,7 +144,7 @@ def recordings_of(chosen: Plan, baseline: Config, cache: Path) -> tuple[float, f
     """
     try:
         table = baseline.data.table(cache)
-        splits = [table.split(fold) for fold in chosen.folds]
+        splits = [table.split(fold, baseline.data.validation) for fold in chosen.folds]
     except DataError as error:
         return 0, 0, f"the test recordings cannot be counted: {error}"
     counts = [len({table.clips[at].source for at in split.test}) for split in splits]

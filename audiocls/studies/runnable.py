@@ -29,7 +29,7 @@ def require_runnable(
     folds = sorted({fold for _, _, fold in plan.cells})
     for data, table in tables.items():
         if table is not None:
-            require_trainable(table, folds, data.name)
+            require_trainable(table, folds, data.name, data.validation)
     _require_test_sets(plan, tables)
     for config in configs.values():
         table = tables[config.data]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audiocls.audio.clips import FURTHER, ClipTable
+from audiocls.audio.clips import FURTHER, ClipTable, Validation, needed_splits
 from audiocls.audio.datasets import DataSet
 from audiocls.config import resolve
 from audiocls.errors import ConfigError, UsageError, did_you_mean
@@ -76,7 +76,9 @@ def evaluation_request(
     return EvaluationRequest(str(manifest), checkpoint.config.data, table, clips)
 
 
-def clips_of_split(table: ClipTable, split: str, fold: int) -> NDArray[np.int64]:
+def clips_of_split(
+    table: ClipTable, split: str, fold: int, validation: Validation = "held_out"
+) -> NDArray[np.int64]:
     """Return the numbers of the clips of a split: one of `SPLITS`, or further test clips.
 
     Raises `UsageError` where there is no such split.
@@ -85,8 +87,9 @@ def clips_of_split(table: ClipTable, split: str, fold: int) -> NDArray[np.int64]
     """
     if split == "all":
         return np.arange(len(table.clips))
-    splits = table.split(fold)
-    known = {"train": splits.train, "val": splits.val, "test": splits.test, **splits.further}
+    splits = table.split(fold, validation)
+    shared = {"train": splits.train, "val": splits.val, "test": splits.test}
+    known = {name: shared[name] for name in needed_splits(validation)} | dict(splits.further)
     if split not in known:
         allowed = f"--split: got {split!r}; this data has {', '.join(known)}."
         raise UsageError(allowed + did_you_mean(split, known))
@@ -114,8 +117,8 @@ def _of_data_set(
     data = _data_set(checkpoint, overrides)
     table = data.table(cache)
     number = fold or checkpoint.config.fold
-    clips = clips_of_split(table, split, number)
-    is_own = _without_root(data) == _without_root(checkpoint.config.data)
+    clips = clips_of_split(table, split, number, data.validation)
+    is_own = _clips_of(data) == _clips_of(checkpoint.config.data)
     num_seen = num_trained_on(checkpoint, table, clips) if is_own else 0
     seen = f"{num_seen} of these clips were in the training set; this score is not a test result."
     name = f"{data.name}, " + ("all clips" if split == "all" else f"{split} clips of fold {number}")
@@ -140,6 +143,6 @@ def _data_set(checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> DataSet:
     return resolve([config.model_dump(mode="json"), overrides, fixed], "--set", origin).data
 
 
-def _without_root(data: DataSet) -> dict[str, Any]:
-    """Return the options that decide which clips there are, but not where they are stored."""
-    return data.model_dump(exclude={"root"})
+def _clips_of(data: DataSet) -> dict[str, Any]:
+    """Return the options that decide which clips there are, but not where they are or their use."""
+    return data.model_dump(exclude={"root", "validation", "pack"})

@@ -71,7 +71,8 @@ def _class_training(config: Config, data: DataSet) -> Training:
     """Return the trial's loss and selection metric, or those for several labels if needed."""
     kept = {"batch_size", "label_smoothing", "smoothing_over", "precision", "loss_scale", "loss"}
     kept |= {"focal_gamma", "mixed_loss", "reduction", "drop_last", "deterministic", "select"}
-    options: dict[str, Any] = config.train.model_dump(include=kept & config.train.changed())
+    train = config.train
+    options: dict[str, Any] = {name: getattr(train, name) for name in kept & train.changed()}
     if data.is_multi_label and not config.data.is_multi_label:
         options |= {"loss": "focal" if config.train.loss == "focal" else "bce"}
         options |= {"select": "val/map"}

@@ -23,7 +23,7 @@ from audiocls.audio.check.probe import (
     probe_all,
 )
 from audiocls.audio.check.unlisted import unlisted
-from audiocls.audio.clips import SPLITS, ClipTable, InvalidClipTable, fingerprint
+from audiocls.audio.clips import SPLITS, ClipTable, InvalidClipTable, Validation, fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.errors import DataError
 
@@ -87,12 +87,17 @@ def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> Dat
     probes = probe_all(table.clips, report)
     if _is_decoded(probes):
         keep_probes(probes, fingerprint(table, cache), cache)
-    quality = data_quality_of(table, probes)
+    quality = data_quality_of(table, probes, data.validation)
     return replace(quality, findings=in_order([*quality.findings, *unlisted(data, table)]))
 
 
 def require_ready(
-    table: ClipTable, known: str, name: str, cache: Path, folds: Collection[int]
+    table: ClipTable,
+    known: str,
+    name: str,
+    cache: Path,
+    folds: Collection[int],
+    validation: Validation = "held_out",
 ) -> tuple[str, ...]:
     """Return what `check` finds in the data that a launch trains on, as notes.
 
@@ -105,13 +110,14 @@ def require_ready(
     """
     ignored = OBSTACLES if folds else (*OBSTACLES, *BETWEEN_SIDES)
     if folds:
-        require_trainable(table, folds, name)
+        require_trainable(table, folds, name, validation)
     probes = kept_probes(known, cache, len(table.clips))
     if probes is None:
         probes = probe_all(table.clips, lambda done, total: None)
         if _is_decoded(probes):
             keep_probes(probes, known, cache)
-    findings = [f for f in data_quality_of(table, probes).findings if f.kind not in ignored]
+    every = data_quality_of(table, probes, validation).findings
+    findings = [finding for finding in every if finding.kind not in ignored]
     is_accepted, num_clips = _accepted(known, cache).exists(), len(table.clips)
     stopping = [f for f in findings if f.stops(num_clips, is_accepted)]
     if stopping:
@@ -153,7 +159,11 @@ def _place_of_side(counted: tuple[str, int]) -> tuple[int, int, str]:
     return (1, SPLITS.index(side), "") if side in SPLITS else (2, 0, side)
 
 
-def data_quality_of(table: ClipTable, probes: list[DecodedInfo | DecodeFailure]) -> DataQuality:
+def data_quality_of(
+    table: ClipTable,
+    probes: list[DecodedInfo | DecodeFailure],
+    validation: Validation = "held_out",
+) -> DataQuality:
     """Summarise what was listed and what was decoded, a probe for each clip."""
     decoded = [probe for probe in probes if isinstance(probe, DecodedInfo)]
     labels = Counter(label for clip in table.clips for label in clip.labels)
@@ -164,5 +174,5 @@ def data_quality_of(table: ClipTable, probes: list[DecodedInfo | DecodeFailure])
         sides=dict(sorted(Counter(c.side for c in table.clips).items(), key=_place_of_side)),
         rates=dict(Counter(probe.sample_rate for probe in decoded).most_common()),
         lengths_s=dict(sorted(lengths_s.items())),
-        findings=findings_of(table, dict(zip(table.clips, probes, strict=True))),
+        findings=findings_of(table, dict(zip(table.clips, probes, strict=True)), validation),
     )

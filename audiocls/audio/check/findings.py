@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from audiocls.audio.check.obstacles import obstacles
 from audiocls.audio.check.probe import DecodedInfo, DecodeFailure
-from audiocls.audio.clips import Clip, ClipTable, leaking_sources, split_of, violations
+from audiocls.audio.clips import (
+    Clip,
+    ClipTable,
+    Validation,
+    leaking_sources,
+    split_of,
+    violations,
+)
 from audiocls.audio.listing import look_alikes
 from audiocls.formatting import join_names
 
@@ -57,13 +64,14 @@ class Finding:
         return self.kind in _BENT and not is_accepted and share > TOLERATED_SHARE
 
 
-def findings_of(table: ClipTable, probes: Probes) -> tuple[Finding, ...]:
+def findings_of(table: ClipTable, probes: Probes, validation: Validation) -> tuple[Finding, ...]:
     """Return all problems, faults first, then by kind."""
     checks = (
-        *(_invalid, _obstacles, _undecodable, _truncated, _clipped, _cancelled, _duplicates),
-        *(_silent, _overshooting, _bare, _never_learned, _look_alike, _skipped, _remarked),
+        *(_invalid, _undecodable, _truncated, _clipped, _cancelled, _duplicates),
+        *(_silent, _overshooting, _bare, _look_alike, _skipped, _remarked),
     )
-    return in_order(finding for check in checks for finding in check(table, probes))
+    found = [finding for check in checks for finding in check(table, probes)]
+    return in_order([*found, *_obstacles(table, validation), *_never_learned(table, validation)])
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -78,8 +86,8 @@ def _invalid(table: ClipTable, probes: Probes) -> Iterator[Finding]:
         yield Finding(kind, True, text, clips if kind == "leaking" else ())
 
 
-def _obstacles(table: ClipTable, probes: Probes) -> Iterator[Finding]:
-    for kind, text in obstacles(table).items():
+def _obstacles(table: ClipTable, validation: Validation) -> Iterator[Finding]:
+    for kind, text in obstacles(table, validation=validation).items():
         yield Finding(kind, True, text, ())
 
 
@@ -183,7 +191,7 @@ def _bare(table: ClipTable, probes: Probes) -> Iterator[Finding]:
             )
 
 
-def _never_learned(table: ClipTable, probes: Probes) -> Iterator[Finding]:
+def _never_learned(table: ClipTable, validation: Validation) -> Iterator[Finding]:
     """Yield classes without a clip to train on when some fold is tested: their split is none.
 
     With several labels a clip, rare ones are left to the warning of `_bare`.
@@ -193,7 +201,7 @@ def _never_learned(table: ClipTable, probes: Probes) -> Iterator[Finding]:
         trained = {
             label
             for clip in table.clips
-            if split_of(clip, fold, table.folds) == "train"
+            if split_of(clip, fold, table.folds, validation) == "train"
             for label in clip.labels
         }
         for i, name in enumerate(table.labels):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from audiocls.audio.clips import SPLITS, ClipTable, split_of
+from audiocls.audio.clips import ClipTable, Validation, needed_splits, split_of
 from audiocls.errors import DataError
 
 OBSTACLES = ("one class", "empty split")
@@ -10,7 +10,9 @@ OBSTACLES = ("one class", "empty split")
 _WAY_OUT = "needed are three folds or more, or lists with train, val and test clips"
 
 
-def obstacles(table: ClipTable, folds: Iterable[int] | None = None) -> dict[str, str]:
+def obstacles(
+    table: ClipTable, folds: Iterable[int] | None = None, validation: Validation = "held_out"
+) -> dict[str, str]:
     """Return what stands in the way of training on `folds`, all by default; kind → sentence."""
     found: dict[str, str] = {}
     if len(table.labels) < 2 and not table.is_multi_label:
@@ -18,19 +20,21 @@ def obstacles(table: ClipTable, folds: Iterable[int] | None = None) -> dict[str,
             f"all clips are of one class, {table.labels[0]!r}: there is nothing to tell apart; "
             "add clips of another class"
         )
-    if empty := _empty_sides(table, table.folds if folds is None else folds):
+    if empty := _empty_sides(table, table.folds if folds is None else folds, validation):
         found["empty split"] = f"{'; '.join(empty)}; {_WAY_OUT}"
     return found
 
 
-def require_trainable(table: ClipTable, folds: Iterable[int], name: str) -> None:
+def require_trainable(
+    table: ClipTable, folds: Iterable[int], name: str, validation: Validation
+) -> None:
     """Raise `DataError` if something stands in the way of training on `folds`."""
-    if found := obstacles(table, folds):
+    if found := obstacles(table, folds, validation):
         lines = "".join(f"\n  - {text}" for text in found.values())
         raise DataError(f"{name}: no model can be trained on this data:{lines}")
 
 
-def _empty_sides(table: ClipTable, folds: Iterable[int]) -> list[str]:
+def _empty_sides(table: ClipTable, folds: Iterable[int], validation: Validation) -> list[str]:
     """Return which folds leave no clips to train, validate or test on, in words."""
     one_of_each = {clip.side: clip for clip in table.clips}.values()
     empty = []
@@ -38,10 +42,13 @@ def _empty_sides(table: ClipTable, folds: Iterable[int]) -> list[str]:
         if fold not in table.folds:
             empty.append(f"there is no fold {fold}")
             continue
-        there = {split_of(clip, fold, table.folds) for clip in one_of_each}
-        missing = [name for name in SPLITS if name not in there]
+        there = {split_of(clip, fold, table.folds, validation) for clip in one_of_each}
+        missing = [name for name in needed_splits(validation) if name not in there]
         if missing:
             empty.append(f"fold {fold} leaves no clips for {' and '.join(missing)}")
             if missing == ["val"] and fold == 1:
-                empty[-1] += " (drawn from the training sources by --set data.val.share=0.1)"
+                empty[-1] += (
+                    " (drawn from the training sources by --set data.val.share=0.1; or train "
+                    "without: data.validation=none train.select=last)"
+                )
     return empty
