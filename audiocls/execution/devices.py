@@ -1,12 +1,11 @@
 """Devices of this machine, found without torch, and the environment of a process on one of them."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audiocls.errors import UsageError
-from audiocls.execution.gpus import listed_gpus, visible_gpus
+from audiocls.execution.gpus import Gpu, installed_gpus, visible_gpus
 from audiocls.execution.temporary import TEMPORARY
 
 Slots = list[str]
@@ -62,24 +61,28 @@ def core_ids() -> Sequence[int]:
     return range(os.cpu_count() or 1)
 
 
-@contextmanager
-def unpinned() -> Iterator[None]:
-    """Let threads started inside use every core, though this process is pinned to one."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    pinned = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, pinned)
-
-
 def available_gpus() -> list[str]:
     """Return the CUDA devices by torch's names, in the order a worker would see them."""
-    visible = visible_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), listed_gpus())
-    return [f"cuda:{i}" for i, _ in enumerate(visible)]
+    return [f"cuda:{i}" for i, _ in enumerate(_visible(os.environ))]
+
+
+def gpu_of(device: str) -> Gpu:
+    """Return what a device such as `cuda:1` is; of one that no driver lists, its number alone."""
+    number, visible = device.partition(":")[2] or "0", _visible(os.environ)
+    entry = visible[int(number)] if int(number) < len(visible) else number
+    listed = (gpu for gpu in installed_gpus() if entry in (gpu.index, gpu.uuid))
+    return next(listed, Gpu(entry, "cuda", entry))
+
+
+def kind_of(device: str) -> str:
+    """Return the product name of a device, as records have it; `cpu` for a core."""
+    return device if device == "cpu" else gpu_of(device).name
+
+
+def _visible(variables: Mapping[str, str]) -> list[str]:
+    return visible_gpus(
+        variables.get("CUDA_VISIBLE_DEVICES"), [gpu.uuid for gpu in installed_gpus()]
+    )
 
 
 def worker_environment(
@@ -102,5 +105,6 @@ def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]
         return {"CUDA_VISIBLE_DEVICES": ""}
     if kind != "cuda" or not index:
         return {}
-    visible = visible_gpus(inherited.get("CUDA_VISIBLE_DEVICES"), listed_gpus())
-    return {"CUDA_VISIBLE_DEVICES": visible[int(index)]}
+    chosen = {"CUDA_VISIBLE_DEVICES": _visible(inherited)[int(index)]}
+    # As the driver counts them: CUDA itself puts the fastest first where kinds are mixed.
+    return {"CUDA_DEVICE_ORDER": inherited.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID"), **chosen}
