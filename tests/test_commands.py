@@ -417,7 +417,7 @@ def test_programs_of_a_launch_that_is_killed_do_not_outlive_it(make, tmp_path):
 
 def test_each_slot_sees_its_own_device_and_the_users_own_settings_win(make, monkeypatch):
     eight = [Gpu(str(number), "NVIDIA H200", f"GPU-{number}") for number in range(8)]
-    monkeypatch.setattr("audiocls.execution.devices.installed_gpus", lambda: eight)
+    monkeypatch.setattr("audiocls.execution.gpus.installed_gpus", lambda: eight)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.setenv("WANDB_RUN_GROUP", "theirs")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from audiocls.errors import UsageError
-from audiocls.execution import devices
+from audiocls.execution import devices, gpus
+from audiocls.execution.accelerators import available_devices
 from audiocls.execution.device_claims import claimed
 from audiocls.execution.devices import gpu_of, kind_of, visible_devices, worker_environment
 from audiocls.execution.gpus import Gpu
@@ -32,7 +33,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("audiocls.execution.device_claims.core_ids", lambda: [3, 5])
     monkeypatch.setattr(devices, "core_ids", lambda: [3, 5])
     two = tuple(Gpu(str(number), "NVIDIA T4", f"GPU-{number}") for number in range(2))
-    monkeypatch.setattr(devices, "installed_gpus", lambda: two)
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: two)
     return tmp_path
 
 
@@ -98,17 +99,20 @@ def test_where_no_claims_can_be_kept_work_goes_on(machine, monkeypatch):
 
 def test_kinds_of_devices_are_their_product_names(machine, monkeypatch):
     listed = (Gpu("0", "NVIDIA T4", "GPU-aa"), Gpu("1", "NVIDIA H200", "GPU-bb"))
-    monkeypatch.setattr(devices, "installed_gpus", lambda: listed)
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: listed)
     assert kind_of("cpu") == "cpu"
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert [kind_of(name) for name in devices.available_gpus()] == ["NVIDIA T4", "NVIDIA H200"]
+    assert [kind_of(name) for name in available_devices(is_native=False)] == [
+        "NVIDIA T4",
+        "NVIDIA H200",
+    ]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb,0")
     assert (gpu_of("cuda:0"), gpu_of("cuda:1")) == (listed[1], listed[0])
 
 
 def test_a_launch_is_on_one_kind_and_leaves_the_others_to_others(machine, monkeypatch):
     listed = tuple(Gpu(str(i), "T4" if i else "H200", f"GPU-{i}") for i in range(3))
-    monkeypatch.setattr(devices, "installed_gpus", lambda: listed)
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: listed)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     most = claimed("auto", None)
     assert most.devices == ["cuda:1", "cuda:2"]

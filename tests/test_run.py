@@ -304,7 +304,7 @@ LISTED = [f"GPU-{number:02}" for number in range(8)]
 @pytest.fixture
 def eight_gpus(monkeypatch):
     eight = [Gpu(str(number), "NVIDIA H200", uuid) for number, uuid in enumerate(LISTED)]
-    monkeypatch.setattr("audiocls.execution.devices.installed_gpus", lambda: eight)
+    monkeypatch.setattr("audiocls.execution.gpus.installed_gpus", lambda: eight)
 
 
 def test_gpus_get_a_worker_each_and_more_workers_are_spread_over_them(monkeypatch, eight_gpus):
@@ -339,7 +339,7 @@ def test_visible_devices_are_read_as_cuda_reads_them(variable, visible):
 
 @pytest.mark.parametrize("variable", ["0", "-1", "0,1", "GPU-00"])
 def test_without_a_driver_no_variable_makes_a_gpu(variable, monkeypatch):
-    monkeypatch.setattr("audiocls.execution.devices.installed_gpus", list)
+    monkeypatch.setattr("audiocls.execution.gpus.installed_gpus", list)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
     assert set(slots("auto", None)) == {"cpu"}
 

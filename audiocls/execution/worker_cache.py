@@ -9,7 +9,7 @@ from audiocls.audio.fetch import require_as_unpacked
 from audiocls.audio.pack import pack_folder
 from audiocls.config import Config
 from audiocls.tracking import ServerAvailability
-from audiocls.training.state import resolve_device
+from audiocls.training.device import resolve_device
 
 CAPACITY = 8
 """Data sets kept open; they are memory maps, whose pages the system shares and reclaims."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiocls.execution.devices import available_gpus, kind_of
+from audiocls.execution.accelerators import available_devices
+from audiocls.execution.devices import kind_of
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Event
 
@@ -23,7 +24,7 @@ class InlineExecutor:
         self._worker_cache = WorkerCache(cache)
         self._stop = stop
         self._waiting: list[NativeJob] = []
-        self.kind = kind_of((available_gpus() or ["cpu"])[0])
+        self.kind = kind_of((available_devices(is_native=True) or ["cpu"])[0])
 
     def num_free(self) -> int:
         return 1 - len(self._waiting)
