@@ -20,6 +20,8 @@ INTEL = "0x8086"
 INTEGRATED = "0000:00:02.0"
 """Where Intel's graphics lie that are part of a CPU: none that a CPU build of torch leaves idle."""
 OLDEST_MACOS = 14
+EXPERIMENTAL = ("cuda", "xpu", "tpu", "mps")
+"""Kinds of device that none of our tests has run on: known from documents and stand-ins alone."""
 EXCLUSIVE = ("mps", "tpu")
 """Kinds of device that take one process each."""
 

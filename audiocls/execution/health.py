@@ -13,7 +13,7 @@ import psutil
 import audiocls
 from audiocls.audio.decode import supported_formats
 from audiocls.errors import ConfigError, UsageError
-from audiocls.execution.accelerators import available_devices, obstacles
+from audiocls.execution.accelerators import EXPERIMENTAL, available_devices, obstacles
 from audiocls.execution.devices import kind_name, kind_of, num_cores
 from audiocls.extras import EXTRAS, is_installed
 from audiocls.named_paths import exists
@@ -118,11 +118,10 @@ def _extras() -> str:
 
 
 def _described(device: str) -> str:
-    """Return a device with its product name, and whether it was ever seen at work."""
+    """Return a device with its product name, and whether none has yet run this."""
     kind = kind_of(device)
     named = device if kind_name(kind) == kind_name(device) else f"{device} ({kind})"
-    is_seen = kind_name(device) == "cuda" and kind.startswith("NVIDIA")
-    return named if is_seen else f"{named}, experimental"
+    return f"{named}, experimental" if kind_name(device) in EXPERIMENTAL else named
 
 
 def _device_problems() -> list[str]:

@@ -1,7 +1,7 @@
 """The device of a training: found by torch, refused where it lacks what a recipe asks for.
 
-Only CPUs and NVIDIA's GPUs were seen at work. Any other kind has to show first that clips draw the
-same random numbers there. Torch-free until a device is asked for.
+Only CPUs were seen at work, so any other kind has to show first that clips draw the same random
+numbers there. Torch-free until a device is asked for.
 """
 
 import functools
@@ -18,7 +18,6 @@ PLACED = "AUDIOCLS_DEVICE"
 """Environment variable by which a launch tells its worker the kind of its device, such as `mps`."""
 KINDS = ("cuda", "xpu", "tpu", "mps")
 """As torch names them, in the order in which `auto` chooses."""
-SEEN = ("cpu", "cuda")
 PROBED = 5, 2**20 + 1
 """Clips, and a count that float32 does not hold exactly times a draw."""
 
@@ -58,7 +57,7 @@ def is_available(kind: str) -> bool:
 
 
 def prepare_device(device: "torch.device") -> None:
-    """Make float32 mean float32 on a TPU, and require right draws of a kind that none has seen.
+    """Make float32 mean float32 on a TPU, and require of an accelerator that it draws right.
 
     Raises:
         ConfigError: random numbers on the device are not those of the CPU.
@@ -67,7 +66,7 @@ def prepare_device(device: "torch.device") -> None:
 
     if device.type == "tpu":  # its default rounds the factors of products to bfloat16
         torch.set_float32_matmul_precision("highest")
-    if device.type not in SEEN and not _draws_alike(device):
+    if device.type != "cpu" and not _draws_alike(device):
         raise ConfigError(
             "device",
             [
@@ -98,7 +97,7 @@ def require_precision(precision: str, device: "torch.device") -> None:
     if device.type == "cuda" and precision == "bf16" and not torch.cuda.is_bf16_supported(False):
         gpu = torch.cuda.get_device_name(device)
         raise ConfigError("train", [f"precision: got bf16, which {gpu} lacks; use fp16 or fp32"])
-    if device.type in SEEN or precision == "fp32":
+    if device.type in ("cpu", "cuda") or precision == "fp32":
         return
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     if not _autocasts(device.type, half) or (precision == "fp16" and not _scales_losses(device)):
