@@ -25,7 +25,7 @@ from audiocls.optim.schedules import LearningRate
 from audiocls.seeding import seed_of
 from audiocls.training.budget import require_within_budget
 from audiocls.training.classifier import Classifier
-from audiocls.training.device import prepare_device, require_precision
+from audiocls.training.device import require_precision
 from audiocls.training.init_from import (
     Transfer,
     Weights,
@@ -89,7 +89,6 @@ def build(
         ConfigError: device, budget, teacher or weights do not suit the configuration.
         DataError: a split is empty, or background noise is missing.
     """
-    prepare_device(dataset.device)
     scaling = loss_scaling(config, dataset.device)
     split = split or _split(config, dataset)
     classifier = _classifier(config, dataset, split.train)

@@ -104,8 +104,9 @@ class ClipRNG:
         Shape: counts () or (B, 1) or (B, size) → (B, size)
         """
         # ⌊uniform · counts⌋ without rounding, which could reach the count itself in float32, and
-        # without float64, which not every device has.
-        return (self._halves(purpose, size).to(torch.int64) + 2**23) * counts >> 24
+        # without float64, which not every device has. By halves: the product may exceed 64 bits.
+        drawn = self._halves(purpose, size).to(torch.int64) + 2**23
+        return drawn * (counts >> 24) + (drawn * (counts & (1 << 24) - 1) >> 24)
 
     def bernoulli(self, purpose: str, probability: float) -> Tensor:
         """Draw whether an event of that probability happens; never at 0, always at 1.
