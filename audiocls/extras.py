@@ -18,6 +18,7 @@ EXTRAS = {
     "notebooks": ("nbformat", "nbclient", "ipykernel"),
     "parquet": ("pyarrow",),
     "tensorboard": ("tensorboard",),
+    "tpu": ("torch_tpu",),
 }
 """Extra → the packages that it adds, by the names of their imports."""
 

@@ -55,7 +55,7 @@ LogModelOption = Annotated[
     bool, typer.Option("--log-model", help="W&B gets each trained model as an artifact.")
 ]
 DevicesOption = Annotated[
-    str, typer.Option("--devices", help="auto, cpu, or such as cuda:0,cuda:1.")
+    str, typer.Option("--devices", help="auto, cpu, tpu, mps, or such as cuda:0,cuda:1.")
 ]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Default: one per GPU, or per core.")

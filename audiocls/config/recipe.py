@@ -60,9 +60,9 @@ class Config(Options):
     seed: int = Field(default=0, ge=0)
     fold: int = Field(default=1, ge=1)
     """The test fold, counted from 1; data with one official split has fold 1 only."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto` is the GPU if there is one. Which of several it is, `--devices` says: a worker sees
-    one. Others, such as Apple's mps, lack the float64 that sums and draws need."""
+    device: Literal["auto", "cpu", "cuda", "mps", "tpu", "xpu"] = "auto"
+    """`auto` is what `--devices` chose, or else an accelerator if there is one; AMD's are `cuda`
+    too. Which of several it is, `--devices` says: a worker sees one."""
 
     @property
     def has_stage(self) -> bool:

@@ -33,10 +33,11 @@ from audiocls.store import Attempt, Cause, Failure, Provenance, Record
 from audiocls.store.lease import LeaseLost
 from audiocls.tracking import Ending, NullTracker, Tracker, start
 from audiocls.tracking.breakdown import ScoreBreakdown
+from audiocls.training.device import resolve_device
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.progress import Progress
 from audiocls.training.score import score
-from audiocls.training.state import build, resolve_device
+from audiocls.training.state import build
 
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a W&B run that was stopped on the server, as W&B's own agent reports it."""

@@ -9,7 +9,7 @@ from audiocls.audio.fetch import require_as_unpacked
 from audiocls.audio.pack import pack_folder
 from audiocls.config import Config
 from audiocls.tracking import ServerAvailability
-from audiocls.training.state import resolve_device
+from audiocls.training.device import prepare_device, resolve_device
 
 CAPACITY = 8
 """Data sets kept open; they are memory maps, whose pages the system shares and reclaims."""
@@ -42,6 +42,7 @@ class WorkerCache:
             clips = table or config.data.table(self.cache)
             self._require_sources(config, fingerprint)
             device = resolve_device(config.device)
+            prepare_device(device)
             self._datasets[key] = open_dataset(
                 config.data,
                 config.features,

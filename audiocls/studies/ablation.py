@@ -79,7 +79,7 @@ def prepare_ablation(
         tried, cache = tried_of(configs, cache_folder()), cache_folder()
         require_sound(study.name, tried, cache, is_here=options.executor == "inline")
     folder = StudyFolder((options.runs / study.name).absolute())
-    lender = lender_for(study, folder, set(options.slots()) == {"cpu"}, display)
+    lender = lender_for(study, folder, set(options.slots(program is None)) == {"cpu"}, display)
 
     def job(cell: Cell) -> AnyJob:
         if isinstance(resolved, ProgramStudy):
@@ -99,7 +99,7 @@ def prepare_ablation(
         folder,
         first_look(study) if study.looks else study,
         open_source,
-        _opener(options, folder, program is not None),
+        _opener(options, folder, program is not None, display),
         options.limits(is_foreign=program is not None),
         is_native=program is None,
         is_single=options.is_single,
@@ -107,8 +107,12 @@ def prepare_ablation(
     )
 
 
-def _opener(options: LaunchOptions, folder: StudyFolder, is_program: bool) -> OpenExecutor:
+def _opener(
+    options: LaunchOptions, folder: StudyFolder, is_program: bool, display: Display
+) -> OpenExecutor:
     if not is_program:
+        for text in options.idle_accelerators():
+            display.note(text)
         return options.open_workers(folder.path / "workers.log")
     options.slots()  # which raises for devices that are not there
     return lambda most, stop: open_programs(options.claimed(most))

@@ -17,6 +17,7 @@ from audiocls import extras
 from audiocls.design.ablation import MAX_BLOCKS
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
+from audiocls.execution.accelerators import obstacles
 from audiocls.execution.device_claims import ClaimedSlots, claimed
 from audiocls.execution.devices import Slots, slots
 from audiocls.execution.executors import Executor
@@ -97,16 +98,20 @@ class LaunchOptions:
         max_s = None if self.max_hours is None else self.max_hours * 3600
         return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None)
 
-    def slots(self) -> Slots:
-        """Return one device a worker."""
+    def slots(self, is_native: bool = False) -> Slots:
+        """Return one device a worker, of our own trials or of programs."""
         if self.executor not in EXECUTORS:
             allowed = ", ".join(EXECUTORS)
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
-        return slots(self.devices, self.workers)
+        return slots(self.devices, self.workers, is_native)
 
-    def claimed(self, most: int | None = None) -> ClaimedSlots:
+    def claimed(self, most: int | None = None, is_native: bool = False) -> ClaimedSlots:
         """Return one device a worker, at most `most`, that no other launch here works on."""
-        return claimed(self.devices, self.workers, most)
+        return claimed(self.devices, self.workers, most, is_native)
+
+    def idle_accelerators(self) -> list[str]:
+        """Return why accelerators of this machine stay idle, unless the user chose devices."""
+        return obstacles() if self.devices == "auto" else []
 
     def check_runs_here(self) -> None:
         """Raise `UsageError` where a server would have to order what it cannot order."""
@@ -120,8 +125,8 @@ class LaunchOptions:
 
         def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
             if self.executor == "inline":
-                return open_inline(self.claimed(1), stop)
-            return open_local(self.claimed(most), log)
+                return open_inline(self.claimed(1, is_native=True), stop)
+            return open_local(self.claimed(most, is_native=True), log)
 
         return open_executor
 

@@ -7,8 +7,10 @@ draws what the uninterrupted one would have drawn, and ends in the same weights 
 Legend: B batch, C channels (mel bands), L frames.
 """
 
+import functools
 import itertools
 import math
+import operator
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -146,8 +148,8 @@ def _train(state: TrainingState, progress: Progress) -> Row:
     clips = state.split.train
     batches = training_batches(state.dataset, clips, state.batching, progress.epoch, seed)
     state.classifier.train()
-    # Sums stay on the device until the end: reading one number a step would wait for each step.
-    total = torch.zeros((), device=state.device, dtype=torch.float64)
+    # They stay on the device until the end: reading one number a step would wait for each step.
+    weighted: list[Tensor] = []  # loss · clips of each step
     norms: list[Tensor] = []
     first: list[Tensor] = []
     num_trained = 0
@@ -155,16 +157,21 @@ def _train(state: TrainingState, progress: Progress) -> Row:
         num_clips = sum(len(batch.targets) for batch in group)
         loss, norm = train_step(state, group, is_measured=number % MEASURED_EVERY == 0)
         norms += [] if norm is None else [norm]
-        total += loss * num_clips
+        weighted.append(loss * num_clips)
         num_trained += num_clips
         if progress.steps < NUM_FIRST:
             first.append(loss)
         progress.steps += 1
         progress.gradient_passes += state.stepper.num_passes
     progress.samples += num_trained
-    progress.first_losses += torch.stack(first).double().tolist() if first else []
-    row = {"train/loss": float(total) / num_trained}
+    progress.first_losses += torch.stack(first).tolist() if first else []
+    row = {"train/loss": _sum(weighted) / num_trained}
     return row | ({"train/grad_norm": float(torch.stack(norms).mean())} if norms else {})
+
+
+def _sum(losses: list[Tensor]) -> float:
+    """Return the sum of losses (), in float64 and in order, here: not every device has float64."""
+    return functools.reduce(operator.add, torch.stack(losses).tolist(), 0.0)
 
 
 def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:

@@ -104,13 +104,13 @@ class Progress:
         """Return everything needed to resume with the next epoch, as bytes."""
         buffer = io.BytesIO()
         progress = {item.name: getattr(self, item.name) for item in fields(self)}
-        torch.save({"progress": progress, **_stateful(state)}, buffer)
+        torch.save(_on_cpu({"progress": progress, **_stateful(state)}), buffer)
         return buffer.getvalue()
 
     @classmethod
     def restored(cls, state: TrainingState, snapshot: bytes) -> "Progress":
         """Return the progress of a snapshot, and load its other contents into `state`."""
-        saved = torch.load(io.BytesIO(snapshot), map_location=state.device, weights_only=True)
+        saved = torch.load(io.BytesIO(snapshot), map_location="cpu", weights_only=True)
         state.classifier.load_state_dict(saved["classifier"])
         state.optimizer.load_state_dict(saved["optimizer"])
         state.schedule.load_state_dict(saved["schedule"])
@@ -123,6 +123,15 @@ class Progress:
         """Return the number of epochs finished at a snapshot."""
         saved = torch.load(io.BytesIO(snapshot), map_location="cpu", weights_only=True)
         return int(saved["progress"]["epoch"])
+
+
+def _on_cpu(value: Any) -> Any:
+    """Return nested values with tensors on the CPU: not every device can be written as it is."""
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        return type(value)((key, _on_cpu(each)) for key, each in value.items())
+    return [_on_cpu(each) for each in value] if isinstance(value, list) else value
 
 
 def _copied(state: TrainingState) -> dict[str, Tensor]:

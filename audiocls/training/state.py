@@ -17,7 +17,7 @@ from audiocls.audio.clips import Split
 from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.audio.features.normalise import Standardise
 from audiocls.config import Config
-from audiocls.errors import ConfigError, DataError
+from audiocls.errors import DataError
 from audiocls.optim.averaging import WeightAverage
 from audiocls.optim.loss_scale import DynamicScaling, LossScaling, NoScaling
 from audiocls.optim.optimizers import OptimizerStep, stepper
@@ -25,6 +25,7 @@ from audiocls.optim.schedules import LearningRate
 from audiocls.seeding import seed_of
 from audiocls.training.budget import require_within_budget
 from audiocls.training.classifier import Classifier
+from audiocls.training.device import require_precision
 from audiocls.training.init_from import (
     Transfer,
     Weights,
@@ -111,27 +112,6 @@ def build(
     )
 
 
-def resolve_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is the GPU if CUDA has one, or else the CPU.
-
-    Raises:
-        ConfigError: `name` is a GPU and torch has none.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device", [f"got {name}, but torch sees no GPU; allowed: auto, cpu"])
-    return torch.device(name)
-
-
-def _require_precision(config: Config, device: torch.device) -> None:
-    # Older GPUs emulate it, slower than fp32; torch calls that supported too.
-    is_missing = device.type == "cuda" and not torch.cuda.is_bf16_supported(False)
-    if config.train.precision == "bf16" and is_missing:
-        gpu = torch.cuda.get_device_name(device)
-        raise ConfigError("train", [f"precision: got bf16, which {gpu} lacks; use fp16 or fp32"])
-
-
 def _split(config: Config, dataset: AudioDataset) -> Split:
     """Return the clips of the configured fold; raise `DataError` if a part of it is empty."""
     split = dataset.table.split(config.fold, config.data.validation)
@@ -185,7 +165,7 @@ def _schedule(config: Config, optimizer: torch.optim.Optimizer, epoch_steps: int
 
 def loss_scaling(config: Config, device: torch.device) -> LossScaling:
     """Return what scales the loss; raise `ConfigError` for a precision that the device lacks."""
-    _require_precision(config, device)
+    require_precision(config.train.precision, device)
     if config.train.precision != "fp16":
         return NoScaling()
     return DynamicScaling(device.type, config.train.loss_scale)

@@ -18,6 +18,11 @@ from torch import Tensor
 from audiocls.seeding import seed_of
 
 
+def has_float64(device: torch.device) -> bool:
+    """Whether a device computes in float64; Apple's, Google's and many of Intel's do not."""
+    return device.type in ("cpu", "cuda")
+
+
 def _signed(word: int) -> int:
     """Return the signed integer with the bits of an unsigned 64-bit word, as int64 holds it."""
     return word - 2**64 if word >= 2**63 else word
@@ -70,10 +75,9 @@ class ClipRNG:
 
         Shape: → (B, size)
         """
-        words = self._words(purpose, -(-size // 2)).view(torch.int32)[:, :size]
-        # Each 64-bit word gives two numbers. The upper 24 bits of each half are a signed integer
-        # in ±2²³, which float32 holds exactly; times 2⁻²⁴ and plus 1/2 it lies in [0, 1).
-        return (words >> 8).to(torch.float32).mul_(2**-24).add_(0.5)
+        # A signed integer in ±2²³ is held exactly by float32; times 2⁻²⁴ and plus 1/2 it lies in
+        # [0, 1).
+        return self._halves(purpose, size).to(torch.float32).mul_(2**-24).add_(0.5)
 
     def normal(self, purpose: str, size: int = 1) -> Tensor:
         """Draw float32 numbers of mean 0 and deviation 1 (Box and Muller, 1958), within ±5.8.
@@ -99,8 +103,10 @@ class ClipRNG:
 
         Shape: counts () or (B, 1) or (B, size) → (B, size)
         """
-        # In float32 the product could round up to the count itself; in float64 it stays below.
-        return (self.uniform(purpose, size).double() * counts).long()
+        # ⌊uniform · counts⌋ without rounding, which could reach the count itself in float32, and
+        # without float64, which not every device has. By halves: the product may exceed 64 bits.
+        drawn = self._halves(purpose, size).to(torch.int64) + 2**23
+        return drawn * (counts >> 24) + (drawn * (counts & (1 << 24) - 1) >> 24)
 
     def bernoulli(self, purpose: str, probability: float) -> Tensor:
         """Draw whether an event of that probability happens; never at 0, always at 1.
@@ -108,6 +114,13 @@ class ClipRNG:
         Shape: → (B,) bool
         """
         return self.uniform(purpose)[:, 0] < probability
+
+    def _halves(self, purpose: str, size: int) -> Tensor:
+        """Draw integers in ±2²³: the upper 24 bits of each half of a 64-bit word.
+
+        Shape: → (B, size) int32
+        """
+        return self._words(purpose, -(-size // 2)).view(torch.int32)[:, :size] >> 8
 
     def _words(self, purpose: str, count: int) -> Tensor:
         """Draw words of 64 random bits: SplitMix64's stream of each clip, words 1 … count.

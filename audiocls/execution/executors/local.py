@@ -91,7 +91,7 @@ class Worker:
                 text=True,
                 bufsize=1,
                 start_new_session=True,
-                env=worker_environment(os.environ, device, temporary),
+                env=worker_environment(os.environ, device, temporary, cache),
             )
         self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True)
         self._reader.start()
