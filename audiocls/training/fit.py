@@ -20,7 +20,7 @@ from torch import Tensor
 from audiocls.audio.batches import Batch, scoring_batches, training_batches
 from audiocls.errors import AudioclsError
 from audiocls.optim.batch_norm import refresh_batch_norm
-from audiocls.training.determinism import determinism
+from audiocls.training.determinism import determinism, seed_generators
 from audiocls.training.progress import Progress, selection_key
 from audiocls.training.state import TrainingState
 from audiocls.training.step import train_step
@@ -141,31 +141,42 @@ def _train(state: TrainingState, progress: Progress) -> Row:
 
     Without the norm if every step that was measured overflowed.
     """
-    torch.manual_seed(state.seed("dropout", progress.epoch))
+    seed_generators(state.seed("dropout", progress.epoch), state.device)
     seed = state.seed("order", progress.epoch)
     clips = state.split.train
     batches = training_batches(
         state.dataset, clips, state.batching, progress.epoch, seed, state.stored
     )
     state.classifier.train()
-    # Sums stay on the device until the end: reading one number a step would wait for each step.
-    total = torch.zeros((), device=state.device, dtype=torch.float64)
+    # Losses stay on the device until the end: reading one a step would wait for each step.
+    losses: list[Tensor] = []
     norms: list[Tensor] = []
-    first: list[Tensor] = []
-    num_trained = 0
+    counts: list[int] = []
     for number, group in enumerate(_groups(batches, state.config.train.accumulate)):
-        num_clips = sum(len(batch.targets) for batch in group)
         loss, norm = train_step(state, group, is_measured=number % MEASURED_EVERY == 0)
+        losses.append(loss)
         norms += [] if norm is None else [norm]
-        total += loss * num_clips
-        num_trained += num_clips
-        if progress.steps < NUM_FIRST:
-            first.append(loss)
-        progress.steps += 1
-        progress.gradient_passes += state.stepper.num_passes
-    progress.samples += num_trained
-    progress.first_losses += torch.stack(first).double().tolist() if first else []
-    row = {"train/loss": float(total) / num_trained}
+        counts.append(sum(len(batch.targets) for batch in group))
+    return _trained(progress, torch.stack(losses), counts, norms, state.stepper.num_passes)
+
+
+def _trained(
+    progress: Progress, losses: Tensor, counts: list[int], norms: list[Tensor], num_passes: int
+) -> Row:
+    """Count an epoch's steps; return its mean loss per clip and mean gradient norm.
+
+    Shape: losses (steps,); norms ()
+    """
+    losses = losses.cpu()
+    num_kept = max(0, NUM_FIRST - progress.steps)
+    progress.first_losses += losses[:num_kept].double().tolist()
+    progress.steps += len(counts)
+    progress.gradient_passes += num_passes * len(counts)
+    progress.samples += sum(counts)
+    sums = losses * torch.tensor(counts, dtype=losses.dtype)
+    # One after the other in float64, whatever the order that a sum would choose.
+    total = float(sums.double().cumsum(0)[-1])
+    row = {"train/loss": total / sum(counts)}
     return row | ({"train/grad_norm": float(torch.stack(norms).mean())} if norms else {})
 
 

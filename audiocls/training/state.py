@@ -4,12 +4,14 @@ Legend: N clips.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from audiocls.audio.augment.background import open_background
 from audiocls.audio.batches import Batching, epoch_batches
@@ -61,6 +63,11 @@ class TrainingState:
     """What the model takes of the training clips, where nothing random precedes it."""
     transfers: tuple[Transfer, ...] = ()
     """Weights copied from a checkpoint or from pre-training, before the first step."""
+
+    @cached_property
+    def parameters(self) -> tuple[nn.Parameter, ...]:
+        """All parameters of the classifier, listed once: the walk takes as long as their norm."""
+        return tuple(self.classifier.parameters())
 
     @property
     def device(self) -> torch.device:

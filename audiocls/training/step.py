@@ -38,24 +38,25 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
     def closure() -> Tensor:
         """Compute the gradients and return the mean loss per clip. Shape: → ()"""
         state.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=state.device)
+        losses = []
         for batch in group:
             # Weighted by clips: the batches of a group may differ in size.
             loss = batch_loss(state, batch) * (len(batch.targets) / num_clips)
             state.scaling.backward(loss * num_clips if is_summed else loss)
-            total += loss.detach()
-        return total
+            losses.append(loss.detach())
+        return sum(losses[1:], losses[0])
 
     def clip() -> None:
         """Measure and clip the gradient, as configured."""
         most = state.config.train.clip_norm
         if most == 0 and not is_measured:
             return
-        parameters = list(state.classifier.parameters())
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        gradients = [p.grad for p in state.parameters if p.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         norms.append(norm)
         if most > 0:
-            torch.nn.utils.clip_grads_with_norm_(parameters, most, norm)
+            # 1e-6 as in `torch.nn.utils.clip_grad_norm_`: a gradient of 0 stays 0.
+            torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
 
     is_summed = state.config.train.reduction == "sum"
     loss = state.stepper.step(closure, clip)
