@@ -11,6 +11,9 @@ from torch import Tensor
 
 from audiocls.audio.augment.spec_augment import masked
 from audiocls.audio.batches import Batch
+from audiocls.config import Config
+from audiocls.training.classifier import Classifier
+from audiocls.training.objective import Objective
 from audiocls.training.state import TrainingState
 
 HALF_PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -41,7 +44,8 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
         losses = []
         for batch in group:
             # Weighted by clips: the batches of a group may differ in size.
-            loss = batch_loss(state, batch) * (len(batch.targets) / num_clips)
+            loss = batch_loss(state.classifier, state.objective, state.config, batch)
+            loss = loss * (len(batch.targets) / num_clips)
             state.scaling.backward(loss * num_clips if is_summed else loss)
             losses.append(loss.detach())
         return sum(losses[1:], losses[0])
@@ -67,24 +71,26 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
     return StepResult(loss, norms[0] if is_told else None)
 
 
-def batch_loss(state: TrainingState, batch: Batch) -> Tensor:
+def batch_loss(
+    classifier: Classifier, objective: Objective, config: Config, batch: Batch
+) -> Tensor:
     """Return the mean loss per clip of a batch, with masked features. Shape: → ()"""
-    classifier, inputs = state.classifier, batch.inputs
+    inputs = batch.inputs
     features = inputs if batch.is_standardised else classifier.features(inputs)
-    features = masked(features, batch.masks, _masked_value(state))
-    half = HALF_PRECISION.get(state.config.train.precision)
-    with torch.autocast(state.device.type, half, enabled=half is not None):
-        return state.objective.loss(state.classifier, features, batch)
+    features = masked(features, batch.masks, _masked_value(classifier, config, inputs.device))
+    half = HALF_PRECISION.get(config.train.precision)
+    with torch.autocast(inputs.device.type, half, enabled=half is not None):
+        return objective.loss(classifier, features, batch)
 
 
-def _masked_value(state: TrainingState) -> Tensor | None:
+def _masked_value(classifier: Classifier, config: Config, device: torch.device) -> Tensor | None:
     """Return the standardised features of silence where masks write these, or else none.
 
     Shape: → (1, C, 1)
     """
-    features, in_shape = state.config.features, state.config.in_shape
-    if state.config.augment.masked == "mean":
+    features, in_shape = config.features, config.in_shape
+    if config.augment.masked == "mean":
         return None
     assert features.name == "logmel", "Config refuses others"
-    silence = torch.full((1, in_shape[0], 1), math.log(features.offset), device=state.device)
-    return torch.as_tensor(state.classifier.standardise(silence))
+    silence = torch.full((1, in_shape[0], 1), math.log(features.offset), device=device)
+    return torch.as_tensor(classifier.standardise(silence))
