@@ -27,7 +27,8 @@ from typer.testing import CliRunner
 from audiocls.audio import dataset as dataset_module
 from audiocls.cli import app
 from audiocls.config import resolve
-from audiocls.errors import DataError, MachineFault
+from audiocls.errors import DataError, MachineFault, UsageError
+from audiocls.execution import snapshots
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Done, Failed, Interrupted, Lost
@@ -172,6 +173,7 @@ def test_every_fault_of_the_machine_interrupts(tmp_path, cache, monkeypatch, nam
     def refuse(*_: Any) -> None:
         raise error_of(name)
 
+    monkeypatch.setattr(snapshots, "EVERY_S", 0.0)
     monkeypatch.setattr(TrialFolder, "write_resume", refuse)
     job = tiny_job(tmp_path, cache)
     event = train(job, cache)
@@ -185,6 +187,7 @@ def test_a_full_disk_leaves_the_trial_pending_whatever_was_being_written(
     tmp_path, cache, monkeypatch, write
 ):
     job = tiny_job(tmp_path, cache)
+    monkeypatch.setattr(snapshots, "EVERY_S", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(TrialFolder, write, full)
         event = train(job, cache)
@@ -208,6 +211,7 @@ def test_a_trial_interrupted_by_a_full_disk_goes_on_to_the_same_numbers(
             raise error_of("ENOSPC")
         append(self, row)
 
+    monkeypatch.setattr(snapshots, "EVERY_S", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(TrialFolder, "append_history", until_epoch_3)
         assert isinstance(train(job, cache), Interrupted)

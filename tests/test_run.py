@@ -174,7 +174,7 @@ def test_a_lost_program_is_said_to_start_anew_and_a_lost_trial_to_go_on(tmp_path
     messages = [message for status in seen for message in status.messages]
     assert [message.rpartition("from ")[2] for message in messages] == [
         "its beginning",
-        "its last epoch",
+        "its last snapshot",
     ]
 
 

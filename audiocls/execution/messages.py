@@ -86,7 +86,7 @@ class Lost:
     id: str
     how: str
     is_resumable: bool = True
-    """Whether the next attempt resumes from the last epoch."""
+    """Whether the next attempt resumes from the last snapshot."""
     cause: Cause = "signal"
     """Of the failure, if this happens too often."""
     fault: str = ""

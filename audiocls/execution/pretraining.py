@@ -23,6 +23,7 @@ from audiocls.execution.content import identity_of
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Event, Notice, Stage
 from audiocls.execution.provenance import code_digest
+from audiocls.execution.snapshots import Snapshots
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Damaged, TrialFolder
 from audiocls.store.content import description_in
@@ -130,13 +131,15 @@ def _train(
     folder = stage.folder
     _, snapshot, damage = folder.resume_attempt(Progress.num_epochs_of)
     folder.write_config(identity_config(stage.config))
+    snapshots = Snapshots(folder)
 
     def end_epoch(end: EpochEnd) -> Signal:
         folder.append_history(end.row)
-        folder.write_resume(end.snapshot())
         report(int(end.row["epoch"]), "")
         # FINISH is for the trial, which cannot do without its pre-training.
-        return Signal.STOP if poll_signal() is Signal.STOP else Signal.CONTINUE
+        signal = Signal.STOP if poll_signal() is Signal.STOP else Signal.CONTINUE
+        snapshots.end_epoch(end, signal)
+        return signal
 
     report(0, damage)
     dataset = worker_cache.dataset(stage.config, stage.fingerprint, stage.table, stage.learns_codes)

@@ -239,7 +239,7 @@ class Launch:
             return f"{job.label}: {event.how}"
         if (losses := lose_attempt(job)) < MAX_LOSSES:
             self._retrying.appendleft(job)
-            where = "its last epoch" if event.is_resumable else "its beginning"
+            where = "its last snapshot" if event.is_resumable else "its beginning"
             return f"{job.label}: {event.how}; resuming from {where}"
         message = f"{event.how}, {MAX_LOSSES} times"
         job.trial.fail(Failure(event.cause, message, "", losses))

@@ -24,6 +24,7 @@ from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Inter
 from audiocls.execution.probe import Tried, require_sound_here
 from audiocls.execution.provenance import now, provenance, reset_peak_memory
 from audiocls.execution.run_info import best_of, ending_of, run_info_of
+from audiocls.execution.snapshots import Snapshots
 from audiocls.execution.trial_results import write_results
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.machine import fault_of
@@ -102,6 +103,7 @@ class TrialRun:
     tracker: Tracker = field(default_factory=NullTracker)
     stop_button: threading.Event = field(default_factory=threading.Event)
     """Set when the stop button of the W&B run is pressed."""
+    snapshots: Snapshots = field(init=False)
     config: Config = field(init=False)
     started: str = field(init=False)
     snapshot: bytes | None = field(init=False)
@@ -115,6 +117,7 @@ class TrialRun:
         """
         self.attempt = self.job.trial.begin()
         self.started = now()
+        self.snapshots = Snapshots(self.job.trial)
         reset_peak_memory()
         self.config = Config.model_validate(self.job.spec.config, context=KEPT)
         self.attempt, self.snapshot = self._resume()
@@ -149,12 +152,13 @@ class TrialRun:
 
     def end_epoch(self, end: EpochEnd) -> Signal:
         """Store, track and report an epoch; return whether training goes on."""
-        # History before snapshot: a kill between the two costs a row that is trained again.
+        # History before snapshot: a kill between the two costs rows that are trained again.
         self.job.trial.append_history(end.row)
-        self.job.trial.write_resume(end.snapshot())
         self.tracker.log(end.row)
         self.emit(Epoch(self.job.id, int(end.row["epoch"]), end.num_epochs))
-        return self.poll_signal()
+        signal = self.poll_signal()
+        self.snapshots.end_epoch(end, signal)
+        return signal
 
     def close(self, ended: Ended, ending: Ending) -> Ended:
         """Finish the tracker; return `ended` with a note on what went wrong without harm."""

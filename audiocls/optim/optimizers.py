@@ -110,13 +110,13 @@ def decay_groups(model: "nn.Module", weight_decay: float) -> list[dict[str, Any]
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in parameters if _decays(p)], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if not _decays(p)], "weight_decay": 0.0},
+        {"params": [p for p in parameters if decays(p)], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if not decays(p)], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
 
 
-def _decays(parameter: "nn.Parameter") -> bool:
+def decays(parameter: "nn.Parameter") -> bool:
     """Whether a parameter (C, …) holds more than one number per channel."""
     return parameter.ndim > 1 and parameter.numel() > parameter.shape[0]
 

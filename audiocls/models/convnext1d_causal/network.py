@@ -9,9 +9,10 @@ The block is that of Liu et al., 2022 (arXiv 2201.03545, figure 4). Notable, and
 Legend: B batch, C channels, L frames, D width, K classes, Q codebooks, V codes per codebook.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from audiocls.models.image import in_channels_last
 
 CODES = 1024
 """V: entries of each of EnCodec's codebooks (Défossez et al., 2022, arXiv 2210.13438, 3.2)."""
@@ -76,7 +77,7 @@ class ConvNeXt1dCausal(nn.Module):
 
         Shape: (B, C, L) → (B, L + 1, D)
         """
-        image = F.pad(features, (1, 0)).unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        image = in_channels_last(F.pad(features, (1, 0)).unsqueeze(2))
         hidden: Tensor = self.blocks(self.stem(image))
         return hidden.squeeze(2).transpose(1, 2)
 
