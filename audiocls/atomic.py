@@ -3,6 +3,7 @@
 Locks too, for those who write one after the other, and the way to a file's place.
 """
 
+import errno
 import glob
 import logging
 import os
@@ -16,16 +17,12 @@ from filelock import FileLock, Timeout
 
 from audiocls.digests import damaged, is_sealed, seal, sync
 from audiocls.machine import reserve, writing
+from audiocls.writers import WRITER, has_ended, writer_name
 
 log = logging.getLogger(__name__)
 
-BESIDE = re.compile(r"\..+\.(\d{1,9})(\.\w+)?\.tmp", re.DOTALL)
-"""Name of what a process writes, until it is whole: the number is the process's.
-
-Of a process that began later than the file was written, the number is another one's by now.
-"""
-CLOCKS_DIFFER_S = 2.0
-"""At most: the start of a process and a file's time come from different clocks."""
+BESIDE = re.compile(rf"\..+\.(?P<writer>{WRITER.pattern})(?P<kind>\.\w+)?\.tmp", re.DOTALL)
+"""Name of what a process writes, until it is whole."""
 
 
 def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
@@ -34,23 +31,41 @@ def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
     With `is_synced` it is on the disk before it has the name, so that a power cut leaves no file
     that is torn. Raises `MachineFault` where the disk does not take it.
     """
+    with writing(path, len(content)), _written(path, content, is_synced) as beside:
+        beside.replace(path)
+
+
+@contextmanager
+def _written(path: Path, content: bytes, is_synced: bool) -> Iterator[Path]:
+    """Yield the file that is to become `path`; nothing is left of it afterwards."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = beside_of(path)
-    with writing(path, len(content)):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+        if is_synced:
+            sync(beside)
+        yield beside
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def publish(path: Path, content: bytes, is_synced: bool = True) -> bool:
+    """Write a file that no other process has written before; return whether this one was first.
+
+    With `is_synced` it is on the disk before it has the name.
+    """
+    with writing(path, len(content)), _written(path, content, is_synced) as beside:
         try:
-            with beside.open("wb") as file:
-                file.write(content)
-            if is_synced:
-                sync(beside)
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+            os.link(beside, path)
+        except FileExistsError:
+            return False
+    return True
 
 
 def beside_of(path: Path, kind: str = "") -> Path:
-    """Return where this process writes what is to become `path`."""
-    return path.with_name(f".{path.name}.{os.getpid()}{kind}.tmp")
+    """Return where this process writes what is to become `path`: no other one has the name."""
+    return path.with_name(f".{path.name}.{writer_name()}{kind}.tmp")
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -66,17 +81,10 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def _is_abandoned(file: Path) -> bool:
-    import psutil
-
-    if (match := BESIDE.fullmatch(file.name)) is None:
-        return False
+    found = BESIDE.fullmatch(file.name)
     try:
-        writer, written = psutil.Process(int(match[1])), file.lstat().st_mtime
-        has_ended = writer.status() == psutil.STATUS_ZOMBIE
-        return bool(has_ended or writer.create_time() > written + CLOCKS_DIFFER_S)
-    except psutil.NoSuchProcess:
-        return True
-    except (OSError, psutil.Error):
+        return found is not None and has_ended(found["writer"], file.lstat().st_mtime)
+    except OSError:
         return False
 
 
@@ -170,9 +178,16 @@ def _discard(folder: Path) -> None:
         if is_sealed(folder):
             names = ", ".join(damaged(folder)[:3])
             log.warning("%s: damaged on the disk (%s); it is made again", folder, names)
-        folder.rename(folder.with_name(f".{folder.name}.damaged.tmp"))
+        folder.rename(beside_of(folder, ".damaged"))
     for left_behind in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
-        _remove(left_behind)
+        if _is_trash(left_behind):
+            _remove(left_behind)
+
+
+def _is_trash(beside: Path) -> bool:
+    """Whether nobody writes there: on a file system shared by hosts a lock may be none."""
+    found = BESIDE.fullmatch(beside.name)
+    return found is None or found["kind"] == ".damaged" or _is_abandoned(beside)
 
 
 def _require_room(folder: Path, num_bytes: int) -> None:
@@ -191,7 +206,16 @@ def _make_beside(folder: Path, make: Callable[[Path], None]) -> None:
     beside.mkdir()
     try:
         make(beside)
-        beside.rename(folder)
+        _publish(beside, folder)
         sync(folder.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _publish(beside: Path, folder: Path) -> None:
+    """Give a complete folder its name, unless another host was first: both are the same."""
+    try:
+        beside.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise

@@ -8,6 +8,7 @@
     │   ├── InvalidClipTable    2   clip ids, labels, folds or splits that contradict each other
     │   └── Unreachable         2   a download that does not come through
     ├── Diverged                1   a training whose loss is not finite
+    ├── LeaseLost               1   writing what another launch has taken over
     ├── MachineFault           75   a full disk, a refused folder, no memory: free some, try again
     ├── NotComparable           4   a report in which no arm can be compared
     ├── PermissionDenied        2   a W&B server that refuses the key or the request

@@ -5,6 +5,7 @@ process group, one worker, W&B's process, or everything. When a study is complet
 with one that nobody disturbed: metrics, first losses, predictions, weights, history, costs.
 
     python benchmarks/kills.py --kills 200 --seed 1
+    python benchmarks/kills.py --kills 200 --launches 3 --no-flock    # that share each study
 """
 
 import argparse
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from shared_kills import Fleet
 
 ROOT = Path(__file__).parents[1]
 RECIPE = """\
@@ -52,11 +54,13 @@ LONGEST_DELAY_S = 6.0
 MODES = ("offline", "disabled")
 KNOWN = {
     *("record.json", "history.jsonl", "predictions.npz", "checkpoint.safetensors", "config.yaml"),
-    *("checkpoint.json", "attempt", "log.txt", ".lock"),
+    *("checkpoint.json", "attempt", "log.txt"),
 }
 """Files of a finished trial."""
 CLOCKED = ("wall_s", "process_s", "peak_memory_mib")
 LONGEST_LAUNCH_S = 300.0
+PAUSES_A_STUDY = 3.0
+"""Longest waits between two kills of a fleet in the time that a study takes on this machine."""
 ORPHANS_END_S = 60.0
 
 
@@ -74,10 +78,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no study later")
+    parser.add_argument("--launches", type=int, default=1, help="that share each study")
+    parser.add_argument("--no-flock", action="store_true", help="the kernel's lock does nothing")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     try:
-        result = run(folder, given.kills, random.Random(given.seed), given.minutes * 60)
+        fleet = (given.launches, not given.no_flock)
+        result = run(folder, given.kills, random.Random(given.seed), given.minutes * 60, fleet)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     killed = ", ".join(f"{num} {target}" for target, num in sorted(result.kills.items()))
@@ -86,17 +93,33 @@ def main() -> int:
     return 1 if result.faults else 0
 
 
-def run(folder: Path, num_kills: int, drawn: random.Random, limit_s: float) -> Result:
-    """Disturb studies until so many kills were made; compare each with an undisturbed one."""
+def run(
+    folder: Path,
+    num_kills: int,
+    drawn: random.Random,
+    limit_s: float,
+    fleet: tuple[int, bool] = (1, True),
+) -> Result:
+    """Disturb studies until so many kills were made; compare each with an undisturbed one.
+
+    `fleet` is how many launches share each study, and whether the kernel's lock works in them.
+    """
     (folder / "recipes").mkdir(parents=True)
     (folder / "recipes/tiny.yaml").write_text(RECIPE)
     (folder / "killed.yaml").write_text(ABLATION)
     result, started = Result(), time.monotonic()
     wanted = undisturbed(folder)
+    pause_s = (time.monotonic() - started) / PAUSES_A_STUDY
     while result.kills.total() < num_kills and time.monotonic() - started < limit_s:
         result.studies += 1
         name, mode = f"killed{result.studies}", MODES[result.studies % len(MODES)]
-        disturb(folder, name, mode, drawn, result)
+        if fleet[0] > 1:
+            has_hosts = result.studies % 2 == 0
+            launches = Fleet(folder, name, ROOT, *fleet, has_hosts, pause_s)
+            result.faults += launches.run(drawn, result.kills, num_kills)
+            left_behind(folder)
+        else:
+            disturb(folder, name, mode, drawn, result)
         got = contents(folder, name)
         faults = [*differences(got, wanted), *half_written(folder / "runs")]
         result.faults += [f"{name} ({mode}): {fault}" for fault in faults]

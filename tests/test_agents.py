@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 from helpers.recipes import TINY
 from helpers.records import search_record
+from helpers.trials import make_job
 
 from audiocls import yaml_file
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.execution.devices import worker_environment
-from audiocls.execution.job import CommandSpec, NativeSpec
+from audiocls.execution.job import CommandSpec, NativeJob, NativeSpec
 from audiocls.execution.messages import Done, Event, Failed, Interrupted
 from audiocls.execution.scheduler import Launch
-from audiocls.store import Failure, Proposal, StudyFolder, TrialFolder
+from audiocls.store import Cell, Failure, Proposal, StudyFolder, TrialFolder
 from audiocls.studies.sweep_request import sweep_request
 from audiocls.tracking.sweep_server import (
     Leave,
@@ -84,20 +85,9 @@ class Cells:
             return [Start(self.given[-1], {"cell": len(self.given)})]
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Work in a folder of its own."""
-
-    id: str
-    path: Path
-
-    @property
-    def label(self) -> str:
-        return self.id
-
-    @property
-    def trial(self) -> TrialFolder:
-        return TrialFolder(self.path / self.id)
+def piece(trial_id: str, path: Path) -> NativeJob:
+    """Return work in a folder of its own."""
+    return make_job(path, Cell(trial_id, "", 0, 1))
 
 
 class Bench:
@@ -113,7 +103,7 @@ class Bench:
     def num_free(self) -> int:
         return self.num_slots - len(self._open)
 
-    def submit(self, job: Piece) -> None:
+    def submit(self, job: NativeJob) -> None:
         self.submitted.append(job.id)
         self._open.append(job.id)
 
@@ -138,7 +128,7 @@ def agents_of(
 ) -> ServerSource:
     quota = options.pop("quota", None) or RunQuota()
     agents = [Agent(server, f"agent{i}", quota, pace) for i in range(num)]
-    return ServerSource(agents, lambda start: Piece(f"t-{start.run_id}", folder), **options)
+    return ServerSource(agents, lambda start: piece(f"t-{start.run_id}", folder), **options)
 
 
 def drive(source: ServerSource, bench: Bench, limit_s: float = 10) -> Launch:
@@ -272,7 +262,7 @@ def test_a_run_that_ends_while_the_agent_asks_is_no_leave_to_ask_for_one_more():
 def test_an_order_that_no_trial_follows_fails_and_the_next_one_is_obeyed(tmp_path):
     bench = Bench(1)
     agents = [Agent(Cells(3), "agent", RunQuota(), FAST)]
-    pieces = {"run0": Piece("a", tmp_path), "run1": None, "run2": Piece("c", tmp_path)}
+    pieces = {"run0": piece("a", tmp_path), "run1": None, "run2": piece("c", tmp_path)}
     source = ServerSource(agents, lambda start: pieces[start.run_id])
     assert drive(source, bench).num_done == 2
     assert bench.submitted == ["a", "c"]
@@ -284,11 +274,11 @@ def test_an_order_that_cannot_be_for_this_machine_ends_its_agents_after_the_tria
 ):
     server, is_refused = Cells(100), threading.Event()
 
-    def job_of(start: Start) -> Piece:
+    def job_of(start: Start) -> NativeJob:
         if start.run_id == "run1":
             is_refused.set()
             raise UsageError("no such arm here")
-        return Piece(start.run_id, tmp_path)
+        return piece(start.run_id, tmp_path)
 
     agents = [Agent(server, f"agent{i}", RunQuota(), FAST) for i in range(2)]
     source = ServerSource(agents, job_of)
@@ -345,7 +335,7 @@ def test_a_fault_of_our_own_in_an_agent_is_not_taken_for_an_end(tmp_path):
 def test_a_cell_asked_for_by_two_runs_is_given_to_the_second_after_the_first(tmp_path):
     server, bench = Cells(2), Bench(2)
     agents = [Agent(server, f"agent{i}", RunQuota(), FAST) for i in range(2)]
-    source = ServerSource(agents, lambda start: Piece("same", tmp_path))
+    source = ServerSource(agents, lambda start: piece("same", tmp_path))
     seen: list[int] = []
     bench.outcome = lambda one: seen.append(len(bench._open)) or Done(one)  # type: ignore[func-returns-value]
     assert drive(source, bench).num_done == 2
@@ -715,7 +705,7 @@ def test_a_real_server_that_went_away_and_came_back_loses_no_cell(door, wandb_se
     ids = [door.register_agent(path, "here") for _ in range(2)]
     quota = RunQuota()
     agents = [Agent(door, each, quota, STEADY) for each in ids]
-    source = ServerSource(agents, lambda start: Piece(start.run_id, tmp_path))
+    source = ServerSource(agents, lambda start: piece(start.run_id, tmp_path))
     bench = Bench(2)
 
     def outcome(one: str) -> Event:

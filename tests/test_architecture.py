@@ -39,7 +39,7 @@ FILES = {
 
 LAYERS = [
     {"errors", "dotted", "options", "seeding", "digests", "misreadings", "named_paths", "result"}
-    | {"stop_signals"},
+    | {"stop_signals", "writers"},
     {"source_code", "source_files"},
     {"formatting", "validation_errors", "yaml_file", "machine", "extras"},
     {"atomic"},

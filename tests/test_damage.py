@@ -236,7 +236,7 @@ def put_folder(path: Path) -> None:
     (path / "note.txt").write_text("mine")
 
 
-IN_PLACE = (".lock", "attempt", "resume.pt", "record.json")
+IN_PLACE = (".lease", "attempt", "resume.pt", "record.json")
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_finished_trial_with_a_folder_in_the_place_of_a_file_is_trained_anew(h
 
 
 def test_a_folder_in_the_place_of_a_studys_file_is_named(walked: Path, home: Path) -> None:
-    for study, file in (("tiny", ".launcher"), ("walk", "proposals.jsonl")):
+    for study, file in (("tiny", ".plan.lease"), ("walk", "proposals.jsonl")):
         put_folder(home / "runs" / study / file)
         for command in QUICK:
             run(*command, study)

@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 from audiocls.audio import dataset as dataset_module
 from audiocls.cli import app
 from audiocls.config import resolve
-from audiocls.errors import DataError, MachineFault, UsageError
+from audiocls.errors import DataError, MachineFault
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Done, Failed, Interrupted, Lost
@@ -36,6 +36,7 @@ from audiocls.execution.temporary import TemporaryFolders
 from audiocls.execution.trial_source import SourceProgress
 from audiocls.machine import disk, fault_in, fault_of, memory
 from audiocls.store import Cell, StudyFolder, TrialFolder
+from audiocls.store.lease import require_shareable
 from audiocls.store.proposals import Proposal
 from audiocls.studies.launch import exit_code_of
 from audiocls.tracking import Ending, FinishReport
@@ -179,7 +180,7 @@ def test_every_fault_of_the_machine_interrupts(tmp_path, cache, monkeypatch, nam
     assert job.trial.state() == "pending"
 
 
-@pytest.mark.parametrize("write", [*WRITES, "lease"])
+@pytest.mark.parametrize("write", WRITES)
 def test_a_full_disk_leaves_the_trial_pending_whatever_was_being_written(
     tmp_path, cache, monkeypatch, write
 ):
@@ -364,16 +365,9 @@ def test_any_other_error_of_a_scheduler_is_raised(tmp_path):
 
 
 def test_a_study_that_cannot_be_begun_on_a_full_disk_is_resumable(tmp_path, monkeypatch):
-    monkeypatch.setattr("audiocls.store.study.write_text", full)
-    with pytest.raises(MachineFault), StudyFolder(tmp_path / "s").launching():
-        pass
-
-    def refuse(*_: Any) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("audiocls.store.study.write_text", refuse)
-    with pytest.raises(UsageError, match="--runs"), StudyFolder(tmp_path / "s").launching():
-        pass
+    monkeypatch.setattr("audiocls.store.lease.os.link", full)
+    with pytest.raises(MachineFault):
+        require_shareable(tmp_path / "s")
 
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EACCES", "EMFILE"])
@@ -423,7 +417,7 @@ def test_a_worker_that_dies_on_a_mapped_file_is_the_machines_fault_and_leaves_no
     config = resolve([TINY, {"train.epochs": 100_000}], "tiny")
     with worker_of(tmp_path, cache) as executor:
         executor.submit(replace(trainable_job(config, study, cache), tracking=OFFLINE))
-        while not [path for path in study.glob("tmp/*/*/*") if path.name != ".lock"]:
+        while not list(study.glob("tmp/*/*/*")):
             executor.poll(0.1)
         (worker,) = children()
         worker.kill()

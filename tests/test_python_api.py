@@ -275,7 +275,7 @@ def test_states_are_values(study):
     status = audiocls.status(study)
     assert status.counts == {"done": 45, "failed": 0, "running": 0, "pending": 0}
     assert "total" in repr(status)
-    assert audiocls.stop(study).process is None
+    assert not audiocls.stop(study).asked
     listed = audiocls.list_studies(runs=study.path.parent)
     assert (listed.names, listed.rows()[0]["done"]) == (("dropout",), 45)
     retried = audiocls.retry(study, arms=["arm0"])

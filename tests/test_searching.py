@@ -20,6 +20,7 @@ from audiocls.store import (
     TrialFolder,
     folder_name,
 )
+from audiocls.store.lease import require_shareable
 from audiocls.studies.launch import Prepared, launch
 from audiocls.studies.sources.search import SearchSource
 
@@ -99,8 +100,8 @@ def test_a_grid_counts_trials_of_another_grid_as_additional(folder):
 def test_a_folder_that_cannot_be_made_is_refused_with_the_way_out(tmp_path, place):
     (tmp_path / "file").touch()
     folder = StudyFolder(tmp_path / place / "s")
-    with pytest.raises(UsageError, match="--runs"), folder.launching():
-        pass
+    with pytest.raises(UsageError, match="--runs"):
+        require_shareable(folder.path)
 
 
 @pytest.mark.parametrize(

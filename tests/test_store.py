@@ -4,13 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.processes import held_elsewhere
 from typer.testing import CliRunner
 
 from audiocls.atomic import remove_abandoned, write_bytes, write_text
@@ -32,38 +31,17 @@ from audiocls.store import (
     extended,
 )
 from audiocls.store.data_roots import remember_roots, root_of
+from audiocls.writers import host
 
 COST = Cost(10, 100, 2, 8, 60, 8, 0.5, 0.4, 100.0)
 PROVENANCE = Provenance("c", "0", "3", "2", "cpu", "data", "host", "then", "now")
 RECORD = Record("abc", 0, 1, 1, {"test/accuracy": 0.5}, COST, PROVENANCE, 30, 10, 10)
 FAILURE = Failure("nan", "Diverged: the loss", "Traceback …", 1)
 
-HOLD = """
-import sys, time
-from pathlib import Path
-from audiocls.store import {kind}
-with {kind}(Path(sys.argv[1])).{hold} as got:
-    print(got, flush=True)
-    time.sleep(60)
-"""
-
 
 @pytest.fixture
 def trial(tmp_path: Path) -> TrialFolder:
     return TrialFolder(tmp_path / "trials" / "abc")
-
-
-@contextmanager
-def held_elsewhere(path: Path, kind: str, hold: str) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds a lock until it is killed."""
-    command = [sys.executable, "-c", HOLD.format(kind=kind, hold=hold), str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() in ("True", "None")
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one_and_nothing_is_left_beside(tmp_path):
@@ -109,7 +87,7 @@ def test_a_write_killed_midway_leaves_the_old_file(tmp_path):
 
 def test_what_a_living_process_writes_stays_and_what_its_number_had_written_before_goes(tmp_path):
     """The number of a process that was killed may be another's by now."""
-    parent, own = (tmp_path / f".a.txt.{pid}.tmp" for pid in (os.getppid(), os.getpid()))
+    parent, own = (tmp_path / f".a.txt.{name_of(pid)}.tmp" for pid in (os.getppid(), os.getpid()))
     for file in (parent, own, tmp_path / "notes.tmp", tmp_path / ".a.txt.tmp"):
         file.write_text("half")
     os.utime(parent, (0, 0))
@@ -120,7 +98,7 @@ def test_what_a_living_process_writes_stays_and_what_its_number_had_written_befo
 def test_a_killed_process_that_nobody_has_waited_for_writes_no_more(tmp_path):
     """As in a container whose first process waits for nobody's children."""
     with subprocess.Popen(["sleep", "60"]) as process:
-        file = tmp_path / f".a.txt.{process.pid}.tmp"
+        file = tmp_path / f".a.txt.{name_of(process.pid)}.tmp"
         file.write_text("half")
         remove_abandoned(tmp_path)
         assert file.exists()
@@ -130,6 +108,11 @@ def test_a_killed_process_that_nobody_has_waited_for_writes_no_more(tmp_path):
         assert not file.exists()
 
 
+def name_of(pid: int) -> str:
+    """Return what a process of this host would be named in the names of its files."""
+    return f"{host()}-{pid}-0123abcd"
+
+
 def ended_process() -> int:
     with subprocess.Popen(["true"]) as process:
         return process.pid
@@ -137,14 +120,14 @@ def ended_process() -> int:
 
 def test_an_attempt_sweeps_up_what_a_killed_one_left_half_written(trial):
     trial.begin()
-    (trial.path / f".resume.pt.{ended_process()}.tmp").write_bytes(b"half")
+    (trial.path / f".resume.pt.{name_of(ended_process())}.tmp").write_bytes(b"half")
     trial.begin()
     assert [file.name for file in trial.path.iterdir()] == ["attempt"]
 
 
 def test_a_launch_sweeps_up_what_killed_ones_left(tmp_path):
     """A worker killed behind its record leaves its snapshot, and no attempt follows."""
-    folder, pid = StudyFolder(tmp_path / "s"), ended_process()
+    folder, pid = StudyFolder(tmp_path / "s"), name_of(ended_process())
     finished, begun = folder.trial("finished"), folder.trial("begun")
     finished.finish(RECORD)
     for trial in (finished, begun):
@@ -264,20 +247,11 @@ def test_asking_for_the_state_does_not_take_the_trial_away(trial):
 
 
 def test_two_processes_cannot_hold_one_lease(trial):
-    with held_elsewhere(trial.path, "TrialFolder", "lease()"):
+    with held_elsewhere(trial.path):
         assert trial.state() == "running"
         with trial.lease(timeout_s=0.1) as is_mine:
             assert not is_mine
         assert trial.state() == "running"
-
-
-def test_a_lease_is_released_when_its_process_is_killed(trial):
-    with held_elsewhere(trial.path, "TrialFolder", "lease()") as process:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert trial.state() == "pending"
-        with trial.lease(timeout_s=0) as is_mine:
-            assert is_mine
 
 
 def test_a_lease_ends_when_its_holder_raises(trial):
@@ -289,15 +263,14 @@ def test_a_lease_ends_when_its_holder_raises(trial):
 
 def test_who_asks_for_a_state_moves_nothing_and_who_begins_moves_folders_out_of_the_way(trial):
     for _ in range(2):
-        for name in (".lock", "log.txt"):
+        for name in (".lease", "log.txt"):
             (trial.path / name).mkdir(parents=True)
         assert trial.state() == "pending"
-        assert (trial.path / ".lock").is_dir()
+        assert (trial.path / ".lease").is_dir()
         with trial.lease() as is_mine:
             assert is_mine
-        (trial.path / ".lock").unlink()
     aside = {file.name for file in trial.path.iterdir()}
-    assert aside == {f"{name}.folder{n}" for name in (".lock", "log.txt") for n in (1, 2)}
+    assert aside == {f"{name}.folder{n}" for name in (".lease", "log.txt") for n in (1, 2)}
 
 
 def test_attempts_are_counted_across_processes(trial):
@@ -310,8 +283,8 @@ def test_an_attempt_after_a_kill_goes_on_and_one_after_a_failure_begins_anew(tri
     assert trial.begin().origin == 1
     trial.fail(FAILURE)
     trial.reset_failure()
-    assert trial.begin() == Attempt(number=3, origin=3)
-    assert trial.begin() == Attempt(number=4, origin=3)
+    assert trial.begin() == Attempt(number=3, origin=3, is_open=True)
+    assert trial.begin() == Attempt(number=4, origin=3, is_open=True)
 
 
 def test_finishing_leaves_nothing_to_resume_and_no_failure(trial):
@@ -331,12 +304,12 @@ def test_a_snapshot_with_one_changed_bit_is_none_and_training_starts_over(trial)
     trial.begin()
     trial.append_history({"epoch": 1.0})
     trial.write_resume(b"1")
-    assert trial.resume_attempt(one_epoch) == (Attempt(1, 1), b"1", "")
+    assert trial.resume_attempt(one_epoch) == (Attempt(1, 1, is_open=True), b"1", "")
     file = trial.path / "resume.pt"
     file.write_bytes(b"2" + file.read_bytes()[1:])
     trial.begin()
     attempt, state, note = trial.resume_attempt(one_epoch)
-    assert (attempt, state) == (Attempt(2, origin=2), None)
+    assert (attempt, state) == (Attempt(2, origin=2, is_open=True), None)
     assert str(file) in note
     assert "starts over at its first epoch" in note
     assert (trial.history(), trial.resume()) == ([], None)
@@ -350,7 +323,7 @@ def test_a_history_that_lacks_rows_of_the_snapshot_makes_training_start_over(tri
     file = trial.path / "history.jsonl"
     file.write_bytes(b"\0" * 10 + b"\n" + file.read_bytes())
     attempt, state, note = trial.resume_attempt(one_epoch)
-    assert (attempt, state) == (Attempt(1, 1), None)
+    assert (attempt, state) == (Attempt(1, 1, is_open=True), None)
     assert "history.jsonl" in note
 
 
@@ -364,7 +337,7 @@ def test_a_record_in_which_one_digit_changed_is_damaged(trial):
     assert "changed after it was written" in failure.message
     assert trial.reset_failure()
     assert trial.state() == "pending"
-    assert trial.begin() == Attempt(1, 1)
+    assert trial.begin() == Attempt(1, 1, is_open=True)
 
 
 def test_a_proposal_that_is_damaged_is_left_out_and_named(tmp_path):
@@ -482,17 +455,6 @@ def test_a_study_that_was_never_launched_says_which_there_are(tmp_path):
         StudyFolder(tmp_path / "dropuot").study()
     assert "Did you mean 'dropout'?" in str(raised.value)
     assert "audiocls sweep list" in str(raised.value)
-
-
-def test_one_scheduler_at_a_time_works_on_a_study(tmp_path):
-    folder = StudyFolder(tmp_path / "s")
-    with held_elsewhere(folder.path, "StudyFolder", "launching()") as process:
-        with pytest.raises(UsageError, match="being run by another process"), folder.launching():
-            pass
-        process.kill()
-        process.wait()
-        with folder.launching():
-            assert folder.path.is_dir()
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers.records import finished_study, paired_values, write_study
+from helpers.trials import make_job
 
 from audiocls.analysis import compare
 from audiocls.analysis.interim import UNDECIDED, first_look, with_next_look
@@ -227,8 +228,6 @@ class Batches:
 
 
 class Trial:
-    label, trial = "t", None
-
     def __init__(self, name):
         self.id = name
 
@@ -260,6 +259,8 @@ class Instant:
     def __init__(self, folder, records, stop, most):
         self.folder, self.records, self.stopping, self.left = folder, records, stop, most
         self.waiting = []
+
+    kind = "cpu"
 
     def num_free(self):
         return 2 - len(self.waiting)
@@ -293,8 +294,10 @@ def launch(path, whole, records, most=-1):
         return Instant(folder, records, stop, most)
 
     def source(kept):
-        looks = Looks(folder, kept, lambda cell: Trial(cell.id), next_look_fn(folder, whole))
-        return SequentialSource(looks)
+        def job(cell):
+            return make_job(path, cell, trial=folder.trial(cell.id))
+
+        return SequentialSource(Looks(folder, kept, job, next_look_fn(folder, whole)))
 
     display = SimpleNamespace(watching=lambda: nullcontext(told.append))
     outcome = launch_study(Prepared(folder, first_look(whole), source, executor), display)

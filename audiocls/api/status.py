@@ -9,6 +9,7 @@ from audiocls.api.report import Report, report_of
 from audiocls.formatting import command_line
 from audiocls.render.build.status import failures, status
 from audiocls.store import State, StudyFolder, count_states
+from audiocls.store.lease import LEASE_S
 from audiocls.studies import status as studies
 
 
@@ -27,6 +28,8 @@ class Status:
     """The study of its tuning trials, and how many of them are in each state."""
     damages: tuple[str, ...]
     """Damaged files that make no trial a failed one."""
+    at_work: tuple[studies.AtWork, ...] = ()
+    """The launches that work on it now."""
 
     @property
     def counts(self) -> dict[State, int]:
@@ -35,7 +38,7 @@ class Status:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What failed and why, what is damaged, and what to do about it, as sentences."""
+        """Who works on it, what failed and why, what is damaged, and what to do about it."""
         known = self.known
         failed = studies.failure_notes(known.folder) if known.failures else []
         runs = known.folder.path.parent
@@ -44,12 +47,12 @@ class Status:
             + command_line("sweep", "status", study, runs=runs)
             for study, counts in self.tuning.items()
         ]
-        return (*failed, *self.damages, *tuning)
+        return (*map(_sentence, self.at_work), *failed, *self.damages, *tuning)
 
     @cached_property
     def report(self) -> Report:
         """The table of arms and states, in every format but that of W&B."""
-        return report_of(status(self.known, self.tuning, self.damages))
+        return report_of(status(self.known, self.tuning, self.damages, self.at_work))
 
     def rows(self) -> Rows:
         """Return a dict for each failed trial: its cause, its message and its log."""
@@ -73,4 +76,10 @@ def status_on(folder: StudyFolder) -> Status:
         each.name: count_states(studies.status_of(each).states)
         for each in studies.tuning_of(folder)
     }
-    return Status(known, tuning, tuple(studies.damage_notes(folder, known.cells)))
+    damages = tuple(studies.damage_notes(folder, known.cells))
+    return Status(known, tuning, damages, tuple(studies.at_work(folder)))
+
+
+def _sentence(at: studies.AtWork) -> str:
+    silent = f", silent for {at.silent_s:.0f} s" if at.silent_s > LEASE_S else ""
+    return f"at work since {at.launch.started}: {at.launch.who}{silent}"

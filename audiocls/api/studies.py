@@ -22,7 +22,7 @@ from audiocls.studies.status import (
     open_begun,
     retry_failed,
     status_of,
-    stop_launch,
+    stop_launches,
 )
 
 
@@ -71,13 +71,13 @@ def retry(study: Named, *, arms: Names | None = None, runs: Folder | None = None
 
 @known_options
 def stop(study: Named, *, runs: Folder | None = None) -> Stopped:
-    """Ask the process on this machine that launches a study to stop, as Ctrl-C there would.
+    """Stop all launches of a study, on this machine or another, as Ctrl-C there would.
 
     >>> import audiocls
     >>> audiocls.stop("dropout").command  # doctest: +SKIP
     'audiocls sweep launch dropout'
     """
-    return stop_launch(_begun(study, runs))
+    return stop_launches(_begun(study, runs))
 
 
 @known_options

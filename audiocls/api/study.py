@@ -30,7 +30,7 @@ from audiocls.store.study import open_study
 from audiocls.studies.launch import Outcome, summary_of
 from audiocls.studies.options import cache_folder
 from audiocls.studies.reports import load_report
-from audiocls.studies.status import Retried, Stopped, retry_failed, stop_launch
+from audiocls.studies.status import Retried, Stopped, retry_failed, stop_launches
 
 if TYPE_CHECKING:
     from audiocls.importing.study import Imported
@@ -131,8 +131,8 @@ class Study:
         return retry_failed(self.folder, names_text(arms))
 
     def stop(self) -> Stopped:
-        """Ask the process on this machine that launches this study to stop, if there is one."""
-        return stop_launch(self.folder)
+        """Stop all launches of this study, on this machine or another."""
+        return stop_launches(self.folder)
 
     def __repr__(self) -> str:
         return repr(self._answer())

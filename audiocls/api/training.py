@@ -128,7 +128,7 @@ def train(
         has_tensorboard=tensorboard,
         has_model=log_model,
         run_id=os.environ.get("WANDB_RUN_ID", ""),
-        is_exclusive=False,
+        is_single=True,
     )
     outcome = run_trial(trial, options, display_of(progress))
     folder = StudyFolder(options.runs / trial.study.name)

@@ -1,10 +1,12 @@
 """Devices of this machine, found without torch, and the environment of a process on one of them."""
 
+import functools
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import UsageError
@@ -12,6 +14,9 @@ from audiocls.execution.temporary import TEMPORARY
 
 Slots = list[str]
 """One device a worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`."""
+
+LISTED = re.compile(r"GPU (\d+): (.+?) \(UUID: (\S+)\)")
+"""A line of `nvidia-smi -L`."""
 
 # Measured on two cores with a small CNN: a tuned allocator and huge pages give 1.2x (large blocks
 # are kept instead of returned to the kernel after every step), and one thread a worker avoids the
@@ -62,32 +67,51 @@ def core_ids() -> Sequence[int]:
     return range(os.cpu_count() or 1)
 
 
-@contextmanager
-def unpinned() -> Iterator[None]:
-    """Let threads started inside use every core, though this process is pinned to one."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    pinned = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, pinned)
-
-
 def available_gpus() -> list[str]:
     """Return the CUDA devices by torch's names, in the order a worker would see them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [f"cuda:{i}" for i, _ in enumerate(d for d in visible.split(",") if d.strip())]
+    num = len(installed_gpus()) if visible is None else len(_visible())
+    return [f"cuda:{i}" for i in range(num)]
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A device that the driver lists."""
+
+    index: str
+    name: str
+    """Product name, such as `NVIDIA H200`."""
+    uuid: str
+
+
+@functools.lru_cache(maxsize=1)
+def installed_gpus() -> tuple[Gpu, ...]:
+    """Return the devices that the driver lists for this process, whichever are visible to CUDA."""
     if shutil.which("nvidia-smi") is None:
-        return []
+        return ()
     listing = subprocess.run(
         ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False
     )
-    lines = [line for line in listing.stdout.splitlines() if line.startswith("GPU ")]
-    return [f"cuda:{i}" for i, _ in enumerate(lines)]
+    return tuple(
+        Gpu(*found.groups()) for found in map(LISTED.match, listing.stdout.splitlines()) if found
+    )
+
+
+def gpu_of(device: str) -> Gpu:
+    """Return what a device such as `cuda:1` is; of one that no driver lists, its number alone."""
+    number, visible = device.partition(":")[2] or "0", _visible()
+    entry = visible[int(number)] if int(number) < len(visible) else number
+    listed = (gpu for gpu in installed_gpus() if gpu.index == entry or gpu.uuid.startswith(entry))
+    return next(listed, Gpu(entry, "cuda", entry))
+
+
+def kind_of(device: str) -> str:
+    """Return the product name of a device, as records have it; `cpu` for a core."""
+    return device if device == "cpu" else gpu_of(device).name
+
+
+def _visible() -> list[str]:
+    return [d.strip() for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d.strip()]
 
 
 def worker_environment(
@@ -111,4 +135,6 @@ def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]
     if kind != "cuda" or not index:
         return {}
     visible = [d for d in inherited.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
-    return {"CUDA_VISIBLE_DEVICES": visible[int(index)] if visible else index}
+    chosen = {"CUDA_VISIBLE_DEVICES": visible[int(index)] if visible else index}
+    # As the driver counts them: CUDA itself puts the fastest first where kinds are mixed.
+    return {"CUDA_DEVICE_ORDER": inherited.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID"), **chosen}

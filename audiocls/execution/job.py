@@ -107,7 +107,7 @@ def job_from_json(line: str, spec_type: type[S]) -> TrialJob[S]:
     fields = json.loads(line)
     restored = {
         "study_folder": Path(fields["study_folder"]),
-        "trial": TrialFolder(Path(fields["trial"]["path"])),
+        "trial": TrialFolder(Path(fields["trial"]["path"]), fields["trial"]["token"]),
         "spec": spec_type(**_with_tuples(fields["spec"])),
         "tracking": TrackingConfig(**_with_tuples(fields["tracking"])),
     }

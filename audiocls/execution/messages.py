@@ -75,6 +75,8 @@ class Interrupted:
     note: str = ""
     is_worker_spent: bool = False
     fault: str = ""
+    is_taken: bool = False
+    """Whether another launch has taken the trial over, and goes on with it."""
 
 
 @dataclass(frozen=True)

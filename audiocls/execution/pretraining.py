@@ -4,8 +4,10 @@ It lies in `runs/<study>/pretrained/<id>/`.
 """
 
 import hashlib
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from audiocls.execution.provenance import code_digest
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Damaged, TrialFolder
 from audiocls.store.content import description_in
+from audiocls.store.lease import LeaseLost, held
 from audiocls.store.same_numbers import canonical_code
 from audiocls.store.stored_file import read, sealed, unsealed
 from audiocls.training.checkpoint import description_of
@@ -61,8 +64,8 @@ def pretrained_for(
 ) -> Pretrained | None:
     """Return the stage that `config` fine-tunes; train it if no trial has yet.
 
-    Of several workers that need it one trains it, and the others wait. Return `None` if
-    `poll_signal` says STOP first.
+    Of several workers that need it, on any host, one trains it, and the others wait. Return `None`
+    if `poll_signal` says STOP first.
     """
     stage = stage_for(job, config, worker_cache.cache)
 
@@ -71,8 +74,9 @@ def pretrained_for(
             emit(Notice(job.id, f"pre-training: {damage}"))
         emit(Stage(job.id, epoch, stage.config.train.epochs))
 
+    lease = stage.folder.claim()
     while poll_signal() is not Signal.STOP:
-        with stage.folder.lease(WAIT_S) as is_mine:
+        with held(lease) as is_mine, suppress(LeaseLost):
             finished, damage = _read(stage.folder)
             if is_mine:
                 _remove_leftovers(stage.folder, finished is not None)
@@ -80,8 +84,10 @@ def pretrained_for(
                 return finished
             if is_mine:
                 report(0, damage)
-                return _train(stage, worker_cache, report, poll_signal)
+                mine = replace(stage, folder=stage.folder.under(lease))
+                return _train(mine, worker_cache, report, poll_signal)
         report(len(stage.folder.history()))
+        time.sleep(WAIT_S)
     return None
 
 

@@ -1,7 +1,7 @@
 """Scheduler loop: take trials from a source while the executor has free slots.
 
 Failed trials are retried up to `limits.retries` times, trials whose worker died up to `MAX_LOSSES`
-times.
+times. A trial is run under its lease: one that another launch holds is waited for.
 """
 
 import threading
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audiocls.errors import MachineFault
+from audiocls.execution.claims import Claims, lose_attempt
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import AnyJob
 from audiocls.execution.messages import (
@@ -21,6 +22,7 @@ from audiocls.execution.messages import (
     Epoch,
     Event,
     Failed,
+    Interrupted,
     Lost,
     Notice,
     Running,
@@ -31,16 +33,16 @@ from audiocls.execution.trial_source import SourceProgress, TrialSource
 from audiocls.machine import fault_of
 from audiocls.stop_signals import handled
 from audiocls.store import Failure
+from audiocls.store.attempts import MAX_LOSSES
+from audiocls.store.lease import LeaseLost
 
-MAX_LOSSES = 3
-"""Worker deaths after which a trial counts as failed."""
 MAX_FIRST_FAILURES = 5
 """Failures without any success after which the program or the machine is taken to be at fault."""
 POLL_S = 0.2
 GRACE_S = 3.0
 """Between the stop signal and the kill, in seconds; Ctrl-C is to end within 5 seconds."""
 
-StoppedBy = Literal["signal", "budget", "failures", "machine"]
+StoppedBy = Literal["signal", "budget", "failures", "machine", "devices"]
 Watch = Callable[[Status], None]
 
 
@@ -66,15 +68,17 @@ class Launch:
     limits: Limits = UNLIMITED
     num_done: int = 0
     num_failed: int = 0
+    num_elsewhere: int = 0
+    """Trials that other launches have finished meanwhile."""
     stopped_by: StoppedBy | None = None
     fault: str = ""
     """What of the machine failed first, after which no trial is started."""
     epochs_done: int = 0
     notes: list[str] = field(default_factory=list)
     """What went wrong without harm, such as incomplete tracking."""
-    losses: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     running: dict[str, Running] = field(default_factory=dict)
+    claims: Claims = field(default_factory=Claims)
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -89,9 +93,15 @@ class Launch:
         try:
             while not self._is_over() and not self._is_stopped(stop):
                 self._fill(executor)
+                # What was left has ended elsewhere, or has to be trained on other devices.
+                if self._is_idle() and (self.source.is_over() or self.claims.misfits):
+                    break
                 self._handle(executor.poll(POLL_S))
                 for trial_id in self.source.trials_to_stop():
-                    executor.end(trial_id)
+                    if not self.claims.wish_end(trial_id):
+                        executor.end(trial_id)
+            if self._is_idle() and self.claims.misfits:
+                self.stopped_by = self.stopped_by or "devices"
         except (OSError, MachineFault) as error:
             self._stop_by(fault_of(error), error)
         finally:
@@ -100,6 +110,8 @@ class Launch:
     def _close(self, executor: Executor[Any]) -> None:
         try:
             self._handle(executor.stop(GRACE_S))
+            for trial_id in list(self.claims.held):
+                self.claims.leave(self._jobs[trial_id])
         except (OSError, MachineFault) as error:
             self._stop_by(fault_of(error), error)
 
@@ -110,7 +122,10 @@ class Launch:
         self.fault, self.stopped_by = self.fault or str(fault), "machine"
 
     def _is_over(self) -> bool:
-        return not self.running and not self._retrying and self.source.is_over()
+        return self._is_idle() and self.source.is_over()
+
+    def _is_idle(self) -> bool:
+        return not self.running and not self._retrying and not self.claims.elsewhere
 
     def _is_stopped(self, stop: threading.Event) -> bool:
         max_failures = self.limits.max_first_failures
@@ -134,7 +149,31 @@ class Launch:
             self._publish(())
 
     def _next(self) -> AnyJob | None:
-        return self._retrying.popleft() if self._retrying else self.source.next()
+        """Return the next trial that can be run here; those that have ended elsewhere are told."""
+        if self._retrying:
+            return self._retrying.popleft()
+        while (found := self.claims.next() or self._take()) is not None:
+            if not isinstance(found, Done | Failed):
+                return found
+            self._settle(found)
+        return None
+
+    def _take(self) -> AnyJob | Done | Failed | None:
+        """Return the next trial of the source that no other launch holds."""
+        while (job := self.source.next()) is not None:
+            self._jobs[job.id] = job
+            if (found := self.claims.take(job)) is not None:
+                return found
+        return None
+
+    def _settle(self, ended: Done | Failed) -> None:
+        """Count a trial that has ended without having been run here."""
+        self.num_elsewhere += isinstance(ended, Done)
+        self.num_failed += isinstance(ended, Failed)
+        self.source.tell(ended)
+        if isinstance(ended, Failed):
+            why = f"failed ({ended.cause}): {ended.message}"
+            self._publish([f"{self._jobs[ended.id].label} {why}"])
 
     def _handle(self, events: Sequence[Event]) -> None:
         messages = [message for event in events if (message := self._account(event))]
@@ -143,6 +182,16 @@ class Launch:
     def _account(self, event: Event) -> str:
         """Count one event; return a message about it for people, or an empty text."""
         job = self._jobs[event.id]
+        try:
+            return self._count(job, event)
+        except LeaseLost:
+            return self._lose_lease(job)
+
+    def _lose_lease(self, job: AnyJob) -> str:
+        self.claims.lose(job)
+        return f"{job.label}: another launch has taken it over"
+
+    def _count(self, job: AnyJob, event: Event) -> str:
         if isinstance(event, Notice):
             return f"{job.label}: {event.text}"
         if isinstance(event, Epoch | Stage):
@@ -158,6 +207,9 @@ class Launch:
             return self._lose(job, event)
         if isinstance(event, Failed):
             return self._fail(job, event)
+        if isinstance(event, Interrupted) and event.is_taken:
+            return self._lose_lease(job)
+        self.claims.leave(job) if isinstance(event, Interrupted) else self.claims.give_back(job.id)
         self.source.tell(event)
         self.num_done += isinstance(event, Done)
         return self._note(job, event)
@@ -176,20 +228,21 @@ class Launch:
             job.trial.reset_failure()
             self._retrying.append(job)
             return f"{what}; retrying ({self.retries[event.id]} of {self.limits.retries})"
+        self.claims.give_back(job.id)
         self.num_failed += 1
         self.source.tell(event)
         return what
 
     def _lose(self, job: AnyJob, event: Lost) -> str:
-        self.losses[event.id] += 1
         if event.fault:
+            self.claims.leave(job)
             return f"{job.label}: {event.how}"
-        if self.losses[event.id] < MAX_LOSSES:
+        if (losses := lose_attempt(job)) < MAX_LOSSES:
             self._retrying.appendleft(job)
             where = "its last epoch" if event.is_resumable else "its beginning"
             return f"{job.label}: {event.how}; resuming from {where}"
         message = f"{event.how}, {MAX_LOSSES} times"
-        job.trial.fail(Failure(event.cause, message, "", self.losses[event.id]))
+        job.trial.fail(Failure(event.cause, message, "", losses))
         return self._fail(job, Failed(event.id, event.cause, message))
 
     def _elapsed(self) -> float:
@@ -202,7 +255,8 @@ class Launch:
         """
         if progress.num_total is None:
             return None
-        num_missing = progress.num_total - progress.num_reused - self.num_done - self.num_failed
+        num_ended = self.num_done + self.num_failed + self.num_elsewhere
+        num_missing = progress.num_total - progress.num_reused - num_ended
         if num_missing <= 0:
             return 0.0
         training = [trial for trial in self.running.values() if not trial.is_pretraining]
@@ -219,7 +273,7 @@ class Launch:
         self.watch(
             Status(
                 num_total=progress.num_total,
-                num_done=progress.num_reused + self.num_done,
+                num_done=progress.num_reused + self.num_done + self.num_elsewhere,
                 num_reused=progress.num_reused,
                 num_failed=self.num_failed,
                 running=tuple(self.running.values()),

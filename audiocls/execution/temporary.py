@@ -6,9 +6,10 @@ leaves some for each trial, and who is killed cleans up nothing.
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from audiocls.writers import has_ended, writer_name
 
 TEMPORARY = "AUDIOCLS_WORKER_TMPDIR"
 """Variable that tells a worker its own folder, which it may remove."""
@@ -17,22 +18,18 @@ TEMPORARY = "AUDIOCLS_WORKER_TMPDIR"
 class TemporaryFolders:
     """The folders of one launch, removed one by one and, on `close`, all together.
 
-    What a killed launch left is removed by the next one of the study: the kernel has freed its
-    lock.
+    What a killed launch left is removed by the next one of the study on the same host.
     """
 
     def __init__(self, study: Path):
         self._all = study / "tmp"
-        self._gate = FileLock(study / ".tmp.lock")
-        with self._gate:
-            self._all.mkdir(parents=True, exist_ok=True)
-            self._sweep()
-            self._own = Path(tempfile.mkdtemp(dir=self._all, prefix=""))
-            self._lock = FileLock(self._own / ".lock")
-            self._lock.acquire()
+        self._sweep()
+        self._own = self._all / writer_name()
+        self._own.mkdir(parents=True)
 
     def new(self) -> Path:
         """Return a new, empty folder."""
+        self._own.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(dir=self._own, prefix=""))
 
     def remove(self, folder: Path) -> None:
@@ -41,20 +38,13 @@ class TemporaryFolders:
 
     def close(self) -> None:
         """Remove all folders of this launch."""
-        with self._gate:
-            self.remove(self._own)
-            self._lock.release()
-            self._sweep()
-            if not any(self._all.iterdir()):
-                self._all.rmdir()
+        self.remove(self._own)
+        self._sweep()
+        with suppress(OSError):  # another launch has its folders there
+            self._all.rmdir()
 
     def _sweep(self) -> None:
-        """Remove folders whose launch has ended: nobody holds their lock."""
-        for folder in self._all.iterdir():
-            lock = FileLock(folder / ".lock")
-            try:
-                lock.acquire(timeout=0)
-            except (Timeout, OSError):
-                continue
-            self.remove(folder)
-            lock.release()
+        """Remove the folders of launches that are known to have ended."""
+        for folder in list(self._all.iterdir()) if self._all.is_dir() else ():
+            if has_ended(folder.name):
+                self.remove(folder)

@@ -30,6 +30,7 @@ from audiocls.machine import fault_of
 from audiocls.machine.memory import is_of_memory
 from audiocls.parts import KEPT
 from audiocls.store import Attempt, Cause, Failure, Provenance, Record
+from audiocls.store.lease import LeaseLost
 from audiocls.tracking import Ending, NullTracker, Tracker, start
 from audiocls.tracking.breakdown import ScoreBreakdown
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
@@ -61,15 +62,12 @@ def train_trial(
 
     `poll_signal` is called after each epoch. A finished trial is not retrained; if a server opened
     a run for it, its metrics are logged to that run. A fault of the machine interrupts the trial,
-    which keeps its snapshot. No exception leaves this function, except an interrupt of the whole
-    process.
+    which keeps its snapshot. No exception leaves this function but an interrupt of the process.
     """
     run = TrialRun(job, worker_cache, emit, poll_signal)
     try:
-        with job.trial.lease(timeout_s=10) as is_mine:
-            refused = Failed(job.id, "error", "another process is training this trial")
-            ended = _attempt(run) if is_mine else refused
-    except (OSError, MachineFault) as error:  # not even the lock, or a note, could be written
+        ended = _attempt(run)
+    except (OSError, MachineFault) as error:  # not even a note could be written
         if (fault := run.fault_behind(error)) is None:
             raise
         ended = Interrupted(job.id, fault=str(fault))
@@ -77,7 +75,6 @@ def train_trial(
 
 
 def _attempt(run: "TrialRun") -> Ended:
-    """Return how a trial ended that no other process is training."""
     job = run.job
     if (record := job.trial.record()) is not None:
         job.trial.drop_resume()  # whoever wrote the record may have been killed before it did
@@ -85,6 +82,8 @@ def _attempt(run: "TrialRun") -> Ended:
         return _log_finished(job, record, run.worker_cache) if has_run else Done(job.id)
     try:
         ended, ending = _train(run)
+    except LeaseLost:
+        ended, ending = Interrupted(job.id, is_taken=True), Ending(exit_code=1)
     except Exception as error:
         ended, ending = _failed(run, error), Ending(exit_code=1)
     return run.close(ended, ending)
@@ -139,10 +138,13 @@ class TrialRun:
         return provenance(device, identity_config(self.config), data, self.started)
 
     def poll_signal(self) -> Signal:
-        """Return the scheduler's signal, or else FINISH once the stop button was pressed."""
+        """Return the scheduler's signal, or else FINISH once an early end was asked for.
+
+        By the stop button of its W&B run, or by a launch whose stop rule has named it.
+        """
         signal = self.poll_scheduler()
-        is_pressed = signal is Signal.CONTINUE and self.stop_button.is_set()
-        return Signal.FINISH if is_pressed else signal
+        is_enough = self.stop_button.is_set() or self.job.trial.wish.exists()
+        return Signal.FINISH if is_enough and signal is Signal.CONTINUE else signal
 
     def end_epoch(self, end: EpochEnd) -> Signal:
         """Store, track and report an epoch; return whether training goes on."""
@@ -219,6 +221,8 @@ def _failed(run: TrialRun, error: Exception) -> Failed | Interrupted:
     text, fault = "".join(traceback.format_exception(error)), ""
     try:
         job.trial.fail(Failure(cause, message, text, run.attempt.number))
+    except LeaseLost:
+        return Interrupted(job.id, is_taken=True)
     except (OSError, MachineFault) as disk_error:
         message += f" (and failure.json could not be written: {disk_error})"
         fault = str(run.fault_behind(disk_error) or "")

@@ -55,6 +55,8 @@ def write_results(
         test_clips=digest_of_test(state.dataset.table, state.config.fold),
         first_losses=tuple(loss.hex() for loss in progress.first_losses),
     )
+    if len(job.trial.history()) != progress.epoch:  # a row came twice, at the moment of a takeover
+        job.trial.keep_history(progress.epoch)
     job.trial.finish(record)
     return record
 

@@ -8,7 +8,6 @@ from audiocls.audio.dataset import AudioDataset, open_dataset
 from audiocls.audio.fetch import require_as_unpacked
 from audiocls.audio.pack import pack_folder
 from audiocls.config import Config
-from audiocls.execution.devices import unpinned
 from audiocls.tracking import ServerAvailability
 from audiocls.training.state import resolve_device
 
@@ -43,16 +42,15 @@ class WorkerCache:
             clips = table or config.data.table(self.cache)
             self._require_sources(config, fingerprint)
             device = resolve_device(config.device)
-            with unpinned():  # a data set seen for the first time is decoded on every core
-                self._datasets[key] = open_dataset(
-                    config.data,
-                    config.features,
-                    clips,
-                    fingerprint,
-                    self.cache,
-                    device,
-                    with_codes,
-                )
+            self._datasets[key] = open_dataset(
+                config.data,
+                config.features,
+                clips,
+                fingerprint,
+                self.cache,
+                device,
+                with_codes,
+            )
             if len(self._datasets) > CAPACITY:
                 self._datasets.popitem(last=False)
         self._datasets.move_to_end(key)

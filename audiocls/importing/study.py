@@ -233,7 +233,7 @@ def _write(
             trial = folder.trial(cell.id)
             trial.write_history(history_of(history))
             _keep_predictions(results, newest[(cell.arm, *cell.block)], trial)
-            trial.finish(record)
+            trial.replace_record(record)
             num_updated += 1
             watch(num_updated, len(due))
     return num_updated

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,16 @@ class Attempt:
     number: int
     origin: int
     """The attempt that began from the first epoch, and that this one resumes or is."""
+    losses: int = 0
+    """Attempts in a row whose process died without a further epoch."""
+    epochs: int = 0
+    """Epochs that were trained when the last of them died."""
+    is_open: bool = False
+    """Whether it was begun and not stopped in order: if nobody holds the trial, it is a loss."""
+
+    def to_text(self) -> str:
+        """Return the content of its file: five numbers."""
+        return " ".join(map(str, map(int, astuple(self))))
 
 
 def record_in(content: bytes) -> Record:
@@ -56,9 +66,10 @@ def failure_in(content: bytes) -> Failure:
 
 
 def attempt_in(content: bytes) -> Attempt:
-    """Return the counter of attempts: number and origin."""
-    number, *origin = map(int, content.split())
-    attempt = Attempt(number, *origin or [number + 1])
+    """Return the counter of attempts; early ones had a number and an origin at most."""
+    number, *others = map(int, content.split())
+    origin, losses, epochs, is_open = [*others, 0, 0, 0, 0][:4] if others else (number + 1, 0, 0, 0)
+    attempt = Attempt(number, origin, losses, epochs, bool(is_open))
     if not 0 < attempt.origin <= attempt.number + 1:
         raise ValueError(f"no attempt {attempt.number} goes back to {attempt.origin}")
     return attempt
@@ -72,6 +83,16 @@ def collect_rows(content: bytes, rows: list[dict[str, Any]]) -> None:
         if not row or not isinstance(row, dict) or not all(map(_is_number, row.values())):
             raise ValueError(f"line {number} is no row of numbers")
         rows.append(row)
+
+
+def last_of_each_epoch(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with only the last one of each epoch; rows without epochs are all kept.
+
+    >>> last_of_each_epoch([{"epoch": 1, "a": 1}, {"epoch": 2, "a": 2}, {"epoch": 2, "a": 3}])
+    [{'epoch': 1, 'a': 1}, {'epoch': 2, 'a': 3}]
+    """
+    last = {row["epoch"]: number for number, row in enumerate(rows) if "epoch" in row}
+    return [row for number, row in enumerate(rows) if last.get(row.get("epoch"), number) == number]
 
 
 def _is_number(value: object) -> bool:
@@ -156,7 +177,7 @@ def _require_parts(study: Study) -> None:
 
 
 WRITTEN = (
-    *(".lock", "attempt", "config.yaml", "history.jsonl", "log.txt", "predictions.npz"),
+    *(".lease", "attempt", "config.yaml", "history.jsonl", "log.txt", "predictions.npz"),
     *("resume.pt", "checkpoint.json", "checkpoint.safetensors", "parameters.json"),
     *("parameters.yaml", "stage.json"),
 )

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from audiocls import yaml_file
 from audiocls.atomic import remove_abandoned, write_bytes, write_text
-from audiocls.errors import MachineFault, UsageError, did_you_mean
-from audiocls.formatting import command_line
-from audiocls.machine import fault_of, writing
+from audiocls.errors import UsageError, did_you_mean
+from audiocls.machine import writing
 from audiocls.store.content import study_in
+from audiocls.store.launches import Launches
+from audiocls.store.lease import Lease, held, holder_of
 from audiocls.store.proposals import Proposal
 from audiocls.store.record import Cell, Failure, Record, Study
 from audiocls.store.request import Kind
@@ -25,6 +24,8 @@ from audiocls.store.trial import State, TrialFolder
 
 LONGEST_NAME = 200
 """Bytes of a folder's name; file systems take 255."""
+PLANNING_S = 3600.0
+"""Most that another launch takes over the plan: a proposal may have new data decoded."""
 UNFIT = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]+")
 """What ends or splits the name of a folder, or is half a character."""
 
@@ -103,7 +104,7 @@ class StudyFolder:
         if study.kind == "search":
             self.path.mkdir(parents=True, exist_ok=True)
             self._proposals.touch()
-        write_text(self._plan, yaml_file.dump(study.to_mapping()))
+        write_text(self._plan, yaml_file.dump(study.to_mapping()), is_synced=True)
 
     def propose(self, proposal: Proposal) -> None:
         """Add a trial to a search, the latest last; a line torn by a kill is cut off first."""
@@ -112,6 +113,8 @@ class StudyFolder:
             write_bytes(self._proposals, text[: text.rfind(b"\n") + 1])
         with writing(self._proposals), self._proposals.open("a", encoding="utf-8") as file:
             file.write(proposal.to_line())
+            file.flush()
+            os.fsync(file.fileno())  # a search goes on from what it proposed
 
     def proposals(self) -> list[Proposal]:
         """Return the trials proposed so far for the study's program as it was launched last."""
@@ -126,6 +129,18 @@ class StudyFolder:
         """
         proposals, _ = self._read_proposals()
         return proposals
+
+    def proposals_after(self, num_bytes: int) -> tuple[list[Proposal], int]:
+        """Return the proposals that follow the first bytes of their file, and how long it is now.
+
+        Those of a program that was changed since are among them.
+        """
+        with suppress(FileNotFoundError), self._proposals.open("rb") as file:
+            file.seek(num_bytes)
+            whole, newline, _ = file.read().rpartition(b"\n")
+            found = [self._proposal(0, line, []) for line in whole.split(b"\n") if line]
+            return list(filter(None, found)), num_bytes + len(whole + newline)
+        return [], num_bytes
 
     def _read_proposals(self) -> tuple[list[Proposal], list[Damaged]]:
         damages: list[Damaged] = []
@@ -158,53 +173,20 @@ class StudyFolder:
         study = self.study()
         return self.proposals() if study.kind == "search" else study.cells
 
-    @contextmanager
-    def launching(self) -> Iterator[None]:
-        """Hold the study for one scheduler; raises `UsageError` for a second one."""
-        lock = FileLock(self.path / ".launch.lock")
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=1)
-            write_text(self.path / ".launcher", str(os.getpid()))
-        except Timeout as error:
-            raise UsageError(
-                f"study {self.name!r} is being run by another process; wait for it, watch it with "
-                f"`{self._command('status')}`, or stop it with `{self._command('stop')}`"
-            ) from error
-        except (OSError, MachineFault) as error:
-            lock.release()
-            if (fault := fault_of(error)) is not None:
-                raise fault from error
-            raise UsageError(
-                f"{self.path}: no study can be kept there: {error}; choose another "
-                "folder with --runs DIR or AUDIOCLS_RUNS"
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _command(self, verb: str) -> str:
-        return command_line("sweep", verb, self.name, runs=self.path.parent)
-
-    def launcher(self) -> int | None:
-        """Return the process on this machine that launches this study now, if any."""
-        if not self.path.exists():
-            return None
-        lock = FileLock(self.path / ".launch.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            advice = f"stop the process that launches {self.name} by Ctrl-C"
-            return read(self.path / ".launcher", int, advice)
-        lock.release()
-        return None
+    @property
+    def launches(self) -> Launches:
+        """Who works on it now."""
+        return Launches(self.path)
 
     @contextmanager
     def planning(self) -> Iterator[None]:
         """Hold the plan for the instant in which it is read, extended and written."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path / ".plan.lock"):
+        file = self.path / ".plan.lease"
+        with held(Lease(file), PLANNING_S) as is_mine:
+            if not is_mine:
+                raise UsageError(
+                    f"{file}: held by {holder_of(file)} for more than {PLANNING_S:.0f} s"
+                )
             yield
 
     def remove_leftovers(self) -> None:

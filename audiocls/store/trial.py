@@ -1,8 +1,9 @@
 """`TrialFolder`: `runs/<study>/trials/<id>/`, the files of one trial.
 
 `record.json` is written last, so its presence means *finished*; `failure.json` means the last
-attempt failed; a held lock means a process is training it now; otherwise it is pending. What a
-killed process leaves is `history.jsonl` and `resume.pt`, from which the next attempt resumes.
+attempt failed; a lease that is held means a process is training it now; otherwise it is pending.
+What a killed process leaves is `history.jsonl` and `resume.pt`, from which the next attempt
+resumes. Who writes under a lease, and has lost it, writes nothing more: `LeaseLost` is raised.
 
 A record or failure that is damaged makes the trial a failed one, with the cause *damaged*; damage
 to what a trial resumes from makes it start over. No reader here raises because of a file's content,
@@ -11,35 +12,39 @@ to what a trial resumes from makes it start over. No reader here raises because 
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from audiocls import yaml_file
-from audiocls.atomic import held, make_way, remove_abandoned, write_bytes, write_text
+from audiocls.atomic import make_way, publish, remove_abandoned, write_bytes, write_text
 from audiocls.digests import with_digest
 from audiocls.machine import writing
+from audiocls.store.attempts import Attempts
 from audiocls.store.content import (
     MEND,
     WRITTEN,
     Attempt,
     arrays_in,
-    attempt_in,
     collect_rows,
     config_in,
     damages_in,
     failure_in,
     labels_in,
+    last_of_each_epoch,
     record_in,
 )
+from audiocls.store.lease import Holder, Lease, held, holder_of, require_token
 from audiocls.store.record import Failure, Record
 from audiocls.store.stored_file import Damaged, read, sealed, with_checksum, without_checksum
 
 State = Literal["done", "failed", "running", "pending"]
+RECORD, FAILURE, HISTORY = "record.json", "failure.json", "history.jsonl"
+RESUME, LEASE = "resume.pt", ".lease"
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class TrialFolder:
     """Reading and writing the files of one trial. Creates its folder on the first write."""
 
     path: Path
+    token: str = ""
+    """Of the lease under which it is written; empty for whoever needs none."""
 
     @property
     def id(self) -> str:
@@ -60,81 +67,55 @@ class TrialFolder:
     def log(self) -> Path:
         return self.path / "log.txt"
 
-    @property
-    def _record(self) -> Path:
-        return self.path / "record.json"
-
-    @property
-    def _failure(self) -> Path:
-        return self.path / "failure.json"
-
-    @property
-    def _history(self) -> Path:
-        return self.path / "history.jsonl"
-
-    @property
-    def _lock(self) -> Path:
-        return self.path / ".lock"
-
-    @property
-    def _resume(self) -> Path:
-        return self.path / "resume.pt"
-
     def state(self) -> State:
-        """Return the state that follows from the trial's files and its lock alone."""
+        """Return the state that follows from the trial's files alone, its lease among them."""
         try:
             if self._whole_record() is not None:
                 return "done"
         except Damaged:
             return "failed"
-        if self._failure.exists():
+        if (self.path / FAILURE).exists():
             return "failed"
-        return "running" if self._is_leased() else "pending"
+        return "pending" if self.holder() is None else "running"
 
-    @contextmanager
-    def lease(self, timeout_s: float = 2.0) -> Iterator[bool]:
-        """Hold the trial while training it; yields whether it could be had within `timeout_s`.
+    def claim(self) -> Lease:
+        """Return the lease under which the trial is trained, to be taken.
 
-        The wait is there because `state` takes the lock for an instant to see whether it is held.
+        What is a folder in the place of one of the trial's files is moved aside.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         make_way(self.path, WRITTEN)
-        with held(self._lock, timeout_s) as is_mine:
-            yield is_mine
+        return Lease(self.path / LEASE)
 
-    def _is_leased(self) -> bool:
-        if not self._lock.is_file():
-            return False
-        with held(self._lock, timeout_s=0) as is_mine:
-            return not is_mine
+    def under(self, lease: Lease) -> "TrialFolder":
+        """Return the trial as written by the holder of a lease, as long as it is held."""
+        return replace(self, token=lease.token)
+
+    def lease(self, timeout_s: float = 0.0) -> AbstractContextManager[bool]:
+        """Hold the trial meanwhile; yields whether it could be had within `timeout_s`."""
+        return held(self.claim(), timeout_s)
+
+    def holder(self) -> Holder | None:
+        """Return the process that holds the trial, if one does that may be alive."""
+        return holder_of(self.path / LEASE)
+
+    def require_mine(self) -> None:
+        """Raise `LeaseLost` where another launch has taken over what is written under a lease."""
+        if self.token:
+            require_token(self.path / LEASE, self.token)
+
+    @property
+    def attempts(self) -> Attempts:
+        return Attempts(self.path, self.require_mine)
 
     def begin(self) -> Attempt:
         """Count one more attempt, by the holder of the lease; sweep up after killed ones."""
         remove_abandoned(self.path)
-        before = self._attempt()
-        return self._write_attempt(Attempt(before.number + 1, before.origin))
+        return self.attempts.begin()
 
-    def _attempt(self) -> Attempt:
-        """Return the last attempt; before the first one, number 0.
-
-        Where the counter is damaged, it is the last one that failed.
-        """
-        try:
-            return read(self.path / "attempt", attempt_in) or Attempt(0, origin=1)
-        except Damaged:
-            number = len(list(self.path.glob("failure-*.json")))
-            return Attempt(number, origin=number + 1)
-
-    def _start_over(self) -> None:
-        """Drop what the trial would resume from; the attempt becomes the first of its own."""
-        self.drop_resume()
-        self.write_history(())
-        number = self._attempt().number
-        self._write_attempt(Attempt(number, origin=number))
-
-    def _write_attempt(self, attempt: Attempt) -> Attempt:
-        write_text(self.path / "attempt", f"{attempt.number} {attempt.origin}")
-        return attempt
+    @property
+    def wish(self) -> Path:
+        """The file whose presence asks for the trial's early end, with its results so far."""
+        return self.path / ".enough"
 
     def write_config(self, resolved: Mapping[str, Any]) -> None:
         write_text(self.path / "config.yaml", yaml_file.dump(resolved))
@@ -146,31 +127,38 @@ class TrialFolder:
         return {}
 
     def append_history(self, row: Mapping[str, Any]) -> None:
-        with writing(self._history), self._history.open("a", encoding="utf-8") as file:
+        self.require_mine()
+        history = self.path / HISTORY
+        with writing(history), history.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     def keep_history(self, num_epochs: int) -> None:
-        """Drop the rows of epochs that have to be trained again."""
-        self.write_history(self.history()[:num_epochs])
+        """Drop the rows of epochs that have to be trained again.
+
+        Of an epoch that was written twice, at the moment of a takeover, the last row counts.
+        """
+        self.write_history(last_of_each_epoch(self.history())[:num_epochs])
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write all rows at once, in place of earlier ones."""
-        write_text(self._history, "".join(json.dumps(row) + "\n" for row in rows))
+        self.require_mine()
+        write_text(self.path / HISTORY, "".join(json.dumps(row) + "\n" for row in rows))
 
     def history(self) -> list[dict[str, Any]]:
         """Return one mapping an epoch, up to the first line that is torn or damaged."""
         rows: list[dict[str, Any]] = []
         with suppress(Damaged):
-            read(self._history, lambda content: collect_rows(content, rows))
+            read(self.path / HISTORY, lambda content: collect_rows(content, rows))
         return rows
 
     def write_resume(self, state: bytes) -> None:
-        write_bytes(self._resume, with_checksum(state))
+        self.require_mine()
+        write_bytes(self.path / RESUME, with_checksum(state))
 
     def resume(self) -> bytes | None:
         """Return the state to resume from; `None` where there is none that is whole."""
         with suppress(Damaged):
-            return read(self._resume, without_checksum)
+            return read(self.path / RESUME, without_checksum)
         return None
 
     def resume_attempt(
@@ -187,23 +175,25 @@ class TrialFolder:
             return state, num_epochs_of(state)
 
         try:
-            state, num_epochs = read(self._resume, parse) or (None, 0)
-            num_rows = len(self.history())
+            state, num_epochs = read(self.path / RESUME, parse) or (None, 0)
+            num_rows = len(last_of_each_epoch(self.history()))
             if num_rows < num_epochs:
-                raise Damaged(self._history, f"{num_rows} of {num_epochs} epochs can be read")
+                raise Damaged(self.path / HISTORY, f"{num_rows} of {num_epochs} epochs can be read")
         except Damaged as damage:
-            self._start_over()
+            self.drop_resume()
+            self.write_history(())
             note = f"{damage}; training starts over at its first epoch"
-            return self._attempt(), None, note
+            return self.attempts.start_over(), None, note
         self.keep_history(num_epochs)
-        return self._attempt(), state, ""
+        return self.attempts.last(), state, ""
 
     def drop_resume(self) -> None:
         """Delete the state from which the trial could resume."""
-        self._resume.unlink(missing_ok=True)
+        (self.path / RESUME).unlink(missing_ok=True)
 
     def write_checkpoint(self, weights: bytes, description: Mapping[str, Any]) -> None:
         """Write a checkpoint; its description gets the digest of its weights."""
+        self.require_mine()
         write_bytes(self.checkpoint, weights, is_synced=True)
         write_text(self.description, json.dumps(with_digest(description, weights), indent=1))
 
@@ -220,6 +210,7 @@ class TrialFolder:
         return ()
 
     def write_predictions(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        self.require_mine()
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
         write_bytes(self.path / "predictions.npz", buffer.getvalue(), is_synced=True)
@@ -236,13 +227,24 @@ class TrialFolder:
         return arrays
 
     def finish(self, record: Record) -> None:
-        """Write the record, last of all files; nothing is left to resume after it."""
-        self._failure.unlink(missing_ok=True)
-        write_text(self._record, sealed(record.to_mapping(), within="provenance"), is_synced=True)
+        """Write the record, last of all files; nothing is left to resume after it.
+
+        Of two that finish a trial at the moment of a takeover, the first has written the record.
+        """
+        self.require_mine()
+        (self.path / FAILURE).unlink(missing_ok=True)
+        content = sealed(record.to_mapping(), within="provenance").encode()
+        publish(self.path / RECORD, content)
         self.drop_resume()
+        self.wish.unlink(missing_ok=True)
+
+    def replace_record(self, record: Record) -> None:
+        """Write a record in place of the one there is."""
+        (self.path / RECORD).unlink(missing_ok=True)
+        self.finish(record)
 
     def _whole_record(self) -> Record | None:
-        return read(self._record, record_in, MEND)
+        return read(self.path / RECORD, record_in, MEND)
 
     def record(self) -> Record | None:
         """Return the record of a finished trial; `failure` says if there is a damaged one."""
@@ -251,15 +253,16 @@ class TrialFolder:
         return None
 
     def fail(self, failure: Failure) -> None:
-        write_text(self._failure, json.dumps(failure.to_mapping(), indent=1))
+        self.require_mine()
+        write_text(self.path / FAILURE, json.dumps(failure.to_mapping(), indent=1))
 
     def failure(self) -> Failure | None:
         """Return why the last attempt failed, or which file of its result is damaged."""
         try:
             self._whole_record()
-            return read(self._failure, failure_in, MEND)
+            return read(self.path / FAILURE, failure_in, MEND)
         except Damaged as damage:
-            return Failure("damaged", str(damage), "", self._attempt().number)
+            return Failure("damaged", str(damage), "", self.attempts.last().number)
 
     def damages(self, is_thorough: bool = False) -> list[Damaged]:
         """Return what is damaged beside record and failure; with the large files if thorough."""
@@ -272,7 +275,7 @@ class TrialFolder:
         """
         failure = self.failure()
         if failure is not None:
-            self._set_aside(self._failure, f"failure-{failure.attempt}.json")
+            self._set_aside(self.path / FAILURE, f"failure-{failure.attempt}.json")
             if self.record() is None:
                 self._reset(failure.attempt)
         return failure is not None
@@ -286,10 +289,10 @@ class TrialFolder:
         return damages
 
     def _reset(self, attempt: int) -> None:
-        self._set_aside(self._record, f"record-{attempt}.json")
+        self._set_aside(self.path / RECORD, f"record-{attempt}.json")
         self.drop_resume()
-        number = self._attempt().number
-        self._write_attempt(Attempt(number, origin=number + 1))
+        self.wish.unlink(missing_ok=True)
+        self.attempts.reset()
 
     def _set_aside(self, file: Path, name: str) -> None:
         if file.exists():

@@ -101,7 +101,8 @@ def prepare_ablation(
         open_source,
         _opener(options, folder, program is not None),
         options.limits(is_foreign=program is not None),
-        options.is_exclusive,
+        is_native=program is None,
+        is_single=options.is_single,
         is_outdated=program.code.is_changed if program else lambda: False,
     )
 
@@ -109,8 +110,8 @@ def prepare_ablation(
 def _opener(options: LaunchOptions, folder: StudyFolder, is_program: bool) -> OpenExecutor:
     if not is_program:
         return options.open_workers(folder.path / "workers.log")
-    slots = options.slots()
-    return lambda most, stop: open_programs(slots[:most])
+    options.slots()  # which raises for devices that are not there
+    return lambda most, stop: open_programs(options.claimed(most))
 
 
 def _check_program_options(options: LaunchOptions) -> None:

@@ -4,13 +4,15 @@ Without torch: a finished study is recognised by its files, and workers start on
 missing.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from audiocls.errors import MachineFault, UsageError
+from audiocls.execution.blocks import Blocks
+from audiocls.execution.executors import Executor
 from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, stop_on_signal
 from audiocls.formatting import plural, with_runs
 from audiocls.machine.disk import in_mib
@@ -25,6 +27,7 @@ from audiocls.store import (
 )
 from audiocls.store.proposals import BUILT_IN
 from audiocls.studies.growth import check_can_extend
+from audiocls.studies.joining import Membership, joining
 from audiocls.studies.options import Display, OpenExecutor
 from audiocls.studies.sources import StudySource
 from audiocls.studies.sources.unchanged import WhileUnchanged
@@ -36,10 +39,12 @@ WHY: dict[Reason, str] = {
     "budget": "out of time",
     "failures": "given up: every trial failed",
     "machine": "stopped by this machine",
+    "devices": "done with what can be trained here",
     "program": "stopped, for the program was changed while its trials were run",
 }
 EXIT_CODES: dict[Reason, int] = {
     "signal": 75,
+    "devices": 75,
     "program": 75,
     "machine": MachineFault.exit_code,
     "budget": 124,
@@ -56,8 +61,10 @@ class Prepared:
     """From the plan that is kept, to the trials to run; called while the study is held."""
     open_executor: OpenExecutor
     limits: Limits = UNLIMITED
-    is_exclusive: bool = True
-    """Whether no other process may launch the study meanwhile."""
+    is_native: bool = True
+    """Whether our own code trains, and not a program of the user's."""
+    is_single: bool = False
+    """Whether it is one cell alone, which leaves the plan of other launches aside."""
     blocked: tuple[Choice, ...] = ()
     """Arms and folds without trials, for they could not choose their values."""
     is_outdated: Callable[[], bool] = lambda: False
@@ -81,6 +88,8 @@ class Outcome:
     """Arms and folds without trials, for they could not choose their values."""
     fault: str = ""
     """What of the machine failed, where that stopped the launch."""
+    num_elsewhere: int = 0
+    """Trials that other launches finished while this one ran."""
 
     @property
     def exit_code(self) -> int:
@@ -91,19 +100,26 @@ class Outcome:
 def launch(prepared: Prepared, display: Display) -> Outcome:
     """Run every trial that the study's source offers; return how that ended.
 
-    Raises `UsageError` if the study is to be exclusive and another process is launching it, or if
-    its folder holds trials of something else.
+    Other launches of the study share its trials. Raises `UsageError` if one of them runs it with
+    other code or settings, or if its folder holds trials of something else.
     """
     folder = prepared.folder
-    alone = folder.launching() if prepared.is_exclusive else nullcontext()
-    with display.watching() as watch, alone, stop_on_signal() as stop:
-        with folder.planning():
-            folder.remove_leftovers()
-            kept, is_replaced = write_plan(folder, prepared.study)
+    with (
+        display.watching() as watch,
+        stop_on_signal() as stop,
+        joining(folder, stop) as membership,
+    ):
+        if prepared.is_native:
+            membership.require_same_code()
+        kept, is_replaced = _plan(prepared, membership)
         source = WhileUnchanged(prepared.open_source(kept), prepared.is_outdated)
         scheduler = Launch(source, watch, prepared.limits)
         if source.has_next():
-            scheduler.drive(prepared.open_executor(source.max_parallel, stop), stop)
+            executor = prepared.open_executor(source.max_parallel, stop)
+            if prepared.is_native:
+                membership.tell_code()
+            for text in _run(scheduler, executor, source, folder, stop):
+                display.note(text)
         counts = count_states(source.states())
         is_outdated = prepared.is_outdated()
         is_whole = source.is_over() and not counts["pending"] and not counts["running"]
@@ -118,7 +134,36 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
             notes=tuple(scheduler.notes),
             blocked=prepared.blocked,
             fault=scheduler.fault,
+            num_elsewhere=scheduler.num_elsewhere,
         )
+
+
+def _run(
+    scheduler: Launch,
+    executor: Executor[Any],
+    source: StudySource,
+    folder: StudyFolder,
+    stop: threading.Event,
+) -> Iterator[str]:
+    """Run trials, each block of an ablation on one kind of device; yield why some were left."""
+    blocks = Blocks(folder, lambda: source.study, executor.kind)
+    if source.study.kind != "search":
+        scheduler.claims.admits = blocks.admits
+    scheduler.drive(executor, stop)
+    if scheduler.stopped_by == "devices":
+        yield blocks.sentence()
+
+
+def _plan(prepared: Prepared, membership: Membership) -> tuple[Study, bool]:
+    """Store the plan; a single cell leaves other launches alone, whatever they run."""
+
+    def check(before: Study, kept: Study) -> None:
+        if not prepared.is_single:
+            membership.require_same_plan(before, kept)
+
+    with prepared.folder.planning():
+        prepared.folder.remove_leftovers()
+        return write_plan(prepared.folder, prepared.study, check)
 
 
 def exit_code_of(stopped_by: Reason | None, counts: Mapping[State, int]) -> int:
@@ -128,11 +173,13 @@ def exit_code_of(stopped_by: Reason | None, counts: Mapping[State, int]) -> int:
     return 0 if counts["done"] == sum(counts.values()) else 3
 
 
-def write_plan(folder: StudyFolder, study: Study) -> tuple[Study, bool]:
+def write_plan(
+    folder: StudyFolder, study: Study, check: Callable[[Study, Study], None] = lambda *_: None
+) -> tuple[Study, bool]:
     """Store the plan with what was launched before under the same question.
 
     Returns it, and whether the folder held another plan before. Raises `UsageError` where the two
-    cannot share a folder.
+    cannot share a folder, and what `check` does with the plan before and the one to be kept.
     """
     if not folder.exists():
         folder.write_study(study)
@@ -142,6 +189,7 @@ def write_plan(folder: StudyFolder, study: Study) -> tuple[Study, bool]:
     if study.kind != "search":
         check_can_extend(before, study, folder.path.parent)
     kept = study if study.kind == "search" else extended(before, study)
+    check(before, kept)
     if kept != before:
         folder.write_study(kept)
     return kept, not set(before.cells) <= set(kept.cells)
@@ -188,8 +236,11 @@ def _is_elsewhere(before: SearchPlan, now: SearchPlan) -> bool:
 def summary_of(outcome: Outcome, runs: Path) -> list[str]:
     """Return what was done, what failed, and what to do next, as sentences."""
     counts, folder = outcome.counts, StudyFolder(runs / outcome.study.name)
-    reused = counts["done"] - outcome.num_trained
-    lines = [f"{outcome.num_trained} trained, {reused} reused, {counts['failed']} failed"]
+    elsewhere = outcome.num_elsewhere
+    reused = counts["done"] - outcome.num_trained - elsewhere
+    by_others = f"{elsewhere} by other launches, " if elsewhere else ""
+    ended = f"{by_others}{reused} reused, {counts['failed']} failed"
+    lines = [f"{outcome.num_trained} trained, {ended}"]
     if reused > 0:
         lines.append(f"reused: {_origin(outcome, folder)}")
     if num := len(outcome.notes):
@@ -223,7 +274,7 @@ def _origin(outcome: Outcome, folder: StudyFolder) -> str:
     search = outcome.study.search
     cells = folder.proposals() if search else outcome.study.cells
     finished = sorted(r.provenance.finished for r in folder.records(cells).values())
-    early = finished[: len(finished) - outcome.num_trained]
+    early = finished[: len(finished) - outcome.num_trained - outcome.num_elsewhere]
     when = f", finished {early[0]} to {early[-1]}" if early and early[0] else ""
     code = f", by a program of digest {search.code}" if search and search.code else ""
     return f"{folder.path}/trials{when}{code}"

@@ -17,6 +17,7 @@ from audiocls import extras
 from audiocls.design.ablation import MAX_BLOCKS
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
+from audiocls.execution.device_claims import ClaimedSlots, claimed
 from audiocls.execution.devices import Slots, slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import TrackingConfig
@@ -59,8 +60,8 @@ class LaunchOptions:
     has_model: bool = False
     run_id: str = ""
     """The W&B run that an agent opened for the one trial of this launch."""
-    is_exclusive: bool = True
-    """Whether no other process may work on the study meanwhile; single cells share it."""
+    is_single: bool = False
+    """Whether one cell is launched on its own."""
 
     @property
     def is_on_server(self) -> bool:
@@ -103,6 +104,10 @@ class LaunchOptions:
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
         return slots(self.devices, self.workers)
 
+    def claimed(self, most: int | None = None) -> ClaimedSlots:
+        """Return one device a worker, at most `most`, that no other launch here works on."""
+        return claimed(self.devices, self.workers, most)
+
     def check_runs_here(self) -> None:
         """Raise `UsageError` where a server would have to order what it cannot order."""
         if self.is_on_server:
@@ -119,24 +124,25 @@ class LaunchOptions:
                 from audiocls.execution.executors.inline import InlineExecutor
 
                 return InlineExecutor(cache_folder().absolute(), stop)
-            return open_local(self.slots()[:most], log)
+            return open_local(self.claimed(most), log)
 
         return open_executor
 
 
-def open_local(devices: Slots, log: Path) -> Executor[Any]:
-    """Return an executor with a worker process for each device; `log` gets their output."""
+def open_local(slots: ClaimedSlots, log: Path) -> Executor[Any]:
+    """Return an executor with a worker process for each slot; `log` gets their output."""
     extras.require("train", TRAINING)
     from audiocls.execution.executors.local import LocalExecutor
 
-    return LocalExecutor(devices, cache_folder().absolute(), log)
+    cache = cache_folder().absolute()
+    return LocalExecutor(slots.devices, cache, log, release=slots.release)
 
 
-def open_programs(devices: Slots) -> Executor[Any]:
-    """Return an executor that runs one program a device."""
+def open_programs(slots: ClaimedSlots) -> Executor[Any]:
+    """Return an executor that runs one program a slot."""
     from audiocls.execution.executors.subprocesses import SubprocessExecutor
 
-    return SubprocessExecutor(devices)
+    return SubprocessExecutor(slots.devices, release=slots.release)
 
 
 def cache_folder() -> Path:

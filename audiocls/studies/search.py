@@ -25,7 +25,8 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
     holds another sweep.
     """
     folder = StudyFolder((options.runs / request.study_name).absolute())
-    tracking, sweep, slots = options.tracking(), request.sweep, options.slots()
+    tracking, sweep = options.tracking(), request.sweep
+    options.slots()  # which raises for devices that are not there
     project = sweep.project or tracking.project
     trials = trials_of(request, folder, replace(tracking, project=project, entity=sweep.entity))
     if isinstance(trials, NativeTrials):
@@ -38,8 +39,9 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
         folder,
         study,
         _opener(request, trials),
-        lambda most, stop: open_programs(slots),
+        lambda most, stop: open_programs(options.claimed()),
         options.limits(is_foreign=True),
+        is_native=False,
         is_outdated=trials.is_outdated,
     )
 

@@ -1,8 +1,7 @@
 """How a launched study stands: states and failures, what to retry, how to launch or stop it."""
 
-import os
 import re
-import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,15 @@ from audiocls.errors import UsageError
 from audiocls.formatting import command_line, join_names, with_runs
 from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Damaged, Failure, Proposal, State, Study, StudyFolder, tuning_path
+from audiocls.store.launches import LaunchInfo
 from audiocls.store.study import open_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import names
 from audiocls.studies.tuning.choosing import blocking_trials
 
 MAX_NAMED = 3
+STOP_PATIENCE_S, STOP_LOOK_S = 15.0, 0.1
+"""A launch ends within 5 s of a wish, but for a trial that runs in its own process."""
 VARYING = re.compile(r"\b[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -39,6 +41,18 @@ class Status:
     def block_of(self, cell: Cell | Proposal) -> dict[str, int]:
         """Return seed and fold of a cell; nothing for a trial of a search."""
         return {"seed": cell.seed, "fold": cell.fold} if isinstance(cell, Cell) else {}
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Launches that were asked to stop, and those that had not by the end of the wait."""
+
+    study: str
+    asked: tuple[LaunchInfo, ...]
+    """None where nobody launches the study."""
+    left: tuple[LaunchInfo, ...]
+    command: str
+    """The command line that resumes it."""
 
 
 def status_of(folder: StudyFolder) -> Status:
@@ -157,24 +171,37 @@ def launch_command(folder: StudyFolder) -> str:
 
 
 @dataclass(frozen=True)
-class Stopped:
-    """Which launch was asked to stop."""
+class AtWork:
+    """A launch that works on a study."""
 
-    study: str
-    process: int | None
-    """That launches the study; `None` if none does."""
-    command: str
-    """The command line that resumes it."""
+    launch: LaunchInfo
+    silent_s: float
+    """Since it was heard of."""
 
 
-def stop_launch(folder: StudyFolder) -> Stopped:
-    """Ask the process that launches the study on this machine to stop, as Ctrl-C there would.
+def at_work(folder: StudyFolder) -> list[AtWork]:
+    """Return the launches that work on a study or on its tuning trials now."""
+    return [
+        AtWork(launch, each.launches.silent_s(launch))
+        for each in (folder, *tuning_of(folder))
+        for launch in each.launches.alive()
+    ]
 
-    Raises `UsageError` where there is no study.
+
+def stop_launches(folder: StudyFolder, patience_s: float = STOP_PATIENCE_S) -> Stopped:
+    """Ask every launch of the study to stop, on any host, and wait until they have.
+
+    They end as by Ctrl-C there: what they hear is a file in the study. Raises `UsageError` where
+    there is no study.
     """
-    launchers = [each.launcher() for each in (folder, *tuning_of(folder))]
-    launcher = next((process for process in launchers if process is not None), None)
+    found = {each: each.launches.alive() for each in (folder, *tuning_of(folder))}
+    asked = [launch for launches in found.values() for launch in launches]
     again = launch_command(folder)
-    if launcher is not None:
-        os.kill(launcher, signal.SIGTERM)
-    return Stopped(folder.name, launcher, again)
+    for each, launches in found.items():
+        if launches:
+            each.launches.request_stop()
+    deadline = time.monotonic() + patience_s
+    while (left := [at.launch for at in at_work(folder)]) and time.monotonic() < deadline:
+        time.sleep(STOP_LOOK_S)
+    still = tuple(each for each in asked if each in left)
+    return Stopped(folder.name, tuple(asked), still, again)

@@ -30,13 +30,15 @@ def serve(
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.sweeps import WandbSweeps
 
-    slots, server = options.slots(), WandbSweeps(Connection())
+    options.slots()  # which raises for devices that are not there
+    server = WandbSweeps(Connection())
     sweep = server.sweep(path)
     display.note(f"sweep {path}: {sweep.url}")
     trials = server_trials(sweep, options.runs, study, known)
     quota = RunQuota(count, orphaned_runs(sweep, trials.folder))
     with stop_on_signal() as stop, display.watching() as watch:
-        ids = [server.register_agent(path, socket.gethostname()) for _ in slots]
+        slots = options.claimed()
+        ids = [server.register_agent(path, socket.gethostname()) for _ in slots.devices]
         agents = [Agent(server, each, quota, retries) for each in ids]
         source = ServerSource(agents, trials.job, most_failures)
         scheduler = Launch(source, watch)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from audiocls.errors import ConfigError, UsageError
-from audiocls.execution.devices import Slots
+from audiocls.execution.device_claims import ClaimedSlots
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import AnyJob, NativeJob, TrackingConfig
 from audiocls.parts.origin import Origin, of_server
@@ -39,7 +39,7 @@ class ServerTrials(Protocol):
     def folder(self, start: Start) -> TrialFolder:
         """Return where it lies or would lie."""
 
-    def executor(self, slots: Slots) -> Executor[Any]:
+    def executor(self, slots: ClaimedSlots) -> Executor[Any]:
         """Return an executor with one place for each slot."""
 
 
@@ -68,7 +68,7 @@ class CellTrials:
         trial = self._resolved(start)
         return self._study(trial).trial(trial.study.cells[0].id)
 
-    def executor(self, slots: Slots) -> Executor[Any]:
+    def executor(self, slots: ClaimedSlots) -> Executor[Any]:
         """Return persistent workers."""
         return open_local(slots, (self.runs / "workers.log").absolute())
 
@@ -115,7 +115,7 @@ class ProposedTrials:
         """Return where the trial lies or would lie."""
         return self.study.trial(self._id_of(start))
 
-    def executor(self, slots: Slots) -> Executor[Any]:
+    def executor(self, slots: ClaimedSlots) -> Executor[Any]:
         """Return persistent workers, or a process for each trial of an external program."""
         if self.request.native is None:
             return open_programs(slots)

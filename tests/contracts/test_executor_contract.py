@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -204,14 +205,25 @@ class TestExecutor:
             assert poll_to_end(bench.executor)[-1] == Done(job.id)
         assert job.trial.record().attempt == 1
 
-    def test_a_trial_that_another_process_runs_fails_and_is_left_alone(self, bench, tmp_path):
+    def test_a_trial_that_another_launch_has_taken_over_is_left_to_it(self, bench, tmp_path):
         job = bench.job("short", tmp_path)
+        lost = replace(job, trial=replace(job.trial, token="of a lease that ran out"))
         with job.trial.lease():
-            bench.executor.submit(job)
+            bench.executor.submit(lost)
             event = poll_to_end(bench.executor)[-1]
-        assert isinstance(event, Failed)
-        assert "another process" in event.message
+        assert isinstance(event, Interrupted)
+        assert event.is_taken
         assert job.trial.state() == "pending"
+        assert job.trial.attempts.last().number == 0
+
+    def test_a_trial_is_finished_early_once_a_file_asks_for_it(self, bench, tmp_path):
+        job = bench.job("endless", tmp_path)
+        job.trial.path.mkdir(parents=True, exist_ok=True)
+        job.trial.wish.touch()
+        bench.executor.submit(job)
+        assert poll_to_end(bench.executor)[-1] == Done(job.id)
+        assert job.trial.record().early_stopped
+        assert not job.trial.wish.exists()
 
     def test_ending_a_trial_that_is_not_here_changes_nothing(self, bench, tmp_path):
         bench.executor.submit(job := bench.job("short", tmp_path))

@@ -129,10 +129,10 @@ class TestStudies:
         again = StudyFolder(folder.path).trial(first.id)
         assert (again.state(), again.resume(), again.begin().number) == ("pending", b"state", 2)
 
-    def test_one_launch_at_a_time_holds_the_study(self, folder):
-        with folder.launching():
-            assert StudyFolder(folder.path).launcher() is not None
-        assert folder.launcher() is None
+    def test_any_number_of_launches_work_on_it_and_each_is_listed_meanwhile(self, folder):
+        with folder.launches.joined("now") as one, folder.launches.joined("then") as other:
+            assert folder.launches.alive() == [one, other]
+        assert folder.launches.alive() == []
 
     def test_only_a_search_has_no_arms(self, study, folder):
         assert folder.is_sweep() is (study.kind == "search")

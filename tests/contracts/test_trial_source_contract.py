@@ -62,11 +62,14 @@ def sequential(path: Path) -> Case:
     """Two cells at the first look, one more at each of the next two."""
     folder = StudyFolder(path / "s")
 
+    def study_of(num: int) -> Study:
+        return Study("s", baseline="baseline", arms={"baseline": {}}, cells=CELLS[:num])
+
     def next_look(study: Study) -> Study | None:
         num = len(study.cells) + 1
-        return Study("s", cells=CELLS[:num]) if num <= NUM_TRIALS else None
+        return study_of(num) if num <= NUM_TRIALS else None
 
-    looks = Looks(folder, Study("s", cells=CELLS[:2]), _job_of(folder), next_look)
+    looks = Looks(folder, study_of(2), _job_of(folder), next_look)
     return Case(SequentialSource(looks), folder)
 
 

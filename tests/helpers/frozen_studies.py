@@ -129,7 +129,7 @@ with wandb.init(project="mine", config=vars(given)) as run:
 
 LEFT_OUT = (
     *("checkpoint.safetensors", "resume.pt", "report.html", "log.txt", "workers.log"),
-    *("*.lock", ".launcher", "wandb", "__pycache__"),
+    *("*.lock", "launches", "blocks", "wandb", "__pycache__"),
 )
 """What makes the copies large, or is no stored format of ours."""
 

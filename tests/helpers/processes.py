@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from audiocls.cli import app
+from audiocls.store.lease import LEASE_S
 from helpers.recipes import TINY_ABLATION_YAML, TINY_RECIPE_YAML
 
 ROOT = Path(__file__).parents[2]
@@ -157,3 +159,27 @@ def wandbs_own_agent(folder: Path, *words: str) -> Ended:
         text=True,
     )
     return wait(process)
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from audiocls.store import TrialFolder, lease
+lease.LEASE_S, lease.HEARTBEAT_S = float(sys.argv[2]), float(sys.argv[2]) / 4
+with TrialFolder(Path(sys.argv[1])).lease() as got:
+    print(got, flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def held_elsewhere(trial: Path, lease_s: float = LEASE_S) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds a trial until it is killed."""
+    command = [sys.executable, "-c", HOLD, str(trial), str(lease_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "True"
+        try:
+            yield process
+        finally:
+            process.kill()

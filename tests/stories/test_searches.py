@@ -176,7 +176,7 @@ def test_a_study_is_stopped_from_elsewhere_and_goes_on(shop, run):
     process = shop.start("sweep", "launch", "stopped.yaml", *QUIET)
     trials = shop.path / "runs/stopped/trials"
     shop.wait_for(lambda: any(h.stat().st_size for h in trials.glob("*/history.jsonl")))
-    assert "asked process" in shop.run("sweep", "stop", "stopped").out
+    assert "stopped: " in shop.run("sweep", "stop", "stopped").out
     _, err = process.communicate(timeout=60)
     assert process.returncode == 75
     assert "Resume with: audiocls sweep launch stopped.yaml" in err

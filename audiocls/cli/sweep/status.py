@@ -36,8 +36,12 @@ def retry(
 
 
 def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
-    """Stop the launch of a study that runs elsewhere on this machine, as Ctrl-C there would."""
+    """Stop all launches of a study, on this machine or another, as Ctrl-C there would."""
     stopped = audiocls.stop(name, runs=runs)
-    if stopped.process is None:
+    if not stopped.asked:
         return console.say(f"{stopped.study} is not running.")
-    return console.say(f"asked process {stopped.process} to stop. Resume with: {stopped.command}")
+    again = f"Resume with: {stopped.command}"
+    if stopped.left:
+        who = ", ".join(launch.who for launch in stopped.left)
+        return console.say(f"asked to stop, and not through with its epoch: {who}. {again}")
+    return console.say(f"stopped: {', '.join(launch.who for launch in stopped.asked)}. {again}")

@@ -15,6 +15,10 @@ J = TypeVar("J", contravariant=True)
 class Executor(Protocol[J]):
     """Room for some trials at a time; `J` is the kind of job that it runs."""
 
+    @property
+    def kind(self) -> str:
+        """Product name of its devices, which are of one kind; `cpu` for cores."""
+
     def num_free(self) -> int:
         """Return how many more trials may be submitted now."""
 

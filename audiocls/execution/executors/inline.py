@@ -1,10 +1,12 @@
 """`InlineExecutor`: trials in this process, one at a time; for debuggers and tests."""
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audiocls.execution.devices import available_gpus, kind_of
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Event
 
@@ -21,6 +23,7 @@ class InlineExecutor:
         self._worker_cache = WorkerCache(cache)
         self._stop = stop
         self._waiting: list[NativeJob] = []
+        self.kind = kind_of((available_gpus() or ["cpu"])[0])
 
     def num_free(self) -> int:
         return 1 - len(self._waiting)
@@ -41,6 +44,8 @@ class InlineExecutor:
 
         from audiocls.execution.trial import train_trial
 
+        if not self._waiting:
+            time.sleep(timeout_s)
         torch.set_num_threads(1)
         events: list[Event] = []
         while self._waiting:

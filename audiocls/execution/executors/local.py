@@ -12,12 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import AudioclsError
-from audiocls.execution.devices import Slots, core_ids, worker_environment
+from audiocls.execution.devices import Slots, kind_of, worker_environment
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import (
     FINISH,
@@ -93,15 +93,8 @@ class Worker:
                 start_new_session=True,
                 env=worker_environment(os.environ, device, temporary),
             )
-        self._pin()
         self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True)
         self._reader.start()
-
-    def _pin(self) -> None:
-        """Pin the worker to one core, where the system can and it feeds no accelerator."""
-        cores = core_ids()
-        if self.device == "cpu" and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(self._process.pid, {cores[self.slot % len(cores)]})
 
     def _read(self, inbox: "Inbox") -> None:
         assert self._process.stdout is not None
@@ -168,8 +161,17 @@ Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 class LocalExecutor:
     """As many workers as there are slots, started at once and kept until `stop`."""
 
-    def __init__(self, slots: Slots, cache: Path, log: Path, patience: Patience = PATIENCE):
+    def __init__(
+        self,
+        slots: Slots,
+        cache: Path,
+        log: Path,
+        patience: Patience = PATIENCE,
+        release: Callable[[], None] = lambda: None,
+    ):
         self._cache, self._log, self._patience = cache, log, patience
+        self._release_slots = release
+        self.kind = kind_of((slots or ["cpu"])[0])
         self._looked = time.monotonic()
         self._inbox: Inbox = queue.SimpleQueue()
         self._stillborn = 0
@@ -275,6 +277,7 @@ class LocalExecutor:
         for worker in self._workers:
             worker.kill()
         self._temporary.close()
+        self._release_slots()
         while not self._inbox.empty():
             events += self._next_event(0)
         return events

@@ -9,11 +9,10 @@ covered.
 import os
 import signal
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 
 from audiocls.errors import MachineFault
-from audiocls.execution.devices import Slots, core_ids
+from audiocls.execution.devices import Slots, kind_of
 from audiocls.execution.external.command import (
     command_line,
     program_environment,
@@ -29,6 +28,7 @@ from audiocls.execution.job import CommandJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted
 from audiocls.execution.provenance import now
 from audiocls.machine import fault_of
+from audiocls.store.lease import LeaseLost
 from audiocls.tracking import run_id_of
 from audiocls.tracking.wandb.log import RunLogs, numbers
 
@@ -44,8 +44,8 @@ CANNOT_KEEP = "its files cannot be kept"
 class RunningProgram:
     """A program in its slot."""
 
-    def __init__(self, attempt: CommandAttempt, program: Program, slot: int, lease: ExitStack):
-        self.attempt, self.program, self.slot, self.lease = attempt, program, slot, lease
+    def __init__(self, attempt: CommandAttempt, program: Program, slot: int):
+        self.attempt, self.program, self.slot = attempt, program, slot
         self.is_over = False
         self._stop_reason: StopReason | None = None
         self._kill_at = float("inf")
@@ -80,6 +80,9 @@ class RunningProgram:
         if time.monotonic() < self._read_at:
             return []
         self._read_at = time.monotonic() + READ_EVERY_S
+        self.attempt.job.trial.require_mine()
+        if self.attempt.job.trial.wish.exists():
+            self.request_stop("finish", KILL_DELAY_S)
         return self._read_metrics()
 
     def _read_metrics(self) -> list[Event]:
@@ -93,12 +96,14 @@ class RunningProgram:
             return []
         return [Epoch(job.id, self._num_values, num_epochs=0)]
 
-    def give_up(self, error: OSError | MachineFault) -> Failed | Interrupted:
-        """End a program whose files cannot be read or written."""
+    def give_up(self, error: OSError | MachineFault | LeaseLost) -> Failed | Interrupted:
+        """End a program whose files cannot be read or written, or are another launch's now."""
         if not self.is_over:
             self.program.kill()
         self.is_over = True
         job = self.attempt.job
+        if isinstance(error, LeaseLost):
+            return Interrupted(job.id, is_taken=True)
         if (fault := fault_of(error, job.study_folder)) is not None:
             return Interrupted(job.id, fault=str(fault))
         return failed(self.attempt, "error", f"{CANNOT_KEEP}: {error}")
@@ -107,7 +112,14 @@ class RunningProgram:
 class SubprocessExecutor:
     """As many programs at a time as there are slots."""
 
-    def __init__(self, slots: Slots, kill_delay_s: float = KILL_DELAY_S):
+    def __init__(
+        self,
+        slots: Slots,
+        kill_delay_s: float = KILL_DELAY_S,
+        release: Callable[[], None] = lambda: None,
+    ):
+        self._release_slots = release
+        self.kind = kind_of((slots or ["cpu"])[0])
         self._slots, self._kill_delay_s = slots, kill_delay_s
         self._running: dict[str, RunningProgram] = {}
         self._unreported: list[Event] = []
@@ -118,20 +130,19 @@ class SubprocessExecutor:
         return max(0, len(self._slots) - len(self._running) - len(self._unreported))
 
     def submit(self, job: CommandJob) -> None:
-        with ExitStack() as lease:
-            if not lease.enter_context(job.trial.lease()):
-                why = "another process is running this trial"
-                self._unreported.append(Failed(job.id, "error", why))
-            elif job.trial.record() is not None:
-                self._unreported.append(Done(job.id))
-            else:
-                self._start(job, lease)
+        if job.trial.record() is not None:
+            self._unreported.append(Done(job.id))
+        else:
+            self._start(job)
 
-    def _start(self, job: CommandJob, lease: ExitStack) -> None:
-        """Start the program in a free slot, which takes over the lease; or report why not."""
+    def _start(self, job: CommandJob) -> None:
+        """Start the program in a free slot; or report why not."""
         slot = min(set(range(len(self._slots))) - {one.slot for one in self._running.values()})
         try:
             attempt = _begin(job, self._slots[slot])
+        except LeaseLost:
+            self._unreported.append(Interrupted(job.id, is_taken=True))
+            return
         except (OSError, MachineFault) as error:
             self._unreported.append(_not_begun(job, error))
             return
@@ -141,9 +152,7 @@ class SubprocessExecutor:
             self._unreported.append(_not_started(attempt, error))
             return
         self._reaper.watch(program.group)
-        if attempt.device == "cpu":
-            program.pin(core_ids()[slot % len(core_ids())])
-        self._running[job.id] = RunningProgram(attempt, program, slot, lease.pop_all())
+        self._running[job.id] = RunningProgram(attempt, program, slot)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         deadline = time.monotonic() + timeout_s
@@ -157,7 +166,7 @@ class SubprocessExecutor:
             running.enforce_time_limit(self._kill_delay_s)
             try:
                 events += running.poll()
-            except (OSError, MachineFault) as error:
+            except (OSError, MachineFault, LeaseLost) as error:
                 events.append(running.give_up(error))
             if running.is_over:
                 self._release(running)
@@ -165,7 +174,6 @@ class SubprocessExecutor:
 
     def _release(self, running: RunningProgram) -> None:
         self._reaper.forget(running.program.group)
-        running.lease.close()
         del self._running[running.attempt.job.id]
 
     def end(self, trial_id: str) -> None:
@@ -180,6 +188,7 @@ class SubprocessExecutor:
         while self._running and time.monotonic() < deadline:
             events += self.poll(LOOK_EVERY_S)
         self._reaper.close()
+        self._release_slots()
         return [*events, *map(Interrupted, self._running)]
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,12 +54,6 @@ class Program:
     @property
     def age_s(self) -> float:
         return time.monotonic() - self._started
-
-    def pin(self, core: int) -> None:
-        """Pin it to one core, where the system can, with what it starts from now on."""
-        if hasattr(os, "sched_setaffinity"):
-            with suppress(ProcessLookupError):  # it may have ended already
-                os.sched_setaffinity(self.group, {core})
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole group."""

@@ -6,11 +6,14 @@ from typing import Any
 from audiocls.render.document import Document, Title
 from audiocls.render.table import Column, Table
 from audiocls.store import State, count_states
-from audiocls.studies.status import Status
+from audiocls.studies.status import AtWork, Status
 
 
 def status(
-    known: Status, tuning: Mapping[str, Mapping[State, int]], damages: Sequence[str]
+    known: Status,
+    tuning: Mapping[str, Mapping[State, int]],
+    damages: Sequence[str],
+    at_work: Sequence[AtWork] = (),
 ) -> Document:
     """Return the document: a row an arm, and the failures among its values."""
     arms, counts = known.arms, count_states(known.states)
@@ -24,8 +27,15 @@ def status(
     values: dict[str, Any] = {"study": name, "cells": counts, "failures": failures(known)}
     values |= {"tuning": dict(tuning)} if tuning else {}
     values |= {"damaged": list(damages)} if damages else {}
+    values |= {"launches": [launch_values(at) for at in at_work]} if at_work else {}
     blocks = (Title(name), Table(columns, tuple(rows), label=f"{name}-status"))
     return Document(f"{name}-status", blocks, lambda: values)
+
+
+def launch_values(at: AtWork) -> dict[str, Any]:
+    """Return a launch that works on the study as plain values."""
+    started = at.launch.started
+    return {"who": at.launch.who, "started": started, "silent_s": round(at.silent_s, 1)}
 
 
 def failures(known: Status) -> list[dict[str, Any]]:

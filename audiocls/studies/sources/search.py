@@ -1,4 +1,7 @@
-"""`SearchSource`: the source of a search, which proposes the next trial from what was tried."""
+"""`SearchSource`: the source of a search, which proposes the next trial from what was tried.
+
+Launches that share a search propose one after the other, each from all proposals so far.
+"""
 
 import hashlib
 import itertools
@@ -46,12 +49,13 @@ class SearchSource:
         plan = folder.study().search
         self._code = plan.code if plan else ""
         self._proposals = folder.proposals()
+        self._num_bytes = folder.proposals_after(0)[1]
         self._tried = [tried_of(sweep, folder, proposal) for proposal in self._proposals]
         self._index = {proposal.id: i for i, proposal in enumerate(self._proposals)}
         self._open = deque(
             proposal
             for proposal, tried in zip(self._proposals, self._tried, strict=True)
-            if tried.state == "running"
+            if tried.state == "running" and self._helps(proposal)
         )
         self._cells = remaining(sweep, self._tried) if sweep.method == "grid" else None
         self._ended: set[str] = set()
@@ -88,8 +92,11 @@ class SearchSource:
 
     def has_next(self) -> bool:
         """Whether there is a trial to start now; a new proposal is kept for `next`."""
-        if not self._open and (proposal := self._new()) is not None:
-            self._open.append(proposal)
+        if not self._open and self._max_new != 0:
+            with self._folder.planning():
+                self._read_others()
+                if not self._open and (proposal := self._new()) is not None:
+                    self._open.append(proposal)
         self._is_over = not self._open
         return bool(self._open)
 
@@ -118,6 +125,28 @@ class SearchSource:
         new = sorted(named - self._ended)
         self._ended |= named
         return new
+
+    def _read_others(self) -> None:
+        """Note what other launches have proposed meanwhile; they may need help with it."""
+        others, self._num_bytes = self._folder.proposals_after(self._num_bytes)
+        for proposal in others:
+            if proposal.code == self._code and proposal.id not in self._index:
+                tried = tried_of(self._sweep, self._folder, proposal)
+                self._add(proposal, tried)
+                if tried.state == "running" and self._helps(proposal):
+                    self._open.append(proposal)
+
+    def _helps(self, proposal: Proposal) -> bool:
+        """Whether this launch sees to the end of a trial that has none yet.
+
+        One that was asked for some trials alone does not wait for those that others train.
+        """
+        return self._max_new is None or self._folder.trial(proposal.id).holder() is None
+
+    def _add(self, proposal: Proposal, tried: TrialResult) -> None:
+        self._index[proposal.id] = len(self._proposals)
+        self._proposals.append(proposal)
+        self._tried.append(tried)
 
     def _new(self) -> Proposal | None:
         """Return the next proposal that is not a trial already, however it was drawn."""
@@ -152,9 +181,7 @@ class SearchSource:
     def _keep(self, proposal: Proposal, state: SearchState) -> Proposal:
         self._max_new = None if self._max_new is None else self._max_new - 1
         self._folder.propose(proposal)
-        self._index[proposal.id] = len(self._proposals)
-        self._proposals.append(proposal)
-        self._tried.append(TrialResult(proposal.parameters, state))
+        self._add(proposal, TrialResult(proposal.parameters, state))
         return proposal
 
 

@@ -33,12 +33,17 @@ class Looks:
         """
         while not (jobs := self._unfinished()):
             with self.folder.planning():
-                after = self.next_look(self.study)
+                after = self._known() or self.next_look(self.study)
                 if after is None:
                     return []
                 self.folder.write_study(after)
             self.study = after
         return jobs
+
+    def _known(self) -> Study | None:
+        """Return the study as another launch has let it grow further."""
+        stored = self.folder.study() if self.folder.exists() else self.study
+        return stored if len(stored.looks) > len(self.study.looks) else None
 
     def _unfinished(self) -> list[AnyJob]:
         if self.lender is not None:

@@ -1,0 +1,121 @@
+"""`claimed`: the devices of this machine that no other launch of the user works on.
+
+Launches that know nothing of each other, such as agents or the tasks of a job array, spread over
+cores and GPUs by themselves. A kernel's lock is the right claim here: it is freed with its process.
+"""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from audiocls.errors import UsageError
+from audiocls.execution.devices import Slots, core_ids, gpu_of, kind_of, slots
+
+
+@dataclass
+class ClaimedSlots:
+    """One device a worker, and the claims on them."""
+
+    devices: Slots
+    locks: list[FileLock] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Leave the devices to other launches."""
+        for lock in self.locks:
+            lock.release()
+        self.locks.clear()
+
+
+def claimed(devices: str, num_workers: int | None, most: int | None = None) -> ClaimedSlots:
+    """Return the slots of a launch, at most `most`, on devices that are free now.
+
+    Without a number of workers there is one for each free device. Where no core is free, one worker
+    shares them; raises `UsageError` where no GPU is, or the machine has no such device.
+    """
+    names = list(dict.fromkeys(slots(devices, None)))
+    places = len(slots(devices, num_workers)[:most])
+    if names == ["cpu"]:
+        locks = list(_free([f"core-{number}" for number in core_ids()], places))
+        return ClaimedSlots(["cpu"] * (places if num_workers else max(1, len(locks))), locks)
+    _require_one_kind(devices, names)
+    by_name = {f"cuda-{gpu_of(name).uuid}": name for name in names if name != "cpu"}
+    locks = list(_free(by_name, places))
+    free = [by_name[Path(lock.lock_file).stem] for lock in locks] + ["cpu"] * ("cpu" in names)
+    free = free if _folder() else names
+    free = _of_one_kind(free, locks)
+    if not free:
+        raise UsageError(
+            f"no GPU is free: {'; '.join(map(_holder, by_name))}. Wait for it, stop it, or let one "
+            "launch have several trials on each: --workers N"
+        )
+    count = min(places, len(free)) if num_workers is None else places
+    return ClaimedSlots([free[i % len(free)] for i in range(count)], locks)
+
+
+def _require_one_kind(devices: str, names: Slots) -> None:
+    kinds = {name: kind_of(name) for name in names}
+    if devices != "auto" and len(set(kinds.values())) > 1:
+        listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+        raise UsageError(
+            f"--devices: got {listed}: pairs of two kinds do not compare. Start one launch for "
+            "each kind: they share the study"
+        )
+
+
+def _of_one_kind(free: Slots, locks: list[FileLock]) -> Slots:
+    """Return the devices of the kind that most are of; leave the others to other launches."""
+    counts = Counter(map(kind_of, free))
+    kept = [name for name in free if counts and kind_of(name) == counts.most_common(1)[0][0]]
+    for name, lock in list(zip(free, locks, strict=False)):
+        if name not in kept:
+            lock.release()
+            locks.remove(lock)
+    return kept
+
+
+def _free(names: Iterable[str], most: int) -> Iterable[FileLock]:
+    """Yield locks that were got, at most `most`; none where the machine keeps no such files."""
+    if (folder := _folder()) is None:
+        return
+    for name in names:
+        if most == 0:
+            return
+        lock = FileLock(folder / f"{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            continue
+        _note(folder / f"{name}.holder")
+        most -= 1
+        yield lock
+
+
+def _folder() -> Path | None:
+    """Return where claims are kept; nowhere if the folder is another user's."""
+    folder = Path(tempfile.gettempdir(), f"audiocls-{os.getuid()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder if folder.stat().st_uid == os.getuid() else None
+    except OSError:
+        return None
+
+
+def _note(file: Path) -> None:
+    try:
+        file.write_text(f"process {os.getpid()} in {Path.cwd()}", encoding="utf-8")
+    except OSError:
+        return
+
+
+def _holder(name: str) -> str:
+    folder = _folder()
+    try:
+        holder = (folder / f"{name}.holder").read_text(encoding="utf-8") if folder else "unknown"
+    except OSError:
+        holder = "unknown"
+    return f"{name} is held by {holder}"

@@ -1,0 +1,84 @@
+"""`joining`: a launch takes part in a study, beside any number of others on any host."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+
+from audiocls.errors import UsageError
+from audiocls.execution.provenance import code_digest, now
+from audiocls.formatting import command_line
+from audiocls.store import Study, StudyFolder
+from audiocls.store.launches import LaunchInfo
+from audiocls.store.lease import require_shareable
+from audiocls.store.same_numbers import canonical_code
+
+LOOK_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Membership:
+    """The part of one launch in a study."""
+
+    folder: StudyFolder
+    own: LaunchInfo
+
+    def others(self) -> list[LaunchInfo]:
+        """Return the other launches that work on the study now."""
+        return [each for each in self.folder.launches.alive() if each.name != self.own.name]
+
+    def require_same_code(self) -> None:
+        """Raise `UsageError` if another launch trains with other code: results would not pair."""
+        known = {canonical_code(each.code): each for each in self.others() if each.code}
+        if known and (mine := canonical_code(code_digest())) not in known:
+            theirs, other = next(iter(known.items()))
+            raise self._refusal(other, f"with other code ({theirs}, here {mine})")
+
+    def require_same_plan(self, before: Study, kept: Study) -> None:
+        """Raise `UsageError` if `kept` would replace the plan that another launch works on."""
+        others = self.others() if kept != before else []
+        if others and not is_grown(before, kept):
+            raise self._refusal(others[0], "with other settings")
+
+    def _refusal(self, other: LaunchInfo, how: str) -> UsageError:
+        stop = command_line("sweep", "stop", self.folder.name, runs=self.folder.path.parent)
+        return UsageError(
+            f"study {self.folder.name!r} is being run by {other.who} {how}: wait for it, stop it "
+            f"with `{stop}`, or keep both with --study NAME"
+        )
+
+    def tell_code(self) -> None:
+        """Let others know what code trains here."""
+        self.folder.launches.describe(replace(self.own, code=code_digest()))
+
+
+def is_grown(before: Study, kept: Study) -> bool:
+    """Whether trials of `before` are all trials of `kept`, or proposed by the same search."""
+    if before.search is None or kept.search is None:
+        return set(before.cells) <= set(kept.cells)
+    return (before.search, before.overrides) == (kept.search, kept.overrides)
+
+
+@contextmanager
+def joining(folder: StudyFolder, stop: threading.Event) -> Iterator[Membership]:
+    """Be one of the launches of a study meanwhile; a wish that they stop sets `stop`.
+
+    Raises `UsageError` where no study can be kept, or none that is shared.
+    """
+    require_shareable(folder.path)
+    before, is_over = folder.launches.stop_token(), threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set() and not is_over.wait(LOOK_EVERY_S):
+            with suppress(OSError):  # a network's fault may pass
+                if folder.launches.stop_token() != before:
+                    stop.set()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    with folder.launches.joined(now()) as own:
+        watcher.start()
+        try:
+            yield Membership(folder, own)
+        finally:
+            is_over.set()
+            watcher.join()

@@ -1,0 +1,121 @@
+"""Launches that know nothing of each other spread over the devices of one machine."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from audiocls.errors import UsageError
+from audiocls.execution import devices
+from audiocls.execution.device_claims import claimed
+from audiocls.execution.devices import Gpu, gpu_of, kind_of, visible_devices, worker_environment
+
+HOLD = """
+import time
+from audiocls.execution.device_claims import claimed
+slots = claimed("auto", 1)
+print(slots.devices[0], flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of its own, with two cores and no GPU."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("audiocls.execution.device_claims.core_ids", lambda: [3, 5])
+    monkeypatch.setattr(devices, "core_ids", lambda: [3, 5])
+    return tmp_path
+
+
+def test_launches_of_one_worker_have_a_core_each_and_then_share(machine):
+    first, second = claimed("auto", 1), claimed("auto", 1)
+    held = {Path(lock.lock_file).name for each in (first, second) for lock in each.locks}
+    assert held == {"core-3.lock", "core-5.lock"}
+    third = claimed("auto", None)
+    assert (third.devices, third.locks) == (["cpu"], [])
+    first.release()
+    assert claimed("auto", None).locks
+
+
+def test_a_launch_has_a_worker_for_each_free_core_unless_told_otherwise(machine):
+    one = claimed("auto", 1)
+    assert claimed("auto", None).devices == ["cpu"]
+    assert claimed("auto", 4).devices == ["cpu"] * 4
+    one.release()
+    assert claimed("auto", None, most=1).devices == ["cpu"]
+
+
+def test_a_gpu_belongs_to_one_launch_and_who_has_it_is_named(machine, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    first, second = claimed("auto", 1), claimed("auto", None)
+    assert (first.devices, second.devices) == (["cuda:0"], ["cuda:1"])
+    with pytest.raises(UsageError) as raised:
+        claimed("auto", None)
+    assert f"cuda-1 is held by process {os.getpid()} in {Path.cwd()}" in str(raised.value)
+    assert "--workers N" in str(raised.value)
+    with pytest.raises(UsageError, match="no GPU is free: cuda-0 is held"):
+        claimed("cuda:0", 2)
+    second.release()
+    assert claimed("auto", 3).devices == ["cuda:1"] * 3
+
+
+def test_a_device_is_the_same_by_whatever_number_a_launch_sees_it(machine, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    held = claimed("auto", 1)
+    assert held.devices == ["cuda:0"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert claimed("auto", None).devices == ["cuda:0"]
+    held.release()
+
+
+def test_a_claim_ends_with_its_process(machine):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as process:
+        assert process.stdout.readline().strip() == "cpu"
+        locks = {file.name for file in machine.glob("audiocls-*/*.holder")}
+        assert len(locks) == 1
+        process.kill()
+        process.wait()
+    assert len(claimed("auto", 2).locks) == 2
+
+
+def test_where_no_claims_can_be_kept_work_goes_on(machine, monkeypatch):
+    (machine / f"audiocls-{os.getuid()}").write_text("a file")
+    assert claimed("auto", 2).devices == ["cpu", "cpu"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert claimed("auto", 1).devices == ["cuda:0"]
+
+
+def test_kinds_of_devices_are_their_product_names(machine, monkeypatch):
+    listed = (Gpu("0", "NVIDIA T4", "GPU-aa"), Gpu("1", "NVIDIA H200", "GPU-bb"))
+    monkeypatch.setattr(devices, "installed_gpus", lambda: listed)
+    assert kind_of("cpu") == "cpu"
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert [kind_of(name) for name in devices.available_gpus()] == ["NVIDIA T4", "NVIDIA H200"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb,0")
+    assert (gpu_of("cuda:0"), gpu_of("cuda:1")) == (listed[1], listed[0])
+
+
+def test_a_launch_is_on_one_kind_and_leaves_the_others_to_others(machine, monkeypatch):
+    listed = tuple(Gpu(str(i), "T4" if i else "H200", f"GPU-{i}") for i in range(3))
+    monkeypatch.setattr(devices, "installed_gpus", lambda: listed)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    most = claimed("auto", None)
+    assert most.devices == ["cuda:1", "cuda:2"]
+    assert claimed("auto", None).devices == ["cuda:0"]
+    with pytest.raises(UsageError, match="one launch for each kind"):
+        claimed("cuda:0,cuda:1", None)
+
+
+def test_a_worker_counts_devices_as_the_driver_does_unless_the_user_says_otherwise():
+    assert visible_devices({}, "cuda:1")["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    chosen = worker_environment({"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, "cuda:1")
+    assert chosen["CUDA_DEVICE_ORDER"] == "FASTEST_FIRST"
+    assert "CUDA_DEVICE_ORDER" not in visible_devices({}, "cpu")
