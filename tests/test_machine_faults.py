@@ -20,6 +20,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from helpers.processes import is_worker
 from helpers.recipes import TINY
 from helpers.trials import OFFLINE, make_job, train, trainable_job
 from typer.testing import CliRunner
@@ -404,7 +405,7 @@ def end_of(executor: LocalExecutor) -> Any:
 
 def children() -> list[psutil.Process]:
     found = psutil.Process().children(recursive=True)
-    return [each for each in found if "audiocls.execution.worker" in each.cmdline()]
+    return [each for each in found if is_worker(each)]
 
 
 def test_a_worker_that_dies_on_a_mapped_file_is_the_machines_fault_and_leaves_nothing(
