@@ -184,6 +184,8 @@ class LocalExecutor:
         for worker in self._workers:
             worker.send_line(STOP)
             worker.close()
+            if not worker.is_ready:  # it still imports, and has begun nothing
+                worker.kill()
         events: list[Event] = []
         deadline = time.monotonic() + grace_s
         while any(worker.is_alive() for worker in self._workers) and time.monotonic() < deadline:

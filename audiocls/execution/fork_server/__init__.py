@@ -109,7 +109,7 @@ class ForkServer:
     """The parent of workers; from `begin` on it imports while this process plans.
 
     `environment` is that of its workers, but for what each of them gets for itself; `modules` are
-    imported, too, in this order, as long as nobody waits for a worker.
+    imported, too, in this order, until the first worker is asked for.
     """
 
     def __init__(self, environment: Mapping[str, str], modules: Sequence[str] = ()):

@@ -86,6 +86,7 @@ def main() -> None:
         for each in set(ready) - {control.fileno()}:
             children.reap(each)
         if control.fileno() in ready:
+            modules = []  # an import would keep workers waiting, and who waits for their ends
             _serve(children)
 
 
