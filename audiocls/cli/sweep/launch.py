@@ -76,9 +76,11 @@ def launch(
         ending = audiocls.agent(pushed, runs=runs, devices=devices, workers=workers)
         return show_ending(ending)
     from audiocls.console.progress import TerminalDisplay
+    from audiocls.render.formats.html import preload
 
+    shown = TerminalDisplay(after_first=preload)
     try:
-        launched = audiocls.launch(name, **given, executor=executor, progress=TerminalDisplay())
+        launched = audiocls.launch(name, **given, executor=executor, progress=shown)
     except audiocls.LaunchStopped as stopped:
         launched = stopped.study
     return show_launched(launched)
