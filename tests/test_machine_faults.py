@@ -20,6 +20,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from helpers.processes import is_worker
 from helpers.recipes import TINY
 from helpers.trials import OFFLINE, make_job, train, trainable_job
 from typer.testing import CliRunner
@@ -27,7 +28,7 @@ from typer.testing import CliRunner
 from audiocls.audio import dataset as dataset_module
 from audiocls.cli import app
 from audiocls.config import resolve
-from audiocls.errors import DataError, MachineFault, UsageError
+from audiocls.errors import DataError, MachineFault
 from audiocls.execution import snapshots
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.job import NativeJob
@@ -408,7 +409,7 @@ def end_of(executor: LocalExecutor) -> Any:
 
 def children() -> list[psutil.Process]:
     found = psutil.Process().children(recursive=True)
-    return [each for each in found if "audiocls.execution.worker" in each.cmdline()]
+    return [each for each in found if is_worker(each)]
 
 
 def test_a_worker_that_dies_on_a_mapped_file_is_the_machines_fault_and_leaves_nothing(

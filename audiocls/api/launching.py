@@ -17,7 +17,7 @@ from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome
 from audiocls.studies.launch import launch as launch_study
-from audiocls.studies.options import LaunchOptions
+from audiocls.studies.options import LaunchOptions, with_fork_server
 from audiocls.studies.prepare import LaunchRequest, prepare
 
 
@@ -58,8 +58,9 @@ def launch(
             "and run it with audiocls.agent(); allowed here: local, inline"
         )
     display = display_of(progress)
-    prepared = prepare(request, options, display)
-    outcome = prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
+    with with_fork_server(options, request.study_name) as ready:
+        prepared = prepare(request, ready, display)
+        outcome = prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
     return _ended(outcome, options, progress)
 
 

@@ -1,9 +1,9 @@
 """Options that several commands share."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -145,12 +145,19 @@ def output_of(
     return output
 
 
-def show_catalogue(catalogue: audiocls.Catalogue, as_json: bool) -> None:
+def show_catalogue(catalogue: "audiocls.Catalogue", as_json: bool) -> None:
     """Print what can be named, as a table or as JSON."""
     if as_json:
         console.show_json(catalogue.rows())
     else:
         show(catalogue.report.document)
+
+
+def show_content(content: Mapping[str, Any], as_json: bool) -> None:
+    """Print what a file holds, as YAML or as JSON."""
+    from audiocls import yaml_file
+
+    console.show_json(content) if as_json else console.say(yaml_file.dump(content))
 
 
 def require_file_name(out: Path | None) -> None:

@@ -43,7 +43,7 @@ def train(
         raise typer.Exit(trial.outcome.exit_code)
 
 
-def _show(trial: audiocls.Trial) -> None:
+def _show(trial: "audiocls.Trial") -> None:
     failure = trial.failure
     if trial.record is not None:
         show(trial.report.document)

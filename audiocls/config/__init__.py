@@ -3,9 +3,11 @@
 from audiocls.config.identity import (
     by_content,
     digest,
+    files_named,
     files_of,
     identity_config,
     trial_id,
+    trial_ids,
     unused_options,
     without_unused,
 )
@@ -15,11 +17,13 @@ __all__ = [
     "Config",
     "by_content",
     "digest",
+    "files_named",
     "files_of",
     "identity_config",
     "merge",
     "resolve",
     "trial_id",
+    "trial_ids",
     "unused_options",
     "without_unused",
 ]

@@ -7,7 +7,7 @@ else are identical, and their trials would be trained twice: `unused_options` na
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from audiocls.audio.augment import Augment
@@ -48,9 +48,20 @@ def identity_config(config: Config) -> dict[str, Any]:
 
 def files_of(config: Config) -> dict[str, str]:
     """Return the path of each file or folder that the configuration names, by dotted key."""
-    flat = flatten(identity_config(config))
-    words = ("pretrained", "untrained")  # weights by name rather than by file
-    return {key: flat[key] for key in PATHS if flat.get(key) and flat[key] not in words}
+    return files_named(identity_config(config))
+
+
+def files_named(resolved: Mapping[str, Any]) -> dict[str, str]:
+    """Return the same of what `identity_config` has returned."""
+    words = (None, "", "pretrained", "untrained")  # weights by name rather than by file
+    named = {key: _value_at(resolved, key) for key in PATHS}
+    return {key: value for key, value in named.items() if value not in words}
+
+
+def _value_at(tree: Any, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree
 
 
 def by_content(resolved: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
@@ -60,7 +71,7 @@ def by_content(resolved: Mapping[str, Any], digests: Mapping[str, str]) -> dict[
         resolved: a configuration, from `identity_config`.
         digests: the digest of each file, by the dotted key that names it.
     """
-    return nest({**flatten(resolved), **digests})
+    return nest({**flatten(resolved), **digests}) if digests else dict(resolved)
 
 
 def trial_id(resolved: Mapping[str, Any], data_fingerprint: str) -> str:
@@ -70,9 +81,29 @@ def trial_id(resolved: Mapping[str, Any], data_fingerprint: str) -> str:
         resolved: from `by_content`, or from `identity_config` if it names no file.
         data_fingerprint: of the data set's clips and labels.
     """
-    identity = {"schema": IDENTITY_SCHEMA, "data": data_fingerprint, "config": resolved}
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return trial_ids(resolved, data_fingerprint, [{}])[0]
+
+
+def trial_ids(
+    resolved: Mapping[str, Any], data_fingerprint: str, blocks: Sequence[Mapping[str, int]]
+) -> list[str]:
+    """Return the ids of trials that differ in their block alone; what they share is encoded once.
+
+    Args:
+        resolved: as `trial_id` takes it.
+        data_fingerprint: of the data set's clips and labels.
+        blocks: of each trial, what it sets above `resolved`: its seed and fold, or nothing.
+    """
+    encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+    shared = {key: encode(value) for key, value in resolved.items()}
+    rest = f'"data":{encode(data_fingerprint)},"schema":{IDENTITY_SCHEMA}'
+    ids = []
+    for block in blocks:
+        every = {**shared, **{key: encode(value) for key, value in block.items()}}
+        config = ",".join(f'"{key}":{every[key]}' for key in sorted(every))
+        canonical = f'{{"config":{{{config}}},{rest}}}'
+        ids.append(hashlib.sha256(canonical.encode()).hexdigest()[:12])
+    return ids
 
 
 def digest(config: Config) -> str:

@@ -218,26 +218,34 @@ def _selection_conflicts(data: DataSet, schedule: Schedule, train: Training) -> 
         yield "schedule.name=plateau watches train.select, and 'last' never improves: use a val/…"
 
 
-def resolve(layers: Sequence[Mapping[str, Any]], where: str, origin: Origin = OWN_FILES) -> Config:
+def resolve(
+    layers: Sequence[Mapping[str, Any]],
+    where: str,
+    origin: Origin = OWN_FILES,
+    merged: Mapping[str, Any] | None = None,
+) -> Config:
     """Return the configuration that `layers` define, the later over the earlier.
 
     Args:
         layers: nested or dotted keys.
         where: the file or option that the layers are from, for the message.
         origin: who named the parts: of a server or a checkpoint, only trusted modules are read.
+        merged: what lies under all layers, from `merge`; many arms have it in common.
 
     Raises:
         ConfigError: keys or values are invalid; the message lists all of them.
     """
-    given = nest(merge(layers))
+    given = nest(merge(layers, merged))
     try:
         return Config.model_validate(given, context=origin)
     except ValidationError as error:
         raise ConfigError(where, describe_errors(error, Config, given)) from error
 
 
-def merge(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return one flat mapping of dotted keys.
+def merge(
+    layers: Sequence[Mapping[str, Any]], merged: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return one flat mapping of dotted keys: `layers` over what was `merged` before.
 
     Another choice of a part (`model.name`, `data.name` …) drops the options that earlier layers
     set for the old one: the new part starts from its own defaults.
@@ -245,7 +253,7 @@ def merge(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     >>> merge([{"model.name": "a", "model.x": 1}, {"model.name": "b"}])
     {'model.name': 'b'}
     """
-    merged: dict[str, Any] = {}
+    merged = dict(merged or {})
     for layer in layers:
         flat = with_names(flatten(layer))
         for key, value in flat.items():

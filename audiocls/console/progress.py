@@ -1,8 +1,9 @@
 """A launch as one sees it: a live display in a terminal, a line now and then elsewhere."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -30,15 +31,33 @@ def watching() -> Iterator[Callable[[Status], None]]:
 
 
 class TerminalDisplay:
-    """What a launch shows on the terminal: notes, and the progress of its trials."""
+    """What a launch shows on the terminal: notes, and the progress of its trials.
+
+    `after_first` is called on a thread once the first trial has ended, while others train: it
+    prepares what is shown at the end.
+    """
+
+    def __init__(self, after_first: Callable[[], object] = lambda: None):
+        self._after_first = after_first
 
     def note(self, text: str) -> None:
         """Show one sentence."""
         console.note(text)
 
-    def watching(self) -> AbstractContextManager[Callable[[Status], None]]:
+    @contextmanager
+    def watching(self) -> Iterator[Callable[[Status], None]]:
         """Show the progress of trials, as long as the context is open."""
-        return watching()
+        preparing = threading.Thread(target=self._after_first, daemon=True)
+        with watching() as show:
+
+            def update(status: Status) -> None:
+                show(status)
+                if status.num_done > status.num_reused and preparing.ident is None:
+                    preparing.start()
+
+            yield update
+        if preparing.ident is not None:
+            preparing.join()
 
 
 def _update(live: Live, terminal: Console, status: Status) -> None:

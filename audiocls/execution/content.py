@@ -12,7 +12,7 @@ from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet, Folder, Shards, is_packed
 from audiocls.audio.pack import pack_folder, require_room
 from audiocls.audio.unlabelled import unlabelled_table
-from audiocls.config import Config, by_content, files_of, identity_config
+from audiocls.config import Config, by_content, files_named, files_of, identity_config
 from audiocls.errors import ConfigError, MachineFault, UsageError
 from audiocls.extras import is_installed
 from audiocls.named_paths import is_dir
@@ -32,10 +32,11 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
 
     Raises `UsageError` or `DataError` naming the key and the path that cannot be read.
     """
-    digests = {key: digest(key, Path(path), cache) for key, path in files_of(config).items()}
+    resolved = identity_config(config)
+    digests = {key: digest(key, Path(path), cache) for key, path in files_named(resolved).items()}
     if (other := config.pretraining.data) is not None:
         digests["pretraining.fingerprint"] = fingerprint(other.table(cache), cache)
-    return by_content(identity_config(config), digests)
+    return by_content(resolved, digests)
 
 
 def require_usable(config: Config, labels: Sequence[str]) -> None:

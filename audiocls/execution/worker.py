@@ -1,9 +1,9 @@
 """A persistent worker: reads jobs as lines of JSON, trains them, writes events as lines of JSON.
 
-Started by `LocalExecutor` as `python -m audiocls.execution.worker CACHE`, with one thread, one
-device and a folder of its own for temporary files, which is removed with it. It outlives trials, so
-only the first pays for importing torch. When its scheduler exits its standard input ends, and it
-stops: after the running epoch, or after `ORPHAN_GRACE_S`.
+Forked by a fork server, or started as `python -m audiocls.execution.worker CACHE`, with one thread,
+one device and a folder of its own for temporary files, which is removed with it. It outlives
+trials, so only the first pays for importing torch. When its scheduler exits its standard input
+ends, and it stops: after the running epoch, or after `ORPHAN_GRACE_S`.
 """
 
 import os
@@ -60,11 +60,11 @@ class Inbox:
         return Signal.FINISH if trial_id in self._finishing else Signal.CONTINUE
 
 
-def main() -> None:
-    """Train jobs until standard input ends."""
+def main(cache: Path) -> NoReturn:
+    """Train jobs until standard input ends; `cache` is where decoded audio is kept."""
     torch.set_num_threads(1)
     channel = os.fdopen(os.dup(1), "w", buffering=1)
-    inbox, worker_cache = Inbox(), WorkerCache(Path(sys.argv[1]))
+    inbox, worker_cache = Inbox(), WorkerCache(cache)
 
     def emit(event: Event) -> None:
         try:
@@ -114,4 +114,4 @@ def output_to(log: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

@@ -7,9 +7,9 @@
 import os
 import re
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, get_args
 
@@ -19,8 +19,9 @@ from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.execution.accelerators import obstacles
 from audiocls.execution.device_claims import ClaimedSlots, claimed
-from audiocls.execution.devices import Slots, slots
+from audiocls.execution.devices import Slots, slots, worker_environment
 from audiocls.execution.executors import Executor
+from audiocls.execution.fork_server import ForkServer, is_possible
 from audiocls.execution.job import TrackingConfig
 from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
 from audiocls.formatting import RUNS as RUNS
@@ -31,6 +32,9 @@ from audiocls.tracking.tensorboard import require_tensorboard
 EXECUTORS = ("local", "inline", "wandb")
 TRAINING = "training a recipe"
 """Which no base install can do; what it has planned until then is kept."""
+
+NEEDED_LATER = ("torch._dynamo", "torchmetrics.functional.classification")
+"""What torch and the metrics import when they are first used, in every process that uses them."""
 
 OpenExecutor = Callable[[int | None, threading.Event], Executor[Any]]
 """From the most trials that can run at a time, if known, and the event that stops the launch."""
@@ -63,6 +67,8 @@ class LaunchOptions:
     """The W&B run that an agent opened for the one trial of this launch."""
     is_single: bool = False
     """Whether one cell is launched on its own."""
+    fork_server: ForkServer | None = None
+    """Process of which workers are forked; none where each is started by itself."""
 
     @property
     def is_on_server(self) -> bool:
@@ -126,9 +132,34 @@ class LaunchOptions:
         def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
             if self.executor == "inline":
                 return open_inline(self.claimed(1, is_native=True), stop)
-            return open_local(self.claimed(most, is_native=True), log)
+            return open_local(self.claimed(most, is_native=True), log, self.fork_server)
 
         return open_executor
+
+    def is_on_cpu(self) -> bool:
+        """Whether processes on this machine's cores train; not where the options are at fault."""
+        with suppress(UsageError):
+            return self.executor == "local" and set(self.slots()) == {"cpu"}
+        return False
+
+
+@contextmanager
+def with_fork_server(options: LaunchOptions, study: str) -> Iterator[LaunchOptions]:
+    """Yield the options with a fork server, as long as the context is open, where it is safe.
+
+    It starts at once for a study that was never launched. One that was may have no trial left to
+    train: there it starts with the first worker.
+    """
+    if not (is_possible() and options.is_on_cpu()):
+        yield options
+        return
+    server = ForkServer(worker_environment(os.environ, "cpu"), NEEDED_LATER)
+    try:
+        if not (options.runs / study).exists():
+            server.begin()
+        yield replace(options, fork_server=server)
+    finally:
+        server.close()
 
 
 def open_inline(slots: ClaimedSlots, stop: threading.Event) -> Executor[Any]:
@@ -140,13 +171,15 @@ def open_inline(slots: ClaimedSlots, stop: threading.Event) -> Executor[Any]:
     return InlineExecutor(cache, stop, slots.devices[0], slots.release)
 
 
-def open_local(slots: ClaimedSlots, log: Path) -> Executor[Any]:
+def open_local(
+    slots: ClaimedSlots, log: Path, fork_server: ForkServer | None = None
+) -> Executor[Any]:
     """Return an executor with a worker process for each slot; `log` gets their output."""
     extras.require("train", TRAINING)
     from audiocls.execution.executors.local import LocalExecutor
 
     cache = cache_folder().absolute()
-    return LocalExecutor(slots.devices, cache, log, release=slots.release)
+    return LocalExecutor(slots.devices, cache, log, release=slots.release, fork_server=fork_server)
 
 
 def open_programs(slots: ClaimedSlots) -> Executor[Any]:

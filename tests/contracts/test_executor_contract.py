@@ -14,14 +14,17 @@ from typing import Any, Protocol
 
 import psutil
 import pytest
+from helpers.processes import is_worker
 from helpers.recipes import TINY
 from helpers.trials import UNTRACKED, trainable_job
 
 from audiocls.config import resolve
+from audiocls.execution.devices import worker_environment
 from audiocls.execution.executors import Executor
 from audiocls.execution.executors.inline import InlineExecutor
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.executors.subprocesses import SubprocessExecutor
+from audiocls.execution.fork_server import ForkServer
 from audiocls.execution.job import AnyJob, CommandJob, CommandSpec, NativeJob, NativeSpec, TrialJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.store import Cell, StudyFolder
@@ -82,6 +85,22 @@ class LocalBench:
         """Nothing to do."""
 
 
+class ForkedBench:
+    is_concurrent = True
+
+    def __init__(self, folder: Path, cache: Path):
+        self._cache, server = cache, ForkServer(worker_environment(os.environ, "cpu"))
+        self.executor = LocalExecutor(
+            ["cpu"], cache, folder / "workers.log", release=server.close, fork_server=server
+        )
+
+    def job(self, kind: str, folder: Path, trial_id: str = "a") -> NativeJob:
+        return native_job(self._cache, kind, folder, trial_id)
+
+    def request_stop(self) -> None:
+        """Nothing to do."""
+
+
 class SubprocessBench:
     is_concurrent = True
 
@@ -111,9 +130,10 @@ def native_job(cache: Path, kind: str, folder: Path, trial_id: str) -> NativeJob
     return trainable_job(config, study.path, cache, cell=cell, trial=study.trial(trial_id))
 
 
-BENCHES: tuple[type[InlineBench | LocalBench | SubprocessBench], ...] = (
+BENCHES: tuple[type[InlineBench | LocalBench | ForkedBench | SubprocessBench], ...] = (
     InlineBench,
     LocalBench,
+    ForkedBench,
     SubprocessBench,
 )
 CONCURRENT = tuple(bench for bench in BENCHES if bench.is_concurrent)
@@ -253,8 +273,7 @@ def test_a_trial_whose_process_dies_is_lost_and_nothing_outlives_the_executor(
     executor.submit(lost)
     poll_until(executor, lambda: is_running(lost))
     for pid in children() - before:
-        words = psutil.Process(pid).cmdline()
-        if "endless.py" in words or "audiocls.execution.worker" in words:
+        if "endless.py" in psutil.Process(pid).cmdline() or is_worker(psutil.Process(pid)):
             os.kill(pid, signal.SIGKILL)
     event = poll_to_end(executor)[-1]
     assert isinstance(event, Lost)

@@ -8,7 +8,6 @@ import audiocls
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import show_ending, show_pushed
-from audiocls.console.progress import TerminalDisplay
 from audiocls.errors import NotComparable
 from audiocls.render.formats.terminal import show
 
@@ -76,14 +75,18 @@ def launch(
         show_pushed(pushed)
         ending = audiocls.agent(pushed, runs=runs, devices=devices, workers=workers)
         return show_ending(ending)
+    from audiocls.console.progress import TerminalDisplay
+    from audiocls.render.formats.html import preload
+
+    shown = TerminalDisplay(after_first=preload)
     try:
-        launched = audiocls.launch(name, **given, executor=executor, progress=TerminalDisplay())
+        launched = audiocls.launch(name, **given, executor=executor, progress=shown)
     except audiocls.LaunchStopped as stopped:
         launched = stopped.study
     return show_launched(launched)
 
 
-def show_launched(study: audiocls.Study) -> None:
+def show_launched(study: "audiocls.Study") -> None:
     """Show the study's answer and how the launch ended; exits by its code."""
     outcome = study.outcome
     assert outcome is not None, "launch gives it"
@@ -104,7 +107,7 @@ def show_launched(study: audiocls.Study) -> None:
         raise typer.Exit(exit_code)
 
 
-def _show_answer(study: audiocls.Study, is_new: bool) -> int:
+def _show_answer(study: "audiocls.Study", is_new: bool) -> int:
     """Show the ranking or the verdict; return the exit code of one that cannot be given."""
     outcome = study.outcome
     assert outcome is not None, "launch gives it"
@@ -117,7 +120,7 @@ def _show_answer(study: audiocls.Study, is_new: bool) -> int:
     return 0
 
 
-def _show_report(study: audiocls.Study, is_new: bool) -> None:
+def _show_report(study: "audiocls.Study", is_new: bool) -> None:
     """Show the verdict and where its page is, written again only if something is new."""
     report, page = study.compare().report, study.path / "report.html"
     show(report.document)

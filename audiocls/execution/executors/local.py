@@ -8,16 +8,16 @@ the scheduler alone, which then stops them in order.
 import os
 import queue
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from audiocls.errors import AudioclsError
 from audiocls.execution.devices import Slots, kind_of, worker_environment
+from audiocls.execution.executors.worker_process import Inbox, Silence, Worker, start_process
+from audiocls.execution.fork_server import ForkServer, Process
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import (
     FINISH,
@@ -31,12 +31,10 @@ from audiocls.execution.messages import (
     from_json,
 )
 from audiocls.execution.temporary import TemporaryFolders
-from audiocls.machine.memory import crowded_memory_fault, mapped_file_fault, num_oom_kills
+from audiocls.machine.memory import crowded_memory_fault, mapped_file_fault
 
 MAX_STILLBORN = 3
 """Workers in a row that die before they are ready, after which the machine is at fault."""
-KILL_LASTS_S = 1.0
-"""For the system to remove a killed worker; one blocked on I/O may never exit."""
 
 
 @dataclass(frozen=True)
@@ -56,106 +54,9 @@ class Patience:
         return max(self.least_s, known)
 
 
-@dataclass
-class Silence:
-    """How long a worker has reported nothing, counted only while this process runs."""
-
-    present_s: float = 0.0
-    longest_s: float | None = None
-
-    def end(self, is_epoch: bool = True) -> None:
-        """Note a report; only epochs of the trial itself tell how long its epochs take."""
-        if is_epoch:
-            self.longest_s = max(self.present_s, self.longest_s or 0.0)
-        self.present_s = 0.0
-
-
-class Worker:
-    """One child process and the trial that it trains."""
-
-    def __init__(
-        self, slot: int, device: str, cache: Path, log: Path, temporary: Path, inbox: "Inbox"
-    ):
-        self.slot, self.device, self.temporary = slot, device, temporary
-        self._oom_kills_before = num_oom_kills()
-        self.trial_id: str | None = None
-        self.silence = Silence()
-        self.is_ready = False
-        self._killed_for = ""
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "audiocls.execution.worker", str(cache)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                bufsize=1,
-                start_new_session=True,
-                env=worker_environment(os.environ, device, temporary, cache),
-            )
-        self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True)
-        self._reader.start()
-
-    def _read(self, inbox: "Inbox") -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for line in lines:
-                inbox.put((self, line.strip()))
-        self._process.wait()
-        inbox.put((self, None))
-
-    def send_line(self, line: str) -> None:
-        """Send one line; the death of a worker is reported by its reader, not here."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(line + "\n")
-        except BrokenPipeError:
-            return
-
-    def close(self) -> None:
-        """End the worker's input: it exits when its trial has stopped."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except BrokenPipeError:
-            return
-
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def kill(self) -> None:
-        """Kill the worker if it still runs, and release its pipes."""
-        self._process.kill()
-        self.close()
-        self._reader.join(KILL_LASTS_S)
-
-    def give_up(self, reason: str) -> None:
-        """Kill a worker that hangs, one that is stopped by a signal too."""
-        self._killed_for = reason
-        self._process.kill()
-
-    def exit_reason(self) -> str:
-        """Return how the process ended."""
-        if self._killed_for:
-            return self._killed_for
-        code = self._process.returncode
-        if code is not None and code < 0:
-            return f"worker killed by {signal.Signals(-code).name}"
-        return f"worker exited with status {code}"
-
-    def is_killed_by(self, number: signal.Signals) -> bool:
-        return self._process.returncode == -number
-
-    def is_killed_for_memory(self) -> bool:
-        """Whether the kernel, as it seems, has killed it because memory ran out."""
-        return self.is_killed_by(signal.SIGKILL) and num_oom_kills() > self._oom_kills_before
-
-
 PATIENCE = Patience()
 MOST_PASSED_S = 1.0
 """Counted as silence between two looks, which are a fifth of a second apart."""
-
-Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 
 
 class LocalExecutor:
@@ -168,7 +69,9 @@ class LocalExecutor:
         log: Path,
         patience: Patience = PATIENCE,
         release: Callable[[], None] = lambda: None,
+        fork_server: ForkServer | None = None,
     ):
+        self._fork_server = fork_server if set(slots) == {"cpu"} else None
         self._cache, self._log, self._patience = cache, log, patience
         self._release_slots = release
         self.kind = kind_of((slots or ["cpu"])[0])
@@ -180,7 +83,16 @@ class LocalExecutor:
 
     def _start(self, slot: int, device: str) -> Worker:
         temporary = self._temporary.new()
-        return Worker(slot, device, self._cache, self._log, temporary, self._inbox)
+        environment = worker_environment(os.environ, device, temporary, self._cache)
+        start = partial(self._start_process, environment)
+        return Worker(slot, device, temporary, self._inbox, start)
+
+    def _start_process(self, environment: Mapping[str, str]) -> Process:
+        """Fork a worker, or else start one that imports everything itself."""
+        forked = None
+        if self._fork_server is not None:
+            forked = self._fork_server.start(self._cache, self._log, environment)
+        return forked or start_process(self._cache, self._log, environment)
 
     def num_free(self) -> int:
         return sum(worker.trial_id is None for worker in self._workers)
@@ -245,7 +157,8 @@ class LocalExecutor:
         self._temporary.remove(worker.temporary)
         if self._workers[worker.slot] is not worker:
             return []  # it was retired
-        self._stillborn += not worker.is_ready
+        if not worker.is_ready:
+            self._count_stillborn(worker)
         if self._stillborn >= MAX_STILLBORN:
             raise AudioclsError(
                 f"{MAX_STILLBORN} workers died before they were ready ({worker.exit_reason()}); "
@@ -254,6 +167,12 @@ class LocalExecutor:
         worker.close()
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
         return [self._lost(worker, worker.trial_id)] if worker.trial_id else []
+
+    def _count_stillborn(self, worker: Worker) -> None:
+        """Count a worker that died before it was ready; where one was forked, none is any more."""
+        if self._fork_server is None:
+            self._stillborn += 1
+        self._fork_server = None
 
     def _lost(self, worker: Worker, trial_id: str) -> Lost:
         """Return why the trial was lost; of memory the trial is guilty if it ran alone."""
@@ -270,6 +189,8 @@ class LocalExecutor:
         for worker in self._workers:
             worker.send_line(STOP)
             worker.close()
+            if not worker.is_ready:  # it still imports, and has begun nothing
+                worker.kill()
         events: list[Event] = []
         deadline = time.monotonic() + grace_s
         while any(worker.is_alive() for worker in self._workers) and time.monotonic() < deadline:
