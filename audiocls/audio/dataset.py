@@ -69,7 +69,7 @@ class AudioDataset:
             rows = self.pack.centred(clips, self.num_samples)
         else:
             rows = self.pack.waveforms(clips, self.num_samples, offsets)
-        return torch.as_tensor(self.normalise(torch.from_numpy(rows).to(self.device)))
+        return torch.as_tensor(self.normalise(placed(rows, self.device)))
 
     def unaugmented(self, clips: NDArray[np.int64]) -> Tensor:
         """Return the classifier's inputs for clips, without augmentation.
@@ -77,7 +77,7 @@ class AudioDataset:
         Shape: clips (B,) → (B, C, L), or waveforms (B, T) for a learned front end
         """
         if self.features is not None:
-            return torch.from_numpy(self.features[clips]).to(self.device, non_blocking=True)
+            return placed(self.features[clips], self.device)
         return torch.as_tensor(self.front_end(self.waveforms(clips)))
 
     def standardise(self, clips: NDArray[np.int64]) -> Standardise:
@@ -130,6 +130,19 @@ def open_dataset(
         num_samples=num_samples,
         device=torch.device(device),
     )
+
+
+def placed(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Return an array on a device; the host does not wait for a copy to an accelerator.
+
+    On the CPU the tensor shares the array's memory.
+
+    Shape: any → the same
+    """
+    tensor = torch.from_numpy(array)
+    # From memory that may be swapped out the copy would begin only when all before it has ended.
+    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def num_batches(num_clips: int, batch_size: int) -> int:

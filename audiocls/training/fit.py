@@ -144,7 +144,9 @@ def _train(state: TrainingState, progress: Progress) -> Row:
     torch.manual_seed(state.seed("dropout", progress.epoch))
     seed = state.seed("order", progress.epoch)
     clips = state.split.train
-    batches = training_batches(state.dataset, clips, state.batching, progress.epoch, seed)
+    batches = training_batches(
+        state.dataset, clips, state.batching, progress.epoch, seed, state.stored
+    )
     state.classifier.train()
     # Sums stay on the device until the end: reading one number a step would wait for each step.
     total = torch.zeros((), device=state.device, dtype=torch.float64)

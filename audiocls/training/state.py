@@ -16,6 +16,7 @@ from audiocls.audio.batches import Batching, epoch_batches
 from audiocls.audio.clips import Split
 from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.audio.features.normalise import Standardise
+from audiocls.audio.stored_features import StoredFeatures, store_features
 from audiocls.config import Config
 from audiocls.errors import ConfigError, DataError
 from audiocls.optim.averaging import WeightAverage
@@ -56,9 +57,14 @@ class TrainingState:
     averaging: WeightAverage
     objective: Objective
     batching: Batching
-    device: torch.device
+    stored: StoredFeatures | None = None
+    """What the model takes of the training clips, where nothing random precedes it."""
     transfers: tuple[Transfer, ...] = ()
     """Weights copied from a checkpoint or from pre-training, before the first step."""
+
+    @property
+    def device(self) -> torch.device:
+        return self.dataset.device
 
     def seed(self, purpose: str, epoch: int = 0) -> int:
         """Return the seed of one purpose, which all arms of this trial's block share."""
@@ -106,7 +112,7 @@ def build(
         averaging=config.averaging.build(classifier, config.train.epochs, epoch_steps),
         objective=CodeObjective(config.train) if learns_codes else _objective(config, dataset),
         batching=_batching(config, dataset),
-        device=dataset.device,
+        stored=_stored(config, dataset, split, classifier),
         transfers=transfers,
     )
 
@@ -210,4 +216,14 @@ def _batching(config: Config, dataset: AudioDataset) -> Batching:
         is_union=(config.train.mixed_loss or config.train.loss) == "bce",
         drops_last=config.train.drop_last,
         keeps_waveforms=config.distil.teacher is not None,
+        in_shape=config.in_shape,
     )
+
+
+def _stored(
+    config: Config, dataset: AudioDataset, split: Split, classifier: Classifier
+) -> StoredFeatures | None:
+    """Return the training clips' features, unless augmentation precedes all features."""
+    augment = config.augment
+    is_never_plain = augment.changes_waveform or augment.mixes_every_batch
+    return None if is_never_plain else store_features(dataset, split.train, classifier.standardise)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from audiocls.audio.batches import Batch, mask
+from audiocls.audio.augment.spec_augment import masked
+from audiocls.audio.batches import Batch
 from audiocls.training.state import TrainingState
 
 HALF_PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -67,9 +68,9 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
 
 def batch_loss(state: TrainingState, batch: Batch) -> Tensor:
     """Return the mean loss per clip of a batch, with masked features. Shape: → ()"""
-    features = state.classifier.features(batch.inputs)
-    # Both passes of SAM have the same masks: they are drawn per clip and epoch, not per call.
-    features = mask(features, state.config.augment, batch.draws, _masked_value(state))
+    classifier, inputs = state.classifier, batch.inputs
+    features = inputs if batch.is_standardised else classifier.features(inputs)
+    features = masked(features, batch.masks, _masked_value(state))
     half = HALF_PRECISION.get(state.config.train.precision)
     with torch.autocast(state.device.type, half, enabled=half is not None):
         return state.objective.loss(state.classifier, features, batch)

@@ -1,7 +1,7 @@
 """Training-time augmentation: waveform transforms, mixing of two clips, SpecAugment masks.
 
 Everything here is off by default and never touches a validation or test clip. Batches go through
-`chain.augment_waveforms`, then `mixing.mix` (both on waveforms), then `audio.batches.mask` (on
+`chain.augment_waveforms`, then `mixing.mix` (both on waveforms), then `spec_augment.masked` (on
 features). All random numbers come from `clip_rng.ClipRNG`.
 """
 
@@ -105,6 +105,18 @@ class Augment(Options):
     @property
     def mixes_clips(self) -> bool:
         return bool(self.mixes)
+
+    @property
+    def mixes_every_batch(self) -> bool:
+        return self.mixes_clips and self.mix_from_epoch == 0 and self.mix_p == 1
+
+    @property
+    def has_own_transform(self) -> bool:
+        return any(isinstance(each, OwnTransform) for each in self.transforms)
+
+    @property
+    def has_own_mix(self) -> bool:
+        return any(isinstance(each, OwnMix) for each in self.mixes)
 
     @property
     def masks_bands(self) -> bool:
