@@ -133,7 +133,9 @@ def _validate(state: TrainingState, epoch: int) -> Row:
         refresh_batch_norm(evaluated, (inputs for inputs, _ in batches))
     if len(state.split.val) == 0:
         return {}
-    return state.objective.validate(evaluated, state.dataset, state.split.val)
+    return state.ranks.of_first(
+        lambda: state.objective.validate(evaluated, state.dataset, state.split.val)
+    )
 
 
 def _train(state: TrainingState, progress: Progress) -> Row:
@@ -141,7 +143,7 @@ def _train(state: TrainingState, progress: Progress) -> Row:
 
     Without the norm if every step that was measured overflowed.
     """
-    torch.manual_seed(state.seed("dropout", progress.epoch))
+    torch.manual_seed(state.seed(state.ranks.purpose("dropout"), progress.epoch))
     seed = state.seed("order", progress.epoch)
     clips = state.split.train
     batches = training_batches(
