@@ -47,6 +47,19 @@ class Batch:
     is_standardised: bool = False
     """Whether `inputs` are what the model takes, apart from masks."""
 
+    def span(self, start: int, stop: int) -> "Batch":
+        """Return the rows `start` … `stop` - 1, without copying them."""
+        waveforms, codes = self.waveforms, self.codes
+        return replace(
+            self,
+            inputs=self.inputs[start:stop],
+            targets=self.targets[start:stop],
+            draws=self.draws.span(start, stop),
+            waveforms=None if waveforms is None else waveforms[start:stop],
+            codes=None if codes is None else codes[start:stop],
+            masks=self.masks.span(start, stop),
+        )
+
 
 @dataclass(frozen=True)
 class Batching:

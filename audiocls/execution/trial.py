@@ -16,9 +16,11 @@ from tempfile import gettempdir
 
 import torch
 
+from audiocls.audio.dataset import AudioDataset
 from audiocls.config import Config, identity_config
 from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
+from audiocls.execution.followers import following
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted, Notice
 from audiocls.execution.probe import Tried, require_sound_here
@@ -36,9 +38,10 @@ from audiocls.tracking import Ending, NullTracker, Tracker, start
 from audiocls.tracking.breakdown import ScoreBreakdown
 from audiocls.training.device import resolve_device
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
+from audiocls.training.init_from import Weights
 from audiocls.training.progress import Progress
 from audiocls.training.score import score
-from audiocls.training.state import build
+from audiocls.training.state import TrainingState, build
 
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a W&B run that was stopped on the server, as W&B's own agent reports it."""
@@ -199,8 +202,7 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
             return Interrupted(job.id), Ending(exit_code=1)
     dataset = run.worker_cache.dataset(config, job.spec.data_fingerprint)
     require_sound_here(Tried(config, len(dataset.table.labels)), run.worker_cache.cache)
-    state = build(config, dataset, pretrained.weights if pretrained else None)
-    progress = fit(state, run.end_epoch, run.snapshot)
+    state, progress = _fit(run, dataset, pretrained.weights if pretrained else None)
     if not progress.is_complete:
         return Interrupted(job.id), Ending(best_of(progress.best_row), exit_code=1)
     scores = score(state.classifier, dataset, state.split.test, config.train)
@@ -213,6 +215,17 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
     logits, targets = scores.logits.numpy(), scores.targets.numpy()
     breakdown = partial(class_breakdown, dataset, state.split.test, logits, targets)
     return Done(job.id), ending_of(job, record, breakdown)
+
+
+def _fit(
+    run: TrialRun, dataset: AudioDataset, pretrained: Weights | None
+) -> tuple[TrainingState, Progress]:
+    """Train on the devices of this worker."""
+    with following(run.job, run.config, run.worker_cache.cache) as ranks:
+        weights, snapshot = ranks.of_first(lambda: (pretrained, run.snapshot))
+        state = build(run.config, dataset, weights, ranks=ranks)
+        progress = fit(state, lambda end: ranks.of_first(lambda: run.end_epoch(end)), snapshot)
+    return state, progress
 
 
 def _failed(run: TrialRun, error: Exception) -> Failed | Interrupted:

@@ -163,7 +163,9 @@ def _validate(state: TrainingState, epoch: int) -> Row:
         refresh_batch_norm(evaluated, (inputs for inputs, _ in batches))
     if len(state.split.val) == 0:
         return {}
-    return state.objective.validate(evaluated, state.dataset, state.split.val)
+    return state.ranks.of_first(
+        lambda: state.objective.validate(evaluated, state.dataset, state.split.val)
+    )
 
 
 def _train(state: TrainingState, progress: Progress) -> Row:
@@ -171,7 +173,8 @@ def _train(state: TrainingState, progress: Progress) -> Row:
 
     Without the norm if every step that was measured overflowed.
     """
-    seed_generators(state.seed("dropout", progress.epoch), state.device)
+    purpose = state.ranks.purpose("dropout")
+    seed_generators(state.seed(purpose, progress.epoch), state.device)
     state.classifier.train()
     # Losses stay on the device until the end: reading one a step would wait for each step.
     losses: list[Tensor] = []

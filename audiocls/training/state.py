@@ -42,6 +42,7 @@ from audiocls.training.objective import (
     JointObjective,
     Objective,
 )
+from audiocls.training.ranks import ALONE, Ranks
 from audiocls.training.teacher import teacher_of
 
 
@@ -60,6 +61,8 @@ class TrainingState:
     averaging: WeightAverage
     objective: Objective
     batching: Batching
+    ranks: Ranks = ALONE
+    """The processes that share each batch."""
     stored: StoredFeatures | None = None
     """What the model takes of the training clips, where nothing random precedes it."""
     transfers: tuple[Transfer, ...] = ()
@@ -89,6 +92,7 @@ def build(
     pretrained: Weights | None = None,
     split: Split | None = None,
     learns_codes: bool = False,
+    ranks: Ranks = ALONE,
 ) -> TrainingState:
     """Return a trial ready for its first step.
 
@@ -97,6 +101,7 @@ def build(
         pretrained: weights of a finished pre-training stage.
         split: clips to train, validate and test on; default: those of `config.fold`.
         learns_codes: whether this is a pre-training stage that predicts codes.
+        ranks: the processes that train the trial together, each of which builds it.
 
     Raises:
         ConfigError: device, budget, teacher or weights do not suit the configuration.
@@ -104,7 +109,7 @@ def build(
     """
     scaling = loss_scaling(config, dataset.device)
     split = split or _split(config, dataset)
-    classifier = _classifier(config, dataset, split.train)
+    classifier = _classifier(config, dataset, split.train, ranks)
     transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
     optimizer = config.optim.build(classifier)
     epoch_steps = _epoch_steps(config, len(split.train))
@@ -120,6 +125,7 @@ def build(
         averaging=config.averaging.build(classifier, config.train.epochs, epoch_steps),
         objective=CodeObjective(config.train) if learns_codes else _objective(config, dataset),
         batching=_batching(config, dataset),
+        ranks=ranks,
         stored=_stored(config, dataset, split, classifier),
         transfers=transfers,
     )
@@ -136,7 +142,9 @@ def _split(config: Config, dataset: AudioDataset) -> Split:
     return split
 
 
-def _classifier(config: Config, dataset: AudioDataset, train: NDArray[np.int64]) -> Classifier:
+def _classifier(
+    config: Config, dataset: AudioDataset, train: NDArray[np.int64], ranks: Ranks
+) -> Classifier:
     """Return the untrained classifier, standardised by the clips `train`. Shape: train (N,)"""
     in_shape = config.in_shape
     torch.manual_seed(seed_of(config.seed, config.fold, "init"))
@@ -147,7 +155,9 @@ def _classifier(config: Config, dataset: AudioDataset, train: NDArray[np.int64])
     front = config.features.learned_front_end(dataset.sample_rate)
     classifier = Classifier(front, standardise.cpu(), model)
     require_within_budget(config, classifier, len(dataset.table.labels))
-    return classifier.to(dataset.device)
+    batches = epoch_batches(len(train), config.train.batch_size, config.train.drop_last)
+    prepared = ranks.prepare(classifier.to(dataset.device), len(train) // batches)
+    return cast(Classifier, prepared)
 
 
 def _initial_weights(

@@ -35,20 +35,21 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
         group: one or more batches.
         is_measured: whether the gradient's norm is wanted.
     """
-    num_clips = sum(len(batch.targets) for batch in group)
+    ranks, num_clips = state.ranks, sum(len(batch.targets) for batch in group)
     norms: list[Tensor] = []
 
     def closure() -> Tensor:
         """Compute the gradients and return the mean loss per clip. Shape: → ()"""
         state.optimizer.zero_grad(set_to_none=True)
         losses = []
-        for batch in group:
+        for batch in map(ranks.share, group):
             # Weighted by clips: the batches of a group may differ in size.
             loss = batch_loss(state.classifier, state.objective, state.config, batch)
             loss = loss * (len(batch.targets) / num_clips)
             state.scaling.backward(loss * num_clips if is_summed else loss)
             losses.append(loss.detach())
-        return sum(losses[1:], losses[0])
+        ranks.sum_gradients(state.classifier.parameters())
+        return ranks.summed(sum(losses[1:], losses[0]))
 
     def clip() -> None:
         """Measure and clip the gradient, as configured."""
