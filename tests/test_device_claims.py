@@ -146,3 +146,26 @@ def test_a_launch_in_its_own_process_has_a_device_of_its_own_meanwhile(
     executor.stop(grace_s=0)
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
     assert claimed("auto", 1).devices == ["cuda:1"]
+
+
+def test_trials_on_two_gpus_each_claim_them_in_pairs(machine, monkeypatch):
+    listed = tuple(Gpu(str(i), "NVIDIA T4", f"GPU-{i}") for i in range(5))
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: listed)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    first = claimed("auto", 1, per_trial=2)
+    assert first.devices == ["cuda:0,cuda:1"]
+    second = claimed("auto", None, per_trial=2)
+    assert second.devices == ["cuda:2,cuda:3"]
+    with pytest.raises(UsageError, match="not 2 GPUs are free"):
+        claimed("auto", None, per_trial=2)
+    environment = worker_environment({}, first.devices[0])
+    assert environment["CUDA_VISIBLE_DEVICES"] == "0,1"
+    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert environment[devices.DEVICES_PER_TRIAL] == "2"
+    assert kind_of(first.devices[0]) == "NVIDIA T4"
+
+
+def test_more_devices_for_a_trial_than_there_are_is_one_sentence(machine):
+    assert claimed("cpu", None, per_trial=2).devices == ["cpu,cpu"]
+    with pytest.raises(UsageError, match="--devices-per-trial: got 3; there are 2 cores"):
+        claimed("auto", None, per_trial=3)

@@ -12,7 +12,7 @@ from helpers.trials import train, trainable_job
 
 from audiocls.config import Config, resolve
 from audiocls.execution import followers
-from audiocls.execution.followers import DEVICES
+from audiocls.execution.devices import DEVICES_PER_TRIAL
 from audiocls.execution.messages import Done, Event, Failed
 from audiocls.store import Record, TrialFolder
 from audiocls.training.fit import Signal
@@ -39,7 +39,7 @@ def config_of(**changes: object) -> Config:
 def trained(
     config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> tuple[Event, TrialFolder]:
-    monkeypatch.setenv(DEVICES, str(size))
+    monkeypatch.setenv(DEVICES_PER_TRIAL, str(size))
     job = trainable_job(config, folder, folder.parent / "cache")
     return train(job, folder.parent / "cache"), job.trial
 

@@ -106,6 +106,7 @@ def train(
     wandb: str | None = None,
     tensorboard: bool = False,
     log_model: bool = False,
+    devices_per_trial: int = 1,
     progress: Progress = True,
 ) -> Trial:
     """Train one trial, or reuse it if it is finished.
@@ -129,6 +130,7 @@ def train(
         has_model=log_model,
         run_id=os.environ.get("WANDB_RUN_ID", ""),
         is_single=True,
+        devices_per_trial=devices_per_trial,
     )
     with with_fork_server(options, trial.study.name) as ready:
         outcome = run_trial(trial, ready, display_of(progress))

@@ -57,6 +57,12 @@ LogModelOption = Annotated[
 DevicesOption = Annotated[
     str, typer.Option("--devices", help="auto, cpu, tpu, mps, or such as cuda:0,cuda:1.")
 ]
+DevicesPerTrialOption = Annotated[
+    int,
+    typer.Option(
+        "--devices-per-trial", min=1, help="So many devices share each batch of one trial."
+    ),
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Default: one per GPU, or per core.")
 ]

@@ -1,6 +1,7 @@
 """Devices of this machine, found without torch, and the environment of a process on one of them."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,12 @@ from audiocls.execution.tpus import installed_tpus, tpu_variables
 from audiocls.training.device import PLACED
 
 Slots = list[str]
-"""One device a worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`."""
+"""The device of each worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`; where a trial is
+trained on several, all of them: `["cuda:0,cuda:1"]`."""
+PARALLEL = ("cpu", "cuda")
+"""Kinds of device of which several can train one trial."""
+DEVICES_PER_TRIAL = "AUDIOCLS_DEVICES_PER_TRIAL"
+"""Environment variable of a worker: how many devices each of its trials has, if not one."""
 
 # Measured on two cores with a small CNN: a tuned allocator and huge pages give 1.2x (large blocks
 # are kept instead of returned to the kernel after every step), and one thread a worker avoids the
@@ -43,13 +49,16 @@ TUNED = {
 """Environment variables of a worker; effective only if set before its Python starts."""
 
 
-def slots(devices: str, num_workers: int | None, is_native: bool = False) -> Slots:
+def slots(
+    devices: str, num_workers: int | None, is_native: bool = False, per_trial: int = 1
+) -> Slots:
     """Return one slot per accelerator or, without one, per core; `num_workers` slots share them.
 
     Args:
         devices: `auto`, `cpu`, or names such as `cuda:0,cuda:1`; `tpu` is every TPU chip.
         num_workers: of the launch; by default one for each device.
         is_native: whether our own trials run there, for which torch has to know the devices.
+        per_trial: devices of one slot.
 
     Raises `UsageError` for devices that this machine does not have, or that torch cannot use.
     """
@@ -58,6 +67,8 @@ def slots(devices: str, num_workers: int | None, is_native: bool = False) -> Slo
         names = [name for name in there if kind_name(name) == kind_name(there[0])] or ["cpu"]
     else:
         names = [each for word in devices.split(",") for each in _named(word, there)]
+    if per_trial > 1:
+        names = _together(names if names != ["cpu"] else ["cpu"] * num_cores(), per_trial)
     count = num_workers or (len(names) if names != ["cpu"] else num_cores())
     if kind_name(names[0]) in EXCLUSIVE and count > len(names):
         raise UsageError(
@@ -65,6 +76,28 @@ def slots(devices: str, num_workers: int | None, is_native: bool = False) -> Slo
             f"{', '.join(names)}"
         )
     return [names[i % len(names)] for i in range(count)]
+
+
+def _together(names: Sequence[str], per_trial: int) -> Slots:
+    """Return slots of several devices; raise `UsageError` where there are none of that size."""
+    kind = kind_name(names[0])
+    if kind not in PARALLEL:
+        raise UsageError(f"--devices-per-trial: got {per_trial}; on {kind} a trial has one device")
+    if not (together := grouped(names, per_trial)):
+        what = "cores" if kind == "cpu" else "devices"
+        raise UsageError(
+            f"--devices-per-trial: got {per_trial}; there are {len(names)} {what} to choose from"
+        )
+    return together
+
+
+def grouped(names: Sequence[str], size: int) -> Slots:
+    """Return slots of `size` devices each, as many as there are whole ones.
+
+    >>> grouped(["cuda:0", "cuda:1", "cuda:2"], 2)
+    ['cuda:0,cuda:1']
+    """
+    return [",".join(names[i : i + size]) for i in range(0, len(names) - size + 1, size)]
 
 
 def _named(word: str, there: Sequence[str]) -> list[str]:
@@ -78,8 +111,8 @@ def _named(word: str, there: Sequence[str]) -> list[str]:
 
 
 def kind_name(device: str) -> str:
-    """Return torch's name of the kind: `cuda` of `cuda:1`."""
-    return device.partition(":")[0]
+    """Return torch's name of the kind: `cuda` of `cuda:1`, and of several."""
+    return re.split("[:,]", device)[0]
 
 
 def num_cores() -> int:
@@ -109,7 +142,7 @@ def kind_of(device: str) -> str:
     """Return the product name of a device, as records have it; `cpu` for a core."""
     kind = kind_name(device)
     if kind == "cuda":
-        return gpu_of(device).name
+        return gpu_of(device.partition(",")[0]).name
     if kind == "mps":
         return apple_chip()
     return installed_tpus().generation if kind == "tpu" else kind
@@ -136,6 +169,8 @@ def worker_environment(
     kept = {name: value for name, value in inherited.items() if name != "WANDB_SERVICE"}
     folder = {"TMPDIR": str(temporary), TEMPORARY: str(temporary)} if temporary else {}
     placed = {PLACED: kind_name(device)}
+    if num_others := device.count(","):
+        placed[DEVICES_PER_TRIAL] = str(1 + num_others)
     return {**kept, **TUNED, **folder, **placed, **visible_devices(inherited, device, cache)}
 
 
@@ -143,9 +178,12 @@ def visible_devices(
     inherited: Mapping[str, str], device: str, cache: Path | None = None
 ) -> dict[str, str]:
     """Return the variables that hide all accelerators but `device`, such as `cuda:1`."""
-    kind, _, index = device.partition(":")
-    if kind == "cpu":
+    if kind_name(device) == "cpu":
         return {"CUDA_VISIBLE_DEVICES": ""}
+    if "," in device:
+        each = [visible_devices(inherited, name, cache) for name in device.split(",")]
+        return {name: ",".join(dict.fromkeys(one[name] for one in each)) for name in each[0]}
+    kind, _, index = device.partition(":")
     if kind == "tpu":
         return tpu_variables(inherited, int(index), cache)
     if kind == "xpu":

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from audiocls.config import Config
+from audiocls.execution.devices import DEVICES_PER_TRIAL
 from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.parts import KEPT
@@ -29,8 +30,6 @@ from audiocls.training.fit import fit
 from audiocls.training.ranks import ALONE, Ranks
 from audiocls.training.state import build
 
-DEVICES = "AUDIOCLS_DEVICES_PER_TRIAL"
-"""Environment variable of a worker: how many devices each of its trials has, if not one."""
 OUT_OF_MEMORY = 3
 """Exit code of a follower whose device had too little memory."""
 GRACE_S = 10.0
@@ -43,7 +42,7 @@ def following(job: NativeJob, config: Config, cache: Path) -> Iterator[Ranks]:
 
     Raises `torch.OutOfMemoryError` where the memory of another device was too small.
     """
-    size = int(os.environ.get(DEVICES, "1"))
+    size = int(os.environ.get(DEVICES_PER_TRIAL, "1"))
     if size == 1:
         yield ALONE
         return

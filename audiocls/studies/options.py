@@ -67,6 +67,7 @@ class LaunchOptions:
     """The W&B run that an agent opened for the one trial of this launch."""
     is_single: bool = False
     """Whether one cell is launched on its own."""
+    devices_per_trial: int = 1
     fork_server: ForkServer | None = None
     """Process of which workers are forked; none where each is started by itself."""
 
@@ -109,11 +110,15 @@ class LaunchOptions:
         if self.executor not in EXECUTORS:
             allowed = ", ".join(EXECUTORS)
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
-        return slots(self.devices, self.workers, is_native)
+        if self.executor == "inline" and self.devices_per_trial > 1:
+            raise UsageError(
+                "--devices-per-trial: with --executor inline a trial has one device"
+            )
+        return slots(self.devices, self.workers, is_native, self.devices_per_trial)
 
     def claimed(self, most: int | None = None, is_native: bool = False) -> ClaimedSlots:
         """Return one device a worker, at most `most`, that no other launch here works on."""
-        return claimed(self.devices, self.workers, most, is_native)
+        return claimed(self.devices, self.workers, most, is_native, self.devices_per_trial)
 
     def idle_accelerators(self) -> list[str]:
         """Return why accelerators of this machine stay idle, unless the user chose devices."""

@@ -57,6 +57,7 @@ def launch(
     until_decided: UntilDecidedOption = False, max_pairs: MaxPairsOption = None,
     effect: EffectOption = None, wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False, log_model: o.LogModelOption = False,
+    devices_per_trial: o.DevicesPerTrialOption = 1,
     trusted: o.TrustOption = None, places: o.PathOption = None
 ) -> None:  # fmt: skip
     """Run every missing cell of an ablation or a W&B sweep, then print its answer.
@@ -80,7 +81,9 @@ def launch(
 
     shown = TerminalDisplay(after_first=preload)
     try:
-        launched = audiocls.launch(name, **given, executor=executor, progress=shown)
+        launched = audiocls.launch(
+            name, **given, executor=executor, devices_per_trial=devices_per_trial, progress=shown
+        )
     except audiocls.LaunchStopped as stopped:
         launched = stopped.study
     return show_launched(launched)
