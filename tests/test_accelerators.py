@@ -30,14 +30,15 @@ from audiocls.training.device import prepare_device, require_precision, resolve_
 
 CUDA, CPU = TorchBuild("2.11.0+cu130", cuda="13.0"), TorchBuild("2.11.0+cpu")
 ROCM, XPU = TorchBuild("2.11.0+rocm7.2", hip="7.2"), TorchBuild("2.11.0+xpu", xpu="20250301")
-VISIBLE = ("CUDA", "HIP", "ROCR")
+VISIBLE = [f"{maker}_VISIBLE_DEVICES" for maker in ("CUDA", "HIP", "ROCR", "TPU")]
+VISIBLE += ["TPU_VISIBLE_CHIPS", "ZE_AFFINITY_MASK"]
 
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with nothing but cores, whose device files are in a folder."""
-    for maker in VISIBLE:
-        monkeypatch.delenv(f"{maker}_VISIBLE_DEVICES", raising=False)
+    for name in VISIBLE:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv(device_module.PLACED, raising=False)
     monkeypatch.setattr(gpus, "installed_gpus", lambda: ())
     monkeypatch.setattr(amd, "TOPOLOGY", tmp_path / "nodes")
@@ -155,6 +156,8 @@ def test_a_worker_on_a_tpu_has_one_chip_alone_and_shares_what_was_compiled(machi
     assert worker_environment({tpus.CACHE: "gs://ours"}, "tpu:2", cache=Path("/c"))[tpus.CACHE] == (
         "gs://ours"
     )
+    monkeypatch.setenv("TPU_VISIBLE_CHIPS", "1,3")
+    assert slots("tpu", None, is_native=True) == ["tpu:1", "tpu:3"]
     with pytest.raises(UsageError, match=r"--workers: got 5; TPU v5e takes one trial at a time"):
         slots("tpu", 5, is_native=True)
 
