@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.recipes import TINY_RECIPE_YAML
 from torch import Tensor
 
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.features.normalise import Standardise, standardise
+from audiocls.console.progress import TerminalDisplay
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution import accelerators, amd, gpus, health, tpus
 from audiocls.execution.accelerators import available_devices, obstacles
@@ -21,19 +23,22 @@ from audiocls.execution.device_claims import claimed
 from audiocls.execution.devices import kind_of, slots, visible_devices, worker_environment
 from audiocls.execution.gpus import Gpu
 from audiocls.execution.torch_build import TorchBuild, build_of, torch_build
+from audiocls.studies.ablation import one_trial, prepare_ablation
+from audiocls.studies.options import LaunchOptions
 from audiocls.training import device as device_module
 from audiocls.training.device import prepare_device, require_precision, resolve_device
 
 CUDA, CPU = TorchBuild("2.11.0+cu130", cuda="13.0"), TorchBuild("2.11.0+cpu")
 ROCM, XPU = TorchBuild("2.11.0+rocm7.2", hip="7.2"), TorchBuild("2.11.0+xpu", xpu="20250301")
-VISIBLE = ("CUDA", "HIP", "ROCR")
+VISIBLE = [f"{maker}_VISIBLE_DEVICES" for maker in ("CUDA", "HIP", "ROCR", "TPU")]
+VISIBLE += ["TPU_VISIBLE_CHIPS", "ZE_AFFINITY_MASK"]
 
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with nothing but cores, whose device files are in a folder."""
-    for maker in VISIBLE:
-        monkeypatch.delenv(f"{maker}_VISIBLE_DEVICES", raising=False)
+    for name in VISIBLE:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv(device_module.PLACED, raising=False)
     monkeypatch.setattr(gpus, "installed_gpus", lambda: ())
     monkeypatch.setattr(amd, "TOPOLOGY", tmp_path / "nodes")
@@ -151,6 +156,8 @@ def test_a_worker_on_a_tpu_has_one_chip_alone_and_shares_what_was_compiled(machi
     assert worker_environment({tpus.CACHE: "gs://ours"}, "tpu:2", cache=Path("/c"))[tpus.CACHE] == (
         "gs://ours"
     )
+    monkeypatch.setenv("TPU_VISIBLE_CHIPS", "1,3")
+    assert slots("tpu", None, is_native=True) == ["tpu:1", "tpu:3"]
     with pytest.raises(UsageError, match=r"--workers: got 5; TPU v5e takes one trial at a time"):
         slots("tpu", 5, is_native=True)
 
@@ -322,3 +329,17 @@ def test_an_epoch_computes_nothing_in_float64_on_the_device(tiny_parts, no_float
     seed = state.seed("order", 0)
     for batch in training_batches(state.dataset, state.split.train, state.batching, 0, seed):
         assert train_step(state, [batch]).loss.dtype == torch.float32
+
+
+def test_a_launch_says_which_accelerators_it_leaves_idle_unless_devices_were_chosen(
+    monkeypatch, tmp_path, capsys
+):
+    with_nvidia(monkeypatch)
+    with_torch(monkeypatch, CPU)
+    (tmp_path / "tiny.yaml").write_text(TINY_RECIPE_YAML)
+    trial = one_trial([], recipe=str(tmp_path / "tiny.yaml"))
+    said = "NVIDIA T4 cannot be used: torch 2.11.0+cpu was built without CUDA"
+    for devices, is_told in (("auto", True), ("cpu", False)):
+        options = LaunchOptions(tmp_path / "runs", "disabled", devices=devices)
+        prepare_ablation(trial, options, TerminalDisplay())
+        assert (said in " ".join(capsys.readouterr().err.split())) is is_told

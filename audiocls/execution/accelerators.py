@@ -4,7 +4,7 @@ import functools
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,8 @@ def _of_amd(build: TorchBuild) -> Found:
 
 def _of_google(build: TorchBuild) -> Found:
     tpus = installed_tpus()
-    devices = tuple(f"tpu:{number}" for number in range(tpus.count or tpus.num_unreachable))
+    chips = _left("TPU_VISIBLE_DEVICES", _left("TPU_VISIBLE_CHIPS", range(tpus.count)))
+    devices = tuple(f"tpu:{number}" for number in chips or range(tpus.num_unreachable))
     what = f"{len(devices)} × {tpus.generation}"
     if not tpus.count:
         why = "torch_tpu reaches chips by /dev/vfio, and these are behind /dev/accel*"
@@ -91,7 +92,7 @@ def _of_google(build: TorchBuild) -> Found:
 
 def _of_intel(build: TorchBuild) -> Found:
     cards = [device for device in _pci_of_cards() if build.xpu or device != INTEGRATED]
-    devices = tuple(f"xpu:{number}" for number in range(len(cards)))
+    devices = tuple(f"xpu:{number}" for number in _left("ZE_AFFINITY_MASK", range(len(cards))))
     return Found(devices, _lacks(build, "XPU", build.xpu, "Intel GPU"), is_for_programs=False)
 
 
@@ -112,6 +113,14 @@ def _pci_of_cards() -> Iterator[str]:
                 yield (card / "device").resolve().name
         except OSError:
             continue
+
+
+def _left(variable: str, numbers: Sequence[int]) -> Sequence[int]:
+    """Return the devices, by the machine's numbers, that a variable such as `0,2` leaves."""
+    if not (named := os.environ.get(variable, "").strip()):
+        return numbers
+    words = [word.strip() for word in named.split(",")]
+    return [number for number in numbers if str(number) in words]
 
 
 def _lacks(build: TorchBuild, what: str, version: str, devices: str) -> str:
