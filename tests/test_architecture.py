@@ -343,7 +343,7 @@ def test_help_of_every_command_imports_what_parses_and_no_more():
     assert ran.returncode == 0, ran.stderr
     assert "Usage: -c sweep launch" in ran.stdout
     small = {"atomic", "digests", "dotted", "errors", "extras", "formatting", "machine"}
-    shown = {"cli", "console", "named_paths", "render"}
+    shown = {"cli", "console", "named_paths", "render", "writers"}
     assert set(ran.stderr.split()) <= small | shown
 
 

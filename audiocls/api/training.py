@@ -121,17 +121,10 @@ def train(
     """
     trial = one_trial(assignments_of(set) or [], recipe, ablation, config, _origin())
     options = LaunchOptions(
-        runs_folder(runs),
-        wandb,
-        executor,
-        devices,
-        workers=1,
-        has_tensorboard=tensorboard,
-        has_model=log_model,
-        run_id=os.environ.get("WANDB_RUN_ID", ""),
-        is_single=True,
+        runs_folder(runs), wandb, executor, devices, workers=1, has_tensorboard=tensorboard,
+        has_model=log_model, run_id=os.environ.get("WANDB_RUN_ID", ""), is_single=True,
         devices_per_trial=devices_per_trial,
-    )
+    )  # fmt: skip
     with with_fork_server(options, trial.study.name) as ready:
         outcome = run_trial(trial, ready, display_of(progress))
     folder = StudyFolder(options.runs / trial.study.name)

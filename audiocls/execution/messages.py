@@ -43,6 +43,13 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """A trial's record is written, and its trackers are finishing: its worker is free again."""
+
+    id: str
+
+
+@dataclass(frozen=True)
 class Done:
     """The trial's record is written."""
 
@@ -95,13 +102,14 @@ class Lost:
 Ended = Done | Failed | Interrupted
 """The end of an attempt that the trial itself reports; each has `note` and `is_worker_spent`."""
 
-Underway = Epoch | Stage | Notice
+Underway = Epoch | Stage | Notice | Recorded
 """What a trial reports before it ends."""
 
 Event = Underway | Ended | Lost
 
 KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (Epoch, Stage, Notice, Done, Failed, Interrupted, Lost)
+    kind.__name__: kind
+    for kind in (Epoch, Stage, Notice, Recorded, Done, Failed, Interrupted, Lost)
 }
 
 

@@ -25,6 +25,7 @@ from audiocls.execution.messages import (
     Interrupted,
     Lost,
     Notice,
+    Recorded,
     Running,
     Stage,
     Status,
@@ -192,8 +193,8 @@ class Launch:
         return f"{job.label}: another launch has taken it over"
 
     def _count(self, job: AnyJob, event: Event) -> str:
-        if isinstance(event, Notice):
-            return f"{job.label}: {event.text}"
+        if isinstance(event, Notice | Recorded):
+            return f"{job.label}: {event.text}" if isinstance(event, Notice) else ""
         if isinstance(event, Epoch | Stage):
             is_stage = isinstance(event, Stage)
             self.epochs_done += not is_stage

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TypeVar
 
 import torch
 
@@ -22,7 +23,16 @@ from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.followers import following
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted, Notice
+from audiocls.execution.messages import (
+    Done,
+    Ended,
+    Epoch,
+    Event,
+    Failed,
+    Interrupted,
+    Notice,
+    Recorded,
+)
 from audiocls.execution.probe import Tried, require_sound_here
 from audiocls.execution.provenance import now, provenance, reset_peak_memory
 from audiocls.execution.run_info import best_of, ending_of, run_info_of
@@ -47,6 +57,8 @@ STOPPED = 128 + signal.SIGTERM
 """Exit code of a W&B run that was stopped on the server, as W&B's own agent reports it."""
 STOPPED_BY_BUTTON = "ended early: somebody stopped its W&B run"
 
+R = TypeVar("R")
+
 NO_ATTEMPT = Attempt(number=0, origin=1)
 
 CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
@@ -62,36 +74,44 @@ def train_trial(
     worker_cache: WorkerCache,
     emit: Callable[[Event], None],
     poll_signal: Callable[[], Signal],
+    meanwhile: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
     """Train, score and record one trial; emit exactly one of Done, Failed and Interrupted.
+
+    Where a run has to be uploaded, `Recorded` comes before `Done`, and `meanwhile` is called with
+    what waits for the upload and emits the `Done`: it may do so while another trial is trained.
 
     `poll_signal` is called after each epoch. A finished trial is not retrained; if a server opened
     a run for it, its metrics are logged to that run. A fault of the machine interrupts the trial,
     which keeps its snapshot. No exception leaves this function but an interrupt of the process.
     """
     run = TrialRun(job, worker_cache, emit, poll_signal)
-    try:
-        ended = _attempt(run)
-    except (OSError, MachineFault) as error:  # not even a note could be written
-        if (fault := run.fault_behind(error)) is None:
-            raise
-        ended = Interrupted(job.id, fault=str(fault))
-    emit(ended)
+    close = run.without_fault(lambda: _attempt(run))
+    if isinstance(close, Interrupted):
+        emit(close)
+    elif meanwhile is None or not run.is_uploading:
+        emit(run.without_fault(close))
+    else:
+        emit(Recorded(job.id))
+        meanwhile(lambda: emit(run.without_fault(close)))
 
 
-def _attempt(run: "TrialRun") -> Ended:
+def _attempt(run: "TrialRun") -> Callable[[], Ended]:
+    """Train the trial; return what finishes its trackers, and says how it ended."""
     job = run.job
     if (record := job.trial.record()) is not None:
         job.trial.drop_resume()  # whoever wrote the record may have been killed before it did
-        has_run = bool(job.tracking.run_id)
-        return _log_finished(job, record, run.worker_cache) if has_run else Done(job.id)
+        if job.tracking.run_id:
+            return partial(_log_finished, job, record, run.worker_cache)
+        return lambda: Done(job.id)
     try:
         ended, ending = _train(run)
     except LeaseLost:
         ended, ending = Interrupted(job.id, is_taken=True), Ending(exit_code=1)
     except Exception as error:
         ended, ending = _failed(run, error), Ending(exit_code=1)
-    return run.close(ended, ending)
+    run.is_uploading = isinstance(ended, Done) and run.is_its_own_run_online()
+    return partial(run.close, ended, ending)
 
 
 @dataclass
@@ -104,6 +124,8 @@ class TrialRun:
     poll_scheduler: Callable[[], Signal]
     attempt: Attempt = NO_ATTEMPT
     tracker: Tracker = field(default_factory=NullTracker)
+    is_uploading: bool = False
+    """Whether its record is written, and its own run on a server has yet to end."""
     stop_button: threading.Event = field(default_factory=threading.Event)
     """Set when the stop button of the W&B run is pressed."""
     snapshots: Snapshots = field(init=False)
@@ -171,6 +193,19 @@ class TrialRun:
         note = "; ".join(filter(None, [stopped, report.note]))
         fault = ended.fault or report.fault
         return replace(ended, note=note, is_worker_spent=report.is_beyond_repair, fault=fault)
+
+    def is_its_own_run_online(self) -> bool:
+        """Whether a server gets its run; one that a server has opened ends before the next."""
+        return self.job.tracking.mode == "online" and not self.job.tracking.run_id
+
+    def without_fault(self, call: Callable[[], R]) -> R | Interrupted:
+        """Return what a call does; `Interrupted` where not even a note could be written."""
+        try:
+            return call()
+        except (OSError, MachineFault) as error:
+            if (fault := self.fault_behind(error)) is None:
+                raise
+            return Interrupted(self.job.id, fault=str(fault))
 
     def fault_behind(self, error: Exception) -> MachineFault | None:
         """Return the fault of the machine that led to an error, if one did."""

@@ -11,7 +11,7 @@ import queue
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -60,15 +60,36 @@ class Inbox:
         return Signal.FINISH if trial_id in self._finishing else Signal.CONTINUE
 
 
+class LastTrial:
+    """The trial before, whose run is uploaded on a thread while the next one trains."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+
+    def finish(self, wait_for_upload: Callable[[], None]) -> None:
+        """Start the thread, once the trial before has finished."""
+        self.wait()
+        self._thread = threading.Thread(target=wait_for_upload, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until nothing is uploaded any more."""
+        if self._thread is not None:
+            self._thread.join()
+
+
 def main(cache: Path) -> NoReturn:
     """Train jobs until standard input ends; `cache` is where decoded audio is kept."""
     torch.set_num_threads(1)
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     inbox, worker_cache = Inbox(), WorkerCache(cache)
 
+    last, writing = LastTrial(), threading.Lock()
+
     def emit(event: Event) -> None:
         try:
-            channel.write(to_json(event) + "\n")
+            with writing:
+                channel.write(to_json(event) + "\n")
         except BrokenPipeError:
             # The scheduler is gone; what this event reports is on disk already.
             leave(1)
@@ -78,11 +99,13 @@ def main(cache: Path) -> NoReturn:
         job = job_from_json(line, NativeSpec)
         try:
             with output_to(job.trial.log):
-                train_trial(job, worker_cache, emit, partial(inbox.poll_signal, job.id))
+                poll_signal = partial(inbox.poll_signal, job.id)
+                train_trial(job, worker_cache, emit, poll_signal, last.finish)
         except (OSError, MachineFault) as error:  # the log cannot be opened: nothing was begun
             if (fault := fault_of(error, job.study_folder)) is None:
                 raise
             emit(Interrupted(job.id, fault=str(fault)))
+    last.wait()
     leave(0)
 
 

@@ -27,6 +27,7 @@ from audiocls.execution.messages import (
     Epoch,
     Event,
     Lost,
+    Recorded,
     Underway,
     from_json,
 )
@@ -139,11 +140,16 @@ class LocalExecutor:
         if line is None:
             return self._replace_worker(worker)
         event = from_json(line)
-        if isinstance(event, Underway):
+        if isinstance(event, Recorded):
+            worker.trial_id, worker.uploading = None, event.id
+        elif isinstance(event, Underway):
             worker.silence.end(isinstance(event, Epoch))
+        elif event.id == worker.uploading:
+            worker.uploading = None
         else:
             worker.trial_id = None
-        if isinstance(event, Ended) and event.is_worker_spent:
+        worker.is_spent |= isinstance(event, Ended) and event.is_worker_spent
+        if worker.is_spent and worker.trial_id is None and self._workers[worker.slot] is worker:
             self._retire(worker)
         return [event]
 
@@ -155,8 +161,10 @@ class LocalExecutor:
     def _replace_worker(self, worker: Worker) -> list[Event]:
         """Replace a dead worker; return the loss of the trial that it was training."""
         self._temporary.remove(worker.temporary)
+        lost = filter(None, (worker.uploading, worker.trial_id))
+        events: list[Event] = [self._lost(worker, trial_id) for trial_id in lost]
         if self._workers[worker.slot] is not worker:
-            return []  # it was retired
+            return events  # it was retired
         if not worker.is_ready:
             self._count_stillborn(worker)
         if self._stillborn >= MAX_STILLBORN:
@@ -166,7 +174,7 @@ class LocalExecutor:
             )
         worker.close()
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
-        return [self._lost(worker, worker.trial_id)] if worker.trial_id else []
+        return events
 
     def _count_stillborn(self, worker: Worker) -> None:
         """Count a worker that died before it was ready; where one was forked, none is any more."""

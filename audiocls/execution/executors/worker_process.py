@@ -44,6 +44,9 @@ class Worker:
         self.slot, self.device, self.temporary = slot, device, temporary
         self._oom_kills_before = num_oom_kills()
         self.trial_id: str | None = None
+        self.uploading: str | None = None
+        """The trial before, if its run has yet to end."""
+        self.is_spent = False
         self.silence = Silence()
         self.is_ready = False
         self._killed_for = ""
