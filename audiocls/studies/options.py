@@ -27,7 +27,11 @@ from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
-EXECUTORS = ("local", "inline", "wandb")
+EXECUTORS = ("local", "inline", "wandb", "slurm")
+ELSEWHERE = (
+    "--executor slurm: a job array is submitted by `audiocls sweep launch` alone; in a job of your "
+    "own this command runs as it is. Allowed here: local, inline"
+)
 TRAINING = "training a recipe"
 """Which no base install can do; what it has planned until then is kept."""
 
@@ -102,6 +106,8 @@ class LaunchOptions:
         if self.executor not in EXECUTORS:
             allowed = ", ".join(EXECUTORS)
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
+        if self.executor == "slurm":
+            raise UsageError(ELSEWHERE)
         return slots(self.devices, self.workers)
 
     def claimed(self, most: int | None = None) -> ClaimedSlots:
@@ -109,7 +115,9 @@ class LaunchOptions:
         return claimed(self.devices, self.workers, most)
 
     def check_runs_here(self) -> None:
-        """Raise `UsageError` where a server would have to order what it cannot order."""
+        """Raise `UsageError` where a server or a cluster would have to order what it cannot."""
+        if self.executor == "slurm":
+            raise UsageError(ELSEWHERE)
         if self.is_on_server:
             raise UsageError(
                 "--executor wandb: a server orders cells of sweeps; allowed here: local, inline"
