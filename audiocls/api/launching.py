@@ -20,7 +20,7 @@ from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome
 from audiocls.studies.launch import launch as launch_study
-from audiocls.studies.options import LaunchOptions
+from audiocls.studies.options import Display, LaunchOptions
 from audiocls.studies.prepare import LaunchRequest, prepare
 from audiocls.studies.slurm.submit import SlurmOptions, launch_on_slurm
 
@@ -39,13 +39,11 @@ def launch(
 ) -> Study:  # fmt: skip
     """Run every missing trial of an ablation or a sweep; return the study, to compare and report.
 
-    The same call resumes. Failed trials raise nothing: `study.status()` names them, and
-    `study.outcome` says how the launch ended. `progress` is shown where the call is made, with a
-    summary at the end; False shows nothing. Raises `LaunchStopped` when a signal has stopped it.
-
-    With `executor="slurm"` a job array of `workers` launches is submitted, each with what the
-    `profile` (a YAML file) and `slurm` (`{"partition": "gpu"}`) ask for, and followed until no task
-    is left. `detach` returns once it is submitted; `dry_run` submits nothing, and shows the script.
+    The same call resumes. Failed trials raise nothing: `study.status()` names them, `study.outcome`
+    says how the launch ended. `progress` is shown where the call is made; False shows nothing.
+    Raises `LaunchStopped` when a signal has stopped it. On SLURM it submits `workers` tasks with
+    what `profile` (a YAML file) and `slurm` (`{"partition": "gpu"}`) ask for, and follows them:
+    `detach` returns at once, `dry_run` submits nothing and returns what shows the script.
 
     >>> import audiocls
     >>> study = audiocls.launch("dropout", seeds=range(5), wandb="offline")  # doctest: +SKIP
@@ -61,11 +59,17 @@ def launch(
         numbers_text(folds, "folds"), names_text(arms), study, count, trial_hours, until_decided,
         max_pairs, effect,
     )  # fmt: skip
-    batch = slurm_options(profile, slurm, detach, dry_run)
-    batch.check_has_effect(executor)
-    display = display_of(progress)
-    if executor == "slurm":
-        return _ended(launch_on_slurm(asked, options, batch, display), options, progress)
+    batch, display = slurm_options(profile, slurm, detach, dry_run), display_of(progress)
+    outcome = _run(asked, options, batch, display)
+    return _ended(outcome, options, progress)
+
+
+def _run(
+    asked: LaunchRequest, options: LaunchOptions, batch: SlurmOptions, display: Display
+) -> Outcome:
+    batch.check_has_effect(options.executor)
+    if options.executor == "slurm":
+        return launch_on_slurm(asked, options, batch, display)
     request = asked.read()
     if options.is_on_server:
         raise UsageError(
@@ -73,8 +77,7 @@ def launch(
             "and run it with audiocls.agent(); allowed here: local, inline, slurm"
         )
     prepared = prepare(request, options, display)
-    outcome = prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
-    return _ended(outcome, options, progress)
+    return prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
 
 
 def slurm_options(
