@@ -7,8 +7,7 @@ times. A trial is run under its lease: one that another launch holds is waited f
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -31,7 +30,6 @@ from audiocls.execution.messages import (
 )
 from audiocls.execution.trial_source import SourceProgress, TrialSource
 from audiocls.machine import fault_of
-from audiocls.stop_signals import handled
 from audiocls.store import Failure
 from audiocls.store.attempts import MAX_LOSSES
 from audiocls.store.lease import LeaseLost
@@ -283,17 +281,3 @@ class Launch:
                 messages=tuple(messages),
             )
         )
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """Yield an event that the first SIGINT, SIGTERM or SIGHUP sets; the next interrupts at once."""
-    stop = threading.Event()
-
-    def handle(number: int) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    with handled(handle):
-        yield stop

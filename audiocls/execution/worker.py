@@ -9,6 +9,7 @@ stops: after the running epoch, or after `ORPHAN_GRACE_S`.
 import os
 import queue
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -61,7 +62,11 @@ class Inbox:
 
 
 def main() -> None:
-    """Train jobs until standard input ends."""
+    """Train jobs until standard input ends.
+
+    SIGTERM is left to the scheduler: SLURM and systemd send it to all processes of a job at once.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     inbox, worker_cache = Inbox(), WorkerCache(Path(sys.argv[1]))

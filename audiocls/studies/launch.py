@@ -13,9 +13,10 @@ from typing import Any, Literal
 from audiocls.errors import MachineFault, UsageError
 from audiocls.execution.blocks import Blocks
 from audiocls.execution.executors import Executor
-from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, stop_on_signal
+from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy
 from audiocls.formatting import plural, with_runs
 from audiocls.machine.disk import in_mib
+from audiocls.stop_signals import stop_on_signal
 from audiocls.store import (
     Choice,
     SearchPlan,

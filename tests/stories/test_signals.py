@@ -13,11 +13,12 @@ from helpers.processes import Home, wait_until, workers_of
 from helpers.recipes import TINY
 from helpers.trials import trainable_job
 
+from audiocls import stop_signals
 from audiocls.config import resolve
 from audiocls.execution.executors import local
 from audiocls.execution.executors.local import LocalExecutor, Patience, Silence
 from audiocls.execution.messages import Epoch, Event, Lost
-from audiocls.execution.scheduler import stop_on_signal
+from audiocls.stop_signals import stop_on_signal
 from audiocls.store import StudyFolder
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP]
@@ -106,6 +107,19 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
             assert not stop.is_set()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_job_whose_processes_are_all_signalled_is_asked_to_stop_once(monkeypatch) -> None:
+    """As by `scancel`: from SLURM itself, and from the script that hands the signal on."""
+    with stop_on_signal() as stop:
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        monkeypatch.setattr(stop_signals, "SAME_WISH_S", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_patience_is_learnt_from_the_epochs_of_the_trial_itself() -> None:

@@ -30,9 +30,13 @@ fi
 launch=$!
 
 # The time limit signals this script. Preemption signals steps alone: one does nothing but wait.
-trap 'asked=1; again=1; kill -TERM $launch 2>/dev/null' TERM
-(srun $overlap --nodes=1 --ntasks=1 bash -c 'trap "exit 75" TERM; sleep infinity & wait' \\
-  >/dev/null 2>&1; [ $? = 75 ] && kill -TERM $$ 2>/dev/null) &
+trap '[ "$asked" ] || kill -TERM $launch 2>/dev/null; asked=1; again=1' TERM
+listen='trap "exit 75" TERM; sleep infinity & wait'
+(while kill -0 $launch 2>/dev/null; do
+  said=$(srun $overlap --nodes=1 --ntasks=1 bash -c "$listen" 2>&1)
+  [ $? = 75 ] && { kill -TERM $$ 2>/dev/null; break; }
+  echo "a preemption would not be heard, for there is no step: $said"; sleep 60
+done) &
 
 again=1
 while [ "$again" ]; do again=; wait $launch; code=$?; done  # a signal ends a wait
