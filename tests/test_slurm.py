@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from helpers.processes import invoke, tiny_home, wait_until
+from helpers.records import finished_study
 
 import audiocls
 from audiocls.errors import ConfigError, UsageError
@@ -23,6 +24,7 @@ from audiocls.store import Failure, StudyFolder
 from audiocls.store.launches import Launches
 from audiocls.store.submissions import Submissions
 from audiocls.studies import joining
+from audiocls.studies.slurm.placement import placement_of
 from audiocls.studies.status import stop_launches
 
 LAUNCH = ("sweep", "launch", "tiny.yaml", "--executor", "slurm", "--wandb", "disabled")
@@ -314,6 +316,34 @@ def test_only_launches_of_studies_are_submitted(slurm):
     for words in (("train", "--recipe", "tiny"), ("noise", "tiny.yaml")):
         told = invoke(*words, "--executor", "slurm", "--wandb", "disabled")
         assert "--executor slurm: a job array is submitted by" in told.err
+
+
+def test_a_plan_says_where_trials_are_trained_and_what_that_costs(tmp_path, monkeypatch):
+    tiny_home(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    asked = {"partition": "gpu", "time": "4:00:00", "gres": "gpu:a100:2"}
+    planned = audiocls.plan("tiny.yaml", executor="slurm", workers=3, slurm=asked)
+    assert planned.facts["placement"] == {
+        "executor": "slurm", "num_tasks": 3, "devices_per_task": 2, "device": "GPU",
+        "limit_hours": 4.0, "device_hours": None,
+    }  # fmt: skip
+    shown = invoke("sweep", "plan", "tiny.yaml", "--executor", "slurm", "--workers", "3",
+                   "--slurm", "time=4:00:00", "--slurm", "cpus-per-task=4").out  # fmt: skip
+    assert "3 tasks × 4 cores (time limit 4:00:00)" in shown
+    assert "48 until every task has reached its time limit once" in shown
+    with pytest.raises(UsageError, match="--workers: no effect here"):
+        audiocls.plan("tiny.yaml", workers=3)
+
+
+def test_hours_of_a_plan_are_those_of_the_trials_that_have_run_on_such_devices():
+    _, known = finished_study({"a": [0.5, 0.5]}, seeds=(0, 1), folds=(1,))
+    seconds = zip(known.values(), (90.0, 30.0), strict=True)
+    records = [replace(each, cost=replace(each.cost, wall_s=wall_s)) for each, wall_s in seconds]
+    records = [replace(each, provenance=replace(each.provenance, device="cpu")) for each in records]
+    place = placement_of(SlurmProfile({"cpus-per-task": "2"}), 5, 600, records)
+    assert place.device_h == pytest.approx(10.0)
+    assert "about 10, in about 1 h" in place.facts()["use"]
+    assert placement_of(SlurmProfile({"gpus": "1"}), 5, 600, records).device_h is None
 
 
 STAND_IN = """#!/bin/bash

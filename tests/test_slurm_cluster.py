@@ -37,7 +37,8 @@ question: Does the rate matter to a program?
 program: train.py
 metric: {name: accuracy, goal: maximize}
 factors: {rate: [0.2, 0.3]}
-base: {rate: 0.1}
+overrides: {rate: 0.1}
+stats: {margin: 0.01}
 blocks: {seed: [0, 1, 2]}
 block_keys: {fold: null}
 """
@@ -122,8 +123,8 @@ def test_preempted_tasks_go_on_and_the_study_is_that_of_one_machine_to_the_bit(
     monkeypatch.setattr(
         commands, "submit", lambda script: (sent.append(time.monotonic()), plain(script))[1]
     )
-    asked = {"set": {"train.epochs": 300}, "arms": "dropout=0.1", "seeds": "0..1"}
-    folder = submit(2, slurm={"cpus-per-task": 2}, **asked)
+    asked = {"set": {"train.epochs": 300}, "arms": "dropout=0.1", "seeds": "0"}
+    folder = submit(2, slurm={"exclusive": True}, **asked)
     assert time.monotonic() - sent[0] <= 1.0, "submitting took longer than a second"
     wait_until(lambda: set(holders(folder).values()) == {"n1", "n2"}, OPENING_S)
     said = "\n".join(audiocls.status("tiny").notes)
@@ -207,16 +208,8 @@ def test_a_task_at_its_time_limit_goes_back_and_resumes_and_a_stop_cancels_what_
 def test_programs_and_searches_are_followed_to_their_answer(cluster: Cluster, tmp_path) -> None:
     (tmp_path / "train.py").write_text(PROGRAM)
     (tmp_path / "rates.yaml").write_text(PROGRAM_YAML)
-    given = (
-        "--executor",
-        "slurm",
-        "--workers",
-        "2",
-        "--profile",
-        "cluster.yaml",
-        "--wandb",
-        "disabled",
-    )
+    given = ("--executor", "slurm", "--workers", "2", "--profile", "cluster.yaml")
+    given = (*given, "--wandb", "disabled")
     ended = invoke("sweep", "launch", "rates.yaml", *given, "--devices", "cpu")
     assert ended.code == 0, ended.err
     assert "9 trained" in ended.err

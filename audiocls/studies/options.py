@@ -101,11 +101,15 @@ class LaunchOptions:
         max_s = None if self.max_hours is None else self.max_hours * 3600
         return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None)
 
-    def slots(self) -> Slots:
-        """Return one device a worker."""
+    def check_known(self) -> None:
+        """Raise `UsageError` for an executor that there is not."""
         if self.executor not in EXECUTORS:
             allowed = ", ".join(EXECUTORS)
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
+
+    def slots(self) -> Slots:
+        """Return one device a worker."""
+        self.check_known()
         if self.executor == "slurm":
             raise UsageError(ELSEWHERE)
         return slots(self.devices, self.workers)

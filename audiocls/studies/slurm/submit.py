@@ -40,6 +40,16 @@ class SlurmOptions:
     is_dry: bool = False
     """Whether nothing is submitted."""
 
+    def planned(self, executor: str, workers: int | None) -> SlurmProfile | None:
+        """Return the profile of a plan; none for another executor, where nothing may be given."""
+        LaunchOptions(Path(), executor=executor).check_known()
+        self.check_has_effect(executor)
+        if executor != "slurm":
+            check_without_effect({"--workers": workers}, f"--executor is {executor}")
+            return None
+        require_workers(workers)
+        return read_profile(self.profile, self.changes)
+
     def check_has_effect(self, executor: str) -> None:
         """Raise `UsageError` if one of them is given for another executor."""
         given = {
@@ -91,11 +101,7 @@ def _check(
     display: Display,
 ) -> bool:
     """Raise `UsageError` for what SLURM cannot do; return whether its steps need `--overlap`."""
-    if options.workers is None:
-        raise UsageError(
-            "--executor slurm: --workers is missing: the number of tasks that share the trials, "
-            "such as --workers 8; each takes what the profile asks for"
-        )
+    require_workers(options.workers)
     why = "counts the trials of one launch, and each task is one; write `run_cap: N` into the sweep"
     if request.count is not None:
         raise UsageError(f"--count: {why}")
@@ -106,6 +112,15 @@ def _check(
     if "partition" in profile.options:
         commands.require_partitions(profile.options["partition"])
     return release >= commands.STEPS_ARE_EXCLUSIVE
+
+
+def require_workers(workers: int | None) -> None:
+    """Raise `UsageError` where the number of tasks is not given."""
+    if workers is None:
+        raise UsageError(
+            "--executor slurm: --workers is missing: the number of tasks that share the trials, "
+            "such as --workers 8; each takes what the profile asks for"
+        )
 
 
 def _counts(folder: StudyFolder, study: Study) -> dict[State, int]:
