@@ -17,6 +17,7 @@ from helpers.records import finished_study
 
 import audiocls
 from audiocls.errors import ConfigError, UsageError
+from audiocls.execution.scheduler import GRACE_S
 from audiocls.execution.slurm import commands
 from audiocls.execution.slurm.profile import SlurmProfile, read_profile
 from audiocls.execution.slurm.script import ArrayScript
@@ -24,6 +25,7 @@ from audiocls.store import Failure, StudyFolder
 from audiocls.store.launches import Launches
 from audiocls.store.submissions import Submissions
 from audiocls.studies import joining
+from audiocls.studies.options import LaunchOptions
 from audiocls.studies.slurm.placement import placement_of
 from audiocls.studies.status import stop_launches
 
@@ -260,6 +262,14 @@ def test_a_launch_says_which_task_it_is(tmp_path, monkeypatch):
         [launch] = folder.launches.alive()
     assert launch.job == "SLURM task 77_3"
     assert f"(process {os.getpid()}, SLURM task 77_3)" in launch.who
+
+
+def test_an_epoch_has_nearly_all_the_time_that_slurm_gives(slurm, monkeypatch):
+    asked = ("--workers", "2", "--dry-run", "--slurm", "signal=TERM@300")
+    assert "export AUDIOCLS_GRACE_S=290\n" in invoke(*LAUNCH, *asked).out
+    assert LaunchOptions(Path()).limits().grace_s == GRACE_S
+    monkeypatch.setenv("AUDIOCLS_GRACE_S", "290")
+    assert LaunchOptions(Path()).limits().grace_s == 290
 
 
 REFUSED = {

@@ -123,7 +123,7 @@ def test_preempted_tasks_go_on_and_the_study_is_that_of_one_machine_to_the_bit(
     monkeypatch.setattr(
         commands, "submit", lambda script: (sent.append(time.monotonic()), plain(script))[1]
     )
-    asked = {"set": {"train.epochs": 300}, "arms": "dropout=0.1", "seeds": "0"}
+    asked = {"set": {"train.epochs": 200}, "arms": "dropout=0.1", "seeds": "0"}
     folder = submit(2, slurm={"exclusive": True}, **asked)
     assert time.monotonic() - sent[0] <= 1.0, "submitting took longer than a second"
     wait_until(lambda: set(holders(folder).values()) == {"n1", "n2"}, OPENING_S)
@@ -138,7 +138,7 @@ def test_preempted_tasks_go_on_and_the_study_is_that_of_one_machine_to_the_bit(
     wait_until(lambda: not cluster.queue(), 120)
     assert set(folder.states(folder.cells()).values()) == {"done"}
     assert no_epoch_is_lost_or_doubled(folder)
-    assert {len(found) for found in epochs(folder).values()} == {300}
+    assert {len(found) for found in epochs(folder).values()} == {200}
     assert all(folder.trial(each.id).attempts.last().losses == 0 for each in folder.cells())
     local = audiocls.launch(
         "tiny.yaml", executor="inline", study="local", wandb="disabled", progress=False, **asked

@@ -52,6 +52,8 @@ class Limits:
     retries: int = 0
     """Times that a failed trial is retried, from its first epoch."""
     max_first_failures: int | None = None
+    grace_s: float = GRACE_S
+    """For an epoch to end after a wish to stop, before its worker is killed."""
 
 
 UNLIMITED = Limits()
@@ -107,7 +109,7 @@ class Launch:
 
     def _close(self, executor: Executor[Any]) -> None:
         try:
-            self._handle(executor.stop(GRACE_S))
+            self._handle(executor.stop(self.limits.grace_s))
             for trial_id in list(self.claims.held):
                 self.claims.leave(self._jobs[trial_id])
         except (OSError, MachineFault) as error:

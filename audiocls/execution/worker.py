@@ -2,8 +2,8 @@
 
 Started by `LocalExecutor` as `python -m audiocls.execution.worker CACHE`, with one thread, one
 device and a folder of its own for temporary files, which is removed with it. It outlives trials, so
-only the first pays for importing torch. When its scheduler exits its standard input ends, and it
-stops: after the running epoch, or after `ORPHAN_GRACE_S`.
+only the first pays for importing torch. Once it is told to stop it stops after the running epoch;
+when its scheduler dies its standard input ends, and it has no more than `ORPHAN_GRACE_S`.
 """
 
 import os
@@ -50,9 +50,11 @@ class Inbox:
                 self._finishing.add(line.removeprefix(FINISH).strip())
             else:
                 self.jobs.put(line)
+        is_orphan = not self.stop.is_set()
         self.stop.set()
         self.jobs.put(None)
-        threading.Timer(ORPHAN_GRACE_S, leave, [1]).start()
+        if is_orphan:  # else the scheduler says how long the epoch may last
+            threading.Timer(ORPHAN_GRACE_S, leave, [1]).start()
 
     def poll_signal(self, trial_id: str) -> Signal:
         """Return what the scheduler wants of a running trial."""

@@ -21,13 +21,15 @@ from audiocls.execution.device_claims import ClaimedSlots, claimed
 from audiocls.execution.devices import Slots, slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import TrackingConfig
-from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.execution.scheduler import GRACE_S, MAX_FIRST_FAILURES, Limits, Watch
 from audiocls.formatting import RUNS as RUNS
 from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
 EXECUTORS = ("local", "inline", "wandb", "slurm")
+GRACE = "AUDIOCLS_GRACE_S"
+"""Environment variable of a task: the seconds that an epoch has to end in after a wish to stop."""
 ELSEWHERE = (
     "--executor slurm: a job array is submitted by `audiocls sweep launch` alone; in a job of your "
     "own this command runs as it is. Allowed here: local, inline"
@@ -99,7 +101,8 @@ class LaunchOptions:
     def limits(self, is_foreign: bool = False) -> Limits:
         """Return when to give up; an external program may fail in every trial."""
         max_s = None if self.max_hours is None else self.max_hours * 3600
-        return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None)
+        grace_s = float(os.environ.get(GRACE, GRACE_S))
+        return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None, grace_s)
 
     def check_known(self) -> None:
         """Raise `UsageError` for an executor that there is not."""

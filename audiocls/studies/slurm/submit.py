@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audiocls.errors import UsageError
+from audiocls.execution.scheduler import GRACE_S
 from audiocls.execution.slurm import commands
 from audiocls.execution.slurm.profile import SlurmProfile, read_profile
 from audiocls.execution.slurm.script import ArrayScript
@@ -15,7 +16,7 @@ from audiocls.store import State, Study, StudyFolder, count_states, tuning_path
 from audiocls.store.submissions import Submission, Submissions
 from audiocls.studies.joining import STOPS
 from audiocls.studies.launch import Outcome, Prepared, keep_plan
-from audiocls.studies.options import Display, LaunchOptions
+from audiocls.studies.options import GRACE, Display, LaunchOptions
 from audiocls.studies.prepare import LaunchRequest, prepare
 from audiocls.studies.request import check_without_effect
 from audiocls.studies.slurm.follow import follow
@@ -26,6 +27,9 @@ KEPT = (
 )
 """Environment variables that the script sets for its tasks as they are here. Keys are not among
 them: `sbatch` hands the environment on by itself, and a script is read by others."""
+
+ENDING_S = 10.0
+"""Of the time between SLURM's warning and its kill, what a launch needs after its last epoch."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,9 @@ def launch_on_slurm(
     num_tasks = min(options.workers, most or options.workers)
     if num_tasks < options.workers:
         display.note(f"{plural(num_tasks, 'task')}, for no more trials are left")
-    script = _script(request, options, prepared.folder, num_tasks, overlaps).text(profile)
+    grace_s = max(GRACE_S, profile.warning_s - ENDING_S)
+    array = _script(request, options, prepared.folder, num_tasks, overlaps, grace_s)
+    script = array.text(profile)
     if slurm.is_dry:
         return Outcome(study, counts, 0, None, submitted=Submission(script))
     submission = _submit(prepared.folder, script, num_tasks)
@@ -141,6 +147,7 @@ def _script(
     folder: StudyFolder,
     num_tasks: int,
     overlaps: bool,
+    grace_s: float,
 ) -> ArrayScript:
     stops = ",".join(filter(None, _wishes(folder)))
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -150,7 +157,7 @@ def _script(
         words=(*request.words(), *_words(options)),
         num_tasks=num_tasks,
         devices=options.devices,
-        environment={**kept, STOPS: stops},
+        environment={**kept, STOPS: stops, GRACE: f"{grace_s:g}"},
         has_overlap=overlaps,
     )
 
