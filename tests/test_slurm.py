@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -16,6 +17,7 @@ from helpers.processes import invoke, tiny_home, wait_until
 from helpers.records import finished_study
 
 import audiocls
+from audiocls.api.display import SilentDisplay
 from audiocls.errors import ConfigError, UsageError
 from audiocls.execution.scheduler import GRACE_S
 from audiocls.execution.slurm import commands
@@ -230,6 +232,34 @@ def test_a_launch_that_is_detached_says_where_it_went(slurm, tmp_path):
     stopped = invoke("sweep", "stop", "tiny")
     assert "cancelled: 1 pending task" in stopped.err
     assert slurm.heard("cancelled").split() == ["--state=PENDING", "77_1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_stops_the_study_and_a_closed_terminal_only_the_watch(number, slurm, tmp_path):
+    slurm.say("queue", "77_0|77|RUNNING|n1|None\n77_1|77|PENDING||Resources\n")
+
+    class Watching(SilentDisplay):
+        def watching(self):
+            timer = threading.Timer(0.3, os.kill, (os.getpid(), number))
+            timer.start()
+            return super().watching()
+
+    def launch() -> audiocls.Study:
+        return audiocls.launch(
+            "tiny.yaml", executor="slurm", workers=2, wandb="disabled", progress=Watching()
+        )
+
+    before = Launches(tmp_path / "runs/tiny").stop_token()
+    if number == signal.SIGINT:
+        with pytest.raises(audiocls.LaunchStopped) as stopped:
+            launch()
+        assert stopped.value.study.outcome.exit_code == 75
+        assert slurm.heard("cancelled").split() == ["--state=PENDING", "77_1"]
+        assert Launches(tmp_path / "runs/tiny").stop_token() != before
+    else:
+        assert launch().outcome.submitted.job == "77"
+        assert not slurm.heard("cancelled")
+        assert Launches(tmp_path / "runs/tiny").stop_token() == before
 
 
 def test_a_wish_to_stop_holds_for_tasks_that_were_pending_when_it_was_made(tmp_path, monkeypatch):
@@ -480,3 +510,32 @@ def test_tasks_read_their_own_fields(slurm):
     assert (task.task, task.reason, task.is_pending) == ("9_0", "Priority|and more", True)
     assert not replace(task, state="RUNNING").is_pending
     assert json.loads(json.dumps(task.__dict__))["job"] == "9"
+
+
+def test_tuning_trials_come_first_and_a_stop_reaches_their_tasks(slurm, tmp_path):
+    question = tmp_path / "tiny.yaml"
+    question.write_text(question.read_text() + "tune: {optim.lr: [0.001, 0.01]}\ntune_trials: 2\n")
+    told = invoke(*LAUNCH, "--workers", "3", "--detach")
+    assert told.code == 0, told.err
+    assert (tmp_path / "runs/tiny.tuning/slurm/77.sh").exists()
+    assert not (tmp_path / "runs/tiny").exists()
+    assert words_in(slurm.heard("script"))[:3] == ["sweep", "launch", "tiny.yaml"]
+    slurm.say("queue", "77_0|77|PENDING||Priority\n")
+    assert "SLURM job 77: 1 task pending (Priority)" in audiocls.status("tiny").notes
+    invoke("sweep", "stop", "tiny")
+    assert slurm.heard("cancelled").split() == ["--state=PENDING", "77_0"]
+
+
+def test_a_sweep_is_submitted_as_it_is_and_its_count_is_its_own(slurm, tmp_path):
+    (tmp_path / "train.py").write_text("")
+    (tmp_path / "s.yaml").write_text(
+        "program: train.py\nmethod: random\nrun_cap: 4\nmetric: {name: a, goal: maximize}\n"
+        "parameters: {x: {min: 0.0, max: 1.0}}\n"
+    )
+    given = ("sweep", "launch", "s.yaml", "--executor", "slurm", "--workers", "9")
+    refused = invoke(*given, "--count", "3")
+    assert refused.code == 2
+    assert "write `run_cap: N` into the sweep" in refused.err
+    assert invoke(*given, "--detach", "--wandb", "offline").code == 0
+    assert options_in(slurm.heard("script"))["array"] == "0-8"
+    assert Submissions(tmp_path / "runs/s").jobs() == ["77"]
