@@ -181,8 +181,8 @@ def test_a_killed_launch_is_replaced_by_the_other_node_and_a_stop_reaches_all(
 def test_a_task_at_its_time_limit_goes_back_and_resumes_and_a_stop_cancels_what_is_pending(
     cluster: Cluster,
 ) -> None:
-    """The limit is a minute, the signal comes 50 s before it, or at SLURM's next look."""
-    limited = {"time": "1", "signal": "TERM@50", "cpus-per-task": 2}
+    """The limit is a minute, the signal comes 30 s before it, or at SLURM's next look."""
+    limited = {"time": "1", "signal": "TERM@30", "cpus-per-task": 2}
     folder = submit(4, set=ENDLESS, slurm=limited)
     wait_until(lambda: "PENDING" in cluster.queue(), 10)
     logs = folder.path / "slurm"

@@ -60,7 +60,8 @@ class Submissions:
 
     def jobs(self) -> list[str]:
         """Return the ids of all jobs, the latest last."""
-        return sorted((file.stem for file in self.folder.glob("*.sh")), key=_as_number)
+        stems = (file.stem for file in self.folder.glob("*.sh"))
+        return sorted(filter(str.isdecimal, stems), key=_as_number)
 
     def logs(self, job: str) -> list[Path]:
         """Return the logs of a job's tasks that have begun."""

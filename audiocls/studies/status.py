@@ -65,7 +65,7 @@ class Stopped:
     def queue_notes(self) -> tuple[str, ...]:
         """What became of tasks that were pending."""
         if self.is_queue_unknown:
-            return ("there is no squeue here: a task that is pending ends as soon as it begins",)
+            return ("no squeue answers here: a task that is pending ends as soon as it begins",)
         tasks = plural(len(self.cancelled), "pending task")
         return (f"cancelled: {tasks}",) if self.cancelled else ()
 

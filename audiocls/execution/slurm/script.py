@@ -44,10 +44,10 @@ trap "" TERM
 case $code in 0|3|75|124) ;; *) say "the launch ended with exit code $code; see above" ;; esac
 
 # After scancel a task is no longer running, and stays cancelled.
-if [ "$asked" ] && [ $code = 75 ] &&
-   [ "$(squeue --noheader --jobs="$task" --format=%T)" = RUNNING ]; then
-  say "asked to stop, goes back into the queue"
-  scontrol requeue "$task"
+if [ "$asked" ] && [ $code = 75 ]; then
+  case "$(squeue --noheader --jobs="$task" --format=%T)" in
+    RUNNING|"") say "asked to stop, goes back into the queue"; scontrol requeue "$task" ;;
+  esac
 fi
 exit $code
 """

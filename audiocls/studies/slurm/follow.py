@@ -8,10 +8,9 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from audiocls.errors import MachineFault
 from audiocls.execution.messages import Running, Status
 from audiocls.execution.scheduler import Watch
 from audiocls.stop_signals import handled
@@ -128,8 +127,7 @@ class _Seen:
         every_s = self._ask_every_s if self._is_busy() else ASK_FIRST_S
         if time.monotonic() < self._asked + every_s:
             return
-        with suppress(MachineFault):  # the tasks go on without a controller that answers
-            self.tasks = tasks_of(*self.folders)
+        self.tasks = tasks_of(*self.folders)
         self._asked = time.monotonic()
         self._ask_every_s = min(ASK_LAST_S, ASK_GROWTH * self._ask_every_s)
 

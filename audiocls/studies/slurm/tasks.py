@@ -51,7 +51,7 @@ def queue_notes(tasks: Tasks, *folders: StudyFolder) -> Iterator[str]:
     latest = max(map(_latest, folders), key=lambda each: int(each[1] or -1))
     if tasks is None and latest[1]:
         yield (
-            f"SLURM job {latest[1]} was submitted for it; there is no squeue here, so which of its "
+            f"SLURM job {latest[1]} was submitted for it; no squeue answers here, so which of its "
             "tasks are pending is not known"
         )
     yield from _faults(*latest, {task.task for task in tasks or ()})
