@@ -191,6 +191,13 @@ def read(path: Path) -> dict[str, Any]:
     return read_with_lines(path)[0]
 
 
+def read_texts(path: Path) -> dict[str, Any]:
+    """Return the mapping of `read` with every value as it is written: a text, `4:00:00` too."""
+    read(path)
+    texts: dict[str, Any] = yaml.load(_content(path), Loader=yaml.BaseLoader)
+    return texts
+
+
 def read_with_lines(path: Path) -> tuple[dict[str, Any], Lines]:
     """Return the mapping of `read` and the lines of its keys."""
     text = _content(path)

@@ -135,10 +135,14 @@ class Study:
         return stop_launches(self.folder)
 
     def __repr__(self) -> str:
+        submitted = self.outcome and self.outcome.submitted
+        if submitted and not submitted.job:  # nothing was launched, and nothing is stored
+            return submitted.script
         return repr(self._answer())
 
-    def _repr_html_(self) -> str:
-        return self._answer()._repr_html_()
+    def _repr_html_(self) -> str | None:
+        submitted = self.outcome and self.outcome.submitted
+        return None if submitted and not submitted.job else self._answer()._repr_html_()
 
     def _answer(self) -> Report | Status:
         """Return the study's report, or how it stands as long as nothing is finished."""

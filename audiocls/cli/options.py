@@ -64,16 +64,30 @@ DevicesPerTrialOption = Annotated[
     ),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Default: one per GPU, or per core.")
+    int | None,
+    typer.Option("--workers", min=1, help="Default: one per GPU, or per core. SLURM: of tasks."),
 ]
 ExecutorOption = Annotated[
     str, typer.Option("--executor", help="local (a process per core or GPU), or inline.")
 ]
-ServerExecutorOption = Annotated[
+LaunchExecutorOption = Annotated[
     str,
     typer.Option(
         "--executor",
-        help="local (a process per core or GPU), inline, or wandb (a server orders the trials).",
+        help="local (a process per core or GPU), inline, slurm (a job array of launches), or wandb "
+        "(a server orders the trials).",
+    ),
+]
+ProfileOption = Annotated[
+    Path | None,
+    typer.Option("--profile", help="SLURM: a YAML file of sbatch options, `setup` and `python`."),
+]
+SlurmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        metavar="OPTION=VALUE",
+        help="SLURM: an option of sbatch, such as time=4:00:00, before the profile's; repeatable.",
     ),
 ]
 StudyNameOption = Annotated[

@@ -7,8 +7,7 @@ times. A trial is run under its lease: one that another launch holds is waited f
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,7 +31,6 @@ from audiocls.execution.messages import (
 )
 from audiocls.execution.trial_source import SourceProgress, TrialSource
 from audiocls.machine import fault_of
-from audiocls.stop_signals import handled
 from audiocls.store import Failure
 from audiocls.store.attempts import MAX_LOSSES
 from audiocls.store.lease import LeaseLost
@@ -55,6 +53,8 @@ class Limits:
     retries: int = 0
     """Times that a failed trial is retried, from its first epoch."""
     max_first_failures: int | None = None
+    grace_s: float = GRACE_S
+    """For an epoch to end after a wish to stop, before its worker is killed."""
 
 
 UNLIMITED = Limits()
@@ -110,7 +110,7 @@ class Launch:
 
     def _close(self, executor: Executor[Any]) -> None:
         try:
-            self._handle(executor.stop(GRACE_S))
+            self._handle(executor.stop(self.limits.grace_s))
             for trial_id in list(self.claims.held):
                 self.claims.leave(self._jobs[trial_id])
         except (OSError, MachineFault) as error:
@@ -284,17 +284,3 @@ class Launch:
                 messages=tuple(messages),
             )
         )
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """Yield an event that the first SIGINT, SIGTERM or SIGHUP sets; the next interrupts at once."""
-    stop = threading.Event()
-
-    def handle(number: int) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    with handled(handle):
-        yield stop

@@ -2,13 +2,15 @@
 
 Forked by a fork server, or started as `python -m audiocls.execution.worker CACHE`, with one thread,
 one device and a folder of its own for temporary files, which is removed with it. It outlives
-trials, so only the first pays for importing torch. When its scheduler exits its standard input
-ends, and it stops: after the running epoch, or after `ORPHAN_GRACE_S`.
+trials, so only the first pays for importing torch. Once it is told to stop it stops after the
+running epoch; when its scheduler dies its standard input ends, and it has no more than
+`ORPHAN_GRACE_S`.
 """
 
 import os
 import queue
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -49,9 +51,11 @@ class Inbox:
                 self._finishing.add(line.removeprefix(FINISH).strip())
             else:
                 self.jobs.put(line)
+        is_orphan = not self.stop.is_set()
         self.stop.set()
         self.jobs.put(None)
-        threading.Timer(ORPHAN_GRACE_S, leave, [1]).start()
+        if is_orphan:  # else the scheduler says how long the epoch may last
+            threading.Timer(ORPHAN_GRACE_S, leave, [1]).start()
 
     def poll_signal(self, trial_id: str) -> Signal:
         """Return what the scheduler wants of a running trial."""
@@ -79,7 +83,11 @@ class LastTrial:
 
 
 def main(cache: Path) -> NoReturn:
-    """Train jobs until standard input ends; `cache` is where decoded audio is kept."""
+    """Train jobs until standard input ends; `cache` is where decoded audio is kept.
+
+    SIGTERM is left to the scheduler: SLURM and systemd send it to all processes of a job at once.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     inbox, worker_cache = Inbox(), WorkerCache(cache)

@@ -13,9 +13,10 @@ from typing import Any, Literal
 from audiocls.errors import MachineFault, UsageError
 from audiocls.execution.blocks import Blocks
 from audiocls.execution.executors import Executor
-from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, stop_on_signal
+from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy
 from audiocls.formatting import plural, with_runs
 from audiocls.machine.disk import in_mib
+from audiocls.stop_signals import stop_on_signal
 from audiocls.store import (
     Choice,
     SearchPlan,
@@ -26,6 +27,7 @@ from audiocls.store import (
     extended,
 )
 from audiocls.store.proposals import BUILT_IN
+from audiocls.store.submissions import Submission
 from audiocls.studies.growth import check_can_extend
 from audiocls.studies.joining import Membership, joining
 from audiocls.studies.options import Display, OpenExecutor
@@ -33,7 +35,7 @@ from audiocls.studies.sources import StudySource
 from audiocls.studies.sources.unchanged import WhileUnchanged
 from audiocls.studies.status import failure_notes, launch_command
 
-Reason = StoppedBy | Literal["program"]
+Reason = StoppedBy | Literal["program", "tasks"]
 WHY: dict[Reason, str] = {
     "signal": "stopped",
     "budget": "out of time",
@@ -41,11 +43,13 @@ WHY: dict[Reason, str] = {
     "machine": "stopped by this machine",
     "devices": "done with what can be trained here",
     "program": "stopped, for the program was changed while its trials were run",
+    "tasks": "without a task that goes on",
 }
 EXIT_CODES: dict[Reason, int] = {
     "signal": 75,
     "devices": 75,
     "program": 75,
+    "tasks": 75,
     "machine": MachineFault.exit_code,
     "budget": 124,
 }
@@ -90,6 +94,8 @@ class Outcome:
     """What of the machine failed, where that stopped the launch."""
     num_elsewhere: int = 0
     """Trials that other launches finished while this one ran."""
+    submitted: Submission | None = None
+    """What was submitted and not waited for, or would be."""
 
     @property
     def exit_code(self) -> int:
@@ -136,6 +142,17 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
             fault=scheduler.fault,
             num_elsewhere=scheduler.num_elsewhere,
         )
+
+
+def keep_plan(prepared: Prepared) -> tuple[Study, bool]:
+    """Store the plan of a study that other launches will run; raises what `launch` does.
+
+    Returns it, and whether the folder held another plan before.
+    """
+    with joining(prepared.folder, threading.Event()) as membership:
+        if prepared.is_native:
+            membership.require_same_code()
+        return _plan(prepared, membership)
 
 
 def _run(
@@ -236,6 +253,8 @@ def _is_elsewhere(before: SearchPlan, now: SearchPlan) -> bool:
 def summary_of(outcome: Outcome, runs: Path) -> list[str]:
     """Return what was done, what failed, and what to do next, as sentences."""
     counts, folder = outcome.counts, StudyFolder(runs / outcome.study.name)
+    if outcome.submitted is not None:
+        return [outcome.submitted.sentence(folder.path)]
     elsewhere = outcome.num_elsewhere
     reused = counts["done"] - outcome.num_trained - elsewhere
     by_others = f"{elsewhere} by other launches, " if elsewhere else ""

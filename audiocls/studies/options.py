@@ -23,13 +23,19 @@ from audiocls.execution.devices import Slots, slots, worker_environment
 from audiocls.execution.executors import Executor
 from audiocls.execution.fork_server import ForkServer, is_possible
 from audiocls.execution.job import TrackingConfig
-from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.execution.scheduler import GRACE_S, MAX_FIRST_FAILURES, Limits, Watch
 from audiocls.formatting import RUNS as RUNS
 from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
-EXECUTORS = ("local", "inline", "wandb")
+EXECUTORS = ("local", "inline", "wandb", "slurm")
+GRACE = "AUDIOCLS_GRACE_S"
+"""Environment variable of a task: the seconds that an epoch has to end in after a wish to stop."""
+ELSEWHERE = (
+    "--executor slurm: a job array is submitted by `audiocls sweep launch` alone; in a job of your "
+    "own this command runs as it is. Allowed here: local, inline"
+)
 TRAINING = "training a recipe"
 """Which no base install can do; what it has planned until then is kept."""
 
@@ -103,17 +109,22 @@ class LaunchOptions:
     def limits(self, is_foreign: bool = False) -> Limits:
         """Return when to give up; an external program may fail in every trial."""
         max_s = None if self.max_hours is None else self.max_hours * 3600
-        return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None)
+        grace_s = float(os.environ.get(GRACE, GRACE_S))
+        return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None, grace_s)
 
-    def slots(self, is_native: bool = False) -> Slots:
-        """Return one device a worker, of our own trials or of programs."""
+    def check_known(self) -> None:
+        """Raise `UsageError` for an executor that there is not."""
         if self.executor not in EXECUTORS:
             allowed = ", ".join(EXECUTORS)
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
+
+    def slots(self, is_native: bool = False) -> Slots:
+        """Return one device a worker, of our own trials or of programs."""
+        self.check_known()
+        if self.executor == "slurm":
+            raise UsageError(ELSEWHERE)
         if self.executor == "inline" and self.devices_per_trial > 1:
-            raise UsageError(
-                "--devices-per-trial: with --executor inline a trial has one device"
-            )
+            raise UsageError("--devices-per-trial: with --executor inline a trial has one device")
         return slots(self.devices, self.workers, is_native, self.devices_per_trial)
 
     def claimed(self, most: int | None = None, is_native: bool = False) -> ClaimedSlots:
@@ -125,7 +136,9 @@ class LaunchOptions:
         return obstacles() if self.devices == "auto" else []
 
     def check_runs_here(self) -> None:
-        """Raise `UsageError` where a server would have to order what it cannot order."""
+        """Raise `UsageError` where a server or a cluster would have to order what it cannot."""
+        if self.executor == "slurm":
+            raise UsageError(ELSEWHERE)
         if self.is_on_server:
             raise UsageError(
                 "--executor wandb: a server orders cells of sweeps; allowed here: local, inline"

@@ -5,7 +5,8 @@ import socket
 from collections.abc import Collection
 
 from audiocls.errors import MachineFault
-from audiocls.execution.scheduler import Launch, stop_on_signal
+from audiocls.execution.scheduler import Launch
+from audiocls.stop_signals import stop_on_signal
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.tracking.sweep_server import SweepPath
 from audiocls.wandb_remote.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota

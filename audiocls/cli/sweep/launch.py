@@ -45,20 +45,27 @@ EffectOption = Annotated[
         "metric (0.02 = 2 points), is out of sight.",
     ),
 ]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="SLURM: return once the job array is submitted.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="SLURM: print the batch script, and submit nothing.")
+]
 
 
 def launch(
     name: o.NameArgument, recipe: o.RecipeOption = None, assignments: o.SetOption = None,
     seeds: o.SeedsOption = None, folds: o.FoldsOption = None, arms: o.ArmsOption = None,
     study: o.StudyNameOption = None, runs: o.RunsOption = o.RUNS,
-    executor: o.ServerExecutorOption = "local", devices: o.DevicesOption = "auto",
+    executor: o.LaunchExecutorOption = "local", devices: o.DevicesOption = "auto",
     workers: o.WorkersOption = None, max_hours: MaxHoursOption = None, retries: RetriesOption = 0,
     count: CountOption = None, trial_hours: TrialHoursOption = None,
     until_decided: UntilDecidedOption = False, max_pairs: MaxPairsOption = None,
     effect: EffectOption = None, wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False, log_model: o.LogModelOption = False,
     devices_per_trial: o.DevicesPerTrialOption = 1,
-    trusted: o.TrustOption = None, places: o.PathOption = None
+    profile: o.ProfileOption = None, slurm: o.SlurmOption = None, detach: DetachOption = False,
+    dry_run: DryRunOption = False, trusted: o.TrustOption = None, places: o.PathOption = None
 ) -> None:  # fmt: skip
     """Run every missing cell of an ablation or a W&B sweep, then print its answer.
 
@@ -82,8 +89,9 @@ def launch(
     shown = TerminalDisplay(after_first=preload)
     try:
         launched = audiocls.launch(
-            name, **given, executor=executor, devices_per_trial=devices_per_trial, progress=shown
-        )
+            name, **given, executor=executor, devices_per_trial=devices_per_trial,
+            profile=profile, slurm=slurm, detach=detach, dry_run=dry_run, progress=shown,
+        )  # fmt: skip
     except audiocls.LaunchStopped as stopped:
         launched = stopped.study
     return show_launched(launched)
@@ -93,6 +101,8 @@ def show_launched(study: "audiocls.Study") -> None:
     """Show the study's answer and how the launch ended; exits by its code."""
     outcome = study.outcome
     assert outcome is not None, "launch gives it"
+    if outcome.submitted is not None:
+        return None if outcome.submitted.job else console.say(outcome.submitted.script)
     if outcome.is_replaced:
         console.note(
             f"{study.name} held another plan before (other settings); its records stay in "
@@ -108,6 +118,7 @@ def show_launched(study: "audiocls.Study") -> None:
             console.note(text)
     if exit_code:
         raise typer.Exit(exit_code)
+    return None
 
 
 def _show_answer(study: "audiocls.Study", is_new: bool) -> int:

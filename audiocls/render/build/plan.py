@@ -1,6 +1,7 @@
 """A plan as a document: what would run, what it would cost, and what it could show."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from audiocls.analysis.power import PowerAnalysis
@@ -8,6 +9,7 @@ from audiocls.design import Plan, roman
 from audiocls.formatting import format_elapsed, format_values, plural
 from audiocls.render.build.power import power_facts, size_table
 from audiocls.render.document import Block, Document, Facts, Note, Section, Title
+from audiocls.studies.slurm.placement import Placement
 
 NUM_SHOWN = 3
 """Candidates of the tuning, and proposals of a sweep, that a plan shows."""
@@ -60,6 +62,16 @@ def search_plan(facts: Mapping[str, Any], first: Sequence[str], description: str
     }
     blocks = (Title(facts["study"], description), Facts(tuple(items.items())))
     return Document(name=f"{facts['study']}-plan", blocks=blocks, data=lambda: dict(facts))
+
+
+def with_placement(document: Document, placement: Placement) -> Document:
+    """Return a plan that says as well where its trials would be trained, and what that costs."""
+    blocks = tuple(
+        Facts((*block.items, *placement.facts().items())) if isinstance(block, Facts) else block
+        for block in document.blocks
+    )
+    values = {**document.data(), "placement": placement.values()}
+    return replace(document, blocks=blocks, data=lambda: values)
 
 
 def _design(chosen: Plan) -> str:
