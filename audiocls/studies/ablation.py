@@ -27,7 +27,6 @@ from audiocls.studies.options import (
     LaunchOptions,
     OpenExecutor,
     cache_folder,
-    open_programs,
 )
 from audiocls.studies.program_ablation import ProgramStudy, program_study
 from audiocls.studies.request import AblationRequest, ablation_request, check_without_effect
@@ -76,6 +75,7 @@ def prepare_ablation(
         _check_program_options(options)
     if isinstance(resolved, Resolved):
         configs = (*resolved.configs.values(), *resolved.tuned.values())
+        options.require_sendable(configs)
         tried, cache = tried_of(configs, cache_folder()), cache_folder()
         require_sound(study.name, tried, cache, is_here=options.executor == "inline")
     folder = StudyFolder((options.runs / study.name).absolute())
@@ -99,7 +99,7 @@ def prepare_ablation(
         folder,
         first_look(study) if study.looks else study,
         open_source,
-        _opener(options, folder, program is not None),
+        _opener(options, folder, program),
         options.limits(is_foreign=program is not None),
         is_native=program is None,
         is_single=options.is_single,
@@ -107,11 +107,12 @@ def prepare_ablation(
     )
 
 
-def _opener(options: LaunchOptions, folder: StudyFolder, is_program: bool) -> OpenExecutor:
-    if not is_program:
-        return options.open_workers(folder.path / "workers.log")
-    options.slots()  # which raises for devices that are not there
-    return lambda most, stop: open_programs(options.claimed(most))
+def _opener(
+    options: LaunchOptions, folder: StudyFolder, program: ProgramStudy | None
+) -> OpenExecutor:
+    if program is not None:
+        return options.open_programs(folder.path, program.code)
+    return options.open_workers(folder.path / "workers.log")
 
 
 def _check_program_options(options: LaunchOptions) -> None:

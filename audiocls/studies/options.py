@@ -7,27 +7,31 @@
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast, get_args
 
 from audiocls import extras
+from audiocls.config import Config
 from audiocls.design.ablation import MAX_BLOCKS
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.execution.device_claims import ClaimedSlots, claimed
 from audiocls.execution.devices import Slots, slots
 from audiocls.execution.executors import Executor
+from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.job import TrackingConfig
 from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.execution.temporary import cache_folder as cache_folder
 from audiocls.formatting import RUNS as RUNS
+from audiocls.studies.on_ray import RayWorkers
 from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
-EXECUTORS = ("local", "inline", "wandb")
+EXECUTORS = ("local", "inline", "ray", "wandb")
 TRAINING = "training a recipe"
 """Which no base install can do; what it has planned until then is kept."""
 
@@ -62,6 +66,9 @@ class LaunchOptions:
     """The W&B run that an agent opened for the one trial of this launch."""
     is_single: bool = False
     """Whether one cell is launched on its own."""
+    ray_address: str | None = None
+    cpus_per_worker: float | None = None
+    gpus_per_worker: float | None = None
 
     @property
     def is_on_server(self) -> bool:
@@ -102,7 +109,28 @@ class LaunchOptions:
         if self.executor not in EXECUTORS:
             allowed = ", ".join(EXECUTORS)
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
+        if self.executor == "ray":
+            return self._ray().slots()
+        self._check_without_ray()
         return slots(self.devices, self.workers)
+
+    def _check_without_ray(self) -> None:
+        given = {
+            "--ray-address": self.ray_address,
+            "--cpus-per-worker": self.cpus_per_worker,
+            "--gpus-per-worker": self.gpus_per_worker,
+        }
+        for option in (name for name, value in given.items() if value is not None):
+            raise UsageError(f"{option} has no effect here: it is of --executor ray")
+
+    def _ray(self) -> RayWorkers:
+        return RayWorkers(
+            self.ray_address,
+            self.devices,
+            self.workers,
+            self.cpus_per_worker,
+            self.gpus_per_worker,
+        )
 
     def claimed(self, most: int | None = None) -> ClaimedSlots:
         """Return one device a worker, at most `most`, that no other launch here works on."""
@@ -115,10 +143,19 @@ class LaunchOptions:
                 "--executor wandb: a server orders cells of sweeps; allowed here: local, inline"
             )
 
+    def require_sendable(self, configs: Sequence[Config]) -> None:
+        """Raise `UsageError` for trials that cannot be trained where the study is not seen."""
+        if self.executor == "ray":
+            from audiocls.execution.cluster.dispatch import require_sendable
+
+            require_sendable(configs, self.mode(), self.has_model)
+
     def open_workers(self, log: Path) -> OpenExecutor:
         """Return what opens the executor of native trials; `log` gets its workers' output."""
 
         def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
+            if self.executor == "ray":
+                return self._ray().open(log.parent, most)
             if self.executor == "inline":
                 extras.require("train", TRAINING)
                 from audiocls.execution.executors.inline import InlineExecutor
@@ -127,6 +164,16 @@ class LaunchOptions:
             return open_local(self.claimed(most), log)
 
         return open_executor
+
+    def open_programs(self, study: Path, code: ProgramCode) -> OpenExecutor:
+        """Return what opens the executor of a program's trials; `study` is their folder."""
+        if self.executor == "ray":
+            from audiocls.execution.cluster.dispatch import program_files
+
+            files = program_files(code)
+            return lambda most, stop: self._ray().open(study, most, files)
+        self.slots()  # which raises for devices that are not there
+        return lambda most, stop: open_programs(self.claimed(most))
 
 
 def open_local(slots: ClaimedSlots, log: Path) -> Executor[Any]:
@@ -143,18 +190,6 @@ def open_programs(slots: ClaimedSlots) -> Executor[Any]:
     from audiocls.execution.executors.subprocesses import SubprocessExecutor
 
     return SubprocessExecutor(slots.devices, release=slots.release)
-
-
-def cache_folder() -> Path:
-    """Return where decoded audio and features are kept.
-
-    That is `AUDIOCLS_CACHE`, or else the user's cache folder.
-    """
-    if chosen := os.environ.get("AUDIOCLS_CACHE"):
-        return Path(chosen)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("audiocls")
 
 
 def numbers(text: str | None, option: str) -> list[int]:
