@@ -30,7 +30,8 @@ def launch(
     retries: int = 0, count: int | None = None, trial_hours: float | None = None,
     until_decided: bool = False, max_pairs: int | None = None, effect: float | None = None,
     wandb: str | None = None, tensorboard: bool = False, log_model: bool = False,
-    progress: Progress = True
+    ray_address: str | None = None, cpus_per_worker: float | None = None,
+    gpus_per_worker: float | None = None, progress: Progress = True
 ) -> Study:  # fmt: skip
     """Run every missing trial of an ablation or a sweep; return the study, to compare and report.
 
@@ -45,7 +46,8 @@ def launch(
     """
     options = LaunchOptions(
         runs_folder(runs), wandb, executor, devices, workers, max_hours, retries, tensorboard,
-        log_model,
+        log_model, ray_address=ray_address, cpus_per_worker=cpus_per_worker,
+        gpus_per_worker=gpus_per_worker,
     )  # fmt: skip
     request = LaunchRequest(
         name, recipe, assignments_of(set), numbers_text(seeds, "seeds"),
@@ -55,7 +57,7 @@ def launch(
     if options.is_on_server:
         raise UsageError(
             "executor: a W&B server orders the trials of a sweep: create it with audiocls.push(), "
-            "and run it with audiocls.agent(); allowed here: local, inline"
+            "and run it with audiocls.agent(); allowed here: local, inline, ray"
         )
     display = display_of(progress)
     prepared = prepare(request, options, display)

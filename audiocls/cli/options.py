@@ -61,13 +61,39 @@ WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Default: one per GPU, or per core.")
 ]
 ExecutorOption = Annotated[
-    str, typer.Option("--executor", help="local (a process per core or GPU), or inline.")
+    str,
+    typer.Option(
+        "--executor", help="local (a process per core or GPU), inline, or ray (a cluster)."
+    ),
 ]
 ServerExecutorOption = Annotated[
     str,
     typer.Option(
         "--executor",
-        help="local (a process per core or GPU), inline, or wandb (a server orders the trials).",
+        help="local (a process per core or GPU), inline, ray (a cluster), or wandb (a server "
+        "orders the trials).",
+    ),
+]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        help="With --executor ray: auto, HOST:6379, or ray://HOST:10001; default: RAY_ADDRESS, or "
+        "auto (the cluster on this machine).",
+    ),
+]
+CpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--cpus-per-worker", min=0.0, help="With --executor ray: what Ray reserves; default: 1."
+    ),
+]
+GpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-worker",
+        min=0.0,
+        help="With --executor ray: 0.5 has two share a GPU; default: 1 where there are GPUs.",
     ),
 ]
 StudyNameOption = Annotated[

@@ -140,7 +140,8 @@ class LaunchOptions:
         """Raise `UsageError` where a server would have to order what it cannot order."""
         if self.is_on_server:
             raise UsageError(
-                "--executor wandb: a server orders cells of sweeps; allowed here: local, inline"
+                "--executor wandb: a server orders cells of sweeps; allowed here: local, inline, "
+                "ray"
             )
 
     def require_sendable(self, configs: Sequence[Config]) -> None:

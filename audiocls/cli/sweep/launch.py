@@ -58,6 +58,8 @@ def launch(
     until_decided: UntilDecidedOption = False, max_pairs: MaxPairsOption = None,
     effect: EffectOption = None, wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False, log_model: o.LogModelOption = False,
+    ray_address: o.RayAddressOption = None, cpus_per_worker: o.CpusOption = None,
+    gpus_per_worker: o.GpusOption = None,
     trusted: o.TrustOption = None, places: o.PathOption = None
 ) -> None:  # fmt: skip
     """Run every missing cell of an ablation or a W&B sweep, then print its answer.
@@ -77,7 +79,11 @@ def launch(
         ending = audiocls.agent(pushed, runs=runs, devices=devices, workers=workers)
         return show_ending(ending)
     try:
-        launched = audiocls.launch(name, **given, executor=executor, progress=TerminalDisplay())
+        launched = audiocls.launch(
+            name, **given, executor=executor, ray_address=ray_address,
+            cpus_per_worker=cpus_per_worker, gpus_per_worker=gpus_per_worker,
+            progress=TerminalDisplay(),
+        )  # fmt: skip
     except audiocls.LaunchStopped as stopped:
         launched = stopped.study
     return show_launched(launched)

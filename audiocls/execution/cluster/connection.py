@@ -66,7 +66,7 @@ def connect(address: str | None) -> bool:
     _require_listener(address or "")
     try:
         ray.init(address or "auto", log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         why = str(error).strip().partition("\n")[0]
         raise UsageError(
             f"--ray-address: no Ray cluster at {address or 'auto'}: {why}. Start one with `ray "
