@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from helpers.own_parts import write_package
 from helpers.processes import Home, num_trained, tiny_home, wait, wait_until
 from helpers.ray_clusters import NO_TOKEN, add_node, ray_cluster
 
-NUM_EPOCHS = 120
+NUM_EPOCHS = 250
 CHOSEN = ("--arms", "baseline", "--seeds", "0..3", "--set", f"train.epochs={NUM_EPOCHS}")
 
 
@@ -72,25 +73,39 @@ def num_underway(home: Home) -> int:
     return sum(0 < len(rows) < NUM_EPOCHS for rows in histories(home).values())
 
 
+def num_rows(home: Home) -> int:
+    return sum(map(len, histories(home).values()))
+
+
+def wait_for_rows(launch: subprocess.Popen[str], home: Home, number: int) -> None:
+    """Wait until a launch has trained some more epochs, on two workers."""
+    before = num_rows(home)
+
+    def is_so() -> bool:
+        assert launch.poll() is None, launch.communicate()
+        return num_rows(home) >= before + number and len(training_processes()) == 2
+
+    wait_until(is_so, 150)
+
+
 @pytest.mark.slow
 def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
-    cluster, home, node_cache, tmp_path_factory, monkeypatch
+    cluster, home, node_cache, tmp_path_factory
 ):
     launch = home.start(*words(cluster, "--wandb", "offline", *CHOSEN))
-    wait_until(lambda: num_underway(home) == 2, 120)
+    wait_for_rows(launch, home, 10)
     training_processes()[0].kill()
-    trained = sum(map(len, histories(home).values()))
-    wait_until(lambda: sum(map(len, histories(home).values())) > trained + 10, 60)
+    wait_for_rows(launch, home, 10)
     cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
-    wait_until(lambda: bool(home.finished()), 120)
     add_node(cluster, node_cache)
-    wait_until(lambda: len(home.finished()) < 4 and num_underway(home) >= 2, 120)
+    wait_for_rows(launch, home, 10)
     began = time.monotonic()
     home.run("sweep", "stop", "tiny")
     ended = wait(launch)
     assert ended.code == 75, ended.err
     assert time.monotonic() - began < 20
     assert "worker killed by SIGKILL; resuming from its last epoch" in ended.err
+    assert "its worker on" in ended.err
     assert any(node_cache.glob("pack-*"))
     assert not any(node_cache.glob("synthetic-*"))
     rest = home.launch(*CHOSEN)
