@@ -13,7 +13,7 @@ from helpers.own_parts import write_package
 from helpers.processes import Home, num_trained, tiny_home, wait, wait_until
 from helpers.ray_clusters import NO_TOKEN, add_node, ray_cluster
 
-NUM_EPOCHS = 250
+NUM_EPOCHS = 160
 CHOSEN = ("--arms", "baseline", "--seeds", "0..3", "--set", f"train.epochs={NUM_EPOCHS}")
 
 
@@ -108,11 +108,13 @@ def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
     assert "its worker on" in ended.err
     assert any(node_cache.glob("pack-*"))
     assert not any(node_cache.glob("synthetic-*"))
+    num_left = 4 - len(home.finished())
     rest = home.launch(*CHOSEN)
-    assert 0 < num_trained(rest.err) < 4
+    assert num_trained(rest.err) == num_left > 0
     assert all(rows == [*range(1, NUM_EPOCHS + 1)] for rows in histories(home).values())
     runs = [run.name for run in (home.path / "runs/tiny/wandb").glob("offline-run-*")]
-    assert all(any(trial.name in run for run in runs) for trial in home.finished()[:1])
+    assert runs
+    assert all(any(trial.name in run for trial in home.finished()) for run in runs)
     undisturbed = tiny_home(tmp_path_factory.mktemp("undisturbed"))
     undisturbed.launch(*CHOSEN)
     assert metrics(home) == metrics(undisturbed)

@@ -250,9 +250,7 @@ class RayExecutor:
             self._count_stillborn(error)
         job, shipment = worker.job, worker.shipment
         fresh = self._give_up(worker)
-        if job is None:
-            return []
-        if shipment is not None:  # its trial was not sent yet
+        if job is None or shipment is not None:  # which was not sent yet
             fresh.job, fresh.shipment = job, shipment
             return []
         how = f"its worker on {worker.where} died: {words_of(error)}"
@@ -262,13 +260,12 @@ class RayExecutor:
     def _count_stillborn(self, error: RayError) -> None:
         """Raise `AudioclsError` if no worker can start."""
         self._stillborn += 1
-        if isinstance(error, RayActorError) and error.actor_init_failed:
+        is_refused = isinstance(error, RayActorError) and error.actor_init_failed
+        if is_refused or self._stillborn >= MAX_STILLBORN:
             raise AudioclsError(
                 f"--executor ray: a worker cannot start: {words_of(error)}. Each node needs the "
                 "same audiocls with the extra 'ray' as this machine"
             ) from error
-        if self._stillborn >= MAX_STILLBORN:
-            raise AudioclsError(f"{MAX_STILLBORN} workers died at their start: {words_of(error)}")
 
     def stop(self, grace_s: float) -> Sequence[Event]:
         for shipment in self._shipments.values():
