@@ -17,6 +17,8 @@ from audiocls.formatting import join_names
 
 CONNECT_S = 5.0
 """For a machine to answer at the address of a cluster."""
+NAMESPACE = "audiocls"
+"""Distinguishes connections that are opened here from the user's."""
 TYPE = "accelerator_type:"
 """Beginning of the resource by which Ray names a node's kind of device."""
 MOST_NAMED = 6
@@ -55,29 +57,43 @@ class Demand:
         return f"{self.cpus:g} CPU{gpus}"
 
 
-def connect(address: str | None) -> bool:
-    """Connect this process with a cluster; return whether it was not connected before.
+def connect(address: str | None) -> None:
+    """Connect this process with a cluster, unless it is.
 
     Without an address that is `RAY_ADDRESS`, or the cluster that was started on this machine.
-    Raises `UsageError` where none answers.
+    Raises `UsageError` where none answers, and for an address beside a connection of the user's.
     """
     if ray.is_initialized():
-        return False
+        if address and not _is_ours():
+            raise UsageError(
+                f"--ray-address: got {address}, but this process is connected with a cluster; "
+                "leave the address out, or call ray.shutdown() before"
+            )
+        return
     _require_listener(address or "")
     try:
-        ray.init(address or "auto", log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(
+            address or "auto",
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         why = str(error).strip().partition("\n")[0]
         raise UsageError(
             f"--ray-address: no Ray cluster at {address or 'auto'}: {why}. Start one with `ray "
             "start --head`, or name one, such as --ray-address ray://HOST:10001"
         ) from error
-    return True
 
 
 def disconnect() -> None:
-    """End the connection."""
-    ray.shutdown()
+    """End the connection, unless the user has opened it."""
+    if ray.is_initialized() and _is_ours():
+        ray.shutdown()
+
+
+def _is_ours() -> bool:
+    return bool(ray.get_runtime_context().namespace == NAMESPACE)
 
 
 def _require_listener(address: str) -> None:
