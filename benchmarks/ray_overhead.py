@@ -45,7 +45,8 @@ def main() -> None:
         root = Path(scratch)
         os.environ["AUDIOCLS_CACHE"] = str(root / "cache")
         study = _study(args.trials, args.epochs)
-        ray.init(num_cpus=args.workers, include_dashboard=False, logging_level=logging.ERROR)
+        quiet = {"include_dashboard": False, "logging_level": logging.ERROR}
+        ray.init("local", num_cpus=args.workers, log_to_driver=False, **quiet)
         seconds = _alternated(study, args.rounds, args.workers, root)
         tuned = _tune(study, args.tune_trials, args.workers, root) if args.tune_trials else None
         ray.shutdown()
@@ -56,8 +57,8 @@ def main() -> None:
 
 
 def _study(num_trials: int, num_epochs: int) -> Resolved:
-    chosen = {"seeds": f"0..{num_trials - 1}", "folds": "1", "arms": "baseline"}
-    found = resolved(ablation_request("dropout", None, [f"train.epochs={num_epochs}"], **chosen))
+    seeds, changes = f"0..{num_trials - 1}", [f"train.epochs={num_epochs}"]
+    found = resolved(ablation_request("dropout", None, changes, seeds, "1", "baseline"))
     assert isinstance(found, Resolved)
     return found
 

@@ -17,6 +17,7 @@ from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome
 from audiocls.studies.launch import launch as launch_study
+from audiocls.studies.on_ray import RayOptions
 from audiocls.studies.options import LaunchOptions
 from audiocls.studies.prepare import LaunchRequest, prepare
 
@@ -46,8 +47,7 @@ def launch(
     """
     options = LaunchOptions(
         runs_folder(runs), wandb, executor, devices, workers, max_hours, retries, tensorboard,
-        log_model, ray_address=ray_address, cpus_per_worker=cpus_per_worker,
-        gpus_per_worker=gpus_per_worker,
+        log_model, ray=RayOptions(ray_address, cpus_per_worker, gpus_per_worker),
     )  # fmt: skip
     request = LaunchRequest(
         name, recipe, assignments_of(set), numbers_text(seeds, "seeds"),

@@ -74,10 +74,7 @@ def prepare_ablation(
     if program:
         _check_program_options(options)
     if isinstance(resolved, Resolved):
-        configs = (*resolved.configs.values(), *resolved.tuned.values())
-        options.require_sendable(configs)
-        tried, cache = tried_of(configs, cache_folder()), cache_folder()
-        require_sound(study.name, tried, cache, is_here=options.executor == "inline")
+        _require_trainable(resolved, options)
     folder = StudyFolder((options.runs / study.name).absolute())
     lender = lender_for(study, folder, set(options.slots()) == {"cpu"}, display)
 
@@ -105,6 +102,14 @@ def prepare_ablation(
         is_single=options.is_single,
         is_outdated=program.code.is_changed if program else lambda: False,
     )
+
+
+def _require_trainable(resolved: Resolved, options: LaunchOptions) -> None:
+    """Raise `ConfigError` or `UsageError` for arms that cannot be trained as the options say."""
+    configs = (*resolved.configs.values(), *resolved.tuned.values())
+    options.require_sendable(configs)
+    tried, is_here = tried_of(configs, cache_folder()), options.executor == "inline"
+    require_sound(resolved.study.name, tried, cache_folder(), is_here=is_here)
 
 
 def _opener(

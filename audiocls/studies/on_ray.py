@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiocls import extras
+from audiocls.errors import UsageError
 from audiocls.execution.devices import Slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.temporary import cache_folder
@@ -16,14 +17,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class RayOptions:
+    """Which cluster, and what of a node each worker gets there."""
+
+    address: str | None = None
+    cpus_per_worker: float | None = None
+    gpus_per_worker: float | None = None
+
+    def require_none(self) -> None:
+        """Raise `UsageError` if something was said here, for another executor."""
+        given = {
+            "--ray-address": self.address,
+            "--cpus-per-worker": self.cpus_per_worker,
+            "--gpus-per-worker": self.gpus_per_worker,
+        }
+        for option in (name for name, value in given.items() if value is not None):
+            raise UsageError(f"{option} has no effect here: it is of --executor ray")
+
+
+NO_RAY = RayOptions()
+
+
+@dataclass(frozen=True)
 class RayWorkers:
     """The workers that a launch wants of a Ray cluster, as its options say it."""
 
-    address: str | None
+    options: RayOptions
     devices: str
     num: int | None
-    cpus: float | None
-    gpus: float | None
 
     def slots(self) -> Slots:
         """Return `gpu` or `cpu` for each worker.
@@ -37,8 +58,10 @@ class RayWorkers:
         extras.require("ray", "--executor ray")
         from audiocls.execution.cluster import connection
 
-        connection.connect(self.address)
-        return connection.demand(self.devices, self.num, self.cpus, self.gpus)
+        options = self.options
+        connection.connect(options.address)
+        each = (options.cpus_per_worker, options.gpus_per_worker)
+        return connection.demand(self.devices, self.num, *each)
 
     def open(
         self, study: Path, most: int | None, program: Mapping[str, bytes] | None = None

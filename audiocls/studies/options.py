@@ -26,7 +26,7 @@ from audiocls.execution.job import TrackingConfig
 from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
 from audiocls.execution.temporary import cache_folder as cache_folder
 from audiocls.formatting import RUNS as RUNS
-from audiocls.studies.on_ray import RayWorkers
+from audiocls.studies.on_ray import NO_RAY, RayOptions, RayWorkers
 from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
@@ -66,9 +66,7 @@ class LaunchOptions:
     """The W&B run that an agent opened for the one trial of this launch."""
     is_single: bool = False
     """Whether one cell is launched on its own."""
-    ray_address: str | None = None
-    cpus_per_worker: float | None = None
-    gpus_per_worker: float | None = None
+    ray: RayOptions = NO_RAY
 
     @property
     def is_on_server(self) -> bool:
@@ -111,26 +109,11 @@ class LaunchOptions:
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
         if self.executor == "ray":
             return self._ray().slots()
-        self._check_without_ray()
+        self.ray.require_none()
         return slots(self.devices, self.workers)
 
-    def _check_without_ray(self) -> None:
-        given = {
-            "--ray-address": self.ray_address,
-            "--cpus-per-worker": self.cpus_per_worker,
-            "--gpus-per-worker": self.gpus_per_worker,
-        }
-        for option in (name for name, value in given.items() if value is not None):
-            raise UsageError(f"{option} has no effect here: it is of --executor ray")
-
     def _ray(self) -> RayWorkers:
-        return RayWorkers(
-            self.ray_address,
-            self.devices,
-            self.workers,
-            self.cpus_per_worker,
-            self.gpus_per_worker,
-        )
+        return RayWorkers(self.ray, self.devices, self.workers)
 
     def claimed(self, most: int | None = None) -> ClaimedSlots:
         """Return one device a worker, at most `most`, that no other launch here works on."""

@@ -57,4 +57,4 @@ def require_ray(cache: Path) -> None:
 
     if not ray.is_initialized():
         with _environment(cache):
-            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+            ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
