@@ -17,6 +17,7 @@ EXTRAS = {
     "mlflow": ("mlflow",),
     "notebooks": ("nbformat", "nbclient", "ipykernel"),
     "parquet": ("pyarrow",),
+    "ray": ("ray",),
     "tensorboard": ("tensorboard",),
     "tpu": ("torch_tpu",),
 }

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import soundfile  # noqa: TID251  (users decode where they train)
+import soundfile
 import torch
 import torch.nn.functional as F
 import torchaudio

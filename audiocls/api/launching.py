@@ -20,6 +20,7 @@ from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome
 from audiocls.studies.launch import launch as launch_study
+from audiocls.studies.on_ray import RayOptions
 from audiocls.studies.options import Display, LaunchOptions, with_fork_server
 from audiocls.studies.prepare import LaunchRequest, prepare
 from audiocls.studies.slurm.submit import SlurmOptions, launch_on_slurm
@@ -35,7 +36,9 @@ def launch(
     until_decided: bool = False, max_pairs: int | None = None, effect: float | None = None,
     wandb: str | None = None, tensorboard: bool = False, log_model: bool = False,
     devices_per_trial: int = 1, profile: Folder | None = None, slurm: Assignments | None = None,
-    detach: bool = False, dry_run: bool = False, progress: Progress = True
+    detach: bool = False, dry_run: bool = False, ray_address: str | None = None,
+    cpus_per_worker: float | None = None, gpus_per_worker: float | None = None,
+    progress: Progress = True
 ) -> Study:  # fmt: skip
     """Run every missing trial of an ablation or a sweep; return the study, to compare and report.
 
@@ -53,6 +56,7 @@ def launch(
     options = LaunchOptions(
         runs_folder(runs), wandb, executor, devices, workers, max_hours, retries, tensorboard,
         log_model, devices_per_trial=devices_per_trial,
+        ray=RayOptions(ray_address, cpus_per_worker, gpus_per_worker),
     )  # fmt: skip
     asked = LaunchRequest(
         name, recipe, assignments_of(set), numbers_text(seeds, "seeds"),
@@ -74,7 +78,7 @@ def _run(
     if options.is_on_server:
         raise UsageError(
             "executor: a W&B server orders the trials of a sweep: create it with audiocls.push(), "
-            "and run it with audiocls.agent(); allowed here: local, inline, slurm"
+            "and run it with audiocls.agent(); allowed here: local, inline, slurm, ray"
         )
     with with_fork_server(options, request.study_name) as ready:
         prepared = prepare(request, ready, display)

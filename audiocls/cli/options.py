@@ -68,14 +68,17 @@ WorkersOption = Annotated[
     typer.Option("--workers", min=1, help="Default: one per GPU, or per core. SLURM: of tasks."),
 ]
 ExecutorOption = Annotated[
-    str, typer.Option("--executor", help="local (a process per core or GPU), or inline.")
+    str,
+    typer.Option(
+        "--executor", help="local (a process per core or GPU), inline, or ray (a cluster)."
+    ),
 ]
 LaunchExecutorOption = Annotated[
     str,
     typer.Option(
         "--executor",
-        help="local (a process per core or GPU), inline, slurm (a job array of launches), or wandb "
-        "(a server orders the trials).",
+        help="local (a process per core or GPU), inline, slurm (a job array of launches), ray (a "
+        "cluster), or wandb (a server orders the trials).",
     ),
 ]
 ProfileOption = Annotated[
@@ -88,6 +91,28 @@ SlurmOption = Annotated[
         "--slurm",
         metavar="OPTION=VALUE",
         help="SLURM: an option of sbatch, such as time=4:00:00, before the profile's; repeatable.",
+    ),
+]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        help="With --executor ray: auto, HOST:6379, or ray://HOST:10001; default: RAY_ADDRESS, or "
+        "auto (the cluster on this machine).",
+    ),
+]
+CpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--cpus-per-worker", min=0.0, help="With --executor ray: what Ray reserves; default: 1."
+    ),
+]
+GpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-worker",
+        min=0.0,
+        help="With --executor ray: 0.5 has two share a GPU; default: 1 where there are GPUs.",
     ),
 ]
 StudyNameOption = Annotated[

@@ -134,7 +134,7 @@ def code_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def _torch_version() -> str:
+def torch_version() -> str:
     """Return the version of torch, which a base install lacks."""
     try:
         return version("torch")
@@ -145,6 +145,6 @@ def _torch_version() -> str:
 def is_as_now(made: Provenance, is_on_cpu: bool) -> bool:
     """Whether a trial trained now could be paired with one whose provenance is `made`."""
     is_same_code = canonical_code(made.code) == canonical_code(code_digest())
-    is_same_torch = made.torch.partition("+")[0] == _torch_version().partition("+")[0]
+    is_same_torch = made.torch.partition("+")[0] == torch_version().partition("+")[0]
     is_same_device = (made.device == "cpu") == is_on_cpu
     return is_same_code and is_same_torch and is_same_device

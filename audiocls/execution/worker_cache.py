@@ -8,6 +8,7 @@ from audiocls.audio.dataset import AudioDataset, open_dataset
 from audiocls.audio.fetch import require_as_unpacked
 from audiocls.audio.pack import pack_folder
 from audiocls.config import Config
+from audiocls.execution.cluster.tables import sent_table
 from audiocls.tracking import ServerAvailability
 from audiocls.training.device import prepare_device, resolve_device
 
@@ -39,7 +40,7 @@ class WorkerCache:
         options = (config.data, config.features, config.device)
         key = (*options, table is None, fingerprint, with_codes)
         if key not in self._datasets:
-            clips = table or config.data.table(self.cache)
+            clips = table or sent_table(fingerprint) or config.data.table(self.cache)
             self._require_sources(config, fingerprint)
             device = resolve_device(config.device)
             prepare_device(device)

@@ -164,8 +164,13 @@ def _run(
 ) -> Iterator[str]:
     """Run trials, each block of an ablation on one kind of device; yield why some were left."""
     blocks = Blocks(folder, lambda: source.study, executor.kind)
+
+    def admits(trial_id: str) -> bool:
+        blocks.kind = executor.kind  # of a cluster it is known once a worker has begun
+        return blocks.admits(trial_id)
+
     if source.study.kind != "search":
-        scheduler.claims.admits = blocks.admits
+        scheduler.claims.admits = admits
     scheduler.drive(executor, stop)
     if scheduler.stopped_by == "devices":
         yield blocks.sentence()

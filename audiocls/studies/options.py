@@ -7,13 +7,14 @@
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, get_args
 
 from audiocls import extras
+from audiocls.config import Config
 from audiocls.design.ablation import MAX_BLOCKS
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
@@ -21,20 +22,23 @@ from audiocls.execution.accelerators import obstacles
 from audiocls.execution.device_claims import ClaimedSlots, claimed
 from audiocls.execution.devices import Slots, slots, worker_environment
 from audiocls.execution.executors import Executor
+from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.fork_server import ForkServer, is_possible
 from audiocls.execution.job import TrackingConfig
 from audiocls.execution.scheduler import GRACE_S, MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.execution.temporary import cache_folder as cache_folder
 from audiocls.formatting import RUNS as RUNS
+from audiocls.studies.on_ray import NO_RAY, RayOptions, RayWorkers
 from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
-EXECUTORS = ("local", "inline", "wandb", "slurm")
+EXECUTORS = ("local", "inline", "slurm", "ray", "wandb")
 GRACE = "AUDIOCLS_GRACE_S"
 """Environment variable of a task: the seconds that an epoch has to end in after a wish to stop."""
 ELSEWHERE = (
     "--executor slurm: a job array is submitted by `audiocls sweep launch` alone; in a job of your "
-    "own this command runs as it is. Allowed here: local, inline"
+    "own this command runs as it is. Allowed here: local, inline, ray"
 )
 TRAINING = "training a recipe"
 """Which no base install can do; what it has planned until then is kept."""
@@ -76,6 +80,7 @@ class LaunchOptions:
     devices_per_trial: int = 1
     fork_server: ForkServer | None = None
     """Process of which workers are forked; none where each is started by itself."""
+    ray: RayOptions = NO_RAY
 
     @property
     def is_on_server(self) -> bool:
@@ -123,9 +128,17 @@ class LaunchOptions:
         self.check_known()
         if self.executor == "slurm":
             raise UsageError(ELSEWHERE)
-        if self.executor == "inline" and self.devices_per_trial > 1:
-            raise UsageError("--devices-per-trial: with --executor inline a trial has one device")
+        if self.executor in ("inline", "ray") and self.devices_per_trial > 1:
+            raise UsageError(
+                f"--devices-per-trial: with --executor {self.executor} a trial has one device"
+            )
+        if self.executor == "ray":
+            return self._ray().slots()
+        self.ray.require_none()
         return slots(self.devices, self.workers, is_native, self.devices_per_trial)
+
+    def _ray(self) -> RayWorkers:
+        return RayWorkers(self.ray, self.devices, self.workers)
 
     def claimed(self, most: int | None = None, is_native: bool = False) -> ClaimedSlots:
         """Return one device a worker, at most `most`, that no other launch here works on."""
@@ -133,7 +146,8 @@ class LaunchOptions:
 
     def idle_accelerators(self) -> list[str]:
         """Return why accelerators of this machine stay idle, unless the user chose devices."""
-        return obstacles() if self.devices == "auto" else []
+        is_here = self.executor in ("local", "inline")
+        return obstacles() if is_here and self.devices == "auto" else []
 
     def check_runs_here(self) -> None:
         """Raise `UsageError` where a server or a cluster would have to order what it cannot."""
@@ -141,18 +155,38 @@ class LaunchOptions:
             raise UsageError(ELSEWHERE)
         if self.is_on_server:
             raise UsageError(
-                "--executor wandb: a server orders cells of sweeps; allowed here: local, inline"
+                "--executor wandb: a server orders cells of sweeps; allowed here: local, inline, "
+                "ray"
             )
+
+    def require_sendable(self, configs: Sequence[Config]) -> None:
+        """Raise `UsageError` for trials that cannot be trained where the study is not seen."""
+        if self.executor == "ray":
+            from audiocls.execution.cluster.dispatch import require_sendable
+
+            require_sendable(configs, self.mode(), self.has_model)
 
     def open_workers(self, log: Path) -> OpenExecutor:
         """Return what opens the executor of native trials; `log` gets its workers' output."""
 
         def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
+            if self.executor == "ray":
+                return self._ray().open(log.parent, most)
             if self.executor == "inline":
                 return open_inline(self.claimed(1, is_native=True), stop)
             return open_local(self.claimed(most, is_native=True), log, self.fork_server)
 
         return open_executor
+
+    def open_programs(self, study: Path, code: ProgramCode) -> OpenExecutor:
+        """Return what opens the executor of a program's trials; `study` is their folder."""
+        if self.executor == "ray":
+            from audiocls.execution.cluster.dispatch import program_files
+
+            files = program_files(code)
+            return lambda most, stop: self._ray().open(study, most, files)
+        self.slots()  # which raises for devices that are not there
+        return lambda most, stop: open_programs(self.claimed(most))
 
     def is_on_cpu(self) -> bool:
         """Whether processes on this machine's cores train; not where the options are at fault."""
@@ -205,18 +239,6 @@ def open_programs(slots: ClaimedSlots) -> Executor[Any]:
     from audiocls.execution.executors.subprocesses import SubprocessExecutor
 
     return SubprocessExecutor(slots.devices, release=slots.release)
-
-
-def cache_folder() -> Path:
-    """Return where decoded audio and features are kept.
-
-    That is `AUDIOCLS_CACHE`, or else the user's cache folder.
-    """
-    if chosen := os.environ.get("AUDIOCLS_CACHE"):
-        return Path(chosen)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("audiocls")
 
 
 def numbers(text: str | None, option: str) -> list[int]:

@@ -12,7 +12,7 @@ from audiocls.store import Study, StudyFolder
 from audiocls.studies.command_trials import CommandTrials
 from audiocls.studies.launch import Prepared, check_same_trials
 from audiocls.studies.native_trials import NativeTrials
-from audiocls.studies.options import Display, LaunchOptions, cache_folder, open_programs
+from audiocls.studies.options import Display, LaunchOptions, cache_folder
 from audiocls.studies.program_notes import program_notes
 from audiocls.studies.sources.search import SearchSource
 from audiocls.studies.sweep_request import SweepRequest
@@ -39,7 +39,7 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
         folder,
         study,
         _opener(request, trials),
-        lambda most, stop: open_programs(options.claimed()),
+        options.open_programs(folder.path, trials.code),
         options.limits(is_foreign=True),
         is_native=False,
         is_outdated=trials.is_outdated,

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import psutil
 import pytest
 from helpers.processes import is_worker
+from helpers.ray_clusters import require_ray
 from helpers.recipes import TINY
 from helpers.trials import UNTRACKED, trainable_job
 
@@ -124,19 +125,41 @@ class SubprocessBench:
         """Nothing to do."""
 
 
+class RayBench:
+    is_concurrent = True
+
+    def __init__(self, folder: Path, cache: Path):
+        from audiocls.execution.cluster.connection import Demand
+        from audiocls.execution.cluster.node import NodeSetup
+        from audiocls.execution.executors.actors import RayExecutor
+
+        require_ray(cache)
+        self._cache = cache
+        setup = NodeSetup(str(folder / "study"))
+        self.executor = RayExecutor(Demand(1, cpus=1.0), setup, cache)
+        poll_until(self.executor, lambda: self.executor.num_free() == 1)
+
+    def job(self, kind: str, folder: Path, trial_id: str = "a") -> NativeJob:
+        return native_job(self._cache, kind, folder, trial_id)
+
+    def request_stop(self) -> None:
+        """Nothing to do."""
+
+
 def native_job(cache: Path, kind: str, folder: Path, trial_id: str) -> NativeJob:
     config, study = resolve([TINY, NATIVE[kind]], "tiny"), StudyFolder(folder / "study")
     cell = Cell(trial_id, "baseline", config.seed, config.fold)
     return trainable_job(config, study.path, cache, cell=cell, trial=study.trial(trial_id))
 
 
-BENCHES: tuple[type[InlineBench | LocalBench | ForkedBench | SubprocessBench], ...] = (
+BENCHES: tuple[Any, ...] = (
     InlineBench,
     LocalBench,
     ForkedBench,
     SubprocessBench,
+    pytest.param(RayBench, marks=pytest.mark.slow),
 )
-CONCURRENT = tuple(bench for bench in BENCHES if bench.is_concurrent)
+CONCURRENT = BENCHES[1:]
 
 
 def name_of(bench: type) -> str:
@@ -178,8 +201,18 @@ def poll_to_end(executor: Executor[Any]) -> list[Event]:
 
 
 def children() -> set[int]:
-    """Return the process ids of all processes that this one has started."""
-    return {child.pid for child in psutil.Process().children(recursive=True)}
+    """Return the process ids of all processes that this one has started, Ray's own left out."""
+    everybody = psutil.Process().children(recursive=True)
+    return {child.pid for child in everybody if not is_of_ray(child)}
+
+
+def is_of_ray(process: psutil.Process) -> bool:
+    """Whether a process is one of a Ray cluster, which ends its actors in its own time."""
+    try:
+        words = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return True
+    return "ray::" in words or "/site-packages/ray/" in words
 
 
 def is_running(job: AnyJob) -> bool:

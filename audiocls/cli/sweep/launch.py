@@ -65,7 +65,9 @@ def launch(
     tensorboard: o.TensorboardOption = False, log_model: o.LogModelOption = False,
     devices_per_trial: o.DevicesPerTrialOption = 1,
     profile: o.ProfileOption = None, slurm: o.SlurmOption = None, detach: DetachOption = False,
-    dry_run: DryRunOption = False, trusted: o.TrustOption = None, places: o.PathOption = None
+    dry_run: DryRunOption = False, ray_address: o.RayAddressOption = None,
+    cpus_per_worker: o.CpusOption = None, gpus_per_worker: o.GpusOption = None,
+    trusted: o.TrustOption = None, places: o.PathOption = None
 ) -> None:  # fmt: skip
     """Run every missing cell of an ablation or a W&B sweep, then print its answer.
 
@@ -90,7 +92,9 @@ def launch(
     try:
         launched = audiocls.launch(
             name, **given, executor=executor, devices_per_trial=devices_per_trial,
-            profile=profile, slurm=slurm, detach=detach, dry_run=dry_run, progress=shown,
+            profile=profile, slurm=slurm, detach=detach, dry_run=dry_run,
+            ray_address=ray_address, cpus_per_worker=cpus_per_worker,
+            gpus_per_worker=gpus_per_worker, progress=shown,
         )  # fmt: skip
     except audiocls.LaunchStopped as stopped:
         launched = stopped.study
