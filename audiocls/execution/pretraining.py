@@ -6,6 +6,7 @@ It lies in `runs/<study>/pretrained/<id>/`.
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ from safetensors.torch import load, save
 
 from audiocls.atomic import remove_abandoned, write_text
 from audiocls.audio.clips import ClipTable, Split, fingerprint
+from audiocls.audio.dataset import AudioDataset
 from audiocls.audio.deduplicate import audio_digests, exclude_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import Config, identity_config, trial_id
 from audiocls.digests import verified_weights
 from audiocls.execution.content import identity_of
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Event, Notice, Stage
+from audiocls.execution.messages import Event, Extraction, Notice, Stage
 from audiocls.execution.provenance import code_digest
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Damaged, TrialFolder
@@ -80,9 +82,17 @@ def pretrained_for(
                 return finished
             if is_mine:
                 report(0, damage)
-                return _train(stage, worker_cache, report, poll_signal)
+                tell = partial(_tell, job.id, emit)
+                dataset = worker_cache.dataset(
+                    stage.config, stage.fingerprint, stage.table, stage.learns_codes, tell
+                )
+                return _train(stage, dataset, report, poll_signal)
         report(len(stage.folder.history()))
     return None
+
+
+def _tell(trial_id: str, emit: Callable[[Event], None], num_done: int, num_clips: int) -> None:
+    emit(Extraction(trial_id, num_done, num_clips))
 
 
 def stage_for(job: NativeJob, config: Config, cache: Path) -> PretrainingStage:
@@ -116,7 +126,7 @@ def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Pa
 
 def _train(
     stage: PretrainingStage,
-    worker_cache: WorkerCache,
+    dataset: AudioDataset,
     report: Callable[[int, str], None],
     poll_signal: Callable[[], Signal],
 ) -> Pretrained | None:
@@ -133,7 +143,6 @@ def _train(
         return Signal.STOP if poll_signal() is Signal.STOP else Signal.CONTINUE
 
     report(0, damage)
-    dataset = worker_cache.dataset(stage.config, stage.fingerprint, stage.table, stage.learns_codes)
     state = build(stage.config, dataset, split=stage.split, learns_codes=stage.learns_codes)
     try:
         progress = fit(state, end_epoch, snapshot)

@@ -20,6 +20,7 @@ from audiocls.execution.messages import (
     Ended,
     Epoch,
     Event,
+    Extraction,
     Failed,
     Lost,
     Notice,
@@ -145,6 +146,10 @@ class Launch:
         job = self._jobs[event.id]
         if isinstance(event, Notice):
             return f"{job.label}: {event.text}"
+        if isinstance(event, Extraction):
+            clips = (event.num_done, event.num_clips)
+            self.running[event.id] = Running(job.label, 0, 0, clips=clips)
+            return ""
         if isinstance(event, Epoch | Stage):
             is_stage = isinstance(event, Stage)
             self.epochs_done += not is_stage

@@ -20,7 +20,16 @@ from audiocls.config import Config, identity_config
 from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Done, Ended, Epoch, Event, Failed, Interrupted, Notice
+from audiocls.execution.messages import (
+    Done,
+    Ended,
+    Epoch,
+    Event,
+    Extraction,
+    Failed,
+    Interrupted,
+    Notice,
+)
 from audiocls.execution.probe import Tried, require_sound_here
 from audiocls.execution.provenance import now, provenance, reset_peak_memory
 from audiocls.execution.run_info import best_of, ending_of, run_info_of
@@ -153,6 +162,10 @@ class TrialRun:
         self.emit(Epoch(self.job.id, int(end.row["epoch"]), end.num_epochs))
         return self.poll_signal()
 
+    def tell_extraction(self, num_done: int, num_clips: int) -> None:
+        """Report for how many clips of how many features have been computed."""
+        self.emit(Extraction(self.job.id, num_done, num_clips))
+
     def close(self, ended: Ended, ending: Ending) -> Ended:
         """Finish the tracker; return `ended` with a note on what went wrong without harm."""
         is_stopped = self._is_stopped(ended)
@@ -190,7 +203,8 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
         pretrained = pretrained_for(job, config, run.worker_cache, run.emit, run.poll_signal)
         if pretrained is None:
             return Interrupted(job.id), Ending(exit_code=1)
-    dataset = run.worker_cache.dataset(config, job.spec.data_fingerprint)
+    fingerprint, tell = job.spec.data_fingerprint, run.tell_extraction
+    dataset = run.worker_cache.dataset(config, fingerprint, tell=tell)
     require_sound_here(Tried(config, len(dataset.table.labels)), run.worker_cache.cache)
     state = build(config, dataset, pretrained.weights if pretrained else None)
     progress = fit(state, run.end_epoch, run.snapshot)
