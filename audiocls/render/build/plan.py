@@ -93,9 +93,20 @@ def _tuning(facts: Mapping[str, Any]) -> dict[str, str]:
     return {"tuning": text + "; …" * (len(candidates) > NUM_SHOWN)}
 
 
+def _before(preparation: Mapping[str, Any]) -> str:
+    """Return `, 100 epochs in 5 pre-trainings, 800 s of audio through EnCodec`."""
+    if not preparation:
+        return ""
+    epochs, num = preparation["num_stage_epochs"], preparation["num_stages"]
+    stages = f", {epochs} epochs in {plural(num, 'pre-training')}" if num else ""
+    encoded = preparation["encoded_s"]
+    return stages + (f", {encoded:,.0f} s of audio through EnCodec" if encoded else "")
+
+
 def _cost(facts: Mapping[str, Any], num_cores: int) -> str:
     known = facts["num_epochs"]
     epochs = f"{facts['num_trials']} trials" if known is None else f"{known} epochs"
+    epochs += _before(facts.get("preparation", {}))
     if facts["core_seconds"] is None:
         return f"{epochs}; the time is known once the first trial has run"
     left = format_elapsed(facts["core_seconds"] / num_cores)

@@ -167,7 +167,7 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
     chosen, configs = request.plan()
     tables = readable_tables(configs, cache_folder())
     chosen, configs = runnable(chosen, configs, tables)
-    facts = plan_facts(request, chosen, configs)
+    facts = plan_facts(request, chosen, configs, tables)
     if request.ablation.is_program:
         power = power_of_program(chosen, request.overrides, runs, effect)
     else:
