@@ -56,6 +56,7 @@ def plan_facts(
         "design": chosen.design,
         "resolution": chosen.resolution,
         "aliases": list(chosen.aliases),
+        **({"over_budget": chosen.over_budget} if chosen.over_budget else {}),
         "references": chosen.references,
         "blocks": [{"seed": seed, "fold": fold} for seed, fold in chosen.blocks],
         "num_pairs": num_pairs,

@@ -28,7 +28,7 @@ class Preparation:
 
     @property
     def core_seconds(self) -> float:
-        """Of the encoder on a CPU; the stages are part of the time that a trial is known to take."""
+        """Of the encoder on a CPU; stages are in the time that a trial is known to take."""
         return self.encoded_s * ENCODER_S
 
 

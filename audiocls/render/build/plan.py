@@ -28,6 +28,7 @@ def plan(
         "baseline": chosen.baseline,
         "design": _design(chosen),
         "arms": ", ".join(chosen.arms),
+        **_over_budget(chosen),
         **_against(chosen),
         "blocks": f"{len(facts['blocks'])} ({num_seeds} × {num_folds})",
         "cells": f"{facts['num_trials']} trials",
@@ -66,6 +67,12 @@ def _design(chosen: Plan) -> str:
     if chosen.resolution is None:
         return "named arms" if chosen.ablation.arms else chosen.design
     return f"{chosen.design}, resolution {roman(chosen.resolution)}"
+
+
+def _over_budget(chosen: Plan) -> dict[str, str]:
+    """Return the arms that are not trained, for that is their result."""
+    over = "; ".join(f"{arm} {text}" for arm, text in chosen.over_budget.items())
+    return {"not trained": over} if over else {}
 
 
 def _against(chosen: Plan) -> dict[str, str]:
