@@ -13,8 +13,10 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from audiocls import library
 from audiocls.audio import feature_cache
 from audiocls.audio.feature_cache import Extraction, cache_key, open_codes, open_features
+from audiocls.audio.features import encodec
 from audiocls.audio.features.encodec import (
     BANDWIDTHS,
     HOP,
@@ -26,7 +28,9 @@ from audiocls.audio.features.encodec import untrained as seeded
 from audiocls.audio.features.encodec.front_end import EncodecFrontEnd, dequantise, quantise
 from audiocls.audio.features.encodec.package import CHECKPOINT, random_model
 from audiocls.audio.pack import Pack
+from audiocls.config import resolve
 from audiocls.errors import ConfigError, DataError
+from audiocls.execution.content import identity_of
 
 pytest.importorskip("encodec")
 
@@ -394,6 +398,13 @@ def test_weights_are_known_by_content_not_by_path(tmp_path):
     assert a != c
     known = Encodec(weights="untrained").identity()["weights"]
     assert known == f"untrained, version {UNTRAINED_VERSION}"
+
+
+def test_untrained_weights_of_another_version_are_another_trial(monkeypatch, tmp_path):
+    config = resolve([library.recipe("convnext1d-lm-cpu")], "")
+    before = identity_of(config, tmp_path)
+    monkeypatch.setattr(encodec, "UNTRAINED_VERSION", UNTRAINED_VERSION + 1)
+    assert identity_of(config, tmp_path) != before
 
 
 def test_weights_and_bandwidth_have_caches_of_their_own(reference, tmp_path):
