@@ -51,6 +51,17 @@ class ConfigError(AudioclsError):
         return ConfigError, (self.where, self.faults)
 
 
+class OverBudget(ConfigError):
+    """A model that costs more than its budget allows: where models are compared, a result."""
+
+    def __init__(self, where: str, faults: Iterable[str], share: str):
+        super().__init__(where, faults)
+        self.share = share
+
+    def __reduce__(self) -> tuple[type["OverBudget"], tuple[str, list[str], str]]:  # type: ignore[override]
+        return OverBudget, (self.where, self.faults, self.share)
+
+
 class UsageError(AudioclsError):
     """A command that was given something it cannot act on."""
 

@@ -18,6 +18,7 @@ from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
 from audiocls.execution.messages import (
     Done,
     Epoch,
+    Extraction,
     Failed,
     Interrupted,
     Lost,
@@ -259,6 +260,17 @@ def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(t
     assert "pre-training" not in summary(statuses[-1]).plain
 
 
+def test_features_that_are_computed_are_shown_before_any_epoch(tmp_path):
+    statuses: list[Status] = []
+    launch = Launch(fixed_source(tmp_path, ["a"]), statuses.append)
+    launch._fill(Scripted({"a": [Done("a")]}))
+    launch._handle([Extraction("a", 64, 800)])
+    assert "1 running (1 at features, clip 64/800)" in summary(statuses[-1]).plain
+    assert statuses[-1].left_s is None
+    launch._handle([Epoch("a", 1, 2)])
+    assert "features" not in summary(statuses[-1]).plain
+
+
 @pytest.mark.parametrize("width", [50, 80])
 def test_a_launch_is_shown_in_a_line_each_however_narrow_the_terminal(monkeypatch, capsys, width):
     monkeypatch.setenv("COLUMNS", str(width))
@@ -275,6 +287,7 @@ def test_a_launch_is_shown_in_a_line_each_however_narrow_the_terminal(monkeypatc
     [
         Epoch("a", 1, 2),
         Stage("a", 1, 2),
+        Extraction("a", 64, 800),
         Done("a", "note"),
         Failed("a", "nan", "m"),
         Interrupted("a"),

@@ -77,6 +77,7 @@ def progress_view(status: Status) -> Group:
     trials.add_column(no_wrap=True)
     for trial in status.running:
         doing = "  pre-training" if trial.is_pretraining else "  training"
+        doing = "  features" if trial.clips else doing
         trials.add_row(
             Text(doing, style="dim"),
             Text(trial.label, no_wrap=True, overflow="ellipsis"),
@@ -87,6 +88,8 @@ def progress_view(status: Status) -> Group:
 
 def _epochs(trial: Running) -> str:
     """Return the epochs so far and, where that is known, of how many."""
+    if trial.clips:
+        return f"clip {trial.clips[0]}/{trial.clips[1]}" if trial.clips[1] else "waiting"
     if trial.num_epochs:
         return f"epoch {trial.epoch}/{trial.num_epochs}"
     return f"{trial.epoch} logged" if trial.epoch else "starting"
@@ -113,7 +116,12 @@ def _done(status: Status) -> str:
 
 
 def _stages(status: Status) -> str:
-    """Return how many trials pre-train: without epochs of their own yet, they are not hung."""
+    """Return how many trials compute features or pre-train: without epochs of their own yet, they
+    are not hung."""
+    extracted = [trial.clips for trial in status.running if trial.clips]
+    if extracted:
+        done, num_clips = max(extracted, key=lambda clips: clips[1])
+        return f" ({len(extracted)} at features, clip {done}/{num_clips})"
     stages = [trial for trial in status.running if trial.is_pretraining]
     if not stages:
         return ""

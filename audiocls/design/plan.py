@@ -32,6 +32,8 @@ class Plan:
     """Effects that a whole fraction cannot tell apart, such as `lr = dropout×width`."""
     notes: tuple[str, ...] = ()
     """What a reader of the answer must know: what was left out, what the design cannot say."""
+    over_budget: dict[str, str] = field(default_factory=dict)
+    """Arm that is not trained → `over budget by 11 % (…)`, which is its result."""
 
     @property
     def blocks(self) -> list[Block]:

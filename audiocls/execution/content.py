@@ -34,6 +34,9 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
     """
     resolved = identity_config(config)
     digests = {key: digest(key, Path(path), cache) for key, path in files_named(resolved).items()}
+    features = config.features
+    if features.name == "encodec" and features.weights == "untrained":
+        digests["features.weights"] = features.weights_digest()  # they have versions
     if (other := config.pretraining.data) is not None:
         digests["pretraining.fingerprint"] = fingerprint(other.table(cache), cache)
     return by_content(resolved, digests)

@@ -35,6 +35,16 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Extraction:
+    """A trial has features for so many clips, computed once for all; none of none while it waits
+    for the worker that computes them."""
+
+    id: str
+    num_done: int
+    num_clips: int
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something that people should know of a running trial, such as a snapshot that is damaged."""
 
@@ -102,14 +112,14 @@ class Lost:
 Ended = Done | Failed | Interrupted
 """The end of an attempt that the trial itself reports; each has `note` and `is_worker_spent`."""
 
-Underway = Epoch | Stage | Notice | Recorded
+Underway = Epoch | Stage | Extraction | Notice | Recorded
 """What a trial reports before it ends."""
 
 Event = Underway | Ended | Lost
 
 KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (Epoch, Stage, Notice, Recorded, Done, Failed, Interrupted, Lost)
+    for kind in (Epoch, Stage, Extraction, Notice, Recorded, Done, Failed, Interrupted, Lost)
 }
 
 
@@ -133,6 +143,8 @@ class Running:
     num_epochs: int
     is_pretraining: bool = False
     """Whether the epochs are those of the pre-training stage."""
+    clips: tuple[int, int] | None = None
+    """While features are computed, before all epochs: how many clips of how many have theirs."""
 
 
 @dataclass(frozen=True)

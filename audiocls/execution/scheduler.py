@@ -20,6 +20,7 @@ from audiocls.execution.messages import (
     Ended,
     Epoch,
     Event,
+    Extraction,
     Failed,
     Interrupted,
     Lost,
@@ -195,6 +196,10 @@ class Launch:
     def _count(self, job: AnyJob, event: Event) -> str:
         if isinstance(event, Notice | Recorded):
             return f"{job.label}: {event.text}" if isinstance(event, Notice) else ""
+        if isinstance(event, Extraction):
+            clips = (event.num_done, event.num_clips)
+            self.running[event.id] = Running(job.label, 0, 0, clips=clips)
+            return ""
         if isinstance(event, Epoch | Stage):
             is_stage = isinstance(event, Stage)
             self.epochs_done += not is_stage

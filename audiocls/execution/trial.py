@@ -28,6 +28,7 @@ from audiocls.execution.messages import (
     Ended,
     Epoch,
     Event,
+    Extraction,
     Failed,
     Interrupted,
     Notice,
@@ -185,6 +186,10 @@ class TrialRun:
         self.snapshots.end_epoch(end, signal)
         return signal
 
+    def tell_extraction(self, num_done: int, num_clips: int) -> None:
+        """Report for how many clips of how many features have been computed."""
+        self.emit(Extraction(self.job.id, num_done, num_clips))
+
     def close(self, ended: Ended, ending: Ending) -> Ended:
         """Finish the tracker; return `ended` with a note on what went wrong without harm."""
         is_stopped = self._is_stopped(ended)
@@ -235,7 +240,8 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
         pretrained = pretrained_for(job, config, run.worker_cache, run.emit, run.poll_signal)
         if pretrained is None:
             return Interrupted(job.id), Ending(exit_code=1)
-    dataset = run.worker_cache.dataset(config, job.spec.data_fingerprint)
+    fingerprint, tell = job.spec.data_fingerprint, run.tell_extraction
+    dataset = run.worker_cache.dataset(config, fingerprint, tell=tell)
     require_sound_here(Tried(config, len(dataset.table.labels)), run.worker_cache.cache)
     state, progress = _fit(run, dataset, pretrained.weights if pretrained else None)
     if not progress.is_complete:

@@ -13,7 +13,7 @@ from audiocls.store.request import Kind, Request
 from audiocls.store.tuning import Tuning
 
 RECORD_SCHEMA = 1
-STORED_APART = ("kind", "of", "request", "search", "program", "code")
+STORED_APART = ("kind", "of", "request", "search", "program", "code", "over_budget")
 """Fields of a study that follow the others in its file, and only where they are set."""
 
 
@@ -104,7 +104,9 @@ class Record:
         )
 
 
-Cause = Literal["out_of_memory", "nan", "data", "signal", "timeout", "damaged", "error"]
+Cause = Literal[
+    "out_of_memory", "nan", "data", "signal", "timeout", "damaged", "over_budget", "error"
+]
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,8 @@ class Study:
     """The command line of a program of the user's, without parameters, instead of a recipe."""
     code: str = ""
     """Digest of the program's files."""
+    over_budget: dict[str, str] = field(default_factory=dict)
+    """Arm that was not trained → by how much it exceeds its budget, in words."""
 
     @property
     def blocks(self) -> list[tuple[int, int]]:
@@ -233,7 +237,8 @@ class Study:
         request = {"request": self.request.to_mapping()} if self.request else {}
         of = {"of": self.of} if self.of else {}
         program = {"program": self.program, "code": self.code} if self.program else {}
-        new = {"kind": self.kind, **of, **request, **program}
+        over = {"over_budget": self.over_budget} if self.over_budget else {}
+        new = {"kind": self.kind, **of, **request, **program, **over}
         if self.search is not None:
             common = {"overrides": self.overrides, "command": self.command}
             return {"name": self.name, **asdict(self.search), **common, **new}

@@ -33,7 +33,7 @@ from audiocls.studies.joining import Membership, joining
 from audiocls.studies.options import Display, OpenExecutor
 from audiocls.studies.sources import StudySource
 from audiocls.studies.sources.unchanged import WhileUnchanged
-from audiocls.studies.status import failure_notes, launch_command
+from audiocls.studies.status import failure_notes, launch_command, over_budget_lines
 
 Reason = StoppedBy | Literal["program", "tasks"]
 WHY: dict[Reason, str] = {
@@ -271,6 +271,8 @@ def summary_of(outcome: Outcome, runs: Path) -> list[str]:
         lines.append(f"{plural(num, 'trial')} with a note, the last: {outcome.notes[-1]}")
     if outcome.fault:
         lines.append(outcome.fault + _needed(outcome, folder))
+    if outcome.study.kind == "search":
+        lines += over_budget_lines(folder)
     if counts["failed"]:
         lines += failure_notes(folder)
     if outcome.stopped_by is not None:

@@ -165,6 +165,7 @@ def study_of(
         command=request.line() if request else "",
         request=request,
         notes=(*plan.notes, *oddities, *_feature_notes(configs)),
+        over_budget=plan.over_budget,
     )
     return Resolved(study, configs, fingerprints, study.notes)
 

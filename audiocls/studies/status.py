@@ -117,12 +117,29 @@ def failure_notes(folder: StudyFolder) -> list[str]:
     ]
 
 
+def over_budget_lines(folder: StudyFolder) -> list[str]:
+    """Return by how much those trials of a search exceed their budget that it left out."""
+    proposals = folder.proposals()
+    failures = folder.failures(proposals)
+    over = [each for each in proposals if is_over_budget(failures.get(each.id))]
+    if not over:
+        return []
+    name_of = status_of(folder).name_of
+    return [f"{name_of(each)}: {failures[each.id].message}" for each in over]
+
+
+def is_over_budget(failure: Failure | None) -> bool:
+    """Whether the trial was left out as too large: a result, and nothing to mend."""
+    return failure is not None and failure.cause == "over_budget"
+
+
 def failure_lines(folder: StudyFolder) -> Iterator[str]:
     """Yield a sentence for each cause and message, with the trials that failed by it."""
     status = status_of(folder)
     alike: dict[tuple[str, str], list[Cell | Proposal]] = {}
     for cell in status.cells:
-        if (failure := status.failures.get(cell.id)) is not None:
+        failure = status.failures.get(cell.id)
+        if failure is not None and not is_over_budget(failure):
             alike.setdefault((failure.cause, _kind_of(failure.message)), []).append(cell)
     for (cause, _), cells in alike.items():
         named = join_names(dict.fromkeys(map(status.name_of, cells)), MAX_NAMED, separator="; ")

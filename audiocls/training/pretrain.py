@@ -2,26 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.datasets import DataSet
 from audiocls.config import Config
 from audiocls.config.training import Budget, Distil, Pretraining, SelfSupervision, Training
 from audiocls.optim import AdamW, Cosine, NoAveraging, Sam
-from audiocls.training.init_from import Weights
-from audiocls.training.progress import Progress, Spent
-from audiocls.training.state import TrainingState
+
+if TYPE_CHECKING:  # a plan counts stages without torch
+    from audiocls.training.init_from import Weights
+    from audiocls.training.progress import Progress, Spent
+    from audiocls.training.state import TrainingState
 
 
 @dataclass(frozen=True)
 class Pretrained:
     """The result of the stage: its best weights, their metrics and their cost."""
 
-    weights: Weights
+    weights: "Weights"
     metrics: Mapping[str, float]
     """Validation metrics at the best `epoch`, and the number of `steps` of the whole stage."""
-    spent: Spent
+    spent: "Spent"
 
 
 def stage_of(config: Config) -> Config:
@@ -80,8 +82,10 @@ def _class_training(config: Config, data: DataSet) -> Training:
     return Training(epochs=config.pretraining.epochs, **options)
 
 
-def pretrained_by(state: TrainingState, progress: Progress) -> Pretrained:
+def pretrained_by(state: "TrainingState", progress: "Progress") -> Pretrained:
     """Return the result of a finished stage."""
+    from audiocls.training.init_from import Weights
+
     tensors = {name: tensor.cpu() for name, tensor in state.classifier.state_dict().items()}
     best = progress.best_row
     metrics = {key.removeprefix("val/"): best[key] for key in best if key.startswith("val/")}
@@ -91,6 +95,6 @@ def pretrained_by(state: TrainingState, progress: Progress) -> Pretrained:
     return Pretrained(Weights(source_name(progress), tensors, labels), metrics, progress.spent)
 
 
-def source_name(progress: Progress) -> str:
+def source_name(progress: "Progress") -> str:
     """Return the name of the stage in the notes of trials that start from its weights."""
     return f"pre-training ({progress.epoch} epochs, {progress.steps} steps)"

@@ -30,6 +30,7 @@ def plan(
         "baseline": chosen.baseline,
         "design": _design(chosen),
         "arms": ", ".join(chosen.arms),
+        **_over_budget(chosen),
         **_against(chosen),
         "blocks": f"{len(facts['blocks'])} ({num_seeds} × {num_folds})",
         "cells": f"{facts['num_trials']} trials",
@@ -80,6 +81,12 @@ def _design(chosen: Plan) -> str:
     return f"{chosen.design}, resolution {roman(chosen.resolution)}"
 
 
+def _over_budget(chosen: Plan) -> dict[str, str]:
+    """Return the arms that are not trained, for that is their result."""
+    over = "; ".join(f"{arm} {text}" for arm, text in chosen.over_budget.items())
+    return {"not trained": over} if over else {}
+
+
 def _against(chosen: Plan) -> dict[str, str]:
     """Return what arms are compared with, where that is not the baseline."""
     references = chosen.references
@@ -105,9 +112,20 @@ def _tuning(facts: Mapping[str, Any]) -> dict[str, str]:
     return {"tuning": text + "; …" * (len(candidates) > NUM_SHOWN)}
 
 
+def _before(preparation: Mapping[str, Any]) -> str:
+    """Return `, 100 epochs in 5 pre-trainings, 800 s of audio through EnCodec`."""
+    if not preparation:
+        return ""
+    epochs, num = preparation["num_stage_epochs"], preparation["num_stages"]
+    stages = f", {epochs} epochs in {plural(num, 'pre-training')}" if num else ""
+    encoded = preparation["encoded_s"]
+    return stages + (f", {encoded:,.0f} s of audio through EnCodec" if encoded else "")
+
+
 def _cost(facts: Mapping[str, Any], num_cores: int) -> str:
     known = facts["num_epochs"]
     epochs = f"{facts['num_trials']} trials" if known is None else f"{known} epochs"
+    epochs += _before(facts.get("preparation", {}))
     if facts["core_seconds"] is None:
         return f"{epochs}; the time is known once the first trial has run"
     left = format_elapsed(facts["core_seconds"] / num_cores)
