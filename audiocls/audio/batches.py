@@ -5,6 +5,7 @@ Legend: N clips, B batch, C channels (F mel bands), L frames, T samples, K class
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from audiocls.audio.augment.mixing import is_mixed, mix
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.seeding import seed_of
+
+if TYPE_CHECKING:
+    from audiocls.audio.views import Views
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Batching:
     drops_last: bool = False
     """Whether batches are of `batch_size` exactly, and the clips beyond them are left out."""
     keeps_waveforms: bool = False
+    views: "Views | None" = None
+    """Makes batches of two views of each clip, without anything else of the above but sizes."""
 
 
 def epoch_batches(num_clips: int, batch_size: int, drops_last: bool) -> int:
@@ -95,6 +101,8 @@ def _training_batch(
 
     Shape: clips (B,)
     """
+    if batching.views is not None:
+        return batching.views.batch(dataset, clips, draws)
     augment, targets = batching.augment, dataset.targets[torch.from_numpy(clips)]
     is_mix = is_mixed(augment, draws, epoch)
     is_changed = augment.changes_waveform or is_mix

@@ -9,6 +9,7 @@ from audiocls.audio.datasets import DataSet
 from audiocls.config import Config
 from audiocls.config.training import Budget, Distil, Pretraining, SelfSupervision, Training
 from audiocls.optim import AdamW, Cosine, NoAveraging, Sam
+from audiocls.training.contrastive import contrastive_stage
 from audiocls.training.init_from import Weights
 from audiocls.training.progress import Progress, Spent
 from audiocls.training.state import TrainingState
@@ -27,18 +28,19 @@ class Pretrained:
 def stage_of(config: Config) -> Config:
     """Return the stage as a configuration: all that decides its weights, and no fine-tuning option.
 
-    AdamW under a cosine. Codes are learned from unaugmented clips, classes under the trial's own
-    augmentation; the epoch is chosen by validation on the stage's own clips. A stage on a data set
-    of its own is the same for every fold of the trials that share it.
+    AdamW under a cosine; what contrastive stages have of their own: `contrastive_stage`. Codes are
+    learned from unaugmented clips, classes under the trial's own augmentation; the epoch is chosen
+    by validation on the stage's own clips. A stage on a data set of its own is the same for every
+    fold of the trials that share it.
     """
     learns_codes = config.ssl.mode == "pretrain"
     data = config.pretraining.data or config.data
-    is_on_own_clips = learns_codes and config.ssl.clips is None
+    is_on_own_clips = config.ssl.is_stage and config.ssl.clips is None
     changes = {
         "data": data,
         "augment": Augment() if learns_codes else config.augment,
         "fold": config.fold if is_on_own_clips else 1,
-        "ssl": config.ssl if learns_codes else SelfSupervision(),
+        "ssl": config.ssl if config.ssl.is_stage else SelfSupervision(),
         "pretraining": Pretraining(),
         "init_from": None,
         "freeze": False,
@@ -50,6 +52,8 @@ def stage_of(config: Config) -> Config:
         "distil": Distil(),
         "budget": Budget(),
     }
+    if config.ssl.is_contrastive:
+        changes |= contrastive_stage(config)
     return config.model_copy(update=changes)
 
 
@@ -85,8 +89,7 @@ def pretrained_by(state: TrainingState, progress: Progress) -> Pretrained:
     best = progress.best_row
     metrics = {key.removeprefix("val/"): best[key] for key in best if key.startswith("val/")}
     metrics |= {"epoch": best["epoch"], "steps": float(progress.steps)}
-    learned_codes = state.config.ssl.mode == "pretrain"
-    labels = () if learned_codes else state.dataset.table.labels
+    labels = () if state.config.ssl.is_stage else state.dataset.table.labels
     return Pretrained(Weights(source_name(progress), tensors, labels), metrics, progress.spent)
 
 

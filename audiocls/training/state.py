@@ -16,6 +16,7 @@ from audiocls.audio.batches import Batching, epoch_batches
 from audiocls.audio.clips import Split
 from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.audio.features.normalise import Standardise
+from audiocls.audio.views import Views
 from audiocls.config import Config
 from audiocls.errors import ConfigError, DataError
 from audiocls.optim.averaging import WeightAverage
@@ -25,6 +26,7 @@ from audiocls.optim.schedules import LearningRate
 from audiocls.seeding import seed_of
 from audiocls.training.budget import require_within_budget
 from audiocls.training.classifier import Classifier
+from audiocls.training.contrastive import ContrastiveObjective, put_head
 from audiocls.training.init_from import (
     Transfer,
     Weights,
@@ -75,6 +77,7 @@ def build(
     pretrained: Weights | None = None,
     split: Split | None = None,
     learns_codes: bool = False,
+    learns_views: bool = False,
 ) -> TrainingState:
     """Return a trial ready for its first step.
 
@@ -83,6 +86,7 @@ def build(
         pretrained: weights of a finished pre-training stage.
         split: clips to train, validate and test on; default: those of `config.fold`.
         learns_codes: whether this is a pre-training stage that predicts codes.
+        learns_views: whether it is one that finds the other view of a clip.
 
     Raises:
         ConfigError: device, budget, teacher or weights do not suit the configuration.
@@ -91,6 +95,12 @@ def build(
     scaling = loss_scaling(config, dataset.device)
     split = split or _split(config, dataset)
     classifier = _classifier(config, dataset, split.train)
+    objective: Objective = CodeObjective(config.train)
+    if learns_views:
+        put_head(classifier, config.ssl)
+        objective = ContrastiveObjective(config.ssl, config.train.batch_size)
+    elif not learns_codes:
+        objective = _objective(config, dataset)
     transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
     optimizer = config.optim.build(classifier)
     epoch_steps = _epoch_steps(config, len(split.train))
@@ -104,8 +114,8 @@ def build(
         stepper=stepper(config.sam, classifier, optimizer, scaling),
         scaling=scaling,
         averaging=config.averaging.build(classifier, config.train.epochs, epoch_steps),
-        objective=CodeObjective(config.train) if learns_codes else _objective(config, dataset),
-        batching=_batching(config, dataset),
+        objective=objective,
+        batching=_batching(config, dataset, Views(config.ssl.noise) if learns_views else None),
         device=dataset.device,
         transfers=transfers,
     )
@@ -199,7 +209,7 @@ def _objective(config: Config, dataset: AudioDataset) -> Objective:
     return classes
 
 
-def _batching(config: Config, dataset: AudioDataset) -> Batching:
+def _batching(config: Config, dataset: AudioDataset, views: Views | None) -> Batching:
     folder = config.augment.background
     noise = open_background(Path(folder), dataset.sample_rate) if folder else None
     return Batching(
@@ -210,4 +220,5 @@ def _batching(config: Config, dataset: AudioDataset) -> Batching:
         is_union=(config.train.mixed_loss or config.train.loss) == "bce",
         drops_last=config.train.drop_last,
         keeps_waveforms=config.distil.teacher is not None,
+        views=views,
     )

@@ -4,12 +4,14 @@ Legend: B batch, C channels (mel bands), L frames.
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from audiocls.audio.batches import Batch, mask
+from audiocls.audio.augment.feature_mixup import mix_features
+from audiocls.audio.batches import Batch, mask, soft_targets
 from audiocls.training.state import TrainingState
 
 HALF_PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -70,6 +72,10 @@ def batch_loss(state: TrainingState, batch: Batch) -> Tensor:
     features = state.classifier.features(batch.inputs)
     # Both passes of SAM have the same masks: they are drawn per clip and epoch, not per call.
     features = mask(features, state.config.augment, batch.draws, _masked_value(state))
+    if alpha := state.config.augment.feature_mixup:
+        shares = soft_targets(batch.targets, len(state.dataset.table.labels))
+        features, targets = mix_features(features, shares, batch.draws, alpha)
+        batch = replace(batch, targets=targets, is_mixed=True)
     half = HALF_PRECISION.get(state.config.train.precision)
     with torch.autocast(state.device.type, half, enabled=half is not None):
         return state.objective.loss(state.classifier, features, batch)
