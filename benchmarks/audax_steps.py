@@ -1,4 +1,4 @@
-"""Optimiser steps of audax' code, for `tests/test_audax_steps.py` and `tests/test_audax_features.py`.
+"""Steps and features of audax' code, for `tests/test_audax_steps.py` and `test_audax_features.py`.
 
     git clone https://github.com/SarthakYadav/audax  # at 91bfde5
     pip install "jax[cpu]" flax optax  # in an environment of its own; torch is not needed
@@ -29,18 +29,26 @@ def main() -> None:
     folder, commit = Path(sys.argv[1]), sys.argv[2]
     sys.path[:0] = [str(folder), str(folder / "recipes/cola"), str(folder / "recipes/simclr")]
     jax.config.update("jax_enable_x64", True)
-    # Its modules name float32 where they mean the default.
-    jnp.float32 = jnp.float64
+    # Its modules name float32 where they mean the default, and limits as JAX did in 2022.
+    jnp.float32, jnp.complex64 = jnp.float64, jnp.complex128
+    jnp.clip = partial(_clip, jnp.clip)
     content = {
         "made by": "benchmarks/audax_steps.py",
         "code": f"SarthakYadav/audax {commit}",
         "versions": {"jax": jax.__version__, "flax": flax.__version__, "optax": optax.__version__},
-        "steps": {case.name: steps_of(case) for case in shared.CASES},
         "features": features_of(),
         "lars": lars(),
         "rates": rates(),
+        "steps": {},
     }
-    shared.GOLDEN.write_text(_lines(content), encoding="utf-8")
+    for case in shared.CASES:
+        content["steps"][case.name] = steps_of(case)
+        print(case.name, flush=True)
+        shared.GOLDEN.write_text(_lines(content), encoding="utf-8")
+
+
+def _clip(clip, values, min=None, max=None, a_min=None, a_max=None):
+    return clip(values, a_min if min is None else min, a_max if max is None else max)
 
 
 def steps_of(case: shared.Case) -> dict:
@@ -55,9 +63,10 @@ def steps_of(case: shared.Case) -> dict:
     schedule, weight_decay = rate_and_decay(case)
     optimizer = optax.adamw(schedule, weight_decay=weight_decay)
     state, found = optimizer.init(params), []
+    gradient_of = jax.jit(jax.value_and_grad(partial(_loss, model=model, case=case), has_aux=True))
     for step in range(shared.NUM_STEPS):
-        loss_of = partial(_loss, model=model, case=case, stats=stats, step=step)
-        (loss, stats), gradient = jax.value_and_grad(loss_of, has_aux=True)(params)
+        inputs = jnp.asarray(images(case, step))
+        (loss, stats), gradient = gradient_of(params, stats, inputs)
         updates, state = optimizer.update(gradient, state, params)
         params = optax.apply_updates(params, updates)
         told = {"loss": float(loss), "grad_norm": float(optax.global_norm(gradient))}
@@ -98,8 +107,7 @@ def images(case: shared.Case, step: int) -> np.ndarray:
     return shared.features(step, num_clips).transpose(0, 2, 1)[..., None]
 
 
-def _loss(params, model, case, stats, step):
-    inputs = jnp.asarray(images(case, step))
+def _loss(params, stats, inputs, model, case):
     outputs, new = model.apply(
         {"params": params, "batch_stats": stats}, inputs, train=True, mutable=["batch_stats"]
     )
@@ -132,16 +140,16 @@ def _path(path) -> tuple[str, ...]:
 def _first(path, leaf, case: shared.Case):
     """Return the shared first value of a tensor, in audax' order of axes."""
     _, *names = _path(path)
-    shape = _ours(np.empty(leaf.shape)).shape
-    return jnp.asarray(_theirs(shared.first_value(shared.our_name(tuple(names), case), shape)))
+    name = shared.our_name(tuple(names), case)
+    if name.endswith("similarity"):  # a form, and no kernel: the same there
+        return jnp.asarray(shared.first_value(name, leaf.shape))
+    shape = _turned(np.empty(leaf.shape)).shape
+    return jnp.asarray(_turned(shared.first_value(name, shape)))
 
 
-def _ours(value: np.ndarray) -> np.ndarray:
-    """Turn a kernel around: (T, F, in, out) → (out, in, F, T), (in, out) → (out, in)."""
+def _turned(value: np.ndarray) -> np.ndarray:
+    """Turn a kernel around: (T, F, in, out) ↔ (out, in, F, T), (in, out) ↔ (out, in)."""
     return value.T if value.ndim in (2, 4) else value
-
-
-_theirs = _ours
 
 
 def _summary(updates, case: shared.Case) -> dict[str, list[float]]:

@@ -195,8 +195,8 @@ def _view_conflicts(
         return
     if model.name in NO_LINEAR:
         yield f"ssl.mode={ssl.mode} replaces a Linear at the end, which {model.name} does not have"
-    if train.batch_size < 2:
-        yield f"ssl.mode={ssl.mode} compares the clips of a batch: train.batch_size of 2 or more"
+    if (ssl.batch_size or train.batch_size) < 2:
+        yield f"ssl.mode={ssl.mode} compares the clips of a batch: set ssl.batch_size, 2 or more"
     if ssl.clips is None and ssl.crop_s > data.duration_s:
         most = data.duration_s
         yield f"ssl.crop_s: got {ssl.crop_s:g} s, allowed: up to data.duration_s, {most:g} s"

@@ -129,6 +129,8 @@ class SelfSupervision(Options):
     """Under `cola` and `simclr`, as all below: epochs of a linear warm-up from 0."""
     weight_decay: float = added(1e-6, ge=0.0)
     """Weight decay of all parameters."""
+    batch_size: int | None = added(None, ge=2)
+    """Clips of a batch, each of which is told from all others; none means `train.batch_size`."""
     crop_s: float = added(0.96, gt=0.0)
     """Length of a view in seconds."""
     noise: float = added(1e-3, ge=0.0)
@@ -159,7 +161,7 @@ class SelfSupervision(Options):
     def _every_option_has_an_effect(self) -> "SelfSupervision":
         stage = {"clips", "epochs", "lr"}
         views = stage | {"warmup_epochs", "weight_decay", "crop_s", "noise", "embedding"}
-        views |= {"freq_mask", "time_mask"}
+        views |= {"batch_size", "freq_mask", "time_mask"}
         used = {"none": set(), "joint": {"weight"}, "pretrain": stage}
         used["cola"] = (
             views | {"similarity"} | ({"temperature"} if self.similarity == "dot" else set())

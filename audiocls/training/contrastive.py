@@ -175,7 +175,7 @@ def contrastive_stage(config: Config) -> dict[str, Any]:
         "schedule": Cosine(warmup_epochs=ssl.warmup_epochs, from_zero=ssl.warmup_epochs > 0),
         "train": Training(
             epochs=ssl.epochs,
-            batch_size=train.batch_size,
+            batch_size=ssl.batch_size or train.batch_size,
             drop_last=True,
             precision=train.precision,
             loss_scale=train.loss_scale,

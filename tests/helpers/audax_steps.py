@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "audax_steps.json"
-NUM_CLASSES, LABELS = 35, (3, 20, 7, 34)
+NUM_CLASSES, LABELS = 10, (3, 7, 5, 0)
 NUM_STEPS, NUM_EPOCHS, WARMUP_EPOCHS, EPOCH_STEPS = 3, 50, 5, 2
 LR, WEIGHT_DECAY = 5e-4 * 1024 / 256, 1e-4
 EMBEDDING, SSL_LR, SSL_WEIGHT_DECAY = 16, 1e-3, 1e-6
@@ -39,14 +39,14 @@ class Case:
 
 
 CASES = (
-    Case("audax-resnet18", "audax-resnet18", "ResNet18"),
-    Case("audax-efficientnet-b0", "audax-efficientnet-b0", "efficientnet_b0"),
-    Case("audax-convnext-tiny", "audax-convnext-tiny", "convnext_tiny"),
     Case("narrow resnet18", "audax-resnet18", "ResNet18", width=4),
-    Case("narrow resnet50", "audax-resnet18", "ResNet50", width=4),
     Case("cola", "audax-resnet18", "ResNet18", width=4, mode="cola"),
     Case("cola-dot", "audax-resnet18", "ResNet18", width=4, mode="cola-dot"),
     Case("simclr", "audax-resnet18", "ResNet18", width=4, mode="simclr"),
+    Case("narrow resnet50", "audax-resnet18", "ResNet50", width=4),
+    Case("audax-resnet18", "audax-resnet18", "ResNet18"),
+    Case("audax-efficientnet-b0", "audax-efficientnet-b0", "efficientnet_b0"),
+    Case("audax-convnext-tiny", "audax-convnext-tiny", "convnext_tiny"),
 )
 BLOCKS = {"ResNet18": (2, 2, 2, 2), "ResNet50": (3, 4, 6, 3)}
 
@@ -74,6 +74,12 @@ def lars_arrays(step: int) -> dict[str, Array]:
     rng = np.random.default_rng(4000 + step)
     drawn = {name: rng.standard_normal(shape) for name, shape in LARS_SHAPES.items()}
     return drawn | ({"zeros": np.zeros(2)} if step == 0 else {})
+
+
+def summary(before: dict[str, Array], after: dict[str, Array]) -> dict[str, tuple[float, float]]:
+    """Norm and sum of each tensor's update."""
+    changes = {name: (after[name] - before[name]).ravel() for name in before}
+    return {name: (float(np.sqrt(c @ c)), float(c.sum())) for name, c in changes.items()}
 
 
 LEAF = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean"}
