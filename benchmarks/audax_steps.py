@@ -47,8 +47,8 @@ def main() -> None:
         shared.GOLDEN.write_text(_lines(content), encoding="utf-8")
 
 
-def _clip(clip, values, min=None, max=None, a_min=None, a_max=None):
-    return clip(values, a_min if min is None else min, a_max if max is None else max)
+def _clip(clip, values, *limits, a_min=None, a_max=None, **named):
+    return clip(values, *(limits or (a_min, a_max)), **named)
 
 
 def steps_of(case: shared.Case) -> dict:

@@ -34,17 +34,19 @@ def test_same_padding_has_a_window_a_stride_and_one_zero_more_at_the_end(size, k
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "efficientnet_b0"])
 def test_padding_changes_no_name_and_over_odd_sizes_no_number(name):
     def network(padding):
-        small = {"width": 8} if name.startswith("resnet") else {"width": 0.25, "depth": 0.3}
+        small = {"width": 8}
+        if name == "efficientnet_b0":
+            small = {"width": 0.25, "depth": 0.3, "stochastic_depth": 0.0}
         config = resolve([TINY, {"model": {"name": name, "padding": padding, **small}}], "")
         torch.manual_seed(0)
-        return config.model.build((33, 33), 5).eval()
+        return config.model.build((33, 33), 5).train()
 
     one, other = network("symmetric"), network("same")
     assert one.state_dict().keys() == other.state_dict().keys()
-    odd, even = torch.randn(1, 33, 33), torch.randn(1, 32, 32)
+    odd, even = torch.randn(4, 33, 33), torch.randn(4, 32, 32)
     with torch.no_grad():
-        assert torch.allclose(one(odd), other(odd), atol=1e-6)
-        assert not torch.equal(one(even), other(even))
+        assert torch.allclose(one(odd), other(odd), atol=1e-4)
+        assert not torch.allclose(one(even), other(even), atol=1e-4)
 
 
 def test_a_leading_window_has_the_frames_that_its_shape_says_and_lies_earlier():

@@ -133,7 +133,7 @@ class ContrastiveObjective:
         """Return the loss and the share of first views found. Shape: (2 B, C, L) → (), ()"""
         head = classifier.model.head
         assert isinstance(head, ContrastiveHead), "put_head comes first"
-        embeddings: Tensor = classifier.model(features).float()
+        embeddings: Tensor = classifier.model(features).to(head.projection.weight.dtype)
         first, second = embeddings.chunk(2)
         similarities = head.similarities(first, second, self.ssl.temperature)
         is_paired = self.ssl.mode == "cola"
