@@ -85,22 +85,14 @@ def build(
         dataset: of `config.data` and `config.features`, on the device of the training.
         pretrained: weights of a finished pre-training stage.
         split: clips to train, validate and test on; default: those of `config.fold`.
-        learns_codes: whether this is a pre-training stage that predicts codes.
-        learns_views: whether it is one that finds the other view of a clip.
+        learns_codes, learns_views: whether this is a pre-training stage, and what it predicts.
 
     Raises:
-        ConfigError: device, budget, teacher or weights do not suit the configuration.
-        DataError: a split is empty, or background noise is missing.
+        ConfigError, DataError: device, budget, teacher, weights or clips do not suit it.
     """
     scaling = loss_scaling(config, dataset.device)
     split = split or _split(config, dataset)
-    classifier = _classifier(config, dataset, split.train)
-    objective: Objective = CodeObjective(config.train)
-    if learns_views:
-        put_head(classifier, config.ssl)
-        objective = ContrastiveObjective(config.ssl, config.train.batch_size)
-    elif not learns_codes:
-        objective = _objective(config, dataset)
+    classifier = _classifier(config, dataset, split.train, learns_views)
     transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
     optimizer = config.optim.build(classifier)
     epoch_steps = _epoch_steps(config, len(split.train))
@@ -114,7 +106,7 @@ def build(
         stepper=stepper(config.sam, classifier, optimizer, scaling),
         scaling=scaling,
         averaging=config.averaging.build(classifier, config.train.epochs, epoch_steps),
-        objective=objective,
+        objective=_objective(config, dataset, learns_codes, learns_views),
         batching=_batching(config, dataset, Views(config.ssl.noise) if learns_views else None),
         device=dataset.device,
         transfers=transfers,
@@ -153,7 +145,9 @@ def _split(config: Config, dataset: AudioDataset) -> Split:
     return split
 
 
-def _classifier(config: Config, dataset: AudioDataset, train: NDArray[np.int64]) -> Classifier:
+def _classifier(
+    config: Config, dataset: AudioDataset, train: NDArray[np.int64], learns_views: bool
+) -> Classifier:
     """Return the untrained classifier, standardised by the clips `train`. Shape: train (N,)"""
     in_shape = config.in_shape
     torch.manual_seed(seed_of(config.seed, config.fold, "init"))
@@ -164,6 +158,8 @@ def _classifier(config: Config, dataset: AudioDataset, train: NDArray[np.int64])
     front = config.features.learned_front_end(dataset.sample_rate)
     classifier = Classifier(front, standardise.cpu(), model)
     require_within_budget(config, classifier, len(dataset.table.labels))
+    if learns_views:
+        put_head(classifier, config.ssl)
     return classifier.to(dataset.device)
 
 
@@ -201,7 +197,13 @@ def loss_scaling(config: Config, device: torch.device) -> LossScaling:
     return DynamicScaling(device.type, config.train.loss_scale)
 
 
-def _objective(config: Config, dataset: AudioDataset) -> Objective:
+def _objective(
+    config: Config, dataset: AudioDataset, learns_codes: bool, learns_views: bool
+) -> Objective:
+    if learns_codes:
+        return CodeObjective(config.train)
+    if learns_views:
+        return ContrastiveObjective(config.ssl, config.train.batch_size)
     teacher = None if config.distil.teacher is None else teacher_of(config, dataset)
     classes = ClassObjective(config.train, dataset.table.is_multi_label, teacher, config.distil)
     if config.ssl.mode == "joint":
