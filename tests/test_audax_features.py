@@ -79,7 +79,8 @@ def test_lars_takes_the_steps_of_optax(is_nesterov):
     model = torch.nn.Module()
     for name, value in shared.lars_arrays(0).items():
         model.register_parameter(name, torch.nn.Parameter(torch.from_numpy(value)))
-    optimizer = LARS(lr=5.0, nesterov=is_nesterov, weight_decay=0.01).build(model)
+    options = LARS(lr=5.0, nesterov=is_nesterov, weight_decay=0.01, decays="all")
+    optimizer = options.build(model)
     for step in range(1, 4):
         optimizer.param_groups[0]["lr"] = 5.0 - (step - 1)
         for name, gradient in shared.lars_arrays(step).items():

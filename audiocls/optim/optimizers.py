@@ -127,8 +127,8 @@ class LARS(Options):
     """Times the weight is added to its gradient."""
     trust: float = Field(default=1e-3, gt=0.0)
     """Share of a tensor's norm that a step moves it by, at a learning rate of 1."""
-    decays: Decays = "all"
-    """What decays: all tensors, as in optax, or `weights` without biases and normalisation."""
+    decays: Decays = "weights"
+    """What decays: weights, or biases and normalisation scales as well (`all`, optax' default)."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "LARS":
