@@ -102,9 +102,8 @@ def model_of(case: shared.Case):
 
 
 def images(case: shared.Case, step: int) -> np.ndarray:
-    """Return (time, frequency) images: of two views each in a contrastive mode."""
-    num_clips = len(shared.LABELS) * (1 if case.mode == "classes" else 2)
-    return shared.features(step, num_clips).transpose(0, 2, 1)[..., None]
+    """Return (time, frequency) images of one channel."""
+    return shared.features(case, step).transpose(0, 2, 1)[..., None]
 
 
 def _loss(params, stats, inputs, model, case):

@@ -33,7 +33,8 @@ SSL = {"crop_s": 1.0, "embedding": shared.EMBEDDING, "epochs": shared.NUM_EPOCHS
 
 
 def config_of(case: shared.Case) -> Config:
-    changes = {**QUIET, "data": DATA, "train": {"batch_size": 15, "epochs": shared.NUM_EPOCHS}}
+    changes = {**QUIET, "features.n_mels": case.num_bands, "data": DATA}
+    changes |= {"train": {"batch_size": 15, "epochs": shared.NUM_EPOCHS}}
     if case.arch.startswith("ResNet"):
         changes |= {"model.name": case.arch.lower(), "model.width": case.width}
         changes |= {"model.padding": "same", "model.dropout": 0.0}
@@ -59,8 +60,7 @@ def state_of(case: shared.Case, sounds_of: Callable[[Config], Any]) -> TrainingS
 
 
 def inputs_of(case: shared.Case, step: int) -> torch.Tensor:
-    num_clips = len(shared.LABELS) * (1 if case.mode == "classes" else 2)
-    return torch.from_numpy(shared.features(step, num_clips))
+    return torch.from_numpy(shared.features(case, step))
 
 
 def weights_of(state: TrainingState) -> dict[str, shared.Array]:

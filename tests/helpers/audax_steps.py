@@ -36,6 +36,9 @@ class Case:
     """Of a ResNet."""
     mode: str = "classes"
     """`classes`, or a contrastive mode."""
+    num_bands: int = 64
+    num_frames: int = 104
+    """Fewer where JAX' depthwise convolutions would take an hour."""
 
 
 CASES = (
@@ -45,8 +48,16 @@ CASES = (
     Case("simclr", "audax-resnet18", "ResNet18", width=4, mode="simclr"),
     Case("narrow resnet50", "audax-resnet18", "ResNet50", width=4),
     Case("audax-resnet18", "audax-resnet18", "ResNet18"),
-    Case("audax-efficientnet-b0", "audax-efficientnet-b0", "efficientnet_b0"),
-    Case("audax-convnext-tiny", "audax-convnext-tiny", "convnext_tiny"),
+    Case(
+        "audax-efficientnet-b0",
+        "audax-efficientnet-b0",
+        "efficientnet_b0",
+        num_bands=32,
+        num_frames=36,
+    ),
+    Case(
+        "audax-convnext-tiny", "audax-convnext-tiny", "convnext_tiny", num_bands=32, num_frames=36
+    ),
 )
 BLOCKS = {"ResNet18": (2, 2, 2, 2), "ResNet50": (3, 4, 6, 3)}
 
@@ -58,9 +69,11 @@ def first_value(name: str, shape: tuple[int, ...]) -> Array:
     return is_scale + 0.05 * rng.standard_normal(shape)
 
 
-def features(step: int, num_clips: int = len(LABELS)) -> Array:
-    """Features of a step's clips. Shape: → (B, 64, 104)"""
-    return np.random.default_rng(2000 + step).standard_normal((num_clips, 64, 104))
+def features(case: Case, step: int) -> Array:
+    """Features of a step's clips, in a contrastive mode of two views each. Shape: → (B, F, L)"""
+    num_clips = len(LABELS) * (1 if case.mode == "classes" else 2)
+    shape = (num_clips, case.num_bands, case.num_frames)
+    return np.random.default_rng(2000 + step).standard_normal(shape)
 
 
 def waveforms() -> Array:
