@@ -46,4 +46,4 @@ class Views:
         """Add noise of each clip's own draws. Shape: (B, T) → (B, T)"""
         deviation = self.noise * waveforms.norm(dim=1, keepdim=True)
         drawn = draws.on(waveforms.device).normal("view noise", waveforms.shape[1])
-        return waveforms + deviation * drawn
+        return torch.addcmul(waveforms, deviation, drawn)

@@ -51,10 +51,10 @@ class LayerwiseAdaptive(torch.optim.Optimizer):
         is_zero = (sizes[0] == 0) | (sizes[1] == 0)
         # Divided by 1 where the share is not used: on the device, without waiting for it.
         share = group["trust"] * sizes[0] / sizes[1].where(~is_zero, 1.0)
-        move = -group["lr"] * share.where(~is_zero, 1.0) * update
+        move: Tensor = -group["lr"] * share.where(~is_zero, 1.0) * update
         if group["momentum"] == 0:
             return move
         state = self.state[parameter]
-        moved = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
+        moved: Tensor = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
         moved.mul_(group["momentum"]).add_(move)
-        return move + group["momentum"] * moved if group["nesterov"] else moved
+        return torch.add(move, moved, alpha=group["momentum"]) if group["nesterov"] else moved

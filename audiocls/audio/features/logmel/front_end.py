@@ -95,4 +95,5 @@ class LogMelFilterBanks(nn.Module):
         margin = self.n_fft // 2
         padded = F.pad(waveforms.unsqueeze(1), (margin, margin), mode="reflect").squeeze(1)
         frames = padded.unfold(1, len(self.hann), self.hop) * self.hann
-        return torch.fft.rfft(frames, n=self.n_fft).abs().pow(2).transpose(1, 2)
+        power: Tensor = torch.fft.rfft(frames, n=self.n_fft).abs().pow(2)
+        return power.transpose(1, 2)
