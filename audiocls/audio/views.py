@@ -46,4 +46,5 @@ class Views:
         """Add noise of each clip's own draws. Shape: (B, T) → (B, T)"""
         deviation = self.noise * waveforms.norm(dim=1, keepdim=True)
         drawn = draws.on(waveforms.device).normal("view noise", waveforms.shape[1])
-        return torch.addcmul(waveforms, deviation, drawn)
+        noisy: Tensor = waveforms + deviation * drawn
+        return noisy
