@@ -93,6 +93,7 @@ def test_shares_are_all_rows_of_a_batch_once(monkeypatch):
     [
         ({"features": TINY["features"], "model": TINY["model"]}, "BatchNorm"),
         ({"train.batch_size": 1}, "batches have 1 clips, for 2 devices"),
+        ({"augment.feature_mixup": 0.5}, "mixes a whole batch, which 2 devices share"),
     ],
 )
 def test_what_cannot_be_shared_is_refused_with_its_reason(tmp_path, monkeypatch, changes, fault):

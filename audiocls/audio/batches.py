@@ -9,7 +9,7 @@ Legend: N clips, B batch, C channels (F mel bands), L frames, T samples, K class
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -20,12 +20,16 @@ from torch import Tensor
 from audiocls.audio.augment import Augment
 from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
 from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.feature_mixup import FeatureMix, draw_feature_mix
 from audiocls.audio.augment.mixing import is_mixed, mix
 from audiocls.audio.augment.spec_augment import UNMASKED, Masks, Span, masks_of_batches
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.dataset import AudioDataset, num_batches, placed
 from audiocls.audio.stored_features import StoredFeatures
 from audiocls.seeding import seed_of
+
+if TYPE_CHECKING:
+    from audiocls.audio.views import Views
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,14 @@ class Batch:
     codes: Tensor | None = None
     """(B, Q, L) int64, where self-supervision predicts them."""
     masks: Masks = UNMASKED
+    feature_mix: FeatureMix | None = None
+    """How features are mixed within the batch, once they are masked."""
     is_standardised: bool = False
     """Whether `inputs` are what the model takes, apart from masks."""
 
     def span(self, start: int, stop: int) -> "Batch":
         """Return the rows `start` … `stop` - 1, without copying them."""
+        assert self.feature_mix is None, "its rows are mixed with one another"
         waveforms, codes = self.waveforms, self.codes
         return replace(
             self,
@@ -78,6 +85,8 @@ class Batching:
     keeps_waveforms: bool = False
     in_shape: tuple[int, int] | None = None
     """(C, L) of features, where `augment` masks them."""
+    views: "Views | None" = None
+    """Makes batches of two views of each clip, without anything else of the above but sizes."""
 
 
 def epoch_batches(num_clips: int, batch_size: int, drops_last: bool) -> int:
@@ -152,6 +161,8 @@ def _training_batch(
 ) -> Batch:
     """Read, augment, mix and transform one batch."""
     clips, draws = batch.here, batch.draws
+    if batching.views is not None:
+        return batching.views.batch(dataset, clips, draws)
     augment, targets = batching.augment, dataset.targets[batch.there]
     is_mix = is_mixed(augment, draws, epoch)
     is_changed = augment.changes_waveform or is_mix
@@ -173,11 +184,16 @@ def _training_batch(
         inputs, is_standardised = stored.of(batch.there), True
     else:  # from the cache where there is one, also where a teacher takes the waveforms
         inputs = dataset.unaugmented(clips)
+    feature_mix = None
+    if augment.feature_mixup > 0:
+        feature_mix = draw_feature_mix(draws, augment.feature_mixup, dataset.device)
+        targets = soft_targets(targets, len(dataset.table.labels))
     return Batch(
         inputs=inputs,
         targets=targets,
         draws=draws,
-        is_mixed=is_mix,
+        is_mixed=is_mix or feature_mix is not None,
+        feature_mix=feature_mix,
         waveforms=waveforms if batching.keeps_waveforms else None,
         codes=codes_of(dataset, clips),
         is_standardised=is_standardised,

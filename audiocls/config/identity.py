@@ -145,6 +145,8 @@ def _labels(config: Config) -> Iterator[Unused]:
         yield "augment.mix_from_epoch", f"it is {begin} of {epochs} epochs"
     if config.augment.mixes_clips and begin == 0 and not config.has_stage:
         yield "train.label_smoothing", "every batch is mixed, and mixed labels are not smoothed"
+    if config.augment.feature_mixup > 0 and not config.has_stage:
+        yield "train.label_smoothing", "every batch is mixed, and mixed labels are not smoothed"
     if config.distil.weight == 1 and config.distil.teacher is not None:
         yield "train.label_smoothing", "distil.weight is 1, so that labels are not learned from"
 
@@ -155,7 +157,7 @@ def _training(config: Config) -> Iterator[Unused]:
         yield "train.smoothing_over", "train.label_smoothing is 0"
     if train.precision != "fp16":
         yield "train.loss_scale", f"train.precision is {train.precision}"
-    if not config.augment.mixes_clips:
+    if not config.augment.mixes_clips and config.augment.feature_mixup == 0:
         yield "train.mixed_loss", "augment.mixes is empty"
     elif train.mixed_loss == train.loss:
         yield "train.mixed_loss", f"train.loss is {train.loss} as well"

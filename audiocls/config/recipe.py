@@ -29,6 +29,8 @@ from audiocls.parts import OWN_FILES, Origin
 from audiocls.parts.names import with_names
 from audiocls.validation_errors import describe_errors
 
+NO_LINEAR = ("hifigan", "kws")
+"""Models whose last layer has no embedding of the clip before it."""
 NAME = ".name"
 """Ending of the key that chooses a part."""
 
@@ -67,7 +69,7 @@ class Config(Options):
     @property
     def has_stage(self) -> bool:
         """Whether a pre-training stage precedes the training."""
-        return self.ssl.mode == "pretrain" or self.pretraining.data is not None
+        return self.ssl.is_stage or self.pretraining.data is not None
 
     @property
     def num_samples(self) -> int:
@@ -90,7 +92,9 @@ class Config(Options):
             self.data, self.num_samples, self.features, self.model, self.augment
         )
         yield from _label_conflicts(self.data, self.train)
+        yield from _mixup_conflicts(self.augment, self.distil)
         yield from _codes_conflicts(self.ssl, self.features, self.model, self.augment)
+        yield from _view_conflicts(self.data, self.ssl, self.features, self.model, self.train)
         yield from _stage_conflicts(
             self.data, self.ssl, self.pretraining, self.init_from, self.freeze
         )
@@ -149,11 +153,22 @@ def _label_conflicts(data: DataSet, train: Training) -> Iterator[str]:
         )
 
 
+def _mixup_conflicts(augment: Augment, distil: Distil) -> Iterator[str]:
+    """Yield why features cannot be mixed."""
+    if augment.feature_mixup > 0 and augment.mixes_clips:
+        yield "augment.feature_mixup and augment.mixes both mix the clips of a batch; set one"
+    if augment.feature_mixup > 0 and distil.teacher is not None:
+        yield (
+            "augment.feature_mixup: a teacher takes waveforms, which it does not mix; use "
+            "augment.mixes=[mixup]"
+        )
+
+
 def _codes_conflicts(
     ssl: SelfSupervision, features: Features, model: Model, augment: Augment
 ) -> Iterator[str]:
     """Yield why EnCodec codes cannot be predicted from these features by this model."""
-    if ssl.mode == "none":
+    if ssl.mode not in ("joint", "pretrain"):
         return
     if features.name != "encodec":
         yield f"ssl.mode={ssl.mode} predicts EnCodec codes and needs features.name=encodec"
@@ -164,11 +179,31 @@ def _codes_conflicts(
             f"model.num_codebooks: got {model.num_codebooks}, but features at "
             f"{features.bandwidth:g} kbps have {features.num_codebooks}; set it so"
         )
-    if ssl.mode == "joint" and (augment.changes_waveform or augment.mixes_clips):
+    is_mixed = augment.mixes_clips or augment.feature_mixup > 0
+    if ssl.mode == "joint" and (augment.changes_waveform or is_mixed):
         yield (
             "ssl.mode=joint has codes of unaugmented clips only: switch off waveform augmentation "
             "and mixing, or use ssl.mode=pretrain"
         )
+
+
+def _view_conflicts(
+    data: DataSet, ssl: SelfSupervision, features: Features, model: Model, train: Training
+) -> Iterator[str]:
+    """Yield why views of clips cannot be told apart by this model."""
+    if not ssl.is_contrastive:
+        return
+    if model.name in NO_LINEAR:
+        yield f"ssl.mode={ssl.mode} replaces a Linear at the end, which {model.name} does not have"
+    if (ssl.batch_size or train.batch_size) < 2:
+        yield f"ssl.mode={ssl.mode} compares the clips of a batch: set ssl.batch_size, 2 or more"
+    if ssl.clips is None and ssl.crop_s > data.duration_s:
+        most = data.duration_s
+        yield f"ssl.crop_s: got {ssl.crop_s:g} s, allowed: up to data.duration_s, {most:g} s"
+    elif not features.check(data.sample_rate):
+        num_samples = round(ssl.crop_s * data.sample_rate)
+        for problem in _shape_conflicts(data, num_samples, features, model):
+            yield f"ssl.crop_s: of a view, {problem}"
 
 
 def _stage_conflicts(
@@ -180,15 +215,15 @@ def _stage_conflicts(
 ) -> Iterator[str]:
     """Yield why pre-training, initial weights and freezing do not go together."""
     other = pretraining.data
-    if freeze and init_from is None and other is None and ssl.mode != "pretrain":
+    if freeze and init_from is None and other is None and not ssl.is_stage:
         yield "freeze: nothing was trained before; set init_from, pretraining.data or ssl.mode"
     stage_data = other if other is not None else data
-    is_on_clips = other is not None or (ssl.mode == "pretrain" and ssl.clips is None)
+    is_on_clips = other is not None or (ssl.is_stage and ssl.clips is None)
     if is_on_clips and stage_data.validation == "none":
         key = "data" if other is None else "pretraining.data"
         yield f"{key}.validation: got 'none', but pre-training chooses its epoch by validation"
-    if other is not None and ssl.mode == "pretrain":
-        yield "pretraining.data and ssl.mode=pretrain: only one pre-training stage is possible"
+    if other is not None and ssl.is_stage:
+        yield f"pretraining.data and ssl.mode={ssl.mode}: only one pre-training stage is possible"
     if other is not None and other.sample_rate != data.sample_rate:
         yield (
             f"pretraining.data.sample_rate: got {other.sample_rate} Hz, allowed: the trial's own, "

@@ -57,6 +57,10 @@ class PretrainingStage:
     def learns_codes(self) -> bool:
         return self.config.ssl.mode == "pretrain"
 
+    @property
+    def learns_views(self) -> bool:
+        return self.config.ssl.is_contrastive
+
 
 def pretrained_for(
     job: NativeJob,
@@ -152,11 +156,17 @@ def _train(
         return signal
 
     report(0, damage)
-    state = build(stage.config, dataset, split=stage.split, learns_codes=stage.learns_codes)
+    state = build(
+        stage.config,
+        dataset,
+        split=stage.split,
+        learns_codes=stage.learns_codes,
+        learns_views=stage.learns_views,
+    )
     try:
         progress = fit(state, end_epoch, snapshot)
     except Diverged as error:
-        rate = "ssl.lr" if stage.learns_codes else "pretraining.lr"
+        rate = "ssl.lr" if stage.config.ssl.is_stage else "pretraining.lr"
         raise Diverged(f"pre-training, whose rate is {rate}: {error}") from error
     if not progress.is_complete:
         return None

@@ -116,11 +116,17 @@ def _without_each(
 
 
 def _write_runners_up(job: NativeJob, state: TrainingState, progress: Progress) -> None:
-    """Write the weights of the second best epoch and those after it, with what each reached."""
+    """Write the weights of the second best epoch and those after it, and of the last ones.
+
+    With what each reached.
+    """
     described = description_of(state.config, state.dataset.table.labels)
     for rank, kept in enumerate(progress.ranked[1:], 2):
         metrics = {"rank": rank, "metrics": kept["row"]}
         job.trial.write_checkpoint(save_weights(kept["weights"]), described | metrics, f"-{rank}")
+    for place, kept in enumerate(progress.last, 1):
+        weights, ending = save_weights(kept["weights"]), f"-last-{place}"
+        job.trial.write_checkpoint(weights, described | {"metrics": kept["row"]}, ending)
 
 
 def _best_epoch(progress: Progress) -> dict[str, float]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
+Decays = Literal["weights", "all"]
+"""What `weight_decay` acts on: tensors of more than one number per channel, or all of them."""
 
 
 class AdamW(Options):
@@ -33,12 +35,14 @@ class AdamW(Options):
     """Each step multiplies weights by 1 - lr · weight_decay; see `optimizers.decay_groups`."""
     eps: float = added(1e-8, gt=0.0)
     """Added to the root of the squared gradient's mean: what is smaller hardly moves a weight."""
+    decays: Decays = added("weights")
+    """What decays: weights, or biases and normalisation scales as well (`all`, optax' default)."""
 
     def build(self, model: "nn.Module") -> "Optimizer":
         """Return the optimiser of the trainable parameters of `model`."""
         import torch
 
-        groups = decay_groups(model, self.weight_decay)
+        groups = decay_groups(model, self.weight_decay, self.decays)
         return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 
@@ -58,12 +62,14 @@ class Adam(Options):
     """Times the weight is added to its gradient."""
     eps: float = added(1e-8, gt=0.0)
     """Added to the root of the squared gradient's mean: what is smaller hardly moves a weight."""
+    decays: Decays = added("weights")
+    """What decays: weights, or biases and normalisation scales as well (`all`, optax' default)."""
 
     def build(self, model: "nn.Module") -> "Optimizer":
         """Return the optimiser of the trainable parameters of `model`."""
         import torch
 
-        groups = decay_groups(model, self.weight_decay)
+        groups = decay_groups(model, self.weight_decay, self.decays)
         return torch.optim.Adam(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 
@@ -81,6 +87,8 @@ class SGD(Options):
     nesterov: bool = False
     weight_decay: float = Field(default=0.0, ge=0.0)
     """Times the weight is added to its gradient."""
+    decays: Decays = added("weights")
+    """What decays: weights, or biases and normalisation scales as well (`all`)."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "SGD":
@@ -95,7 +103,7 @@ class SGD(Options):
         import torch
 
         return torch.optim.SGD(
-            decay_groups(model, self.weight_decay),
+            decay_groups(model, self.weight_decay, self.decays),
             lr=self.lr,
             momentum=self.momentum,
             nesterov=self.nesterov,
@@ -103,20 +111,61 @@ class SGD(Options):
         )
 
 
-def decay_groups(model: "nn.Module", weight_decay: float) -> list[dict[str, Any]]:
+class LARS(Options):
+    """Gradient descent with steps relative to each tensor's size (You et al., 2017), as optax's.
+
+    For batches of thousands of clips. Its learning rates are not SGD's: some 1000 times as large.
+    """
+
+    name: Literal["lars"] = "lars"
+    lr: float = Field(default=5.0, gt=0.0)
+    """Peak learning rate; the schedule scales it."""
+    momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
+    """Decay per step of the running sum of moves, in [0, 1); 0 is without."""
+    nesterov: bool = False
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    """Times the weight is added to its gradient."""
+    trust: float = Field(default=1e-3, gt=0.0)
+    """Share of a tensor's norm that a step moves it by, at a learning rate of 1."""
+    decays: Decays = "weights"
+    """What decays: weights, or biases and normalisation scales as well (`all`, optax' default)."""
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "LARS":
+        if self.nesterov and self.momentum == 0:
+            raise ValueError(
+                "nesterov: got true, allowed: only with a momentum above 0; set momentum"
+            )
+        return self
+
+    def build(self, model: "nn.Module") -> "Optimizer":
+        """Return the optimiser of the trainable parameters of `model`."""
+        from audiocls.optim.lars import LayerwiseAdaptive
+
+        groups = decay_groups(model, self.weight_decay, self.decays)
+        return LayerwiseAdaptive(groups, self.lr, self.momentum, self.nesterov, self.trust)
+
+
+def decay_groups(
+    model: "nn.Module", weight_decay: float, decays: Decays = "weights"
+) -> list[dict[str, Any]]:
     """Return parameter groups: weights with `weight_decay`, one-per-channel numbers with 0.
+
+    Under `decays` "all" there is one group, of all parameters, in which all decay.
 
     Frozen parameters are in neither; an empty group is left out.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
+    if decays == "all":
+        return [{"params": parameters, "weight_decay": weight_decay}]
     groups = [
-        {"params": [p for p in parameters if decays(p)], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if not decays(p)], "weight_decay": 0.0},
+        {"params": [p for p in parameters if is_decayed(p)], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if not is_decayed(p)], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
 
 
-def decays(parameter: "nn.Parameter") -> bool:
+def is_decayed(parameter: "nn.Parameter") -> bool:
     """Whether a parameter (C, …) holds more than one number per channel."""
     return parameter.ndim > 1 and parameter.numel() > parameter.shape[0]
 

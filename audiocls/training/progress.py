@@ -58,6 +58,8 @@ class Progress:
     """State dict of the best epoch's classifier, averaged weights if there are any."""
     ranked: list[dict[str, Any]] = field(default_factory=list)
     """With `train.keep_best` above 1: `row` and `weights` of the best epochs, the best first."""
+    last: list[dict[str, Any]] = field(default_factory=list)
+    """With `train.keep_last`: `row` and `weights` of the last epochs, the last first."""
     first_losses: list[float] = field(default_factory=list)
     """Losses of the first steps: equal to the bit in trials that began alike."""
     is_best_provisional: bool = False
@@ -81,6 +83,9 @@ class Progress:
             self.best_weights = _copied(state)
         if state.config.train.keep_best > 1:
             self._rank(state, row, is_first)
+        if num_last := state.config.train.keep_last:
+            kept = {"row": dict(row), "weights": _copied(state)}
+            self.last = [kept, *self.last][:num_last]
 
     def _rank(self, state: TrainingState, row: dict[str, float], is_first: bool) -> None:
         """Keep this epoch's weights if it is among the `train.keep_best` best ones."""

@@ -77,14 +77,17 @@ class Ranks:
         """Return what seeds this rank's random numbers of a purpose; the first one's as alone."""
         return name if self.is_first else f"{name} of rank {self.rank}"
 
-    def prepare(self, model: nn.Module, smallest_batch: int) -> nn.Module:
+    def prepare(self, model: nn.Module, smallest_batch: int, mixes_features: bool) -> nn.Module:
         """Return a model whose BatchNorm layers take their statistics over all ranks.
 
-        Raises `ConfigError` where a batch has fewer clips than there are ranks, or BatchNorm cannot
-        be shared on this device.
+        Raises `ConfigError` where a batch has fewer clips than there are ranks, its features are
+        mixed with one another, or BatchNorm cannot be shared on this device.
         """
         if self.size == 1:
             return model
+        if mixes_features:
+            what = f"feature_mixup: mixes a whole batch, which {self.size} devices share"
+            raise ConfigError("augment", [f"{what}; leave --devices-per-trial out"])
         if smallest_batch < self.size:
             what = f"batch_size: batches have {smallest_batch} clips, for {self.size} devices"
             raise ConfigError("train", [f"{what}; leave --devices-per-trial out, or raise it"])

@@ -19,6 +19,7 @@ from audiocls.audio.clips import Split
 from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.audio.features.normalise import Standardise
 from audiocls.audio.stored_features import StoredFeatures, store_features
+from audiocls.audio.views import Views
 from audiocls.config import Config
 from audiocls.errors import DataError
 from audiocls.optim.averaging import WeightAverage
@@ -28,6 +29,7 @@ from audiocls.optim.schedules import LearningRate
 from audiocls.seeding import seed_of
 from audiocls.training.budget import require_within_budget
 from audiocls.training.classifier import Classifier
+from audiocls.training.contrastive import ContrastiveObjective, put_head
 from audiocls.training.device import require_precision
 from audiocls.training.init_from import (
     Transfer,
@@ -92,6 +94,7 @@ def build(
     pretrained: Weights | None = None,
     split: Split | None = None,
     learns_codes: bool = False,
+    learns_views: bool = False,
     ranks: Ranks = ALONE,
 ) -> TrainingState:
     """Return a trial ready for its first step.
@@ -100,16 +103,15 @@ def build(
         dataset: of `config.data` and `config.features`, on the device of the training.
         pretrained: weights of a finished pre-training stage.
         split: clips to train, validate and test on; default: those of `config.fold`.
-        learns_codes: whether this is a pre-training stage that predicts codes.
+        learns_codes, learns_views: whether this is a pre-training stage, and what it predicts.
         ranks: the processes that train the trial together, each of which builds it.
 
     Raises:
-        ConfigError: device, budget, teacher or weights do not suit the configuration.
-        DataError: a split is empty, or background noise is missing.
+        ConfigError, DataError: device, budget, teacher, weights or clips do not suit it.
     """
     scaling = loss_scaling(config, dataset.device)
     split = split or _split(config, dataset)
-    classifier = _classifier(config, dataset, split.train, ranks)
+    classifier = _classifier(config, dataset, split.train, learns_views, ranks)
     transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
     optimizer = config.optim.build(classifier)
     epoch_steps = _epoch_steps(config, len(split.train))
@@ -123,10 +125,10 @@ def build(
         stepper=stepper(config.sam, classifier, optimizer, scaling),
         scaling=scaling,
         averaging=config.averaging.build(classifier, config.train.epochs, epoch_steps),
-        objective=CodeObjective(config.train) if learns_codes else _objective(config, dataset),
-        batching=_batching(config, dataset),
+        objective=_objective(config, dataset, learns_codes, learns_views),
+        batching=_batching(config, dataset, Views(config.ssl.noise) if learns_views else None),
         ranks=ranks,
-        stored=_stored(config, dataset, split, classifier),
+        stored=None if learns_views else _stored(config, dataset, split, classifier),
         transfers=transfers,
     )
 
@@ -143,7 +145,11 @@ def _split(config: Config, dataset: AudioDataset) -> Split:
 
 
 def _classifier(
-    config: Config, dataset: AudioDataset, train: NDArray[np.int64], ranks: Ranks
+    config: Config,
+    dataset: AudioDataset,
+    train: NDArray[np.int64],
+    learns_views: bool,
+    ranks: Ranks,
 ) -> Classifier:
     """Return the untrained classifier, standardised by the clips `train`. Shape: train (N,)"""
     in_shape = config.in_shape
@@ -155,8 +161,11 @@ def _classifier(
     front = config.features.learned_front_end(dataset.sample_rate)
     classifier = Classifier(front, standardise.cpu(), model)
     require_within_budget(config, classifier, len(dataset.table.labels))
+    if learns_views:
+        put_head(classifier, config.ssl)
     batches = epoch_batches(len(train), config.train.batch_size, config.train.drop_last)
-    prepared = ranks.prepare(classifier.to(dataset.device), len(train) // batches)
+    mixes = config.augment.feature_mixup > 0
+    prepared = ranks.prepare(classifier.to(dataset.device), len(train) // batches, mixes)
     return cast(Classifier, prepared)
 
 
@@ -194,7 +203,13 @@ def loss_scaling(config: Config, device: torch.device) -> LossScaling:
     return DynamicScaling(device.type, config.train.loss_scale)
 
 
-def _objective(config: Config, dataset: AudioDataset) -> Objective:
+def _objective(
+    config: Config, dataset: AudioDataset, learns_codes: bool, learns_views: bool
+) -> Objective:
+    if learns_codes:
+        return CodeObjective(config.train)
+    if learns_views:
+        return ContrastiveObjective(config.ssl, config.train.batch_size)
     teacher = None if config.distil.teacher is None else teacher_of(config, dataset)
     classes = ClassObjective(config.train, dataset.table.is_multi_label, teacher, config.distil)
     if config.ssl.mode == "joint":
@@ -202,7 +217,7 @@ def _objective(config: Config, dataset: AudioDataset) -> Objective:
     return classes
 
 
-def _batching(config: Config, dataset: AudioDataset) -> Batching:
+def _batching(config: Config, dataset: AudioDataset, views: Views | None) -> Batching:
     folder = config.augment.background
     noise = open_background(Path(folder), dataset.sample_rate) if folder else None
     return Batching(
@@ -214,6 +229,7 @@ def _batching(config: Config, dataset: AudioDataset) -> Batching:
         drops_last=config.train.drop_last,
         keeps_waveforms=config.distil.teacher is not None,
         in_shape=config.in_shape,
+        views=views,
     )
 
 

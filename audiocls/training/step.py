@@ -4,11 +4,13 @@ Legend: B batch, C channels (mel bands), L frames.
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from audiocls.audio.augment.feature_mixup import mix_features
 from audiocls.audio.augment.spec_augment import masked
 from audiocls.audio.batches import Batch
 from audiocls.config import Config
@@ -79,6 +81,9 @@ def batch_loss(
     inputs = batch.inputs
     features = inputs if batch.is_standardised else classifier.features(inputs)
     features = masked(features, batch.masks, _masked_value(classifier, config, inputs.device))
+    if batch.feature_mix is not None:
+        features, targets = mix_features(features, batch.targets, batch.feature_mix)
+        batch = replace(batch, targets=targets)
     half = HALF_PRECISION.get(config.train.precision)
     with torch.autocast(inputs.device.type, half, enabled=half is not None):
         return objective.loss(classifier, features, batch)

@@ -78,7 +78,7 @@ class BatchLoss(nn.Module):
         self.classifier, self._state = state.classifier, state
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        return batch_loss(self._state, batch)
+        return batch_loss(self._state.classifier, self._state.objective, self._state.config, batch)
 
 
 class XlaStep:
@@ -133,7 +133,7 @@ def test_gradients_of_a_step_are_those_of_torch(tiny_parts: MakeParts, family: s
     loss, gradients = step.gradients(step.weights, step.buffers, inputs, targets)
     step.gradients(step.weights, step.buffers, inputs, targets)
     assert step.traces == 1
-    expected = batch_loss(state, batch)
+    expected = batch_loss(state.classifier, state.objective, state.config, batch)
     expected.backward()
     assert float(loss) == pytest.approx(float(expected.detach()), rel=1e-6)
     named = dict(state.classifier.named_parameters())

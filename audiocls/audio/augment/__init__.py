@@ -82,6 +82,9 @@ class Augment(Options):
     """Epochs to finish before mixing begins."""
     draw_per: Literal["clip", "batch"] = added("clip")
     """Who draws resampling, the way of mixing and its STFT window: each clip, or once a batch."""
+    feature_mixup: float = added(0.0, ge=0.0, le=10.0)
+    """Mix the features of every clip with another's, after SpecAugment, in a share drawn from
+    Beta(α, α), this number being α; labels have the same shares under any loss. 0 is off."""
     freq_mask: int = Field(default=0, ge=0)
     """SpecAugment: widest band mask, in mel bands; masked values become 0, the mean."""
     time_mask: int = Field(default=0, ge=0)
