@@ -2,6 +2,7 @@
 
     AudioclsError               1   any expected failure
     ├── ConfigError             2   a recipe, ablation, sweep or override: all its errors at once
+    │   └── OverBudget          2   a model that costs more than its budget allows
     ├── UsageError              2   a command that cannot act on its arguments
     ├── DataError               2   a data set or a clip
     │   ├── Damaged             2   a stored file whose content is not what was written

@@ -17,6 +17,7 @@ from audiocls import library
 from audiocls.cli import app
 from audiocls.studies.planning import plan_facts, power_of
 from audiocls.studies.request import ablation_request
+from audiocls.studies.runnable import readable_tables
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "audiocls"
@@ -351,7 +352,7 @@ def test_help_of_every_command_imports_what_parses_and_no_more():
 def test_every_ablation_on_the_shelf_plans_and_can_reach_a_verdict(name, tmp_path, cache):
     asked = ablation_request(name)
     plan, configs = asked.plan()
-    facts = plan_facts(asked, plan, configs)
+    facts = plan_facts(asked, plan, configs, readable_tables(configs, cache))
     assert plan.ablation.name == name
     assert facts["num_trials"] == len(plan.arms) * facts["num_pairs"]
     assert {config.data.name for config in configs.values()} == {"synthetic"}

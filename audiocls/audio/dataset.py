@@ -95,24 +95,21 @@ def open_dataset(
 ) -> AudioDataset:
     """Open the data set of a trial, filling the caches under `cache` if needed.
 
-    `fingerprint` is that of `table`; with `has_codes` the features must be EnCodec's. `tell` is
-    called while features are computed.
+    `fingerprint` is that of `table`; with `has_codes` the features must be EnCodec's.
 
     Raises:
         DataError: clips cannot be decoded.
         MachineFault: the disk has no room for a cache.
     """
     rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
-    is_kept = is_packed(data)
-    pack = (open_pack if is_kept else open_undecoded)(table, fingerprint, rate, cache)
+    pack = (open_pack if is_packed(data) else open_undecoded)(table, fingerprint, rate, cache)
     source = (pack, pack_folder(cache, fingerprint, rate).name)
     extraction = Extraction(torch.device(device), tell)
-    codes = None
+    codes, rows = None, None
     if has_codes:
         assert isinstance(features, Encodec), "configurations with codes have EnCodec features"
         codes = open_codes(*source, features, num_samples, cache, extraction)
-    rows = None
-    if features.is_cached and is_kept:
+    if features.is_cached and is_packed(data):
         rows = open_features(*source, features, rate, num_samples, cache, extraction)
     return AudioDataset(
         table=table,

@@ -33,18 +33,15 @@ def plan_facts(
 ) -> dict[str, Any]:
     """Return the plan as plain values.
 
-    The trials' time is known where they run as the ablation was written: on its own recipe, with
-    no overrides.
+    The trials' time is known where they run as the ablation was written, without overrides.
     """
     ablation, num_pairs = chosen.ablation, len(chosen.blocks)
     is_as_written = not request.overrides and request.is_own_recipe
     seconds = ablation.budget.trial_seconds if is_as_written else None
-    has_tuning = bool(ablation.tune)
-    before = tuning_plan(chosen, request.recipe, request.overrides) if has_tuning else None
+    before = tuning_plan(chosen, request.recipe, request.overrides) if ablation.tune else None
     num_before, epochs_before = (before.plan.num_trials, before.num_epochs) if before else (0, 0)
     num_epochs = num_pairs * sum(c.train.epochs for c in configs.values()) + epochs_before
     first = preparation_of(chosen, configs, tables)
-    trials_s = seconds * (chosen.num_trials + num_before) if seconds else None
     return {
         "study": ablation.name,
         "question": ablation.question,
@@ -63,7 +60,7 @@ def plan_facts(
         "tuning": _tuning_facts(before),
         "num_epochs": None if ablation.is_program else num_epochs,
         **({"preparation": asdict(first)} if first != Preparation() else {}),
-        "core_seconds": trials_s + first.core_seconds if trials_s else None,
+        "core_seconds": seconds and seconds * (chosen.num_trials + num_before) + first.core_seconds,
         "alpha": ablation.stats.alpha,
         "num_comparisons": chosen.num_comparisons,
         "notes": [*chosen.notes, *unchecked_budgets(configs.values())],

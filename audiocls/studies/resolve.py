@@ -143,7 +143,6 @@ def study_of(
     plan, configs = runnable(plan, configs, tables)
     fingerprints = _fingerprints(configs, tables, cache)
     identified = {arm: identity_of(config, cache) for arm, config in configs.items()}
-    oddities = notes_on_data(plan, configs, tables, fingerprints, cache)
     study = Study(
         name=name,
         question=ablation.question,
@@ -164,10 +163,22 @@ def study_of(
         overrides={**ablation.base(), **overrides},
         command=request.line() if request else "",
         request=request,
-        notes=(*plan.notes, *oddities, *_feature_notes(configs)),
+        notes=_notes(plan, configs, tables, fingerprints, cache),
         over_budget=plan.over_budget,
     )
     return Resolved(study, configs, fingerprints, study.notes)
+
+
+def _notes(
+    plan: Plan,
+    configs: Configs,
+    tables: Mapping[DataSet, ClipTable],
+    fingerprints: Mapping[str, str],
+    cache: Path,
+) -> tuple[str, ...]:
+    """Return what a reader must know of the plan, its data and its features."""
+    oddities = notes_on_data(plan, configs, tables, fingerprints, cache)
+    return (*plan.notes, *oddities, *_feature_notes(configs))
 
 
 def secondary_of(ablation: Ablation) -> tuple[Objective, ...]:
