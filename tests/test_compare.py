@@ -274,7 +274,7 @@ def test_sam_is_comparable_at_equal_epochs_and_costs_twice_at_equal_macs():
     assert "2.00 times those of base" in arm.reason
 
 
-@pytest.mark.parametrize("part", ["code", "torch", "device", "data"])
+@pytest.mark.parametrize("part", ["code", "torch", "device", "data", "execution"])
 def test_another_environment_is_refused_with_the_reason(part):
     study, records = finished_study(paired_values(0.03))
     origin = replace(PROVENANCE, **{part: "other"})

@@ -17,6 +17,7 @@ AGREEING: dict[str, Part] = {
     "code": lambda record: canonical_code(record.provenance.code),
     "torch": lambda record: record.provenance.torch,
     "device": lambda record: record.provenance.device,
+    "execution": lambda record: record.provenance.execution or "eager",
     "data": lambda record: record.provenance.data,
     "test clips": lambda record: record.test_clips,
 }

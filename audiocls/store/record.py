@@ -36,6 +36,8 @@ class Cost:
     wall_s: float | None = None
     process_s: float | None = None
     peak_memory_mib: float | None = None
+    pack: int | None = None
+    """Trials that were trained at once, where several were: seconds are then a share."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ class Provenance:
     finished: str = ""
     protocol: str = ""
     """What of the configuration decides how a trial is evaluated, as `key=value` words."""
+    execution: str = ""
+    """How its steps were computed: `eager`, as all were before this was recorded, `fused` with
+    those of other trials, or `eager+fused`."""
 
 
 @dataclass(frozen=True)

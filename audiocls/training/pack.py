@@ -114,7 +114,7 @@ def _epoch(running: dict[int, RunningTrial], outcomes: dict[int, Progress | Exce
     """Train an epoch of each trial; a trial that fails in what follows its steps fails alone."""
     trials = list(running.values())
     for trial in trials:
-        trial.begin_epoch()
+        trial.begin_epoch("fused", len(trials))
     for (index, trial), row in zip(running.items(), _train(trials), strict=True):
         try:
             trial.end_epoch(row, share=1 / len(trials))

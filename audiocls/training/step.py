@@ -3,6 +3,7 @@
 Legend: B batch, C channels (mel bands), L frames.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -35,40 +36,62 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
         group: one or more batches.
         is_measured: whether the gradient's norm is wanted.
     """
-    num_clips = sum(len(batch.targets) for batch in group)
     norms: list[Tensor] = []
-
-    def closure() -> Tensor:
-        """Compute the gradients and return the mean loss per clip. Shape: → ()"""
-        state.optimizer.zero_grad(set_to_none=True)
-        losses = []
-        for batch in group:
-            # Weighted by clips: the batches of a group may differ in size.
-            loss = batch_loss(state.classifier, state.objective, state.config, batch)
-            loss = loss * (len(batch.targets) / num_clips)
-            state.scaling.backward(loss * num_clips if is_summed else loss)
-            losses.append(loss.detach())
-        return sum(losses[1:], losses[0])
 
     def clip() -> None:
         """Measure and clip the gradient, as configured."""
         most = state.config.train.clip_norm
-        if most == 0 and not is_measured:
-            return
-        gradients = [p.grad for p in state.parameters if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        norms.append(norm)
-        if most > 0:
-            # 1e-6 as in `torch.nn.utils.clip_grad_norm_`: a gradient of 0 stays 0.
-            torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
+        if most > 0 or is_measured:
+            norms.append(
+                _clipped_norm([p.grad for p in state.parameters if p.grad is not None], most)
+            )
 
-    is_summed = state.config.train.reduction == "sum"
-    loss = state.stepper.step(closure, clip)
+    loss = state.stepper.step(lambda: _gradients(state, group), clip)
     if not state.scaling.was_skipped:
         state.schedule.step()
     state.averaging.after_step()
     is_told = is_measured and not state.scaling.was_skipped
     return StepResult(loss, norms[0] if is_told else None)
+
+
+def _gradients(state: TrainingState, group: list[Batch]) -> Tensor:
+    """Compute the gradients, in parts once memory ran out; return the mean loss per clip.
+
+    Shape: → ()
+    """
+    while True:
+        try:
+            return _gradients_of(state, group)
+        except (RuntimeError, MemoryError) as error:
+            state.micro_batches.split_further(error, state.classifier, group)
+
+
+def _gradients_of(state: TrainingState, group: list[Batch]) -> Tensor:
+    """Compute the gradients batch by batch; return the mean loss per clip. Shape: → ()"""
+    state.optimizer.zero_grad(set_to_none=True)
+    is_summed = state.config.train.reduction == "sum"
+    num_clips = sum(len(batch.targets) for batch in group)
+    losses = []
+    for batch in state.micro_batches.of(group):
+        # Weighted by clips: the batches of a group may differ in size.
+        loss = batch_loss(state.classifier, state.objective, state.config, batch)
+        loss = loss * (len(batch.targets) / num_clips)
+        state.scaling.backward(loss * num_clips if is_summed else loss)
+        losses.append(loss.detach())
+    total: Tensor = functools.reduce(torch.add, losses)
+    return total
+
+
+def _clipped_norm(gradients: list[Tensor], most: float) -> Tensor:
+    """Return the norm of all gradients together; scale them to `most` where it is larger, unless 0.
+
+    Shape: gradients of any shapes → ()
+    """
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    if most > 0:
+        # 1e-6 as in `torch.nn.utils.clip_grad_norm_`: a gradient of 0 stays 0.
+        torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
+    return norm
 
 
 def batch_loss(
