@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -36,7 +37,10 @@ from audiocls.tracking.breakdown import ScoreBreakdown
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.progress import Progress
 from audiocls.training.score import score
-from audiocls.training.state import build, resolve_device
+from audiocls.training.state import TrainingState, build, resolve_device
+
+if TYPE_CHECKING:
+    from audiocls.training.pretrain import Pretrained
 
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a W&B run that was stopped on the server, as W&B's own agent reports it."""
@@ -87,7 +91,7 @@ def _attempt(run: "TrialRun") -> Ended:
     try:
         ended, ending = _train(run)
     except Exception as error:
-        ended, ending = _failed(run, error), Ending(exit_code=1)
+        ended, ending = failed(run, error), Ending(exit_code=1)
     return run.close(ended, ending)
 
 
@@ -120,7 +124,7 @@ class TrialRun:
         self.snapshots = Snapshots(self.job.trial)
         reset_peak_memory()
         self.config = Config.model_validate(self.job.spec.config, context=KEPT)
-        self.attempt, self.snapshot = self._resume()
+        self.read_snapshot()
         tracking, reach = self.job.tracking, self.worker_cache.reach
         info = run_info_of(self.job, self.config, self.attempt, self.provenance())
         on_stop = self.stop_button.set
@@ -135,6 +139,10 @@ class TrialRun:
         if damage:
             self.emit(Notice(self.job.id, damage))
         return attempt, snapshot
+
+    def read_snapshot(self) -> None:
+        """Resume from what is stored, where an attempt to train failed before it was."""
+        self.attempt, self.snapshot = self._resume()
 
     def provenance(self) -> Provenance:
         """Return where a record of this attempt that is made now comes from."""
@@ -194,10 +202,25 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
         pretrained = pretrained_for(job, config, run.worker_cache, run.emit, run.poll_signal)
         if pretrained is None:
             return Interrupted(job.id), Ending(exit_code=1)
-    dataset = run.worker_cache.dataset(config, job.spec.data_fingerprint)
-    require_sound_here(Tried(config, len(dataset.table.labels)), run.worker_cache.cache)
-    state = build(config, dataset, pretrained.weights if pretrained else None)
-    progress = fit(state, run.end_epoch, run.snapshot)
+    state = state_of(run, pretrained)
+    return concluded(run, state, fit(state, run.end_epoch, run.snapshot), pretrained)
+
+
+def state_of(run: TrialRun, pretrained: "Pretrained | None" = None) -> TrainingState:
+    """Return a trial that was opened, ready for its first step."""
+    dataset = run.worker_cache.dataset(run.config, run.job.spec.data_fingerprint)
+    require_sound_here(Tried(run.config, len(dataset.table.labels)), run.worker_cache.cache)
+    return build(run.config, dataset, pretrained.weights if pretrained else None)
+
+
+def concluded(
+    run: TrialRun,
+    state: TrainingState,
+    progress: Progress,
+    pretrained: "Pretrained | None" = None,
+) -> tuple[Ended, Ending]:
+    """Score and record a trial whose training is complete; return how the attempt ended."""
+    job, config, dataset = run.job, run.config, state.dataset
     if not progress.is_complete:
         return Interrupted(job.id), Ending(best_of(progress.best_row), exit_code=1)
     scores = score(state.classifier, dataset, state.split.test, config.train)
@@ -212,7 +235,7 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
     return Done(job.id), ending_of(job, record, breakdown)
 
 
-def _failed(run: TrialRun, error: Exception) -> Failed | Interrupted:
+def failed(run: TrialRun, error: Exception) -> Failed | Interrupted:
     """Return the failure as an event, written as a file too; the machine's fault interrupts."""
     job = run.job
     if (machines := run.fault_behind(error)) is not None:

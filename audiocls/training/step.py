@@ -87,7 +87,7 @@ def _clipped_norm(gradients: list[Tensor], most: float) -> Tensor:
 
     Shape: gradients of any shapes → ()
     """
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     if most > 0:
         # 1e-6 as in `torch.nn.utils.clip_grad_norm_`: a gradient of 0 stays 0.
         torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
