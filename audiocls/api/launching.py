@@ -30,7 +30,7 @@ def launch(
     retries: int = 0, count: int | None = None, trial_hours: float | None = None,
     until_decided: bool = False, max_pairs: int | None = None, effect: float | None = None,
     wandb: str | None = None, tensorboard: bool = False, log_model: bool = False,
-    progress: Progress = True
+    per_device: str | int = "1", progress: Progress = True
 ) -> Study:  # fmt: skip
     """Run every missing trial of an ablation or a sweep; return the study, to compare and report.
 
@@ -45,7 +45,7 @@ def launch(
     """
     options = LaunchOptions(
         runs_folder(runs), wandb, executor, devices, workers, max_hours, retries, tensorboard,
-        log_model,
+        log_model, per_device=str(per_device),
     )  # fmt: skip
     request = LaunchRequest(
         name, recipe, assignments_of(set), numbers_text(seeds, "seeds"),

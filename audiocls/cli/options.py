@@ -57,6 +57,14 @@ LogModelOption = Annotated[
 DevicesOption = Annotated[
     str, typer.Option("--devices", help="auto, cpu, or such as cuda:0,cuda:1.")
 ]
+PerDeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--per-device",
+        help="Trials of one shape that a worker trains as one: a number, or auto (what fits into "
+        "the accelerator's memory).",
+    ),
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Default: one per GPU, or per core.")
 ]

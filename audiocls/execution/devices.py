@@ -4,11 +4,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from audiocls.errors import UsageError
 from audiocls.execution.gpus import listed_gpus, visible_gpus
 from audiocls.execution.temporary import TEMPORARY
 
+PerDevice = int | Literal["auto"]
+"""Trials that a worker trains at once; `auto`: as many as its device has memory for."""
 Slots = list[str]
 """One device a worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`."""
 
@@ -48,6 +51,19 @@ def slots(devices: str, num_workers: int | None) -> Slots:
                 raise UsageError(f"--devices: got {name!r}; this machine has: {allowed}")
     count = num_workers or (len(names) if names != ["cpu"] else num_cores())
     return [names[i % len(names)] for i in range(count)]
+
+
+def per_device(text: str) -> PerDevice:
+    """Return the trials at once that `--per-device` asks for; raise `UsageError` for others.
+
+    >>> per_device("4"), per_device("auto")
+    (4, 'auto')
+    """
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or int(text) == 0:
+        raise UsageError(f"--per-device: got {text!r}; allowed: auto, or a number of 1 or more")
+    return int(text)
 
 
 def num_cores() -> int:

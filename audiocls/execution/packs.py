@@ -8,6 +8,8 @@ on as `train_trial` would have it.
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+import torch
+
 from audiocls.config import Config
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Event, Failed
@@ -21,6 +23,8 @@ from audiocls.training.pack import Member, fit_pack, obstacle, shape_key
 from audiocls.training.progress import Progress
 from audiocls.training.state import TrainingState
 
+FILLED = 0.85
+"""Share of a device's memory that a pack may take."""
 PollTrial = Callable[[str], Signal]
 """From a trial's id to what the scheduler wants of it."""
 Opened = tuple[TrialRun, TrainingState]
@@ -33,7 +37,7 @@ def train_jobs(
     poll_signal: PollTrial,
 ) -> None:
     """Train trials, those of one shape at once; emit for each what `train_trial` emits."""
-    for group in groups_of_one_shape(jobs):
+    for group in groups_of_one_shape(jobs) if len(jobs) > 1 else [list(jobs)]:
         if len(group) == 1 or any(job.trial.record() is not None for job in group):
             for job in group:
                 train_trial(job, worker_cache, emit, _polling(poll_signal, job.id))
@@ -45,11 +49,33 @@ def groups_of_one_shape(jobs: Sequence[NativeJob]) -> list[list[NativeJob]]:
     """Return the jobs in packs; one that cannot be packed is alone."""
     groups: dict[object, list[NativeJob]] = {}
     for job in jobs:
-        config = Config.model_validate(job.spec.config, context=KEPT)
-        is_alone = bool(obstacle(config))
+        try:
+            is_alone = bool(obstacle(Config.model_validate(job.spec.config, context=KEPT)))
+        except ValueError:  # the trial itself says what is wrong with it
+            is_alone = True
         key = job.id if is_alone else (shape_key(job.spec.config), job.spec.data_fingerprint)
         groups.setdefault(key, []).append(job)
     return list(groups.values())
+
+
+def measured_room(num_trials: int) -> int | None:
+    """Return how many trials like the last ones the accelerator has memory for; none on a CPU.
+
+    After ABLATOR (Fostiropoulos and Itti, 2023): one trial is trained alone, and measured.
+    """
+    if not torch.cuda.is_available():
+        return None
+    peak = torch.cuda.max_memory_allocated() / num_trials
+    return room_of(torch.cuda.mem_get_info()[1], peak)
+
+
+def room_of(free_bytes: float, peak_bytes: float) -> int:
+    """Return how many peaks fit, with a margin of 15 %, one at least.
+
+    >>> room_of(1000, 200), room_of(1000, 2000)
+    (4, 1)
+    """
+    return max(1, int(FILLED * free_bytes / max(1.0, peak_bytes)))
 
 
 def _polling(poll_signal: PollTrial, trial_id: str) -> Callable[[], Signal]:
@@ -69,7 +95,8 @@ def _train_leased(
             if not leases.enter_context(job.trial.lease(timeout_s=10)):
                 emit(Failed(job.id, "error", "another process is training this trial"))
                 continue
-            run = TrialRun(job, worker_cache, emit, _polling(poll_signal, job.id))
+            poll = _polling(poll_signal, job.id)
+            run = TrialRun(job, worker_cache, emit, poll, is_packed=True)
             try:
                 run.open()
                 opened.append((run, state_of(run)))

@@ -103,6 +103,8 @@ class TrialRun:
     worker_cache: WorkerCache
     emit: Callable[[Event], None]
     poll_scheduler: Callable[[], Signal]
+    is_packed: bool = False
+    """Whether other trials are trained by this process meanwhile."""
     attempt: Attempt = NO_ATTEMPT
     tracker: Tracker = field(default_factory=NullTracker)
     stop_button: threading.Event = field(default_factory=threading.Event)
@@ -128,6 +130,7 @@ class TrialRun:
         tracking, reach = self.job.tracking, self.worker_cache.reach
         info = run_info_of(self.job, self.config, self.attempt, self.provenance())
         on_stop = self.stop_button.set
+        info = replace(info, is_beside_others=self.is_packed)
         self.tracker = start(tracking.mode, info, tracking.has_tensorboard, reach, on_stop)
 
     def _resume(self) -> tuple[Attempt, bytes | None]:

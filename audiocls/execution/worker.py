@@ -1,6 +1,6 @@
 """A persistent worker: reads jobs as lines of JSON, trains them, writes events as lines of JSON.
 
-Started by `LocalExecutor` as `python -m audiocls.execution.worker CACHE`, with one thread, one
+Started by `LocalExecutor` as `python -m audiocls.execution.worker CACHE PACK`, with one thread, one
 device and a folder of its own for temporary files, which is removed with it. It outlives trials, so
 only the first pays for importing torch. When its scheduler exits its standard input ends, and it
 stops: after the running epoch, or after `ORPHAN_GRACE_S`.
@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,14 +21,16 @@ import torch
 from audiocls.atomic import make_way
 from audiocls.errors import MachineFault
 from audiocls.execution.job import NativeSpec, job_from_json
-from audiocls.execution.messages import FINISH, READY, STOP, Event, Interrupted, to_json
+from audiocls.execution.messages import FINISH, READY, ROOM, STOP, Event, Interrupted, to_json
+from audiocls.execution.packs import measured_room, train_jobs
 from audiocls.execution.temporary import TEMPORARY
-from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.machine import fault_of
 from audiocls.training.fit import Signal
 
 ORPHAN_GRACE_S = 2.0
+SETTLE_S = 0.05
+"""Without a further job, after which a pack is whole."""
 
 
 class Inbox:
@@ -53,6 +54,15 @@ class Inbox:
         self.jobs.put(None)
         threading.Timer(ORPHAN_GRACE_S, leave, [1]).start()
 
+    def waiting(self) -> list[str]:
+        """Return jobs that came together with the last one, for a pack."""
+        lines: list[str] = []
+        with suppress(queue.Empty):
+            while (line := self.jobs.get(timeout=SETTLE_S)) is not None:
+                lines.append(line)
+            self.jobs.put(None)
+        return lines
+
     def poll_signal(self, trial_id: str) -> Signal:
         """Return what the scheduler wants of a running trial."""
         if self.stop.is_set():
@@ -74,15 +84,20 @@ def main() -> None:
             leave(1)
 
     channel.write(READY + "\n")
+    per_device = sys.argv[2]
     while (line := inbox.jobs.get()) is not None:
-        job = job_from_json(line, NativeSpec)
+        lines = [line] if per_device == "1" else [line, *inbox.waiting()]
+        jobs = [job_from_json(each, NativeSpec) for each in lines]
         try:
-            with output_to(job.trial.log):
-                train_trial(job, worker_cache, emit, partial(inbox.poll_signal, job.id))
+            with output_to(jobs[0].trial.log):
+                train_jobs(jobs, worker_cache, emit, inbox.poll_signal)
         except (OSError, MachineFault) as error:  # the log cannot be opened: nothing was begun
-            if (fault := fault_of(error, job.study_folder)) is None:
+            if (fault := fault_of(error, jobs[0].study_folder)) is None:
                 raise
-            emit(Interrupted(job.id, fault=str(fault)))
+            for job in jobs:
+                emit(Interrupted(job.id, fault=str(fault)))
+        if per_device == "auto" and (room := measured_room(len(jobs))) is not None:
+            channel.write(f"{ROOM}{room}\n")
     leave(0)
 
 

@@ -17,7 +17,7 @@ from audiocls import extras
 from audiocls.design.ablation import MAX_BLOCKS
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
-from audiocls.execution.devices import Slots, slots
+from audiocls.execution.devices import PerDevice, Slots, per_device, slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.job import TrackingConfig
 from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
@@ -59,6 +59,8 @@ class LaunchOptions:
     has_model: bool = False
     run_id: str = ""
     """The W&B run that an agent opened for the one trial of this launch."""
+    per_device: str = "1"
+    """Trials of one shape that a worker trains at once, or `auto`."""
     is_exclusive: bool = True
     """Whether no other process may work on the study meanwhile; single cells share it."""
 
@@ -98,6 +100,11 @@ class LaunchOptions:
 
     def slots(self) -> Slots:
         """Return one device a worker."""
+        if per_device(self.per_device) != 1 and self.executor != "local":
+            raise UsageError(
+                f"--per-device: got {self.per_device}, which needs workers; allowed with "
+                f"--executor {self.executor}: 1"
+            )
         if self.executor not in EXECUTORS:
             allowed = ", ".join(EXECUTORS)
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
@@ -119,17 +126,17 @@ class LaunchOptions:
                 from audiocls.execution.executors.inline import InlineExecutor
 
                 return InlineExecutor(cache_folder().absolute(), stop)
-            return open_local(self.slots()[:most], log)
+            return open_local(self.slots()[:most], log, per_device(self.per_device))
 
         return open_executor
 
 
-def open_local(devices: Slots, log: Path) -> Executor[Any]:
+def open_local(devices: Slots, log: Path, pack: PerDevice = 1) -> Executor[Any]:
     """Return an executor with a worker process for each device; `log` gets their output."""
     extras.require("train", TRAINING)
     from audiocls.execution.executors.local import LocalExecutor
 
-    return LocalExecutor(devices, cache_folder().absolute(), log)
+    return LocalExecutor(devices, cache_folder().absolute(), log, per_device=pack)
 
 
 def open_programs(devices: Slots) -> Executor[Any]:

@@ -34,6 +34,8 @@ class RunInfo:
     """Epochs of an earlier attempt, logged where they are not known yet."""
     sweep_id: str = ""
     """The W&B sweep that the run belongs to, if any."""
+    is_beside_others: bool = False
+    """Whether runs of other trials are open in this process, which this one must leave open."""
     entity: str = ""
     """The owner of the project; empty means the user's own."""
 

@@ -1,8 +1,9 @@
 """`LocalExecutor`: persistent workers on this machine, one per core or GPU, behind pipes.
 
-A worker that dies costs only the running epoch of its trial: the death is reported as `Lost` and
-another worker is started. Workers lead sessions of their own, so that Ctrl-C in a terminal reaches
-the scheduler alone, which then stops them in order.
+A worker has room for one trial, or for a pack, which it takes as a whole while it is idle. One that
+dies costs its trials what they trained since their last snapshots: the death is reported as `Lost`
+and another worker is started. Workers lead sessions of their own, so that Ctrl-C in a terminal
+reaches the scheduler alone, which then stops them in order.
 """
 
 import os
@@ -13,15 +14,16 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import AudioclsError
-from audiocls.execution.devices import Slots, core_ids, worker_environment
+from audiocls.execution.devices import PerDevice, Slots, core_ids, worker_environment
+from audiocls.execution.executors.silence import PATIENCE, Patience, Silence
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import (
     FINISH,
     READY,
+    ROOM,
     STOP,
     Ended,
     Epoch,
@@ -39,52 +41,32 @@ KILL_LASTS_S = 1.0
 """For the system to remove a killed worker; one blocked on I/O may never exit."""
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long a worker may be silent before it is taken to be hung."""
-
-    least_s: float = 180.0
-    """Enough to score a trial, and for W&B to give up on a server."""
-    first_epoch_s: float = 3600.0
-    """Before a trial's first epoch, in which data may be decoded and features computed."""
-    factor: float = 10.0
-    """Times the longest silence of the same trial so far."""
-
-    def limit_s(self, longest_s: float | None) -> float:
-        """Return the limit for a trial; `longest_s` is unknown before its first epoch."""
-        known = self.first_epoch_s if longest_s is None else self.factor * longest_s
-        return max(self.least_s, known)
-
-
-@dataclass
-class Silence:
-    """How long a worker has reported nothing, counted only while this process runs."""
-
-    present_s: float = 0.0
-    longest_s: float | None = None
-
-    def end(self, is_epoch: bool = True) -> None:
-        """Note a report; only epochs of the trial itself tell how long its epochs take."""
-        if is_epoch:
-            self.longest_s = max(self.present_s, self.longest_s or 0.0)
-        self.present_s = 0.0
-
-
 class Worker:
     """One child process and the trial that it trains."""
 
     def __init__(
-        self, slot: int, device: str, cache: Path, log: Path, temporary: Path, inbox: "Inbox"
+        self,
+        slot: int,
+        device: str,
+        cache: Path,
+        log: Path,
+        temporary: Path,
+        inbox: "Inbox",
+        per_device: PerDevice = 1,
     ):
         self.slot, self.device, self.temporary = slot, device, temporary
         self._oom_kills_before = num_oom_kills()
-        self.trial_id: str | None = None
+        self.trial_ids: list[str] = []
+        self.room = 1
+        """Trials that it takes at once."""
+        self.is_filling = True
+        """Whether it takes more: what it has was sent since the last look."""
         self.silence = Silence()
         self.is_ready = False
         self._killed_for = ""
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "audiocls.execution.worker", str(cache)],
+                [sys.executable, "-m", "audiocls.execution.worker", str(cache), str(per_device)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -110,6 +92,10 @@ class Worker:
                 inbox.put((self, line.strip()))
         self._process.wait()
         inbox.put((self, None))
+
+    def num_free(self) -> int:
+        """Return how many more trials it takes now."""
+        return self.room - len(self.trial_ids) if self.is_filling else 0
 
     def send_line(self, line: str) -> None:
         """Send one line; the death of a worker is reported by its reader, not here."""
@@ -158,7 +144,6 @@ class Worker:
         return self.is_killed_by(signal.SIGKILL) and num_oom_kills() > self._oom_kills_before
 
 
-PATIENCE = Patience()
 MOST_PASSED_S = 1.0
 """Counted as silence between two looks, which are a fifth of a second apart."""
 
@@ -168,8 +153,16 @@ Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 class LocalExecutor:
     """As many workers as there are slots, started at once and kept until `stop`."""
 
-    def __init__(self, slots: Slots, cache: Path, log: Path, patience: Patience = PATIENCE):
+    def __init__(
+        self,
+        slots: Slots,
+        cache: Path,
+        log: Path,
+        patience: Patience = PATIENCE,
+        per_device: PerDevice = 1,
+    ):
         self._cache, self._log, self._patience = cache, log, patience
+        self._per_device = per_device
         self._looked = time.monotonic()
         self._inbox: Inbox = queue.SimpleQueue()
         self._stillborn = 0
@@ -178,24 +171,31 @@ class LocalExecutor:
 
     def _start(self, slot: int, device: str) -> Worker:
         temporary = self._temporary.new()
-        return Worker(slot, device, self._cache, self._log, temporary, self._inbox)
+        worker = Worker(
+            slot, device, self._cache, self._log, temporary, self._inbox, self._per_device
+        )
+        worker.room = 1 if self._per_device == "auto" else self._per_device
+        return worker
 
     def num_free(self) -> int:
-        return sum(worker.trial_id is None for worker in self._workers)
+        return sum(worker.num_free() for worker in self._workers)
 
     def submit(self, job: NativeJob) -> None:
-        worker = next(worker for worker in self._workers if worker.trial_id is None)
-        worker.trial_id, worker.silence = job.id, Silence()
+        worker = next(worker for worker in self._workers if worker.num_free())
+        worker.trial_ids.append(job.id)
+        worker.silence = Silence()
         worker.send_line(job.to_json())
 
     def end(self, trial_id: str) -> None:
         for worker in self._workers:
-            if worker.trial_id == trial_id:
+            if trial_id in worker.trial_ids:
                 worker.send_line(FINISH + trial_id)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         events: list[Event] = []
         deadline = time.monotonic() + timeout_s
+        for worker in self._workers:
+            worker.is_filling = not worker.trial_ids
         while not events and (left := deadline - time.monotonic()) > 0:
             try:
                 worker, line = self._inbox.get(timeout=left)
@@ -213,9 +213,9 @@ class LocalExecutor:
         now = time.monotonic()
         passed_s, self._looked = min(now - self._looked, MOST_PASSED_S), now
         for worker in self._workers:
-            worker.silence.present_s += passed_s if worker.trial_id else 0.0
+            worker.silence.present_s += passed_s if worker.trial_ids else 0.0
             limit_s = self._patience.limit_s(worker.silence.longest_s)
-            if worker.trial_id and worker.silence.present_s > limit_s:
+            if worker.trial_ids and worker.silence.present_s > limit_s:
                 worker.give_up(f"worker hung: silent for {limit_s:.0f} s, so it was killed")
 
     def _handle(self, worker: Worker, line: str | None) -> list[Event]:
@@ -224,11 +224,15 @@ class LocalExecutor:
             return []
         if line is None:
             return self._replace_worker(worker)
+        if line.startswith(ROOM):
+            worker.room = int(line.removeprefix(ROOM))
+            return []
         event = from_json(line)
         if isinstance(event, Underway):
             worker.silence.end(isinstance(event, Epoch))
         else:
-            worker.trial_id = None
+            worker.trial_ids.remove(event.id)
+            worker.is_filling = not worker.trial_ids
         if isinstance(event, Ended) and event.is_worker_spent:
             self._retire(worker)
         return [event]
@@ -251,7 +255,7 @@ class LocalExecutor:
             )
         worker.close()
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
-        return [self._lost(worker, worker.trial_id)] if worker.trial_id else []
+        return [self._lost(worker, trial_id) for trial_id in worker.trial_ids]
 
     def _lost(self, worker: Worker, trial_id: str) -> Lost:
         """Return why the trial was lost; of memory the trial is guilty if it ran alone."""
@@ -260,7 +264,7 @@ class LocalExecutor:
             return Lost(trial_id, how, fault=str(mapped_file_fault(self._cache)))
         if not worker.is_killed_for_memory():
             return Lost(trial_id, how)
-        num_running = 1 + sum(each.trial_id is not None for each in self._workers)
+        num_running = 1 + sum(bool(each.trial_ids) for each in self._workers)
         fault = str(crowded_memory_fault(num_running)) if num_running > 1 else ""
         return Lost(trial_id, f"{how}, out of memory", cause="out_of_memory", fault=fault)
 
@@ -285,4 +289,5 @@ class LocalExecutor:
             _, line = self._inbox.get(timeout=timeout_s)
         except queue.Empty:
             return []
-        return [from_json(line)] if line and line != READY else []
+        is_event = line and line != READY and not line.startswith(ROOM)
+        return [from_json(line)] if line and is_event else []
