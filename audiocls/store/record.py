@@ -39,6 +39,11 @@ class Cost:
     pack: int | None = None
     """Trials that were trained at once, where several were: seconds are then a share."""
 
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the fields; `pack` only of a trial that was in one."""
+        values = asdict(self)
+        return values if self.pack else {k: v for k, v in values.items() if k != "pack"}
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -93,7 +98,7 @@ class Record:
     schema: int = RECORD_SCHEMA
 
     def to_mapping(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "cost": self.cost.to_mapping()}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Record":
