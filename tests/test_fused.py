@@ -11,7 +11,15 @@ from audiocls.training import objective
 from audiocls.training.fit import EpochEnd, Signal, fit
 from audiocls.training.pack import Member, fit_pack, obstacle, shape_key
 
+RAW = {"features.name": "raw"}
 MODELS = {
+    "raw": {**RAW, "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]}},
+    "causal": {"model": {"name": "convnext1d_causal", "width": 8, "blocks": 1}},
+    "resnet18": {"model": {"name": "resnet18", "width": 4}},
+    "efficientnet": {"model": {"name": "efficientnet_b0", "width": 0.25, "depth": 0.35}},
+    "convnext2d": {
+        "model": {"name": "convnext_tiny", "depths": [1, 1, 1, 1], "widths": [8, 8, 8, 8]}
+    },
     "convnext1d": {"model": {"name": "convnext1d", "stem_width": 4, "strides": [2]}},
     "kws": {"model": {"name": "kws"}},
 }

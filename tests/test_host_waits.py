@@ -5,7 +5,7 @@ Otherwise the device idles between steps, and a step could not be captured as a 
 
 import pytest
 import torch
-from helpers.waiting import META, Waits, state_without_data, step_without_data
+from helpers.waiting import META, Waits, autocast_of_cpu, state_without_data, step_without_data
 
 from audiocls import library
 from audiocls.audio.augment import Augment, rows
@@ -15,6 +15,9 @@ from audiocls.audio.augment.mixing import MIXES, mix
 from audiocls.audio.augment.noise import EXPONENTS
 from audiocls.audio.augment.transforms import CHANGES
 from audiocls.config import resolve
+from audiocls.training import fused
+from audiocls.training.fit import groups_of_epoch
+from audiocls.training.fused import FusedStep
 
 RECIPES = sorted(file.stem for file in (library.PACKAGE / "recipes").glob("*.yaml"))
 RAW = {"features.name": "raw", "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]}}
@@ -130,3 +133,19 @@ def test_what_needs_numbers_of_the_device_raises():
     for needs in (torch.Tensor.tolist, torch.nonzero, lambda numbers: numbers[numbers > 0]):
         with pytest.raises((RuntimeError, NotImplementedError)):
             needs(there)
+
+
+@pytest.mark.parametrize("setting", ["plain", "masks", "sam", "sgd", "ema"])
+def test_a_fused_step_waits_for_nothing(setting, tiny_config, sounds_of, monkeypatch):
+    monkeypatch.setattr(fused, "_generator", lambda device: torch.Generator())
+    changes = {**SETTINGS[setting], "optim.lr": 0.01}
+    config = tiny_config(changes)
+    states = [state_without_data(config, sounds_of(config)) for _ in range(2)]
+    batches = [groups_of_epoch(state, 0) for state in states]
+    with autocast_of_cpu(), FusedStep(states) as step:
+        step.begin([0, 0])
+        step([next(each) for each in batches])
+        with Waits() as waits:
+            step([next(each) for each in batches])
+    assert waits.num_operations > 50
+    assert waits.lines == []

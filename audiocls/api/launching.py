@@ -35,10 +35,10 @@ def launch(
     retries: int = 0, count: int | None = None, trial_hours: float | None = None,
     until_decided: bool = False, max_pairs: int | None = None, effect: float | None = None,
     wandb: str | None = None, tensorboard: bool = False, log_model: bool = False,
-    devices_per_trial: int = 1, profile: Folder | None = None, slurm: Assignments | None = None,
-    detach: bool = False, dry_run: bool = False, ray_address: str | None = None,
-    cpus_per_worker: float | None = None, gpus_per_worker: float | None = None,
-    progress: Progress = True
+    per_device: str | int = "1", devices_per_trial: int = 1, profile: Folder | None = None,
+    slurm: Assignments | None = None, detach: bool = False, dry_run: bool = False,
+    ray_address: str | None = None, cpus_per_worker: float | None = None,
+    gpus_per_worker: float | None = None, progress: Progress = True
 ) -> Study:  # fmt: skip
     """Run every missing trial of an ablation or a sweep; return the study, to compare and report.
 
@@ -55,7 +55,7 @@ def launch(
     """
     options = LaunchOptions(
         runs_folder(runs), wandb, executor, devices, workers, max_hours, retries, tensorboard,
-        log_model, devices_per_trial=devices_per_trial,
+        log_model, per_device=str(per_device), devices_per_trial=devices_per_trial,
         ray=RayOptions(ray_address, cpus_per_worker, gpus_per_worker),
     )  # fmt: skip
     asked = LaunchRequest(

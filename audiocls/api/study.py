@@ -27,7 +27,8 @@ from audiocls.render.build.clips import ClipSection, ClipsRequest, section_of
 from audiocls.render.build.stored import stored_ablation
 from audiocls.store import StudyFolder
 from audiocls.store.study import open_study
-from audiocls.studies.launch import Outcome, summary_of
+from audiocls.studies.launch import Outcome
+from audiocls.studies.launch_summary import summary_of
 from audiocls.studies.options import cache_folder
 from audiocls.studies.reports import load_report
 from audiocls.studies.status import Retried, Stopped, retry_failed, stop_launches

@@ -63,6 +63,14 @@ DevicesPerTrialOption = Annotated[
         "--devices-per-trial", min=1, help="So many devices share each batch of one trial."
     ),
 ]
+PerDeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--per-device",
+        help="Trials of one shape that a worker trains as one: a number, or auto (what fits into "
+        "the accelerator's memory).",
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Default: one per GPU, or per core. SLURM: of tasks."),

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from audiocls.errors import UsageError
 from audiocls.execution import gpus
@@ -21,6 +22,8 @@ from audiocls.execution.temporary import TEMPORARY
 from audiocls.execution.tpus import installed_tpus, tpu_variables
 from audiocls.training.device import PLACED
 
+PerDevice = int | Literal["auto"]
+"""Trials that a worker trains at once; `auto`: as many as its device has memory for."""
 Slots = list[str]
 """The device of each worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`; where a trial is
 trained on several, all of them: `["cuda:0,cuda:1"]`."""
@@ -113,6 +116,19 @@ def _named(word: str, there: Sequence[str]) -> list[str]:
 def kind_name(device: str) -> str:
     """Return torch's name of the kind: `cuda` of `cuda:1`, and of several."""
     return re.split("[:,]", device)[0]
+
+
+def per_device(text: str) -> PerDevice:
+    """Return the trials at once that `--per-device` asks for; raise `UsageError` for others.
+
+    >>> per_device("4"), per_device("auto")
+    (4, 'auto')
+    """
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or int(text) == 0:
+        raise UsageError(f"--per-device: got {text!r}; allowed: auto, or a number of 1 or more")
+    return int(text)
 
 
 def num_cores() -> int:

@@ -16,6 +16,10 @@ FINISH = "finish "
 """To a worker, followed by a trial's id: score and record that trial after its epoch."""
 
 
+ROOM = "room "
+"""From a worker, followed by the number of trials like its last ones that its device can train."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """A trial has finished one epoch."""

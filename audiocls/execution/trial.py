@@ -3,22 +3,17 @@
 The only place where training, the store and tracking meet.
 """
 
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from tempfile import gettempdir
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 
 from audiocls.audio.dataset import AudioDataset
-from audiocls.config import Config, identity_config
+from audiocls.config import Config
 from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.followers import following
@@ -26,41 +21,29 @@ from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import (
     Done,
     Ended,
-    Epoch,
     Event,
-    Extraction,
     Failed,
     Interrupted,
-    Notice,
     Recorded,
 )
 from audiocls.execution.probe import Tried, require_sound_here
-from audiocls.execution.provenance import now, provenance, reset_peak_memory
 from audiocls.execution.run_info import best_of, ending_of, run_info_of
-from audiocls.execution.snapshots import Snapshots
 from audiocls.execution.trial_results import write_results
+from audiocls.execution.trial_run import TrialRun
 from audiocls.execution.worker_cache import WorkerCache
-from audiocls.machine import fault_of
 from audiocls.machine.memory import is_of_memory
 from audiocls.parts import KEPT
-from audiocls.store import Attempt, Cause, Failure, Provenance, Record
+from audiocls.store import Attempt, Cause, Failure, Record
 from audiocls.store.lease import LeaseLost
-from audiocls.tracking import Ending, NullTracker, Tracker, start
+from audiocls.tracking import Ending, start
 from audiocls.tracking.breakdown import ScoreBreakdown
-from audiocls.training.device import resolve_device
-from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
-from audiocls.training.init_from import Weights
+from audiocls.training.fit import Diverged, Signal, fit
 from audiocls.training.progress import Progress
 from audiocls.training.score import score
 from audiocls.training.state import TrainingState, build
 
-STOPPED = 128 + signal.SIGTERM
-"""Exit code of a W&B run that was stopped on the server, as W&B's own agent reports it."""
-STOPPED_BY_BUTTON = "ended early: somebody stopped its W&B run"
-
-R = TypeVar("R")
-
-NO_ATTEMPT = Attempt(number=0, origin=1)
+if TYPE_CHECKING:
+    from audiocls.training.pretrain import Pretrained
 
 CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
     (torch.OutOfMemoryError, "out_of_memory"),
@@ -97,7 +80,7 @@ def train_trial(
         meanwhile(lambda: emit(run.without_fault(close)))
 
 
-def _attempt(run: "TrialRun") -> Callable[[], Ended]:
+def _attempt(run: TrialRun) -> Callable[[], Ended]:
     """Train the trial; return what finishes its trackers, and says how it ended."""
     job = run.job
     if (record := job.trial.record()) is not None:
@@ -110,123 +93,9 @@ def _attempt(run: "TrialRun") -> Callable[[], Ended]:
     except LeaseLost:
         ended, ending = Interrupted(job.id, is_taken=True), Ending(exit_code=1)
     except Exception as error:
-        ended, ending = _failed(run, error), Ending(exit_code=1)
+        ended, ending = failed(run, error), Ending(exit_code=1)
     run.is_uploading = isinstance(ended, Done) and run.is_its_own_run_online()
     return partial(run.close, ended, ending)
-
-
-@dataclass
-class TrialRun:
-    """One attempt at a trial: what it resumes from, who tracks it, who may stop it."""
-
-    job: NativeJob
-    worker_cache: WorkerCache
-    emit: Callable[[Event], None]
-    poll_scheduler: Callable[[], Signal]
-    attempt: Attempt = NO_ATTEMPT
-    tracker: Tracker = field(default_factory=NullTracker)
-    is_uploading: bool = False
-    """Whether its record is written, and its own run on a server has yet to end."""
-    stop_button: threading.Event = field(default_factory=threading.Event)
-    """Set when the stop button of the W&B run is pressed."""
-    snapshots: Snapshots = field(init=False)
-    config: Config = field(init=False)
-    started: str = field(init=False)
-    snapshot: bytes | None = field(init=False)
-    """Training state to resume from; none for a trial that starts at its first epoch."""
-
-    def open(self) -> None:
-        """Count the attempt, read what it resumes from, and open its tracker.
-
-        The tracker comes before the data and the model, where most failures lie: so a run that a
-        server has opened is marked as failed, and not left open.
-        """
-        self.attempt = self.job.trial.begin()
-        self.started = now()
-        self.snapshots = Snapshots(self.job.trial)
-        reset_peak_memory()
-        self.config = Config.model_validate(self.job.spec.config, context=KEPT)
-        self.attempt, self.snapshot = self._resume()
-        tracking, reach = self.job.tracking, self.worker_cache.reach
-        info = run_info_of(self.job, self.config, self.attempt, self.provenance())
-        on_stop = self.stop_button.set
-        self.tracker = start(tracking.mode, info, tracking.has_tensorboard, reach, on_stop)
-
-    def _resume(self) -> tuple[Attempt, bytes | None]:
-        """Return the attempt and the snapshot of an earlier one; say if that is damaged."""
-        trial = self.job.trial
-        attempt, snapshot, damage = trial.resume_attempt(Progress.num_epochs_of)
-        if snapshot is None:
-            trial.write_config(identity_config(self.config))
-        if damage:
-            self.emit(Notice(self.job.id, damage))
-        return attempt, snapshot
-
-    def provenance(self) -> Provenance:
-        """Return where a record of this attempt that is made now comes from."""
-        device, data = resolve_device(self.config.device), self.job.spec.data_fingerprint
-        return provenance(device, identity_config(self.config), data, self.started)
-
-    def poll_signal(self) -> Signal:
-        """Return the scheduler's signal, or else FINISH once an early end was asked for.
-
-        By the stop button of its W&B run, or by a launch whose stop rule has named it.
-        """
-        signal = self.poll_scheduler()
-        is_enough = self.stop_button.is_set() or self.job.trial.wish.exists()
-        return Signal.FINISH if is_enough and signal is Signal.CONTINUE else signal
-
-    def end_epoch(self, end: EpochEnd) -> Signal:
-        """Store, track and report an epoch; return whether training goes on."""
-        # History before snapshot: a kill between the two costs rows that are trained again.
-        self.job.trial.append_history(end.row)
-        self.tracker.log(end.row)
-        self.emit(Epoch(self.job.id, int(end.row["epoch"]), end.num_epochs))
-        signal = self.poll_signal()
-        self.snapshots.end_epoch(end, signal)
-        return signal
-
-    def tell_extraction(self, num_done: int, num_clips: int) -> None:
-        """Report for how many clips of how many features have been computed."""
-        self.emit(Extraction(self.job.id, num_done, num_clips))
-
-    def close(self, ended: Ended, ending: Ending) -> Ended:
-        """Finish the tracker; return `ended` with a note on what went wrong without harm."""
-        is_stopped = self._is_stopped(ended)
-        report = self.tracker.finish(replace(ending, exit_code=STOPPED) if is_stopped else ending)
-        stopped = STOPPED_BY_BUTTON if is_stopped and self.stop_button.is_set() else ""
-        note = "; ".join(filter(None, [stopped, report.note]))
-        fault = ended.fault or report.fault
-        return replace(ended, note=note, is_worker_spent=report.is_beyond_repair, fault=fault)
-
-    def is_its_own_run_online(self) -> bool:
-        """Whether a server gets its run; one that a server has opened ends before the next."""
-        return self.job.tracking.mode == "online" and not self.job.tracking.run_id
-
-    def without_fault(self, call: Callable[[], R]) -> R | Interrupted:
-        """Return what a call does; `Interrupted` where not even a note could be written."""
-        try:
-            return call()
-        except (OSError, MachineFault) as error:
-            if (fault := self.fault_behind(error)) is None:
-                raise
-            return Interrupted(self.job.id, fault=str(fault))
-
-    def fault_behind(self, error: Exception) -> MachineFault | None:
-        """Return the fault of the machine that led to an error, if one did."""
-        folders = self.job.study_folder, self.worker_cache.cache, Path(gettempdir())
-        return fault_of(error, *folders)
-
-    def _is_stopped(self, ended: Ended) -> bool:
-        """Whether the trial ended early because its run was stopped on the server.
-
-        A stop rule of this platform ends a trial early too, but only one without a server's run.
-        """
-        record = self.job.trial.record() if isinstance(ended, Done) else None
-        if record is None or not record.early_stopped:
-            return False
-        is_ordered = bool(self.job.tracking.run_id) and self.poll_signal() is Signal.FINISH
-        return self.stop_button.is_set() or is_ordered
 
 
 def _train(run: TrialRun) -> tuple[Ended, Ending]:
@@ -240,10 +109,31 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
         pretrained = pretrained_for(job, config, run.worker_cache, run.emit, run.poll_signal)
         if pretrained is None:
             return Interrupted(job.id), Ending(exit_code=1)
-    fingerprint, tell = job.spec.data_fingerprint, run.tell_extraction
-    dataset = run.worker_cache.dataset(config, fingerprint, tell=tell)
-    require_sound_here(Tried(config, len(dataset.table.labels)), run.worker_cache.cache)
-    state, progress = _fit(run, dataset, pretrained.weights if pretrained else None)
+    dataset = dataset_of(run)
+    with following(job, config, run.worker_cache.cache) as ranks:
+        given = pretrained.weights if pretrained else None
+        weights, snapshot = ranks.of_first(lambda: (given, run.snapshot))
+        state = build(config, dataset, weights, ranks=ranks)
+        progress = fit(state, lambda end: ranks.of_first(lambda: run.end_epoch(end)), snapshot)
+    return concluded(run, state, progress, pretrained)
+
+
+def dataset_of(run: TrialRun) -> AudioDataset:
+    """Return the data of a trial that was opened, once its parts were tried on this machine."""
+    fingerprint, tell = run.job.spec.data_fingerprint, run.tell_extraction
+    dataset = run.worker_cache.dataset(run.config, fingerprint, tell=tell)
+    require_sound_here(Tried(run.config, len(dataset.table.labels)), run.worker_cache.cache)
+    return dataset
+
+
+def concluded(
+    run: TrialRun,
+    state: TrainingState,
+    progress: Progress,
+    pretrained: "Pretrained | None" = None,
+) -> tuple[Ended, Ending]:
+    """Score and record a trial whose training is complete; return how the attempt ended."""
+    job, config, dataset = run.job, run.config, state.dataset
     if not progress.is_complete:
         return Interrupted(job.id), Ending(best_of(progress.best_row), exit_code=1)
     scores = score(state.classifier, dataset, state.split.test, config.train)
@@ -258,18 +148,7 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
     return Done(job.id), ending_of(job, record, breakdown)
 
 
-def _fit(
-    run: TrialRun, dataset: AudioDataset, pretrained: Weights | None
-) -> tuple[TrainingState, Progress]:
-    """Train on the devices of this worker."""
-    with following(run.job, run.config, run.worker_cache.cache) as ranks:
-        weights, snapshot = ranks.of_first(lambda: (pretrained, run.snapshot))
-        state = build(run.config, dataset, weights, ranks=ranks)
-        progress = fit(state, lambda end: ranks.of_first(lambda: run.end_epoch(end)), snapshot)
-    return state, progress
-
-
-def _failed(run: TrialRun, error: Exception) -> Failed | Interrupted:
+def failed(run: TrialRun, error: Exception) -> Failed | Interrupted:
     """Return the failure as an event, written as a file too; the machine's fault interrupts."""
     job = run.job
     if (machines := run.fault_behind(error)) is not None:

@@ -1,8 +1,8 @@
 """A persistent worker: reads jobs as lines of JSON, trains them, writes events as lines of JSON.
 
-Forked by a fork server, or started as `python -m audiocls.execution.worker CACHE`, with one thread,
-one device and a folder of its own for temporary files, which is removed with it. It outlives
-trials, so only the first pays for importing torch. Once it is told to stop it stops after the
+Forked by a fork server, or started as `python -m audiocls.execution.worker CACHE PACK`, with one
+thread, one device and a folder of its own for temporary files, which is removed with it. It
+outlives trials, so only the first pays for importing torch. Once it is told to stop it stops after the
 running epoch; when its scheduler dies its standard input ends, and it has no more than
 `ORPHAN_GRACE_S`.
 """
@@ -24,7 +24,8 @@ import torch
 from audiocls.atomic import make_way
 from audiocls.errors import MachineFault
 from audiocls.execution.job import NativeSpec, job_from_json
-from audiocls.execution.messages import FINISH, READY, STOP, Event, Interrupted, to_json
+from audiocls.execution.messages import FINISH, READY, ROOM, STOP, Event, Interrupted, to_json
+from audiocls.execution.packs import measured_room, train_jobs
 from audiocls.execution.temporary import TEMPORARY
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
@@ -32,6 +33,8 @@ from audiocls.machine import fault_of
 from audiocls.training.fit import Signal
 
 ORPHAN_GRACE_S = 2.0
+SETTLE_S = 0.05
+"""Without a further job, after which a pack is whole."""
 
 
 class Inbox:
@@ -56,6 +59,15 @@ class Inbox:
         self.jobs.put(None)
         if is_orphan:  # else the scheduler says how long the epoch may last
             threading.Timer(ORPHAN_GRACE_S, leave, [1]).start()
+
+    def waiting(self) -> list[str]:
+        """Return jobs that came together with the last one, for a pack."""
+        lines: list[str] = []
+        with suppress(queue.Empty):
+            while (line := self.jobs.get(timeout=SETTLE_S)) is not None:
+                lines.append(line)
+            self.jobs.put(None)
+        return lines
 
     def poll_signal(self, trial_id: str) -> Signal:
         """Return what the scheduler wants of a running trial."""
@@ -82,37 +94,54 @@ class LastTrial:
             self._thread.join()
 
 
-def main(cache: Path) -> NoReturn:
-    """Train jobs until standard input ends; `cache` is where decoded audio is kept.
+class Channel:
+    """The pipe to the scheduler, which trainings and uploads write to at once."""
+
+    def __init__(self) -> None:
+        self._pipe, self._lock = os.fdopen(os.dup(1), "w", buffering=1), threading.Lock()
+
+    def write(self, line: str) -> None:
+        try:
+            with self._lock:
+                self._pipe.write(line + "\n")
+        except BrokenPipeError:
+            # The scheduler is gone; what this line reports is on disk already.
+            leave(1)
+
+    def emit(self, event: Event) -> None:
+        self.write(to_json(event))
+
+
+def main(cache: Path, per_device: str = "1") -> NoReturn:
+    """Train jobs until standard input ends.
 
     SIGTERM is left to the scheduler: SLURM and systemd send it to all processes of a job at once.
+
+    Args:
+        cache: where decoded audio is kept.
+        per_device: the trials that are trained at once, or `auto`.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
-    channel = os.fdopen(os.dup(1), "w", buffering=1)
-    inbox, worker_cache = Inbox(), WorkerCache(cache)
-
-    last, writing = LastTrial(), threading.Lock()
-
-    def emit(event: Event) -> None:
-        try:
-            with writing:
-                channel.write(to_json(event) + "\n")
-        except BrokenPipeError:
-            # The scheduler is gone; what this event reports is on disk already.
-            leave(1)
-
-    channel.write(READY + "\n")
+    channel, inbox, worker_cache, last = Channel(), Inbox(), WorkerCache(cache), LastTrial()
+    channel.write(READY)
     while (line := inbox.jobs.get()) is not None:
-        job = job_from_json(line, NativeSpec)
+        lines = [line] if per_device == "1" else [line, *inbox.waiting()]
+        jobs = [job_from_json(each, NativeSpec) for each in lines]
         try:
-            with output_to(job.trial.log):
-                poll_signal = partial(inbox.poll_signal, job.id)
-                train_trial(job, worker_cache, emit, poll_signal, last.finish)
+            with output_to(jobs[0].trial.log):
+                if per_device == "1":
+                    poll_signal = partial(inbox.poll_signal, jobs[0].id)
+                    train_trial(jobs[0], worker_cache, channel.emit, poll_signal, last.finish)
+                else:
+                    train_jobs(jobs, worker_cache, channel.emit, inbox.poll_signal)
         except (OSError, MachineFault) as error:  # the log cannot be opened: nothing was begun
-            if (fault := fault_of(error, job.study_folder)) is None:
+            if (fault := fault_of(error, jobs[0].study_folder)) is None:
                 raise
-            emit(Interrupted(job.id, fault=str(fault)))
+            for job in jobs:
+                channel.emit(Interrupted(job.id, fault=str(fault)))
+        if per_device == "auto" and (room := measured_room(len(jobs))) is not None:
+            channel.write(f"{ROOM}{room}")
     last.wait()
     leave(0)
 
@@ -145,4 +174,4 @@ def output_to(log: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

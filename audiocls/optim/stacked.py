@@ -54,13 +54,14 @@ class StackedAdam:
     names = ("exp_avg", "exp_avg_sq")
 
     def __init__(self, like: Tensor, decay: Tensor, num_steps: Tensor, is_decoupled: bool):
+        """Start with moments of 0. Shape: like (K, P), decay (K, P), num_steps (K, 1)"""
         self.moments = (torch.zeros_like(like), torch.zeros_like(like))
         self._decay, self._num_steps, self._is_decoupled = decay, num_steps, is_decoupled
 
     def step(
         self, weights: Tensor, gradients: Tensor, groups: Sequence[dict[str, Any]], column: Column
     ) -> None:
-        """Update as `StackedUpdate.step`."""
+        """Update as `StackedUpdate.step`. Shape: weights (K, P), gradients (K, P)"""
         lr, eps = (column([group[key] for group in groups]) for key in ("lr", "eps"))
         first, second = (column([group["betas"][i] for group in groups]) for i in (0, 1))
         self._num_steps += 1
@@ -81,13 +82,14 @@ class StackedSgd:
     names = ("momentum_buffer",)
 
     def __init__(self, like: Tensor, decay: Tensor):
+        """Start with momentum of 0. Shape: like (K, P), decay (K, P)"""
         self.moments = (torch.zeros_like(like),)
         self._decay = decay
 
     def step(
         self, weights: Tensor, gradients: Tensor, groups: Sequence[dict[str, Any]], column: Column
     ) -> None:
-        """Update as `StackedUpdate.step`."""
+        """Update as `StackedUpdate.step`. Shape: weights (K, P), gradients (K, P)"""
         lr, momentum = (column([group[key] for group in groups]) for key in ("lr", "momentum"))
         gradients = gradients + self._decay * weights
         (buffer,) = self.moments

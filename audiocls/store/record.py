@@ -36,6 +36,13 @@ class Cost:
     wall_s: float | None = None
     process_s: float | None = None
     peak_memory_mib: float | None = None
+    pack: int | None = None
+    """Trials that were trained at once, where several were: seconds are then a share."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the fields; `pack` only of a trial that was in one."""
+        values = asdict(self)
+        return values if self.pack else {k: v for k, v in values.items() if k != "pack"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,9 @@ class Provenance:
     finished: str = ""
     protocol: str = ""
     """What of the configuration decides how a trial is evaluated, as `key=value` words."""
+    execution: str = ""
+    """How its steps were computed: `eager`, as all were before this was recorded, `fused` with
+    those of other trials, `eager+fused`, or `eager on 2 devices`."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ class Record:
     schema: int = RECORD_SCHEMA
 
     def to_mapping(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "cost": self.cost.to_mapping()}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Record":

@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, get_args
 
-from audiocls import extras
 from audiocls.config import Config
 from audiocls.design.ablation import MAX_BLOCKS
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.execution.accelerators import obstacles
 from audiocls.execution.device_claims import ClaimedSlots, claimed
-from audiocls.execution.devices import Slots, slots, worker_environment
+from audiocls.execution.devices import Slots, per_device, slots, worker_environment
 from audiocls.execution.executors import Executor
 from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.fork_server import ForkServer, is_possible
@@ -28,6 +27,7 @@ from audiocls.execution.job import TrackingConfig
 from audiocls.execution.scheduler import GRACE_S, MAX_FIRST_FAILURES, Limits, Watch
 from audiocls.execution.temporary import cache_folder as cache_folder
 from audiocls.formatting import RUNS as RUNS
+from audiocls.studies.executors import open_inline, open_local, open_programs
 from audiocls.studies.on_ray import NO_RAY, RayOptions, RayWorkers
 from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
@@ -40,8 +40,6 @@ ELSEWHERE = (
     "--executor slurm: a job array is submitted by `audiocls sweep launch` alone; in a job of your "
     "own this command runs as it is. Allowed here: local, inline, ray"
 )
-TRAINING = "training a recipe"
-"""Which no base install can do; what it has planned until then is kept."""
 
 NEEDED_LATER = ("torch._dynamo", "torchmetrics.functional.classification")
 """What torch and the metrics import when they are first used, in every process that uses them."""
@@ -75,6 +73,8 @@ class LaunchOptions:
     has_model: bool = False
     run_id: str = ""
     """The W&B run that an agent opened for the one trial of this launch."""
+    per_device: str = "1"
+    """Trials of one shape that a worker trains at once, or `auto`."""
     is_single: bool = False
     """Whether one cell is launched on its own."""
     devices_per_trial: int = 1
@@ -128,6 +128,7 @@ class LaunchOptions:
         self.check_known()
         if self.executor == "slurm":
             raise UsageError(ELSEWHERE)
+        self._check_packs()
         if self.executor in ("inline", "ray") and self.devices_per_trial > 1:
             raise UsageError(
                 f"--devices-per-trial: with --executor {self.executor} a trial has one device"
@@ -136,6 +137,21 @@ class LaunchOptions:
             return self._ray().slots()
         self.ray.require_none()
         return slots(self.devices, self.workers, is_native, self.devices_per_trial)
+
+    def _check_packs(self) -> None:
+        """Raise `UsageError` for several trials at once where no worker takes several."""
+        if per_device(self.per_device) == 1:
+            return
+        if self.executor != "local":
+            raise UsageError(
+                f"--per-device: got {self.per_device}, which needs workers; allowed with "
+                f"--executor {self.executor}: 1"
+            )
+        if self.devices_per_trial > 1:
+            raise UsageError(
+                f"--per-device: got {self.per_device}, and --devices-per-trial "
+                f"{self.devices_per_trial}: set one of them"
+            )
 
     def _ray(self) -> RayWorkers:
         return RayWorkers(self.ray, self.devices, self.workers)
@@ -174,7 +190,8 @@ class LaunchOptions:
                 return self._ray().open(log.parent, most)
             if self.executor == "inline":
                 return open_inline(self.claimed(1, is_native=True), stop)
-            return open_local(self.claimed(most, is_native=True), log, self.fork_server)
+            pack, slots = per_device(self.per_device), self.claimed(most, is_native=True)
+            return open_local(slots, log, self.fork_server, pack)
 
         return open_executor
 
@@ -212,33 +229,6 @@ def with_fork_server(options: LaunchOptions, study: str) -> Iterator[LaunchOptio
         yield replace(options, fork_server=server)
     finally:
         server.close()
-
-
-def open_inline(slots: ClaimedSlots, stop: threading.Event) -> Executor[Any]:
-    """Return an executor that trains in this process, on the first slot."""
-    extras.require("train", TRAINING)
-    from audiocls.execution.executors.inline import InlineExecutor
-
-    cache = cache_folder().absolute()
-    return InlineExecutor(cache, stop, slots.devices[0], slots.release)
-
-
-def open_local(
-    slots: ClaimedSlots, log: Path, fork_server: ForkServer | None = None
-) -> Executor[Any]:
-    """Return an executor with a worker process for each slot; `log` gets their output."""
-    extras.require("train", TRAINING)
-    from audiocls.execution.executors.local import LocalExecutor
-
-    cache = cache_folder().absolute()
-    return LocalExecutor(slots.devices, cache, log, release=slots.release, fork_server=fork_server)
-
-
-def open_programs(slots: ClaimedSlots) -> Executor[Any]:
-    """Return an executor that runs one program a slot."""
-    from audiocls.execution.executors.subprocesses import SubprocessExecutor
-
-    return SubprocessExecutor(slots.devices, release=slots.release)
 
 
 def numbers(text: str | None, option: str) -> list[int]:

@@ -82,7 +82,7 @@ def fit(
     with determinism(state.config.train.deterministic, state.device):
         running = RunningTrial(state, on_epoch, resume)
         while not running.is_over:
-            running.begin_epoch()
+            running.begin_epoch(state.ranks.execution)
             running.end_epoch(_train(state, running.progress))
         return running.progress
 
@@ -107,8 +107,9 @@ class RunningTrial:
         """Whether no epoch is to follow: training is complete, or was stopped."""
         return self._is_left or self.progress.is_complete
 
-    def begin_epoch(self) -> None:
-        """Note the time and the rate of the epoch's first step."""
+    def begin_epoch(self, execution: str, num_trials: int = 1) -> None:
+        """Note the time, the rate of the epoch's first step, and how it is computed."""
+        self.progress.note_execution(execution, num_trials)
         self._started, self._process_started = time.monotonic(), time.process_time()
         self._lr = self.state.schedule.lr
 

@@ -58,6 +58,8 @@ def obstacle(config: Config) -> str:
         "distil.teacher: a teacher takes one batch at a time": config.distil.teacher is not None,
         "augment.mix_p below 1: some trials mix a batch that others do not": config.augment.mix_p
         < 1,
+        "augment.feature_mixup: its clips are mixed batch by batch": config.augment.feature_mixup
+        > 0,
         "a stage of pre-training comes first": config.has_stage,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
@@ -114,7 +116,7 @@ def _epoch(running: dict[int, RunningTrial], outcomes: dict[int, Progress | Exce
     """Train an epoch of each trial; a trial that fails in what follows its steps fails alone."""
     trials = list(running.values())
     for trial in trials:
-        trial.begin_epoch()
+        trial.begin_epoch("fused", len(trials))
     for (index, trial), row in zip(running.items(), _train(trials), strict=True):
         try:
             trial.end_epoch(row, share=1 / len(trials))

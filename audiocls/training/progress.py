@@ -64,12 +64,21 @@ class Progress:
     """Losses of the first steps: equal to the bit in trials that began alike."""
     is_best_provisional: bool = False
     """Whether weight averaging is configured, and the best epoch is one before it began."""
+    executions: list[str] = field(default_factory=list)
+    """How epochs were computed: `eager`, `fused`, or both where a trial left or joined a pack."""
+    largest_pack: int = 1
+    """Trials at once in the epoch with the most."""
     is_complete: bool = False
     """Whether training has ended and was not merely stopped."""
 
     @property
     def spent(self) -> Spent:
         return Spent(self.steps, self.samples, self.gradient_passes, self.wall_s, self.process_s)
+
+    def note_execution(self, name: str, num_trials: int) -> None:
+        """Note how the next epoch is computed."""
+        self.executions = sorted({*self.executions, name})
+        self.largest_pack = max(self.largest_pack, num_trials)
 
     def keep_if_best(self, state: TrainingState, row: dict[str, float]) -> None:
         """Copy this epoch's weights if it is better than all before by `train.select`.

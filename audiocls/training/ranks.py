@@ -40,6 +40,11 @@ class Ranks:
         """Whether this is the rank that validates, stores and reports."""
         return self.rank == 0
 
+    @property
+    def execution(self) -> str:
+        """How steps are computed, as records have it."""
+        return "eager" if self.size == 1 else f"eager on {self.size} devices"
+
     def share(self, batch: Batch) -> Batch:
         """Return this rank's rows of a batch, whose sizes differ by at most one between ranks."""
         if self.size == 1:

@@ -3,7 +3,7 @@
 Legend: N clips.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -38,6 +38,7 @@ from audiocls.training.init_from import (
     load_matching_weights,
     weights_from,
 )
+from audiocls.training.micro_batches import MicroBatches
 from audiocls.training.objective import (
     ClassObjective,
     CodeObjective,
@@ -67,6 +68,7 @@ class TrainingState:
     """The processes that share each batch."""
     stored: StoredFeatures | None = None
     """What the model takes of the training clips, where nothing random precedes it."""
+    micro_batches: MicroBatches = field(default_factory=MicroBatches)
     transfers: tuple[Transfer, ...] = ()
     """Weights copied from a checkpoint or from pre-training, before the first step."""
 

@@ -3,6 +3,7 @@
 Legend: B batch, C channels (mel bands), L frames.
 """
 
+import functools
 import math
 from dataclasses import replace
 from typing import NamedTuple
@@ -37,41 +38,69 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
         group: one or more batches.
         is_measured: whether the gradient's norm is wanted.
     """
-    ranks, num_clips = state.ranks, sum(len(batch.targets) for batch in group)
     norms: list[Tensor] = []
-
-    def closure() -> Tensor:
-        """Compute the gradients and return the mean loss per clip. Shape: → ()"""
-        state.optimizer.zero_grad(set_to_none=True)
-        losses = []
-        for batch in map(ranks.share, group):
-            # Weighted by clips: the batches of a group may differ in size.
-            loss = batch_loss(state.classifier, state.objective, state.config, batch)
-            loss = loss * (len(batch.targets) / num_clips)
-            state.scaling.backward(loss * num_clips if is_summed else loss)
-            losses.append(loss.detach())
-        ranks.sum_gradients(state.classifier.parameters())
-        return ranks.summed(sum(losses[1:], losses[0]))
 
     def clip() -> None:
         """Measure and clip the gradient, as configured."""
         most = state.config.train.clip_norm
-        if most == 0 and not is_measured:
-            return
-        gradients = [p.grad for p in state.parameters if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        norms.append(norm)
-        if most > 0:
-            # 1e-6 as in `torch.nn.utils.clip_grad_norm_`: a gradient of 0 stays 0.
-            torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
+        if most > 0 or is_measured:
+            norms.append(
+                _clipped_norm([p.grad for p in state.parameters if p.grad is not None], most)
+            )
 
-    is_summed = state.config.train.reduction == "sum"
-    loss = state.stepper.step(closure, clip)
+    loss = state.stepper.step(lambda: _gradients(state, group), clip)
     if not state.scaling.was_skipped:
         state.schedule.step()
     state.averaging.after_step()
     is_told = is_measured and not state.scaling.was_skipped
     return StepResult(loss, norms[0] if is_told else None)
+
+
+def _gradients(state: TrainingState, group: list[Batch]) -> Tensor:
+    """Compute the gradients, in parts once memory ran out; return the mean loss per clip.
+
+    Shape: → ()
+    """
+    ranks, num_clips = state.ranks, sum(len(batch.targets) for batch in group)
+    shares = [ranks.share(batch) for batch in group]
+    while True:
+        try:
+            loss = _gradients_of(state, shares, num_clips)
+            break
+        except (RuntimeError, MemoryError) as error:
+            state.micro_batches.split_further(error, state.classifier, shares)
+    ranks.sum_gradients(state.parameters)
+    return ranks.summed(loss)
+
+
+def _gradients_of(state: TrainingState, group: list[Batch], num_clips: int) -> Tensor:
+    """Compute the gradients batch by batch; return the sum of losses over `num_clips`.
+
+    Shape: → ()
+    """
+    state.optimizer.zero_grad(set_to_none=True)
+    is_summed = state.config.train.reduction == "sum"
+    losses = []
+    for batch in state.micro_batches.of(group):
+        # Weighted by clips: the batches of a group may differ in size.
+        loss = batch_loss(state.classifier, state.objective, state.config, batch)
+        loss = loss * (len(batch.targets) / num_clips)
+        state.scaling.backward(loss * num_clips if is_summed else loss)
+        losses.append(loss.detach())
+    total: Tensor = functools.reduce(torch.add, losses)
+    return total
+
+
+def _clipped_norm(gradients: list[Tensor], most: float) -> Tensor:
+    """Return the norm of all gradients together; scale them to `most` where it is larger, unless 0.
+
+    Shape: gradients of any shapes → ()
+    """
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    if most > 0:
+        # 1e-6 as in `torch.nn.utils.clip_grad_norm_`: a gradient of 0 stays 0.
+        torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
+    return norm
 
 
 def batch_loss(

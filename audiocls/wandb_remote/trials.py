@@ -18,8 +18,8 @@ from audiocls.search import load_sweep
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Proposal, Request, Study, StudyFolder, TrialFolder
 from audiocls.studies.ablation import one_trial
+from audiocls.studies.executors import open_local, open_programs
 from audiocls.studies.launch import check_same_trials, write_plan
-from audiocls.studies.options import open_local, open_programs
 from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.resolve import Resolved, job_of
 from audiocls.studies.search import trials_of

@@ -96,7 +96,7 @@ def step_without_data(state: TrainingState) -> Waits:
     clips, seed = state.split.train, state.seed("order", 0)
     batches = training_batches(state.dataset, clips, state.batching, 0, seed, state.stored)
     state.classifier.train()
-    with _autocast_of_cpu():
+    with autocast_of_cpu():
         train_step(state, [next(batches)])
         with Waits() as waits:
             train_step(state, [next(batches)], is_measured=True)
@@ -104,7 +104,7 @@ def step_without_data(state: TrainingState) -> Waits:
 
 
 @contextmanager
-def _autocast_of_cpu() -> Iterator[None]:
+def autocast_of_cpu() -> Iterator[None]:
     """There is no autocast on a device without data; that of the CPU casts nothing there."""
     real: Callable[..., Any] = torch.autocast
     with pytest.MonkeyPatch.context() as patch:

@@ -8,7 +8,7 @@ import audiocls
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import show_ending, show_pushed
-from audiocls.errors import NotComparable
+from audiocls.errors import NotComparable, UsageError
 from audiocls.render.formats.terminal import show
 
 MaxHoursOption = Annotated[
@@ -58,7 +58,8 @@ def launch(
     seeds: o.SeedsOption = None, folds: o.FoldsOption = None, arms: o.ArmsOption = None,
     study: o.StudyNameOption = None, runs: o.RunsOption = o.RUNS,
     executor: o.LaunchExecutorOption = "local", devices: o.DevicesOption = "auto",
-    workers: o.WorkersOption = None, max_hours: MaxHoursOption = None, retries: RetriesOption = 0,
+    workers: o.WorkersOption = None, per_device: o.PerDeviceOption = "1",
+    max_hours: MaxHoursOption = None, retries: RetriesOption = 0,
     count: CountOption = None, trial_hours: TrialHoursOption = None,
     until_decided: UntilDecidedOption = False, max_pairs: MaxPairsOption = None,
     effect: EffectOption = None, wandb: o.WandbOption = None,
@@ -81,6 +82,8 @@ def launch(
         "tensorboard": tensorboard, "log_model": log_model,
     }  # fmt: skip
     if executor == "wandb":
+        if per_device != "1":
+            raise UsageError("--per-device: a server orders one trial at a time; leave it out")
         pushed = audiocls.push(name, **given)
         show_pushed(pushed)
         ending = audiocls.agent(pushed, runs=runs, devices=devices, workers=workers)
@@ -91,7 +94,8 @@ def launch(
     shown = TerminalDisplay(after_first=preload)
     try:
         launched = audiocls.launch(
-            name, **given, executor=executor, devices_per_trial=devices_per_trial,
+            name, **given, executor=executor, per_device=per_device,
+            devices_per_trial=devices_per_trial,
             profile=profile, slurm=slurm, detach=detach, dry_run=dry_run,
             ray_address=ray_address, cpus_per_worker=cpus_per_worker,
             gpus_per_worker=gpus_per_worker, progress=shown,

@@ -10,18 +10,19 @@ import queue
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from audiocls.errors import AudioclsError
-from audiocls.execution.devices import Slots, kind_of, worker_environment
-from audiocls.execution.executors.worker_process import Inbox, Silence, Worker, start_process
+from audiocls.execution.devices import PerDevice, Slots, kind_of, worker_environment
+from audiocls.execution.executors.silence import PATIENCE, Patience, Silence
+from audiocls.execution.executors.worker_process import Inbox, Worker, start_process
 from audiocls.execution.fork_server import ForkServer, Process
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import (
     FINISH,
     READY,
+    ROOM,
     STOP,
     Ended,
     Epoch,
@@ -38,24 +39,6 @@ MAX_STILLBORN = 3
 """Workers in a row that die before they are ready, after which the machine is at fault."""
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long a worker may be silent before it is taken to be hung."""
-
-    least_s: float = 180.0
-    """Enough to score a trial, and for W&B to give up on a server."""
-    first_epoch_s: float = 3600.0
-    """Before a trial's first epoch, in which data may be decoded and features computed."""
-    factor: float = 10.0
-    """Times the longest silence of the same trial so far."""
-
-    def limit_s(self, longest_s: float | None) -> float:
-        """Return the limit for a trial; `longest_s` is unknown before its first epoch."""
-        known = self.first_epoch_s if longest_s is None else self.factor * longest_s
-        return max(self.least_s, known)
-
-
-PATIENCE = Patience()
 MOST_PASSED_S = 1.0
 """Counted as silence between two looks, which are a fifth of a second apart."""
 
@@ -71,8 +54,11 @@ class LocalExecutor:
         patience: Patience = PATIENCE,
         release: Callable[[], None] = lambda: None,
         fork_server: ForkServer | None = None,
+        per_device: PerDevice = 1,
     ):
-        self._fork_server = fork_server if set(slots) == {"cpu"} else None
+        is_forked = set(slots) == {"cpu"} and per_device == 1
+        self._fork_server = fork_server if is_forked else None
+        self._per_device = per_device
         self._cache, self._log, self._patience = cache, log, patience
         self._release_slots = release
         self.kind = kind_of((slots or ["cpu"])[0])
@@ -86,31 +72,36 @@ class LocalExecutor:
         temporary = self._temporary.new()
         environment = worker_environment(os.environ, device, temporary, self._cache)
         start = partial(self._start_process, environment)
-        return Worker(slot, device, temporary, self._inbox, start)
+        worker = Worker(slot, device, temporary, self._inbox, start)
+        worker.room = 1 if self._per_device == "auto" else self._per_device
+        return worker
 
     def _start_process(self, environment: Mapping[str, str]) -> Process:
         """Fork a worker, or else start one that imports everything itself."""
         forked = None
         if self._fork_server is not None:
             forked = self._fork_server.start(self._cache, self._log, environment)
-        return forked or start_process(self._cache, self._log, environment)
+        return forked or start_process(self._cache, self._log, environment, self._per_device)
 
     def num_free(self) -> int:
-        return sum(worker.trial_id is None for worker in self._workers)
+        return sum(worker.num_free() for worker in self._workers)
 
     def submit(self, job: NativeJob) -> None:
-        worker = next(worker for worker in self._workers if worker.trial_id is None)
-        worker.trial_id, worker.silence = job.id, Silence()
+        worker = next(worker for worker in self._workers if worker.num_free())
+        worker.trial_ids.append(job.id)
+        worker.silence = Silence()
         worker.send_line(job.to_json())
 
     def end(self, trial_id: str) -> None:
         for worker in self._workers:
-            if worker.trial_id == trial_id:
+            if trial_id in worker.trial_ids:
                 worker.send_line(FINISH + trial_id)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         events: list[Event] = []
         deadline = time.monotonic() + timeout_s
+        for worker in self._workers:
+            worker.is_filling = not worker.trial_ids
         while not events and (left := deadline - time.monotonic()) > 0:
             try:
                 worker, line = self._inbox.get(timeout=left)
@@ -128,9 +119,9 @@ class LocalExecutor:
         now = time.monotonic()
         passed_s, self._looked = min(now - self._looked, MOST_PASSED_S), now
         for worker in self._workers:
-            worker.silence.present_s += passed_s if worker.trial_id else 0.0
+            worker.silence.present_s += passed_s if worker.trial_ids else 0.0
             limit_s = self._patience.limit_s(worker.silence.longest_s)
-            if worker.trial_id and worker.silence.present_s > limit_s:
+            if worker.trial_ids and worker.silence.present_s > limit_s:
                 worker.give_up(f"worker hung: silent for {limit_s:.0f} s, so it was killed")
 
     def _handle(self, worker: Worker, line: str | None) -> list[Event]:
@@ -139,17 +130,21 @@ class LocalExecutor:
             return []
         if line is None:
             return self._replace_worker(worker)
+        if line.startswith(ROOM):
+            worker.room = int(line.removeprefix(ROOM))
+            return []
         event = from_json(line)
         if isinstance(event, Recorded):
-            worker.trial_id, worker.uploading = None, event.id
+            worker.drop(event.id)
+            worker.uploading = event.id
         elif isinstance(event, Underway):
             worker.silence.end(isinstance(event, Epoch))
         elif event.id == worker.uploading:
             worker.uploading = None
         else:
-            worker.trial_id = None
+            worker.drop(event.id)
         worker.is_spent |= isinstance(event, Ended) and event.is_worker_spent
-        if worker.is_spent and worker.trial_id is None and self._workers[worker.slot] is worker:
+        if worker.is_spent and not worker.trial_ids and self._workers[worker.slot] is worker:
             self._retire(worker)
         return [event]
 
@@ -159,9 +154,9 @@ class LocalExecutor:
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
 
     def _replace_worker(self, worker: Worker) -> list[Event]:
-        """Replace a dead worker; return the loss of the trial that it was training."""
+        """Replace a dead worker; return the loss of what it was training."""
         self._temporary.remove(worker.temporary)
-        lost = filter(None, (worker.uploading, worker.trial_id))
+        lost = filter(None, (worker.uploading, *worker.trial_ids))
         events: list[Event] = [self._lost(worker, trial_id) for trial_id in lost]
         if self._workers[worker.slot] is not worker:
             return events  # it was retired
@@ -189,7 +184,7 @@ class LocalExecutor:
             return Lost(trial_id, how, fault=str(mapped_file_fault(self._cache)))
         if not worker.is_killed_for_memory():
             return Lost(trial_id, how)
-        num_running = 1 + sum(each.trial_id is not None for each in self._workers)
+        num_running = 1 + sum(bool(each.trial_ids) for each in self._workers)
         fault = str(crowded_memory_fault(num_running)) if num_running > 1 else ""
         return Lost(trial_id, f"{how}, out of memory", cause="out_of_memory", fault=fault)
 
@@ -217,4 +212,5 @@ class LocalExecutor:
             _, line = self._inbox.get(timeout=timeout_s)
         except queue.Empty:
             return []
-        return [from_json(line)] if line and line != READY else []
+        is_event = line and line != READY and not line.startswith(ROOM)
+        return [from_json(line)] if line and is_event else []

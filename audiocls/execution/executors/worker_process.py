@@ -1,4 +1,4 @@
-"""One worker as its executor sees it: a process behind pipes, and the trial that it trains."""
+"""One worker as its executor sees it: a process behind pipes, and the trials that it trains."""
 
 import queue
 import signal
@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from audiocls.execution.devices import PerDevice
+from audiocls.execution.executors.silence import Silence
 from audiocls.execution.fork_server import UNKNOWN_STATUS, Process
 from audiocls.machine.memory import num_oom_kills
 
@@ -16,22 +17,8 @@ KILL_LASTS_S = 1.0
 """For the system to remove a killed worker; one blocked on I/O may never exit."""
 
 
-@dataclass
-class Silence:
-    """How long a worker has reported nothing, counted only while this process runs."""
-
-    present_s: float = 0.0
-    longest_s: float | None = None
-
-    def end(self, is_epoch: bool = True) -> None:
-        """Note a report; only epochs of the trial itself tell how long its epochs take."""
-        if is_epoch:
-            self.longest_s = max(self.present_s, self.longest_s or 0.0)
-        self.present_s = 0.0
-
-
 class Worker:
-    """One process, which `start` starts, and the trial that it trains."""
+    """One process, which `start` starts, and the trials that it trains."""
 
     def __init__(
         self,
@@ -43,7 +30,11 @@ class Worker:
     ):
         self.slot, self.device, self.temporary = slot, device, temporary
         self._oom_kills_before = num_oom_kills()
-        self.trial_id: str | None = None
+        self.trial_ids: list[str] = []
+        self.room = 1
+        """Trials that it takes at once."""
+        self.is_filling = True
+        """Whether it takes more: what it has was sent since the last look."""
         self.uploading: str | None = None
         """The trial before, if its run has yet to end."""
         self.is_spent = False
@@ -61,6 +52,15 @@ class Worker:
                 inbox.put((self, line.strip()))
         self._process.wait()
         inbox.put((self, None))
+
+    def num_free(self) -> int:
+        """Return how many more trials it takes now."""
+        return self.room - len(self.trial_ids) if self.is_filling else 0
+
+    def drop(self, trial_id: str) -> None:
+        """Note that it trains a trial no longer; it takes more once it has none."""
+        self.trial_ids.remove(trial_id)
+        self.is_filling = not self.trial_ids
 
     def send_line(self, line: str) -> None:
         """Send one line; the death of a worker is reported by its reader, not here."""
@@ -114,11 +114,13 @@ class Worker:
 Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 
 
-def start_process(cache: Path, log: Path, environment: Mapping[str, str]) -> Process:
+def start_process(
+    cache: Path, log: Path, environment: Mapping[str, str], per_device: PerDevice = 1
+) -> Process:
     """Start a worker that imports everything itself; `log` gets its errors."""
     with log.open("ab") as errors:
         return subprocess.Popen(
-            [sys.executable, "-m", "audiocls.execution.worker", str(cache)],
+            [sys.executable, "-m", "audiocls.execution.worker", str(cache), str(per_device)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

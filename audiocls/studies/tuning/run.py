@@ -8,7 +8,8 @@ from pathlib import Path
 from audiocls.formatting import command_line
 from audiocls.store import Choice, StudyFolder, tuning_path
 from audiocls.studies.ablation import prepare_ablation
-from audiocls.studies.launch import Outcome, launch, summary_of
+from audiocls.studies.launch import Outcome, launch
+from audiocls.studies.launch_summary import summary_of
 from audiocls.studies.options import Display, LaunchOptions, cache_folder
 from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.request import AblationRequest
