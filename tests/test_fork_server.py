@@ -97,7 +97,7 @@ def test_a_stop_while_the_fork_server_imports_leaves_nothing(tmp_path, cache):
     "given", [{"executor": "inline"}, {"executor": "no such"}, {"devices": "cuda:0"}]
 )
 def test_nothing_is_forked_but_workers_on_the_cpu(given, tmp_path, monkeypatch):
-    monkeypatch.setattr(devices, "available_gpus", lambda: ["cuda:0"])
+    monkeypatch.setattr(devices, "available_devices", lambda is_native: ["cuda:0"])
     with with_fork_server(LaunchOptions(tmp_path, **given), "new") as options:
         assert options.fork_server is None
 

@@ -160,28 +160,22 @@ def _training_batch(
     stored: StoredFeatures | None,
 ) -> Batch:
     """Read, augment, mix and transform one batch."""
-    clips, draws = batch.here, batch.draws
+    clips, draws, rate = batch.here, batch.draws, dataset.sample_rate
     if batching.views is not None:
         return batching.views.batch(dataset, clips, draws)
     augment, targets = batching.augment, dataset.targets[batch.there]
     is_mix = is_mixed(augment, draws, epoch)
     is_changed = augment.changes_waveform or is_mix
-    waveforms = None
-    if is_changed or batching.keeps_waveforms:
-        offsets = _offsets(dataset, clips, draws) if augment.crop == "random" else None
-        waveforms = dataset.waveforms(clips, offsets)
-        waveforms = augment_waveforms(
-            waveforms, augment, dataset.sample_rate, draws, batching.background
-        )
+    is_heard = is_changed or batching.keeps_waveforms
+    waveforms = _augmented(dataset, clips, batching, draws) if is_heard else None
     if waveforms is not None and is_mix:
         shares = soft_targets(targets, len(dataset.table.labels))
-        rate, is_union = dataset.sample_rate, batching.is_union
-        waveforms, targets = mix(waveforms, shares, augment, rate, draws, epoch, is_union)
-    is_standardised = False
+        waveforms, targets = mix(waveforms, shares, augment, rate, draws, epoch, batching.is_union)
+    is_standardised = stored is not None and not is_changed
     if waveforms is not None and is_changed:
         inputs = torch.as_tensor(dataset.front_end(waveforms))
     elif stored is not None:
-        inputs, is_standardised = stored.of(batch.there), True
+        inputs = stored.of(batch.there)
     else:  # from the cache where there is one, also where a teacher takes the waveforms
         inputs = dataset.unaugmented(clips)
     feature_mix = None
@@ -198,6 +192,16 @@ def _training_batch(
         codes=codes_of(dataset, clips),
         is_standardised=is_standardised,
     )
+
+
+def _augmented(
+    dataset: AudioDataset, clips: NDArray[np.int64], batching: Batching, draws: ClipRNG
+) -> Tensor:
+    """Read clips, cropped as configured, and augment each. Shape: clips (B,) → (B, T)"""
+    augment, rate = batching.augment, dataset.sample_rate
+    offsets = _offsets(dataset, clips, draws) if augment.crop == "random" else None
+    waveforms = dataset.waveforms(clips, offsets)
+    return augment_waveforms(waveforms, augment, rate, draws, batching.background)
 
 
 def codes_of(dataset: AudioDataset, clips: NDArray[np.int64]) -> Tensor | None:

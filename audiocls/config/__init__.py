@@ -11,7 +11,8 @@ from audiocls.config.identity import (
     unused_options,
     without_unused,
 )
-from audiocls.config.recipe import Config, merge, resolve
+from audiocls.config.layers import merge, resolve
+from audiocls.config.recipe import Config
 
 __all__ = [
     "Config",

@@ -1,14 +1,13 @@
 """`Config`: everything that decides a trial, each part declared beside the code it configures.
 
-`resolve` makes one out of layers of dotted keys, the later over the earlier: recipe < ablation <
-command line. A rule between parts takes those that it relates, and yields a message for each
-violation, which says what to set instead.
+`audiocls.config.resolve` makes one out of layers. A rule between parts takes those that it relates,
+and yields a message for each violation, which says what to set instead.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.datasets import DataSet
@@ -20,19 +19,13 @@ from audiocls.config.training import (
     SelfSupervision,
     Training,
 )
-from audiocls.dotted import flatten, nest
 from audiocls.errors import ConfigError
 from audiocls.models import Model
 from audiocls.optim import Averaging, NoAveraging, Optim, Sam, Schedule
 from audiocls.options import Options
-from audiocls.parts import OWN_FILES, Origin
-from audiocls.parts.names import with_names
-from audiocls.validation_errors import describe_errors
 
 NO_LINEAR = ("hifigan", "kws")
 """Models whose last layer has no embedding of the clip before it."""
-NAME = ".name"
-"""Ending of the key that chooses a part."""
 
 
 class Config(Options):
@@ -251,55 +244,3 @@ def _selection_conflicts(data: DataSet, schedule: Schedule, train: Training) -> 
         )
     if schedule.name == "plateau" and train.select == "last":
         yield "schedule.name=plateau watches train.select, and 'last' never improves: use a val/…"
-
-
-def resolve(
-    layers: Sequence[Mapping[str, Any]],
-    where: str,
-    origin: Origin = OWN_FILES,
-    merged: Mapping[str, Any] | None = None,
-) -> Config:
-    """Return the configuration that `layers` define, the later over the earlier.
-
-    Args:
-        layers: nested or dotted keys.
-        where: the file or option that the layers are from, for the message.
-        origin: who named the parts: of a server or a checkpoint, only trusted modules are read.
-        merged: what lies under all layers, from `merge`; many arms have it in common.
-
-    Raises:
-        ConfigError: keys or values are invalid; the message lists all of them.
-    """
-    given = nest(merge(layers, merged))
-    try:
-        return Config.model_validate(given, context=origin)
-    except ValidationError as error:
-        raise ConfigError(where, describe_errors(error, Config, given)) from error
-
-
-def merge(
-    layers: Sequence[Mapping[str, Any]], merged: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return one flat mapping of dotted keys: `layers` over what was `merged` before.
-
-    Another choice of a part (`model.name`, `data.name` …) drops the options that earlier layers
-    set for the old one: the new part starts from its own defaults.
-
-    >>> merge([{"model.name": "a", "model.x": 1}, {"model.name": "b"}])
-    {'model.name': 'b'}
-    """
-    merged = dict(merged or {})
-    for layer in layers:
-        flat = with_names(flatten(layer))
-        for key, value in flat.items():
-            if key.endswith(NAME) and merged.get(key) != value:
-                merged = _without(merged, key.removesuffix(NAME) + ".")
-        for key, value in flat.items():
-            merged = _without(merged, key + ".")
-            merged[key] = value
-    return merged
-
-
-def _without(flat: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Return `flat` without the keys that begin with `prefix`."""
-    return {key: value for key, value in flat.items() if not key.startswith(prefix)}

@@ -54,10 +54,7 @@ def write_results(
         num_val=len(state.split.val),
         num_test=len(state.split.test),
         early_stopped=progress.epoch < state.config.train.epochs,
-        notes=(
-            *(transfer.sentence() for transfer in state.transfers),
-            *state.micro_batches.notes(),
-        ),
+        notes=(*(each.sentence() for each in state.transfers), *state.micro_batches.notes()),
         test_clips=digest_of_test(table, state.config.fold, data.validation),
         first_losses=tuple(loss.hex() for loss in progress.first_losses),
     )

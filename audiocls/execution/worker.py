@@ -2,8 +2,8 @@
 
 Forked by a fork server, or started as `python -m audiocls.execution.worker CACHE PACK`, with one
 thread, one device and a folder of its own for temporary files, which is removed with it. It
-outlives trials, so only the first pays for importing torch. Once it is told to stop it stops after the
-running epoch; when its scheduler dies its standard input ends, and it has no more than
+outlives trials, so only the first pays for importing torch. Once it is told to stop it stops after
+the running epoch; when its scheduler dies its standard input ends, and it has no more than
 `ORPHAN_GRACE_S`.
 """
 

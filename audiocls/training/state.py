@@ -101,22 +101,19 @@ def build(
 ) -> TrainingState:
     """Return a trial ready for its first step.
 
+    Raises `ConfigError`, `DataError`: device, budget, teacher, weights or clips do not suit it.
+
     Args:
         dataset: of `config.data` and `config.features`, on the device of the training.
         pretrained: weights of a finished pre-training stage.
         split: clips to train, validate and test on; default: those of `config.fold`.
         learns_codes, learns_views: whether this is a pre-training stage, and what it predicts.
         ranks: the processes that train the trial together, each of which builds it.
-
-    Raises:
-        ConfigError, DataError: device, budget, teacher, weights or clips do not suit it.
     """
-    scaling = loss_scaling(config, dataset.device)
-    split = split or _split(config, dataset)
+    scaling, split = loss_scaling(config, dataset.device), split or _split(config, dataset)
     classifier = _classifier(config, dataset, split.train, learns_views, ranks)
     transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
-    optimizer = config.optim.build(classifier)
-    epoch_steps = _epoch_steps(config, len(split.train))
+    optimizer, epoch_steps = config.optim.build(classifier), _epoch_steps(config, len(split.train))
     return TrainingState(
         config=config,
         dataset=dataset,
