@@ -227,6 +227,7 @@ def test_multi_label_has_no_accuracy_and_no_calibration():
         scalars(LOGITS, MULTI_HOT, True).keys()
         == MULTI_LABEL.keys()
         == {
+            "d_prime",
             "macro_f1",
             "map",
             "auroc",
