@@ -3,6 +3,7 @@
 import os
 import signal
 
+import pytest
 from helpers.processes import Home, invoke, num_trained, wait
 
 from audiocls.store import StudyFolder
