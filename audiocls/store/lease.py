@@ -25,6 +25,8 @@ from audiocls.writers import is_alive, writer_name
 LEASE_S = 60.0
 """The same for all that share a study: whoever waits must know how long a holder may be silent."""
 HEARTBEAT_S = 15.0
+LEASE_BYTES = 512
+"""At most, of the name and token of a holder."""
 POLL_S = 0.05
 NAMELESS_S = 5.0
 """From the making of a lease to the name of its holder in it, at most."""
@@ -72,7 +74,7 @@ class Lease:
         Raises `Damaged` where something else has its place.
         """
         deadline = time.monotonic() + timeout_s
-        with writing(self.file):
+        with writing(self.file, LEASE_BYTES):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             while not self._try() and (left := deadline - time.monotonic()) > 0:
                 time.sleep(min(POLL_S, left))

@@ -128,9 +128,9 @@ class TrialFolder:
 
     def append_history(self, row: Mapping[str, Any]) -> None:
         self.require_mine()
-        history = self.path / HISTORY
-        with writing(history), history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        history, line = self.path / HISTORY, json.dumps(row) + "\n"
+        with writing(history, len(line)), history.open("a", encoding="utf-8") as file:
+            file.write(line)
 
     def keep_history(self, num_epochs: int) -> None:
         """Drop the rows of epochs that have to be trained again.
