@@ -196,8 +196,9 @@ class StudyFolder:
         """
         remove_abandoned(self.path)
         remove_abandoned(self.path / "trials")
-        for snapshot in self.path.glob("trials/*/resume.pt"):
-            trial = TrialFolder(snapshot.parent)
+        left = (*self.path.glob("trials/*/resume.pt"), *self.path.glob("trials/*/.lease"))
+        for trial in map(TrialFolder, dict.fromkeys(file.parent for file in left)):
+            # Who takes over a dead holder's lease removes it when giving it back.
             with suppress(OSError), trial.lease(timeout_s=0) as is_mine:
                 if is_mine and trial.record() is not None:
                     trial.drop_resume()
