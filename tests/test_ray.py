@@ -104,7 +104,7 @@ def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
     ended = wait(launch)
     assert ended.code == 75, ended.err
     assert time.monotonic() - began < 20
-    assert "worker killed by SIGKILL; resuming from its last epoch" in ended.err
+    assert "worker killed by SIGKILL; resuming from its last snapshot" in ended.err
     assert "its worker on" in ended.err
     assert any(node_cache.glob("pack-*"))
     assert not any(node_cache.glob("synthetic-*"))

@@ -171,7 +171,10 @@ def test_a_killed_launch_is_replaced_by_the_other_node_and_a_stop_reaches_all(
     before = epochs(folder)
     kill(workers_of(pid_of(at_work(folder, other)))[0])
     wait_until(
-        lambda: sum(len(found) > len(before[k]) + 5 for k, found in epochs(folder).items()) == 2, 60
+        lambda: (
+            sum(len(found) > len(before.get(k, ())) + 5 for k, found in epochs(folder).items()) == 2
+        ),
+        60,
     )
     assert "stopped: " in invoke("sweep", "stop", "tiny").out
     wait_until(lambda: not cluster.queue(), 20)

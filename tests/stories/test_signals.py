@@ -169,7 +169,8 @@ def test_a_worker_that_is_stopped_is_noticed_killed_and_replaced(
     executor = LocalExecutor(["cpu"], cache, tmp_path / "log", patience)
     try:
         executor.submit(job)
-        poll_until(executor, Epoch)
+        while job.trial.resume() is None:
+            poll_until(executor, Epoch)
         stopped = executor._workers[0]._process.pid
         os.kill(stopped, signal.SIGSTOP)
         lost = poll_until(executor, Lost)
