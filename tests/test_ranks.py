@@ -82,9 +82,9 @@ def test_shares_are_all_rows_of_a_batch_once(monkeypatch):
         def span(self, start: int, stop: int) -> list[int]:
             return self.targets[start:stop].tolist()
 
-    shares = [Ranks(rank, 3).share(Whole()) for rank in range(3)]  # type: ignore[arg-type]
-    assert [len(share) for share in shares] == [2, 2, 3]
-    assert [row for share in shares for row in share] == Whole.targets.tolist()
+    shards = [Ranks(rank, 3).shard(Whole()) for rank in range(3)]  # type: ignore[arg-type]
+    assert [len(shard) for shard in shards] == [2, 2, 3]
+    assert [row for shard in shards for row in shard] == Whole.targets.tolist()
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_a_trial_whose_other_process_is_killed_fails_and_says_so(tmp_path, monke
 
     started: list[subprocess.Popen[str]] = []
     monkeypatch.setattr(followers, "_start", doomed)
-    end_epoch = followers.Ranks.of_first
+    end_epoch = followers.Ranks.broadcast_from_first
 
     def kill_then_go_on(self: Ranks, compute: object) -> object:
         value = end_epoch(self, compute)  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ def test_a_trial_whose_other_process_is_killed_fails_and_says_so(tmp_path, monke
             started[0].wait()
         return value
 
-    monkeypatch.setattr(Ranks, "of_first", kill_then_go_on)
+    monkeypatch.setattr(Ranks, "broadcast_from_first", kill_then_go_on)
     event, trial = trained(config_of(**{"train.epochs": 3}), tmp_path / "s", monkeypatch, 2)
     assert isinstance(event, Failed)
     failure = trial.failure()

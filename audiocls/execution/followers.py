@@ -48,12 +48,15 @@ def following(job: NativeJob, config: Config, cache: Path) -> Iterator[Ranks]:
         return
     is_over = threading.Event()
     with TemporaryDirectory() as folder:
-        meeting = Path(folder) / "meeting"
-        followers = [_start(job, (rank, size), meeting, cache) for rank in range(1, size)]
-        for follower in followers:
-            threading.Thread(target=_watch, args=(follower, is_over), daemon=True).start()
+        rendezvous = Path(folder) / "rendezvous"
+        followers: list[subprocess.Popen[str]] = []
         try:
-            yield ranks.joined(0, size, meeting, resolve_device(config.device))
+            for rank in range(1, size):
+                followers.append(_start((rank, size), rendezvous, cache))
+                _tell(followers[-1], job)
+                watch = threading.Thread(target=_watch, args=(followers[-1], is_over), daemon=True)
+                watch.start()
+            yield ranks.join(0, size, rendezvous, resolve_device(config.device))
         except RuntimeError as error:
             _explain(error, followers)
             raise
@@ -65,16 +68,19 @@ def following(job: NativeJob, config: Config, cache: Path) -> Iterator[Ranks]:
             ranks.leave()
 
 
-def _start(
-    job: NativeJob, place: tuple[int, int], meeting: Path, cache: Path
-) -> subprocess.Popen[str]:
-    words = [str(word) for word in (*place, meeting, cache)]
+def _start(place: tuple[int, int], rendezvous: Path, cache: Path) -> subprocess.Popen[str]:
+    """Start the follower of a rank among so many; its input ends with this process."""
+    words = [str(word) for word in (*place, rendezvous, cache)]
     program = [sys.executable, "-m", "audiocls.execution.followers", *words]
-    process = subprocess.Popen(program, stdin=subprocess.PIPE, text=True)
-    assert process.stdin is not None
-    process.stdin.write(job.to_json() + "\n")
-    process.stdin.flush()
-    return process
+    return subprocess.Popen(program, stdin=subprocess.PIPE, text=True)
+
+
+def _tell(follower: subprocess.Popen[str], job: NativeJob) -> None:
+    """Send the job; a follower that has died by now is noticed by who watches it."""
+    assert follower.stdin is not None
+    with suppress(BrokenPipeError):
+        follower.stdin.write(job.to_json() + "\n")
+        follower.stdin.flush()
 
 
 def _watch(follower: subprocess.Popen[str], is_over: threading.Event) -> None:
@@ -94,33 +100,34 @@ def _explain(error: RuntimeError, followers: list[subprocess.Popen[str]]) -> Non
             code = follower.wait(timeout=1.0)
             if code == OUT_OF_MEMORY:
                 raise torch.OutOfMemoryError("on another device of the trial") from error
-            error.add_note(f"a process of this trial ended with status {code}; see its log")
+            if code:
+                error.add_note(f"a process of this trial ended with status {code}; see log.txt")
 
 
 def main() -> None:
     """Train along, until the trial ends or the first rank does."""
-    rank, size, meeting, cache = int(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:])
+    rank, size, rendezvous, cache = int(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:])
     job = job_from_json(sys.stdin.readline(), NativeSpec)
     threading.Thread(target=_end_with_input, daemon=True).start()
     torch.set_num_threads(1)
     config = Config.model_validate(job.spec.config, context=KEPT)
     try:
-        own = ranks.joined(rank, size, meeting, resolve_device(config.device))
-        _train_along(job, config, own, cache)
+        group = ranks.join(rank, size, rendezvous, resolve_device(config.device))
+        _train_along(job, config, group, cache)
     except torch.OutOfMemoryError:
         traceback.print_exc()
         os._exit(OUT_OF_MEMORY)
     os._exit(0)
 
 
-def _train_along(job: NativeJob, config: Config, own: Ranks, cache: Path) -> None:
-    weights, snapshot = own.of_first(_told)
+def _train_along(job: NativeJob, config: Config, group: Ranks, cache: Path) -> None:
+    weights, snapshot = group.broadcast_from_first(_known_to_first_rank)
     dataset = WorkerCache(cache).dataset(config, job.spec.data_fingerprint)
-    state = build(config, dataset, weights, ranks=own)
-    fit(state, lambda _: own.of_first(_told), snapshot)
+    state = build(config, dataset, weights, ranks=group)
+    fit(state, lambda _: group.broadcast_from_first(_known_to_first_rank), snapshot)
 
 
-def _told() -> Any:
+def _known_to_first_rank() -> Any:
     raise AssertionError("the first rank tells")
 
 

@@ -37,7 +37,7 @@ from audiocls.store import Attempt, Cause, Failure, Record
 from audiocls.store.lease import LeaseLost
 from audiocls.tracking import Ending, start
 from audiocls.tracking.breakdown import ScoreBreakdown
-from audiocls.training.fit import Diverged, Signal, fit
+from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.progress import Progress
 from audiocls.training.score import score
 from audiocls.training.state import TrainingState, build
@@ -111,10 +111,14 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
             return Interrupted(job.id), Ending(exit_code=1)
     dataset = dataset_of(run)
     with following(job, config, run.worker_cache.cache) as ranks:
+
+        def end_epoch(end: EpochEnd) -> Signal:
+            return ranks.broadcast_from_first(lambda: run.end_epoch(end))
+
         given = pretrained.weights if pretrained else None
-        weights, snapshot = ranks.of_first(lambda: (given, run.snapshot))
+        weights, snapshot = ranks.broadcast_from_first(lambda: (given, run.snapshot))
         state = build(config, dataset, weights, ranks=ranks)
-        progress = fit(state, lambda end: ranks.of_first(lambda: run.end_epoch(end)), snapshot)
+        progress = fit(state, end_epoch, snapshot)
     return concluded(run, state, progress, pretrained)
 
 

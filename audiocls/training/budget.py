@@ -15,6 +15,7 @@ from audiocls.training.cost import (
     layer_summary,
     macs_of,
     num_params,
+    run_hooked,
     trained_network,
 )
 
@@ -105,11 +106,5 @@ def normalisation_ops(network: nn.Module, inputs: Tensor) -> int:
         counts.append((4 if is_scaled else 2) * given[0].numel())
 
     layers = [module for module in network.modules() if isinstance(module, NORMALISATIONS)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
-    try:
-        with torch.no_grad():
-            network(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    run_hooked(network, inputs, layers, count)
     return sum(counts)

@@ -5,6 +5,7 @@ Legend: C channels, T samples, L frames, K classes.
 
 import functools
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -219,11 +220,21 @@ def _output_shapes(network: nn.Module, inputs: Tensor) -> dict[nn.Module, tuple[
         first = output[0] if isinstance(output, tuple | list) else output
         shapes[module] = tuple(first.shape[1:])
 
-    hooks = [module.register_forward_hook(record) for module in network.modules()]
+    run_hooked(network, inputs, list(network.modules()), record)
+    return shapes
+
+
+def run_hooked(
+    network: nn.Module, inputs: Tensor, layers: Sequence[nn.Module], hook: Callable[..., None]
+) -> None:
+    """Run a network once, without gradients, with a forward hook on some layers of it.
+
+    Shape: inputs (B, …), whatever `network` takes
+    """
+    hooks = [layer.register_forward_hook(hook) for layer in layers]
     try:
         with torch.no_grad():
             network(inputs)
     finally:
-        for hook in hooks:
-            hook.remove()
-    return shapes
+        for each in hooks:
+            each.remove()

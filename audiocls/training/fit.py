@@ -164,7 +164,7 @@ def _validate(state: TrainingState, epoch: int) -> Row:
         refresh_batch_norm(evaluated, (inputs for inputs, _ in batches))
     if len(state.split.val) == 0:
         return {}
-    return state.ranks.of_first(
+    return state.ranks.broadcast_from_first(
         lambda: state.objective.validate(evaluated, state.dataset, state.split.val)
     )
 
@@ -174,7 +174,7 @@ def _train(state: TrainingState, progress: Progress) -> Row:
 
     Without the norm if every step that was measured overflowed.
     """
-    purpose = state.ranks.purpose("dropout")
+    purpose = state.ranks.seed_purpose("dropout")
     seed_generators(state.seed(purpose, progress.epoch), state.device)
     state.classifier.train()
     # Losses stay on the device until the end: reading one a step would wait for each step.

@@ -30,7 +30,7 @@ died are noticed otherwise."""
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that train a trial; alone, unless `joined` says otherwise."""
+    """This process among those that train a trial; alone, unless `join` says otherwise."""
 
     rank: int = 0
     size: int = 1
@@ -45,7 +45,7 @@ class Ranks:
         """How steps are computed, as records have it."""
         return "eager" if self.size == 1 else f"eager on {self.size} devices"
 
-    def share(self, batch: Batch) -> Batch:
+    def shard(self, batch: Batch) -> Batch:
         """Return this rank's rows of a batch, whose sizes differ by at most one between ranks."""
         if self.size == 1:
             return batch
@@ -53,7 +53,7 @@ class Ranks:
         bounds = (self.rank * num_clips // self.size, (self.rank + 1) * num_clips // self.size)
         return batch.span(*bounds)
 
-    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+    def all_reduce_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace the gradients by their sums over the ranks."""
         if self.size == 1:
             return
@@ -64,13 +64,13 @@ class Ranks:
         for gradient, values in zip(gradients, summed, strict=True):
             gradient.copy_(values.view_as(gradient))
 
-    def summed(self, value: Tensor) -> Tensor:
+    def all_reduce(self, value: Tensor) -> Tensor:
         """Return the sum over the ranks. Shape: any → the same"""
         if self.size > 1:
             dist.all_reduce(value)
         return value
 
-    def of_first(self, compute: Callable[[], T]) -> T:
+    def broadcast_from_first(self, compute: Callable[[], T]) -> T:
         """Compute on the first rank alone; return its result, which is small, on all."""
         if self.size == 1:
             return compute()
@@ -78,7 +78,7 @@ class Ranks:
         dist.broadcast_object_list(result)
         return result[0]  # type: ignore[return-value]
 
-    def purpose(self, name: str) -> str:
+    def seed_purpose(self, name: str) -> str:
         """Return what seeds this rank's random numbers of a purpose; the first one's as alone."""
         return name if self.is_first else f"{name} of rank {self.rank}"
 
@@ -108,7 +108,7 @@ class Ranks:
 ALONE = Ranks()
 
 
-def joined(rank: int, size: int, meeting: Path, device: torch.device) -> Ranks:
+def join(rank: int, size: int, rendezvous: Path, device: torch.device) -> Ranks:
     """Return this process among `size`, which meet in a file that none of them has made yet.
 
     It computes on the CUDA device of its number from here on, if `device` is one.
@@ -117,7 +117,7 @@ def joined(rank: int, size: int, meeting: Path, device: torch.device) -> Ranks:
         torch.cuda.set_device(rank)
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        init_method=f"file://{meeting}",
+        init_method=f"file://{rendezvous}",
         rank=rank,
         world_size=size,
         timeout=PATIENCE,

@@ -62,15 +62,15 @@ def _gradients(state: TrainingState, group: list[Batch]) -> Tensor:
     Shape: → ()
     """
     ranks, num_clips = state.ranks, sum(len(batch.targets) for batch in group)
-    shares = [ranks.share(batch) for batch in group]
+    shards = [ranks.shard(batch) for batch in group]
     while True:
         try:
-            loss = _gradients_of(state, shares, num_clips)
+            loss = _gradients_of(state, shards, num_clips)
             break
         except (RuntimeError, MemoryError) as error:
-            state.micro_batches.split_further(error, state.classifier, shares)
-    ranks.sum_gradients(state.parameters)
-    return ranks.summed(loss)
+            state.micro_batches.split_further(error, state.classifier, shards)
+    ranks.all_reduce_gradients(state.parameters)
+    return ranks.all_reduce(loss)
 
 
 def _gradients_of(state: TrainingState, group: list[Batch], num_clips: int) -> Tensor:
