@@ -198,6 +198,17 @@ class TestOptions:
         monkeypatch.setitem(extras.EXTRAS, "ray", ("no_such_package",))
         assert "pip install 'audiocls[ray]'" in self.refused("--executor", "ray")
 
+    def test_a_cluster_of_this_machine_that_has_died_is_refused_at_once(
+        self, tmp_path, monkeypatch
+    ):
+        """Ray leaves its address behind, and would wait for it for minutes."""
+        pytest.importorskip("ray")
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+        monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray/ray_current_cluster").write_text("127.0.0.1:1")
+        assert "nothing answers at 127.0.0.1:1" in self.refused("--executor", "ray")
+
     def test_an_address_where_nothing_listens_is_refused_at_once(self):
         pytest.importorskip("ray")
         told = self.refused("--executor", "ray", "--ray-address", "127.0.0.1:1")

@@ -36,7 +36,8 @@ LAUNCH = ("sweep", "launch", "tiny.yaml", "--executor", "slurm", "--wandb", "dis
 FAKES = {
     "sbatch": """
 case "$1" in
-  --version) echo "$(<"$fake/version")" ;;
+  --version) [ -e "$fake/broken" ] && { cat "$fake/broken" >&2; exit 1; }
+     echo "$(<"$fake/version")" ;;
   --help) echo "  -p, --partition=partition   --time=minutes" ;;
   *) [ -e "$fake/refusal" ] && { cat "$fake/refusal" >&2; exit 1; }
      cat > "$fake/script"; echo 77 ;;
@@ -349,7 +350,7 @@ def test_what_sbatch_refuses_is_said_with_the_nearest_option(slurm):
 def test_options_of_slurm_have_no_effect_elsewhere(option, slurm):
     told = invoke("sweep", "launch", "tiny.yaml", "--executor", "inline", option)
     assert told.code == 2
-    assert "no effect here, for --executor is inline" in told.err
+    assert "no effect here, for it belongs to --executor slurm (got inline)" in told.err
 
 
 def test_only_launches_of_studies_are_submitted(slurm):
@@ -539,3 +540,13 @@ def test_a_sweep_is_submitted_as_it_is_and_its_count_is_its_own(slurm, tmp_path)
     assert invoke(*given, "--detach", "--wandb", "offline").code == 0
     assert options_in(slurm.heard("script"))["array"] == "0-8"
     assert Submissions(tmp_path / "runs/s").jobs() == ["77"]
+
+
+def test_an_sbatch_that_knows_no_cluster_is_told_of_in_its_own_words(slurm: Fake) -> None:
+    slurm.say("broken", "sbatch: error: DNS SRV lookup failed\nsbatch: fatal: no configuration\n")
+    with pytest.raises(UsageError) as raised:
+        commands.version()
+    assert "sbatch does not work on this machine: DNS SRV lookup failed; no conf" in str(
+        raised.value
+    )
+    assert "login node" in str(raised.value)

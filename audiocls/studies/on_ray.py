@@ -32,7 +32,9 @@ class RayOptions:
             "--gpus-per-worker": self.gpus_per_worker,
         }
         for option in (name for name, value in given.items() if value is not None):
-            raise UsageError(f"{option} has no effect here: it is of --executor ray")
+            raise UsageError(
+                f"{option} has no effect here: it belongs to --executor ray; leave it out"
+            )
 
 
 NO_RAY = RayOptions()

@@ -2,11 +2,13 @@
 
 import logging
 import math
+import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -70,7 +72,7 @@ def connect(address: str | None) -> None:
                 "leave the address out, or call ray.shutdown() before"
             )
         return
-    _require_listener(address or "")
+    _require_listener(address or os.environ.get("RAY_ADDRESS") or _started_here())
     try:
         ray.init(
             address or "auto",
@@ -94,6 +96,15 @@ def disconnect() -> None:
 
 def _is_ours() -> bool:
     return bool(ray.get_runtime_context().namespace == NAMESPACE)
+
+
+def _started_here() -> str:
+    """Return the address of the cluster that was started on this machine, dead or alive."""
+    folder = Path(os.environ.get("RAY_TMPDIR") or "/tmp", "ray")
+    try:
+        return (folder / "ray_current_cluster").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
 
 
 def _require_listener(address: str) -> None:

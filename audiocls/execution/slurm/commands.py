@@ -45,7 +45,13 @@ def version() -> tuple[int, ...]:
             "--executor slurm: no sbatch found on PATH: run this on a login node of the cluster, "
             "or load its module first (`module load slurm`)"
         )
-    said = _run("sbatch", "--version").stdout.strip()
+    asked = _run("sbatch", "--version")
+    if asked.returncode:
+        raise UsageError(
+            f"--executor slurm: sbatch does not work on this machine: {_why(asked.stderr)}. "
+            "Run this on a login node of the cluster"
+        )
+    said = asked.stdout.strip()
     found = re.search(r"(\d+)\.(\d+)", said)
     numbers = tuple(map(int, found.groups())) if found else ()
     if numbers < OLDEST:
@@ -83,7 +89,10 @@ def submit(script: str) -> str:
 
 def _why(stderr: str) -> str:
     """Return what `sbatch` says, as a sentence, with the nearest option that it has."""
-    lines = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in stderr.splitlines()]
+    lines = [
+        line.removeprefix("sbatch: ").removeprefix("error: ").removeprefix("fatal: ")
+        for line in stderr.splitlines()
+    ]
     said = "; ".join(line for line in lines if line and "--help" not in line) or "no reason given"
     unknown = re.search(r"unrecognized option '--([\w-]+)", said)
     if unknown is None:

@@ -63,7 +63,7 @@ class SlurmOptions:
             "--dry-run": self.is_dry or None,
         }
         if executor != "slurm":
-            check_without_effect(given, f"--executor is {executor}, and they are for slurm")
+            check_without_effect(given, f"it belongs to --executor slurm (got {executor})")
 
 
 def launch_on_slurm(
