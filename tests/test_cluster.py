@@ -15,6 +15,7 @@ from audiocls.execution.cluster.node import Delivery, Node, NodeSetup, NodeWorke
 from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.messages import Done, Epoch, from_json
 from audiocls.execution.provenance import code_digest, torch_version
+from audiocls.parts.modules import PLACES
 from audiocls.store import Record, StudyFolder, TrialFolder
 from audiocls.store.lease import LeaseLost
 from audiocls.store.transfer import UNDERWAY, Homecoming, members, packed, rows_after, unpack
@@ -143,6 +144,18 @@ class TestNode:
         assert num_epochs >= epochs[0] - 1
         assert [row["epoch"] for row in job.trial.history()] == [*range(1, NUM_EPOCHS + 1)]
         assert job.trial.record().attempt == 2
+
+    def test_a_node_outlives_the_folder_that_it_was_started_in(self, tmp_path, monkeypatch):
+        """Torch cannot be imported where the working directory was deleted."""
+        for name in (tables.TABLES, PLACES):
+            monkeypatch.setenv(name, "")
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        worker = NodeWorker(NodeSetup(str(tmp_path / "s"), is_program=True), lambda ref: ref)
+        assert Path.cwd().is_dir()
+        monkeypatch.chdir(tmp_path)
+        worker.stop(0)
 
     def delivery(self, job):
         return Delivery(job.to_json(), packed(job.trial.path))

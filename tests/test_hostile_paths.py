@@ -119,3 +119,16 @@ def test_doctor_says_that_a_folder_without_hard_links_keeps_no_studies(
     result = CliRunner().invoke(app, ["doctor", "--runs", str(tmp_path)])
     assert result.exit_code == 1
     assert "no study can be kept there, for one cannot make hard links" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("sweep", "launch", "dropout"), ("report", "dropout")])
+def test_a_working_folder_that_was_deleted_is_told(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch cannot even be imported there: oneMKL ends the process."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "the folder that you are in was deleted; go to another one first: cd" in result.stderr

@@ -25,7 +25,7 @@ from audiocls.cli import (
 from audiocls.cli.model import evaluate, export, predict, show
 from audiocls.errors import AudioclsError, DataError, UsageError
 from audiocls.machine import fault_of
-from audiocls.named_paths import HOMELESS, why_unfit
+from audiocls.named_paths import HOMELESS, has_working_folder, why_unfit
 
 
 class ErrorsAsText(TyperGroup):
@@ -33,6 +33,7 @@ class ErrorsAsText(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
+            _require_working_folder()
             with extras.required("this command"):
                 return super().invoke(ctx)
         except AudioclsError as error:
@@ -60,6 +61,11 @@ class ErrorsAsText(TyperGroup):
                 raise
             console.error(f"{fault}. Nothing that was finished is lost")
             raise typer.Exit(fault.exit_code) from error
+
+
+def _require_working_folder() -> None:
+    if not has_working_folder():
+        raise UsageError("the folder that you are in was deleted; go to another one first: cd ~")
 
 
 app = typer.Typer(
