@@ -104,11 +104,11 @@ def test_out_of_memory_halves_the_pack_and_then_the_trial_is_alone(jobs, train, 
     sizes = []
     real = fused.FusedStep.__call__
 
-    def limited(self, groups):
+    def limited(self, groups, is_measured):
         sizes.append(len(groups))
         if len(groups) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(self, groups)
+        return real(self, groups, is_measured)
 
     monkeypatch.setattr(fused.FusedStep, "__call__", limited)
     made = jobs(*({"seed": seed} for seed in range(3)))

@@ -20,7 +20,8 @@ from audiocls.store.lease import LeaseLost
 from audiocls.tracking import Ending
 from audiocls.training.fit import Signal, fit
 from audiocls.training.micro_batches import is_out_of_memory
-from audiocls.training.pack import Member, fit_pack, obstacle, shape_key
+from audiocls.training.pack import Member, fit_pack
+from audiocls.training.packing import obstacle, shape_key
 from audiocls.training.progress import Progress
 from audiocls.training.state import TrainingState, build
 

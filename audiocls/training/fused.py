@@ -10,8 +10,8 @@ Legend: K trials, P trainable weights of one, B batch.
 """
 
 import copy
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.optim import Optimizer
 
-from audiocls.audio.augment.spec_augment import Masks
 from audiocls.audio.batches import Batch
 from audiocls.audio.dataset import placed
 from audiocls.optim.stacked import stacked_update
 from audiocls.training.drawn_dropout import Call, Noise, draw_outside, rates_of
 from audiocls.training.packed_weights import PackedWeights
 from audiocls.training.state import TrainingState
-from audiocls.training.step import StepResult, batch_loss
-
-Tensors = dict[str, Tensor]
+from audiocls.training.step import StepResult, Tensors, batch_loss, tensors_of, with_tensors
 
 
 class _Loss(nn.Module):
@@ -42,18 +39,18 @@ class _Loss(nn.Module):
 
     def forward(self, tensors: Tensors, batch: Batch) -> Tensor:
         """Return the mean loss per clip of `batch` with these tensors in it. Shape: → ()"""
-        masks = Masks(tensors.get("bands"), tensors.get("frames"))
-        inputs, targets, codes = tensors["inputs"], tensors["targets"], tensors.get("codes")
-        heard = replace(batch, inputs=inputs, targets=targets, codes=codes, masks=masks)
+        heard = with_tensors(batch, tensors)
         return batch_loss(self.classifier, self._objective, self._config, heard)
 
 
 class FusedStep:
     """One update of each of K trials by one forward and backward pass.
 
-    Use it as a context for one epoch: meanwhile the trials' own weights and buffers are rows of
-    what is trained here, so that averages of weights follow them as ever.
+    During an epoch the trials' own weights and buffers are rows of what is trained here, so that
+    averages of weights follow them as ever.
     """
+
+    execution = "fused"
 
     def __init__(self, states: Sequence[TrainingState]):
         self._states = states
@@ -64,28 +61,30 @@ class FusedStep:
         draw_outside(self._loss.classifier, self._noise, dropped)
         self._calls: dict[tuple[int, ...], list[Call]] = {}
 
-    def __enter__(self) -> "FusedStep":
+    @contextmanager
+    def epoch(self, epochs: Sequence[int]) -> Iterator[None]:
+        """Stack the trials' tensors meanwhile, and seed each trial's dropout for its epoch."""
+        self._stack()
+        for state, epoch, generator in zip(self._states, epochs, self._generators, strict=True):
+            generator.manual_seed(state.seed("dropout", epoch))
+        try:
+            yield
+        finally:
+            self._weights.store(self._update, num_done=self._num_done)
+
+    def _stack(self) -> None:
         self._weights = PackedWeights(self._states)
         self._generators = [_generator(state.device) for state in self._states]
+        self._num_done = 0
         optimizers = [state.optimizer for state in self._states]
         flat = self._weights.flat
         steps = [_num_steps(optimizer) for optimizer in optimizers]
         self._update = stacked_update(optimizers[0], flat, self._weights.decay, steps)
         for moment, name in zip(self._update.moments, self._update.names, strict=True):
             self._weights.load_moment(moment, name)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._weights.store(self._update, num_done=self._num_done)
-
-    def begin(self, epochs: Sequence[int]) -> None:
-        """Seed each trial's dropout for its epoch, counted from 0."""
-        self._num_done = 0
-        for state, epoch, generator in zip(self._states, epochs, self._generators, strict=True):
-            generator.manual_seed(state.seed("dropout", epoch))
 
     @torch.no_grad()
-    def __call__(self, groups: Sequence[list[Batch]]) -> list[StepResult]:
+    def __call__(self, groups: Sequence[list[Batch]], is_measured: bool = True) -> list[StepResult]:
         """Update each trial once by its own group of batches, alike in shape."""
         weights, sam = self._weights.flat, self._column([s.config.sam.rho for s in self._states])
         losses, gradients = self._gradient(groups)
@@ -137,7 +136,7 @@ class FusedStep:
 
     def _gradient_of(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
         """Return loss and gradient of one batch of each trial. Shape: → (K,), (K, P)"""
-        per_trial = [_tensors_of(batch) for batch in batches]
+        per_trial = [tensors_of(batch) for batch in batches]
         tensors = {name: torch.stack([each[name] for each in per_trial]) for name in per_trial[0]}
 
         def loss(
@@ -173,18 +172,6 @@ class FusedStep:
         functional_call(self._loss, first, (tensors, batch))
         self._noise.calls = None
         return calls
-
-
-def _tensors_of(batch: Batch) -> Tensors:
-    """Return what of a batch differs from trial to trial."""
-    tensors = {
-        "inputs": batch.inputs,
-        "targets": batch.targets,
-        "bands": batch.masks.bands,
-        "frames": batch.masks.frames,
-        "codes": batch.codes,
-    }
-    return {name: value for name, value in tensors.items() if value is not None}
 
 
 def _generator(device: torch.device) -> torch.Generator:

@@ -81,6 +81,11 @@ class TrainingState:
     def device(self) -> torch.device:
         return self.dataset.device
 
+    @property
+    def epoch_steps(self) -> int:
+        """The optimiser steps of an epoch."""
+        return _epoch_steps(self.config, len(self.split.train))
+
     def seed(self, purpose: str, epoch: int = 0) -> int:
         """Return the seed of one purpose, which all arms of this trial's block share."""
         return seed_of(self.config.seed, self.config.fold, purpose, epoch)
