@@ -96,9 +96,14 @@ def shape_key(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     """
     values = flatten(config)
     used = {f"{key} is used": str(values.get(key, 0) > 0) for key in ZERO_APART}
-    kept = {
-        key: str(value)
-        for key, value in values.items()
-        if key not in FREE_KEYS and not key.startswith(FREE_PARTS)
-    }
+    kept = {key: str(value) for key, value in values.items() if not is_free(key)}
     return tuple(sorted((kept | used).items()))
+
+
+def is_free(key: str) -> bool:
+    """Whether trials of one pack may differ in an option, apart from its being 0.
+
+    >>> is_free("optim.lr"), is_free("train.batch_size")
+    (True, False)
+    """
+    return key in FREE_KEYS or key.startswith(FREE_PARTS)
