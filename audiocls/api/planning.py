@@ -84,22 +84,12 @@ class Plan:
 
 @known_options
 def plan(
-    name: str,
-    *,
-    recipe: str | None = None,
-    set: Assignments | None = None,
-    seeds: Numbers | None = None,
-    folds: Numbers | None = None,
-    arms: Names | None = None,
-    effect: float | None = None,
-    runs: Folder | None = None,
-    executor: str = "local",
-    workers: int | None = None,
-    profile: Folder | None = None,
-    slurm: Assignments | None = None,
-    devices: str = "auto",
-    per_device: str | int = "1",
-) -> Plan:
+    name: str, *, recipe: str | None = None, set: Assignments | None = None,
+    seeds: Numbers | None = None, folds: Numbers | None = None, arms: Names | None = None,
+    effect: float | None = None, runs: Folder | None = None, executor: str = "local",
+    workers: int | None = None, profile: Folder | None = None, slurm: Assignments | None = None,
+    devices: str = "auto", per_device: str | int = "1",
+) -> Plan:  # fmt: skip
     """Return the plan of an ablation or a sweep, by its name or its file; nothing is run.
 
     `effect` is the one to be seen, in units of the metric; what was measured of the baseline's
