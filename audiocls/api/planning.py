@@ -110,10 +110,11 @@ def plan(
         given = dict(zip(options, (effect, *blocks), strict=True))
         check_without_effect(given, f"{name} is a sweep, which compares nothing")
         search = sweep_request(name, assignments, recipe=recipe)
-        stored = _packed(planned_search(search), packs and packs.of_sweep(search))
+        stored = _packed(planned_search(search), packs.of_sweep(search) if packs else None)
         return _plan(search, stored, folder, batch, workers)
     request = ablation_request(name, recipe, assignments, *blocks)
-    stored = _packed(planned(request, folder, effect), packs and packs.of_ablation(request))
+    packing = packs.of_ablation(request) if packs else None
+    stored = _packed(planned(request, folder, effect), packing)
     return _plan(request, stored, folder, batch, workers)
 
 
