@@ -15,14 +15,11 @@ a CPU is the tests' tape, whose speed says nothing.
 import argparse
 import importlib.util
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -31,13 +28,13 @@ from typing import Any
 
 import torch
 from gpu_checks import Check, checks
+from gpu_processes import MPS, in_processes, under_mps
 from gpu_trials import CNN, EAT, RESNET, Changes, Steps, Waiting, Workbench, without_stored
 
 from audiocls.training.fused import FusedStep
 from audiocls.training.graphed import GraphedStep
 from audiocls.training.step import EagerStep
 
-MPS = "nvidia-cuda-mps-control"
 NO_MPS = f"there is no {MPS}, or no GPU"
 TOO_LATE = "the time was over"
 BEFORE, EAGER = "eager, waiting", "eager"
@@ -64,9 +61,6 @@ class Checked:
 
 def main() -> None:
     args = _arguments()
-    if args.worker:
-        _work(args)
-        return
     torch.set_num_threads(1)  # as in a worker
     until, faults = time.monotonic() + 60 * args.minutes, Faults()
     with Workbench.opened(args.device, args.small) as bench:
@@ -173,8 +167,8 @@ def _others(
 ) -> Iterator[tuple[str, list[float]]]:
     """Yield the arms of other processes, as long as there is time for them."""
     arms: dict[str, Callable[[], float]] = {
-        "processes": lambda: _in_processes(args, {}),
-        "processes, MPS": lambda: _under_mps(args),
+        "processes": lambda: in_processes(args),
+        "processes, MPS": lambda: under_mps(args),
         "Ray Tune": lambda: _ray_tune(bench, args),
     }
     without = (
@@ -188,63 +182,6 @@ def _others(
             continue
         with faults.noted(name):
             yield name, [timed()]
-
-
-def _in_processes(args: argparse.Namespace, environment: dict[str, str]) -> float:
-    """Return the clips a second of one eager trial in each of several processes."""
-    words = [sys.executable, __file__, "--worker", f"--device={args.device}"]
-    words += [f"--seconds={args.seconds}", *(["--small"] if args.small else [])]
-    started = [
-        subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **environment},
-        )
-        for _ in range(args.trials)
-    ]
-    for worker in started:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n", "the worker's error is above"
-    return sum(float(worker.communicate("go\n")[0]) for worker in _told(started))
-
-
-def _told(workers: Sequence["subprocess.Popen[str]"]) -> Sequence["subprocess.Popen[str]"]:
-    for worker in workers:
-        assert worker.stdin is not None
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
-    return workers
-
-
-def _work(args: argparse.Namespace) -> None:
-    """Train one trial as soon as a line comes, and print the clips a second."""
-    torch.set_num_threads(1)
-    with Workbench.opened(args.device, args.small) as bench:
-        steps = Steps(bench, [bench.of_recipe("logmel-cnn", CNN)], EagerStep)
-        steps.warm_up()
-        print("ready", flush=True)
-        sys.stdin.readline()
-        print(steps.clips_per_s(args.seconds))
-
-
-@contextmanager
-def _mps() -> Iterator[dict[str, str]]:
-    """Run MPS's daemon meanwhile; yield the environment of its clients."""
-    with tempfile.TemporaryDirectory(prefix="audiocls-mps-") as folder:
-        where = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
-        environment = {**os.environ, **where}
-        subprocess.run([MPS, "-d"], env=environment, check=True)
-        try:
-            yield where
-        finally:
-            subprocess.run([MPS], env=environment, input="quit\n", text=True, check=False)
-
-
-def _under_mps(args: argparse.Namespace) -> float:
-    with _mps() as where:
-        return _in_processes(args, where)
 
 
 def _ray_tune(bench: Workbench, args: argparse.Namespace) -> float:
@@ -291,7 +228,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tune-epochs", type=int, default=20)
     parser.add_argument("--skip", nargs="*", default=[], choices=["ray"])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     for name, (usual, small) in {"rounds": (5, 1), "seconds": (4.0, 0.1), "trials": (8, 2)}.items():
         if getattr(args, name) is None:
