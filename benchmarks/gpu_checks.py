@@ -65,6 +65,8 @@ def checks(bench: Workbench) -> Iterator[Check]:
         yield Check(f"graph, repeated: {name}", partial(apart, name, second, ("graph", 2)))
     yield Check("3 branches and one", lambda: _branches(bench, graphed))
     yield Check("fused and alone, float64", lambda: _fused(bench), 1e-6)
+    in_graph = partial(FusedStep, open_on=bench.open_on)
+    yield Check("fused in a graph and fused", lambda: _fused_forms(bench, in_graph))
     if bench.device.type == "cuda":
         for name, form in forms.items():
             yield Check(f"waits of a step: {name}", partial(_waits, bench, form))
@@ -80,6 +82,11 @@ def _fused(bench: Workbench) -> float:
     with _in_float64():
         together = _packed(bench, blocks, FusedStep, _doubled)
         return max(map(_apart, together, [_trained(bench, b, EagerStep, _doubled) for b in blocks]))
+
+
+def _fused_forms(bench: Workbench, in_graph: StepForm) -> float:
+    packs = (_packed(bench, ARMS[:2], form) for form in (FusedStep, in_graph))
+    return max(map(_apart, *packs))
 
 
 def _draws(device: torch.device) -> float:

@@ -39,8 +39,13 @@ RESNET: Changes = {
     "train.drop_last": True,
     "optim.lr": 1e-4,
 }
-EAT: Changes = {"train.precision": "bf16", "schedule.cycle_momentum": None}
-"""EAT-S as a graph can have it: without fp16's look at the gradient and without cyclic momentum."""
+EAT: Changes = {
+    "train.precision": "bf16",
+    "schedule.cycle_momentum": None,
+    "augment.mix_from_epoch": 0,
+}
+"""EAT-S as a graph can have it, without fp16's look at the gradient and without cyclic momentum;
+all its augmentations from the first epoch on."""
 TINY: Changes = {
     "data": {"name": "synthetic", "num_sources": 5, "clips_per_source": 1, "sample_rate": 8000,
              "duration_s": 0.5},
@@ -85,7 +90,7 @@ class Workbench:
 
     def of_recipe(self, name: str, changes: Changes) -> TrainingState:
         """Return a trial of a recipe on generated clips, with a schedule that never ends."""
-        clips = {"num_sources": 25, "clips_per_source": 16}
+        clips = {"num_sources": 25, "clips_per_source": 10}
         if name.startswith("eat"):
             clips = {"num_sources": 25, "clips_per_source": 4, "sample_rate": 22050}
             clips["duration_s"] = 5.20127

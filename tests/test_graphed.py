@@ -12,8 +12,10 @@ import torch
 from helpers.tape import TapeBranches
 
 from audiocls.audio.batches import batch_spans, epoch_batches
+from audiocls.optim.schedules import rates
 from audiocls.training.fit import EpochEnd, Signal, fit
-from audiocls.training.graphed import GraphedStep, rates_ahead
+from audiocls.training.fused import FusedStep
+from audiocls.training.graphed import GraphedStep
 from audiocls.training.pack import Member, fit_pack
 from audiocls.training.packing import graph_obstacle, obstacle
 
@@ -55,8 +57,8 @@ def test_a_graph_computes_what_single_operations_do(state_of, setting):
     eager, captured = state_of(SETTINGS[setting]), state_of(SETTINGS[setting])
     expected = fit(eager, go)
     is_rounded = eager.config.optim.name == "lars"
-    rates = torch.float32 if is_rounded else torch.float64
-    form = partial(GraphedStep, open_on=partial(TapeBranches, rate_dtype=rates))
+    dtype = torch.float32 if is_rounded else torch.float64
+    form = partial(GraphedStep, open_on=partial(TapeBranches, rate_dtype=dtype))
     progress = fit(captured, go, form=form)
     assert (progress.executions, progress.steps) == (["graph"], expected.steps)
     assert progress.first_losses == expected.first_losses
@@ -76,6 +78,19 @@ def test_how_many_branches_there_are_changes_no_bit(state_of):
     assert all(outcome.largest_pack == 3 for outcome in outcomes)
     for one, other in zip(alone, packed, strict=True):
         assert_same(one, other)
+
+
+@pytest.mark.parametrize("setting", ["masks and dropout", "sam and clipping", "cyclic momentum"])
+def test_fused_trials_are_the_same_in_a_graph(state_of, setting):
+    cyclic = {"schedule": {"name": "onecycle", "cycle_momentum": [0.85, 0.95]}}
+    changes = SETTINGS.get(setting, cyclic)
+    one, other = ([state_of({**changes, "seed": seed}) for seed in (0, 1)] for _ in range(2))
+    fit_pack([Member(state, go) for state in one], FusedStep)
+    in_graph = partial(FusedStep, open_on=TapeBranches)
+    outcomes = fit_pack([Member(state, go) for state in other], in_graph)
+    assert [outcome.executions for outcome in outcomes] == [["fused graph"]] * 2
+    for single, graph in zip(one, other, strict=True):
+        assert_same(single, graph)
 
 
 def test_a_trial_that_leaves_changes_no_bit_and_goes_on_alone(state_of):
@@ -115,10 +130,10 @@ def test_rates_of_an_epoch_are_known_before_it(state_of, name):
     ahead, along = state_of(changes), state_of(changes)
     seen = []
     for _ in range(2 * along.epoch_steps):
-        seen.append([group["lr"] for group in along.optimizer.param_groups])
+        seen.append(rates(along.optimizer))
         along.optimizer._opt_called = True
         along.schedule.step()
-    assert rates_ahead(ahead, 2 * ahead.epoch_steps) == seen
+    assert ahead.ahead(rates) + ahead.ahead(rates) == seen
     assert ahead.schedule.state_dict() == along.schedule.state_dict()
 
 

@@ -16,10 +16,11 @@ from audiocls.training.micro_batches import is_out_of_memory
 
 @dataclass(frozen=True)
 class Branch:
-    """What one trial computes in a step, and the generator that its dropout draws from."""
+    """What one trial, or several fused, compute in a step."""
 
     compute: Callable[[], None]
-    generator: torch.Generator
+    generators: Sequence[torch.Generator]
+    """All that it draws from; what takes none, such as dropout, draws from the first."""
 
 
 class Branches(Protocol):
@@ -52,15 +53,15 @@ class CudaBranches:
         main = torch.cuda.current_stream(self._device)
         for branch, stream in zip(branches, self._streams, strict=True):
             stream.wait_stream(main)
-            with torch.cuda.stream(stream), _drawing_from(branch.generator):
+            with torch.cuda.stream(stream), _drawing_from(branch.generators[0]):
                 branch.compute()
         for stream in self._streams:
             main.wait_stream(stream)
 
     def capture(self, branches: Sequence[Branch]) -> Callable[[], None]:
         graph = torch.cuda.CUDAGraph()
-        for branch in branches:
-            graph.register_generator_state(branch.generator)
+        for generator in (each for branch in branches for each in branch.generators):
+            graph.register_generator_state(generator)
         try:
             # Threads of trackers and of data loading may go on meanwhile.
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):

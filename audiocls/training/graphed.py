@@ -50,6 +50,41 @@ class _Captured:
             into.copy_(tensor, non_blocking=True)
 
 
+class Captures:
+    """Graphs of a step, one for each shape of its batches.
+
+    Args:
+        branches: what captures them.
+        branches_of: what computes a step from batches that stay in their place, branch by branch.
+    """
+
+    def __init__(
+        self, branches: Branches, branches_of: Callable[[list[list[Batch]]], list[Branch]]
+    ):
+        self._branches, self._branches_of = branches, branches_of
+        self._captured: dict[Key, _Captured] = {}
+
+    def compute(self, groups: Sequence[list[Batch]], further: Key = ()) -> None:
+        """Compute a step: the first of its shape as it is, all others from the graph of the second.
+
+        Args:
+            further: what else a graph depends on.
+        """
+        key = (*further, *_key_of(groups))
+        if key not in self._captured:
+            static = [[_empty_like(batch) for batch in group] for group in groups]
+            self._captured[key] = _Captured(static, self._branches_of(static))
+        captured = self._captured[key]
+        captured.load(groups)
+        if not captured.was_computed:
+            self._branches.run(captured.branches)
+            captured.was_computed = True
+            return
+        if captured.replay is None:
+            captured.replay = self._branches.capture(captured.branches)
+        captured.replay()
+
+
 class GraphedStep:
     """One update of each of K trials by the replay of a graph.
 
@@ -66,15 +101,15 @@ class GraphedStep:
         open_on: Callable[[int, torch.device], Branches] = open_branches,
     ):
         self._states, device = states, states[0].device
-        self._branches = open_on(len(states), device)
+        branches = open_on(len(states), device)
+        self._captures = Captures(branches, self._branches_of)
         self._generators = [torch.Generator(device) for _ in states]
         weight = states[0].parameters[0]
         num_groups = len(states[0].optimizer.param_groups)
-        dtype = self._branches.rate_dtype
+        dtype = branches.rate_dtype
         self._lr = torch.zeros(len(states), num_groups, dtype=dtype, device=device)
         self._told = torch.zeros(len(states), 2, dtype=weight.dtype, device=device)
         """(K, 2): loss and gradient norm of the last step."""
-        self._captured: dict[Key, _Captured] = {}
 
     @contextmanager
     def epoch(self, epochs: Sequence[int]) -> Iterator[None]:
@@ -82,54 +117,29 @@ class GraphedStep:
         for state, epoch, generator in zip(self._states, epochs, self._generators, strict=True):
             generator.manual_seed(state.seed("dropout", epoch))
             state.classifier.train()
-        device, num_steps = self._lr.device, self._states[0].epoch_steps
-        ahead = np.array([rates_ahead(state, num_steps) for state in self._states])
-        self._rates = placed(ahead.swapaxes(0, 1).copy(), device).to(self._lr.dtype)
-        self._results = self._told.new_zeros(num_steps, *self._told.shape)
+        # (K, S, G) on the host, (S, K, G) on the device.
+        ahead = np.array([state.ahead(rates) for state in self._states]).swapaxes(0, 1)
+        self._rates = placed(ahead.copy(), self._lr.device).to(self._lr.dtype)
+        self._results = self._told.new_zeros(len(ahead), *self._told.shape)
         self._number = 0
         yield
 
     @torch.no_grad()
     def __call__(self, groups: Sequence[list[Batch]], is_measured: bool = True) -> list[StepResult]:
         """Update each trial once by its own group of batches, alike in shape."""
-        key = self._key_of(groups)
-        if key not in self._captured:
-            self._captured[key] = self._static(groups)
-        captured = self._captured[key]
-        captured.load(groups)
         self._lr.copy_(self._rates[self._number])
-        self._compute(captured)
+        self._captures.compute(groups, tuple(each.micro_batches.count for each in self._states))
         results = self._results[self._number].copy_(self._told)
         self._number += 1
         for state in self._states:
             state.averaging.after_step()
         return [StepResult(loss, norm) for loss, norm in results]
 
-    def _compute(self, captured: _Captured) -> None:
-        """Compute a step: the first as it is, all others from the graph of the second."""
-        if not captured.was_computed:
-            self._branches.run(captured.branches)
-            captured.was_computed = True
-            return
-        if captured.replay is None:
-            captured.replay = self._branches.capture(captured.branches)
-        captured.replay()
-
-    def _key_of(self, groups: Sequence[list[Batch]]) -> Key:
-        batches = [batch for group in groups for batch in group]
-        kinds = [(batch.is_mixed, batch.is_standardised) for batch in batches]
-        shapes = [tuple(each.shape) for each in _all_tensors(groups)]
-        parts = [state.micro_batches.count for state in self._states]
-        return tuple(map(len, groups)), *kinds, *shapes, *parts
-
-    def _static(self, groups: Sequence[list[Batch]]) -> _Captured:
-        """Return memory for batches like these, and the branches that compute a step from it."""
-        static = [[_empty_like(batch) for batch in group] for group in groups]
-        branches = [
-            Branch(partial(self._update, k, group), self._generators[k])
+    def _branches_of(self, static: list[list[Batch]]) -> list[Branch]:
+        return [
+            Branch(partial(self._update, k, group), [self._generators[k]])
             for k, group in enumerate(static)
         ]
-        return _Captured(static, branches)
 
     @torch.enable_grad()
     def _update(self, k: int, group: list[Batch]) -> None:
@@ -140,19 +150,6 @@ class GraphedStep:
         assert norm is not None, "only fp16 leaves steps out, and it is no graph"
         with torch.no_grad():
             self._told[k].copy_(torch.stack([loss, norm]))
-
-
-def rates_ahead(state: TrainingState, num_steps: int) -> list[list[float]]:
-    """Return the rates of the parameter groups in each step of an epoch; the schedule is then over.
-
-    A schedule depends on nothing that happens within an epoch.
-    """
-    ahead = []
-    state.optimizer._opt_called = True  # type: ignore[attr-defined]  # or its schedule warns
-    for _ in range(num_steps):
-        ahead.append(rates(state.optimizer))
-        state.schedule.step()
-    return ahead
 
 
 @contextmanager
@@ -172,6 +169,12 @@ def rates_on_device(optimizer: Optimizer, lr: Tensor) -> Iterator[None]:
     finally:
         for group, kept in zip(groups, before, strict=True):
             group.update({name: value for name, value in kept.items() if name in group})
+
+
+def _key_of(groups: Sequence[list[Batch]]) -> Key:
+    batches = [batch for group in groups for batch in group]
+    kinds = [(batch.is_mixed, batch.is_standardised) for batch in batches]
+    return *map(len, groups), *kinds, *(tuple(each.shape) for each in _all_tensors(groups))
 
 
 def _is_capturing(device: torch.device) -> bool:

@@ -79,29 +79,30 @@ class TapeBranches:
 
     def run(self, branches: Sequence[Branch]) -> None:
         for branch in branches:
-            with _drawing_from(branch.generator):
+            with _drawing_from(branch.generators[0]):
                 branch.compute()
 
     def capture(self, branches: Sequence[Branch]) -> Callable[[], None]:
         self.num_captures += 1
         before: dict[int, tuple[Tensor, Tensor]] = {}
-        states = [branch.generator.get_state() for branch in branches]
+        generators = [each for branch in branches for each in branch.generators]
+        states = [generator.get_state() for generator in generators]
         tapes = []
         for branch in branches:
-            with _drawing_from(branch.generator), _Tape(before) as tape:
+            with _drawing_from(branch.generators[0]), _Tape(before) as tape:
                 branch.compute()
             tapes.append(tape)
         with torch.no_grad():
             for tensor, saved in before.values():
                 whole = torch.tensor([], dtype=torch.uint8).set_(tensor.untyped_storage())
                 whole.copy_(saved)
-        for branch, state in zip(branches, states, strict=True):
-            branch.generator.set_state(state)
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
 
         @torch.no_grad()
         def replay() -> None:
             for branch, tape in zip(branches, tapes, strict=True):
-                with _drawing_from(branch.generator):
+                with _drawing_from(branch.generators[0]):
                     tape.replay()
 
         return replay
