@@ -32,6 +32,17 @@ SETTINGS = {
     "two batches a step": {"train.accumulate": 2, "train.reduction": "sum"},
     "mixed": {"augment": {"mixes": ["mixup"], "mix_p": 0.5, "draw_per": "batch"}},
     "bf16": {"train.precision": "bf16"},
+    "learned front end": {"features": {"name": "leaf"}, "augment": {"time_mask": 3}},
+    "raw, all random": {
+        "features": {"name": "raw"},
+        "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]},
+        "augment": {
+            "crop": "random",
+            "transforms": ["amp", "neg", "tshift"],
+            "noises": ["pink", "phase"],
+            "mixes": ["mixup", "freqmix"],
+        },
+    },
 }
 graphed = partial(GraphedStep, open_on=TapeBranches)
 
