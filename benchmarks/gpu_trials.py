@@ -30,6 +30,7 @@ from audiocls.training.state import TrainingState, build
 from audiocls.training.step import StepForm
 
 Changes = dict[str, Any]
+CACHE = "AUDIOCLS_CACHE"
 ENDLESS = 100_000
 """Epochs of a schedule that no measurement reaches the end of."""
 CNN: Changes = {"train.batch_size": 128, "train.drop_last": True, "optim.lr": 1e-4}
@@ -78,11 +79,12 @@ class Workbench:
     @classmethod
     @contextmanager
     def opened(cls, device: str, is_small: bool) -> Iterator["Workbench"]:
-        """Yield one whose folder is removed afterwards, unless AUDIOCLS_CACHE names another."""
-        with tempfile.TemporaryDirectory(prefix="audiocls-gpu-") as folder:
-            cache = Path(os.environ.get("AUDIOCLS_CACHE", folder))
-            os.environ["AUDIOCLS_CACHE"] = str(cache)
-            yield cls(torch.device(device), WorkerCache(cache), is_small)
+        """Yield one; its folder is removed afterwards, unless AUDIOCLS_CACHE names another."""
+        with ExitStack() as stack:
+            if not os.environ.get(CACHE):
+                folder = tempfile.TemporaryDirectory(prefix="audiocls-gpu-")
+                stack.enter_context(patch.dict(os.environ, {CACHE: stack.enter_context(folder)}))
+            yield cls(torch.device(device), WorkerCache(Path(os.environ[CACHE])), is_small)
 
     def tiny(self, changes: Changes) -> TrainingState:
         """Return the small trial that equalities are checked with."""
