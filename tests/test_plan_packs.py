@@ -92,3 +92,17 @@ def test_without_packs_a_plan_is_as_before():
 def test_what_cannot_be_packed_is_refused(given, fault):
     with pytest.raises(UsageError, match=fault):
         audiocls.plan("tiny.yaml", **given)
+
+
+@pytest.mark.parametrize("command", ["plan", "launch"])
+def test_trials_of_a_program_are_not_packed(tmp_path, command):
+    """Refused before anything runs, where a number would have had no effect."""
+    (tmp_path / "train.py").write_text("print(1)\n")
+    (tmp_path / "program.yaml").write_text(
+        "name: program\nquestion: which?\nprogram: train.py\nmetric: {name: acc, goal: maximize}\n"
+        "stats: {margin: 0.01}\nfactors: {lr: [0.1, 0.2]}\nblocks: {seed: [0, 1]}\n"
+    )
+    words = ["--wandb", "disabled"] if command == "launch" else []
+    told = invoke("sweep", command, "program.yaml", *words, "--devices", "cpu", "--per-device", "4")
+    assert (told.code, "--per-device: programs are run one by one" in told.err) == (2, True), told
+    assert not (tmp_path / "runs" / "program" / "trials").exists()
