@@ -138,11 +138,12 @@ def test_a_gpu_gets_a_graph_with_a_branch_for_each_trial(jobs, train, monkeypatc
 
 @pytest.mark.parametrize(("others_gib", "room"), [(0, 13), (40, 9)])
 def test_memory_that_others_hold_is_not_packed_into(monkeypatch, others_gib, room):
-    """Of 140 GiB, 10 are held by this process, of which the last trial took 9 at most."""
+    """Of 140 GiB, 10 are kept by this process, 1 of them in use; the last trial took 9 at most."""
     gib = 2**30
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 9 * gib)
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 10 * gib)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: gib)
     free = (140 - 10 - others_gib) * gib
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 140 * gib))
     assert packs.measured_room(1) == room

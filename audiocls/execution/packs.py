@@ -5,6 +5,7 @@ snapshot, from which it also resumes alone. Out of memory, a pack is halved; a t
 on as `train_trial` would have it.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 
 import torch
@@ -84,9 +85,11 @@ def measured_room(num_trials: int) -> int | None:
     if not torch.cuda.is_available():
         return None
     peak = torch.cuda.max_memory_allocated() / num_trials
+    gc.collect()  # a step and its graph refer to each other
     # Others may hold some; what this process keeps for later allocations is its own to fill.
     free, _ = torch.cuda.mem_get_info()
-    return room_of(free + torch.cuda.memory_reserved(), peak)
+    kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return room_of(free + kept, peak)
 
 
 def room_of(free_bytes: float, peak_bytes: float) -> int:
