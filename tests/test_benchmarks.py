@@ -1,6 +1,7 @@
 """The benchmarks run, and what they compare is equal; how fast they are is not tested."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,3 +92,25 @@ def test_the_ray_benchmark_trains_every_trial_in_each_arm() -> None:
     answer = json.loads(done.stdout.splitlines()[-1])
     assert min(answer["local_s"], answer["ray_s"]) > 0
     assert len(answer["ratios"]) == 1
+
+
+@pytest.mark.slow
+def test_the_gpu_benchmark_runs_whole_on_a_cpu(tmp_path: Path) -> None:
+    """Every equality holds there, with a tape in place of graphs."""
+    file = tmp_path / "gpu.json"
+    words = ["--device=cpu", "--small", f"--json={file}"]
+    paths = os.pathsep.join([str(BENCHMARKS.parent), str(BENCHMARKS.parent / "tests")])
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "gpu.py", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(file.read_text())
+    assert all(check["is_held"] for check in answer["checks"])
+    assert len(answer["checks"]) == 20
+    arms = {"eager, waiting", "eager", "graph", "branches", "fused", "fused, graph"}
+    assert answer["clips_per_s"]["CNN"].keys() >= arms
+    assert answer["clips_per_s"].keys() == {"CNN", "EAT-S", "ResNet-18"}
+    assert min(rate for each in answer["clips_per_s"].values() for [rate] in each.values()) > 0

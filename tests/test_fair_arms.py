@@ -143,7 +143,8 @@ def test_one_pair_that_differs_is_enough_to_have_an_effect():
 
 
 def test_the_first_losses_are_those_of_the_first_steps_to_the_last_bit(tiny_parts, monkeypatch):
-    from audiocls.training import fit as module
+    from audiocls.training import step as module
+    from audiocls.training.fit import fit
 
     seen, step = [], module.train_step
 
@@ -152,7 +153,7 @@ def test_the_first_losses_are_those_of_the_first_steps_to_the_last_bit(tiny_part
         return result
 
     monkeypatch.setattr(module, "train_step", spied)
-    progress = module.fit(tiny_parts(), lambda end: Signal.CONTINUE)
+    progress = fit(tiny_parts(), lambda end: Signal.CONTINUE)
     assert progress.first_losses == seen[:NUM_FIRST]
     assert [float.fromhex(loss.hex()) for loss in progress.first_losses] == seen[:NUM_FIRST]
 

@@ -9,7 +9,8 @@ import torch
 from audiocls.audio.dataset import AudioDataset
 from audiocls.training import objective
 from audiocls.training.fit import EpochEnd, Signal, fit
-from audiocls.training.pack import Member, fit_pack, obstacle, shape_key
+from audiocls.training.pack import Member, fit_pack
+from audiocls.training.packing import obstacle, shape_key
 
 RAW = {"features.name": "raw"}
 MODELS = {

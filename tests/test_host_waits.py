@@ -145,8 +145,8 @@ def test_a_fused_step_waits_for_nothing(setting, tiny_config, sounds_of, monkeyp
     config = tiny_config(changes)
     states = [state_without_data(config, sounds_of(config)) for _ in range(2)]
     batches = [groups_of_epoch(state, 0) for state in states]
-    with autocast_of_cpu(), FusedStep(states) as step:
-        step.begin([0, 0])
+    step = FusedStep(states)
+    with autocast_of_cpu(), step.epoch([0, 0]):
         step([next(each) for each in batches])
         with Waits() as waits:
             step([next(each) for each in batches])

@@ -1,12 +1,15 @@
 """Trials of a pack have each its own events, record, failure, stop and snapshot."""
 
 from collections import defaultdict
+from functools import partial
 
 import pytest
 import torch
 from helpers.recipes import TINY
+from helpers.tape import TapeBranches
 from helpers.trials import trainable_job
 
+from audiocls.analysis import comparability
 from audiocls.config import resolve
 from audiocls.errors import UsageError
 from audiocls.execution import packs
@@ -18,6 +21,7 @@ from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell
 from audiocls.training import fused
 from audiocls.training.fit import Signal
+from audiocls.training.graphed import GraphedStep
 
 ARMS = ({"seed": 0}, {"seed": 1}, {"seed": 0, "fold": 2, "model.dropout": 0.2})
 
@@ -104,11 +108,11 @@ def test_out_of_memory_halves_the_pack_and_then_the_trial_is_alone(jobs, train, 
     sizes = []
     real = fused.FusedStep.__call__
 
-    def limited(self, groups):
+    def limited(self, groups, is_measured):
         sizes.append(len(groups))
         if len(groups) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(self, groups)
+        return real(self, groups, is_measured)
 
     monkeypatch.setattr(fused.FusedStep, "__call__", limited)
     made = jobs(*({"seed": seed} for seed in range(3)))
@@ -117,6 +121,32 @@ def test_out_of_memory_halves_the_pack_and_then_the_trial_is_alone(jobs, train, 
     assert sizes[:2] == [3, 2]
     packs_of = [job.trial.record().cost.pack for job in made]
     assert packs_of == [None, 2, 2]
+
+
+def test_a_gpu_gets_a_graph_with_a_branch_for_each_trial(jobs, train, monkeypatch):
+    """A trial that nothing goes with is a graph of its own, and can be paired with the others."""
+    monkeypatch.setattr(packs, "form_on", lambda kind: "graph")
+    monkeypatch.setattr(packs, "GraphedStep", partial(GraphedStep, open_on=TapeBranches))
+    made = jobs(*ARMS, {"train.batch_size": 4}, {"train.precision": "fp16"})
+    train(made)
+    records = [job.trial.record() for job in made]
+    executions = [record.provenance.execution for record in records]
+    assert executions == ["graph", "graph", "graph", "graph", "eager"]
+    assert [record.cost.pack for record in records] == [3, 3, 3, None, None]
+    assert comparability.AGREEING["execution"](records[0]) == "graph"
+
+
+@pytest.mark.parametrize(("others_gib", "room"), [(0, 13), (40, 9)])
+def test_memory_that_others_hold_is_not_packed_into(monkeypatch, others_gib, room):
+    """Of 140 GiB, 10 are kept by this process, 1 of them in use; the last trial took 9 at most."""
+    gib = 2**30
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 9 * gib)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 10 * gib)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: gib)
+    free = (140 - 10 - others_gib) * gib
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 140 * gib))
+    assert packs.measured_room(1) == room
 
 
 def test_a_fault_of_all_fails_each(jobs, train, monkeypatch):

@@ -42,7 +42,7 @@ def test_importing_the_package_loads_nothing_else():
 def test_planning_and_comparing_load_nothing_heavy():
     program = (
         "import sys, audiocls\n"
-        "audiocls.plan('dropout')\n"
+        "audiocls.plan('dropout', devices='cpu', per_device=8)\n"
         "table = {'net': ['a', 'b'] * 8, 'seed': [i // 2 for i in range(16)], 'acc': [0.5] * 16}\n"
         "audiocls.compare(table, arm='net', baseline='a', seed='seed', metric='acc')\n"
         "print({'torch', 'wandb', 'optuna', 'matplotlib', 'pandas'} & set(sys.modules))"

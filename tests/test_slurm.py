@@ -171,6 +171,7 @@ def test_what_a_task_launches_is_a_command_that_exists(slurm, tmp_path):
         "--recipe", "recipes/tiny.yaml", "--seeds", "0..3", "--folds", "1", "--arms",
         "dropout=0.5", "--study", "a b", "--until-decided", "--max-pairs", "9", "--effect", "0.1",
         "--devices", "cpu", "--max-hours", "1.5", "--tensorboard", "--log-model",
+        "--per-device", "4",
     )  # fmt: skip
     told = invoke(*LAUNCH, *given, "--workers", "2", "--dry-run")
     words = words_in(told.out)

@@ -23,6 +23,7 @@ from audiocls.execution.slurm.profile import SlurmProfile
 from audiocls.render.build.plan import with_placement
 from audiocls.render.build.stored import Stored, planned, planned_search
 from audiocls.store import StudyFolder
+from audiocls.studies.packing import Packing, PackingRequest, SweepPacking
 from audiocls.studies.planning import search_facts
 from audiocls.studies.request import (
     AblationRequest,
@@ -83,25 +84,18 @@ class Plan:
 
 @known_options
 def plan(
-    name: str,
-    *,
-    recipe: str | None = None,
-    set: Assignments | None = None,
-    seeds: Numbers | None = None,
-    folds: Numbers | None = None,
-    arms: Names | None = None,
-    effect: float | None = None,
-    runs: Folder | None = None,
-    executor: str = "local",
-    workers: int | None = None,
-    profile: Folder | None = None,
-    slurm: Assignments | None = None,
-) -> Plan:
+    name: str, *, recipe: str | None = None, set: Assignments | None = None,
+    seeds: Numbers | None = None, folds: Numbers | None = None, arms: Names | None = None,
+    effect: float | None = None, runs: Folder | None = None, executor: str = "local",
+    workers: int | None = None, profile: Folder | None = None, slurm: Assignments | None = None,
+    devices: str = "auto", per_device: str | int = "1",
+) -> Plan:  # fmt: skip
     """Return the plan of an ablation or a sweep, by its name or its file; nothing is run.
 
     `effect` is the one to be seen, in units of the metric; what was measured of the baseline's
     noise lies in `runs`. With `executor="slurm"` it says what `workers` tasks of the profile would
-    use. Raises what a launch would, as far as that is known without reading recordings.
+    use; with `per_device` which trials would be trained at once on `devices`, and why others not.
+    Raises what a launch would, as far as that is known without reading recordings.
 
     >>> import audiocls
     >>> audiocls.plan("dropout", effect=0.02).facts["num_pairs"]
@@ -109,15 +103,26 @@ def plan(
     """
     assignments, folder = assignments_of(set), runs_folder(runs)
     batch = slurm_options(profile, slurm).planned(executor, workers)
+    packs = PackingRequest.checked(executor, devices, str(per_device), batch)
     blocks = numbers_text(seeds, "seeds"), numbers_text(folds, "folds"), names_text(arms)
     if is_sweep(name):
         options = ("--effect", "--seeds", "--folds", "--arms")
         given = dict(zip(options, (effect, *blocks), strict=True))
         check_without_effect(given, f"{name} is a sweep, which compares nothing")
         search = sweep_request(name, assignments, recipe=recipe)
-        return _plan(search, planned_search(search), folder, batch, workers)
+        stored = _packed(planned_search(search), packs.of_sweep(search) if packs else None)
+        return _plan(search, stored, folder, batch, workers)
     request = ablation_request(name, recipe, assignments, *blocks)
-    return _plan(request, planned(request, folder, effect), folder, batch, workers)
+    packing = packs.of_ablation(request) if packs else None
+    stored = _packed(planned(request, folder, effect), packing)
+    return _plan(request, stored, folder, batch, workers)
+
+
+def _packed(stored: Stored, packing: Packing | SweepPacking | None) -> Stored:
+    if packing is None:
+        return stored
+    values = {"packing": packing.values()}
+    return replace(stored, document=with_placement(stored.document, packing.facts(), values))
 
 
 def _plan(
@@ -133,5 +138,6 @@ def _plan(
         known = folder.records(folder.cells()).values() if folder.exists() else ()
         num_trials = stored.document.data()["num_trials"]
         place = placement_of(profile, workers, num_trials, known)
-        stored = replace(stored, document=with_placement(stored.document, place))
+        values = {"placement": place.values()}
+        stored = replace(stored, document=with_placement(stored.document, place.facts(), values))
     return Plan(request, Report(lambda _: stored, FORMATS, "a plan"))

@@ -67,7 +67,7 @@ PerDeviceOption = Annotated[
     str,
     typer.Option(
         "--per-device",
-        help="Trials of one shape that a worker trains as one: a number, or auto (what fits into "
+        help="Trials of one shape that a worker trains at once: a number, or auto (what fits into "
         "the accelerator's memory).",
     ),
 ]

@@ -1,15 +1,17 @@
-"""Several trials of one worker at once: those of one shape are trained as one network.
+"""Several trials of one worker at once: those of one shape, in the form that its device gets.
 
 To the scheduler they are trials like any others: each has its events, its failure, its stop and its
 snapshot, from which it also resumes alone. Out of memory, a pack is halved; a trial left alone goes
 on as `train_trial` would have it.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 
 import torch
 
 from audiocls.config import Config
+from audiocls.errors import AudioclsError
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Ended, Event, Interrupted
 from audiocls.execution.trial import concluded, dataset_of, failed, train_trial
@@ -18,11 +20,16 @@ from audiocls.execution.worker_cache import WorkerCache
 from audiocls.parts import KEPT
 from audiocls.store.lease import LeaseLost
 from audiocls.tracking import Ending
+from audiocls.training.device import resolve_device
 from audiocls.training.fit import Signal, fit
+from audiocls.training.fused import FusedStep
+from audiocls.training.graphed import GraphedStep
 from audiocls.training.micro_batches import is_out_of_memory
-from audiocls.training.pack import Member, fit_pack, obstacle, shape_key
+from audiocls.training.pack import Member, fit_pack
+from audiocls.training.packing import form_on, graph_obstacle, obstacle, shape_key
 from audiocls.training.progress import Progress
 from audiocls.training.state import TrainingState, build
+from audiocls.training.step import EagerStep, StepForm
 
 FILLED = 0.85
 """Share of a device's memory that a pack may take."""
@@ -41,7 +48,8 @@ def train_jobs(
     for group in groups_of_one_shape(jobs) if len(jobs) > 1 else [list(jobs)]:
         if len(group) == 1 or any(job.trial.record() is not None for job in group):
             for job in group:
-                train_trial(job, worker_cache, emit, _polling(poll_signal, job.id))
+                polling = _polling(poll_signal, job.id)
+                train_trial(job, worker_cache, emit, polling, form_of=lone_form)
         else:
             _train_group(group, worker_cache, emit, poll_signal)
 
@@ -51,12 +59,22 @@ def groups_of_one_shape(jobs: Sequence[NativeJob]) -> list[list[NativeJob]]:
     groups: dict[object, list[NativeJob]] = {}
     for job in jobs:
         try:
-            is_alone = bool(obstacle(Config.model_validate(job.spec.config, context=KEPT)))
-        except ValueError:  # the trial itself says what is wrong with it
+            config = Config.model_validate(job.spec.config, context=KEPT)
+            is_alone = bool(obstacle(config, form_on(resolve_device(config.device).type)))
+        except (ValueError, AudioclsError):  # the trial itself says what is wrong with it
             is_alone = True
         key = job.id if is_alone else (shape_key(job.spec.config), job.spec.data_fingerprint)
         groups.setdefault(key, []).append(job)
     return list(groups.values())
+
+
+def lone_form(state: TrainingState) -> StepForm:
+    """Return how a worker that takes packs computes the steps of a trial alone.
+
+    In the form of packs where one trial can have it, so that it goes with those in packs.
+    """
+    is_graph = form_on(state.device.type) == "graph" and not graph_obstacle(state.config)
+    return GraphedStep if is_graph else EagerStep
 
 
 def measured_room(num_trials: int) -> int | None:
@@ -67,7 +85,11 @@ def measured_room(num_trials: int) -> int | None:
     if not torch.cuda.is_available():
         return None
     peak = torch.cuda.max_memory_allocated() / num_trials
-    return room_of(torch.cuda.mem_get_info()[1], peak)
+    gc.collect()  # a step and its graph refer to each other
+    # Others may hold some; what this process keeps for later allocations is its own to fill.
+    free, _ = torch.cuda.mem_get_info()
+    kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return room_of(free + kept, peak)
 
 
 def room_of(free_bytes: float, peak_bytes: float) -> int:
@@ -132,8 +154,9 @@ def _train_pack(pack: Sequence[Opened]) -> None:
 def _outcomes(pack: Sequence[Opened]) -> list[Progress | Exception]:
     if len(pack) == 1:
         [(run, state)] = pack
-        return [fit(state, run.end_epoch, run.snapshot)]
-    return fit_pack([Member(state, run.end_epoch, run.snapshot) for run, state in pack])
+        return [fit(state, run.end_epoch, run.snapshot, lone_form(state))]
+    form: StepForm = FusedStep if form_on(pack[0][1].device.type) == "fused" else GraphedStep
+    return fit_pack([Member(state, run.end_epoch, run.snapshot) for run, state in pack], form)
 
 
 def _begun_again(run: TrialRun) -> Opened:

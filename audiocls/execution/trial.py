@@ -41,6 +41,7 @@ from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.progress import Progress
 from audiocls.training.score import score
 from audiocls.training.state import TrainingState, build
+from audiocls.training.step import EagerStep, StepForm
 
 if TYPE_CHECKING:
     from audiocls.training.pretrain import Pretrained
@@ -59,18 +60,20 @@ def train_trial(
     emit: Callable[[Event], None],
     poll_signal: Callable[[], Signal],
     meanwhile: Callable[[Callable[[], None]], None] | None = None,
+    form_of: Callable[[TrainingState], StepForm] = lambda state: EagerStep,
 ) -> None:
     """Train, score and record one trial; emit exactly one of Done, Failed and Interrupted.
 
     Where a run has to be uploaded, `Recorded` comes before `Done`, and `meanwhile` is called with
     what waits for the upload and emits the `Done`: it may do so while another trial is trained.
 
-    `poll_signal` is called after each epoch. A finished trial is not retrained; if a server opened
-    a run for it, its metrics are logged to that run. A fault of the machine interrupts the trial,
-    which keeps its snapshot. No exception leaves this function but an interrupt of the process.
+    `poll_signal` is called after each epoch. `form_of` says how steps are computed. A finished
+    trial is not retrained; if a server opened a run for it, its metrics are logged to that run. A
+    fault of the machine interrupts the trial, which keeps its snapshot. No exception leaves this
+    function but an interrupt of the process.
     """
     run = TrialRun(job, worker_cache, emit, poll_signal)
-    close = run.without_fault(lambda: _attempt(run))
+    close = run.without_fault(lambda: _attempt(run, form_of))
     if isinstance(close, Interrupted):
         emit(close)
     elif meanwhile is None or not run.is_uploading:
@@ -80,7 +83,7 @@ def train_trial(
         meanwhile(lambda: emit(run.without_fault(close)))
 
 
-def _attempt(run: TrialRun) -> Callable[[], Ended]:
+def _attempt(run: TrialRun, form_of: Callable[[TrainingState], StepForm]) -> Callable[[], Ended]:
     """Train the trial; return what finishes its trackers, and says how it ended."""
     job = run.job
     if (record := job.trial.record()) is not None:
@@ -89,7 +92,7 @@ def _attempt(run: TrialRun) -> Callable[[], Ended]:
             return partial(_log_finished, job, record, run.worker_cache)
         return lambda: Done(job.id)
     try:
-        ended, ending = _train(run)
+        ended, ending = _train(run, form_of)
     except LeaseLost:
         ended, ending = Interrupted(job.id, is_taken=True), Ending(exit_code=1)
     except Exception as error:
@@ -98,7 +101,7 @@ def _attempt(run: TrialRun) -> Callable[[], Ended]:
     return partial(run.close, ended, ending)
 
 
-def _train(run: TrialRun) -> tuple[Ended, Ending]:
+def _train(run: TrialRun, form_of: Callable[[TrainingState], StepForm]) -> tuple[Ended, Ending]:
     """Return how the attempt ended, for the scheduler and for the tracker."""
     run.open()
     job, config = run.job, run.config
@@ -118,7 +121,7 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
         given = pretrained.weights if pretrained else None
         weights, snapshot = ranks.broadcast_from_first(lambda: (given, run.snapshot))
         state = build(config, dataset, weights, ranks=ranks)
-        progress = fit(state, end_epoch, snapshot)
+        progress = fit(state, end_epoch, snapshot, form_of(state))
     return concluded(run, state, progress, pretrained)
 
 

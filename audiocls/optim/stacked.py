@@ -6,16 +6,13 @@ are columns, so that trials may differ in them.
 Legend: K trials, P weights of a trial.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
-
-Column = Callable[[Sequence[float]], Tensor]
-"""One number a trial as a column (K, 1) on the device."""
 
 
 class StackedUpdate(Protocol):
@@ -29,15 +26,16 @@ class StackedUpdate(Protocol):
     def moments(self) -> tuple[Tensor, ...]:
         """(K, P) each."""
 
-    def step(
-        self, weights: Tensor, gradients: Tensor, groups: Sequence[dict[str, Any]], column: Column
-    ) -> None:
+    def options_of(self, group: dict[str, Any]) -> tuple[float, ...]:
+        """Return the n numbers of an optimiser's group that may differ from step to step."""
+
+    def step(self, weights: Tensor, gradients: Tensor, options: Tensor) -> None:
         """Update the weights in place.
 
         Args:
-            groups: of each trial, the options of its optimiser's first group.
+            options: of each trial, what `options_of` its first group returned.
 
-        Shape: weights (K, P), gradients (K, P)
+        Shape: weights (K, P), gradients (K, P), options (n, K, 1)
         """
 
 
@@ -58,12 +56,16 @@ class StackedAdam:
         self.moments = (torch.zeros_like(like), torch.zeros_like(like))
         self._decay, self._num_steps, self._is_decoupled = decay, num_steps, is_decoupled
 
-    def step(
-        self, weights: Tensor, gradients: Tensor, groups: Sequence[dict[str, Any]], column: Column
-    ) -> None:
-        """Update as `StackedUpdate.step`. Shape: weights (K, P), gradients (K, P)"""
-        lr, eps = (column([group[key] for group in groups]) for key in ("lr", "eps"))
-        first, second = (column([group["betas"][i] for group in groups]) for i in (0, 1))
+    def options_of(self, group: dict[str, Any]) -> tuple[float, ...]:
+        """Return rate, ε and both betas."""
+        return group["lr"], group["eps"], *group["betas"]
+
+    def step(self, weights: Tensor, gradients: Tensor, options: Tensor) -> None:
+        """Update as `StackedUpdate.step`.
+
+        Shape: weights (K, P), gradients (K, P), options (4, K, 1)
+        """
+        lr, eps, first, second = options
         self._num_steps += 1
         if self._is_decoupled:
             weights.mul_(1 - lr * self._decay)
@@ -81,20 +83,25 @@ class StackedSgd:
 
     names = ("momentum_buffer",)
 
-    def __init__(self, like: Tensor, decay: Tensor):
+    def __init__(self, like: Tensor, decay: Tensor, is_nesterov: bool):
         """Start with momentum of 0. Shape: like (K, P), decay (K, P)"""
         self.moments = (torch.zeros_like(like),)
-        self._decay = decay
+        self._decay, self._is_nesterov = decay, is_nesterov
 
-    def step(
-        self, weights: Tensor, gradients: Tensor, groups: Sequence[dict[str, Any]], column: Column
-    ) -> None:
-        """Update as `StackedUpdate.step`. Shape: weights (K, P), gradients (K, P)"""
-        lr, momentum = (column([group[key] for group in groups]) for key in ("lr", "momentum"))
+    def options_of(self, group: dict[str, Any]) -> tuple[float, ...]:
+        """Return rate and momentum."""
+        return group["lr"], group["momentum"]
+
+    def step(self, weights: Tensor, gradients: Tensor, options: Tensor) -> None:
+        """Update as `StackedUpdate.step`.
+
+        Shape: weights (K, P), gradients (K, P), options (2, K, 1)
+        """
+        lr, momentum = options
         gradients = gradients + self._decay * weights
         (buffer,) = self.moments
         buffer.mul_(momentum).add_(gradients)
-        moved = gradients + momentum * buffer if groups[0]["nesterov"] else buffer
+        moved = gradients + momentum * buffer if self._is_nesterov else buffer
         weights.sub_(lr * moved)
 
 
@@ -112,6 +119,6 @@ def stacked_update(
     """
     assert can_stack(optimizer), "trials with other optimisers are not packed"
     if isinstance(optimizer, SGD):
-        return StackedSgd(like, decay)
+        return StackedSgd(like, decay, optimizer.param_groups[0]["nesterov"])
     steps = torch.from_numpy(np.array(num_steps)).to(like.device, like.dtype).unsqueeze(1)
     return StackedAdam(like, decay, steps, is_decoupled=type(optimizer) is AdamW)

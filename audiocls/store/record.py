@@ -68,7 +68,7 @@ class Provenance:
     """What of the configuration decides how a trial is evaluated, as `key=value` words."""
     execution: str = ""
     """How its steps were computed: `eager`, as all were before this was recorded, `fused` with
-    those of other trials, `eager+fused`, or `eager on 2 devices`."""
+    those of other trials, as a captured `graph`, `eager+fused`, or `eager on 2 devices`."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ ELSEWHERE = (
     "--executor slurm: a job array is submitted by `audiocls sweep launch` alone; in a job of your "
     "own this command runs as it is. Allowed here: local, inline, ray"
 )
+PROGRAMS_ALONE = "--per-device: programs are run one by one on a device; leave it out"
 
 NEEDED_LATER = ("torch._dynamo", "torchmetrics.functional.classification")
 """What torch and the metrics import when they are first used, in every process that uses them."""
@@ -197,6 +198,8 @@ class LaunchOptions:
 
     def open_programs(self, study: Path, code: ProgramCode) -> OpenExecutor:
         """Return what opens the executor of a program's trials; `study` is their folder."""
+        if per_device(self.per_device) != 1:
+            raise UsageError(PROGRAMS_ALONE)
         if self.executor == "ray":
             from audiocls.execution.cluster.dispatch import program_files
 

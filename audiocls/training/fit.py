@@ -10,7 +10,7 @@ Legend: B batch, C channels (mel bands), L frames.
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,10 +20,10 @@ from torch import Tensor
 from audiocls.audio.batches import Batch, scoring_batches, training_batches
 from audiocls.errors import AudioclsError
 from audiocls.optim.batch_norm import refresh_batch_norm
-from audiocls.training.determinism import determinism, seed_generators
+from audiocls.training.determinism import determinism
 from audiocls.training.progress import Progress, selection_key
 from audiocls.training.state import TrainingState
-from audiocls.training.step import train_step
+from audiocls.training.step import EagerStep, Step, StepForm
 
 Row = dict[str, float]
 """An epoch's metrics: `epoch` from 1, `train/loss`, `val/accuracy`, `val/loss`, `lr`, `seconds`.
@@ -65,7 +65,10 @@ class EpochEnd:
 
 
 def fit(
-    state: TrainingState, on_epoch: Callable[[EpochEnd], Signal], resume: bytes | None = None
+    state: TrainingState,
+    on_epoch: Callable[[EpochEnd], Signal],
+    resume: bytes | None = None,
+    form: StepForm = EagerStep,
 ) -> Progress:
     """Train, and load the best epoch's weights into `state.classifier`.
 
@@ -74,16 +77,18 @@ def fit(
         on_epoch: called after each epoch. On `Signal.STOP`, `fit` returns with the last epoch's
             weights and `is_complete` false.
         resume: a snapshot of the same configuration.
+        form: how steps are computed.
 
     Raises:
         Diverged: the mean loss of an epoch is not finite.
         ConfigError: an operation has no deterministic algorithm on this device, and needs one.
     """
     with determinism(state.config.train.deterministic, state.device):
-        running = RunningTrial(state, on_epoch, resume)
+        running, step = RunningTrial(state, on_epoch, resume), form([state])
         while not running.is_over:
-            running.begin_epoch(state.ranks.execution)
-            running.end_epoch(_train(state, running.progress))
+            running.begin_epoch(step.execution)
+            [row] = train_epoch(step, [running])
+            running.end_epoch(row)
         return running.progress
 
 
@@ -169,24 +174,28 @@ def _validate(state: TrainingState, epoch: int) -> Row:
     )
 
 
-def _train(state: TrainingState, progress: Progress) -> Row:
-    """Train on every training clip once; return mean loss per clip and mean gradient norm.
+def train_epoch(step: Step, trials: Sequence[RunningTrial]) -> list[Row]:
+    """Train on every training clip once; return each trial's mean loss and gradient norm.
 
     Without the norm if every step that was measured overflowed.
     """
-    purpose = state.ranks.seed_purpose("dropout")
-    seed_generators(state.seed(purpose, progress.epoch), state.device)
-    state.classifier.train()
+    states, epochs = zip(*((trial.state, trial.progress.epoch) for trial in trials), strict=True)
     # Losses stay on the device until the end: reading one a step would wait for each step.
-    losses: list[Tensor] = []
-    norms: list[Tensor] = []
+    losses: list[list[Tensor]] = [[] for _ in trials]
+    norms: list[list[Tensor]] = [[] for _ in trials]
     counts: list[int] = []
-    for number, group in enumerate(groups_of_epoch(state, progress.epoch)):
-        loss, norm = train_step(state, group, is_measured=number % MEASURED_EVERY == 0)
-        losses.append(loss)
-        norms += [] if norm is None else [norm]
-        counts.append(sum(len(batch.targets) for batch in group))
-    return epoch_metrics(progress, torch.stack(losses), counts, norms, state.stepper.num_passes)
+    with step.epoch(epochs):
+        streams = (groups_of_epoch(*pair) for pair in zip(states, epochs, strict=True))
+        for number, groups in enumerate(zip(*streams, strict=True)):
+            is_measured = number % MEASURED_EVERY == 0
+            counts.append(sum(len(batch.targets) for batch in groups[0]))
+            for k, (loss, norm) in enumerate(step(groups, is_measured)):
+                losses[k].append(loss)
+                norms[k] += [norm] if is_measured and norm is not None else []
+    return [
+        epoch_metrics(trial.progress, torch.stack(own), counts, measured, state.stepper.num_passes)
+        for trial, state, own, measured in zip(trials, states, losses, norms, strict=True)
+    ]
 
 
 def epoch_metrics(

@@ -10,8 +10,9 @@ Legend: K trials, P trainable weights of one, B batch.
 """
 
 import copy
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,15 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.optim import Optimizer
 
-from audiocls.audio.augment.spec_augment import Masks
 from audiocls.audio.batches import Batch
 from audiocls.audio.dataset import placed
 from audiocls.optim.stacked import stacked_update
+from audiocls.training.branches import Branch, Branches
 from audiocls.training.drawn_dropout import Call, Noise, draw_outside, rates_of
+from audiocls.training.graphed import Captures
 from audiocls.training.packed_weights import PackedWeights
 from audiocls.training.state import TrainingState
-from audiocls.training.step import StepResult, batch_loss
-
-Tensors = dict[str, Tensor]
+from audiocls.training.step import StepResult, Tensors, batch_loss, tensors_of, with_tensors
 
 
 class _Loss(nn.Module):
@@ -42,56 +42,98 @@ class _Loss(nn.Module):
 
     def forward(self, tensors: Tensors, batch: Batch) -> Tensor:
         """Return the mean loss per clip of `batch` with these tensors in it. Shape: → ()"""
-        masks = Masks(tensors.get("bands"), tensors.get("frames"))
-        inputs, targets, codes = tensors["inputs"], tensors["targets"], tensors.get("codes")
-        heard = replace(batch, inputs=inputs, targets=targets, codes=codes, masks=masks)
+        heard = with_tensors(batch, tensors)
         return batch_loss(self.classifier, self._objective, self._config, heard)
 
 
 class FusedStep:
     """One update of each of K trials by one forward and backward pass.
 
-    Use it as a context for one epoch: meanwhile the trials' own weights and buffers are rows of
-    what is trained here, so that averages of weights follow them as ever.
+    During an epoch the trials' own weights and buffers are rows of what is trained here, so that
+    averages of weights follow them as ever.
+
+    Args:
+        states: trials with no `packing.obstacle`, of one `packing.shape_key`.
+        open_on: makes what captures the update as a graph; by default it is none.
     """
 
-    def __init__(self, states: Sequence[TrainingState]):
-        self._states = states
-        self._noise = Noise()
-        self._loss = _Loss(states[0])
-        self._rates = [rates_of(state.classifier) for state in states]
+    def __init__(
+        self,
+        states: Sequence[TrainingState],
+        open_on: Callable[[int, torch.device], Branches] | None = None,
+    ):
+        self._states, device = states, states[0].device
+        self.execution = "fused" if open_on is None else "fused graph"
+        self._prepare_dropout()
+        self._weights = PackedWeights(states)
+        optimizers = [state.optimizer for state in states]
+        counts = [_num_steps(optimizer) for optimizer in optimizers]
+        flat = self._weights.flat
+        self._update = stacked_update(optimizers[0], flat, self._weights.decay, counts)
+        for moment, name in zip(self._update.moments, self._update.names, strict=True):
+            self._weights.load_moment(moment, name)
+        self._rho = self._column([state.config.sam.rho for state in states])
+        self._most = self._column([s.config.train.clip_norm or float("inf") for s in states])
+        self._options = torch.stack([self._rho] * len(self._read(optimizers[0])))
+        """(n, K, 1): what differs from step to step."""
+        self._told = flat.new_zeros(len(states), 2)
+        """(K, 2): loss and gradient norm of the last step."""
+        branches = open_on(1, device) if open_on else None
+        self._captures = Captures(branches, self._branches_of) if branches else None
+
+    def _prepare_dropout(self) -> None:
+        self._noise, self._loss = Noise(), _Loss(self._states[0])
+        self._rates = [rates_of(state.classifier) for state in self._states]
         dropped = [name for name in self._rates[0] if any(rates[name] for rates in self._rates)]
         draw_outside(self._loss.classifier, self._noise, dropped)
         self._calls: dict[tuple[int, ...], list[Call]] = {}
-
-    def __enter__(self) -> "FusedStep":
-        self._weights = PackedWeights(self._states)
         self._generators = [_generator(state.device) for state in self._states]
-        optimizers = [state.optimizer for state in self._states]
-        flat = self._weights.flat
-        steps = [_num_steps(optimizer) for optimizer in optimizers]
-        self._update = stacked_update(optimizers[0], flat, self._weights.decay, steps)
-        for moment, name in zip(self._update.moments, self._update.names, strict=True):
-            self._weights.load_moment(moment, name)
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._weights.store(self._update, num_done=self._num_done)
+    def _read(self, optimizer: Optimizer) -> tuple[float, ...]:
+        return self._update.options_of(optimizer.param_groups[0])
 
-    def begin(self, epochs: Sequence[int]) -> None:
-        """Seed each trial's dropout for its epoch, counted from 0."""
-        self._num_done = 0
+    def _branches_of(self, static: list[list[Batch]]) -> list[Branch]:
+        # Nothing may draw from the first one: each draw here names its generator.
+        generators = [_generator(self._told.device), *self._generators]
+        return [Branch(partial(self._compute, static), generators)]
+
+    @contextmanager
+    def epoch(self, epochs: Sequence[int]) -> Iterator[None]:
+        """Stack the trials' tensors meanwhile; send an epoch's rates, and seed its dropout."""
+        self._weights.bind()
         for state, epoch, generator in zip(self._states, epochs, self._generators, strict=True):
             generator.manual_seed(state.seed("dropout", epoch))
+        # (K, S, n) on the host, (S, n, K, 1) on the device.
+        ahead = np.array([state.ahead(self._read) for state in self._states])
+        arranged = ahead.transpose(1, 2, 0)[..., None].copy()
+        self._ahead = placed(arranged, self._told.device).to(self._told.dtype)
+        self._num_done = 0
+        try:
+            yield
+        finally:
+            self._weights.store(self._update, num_done=self._num_done)
 
     @torch.no_grad()
-    def __call__(self, groups: Sequence[list[Batch]]) -> list[StepResult]:
+    def __call__(self, groups: Sequence[list[Batch]], is_measured: bool = True) -> list[StepResult]:
         """Update each trial once by its own group of batches, alike in shape."""
-        weights, sam = self._weights.flat, self._column([s.config.sam.rho for s in self._states])
+        self._options.copy_(self._ahead[self._num_done])
+        if self._captures is None:
+            self._compute(groups)
+        else:
+            self._captures.compute(groups)
+        self._num_done += 1
+        for state in self._states:
+            state.averaging.after_step()
+        return [StepResult(loss, norm) for loss, norm in self._told.clone()]
+
+    @torch.no_grad()
+    def _compute(self, groups: Sequence[list[Batch]]) -> None:
+        """Update the stacked weights: what a graph holds."""
+        weights = self._weights.flat
         losses, gradients = self._gradient(groups)
         if self._states[0].config.sam.rho > 0:
             before = weights.clone()
-            weights.add_(self._perturbation(gradients, sam))
+            weights.add_(self._perturbation(gradients, self._rho))
             # BatchNorm hears every batch twice, and counts it once.
             kept = {name: value.clone() for name, value in self._weights.buffers.items()}
             _, gradients = self._gradient(groups)
@@ -99,16 +141,9 @@ class FusedStep:
                 self._weights.buffers[name].copy_(value)
             weights.copy_(before)
         norms = torch.linalg.vector_norm(gradients, dim=1)
-        most = self._column([s.config.train.clip_norm or float("inf") for s in self._states])
-        gradients = gradients * (most / (norms.unsqueeze(1) + 1e-6)).clamp(max=1.0)
-        options = [state.optimizer.param_groups[0] for state in self._states]
-        self._update.step(weights, gradients, options, self._column)
-        self._num_done += 1
-        for state in self._states:
-            state.optimizer._opt_called = True  # type: ignore[attr-defined]  # or its schedule warns
-            state.schedule.step()
-            state.averaging.after_step()
-        return [StepResult(*pair) for pair in zip(losses, norms, strict=True)]
+        gradients = gradients * (self._most / (norms.unsqueeze(1) + 1e-6)).clamp(max=1.0)
+        self._update.step(weights, gradients, self._options)
+        self._told.copy_(torch.stack([losses, norms], dim=1))
 
     def _column(self, numbers: Sequence[float]) -> Tensor:
         """Return one number a trial as a column. Shape: → (K, 1)"""
@@ -137,7 +172,7 @@ class FusedStep:
 
     def _gradient_of(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
         """Return loss and gradient of one batch of each trial. Shape: → (K,), (K, P)"""
-        per_trial = [_tensors_of(batch) for batch in batches]
+        per_trial = [tensors_of(batch) for batch in batches]
         tensors = {name: torch.stack([each[name] for each in per_trial]) for name in per_trial[0]}
 
         def loss(
@@ -173,18 +208,6 @@ class FusedStep:
         functional_call(self._loss, first, (tensors, batch))
         self._noise.calls = None
         return calls
-
-
-def _tensors_of(batch: Batch) -> Tensors:
-    """Return what of a batch differs from trial to trial."""
-    tensors = {
-        "inputs": batch.inputs,
-        "targets": batch.targets,
-        "bands": batch.masks.bands,
-        "frames": batch.masks.frames,
-        "codes": batch.codes,
-    }
-    return {name: value for name, value in tensors.items() if value is not None}
 
 
 def _generator(device: torch.device) -> torch.Generator:

@@ -1,42 +1,18 @@
 """A pack: trials of one shape that are trained at once, each with its own ends and snapshots.
 
-Which trials these are is decided by their configurations (`shape_key`); what cannot be packed, and
-why, says `obstacle`. A trial that fails, stops or ends leaves the pack, and the others go on.
+Which trials these are says `packing`. A trial that fails, stops or ends leaves the pack, and the
+others go on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-from torch import Tensor
-
-from audiocls.config import Config
-from audiocls.dotted import flatten
 from audiocls.training.determinism import determinism
-from audiocls.training.fit import (
-    MEASURED_EVERY,
-    EpochEnd,
-    Row,
-    RunningTrial,
-    Signal,
-    epoch_metrics,
-    groups_of_epoch,
-)
+from audiocls.training.fit import EpochEnd, RunningTrial, Signal, train_epoch
 from audiocls.training.fused import FusedStep
 from audiocls.training.progress import Progress
 from audiocls.training.state import TrainingState
-
-FREE_KEYS = (
-    *("seed", "fold", "optim.lr", "optim.weight_decay", "train.clip_norm", "train.patience"),
-    *("model.dropout", "model.stochastic_depth", "model.embedding_dropout"),
-    *("augment.freq_mask", "augment.time_mask", "augment.num_masks", "sam.rho"),
-)
-"""What trials of one pack may differ in, for each has numbers, generators or masks of its own."""
-ZERO_APART = ("sam.rho", "augment.freq_mask", "augment.time_mask")
-"""Those of them whose 0 switches something off, in all trials of a pack or in none."""
-FREE_PARTS = ("schedule.", "averaging.", "budget.")
-"""Parts of the configuration that each trial of a pack has for itself."""
+from audiocls.training.step import StepForm
 
 
 @dataclass(frozen=True)
@@ -48,43 +24,7 @@ class Member:
     resume: bytes | None = None
 
 
-def obstacle(config: Config) -> str:
-    """Return why trials of this configuration cannot be trained as one, or an empty text."""
-    reasons = {
-        "optim: its step is one's own": not hasattr(config.optim, "lr")
-        or config.optim.name not in ("adamw", "adam", "sgd"),
-        "train.precision fp16: each trial scales its loss by itself": config.train.precision
-        == "fp16",
-        "distil.teacher: a teacher takes one batch at a time": config.distil.teacher is not None,
-        "augment.mix_p below 1: some trials mix a batch that others do not": config.augment.mix_p
-        < 1,
-        "augment.feature_mixup: its clips are mixed batch by batch": config.augment.feature_mixup
-        > 0,
-        "a stage of pre-training comes first": config.has_stage,
-    }
-    return next((reason for reason, applies in reasons.items() if applies), "")
-
-
-def shape_key(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return what trials must have in common to be trained as one, from a resolved configuration.
-
-    The numbers of clips must agree, too: those of folds may differ.
-
-    >>> one, other = ({"seed": s, "optim": {"lr": r}, "epochs": 3} for s, r in ((0, 0.1), (1, 0.2)))
-    >>> shape_key(one) == shape_key(other)
-    True
-    """
-    values = flatten(config)
-    used = {f"{key} is used": str(values.get(key, 0) > 0) for key in ZERO_APART}
-    kept = {
-        key: str(value)
-        for key, value in values.items()
-        if key not in FREE_KEYS and not key.startswith(FREE_PARTS)
-    }
-    return tuple(sorted((kept | used).items()))
-
-
-def fit_pack(members: Sequence[Member]) -> list[Progress | Exception]:
+def fit_pack(members: Sequence[Member], form: StepForm = FusedStep) -> list[Progress | Exception]:
     """Train each as `fit` does, at once; return what `fit` would have returned or raised.
 
     The members have one `shape_key`, no `obstacle`, and as many clips to train on.
@@ -99,7 +39,7 @@ def fit_pack(members: Sequence[Member]) -> list[Progress | Exception]:
     first = members[0].state
     with determinism(first.config.train.deterministic, first.device):
         while running := _still(running, outcomes):
-            _epoch(running, outcomes)
+            _train_until_one_leaves(running, outcomes, form)
     return [outcomes[index] for index in range(len(members))]
 
 
@@ -112,41 +52,17 @@ def _still(
     return {index: trial for index, trial in running.items() if index not in outcomes}
 
 
-def _epoch(running: dict[int, RunningTrial], outcomes: dict[int, Progress | Exception]) -> None:
-    """Train an epoch of each trial; a trial that fails in what follows its steps fails alone."""
+def _train_until_one_leaves(
+    running: dict[int, RunningTrial], outcomes: dict[int, Progress | Exception], form: StepForm
+) -> None:
+    """Train epochs of all; a trial that fails in what follows its steps fails alone."""
     trials = list(running.values())
-    for trial in trials:
-        trial.begin_epoch("fused", len(trials))
-    for (index, trial), row in zip(running.items(), _train(trials), strict=True):
-        try:
-            trial.end_epoch(row, share=1 / len(trials))
-        except Exception as error:
-            outcomes[index] = error
-
-
-def _train(trials: Sequence[RunningTrial]) -> list[Row]:
-    """Take the steps of one epoch; return each trial's mean loss and gradient norm."""
-    states = [trial.state for trial in trials]
-    epochs = [trial.progress.epoch for trial in trials]
-    losses: list[list[Tensor]] = [[] for _ in trials]
-    norms: list[list[Tensor]] = [[] for _ in trials]
-    counts: list[int] = []
-    with FusedStep(states) as step:
-        step.begin(epochs)
-        streams = (groups_of_epoch(*pair) for pair in zip(states, epochs, strict=True))
-        for number, groups in enumerate(zip(*streams, strict=True)):
-            counts.append(sum(len(batch.targets) for batch in groups[0]))
-            for k, result in enumerate(step(groups)):
-                losses[k].append(result.loss)
-                if number % MEASURED_EVERY == 0 and result.grad_norm is not None:
-                    norms[k].append(result.grad_norm)
-    return [
-        epoch_metrics(
-            trial.progress,
-            torch.stack(losses[k]),
-            counts,
-            norms[k],
-            trial.state.stepper.num_passes,
-        )
-        for k, trial in enumerate(trials)
-    ]
+    step = form([trial.state for trial in trials])
+    while not any(trial.is_over for trial in trials) and not outcomes.keys() & running.keys():
+        for trial in trials:
+            trial.begin_epoch(step.execution, len(trials))
+        for (index, trial), row in zip(running.items(), train_epoch(step, trials), strict=True):
+            try:
+                trial.end_epoch(row, share=1 / len(trials))
+            except Exception as error:
+                outcomes[index] = error

@@ -25,12 +25,25 @@ class PackedWeights:
         """(K, P)."""
         self.decay = torch.stack([self._decay_of(k) for k in range(len(states))])
         """(K, P): the weight decay of each weight."""
-        self.buffers: dict[str, Tensor] = {}
+        others = zip(*(_others(state.classifier) for state in states), strict=True)
+        names = _names_of_others(states[0].classifier)
+        self.buffers = {
+            PREFIX + name: torch.stack([tensor.detach() for tensor in same])
+            for name, same in zip(names, others, strict=True)
+        }
         """Name → (K, …): buffers and frozen weights."""
-        for k in range(len(states)):
+
+    def bind(self) -> None:
+        """Make the trials' own tensors rows of these, which keep their place in memory."""
+        for k, state in enumerate(self._states):
             for (_, parameter), row in zip(self._trained[k], self._rows(self.flat[k]), strict=True):
+                row.copy_(parameter.detach().flatten())
                 parameter.data = row.view_as(parameter)
-        self._stack_others()
+            for tensor, stacked in zip(
+                _others(state.classifier), self.buffers.values(), strict=True
+            ):
+                stacked[k].copy_(tensor.detach())
+                tensor.data = stacked[k]
 
     def _rows(self, row: Tensor) -> Iterator[Tensor]:
         """Yield the parts of a row that are one parameter each. Shape: row (P,) → (p,) each"""
@@ -42,16 +55,6 @@ class PackedWeights:
         decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
         each = [torch.full_like(p, decays[id(p)]) for _, p in self._trained[k]]
         return _joined(each)
-
-    def _stack_others(self) -> None:
-        for name, *same in zip(
-            _names_of_others(self._states[0].classifier),
-            *(_others(state.classifier) for state in self._states),
-            strict=True,
-        ):
-            self.buffers[PREFIX + name] = torch.stack([tensor.detach() for tensor in same])
-            for k, tensor in enumerate(same):
-                tensor.data = self.buffers[PREFIX + name][k]
 
     def trained(self) -> dict[str, Tensor]:
         """Return the trainable weights by name, views of `flat`. Shape: → (K, …) each"""

@@ -65,7 +65,8 @@ class Progress:
     is_best_provisional: bool = False
     """Whether weight averaging is configured, and the best epoch is one before it began."""
     executions: list[str] = field(default_factory=list)
-    """How epochs were computed: `eager`, `fused`, or both where a trial left or joined a pack."""
+    """How epochs were computed: `eager`, `fused`, `graph`, or several where a trial left or joined
+    a pack."""
     largest_pack: int = 1
     """Trials at once in the epoch with the most."""
     is_complete: bool = False

@@ -3,10 +3,11 @@
 Legend: N clips.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -48,6 +49,8 @@ from audiocls.training.objective import (
 from audiocls.training.ranks import ALONE, Ranks
 from audiocls.training.teacher import teacher_of
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class TrainingState:
@@ -80,6 +83,23 @@ class TrainingState:
     @property
     def device(self) -> torch.device:
         return self.dataset.device
+
+    @property
+    def epoch_steps(self) -> int:
+        """The optimiser steps of an epoch."""
+        return _epoch_steps(self.config, len(self.split.train))
+
+    def ahead(self, read: Callable[[torch.optim.Optimizer], T]) -> list[T]:
+        """Return what `read` sees of the optimiser in each step of an epoch, which is then over.
+
+        A schedule depends on nothing that happens within an epoch.
+        """
+        self.optimizer._opt_called = True  # type: ignore[attr-defined]  # or its schedule warns
+        seen = []
+        for _ in range(self.epoch_steps):
+            seen.append(read(self.optimizer))
+            self.schedule.step()
+        return seen
 
     def seed(self, purpose: str, epoch: int = 0) -> int:
         """Return the seed of one purpose, which all arms of this trial's block share."""

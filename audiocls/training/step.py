@@ -1,24 +1,32 @@
 """One optimiser step: the gradient over all batches of a group, clipped, and the update.
 
+`Step` is what `fit` and `fit_pack` know of it. Its forms compute the same: `EagerStep` here, the
+one after the other; `fused.FusedStep`; `graphed.GraphedStep`. Where trials are placed decides which
+form they get, and their configurations never do.
+
 Legend: B batch, C channels (mel bands), L frames.
 """
 
 import functools
 import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from audiocls.audio.augment.feature_mixup import mix_features
-from audiocls.audio.augment.spec_augment import masked
+from audiocls.audio.augment.spec_augment import Masks, masked
 from audiocls.audio.batches import Batch
 from audiocls.config import Config
 from audiocls.training.classifier import Classifier
+from audiocls.training.determinism import seed_generators
 from audiocls.training.objective import Objective
 from audiocls.training.state import TrainingState
 
+Tensors = dict[str, Tensor]
 HALF_PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -31,12 +39,71 @@ class StepResult(NamedTuple):
     """L2 norm of the gradient before clipping; none if nobody asked, or it overflowed."""
 
 
+class Step(Protocol):
+    """Updates the weights of the trials that are trained at once."""
+
+    @property
+    def execution(self) -> str:
+        """How it is computed, as records have it."""
+
+    def epoch(self, epochs: Sequence[int]) -> AbstractContextManager[None]:
+        """Return the context of an epoch's steps, its number counted from 0 for each trial."""
+
+    def __call__(self, groups: Sequence[list[Batch]], is_measured: bool) -> list[StepResult]:
+        """Update each trial once by its own group of batches.
+
+        Args:
+            is_measured: whether the gradients' norms are wanted.
+        """
+
+
+StepForm = Callable[[Sequence[TrainingState]], Step]
+"""Makes the step of trials that are trained at once."""
+
+
+class EagerStep:
+    """The step of one trial, whose operations are sent to the device one by one."""
+
+    def __init__(self, states: Sequence[TrainingState]):
+        [self._state] = states
+
+    @property
+    def execution(self) -> str:
+        return self._state.ranks.execution
+
+    @contextmanager
+    def epoch(self, epochs: Sequence[int]) -> Iterator[None]:
+        """Seed dropout; the context has no end of its own."""
+        state = self._state
+        purpose = state.ranks.seed_purpose("dropout")
+        seed_generators(state.seed(purpose, epochs[0]), state.device)
+        state.classifier.train()
+        yield
+
+    def __call__(self, groups: Sequence[list[Batch]], is_measured: bool) -> list[StepResult]:
+        return [train_step(self._state, groups[0], is_measured)]
+
+
 def train_step(state: TrainingState, group: list[Batch], is_measured: bool = False) -> StepResult:
-    """Update once from the mean (or, as configured, the summed) gradient over a group's clips.
+    """Update once by a group's clips, and count the step.
 
     Args:
         group: one or more batches.
         is_measured: whether the gradient's norm is wanted.
+    """
+    result = update_weights(state, group, is_measured)
+    if not state.scaling.was_skipped:
+        state.schedule.step()
+    state.averaging.after_step()
+    return result
+
+
+def update_weights(
+    state: TrainingState, group: list[Batch], is_measured: bool = False
+) -> StepResult:
+    """Update by the mean (or, as configured, the summed) gradient over a group's clips.
+
+    What a graph holds: schedule and average of weights are left to the caller.
     """
     norms: list[Tensor] = []
 
@@ -49,9 +116,6 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
             )
 
     loss = state.stepper.step(lambda: _gradients(state, group), clip)
-    if not state.scaling.was_skipped:
-        state.schedule.step()
-    state.averaging.after_step()
     is_told = is_measured and not state.scaling.was_skipped
     return StepResult(loss, norms[0] if is_told else None)
 
@@ -101,6 +165,31 @@ def _clipped_norm(gradients: list[Tensor], most: float) -> Tensor:
         # 1e-6 as in `torch.nn.utils.clip_grad_norm_`: a gradient of 0 stays 0.
         torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
     return norm
+
+
+def tensors_of(batch: Batch) -> Tensors:
+    """Return the tensors of a batch that its loss depends on, by name."""
+    tensors = {
+        "inputs": batch.inputs,
+        "targets": batch.targets,
+        "bands": batch.masks.bands,
+        "frames": batch.masks.frames,
+        "codes": batch.codes,
+        "waveforms": batch.waveforms,
+    }
+    return {name: value for name, value in tensors.items() if value is not None}
+
+
+def with_tensors(batch: Batch, tensors: Tensors) -> Batch:
+    """Return a batch with what `tensors_of` another one of its kind returned."""
+    return replace(
+        batch,
+        inputs=tensors["inputs"],
+        targets=tensors["targets"],
+        masks=Masks(tensors.get("bands"), tensors.get("frames")),
+        codes=tensors.get("codes"),
+        waveforms=tensors.get("waveforms"),
+    )
 
 
 def batch_loss(

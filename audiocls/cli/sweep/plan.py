@@ -18,6 +18,8 @@ def plan(
     workers: o.WorkersOption = None,
     profile: o.ProfileOption = None,
     slurm: o.SlurmOption = None,
+    devices: o.DevicesOption = "auto",
+    per_device: o.PerDeviceOption = "1",
     as_json: o.JsonOption = False,
     format_: o.FormatOption = "terminal",
     out: o.OutOption = None,
@@ -27,6 +29,7 @@ def plan(
     planned = audiocls.plan(
         name, recipe=recipe, set=assignments, seeds=seeds, folds=folds, arms=arms, effect=effect,
         runs=runs, executor=executor, workers=workers, profile=profile, slurm=slurm,
+        devices=devices, per_device=per_device,
     )  # fmt: skip
     for text in planned.notes:
         console.note(text)

@@ -9,7 +9,6 @@ from audiocls.design import Plan, roman
 from audiocls.formatting import format_elapsed, format_values, plural
 from audiocls.render.build.power import power_facts, size_table
 from audiocls.render.document import Block, Document, Facts, Note, Section, Title
-from audiocls.studies.slurm.placement import Placement
 
 NUM_SHOWN = 3
 """Candidates of the tuning, and proposals of a sweep, that a plan shows."""
@@ -65,14 +64,21 @@ def search_plan(facts: Mapping[str, Any], first: Sequence[str], description: str
     return Document(name=f"{facts['study']}-plan", blocks=blocks, data=lambda: dict(facts))
 
 
-def with_placement(document: Document, placement: Placement) -> Document:
-    """Return a plan that says as well where its trials would be trained, and what that costs."""
+def with_placement(
+    document: Document, facts: Mapping[str, str], values: Mapping[str, object]
+) -> Document:
+    """Return a plan that says as well where, how and at what cost its trials would be trained.
+
+    Args:
+        facts: sentences by name.
+        values: the same, or more, as plain values by name.
+    """
     blocks = tuple(
-        Facts((*block.items, *placement.facts().items())) if isinstance(block, Facts) else block
+        Facts((*block.items, *facts.items())) if isinstance(block, Facts) else block
         for block in document.blocks
     )
-    values = {**document.data(), "placement": placement.values()}
-    return replace(document, blocks=blocks, data=lambda: values)
+    every = {**document.data(), **values}
+    return replace(document, blocks=blocks, data=lambda: every)
 
 
 def _design(chosen: Plan) -> str:

@@ -70,7 +70,7 @@ def placement_of(
     profile: SlurmProfile, num_tasks: int, num_trials: int | None, known: Iterable[Record]
 ) -> Placement:
     """Return where `num_trials` would be trained; `known` are trials that have run before."""
-    gpus = _gpus(profile.options)
+    gpus = num_gpus(profile.options)
     cores = profile.options.get("cpus-per-task", "1")
     alike = [each for each in known if (each.provenance.device == "cpu") == (not gpus)]
     seconds = [each.cost.wall_s for each in alike if each.cost.wall_s is not None]
@@ -87,10 +87,11 @@ def placement_of(
     )
 
 
-def _gpus(options: Mapping[str, str]) -> int:
+def num_gpus(options: Mapping[str, str]) -> int:
     """Return how many GPUs a task gets.
 
-    >>> [_gpus(each) for each in ({"gpus": "a100:3"}, {"gres": "fs:4,gpu:a100:2"}, {"gres": "gpu"})]
+    >>> options = {"gpus": "a100:3"}, {"gres": "fs:4,gpu:a100:2"}, {"gres": "gpu"}
+    >>> [num_gpus(each) for each in options]
     [3, 2, 1]
     """
     for name in GPUS:

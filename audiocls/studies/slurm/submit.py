@@ -166,6 +166,8 @@ def _words(options: LaunchOptions) -> Iterator[str]:
     """Yield the options of a task's launch, but for the workers, which depend on what it gets."""
     yield from ("--runs", str(options.runs.absolute()), "--executor", "local")
     yield from ("--devices", options.devices, "--wandb", options.mode())
+    if options.per_device != "1":
+        yield from ("--per-device", options.per_device)
     if options.devices_per_trial > 1:
         yield from ("--devices-per-trial", str(options.devices_per_trial))
     if options.max_hours is not None:
