@@ -13,11 +13,13 @@ EXTRAS = {
     "train": ("torch", "torchmetrics", "sam"),
     "dashboards": ("wandb_workspaces",),
     "encodec": ("encodec",),
+    "encoders": ("transformers", "peft"),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "mlflow": ("mlflow",),
     "notebooks": ("nbformat", "nbclient", "ipykernel"),
     "parquet": ("pyarrow",),
     "tensorboard": ("tensorboard",),
+    "timm": ("timm",),
 }
 """Extra → the packages that it adds, by the names of their imports."""
 

@@ -23,7 +23,9 @@ from torch import Tensor, nn
 from audiocls.atomic import build_cache
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet, is_packed
+from audiocls.audio.embeddings import Tell, open_embeddings, silent
 from audiocls.audio.features import Features
+from audiocls.audio.features.embeddings import EmbeddingOptions
 from audiocls.audio.features.encodec import SAMPLE_RATE, Encodec
 from audiocls.audio.features.normalise import Standardise
 from audiocls.audio.pack import Pack, open_pack, pack_folder
@@ -100,10 +102,12 @@ def open_dataset(
     cache: Path,
     device: torch.device | str = "cpu",
     has_codes: bool = False,
+    tell: Tell = silent,
 ) -> AudioDataset:
     """Open the data set of a trial, filling the caches under `cache` if needed.
 
-    `fingerprint` is that of `table`; with `has_codes` the features must be EnCodec's.
+    `fingerprint` is that of `table`; with `has_codes` the features must be EnCodec's. `tell` takes
+    lines on how far a frozen encoder is.
 
     Raises:
         DataError: clips cannot be decoded.
@@ -117,11 +121,16 @@ def open_dataset(
     if has_codes:
         assert isinstance(features, Encodec), "configurations with codes have EnCodec features"
         codes = open_codes(*source, features, num_samples, cache)
-    is_cached = features.is_cached and is_kept
+    cached = None
+    if is_kept and isinstance(features, EmbeddingOptions):
+        folder = cache / embeddings_name(source[1], features, num_samples)
+        cached = open_embeddings(pack, folder, features, rate, num_samples, device, tell)
+    elif is_kept and features.is_cached:
+        cached = open_features(*source, features, rate, num_samples, cache)
     return AudioDataset(
         table=table,
         pack=pack,
-        features=open_features(*source, features, rate, num_samples, cache) if is_cached else None,
+        features=cached,
         codes=codes,
         normalise=features.wave_normaliser(),
         front_end=features.fixed_front_end(rate).to(device),
@@ -130,6 +139,12 @@ def open_dataset(
         num_samples=num_samples,
         device=torch.device(device),
     )
+
+
+def embeddings_name(pack_name: str, features: EmbeddingOptions, num_samples: int) -> str:
+    """Return the name of the folder of a frozen encoder's rows: one for all layers of it."""
+    key = cache_key(pack_name, features.row_identity(), num_samples)
+    return f"embeddings-{features.name}-{key}"
 
 
 def num_batches(num_clips: int, batch_size: int) -> int:

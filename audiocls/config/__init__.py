@@ -3,6 +3,7 @@
 from audiocls.config.identity import (
     by_content,
     digest,
+    encoders_of,
     files_of,
     identity_config,
     trial_id,
@@ -15,6 +16,7 @@ __all__ = [
     "Config",
     "by_content",
     "digest",
+    "encoders_of",
     "files_of",
     "identity_config",
     "merge",

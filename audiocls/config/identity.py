@@ -13,6 +13,7 @@ from typing import Any
 from audiocls.audio.augment import Augment
 from audiocls.config.recipe import Config
 from audiocls.dotted import flatten, nest
+from audiocls.encoders import Pretrained
 from audiocls.optim import Plateau, Step
 
 IDENTITY_SCHEMA = 2
@@ -50,7 +51,15 @@ def files_of(config: Config) -> dict[str, str]:
     """Return the path of each file or folder that the configuration names, by dotted key."""
     flat = flatten(identity_config(config))
     words = ("pretrained", "untrained")  # weights by name rather than by file
-    return {key: flat[key] for key in PATHS if flat.get(key) and flat[key] not in words}
+    found = {key: flat[key] for key in PATHS if flat.get(key) and flat[key] not in words}
+    named = {f"{key}.model": part for key, part in encoders_of(config).items()}
+    return found | {key: part.model for key, part in named.items() if not part.source.is_on_hub}
+
+
+def encoders_of(config: Config) -> dict[str, Pretrained]:
+    """Return what starts from a pretrained encoder, by its key."""
+    parts = {"features": config.features, "model": config.model}
+    return {key: part for key, part in parts.items() if isinstance(part, Pretrained)}
 
 
 def by_content(resolved: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:

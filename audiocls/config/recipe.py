@@ -89,6 +89,7 @@ class Config(Options):
         yield from _front_end_conflicts(
             self.data, self.num_samples, self.features, self.model, self.augment
         )
+        yield from _encoder_conflicts(self.features, self.model)
         yield from _label_conflicts(self.data, self.train)
         yield from _codes_conflicts(self.ssl, self.features, self.model, self.augment)
         yield from _stage_conflicts(
@@ -130,6 +131,19 @@ def _shape_conflicts(
         yield from (f"{error.where}: {problem}" for problem in error.faults)
     else:
         yield from (f"model {model.name}: {problem}" for problem in model.check(in_shape))
+
+
+def _encoder_conflicts(features: Features, model: Model) -> Iterator[str]:
+    """Yield why an encoder that is trained does not get what its own processor makes."""
+    wants = features.name == "hf_inputs"
+    has = model.name == "hf"
+    if wants and has and features.model != model.model:
+        yield (
+            f"model.model: got {model.model}, but features.model is {features.model}; an encoder "
+            "takes what its own processor makes: set both to the same"
+        )
+    elif has and not wants:
+        yield "model.name=hf takes what its processor makes: set features.name=hf_inputs"
 
 
 def _label_conflicts(data: DataSet, train: Training) -> Iterator[str]:

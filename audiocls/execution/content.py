@@ -12,7 +12,9 @@ from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet, Folder, Shards, is_packed
 from audiocls.audio.pack import pack_folder, require_room
 from audiocls.audio.unlabelled import unlabelled_table
-from audiocls.config import Config, by_content, files_of, identity_config
+from audiocls.config import Config, by_content, encoders_of, files_of, identity_config
+from audiocls.encoders import source_of
+from audiocls.encoders.hub import require_reachable
 from audiocls.errors import ConfigError, MachineFault, UsageError
 from audiocls.extras import is_installed
 from audiocls.named_paths import is_dir
@@ -25,6 +27,8 @@ from audiocls.training.checkpoint_metadata import (
 
 AUDIO_FOLDERS = {"ssl.clips": 2, "augment.background": 1}
 """Key of a folder → the smallest number of recordings in it."""
+ENCODERS = ("features.model", "model.model")
+"""Keys of folders with a pretrained encoder."""
 
 
 def identity_of(config: Config, cache: Path) -> dict[str, Any]:
@@ -46,6 +50,8 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
     missing or broken, `ConfigError` for one of another kind of model, a teacher with other clips or
     classes, or a model beyond `config.budget`.
     """
+    for encoder in encoders_of(config).values():
+        require_reachable(encoder.source)
     if (source := config.init_from) is not None and (
         faults := init_incompatibilities(Path(source), config)
     ):
@@ -112,7 +118,9 @@ def _require_room(data: DataSet, num_clips: int, known: str, cache: Path) -> Non
 
 
 def digest(key: str, path: Path, cache: Path) -> str:
-    """Return the digest of a file, of a checkpoint in a folder, or of all audio below a folder."""
+    """Return the digest of a file, of a checkpoint or an encoder in a folder, or of all audio."""
+    if key in ENCODERS:
+        return f"sha256:{source_of(str(path)).digest()}"
     if key in AUDIO_FOLDERS:
         table = unlabelled_table(path, key, AUDIO_FOLDERS[key])
         return f"audio:{fingerprint(table, cache)}"

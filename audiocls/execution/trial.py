@@ -164,6 +164,10 @@ class TrialRun:
         fault = ended.fault or report.fault
         return replace(ended, note=note, is_worker_spent=report.is_beyond_repair, fault=fault)
 
+    def tell(self, line: str) -> None:
+        """Report what takes its time before the first epoch."""
+        self.emit(Notice(self.job.id, line))
+
     def fault_behind(self, error: Exception) -> MachineFault | None:
         """Return the fault of the machine that led to an error, if one did."""
         folders = self.job.study_folder, self.worker_cache.cache, Path(gettempdir())
@@ -192,7 +196,7 @@ def _train(run: TrialRun) -> tuple[Ended, Ending]:
         pretrained = pretrained_for(job, config, run.worker_cache, run.emit, run.poll_signal)
         if pretrained is None:
             return Interrupted(job.id), Ending(exit_code=1)
-    dataset = run.worker_cache.dataset(config, job.spec.data_fingerprint)
+    dataset = run.worker_cache.dataset(config, job.spec.data_fingerprint, tell=run.tell)
     require_sound_here(Tried(config, len(dataset.table.labels)), run.worker_cache.cache)
     state = build(config, dataset, pretrained.weights if pretrained else None)
     progress = fit(state, run.end_epoch, run.snapshot)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.dataset import AudioDataset, open_dataset
+from audiocls.audio.embeddings import Tell, silent
 from audiocls.audio.fetch import require_as_unpacked
 from audiocls.audio.pack import pack_folder
 from audiocls.config import Config
@@ -29,11 +30,13 @@ class WorkerCache:
         fingerprint: str,
         table: ClipTable | None = None,
         has_codes: bool | None = None,
+        tell: Tell = silent,
     ) -> AudioDataset:
         """Return the data set of `config`, opened now unless it is among the last ones used.
 
         `table` names other clips than those of `config.data`. EnCodec codes are included if the
-        self-supervision of `config` is joint, or as `has_codes` says.
+        self-supervision of `config` is joint, or as `has_codes` says. `tell` takes lines on how far
+        a frozen encoder is.
         """
         with_codes = config.ssl.mode == "joint" if has_codes is None else has_codes
         options = (config.data, config.features, config.device)
@@ -50,6 +53,7 @@ class WorkerCache:
                 self.cache,
                 device,
                 with_codes,
+                tell,
             )
             if len(self._datasets) > CAPACITY:
                 self._datasets.popitem(last=False)

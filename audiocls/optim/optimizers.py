@@ -7,7 +7,7 @@ small network on one CPU thread.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, model_validator
 
@@ -38,7 +38,7 @@ class AdamW(Options):
         """Return the optimiser of the trainable parameters of `model`."""
         import torch
 
-        groups = decay_groups(model, self.weight_decay)
+        groups = parameter_groups(model, self.lr, self.weight_decay)
         return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 
@@ -63,7 +63,7 @@ class Adam(Options):
         """Return the optimiser of the trainable parameters of `model`."""
         import torch
 
-        groups = decay_groups(model, self.weight_decay)
+        groups = parameter_groups(model, self.lr, self.weight_decay)
         return torch.optim.Adam(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 
@@ -95,12 +95,65 @@ class SGD(Options):
         import torch
 
         return torch.optim.SGD(
-            decay_groups(model, self.weight_decay),
+            parameter_groups(model, self.lr, self.weight_decay),
             lr=self.lr,
             momentum=self.momentum,
             nesterov=self.nesterov,
             fused=True,
         )
+
+
+@runtime_checkable
+class ScalesRates(Protocol):
+    """A model whose layers learn at rates of their own."""
+
+    def rate_scales(self) -> dict[str, float]:
+        """Return the factor of the learning rate for each trained parameter, by its name."""
+
+
+def parameter_groups(
+    model: "nn.Module", lr: float, weight_decay: float | None
+) -> list[dict[str, Any]]:
+    """Return parameter groups by weight decay, and by learning rate where a model scales it.
+
+    A group of its own rate has its factor of `lr` as `lr_scale`; the greatest comes first. Without
+    a `weight_decay` the optimiser's own holds for all.
+    """
+    scales = _scales(model)
+    if not set(scales.values()) - {1.0}:
+        return decay_groups(model, weight_decay or 0.0)
+    decays = (True, False) if weight_decay is not None else (None,)
+    groups = [
+        _group(model, scales, (scale, is_decayed), lr, weight_decay)
+        for scale in sorted(set(scales.values()), reverse=True)
+        for is_decayed in decays
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _scales(model: "nn.Module") -> "dict[nn.Parameter, float]":
+    """Return the factor of each trained parameter's rate, where a part of the model has any."""
+    scales = {
+        parameter: part.rate_scales().get(name, 1.0)
+        for part in model.modules()
+        if isinstance(part, ScalesRates)
+        for name, parameter in part.named_parameters()
+    }
+    return {p: scales.get(p, 1.0) for p in model.parameters() if p.requires_grad}
+
+
+def _group(
+    model: "nn.Module",
+    scales: "dict[nn.Parameter, float]",
+    which: tuple[float, bool | None],
+    lr: float,
+    weight_decay: float | None,
+) -> dict[str, Any]:
+    """Return the group of one factor, and of parameters that decay or not (none: of both)."""
+    scale, is_decayed = which
+    chosen = [p for p, s in scales.items() if s == scale and is_decayed in (None, _decays(p))]
+    decay = {} if weight_decay is None else {"weight_decay": weight_decay if is_decayed else 0.0}
+    return {"params": chosen, "lr": lr * scale, "lr_scale": scale, **decay}
 
 
 def decay_groups(model: "nn.Module", weight_decay: float) -> list[dict[str, Any]]:

@@ -145,6 +145,7 @@ def _train(state: TrainingState, progress: Progress) -> Row:
     seed = state.seed("order", progress.epoch)
     clips = state.split.train
     batches = training_batches(state.dataset, clips, state.batching, progress.epoch, seed)
+    state.classifier.begin_epoch(progress.epoch)
     state.classifier.train()
     # Sums stay on the device until the end: reading one number a step would wait for each step.
     total = torch.zeros((), device=state.device, dtype=torch.float64)

@@ -1,0 +1,155 @@
+"""Frozen encoders at work: rows of clips, front ends made of them, and what is known of their size.
+
+Legend: N clips, B batch, T samples, C channels, L frames or layers, D width, S values of a row.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from audiocls.audio.features.embeddings import EmbeddingOptions, Layout
+from audiocls.encoders.pooling import sound_lengths, statistics
+
+Rows = TypeVar("Rows", Tensor, NDArray[np.float32])
+
+_layouts: dict[str, Layout] = {}
+"""What decides rows, rate and length → their layout: known once rows were made or opened."""
+
+
+class Layers(Protocol):
+    """An encoder as a function from waveforms to the frames of each of its layers."""
+
+    def __call__(self, waveforms: Tensor) -> list[Tensor]:
+        """Return the layers. Shape: (B, T) → list of (B, L, D)"""
+
+
+class Embedder(nn.Module):
+    """Rows of clips: mean and maximum of every layer, or the frames of chosen ones.
+
+    A clip's row is that of its sound alone: zeros after its end, with which it is filled up to the
+    window, are not heard, and no clip is padded for the sake of another one.
+
+    Args:
+        layers: the encoder.
+        sample_rate: Hz.
+        framed: layers whose frames make the row; none means statistics of all.
+    """
+
+    def __init__(
+        self,
+        layers: nn.Module,
+        sample_rate: int,
+        framed: Callable[[int], tuple[int, ...]] | None = None,
+    ):
+        super().__init__()
+        self.layers = layers.requires_grad_(False).eval()
+        self.sample_rate = sample_rate
+        self.framed = framed
+        self.layout = Layout(())
+
+    def train(self, mode: bool = True) -> "Embedder":
+        """Stay in evaluation mode, whatever the classifier around does."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Return the rows of clips. Shape: (B, T) → (B, S)"""
+        with torch.autocast(waveforms.device.type, enabled=False):
+            if self.framed is not None:
+                return self._frames(self.layers(waveforms), self.framed)
+            return self._pooled(waveforms)
+
+    def _pooled(self, waveforms: Tensor) -> Tensor:
+        lengths = sound_lengths(waveforms, self.sample_rate)
+        rows: Tensor | None = None
+        for length in lengths.unique().tolist():
+            among = torch.nonzero(lengths == length).squeeze(1)
+            layers = self.layers(waveforms[among, : int(length)])
+            self.layout = Layout(tuple(frames.shape[2] for frames in layers))
+            part = statistics(layers)
+            rows = part.new_empty(len(waveforms), part.shape[1]) if rows is None else rows
+            rows[among] = part
+        assert rows is not None, "no batch is empty"
+        return rows
+
+    def _frames(self, layers: list[Tensor], framed: Callable[[int], tuple[int, ...]]) -> Tensor:
+        chosen = [layers[number].float() for number in framed(len(layers))]
+        self.layout = Layout(tuple(each.shape[2] for each in chosen), chosen[0].shape[1])
+        return torch.cat([each.transpose(1, 2) for each in chosen], dim=2).flatten(1)
+
+
+class EmbeddingFrontEnd(nn.Module):
+    """The chosen part of a clip's row as features. Shape: (B, T) → (B, C, L)"""
+
+    def __init__(self, options: EmbeddingOptions, embedder: Embedder):
+        super().__init__()
+        self.options = options
+        self.embedder = embedder
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        rows = self.embedder(waveforms)
+        return chosen_part(self.options, rows, self.embedder.layout)
+
+
+class Later(nn.Module):
+    """A module that is made when it is first called, on the device of its input.
+
+    Shape: (B, T) → (B, C, L)
+    """
+
+    def __init__(self, make: Callable[[], nn.Module]):
+        super().__init__()
+        self._make = make
+        self._made: list[nn.Module] = []  # no child: it is in no state dict
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        if not self._made:
+            self._made.append(self._make())
+        return torch.as_tensor(self._made[0].to(waveforms.device)(waveforms))
+
+
+def chosen_part(options: EmbeddingOptions, rows: Rows, layout: Layout) -> Rows:
+    """Return the features that the options choose; of one layer a view.
+
+    Shape: (N, S) → (N, C, L)
+    """
+    channels, length = options.shape_of(layout)
+    if layout.frames is not None:
+        return rows.reshape(len(rows), channels, length)
+    parts = [rows[:, layout.columns(each, options.pool)] for each in options.chosen(layout)]
+    if len(parts) == 1:
+        return parts[0][:, :, None]
+    if isinstance(rows, Tensor):
+        return torch.stack([torch.as_tensor(part) for part in parts], dim=2)
+    return np.stack(parts, axis=2)
+
+
+def row_key(options: EmbeddingOptions, num_samples: int, sample_rate: int) -> str:
+    """Return what decides the rows of clips of so many samples at `sample_rate` Hz, as text."""
+    return json.dumps([options.row_identity(), num_samples, sample_rate])
+
+
+def layout_at(options: EmbeddingOptions, num_samples: int, sample_rate: int) -> Layout:
+    """Return the layout of rows at `sample_rate` Hz, by building the encoder unless it is known."""
+    key = row_key(options, num_samples, sample_rate)
+    if key not in _layouts:
+        with torch.random.fork_rng(devices=[]):
+            embedder = options.embedder(sample_rate)
+            embedder(torch.full((1, num_samples), 1e-3))
+        _layouts[key] = embedder.layout
+    return _layouts[key]
+
+
+def remember(options: EmbeddingOptions, num_samples: int, sample_rate: int, known: Layout) -> None:
+    """Note the layout of rows at `sample_rate` Hz, so that nothing is built to find it out."""
+    _layouts[row_key(options, num_samples, sample_rate)] = known
+
+
+def layout_from(facts: dict[str, Any]) -> Layout:
+    """Return the layout that was stored beside rows."""
+    return Layout(tuple(facts["widths"]), facts["frames"])
