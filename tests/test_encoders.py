@@ -19,7 +19,7 @@ from helpers.recipes import TINY
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.dataset import open_dataset
 from audiocls.audio.embeddings import DONE, Extraction
-from audiocls.audio.features import HF, Timm
+from audiocls.audio.features import HF, Encodec, Timm
 from audiocls.audio.pack import FULL_SCALE, Pack
 from audiocls.config import Config, identity_config, resolve
 from audiocls.encoders.hub import folder_of
@@ -325,3 +325,24 @@ def test_a_module_with_the_hear_interface_is_a_front_end(tmp_path, monkeypatch):
         features.build(8000)
     with pytest.raises(ConfigError, match="If you trust the module"):
         resolve(layers, "t", of_server("sweep me/birds/abc"))
+
+
+def test_encodec_by_transformers_makes_the_codes_that_transformers_makes(tmp_path):
+    from transformers import EncodecConfig, EncodecModel
+
+    torch.manual_seed(0)
+    codec = EncodecModel(EncodecConfig(num_filters=2, target_bandwidths=[1.5])).eval()
+    for layer in codec.quantizer.layers:
+        layer.codebook.embed.normal_()
+    codec.save_pretrained(tmp_path / "codec")
+    (tmp_path / "codec" / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    features = Encodec(package="transformers", weights=str(tmp_path / "codec"))
+    waveforms = 0.1 * torch.randn(2, 4800)
+    with torch.no_grad():
+        theirs = codec.encode(waveforms[:, None], bandwidth=1.5).audio_codes[0]
+        ours = features.build(24000).codes(waveforms)
+    assert (ours == theirs).float().mean() > 0.99  # near ties are rounded otherwise
+    assert features.notes() == [f"The encoder {tmp_path}/codec is used under cc-by-nc-4.0"]
+    assert features.identity()["weights"].startswith("sha256:")
+    with pytest.raises(ValueError, match=r"wanted: facebook/encodec_24khz@commit"):
+        Encodec(package="transformers")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from audiocls.audio.augment import Augment
+from audiocls.audio.features import Encodec
 from audiocls.config.recipe import Config
 from audiocls.dotted import flatten, nest
 from audiocls.encoders import Pretrained
@@ -52,6 +53,8 @@ def files_of(config: Config) -> dict[str, str]:
     flat = flatten(identity_config(config))
     words = ("pretrained", "untrained")  # weights by name rather than by file
     found = {key: flat[key] for key in PATHS if flat.get(key) and flat[key] not in words}
+    if isinstance(config.features, Encodec) and config.features.is_on_hub:
+        del found["features.weights"]
     named = {f"{key}.model": part for key, part in encoders_of(config).items()}
     return found | {key: part.model for key, part in named.items() if not part.source.is_on_hub}
 

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.datasets import DataSet
-from audiocls.audio.features import Features
+from audiocls.audio.features import Features, HFInputs
 from audiocls.config.training import (
     Budget,
     Distil,
@@ -22,7 +22,7 @@ from audiocls.config.training import (
 )
 from audiocls.dotted import flatten, nest
 from audiocls.errors import ConfigError
-from audiocls.models import Model
+from audiocls.models import HFModel, Model
 from audiocls.optim import Averaging, NoAveraging, Optim, Sam, Schedule
 from audiocls.options import Options
 from audiocls.parts import OWN_FILES, Origin
@@ -135,15 +135,15 @@ def _shape_conflicts(
 
 def _encoder_conflicts(features: Features, model: Model) -> Iterator[str]:
     """Yield why an encoder that is trained does not get what its own processor makes."""
-    wants = features.name == "hf_inputs"
-    has = model.name == "hf"
-    if wants and has and features.model != model.model:
+    if not isinstance(model, HFModel):
+        return
+    if not isinstance(features, HFInputs):
+        yield "model.name=hf takes what its processor makes: set features.name=hf_inputs"
+    elif features.model != model.model:
         yield (
             f"model.model: got {model.model}, but features.model is {features.model}; an encoder "
             "takes what its own processor makes: set both to the same"
         )
-    elif has and not wants:
-        yield "model.name=hf takes what its processor makes: set features.name=hf_inputs"
 
 
 def _label_conflicts(data: DataSet, train: Training) -> Iterator[str]:

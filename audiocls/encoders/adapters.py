@@ -8,7 +8,7 @@ TARGETS = ("q_proj", "v_proj", "query", "value", "qkv")
 """Last words of the layers that are adapted: queries and values, as in the paper."""
 
 
-def adapt(network: nn.Module, rank: int, alpha: float, dropout: float) -> None:
+def adapt(network: nn.Module, rank: int, alpha: int, dropout: float) -> None:
     """Freeze a network and add trained low-rank branches to its attention, in place.
 
     A branch starts at zero, so that the adapted network computes what it did.

@@ -72,7 +72,7 @@ def load_image_encoder(options: Pretrained, is_random: bool = False) -> ImageEnc
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)
             import timm
-        sized = {"dynamic_img_size": True, "dynamic_img_pad": True}
+        sized: dict[str, Any] = {"dynamic_img_size": True, "dynamic_img_pad": True}
         network = timm.create_model(
             f"local-dir:{folder}",
             pretrained=not is_random,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from audiocls.encoders.hub import folder_of
 from audiocls.encoders.options import Pretrained
@@ -204,6 +205,27 @@ def _with_weights(
     return network
 
 
+def load_codec(options: Pretrained, sample_rate: int) -> tuple[nn.Module, Tensor]:
+    """Return EnCodec's encoder at `sample_rate` Hz, weight normalisation folded in, and codebooks.
+
+    Raises as `load_encoder`, and `ConfigError` for a codec of another rate.
+
+    Shape: → encoder (B, 1, T) → (B, D, L), codebooks (Q, E, D)
+    """
+    with _door(options) as auto:
+        folder = folder_of(options.source)
+        codec = auto.EncodecModel.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.float32, local_files_only=True
+        )
+    if codec.config.sampling_rate != sample_rate:
+        fault = f"its rate is {codec.config.sampling_rate} Hz, wanted: {sample_rate} Hz"
+        raise ConfigError(f"the encoder {options.model}", [fault])
+    for part in codec.encoder.modules():
+        if is_parametrized(part, "weight"):
+            remove_parametrizations(part, "weight")
+    return codec.encoder, torch.stack([layer.codebook.embed for layer in codec.quantizer.layers])
+
+
 def _calm(config: Any) -> Any:
     """Switch off what draws from chance, in a configuration and those inside it."""
     for part in (config, getattr(config, "audio_config", None)):
@@ -235,7 +257,7 @@ def _door(options: Pretrained) -> Iterator[Any]:
     chatty = logging.getLogger("transformers")
     level = chatty.level
     chatty.setLevel(logging.ERROR)
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield transformers
     except (OSError, ValueError, KeyError, ImportError) as error:

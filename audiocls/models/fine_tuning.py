@@ -17,7 +17,7 @@ class Lora(Options):
 
     rank: int = Field(default=0, ge=0)
     """Rank of each branch; 0 is without."""
-    alpha: float = Field(default=16.0, gt=0.0)
+    alpha: int = Field(default=16, ge=1)
     """A branch is scaled by `alpha` / `rank`."""
     dropout: Dropout = 0.0
     """Probability of dropout before each branch."""

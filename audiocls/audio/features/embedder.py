@@ -5,7 +5,7 @@ Legend: N clips, B batch, T samples, C channels, L frames or layers, D width, S 
 
 import json
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,13 +21,6 @@ _layouts: dict[str, Layout] = {}
 """What decides rows, rate and length → their layout: known once rows were made or opened."""
 
 
-class Layers(Protocol):
-    """An encoder as a function from waveforms to the frames of each of its layers."""
-
-    def __call__(self, waveforms: Tensor) -> list[Tensor]:
-        """Return the layers. Shape: (B, T) → list of (B, L, D)"""
-
-
 class Embedder(nn.Module):
     """Rows of clips: mean and maximum of every layer, or the frames of chosen ones.
 
@@ -35,7 +28,7 @@ class Embedder(nn.Module):
     window, are not heard, and no clip is padded for the sake of another one.
 
     Args:
-        layers: the encoder.
+        layers: the encoder, (B, T) → list of (B, L, D).
         sample_rate: Hz.
         framed: layers whose frames make the row; none means statistics of all.
     """
@@ -61,15 +54,16 @@ class Embedder(nn.Module):
         """Return the rows of clips. Shape: (B, T) → (B, S)"""
         with torch.autocast(waveforms.device.type, enabled=False):
             if self.framed is not None:
-                return self._frames(self.layers(waveforms), self.framed)
+                layers: list[Tensor] = self.layers(waveforms)
+                return self._frames(layers, self.framed)
             return self._pooled(waveforms)
 
     def _pooled(self, waveforms: Tensor) -> Tensor:
         lengths = sound_lengths(waveforms, self.sample_rate)
         rows: Tensor | None = None
-        for length in lengths.unique().tolist():
+        for length in sorted(set(lengths.tolist())):
             among = torch.nonzero(lengths == length).squeeze(1)
-            layers = self.layers(waveforms[among, : int(length)])
+            layers = self.layers(waveforms[among, :length])
             self.layout = Layout(tuple(frames.shape[2] for frames in layers))
             part = statistics(layers)
             rows = part.new_empty(len(waveforms), part.shape[1]) if rows is None else rows

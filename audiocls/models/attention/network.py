@@ -33,7 +33,7 @@ class Attention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits. Shape: (B, C, M · L) → (B, K)"""
-        by_layer = features.unflatten(2, (len(self.layers), -1))
+        by_layer = features.reshape(*features.shape[:2], len(self.layers), -1)
         frames = torch.einsum("bcml,m->blc", by_layer, self.layers.softmax(0))
         weights = self.score(torch.tanh(self.hidden(frames))).softmax(dim=1)
         return torch.as_tensor(self.head(self.dropout((weights * frames).sum(1))))
