@@ -74,7 +74,8 @@ class Embedder(nn.Module):
     def _frames(self, layers: list[Tensor], framed: Callable[[int], tuple[int, ...]]) -> Tensor:
         chosen = [layers[number].float() for number in framed(len(layers))]
         self.layout = Layout(tuple(each.shape[2] for each in chosen), chosen[0].shape[1])
-        return torch.cat([each.transpose(1, 2) for each in chosen], dim=2).flatten(1)
+        joined = torch.cat([each.transpose(1, 2) for each in chosen], dim=2)
+        return joined.reshape(len(joined), -1)
 
 
 class EmbeddingFrontEnd(nn.Module):
@@ -86,7 +87,7 @@ class EmbeddingFrontEnd(nn.Module):
         self.embedder = embedder
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        rows = self.embedder(waveforms)
+        rows: Tensor = self.embedder(waveforms)
         return chosen_part(self.options, rows, self.embedder.layout)
 
 
