@@ -12,8 +12,8 @@ from audiocls import library
 from audiocls.audio.clips import fingerprint
 from audiocls.config import Config, encoders_of, resolve
 from audiocls.execution.worker_cache import WorkerCache
-from audiocls.studies.request import ablation_request
 from audiocls.studies.ablation import resolved
+from audiocls.studies.request import ablation_request
 from audiocls.training.fit import Signal, fit
 from audiocls.training.state import build
 

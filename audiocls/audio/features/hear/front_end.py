@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from audiocls.audio.features.embedder import Embedder
 from audiocls.audio.features.hear import Hear
 from audiocls.audio.features.hf.front_end import require_rate
-from audiocls.errors import ConfigError
+from audiocls.errors import ConfigError, DataError
 
 NEEDED = ("get_scene_embeddings", "get_timestamp_embeddings")
 
@@ -42,7 +42,11 @@ def embedder(options: Hear, sample_rate: int) -> Embedder:
     if missing := [name for name in NEEDED if not hasattr(module, name)]:
         fault = f"{module.__name__} has no {', '.join(missing)}, which the HEAR interface needs"
         raise ConfigError(options.model.what, [fault])
-    model = part(**options.model.arguments(part))
+    try:
+        model = part(**options.model.arguments(part))
+    except OSError as error:
+        fault = f"{options.model.what} could not be loaded ({error}); its package downloads weights"
+        raise DataError(f"{fault} by itself: fetch them where there is a network") from error
     require_rate(model, sample_rate)
     has_frames = options.pool == "frames"
     framed = (lambda count: tuple(range(count))) if has_frames else None
