@@ -27,6 +27,7 @@ from audiocls.encoders.source import source_of
 from audiocls.errors import ConfigError, DataError
 from audiocls.execution.content import identity_of, require_usable
 from audiocls.parts.origin import OWN_FILES, of_server
+from audiocls.studies.listing import parts
 from audiocls.testing import features as owed
 
 COMMIT = "dba3bb02fda4248b6e082697eee756de8fe8aa8a"
@@ -191,6 +192,8 @@ def test_a_warm_cache_asks_no_network(on_hub, cache):
     require_usable(config, ["a", "b"])
     assert config.features.notes() == ["The encoder tiny/hubert@dba3bb02 is used under apache-2.0"]
     assert config.features.build(RATE)(torch.rand(1, 8000)).shape == (1, 32, 1)
+    (listed,) = (each for each in parts("features") if each.name == HUB_NAME)
+    assert listed.licence == "apache-2.0"
     shorter = config_with(f"tiny/hubert@{COMMIT[:8]}")
     assert shorter.features.check(8000)
 

@@ -121,16 +121,10 @@ def open_dataset(
     if has_codes:
         assert isinstance(features, Encodec), "configurations with codes have EnCodec features"
         codes = open_codes(*source, features, num_samples, cache)
-    cached = None
-    if is_kept and isinstance(features, EmbeddingOptions):
-        folder = cache / embeddings_name(source[1], features, num_samples)
-        cached = open_embeddings(pack, folder, features, rate, num_samples, device, tell)
-    elif is_kept and features.is_cached:
-        cached = open_features(*source, features, rate, num_samples, cache)
     return AudioDataset(
         table=table,
         pack=pack,
-        features=cached,
+        features=_cached(*source, data, features, cache, (device, tell)) if is_kept else None,
         codes=codes,
         normalise=features.wave_normaliser(),
         front_end=features.fixed_front_end(rate).to(device),
@@ -139,6 +133,27 @@ def open_dataset(
         num_samples=num_samples,
         device=torch.device(device),
     )
+
+
+def _cached(
+    pack: Pack,
+    pack_name: str,
+    data: DataSet,
+    features: Features,
+    cache: Path,
+    extraction: tuple[torch.device | str, Tell],
+) -> NDArray[np.float32] | None:
+    """Open the features of every clip, or return none where waveforms are read instead.
+
+    Shape: → (N, C, L)
+    """
+    rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
+    if isinstance(features, EmbeddingOptions):
+        folder = cache / embeddings_name(pack_name, features, num_samples)
+        return open_embeddings(pack, folder, features, rate, num_samples, *extraction)
+    if features.is_cached:
+        return open_features(pack, pack_name, features, rate, num_samples, cache)
+    return None
 
 
 def embeddings_name(pack_name: str, features: EmbeddingOptions, num_samples: int) -> str:

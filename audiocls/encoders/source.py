@@ -125,6 +125,19 @@ def has_weights(folder: Path) -> bool:
     return all((folder / name).is_file() for name in named)
 
 
+def downloaded() -> list[Source]:
+    """Return the encoders in the Hub's cache, each at each revision that is whole there."""
+    folders = sorted(hub_cache().glob("models--*/snapshots/*"))
+    named = ((each.parent.parent.name.removeprefix("models--"), each) for each in folders)
+    return [
+        source_of(f"{name.replace('--', '/')}@{folder.name}")
+        for name, folder in named
+        if HUB.fullmatch(f"{name.replace('--', '/')}@{folder.name}")
+        and (folder / "config.json").is_file()
+        and has_weights(folder)
+    ]
+
+
 def hub_cache() -> Path:
     """Return the Hub's cache: `HF_HUB_CACHE`, `HF_HOME`/hub, or that of the user."""
     if chosen := os.environ.get("HF_HUB_CACHE"):
