@@ -67,7 +67,8 @@ def test_a_recipe_pins_its_encoder_and_its_sibling_takes_the_same_path(home, nam
 def test_an_ablation_plans_on_the_sibling(home, name, cache):
     recipe = QUESTIONS[name].recipe
     tiny = recipe if recipe == "convnext1d-logmel" else f"{recipe}-tiny"
-    study = resolved(ablation_request(name, tiny, (), None, None, None)).study
+    small = ["data.num_sources=5", "data.clips_per_source=1"]
+    study = resolved(ablation_request(name, tiny, small)).study
     assert len(study.arms) > 1
 
 

@@ -15,6 +15,7 @@ from audiocls.encoders.loaded import load_encoder
 from audiocls.errors import ConfigError
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.testing import models as owed
+from audiocls.training.cost import layer_summary, num_params, trained_network
 from audiocls.training.fit import EpochEnd, Signal, fit
 from audiocls.training.state import TrainingState, build
 
@@ -160,6 +161,12 @@ def test_scratch_is_the_same_network_with_the_same_head(ast):
     same = {name for name in pretrained if torch.equal(pretrained[name], scratch[name])}
     assert {"head.weight", "head.bias"} <= same
     assert not [name for name in same if name.endswith("proj.weight")]
+
+
+def test_its_layers_are_shown_and_add_up(ast):
+    network, inputs = trained_network(config_of(ast), 10)
+    whole = layer_summary(network, inputs)[0]
+    assert (whole.shape, whole.params) == ((10,), num_params(network))
 
 
 def test_checkpointing_computes_the_same_gradients(ast):
