@@ -16,10 +16,12 @@ import torch
 from helpers.encoders import HEAR, KINDS, RATE, tiny_encoder, tiny_image_encoder
 from helpers.recipes import TINY
 
+from audiocls.audio import embeddings
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.dataset import open_dataset
 from audiocls.audio.embeddings import DONE, Extraction
 from audiocls.audio.features import HF, Encodec, Timm
+from audiocls.audio.features.embedder import Embedder
 from audiocls.audio.pack import FULL_SCALE, Pack
 from audiocls.config import Config, identity_config, resolve
 from audiocls.encoders.hub import folder_of
@@ -261,8 +263,6 @@ class Counting(torch.nn.Module):
 
 
 def test_extraction_goes_on_where_it_was_killed_and_ends_in_the_same_bits(tmp_path):
-    from audiocls.audio.features.embedder import Embedder
-
     clips = [
         (clip * FULL_SCALE).numpy().astype(np.int16) for clip in noise(*range(2000, 66000, 1600))
     ]
@@ -282,6 +282,18 @@ def test_extraction_goes_on_where_it_was_killed_and_ends_in_the_same_bits(tmp_pa
     again = Counting()
     assert extract("killed", again) == whole
     assert again.heard == len(clips) - done.sum()
+
+
+def test_extraction_tells_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(embeddings, "TELL_EVERY_S", -1.0)
+    pack = Pack(np.full(8 * 4000, 100, np.int16), np.arange(0, 9 * 4000, 4000))
+    monkeypatch.setattr(embeddings, "MOST_CLIPS", 4)
+    embedder, told = Embedder(Counting(), RATE), list[str]()
+    Extraction(pack, 4000, RATE, tmp_path, told.append).run(embedder, embedder)
+    assert [line.partition(",")[0] for line in told] == [
+        "embedded 4 of 8 clips",
+        "embedded 8 of 8 clips",
+    ]
 
 
 def test_batches_are_of_clips_of_one_length(tmp_path):

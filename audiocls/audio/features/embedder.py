@@ -3,7 +3,6 @@
 Legend: N clips, B batch, T samples, C channels, L frames or layers, D width, S values of a row.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,8 +16,8 @@ from audiocls.encoders.pooling import sound_lengths, statistics
 
 Rows = TypeVar("Rows", Tensor, NDArray[np.float32])
 
-_layouts: dict[str, Layout] = {}
-"""What decides rows, rate and length → their layout: known once rows were made or opened."""
+_layouts: dict[tuple[EmbeddingOptions, int, int], Layout] = {}
+"""Options, samples and rate (Hz) → layout, known once rows were made or opened: each step asks."""
 
 
 class Embedder(nn.Module):
@@ -124,14 +123,9 @@ def chosen_part(options: EmbeddingOptions, rows: Rows, layout: Layout) -> Rows:
     return np.stack(parts, axis=2)
 
 
-def row_key(options: EmbeddingOptions, num_samples: int, sample_rate: int) -> str:
-    """Return what decides the rows of clips of so many samples at `sample_rate` Hz, as text."""
-    return json.dumps([options.row_identity(), num_samples, sample_rate])
-
-
 def layout_at(options: EmbeddingOptions, num_samples: int, sample_rate: int) -> Layout:
     """Return the layout of rows at `sample_rate` Hz, by building the encoder unless it is known."""
-    key = row_key(options, num_samples, sample_rate)
+    key = options, num_samples, sample_rate
     if key not in _layouts:
         with torch.random.fork_rng(devices=[]):
             embedder = options.embedder(sample_rate)
@@ -142,7 +136,7 @@ def layout_at(options: EmbeddingOptions, num_samples: int, sample_rate: int) -> 
 
 def remember(options: EmbeddingOptions, num_samples: int, sample_rate: int, known: Layout) -> None:
     """Note the layout of rows at `sample_rate` Hz, so that nothing is built to find it out."""
-    _layouts[row_key(options, num_samples, sample_rate)] = known
+    _layouts[options, num_samples, sample_rate] = known
 
 
 def layout_from(facts: dict[str, Any]) -> Layout:

@@ -61,6 +61,7 @@ def embedder(options: HF, sample_rate: int) -> Embedder:
     return Embedder(layers, sample_rate, framed)
 
 
+@functools.lru_cache(maxsize=64)  # each step asks
 def input_shape(options: HFInputs, num_samples: int, sample_rate: int) -> tuple[int, int]:
     """Return (C, L) of clips of `num_samples` at `sample_rate` Hz."""
     made = options.build(sample_rate)(torch.zeros(1, num_samples))
