@@ -133,12 +133,11 @@ def parameter_groups(
 
 def _scales(model: "nn.Module") -> "dict[nn.Parameter, float]":
     """Return the factor of each trained parameter's rate, where a part of the model has any."""
-    scales = {
-        parameter: part.rate_scales().get(name, 1.0)
-        for part in model.modules()
-        if isinstance(part, ScalesRates)
-        for name, parameter in part.named_parameters()
-    }
+    scales: dict[nn.Parameter, float] = {}
+    for part in model.modules():
+        if isinstance(part, ScalesRates):
+            known = part.rate_scales()
+            scales |= {p: known[name] for name, p in part.named_parameters() if name in known}
     return {p: scales.get(p, 1.0) for p in model.parameters() if p.requires_grad}
 
 
