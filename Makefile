@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow test-torch lint bench register schema lock clean
+.PHONY: demo test test-slow test-torch test-xla lint bench register schema lock clean
 
 demo: $(READY)  ## Install, then run the main job offline on the embedded data set.
 	$(BIN)/audiocls sweep launch dropout --wandb offline
@@ -16,6 +16,9 @@ test-slow: $(READY)  ## What takes minutes.
 
 test-torch: $(READY)  ## With the oldest torch that is allowed, and with the newest: 6 GB each.
 	.ci/torch_versions
+
+test-xla: $(READY)  ## The step of every model on XLA, on the CPU: two minutes.
+	.ci/xla
 
 lint: $(READY)
 	$(BIN)/ruff check .

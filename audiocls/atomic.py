@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 BESIDE = re.compile(rf"\..+\.(?P<writer>{WRITER.pattern})(?P<kind>\.\w+)?\.tmp", re.DOTALL)
 """Name of what a process writes, until it is whole."""
 
+WAIT_S = 1.0
+"""Between two words of a process that waits for a cache that another one makes."""
+
 
 def write_bytes(path: Path, content: bytes, is_synced: bool = False) -> None:
     """Replace `path` by `content` in one step, also if this process is killed meanwhile.
@@ -140,17 +143,23 @@ def build_once(folder: Path, make: Callable[[Path], None], num_bytes: int = 0) -
     return _build(folder, make, num_bytes, Path.exists)
 
 
-def build_cache(folder: Path, make: Callable[[Path], None], num_bytes: int = 0) -> Path:
+def build_cache(
+    folder: Path,
+    make: Callable[[Path], None],
+    num_bytes: int = 0,
+    while_waiting: Callable[[], None] = lambda: None,
+) -> Path:
     """Return `folder` as `build_once` does, its content verified once a process by its digests.
 
-    A damaged one is thrown away and made again, which is logged.
+    A damaged one is thrown away and made again, which is logged. `while_waiting` is called now and
+    then while another process makes it.
     """
 
     def make_sealed(beside: Path) -> None:
         make(beside)
         seal(beside)
 
-    return _build(folder, make_sealed, num_bytes, _is_intact)
+    return _build(folder, make_sealed, num_bytes, _is_intact, while_waiting)
 
 
 def _is_intact(folder: Path) -> bool:
@@ -158,18 +167,37 @@ def _is_intact(folder: Path) -> bool:
 
 
 def _build(
-    folder: Path, make: Callable[[Path], None], num_bytes: int, is_whole: Callable[[Path], bool]
+    folder: Path,
+    make: Callable[[Path], None],
+    num_bytes: int,
+    is_whole: Callable[[Path], bool],
+    while_waiting: Callable[[], None] = lambda: None,
 ) -> Path:
     if is_whole(folder):
         return folder
     with writing(folder, num_bytes):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / f".{folder.name}.lock"):  # freed by the kernel after a kill
+        lock = FileLock(folder.parent / f".{folder.name}.lock")  # freed by the kernel after a kill
+        with _held(lock, while_waiting):
             if not is_whole(folder):
                 _discard(folder)
                 _require_room(folder, num_bytes)
                 _make_beside(folder, make)
     return folder
+
+
+@contextmanager
+def _held(lock: FileLock, while_waiting: Callable[[], None]) -> Iterator[None]:
+    while True:
+        try:
+            lock.acquire(timeout=WAIT_S)
+            break
+        except Timeout:
+            while_waiting()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _discard(folder: Path) -> None:

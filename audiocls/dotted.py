@@ -7,20 +7,24 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+PLAIN = (str, int, float, type(None), list, tuple)
+"""Types of most leaves, which are told from mappings by these faster."""
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the leaves of a nested mapping by dotted key; an empty mapping is a leaf."""
-    flat: dict[str, Any] = {}
+    return dict(_leaves(tree, prefix))
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
-        path = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            flat.update(flatten(value, f"{path}."))
+        if isinstance(value, PLAIN) or not isinstance(value, Mapping) or not value:
+            yield f"{prefix}{key}", value
         else:
-            flat[path] = value
-    return flat
+            yield from _leaves(value, f"{prefix}{key}.")
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     AudioclsError               1   any expected failure
     ├── ConfigError             2   a recipe, ablation, sweep or override: all its errors at once
+    │   └── OverBudget          2   a model that costs more than its budget allows
     ├── UsageError              2   a command that cannot act on its arguments
     ├── DataError               2   a data set or a clip
     │   ├── Damaged             2   a stored file whose content is not what was written
@@ -49,6 +50,17 @@ class ConfigError(AudioclsError):
 
     def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, list[str]]]:
         return ConfigError, (self.where, self.faults)
+
+
+class OverBudget(ConfigError):
+    """A model that costs more than its budget allows: where models are compared, a result."""
+
+    def __init__(self, where: str, faults: Iterable[str], share: str):
+        super().__init__(where, faults)
+        self.share = share
+
+    def __reduce__(self) -> tuple[type["OverBudget"], tuple[str, list[str], str]]:  # type: ignore[override]
+        return OverBudget, (self.where, self.faults, self.share)
 
 
 class UsageError(AudioclsError):

@@ -18,8 +18,10 @@ EXTRAS = {
     "mlflow": ("mlflow",),
     "notebooks": ("nbformat", "nbclient", "ipykernel"),
     "parquet": ("pyarrow",),
+    "ray": ("ray",),
     "tensorboard": ("tensorboard",),
     "timm": ("timm",),
+    "tpu": ("torch_tpu",),
 }
 """Extra → the packages that it adds, by the names of their imports."""
 

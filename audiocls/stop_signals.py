@@ -7,12 +7,15 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 RESUMABLE = 75
 """Exit code of what the same command goes on with."""
+SAME_WISH_S = 1.0
+"""Between two SIGTERM that are one wish to stop."""
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -40,6 +43,26 @@ def handled(handle: Callable[[int], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """Yield an event that the first SIGINT, SIGTERM or SIGHUP sets; the next interrupts at once.
+
+    Whoever ends a job may signal each of its processes, and these one another: that is one wish.
+    """
+    stop, heard = threading.Event(), 0.0
+
+    def handle(number: int) -> None:
+        nonlocal heard
+        if not stop.is_set():
+            heard = time.monotonic()
+        elif number == signal.SIGINT or time.monotonic() - heard > SAME_WISH_S:
+            raise KeyboardInterrupt
+        stop.set()
+
+    with handled(handle):
+        yield stop
 
 
 def _is_terminal(fd: int) -> bool:

@@ -29,6 +29,8 @@ MAX_DEPTH = 100
 """Levels of nesting, what aliases stand for included."""
 MAX_VALUES = 50_000
 """Keys and values of a document, those that aliases repeat included."""
+MAX_STORED = 1_000_000
+"""The same of a study's plan, which is longer than the file that asked for it."""
 
 UNFIT = re.compile(r"[\0\ud800-\udfff]")
 """What neither a path nor a program's argument can hold."""
@@ -72,10 +74,13 @@ def _text(dumper: Any, text: str) -> Any:
 Dumper.add_representer(str, _text)
 
 
-def parse(text: str, where: str) -> Any:
-    """Return the value of one YAML document; `where` names it in a `ConfigError`."""
+def parse(text: str, where: str, max_values: int | None = None) -> Any:
+    """Return the value of one YAML document; `where` names it in a `ConfigError`.
+
+    Of more than `max_values` keys and values, by default `MAX_VALUES`, it is refused.
+    """
     try:
-        if fault := _faults_of_size(text)[0]:
+        if fault := _faults_of_size(text, max_values)[0]:
             raise ConfigError(where, [fault])
         return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
@@ -84,14 +89,14 @@ def parse(text: str, where: str) -> Any:
         raise ConfigError(where, [f"not valid YAML: {error}"]) from error
 
 
-def parse_mapping(text: str, where: str) -> dict[str, Any]:
+def parse_mapping(text: str, where: str, max_values: int | None = None) -> dict[str, Any]:
     """Return the mapping in one YAML document; raise `ConfigError` for any other content.
 
     Refused before it is built: what is nested without end, what aliases multiply, what is huge.
     """
-    if faults := list(filter(None, _faults_of_size(text))):
+    if faults := list(filter(None, _faults_of_size(text, max_values))):
         raise ConfigError(where, faults)
-    document = parse(text, where)
+    document = parse(text, where, max_values)
     if not isinstance(document, dict):
         held = "is empty" if document is None else f"holds {type(document).__name__}"
         raise ConfigError(where, [f"{held}, a mapping of keys is wanted"])
@@ -141,13 +146,13 @@ class _Size:
 
 
 @lru_cache(maxsize=8)
-def _faults_of_size(text: str) -> tuple[str, str]:
+def _faults_of_size(text: str, max_values: int | None) -> tuple[str, str]:
     """Return why a document is too large to be built, and where it holds itself; else empty texts.
 
     The events are read one by one, so that the whole is never built. What is no YAML is left to
     `parse`.
     """
-    size, endless = _Size(), ""
+    size, endless, most = _Size(), "", max_values or MAX_VALUES
     try:
         for event in yaml.parse(text, Loader=Loader):
             mark: Any = event.start_mark
@@ -157,8 +162,8 @@ def _faults_of_size(text: str) -> tuple[str, str]:
             height = size.add(event)
             if len(size.stack) + height > MAX_DEPTH:
                 return f"line {mark.line + 1}: nested more than {MAX_DEPTH} deep", endless
-            if size.num_values > MAX_VALUES:
-                many = f"holds more than {MAX_VALUES:,} values, those that aliases repeat included"
+            if size.num_values > most:
+                many = f"holds more than {most:,} values, those that aliases repeat included"
                 return many, endless
     except yaml.YAMLError:
         return "", ""
@@ -184,6 +189,13 @@ def read(path: Path) -> dict[str, Any]:
     A repeated key is an error, since PyYAML would silently drop the first value.
     """
     return read_with_lines(path)[0]
+
+
+def read_texts(path: Path) -> dict[str, Any]:
+    """Return the mapping of `read` with every value as it is written: a text, `4:00:00` too."""
+    read(path)
+    texts: dict[str, Any] = yaml.load(_content(path), Loader=yaml.BaseLoader)
+    return texts
 
 
 def read_with_lines(path: Path) -> tuple[dict[str, Any], Lines]:

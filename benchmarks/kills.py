@@ -31,6 +31,7 @@ import psutil
 from shared_kills import Fleet
 
 ROOT = Path(__file__).parents[1]
+FORK_SERVER = "audiocls.execution.fork_server"
 RECIPE = """\
 data: {name: synthetic, num_sources: 5, clips_per_source: 1, sample_rate: 8000, duration_s: 0.5}
 features: {name: logmel, n_mels: 16, n_fft: 256, hop: 128}
@@ -46,7 +47,7 @@ recipe: tiny
 factors: {model.dropout: [0.1]}
 blocks: {seed: [0, 1], fold: [1, 2]}
 """
-PARTS = ("worker", "wandb", "nothing")
+PARTS = ("worker", "wandb", "fork_server", "nothing")
 WHOLES = ("scheduler", "group", "everything", "nothing")
 IN_TRAINING = 0.7
 """Share of the kills that wait for the workers."""
@@ -167,7 +168,15 @@ def wait_for(
 
 
 def workers_of(scheduler: psutil.Process) -> list[psutil.Process]:
-    return children_with("audiocls.execution.worker", scheduler)
+    """The children of the fork server, or those that were started by themselves without it."""
+    servers = {server.pid for server in fork_servers_of(scheduler)}
+    forked = [each for each in children_with(FORK_SERVER, scheduler) if each.ppid() in servers]
+    return [*forked, *children_with("audiocls.execution.worker", scheduler)]
+
+
+def fork_servers_of(scheduler: psutil.Process) -> list[psutil.Process]:
+    every = children_with(FORK_SERVER, scheduler)
+    return [each for each in every if each.ppid() == scheduler.pid]
 
 
 def clients_of(scheduler: psutil.Process) -> list[psutil.Process]:
@@ -211,6 +220,7 @@ def kill(process: subprocess.Popen[bytes], target: str, drawn: random.Random) ->
         "nothing": [],
         "worker": drawn.sample(workers, min(1, len(workers))),
         "wandb": clients_of(scheduler)[:1],
+        "fork_server": fork_servers_of(scheduler),
     }
     if target == "group":
         os.killpg(process.pid, signal.SIGKILL)
@@ -239,8 +249,15 @@ def left_behind(folder: Path) -> list[int]:
 
 def workers_in(folder: Path) -> Iterator[int]:
     for process in psutil.process_iter():
-        if str(folder) in command_of(process):
+        if str(folder) in command_of(process) or folder_of(process) == folder:
             yield process.pid
+
+
+def folder_of(process: psutil.Process) -> Path | None:
+    """Return where a process runs: forked workers name no folder in their command."""
+    with suppress(psutil.Error):
+        return Path(process.cwd())
+    return None
 
 
 def contents(folder: Path, name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from audiocls import library
 from audiocls.cli import app
 from audiocls.studies.planning import plan_facts, power_of
 from audiocls.studies.request import ablation_request
+from audiocls.studies.runnable import readable_tables
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "audiocls"
@@ -322,11 +323,37 @@ def test_reading_commands_import_nothing_heavy():
     assert ran.returncode == 0, ran.stderr
 
 
+def test_help_of_every_command_imports_what_parses_and_no_more():
+    """Help is to come at once; pydantic may be loaded, since newer versions of typer do so."""
+    program = (
+        "import sys\n"
+        "from typer.main import get_command\n"
+        "from audiocls.cli import app\n"
+        "def show_help(command, words):\n"
+        "    try:\n"
+        "        app([*words, '--help'])\n"
+        "    except SystemExit as end:\n"
+        "        assert not end.code, f'{words}: {end.code}'\n"
+        "    for name, below in getattr(command, 'commands', {}).items():\n"
+        "        show_help(below, [*words, name])\n"
+        "show_help(get_command(app), [])\n"
+        "ours = [name.split('.')[1] for name in sys.modules if name.startswith('audiocls.')]\n"
+        "print(*sorted({*ours, *(sys.modules.keys() & {'numpy', 'yaml'})}), file=sys.stderr)\n"
+    )
+    words = [sys.executable, "-c", program]
+    ran = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "Usage: -c sweep launch" in ran.stdout
+    small = {"atomic", "digests", "dotted", "errors", "extras", "formatting", "machine"}
+    shown = {"cli", "console", "named_paths", "render", "writers"}
+    assert set(ran.stderr.split()) <= small | shown
+
+
 @pytest.mark.parametrize("name", library.available("ablations"))
 def test_every_ablation_on_the_shelf_plans_and_can_reach_a_verdict(name, tmp_path, cache):
     asked = ablation_request(name)
     plan, configs = asked.plan()
-    facts = plan_facts(asked, plan, configs)
+    facts = plan_facts(asked, plan, configs, readable_tables(configs, cache))
     assert plan.ablation.name == name
     assert facts["num_trials"] == len(plan.arms) * facts["num_pairs"]
     assert {config.data.name for config in configs.values()} == {"synthetic"}

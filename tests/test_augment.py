@@ -5,6 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from helpers.masking import mask
 from pydantic import ValidationError
 
 from audiocls.audio.augment import Augment, Mix, Noise, Transform
@@ -12,7 +13,7 @@ from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.mixing import MIXES, mix
 from audiocls.audio.augment.transforms import CHANGES
-from audiocls.audio.batches import Batching, mask, training_batches
+from audiocls.audio.batches import Batching, training_batches
 
 RATE = 1000  # Hz: a shift in milliseconds is one in samples
 

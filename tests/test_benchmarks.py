@@ -79,3 +79,15 @@ def test_random_kills_lose_double_and_change_nothing() -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 trials lost, doubled or different to the bit" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_ray_benchmark_trains_every_trial_in_each_arm() -> None:
+    words = ["--rounds=1", "--trials=2", "--epochs=1", "--tune-trials=3", "--json"]
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "ray_overhead.py", *words], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert min(answer["local_s"], answer["ray_s"]) > 0
+    assert len(answer["ratios"]) == 1

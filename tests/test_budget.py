@@ -4,9 +4,13 @@ import pytest
 from helpers.recipes import TINY
 
 from audiocls import library
+from audiocls.analysis.compare import compare
 from audiocls.config import identity_config, resolve
 from audiocls.design import load_ablation, plan
 from audiocls.errors import ConfigError
+from audiocls.render.build.values import to_json
+from audiocls.render.build.verdicts import verdict_table
+from audiocls.store import Study
 from audiocls.studies.budget import within_budget
 from audiocls.studies.resolve import configs_of, study_of
 from audiocls.studies.runnable import tables_of
@@ -93,6 +97,10 @@ QUESTION = {
 }
 
 
+def chosen_of(cache):
+    return set_aside(cache)[0]
+
+
 def set_aside(cache, **changes):
     chosen = plan(load_ablation({**QUESTION, **changes}, "a.yaml"))
     configs = configs_of(chosen, TINY, {})
@@ -102,9 +110,10 @@ def set_aside(cache, **changes):
 def test_an_arm_over_budget_is_a_result_and_the_others_are_compared(cache):
     chosen, configs = set_aside(cache)
     assert list(chosen.arms) == list(configs) == ["base", "small"]
-    (note,) = chosen.notes
-    assert note.startswith("large is over budget by ")
-    assert "parameters, allowed are 4,000" in note
+    (text,) = chosen.over_budget.values()
+    assert list(chosen.over_budget) == ["large"]
+    assert text.startswith("over budget by ")
+    assert "parameters, allowed are 4,000" in text
 
 
 @pytest.mark.parametrize(
@@ -117,12 +126,25 @@ def test_an_arm_over_budget_is_a_result_and_the_others_are_compared(cache):
 def test_a_study_that_cannot_do_without_the_arm_is_left_whole_and_refused(changes, cache):
     chosen, _ = set_aside(cache, **changes)
     assert len(chosen.arms) == (3 if "budget" in changes else 2)
-    assert chosen.notes == ()
+    assert chosen.over_budget == {}
 
 
-def test_the_study_keeps_the_arm_that_did_not_fit_in_its_notes(cache):
+def test_the_arm_that_did_not_fit_is_a_row_of_the_report_and_of_the_plan(cache):
     chosen = plan(load_ablation(QUESTION, "a.yaml"), seeds=[0])
     configs = configs_of(chosen, TINY, {})
     study = study_of(chosen, configs, {}, cache, "a").study
     assert list(study.arms) == ["base", "small"]
-    assert any("large is over budget by" in note for note in study.notes)
+    kept = Study.from_mapping(study.to_mapping())
+    assert kept.over_budget == study.over_budget == chosen_of(cache).over_budget
+    table = verdict_table(compare(kept, {}))
+    (row,) = (row for row in table.rows if row[0] == "large")
+    assert "over budget" in row
+    assert any(str(cell).startswith("over budget by ") for cell in row)
+    assert to_json(compare(kept, {}))["over_budget"] == kept.over_budget
+
+
+def test_a_study_without_such_arms_says_nothing_of_budgets(cache):
+    chosen = plan(load_ablation({**QUESTION, "budget": {}}, "a.yaml"), seeds=[0])
+    study = study_of(chosen, configs_of(chosen, TINY, {}), {}, cache, "a").study
+    assert "over_budget" not in study.to_mapping()
+    assert "over_budget" not in to_json(compare(study, {}))

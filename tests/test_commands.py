@@ -17,6 +17,7 @@ from helpers.wandb_runs import log_run, read_run
 
 from audiocls.execution.executors.subprocesses import SubprocessExecutor
 from audiocls.execution.external.command import path_with_python, program_environment
+from audiocls.execution.gpus import Gpu
 from audiocls.execution.job import CommandJob, CommandSpec, TrackingConfig, TrialJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.store import StudyFolder
@@ -415,8 +416,8 @@ def test_programs_of_a_launch_that_is_killed_do_not_outlive_it(make, tmp_path):
 
 
 def test_each_slot_sees_its_own_device_and_the_users_own_settings_win(make, monkeypatch):
-    eight = [f"GPU-{number}" for number in range(8)]
-    monkeypatch.setattr("audiocls.execution.devices.listed_gpus", lambda: eight)
+    eight = [Gpu(str(number), "NVIDIA H200", f"GPU-{number}") for number in range(8)]
+    monkeypatch.setattr("audiocls.execution.gpus.installed_gpus", lambda: eight)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.setenv("WANDB_RUN_GROUP", "theirs")

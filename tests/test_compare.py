@@ -274,7 +274,7 @@ def test_sam_is_comparable_at_equal_epochs_and_costs_twice_at_equal_macs():
     assert "2.00 times those of base" in arm.reason
 
 
-@pytest.mark.parametrize("part", ["code", "torch", "device", "data"])
+@pytest.mark.parametrize("part", ["code", "torch", "device", "data", "execution"])
 def test_another_environment_is_refused_with_the_reason(part):
     study, records = finished_study(paired_values(0.03))
     origin = replace(PROVENANCE, **{part: "other"})
@@ -282,6 +282,17 @@ def test_another_environment_is_refused_with_the_reason(part):
     arm = compare(study, records).compared[0]
     assert arm.verdict == "not_comparable"
     assert arm.reason.startswith(f"different {part} in 1 of 15 pairs: other")
+
+
+def test_seconds_of_packed_trials_are_not_compared():
+    study, records = finished_study(paired_values(0.03))
+    packed = replace(records["arm0-0-1"], cost=replace(COST, pack=4))
+    records["arm0-0-1"] = packed
+    arm = compare(replace(study, match="seconds"), records).compared[0]
+    assert arm.reason == (
+        "unequal compute in 1 of 15 pairs: seconds are shares of what several trials took at once"
+    )
+    assert compare(replace(study, match="none"), records).compared[0].verdict != "not_comparable"
 
 
 @pytest.mark.parametrize("arm", ["base", "arm0"])

@@ -6,7 +6,7 @@ import pytest
 from helpers.recipes import TINY
 
 from audiocls import library, yaml_file
-from audiocls.config import identity_config, merge, resolve, trial_id
+from audiocls.config import identity_config, merge, resolve, trial_id, trial_ids
 from audiocls.errors import ConfigError
 
 
@@ -207,6 +207,19 @@ def test_an_id_is_twelve_hex_digits_and_does_not_depend_on_the_order_of_keys():
     assert trial_id(resolved, "data") == trial_id(backwards, "data")
     assert set(id_of()) <= set("0123456789abcdef")
     assert len(id_of()) == 12
+
+
+def test_ids_made_together_are_those_made_one_by_one():
+    resolved = identity_config(resolve([TINY], ""))
+    blocks = [{"seed": seed, "fold": fold} for seed in (0, 11) for fold in (1, 2)]
+    alone = [trial_id({**resolved, **block}, "data") for block in blocks]
+    assert trial_ids(resolved, "data", blocks) == alone
+    assert len(set(alone)) == len(blocks)
+
+
+def test_layers_over_what_was_merged_before_are_as_all_merged_at_once():
+    layers = [TINY, {"optim.lr": 1e-3}, {"model": {"name": "logmel_cnn"}}]
+    assert merge(layers[2:], merge(layers[:2])) == merge(layers)
 
 
 @pytest.mark.parametrize("name", sorted(library.available("recipes")))

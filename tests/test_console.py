@@ -1,10 +1,15 @@
 """Tables and facts in a terminal of any width."""
 
+import subprocess
+import sys
+import threading
 from functools import partial
 
 import pytest
 
 from audiocls import console
+from audiocls.console.progress import TerminalDisplay
+from audiocls.execution.messages import Status
 
 ARM = "lr=0.003,label_smoothing=0.0,batch_size=8,n_mels=16"
 
@@ -26,3 +31,31 @@ def test_a_narrow_terminal_is_told_of_the_columns_left_out_that_the_table_has(na
 def test_a_narrow_terminal_shows_a_long_name_whole(narrow, capsys):
     console.show_facts({"baseline": ARM})
     assert ARM in "".join(capsys.readouterr().out.replace("baseline", "").split())
+
+
+def test_what_is_shown_at_the_end_is_prepared_once_while_trials_train_and_not_for_old_ones():
+    prepared: list[int] = []
+    display = TerminalDisplay(after_first=lambda: prepared.append(threading.get_ident()))
+    with display.watching() as watch:
+        watch(Status(num_total=4, num_done=2, num_reused=2))
+        assert not prepared
+        for done in (3, 4):
+            watch(Status(num_total=4, num_done=done, num_reused=2))
+    assert len(prepared) == 1
+    assert prepared[0] != threading.get_ident()
+
+
+def test_a_page_imports_nothing_of_weight_that_is_not_imported_meanwhile():
+    program = (
+        "import sys\n"
+        "from matplotlib.figure import Figure as Drawing\n"
+        "from audiocls.render.document import Document, Figure\n"
+        "from audiocls.render.formats.html import preload, to_html\n"
+        "preload()\n"
+        "before = set(sys.modules)\n"
+        "to_html(Document('x', (Figure('a', Drawing, 'a figure'),), dict))\n"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before})\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert set(ran.stdout.split()) <= {"audiocls"}

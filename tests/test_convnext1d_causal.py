@@ -74,6 +74,16 @@ def test_code_logits_are_as_cross_entropy_takes_them(num_codebooks: int) -> None
         assert 5 < loss < 9  # untrained: near ln 1024
 
 
+def test_under_the_mean_the_class_hears_every_frame_and_codes_hear_no_more() -> None:
+    torch.manual_seed(0)
+    model, x = built(OPTIONS.model_copy(update={"readout": "mean"})), clips()
+    changed = x.clone()
+    changed[..., 0] += 100.0
+    assert not torch.equal(model(x), model(changed))
+    assert torch.equal(model(x), model.with_codes(x)[0])
+    assert torch.equal(built().with_codes(x)[1], model.with_codes(x)[1])
+
+
 def test_the_class_is_the_same_with_and_without_codes() -> None:
     model, x = built(), clips()
     assert torch.equal(model(x), model.with_codes(x)[0])

@@ -593,7 +593,7 @@ def test_any_file_is_refused_or_plans_different_arms_that_have_what_they_are_com
 def test_a_factorial_without_end_is_refused_before_its_arms_are_made():
     long = {f"model.k{i}": list(range(70)) for i in range(3)}
     (fault,) = faults(factors=long, design="factorial")
-    assert fault.startswith("factors: 70 × 70 × 70 levels make 343,000 arms; at most 10,000.")
+    assert fault.startswith("factors: 70 × 70 × 70 levels make 343,000 arms; at most 25,000.")
     pair = [["model.k0", "model.k1"]]
     assert len(planned(factors=long, design="factorial", zip=pair).arms) == 4_900
 

@@ -11,8 +11,8 @@ from audiocls.execution.devices import worker_environment
 from audiocls.models.eat.convolutions import reflected, reflected_by_slices
 from audiocls.training import state as state_module
 from audiocls.training.determinism import WORKSPACE, determinism
+from audiocls.training.device import resolve_device
 from audiocls.training.losses import code_loss, mean_over_rows
-from audiocls.training.state import resolve_device
 
 GPU = torch.device("cuda")
 
@@ -80,13 +80,15 @@ def test_bf16_is_refused_where_it_is_emulated(monkeypatch):
     assert asked == [False]
 
 
-@pytest.mark.parametrize("device", ["mps", "cuda:1", "xla"])
+@pytest.mark.parametrize("device", ["gpu", "cuda:1", "xla"])
 def test_a_device_that_cannot_work_is_refused(device):
-    with pytest.raises(ConfigError, match=r"device: got .*'auto', 'cpu' or 'cuda'"):
+    with pytest.raises(
+        ConfigError, match=r"device: got .*'auto', 'cpu', 'cuda', 'mps', 'tpu' or 'xpu'"
+    ):
         resolve([TINY, {"device": device}], "")
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match="torch sees no GPU"):
+    with pytest.raises(ConfigError, match="torch does not see; allowed: auto, cpu"):
         resolve_device("cuda")

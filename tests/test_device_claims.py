@@ -5,15 +5,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from audiocls.errors import UsageError
-from audiocls.execution import devices
+from audiocls.execution import devices, gpus
+from audiocls.execution.accelerators import available_devices
 from audiocls.execution.device_claims import claimed
-from audiocls.execution.devices import kind_of, uuid_of, visible_devices, worker_environment
+from audiocls.execution.devices import gpu_of, kind_of, visible_devices, worker_environment
+from audiocls.execution.gpus import Gpu
 from audiocls.studies.options import LaunchOptions
 
 HOLD = """
@@ -27,28 +28,15 @@ time.sleep(60)
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of its own, with two cores and no GPU."""
+    """A machine of its own, with two cores, and two GPUs that are hidden."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr("audiocls.execution.device_claims.core_ids", lambda: [3, 5])
     monkeypatch.setattr(devices, "core_ids", lambda: [3, 5])
+    two = tuple(Gpu(str(number), "NVIDIA T4", f"GPU-{number}") for number in range(2))
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: two)
     return tmp_path
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
-    """Give the machine a driver that lists GPUs: UUID → product name."""
-
-    def install(names: dict[str, str]) -> None:
-        monkeypatch.setattr(devices, "product_names", lambda: names)
-        monkeypatch.setattr(devices, "listed_gpus", lambda: tuple(names))
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-
-    return install
-
-
-TWO_ALIKE = {"GPU-aa": "NVIDIA T4", "GPU-bb": "NVIDIA T4"}
 
 
 def test_launches_of_one_worker_have_a_core_each_and_then_share(machine):
@@ -69,22 +57,21 @@ def test_a_launch_has_a_worker_for_each_free_core_unless_told_otherwise(machine)
     assert claimed("auto", None, most=1).devices == ["cpu"]
 
 
-def test_a_gpu_belongs_to_one_launch_and_who_has_it_is_named(machine, install):
-    install(TWO_ALIKE)
+def test_a_gpu_belongs_to_one_launch_and_who_has_it_is_named(machine, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     first, second = claimed("auto", 1), claimed("auto", None)
     assert (first.devices, second.devices) == (["cuda:0"], ["cuda:1"])
     with pytest.raises(UsageError) as raised:
         claimed("auto", None)
-    assert f"cuda-GPU-bb is held by process {os.getpid()} in {Path.cwd()}" in str(raised.value)
+    assert f"cuda-GPU-1 is held by process {os.getpid()} in {Path.cwd()}" in str(raised.value)
     assert "--workers N" in str(raised.value)
-    with pytest.raises(UsageError, match="no GPU is free: cuda-GPU-aa is held"):
+    with pytest.raises(UsageError, match="no GPU is free: cuda-GPU-0 is held"):
         claimed("cuda:0", 2)
     second.release()
     assert claimed("auto", 3).devices == ["cuda:1"] * 3
 
 
-def test_a_device_is_the_same_by_whatever_number_a_launch_sees_it(machine, install, monkeypatch):
-    install(TWO_ALIKE)
+def test_a_device_is_the_same_by_whatever_number_a_launch_sees_it(machine, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     held = claimed("auto", 1)
     assert held.devices == ["cuda:0"]
@@ -105,23 +92,30 @@ def test_a_claim_ends_with_its_process(machine):
     assert len(claimed("auto", 2).locks) == 2
 
 
-def test_where_no_claims_can_be_kept_work_goes_on(machine, install):
+def test_where_no_claims_can_be_kept_work_goes_on(machine, monkeypatch):
     (machine / f"audiocls-{os.getuid()}").write_text("a file")
     assert claimed("auto", 2).devices == ["cpu", "cpu"]
-    install({"GPU-aa": "NVIDIA T4"})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert claimed("auto", 1).devices == ["cuda:0"]
 
 
-def test_kinds_of_devices_are_their_product_names(machine, install, monkeypatch):
+def test_kinds_of_devices_are_their_product_names(machine, monkeypatch):
+    listed = (Gpu("0", "NVIDIA T4", "GPU-aa"), Gpu("1", "NVIDIA H200", "GPU-bb"))
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: listed)
     assert kind_of("cpu") == "cpu"
-    install({"GPU-aa": "NVIDIA T4", "GPU-bb": "NVIDIA H200"})
-    assert [kind_of(name) for name in devices.available_gpus()] == ["NVIDIA T4", "NVIDIA H200"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert [kind_of(name) for name in available_devices(is_native=False)] == [
+        "NVIDIA T4",
+        "NVIDIA H200",
+    ]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb,0")
-    assert (uuid_of("cuda:0"), uuid_of("cuda:1")) == ("GPU-bb", "GPU-aa")
+    assert (gpu_of("cuda:0"), gpu_of("cuda:1")) == (listed[1], listed[0])
 
 
-def test_a_launch_is_on_one_kind_and_leaves_the_others_to_others(machine, install):
-    install({"GPU-a": "H200", "GPU-b": "T4", "GPU-c": "T4"})
+def test_a_launch_is_on_one_kind_and_leaves_the_others_to_others(machine, monkeypatch):
+    listed = tuple(Gpu(str(i), "T4" if i else "H200", f"GPU-{i}") for i in range(3))
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: listed)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     most = claimed("auto", None)
     assert most.devices == ["cuda:1", "cuda:2"]
     assert claimed("auto", None).devices == ["cuda:0"]
@@ -129,16 +123,19 @@ def test_a_launch_is_on_one_kind_and_leaves_the_others_to_others(machine, instal
         claimed("cuda:0,cuda:1", None)
 
 
-def test_a_worker_counts_devices_as_the_driver_does_unless_the_user_says_otherwise(install):
-    install(TWO_ALIKE)
+def test_a_worker_counts_devices_as_the_driver_does_unless_the_user_says_otherwise():
     assert visible_devices({}, "cuda:1")["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     chosen = worker_environment({"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, "cuda:1")
     assert chosen["CUDA_DEVICE_ORDER"] == "FASTEST_FIRST"
     assert "CUDA_DEVICE_ORDER" not in visible_devices({}, "cpu")
 
 
-def test_a_launch_in_its_own_process_has_a_device_of_its_own_meanwhile(machine, install, tmp_path):
-    install(TWO_ALIKE)
+def test_a_launch_in_its_own_process_has_a_device_of_its_own_meanwhile(
+    machine, monkeypatch, tmp_path
+):
+    listed = tuple(Gpu(str(i), "NVIDIA T4", f"GPU-{i}") for i in range(2))
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: listed)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     other = claimed("auto", 1)
     assert other.devices == ["cuda:0"]
     open_executor = LaunchOptions(tmp_path, executor="inline").open_workers(tmp_path / "log")
@@ -149,3 +146,26 @@ def test_a_launch_in_its_own_process_has_a_device_of_its_own_meanwhile(machine, 
     executor.stop(grace_s=0)
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
     assert claimed("auto", 1).devices == ["cuda:1"]
+
+
+def test_trials_on_two_gpus_each_claim_them_in_pairs(machine, monkeypatch):
+    listed = tuple(Gpu(str(i), "NVIDIA T4", f"GPU-{i}") for i in range(5))
+    monkeypatch.setattr(gpus, "installed_gpus", lambda: listed)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    first = claimed("auto", 1, per_trial=2)
+    assert first.devices == ["cuda:0,cuda:1"]
+    second = claimed("auto", None, per_trial=2)
+    assert second.devices == ["cuda:2,cuda:3"]
+    with pytest.raises(UsageError, match="not 2 GPUs are free"):
+        claimed("auto", None, per_trial=2)
+    environment = worker_environment({}, first.devices[0])
+    assert environment["CUDA_VISIBLE_DEVICES"] == "0,1"
+    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert environment[devices.DEVICES_PER_TRIAL] == "2"
+    assert kind_of(first.devices[0]) == "NVIDIA T4"
+
+
+def test_more_devices_for_a_trial_than_there_are_is_one_sentence(machine):
+    assert claimed("cpu", None, per_trial=2).devices == ["cpu,cpu"]
+    with pytest.raises(UsageError, match="--devices-per-trial: got 3; there are 2 cores"):
+        claimed("auto", None, per_trial=3)

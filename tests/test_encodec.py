@@ -13,13 +13,24 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from audiocls.audio.dataset import open_codes, open_features
-from audiocls.audio.features.encodec import BANDWIDTHS, HOP, SAMPLE_RATE, Encodec
+from audiocls import library
+from audiocls.audio import feature_cache
+from audiocls.audio.feature_cache import Extraction, cache_key, open_codes, open_features
+from audiocls.audio.features import encodec
+from audiocls.audio.features.encodec import (
+    BANDWIDTHS,
+    HOP,
+    SAMPLE_RATE,
+    UNTRAINED_VERSION,
+    Encodec,
+)
 from audiocls.audio.features.encodec import untrained as seeded
-from audiocls.audio.features.encodec.front_end import dequantise, quantise
+from audiocls.audio.features.encodec.front_end import EncodecFrontEnd, dequantise, quantise
 from audiocls.audio.features.encodec.package import CHECKPOINT, random_model
 from audiocls.audio.pack import Pack
+from audiocls.config import resolve
 from audiocls.errors import ConfigError, DataError
+from audiocls.execution.content import identity_of
 
 pytest.importorskip("encodec")
 
@@ -178,6 +189,15 @@ def test_the_word_untrained_is_in_the_options():
     assert '"untrained"' in Encodec(weights="untrained").model_dump_json()
 
 
+@torch.no_grad()
+def test_the_untrained_encoder_is_no_linear_filter(front_end):
+    """A linear one has f(x) + f(-x) = 2 f(0): over time it averages to the same for every sound."""
+    waveforms = sound(4)
+    there, back, silence = map(front_end, (waveforms, -waveforms, 0 * waveforms))
+    even, odd = there + back - 2 * silence, there - back
+    assert even.norm() > 0.3 * odd.norm()
+
+
 # --- weights from a file
 
 
@@ -315,6 +335,46 @@ def test_codes_are_made_once_and_shared_by_both_outputs(tmp_path):
     assert len(list(tmp_path.glob("codes-*"))) == 1
 
 
+def test_the_encoder_runs_once_a_clip_whatever_is_asked_for_first(tmp_path, monkeypatch):
+    seen: list[int] = []
+    forward = EncodecFrontEnd.forward
+
+    def counted(self, waveforms):
+        seen.append(len(waveforms))
+        return forward(self, waveforms)
+
+    monkeypatch.setattr(EncodecFrontEnd, "forward", counted)
+    for name, order in (("a", ("embeddings", "codes")), ("b", ("codes", "embeddings"))):
+        for output in order:
+            features = Encodec(weights="untrained", output=output)
+            source = pack_of(sound(2, 2000)), name, features
+            open_features(*source, SAMPLE_RATE, 2000, tmp_path)
+            open_codes(*source, 2000, tmp_path)
+    assert seen == [2, 2]
+
+
+def test_embeddings_are_shared_by_all_bandwidths(tmp_path):
+    for bandwidth in BANDWIDTHS[:2]:
+        features = Encodec(weights="untrained", bandwidth=bandwidth)
+        open_features(pack_of(sound(1, 700)), "p", features, SAMPLE_RATE, 700, tmp_path)
+    assert len(list(tmp_path.glob("features-*"))) == 1
+
+
+def test_a_gpu_has_caches_of_its_own():
+    """It rounds otherwise, so that a trial's numbers would depend on who came first."""
+    keys = {cache_key("p", {}, 700, torch.device(name)) for name in ("cpu", "cuda:0", "cuda:1")}
+    assert len(keys) == 2
+
+
+def test_extraction_tells_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(feature_cache, "MOST_CLIPS", 2)
+    told: list[tuple[int, int]] = []
+    where = Extraction(tell=lambda *clips: told.append(clips))
+    source = pack_of(sound(3, 700)), "p", Encodec(weights="untrained")
+    open_codes(*source, 700, tmp_path, where)
+    assert told == [(2, 3), (3, 3)]
+
+
 def test_the_waves_level_is_set_before_they_are_encoded(tmp_path):
     waveforms = sound(2, 2000)
     loud, quiet = (
@@ -336,7 +396,15 @@ def test_weights_are_known_by_content_not_by_path(tmp_path):
     a, b, c = (Encodec(weights=str(tmp_path / f"{name}.th")).identity() for name in "abc")
     assert a == b
     assert a != c
-    assert Encodec(weights="untrained").identity()["weights"] == "untrained"
+    known = Encodec(weights="untrained").identity()["weights"]
+    assert known == f"untrained, version {UNTRAINED_VERSION}"
+
+
+def test_untrained_weights_of_another_version_are_another_trial(monkeypatch, tmp_path):
+    config = resolve([library.recipe("convnext1d-lm-cpu")], "")
+    before = identity_of(config, tmp_path)
+    monkeypatch.setattr(encodec, "UNTRAINED_VERSION", UNTRAINED_VERSION + 1)
+    assert identity_of(config, tmp_path) != before
 
 
 def test_weights_and_bandwidth_have_caches_of_their_own(reference, tmp_path):

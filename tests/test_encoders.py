@@ -19,7 +19,8 @@ from helpers.recipes import TINY
 from audiocls.audio import embeddings
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.dataset import open_dataset
-from audiocls.audio.embeddings import DONE, Extraction
+from audiocls.audio.embeddings import DONE, RowExtraction
+from audiocls.audio.feature_cache import HERE
 from audiocls.audio.features import HF, Encodec, Timm
 from audiocls.audio.features.embedder import Embedder
 from audiocls.audio.pack import FULL_SCALE, Pack
@@ -271,7 +272,7 @@ def test_extraction_goes_on_where_it_was_killed_and_ends_in_the_same_bits(tmp_pa
 
     def extract(folder: str, encoder: Counting) -> bytes:
         embedder = Embedder(encoder, RATE)
-        Extraction(pack, 66000, RATE, tmp_path / folder, lambda _: None).run(embedder, embedder)
+        RowExtraction(pack, 66000, RATE, tmp_path / folder, HERE.tell).run(embedder, embedder)
         return (tmp_path / folder / "rows.npy").read_bytes()
 
     whole = extract("whole", Counting())
@@ -285,22 +286,20 @@ def test_extraction_goes_on_where_it_was_killed_and_ends_in_the_same_bits(tmp_pa
 
 
 def test_extraction_tells_how_far_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(embeddings, "TELL_EVERY_S", -1.0)
     pack = Pack(np.full(8 * 4000, 100, np.int16), np.arange(0, 9 * 4000, 4000))
     monkeypatch.setattr(embeddings, "MOST_CLIPS", 4)
-    embedder, told = Embedder(Counting(), RATE), list[str]()
-    Extraction(pack, 4000, RATE, tmp_path, told.append).run(embedder, embedder)
-    assert [line.partition(",")[0] for line in told] == [
-        "embedded 4 of 8 clips",
-        "embedded 8 of 8 clips",
-    ]
+    embedder, told = Embedder(Counting(), RATE), list[tuple[int, int]]()
+    RowExtraction(pack, 4000, RATE, tmp_path, lambda *clips: told.append(clips)).run(
+        embedder, embedder
+    )
+    assert told == [(4, 8), (8, 8)]
 
 
 def test_batches_are_of_clips_of_one_length(tmp_path):
     lengths = [16000, 8000, 16000, 8000, 4000]
     samples = np.concatenate([np.full(length, 100, np.int16) for length in lengths])
     pack = Pack(samples, np.concatenate([[0], np.cumsum(lengths)]))
-    batches = list(Extraction(pack, 16000, RATE, tmp_path, lambda _: None).batches())
+    batches = list(RowExtraction(pack, 16000, RATE, tmp_path, HERE.tell).batches())
     assert [batch.tolist() for batch in batches] == [[4], [1, 3], [0, 2]]
 
 

@@ -87,8 +87,14 @@ def test_unfreezing_is_of_the_head_the_last_layers_or_all(ast):
     assert of(unfreeze=1) < of(unfreeze=2) < of(unfreeze=3) < of() == of(unfreeze="all")
 
 
-def test_rates_fall_layer_by_layer_and_the_head_has_its_own(ast):
-    config = config_of(ast, {"model.lr_decay": 0.5, "model.head_lr": 10.0, "optim.lr": 0.01})
+@pytest.mark.parametrize(
+    "optim",
+    [{"name": "adamw"}, {"name": "adam"}, {"name": "sgd"}, {"name": "lars", "decays": "all"}],
+    ids=lambda optim: optim["name"],
+)
+def test_rates_fall_layer_by_layer_and_the_head_has_its_own(ast, optim):
+    changes = {"model.lr_decay": 0.5, "model.head_lr": 10.0, "optim": {**optim, "lr": 0.01}}
+    config = config_of(ast, changes)
     network = config.model.build(AST_SHAPE, 5)
     rates = {
         id(p): group["lr"] for group in config.optim.build(network).param_groups

@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiocls.audio.augment import Augment
-from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.spec_augment import Masks
 from audiocls.audio.batches import Batch, Batching, scoring_batches, training_batches
 from audiocls.audio.dataset import num_batches
 from audiocls.config import Config
@@ -347,13 +346,13 @@ def test_each_epoch_draws_its_own_masks_and_each_trial_of_a_block_the_same(
 ):
     """Told of constant features, SpecAugment's masks are where they became 0."""
     drawn: list[Tensor] = []
-    real = step_module.mask
+    real = step_module.masked
 
-    def spied(features: Tensor, augment: Augment, draws: ClipRNG, fill: None) -> Tensor:
-        drawn.append(real(torch.ones_like(features), augment, draws))
+    def spied(features: Tensor, masks: Masks, fill: None) -> Tensor:
+        drawn.append(real(torch.ones_like(features), masks))
         return features
 
-    monkeypatch.setattr(step_module, "mask", spied)
+    monkeypatch.setattr(step_module, "masked", spied)
     for changes in ({}, {"model.dropout": 0.3}):
         fit(tiny_parts({"augment": {"freq_mask": 6, "time_mask": 8}, **changes}), go)
     num_steps = 4

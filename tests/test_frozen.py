@@ -127,6 +127,14 @@ SHRUNK: dict[str, dict[str, Any]] = {
     "audax-convnext-tiny": {"model": {"depths": [1, 1, 1, 1], "widths": [8, 16, 24, 32]}},
     "audax-efficientnet-b0": {"model": {"width": 0.25, "depth": 0.35}},
     "audax-resnet18": {"model.width": 4},
+    "audax-cola-efficientnet-b0": {
+        "model": {"width": 0.25, "depth": 0.35},
+        "ssl": {"epochs": 2, "batch_size": 10, "crop_s": 0.5, "embedding": 8},
+    },
+    "audax-simclr-resnet18": {
+        "model.width": 4,
+        "ssl": {"epochs": 2, "batch_size": 10, "crop_s": 0.5, "embedding": 8},
+    },
     "convnext1d-encodec": {**CODEC, "model.stem_width": 8},
     "convnext1d-lm": {**CODEC, "model": {"width": 8, "blocks": 2}},
     "convnext1d-raw": {"model": {"stem_width": 8, "stem_stride": 8, "strides": [4, 4, 2]}},

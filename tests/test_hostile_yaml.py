@@ -42,7 +42,7 @@ HOSTILE = {
     "dashes in dashes": ABLATION + "factors:\n  " + "- " * 5000 + "1\n",
     "depth by aliases": "a0: &a0 [1]\n"
     + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 2000)),
-    "20,000 levels": f"{ABLATION}factors: {{model.dropout: {[i / 1e6 for i in range(20_000)]}}}\n",
+    "30,000 levels": f"{ABLATION}factors: {{model.dropout: {[i / 1e6 for i in range(30_000)]}}}\n",
     "100,000 seeds": f"{ABLATION}{FACTOR}blocks: {{seed: {list(range(100_000))}, fold: [1]}}\n",
     "10,000 seeds": f"{ABLATION}{FACTOR}blocks: {{seed: {list(range(10_000))}, fold: [1]}}\n",
     "seeds × folds": f"{ABLATION}{FACTOR}blocks: {{seed: {list(range(9_000))}, fold: [1, 2, 3]}}\n",

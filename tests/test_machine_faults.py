@@ -20,6 +20,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from helpers.processes import is_worker
 from helpers.recipes import TINY
 from helpers.trials import OFFLINE, make_job, train, trainable_job
 from typer.testing import CliRunner
@@ -28,6 +29,7 @@ from audiocls.audio import dataset as dataset_module
 from audiocls.cli import app
 from audiocls.config import resolve
 from audiocls.errors import DataError, MachineFault
+from audiocls.execution import snapshots
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Done, Failed, Interrupted, Lost
@@ -172,6 +174,7 @@ def test_every_fault_of_the_machine_interrupts(tmp_path, cache, monkeypatch, nam
     def refuse(*_: Any) -> None:
         raise error_of(name)
 
+    monkeypatch.setattr(snapshots, "EVERY_S", 0.0)
     monkeypatch.setattr(TrialFolder, "write_resume", refuse)
     job = tiny_job(tmp_path, cache)
     event = train(job, cache)
@@ -185,6 +188,7 @@ def test_a_full_disk_leaves_the_trial_pending_whatever_was_being_written(
     tmp_path, cache, monkeypatch, write
 ):
     job = tiny_job(tmp_path, cache)
+    monkeypatch.setattr(snapshots, "EVERY_S", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(TrialFolder, write, full)
         event = train(job, cache)
@@ -208,6 +212,7 @@ def test_a_trial_interrupted_by_a_full_disk_goes_on_to_the_same_numbers(
             raise error_of("ENOSPC")
         append(self, row)
 
+    monkeypatch.setattr(snapshots, "EVERY_S", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(TrialFolder, "append_history", until_epoch_3)
         assert isinstance(train(job, cache), Interrupted)
@@ -404,7 +409,7 @@ def end_of(executor: LocalExecutor) -> Any:
 
 def children() -> list[psutil.Process]:
     found = psutil.Process().children(recursive=True)
-    return [each for each in found if "audiocls.execution.worker" in each.cmdline()]
+    return [each for each in found if is_worker(each)]
 
 
 def test_a_worker_that_dies_on_a_mapped_file_is_the_machines_fault_and_leaves_nothing(

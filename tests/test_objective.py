@@ -113,7 +113,8 @@ class Recorded:
     """As much of `AudioDataset` as scoring codes asks for."""
 
     def __init__(self, batch: Batch):
-        self.inputs, self.codes, self.device = batch.inputs, batch.codes.numpy(), "cpu"
+        self.inputs, self.codes = batch.inputs, batch.codes.numpy()
+        self.device = torch.device("cpu")
 
     def unaugmented(self, clips) -> Tensor:
         return self.inputs[clips]

@@ -13,7 +13,13 @@ from audiocls.config import Config, resolve
 from audiocls.design import Ablation, Plan, arms_of, plan, within_folds
 from audiocls.errors import ConfigError, UsageError
 from audiocls.studies.request import ablation_request
-from audiocls.studies.resolve import Resolved, configs_of, on_available_folds, study_of
+from audiocls.studies.resolve import (
+    Resolved,
+    configs_of,
+    identities_of,
+    on_available_folds,
+    study_of,
+)
 
 TWO_FACTORS = {"model.dropout": [0.1, 0.2], "optim.lr": [1e-4, 1e-3, 1e-2]}
 
@@ -55,6 +61,35 @@ def test_named_arms_are_as_written_and_the_first_is_the_baseline():
     chosen = plan(ablation(arms=arms))
     assert chosen.arms == arms
     assert chosen.baseline == "plain"
+
+
+def num_lines_of_planning(num_levels: int) -> int:
+    """Return how many lines of Python, loops included, the plan of so many levels takes."""
+    given, lines = ablation(factors={"model.dropout": [i / 9_000 for i in range(num_levels)]}), []
+
+    def count(frame, event, _):
+        lines.append(event)
+        return count
+
+    sys.settrace(count)
+    try:
+        chosen = plan(given)
+    finally:
+        sys.settrace(None)
+    assert chosen.num_trials == (num_levels + 1) * len(chosen.blocks)
+    return len(lines)
+
+
+def test_twice_the_levels_take_twice_the_planning():
+    assert num_lines_of_planning(400) < 2.2 * num_lines_of_planning(200)
+
+
+def test_of_arms_that_are_the_same_each_is_named_with_the_first():
+    configs = {name: {"model": "a"} for name in ("one", "two", "three")}
+    with pytest.raises(ConfigError) as refused:
+        identities_of(configs, dict.fromkeys(configs, "data"))
+    assert "'two' is the same as arm 'one'" in str(refused.value)
+    assert "'three' is the same as arm 'one'" in str(refused.value)
 
 
 def test_an_arm_is_named_after_what_it_changes_as_shortly_as_is_clear():

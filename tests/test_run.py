@@ -1,5 +1,6 @@
 """Scheduling and running: what comes next, what counts as failed, and why."""
 
+import subprocess
 import threading
 from collections.abc import Sequence
 
@@ -12,11 +13,12 @@ from audiocls.console import stderr
 from audiocls.console.progress import progress_view, summary
 from audiocls.errors import UsageError
 from audiocls.execution.devices import slots, worker_environment
-from audiocls.execution.gpus import listed_gpus, product_names, visible_gpus
+from audiocls.execution.gpus import Gpu, installed_gpus, visible_gpus
 from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
 from audiocls.execution.messages import (
     Done,
     Epoch,
+    Extraction,
     Failed,
     Interrupted,
     Lost,
@@ -173,7 +175,7 @@ def test_a_lost_program_is_said_to_start_anew_and_a_lost_trial_to_go_on(tmp_path
     messages = [message for status in seen for message in status.messages]
     assert [message.rpartition("from ")[2] for message in messages] == [
         "its beginning",
-        "its last epoch",
+        "its last snapshot",
     ]
 
 
@@ -258,6 +260,17 @@ def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(t
     assert "pre-training" not in summary(statuses[-1]).plain
 
 
+def test_features_that_are_computed_are_shown_before_any_epoch(tmp_path):
+    statuses: list[Status] = []
+    launch = Launch(fixed_source(tmp_path, ["a"]), statuses.append)
+    launch._fill(Scripted({"a": [Done("a")]}))
+    launch._handle([Extraction("a", 64, 800)])
+    assert "1 running (1 at features, clip 64/800)" in summary(statuses[-1]).plain
+    assert statuses[-1].left_s is None
+    launch._handle([Epoch("a", 1, 2)])
+    assert "features" not in summary(statuses[-1]).plain
+
+
 @pytest.mark.parametrize("width", [50, 80])
 def test_a_launch_is_shown_in_a_line_each_however_narrow_the_terminal(monkeypatch, capsys, width):
     monkeypatch.setenv("COLUMNS", str(width))
@@ -274,6 +287,7 @@ def test_a_launch_is_shown_in_a_line_each_however_narrow_the_terminal(monkeypatc
     [
         Epoch("a", 1, 2),
         Stage("a", 1, 2),
+        Extraction("a", 64, 800),
         Done("a", "note"),
         Failed("a", "nan", "m"),
         Interrupted("a"),
@@ -302,7 +316,8 @@ LISTED = [f"GPU-{number:02}" for number in range(8)]
 
 @pytest.fixture
 def eight_gpus(monkeypatch):
-    monkeypatch.setattr("audiocls.execution.devices.listed_gpus", lambda: LISTED)
+    eight = [Gpu(str(number), "NVIDIA H200", uuid) for number, uuid in enumerate(LISTED)]
+    monkeypatch.setattr("audiocls.execution.gpus.installed_gpus", lambda: eight)
 
 
 def test_gpus_get_a_worker_each_and_more_workers_are_spread_over_them(monkeypatch, eight_gpus):
@@ -337,7 +352,7 @@ def test_visible_devices_are_read_as_cuda_reads_them(variable, visible):
 
 @pytest.mark.parametrize("variable", ["0", "-1", "0,1", "GPU-00"])
 def test_without_a_driver_no_variable_makes_a_gpu(variable, monkeypatch):
-    monkeypatch.setattr("audiocls.execution.devices.listed_gpus", list)
+    monkeypatch.setattr("audiocls.execution.gpus.installed_gpus", list)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
     assert set(slots("auto", None)) == {"cpu"}
 
@@ -345,32 +360,33 @@ def test_without_a_driver_no_variable_makes_a_gpu(variable, monkeypatch):
 def test_the_kernel_lists_gpus_where_nvidia_smi_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("audiocls.execution.gpus.DRIVER", tmp_path / "gpus")
-    product_names.cache_clear()
-    assert listed_gpus() == ()
-    product_names.cache_clear()
+    installed_gpus.cache_clear()
+    assert installed_gpus() == ()
+    installed_gpus.cache_clear()
     for number in (0, 1):
         folder = tmp_path / f"gpus/0000:0{number}:00.0"
         folder.mkdir(parents=True)
         text = f"Model: \t H200\nGPU UUID: \t GPU-{number}\nVideo BIOS: \t 1\n"
         (folder / "information").write_text(text)
-    assert product_names() == {"GPU-0": "H200", "GPU-1": "H200"}
-    product_names.cache_clear()
+    assert installed_gpus() == (Gpu("0", "H200", "GPU-0"), Gpu("1", "H200", "GPU-1"))
+    installed_gpus.cache_clear()
 
 
-def test_the_driver_names_gpus_and_the_parts_of_one(monkeypatch, tmp_path):
+def test_parts_of_a_gpu_are_listed_with_its_name(monkeypatch):
     listing = (
-        "GPU 0: NVIDIA H200 (UUID: GPU-aa)\n"
-        "  MIG 1g.18gb     Device  0: (UUID: MIG-b1)\n"
-        "GPU 1: Tesla T4 (UUID: GPU-cc)\n"
+        "GPU 0: NVIDIA A100 (UUID: GPU-a)\n  MIG 1g.5gb     Device  0: (UUID: MIG-b)\n"
+        "GPU 1: NVIDIA T4 (UUID: GPU-c)\n"
     )
-    script = tmp_path / "nvidia-smi"
-    script.write_text(f"#!/bin/sh\ncat <<'.'\n{listing}.\n")
-    script.chmod(0o700)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    product_names.cache_clear()
-    names = {"GPU-aa": "NVIDIA H200", "MIG-b1": "NVIDIA H200 MIG 1g.18gb", "GPU-cc": "Tesla T4"}
-    assert product_names() == names
-    product_names.cache_clear()
+    listed = subprocess.CompletedProcess([], 0, stdout=listing)
+    monkeypatch.setattr(subprocess, "run", lambda *args, **options: listed)
+    installed_gpus.cache_clear()
+    part = Gpu("MIG-b", "NVIDIA A100 MIG 1g.5gb", "MIG-b")
+    assert installed_gpus() == (
+        Gpu("0", "NVIDIA A100", "GPU-a"),
+        part,
+        Gpu("1", "NVIDIA T4", "GPU-c"),
+    )
+    installed_gpus.cache_clear()
 
 
 def test_a_worker_sees_its_own_device_only_and_computes_on_one_thread(eight_gpus):

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from helpers.records import search_record, search_study
 
+from audiocls import library
 from audiocls.console.progress import TerminalDisplay
-from audiocls.errors import ConfigError, UsageError
+from audiocls.errors import ConfigError, OverBudget, UsageError
+from audiocls.execution.job import TrackingConfig
 from audiocls.execution.messages import Done, Epoch, Failed
 from audiocls.search import Categorical, Hyperband, Metric, Numeric, Sweep
 from audiocls.store import (
@@ -22,7 +24,9 @@ from audiocls.store import (
 )
 from audiocls.store.lease import require_shareable
 from audiocls.studies.launch import Prepared, launch
+from audiocls.studies.native_trials import NativeTrials
 from audiocls.studies.sources.search import SearchSource
+from audiocls.studies.status import failure_lines, over_budget_lines
 
 METRIC = Metric("val/loss")
 GRID = Sweep("grid", {"a": Categorical((1, 2, 3))}, METRIC)
@@ -53,7 +57,8 @@ class Named:
 
 
 def study(name: str = "s", runs: str = "train.py") -> Study:
-    return search_study(name, {"method": "grid"}, runs, "/", f"audiocls sweep launch {name}")
+    plan = {"method": "grid", "parameters": {"a": {"values": [1, 2, 3]}}}
+    return search_study(name, plan, runs, "/", f"audiocls sweep launch {name}")
 
 
 @pytest.fixture
@@ -146,6 +151,37 @@ def test_parameters_that_do_not_go_together_are_a_failed_trial_and_the_search_go
     failures = folder.failures(folder.proposals())
     assert [failure.cause for failure in failures.values()] == ["error"]
     assert len(folder.proposals()) == 3
+
+
+def test_a_trial_over_budget_is_told_and_no_failure_of_the_search(folder):
+    class OverAtTwo(Named):
+        def id_of(self, parameters: Mapping[str, Any]) -> str:
+            if parameters == {"a": 2}:
+                raise OverBudget("budget", ["max_params: …"], "over budget by 11 % (…)")
+            return super().id_of(parameters)
+
+    searching = SearchSource(GRID, folder, OverAtTwo(folder))
+    assert drained(searching, folder) == ["1", "3"]
+    assert set(searching.states().values()) == {"done"}
+    assert len(searching.proposals) == 3
+    assert over_budget_lines(folder) == ["a=2: over budget by 11 % (…)"]
+    assert list(failure_lines(folder)) == []
+
+
+def test_a_first_trial_over_budget_does_not_end_the_search(folder, cache):
+    sizes = {"model.channels": Categorical(([64, 64, 64], [32, 24, 24]))}
+    sweep, small = Sweep("grid", sizes, METRIC), {"data.num_sources": 5}
+    recipe = library.recipe("kws-tiny-cpu")
+    tracking = TrackingConfig("disabled", "")
+    trials = NativeTrials(folder, cache, tracking, "kws-tiny-cpu", recipe, small)
+    trials.examine(sweep)
+    trials.require_trainable(sweep)
+    searching = SearchSource(sweep, folder, trials)
+    job = searching.next()
+    assert job is not None
+    assert job.spec.config["model"]["channels"] == [32, 24, 24]
+    [line] = over_budget_lines(folder)
+    assert "over budget by " in line
 
 
 def test_parameters_that_do_not_go_together_count_towards_the_limit(folder):

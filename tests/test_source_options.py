@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.masking import mask
 from helpers.recipes import TINY
 from helpers.trials import TrainedTrial
 from torch import nn
@@ -13,7 +14,7 @@ from torch import nn
 from audiocls.audio.augment import Augment
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.mixing import is_mixed
-from audiocls.audio.batches import Batching, mask, training_batches
+from audiocls.audio.batches import Batching, training_batches
 from audiocls.config import identity_config, resolve, unused_options
 from audiocls.dotted import flatten
 from audiocls.errors import ConfigError

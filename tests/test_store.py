@@ -12,6 +12,7 @@ import pytest
 from helpers.processes import held_elsewhere
 from typer.testing import CliRunner
 
+from audiocls import yaml_file
 from audiocls.atomic import remove_abandoned, write_bytes, write_text
 from audiocls.cli import app
 from audiocls.errors import MachineFault, UsageError
@@ -396,6 +397,7 @@ def _digest(arm: str, arms: dict[str, dict[str, object]], version: str) -> str:
 
 
 A, B = {"model.dropout": 0.1}, {"model.dropout": 0.2}
+LEVELS = {f"a{i}": {"model.dropout": i / 100} for i in range(99)}
 BEFORE = study({"baseline": {}, "a": A}, (0, 1))
 
 
@@ -403,6 +405,13 @@ def test_a_study_is_read_back_as_it_was_written(tmp_path):
     folder = StudyFolder(tmp_path / "s")
     folder.write_study(BEFORE)
     assert folder.study() == BEFORE
+
+
+def test_a_plan_may_be_longer_than_the_file_that_asked_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(yaml_file, "MAX_VALUES", 100)
+    folder, planned = StudyFolder(tmp_path / "s"), study({"baseline": {}, **LEVELS}, (0,))
+    folder.write_study(planned)
+    assert folder.study() == planned
 
 
 def test_a_study_grows_by_seeds_and_keeps_those_launched_before():

@@ -1,6 +1,7 @@
 """What a trial's W&B run says of how the trial ended, and what its stop button does."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from wandb_server import Server
 
 from audiocls.config import Config
 from audiocls.execution.job import NativeJob, TrackingConfig
-from audiocls.execution.messages import Done, Event, Failed, Interrupted
+from audiocls.execution.messages import Done, Event, Failed, Interrupted, Recorded
+from audiocls.execution.trial import train_trial
+from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, TrialFolder
 from audiocls.training.fit import Signal
 
@@ -79,3 +82,40 @@ def test_a_stop_button_ends_the_trial_with_what_it_has_and_it_is_said(
     logged = wandb_server.run("given")
     assert logged.state == "killed"
     assert "test/accuracy" in logged.summary
+
+
+def test_a_runs_upload_may_wait_until_the_next_trial_is_trained_and_nothing_is_lost(
+    wandb_server: Server, tmp_path: Path, cache: Path, tiny_config: Callable[..., Config]
+):
+    events: list[Event] = []
+    uploads: list[Callable[[], None]] = []
+    for name in ("aaaaaaaaaaaa", "bbbbbbbbbbbb"):
+        config, cell = tiny_config(), Cell(name, "baseline", 0, 1)
+        online = TrackingConfig("online", "p")
+        job = trainable_job(config, tmp_path / "tiny", cache, cell=cell, tracking=online)
+        keep_on = partial(train_trial, job, WorkerCache(cache), events.append)
+        keep_on(lambda: Signal.CONTINUE, uploads.append)
+        assert events[-1] == Recorded(name)
+        assert job.trial.record() is not None
+    assert not [run for run in wandb_server.runs() if run.state == "finished"]
+    for upload in uploads:
+        upload()
+    assert events[-2:] == [Done("aaaaaaaaaaaa"), Done("bbbbbbbbbbbb")]
+    for run in wandb_server.runs():
+        assert run.state == "finished"
+        assert [row["epoch"] for row in run.history if "train/loss" in row] == [1, 2]
+    assert len(wandb_server.runs()) == 2
+
+
+def test_a_trial_without_a_server_ends_before_its_worker_takes_another(
+    tmp_path: Path, cache: Path, tiny_config: Callable[..., Config]
+):
+    events: list[Event] = []
+    job = trainable_job(tiny_config(), tmp_path / "tiny", cache, cell=Cell("a", "baseline", 0, 1))
+    train_trial(job, WorkerCache(cache), events.append, lambda: Signal.CONTINUE, never)
+    assert events[-1] == Done("a")
+    assert not [event for event in events if isinstance(event, Recorded)]
+
+
+def never(upload: Callable[[], None]) -> None:
+    raise AssertionError("there is nothing to upload")

@@ -17,6 +17,7 @@ AGREEING: dict[str, Part] = {
     "code": lambda record: canonical_code(record.provenance.code),
     "torch": lambda record: record.provenance.torch,
     "device": lambda record: record.provenance.device,
+    "execution": lambda record: record.provenance.execution or "eager",
     "data": lambda record: record.provenance.data,
     "test clips": lambda record: record.test_clips,
 }
@@ -234,6 +235,9 @@ def _unequal_compute(pairs: Pairs, match: str) -> str:
     """Return why the arm's compute is not its reference's, or an empty text."""
     if match == "none":
         return ""
+    if match == "seconds" and (num := sum(map(_is_packed, pairs.complete))):
+        shares = "seconds are shares of what several trials took at once"
+        return f"unequal compute in {pairs.share(num)}: {shares}"
     each = [spent_on(pair, match) for pair in pairs.complete]
     if halves := [spent for spent in each if spent.is_half_known]:
         known, other = (pairs.reference, pairs.arm)
@@ -248,6 +252,10 @@ def _unequal_compute(pairs: Pairs, match: str) -> str:
         if odd
         else ""
     )
+
+
+def _is_packed(pair: Pair) -> bool:
+    return any(record.cost.pack for record in (pair.arm, pair.reference))
 
 
 def _unequal_reason(pairs: Pairs, match: str, odd: Sequence[ComputeRatio]) -> str:

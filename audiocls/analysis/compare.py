@@ -100,6 +100,7 @@ def _by_one_metric(grid: RecordGrid) -> Comparison:
         ),
         looks=study.looks,
         max_pairs=study.max_pairs,
+        over_budget=study.over_budget,
     )
 
 

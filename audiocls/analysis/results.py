@@ -1,5 +1,6 @@
 """The values of a report: a result for each arm, the effects of factors, and what holds them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +123,8 @@ class Comparison:
     """Blocks at each look so far, where the study grows until it is decided."""
     max_pairs: int = 0
     """Of each comparison, where the study grows."""
+    over_budget: Mapping[str, str] = field(default_factory=dict)
+    """Arm that was not trained → by how much it exceeds its budget, in words."""
 
     @property
     def has_references(self) -> bool:

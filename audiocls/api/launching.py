@@ -1,5 +1,8 @@
 """`launch`: what is missing of a study is run."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from audiocls.api.arguments import (
     Assignments,
     Folder,
@@ -17,8 +20,10 @@ from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome
 from audiocls.studies.launch import launch as launch_study
-from audiocls.studies.options import LaunchOptions
+from audiocls.studies.on_ray import RayOptions
+from audiocls.studies.options import Display, LaunchOptions, with_fork_server
 from audiocls.studies.prepare import LaunchRequest, prepare
+from audiocls.studies.slurm.submit import SlurmOptions, launch_on_slurm
 
 
 @known_options
@@ -30,13 +35,18 @@ def launch(
     retries: int = 0, count: int | None = None, trial_hours: float | None = None,
     until_decided: bool = False, max_pairs: int | None = None, effect: float | None = None,
     wandb: str | None = None, tensorboard: bool = False, log_model: bool = False,
-    progress: Progress = True
+    per_device: str | int = "1", devices_per_trial: int = 1, profile: Folder | None = None,
+    slurm: Assignments | None = None, detach: bool = False, dry_run: bool = False,
+    ray_address: str | None = None, cpus_per_worker: float | None = None,
+    gpus_per_worker: float | None = None, progress: Progress = True
 ) -> Study:  # fmt: skip
     """Run every missing trial of an ablation or a sweep; return the study, to compare and report.
 
-    The same call resumes. Failed trials raise nothing: `study.status()` names them, and
-    `study.outcome` says how the launch ended. `progress` is shown where the call is made, with a
-    summary at the end; False shows nothing. Raises `LaunchStopped` when a signal has stopped it.
+    The same call resumes. Failed trials raise nothing: `study.status()` names them, `study.outcome`
+    says how the launch ended. `progress` is shown where the call is made; False shows nothing.
+    Raises `LaunchStopped` when a signal has stopped it. On SLURM it submits `workers` tasks with
+    what `profile` (a YAML file) and `slurm` (`{"partition": "gpu"}`) ask for, and follows them:
+    `detach` returns at once, `dry_run` submits nothing and returns what shows the script.
 
     >>> import audiocls
     >>> study = audiocls.launch("dropout", seeds=range(5), wandb="offline")  # doctest: +SKIP
@@ -45,28 +55,60 @@ def launch(
     """
     options = LaunchOptions(
         runs_folder(runs), wandb, executor, devices, workers, max_hours, retries, tensorboard,
-        log_model,
+        log_model, per_device=str(per_device), devices_per_trial=devices_per_trial,
+        ray=RayOptions(ray_address, cpus_per_worker, gpus_per_worker),
     )  # fmt: skip
-    request = LaunchRequest(
+    asked = LaunchRequest(
         name, recipe, assignments_of(set), numbers_text(seeds, "seeds"),
         numbers_text(folds, "folds"), names_text(arms), study, count, trial_hours, until_decided,
         max_pairs, effect,
-    ).read()  # fmt: skip
+    )  # fmt: skip
+    batch, display = slurm_options(profile, slurm, detach, dry_run), display_of(progress)
+    outcome = _run(asked, options, batch, display)
+    return _ended(outcome, options, progress)
+
+
+def _run(
+    asked: LaunchRequest, options: LaunchOptions, batch: SlurmOptions, display: Display
+) -> Outcome:
+    batch.check_has_effect(options.executor)
+    if options.executor == "slurm":
+        return launch_on_slurm(asked, options, batch, display)
+    request = asked.read()
     if options.is_on_server:
         raise UsageError(
             "executor: a W&B server orders the trials of a sweep: create it with audiocls.push(), "
-            "and run it with audiocls.agent(); allowed here: local, inline"
+            "and run it with audiocls.agent(); allowed here: local, inline, slurm, ray"
         )
-    display = display_of(progress)
-    prepared = prepare(request, options, display)
-    outcome = prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
-    return _ended(outcome, options, progress)
+    with with_fork_server(options, request.study_name) as ready:
+        prepared = prepare(request, ready, display)
+        return prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
+
+
+def slurm_options(
+    profile: Folder | None, changes: Assignments | None, detach: bool = False, dry_run: bool = False
+) -> SlurmOptions:
+    """Return what is meant for SLURM; `changes` are options of `sbatch`, as texts or by name."""
+    if isinstance(changes, str):
+        raise UsageError(f"slurm: got the text {changes!r}; allowed: such as {{'time': '4:00:00'}}")
+    if isinstance(changes, Mapping):
+        changes = [f"{name}={_sbatch_text(value)}" for name, value in changes.items()]
+    file = None if profile is None else Path(profile)
+    return SlurmOptions(file, tuple(changes or ()), detach, dry_run)
+
+
+def _sbatch_text(value: object) -> str:
+    """Return a value as `sbatch` takes it, or lines of `setup`."""
+    if isinstance(value, list | tuple):
+        return "\n".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _ended(outcome: Outcome, options: LaunchOptions, progress: Progress) -> Study:
     """Return the study of a launch; raise `LaunchStopped` if a signal has stopped it."""
     launched = study_in(StudyFolder(options.runs / outcome.study.name), outcome)
-    if progress is True and outcome.study.kind != "tuning":  # shown when its trials had ended
+    is_told = outcome.study.kind == "tuning" or outcome.submitted is not None
+    if progress is True and not is_told:  # else when its trials had ended, or it was submitted
         for text in launched.summary():
             display_of(progress).note(text)
     raise_if_stopped(launched)

@@ -1,7 +1,8 @@
 """`plan`: what a launch would run, before anything runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from audiocls.api.arguments import (
@@ -16,8 +17,12 @@ from audiocls.api.arguments import (
     runs_folder,
 )
 from audiocls.api.frames import Rows, flat, frame_of
+from audiocls.api.launching import slurm_options
 from audiocls.api.report import Report
-from audiocls.render.build.stored import planned, planned_search
+from audiocls.execution.slurm.profile import SlurmProfile
+from audiocls.render.build.plan import with_placement
+from audiocls.render.build.stored import Stored, planned, planned_search
+from audiocls.store import StudyFolder
 from audiocls.studies.planning import search_facts
 from audiocls.studies.request import (
     AblationRequest,
@@ -25,6 +30,7 @@ from audiocls.studies.request import (
     check_without_effect,
     is_sweep,
 )
+from audiocls.studies.slurm.placement import placement_of
 from audiocls.studies.sweep_request import SweepRequest, sweep_request
 
 FORMATS = ("terminal", "json", "md", "html", "tex", "ipynb")
@@ -86,26 +92,46 @@ def plan(
     arms: Names | None = None,
     effect: float | None = None,
     runs: Folder | None = None,
+    executor: str = "local",
+    workers: int | None = None,
+    profile: Folder | None = None,
+    slurm: Assignments | None = None,
 ) -> Plan:
     """Return the plan of an ablation or a sweep, by its name or its file; nothing is run.
 
     `effect` is the one to be seen, in units of the metric; what was measured of the baseline's
-    noise lies in `runs`. Raises what a launch would, as far as that is known without reading
-    recordings.
+    noise lies in `runs`. With `executor="slurm"` it says what `workers` tasks of the profile would
+    use. Raises what a launch would, as far as that is known without reading recordings.
 
     >>> import audiocls
     >>> audiocls.plan("dropout", effect=0.02).facts["num_pairs"]
     10
     """
     assignments, folder = assignments_of(set), runs_folder(runs)
+    batch = slurm_options(profile, slurm).planned(executor, workers)
     blocks = numbers_text(seeds, "seeds"), numbers_text(folds, "folds"), names_text(arms)
     if is_sweep(name):
         options = ("--effect", "--seeds", "--folds", "--arms")
         given = dict(zip(options, (effect, *blocks), strict=True))
         check_without_effect(given, f"{name} is a sweep, which compares nothing")
         search = sweep_request(name, assignments, recipe=recipe)
-        stored = planned_search(search)
-        return Plan(search, Report(lambda _: stored, FORMATS, "a plan"))
+        return _plan(search, planned_search(search), folder, batch, workers)
     request = ablation_request(name, recipe, assignments, *blocks)
-    document = planned(request, folder, effect)
-    return Plan(request, Report(lambda _: document, FORMATS, "a plan"))
+    return _plan(request, planned(request, folder, effect), folder, batch, workers)
+
+
+def _plan(
+    request: AblationRequest | SweepRequest,
+    stored: Stored,
+    runs: Path,
+    profile: SlurmProfile | None,
+    workers: int | None,
+) -> Plan:
+    """Return a plan, on a cluster with where and at what cost, by the trials that have run."""
+    if profile is not None and workers is not None:
+        folder = StudyFolder(runs / request.study_name)
+        known = folder.records(folder.cells()).values() if folder.exists() else ()
+        num_trials = stored.document.data()["num_trials"]
+        place = placement_of(profile, workers, num_trials, known)
+        stored = replace(stored, document=with_placement(stored.document, place))
+    return Plan(request, Report(lambda _: stored, FORMATS, "a plan"))

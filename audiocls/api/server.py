@@ -159,7 +159,7 @@ def sync(
     40
     """
     from audiocls.console.bar import counting
-    from audiocls.execution.scheduler import stop_on_signal
+    from audiocls.stop_signals import stop_on_signal
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.project import WandbProject
     from audiocls.tracking.wandb.sync import upload

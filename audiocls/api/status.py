@@ -11,6 +11,7 @@ from audiocls.render.build.status import failures, status
 from audiocls.store import State, StudyFolder, count_states
 from audiocls.store.lease import LEASE_S
 from audiocls.studies import status as studies
+from audiocls.studies.slurm.tasks import Tasks, queue_notes, tasks_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,6 +31,8 @@ class Status:
     """Damaged files that make no trial a failed one."""
     at_work: tuple[studies.AtWork, ...] = ()
     """The launches that work on it now."""
+    tasks: Tasks = ()
+    """Of its job arrays, pending and running; `None` where there is no `squeue` to tell."""
 
     @property
     def counts(self) -> dict[State, int]:
@@ -47,12 +50,15 @@ class Status:
             + command_line("sweep", "status", study, runs=runs)
             for study, counts in self.tuning.items()
         ]
-        return (*map(_sentence, self.at_work), *failed, *self.damages, *tuning)
+        folders = (known.folder, *studies.tuning_of(known.folder))
+        queue = queue_notes(self.tasks, *folders)
+        return (*map(_sentence, self.at_work), *queue, *failed, *self.damages, *tuning)
 
     @cached_property
     def report(self) -> Report:
         """The table of arms and states, in every format but that of W&B."""
-        return report_of(status(self.known, self.tuning, self.damages, self.at_work))
+        stands = status(self.known, self.tuning, self.damages, self.at_work, self.tasks or ())
+        return report_of(stands)
 
     def rows(self) -> Rows:
         """Return a dict for each failed trial: its cause, its message and its log."""
@@ -77,7 +83,8 @@ def status_on(folder: StudyFolder) -> Status:
         for each in studies.tuning_of(folder)
     }
     damages = tuple(studies.damage_notes(folder, known.cells))
-    return Status(known, tuning, damages, tuple(studies.at_work(folder)))
+    tasks = tasks_of(folder, *studies.tuning_of(folder))
+    return Status(known, tuning, damages, tuple(studies.at_work(folder)), tasks)
 
 
 def _sentence(at: studies.AtWork) -> str:

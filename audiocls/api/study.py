@@ -27,7 +27,8 @@ from audiocls.render.build.clips import ClipSection, ClipsRequest, section_of
 from audiocls.render.build.stored import stored_ablation
 from audiocls.store import StudyFolder
 from audiocls.store.study import open_study
-from audiocls.studies.launch import Outcome, summary_of
+from audiocls.studies.launch import Outcome
+from audiocls.studies.launch_summary import summary_of
 from audiocls.studies.options import cache_folder
 from audiocls.studies.reports import load_report
 from audiocls.studies.status import Retried, Stopped, retry_failed, stop_launches
@@ -135,10 +136,14 @@ class Study:
         return stop_launches(self.folder)
 
     def __repr__(self) -> str:
+        submitted = self.outcome and self.outcome.submitted
+        if submitted and not submitted.job:  # nothing was launched, and nothing is stored
+            return submitted.script
         return repr(self._answer())
 
-    def _repr_html_(self) -> str:
-        return self._answer()._repr_html_()
+    def _repr_html_(self) -> str | None:
+        submitted = self.outcome and self.outcome.submitted
+        return None if submitted and not submitted.job else self._answer()._repr_html_()
 
     def _answer(self) -> Report | Status:
         """Return the study's report, or how it stands as long as nothing is finished."""

@@ -26,7 +26,7 @@ from audiocls.store import Failure, Record, StudyFolder, TrialFolder
 from audiocls.studies.ablation import one_trial, run_trial
 from audiocls.studies.launch import Outcome
 from audiocls.studies.noise import run_noise
-from audiocls.studies.options import LaunchOptions
+from audiocls.studies.options import LaunchOptions, with_fork_server
 from audiocls.studies.request import ablation_request
 
 
@@ -106,6 +106,7 @@ def train(
     wandb: str | None = None,
     tensorboard: bool = False,
     log_model: bool = False,
+    devices_per_trial: int = 1,
     progress: Progress = True,
 ) -> Trial:
     """Train one trial, or reuse it if it is finished.
@@ -120,17 +121,12 @@ def train(
     """
     trial = one_trial(assignments_of(set) or [], recipe, ablation, config, _origin())
     options = LaunchOptions(
-        runs_folder(runs),
-        wandb,
-        executor,
-        devices,
-        workers=1,
-        has_tensorboard=tensorboard,
-        has_model=log_model,
-        run_id=os.environ.get("WANDB_RUN_ID", ""),
-        is_single=True,
-    )
-    outcome = run_trial(trial, options, display_of(progress))
+        runs_folder(runs), wandb, executor, devices, workers=1, has_tensorboard=tensorboard,
+        has_model=log_model, run_id=os.environ.get("WANDB_RUN_ID", ""), is_single=True,
+        devices_per_trial=devices_per_trial,
+    )  # fmt: skip
+    with with_fork_server(options, trial.study.name) as ready:
+        outcome = run_trial(trial, ready, display_of(progress))
     folder = StudyFolder(options.runs / trial.study.name)
     raise_if_stopped(study_in(folder, outcome))
     return Trial(folder.trial(trial.study.cells[0].id), outcome)
@@ -167,7 +163,8 @@ def noise(
     numbers = numbers_text(seeds, "seeds"), numbers_text(folds, "folds")
     request = ablation_request(name, recipe, assignments_of(set), *numbers)
     options = LaunchOptions(runs_folder(runs), wandb, executor, devices, workers)
-    measured = run_noise(request, options, display_of(progress))
+    with with_fork_server(options, request.study_name) as ready:
+        measured = run_noise(request, ready, display_of(progress))
     folder = StudyFolder(options.runs / measured.outcome.study.name)
     raise_if_stopped(study_in(folder, measured.outcome))
     return Noise(folder, measured.noise, measured.outcome)

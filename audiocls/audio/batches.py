@@ -1,10 +1,15 @@
 """Training and scoring batches: the order of clips in an epoch, augmentation and SpecAugment.
 
+An epoch's clips, random streams and masks are copied to an accelerator once, before its first step:
+a copy in each step would make the host wait for all that is queued there.
+
 Legend: N clips, B batch, C channels (F mel bands), L frames, T samples, K classes, Q codebooks.
 """
 
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -15,10 +20,16 @@ from torch import Tensor
 from audiocls.audio.augment import Augment
 from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
 from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.feature_mixup import FeatureMix, draw_feature_mix
 from audiocls.audio.augment.mixing import is_mixed, mix
+from audiocls.audio.augment.spec_augment import UNMASKED, Masks, Span, masks_of_batches
 from audiocls.audio.clips import ClipTable
-from audiocls.audio.dataset import AudioDataset, num_batches
+from audiocls.audio.dataset import AudioDataset, num_batches, placed
+from audiocls.audio.stored_features import StoredFeatures
 from audiocls.seeding import seed_of
+
+if TYPE_CHECKING:
+    from audiocls.audio.views import Views
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,25 @@ class Batch:
     """(B, T) after augmentation and mixing, for a teacher if there is one."""
     codes: Tensor | None = None
     """(B, Q, L) int64, where self-supervision predicts them."""
+    masks: Masks = UNMASKED
+    feature_mix: FeatureMix | None = None
+    """How features are mixed within the batch, once they are masked."""
+    is_standardised: bool = False
+    """Whether `inputs` are what the model takes, apart from masks."""
+
+    def span(self, start: int, stop: int) -> "Batch":
+        """Return the rows `start` … `stop` - 1, without copying them."""
+        assert self.feature_mix is None, "its rows are mixed with one another"
+        waveforms, codes = self.waveforms, self.codes
+        return replace(
+            self,
+            inputs=self.inputs[start:stop],
+            targets=self.targets[start:stop],
+            draws=self.draws.span(start, stop),
+            waveforms=None if waveforms is None else waveforms[start:stop],
+            codes=None if codes is None else codes[start:stop],
+            masks=self.masks.span(start, stop),
+        )
 
 
 @dataclass(frozen=True)
@@ -53,6 +83,10 @@ class Batching:
     drops_last: bool = False
     """Whether batches are of `batch_size` exactly, and the clips beyond them are left out."""
     keeps_waveforms: bool = False
+    in_shape: tuple[int, int] | None = None
+    """(C, L) of features, where `augment` masks them."""
+    views: "Views | None" = None
+    """Makes batches of two views of each clip, without anything else of the above but sizes."""
 
 
 def epoch_batches(num_clips: int, batch_size: int, drops_last: bool) -> int:
@@ -65,62 +99,109 @@ def epoch_batches(num_clips: int, batch_size: int, drops_last: bool) -> int:
 
 
 def training_batches(
-    dataset: AudioDataset, clips: NDArray[np.int64], batching: Batching, epoch: int, epoch_seed: int
+    dataset: AudioDataset,
+    clips: NDArray[np.int64],
+    batching: Batching,
+    epoch: int,
+    epoch_seed: int,
+    stored: StoredFeatures | None = None,
 ) -> Iterator[Batch]:
     """Yield one epoch in random order, in batches that differ in size by at most one clip.
 
     With `batching.drops_last` all batches are full, and the last clips of the order are left out.
 
     Order and augmentation depend on `epoch_seed` alone: nothing is carried over from epoch to
-    epoch. `epoch` counts from 0.
+    epoch. `epoch` counts from 0. What is `stored`, of the same clips, is used where nothing random
+    precedes the features.
 
     Shape: clips (N,)
     """
     order, occurrences = epoch_order(dataset.table, clips, batching.is_balanced, epoch_seed)
     count = epoch_batches(len(order), batching.batch_size, batching.drops_last)
     num_kept = min(len(order), count * batching.batch_size) if batching.drops_last else len(order)
-    order, occurrences = order[:num_kept], occurrences[:num_kept]
-    for batch, numbers in zip(
-        np.array_split(order, count), np.array_split(occurrences, count), strict=True
-    ):
-        shared = int(numbers[0]) if batching.augment.draw_per == "batch" else None
-        draws = ClipRNG(epoch_seed, torch.from_numpy(numbers), shared=shared)
-        yield _training_batch(dataset, batch, batching, epoch, draws)
+    order, occurrences, device = order[:num_kept], occurrences[:num_kept], dataset.device
+    there = placed(order, device)
+    draws = ClipRNG(epoch_seed, torch.from_numpy(occurrences), placed=placed(occurrences, device))
+    spans = batch_spans(num_kept, count)
+    masks = masks_of_batches(batching.augment, batching.in_shape, draws.on(device), spans)
+    for span, batch_masks in zip(spans, masks, strict=True):
+        shared = int(occurrences[span[0]]) if batching.augment.draw_per == "batch" else None
+        batch_draws = replace(draws.span(*span), shared=shared)
+        batch_clips = _Clips(order[slice(*span)], there[slice(*span)], batch_draws)
+        batch = _training_batch(dataset, batch_clips, batching, epoch, stored)
+        yield replace(batch, masks=batch_masks)
+
+
+def batch_spans(num_clips: int, count: int) -> list[Span]:
+    """Return `count` stretches of an epoch's order that differ in length by at most one clip.
+
+    >>> batch_spans(7, 3)
+    [(0, 3), (3, 5), (5, 7)]
+    """
+    size, num_larger = divmod(num_clips, count)
+    bounds = [index * size + min(index, num_larger) for index in range(count + 1)]
+    return list(itertools.pairwise(bounds))
+
+
+class _Clips(NamedTuple):
+    """The clips of a batch: their numbers in the data set, (B,), and their random numbers."""
+
+    here: NDArray[np.int64]
+    there: Tensor
+    """`here` on the device of the data set."""
+    draws: ClipRNG
 
 
 def _training_batch(
-    dataset: AudioDataset, clips: NDArray[np.int64], batching: Batching, epoch: int, draws: ClipRNG
+    dataset: AudioDataset,
+    batch: _Clips,
+    batching: Batching,
+    epoch: int,
+    stored: StoredFeatures | None,
 ) -> Batch:
-    """Read, augment, mix and transform one batch.
-
-    Shape: clips (B,)
-    """
-    augment, targets = batching.augment, dataset.targets[torch.from_numpy(clips)]
+    """Read, augment, mix and transform one batch."""
+    clips, draws, rate = batch.here, batch.draws, dataset.sample_rate
+    if batching.views is not None:
+        return batching.views.batch(dataset, clips, draws)
+    augment, targets = batching.augment, dataset.targets[batch.there]
     is_mix = is_mixed(augment, draws, epoch)
     is_changed = augment.changes_waveform or is_mix
-    waveforms = None
-    if is_changed or batching.keeps_waveforms:
-        offsets = _offsets(dataset, clips, draws) if augment.crop == "random" else None
-        waveforms = dataset.waveforms(clips, offsets)
-        waveforms = augment_waveforms(
-            waveforms, augment, dataset.sample_rate, draws, batching.background
-        )
+    is_heard = is_changed or batching.keeps_waveforms
+    waveforms = _augmented(dataset, clips, batching, draws) if is_heard else None
     if waveforms is not None and is_mix:
         shares = soft_targets(targets, len(dataset.table.labels))
-        rate, is_union = dataset.sample_rate, batching.is_union
-        waveforms, targets = mix(waveforms, shares, augment, rate, draws, epoch, is_union)
+        waveforms, targets = mix(waveforms, shares, augment, rate, draws, epoch, batching.is_union)
+    is_standardised = stored is not None and not is_changed
     if waveforms is not None and is_changed:
         inputs = torch.as_tensor(dataset.front_end(waveforms))
+    elif stored is not None:
+        inputs = stored.of(batch.there)
     else:  # from the cache where there is one, also where a teacher takes the waveforms
         inputs = dataset.unaugmented(clips)
+    feature_mix = None
+    if augment.feature_mixup > 0:
+        feature_mix = draw_feature_mix(draws, augment.feature_mixup, dataset.device)
+        targets = soft_targets(targets, len(dataset.table.labels))
     return Batch(
         inputs=inputs,
         targets=targets,
         draws=draws,
-        is_mixed=is_mix,
+        is_mixed=is_mix or feature_mix is not None,
+        feature_mix=feature_mix,
         waveforms=waveforms if batching.keeps_waveforms else None,
         codes=codes_of(dataset, clips),
+        is_standardised=is_standardised,
     )
+
+
+def _augmented(
+    dataset: AudioDataset, clips: NDArray[np.int64], batching: Batching, draws: ClipRNG
+) -> Tensor:
+    """Read clips, cropped as configured, and augment each. Shape: clips (B,) → (B, T)"""
+    augment, rate = batching.augment, dataset.sample_rate
+    offsets = _offsets(dataset, clips, draws) if augment.crop == "random" else None
+    waveforms = dataset.waveforms(clips, offsets)
+    return augment_waveforms(waveforms, augment, rate, draws, batching.background)
 
 
 def codes_of(dataset: AudioDataset, clips: NDArray[np.int64]) -> Tensor | None:
@@ -130,7 +211,7 @@ def codes_of(dataset: AudioDataset, clips: NDArray[np.int64]) -> Tensor | None:
     """
     if dataset.codes is None:
         return None
-    return torch.from_numpy(dataset.codes[clips].astype(np.int64)).to(dataset.device)
+    return placed(dataset.codes[clips].astype(np.int64), dataset.device)
 
 
 def _offsets(dataset: AudioDataset, clips: NDArray[np.int64], draws: ClipRNG) -> NDArray[np.int64]:
@@ -158,7 +239,7 @@ def scoring_batches(
     Shape: clips (N,) → pairs of (B, C, L), or waveforms (B, T), and (B,) or (B, K)
     """
     for batch in np.array_split(clips, num_batches(len(clips), batch_size)):
-        yield dataset.unaugmented(batch), dataset.targets[torch.from_numpy(batch)]
+        yield dataset.unaugmented(batch), dataset.targets[placed(batch, dataset.device)]
 
 
 def epoch_order(
@@ -211,43 +292,3 @@ def sampling_weights(
     counts = np.bincount(labels, minlength=len(table.labels))
     weights = np.bincount(owners, weights=1 / counts[labels], minlength=len(clips))
     return np.asarray(weights, np.float64)
-
-
-def mask(features: Tensor, options: Augment, draws: ClipRNG, fill: Tensor | None = None) -> Tensor:
-    """Mask `options.num_masks` stretches along each axis, widths uniform from 0 to the widest.
-
-    SpecAugment without time warping (Park et al., 2019, arXiv 1904.08779, section 2). Masked values
-    become `fill`, or else 0, which is each band's mean once features are standardised.
-
-    Shape: features (B, F, L), fill (1, F, 1) → (B, F, L)
-
-    >>> draws = ClipRNG(0, torch.arange(3))
-    >>> masked = mask(torch.ones(3, 64, 101), Augment(freq_mask=8), draws)
-    >>> (masked == 0).all(dim=2).sum(dim=1) <= 2 * 8
-    tensor([True, True, True])
-    """
-    draws = draws.on(features.device)
-    for axis, name, widest in ((1, "freq", options.freq_mask), (2, "time", options.time_mask)):
-        if widest > 0:
-            is_masked = _masked_positions(
-                features.shape[axis], widest, options.num_masks, name, draws
-            )
-            is_masked = is_masked.unsqueeze(3 - axis)
-            features = (
-                features.masked_fill(is_masked, 0.0)
-                if fill is None
-                else torch.where(is_masked, fill, features)
-            )
-    return features
-
-
-def _masked_positions(size: int, widest: int, num_masks: int, name: str, draws: ClipRNG) -> Tensor:
-    """Draw which positions of an axis of `size` are masked; a mask is never wider than the axis.
-
-    Shape: → (B, size) bool
-    """
-    widths = draws.integers(f"{name} mask width", min(widest, size) + 1, num_masks)
-    starts = draws.integers(f"{name} mask start", size - widths + 1, num_masks)
-    positions = torch.arange(size, device=widths.device)
-    begins, ends = starts.unsqueeze(2), (starts + widths).unsqueeze(2)
-    return ((positions >= begins) & (positions < ends)).any(dim=1)

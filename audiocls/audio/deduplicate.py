@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.audio.clips import ClipTable, Split
-from audiocls.audio.dataset import open_rows
+from audiocls.audio.feature_cache import open_rows
 from audiocls.audio.pack import npy_bytes, open_pack, pack_folder
 from audiocls.errors import DataError
 

@@ -10,8 +10,8 @@ Legend: N clips, B batch, T samples, C channels, L frames or layers, S values of
 import json
 import math
 import os
-import time
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +21,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from audiocls.atomic import build_cache
+from audiocls.audio.feature_cache import (
+    HERE,
+    MOST_CLIPS,
+    MOST_SAMPLES,
+    Extraction,
+    Tell,
+    cache_key,
+    exactly,
+)
 from audiocls.audio.features.embedder import (
     Embedder,
     chosen_part,
@@ -31,37 +40,26 @@ from audiocls.audio.features.embeddings import EmbeddingOptions, Layout
 from audiocls.audio.pack import Pack
 from audiocls.digests import sync
 from audiocls.encoders.pooling import sound_lengths
-from audiocls.formatting import format_duration
 from audiocls.machine import reserve, writing
 
 ROWS, DONE, LAYOUT = "rows.npy", "done.bin", "layout.json"
-MOST_CLIPS, MOST_SAMPLES = 32, 2**20
-"""Largest batch. Fixed, so that a rebuilt cache is the same to the bit."""
-TELL_EVERY_S = 5.0
 HEADER = 128
 """Bytes of an .npy header of these arrays."""
-
-Tell = Callable[[str], None]
-"""Takes a line on how far the extraction is."""
-
-
-def silent(line: str) -> None:
-    """Tell nobody."""
 
 
 def open_embeddings(
     pack: Pack,
-    folder: Path,
+    pack_name: str,
     features: EmbeddingOptions,
     sample_rate: int,
     num_samples: int,
-    device: torch.device | str,
-    tell: Tell = silent,
+    cache: Path,
+    extraction: Extraction = HERE,
 ) -> NDArray[np.float32]:
     """Open the features of every clip's middle `num_samples`, extracting their rows if needed.
 
-    `sample_rate` is that of the pack, in Hz; `folder` is named by all that decides the rows. The
-    encoder is loaded only where some are missing.
+    `sample_rate` is that of the pack, in Hz. The encoder is loaded only where rows are missing;
+    one folder of them serves all its layers.
 
     Raises:
         ConfigError: the encoder does not take this rate or length, or lacks weights.
@@ -70,33 +68,33 @@ def open_embeddings(
 
     Shape: → (N, C, L)
     """
+    key = cache_key(pack_name, features.row_identity(), num_samples, extraction.device)
+    folder = cache / f"embeddings-{features.name}-{key}"
     partial = folder.with_name(f"{folder.name}.partial")
 
     def make(beside: Path) -> None:
-        embedder = features.embedder(sample_rate).to(device)
+        embedder = features.embedder(sample_rate).to(extraction.device)
         wrap = nn.Sequential(features.wave_normaliser(), embedder)
-        Extraction(pack, num_samples, sample_rate, partial, tell).run(wrap, embedder)
+        rows = RowExtraction(pack, num_samples, sample_rate, partial, extraction.tell)
+        rows.run(wrap, embedder)
         for name in (ROWS, LAYOUT):
             (partial / name).replace(beside / name)
+        shutil.rmtree(partial)
 
-    build_cache(folder, make)
+    build_cache(folder, make, while_waiting=lambda: extraction.tell(0, 0))
     layout = layout_from(json.loads((folder / LAYOUT).read_text(encoding="utf-8")))
     remember(features, num_samples, sample_rate, layout)
     rows = np.asanyarray(np.load(folder / ROWS, mmap_mode="r"))
-    if partial.exists():
-        for file in partial.iterdir():
-            file.unlink()
-        partial.rmdir()
     return chosen_part(features, rows, layout)
 
 
-class Extraction:
+class RowExtraction:
     """Rows of all clips of a pack, written as they are made.
 
     Args:
         num_samples: T, the window of each clip's middle.
         folder: of the rows and of what is done of them; other processes wait for its lock.
-        tell: called every few seconds.
+        tell: called after every batch.
     """
 
     def __init__(
@@ -115,12 +113,10 @@ class Extraction:
         with writing(self.folder, num_bytes), self._opened(layout, num_bytes) as rows:
             done = self._done()
             left = [batch for batch in self.batches() if not done[batch].all()]
-            started = told = time.monotonic()
-            for number, batch in enumerate(left):
+            for batch in left:
                 self._write(rows, batch, self._computed(compute, batch), layout.num_values)
-                if (now := time.monotonic()) - told > TELL_EVERY_S:
-                    told = now
-                    self._tell(left[number + 1 :], (now - started) / (number + 1))
+                done[batch] = True
+                self.tell(int(done.sum()), self.num_clips)
 
     def batches(self) -> Iterator[NDArray[np.int64]]:
         """Yield the clips of each batch, which are of like length. Shape: → (B,)"""
@@ -147,7 +143,8 @@ class Extraction:
     def _computed(self, compute: nn.Module, clips: NDArray[np.int64]) -> NDArray[np.float32]:
         device = next((each.device for each in compute.parameters()), torch.device("cpu"))
         waveforms = torch.from_numpy(self.pack.centred(clips, self.num_samples)).to(device)
-        made: NDArray[np.float32] = compute(waveforms).float().cpu().numpy()
+        with exactly():
+            made: NDArray[np.float32] = compute(waveforms).float().cpu().numpy()
         return made
 
     def _layout(self, compute: nn.Module, embedder: Embedder) -> Layout:
@@ -198,8 +195,3 @@ class Extraction:
                 done.seek(int(clip))
                 done.write(b"\1")
         sync(self.folder / DONE)
-
-    def _tell(self, left: list[NDArray[np.int64]], seconds_each: float) -> None:
-        num_left = sum(map(len, left))
-        told = f"embedded {self.num_clips - num_left} of {self.num_clips} clips"
-        self.tell(f"{told}, {format_duration(len(left) * seconds_each)} left")

@@ -38,7 +38,9 @@ class ErrorsAsText(TyperGroup):
         except AudioclsError as error:
             console.error(str(error))
             raise typer.Exit(error.exit_code) from error
-        except audiocls.LaunchStopped as stopped:
+        except KeyboardInterrupt as stopped:
+            if not isinstance(stopped, audiocls.LaunchStopped):
+                raise
             raise typer.Exit(stopped.exit_code) from stopped
         except IsADirectoryError as error:
             path = error.filename2 or error.filename

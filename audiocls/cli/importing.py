@@ -97,7 +97,7 @@ def import_(
     show_imported(imported, runs, as_json)
 
 
-def show_imported(study: audiocls.Study, runs: Path, as_json: bool) -> None:
+def show_imported(study: "audiocls.Study", runs: Path, as_json: bool) -> None:
     """Write what was imported, and the command that reads it."""
     imported = study.imported
     assert imported is not None, "import_results gives it"

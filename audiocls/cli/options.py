@@ -1,9 +1,9 @@
 """Options that several commands share."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,19 +55,72 @@ LogModelOption = Annotated[
     bool, typer.Option("--log-model", help="W&B gets each trained model as an artifact.")
 ]
 DevicesOption = Annotated[
-    str, typer.Option("--devices", help="auto, cpu, or such as cuda:0,cuda:1.")
+    str, typer.Option("--devices", help="auto, cpu, tpu, mps, or such as cuda:0,cuda:1.")
+]
+DevicesPerTrialOption = Annotated[
+    int,
+    typer.Option(
+        "--devices-per-trial", min=1, help="So many devices share each batch of one trial."
+    ),
+]
+PerDeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--per-device",
+        help="Trials of one shape that a worker trains as one: a number, or auto (what fits into "
+        "the accelerator's memory).",
+    ),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Default: one per GPU, or per core.")
+    int | None,
+    typer.Option("--workers", min=1, help="Default: one per GPU, or per core. SLURM: of tasks."),
 ]
 ExecutorOption = Annotated[
-    str, typer.Option("--executor", help="local (a process per core or GPU), or inline.")
+    str,
+    typer.Option(
+        "--executor", help="local (a process per core or GPU), inline, or ray (a cluster)."
+    ),
 ]
-ServerExecutorOption = Annotated[
+LaunchExecutorOption = Annotated[
     str,
     typer.Option(
         "--executor",
-        help="local (a process per core or GPU), inline, or wandb (a server orders the trials).",
+        help="local (a process per core or GPU), inline, slurm (a job array of launches), ray (a "
+        "cluster), or wandb (a server orders the trials).",
+    ),
+]
+ProfileOption = Annotated[
+    Path | None,
+    typer.Option("--profile", help="SLURM: a YAML file of sbatch options, `setup` and `python`."),
+]
+SlurmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        metavar="OPTION=VALUE",
+        help="SLURM: an option of sbatch, such as time=4:00:00, before the profile's; repeatable.",
+    ),
+]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        help="With --executor ray: auto, HOST:6379, or ray://HOST:10001; default: RAY_ADDRESS, or "
+        "auto (the cluster on this machine).",
+    ),
+]
+CpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--cpus-per-worker", min=0.0, help="With --executor ray: what Ray reserves; default: 1."
+    ),
+]
+GpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-worker",
+        min=0.0,
+        help="With --executor ray: 0.5 has two share a GPU; default: 1 where there are GPUs.",
     ),
 ]
 StudyNameOption = Annotated[
@@ -145,12 +198,19 @@ def output_of(
     return output
 
 
-def show_catalogue(catalogue: audiocls.Catalogue, as_json: bool) -> None:
+def show_catalogue(catalogue: "audiocls.Catalogue", as_json: bool) -> None:
     """Print what can be named, as a table or as JSON."""
     if as_json:
         console.show_json(catalogue.rows())
     else:
         show(catalogue.report.document)
+
+
+def show_content(content: Mapping[str, Any], as_json: bool) -> None:
+    """Print what a file holds, as YAML or as JSON."""
+    from audiocls import yaml_file
+
+    console.show_json(content) if as_json else console.say(yaml_file.dump(content))
 
 
 def require_file_name(out: Path | None) -> None:

@@ -28,6 +28,7 @@ def train(
     wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False,
     log_model: o.LogModelOption = False,
+    devices_per_trial: o.DevicesPerTrialOption = 1,
     trusted: o.TrustOption = None,
     places: o.PathOption = None,
 ) -> None:
@@ -35,6 +36,7 @@ def train(
     trial = audiocls.train(
         recipe, set=assignments, ablation=ablation, config=config, runs=runs, executor=executor,
         devices=devices, wandb=wandb, tensorboard=tensorboard, log_model=log_model,
+        devices_per_trial=devices_per_trial,
     )  # fmt: skip
     _show(trial)
     if trial.outcome.fault:
@@ -43,7 +45,7 @@ def train(
         raise typer.Exit(trial.outcome.exit_code)
 
 
-def _show(trial: audiocls.Trial) -> None:
+def _show(trial: "audiocls.Trial") -> None:
     failure = trial.failure
     if trial.record is not None:
         show(trial.report.document)

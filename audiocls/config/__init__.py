@@ -7,10 +7,12 @@ from audiocls.config.identity import (
     files_of,
     identity_config,
     trial_id,
+    trial_ids,
     unused_options,
     without_unused,
 )
-from audiocls.config.recipe import Config, merge, resolve
+from audiocls.config.layers import merge, resolve
+from audiocls.config.recipe import Config
 
 __all__ = [
     "Config",
@@ -22,6 +24,7 @@ __all__ = [
     "merge",
     "resolve",
     "trial_id",
+    "trial_ids",
     "unused_options",
     "without_unused",
 ]

@@ -7,7 +7,7 @@ else are identical, and their trials would be trained twice: `unused_options` na
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from audiocls.audio.augment import Augment
@@ -48,15 +48,25 @@ def identity_config(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=WITHOUT_EFFECT)  # type: ignore[arg-type]
 
 
-def files_of(config: Config) -> dict[str, str]:
-    """Return the path of each file or folder that the configuration names, by dotted key."""
-    flat = flatten(identity_config(config))
-    words = ("pretrained", "untrained")  # weights by name rather than by file
-    found = {key: flat[key] for key in PATHS if flat.get(key) and flat[key] not in words}
+def files_of(config: Config, resolved: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Return the path of each file or folder that the configuration names, by dotted key.
+
+    `resolved` is what `identity_config` returns, where that is known already.
+    """
+    tree = identity_config(config) if resolved is None else resolved
+    words = (None, "", "pretrained", "untrained")  # weights by name rather than by file
+    named = {key: _value_at(tree, key) for key in PATHS}
+    files = {key: value for key, value in named.items() if value not in words}
     if isinstance(config.features, Encodec) and config.features.is_on_hub:
-        del found["features.weights"]
-    named = {f"{key}.model": part for key, part in encoders_of(config).items()}
-    return found | {key: part.model for key, part in named.items() if not part.source.is_on_hub}
+        del files["features.weights"]
+    folders = {f"{key}.model": part for key, part in encoders_of(config).items()}
+    return files | {k: part.model for k, part in folders.items() if not part.source.is_on_hub}
+
+
+def _value_at(tree: Any, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree
 
 
 def encoders_of(config: Config) -> dict[str, Pretrained]:
@@ -72,7 +82,7 @@ def by_content(resolved: Mapping[str, Any], digests: Mapping[str, str]) -> dict[
         resolved: a configuration, from `identity_config`.
         digests: the digest of each file, by the dotted key that names it.
     """
-    return nest({**flatten(resolved), **digests})
+    return nest({**flatten(resolved), **digests}) if digests else dict(resolved)
 
 
 def trial_id(resolved: Mapping[str, Any], data_fingerprint: str) -> str:
@@ -82,9 +92,29 @@ def trial_id(resolved: Mapping[str, Any], data_fingerprint: str) -> str:
         resolved: from `by_content`, or from `identity_config` if it names no file.
         data_fingerprint: of the data set's clips and labels.
     """
-    identity = {"schema": IDENTITY_SCHEMA, "data": data_fingerprint, "config": resolved}
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return trial_ids(resolved, data_fingerprint, [{}])[0]
+
+
+def trial_ids(
+    resolved: Mapping[str, Any], data_fingerprint: str, blocks: Sequence[Mapping[str, int]]
+) -> list[str]:
+    """Return the ids of trials that differ in their block alone; what they share is encoded once.
+
+    Args:
+        resolved: as `trial_id` takes it.
+        data_fingerprint: of the data set's clips and labels.
+        blocks: of each trial, what it sets above `resolved`: its seed and fold, or nothing.
+    """
+    encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+    shared = {key: encode(value) for key, value in resolved.items()}
+    rest = f'"data":{encode(data_fingerprint)},"schema":{IDENTITY_SCHEMA}'
+    ids = []
+    for block in blocks:
+        every = {**shared, **{key: encode(value) for key, value in block.items()}}
+        config = ",".join(f'"{key}":{every[key]}' for key in sorted(every))
+        canonical = f'{{"config":{{{config}}},{rest}}}'
+        ids.append(hashlib.sha256(canonical.encode()).hexdigest()[:12])
+    return ids
 
 
 def digest(config: Config) -> str:
@@ -126,6 +156,8 @@ def _labels(config: Config) -> Iterator[Unused]:
         yield "augment.mix_from_epoch", f"it is {begin} of {epochs} epochs"
     if config.augment.mixes_clips and begin == 0 and not config.has_stage:
         yield "train.label_smoothing", "every batch is mixed, and mixed labels are not smoothed"
+    if config.augment.feature_mixup > 0 and not config.has_stage:
+        yield "train.label_smoothing", "every batch is mixed, and mixed labels are not smoothed"
     if config.distil.weight == 1 and config.distil.teacher is not None:
         yield "train.label_smoothing", "distil.weight is 1, so that labels are not learned from"
 
@@ -136,7 +168,7 @@ def _training(config: Config) -> Iterator[Unused]:
         yield "train.smoothing_over", "train.label_smoothing is 0"
     if train.precision != "fp16":
         yield "train.loss_scale", f"train.precision is {train.precision}"
-    if not config.augment.mixes_clips:
+    if not config.augment.mixes_clips and config.augment.feature_mixup == 0:
         yield "train.mixed_loss", "augment.mixes is empty"
     elif train.mixed_loss == train.loss:
         yield "train.mixed_loss", f"train.loss is {train.loss} as well"

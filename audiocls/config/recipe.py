@@ -1,14 +1,13 @@
 """`Config`: everything that decides a trial, each part declared beside the code it configures.
 
-`resolve` makes one out of layers of dotted keys, the later over the earlier: recipe < ablation <
-command line. A rule between parts takes those that it relates, and yields a message for each
-violation, which says what to set instead.
+`audiocls.config.resolve` makes one out of layers. A rule between parts takes those that it relates,
+and yields a message for each violation, which says what to set instead.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.datasets import DataSet
@@ -20,17 +19,13 @@ from audiocls.config.training import (
     SelfSupervision,
     Training,
 )
-from audiocls.dotted import flatten, nest
 from audiocls.errors import ConfigError
 from audiocls.models import HFModel, Model
 from audiocls.optim import Averaging, NoAveraging, Optim, Sam, Schedule
 from audiocls.options import Options
-from audiocls.parts import OWN_FILES, Origin
-from audiocls.parts.names import with_names
-from audiocls.validation_errors import describe_errors
 
-NAME = ".name"
-"""Ending of the key that chooses a part."""
+NO_LINEAR = ("hifigan", "kws")
+"""Models whose last layer has no embedding of the clip before it."""
 
 
 class Config(Options):
@@ -60,14 +55,14 @@ class Config(Options):
     seed: int = Field(default=0, ge=0)
     fold: int = Field(default=1, ge=1)
     """The test fold, counted from 1; data with one official split has fold 1 only."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto` is the GPU if there is one. Which of several it is, `--devices` says: a worker sees
-    one. Others, such as Apple's mps, lack the float64 that sums and draws need."""
+    device: Literal["auto", "cpu", "cuda", "mps", "tpu", "xpu"] = "auto"
+    """`auto` is what `--devices` chose, or else an accelerator if there is one; AMD's are `cuda`
+    too. Which of several it is, `--devices` says: a worker sees one."""
 
     @property
     def has_stage(self) -> bool:
         """Whether a pre-training stage precedes the training."""
-        return self.ssl.mode == "pretrain" or self.pretraining.data is not None
+        return self.ssl.is_stage or self.pretraining.data is not None
 
     @property
     def num_samples(self) -> int:
@@ -91,7 +86,9 @@ class Config(Options):
         )
         yield from _encoder_conflicts(self.features, self.model)
         yield from _label_conflicts(self.data, self.train)
+        yield from _mixup_conflicts(self.augment, self.distil)
         yield from _codes_conflicts(self.ssl, self.features, self.model, self.augment)
+        yield from _view_conflicts(self.data, self.ssl, self.features, self.model, self.train)
         yield from _stage_conflicts(
             self.data, self.ssl, self.pretraining, self.init_from, self.freeze
         )
@@ -163,11 +160,22 @@ def _label_conflicts(data: DataSet, train: Training) -> Iterator[str]:
         )
 
 
+def _mixup_conflicts(augment: Augment, distil: Distil) -> Iterator[str]:
+    """Yield why features cannot be mixed."""
+    if augment.feature_mixup > 0 and augment.mixes_clips:
+        yield "augment.feature_mixup and augment.mixes both mix the clips of a batch; set one"
+    if augment.feature_mixup > 0 and distil.teacher is not None:
+        yield (
+            "augment.feature_mixup: a teacher takes waveforms, which it does not mix; use "
+            "augment.mixes=[mixup]"
+        )
+
+
 def _codes_conflicts(
     ssl: SelfSupervision, features: Features, model: Model, augment: Augment
 ) -> Iterator[str]:
     """Yield why EnCodec codes cannot be predicted from these features by this model."""
-    if ssl.mode == "none":
+    if ssl.mode not in ("joint", "pretrain"):
         return
     if features.name != "encodec":
         yield f"ssl.mode={ssl.mode} predicts EnCodec codes and needs features.name=encodec"
@@ -178,11 +186,31 @@ def _codes_conflicts(
             f"model.num_codebooks: got {model.num_codebooks}, but features at "
             f"{features.bandwidth:g} kbps have {features.num_codebooks}; set it so"
         )
-    if ssl.mode == "joint" and (augment.changes_waveform or augment.mixes_clips):
+    is_mixed = augment.mixes_clips or augment.feature_mixup > 0
+    if ssl.mode == "joint" and (augment.changes_waveform or is_mixed):
         yield (
             "ssl.mode=joint has codes of unaugmented clips only: switch off waveform augmentation "
             "and mixing, or use ssl.mode=pretrain"
         )
+
+
+def _view_conflicts(
+    data: DataSet, ssl: SelfSupervision, features: Features, model: Model, train: Training
+) -> Iterator[str]:
+    """Yield why views of clips cannot be told apart by this model."""
+    if not ssl.is_contrastive:
+        return
+    if model.name in NO_LINEAR:
+        yield f"ssl.mode={ssl.mode} replaces a Linear at the end, which {model.name} does not have"
+    if (ssl.batch_size or train.batch_size) < 2:
+        yield f"ssl.mode={ssl.mode} compares the clips of a batch: set ssl.batch_size, 2 or more"
+    if ssl.clips is None and ssl.crop_s > data.duration_s:
+        most = data.duration_s
+        yield f"ssl.crop_s: got {ssl.crop_s:g} s, allowed: up to data.duration_s, {most:g} s"
+    elif not features.check(data.sample_rate):
+        num_samples = round(ssl.crop_s * data.sample_rate)
+        for problem in _shape_conflicts(data, num_samples, features, model):
+            yield f"ssl.crop_s: of a view, {problem}"
 
 
 def _stage_conflicts(
@@ -194,15 +222,15 @@ def _stage_conflicts(
 ) -> Iterator[str]:
     """Yield why pre-training, initial weights and freezing do not go together."""
     other = pretraining.data
-    if freeze and init_from is None and other is None and ssl.mode != "pretrain":
+    if freeze and init_from is None and other is None and not ssl.is_stage:
         yield "freeze: nothing was trained before; set init_from, pretraining.data or ssl.mode"
     stage_data = other if other is not None else data
-    is_on_clips = other is not None or (ssl.mode == "pretrain" and ssl.clips is None)
+    is_on_clips = other is not None or (ssl.is_stage and ssl.clips is None)
     if is_on_clips and stage_data.validation == "none":
         key = "data" if other is None else "pretraining.data"
         yield f"{key}.validation: got 'none', but pre-training chooses its epoch by validation"
-    if other is not None and ssl.mode == "pretrain":
-        yield "pretraining.data and ssl.mode=pretrain: only one pre-training stage is possible"
+    if other is not None and ssl.is_stage:
+        yield f"pretraining.data and ssl.mode={ssl.mode}: only one pre-training stage is possible"
     if other is not None and other.sample_rate != data.sample_rate:
         yield (
             f"pretraining.data.sample_rate: got {other.sample_rate} Hz, allowed: the trial's own, "
@@ -230,47 +258,3 @@ def _selection_conflicts(data: DataSet, schedule: Schedule, train: Training) -> 
         )
     if schedule.name == "plateau" and train.select == "last":
         yield "schedule.name=plateau watches train.select, and 'last' never improves: use a val/…"
-
-
-def resolve(layers: Sequence[Mapping[str, Any]], where: str, origin: Origin = OWN_FILES) -> Config:
-    """Return the configuration that `layers` define, the later over the earlier.
-
-    Args:
-        layers: nested or dotted keys.
-        where: the file or option that the layers are from, for the message.
-        origin: who named the parts: of a server or a checkpoint, only trusted modules are read.
-
-    Raises:
-        ConfigError: keys or values are invalid; the message lists all of them.
-    """
-    given = nest(merge(layers))
-    try:
-        return Config.model_validate(given, context=origin)
-    except ValidationError as error:
-        raise ConfigError(where, describe_errors(error, Config, given)) from error
-
-
-def merge(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return one flat mapping of dotted keys.
-
-    Another choice of a part (`model.name`, `data.name` …) drops the options that earlier layers
-    set for the old one: the new part starts from its own defaults.
-
-    >>> merge([{"model.name": "a", "model.x": 1}, {"model.name": "b"}])
-    {'model.name': 'b'}
-    """
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        flat = with_names(flatten(layer))
-        for key, value in flat.items():
-            if key.endswith(NAME) and merged.get(key) != value:
-                merged = _without(merged, key.removesuffix(NAME) + ".")
-        for key, value in flat.items():
-            merged = _without(merged, key + ".")
-            merged[key] = value
-    return merged
-
-
-def _without(flat: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Return `flat` without the keys that begin with `prefix`."""
-    return {key: value for key, value in flat.items() if not key.startswith(prefix)}

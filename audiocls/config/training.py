@@ -13,7 +13,16 @@ Select = Literal["val/accuracy", "val/balanced_accuracy", "val/map", "val/loss",
 
 
 Loss = Annotated[Literal["cross_entropy", "bce", "focal"] | OwnLoss, OrOwn(OwnLoss)]
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "map", "auroc", "calibration_error", "loss")
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "map",
+    "auroc",
+    "d_prime",
+    "calibration_error",
+    "loss",
+)
 """Names in records that are taken."""
 
 
@@ -65,6 +74,9 @@ class Training(Options):
     keep_best: int = added(1, ge=1, le=20)
     """Epochs whose weights are kept, the best ones: `checkpoint.safetensors`, which is tested, then
     `checkpoint-2.safetensors` and so on."""
+    keep_last: int = added(0, ge=0, le=20)
+    """Epochs whose weights are kept besides, the last ones: `checkpoint-last-1.safetensors` of the
+    last epoch, `checkpoint-last-2.safetensors` of the one before it, and so on."""
     patience: int = Field(default=0, ge=0)
     """Stop after so many epochs without a better one; 0 never stops. Rejected in ablations, whose
     arms must be trained alike."""
@@ -99,22 +111,62 @@ class Distil(Options):
 
 
 class SelfSupervision(Options):
-    """Prediction of the next frame's EnCodec codes, as an auxiliary task or as pre-training."""
+    """Learning without labels: to predict EnCodec codes, or to tell the clips of a batch apart."""
 
-    mode: Literal["none", "joint", "pretrain"] = "none"
-    """`joint` adds the codes' loss to the classes'; `pretrain` learns codes first, then classes."""
+    mode: Literal["none", "joint", "pretrain", "cola", "simclr"] = "none"
+    """`joint` adds the loss of the next frame's codes to the classes'; `pretrain` learns codes
+    first, then classes. `cola` (Saeed et al., 2021) and `simclr` (Chen et al., 2020) learn first to
+    find the other view of a clip, another part of it with noise, among those of a batch."""
     weight: float = Field(default=1.0, gt=0.0)
     """Under `joint`: weight of the codes' loss, which is summed over codebooks."""
     clips: str | None = None
-    """Under `pretrain`: any folder of audio; none means the training clips. Never test clips."""
+    """Of pre-training: any folder of audio; none means the training clips. Never test clips."""
     epochs: int = Field(default=20, ge=1)
     """Epochs of pre-training."""
     lr: float = Field(default=1e-3, gt=0.0)
     """Learning rate of pre-training."""
+    warmup_epochs: float = added(5.0, ge=0.0)
+    """Under `cola` and `simclr`, as all below: epochs of a linear warm-up from 0."""
+    weight_decay: float = added(1e-6, ge=0.0)
+    """Weight decay of all parameters."""
+    batch_size: int | None = added(None, ge=2)
+    """Clips of a batch, each of which is told from all others; none means `train.batch_size`."""
+    crop_s: float = added(0.96, gt=0.0)
+    """Length of a view in seconds."""
+    noise: float = added(1e-3, ge=0.0)
+    """Deviation of the white noise in second views, relative to the L2 norm of their samples:
+    0.001 of a second at 16 kHz is 18 dB below the sound."""
+    freq_mask: int = added(0, ge=0)
+    """Widest of two band masks, in mel bands, of second views, under `simclr` of both."""
+    time_mask: int = added(0, ge=0)
+    """Widest of two time masks, in frames, of the same views."""
+    embedding: int = added(512, ge=1)
+    """Width of the layer that is put in place of the last one, and dropped after the stage."""
+    similarity: Literal["bilinear", "dot"] = added("bilinear")
+    """Under `cola`: a learned bilinear form of normalised embeddings, or their cosine."""
+    temperature: float = added(0.1, gt=0.0)
+    """Divides cosines."""
+
+    @property
+    def is_contrastive(self) -> bool:
+        """Whether views are told apart."""
+        return self.mode in ("cola", "simclr")
+
+    @property
+    def is_stage(self) -> bool:
+        """Whether something is learned before the classes."""
+        return self.mode == "pretrain" or self.is_contrastive
 
     @model_validator(mode="after")
     def _every_option_has_an_effect(self) -> "SelfSupervision":
-        used = {"none": set(), "joint": {"weight"}, "pretrain": {"clips", "epochs", "lr"}}
+        stage = {"clips", "epochs", "lr"}
+        views = stage | {"warmup_epochs", "weight_decay", "crop_s", "noise", "embedding"}
+        views |= {"batch_size", "freq_mask", "time_mask"}
+        used = {"none": set(), "joint": {"weight"}, "pretrain": stage}
+        used["cola"] = (
+            views | {"similarity"} | ({"temperature"} if self.similarity == "dot" else set())
+        )
+        used["simclr"] = views | {"temperature"}
         if unused := self.changed() - {"mode"} - used[self.mode]:
             raise ValueError(f"{', '.join(sorted(unused))}: no effect under mode {self.mode!r}")
         return self

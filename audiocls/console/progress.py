@@ -1,8 +1,9 @@
 """A launch as one sees it: a live display in a terminal, a line now and then elsewhere."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -30,15 +31,33 @@ def watching() -> Iterator[Callable[[Status], None]]:
 
 
 class TerminalDisplay:
-    """What a launch shows on the terminal: notes, and the progress of its trials."""
+    """What a launch shows on the terminal: notes, and the progress of its trials.
+
+    `after_first` is called on a thread once the first trial has ended, while others train: it
+    prepares what is shown at the end.
+    """
+
+    def __init__(self, after_first: Callable[[], object] = lambda: None):
+        self._after_first = after_first
 
     def note(self, text: str) -> None:
         """Show one sentence."""
         console.note(text)
 
-    def watching(self) -> AbstractContextManager[Callable[[Status], None]]:
+    @contextmanager
+    def watching(self) -> Iterator[Callable[[Status], None]]:
         """Show the progress of trials, as long as the context is open."""
-        return watching()
+        preparing = threading.Thread(target=self._after_first, daemon=True)
+        with watching() as show:
+
+            def update(status: Status) -> None:
+                show(status)
+                if status.num_done > status.num_reused and preparing.ident is None:
+                    preparing.start()
+
+            yield update
+        if preparing.ident is not None:
+            preparing.join()
 
 
 def _update(live: Live, terminal: Console, status: Status) -> None:
@@ -58,6 +77,7 @@ def progress_view(status: Status) -> Group:
     trials.add_column(no_wrap=True)
     for trial in status.running:
         doing = "  pre-training" if trial.is_pretraining else "  training"
+        doing = "  features" if trial.clips else doing
         trials.add_row(
             Text(doing, style="dim"),
             Text(trial.label, no_wrap=True, overflow="ellipsis"),
@@ -68,6 +88,8 @@ def progress_view(status: Status) -> Group:
 
 def _epochs(trial: Running) -> str:
     """Return the epochs so far and, where that is known, of how many."""
+    if trial.clips:
+        return f"clip {trial.clips[0]}/{trial.clips[1]}" if trial.clips[1] else "waiting"
     if trial.num_epochs:
         return f"epoch {trial.epoch}/{trial.num_epochs}"
     return f"{trial.epoch} logged" if trial.epoch else "starting"
@@ -94,7 +116,12 @@ def _done(status: Status) -> str:
 
 
 def _stages(status: Status) -> str:
-    """Return how many trials pre-train: without epochs of their own yet, they are not hung."""
+    """Return how many trials compute features or pre-train: without epochs of their own yet, they
+    are not hung."""
+    extracted = [trial.clips for trial in status.running if trial.clips]
+    if extracted:
+        done, num_clips = max(extracted, key=lambda clips: clips[1])
+        return f" ({len(extracted)} at features, clip {done}/{num_clips})"
     stages = [trial for trial in status.running if trial.is_pretraining]
     if not stages:
         return ""

@@ -13,10 +13,11 @@ from audiocls.design.arms import BASELINE
 from audiocls.design.designs import Arms, arms_of, roman
 from audiocls.design.plan import Plan, plan, widened, within_folds
 from audiocls.design.register import program_sweep, wandb_sweep
-from audiocls.design.validation import load_ablation
+from audiocls.design.validation import MAX_ARMS, load_ablation
 
 __all__ = [
     "BASELINE",
+    "MAX_ARMS",
     "Ablation",
     "Arms",
     "Plan",

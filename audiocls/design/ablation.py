@@ -135,7 +135,8 @@ class Budget(Options):
     """An arm with more parameters is refused before its first step; so with `max_macs`."""
     max_macs: int | None = Field(default=None, ge=1)
     trial_seconds: float | None = Field(default=None, gt=0.0)
-    """Seconds of one trial as the file stands, measured on one core: for `plan`'s estimate."""
+    """Seconds of one trial as the file stands, measured on one core, with its share of what is
+    pre-trained, without features that are computed once: for `plan`'s estimate."""
 
 
 class BlockKeys(Options):

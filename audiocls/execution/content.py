@@ -36,10 +36,15 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
 
     Raises `UsageError` or `DataError` naming the key and the path that cannot be read.
     """
-    digests = {key: digest(key, Path(path), cache) for key, path in files_of(config).items()}
+    resolved = identity_config(config)
+    named = files_of(config, resolved)
+    digests = {key: digest(key, Path(path), cache) for key, path in named.items()}
+    features = config.features
+    if features.name == "encodec" and features.weights == "untrained":
+        digests["features.weights"] = features.weights_digest()  # they have versions
     if (other := config.pretraining.data) is not None:
         digests["pretraining.fingerprint"] = fingerprint(other.table(cache), cache)
-    return by_content(identity_config(config), digests)
+    return by_content(resolved, digests)
 
 
 def require_usable(config: Config, labels: Sequence[str]) -> None:

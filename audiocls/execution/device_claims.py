@@ -14,7 +14,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from audiocls.errors import UsageError
-from audiocls.execution.devices import Slots, core_ids, kind_of, slots, uuid_of
+from audiocls.execution.accelerators import EXCLUSIVE
+from audiocls.execution.devices import Slots, claim_of, core_ids, grouped, kind_name, kind_of, slots
 
 
 @dataclass
@@ -31,29 +32,40 @@ class ClaimedSlots:
         self.locks.clear()
 
 
-def claimed(devices: str, num_workers: int | None, most: int | None = None) -> ClaimedSlots:
+def claimed(
+    devices: str,
+    num_workers: int | None,
+    most: int | None = None,
+    is_native: bool = False,
+    per_trial: int = 1,
+) -> ClaimedSlots:
     """Return the slots of a launch, at most `most`, on devices that are free now.
 
     Without a number of workers there is one for each free device. Where no core is free, one worker
-    shares them; raises `UsageError` where no GPU is, or the machine has no such device.
+    shares them; raises `UsageError` where no accelerator is, or the machine has no such device.
     """
-    names = list(dict.fromkeys(slots(devices, None)))
-    places = len(slots(devices, num_workers)[:most])
+    names = list(dict.fromkeys(slots(devices, None, is_native)))
+    places = len(slots(devices, num_workers, is_native, per_trial)[:most])
     if names == ["cpu"]:
-        locks = list(_free([f"core-{number}" for number in core_ids()], places))
-        return ClaimedSlots(["cpu"] * (places if num_workers else max(1, len(locks))), locks)
+        locks = list(_free([f"core-{number}" for number in core_ids()], places * per_trial))
+        count = places if num_workers else max(1, len(locks) // per_trial)
+        return ClaimedSlots(grouped(["cpu"] * (count * per_trial), per_trial), locks)
     _require_one_kind(devices, names)
-    by_name = {f"cuda-{uuid_of(name)}": name for name in names if name != "cpu"}
-    locks = list(_free(by_name, places))
+    by_name = {claim_of(name): name for name in names if name != "cpu"}
+    locks = list(_free(by_name, places * per_trial))
     free = [by_name[Path(lock.lock_file).stem] for lock in locks] + ["cpu"] * ("cpu" in names)
     free = free if _folder() else names
-    free = _of_one_kind(free, locks)
+    free = grouped(_of_one_kind(free, locks), per_trial)
+    is_exclusive = kind_name(names[0]) in EXCLUSIVE
     if not free:
-        raise UsageError(
-            f"no GPU is free: {'; '.join(map(_holder, by_name))}. Wait for it, stop it, or let one "
-            "launch have several trials on each: --workers N"
+        shared = (
+            "" if is_exclusive else ", or let one launch have several trials on each: --workers N"
         )
-    count = min(places, len(free)) if num_workers is None else places
+        what, holders = "TPU" if names[0].startswith("tpu") else "GPU", map(_holder, by_name)
+        number = "no" if per_trial == 1 else f"not {per_trial}"
+        is_free = f"{number} {what}{' is' if per_trial == 1 else 's are'} free"
+        raise UsageError(f"{is_free}: {'; '.join(holders)}. Wait for it or stop it{shared}")
+    count = min(places, len(free)) if num_workers is None or is_exclusive else places
     return ClaimedSlots([free[i % len(free)] for i in range(count)], locks)
 
 

@@ -1,16 +1,36 @@
 """Devices of this machine, found without torch, and the environment of a process on one of them."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from audiocls.errors import UsageError
-from audiocls.execution.gpus import listed_gpus, product_names, visible_gpus
+from audiocls.execution import gpus
+from audiocls.execution.accelerators import (
+    EXCLUSIVE,
+    apple_chip,
+    available_devices,
+    obstacles,
+    visible_nvidia,
+)
+from audiocls.execution.amd import amd_variables, visible_amd_gpus
+from audiocls.execution.gpus import Gpu
 from audiocls.execution.temporary import TEMPORARY
+from audiocls.execution.tpus import installed_tpus, tpu_variables
+from audiocls.training.device import PLACED
 
+PerDevice = int | Literal["auto"]
+"""Trials that a worker trains at once; `auto`: as many as its device has memory for."""
 Slots = list[str]
-"""One device a worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`."""
+"""The device of each worker, such as `["cuda:0", "cuda:1"]` or `["cpu", "cpu"]`; where a trial is
+trained on several, all of them: `["cuda:0,cuda:1"]`."""
+PARALLEL = ("cpu", "cuda")
+"""Kinds of device of which several can train one trial."""
+DEVICES_PER_TRIAL = "AUDIOCLS_DEVICES_PER_TRIAL"
+"""Environment variable of a worker: how many devices each of its trials has, if not one."""
 
 # Measured on two cores with a small CNN: a tuned allocator and huge pages give 1.2x (large blocks
 # are kept instead of returned to the kernel after every step), and one thread a worker avoids the
@@ -32,22 +52,83 @@ TUNED = {
 """Environment variables of a worker; effective only if set before its Python starts."""
 
 
-def slots(devices: str, num_workers: int | None) -> Slots:
-    """Return one slot per GPU or, without one, per core; `num_workers` slots share the devices.
+def slots(
+    devices: str, num_workers: int | None, is_native: bool = False, per_trial: int = 1
+) -> Slots:
+    """Return one slot per accelerator or, without one, per core; `num_workers` slots share them.
 
-    Raises `UsageError` for devices that this machine does not have.
+    Args:
+        devices: `auto`, `cpu`, or names such as `cuda:0,cuda:1`; `tpu` is every TPU chip.
+        num_workers: of the launch; by default one for each device.
+        is_native: whether our own trials run there, for which torch has to know the devices.
+        per_trial: devices of one slot.
+
+    Raises `UsageError` for devices that this machine does not have, or that torch cannot use.
     """
-    gpus = available_gpus()
+    there = available_devices(is_native)
     if devices == "auto":
-        names = gpus or ["cpu"]
+        names = [name for name in there if kind_name(name) == kind_name(there[0])] or ["cpu"]
     else:
-        names = devices.split(",")
-        for name in names:
-            if name != "cpu" and name not in gpus:
-                allowed = ", ".join(["auto", "cpu", *gpus])
-                raise UsageError(f"--devices: got {name!r}; this machine has: {allowed}")
+        names = [each for word in devices.split(",") for each in _named(word, there)]
+    if per_trial > 1:
+        names = _together(names if names != ["cpu"] else ["cpu"] * num_cores(), per_trial)
     count = num_workers or (len(names) if names != ["cpu"] else num_cores())
+    if kind_name(names[0]) in EXCLUSIVE and count > len(names):
+        raise UsageError(
+            f"--workers: got {count}; {kind_of(names[0])} takes one trial at a time on each of "
+            f"{', '.join(names)}"
+        )
     return [names[i % len(names)] for i in range(count)]
+
+
+def _together(names: Sequence[str], per_trial: int) -> Slots:
+    """Return slots of several devices; raise `UsageError` where there are none of that size."""
+    kind = kind_name(names[0])
+    if kind not in PARALLEL:
+        raise UsageError(f"--devices-per-trial: got {per_trial}; on {kind} a trial has one device")
+    if not (together := grouped(names, per_trial)):
+        what = "cores" if kind == "cpu" else "devices"
+        raise UsageError(
+            f"--devices-per-trial: got {per_trial}; there are {len(names)} {what} to choose from"
+        )
+    return together
+
+
+def grouped(names: Sequence[str], size: int) -> Slots:
+    """Return slots of `size` devices each, as many as there are whole ones.
+
+    >>> grouped(["cuda:0", "cuda:1", "cuda:2"], 2)
+    ['cuda:0,cuda:1']
+    """
+    return [",".join(names[i : i + size]) for i in range(0, len(names) - size + 1, size)]
+
+
+def _named(word: str, there: Sequence[str]) -> list[str]:
+    """Return the devices that a word of `--devices` names."""
+    found = [name for name in ["cpu", *there] if word in (name, kind_name(name))]
+    if found and word:
+        return found
+    allowed = ", ".join(["auto", "cpu", *there])
+    idle = ". ".join(["", *obstacles()])
+    raise UsageError(f"--devices: got {word!r}; this machine has: {allowed}{idle}")
+
+
+def kind_name(device: str) -> str:
+    """Return torch's name of the kind: `cuda` of `cuda:1`, and of several."""
+    return re.split("[:,]", device)[0]
+
+
+def per_device(text: str) -> PerDevice:
+    """Return the trials at once that `--per-device` asks for; raise `UsageError` for others.
+
+    >>> per_device("4"), per_device("auto")
+    (4, 'auto')
+    """
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or int(text) == 0:
+        raise UsageError(f"--per-device: got {text!r}; allowed: auto, or a number of 1 or more")
+    return int(text)
 
 
 def num_cores() -> int:
@@ -62,56 +143,80 @@ def core_ids() -> Sequence[int]:
     return range(os.cpu_count() or 1)
 
 
-def available_gpus() -> list[str]:
-    """Return the CUDA devices by torch's names, in the order a worker would see them."""
-    visible = visible_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), listed_gpus())
-    return [f"cuda:{i}" for i, _ in enumerate(visible)]
-
-
-def uuid_of(device: str) -> str:
-    """Return the UUID of a device such as `cuda:1`; of one that no driver lists, its number."""
-    index, listed = int(device.partition(":")[2] or "0"), listed_gpus()
-    visible = visible_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), listed)
-    word = visible[index] if index < len(visible) else str(index)
-    gpus = [uuid for uuid in listed if uuid.startswith("GPU-")]
-    return gpus[int(word)] if word.isdigit() and int(word) < len(gpus) else word
+def gpu_of(device: str) -> Gpu:
+    """Return what a device such as `cuda:1` is; of one that no driver lists, its number alone."""
+    number = device.partition(":")[2] or "0"
+    if amd := not gpus.installed_gpus() and visible_amd_gpus(os.environ):
+        return dict(enumerate(amd)).get(int(number), Gpu(number, "cuda", number))
+    visible = visible_nvidia(os.environ)
+    entry = visible[int(number)] if int(number) < len(visible) else number
+    listed = (gpu for gpu in gpus.installed_gpus() if entry in (gpu.index, gpu.uuid))
+    return next(listed, Gpu(entry, "cuda", entry))
 
 
 def kind_of(device: str) -> str:
     """Return the product name of a device, as records have it; `cpu` for a core."""
-    return device if device == "cpu" else product_names().get(uuid_of(device), "cuda")
+    kind = kind_name(device)
+    if kind == "cuda":
+        return gpu_of(device.partition(",")[0]).name
+    if kind == "mps":
+        return apple_chip()
+    return installed_tpus().generation if kind == "tpu" else kind
+
+
+def claim_of(device: str) -> str:
+    """Return the name of an accelerator that all launches on this machine know it by."""
+    return (
+        f"cuda-{gpu_of(device).uuid}" if kind_name(device) == "cuda" else device.replace(":", "-")
+    )
 
 
 def worker_environment(
-    inherited: Mapping[str, str], device: str, temporary: Path | None = None
+    inherited: Mapping[str, str],
+    device: str,
+    temporary: Path | None = None,
+    cache: Path | None = None,
 ) -> dict[str, str]:
     """Return `inherited`, tuned for a worker on `device` whose own temporary files go elsewhere.
 
     A worker that inherited the address of this process's W&B service would share the service, and
-    end with it.
+    end with it. What a device compiles is kept in `cache`.
     """
     kept = {name: value for name, value in inherited.items() if name != "WANDB_SERVICE"}
     folder = {"TMPDIR": str(temporary), TEMPORARY: str(temporary)} if temporary else {}
-    return {**kept, **TUNED, **folder, **visible_devices(inherited, device)}
+    placed = {PLACED: kind_name(device)}
+    if num_others := device.count(","):
+        placed[DEVICES_PER_TRIAL] = str(1 + num_others)
+    return {**kept, **TUNED, **folder, **placed, **visible_devices(inherited, device, cache)}
 
 
-def visible_devices(inherited: Mapping[str, str], device: str) -> dict[str, str]:
+def visible_devices(
+    inherited: Mapping[str, str], device: str, cache: Path | None = None
+) -> dict[str, str]:
     """Return the variables that hide all accelerators but `device`, such as `cuda:1`."""
-    kind, _, index = device.partition(":")
-    if kind == "cpu":
+    if kind_name(device) == "cpu":
         return {"CUDA_VISIBLE_DEVICES": ""}
+    if "," in device:
+        each = [visible_devices(inherited, name, cache) for name in device.split(",")]
+        return {name: ",".join(dict.fromkeys(one[name] for one in each)) for name in each[0]}
+    kind, _, index = device.partition(":")
+    if kind == "tpu":
+        return tpu_variables(inherited, int(index), cache)
+    if kind == "xpu":
+        return {"ZE_AFFINITY_MASK": index}
     if kind != "cuda" or not index:
         return {}
-    visible = visible_gpus(inherited.get("CUDA_VISIBLE_DEVICES"), listed_gpus())
+    if not gpus.installed_gpus() and visible_amd_gpus(inherited):
+        return amd_variables(inherited, int(index))
+    chosen = {"CUDA_VISIBLE_DEVICES": visible_nvidia(inherited)[int(index)]}
     # As the driver counts them: CUDA itself puts the fastest first where kinds are mixed.
-    order = inherited.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-    return {"CUDA_DEVICE_ORDER": order, "CUDA_VISIBLE_DEVICES": visible[int(index)]}
+    return {"CUDA_DEVICE_ORDER": inherited.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID"), **chosen}
 
 
 @contextmanager
 def only_visible(device: str) -> Iterator[None]:
     """Hide all accelerators but one from this process meanwhile."""
-    chosen = visible_devices(os.environ, device)
+    chosen = {PLACED: kind_name(device), **visible_devices(os.environ, device)}
     before = {name: os.environ.get(name) for name in chosen}
     os.environ.update(chosen)
     try:

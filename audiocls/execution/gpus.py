@@ -3,48 +3,58 @@
 import functools
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
 """A folder for each GPU, where the kernel's module is loaded; also without `nvidia-smi`."""
-LISTED = re.compile(r"(?:GPU \d+: (.+?)|\s+(MIG \S+)\s+Device\s+\d+:) \(UUID: (\S+)\)")
-"""A line of `nvidia-smi -L`: a GPU, or a part of the one above it."""
+LISTED = re.compile(r"(?:GPU (\d+): (.+?) |\s+(MIG \S+)[^(]*)\(UUID: (\S+)\)")
+"""A line of `nvidia-smi -L`, of a GPU or of a part of the last one."""
+KNOWN_TO_THE_KERNEL = re.compile(r"Model:\s*(.+?)\s*\n.*?GPU UUID:\s*(\S+)", re.DOTALL)
 
 
-def listed_gpus() -> tuple[str, ...]:
-    """Return the UUIDs of the driver's GPUs and of their MIG parts, in the order of its numbers.
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that the driver lists, or a MIG part of one."""
 
-    Empty without a driver, whatever the environment says.
-    """
-    return tuple(product_names())
+    index: str
+    """The driver's number; of a part, its UUID."""
+    name: str
+    """Product name as torch says it, such as `NVIDIA H200`, and `MIG 1g.18gb` of a part."""
+    uuid: str
 
 
 @functools.lru_cache(maxsize=1)
-def product_names() -> Mapping[str, str]:
-    """Return UUID → product name, such as `NVIDIA H200`, of what the driver lists."""
+def installed_gpus() -> tuple[Gpu, ...]:
+    """Return the driver's GPUs and their MIG parts, in the order of its numbers.
+
+    Empty without a driver, whatever the environment says.
+    """
     try:
         asked = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return _of_the_kernel()
-    names, gpu = {}, ""
-    for found in filter(None, map(LISTED.match, asked.stdout.splitlines())):
-        gpu, part, uuid = found[1] or gpu, found[2], found[3]
-        names[uuid] = f"{gpu} {part}" if part else gpu
-    return names
+    found: list[Gpu] = []
+    whole = ""
+    for line in map(LISTED.match, asked.stdout.splitlines()):
+        if line is None:
+            continue
+        number, name, part, uuid = line.groups()
+        whole = name or whole
+        found.append(Gpu(uuid, f"{whole} {part}", uuid) if part else Gpu(number, name, uuid))
+    return tuple(found)
 
 
-def _of_the_kernel() -> Mapping[str, str]:
+def _of_the_kernel() -> tuple[Gpu, ...]:
     try:
         texts = [(gpu / "information").read_text() for gpu in sorted(DRIVER.iterdir())]
     except OSError:
-        return {}
-    found = [
-        dict(re.findall(r"^(Model|GPU UUID):\s*(\S.*)$", text, re.MULTILINE)) for text in texts
-    ]
-    return {gpu["GPU UUID"]: gpu.get("Model", "cuda") for gpu in found if "GPU UUID" in gpu}
+        return ()
+    known = [found for text in texts if (found := KNOWN_TO_THE_KERNEL.search(text))]
+    return tuple(Gpu(str(number), *found.groups()) for number, found in enumerate(known))
 
 
 def visible_gpus(variable: str | None, listed: Sequence[str]) -> list[str]:
@@ -56,7 +66,7 @@ def visible_gpus(variable: str | None, listed: Sequence[str]) -> list[str]:
 
     Args:
         variable: the value of `CUDA_VISIBLE_DEVICES`, if it is set.
-        listed: from `listed_gpus`.
+        listed: UUIDs, in the driver's order.
 
     >>> [visible_gpus(text, ["GPU-a1", "GPU-b2"]) for text in (None, "1,0", "1,-1,0", "1,1", "")]
     [['0', '1'], ['1', '0'], ['1'], [], []]

@@ -13,7 +13,8 @@ import psutil
 import audiocls
 from audiocls.audio.decode import supported_formats
 from audiocls.errors import AudioclsError, ConfigError, UsageError
-from audiocls.execution.devices import available_gpus, num_cores
+from audiocls.execution.accelerators import EXPERIMENTAL, available_devices, obstacles
+from audiocls.execution.devices import kind_name, kind_of, num_cores
 from audiocls.extras import EXTRAS, is_installed
 from audiocls.named_paths import exists
 from audiocls.parts.loading import load
@@ -58,7 +59,7 @@ def examine(runs: Path, cache: Path) -> Health:
         "torch": torch_version,
         "extras": _extras(),
         "system": platform.platform(terse=True),
-        "devices": ", ".join(["cpu", *available_gpus()]),
+        "devices": ", ".join(["cpu", *map(_described, available_devices(is_native=True))]),
         "cores": num_cores(),
         "threads": "one per worker",
         "memory": f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
@@ -115,7 +116,7 @@ def _torch() -> tuple[str, list[str]]:
         import torch
     except (ImportError, OSError) as error:
         return "unusable", [f"torch cannot be imported: {error}. Install it again"]
-    return str(torch.__version__), _gpu_problems(torch.cuda.is_available())
+    return str(torch.__version__), _device_problems()
 
 
 def _extras() -> str:
@@ -126,10 +127,25 @@ def _extras() -> str:
     return "; ".join(filter(None, (", ".join(there), missing)))
 
 
-def _gpu_problems(is_usable: bool) -> list[str]:
-    if available_gpus() and not is_usable:
-        return ["the driver lists GPUs, but torch cannot use them: is its CUDA build too new?"]
-    return []
+def _described(device: str) -> str:
+    """Return a device with its product name, and whether none has yet run this."""
+    kind = kind_of(device)
+    named = device if kind_name(kind) == kind_name(device) else f"{device} ({kind})"
+    return f"{named}, experimental" if kind_name(device) in EXPERIMENTAL else named
+
+
+def _device_problems() -> list[str]:
+    """Return which accelerators torch cannot use, as it says itself and as its build does."""
+    from audiocls.training.device import is_available
+
+    kinds = dict.fromkeys(map(kind_name, available_devices(is_native=True)))
+    unusable = [
+        f"this machine has {kind_of(kind)}, but torch cannot use it: is its driver too old for "
+        "torch, or hidden from this process?"
+        for kind in kinds
+        if not is_available(kind)
+    ]
+    return [*unusable, *obstacles()]
 
 
 def _plugin_problems() -> list[str]:

@@ -16,6 +16,10 @@ FINISH = "finish "
 """To a worker, followed by a trial's id: score and record that trial after its epoch."""
 
 
+ROOM = "room "
+"""From a worker, followed by the number of trials like its last ones that its device can train."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """A trial has finished one epoch."""
@@ -35,11 +39,28 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Extraction:
+    """A trial has features for so many clips, computed once for all; none of none while it waits
+    for the worker that computes them."""
+
+    id: str
+    num_done: int
+    num_clips: int
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something that people should know of a running trial, such as a snapshot that is damaged."""
 
     id: str
     text: str
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A trial's record is written, and its trackers are finishing: its worker is free again."""
+
+    id: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +107,7 @@ class Lost:
     id: str
     how: str
     is_resumable: bool = True
-    """Whether the next attempt resumes from the last epoch."""
+    """Whether the next attempt resumes from the last snapshot."""
     cause: Cause = "signal"
     """Of the failure, if this happens too often."""
     fault: str = ""
@@ -95,13 +116,14 @@ class Lost:
 Ended = Done | Failed | Interrupted
 """The end of an attempt that the trial itself reports; each has `note` and `is_worker_spent`."""
 
-Underway = Epoch | Stage | Notice
+Underway = Epoch | Stage | Extraction | Notice | Recorded
 """What a trial reports before it ends."""
 
 Event = Underway | Ended | Lost
 
 KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (Epoch, Stage, Notice, Done, Failed, Interrupted, Lost)
+    kind.__name__: kind
+    for kind in (Epoch, Stage, Extraction, Notice, Recorded, Done, Failed, Interrupted, Lost)
 }
 
 
@@ -125,6 +147,8 @@ class Running:
     num_epochs: int
     is_pretraining: bool = False
     """Whether the epochs are those of the pre-training stage."""
+    clips: tuple[int, int] | None = None
+    """While features are computed, before all epochs: how many clips of how many have theirs."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,16 @@ from safetensors.torch import load, save
 
 from audiocls.atomic import remove_abandoned, write_text
 from audiocls.audio.clips import ClipTable, Split, fingerprint
+from audiocls.audio.dataset import AudioDataset
 from audiocls.audio.deduplicate import audio_digests, exclude_copies
 from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import Config, identity_config, trial_id
 from audiocls.digests import verified_weights
 from audiocls.execution.content import identity_of
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Event, Notice, Stage
+from audiocls.execution.messages import Event, Extraction, Notice, Stage
 from audiocls.execution.provenance import code_digest
+from audiocls.execution.snapshots import Snapshots
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Damaged, TrialFolder
 from audiocls.store.content import description_in
@@ -53,6 +56,10 @@ class PretrainingStage:
     @property
     def learns_codes(self) -> bool:
         return self.config.ssl.mode == "pretrain"
+
+    @property
+    def learns_views(self) -> bool:
+        return self.config.ssl.is_contrastive
 
 
 def pretrained_for(
@@ -85,10 +92,18 @@ def pretrained_for(
             if is_mine:
                 report(0, damage)
                 mine = replace(stage, folder=stage.folder.under(lease))
-                return _train(mine, worker_cache, report, poll_signal)
+                tell = partial(_tell, job.id, emit)
+                dataset = worker_cache.dataset(
+                    stage.config, stage.fingerprint, stage.table, stage.learns_codes, tell
+                )
+                return _train(mine, dataset, report, poll_signal)
         report(len(stage.folder.history()))
         time.sleep(WAIT_S)
     return None
+
+
+def _tell(trial_id: str, emit: Callable[[Event], None], num_done: int, num_clips: int) -> None:
+    emit(Extraction(trial_id, num_done, num_clips))
 
 
 def stage_for(job: NativeJob, config: Config, cache: Path) -> PretrainingStage:
@@ -122,7 +137,7 @@ def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Pa
 
 def _train(
     stage: PretrainingStage,
-    worker_cache: WorkerCache,
+    dataset: AudioDataset,
     report: Callable[[int, str], None],
     poll_signal: Callable[[], Signal],
 ) -> Pretrained | None:
@@ -130,21 +145,28 @@ def _train(
     folder = stage.folder
     _, snapshot, damage = folder.resume_attempt(Progress.num_epochs_of)
     folder.write_config(identity_config(stage.config))
+    snapshots = Snapshots(folder)
 
     def end_epoch(end: EpochEnd) -> Signal:
         folder.append_history(end.row)
-        folder.write_resume(end.snapshot())
         report(int(end.row["epoch"]), "")
         # FINISH is for the trial, which cannot do without its pre-training.
-        return Signal.STOP if poll_signal() is Signal.STOP else Signal.CONTINUE
+        signal = Signal.STOP if poll_signal() is Signal.STOP else Signal.CONTINUE
+        snapshots.end_epoch(end, signal)
+        return signal
 
     report(0, damage)
-    dataset = worker_cache.dataset(stage.config, stage.fingerprint, stage.table, stage.learns_codes)
-    state = build(stage.config, dataset, split=stage.split, learns_codes=stage.learns_codes)
+    state = build(
+        stage.config,
+        dataset,
+        split=stage.split,
+        learns_codes=stage.learns_codes,
+        learns_views=stage.learns_views,
+    )
     try:
         progress = fit(state, end_epoch, snapshot)
     except Diverged as error:
-        rate = "ssl.lr" if stage.learns_codes else "pretraining.lr"
+        rate = "ssl.lr" if stage.config.ssl.is_stage else "pretraining.lr"
         raise Diverged(f"pre-training, whose rate is {rate}: {error}") from error
     if not progress.is_complete:
         return None

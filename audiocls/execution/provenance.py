@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import audiocls
 from audiocls.audio.clips import ClipTable, Validation
 from audiocls.dotted import flatten
+from audiocls.execution.devices import kind_of
 from audiocls.source_code import significant
 from audiocls.store import Provenance
 from audiocls.store.same_numbers import canonical_code
@@ -45,19 +46,27 @@ def provenance(
     """Return the origin of a record that is made now on `device`."""
     import torch
 
-    is_cuda = device.type == "cuda"
     return Provenance(
         code=code_digest(),
         audiocls=audiocls.__version__,
         python=platform.python_version(),
         torch=str(torch.__version__),
-        device=torch.cuda.get_device_name(device) if is_cuda else device.type,
+        device=_product_of(device),
         data=data_fingerprint,
         host=socket.gethostname(),
         started=started,
         finished=now(),
         protocol=protocol_of(config),
     )
+
+
+def _product_of(device: "torch.device") -> str:
+    """Return the product name of a device; `cpu` for a core."""
+    import torch
+
+    if device.type in ("cuda", "xpu"):
+        return str(getattr(torch, device.type).get_device_name(device))
+    return kind_of(device.type)
 
 
 def protocol_of(config: Mapping[str, Any]) -> str:
@@ -81,21 +90,20 @@ def digest_of_test(table: ClipTable, fold: int, validation: Validation = "held_o
 
 def reset_peak_memory() -> None:
     """Set the peak to the memory held now: accelerator, and host where the kernel can (Linux)."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
+    if (memory := _measured()) is not None:
+        memory.reset_peak_memory_stats()
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5")
 
 
 def peak_memory_mib() -> float:
-    """Return the peak since the reset, in MiB: the accelerator's, or else the host's."""
-    import torch
+    """Return the peak since the reset, in MiB: the accelerator's, or else the host's.
 
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
+    The host's too where torch does not count that of the accelerator: on Apple's and Google's.
+    """
+    if (memory := _measured()) is not None:
+        return float(memory.max_memory_allocated() / 2**20)
     status = Path("/proc/self/status")
     if status.exists():
         peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -103,6 +111,13 @@ def peak_memory_mib() -> float:
     # macOS counts in bytes, other systems in KiB.
     unit = 1 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def _measured() -> Any:
+    """Return the module of torch that counts an accelerator's memory, if there is one."""
+    import torch
+
+    return next((each for each in (torch.cuda, torch.xpu) if each.is_available()), None)
 
 
 @functools.lru_cache(maxsize=1)
@@ -121,7 +136,7 @@ def code_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def _torch_version() -> str:
+def torch_version() -> str:
     """Return the version of torch, which a base install lacks."""
     try:
         return version("torch")
@@ -132,6 +147,6 @@ def _torch_version() -> str:
 def is_as_now(made: Provenance, is_on_cpu: bool) -> bool:
     """Whether a trial trained now could be paired with one whose provenance is `made`."""
     is_same_code = canonical_code(made.code) == canonical_code(code_digest())
-    is_same_torch = made.torch.partition("+")[0] == _torch_version().partition("+")[0]
+    is_same_torch = made.torch.partition("+")[0] == torch_version().partition("+")[0]
     is_same_device = (made.device == "cpu") == is_on_cpu
     return is_same_code and is_same_torch and is_same_device

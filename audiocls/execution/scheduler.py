@@ -7,8 +7,7 @@ times. A trial is run under its lease: one that another launch holds is waited f
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,17 +20,18 @@ from audiocls.execution.messages import (
     Ended,
     Epoch,
     Event,
+    Extraction,
     Failed,
     Interrupted,
     Lost,
     Notice,
+    Recorded,
     Running,
     Stage,
     Status,
 )
 from audiocls.execution.trial_source import SourceProgress, TrialSource
 from audiocls.machine import fault_of
-from audiocls.stop_signals import handled
 from audiocls.store import Failure
 from audiocls.store.attempts import MAX_LOSSES
 from audiocls.store.lease import LeaseLost
@@ -54,6 +54,8 @@ class Limits:
     retries: int = 0
     """Times that a failed trial is retried, from its first epoch."""
     max_first_failures: int | None = None
+    grace_s: float = GRACE_S
+    """For an epoch to end after a wish to stop, before its worker is killed."""
 
 
 UNLIMITED = Limits()
@@ -109,7 +111,7 @@ class Launch:
 
     def _close(self, executor: Executor[Any]) -> None:
         try:
-            self._handle(executor.stop(GRACE_S))
+            self._handle(executor.stop(self.limits.grace_s))
             for trial_id in list(self.claims.held):
                 self.claims.leave(self._jobs[trial_id])
         except (OSError, MachineFault) as error:
@@ -192,8 +194,12 @@ class Launch:
         return f"{job.label}: another launch has taken it over"
 
     def _count(self, job: AnyJob, event: Event) -> str:
-        if isinstance(event, Notice):
-            return f"{job.label}: {event.text}"
+        if isinstance(event, Notice | Recorded):
+            return f"{job.label}: {event.text}" if isinstance(event, Notice) else ""
+        if isinstance(event, Extraction):
+            clips = (event.num_done, event.num_clips)
+            self.running[event.id] = Running(job.label, 0, 0, clips=clips)
+            return ""
         if isinstance(event, Epoch | Stage):
             is_stage = isinstance(event, Stage)
             self.epochs_done += not is_stage
@@ -239,7 +245,7 @@ class Launch:
             return f"{job.label}: {event.how}"
         if (losses := lose_attempt(job)) < MAX_LOSSES:
             self._retrying.appendleft(job)
-            where = "its last epoch" if event.is_resumable else "its beginning"
+            where = "its last snapshot" if event.is_resumable else "its beginning"
             return f"{job.label}: {event.how}; resuming from {where}"
         message = f"{event.how}, {MAX_LOSSES} times"
         job.trial.fail(Failure(event.cause, message, "", losses))
@@ -283,17 +289,3 @@ class Launch:
                 messages=tuple(messages),
             )
         )
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """Yield an event that the first SIGINT, SIGTERM or SIGHUP sets; the next interrupts at once."""
-    stop = threading.Event()
-
-    def handle(number: int) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    with handled(handle):
-        yield stop

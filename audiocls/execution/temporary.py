@@ -1,9 +1,10 @@
-"""`TemporaryFolders`: where the processes of one launch keep their temporary files.
+"""Folders of this machine: the cache, and `TemporaryFolders` of the processes of one launch.
 
-They lie in the study, `tmp/<launch>/<process>/`, and not in the system's folder for such files: W&B
-leaves some for each trial, and who is killed cleans up nothing.
+The latter lie in the study, `tmp/<launch>/<process>/`, and not in the system's folder for such
+files: W&B leaves some for each trial, and who is killed cleans up nothing.
 """
 
+import os
 import shutil
 import tempfile
 from contextlib import suppress
@@ -48,3 +49,15 @@ class TemporaryFolders:
         for folder in list(self._all.iterdir()) if self._all.is_dir() else ():
             if has_ended(folder.name):
                 self.remove(folder)
+
+
+def cache_folder() -> Path:
+    """Return where decoded audio and features are kept.
+
+    That is `AUDIOCLS_CACHE`, or else the user's cache folder.
+    """
+    if chosen := os.environ.get("AUDIOCLS_CACHE"):
+        return Path(chosen)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("audiocls")

@@ -1,6 +1,7 @@
 """What a trained trial leaves in its folder: predictions, checkpoint, record."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,12 +49,12 @@ def write_results(
         attempt=attempt.number,
         metrics={**_tested(scores), **_best_epoch(progress), **_stage_metrics(pretrained)},
         cost=_cost(state, progress, pretrained.spent if pretrained else Spent()),
-        provenance=origin,
+        provenance=replace(origin, execution="+".join(progress.executions)),
         num_train=len(state.split.train),
         num_val=len(state.split.val),
         num_test=len(state.split.test),
         early_stopped=progress.epoch < state.config.train.epochs,
-        notes=tuple(transfer.sentence() for transfer in state.transfers),
+        notes=(*(each.sentence() for each in state.transfers), *state.micro_batches.notes()),
         test_clips=digest_of_test(table, state.config.fold, data.validation),
         first_losses=tuple(loss.hex() for loss in progress.first_losses),
     )
@@ -116,11 +117,17 @@ def _without_each(
 
 
 def _write_runners_up(job: NativeJob, state: TrainingState, progress: Progress) -> None:
-    """Write the weights of the second best epoch and those after it, with what each reached."""
+    """Write the weights of the second best epoch and those after it, and of the last ones.
+
+    With what each reached.
+    """
     described = description_of(state.config, state.dataset.table.labels)
     for rank, kept in enumerate(progress.ranked[1:], 2):
         metrics = {"rank": rank, "metrics": kept["row"]}
         job.trial.write_checkpoint(save_weights(kept["weights"]), described | metrics, f"-{rank}")
+    for place, kept in enumerate(progress.last, 1):
+        weights, ending = save_weights(kept["weights"]), f"-last-{place}"
+        job.trial.write_checkpoint(weights, described | {"metrics": kept["row"]}, ending)
 
 
 def _best_epoch(progress: Progress) -> dict[str, float]:
@@ -148,4 +155,5 @@ def _cost(state: TrainingState, progress: Progress, stage: Spent) -> Cost:
         wall_s=round(spent.wall_s, 3),
         process_s=round(spent.process_s, 3),
         peak_memory_mib=round(peak_memory_mib(), 1),
+        pack=progress.largest_pack if progress.largest_pack > 1 else None,
     )

@@ -1,17 +1,19 @@
 """A persistent worker: reads jobs as lines of JSON, trains them, writes events as lines of JSON.
 
-Started by `LocalExecutor` as `python -m audiocls.execution.worker CACHE`, with one thread, one
-device and a folder of its own for temporary files, which is removed with it. It outlives trials, so
-only the first pays for importing torch. When its scheduler exits its standard input ends, and it
-stops: after the running epoch, or after `ORPHAN_GRACE_S`.
+Forked by a fork server, or started as `python -m audiocls.execution.worker CACHE PACK`, with one
+thread, one device and a folder of its own for temporary files, which is removed with it. It
+outlives trials, so only the first pays for importing torch. Once it is told to stop it stops after
+the running epoch; when its scheduler dies its standard input ends, and it has no more than
+`ORPHAN_GRACE_S`.
 """
 
 import os
 import queue
 import shutil
+import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,8 @@ import torch
 from audiocls.atomic import make_way
 from audiocls.errors import MachineFault
 from audiocls.execution.job import NativeSpec, job_from_json
-from audiocls.execution.messages import FINISH, READY, STOP, Event, Interrupted, to_json
+from audiocls.execution.messages import FINISH, READY, ROOM, STOP, Event, Interrupted, to_json
+from audiocls.execution.packs import measured_room, train_jobs
 from audiocls.execution.temporary import TEMPORARY
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
@@ -30,6 +33,8 @@ from audiocls.machine import fault_of
 from audiocls.training.fit import Signal
 
 ORPHAN_GRACE_S = 2.0
+SETTLE_S = 0.05
+"""Without a further job, after which a pack is whole."""
 
 
 class Inbox:
@@ -49,9 +54,20 @@ class Inbox:
                 self._finishing.add(line.removeprefix(FINISH).strip())
             else:
                 self.jobs.put(line)
+        is_orphan = not self.stop.is_set()
         self.stop.set()
         self.jobs.put(None)
-        threading.Timer(ORPHAN_GRACE_S, leave, [1]).start()
+        if is_orphan:  # else the scheduler says how long the epoch may last
+            threading.Timer(ORPHAN_GRACE_S, leave, [1]).start()
+
+    def waiting(self) -> list[str]:
+        """Return jobs that came together with the last one, for a pack."""
+        lines: list[str] = []
+        with suppress(queue.Empty):
+            while (line := self.jobs.get(timeout=SETTLE_S)) is not None:
+                lines.append(line)
+            self.jobs.put(None)
+        return lines
 
     def poll_signal(self, trial_id: str) -> Signal:
         """Return what the scheduler wants of a running trial."""
@@ -60,29 +76,73 @@ class Inbox:
         return Signal.FINISH if trial_id in self._finishing else Signal.CONTINUE
 
 
-def main() -> None:
-    """Train jobs until standard input ends."""
-    torch.set_num_threads(1)
-    channel = os.fdopen(os.dup(1), "w", buffering=1)
-    inbox, worker_cache = Inbox(), WorkerCache(Path(sys.argv[1]))
+class LastTrial:
+    """The trial before, whose run is uploaded on a thread while the next one trains."""
 
-    def emit(event: Event) -> None:
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+
+    def finish(self, wait_for_upload: Callable[[], None]) -> None:
+        """Start the thread, once the trial before has finished."""
+        self.wait()
+        self._thread = threading.Thread(target=wait_for_upload, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until nothing is uploaded any more."""
+        if self._thread is not None:
+            self._thread.join()
+
+
+class Channel:
+    """The pipe to the scheduler, which trainings and uploads write to at once."""
+
+    def __init__(self) -> None:
+        self._pipe, self._lock = os.fdopen(os.dup(1), "w", buffering=1), threading.Lock()
+
+    def write(self, line: str) -> None:
         try:
-            channel.write(to_json(event) + "\n")
+            with self._lock:
+                self._pipe.write(line + "\n")
         except BrokenPipeError:
-            # The scheduler is gone; what this event reports is on disk already.
+            # The scheduler is gone; what this line reports is on disk already.
             leave(1)
 
-    channel.write(READY + "\n")
+    def emit(self, event: Event) -> None:
+        self.write(to_json(event))
+
+
+def main(cache: Path, per_device: str = "1") -> NoReturn:
+    """Train jobs until standard input ends.
+
+    SIGTERM is left to the scheduler: SLURM and systemd send it to all processes of a job at once.
+
+    Args:
+        cache: where decoded audio is kept.
+        per_device: the trials that are trained at once, or `auto`.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    channel, inbox, worker_cache, last = Channel(), Inbox(), WorkerCache(cache), LastTrial()
+    channel.write(READY)
     while (line := inbox.jobs.get()) is not None:
-        job = job_from_json(line, NativeSpec)
+        lines = [line] if per_device == "1" else [line, *inbox.waiting()]
+        jobs = [job_from_json(each, NativeSpec) for each in lines]
         try:
-            with output_to(job.trial.log):
-                train_trial(job, worker_cache, emit, partial(inbox.poll_signal, job.id))
+            with output_to(jobs[0].trial.log):
+                if per_device == "1":
+                    poll_signal = partial(inbox.poll_signal, jobs[0].id)
+                    train_trial(jobs[0], worker_cache, channel.emit, poll_signal, last.finish)
+                else:
+                    train_jobs(jobs, worker_cache, channel.emit, inbox.poll_signal)
         except (OSError, MachineFault) as error:  # the log cannot be opened: nothing was begun
-            if (fault := fault_of(error, job.study_folder)) is None:
+            if (fault := fault_of(error, jobs[0].study_folder)) is None:
                 raise
-            emit(Interrupted(job.id, fault=str(fault)))
+            for job in jobs:
+                channel.emit(Interrupted(job.id, fault=str(fault)))
+        if per_device == "auto" and (room := measured_room(len(jobs))) is not None:
+            channel.write(f"{ROOM}{room}")
+    last.wait()
     leave(0)
 
 
@@ -114,4 +174,4 @@ def output_to(log: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.dataset import AudioDataset, open_dataset
-from audiocls.audio.embeddings import Tell, silent
+from audiocls.audio.feature_cache import HERE, Tell
 from audiocls.audio.fetch import require_as_unpacked
 from audiocls.audio.pack import pack_folder
 from audiocls.config import Config
+from audiocls.execution.cluster.tables import sent_table
 from audiocls.tracking import ServerAvailability
-from audiocls.training.state import resolve_device
+from audiocls.training.device import prepare_device, resolve_device
 
 CAPACITY = 8
 """Data sets kept open; they are memory maps, whose pages the system shares and reclaims."""
@@ -30,21 +31,22 @@ class WorkerCache:
         fingerprint: str,
         table: ClipTable | None = None,
         has_codes: bool | None = None,
-        tell: Tell = silent,
+        tell: Tell = HERE.tell,
     ) -> AudioDataset:
         """Return the data set of `config`, opened now unless it is among the last ones used.
 
         `table` names other clips than those of `config.data`. EnCodec codes are included if the
-        self-supervision of `config` is joint, or as `has_codes` says. `tell` takes lines on how far
-        a frozen encoder is.
+        self-supervision of `config` is joint, or as `has_codes` says. `tell` is called while
+        features are computed.
         """
         with_codes = config.ssl.mode == "joint" if has_codes is None else has_codes
         options = (config.data, config.features, config.device)
         key = (*options, table is None, fingerprint, with_codes)
         if key not in self._datasets:
-            clips = table or config.data.table(self.cache)
+            clips = table or sent_table(fingerprint) or config.data.table(self.cache)
             self._require_sources(config, fingerprint)
             device = resolve_device(config.device)
+            prepare_device(device)
             self._datasets[key] = open_dataset(
                 config.data,
                 config.features,

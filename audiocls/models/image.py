@@ -1,9 +1,22 @@
-"""Features as an image of one channel, for the two-dimensional models.
+"""Features as images, in the layout in which convolutions are fast.
 
-Legend: B batch, F mel bands, L frames.
+Legend: B batch, C channels, F mel bands, L frames.
 """
 
+import torch
 from torch import Tensor
+
+
+def in_channels_last(image: Tensor) -> Tensor:
+    """Return the image in channels_last; as it is where several trials are computed as one.
+
+    Vectorised over trials (`torch.func.vmap`) there is no such layout.
+
+    Shape: (B, C, 1, L) → the same
+    """
+    if torch._C._functorch.maybe_current_level() is not None:
+        return image
+    return image.contiguous(memory_format=torch.channels_last)
 
 
 def as_image(features: Tensor) -> Tensor:

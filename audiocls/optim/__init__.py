@@ -8,15 +8,15 @@ from typing import Annotated
 from pydantic import Field
 
 from audiocls.optim.averaging import Ema, NoAveraging, Swa
-from audiocls.optim.optimizers import SGD, Adam, AdamW, Sam
+from audiocls.optim.optimizers import LARS, SGD, Adam, AdamW, Sam
 from audiocls.optim.own import OwnOptim, OwnSchedule
-from audiocls.optim.schedules import Constant, Cosine, OneCycle, Plateau, Step
+from audiocls.optim.schedules import Constant, Cosine, Exponential, OneCycle, Plateau, Step
 from audiocls.parts import OrOwn
 
-Optim = Annotated[AdamW | Adam | SGD, Field(discriminator="name"), OrOwn(OwnOptim)]
+Optim = Annotated[AdamW | Adam | SGD | LARS, Field(discriminator="name"), OrOwn(OwnOptim)]
 
 Schedule = Annotated[
-    Constant | Cosine | OneCycle | Step | Plateau,
+    Constant | Cosine | OneCycle | Step | Plateau | Exponential,
     Field(discriminator="name"),
     OrOwn(OwnSchedule),
 ]
@@ -24,6 +24,7 @@ Schedule = Annotated[
 Averaging = Annotated[NoAveraging | Ema | Swa, Field(discriminator="name")]
 
 __all__ = [
+    "LARS",
     "SGD",
     "Adam",
     "AdamW",
@@ -31,6 +32,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "Ema",
+    "Exponential",
     "NoAveraging",
     "OneCycle",
     "Optim",

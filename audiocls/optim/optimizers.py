@@ -1,16 +1,15 @@
 """Optimisers and their steps, plain or sharpness-aware; torch-free until something is built.
 
-Parameters are in two groups: those that decay and those that must not. Biases, normalisation
-scales, weight norm's magnitudes and every other parameter that holds one number per channel are
-never decayed. The fused kernels update all weights in one pass: 0.8 instead of 1.9 ms a step for a
-small network on one CPU thread.
+The fused kernels update all weights in one pass: 0.8 instead of 1.9 ms a step for a small network
+on one CPU thread.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import Field, model_validator
 
+from audiocls.optim.groups import Decays, parameter_groups
 from audiocls.optim.loss_scale import LossScaling, NoScaling
 from audiocls.options import Options, added
 
@@ -30,15 +29,17 @@ class AdamW(Options):
     betas: tuple[Beta, Beta] = (0.9, 0.999)
     """Decay per step of the running means of the gradient and of its square, each in [0, 1)."""
     weight_decay: float = Field(default=0.01, ge=0.0)
-    """Each step multiplies weights by 1 - lr · weight_decay; see `optimizers.decay_groups`."""
+    """Each step multiplies weights by 1 - lr · weight_decay; see `groups.is_decayed`."""
     eps: float = added(1e-8, gt=0.0)
     """Added to the root of the squared gradient's mean: what is smaller hardly moves a weight."""
+    decays: Decays = added("weights")
+    """What decays: weights, or biases and normalisation scales as well (`all`, optax' default)."""
 
     def build(self, model: "nn.Module") -> "Optimizer":
         """Return the optimiser of the trainable parameters of `model`."""
         import torch
 
-        groups = parameter_groups(model, self.lr, self.weight_decay)
+        groups = parameter_groups(model, self.lr, self.weight_decay, self.decays)
         return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 
@@ -58,12 +59,14 @@ class Adam(Options):
     """Times the weight is added to its gradient."""
     eps: float = added(1e-8, gt=0.0)
     """Added to the root of the squared gradient's mean: what is smaller hardly moves a weight."""
+    decays: Decays = added("weights")
+    """What decays: weights, or biases and normalisation scales as well (`all`, optax' default)."""
 
     def build(self, model: "nn.Module") -> "Optimizer":
         """Return the optimiser of the trainable parameters of `model`."""
         import torch
 
-        groups = parameter_groups(model, self.lr, self.weight_decay)
+        groups = parameter_groups(model, self.lr, self.weight_decay, self.decays)
         return torch.optim.Adam(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 
@@ -81,6 +84,8 @@ class SGD(Options):
     nesterov: bool = False
     weight_decay: float = Field(default=0.0, ge=0.0)
     """Times the weight is added to its gradient."""
+    decays: Decays = added("weights")
+    """What decays: weights, or biases and normalisation scales as well (`all`)."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "SGD":
@@ -95,7 +100,7 @@ class SGD(Options):
         import torch
 
         return torch.optim.SGD(
-            parameter_groups(model, self.lr, self.weight_decay),
+            parameter_groups(model, self.lr, self.weight_decay, self.decays),
             lr=self.lr,
             momentum=self.momentum,
             nesterov=self.nesterov,
@@ -103,74 +108,39 @@ class SGD(Options):
         )
 
 
-@runtime_checkable
-class ScalesRates(Protocol):
-    """A model whose layers learn at rates of their own."""
+class LARS(Options):
+    """Gradient descent with steps relative to each tensor's size (You et al., 2017), as optax's.
 
-    def rate_scales(self) -> dict[str, float]:
-        """Return the factor of the learning rate for each trained parameter, by its name."""
-
-
-def parameter_groups(
-    model: "nn.Module", lr: float, weight_decay: float | None
-) -> list[dict[str, Any]]:
-    """Return parameter groups by weight decay, and by learning rate where a model scales it.
-
-    A group of its own rate has its factor of `lr` as `lr_scale`; the greatest comes first. Without
-    a `weight_decay` the optimiser's own holds for all.
+    For batches of thousands of clips. Its learning rates are not SGD's: some 1000 times as large.
     """
-    scales = _scales(model)
-    if not set(scales.values()) - {1.0}:
-        return decay_groups(model, weight_decay or 0.0)
-    decays = (True, False) if weight_decay is not None else (None,)
-    groups = [
-        _group(model, scales, (scale, is_decayed), lr, weight_decay)
-        for scale in sorted(set(scales.values()), reverse=True)
-        for is_decayed in decays
-    ]
-    return [group for group in groups if group["params"]]
 
+    name: Literal["lars"] = "lars"
+    lr: float = Field(default=5.0, gt=0.0)
+    """Peak learning rate; the schedule scales it."""
+    momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
+    """Decay per step of the running sum of moves, in [0, 1); 0 is without."""
+    nesterov: bool = False
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    """Times the weight is added to its gradient."""
+    trust: float = Field(default=1e-3, gt=0.0)
+    """Share of a tensor's norm that a step moves it by, at a learning rate of 1."""
+    decays: Decays = "weights"
+    """What decays: weights, or biases and normalisation scales as well (`all`, optax' default)."""
 
-def _scales(model: "nn.Module") -> "dict[nn.Parameter, float]":
-    """Return the factor of each trained parameter's rate, where a part of the model has any."""
-    scales: dict[nn.Parameter, float] = {}
-    for part in model.modules():
-        if isinstance(part, ScalesRates):
-            known = part.rate_scales()
-            scales |= {p: known[name] for name, p in part.named_parameters() if name in known}
-    return {p: scales.get(p, 1.0) for p in model.parameters() if p.requires_grad}
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "LARS":
+        if self.nesterov and self.momentum == 0:
+            raise ValueError(
+                "nesterov: got true, allowed: only with a momentum above 0; set momentum"
+            )
+        return self
 
+    def build(self, model: "nn.Module") -> "Optimizer":
+        """Return the optimiser of the trainable parameters of `model`."""
+        from audiocls.optim.lars import LayerwiseAdaptive
 
-def _group(
-    model: "nn.Module",
-    scales: "dict[nn.Parameter, float]",
-    which: tuple[float, bool | None],
-    lr: float,
-    weight_decay: float | None,
-) -> dict[str, Any]:
-    """Return the group of one factor, and of parameters that decay or not (none: of both)."""
-    scale, is_decayed = which
-    chosen = [p for p, s in scales.items() if s == scale and is_decayed in (None, _decays(p))]
-    decay = {} if weight_decay is None else {"weight_decay": weight_decay if is_decayed else 0.0}
-    return {"params": chosen, "lr": lr * scale, "lr_scale": scale, **decay}
-
-
-def decay_groups(model: "nn.Module", weight_decay: float) -> list[dict[str, Any]]:
-    """Return parameter groups: weights with `weight_decay`, one-per-channel numbers with 0.
-
-    Frozen parameters are in neither; an empty group is left out.
-    """
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if _decays(p)], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if not _decays(p)], "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
-
-
-def _decays(parameter: "nn.Parameter") -> bool:
-    """Whether a parameter (C, …) holds more than one number per channel."""
-    return parameter.ndim > 1 and parameter.numel() > parameter.shape[0]
+        groups = parameter_groups(model, self.lr, self.weight_decay, self.decays)
+        return LayerwiseAdaptive(groups, self.lr, self.momentum, self.nesterov, self.trust)
 
 
 class Sam(Options):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from audiocls.errors import ConfigError
-from audiocls.optim.optimizers import parameter_groups
+from audiocls.optim.groups import parameter_groups
 from audiocls.optim.schedules import LearningRate, PerStep
 from audiocls.parts import Call, OwnPart
 

@@ -122,11 +122,47 @@ class Cosine(Options):
     name: Literal["cosine"] = "cosine"
     warmup_epochs: float = Field(default=1.0, ge=0.0)
     """Epochs, or a fraction of one, from near 0 up to `optim.lr`."""
+    from_zero: bool = added(False)
+    """Begin the warm-up at a rate of 0, as optax does: the first step then changes no weight."""
+
+    @model_validator(mode="after")
+    def _zero_needs_a_warmup(self) -> "Cosine":
+        if self.from_zero and self.warmup_epochs == 0:
+            raise ValueError("from_zero: got true, allowed: only with warmup_epochs above 0")
+        return self
 
     def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
         """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
         warmup = round(self.warmup_epochs * epoch_steps)
-        return _warmup_cosine(optimizer, warmup, num_epochs * epoch_steps)
+        return _warmup_cosine(optimizer, warmup, num_epochs * epoch_steps, self.from_zero)
+
+
+class Exponential(Options):
+    """Constant, then exponential decay to `decay` of the peak at the last step.
+
+    The rate is low only near the last epoch: not with `train.patience`, which may stop before it.
+    """
+
+    name: Literal["exponential"] = "exponential"
+    decay: float = Field(default=0.1, gt=0.0, lt=1.0)
+    """Share of the peak rate that is left at the end."""
+    hold_epochs: float = Field(default=0.0, ge=0.0)
+    """Epochs, or a fraction of one, at the peak rate before the decay."""
+    lowest_lr: float = Field(default=1e-7, ge=0.0)
+    """The rate is never below it."""
+
+    def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
+        """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
+        from torch.optim.lr_scheduler import LambdaLR
+
+        held = round(self.hold_epochs * epoch_steps) + 1  # the first step, in any case
+        decaying = max(1, num_epochs * epoch_steps - held + 1)
+        lowest = min(1.0, self.lowest_lr / max(rates(optimizer)))
+
+        def factor(step: int) -> float:
+            return float(max(lowest, self.decay ** (max(0, step - held) / decaying)))
+
+        return PerStep(LambdaLR(optimizer, factor))
 
 
 class OneCycle(Options):
@@ -185,17 +221,20 @@ class Plateau(Options):
         return OnPlateau(optimizer, self.factor, self.patience)
 
 
-def _warmup_cosine(optimizer: "Optimizer", num_warmup: int, num_steps: int) -> LearningRate:
+def _warmup_cosine(
+    optimizer: "Optimizer", num_warmup: int, num_steps: int, is_from_zero: bool = False
+) -> LearningRate:
     """Scale linearly from 1/`num_warmup` to 1, then by half a cosine to 0 at `num_steps`.
 
-    Both counts are optimiser steps. After `num_steps` the rate stays 0.
+    If `is_from_zero`, the first step is at 0 and the last one of the warm-up below 1. Both counts
+    are optimiser steps. After `num_steps` the rate stays 0.
     """
     from torch.optim.lr_scheduler import LambdaLR
 
     def factor(step: int) -> float:
         if step < num_warmup:
             # step + 1: the first step would be lost at a rate of 0.
-            return (step + 1) / num_warmup
+            return (step + (not is_from_zero)) / num_warmup
         progress = (step - num_warmup) / max(1, num_steps - num_warmup)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 

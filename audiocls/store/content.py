@@ -158,7 +158,7 @@ def config_in(content: bytes) -> dict[str, Any]:
 
 def study_in(content: bytes) -> Study:
     """Return the study, whose parts fit each other and have their types."""
-    mapping = yaml_file.parse_mapping(content.decode(), "it")
+    mapping = yaml_file.parse_mapping(content.decode(), "it", yaml_file.MAX_STORED)
     study = Study.from_mapping(mapping if "kind" in mapping else with_kind(mapping))
     # Cells are many, and were read one by one.
     require_fields(Study, json.dumps(asdict(replace(study, cells=())), default=str))

@@ -29,12 +29,17 @@ class LaunchInfo:
     started: str
     code: str = ""
     """Digest of the code that trains; empty until it is known, and for programs of the user's."""
+    job: str = ""
+    """The task of a cluster's scheduler that it is, such as `SLURM task 12_3`."""
 
     @property
     def who(self) -> str:
         """Host and process, for people."""
         found = WRITER.fullmatch(self.name)
-        return f"{found['host']} (process {found['pid']})" if found else self.name
+        if found is None:
+            return self.name
+        own = ", ".join(filter(None, [f"process {found['pid']}", self.job]))
+        return f"{found['host']} ({own})"
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,9 @@ class Launches:
     study: Path
 
     @contextmanager
-    def joined(self, started: str) -> Iterator[LaunchInfo]:
+    def joined(self, started: str, job: str = "") -> Iterator[LaunchInfo]:
         """Be listed meanwhile; what launches that have ended left is removed."""
-        own = LaunchInfo(writer_name(), started)
+        own = LaunchInfo(writer_name(), started, job=job)
         self._sweep()
         with held(Lease(self._file(own.name, ".lease"))):
             self.describe(own)

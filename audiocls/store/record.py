@@ -13,7 +13,7 @@ from audiocls.store.request import Kind, Request
 from audiocls.store.tuning import Tuning
 
 RECORD_SCHEMA = 1
-STORED_APART = ("kind", "of", "request", "search", "program", "code")
+STORED_APART = ("kind", "of", "request", "search", "program", "code", "over_budget")
 """Fields of a study that follow the others in its file, and only where they are set."""
 
 
@@ -36,6 +36,13 @@ class Cost:
     wall_s: float | None = None
     process_s: float | None = None
     peak_memory_mib: float | None = None
+    pack: int | None = None
+    """Trials that were trained at once, where several were: seconds are then a share."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the fields; `pack` only of a trial that was in one."""
+        values = asdict(self)
+        return values if self.pack else {k: v for k, v in values.items() if k != "pack"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,9 @@ class Provenance:
     finished: str = ""
     protocol: str = ""
     """What of the configuration decides how a trial is evaluated, as `key=value` words."""
+    execution: str = ""
+    """How its steps were computed: `eager`, as all were before this was recorded, `fused` with
+    those of other trials, `eager+fused`, or `eager on 2 devices`."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ class Record:
     schema: int = RECORD_SCHEMA
 
     def to_mapping(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "cost": self.cost.to_mapping()}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Record":
@@ -104,7 +114,9 @@ class Record:
         )
 
 
-Cause = Literal["out_of_memory", "nan", "data", "signal", "timeout", "damaged", "error"]
+Cause = Literal[
+    "out_of_memory", "nan", "data", "signal", "timeout", "damaged", "over_budget", "error"
+]
 
 
 @dataclass(frozen=True)
@@ -210,6 +222,8 @@ class Study:
     """The command line of a program of the user's, without parameters, instead of a recipe."""
     code: str = ""
     """Digest of the program's files."""
+    over_budget: dict[str, str] = field(default_factory=dict)
+    """Arm that was not trained → by how much it exceeds its budget, in words."""
 
     @property
     def blocks(self) -> list[tuple[int, int]]:
@@ -233,7 +247,8 @@ class Study:
         request = {"request": self.request.to_mapping()} if self.request else {}
         of = {"of": self.of} if self.of else {}
         program = {"program": self.program, "code": self.code} if self.program else {}
-        new = {"kind": self.kind, **of, **request, **program}
+        over = {"over_budget": self.over_budget} if self.over_budget else {}
+        new = {"kind": self.kind, **of, **request, **program, **over}
         if self.search is not None:
             common = {"overrides": self.overrides, "command": self.command}
             return {"name": self.name, **asdict(self.search), **common, **new}

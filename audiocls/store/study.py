@@ -265,6 +265,7 @@ def extended(before: Study, now: Study) -> Study:
         command=launched.command,
         request=launched.request,
         notes=tuple(dict.fromkeys((*before.notes, *now.notes))),
+        over_budget={**before.over_budget, **now.over_budget},
     )
 
 

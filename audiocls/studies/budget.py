@@ -12,7 +12,6 @@ from audiocls.studies.runnable import Configs, require_runnable
 
 BY_ARM = ("arms", "ofat", "leave_one_out", "both")
 """Designs whose other comparisons stand without an arm; the others need each of theirs."""
-UNITS = {"max_params": "parameters", "max_macs": "MACs a clip"}
 
 
 def runnable(
@@ -27,7 +26,7 @@ def runnable(
 def within_budget(
     plan: Plan, configs: Configs, tables: Mapping[DataSet, ClipTable | None]
 ) -> tuple[Plan, Configs]:
-    """Return plan and configurations without the arms that exceed their budget, with a note each.
+    """Return plan and configurations without the arms that exceed their budget, which it tells.
 
     Unchanged where that would leave no comparison, or one without its reference: the study is then
     refused as a whole.
@@ -41,11 +40,8 @@ def within_budget(
     used = {plan.baseline, *(plan.references.get(arm, plan.baseline) for arm in kept)}
     if not over or used & over.keys() or len(kept) < 2 or plan.design not in BY_ARM:
         return plan, configs
-    notes = tuple(
-        f"{arm} is {text}: that is its result, it is not trained." for arm, text in over.items()
-    )
     references = {arm: other for arm, other in plan.references.items() if arm in kept}
-    narrowed = replace(plan, arms=kept, references=references, notes=(*plan.notes, *notes))
+    narrowed = replace(plan, arms=kept, references=references, over_budget=over)
     return narrowed, {arm: configs[arm] for arm in kept}
 
 
@@ -53,13 +49,8 @@ def _excess(config: Config, num_classes: int) -> str:
     """Return by how much the model exceeds its budget, in words; empty if it does not."""
     if not (config.budget.is_limited and is_installed("train")):
         return ""
-    from audiocls.training.budget import excesses
+    from audiocls.training.budget import excesses, in_words
     from audiocls.training.cost import trained_network
 
     network, _ = trained_network(config, num_classes)
-    found = excesses(config, network, num_classes)
-    return " and ".join(
-        f"over budget by {each.share} ({each.value:,} {UNITS[each.limit_name]}, allowed are "
-        f"{each.limit:,})"
-        for each in found
-    )
+    return in_words(excesses(config, network, num_classes))

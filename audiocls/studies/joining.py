@@ -1,7 +1,8 @@
 """`joining`: a launch takes part in a study, beside any number of others on any host."""
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,21 @@ from audiocls.store.lease import require_shareable
 from audiocls.store.same_numbers import canonical_code
 
 LOOK_EVERY_S = 0.5
+STOPS = "AUDIOCLS_STOPS_BEFORE"
+"""Environment variable of a submitted task: the wishes to stop that were there by then. One that
+was made while the task was pending holds for it."""
+
+
+def submitted_before() -> set[str]:
+    """Return the wishes to stop that do not hold for this task; an empty one is none at all."""
+    return {"", *os.environ.get(STOPS, "").split(",")}
+
+
+def task_of(environment: Mapping[str, str]) -> str:
+    """Return the task of a cluster's scheduler that this process belongs to, if any, for people."""
+    array, number = (environment.get(f"SLURM_ARRAY_{name}") for name in ("JOB_ID", "TASK_ID"))
+    job = f"{array}_{number}" if array and number else environment.get("SLURM_JOB_ID", "")
+    return job and f"SLURM task {job}"
 
 
 @dataclass(frozen=True)
@@ -66,16 +82,17 @@ def joining(folder: StudyFolder, stop: threading.Event) -> Iterator[Membership]:
     Raises `UsageError` where no study can be kept, or none that is shared.
     """
     require_shareable(folder.path)
-    before, is_over = folder.launches.stop_token(), threading.Event()
+    before = {folder.launches.stop_token()} if STOPS not in os.environ else submitted_before()
+    is_over = threading.Event()
 
     def watch() -> None:
         while not stop.is_set() and not is_over.wait(LOOK_EVERY_S):
             with suppress(OSError):  # a network's fault may pass
-                if folder.launches.stop_token() != before:
+                if folder.launches.stop_token() not in before:
                     stop.set()
 
     watcher = threading.Thread(target=watch, daemon=True)
-    with folder.launches.joined(now()) as own:
+    with folder.launches.joined(now(), task_of(os.environ)) as own:
         watcher.start()
         try:
             yield Membership(folder, own)

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from audiocls.errors import MachineFault, UsageError
 from audiocls.execution.blocks import Blocks
 from audiocls.execution.executors import Executor
-from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy, stop_on_signal
-from audiocls.formatting import plural, with_runs
-from audiocls.machine.disk import in_mib
+from audiocls.execution.scheduler import UNLIMITED, Launch, Limits, StoppedBy
+from audiocls.formatting import with_runs
+from audiocls.stop_signals import stop_on_signal
 from audiocls.store import (
     Choice,
     SearchPlan,
@@ -26,26 +26,19 @@ from audiocls.store import (
     extended,
 )
 from audiocls.store.proposals import BUILT_IN
+from audiocls.store.submissions import Submission
 from audiocls.studies.growth import check_can_extend
 from audiocls.studies.joining import Membership, joining
 from audiocls.studies.options import Display, OpenExecutor
 from audiocls.studies.sources import StudySource
 from audiocls.studies.sources.unchanged import WhileUnchanged
-from audiocls.studies.status import failure_notes, launch_command
 
-Reason = StoppedBy | Literal["program"]
-WHY: dict[Reason, str] = {
-    "signal": "stopped",
-    "budget": "out of time",
-    "failures": "given up: every trial failed",
-    "machine": "stopped by this machine",
-    "devices": "done with what can be trained here",
-    "program": "stopped, for the program was changed while its trials were run",
-}
+Reason = StoppedBy | Literal["program", "tasks"]
 EXIT_CODES: dict[Reason, int] = {
     "signal": 75,
     "devices": 75,
     "program": 75,
+    "tasks": 75,
     "machine": MachineFault.exit_code,
     "budget": 124,
 }
@@ -90,6 +83,8 @@ class Outcome:
     """What of the machine failed, where that stopped the launch."""
     num_elsewhere: int = 0
     """Trials that other launches finished while this one ran."""
+    submitted: Submission | None = None
+    """What was submitted and not waited for, or would be."""
 
     @property
     def exit_code(self) -> int:
@@ -138,6 +133,17 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
         )
 
 
+def keep_plan(prepared: Prepared) -> tuple[Study, bool]:
+    """Store the plan of a study that other launches will run; raises what `launch` does.
+
+    Returns it, and whether the folder held another plan before.
+    """
+    with joining(prepared.folder, threading.Event()) as membership:
+        if prepared.is_native:
+            membership.require_same_code()
+        return _plan(prepared, membership)
+
+
 def _run(
     scheduler: Launch,
     executor: Executor[Any],
@@ -147,8 +153,13 @@ def _run(
 ) -> Iterator[str]:
     """Run trials, each block of an ablation on one kind of device; yield why some were left."""
     blocks = Blocks(folder, lambda: source.study, executor.kind)
+
+    def admits(trial_id: str) -> bool:
+        blocks.kind = executor.kind  # of a cluster it is known once a worker has begun
+        return blocks.admits(trial_id)
+
     if source.study.kind != "search":
-        scheduler.claims.admits = blocks.admits
+        scheduler.claims.admits = admits
     scheduler.drive(executor, stop)
     if scheduler.stopped_by == "devices":
         yield blocks.sentence()
@@ -231,50 +242,3 @@ def _is_elsewhere(before: SearchPlan, now: SearchPlan) -> bool:
     if not before.file or not now.file or before.file == now.file:
         return False
     return before.file.startswith(BUILT_IN) or Path(before.file).exists()
-
-
-def summary_of(outcome: Outcome, runs: Path) -> list[str]:
-    """Return what was done, what failed, and what to do next, as sentences."""
-    counts, folder = outcome.counts, StudyFolder(runs / outcome.study.name)
-    elsewhere = outcome.num_elsewhere
-    reused = counts["done"] - outcome.num_trained - elsewhere
-    by_others = f"{elsewhere} by other launches, " if elsewhere else ""
-    ended = f"{by_others}{reused} reused, {counts['failed']} failed"
-    lines = [f"{outcome.num_trained} trained, {ended}"]
-    if reused > 0:
-        lines.append(f"reused: {_origin(outcome, folder)}")
-    if num := len(outcome.notes):
-        lines.append(f"{plural(num, 'trial')} with a note, the last: {outcome.notes[-1]}")
-    if outcome.fault:
-        lines.append(outcome.fault + _needed(outcome, folder))
-    if counts["failed"]:
-        lines += failure_notes(folder)
-    if outcome.stopped_by is not None:
-        left = counts["pending"] + counts["running"]
-        cells = f": {left} cell{'s' * (left > 1)} to go" if left else ""
-        again = launch_command(folder)
-        lines.append(f"{WHY[outcome.stopped_by]}{cells}. Resume with: {again}")
-    return lines
-
-
-def _needed(outcome: Outcome, folder: StudyFolder) -> str:
-    """Return about how much the cells to go will write, if finished ones tell."""
-    counts = outcome.counts
-    done = (file for file in folder.path.glob("trials/*/record.json"))
-    sizes = [sum(each.stat().st_size for each in file.parent.iterdir()) for file in done]
-    num_left = counts["pending"] + counts["running"]
-    if not sizes or not num_left:
-        return ""
-    total = in_mib(num_left * sum(sizes) // len(sizes))
-    return f". The cells to go write about {total} into {folder.path}"
-
-
-def _origin(outcome: Outcome, folder: StudyFolder) -> str:
-    """Return where the reused trials lie, and when they were trained, by which code."""
-    search = outcome.study.search
-    cells = folder.proposals() if search else outcome.study.cells
-    finished = sorted(r.provenance.finished for r in folder.records(cells).values())
-    early = finished[: len(finished) - outcome.num_trained - outcome.num_elsewhere]
-    when = f", finished {early[0]} to {early[-1]}" if early and early[0] else ""
-    code = f", by a program of digest {search.code}" if search and search.code else ""
-    return f"{folder.path}/trials{when}{code}"

@@ -1,6 +1,7 @@
 """The trials of a sweep over one of our recipes: its parameters are dotted keys of it."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from audiocls.audio.clips import fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.config import Config, resolve, trial_id
 from audiocls.dotted import flatten
-from audiocls.errors import ConfigError, DataError, UsageError, did_you_mean
+from audiocls.errors import ConfigError, DataError, OverBudget, UsageError, did_you_mean
 from audiocls.execution.content import data_notes, identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.execution.probe import require_sound
@@ -93,7 +94,8 @@ class NativeTrials:
         """
         config = self._first(sweep)
         if config is not None:
-            self._checked(config)
+            with suppress(OverBudget):  # a result of that trial alone
+                self._checked(config)
             self._fingerprint(config)
             require_sound(self._where, tried_of([config], self.cache), self.cache)
         return self.notes
@@ -105,7 +107,8 @@ class NativeTrials:
             table = config.data.table(self.cache)
             data = config.data
             require_trainable(table, (config.fold,), data.name, data.validation)
-            require_usable(config, table.labels)
+            with suppress(OverBudget):
+                require_usable(config, table.labels)
 
     def _first(self, sweep: Sweep) -> Config | None:
         """Return the first trial's configuration; none where its values do not fit together."""

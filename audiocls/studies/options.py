@@ -7,29 +7,42 @@
 import os
 import re
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, get_args
 
-from audiocls import extras
+from audiocls.config import Config
 from audiocls.design.ablation import MAX_BLOCKS
 from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
+from audiocls.execution.accelerators import obstacles
 from audiocls.execution.device_claims import ClaimedSlots, claimed
-from audiocls.execution.devices import Slots, slots
+from audiocls.execution.devices import Slots, per_device, slots, worker_environment
 from audiocls.execution.executors import Executor
+from audiocls.execution.external.code import ProgramCode
+from audiocls.execution.fork_server import ForkServer, is_possible
 from audiocls.execution.job import TrackingConfig
-from audiocls.execution.scheduler import MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.execution.scheduler import GRACE_S, MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.execution.temporary import cache_folder as cache_folder
 from audiocls.formatting import RUNS as RUNS
+from audiocls.studies.executors import open_inline, open_local, open_programs
+from audiocls.studies.on_ray import NO_RAY, RayOptions, RayWorkers
 from audiocls.tracking import WandbMode
 from audiocls.tracking.mode import default_mode
 from audiocls.tracking.tensorboard import require_tensorboard
 
-EXECUTORS = ("local", "inline", "wandb")
-TRAINING = "training a recipe"
-"""Which no base install can do; what it has planned until then is kept."""
+EXECUTORS = ("local", "inline", "slurm", "ray", "wandb")
+GRACE = "AUDIOCLS_GRACE_S"
+"""Environment variable of a task: the seconds that an epoch has to end in after a wish to stop."""
+ELSEWHERE = (
+    "--executor slurm: a job array is submitted by `audiocls sweep launch` alone; in a job of your "
+    "own this command runs as it is. Allowed here: local, inline, ray"
+)
+
+NEEDED_LATER = ("torch._dynamo", "torchmetrics.functional.classification")
+"""What torch and the metrics import when they are first used, in every process that uses them."""
 
 OpenExecutor = Callable[[int | None, threading.Event], Executor[Any]]
 """From the most trials that can run at a time, if known, and the event that stops the launch."""
@@ -60,8 +73,14 @@ class LaunchOptions:
     has_model: bool = False
     run_id: str = ""
     """The W&B run that an agent opened for the one trial of this launch."""
+    per_device: str = "1"
+    """Trials of one shape that a worker trains at once, or `auto`."""
     is_single: bool = False
     """Whether one cell is launched on its own."""
+    devices_per_trial: int = 1
+    fork_server: ForkServer | None = None
+    """Process of which workers are forked; none where each is started by itself."""
+    ray: RayOptions = NO_RAY
 
     @property
     def is_on_server(self) -> bool:
@@ -95,72 +114,121 @@ class LaunchOptions:
     def limits(self, is_foreign: bool = False) -> Limits:
         """Return when to give up; an external program may fail in every trial."""
         max_s = None if self.max_hours is None else self.max_hours * 3600
-        return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None)
+        grace_s = float(os.environ.get(GRACE, GRACE_S))
+        return Limits(max_s, self.retries, MAX_FIRST_FAILURES if is_foreign else None, grace_s)
 
-    def slots(self) -> Slots:
-        """Return one device a worker."""
+    def check_known(self) -> None:
+        """Raise `UsageError` for an executor that there is not."""
         if self.executor not in EXECUTORS:
             allowed = ", ".join(EXECUTORS)
             raise UsageError(f"--executor: got {self.executor!r}; allowed: {allowed}")
-        return slots(self.devices, self.workers)
 
-    def claimed(self, most: int | None = None) -> ClaimedSlots:
+    def slots(self, is_native: bool = False) -> Slots:
+        """Return one device a worker, of our own trials or of programs."""
+        self.check_known()
+        if self.executor == "slurm":
+            raise UsageError(ELSEWHERE)
+        self._check_packs()
+        if self.executor in ("inline", "ray") and self.devices_per_trial > 1:
+            raise UsageError(
+                f"--devices-per-trial: with --executor {self.executor} a trial has one device"
+            )
+        if self.executor == "ray":
+            return self._ray().slots()
+        self.ray.require_none()
+        return slots(self.devices, self.workers, is_native, self.devices_per_trial)
+
+    def _check_packs(self) -> None:
+        """Raise `UsageError` for several trials at once where no worker takes several."""
+        if per_device(self.per_device) == 1:
+            return
+        if self.executor != "local":
+            raise UsageError(
+                f"--per-device: got {self.per_device}, which needs workers; allowed with "
+                f"--executor {self.executor}: 1"
+            )
+        if self.devices_per_trial > 1:
+            raise UsageError(
+                f"--per-device: got {self.per_device}, and --devices-per-trial "
+                f"{self.devices_per_trial}: set one of them"
+            )
+
+    def _ray(self) -> RayWorkers:
+        return RayWorkers(self.ray, self.devices, self.workers)
+
+    def claimed(self, most: int | None = None, is_native: bool = False) -> ClaimedSlots:
         """Return one device a worker, at most `most`, that no other launch here works on."""
-        return claimed(self.devices, self.workers, most)
+        return claimed(self.devices, self.workers, most, is_native, self.devices_per_trial)
+
+    def idle_accelerators(self) -> list[str]:
+        """Return why accelerators of this machine stay idle, unless the user chose devices."""
+        is_here = self.executor in ("local", "inline")
+        return obstacles() if is_here and self.devices == "auto" else []
 
     def check_runs_here(self) -> None:
-        """Raise `UsageError` where a server would have to order what it cannot order."""
+        """Raise `UsageError` where a server or a cluster would have to order what it cannot."""
+        if self.executor == "slurm":
+            raise UsageError(ELSEWHERE)
         if self.is_on_server:
             raise UsageError(
-                "--executor wandb: a server orders cells of sweeps; allowed here: local, inline"
+                "--executor wandb: a server orders cells of sweeps; allowed here: local, inline, "
+                "ray"
             )
+
+    def require_sendable(self, configs: Sequence[Config]) -> None:
+        """Raise `UsageError` for trials that cannot be trained where the study is not seen."""
+        if self.executor == "ray":
+            from audiocls.execution.cluster.dispatch import require_sendable
+
+            require_sendable(configs, self.mode(), self.has_model)
 
     def open_workers(self, log: Path) -> OpenExecutor:
         """Return what opens the executor of native trials; `log` gets its workers' output."""
 
         def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
+            if self.executor == "ray":
+                return self._ray().open(log.parent, most)
             if self.executor == "inline":
-                return open_inline(self.claimed(1), stop)
-            return open_local(self.claimed(most), log)
+                return open_inline(self.claimed(1, is_native=True), stop)
+            pack, slots = per_device(self.per_device), self.claimed(most, is_native=True)
+            return open_local(slots, log, self.fork_server, pack)
 
         return open_executor
 
+    def open_programs(self, study: Path, code: ProgramCode) -> OpenExecutor:
+        """Return what opens the executor of a program's trials; `study` is their folder."""
+        if self.executor == "ray":
+            from audiocls.execution.cluster.dispatch import program_files
 
-def open_inline(slots: ClaimedSlots, stop: threading.Event) -> Executor[Any]:
-    """Return an executor that trains in this process, on the first slot."""
-    extras.require("train", TRAINING)
-    from audiocls.execution.executors.inline import InlineExecutor
+            files = program_files(code)
+            return lambda most, stop: self._ray().open(study, most, files)
+        self.slots()  # which raises for devices that are not there
+        return lambda most, stop: open_programs(self.claimed(most))
 
-    cache = cache_folder().absolute()
-    return InlineExecutor(cache, stop, slots.devices[0], slots.release)
-
-
-def open_local(slots: ClaimedSlots, log: Path) -> Executor[Any]:
-    """Return an executor with a worker process for each slot; `log` gets their output."""
-    extras.require("train", TRAINING)
-    from audiocls.execution.executors.local import LocalExecutor
-
-    cache = cache_folder().absolute()
-    return LocalExecutor(slots.devices, cache, log, release=slots.release)
+    def is_on_cpu(self) -> bool:
+        """Whether processes on this machine's cores train; not where the options are at fault."""
+        with suppress(UsageError):
+            return self.executor == "local" and set(self.slots()) == {"cpu"}
+        return False
 
 
-def open_programs(slots: ClaimedSlots) -> Executor[Any]:
-    """Return an executor that runs one program a slot."""
-    from audiocls.execution.executors.subprocesses import SubprocessExecutor
+@contextmanager
+def with_fork_server(options: LaunchOptions, study: str) -> Iterator[LaunchOptions]:
+    """Yield the options with a fork server, as long as the context is open, where it is safe.
 
-    return SubprocessExecutor(slots.devices, release=slots.release)
-
-
-def cache_folder() -> Path:
-    """Return where decoded audio and features are kept.
-
-    That is `AUDIOCLS_CACHE`, or else the user's cache folder.
+    It starts at once for a study that was never launched. One that was may have no trial left to
+    train: there it starts with the first worker.
     """
-    if chosen := os.environ.get("AUDIOCLS_CACHE"):
-        return Path(chosen)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("audiocls")
+    if not (is_possible() and options.is_on_cpu()):
+        yield options
+        return
+    server = ForkServer(worker_environment(os.environ, "cpu"), NEEDED_LATER)
+    try:
+        if not (options.runs / study).exists():
+            server.begin()
+        yield replace(options, fork_server=server)
+    finally:
+        server.close()
 
 
 def numbers(text: str | None, option: str) -> list[int]:

@@ -1,15 +1,19 @@
 """What a plan says before anything runs: its facts as plain values, and what it could show."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from audiocls.analysis.power import PowerAnalysis, power_of_plan
+from audiocls.audio.clips import ClipTable
+from audiocls.audio.datasets import DataSet
 from audiocls.config import Config
 from audiocls.design import Plan
 from audiocls.execution.content import unchecked_budgets
 from audiocls.search import TrialResult, grid_size, propose
 from audiocls.studies.noise_estimate import noise_estimate, program_noise, recordings_of
+from audiocls.studies.preparation import Preparation, preparation_of
 from audiocls.studies.program_ablation import baseline_identity, command_of, num_folds_of
 from audiocls.studies.request import AblationRequest
 from audiocls.studies.resolve import folds_of
@@ -21,19 +25,23 @@ NUM_SHOWN = 3
 """Proposals of a sweep that its plan shows."""
 
 
-def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict[str, Any]:
+def plan_facts(
+    request: AblationRequest,
+    chosen: Plan,
+    configs: Configs,
+    tables: Mapping[DataSet, ClipTable | None],
+) -> dict[str, Any]:
     """Return the plan as plain values.
 
-    The trials' time is known where they run as the ablation was written: on its own recipe, with
-    no overrides.
+    The trials' time is known where they run as the ablation was written, without overrides.
     """
     ablation, num_pairs = chosen.ablation, len(chosen.blocks)
     is_as_written = not request.overrides and request.is_own_recipe
     seconds = ablation.budget.trial_seconds if is_as_written else None
-    has_tuning = bool(ablation.tune)
-    before = tuning_plan(chosen, request.recipe, request.overrides) if has_tuning else None
+    before = tuning_plan(chosen, request.recipe, request.overrides) if ablation.tune else None
     num_before, epochs_before = (before.plan.num_trials, before.num_epochs) if before else (0, 0)
     num_epochs = num_pairs * sum(c.train.epochs for c in configs.values()) + epochs_before
+    first = preparation_of(chosen, configs, tables)
     return {
         "study": ablation.name,
         "question": ablation.question,
@@ -45,12 +53,14 @@ def plan_facts(request: AblationRequest, chosen: Plan, configs: Configs) -> dict
         "design": chosen.design,
         "resolution": chosen.resolution,
         "aliases": list(chosen.aliases),
+        **({"over_budget": chosen.over_budget} if chosen.over_budget else {}),
         "references": chosen.references,
         "blocks": [{"seed": seed, "fold": fold} for seed, fold in chosen.blocks],
         "num_pairs": num_pairs,
         "tuning": _tuning_facts(before),
         "num_epochs": None if ablation.is_program else num_epochs,
-        "core_seconds": seconds * (chosen.num_trials + num_before) if seconds else None,
+        **({"preparation": asdict(first)} if first != Preparation() else {}),
+        "core_seconds": seconds and seconds * (chosen.num_trials + num_before) + first.core_seconds,
         "alpha": ablation.stats.alpha,
         "num_comparisons": chosen.num_comparisons,
         "notes": [*chosen.notes, *unchecked_budgets(configs.values())],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from audiocls.store import Choice, StudyFolder
+from audiocls.store import Choice, Request, StudyFolder
 from audiocls.studies.ablation import prepare_ablation, resolved
 from audiocls.studies.growth import check_growth
 from audiocls.studies.launch import Outcome, Prepared
@@ -17,7 +17,7 @@ from audiocls.studies.request import (
 )
 from audiocls.studies.search import prepare_search
 from audiocls.studies.sweep_request import SweepRequest, sweep_request
-from audiocls.studies.tuning.run import tune
+from audiocls.studies.tuning.run import next_study, tune
 
 SWEEPS_BLOCKS = (
     ", whose seeds and folds are values of its parameters, named in `blocks: {seed: PARAMETER, "
@@ -56,6 +56,24 @@ class LaunchRequest:
             check_without_effect(bounds, "nothing is added without --until-decided")
         return self._read_ablation()
 
+    def words(self) -> list[str]:
+        """Return the command line that repeats the request, after `audiocls`."""
+        stored = Request(
+            "sweep launch",
+            self.name,
+            self.study,
+            self.is_until_decided,
+            self.max_pairs,
+            self.effect,
+            self.recipe,
+            tuple(self.assignments or ()),
+            self.seeds,
+            self.folds,
+            self.arms,
+            {} if self.trial_hours is None else {"--trial-hours": str(self.trial_hours)},
+        )
+        return stored.words()[1:]
+
     @property
     def _timeout_s(self) -> float | None:
         return self.trial_hours and self.trial_hours * 3600
@@ -86,11 +104,15 @@ class LaunchRequest:
 
 
 def prepare(
-    request: AblationRequest | SweepRequest, options: LaunchOptions, display: Display
+    request: AblationRequest | SweepRequest,
+    options: LaunchOptions,
+    display: Display,
+    tunes_here: bool = True,
 ) -> Prepared | Outcome:
     """Return what launches an ablation, once its tuning trials have ended, or a search.
 
     An outcome is that of the tuning trials, where nothing of the study itself can be trained now.
+    Where they are not run here, the study of those that are missing is returned first.
     """
     if isinstance(request, SweepRequest):
         _note(request.notes, display)
@@ -99,7 +121,9 @@ def prepare(
     study = resolved(request)
     blocked: tuple[Choice, ...] = ()
     _note(study.notes, display)
-    if request.ablation.tune:
+    if request.ablation.tune and not tunes_here:
+        study = next_study(request, study, options.runs)
+    elif request.ablation.tune:
         tuned = tune(request, study, options, display)
         if (ending := tuned.ending) is not None:
             return ending

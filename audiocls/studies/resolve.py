@@ -14,11 +14,13 @@ from audiocls.audio.datasets import DataSet
 from audiocls.config import (
     Config,
     identity_config,
+    merge,
     resolve,
     trial_id,
+    trial_ids,
     unused_options,
 )
-from audiocls.design import Ablation, Plan, within_folds
+from audiocls.design import MAX_ARMS, Ablation, Plan, within_folds
 from audiocls.dotted import flatten
 from audiocls.errors import ConfigError
 from audiocls.execution.content import identity_of, require_usable
@@ -28,9 +30,6 @@ from audiocls.parts import OWN_FILES, Origin, own_parts
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 from audiocls.studies.budget import runnable
 from audiocls.studies.runnable import Configs, notes_on_data, tables_of
-
-MAX_ARMS = 1_000
-"""Of one study. Each is resolved and checked before anything runs, in about a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,10 @@ def configs_of(
         raise ConfigError(plan.ablation.name, [fault])
     configs: Configs = {}
     faults: dict[str, None] = {}
+    shared = merge([recipe, plan.ablation.base(), overrides])
     for arm in plan.arms:
-        layers = [recipe, plan.ablation.base(), overrides, plan.arms[arm]]
         try:
-            configs[arm] = resolve(layers, arm, origin)
+            configs[arm] = resolve([plan.arms[arm]], arm, origin, shared)
         except ConfigError as error:
             faults |= dict.fromkeys(error.faults)
     if faults:
@@ -144,7 +143,6 @@ def study_of(
     plan, configs = runnable(plan, configs, tables)
     fingerprints = _fingerprints(configs, tables, cache)
     identified = {arm: identity_of(config, cache) for arm, config in configs.items()}
-    oddities = notes_on_data(plan, configs, tables, fingerprints, cache)
     study = Study(
         name=name,
         question=ablation.question,
@@ -165,9 +163,22 @@ def study_of(
         overrides={**ablation.base(), **overrides},
         command=request.line() if request else "",
         request=request,
-        notes=(*plan.notes, *oddities, *_feature_notes(configs)),
+        notes=_notes(plan, configs, tables, fingerprints, cache),
+        over_budget=plan.over_budget,
     )
     return Resolved(study, configs, fingerprints, study.notes)
+
+
+def _notes(
+    plan: Plan,
+    configs: Configs,
+    tables: Mapping[DataSet, ClipTable],
+    fingerprints: Mapping[str, str],
+    cache: Path,
+) -> tuple[str, ...]:
+    """Return what a reader must know of the plan, its data and its features."""
+    oddities = notes_on_data(plan, configs, tables, fingerprints, cache)
+    return (*plan.notes, *oddities, *_feature_notes(configs))
 
 
 def secondary_of(ablation: Ablation) -> tuple[Objective, ...]:
@@ -211,10 +222,11 @@ ArmConfigs = Mapping[str, Mapping[str, Any]]
 def identities_of(configs: ArmConfigs, fingerprints: Mapping[str, str]) -> dict[str, str]:
     """Return what identifies each arm; raises `ConfigError` if two are the same."""
     identities: dict[str, str] = {}
+    first: dict[str, str] = {}
     twins: list[str] = []
     for arm, config in configs.items():
         identity = trial_id({**config, "seed": None, "fold": None}, fingerprints[arm])
-        for other in (name for name, known in identities.items() if known == identity):
+        if (other := first.setdefault(identity, arm)) != arm:
             twins.append(
                 f"arm {arm!r} is the same as arm {other!r}: what it sets is what the recipe has "
                 "already. Remove it, or change its value"
@@ -226,14 +238,13 @@ def identities_of(configs: ArmConfigs, fingerprints: Mapping[str, str]) -> dict[
 
 
 def _cells(plan: Plan, configs: ArmConfigs, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
+    blocks = [{"seed": seed, "fold": fold} for seed, fold in plan.blocks]
+    ids = {arm: trial_ids(configs[arm], fingerprints[arm], blocks) for arm in plan.arms}
+    by_block = zip(plan.blocks, zip(*ids.values(), strict=True), strict=True)
     return tuple(
-        Cell(
-            id=trial_id({**configs[arm], "seed": seed, "fold": fold}, fingerprints[arm]),
-            arm=arm,
-            seed=seed,
-            fold=fold,
-        )
-        for arm, seed, fold in plan.cells
+        Cell(id=trial, arm=arm, seed=seed, fold=fold)
+        for (seed, fold), trials in by_block
+        for arm, trial in zip(ids, trials, strict=True)
     )
 
 

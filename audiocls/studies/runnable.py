@@ -61,12 +61,14 @@ def tables_of(configs: Configs, cache: Path) -> dict[DataSet, ClipTable]:
 def readable_tables(configs: Configs, cache: Path) -> dict[DataSet, ClipTable | None]:
     """Return the clips of the arms' data; none for data that has no root yet.
 
-    Generated data has nothing to examine but its number of classes, where a budget asks for that.
+    Generated data has nothing to examine but its number of classes, where a budget asks for that,
+    and its number of clips, where features of each take long.
     """
     tables: dict[DataSet, ClipTable | None] = {}
     for config in configs.values():
         is_generated = config.data.name == "synthetic"
-        is_needed = config.budget.is_limited if is_generated else config.data.root is not None
+        is_asked = config.budget.is_limited or config.features.name == "encodec"
+        is_needed = is_asked if is_generated else config.data.root is not None
         if tables.get(config.data) is None:
             tables[config.data] = config.data.table(cache) if is_needed else None
     return tables

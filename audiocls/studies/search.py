@@ -12,7 +12,7 @@ from audiocls.store import Study, StudyFolder
 from audiocls.studies.command_trials import CommandTrials
 from audiocls.studies.launch import Prepared, check_same_trials
 from audiocls.studies.native_trials import NativeTrials
-from audiocls.studies.options import Display, LaunchOptions, cache_folder, open_programs
+from audiocls.studies.options import Display, LaunchOptions, cache_folder
 from audiocls.studies.program_notes import program_notes
 from audiocls.studies.sources.search import SearchSource
 from audiocls.studies.sweep_request import SweepRequest
@@ -26,7 +26,7 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
     """
     folder = StudyFolder((options.runs / request.study_name).absolute())
     tracking, sweep = options.tracking(), request.sweep
-    options.slots()  # which raises for devices that are not there
+    options.slots(request.native is not None)  # which raises for devices that are not there
     project = sweep.project or tracking.project
     trials = trials_of(request, folder, replace(tracking, project=project, entity=sweep.entity))
     if isinstance(trials, NativeTrials):
@@ -39,7 +39,7 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
         folder,
         study,
         _opener(request, trials),
-        lambda most, stop: open_programs(options.claimed()),
+        options.open_programs(folder.path, trials.code),
         options.limits(is_foreign=True),
         is_native=False,
         is_outdated=trials.is_outdated,
@@ -51,7 +51,7 @@ def _prepare_native(
 ) -> Prepared:
     """Return what launches a search over a recipe, whose data is examined first."""
     notes = tuple(trials.examine(request.sweep))
-    for text in notes:
+    for text in (*notes, *options.idle_accelerators()):
         display.note(text)
     folder, study = trials.folder, replace(request.to_study(), notes=notes)
     workers = options.open_workers(folder.path / "workers.log")

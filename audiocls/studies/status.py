@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import UsageError
-from audiocls.formatting import command_line, join_names, with_runs
+from audiocls.execution.slurm.commands import QueuedTask
+from audiocls.formatting import command_line, join_names, plural, with_runs
 from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Damaged, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.launches import LaunchInfo
 from audiocls.store.study import open_study
+from audiocls.store.submissions import Submissions
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import names
+from audiocls.studies.slurm.tasks import cancel_pending
 from audiocls.studies.tuning.choosing import blocking_trials
 
 MAX_NAMED = 3
@@ -53,6 +56,18 @@ class Stopped:
     left: tuple[LaunchInfo, ...]
     command: str
     """The command line that resumes it."""
+    cancelled: tuple[QueuedTask, ...] = ()
+    """Tasks of its job arrays that were pending."""
+    is_queue_unknown: bool = False
+    """Whether a job array was submitted, and there is no `squeue` here to tell of its tasks."""
+
+    @property
+    def queue_notes(self) -> tuple[str, ...]:
+        """What became of tasks that were pending."""
+        if self.is_queue_unknown:
+            return ("no squeue answers here: a task that is pending ends as soon as it begins",)
+        tasks = plural(len(self.cancelled), "pending task")
+        return (f"cancelled: {tasks}",) if self.cancelled else ()
 
 
 def status_of(folder: StudyFolder) -> Status:
@@ -102,12 +117,29 @@ def failure_notes(folder: StudyFolder) -> list[str]:
     ]
 
 
+def over_budget_lines(folder: StudyFolder) -> list[str]:
+    """Return by how much those trials of a search exceed their budget that it left out."""
+    proposals = folder.proposals()
+    failures = folder.failures(proposals)
+    over = [each for each in proposals if is_over_budget(failures.get(each.id))]
+    if not over:
+        return []
+    name_of = status_of(folder).name_of
+    return [f"{name_of(each)}: {failures[each.id].message}" for each in over]
+
+
+def is_over_budget(failure: Failure | None) -> bool:
+    """Whether the trial was left out as too large: a result, and nothing to mend."""
+    return failure is not None and failure.cause == "over_budget"
+
+
 def failure_lines(folder: StudyFolder) -> Iterator[str]:
     """Yield a sentence for each cause and message, with the trials that failed by it."""
     status = status_of(folder)
     alike: dict[tuple[str, str], list[Cell | Proposal]] = {}
     for cell in status.cells:
-        if (failure := status.failures.get(cell.id)) is not None:
+        failure = status.failures.get(cell.id)
+        if failure is not None and not is_over_budget(failure):
             alike.setdefault((failure.cause, _kind_of(failure.message)), []).append(cell)
     for (cause, _), cells in alike.items():
         named = join_names(dict.fromkeys(map(status.name_of, cells)), MAX_NAMED, separator="; ")
@@ -191,17 +223,19 @@ def at_work(folder: StudyFolder) -> list[AtWork]:
 def stop_launches(folder: StudyFolder, patience_s: float = STOP_PATIENCE_S) -> Stopped:
     """Ask every launch of the study to stop, on any host, and wait until they have.
 
-    They end as by Ctrl-C there: what they hear is a file in the study. Raises `UsageError` where
-    there is no study.
+    They end as by Ctrl-C there: what they hear is a file in the study. Tasks of a cluster that are
+    pending are cancelled. Raises `UsageError` where there is no study.
     """
-    found = {each: each.launches.alive() for each in (folder, *tuning_of(folder))}
-    asked = [launch for launches in found.values() for launch in launches]
+    folders = (folder, *tuning_of(folder))
+    asked = [launch for each in folders for launch in each.launches.alive()]
+    has_jobs = any(Submissions(each.path).jobs() for each in folders)
     again = launch_command(folder)
-    for each, launches in found.items():
-        if launches:
+    for each in folders:
+        if has_jobs or each.launches.alive():
             each.launches.request_stop()
+    pending = cancel_pending(*folders)
     deadline = time.monotonic() + patience_s
     while (left := [at.launch for at in at_work(folder)]) and time.monotonic() < deadline:
         time.sleep(STOP_LOOK_S)
     still = tuple(each for each in asked if each in left)
-    return Stopped(folder.name, tuple(asked), still, again)
+    return Stopped(folder.name, tuple(asked), still, again, pending or (), pending is None)

@@ -1,5 +1,6 @@
 """Whether a model is within its budget, by whichever count of multiply-accumulates it is set in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from audiocls.config import Config
-from audiocls.errors import ConfigError
+from audiocls.errors import OverBudget
 from audiocls.training.cost import (
     largest_layers,
     layer_summary,
@@ -18,6 +19,7 @@ from audiocls.training.cost import (
 )
 
 NORMALISATIONS = (_NormBase, nn.LayerNorm)
+UNITS = {"max_params": "parameters", "max_macs": "MACs a clip"}
 NUM_NAMED = 3
 """Layers named in the message of an exceeded budget."""
 
@@ -52,11 +54,12 @@ def excesses(config: Config, network: nn.Module, num_classes: int) -> list[Exces
 
 
 def require_within_budget(config: Config, classifier: nn.Module, num_classes: int) -> None:
-    """Raise `ConfigError` with the excess over `config.budget` and the largest layers, if any."""
+    """Raise `OverBudget` with the excess over `config.budget` and the largest layers, if any."""
+    found = excesses(config, classifier, num_classes)
     problems = [
         f"{each.limit_name}: the model {config.model.name} needs {each.value:,}, "
         f"{each.value - each.limit:,} ({each.value / each.limit - 1:.0%}) above {each.limit:,}"
-        for each in excesses(config, classifier, num_classes)
+        for each in found
     ]
     if problems:
         network = config.model.build(config.in_shape, num_classes)
@@ -64,7 +67,17 @@ def require_within_budget(config: Config, classifier: nn.Module, num_classes: in
         dominant = ", ".join(
             f"{name} ({p:,} parameters, {m:,} MACs)" for name, p, m in largest[:NUM_NAMED]
         )
-        raise ConfigError("budget", [*problems, f"what dominates: {dominant}"])
+        faults = [*problems, f"what dominates: {dominant}"]
+        raise OverBudget("budget", faults, in_words(found))
+
+
+def in_words(found: Sequence[Excess]) -> str:
+    """Return `over budget by 11 % (11,100 parameters, allowed are 10,000)`; empty for none."""
+    return " and ".join(
+        f"over budget by {each.share} ({each.value:,} {UNITS[each.limit_name]}, allowed are "
+        f"{each.limit:,})"
+        for each in found
+    )
 
 
 def counted_macs(config: Config, num_classes: int) -> int:

@@ -41,6 +41,18 @@ def determinism(is_wanted: bool, device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.benchmark = before[1]
 
 
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed torch's generators that a training on this device draws from.
+
+    On a CPU its one generator alone: `torch.manual_seed` also notes, with a stack trace, what to
+    seed on accelerators should they be used later.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 def _fault(error: RuntimeError) -> str:
     first = str(error).split(".")[0].splitlines()[0]
     return (

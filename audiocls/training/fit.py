@@ -20,7 +20,7 @@ from torch import Tensor
 from audiocls.audio.batches import Batch, scoring_batches, training_batches
 from audiocls.errors import AudioclsError
 from audiocls.optim.batch_norm import refresh_batch_norm
-from audiocls.training.determinism import determinism
+from audiocls.training.determinism import determinism, seed_generators
 from audiocls.training.progress import Progress, selection_key
 from audiocls.training.state import TrainingState
 from audiocls.training.step import train_step
@@ -80,48 +80,79 @@ def fit(
         ConfigError: an operation has no deterministic algorithm on this device, and needs one.
     """
     with determinism(state.config.train.deterministic, state.device):
-        return _fit(state, on_epoch, resume)
+        running = RunningTrial(state, on_epoch, resume)
+        while not running.is_over:
+            running.begin_epoch(state.ranks.execution)
+            running.end_epoch(_train(state, running.progress))
+        return running.progress
 
 
-def _fit(
-    state: TrainingState, on_epoch: Callable[[EpochEnd], Signal], resume: bytes | None
-) -> Progress:
-    progress = Progress.restored(state, resume) if resume else Progress()
-    num_epochs = state.config.train.epochs
-    while progress.epoch < num_epochs and not progress.is_out_of_patience(
-        state.config.train.patience
+class RunningTrial:
+    """A trial between its first epoch and its last: what precedes and follows an epoch's steps."""
+
+    def __init__(
+        self,
+        state: TrainingState,
+        on_epoch: Callable[[EpochEnd], Signal],
+        resume: bytes | None = None,
     ):
-        row = _epoch(state, progress)
-        signal = on_epoch(EpochEnd(row, num_epochs, lambda: progress.snapshot(state)))
-        if signal is Signal.STOP and progress.epoch < num_epochs:
-            return progress
-        if signal is Signal.FINISH:
-            break
-    state.classifier.load_state_dict(progress.best_weights)
-    progress.is_complete = True
-    return progress
+        self.state = state
+        self.progress = Progress.restored(state, resume) if resume else Progress()
+        self._on_epoch = on_epoch
+        self._is_left = False
+        self._complete_if_over()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no epoch is to follow: training is complete, or was stopped."""
+        return self._is_left or self.progress.is_complete
+
+    def begin_epoch(self, execution: str, num_trials: int = 1) -> None:
+        """Note the time, the rate of the epoch's first step, and how it is computed."""
+        self.progress.note_execution(execution, num_trials)
+        self._started, self._process_started = time.monotonic(), time.process_time()
+        self._lr = self.state.schedule.lr
+
+    def end_epoch(self, trained: Row, share: float = 1.0) -> None:
+        """Validate, and ask `on_epoch` whether to go on.
+
+        Args:
+            trained: the metrics of the epoch's steps.
+            share: what of the time since `begin_epoch` counts, where trials have shared it.
+
+        Raises:
+            Diverged: the mean loss of the epoch is not finite.
+        """
+        state, progress = self.state, self.progress
+        _require_finite(trained["train/loss"], progress.epoch + 1, state.config.optim.lr)
+        progress.epoch += 1
+        row: Row = {"epoch": float(progress.epoch), "train/loss": trained["train/loss"]}
+        row |= {"lr": self._lr} | trained | _validate(state, progress.epoch)
+        state.schedule.end_epoch(selection_key(row, state.config.train.select)[0])
+        progress.keep_if_best(state, row)
+        row["seconds"] = share * (time.monotonic() - self._started)
+        progress.wall_s += row["seconds"]
+        progress.process_s += share * (time.process_time() - self._process_started)
+        num_epochs = state.config.train.epochs
+        signal = self._on_epoch(EpochEnd(row, num_epochs, lambda: progress.snapshot(state)))
+        self._is_left = signal is Signal.STOP and progress.epoch < num_epochs
+        self._complete_if_over(is_ended=signal is Signal.FINISH)
+
+    def _complete_if_over(self, is_ended: bool = False) -> None:
+        """Load the best epoch's weights where no epoch is left."""
+        train, progress = self.state.config.train, self.progress
+        is_last = progress.epoch >= train.epochs or progress.is_out_of_patience(train.patience)
+        if not self._is_left and (is_ended or is_last):
+            self.state.classifier.load_state_dict(progress.best_weights)
+            progress.is_complete = True
 
 
-def _epoch(state: TrainingState, progress: Progress) -> Row:
-    """Train and validate one epoch; return its metrics."""
-    started, process_started = time.monotonic(), time.process_time()
-    lr = state.schedule.lr
-    trained = _train(state, progress)
-    train_loss = trained["train/loss"]
-    if not math.isfinite(train_loss):
+def _require_finite(loss: float, epoch: int, lr: float) -> None:
+    if not math.isfinite(loss):
         raise Diverged(
-            f"the training loss became {train_loss} in epoch {progress.epoch + 1}; lower optim.lr "
-            f"(now {state.config.optim.lr}), or set train.clip_norm"
+            f"the training loss became {loss} in epoch {epoch}; lower optim.lr "
+            f"(now {lr}), or set train.clip_norm"
         )
-    progress.epoch += 1
-    row: Row = {"epoch": float(progress.epoch), "train/loss": train_loss, "lr": lr}
-    row |= trained | _validate(state, progress.epoch)
-    state.schedule.end_epoch(selection_key(row, state.config.train.select)[0])
-    progress.keep_if_best(state, row)
-    row["seconds"] = time.monotonic() - started
-    progress.wall_s += row["seconds"]
-    progress.process_s += time.process_time() - process_started
-    return row
 
 
 def _validate(state: TrainingState, epoch: int) -> Row:
@@ -133,7 +164,9 @@ def _validate(state: TrainingState, epoch: int) -> Row:
         refresh_batch_norm(evaluated, (inputs for inputs, _ in batches))
     if len(state.split.val) == 0:
         return {}
-    return state.objective.validate(evaluated, state.dataset, state.split.val)
+    return state.ranks.of_first(
+        lambda: state.objective.validate(evaluated, state.dataset, state.split.val)
+    )
 
 
 def _train(state: TrainingState, progress: Progress) -> Row:
@@ -141,34 +174,45 @@ def _train(state: TrainingState, progress: Progress) -> Row:
 
     Without the norm if every step that was measured overflowed.
     """
-    torch.manual_seed(state.seed("dropout", progress.epoch))
-    seed = state.seed("order", progress.epoch)
-    clips = state.split.train
-    batches = training_batches(state.dataset, clips, state.batching, progress.epoch, seed)
+    purpose = state.ranks.purpose("dropout")
+    seed_generators(state.seed(purpose, progress.epoch), state.device)
     state.classifier.begin_epoch(progress.epoch)
     state.classifier.train()
-    # Sums stay on the device until the end: reading one number a step would wait for each step.
-    total = torch.zeros((), device=state.device, dtype=torch.float64)
+    # Losses stay on the device until the end: reading one a step would wait for each step.
+    losses: list[Tensor] = []
     norms: list[Tensor] = []
-    first: list[Tensor] = []
-    num_trained = 0
-    for number, group in enumerate(_groups(batches, state.config.train.accumulate)):
-        num_clips = sum(len(batch.targets) for batch in group)
+    counts: list[int] = []
+    for number, group in enumerate(groups_of_epoch(state, progress.epoch)):
         loss, norm = train_step(state, group, is_measured=number % MEASURED_EVERY == 0)
+        losses.append(loss)
         norms += [] if norm is None else [norm]
-        total += loss * num_clips
-        num_trained += num_clips
-        if progress.steps < NUM_FIRST:
-            first.append(loss)
-        progress.steps += 1
-        progress.gradient_passes += state.stepper.num_passes
-    progress.samples += num_trained
-    progress.first_losses += torch.stack(first).double().tolist() if first else []
-    row = {"train/loss": float(total) / num_trained}
+        counts.append(sum(len(batch.targets) for batch in group))
+    return epoch_metrics(progress, torch.stack(losses), counts, norms, state.stepper.num_passes)
+
+
+def epoch_metrics(
+    progress: Progress, losses: Tensor, counts: list[int], norms: list[Tensor], num_passes: int
+) -> Row:
+    """Count an epoch's steps; return its mean loss per clip and mean gradient norm.
+
+    Shape: losses (steps,); norms ()
+    """
+    losses = losses.cpu()
+    num_kept = max(0, NUM_FIRST - progress.steps)
+    progress.first_losses += losses[:num_kept].double().tolist()
+    progress.steps += len(counts)
+    progress.gradient_passes += num_passes * len(counts)
+    progress.samples += sum(counts)
+    sums = losses * torch.tensor(counts, dtype=losses.dtype)
+    # One after the other in float64, whatever the order that a sum would choose.
+    total = float(sums.double().cumsum(0)[-1])
+    row = {"train/loss": total / sum(counts)}
     return row | ({"train/grad_norm": float(torch.stack(norms).mean())} if norms else {})
 
 
-def _groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
-    """Yield `size` batches at a time, the last time perhaps fewer."""
-    while group := list(itertools.islice(batches, size)):
+def groups_of_epoch(state: TrainingState, epoch: int) -> Iterator[list[Batch]]:
+    """Yield the batches of each step of epoch `epoch`, counted from 0; the last may have fewer."""
+    seed, clips = state.seed("order", epoch), state.split.train
+    batches = training_batches(state.dataset, clips, state.batching, epoch, seed, state.stored)
+    while group := list(itertools.islice(batches, state.config.train.accumulate)):
         yield group

@@ -182,4 +182,4 @@ def code_accuracy(code_logits: Tensor, codes: Tensor) -> Tensor:
     >>> code_accuracy(torch.eye(4).reshape(1, 1, 4, 4), torch.tensor([[[0, 1, 2, 0]]])).item()
     0.75
     """
-    return (code_logits.argmax(2) == codes).double().mean()
+    return (code_logits.argmax(2) == codes).cpu().double().mean()

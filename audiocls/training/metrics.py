@@ -11,6 +11,7 @@ probability above one half.
 Legend: N clips, K classes.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,6 +105,14 @@ def _auroc(scored: _Scored) -> float | None:
     return _mean(_of_classes(binary_auroc, scored, has_both))
 
 
+def _d_prime(scored: _Scored) -> float | None:
+    """Return √2 · Φ⁻¹(mean area under the ROC curve); none where it is infinite."""
+    area = _auroc(scored)
+    if area is None or not 0 < area < 1:
+        return None
+    return float(math.sqrt(2) * torch.special.ndtri(torch.tensor(area, dtype=torch.float64)))
+
+
 def _calibration_error(scored: _Scored) -> float:
     from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -118,25 +127,29 @@ def _calibration_error(scored: _Scored) -> float:
 
 Metric = Callable[[_Scored], float | None]
 
-MULTI_LABEL: dict[str, Metric] = {"macro_f1": _macro_f1, "map": _map, "auroc": _auroc}
+COMMON: dict[str, Metric] = {"macro_f1": _macro_f1, "map": _map, "auroc": _auroc}
+MULTI_LABEL: dict[str, Metric] = {**COMMON, "d_prime": _d_prime}
 """No accuracy among them: to have all of 527 labels right measures nothing, and to count each of
 527 decisions alike rewards a model that never predicts a class."""
 
 SINGLE_LABEL: dict[str, Metric] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
-    **MULTI_LABEL,
+    **COMMON,
     "calibration_error": _calibration_error,
 }
 
 
 def scalars(logits: Tensor, targets: Tensor, is_multi_label: bool = False) -> dict[str, float]:
-    """Return every defined metric, each in 0 … 1; greater is better, but for `calibration_error`.
+    """Return every defined metric; greater is better, but for `calibration_error`.
+
+    Each is in 0 … 1, but for `d_prime`, which has no bounds.
 
     `accuracy` share of clips whose likeliest class is right; `balanced_accuracy` mean recall;
     `macro_f1` mean F1; `map` mean average precision; `auroc` mean area under the ROC curve;
     `calibration_error` |confidence - accuracy| over 15 bins of confidence (Guo et al., 2017).
-    Multi-label has `macro_f1`, `map` and `auroc`.
+    Multi-label has `macro_f1`, `map`, `auroc` and `d_prime`: how far apart, in deviations, two
+    normal distributions of scores lie that have this `auroc`, as AudioSet's papers tell it.
 
     Shape: logits (N, K), targets (N,) int64, or (N, K) of 0 and 1 where `is_multi_label`
 

@@ -58,16 +58,27 @@ class Progress:
     """State dict of the best epoch's classifier, averaged weights if there are any."""
     ranked: list[dict[str, Any]] = field(default_factory=list)
     """With `train.keep_best` above 1: `row` and `weights` of the best epochs, the best first."""
+    last: list[dict[str, Any]] = field(default_factory=list)
+    """With `train.keep_last`: `row` and `weights` of the last epochs, the last first."""
     first_losses: list[float] = field(default_factory=list)
     """Losses of the first steps: equal to the bit in trials that began alike."""
     is_best_provisional: bool = False
     """Whether weight averaging is configured, and the best epoch is one before it began."""
+    executions: list[str] = field(default_factory=list)
+    """How epochs were computed: `eager`, `fused`, or both where a trial left or joined a pack."""
+    largest_pack: int = 1
+    """Trials at once in the epoch with the most."""
     is_complete: bool = False
     """Whether training has ended and was not merely stopped."""
 
     @property
     def spent(self) -> Spent:
         return Spent(self.steps, self.samples, self.gradient_passes, self.wall_s, self.process_s)
+
+    def note_execution(self, name: str, num_trials: int) -> None:
+        """Note how the next epoch is computed."""
+        self.executions = sorted({*self.executions, name})
+        self.largest_pack = max(self.largest_pack, num_trials)
 
     def keep_if_best(self, state: TrainingState, row: dict[str, float]) -> None:
         """Copy this epoch's weights if it is better than all before by `train.select`.
@@ -81,6 +92,9 @@ class Progress:
             self.best_weights = _copied(state)
         if state.config.train.keep_best > 1:
             self._rank(state, row, is_first)
+        if num_last := state.config.train.keep_last:
+            kept = {"row": dict(row), "weights": _copied(state)}
+            self.last = [kept, *self.last][:num_last]
 
     def _rank(self, state: TrainingState, row: dict[str, float], is_first: bool) -> None:
         """Keep this epoch's weights if it is among the `train.keep_best` best ones."""
@@ -104,13 +118,13 @@ class Progress:
         """Return everything needed to resume with the next epoch, as bytes."""
         buffer = io.BytesIO()
         progress = {item.name: getattr(self, item.name) for item in fields(self)}
-        torch.save({"progress": progress, **_stateful(state)}, buffer)
+        torch.save(_on_cpu({"progress": progress, **_stateful(state)}), buffer)
         return buffer.getvalue()
 
     @classmethod
     def restored(cls, state: TrainingState, snapshot: bytes) -> "Progress":
         """Return the progress of a snapshot, and load its other contents into `state`."""
-        saved = torch.load(io.BytesIO(snapshot), map_location=state.device, weights_only=True)
+        saved = torch.load(io.BytesIO(snapshot), map_location="cpu", weights_only=True)
         state.classifier.load_state_dict(saved["classifier"])
         state.optimizer.load_state_dict(saved["optimizer"])
         state.schedule.load_state_dict(saved["schedule"])
@@ -123,6 +137,15 @@ class Progress:
         """Return the number of epochs finished at a snapshot."""
         saved = torch.load(io.BytesIO(snapshot), map_location="cpu", weights_only=True)
         return int(saved["progress"]["epoch"])
+
+
+def _on_cpu(value: Any) -> Any:
+    """Return nested values with tensors on the CPU: not every device can be written as it is."""
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        return type(value)((key, _on_cpu(each)) for key, each in value.items())
+    return [_on_cpu(each) for each in value] if isinstance(value, list) else value
 
 
 def _copied(state: TrainingState) -> dict[str, Tensor]:

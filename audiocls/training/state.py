@@ -3,21 +3,25 @@
 Legend: N clips.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from audiocls.audio.augment.background import open_background
 from audiocls.audio.batches import Batching, epoch_batches
 from audiocls.audio.clips import Split
 from audiocls.audio.dataset import AudioDataset, num_batches
 from audiocls.audio.features.normalise import Standardise
+from audiocls.audio.stored_features import StoredFeatures, store_features
+from audiocls.audio.views import Views
 from audiocls.config import Config
-from audiocls.errors import ConfigError, DataError
+from audiocls.errors import DataError
 from audiocls.optim.averaging import WeightAverage
 from audiocls.optim.loss_scale import DynamicScaling, LossScaling, NoScaling
 from audiocls.optim.optimizers import OptimizerStep, stepper
@@ -25,6 +29,8 @@ from audiocls.optim.schedules import LearningRate
 from audiocls.seeding import seed_of
 from audiocls.training.budget import require_within_budget
 from audiocls.training.classifier import Classifier
+from audiocls.training.contrastive import ContrastiveObjective, put_head
+from audiocls.training.device import require_precision
 from audiocls.training.init_from import (
     Transfer,
     Weights,
@@ -32,12 +38,14 @@ from audiocls.training.init_from import (
     load_matching_weights,
     weights_from,
 )
+from audiocls.training.micro_batches import MicroBatches
 from audiocls.training.objective import (
     ClassObjective,
     CodeObjective,
     JointObjective,
     Objective,
 )
+from audiocls.training.ranks import ALONE, Ranks
 from audiocls.training.teacher import teacher_of
 
 
@@ -56,9 +64,22 @@ class TrainingState:
     averaging: WeightAverage
     objective: Objective
     batching: Batching
-    device: torch.device
+    ranks: Ranks = ALONE
+    """The processes that share each batch."""
+    stored: StoredFeatures | None = None
+    """What the model takes of the training clips, where nothing random precedes it."""
+    micro_batches: MicroBatches = field(default_factory=MicroBatches)
     transfers: tuple[Transfer, ...] = ()
     """Weights copied from a checkpoint or from pre-training, before the first step."""
+
+    @cached_property
+    def parameters(self) -> tuple[nn.Parameter, ...]:
+        """All parameters of the classifier, listed once: the walk takes as long as their norm."""
+        return tuple(self.classifier.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        return self.dataset.device
 
     def seed(self, purpose: str, epoch: int = 0) -> int:
         """Return the seed of one purpose, which all arms of this trial's block share."""
@@ -75,25 +96,24 @@ def build(
     pretrained: Weights | None = None,
     split: Split | None = None,
     learns_codes: bool = False,
+    learns_views: bool = False,
+    ranks: Ranks = ALONE,
 ) -> TrainingState:
     """Return a trial ready for its first step.
+
+    Raises `ConfigError`, `DataError`: device, budget, teacher, weights or clips do not suit it.
 
     Args:
         dataset: of `config.data` and `config.features`, on the device of the training.
         pretrained: weights of a finished pre-training stage.
         split: clips to train, validate and test on; default: those of `config.fold`.
-        learns_codes: whether this is a pre-training stage that predicts codes.
-
-    Raises:
-        ConfigError: device, budget, teacher or weights do not suit the configuration.
-        DataError: a split is empty, or background noise is missing.
+        learns_codes, learns_views: whether this is a pre-training stage, and what it predicts.
+        ranks: the processes that train the trial together, each of which builds it.
     """
-    scaling = loss_scaling(config, dataset.device)
-    split = split or _split(config, dataset)
-    classifier = _classifier(config, dataset, split.train)
+    scaling, split = loss_scaling(config, dataset.device), split or _split(config, dataset)
+    classifier = _classifier(config, dataset, split.train, learns_views, ranks)
     transfers = _initial_weights(classifier, config, pretrained, dataset.table.labels)
-    optimizer = config.optim.build(classifier)
-    epoch_steps = _epoch_steps(config, len(split.train))
+    optimizer, epoch_steps = config.optim.build(classifier), _epoch_steps(config, len(split.train))
     return TrainingState(
         config=config,
         dataset=dataset,
@@ -104,32 +124,12 @@ def build(
         stepper=stepper(config.sam, classifier, optimizer, scaling),
         scaling=scaling,
         averaging=config.averaging.build(classifier, config.train.epochs, epoch_steps),
-        objective=CodeObjective(config.train) if learns_codes else _objective(config, dataset),
-        batching=_batching(config, dataset),
-        device=dataset.device,
+        objective=_objective(config, dataset, learns_codes, learns_views),
+        batching=_batching(config, dataset, Views(config.ssl.noise) if learns_views else None),
+        ranks=ranks,
+        stored=None if learns_views else _stored(config, dataset, split, classifier),
         transfers=transfers,
     )
-
-
-def resolve_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is the GPU if CUDA has one, or else the CPU.
-
-    Raises:
-        ConfigError: `name` is a GPU and torch has none.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device", [f"got {name}, but torch sees no GPU; allowed: auto, cpu"])
-    return torch.device(name)
-
-
-def _require_precision(config: Config, device: torch.device) -> None:
-    # Older GPUs emulate it, slower than fp32; torch calls that supported too.
-    is_missing = device.type == "cuda" and not torch.cuda.is_bf16_supported(False)
-    if config.train.precision == "bf16" and is_missing:
-        gpu = torch.cuda.get_device_name(device)
-        raise ConfigError("train", [f"precision: got bf16, which {gpu} lacks; use fp16 or fp32"])
 
 
 def _split(config: Config, dataset: AudioDataset) -> Split:
@@ -143,7 +143,13 @@ def _split(config: Config, dataset: AudioDataset) -> Split:
     return split
 
 
-def _classifier(config: Config, dataset: AudioDataset, train: NDArray[np.int64]) -> Classifier:
+def _classifier(
+    config: Config,
+    dataset: AudioDataset,
+    train: NDArray[np.int64],
+    learns_views: bool,
+    ranks: Ranks,
+) -> Classifier:
     """Return the untrained classifier, standardised by the clips `train`. Shape: train (N,)"""
     in_shape = config.in_shape
     torch.manual_seed(seed_of(config.seed, config.fold, "init"))
@@ -154,7 +160,12 @@ def _classifier(config: Config, dataset: AudioDataset, train: NDArray[np.int64])
     front = config.features.learned_front_end(dataset.sample_rate)
     classifier = Classifier(front, standardise.cpu(), model)
     require_within_budget(config, classifier, len(dataset.table.labels))
-    return classifier.to(dataset.device)
+    if learns_views:
+        put_head(classifier, config.ssl)
+    batches = epoch_batches(len(train), config.train.batch_size, config.train.drop_last)
+    mixes = config.augment.feature_mixup > 0
+    prepared = ranks.prepare(classifier.to(dataset.device), len(train) // batches, mixes)
+    return cast(Classifier, prepared)
 
 
 def _initial_weights(
@@ -185,13 +196,19 @@ def _schedule(config: Config, optimizer: torch.optim.Optimizer, epoch_steps: int
 
 def loss_scaling(config: Config, device: torch.device) -> LossScaling:
     """Return what scales the loss; raise `ConfigError` for a precision that the device lacks."""
-    _require_precision(config, device)
+    require_precision(config.train.precision, device)
     if config.train.precision != "fp16":
         return NoScaling()
     return DynamicScaling(device.type, config.train.loss_scale)
 
 
-def _objective(config: Config, dataset: AudioDataset) -> Objective:
+def _objective(
+    config: Config, dataset: AudioDataset, learns_codes: bool, learns_views: bool
+) -> Objective:
+    if learns_codes:
+        return CodeObjective(config.train)
+    if learns_views:
+        return ContrastiveObjective(config.ssl, config.train.batch_size)
     teacher = None if config.distil.teacher is None else teacher_of(config, dataset)
     classes = ClassObjective(config.train, dataset.table.is_multi_label, teacher, config.distil)
     if config.ssl.mode == "joint":
@@ -199,7 +216,7 @@ def _objective(config: Config, dataset: AudioDataset) -> Objective:
     return classes
 
 
-def _batching(config: Config, dataset: AudioDataset) -> Batching:
+def _batching(config: Config, dataset: AudioDataset, views: Views | None) -> Batching:
     folder = config.augment.background
     noise = open_background(Path(folder), dataset.sample_rate) if folder else None
     return Batching(
@@ -210,4 +227,15 @@ def _batching(config: Config, dataset: AudioDataset) -> Batching:
         is_union=(config.train.mixed_loss or config.train.loss) == "bce",
         drops_last=config.train.drop_last,
         keeps_waveforms=config.distil.teacher is not None,
+        in_shape=config.in_shape,
+        views=views,
     )
+
+
+def _stored(
+    config: Config, dataset: AudioDataset, split: Split, classifier: Classifier
+) -> StoredFeatures | None:
+    """Return the training clips' features, unless augmentation precedes all features."""
+    augment = config.augment
+    is_never_plain = augment.changes_waveform or augment.mixes_every_batch
+    return None if is_never_plain else store_features(dataset, split.train, classifier.standardise)

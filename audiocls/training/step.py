@@ -3,13 +3,20 @@
 Legend: B batch, C channels (mel bands), L frames.
 """
 
+import functools
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from audiocls.audio.batches import Batch, mask
+from audiocls.audio.augment.feature_mixup import mix_features
+from audiocls.audio.augment.spec_augment import masked
+from audiocls.audio.batches import Batch
+from audiocls.config import Config
+from audiocls.training.classifier import Classifier
+from audiocls.training.objective import Objective
 from audiocls.training.state import TrainingState
 
 HALF_PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -31,33 +38,17 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
         group: one or more batches.
         is_measured: whether the gradient's norm is wanted.
     """
-    num_clips = sum(len(batch.targets) for batch in group)
     norms: list[Tensor] = []
-
-    def closure() -> Tensor:
-        """Compute the gradients and return the mean loss per clip. Shape: → ()"""
-        state.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=state.device)
-        for batch in group:
-            # Weighted by clips: the batches of a group may differ in size.
-            loss = batch_loss(state, batch) * (len(batch.targets) / num_clips)
-            state.scaling.backward(loss * num_clips if is_summed else loss)
-            total += loss.detach()
-        return total
 
     def clip() -> None:
         """Measure and clip the gradient, as configured."""
         most = state.config.train.clip_norm
-        if most == 0 and not is_measured:
-            return
-        parameters = list(state.classifier.parameters())
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        norms.append(norm)
-        if most > 0:
-            torch.nn.utils.clip_grads_with_norm_(parameters, most, norm)
+        if most > 0 or is_measured:
+            norms.append(
+                _clipped_norm([p.grad for p in state.parameters if p.grad is not None], most)
+            )
 
-    is_summed = state.config.train.reduction == "sum"
-    loss = state.stepper.step(closure, clip)
+    loss = state.stepper.step(lambda: _gradients(state, group), clip)
     if not state.scaling.was_skipped:
         state.schedule.step()
     state.averaging.after_step()
@@ -65,24 +56,76 @@ def train_step(state: TrainingState, group: list[Batch], is_measured: bool = Fal
     return StepResult(loss, norms[0] if is_told else None)
 
 
-def batch_loss(state: TrainingState, batch: Batch) -> Tensor:
+def _gradients(state: TrainingState, group: list[Batch]) -> Tensor:
+    """Compute the gradients, in parts once memory ran out; return the mean loss per clip.
+
+    Shape: → ()
+    """
+    ranks, num_clips = state.ranks, sum(len(batch.targets) for batch in group)
+    shares = [ranks.share(batch) for batch in group]
+    while True:
+        try:
+            loss = _gradients_of(state, shares, num_clips)
+            break
+        except (RuntimeError, MemoryError) as error:
+            state.micro_batches.split_further(error, state.classifier, shares)
+    ranks.sum_gradients(state.parameters)
+    return ranks.summed(loss)
+
+
+def _gradients_of(state: TrainingState, group: list[Batch], num_clips: int) -> Tensor:
+    """Compute the gradients batch by batch; return the sum of losses over `num_clips`.
+
+    Shape: → ()
+    """
+    state.optimizer.zero_grad(set_to_none=True)
+    is_summed = state.config.train.reduction == "sum"
+    losses = []
+    for batch in state.micro_batches.of(group):
+        # Weighted by clips: the batches of a group may differ in size.
+        loss = batch_loss(state.classifier, state.objective, state.config, batch)
+        loss = loss * (len(batch.targets) / num_clips)
+        state.scaling.backward(loss * num_clips if is_summed else loss)
+        losses.append(loss.detach())
+    total: Tensor = functools.reduce(torch.add, losses)
+    return total
+
+
+def _clipped_norm(gradients: list[Tensor], most: float) -> Tensor:
+    """Return the norm of all gradients together; scale them to `most` where it is larger, unless 0.
+
+    Shape: gradients of any shapes → ()
+    """
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    if most > 0:
+        # 1e-6 as in `torch.nn.utils.clip_grad_norm_`: a gradient of 0 stays 0.
+        torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
+    return norm
+
+
+def batch_loss(
+    classifier: Classifier, objective: Objective, config: Config, batch: Batch
+) -> Tensor:
     """Return the mean loss per clip of a batch, with masked features. Shape: → ()"""
-    features = state.classifier.features(batch.inputs)
-    # Both passes of SAM have the same masks: they are drawn per clip and epoch, not per call.
-    features = mask(features, state.config.augment, batch.draws, _masked_value(state))
-    half = HALF_PRECISION.get(state.config.train.precision)
-    with torch.autocast(state.device.type, half, enabled=half is not None):
-        return state.objective.loss(state.classifier, features, batch)
+    inputs = batch.inputs
+    features = inputs if batch.is_standardised else classifier.features(inputs)
+    features = masked(features, batch.masks, _masked_value(classifier, config, inputs.device))
+    if batch.feature_mix is not None:
+        features, targets = mix_features(features, batch.targets, batch.feature_mix)
+        batch = replace(batch, targets=targets)
+    half = HALF_PRECISION.get(config.train.precision)
+    with torch.autocast(inputs.device.type, half, enabled=half is not None):
+        return objective.loss(classifier, features, batch)
 
 
-def _masked_value(state: TrainingState) -> Tensor | None:
+def _masked_value(classifier: Classifier, config: Config, device: torch.device) -> Tensor | None:
     """Return the standardised features of silence where masks write these, or else none.
 
     Shape: → (1, C, 1)
     """
-    features, in_shape = state.config.features, state.config.in_shape
-    if state.config.augment.masked == "mean":
+    features, in_shape = config.features, config.in_shape
+    if config.augment.masked == "mean":
         return None
     assert features.name == "logmel", "Config refuses others"
-    silence = torch.full((1, in_shape[0], 1), math.log(features.offset), device=state.device)
-    return torch.as_tensor(state.classifier.standardise(silence))
+    silence = torch.full((1, in_shape[0], 1), math.log(features.offset), device=device)
+    return torch.as_tensor(classifier.standardise(silence))

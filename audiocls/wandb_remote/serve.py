@@ -5,7 +5,8 @@ import socket
 from collections.abc import Collection
 
 from audiocls.errors import MachineFault
-from audiocls.execution.scheduler import Launch, stop_on_signal
+from audiocls.execution.scheduler import Launch
+from audiocls.stop_signals import stop_on_signal
 from audiocls.studies.options import Display, LaunchOptions
 from audiocls.tracking.sweep_server import SweepPath
 from audiocls.wandb_remote.agent import DEFAULT_RETRIES, Agent, RetryPolicy, RunQuota
@@ -30,14 +31,14 @@ def serve(
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.sweeps import WandbSweeps
 
-    options.slots()  # which raises for devices that are not there
     server = WandbSweeps(Connection())
     sweep = server.sweep(path)
     display.note(f"sweep {path}: {sweep.url}")
     trials = server_trials(sweep, options.runs, study, known)
+    options.slots(trials.is_native)  # which raises for devices that are not there
     quota = RunQuota(count, orphaned_runs(sweep, trials.folder))
     with stop_on_signal() as stop, display.watching() as watch:
-        slots = options.claimed()
+        slots = options.claimed(is_native=trials.is_native)
         ids = [server.register_agent(path, socket.gethostname()) for _ in slots.devices]
         agents = [Agent(server, each, quota, retries) for each in ids]
         source = ServerSource(agents, trials.job, most_failures)

@@ -18,8 +18,8 @@ from audiocls.search import load_sweep
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Proposal, Request, Study, StudyFolder, TrialFolder
 from audiocls.studies.ablation import one_trial
+from audiocls.studies.executors import open_local, open_programs
 from audiocls.studies.launch import check_same_trials, write_plan
-from audiocls.studies.options import open_local, open_programs
 from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.resolve import Resolved, job_of
 from audiocls.studies.search import trials_of
@@ -32,6 +32,10 @@ from audiocls.wandb_remote.source import report_rejected_run
 
 class ServerTrials(Protocol):
     """From an order to a trial, and to where trials are run."""
+
+    @property
+    def is_native(self) -> bool:
+        """Whether our own code trains, and not a program of the user's."""
 
     def job(self, start: Start) -> AnyJob | None:
         """Return the trial, made part of its study; none where it failed before it could begin."""
@@ -51,6 +55,10 @@ class CellTrials:
     native: NativeCommand
     runs: Path
     origin: Origin
+
+    @property
+    def is_native(self) -> bool:
+        return True
 
     def job(self, start: Start) -> NativeJob:
         """Return the job of a cell; one that failed before is tried once more."""
@@ -99,6 +107,10 @@ class ProposedTrials:
     trials: Trials
     study: StudyFolder
 
+    @property
+    def is_native(self) -> bool:
+        return self.request.native is not None
+
     def job(self, start: Start) -> AnyJob | None:
         """Return the job of a proposal; one that failed before is tried once more."""
         try:
@@ -117,7 +129,7 @@ class ProposedTrials:
 
     def executor(self, slots: ClaimedSlots) -> Executor[Any]:
         """Return persistent workers, or a process for each trial of an external program."""
-        if self.request.native is None:
+        if not self.is_native:
             return open_programs(slots)
         return open_local(slots, self.study.path.parent / "workers.log")
 

@@ -14,14 +14,18 @@ from typing import Any, Protocol
 
 import psutil
 import pytest
+from helpers.processes import is_worker
+from helpers.ray_clusters import require_ray
 from helpers.recipes import TINY
 from helpers.trials import UNTRACKED, trainable_job
 
 from audiocls.config import resolve
+from audiocls.execution.devices import worker_environment
 from audiocls.execution.executors import Executor
 from audiocls.execution.executors.inline import InlineExecutor
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.executors.subprocesses import SubprocessExecutor
+from audiocls.execution.fork_server import ForkServer
 from audiocls.execution.job import AnyJob, CommandJob, CommandSpec, NativeJob, NativeSpec, TrialJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted, Lost
 from audiocls.store import Cell, StudyFolder
@@ -82,6 +86,22 @@ class LocalBench:
         """Nothing to do."""
 
 
+class ForkedBench:
+    is_concurrent = True
+
+    def __init__(self, folder: Path, cache: Path):
+        self._cache, server = cache, ForkServer(worker_environment(os.environ, "cpu"))
+        self.executor = LocalExecutor(
+            ["cpu"], cache, folder / "workers.log", release=server.close, fork_server=server
+        )
+
+    def job(self, kind: str, folder: Path, trial_id: str = "a") -> NativeJob:
+        return native_job(self._cache, kind, folder, trial_id)
+
+    def request_stop(self) -> None:
+        """Nothing to do."""
+
+
 class SubprocessBench:
     is_concurrent = True
 
@@ -105,18 +125,41 @@ class SubprocessBench:
         """Nothing to do."""
 
 
+class RayBench:
+    is_concurrent = True
+
+    def __init__(self, folder: Path, cache: Path):
+        from audiocls.execution.cluster.connection import Demand
+        from audiocls.execution.cluster.node import NodeSetup
+        from audiocls.execution.executors.actors import RayExecutor
+
+        require_ray(cache)
+        self._cache = cache
+        setup = NodeSetup(str(folder / "study"))
+        self.executor = RayExecutor(Demand(1, cpus=1.0), setup, cache)
+        poll_until(self.executor, lambda: self.executor.num_free() == 1)
+
+    def job(self, kind: str, folder: Path, trial_id: str = "a") -> NativeJob:
+        return native_job(self._cache, kind, folder, trial_id)
+
+    def request_stop(self) -> None:
+        """Nothing to do."""
+
+
 def native_job(cache: Path, kind: str, folder: Path, trial_id: str) -> NativeJob:
     config, study = resolve([TINY, NATIVE[kind]], "tiny"), StudyFolder(folder / "study")
     cell = Cell(trial_id, "baseline", config.seed, config.fold)
     return trainable_job(config, study.path, cache, cell=cell, trial=study.trial(trial_id))
 
 
-BENCHES: tuple[type[InlineBench | LocalBench | SubprocessBench], ...] = (
+BENCHES: tuple[Any, ...] = (
     InlineBench,
     LocalBench,
+    ForkedBench,
     SubprocessBench,
+    pytest.param(RayBench, marks=pytest.mark.slow),
 )
-CONCURRENT = tuple(bench for bench in BENCHES if bench.is_concurrent)
+CONCURRENT = BENCHES[1:]
 
 
 def name_of(bench: type) -> str:
@@ -158,8 +201,18 @@ def poll_to_end(executor: Executor[Any]) -> list[Event]:
 
 
 def children() -> set[int]:
-    """Return the process ids of all processes that this one has started."""
-    return {child.pid for child in psutil.Process().children(recursive=True)}
+    """Return the process ids of all processes that this one has started, Ray's own left out."""
+    everybody = psutil.Process().children(recursive=True)
+    return {child.pid for child in everybody if not is_of_ray(child)}
+
+
+def is_of_ray(process: psutil.Process) -> bool:
+    """Whether a process is one of a Ray cluster, which ends its actors in its own time."""
+    try:
+        words = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return True
+    return "ray::" in words or "/site-packages/ray/" in words
 
 
 def is_running(job: AnyJob) -> bool:
@@ -253,8 +306,7 @@ def test_a_trial_whose_process_dies_is_lost_and_nothing_outlives_the_executor(
     executor.submit(lost)
     poll_until(executor, lambda: is_running(lost))
     for pid in children() - before:
-        words = psutil.Process(pid).cmdline()
-        if "endless.py" in words or "audiocls.execution.worker" in words:
+        if "endless.py" in psutil.Process(pid).cmdline() or is_worker(psutil.Process(pid)):
             os.kill(pid, signal.SIGKILL)
     event = poll_to_end(executor)[-1]
     assert isinstance(event, Lost)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from typer.testing import CliRunner
 
 from audiocls.cli import app
@@ -19,6 +20,8 @@ from audiocls.store.lease import LEASE_S
 from helpers.recipes import TINY_ABLATION_YAML, TINY_RECIPE_YAML
 
 ROOT = Path(__file__).parents[2]
+FORK_SERVER = "audiocls.execution.fork_server"
+"""Word of the command of a fork server, and of the workers forked of it."""
 
 
 @dataclass
@@ -124,14 +127,20 @@ def num_trained(err: str) -> int:
 
 
 def workers_of(scheduler: int) -> list[int]:
-    """Return the process ids of a scheduler's workers."""
-    listing = subprocess.run(
-        ["pgrep", "-P", str(scheduler), "-f", "audiocls.execution.worker"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return [int(line) for line in listing.stdout.split()]
+    """Return the process ids of a scheduler's workers, forked or started by themselves."""
+    return [
+        each.pid for each in psutil.Process(scheduler).children(recursive=True) if is_worker(each)
+    ]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether a process is a worker: a fork server's child, or one that was started as such."""
+    try:
+        words, parent = process.cmdline(), process.parent()
+        is_forked = FORK_SERVER in words and parent is not None and FORK_SERVER in parent.cmdline()
+    except psutil.Error:
+        return False
+    return is_forked or "audiocls.execution.worker" in words
 
 
 def kill(pid: int) -> None:

@@ -1,4 +1,4 @@
-"""Stopped and killed at any moment: at most the epoch in flight is lost, nothing runs twice."""
+"""Stopped and killed at any moment: at most ten seconds or an epoch are lost, nothing twice."""
 
 import json
 import signal
@@ -67,7 +67,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(home):
     kill(worker)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert "killed by SIGKILL; resuming from its last epoch" in err
+    assert "killed by SIGKILL; resuming from its last snapshot" in err
     assert len(home.finished()) == 2
 
 

@@ -1,5 +1,6 @@
 """Asked to stop at any moment, a launch can be resumed; a worker that hangs is replaced."""
 
+import io
 import os
 import signal
 import subprocess
@@ -13,11 +14,13 @@ from helpers.processes import Home, wait_until, workers_of
 from helpers.recipes import TINY
 from helpers.trials import trainable_job
 
+from audiocls import stop_signals
 from audiocls.config import resolve
+from audiocls.execution import worker
 from audiocls.execution.executors import local
 from audiocls.execution.executors.local import LocalExecutor, Patience, Silence
-from audiocls.execution.messages import Epoch, Event, Lost
-from audiocls.execution.scheduler import stop_on_signal
+from audiocls.execution.messages import STOP, Epoch, Event, Lost
+from audiocls.stop_signals import stop_on_signal
 from audiocls.store import StudyFolder
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP]
@@ -106,6 +109,40 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
             assert not stop.is_set()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_job_whose_processes_are_all_signalled_is_asked_to_stop_once(monkeypatch) -> None:
+    """As by `scancel`: from SLURM itself, and from the script that hands the signal on."""
+    with stop_on_signal() as stop:
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        monkeypatch.setattr(stop_signals, "SAME_WISH_S", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("said", "is_orphan"), [("", True), (f"{STOP}\n", False)])
+def test_a_worker_leaves_an_epoch_unfinished_only_when_its_scheduler_has_died(
+    said, is_orphan, monkeypatch
+) -> None:
+    """One that was told to stop has the time that its scheduler gives it."""
+    leaving: list[float] = []
+
+    class Timer:
+        def __init__(self, after_s: float, *_: object):
+            leaving.append(after_s)
+
+        def start(self) -> None: ...
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO(said))
+    monkeypatch.setattr(worker.threading, "Timer", Timer)
+    inbox = worker.Inbox()
+    assert inbox.jobs.get() is None
+    assert inbox.stop.is_set()
+    wait_until(lambda: bool(leaving) == is_orphan)
 
 
 def test_patience_is_learnt_from_the_epochs_of_the_trial_itself() -> None:

@@ -97,7 +97,7 @@ def test_ctrl_c_within_a_stage_ends_soon_with_75_and_the_next_launch_goes_on_to_
     assert logits(stages) == logits(stages, "whole")
 
 
-def test_a_worker_killed_within_a_stage_loses_an_epoch_of_it_at_most(stages, here):
+def test_a_worker_killed_within_a_stage_loses_seconds_of_it_at_most(stages, here):
     process = stages.start(*LAUNCH, *SHORT, "--workers", "2")
     stages.wait_for(lambda: is_under_way(stages))
     for worker in workers_of(process.pid):

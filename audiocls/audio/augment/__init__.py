@@ -1,7 +1,7 @@
 """Training-time augmentation: waveform transforms, mixing of two clips, SpecAugment masks.
 
 Everything here is off by default and never touches a validation or test clip. Batches go through
-`chain.augment_waveforms`, then `mixing.mix` (both on waveforms), then `audio.batches.mask` (on
+`chain.augment_waveforms`, then `mixing.mix` (both on waveforms), then `spec_augment.masked` (on
 features). All random numbers come from `clip_rng.ClipRNG`.
 """
 
@@ -82,6 +82,9 @@ class Augment(Options):
     """Epochs to finish before mixing begins."""
     draw_per: Literal["clip", "batch"] = added("clip")
     """Who draws resampling, the way of mixing and its STFT window: each clip, or once a batch."""
+    feature_mixup: float = added(0.0, ge=0.0, le=10.0)
+    """Mix the features of every clip with another's, after SpecAugment, in a share drawn from
+    Beta(α, α), this number being α; labels have the same shares under any loss. 0 is off."""
     freq_mask: int = Field(default=0, ge=0)
     """SpecAugment: widest band mask, in mel bands; masked values become 0, the mean."""
     time_mask: int = Field(default=0, ge=0)
@@ -105,6 +108,18 @@ class Augment(Options):
     @property
     def mixes_clips(self) -> bool:
         return bool(self.mixes)
+
+    @property
+    def mixes_every_batch(self) -> bool:
+        return self.mixes_clips and self.mix_from_epoch == 0 and self.mix_p == 1
+
+    @property
+    def has_own_transform(self) -> bool:
+        return any(isinstance(each, OwnTransform) for each in self.transforms)
+
+    @property
+    def has_own_mix(self) -> bool:
+        return any(isinstance(each, OwnMix) for each in self.mixes)
 
     @property
     def masks_bands(self) -> bool:

@@ -39,7 +39,9 @@ def augment_waveforms(
     """
     if not options.changes_samples:
         return waveforms
-    draws, strength = draws.on("cpu"), AugmentationStrength(sample_rate, options.strength)
+    # Code of one's own goes from clip to clip on the host, which therefore has to know the clips.
+    draws = draws.on("cpu" if options.has_own_transform else waveforms.device)
+    strength = AugmentationStrength(sample_rate, options.strength)
     waveforms = _shift(_gain(waveforms, options, draws, strength), options, draws, strength).clone()
     if options.transforms:
         waveforms = apply_transforms(waveforms, options, draws, strength)

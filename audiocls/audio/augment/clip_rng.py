@@ -18,6 +18,11 @@ from torch import Tensor
 from audiocls.seeding import seed_of
 
 
+def has_float64(device: torch.device) -> bool:
+    """Whether a device computes in float64; Apple's, Google's and many of Intel's do not."""
+    return device.type in ("cpu", "cuda")
+
+
 def _signed(word: int) -> int:
     """Return the signed integer with the bits of an unsigned 64-bit word, as int64 holds it."""
     return word - 2**64 if word >= 2**63 else word
@@ -25,6 +30,11 @@ def _signed(word: int) -> int:
 
 GOLDEN = _signed(0x9E3779B97F4A7C15)
 _ROUNDS = ((30, _signed(0xBF58476D1CE4E5B9)), (27, _signed(0x94D049BB133111EB)), (31, 1))
+
+
+Rows = Tensor | slice
+"""Rows of a batch: their numbers (b,) int64, or `EVERY` one."""
+EVERY = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +57,29 @@ class ClipRNG:
     """Device of the numbers; `clips` stay on the CPU, where choices between branches are made."""
     shared: int | None = None
     """The clip whose numbers the whole batch has, where it draws once; none if each clip does."""
+    placed: Tensor | None = None
+    """`clips` on an accelerator, where a copy of them would make the host wait for it."""
 
-    def of(self, rows: Tensor) -> "ClipRNG":
+    def of(self, rows: Rows) -> "ClipRNG":
         """Return the generator of some clips of the batch.
 
-        Shape: rows (b,) int64, indices into `clips`
+        Shape: rows (b,) int64 on the CPU, indices into `clips`
         """
-        return replace(self, clips=self.clips[rows])
+        if isinstance(rows, slice):
+            return self.span(*rows.indices(len(self.clips))[:2])
+        return replace(self, clips=self.clips[rows], placed=None)
+
+    def span(self, start: int, stop: int) -> "ClipRNG":
+        """Return the generator of the clips `start` … `stop` - 1, without copying them."""
+        placed = None if self.placed is None else self.placed[start:stop]
+        return replace(self, clips=self.clips[start:stop], placed=placed)
 
     def per_batch(self) -> "ClipRNG":
         """Return the generator of what a batch draws once, if it does; else the same one."""
         if self.shared is None:
             return self
-        return replace(self, clips=torch.full_like(self.clips, self.shared))
+        placed = None if self.placed is None else torch.full_like(self.placed, self.shared)
+        return replace(self, clips=torch.full_like(self.clips, self.shared), placed=placed)
 
     def on(self, device: torch.device | str) -> "ClipRNG":
         """Return the same generator with its numbers on `device`."""
@@ -70,10 +90,9 @@ class ClipRNG:
 
         Shape: → (B, size)
         """
-        words = self._words(purpose, -(-size // 2)).view(torch.int32)[:, :size]
-        # Each 64-bit word gives two numbers. The upper 24 bits of each half are a signed integer
-        # in ±2²³, which float32 holds exactly; times 2⁻²⁴ and plus 1/2 it lies in [0, 1).
-        return (words >> 8).to(torch.float32).mul_(2**-24).add_(0.5)
+        # A signed integer in ±2²³ is held exactly by float32; times 2⁻²⁴ and plus 1/2 it lies in
+        # [0, 1).
+        return self._halves(purpose, size).to(torch.float32).mul_(2**-24).add_(0.5)
 
     def normal(self, purpose: str, size: int = 1) -> Tensor:
         """Draw float32 numbers of mean 0 and deviation 1 (Box and Muller, 1958), within ±5.8.
@@ -99,8 +118,10 @@ class ClipRNG:
 
         Shape: counts () or (B, 1) or (B, size) → (B, size)
         """
-        # In float32 the product could round up to the count itself; in float64 it stays below.
-        return (self.uniform(purpose, size).double() * counts).long()
+        # ⌊uniform · counts⌋ without rounding, which could reach the count itself in float32, and
+        # without float64, which not every device has. By halves: the product may exceed 64 bits.
+        drawn = self._halves(purpose, size).to(torch.int64) + 2**23
+        return drawn * (counts >> 24) + (drawn * (counts & (1 << 24) - 1) >> 24)
 
     def bernoulli(self, purpose: str, probability: float) -> Tensor:
         """Draw whether an event of that probability happens; never at 0, always at 1.
@@ -109,15 +130,28 @@ class ClipRNG:
         """
         return self.uniform(purpose)[:, 0] < probability
 
+    def _halves(self, purpose: str, size: int) -> Tensor:
+        """Draw integers in ±2²³: the upper 24 bits of each half of a 64-bit word.
+
+        Shape: → (B, size) int32
+        """
+        words = self._words(purpose, -(-size // 2)).view(torch.int32)[:, :size]
+        return right_shifted(words, 8)
+
     def _words(self, purpose: str, count: int) -> Tensor:
         """Draw words of 64 random bits: SplitMix64's stream of each clip, words 1 … count.
 
         Shape: → (B, count) int64
         """
         key = seed_of(self.seed, 0, purpose)
-        streams = mix_bits(self.clips.to(self.device, torch.int64) * GOLDEN + key)
+        streams = mix_bits(self._clips_there().to(torch.int64) * GOLDEN + key)
         counters = torch.arange(1, count + 1, device=self.device) * GOLDEN
         return mix_bits(streams.unsqueeze(1) + counters)
+
+    def _clips_there(self) -> Tensor:
+        """Return `clips` on the device of the numbers. Shape: → (B,)"""
+        is_placed = self.placed is not None and torch.device(self.device).type != "cpu"
+        return self.placed if is_placed and self.placed is not None else self.clips.to(self.device)
 
 
 def mix_bits(words: Tensor) -> Tensor:
@@ -126,8 +160,20 @@ def mix_bits(words: Tensor) -> Tensor:
     Shape: any, int64 → the same
     """
     for shift, factor in _ROUNDS:
-        # int64 shifts are arithmetic in torch: the mask removes the copies of the sign bit, which
-        # makes the shift a logical one.
-        shifted = (words >> shift).bitwise_and_((1 << (64 - shift)) - 1)
+        # The mask removes the copies of the sign bit, which makes the shift a logical one.
+        shifted = right_shifted(words, shift).bitwise_and_((1 << (64 - shift)) - 1)
         words.bitwise_xor_(shifted).mul_(factor)
     return words
+
+
+def right_shifted(words: Tensor, shift: int) -> Tensor:
+    """Shift arithmetically, rounding towards minus infinity, on every device.
+
+    `>>` is no such shift everywhere: on XLA it rounds negative numbers towards zero.
+
+    Shape: any, int32 or int64 → the same
+
+    >>> right_shifted(torch.tensor([-5, 5]), 1)
+    tensor([-3,  2])
+    """
+    return torch.bitwise_right_shift(words, shift)

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from audiocls.audio.augment import Augment, Mix
 from audiocls.audio.augment import spectral as sp
-from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.clip_rng import ClipRNG, Rows
 from audiocls.audio.augment.own import OwnMix
+from audiocls.audio.augment.rows import put, rows_to_compute, taken
 from audiocls.audio.augment.waveform import ratio_or_zero, rms
 
 LEAST_SHARE = 0.1
@@ -50,18 +51,19 @@ def mix(
     """
     if not is_mixed(options, draws, epoch) or len(waveforms) < 2:
         return waveforms, targets
+    draws = draws.on("cpu" if options.has_own_mix else waveforms.device)
     partners = partners_of(draws)
-    kinds = draws.per_batch().on("cpu").integers("mix", len(options.mixes))[:, 0]
+    kinds = draws.per_batch().integers("mix", len(options.mixes))[:, 0]
     mixers = [each.mixed if isinstance(each, OwnMix) else MIXES[each] for each in options.mixes]
     mixed, shares = torch.empty_like(waveforms), waveforms.new_empty(len(waveforms), 1)
     for index, mixer in enumerate(mixers):
-        (rows,) = torch.nonzero(kinds == index, as_tuple=True)
-        if len(rows) > 0:
-            here, there = rows.to(waveforms.device), partners[rows].to(waveforms.device)
-            row_draws = draws.of(rows).on(waveforms.device)
-            mixed[here], shares[here] = mixer(
-                waveforms[here], waveforms[there], row_draws, sample_rate
-            )
+        is_due = kinds == index
+        if (rows := rows_to_compute(is_due)) is not None:
+            first, second = taken(waveforms, rows), taken(waveforms, partners[rows])
+            row_draws = draws.on(waveforms.device).of(rows)
+            changed, row_shares = mixer(first, second, row_draws, sample_rate)
+            put(mixed, rows, changed, is_due)
+            put(shares, rows, row_shares, is_due)
     others = targets[partners.to(targets.device)]
     return mixed, mix_targets(targets, others, shares.to(targets.device), is_union)
 
@@ -78,12 +80,12 @@ def is_mixed(options: Augment, draws: ClipRNG, epoch: int) -> bool:
 def partners_of(draws: ClipRNG) -> Tensor:
     """Draw for each clip the row of another: the next in a ring of the batch in random order.
 
-    Shape: → (B,) int64
+    Shape: → (B,) int64, on the device of `draws`
 
     >>> partners_of(ClipRNG(0, torch.arange(2)))
     tensor([1, 0])
     """
-    ring = draws.on("cpu").uniform("partner")[:, 0].argsort(stable=True)
+    ring = draws.uniform("partner")[:, 0].argsort(stable=True)
     partners = torch.empty_like(ring)
     partners[ring] = ring.roll(-1)
     return partners
@@ -195,8 +197,9 @@ def _freqmix(first: Tensor, second: Tensor, draws: ClipRNG, sample_rate: int) ->
     shares = draws.between("mix share", 0.5, 1.0)
     is_end = _is_end(draws)
 
-    def mixed(rows: Tensor, window: int) -> Tensor:
-        return freqmix(first[rows], second[rows], shares[rows], is_end[rows], window)
+    def mixed(rows: Rows, window: int) -> Tensor:
+        one, other, share, end = (taken(each, rows) for each in (first, second, shares, is_end))
+        return freqmix(one, other, share, end, window)
 
     return _by_window(first, draws, sample_rate, mixed), shares
 
@@ -205,8 +208,9 @@ def _phasemix(first: Tensor, second: Tensor, draws: ClipRNG, sample_rate: int) -
     """Draw the share s of the phase; (1 + s) / 2 of the target: (B, T), (B, T) → (B, T), (B, 1)."""
     shares = draws.uniform("mix share")
 
-    def mixed(rows: Tensor, window: int) -> Tensor:
-        return phasemix(first[rows], second[rows], shares[rows], window)
+    def mixed(rows: Rows, window: int) -> Tensor:
+        one, other, share = (taken(each, rows) for each in (first, second, shares))
+        return phasemix(one, other, share, window)
 
     return _by_window(first, draws, sample_rate, mixed), 0.5 * shares + 0.5
 
@@ -223,19 +227,21 @@ def _is_end(draws: ClipRNG) -> Tensor:
 
 
 def _by_window(
-    first: Tensor, draws: ClipRNG, sample_rate: int, mixed: Callable[[Tensor, int], Tensor]
+    first: Tensor,
+    draws: ClipRNG,
+    sample_rate: int,
+    mixed: Callable[[Rows, int], Tensor],
 ) -> Tensor:
     """Apply `mixed` in STFT windows of a length that each clip draws.
 
     Shape: first (B, T) → (B, T)
     """
     result = torch.empty_like(first)
-    choices = draws.per_batch().on("cpu").integers("mix window", 3)[:, 0]
+    choices = draws.per_batch().integers("mix window", 3)[:, 0]
     for index, window in enumerate(sp.stft_windows(sample_rate)):
-        (rows,) = torch.nonzero(choices == index, as_tuple=True)
-        if len(rows) > 0:
-            here = rows.to(first.device)
-            result[here] = mixed(here, window)
+        is_due = choices == index
+        if (rows := rows_to_compute(is_due)) is not None:
+            put(result, rows, mixed(rows, window), is_due)
     return result
 
 

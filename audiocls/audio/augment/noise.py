@@ -106,7 +106,7 @@ def _with_phase_noise(waveforms: Tensor, draws: ClipRNG, strength: AugmentationS
     Shape: (B, T) → (B, T)
     """
     changed = waveforms.clone()
-    choices = draws.on("cpu").integers("phase window", 3)[:, 0]
+    choices = draws.integers("phase window", 3)[:, 0]
     for index, window in enumerate(sp.stft_windows(strength.sample_rate)):
         change = partial(add_phase_noise, window=window, strength=strength.strength)
         apply_to_selected(changed, choices == index, draws, change)

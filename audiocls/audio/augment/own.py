@@ -91,7 +91,8 @@ def _seeded(seed: int, device: "torch.device") -> Iterator[None]:
     import torch
 
     python, numbers = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    kind = "cuda" if device.type == "cpu" else device.type
+    with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=kind):
         torch.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed)

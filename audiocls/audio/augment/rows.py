@@ -1,4 +1,9 @@
-"""Applying a change to the clips that drew it only, so that a change of half of them costs half.
+"""Applying a change to the clips that drew it only.
+
+Where the host knows which these are, they alone are computed, so that a change of half of them
+costs half. Where an accelerator has drawn it, every clip is computed, and the result chosen there:
+to ask would make the host wait, and a number of clips that differs from batch to batch would keep
+a step from being captured as a graph.
 
 Legend: B batch, b selected clips, T samples.
 """
@@ -8,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.clip_rng import EVERY, ClipRNG, Rows
 
 
 def apply_to_selected(
@@ -19,10 +24,40 @@ def apply_to_selected(
 ) -> None:
     """Replace the selected rows by `change` of them, in place; the others keep every bit.
 
-    Shape: waveforms (B, T), is_changed (B,) bool on the CPU; change: (b, T) → (b, T)
+    Shape: waveforms (B, T), is_changed (B,) bool; change: (b, T) → (b, T)
     """
-    # `is_changed` is on the CPU so that the number of rows is known without a device sync.
-    (rows,) = torch.nonzero(is_changed, as_tuple=True)
-    if len(rows) > 0:
-        there = rows.to(waveforms.device)
-        waveforms[there] = change(waveforms[there], draws.of(rows).on(waveforms.device))
+    if (rows := rows_to_compute(is_changed)) is not None:
+        row_draws = draws.on(waveforms.device).of(rows)
+        put(waveforms, rows, change(taken(waveforms, rows), row_draws), is_changed)
+
+
+def rows_to_compute(is_due: Tensor) -> Rows | None:
+    """Return the due rows, or every row where an accelerator alone knows them; none if none is due.
+
+    Shape: is_due (B,) bool → (b,) int64 on the CPU
+    """
+    if not is_known_to_host(is_due):
+        return EVERY
+    (rows,) = torch.nonzero(is_due, as_tuple=True)
+    return rows if len(rows) > 0 else None
+
+
+def is_known_to_host(drawn: Tensor) -> bool:
+    """Whether the host may read what was drawn without waiting for an accelerator."""
+    return drawn.device.type == "cpu"
+
+
+def taken(values: Tensor, rows: Rows) -> Tensor:
+    """Return rows of `values`. Shape: (B, …) → (b, …)"""
+    return values if isinstance(rows, slice) else values[rows.to(values.device)]
+
+
+def put(values: Tensor, rows: Rows, changed: Tensor, is_due: Tensor) -> None:
+    """Write what was computed of `rows` into those of them that are due, in place.
+
+    Shape: values (B, n), changed (b, n), is_due (B,) bool
+    """
+    if isinstance(rows, slice):
+        values.copy_(torch.where(is_due.unsqueeze(1), changed, values))
+    else:
+        values[rows.to(values.device)] = changed

@@ -16,7 +16,7 @@ from torch import Tensor
 from audiocls.audio.augment import Augment, Transform
 from audiocls.audio.augment import spectral as sp
 from audiocls.audio.augment import waveform as wf
-from audiocls.audio.augment.clip_rng import ClipRNG
+from audiocls.audio.augment.clip_rng import ClipRNG, has_float64
 from audiocls.audio.augment.own import OwnTransform
 from audiocls.audio.augment.rows import apply_to_selected
 
@@ -130,8 +130,9 @@ def _ampsegment(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrengt
 
 def _cycshift(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:
     """Shift circularly by up to the whole clip: (B, T) → (B, T)."""
+    draws = draws if has_float64(waveforms.device) else draws.on("cpu")
     shifts = draws.uniform("cycshift")[:, 0].double() * (waveforms.shape[1] * strength.strength)
-    return wf.roll(waveforms, shifts.long())
+    return wf.roll(waveforms, shifts.long().to(waveforms.device))
 
 
 def _reverse(waveforms: Tensor, draws: ClipRNG, strength: AugmentationStrength) -> Tensor:

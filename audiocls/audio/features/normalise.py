@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from audiocls.audio.augment.clip_rng import has_float64
+
 TINY = 1e-5  # below one step of 16-bit audio, and far below the spread of a live mel band
 
 
@@ -33,11 +35,22 @@ def standardise(features: Tensor, dims: tuple[int, ...]) -> Tensor:
     tensor([[[-1.,  1.],
              [ 0.,  0.]]])
     """
-    # In float64 the mean of a constant is the constant: a rounding error here would be divided by
-    # a deviation that is a rounding error too.
-    mean = features.double().mean(dim=dims, keepdim=True).float()
+    # The mean of a constant has to be the constant: a rounding error here would be divided by a
+    # deviation that is a rounding error too.
+    mean = _mean(features, dims)
     deviation = features.std(dim=dims, correction=0, keepdim=True)
     return (features - mean) / safe_scale(deviation)
+
+
+def _mean(features: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Return the mean over `dims`; of a constant it is the constant.
+
+    Shape: (B, C, L) → the same, with axes of 1 for `dims`
+    """
+    if has_float64(features.device):
+        return features.double().mean(dim=dims, keepdim=True).float()
+    mean = features.mean(dim=dims, keepdim=True)
+    return mean + (features - mean).mean(dim=dims, keepdim=True)  # what the first one rounded away
 
 
 class NormaliseWaveform(nn.Module):
@@ -118,6 +131,7 @@ Moments = tuple[int, Tensor, Tensor]
 
 def _moments(features: Tensor) -> Moments:
     """Compute the moments of each channel. Shape: (N, C, L) → count, (C,), (C,)"""
+    features = features if has_float64(features.device) else features.cpu()
     count = features.shape[0] * features.shape[2]
     pairs = [torch.var_mean(band.double(), correction=0) for band in features.unbind(1)]
     return count, torch.stack([m for _, m in pairs]), torch.stack([v for v, _ in pairs]) * count

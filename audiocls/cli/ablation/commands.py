@@ -1,7 +1,6 @@
 """`audiocls ablation list | show`: what can be asked."""
 
 import audiocls
-from audiocls import console, yaml_file
 from audiocls.cli import options as o
 
 
@@ -13,4 +12,4 @@ def list_(as_json: o.JsonOption = False) -> None:
 def show(name: o.NameArgument, as_json: o.JsonOption = False) -> None:
     """Show one ablation, every default written down."""
     content = audiocls.read_ablation(name).model_dump(mode="json")
-    return console.show_json(content) if as_json else console.say(yaml_file.dump(content))
+    return o.show_content(content, as_json)

@@ -1,6 +1,7 @@
 """`audiocls sweep launch`: ablations and searches alike, to their end and their answer."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,9 +9,11 @@ import audiocls
 from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import show_ending, show_pushed
-from audiocls.console.progress import TerminalDisplay
-from audiocls.errors import NotComparable
+from audiocls.errors import NotComparable, UsageError
 from audiocls.render.formats.terminal import show
+
+if TYPE_CHECKING:
+    from audiocls.console.progress import TerminalDisplay
 
 MaxHoursOption = Annotated[
     float | None, typer.Option("--max-hours", min=0.0, help="Stop, resumably, after N hours.")
@@ -46,19 +49,28 @@ EffectOption = Annotated[
         "metric (0.02 = 2 points), is out of sight.",
     ),
 ]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="SLURM: return once the job array is submitted.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="SLURM: print the batch script, and submit nothing.")
+]
 
 
 def launch(
     name: o.NameArgument, recipe: o.RecipeOption = None, assignments: o.SetOption = None,
     seeds: o.SeedsOption = None, folds: o.FoldsOption = None, arms: o.ArmsOption = None,
     study: o.StudyNameOption = None, runs: o.RunsOption = o.RUNS,
-    executor: o.ServerExecutorOption = "local", devices: o.DevicesOption = "auto",
-    workers: o.WorkersOption = None, max_hours: MaxHoursOption = None, retries: RetriesOption = 0,
-    count: CountOption = None, trial_hours: TrialHoursOption = None,
-    until_decided: UntilDecidedOption = False, max_pairs: MaxPairsOption = None,
-    effect: EffectOption = None, wandb: o.WandbOption = None,
+    executor: o.LaunchExecutorOption = "local", devices: o.DevicesOption = "auto",
+    workers: o.WorkersOption = None, per_device: o.PerDeviceOption = "1",
+    max_hours: MaxHoursOption = None, retries: RetriesOption = 0, count: CountOption = None,
+    trial_hours: TrialHoursOption = None, until_decided: UntilDecidedOption = False,
+    max_pairs: MaxPairsOption = None, effect: EffectOption = None, wandb: o.WandbOption = None,
     tensorboard: o.TensorboardOption = False, log_model: o.LogModelOption = False,
-    trusted: o.TrustOption = None, places: o.PathOption = None
+    devices_per_trial: o.DevicesPerTrialOption = 1, profile: o.ProfileOption = None,
+    slurm: o.SlurmOption = None, detach: DetachOption = False, dry_run: DryRunOption = False,
+    ray_address: o.RayAddressOption = None, cpus_per_worker: o.CpusOption = None,
+    gpus_per_worker: o.GpusOption = None, trusted: o.TrustOption = None, places: o.PathOption = None
 ) -> None:  # fmt: skip
     """Run every missing cell of an ablation or a W&B sweep, then print its answer.
 
@@ -71,22 +83,45 @@ def launch(
         "until_decided": until_decided, "max_pairs": max_pairs, "effect": effect, "wandb": wandb,
         "tensorboard": tensorboard, "log_model": log_model,
     }  # fmt: skip
+    where: dict[str, Any] = {
+        "executor": executor, "per_device": per_device, "devices_per_trial": devices_per_trial,
+        "profile": profile, "slurm": slurm, "detach": detach, "dry_run": dry_run,
+        "ray_address": ray_address, "cpus_per_worker": cpus_per_worker,
+        "gpus_per_worker": gpus_per_worker,
+    }  # fmt: skip
     if executor == "wandb":
-        pushed = audiocls.push(name, **given)
-        show_pushed(pushed)
-        ending = audiocls.agent(pushed, runs=runs, devices=devices, workers=workers)
-        return show_ending(ending)
+        return _launch_on_server(name, given, per_device)
     try:
-        launched = audiocls.launch(name, **given, executor=executor, progress=TerminalDisplay())
+        launched = audiocls.launch(name, **given, **where, progress=_display())
     except audiocls.LaunchStopped as stopped:
         launched = stopped.study
     return show_launched(launched)
 
 
-def show_launched(study: audiocls.Study) -> None:
+def _launch_on_server(name: str, given: Mapping[str, Any], per_device: str) -> None:
+    """Have a W&B server order the trials, and run them here."""
+    if per_device != "1":
+        raise UsageError("--per-device: a server orders one trial at a time; leave it out")
+    pushed = audiocls.push(name, **given)
+    show_pushed(pushed)
+    here = {key: given[key] for key in ("runs", "devices", "workers")}
+    return show_ending(audiocls.agent(pushed, **here))
+
+
+def _display() -> "TerminalDisplay":
+    """Return what shows progress; what draws the page is imported once a trial has ended."""
+    from audiocls.console.progress import TerminalDisplay
+    from audiocls.render.formats.html import preload
+
+    return TerminalDisplay(after_first=preload)
+
+
+def show_launched(study: "audiocls.Study") -> None:
     """Show the study's answer and how the launch ended; exits by its code."""
     outcome = study.outcome
     assert outcome is not None, "launch gives it"
+    if outcome.submitted is not None:
+        return None if outcome.submitted.job else console.say(outcome.submitted.script)
     if outcome.is_replaced:
         console.note(
             f"{study.name} held another plan before (other settings); its records stay in "
@@ -102,9 +137,10 @@ def show_launched(study: audiocls.Study) -> None:
             console.note(text)
     if exit_code:
         raise typer.Exit(exit_code)
+    return None
 
 
-def _show_answer(study: audiocls.Study, is_new: bool) -> int:
+def _show_answer(study: "audiocls.Study", is_new: bool) -> int:
     """Show the ranking or the verdict; return the exit code of one that cannot be given."""
     outcome = study.outcome
     assert outcome is not None, "launch gives it"
@@ -117,7 +153,7 @@ def _show_answer(study: audiocls.Study, is_new: bool) -> int:
     return 0
 
 
-def _show_report(study: audiocls.Study, is_new: bool) -> None:
+def _show_report(study: "audiocls.Study", is_new: bool) -> None:
     """Show the verdict and where its page is, written again only if something is new."""
     report, page = study.compare().report, study.path / "report.html"
     show(report.document)

@@ -1,7 +1,6 @@
 """`audiocls sweep list | show`: the sweeps that can be launched by name."""
 
 import audiocls
-from audiocls import console, yaml_file
 from audiocls.cli import options as o
 
 
@@ -13,4 +12,4 @@ def list_(as_json: o.JsonOption = False) -> None:
 def show(name: o.NameArgument, as_json: o.JsonOption = False) -> None:
     """Show one sweep, in W&B's grammar."""
     sweep = audiocls.read_sweep(name)
-    return console.show_json(sweep) if as_json else console.say(yaml_file.dump(sweep))
+    return o.show_content(sweep, as_json)

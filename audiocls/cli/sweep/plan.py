@@ -14,6 +14,10 @@ def plan(
     arms: o.ArmsOption = None,
     effect: o.EffectOption = None,
     runs: o.RunsOption = o.RUNS,
+    executor: o.LaunchExecutorOption = "local",
+    workers: o.WorkersOption = None,
+    profile: o.ProfileOption = None,
+    slurm: o.SlurmOption = None,
     as_json: o.JsonOption = False,
     format_: o.FormatOption = "terminal",
     out: o.OutOption = None,
@@ -22,7 +26,7 @@ def plan(
     output = o.output_of(as_json, format_, out, allowed=o.PLAN_FORMATS, what="a plan")
     planned = audiocls.plan(
         name, recipe=recipe, set=assignments, seeds=seeds, folds=folds, arms=arms, effect=effect,
-        runs=runs,
+        runs=runs, executor=executor, workers=workers, profile=profile, slurm=slurm,
     )  # fmt: skip
     for text in planned.notes:
         console.note(text)

@@ -38,6 +38,8 @@ def retry(
 def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
     """Stop all launches of a study, on this machine or another, as Ctrl-C there would."""
     stopped = audiocls.stop(name, runs=runs)
+    for text in stopped.queue_notes:
+        console.note(text)
     if not stopped.asked:
         return console.say(f"{stopped.study} is not running.")
     again = f"Resume with: {stopped.command}"

@@ -8,154 +8,39 @@ the scheduler alone, which then stops them in order.
 import os
 import queue
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from audiocls.errors import AudioclsError
-from audiocls.execution.devices import Slots, kind_of, worker_environment
+from audiocls.execution.devices import PerDevice, Slots, kind_of, worker_environment
+from audiocls.execution.executors.silence import PATIENCE, Patience, Silence
+from audiocls.execution.executors.worker_process import Inbox, Worker, start_process
+from audiocls.execution.fork_server import ForkServer, Process
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import (
     FINISH,
     READY,
+    ROOM,
     STOP,
     Ended,
     Epoch,
     Event,
     Lost,
+    Recorded,
     Underway,
     from_json,
 )
 from audiocls.execution.temporary import TemporaryFolders
-from audiocls.machine.memory import crowded_memory_fault, mapped_file_fault, num_oom_kills
+from audiocls.machine.memory import crowded_memory_fault, mapped_file_fault
 
 MAX_STILLBORN = 3
 """Workers in a row that die before they are ready, after which the machine is at fault."""
-KILL_LASTS_S = 1.0
-"""For the system to remove a killed worker; one blocked on I/O may never exit."""
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long a worker may be silent before it is taken to be hung."""
-
-    least_s: float = 180.0
-    """Enough to score a trial, and for W&B to give up on a server."""
-    first_epoch_s: float = 3600.0
-    """Before a trial's first epoch, in which data may be decoded and features computed."""
-    factor: float = 10.0
-    """Times the longest silence of the same trial so far."""
-
-    def limit_s(self, longest_s: float | None) -> float:
-        """Return the limit for a trial; `longest_s` is unknown before its first epoch."""
-        known = self.first_epoch_s if longest_s is None else self.factor * longest_s
-        return max(self.least_s, known)
-
-
-@dataclass
-class Silence:
-    """How long a worker has reported nothing, counted only while this process runs."""
-
-    present_s: float = 0.0
-    longest_s: float | None = None
-
-    def end(self, is_epoch: bool = True) -> None:
-        """Note a report; only epochs of the trial itself tell how long its epochs take."""
-        if is_epoch:
-            self.longest_s = max(self.present_s, self.longest_s or 0.0)
-        self.present_s = 0.0
-
-
-class Worker:
-    """One child process and the trial that it trains."""
-
-    def __init__(
-        self, slot: int, device: str, cache: Path, log: Path, temporary: Path, inbox: "Inbox"
-    ):
-        self.slot, self.device, self.temporary = slot, device, temporary
-        self._oom_kills_before = num_oom_kills()
-        self.trial_id: str | None = None
-        self.silence = Silence()
-        self.is_ready = False
-        self._killed_for = ""
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "audiocls.execution.worker", str(cache)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                bufsize=1,
-                start_new_session=True,
-                env=worker_environment(os.environ, device, temporary),
-            )
-        self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True)
-        self._reader.start()
-
-    def _read(self, inbox: "Inbox") -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for line in lines:
-                inbox.put((self, line.strip()))
-        self._process.wait()
-        inbox.put((self, None))
-
-    def send_line(self, line: str) -> None:
-        """Send one line; the death of a worker is reported by its reader, not here."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(line + "\n")
-        except BrokenPipeError:
-            return
-
-    def close(self) -> None:
-        """End the worker's input: it exits when its trial has stopped."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except BrokenPipeError:
-            return
-
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def kill(self) -> None:
-        """Kill the worker if it still runs, and release its pipes."""
-        self._process.kill()
-        self.close()
-        self._reader.join(KILL_LASTS_S)
-
-    def give_up(self, reason: str) -> None:
-        """Kill a worker that hangs, one that is stopped by a signal too."""
-        self._killed_for = reason
-        self._process.kill()
-
-    def exit_reason(self) -> str:
-        """Return how the process ended."""
-        if self._killed_for:
-            return self._killed_for
-        code = self._process.returncode
-        if code is not None and code < 0:
-            return f"worker killed by {signal.Signals(-code).name}"
-        return f"worker exited with status {code}"
-
-    def is_killed_by(self, number: signal.Signals) -> bool:
-        return self._process.returncode == -number
-
-    def is_killed_for_memory(self) -> bool:
-        """Whether the kernel, as it seems, has killed it because memory ran out."""
-        return self.is_killed_by(signal.SIGKILL) and num_oom_kills() > self._oom_kills_before
-
-
-PATIENCE = Patience()
 MOST_PASSED_S = 1.0
 """Counted as silence between two looks, which are a fifth of a second apart."""
-
-Inbox = queue.SimpleQueue[tuple[Worker, str | None]]
 
 
 class LocalExecutor:
@@ -168,7 +53,12 @@ class LocalExecutor:
         log: Path,
         patience: Patience = PATIENCE,
         release: Callable[[], None] = lambda: None,
+        fork_server: ForkServer | None = None,
+        per_device: PerDevice = 1,
     ):
+        is_forked = set(slots) == {"cpu"} and per_device == 1
+        self._fork_server = fork_server if is_forked else None
+        self._per_device = per_device
         self._cache, self._log, self._patience = cache, log, patience
         self._release_slots = release
         self.kind = kind_of((slots or ["cpu"])[0])
@@ -180,24 +70,38 @@ class LocalExecutor:
 
     def _start(self, slot: int, device: str) -> Worker:
         temporary = self._temporary.new()
-        return Worker(slot, device, self._cache, self._log, temporary, self._inbox)
+        environment = worker_environment(os.environ, device, temporary, self._cache)
+        start = partial(self._start_process, environment)
+        worker = Worker(slot, device, temporary, self._inbox, start)
+        worker.room = 1 if self._per_device == "auto" else self._per_device
+        return worker
+
+    def _start_process(self, environment: Mapping[str, str]) -> Process:
+        """Fork a worker, or else start one that imports everything itself."""
+        forked = None
+        if self._fork_server is not None:
+            forked = self._fork_server.start(self._cache, self._log, environment)
+        return forked or start_process(self._cache, self._log, environment, self._per_device)
 
     def num_free(self) -> int:
-        return sum(worker.trial_id is None for worker in self._workers)
+        return sum(worker.num_free() for worker in self._workers)
 
     def submit(self, job: NativeJob) -> None:
-        worker = next(worker for worker in self._workers if worker.trial_id is None)
-        worker.trial_id, worker.silence = job.id, Silence()
+        worker = next(worker for worker in self._workers if worker.num_free())
+        worker.trial_ids.append(job.id)
+        worker.silence = Silence()
         worker.send_line(job.to_json())
 
     def end(self, trial_id: str) -> None:
         for worker in self._workers:
-            if worker.trial_id == trial_id:
+            if trial_id in worker.trial_ids:
                 worker.send_line(FINISH + trial_id)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         events: list[Event] = []
         deadline = time.monotonic() + timeout_s
+        for worker in self._workers:
+            worker.is_filling = not worker.trial_ids
         while not events and (left := deadline - time.monotonic()) > 0:
             try:
                 worker, line = self._inbox.get(timeout=left)
@@ -215,9 +119,9 @@ class LocalExecutor:
         now = time.monotonic()
         passed_s, self._looked = min(now - self._looked, MOST_PASSED_S), now
         for worker in self._workers:
-            worker.silence.present_s += passed_s if worker.trial_id else 0.0
+            worker.silence.present_s += passed_s if worker.trial_ids else 0.0
             limit_s = self._patience.limit_s(worker.silence.longest_s)
-            if worker.trial_id and worker.silence.present_s > limit_s:
+            if worker.trial_ids and worker.silence.present_s > limit_s:
                 worker.give_up(f"worker hung: silent for {limit_s:.0f} s, so it was killed")
 
     def _handle(self, worker: Worker, line: str | None) -> list[Event]:
@@ -226,12 +130,21 @@ class LocalExecutor:
             return []
         if line is None:
             return self._replace_worker(worker)
+        if line.startswith(ROOM):
+            worker.room = int(line.removeprefix(ROOM))
+            return []
         event = from_json(line)
-        if isinstance(event, Underway):
+        if isinstance(event, Recorded):
+            worker.drop(event.id)
+            worker.uploading = event.id
+        elif isinstance(event, Underway):
             worker.silence.end(isinstance(event, Epoch))
+        elif event.id == worker.uploading:
+            worker.uploading = None
         else:
-            worker.trial_id = None
-        if isinstance(event, Ended) and event.is_worker_spent:
+            worker.drop(event.id)
+        worker.is_spent |= isinstance(event, Ended) and event.is_worker_spent
+        if worker.is_spent and not worker.trial_ids and self._workers[worker.slot] is worker:
             self._retire(worker)
         return [event]
 
@@ -241,11 +154,14 @@ class LocalExecutor:
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
 
     def _replace_worker(self, worker: Worker) -> list[Event]:
-        """Replace a dead worker; return the loss of the trial that it was training."""
+        """Replace a dead worker; return the loss of what it was training."""
         self._temporary.remove(worker.temporary)
+        lost = filter(None, (worker.uploading, *worker.trial_ids))
+        events: list[Event] = [self._lost(worker, trial_id) for trial_id in lost]
         if self._workers[worker.slot] is not worker:
-            return []  # it was retired
-        self._stillborn += not worker.is_ready
+            return events  # it was retired
+        if not worker.is_ready:
+            self._count_stillborn(worker)
         if self._stillborn >= MAX_STILLBORN:
             raise AudioclsError(
                 f"{MAX_STILLBORN} workers died before they were ready ({worker.exit_reason()}); "
@@ -253,7 +169,13 @@ class LocalExecutor:
             )
         worker.close()
         self._workers[worker.slot] = self._start(worker.slot, worker.device)
-        return [self._lost(worker, worker.trial_id)] if worker.trial_id else []
+        return events
+
+    def _count_stillborn(self, worker: Worker) -> None:
+        """Count a worker that died before it was ready; where one was forked, none is any more."""
+        if self._fork_server is None:
+            self._stillborn += 1
+        self._fork_server = None
 
     def _lost(self, worker: Worker, trial_id: str) -> Lost:
         """Return why the trial was lost; of memory the trial is guilty if it ran alone."""
@@ -262,7 +184,7 @@ class LocalExecutor:
             return Lost(trial_id, how, fault=str(mapped_file_fault(self._cache)))
         if not worker.is_killed_for_memory():
             return Lost(trial_id, how)
-        num_running = 1 + sum(each.trial_id is not None for each in self._workers)
+        num_running = 1 + sum(bool(each.trial_ids) for each in self._workers)
         fault = str(crowded_memory_fault(num_running)) if num_running > 1 else ""
         return Lost(trial_id, f"{how}, out of memory", cause="out_of_memory", fault=fault)
 
@@ -270,6 +192,8 @@ class LocalExecutor:
         for worker in self._workers:
             worker.send_line(STOP)
             worker.close()
+            if not worker.is_ready:  # it still imports, and has begun nothing
+                worker.kill()
         events: list[Event] = []
         deadline = time.monotonic() + grace_s
         while any(worker.is_alive() for worker in self._workers) and time.monotonic() < deadline:
@@ -288,4 +212,5 @@ class LocalExecutor:
             _, line = self._inbox.get(timeout=timeout_s)
         except queue.Empty:
             return []
-        return [from_json(line)] if line and line != READY else []
+        is_event = line and line != READY and not line.startswith(ROOM)
+        return [from_json(line)] if line and is_event else []

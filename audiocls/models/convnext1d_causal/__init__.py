@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import NonNegativeInt, PositiveInt
 
 from audiocls.models.options import EMPTY, Dropout, frame_problems, require_compatible
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,9 +18,9 @@ class ConvNeXt1dCausal(Options):
 
     Notable: no stride and no pooling; the class is read from the last position, whose receptive
     field is blocks · (kernel - 1) + 1 frames: 385 by default, 5.1 s at EnCodec's 75 Hz; earlier
-    frames of longer clips do not reach the classifier. LayerNorm of each frame, since the GroupNorm
-    of `convnext1d` averages over time and would leak the future. Source: the regularisation study
-    on ESC-50, its form with a language model's head.
+    frames of longer clips do not reach the classifier, but under `readout` mean. LayerNorm of
+    each frame, since the GroupNorm of `convnext1d` averages over time and would leak the future.
+    Source: the regularisation study on ESC-50, its form with a language model's head.
     """
 
     name: Literal["convnext1d_causal"] = "convnext1d_causal"
@@ -35,6 +35,9 @@ class ConvNeXt1dCausal(Options):
     """Hidden units of each block's perceptron per channel."""
     num_codebooks: NonNegativeInt = 0
     """EnCodec codebooks whose codes a second head predicts; 0 is without that head."""
+    readout: Literal["last", "mean"] = added("last")
+    """Where the class is read: at the last position, as in the source, or from the mean over all
+    positions after the first frame, which overfits less on few clips."""
 
     def check(self, in_shape: tuple[int, int]) -> list[str]:
         """Return why features of (channels, frames) cannot be classified; empty if they can."""
@@ -54,4 +57,5 @@ class ConvNeXt1dCausal(Options):
             dropout=self.dropout,
             expansion=self.expansion,
             num_codebooks=self.num_codebooks,
+            readout=self.readout,
         )

@@ -3,15 +3,18 @@
 The block is that of Liu et al., 2022 (arXiv 2201.03545, figure 4). Notable, and different from it:
 - causal depthwise convolutions along time, padded with zeros on the left only;
 - the input is shifted right by one frame of zeros, as a language model's is by its start token;
-- no stride and no pooling: classes are read from the last position, not from a mean;
+- no stride and no pooling: classes are read from the last position unless a mean is asked for;
 - no layer scale; dropout of values and of whole channels at the end of each block.
 
 Legend: B batch, C channels, L frames, D width, K classes, Q codebooks, V codes per codebook.
 """
 
-import torch
+from typing import Literal
+
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from audiocls.models.image import in_channels_last
 
 CODES = 1024
 """V: entries of each of EnCodec's codebooks (Défossez et al., 2022, arXiv 2210.13438, 3.2)."""
@@ -21,7 +24,8 @@ class ConvNeXt1dCausal(nn.Module):
     """Causal blocks over L + 1 positions: the clip, shifted right by a frame of zeros.
 
     Position t < L depends on frames before t and predicts the codes of frame t; position L depends
-    on the last frames of the clip, as many as the receptive field holds, and predicts its class.
+    on the last frames of the clip, as many as the receptive field holds, and predicts its class,
+    alone or (`readout` mean) together with the positions before it.
 
     >>> model = ConvNeXt1dCausal(4, 5, width=8, blocks=2, kernel=3, num_codebooks=2)
     >>> model(torch.zeros(3, 4, 20)).shape
@@ -38,8 +42,10 @@ class ConvNeXt1dCausal(nn.Module):
         dropout: float = 0.0,
         expansion: int = 4,
         num_codebooks: int = 0,
+        readout: Literal["last", "mean"] = "last",
     ):
         super().__init__()
+        self.readout = readout
         fits = in_channels == width
         self.stem = nn.Identity() if fits else nn.Conv2d(in_channels, width, 1)
         tower = (CausalBlock(width, kernel, dropout, expansion) for _ in range(blocks))
@@ -52,7 +58,7 @@ class ConvNeXt1dCausal(nn.Module):
 
         Shape: (B, C, L) → (B, K) for any L of at least 1
         """
-        logits: Tensor = self.head(self._positions(features)[:, -1])
+        logits: Tensor = self.head(self._read(self._positions(features)))
         return logits
 
     def with_codes(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,14 +75,21 @@ class ConvNeXt1dCausal(nn.Module):
         assert self.code_head is not None, "built without codebooks"
         positions = self._positions(features)
         codes = self.code_head(positions[:, :-1]).unflatten(2, (-1, CODES))
-        return self.head(positions[:, -1]), codes.permute(0, 2, 3, 1)
+        return self.head(self._read(positions)), codes.permute(0, 2, 3, 1)
+
+    def _read(self, positions: Tensor) -> Tensor:
+        """Return what the class is read from; the first position depends on no frame.
+
+        Shape: (B, L + 1, D) → (B, D)
+        """
+        return positions[:, -1] if self.readout == "last" else positions[:, 1:].mean(1)
 
     def _positions(self, features: Tensor) -> Tensor:
         """Return the hidden state of each position.
 
         Shape: (B, C, L) → (B, L + 1, D)
         """
-        image = F.pad(features, (1, 0)).unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        image = in_channels_last(F.pad(features, (1, 0)).unsqueeze(2))
         hidden: Tensor = self.blocks(self.stem(image))
         return hidden.squeeze(2).transpose(1, 2)
 

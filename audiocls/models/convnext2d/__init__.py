@@ -4,13 +4,20 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveInt
 
-from audiocls.models.options import Dropout, image_problems, require_compatible
-from audiocls.options import Options
+from audiocls.models.options import (
+    Dropout,
+    frame_problems,
+    image_problems,
+    require_compatible,
+)
+from audiocls.options import Options, added
 
 if TYPE_CHECKING:
     from torch import nn
 
 FourStages = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+PATCH = 4 * 2 * 2 * 2
+"""Bands and frames under one position of the last stage."""
 
 
 class ConvNeXt2d(Options):
@@ -32,10 +39,19 @@ class ConvNeXt2d(Options):
     """Probability of dropping the last block's branch; the others' grow linearly up to it."""
     dropout: Dropout = 0.0
     """Probability of dropout before the Linear."""
+    partial_patches: Literal["padded", "dropped"] = added("padded")
+    """Bands and frames at the end that fill no patch: padded with zeros, or dropped as in audax."""
+    gelu: Literal["exact", "tanh"] = added("exact")
+    """The activation: exact, or approximated by tanh, which is Flax' default."""
 
     def check(self, in_shape: tuple[int, int]) -> list[str]:
         """Return why features of (channels, frames) cannot be classified; empty if they can."""
-        return image_problems(in_shape)
+        problems = image_problems(in_shape)
+        if self.partial_patches == "dropped":
+            problems += frame_problems(in_shape[1], PATCH, "a patch of the last stage")
+            if 2 <= in_shape[0] < PATCH:
+                problems.append(f"got {in_shape[0]} bands, allowed: {PATCH} or more, for one patch")
+        return problems
 
     def build(self, in_shape: tuple[int, int], num_classes: int) -> "nn.Module":
         """Return the untrained network; raise `ConfigError` as `check` has it."""
@@ -48,4 +64,6 @@ class ConvNeXt2d(Options):
             widths=self.widths,
             stochastic_depth=self.stochastic_depth,
             dropout=self.dropout,
+            is_padded=self.partial_patches == "padded",
+            gelu=self.gelu,
         )

@@ -2,7 +2,7 @@
 
 Notable, and different from the paper:
 - one input channel, the features, of any height and width;
-- patches at the border are padded with zeros instead of dropped;
+- patches at the border are padded with zeros instead of dropped, unless they are to be dropped;
 - no LayerNorm between the mean and the Linear;
 - LayerNorm, layer scale (1e-6) and initialisation are the paper's.
 
@@ -11,6 +11,7 @@ left of bands and frames inside.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ from torch.nn import functional as F
 from audiocls.models.image import as_image
 from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
 
+Gelu = Literal["exact", "tanh"]
+"""Of the normal distribution's own function, or of its approximation by tanh."""
 KERNEL, EXPANSION = 7, 4
 LAYER_SCALE = 1e-6
 WEIGHT_STD = 0.02
@@ -40,14 +43,16 @@ class ConvNeXt2d(nn.Module):
         widths: Sequence[int] = (96, 192, 384, 768),
         stochastic_depth: float = 0.1,
         dropout: float = 0.0,
+        is_padded: bool = True,
+        gelu: Gelu = "exact",
     ):
         super().__init__()
         drops = iter(linear_in_depth(stochastic_depth, sum(depths)))
-        self.stem = nn.Sequential(Patches(1, widths[0], 4), ChannelNorm(widths[0]))
+        self.stem = nn.Sequential(Patches(1, widths[0], 4, is_padded), ChannelNorm(widths[0]))
         self.stages = nn.Sequential()
         for stage, (depth, width) in enumerate(zip(depths, widths, strict=True)):
-            down = _down(widths[stage - 1], width) if stage else nn.Sequential()
-            blocks = (Block(width, next(drops)) for _ in range(depth))
+            down = _down(widths[stage - 1], width, is_padded) if stage else nn.Sequential()
+            blocks = (Block(width, next(drops), gelu) for _ in range(depth))
             self.stages.append(nn.Sequential(*down, *blocks))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], num_classes)
@@ -70,14 +75,14 @@ class Block(nn.Module):
     torch.Size([2, 8, 5, 9])
     """
 
-    def __init__(self, channels: int, drop: float):
+    def __init__(self, channels: int, drop: float, gelu: Gelu = "exact"):
         super().__init__()
         padding = KERNEL // 2
         self.depthwise = nn.Conv2d(channels, channels, KERNEL, padding=padding, groups=channels)
         self.perceptron = nn.Sequential(
             nn.LayerNorm(channels, eps=EPSILON),
             nn.Linear(channels, EXPANSION * channels),
-            nn.GELU(),
+            nn.GELU("tanh" if gelu == "tanh" else "none"),
             nn.Linear(EXPANSION * channels, channels),
         )
         self.scale = nn.Parameter(torch.full((channels,), LAYER_SCALE))
@@ -99,25 +104,27 @@ class Block(nn.Module):
 class Patches(nn.Module):
     """A convolution whose kernel is its stride; the last patch of each axis is padded with zeros.
 
-    Zero is the mean of standardised features. No band or frame is dropped and no clip is too short.
+    Zero is the mean of standardised features. No band or frame is dropped and no clip is too short,
+    unless `is_padded` is false: then bands and frames that fill no patch are dropped.
 
     >>> Patches(1, 8, 4)(torch.zeros(2, 1, 64, 101)).shape
     torch.Size([2, 8, 16, 26])
     """
 
-    def __init__(self, in_channels: int, channels: int, stride: int):
+    def __init__(self, in_channels: int, channels: int, stride: int, is_padded: bool = True):
         super().__init__()
-        self.stride = stride
+        self.stride, self.is_padded = stride, is_padded
         self.conv = nn.Conv2d(in_channels, channels, stride, stride)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return one vector per patch.
 
-        Shape: (B, C, H, W) → (B, channels, ⌈H / stride⌉, ⌈W / stride⌉)
+        Shape: (B, C, H, W) → (B, channels, ⌈H / stride⌉, ⌈W / stride⌉), or the floor if not padded
         """
         height, width = image.shape[-2:]
         padding = (0, -width % self.stride, 0, -height % self.stride)
-        out: Tensor = self.conv(F.pad(image, padding) if any(padding) else image)
+        is_needed = self.is_padded and any(padding)
+        out: Tensor = self.conv(F.pad(image, padding) if is_needed else image)
         return out
 
 
@@ -141,8 +148,8 @@ class ChannelNorm(nn.Module):
         return out
 
 
-def _down(in_channels: int, channels: int) -> nn.Sequential:
-    return nn.Sequential(ChannelNorm(in_channels), Patches(in_channels, channels, 2))
+def _down(in_channels: int, channels: int, is_padded: bool) -> nn.Sequential:
+    return nn.Sequential(ChannelNorm(in_channels), Patches(in_channels, channels, 2, is_padded))
 
 
 def _initialise(module: nn.Module) -> None:

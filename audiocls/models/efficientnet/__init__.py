@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from audiocls.models.options import Dropout, image_problems, require_compatible
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +30,12 @@ class EfficientNet(Options):
     """Probability of dropping the last block's branch; the others' grow linearly up to it."""
     dropout: Dropout = 0.0
     """Probability of dropout before the Linear."""
+    padding: Literal["symmetric", "same"] = added("symmetric")
+    """Where a layer strides: kernel // 2 zeros at both ends, or TensorFlow's and Flax' `SAME`,
+    which over an even size has the odd zero at the end."""
+    norm_eps: float = added(1e-3, gt=0.0)
+    """Added to each variance by BatchNorm, by default as the authors' code does. With 1e-5, torch's
+    and audax', gradients of a silent batch, of variance 0, overflow."""
 
     def check(self, in_shape: tuple[int, int]) -> list[str]:
         """Return why features of (channels, frames) cannot be classified; empty if they can."""
@@ -46,4 +52,5 @@ class EfficientNet(Options):
             depth=self.depth,
             stochastic_depth=self.stochastic_depth,
             dropout=self.dropout,
+            style=network.Style(self.padding, self.norm_eps),
         )

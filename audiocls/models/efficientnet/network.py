@@ -3,7 +3,7 @@
 Notable:
 - one input channel, the features, of any height and width;
 - no bias in squeeze and excitation; no dropout before the Linear by default;
-- convolutions are padded symmetrically by kernel // 2, also where they stride;
+- convolutions are padded symmetrically by kernel // 2, also where they stride, or with `SAME`;
 - `width` and `depth` scale the channels and blocks of b0 freely, also below 1.
 
 Legend: B batch, C channels, F mel bands, L frames, K classes. H height and W width are what is
@@ -17,6 +17,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from audiocls.models.image import as_image
+from audiocls.models.padding import Padding, conv2d
 from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
 
 
@@ -47,6 +48,28 @@ EPSILON = 1e-3
 is 0, multiplies gradients by 316 at each of 49 BatchNorms: they overflow."""
 
 
+class Style(NamedTuple):
+    """How all convolutions are padded and normalised."""
+
+    padding: Padding = "symmetric"
+    epsilon: float = EPSILON
+
+    def conv_norm(
+        self, in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
+    ) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+        """Return a convolution without bias, which BatchNorm would undo, and BatchNorm."""
+        conv = conv2d(in_channels, channels, kernel, stride, groups, self.padding)
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="linear")
+        return conv, nn.BatchNorm2d(channels, eps=self.epsilon)
+
+    def normed(
+        self, in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
+    ) -> nn.Sequential:
+        """Return a convolution, its BatchNorm and SiLU."""
+        layers = self.conv_norm(in_channels, channels, kernel, stride, groups)
+        return nn.Sequential(*layers, nn.SiLU(inplace=True))
+
+
 class EfficientNet(nn.Module):
     """Strided stem, seven stages of inverted bottlenecks, a 1 × 1 convolution, mean, one Linear.
 
@@ -62,12 +85,14 @@ class EfficientNet(nn.Module):
         depth: float = 1.0,
         stochastic_depth: float = 0.2,
         dropout: float = 0.0,
+        style: Style | None = None,
     ):
         super().__init__()
+        style = style or Style()
         stem, head = scaled(STEM_CHANNELS, width), scaled(HEAD_CHANNELS, width)
-        self.stem = _normed(1, stem, 3, stride=2)
-        self.blocks = nn.Sequential(*_blocks(stem, width, depth, stochastic_depth))
-        self.widen = _normed(scaled(STAGES[-1].channels, width), head, 1)
+        self.stem = style.normed(1, stem, 3, stride=2)
+        self.blocks = nn.Sequential(*_blocks(stem, width, depth, stochastic_depth, style))
+        self.widen = style.normed(scaled(STAGES[-1].channels, width), head, 1)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(head, num_classes)
 
@@ -91,15 +116,16 @@ class Block(nn.Module):
     torch.Size([2, 16, 5, 8])
     """
 
-    def __init__(self, in_channels: int, stage: Stage, drop: float):
+    def __init__(self, in_channels: int, stage: Stage, drop: float, style: Style | None = None):
         super().__init__()
+        style = style or Style()
         inner = in_channels * stage.expansion
-        widen = [_normed(in_channels, inner, 1)] if stage.expansion > 1 else []
+        widen = [style.normed(in_channels, inner, 1)] if stage.expansion > 1 else []
         self.branch = nn.Sequential(
             *widen,
-            _normed(inner, inner, stage.kernel, stage.stride, groups=inner),
+            style.normed(inner, inner, stage.kernel, stage.stride, groups=inner),
             Excitation(inner, max(1, in_channels // SQUEEZE)),
-            *_conv_norm(inner, stage.channels, 1),
+            *style.conv_norm(inner, stage.channels, 1),
         )
         self.is_residual = stage.stride == 1 and in_channels == stage.channels
         self.drop = StochasticDepth(drop)
@@ -154,7 +180,9 @@ def scaled(channels: int, width: float) -> int:
     return nearest if nearest >= 0.9 * wanted else nearest + 8
 
 
-def _blocks(in_channels: int, width: float, depth: float, rate: float) -> Iterator[Block]:
+def _blocks(
+    in_channels: int, width: float, depth: float, rate: float, style: Style
+) -> Iterator[Block]:
     """Yield the blocks of all stages; only the first of a stage strides."""
     repeated = [
         (stage, repeat) for stage in STAGES for repeat in range(math.ceil(stage.blocks * depth))
@@ -163,24 +191,5 @@ def _blocks(in_channels: int, width: float, depth: float, rate: float) -> Iterat
     for (stage, repeat), drop in zip(repeated, drops, strict=True):
         stride = stage.stride if repeat == 0 else 1
         channels = scaled(stage.channels, width)
-        yield Block(in_channels, stage._replace(stride=stride, channels=channels), drop)
+        yield Block(in_channels, stage._replace(stride=stride, channels=channels), drop, style)
         in_channels = channels
-
-
-def _normed(
-    in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    """Return a convolution, its BatchNorm and SiLU."""
-    return nn.Sequential(
-        *_conv_norm(in_channels, channels, kernel, stride, groups), nn.SiLU(inplace=True)
-    )
-
-
-def _conv_norm(
-    in_channels: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
-) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
-    """Return a convolution without bias, which BatchNorm would subtract again, and BatchNorm."""
-    padding = kernel // 2
-    conv = nn.Conv2d(in_channels, channels, kernel, stride, padding, groups=groups, bias=False)
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="linear")
-    return conv, nn.BatchNorm2d(channels, eps=EPSILON)

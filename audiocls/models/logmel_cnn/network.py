@@ -12,8 +12,9 @@ Legend: B batch, F mel bands (input channels), C channels, L frames, K classes.
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
+
+from audiocls.models.image import in_channels_last
 
 
 class LogMelCNN(nn.Module):
@@ -46,7 +47,7 @@ class LogMelCNN(nn.Module):
         """
         # Two-dimensional convolutions of height 1 in channels_last are 1.4 times as fast as Conv1d
         # on one CPU thread, forward and backward.
-        image = features.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        image = in_channels_last(features.unsqueeze(2))
         frames = self.blocks(image)
         # The maximum responds to a short event in a long clip, the mean to a texture.
         embedding = frames.mean(dim=(2, 3)) + frames.amax(dim=(2, 3))

@@ -1,18 +1,18 @@
-"""Options of `resnet18` and `resnet34` (torch-free); the network is in `network.py`."""
+"""Options of `resnet18` to `resnet200` (torch-free); the network is in `network.py`."""
 
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveInt
 
 from audiocls.models.options import Dropout, image_problems, require_compatible
-from audiocls.options import Options
+from audiocls.options import Options, added
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 class ResNet(Options):
-    """ResNet with basic blocks over the features as an image of one channel.
+    """ResNet over the features as an image of one channel: basic blocks, from 50 on bottlenecks.
 
     Notable: the last BatchNorm scale of each block starts at 0, so that every block begins as
     its shortcut (Goyal et al., 2017, arXiv 1706.02677, section 5.1). Source: audax on Speech
@@ -20,11 +20,17 @@ class ResNet(Options):
     width 8. Not for raw audio, which has no bands.
     """
 
-    name: Literal["resnet18", "resnet34"] = "resnet18"
+    name: Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200"] = (
+        "resnet18"
+    )
     width: PositiveInt = 64
-    """Channels of the stem and the first stage; the last stage has eight times as many."""
+    """Channels of the stem and the first stage; the last stage has eight times as many, and four
+    times as many again leave a bottleneck."""
     dropout: Dropout = 0.0
     """Probability of dropout before the Linear."""
+    padding: Literal["symmetric", "same"] = added("symmetric")
+    """Where a layer behind the stem's convolution strides: kernel // 2 zeros at both ends, or
+    TensorFlow's and Flax' `SAME`, which over an even size has the odd zero at the end."""
 
     def check(self, in_shape: tuple[int, int]) -> list[str]:
         """Return why features of (channels, frames) cannot be classified; empty if they can."""
@@ -36,4 +42,11 @@ class ResNet(Options):
 
         require_compatible(self, in_shape)
         blocks = network.BLOCKS[self.name]
-        return network.ResNet(num_classes, blocks, width=self.width, dropout=self.dropout)
+        return network.ResNet(
+            num_classes,
+            blocks,
+            width=self.width,
+            dropout=self.dropout,
+            is_basic=self.name in network.BASIC,
+            padding=self.padding,
+        )

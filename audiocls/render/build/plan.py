@@ -1,6 +1,7 @@
 """A plan as a document: what would run, what it would cost, and what it could show."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from audiocls.analysis.power import PowerAnalysis
@@ -8,6 +9,7 @@ from audiocls.design import Plan, roman
 from audiocls.formatting import format_elapsed, format_values, plural
 from audiocls.render.build.power import power_facts, size_table
 from audiocls.render.document import Block, Document, Facts, Note, Section, Title
+from audiocls.studies.slurm.placement import Placement
 
 NUM_SHOWN = 3
 """Candidates of the tuning, and proposals of a sweep, that a plan shows."""
@@ -28,6 +30,7 @@ def plan(
         "baseline": chosen.baseline,
         "design": _design(chosen),
         "arms": ", ".join(chosen.arms),
+        **_over_budget(chosen),
         **_against(chosen),
         "blocks": f"{len(facts['blocks'])} ({num_seeds} × {num_folds})",
         "cells": f"{facts['num_trials']} trials",
@@ -62,10 +65,26 @@ def search_plan(facts: Mapping[str, Any], first: Sequence[str], description: str
     return Document(name=f"{facts['study']}-plan", blocks=blocks, data=lambda: dict(facts))
 
 
+def with_placement(document: Document, placement: Placement) -> Document:
+    """Return a plan that says as well where its trials would be trained, and what that costs."""
+    blocks = tuple(
+        Facts((*block.items, *placement.facts().items())) if isinstance(block, Facts) else block
+        for block in document.blocks
+    )
+    values = {**document.data(), "placement": placement.values()}
+    return replace(document, blocks=blocks, data=lambda: values)
+
+
 def _design(chosen: Plan) -> str:
     if chosen.resolution is None:
         return "named arms" if chosen.ablation.arms else chosen.design
     return f"{chosen.design}, resolution {roman(chosen.resolution)}"
+
+
+def _over_budget(chosen: Plan) -> dict[str, str]:
+    """Return the arms that are not trained, for that is their result."""
+    over = "; ".join(f"{arm} {text}" for arm, text in chosen.over_budget.items())
+    return {"not trained": over} if over else {}
 
 
 def _against(chosen: Plan) -> dict[str, str]:
@@ -93,9 +112,20 @@ def _tuning(facts: Mapping[str, Any]) -> dict[str, str]:
     return {"tuning": text + "; …" * (len(candidates) > NUM_SHOWN)}
 
 
+def _before(preparation: Mapping[str, Any]) -> str:
+    """Return `, 100 epochs in 5 pre-trainings, 800 s of audio through EnCodec`."""
+    if not preparation:
+        return ""
+    epochs, num = preparation["num_stage_epochs"], preparation["num_stages"]
+    stages = f", {epochs} epochs in {plural(num, 'pre-training')}" if num else ""
+    encoded = preparation["encoded_s"]
+    return stages + (f", {encoded:,.0f} s of audio through EnCodec" if encoded else "")
+
+
 def _cost(facts: Mapping[str, Any], num_cores: int) -> str:
     known = facts["num_epochs"]
     epochs = f"{facts['num_trials']} trials" if known is None else f"{known} epochs"
+    epochs += _before(facts.get("preparation", {}))
     if facts["core_seconds"] is None:
         return f"{epochs}; the time is known once the first trial has run"
     left = format_elapsed(facts["core_seconds"] / num_cores)

@@ -47,13 +47,19 @@ def ranking(
     failures: Sequence[str] = (),
     selection: RunSelection | None = None,
     runs: Path | None = None,
+    over_budget: Sequence[str] = (),
 ) -> Document:
-    """Return the document; `failures` are lines, `selection` the runs that W&B shows.
+    """Return the document; `failures` and trials over budget are lines, `selection` is W&B's runs.
 
     `runs` is the folder of the study, for the commands that are shown.
     """
     name = ranking.study.name
-    failed = (Section("Failed", (Items(tuple(failures)),), depth=Depth.TEXT),) if failures else ()
+    told = {"Over budget": over_budget, "Failed": failures}
+    failed = [
+        Section(title, (Items(tuple(lines)),), depth=Depth.TEXT)
+        for title, lines in told.items()
+        if lines
+    ]
     blocks: tuple[Block, ...] = (
         Title(name, ranking.sweep.description),
         Headline(_answer(ranking), _caution(ranking)),

@@ -1,8 +1,10 @@
 """How a launched study stands, as a document."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from audiocls.execution.slurm.commands import QueuedTask
 from audiocls.render.document import Document, Title
 from audiocls.render.table import Column, Table
 from audiocls.store import State, count_states
@@ -14,6 +16,7 @@ def status(
     tuning: Mapping[str, Mapping[State, int]],
     damages: Sequence[str],
     at_work: Sequence[AtWork] = (),
+    tasks: Sequence[QueuedTask] = (),
 ) -> Document:
     """Return the document: a row an arm, and the failures among its values."""
     arms, counts = known.arms, count_states(known.states)
@@ -28,14 +31,16 @@ def status(
     values |= {"tuning": dict(tuning)} if tuning else {}
     values |= {"damaged": list(damages)} if damages else {}
     values |= {"launches": [launch_values(at) for at in at_work]} if at_work else {}
+    values |= {"tasks": [asdict(task) for task in tasks]} if tasks else {}
     blocks = (Title(name), Table(columns, tuple(rows), label=f"{name}-status"))
     return Document(f"{name}-status", blocks, lambda: values)
 
 
 def launch_values(at: AtWork) -> dict[str, Any]:
     """Return a launch that works on the study as plain values."""
-    started = at.launch.started
-    return {"who": at.launch.who, "started": started, "silent_s": round(at.silent_s, 1)}
+    job = {"job": at.launch.job} if at.launch.job else {}
+    started, silent_s = at.launch.started, round(at.silent_s, 1)
+    return {"who": at.launch.who, "started": started, "silent_s": silent_s, **job}
 
 
 def failures(known: Status) -> list[dict[str, Any]]:

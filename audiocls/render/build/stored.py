@@ -34,7 +34,7 @@ from audiocls.studies.reports import (
 from audiocls.studies.request import AblationRequest
 from audiocls.studies.runnable import readable_tables
 from audiocls.studies.search import check_search
-from audiocls.studies.status import failure_lines
+from audiocls.studies.status import failure_lines, over_budget_lines
 from audiocls.studies.sweep_request import SweepRequest
 from audiocls.wandb_remote.push import place_of
 
@@ -133,7 +133,8 @@ def stored_ranking(folder: StudyFolder, format_: str) -> Stored:
             loaded.study.name, loaded.metric, loaded.searched, records, histories, len(proposals)
         )
     failures, runs = tuple(failure_lines(folder)), folder.path.parent
-    return _in(ranking(loaded, failures, selection, runs), folder, format_)
+    over_budget = over_budget_lines(folder)
+    return _in(ranking(loaded, failures, selection, runs, over_budget), folder, format_)
 
 
 def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
@@ -167,7 +168,7 @@ def planned(request: AblationRequest, runs: Path, effect: float | None) -> Store
     chosen, configs = request.plan()
     tables = readable_tables(configs, cache_folder())
     chosen, configs = runnable(chosen, configs, tables)
-    facts = plan_facts(request, chosen, configs)
+    facts = plan_facts(request, chosen, configs, tables)
     if request.ablation.is_program:
         power = power_of_program(chosen, request.overrides, runs, effect)
     else:

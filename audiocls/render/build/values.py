@@ -36,7 +36,9 @@ def to_json(comparison: Comparison, is_secondary: bool = False) -> dict[str, Any
     """
     effects = comparison.effects
     rest = replace(comparison, arms=(), secondary=(), effects=replace(effects, estimates=()))
-    plain = asdict(rest)
+    plain = asdict(replace(rest, over_budget=dict(rest.over_budget)))
+    if not comparison.over_budget:
+        del plain["over_budget"]
     arms = [arm_to_json(comparison, result) for result in comparison.arms]
     estimates = [_effect_to_json(comparison, effect) for effect in effects.estimates]
     undecided = {"verdict": None, "is_within_margin": None}

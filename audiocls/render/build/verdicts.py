@@ -1,11 +1,11 @@
 """The table of verdicts: a row for each arm, and what a reader needs beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from audiocls import stats
 from audiocls.analysis.results import ArmResult, Comparison
-from audiocls.formatting import format_count, format_duration, format_percent, plural
+from audiocls.formatting import NONE, format_count, format_duration, format_percent, plural
 from audiocls.render.build.estimates import evidence_cells, evidence_columns, needless
 from audiocls.render.build.headline import worst_pair
 from audiocls.render.build.method import method_text, scope_sentence
@@ -24,10 +24,18 @@ def verdict_table(comparison: Comparison) -> Table:
     table = _table(comparison, reasons, has_claims=True)
     return replace(
         table,
+        rows=(*table.rows, *_untrained(comparison, table)),
         caption=_caption(comparison),
         notes=_notes(comparison),
         claim=claim_of(comparison, len(comparison.compared), "comparison"),
     )
+
+
+def _untrained(comparison: Comparison, table: Table) -> Iterator[tuple[TableCell, ...]]:
+    """Yield a row for each arm that is beyond its budget, which is all that it reached."""
+    for arm, text in comparison.over_budget.items():
+        told = {"arm": arm, "verdict": "over budget", "reason": text}
+        yield tuple(told.get(column.name, NONE) for column in table.columns)
 
 
 def secondary_table(comparison: Comparison) -> Table:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from audiocls.render.document import Block, Document, Figure, Section
-from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, to_svg
+from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, new_figure, to_svg
 from audiocls.render.formats import visible
 from audiocls.render.table import Cell, Column, Depth, Estimate, Table, plain_cell
 
@@ -28,6 +28,12 @@ def to_html(document: Document) -> str:
     sections = tuple(block for block in blocks if isinstance(block, Section))
     template = _environment(_is_shown).get_template("page.html.j2")
     return template.render(name=document.name, opening=opening, sections=sections)
+
+
+def preload() -> None:
+    """Import what a page with figures needs, by drawing one; that takes longer than the figures."""
+    empty = Figure("", lambda: new_figure(1, 1))
+    to_html(Document("", (Section("", (empty,), depth=Depth.PAGE),), dict))
 
 
 def to_fragment(document: Document) -> str:

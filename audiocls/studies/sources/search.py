@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from audiocls.errors import ConfigError
+from audiocls.errors import ConfigError, OverBudget
 from audiocls.execution.job import AnyJob
 from audiocls.execution.messages import Done, Epoch, Event, Failed
 from audiocls.execution.trial_source import SourceProgress
@@ -75,8 +75,16 @@ class SearchSource:
         return self._folder.study()
 
     def states(self) -> dict[str, State]:
-        """Return the state of every trial that was ever proposed, by trial id."""
-        return self._folder.states(self._proposals)
+        """Return the state of every trial that was ever proposed and could be trained, by its id.
+
+        That a model is beyond its budget is no failure but all that was to be known of it.
+        """
+        states = self._folder.states(self._proposals)
+        failures = self._folder.failures(
+            [one for one in self._proposals if states[one.id] == "failed"]
+        )
+        over = {id_ for id_, failure in failures.items() if failure.cause == "over_budget"}
+        return {id_: state for id_, state in states.items() if id_ not in over}
 
     def progress(self) -> SourceProgress:
         """Return how many trials there will be, and how many were finished before."""
@@ -189,7 +197,11 @@ def impossible(folder: StudyFolder, parameters: dict[str, Any], error: ConfigErr
     """Store parameters that are invalid together as a failed trial, listed like any other."""
     canonical = json.dumps(parameters, sort_keys=True)
     trial_id = hashlib.sha256(canonical.encode()).hexdigest()[:12]
-    folder.trial(trial_id).fail(Failure("error", str(error), "", attempt=1))
+    if isinstance(error, OverBudget):
+        failure = Failure("over_budget", error.share, "", attempt=1)
+    else:
+        failure = Failure("error", str(error), "", attempt=1)
+    folder.trial(trial_id).fail(failure)
     return Proposal(trial_id, parameters)
 
 

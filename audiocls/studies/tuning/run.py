@@ -8,13 +8,15 @@ from pathlib import Path
 from audiocls.formatting import command_line
 from audiocls.store import Choice, StudyFolder, tuning_path
 from audiocls.studies.ablation import prepare_ablation
-from audiocls.studies.launch import Outcome, launch, summary_of
+from audiocls.studies.launch import Outcome, launch
+from audiocls.studies.launch_summary import summary_of
 from audiocls.studies.options import Display, LaunchOptions, cache_folder
 from audiocls.studies.program_ablation import ProgramStudy
 from audiocls.studies.request import AblationRequest
 from audiocls.studies.resolve import Resolved
 from audiocls.studies.tuning.choosing import choices_of, load_choices
 from audiocls.studies.tuning.study import (
+    TuningPlan,
     pending_trials,
     tuned,
     tuning_plan,
@@ -50,15 +52,10 @@ def tune(
     display: Display,
 ) -> TunedStudy:
     """Run the tuning trials that are missing, of an ablation with `tune`."""
-    chosen, _ = request.plan()
-    before = tuning_plan(chosen, request.recipe, request.overrides)
     started, cache = time.monotonic(), cache_folder()
-    comparison = with_candidates(study, before)
-    every = tuning_study(before, request.overrides, cache, of=comparison)
-    known = load_choices(StudyFolder(options.runs / comparison.study.name), comparison.study)
-    missing = pending_trials(every, known)
+    before, comparison, known, missing = _missing(request, study, options.runs)
     outcome = _run(missing, options, display) if missing.study.cells else None
-    folder = StudyFolder(options.runs / every.study.name)
+    folder = StudyFolder(options.runs / missing.study.name)
     choices = (*known, *choices_of(missing.study, folder, before.candidates))
     is_stopped = outcome is not None and outcome.stopped_by is not None
     # An arm that has not chosen yet because the launch was stopped may still choose.
@@ -70,6 +67,26 @@ def tune(
             display.note(text)
     left = _with_time_left(options, time.monotonic() - started)
     return TunedStudy(tuned(comparison, before, choices, cache), left, outcome, blocked)
+
+
+def next_study(
+    request: AblationRequest, study: Resolved | ProgramStudy, runs: Path
+) -> Resolved | ProgramStudy:
+    """Return what a launch would run first: the tuning trials that are missing, or the study."""
+    before, comparison, known, missing = _missing(request, study, runs)
+    return missing if missing.study.cells else tuned(comparison, before, known, cache_folder())
+
+
+def _missing(
+    request: AblationRequest, study: Resolved | ProgramStudy, runs: Path
+) -> tuple[TuningPlan, Resolved | ProgramStudy, Sequence[Choice], Resolved | ProgramStudy]:
+    """Return the tuning, the study with its candidates, what is chosen, and the missing trials."""
+    chosen, _ = request.plan()
+    before = tuning_plan(chosen, request.recipe, request.overrides)
+    comparison = with_candidates(study, before)
+    every = tuning_study(before, request.overrides, cache_folder(), of=comparison)
+    known = load_choices(StudyFolder(runs / comparison.study.name), comparison.study)
+    return before, comparison, known, pending_trials(every, known)
 
 
 def _run(missing: Resolved | ProgramStudy, options: LaunchOptions, display: Display) -> Outcome:

@@ -139,7 +139,7 @@ def _init(mode: WandbMode, info: RunInfo, on_stop: Callable[[], None]) -> wandb.
         dir=str(info.folder),
         mode=mode,
         resume="allow" if mode == "online" else None,
-        reinit="finish_previous",
+        reinit="create_new",
         settings=lean_settings(
             finish_timeout=FINISH_TIMEOUT_S,
             finish_timeout_raises=True,

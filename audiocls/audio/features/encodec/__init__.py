@@ -22,6 +22,8 @@ WIDTH = 128
 """Channels of the embedding."""
 NAMED = ("pretrained", "untrained")
 """Weights by name rather than by file."""
+UNTRAINED_VERSION = 2
+"""Raise it whenever `untrained` means other weights: caches of features depend on it."""
 BANDWIDTHS = (1.5, 3.0, 6.0, 12.0, 24.0)
 """kbps; a codebook of 1024 entries takes 10 bits × 75 frames per second = 0.75 kbps."""
 
@@ -85,24 +87,31 @@ class Encodec(FrontEndOptions):
     @property
     def uses_training_statistics(self) -> bool:
         """Whether features are standardised: only those of untrained weights need it."""
-        # Random weights put out about 0.02 for any input and vary by about 0.001 between clips:
-        # without standardisation a classifier could not see the difference.
+        # Channels of random weights differ in scale and offset as those of trained ones do not.
         return self.weights == "untrained"
 
     def identity(self) -> dict[str, Any]:
-        """Return the options, with the digest of a file of weights in place of its path.
+        """Return what features depend on, a file of weights by its digest instead of its path.
 
         A file that was moved is the same front end; one that was overwritten is another.
         """
-        return super().identity() | {"weights": self.weights_digest()}
+        known = super().identity() | {"weights": self.weights_digest()}
+        # Embeddings are those of any bandwidth.
+        return known | ({} if self.output == "codes" else {"bandwidth": BANDWIDTHS[0]})
+
+    def with_output(self, output: Literal["embeddings", "codes"]) -> "Encodec":
+        """Return these options with another output."""
+        return self.model_copy(update={"output": output})
 
     def weights_digest(self) -> str:
-        """Return the SHA-256 of the file of weights, or the word that names the weights.
+        """Return the SHA-256 of the file of weights, or the words that name the weights.
 
         Raises:
             DataError: the file cannot be read.
         """
         file = self.weights_file
+        if self.weights == "untrained":
+            return f"untrained, version {UNTRAINED_VERSION}"
         if self.package == "transformers":
             return Pretrained(model=self.weights).content()
         if file is None:

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audiocls.audio.features.encodec import SAMPLE_RATE
 from audiocls.audio.features.encodec.package import random_model
@@ -31,11 +31,29 @@ def untrained_model(num_codebooks: int) -> Any:
     # Unfitted codebooks are all zero, and so would every code be. The package fits them in the
     # quantiser's first forward pass, but its cost allows about 300 frames: fewer than there are
     # entries, so that the first codebook would be exact and the second would get a zero residual.
-    model = random_model()
+    model = rescaled(random_model())
     layers = model.quantizer.vq.layers[:num_codebooks]
     for layer, entries in zip(layers, _codebooks(num_codebooks), strict=True):
         layer._codebook.embed.copy_(entries)
         layer._codebook.inited.fill_(1)
+    return model
+
+
+def rescaled(model: Any) -> Any:
+    """Draw the weights of the encoder's convolutions anew so that no layer damps its input.
+
+    He et al., 2015 (arXiv 1502.01852), without biases. Under torch's own initial weights each
+    convolution shrinks the signal, so that ELU sees little but biases: the encoder is then
+    all but linear, and nothing that follows it can find a clip's loudness or spectrum over time.
+    """
+    generator = torch.Generator().manual_seed(SEED)
+    convolutions: list[Any] = [m for m in model.encoder.modules() if isinstance(m, nn.Conv1d)]
+    for layer in convolutions:
+        direction = layer.weight_v.detach()  # what weight normalisation scales to `weight_g`
+        deviation = math.sqrt(2 / direction[0].numel())
+        direction.copy_(torch.randn(direction.shape, generator=generator) * deviation)
+        layer.weight_g.detach().copy_(torch.norm_except_dim(direction))
+        nn.init.zeros_(layer.bias)
     return model
 
 
@@ -61,7 +79,7 @@ def _frames() -> Tensor:
     Shape: → (N, D)
     """
     with torch.inference_mode(False), torch.no_grad():
-        embeddings: Tensor = random_model().encoder(synthetic_clips().unsqueeze(1))
+        embeddings: Tensor = rescaled(random_model()).encoder(synthetic_clips().unsqueeze(1))
     return embeddings.transpose(1, 2).flatten(0, 1)
 
 

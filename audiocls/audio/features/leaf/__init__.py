@@ -11,6 +11,7 @@ from audiocls.audio.features.options import (
     check_nyquist,
     raise_all,
 )
+from audiocls.options import added
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,6 +37,20 @@ class Leaf(FrontEndOptions):
     """Hz; where the lowest filter starts from before training."""
     f_max: float | None = Field(default=None, gt=0.0)
     """Hz; where the highest filter ends before training; none means half the sample rate."""
+    init: Literal["bands", "bins"] = added("bands")
+    """Filters before training: exactly on the mel bands, or as the authors' code finds them, on
+    the bins of a spectrum of 512 samples."""
+    pooling: Literal["mean", "sum"] = added("mean")
+    """Smoothing by weights whose sum is 1, or whose peak is 1, as LEAF's and audax' code has it:
+    some 200 times the power, of which PCEN's floor is then so much smaller a part."""
+    floor: float = added(1e-6, gt=0.0)
+    """PCEN's floor, added to the mean loudness that it divides by; 1e-12 in audax. Quieter sounds
+    are no longer brought to one loudness: with `pooling: mean` those of rms 0.01 and less."""
+    least_power: float = added(0.0, ge=0.0)
+    """Smallest power that reaches PCEN; 1e-5 in LEAF's and audax' code."""
+    padding: Literal["symmetric", "same"] = added("symmetric")
+    """Frames centred on the first sample and every `hop` samples after, or as TensorFlow and Flax
+    pad (`SAME`), which is half a hop later."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Leaf":
@@ -61,5 +76,15 @@ class Leaf(FrontEndOptions):
         self.require_possible(sample_rate)
         f_max = sample_rate / 2 if self.f_max is None else self.f_max
         return front_end.Leaf(
-            self.num_filters, self.window, self.hop, sample_rate, self.f_min, f_max
+            self.num_filters,
+            self.window,
+            self.hop,
+            sample_rate,
+            self.f_min,
+            f_max,
+            is_on_bins=self.init == "bins",
+            is_sum=self.pooling == "sum",
+            is_same=self.padding == "same",
+            floor=self.floor,
+            least_power=self.least_power,
         )

@@ -14,6 +14,7 @@ from audiocls.audio.features.options import (
     num_frames,
     raise_all,
 )
+from audiocls.options import added
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,6 +36,10 @@ class LogMel(FrontEndOptions):
     """Samples between frames."""
     window: PositiveInt | None = None
     """Samples of the Hann window; none means `n_fft`."""
+    framing: Literal["centred", "leading"] = added("centred")
+    """Where a window shorter than `n_fft` lies: `centred` as in torch and librosa, or at the
+    beginning of its frame as in audax, whose Hann window is symmetric too: n_fft - window
+    samples fewer are needed for a frame, so that there are some more at the end."""
     f_min: float = Field(default=0.0, ge=0.0)
     """Hz."""
     f_max: float | None = Field(default=None, gt=0.0)
@@ -52,6 +57,8 @@ class LogMel(FrontEndOptions):
     def _fits_together(self) -> "LogMel":
         problems = [*check_window(self.window, self.n_fft), *check_band(self.f_min, self.f_max)]
         problems += check_mel_bands(self.n_mels, self.n_fft)
+        if self.framing == "leading" and self.window is None:
+            problems.append("framing: got 'leading', allowed: with a window only; set window")
         raise_all(problems)
         return self
 
@@ -63,7 +70,11 @@ class LogMel(FrontEndOptions):
         return check_nyquist(self.f_min, self.f_max, sample_rate)
 
     def shape(self, num_samples: int) -> tuple[int, int]:
-        return self.n_mels, num_frames(num_samples, self.n_fft, self.hop)
+        frames = num_frames(num_samples, self.n_fft, self.hop)
+        if self.framing == "leading" and self.window is not None:
+            padded = num_samples + 2 * (self.n_fft // 2)
+            frames = (padded - self.window) // self.hop + 1
+        return self.n_mels, frames
 
     def build(self, sample_rate: int) -> "nn.Module":
         from audiocls.audio.features.logmel import front_end
@@ -80,4 +91,5 @@ class LogMel(FrontEndOptions):
             offset=self.offset,
             normalise_clip=self.normalise == "clip",
             compression=self.compression,
+            is_leading=self.framing == "leading",
         )

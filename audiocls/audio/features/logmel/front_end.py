@@ -6,6 +6,7 @@ Legend: B batch, T samples, F mel bands, N frequency bins, L frames.
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audiocls.audio.features.mel_scale import mel_filters
@@ -18,8 +19,9 @@ class LogMelFilterBanks(nn.Module):
 
     With compression clamp log(max(power, offset)), exact where it is louder than the offset.
     `hop` and `window` in samples, `f_min` and `f_max` in Hz (none is half the rate). Frames are
-    centred and the ends reflected. Always computed in float32, also under autocast. Bands too
-    narrow to hold a bin of `n_fft` are constant at log(offset).
+    centred and the ends reflected; if `is_leading`, the window is symmetric and at the beginning of
+    its frame, and there are (n_fft - window) / hop frames more. Always computed in float32, also
+    under autocast. Bands too narrow to hold a bin of `n_fft` are constant at log(offset).
 
     Shape: (…, T) → (…, F, L) with L = T // hop + 1 for an even n_fft
 
@@ -42,14 +44,17 @@ class LogMelFilterBanks(nn.Module):
         offset: float = 1e-6,
         normalise_clip: bool = False,
         compression: Literal["offset", "clamp"] = "offset",
+        is_leading: bool = False,
     ):
         super().__init__()
         self.n_fft, self.hop, self.offset = n_fft, hop, offset
         self.normalise_clip, self.compression = normalise_clip, compression
+        self.is_leading = is_leading
         top = float(sample_rate // 2) if f_max is None else f_max  # torchaudio rounds down too
         filters = mel_filters(n_fft // 2 + 1, f_min, top, n_mels, sample_rate)
         # Derived from the options: a checkpoint need not hold them.
-        self.register_buffer("hann", torch.hann_window(window or n_fft), persistent=False)
+        hann = torch.hann_window(window or n_fft, periodic=not is_leading)
+        self.register_buffer("hann", hann, persistent=False)
         self.register_buffer("filters", filters, persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:
@@ -69,6 +74,8 @@ class LogMelFilterBanks(nn.Module):
 
     def _power(self, waveforms: Tensor) -> Tensor:
         """Compute the power spectrum of each frame. Shape: (B, T) → (B, N, L)"""
+        if self.is_leading:
+            return self._leading_power(waveforms)
         spectrum = torch.stft(
             waveforms,
             self.n_fft,
@@ -82,3 +89,11 @@ class LogMelFilterBanks(nn.Module):
         # Not re² + im², which is faster but rounds differently: where power is near the offset the
         # logarithm would show it, and features would no longer equal torchaudio's.
         return spectrum.abs().pow(2)
+
+    def _leading_power(self, waveforms: Tensor) -> Tensor:
+        """Compute the same of windows at the beginning of frames. Shape: (B, T) → (B, N, L)"""
+        margin = self.n_fft // 2
+        padded = F.pad(waveforms.unsqueeze(1), (margin, margin), mode="reflect").squeeze(1)
+        frames = padded.unfold(1, len(self.hann), self.hop) * self.hann
+        power: Tensor = torch.fft.rfft(frames, n=self.n_fft).abs().pow(2)
+        return power.transpose(1, 2)

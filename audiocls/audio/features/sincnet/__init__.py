@@ -11,6 +11,7 @@ from audiocls.audio.features.options import (
     check_nyquist,
     raise_all,
 )
+from audiocls.options import added
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,6 +45,9 @@ class SincNet(FrontEndOptions):
     """Hz; where the highest filter ends before training; none means half the sample rate."""
     offset: float = Field(default=1e-6, gt=0.0)
     """Added to the power before the logarithm."""
+    design: Literal["log_power", "max_pool"] = added("log_power")
+    """`log_power` as above, or audax': leaky ReLU, the maximum of each window, LayerNorm over the
+    filters of a frame; cutoffs in Hz that begin from 50 Hz on, so without f_min, f_max, offset."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "SincNet":
@@ -51,6 +55,11 @@ class SincNet(FrontEndOptions):
         for name, length in (("kernel", self.kernel), ("window", self.window)):
             if length % 2 == 0:
                 problems.append(f"{name}: got {length}, allowed: odd numbers of samples")
+        if self.design == "max_pool":
+            unused = sorted(self.changed() & {"f_min", "f_max", "offset"})
+            problems += [
+                f"{name}: no effect under design 'max_pool'; leave it out" for name in unused
+            ]
         raise_all(problems)
         return self
 
@@ -68,9 +77,22 @@ class SincNet(FrontEndOptions):
         return problems
 
     def build(self, sample_rate: int) -> "nn.Module":
+        self.require_possible(sample_rate)
+        return (
+            self._max_pooled(sample_rate)
+            if self.design == "max_pool"
+            else self._log_power(sample_rate)
+        )
+
+    def _max_pooled(self, sample_rate: int) -> "nn.Module":
+        from audiocls.audio.features.sincnet import max_pool
+
+        filters = max_pool.PeakSincFilters(self.num_filters, self.kernel, sample_rate, NARROWEST)
+        return max_pool.MaxPooledSincNet(filters, self.window, self.hop)
+
+    def _log_power(self, sample_rate: int) -> "nn.Module":
         from audiocls.audio.features.sincnet import front_end
 
-        self.require_possible(sample_rate)
         f_max = sample_rate / 2 if self.f_max is None else self.f_max
         return front_end.SincNet(
             front_end.SincFilters(

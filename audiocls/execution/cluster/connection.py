@@ -1,0 +1,175 @@
+"""The connection with a Ray cluster, and what a launch asks of its nodes."""
+
+import logging
+import math
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from audiocls.errors import UsageError
+from audiocls.formatting import join_names
+
+CONNECT_S = 5.0
+"""For a machine to answer at the address of a cluster."""
+NAMESPACE = "audiocls"
+"""Distinguishes connections that are opened here from the user's."""
+TYPE = "accelerator_type:"
+"""Beginning of the resource by which Ray names a node's kind of device."""
+MOST_NAMED = 6
+MOST_SAID = 300
+"""Characters of an error of Ray's that people are shown."""
+Resources = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How many workers a launch wants, and what each of them gets of a node."""
+
+    num_workers: int
+    cpus: float
+    gpus: float = 0.0
+    accelerator_type: str = ""
+    """As Ray calls it, such as `H200`; empty where the cluster has GPUs of no known kind."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What Ray is told of each worker."""
+        kind = {"accelerator_type": self.accelerator_type} if self.accelerator_type else {}
+        return {"num_cpus": self.cpus, "num_gpus": self.gpus, **kind}
+
+    def room_on(self, node: Resources) -> int:
+        """Return how many workers a node with these resources has room for, if it has no others."""
+        if self.accelerator_type and TYPE + self.accelerator_type not in node:
+            return 0
+        wanted = {"CPU": self.cpus, "GPU": self.gpus}
+        counts = [node.get(name, 0.0) / each for name, each in wanted.items() if each]
+        return math.floor(min(counts) + 1e-6)
+
+    def __str__(self) -> str:
+        gpu = f" {self.accelerator_type}" if self.accelerator_type else ""
+        gpus = f" and {self.gpus:g} GPU{gpu}" if self.gpus else ""
+        return f"{self.cpus:g} CPU{gpus}"
+
+
+def connect(address: str | None) -> None:
+    """Connect this process with a cluster, unless it is.
+
+    Without an address that is `RAY_ADDRESS`, or the cluster that was started on this machine.
+    Raises `UsageError` where none answers, and for an address beside a connection of the user's.
+    """
+    if ray.is_initialized():
+        if address and not _is_ours():
+            raise UsageError(
+                f"--ray-address: got {address}, but this process is connected with a cluster; "
+                "leave the address out, or call ray.shutdown() before"
+            )
+        return
+    _require_listener(address or "")
+    try:
+        ray.init(
+            address or "auto",
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+        why = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"--ray-address: no Ray cluster at {address or 'auto'}: {why}. Start one with `ray "
+            "start --head`, or name one, such as --ray-address ray://HOST:10001"
+        ) from error
+
+
+def disconnect() -> None:
+    """End the connection, unless the user has opened it."""
+    if ray.is_initialized() and _is_ours():
+        ray.shutdown()
+
+
+def _is_ours() -> bool:
+    return bool(ray.get_runtime_context().namespace == NAMESPACE)
+
+
+def _require_listener(address: str) -> None:
+    """Raise `UsageError` where nothing listens: Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"--ray-address: nothing answers at {address} ({error}); wanted: auto, or the address "
+            "of a cluster's head, such as HOST:6379 or ray://HOST:10001"
+        ) from error
+
+
+def demand(devices: str, workers: int | None, cpus: float | None, gpus: float | None) -> Demand:
+    """Return what a launch asks of the cluster that this process is connected with.
+
+    Without a number of workers there are as many as all nodes have room for. Raises `UsageError`
+    where no node, and none that the cluster may add, has room for one.
+    """
+    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = [node["Resources"] for node in known if node["Alive"]]
+    groups = _groups()
+    kind, has_gpu = _kind(devices, [*nodes, *groups], gpus)
+    wanted = Demand(workers or 1, 1.0 if cpus is None else cpus, gpus or float(has_gpu), kind)
+    room = sum(map(wanted.room_on, nodes))
+    if not room and not any(map(wanted.room_on, groups)):
+        raise UsageError(
+            f"--executor ray: a worker is to have {wanted}, and no node offers that; the nodes "
+            f"offer: {join_names(sorted(set(map(_described, nodes))), MOST_NAMED)}. Ask for less "
+            "with --cpus-per-worker or --gpus-per-worker"
+        )
+    return Demand(workers or max(1, room), wanted.cpus, wanted.gpus, kind)
+
+
+def _kind(devices: str, nodes: Sequence[Resources], gpus: float | None) -> tuple[str, bool]:
+    """Return the type of accelerator that workers get, and whether they get any.
+
+    `auto` is the kind that there are most GPUs of: trials of two kinds do not compare.
+    """
+    counts: dict[str, float] = {}
+    for node in nodes:
+        for name in (key.removeprefix(TYPE) for key in node if key.startswith(TYPE)):
+            counts[name] = counts.get(name, 0.0) + node.get("GPU", 0.0)
+    if devices == "cpu" or (devices == "auto" and gpus == 0):
+        return "", False
+    if devices == "auto":
+        known = [name for name, count in counts.items() if count]
+        has_gpus = any(node.get("GPU") for node in nodes)
+        return max(known, key=lambda name: counts[name], default=""), has_gpus or bool(gpus)
+    if devices not in counts:
+        allowed = ", ".join(["auto", "cpu", *counts])
+        raise UsageError(f"--devices: got {devices!r}; this Ray cluster has: {allowed}")
+    return devices, True
+
+
+def _described(node: Resources) -> str:
+    kinds = "".join(f" {key.removeprefix(TYPE)}" for key in node if key.startswith(TYPE))
+    return f"{node.get('CPU', 0):g} CPU and {node.get('GPU', 0):g} GPU{kinds}"
+
+
+def _groups() -> list[Resources]:
+    """Return what nodes that an autoscaler may add would offer, as far as Ray says."""
+    with suppress(Exception):  # of a client's connection nothing is known; Ray has no public call
+        from ray._private.state import state
+
+        config = state.get_cluster_config()
+        groups = config.node_group_configs if config is not None else ()
+        return [dict(group.resources) for group in groups if group.max_count]
+    return []
+
+
+def words_of(error: RayError) -> str:
+    """Return the words of an error of Ray's that say what has happened."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[A-Za-z_.]*(Error|Exception): ", line)]
+    return (named or lines or [type(error).__name__])[-1 if named else 0][:MOST_SAID]

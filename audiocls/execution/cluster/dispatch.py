@@ -1,0 +1,225 @@
+"""What a node needs of this machine for a trial: decoded data, own modules, a program's files.
+
+Data goes as the folders of the cache that its trials read, once for each fingerprint and features.
+They are made here by a process of its own (`python -m audiocls.execution.cluster.dispatch`), which
+has torch.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiocls.audio.datasets import is_packed
+from audiocls.config import Config, files_of
+from audiocls.errors import AudioclsError, UsageError
+from audiocls.execution.cluster.node import Delivery
+from audiocls.execution.cluster.tables import table_bytes
+from audiocls.execution.devices import worker_environment
+from audiocls.execution.external.code import ProgramCode
+from audiocls.execution.job import AnyJob, NativeSpec
+from audiocls.parts import KEPT, own_parts
+from audiocls.parts.code import files_of_module
+from audiocls.parts.modules import find, own_places
+from audiocls.tracking import WandbMode
+
+if TYPE_CHECKING:
+    from audiocls.audio.dataset import AudioDataset
+
+PLACES_OF_WANDB = ("_DIR", "SERVICE", "RUN_ID", "SWEEP_ID", "SWEEP_PARAM_PATH")
+"""Endings of W&B's variables that mean something on this machine, or in this process, alone."""
+HANDED_ON = ("AUDIOCLS_TRUST",)
+
+
+def variables(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return what workers elsewhere need of an environment: W&B's key and settings, and trust.
+
+    >>> variables({"WANDB_API_KEY": "k", "WANDB_DIR": "/home/me", "HOME": "/home/me"})
+    {'WANDB_API_KEY': 'k'}
+    """
+    return {
+        name: value
+        for name, value in inherited.items()
+        if name in HANDED_ON or (name.startswith("WANDB_") and not name.endswith(PLACES_OF_WANDB))
+    }
+
+
+def program_files(code: ProgramCode) -> dict[str, bytes]:
+    """Return a program's files by their paths in its working directory.
+
+    Raises `UsageError` where none is known, or one lies elsewhere.
+    """
+    cwd = code.cwd.resolve()
+    outside = [str(file) for file in code.files if not file.resolve().is_relative_to(cwd)]
+    if not code.files or outside:
+        what = f"{outside[0]} lies outside of {cwd}" if outside else "none of its files is known"
+        raise UsageError(
+            f"--executor ray: the program is sent to the nodes, and {what}. Name its files in "
+            "`code`, all of them below the working directory"
+        )
+    return {str(file.resolve().relative_to(cwd)): file.read_bytes() for file in code.files}
+
+
+def require_sendable(configs: Sequence[Config], mode: WandbMode, has_model: bool) -> None:
+    """Raise `UsageError` for what workers that share no folder cannot do."""
+    if any(config.has_stage for config in configs):
+        raise UsageError(
+            "--executor ray: trials with a pre-training stage share it in the study's folder, "
+            "which nodes do not see; allowed for them: local, inline"
+        )
+    if has_model and mode == "offline":
+        raise UsageError(
+            "--log-model: an offline run names the model's files where it was trained, and with "
+            "--executor ray they do not stay there; allowed: --wandb online"
+        )
+
+
+def paths_of(config: Config) -> dict[str, str]:
+    """Return what a trial reads beside its decoded data: it has to be on every node."""
+    root = {} if is_packed(config.data) or not config.data.root else {"data.root": config.data.root}
+    return {**files_of(config), **root}
+
+
+def modules_of(config: Config) -> dict[str, bytes]:
+    """Return the files of a trial's own parts; an installed part must be installed everywhere."""
+    found = [find(part.module) for _, part in own_parts(config)]
+    pairs = (_placed(file, each.root) for each in found if not each.is_installed
+             for file in files_of_module(each))  # fmt: skip
+    return {name: file.read_bytes() for name, file in pairs}
+
+
+def _placed(file: Path, root: Path) -> tuple[str, Path]:
+    """Return a file with its path below the folder that it is imported from."""
+    roots = [root, *map(Path, own_places())]
+    inside = next((each for each in roots if file.is_relative_to(each)), file.parent)
+    return file.relative_to(inside).as_posix(), file
+
+
+class DataShipment:
+    """The data of some trials on its way: made, read, and put where nodes can fetch it.
+
+    `put` returns a reference to an array. All of it happens on a thread; look at `is_ready`.
+    """
+
+    def __init__(self, spec: NativeSpec, cache: Path, put: Callable[[NDArray[np.uint8]], Any]):
+        self._spec, self._cache, self._put = spec, cache, put
+        self._process: subprocess.Popen[bytes] | None = None
+        self.fault = ""
+        """Why the data cannot be used."""
+        self.table: Any = None
+        self.folders: dict[str, dict[str, Any]] = {}
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is there, or cannot be."""
+        return not self._thread.is_alive()
+
+    def delivery(self, job: AnyJob, files: bytes) -> Delivery:
+        """Return a trial with all that it needs of this machine."""
+        config = config_of(job)
+        data = job.spec.data_fingerprint if isinstance(job.spec, NativeSpec) else ""
+        needed = (modules_of(config), paths_of(config), data, [self.table], self.folders)
+        return Delivery(job.to_json(), files, *needed)
+
+    def cancel(self) -> None:
+        """Give it up."""
+        if self._process is not None:
+            self._process.kill()
+
+    def _work(self) -> None:
+        try:
+            with TemporaryDirectory() as folder:
+                answer, table = self._made(Path(folder))
+            self.table = self._put(np.frombuffer(table, np.uint8))
+            for name in answer["folders"]:
+                self.folders[name] = dict(self._files(self._cache / name))
+        except (AudioclsError, OSError) as error:
+            self.fault = str(error)
+
+    def _made(self, folder: Path) -> tuple[dict[str, Any], bytes]:
+        asked = {"config": self._spec.config, "data": self._spec.data_fingerprint}
+        (folder / "asked.json").write_text(json.dumps({**asked, "cache": str(self._cache)}))
+        words = [sys.executable, "-m", "audiocls.execution.cluster.dispatch", str(folder)]
+        with (folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=worker_environment(os.environ, "cpu"),
+            )
+            code = self._process.wait()
+        if code:
+            last = (folder / "log").read_text(errors="replace").strip().splitlines()
+            raise AudioclsError(f"preparing its data ended with {code}: {last[-1] if last else ''}")
+        answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+        if answer["fault"]:
+            raise AudioclsError(answer["fault"])
+        return answer, (folder / "table.json").read_bytes()
+
+    def _files(self, folder: Path) -> Iterator[tuple[str, Any]]:
+        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+            has_bytes = file.stat().st_size > 0
+            content = np.memmap(file, np.uint8, "r") if has_bytes else np.zeros(0, np.uint8)
+            yield file.relative_to(folder).as_posix(), self._put(np.asarray(content))
+
+
+@dataclass(frozen=True)
+class DataKey:
+    """What decides which data a trial reads."""
+
+    text: str
+
+    @classmethod
+    def of(cls, job: AnyJob) -> "DataKey":
+        """Return the key of a native trial."""
+        assert isinstance(job.spec, NativeSpec)
+        config = job.spec.config
+        parts = [job.spec.data_fingerprint, config["data"], config["features"], config["ssl"]]
+        return cls(json.dumps(parts, sort_keys=True, default=str))
+
+
+def config_of(job: AnyJob) -> Config:
+    """Return the configuration of a native trial."""
+    assert isinstance(job.spec, NativeSpec)
+    return Config.model_validate(job.spec.config, context=KEPT)
+
+
+def main(folder: Path) -> None:
+    """Make what the trials of a configuration read, as `asked.json` says; answer beside it."""
+    from audiocls.execution.worker_cache import WorkerCache
+
+    asked = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
+    config = Config.model_validate(asked["config"], context=KEPT)
+    answer: dict[str, Any] = {"fault": "", "folders": []}
+    try:
+        on_cpu = config.model_copy(update={"device": "cpu"})
+        dataset = WorkerCache(Path(asked["cache"])).dataset(on_cpu, asked["data"])
+        (folder / "table.json").write_bytes(table_bytes(dataset.table))
+        answer["folders"] = sorted(folders_of(dataset))
+    except AudioclsError as error:
+        answer["fault"] = str(error)
+    (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
+
+
+def folders_of(dataset: "AudioDataset") -> set[str]:
+    """Return the folders of the cache that a data set was opened from, by name."""
+    arrays = (dataset.pack.samples, dataset.features, dataset.codes)
+    files = (each.filename for each in arrays if isinstance(each, np.memmap))
+    return {Path(str(file)).parent.name for file in files}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,53 @@
+"""A data set's list of clips as a file, for workers where the data set itself is not.
+
+The fingerprint of the data decides all of it but the paths, which decoded clips do not need.
+"""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from audiocls.atomic import write_bytes
+from audiocls.audio.clips import Clip, ClipTable
+
+TABLES = "AUDIOCLS_TABLES"
+"""Environment variable: the folder of the lists that were sent to a worker."""
+
+
+def table_bytes(table: ClipTable) -> bytes:
+    """Return the list as JSON; what was passed over when it was read is left out."""
+    fields = {
+        "clips": [asdict(clip) for clip in table.clips],
+        "labels": table.labels,
+        "folds": table.folds,
+        "is_multi_label": table.is_multi_label,
+    }
+    return json.dumps(fields, default=str).encode()
+
+
+def table_in(content: bytes) -> ClipTable:
+    """Return the list that `table_bytes` wrote."""
+    fields = json.loads(content)
+    clips = tuple(_clip(each) for each in fields["clips"])
+    labels, folds = tuple(fields["labels"]), tuple(fields["folds"])
+    return ClipTable(clips, labels, folds, fields["is_multi_label"])
+
+
+def _clip(fields: dict[str, Any]) -> Clip:
+    pairs = {name: tuple(fields[name]) for name in ("segment", "member") if fields[name]}
+    given = {**fields, "path": Path(fields["path"]), "labels": tuple(fields["labels"]), **pairs}
+    return Clip(**given)
+
+
+def keep_table(folder: Path, fingerprint: str, content: bytes) -> None:
+    """Put a list where `sent_table` finds it."""
+    write_bytes(folder / f"{fingerprint}.json", content)
+
+
+def sent_table(fingerprint: str) -> ClipTable | None:
+    """Return the list of the data with this fingerprint, if one was sent to this process."""
+    file = Path(os.environ.get(TABLES, ""), f"{fingerprint}.json")
+    is_sent = TABLES in os.environ and file.exists()
+    return table_in(file.read_bytes()) if is_sent else None

@@ -1,0 +1,300 @@
+"""`RayExecutor`: workers on the nodes of a Ray cluster, as actors; no folder is shared with them.
+
+Each worker is a `NodeWorker` in a folder of its own. Its trial's events and history come home as
+they happen, a snapshot every few seconds, and at the end the whole folder. A worker or node that
+dies costs what has happened since the last snapshot; another worker is asked for, and waits until a
+node has room for it, while the others go on.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError
+
+from audiocls.errors import AudioclsError
+from audiocls.execution.cluster.connection import Demand, words_of
+from audiocls.execution.cluster.dispatch import DataKey, DataShipment
+from audiocls.execution.cluster.node import (
+    Delivery,
+    Node,
+    NodeSetup,
+    NodeWorker,
+    Report,
+    require_same,
+)
+from audiocls.execution.executors.local import MAX_STILLBORN
+from audiocls.execution.job import AnyJob, NativeSpec
+from audiocls.execution.messages import (
+    Done,
+    Ended,
+    Event,
+    Failed,
+    Interrupted,
+    Lost,
+    from_json,
+)
+from audiocls.store import Cause, Failure
+from audiocls.store.lease import LeaseLost
+from audiocls.store.transfer import Homecoming, packed
+
+CALL_S = 0.5
+"""A worker answers after this time at the latest, and can be told something else then."""
+LAST_WORDS_S = 1.0
+"""For the last reports to arrive after the grace period; Ctrl-C is to end within 5 seconds."""
+LOOK_EVERY_S = 0.05
+WISHES_EVERY_S = 1.0
+
+
+@dataclass(eq=False)
+class RemoteWorker:
+    """An actor, the one call that it has not answered yet, and the trial that it has."""
+
+    actor: Any
+    call: Any = None
+    node: Node | None = None
+    job: AnyJob | None = None
+    shipment: DataShipment | None = None
+    """Data that its trial waits for."""
+
+    @property
+    def where(self) -> str:
+        """Its node, for people."""
+        return self.node.host if self.node else "a node"
+
+
+@dataclass
+class RayExecutor:
+    """As many workers as are demanded, asked for at once and kept until `stop`."""
+
+    demand: Demand
+    setup: NodeSetup
+    cache: Path
+    release: Callable[[], None] = lambda: None
+    kind: str = ""
+    """Of the first node that a worker has begun on; `cpu` where no GPU is asked for."""
+    _workers: list[RemoteWorker] = field(default_factory=list)
+    _shipments: dict[DataKey, DataShipment] = field(default_factory=dict)
+    _unreported: list[Event] = field(default_factory=list)
+    _stopping: dict[RemoteWorker, Any] = field(default_factory=dict)
+    """Workers that have not answered yet what they were asked before they were to stop."""
+    _stillborn: int = 0
+    _wishes_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.kind = self.kind if self.demand.gpus else "cpu"
+        self._workers = [self._start() for _ in range(self.demand.num_workers)]
+
+    def _start(self) -> RemoteWorker:
+        made = ray.remote(NodeWorker).options(
+            max_restarts=0, scheduling_strategy="SPREAD", **self.demand.options
+        )
+        actor: Any = made.remote(self.setup, ray.get)
+        return RemoteWorker(actor, actor.describe.remote())
+
+    def num_free(self) -> int:
+        return sum(worker.node is not None and worker.job is None for worker in self._workers)
+
+    def submit(self, job: AnyJob) -> None:
+        worker = next(each for each in self._workers if each.node and each.job is None)
+        if not job.tracking.run_id and job.trial.record() is not None:
+            self._unreported.append(Done(job.id))
+            return
+        worker.job = job
+        if isinstance(job.spec, NativeSpec):
+            worker.shipment = self._shipment(DataKey.of(job), job.spec)
+        else:
+            self._send(worker, job)
+
+    def _shipment(self, key: DataKey, spec: NativeSpec) -> DataShipment:
+        if key not in self._shipments:
+            self._shipments[key] = DataShipment(spec, self.cache, ray.put)
+        return self._shipments[key]
+
+    def _send_waiting(self) -> None:
+        for worker in self._workers:
+            if worker.node and worker.job and worker.shipment and worker.shipment.is_ready:
+                self._send(worker, worker.job)
+
+    def _send(self, worker: RemoteWorker, job: AnyJob) -> None:
+        """Send a trial; its attempt is counted here too, for its worker may never say so."""
+        shipment, worker.shipment = worker.shipment, None
+        try:
+            files, number = packed(job.trial.path), job.trial.attempts.last().number
+            if job.trial.record() is None:
+                number = job.trial.begin().number
+            if shipment is not None and shipment.fault:
+                job.trial.fail(Failure("data", shipment.fault, "", number))
+        except LeaseLost:
+            self._end_unsent(worker, Interrupted(job.id, is_taken=True))
+            return
+        if shipment is not None and shipment.fault:
+            self._end_unsent(worker, Failed(job.id, "data", shipment.fault))
+            return
+        delivery = shipment.delivery(job, files) if shipment else Delivery(job.to_json(), files)
+        worker.call = worker.actor.run.remote(delivery, CALL_S)
+
+    def _end_unsent(self, worker: RemoteWorker, ended: Failed | Interrupted) -> None:
+        worker.job = None
+        self._unreported.append(ended)
+
+    def end(self, trial_id: str) -> None:
+        for worker in self._workers:
+            if worker.job and worker.job.id == trial_id and not worker.shipment:
+                worker.actor.end.remote(trial_id)
+
+    def _relay_wishes(self) -> None:
+        """End trials early for which a file at home asks so."""
+        if time.monotonic() < self._wishes_at:
+            return
+        self._wishes_at = time.monotonic() + WISHES_EVERY_S
+        for worker in self._workers:
+            if worker.job and not worker.shipment and worker.job.trial.wish.exists():
+                self.end(worker.job.id)
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        deadline = time.monotonic() + timeout_s
+        while not (events := self._poll_all(deadline)) and time.monotonic() < deadline:
+            pass
+        return events
+
+    def _poll_all(self, deadline: float) -> list[Event]:
+        """Return new events; wait for an answer, but not for long while data is made."""
+        events, self._unreported = self._unreported, []
+        self._send_waiting()
+        self._relay_wishes()
+        left = 0.0 if events else max(0.0, deadline - time.monotonic())
+        is_waiting = any(worker.shipment for worker in self._workers)
+        for worker in self._answered(min(left, LOOK_EVERY_S) if is_waiting else left):
+            events += self._handle(worker)
+        return events
+
+    def _answered(self, timeout_s: float) -> Iterator[RemoteWorker]:
+        calls = {worker.call: worker for worker in self._workers if worker.call is not None}
+        if not calls:
+            time.sleep(timeout_s)
+            return
+        ready, _ = ray.wait(list(calls), num_returns=1, timeout=timeout_s)
+        if ready and len(calls) > 1:
+            ready, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0)
+        for call in ready:
+            yield calls[call]
+
+    def _handle(self, worker: RemoteWorker) -> list[Event]:
+        """Take a worker's answer, and ask it for the next one while it has a trial."""
+        call, worker.call = worker.call, None
+        try:
+            answer = ray.get(call)
+        except RayError as error:
+            return self._replace(worker, error)
+        if isinstance(answer, Node):
+            self._welcome(worker, answer)
+            return []
+        events = self._bring_home(worker, answer)
+        if answer.fault:
+            raise AudioclsError(f"{worker.where} {answer.fault}")
+        if worker.job is not None:
+            worker.call = worker.actor.poll.remote(CALL_S)
+        return events
+
+    def _welcome(self, worker: RemoteWorker, node: Node) -> None:
+        """Note where a worker has begun.
+
+        Raises `UsageError` if its trials could not be compared with those that are trained here.
+        """
+        worker.node, self._stillborn = node, 0
+        if not self.setup.is_program:
+            require_same(node)
+        self.kind = self.kind or node.kind
+        if node.kind != self.kind:  # Ray knew of no kinds; pairs of two do not compare
+            ray.kill(worker.actor)
+            self._workers.remove(worker)
+
+    def _bring_home(self, worker: RemoteWorker, report: Report) -> list[Event]:
+        """Write what a trial has sent, and return its events."""
+        job = worker.job
+        if job is None:
+            return []
+        events = [from_json(line) for line in report.events]
+        home = Homecoming(job.study_folder, job.trial)
+        try:
+            if report.rows:
+                home.add_rows(report.rows.splitlines(), report.has_all_rows)
+            if report.snapshot:
+                home.keep(report.snapshot)
+            if report.study:
+                home.finish(report.study)
+        except LeaseLost:
+            self._give_up(worker)
+            return [Interrupted(job.id, is_taken=True)]
+        if any(isinstance(event, Ended | Lost) for event in events):
+            worker.job = None
+        return events
+
+    def _give_up(self, worker: RemoteWorker) -> RemoteWorker:
+        """End a worker with what it does; return the one that is asked for in its place."""
+        ray.kill(worker.actor)
+        worker.job = None
+        fresh = self._workers[self._workers.index(worker)] = self._start()
+        return fresh
+
+    def _replace(self, worker: RemoteWorker, error: RayError) -> list[Event]:
+        """Ask for a worker in the place of one that does not answer; return the loss of its trial.
+
+        One that cannot be reached may be alive, so it is killed before another one starts.
+        """
+        if worker.node is None:
+            self._count_stillborn(error)
+        job, shipment = worker.job, worker.shipment
+        fresh = self._give_up(worker)
+        if job is None or shipment is not None:  # which was not sent yet
+            fresh.job, fresh.shipment = job, shipment
+            return []
+        how = f"its worker on {worker.where} died: {words_of(error)}"
+        cause: Cause = "out_of_memory" if isinstance(error, OutOfMemoryError) else "signal"
+        return [Lost(job.id, how, job.trial.resume() is not None, cause)]
+
+    def _count_stillborn(self, error: RayError) -> None:
+        """Raise `AudioclsError` if no worker can start."""
+        self._stillborn += 1
+        is_refused = isinstance(error, RayActorError) and error.actor_init_failed
+        if is_refused or self._stillborn >= MAX_STILLBORN:
+            raise AudioclsError(
+                f"--executor ray: a worker cannot start: {words_of(error)}. Each node needs the "
+                "same audiocls with the extra 'ray' as this machine"
+            ) from error
+
+    def stop(self, grace_s: float) -> Sequence[Event]:
+        for shipment in self._shipments.values():
+            shipment.cancel()
+        events, self._unreported = self._unreported, []
+        for worker in self._workers:
+            self._request_stop(worker, max(0.1, grace_s - CALL_S))
+        deadline = time.monotonic() + grace_s + LAST_WORDS_S
+        while any(w.call for w in self._workers) and (left := deadline - time.monotonic()) > 0:
+            for worker in self._answered(left):
+                events += self._last_of(worker)
+        for worker in self._workers:
+            ray.kill(worker.actor)
+        self._shipments.clear()
+        self.release()
+        return events
+
+    def _request_stop(self, worker: RemoteWorker, grace_s: float) -> None:
+        worker.shipment = None
+        if worker.node is None:
+            worker.call = None  # it may wait for a node
+        elif worker.call is None:
+            worker.call = worker.actor.stop.remote(grace_s)
+        else:
+            self._stopping[worker] = worker.actor.stop.remote(grace_s)
+
+    def _last_of(self, worker: RemoteWorker) -> list[Event]:
+        call, worker.call = worker.call, self._stopping.pop(worker, None)
+        try:
+            return self._bring_home(worker, ray.get(call))
+        except RayError:
+            return []

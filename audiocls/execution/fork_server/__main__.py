@@ -1,0 +1,109 @@
+"""The fork server itself: imports, then forks a worker for each request, and reports its end.
+
+`python -m audiocls.execution.fork_server FD MODULE…`: FD is its end of the socket. It has one
+thread and runs no operation of torch, so that what it forks is as a worker that has just imported.
+It ends when its scheduler does; the workers' inputs end then, too, and they stop by themselves.
+"""
+
+import gc
+import importlib
+import json
+import os
+import select
+import socket
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+
+from audiocls.execution import worker
+
+LARGEST_REQUEST = 1 << 18
+"""Bytes, most of them the environment."""
+
+
+class Children:
+    """The workers that were forked and have not ended, by the handles that tell of their ends."""
+
+    def __init__(self, control: socket.socket):
+        self.control = control
+        self._pids: dict[int, int] = {}
+
+    def handles(self) -> list[int]:
+        return list(self._pids)
+
+    def fork(self, request: Mapping[str, Any], fds: list[int]) -> None:
+        """Fork a worker and answer with its process id and handle."""
+        gc.freeze()  # else the first collection in each worker copies every page
+        if (pid := os.fork()) == 0:
+            self._become_worker(request, fds)
+        handle = os.pidfd_open(pid)
+        self._pids[handle] = pid
+        socket.send_fds(self.control, [json.dumps({"pid": pid}).encode()], [handle])
+
+    def _become_worker(self, request: Mapping[str, Any], fds: list[int]) -> NoReturn:
+        try:
+            os.setsid()
+            self.control.close()
+            for handle in self._pids:
+                os.close(handle)
+            for number, fd in enumerate(fds):
+                os.dup2(fd, number)
+                os.close(fd)
+            os.environ.clear()
+            os.environ.update(request["environment"])
+            tempfile.tempdir = None  # it was chosen in another environment
+            np.random.seed()
+            worker.main(Path(request["cache"]))
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
+
+    def reap(self, handle: int) -> None:
+        """Answer with the exit status of a worker that has ended."""
+        pid = self._pids.pop(handle)
+        os.close(handle)
+        _, status = os.waitpid(pid, 0)
+        answer = {"pid": pid, "status": os.waitstatus_to_exitcode(status)}
+        self.control.send(json.dumps(answer).encode())
+
+
+def main() -> None:
+    """Serve until the scheduler ends."""
+    control, modules = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
+    torch.set_num_threads(1)
+    children = Children(control)
+    while True:
+        watched = [control.fileno(), *children.handles()]
+        ready, _, _ = select.select(watched, [], [], 0 if modules else None)
+        if not ready:
+            importlib.import_module(modules.pop(0))
+        for each in set(ready) - {control.fileno()}:
+            children.reap(each)
+        if control.fileno() in ready:
+            modules = []  # an import would keep workers waiting, and who waits for their ends
+            _serve(children)
+
+
+def _serve(children: Children) -> None:
+    request, fds, _, _ = socket.recv_fds(children.control, LARGEST_REQUEST, 3)
+    if not request:
+        os._exit(0)
+    if _num_threads() > 1:
+        os._exit(1)  # a fork could hang: workers are started by themselves from now on
+    children.fork(json.loads(request), fds)
+    for fd in fds:
+        os.close(fd)
+
+
+def _num_threads() -> int:
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
+
+
+if __name__ == "__main__":
+    main()

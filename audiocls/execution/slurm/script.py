@@ -1,0 +1,106 @@
+"""The batch script of a job array: each task goes to the study's folder and is one launch there."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audiocls.execution.slurm.profile import SlurmProfile
+
+REQUEUED = "goes back into the queue"
+PLAIN = re.compile(r"[\w./:,=@%+*&|-]*")
+"""Values of options that `sbatch` reads without quotes."""
+
+TASK = """
+task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+say() { echo "audiocls: task $task on $(hostname -s): $*"; }
+for needed in "$folder" "$study"; do
+  cd "$needed" || { say "there is no folder $needed here; compute nodes have to see it"; exit 2; }
+done
+cd "$folder"
+"$python" -c 'import audiocls' || {
+  say "$python cannot import audiocls here; see python and setup of the profile"; exit 2; }
+
+# A worker for each GPU that SLURM has given, or else for each core of the task.
+if [ "$devices" = cpu ] || [ -z "$CUDA_VISIBLE_DEVICES" ]; then
+  words+=(--workers "${SLURM_CPUS_PER_TASK:-1}")
+fi
+"$python" -m audiocls "${words[@]}" &
+launch=$!
+
+# The time limit signals this script. Preemption signals steps alone: one does nothing but wait.
+trap '[ "$asked" ] || kill -TERM $launch 2>/dev/null; asked=1; again=1' TERM
+listen='trap "exit 75" TERM; sleep infinity & wait'
+(while kill -0 $launch 2>/dev/null; do
+  said=$(srun $overlap --nodes=1 --ntasks=1 bash -c "$listen" 2>&1)
+  [ $? = 75 ] && { kill -TERM $$ 2>/dev/null; break; }
+  echo "a preemption would not be heard, for there is no step: $said"; sleep 60
+done) &
+
+again=1
+while [ "$again" ]; do again=; wait $launch; code=$?; done  # a signal ends a wait
+trap "" TERM
+case $code in 0|3|75|124) ;; *) say "the launch ended with exit code $code; see above" ;; esac
+
+# After scancel a task is no longer running, and stays cancelled.
+if [ "$asked" ] && [ $code = 75 ]; then
+  case "$(squeue --noheader --jobs="$task" --format=%T)" in
+    RUNNING|"") say "asked to stop, goes back into the queue"; scontrol requeue "$task" ;;
+  esac
+fi
+exit $code
+"""
+
+
+@dataclass(frozen=True)
+class ArrayScript:
+    """What a job array runs, and where."""
+
+    study: Path
+    """The study's folder, absolute."""
+    folder: Path
+    """Where the study was launched, absolute: paths of the command line begin there."""
+    words: tuple[str, ...]
+    """Of the launch that each task is, after `audiocls`."""
+    num_tasks: int
+    devices: str = "auto"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    has_overlap: bool = True
+    """Whether steps of this SLURM have cores to themselves unless they say otherwise (20.11)."""
+
+    def text(self, profile: SlurmProfile) -> str:
+        """Return the script."""
+        options = {**self._options(profile), **profile.options}
+        lines = ["#!/bin/bash", *(f"#SBATCH {_option(*item)}" for item in options.items())]
+        lines += [f"export {name}={shlex.quote(each)}" for name, each in self.environment.items()]
+        lines += profile.setup
+        lines += [
+            f"folder={shlex.quote(str(self.folder))}",
+            f"study={shlex.quote(str(self.study))}",
+            f"python={shlex.quote(profile.python)}",
+            f"devices={shlex.quote(self.devices)}",
+            f"overlap={'--overlap' if self.has_overlap else ''}",
+            f"words=({shlex.join(self.words)})",
+        ]
+        return "\n".join(lines) + TASK
+
+    def _options(self, profile: SlurmProfile) -> dict[str, str]:
+        logs = str(self.study / "slurm").replace("%", "%%")
+        return {
+            "job-name": f"audiocls-{self.study.name}",
+            "array": f"0-{self.num_tasks - 1}",
+            "nodes": "1",
+            "ntasks": "1",
+            "output": f"{logs}/%A_%a.log",
+            "open-mode": "append",
+            "requeue": "",
+            "signal": f"B:TERM@{profile.warning_s}",
+        }
+
+
+def _option(name: str, value: str) -> str:
+    if PLAIN.fullmatch(value):
+        return f"--{name}={value}" if value else f"--{name}"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'--{name}="{escaped}"'

@@ -1,0 +1,86 @@
+"""`Submissions`: the job arrays that were submitted for a study.
+
+`slurm/` in its folder has the script of each as `<job>.sh` and the log of each task as
+`<job>_<number>.log`. Which of them have ended is known to the scheduler alone.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiocls.atomic import write_text
+from audiocls.formatting import command_line, plural
+
+MARK = "audiocls: task "
+"""How a line of a task's log begins which says why it could not begin, or what becomes of it."""
+TAIL_BYTES = 65536
+"""At the end of a log, in which such lines are looked for."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job array that trains a study: each of its tasks is a launch."""
+
+    script: str
+    job: str = ""
+    """Its id; empty where nothing was submitted (`--dry-run`)."""
+    num_tasks: int = 0
+
+    def sentence(self, study: Path) -> str:
+        """Return what was submitted for a study, and how to look at it and to stop it."""
+        if not self.job:
+            return "nothing was submitted: this is what would be"
+        look, stop = (
+            command_line("sweep", verb, study.name, runs=study.parent)
+            for verb in ("status", "stop")
+        )
+        return (
+            f"submitted: SLURM job {self.job}, {plural(self.num_tasks, 'task')}; logs: "
+            f"{study}/slurm/{self.job}_*.log; look: {look}; stop: {stop}"
+        )
+
+
+@dataclass(frozen=True)
+class Submissions:
+    """The job arrays of one study."""
+
+    study: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where scripts and logs lie."""
+        return self.study / "slurm"
+
+    def keep(self, job: str, script: str) -> Path:
+        """Keep the script of a job that was submitted."""
+        file = self.folder / f"{job}.sh"
+        write_text(file, script)
+        return file
+
+    def jobs(self) -> list[str]:
+        """Return the ids of all jobs, the latest last."""
+        stems = (file.stem for file in self.folder.glob("*.sh"))
+        return sorted(filter(str.isdecimal, stems), key=_as_number)
+
+    def logs(self, job: str) -> list[Path]:
+        """Return the logs of a job's tasks that have begun."""
+        return sorted(self.folder.glob(f"{job}_*.log"), key=lambda log: _as_number(log.stem))
+
+    def last_words(self, job: str) -> Iterator[tuple[Path, str]]:
+        """Yield each log of a job whose task has something to say, and the last that it said."""
+        for log in self.logs(job):
+            said = [line for line in _tail(log).splitlines() if line.startswith(MARK)]
+            if said:
+                yield log, said[-1].removeprefix("audiocls: ")
+
+
+def _as_number(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in name.split("_") if part.isdigit())
+
+
+def _tail(file: Path) -> str:
+    with suppress(OSError), file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - TAIL_BYTES))
+        return stream.read().decode("utf-8", "replace")
+    return ""

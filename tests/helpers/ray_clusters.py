@@ -1,0 +1,60 @@
+"""Ray clusters on this machine, with as many nodes as a test wants."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers.processes import ROOT
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
+NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}
+"""Environment of nodes and launches; otherwise Ray writes a token into the user's home."""
+
+
+@contextmanager
+def ray_cluster(num_nodes: int, cache: Path) -> Iterator["Cluster"]:
+    """A head without cores and nodes of one core each, whose caches are not this process's."""
+    from ray.cluster_utils import Cluster
+
+    with _environment(cache):
+        cluster = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+        )
+        for _ in range(num_nodes):
+            add_node(cluster, cache)
+    try:
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def add_node(cluster: "Cluster", cache: Path) -> None:
+    """Add a node of one core."""
+    with _environment(cache):
+        cluster.add_node(num_cpus=1)
+
+
+@contextmanager
+def _environment(cache: Path) -> Iterator[None]:
+    """What nodes inherit; paths of Ray's sockets may have 107 bytes."""
+    before = dict(os.environ)
+    os.environ |= {"AUDIOCLS_CACHE": str(cache), "CUDA_VISIBLE_DEVICES": "", "TMPDIR": "/tmp"}
+    os.environ |= {"PYTHONPATH": str(ROOT), **NO_TOKEN}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def require_ray(cache: Path) -> None:
+    """Connect this process with a cluster of two workers' room, which goes with it."""
+    import ray
+
+    if not ray.is_initialized():
+        with _environment(cache):
+            ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)

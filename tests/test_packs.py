@@ -1,0 +1,152 @@
+"""Trials of a pack have each its own events, record, failure, stop and snapshot."""
+
+from collections import defaultdict
+
+import pytest
+import torch
+from helpers.recipes import TINY
+from helpers.trials import trainable_job
+
+from audiocls.config import resolve
+from audiocls.errors import UsageError
+from audiocls.execution import packs
+from audiocls.execution.devices import per_device
+from audiocls.execution.executors.local import LocalExecutor
+from audiocls.execution.messages import Done, Ended, Epoch, Extraction, Failed, Interrupted
+from audiocls.execution.packs import groups_of_one_shape, train_jobs
+from audiocls.execution.worker_cache import WorkerCache
+from audiocls.store import Cell
+from audiocls.training import fused
+from audiocls.training.fit import Signal
+
+ARMS = ({"seed": 0}, {"seed": 1}, {"seed": 0, "fold": 2, "model.dropout": 0.2})
+
+
+@pytest.fixture
+def jobs(tmp_path, cache):
+    """Return the jobs of trials with these changes."""
+
+    def made(*changes, study="study", **shared):
+        return [
+            trainable_job(
+                resolve([TINY, {**shared, **each}], "tiny"),
+                tmp_path / study,
+                cache,
+                cell=Cell(f"{index:012x}", "base", each.get("seed", 0), each.get("fold", 1)),
+            )
+            for index, each in enumerate(changes)
+        ]
+
+    return made
+
+
+@pytest.fixture
+def train(cache):
+    """Train jobs at once; return each one's events."""
+
+    def trained(jobs, poll=lambda trial_id: Signal.CONTINUE):
+        events = defaultdict(list)
+        train_jobs(jobs, WorkerCache(cache), lambda event: events[event.id].append(event), poll)
+        return events
+
+    return trained
+
+
+def test_each_trial_of_a_pack_has_its_events_and_its_record(jobs, train):
+    made = jobs(*ARMS)
+    events = train(made)
+    for job in made:
+        told = [event for event in events[job.id] if not isinstance(event, Extraction)]
+        kinds = [type(event) for event in told]
+        assert kinds == [Epoch, Epoch, Done]
+        record = job.trial.record()
+        assert record.provenance.execution == "fused"
+        assert record.cost.pack == 3
+        assert len(job.trial.history()) == 2
+        assert job.trial.checkpoint.exists()
+    accuracies = {job.trial.record().metrics["test/loss"] for job in made}
+    assert len(accuracies) == 3
+
+
+def test_a_trial_that_nothing_goes_with_is_trained_alone(jobs, train):
+    made = jobs(
+        {}, {"train.batch_size": 4}, {"train.precision": "fp16"}, {"train.precision": "fp16"}
+    )
+    assert [len(group) for group in groups_of_one_shape(made)] == [1, 1, 1, 1]
+    train(made[:2])
+    records = [job.trial.record() for job in made[:2]]
+    assert {record.provenance.execution for record in records} == {"eager"}
+    assert {record.cost.pack for record in records} == {None}
+
+
+def test_a_finished_trial_is_not_trained_again(jobs, train):
+    made = jobs(*ARMS[:2])
+    train(made[:1])
+    before = made[0].trial.record()
+    events = train(made)
+    assert made[0].trial.record() == before
+    assert isinstance(events[made[1].id][-1], Done)
+
+
+def test_one_that_is_stopped_or_cannot_begin_leaves_the_others(jobs, train):
+    made = jobs(*ARMS, {"seed": 3, "init_from": "nowhere"})
+    stopped = made[1].id
+    events = train(made, lambda trial_id: Signal.STOP if trial_id == stopped else Signal.CONTINUE)
+    kinds = [type(events[job.id][-1]) for job in made]
+    assert kinds == [Done, Interrupted, Done, Failed]
+    assert made[1].trial.resume() is not None
+    [done] = train(made[1:2])[stopped][-1:]
+    assert isinstance(done, Done)
+    assert made[1].trial.record().provenance.execution == "eager+fused"
+
+
+def test_out_of_memory_halves_the_pack_and_then_the_trial_is_alone(jobs, train, monkeypatch):
+    sizes = []
+    real = fused.FusedStep.__call__
+
+    def limited(self, groups):
+        sizes.append(len(groups))
+        if len(groups) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(self, groups)
+
+    monkeypatch.setattr(fused.FusedStep, "__call__", limited)
+    made = jobs(*({"seed": seed} for seed in range(3)))
+    events = train(made)
+    assert {type(events[job.id][-1]) for job in made} == {Done}
+    assert sizes[:2] == [3, 2]
+    packs_of = [job.trial.record().cost.pack for job in made]
+    assert packs_of == [None, 2, 2]
+
+
+def test_a_fault_of_all_fails_each(jobs, train, monkeypatch):
+    def broken(*_):
+        raise ValueError("no such kernel")
+
+    monkeypatch.setattr(packs, "fit_pack", broken)
+    made = jobs(*ARMS)
+    events = train(made)
+    assert {type(events[job.id][-1]) for job in made} == {Failed}
+    assert all("no such kernel" in job.trial.failure().message for job in made)
+
+
+def test_a_worker_with_room_for_more_takes_jobs_that_come_together(jobs, cache, tmp_path):
+    executor = LocalExecutor(["cpu"], cache, tmp_path / "log", per_device=3)
+    made = jobs(*({"seed": seed} for seed in range(4)))
+    assert executor.num_free() == 3
+    for job in made[:3]:
+        executor.submit(job)
+    assert executor.num_free() == 0
+    ended = []
+    while len(ended) < 3:
+        ended += [event for event in executor.poll(0.2) if isinstance(event, Ended)]
+        assert executor.num_free() in (0, 3)
+    executor.stop(grace_s=5)
+    assert {type(event) for event in ended} == {Done}
+    assert {job.trial.record().cost.pack for job in made[:3]} == {3}
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", ""])
+def test_another_number_of_trials_is_refused(text):
+    with pytest.raises(UsageError, match=r"--per-device.*allowed: auto, or a number of 1 or more"):
+        per_device(text)

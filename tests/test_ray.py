@@ -1,0 +1,177 @@
+"""`--executor ray`: on clusters of real nodes, which see neither the study nor its data."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from helpers.own_parts import write_package
+from helpers.processes import Home, num_trained, tiny_home, wait, wait_until
+from helpers.ray_clusters import NO_TOKEN, add_node, ray_cluster
+
+NUM_EPOCHS = 160
+CHOSEN = ("--arms", "baseline", "--seeds", "0..3", "--set", f"train.epochs={NUM_EPOCHS}")
+
+
+@pytest.fixture(scope="module")
+def node_cache(tmp_path_factory):
+    """The cache of all nodes."""
+    return tmp_path_factory.mktemp("nodes")
+
+
+@pytest.fixture(scope="module")
+def cluster(node_cache):
+    """A head and two nodes of one core."""
+    with ray_cluster(2, node_cache) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, value in NO_TOKEN.items():
+        monkeypatch.setenv(name, value)
+    return tiny_home(tmp_path)
+
+
+def words(cluster, *given: str) -> tuple[str, ...]:
+    """A launch on the cluster, in words."""
+    ray = ("--executor", "ray", "--ray-address", cluster.address)
+    return ("sweep", "launch", "tiny.yaml", *ray, *given)
+
+
+def histories(home: Home) -> dict[str, list[int]]:
+    """Return trial id → the epochs in its history at home."""
+    files = (home.path / "runs/tiny/trials").glob("*/history.jsonl")
+    rows = {file.parent.name: file.read_text().splitlines() for file in files}
+    return {name: [int(json.loads(line)["epoch"]) for line in rows[name]] for name in rows}
+
+
+def metrics(home: Home) -> dict[str, dict[str, float]]:
+    records = {t.name: json.loads((t / "record.json").read_text()) for t in home.finished()}
+    return {name: record["metrics"] for name, record in records.items()}
+
+
+def training_processes() -> list[psutil.Process]:
+    """Return the processes that train on nodes."""
+    found = [p for p in psutil.process_iter() if "audiocls.execution.worker" in words_of(p)]
+    return [p for p in found if "NodeWorker" in words_of(p.parent())]
+
+
+def words_of(process: psutil.Process | None) -> str:
+    try:
+        return " ".join(process.cmdline()) if process else ""
+    except psutil.Error:
+        return ""
+
+
+def num_underway(home: Home) -> int:
+    return sum(0 < len(rows) < NUM_EPOCHS for rows in histories(home).values())
+
+
+def num_rows(home: Home) -> int:
+    return sum(map(len, histories(home).values()))
+
+
+def wait_for_rows(launch: subprocess.Popen[str], home: Home, number: int) -> None:
+    """Wait until a launch has trained some more epochs, on two workers."""
+    before = num_rows(home)
+
+    def is_so() -> bool:
+        assert launch.poll() is None, launch.communicate()
+        return num_rows(home) >= before + number and len(training_processes()) == 2
+
+    wait_until(is_so, 150)
+
+
+@pytest.mark.slow
+def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
+    cluster, home, node_cache, tmp_path_factory
+):
+    launch = home.start(*words(cluster, "--wandb", "offline", *CHOSEN))
+    wait_for_rows(launch, home, 10)
+    training_processes()[0].kill()
+    wait_for_rows(launch, home, 10)
+    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    add_node(cluster, node_cache)
+    wait_for_rows(launch, home, 10)
+    began = time.monotonic()
+    home.run("sweep", "stop", "tiny")
+    ended = wait(launch)
+    assert ended.code == 75, ended.err
+    assert time.monotonic() - began < 20
+    assert "worker killed by SIGKILL; resuming from its last epoch" in ended.err
+    assert "its worker on" in ended.err
+    assert any(node_cache.glob("pack-*"))
+    assert not any(node_cache.glob("synthetic-*"))
+    num_left = 4 - len(home.finished())
+    rest = home.launch(*CHOSEN)
+    assert num_trained(rest.err) == num_left > 0
+    assert all(rows == [*range(1, NUM_EPOCHS + 1)] for rows in histories(home).values())
+    runs = [run.name for run in (home.path / "runs/tiny/wandb").glob("offline-run-*")]
+    assert runs
+    assert all(any(trial.name in run for trial in home.finished()) for run in runs)
+    undisturbed = tiny_home(tmp_path_factory.mktemp("undisturbed"))
+    undisturbed.launch(*CHOSEN)
+    assert metrics(home) == metrics(undisturbed)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_within_seconds_and_leaves_nothing_running(cluster, home):
+    launch = home.start(*words(cluster, "--wandb", "disabled", *CHOSEN))
+    wait_until(lambda: num_underway(home) >= 1, 120)
+    began = time.monotonic()
+    os.kill(launch.pid, signal.SIGINT)
+    assert wait(launch).code == 75
+    assert time.monotonic() - began < 15
+    wait_until(lambda: not training_processes())
+    assert list(Path("/tmp").glob("audiocls-node-*/owner")) == []
+
+
+PROGRAM = """
+import sys
+from audiocls import report_result
+import beside
+
+given = dict(word.lstrip("-").split("=") for word in sys.argv[1:])
+report_result({"score": beside.score(float(given["x"]))})
+"""
+SWEEP = """
+program: program.py
+method: grid
+metric: {name: score, goal: maximize}
+parameters: {x: {values: [1, 2]}}
+"""
+
+
+@pytest.mark.slow
+def test_own_parts_go_to_the_nodes(cluster, home):
+    write_package(home.path)
+    recipe = home.path / "recipes/tiny.yaml"
+    own = recipe.read_text().replace("logmel_cnn, channels: [8, 8, 8, 8]", "'my_pkg.nets:MyNet'")
+    recipe.write_text(own)
+    home.change(factors="{model.width: [4]}")
+    home.run(*words(cluster, "--wandb", "disabled", "--seeds", "0"))
+    assert len(home.finished()) == 2
+
+
+@pytest.mark.slow
+def test_programs_of_anybody_go_to_the_nodes(cluster, home):
+    (home.path / "program.py").write_text(PROGRAM)
+    (home.path / "beside.py").write_text("def score(x):\n    return 10 * x\n")
+    (home.path / "tiny.yaml").write_text(SWEEP)
+    home.run(*words(cluster, "--wandb", "disabled"))
+    assert sorted(each["score"] for each in metrics(home).values()) == [10.0, 20.0]
+
+
+@pytest.mark.slow
+def test_more_than_any_node_offers_is_refused_before_anything_is_written(cluster, home):
+    refused = home.run(*words(cluster, "--cpus-per-worker", "64"), code=2)
+    assert "no node offers that; the nodes offer: 0 CPU and 0 GPU, 1 CPU and 0 GPU" in refused.err
+    refused = home.run(*words(cluster, "--devices", "A100"), code=2)
+    assert "--devices: got 'A100'; this Ray cluster has: auto, cpu" in refused.err
+    assert not (home.path / "runs").exists()

@@ -1,0 +1,541 @@
+"""SLURM: a study as a job array of launches, with SLURM's own programs replaced by small fakes."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from helpers.processes import invoke, tiny_home, wait_until
+from helpers.records import finished_study
+
+import audiocls
+from audiocls.api.display import SilentDisplay
+from audiocls.errors import ConfigError, UsageError
+from audiocls.execution.scheduler import GRACE_S
+from audiocls.execution.slurm import commands
+from audiocls.execution.slurm.profile import SlurmProfile, read_profile
+from audiocls.execution.slurm.script import ArrayScript
+from audiocls.store import Failure, StudyFolder
+from audiocls.store.launches import Launches
+from audiocls.store.submissions import Submissions
+from audiocls.studies import joining
+from audiocls.studies.options import LaunchOptions
+from audiocls.studies.slurm.placement import placement_of
+from audiocls.studies.status import stop_launches
+
+LAUNCH = ("sweep", "launch", "tiny.yaml", "--executor", "slurm", "--wandb", "disabled")
+
+FAKES = {
+    "sbatch": """
+case "$1" in
+  --version) echo "$(<"$fake/version")" ;;
+  --help) echo "  -p, --partition=partition   --time=minutes" ;;
+  *) [ -e "$fake/refusal" ] && { cat "$fake/refusal" >&2; exit 1; }
+     cat > "$fake/script"; echo 77 ;;
+esac
+""",
+    "sinfo": 'printf "cpu\\ngpu\\n"',
+    "squeue": 'cat "$fake/queue" 2>/dev/null',
+    "scancel": 'echo "$@" >> "$fake/cancelled"',
+    "scontrol": 'echo "$@" >> "$fake/requeued"',
+    "srun": 'until [ -e "$fake/preempted" ]; do sleep 0.02; done; exit 75',
+}
+
+
+class Fake:
+    """A folder with SLURM's programs, and what they are to say."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name, text in FAKES.items():
+            file = folder / name
+            file.write_text(f"#!/bin/bash\nfake={shlex.quote(str(folder))}\n{text.strip()}\n")
+            file.chmod(0o755)
+        self.say("version", "slurm-wlm 23.11.4\n")
+
+    def say(self, what: str, text: str) -> None:
+        (self.folder / what).write_text(text)
+
+    def heard(self, what: str) -> str:
+        file = self.folder / what
+        return file.read_text() if file.exists() else ""
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """SLURM on PATH, in a home with one question."""
+    folder = tmp_path / "slurm programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    tiny_home(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return Fake(folder)
+
+
+def options_in(script: str) -> dict[str, str]:
+    """Return the options in a batch script, as `sbatch` splits its lines."""
+    lines = (line for line in script.splitlines() if line.startswith("#SBATCH "))
+    words = [shlex.split(line.removeprefix("#SBATCH "))[0] for line in lines]
+    return {name: value for name, _, value in (word[2:].partition("=") for word in words)}
+
+
+def words_in(script: str) -> list[str]:
+    """Return the words of the launch that each task is."""
+    line = next(line for line in script.splitlines() if line.startswith("words=("))
+    return shlex.split(line.removeprefix("words=(").removesuffix(")"))
+
+
+def test_a_profile_is_read_as_it_is_written_and_changed_by_name(tmp_path):
+    file = tmp_path / "cluster.yaml"
+    file.write_text(
+        "partition: gpu\ntime: 4:00:00\nmem: 010\nexclusive: true\nconstraint: [a100, h200]\n"
+        "nice: false\nsignal: TERM@300\nsetup:\n  - module load cuda\n  - 'conda activate x'\n"
+    )
+    profile = read_profile(file, ["time=30:00", "cpus_per_task=4", "mail-type"])
+    assert profile.options == {
+        "partition": "gpu",
+        "time": "30:00",
+        "mem": "010",
+        "exclusive": "",
+        "constraint": "a100,h200",
+        "cpus-per-task": "4",
+        "mail-type": "",
+    }
+    assert profile.setup == ("module load cuda", "conda activate x")
+    assert (profile.warning_s, profile.python) == (300, sys.executable)
+
+
+def test_all_faults_of_a_profile_are_told_at_once(tmp_path):
+    file = tmp_path / "cluster.yaml"
+    file.write_text(
+        "array: 0-3\noutput: x.log\nPartition: gpu\nmem:\nsignal: USR1@9\ntime: {a: b}\n"
+        "setup: 3\ncomment: 'a\n\n  b'\n"
+    )
+    with pytest.raises(ConfigError) as told:
+        read_profile(file, [])
+    assert told.value.where == str(file)
+    assert [fault.partition(":")[0] for fault in told.value.faults] == [
+        *("array", "output", "Partition", "mem", "signal", "time", "comment")
+    ]
+    with pytest.raises(ConfigError, match=r"--slurm:\n  - nodes: is not yours to set"):
+        read_profile(None, ["nodes=2"])
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_profile(tmp_path / "missing.yaml", [])
+
+
+@pytest.mark.parametrize(
+    "value", ["gpu:a100:2", "plain", "two words", 'say "so"', "back\\slash", "a#b", "$HOME;x", "é"]
+)
+def test_options_are_quoted_as_sbatch_reads_them(value, tmp_path):
+    script = ArrayScript(tmp_path / "my % runs" / "s", tmp_path, ("x",), 3)
+    given = options_in(script.text(SlurmProfile({"comment": value, "exclusive": ""})))
+    assert given["comment"] == value
+    assert given["exclusive"] == ""
+    assert given["array"] == "0-2"
+    assert given["output"] == f"{tmp_path}/my %% runs/s/slurm/%A_%a.log"
+    assert given["signal"] == "B:TERM@60"
+
+
+def test_a_dry_run_shows_the_script_and_leaves_nothing(slurm, tmp_path):
+    (tmp_path / "c.yaml").write_text("partition: gpu\ntime: 4:00:00\nsetup: module load cuda\n")
+    given = ("--set", "train.epochs=5", "--seeds", "0", "--retries", "2", "--profile", "c.yaml")
+    told = invoke(*LAUNCH, *given, "--workers", "2", "--slurm", "account=me", "--dry-run")
+    assert told.code == 0
+    assert options_in(told.out).items() >= {
+        "partition": "gpu", "time": "4:00:00", "account": "me", "array": "0-1", "ntasks": "1",
+        "requeue": "", "open-mode": "append",
+    }.items()  # fmt: skip
+    assert words_in(told.out) == [
+        *("sweep", "launch", "tiny.yaml", "--set", "train.epochs=5", "--seeds", "0"),
+        *("--runs", f"{tmp_path}/runs", "--executor", "local", "--devices", "auto"),
+        *("--wandb", "disabled", "--retries", "2"),
+    ]
+    assert "\nmodule load cuda\n" in told.out
+    assert subprocess.run(["bash", "-n"], input=told.out, text=True, check=False).returncode == 0
+    assert not (tmp_path / "runs").exists()
+    assert not slurm.heard("script")
+
+
+def test_what_a_task_launches_is_a_command_that_exists(slurm, tmp_path):
+    """Every option of a launch but those of the submission itself reaches the tasks."""
+    given = (
+        "--recipe", "recipes/tiny.yaml", "--seeds", "0..3", "--folds", "1", "--arms",
+        "dropout=0.5", "--study", "a b", "--until-decided", "--max-pairs", "9", "--effect", "0.1",
+        "--devices", "cpu", "--max-hours", "1.5", "--tensorboard", "--log-model",
+    )  # fmt: skip
+    told = invoke(*LAUNCH, *given, "--workers", "2", "--dry-run")
+    words = words_in(told.out)
+    for option, value in pairwise(given):
+        if option.startswith("--"):
+            at = words.index(option)
+            assert value.startswith("--") or words[at + 1] == value
+    for word in ("slurm", "--workers", "--dry-run"):
+        assert word not in words
+
+
+def test_a_submission_is_kept_followed_and_ends_with_the_study(slurm, tmp_path):
+    """The tasks' launches end while it is followed; what they did is the outcome's."""
+    slurm.say("queue", "")
+    study = audiocls.launch(
+        "tiny.yaml", executor="slurm", workers=9, wandb="disabled", progress=False, folds=[1],
+        slurm={"partition": "cpu", "time": "1:00:00", "exclusive": True, "setup": ["a=1", "b=2"]},
+    )  # fmt: skip
+    script = slurm.heard("script")
+    assert Submissions(study.path).jobs() == ["77"]
+    assert (study.path / "slurm/77.sh").read_text() == script
+    given = options_in(script)
+    assert given["array"] == "0-5", "more tasks than trials"
+    assert (given["partition"], given["time"]) == ("cpu", "1:00:00")
+    assert "\na=1\nb=2\n" in script
+    assert study.outcome.exit_code == 75
+    assert study.outcome.stopped_by == "tasks"
+    assert study.outcome.counts["pending"] == 6
+
+
+def test_a_study_whose_trials_have_all_ended_needs_no_task(slurm):
+    invoke(*LAUNCH, "--workers", "2", "--detach")
+    assert slurm.heard("script")
+    (slurm.folder / "script").unlink()
+    folder = StudyFolder(Path("runs/tiny"))
+    for cell in folder.cells():
+        folder.trial(cell.id).path.mkdir(parents=True)
+        folder.trial(cell.id).fail(Failure("error", "no", "", 1))
+    again = invoke(*LAUNCH, "--workers", "2")
+    assert again.code == 3
+    assert "0 trained, 0 reused, 6 failed" in again.err
+    assert not slurm.heard("script")
+
+
+def test_a_launch_that_is_detached_says_where_it_went(slurm, tmp_path):
+    slurm.say("queue", "77_0|77|RUNNING|n1|None\n77_1|77|PENDING||Resources\n5_0|5|PENDING||x\n")
+    began = time.monotonic()
+    told = invoke(*LAUNCH, "--workers", "2", "--detach")
+    assert told.code == 0
+    assert "SLURM job 77, 2 tasks" in told.err
+    assert "audiocls sweep stop tiny" in told.err
+    assert time.monotonic() - began < 10
+    status = audiocls.status("tiny")
+    assert [note for note in status.notes if note.startswith("SLURM job")] == [
+        "SLURM job 77: 1 task pending (Resources)",
+        "SLURM job 77: 1 task running on n1",
+    ]
+    shown = invoke("sweep", "status", "tiny", "--json").json()
+    assert [task["task"] for task in shown["tasks"]] == ["77_0", "77_1"]
+    stopped = invoke("sweep", "stop", "tiny")
+    assert "cancelled: 1 pending task" in stopped.err
+    assert slurm.heard("cancelled").split() == ["--state=PENDING", "77_1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_stops_the_study_and_a_closed_terminal_only_the_watch(number, slurm, tmp_path):
+    slurm.say("queue", "77_0|77|RUNNING|n1|None\n77_1|77|PENDING||Resources\n")
+
+    class Watching(SilentDisplay):
+        def watching(self):
+            timer = threading.Timer(0.3, os.kill, (os.getpid(), number))
+            timer.start()
+            return super().watching()
+
+    def launch() -> audiocls.Study:
+        return audiocls.launch(
+            "tiny.yaml", executor="slurm", workers=2, wandb="disabled", progress=Watching()
+        )
+
+    before = Launches(tmp_path / "runs/tiny").stop_token()
+    if number == signal.SIGINT:
+        with pytest.raises(audiocls.LaunchStopped) as stopped:
+            launch()
+        assert stopped.value.study.outcome.exit_code == 75
+        assert slurm.heard("cancelled").split() == ["--state=PENDING", "77_1"]
+        assert Launches(tmp_path / "runs/tiny").stop_token() != before
+    else:
+        assert launch().outcome.submitted.job == "77"
+        assert not slurm.heard("cancelled")
+        assert Launches(tmp_path / "runs/tiny").stop_token() == before
+
+
+def test_a_wish_to_stop_holds_for_tasks_that_were_pending_when_it_was_made(tmp_path, monkeypatch):
+    """From a machine without `scancel`, and for a task that goes back into the queue just then."""
+    folder = StudyFolder(tmp_path / "s")
+    folder.path.mkdir()
+    Launches(folder.path).request_stop()
+    before = folder.launches.stop_token()
+
+    def is_stopped(wishes: str) -> bool:
+        monkeypatch.setenv(joining.STOPS, wishes)
+        stop = joining.threading.Event()
+        monkeypatch.setattr(joining, "LOOK_EVERY_S", 0.01)
+        with joining.joining(folder, stop):
+            return stop.wait(0.2)
+
+    assert not is_stopped(before)
+    Launches(folder.path).request_stop()
+    assert is_stopped(before)
+    assert is_stopped("")
+    assert not is_stopped(f"{before},{folder.launches.stop_token()}")
+
+
+def test_a_launch_says_which_task_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "80")
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "77")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    folder = StudyFolder(tmp_path / "s")
+    with joining.joining(folder, joining.threading.Event()):
+        [launch] = folder.launches.alive()
+    assert launch.job == "SLURM task 77_3"
+    assert f"(process {os.getpid()}, SLURM task 77_3)" in launch.who
+
+
+def test_an_epoch_has_nearly_all_the_time_that_slurm_gives(slurm, monkeypatch):
+    asked = ("--workers", "2", "--dry-run", "--slurm", "signal=TERM@300")
+    assert "export AUDIOCLS_GRACE_S=290\n" in invoke(*LAUNCH, *asked).out
+    assert LaunchOptions(Path()).limits().grace_s == GRACE_S
+    monkeypatch.setenv("AUDIOCLS_GRACE_S", "290")
+    assert LaunchOptions(Path()).limits().grace_s == 290
+
+
+REFUSED = {
+    "--workers is missing": (),
+    "partition: got 'gqu'; this cluster has: cpu, gpu. Did you mean 'gpu'?": (
+        *("--workers", "2", "--slurm", "partition=cpu,gqu"),
+    ),
+    "array: is not yours to set: each task is one launch": (
+        *("--workers", "2", "--slurm", "array=1-2"),
+    ),
+    "cannot be read": ("--workers", "2", "--profile", "nowhere.yaml"),
+    "no arm 'nothing'": ("--workers", "2", "--arms", "nothing"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_cannot_work_is_refused_before_anything_is_submitted(why, slurm, tmp_path):
+    told = invoke(*LAUNCH, *REFUSED[why])
+    assert told.code == 2
+    assert why in told.err
+    assert not slurm.heard("script")
+    assert not (tmp_path / "runs/tiny/study.yaml").exists()
+
+
+def test_a_machine_without_slurm_and_one_with_an_old_one_are_told_so(slurm, monkeypatch):
+    slurm.say("version", "slurm 2.6.5\n")
+    with pytest.raises(UsageError, match=r"sbatch says 'slurm 2\.6\.5'; SLURM 17\.11 or newer"):
+        commands.version()
+    slurm.say("version", "slurm 20.02.7\n")
+    assert commands.version() < commands.STEPS_ARE_EXCLUSIVE
+    monkeypatch.setenv("PATH", str(slurm.folder))
+    (slurm.folder / "sbatch").unlink()
+    with pytest.raises(UsageError, match="no sbatch found on PATH"):
+        commands.version()
+    (slurm.folder / "squeue").unlink()
+    assert commands.queued(["1"]) is None
+    assert commands.queued([]) == ()
+
+
+def test_what_sbatch_refuses_is_said_with_the_nearest_option(slurm):
+    slurm.say("refusal", "sbatch: unrecognized option '--partion=x'\nTry \"sbatch --help\" …\n")
+    with pytest.raises(UsageError, match=r"nothing was submitted: .*--partion.*mean 'partition'"):
+        commands.submit("#!/bin/bash\n")
+
+
+@pytest.mark.parametrize("option", ["--profile=c.yaml", "--slurm=time=1", "--detach", "--dry-run"])
+def test_options_of_slurm_have_no_effect_elsewhere(option, slurm):
+    told = invoke("sweep", "launch", "tiny.yaml", "--executor", "inline", option)
+    assert told.code == 2
+    assert "no effect here, for --executor is inline" in told.err
+
+
+def test_only_launches_of_studies_are_submitted(slurm):
+    for words in (("train", "--recipe", "tiny"), ("noise", "tiny.yaml")):
+        told = invoke(*words, "--executor", "slurm", "--wandb", "disabled")
+        assert "--executor slurm: a job array is submitted by" in told.err
+
+
+def test_a_plan_says_where_trials_are_trained_and_what_that_costs(tmp_path, monkeypatch):
+    tiny_home(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    asked = {"partition": "gpu", "time": "4:00:00", "gres": "gpu:a100:2"}
+    planned = audiocls.plan("tiny.yaml", executor="slurm", workers=3, slurm=asked)
+    assert planned.facts["placement"] == {
+        "executor": "slurm", "num_tasks": 3, "devices_per_task": 2, "device": "GPU",
+        "limit_hours": 4.0, "device_hours": None,
+    }  # fmt: skip
+    shown = invoke("sweep", "plan", "tiny.yaml", "--executor", "slurm", "--workers", "3",
+                   "--slurm", "time=4:00:00", "--slurm", "cpus-per-task=4").out  # fmt: skip
+    assert "3 tasks × 4 cores (time limit 4:00:00)" in shown
+    assert "48 until every task has reached its time limit once" in shown
+    with pytest.raises(UsageError, match="--workers: no effect here"):
+        audiocls.plan("tiny.yaml", workers=3)
+
+
+def test_hours_of_a_plan_are_those_of_the_trials_that_have_run_on_such_devices():
+    _, known = finished_study({"a": [0.5, 0.5]}, seeds=(0, 1), folds=(1,))
+    seconds = zip(known.values(), (90.0, 30.0), strict=True)
+    records = [replace(each, cost=replace(each.cost, wall_s=wall_s)) for each, wall_s in seconds]
+    records = [replace(each, provenance=replace(each.provenance, device="cpu")) for each in records]
+    place = placement_of(SlurmProfile({"cpus-per-task": "2"}), 5, 600, records)
+    assert place.device_h == pytest.approx(10.0)
+    assert "about 10, in about 1 h" in place.facts()["use"]
+    assert placement_of(SlurmProfile({"gpus": "1"}), 5, 600, records).device_h is None
+
+
+STAND_IN = """#!/bin/bash
+[ "$1" = -c ] && exit 0
+printf '%s\\n' "$@" > "$fake/words"
+trap 'exit "${after_term:-75}"' TERM
+touch "$fake/began"
+until [ -e "$fake/end" ]; do sleep 0.02; done
+exit "$(cat "$fake/end")"
+"""
+
+
+class Task:
+    """A batch script that runs as a task would, with a stand-in for the launch."""
+
+    def __init__(self, slurm: Fake, folder: Path, **environment: str):
+        python = slurm.folder / "python"
+        python.write_text(STAND_IN)
+        python.chmod(0o755)
+        study = folder / "runs/s"
+        (study / "slurm").mkdir(parents=True, exist_ok=True)
+        words = ("sweep", "launch", "a b.yaml", "--set", "x='1 2'")
+        script = ArrayScript(study, folder, words, 1).text(SlurmProfile(python=str(python)))
+        task = {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "0", "fake": str(slurm.folder)}
+        self.slurm = slurm
+        self.process = subprocess.Popen(
+            ["bash"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **task, **environment},
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.write(script)
+        self.process.stdin.close()
+
+    def wait_until_begun(self) -> None:
+        wait_until((self.slurm.folder / "began").exists)
+
+    def end(self) -> tuple[int, str]:
+        code = self.process.wait(timeout=20)
+        self.slurm.say("preempted", "")
+        with self.process.stdout as said:
+            return code, said.read()
+
+
+def test_a_task_is_the_launch_and_ends_with_its_exit_code(slurm, tmp_path):
+    slurm.say("end", "3")
+    task = Task(slurm, tmp_path, SLURM_CPUS_PER_TASK="4", CUDA_VISIBLE_DEVICES="")
+    assert task.end() == (3, "")
+    assert slurm.heard("words").splitlines() == [
+        *("-m", "audiocls", "sweep", "launch", "a b.yaml", "--set", "x='1 2'", "--workers", "4")
+    ]
+    assert not slurm.heard("requeued")
+
+
+def test_a_task_with_gpus_has_a_worker_for_each_of_them(slurm, tmp_path):
+    slurm.say("end", "0")
+    Task(slurm, tmp_path, SLURM_CPUS_PER_TASK="4", CUDA_VISIBLE_DEVICES="0,1").end()
+    assert "--workers" not in slurm.heard("words")
+
+
+@pytest.mark.parametrize("how", ["time limit", "preemption"])
+def test_a_task_that_is_asked_to_stop_goes_back_into_the_queue(how, slurm, tmp_path):
+    """The time limit signals the script, preemption its steps."""
+    slurm.say("queue", "RUNNING\n" if how == "preemption" else "")  # a controller may be busy
+    task = Task(slurm, tmp_path)
+    task.wait_until_begun()
+    if how == "preemption":
+        slurm.say("preempted", "")
+    else:
+        task.process.send_signal(signal.SIGTERM)
+    code, said = task.end()
+    assert code == 75
+    assert "goes back into the queue" in said
+    assert slurm.heard("requeued").split() == ["requeue", "7_0"]
+
+
+@pytest.mark.parametrize(("state", "code"), [("COMPLETING", "75"), ("RUNNING", "0")])
+def test_a_task_that_is_cancelled_or_through_does_not_go_back(state, code, slurm, tmp_path):
+    slurm.say("queue", f"{state}\n")
+    task = Task(slurm, tmp_path, after_term=code)
+    task.wait_until_begun()
+    task.process.send_signal(signal.SIGTERM)
+    assert task.end()[0] == int(code)
+    assert not slurm.heard("requeued")
+
+
+def test_a_launch_that_was_stopped_by_a_wish_does_not_go_back(slurm, tmp_path):
+    slurm.say("queue", "RUNNING\n")
+    slurm.say("end", "75")
+    assert Task(slurm, tmp_path).end()[0] == 75
+    assert not slurm.heard("requeued")
+
+
+def test_a_task_whose_folder_is_missing_says_so_in_its_log_and_in_the_status(slurm, tmp_path):
+    told = invoke(*LAUNCH, "--workers", "2", "--detach")
+    assert told.code == 0, told.err
+    script = slurm.heard("script").replace(f"folder={tmp_path}", "folder=/not/there")
+    task = {**os.environ, "SLURM_ARRAY_JOB_ID": "77", "SLURM_ARRAY_TASK_ID": "1"}
+    ran = subprocess.run(["bash"], input=script, capture_output=True, text=True, env=task)
+    assert ran.returncode == 2
+    log = tmp_path / "runs/tiny/slurm/77_1.log"
+    log.write_text(ran.stdout + ran.stderr)
+    slurm.say("queue", "")
+    [note] = [note for note in audiocls.status("tiny").notes if "task 77_1" in note]
+    assert "there is no folder /not/there here; compute nodes have to see it" in note
+    assert str(log) in note
+
+
+def test_where_there_is_no_squeue_a_status_says_so(slurm, monkeypatch):
+    invoke(*LAUNCH, "--workers", "2", "--detach")
+    (slurm.folder / "squeue").unlink()
+    monkeypatch.setenv("PATH", str(slurm.folder))
+    assert any("no squeue answers here" in note for note in audiocls.status("tiny").notes)
+    stopped = stop_launches(StudyFolder(Path("runs/tiny")))
+    assert stopped.is_queue_unknown
+    assert "ends as soon as it begins" in " ".join(stopped.queue_notes)
+
+
+def test_tasks_read_their_own_fields(slurm):
+    slurm.say("queue", "slurm_load_jobs error: x\n9_0|9|PENDING||Priority|and more\n")
+    [task] = commands.queued(["9"])
+    assert (task.task, task.reason, task.is_pending) == ("9_0", "Priority|and more", True)
+    assert not replace(task, state="RUNNING").is_pending
+    assert json.loads(json.dumps(task.__dict__))["job"] == "9"
+
+
+def test_tuning_trials_come_first_and_a_stop_reaches_their_tasks(slurm, tmp_path):
+    question = tmp_path / "tiny.yaml"
+    question.write_text(question.read_text() + "tune: {optim.lr: [0.001, 0.01]}\ntune_trials: 2\n")
+    told = invoke(*LAUNCH, "--workers", "3", "--detach")
+    assert told.code == 0, told.err
+    assert (tmp_path / "runs/tiny.tuning/slurm/77.sh").exists()
+    assert not (tmp_path / "runs/tiny").exists()
+    assert words_in(slurm.heard("script"))[:3] == ["sweep", "launch", "tiny.yaml"]
+    slurm.say("queue", "77_0|77|PENDING||Priority\n")
+    assert "SLURM job 77: 1 task pending (Priority)" in audiocls.status("tiny").notes
+    invoke("sweep", "stop", "tiny")
+    assert slurm.heard("cancelled").split() == ["--state=PENDING", "77_0"]
+
+
+def test_a_sweep_is_submitted_as_it_is_and_its_count_is_its_own(slurm, tmp_path):
+    (tmp_path / "train.py").write_text("")
+    (tmp_path / "s.yaml").write_text(
+        "program: train.py\nmethod: random\nrun_cap: 4\nmetric: {name: a, goal: maximize}\n"
+        "parameters: {x: {min: 0.0, max: 1.0}}\n"
+    )
+    given = ("sweep", "launch", "s.yaml", "--executor", "slurm", "--workers", "9")
+    refused = invoke(*given, "--count", "3")
+    assert refused.code == 2
+    assert "write `run_cap: N` into the sweep" in refused.err
+    assert invoke(*given, "--detach", "--wandb", "offline").code == 0
+    assert options_in(slurm.heard("script"))["array"] == "0-8"
+    assert Submissions(tmp_path / "runs/s").jobs() == ["77"]

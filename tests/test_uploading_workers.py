@@ -1,0 +1,85 @@
+"""A worker whose last trial's run is uploaded takes another trial; with it, both are lost."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.trials import make_job
+
+from audiocls.execution.executors import local
+from audiocls.execution.executors.local import LocalExecutor
+from audiocls.execution.job import NativeJob
+from audiocls.execution.messages import Done, Event, Lost, Recorded
+from audiocls.store import Cell
+
+FAKE = """
+import json, os, sys
+def tell(event, trial, **more):
+    print(json.dumps({"event": event, "id": trial, **more}), flush=True)
+print("ready", flush=True)
+for line in sys.stdin:
+    words = line.strip()
+    if not words.startswith("{"):
+        break
+    trial = json.loads(words)["id"]
+    if trial == "dies":
+        os._exit(9)
+    if trial.startswith("spent"):
+        tell("Done", "first", is_worker_spent=True)
+    tell("Recorded" if trial == "first" else "Done", trial)
+"""
+"""A worker that trains nothing and uploads without end."""
+
+
+@pytest.fixture
+def executor(tmp_path, monkeypatch):
+    def start_fake(cache, log, environment):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        return subprocess.Popen([sys.executable, "-c", FAKE], text=True, bufsize=1, **pipes)
+
+    monkeypatch.setattr(local, "start_process", start_fake)
+    made = LocalExecutor(["cpu"], tmp_path, tmp_path / "workers.log")
+    yield made
+    made.stop(0)
+
+
+def job(trial_id: str) -> NativeJob:
+    return make_job(Path("study"), cell=Cell(trial_id, "baseline", 0, 1))
+
+
+def events_of(executor: LocalExecutor, num: int) -> list[Event]:
+    found: list[Event] = []
+    for _ in range(100):
+        found += executor.poll(0.1)
+        if len(found) >= num:
+            return found
+    raise AssertionError(f"only {found}")
+
+
+def test_a_worker_that_uploads_is_free(executor):
+    executor.submit(job("first"))
+    assert executor.num_free() == 0
+    assert events_of(executor, 1) == [Recorded("first")]
+    assert executor.num_free() == 1
+    executor.submit(job("second"))
+    assert events_of(executor, 1) == [Done("second")]
+
+
+def test_with_a_worker_the_trial_that_is_uploaded_is_lost_as_well(executor):
+    executor.submit(job("first"))
+    events_of(executor, 1)
+    executor.submit(job("dies"))
+    lost = events_of(executor, 2)
+    assert {event.id for event in lost if isinstance(event, Lost)} == {"first", "dies"}
+    assert executor.num_free() == 1
+
+
+def test_a_worker_whose_upload_hung_ends_after_the_trial_that_it_trains(executor):
+    executor.submit(job("first"))
+    events_of(executor, 1)
+    executor.submit(job("spent"))
+    ends = events_of(executor, 2)
+    assert [event.id for event in ends] == ["first", "spent"]
+    executor.submit(job("second"))
+    assert events_of(executor, 1) == [Done("second")]
