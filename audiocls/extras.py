@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from audiocls.errors import UsageError
 
 EXTRAS = {
-    "train": ("torch", "torchmetrics", "sam"),
+    "train": ("torch", "sam"),
     "dashboards": ("wandb_workspaces",),
     "encodec": ("encodec",),
     "encoders": ("transformers", "peft"),
