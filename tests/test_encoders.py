@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ import torch
 from helpers.encoders import HEAR, KINDS, RATE, tiny_encoder, tiny_image_encoder
 from helpers.recipes import TINY
 
+import audiocls
+from audiocls import extras
 from audiocls.audio import embeddings
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.dataset import open_dataset
@@ -27,11 +30,12 @@ from audiocls.audio.pack import FULL_SCALE, Pack
 from audiocls.config import Config, identity_config, resolve
 from audiocls.encoders.hub import folder_of
 from audiocls.encoders.source import source_of
-from audiocls.errors import ConfigError, DataError
-from audiocls.execution.content import identity_of, require_usable
+from audiocls.errors import ConfigError, DataError, UsageError
+from audiocls.execution.content import identity_of, require_encoders
 from audiocls.parts.origin import OWN_FILES, of_server
 from audiocls.studies.listing import parts
 from audiocls.testing import features as owed
+from audiocls.yaml_file import dump
 
 COMMIT = "dba3bb02fda4248b6e082697eee756de8fe8aa8a"
 HUB_NAME = f"tiny/hubert@{COMMIT}"
@@ -192,7 +196,7 @@ def on_hub(encoder: MakeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("no_network")
 def test_a_warm_cache_asks_no_network(on_hub, cache):
     config = config_with(on_hub)
-    require_usable(config, ["a", "b"])
+    require_encoders([config])
     assert config.features.notes() == ["The encoder tiny/hubert@dba3bb02 is used under apache-2.0"]
     assert config.features.build(RATE)(torch.rand(1, 8000)).shape == (1, 32, 1)
     (listed,) = (each for each in parts("features") if each.name == HUB_NAME)
@@ -205,11 +209,62 @@ def test_offline_it_says_what_to_download_where(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(DataError) as caught:
-        require_usable(config_with(HUB_NAME), ["a", "b"])
+        require_encoders([config_with(HUB_NAME)])
     said = str(caught.value)
     assert "\n" not in said
     for part in ("HF_HUB_OFFLINE", f"hf download tiny/hubert --revision {COMMIT}", "--local-dir"):
         assert part in said
+
+
+@pytest.fixture
+def no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty cache of the Hub, and a network that finds no host."""
+
+    def fail(*args: object, **options: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+
+
+@pytest.mark.usefixtures("no_answer")
+def test_a_launch_refuses_an_encoder_that_no_trial_could_get(tmp_path):
+    file = tmp_path / "probe.yaml"
+    parts = {"features": {"name": "hf", "model": HUB_NAME}, "model": {"name": "linear"}}
+    file.write_text(dump({**TINY, "data": {**TINY["data"], "sample_rate": RATE}, **parts}))
+    with pytest.raises(DataError, match=r"cannot be downloaded \(ConnectError.*hf download"):
+        audiocls.train(config=str(file), runs=tmp_path / "runs", executor="inline", progress=False)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "absent", "extra"),
+    [
+        ({"features": {"name": "hf", "model": "./tiny"}}, "transformers", "encoders"),
+        ({"features": {"name": "timm", "model": "./tiny"}}, "timm", "timm"),
+        ({"model": {"name": "timm", "model": "./tiny", "lora.rank": 2}}, "peft", "encoders"),
+    ],
+    ids=["transformers", "timm", "peft"],
+)
+def test_a_launch_names_the_extra_that_is_missing(monkeypatch, part, absent, extra):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == absent else name)
+    config = resolve([TINY, {"data.sample_rate": RATE}, part], "t")
+    with pytest.raises(UsageError) as caught:
+        require_encoders([config])
+    assert str(caught.value) == (
+        f"the encoder ./tiny needs the extra '{extra}': pip install 'audiocls[{extra}]' "
+        f"({absent} is not installed)"
+    )
+
+
+def test_a_launch_refuses_a_repository_without_safe_weights(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    files = [SimpleNamespace(rfilename=name) for name in ("config.json", "model.bin")]
+    known = SimpleNamespace(gated=False, siblings=files)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: known)
+    with pytest.raises(DataError, match=r"no whole \*\.safetensors .*convert it once"):
+        require_encoders([config_with(HUB_NAME)])
 
 
 def test_planning_with_encoders_imports_neither_torch_nor_transformers(encoder):

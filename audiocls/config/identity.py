@@ -56,11 +56,9 @@ def files_of(config: Config, resolved: Mapping[str, Any] | None = None) -> dict[
     tree = identity_config(config) if resolved is None else resolved
     words = (None, "", "pretrained", "untrained")  # weights by name rather than by file
     named = {key: _value_at(tree, key) for key in PATHS}
-    files = {key: value for key, value in named.items() if value not in words}
-    if isinstance(config.features, Encodec) and config.features.is_on_hub:
-        del files["features.weights"]
-    folders = {f"{key}.model": part for key, part in encoders_of(config).items()}
-    return files | {k: part.model for k, part in folders.items() if not part.source.is_on_hub}
+    encoders = encoders_of(config)
+    files = {k: path for k, path in named.items() if path not in words and k not in encoders}
+    return files | {k: each.model for k, each in encoders.items() if not each.source.is_on_hub}
 
 
 def _value_at(tree: Any, key: str) -> Any:
@@ -70,8 +68,14 @@ def _value_at(tree: Any, key: str) -> Any:
 
 
 def encoders_of(config: Config) -> dict[str, Pretrained]:
-    """Return what starts from a pretrained encoder, by its key."""
-    parts = {"features": config.features, "model": config.model}
+    """Return the pretrained encoders that a configuration starts from, by dotted key."""
+    features = config.features
+    by_encodec = features.encoder if isinstance(features, Encodec) else None
+    parts = {
+        "features.weights": by_encodec,
+        "features.model": features,
+        "model.model": config.model,
+    }
     return {key: part for key, part in parts.items() if isinstance(part, Pretrained)}
 
 

@@ -39,6 +39,11 @@ class Pretrained(Options):
         )
 
     @property
+    def needed_extras(self) -> tuple[str, ...]:
+        """Extras of audiocls without which it cannot be loaded."""
+        return ("encoders",)
+
+    @property
     def source(self) -> Source:
         """Where the encoder is."""
         return source_of(self.model)

@@ -109,11 +109,16 @@ def require_encoder(folder: Path, name: str) -> None:
     if not has_weights(folder):
         pickles = [file.name for file in (*folder.glob("*.bin"), *folder.glob("*.pth"))]
         why = f"it has {', '.join(pickles)}, which may run code when read" if pickles else "no file"
-        raise DataError(
-            f"the encoder {name!r}: {folder} has no whole *.safetensors ({why}). Where you trust "
-            "its author, convert it once: AutoModel.from_pretrained(NAME, revision=COMMIT)"
-            ".save_pretrained(FOLDER), and the same for AutoFeatureExtractor; then name FOLDER"
-        )
+        raise DataError(convert(name, str(folder), why))
+
+
+def convert(name: str, place: str, why: str) -> str:
+    """Return that an encoder has no weights that are safe to read, and how it gets some."""
+    return (
+        f"the encoder {name!r}: {place} has no whole *.safetensors ({why}). Where you trust "
+        "its author, convert it once: AutoModel.from_pretrained(NAME, revision=COMMIT)"
+        ".save_pretrained(FOLDER), and the same for AutoFeatureExtractor; then name FOLDER"
+    )
 
 
 def has_weights(folder: Path) -> bool:

@@ -16,7 +16,7 @@ from audiocls.config import Config, by_content, encoders_of, files_of, identity_
 from audiocls.encoders import source_of
 from audiocls.encoders.hub import require_reachable
 from audiocls.errors import ConfigError, MachineFault, UsageError
-from audiocls.extras import is_installed
+from audiocls.extras import is_installed, require
 from audiocls.named_paths import is_dir
 from audiocls.store import TrialFolder
 from audiocls.training.checkpoint_metadata import (
@@ -55,8 +55,6 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
     missing or broken, `ConfigError` for one of another kind of model, a teacher with other clips or
     classes, or a model beyond `config.budget`.
     """
-    for encoder in encoders_of(config).values():
-        require_reachable(encoder.source)
     if (source := config.init_from) is not None and (
         faults := init_incompatibilities(Path(source), config)
     ):
@@ -71,6 +69,18 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
 
         network, _ = trained_network(config, len(labels))
         require_within_budget(config, network, len(labels))
+
+
+def require_encoders(configs: Iterable[Config]) -> None:
+    """Refuse pretrained encoders that no trial could load, before any is trained.
+
+    Raises `UsageError` where their extra is not installed, and `DataError` where their files are
+    neither here nor can be downloaded.
+    """
+    for encoder in {each: None for config in configs for each in encoders_of(config).values()}:
+        for extra in encoder.needed_extras:
+            require(extra, f"the encoder {encoder.model}")
+        require_reachable(encoder.source)
 
 
 def unchecked_budgets(configs: Iterable[Config]) -> list[str]:

@@ -19,6 +19,10 @@ class TimmModel(FineTuning):
 
     name: Literal["timm"] = "timm"
 
+    @property
+    def needed_extras(self) -> tuple[str, ...]:
+        return ("timm", "encoders") if self.lora.rank else ("timm",)
+
     def check(self, in_shape: tuple[int, int]) -> list[str]:
         """Return why features of (bands, frames) cannot be classified; empty if they can."""
         return image_problems(in_shape)

@@ -74,9 +74,9 @@ class Encodec(FrontEndOptions):
         return round(self.bandwidth / 0.75)
 
     @property
-    def is_on_hub(self) -> bool:
-        """Whether the weights are those of a repository at a revision, which is their identity."""
-        return self.package == "transformers" and source_of(self.weights).is_on_hub
+    def encoder(self) -> Pretrained | None:
+        """Where transformers gets the weights; none under the authors' package."""
+        return Pretrained(model=self.weights) if self.package == "transformers" else None
 
     @property
     def weights_file(self) -> Path | None:
@@ -112,8 +112,8 @@ class Encodec(FrontEndOptions):
         file = self.weights_file
         if self.weights == "untrained":
             return f"untrained, version {UNTRAINED_VERSION}"
-        if self.package == "transformers":
-            return Pretrained(model=self.weights).content()
+        if self.encoder is not None:
+            return self.encoder.content()
         if file is None:
             return self.weights
         try:
@@ -126,8 +126,8 @@ class Encodec(FrontEndOptions):
             ) from error
 
     def notes(self) -> list[str]:
-        if self.package == "transformers":
-            return [source_of(self.weights).note()]
+        if self.encoder is not None:
+            return [self.encoder.source.note()]
         return ["EnCodec's weights are untrained"] if self.weights == "untrained" else []
 
     def shape(self, num_samples: int) -> tuple[int, int]:

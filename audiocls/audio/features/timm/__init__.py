@@ -38,6 +38,10 @@ class Timm(Pretrained, EmbeddingOptions):
     wave_normalise: Level = "none"
     """Level of each clip's waveform."""
 
+    @property
+    def needed_extras(self) -> tuple[str, ...]:
+        return ("timm",)
+
     def bands(self) -> LogMel:
         """Return the options of the bands."""
         return LogMel(n_mels=self.n_mels, n_fft=self.n_fft, hop=self.hop, normalise="clip")
