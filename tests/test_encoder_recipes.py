@@ -28,16 +28,24 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The working directory of somebody who tries the examples with tiny encoders."""
+    """The working directory of somebody who tries the examples, with folders for tiny encoders."""
     folder = tmp_path_factory.mktemp("home") / "encoders"
     shutil.copytree(FOLDER, folder)
-    for kind in KINDS:
-        tiny_encoder(kind, folder / "tiny" / kind)
-    tiny_image_encoder(folder / "tiny/efficientnet")
+    for kind in (*KINDS, "efficientnet"):
+        (folder / "tiny" / kind).mkdir(parents=True, exist_ok=True)
     before = Path.cwd()
     os.chdir(folder)
     yield folder
     os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def with_encoders(home: Path) -> Path:
+    """The same, with the encoders that `tiny.py` writes."""
+    for kind in KINDS:
+        tiny_encoder(kind, home / "tiny" / kind)
+    tiny_image_encoder(home / "tiny/efficientnet")
+    return home
 
 
 def config_of(name: str) -> Config:
@@ -49,8 +57,9 @@ def test_the_folder_holds_these_recipes_and_their_siblings():
     assert names == {*FULL, *(f"{name}-tiny" for name in FULL)}
 
 
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("name", FULL)
-def test_a_recipe_pins_its_encoder_and_its_sibling_takes_the_same_path(home, name):
+def test_a_recipe_pins_its_encoder_and_its_sibling_takes_the_same_path(name):
     full, tiny = config_of(name), config_of(f"{name}-tiny")
     assert full.model.name == tiny.model.name
     assert full.features.name == tiny.features.name
@@ -63,8 +72,10 @@ def test_a_recipe_pins_its_encoder_and_its_sibling_takes_the_same_path(home, nam
     assert "sibling of" in Path(f"recipes/{name}-tiny.yaml").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("with_encoders")
 @pytest.mark.parametrize("name", sorted(QUESTIONS))
-def test_an_ablation_plans_on_the_sibling(home, name, cache):
+def test_an_ablation_plans_on_the_sibling(name, cache):
     recipe = QUESTIONS[name].recipe
     tiny = recipe if recipe == "convnext1d-logmel" else f"{recipe}-tiny"
     small = ["data.num_sources=5", "data.clips_per_source=1"]
@@ -73,8 +84,9 @@ def test_an_ablation_plans_on_the_sibling(home, name, cache):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("with_encoders")
 @pytest.mark.parametrize("name", [f"{name}-tiny" for name in FULL])
-def test_a_sibling_trains(home, name, cache):
+def test_a_sibling_trains(name, cache):
     config = config_of(name)
     dataset = WorkerCache(cache).dataset(config, fingerprint(config.data.table(cache), cache))
     progress = fit(build(config, dataset), lambda _: Signal.CONTINUE)

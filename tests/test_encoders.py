@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.encoders import HEAR, KINDS, RATE, tiny_encoder, tiny_image_encoder
+from helpers.encoders import FAST, HEAR, KINDS, RATE, tiny_encoder, tiny_image_encoder
 from helpers.recipes import TINY
 
 import audiocls
@@ -39,6 +39,12 @@ from audiocls.yaml_file import dump
 
 COMMIT = "dba3bb02fda4248b6e082697eee756de8fe8aa8a"
 HUB_NAME = f"tiny/hubert@{COMMIT}"
+
+EVERY_KIND = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind not in FAST)) for kind in KINDS]
+)
+NEEDS_TIMM = pytest.mark.slow
+"""Its import alone takes seconds, and that of torchvision, which it brings."""
 
 MakeEncoder = Callable[[str], str]
 
@@ -67,13 +73,13 @@ def config_with(model: str, changes: dict[str, Any] | None = None) -> Config:
     return resolve([*layers, {"features": {"name": "hf", "model": model}}, changes or {}], "t")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@EVERY_KIND
 @pytest.mark.parametrize("rule", [*owed.RULES, *owed.OF_FIXED], ids=lambda rule: rule.__name__)
 def test_an_encoder_keeps_the_contract_of_front_ends(encoder, kind, rule):
     rule(HF(model=encoder(kind)), RATE)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@EVERY_KIND
 def test_an_embedding_does_not_depend_on_what_lies_beside_it(encoder, kind):
     """Padded without a mask, the cosine to the clip alone was 0.38 (HuBERT), 0.71 (wav2vec2)."""
     front_end = HF(model=encoder(kind)).build(RATE)
@@ -294,7 +300,9 @@ def test_one_pass_a_clip_serves_every_layer_and_pooling(encoder, cache, monkeypa
 
 
 def test_cached_embeddings_are_those_of_the_front_end(encoder, cache):
-    dataset = opened(config_with(encoder("ast")), cache)
+    told: list[tuple[int, int]] = []
+    dataset = opened(config_with(encoder("ast")), cache, tell=lambda *clips: told.append(clips))
+    assert told[-1] == (50, 50)
     clips = np.array([3, 7])
     torch.testing.assert_close(
         dataset.unaugmented(clips),
@@ -320,7 +328,7 @@ class Counting(torch.nn.Module):
 
 def test_extraction_goes_on_where_it_was_killed_and_ends_in_the_same_bits(tmp_path):
     clips = [
-        (clip * FULL_SCALE).numpy().astype(np.int16) for clip in noise(*range(2000, 66000, 1600))
+        (clip * FULL_SCALE).numpy().astype(np.int16) for clip in noise(*range(2000, 66000, 3200))
     ]
     starts = np.concatenate([[0], np.cumsum([len(clip) for clip in clips])])
     pack = Pack(np.concatenate(clips), starts)
@@ -332,7 +340,7 @@ def test_extraction_goes_on_where_it_was_killed_and_ends_in_the_same_bits(tmp_pa
 
     whole = extract("whole", Counting())
     with pytest.raises(KeyboardInterrupt):
-        extract("killed", Counting(20))
+        extract("killed", Counting(10))
     done = np.frombuffer((tmp_path / "killed" / DONE).read_bytes(), np.uint8)
     assert 0 < done.sum() < len(clips)
     again = Counting()
@@ -367,11 +375,13 @@ def image_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tiny_image_encoder(tmp_path_factory.mktemp("image") / "efficientnet"))
 
 
+@NEEDS_TIMM
 @pytest.mark.parametrize("rule", [*owed.RULES, *owed.OF_FIXED], ids=lambda rule: rule.__name__)
 def test_a_network_for_images_keeps_the_contract_of_front_ends(image_encoder, rule):
     rule(Timm(model=image_encoder, n_mels=32, n_fft=512), RATE)
 
 
+@NEEDS_TIMM
 def test_its_stages_are_layers_and_the_last_is_what_its_head_gets(image_encoder):
     clips = torch.stack(noise(8000, 8000))
     last = Timm(model=image_encoder).build(RATE)(clips)
@@ -396,6 +406,7 @@ def test_a_module_with_the_hear_interface_is_a_front_end(tmp_path, monkeypatch):
         resolve(layers, "t", of_server("sweep me/birds/abc"))
 
 
+@pytest.mark.slow  # the import of another network
 def test_encodec_by_transformers_makes_the_codes_that_transformers_makes(tmp_path):
     from transformers import EncodecConfig, EncodecModel
 

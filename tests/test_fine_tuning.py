@@ -70,6 +70,7 @@ def test_a_gradient_reaches_every_parameter_that_is_trained(ast):
     owed.the_head_alone_depends_on_the_classes(config_of(ast).model, AST_SHAPE)
 
 
+@pytest.mark.slow  # the import of timm
 @pytest.mark.parametrize("rule", owed.RULES, ids=lambda rule: rule.__name__)
 def test_a_network_for_images_keeps_the_contract_of_models(image, rule):
     changes = {"features": TINY["features"], "model": {"name": "timm", "model": image}}
@@ -145,6 +146,7 @@ def test_the_head_is_trained_alone_in_the_first_epochs(started):
     assert changed == [{"head"}, {"head", "encoder"}]
 
 
+@pytest.mark.slow  # the import of peft
 def test_low_rank_branches_start_as_the_encoder_and_are_all_that_is_trained(ast):
     plain = config_of(ast).model
     adapted = config_of(ast, {"model.lora.rank": 2}).model
@@ -195,7 +197,13 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(changes, id=name, marks=[pytest.mark.slow] * (name != "all"))
+        for name, changes in VARIANTS.items()
+    ],
+)
 def test_a_resumed_trial_ends_in_the_same_weights_to_the_bit(started, changes):
     changes = {**changes, "train.epochs": 3}
     whole = started(changes)

@@ -12,6 +12,8 @@ _script = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_script)
 
 KINDS = _script.KINDS
+FAST = ("ast", "hubert")
+"""Kinds that every run tests: of a spectrogram with a window, and of waveforms of any length."""
 RATE = _script.RATE
 tiny_encoder = _script.tiny_encoder
 tiny_image_encoder = _script.tiny_image_encoder
