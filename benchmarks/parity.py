@@ -1,19 +1,20 @@
 """The five source systems beside our recipes, row by row, from golden numbers alone.
 
-    PYTHONPATH=tests python benchmarks/parity.py            # minutes: steps of EAT at full size
+    PYTHONPATH=tests python benchmarks/parity.py            # minutes: steps at full size
     PYTHONPATH=tests python benchmarks/parity.py --quick    # seconds: without those
 
 The numbers were made once by running the authors' code; they lie in tests/golden/parity.json and
-tests/golden/eat_steps.json, and neither that code nor a network is needed. A row is `equal`, or
-`differs`; where it differs on purpose, the header of the recipe has to say so. Exits with 1 if a
-row differs that no header explains.
+tests/golden/{eat,audax}_steps.json, and neither that code nor a network is needed. A row is
+`equal`, or `differs`; where it differs on purpose, the header of the recipe has to say so. Exits
+with 1 if a row differs that no header explains.
 """
 
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +80,34 @@ def header_of(recipe: str) -> str:
 
 
 def step_rows() -> Iterator[Row]:
-    """Yield a row for two optimiser steps of each EAT recipe: loss, gradient, updated weights."""
-    steps: Any = importlib.import_module("test_eat_steps")  # of the folder tests
+    """Yield a row for each recipe of EAT and audax whose optimiser steps the authors' code took.
 
-    for case in steps.shared.CASES:
-        try:
-            steps.test_two_steps_of_an_eat_recipe_equal_the_authors(case, sounds_of)
-            ours = "the same"
-        except AssertionError as error:
-            ours = (str(error).splitlines() or ["other"])[0]
-        yield Row("EAT: two optimiser steps", case.recipe, "golden", ours, ours == "the same")
+    Outputs, loss, gradient and updated weights; and a row for each front end of audax.
+    """
+    eat, audax, front_ends = (
+        importlib.import_module(name)  # of the folder tests
+        for name in ("test_eat_steps", "test_audax_steps", "test_audax_features")
+    )
+    for case in eat.shared.CASES:
+        check = eat.test_two_steps_of_an_eat_recipe_equal_the_authors
+        yield _row("EAT: two optimiser steps", case.recipe, partial(check, case, sounds_of))
+    for case in audax.shared.CASES:
+        check = audax.test_steps_of_an_audax_recipe_equal_those_of_audax
+        what = f"audax: outputs and steps of {case.name}"
+        yield _row(what, case.recipe, partial(check, case, sounds_of))
+    for name in front_ends.FRONT_ENDS:
+        check = front_ends.test_a_front_end_equals_that_of_audax
+        yield _row(f"audax: front end {name}", "any of audax'", partial(check, name))
+
+
+def _row(what: str, recipe: str, check: Callable[[], None]) -> Row:
+    """Return the row of a comparison that raises where it finds a difference."""
+    try:
+        check()
+        ours = "the same"
+    except AssertionError as error:
+        ours = (str(error).splitlines() or ["other"])[0]
+    return Row(what, recipe, "golden", ours, ours == "the same")
 
 
 def sounds_of(config: Config) -> Any:

@@ -52,6 +52,7 @@ def processes() -> tuple[list[psutil.Process], list[psutil.Process]]:
     return [each for each in found if FORK_SERVER in each.cmdline()[:3]][:1], workers
 
 
+@pytest.mark.slow
 def test_a_worker_outlives_its_fork_server_and_the_next_one_is_started_by_itself(tmp_path, cache):
     executor, _ = open_executor(tmp_path, cache)
     try:
@@ -72,6 +73,7 @@ def test_a_worker_outlives_its_fork_server_and_the_next_one_is_started_by_itself
     assert processes() == ([], [])
 
 
+@pytest.mark.slow
 def test_a_fork_server_that_ends_before_it_forks_costs_no_trial(tmp_path, cache):
     executor, _ = open_executor(tmp_path, cache)
     try:

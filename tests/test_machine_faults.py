@@ -25,7 +25,7 @@ from helpers.recipes import TINY
 from helpers.trials import OFFLINE, make_job, train, trainable_job
 from typer.testing import CliRunner
 
-from audiocls.audio import dataset as dataset_module
+from audiocls.audio import feature_cache
 from audiocls.cli import app
 from audiocls.config import resolve
 from audiocls.errors import DataError, MachineFault
@@ -223,7 +223,7 @@ def test_a_trial_interrupted_by_a_full_disk_goes_on_to_the_same_numbers(
 
 
 def test_a_cache_without_room_interrupts_and_is_named(tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(dataset_module, "reserve", full)
+    monkeypatch.setattr(feature_cache, "reserve", full)
     job = tiny_job(tmp_path, cache, **{"features.n_mels": 9})
     event = train(job, cache)
     assert isinstance(event, Interrupted)
@@ -440,7 +440,7 @@ def test_a_worker_that_dies_on_a_mapped_file_is_the_machines_fault_and_leaves_no
 class DeadWorker:
     """A worker that was killed, as the executor sees it."""
 
-    trial_id: str | None = None
+    trial_ids: tuple[str, ...] = ()
     is_for_memory: bool = True
 
     def exit_reason(self) -> str:
@@ -455,7 +455,9 @@ class DeadWorker:
 
 @pytest.mark.parametrize("others", [[], ["b"], ["b", "c"]])
 def test_a_worker_killed_for_memory_is_the_machines_fault_unless_it_ran_alone(tmp_path, others):
-    workers = [DeadWorker(trial_id) for trial_id in [*others, None]]  # it is replaced already
+    workers = [
+        DeadWorker(trial_ids) for trial_ids in [*[(each,) for each in others], ()]
+    ]  # it is replaced already
     executor: Any = SimpleNamespace(_workers=workers, _cache=tmp_path)
     lost = LocalExecutor._lost(executor, DeadWorker(), "a")  # type: ignore[arg-type]
     assert lost.cause == "out_of_memory"

@@ -360,7 +360,7 @@ def test_a_twin_lends_nothing_that_could_not_be_compared(tmp_path):
     assert lender_for(noise, folder, True, notes) is None
     assert "dropout was trained by other code" in notes.texts[0]
     for record in records.values():
-        lender.trial(record.id).finish(replace(record, provenance=HERE))
+        lender.trial(record.id).replace_record(replace(record, provenance=HERE))
     assert lender_for(noise, folder, True, notes) == lender
     assert lender_for(study, StudyFolder(tmp_path / "alone"), True, notes) is None
 

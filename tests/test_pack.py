@@ -18,9 +18,10 @@ from helpers.audio import uniform_noise, write_wav
 from audiocls.atomic import build_once
 from audiocls.audio import pack as pack_module
 from audiocls.audio.clips import Clip, ClipTable, fingerprint
-from audiocls.audio.dataset import MOST_CLIPS, open_dataset
+from audiocls.audio.dataset import open_dataset
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
+from audiocls.audio.feature_cache import MOST_CLIPS
 from audiocls.audio.features import LogMel, Raw
 from audiocls.audio.pack import FULL_SCALE, open_pack, pack_folder, require_room, resample
 from audiocls.errors import DataError, MachineFault

@@ -220,7 +220,7 @@ def test_each_convnext_branch_starts_at_a_millionth_and_no_norm_precedes_the_lin
 
 def test_nonsense_is_refused() -> None:
     for part, wrong in (
-        (ResNet, {"name": "resnet50"}),
+        (ResNet, {"name": "resnet20"}),
         (ResNet, {"width": 0}),
         (EfficientNet, {"width": 0.0}),
         (ConvNeXt2d, {"depths": [3, 3, 9]}),

@@ -161,7 +161,7 @@ def test_predictions_come_along_and_a_programs_metric_is_known_by_its_value(fold
         arrays = {"clips": names, "sources": names, "labels": labels, "logits": logits}
         trial = folder.trial(proposal.id)
         trial.write_predictions({**arrays, "classes": np.array(["a", "b"])})
-        trial.finish(search_record(proposal.id, num_right / 8, metric="acc"))
+        trial.replace_record(search_record(proposal.id, num_right / 8, metric="acc"))
     runs = folder.path.parent
     imported = import_results("mine", arm="dropout", baseline="dropout=0", runs=runs)
     report = load_report(StudyFolder(runs / imported.study.name))

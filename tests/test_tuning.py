@@ -317,10 +317,10 @@ def test_another_search_is_another_question(shop):
 
 
 def test_an_arm_that_cannot_be_tuned_fails_alone_until_it_is_mended(shop, monkeypatch):
-    def broken(config, *others):
+    def broken(config, *others, **named):
         if config.model.dropout == 0.5:
             raise OSError("the disk is away")
-        return build(config, *others)
+        return build(config, *others, **named)
 
     shop.ask(arms={"plain": {}, "some": {"model.dropout": 0.1}, "much": {"model.dropout": 0.5}})
     with monkeypatch.context() as patched:

@@ -34,7 +34,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def executor(tmp_path, monkeypatch):
-    def start_fake(cache, log, environment):
+    def start_fake(cache, log, environment, per_device):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         return subprocess.Popen([sys.executable, "-c", FAKE], text=True, bufsize=1, **pipes)
 

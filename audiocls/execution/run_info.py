@@ -56,8 +56,9 @@ def _summary(record: Record, job: NativeJob) -> dict[str, Any]:
     """
     cell = {"arm": job.spec.arm, "seed": record.seed, "fold": record.fold, "trial": record.id}
     clips = {"train": record.num_train, "val": record.num_val, "test": record.num_test}
-    # Reports compare these two, also of records that were imported from W&B.
+    # Reports compare these, also of records that were imported from W&B.
     checked = {
+        "cell/execution": record.provenance.execution,
         "cell/first_losses": " ".join(record.first_losses),
         "clips/test_digest": record.test_clips,
     }

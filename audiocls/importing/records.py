@@ -53,6 +53,7 @@ def _provenance(run: RemoteRun, is_native: bool) -> Provenance:
         return Provenance(python=run.python, **known)
     known["data"] = str(run.config.get("data_fingerprint") or "")
     known |= {name: str(run.config.get(name) or "") for name in ORIGIN}
+    known["execution"] = str(run.summary.get("cell/execution") or "")
     return Provenance(**known, protocol=protocol_of(run.config))
 
 

@@ -8,7 +8,7 @@ here, so that its trials pair with those before it.
 SAME_NUMBERS: dict[str, str] = {
     "cfa5b6649025": "467fac863784",  # since then prose is left out of the digest
     "f27e56805ee6": "467fac863784",  # modules and names of the redesign
-    "d0438cdd23e4": "467fac863784",  # own data and parts, EAT's and audax' steps, packs
+    "23a49c6a1ae9": "467fac863784",  # own data and parts, EAT's and audax' steps, packs
 }
 """Digest → the first digest that computes the same numbers.
 

@@ -27,7 +27,15 @@ from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.executors.subprocesses import SubprocessExecutor
 from audiocls.execution.fork_server import ForkServer
 from audiocls.execution.job import AnyJob, CommandJob, CommandSpec, NativeJob, NativeSpec, TrialJob
-from audiocls.execution.messages import Done, Epoch, Event, Failed, Interrupted, Lost
+from audiocls.execution.messages import (
+    Done,
+    Epoch,
+    Event,
+    Extraction,
+    Failed,
+    Interrupted,
+    Lost,
+)
 from audiocls.store import Cell, StudyFolder
 
 LIMIT_S = 60.0
@@ -231,7 +239,7 @@ class TestExecutor:
         assert executor.num_free() == 0
         events = poll_to_end(executor)
         assert events[-1] == Done(job.id)
-        assert all(isinstance(event, Epoch) for event in events[:-1])
+        assert all(isinstance(event, Epoch | Extraction) for event in events[:-1])
         assert job.trial.record() is not None
         assert executor.num_free() == 1
         assert list(executor.poll(0.1)) == []

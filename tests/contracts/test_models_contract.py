@@ -44,7 +44,7 @@ TINY: dict[str, dict[str, Any]] = {
 }
 PROBES = {"linear", "mlp"}
 """They take the mean over frames before anything costs: of any length the same."""
-STARTS_AS_ITS_SHORTCUT = {"resnet18", "resnet34"}
+STARTS_AS_ITS_SHORTCUT = {f"resnet{depth}" for depth in (18, 34, 50, 101, 152, 200)}
 """The last scale of each branch starts at 0, so that what lies before it learns from the second
 step on: the published initialisation, not a dead branch. No other model may need that step."""
 TINY_FEATURES: dict[str, dict[str, Any]] = {
@@ -74,6 +74,10 @@ MODELS = tiny([part for part in get_args(get_args(Model)[0]) if not needs_encode
 PAIRS = list(itertools.product(MODELS, tiny(FRONT_ENDS, TINY_FEATURES)))
 
 
+LONG = ("resnet101", "resnet152", "resnet200")
+"""Of the blocks of `resnet50`, in seconds a test."""
+
+
 def takes(model: AnyModel, features: AnyFeatures) -> bool:
     return not model.check(features.shape(NUM_SAMPLES))
 
@@ -84,7 +88,11 @@ KINDS = ("raw", "logmel")
 EVERY_PAIR = pytest.mark.parametrize(("model", "features"), TAKEN, ids=lambda part: part.name)
 EACH_KIND = pytest.mark.parametrize(
     ("model", "features"),
-    [pair for pair in TAKEN if pair[1].name in KINDS],
+    [
+        pytest.param(*pair, marks=[pytest.mark.slow] if pair[0].name in LONG else [])
+        for pair in TAKEN
+        if pair[1].name in KINDS
+    ],
     ids=lambda part: part.name,
 )
 

@@ -152,7 +152,7 @@ def test_cells_of_one_study_can_be_trained_side_by_side_as_agents_do(home):
         (["--seeds", "3..1"], ["--seeds", "0..4"]),
         (["--folds", "9"], ["test folds", "9"]),
         (["--arms", "dropout=0.15"], ["dropout=0.15", "Did you mean"]),
-        (["--executor", "ray"], ["ray", "local, inline"]),
+        (["--executor", "kubernetes"], ["kubernetes", "local, inline"]),
         (["--devices", "cuda:7"], ["cuda:7", "cpu"]),
         (["--set", "data.name=esc50"], ["root"]),
         (["--set", "data.name=esc50", "--set", "data.root=nowhere"], ["nowhere"]),

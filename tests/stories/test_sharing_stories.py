@@ -3,6 +3,7 @@
 import os
 import signal
 
+import pytest
 from helpers.processes import Home, invoke, num_trained, wait
 
 from audiocls.store import StudyFolder
@@ -25,6 +26,7 @@ def test_two_launches_at_once_share_the_cells_and_both_end_well(home: Home) -> N
     assert not list((home.path / "runs/tiny").rglob("*.lease"))
 
 
+@pytest.mark.slow
 def test_a_launch_goes_on_with_what_one_that_was_killed_has_left_and_loses_no_epoch(
     home: Home,
 ) -> None:

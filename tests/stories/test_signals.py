@@ -188,7 +188,7 @@ def test_time_in_which_the_scheduler_itself_was_stopped_is_no_silence(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executor = LocalExecutor([], cache, tmp_path / "log", Patience(least_s=10, first_epoch_s=10))
-    worker = type("Worker", (), {"trial_id": "a", "silence": Silence()})()
+    worker = type("Worker", (), {"trial_ids": ["a"], "silence": Silence()})()
     monkeypatch.setattr(executor, "_workers", [worker])
     clock = [100.0]
     monkeypatch.setattr(local.time, "monotonic", lambda: clock[0])

@@ -20,7 +20,7 @@ from audiocls.seeding import seed_of
 
 def has_float64(device: torch.device) -> bool:
     """Whether a device computes in float64; Apple's, Google's and many of Intel's do not."""
-    return device.type in ("cpu", "cuda")
+    return device.type in ("cpu", "cuda", "meta")
 
 
 def _signed(word: int) -> int:

@@ -23,6 +23,7 @@ from audiocls.models.stochastic_depth import StochasticDepth, linear_in_depth
 class ConvNeXt1d(nn.Module):
     """Stem patches, stages that stride and double the width, the mean over time, one Linear.
 
+    >>> import torch
     >>> model = ConvNeXt1d(1, 5, stem_width=8, strides=(4, 4), kernel=9)
     >>> model(torch.zeros(2, 1, 1000)).shape
     torch.Size([2, 5])
@@ -71,6 +72,7 @@ class ConvNeXt1d(nn.Module):
 class Block(nn.Module):
     """Depthwise convolution, GroupNorm(1), a two-layer perceptron, dropouts; residual.
 
+    >>> import torch
     >>> Block(8, kernel=9, dropout=0.1, expansion=4)(torch.zeros(2, 8, 1, 50)).shape
     torch.Size([2, 8, 1, 50])
     """

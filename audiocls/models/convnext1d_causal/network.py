@@ -27,6 +27,7 @@ class ConvNeXt1dCausal(nn.Module):
     on the last frames of the clip, as many as the receptive field holds, and predicts its class,
     alone or (`readout` mean) together with the positions before it.
 
+    >>> import torch
     >>> model = ConvNeXt1dCausal(4, 5, width=8, blocks=2, kernel=3, num_codebooks=2)
     >>> model(torch.zeros(3, 4, 20)).shape
     torch.Size([3, 5])
@@ -68,6 +69,7 @@ class ConvNeXt1dCausal(nn.Module):
 
         Shape: (B, C, L) → (B, K) and (B, Q, V, L), as `cross_entropy` takes it by codebook
 
+        >>> import torch
         >>> model = ConvNeXt1dCausal(4, 5, width=8, blocks=2, kernel=3, num_codebooks=2)
         >>> [tuple(logits.shape) for logits in model.with_codes(torch.zeros(3, 4, 20))]
         [(3, 5), (3, 2, 1024, 20)]
@@ -99,6 +101,7 @@ class CausalBlock(nn.Module):
 
     LayerNorm has the parameters of GroupNorm(1), but no mean over time that leaks the future.
 
+    >>> import torch
     >>> CausalBlock(8, kernel=9, dropout=0.1, expansion=4)(torch.zeros(2, 8, 1, 50)).shape
     torch.Size([2, 8, 1, 50])
     """

@@ -30,6 +30,7 @@ class Kws(nn.Module):
         layers: (channels, kernel in frames, stride in frames) of each layer.
         hidden: units of the hidden layer of the head; None is without.
 
+    >>> import torch
     >>> Kws(64, 5, layers=[(32, 3, 2), (32, 3, 2)])(torch.zeros(2, 64, 101)).shape
     torch.Size([2, 5])
     """

@@ -20,6 +20,7 @@ from audiocls.models.image import in_channels_last
 class LogMelCNN(nn.Module):
     """Four × (conv, BatchNorm, max-pool, ReLU), mean plus maximum over time, dropout, one Linear.
 
+    >>> import torch
     >>> LogMelCNN(64, 10)(torch.zeros(2, 64, 101)).shape
     torch.Size([2, 10])
     """
