@@ -1,5 +1,6 @@
 """Pretrained encoders as models: what is trained, how fast, and that a trial stays one."""
 
+import copy
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -8,12 +9,16 @@ import pytest
 import torch
 from helpers.encoders import RATE, tiny_encoder, tiny_image_encoder
 from helpers.recipes import TINY
+from torch import nn
 
 from audiocls.audio.clips import fingerprint
 from audiocls.config import Config, resolve
 from audiocls.encoders.loaded import load_encoder
 from audiocls.errors import ConfigError
 from audiocls.execution.worker_cache import WorkerCache
+from audiocls.models import HFModel
+from audiocls.models.fine_tuned import FineTuned
+from audiocls.optim.batch_norm import refresh_batch_norm
 from audiocls.testing import models as owed
 from audiocls.training.cost import layer_summary, num_params, trained_network
 from audiocls.training.fit import EpochEnd, Signal, fit
@@ -144,6 +149,15 @@ def test_the_head_is_trained_alone_in_the_first_epochs(started):
         for one, other in itertools.pairwise(seen)
     ]
     assert changed == [{"head"}, {"head", "encoder"}]
+
+
+def test_averaging_leaves_the_statistics_of_a_frozen_encoder():
+    encoder = nn.Sequential(nn.BatchNorm1d(2), nn.Flatten(2))
+    options = HFModel(model="./tiny", unfreeze="head")
+    network = FineTuned(encoder, {"0.weight": 0, "0.bias": 0}, 4, 3, options)
+    averaged = copy.deepcopy(network).requires_grad_(False)
+    refresh_batch_norm(averaged, [torch.randn(8, 2, 4)], network)
+    assert averaged.encoder[0].running_mean.tolist() == [0.0, 0.0]
 
 
 @pytest.mark.slow  # the import of peft
