@@ -10,7 +10,7 @@ from torchax.interop import jax_view
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.augment.clip_rng import GOLDEN, ClipRNG, mix_bits
-from audiocls.audio.batches import mask
+from audiocls.audio.augment.spec_augment import draw_masks, masked
 
 
 @pytest.fixture(autouse=True)
@@ -48,9 +48,11 @@ def test_numbers_are_those_of_the_cpu_to_the_bit(size):
 
 def test_masks_are_those_of_the_cpu():
     features, options = torch.randn(5, 16, 31), Augment(freq_mask=6, time_mask=9)
-    expected = mask(features, options, ClipRNG(7, CLIPS))
+    draws, shape = ClipRNG(7, CLIPS), features.shape[1:]
+    expected = masked(features, draw_masks(options, shape, draws))
     assert (expected == 0).any()
-    assert torch.equal(back(mask(features.to("jax"), options, ClipRNG(7, CLIPS))), expected)
+    there = draw_masks(options, shape, draws.on("jax"))
+    assert torch.equal(back(masked(features.to("jax"), there)), expected)
 
 
 def test_they_may_be_drawn_inside_a_compiled_function():
