@@ -161,7 +161,7 @@ def _validate(state: TrainingState, epoch: int) -> Row:
     evaluated = state.evaluated()
     if state.averaging.needs_batch_norm_statistics:
         batches = scoring_batches(state.dataset, state.split.train, state.config.train.batch_size)
-        refresh_batch_norm(evaluated, (inputs for inputs, _ in batches))
+        refresh_batch_norm(evaluated, (inputs for inputs, _ in batches), state.classifier)
     if len(state.split.val) == 0:
         return {}
     return state.ranks.broadcast_from_first(
@@ -176,6 +176,7 @@ def _train(state: TrainingState, progress: Progress) -> Row:
     """
     purpose = state.ranks.seed_purpose("dropout")
     seed_generators(state.seed(purpose, progress.epoch), state.device)
+    state.classifier.begin_epoch(progress.epoch)
     state.classifier.train()
     # Losses stay on the device until the end: reading one a step would wait for each step.
     losses: list[Tensor] = []

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from audiocls.config import Config
 from audiocls.dotted import flatten
+from audiocls.models.fine_tuning import FineTuning
 from audiocls.training.determinism import determinism
 from audiocls.training.fit import (
     MEASURED_EVERY,
@@ -61,6 +62,9 @@ def obstacle(config: Config) -> str:
         "augment.feature_mixup: its clips are mixed batch by batch": config.augment.feature_mixup
         > 0,
         "a stage of pre-training comes first": config.has_stage,
+        "model: the layers of an encoder have rates and epochs of their own": isinstance(
+            config.model, FineTuning
+        ),
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
 
