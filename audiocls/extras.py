@@ -10,15 +10,17 @@ from importlib.util import find_spec
 from audiocls.errors import UsageError
 
 EXTRAS = {
-    "train": ("torch", "torchmetrics", "sam"),
+    "train": ("torch", "sam"),
     "dashboards": ("wandb_workspaces",),
     "encodec": ("encodec",),
+    "encoders": ("transformers", "peft"),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "mlflow": ("mlflow",),
     "notebooks": ("nbformat", "nbclient", "ipykernel"),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
     "tensorboard": ("tensorboard",),
+    "timm": ("timm",),
     "tpu": ("torch_tpu",),
 }
 """Extra → the packages that it adds, by the names of their imports."""

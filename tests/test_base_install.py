@@ -21,7 +21,7 @@ from importlib.machinery import PathFinder
 class Base(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        absent = ("torch", "torchaudio", "torchmetrics", "sam")
+        absent = ("torch", "torchaudio", "sam")
         return None if name.split(".")[0] in absent else super().find_spec(name, path, target)
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = Base

@@ -23,6 +23,9 @@ MODELS = {
     },
     "convnext1d": {"model": {"name": "convnext1d", "stem_width": 4, "strides": [2]}},
     "kws": {"model": {"name": "kws"}},
+    "linear": {"model": {"name": "linear"}},
+    "mlp": {"model": {"name": "mlp"}},
+    "attention": {"model": {"name": "attention"}},
 }
 SETTINGS = {
     "plain": {},
@@ -181,8 +184,9 @@ def test_a_trial_stopped_in_a_pack_goes_on_alone(trials):
         ({}, ""),
         ({"train.precision": "fp16"}, "fp16"),
         ({"augment": {"mixes": ["mixup"], "mix_p": 0.5, "draw_per": "batch"}}, "mix_p"),
+        ({"model": {"name": "timm", "model": "./tiny"}}, "rates and epochs of their own"),
     ],
-    ids=["packs", "fp16", "mixed at random"],
+    ids=["packs", "fp16", "mixed at random", "fine-tuned"],
 )
 def test_what_cannot_be_packed_says_why(tiny_config, changes, said):
     reason = obstacle(tiny_config(changes))

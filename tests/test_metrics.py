@@ -22,6 +22,7 @@ from audiocls.training.metrics import (
     scalars,
     validation,
 )
+from audiocls.training.ranking import area_under_roc, average_precision, calibration_error
 
 DRAWS = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(60, 4, generator=DRAWS)
@@ -223,16 +224,8 @@ def test_very_few_clips_are_no_fault(num_clips):
 
 
 def test_multi_label_has_no_accuracy_and_no_calibration():
-    assert (
-        scalars(LOGITS, MULTI_HOT, True).keys()
-        == MULTI_LABEL.keys()
-        == {
-            "d_prime",
-            "macro_f1",
-            "map",
-            "auroc",
-        }
-    )
+    named = {"macro_f1", "map", "auroc", "d_prime"}
+    assert scalars(LOGITS, MULTI_HOT, True).keys() == MULTI_LABEL.keys() == named
     assert scalars(LOGITS, LABELS).keys() == SINGLE_LABEL.keys()
 
 
@@ -249,15 +242,48 @@ def test_accuracy_is_the_share_of_right_clips_in_double_precision():
     assert validation(LOGITS, LABELS) == {"accuracy": sum(is_right.tolist()) / 60}
 
 
-def test_plain_accuracy_and_recall_do_not_wait_for_torchmetrics():
+def test_no_metric_waits_for_another_library():
     program = (
         "import sys, torch\n"
-        "from audiocls.training.metrics import validation\n"
-        "names = ('accuracy', 'balanced_accuracy')\n"
-        "validation(torch.eye(2), torch.tensor([0, 1]), False, names)\n"
-        "assert 'torchmetrics' not in sys.modules\n"
+        "from audiocls.training.metrics import confusion, scalars\n"
+        "logits, labels = torch.randn(20, 3), torch.arange(20) % 3\n"
+        "scalars(logits, labels), confusion(logits, labels)\n"
+        "assert not {'torchmetrics', 'torchvision', 'transformers'} & {*sys.modules}\n"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def draws(number: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return logits, with many ties where `number` is even, labels, and multi-hot targets."""
+    generator = torch.Generator().manual_seed(number)
+    num_clips, num_classes = 2 + number * 37 % 500, 2 + number % 9
+    logits = 3 * torch.randn(num_clips, num_classes, generator=generator)
+    logits = logits.round() if number % 2 == 0 else logits
+    labels = torch.randint(num_classes, (num_clips,), generator=generator)
+    return logits, labels, (torch.rand(logits.shape, generator=generator) > 0.7).long()
+
+
+@pytest.mark.slow  # torchmetrics imports torchvision and transformers
+@pytest.mark.parametrize("number", range(40))
+def test_metrics_are_torchmetrics_own_to_the_bit(number):
+    from torchmetrics.functional import classification as theirs
+
+    logits, labels, multi_hot = draws(number)
+    num_classes = logits.shape[1]
+    assert torch.equal(
+        confusion(logits, labels),
+        theirs.multiclass_confusion_matrix(logits.argmax(1), labels, num_classes),
+    )
+    probabilities = logits.double().softmax(1)
+    error = theirs.multiclass_calibration_error(probabilities, labels, num_classes, 15)
+    assert calibration_error(probabilities, labels, 15).equal(error)
+    for scores, truth in zip(logits.double().sigmoid().T, multi_hot.T, strict=True):
+        if truth.any():
+            assert average_precision(scores, truth).equal(
+                theirs.binary_average_precision(scores, truth)
+            )
+        if 0 < truth.sum() < len(truth):
+            assert area_under_roc(scores, truth).equal(theirs.binary_auroc(scores, truth))

@@ -15,7 +15,8 @@ from torch.optim import Optimizer
 from audiocls.optim import SGD, Adam, AdamW, Constant, Cosine, OneCycle, Plateau, Sam, Step
 from audiocls.optim.asam import AdaptiveSharpnessAware
 from audiocls.optim.batch_norm import frozen_batch_norm
-from audiocls.optim.optimizers import StandardStep, decay_groups, stepper
+from audiocls.optim.groups import decay_groups
+from audiocls.optim.optimizers import StandardStep, stepper
 from audiocls.optim.sam import SharpnessAware
 
 EVERY_OPTIMISER = pytest.mark.parametrize(

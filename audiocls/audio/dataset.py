@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet, is_packed
+from audiocls.audio.embeddings import open_embeddings
 from audiocls.audio.feature_cache import HERE, Extraction, Tell, open_codes, open_features
 from audiocls.audio.features import Features
+from audiocls.audio.features.embeddings import EmbeddingOptions
 from audiocls.audio.features.encodec import Encodec
 from audiocls.audio.features.normalise import Standardise
 from audiocls.audio.pack import Pack, open_pack, pack_folder
@@ -110,7 +112,7 @@ def open_dataset(
         assert isinstance(features, Encodec), "configurations with codes have EnCodec features"
         codes = open_codes(*source, features, num_samples, cache, extraction)
     if features.is_cached and is_packed(data):
-        rows = open_features(*source, features, rate, num_samples, cache, extraction)
+        rows = _cached(*source, features, rate, num_samples, cache, extraction)
     return AudioDataset(
         table=table,
         pack=pack,
@@ -123,6 +125,25 @@ def open_dataset(
         num_samples=num_samples,
         device=torch.device(device),
     )
+
+
+def _cached(
+    pack: Pack,
+    pack_name: str,
+    features: Features,
+    rate: int,
+    num_samples: int,
+    cache: Path,
+    extraction: Extraction,
+) -> NDArray[np.float32]:
+    """Open the features of every clip, or the chosen part of a frozen encoder's rows.
+
+    Shape: → (N, C, L)
+    """
+    options = (rate, num_samples, cache, extraction)
+    if isinstance(features, EmbeddingOptions):
+        return open_embeddings(pack, pack_name, features, *options)
+    return open_features(pack, pack_name, features, *options)
 
 
 def placed(array: NDArray[Any], device: torch.device) -> Tensor:

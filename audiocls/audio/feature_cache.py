@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,11 +165,20 @@ def computed(
     num_clips = len(pack.starts) - 1
     for some in portions_of(num_clips, num_samples):
         rows = pack.centred(np.arange(some.start, some.stop), num_samples)
-        # TF32 would round codes that nearly tie another way than a CPU does.
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        with exactly():
             found = compute(torch.from_numpy(rows).to(where.device))
         yield found
         where.tell(some.stop, num_clips)
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Compute convolutions on a GPU the same way each time, and in whole float32.
+
+    TF32 would round codes that nearly tie another way than a CPU does.
+    """
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        yield
 
 
 def write_rows(

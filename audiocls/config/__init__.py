@@ -3,7 +3,7 @@
 from audiocls.config.identity import (
     by_content,
     digest,
-    files_named,
+    encoders_of,
     files_of,
     identity_config,
     trial_id,
@@ -18,7 +18,7 @@ __all__ = [
     "Config",
     "by_content",
     "digest",
-    "files_named",
+    "encoders_of",
     "files_of",
     "identity_config",
     "merge",

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from audiocls.audio.augment import Augment
+from audiocls.audio.features import Encodec
 from audiocls.config.recipe import Config
 from audiocls.dotted import flatten, nest
+from audiocls.encoders import Pretrained
 from audiocls.optim import Plateau, Step
 
 IDENTITY_SCHEMA = 2
@@ -46,22 +48,35 @@ def identity_config(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=WITHOUT_EFFECT)  # type: ignore[arg-type]
 
 
-def files_of(config: Config) -> dict[str, str]:
-    """Return the path of each file or folder that the configuration names, by dotted key."""
-    return files_named(identity_config(config))
+def files_of(config: Config, resolved: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Return the path of each file or folder that the configuration names, by dotted key.
 
-
-def files_named(resolved: Mapping[str, Any]) -> dict[str, str]:
-    """Return the same of what `identity_config` has returned."""
+    `resolved` is what `identity_config` returns, where that is known already.
+    """
+    tree = identity_config(config) if resolved is None else resolved
     words = (None, "", "pretrained", "untrained")  # weights by name rather than by file
-    named = {key: _value_at(resolved, key) for key in PATHS}
-    return {key: value for key, value in named.items() if value not in words}
+    named = {key: _value_at(tree, key) for key in PATHS}
+    encoders = encoders_of(config)
+    files = {k: path for k, path in named.items() if path not in words and k not in encoders}
+    return files | {k: each.model for k, each in encoders.items() if not each.source.is_on_hub}
 
 
 def _value_at(tree: Any, key: str) -> Any:
     for part in key.split("."):
         tree = tree.get(part) if isinstance(tree, dict) else None
     return tree
+
+
+def encoders_of(config: Config) -> dict[str, Pretrained]:
+    """Return the pretrained encoders that a configuration starts from, by dotted key."""
+    features = config.features
+    by_encodec = features.encoder if isinstance(features, Encodec) else None
+    parts = {
+        "features.weights": by_encodec,
+        "features.model": features,
+        "model.model": config.model,
+    }
+    return {key: part for key, part in parts.items() if isinstance(part, Pretrained)}
 
 
 def by_content(resolved: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from audiocls.audio.augment import Augment
 from audiocls.audio.datasets import DataSet
-from audiocls.audio.features import Features
+from audiocls.audio.features import Features, HFInputs
 from audiocls.config.training import (
     Budget,
     Distil,
@@ -20,7 +20,7 @@ from audiocls.config.training import (
     Training,
 )
 from audiocls.errors import ConfigError
-from audiocls.models import Model
+from audiocls.models import HFModel, Model
 from audiocls.optim import Averaging, NoAveraging, Optim, Sam, Schedule
 from audiocls.options import Options
 
@@ -84,6 +84,7 @@ class Config(Options):
         yield from _front_end_conflicts(
             self.data, self.num_samples, self.features, self.model, self.augment
         )
+        yield from _encoder_conflicts(self.features, self.model)
         yield from _label_conflicts(self.data, self.train)
         yield from _mixup_conflicts(self.augment, self.distil)
         yield from _codes_conflicts(self.ssl, self.features, self.model, self.augment)
@@ -127,6 +128,19 @@ def _shape_conflicts(
         yield from (f"{error.where}: {problem}" for problem in error.faults)
     else:
         yield from (f"model {model.name}: {problem}" for problem in model.check(in_shape))
+
+
+def _encoder_conflicts(features: Features, model: Model) -> Iterator[str]:
+    """Yield why an encoder that is trained does not get what its own processor makes."""
+    if not isinstance(model, HFModel):
+        return
+    if not isinstance(features, HFInputs):
+        yield "model.name=hf takes what its processor makes: set features.name=hf_inputs"
+    elif features.model != model.model:
+        yield (
+            f"model.model: got {model.model}, but features.model is {features.model}; an encoder "
+            "takes what its own processor makes: set both to the same"
+        )
 
 
 def _label_conflicts(data: DataSet, train: Training) -> Iterator[str]:

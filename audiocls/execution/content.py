@@ -12,9 +12,11 @@ from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet, Folder, Shards, is_packed
 from audiocls.audio.pack import pack_folder, require_room
 from audiocls.audio.unlabelled import unlabelled_table
-from audiocls.config import Config, by_content, files_named, files_of, identity_config
+from audiocls.config import Config, by_content, encoders_of, files_of, identity_config
+from audiocls.encoders import source_of
+from audiocls.encoders.hub import require_reachable
 from audiocls.errors import ConfigError, MachineFault, UsageError
-from audiocls.extras import is_installed
+from audiocls.extras import is_installed, require
 from audiocls.named_paths import is_dir
 from audiocls.store import TrialFolder
 from audiocls.training.checkpoint_metadata import (
@@ -25,6 +27,8 @@ from audiocls.training.checkpoint_metadata import (
 
 AUDIO_FOLDERS = {"ssl.clips": 2, "augment.background": 1}
 """Key of a folder → the smallest number of recordings in it."""
+ENCODERS = ("features.model", "model.model")
+"""Keys of folders with a pretrained encoder."""
 
 
 def identity_of(config: Config, cache: Path) -> dict[str, Any]:
@@ -33,7 +37,8 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
     Raises `UsageError` or `DataError` naming the key and the path that cannot be read.
     """
     resolved = identity_config(config)
-    digests = {key: digest(key, Path(path), cache) for key, path in files_named(resolved).items()}
+    named = files_of(config, resolved)
+    digests = {key: digest(key, Path(path), cache) for key, path in named.items()}
     features = config.features
     if features.name == "encodec" and features.weights == "untrained":
         digests["features.weights"] = features.weights_digest()  # they have versions
@@ -64,6 +69,18 @@ def require_usable(config: Config, labels: Sequence[str]) -> None:
 
         network, _ = trained_network(config, len(labels))
         require_within_budget(config, network, len(labels))
+
+
+def require_encoders(configs: Iterable[Config]) -> None:
+    """Refuse pretrained encoders that no trial could load, before any is trained.
+
+    Raises `UsageError` where their extra is not installed, and `DataError` where their files are
+    neither here nor can be downloaded.
+    """
+    for encoder in {each: None for config in configs for each in encoders_of(config).values()}:
+        for extra in encoder.needed_extras:
+            require(extra, f"the encoder {encoder.model}")
+        require_reachable(encoder.source)
 
 
 def unchecked_budgets(configs: Iterable[Config]) -> list[str]:
@@ -116,7 +133,9 @@ def _require_room(data: DataSet, num_clips: int, known: str, cache: Path) -> Non
 
 
 def digest(key: str, path: Path, cache: Path) -> str:
-    """Return the digest of a file, of a checkpoint in a folder, or of all audio below a folder."""
+    """Return the digest of a file, of a checkpoint or an encoder in a folder, or of all audio."""
+    if key in ENCODERS or (key == "features.weights" and is_dir(path)):
+        return f"sha256:{source_of(str(path)).digest()}"
     if key in AUDIO_FOLDERS:
         table = unlabelled_table(path, key, AUDIO_FOLDERS[key])
         return f"audio:{fingerprint(table, cache)}"

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 DECIDING_KEYS = ("train.select", "train.patience")
 """Split, metrics and scoring have no keys: data fingerprint and code digest stand for them."""
-DECIDING_CODE = ("audio", "config", "models", "optim", "training", "seeding.py", "options.py")
+DECIDING_CODE = (
+    *("audio", "config", "encoders", "models", "optim", "training", "seeding.py", "options.py"),
+)
 """Packages that decide a trial's numbers; a change elsewhere leaves records comparable."""
 
 

@@ -35,13 +35,18 @@ def frozen_batch_norm(module: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def refresh_batch_norm(module: nn.Module, batches: Iterable[Tensor]) -> None:
+def refresh_batch_norm(
+    module: nn.Module, batches: Iterable[Tensor], original: nn.Module | None = None
+) -> None:
     """Recompute the running statistics as the mean over batches, weighted by their clips.
 
     As `torch.optim.swa_utils.update_bn`, with two differences: a short last batch has less weight,
     and only BatchNorm is in training mode, so that the statistics are those of the network that
     will be scored (no dropout) and no random number is drawn. Needed after weights were averaged
     (Izmailov et al., 2018, section 3.2); without batches nothing changes.
+
+    `original` is the network in training, of which `module` has the averaged weights: what does not
+    move in it, such as a frozen encoder, keeps its statistics.
 
     Shape: batches of (B, …), whatever `module` takes
 
@@ -51,6 +56,9 @@ def refresh_batch_norm(module: nn.Module, batches: Iterable[Tensor]) -> None:
     [4.0]
     """
     norms = tracking_norms(module)
+    if original is not None:
+        is_moving = [norm.training for norm in tracking_norms(original.train())]
+        norms = [norm for norm, moves in zip(norms, is_moving, strict=True) if moves]
     num_seen = 0
     with _only_these_train(module, norms):
         for batch in batches:

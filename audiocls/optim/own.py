@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from audiocls.errors import ConfigError
-from audiocls.optim.optimizers import decay_groups
+from audiocls.optim.groups import parameter_groups
 from audiocls.optim.schedules import LearningRate, PerStep
 from audiocls.parts import Call, OwnPart
 
@@ -34,8 +34,10 @@ class OwnOptim(OwnPart):
         part = self.load()
         arguments = {"lr": self.lr} | self.arguments(part)
         decay = arguments.get("weight_decay")
+        groups = parameter_groups(model, arguments["lr"], decay)
+        is_plain = decay is None and "lr_scale" not in groups[0]
         trained = [p for p in model.parameters() if p.requires_grad]
-        made = part(trained if decay is None else decay_groups(model, decay), **arguments)
+        made = part(trained if is_plain else groups, **arguments)
         if not isinstance(made, Optimizer):
             fault = f"makes {type(made).__name__}; wanted: a torch.optim.Optimizer"
             raise ConfigError(self.what, [fault])

@@ -17,7 +17,7 @@ class SwaRate:
 
     Args:
         before: the schedule until averaging begins.
-        optimizer: whose groups all go to the same `lr`.
+        optimizer: whose groups all go to the same `lr`, but for those of a scale of their own.
         num_before: optimiser steps before averaging begins.
         num_anneal: optimiser steps of the half cosine; 0 jumps to `lr`.
         lr: the rate while averaging, above 0. Near 0 the averaged weights would all be alike.
@@ -76,4 +76,5 @@ class SwaRate:
         progress = min(1.0, done / self._num_anneal) if self._num_anneal else 1.0
         share = 0.5 * (1 - math.cos(math.pi * progress))
         for group, start in zip(self._optimizer.param_groups, self._starts, strict=True):
-            group["lr"] = (1 - share) * start + share * self._end
+            end = self._end * group.get("lr_scale", 1.0)
+            group["lr"] = (1 - share) * start + share * end

@@ -7,6 +7,7 @@ files name the very same part. The check comes before anything is looked for, le
 """
 
 import os
+import re
 from collections.abc import Collection, Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 from audiocls.errors import ConfigError, UsageError
 from audiocls.parts.names import parse
 
+ENCODER = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+"""A repository of the Hub, whose own code an encoder may need."""
 TRUST = "AUDIOCLS_TRUST"
 """Environment variable of trusted packages, separated by commas; workers inherit it."""
 
@@ -75,8 +78,13 @@ def is_trusted_module(module: str) -> bool:
     return any(module == each or module.startswith(f"{each}.") for each in trusted_packages())
 
 
+def is_trusted_encoder(repository: str) -> bool:
+    """Whether the user trusts the code in this repository of the Hub."""
+    return bool(repository) and repository in trusted_packages()
+
+
 def trusted_packages() -> list[str]:
-    """Return the packages in `AUDIOCLS_TRUST`."""
+    """Return the packages in `AUDIOCLS_TRUST`, and the repositories of encoders."""
     return [word.strip() for word in os.environ.get(TRUST, "").split(",") if word.strip()]
 
 
@@ -88,7 +96,8 @@ def trust(packages: Iterable[str], environment: MutableMapping[str, str] | None 
     known = os.environ if environment is None else environment
     for package in packages:
         try:
-            parse(f"{package}:part")
+            if not ENCODER.fullmatch(package):
+                parse(f"{package}:part")
         except ConfigError as error:
             fault = f"--trust: got {package!r}; wanted: a package that holds parts, such as my_pkg"
             raise UsageError(fault) from error

@@ -10,7 +10,7 @@ from audiocls.audio.clips import fingerprint
 from audiocls.config import resolve, trial_id
 from audiocls.design import BASELINE
 from audiocls.errors import UsageError
-from audiocls.execution.content import data_notes
+from audiocls.execution.content import data_notes, require_encoders
 from audiocls.execution.job import AnyJob
 from audiocls.execution.probe import require_sound
 from audiocls.execution.provenance import is_as_now
@@ -108,6 +108,7 @@ def _require_trainable(resolved: Resolved, options: LaunchOptions) -> None:
     """Raise `ConfigError` or `UsageError` for arms that cannot be trained as the options say."""
     configs = (*resolved.configs.values(), *resolved.tuned.values())
     options.require_sendable(configs)
+    require_encoders(configs)
     tried, is_here = tried_of(configs, cache_folder()), options.executor == "inline"
     require_sound(resolved.study.name, tried, cache_folder(), is_here=is_here)
 

@@ -10,6 +10,7 @@ from audiocls.audio.augment import Mix, Transform
 from audiocls.audio.datasets import DataSet
 from audiocls.audio.features import Features
 from audiocls.config.training import METRICS, Loss
+from audiocls.encoders.source import downloaded
 from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.models import Model
 from audiocls.optim import Optim, Schedule
@@ -48,7 +49,7 @@ def parts(kind: str | None = None) -> list[Listed]:
         allowed = f"parts list: got {kind!r}; allowed: {', '.join(KINDS)}."
         raise UsageError(allowed + did_you_mean(kind, KINDS))
     kinds = KINDS if kind is None else (kind,)
-    return [part for each in kinds for part in (*_shipped(each), *_plugins(each))]
+    return [part for each in kinds for part in (*_shipped(each), *_plugins(each), *_here(each))]
 
 
 def _shipped(kind: str) -> Iterator[Listed]:
@@ -60,6 +61,13 @@ def _shipped(kind: str) -> Iterator[Listed]:
             yield _listed(kind, name)
     for name in METRICS if kind == "metrics" else ():
         yield _listed(kind, name)
+
+
+def _here(kind: str) -> Iterator[Listed]:
+    """Yield the encoders that are downloaded, under their own licences."""
+    for source in downloaded() if kind == "features" else ():
+        licence = source.licence() or "none named"
+        yield Listed(kind, source.name, "Hugging Face Hub", licence, "A pretrained encoder, here.")
 
 
 def _listed(kind: str, name: str, summary: str = "") -> Listed:

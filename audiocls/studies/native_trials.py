@@ -12,7 +12,7 @@ from audiocls.audio.datasets import DataSet
 from audiocls.config import Config, resolve, trial_id
 from audiocls.dotted import flatten
 from audiocls.errors import ConfigError, DataError, OverBudget, UsageError, did_you_mean
-from audiocls.execution.content import data_notes, identity_of, require_usable
+from audiocls.execution.content import data_notes, identity_of, require_encoders, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.execution.probe import require_sound
 from audiocls.formatting import format_values
@@ -96,6 +96,7 @@ class NativeTrials:
         if config is not None:
             with suppress(OverBudget):  # a result of that trial alone
                 self._checked(config)
+            require_encoders([config])
             self._fingerprint(config)
             require_sound(self._where, tried_of([config], self.cache), self.cache)
         return self.notes

@@ -42,8 +42,8 @@ ELSEWHERE = (
 )
 PROGRAMS_ALONE = "--per-device: programs are run one by one on a device; leave it out"
 
-NEEDED_LATER = ("torch._dynamo", "torchmetrics.functional.classification")
-"""What torch and the metrics import when they are first used, in every process that uses them."""
+NEEDED_LATER = ("torch._dynamo",)
+"""What torch imports when it is first used, in every process that uses it."""
 
 OpenExecutor = Callable[[int | None, threading.Event], Executor[Any]]
 """From the most trials that can run at a time, if known, and the event that stops the launch."""

@@ -4,7 +4,7 @@ Legend: B batch, C channels (mel bands), L frames, T samples, K classes, Q codeb
 V entries of each.
 """
 
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,14 @@ class CodeModel(Protocol):
         """
 
 
+@runtime_checkable
+class FollowsEpochs(Protocol):
+    """A model that does not train the same layers in every epoch."""
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Take note of the epoch that begins, counted from 0."""
+
+
 class Classifier(nn.Module):
     """Everything that is trained, and the training clips' statistics that standardise its input."""
 
@@ -30,6 +38,12 @@ class Classifier(nn.Module):
         self.front = front
         self.standardise = standardise
         self.model = model
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Tell a model that trains other layers in other epochs which one begins, from 0."""
+        model: object = self.model
+        if isinstance(model, FollowsEpochs):
+            model.begin_epoch(epoch)
 
     def features(self, inputs: Tensor) -> Tensor:
         """Return the model's input: standardised features.

@@ -217,8 +217,10 @@ def _output_shapes(network: nn.Module, inputs: Tensor) -> dict[nn.Module, tuple[
     shapes: dict[nn.Module, tuple[int, ...]] = {}
 
     def record(module: nn.Module, _: Any, output: Any) -> None:
-        first = output[0] if isinstance(output, tuple | list) else output
-        shapes[module] = tuple(first.shape[1:])
+        # Tuples, and the outputs of transformers, which have names as well.
+        first = output if isinstance(output, Tensor) else output[0]
+        if isinstance(first, Tensor):
+            shapes[module] = tuple(first.shape[1:])
 
     run_hooked(network, inputs, list(network.modules()), record)
     return shapes

@@ -166,7 +166,7 @@ def _validate(state: TrainingState, epoch: int) -> Row:
     evaluated = state.evaluated()
     if state.averaging.needs_batch_norm_statistics:
         batches = scoring_batches(state.dataset, state.split.train, state.config.train.batch_size)
-        refresh_batch_norm(evaluated, (inputs for inputs, _ in batches))
+        refresh_batch_norm(evaluated, (inputs for inputs, _ in batches), state.classifier)
     if len(state.split.val) == 0:
         return {}
     return state.ranks.broadcast_from_first(

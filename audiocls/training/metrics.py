@@ -1,4 +1,4 @@
-"""Metrics of scored clips, by torchmetrics (imported when first needed: it costs 0.9 s).
+"""Metrics of scored clips.
 
 One rule for classes without clips: a class without a positive clip takes no part in any mean over
 classes (nor, in `auroc`, one without a negative clip), and a metric for which no class remains is
@@ -19,6 +19,8 @@ from functools import cached_property
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from audiocls.training.ranking import area_under_roc, average_precision, calibration_error
 
 CALIBRATION_BINS = 15
 
@@ -99,10 +101,8 @@ def _map(scored: _Scored) -> float | None:
 
 
 def _auroc(scored: _Scored) -> float | None:
-    from torchmetrics.functional.classification import binary_auroc
-
     has_both = (scored.support > 0) & (scored.support < len(scored.truth))
-    return _mean(_of_classes(binary_auroc, scored, has_both))
+    return _mean(_of_classes(area_under_roc, scored, has_both))
 
 
 def _d_prime(scored: _Scored) -> float | None:
@@ -114,15 +114,7 @@ def _d_prime(scored: _Scored) -> float | None:
 
 
 def _calibration_error(scored: _Scored) -> float:
-    from torchmetrics.functional.classification import multiclass_calibration_error
-
-    error = multiclass_calibration_error(
-        scored.probabilities,
-        scored.targets,
-        num_classes=scored.logits.shape[1],
-        n_bins=CALIBRATION_BINS,
-    )
-    return float(error)
+    return float(calibration_error(scored.probabilities, scored.targets, CALIBRATION_BINS))
 
 
 Metric = Callable[[_Scored], float | None]
@@ -166,7 +158,7 @@ def validation(
     is_multi_label: bool = False,
     names: Sequence[str] = ("accuracy",),
 ) -> dict[str, float]:
-    """Return those of the metrics `names` that are defined; plain accuracy imports no torchmetrics.
+    """Return those of the metrics `names` that are defined.
 
     Shape: logits (N, K), targets (N,) int64, or (N, K) of 0 and 1 where `is_multi_label`
 
@@ -187,9 +179,9 @@ def confusion(logits: Tensor, labels: Tensor) -> Tensor:
     >>> confusion(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1])).tolist()
     [[0, 0], [1, 1]]
     """
-    from torchmetrics.functional.classification import multiclass_confusion_matrix
-
-    return multiclass_confusion_matrix(logits.argmax(1), labels, logits.shape[1])
+    num_classes = logits.shape[1]
+    pairs = labels * num_classes + logits.argmax(1)
+    return torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def per_class(logits: Tensor, targets: Tensor, is_multi_label: bool = False) -> list[ClassRow]:
@@ -237,9 +229,7 @@ def _f1(scored: _Scored) -> Tensor:
 
 def _average_precision(scored: _Scored) -> Tensor:
     """Return the average precision of each class. Shape: → (K,) float64"""
-    from torchmetrics.functional.classification import binary_average_precision
-
-    return _of_classes(binary_average_precision, scored, scored.support > 0)
+    return _of_classes(average_precision, scored, scored.support > 0)
 
 
 def _of_classes(metric: Callable[..., Tensor], scored: _Scored, has_value: Tensor) -> Tensor:

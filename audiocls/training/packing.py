@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from audiocls.config import Config
 from audiocls.dotted import flatten
+from audiocls.models.fine_tuning import FineTuning
 
 Form = Literal["fused", "graph"]
 """How the steps of several trials are computed at once, as records have it."""
@@ -45,6 +46,7 @@ def obstacle(config: Config, form: Form = "fused") -> str:
         == "fp16",
         "augment.mix_p below 1: some trials mix a batch that others do not": augment.mix_p < 1,
         "a stage of pre-training comes first": config.has_stage,
+        **_of_layers(config),
         **of_form,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
@@ -56,9 +58,16 @@ def graph_obstacle(config: Config) -> str:
         "train.precision fp16: the host has to know whether a gradient overflowed": (
             config.train.precision == "fp16"
         ),
+        **_of_layers(config),
         **_graph_obstacles(config),
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
+
+
+def _of_layers(config: Config) -> dict[str, bool]:
+    """Return the reason against both, and whether it applies."""
+    is_fine_tuned = isinstance(config.model, FineTuning)
+    return {"model: the layers of an encoder have rates and epochs of their own": is_fine_tuned}
 
 
 def _fused_obstacles(config: Config) -> dict[str, bool]:

@@ -77,6 +77,7 @@ class EagerStep:
         state = self._state
         purpose = state.ranks.seed_purpose("dropout")
         seed_generators(state.seed(purpose, epochs[0]), state.device)
+        state.classifier.begin_epoch(epochs[0])
         state.classifier.train()
         yield
 

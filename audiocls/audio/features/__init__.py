@@ -13,6 +13,8 @@ from typing import Annotated
 from pydantic import Field
 
 from audiocls.audio.features.encodec import Encodec
+from audiocls.audio.features.hear import Hear
+from audiocls.audio.features.hf import HF, HFInputs
 from audiocls.audio.features.leaf import Leaf
 from audiocls.audio.features.logmel import LogMel
 from audiocls.audio.features.mfcc import MFCC
@@ -20,22 +22,27 @@ from audiocls.audio.features.own import OwnFeatures
 from audiocls.audio.features.raw import Raw
 from audiocls.audio.features.sincnet import SincNet
 from audiocls.audio.features.spectrogram import Spectrogram
+from audiocls.audio.features.timm import Timm
 from audiocls.parts import OrOwn
 
 Features = Annotated[
-    Raw | LogMel | Spectrogram | MFCC | Leaf | SincNet | Encodec,
+    Raw | LogMel | Spectrogram | MFCC | Leaf | SincNet | Encodec | HF | HFInputs | Hear | Timm,
     Field(discriminator="name"),
     OrOwn(OwnFeatures),
 ]
 
 __all__ = [
+    "HF",
     "MFCC",
     "Encodec",
     "Features",
+    "HFInputs",
+    "Hear",
     "Leaf",
     "LogMel",
     "OwnFeatures",
     "Raw",
     "SincNet",
     "Spectrogram",
+    "Timm",
 ]

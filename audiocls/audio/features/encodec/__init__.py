@@ -4,10 +4,12 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from audiocls.audio.features.options import FrontEndOptions, Level
+from audiocls.encoders import Pretrained, source_of
 from audiocls.errors import DataError
+from audiocls.options import added
 
 if TYPE_CHECKING:
     from audiocls.audio.features.encodec.front_end import EncodecFrontEnd
@@ -18,6 +20,8 @@ HOP = 320
 """Samples between frames: 75 frames per second."""
 WIDTH = 128
 """Channels of the embedding."""
+NAMED = ("pretrained", "untrained")
+"""Weights by name rather than by file."""
 UNTRAINED_VERSION = 2
 """Raise it whenever `untrained` means other weights: caches of features depend on it."""
 BANDWIDTHS = (1.5, 3.0, 6.0, 12.0, 24.0)
@@ -48,16 +52,37 @@ class Encodec(FrontEndOptions):
     bandwidth: Annotated[float, AfterValidator(_offered)] = BANDWIDTHS[0]
     """kbps of the codes: 1.5, 3, 6, 12 or 24 for 2, 4, 8, 16 or 32 codebooks."""
     weights: str = Field(default="pretrained", min_length=1)
-    """`pretrained` (downloaded once), `untrained` (seeded noise), or a file of a state_dict."""
+    """`pretrained` (downloaded once), `untrained` (seeded noise), or a file of a state_dict. By
+    transformers: `facebook/encodec_24khz@commit`, or a folder with config.json and safetensors."""
+    package: Literal["encodec", "transformers"] = added("encodec")
+    """Whose code it is: the authors', or that of transformers (Apache-2.0, `audiocls[encoders]`).
+    The weights have a licence of their own either way, which the report names."""
+
+    @model_validator(mode="after")
+    def _weights_suit_the_package(self) -> "Encodec":
+        if self.package == "transformers":
+            if self.weights in NAMED:
+                raise ValueError(
+                    f"weights: got {self.weights!r}, but package is transformers; wanted: "
+                    "facebook/encodec_24khz@commit, or a folder"
+                )
+            source_of(self.weights)
+        return self
 
     @property
     def num_codebooks(self) -> int:
         return round(self.bandwidth / 0.75)
 
     @property
+    def encoder(self) -> Pretrained | None:
+        """Where transformers gets the weights; none under the authors' package."""
+        return Pretrained(model=self.weights) if self.package == "transformers" else None
+
+    @property
     def weights_file(self) -> Path | None:
         """File of the weights, whose content is part of every id; none for the named weights."""
-        return None if self.weights in ("pretrained", "untrained") else Path(self.weights)
+        is_named = self.weights in NAMED or self.package == "transformers"
+        return None if is_named else Path(self.weights)
 
     @property
     def uses_training_statistics(self) -> bool:
@@ -87,6 +112,8 @@ class Encodec(FrontEndOptions):
         file = self.weights_file
         if self.weights == "untrained":
             return f"untrained, version {UNTRAINED_VERSION}"
+        if self.encoder is not None:
+            return self.encoder.content()
         if file is None:
             return self.weights
         try:
@@ -99,6 +126,8 @@ class Encodec(FrontEndOptions):
             ) from error
 
     def notes(self) -> list[str]:
+        if self.encoder is not None:
+            return [self.encoder.source.note()]
         return ["EnCodec's weights are untrained"] if self.weights == "untrained" else []
 
     def shape(self, num_samples: int) -> tuple[int, int]:
@@ -116,5 +145,5 @@ class Encodec(FrontEndOptions):
         from audiocls.audio.features.encodec import front_end, weights
 
         self.require_possible(sample_rate)
-        encoder, codebooks = weights.load(self.weights, self.num_codebooks)
+        encoder, codebooks = weights.load(self.weights, self.num_codebooks, self.package)
         return front_end.EncodecFrontEnd(encoder, codebooks, self.output)

@@ -14,15 +14,19 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils import remove_weight_norm
 
+from audiocls.audio.features.encodec import SAMPLE_RATE
 from audiocls.audio.features.encodec.package import CHECKPOINT, pretrained_model, random_model
 from audiocls.audio.features.encodec.untrained import untrained_model
+from audiocls.encoders import Pretrained
+from audiocls.encoders.loaded import load_codec
 from audiocls.errors import DataError
 
 
-def load(weights: str, num_codebooks: int) -> tuple[nn.Module, Tensor]:
+def load(weights: str, num_codebooks: int, package: str = "encodec") -> tuple[nn.Module, Tensor]:
     """Load the encoder, its weight normalisation folded in, and the first codebooks.
 
-    `weights` is `pretrained`, `untrained` or the path of a state_dict.
+    `weights` is `pretrained`, `untrained` or the path of a state_dict; by `transformers` a Hub name
+    with its revision, or a folder.
 
     Raises:
         ConfigError: the package is not installed.
@@ -31,19 +35,22 @@ def load(weights: str, num_codebooks: int) -> tuple[nn.Module, Tensor]:
 
     Shape: → encoder (B, 1, T) → (B, D, L), codebooks (Q, E, D)
     """
+    if package == "transformers":
+        encoder, codebooks = load_codec(Pretrained(model=weights), SAMPLE_RATE)
+        return encoder, codebooks[:num_codebooks]
     if weights == "pretrained":
         model = pretrained_model()
     elif weights == "untrained":
         model = untrained_model(num_codebooks)
     else:
         model = _from_file(Path(weights))
-    codebooks = [layer._codebook for layer in model.quantizer.vq.layers[:num_codebooks]]
-    if not all(codebook.inited for codebook in codebooks):
+    books = [layer._codebook for layer in model.quantizer.vq.layers[:num_codebooks]]
+    if not all(codebook.inited for codebook in books):
         raise DataError(
             f"features encodec: weights {weights!r} hold codebooks that were never initialised, so "
             "that every code would be 0; use weights that were trained, or weights=untrained"
         )
-    return _folded(model.encoder), torch.stack([codebook.embed for codebook in codebooks])
+    return _folded(model.encoder), torch.stack([codebook.embed for codebook in books])
 
 
 def _from_file(file: Path) -> Any:
