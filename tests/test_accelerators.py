@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.processes import invoke
 from helpers.recipes import TINY_RECIPE_YAML
 from torch import Tensor
 
@@ -244,6 +245,14 @@ def test_auto_is_where_the_launch_put_the_worker(monkeypatch):
         ConfigError, match="got xpu, which torch does not see; allowed: auto, cpu, "
     ):
         resolve_device("auto")
+
+
+def test_a_launch_of_trials_for_a_device_that_is_not_there_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = invoke("sweep", "launch", "dropout", "--set", "device=cuda")
+    assert ended.code == 2
+    assert "device: got cuda, but this launch trains on cpu" in ended.err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_doctor_names_what_torch_does_not_use(monkeypatch):

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from audiocls.execution.amd import amd_variables, visible_amd_gpus
 from audiocls.execution.gpus import Gpu
 from audiocls.execution.temporary import TEMPORARY
 from audiocls.execution.tpus import installed_tpus, tpu_variables
+from audiocls.formatting import join_names
 from audiocls.training.device import PLACED
 
 PerDevice = int | Literal["auto"]
@@ -152,6 +153,22 @@ def gpu_of(device: str) -> Gpu:
     entry = visible[int(number)] if int(number) < len(visible) else number
     listed = (gpu for gpu in gpus.installed_gpus() if entry in (gpu.index, gpu.uuid))
     return next(listed, Gpu(entry, "cuda", entry))
+
+
+def require_kinds(asked: Iterable[str], slots: Slots) -> None:
+    """Raise `UsageError` where trials ask for a kind of device that no slot is.
+
+    Args:
+        asked: each trial's `device`, such as `auto` or `cuda`.
+
+    >>> require_kinds(["auto", "cuda"], ["cuda:0"])
+    """
+    there = {kind_name(slot) for slot in slots}
+    if odd := sorted({*asked} - {"auto", *there}):
+        raise UsageError(
+            f"device: got {odd[0]}, but this launch trains on {join_names(sorted(there))}. Leave "
+            f"it at auto, or name the devices, such as: --devices {odd[0]}"
+        )
 
 
 def kind_of(device: str) -> str:

@@ -107,7 +107,7 @@ def prepare_ablation(
 def _require_trainable(resolved: Resolved, options: LaunchOptions) -> None:
     """Raise `ConfigError` or `UsageError` for arms that cannot be trained as the options say."""
     configs = (*resolved.configs.values(), *resolved.tuned.values())
-    options.require_sendable(configs)
+    options.require_trainable(configs)
     require_encoders(configs)
     tried, is_here = tried_of(configs, cache_folder()), options.executor == "inline"
     require_sound(resolved.study.name, tried, cache_folder(), is_here=is_here)

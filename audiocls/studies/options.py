@@ -19,7 +19,13 @@ from audiocls.design.register import PROJECT
 from audiocls.errors import UsageError, did_you_mean
 from audiocls.execution.accelerators import obstacles
 from audiocls.execution.device_claims import ClaimedSlots, claimed
-from audiocls.execution.devices import Slots, per_device, slots, worker_environment
+from audiocls.execution.devices import (
+    Slots,
+    per_device,
+    require_kinds,
+    slots,
+    worker_environment,
+)
 from audiocls.execution.executors import Executor
 from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.fork_server import ForkServer, is_possible
@@ -176,9 +182,11 @@ class LaunchOptions:
                 "ray"
             )
 
-    def require_sendable(self, configs: Sequence[Config]) -> None:
-        """Raise `UsageError` for trials that cannot be trained where the study is not seen."""
-        if self.executor == "ray":
+    def require_trainable(self, configs: Sequence[Config]) -> None:
+        """Raise `UsageError` for trials that cannot be trained where this launch puts them."""
+        if self.executor != "ray":
+            require_kinds([config.device for config in configs], self.slots(is_native=True))
+        else:
             from audiocls.execution.cluster.dispatch import require_sendable
 
             require_sendable(configs, self.mode(), self.has_model)
