@@ -464,6 +464,22 @@ def test_a_task_that_is_asked_to_stop_goes_back_into_the_queue(how, slurm, tmp_p
     assert slurm.heard("requeued").split() == ["requeue", "7_0"]
 
 
+@pytest.mark.parametrize("has_trained", [True, False])
+def test_a_task_that_trains_nothing_within_its_time_limit_does_not_go_back_for_ever(
+    has_trained, slurm, tmp_path
+):
+    task = Task(slurm, tmp_path, SLURM_JOB_END_TIME=str(int(time.time()) + 60))
+    task.wait_until_begun()
+    if has_trained:
+        (tmp_path / "runs/s/trials/a").mkdir(parents=True)
+        (tmp_path / "runs/s/trials/a/history.jsonl").touch()
+    task.process.send_signal(signal.SIGTERM)
+    code, said = task.end()
+    assert code == 75
+    assert bool(slurm.heard("requeued")) == has_trained
+    assert ("no epoch ended within the time limit" in said) != has_trained
+
+
 @pytest.mark.parametrize(("state", "code"), [("COMPLETING", "75"), ("RUNNING", "0")])
 def test_a_task_that_is_cancelled_or_through_does_not_go_back(state, code, slurm, tmp_path):
     slurm.say("queue", f"{state}\n")

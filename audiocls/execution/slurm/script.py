@@ -26,6 +26,8 @@ cd "$folder"
 if [ "$devices" = cpu ] || [ -z "$CUDA_VISIBLE_DEVICES" ]; then
   words+=(--workers "${SLURM_CPUS_PER_TASK:-1}")
 fi
+begun=$study/slurm/$task.begun
+touch "$begun"
 "$python" -m audiocls "${words[@]}" &
 launch=$!
 
@@ -43,8 +45,13 @@ while [ "$again" ]; do again=; wait $launch; code=$?; done  # a signal ends a wa
 trap "" TERM
 case $code in 0|3|75|124) ;; *) say "the launch ended with exit code $code; see above" ;; esac
 
+is_at_limit=$(( ${SLURM_JOB_END_TIME:-9999999999} - $(date +%s) <= warning_s + 60 ))
+trained=$(find "$study/trials" -newer "$begun" -type f -name '*.json*')
+rm -f "$begun"
+if [ "$asked" ] && [ $is_at_limit = 1 ] && [ -z "$trained" ]; then
+  say "no epoch ended within the time limit, so it would never end: give it more time"
 # After scancel a task is no longer running, and stays cancelled.
-if [ "$asked" ] && [ $code = 75 ]; then
+elif [ "$asked" ] && [ $code = 75 ]; then
   case "$(squeue --noheader --jobs="$task" --format=%T)" in
     RUNNING|"") say "asked to stop, goes back into the queue"; scontrol requeue "$task" ;;
   esac
@@ -80,6 +87,7 @@ class ArrayScript:
             f"study={shlex.quote(str(self.study))}",
             f"python={shlex.quote(profile.python)}",
             f"devices={shlex.quote(self.devices)}",
+            f"warning_s={profile.warning_s}",
             f"overlap={'--overlap' if self.has_overlap else ''}",
             f"words=({shlex.join(self.words)})",
         ]
