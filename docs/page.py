@@ -18,7 +18,7 @@ def photograph(study: Path, picture: Path) -> None:
     """Write the first screen of the report of `study` to `picture`, a PNG."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "report.html")
-        page.write_text(audiocls.Study(study).compare().report("html"), encoding="utf-8")
+        audiocls.Study(study).compare().report.save(page)
         window = [f"--window-size={WIDTH},{HEIGHT}", f"--user-data-dir={folder}/profile"]
         shot = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--screenshot={picture}"]
         subprocess.run(["chromium", *shot, *window, page.as_uri()], check=True)
