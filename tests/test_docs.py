@@ -27,6 +27,7 @@ LINKED = [
     *PAGES,
     *(p for d in ("benchmarks", "notebooks", "examples") for p in (ROOT / d).rglob("*.md")),
 ]
+COMMANDS: Any = get_command(app)
 USAGE = re.compile(r"audiocls [a-z ]*(\[OPTIONS\]|\{)")
 """What shows how a command is called, and is none."""
 
@@ -53,7 +54,7 @@ def commands(page: Path) -> Iterator[str]:
 def require_known(line: str, may_lack_words: bool = False) -> None:
     """Have the command line itself parse a line, without running it; fail as it would."""
     words = shlex.split(re.split(r" [|>&] ?", line)[0])[1:]
-    command: Any = get_command(app)
+    command = COMMANDS
     while hasattr(command, "commands"):
         assert words, f"{line}: which command?"
         assert words[0] in command.commands, f"{line}: no command {words[0]!r}"
