@@ -46,30 +46,23 @@ def _command(command: Command, name: str) -> str:
     context = command.make_context(name, [], resilient_parsing=True)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     records = [option.get_help_record(context) for option in command.get_params(context)]
-    lines = [f"- `{words}`: {_plain(said)}" for words, said in filter(None, records)]
-    options = [line for line in lines if not line.startswith("- `--help`")]
-    said = [_text(text) for text in (command.help, command.epilog) if text]
-    return "\n".join([*said, f"```text\n{usage}\n```\n", *options, ""])
+    shown = [record for record in records if record and "--help" not in record[0]]
+    options = [f"- `{words}`: {' '.join(said.split())}" for words, said in shown]
+    first, *rest = [part for text in (command.help, command.epilog) for part in _text(text or "")]
+    return "\n".join([first, f"```text\n{usage}\n```\n", *rest, *options, ""])
 
 
-def _plain(said: str) -> str:
-    """Return an option's text with its remarks in brackets behind one space."""
-    return " ".join(said.split())
-
-
-def _text(text: str) -> str:
-    """Return a help text as paragraphs; commands in it, which are indented, as code."""
-    parts = []
+def _text(text: str) -> Iterator[str]:
+    """Yield the paragraphs of a help text; commands in it, which are indented, as code."""
     for paragraph in inspect.cleandoc(text).replace("\b\n", "").split("\n\n"):
         lines = paragraph.splitlines()
         is_code = [line.startswith((" ", "audiocls ")) for line in lines]
         first = is_code.index(True) if True in is_code else len(lines)
         if first:
-            parts.append("\n".join(lines[:first]) + "\n")
+            yield "\n".join(lines[:first]) + "\n"
         if lines[first:]:
             code = inspect.cleandoc("\n" + "\n".join(lines[first:]))
-            parts.append(f"```bash\n{code}\n```\n")
-    return "\n".join(parts)
+            yield f"```bash\n{code}\n```\n"
 
 
 if __name__ == "__main__":
