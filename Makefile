@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow test-torch test-xla lint bench register schema lock clean
+.PHONY: demo test test-slow test-torch test-xla lint bench register schema docs lock clean
 
 demo: $(READY)  ## Install, then run the main job offline on the embedded data set.
 	$(BIN)/audiocls sweep launch dropout --wandb offline
@@ -31,9 +31,14 @@ bench: $(READY)  ## Speed, measured side by side on a quiet machine.
 register: $(READY)  ## Write sweeps/*.yaml from ablations/*.yaml.
 	$(BIN)/audiocls ablation register --all
 
-schema: $(READY)  ## Write the JSON Schemas of the YAML grammar, and the reference of the package.
+schema: $(READY)  ## Write the JSON Schemas of the YAML grammar, and the generated reference.
 	$(BIN)/python docs/schema.py
 	$(BIN)/python docs/api.py
+	$(BIN)/python docs/keys.py
+	$(BIN)/python docs/commands.py
+
+docs: $(READY)  ## Build the documentation as a site: build/docs/index.html.
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/docs
 
 # The frozen metrics are those of one torch, to the bit.
 lock:  ## Pin what pyproject.toml allows, for every platform.

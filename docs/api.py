@@ -58,16 +58,22 @@ def _members(value: type) -> Iterator[str]:
 
 def _fields(value: type) -> Iterator[str]:
     """Yield a line for each field, with the text that follows it in the class."""
+    for node, said in fields_with_texts(value):
+        name = ast.unparse(node.target)
+        kind = _plain(ast.unparse(node.annotation).strip("'"))
+        if not name.startswith("_"):
+            yield f"`{name}: {kind}`" + (f": {said}" if said else "")
+
+
+def fields_with_texts(value: type) -> Iterator[tuple[ast.AnnAssign, str]]:
+    """Yield each field of a class in its source, with the first paragraph that follows it."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(value))).body
     assert isinstance(tree, ast.ClassDef)
     for node, after in zip(tree.body, [*tree.body[1:], ast.Pass()], strict=True):
-        if not isinstance(node, ast.AnnAssign) or ast.unparse(node.target).startswith("_"):
-            continue
-        is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-        said = inspect.cleandoc(str(after.value.value)).split("\n\n")[0] if is_text else ""
-        kind = _plain(ast.unparse(node.annotation).strip("'"))
-        told = f": {' '.join(said.split())}" if said else ""
-        yield f"`{ast.unparse(node.target)}: {kind}`{told}"
+        if isinstance(node, ast.AnnAssign):
+            is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            said = inspect.cleandoc(str(after.value.value)) if is_text else ""
+            yield node, " ".join(said.split("\n\n")[0].split())
 
 
 def _first(member: Any) -> str:

@@ -183,15 +183,6 @@ def test_the_command_line_uses_what_is_public_and_what_shows_it(file):
                 assert part in SHOWING | {"cli"} or is_format, f"{file.name} imports {name}"
 
 
-def test_the_reference_is_that_of_the_code():
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        import api
-    finally:
-        sys.path.pop(0)
-    assert (ROOT / "docs" / "api.md").read_text() == api.reference(), "run `make schema`"
-
-
 def test_hints_of_exports_resolve():
     """A type that is imported for checkers alone is not asked for at run time."""
     assert get_type_hints(audiocls.plan)["return"] is audiocls.Plan

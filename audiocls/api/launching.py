@@ -51,7 +51,7 @@ def launch(
     >>> import audiocls
     >>> study = audiocls.launch("dropout", seeds=range(5), wandb="offline")  # doctest: +SKIP
     >>> study.compare().verdicts  # doctest: +SKIP
-    {'dropout=0.05': 'no_evidence', 'dropout=0.1': 'no_evidence', 'dropout=0.25': 'worse'}
+    {'dropout=0.05': 'no_evidence', 'dropout=0.1': 'no_evidence', 'dropout=0.5': 'worse'}
     """
     options = LaunchOptions(
         runs_folder(runs), wandb, executor, devices, workers, max_hours, retries, tensorboard,

@@ -51,7 +51,7 @@ def read_ablation(name: str) -> Ablation:
 
     >>> import audiocls
     >>> audiocls.read_ablation("dropout").factors
-    {'model.dropout': [0.05, 0.1, 0.25]}
+    {'model.dropout': [0.05, 0.1, 0.5]}
     """
     return library.ablation(name)
 

@@ -53,6 +53,7 @@ class Config(Options):
     distil: Distil = Distil()
     budget: Budget = Budget()
     seed: int = Field(default=0, ge=0)
+    """Decides all that is random: initial weights, order of the clips, augmentation, dropout."""
     fold: int = Field(default=1, ge=1)
     """The test fold, counted from 1; data with one official split has fold 1 only."""
     device: Literal["auto", "cpu", "cuda", "mps", "tpu", "xpu"] = "auto"

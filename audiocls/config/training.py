@@ -30,6 +30,7 @@ class Training(Options):
     """Length, batches, loss and precision of a training, and how its best epoch is chosen."""
 
     epochs: int = Field(default=20, ge=1)
+    """Passes over the training clips."""
     batch_size: int = Field(default=32, ge=1)
     """Clips per forward pass."""
     accumulate: int = Field(default=1, ge=1)

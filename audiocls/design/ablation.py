@@ -31,6 +31,7 @@ class Blocks(Options):
     """The repeats over which arms are paired."""
 
     seed: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)
+    """Seeds that every arm is trained with."""
     fold: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(1,), min_length=1)
     """Ours count from 1; those of a program as it counts them."""
 
@@ -82,6 +83,8 @@ class Metric(Options):
     """What decides: a metric of the record, on the test clips, or any that a program reports."""
 
     name: MetricName = "test/accuracy"
+    """A metric of the test clips, such as `test/accuracy` or `test:NAME/map`; of a program, one
+    that it reports."""
     goal: Goal = Field(default_factory=_usual_goal)
     """Required where a program is run, and of a metric of your own."""
     options: dict[str, Any] = Field(default={})
@@ -110,6 +113,7 @@ class SecondaryMetric(Metric):
     """What is reported beside the metric that decides."""
 
     name: MetricName
+    """As `metric.name`."""
     margin: float | None = Field(default=None, gt=0.0)
     """As `stats.margin`, which it is if left out."""
 
@@ -118,7 +122,9 @@ class Stats(Options):
     """How a verdict is reached."""
 
     alpha: float = Field(default=0.05, gt=0.0, lt=1.0)
+    """Share of studies without any effect that may claim one, over all arms together."""
     correction: Literal["holm"] = "holm"
+    """Of p values, for the number of arms."""
     margin: float = Field(default=0.01, gt=0.0)
     """Differences below this, in units of the metric, count as none (equivalence). Required where a
     program is run."""
@@ -134,6 +140,7 @@ class Budget(Options):
     max_params: int | None = Field(default=None, ge=1)
     """An arm with more parameters is refused before its first step; so with `max_macs`."""
     max_macs: int | None = Field(default=None, ge=1)
+    """Multiply-accumulates of one clip, from features to logits."""
     trial_seconds: float | None = Field(default=None, gt=0.0)
     """Seconds of one trial as the file stands, measured on one core, with its share of what is
     pre-trained, without features that are computed once: for `plan`'s estimate."""
@@ -146,17 +153,22 @@ class BlockKeys(Options):
     """
 
     seed: str | None = Field(default="seed", min_length=1)
+    """The program's parameter for the seed."""
     fold: str | None = Field(default="fold", min_length=1)
+    """The program's parameter for the test fold."""
 
 
 class Ablation(Options):
     """A question, a recipe or a program, what changes, the repeats, and the rule that decides."""
 
     name: Name
+    """Of the study's folder; letters, digits, `_` and `-`."""
     question: str = Field(min_length=1)
+    """What the study asks, in a sentence; reports open with it."""
     source: str = ""
     """Who asked it, and what they answered."""
     recipe: str = ""
+    """The baseline: a built-in name, or the path of a recipe's YAML file."""
     program: str = ""
     """Instead of a recipe: a script of your own, which gets `--key=value` for each parameter."""
     command: tuple[str, ...] = ()

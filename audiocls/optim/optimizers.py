@@ -82,6 +82,7 @@ class SGD(Options):
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
     """Decay per step of the running sum of gradients, in [0, 1); 0 is plain gradient descent."""
     nesterov: bool = False
+    """Nesterov's form of the momentum."""
     weight_decay: float = Field(default=0.0, ge=0.0)
     """Times the weight is added to its gradient."""
     decays: Decays = added("weights")
@@ -120,6 +121,7 @@ class LARS(Options):
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
     """Decay per step of the running sum of moves, in [0, 1); 0 is without."""
     nesterov: bool = False
+    """Nesterov's form of the momentum."""
     weight_decay: float = Field(default=0.0, ge=0.0)
     """Times the weight is added to its gradient."""
     trust: float = Field(default=1e-3, gt=0.0)

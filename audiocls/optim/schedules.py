@@ -196,7 +196,9 @@ class Step(Options):
 
     name: Literal["step"] = "step"
     every_epochs: int = Field(default=10, ge=1)
+    """Epochs from one decay to the next."""
     gamma: float = Field(default=0.1, gt=0.0, le=1.0)
+    """Factor of each decay."""
 
     def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
         """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
@@ -213,6 +215,7 @@ class Plateau(Options):
 
     name: Literal["plateau"] = "plateau"
     factor: float = Field(default=0.5, gt=0.0, lt=1.0)
+    """Factor of each decay."""
     patience: int = Field(default=10, ge=0)
     """Epochs in a row without a new best that are tolerated; the next one lowers the rate."""
 

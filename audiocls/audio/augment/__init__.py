@@ -60,14 +60,17 @@ class Augment(Options):
     noises: tuple[Noise, ...] = ()
     """Kinds of noise; at most one is added to a clip."""
     noise_p: Chance = 0.5
+    """Probability that a clip gets one of `noises`."""
     noise_snr_db: Decibels = 30.0
     """Signal-to-noise ratio; that of a sine is up to 5 dB higher."""
     background: str | None = None
     """Folder of recordings to add as background noise."""
     background_p: Chance = 0.5
+    """Probability that a clip gets a background recording."""
     background_snr_db: tuple[Decibels, Decibels] = (20.0, 25.0)
     """Range of the signal-to-background ratio."""
     resample_p: Chance = 0.0
+    """Probability that a clip is played faster or slower."""
     resample_factors: tuple[Annotated[float, Field(ge=0.5, le=2.0)], ...] = (0.8, 0.9, 1.1, 1.2)
     """New over old sample rate: a tone at f moves to f / factor; cropped or padded to length."""
     strength: float = Field(default=1.0, ge=0.0, le=2.0)

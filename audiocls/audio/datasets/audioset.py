@@ -52,8 +52,11 @@ class AudioSet(Options):
     sample_rate: int = Field(default=22050, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=10.0, gt=0, description="seconds of a clip trained on")
     train_list: Literal["balanced", "unbalanced", "all"] = "balanced"
+    """Official list, or lists, of the training segments."""
     val_percent: float = Field(default=10.0, gt=0, lt=100)
+    """Share of the training videos that validate, in percent."""
     missing: Literal["refuse", "leave_out"] = "refuse"
+    """`leave_out`: train on the segments whose files are there."""
     validation: Validation = added("held_out")
 
     @property

@@ -39,15 +39,21 @@ class Columns(Options):
     """Names of columns that are not recognised by themselves; `-`: none is read."""
 
     path: str | None = None
+    """Column of the files, relative to the list."""
     label: str | None = None
+    """Column of the class."""
     also: str | None = None
     """Further labels of a clip, with `labels: multi`."""
     split: str | None = None
+    """Column of train, val, test or test:NAME."""
     fold: str | None = None
+    """Column of the fold, from 1."""
     source: str | None = None
+    """Column of the recording or speaker, whose clips stay together."""
     start: str | None = None
     """Seconds from the start of the recording, of a segment of it."""
     end: str | None = None
+    """Where that segment ends, in seconds."""
 
     def given(self) -> dict[str, str]:
         """Return the names that are given, by role."""

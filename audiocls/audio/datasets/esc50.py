@@ -30,6 +30,7 @@ class ESC50(Options):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=5.0, gt=0, description="seconds of a clip trained on")
     classes: Literal["all", "esc10"] = "all"
+    """`esc10`: the ten classes of ESC-10 alone."""
     validation: Validation = added("held_out")
 
     @property

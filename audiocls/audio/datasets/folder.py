@@ -40,6 +40,7 @@ class Folder(Options):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     manifest: str = "manifest.csv"
+    """File of the list, relative to the root."""
     preset: PresetName = added("auto")
     """The layout of a public data set, where it is not to be recognised."""
     columns: Columns = added(Columns())

@@ -38,7 +38,9 @@ class Shards(Options):
     columns: Columns = Columns()
     """`path` names the column of audio."""
     labels: Literal["single", "multi"] = "single"
+    """`multi`: clips have several labels."""
     source: Pattern = None
+    """Regular expression that finds the source in a clip's name."""
     val: Val = Val()
     pack: bool = True
     """Whether decoded samples are kept on the disk; if not, clips are decoded in every epoch."""

@@ -33,6 +33,7 @@ class SpeechCommands(Options):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     words: tuple[str, ...] = ()
+    """Classes; empty means all words."""
     validation: Validation = added("held_out")
 
     @property

@@ -43,9 +43,12 @@ class Synthetic(Options):
     sample_rate: int = Field(default=16000, gt=0, description="Hz, resampled to")
     duration_s: float = Field(default=1.0, gt=0, description="seconds of a clip trained on")
     seed: int = Field(default=0, ge=0)
+    """Of the recordings: another seed is another data set."""
     num_sources: int = Field(default=40, ge=_NUM_FOLDS, description="recordings a class")
     clips_per_source: int = Field(default=2, ge=1, le=26)
+    """Clips cut from each recording."""
     difficulty: float = Field(default=0.5, ge=0, le=1)
+    """From 0 (30 dB signal-to-noise ratio) to 1 (-10 dB, interferers as loud as the event)."""
     events: int = added(1, ge=1, le=4)
     """Most events in a clip, each of another class; with 2 or more a clip has several labels."""
     validation: Validation = added("held_out")

@@ -25,6 +25,7 @@ class ConvNeXt1d(Options):
 
     name: Literal["convnext1d"] = "convnext1d"
     stem_width: PositiveInt = 64
+    """Channels of the first stage."""
     stem_stride: PositiveInt = 16
     """Frames per patch of the stem: its kernel as well as its stride."""
     strides: tuple[PositiveInt, ...] = Field(default=(4, 4, 4, 4), min_length=1)

@@ -27,6 +27,7 @@ class ConvNeXt1dCausal(Options):
     width: PositiveInt = 128
     """Channels of every block; features of another number pass a 1 × 1 convolution first."""
     blocks: PositiveInt = 8
+    """Blocks, one after the other."""
     kernel: PositiveInt = 49
     """Frames of each depthwise convolution: the present one and the kernel - 1 before it."""
     dropout: Dropout = 0.0

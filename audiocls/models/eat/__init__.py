@@ -42,6 +42,7 @@ class EAT(Options):
 
     name: Literal["eat"] = "eat"
     size: Literal["XS", "S", "M"] = "S"
+    """Sets channels, width, feed-forward, layers and heads together."""
     factors: tuple[PositiveInt, ...] = Field(default=(4, 4, 4, 4), min_length=1)
     """One anti-aliased downsampling each; two by 2 follow. Short clips need fewer or smaller."""
     dropout: Dropout = 0.1
@@ -58,8 +59,11 @@ class EAT(Options):
     """After the first convolution; each downsampling doubles them. This and the following four:
     instead of what `size` sets."""
     width: PositiveInt | None = added(None)
+    """Width of the transformer."""
     feedforward: PositiveInt | None = added(None)
+    """Hidden units of each feed-forward."""
     layers: PositiveInt | None = added(None)
+    """Layers of the transformer."""
     heads: PositiveInt | None = added(None)
     """Divides the width."""
 

@@ -31,6 +31,7 @@ class Kws(Options):
     strides: PerLayer = Field(default=(2,), min_length=1)
     """Frames, of convolution and max-pool alike: one entry for all layers, or one each."""
     activation: Literal["relu", "leaky_relu", "silu"] = "silu"
+    """After each convolution."""
     head: Literal["conv", "fc"] = "fc"
     """`conv`: a Linear to the classes; `fc`: a hidden layer before it; both on the time mean."""
     hidden: PositiveInt = 16

@@ -29,6 +29,7 @@ class Leaf(FrontEndOptions):
     wave_normalise: Level = "none"
     """Level of each clip's waveform: unchanged, to peak 1, or to mean 0 and deviation 1."""
     num_filters: PositiveInt = 40
+    """Gabor filters, each a channel."""
     window: int = Field(default=401, ge=9)
     """Samples of each filter and of the smoothing after it; odd, so that both have a centre."""
     hop: PositiveInt = 160

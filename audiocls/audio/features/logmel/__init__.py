@@ -30,6 +30,7 @@ class LogMel(FrontEndOptions):
 
     name: Literal["logmel"] = "logmel"
     n_mels: PositiveInt = 64
+    """Mel bands."""
     n_fft: int = Field(default=400, ge=2)
     """Samples per Fourier transform."""
     hop: PositiveInt = 160

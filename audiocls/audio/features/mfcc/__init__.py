@@ -33,6 +33,7 @@ class MFCC(FrontEndOptions):
     n_mfcc: PositiveInt = 40
     """Coefficients kept, up to `n_mels`; with all of them log-mel can be recovered exactly."""
     n_mels: PositiveInt = 64
+    """Mel bands before the cosine transform."""
     n_fft: int = Field(default=400, ge=2)
     """Samples per Fourier transform."""
     hop: PositiveInt = 160

@@ -33,6 +33,7 @@ class SincNet(FrontEndOptions):
     wave_normalise: Level = "none"
     """Level of each clip's waveform: unchanged, to peak 1, or to mean 0 and deviation 1."""
     num_filters: PositiveInt = 80
+    """Band-pass filters, each a channel."""
     kernel: int = Field(default=251, ge=3)
     """Samples of each filter; odd, so that it has a centre."""
     window: int = Field(default=401, ge=3)
