@@ -3,9 +3,12 @@
 import typer
 
 from audiocls.cli.ablation import commands, register
+from audiocls.cli.command_group import CommandGroup
 from audiocls.cli.sweep.plan import plan
 
-app = typer.Typer(no_args_is_help=True, help="Ablations: list, show, plan, register.")
+app = typer.Typer(
+    cls=CommandGroup, no_args_is_help=True, help="Ablations: list, show, plan, register."
+)
 app.command("list")(commands.list_)
 app.command()(commands.show)
 app.command()(plan)
