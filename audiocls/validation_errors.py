@@ -58,7 +58,12 @@ def _hint(path: Sequence[int | str], root: type[BaseModel], given: Mapping[str, 
     """Return what an unknown key may mean: a key elsewhere, by the field's word, or one beside."""
     word, known = str(path[-1]), _fields_at(root, path[:-1], given)
     listed = f" Known here: {', '.join(known)}"
-    if meant := keys_meant(word, list(keys_below(root, given))):
+    meant = keys_meant(word, list(keys_below(root, given)))
+    before = "".join(f"{step}." for step in path[:-1])
+    beside = [key.removeprefix(before) for key in meant if key.removeprefix(before) in known]
+    if beside and (near := did_you_mean(word, beside)):
+        return f"{near}{listed}"
+    if meant:
         return f" Here it is {' or '.join(meant)}.{listed}"
     is_of_recipe = "factors" in root.model_fields and len(path) == 1
     if is_of_recipe and (meant := meanings(word)):

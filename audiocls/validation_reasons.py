@@ -26,11 +26,11 @@ WANTED: dict[str, str] = {
 """Kind of error → what is wanted."""
 
 BOUNDS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "greater_than": ("gt", lambda bound: f"more than {bound}"),
-    "greater_than_equal": ("ge", lambda bound: f"{bound} or more"),
-    "less_than": ("lt", lambda bound: f"less than {bound}"),
-    "less_than_equal": ("le", lambda bound: f"{bound} or less"),
-    "multiple_of": ("multiple_of", lambda step: f"a multiple of {step}"),
+    "greater_than": ("gt", lambda bound: f"more than {bound:g}"),
+    "greater_than_equal": ("ge", lambda bound: f"{bound:g} or more"),
+    "less_than": ("lt", lambda bound: f"less than {bound:g}"),
+    "less_than_equal": ("le", lambda bound: f"{bound:g} or less"),
+    "multiple_of": ("multiple_of", lambda step: f"a multiple of {step:g}"),
     "too_short": ("min_length", lambda length: f"{_counted(length)} or more"),
     "too_long": ("max_length", lambda length: f"{_counted(length)} at most"),
     "string_too_short": ("min_length", lambda length: "a text that is not empty"),
