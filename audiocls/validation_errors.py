@@ -66,10 +66,12 @@ def _hint(path: Sequence[int | str], root: type[BaseModel], given: Mapping[str, 
     if meant:
         return f" Here it is {' or '.join(meant)}.{listed}"
     is_of_recipe = "factors" in root.model_fields and len(path) == 1
-    if is_of_recipe and (meant := meanings(word)):
+    if not (elsewhere := " or ".join(meanings(word))):
+        return f"{did_you_mean(word, known)}{listed}"
+    if is_of_recipe:
         where = "set it in `factors`, `arms` or `overrides`"
-        return f" It is {' or '.join(meant)} of the recipe: {where}.{listed}"
-    return f"{did_you_mean(word, known)}{listed}"
+        return f" It is {elsewhere} of the recipe: {where}.{listed}"
+    return f" Where there is one, it is {elsewhere}; here there is none.{listed}"
 
 
 def _unknown_name(key: str, fault: Any, known: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from audiocls.cli import (
     importing,
     noise,
     parts,
+    recipe,
     report,
     sweep,
     train,
@@ -92,6 +93,7 @@ def options(
 
 
 app.add_typer(ablation.app, name="ablation")
+app.add_typer(recipe.app, name="recipe")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(parts.app, name="parts")

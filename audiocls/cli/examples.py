@@ -3,7 +3,7 @@
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "ablation list": ("audiocls ablation list --json",),
     "ablation new": (
-        "audiocls ablation new wide --recipe logmel-cnn --factor model.width=32,64",
+        "audiocls ablation new drop --recipe logmel-cnn --factor model.dropout=0.1,0.2",
         "audiocls ablation new both --recipe mine.yaml --factor mixup --factor sam=0.05,0.1",
     ),
     "ablation plan": ("audiocls ablation plan dropout --seeds 0..4",),
@@ -41,7 +41,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "audiocls report dropout --format html --out dropout.html",
         "audiocls report dropout dropout-decided",
     ),
-    "show": ("audiocls show logmel-cnn model.width=64",),
+    "show": ("audiocls show logmel-cnn model.dropout=0.1",),
     "sweep agent": ("audiocls sweep agent me/audio/abc12345 --workers 2",),
     "sweep import": ("audiocls sweep import me/audio/abc12345 --study before",),
     "sweep launch": (
