@@ -152,7 +152,7 @@ def _models_at(
         if isinstance(step, int):
             continue
         field = model.model_fields.get(step)
-        models = list(_models(field.annotation)) if field else []
+        models = list(models_in(field.annotation)) if field else []
         if not models:
             break
     return models, given
@@ -165,21 +165,21 @@ def keys_below(model: type[BaseModel], given: Any, prefix: str = "") -> Iterator
     """
     for name, field in model.model_fields.items():
         yield f"{prefix}{name}"
-        inner, models = _child(given, name), list(_models(field.annotation))
+        inner, models = _child(given, name), list(models_in(field.annotation))
         is_there = field.default is not None or isinstance(inner, Mapping)
         if models and is_there and get_origin(field.annotation) not in (tuple, list, dict):
             yield from keys_below(_chosen(models, inner), inner, f"{prefix}{name}.")
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     """Yield the options in an annotation: of a union all, of a list those of its items."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) is Annotated:
-        yield from _models(get_args(annotation)[0])
+        yield from models_in(get_args(annotation)[0])
     else:
         for each in get_args(annotation):
-            yield from _models(each)
+            yield from models_in(each)
 
 
 def _chosen(models: Sequence[type[BaseModel]], given: Any) -> type[BaseModel]:

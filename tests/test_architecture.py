@@ -45,6 +45,7 @@ LAYERS = [
     {"formatting", "validation_errors", "yaml_file", "machine", "extras"},
     {"atomic"},
     {"parts"},
+    {"library_files"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
     {"training", "tracking", "store", "library"},

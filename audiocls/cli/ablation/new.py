@@ -7,19 +7,26 @@ import typer
 
 import audiocls
 from audiocls import console
+from audiocls.cli import completion
 from audiocls.formatting import command_line
 
 
 def new(
     name: Annotated[str, typer.Argument(help="What the ablation is called.")],
     recipe: Annotated[
-        str, typer.Option("--recipe", help="The baseline: a built-in recipe, or a path.")
+        str,
+        typer.Option(
+            "--recipe",
+            autocompletion=completion.recipes,
+            help="The baseline: a built-in recipe, or a path.",
+        ),
     ],
     factor: Annotated[
         list[str],
         typer.Option(
             "--factor",
             metavar="KEY=VALUE[,VALUE…]",
+            autocompletion=completion.assignments,
             help="A key and the values to try, or a word such as mixup or sam; repeatable.",
         ),
     ],

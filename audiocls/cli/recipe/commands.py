@@ -7,10 +7,16 @@ import typer
 
 import audiocls
 from audiocls import console
+from audiocls.cli import completion
 from audiocls.cli import options as o
 from audiocls.formatting import command_line
 
-RecipeArgument = Annotated[str, typer.Argument(help="A built-in recipe, or a path to a YAML file.")]
+RecipeArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A built-in recipe, or a path to a YAML file.", autocompletion=completion.recipes
+    ),
+]
 
 
 def list_(as_json: o.JsonOption = False) -> None:
