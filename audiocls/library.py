@@ -34,11 +34,18 @@ def find(kind: Kind, name: str) -> Path:
     if name not in known:
         known = available(kind)
     if name not in known:
-        raise UsageError(
-            f"no {kind.removesuffix('s')} is called {name!r}; known: {', '.join(known) or 'none'}."
-            + did_you_mean(name, known)
-        )
+        raise unknown(kind.removesuffix("s"), name, known)
     return known[name]
+
+
+def unknown(noun: str, name: str, known: Collection[str]) -> UsageError:
+    """Return the error of a name that nothing has: a file that was meant comes first."""
+    start, names = f"no {noun} is called {name!r}", f"{', '.join(known) or 'none'}."
+    file = next((each for each in (f"{name}.yaml", f"{name}.yml") if is_file(Path(each))), None)
+    if file is not None:
+        return UsageError(f"{start}, and {file} is here: give that path. Known: {names}")
+    hint = f"{did_you_mean(name, known)} A path ends in .yaml or .yml"
+    return UsageError(f"{start}; known: {names}{hint}")
 
 
 def ablation(name: str, recipe: str | None = None, is_place: bool = True) -> Ablation:

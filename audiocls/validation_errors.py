@@ -22,11 +22,18 @@ Loc = tuple[int | str, ...]
 
 
 def describe_errors(
-    error: ValidationError, root: type[BaseModel], given: Mapping[str, Any]
+    error: ValidationError,
+    root: type[BaseModel],
+    given: Mapping[str, Any],
+    has_rules: bool = True,
 ) -> list[str]:
-    """Return a sentence for each error of `given`, which failed to validate as a `root`."""
-    details = error.errors(include_url=False)
-    return [_sentence(detail, root, given) for detail in details if not _is_echo(detail)]
+    """Return a sentence for each error of `given`, which failed to validate as a `root`.
+
+    `has_rules`: whether those of rules between keys are among them, which a part does not tell.
+    """
+    details = [each for each in error.errors(include_url=False) if not _is_echo(each)]
+    kept = [each for each in details if has_rules or each["type"] != "value_error"]
+    return [_sentence(detail, root, given) for detail in kept]
 
 
 def _is_echo(fault: Any) -> bool:
