@@ -53,6 +53,13 @@ if TYPE_CHECKING:
         read_ablation as read_ablation,
         read_sweep as read_sweep,
     )
+    from audiocls.api.recipes import (
+        Recipe as Recipe,
+        copy_recipe as copy_recipe,
+        list_recipes as list_recipes,
+        new_ablation as new_ablation,
+        read_recipe as read_recipe,
+    )
     from audiocls.api.report import Figure as Figure, Report as Report
     from audiocls.api.server import (
         Registered as Registered,
@@ -89,6 +96,7 @@ _MODULES = {
     "Noise": "audiocls.api.noise",
     "Plan": "audiocls.api.planning",
     "Predictions": "audiocls.api.models",
+    "Recipe": "audiocls.api.recipes",
     "Registered": "audiocls.api.server",
     "Report": "audiocls.api.report",
     "Status": "audiocls.api.status",
@@ -98,6 +106,7 @@ _MODULES = {
     "agent": "audiocls.api.server",
     "check_data": "audiocls.api.data",
     "compare": "audiocls.api.comparison",
+    "copy_recipe": "audiocls.api.recipes",
     "doctor": "audiocls.api.questions",
     "evaluate": "audiocls.api.models",
     "export": "audiocls.api.models",
@@ -107,14 +116,17 @@ _MODULES = {
     "list_ablations": "audiocls.api.questions",
     "list_data": "audiocls.api.data",
     "list_parts": "audiocls.api.parts",
+    "list_recipes": "audiocls.api.recipes",
     "list_studies": "audiocls.api.studies",
     "list_sweeps": "audiocls.api.questions",
     "make_data": "audiocls.api.data",
+    "new_ablation": "audiocls.api.recipes",
     "noise": "audiocls.api.training",
     "plan": "audiocls.api.planning",
     "predict": "audiocls.api.models",
     "push": "audiocls.api.server",
     "read_ablation": "audiocls.api.questions",
+    "read_recipe": "audiocls.api.recipes",
     "read_sweep": "audiocls.api.questions",
     "register": "audiocls.api.server",
     "report": "audiocls.api.studies",

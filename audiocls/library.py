@@ -7,43 +7,21 @@ one of the same name.
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import audiocls
 from audiocls import yaml_file
 from audiocls.design import Ablation, load_ablation
 from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.library_files import Kind, files_in
+from audiocls.library_files import available as available
+from audiocls.library_files import shipped as shipped
 from audiocls.named_paths import is_file
 from audiocls.parts.modules import add_places
-from audiocls.parts.plugins import library_folders
 from audiocls.search import Sweep, check_sweep, load_sweep
-
-Kind = Literal["ablations", "sweeps", "recipes", "notebooks"]
 
 SEARCHED = ("parameters", "early_terminate", "run_cap", "command")
 COMPARED = ("overrides", "factors", "arms", "exclude", "when", "blocks", "tune")
 """Keys of sweeps, and of ablations, whose values reach a trial."""
-
-PACKAGE = Path(audiocls.__file__).parent
-
-
-def shipped(kind: Kind) -> Path:
-    """Return the folder of the built-in files: inside the wheel, or in the checkout around it."""
-    if kind == "recipes":
-        return PACKAGE / "recipes"
-    inside = PACKAGE / "_library" / kind
-    return inside if inside.is_dir() else PACKAGE.parent / kind
-
-
-def available(kind: Kind) -> dict[str, Path]:
-    """Return the files by name; those of the working directory replace all others."""
-    plugins = (folder / kind for folder in library_folders())
-    return _files(shipped(kind), *plugins, Path(kind))
-
-
-def _files(*folders: Path) -> dict[str, Path]:
-    """Return the files of folders by name, of which later ones replace earlier ones."""
-    return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
 
 def find(kind: Kind, name: str) -> Path:
@@ -52,15 +30,22 @@ def find(kind: Kind, name: str) -> Path:
         if not is_file(Path(name)):
             raise UsageError(f"{name}: no such file")
         return Path(name)
-    known = _files(Path(kind))
+    known = files_in(Path(kind))
     if name not in known:
         known = available(kind)
     if name not in known:
-        raise UsageError(
-            f"no {kind.removesuffix('s')} is called {name!r}; known: {', '.join(known) or 'none'}."
-            + did_you_mean(name, known)
-        )
+        raise unknown(kind.removesuffix("s"), name, known)
     return known[name]
+
+
+def unknown(noun: str, name: str, known: Collection[str]) -> UsageError:
+    """Return the error of a name that nothing has: a file that was meant comes first."""
+    start, names = f"no {noun} is called {name!r}", f"{', '.join(known) or 'none'}."
+    file = next((each for each in (f"{name}.yaml", f"{name}.yml") if is_file(Path(each))), None)
+    if file is not None:
+        return UsageError(f"{start}, and {file} is here: give that path. Known: {names}")
+    hint = f"{did_you_mean(name, known)} A path ends in .yaml or .yml"
+    return UsageError(f"{start}; known: {names}{hint}")
 
 
 def ablation(name: str, recipe: str | None = None, is_place: bool = True) -> Ablation:

@@ -38,12 +38,13 @@ FILES = {
 
 LAYERS = [
     {"errors", "dotted", "options", "seeding", "digests", "misreadings", "named_paths", "result"}
-    | {"stop_signals", "writers"},
-    {"source_code", "source_files"},
+    | {"stop_signals", "writers", "field_words"},
+    {"source_code", "source_files", "validation_reasons"},
     {"formatting", "validation_errors", "yaml_file", "machine", "extras"},
     {"atomic"},
     {"parts"},
     {"encoders"},
+    {"library_files"},
     {"audio", "models", "optim", "stats"},
     {"config", "design", "search"},
     {"training", "tracking", "store", "library"},

@@ -536,7 +536,7 @@ def test_a_fault_within_a_list_is_told_once_by_its_place():
 @pytest.mark.parametrize("key", ["zip", "exclude", "secondary"])
 def test_what_must_be_a_list_is_said_to_be_one(key):
     (fault,) = faults(factors=first(2), **{key: "x"})
-    assert fault == f"{key}: got 'x'; Input should be a valid list"
+    assert fault == f"{key}: got 'x'; wanted: a list"
 
 
 def test_faults_of_keys_and_of_the_design_are_told_at_once():

@@ -19,7 +19,7 @@ from audiocls.training import fused
 from audiocls.training.fit import groups_of_epoch
 from audiocls.training.fused import FusedStep
 
-RECIPES = sorted(file.stem for file in (library.PACKAGE / "recipes").glob("*.yaml"))
+RECIPES = sorted(file.stem for file in library.shipped("recipes").glob("*.yaml"))
 RAW = {"features.name": "raw", "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]}}
 EAT_LIKE = {
     "crop": "random",

@@ -148,7 +148,7 @@ WRONG = {
     ),
     "wrong type": (
         {"model.name": NET, "model.width": "wide"},
-        "width: got 'wide'; Input should be a valid integer",
+        "width: got 'wide'; wanted: a whole number",
     ),
     "a share for a count": ({"model.name": NET, "model.width": 0.5}, "width: got 0.5; "),
     "missing option": ({"data.name": "my_pkg.data:write"}, "hz: missing, and it has no default"),

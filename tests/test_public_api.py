@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "audiocls"
 
 SHOWING = {"console", "errors", "extras", "formatting", "atomic", "machine", "named_paths"} | {
-    "yaml_file"
+    "yaml_file",
+    "library_files",
 }
 """Parts of the package that a command may use besides: they print, write and name errors."""
 PRINTED = {"json", "format", "out", "entity", "project", "help"}

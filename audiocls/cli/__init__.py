@@ -4,10 +4,9 @@ Heavy imports stay inside the commands, so `--help` and every reading command st
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 import audiocls
 from audiocls import console, extras
@@ -18,17 +17,19 @@ from audiocls.cli import (
     importing,
     noise,
     parts,
+    recipe,
     report,
     sweep,
     train,
 )
+from audiocls.cli.command_group import CommandGroup
 from audiocls.cli.model import evaluate, export, predict, show
 from audiocls.errors import AudioclsError, DataError, UsageError
 from audiocls.machine import fault_of
 from audiocls.named_paths import HOMELESS, has_working_folder, why_unfit
 
 
-class ErrorsAsText(TyperGroup):
+class ErrorsAsText(CommandGroup):
     """Turns an expected error into one clear message and its exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -74,9 +75,31 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_show_locals=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Sweeps and ablations for audio classification, with answers one can trust.",
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        console.say(f"audiocls {audiocls.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    is_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options of the command line as a whole."""
+
+
 app.add_typer(ablation.app, name="ablation")
+app.add_typer(recipe.app, name="recipe")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(parts.app, name="parts")

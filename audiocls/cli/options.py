@@ -9,20 +9,39 @@ import typer
 
 import audiocls
 from audiocls import console
+from audiocls.cli import completion
 from audiocls.errors import UsageError
 from audiocls.formatting import RUNS as RUNS
 from audiocls.render.formats import FORMATS, Output, checked
 from audiocls.render.formats.terminal import show
 
-NameArgument = Annotated[str, typer.Argument(help="A built-in name, or a path to a YAML file.")]
-StudyArgument = Annotated[str, typer.Argument(help="A launched study: its name, or its folder.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A built-in name, or a path to a YAML file.", autocompletion=completion.questions
+    ),
+]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A launched study: its name, or its folder.", autocompletion=completion.studies
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Pure JSON on stdout.")]
 RecipeOption = Annotated[
-    str | None, typer.Option("--recipe", help="Another base recipe: a name or a path.")
+    str | None,
+    typer.Option(
+        "--recipe", autocompletion=completion.recipes, help="Another base recipe: a name or a path."
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key in every arm; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        autocompletion=completion.assignments,
+        help="Override a key in every arm; repeatable.",
+    ),
 ]
 SeedsOption = Annotated[
     str | None, typer.Option("--seeds", help="Range or list, e.g. 0..4 or 0,2,5.")
@@ -30,7 +49,11 @@ SeedsOption = Annotated[
 FoldsOption = Annotated[str | None, typer.Option("--folds", help="Range or list, e.g. 1..5 or 2.")]
 ArmsOption = Annotated[
     str | None,
-    typer.Option("--arms", help="Only these, by name, separated by commas or semicolons."),
+    typer.Option(
+        "--arms",
+        autocompletion=completion.arms,
+        help="Only these, by name, separated by commas or semicolons.",
+    ),
 ]
 EffectOption = Annotated[
     float | None,
@@ -46,7 +69,11 @@ RunsOption = Annotated[
 ]
 WandbOption = Annotated[
     str | None,
-    typer.Option("--wandb", help="online, offline or disabled; default: online if a key is set."),
+    typer.Option(
+        "--wandb",
+        autocompletion=completion.wandb_modes,
+        help="online, offline or disabled; default: online if a key is set.",
+    ),
 ]
 TensorboardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Write TensorBoard's event files as well.")
@@ -78,13 +105,16 @@ WorkersOption = Annotated[
 ExecutorOption = Annotated[
     str,
     typer.Option(
-        "--executor", help="local (a process per core or GPU), inline, or ray (a cluster)."
+        "--executor",
+        autocompletion=completion.executors,
+        help="local (a process per core or GPU), inline, or ray (a cluster).",
     ),
 ]
 LaunchExecutorOption = Annotated[
     str,
     typer.Option(
         "--executor",
+        autocompletion=completion.executors,
         help="local (a process per core or GPU), inline, slurm (a job array of launches), ray (a "
         "cluster), or wandb (a server orders the trials).",
     ),
@@ -130,7 +160,12 @@ CheckpointArgument = Annotated[
     Path, typer.Argument(help="A finished trial's folder, or its weights.")
 ]
 FormatOption = Annotated[
-    str, typer.Option("--format", help=f"{', '.join(FORMATS)}. html, ipynb, wandb write files.")
+    str,
+    typer.Option(
+        "--format",
+        autocompletion=completion.formats,
+        help=f"{', '.join(FORMATS)}. html, ipynb, wandb write files.",
+    ),
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="File to write, for all formats but terminal.")
@@ -142,7 +177,12 @@ ClipsOption = Annotated[
 ]
 RootOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="data.root=DIR", help="Where the clips of html lie now."),
+    typer.Option(
+        "--set",
+        metavar="data.root=DIR",
+        autocompletion=completion.root_assignments,
+        help="Where the clips of html lie now.",
+    ),
 ]
 
 
@@ -151,13 +191,15 @@ def _trusted(packages: list[str] | None) -> list[str] | None:
     if packages and os.environ.get("WANDB_SWEEP_ID"):
         why = "words of `wandb agent` are its server's; set AUDIOCLS_TRUST instead"
         raise UsageError(f"--trust: {why}")
-    audiocls.trust(*packages or ())
+    if packages:  # else nothing is loaded, and help and completion come at once
+        audiocls.trust(*packages)
     return packages
 
 
 def _placed(folders: list[Path] | None) -> list[Path] | None:
     """Look for modules in these folders for the rest of this command, workers included."""
-    audiocls.add_path(*folders or ())
+    if folders:
+        audiocls.add_path(*folders)
     return folders
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import audiocls
+from audiocls.cli import completion
 from audiocls.cli import options as o
 from audiocls.errors import UsageError
 
@@ -12,7 +13,10 @@ from audiocls.errors import UsageError
 def report(
     name: o.StudyArgument,
     others: Annotated[
-        list[str] | None, typer.Argument(help="Further studies, to compare with it.")
+        list[str] | None,
+        typer.Argument(
+            help="Further studies, to compare with it.", autocompletion=completion.studies
+        ),
     ] = None,
     as_json: o.JsonOption = False,
     format_: o.FormatOption = "terminal",

@@ -6,6 +6,7 @@ import typer
 
 import audiocls
 from audiocls import console
+from audiocls.cli import completion
 from audiocls.cli import options as o
 from audiocls.formatting import command_line
 from audiocls.render.formats.terminal import show
@@ -13,11 +14,21 @@ from audiocls.render.formats.terminal import show
 
 def train(
     assignments: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as optim.lr=1e-3.")
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            autocompletion=completion.assignments,
+            help="Such as optim.lr=1e-3.",
+        ),
     ] = None,
     recipe: o.RecipeOption = None,
     ablation: Annotated[
-        str | None, typer.Option("--ablation", help="Train a cell of it: arm=… seed=… fold=…")
+        str | None,
+        typer.Option(
+            "--ablation",
+            autocompletion=completion.ablations,
+            help="Train a cell of it: arm=… seed=… fold=…",
+        ),
     ] = None,
     config: Annotated[
         str | None, typer.Option("--config", help="A recipe's or a trial's YAML file.")

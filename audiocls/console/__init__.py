@@ -64,6 +64,11 @@ def say(text: str) -> None:
     stdout().print(text, markup=False, soft_wrap=True)
 
 
+def verbatim(text: str) -> None:
+    """Print the content of a file on stdout, to the letter."""
+    stdout().file.write(text if text.endswith("\n") else f"{text}\n")
+
+
 def title(text: str) -> None:
     """Print a line in bold on stdout."""
     stdout().print(Text(text, style="bold"), soft_wrap=True)

@@ -21,7 +21,7 @@ MOST_SHOWN = 10
 """Values of a long list that an error repeats."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
-ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Changes = dict[str, Any]
 Levels = Annotated[list[Any], Field(min_length=1)]
 DesignName = Literal["ofat", "leave_one_out", "both", "cumulative", "factorial", "fractional"]

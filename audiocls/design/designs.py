@@ -11,6 +11,7 @@ from audiocls.design import arms as builders
 from audiocls.design.ablation import Ablation
 from audiocls.design.arms import Arm, Changes, Factor, Factors, factors_of, matches
 from audiocls.design.fraction import MOST_FACTORS, Fraction, regular_fraction
+from audiocls.formatting import format_json
 
 Arms = dict[str, Changes]
 
@@ -189,7 +190,7 @@ def validate_arms(ablation: Ablation) -> Iterator[str]:
     if design.baseline not in names:
         yield f"exclude: {design.baseline} is the baseline, with which arms are compared; keep it"
     elif len(kept) < 2:
-        yield "factors: no arm but the baseline is left: nothing would be compared"
+        yield f"factors: no arm but the baseline is left: nothing would be compared{_why(ablation)}"
     built = {arm.name for arm in design.arms}
     for arm in kept:
         if arm.against is not None and arm.against not in built:
@@ -199,6 +200,19 @@ def validate_arms(ablation: Ablation) -> Iterator[str]:
             )
         elif arm.against is not None and arm.against not in names | {design.baseline}:
             yield f"exclude: {arm.against} is what {arm.name} is compared with; keep it"
+
+
+def _why(ablation: Ablation) -> str:
+    """Return what leaves a factorial its baseline alone: factors without the recipe's own level."""
+    single = [key for key, levels in ablation.factors.items() if len(levels) == 1]
+    if ablation.design != "factorial" or len(single) < len(ablation.factors):
+        return ""
+    key, level = single[0], format_json(ablation.factors[single[0]][0])
+    return (
+        f". design: factorial combines the levels that are listed, the first of each being the "
+        f"baseline's: list the recipe's own level before, as in {key}: [OWN, {level}], or use "
+        "design: ofat (each change alone)"
+    )
 
 
 def _identical_arms(design: Design) -> Iterator[str]:

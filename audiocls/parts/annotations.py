@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from audiocls.validation_reasons import reason
+
 KNOWN: dict[str, Any] = {
     **{each.__name__: each for each in (int, float, bool, str, list, tuple, dict)},
     **{name: getattr(typing, name) for name in ("Any", "Literal", "Optional", "Union")},
@@ -26,7 +28,7 @@ def fault_of(name: str, value: Any, annotation: str) -> list[str]:
     """Return a sentence if an option does not fit its annotation; one that is not known fits all.
 
     >>> fault_of("width", "wide", "int")
-    ["width: got 'wide'; Input should be a valid integer"]
+    ["width: got 'wide'; wanted: a whole number"]
     >>> fault_of("width", [3, 3], "tuple[int, int] | None")
     []
     """
@@ -36,8 +38,9 @@ def fault_of(name: str, value: Any, annotation: str) -> list[str]:
     try:
         adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        reasons = dict.fromkeys(each["msg"] for each in error.errors(include_url=False))
-        return [f"{name}: got {value!r}; {'; or '.join(reasons)}".replace(" tuple", " list")]
+        found = error.errors(include_url=False)
+        reasons = dict.fromkeys(reason(each["type"], each.get("ctx", {})) for each in found)
+        return [f"{name}: got {value!r}; {'; or '.join(reasons)}"]
     return []
 
 

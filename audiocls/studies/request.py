@@ -6,11 +6,12 @@ from typing import Any
 
 from audiocls import library, yaml_file
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
-from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.errors import ConfigError, UsageError
 from audiocls.parts import OWN_FILES, Origin
 from audiocls.parts.names import advice
 from audiocls.store import Request, folder_name
 from audiocls.store.request import Command
+from audiocls.studies.document_faults import with_faults_of_values
 from audiocls.studies.options import cache_folder, names, numbers
 from audiocls.studies.program_ablation import check_blocks
 from audiocls.studies.resolve import assignment, configs_of, on_available_folds
@@ -109,8 +110,8 @@ def ablation_request(
     """
     if name.endswith((".yaml", ".yml")):
         name = library.registered_ablation(yaml_file.read(library.find("sweeps", name))) or name
-    ablation = library.ablation(name, recipe, origin.is_trusted)
     overrides = library.overrides(list(assignments or []))
+    ablation = _read(name, recipe, overrides, origin)
     if ablation.is_program and recipe is not None:
         why = f"{ablation.name} runs a program; change its `program` or `command`"
         check_without_effect({"--recipe": recipe}, why)
@@ -123,6 +124,16 @@ def ablation_request(
     return AblationRequest(name, ablation, base, *given, notes=odd, origin=origin)
 
 
+def _read(name: str, recipe: str | None, overrides: Mapping[str, Any], origin: Origin) -> Ablation:
+    """Return the ablation; raises `ConfigError` with its errors, its recipe's and its factors'."""
+    try:
+        return library.ablation(name, recipe, origin.is_trusted)
+    except ConfigError as error:
+        document = yaml_file.read(library.find("ablations", name))
+        asked = document if recipe is None else {**document, "recipe": recipe}
+        raise with_faults_of_values(error, asked, overrides, origin) from error
+
+
 def is_sweep(name: str) -> bool:
     """Whether `name` means a W&B sweep of its own, and not an ablation or the sweep of one.
 
@@ -132,10 +143,7 @@ def is_sweep(name: str) -> bool:
     ablations, sweeps = library.available("ablations"), library.available("sweeps")
     if not is_path and name not in ablations and name not in sweeps:
         known = {**ablations, **sweeps}
-        raise UsageError(
-            f"no ablation or sweep is called {name!r}; known: {', '.join(known) or 'none'}."
-            f"{did_you_mean(name, known)} A path ends in .yaml or .yml"
-        )
+        raise library.unknown("ablation or sweep", name, known)
     if not is_path and (name in ablations or name not in sweeps):
         return False
     document = yaml_file.read(library.find("sweeps", name))

@@ -7,6 +7,7 @@ import typer
 
 import audiocls
 from audiocls import console
+from audiocls.cli import completion
 from audiocls.cli.options import RUNS, RunsOption
 from audiocls.cli.sweep.agent import show_pushed
 from audiocls.formatting import command_line
@@ -14,7 +15,10 @@ from audiocls.formatting import command_line
 
 def register(
     name: Annotated[
-        str | None, typer.Argument(help="A built-in name, or a path to a YAML file.")
+        str | None,
+        typer.Argument(
+            help="A built-in name, or a path to a YAML file.", autocompletion=completion.ablations
+        ),
     ] = None,
     is_all: Annotated[bool, typer.Option("--all", help="Every built-in ablation.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("sweeps"),

@@ -7,13 +7,24 @@ import typer
 
 import audiocls
 from audiocls import console
+from audiocls.cli import completion
 from audiocls.cli.options import JsonOption, show_catalogue
 from audiocls.formatting import command_line
 
-DataSetArgument = Annotated[str, typer.Argument(help="A data set, as in `audiocls data list`.")]
+DataSetArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A data set, as in `audiocls data list`.", autocompletion=completion.data_sets
+    ),
+]
 DataSetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Such as data.root=DIR; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        autocompletion=completion.root_assignments,
+        help="Such as data.root=DIR; repeatable.",
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ import typer
 import audiocls
 from audiocls import console
 from audiocls.atomic import write_text
+from audiocls.cli import completion
 from audiocls.cli.options import (
     CheckpointArgument,
     JsonOption,
@@ -22,7 +23,12 @@ def evaluate(
     checkpoint: CheckpointArgument,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Such as data.root=DIR; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            autocompletion=completion.root_assignments,
+            help="Such as data.root=DIR; repeatable.",
+        ),
     ] = None,
     split: Annotated[
         str | None, typer.Option("--split", help="test (default), test:NAME, val, train or all.")

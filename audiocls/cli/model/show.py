@@ -6,14 +6,25 @@ import typer
 
 import audiocls
 from audiocls import console
+from audiocls.cli import completion
 from audiocls.cli.options import JsonOption, PathOption
 from audiocls.render.formats import terminal
 
 
 def show(
-    recipe: Annotated[str, typer.Argument(help="A built-in recipe, or a path to a YAML file.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="A built-in recipe, or a path to a YAML file.", autocompletion=completion.recipes
+        ),
+    ],
     assignments: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as model.dropout=0.1.")
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            autocompletion=completion.assignments,
+            help="Such as model.dropout=0.1.",
+        ),
     ] = None,
     depth: Annotated[int, typer.Option("--depth", min=0, help="Levels of nested layers.")] = 2,
     classes: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import audiocls
+from audiocls.cli import completion
 from audiocls.cli import options as o
 
 
@@ -12,7 +13,8 @@ def list_(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="models, features, data, losses, optimizers, schedules, augment, metrics."
+            autocompletion=completion.kinds_of_parts,
+            help="models, features, data, losses, optimizers, schedules, augment, metrics.",
         ),
     ] = None,
     as_json: o.JsonOption = False,

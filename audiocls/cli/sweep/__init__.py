@@ -2,9 +2,12 @@
 
 import typer
 
+from audiocls.cli.command_group import CommandGroup
 from audiocls.cli.sweep import agent, importing, launch, library, plan, status, sync
 
-app = typer.Typer(no_args_is_help=True, help="Studies: plan, launch, status, sync …")
+app = typer.Typer(
+    cls=CommandGroup, no_args_is_help=True, help="Studies: plan, launch, status, sync …"
+)
 app.command("list")(library.list_)
 app.command()(library.show)
 app.command()(plan.plan)
