@@ -28,14 +28,13 @@ if TYPE_CHECKING:
         make_data as make_data,
         write_manifest as write_manifest,
     )
+    from audiocls.api.exporting import Exported as Exported, export as export
     from audiocls.api.importing import import_results as import_results
     from audiocls.api.launching import launch as launch
     from audiocls.api.models import (
         Evaluation as Evaluation,
-        Exported as Exported,
         Predictions as Predictions,
         evaluate as evaluate,
-        export as export,
         predict as predict,
         show as show,
     )
@@ -82,7 +81,7 @@ _MODULES = {
     "Comparison": "audiocls.api.comparison",
     "DataCheck": "audiocls.api.data",
     "Evaluation": "audiocls.api.models",
-    "Exported": "audiocls.api.models",
+    "Exported": "audiocls.api.exporting",
     "FetchedData": "audiocls.api.data",
     "Figure": "audiocls.api.report",
     "LaunchStopped": "audiocls.api.study",
@@ -100,7 +99,7 @@ _MODULES = {
     "compare": "audiocls.api.comparison",
     "doctor": "audiocls.api.questions",
     "evaluate": "audiocls.api.models",
-    "export": "audiocls.api.models",
+    "export": "audiocls.api.exporting",
     "fetch_data": "audiocls.api.data",
     "import_results": "audiocls.api.importing",
     "launch": "audiocls.api.launching",

@@ -127,7 +127,19 @@ StudyNameOption = Annotated[
     str | None, typer.Option("--study", help="Name of the folder; default: the file's own name.")
 ]
 CheckpointArgument = Annotated[
-    Path, typer.Argument(help="A finished trial's folder, or its weights.")
+    str,
+    typer.Argument(
+        metavar="TRIAL",
+        help="STUDY:best, STUDY:ID or a short id; or a finished trial's folder or weights.",
+    ),
+]
+PredictorArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TRIAL",
+        help="STUDY:best, STUDY:ID or a short id; a finished trial's folder or weights; or a file "
+        "that export wrote, such as model.onnx.",
+    ),
 ]
 FormatOption = Annotated[
     str, typer.Option("--format", help=f"{', '.join(FORMATS)}. html, ipynb, wandb write files.")

@@ -9,9 +9,11 @@ import audiocls
 from audiocls import console
 from audiocls.atomic import write_text
 from audiocls.cli.options import (
+    RUNS,
     CheckpointArgument,
     JsonOption,
     PathOption,
+    RunsOption,
     TrustOption,
     require_file_name,
 )
@@ -38,12 +40,13 @@ def evaluate(
     as_json: JsonOption = False,
     trusted: TrustOption = None,
     places: PathOption = None,
+    runs: RunsOption = RUNS,
 ) -> None:
     """Score a checkpoint on another data set, split or manifest; classes match by name."""
     require_file_name(out)
     evaluation = audiocls.evaluate(
         checkpoint, set=assignments, split=split, fold=fold, manifest=manifest,
-        known_only=known_only,
+        known_only=known_only, runs=runs,
     )  # fmt: skip
     if out is not None:
         write_text(out, evaluation.csv())
