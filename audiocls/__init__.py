@@ -62,11 +62,16 @@ if TYPE_CHECKING:
     )
     from audiocls.api.status import Status as Status
     from audiocls.api.studies import (
-        list_studies as list_studies,
         report as report,
         retry as retry,
         status as status,
         stop as stop,
+    )
+    from audiocls.api.study_folders import (
+        archive_study as archive_study,
+        delete_study as delete_study,
+        list_studies as list_studies,
+        rename_study as rename_study,
     )
     from audiocls.api.study import LaunchStopped as LaunchStopped, Study as Study
     from audiocls.api.training import Trial as Trial, noise as noise, train as train
@@ -95,8 +100,10 @@ _MODULES = {
     "Trial": "audiocls.api.training",
     "add_path": "audiocls.api.parts",
     "agent": "audiocls.api.server",
+    "archive_study": "audiocls.api.study_folders",
     "check_data": "audiocls.api.data",
     "compare": "audiocls.api.comparison",
+    "delete_study": "audiocls.api.study_folders",
     "doctor": "audiocls.api.questions",
     "evaluate": "audiocls.api.models",
     "export": "audiocls.api.exporting",
@@ -106,7 +113,7 @@ _MODULES = {
     "list_ablations": "audiocls.api.questions",
     "list_data": "audiocls.api.data",
     "list_parts": "audiocls.api.parts",
-    "list_studies": "audiocls.api.studies",
+    "list_studies": "audiocls.api.study_folders",
     "list_sweeps": "audiocls.api.questions",
     "make_data": "audiocls.api.data",
     "noise": "audiocls.api.training",
@@ -116,6 +123,7 @@ _MODULES = {
     "read_ablation": "audiocls.api.questions",
     "read_sweep": "audiocls.api.questions",
     "register": "audiocls.api.server",
+    "rename_study": "audiocls.api.study_folders",
     "report": "audiocls.api.studies",
     "report_result": "audiocls.result",
     "retry": "audiocls.api.studies",

@@ -19,6 +19,7 @@ from audiocls.cli import (
     noise,
     parts,
     report,
+    study,
     sweep,
     train,
 )
@@ -72,6 +73,7 @@ app = typer.Typer(
 )
 app.add_typer(ablation.app, name="ablation")
 app.add_typer(sweep.app, name="sweep")
+app.add_typer(study.app, name="study")
 app.add_typer(data.app, name="data")
 app.add_typer(parts.app, name="parts")
 app.command("show")(show.show)
