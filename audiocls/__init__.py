@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         write_manifest as write_manifest,
     )
     from audiocls.api.exporting import Exported as Exported, export as export
+    from audiocls.api.following import logs as logs, watch as watch
     from audiocls.api.importing import import_results as import_results
     from audiocls.api.launching import launch as launch
     from audiocls.api.models import (
@@ -115,6 +116,7 @@ _MODULES = {
     "list_parts": "audiocls.api.parts",
     "list_studies": "audiocls.api.study_folders",
     "list_sweeps": "audiocls.api.questions",
+    "logs": "audiocls.api.following",
     "make_data": "audiocls.api.data",
     "noise": "audiocls.api.training",
     "plan": "audiocls.api.planning",
@@ -133,6 +135,7 @@ _MODULES = {
     "sync": "audiocls.api.server",
     "train": "audiocls.api.training",
     "trust": "audiocls.api.parts",
+    "watch": "audiocls.api.following",
     "write_manifest": "audiocls.api.data",
 }
 """Name → the module that it is loaded from."""

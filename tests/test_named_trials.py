@@ -128,7 +128,7 @@ def test_what_is_unknown_is_told_with_the_nearest_name(tmp_path, given, said):
 def test_a_trial_that_has_not_finished_is_told_apart_from_none(tmp_path):
     folder = write_search(tmp_path, {IDS[0]: 0.1})
     folder.trial(IDS[2]).path.mkdir()
-    with pytest.raises(UsageError, match="one that has not finished: see audiocls sweep status"):
+    with pytest.raises(UsageError, match="that trial has not finished; see audiocls sweep status"):
         find_trial("search:a01", tmp_path)
 
 

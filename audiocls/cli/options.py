@@ -15,7 +15,9 @@ from audiocls.render.formats import FORMATS, Output, checked
 from audiocls.render.formats.terminal import show
 
 NameArgument = Annotated[str, typer.Argument(help="A built-in name, or a path to a YAML file.")]
-StudyArgument = Annotated[str, typer.Argument(help="A launched study: its name, or its folder.")]
+StudyArgument = Annotated[
+    str, typer.Argument(help="A launched study: its name, its folder, or the file it is of.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Pure JSON on stdout.")]
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", help="Another base recipe: a name or a path.")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiocls.errors import UsageError, did_you_mean
-from audiocls.formatting import format_value, join_names, plural
+from audiocls.formatting import command_line, format_value, join_names, plural
 from audiocls.search import without_blocks
 from audiocls.store import Cell, Proposal, Record, Study, StudyFolder
-from audiocls.store.study import open_study
+from audiocls.studies.named_studies import find_study
 from audiocls.studies.status import status_of, sweep_of
 
 BEST = "best"
@@ -39,8 +39,8 @@ def find_trial(given: str | Path, runs: Path) -> NamedTrial:
     if _is_place(Path(text)):
         return NamedTrial(Path(text))
     if colon and study:
-        return _of_study(open_study(study, runs), which)
-    if (folder := open_study(text, runs)).exists():
+        return _of_study(find_study(study, runs), which)
+    if (folder := find_study(text, runs)).exists():
         raise UsageError(f"{text} is a study; name one of its trials: {_examples(folder)}")
     if SHORT_ID.fullmatch(text):
         return _of_any(text, runs)
@@ -78,16 +78,23 @@ def _of_study(folder: StudyFolder, which: str) -> NamedTrial:
     if which == BEST:
         return best_trial(folder)
     ids = _finished(folder)
+    is_unfinished = which and not any(each.startswith(which) for each in ids)
+    if is_unfinished and any(folder.path.glob(f"trials/{which}*")):
+        look = command_line("sweep", "status", folder.name, runs=folder.path.parent)
+        raise UsageError(f"{folder.name}:{which}: that trial has not finished; see {look}")
+    return NamedTrial(folder.trial(match_id(folder, which, ids, "finished trial")).path)
+
+
+def match_id(folder: StudyFolder, which: str, ids: Sequence[str], what: str) -> str:
+    """Return the one id that begins so; raise `UsageError` with the nearest, or the several."""
     found = [trial_id for trial_id in ids if which and trial_id.startswith(which)]
-    if len(found) == 1:
-        return NamedTrial(folder.trial(found[0]).path)
+    if len(found) == 1 or which in found:
+        return which if which in found else found[0]
     if found:
         raise _ambiguous(which, folder.name, found)
     near = did_you_mean(which, [BEST, *ids])
-    if which and any(folder.path.glob(f"trials/{which}*")):
-        near = f" There is one that has not finished: see audiocls sweep status {folder.name}."
     raise UsageError(
-        f"study {folder.name!r} has no finished trial {which!r}; it has {BEST} and "
+        f"study {folder.name!r} has no {what} {which!r}; it has "
         f"{join_names(ids, MOST_NAMED) or 'none yet'}.{near}"
     )
 
