@@ -53,12 +53,14 @@ def test_the_best_is_so_on_validation_clips_whatever_the_test_clips_say(tmp_path
     folder = write_ablation(tmp_path, {"base": [0.7], "arm": [0.9]})
     named = best_trial(folder)
     assert named.path == folder.trial("arm-0-1").path
-    assert "by val/accuracy (0.9)" in named.notes[0]
+    assert "the best of 2 trials by val/accuracy (0.9); no test score" in named.notes[0]
 
 
 def test_an_arm_is_chosen_by_its_mean_and_not_by_its_one_lucky_fold(tmp_path):
     folder = write_ablation(tmp_path, {"base": [0.8, 0.8], "arm": [0.95, 0.5]})
-    assert best_trial(folder).path.name.startswith("base")
+    named = best_trial(folder)
+    assert named.path.name.startswith("base")
+    assert "the best of the arm with the best mean" in named.notes[0]
 
 
 def test_means_are_over_the_folds_that_all_arms_have(tmp_path):

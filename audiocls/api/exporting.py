@@ -1,6 +1,7 @@
 """A trial as one file that needs no audiocls, with what its user has to know beside it."""
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,24 +64,29 @@ def export(
     restored = load_checkpoint(named.path)
     content, difference = exporting.export(restored, format, front_end)
     write_bytes(file, content)
-    trial = TrialFolder(named.path if named.path.is_dir() else named.path.parent)
     known = exporting.metadata(restored, front_end)
     snippet = usage_snippet(file.name, format, known)
+    trial = TrialFolder(named.path if named.path.is_dir() else named.path.parent)
     texts = {
         ".json": json.dumps({**known, "max_difference": difference}, indent=1) + "\n",
         ".py": snippet,
         ".md": to_markdown(model_card(file, trial, known)),
     }
-    beside = [Path(f"{file}{ending}") for ending, text in texts.items() if text]
-    for path in beside:
-        write_text(path, texts[path.suffix])
     return Exported(
         file,
         len(content),
         exporting.input_description(restored, front_end),
         known,
         difference,
-        (*named.notes, *restored.notes),
-        tuple(beside),
-        snippet,
+        notes=(*named.notes, *restored.notes),
+        beside=tuple(_write_beside(file, texts)),
+        snippet=snippet,
     )
+
+
+def _write_beside(file: Path, texts: Mapping[str, str]) -> Iterator[Path]:
+    """Write texts to files of the same name with an ending more; yield their paths."""
+    for ending, text in texts.items():
+        if text:
+            write_text(beside := Path(f"{file}{ending}"), text)
+            yield beside

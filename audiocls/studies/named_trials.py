@@ -141,11 +141,13 @@ def best_trial(folder: StudyFolder) -> NamedTrial:
     scores = {key: sign * value for key, value in values.items() if math.isfinite(value)}
     if not scores:
         raise UsageError(f"{folder.name}:{BEST}: no finished trial has a number for {metric}")
-    best = _winner(_groups(folder, study, [cell for cell in cells if cell.id in scores]), scores)
+    groups = _groups(folder, study, [cell for cell in cells if cell.id in scores])
+    best = _winner(groups, scores)
     name, value = status_of(folder).name_of(best), format_value(values[best.id])
     block = f", seed {best.seed}, fold {best.fold}" if isinstance(best, Cell) else ""
+    among = "the arm with the best mean" if len(groups) < len(scores) else f"{len(scores)} trials"
     note = (
-        f"{folder.name}:{BEST} is {best.id} ({name}{block}), the best of {len(scores)} by {metric} "
+        f"{folder.name}:{BEST} is {best.id} ({name}{block}), the best of {among} by {metric} "
         f"({value}); no test score was looked at"
     )
     return NamedTrial(folder.trial(best.id).path, (note,))

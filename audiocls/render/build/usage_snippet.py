@@ -9,26 +9,25 @@ assert rate == {rate}, f"resample to {rate} Hz first: got {{rate}} Hz"
 waves = audio.mean(axis=1, dtype="float32")[None]  # one channel, any length; the file pads
 """
 SHOW = """\
-for label, p in sorted(zip(labels, {shares}.tolist()), key=lambda each: -each[1]):
-    print(f"{{label}}\\t{{p:.6f}}")
+shares = {shares}
+for label, share in sorted(zip(labels, shares.tolist()), key=lambda each: -each[1]):
+    print(f"{{label}}\\t{{share:.6f}}")
 """
 ONNX = """\
-import json, sys
-import numpy, onnxruntime, soundfile
+import json, sys, numpy, onnxruntime, soundfile
 session = onnxruntime.InferenceSession({file!r})
 labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
 {read}[[logits]] = session.run(["logits"], {{"waves": waves}})
 {show}"""
 TORCHSCRIPT = """\
-import json, sys
-import soundfile, torch
+import json, sys, soundfile, torch
 model = torch.jit.load({file!r}, _extra_files=(known := {{"labels": ""}}))
 labels = json.loads(known["labels"])
 {read}[logits] = model(torch.from_numpy(waves)).detach()
 {show}"""
 SHARES = {
     ("onnx", "softmax"): "numpy.exp(logits - numpy.logaddexp.reduce(logits))",
-    ("onnx", "sigmoid"): "(1 / (1 + numpy.exp(-logits)))",
+    ("onnx", "sigmoid"): "1 / (1 + numpy.exp(-logits))",
     ("torchscript", "softmax"): "logits.softmax(0)",
     ("torchscript", "sigmoid"): "logits.sigmoid()",
 }
