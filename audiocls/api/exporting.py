@@ -72,16 +72,9 @@ def export(
         ".py": snippet,
         ".md": to_markdown(model_card(file, trial, known)),
     }
-    return Exported(
-        file,
-        len(content),
-        exporting.input_description(restored, front_end),
-        known,
-        difference,
-        notes=(*named.notes, *restored.notes),
-        beside=tuple(_write_beside(file, texts)),
-        snippet=snippet,
-    )
+    described = exporting.input_description(restored, front_end)
+    notes, beside = (*named.notes, *restored.notes), tuple(_write_beside(file, texts))
+    return Exported(file, len(content), described, known, difference, notes, beside, snippet)
 
 
 def _write_beside(file: Path, texts: Mapping[str, str]) -> Iterator[Path]:
