@@ -28,14 +28,14 @@ if TYPE_CHECKING:
         make_data as make_data,
         write_manifest as write_manifest,
     )
+    from audiocls.api.exporting import Exported as Exported, export as export
+    from audiocls.api.following import logs as logs, watch as watch
     from audiocls.api.importing import import_results as import_results
     from audiocls.api.launching import launch as launch
     from audiocls.api.models import (
         Evaluation as Evaluation,
-        Exported as Exported,
         Predictions as Predictions,
         evaluate as evaluate,
-        export as export,
         predict as predict,
         show as show,
     )
@@ -70,11 +70,16 @@ if TYPE_CHECKING:
     )
     from audiocls.api.status import Status as Status
     from audiocls.api.studies import (
-        list_studies as list_studies,
         report as report,
         retry as retry,
         status as status,
         stop as stop,
+    )
+    from audiocls.api.study_folders import (
+        archive_study as archive_study,
+        delete_study as delete_study,
+        list_studies as list_studies,
+        rename_study as rename_study,
     )
     from audiocls.api.study import LaunchStopped as LaunchStopped, Study as Study
     from audiocls.api.training import Trial as Trial, noise as noise, train as train
@@ -89,7 +94,7 @@ _MODULES = {
     "Comparison": "audiocls.api.comparison",
     "DataCheck": "audiocls.api.data",
     "Evaluation": "audiocls.api.models",
-    "Exported": "audiocls.api.models",
+    "Exported": "audiocls.api.exporting",
     "FetchedData": "audiocls.api.data",
     "Figure": "audiocls.api.report",
     "LaunchStopped": "audiocls.api.study",
@@ -104,12 +109,14 @@ _MODULES = {
     "Trial": "audiocls.api.training",
     "add_path": "audiocls.api.parts",
     "agent": "audiocls.api.server",
+    "archive_study": "audiocls.api.study_folders",
     "check_data": "audiocls.api.data",
     "compare": "audiocls.api.comparison",
     "copy_recipe": "audiocls.api.recipes",
+    "delete_study": "audiocls.api.study_folders",
     "doctor": "audiocls.api.questions",
     "evaluate": "audiocls.api.models",
-    "export": "audiocls.api.models",
+    "export": "audiocls.api.exporting",
     "fetch_data": "audiocls.api.data",
     "import_results": "audiocls.api.importing",
     "launch": "audiocls.api.launching",
@@ -117,8 +124,9 @@ _MODULES = {
     "list_data": "audiocls.api.data",
     "list_parts": "audiocls.api.parts",
     "list_recipes": "audiocls.api.recipes",
-    "list_studies": "audiocls.api.studies",
+    "list_studies": "audiocls.api.study_folders",
     "list_sweeps": "audiocls.api.questions",
+    "logs": "audiocls.api.following",
     "make_data": "audiocls.api.data",
     "new_ablation": "audiocls.api.recipes",
     "noise": "audiocls.api.training",
@@ -129,6 +137,7 @@ _MODULES = {
     "read_recipe": "audiocls.api.recipes",
     "read_sweep": "audiocls.api.questions",
     "register": "audiocls.api.server",
+    "rename_study": "audiocls.api.study_folders",
     "report": "audiocls.api.studies",
     "report_result": "audiocls.result",
     "retry": "audiocls.api.studies",
@@ -138,6 +147,7 @@ _MODULES = {
     "sync": "audiocls.api.server",
     "train": "audiocls.api.training",
     "trust": "audiocls.api.parts",
+    "watch": "audiocls.api.following",
     "write_manifest": "audiocls.api.data",
 }
 """Name → the module that it is loaded from."""

@@ -105,6 +105,18 @@ def format_elapsed(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
+def format_bytes(number: int) -> str:
+    """Write `840 kB`, `12 MB` or `1.5 GB`.
+
+    >>> format_bytes(839_500), format_bytes(1_490_000_000)
+    ('840 kB', '1.49 GB')
+    """
+    for unit, divisor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= 0.9995 * divisor:
+            return f"{number / divisor:.3g} {unit}"
+    return f"{number} B"
+
+
 def format_percent(share: float) -> str:
     """Write `95 %` or `99.5 %`."""
     return f"{100 * share:g} %"

@@ -1,4 +1,4 @@
-"""One model: its layers before training; its scores, its labels and its export after."""
+"""One model: its layers before training; its scores and its labels after."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -7,19 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiocls import library
-from audiocls.api.arguments import Assignments, Folder, assignments_of, choice, known_options
+from audiocls.api.arguments import (
+    Assignments,
+    Folder,
+    assignments_of,
+    choice,
+    found_runs_folder,
+    known_options,
+)
 from audiocls.api.frames import Rows, frame_of
 from audiocls.api.report import Report, report_of
-from audiocls.atomic import write_bytes
 from audiocls.render.build.predictions import FORMATS, LabelSelection, label_selection
 from audiocls.render.build.scores import CSV_COLUMNS, scores, to_csv
 from audiocls.store.data_roots import known_root
+from audiocls.studies.named_trials import find_trial
 from audiocls.studies.options import cache_folder
 
 if TYPE_CHECKING:
     from audiocls.training import evaluate as evaluation
-    from audiocls.training.checkpoint import Checkpoint
-    from audiocls.training.predict import Prediction
+    from audiocls.training.predict import Prediction, Predictor
 
 
 @known_options
@@ -95,23 +101,26 @@ def evaluate(
     fold: int | None = None,
     manifest: Folder | None = None,
     known_only: bool = False,
+    runs: Folder | None = None,
 ) -> Evaluation:
     """Score a finished trial on another data set, split or manifest; classes match by name.
 
+    The trial is named as for `predict`.
+
     >>> import audiocls
-    >>> audiocls.evaluate(trial.path, manifest="new.csv").frame()  # doctest: +SKIP
+    >>> audiocls.evaluate("words:best", manifest="new.csv").frame()  # doctest: +SKIP
     """
     from audiocls.training.checkpoint import load_checkpoint
     from audiocls.training.evaluate import evaluate as evaluate_clips
     from audiocls.training.evaluation_request import evaluation_request
 
-    trained, cache = Path(checkpoint), cache_folder()
-    restored, root = load_checkpoint(trained), known_root(trained)
+    named, cache = find_trial(checkpoint, found_runs_folder(runs)), cache_folder()
+    restored, root = load_checkpoint(named.path), known_root(named.path)
     overrides = library.overrides(assignments_of(set) or [])
     listed = None if manifest is None else Path(manifest)
     request = evaluation_request(restored, cache, overrides, split, fold, listed, root)
     evaluated = evaluate_clips(restored, request, cache, known_only)
-    return Evaluation(evaluated, request.name, (*restored.notes, *request.notes))
+    return Evaluation(evaluated, request.name, (*named.notes, *restored.notes, *request.notes))
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,18 +132,15 @@ class Predictions:
     ...     print(each.file, each.label, each.probability)
     """
 
-    checkpoint: "Checkpoint"
+    checkpoint: "Predictor"
     files: tuple[Path, ...]
     selection: LabelSelection
     """Which labels are shown."""
     errors: list[str] = field(default_factory=list)
     """Files that could not be read, and why."""
+    notes: tuple[str, ...] = ()
+    """Caveats, such as that the code of an own part has changed since."""
     _made: "list[Prediction]" = field(default_factory=list)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Caveats, such as that the code of an own part has changed since."""
-        return self.checkpoint.notes
 
     @cached_property
     def _coming(self) -> "Iterator[Prediction]":
@@ -184,62 +190,33 @@ def predict(
     top: int | None = None,
     threshold: float | None = None,
     windows: bool = False,
+    runs: Folder | None = None,
 ) -> Predictions:
     """Return the labels of audio files, or of all in folders, by a finished trial.
 
+    The trial is `STUDY:best` (by validation clips), `STUDY:ID` or the beginning of an id, its
+    folder or its weights; or a file that `export` wrote as ONNX, for which torch is not needed.
     `top` labels of each, or those of a probability from `threshold` on where a clip may have
     several; `windows` shows each window of a long file. Files that cannot be read raise nothing:
     `errors` of the result lists them.
 
     >>> import audiocls
-    >>> audiocls.predict(trial.path, "clips", top=3).frame()  # doctest: +SKIP
+    >>> audiocls.predict("words:best", "clips", top=3).frame()  # doctest: +SKIP
     """
-    from audiocls.training.checkpoint import load_checkpoint
-
-    restored = load_checkpoint(Path(checkpoint))
+    named = find_trial(checkpoint, found_runs_folder(runs))
+    predictor = _predictor(named.path)
     paths = [files] if isinstance(files, str | Path) else files
-    selection = label_selection(restored, top, threshold, windows)
-    return Predictions(restored, tuple(map(Path, paths)), selection)
+    selection = label_selection(predictor, top, threshold, windows)
+    notes = (*named.notes, *predictor.notes)
+    return Predictions(predictor, tuple(map(Path, paths)), selection, notes=notes)
 
 
-@dataclass(frozen=True)
-class Exported:
-    """A file that needs no audiocls, checked to give the checkpoint's own logits.
+def _predictor(path: Path) -> "Predictor":
+    """Return the checkpoint or the exported file at a path."""
+    if path.suffix == ".onnx":
+        from audiocls.training.onnx_model import load_onnx
 
-    >>> import audiocls
-    >>> audiocls.export(trial.path, "net.onnx").max_difference  # doctest: +SKIP
-    4e-06
-    """
-
-    file: Path
-    num_bytes: int
-    input: str
-    """Shape and meaning of its input."""
-    metadata: dict[str, Any]
-    """Labels, sample rate and more, which the file holds too."""
-    max_difference: float
-    """Of its logits from the checkpoint's."""
-    notes: tuple[str, ...] = ()
-    """Caveats, such as that the code of an own part has changed since."""
-
-
-@known_options
-def export(
-    checkpoint: Folder, out: Folder, *, format: str = "onnx", front_end: bool = True
-) -> Exported:
-    """Write a finished trial to one file, as `onnx` or `torchscript`, and check its logits.
-
-    With `front_end` its input is waveforms, else their features.
-
-    >>> import audiocls
-    >>> audiocls.export(trial.path, "net.onnx")  # doctest: +SKIP
-    """
-    from audiocls.training import export as exporting
+        return load_onnx(path)
     from audiocls.training.checkpoint import load_checkpoint
 
-    restored, file = load_checkpoint(Path(checkpoint)), Path(out)
-    content, difference = exporting.export(restored, format, front_end)
-    write_bytes(file, content)
-    known = exporting.metadata(restored, front_end)
-    input_ = exporting.input_description(restored, front_end)
-    return Exported(file, len(content), input_, known, difference, restored.notes)
+    return load_checkpoint(path)

@@ -1,7 +1,5 @@
 """Studies by name: their report and state, and what is done about them."""
 
-from typing import Any
-
 from audiocls.api.arguments import (
     Assignments,
     Folder,
@@ -10,18 +8,16 @@ from audiocls.api.arguments import (
     known_options,
     names_text,
 )
-from audiocls.api.catalogue import Catalogue
 from audiocls.api.report import Report
 from audiocls.api.reports import report_on
 from audiocls.api.status import Status, status_on
 from audiocls.api.study import Named, Study, folder_of
-from audiocls.store import StudyFolder, count_states
+from audiocls.store import StudyFolder
 from audiocls.studies.status import (
     Retried,
     Stopped,
     open_begun,
     retry_failed,
-    status_of,
     stop_launches,
 )
 
@@ -78,24 +74,6 @@ def stop(study: Named, *, runs: Folder | None = None) -> Stopped:
     'audiocls sweep launch dropout'
     """
     return stop_launches(_begun(study, runs))
-
-
-@known_options
-def list_studies(*, runs: Folder | None = None) -> Catalogue:
-    """Return the studies in `runs`, with their kind and the states of their trials.
-
-    >>> import audiocls
-    >>> audiocls.list_studies(runs="nowhere").names
-    ()
-    """
-    folders = sorted(file.parent for file in found_runs_folder(runs).glob("*/study.yaml"))
-    rows: list[dict[str, Any]] = []
-    for folder in map(StudyFolder, folders):
-        known = folder.study()
-        counts = count_states(status_of(folder).states)
-        about = {"kind": known.kind, "question": known.question}
-        rows.append({"name": folder.name, **about} | {str(k): v for k, v in counts.items()})
-    return Catalogue("Studies", tuple(rows))
 
 
 def _begun(study: Named, runs: Folder | None) -> StudyFolder:

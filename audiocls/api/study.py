@@ -26,9 +26,9 @@ from audiocls.errors import UsageError
 from audiocls.render.build.clips import ClipSection, ClipsRequest, section_of
 from audiocls.render.build.stored import stored_ablation
 from audiocls.store import StudyFolder
-from audiocls.store.study import open_study
 from audiocls.studies.launch import Outcome
 from audiocls.studies.launch_summary import summary_of
+from audiocls.studies.named_studies import find_study
 from audiocls.studies.options import cache_folder
 from audiocls.studies.reports import load_report
 from audiocls.studies.status import Retried, Stopped, retry_failed, stop_launches
@@ -219,7 +219,7 @@ def folder_of(study: Named, runs: Folder | None) -> StudyFolder:
     """Return the folder of a study that is there; raises `UsageError` with those there are."""
     if isinstance(study, Study):
         return study.folder
-    folder = open_study(str(study), found_runs_folder(runs))
+    folder = find_study(str(study), found_runs_folder(runs))
     if not folder.exists():
         folder.study()
     return folder

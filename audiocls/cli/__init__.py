@@ -19,6 +19,7 @@ from audiocls.cli import (
     parts,
     recipe,
     report,
+    study,
     sweep,
     train,
 )
@@ -101,6 +102,7 @@ def options(
 app.add_typer(ablation.app, name="ablation")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(sweep.app, name="sweep")
+app.add_typer(study.app, name="study")
 app.add_typer(data.app, name="data")
 app.add_typer(parts.app, name="parts")
 app.command("show")(show.show)

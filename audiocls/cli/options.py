@@ -24,7 +24,7 @@ NameArgument = Annotated[
 StudyArgument = Annotated[
     str,
     typer.Argument(
-        help="A launched study: its name, or its folder.", autocompletion=completion.studies
+        help="A launched study: its name, its folder, or the file it is of.", autocompletion=completion.studies
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Pure JSON on stdout.")]
@@ -157,7 +157,19 @@ StudyNameOption = Annotated[
     str | None, typer.Option("--study", help="Name of the folder; default: the file's own name.")
 ]
 CheckpointArgument = Annotated[
-    Path, typer.Argument(help="A finished trial's folder, or its weights.")
+    str,
+    typer.Argument(
+        metavar="TRIAL",
+        help="STUDY:best, STUDY:ID or a short id; or a finished trial's folder or weights.",
+    ),
+]
+PredictorArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TRIAL",
+        help="STUDY:best, STUDY:ID or a short id; a finished trial's folder or weights; or a file "
+        "that export wrote, such as model.onnx.",
+    ),
 ]
 FormatOption = Annotated[
     str,

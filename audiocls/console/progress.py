@@ -13,7 +13,7 @@ from rich.text import Text
 
 from audiocls import console
 from audiocls.execution.messages import Running, Status
-from audiocls.formatting import format_elapsed
+from audiocls.formatting import format_elapsed, format_value
 
 LINE_EVERY_S = 15.0
 BAR_WIDTH = 40
@@ -91,8 +91,14 @@ def _epochs(trial: Running) -> str:
     if trial.clips:
         return f"clip {trial.clips[0]}/{trial.clips[1]}" if trial.clips[1] else "waiting"
     if trial.num_epochs:
-        return f"epoch {trial.epoch}/{trial.num_epochs}"
-    return f"{trial.epoch} logged" if trial.epoch else "starting"
+        return f"epoch {trial.epoch}/{trial.num_epochs}{_metric(trial)}"
+    return f"{trial.epoch} logged{_metric(trial)}" if trial.epoch else "starting"
+
+
+def _metric(trial: Running) -> str:
+    """Return what was logged last: ` · val/accuracy 0.71`."""
+    is_known = trial.metric and trial.value is not None
+    return f" · {trial.metric} {format_value(trial.value)}" if is_known else ""
 
 
 def summary(status: Status) -> Text:
@@ -117,14 +123,15 @@ def _done(status: Status) -> str:
 
 def _stages(status: Status) -> str:
     """Return how many trials compute features or pre-train: without epochs of their own yet, they
-    are not hung."""
+    are not hung. Once they train, return how far the foremost is, and what it reached."""
     extracted = [trial.clips for trial in status.running if trial.clips]
     if extracted:
         done, num_clips = max(extracted, key=lambda clips: clips[1])
         return f" ({len(extracted)} at features, clip {done}/{num_clips})"
     stages = [trial for trial in status.running if trial.is_pretraining]
     if not stages:
-        return ""
+        foremost = max(status.running, key=lambda trial: trial.epoch, default=None)
+        return f" ({_epochs(foremost)})" if foremost and foremost.epoch else ""
     slowest = min(stages, key=lambda trial: trial.epoch)
     return f" ({len(stages)} pre-training, epoch {slowest.epoch}/{slowest.num_epochs})"
 

@@ -132,7 +132,7 @@ def native_job(
     return TrialJob(
         id=cell.id,
         label=f"{cell.arm} s{cell.seed} f{cell.fold}",
-        study=folder.name,
+        study=folder.tracked_name,
         study_folder=folder.path,
         trial=folder.trial(cell.id),
         spec=NativeSpec(cell.arm, config.model_dump(mode="json"), data_fingerprint),

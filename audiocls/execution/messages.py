@@ -27,6 +27,9 @@ class Epoch:
     id: str
     epoch: int
     num_epochs: int
+    metric: str = ""
+    """Of validation clips, by which the epoch is chosen; a program's by its sweep."""
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,9 @@ class Running:
     """Whether the epochs are those of the pre-training stage."""
     clips: tuple[int, int] | None = None
     """While features are computed, before all epochs: how many clips of how many have theirs."""
+    metric: str = ""
+    value: float | None = None
+    """Of that metric, logged last."""
 
 
 @dataclass(frozen=True)

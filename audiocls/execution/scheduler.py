@@ -30,6 +30,7 @@ from audiocls.execution.messages import (
     Stage,
     Status,
 )
+from audiocls.execution.time_left import TimeLeft
 from audiocls.execution.trial_source import SourceProgress, TrialSource
 from audiocls.machine import fault_of
 from audiocls.store import Failure
@@ -75,7 +76,6 @@ class Launch:
     stopped_by: StoppedBy | None = None
     fault: str = ""
     """What of the machine failed first, after which no trial is started."""
-    epochs_done: int = 0
     notes: list[str] = field(default_factory=list)
     """What went wrong without harm, such as incomplete tracking."""
     retries: Counter[str] = field(default_factory=Counter)
@@ -86,6 +86,7 @@ class Launch:
     def __post_init__(self) -> None:
         self._jobs: dict[str, AnyJob] = {}
         self._retrying: deque[AnyJob] = deque()
+        self._time_left = TimeLeft(time.monotonic)
 
     def drive(self, executor: Executor[Any], stop: threading.Event) -> None:
         """Run trials until the source is over, `stop` is set, or a limit is reached.
@@ -146,6 +147,7 @@ class Launch:
         while executor.num_free() and (job := self._next()) is not None:
             self._jobs[job.id] = job
             self.running[job.id] = Running(job.label, 0, 0)
+            self._time_left.start(job.id)
             executor.submit(job)
         if len(self.running) > num_before:
             self._publish(())
@@ -194,6 +196,7 @@ class Launch:
         return f"{job.label}: another launch has taken it over"
 
     def _count(self, job: AnyJob, event: Event) -> str:
+        self._time_left.tell(event)
         if isinstance(event, Notice | Recorded):
             return f"{job.label}: {event.text}" if isinstance(event, Notice) else ""
         if isinstance(event, Extraction):
@@ -201,12 +204,11 @@ class Launch:
             self.running[event.id] = Running(job.label, 0, 0, clips=clips)
             return ""
         if isinstance(event, Epoch | Stage):
-            is_stage = isinstance(event, Stage)
-            self.epochs_done += not is_stage
-            self.running[event.id] = Running(job.label, event.epoch, event.num_epochs, is_stage)
+            self.running[event.id] = _running(job.label, event)
             self.source.tell(event)
             return ""
         self.running.pop(event.id, None)
+        self._time_left.stop(event.id)
         if event.fault:
             self._stop_by(event.fault)
         if isinstance(event, Lost):
@@ -255,24 +257,13 @@ class Launch:
         return time.monotonic() - self.started
 
     def _left_s(self, progress: SourceProgress) -> float | None:
-        """Estimate the remaining time from the epochs so far; unknown while all trials pre-train.
-
-        For programs, whose number of epochs is unknown, whole trials are counted.
-        """
+        """Return the time that the rest will take, where that can be told."""
         if progress.num_total is None:
             return None
-        num_ended = self.num_done + self.num_failed + self.num_elsewhere
-        num_missing = progress.num_total - progress.num_reused - num_ended
-        if num_missing <= 0:
-            return 0.0
-        training = [trial for trial in self.running.values() if not trial.is_pretraining]
-        num_epochs = max((trial.num_epochs for trial in training), default=0)
-        if self.epochs_done and num_epochs:
-            unfinished = sum(num_epochs - trial.epoch for trial in training)
-            unfinished += num_epochs * max(0, num_missing - len(training))
-            return unfinished * self._elapsed() / self.epochs_done
-        is_counted = self.num_done and all(not trial.num_epochs for trial in training)
-        return num_missing * self._elapsed() / self.num_done if is_counted else None
+        num_here = self.num_done + self.num_failed
+        num_missing = progress.num_total - progress.num_reused - num_here - self.num_elsewhere
+        sharing = 1 + self.num_elsewhere / num_here if num_here else 1.0
+        return self._time_left.left_s(num_missing, sharing)
 
     def _publish(self, messages: Sequence[str]) -> None:
         progress = self.source.progress()
@@ -289,3 +280,11 @@ class Launch:
                 messages=tuple(messages),
             )
         )
+
+
+def _running(label: str, event: Epoch | Stage) -> Running:
+    """Return a trial for the display after one of its epochs."""
+    if isinstance(event, Stage):
+        return Running(label, event.epoch, event.num_epochs, is_pretraining=True)
+    shown = {"metric": event.metric, "value": event.value}
+    return Running(label, event.epoch, event.num_epochs, **shown)

@@ -101,7 +101,10 @@ class TrialRun:
         # History before snapshot: a kill between the two costs rows that are trained again.
         self.job.trial.append_history(end.row)
         self.tracker.log(end.row)
-        self.emit(Epoch(self.job.id, int(end.row["epoch"]), end.num_epochs))
+        select = self.config.train.select
+        metric = "val/loss" if select == "last" else select
+        epoch, value = int(end.row["epoch"]), end.row.get(metric)
+        self.emit(Epoch(self.job.id, epoch, end.num_epochs, metric, value))
         signal = self.poll_signal()
         self.snapshots.end_epoch(end, signal)
         return signal

@@ -26,6 +26,8 @@ LONGEST_NAME = 200
 """Bytes of a folder's name; file systems take 255."""
 PLANNING_S = 3600.0
 """Most that another launch takes over the plan: a proposal may have new data decoded."""
+TRACKED_AS = "tracked_as.txt"
+"""Has the name under which W&B knows the runs of a study that was renamed."""
 UNFIT = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]+")
 """What ends or splits the name of a folder, or is half a character."""
 
@@ -49,6 +51,13 @@ class StudyFolder:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def tracked_name(self) -> str:
+        """The group of its runs at W&B: its name, or the first one that it had."""
+        with suppress(OSError, UnicodeDecodeError):
+            return (self.path / TRACKED_AS).read_text(encoding="utf-8") or self.name
+        return self.name
 
     @property
     def _plan(self) -> Path:

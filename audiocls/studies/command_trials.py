@@ -46,7 +46,7 @@ class CommandTrials:
         return TrialJob(
             id=proposal.id,
             label=label[:LONGEST_TAG],
-            study=self.folder.name,
+            study=self.folder.tracked_name,
             study_folder=self.folder.path,
             trial=self.folder.trial(proposal.id),
             spec=replace(self._spec(), block=block),

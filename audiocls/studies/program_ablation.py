@@ -73,7 +73,7 @@ class ProgramStudy:
         return TrialJob(
             id=cell.id,
             label=f"{cell.arm} s{cell.seed} f{cell.fold}",
-            study=folder.name,
+            study=folder.tracked_name,
             study_folder=folder.path,
             trial=folder.trial(cell.id),
             spec=self._spec(cell),

@@ -12,8 +12,8 @@ from audiocls.formatting import command_line, join_names, plural, with_runs
 from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Damaged, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.launches import LaunchInfo
-from audiocls.store.study import open_study
 from audiocls.store.submissions import Submissions
+from audiocls.studies.named_studies import find_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import names
 from audiocls.studies.slurm.tasks import cancel_pending
@@ -95,7 +95,7 @@ def sweep_of(folder: StudyFolder, study: Study | None = None) -> Sweep:
 
 def open_begun(name: str, runs: Path) -> StudyFolder:
     """Return the study or, as long as nothing else of it exists, its tuning trials."""
-    folder = open_study(name, runs)
+    folder = find_study(name, runs)
     return folder if folder.exists() else next(iter(tuning_of(folder)), folder)
 
 

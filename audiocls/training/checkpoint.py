@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
@@ -35,6 +38,11 @@ class Checkpoint:
     """Caveats: code of own parts that was changed since."""
 
     @property
+    def sample_rate(self) -> int:
+        """Of the waveforms that go in, in Hz."""
+        return self.config.data.sample_rate
+
+    @property
     def num_samples(self) -> int:
         """T: samples per clip in training."""
         return self.config.num_samples
@@ -43,6 +51,13 @@ class Checkpoint:
     def is_multi_label(self) -> bool:
         """Whether a clip may have several labels, so that probabilities are sigmoids of logits."""
         return self.config.data.is_multi_label
+
+    @torch.inference_mode()
+    def probabilities(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return each label's probability in each window. Shape: (W, T) → (W, K)"""
+        logits: Tensor = self.classifier(self.front_end(torch.from_numpy(waveforms)))
+        known = logits.sigmoid() if self.is_multi_label else logits.softmax(1)
+        return known.double().numpy()
 
 
 def weights_of(classifier: Classifier) -> bytes:

@@ -6,7 +6,7 @@ Legend: B batch, K classes.
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 
@@ -19,17 +19,25 @@ from audiocls.extras import EXTRAS
 from audiocls.training.stft_kernels import StftByKernels
 
 NEEDED = EXTRAS["export"]
+CLIPS = {0: "clips"}
 OLDEST_TORCH = "2.8"
 """Whose exporter knows all that our networks do; that of 2.6 fails inside."""
 
 
-def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]) -> bytes:
+def export(
+    network: nn.Module,
+    example: Tensor,
+    name: str,
+    facts: dict[str, str],
+    free: Mapping[int, str] = CLIPS,
+) -> bytes:
     """Return an ONNX file of the network.
 
     Args:
-        example: an input; its number of clips is free in the file, its other dimensions are not.
+        example: an input.
         name: of the input; the output is `logits`.
         facts: metadata of the file.
+        free: the input's axes of any length, and their names; others are as in the example.
 
     Raises:
         UsageError: packages are missing, or ONNX cannot express the network.
@@ -46,7 +54,7 @@ def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]
                 verbose=False,
                 input_names=[name],
                 output_names=["logits"],
-                dynamic_shapes=({0: torch.export.Dim("clips")},),
+                dynamic_shapes=({axis: torch.export.Dim(each) for axis, each in free.items()},),
             )
         except torch.onnx.OnnxExporterError as error:
             raise UsageError(

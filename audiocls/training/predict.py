@@ -1,4 +1,4 @@
-"""Labels of audio files of any sample rate, length and number of channels.
+"""Labels of audio files of any sample rate, length and number of channels; without torch.
 
 Legend: W windows, T samples, K classes.
 """
@@ -8,19 +8,44 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from audiocls.audio.listing import Listing, list_clips
 from audiocls.audio.stream import windows
 from audiocls.errors import DataError
-from audiocls.training.checkpoint import Checkpoint
 
 WINDOWS_AT_ONCE = 16
 """Windows per forward pass, which bounds memory."""
+
+
+class Predictor(Protocol):
+    """Whatever labels windows of audio: a checkpoint, or an exported file."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the order of the probabilities."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the waveforms that go in, in Hz."""
+
+    @property
+    def num_samples(self) -> int:
+        """T: samples per window."""
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a clip may have several labels."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Caveats for people."""
+
+    def probabilities(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return each label's probability in each window. Shape: (W, T) → (W, K)"""
 
 
 @dataclass(frozen=True)
@@ -62,12 +87,12 @@ class Prediction:
         return self.whole.probabilities
 
 
-def predict(checkpoint: Checkpoint, file: Path, keep_windows: bool = False) -> Prediction:
+def predict(predictor: Predictor, file: Path, keep_windows: bool = False) -> Prediction:
     """Classify one file of any length, in bounded memory.
 
     A file longer than the clips of training is cut into windows of that length, the last one
     padded with zeros, and the windows' probabilities are averaged. Probabilities of a file sum to
-    1, unless the checkpoint was trained on clips of several labels each.
+    1, unless the predictor was trained on clips of several labels each.
 
     Args:
         keep_windows: whether to return each window's probabilities as well.
@@ -75,21 +100,21 @@ def predict(checkpoint: Checkpoint, file: Path, keep_windows: bool = False) -> P
     Raises:
         DataError: the file cannot be decoded; the message names it.
     """
-    total, num_windows, length_s = torch.zeros(len(checkpoint.labels), dtype=torch.float64), 0, 0.0
+    total, num_windows, length_s = np.zeros(len(predictor.labels)), 0, 0.0
     kept: list[Window] = []
-    for spans, probabilities in _scored(checkpoint, file):
-        total += probabilities.double().sum(0)
+    for spans, probabilities in _scored(predictor, file):
+        total += probabilities.sum(0)
         num_windows += len(spans)
         length_s = spans[-1][1]
         if keep_windows:
             rows = zip(spans, probabilities, strict=True)
-            kept += [Window(*span, _by_label(checkpoint, row)) for span, row in rows]
-    whole = Window(0.0, length_s, _by_label(checkpoint, total / num_windows))
+            kept += [Window(*span, _by_label(predictor, row)) for span, row in rows]
+    whole = Window(0.0, length_s, _by_label(predictor, total / num_windows))
     return Prediction(file, whole, tuple(kept))
 
 
 def predict_files(
-    checkpoint: Checkpoint,
+    predictor: Predictor,
     paths: Iterable[Path],
     keep_windows: bool,
     on_error: Callable[[str], None],
@@ -110,7 +135,7 @@ def predict_files(
             on_error(f"{path}: passed over {name}")
         for file in listing.files:
             try:
-                yield predict(checkpoint, file, keep_windows)
+                yield predict(predictor, file, keep_windows)
             except DataError as error:
                 on_error(str(error))
 
@@ -133,26 +158,19 @@ def audio_files(path: Path) -> Listing:
 
 
 def _scored(
-    checkpoint: Checkpoint, file: Path
-) -> Iterator[tuple[list[tuple[float, float]], Tensor]]:
+    predictor: Predictor, file: Path
+) -> Iterator[tuple[list[tuple[float, float]], NDArray[np.float64]]]:
     """Yield the spans of some windows, in seconds, and their probabilities.
 
     Shape: → W spans, probabilities (W, K)
     """
-    rate, start = checkpoint.config.data.sample_rate, 0
-    for waveforms in _chunks(windows(file, rate, checkpoint.num_samples)):
+    rate, start = predictor.sample_rate, 0
+    for waveforms in _chunks(windows(file, rate, predictor.num_samples)):
         # Counted in samples and divided once, so that seconds do not accumulate rounding errors.
         bounds = np.cumsum([start, *map(len, waveforms)])
         start = int(bounds[-1])
         spans = list(pairwise((bounds / rate).tolist()))
-        yield spans, _probabilities(checkpoint, _padded(waveforms, checkpoint.num_samples))
-
-
-@torch.inference_mode()
-def _probabilities(checkpoint: Checkpoint, waveforms: Tensor) -> Tensor:
-    """Return each label's probability in each window. Shape: (W, T) → (W, K)"""
-    logits: Tensor = checkpoint.classifier(checkpoint.front_end(waveforms))
-    return logits.sigmoid() if checkpoint.is_multi_label else logits.softmax(1)
+        yield spans, predictor.probabilities(_padded(waveforms, predictor.num_samples))
 
 
 def _chunks(waveforms: Iterator[NDArray[np.float32]]) -> Iterator[list[NDArray[np.float32]]]:
@@ -161,14 +179,14 @@ def _chunks(waveforms: Iterator[NDArray[np.float32]]) -> Iterator[list[NDArray[n
         yield chunk
 
 
-def _padded(waveforms: list[NDArray[np.float32]], num_samples: int) -> Tensor:
+def _padded(waveforms: list[NDArray[np.float32]], num_samples: int) -> NDArray[np.float32]:
     """Return the windows, padded with zeros at the end. Shape: each (at most T,) → (W, T)"""
-    rows = torch.zeros(len(waveforms), num_samples)
+    rows = np.zeros((len(waveforms), num_samples), np.float32)
     for row, waveform in zip(rows, waveforms, strict=True):
-        row[: len(waveform)] = torch.from_numpy(waveform)
+        row[: len(waveform)] = waveform
     return rows
 
 
-def _by_label(checkpoint: Checkpoint, probabilities: Tensor) -> dict[str, float]:
+def _by_label(predictor: Predictor, probabilities: NDArray[np.float64]) -> dict[str, float]:
     """Return probabilities by label. Shape: probabilities (K,)"""
-    return dict(zip(checkpoint.labels, probabilities.tolist(), strict=True))
+    return dict(zip(predictor.labels, probabilities.tolist(), strict=True))

@@ -5,7 +5,7 @@ Legend: B batch, K classes.
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -14,13 +14,20 @@ from torch import Tensor, nn
 from audiocls.errors import UsageError
 
 
-def export(network: nn.Module, example: Tensor, name: str, facts: dict[str, str]) -> bytes:
+def export(
+    network: nn.Module,
+    example: Tensor,
+    name: str,
+    facts: dict[str, str],
+    free: Mapping[int, str] | None = None,
+) -> bytes:
     """Return a TorchScript file of the traced network.
 
     Args:
         example: an input to trace with.
         name: ignored: TorchScript does not store names of inputs.
         facts: the file's extra files, by name.
+        free: ignored: a trace leaves free what it can.
 
     Raises:
         UsageError: the tracer cannot express the network.

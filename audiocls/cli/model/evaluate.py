@@ -10,9 +10,11 @@ from audiocls import console
 from audiocls.atomic import write_text
 from audiocls.cli import completion
 from audiocls.cli.options import (
+    RUNS,
     CheckpointArgument,
     JsonOption,
     PathOption,
+    RunsOption,
     TrustOption,
     require_file_name,
 )
@@ -44,12 +46,13 @@ def evaluate(
     as_json: JsonOption = False,
     trusted: TrustOption = None,
     places: PathOption = None,
+    runs: RunsOption = RUNS,
 ) -> None:
     """Score a checkpoint on another data set, split or manifest; classes match by name."""
     require_file_name(out)
     evaluation = audiocls.evaluate(
         checkpoint, set=assignments, split=split, fold=fold, manifest=manifest,
-        known_only=known_only,
+        known_only=known_only, runs=runs,
     )  # fmt: skip
     if out is not None:
         write_text(out, evaluation.csv())

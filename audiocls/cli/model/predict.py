@@ -10,9 +10,11 @@ import audiocls
 from audiocls import console
 from audiocls.atomic import write_text
 from audiocls.cli.options import (
-    CheckpointArgument,
+    RUNS,
     JsonOption,
     PathOption,
+    PredictorArgument,
+    RunsOption,
     TrustOption,
     require_file_name,
 )
@@ -22,7 +24,7 @@ FORMATS = ("text", "csv", "json")
 
 
 def predict(
-    checkpoint: CheckpointArgument,
+    checkpoint: PredictorArgument,
     files: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
     form: Annotated[str, typer.Option("--format", help="text, csv or json.")] = "text",
     top: Annotated[
@@ -44,12 +46,13 @@ def predict(
     as_json: JsonOption = False,
     trusted: TrustOption = None,
     places: PathOption = None,
+    runs: RunsOption = RUNS,
 ) -> None:
     """Print each file's label and its probability; files that cannot be read are listed last."""
     require_file_name(out)
     chosen = _format(form, as_json)
     predictions = audiocls.predict(
-        checkpoint, files, top=top, threshold=threshold, windows=by_window
+        checkpoint, files, top=top, threshold=threshold, windows=by_window, runs=runs
     )
     for note in predictions.notes:
         console.note(note)

@@ -3,7 +3,16 @@
 import typer
 
 from audiocls.cli.command_group import CommandGroup
-from audiocls.cli.sweep import agent, importing, launch, library, plan, status, sync
+from audiocls.cli.sweep import (
+    agent,
+    following,
+    importing,
+    launch,
+    library,
+    plan,
+    status,
+    sync,
+)
 
 app = typer.Typer(
     cls=CommandGroup, no_args_is_help=True, help="Studies: plan, launch, status, sync …"
@@ -13,6 +22,8 @@ app.command()(library.show)
 app.command()(plan.plan)
 app.command()(launch.launch)
 app.command()(status.status)
+app.command()(following.watch)
+app.command()(following.logs)
 app.command()(status.retry)
 app.command()(status.stop)
 app.command()(agent.agent)

@@ -13,10 +13,14 @@ def status(
     known = audiocls.status(name, runs=runs)
     if as_json:
         return console.show_json(known.report.data())
+    return show_status(known)
+
+
+def show_status(known: "audiocls.Status") -> None:
+    """Print how a study stands, and what is to be known beside that."""
     show(known.report.document)
     for text in known.notes:
         console.note(text)
-    return None
 
 
 def retry(

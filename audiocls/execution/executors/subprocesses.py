@@ -51,6 +51,8 @@ class RunningProgram:
         self._kill_at = float("inf")
         self._read_at = 0.0
         self._num_values = 0
+        self._value: float | None = None
+        """Of the metric, logged last."""
 
     def request_stop(self, reason: StopReason, grace_s: float) -> None:
         """Send SIGTERM, once; kill it after `grace_s`, or earlier if an earlier request said so."""
@@ -92,9 +94,10 @@ class RunningProgram:
         for row in filter(None, map(numbers, self.attempt.logs.read())):
             job.trial.append_history(dict(sorted(row.items())))
             self._num_values += not job.spec.metric or job.spec.metric in row
+            self._value = row.get(job.spec.metric, self._value)
         if self._num_values == before:
             return []
-        return [Epoch(job.id, self._num_values, num_epochs=0)]
+        return [Epoch(job.id, self._num_values, 0, job.spec.metric, self._value)]
 
     def give_up(self, error: OSError | MachineFault | LeaseLost) -> Failed | Interrupted:
         """End a program whose files cannot be read or written, or are another launch's now."""

@@ -37,6 +37,16 @@ def headline(comparison: Comparison) -> str:
     return f"{'; '.join([first if is_name else capitalised(first), *others])}."
 
 
+def short_answer(comparison: Comparison) -> str:
+    """Return `dropout=0.1 better, 2 no evidence`: every verdict, claimed effects by name."""
+    claims = [f"{arm.arm} {arm.verdict}" for arm in comparison.compared if arm.verdict in VERBS]
+    rest = [(verdict, len(arms)) for verdict, arms in _others(comparison)]
+    num_beyond = len(claims) - MAX_NAMED
+    beyond = [f"{number_word(num_beyond)} more claimed"] if num_beyond > 0 else []
+    words = (f"{number} {verdict.replace('_', ' ')}" for verdict, number in rest)
+    return ", ".join([*claims[:MAX_NAMED], *beyond, *words])
+
+
 def scope_words(comparison: Comparison) -> str:
     """Return `over all 5 folds`, `over 2 of 5 folds`, `on this split`, `on these test clips`."""
     num, num_all = comparison.num_folds, comparison.num_all_folds

@@ -11,8 +11,7 @@ from audiocls.errors import UsageError
 from audiocls.formatting import NONE
 
 if TYPE_CHECKING:
-    from audiocls.training.checkpoint import Checkpoint
-    from audiocls.training.predict import Prediction, Window
+    from audiocls.training.predict import Prediction, Predictor, Window
 
 THRESHOLD = 0.5
 """Smallest probability of a label that is shown, if a file may have several."""
@@ -40,7 +39,7 @@ class LabelSelection:
 
 
 def label_selection(
-    checkpoint: "Checkpoint", top: int | None, threshold: float | None, by_window: bool
+    predictor: "Predictor", top: int | None, threshold: float | None, by_window: bool
 ) -> LabelSelection:
     """Return the likeliest label of each span, or all above a threshold if there may be several.
 
@@ -51,9 +50,9 @@ def label_selection(
     Raises:
         UsageError: a threshold for a checkpoint that gives every clip one label.
     """
-    if checkpoint.is_multi_label:
+    if predictor.is_multi_label:
         least = THRESHOLD if threshold is None else threshold
-        return LabelSelection(top or len(checkpoint.labels), least, by_window)
+        return LabelSelection(top or len(predictor.labels), least, by_window)
     if threshold is not None:
         raise UsageError(
             "--threshold: this checkpoint gives every clip one label, so a threshold has no "

@@ -146,6 +146,21 @@ def ranking_headline(ranking: Ranking) -> str:
     return f"{_answer(ranking)} {_caution(ranking)}".strip()
 
 
+def short_best(ranking: Ranking) -> str:
+    """Return `val/accuracy 0.81 with optim.lr=0.003`; empty where nothing is ranked."""
+    if not ranking.scored:
+        return ""
+    best = ranking.scored[0]
+    return f"{ranking.metric} {short(best.value)}{_settings(ranking, best)}"
+
+
+def _settings(ranking: Ranking, ranked: Ranked) -> str:
+    """Return ` with optim.lr=0.003`; empty where nothing is searched."""
+    own = ranked.parameters
+    given = ", ".join(f"{key}={short(own[key])}" for key in ranking.searched if key in own)
+    return f" with {given}" if given else ""
+
+
 def _answer(ranking: Ranking) -> str:
     if not ranking.metric:
         num = plural(len(ranking.trials), "trial")
@@ -155,11 +170,8 @@ def _answer(ranking: Ranking) -> str:
     if not ranking.scored:
         return f"No trial has a value of {ranking.metric} yet."
     best = ranking.scored[0]
-    values = {key: best.parameters[key] for key in ranking.searched if key in best.parameters}
-    given = ", ".join(f"{key}={short(value)}" for key, value in values.items())
-    num = plural(len(ranking.scored), ranking.noun)
-    suffix = f" with {given}" if given else ""
-    return f"Best of {num}: {ranking.metric} {short(best.value)}{_mean(best)}{suffix}."
+    num, settings = plural(len(ranking.scored), ranking.noun), _settings(ranking, best)
+    return f"Best of {num}: {ranking.metric} {short(best.value)}{_mean(best)}{settings}."
 
 
 def _mean(best: Ranked) -> str:

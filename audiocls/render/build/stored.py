@@ -89,7 +89,8 @@ def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest) -> S
     folder, study = report.folder, report.study
     is_page = format_ == "html"
     histories = folder.histories(study.cells) if format_ in ("html", "wandb") else {}
-    selection = study_runs(study, report.records, histories) if format_ == "wandb" else None
+    tracked = replace(study, name=folder.tracked_name)
+    selection = study_runs(tracked, report.records, histories) if format_ == "wandb" else None
     document = ablation(
         report.comparison,
         study,
@@ -130,7 +131,7 @@ def stored_ranking(folder: StudyFolder, format_: str) -> Stored:
         proposals = folder.proposals()
         records, histories = folder.records(proposals), folder.histories(proposals)
         selection = search_runs(
-            loaded.study.name, loaded.metric, loaded.searched, records, histories, len(proposals)
+            folder.tracked_name, loaded.metric, loaded.searched, records, histories, len(proposals)
         )
     failures, runs = tuple(failure_lines(folder)), folder.path.parent
     over_budget = over_budget_lines(folder)
@@ -143,7 +144,7 @@ def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
     selection = None
     if format_ == "wandb":
         records, histories = folder.records(study.cells), folder.histories(study.cells)
-        selection = study_runs(study, records, histories)
+        selection = study_runs(replace(study, name=folder.tracked_name), records, histories)
     return _in(noise(measured, study.goal, study.question, selection), folder, format_)
 
 
