@@ -39,6 +39,7 @@ from audiocls.studies.search import check_search
 from audiocls.studies.status import failure_lines, over_budget_lines
 from audiocls.studies.sweep_request import SweepRequest
 from audiocls.studies.trials import trial_rows
+from audiocls.studies.winner import winner_of
 from audiocls.wandb_remote.push import place_of
 
 WITH_CURVES = ("html", "wandb", "figures")
@@ -141,7 +142,9 @@ def stored_ranking(folder: StudyFolder, format_: str) -> Stored:
         )
     failures, runs = tuple(failure_lines(folder)), folder.path.parent
     over_budget = over_budget_lines(folder)
-    return _in(ranking(loaded, failures, selection, runs, over_budget), folder, format_)
+    winner = winner_of(folder, loaded)
+    document = ranking(loaded, failures, selection, runs, over_budget, winner)
+    return _in(document, folder, format_)
 
 
 def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:

@@ -119,7 +119,7 @@ def _in_lines(arm: str, width: int = 28) -> str:
     lines = [""]
     for part in arm.replace(",", ",\n").split("\n"):
         lines += [part] if len(lines[-1] + part) > width else [lines.pop() + part]
-    return "\n".join(line for line in lines if line)
+    return "\n".join(shorten(line, width) for line in lines if line)
 
 
 def _draw_curve(

@@ -74,7 +74,7 @@ def _environment(is_shown: Callable[[Column], bool]) -> "Environment":
     )
     environment.filters |= {"kind": _kind, "drawn": _drawn, "sentence": _sentence}
     environment.tests["shown"] = is_shown
-    environment.globals["is_empty"] = is_empty
+    environment.globals["look_of"] = _look_of
     environment.globals["rows"] = partial(_rows, is_shown)
     environment.globals["parts"] = _parts
     return environment
@@ -116,6 +116,13 @@ def _rows(
             if column.kind == "remark" and isinstance(text, str) and text
         ]
         yield [each for each in cells if is_shown(each[0])], remarks
+
+
+def _look_of(column: Column, cell: Cell) -> str:
+    """Return a cell's classes of style: how it is aligned, and what a phone may leave out."""
+    special = {"name": "arm", "verdict": "verdict", "prose": "wrap"}.get(column.kind, "")
+    left_out = "empty" if is_empty(cell) else "detail" if column.is_detail else ""
+    return " ".join(filter(None, ["text" * column.is_text, special, left_out]))
 
 
 def _is_in_line(column: Column) -> bool:
