@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from audiocls.atomic import write_text
+from audiocls.formatting import format_count
 from audiocls.render.figures.svg import BLUE, GREEN, GREY, ORANGE, new_figure, styled, to_svg_file
 from audiocls.tracking.wandb.log import LoggedRun, WandbLog
 
 COLOURS = (BLUE, ORANGE, GREEN, GREY)
 COLUMNS = 3
+MANY = 10_000
+"""From here on amounts are written in thousands and millions."""
 INK, GROUND = "#1d1f24", "#ffffff"
 Panel = dict[str, Any]
 Runs = Sequence[LoggedRun]
@@ -72,8 +75,9 @@ def draw_bars(axes: Any, panel: Panel, runs: Runs) -> None:
         values = [v for run in members if (v := run.summary.get(metric)) is not None]
         mean, spread = statistics.fmean(values), statistics.pstdev(values)
         axes.barh(row, mean, color=COLOURS[row % len(COLOURS)], height=0.6, xerr=spread or None)
-        axes.text(0, row - 0.4, f"{name}: {mean:.4g}", fontsize=8, va="bottom")
-    axes.set(yticks=[], ylim=(len(groups) - 0.4, -0.9))
+        amount = format_count(mean) if mean >= MANY else f"{mean:.4g}"
+        axes.text(0, row - 0.4, f"{name}: {amount}", fontsize=8, va="bottom")
+    axes.set(xticks=[], yticks=[], ylim=(len(groups) - 0.4, -0.9))
 
 
 def draw_curves(axes: Any, panel: Panel, runs: Runs) -> None:
