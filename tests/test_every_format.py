@@ -1,5 +1,6 @@
 """Every answer exists in every format: the table of answers and formats has no hole."""
 
+import csv
 import json
 import re
 import shutil
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from audiocls.cli import app
 from audiocls.render.document import Document, Section, Text
-from audiocls.render.formats import FORMATS, writer
+from audiocls.render.formats import FORMATS, OF_TRIALS, writer
 from audiocls.render.formats.terminal import show
 from audiocls.render.table import Column, Estimate, Table
 
@@ -40,8 +41,8 @@ SAYS = {
 """What an answer says in every format that has words."""
 IN_TABLES = {"ranking": "0.001296", "studies": "lr=1e-07"}
 """What of it stands in its tables."""
-WITHOUT_WANDB = ("plan", "search plan")
-"""They have no runs yet."""
+WITHOUT_TRIALS = ("plan", "search plan")
+"""They have none yet."""
 
 
 @pytest.fixture
@@ -76,13 +77,18 @@ def in_plain(text: str, format_: str) -> str:
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_every_answer_exists_in_every_format(answer, format_, home):
-    if format_ == "wandb" and answer in WITHOUT_WANDB:
+    if format_ in OF_TRIALS and answer in WITHOUT_TRIALS:
         return
     if format_ == "ipynb" and answer in ("ablation", "effects", "clips"):
         return  # executed, and tested with the notebooks
     text = written(answer, format_, home / "file")
     if format_ == "json":
         assert json.loads(text)
+        return
+    if format_ == "csv":
+        rows = list(csv.DictReader(text.splitlines()))
+        assert rows, "no trial"
+        assert len({row["trial"] for row in rows}) == len(rows)
         return
     said = IN_TABLES.get(answer, SAYS[answer]) if format_ == "tex" else SAYS[answer]
     assert said in in_plain(text, format_)
@@ -95,7 +101,7 @@ def test_clips_are_listened_to_in_an_executed_notebook(home):
     assert any("<audio" in o.get("data", {}).get("text/html", "") for o in outputs)
 
 
-@pytest.mark.parametrize("answer", WITHOUT_WANDB)
+@pytest.mark.parametrize("answer", WITHOUT_TRIALS)
 def test_a_plan_on_wandb_is_refused_with_the_formats_it_has(answer, home):
     result = CliRunner().invoke(app, [*ANSWERS[answer], "--format", "wandb"])
     assert result.exit_code == 2

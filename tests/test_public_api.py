@@ -25,7 +25,7 @@ SHOWING = {"console", "errors", "extras", "formatting", "atomic", "machine", "na
     "library_files",
 }
 """Parts of the package that a command may use besides: they print, write and name errors."""
-PRINTED = {"json", "format", "out", "entity", "project", "help"}
+PRINTED = {"json", "format", "out", "entity", "project", "figures", "figure_format", "help"}
 """Options that say how and where an answer is written."""
 FOR_ALL = {"trust", "path"}
 """Options that are calls of their own: they hold for all that a process does afterwards."""

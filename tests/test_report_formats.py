@@ -95,7 +95,7 @@ def test_html_is_one_balanced_file_that_loads_nothing(broken):
     html = html_of(*broken)
     text_of_html(html)
     assert "http" not in html
-    assert "<script" not in html
+    assert not re.search(r"<script[^>]", html)  # inline alone
     assert not re.search(r"(src=|url\((?!#)|@import)", html)
     assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', html))
 
@@ -104,7 +104,7 @@ def test_a_long_arm_may_break_after_its_commas_so_that_a_page_of_paper_holds_the
     values = paired_values(0.03)
     values["lr=0.1,width=8"] = values.pop("arm0")
     html = html_of(*finished_study(values))
-    assert '<th scope="row">lr=0.1,<wbr>width=8</th>' in html
+    assert '<th scope="row" role="rowheader">lr=0.1,<wbr>width=8</th>' in html
     assert re.search(r"th\[scope=row\][^{]*\{[^}]*white-space: normal", html)
 
 

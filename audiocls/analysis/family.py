@@ -108,5 +108,12 @@ class Estimate:
         """Whether an effect was shown, in either direction."""
         return self.verdict in CLAIMS
 
+    @property
+    def is_leaning(self) -> bool:
+        """Whether its own interval excludes 0 and yet nothing was shown, after the correction."""
+        if self.verdict != "no_evidence" or self.ci_low is None or self.ci_high is None:
+            return False
+        return self.ci_low > 0 or self.ci_high < 0
+
 
 AnyEstimate = TypeVar("AnyEstimate", bound=Estimate)

@@ -85,7 +85,7 @@ class Comparison:
 
         Numbers are in units of the metric; docs/report-json.md says what each key means.
         """
-        values = self.report.data()
+        values = self.report.document.data()  # without a row a trial
         match choice(of, PARTS, "of"):
             case "arms":
                 return [flat(arm, NESTED) for arm in values["arms"]]

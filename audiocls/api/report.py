@@ -25,9 +25,13 @@ SUFFIXES = {
     ".tex": "tex",
     ".ipynb": "ipynb",
     ".json": "json",
+    ".csv": "csv",
     ".txt": "terminal",
 }
 """Endings of files, and the formats that are written to them."""
+
+
+FIGURE_FORMATS = ("svg", "pdf", "png")
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,7 +64,8 @@ class Figure:
         from audiocls.render.figures.svg import to_pdf, to_png
 
         path = Path(file)
-        suffix = choice(path.suffix.lower(), (".svg", ".pdf", ".png"), "save: the file's ending")
+        suffix = path.suffix.lower()
+        choice(suffix, [f".{each}" for each in FIGURE_FORMATS], "save: the file's ending")
         if suffix == ".svg":
             write_text(path, self.svg)
         else:
@@ -99,10 +104,10 @@ class Report:
 
     def data(self) -> dict[str, Any]:
         """Return the values of the answer, as the format json has them."""
-        return self.document.data()
+        return self.document.values()
 
     def text(self, format: str = "terminal") -> str:
-        """Return the answer as text: terminal, md, html, tex, ipynb or json."""
+        """Return the answer as text: terminal, md, html, tex, ipynb, json or csv."""
         self._require(format)
         if format == "wandb":
             raise UsageError("text: a report on W&B has no text; publish it with publish()")
@@ -136,6 +141,23 @@ class Report:
     def _require(self, format: str) -> None:
         choice(format, FORMATS, "format")
         checked(Output(format), allowed=self.formats, what=self.what)
+
+    def save_figures(self, folder: str | Path, format: str = "svg") -> list[Path]:
+        """Write each figure of the answer to `folder`; return their paths.
+
+        `format` is svg, pdf or png, or several separated by commas. Raises `UsageError` where there
+        is nothing to draw.
+        """
+        endings = [
+            choice(each.strip(), FIGURE_FORMATS, "figure_format") for each in format.split(",")
+        ]
+        found = figures_of(self.read("figures").document)
+        if not found:
+            raise UsageError("figures: this answer has none; see --format md for its tables")
+        where = Path(folder)
+        where.mkdir(parents=True, exist_ok=True)
+        names = [f"{name}.{ending}" for name in found for ending in endings]
+        return [found[name.rpartition(".")[0]].save(where / name) for name in names]
 
     def figure(self, name: str) -> Figure:
         """Return a figure of the answer by its name; raises `UsageError` with those there are."""

@@ -1,48 +1,15 @@
-"""A study's trials, epochs and predictions as rows, one dict each."""
+"""A study's epochs and predictions as rows, one dict each; `studies.trials` has its trials."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.api.frames import flat
-from audiocls.dotted import flatten
-from audiocls.store import Cell, Damaged, Proposal, StudyFolder
-from audiocls.studies.status import Status, status_of
-
-Changes = Mapping[str, Mapping[str, Any]]
-"""Arm → the dotted keys that it changes."""
-KINDS = {"num_train": "clips/train", "num_val": "clips/val", "num_test": "clips/test"}
-
-
-def trial_rows(folder: StudyFolder) -> Iterator[dict[str, Any]]:
-    """Yield a row a trial: its place, state and parameters; metrics and costs where finished."""
-    known = status_of(folder)
-    records, arms = folder.records(known.cells), folder.study().arms
-    varied = dict.fromkeys(name for cell in known.cells for name in _changes(arms, cell))
-    for cell in known.cells:
-        row = {**place_of(known, cell), "state": known.states[cell.id]}
-        row |= {**varied, **_changes(arms, cell)}
-        if (record := records.get(cell.id)) is not None:
-            cost = {f"cost/{name}": value for name, value in asdict(record.cost).items()}
-            clips = {name: getattr(record, field) for field, name in KINDS.items()}
-            row |= {**record.metrics, **cost, **clips, "finished": record.provenance.finished}
-        if (failure := known.failures.get(cell.id)) is not None:
-            row |= {"cause": failure.cause, "message": failure.message}
-        yield row
-
-
-def place_of(known: Status, cell: Cell | Proposal) -> dict[str, Any]:
-    """Return a trial's id with its arm, seed and fold; a search's trials have none."""
-    arm = {"arm": cell.arm} if isinstance(cell, Cell) else {}
-    return {"trial": cell.id, **arm, **known.block_of(cell)}
-
-
-def _changes(arms: Changes, cell: Cell | Proposal) -> dict[str, Any]:
-    """Return what is special about a trial: its arm's changes, or its parameters."""
-    return flat(flatten(cell.parameters) if isinstance(cell, Proposal) else arms[cell.arm])
+from audiocls.store import Damaged, StudyFolder
+from audiocls.studies.status import status_of
+from audiocls.studies.trials import place_of
 
 
 def history_rows(folder: StudyFolder) -> Iterator[dict[str, Any]]:

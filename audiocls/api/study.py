@@ -20,7 +20,7 @@ from audiocls.api.frames import Rows, frame_of
 from audiocls.api.noise import Noise, noise_in
 from audiocls.api.report import Report
 from audiocls.api.reports import report_on
-from audiocls.api.rows import history_rows, prediction_rows, trial_rows
+from audiocls.api.rows import history_rows, prediction_rows
 from audiocls.api.status import Status, status_on
 from audiocls.errors import UsageError
 from audiocls.render.build.clips import ClipSection, ClipsRequest, section_of
@@ -32,6 +32,7 @@ from audiocls.studies.named_studies import find_study
 from audiocls.studies.options import cache_folder
 from audiocls.studies.reports import load_report
 from audiocls.studies.status import Retried, Stopped, retry_failed, stop_launches
+from audiocls.studies.trials import trial_rows
 
 if TYPE_CHECKING:
     from audiocls.importing.study import Imported

@@ -24,7 +24,8 @@ NameArgument = Annotated[
 StudyArgument = Annotated[
     str,
     typer.Argument(
-        help="A launched study: its name, its folder, or the file it is of.", autocompletion=completion.studies
+        help="A launched study: its name, its folder, or the file it is of.",
+        autocompletion=completion.studies,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Pure JSON on stdout.")]
@@ -181,6 +182,12 @@ FormatOption = Annotated[
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="File to write, for all formats but terminal.")
+]
+FiguresOption = Annotated[
+    Path | None, typer.Option("--figures", help="Folder to write each figure to, as a file.")
+]
+FigureFormatOption = Annotated[
+    str, typer.Option("--figure-format", help="Of those files: svg, pdf, png; several by commas.")
 ]
 EntityOption = Annotated[str | None, typer.Option("--entity", help="Of W&B, for wandb.")]
 ProjectOption = Annotated[str | None, typer.Option("--project", help="Of W&B, for wandb.")]

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import audiocls
+from audiocls import console
 from audiocls.cli import completion
 from audiocls.cli import options as o
 from audiocls.errors import UsageError
@@ -23,6 +24,8 @@ def report(
     out: o.OutOption = None,
     entity: o.EntityOption = None,
     project: o.ProjectOption = None,
+    figures: o.FiguresOption = None,
+    figure_format: o.FigureFormatOption = "svg",
     with_clips: o.ClipsOption = False,
     assignments: o.RootOption = None,
     runs: o.RunsOption = o.RUNS,
@@ -34,4 +37,7 @@ def report(
             f"--set data.root: has an effect with --format html only; got {output.format}"
         )
     known = audiocls.report(name, *(others or []), clips=with_clips, set=assignments, runs=runs)
+    if figures is not None:
+        for file in known.save_figures(figures, figure_format):
+            console.note(str(file))
     known.write(output)

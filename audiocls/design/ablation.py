@@ -22,6 +22,7 @@ MOST_SHOWN = 10
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
 ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Label = Annotated[str, Field(pattern=r"^[^\s,;][^,;\t\r\n]*$", max_length=80)]
 Changes = dict[str, Any]
 Levels = Annotated[list[Any], Field(min_length=1)]
 DesignName = Literal["ofat", "leave_one_out", "both", "cumulative", "factorial", "fractional"]
@@ -186,6 +187,8 @@ class Ablation(Options):
     """Dotted key → the levels to try."""
     arms: dict[ArmName, Changes] = Field(default={})
     """Instead of factors: named arms, the first of them the baseline."""
+    labels: dict[str, Label] = Field(default={})
+    """Arm → what reports call it; the others keep the names that `plan` lists."""
     design: DesignName = "ofat"
     """`ofat`: the recipe, and each level of each factor alone against it.
     `leave_one_out`: every change together, and that without each.

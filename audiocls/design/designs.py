@@ -4,13 +4,15 @@ The `validate_…` functions say which designs can be made of an ablation's fact
 remain.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from audiocls.design import arms as builders
-from audiocls.design.ablation import Ablation
+from audiocls.design.ablation import MOST_SHOWN, Ablation
 from audiocls.design.arms import Arm, Changes, Factor, Factors, factors_of, matches
 from audiocls.design.fraction import MOST_FACTORS, Fraction, regular_fraction
+from audiocls.errors import did_you_mean
 from audiocls.formatting import format_json
 
 Arms = dict[str, Changes]
@@ -213,6 +215,19 @@ def _why(ablation: Ablation) -> str:
         f"baseline's: list the recipe's own level before, as in {key}: [OWN, {level}], or use "
         "design: ofat (each change alone)"
     )
+
+
+def validate_labels(ablation: Ablation) -> Iterator[str]:
+    """Yield errors of labels that no arm has, or that two have; for an ablation without others."""
+    names = arms_of(ablation)
+    for arm in ablation.labels:
+        if arm not in names:
+            known = ", ".join(list(names)[:MOST_SHOWN])
+            yield f"labels: no arm is called {arm!r}; arms: {known}.{did_you_mean(arm, names)}"
+    shown = Counter(ablation.labels.get(arm, arm) for arm in names)
+    for label, count in shown.items():
+        if count > 1:
+            yield f"labels: {label!r} is the name of {count} arms: give each its own"
 
 
 def _identical_arms(design: Design) -> Iterator[str]:

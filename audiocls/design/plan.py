@@ -78,8 +78,8 @@ def plan(
     What the arms are compared with stays: without it they would answer nothing. Raises
     `UsageError` for an arm that the ablation does not have.
     """
-    design = design_of(ablation)
-    chosen = _chosen(design, arms, ablation.name)
+    design, by_label = design_of(ablation), {v: k for k, v in ablation.labels.items()}
+    chosen = _chosen(design, [by_label.get(arm, arm) for arm in arms], ablation.name)
     is_whole = len(chosen) == len(design.arms)
     planned = Plan(
         ablation=ablation,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from audiocls.design.ablation import Ablation, Changes
 from audiocls.design.arms import is_same, matches
-from audiocls.design.designs import validate_arms, validate_design
+from audiocls.design.designs import validate_arms, validate_design, validate_labels
 from audiocls.design.runs import BLOCKS, runs
 from audiocls.errors import ConfigError, did_you_mean
 from audiocls.formatting import format_level
@@ -51,6 +51,8 @@ def _problems(ablation: Ablation) -> list[str]:
         problems += validate_design(ablation)
     if ablation.has_design and not problems:
         problems += validate_arms(ablation)
+    if ablation.labels and not problems:
+        problems += validate_labels(ablation)
     return problems
 
 

@@ -11,7 +11,7 @@ No format knows an analysis and no analysis a format: a builder in `build/` says
 how much room it deserves (`Depth`), a format says what it looks like.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -91,6 +91,8 @@ class Figure:
     draw: Callable[[], "Drawing"]
     caption: str = ""
     depth: Depth = Depth.PAGE
+    draw_narrow: Callable[[], "Drawing"] | None = None
+    """The same for a phone, where a page that is a third as wide would show it too small."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,13 @@ class Document:
     """Executed in place of cells made from the blocks."""
     incomparable: str = ""
     """Why nothing in it could be compared; empty where something was."""
+    trials: Callable[[], Iterable[Mapping[str, Any]]] | None = None
+    """Returns a row a trial behind the answer, where it is of launched trials."""
+
+    def values(self) -> dict[str, Any]:
+        """Return what the format JSON writes: the analysis, and the trials behind it."""
+        trials = {"trials": list(self.trials())} if self.trials else {}
+        return trials | self.data()
 
 
 Wanted = TypeVar("Wanted")

@@ -13,7 +13,7 @@ from audiocls.store.request import Kind, Request
 from audiocls.store.tuning import Tuning
 
 RECORD_SCHEMA = 1
-STORED_APART = ("kind", "of", "request", "search", "program", "code", "over_budget")
+STORED_APART = ("kind", "of", "request", "search", "program", "code", "over_budget", "labels")
 """Fields of a study that follow the others in its file, and only where they are set."""
 
 
@@ -224,6 +224,8 @@ class Study:
     """Digest of the program's files."""
     over_budget: dict[str, str] = field(default_factory=dict)
     """Arm that was not trained → by how much it exceeds its budget, in words."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Arm → what a report calls it, of those that the ablation gives words to."""
 
     @property
     def blocks(self) -> list[tuple[int, int]]:
@@ -248,7 +250,8 @@ class Study:
         of = {"of": self.of} if self.of else {}
         program = {"program": self.program, "code": self.code} if self.program else {}
         over = {"over_budget": self.over_budget} if self.over_budget else {}
-        new = {"kind": self.kind, **of, **request, **program, **over}
+        labels = {"labels": self.labels} if self.labels else {}
+        new = {"kind": self.kind, **of, **request, **program, **over, **labels}
         if self.search is not None:
             common = {"overrides": self.overrides, "command": self.command}
             return {"name": self.name, **asdict(self.search), **common, **new}

@@ -276,6 +276,7 @@ def extended(before: Study, now: Study) -> Study:
         request=launched.request,
         notes=tuple(dict.fromkeys((*before.notes, *now.notes))),
         over_budget={**before.over_budget, **now.over_budget},
+        labels={k: v for k, v in before.labels.items() if k not in now.arms} | now.labels,
     )
 
 

@@ -134,6 +134,7 @@ def _study_of(plan: Plan, code: ProgramCode, identities: dict[str, str]) -> Stud
         baseline=plan.baseline,
         arms=plan.arms,
         references=plan.references,
+        labels=ablation.labels,
         factors=plan.factors,
         secondary=secondary_of(ablation),
         num_folds=num_folds_of(plan),

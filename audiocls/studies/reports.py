@@ -20,6 +20,7 @@ from audiocls.analysis.ranking import Ranked, Ranking, in_order, settings_of
 from audiocls.analysis.results import Failed
 from audiocls.search import Alike, Ended, Sweep, alike
 from audiocls.store import Failure, Proposal, Record, Study, StudyFolder
+from audiocls.studies.labels import labelled
 from audiocls.studies.predictions import read_influences, read_scored
 from audiocls.studies.siblings import surroundings_of
 from audiocls.studies.sources.search import tried_of
@@ -42,6 +43,8 @@ class StudyReport:
     records: dict[str, Record]
     failed: dict[str, Failure]
     comparison: Comparison
+    launched: Study
+    """As it is stored; `study` calls its arms by their labels."""
 
     @property
     def is_comparable(self) -> bool:
@@ -57,19 +60,23 @@ class StudyReport:
 
     def next_steps(self) -> tuple[NextStep, ...]:
         """Return what would decide what is open."""
-        around = surroundings_of(self.folder, self.study)
+        around = surroundings_of(self.folder, self.launched)
         return next_steps(self.comparison, self.study, around, self.failures())
 
 
 def load_report(folder: StudyFolder, study: Study | None = None) -> StudyReport:
-    """Return everything recorded so far, read once and compared; `study` replaces the stored."""
-    study = study or folder.study_with_arms()
+    """Return everything recorded so far, read once and compared, with arms by their labels.
+
+    `study` replaces the stored one; its arms keep their names.
+    """
+    launched = study or folder.study_with_arms()
+    study = launched if study else labelled(launched, launched.labels)
     records = folder.records(study.cells)
     failed = folder.failures([cell for cell in study.cells if cell.id not in records])
     causes = {trial_id: f"failed: {failure.cause}" for trial_id, failure in failed.items()}
     influences = read_influences(folder, study, records)
     comparison = compare(study, records, causes, influences)
-    return StudyReport(folder, study, records, failed, comparison)
+    return StudyReport(folder, study, records, failed, comparison, launched)
 
 
 def load_ranking(folder: StudyFolder) -> Ranking:
@@ -113,12 +120,13 @@ def _ranked(folder: StudyFolder, sweep: Sweep, number: int, proposal: Proposal) 
 def load_studies(folders: Sequence[StudyFolder]) -> MultiStudyReport:
     """Return the first of the studies compared with each other one.
 
-    A study keeps its own name, or has its path for one where another study has the same name.
+    A study keeps its own name, or has its path for one where another study has the same name. Arms
+    have the labels of the first study.
     """
     names = [folder.name for folder in folders]
-    known = []
+    known, labels = [], folders[0].study().labels
     for folder in folders:
-        study = folder.study()
+        study = labelled(folder.study(), labels)
         name = folder.name if names.count(folder.name) == 1 else str(folder.path)
         records = folder.records(study.cells)
         influences = read_influences(folder, study, records)

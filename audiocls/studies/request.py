@@ -81,7 +81,7 @@ class AblationRequest:
             self.ablation,
             seeds=numbers(self.seeds, "--seeds"),
             folds=numbers(self.folds, "--folds"),
-            arms=names(self.arms, list(arms_of(self.ablation))),
+            arms=names(self.arms, [*arms_of(self.ablation), *self.ablation.labels.values()]),
         )
         if self.ablation.is_program:
             check_blocks(self.ablation, chosen.folds)

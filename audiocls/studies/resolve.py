@@ -153,6 +153,7 @@ def study_of(
         baseline=plan.baseline,
         arms=plan.arms,
         references=plan.references,
+        labels=ablation.labels,
         factors=plan.factors,
         secondary=secondary_of(ablation),
         cells=_cells(plan, identified, fingerprints),

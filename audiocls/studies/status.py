@@ -13,6 +13,7 @@ from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Damaged, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.launches import LaunchInfo
 from audiocls.store.submissions import Submissions
+from audiocls.studies.labels import names_of
 from audiocls.studies.named_studies import find_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import names
@@ -190,7 +191,9 @@ def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]
         if arms:
             raise UsageError(f"{folder.name} is a sweep: it has no arms; leave --arms out")
         return folder.proposals()
-    chosen = names(arms, list(study.arms)) or list(study.arms)
+    by_label = names_of(study.labels)
+    given = names(arms, [*study.arms, *by_label]) or list(study.arms)
+    chosen = [by_label.get(arm, arm) for arm in given]
     unknown = [arm for arm in chosen if arm not in study.arms]
     if unknown:
         raise UsageError(f"{study.name} has no arm {unknown[0]!r}; arms: {', '.join(study.arms)}")

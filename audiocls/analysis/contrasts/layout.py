@@ -68,7 +68,7 @@ def layout_of(study: Study) -> Layout:
     short = _names(study.factors)
     factors, indices = [], []
     for key, of_arms in columns.items():
-        levels = [format_level(level) for level in study.factors[key]]
+        levels = [_name_of(level) for level in study.factors[key]]
         ordered = [level for level in (RECIPE, *levels) if level in of_arms]
         factors.append(Factor(short[key], tuple(ordered)))
         indices.append([ordered.index(level) for level in of_arms])
@@ -80,7 +80,12 @@ def _level(changes: Mapping[str, Any], key: str) -> str:
     keys = key.split(",")
     if not all(part in changes for part in keys):
         return RECIPE
-    return format_level(changes[key] if len(keys) == 1 else [changes[part] for part in keys])
+    return _name_of(changes[key] if len(keys) == 1 else [changes[part] for part in keys])
+
+
+def _name_of(level: Any) -> str:
+    """Return a level's name; an empty list has one as well, for the axis that it stands at."""
+    return format_level(level) or "[]"
 
 
 def _names(factors: Iterable[str]) -> dict[str, str]:

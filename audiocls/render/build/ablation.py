@@ -15,7 +15,12 @@ from audiocls.render.build import clips as by_clip
 from audiocls.render.build.clips import ClipSection
 from audiocls.render.build.effects import EFFECT_MEANINGS, TITLE, effect_remarks, effect_table
 from audiocls.render.build.headline import capitalised, headline
-from audiocls.render.build.method import VERDICT_MEANINGS, method_text, scope_sentence
+from audiocls.render.build.method import (
+    VERDICT_MEANINGS,
+    leaning_sentence,
+    method_text,
+    scope_sentence,
+)
 from audiocls.render.build.next_step import next_blocks, next_values
 from audiocls.render.build.runs import pairs_run
 from audiocls.render.build.values import clips_to_json, to_json
@@ -46,6 +51,7 @@ from audiocls.render.table import Depth
 from audiocls.store.record import Provenance, Study
 
 MARKS = "▲ better, ▼ worse, ■ equivalent"
+LEANING = "△ ▽ nothing shown, though its own interval excludes 0"
 
 
 def ablation(
@@ -112,8 +118,10 @@ def _opening(comparison: Comparison, study: Study | None) -> Iterator[Block]:
 
 
 def _verdicts(comparison: Comparison) -> Iterator[Block]:
-    blocks = (
+    leaning = leaning_sentence(comparison)
+    blocks: tuple[Block, ...] = (
         verdict_table(comparison),
+        *([Note(leaning)] if leaning else []),
         Text(method_text(comparison), Depth.TEXT),
         Text(f"{scope_sentence(comparison)} {finished(comparison)}"),
     )
@@ -133,8 +141,8 @@ def _pairs(comparison: Comparison) -> Iterator[Block]:
     caption = (
         "Each dot is one pair, the same seed and fold with and without the change. The mark above "
         f"the dots is their mean, the line its {comparison.interval_level} interval: {MARKS}, "
-        "● no evidence, ◆ too few pairs. The grey zone is the margin of equivalence, "
-        f"{margin}{unit}."
+        f"{_leaning(comparison)}● no evidence, ◆ too few pairs. The grey zone is the margin of "
+        f"equivalence, {margin}{unit}."
     )
     num, num_drawn = len(comparison.compared), min(figures.MAX_ARMS, len(comparison.compared))
     if num_drawn < num:
@@ -142,8 +150,14 @@ def _pairs(comparison: Comparison) -> Iterator[Block]:
             f" This and the figures below show the first {num_drawn} of {num} arms; the table has "
             "all of them."
         )
-    figure = Figure("pairs", partial(figures.paired_differences, comparison), caption)
+    draw = partial(figures.paired_differences, comparison)
+    figure = Figure("pairs", draw, caption, draw_narrow=partial(draw, is_narrow=True))
     yield Section("Paired differences", (figure,), depth=Depth.PAGE)
+
+
+def _leaning(comparison: Comparison) -> str:
+    """Return what hollow marks mean, where there are any, for a list of marks."""
+    return f"{LEANING}, " * any(arm.is_leaning for arm in comparison.compared)
 
 
 def _effects(comparison: Comparison) -> Iterator[Block]:
@@ -154,12 +168,14 @@ def _effects(comparison: Comparison) -> Iterator[Block]:
         yield from remarks
         return
     level = comparison.interval_level
+    draw = partial(figures.effect_intervals, comparison)
     shown = Figure(
         "effects",
-        partial(figures.effect_intervals, comparison),
+        draw,
         f"The mark is an effect's mean over blocks, the line its {level} interval: {MARKS} or "
         "additive, ✖ interacts, ● nothing shown. The small grey rows above an interaction are what "
         "it is the difference of, the second − the first.",
+        draw_narrow=partial(draw, is_narrow=True),
     )
     together = Figure(
         "interactions",
@@ -183,11 +199,11 @@ def _curves(
     if study is None or not histories:
         return
     keys = {"metric": figures.validation_key(study), "loss": "val/loss"}
-    drawn = [
-        Figure(name, partial(figures.learning_curves, study, histories, key, comparison.ratio))
-        for name, key in keys.items()
-        if figures.has_curve(histories, key)
-    ]
+    drawn = []
+    for name, key in keys.items():
+        if figures.has_curve(histories, key):
+            draw = partial(figures.learning_curves, study, histories, key, comparison.ratio)
+            drawn.append(Figure(name, draw, draw_narrow=partial(draw, is_narrow=True)))
     level = comparison.interval_level
     note = Note(
         f"Mean over blocks on validation clips. The dark band is its {level} interval at each "
@@ -202,7 +218,8 @@ def _curves(
 
 def _cost(comparison: Comparison) -> Iterator[Block]:
     caption = "Time is the mean wall time of a trial; MACs are those of one clip's forward pass."
-    figure = Figure("cost", partial(figures.cost_per_arm, comparison), caption)
+    draw = partial(figures.cost_per_arm, comparison)
+    figure = Figure("cost", draw, caption, draw_narrow=partial(draw, is_narrow=True))
     yield Section("Cost per arm", (figure,), depth=Depth.PAGE)
 
 
@@ -211,7 +228,8 @@ def _front(comparison: Comparison) -> Iterator[Block]:
     if not sentences:
         return
     level = comparison.interval_level
-    figure = Figure("fronts", partial(figures.metric_against_cost, comparison))
+    draw = partial(figures.metric_against_cost, comparison)
+    figure = Figure("fronts", draw, draw_narrow=partial(draw, is_narrow=True))
     note = Note(
         "On the front, filled and numbered, is an arm that no other arm beats: better and no "
         "dearer, or cheaper and no worse; times within 5 % of each other count as the same. Lines "

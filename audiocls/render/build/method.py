@@ -1,7 +1,7 @@
 """How verdicts came about, and what they apply to and mean, for people who train models."""
 
 from audiocls.analysis.results import Comparison
-from audiocls.formatting import format_percent, plural
+from audiocls.formatting import format_percent, join_names, plural
 from audiocls.render.build.headline import capitalised
 
 VERDICT_MEANINGS = {
@@ -19,6 +19,7 @@ VERDICT_MEANINGS = {
     "pairs are missing, or the change had no effect. Read the reason, mend it and launch again: "
     "finished trials are kept.",
 }
+MAX_LEANING = 5
 _SIMULTANEOUS = (
     "The simultaneous intervals hold for all arms together (Bonferroni), the others each for its "
     "own arm."
@@ -74,6 +75,21 @@ def _correction(comparison: Comparison) -> str:
     return (
         f"Holm's correction keeps the chance of any false claim among the {num} comparisons at "
         f"{level} or less."
+    )
+
+
+def leaning_sentence(comparison: Comparison) -> str:
+    """Return why arms whose own interval excludes 0 are no evidence; empty where there is none."""
+    arms = [arm.arm for arm in comparison.compared if arm.is_leaning]
+    if not arms or len(comparison.compared) < 2:
+        return ""
+    leans, its = ("leans", "its") if len(arms) == 1 else ("lean", "their")
+    num, chance = len(comparison.compared), format_percent(comparison.alpha)
+    return (
+        f"{join_names(arms, MAX_LEANING)} {leans} to one side: {its} own "
+        f"{comparison.interval_level} interval excludes 0. Among {num} comparisons that happens by "
+        f"luck alone more often than in {chance} of studies; p (Holm) and the simultaneous "
+        "intervals allow for it, and decide."
     )
 
 

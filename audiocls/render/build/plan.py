@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from audiocls.analysis.power import PowerAnalysis
@@ -28,7 +29,7 @@ def plan(
         **({"program": facts["program"]} if "program" in facts else {"recipe": facts["recipe"]}),
         "baseline": chosen.baseline,
         "design": _design(chosen),
-        "arms": ", ".join(chosen.arms),
+        "arms": ", ".join(map(partial(_named, chosen.ablation.labels), chosen.arms)),
         **_over_budget(chosen),
         **_against(chosen),
         "blocks": f"{len(facts['blocks'])} ({num_seeds} × {num_folds})",
@@ -79,6 +80,11 @@ def with_placement(
     )
     every = {**document.data(), **values}
     return replace(document, blocks=blocks, data=lambda: every)
+
+
+def _named(labels: Mapping[str, str], arm: str) -> str:
+    """Return an arm's name, with what reports call it."""
+    return f"{arm} ({labels[arm]})" if arm in labels else arm
 
 
 def _design(chosen: Plan) -> str:

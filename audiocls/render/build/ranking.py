@@ -15,6 +15,7 @@ from audiocls.formatting import (
     plural,
 )
 from audiocls.render.build.parameters import parameter_remark, parameter_table, parameter_title
+from audiocls.render.build.winner import winner_blocks, winner_values
 from audiocls.render.document import (
     Block,
     Command,
@@ -32,6 +33,7 @@ from audiocls.render.figures import search as figures
 from audiocls.render.figures.search import short
 from audiocls.render.run_selection import RunSelection
 from audiocls.render.table import Cell, Column, Depth, Table
+from audiocls.studies.winner import Winner
 
 CAUTION = "The best of many is partly luck: confirm it as an arm of an ablation."
 IN_PAIRS = "The best of many is partly luck: compare settings in pairs, as said below."
@@ -48,10 +50,11 @@ def ranking(
     selection: RunSelection | None = None,
     runs: Path | None = None,
     over_budget: Sequence[str] = (),
+    winner: Winner | None = None,
 ) -> Document:
     """Return the document; `failures` and trials over budget are lines, `selection` is W&B's runs.
 
-    `runs` is the folder of the study, for the commands that are shown.
+    `runs` is the folder of the study, for the commands that are shown; `winner` its best trial.
     """
     name = ranking.study.name
     told = {"Over budget": over_budget, "Failed": failures}
@@ -66,13 +69,17 @@ def ranking(
         Facts(_facts(ranking), depth=Depth.PAGE),
         *_progress(ranking),
         Section("Ranking", (table_of(ranking, runs),) if ranking.trials else ()),
+        *winner_blocks(ranking, winner),
         *_pairs(ranking, runs),
         *_parameters(ranking),
         *((Runs(selection),) if selection else ()),
         *failed,
         Section("Reproduce", (Command(ranking.study.command),), depth=Depth.TEXT),
     )
-    data, refusal = partial(to_json, ranking), _refusal(ranking) if ranking.is_refused else ""
+    data, refusal = (
+        partial(to_json, ranking, winner),
+        _refusal(ranking) if ranking.is_refused else "",
+    )
     return Document(name=name, blocks=blocks, data=data, incomparable=refusal)
 
 
@@ -117,7 +124,8 @@ def _progress(ranking: Ranking) -> Iterator[Section]:
             f" This and the figures below show {num_drawn} of {num_scored} {ranking.noun}s: the "
             "best ones and an even choice of the others."
         )
-    figure = Figure("progress", partial(figures.best_so_far, ranking), caption)
+    draw = partial(figures.best_so_far, ranking)
+    figure = Figure("progress", draw, caption, draw_narrow=partial(draw, is_narrow=True))
     yield Section("Best so far", (figure,), depth=Depth.PAGE)
 
 
@@ -125,8 +133,9 @@ def _parameters(ranking: Ranking) -> Iterator[Section]:
     if len(ranking.scored) < 2 or not ranking.parameters:
         return
     has_shares = not ranking.importance.reason
+    draw = partial(figures.importances, ranking)
     shares: tuple[Block, ...] = (
-        Figure("importance", partial(figures.importances, ranking)),
+        Figure("importance", draw, draw_narrow=partial(draw, is_narrow=True)),
         parameter_table(ranking),
     )
     num = len(ranking.parameters)
@@ -136,7 +145,8 @@ def _parameters(ranking: Ranking) -> Iterator[Section]:
     )
     if num > figures.MAX_PANELS:
         caption += f" The first {figures.MAX_PANELS} of {num} parameters."
-    scatter = Figure("scatter", partial(figures.metric_by_parameter, ranking), caption)
+    draw = partial(figures.metric_by_parameter, ranking)
+    scatter = Figure("scatter", draw, caption, draw_narrow=partial(draw, is_narrow=True))
     blocks = (*(shares if has_shares else ()), Text(parameter_remark(ranking)), scatter)
     yield Section(parameter_title(ranking), blocks, is_live=True)
 
@@ -246,8 +256,8 @@ def _row(rank: int | None, ranked: Ranked, ranking: Ranking) -> tuple[Cell, ...]
     )
 
 
-def to_json(ranking: Ranking) -> dict[str, Any]:
-    """Return the ranking as plain values."""
+def to_json(ranking: Ranking, winner: Winner | None = None) -> dict[str, Any]:
+    """Return the ranking as plain values, and what is known of the best trial."""
     shares, without_effect = ranking.importance, ranking.alike
     return {
         "study": ranking.study.name,
@@ -255,6 +265,7 @@ def to_json(ranking: Ranking) -> dict[str, Any]:
         "goal": ranking.goal,
         "headline": ranking_headline(ranking),
         "is_refused": ranking.is_refused,
+        "winner": winner_values(winner),
         **(_repeats(ranking) if ranking.sweep.blocks else {}),
         "without_effect": list(without_effect.keys) if without_effect else [],
         "importance": {

@@ -1,8 +1,10 @@
 """Documents of what lies in folders of studies: the reading that comes before a builder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from audiocls import library
 from audiocls.analysis.noise import Noise
@@ -36,7 +38,12 @@ from audiocls.studies.runnable import readable_tables
 from audiocls.studies.search import check_search
 from audiocls.studies.status import failure_lines, over_budget_lines
 from audiocls.studies.sweep_request import SweepRequest
+from audiocls.studies.trials import trial_rows
+from audiocls.studies.winner import winner_of
 from audiocls.wandb_remote.push import place_of
+
+WITH_CURVES = ("html", "wandb", "figures")
+"""What learning curves are drawn for: two formats, and files of figures alone."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +88,15 @@ def check_no_clips(clips: ClipsRequest, whose: str) -> None:
 def _in(document: Document, folder: StudyFolder, format_: str) -> Stored:
     known = place_of(folder) if format_ == "wandb" else None
     project = (known.entity, known.project) if known else ("", "")
-    return Stored(document, folder.path / "report", project)
+    whole = replace(document, trials=partial(trial_rows, folder))
+    return Stored(whole, folder.path / "report", project)
 
 
 def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest) -> Stored:
     """Return an ablation's document, with as much read for it as its format shows."""
     folder, study = report.folder, report.study
     is_page = format_ == "html"
-    histories = folder.histories(study.cells) if format_ in ("html", "wandb") else {}
+    histories = folder.histories(study.cells) if format_ in WITH_CURVES else {}
     tracked = replace(study, name=folder.tracked_name)
     selection = study_runs(tracked, report.records, histories) if format_ == "wandb" else None
     document = ablation(
@@ -135,7 +143,9 @@ def stored_ranking(folder: StudyFolder, format_: str) -> Stored:
         )
     failures, runs = tuple(failure_lines(folder)), folder.path.parent
     over_budget = over_budget_lines(folder)
-    return _in(ranking(loaded, failures, selection, runs, over_budget), folder, format_)
+    winner = winner_of(folder, loaded)
+    document = ranking(loaded, failures, selection, runs, over_budget, winner)
+    return _in(document, folder, format_)
 
 
 def stored_noise(folder: StudyFolder, measured: Noise, format_: str) -> Stored:
@@ -156,8 +166,16 @@ def stored_studies(folders: Sequence[StudyFolder]) -> Stored:
     if all(result.verdict == "not_comparable" for result in results):
         reason = "no arm can be compared across these studies; see the reasons"
         document = replace(document, incomparable=reason)
+    document = replace(document, trials=lambda: _trials_of(folders))
     stem = folders[0].path.with_name("-and-".join(folder.name for folder in folders))
     return Stored(document, stem)
+
+
+def _trials_of(folders: Sequence[StudyFolder]) -> Iterator[dict[str, Any]]:
+    """Yield the trials of several studies, each with the name of its own."""
+    for folder in folders:
+        for row in trial_rows(folder):
+            yield {"study": folder.name, **row}
 
 
 def planned(request: AblationRequest, runs: Path, effect: float | None) -> Stored:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from audiocls.analysis.results import Comparison
 from audiocls.formatting import format_count, format_duration
-from audiocls.render.figures.rows import MAX_ARMS
+from audiocls.render.figures.rows import MAX_ARMS, MAX_NAME, MAX_NARROW, NARROW, shorten
 from audiocls.render.figures.svg import BLUE, new_figure, styled
 
 if TYPE_CHECKING:
@@ -13,11 +13,20 @@ if TYPE_CHECKING:
 
 
 @styled
-def cost_per_arm(comparison: Comparison) -> "Figure":
-    """Draw what each arm takes: seconds a trial, parameters, MACs per clip; every bar from zero."""
+def cost_per_arm(comparison: Comparison, is_narrow: bool = False) -> "Figure":
+    """Draw what each arm takes: seconds a trial, parameters, MACs per clip; every bar from zero.
+
+    `is_narrow` draws it for a phone, one panel below the other.
+    """
     arms = comparison.arms[: MAX_ARMS + 1]
-    figure = new_figure(9.0, 0.7 + 0.32 * len(arms))
-    panels = figure.subplots(1, 3, sharey=True)
+    height, names = 0.7 + 0.32 * len(arms), [shorten(result.arm, MAX_NAME) for result in arms]
+    if is_narrow:
+        figure = new_figure(NARROW, 3 * height)
+        panels = figure.subplots(3, 1, sharey=True)
+        names = [shorten(name, MAX_NARROW // 2) for name in names]
+    else:
+        figure = new_figure(9.0, height)
+        panels = figure.subplots(1, 3, sharey=True)
     quantities: dict[str, tuple[Callable[[float | None], str], list[float | None]]] = {
         "time of a trial": (format_duration, [result.seconds for result in arms]),
         "parameters": (format_count, [result.num_params for result in arms]),
@@ -31,6 +40,6 @@ def cost_per_arm(comparison: Comparison) -> "Figure":
         panel.set_xticks([])
         panel.spines["bottom"].set_visible(False)
         panel.tick_params(axis="y", length=0)
-    panels[0].set_yticks(range(len(arms)), [result.arm for result in arms])
+    panels[0].set_yticks(range(len(arms)), names)
     panels[0].set_ylim(len(arms) - 0.5, -0.5)
     return figure

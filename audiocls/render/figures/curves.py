@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls import stats
-from audiocls.render.figures.rows import MAX_ARMS
+from audiocls.render.figures.rows import MAX_ARMS, NARROW, shorten
 from audiocls.render.figures.svg import BLUE, INK, new_figure, styled
 from audiocls.store.record import Study
 
@@ -21,7 +21,11 @@ Histories = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @styled
 def learning_curves(
-    study: Study, histories: Histories, key: str = "", ratio: float = 0.0
+    study: Study,
+    histories: Histories,
+    key: str = "",
+    ratio: float = 0.0,
+    is_narrow: bool = False,
 ) -> "Figure":
     """Draw a panel an arm over epochs: mean over blocks with its interval, and the baseline.
 
@@ -29,13 +33,14 @@ def learning_curves(
     and seeds (`stats.uncertainties` without recordings), the light one reaches from the lowest
     block to the highest. `ratio` is n_test/n_train, as in the verdicts. `key` is a column of the
     histories; by default the validation side of the study's metric. At each epoch the mean is over
-    the trials that reached it. At most 24 arms.
+    the trials that reached it. At most 24 arms. `is_narrow` draws it for a phone.
     """
     key = key or validation_key(study)
     arms = [arm for arm in study.arms if arm != study.baseline][:MAX_ARMS] or [study.baseline]
-    columns = min(3, len(arms))
+    columns = min(2 if is_narrow else 3, len(arms))
     rows = math.ceil(len(arms) / columns)
-    figure = new_figure(9.0 if columns > 1 else 6.0, 0.5 + 2.1 * rows)
+    width = NARROW if is_narrow else 9.0 if columns > 1 else 6.0
+    figure = new_figure(width, 0.5 + (1.6 if is_narrow else 2.1) * rows)
     panels = figure.subplots(rows, columns, squeeze=False).flat
     curves = {
         arm: _curve(study, histories, arm, key, ratio)
@@ -46,7 +51,9 @@ def learning_curves(
         if index >= len(arms):
             panel.set_visible(False)
             continue
-        panel.set_title(_in_lines(arms[index]), loc="left", weight="bold")
+        most, wide = (18, 18) if is_narrow else (84, 28)
+        title = _in_lines(shorten(arms[index], most), wide)
+        panel.set_title(title, loc="left", weight="bold")
         panel.tick_params(labelbottom=index + columns >= len(arms), labelleft=not index % columns)
         panel.set(**limits)
         panel.locator_params(axis="x", integer=True)
@@ -112,7 +119,7 @@ def _in_lines(arm: str, width: int = 28) -> str:
     lines = [""]
     for part in arm.replace(",", ",\n").split("\n"):
         lines += [part] if len(lines[-1] + part) > width else [lines.pop() + part]
-    return "\n".join(line for line in lines if line)
+    return "\n".join(shorten(line, width) for line in lines if line)
 
 
 def _draw_curve(

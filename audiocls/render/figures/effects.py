@@ -1,10 +1,18 @@
 """Effects of factors: dots with intervals, and lines that are parallel where effects add up."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audiocls.analysis.results import Comparison, Effect, SimpleEffect, TwoWay
-from audiocls.render.figures.rows import MARKS, NO_MARK, draw_zone, name_rows, write_verdict
-from audiocls.render.figures.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled
+from audiocls.render.figures.rows import (
+    MAX_CHARS,
+    NARROW,
+    draw_zone,
+    mark_of,
+    name_rows,
+    name_rows_above,
+    write_verdict,
+)
+from audiocls.render.figures.svg import BLUE, GREEN, GREY, ORANGE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,38 +24,46 @@ _LINES = (("o", BLUE, "-"), ("s", ORANGE, "--"), ("^", GREEN, ":"), ("D", GREY, 
 
 
 @styled
-def effect_intervals(comparison: Comparison) -> "Figure":
-    """Draw a row an effect: mean and interval, zero, zone of equivalence, simple effects."""
+def effect_intervals(comparison: Comparison, is_narrow: bool = False) -> "Figure":
+    """Draw a row an effect: mean and interval, zero, zone of equivalence, simple effects.
+
+    `is_narrow` draws it for a phone, with names above their rows.
+    """
     effects = comparison.effects.estimates[:MAX_EFFECTS]
     rows: list[Effect | SimpleEffect] = []
     for effect in effects:
         rows += [*effect.parts, effect]
-    figure = new_figure(8.0, 1.1 + 0.34 * max(1, len(rows)))
+    width, height_of_row = (NARROW, 0.58) if is_narrow else (8.0, 0.34)
+    figure = new_figure(width, 1.1 + height_of_row * max(1, len(rows)))
     axes = figure.add_subplot()
-    draw_zone(axes, comparison, "effect on")
+    draw_zone(axes, comparison, "effect on", width=MAX_CHARS // 2 if is_narrow else MAX_CHARS)
     for height, row in enumerate(rows):
-        _draw_row(axes, height, row, comparison.scale)
+        _draw_row(axes, height, row, comparison, is_narrow)
+    if is_narrow:
+        name_rows_above(axes, [row.name for row in rows])
+        return figure
     name_rows(axes, [row.name for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontsize(10 if isinstance(row, Effect) else 8.5)
     return figure
 
 
-def _draw_row(axes: "Axes", height: int, row: Effect | SimpleEffect, scale: int) -> None:
+def _draw_row(
+    axes: "Axes", height: int, row: Effect | SimpleEffect, comparison: Comparison, is_narrow: bool
+) -> None:
     """Draw an effect with its verdict, or a simple effect, small and grey."""
-    (mark, colour), size = NO_MARK, 4.5
+    scale, size = comparison.scale, 4.5
+    mark: dict[str, Any] = {"marker": "o", "color": GREY}
     if isinstance(row, Effect):
-        mark, colour = MARKS.get(row.verdict, NO_MARK)
-        size = 7.5
-        write_verdict(axes, height, row.verdict)
+        mark, size = mark_of(row, comparison.goal), 7.5
+        write_verdict(axes, height, row.verdict, is_narrow)
     if row.delta is None:
         return
     if row.ci_low is not None and row.ci_high is not None:
         ends = [scale * row.ci_low, scale * row.ci_high]
+        colour = mark["color"]
         axes.plot(ends, [height] * 2, color=colour, lw=size / 3.7, solid_capstyle="round")
-    axes.plot(
-        scale * row.delta, height, mark, color=colour, ms=size, mec=INK if size > 5 else colour
-    )
+    axes.plot(scale * row.delta, height, ms=size, **mark)
 
 
 @styled

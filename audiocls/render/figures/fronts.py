@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from audiocls.analysis.pareto import Front, fronts
 from audiocls.analysis.results import ArmResult, Comparison
 from audiocls.formatting import format_count, format_duration
-from audiocls.render.figures.rows import MAX_ARMS
+from audiocls.render.figures.rows import MAX_ARMS, MAX_NAME, MAX_NARROW, NARROW, shorten
 from audiocls.render.figures.svg import BLUE, GREY, INK, new_figure, styled
 
 if TYPE_CHECKING:
@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 
 @styled
-def metric_against_cost(comparison: Comparison) -> "Figure":
+def metric_against_cost(comparison: Comparison, is_narrow: bool = False) -> "Figure":
     """Draw a panel a cost in which arms differ: means with their intervals, the front as a line.
 
     Filled and numbered: on the front; hollow: some other arm is as good and cheaper, or better.
+    `is_narrow` draws it for a phone, one panel below the other.
     """
     drawn = [front for front in fronts(comparison) if front.is_told_apart]
     named = list(dict.fromkeys(arm for front in drawn for arm in front.arms))[:MAX_ARMS]
-    columns = 1 if max(map(len, named), default=0) > 24 else 3
-    height = 2.9 + 0.2 * math.ceil(len(named) / columns)
-    figure = new_figure(9.4, height)
-    panels = figure.subplots(1, max(1, len(drawn)), sharey=True, squeeze=False)[0]
+    num = max(1, len(drawn))
+    columns = 1 if is_narrow or max(map(len, named), default=0) > 24 else 3
+    height = 0.2 * math.ceil(len(named) / columns)
+    if is_narrow:
+        figure = new_figure(NARROW, 2.9 * num + height)
+        panels = figure.subplots(num, 1, sharey=True, squeeze=False)[:, 0]
+    else:
+        figure = new_figure(9.4, 2.9 + height)
+        panels = figure.subplots(1, num, sharey=True, squeeze=False)[0]
     for panel, front in zip(panels, drawn, strict=False):
         _draw(panel, front, comparison, named)
     unit = " %" if comparison.scale == 100 else ""
@@ -79,4 +85,5 @@ def _draw_key(figure: "Figure", named: Sequence[str], columns: int) -> None:
         Line2D([], [], ls="", color=INK, marker=f"${number}$", ms=6 + 3 * (number > 9))
         for number in range(1, len(named) + 1)
     ]
-    figure.legend(marks, named, loc="outside lower left", ncols=columns, fontsize=9)
+    names = [shorten(name, 2 * MAX_NAME if columns == 1 else MAX_NARROW) for name in named]
+    figure.legend(marks, names, loc="outside lower left", ncols=columns, fontsize=9)

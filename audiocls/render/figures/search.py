@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiocls.analysis.ranking import Ranked, Ranking
 from audiocls.formatting import NONE, format_value
+from audiocls.render.figures.rows import MAX_NAME, MAX_NARROW, NARROW, shorten
 from audiocls.render.figures.svg import BLUE, GREY, INK, ORANGE, new_figure, styled
 from audiocls.search import Numeric
 from audiocls.search.parameters import varying
@@ -44,9 +45,9 @@ def _value(ranked: Ranked) -> float:
 
 
 @styled
-def best_so_far(ranking: Ranking) -> "Figure":
+def best_so_far(ranking: Ranking, is_narrow: bool = False) -> "Figure":
     """Draw every trial in the order proposed, and the best value until then."""
-    figure = new_figure(9.0, 2.8)
+    figure = new_figure(NARROW if is_narrow else 9.0, 2.8)
     axes = figure.add_subplot()
     points = drawn(ranking)
     axes.scatter(
@@ -84,15 +85,16 @@ def _mark_best(axes: "Axes", x: float, best: Ranked) -> None:
 
 
 @styled
-def importances(ranking: Ranking) -> "Figure":
+def importances(ranking: Ranking, is_narrow: bool = False) -> "Figure":
     """Draw a bar a parameter: its share, and which way it goes with the metric."""
     parameters = [each for each in ranking.parameters if each.share is not None][:MAX_PANELS]
-    figure = new_figure(8.0, 0.5 + 0.36 * len(parameters))
+    width, most = (NARROW, MAX_NARROW // 2) if is_narrow else (8.0, MAX_NAME)
+    figure = new_figure(width, 0.5 + 0.36 * len(parameters))
     axes = figure.add_subplot()
     shares = [100 * (each.share or 0.0) for each in parameters]
     bars = axes.barh(range(len(parameters)), shares, color=BLUE, height=0.55)
     axes.bar_label(bars, [f"{share:.0f} %" for share in shares], padding=4)
-    axes.set_yticks(range(len(parameters)), [each.key for each in parameters])
+    axes.set_yticks(range(len(parameters)), [shorten(each.key, most) for each in parameters])
     axes.set_ylim(len(parameters) - 0.5, -0.5)
     axes.set_xlim(0, 112)
     axes.set_xticks([])
@@ -102,12 +104,12 @@ def importances(ranking: Ranking) -> "Figure":
 
 
 @styled
-def metric_by_parameter(ranking: Ranking) -> "Figure":
+def metric_by_parameter(ranking: Ranking, is_narrow: bool = False) -> "Figure":
     """Draw a panel a parameter, the most important first: the metric by each trial's value."""
     keys = [each.key for each in ranking.parameters][:MAX_PANELS]
-    columns = min(3, max(1, len(keys)))
+    columns = 1 if is_narrow else min(3, max(1, len(keys)))
     rows = max(1, math.ceil(len(keys) / columns))
-    figure = new_figure(9.4, 2.3 * rows + 0.2)
+    figure = new_figure(NARROW if is_narrow else 9.4, 2.3 * rows + 0.2)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
     points = drawn(ranking)
     for index, panel in enumerate(panels):

@@ -4,6 +4,7 @@
     json       the analysis as plain values     notebook   for Jupyter
     markdown   for a pull request or a README   wandb      a Report and a Workspace
     html       one page that needs nothing else
+    csv        the trials behind it, a row each
 
 `write` is the one place that chooses among them.
 """
@@ -18,7 +19,9 @@ from audiocls.errors import UsageError
 from audiocls.render.document import Block, Document, Section
 from audiocls.render.table import Depth, Table
 
-FORMATS = ("terminal", "json", "md", "html", "tex", "ipynb", "wandb")
+FORMATS = ("terminal", "json", "csv", "md", "html", "tex", "ipynb", "wandb")
+OF_TRIALS = ("csv", "wandb")
+"""Formats that only an answer from launched trials has."""
 KEPT = {"html": ".html", "ipynb": ".ipynb", "wandb": ".wandb.json"}
 """Formats that are written to a file even where none is named, and how its name ends."""
 
@@ -108,6 +111,7 @@ def _write_text(document: Document, output: Output, stem: Path) -> None:
 
 def writer(format_: str) -> Callable[[Document], str]:
     """Return the function that makes a document the text of a format."""
+    from audiocls.render.formats.csv import to_csv
     from audiocls.render.formats.html import to_html
     from audiocls.render.formats.json import to_json
     from audiocls.render.formats.latex import to_latex
@@ -116,6 +120,7 @@ def writer(format_: str) -> Callable[[Document], str]:
 
     return {
         "json": to_json,
+        "csv": to_csv,
         "md": to_markdown,
         "html": to_html,
         "tex": to_latex,

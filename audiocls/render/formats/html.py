@@ -1,17 +1,19 @@
-"""A document as one HTML file that needs nothing else: no network, no script, no second file.
+"""A document as one HTML file that needs nothing else: no network, no second file.
 
-The templates in `page/` lay out blocks, one macro a kind; they know no analysis.
+The templates in `page/` lay out blocks, one macro a kind; they know no analysis. The page's script
+sorts and filters its tables; whoever blocks scripts reads the same tables.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
 from audiocls.render.document import Block, Document, Figure, Section
 from audiocls.render.figures.svg import BLUE, GREEN, ORANGE, new_figure, to_svg
 from audiocls.render.formats import visible
-from audiocls.render.table import Cell, Column, Depth, Estimate, Table, plain_cell
+from audiocls.render.table import Cell, Column, Depth, Estimate, Table, is_empty, plain_cell
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -25,9 +27,24 @@ def to_html(document: Document) -> str:
     """Return the whole page."""
     blocks = visible(document, Depth.PAGE)
     opening = tuple(block for block in blocks if not isinstance(block, Section))
-    sections = tuple(block for block in blocks if isinstance(block, Section))
+    sections = anchored(block for block in blocks if isinstance(block, Section))
     template = _environment(_is_shown).get_template("page.html.j2")
     return template.render(name=document.name, opening=opening, sections=sections)
+
+
+def anchored(sections: Iterable[Section]) -> list[tuple[str, Section]]:
+    """Return each section with the address that a page's contents lead to; each has its own.
+
+    >>> [anchor for anchor, _ in anchored([Section("Per arm", ()), Section("Per arm!", ())])]
+    ['per-arm', 'per-arm-2']
+    """
+    taken: Counter[str] = Counter()
+    found = []
+    for section in sections:
+        words = re.sub(r"\W+", "-", section.title.lower()).strip("-") or "part"
+        taken[words] += 1
+        found.append((words if taken[words] == 1 else f"{words}-{taken[words]}", section))
+    return found
 
 
 def preload() -> None:
@@ -56,7 +73,9 @@ def _environment(is_shown: Callable[[Column], bool]) -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters |= {"kind": _kind, "drawn": _drawn, "sentence": _sentence}
-    environment.globals |= {"is_shown": is_shown, "rows": partial(_rows, is_shown)}
+    environment.tests["shown"] = is_shown
+    environment.globals["look_of"] = _look_of
+    environment.globals["rows"] = partial(_rows, is_shown)
     environment.globals["parts"] = _parts
     return environment
 
@@ -71,12 +90,15 @@ def _sentence(text: str) -> tuple[str, str]:
     return first + mark.rstrip(), rest
 
 
-def _drawn(figure: Figure) -> str:
+def _drawn(figure: Figure, is_narrow: bool = False) -> str:
     """Return inline SVG in the page's own colours, which serve light and dark.
+
+    `is_narrow` draws it for a phone.
 
     HTML knows the namespaces of an inline SVG: without them the file holds no address at all.
     """
-    svg = to_svg(figure.draw(), figure.name)
+    draw = figure.draw_narrow if is_narrow and figure.draw_narrow else figure.draw
+    svg = to_svg(draw(), f"{figure.name}{'-narrow' * is_narrow}")
     for colour, variable in {BLUE: "better", ORANGE: "worse", GREEN: "equivalent"}.items():
         svg = svg.replace(colour, f"var(--{variable})")
     return re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
@@ -94,6 +116,13 @@ def _rows(
             if column.kind == "remark" and isinstance(text, str) and text
         ]
         yield [each for each in cells if is_shown(each[0])], remarks
+
+
+def _look_of(column: Column, cell: Cell) -> str:
+    """Return a cell's classes of style: how it is aligned, and what a phone may leave out."""
+    special = {"name": "arm", "verdict": "verdict", "prose": "wrap"}.get(column.kind, "")
+    left_out = "empty" if is_empty(cell) else "detail" if column.is_detail else ""
+    return " ".join(filter(None, ["text" * column.is_text, special, left_out]))
 
 
 def _is_in_line(column: Column) -> bool:
