@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from audiocls.api.importing import import_results as import_results
     from audiocls.api.launching import launch as launch
+    from audiocls.api.live import LivePage as LivePage, serve as serve
     from audiocls.api.models import (
         Evaluation as Evaluation,
         Exported as Exported,
@@ -86,6 +87,7 @@ _MODULES = {
     "FetchedData": "audiocls.api.data",
     "Figure": "audiocls.api.report",
     "LaunchStopped": "audiocls.api.study",
+    "LivePage": "audiocls.api.live",
     "Noise": "audiocls.api.noise",
     "Plan": "audiocls.api.planning",
     "Predictions": "audiocls.api.models",
@@ -120,6 +122,7 @@ _MODULES = {
     "report": "audiocls.api.studies",
     "report_result": "audiocls.result",
     "retry": "audiocls.api.studies",
+    "serve": "audiocls.api.live",
     "show": "audiocls.api.models",
     "status": "audiocls.api.studies",
     "stop": "audiocls.api.studies",

@@ -18,6 +18,7 @@ EXTRAS = {
     "notebooks": ("nbformat", "nbclient", "ipykernel"),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
+    "serve": ("starlette", "uvicorn"),
     "tensorboard": ("tensorboard",),
     "tpu": ("torch_tpu",),
 }

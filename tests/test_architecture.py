@@ -54,6 +54,7 @@ LAYERS = [
     {"wandb_remote"},
     {"importing"},
     {"render"},
+    {"live"},
     {"api"},
     {"cli"},
 ]
@@ -83,6 +84,7 @@ LIGHT = [
     "evaluate --help",
     "predict --help",
     "export --help",
+    "serve --help",
 ]
 
 

@@ -19,6 +19,7 @@ from audiocls.cli import (
     noise,
     parts,
     report,
+    serve,
     sweep,
     train,
 )
@@ -81,5 +82,6 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("import")(importing.import_)
 app.command("report")(report.report)
+app.command("serve")(serve.serve)
 app.command("noise")(noise.noise)
 app.command("doctor")(doctor.doctor)

@@ -38,7 +38,7 @@ def learning_curves(
     figure = new_figure(9.0 if columns > 1 else 6.0, 0.5 + 2.1 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).flat
     curves = {
-        arm: _curve(study, histories, arm, key, ratio)
+        arm: curve(study, histories, arm, key, ratio)
         for arm in dict.fromkeys([study.baseline, *arms])
     }
     limits = _limits(list(curves.values()))
@@ -78,7 +78,7 @@ def validation_key(study: Study) -> str:
     return f"val/{study.metric.rsplit('/', 1)[-1]}"
 
 
-def _curve(
+def curve(
     study: Study, histories: Histories, arm: str, key: str, ratio: float
 ) -> NDArray[np.float64]:
     """Return epoch, mean, its interval, lowest and highest over the arm's trials, a row each."""

@@ -26,7 +26,7 @@ def to_html(document: Document) -> str:
     blocks = visible(document, Depth.PAGE)
     opening = tuple(block for block in blocks if not isinstance(block, Section))
     sections = tuple(block for block in blocks if isinstance(block, Section))
-    template = _environment(_is_shown).get_template("page.html.j2")
+    template = environment(_is_shown).get_template("page.html.j2")
     return template.render(name=document.name, opening=opening, sections=sections)
 
 
@@ -41,11 +41,12 @@ def to_fragment(document: Document) -> str:
 
     Its style applies to itself alone, and no figure is in it, so that its tables have all columns.
     """
-    template = _environment(_is_in_line).get_template("fragment.html.j2")
+    template = environment(is_in_line).get_template("fragment.html.j2")
     return template.render(blocks=visible(document, Depth.SCREEN))
 
 
-def _environment(is_shown: Callable[[Column], bool]) -> "Environment":
+def environment(is_shown: Callable[[Column], bool]) -> "Environment":
+    """Return what the templates need; a table has the columns for which `is_shown` holds."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -96,14 +97,14 @@ def _rows(
         yield [each for each in cells if is_shown(each[0])], remarks
 
 
-def _is_in_line(column: Column) -> bool:
+def is_in_line(column: Column) -> bool:
     """Whether a column is one of the table's: remarks have lines of their own."""
     return column.kind != "remark"
 
 
 def _is_shown(column: Column) -> bool:
     """Whether a page shows a column, and not a figure of the same document."""
-    return _is_in_line(column) and not column.is_drawn
+    return is_in_line(column) and not column.is_drawn
 
 
 def _parts(cell: Cell, column: Column) -> list[str]:
