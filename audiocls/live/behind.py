@@ -19,6 +19,7 @@ class Behind(Generic[V]):
         self._key: Hashable = None
         self._thread: threading.Thread | None = None
         self._not_before = 0.0
+        self._starting = threading.Lock()
 
     def get(self, key: Hashable, compute: Callable[[], V], wait_s: float) -> V | None:
         """Return the value for `key` if it is known within `wait_s`, or else that of an older one.
@@ -26,19 +27,16 @@ class Behind(Generic[V]):
         `None` where there is none yet. An older value is replaced soon after, not at once, where
         computing takes long. `compute` must not raise.
         """
-        is_idle = self._thread is None or not self._thread.is_alive()
-        if key != self._key and is_idle and time.monotonic() >= self._not_before:
-            self._key = key
-            self._thread = threading.Thread(target=self._run, args=(compute,), daemon=True)
-            self._thread.start()
-        if self._thread is not None:
-            self._thread.join(wait_s)
+        with self._starting:
+            is_idle = self._thread is None or not self._thread.is_alive()
+            if key != self._key and is_idle and time.monotonic() >= self._not_before:
+                self._key = key
+                self._thread = threading.Thread(target=self._run, args=(compute,), daemon=True)
+                self._thread.start()
+            thread = self._thread
+        if thread is not None:
+            thread.join(wait_s)
         return self._value
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether a newer value is being computed."""
-        return self._thread is not None and self._thread.is_alive()
 
     def _run(self, compute: Callable[[], V]) -> None:
         started = time.monotonic()

@@ -16,7 +16,10 @@ from audiocls.render.document import Block, Note, Section
 from audiocls.studies.options import cache_folder
 
 WAIT_S = 2.0
-SO_FAR = "Of the pairs so far, without the tests of clips: those are shown with the verdicts."
+SO_FAR = (
+    "Of the pairs so far, without the tests of clips, which come with the verdicts. Reload the "
+    "page for newer ones."
+)
 NONE_YET = "No clip can be heard: no pair is in yet, or its trials kept no predictions."
 
 

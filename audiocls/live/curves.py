@@ -56,7 +56,8 @@ def curves_of(
 
 def _note(study: Study, key: str, num_arms: int, num_blocks: int) -> str:
     parts = [
-        f"{key}: at each epoch the mean over the trials that reached it, shaded from the lowest to the highest"
+        f"{key}: at each epoch the mean over the trials that reached it, shaded from the "
+        "lowest to the highest"
     ]
     if study.baseline in study.arms and num_arms > 1:
         parts.append(f"dashed: {study.baseline}")

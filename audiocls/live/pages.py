@@ -124,7 +124,7 @@ def blocks_page(name: str, title: str, blocks: Sequence[Block] | None, note: str
         heading=title,
         blocks=blocks,
         note=note,
-        every_s=BUSY_S if blocks is None else IDLE_S,
+        every_s=BUSY_S if blocks is None else 0,  # what is being listened to stays as it is
         said="" if blocks is not None else "Being read.",
     )
 

@@ -19,6 +19,8 @@ class LiveServer:
 
     def __init__(self, runs: Path, port: int):
         self._socket = _bound(port)
+        self.port: int = self._socket.getsockname()[1]
+        """The port that it has, also where any free one was asked for."""
         config = uvicorn.Config(
             application(runs.absolute()),
             lifespan="off",
@@ -31,11 +33,6 @@ class LiveServer:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port that it has, also where any free one was asked for."""
-        return int(self._socket.getsockname()[1])
 
     @property
     def address(self) -> str:

@@ -79,6 +79,6 @@ def tail(file: Path) -> str:
             text = log.read(TAIL_BYTES).decode(errors="replace")
     except OSError:
         return ""
-    lines = text.replace("\r\n", "\n").split("\n")[1 if start else 0 :]
+    lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")[1 if start else 0 :]
     shown = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    return "\n".join([ESCAPES.sub("", line) for line in shown][-TAIL_LINES:]).strip("\n")
+    return "\n".join([ESCAPES.sub("", line) for line in shown][-TAIL_LINES:])

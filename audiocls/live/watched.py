@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from audiocls.formatting import with_runs
 from audiocls.live.answer import Answer, answer
 from audiocls.live.behind import Behind
 from audiocls.live.results import ENDED, Results
@@ -15,7 +16,6 @@ from audiocls.studies.status import (
     AtWork,
     Status,
     at_work,
-    launch_command,
     lines_of,
     naming,
     retry_command,
@@ -86,15 +86,19 @@ class View:
     @property
     def mending(self) -> str:
         """The command for failed trials, once their cause is mended."""
-        folder = self.status.folder
         if self.study.kind == "import":
-            return launch_command(folder)
-        return f"{retry_command(folder)} && {launch_command(folder)}"
+            return self.launching
+        return f"{retry_command(self.status.folder)} && {self.launching}"
+
+    @property
+    def launching(self) -> str:
+        """The command that launches it again."""
+        return with_runs(self.study.command, self.status.folder.path.parent)
 
     @property
     def resuming(self) -> str:
         """The command that trains what is pending; empty while that is being done, or is over."""
-        return "" if self.is_running or self.is_over else launch_command(self.status.folder)
+        return "" if self.is_running or self.is_over else self.launching
 
 
 class Watched:

@@ -38,23 +38,22 @@ class Glance:
 
     def states(self, cells: Iterable[Cell | Proposal]) -> dict[str, State]:
         """Return trial id → state, as it is now."""
-        now, trials = time.time_ns(), self.folder.path / "trials"
-        changed = _times_in(trials)
-        return {cell.id: self._state(trials / cell.id, changed.get(cell.id), now) for cell in cells}
+        now, changed = time.time_ns(), _times_in(self.folder.path / "trials")
+        return {cell.id: self._state(cell.id, changed.get(cell.id), now) for cell in cells}
 
     def changes(self) -> dict[str, int]:
         """Return trial id → when its folder changed last, in nanoseconds, as it was seen last."""
         return {trial_id: seen.changed_ns for trial_id, seen in self._seen.items()}
 
-    def _state(self, trial: Path, changed_ns: int | None, now: int) -> State:
+    def _state(self, trial_id: str, changed_ns: int | None, now: int) -> State:
         if changed_ns is None:
-            self._seen.pop(trial.name, None)
+            self._seen.pop(trial_id, None)
             return "pending"
-        seen = self._seen.get(trial.name)
+        seen = self._seen.get(trial_id)
         if seen is None or seen.changed_ns != changed_ns or not seen.is_lasting:
-            state, is_leased = _look(trial)
+            state, is_leased = _look(self.folder.path / "trials" / trial_id)
             is_lasting = not is_leased and now - changed_ns > SETTLED_NS
-            seen = self._seen[trial.name] = _Seen(changed_ns, state, is_lasting)
+            seen = self._seen[trial_id] = _Seen(changed_ns, state, is_lasting)
         return seen.state
 
 
