@@ -27,7 +27,7 @@ def report(
     runs: o.RunsOption = o.RUNS,
 ) -> None:
     """Compare a study's arms with its baseline, over what is recorded so far; or whole studies."""
-    format_ = "html" if watch and format_ == "terminal" else format_
+    format_ = "html" if watch and format_ == "terminal" and not as_json else format_
     output = o.output_of(as_json, format_, out, entity, project)
     if assignments and output.format != "html":
         raise UsageError(

@@ -16,7 +16,8 @@ from audiocls.live.trial import TrialView
 from audiocls.live.watched import View
 from audiocls.render.document import Block
 from audiocls.render.figures import validation_key
-from audiocls.render.formats.html import environment, is_in_line
+from audiocls.render.formats.html import environment
+from audiocls.render.table import Column
 from audiocls.store import Cell, Proposal
 
 if TYPE_CHECKING:
@@ -154,11 +155,16 @@ def _page(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**{"name": "", **values})
 
 
+def _is_shown(column: Column) -> bool:
+    """Whether a table has a column: what figures of the whole report show is left to them."""
+    return column.kind != "remark" and not column.is_drawn
+
+
 @lru_cache(maxsize=1)
 def _environment() -> "Environment":
     from jinja2 import ChoiceLoader, PackageLoader
 
-    known = environment(is_in_line)
+    known = environment(_is_shown)
     assert known.loader is not None, "it loads the report's templates"
     own = PackageLoader("audiocls.live", "page")
     known.globals["address"] = address

@@ -3,6 +3,7 @@
 import errno
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -44,11 +45,10 @@ class LiveServer:
 
     def wait(self) -> None:
         """Return when it was stopped, from another thread; Ctrl-C stops it."""
-        try:
+        with suppress(KeyboardInterrupt):
             while self._thread.is_alive():
                 self._thread.join(0.5)
-        finally:
-            self.stop()
+        self.stop()
 
     def stop(self) -> None:
         """Stop it, and give the port back."""

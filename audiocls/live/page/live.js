@@ -16,16 +16,20 @@ function morph(now, next) {
     if (!next.hasAttribute(name) && name !== "open") now.removeAttribute(name);
   for (const { name, value } of next.attributes)
     if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+  morphChildren(now, next);
+}
+
+// Nodes with an id are told by it, so that what comes or goes before one leaves it as it is.
+function morphChildren(now, next) {
   let at = now.firstChild;
+  const passed = (node) => { at = node.nextSibling; return node; };
   for (const child of [...next.childNodes]) {
     const same = child.id && [...now.children].find((known) => known.id === child.id);
-    while (same && at !== same) { const gone = at; at = at.nextSibling; gone.remove(); }
-    if (!at || (child.id && at.id !== child.id)) { now.insertBefore(child, at); continue; }
-    const following = at.nextSibling;
-    morph(at, child);
-    at = following;
+    while (same && at !== same) passed(at).remove();
+    if (at && (at.id || "") === (child.id || "")) morph(passed(at), child);
+    else now.insertBefore(child, at);
   }
-  while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
+  while (at) passed(at).remove();
 }
 
 function say(text) {
@@ -60,10 +64,10 @@ async function tick() {
 
 function schedule() {
   const every = Number(main().dataset.every);
+  pause.hidden = !every;
   if (every) setTimeout(tick, 1000 * every);
 }
 
-pause.hidden = !Number(main().dataset.every);
 pause.addEventListener("click", () => {
   const isPaused = pause.getAttribute("aria-pressed") === "true";
   pause.setAttribute("aria-pressed", String(!isPaused));

@@ -41,7 +41,7 @@ def to_fragment(document: Document) -> str:
 
     Its style applies to itself alone, and no figure is in it, so that its tables have all columns.
     """
-    template = environment(is_in_line).get_template("fragment.html.j2")
+    template = environment(_is_in_line).get_template("fragment.html.j2")
     return template.render(blocks=visible(document, Depth.SCREEN))
 
 
@@ -97,14 +97,14 @@ def _rows(
         yield [each for each in cells if is_shown(each[0])], remarks
 
 
-def is_in_line(column: Column) -> bool:
+def _is_in_line(column: Column) -> bool:
     """Whether a column is one of the table's: remarks have lines of their own."""
     return column.kind != "remark"
 
 
 def _is_shown(column: Column) -> bool:
     """Whether a page shows a column, and not a figure of the same document."""
-    return is_in_line(column) and not column.is_drawn
+    return _is_in_line(column) and not column.is_drawn
 
 
 def _parts(cell: Cell, column: Column) -> list[str]:
