@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from audiocls.api.following import logs as logs, watch as watch
     from audiocls.api.importing import import_results as import_results
     from audiocls.api.launching import launch as launch
+    from audiocls.api.live import LivePage as LivePage, serve as serve
     from audiocls.api.models import (
         Evaluation as Evaluation,
         Predictions as Predictions,
@@ -98,6 +99,7 @@ _MODULES = {
     "FetchedData": "audiocls.api.data",
     "Figure": "audiocls.api.report",
     "LaunchStopped": "audiocls.api.study",
+    "LivePage": "audiocls.api.live",
     "Noise": "audiocls.api.noise",
     "Plan": "audiocls.api.planning",
     "Predictions": "audiocls.api.models",
@@ -141,6 +143,7 @@ _MODULES = {
     "report": "audiocls.api.studies",
     "report_result": "audiocls.result",
     "retry": "audiocls.api.studies",
+    "serve": "audiocls.api.live",
     "show": "audiocls.api.models",
     "status": "audiocls.api.studies",
     "stop": "audiocls.api.studies",

@@ -54,6 +54,7 @@ LAYERS = [
     {"wandb_remote"},
     {"importing"},
     {"render"},
+    {"live"},
     {"api"},
     {"cli"},
 ]
@@ -86,6 +87,7 @@ LIGHT = [
     "evaluate --help",
     "predict --help",
     "export --help",
+    "serve --help",
 ]
 
 

@@ -42,15 +42,15 @@ def decided_by_looks(grid: RecordGrid) -> list[ArmResult]:
 
 def at_look(grid: RecordGrid, number: int) -> RecordGrid:
     """Return the grid as it stood at that look, from 1."""
-    return grid.narrowed(_study_at(grid.study, number))
+    return grid.narrowed(study_at_look(grid.study, number))
 
 
 def first_look(study: Study) -> Study:
     """Return the study without what grew: all its arms on the same blocks."""
-    return _study_at(study, 1)
+    return study_at_look(study, 1)
 
 
-def _study_at(study: Study, number: int) -> Study:
+def study_at_look(study: Study, number: int) -> Study:
     """Return the study as it stood then; blocks count in the order in which they were planned."""
     blocks = set(study.blocks[: study.looks[number - 1]])
     cells = tuple(cell for cell in study.cells if cell.block in blocks)

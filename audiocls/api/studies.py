@@ -8,10 +8,12 @@ from audiocls.api.arguments import (
     known_options,
     names_text,
 )
+from audiocls.api.live import watch_report
 from audiocls.api.report import Report
 from audiocls.api.reports import report_on
 from audiocls.api.status import Status, status_on
 from audiocls.api.study import Named, Study, folder_of
+from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
 from audiocls.studies.status import (
     Retried,
@@ -28,18 +30,26 @@ def report(
     *others: Named,
     clips: bool = False,
     set: Assignments | None = None,
+    watch: bool = False,
+    out: Folder | None = None,
     runs: Folder | None = None,
 ) -> Report:
     """Return the report of a study or a sweep, or of several studies compared with one another.
 
     `clips` adds the comparison clip by clip; `set={"data.root": …}` says where the recordings lie
-    that an HTML page plays, if they were moved.
+    that an HTML page plays, if they were moved. `watch` rewrites an HTML page in `out`, by default
+    the study's `report.html`, until the study has ended, and then returns: effects and their
+    precision while it runs, and no verdict.
 
     >>> import audiocls
     >>> audiocls.report("dropout").save("dropout.html")  # doctest: +SKIP
     PosixPath('dropout.html')
     """
     folders = [folder_of(each, runs) for each in (study, *others)]
+    if watch:
+        watch_report(folders, out)
+    elif out is not None:
+        raise UsageError("out: has an effect with watch alone; write the report with save()")
     return report_on(folders, clips=clips, set=set)
 
 

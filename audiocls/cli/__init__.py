@@ -19,6 +19,7 @@ from audiocls.cli import (
     parts,
     recipe,
     report,
+    serve,
     study,
     sweep,
     train,
@@ -112,5 +113,6 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("import")(importing.import_)
 app.command("report")(report.report)
+app.command("serve")(serve.serve)
 app.command("noise")(noise.noise)
 app.command("doctor")(doctor.doctor)

@@ -28,15 +28,29 @@ def report(
     figure_format: o.FigureFormatOption = "svg",
     with_clips: o.ClipsOption = False,
     assignments: o.RootOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Rewrite the HTML page until the study has ended.")
+    ] = False,
     runs: o.RunsOption = o.RUNS,
 ) -> None:
     """Compare a study's arms with its baseline, over what is recorded so far; or whole studies."""
+    format_ = "html" if watch and format_ == "terminal" and not as_json else format_
     output = o.output_of(as_json, format_, out, entity, project)
     if assignments and output.format != "html":
         raise UsageError(
             f"--set data.root: has an effect with --format html only; got {output.format}"
         )
-    known = audiocls.report(name, *(others or []), clips=with_clips, set=assignments, runs=runs)
+    if watch and output.format != "html":
+        raise UsageError(f"--watch: rewrites an HTML page; got --format {output.format}")
+    known = audiocls.report(
+        name,
+        *(others or []),
+        clips=with_clips,
+        set=assignments,
+        watch=watch,
+        out=out if watch else None,
+        runs=runs,
+    )
     if figures is not None:
         for file in known.save_figures(figures, figure_format):
             console.note(str(file))

@@ -22,12 +22,18 @@ Made = TypeVar("Made")
 
 
 def read_influences(
-    folder: StudyFolder, study: Study, records: Mapping[str, Record]
+    folder: StudyFolder,
+    study: Study,
+    records: Mapping[str, Record],
+    shared: "SharedNames | None" = None,
 ) -> Mapping[str, InfluencesOf]:
-    """Return by metric of the study, and by trial id, what recordings add to it, or why not."""
+    """Return by metric of the study, and by trial id, what recordings add to it, or why not.
+
+    `shared` has the recordings' names of earlier calls, where trials are read as they finish.
+    """
     metrics = [study.metric, *(each.name for each in study.secondary)]
     found: dict[str, dict[str, Influences | str]] = {metric: {} for metric in metrics}
-    shared = _Shared()
+    shared = shared or SharedNames()
     named = {metric: on_test_clips(metric) for metric in metrics}
     named_so = {m: _computed_as(folder, records, m) for m in metrics} if study.program else {}
     has_loss = any(on_test == "test/loss" for _, on_test in named.values())
@@ -78,7 +84,7 @@ def _training_of(folder: StudyFolder, trial: str) -> Training | None:
     return None if options is None else Training.model_validate(options, context=KEPT)
 
 
-class _Shared:
+class SharedNames:
     """Keeps one array for all trials that are tested on the same recordings."""
 
     def __init__(self) -> None:

@@ -77,10 +77,11 @@ def status_of(folder: StudyFolder) -> Status:
     cells = folder.proposals() if study.kind == "search" else study.cells
     states = folder.states(cells)
     failed = [cell for cell in cells if states[cell.id] == "failed"]
-    return Status(folder, cells, states, folder.failures(failed), _naming(study, folder))
+    return Status(folder, cells, states, folder.failures(failed), naming(study, folder))
 
 
-def _naming(study: Study, folder: StudyFolder) -> Callable[[Cell | Proposal], str]:
+def naming(study: Study, folder: StudyFolder) -> Callable[[Cell | Proposal], str]:
+    """Return what tells a trial's arm, or the parameters that are searched."""
     plan = study.search
     fixed = fixed_keys(sweep_of(folder, study).parameters) if plan else frozenset()
     return lambda cell: cell.arm if isinstance(cell, Cell) else label_of(cell.parameters, fixed)
@@ -111,11 +112,16 @@ def failure_notes(folder: StudyFolder) -> list[str]:
     lines = list(failure_lines(folder))
     if folder.study().kind == "import":
         return [*lines, f"once mended where they were trained: {launch_command(folder)}"]
-    retry = command_line("sweep", "retry", folder.name, runs=folder.path.parent)
     return [
         *lines,
-        f"more: {folder.path}/trials/*/failure.json and log.txt; once mended: {retry}",
+        f"more: {folder.path}/trials/*/failure.json and log.txt; "
+        f"once mended: {retry_command(folder)}",
     ]
+
+
+def retry_command(folder: StudyFolder) -> str:
+    """Return the command that makes failed trials pending again."""
+    return command_line("sweep", "retry", folder.name, runs=folder.path.parent)
 
 
 def over_budget_lines(folder: StudyFolder) -> list[str]:
@@ -136,7 +142,11 @@ def is_over_budget(failure: Failure | None) -> bool:
 
 def failure_lines(folder: StudyFolder) -> Iterator[str]:
     """Yield a sentence for each cause and message, with the trials that failed by it."""
-    status = status_of(folder)
+    return lines_of(status_of(folder))
+
+
+def lines_of(status: Status) -> Iterator[str]:
+    """Yield a sentence for each cause and message among the failures of a status."""
     alike: dict[tuple[str, str], list[Cell | Proposal]] = {}
     for cell in status.cells:
         failure = status.failures.get(cell.id)
@@ -144,7 +154,7 @@ def failure_lines(folder: StudyFolder) -> Iterator[str]:
             alike.setdefault((failure.cause, _kind_of(failure.message)), []).append(cell)
     for (cause, _), cells in alike.items():
         named = join_names(dict.fromkeys(map(status.name_of, cells)), MAX_NAMED, separator="; ")
-        log = folder.trial(cells[0].id).log
+        log = status.folder.trial(cells[0].id).log
         where = f" ({log})" if log.exists() else ""
         message = status.failures[cells[0].id].message
         yield f"{named}: {len(cells)} failed ({cause}): {message}{where}"

@@ -43,7 +43,7 @@ def learning_curves(
     figure = new_figure(width, 0.5 + (1.6 if is_narrow else 2.1) * rows)
     panels = figure.subplots(rows, columns, squeeze=False).flat
     curves = {
-        arm: _curve(study, histories, arm, key, ratio)
+        arm: curve(study, histories, arm, key, ratio)
         for arm in dict.fromkeys([study.baseline, *arms])
     }
     limits = _limits(list(curves.values()))
@@ -85,7 +85,7 @@ def validation_key(study: Study) -> str:
     return f"val/{study.metric.rsplit('/', 1)[-1]}"
 
 
-def _curve(
+def curve(
     study: Study, histories: Histories, arm: str, key: str, ratio: float
 ) -> NDArray[np.float64]:
     """Return epoch, mean, its interval, lowest and highest over the arm's trials, a row each."""

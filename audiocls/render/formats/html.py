@@ -28,7 +28,7 @@ def to_html(document: Document) -> str:
     blocks = visible(document, Depth.PAGE)
     opening = tuple(block for block in blocks if not isinstance(block, Section))
     sections = anchored(block for block in blocks if isinstance(block, Section))
-    template = _environment(_is_shown).get_template("page.html.j2")
+    template = environment(_is_shown).get_template("page.html.j2")
     return template.render(name=document.name, opening=opening, sections=sections)
 
 
@@ -58,11 +58,12 @@ def to_fragment(document: Document) -> str:
 
     Its style applies to itself alone, and no figure is in it, so that its tables have all columns.
     """
-    template = _environment(_is_in_line).get_template("fragment.html.j2")
+    template = environment(_is_in_line).get_template("fragment.html.j2")
     return template.render(blocks=visible(document, Depth.SCREEN))
 
 
-def _environment(is_shown: Callable[[Column], bool]) -> "Environment":
+def environment(is_shown: Callable[[Column], bool]) -> "Environment":
+    """Return what the templates need; a table has the columns for which `is_shown` holds."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
