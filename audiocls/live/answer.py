@@ -21,6 +21,7 @@ from audiocls.render.document import Block, Document, Note, Section, Title
 from audiocls.render.formats import visible
 from audiocls.render.table import Depth
 from audiocls.store import Failure, Record, State, Study, StudyFolder
+from audiocls.studies.labels import labelled
 from audiocls.studies.reports import StudyReport
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def answer(
     records, failures = dict(results.records), dict(results.failures)
     try:
         blocks, is_final = _blocks(folder, study, states, results)
-        curves, note = curves_of(study, states, results)
+        curves, note = curves_of(labelled(study, study.labels), states, results)
     except AudioclsError as error:
         return Answer(records, failures, (_problem(str(error)),))
     except Exception as error:  # of one study: the page shows the others
@@ -89,11 +90,12 @@ def _verdicts(folder: StudyFolder, due: Study, results: Results) -> Sequence[Blo
     records = {
         cell.id: results.records[cell.id] for cell in due.cells if cell.id in results.records
     }
-    comparison = compare(due, records, causes, results.influences(due))
+    shown = labelled(due, due.labels)
+    comparison = compare(shown, records, causes, results.influences(shown))
     failed = {
         cell.id: results.failures[cell.id] for cell in due.cells if cell.id in results.failures
     }
-    report = StudyReport(folder, due, records, failed, comparison)
+    report = StudyReport(folder, shown, records, failed, comparison, due)
     return _of(stored_ablation(report, "terminal", ClipsRequest()).document)
 
 
@@ -104,10 +106,9 @@ def _of(document: Document) -> tuple[Block, ...]:
 
 
 def _so_far(study: Study, results: Results, due: Study | None) -> Iterator[Block]:
-    planned = Counter(cell.arm for cell in study.cells)
-    comparison = compare(
-        of_pairs_so_far(study), results.records, influences=results.influences(study)
-    )
+    planned = Counter(cell.arm for cell in labelled(study, study.labels).cells)
+    shown = labelled(of_pairs_so_far(study), study.labels)
+    comparison = compare(shown, results.records, influences=results.influences(shown))
     is_growing = bool(study.looks) and due is not study
     next_look = study.looks[len(due.looks) if due else 0] if is_growing else 0
     yield from unfinished_blocks(comparison, planned, next_look)

@@ -11,6 +11,7 @@ from audiocls.live.behind import Behind
 from audiocls.live.results import ENDED, Results
 from audiocls.store import Cell, Proposal, State, Study, StudyFolder, count_states
 from audiocls.store.glance import Glance
+from audiocls.studies.labels import labelled
 from audiocls.studies.remaining import Underway, seconds_left, seconds_spent, underway
 from audiocls.studies.status import (
     AtWork,
@@ -138,7 +139,8 @@ class Watched:
         """
         with self._lock:
             study = self._study()
-            cells = self._cells(study)
+            shown = labelled(study, study.labels)
+            cells = self._cells(shown)
             states = self._glance.states(cells)
             running = {
                 id_: underway(self.folder.trial(id_))
@@ -150,8 +152,8 @@ class Watched:
         num_read = len(found.records) + len(found.failures) if found else 0
         failures = dict(found.failures) if found else {}
         return View(
-            Status(self.folder, cells, seen, failures, naming(study, self.folder)),
-            study,
+            Status(self.folder, cells, seen, failures, naming(shown, self.folder)),
+            shown,
             running,
             at_work(self.folder),
             found,
