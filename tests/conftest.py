@@ -11,6 +11,7 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is loaded, here and in child processes
 
+from helpers.display import without_figures
 from helpers.recipes import TINY
 from wandb_server import Server
 
@@ -80,6 +81,13 @@ def _forget_wandb() -> None:
     """W&B reads the environment once a process, unless it is torn down."""
     if "wandb" in sys.modules:
         sys.modules["wandb"].teardown()
+
+
+@pytest.fixture
+def undrawn() -> Iterator[None]:
+    """The pages of launches in this process show nothing of their figures."""
+    with without_figures():
+        yield
 
 
 @pytest.fixture

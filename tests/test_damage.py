@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from helpers.display import without_figures
 from helpers.recipes import TINY_RECIPE_YAML
 from typer.testing import CliRunner
 
@@ -86,7 +87,9 @@ def run(*words: str) -> Result:
 
 
 def launch(name: str, *words: str) -> Result:
-    return run("sweep", "launch", f"{name}.yaml", *QUIET, *words)
+    """Launch, with a page whose figures are not drawn; `SLOW` has one with them."""
+    with without_figures():
+        return run("sweep", "launch", f"{name}.yaml", *QUIET, *words)
 
 
 @pytest.fixture(scope="module")

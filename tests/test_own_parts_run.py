@@ -42,6 +42,8 @@ from audiocls.training.fit import Signal
 from audiocls.training.part_checks import faults_of
 from audiocls.training.pretrain import stage_of
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 NET = "my_pkg.nets:MyNet"
 
 

@@ -22,6 +22,8 @@ from audiocls.store import Cell, Choice, Failure, Record, Study, StudyFolder, Tu
 from audiocls.studies.tuning import candidates_of, choices_of
 from audiocls.training.state import build
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 LRS = [{"optim.lr": lr} for lr in (0.1, 0.2, 0.3)]
 
 

@@ -58,11 +58,14 @@ def correctness(
     shifts = sources.trial * tail(rng, sources.tail, (num, arms, num_seeds, num_folds))
     shifts = shifts + luck[:, None, None] * rng.normal(size=(num, arms, 1, num_folds))
     shifts = shifts + sources.arm * rng.normal(size=(num, arms, 1, 1))
-    noise = rng.normal(
+    # The largest of the arrays: what is added to it is added in place.
+    answers = rng.normal(
         size=(num, arms, num_seeds, num_folds, sources.recordings, sources.clips_each)
     )
-    ease = by_clip(False, False) + sources.arm_by_clip * by_clip(True, False)
-    return ((ease + sources.trial_by_clip * noise + shifts[..., None, None]) > -1.2).astype(float)
+    answers *= sources.trial_by_clip
+    answers += by_clip(False, False) + sources.arm_by_clip * by_clip(True, False)
+    answers += shifts[..., None, None]
+    return (answers > -1.2).astype(float)
 
 
 def tail(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:

@@ -24,6 +24,8 @@ from audiocls.training.classifier import Classifier
 from audiocls.training.cost import macs
 
 NUM_SAMPLES = 4000
+DEPTHS = (18, 34, 50, 101, 152, 200)
+"""Of the ResNets."""
 TINY: dict[str, dict[str, Any]] = {
     "logmel_cnn": {"channels": (8, 8, 8, 8)},
     "convnext1d": {
@@ -37,14 +39,13 @@ TINY: dict[str, dict[str, Any]] = {
     "hifigan": {"width": 8},
     "kws": {"channels": (8, 8)},
     "eat": {"size": "XS", "factors": (4,)},
-    "resnet18": {"width": 4},
-    "resnet34": {"width": 4},
+    **{f"resnet{depth}": {"width": 4} for depth in DEPTHS},
     "efficientnet_b0": {"width": 0.25},
     "convnext_tiny": {"depths": (1, 1, 1, 1), "widths": (8, 8, 8, 8)},
 }
 PROBES = {"linear", "mlp"}
 """They take the mean over frames before anything costs: of any length the same."""
-STARTS_AS_ITS_SHORTCUT = {f"resnet{depth}" for depth in (18, 34, 50, 101, 152, 200)}
+STARTS_AS_ITS_SHORTCUT = {f"resnet{depth}" for depth in DEPTHS}
 """The last scale of each branch starts at 0, so that what lies before it learns from the second
 step on: the published initialisation, not a dead branch. No other model may need that step."""
 TINY_FEATURES: dict[str, dict[str, Any]] = {

@@ -1,8 +1,10 @@
-"""A display that remembers what it was given to show."""
+"""A display that remembers what it was given to show, and pages without their figures."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+
+import pytest
 
 from audiocls.execution.scheduler import Watch
 
@@ -23,3 +25,11 @@ class Notes:
 
     def watching(self) -> AbstractContextManager[Watch]:
         return nullcontext(self.watch)
+
+
+@contextmanager
+def without_figures() -> Iterator[None]:
+    """Have pages show nothing of their figures: to draw them takes longer than a tiny study."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("audiocls.render.formats.html.to_svg", lambda figure, name: "<svg></svg>")
+        yield

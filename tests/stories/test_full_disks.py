@@ -38,19 +38,19 @@ def results(home: Home, runs: str) -> dict[str, object]:
     return {file.parent.name: json.loads(file.read_text())["metrics"] for file in files}
 
 
-def states(home: Home, runs: str) -> dict[str, int]:
-    return home.run("sweep", "status", "tiny", "--json", "--runs", runs).json()["cells"]
+def states(here: Home, runs: str) -> dict[str, int]:
+    return here.run("sweep", "status", "tiny", "--json", "--runs", runs).json()["cells"]
 
 
 @pytest.mark.parametrize("size", ["40k", "100k", "200k"])
-def test_a_full_disk_of_studies_stops_resumably_and_every_cell_is_trained_later(home, size):
-    home.launch("--runs", "whole")
+def test_a_full_disk_of_studies_stops_resumably_and_every_cell_is_trained_later(home, here, size):
+    here.launch("--runs", "whole")
     with disk(home.path / "full", size) as full:
         ended = home.launch("--runs", "full", code=75)
         assert f"No space left on device: {full}" in ended.err
         assert "are needed" in ended.err
         if (full / "tiny/study.yaml").exists():
-            counts = states(home, "full")
+            counts = states(here, "full")
             assert counts["failed"] == 0
             assert counts["pending"] > 0
         remount(full, "size=50m")

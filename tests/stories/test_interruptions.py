@@ -9,6 +9,8 @@ from helpers.processes import kill, workers_of
 
 from audiocls.writers import host
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 EPOCHS = 150
 """Some seconds: enough to interrupt a trial in."""
 LONG = ["--set", f"train.epochs={EPOCHS}", "--seeds", "0", "--arms", "dropout=0.5"]

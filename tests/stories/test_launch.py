@@ -6,6 +6,8 @@ import shutil
 import pytest
 from helpers.processes import num_trained, tiny_home
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 QUIET = ("--wandb", "disabled", "--executor", "inline")
 
 

@@ -7,6 +7,8 @@ import time
 import pytest
 from helpers.processes import Home, kill, workers_of
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 QUESTION = """
 name: stages
 question: Does training on other clips first help a tiny network?

@@ -8,6 +8,8 @@ from helpers.processes import num_trained
 from audiocls.store import StudyFolder
 from audiocls.studies.reports import load_report
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 WORDS = ("--until-decided", "--max-pairs", "13", "--executor", "inline")
 """Looks at 8 to 13 seeds."""
 
@@ -27,7 +29,7 @@ def stopped(home, look, how):
     """Launch, and send `how` when that look is planned and a trial has begun."""
     process = home.start("sweep", "launch", "tiny.yaml", "--wandb", "disabled", *WORDS)
     folder = study_of(home)
-    home.wait_for(lambda: folder.exists() and len(folder.study().looks) == look)
+    home.wait_for(lambda: folder.exists() and len(folder.study().looks) == look, limit_s=200)
     home.wait_for(home.has_history)
     process.send_signal(how)
     _, err = process.communicate(timeout=60)
@@ -35,7 +37,7 @@ def stopped(home, look, how):
 
 
 @pytest.mark.slow
-def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(home):
+def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(home, here):
     home.change(
         factors="{optim.lr: [3.0, 3.1e-3]}",
         blocks="{seed: [0, 1, 2, 3, 4, 5, 6, 7]}",
@@ -47,8 +49,8 @@ def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(home):
     assert "--until-decided --max-pairs 13" in err
     code, _ = stopped(home, 2, signal.SIGKILL)
     assert code == -signal.SIGKILL
-    resumed = home.launch(*WORDS)
-    whole = home.launch(*WORDS, "--runs", "whole")
+    resumed = here.launch(*WORDS)
+    whole = here.launch(*WORDS, "--runs", "whole")
     assert 0 < num_trained(resumed.err) < num_trained(whole.err)
     assert study_of(home).study() == study_of(home, "whole").study()
     assert answer_of(home) == answer_of(home, "whole")
