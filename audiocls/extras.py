@@ -18,6 +18,7 @@ EXTRAS = {
     "notebooks": ("nbformat", "nbclient", "ipykernel"),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
+    "remote": ("fsspec",),
     "tensorboard": ("tensorboard",),
     "tpu": ("torch_tpu",),
 }

@@ -8,7 +8,7 @@ here, so that its trials pair with those before it.
 SAME_NUMBERS: dict[str, str] = {
     "cfa5b6649025": "467fac863784",  # since then prose is left out of the digest
     "f27e56805ee6": "467fac863784",  # modules and names of the redesign
-    "38971a952908": "467fac863784",  # own data and parts, EAT's and audax' steps, packs, graphs
+    "06429de5fa02": "467fac863784",  # own data and parts, EAT's and audax' steps, packs, graphs
 }
 """Digest → the first digest that computes the same numbers.
 
