@@ -19,6 +19,7 @@ EXTRAS = {
     "notebooks": ("nbformat", "nbclient", "ipykernel"),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
+    "remote": ("fsspec",),
     "serve": ("starlette", "uvicorn"),
     "tensorboard": ("tensorboard",),
     "timm": ("timm",),

@@ -324,6 +324,19 @@ def test_a_list_of_clips_that_is_none_is_refused_with_its_faults(
     assert sentence in str(caught.value)
 
 
+def test_a_list_of_ones_own_is_given_the_local_copy_of_a_url(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(OwnData, "_answer", rows_of)
+    folder = tmp_path / "tones"  # `tones` writes what is not there
+    here, there = (
+        resolve([TINY, {"data.name": "my_pkg.data:tones", "data.root": root}], "r").data.table(
+            cache
+        )
+        for root in (str(folder), f"file://{folder}")
+    )
+    assert [clip.id for clip in there.clips] == [clip.id for clip in here.clips]
+    assert all(clip.path.is_relative_to(cache) for clip in there.clips)
+
+
 def test_clips_of_several_labels_and_without_folds(tmp_path, cache):
     for number in range(6):
         write_wav(tmp_path / f"{number}.wav", uniform_noise(2000, peak=0.1, seed=number), 8000)

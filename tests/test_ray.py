@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import time
@@ -9,9 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from helpers.own_data import sounds
 from helpers.own_parts import write_package
 from helpers.processes import Home, num_trained, tiny_home, wait, wait_until
 from helpers.ray_clusters import NO_TOKEN, add_node, ray_cluster
+from helpers.recipes import TINY_RECIPE_YAML
 
 NUM_EPOCHS = 160
 CHOSEN = ("--arms", "baseline", "--seeds", "0..3", "--set", f"train.epochs={NUM_EPOCHS}")
@@ -157,6 +161,26 @@ def test_own_parts_go_to_the_nodes(cluster, home):
     home.change(factors="{model.width: [4]}")
     home.run(*words(cluster, "--wandb", "disabled", "--seeds", "0"))
     assert len(home.finished()) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_data_at_a_url_is_sent_decoded_or_fetched_by_each_node(
+    cluster, home, node_cache, is_packed
+):
+    sounds(home.path / "birds", *(f"{label}/{i}.wav" for label in "ab" for i in range(10)))
+    data = f"{{name: folder, root: 'file://{home.path}/birds', sample_rate: 8000, duration_s: 0.1"
+    recipe = re.sub("data: .*", f"data: {data}, pack: {str(is_packed).lower()}}}", TINY_RECIPE_YAML)
+    (home.path / "recipes/tiny.yaml").write_text(recipe)
+    chosen = ("--arms", "baseline", "--seeds", "0..1", "--wandb", "disabled")
+    ended = home.run(*words(cluster, *chosen))
+    assert num_trained(ended.err) == 2
+    fetched = {file.name for file in node_cache.glob("remote/*/*/files/*")}
+    assert fetched == (set() if is_packed else {"a", "b"})
+    there = metrics(home)
+    shutil.rmtree(home.path / "runs")
+    home.launch(*chosen[:-2])
+    assert metrics(home) == there
 
 
 @pytest.mark.slow

@@ -4,11 +4,15 @@ from collections import OrderedDict
 from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
+from audiocls.audio.clips import fingerprint as fingerprint_of
 from audiocls.audio.dataset import AudioDataset, open_dataset
+from audiocls.audio.datasets import DataSet, is_packed
 from audiocls.audio.feature_cache import HERE, Tell
 from audiocls.audio.fetch import require_as_unpacked
 from audiocls.audio.pack import pack_folder
+from audiocls.audio.remote import is_url, last_copy, require_intact
 from audiocls.config import Config
+from audiocls.errors import DataError
 from audiocls.execution.cluster.tables import sent_table
 from audiocls.tracking import ServerAvailability
 from audiocls.training.device import prepare_device, resolve_device
@@ -43,7 +47,7 @@ class WorkerCache:
         options = (config.data, config.features, config.device)
         key = (*options, table is None, fingerprint, with_codes)
         if key not in self._datasets:
-            clips = table or sent_table(fingerprint) or config.data.table(self.cache)
+            clips = table or self._clips(config.data, fingerprint)
             self._require_sources(config, fingerprint)
             device = resolve_device(config.device)
             prepare_device(device)
@@ -62,11 +66,36 @@ class WorkerCache:
         self._datasets.move_to_end(key)
         return self._datasets[key]
 
+    def _clips(self, data: DataSet, fingerprint: str) -> ClipTable:
+        """Return the clips of a data set, of which a launch knows the fingerprint.
+
+        Of data at a URL, that is first what was fetched last, so that no worker asks the network.
+        """
+        reads_files = is_url(data.root) and not is_packed(data)  # which are nowhere but here
+        if not reads_files and (sent := sent_table(fingerprint)):
+            return sent
+        if not is_url(data.root):
+            return data.table(self.cache)
+        copy = last_copy(data.root, self.cache)
+        at_hand = [data.model_copy(update={"root": str(copy)})] if copy else []
+        for each in (*at_hand, data):
+            table = each.table(self.cache)
+            if fingerprint_of(table, self.cache) == fingerprint:
+                return table
+        raise DataError(
+            f"data.root={data.root}: what is there has changed since the launch began. Launch "
+            "again: its trials have other ids then"
+        )
+
     def _require_sources(self, config: Config, fingerprint: str) -> None:
         """Raise `DataError` if a download was damaged since it was unpacked, before it is packed.
 
         The fingerprint would not tell: it is computed anew only where size or time have changed.
         """
         data, folder = config.data, pack_folder(self.cache, fingerprint, config.data.sample_rate)
-        if data.root is not None and not folder.exists():
+        if data.root is None or folder.exists():
+            return
+        if is_url(data.root):
+            require_intact(data.root, self.cache)
+        else:
             require_as_unpacked(data.name, Path(data.root).expanduser())

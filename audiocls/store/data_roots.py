@@ -6,22 +6,26 @@ from contextlib import suppress
 from pathlib import Path
 
 from audiocls.atomic import write_text
+from audiocls.audio.remote import is_url
 from audiocls.store.trial import TrialFolder
 
 FILE = "data_roots.json"
 
 
 def remember_roots(study: Path, roots: Mapping[str, str | None]) -> None:
-    """Keep the folders of a study's data sets, by the fingerprints of their clips.
+    """Keep the folders or URLs of a study's data sets, by the fingerprints of their clips.
 
     The latest counts: data may be moved between two launches.
     """
-    given = {
-        known: str(Path(root).expanduser().absolute()) for known, root in roots.items() if root
-    }
+    given = {known: _lasting(root) for known, root in roots.items() if root}
     before = _read(study)
     if not given.items() <= before.items():
         write_text(study / FILE, json.dumps(before | given, indent=1) + "\n")
+
+
+def _lasting(root: str) -> str:
+    """Return a folder's absolute path, and a URL as it is."""
+    return root if is_url(root) else str(Path(root).expanduser().absolute())
 
 
 def root_of(study: Path, fingerprint: str) -> str | None:

@@ -175,6 +175,14 @@ def test_where_it_lies_changes_neither_ids_nor_fingerprint(made, tmp_path):
     assert fingerprint(moved, made.cache) == fingerprint(made.table, made.cache)
 
 
+def test_at_a_url_it_is_the_same_data(found):
+    there = found.kind(root=f"file://{found.root}", sample_rate=RATE, duration_s=0.2)
+    table = there.table(found.cache)
+    assert [clip.id for clip in table.clips] == [clip.id for clip in found.table.clips]
+    assert fingerprint(table, found.cache) == fingerprint(found.table, found.cache)
+    assert not table.clips[0].path.is_relative_to(found.root)
+
+
 def test_another_sound_in_one_file_is_other_data(found, tmp_path):
     before = fingerprint(found.table, tmp_path)
     clip = found.table.clips[0]

@@ -88,7 +88,7 @@ def check(data: DataSet, cache: Path, report: Callable[[int, int], None]) -> Dat
     if _is_decoded(probes):
         keep_probes(probes, fingerprint(table, cache), cache)
     quality = data_quality_of(table, probes, data.validation)
-    return replace(quality, findings=in_order([*quality.findings, *unlisted(data, table)]))
+    return replace(quality, findings=in_order([*quality.findings, *unlisted(data, table, cache)]))
 
 
 def require_ready(

@@ -6,17 +6,18 @@ from pathlib import Path
 from audiocls.audio.check.findings import Finding
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet, Folder
+from audiocls.audio.datasets.layout import root_folder
 from audiocls.audio.listing import list_clips
 from audiocls.formatting import join_names, plural
 
 
-def unlisted(data: DataSet, table: ClipTable) -> Iterator[Finding]:
+def unlisted(data: DataSet, table: ClipTable, cache: Path) -> Iterator[Finding]:
     """Yield the clips in a folder of your own that are in no row of its manifest."""
     if not isinstance(data, Folder) or data.root is None:
         return
     if any(remark.kind == "class folders" for remark in table.remarks):
         return  # those without a class are told already
-    root = Path(data.root).expanduser().absolute()
+    root = root_folder(data.name, data.root, cache)
     listed = {clip.path for clip in table.clips}
     missed = [path for path in list_clips(root).files if path not in listed]
     if missed:

@@ -15,6 +15,7 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.audioset import AudioSet
 from audiocls.audio.datasets.esc50 import ESC50
 from audiocls.audio.datasets.folder import Folder
+from audiocls.audio.datasets.layout import existing_folder
 from audiocls.audio.datasets.manifests import write_rows
 from audiocls.audio.datasets.own import OwnData
 from audiocls.audio.datasets.shards import Shards
@@ -94,7 +95,7 @@ def written_manifest(
     """
     data = dataset_named("folder", {**overrides, "data.root": str(folder)})
     assert isinstance(data, Folder)
-    listed, files = data.listed()
+    listed, files = data.listed(existing_folder(str(folder)))
     table = data.table_of(listed, files)
     path = (out or folder / "manifest.csv").expanduser().absolute()
     write_rows(listed, table, path)

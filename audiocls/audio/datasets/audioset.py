@@ -74,7 +74,7 @@ class AudioSet(Options):
             DataError: no root, another layout, errors in a list (all at once), or segments
                 without a file unless these are to be skipped.
         """
-        root = find_root(self.name, self.root, CLASSES, ("AudioSet",))
+        root = find_root(self.name, self.root, CLASSES, cache, ("AudioSet",))
         labels = _labels(root)
         numbers = {mid: number for number, mid in enumerate(labels)}
         segments = [

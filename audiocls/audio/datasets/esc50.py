@@ -47,7 +47,7 @@ class ESC50(Options):
         Raises:
             DataError: no root, another layout, or errors in the CSV (all at once).
         """
-        root = find_root(self.name, self.root, META, ("ESC-50-master", "ESC-50"))
+        root = find_root(self.name, self.root, META, cache, ("ESC-50-master", "ESC-50"))
         listing = read_listing(root / META, _COLUMNS, whole=("fold", "target"), classes=_CLASSES)
         rows, is_part = list(listing.rows.values()), self.classes == "esc10"
         wanted = [row for row in rows if not is_part or row["esc10"].lower() == "true"]

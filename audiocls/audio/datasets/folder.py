@@ -12,7 +12,7 @@ from audiocls.audio.clips import ClipTable, Validation
 from audiocls.audio.datasets.cells import Reading
 from audiocls.audio.datasets.class_folders import class_folders
 from audiocls.audio.datasets.columns import Columns
-from audiocls.audio.datasets.layout import find_root
+from audiocls.audio.datasets.layout import root_folder
 from audiocls.audio.datasets.manifests import check_rows, missing_manifest, read_manifest
 from audiocls.audio.datasets.options import Pattern
 from audiocls.audio.datasets.presets import PresetName, detected, read_preset
@@ -78,7 +78,7 @@ class Folder(Options):
         Raises:
             DataError: no root, nothing to read in it, or errors in it (all at once, twenty shown).
         """
-        return self.table_of(*self.listed())
+        return self.table_of(*self.listed(root_folder(self.name, self.root, cache)))
 
     def table_of(self, listed: Listed, files: FileFinder) -> ClipTable:
         """Return the clips of rows that were read."""
@@ -86,15 +86,12 @@ class Folder(Options):
         # What was respelled is known once every path has been looked for.
         return replace(table, remarks=(*table.remarks, *files.remarks()))
 
-    def listed(self) -> tuple[Listed, FileFinder]:
-        """Return the rows of the manifest, the preset or the class folders, and their files.
+    def listed(self, folder: Path) -> tuple[Listed, FileFinder]:
+        """Return the rows of a folder's manifest, preset or class folders, and their files.
 
         Raises:
             DataError: as `table` does.
         """
-        if self.root is None or not Path(self.root).expanduser().is_dir():
-            find_root(self.name, self.root, self.manifest)  # says what is missing
-        folder = Path(self.root or "").expanduser().absolute()
         listed = self._rows(folder)
         is_manifest = listed.where == folder / self.manifest
         files = FileFinder((listed.where.parent if is_manifest else folder) / self.audio)

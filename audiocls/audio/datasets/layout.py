@@ -9,6 +9,7 @@ from pathlib import Path
 
 from audiocls.audio.datasets.columns import NAMES
 from audiocls.audio.listing import Remark, normalised
+from audiocls.audio.remote import is_url, local_copy
 from audiocls.errors import DataError
 from audiocls.formatting import join_names
 
@@ -30,19 +31,15 @@ class Csv:
     remarks: tuple[Remark, ...] = ()
 
 
-def find_root(name: str, root: str | None, marker: str, inside: Sequence[str] = ()) -> Path:
+def find_root(
+    name: str, root: str | None, marker: str, cache: Path, inside: Sequence[str] = ()
+) -> Path:
     """Return the absolute folder that holds `marker`: `root`, or one of the folders `inside` it.
 
     Raises:
         DataError: no root was given, it does not exist, or `marker` is in none of them.
     """
-    if root is None:
-        raise DataError(
-            f"The data set {name!r} needs the folder it lies in: give it with --set data.root=DIR."
-        )
-    folder = Path(root).expanduser().absolute()
-    if not folder.is_dir():
-        raise DataError(f"data.root is {root!r}, which is not a folder; --set data.root=DIR.")
+    folder = root_folder(name, root, cache)
     for candidate in (folder, *(folder / part for part in inside)):
         if (candidate / marker).exists():
             return candidate
@@ -51,6 +48,28 @@ def find_root(name: str, root: str | None, marker: str, inside: Sequence[str] = 
         f"The data set {name!r} should hold {marker!r}, which is not in {looked}; "
         "give the folder that holds it with --set data.root=DIR."
     )
+
+
+def root_folder(name: str, root: str | None, cache: Path) -> Path:
+    """Return the absolute folder of a data set; of a URL, its copy in the cache.
+
+    Raises:
+        DataError: no root was given, or it does not exist.
+        UsageError: a URL of which nothing here knows how to read it.
+    """
+    if root is None:
+        raise DataError(
+            f"The data set {name!r} needs the folder it lies in: give it with --set data.root=DIR."
+        )
+    return local_copy(root, cache) if is_url(root) else existing_folder(root)
+
+
+def existing_folder(root: str) -> Path:
+    """Return a folder's absolute path; raises `DataError` where there is none."""
+    folder = Path(root).expanduser().absolute()
+    if not folder.is_dir():
+        raise DataError(f"data.root is {root!r}, which is not a folder; --set data.root=DIR.")
+    return folder
 
 
 def read_csv(path: Path, columns: Sequence[str] = (), encoding: str = "") -> Csv:

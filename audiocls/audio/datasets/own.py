@@ -22,6 +22,7 @@ from audiocls.audio.datasets.cells import split_in
 from audiocls.audio.datasets.layout import raise_problems
 from audiocls.audio.grouping import grouped_folds
 from audiocls.audio.listing import normalised
+from audiocls.audio.remote import is_url, local_copy
 from audiocls.errors import DataError, did_you_mean
 from audiocls.options import added
 from audiocls.parts import Call, OwnPart
@@ -67,6 +68,11 @@ class OwnData(OwnPart):
         Raises:
             DataError: the callable fails, or its rows do, with all faults at once.
         """
+        if is_url(self.root):
+            return self.model_copy(update={"root": str(local_copy(self.root, cache))})._listed()
+        return self._listed()
+
+    def _listed(self) -> ClipTable:
         rows = list(self._rows())
         where = Path(self.name)
         raise_problems(where, _problems(rows, self.multi_label))

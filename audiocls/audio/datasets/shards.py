@@ -9,7 +9,7 @@ from pydantic import Field
 from audiocls.audio.clips import ClipTable, Validation
 from audiocls.audio.datasets.cells import SPLIT_NAMES, Reading, Row, row_problems
 from audiocls.audio.datasets.columns import UNREAD, Columns, recognise
-from audiocls.audio.datasets.layout import find_root, raise_problems
+from audiocls.audio.datasets.layout import raise_problems, root_folder
 from audiocls.audio.datasets.options import Pattern
 from audiocls.audio.datasets.rows import Listed, Place, Val, table_of
 from audiocls.audio.listing import Remark
@@ -62,7 +62,7 @@ class Shards(Options):
             DataError: no root, no shards, a damaged shard, or rows without labels (all at once).
             MachineFault: the disk has no room for the audio of Parquet or Arrow files.
         """
-        root = find_root(self.name, self.root, "")
+        root = root_folder(self.name, self.root, cache)
         paths = shard_files(root)
         shards = {path: open_shard(path, self.columns.path, cache) for path in paths}
         listed, places = self._listed(root, shards)

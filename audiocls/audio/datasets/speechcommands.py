@@ -52,7 +52,7 @@ class SpeechCommands(Options):
                 files.
         """
         inside = (f"SpeechCommands/{_FOLDER}", _FOLDER)
-        root = find_root(self.name, self.root, _LISTS["test"], inside)
+        root = find_root(self.name, self.root, _LISTS["test"], cache, inside)
         listing = list_clips(root)
         files = _by_word(root, listing)
         words = _words(root, self.words, sorted(files))

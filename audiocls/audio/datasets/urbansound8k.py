@@ -49,7 +49,7 @@ class UrbanSound8K(Options):
             DataError: no root, another layout, errors in the CSV (all at once), or a recording
                 whose excerpts lie in two folds.
         """
-        root = find_root(self.name, self.root, META, ("UrbanSound8K",))
+        root = find_root(self.name, self.root, META, cache, ("UrbanSound8K",))
         whole = ("fold", "classID")
         listing = read_listing(root / META, _COLUMNS, whole, _CLASSES)
         rows, files = list(listing.rows.values()), FileFinder(root / "audio")

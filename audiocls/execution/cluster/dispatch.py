@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiocls.audio.datasets import is_packed
+from audiocls.audio.remote import is_url
 from audiocls.config import Config, files_of
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.execution.cluster.node import Delivery
@@ -85,8 +86,9 @@ def require_sendable(configs: Sequence[Config], mode: WandbMode, has_model: bool
 
 def paths_of(config: Config) -> dict[str, str]:
     """Return what a trial reads beside its decoded data: it has to be on every node."""
-    root = {} if is_packed(config.data) or not config.data.root else {"data.root": config.data.root}
-    return {**files_of(config), **root}
+    root = config.data.root
+    is_elsewhere = is_packed(config.data) or not root or is_url(root)
+    return {**files_of(config), **({} if is_elsewhere else {"data.root": root})}
 
 
 def modules_of(config: Config) -> dict[str, bytes]:
