@@ -75,7 +75,7 @@ def require_sendable(configs: Sequence[Config], mode: WandbMode, has_model: bool
     if any(config.has_stage for config in configs):
         raise UsageError(
             "--executor ray: trials with a pre-training stage share it in the study's folder, "
-            "which nodes do not see; allowed for them: local, inline"
+            "which nodes do not see; allowed for them: local, inline, slurm"
         )
     if has_model and mode == "offline":
         raise UsageError(
@@ -86,9 +86,10 @@ def require_sendable(configs: Sequence[Config], mode: WandbMode, has_model: bool
 
 def paths_of(config: Config) -> dict[str, str]:
     """Return what a trial reads beside its decoded data: it has to be on every node."""
-    root = config.data.root
-    is_elsewhere = is_packed(config.data) or not root or is_url(root)
-    return {**files_of(config), **({} if is_elsewhere else {"data.root": root})}
+    files, root = files_of(config), config.data.root
+    if not root or is_url(root) or is_packed(config.data):
+        return files
+    return {**files, "data.root": root}
 
 
 def modules_of(config: Config) -> dict[str, bytes]:
