@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.encoders import FOLDER, KINDS, tiny_encoder, tiny_image_encoder
 
 from audiocls import library
@@ -91,3 +92,31 @@ def test_a_sibling_trains(name, cache):
     dataset = WorkerCache(cache).dataset(config, fingerprint(config.data.table(cache), cache))
     progress = fit(build(config, dataset), lambda _: Signal.CONTINUE)
     assert progress.is_complete
+
+
+def test_raw_vs_encoders_and_its_sibling_have_the_same_arms():
+    real, tiny = QUESTIONS["raw_vs_encoders"], QUESTIONS["raw_vs_encoders-tiny"]
+    assert [*real.arms] == [*tiny.arms]
+    for name, changes in real.arms.items():
+        encoder = tiny.arms[name]["features"].get("model")
+        expected = changes["features"] | ({"model": encoder} if encoder else {})
+        assert tiny.arms[name] == {**changes, "features": expected}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning:")  # its own
+def test_beats_is_a_front_end_by_import_string(tmp_path, home, monkeypatch):
+    """Random weights, in the layout of the authors' checkpoints."""
+    encoder = pytest.importorskip("openbeats.beats_encoder").BeatsEncoder
+    monkeypatch.syspath_prepend(home)
+    sizes = {"encoder_layers": 1, "encoder_embed_dim": 32, "encoder_ffn_embed_dim": 32}
+    sizes |= {"encoder_attention_heads": 2, "embed_dim": 16, "conv_pos_groups": 2}
+    stored = {"cfg": sizes, "model": encoder(input_size=0, beats_config=sizes).state_dict()}
+    torch.save(stored, tmp_path / "beats.pt")
+    given = {"name": "zoo:Beats", "checkpoint": str(tmp_path / "beats.pt")}
+    features = resolve([library.recipe("probe-ast-tiny"), {"features": given}], "t").features
+    clips = 0.1 * torch.randn(2, 16000, generator=torch.Generator().manual_seed(0))
+    made = features.build(16000)(clips)
+    assert made.shape == (2, *features.shape_at(16000, 16000)) == (2, 32, 1)
+    torch.testing.assert_close(features.build(16000)(clips[1:]), made[1:])
+    with pytest.raises(ValueError, match="BEATs takes 16000 Hz, got 8000 Hz"):
+        features.build(8000)

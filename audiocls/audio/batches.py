@@ -126,10 +126,11 @@ def training_batches(
     masks = masks_of_batches(batching.augment, batching.in_shape, draws.on(device), spans)
     for span, batch_masks in zip(spans, masks, strict=True):
         shared = int(occurrences[span[0]]) if batching.augment.draw_per == "batch" else None
-        batch_draws = replace(draws.span(*span), shared=shared)
-        batch_clips = _Clips(order[slice(*span)], there[slice(*span)], batch_draws)
-        batch = _training_batch(dataset, batch_clips, batching, epoch, stored)
-        yield replace(batch, masks=batch_masks)
+        batch_draws = draws.span(*span)
+        if shared is not None:
+            batch_draws = replace(batch_draws, shared=shared)
+        batch_clips = _Clips(order[slice(*span)], there[slice(*span)], batch_draws, batch_masks)
+        yield _training_batch(dataset, batch_clips, batching, epoch, stored)
 
 
 def batch_spans(num_clips: int, count: int) -> list[Span]:
@@ -144,12 +145,13 @@ def batch_spans(num_clips: int, count: int) -> list[Span]:
 
 
 class _Clips(NamedTuple):
-    """The clips of a batch: their numbers in the data set, (B,), and their random numbers."""
+    """The clips of a batch: their numbers in the data set, (B,), random numbers and masks."""
 
     here: NDArray[np.int64]
     there: Tensor
     """`here` on the device of the data set."""
     draws: ClipRNG
+    masks: Masks
 
 
 def _training_batch(
@@ -162,7 +164,7 @@ def _training_batch(
     """Read, augment, mix and transform one batch."""
     clips, draws, rate = batch.here, batch.draws, dataset.sample_rate
     if batching.views is not None:
-        return batching.views.batch(dataset, clips, draws)
+        return replace(batching.views.batch(dataset, clips, draws), masks=batch.masks)
     augment, targets = batching.augment, dataset.targets[batch.there]
     is_mix = is_mixed(augment, draws, epoch)
     is_changed = augment.changes_waveform or is_mix
@@ -171,7 +173,6 @@ def _training_batch(
     if waveforms is not None and is_mix:
         shares = soft_targets(targets, len(dataset.table.labels))
         waveforms, targets = mix(waveforms, shares, augment, rate, draws, epoch, batching.is_union)
-    is_standardised = stored is not None and not is_changed
     if waveforms is not None and is_changed:
         inputs = torch.as_tensor(dataset.front_end(waveforms))
     elif stored is not None:
@@ -190,7 +191,8 @@ def _training_batch(
         feature_mix=feature_mix,
         waveforms=waveforms if batching.keeps_waveforms else None,
         codes=codes_of(dataset, clips),
-        is_standardised=is_standardised,
+        masks=batch.masks,
+        is_standardised=stored is not None and not is_changed,
     )
 
 

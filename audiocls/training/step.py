@@ -10,7 +10,7 @@ Legend: B batch, C channels (mel bands), L frames.
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -143,13 +143,14 @@ def _gradients_of(state: TrainingState, group: list[Batch], num_clips: int) -> T
 
     Shape: → ()
     """
-    state.optimizer.zero_grad(set_to_none=True)
+    for parameter in state.parameters:  # `zero_grad` does the same in four times the time
+        parameter.grad = None
     is_summed = state.config.train.reduction == "sum"
     losses = []
     for batch in state.micro_batches.of(group):
-        # Weighted by clips: the batches of a group may differ in size.
         loss = batch_loss(state.classifier, state.objective, state.config, batch)
-        loss = loss * (len(batch.targets) / num_clips)
+        if len(batch.targets) < num_clips:  # the batches of a group may differ in size
+            loss = loss * (len(batch.targets) / num_clips)
         state.scaling.backward(loss * num_clips if is_summed else loss)
         losses.append(loss.detach())
     total: Tensor = functools.reduce(torch.add, losses)
@@ -204,7 +205,7 @@ def batch_loss(
         features, targets = mix_features(features, batch.targets, batch.feature_mix)
         batch = replace(batch, targets=targets)
     half = HALF_PRECISION.get(config.train.precision)
-    with torch.autocast(inputs.device.type, half, enabled=half is not None):
+    with torch.autocast(inputs.device.type, half) if half else nullcontext():
         return objective.loss(classifier, features, batch)
 
 
@@ -213,9 +214,9 @@ def _masked_value(classifier: Classifier, config: Config, device: torch.device) 
 
     Shape: → (1, C, 1)
     """
-    features, in_shape = config.features, config.in_shape
     if config.augment.masked == "mean":
         return None
+    features = config.features
     assert features.name == "logmel", "Config refuses others"
-    silence = torch.full((1, in_shape[0], 1), math.log(features.offset), device=device)
+    silence = torch.full((1, config.in_shape[0], 1), math.log(features.offset), device=device)
     return torch.as_tensor(classifier.standardise(silence))

@@ -21,4 +21,15 @@ class Linear(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits. Shape: (B, C, L) → (B, K)"""
-        return torch.as_tensor(self.head(self.dropout(features.mean(2))))
+        return torch.as_tensor(self.head(self.dropout(mean_over_frames(features))))
+
+
+def mean_over_frames(features: Tensor) -> Tensor:
+    """Return the mean over frames; of one frame, which a cached clip has, without computing it.
+
+    Shape: (B, C, L) → (B, C)
+
+    >>> mean_over_frames(torch.tensor([[[1.0, 3.0]]])), mean_over_frames(torch.tensor([[[3.0]]]))
+    (tensor([[2.]]), tensor([[3.]]))
+    """
+    return features[:, :, 0] if features.shape[2] == 1 else features.mean(2)

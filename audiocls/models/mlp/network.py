@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from audiocls.models.linear.network import mean_over_frames
+
 
 class MLP(nn.Module):
     """The mean over frames, Linear, GELU, dropout, Linear.
@@ -23,5 +25,5 @@ class MLP(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits. Shape: (B, C, L) → (B, K)"""
-        hidden = F.gelu(self.hidden(features.mean(2)))
+        hidden = F.gelu(self.hidden(mean_over_frames(features)))
         return torch.as_tensor(self.head(self.dropout(hidden)))
