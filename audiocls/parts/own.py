@@ -77,7 +77,9 @@ class OwnPart(Options):
     CALL: ClassVar[Call]
 
     name: str
+    """`module:attribute`, or the name that a plugin gives it."""
     code: str = ""
+    """Identifies the code of the part's module; filled in."""
 
     _refusal: str = PrivateAttr(default="was made without a check of who names it")
     """Why its module may not be run; empty if it may."""

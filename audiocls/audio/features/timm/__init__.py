@@ -25,6 +25,7 @@ class Timm(Pretrained, EmbeddingOptions):
 
     name: Literal["timm"] = "timm"
     n_mels: PositiveInt = 128
+    """Mel bands: the height of the image."""
     n_fft: int = Field(default=1024, ge=2)
     """Samples per Fourier transform."""
     hop: PositiveInt = 320
