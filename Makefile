@@ -3,22 +3,27 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow test-torch test-xla lint bench register schema docs lock clean
+.PHONY: demo test test-slow test-torch test-xla lint bench register schema docs lock clean compiled
 
 demo: $(READY)  ## Install, then run the main job offline on the embedded data set.
 	$(BIN)/audiocls sweep launch dropout --wandb offline
 
-test: $(READY) lint  ## Everything that a change must pass.
+test: compiled lint  ## Everything that a change must pass.
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
-test-slow: $(READY)  ## What takes minutes.
-	$(BIN)/pytest -m slow
+test-slow: compiled  ## What takes minutes: two tests at a time, then those that run alone.
+	$(BIN)/pytest -n 2 --dist worksteal -m "slow and not alone"
+	$(BIN)/pytest -m "slow and alone"
 
 test-torch: $(READY)  ## With the oldest torch that is allowed, and with the newest: 6 GB each.
 	.ci/torch_versions
 
 test-xla: $(READY)  ## The step of every model on XLA, on the CPU: two minutes.
 	.ci/xla
+
+# Once for the hundreds of processes that tests start, which may be told to write no bytecode.
+compiled: $(READY)
+	$(BIN)/python -m compileall -q audiocls
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -26,6 +26,7 @@ def test_both_arms_of_the_throughput_benchmark_compute_the_same_losses() -> None
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("mode", ["offline", "online"])
 def test_the_tracking_benchmark_compares_whole_trials(mode: str) -> None:
     words = ["--pairs=2", "--clips=64", "--epochs=2", "--json", "--modes", mode]
@@ -75,6 +76,7 @@ def test_a_reader_needs_few_files_from_a_launch_to_the_optimisers_step_and_to_a_
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_random_kills_lose_double_and_change_nothing() -> None:
     command = [sys.executable, BENCHMARKS / "kills.py", "--kills=6", "--seed=1"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -83,6 +85,7 @@ def test_random_kills_lose_double_and_change_nothing() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_ray_benchmark_trains_every_trial_in_each_arm() -> None:
     words = ["--rounds=1", "--trials=2", "--epochs=1", "--tune-trials=0", "--json"]
     done = subprocess.run(

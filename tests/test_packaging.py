@@ -70,12 +70,13 @@ def installed(folder: Path, *requirements: str | Path) -> Path:
 
 def added(folder: Path, *requirements: str | Path) -> Path:
     """The `bin` of a new environment with these added to the packages of this one."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, folder], check=True)
     [site] = folder.glob("lib/python*/site-packages")
     here = [path for path in sys.path if path.endswith("site-packages")]
     (site / "here.pth").write_text("\n".join(here))
     pinned = ["--constraint", ROOT / "requirements.lock"]
-    install = [folder / "bin/pip", "install", "--quiet", *requirements, *pinned]
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin/python"]
+    install = [*pip, "install", "--quiet", *requirements, *pinned]
     ran = subprocess.run(install, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return folder / "bin"
@@ -83,7 +84,9 @@ def added(folder: Path, *requirements: str | Path) -> Path:
 
 def said(folder: Path, command: Path, *words: str, code: int = 0) -> str:
     """The stdout and stderr of a command that ends with `code`."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    # A new environment has no bytecode: the first command writes it for those after it.
+    left_out = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    environment = {key: value for key, value in os.environ.items() if key not in left_out}
     strict = {"PYTHONWARNINGS": "error::DeprecationWarning:audiocls", "COLUMNS": "300"}
     ran = subprocess.run(
         [command, *words],

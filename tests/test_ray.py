@@ -17,6 +17,8 @@ from helpers.processes import Home, num_trained, tiny_home, wait, wait_until
 from helpers.ray_clusters import NO_TOKEN, add_node, ray_cluster
 from helpers.recipes import TINY_RECIPE_YAML
 
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
 NUM_EPOCHS = 160
 CHOSEN = ("--arms", "baseline", "--seeds", "0..3", "--set", f"train.epochs={NUM_EPOCHS}")
 
@@ -92,7 +94,6 @@ def wait_for_rows(launch: subprocess.Popen[str], home: Home, number: int) -> Non
     wait_until(is_so, 150)
 
 
-@pytest.mark.slow
 def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
     cluster, home, node_cache, tmp_path_factory
 ):
@@ -124,7 +125,6 @@ def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
     assert metrics(home) == metrics(undisturbed)
 
 
-@pytest.mark.slow
 def test_ctrl_c_ends_within_seconds_and_leaves_nothing_running(cluster, home):
     launch = home.start(*words(cluster, "--wandb", "disabled", *CHOSEN))
     wait_until(lambda: num_underway(home) >= 1, 120)
@@ -152,7 +152,6 @@ parameters: {x: {values: [1, 2]}}
 """
 
 
-@pytest.mark.slow
 def test_own_parts_go_to_the_nodes(cluster, home):
     write_package(home.path)
     recipe = home.path / "recipes/tiny.yaml"
@@ -163,7 +162,6 @@ def test_own_parts_go_to_the_nodes(cluster, home):
     assert len(home.finished()) == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("is_packed", [True, False])
 def test_data_at_a_url_is_sent_decoded_or_fetched_by_each_node(
     cluster, home, node_cache, is_packed
@@ -183,7 +181,6 @@ def test_data_at_a_url_is_sent_decoded_or_fetched_by_each_node(
     assert metrics(home) == there
 
 
-@pytest.mark.slow
 def test_programs_of_anybody_go_to_the_nodes(cluster, home):
     (home.path / "program.py").write_text(PROGRAM)
     (home.path / "beside.py").write_text("def score(x):\n    return 10 * x\n")
@@ -192,7 +189,6 @@ def test_programs_of_anybody_go_to_the_nodes(cluster, home):
     assert sorted(each["score"] for each in metrics(home).values()) == [10.0, 20.0]
 
 
-@pytest.mark.slow
 def test_more_than_any_node_offers_is_refused_before_anything_is_written(cluster, home):
     refused = home.run(*words(cluster, "--cpus-per-worker", "64"), code=2)
     assert "no node offers that; the nodes offer: 0 CPU and 0 GPU, 1 CPU and 0 GPU" in refused.err

@@ -165,7 +165,7 @@ BENCHES: tuple[Any, ...] = (
     LocalBench,
     ForkedBench,
     SubprocessBench,
-    pytest.param(RayBench, marks=pytest.mark.slow),
+    pytest.param(RayBench, marks=[pytest.mark.slow, pytest.mark.alone]),
 )
 CONCURRENT = BENCHES[1:]
 

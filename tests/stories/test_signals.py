@@ -160,6 +160,7 @@ def test_patience_is_learnt_from_the_epochs_of_the_trial_itself() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_worker_that_is_stopped_is_noticed_killed_and_replaced(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
