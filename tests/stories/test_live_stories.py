@@ -81,7 +81,8 @@ def test_any_window_light_and_dark_and_a_screen_reader(
     home: Home, shown: audiocls.LivePage, tab: Tab
 ):
     home.launch("--workers", "1")
-    for path in ("", "studies/tiny", "studies/tiny/clips"):
+    trial = f"studies/tiny/trials/{home.trials()[0].name}"
+    for path in ("", "studies/tiny", "studies/tiny/clips", trial):
         grounds = set()
         for width, scheme in ((390, "light"), (390, "dark"), (1200, "light")):
             tab.resize(width, scheme=scheme)
