@@ -22,7 +22,7 @@ def photograph(file: Path) -> None:
         runs, profile = Path(folder, "runs"), Path(folder, "profile")
         runs.mkdir()
         words = [sys.executable, "-m", "audiocls", "sweep", "launch", "dropout"]
-        words += ["--wandb", "disabled", "--workers", "2", "--runs", str(runs)]
+        words += ["--wandb", "disabled", "--workers", "1", "--runs", str(runs)]
         launched = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         page = audiocls.serve(runs=runs, port=0)
         try:

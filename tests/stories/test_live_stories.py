@@ -15,7 +15,7 @@ pytestmark = [
 ]
 VERDICTS = "document.querySelectorAll('.headline, .no_evidence, .better, .worse').length"
 DONE = "document.querySelectorAll('a.done').length"
-NUM_TRIALS = 6
+NUM_TRIALS = 12
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def shown(home: Home) -> Iterator[audiocls.LivePage]:
 def test_a_study_appears_moves_and_ends(home: Home, shown: audiocls.LivePage, tab: Tab):
     tab.open(shown.address)
     assert "None yet" in tab.run("document.body.innerText")
+    home.change(blocks="{seed: [0, 1, 2, 3], fold: [1]}")
     launched = home.start("sweep", "launch", "tiny.yaml", "--wandb", "disabled", "--workers", "1")
     try:
         watch_to_its_end(tab)
@@ -43,7 +44,7 @@ def test_a_study_appears_moves_and_ends(home: Home, shown: audiocls.LivePage, ta
 
 
 def watch_to_its_end(tab: Tab) -> None:
-
+    """Open a study's page as soon as it appears, by the keyboard, and look until it has ended."""
     tab.wait_for("document.querySelector('main a')?.innerText === 'tiny'", 120)
     focus(tab, "tiny")
     tab.press("Enter")
@@ -51,7 +52,7 @@ def watch_to_its_end(tab: Tab) -> None:
 
     tab.wait_for(f"{DONE} >= 1", 120)
     assert tab.run(VERDICTS) == 0
-    assert "Verdicts are due when all 2 pairs" in tab.wait_for("document.body.innerText")
+    assert "Verdicts are due when all 4 pairs" in tab.wait_for("document.body.innerText")
     last = tab.run("[...document.querySelectorAll('.cells a')].at(-1).id")
     tab.run(f"document.getElementById('{last}').focus()")
     done = tab.run(DONE)
@@ -80,7 +81,8 @@ def test_any_window_light_and_dark_and_a_screen_reader(
     home: Home, shown: audiocls.LivePage, tab: Tab
 ):
     home.launch("--workers", "1")
-    for path in ("", "studies/tiny", "studies/tiny/clips"):
+    trial = f"studies/tiny/trials/{home.trials()[0].name}"
+    for path in ("", "studies/tiny", "studies/tiny/clips", trial):
         grounds = set()
         for width, scheme in ((390, "light"), (390, "dark"), (1200, "light")):
             tab.resize(width, scheme=scheme)
@@ -94,7 +96,7 @@ def test_any_window_light_and_dark_and_a_screen_reader(
     roles = {role for role, _ in names}
     assert {"main", "navigation", "status", "heading", "columnheader", "rowheader"} <= roles
     assert ("navigation", "Studies") in names
-    assert ("image", f"{NUM_TRIALS} done") in names
+    assert ("image", "6 done") in names
     assert all(name for role, name in names if role in ("link", "button", "image", "region"))
     assert tab.errors == []
 

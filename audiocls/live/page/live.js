@@ -25,7 +25,7 @@ function morphChildren(now, next) {
   const passed = (node) => { at = node.nextSibling; return node; };
   for (const child of [...next.childNodes]) {
     const same = child.id && [...now.children].find((known) => known.id === child.id);
-    while (same && at !== same) passed(at).remove();
+    while (same && at && at !== same) passed(at).remove();
     if (at && (at.id || "") === (child.id || "")) morph(passed(at), child);
     else now.insertBefore(child, at);
   }
