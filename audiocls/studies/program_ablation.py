@@ -19,7 +19,7 @@ from audiocls.search import Sweep, check_sweep
 from audiocls.search.command import DEFAULT_COMMAND, HANDS_ON
 from audiocls.store import Cell, Request, Study, StudyFolder
 from audiocls.studies.command_trials import plain
-from audiocls.studies.resolve import check_factors_are_free, secondary_of
+from audiocls.studies.resolve import check_factors_are_free, judged_and_shown, secondary_of
 
 MOST_SHOWN = 5
 """Scripts that an error names."""
@@ -134,7 +134,6 @@ def _study_of(plan: Plan, code: ProgramCode, identities: dict[str, str]) -> Stud
         baseline=plan.baseline,
         arms=plan.arms,
         references=plan.references,
-        labels=ablation.labels,
         factors=plan.factors,
         secondary=secondary_of(ablation),
         num_folds=num_folds_of(plan),
@@ -143,8 +142,7 @@ def _study_of(plan: Plan, code: ProgramCode, identities: dict[str, str]) -> Stud
             for arm, seed, fold in plan.cells
         ),
         identities=identities,
-        **ablation.stats.model_dump(),
-        match=ablation.budget.match,
+        **judged_and_shown(ablation),
         notes=(*plan.notes, *_notes(code, ablation)),
     )
 

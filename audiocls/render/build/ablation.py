@@ -177,11 +177,13 @@ def _effects(comparison: Comparison) -> Iterator[Block]:
         "it is the difference of, the second − the first.",
         draw_narrow=partial(draw, is_narrow=True),
     )
+    draw_lines = partial(figures.interactions, comparison)
     together = Figure(
         "interactions",
-        partial(figures.interactions, comparison),
+        draw_lines,
         "Mean of the metric at each pair of levels: lines are parallel where the two effects add "
         "up. The table above says whether a departure from that was shown.",
+        draw_narrow=partial(draw_lines, is_narrow=True),
     )
     blocks: tuple[Block, ...] = (
         effect_table(comparison),

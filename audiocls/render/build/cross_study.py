@@ -39,7 +39,12 @@ def cross_study(joint: MultiStudyReport) -> Document:
     """Return the document: what differs between studies, and each study's own verdicts."""
     name = ", ".join(answer.study for answer in joint.answers)
     between: tuple[Block, ...] = (
-        Figure("effects", partial(figures.effects, joint), _figure_caption(joint)),
+        Figure(
+            "effects",
+            partial(figures.effects, joint),
+            _figure_caption(joint),
+            draw_narrow=partial(figures.effects, joint, is_narrow=True),
+        ),
         *([effects_table(joint)] if joint.answers[0].compared else []),
     )
     blocks: list[Block] = [

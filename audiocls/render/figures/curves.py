@@ -51,9 +51,7 @@ def learning_curves(
         if index >= len(arms):
             panel.set_visible(False)
             continue
-        most, wide = (18, 18) if is_narrow else (84, 28)
-        title = _in_lines(shorten(arms[index], most), wide)
-        panel.set_title(title, loc="left", weight="bold")
+        _name_panel(panel, arms[index], is_narrow)
         panel.tick_params(labelbottom=index + columns >= len(arms), labelleft=not index % columns)
         panel.set(**limits)
         panel.locator_params(axis="x", integer=True)
@@ -114,10 +112,15 @@ def _mean_and_interval(
     return mean, *ends
 
 
-def _in_lines(arm: str, width: int = 28) -> str:
-    """Return the name broken after commas, so that a panel's title stays above its panel."""
+def _name_panel(axes: "Axes", arm: str, is_narrow: bool) -> None:
+    """Name a panel, in lines broken after commas, so that the title stays above its panel."""
+    width, most = (18, 18) if is_narrow else (28, 84)
+    axes.set_title(_in_lines(arm, width, most), loc="left", weight="bold")
+
+
+def _in_lines(arm: str, width: int, most: int) -> str:
     lines = [""]
-    for part in arm.replace(",", ",\n").split("\n"):
+    for part in shorten(arm, most).replace(",", ",\n").split("\n"):
         lines += [part] if len(lines[-1] + part) > width else [lines.pop() + part]
     return "\n".join(shorten(line, width) for line in lines if line)
 

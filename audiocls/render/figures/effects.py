@@ -67,15 +67,15 @@ def _draw_row(
 
 
 @styled
-def interactions(comparison: Comparison) -> "Figure":
+def interactions(comparison: Comparison, is_narrow: bool = False) -> "Figure":
     """Draw a panel a pair of factors: the metric by one's levels, a line a level of the other.
 
-    Lines are parallel where the two effects add up.
+    Lines are parallel where the two effects add up. `is_narrow` draws it for a phone.
     """
     tables = comparison.effects.tables
-    columns = min(3, max(1, len(tables)))
+    columns = 1 if is_narrow else min(3, max(1, len(tables)))
     rows = max(1, -(-len(tables) // columns))
-    figure = new_figure(9.4, 2.6 * rows + 0.3)
+    figure = new_figure(NARROW if is_narrow else 9.4, 2.6 * rows + 0.3)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
     for index, panel in enumerate(panels):
         if index < len(tables):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from audiocls.analysis.contrasts.cross_study import MultiStudyReport
 from audiocls.analysis.results import ArmResult
-from audiocls.render.figures.rows import name_rows
+from audiocls.render.figures.rows import MAX_NARROW, NARROW, name_rows, shorten
 from audiocls.render.figures.svg import BLUE, GREEN, GREY, INK, ORANGE, new_figure, styled
 
 if TYPE_CHECKING:
@@ -23,12 +23,16 @@ def shapes(joint: MultiStudyReport) -> list[str]:
 
 
 @styled
-def effects(joint: MultiStudyReport) -> "Figure":
-    """Draw a row an arm, a mark and an interval a study; the first 24 arms."""
+def effects(joint: MultiStudyReport, is_narrow: bool = False) -> "Figure":
+    """Draw a row an arm, a mark and an interval a study; the first 24 arms.
+
+    `is_narrow` draws it for a phone.
+    """
     arms = list(dict.fromkeys(r.arm for answer in joint.answers for r in answer.compared))[
         :MAX_ARMS
     ]
-    figure = new_figure(8.0, 1.1 + 0.24 * max(2, len(joint.answers) + 1) * max(1, len(arms)))
+    width = NARROW if is_narrow else 8.0
+    figure = new_figure(width, 1.1 + 0.24 * max(2, len(joint.answers) + 1) * max(1, len(arms)))
     axes = figure.add_subplot()
     axes.axvline(0, color=INK, linewidth=0.8)
     for index, answer in enumerate(joint.answers):
@@ -36,7 +40,7 @@ def effects(joint: MultiStudyReport) -> "Figure":
         for result in answer.compared:
             if result.arm in arms:
                 _draw(axes, arms.index(result.arm) + height, result, index, joint.scale)
-    name_rows(axes, arms)
+    name_rows(axes, [shorten(arm, MAX_NARROW // 2) for arm in arms] if is_narrow else arms)
     axes.set_xlabel(f"effect on {joint.answers[0].metric}{' in points' * (joint.scale == 100)}")
     return figure
 
