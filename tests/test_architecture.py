@@ -79,6 +79,8 @@ LIGHT = [
     "noise --help",
     "data list",
     "parts list",
+    "recipe list",
+    "recipe show logmel-cnn",
     "data check --help",
     "show --help",
     "evaluate --help",
@@ -390,7 +392,7 @@ def fenced_commands() -> list[str]:
 @pytest.mark.parametrize("command", fenced_commands())
 def test_every_command_of_the_documents_exists_with_its_options(command):
     words = shlex.split(command)[1:]
-    depth = 2 if words[0] in ("ablation", "sweep", "data", "parts") else 1
+    depth = 2 if words[0] in ("ablation", "sweep", "data", "parts", "recipe") else 1
     told = CliRunner().invoke(app, [*words[:depth], "--help"])
     assert told.exit_code == 0
     for option in (word for word in words[depth:] if word.startswith("--")):
@@ -452,7 +454,8 @@ def test_every_file_of_cli_is_commands_or_options():
     commands = {name.removeprefix("audiocls.cli.") for name in modules_of_commands(app)}
     for name, file in CLI.items():
         module = name.removesuffix(".py").replace("/", ".")
-        is_shared = file.name in ("__init__.py", "options.py")
+        of_all = ("command_group.py", "completion.py", "examples.py")
+        is_shared = file.name in ("__init__.py", "options.py", *of_all)
         is_command = module in commands or "typer" in imports_of(file)
         assert is_shared or is_command, f"{name} has no command"
 
