@@ -1,6 +1,7 @@
 """Pydantic's validation errors as sentences: key, value, what is allowed, what to do."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,9 @@ from audiocls.validation_reasons import MAPPING, WANTED, reason
 
 LONGEST_GOT = 200
 """Characters of a wrong value that a sentence repeats."""
+
+MISSPELT = 0.8
+"""From this likeness on a key is taken for one beside it, and for no word of the field."""
 
 SHIPPED, OWN = "shipped part", "own part"
 """Tags by which a union distinguishes a shipped part from an own one."""
@@ -68,7 +72,8 @@ def _hint(path: Sequence[int | str], root: type[BaseModel], given: Mapping[str, 
     meant = keys_meant(word, list(keys_below(root, given)))
     before = "".join(f"{step}." for step in path[:-1])
     beside = [key.removeprefix(before) for key in meant if key.removeprefix(before) in known]
-    if beside and (near := did_you_mean(word, beside)):
+    misspelt = get_close_matches(word, known, n=1, cutoff=MISSPELT) if before else []
+    if near := did_you_mean(word, misspelt or beside):
         return f"{near}{listed}"
     if meant:
         return f" Here it is {' or '.join(meant)}.{listed}"

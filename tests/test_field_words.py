@@ -104,7 +104,7 @@ def test_every_meaning_is_a_key_that_some_recipe_or_ablation_has():
     known |= set(keys_below(Ablation, {}))
     assert {meaning.partition("=")[0] for meaning in _MEANINGS} <= known
     values = [meaning for meaning in _MEANINGS if "=" in meaning]
-    needed = {"freeze=true": {"init_from": "a.safetensors"}}
+    needed = {"freeze=true": {"init_from": "a.safetensors"}, "sam.adaptive=true": {"sam.rho": 0.1}}
     for meaning in values:
         changes = {**library.overrides([meaning]), **needed.get(meaning, {})}
         assert resolve([RECIPE, changes], meaning)

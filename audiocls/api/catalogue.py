@@ -7,7 +7,11 @@ from typing import Any
 from audiocls.api.frames import frame_of
 from audiocls.api.report import Report, report_of
 from audiocls.render.document import Document, Title
-from audiocls.render.table import Column, Table
+from audiocls.render.table import Column, Kind, Table
+
+SENTENCES = ("question", "description", "what", "summary")
+KINDS: dict[str, Kind] = {"name": "id", **dict.fromkeys(SENTENCES, "prose")}
+"""Kinds of columns by their names: the name is what the next command needs, and stays whole."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,7 +49,9 @@ class Catalogue:
         """The table, in every format but that of W&B."""
         drops = {name: place for place, name in enumerate(self.droppable, 1)}
         shown = self._shown()
-        columns = tuple(Column(name, "word", drop=drops.get(name, 0)) for name in shown)
+        columns = tuple(
+            Column(name, KINDS.get(name, "word"), drop=drops.get(name, 0)) for name in shown
+        )
         rows = tuple(
             tuple("" if (value := row.get(name)) is None else str(value) for name in shown)
             for row in self.entries

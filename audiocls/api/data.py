@@ -106,7 +106,7 @@ class DataCheck:
         """Content and findings, in every format but that of W&B."""
         from audiocls.audio.check.summary import as_values, facts_of
 
-        columns = tuple(Column(name, "word") for name in ("", "kind", "what"))
+        columns = (Column("", "word"), Column("kind", "word"), Column("what", "prose"))
         rows = tuple(tuple(row.values()) for row in self.rows())
         found: Block = Text("No problems found.")
         if rows:

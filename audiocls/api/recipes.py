@@ -67,7 +67,7 @@ def list_recipes() -> Catalogue:
         }
         for each in known
     )
-    return Catalogue("Recipes", tuple(rows))
+    return Catalogue("Recipes", tuple(rows), droppable=("cost",))
 
 
 @known_options

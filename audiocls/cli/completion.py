@@ -10,12 +10,14 @@ from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiocls.errors import AudioclsError
 from audiocls.formatting import RUNS
-from audiocls.library_files import Kind, available
 from audiocls.render.formats import FORMATS
+
+if TYPE_CHECKING:
+    from audiocls.library_files import Kind
 
 KINDS = ["models", "features", "data", "losses", "optimizers", "schedules", "augment", "metrics"]
 MODES = {
@@ -80,7 +82,7 @@ def arms(ctx: Any, incomplete: str) -> list[str]:
     # Of a line that ends in an option without its value, the words are not parameters yet.
     words = [ctx.params.get("name"), *ctx.args]
     name = next((word for word in words if word and not word.startswith("-")), "")
-    places = (_runs(ctx) / name / "study.yaml", available("ablations").get(name, Path(name)))
+    places = (_runs(ctx) / name / "study.yaml", _named("ablations").get(name, Path(name)))
     *before, last = incomplete.split(";")
     stem = "".join(f"{each};" for each in before)
     for place in places:
@@ -129,7 +131,9 @@ def values_of(key: str) -> list[str]:
     return keys().get(key, [])
 
 
-def _named(kind: Kind) -> dict[str, Path]:
+def _named(kind: "Kind") -> dict[str, Path]:
+    from audiocls.library_files import available
+
     with suppress(OSError):
         return available(kind)
     return {}

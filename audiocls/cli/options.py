@@ -271,7 +271,7 @@ def show_content(content: Mapping[str, Any], as_json: bool) -> None:
     """Print what a file holds, as YAML or as JSON."""
     from audiocls import yaml_file
 
-    console.show_json(content) if as_json else console.say(yaml_file.dump(content))
+    console.show_json(content) if as_json else console.verbatim(yaml_file.dump(content))
 
 
 def require_file_name(out: Path | None) -> None:

@@ -11,25 +11,26 @@ from audiocls.cli import options as o
 from audiocls.formatting import command_line
 from audiocls.render.formats.terminal import show
 
+Assignments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY=VALUE", autocompletion=completion.assignments, help="Such as optim.lr=1e-3."
+    ),
+]
+AblationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ablation",
+        autocompletion=completion.ablations,
+        help="Train a cell of it: arm=… seed=… fold=…",
+    ),
+]
+
 
 def train(
-    assignments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="KEY=VALUE",
-            autocompletion=completion.assignments,
-            help="Such as optim.lr=1e-3.",
-        ),
-    ] = None,
+    assignments: Assignments = None,
     recipe: o.RecipeOption = None,
-    ablation: Annotated[
-        str | None,
-        typer.Option(
-            "--ablation",
-            autocompletion=completion.ablations,
-            help="Train a cell of it: arm=… seed=… fold=…",
-        ),
-    ] = None,
+    ablation: AblationOption = None,
     config: Annotated[
         str | None, typer.Option("--config", help="A recipe's or a trial's YAML file.")
     ] = None,

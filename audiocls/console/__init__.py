@@ -13,6 +13,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from audiocls.console.wrapping import NARROW_PROSE, PROSE_WIDTH, wrapped
+
 UNWRAPPED = 10_000
 """Columns; wider than any line."""
 
@@ -60,8 +62,8 @@ def collected() -> Iterator[io.StringIO]:
 
 
 def say(text: str) -> None:
-    """Print a line on stdout, without markup."""
-    stdout().print(text, markup=False, soft_wrap=True)
+    """Print sentences on stdout, without markup; a terminal's lines end between words."""
+    _print(stdout(), text)
 
 
 def verbatim(text: str) -> None:
@@ -71,7 +73,7 @@ def verbatim(text: str) -> None:
 
 def title(text: str) -> None:
     """Print a line in bold on stdout."""
-    stdout().print(Text(text, style="bold"), soft_wrap=True)
+    _print(stdout(), text, style="bold")
 
 
 def heading(text: str) -> None:
@@ -82,12 +84,28 @@ def heading(text: str) -> None:
 
 def note(text: str) -> None:
     """Print a line on stderr, for people only."""
-    stderr().print(text, markup=False, soft_wrap=True, style="dim")
+    _print(stderr(), text, style="dim")
 
 
 def error(text: str) -> None:
     """Print an error on stderr."""
-    stderr().print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
+    terminal, start = stderr(), "error: "
+    told = Text(_fitted(terminal, f"{start}{text}"))
+    told.stylize("bold red", 0, len(start))
+    terminal.print(told, soft_wrap=True)
+
+
+def message(terminal: Console, text: str) -> None:
+    """Print what happened to a trial, above the progress on that terminal."""
+    _print(terminal, text, style="yellow")
+
+
+def _print(terminal: Console, text: str, style: str = "") -> None:
+    terminal.print(Text(_fitted(terminal, text), style=style), soft_wrap=True)
+
+
+def _fitted(terminal: Console, text: str) -> str:
+    return wrapped(text, terminal.width) if terminal.is_terminal else text
 
 
 def show_json(value: Any) -> None:
@@ -101,25 +119,35 @@ def show_table(
     rows: Sequence[Sequence[str]],
     text: Sequence[str] = (),
     droppable: Sequence[str] = (),
+    prose: Sequence[str] = (),
+    whole: Sequence[str] = (),
 ) -> None:
-    """Print a table; columns named in `text` align left.
+    """Print a table; columns named in `text` align left, those in `whole` are never broken.
 
-    In a terminal too narrow for it the `droppable` columns are left out, the first of them
-    first, and named below; into a pipe or a file all columns go.
+    In a terminal too narrow for it, with sentences of `NARROW_PROSE` columns, the `droppable` ones
+    are left out, the first of them first, and named below. Into a pipe or a file all columns go,
+    and sentences in `prose` columns are broken between words.
     """
-    terminal = stdout()
-    left_out: list[str] = []
-    table = _table(columns, rows, text, left_out)
+    terminal, left_out = stdout(), list[str]()
+    narrow = [_with_short_lines(columns, row, prose, NARROW_PROSE) for row in rows]
     for column in filter(columns.__contains__, droppable if terminal.is_terminal else ()):
-        if _width(terminal, table) <= terminal.width:
+        if _width(terminal, _table(columns, narrow, text, left_out, whole)) <= terminal.width:
             break
         left_out.append(column)
-        table = _table(columns, rows, text, left_out)
     if title:
         terminal.print(Text(title, style="bold"))
-    terminal.print(table)
+    if not terminal.is_terminal:
+        rows = [_with_short_lines(columns, row, prose, PROSE_WIDTH) for row in rows]
+    terminal.print(_table(columns, rows, text, left_out, whole))
     if left_out:
         note(f"left out at this width: {', '.join(left_out)}")
+
+
+def _with_short_lines(
+    columns: Sequence[str], row: Sequence[str], prose: Sequence[str], width: int
+) -> list[str]:
+    named = zip(columns, row, strict=True)
+    return [wrapped(cell, width) if column in prose else cell for column, cell in named]
 
 
 def _width(terminal: Console, table: Table) -> int:
@@ -133,12 +161,14 @@ def _table(
     rows: Sequence[Sequence[str]],
     text: Sequence[str],
     left_out: Sequence[str],
+    whole: Sequence[str],
 ) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     shown = [index for index, column in enumerate(columns) if column not in left_out]
     for column in (columns[index] for index in shown):
         justify: JustifyMethod = "left" if column in text else "right"
-        table.add_column(Text(column), justify=justify, overflow="fold")
+        is_whole = column in whole
+        table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=is_whole)
     for row in rows:
         cells = [row[index] for index in shown]
         table.add_row(*(Text(cell, style=VERDICT_STYLES.get(cell, "")) for cell in cells))

@@ -138,7 +138,7 @@ def _stages(status: Status) -> str:
 
 def _print_messages(terminal: Console, status: Status) -> None:
     for message in status.messages:
-        terminal.print(message, markup=False, style="yellow", soft_wrap=True)
+        console.message(terminal, message)
 
 
 class Lines:

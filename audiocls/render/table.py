@@ -50,8 +50,9 @@ class PValue:
 
 Cell = str | Estimate | Interval | PValue
 
-Kind = Literal["number", "word", "name", "verdict", "prose", "remark"]
-"""Of a column: `name` may break after commas, `prose` at words; a `remark` is often empty."""
+Kind = Literal["number", "word", "id", "name", "verdict", "prose", "remark"]
+"""Of a column: an `id` is never broken, a `name` may be after commas, `prose` at words; a
+`remark` is often empty."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import typer
 import audiocls
 from audiocls import console
 from audiocls.atomic import write_text
-from audiocls.cli import completion
+from audiocls.cli.data.sources import DataSetOption
 from audiocls.cli.options import (
     RUNS,
     CheckpointArgument,
@@ -23,15 +23,7 @@ from audiocls.render.formats.terminal import show
 
 def evaluate(
     checkpoint: CheckpointArgument,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            autocompletion=completion.root_assignments,
-            help="Such as data.root=DIR; repeatable.",
-        ),
-    ] = None,
+    assignments: DataSetOption = None,
     split: Annotated[
         str | None, typer.Option("--split", help="test (default), test:NAME, val, train or all.")
     ] = None,

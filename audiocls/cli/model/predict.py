@@ -75,7 +75,7 @@ def _write(lines: Iterator[str], out: Path | None) -> None:
     """Print the lines as they come, or write them to a file."""
     if out is None:
         for line in lines:
-            console.say(line)
+            console.verbatim(line)
     else:
         write_text(out, "".join(f"{line}\n" for line in lines))
         console.note(f"written: {out}")

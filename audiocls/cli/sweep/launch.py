@@ -121,7 +121,7 @@ def show_launched(study: "audiocls.Study") -> None:
     outcome = study.outcome
     assert outcome is not None, "launch gives it"
     if outcome.submitted is not None:
-        return None if outcome.submitted.job else console.say(outcome.submitted.script)
+        return None if outcome.submitted.job else console.verbatim(outcome.submitted.script)
     if outcome.is_replaced:
         console.note(
             f"{study.name} held another plan before (other settings); its records stay in "

@@ -231,7 +231,7 @@ def table_of(ranking: Ranking, runs: Path | None = None) -> Table:
             *parameters,
             Column("state", "word"),
             Column("time", is_detail=True, drop=1),
-            *(() if ranking.sweep.blocks else (Column("trial", "word", is_detail=True, drop=2),)),
+            *(() if ranking.sweep.blocks else (Column("trial", "id", is_detail=True),)),
         ),
         rows=tuple(
             _row(rank if rank <= len(ranking.scored) else None, ranked, ranking)

@@ -72,6 +72,8 @@ def _show_table(table: Table) -> None:
         plain_rows(table, MAX_RANKED),
         text=[column.title for column in table.columns if column.is_text],
         droppable=[title for _, title in ordered],
+        prose=[column.title for column in table.columns if column.kind == "prose"],
+        whole=[column.title for column in table.columns if column.kind == "id"],
     )
     beyond = len(table.rows) - MAX_RANKED
     if table.all_rows and beyond > 0:

@@ -1,0 +1,38 @@
+"""Sentences in a terminal: broken between words, and never inside a command that can be copied."""
+
+import re
+import textwrap
+
+COMMAND = re.compile(r"(?:^|(?<=: ))audiocls (?:(?!\. |; ).)*$")
+"""A command at the end of a line, with no sentence after it."""
+PROSE_WIDTH = 80
+"""Columns of a table's sentences in a pipe or a file, where nothing else limits them."""
+
+NARROW_PROSE = 40
+"""Columns that they need at least, before a terminal goes without other columns for them."""
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return `text` with lines of at most `width` columns, as far as its words allow.
+
+    Further lines of an indented one, or of an item, are indented likewise. A command at the end has
+    a line of its own where it does not fit, and stays whole.
+
+    >>> print(wrapped("- one two three four five. Resume with: audiocls sweep launch mine", 24))
+    - one two three four
+      five. Resume with:
+      audiocls sweep launch mine
+    """
+    return "\n".join(part for line in text.split("\n") for part in _lines(line, width))
+
+
+def _lines(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip(" -")))
+    found = COMMAND.search(line)
+    prose = line[: found.start()].rstrip() if found else line
+    lines = textwrap.wrap(
+        prose, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [*lines, f"{indent}{found[0]}"] if found else lines
