@@ -38,7 +38,7 @@ def relative(path: Path) -> str:
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
     """Yield language and text of each fenced block."""
-    yield from re.findall(r"^ *```(\w*)\n(.*?)^ *```$", page.read_text(), re.S | re.M)
+    yield from re.findall(r"^ *```(\w*)[^\n]*\n(.*?)^ *```$", page.read_text(), re.S | re.M)
 
 
 def commands(page: Path) -> Iterator[str]:
