@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -16,12 +17,14 @@ import audiocls.errors
 from audiocls import library, yaml_file
 from audiocls.analysis.family import Verdict
 from audiocls.cli import app
+from audiocls.design import load_ablation
 from audiocls.store.proposals import SearchPlan
 from audiocls.store.record import Cost, Failure, Provenance, Record, Study
 from audiocls.studies.launch import EXIT_CODES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 LINKED = [
     *PAGES,
@@ -38,7 +41,7 @@ def relative(path: Path) -> str:
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
     """Yield language and text of each fenced block."""
-    yield from re.findall(r"^ *```(\w*)\n(.*?)^ *```$", page.read_text(), re.S | re.M)
+    yield from re.findall(r"^ *```(\w*)[^\n]*\n(.*?)^ *```$", page.read_text(), re.S | re.M)
 
 
 def commands(page: Path) -> Iterator[str]:
@@ -85,6 +88,36 @@ def test_commands_within_sentences_exist_with_their_options(page):
     prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.S | re.M)
     for line in re.findall(r"`(audiocls [a-z][^`]*)`", prose):
         require_known(" ".join(line.split()).replace("…", "x"), may_lack_words=True)
+
+
+def lines_of_shells(page: Path) -> list[str]:
+    return [
+        line for kind, text in blocks(page) if kind in ("", "bash") for line in text.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_what_else_is_run_is_there(page):
+    """Scripts of ours, verbs of the Makefile, extras to install."""
+    verbs = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    text = page.read_text()
+    for line in lines_of_shells(page):
+        if script := re.match(r"python (\S+)", line):
+            assert (ROOT / script[1]).exists(), line
+        if verb := re.match(r"make (\S+)", line):
+            assert verb[1] in verbs, line
+    for verb in re.findall(r"`make ([a-z-]+)`", text):
+        assert verb in verbs, verb
+    known = PROJECT["project"]["optional-dependencies"]
+    for extras in re.findall(r"audiocls\[([a-z,]+)\]", text):
+        assert set(extras.split(",")) <= set(known), extras
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_every_question_of_the_documents_is_one_of_the_grammar(page):
+    for kind, text in blocks(page):
+        if kind == "yaml" and re.search(r"^question:", text, re.M):
+            load_ablation(yaml_file.parse_mapping(text, page.name), page.name)
 
 
 def anchors(page: Path) -> set[str]:
