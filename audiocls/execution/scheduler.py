@@ -286,5 +286,5 @@ def _running(label: str, event: Epoch | Stage) -> Running:
     """Return a trial for the display after one of its epochs."""
     if isinstance(event, Stage):
         return Running(label, event.epoch, event.num_epochs, is_pretraining=True)
-    shown = {"metric": event.metric, "value": event.value}
-    return Running(label, event.epoch, event.num_epochs, **shown)
+    metric, value = event.metric, event.value
+    return Running(label, event.epoch, event.num_epochs, metric=metric, value=value)
