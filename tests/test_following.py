@@ -48,8 +48,10 @@ def test_what_was_logged_last_is_in_the_line_of_a_trial_and_of_the_launch():
         "epoch 5/6 · val/accuracy 0.5",
         "8 logged · val_acc 0.25",
     ]
-    assert "3 running (8 logged · val_acc 0.25)" in summary(status).plain
-    assert "running ·" in summary(Status(num_total=9, running=(Running("a", 0, 6),))).plain
+    assert "3 running (8 logged · val_acc 0.25)" in summary(status, is_alone=True).plain
+    assert "3 running ·" in summary(status).plain  # the lines below it say so
+    begun = Status(num_total=9, running=(Running("a", 0, 6),))
+    assert "1 running ·" in summary(begun, is_alone=True).plain
 
 
 def test_an_epoch_travels_with_its_metric():

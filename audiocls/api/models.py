@@ -1,6 +1,6 @@
 """One model: its layers before training; its scores and its labels after."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -203,20 +203,21 @@ def predict(
     >>> import audiocls
     >>> audiocls.predict("words:best", "clips", top=3).frame()  # doctest: +SKIP
     """
+    load = _loader(Path(checkpoint))  # names a missing extra before a trial is looked for
     named = find_trial(checkpoint, found_runs_folder(runs))
-    predictor = _predictor(named.path)
+    predictor = load(named.path)
     paths = [files] if isinstance(files, str | Path) else files
     selection = label_selection(predictor, top, threshold, windows)
     notes = (*named.notes, *predictor.notes)
     return Predictions(predictor, tuple(map(Path, paths)), selection, notes=notes)
 
 
-def _predictor(path: Path) -> "Predictor":
-    """Return the checkpoint or the exported file at a path."""
+def _loader(path: Path) -> "Callable[[Path], Predictor]":
+    """Return what reads an exported file, or a checkpoint."""
     if path.suffix == ".onnx":
         from audiocls.training.onnx_model import load_onnx
 
-        return load_onnx(path)
+        return load_onnx
     from audiocls.training.checkpoint import load_checkpoint
 
-    return load_checkpoint(path)
+    return load_checkpoint

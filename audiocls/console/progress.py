@@ -101,13 +101,17 @@ def _metric(trial: Running) -> str:
     return f" · {trial.metric} {format_value(trial.value)}" if is_known else ""
 
 
-def summary(status: Status) -> Text:
-    """Return `12/40 done · 2 running (1 pre-training, epoch 3/20) · 0 failed · 1 min 20 s left`."""
+def summary(status: Status, is_alone: bool = False) -> Text:
+    """Return `12/40 done · 2 running (1 pre-training, epoch 3/20) · 0 failed · 1 min 20 s left`.
+
+    Where no line for each trial stands below it, `is_alone`, it has how far the foremost one is.
+    """
+    stages = _stages(status) or (_foremost(status) if is_alone else "")
     parts = [
         (f"{status.stage}: " if status.stage else "", ""),
         (_done(status), "bold"),
         (" · ", "dim"),
-        (f"{len(status.running)} running{_stages(status)}", ""),
+        (f"{len(status.running)} running{stages}", ""),
         (" · ", "dim"),
         (f"{status.num_failed} failed", "bold red" if status.num_failed else ""),
         (" · ", "dim"),
@@ -123,17 +127,22 @@ def _done(status: Status) -> str:
 
 def _stages(status: Status) -> str:
     """Return how many trials compute features or pre-train: without epochs of their own yet, they
-    are not hung. Once they train, return how far the foremost is, and what it reached."""
+    are not hung."""
     extracted = [trial.clips for trial in status.running if trial.clips]
     if extracted:
         done, num_clips = max(extracted, key=lambda clips: clips[1])
         return f" ({len(extracted)} at features, clip {done}/{num_clips})"
     stages = [trial for trial in status.running if trial.is_pretraining]
     if not stages:
-        foremost = max(status.running, key=lambda trial: trial.epoch, default=None)
-        return f" ({_epochs(foremost)})" if foremost and foremost.epoch else ""
+        return ""
     slowest = min(stages, key=lambda trial: trial.epoch)
     return f" ({len(stages)} pre-training, epoch {slowest.epoch}/{slowest.num_epochs})"
+
+
+def _foremost(status: Status) -> str:
+    """Return how far the foremost trial is, and what it logged last."""
+    foremost = max(status.running, key=lambda trial: trial.epoch, default=None)
+    return f" ({_epochs(foremost)})" if foremost and foremost.epoch else ""
 
 
 def _print_messages(terminal: Console, status: Status) -> None:
@@ -155,4 +164,4 @@ class Lines:
         is_news, self._was_over = is_over and not self._was_over, is_over
         if is_news or time.monotonic() - self._last >= LINE_EVERY_S:
             self._last = time.monotonic()
-            self._terminal.print(summary(status), soft_wrap=True)
+            self._terminal.print(summary(status, is_alone=True), soft_wrap=True)
