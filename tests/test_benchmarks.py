@@ -91,3 +91,13 @@ def test_the_ray_benchmark_trains_every_trial_in_each_arm() -> None:
     answer = json.loads(done.stdout.splitlines()[-1])
     assert min(answer["local_s"], answer["ray_s"]) > 0
     assert len(answer["ratios"]) == 1
+
+
+@pytest.mark.slow
+def test_the_probe_benchmark_times_each_arm() -> None:
+    command = [sys.executable, BENCHMARKS / "probe.py", "--rounds=1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    arms = ["a trial ", "a trial of a pack of 8 ", "the bare loop "]
+    for line, arm in zip(done.stdout.splitlines(), arms, strict=True):
+        assert line.startswith(arm)
