@@ -117,3 +117,13 @@ def test_the_gpu_benchmark_runs_whole_on_a_cpu(tmp_path: Path) -> None:
     assert answer["clips_per_s"]["CNN"].keys() >= arms
     assert answer["clips_per_s"].keys() == {"CNN", "EAT-S", "ResNet-18"}
     assert min(rate for each in answer["clips_per_s"].values() for [rate] in each.values()) > 0
+
+
+@pytest.mark.slow
+def test_the_probe_benchmark_times_each_arm() -> None:
+    command = [sys.executable, BENCHMARKS / "probe.py", "--rounds=1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    arms = ["a trial ", "a trial of a pack of 8 ", "the bare loop "]
+    for line, arm in zip(done.stdout.splitlines(), arms, strict=True):
+        assert line.startswith(arm)
