@@ -1,6 +1,7 @@
-"""Takes the picture of a report in a browser, docs/report.png: `python docs/page.py runs/dropout`.
+"""Takes pictures of a report in a browser: `python docs/page.py runs/dropout`.
 
-Needs `chromium` on the path, and no network.
+They are docs/report.png, on a desk, and docs/report-phone.png. Needs `chromium` on the path, and no
+network.
 """
 
 import subprocess
@@ -10,19 +11,26 @@ from pathlib import Path
 
 import audiocls
 
-WIDTH, HEIGHT = 1000, 1210
-"""Pixels: the first screen, down to the verdicts."""
+PICTURES = {"report.png": (1000, 1210), "report-phone.png": (520, 1100)}
+"""Name → pixels: the first screen, down to the verdicts. Chromium has no narrower windows."""
 
 
-def photograph(study: Path, picture: Path) -> None:
-    """Write the first screen of the report of `study` to `picture`, a PNG."""
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder, "report.html")
-        audiocls.Study(study).compare().report.save(page)
-        window = [f"--window-size={WIDTH},{HEIGHT}", f"--user-data-dir={folder}/profile"]
-        shot = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--screenshot={picture}"]
-        subprocess.run(["chromium", *shot, *window, page.as_uri()], check=True)
+def photograph(study: Path, folder: Path) -> None:
+    """Write the first screens of the report of `study` as PNG files to `folder`."""
+    report = audiocls.Study(study).compare().report
+    with tempfile.TemporaryDirectory() as temporary:
+        page = Path(temporary, "report.html")
+        report.save(page)
+        for name, (width, height) in PICTURES.items():
+            window = [f"--window-size={width},{height}", f"--user-data-dir={temporary}/profile"]
+            shot = [
+                "--headless",
+                "--no-sandbox",
+                "--hide-scrollbars",
+                f"--screenshot={folder / name}",
+            ]
+            subprocess.run(["chromium", *shot, *window, page.as_uri()], check=True)
 
 
 if __name__ == "__main__":
-    photograph(Path(sys.argv[1]), Path(__file__).with_name("report.png").resolve())
+    photograph(Path(sys.argv[1]), Path(__file__).parent.resolve())

@@ -100,10 +100,12 @@ def lines_of_shells(page: Path) -> list[str]:
 def test_what_else_is_run_is_there(page):
     """Scripts of ours, verbs of the Makefile, extras to install."""
     verbs = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
-    text = page.read_text()
+    text, folder = page.read_text(), ROOT
     for line in lines_of_shells(page):
+        if (moved := re.match(r"cd (\S+)", line)) and (ROOT / moved[1]).is_dir():
+            folder = ROOT / moved[1]
         if script := re.match(r"python (\S+)", line):
-            assert (ROOT / script[1]).exists(), line
+            assert (folder / script[1]).exists(), line
         if verb := re.match(r"make (\S+)", line):
             assert verb[1] in verbs, line
     for verb in re.findall(r"`make ([a-z-]+)`", text):

@@ -180,6 +180,9 @@ FormatOption = Annotated[
         help=f"{', '.join(FORMATS)}. html, ipynb, wandb write files.",
     ),
 ]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Rewrite the HTML page until the study has ended.")
+]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="File to write, for all formats but terminal.")
 ]

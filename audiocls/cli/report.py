@@ -28,9 +28,7 @@ def report(
     figure_format: o.FigureFormatOption = "svg",
     with_clips: o.ClipsOption = False,
     assignments: o.RootOption = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Rewrite the HTML page until the study has ended.")
-    ] = False,
+    watch: o.WatchOption = False,
     runs: o.RunsOption = o.RUNS,
 ) -> None:
     """Compare a study's arms with its baseline, over what is recorded so far; or whole studies."""
@@ -42,14 +40,9 @@ def report(
         )
     if watch and output.format != "html":
         raise UsageError(f"--watch: rewrites an HTML page; got --format {output.format}")
+    page, names = out if watch else None, (name, *(others or []))
     known = audiocls.report(
-        name,
-        *(others or []),
-        clips=with_clips,
-        set=assignments,
-        watch=watch,
-        out=out if watch else None,
-        runs=runs,
+        *names, clips=with_clips, set=assignments, watch=watch, out=page, runs=runs
     )
     if figures is not None:
         for file in known.save_figures(figures, figure_format):

@@ -107,13 +107,8 @@ def check_factors_are_free(plan: Plan, overrides: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for overrides of what the ablation varies."""
     hidden = [key for key in overrides if any(key in changes for changes in plan.arms.values())]
     if hidden:
-        raise ConfigError(
-            "--set",
-            [
-                f"{key}: it is what the ablation varies; narrow its arms with --arms"
-                for key in hidden
-            ],
-        )
+        why = "it is what the ablation varies; narrow its arms with --arms"
+        raise ConfigError("--set", [f"{key}: {why}" for key in hidden])
 
 
 def on_available_folds(plan: Plan, config: Config, cache: Path, is_requested: bool) -> Plan:
