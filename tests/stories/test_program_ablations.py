@@ -9,6 +9,8 @@ import pytest
 
 from audiocls.store import StudyFolder
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ROOT = Path(__file__).parents[2]
 QUIET = ("--wandb", "disabled")
 

@@ -5,6 +5,8 @@ import json
 import pytest
 from helpers.wandb_runs import read_run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SEARCH = """
 name: search
 method: bayes
