@@ -58,7 +58,8 @@ def _sentence(fault: Any, root: type[BaseModel], given: Mapping[str, Any]) -> st
     if fault["type"] == "missing":
         return f"{key}: missing, and it has no default"
     if fault["type"] == "value_error":
-        return f"{key}: {str(fault['msg']).removeprefix('Value error, ')}"
+        rule = str(fault["msg"]).removeprefix("Value error, ")
+        return f"{key}: {rule}" if path else rule  # of a whole recipe, a rule names its keys
     if WANTED.get(fault["type"]) == MAPPING:
         return f"{key}: got {_shortened(fault['input'])}; {_of_section(path, root, given)}"
     why = reason(fault["type"], fault.get("ctx", {}), fault["input"])

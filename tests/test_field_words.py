@@ -120,9 +120,7 @@ WRONG = ["word", 3, -1.5, True, None, [], [[]], {}, {"x": 1}, {"name": 3}, {"nam
 def checked(faults):
     for fault in faults:
         assert not [phrase for phrase in LEAKS if phrase in fault], fault
-        key, colon, _ = fault.partition(": ")
-        assert key
-        assert colon, fault
+        assert "(whole)" not in fault
 
 
 def attempt(read, *given):
