@@ -234,6 +234,7 @@ def test_what_a_program_logs_is_told_while_it_runs_and_the_stop_rule_may_end_it(
         *_, epoch = until(executor, lambda event: isinstance(event, Epoch))
         rows = [row for row in command.trial.history() if "loss" in row]
         assert 0 < len(rows) == epoch.epoch < 1000
+        assert (epoch.metric, epoch.value) == ("loss", 1 / len(rows))
         executor.end(command.id)
         assert until(executor, is_end)[-1] == Done(command.id)
     record = command.trial.record()

@@ -7,18 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.recipes import TINY
 from helpers.records import finished_study, write_study
+from helpers.trials import trainable_job
 from typer.testing import CliRunner
 
 import audiocls
 from audiocls.cli import app
+from audiocls.config import resolve
 from audiocls.console.progress import progress_view, summary
 from audiocls.errors import UsageError
 from audiocls.execution.messages import Epoch, Running, Status, from_json, to_json
+from audiocls.execution.trial import train_trial
+from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Failure, Request, StudyFolder
 from audiocls.studies import watching
 from audiocls.studies.logs import log_lines
 from audiocls.studies.watching import StudyWatch, watch
+from audiocls.training.fit import Signal
 
 IDS = tuple(f"{letter * 4}01234567" for letter in "abcd")
 
@@ -60,6 +66,14 @@ def test_an_epoch_travels_with_its_metric():
     assert from_json(json.dumps({"event": "Epoch", "id": "a", "epoch": 1, "num_epochs": 2})) == (
         Epoch("a", 1, 2)
     )
+
+
+def test_each_epoch_of_our_own_trials_says_what_it_reached(tmp_path, cache):
+    job, events = trainable_job(resolve([TINY], "tiny"), tmp_path, cache), []
+    train_trial(job, WorkerCache(cache), events.append, lambda: Signal.CONTINUE)
+    reached = [(each.metric, each.value) for each in events if isinstance(each, Epoch)]
+    assert reached == [("val/accuracy", row["val/accuracy"]) for row in job.trial.history()]
+    assert len(reached) == 2
 
 
 def test_a_watch_sees_what_runs_how_far_it_is_and_what_has_failed(tmp_path):

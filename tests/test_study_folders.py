@@ -136,6 +136,16 @@ def test_deleting_asks_first(tmp_path):
         audiocls.delete_study("words", yes=True, runs=tmp_path)
 
 
+@pytest.mark.parametrize("words", [["rename", "new"], ["delete", "--yes"], ["archive"]])
+def test_a_study_goes_by_its_own_name_alone_and_not_by_the_file_that_it_is_of(tmp_path, words):
+    folder = write(tmp_path)
+    verb, *rest = words
+    ran = CliRunner().invoke(app, ["study", verb, "dropout", *rest, "--runs", str(tmp_path)])
+    assert ran.exit_code == 2
+    assert "no study 'dropout'" in ran.output
+    assert folder.exists()
+
+
 def test_an_archive_comes_back_by_the_command_that_is_stated(tmp_path):
     folder = write(tmp_path)
     write(tmp_path, "words.tuning", kind="tuning", of="words")

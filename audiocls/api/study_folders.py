@@ -8,12 +8,12 @@ from typing import Any
 
 from audiocls.api.arguments import Folder, found_runs_folder, known_options
 from audiocls.api.catalogue import Catalogue
-from audiocls.api.study import Named, folder_of
+from audiocls.api.study import Named, Study
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.formatting import command_line, format_bytes
 from audiocls.render.build.headline import short_answer
 from audiocls.render.build.ranking import short_best
-from audiocls.store import StudyFolder, count_states
+from audiocls.store import StudyFolder, count_states, open_study
 from audiocls.studies import keeping
 from audiocls.studies.keeping import Kept
 from audiocls.studies.reports import load_ranking, load_report
@@ -85,7 +85,7 @@ def rename_study(study: Named, name: str, *, runs: Folder | None = None) -> Kept
     >>> audiocls.rename_study("dropout", "dropout on ESC-10").path  # doctest: +SKIP
     PosixPath('runs/dropout on ESC-10')
     """
-    return keeping.rename_study(folder_of(study, runs), name)
+    return keeping.rename_study(_folder(study, runs), name)
 
 
 @known_options
@@ -96,7 +96,7 @@ def delete_study(study: Named, *, yes: bool = False, runs: Folder | None = None)
     >>> audiocls.delete_study("dropout", yes=True).num_bytes  # doctest: +SKIP
     18350080
     """
-    folder = folder_of(study, runs)
+    folder = _folder(study, runs)
     if not yes:
         raise UsageError(f"{deletion_question(folder)} Say so with yes=True, or --yes")
     return keeping.delete_study(folder)
@@ -122,4 +122,14 @@ def archive_study(
     >>> audiocls.archive_study("dropout").notes  # doctest: +SKIP
     ('back: tar -xzf runs/dropout.tar.gz -C runs',)
     """
-    return keeping.archive_study(folder_of(study, runs), None if out is None else Path(out), keep)
+    return keeping.archive_study(_folder(study, runs), None if out is None else Path(out), keep)
+
+
+def _folder(study: Named, runs: Folder | None) -> StudyFolder:
+    """Return a study by its own name alone: one that its file means is not given up for it."""
+    if isinstance(study, Study):
+        return study.folder
+    folder = open_study(str(study), found_runs_folder(runs))
+    if not folder.exists():
+        folder.study()  # raises, with the studies that there are
+    return folder

@@ -39,11 +39,9 @@ def delete(
     runs: o.RunsOption = o.RUNS,
 ) -> None:
     """Delete a study from this disk, after asking; not while a launch works on it."""
-    study = audiocls.Study(name, runs=runs)
-    num = len(list(study.path.glob("trials/*/record.json")))
-    question = f"Delete {study.path} ({num} finished trials) for good?"
+    question = f"Delete the study {name} in {runs} for good, with all its trials?"
     is_sure = is_sure or (sys.stdin.isatty() and typer.confirm(question))
-    kept = audiocls.delete_study(study, yes=is_sure)
+    kept = audiocls.delete_study(name, yes=is_sure, runs=runs)
     console.say(f"deleted: {kept.path} ({format_bytes(kept.num_bytes)})")
     _notes(kept.notes)
 

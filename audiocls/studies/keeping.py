@@ -101,7 +101,6 @@ def _move(folder: StudyFolder, target: Path, before: str, name: str) -> None:
 
 def delete_study(folder: StudyFolder) -> Kept:
     """Delete a study and its tuning trials from this disk; runs that W&B has stay there."""
-    _known(folder)
     family = _with_tuning(folder)
     for each in family:
         _require_idle(each, "delete")
@@ -120,7 +119,6 @@ def archive_study(folder: StudyFolder, out: Path | None = None, is_kept: bool = 
 
     The file is read back before anything is removed. With `is_kept` the folders stay.
     """
-    _known(folder)
     family = _with_tuning(folder)
     for each in family:
         _require_idle(each, "archive")
@@ -169,11 +167,6 @@ def _require_whole(file: Path, family: Sequence[StudyFolder]) -> None:
     if found != wanted:
         changed = sorted(name for name, _ in found.items() ^ wanted.items())
         raise UsageError(f"files changed while they were archived: {join_names(changed)}")
-
-
-def _known(folder: StudyFolder) -> None:
-    if not folder.exists():
-        folder.study()  # raises, with the studies that there are
 
 
 def _with_tuning(folder: StudyFolder) -> list[StudyFolder]:
