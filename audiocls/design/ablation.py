@@ -235,6 +235,11 @@ class Ablation(Options):
         """Whether factors make the arms, and not the file itself."""
         return bool(self.factors) and not self.arms
 
+    def judgement(self) -> dict[str, Any]:
+        """Return how a study is judged and its arms are called: no trial depends on these."""
+        rule = self.stats.model_dump()
+        return {**rule, "match": self.budget.match, "labels": self.labels}
+
     def base(self) -> Changes:
         """Return what every arm sets above the recipe: overrides, limits, and own metrics."""
         limits = {"max_params": self.budget.max_params, "max_macs": self.budget.max_macs}

@@ -182,8 +182,10 @@ class Document:
 
     def values(self) -> dict[str, Any]:
         """Return what the format JSON writes: the analysis, and the trials behind it."""
-        trials = {"trials": list(self.trials())} if self.trials else {}
-        return trials | self.data()
+        values = self.data()
+        if self.trials is None or "trials" in values:  # a ranking has its own, in their order
+            return values
+        return {**values, "trials": list(self.trials())}
 
 
 Wanted = TypeVar("Wanted")

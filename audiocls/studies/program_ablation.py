@@ -19,7 +19,7 @@ from audiocls.search import Sweep, check_sweep
 from audiocls.search.command import DEFAULT_COMMAND, HANDS_ON
 from audiocls.store import Cell, Request, Study, StudyFolder
 from audiocls.studies.command_trials import plain
-from audiocls.studies.resolve import check_factors_are_free, judged_and_shown, secondary_of
+from audiocls.studies.resolve import check_factors_are_free, secondary_of
 
 MOST_SHOWN = 5
 """Scripts that an error names."""
@@ -142,7 +142,7 @@ def _study_of(plan: Plan, code: ProgramCode, identities: dict[str, str]) -> Stud
             for arm, seed, fold in plan.cells
         ),
         identities=identities,
-        **judged_and_shown(ablation),
+        **ablation.judgement(),
         notes=(*plan.notes, *_notes(code, ablation)),
     )
 

@@ -122,12 +122,6 @@ def folds_of(config: Config, cache: Path) -> tuple[int, ...]:
     return tuple(range(1, num_folds + 1)) if num_folds else config.data.table(cache).folds
 
 
-def judged_and_shown(ablation: Ablation) -> dict[str, Any]:
-    """Return the fields of a study that its file alone decides, and no trial depends on."""
-    match, labels = ablation.budget.match, ablation.labels
-    return {**ablation.stats.model_dump(), "match": match, "labels": labels}
-
-
 def study_of(
     plan: Plan,
     configs: Configs,
@@ -159,7 +153,7 @@ def study_of(
         cells=_cells(plan, identified, fingerprints),
         identities=identities_of(identified, fingerprints),
         num_folds=configs[plan.baseline].data.num_folds,
-        **judged_and_shown(ablation),
+        **ablation.judgement(),
         overrides={**ablation.base(), **overrides},
         command=request.line() if request else "",
         request=request,
