@@ -62,6 +62,7 @@ def offered(tmp_path, monkeypatch, capsys):
         ("audiocls data fetch e", ["esc50"]),
         ("audiocls data check folder --set data.r", ["data.root"]),
         ("audiocls report mine --format j", ["json"]),
+        ("audiocls evaluate mi", ["mine:best"]),
         ("audiocls parts list m", ["models", "metrics"]),
         ("audiocls sweep launch dropout --executor s", ["slurm"]),
         ("audiocls sweep launch dropout --wandb off", ["offline"]),

@@ -77,6 +77,11 @@ def studies(ctx: Any, incomplete: str) -> list[str]:
     return _beginning(found, incomplete)
 
 
+def trials(ctx: Any, incomplete: str) -> list[str]:
+    """Offer the best trial of each study below the folder of `--runs`."""
+    return [f"{study}:best" for study in studies(ctx, "") if f"{study}:best".startswith(incomplete)]
+
+
 def arms(ctx: Any, incomplete: str) -> list[str]:
     """Offer the arms of a launched study, or those that an ablation's file names."""
     # Of a line that ends in an option without its value, the words are not parameters yet.

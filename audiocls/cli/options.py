@@ -162,6 +162,7 @@ CheckpointArgument = Annotated[
     typer.Argument(
         metavar="TRIAL",
         help="STUDY:best, STUDY:ID or a short id; or a finished trial's folder or weights.",
+        autocompletion=completion.trials,
     ),
 ]
 PredictorArgument = Annotated[
@@ -170,6 +171,7 @@ PredictorArgument = Annotated[
         metavar="TRIAL",
         help="STUDY:best, STUDY:ID or a short id; a finished trial's folder or weights; or a file "
         "that export wrote, such as model.onnx.",
+        autocompletion=completion.trials,
     ),
 ]
 FormatOption = Annotated[

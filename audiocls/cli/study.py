@@ -8,10 +8,18 @@ import typer
 
 import audiocls
 from audiocls import console
+from audiocls.cli import completion
 from audiocls.cli import options as o
+from audiocls.cli.command_group import CommandGroup
 from audiocls.formatting import format_bytes
 
-app = typer.Typer(no_args_is_help=True, help="Studies on disk: list, rename, delete, archive.")
+OwnName = Annotated[
+    str, typer.Argument(help="A study, by its own name.", autocompletion=completion.studies)
+]
+
+app = typer.Typer(
+    cls=CommandGroup, no_args_is_help=True, help="Studies on disk: list, rename, delete, archive."
+)
 
 
 @app.command("list")
@@ -22,7 +30,7 @@ def list_(runs: o.RunsOption = o.RUNS, as_json: o.JsonOption = False) -> None:
 
 @app.command()
 def rename(
-    name: o.StudyArgument,
+    name: OwnName,
     new: Annotated[str, typer.Argument(metavar="NEW", help="The name that it gets.")],
     runs: o.RunsOption = o.RUNS,
 ) -> None:
@@ -34,7 +42,7 @@ def rename(
 
 @app.command()
 def delete(
-    name: o.StudyArgument,
+    name: OwnName,
     is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     runs: o.RunsOption = o.RUNS,
 ) -> None:
@@ -48,7 +56,7 @@ def delete(
 
 @app.command()
 def archive(
-    name: o.StudyArgument,
+    name: OwnName,
     out: Annotated[
         Path | None, typer.Option("--out", help="Default: NAME.tar.gz beside its folder.")
     ] = None,
