@@ -83,7 +83,7 @@ def test_bf16_is_refused_where_it_is_emulated(monkeypatch):
 @pytest.mark.parametrize("device", ["gpu", "cuda:1", "xla"])
 def test_a_device_that_cannot_work_is_refused(device):
     with pytest.raises(
-        ConfigError, match=r"device: got .*'auto', 'cpu', 'cuda', 'mps', 'tpu' or 'xpu'"
+        ConfigError, match=r"device: got .*'auto', 'cpu', 'cuda', 'mps', 'tpu', 'xpu'"
     ):
         resolve([TINY, {"device": device}], "")
 

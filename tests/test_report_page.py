@@ -55,7 +55,8 @@ def test_parts_of_one_name_have_addresses_of_their_own():
 def test_each_value_of_a_table_has_its_title_beside_it_for_a_card(page):
     table = re.search(r"<table.*?</table>", page, re.S)[0]
     titles = [
-        re.sub(r"<[^>]+>", " ", head) for head in re.findall(r"<th role=.columnh.*?</th>", table)
+        re.sub(r"<[^>]+>", " ", head)
+        for head in re.findall(r"<th scope=.col. role=.columnh.*?</th>", table)
     ]
     (row, *_) = re.findall(r"<tr role=.row.>(.*?)</tr>", table[table.index("<tbody") :], re.S)
     of_cells = re.findall(r'data-title="([^"]*)"', row)

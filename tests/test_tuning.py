@@ -44,7 +44,7 @@ def ablation(**given):
         ({"tune": {"data.fold_seed": [0, 1]}}, "the same data"),
         ({"tune": {"optim.lr": 0.1}}, "tune.optim.lr: got 0.1; allowed: a list of two values"),
         ({"tune": {"optim.lr": [0.1]}}, "tune.optim.lr: got [0.1]; allowed: a list of two values"),
-        ({"tune": {"optim.lr": [0.1, 0.2]}, "tune_trials": 1}, "greater than or equal to 2"),
+        ({"tune": {"optim.lr": [0.1, 0.2]}, "tune_trials": 1}, "wanted: 2 or more"),
     ],
 )
 def test_a_search_that_is_none_or_searches_what_is_compared_is_refused(given, said):

@@ -56,7 +56,7 @@ def test_predict_reports_a_bad_file_and_goes_on_with_the_others(here, trial, tmp
 
 
 def test_predict_without_a_checkpoint_says_what_one_is(here):
-    assert "folder of a finished trial" in here.run("predict", "nothing", "x.wav", code=2).err
+    assert "A trial is named STUDY:best" in here.run("predict", "nothing", "x.wav", code=2).err
 
 
 def test_doctor_tells_devices_threads_memory_disk_tracking_and_codecs(home):
