@@ -45,15 +45,6 @@ def why_unfit(error: BaseException) -> str | None:
     return f"{shown}: {error.strerror}; wanted: a path that a file or folder can have"
 
 
-def has_working_folder() -> bool:
-    """Whether the working directory still exists; torch cannot be imported where it was deleted."""
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def _holds(probe: Callable[[], bool]) -> bool:
     try:
         return probe()

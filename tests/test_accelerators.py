@@ -326,8 +326,9 @@ def test_without_float64_statistics_are_the_same_and_a_constant_stays_one(no_flo
 
 
 def test_an_epoch_computes_nothing_in_float64_on_the_device(tiny_parts, no_float64, monkeypatch):
+    from helpers.steps import train_step
+
     from audiocls.audio.batches import training_batches
-    from audiocls.training.step import train_step
 
     def refuse(tensor: Tensor) -> Tensor:
         raise AssertionError("this device has no float64")

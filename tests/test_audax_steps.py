@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import audax_steps as shared
+from helpers.steps import train_step
 
 from audiocls import library
 from audiocls.audio.augment.clip_rng import ClipRNG
@@ -20,7 +21,6 @@ from audiocls.audio.batches import Batch
 from audiocls.config import Config, resolve
 from audiocls.training.pretrain import stage_of
 from audiocls.training.state import TrainingState, build
-from audiocls.training.step import train_step
 
 GOLDEN = json.loads(shared.GOLDEN.read_text(encoding="utf-8"))
 CASES = [

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from audiocls.analysis import compare
 from audiocls.analysis.clips import compare_clips, scored
-from audiocls.api.reports import clips_request
+from audiocls.api.report import clips_request
 from audiocls.audio.datasets import Synthetic
 from audiocls.audio.decode import Waveform, decode
 from audiocls.audio.encode import encode

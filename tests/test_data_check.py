@@ -124,7 +124,7 @@ def test_the_same_sound_in_two_folds_leaks_whatever_its_format(home):
     samples = decode(home.path("1-1.wav")).samples
     write(home.path("2-1.flac"), samples)
     health = home.check()
-    assert kinds(health) == {"leaking twins": ("1-1.wav", "2-1.flac")}
+    assert kinds(health) == {"leaking duplicates": ("1-1.wav", "2-1.flac")}
     assert "1-1.wav (fold 1) = 2-1.flac (fold 2)" in health.findings[0].text
     assert not health.is_usable
 
@@ -132,7 +132,9 @@ def test_the_same_sound_in_two_folds_leaks_whatever_its_format(home):
 def test_the_same_sound_in_one_fold_is_a_duplicate_and_at_odds_under_two_labels(home):
     shutil.copy(home.path("1-0.wav"), home.path("1-1.wav"))
     health = home.check()
-    assert kinds(health) == dict.fromkeys(("at odds", "duplicated"), ("1-0.wav", "1-1.wav"))
+    assert kinds(health) == dict.fromkeys(
+        ("conflicting labels", "duplicated"), ("1-0.wav", "1-1.wav")
+    )
     assert health.is_usable
 
 
@@ -147,10 +149,10 @@ def test_a_source_in_two_folds_leaks_and_is_told_although_training_would_refuse(
 def test_a_class_that_a_fold_lacks_is_named_and_one_that_is_never_learned_is_a_fault(home):
     home.rows = [row for row in home.rows if row[0] != "2-1.wav"]
     fault, warning = home.check().findings
-    assert (warning.kind, warning.is_fault) == ("bare", False)
+    assert (warning.kind, warning.is_fault) == ("absent class", False)
     assert "1 class has no clip in fold 2: c1" in warning.text
     # Of three folds one is trained on: the second, where the third is tested on.
-    assert (fault.kind, fault.is_fault) == ("never learned", True)
+    assert (fault.kind, fault.is_fault) == ("untrained class", True)
     assert "fold 3: c1" in fault.text
 
 

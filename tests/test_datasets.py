@@ -218,6 +218,12 @@ def test_all_faults_of_a_manifest_are_reported_at_once(tmp_path):
         assert fault in str(raised.value)
 
 
+def test_paths_that_begin_above_the_manifest_are_told_where_to_begin(tmp_path):
+    folder = tmp_path.name
+    with pytest.raises(DataError, match=f"leave out '{folder}/', for paths begin there"):
+        manifest(tmp_path, f"path,label\n{folder}/a.wav,cat\n", ("a.wav",)).table(tmp_path)
+
+
 def test_at_most_twenty_faults_are_shown_and_the_rest_counted(tmp_path):
     text = "path,label\n" + "".join(f"{i}.wav,x\n" for i in range(50))
     with pytest.raises(DataError, match="50 faults") as raised:

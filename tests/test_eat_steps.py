@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from helpers import eat_steps as shared
+from helpers.steps import train_step
 
 from audiocls import library
 from audiocls.audio.augment.clip_rng import ClipRNG
@@ -18,7 +19,6 @@ from audiocls.audio.augment.mixing import mix_targets
 from audiocls.audio.batches import Batch
 from audiocls.config import Config, resolve
 from audiocls.training.state import TrainingState, build
-from audiocls.training.step import train_step
 
 GOLDEN = json.loads(shared.GOLDEN.read_text(encoding="utf-8"))
 CASES = [

@@ -146,13 +146,13 @@ def test_the_first_losses_are_those_of_the_first_steps_to_the_last_bit(tiny_part
     from audiocls.training import step as module
     from audiocls.training.fit import fit
 
-    seen, step = [], module.train_step
+    seen, step = [], module.update_weights
 
     def spied(*given, **options):
         seen.append(float((result := step(*given, **options)).loss))
         return result
 
-    monkeypatch.setattr(module, "train_step", spied)
+    monkeypatch.setattr(module, "update_weights", spied)
     progress = fit(tiny_parts(), lambda end: Signal.CONTINUE)
     assert progress.first_losses == seen[:NUM_FIRST]
     assert [float.fromhex(loss.hex()) for loss in progress.first_losses] == seen[:NUM_FIRST]

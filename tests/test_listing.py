@@ -147,7 +147,7 @@ def test_labels_in_two_unicode_forms_are_one_class_and_those_of_two_cases_look_a
     data = folder(tmp_path, [(f"{i}.wav", label, i % 3 + 1) for i, label in enumerate(labels)])
     assert data.table(tmp_path).labels == ("Dog", "cat x", "dog", NFC)
     found = findings(data, tmp_path)
-    assert "'Dog' = 'dog'" in found["look alike"]
+    assert "'Dog' = 'dog'" in found["similar labels"]
     assert "normalised" in found
 
 

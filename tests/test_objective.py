@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.steps import train_step
 from torch import Tensor, nn
 
 from audiocls.audio.augment.clip_rng import ClipRNG
@@ -18,7 +19,6 @@ from audiocls.training.classifier import Classifier
 from audiocls.training.losses import code_loss
 from audiocls.training.objective import ClassObjective, CodeObjective, JointObjective
 from audiocls.training.score import score_codes
-from audiocls.training.step import train_step
 
 CLIPS, BANDS, FRAMES, CLASSES, BOOKS = 6, 4, 12, 5, 2
 

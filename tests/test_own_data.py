@@ -479,9 +479,9 @@ def test_one_recording_in_two_test_sets_is_no_leak_and_in_training_it_is(tmp_pat
     sides = ["train", "train", "val", "val", "test", "test", "test", "test:far"]
     rows = [f"{i}.wav,{'ab'[i % 2]},{side}\n" for i, side in enumerate(sides)]
     data = listed(tmp_path, "path,label,split\n" + "".join(rows))
-    assert "leaking twins" not in found_in(data, tmp_path)
+    assert "leaking duplicates" not in found_in(data, tmp_path)
     sound(tmp_path / "7.wav", seed=1)
-    assert "7.wav (test:far)" in found_in(data, tmp_path)["leaking twins"]
+    assert "7.wav (test:far)" in found_in(data, tmp_path)["leaking duplicates"]
 
 
 def test_folds_may_have_further_test_clips_beside_them(tmp_path):

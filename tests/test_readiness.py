@@ -107,7 +107,7 @@ def test_a_class_that_a_fold_does_not_train_on_is_a_fault_of_check_and_stops_no_
     table = home.data.table(tmp_path)
     assert obstacles(table) == {}
     found = check(home.data, tmp_path, lambda done, total: None)
-    assert [finding.kind for finding in found.findings] == ["never learned", "bare"]
+    assert [finding.kind for finding in found.findings] == ["untrained class", "absent class"]
     assert not found.is_usable
     one_trial(home.given, recipe="logmel-cnn")
 
@@ -180,7 +180,7 @@ def test_check_and_launch_tell_the_same_by_the_same_names(tmp_path):
     home.path(3).write_bytes(home.path(1).read_bytes())
     write_wav(home.path(5), np.zeros(RATE), RATE)
     found = check(home.data, cache, lambda done, total: None).findings
-    assert {finding.kind for finding in found} == {"leaking twins", "silent"}
+    assert {finding.kind for finding in found} == {"leaking duplicates", "silent"}
     assert ready(home, cache) == tuple(f"folder, {each.kind}: {each.text}" for each in found)
 
 

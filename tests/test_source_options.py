@@ -8,6 +8,7 @@ import pytest
 import torch
 from helpers.masking import mask
 from helpers.recipes import TINY
+from helpers.steps import train_step
 from helpers.trials import TrainedTrial
 from torch import nn
 
@@ -28,7 +29,6 @@ from audiocls.training.evaluation_request import evaluation_request
 from audiocls.training.fit import EpochEnd, Signal, fit
 from audiocls.training.init_from import Weights, load_matching_weights
 from audiocls.training.losses import distillation, loss_of, smoothing_among_all
-from audiocls.training.step import train_step
 
 ADDED = {
     "train.mixed_loss": "bce",

@@ -6,15 +6,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiocls.api.arguments import choice
+from audiocls import library
+from audiocls.api.arguments import Assignments, assignments_of, choice
 from audiocls.atomic import write_bytes, write_text
 from audiocls.errors import UsageError
 from audiocls.render import document as blocks
-from audiocls.render.build.stored import Stored
+from audiocls.render.build.clips import ClipsRequest
+from audiocls.render.build.stored import (
+    Stored,
+    check_no_clips,
+    check_together,
+    stored_ablation,
+    stored_ranking,
+    stored_studies,
+)
 from audiocls.render.document import Document, of_kind
 from audiocls.render.formats import FORMATS, Output, checked, writer
 from audiocls.render.formats.html import to_fragment
 from audiocls.render.formats.terminal import to_text
+from audiocls.store import StudyFolder
+from audiocls.studies.reports import load_report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -32,6 +43,8 @@ SUFFIXES = {
 
 
 FIGURE_FORMATS = ("svg", "pdf", "png")
+ROOT = "data.root"
+"""The key that `set` may change in a report."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,3 +194,29 @@ def report_of(document: Document, file: str | Path = "report") -> Report:
     """Return a document that is the same in every format as a report; W&B has no runs of it."""
     formats = tuple(name for name in FORMATS if name != "wandb")
     return Report(lambda _: Stored(document, Path(file)), formats, f"{document.name}")
+
+
+def report_on(
+    folders: Sequence[StudyFolder], *, clips: bool = False, set: Assignments | None = None
+) -> Report:
+    """Return the report of a study, or of several compared with one another."""
+    request, first = clips_request(clips, set), folders[0]
+    if len(folders) > 1:
+        check_together(folders, request)
+        return Report(lambda _: stored_studies(folders))
+    if first.study().kind == "search":
+        check_no_clips(request, f"the sweep {first.name}")
+        return Report(lambda format_: stored_ranking(first, format_))
+    return Report(lambda format_: stored_ablation(load_report(first), format_, request))
+
+
+def clips_request(is_requested: bool, set: Assignments | None) -> ClipsRequest:
+    """Return which clips are read for a report; raises `UsageError` for keys without effect."""
+    assignments = assignments_of(set)
+    if not assignments:
+        return ClipsRequest(is_requested)
+    given = library.overrides(assignments)
+    unknown = [key for key in given if key != ROOT]
+    if unknown:
+        raise UsageError(f"--set: got {', '.join(unknown)}; allowed in a report: {ROOT}=DIR")
+    return ClipsRequest(is_requested, str(given[ROOT]))

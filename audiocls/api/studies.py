@@ -9,8 +9,7 @@ from audiocls.api.arguments import (
     names_text,
 )
 from audiocls.api.live import watch_report
-from audiocls.api.report import Report
-from audiocls.api.reports import report_on
+from audiocls.api.report import Report, report_on
 from audiocls.api.status import Status, status_on
 from audiocls.api.study import Named, Study, folder_of
 from audiocls.errors import UsageError

@@ -18,14 +18,14 @@ from audiocls.api.arguments import (
 from audiocls.api.comparison import Comparison
 from audiocls.api.frames import Rows, frame_of
 from audiocls.api.noise import Noise, noise_in
-from audiocls.api.report import Report
-from audiocls.api.reports import report_on
+from audiocls.api.report import Report, report_on
 from audiocls.api.rows import history_rows, prediction_rows
 from audiocls.api.status import Status, status_on
 from audiocls.errors import UsageError
 from audiocls.render.build.clips import ClipSection, ClipsRequest, section_of
 from audiocls.render.build.stored import stored_ablation
 from audiocls.store import StudyFolder
+from audiocls.store.study import open_study
 from audiocls.studies.launch import Outcome
 from audiocls.studies.launch_summary import summary_of
 from audiocls.studies.named_studies import find_study
@@ -220,7 +220,9 @@ def folder_of(study: Named, runs: Folder | None) -> StudyFolder:
     """Return the folder of a study that is there; raises `UsageError` with those there are."""
     if isinstance(study, Study):
         return study.folder
-    folder = find_study(str(study), found_runs_folder(runs))
+    name, place = str(study), found_runs_folder(runs)
+    if not (folder := open_study(name, place)).exists():
+        folder = find_study(name, place)
     if not folder.exists():
         folder.study()
     return folder

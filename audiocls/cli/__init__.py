@@ -28,7 +28,7 @@ from audiocls.cli.command_group import CommandGroup
 from audiocls.cli.model import evaluate, export, predict, show
 from audiocls.errors import AudioclsError, DataError, UsageError
 from audiocls.machine import fault_of
-from audiocls.named_paths import HOMELESS, has_working_folder, why_unfit
+from audiocls.named_paths import HOMELESS, why_unfit
 
 
 class ErrorsAsText(CommandGroup):
@@ -67,8 +67,12 @@ class ErrorsAsText(CommandGroup):
 
 
 def _require_working_folder() -> None:
-    if not has_working_folder():
-        raise UsageError("the folder that you are in was deleted; go to another one first: cd ~")
+    """Raise `UsageError` where the working directory was deleted: torch cannot be imported."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        text = "the folder that you are in was deleted; go to another one first: cd ~"
+        raise UsageError(text) from error
 
 
 app = typer.Typer(

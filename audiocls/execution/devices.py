@@ -155,6 +155,11 @@ def gpu_of(device: str) -> Gpu:
     return next(listed, Gpu(entry, "cuda", entry))
 
 
+def devices_of_trial() -> int:
+    """Return how many devices each trial of this worker has."""
+    return int(os.environ.get(DEVICES_PER_TRIAL, "1"))
+
+
 def require_kinds(asked: Iterable[str], slots: Slots) -> None:
     """Raise `UsageError` where trials ask for a kind of device that no slot is.
 

@@ -20,14 +20,14 @@ from typing import Any
 import torch
 
 from audiocls.config import Config
-from audiocls.execution.devices import DEVICES_PER_TRIAL
+from audiocls.execution.devices import devices_of_trial
 from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.parts import KEPT
 from audiocls.training import ranks
 from audiocls.training.device import resolve_device
 from audiocls.training.fit import fit
-from audiocls.training.ranks import ALONE, Ranks
+from audiocls.training.ranks import Ranks
 from audiocls.training.state import build
 
 OUT_OF_MEMORY = 3
@@ -38,14 +38,11 @@ GRACE_S = 10.0
 
 @contextmanager
 def following(job: NativeJob, config: Config, cache: Path) -> Iterator[Ranks]:
-    """Yield the ranks that train a trial, this process the first of them, until it is trained.
+    """Yield the ranks that train a trial on several devices, this process the first of them.
 
     Raises `torch.OutOfMemoryError` where the memory of another device was too small.
     """
-    size = int(os.environ.get(DEVICES_PER_TRIAL, "1"))
-    if size == 1:
-        yield ALONE
-        return
+    size = devices_of_trial()
     is_over = threading.Event()
     with TemporaryDirectory() as folder:
         rendezvous = Path(folder) / "rendezvous"

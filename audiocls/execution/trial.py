@@ -6,7 +6,7 @@ The only place where training, the store and tracking meet.
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from audiocls.audio.dataset import AudioDataset
 from audiocls.config import Config
 from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
+from audiocls.execution.devices import devices_of_trial
 from audiocls.execution.followers import following
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import (
@@ -39,6 +40,7 @@ from audiocls.tracking import Ending, start
 from audiocls.tracking.breakdown import ScoreBreakdown
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.progress import Progress
+from audiocls.training.ranks import ALONE
 from audiocls.training.score import score
 from audiocls.training.state import TrainingState, build
 from audiocls.training.step import EagerStep, StepForm
@@ -73,7 +75,7 @@ def train_trial(
     function but an interrupt of the process.
     """
     run = TrialRun(job, worker_cache, emit, poll_signal)
-    close = run.without_fault(lambda: _attempt(run, form_of))
+    close = run.without_fault(partial(_attempt, run, form_of))
     if isinstance(close, Interrupted):
         emit(close)
     elif meanwhile is None or not run.is_uploading:
@@ -113,7 +115,9 @@ def _train(run: TrialRun, form_of: Callable[[TrainingState], StepForm]) -> tuple
         if pretrained is None:
             return Interrupted(job.id), Ending(exit_code=1)
     dataset = dataset_of(run)
-    with following(job, config, run.worker_cache.cache) as ranks:
+    is_alone = devices_of_trial() == 1
+    followed = nullcontext(ALONE) if is_alone else following(job, config, run.worker_cache.cache)
+    with followed as ranks:
 
         def end_epoch(end: EpochEnd) -> Signal:
             return ranks.broadcast_from_first(lambda: run.end_epoch(end))

@@ -8,7 +8,7 @@ here, so that its trials pair with those before it.
 SAME_NUMBERS: dict[str, str] = {
     "cfa5b6649025": "467fac863784",  # since then prose is left out of the digest
     "f27e56805ee6": "467fac863784",  # modules and names of the redesign
-    "ba5d6ed33562": "467fac863784",  # own data and parts, packs, graphs, encoders
+    "ad7f90439096": "467fac863784",  # own data and parts, packs, graphs, encoders
 }
 """Digest → the first digest that computes the same numbers.
 

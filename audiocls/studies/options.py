@@ -230,7 +230,7 @@ def with_fork_server(options: LaunchOptions, study: str) -> Iterator[LaunchOptio
     It starts at once for a study that was never launched. One that was may have no trial left to
     train: there it starts with the first worker.
     """
-    if not (is_possible() and options.is_on_cpu()):
+    if not (options.is_on_cpu() and is_possible()):
         yield options
         return
     server = ForkServer(worker_environment(os.environ, "cpu"), NEEDED_LATER)

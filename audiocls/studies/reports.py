@@ -70,7 +70,7 @@ def load_report(folder: StudyFolder, study: Study | None = None) -> StudyReport:
     `study` replaces the stored one; its arms keep their names.
     """
     launched = study or folder.study_with_arms()
-    study = launched if study else labelled(launched, launched.labels)
+    study = labelled(launched, launched.labels) if launched.labels and not study else launched
     records = folder.records(study.cells)
     failed = folder.failures([cell for cell in study.cells if cell.id not in records])
     causes = {trial_id: f"failed: {failure.cause}" for trial_id, failure in failed.items()}

@@ -82,21 +82,12 @@ class EagerStep:
         yield
 
     def __call__(self, groups: Sequence[list[Batch]], is_measured: bool) -> list[StepResult]:
-        return [train_step(self._state, groups[0], is_measured)]
-
-
-def train_step(state: TrainingState, group: list[Batch], is_measured: bool = False) -> StepResult:
-    """Update once by a group's clips, and count the step.
-
-    Args:
-        group: one or more batches.
-        is_measured: whether the gradient's norm is wanted.
-    """
-    result = update_weights(state, group, is_measured)
-    if not state.scaling.was_skipped:
-        state.schedule.step()
-    state.averaging.after_step()
-    return result
+        state, [group] = self._state, groups
+        result = update_weights(state, group, is_measured)
+        if not state.scaling.was_skipped:
+            state.schedule.step()
+        state.averaging.after_step()
+        return [result]
 
 
 def update_weights(

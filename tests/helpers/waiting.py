@@ -20,7 +20,7 @@ from audiocls.audio.batches import training_batches
 from audiocls.audio.dataset import AudioDataset
 from audiocls.config import Config
 from audiocls.training.state import TrainingState, build
-from audiocls.training.step import train_step
+from helpers.steps import train_step
 
 META = torch.device("meta")
 INDEXING = {

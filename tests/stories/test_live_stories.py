@@ -36,7 +36,8 @@ def test_a_study_appears_moves_and_ends(home: Home, shown: audiocls.LivePage, ta
     tab.open(shown.address)
     assert "None yet" in tab.run("document.body.innerText")
     home.change(blocks="{seed: [0, 1, 2, 3], fold: [1]}")
-    launched = home.start("sweep", "launch", "tiny.yaml", "--wandb", "disabled", "--workers", "1")
+    slow = ("--workers", "1", "--set", "train.epochs=150")  # else it could be over at first sight
+    launched = home.start("sweep", "launch", "tiny.yaml", "--wandb", "disabled", *slow)
     try:
         watch_to_its_end(tab)
     finally:

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 import torch
+from helpers.steps import train_step
 from torch import nn
 from torch.func import functional_call
 from torchax import default_env
@@ -20,7 +21,7 @@ from torchax.interop import jax_view, torch_view
 from audiocls.audio.batches import Batch, training_batches
 from audiocls.models import Model
 from audiocls.training.state import TrainingState
-from audiocls.training.step import batch_loss, train_step
+from audiocls.training.step import batch_loss
 
 MakeParts = Callable[..., TrainingState]
 Arrays = dict[str, Any]

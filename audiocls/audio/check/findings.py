@@ -30,9 +30,9 @@ TOLERATED_SHARE = 0.01
 """Share of the clips that may be bent by a lossy step; beyond it a launch stops."""
 _BENT = ("truncated", "clipped", "cancelled")
 """Faults of clips that can be trained on, but are not what was recorded."""
-BETWEEN_SIDES = ("leaking twins", "bare", "never learned")
+BETWEEN_SIDES = ("leaking duplicates", "absent class", "untrained class")
 """Findings about folds and splits, which say nothing of recordings without labels."""
-_HARMLESS_TO_START = ("leaking twins", "never learned", *_BENT)
+_HARMLESS_TO_START = ("leaking duplicates", "untrained class", *_BENT)
 
 Probes = Mapping[Clip, DecodedInfo | DecodeFailure]
 
@@ -159,8 +159,13 @@ def _duplicates(table: ClipTable, probes: Probes) -> Iterator[Finding]:
     together = [group for group in duplicates if len({clip.use for clip in group}) == 1]
     at_odds = [group for group in duplicates if len({clip.labels for clip in group}) > 1]
     kinds = (
-        (apart, "leaking twins", True, "in different folds or splits: in training and in test"),
-        (at_odds, "at odds", False, "under different labels"),
+        (
+            apart,
+            "leaking duplicates",
+            True,
+            "in different folds or splits: in training and in test",
+        ),
+        (at_odds, "conflicting labels", False, "under different labels"),
         (together, "duplicated", False, "under several names"),
     )
     for groups_, kind, is_fault, how in kinds:
@@ -187,7 +192,10 @@ def _bare(table: ClipTable, probes: Probes) -> Iterator[Finding]:
         if bare:
             plural = "classes have" if len(bare) > 1 else "class has"
             yield Finding(
-                "bare", False, f"{len(bare)} {plural} no clip in {side}: {join_names(bare)}", ()
+                "absent class",
+                False,
+                f"{len(bare)} {plural} no clip in {side}: {join_names(bare)}",
+                (),
             )
 
 
@@ -211,7 +219,7 @@ def _never_learned(table: ClipTable, validation: Validation) -> Iterator[Finding
         which = "; ".join(f"fold {f}: {join_names(names)}" for f, names in lacking.items())
         text = f"classes without a clip to train on, by the fold tested on: {which}. "
         advice = "Add recordings of these classes, or set folds that spread them"
-        yield Finding("never learned", True, text + advice, ())
+        yield Finding("untrained class", True, text + advice, ())
 
 
 def _look_alike(table: ClipTable, probes: Probes) -> Iterator[Finding]:
@@ -219,7 +227,7 @@ def _look_alike(table: ClipTable, probes: Probes) -> Iterator[Finding]:
     groups = look_alikes(table.labels)
     if groups:
         which = join_names(" = ".join(map(ascii, group)) for group in groups)
-        yield Finding("look alike", False, f"labels that may be the same class: {which}", ())
+        yield Finding("similar labels", False, f"labels that may be the same class: {which}", ())
 
 
 def _remarked(table: ClipTable, probes: Probes) -> Iterator[Finding]:

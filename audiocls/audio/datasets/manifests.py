@@ -58,7 +58,9 @@ def path_problem(files: FileFinder, has_absolute: bool = False) -> Callable[[str
 
 
 def _elsewhere(root: Path, path: str) -> str:
-    """Return in which folder of `root` a path is found, if in any."""
+    """Return where a path is found that is none below `root`, if anywhere."""
+    if path.startswith(f"{root.name}/") and (root.parent / path).is_file():
+        return f"; leave out '{root.name}/', for paths begin there"
     folders = sorted(each.name for each in root.iterdir() if each.is_dir()) if root.is_dir() else []
     found = next((name for name in folders if (root / name / path).is_file()), "")
     return f"; it is in {found!r}: --set data.audio={found}" if found else ""

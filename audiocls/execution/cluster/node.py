@@ -29,7 +29,6 @@ from audiocls.execution.messages import Ended, Epoch, Event, Lost, to_json
 from audiocls.execution.provenance import code_digest, torch_version
 from audiocls.execution.temporary import cache_folder
 from audiocls.machine import fault_of
-from audiocls.named_paths import has_working_folder
 from audiocls.parts.modules import PLACES
 from audiocls.store import StudyFolder
 from audiocls.store.same_numbers import canonical_code
@@ -111,7 +110,9 @@ class NodeWorker:
     def __init__(self, setup: NodeSetup, fetch: Callable[[Any], Any]):
         self._setup, self._fetch = setup, fetch
         self._scratch = _new_scratch()
-        if not has_working_folder():  # a node outlives the folder that it was started in
+        try:
+            Path.cwd()
+        except FileNotFoundError:  # a node outlives the folder that it was started in
             os.chdir(self._scratch)
         self._study = StudyFolder(self._scratch / Path(setup.study).name)
         os.environ.update(setup.variables)

@@ -106,8 +106,9 @@ class WandbRun:
         return self._left_behind(reason) if reason else ""
 
     def _left_behind(self, reason: str) -> str:
+        why = reason.rstrip(".")
         return (
-            f"W&B run {self._run.id} was not uploaded: {reason}. It lies in {self._folder}; "
+            f"W&B run {self._run.id} was not uploaded: {why}. It lies in {self._folder}; "
             f"upload it with: {self._upload}"
         )
 
