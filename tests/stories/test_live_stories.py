@@ -53,7 +53,7 @@ def watch_to_its_end(tab: Tab) -> None:
 
     tab.wait_for(f"{DONE} >= 1", 120)
     assert tab.run(VERDICTS) == 0
-    assert "Verdicts are due when all 4 pairs" in tab.wait_for("document.body.innerText")
+    tab.wait_for("document.body.innerText.includes('Verdicts are due when all 4 pairs')", 60)
     last = tab.run("[...document.querySelectorAll('.cells a')].at(-1).id")
     tab.run(f"document.getElementById('{last}').focus()")
     done = tab.run(DONE)
