@@ -3,12 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow test-torch test-xla lint bench register schema docs lock clean compiled
+.PHONY: demo test test-fast test-slow test-torch test-xla lint bench register schema docs lock clean compiled
 
 demo: $(READY)  ## Install, then run the main job offline on the embedded data set.
 	$(BIN)/audiocls sweep launch dropout --wandb offline
 
-test: compiled lint  ## Everything that a change must pass.
+test: compiled  ## Everything that a change must pass.
+	$(MAKE) --no-print-directory -j2 lint test-fast
+
+test-fast: compiled
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 test-slow: compiled  ## What takes minutes: two tests at a time, then those that run alone.

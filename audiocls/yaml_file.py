@@ -6,6 +6,7 @@ numeric text for that reason.
 
 import re
 from collections.abc import Hashable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -82,11 +83,17 @@ def parse(text: str, where: str, max_values: int | None = None) -> Any:
     try:
         if fault := _faults_of_size(text, max_values)[0]:
             raise ConfigError(where, [fault])
-        return yaml.load(text, Loader=Loader)
+        return deepcopy(_built(text))
     except yaml.YAMLError as error:
         raise ConfigError(where, [f"not valid YAML: {_why(error, text)}"]) from error
     except ValueError as error:  # a date such as 2024-13-01, a huge integer
         raise ConfigError(where, [f"not valid YAML: {error}"]) from error
+
+
+@lru_cache(maxsize=8)
+def _built(text: str) -> Any:
+    """Return the value of a document, for copies: a command reads its file several times."""
+    return yaml.load(text, Loader=Loader)
 
 
 def parse_mapping(text: str, where: str, max_values: int | None = None) -> dict[str, Any]:

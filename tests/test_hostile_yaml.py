@@ -83,6 +83,8 @@ def answer(file: Path) -> tuple[int, str, float]:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_document_ends_soon_with_an_answer(name: str, tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
+    file.write_text(f"{ABLATION}{FACTOR}blocks: {{seed: [0], fold: [1]}}\n")
+    assert answer(file)[0] == 0  # what a plan imports, and the data that it makes, is no part of it
     file.write_text(HOSTILE[name])
     code, output, seconds = answer(file)
     assert code in (0, 2), output
