@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 from helpers.processes import wandbs_own_agent
 
@@ -77,10 +78,11 @@ def test_a_run_stopped_on_the_server_ends_early_and_a_killed_agent_comes_back_fo
     [stopped] = home.finished()
     second = wandb_server.runs()[1]
     home.wait_for(lambda: len(begun(home)) == 2)
+    workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     [unfinished] = [trial for trial in begun(home) if trial != stopped]
-    # The worker outlives its agent by seconds, in which it writes history too.
+    psutil.wait_procs(workers, timeout=30)  # which outlive their agent by seconds
     home.wait_for(lambda: TrialFolder(unfinished).state() == "pending")
     size = (unfinished / "history.jsonl").stat().st_size
     again = home.start("sweep", "agent", pushed, "--workers", "1", "--count", "1")
