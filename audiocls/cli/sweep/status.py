@@ -76,5 +76,5 @@ def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
     again = f"Resume with: {stopped.command}"
     if stopped.left:
         who = ", ".join(launch.who for launch in stopped.left)
-        return console.say(f"asked to stop, and not through with its epoch: {who}. {again}")
+        return console.say(f"asked to stop, and still finishing an epoch: {who}. {again}")
     return console.say(f"stopped: {', '.join(launch.who for launch in stopped.asked)}. {again}")

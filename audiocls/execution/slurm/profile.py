@@ -113,7 +113,7 @@ def _text(value: Any) -> str:
         got = "nothing" if value in ("", None) else f"{value!r}"
         raise ValueError(f"got {got}; wanted: a value as sbatch takes it, or true")
     if UNPRINTABLE.search(value):
-        raise ValueError(f"got {value!r}; a value stands on one line")
+        raise ValueError(f"got {value!r}; a value has one line")
     return value
 
 
