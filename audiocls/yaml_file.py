@@ -164,7 +164,7 @@ def _faults_of_size(text: str, max_values: int | None) -> tuple[str, str]:
         for event in yaml.parse(text, Loader=Loader):
             mark: Any = event.start_mark
             if isinstance(event, yaml.AliasEvent) and size.has_open(event.anchor):
-                endless = f"*{event.anchor} stands inside what it names, which has no end"
+                endless = f"*{event.anchor} refers to something that contains it, so it has no end"
                 endless = f"line {mark.line + 1}: {endless}"
             height = size.add(event)
             if len(size.stack) + height > MAX_DEPTH:

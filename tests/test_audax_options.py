@@ -54,7 +54,7 @@ def test_a_leading_window_has_the_frames_that_its_shape_says_and_lies_earlier():
     click = torch.zeros(1, 16_000)
     click[0, 8000] = 1.0
     features = options.build(16_000)(click)
-    assert features.shape == (1, *options.shape(16_000)) == (1, 32, 104)
+    assert features.shape == (1, *options.shape(16_000, 16_000)) == (1, 32, 104)
     loudest = int(features[0].mean(0).argmax())
     centred = LogMel(n_mels=32, n_fft=1024, window=400, normalise="none").build(16_000)(click)
     assert loudest - int(centred[0].mean(0).argmax()) == round((1024 - 400) / 2 / 160)

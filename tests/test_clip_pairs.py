@@ -292,7 +292,7 @@ def test_the_page_plays_the_clips_that_changed_sides(folder, cache, tmp_path):
 
 def test_where_the_recordings_are_gone_the_page_says_so_and_names_the_clips(folder, cache):
     page = unescape(page_with_clips(folder, cache, data_root="/nowhere"))
-    assert "No clip can be heard here" in page
+    assert "No clip can be played here" in page
     assert "<audio" not in page
     assert len(re.findall(r'<span class="file">', page)) == 3
 
@@ -309,7 +309,7 @@ def test_a_page_holds_no_more_sound_than_it_may_and_says_so(folder, cache, monke
     monkeypatch.setattr(sound, "MOST_BYTES", 1)
     page = page_with_clips(folder, cache)
     assert page.count("<audio") == 1
-    assert "2 clips below cannot be heard" in page
+    assert "2 clips below cannot be played" in page
 
 
 @pytest.mark.parametrize(

@@ -66,13 +66,13 @@ def file_of(model, folder, name: str = "weights.th"):
 @pytest.mark.parametrize("num_samples", [1, 319, 320, 321, 641, 7999, 24000])
 def test_frames_are_those_foretold_at_any_length(front_end, num_samples):
     waveforms = 0.3 * white_noise(2, num_samples)
-    width, frames = Encodec().shape(num_samples)
+    width, frames = Encodec().shape(num_samples, SAMPLE_RATE)
     assert front_end(waveforms).shape == (2, width, frames)
     assert front_end.codes(waveforms).shape == (2, 2, frames)
 
 
 def test_a_second_is_75_frames():
-    assert Encodec().shape(SAMPLE_RATE) == (128, 75)
+    assert Encodec().shape(SAMPLE_RATE, SAMPLE_RATE) == (128, 75)
 
 
 @torch.no_grad()
@@ -321,7 +321,7 @@ def test_cached_codes_are_those_of_the_middle_of_each_clip(tmp_path):
     front_end = features.build(SAMPLE_RATE)
     middle = torch.from_numpy(pack_of(waveforms).centred(np.arange(3), 4000))
     assert codes.dtype == np.int16
-    assert codes.shape == (3, features.num_codebooks, features.shape(4000)[1])
+    assert codes.shape == (3, features.num_codebooks, features.shape(4000, SAMPLE_RATE)[1])
     assert np.array_equal(codes, front_end.codes(middle).numpy())
     cached = open_features(pack_of(waveforms), "pack", features, SAMPLE_RATE, 4000, tmp_path)
     entries = dequantise(torch.from_numpy(codes.astype(np.int64)), front_end.codebooks)

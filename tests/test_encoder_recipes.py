@@ -116,7 +116,7 @@ def test_beats_is_a_front_end_by_import_string(tmp_path, home, monkeypatch):
     features = resolve([library.recipe("probe-ast-tiny"), {"features": given}], "t").features
     clips = 0.1 * torch.randn(2, 16000, generator=torch.Generator().manual_seed(0))
     made = features.build(16000)(clips)
-    assert made.shape == (2, *features.shape_at(16000, 16000)) == (2, 32, 1)
+    assert made.shape == (2, *features.shape(16000, 16000)) == (2, 32, 1)
     torch.testing.assert_close(features.build(16000)(clips[1:]), made[1:])
     with pytest.raises(ValueError, match="BEATs takes 16000 Hz, got 8000 Hz"):
         features.build(8000)

@@ -397,7 +397,7 @@ def test_a_module_with_the_hear_interface_is_a_front_end(tmp_path, monkeypatch):
     features = resolve(layers, "t", OWN_FILES).features
     (clip,) = noise(8000)
     scene = features.build(RATE)(clip[None])
-    assert scene.shape == (1, 8, 1) == (1, *features.shape_at(8000, RATE))
+    assert scene.shape == (1, 8, 1) == (1, *features.shape(8000, RATE))
     stamps = features.model_copy(update={"pool": "frames"}).build(RATE)(clip[None])
     torch.testing.assert_close(stamps.mean(2, keepdim=True), scene)
     with pytest.raises(ConfigError, match=r"it takes 16000 Hz, got 8000 Hz"):

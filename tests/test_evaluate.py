@@ -96,7 +96,7 @@ def test_classes_are_matched_by_name_not_by_number(any_trained, cache):
 
 def test_labels_that_the_checkpoint_does_not_know_are_refused_by_name(any_trained, cache):
     table = relabelled(any_trained.table, ("whale", *any_trained.table.labels[1:]))
-    with pytest.raises(DataError, match=r"1 labels .* whale; it knows .*--known-only"):
+    with pytest.raises(DataError, match=r"1 labels .* whale; its classes are .*--known-only"):
         evaluated(any_trained, table, "test", cache)
 
 

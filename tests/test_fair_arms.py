@@ -174,7 +174,10 @@ def test_a_resumed_trial_keeps_the_first_losses(tiny_parts, batch_size):
 
 def test_another_rule_of_choice_is_told_where_it_is_the_question_and_refused_where_not(trained):
     study, records = only(trained, "base", "last")
-    told = "last chooses what is tested otherwise than base, as its changes say: train.select=last."
+    told = (
+        "last selects the tested checkpoint by another rule than base, as its changes say: "
+        "train.select=last."
+    )
     result = compare(study, records)
     assert "different protocol" not in result.compared[0].reason
     assert told in result.notes

@@ -105,7 +105,7 @@ def test_silence_is_the_logarithm_of_the_offset() -> None:
 @pytest.mark.parametrize("num_samples", [257, 258, 400, 401, 1599, 1600, 1601, 16000, 22049])
 def test_shape_foretells_the_output(options: Raw | LogMel, num_samples: int) -> None:
     features = options.build(16000)(torch.rand(2, num_samples) - 0.5)
-    assert features.shape == (2, *options.shape(num_samples))
+    assert features.shape == (2, *options.shape(num_samples, 16000))
     assert features.dtype == torch.float32
 
 
@@ -259,7 +259,7 @@ def test_the_front_end_ignores_autocast() -> None:
 def test_a_clip_too_short_to_reflect_is_refused_with_the_length_allowed() -> None:
     options = LogMel()
     with pytest.raises(ConfigError, match=r"200 samples, allowed: 201 or more"):
-        options.shape(200)
+        options.shape(200, 16000)
     with pytest.raises(ConfigError, match=r"200 samples, allowed: 201 or more"):
         options.build(16000)(torch.zeros(1, 200))
 
@@ -302,7 +302,7 @@ def test_the_name_picks_the_front_end() -> None:
 def test_reading_options_does_not_import_torch() -> None:
     code = (
         "import sys, audiocls.audio.features as f;"
-        "f.LogMel().shape(16000); sys.exit('torch' in sys.modules)"
+        "f.LogMel().shape(16000, 16000); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

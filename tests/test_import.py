@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from helpers.records import search_study
 from helpers.trials import train, trainable_job
-from helpers.wandb_runs import log_run
+from helpers.wandb_runs import log_run, log_two_arms
 
 from audiocls.analysis import compare
 from audiocls.errors import UsageError
@@ -454,15 +454,7 @@ def test_the_commands_do_not_load_wandb_before_they_need_it():
 
 
 def test_the_command_imports_and_the_report_reads(wandb_server, tmp_path):
-    for index in range(4):
-        log_run(
-            f"r{index}",
-            folder=tmp_path / "w",
-            project="mine",
-            mode="online",
-            config={"use_sam": bool(index % 2), "random_state": index // 2},
-            summary={"acc": 0.5 + 0.1 * (index % 2)},
-        )
+    log_two_arms(tmp_path / "w")
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

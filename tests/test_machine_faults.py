@@ -267,7 +267,7 @@ def test_a_trial_whose_tracking_met_a_full_disk_is_done_and_says_so(tmp_path, ca
     job = replace(tiny_job(tmp_path, cache), tracking=OFFLINE)
     event = train(job, cache)
     assert isinstance(event, Done)
-    assert "lacks evidence" in event.note
+    assert "is incomplete" in event.note
     assert "No space left" in event.fault
 
 

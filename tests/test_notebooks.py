@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from helpers.recipes import TINY
 from helpers.records import finished_study, paired_values
-from helpers.wandb_runs import log_run
+from helpers.wandb_runs import log_two_arms
 from typer.testing import CliRunner
 
 import audiocls
@@ -152,15 +152,7 @@ def test_runs_are_found_above_the_notebooks_own_folder(runs, monkeypatch):
 
 
 def test_a_project_of_wandb_is_read_like_a_study(wandb_server, tmp_path):
-    for index in range(4):
-        log_run(
-            f"r{index}",
-            folder=tmp_path / "w",
-            project="mine",
-            mode="online",
-            config={"use_sam": bool(index % 2), "random_state": index // 2},
-            summary={"acc": 0.5 + 0.1 * (index % 2)},
-        )
+    log_two_arms(tmp_path / "w")
     where = {"config.random_state": {"$lt": 1}}
     some = audiocls.Study("wandb:local/mine", **SAM, where=where).compare()
     assert some.arms[1].num_pairs == 1

@@ -271,7 +271,7 @@ def test_a_key_that_wandb_does_not_know_is_told_what_it_calls_it(project, key, m
 
 def test_a_sweep_one_level_too_deep_is_recognised(project):
     (project / "sweep.yaml").write_text(f"sweep:{SWEEP}".replace("\n", "\n  "))
-    with pytest.raises(ConfigError, match="the sweep stands under 'sweep'"):
+    with pytest.raises(ConfigError, match="the sweep is nested under 'sweep'"):
         is_sweep("sweep.yaml")
 
 

@@ -51,7 +51,7 @@ def test_a_copy_replaces_nothing_and_ends_in_yaml(at_home):
     (at_home / "mine.yaml").write_text("mine")
     told = invoke("recipe", "copy", "logmel-cnn", "mine.yaml")
     assert told.code == 2
-    assert "is there already" in told.err
+    assert "already exists" in told.err
     assert (at_home / "mine.yaml").read_text() == "mine"
     with pytest.raises(UsageError, match=r"ends in \.yaml"):
         audiocls.copy_recipe("logmel-cnn", "mine.txt")
@@ -119,7 +119,7 @@ def test_a_new_ablation_replaces_no_file(at_home):
     (at_home / "x.yaml").write_text("mine")
     told = invoke("ablation", "new", "x", "--recipe", "logmel-cnn", "--factor", "mixup")
     assert told.code == 2
-    assert "is there already" in told.err
+    assert "already exists" in told.err
     assert (at_home / "x.yaml").read_text() == "mine"
 
 

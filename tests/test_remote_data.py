@@ -215,7 +215,9 @@ class TestRefusals:
         assert "Install s3fs" in refused("s3://bucket/birds", own_cache)
 
     def test_an_unknown_protocol_is_named_with_the_nearest(self, own_cache):
-        assert "knows no 'memori'. Did you mean 'memory'?" in refused("memori://b", own_cache)
+        assert "has no protocol 'memori'. Did you mean 'memory'?" in refused(
+            "memori://b", own_cache
+        )
 
     def test_a_missing_fsspec_names_the_extra(self, own_cache, monkeypatch):
 

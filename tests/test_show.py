@@ -26,7 +26,7 @@ from audiocls.training.cost import (
     trained_network,
 )
 
-NUM_SAMPLES, NUM_CLASSES = 8000, 7
+NUM_SAMPLES, RATE, NUM_CLASSES = 8000, 16000, 7
 SMALL = {
     "logmel_cnn": {"channels": (8, 8, 8, 8)},
     "convnext1d": {"stem_width": 4, "stem_stride": 4, "strides": (4, 4), "blocks": 1, "kernel": 9},
@@ -45,10 +45,10 @@ def cases() -> list[tuple[Model, tuple[int, int]]]:
         for name in get_args(kind.model_fields["name"].annotation):
             model = kind(name=name, **SMALL.get(name, {}))
             try:
-                model.build(features.shape(NUM_SAMPLES), NUM_CLASSES)
+                model.build(features.shape(NUM_SAMPLES, RATE), NUM_CLASSES)
             except ConfigError:
                 continue
-            found.append((model, features.shape(NUM_SAMPLES)))
+            found.append((model, features.shape(NUM_SAMPLES, RATE)))
     return found
 
 

@@ -165,6 +165,6 @@ def test_an_archive_replaces_nothing_and_may_leave_the_folder(tmp_path):
     folder = write(tmp_path)
     audiocls.archive_study("words", out=tmp_path / "a.tar.gz", keep=True, runs=tmp_path)
     assert folder.exists()
-    with pytest.raises(UsageError, match="is there already; name another with --out"):
+    with pytest.raises(UsageError, match="already exists; name another with --out"):
         audiocls.archive_study("words", out=tmp_path / "a.tar.gz", runs=tmp_path)
     assert folder.exists()

@@ -526,7 +526,7 @@ RUNNING = {"program": "a.py"}
         (grid(metric={"name": "val_f1"}), "metric.goal: missing"),
         (
             grid(metric=LOSS, early_terminate={**HYPERBAND, "max_iter": 9, "s": 1}),
-            "early_terminate.min_iter: has no effect beside max_iter",
+            "early_terminate.min_iter: has no effect together with max_iter",
         ),
         (
             grid(metric=LOSS, early_terminate={**HYPERBAND, "s": 1}),

@@ -267,7 +267,7 @@ def test_a_trial_that_goes_on_later_is_uploaded_later(folder, wandb_server):
         found = synced(folder)
     assert found.uploaded == (f"{CELLS[0].id}-1",)
     assert sorted(left.why.partition(";")[0] for left in found.left) == [
-        "its trial is not finished and goes on at the next launch",
+        "its trial is not finished and is resumed at the next launch",
         "its trial is running",
     ]
     assert found.exit_code == 3

@@ -126,7 +126,7 @@ def test_a_run_ends_well_though_its_evidence_cannot_be_made(wandb_server: Server
     tracker = start("online", info)
     tracker.log(epoch_row(1))
     note = tracker.finish(Ending({"test/accuracy": 0.5}, evidence=fail)).note
-    assert note == f"W&B run {RUN_INFO.id} lacks evidence: ValueError: no such clip"
+    assert note == f"W&B run {RUN_INFO.id} is incomplete: ValueError: no such clip"
     run = wandb_server.run(RUN_INFO.id)
     assert (run.state, run.summary["test/accuracy"]) == ("finished", 0.5)
 

@@ -84,7 +84,7 @@ def _more_clips(every: Sequence[Pairs], match: str) -> list[str]:
         return []
     return [
         "Epochs are equal after pre-training, not with it: compared with "
-        f"{_references(every)}, {', '.join(odd)} as many clips were heard in all. With "
+        f"{_references(every)}, {', '.join(odd)} as many clips were trained on in all. With "
         "budget.match: samples they would not be comparable."
     ]
 
@@ -142,8 +142,8 @@ def _chosen_otherwise(study: Study, every: Sequence[Pairs]) -> Iterator[str]:
             odd = sorted(word for word in changed if word.partition("=")[0] in declared)
             if odd:
                 yield (
-                    f"{pairs.arm} chooses what is tested otherwise than {pairs.reference}, as its "
-                    f"changes say: {', '.join(odd)}."
+                    f"{pairs.arm} selects the tested checkpoint by another rule than "
+                    f"{pairs.reference}, as its changes say: {', '.join(odd)}."
                 )
 
 

@@ -97,7 +97,7 @@ def copy_recipe(name: str, file: Folder | None = None) -> Path:
         raise UsageError(f"{out}: a recipe's file ends in .yaml; give such a name")
     out.parent.mkdir(parents=True, exist_ok=True)
     if not publish(out, recipe.text.encode()):
-        raise UsageError(f"{out}: is there already; move it away, or give another name")
+        raise UsageError(f"{out}: already exists; move it away, or give another name")
     return out
 
 

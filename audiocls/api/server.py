@@ -87,7 +87,7 @@ def push(
     max_pairs: int | None = None, effect: float | None = None, wandb: str | None = None,
     tensorboard: bool = False, log_model: bool = False, progress: Progress = True
 ) -> "Pushed":  # fmt: skip
-    """Create what `launch` would run as a sweep on a W&B server, unless it is there already.
+    """Create what `launch` would run as a sweep on a W&B server, unless it exists already.
 
     `agent` then runs it. Raises `UsageError` for options that a server cannot follow.
 

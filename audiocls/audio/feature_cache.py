@@ -67,7 +67,7 @@ def open_features(
     )
 
     def make(file: Path) -> None:
-        shape = (len(pack.starts) - 1, *features.shape_at(num_samples, sample_rate))
+        shape = (len(pack.starts) - 1, *features.shape(num_samples, sample_rate))
         if isinstance(features, Encodec) and features.output == "codes":
             codes = open_codes(pack, pack_name, features, num_samples, cache, where)
             entries = features.build(sample_rate).codebooks
@@ -96,7 +96,7 @@ def open_codes(
     """Open the EnCodec codes of every clip's middle `num_samples`, computing them if needed.
 
     The same whether `features` puts out embeddings or codes: they are computed from the cached
-    embeddings. Frames are those of the features: L = `features.shape(num_samples)[1]`.
+    embeddings. Frames are those of the features: L = `features.shape(num_samples, SAMPLE_RATE)[1]`.
 
     Shape: → (N, Q, L), memory-mapped
     """
@@ -109,7 +109,7 @@ def open_codes(
         entries = features.build(SAMPLE_RATE).codebooks.to(device)
         portions = (rows[some].copy() for some in portions_of(len(rows), num_samples))
         codes = (quantise(torch.from_numpy(each).to(device), entries) for each in portions)
-        shape = (len(rows), features.num_codebooks, features.shape(num_samples)[1])
+        shape = (len(rows), features.num_codebooks, features.shape(num_samples, SAMPLE_RATE)[1])
         write_rows(file, shape, np.int16, codes)
 
     key = cache_key(pack_name, features.with_output("codes").identity(), num_samples, device)

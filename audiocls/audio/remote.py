@@ -154,7 +154,7 @@ def _require_folder(url: str, files: list[RemoteFile]) -> None:
     if unknown := [file.name for file in files if not file.version]:
         raise DataError(
             f"data.root={url}: lists neither a tag nor a time of change of {join_names(unknown)}, "
-            "so that nobody would notice a change. Put the files into an archive, and give zip::URL"
+            "so a change would go unnoticed. Put the files into an archive, and give zip::URL"
         )
 
 
@@ -194,7 +194,7 @@ def _opened(url: str) -> tuple[Any, str]:
     known = fsspec.available_protocols()
     if protocol not in known:
         hint = did_you_mean(protocol, known)
-        raise UsageError(f"data.root={url}: fsspec knows no {protocol!r}.{hint}")
+        raise UsageError(f"data.root={url}: fsspec has no protocol {protocol!r}.{hint}")
     try:
         system, top = url_to_fs(url)
     except ImportError as error:  # says what to install

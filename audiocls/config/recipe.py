@@ -73,7 +73,7 @@ class Config(Options):
     @property
     def in_shape(self) -> tuple[int, int]:
         """(channels, frames) of the model's input."""
-        return self.features.shape_at(self.num_samples, self.data.sample_rate)
+        return self.features.shape(self.num_samples, self.data.sample_rate)
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "Config":
@@ -124,7 +124,7 @@ def _shape_conflicts(
     if not features.has_known_shape:
         return  # it is found out on two clips before the first trial
     try:
-        in_shape = features.shape(num_samples)
+        in_shape = features.shape(num_samples, data.sample_rate)
     except ConfigError as error:
         yield from (f"{error.where}: {problem}" for problem in error.faults)
     else:

@@ -115,7 +115,7 @@ def summary(status: Status, is_alone: bool = False) -> Text:
         (" · ", "dim"),
         (f"{status.num_failed} failed", "bold red" if status.num_failed else ""),
         (" · ", "dim"),
-        (f"{format_elapsed(status.elapsed_s)} gone, {format_elapsed(status.left_s)} left", ""),
+        (f"{format_elapsed(status.elapsed_s)} elapsed, {format_elapsed(status.left_s)} left", ""),
     ]
     return Text.assemble(*parts)
 

@@ -2,8 +2,8 @@
 
 Forked by a fork server, or started as `python -m audiocls.execution.worker CACHE PACK`, with one
 thread, one device and a folder of its own for temporary files, which is removed with it. It
-outlives trials, so only the first pays for importing torch. Once it is told to stop it stops after
-the running epoch; when its scheduler dies its standard input ends, and it has no more than
+outlives trials, so only the first pays for importing torch. When a stop is requested it ends after
+the running epoch; when its scheduler dies its standard input ends, and it exits within
 `ORPHAN_GRACE_S`.
 """
 
@@ -77,13 +77,13 @@ class Inbox:
 
 
 class LastTrial:
-    """The trial before, whose run is uploaded on a thread while the next one trains."""
+    """The previous trial, whose run is uploaded on a thread while the next one trains."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
 
     def finish(self, wait_for_upload: Callable[[], None]) -> None:
-        """Start the thread, once the trial before has finished."""
+        """Start the thread, once the previous trial has finished."""
         self.wait()
         self._thread = threading.Thread(target=wait_for_upload, daemon=True)
         self._thread.start()
@@ -147,7 +147,7 @@ def main(cache: Path, per_device: str = "1") -> NoReturn:
 
 
 def leave(code: int) -> NoReturn:
-    """Exit at once, without what libraries do then; temporary files go with this process."""
+    """Exit at once, without libraries' exit handlers; remove this process's temporary files."""
     if own := os.environ.get(TEMPORARY):
         shutil.rmtree(own, ignore_errors=True)
     os._exit(code)

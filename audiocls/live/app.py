@@ -68,7 +68,7 @@ class LivePages:
     def clips_of(self, request: Request) -> Response:
         view = self._watched(request).look()
         blocks, note = self.clips.of(view)
-        return _page(request, pages.blocks_page(view.name, "Clips to hear", blocks, note))
+        return _page(request, pages.blocks_page(view.name, "Clips to listen to", blocks, note))
 
     def report(self, request: Request) -> Response:
         view = self._watched(request).look()

@@ -1,4 +1,4 @@
-"""Clips to hear: those that arms and what they are compared with answer differently.
+"""Clips to listen to: those that arms and what they are compared with answer differently.
 
 They are read behind the page. While a study runs, its clips are of the pairs that are in, and the
 tests of them are withheld like its verdicts.
@@ -20,7 +20,7 @@ SO_FAR = (
     "Of the pairs so far, without the tests of clips, which come with the verdicts. Reload the "
     "page for newer ones."
 )
-NONE_YET = "No clip can be heard: no pair is in yet, or its trials kept no predictions."
+NONE_YET = "No clip can be played: no pair is in yet, or its trials kept no predictions."
 
 
 @dataclass
@@ -47,7 +47,7 @@ def _blocks(view: View, is_final: bool) -> tuple[Block, ...]:
     try:
         section = section_of(folder, study, records, cache_folder())
     except (AudioclsError, OSError) as error:
-        return (Note(f"No clip can be heard: {error}"),)
+        return (Note(f"No clip can be played: {error}"),)
     blocks = clip_blocks(section)
     shown = blocks if is_final else tuple(_to_hear(blocks))
     return tuple(map(_opened, shown)) or (Note(NONE_YET),)

@@ -137,7 +137,7 @@ class OwnPart(Options):
         plugin = plugin_named(cls.CALL.kind, name)
         if plugin is None:
             fault = f"no installed plugin has the {cls.CALL.noun} {name!r}; audiocls parts list"
-            raise ConfigError(name, [f"{fault} {cls.CALL.kind} shows those that are there"])
+            raise ConfigError(name, [f"{fault} {cls.CALL.kind} lists those available"])
         return plugin.target
 
     @property

@@ -92,7 +92,7 @@ def check_can_extend(before: Study, now: Study, runs: Path | None = None) -> Non
         )
     if now.looks and not before.looks and not _places(before) <= _places(now):
         raise UsageError(
-            f"study {before.name!r} has cells that were not asked for now: --until-decided takes "
+            f"study {before.name!r} has cells outside what is requested now: --until-decided takes "
             "all of a study into its first look; ask for them too, or choose another --study NAME"
         )
 

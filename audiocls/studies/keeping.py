@@ -51,7 +51,7 @@ def rename_study(folder: StudyFolder, name: str) -> Kept:
     for each, target in moves:
         _require_idle(each, "rename")
         if target.exists():
-            raise UsageError(f"{target} is there already; choose another name, or move it away")
+            raise UsageError(f"{target} already exists; choose another name, or move it away")
     for each, target in moves:
         _move(each, target, folder.name, name)
     tracked = StudyFolder(folder.path.with_name(name)).tracked_name
@@ -124,7 +124,7 @@ def archive_study(folder: StudyFolder, out: Path | None = None, is_kept: bool = 
         _require_idle(each, "archive")
     file = out or folder.path.with_name(folder.name + ENDING)
     if file.exists():
-        raise UsageError(f"{file} is there already; name another with --out")
+        raise UsageError(f"{file} already exists; name another with --out")
     beside = file.with_name(f".{file.name}.tmp")
     try:
         with writing(beside):

@@ -59,14 +59,14 @@ class Prepared:
     is_single: bool = False
     """Whether it is one cell alone, which leaves the plan of other launches aside."""
     blocked: tuple[Choice, ...] = ()
-    """Arms and folds without trials, for they could not choose their values."""
+    """Arms and folds without trials, because their tuning chose no values."""
     is_outdated: Callable[[], bool] = lambda: False
-    """Whether what its trials run was changed since it was prepared."""
+    """Whether the code that its trials run has changed since it was prepared."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a launch ended with."""
+    """How a launch ended."""
 
     study: Study
     counts: dict[State, int]
@@ -76,15 +76,15 @@ class Outcome:
     is_replaced: bool = False
     """Whether the study's folder held another plan before."""
     notes: tuple[str, ...] = ()
-    """What went wrong without harm, such as tracking that stopped."""
+    """What went wrong without harm to results, such as tracking that stopped."""
     blocked: tuple[Choice, ...] = ()
-    """Arms and folds without trials, for they could not choose their values."""
+    """Arms and folds without trials, because their tuning chose no values."""
     fault: str = ""
-    """What of the machine failed, where that stopped the launch."""
+    """The fault of the machine that stopped the launch; empty where none did."""
     num_elsewhere: int = 0
     """Trials that other launches finished while this one ran."""
     submitted: Submission | None = None
-    """What was submitted and not waited for, or would be."""
+    """The job array that was submitted, or that a dry run would submit."""
 
     @property
     def exit_code(self) -> int:

@@ -42,7 +42,7 @@ def new_ablation(name: str, recipe: str, factors: Sequence[str], out: Path) -> N
     Raises `ConfigError` with every factor that the recipe cannot have, before anything is written.
     """
     if out.exists():
-        raise UsageError(f"{out}: is there already; move it away, or give another --out")
+        raise UsageError(f"{out}: already exists; move it away, or give another --out")
     content = library.recipe(recipe)
     base = resolve([content], recipe)
     arms, notes = _arms(content, factors, base)
@@ -63,7 +63,7 @@ def new_ablation(name: str, recipe: str, factors: Sequence[str], out: Path) -> N
     out.parent.mkdir(parents=True, exist_ok=True)
     text = _header(content_of_file, planned.num_trials, out) + _body(content_of_file, why)
     if not publish(out, text.encode()):
-        raise UsageError(f"{out}: is there already; move it away, or give another --out")
+        raise UsageError(f"{out}: already exists; move it away, or give another --out")
     return NewAblation(out, tuple(planned.arms), planned.num_trials, (*notes, *why))
 
 

@@ -53,7 +53,7 @@ def _notes_on_before(
     if before.folder != now.folder:
         yield f"launched before in {before.folder}; its programs are now started in {now.folder}"
     if before.file and before.file != now.file:
-        yield f"launched before from {before.file}, which is gone; it goes on with {now.file}"
+        yield f"launched before from {before.file}, which is gone; it continues with {now.file}"
     keys = {*before.sweep, *now.sweep} - {*HARMLESS}
     changed = sorted(key for key in keys if before.sweep.get(key) != now.sweep.get(key))
     if changed:

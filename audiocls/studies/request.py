@@ -157,7 +157,7 @@ def _check_is_not_wrapped(document: Mapping[str, Any], where: str) -> None:
     for key, inner in document.items():
         is_sweep_inside = isinstance(inner, Mapping) and {"method", "parameters"} <= inner.keys()
         if is_sweep_inside and "method" not in document:
-            told = f"the sweep stands under {key!r}; W&B wants it at the top: remove that line"
+            told = f"the sweep is nested under {key!r}; W&B wants it at the top: remove that line"
             raise ConfigError(where, [f"{key}: {told} and the indentation below it"])
 
 

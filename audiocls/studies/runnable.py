@@ -45,7 +45,7 @@ def _require_test_sets(plan: Plan, tables: Mapping[DataSet, ClipTable | None]) -
         known = {clip.split for clip in table.clips} if table else wanted
         there = sorted(name for name in known if name and FURTHER.fullmatch(name))
         for name in sorted(wanted.difference(there)):
-            has = f"{data.name} has {', '.join(there) or 'no test clips beside the test split'}"
+            has = f"{data.name} has {', '.join(there) or 'no test clips outside the test split'}"
             hint = did_you_mean(name, there)
             faults.append(f"secondary: {name}/…: there are no such test clips; {has}.{hint}")
     if faults:

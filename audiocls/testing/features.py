@@ -57,7 +57,7 @@ EXTREMES = {
 def the_shape_is_the_one_foretold(features: Any, sample_rate: int) -> None:
     """Of clips of 4,000 samples and of one more."""
     for length in (NUM_SAMPLES, NUM_SAMPLES + 1):
-        shape = features.shape_at(length, sample_rate)
+        shape = features.shape(length, sample_rate)
         assert list(output_faults(built(features, sample_rate), noise(2, length), shape)) == []
 
 
@@ -99,7 +99,7 @@ def gradients_of_the_extremes_are_finite(features: Any, sample_rate: int) -> Non
 def a_gradient_reaches_every_parameter(features: Any, sample_rate: int) -> None:
     """Of a learned front end, which has some."""
     front_end = built(features, sample_rate)
-    weights = torch.linspace(-1, 1, features.shape_at(NUM_SAMPLES, sample_rate)[1])
+    weights = torch.linspace(-1, 1, features.shape(NUM_SAMPLES, sample_rate)[1])
     torch.autograd.backward((front_end(noise(3, NUM_SAMPLES)) * weights).square().mean())
     without = [n for n, p in front_end.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []

@@ -142,7 +142,7 @@ def _require_labels(checkpoint: Checkpoint, table: ClipTable, unknown: dict[str,
     if unknown:
         raise DataError(
             f"{len(unknown)} labels of these clips are unknown to the checkpoint: "
-            f"{join_names(unknown, 10)}; it knows {join_names(checkpoint.labels, 10)}. "
+            f"{join_names(unknown, 10)}; its classes are {join_names(checkpoint.labels, 10)}. "
             "To score the others: --known-only"
         )
 

@@ -113,17 +113,17 @@ class RunningTrial:
         return self._is_left or self.progress.is_complete
 
     def begin_epoch(self, execution: str, num_trials: int = 1) -> None:
-        """Note the time, the rate of the epoch's first step, and how it is computed."""
+        """Record the time, the rate of the epoch's first step, and how it is computed."""
         self.progress.note_execution(execution, num_trials)
         self._started, self._process_started = time.monotonic(), time.process_time()
         self._lr = self.state.schedule.lr
 
     def end_epoch(self, trained: Row, share: float = 1.0) -> None:
-        """Validate, and ask `on_epoch` whether to go on.
+        """Validate, and ask `on_epoch` whether to continue.
 
         Args:
             trained: the metrics of the epoch's steps.
-            share: what of the time since `begin_epoch` counts, where trials have shared it.
+            share: the fraction of the time since `begin_epoch` that counts, where trials share it.
 
         Raises:
             Diverged: the mean loss of the epoch is not finite.

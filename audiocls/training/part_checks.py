@@ -91,7 +91,7 @@ def _front_end_faults(config: Config, waveforms: Tensor) -> Iterator[str]:
     """Yield faults of the front end. Shape: waveforms (B, T)"""
     features, rate = config.features, config.data.sample_rate
     if isinstance(features, OwnPart):
-        shape = features.shape_at(config.num_samples, rate)
+        shape = features.shape(config.num_samples, rate)
         yield from output_faults(features.build(rate), waveforms, shape)
     if problems := config.model.check(config.in_shape):
         yield from (f"model {config.model.name}: {problem}" for problem in problems)

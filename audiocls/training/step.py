@@ -1,8 +1,8 @@
 """One optimiser step: the gradient over all batches of a group, clipped, and the update.
 
-`Step` is what `fit` and `fit_pack` know of it. Its forms compute the same: `EagerStep` here, the
-one after the other; `fused.FusedStep`; `graphed.GraphedStep`. Where trials are placed decides which
-form they get, and their configurations never do.
+`fit` and `fit_pack` see the protocol `Step` alone. Its forms compute the same numbers: `EagerStep`
+here, one operation after the other; `fused.FusedStep`; `graphed.GraphedStep`. The device, and
+whether trials share it, decides which form they get; their configuration never does.
 
 Legend: B batch, C channels (mel bands), L frames.
 """
@@ -31,12 +31,12 @@ HALF_PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class StepResult(NamedTuple):
-    """What a step tells of itself, both of shape ()."""
+    """The loss of a step and the norm of its gradient, both of shape ()."""
 
     loss: Tensor
     """Mean loss per clip at the weights before the step."""
     grad_norm: Tensor | None
-    """L2 norm of the gradient before clipping; none if nobody asked, or it overflowed."""
+    """L2 norm of the gradient before clipping; none if it was not measured, or overflowed."""
 
 
 class Step(Protocol):
@@ -44,7 +44,7 @@ class Step(Protocol):
 
     @property
     def execution(self) -> str:
-        """How it is computed, as records have it."""
+        """How it is computed, as recorded."""
 
     def epoch(self, epochs: Sequence[int]) -> AbstractContextManager[None]:
         """Return the context of an epoch's steps, its number counted from 0 for each trial."""
@@ -95,7 +95,7 @@ def update_weights(
 ) -> StepResult:
     """Update by the mean (or, as configured, the summed) gradient over a group's clips.
 
-    What a graph holds: schedule and average of weights are left to the caller.
+    This is what a CUDA graph can hold; schedule and averages of weights are left to the caller.
     """
     norms: list[Tensor] = []
 
@@ -174,7 +174,7 @@ def tensors_of(batch: Batch) -> Tensors:
 
 
 def with_tensors(batch: Batch, tensors: Tensors) -> Batch:
-    """Return a batch with what `tensors_of` another one of its kind returned."""
+    """Return a batch with the tensors that `tensors_of` gives for another of the same kind."""
     return replace(
         batch,
         inputs=tensors["inputs"],

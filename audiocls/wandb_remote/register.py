@@ -66,7 +66,7 @@ def push_registered(
 
 
 def push_sweep(config: Mapping[str, Any], runs: Path, entity: str | None = None) -> Pushed:
-    """Create a sweep on the server, unless it is there already."""
+    """Create a sweep on the server, unless it exists already."""
     from audiocls.tracking.wandb.connection import Connection
     from audiocls.tracking.wandb.sweeps import WandbSweeps
 
@@ -77,7 +77,7 @@ def push_sweep(config: Mapping[str, Any], runs: Path, entity: str | None = None)
 def pushed_for_launch(
     request: AblationRequest | SweepRequest, options: LaunchOptions, display: Display
 ) -> Pushed:
-    """Create what is to be launched as a sweep on the server, unless it is there already.
+    """Create what is to be launched as a sweep on the server, unless it exists already.
 
     Raises `UsageError` for options that have no effect there, and for what a file of its own would
     have to say.

@@ -181,7 +181,7 @@ def _obstacle(folder: StudyFolder, run: RunFolder, runs: Sequence[RunFolder]) ->
         if state == "running":
             return "its trial is running; sync again when it has ended"
         if state == "pending" and trial.resume() is not None:
-            return "its trial is not finished and goes on at the next launch; sync after it"
+            return "its trial is not finished and is resumed at the next launch; sync after it"
     return "" if logged.id else "its log is empty: the process was killed before it wrote anything"
 
 

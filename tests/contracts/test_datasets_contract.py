@@ -201,7 +201,7 @@ def test_its_sounds_are_features_of_the_length_asked_for(made, tmp_path):
     sounds = open_dataset(made.data, features, made.table, known, tmp_path)
     num_samples = round(0.2 * RATE)
     clips = np.arange(len(made.table.clips))
-    assert sounds.unaugmented(clips).shape == (len(clips), *features.shape(num_samples))
+    assert sounds.unaugmented(clips).shape == (len(clips), *features.shape(num_samples, RATE))
     assert sounds.unaugmented(clips).isfinite().all()
     assert sounds.targets.tolist() == made.table.targets().tolist()
 

@@ -67,7 +67,7 @@ def test_every_length_gives_the_shape_foretold_or_is_refused_by_both(features):
     front_end, taken = owed.built(features, rate_of(features)).eval(), []
     for length in LENGTHS:
         try:
-            channels, frames = features.shape(length)
+            channels, frames = features.shape(length, rate_of(features))
         except ConfigError as error:
             assert f"got a clip of {length} samples, allowed:" in str(error)  # noqa: PT017
             with pytest.raises(ConfigError):
@@ -128,7 +128,7 @@ def test_reading_checking_and_sizing_every_front_end_imports_no_torch():
     program = (
         "import sys, typing, audiocls.audio.features as f\n"
         f"for part in typing.get_args(typing.get_args(f.Features)[0])[:{len(PARTS)}]:\n"
-        "    part().shape(24000), part().check(24000), part().identity(), part().notes()\n"
+        "    part().shape(24000, 24000), part().check(24000), part().identity(), part().notes()\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

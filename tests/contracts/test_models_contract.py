@@ -23,7 +23,7 @@ from audiocls.training.checkpoint import description_of, load_checkpoint, weight
 from audiocls.training.classifier import Classifier
 from audiocls.training.cost import macs
 
-NUM_SAMPLES = 4000
+NUM_SAMPLES, RATE = 4000, 16000
 DEPTHS = (18, 34, 50, 101, 152, 200)
 """Of the ResNets."""
 TINY: dict[str, dict[str, Any]] = {
@@ -80,7 +80,7 @@ LONG = ("resnet101", "resnet152", "resnet200")
 
 
 def takes(model: AnyModel, features: AnyFeatures) -> bool:
-    return not model.check(features.shape(NUM_SAMPLES))
+    return not model.check(features.shape(NUM_SAMPLES, RATE))
 
 
 TAKEN = [pair for pair in PAIRS if takes(*pair)]
@@ -99,7 +99,7 @@ EACH_KIND = pytest.mark.parametrize(
 
 
 def shape_of(features: AnyFeatures) -> tuple[int, int]:
-    return features.shape(NUM_SAMPLES)
+    return features.shape(NUM_SAMPLES, RATE)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -151,7 +151,7 @@ def test_a_checkpoint_restores_the_classifier_exactly(
     """Weights, running statistics and the standardisation, through a file."""
     changes = {"model": model.model_dump(), "features": features.model_dump()}
     parts = tiny_parts(changes)
-    channels = parts.config.features.shape(parts.dataset.num_samples)[0]
+    channels = parts.config.in_shape[0]
     trained = Classifier(parts.classifier.front, Standardise(channels), parts.classifier.model)
     trained.standardise.mean.uniform_(-1, 1)
     x = parts.dataset.unaugmented(parts.split.test)

@@ -43,6 +43,19 @@ def log_run(
     run.finish(exit_code=code)
 
 
+def log_two_arms(folder: Path) -> None:
+    """Log a project `mine` of two arms with two seeds each: `use_sam` adds 0.1 to `acc`."""
+    for index in range(4):
+        log_run(
+            f"r{index}",
+            folder=folder,
+            project="mine",
+            mode="online",
+            config={"use_sam": bool(index % 2), "random_state": index // 2},
+            summary={"acc": 0.5 + 0.1 * (index % 2)},
+        )
+
+
 def read_run(folder: Path) -> LoggedRun:
     """Read the one offline run somewhere below `folder`."""
     (file,) = folder.rglob("*.wandb")

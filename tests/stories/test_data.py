@@ -52,7 +52,7 @@ def test_made_data_is_that_which_trains_without_being_written(home):
 
 def test_nothing_is_written_over(here, made):
     ended = here.run("data", "make", "synthetic", "--out", "sounds", code=2)
-    assert "is there already" in ended.err
+    assert "already exists" in ended.err
 
 
 def test_check_ends_with_2_on_faults_and_with_0_on_warnings(here, made):

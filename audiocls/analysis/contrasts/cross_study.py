@@ -216,7 +216,7 @@ def _objection(mine: ArmResult, other: ArmResult, is_same_data: bool, has_shared
     if mine.against != other.against:
         return f"compared with {mine.against} in one study and {other.against} in the other"
     if not is_same_data:
-        return "different data: its effects stand side by side, but no seed and fold pairs them"
+        return "different data: its effects are shown side by side, but no seed and fold pairs them"
     return "" if has_shared else "no seed and fold in common"
 
 

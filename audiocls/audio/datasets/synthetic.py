@@ -78,7 +78,7 @@ class Synthetic(Options):
                 "data.events: files have one label a clip in these layouts; leave it at 1"
             )
         if folder.exists():
-            raise DataError(f"{folder} is there already; remove it, or name another folder.")
+            raise DataError(f"{folder} already exists; remove it, or name another folder.")
         build_once(folder.absolute(), partial(_write_both, self), _num_bytes(self))
         return _read(folder)
 

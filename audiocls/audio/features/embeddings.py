@@ -75,10 +75,7 @@ class EmbeddingOptions(FrontEndOptions):
     def row_identity(self) -> dict[str, Any]:
         """Return all that decides the rows of clips, for cache keys."""
 
-    def shape(self, num_samples: int) -> tuple[int, int]:
-        raise NotImplementedError("the shape depends on the encoder's files: shape_at")
-
-    def shape_at(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
+    def shape(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
         """Return (C, L), by the rows that are cached or else by building the encoder."""
         from audiocls.audio.features.embedder import layout_at
 

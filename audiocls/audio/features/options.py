@@ -50,16 +50,15 @@ class FrontEndOptions(Options):
 
     @property
     def has_known_shape(self) -> bool:
-        """Whether `shape` is known without building anything."""
+        """Whether `shape` needs neither files nor a module that is built."""
         return True
 
-    def shape_at(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
-        """Return (C, L) for clips of `num_samples` samples at `sample_rate` Hz; may build."""
-        return self.shape(num_samples)
-
     @abstractmethod
-    def shape(self, num_samples: int) -> tuple[int, int]:
-        """Return (C, L) for clips of `num_samples` samples, without building anything."""
+    def shape(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
+        """Return (C, L) for clips of `num_samples` samples at `sample_rate` Hz.
+
+        Builds the front end where `has_known_shape` is false.
+        """
 
     @abstractmethod
     def check(self, sample_rate: int) -> list[str]:

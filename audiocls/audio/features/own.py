@@ -50,10 +50,7 @@ class OwnFeatures(OwnPart, FrontEndOptions):
     def check(self, sample_rate: int) -> list[str]:
         return []
 
-    def shape(self, num_samples: int) -> tuple[int, int]:
-        raise NotImplementedError("the shape of an own front end depends on the rate: shape_at")
-
-    def shape_at(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
+    def shape(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
         """Return (C, L) of silence, by building the front end for `sample_rate` Hz."""
         return _measured(self, num_samples, sample_rate)
 

@@ -111,7 +111,7 @@ def by_hand(origin: Origin, remote: Remote, root: Path) -> str:
         f"  2. put the file, not unpacked, at {path}"
         if remote.is_archive
         else f"  2. put the file at {path}",
-        f"  3. audiocls data fetch {origin.name} --root {root}   (checks what is there, goes on)",
+        f"  3. audiocls data fetch {origin.name} --root {root}   (checks what is there, resumes)",
     ]
     return "\n".join(lines)
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from audiocls.cli.ablation import commands, new, register
+from audiocls.cli.ablation import commands
 from audiocls.cli.command_group import CommandGroup
 from audiocls.cli.sweep.plan import plan
 
@@ -11,6 +11,6 @@ app = typer.Typer(
 )
 app.command("list")(commands.list_)
 app.command()(commands.show)
-app.command()(new.new)
+app.command()(commands.new)
 app.command()(plan)
-app.command()(register.register)
+app.command()(commands.register)

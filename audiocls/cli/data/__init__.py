@@ -3,15 +3,13 @@
 import typer
 
 from audiocls.cli.command_group import CommandGroup
-from audiocls.cli.data.check import check
-from audiocls.cli.data.manifest import manifest
-from audiocls.cli.data.sources import fetch, list_, make
+from audiocls.cli.data import commands
 
 app = typer.Typer(
     cls=CommandGroup, no_args_is_help=True, help="Data sets: list, fetch, check, make, manifest."
 )
-app.command("list")(list_)
-app.command()(fetch)
-app.command()(check)
-app.command()(make)
-app.command()(manifest)
+app.command("list")(commands.list_)
+app.command()(commands.fetch)
+app.command()(commands.check)
+app.command()(commands.make)
+app.command()(commands.manifest)

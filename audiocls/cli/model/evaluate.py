@@ -8,7 +8,7 @@ import typer
 import audiocls
 from audiocls import console
 from audiocls.atomic import write_text
-from audiocls.cli.data.sources import DataSetOption
+from audiocls.cli.data.commands import DataSetOption
 from audiocls.cli.options import (
     RUNS,
     CheckpointArgument,

@@ -39,7 +39,7 @@ def copy(
         Path | None, typer.Argument(help="The file to write; default: NAME.yaml here.")
     ] = None,
 ) -> None:
-    """Write a recipe where it can be edited; a file that is there already stays."""
+    """Write a recipe where it can be edited; an existing file is kept."""
     written = audiocls.copy_recipe(name, file)
     console.say(str(written))
     console.note(f"try it: {command_line('train', '--recipe', str(written))}")

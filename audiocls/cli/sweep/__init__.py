@@ -3,16 +3,7 @@
 import typer
 
 from audiocls.cli.command_group import CommandGroup
-from audiocls.cli.sweep import (
-    agent,
-    following,
-    importing,
-    launch,
-    library,
-    plan,
-    status,
-    sync,
-)
+from audiocls.cli.sweep import agent, importing, launch, library, plan, status, sync
 
 app = typer.Typer(
     cls=CommandGroup, no_args_is_help=True, help="Studies: plan, launch, status, sync …"
@@ -22,8 +13,8 @@ app.command()(library.show)
 app.command()(plan.plan)
 app.command()(launch.launch)
 app.command()(status.status)
-app.command()(following.watch)
-app.command()(following.logs)
+app.command()(status.watch)
+app.command()(status.logs)
 app.command()(status.retry)
 app.command()(status.stop)
 app.command()(agent.agent)

@@ -1,4 +1,4 @@
-"""`audiocls sweep launch`: ablations and searches alike, to their end and their answer."""
+"""`audiocls sweep launch`: run an ablation or a search to its end, then show its answer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -109,7 +109,7 @@ def _launch_on_server(name: str, given: Mapping[str, Any], per_device: str) -> N
 
 
 def _display() -> "TerminalDisplay":
-    """Return what shows progress; what draws the page is imported once a trial has ended."""
+    """Return the progress display; the HTML renderer is imported once a trial has ended."""
     from audiocls.console.progress import TerminalDisplay
     from audiocls.render.formats.html import preload
 

@@ -1,4 +1,9 @@
-"""`audiocls sweep status | retry | stop`: where a launched study stands, and what to do then."""
+"""`audiocls sweep status | watch | logs | retry | stop`: a launched study, from any terminal."""
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
 
 import audiocls
 from audiocls import console
@@ -21,6 +26,28 @@ def show_status(known: "audiocls.Status") -> None:
     show(known.report.document)
     for text in known.notes:
         console.note(text)
+
+
+def watch(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
+    """Show a running study until it ends; Ctrl-C ends the watch alone."""
+    with suppress(KeyboardInterrupt):
+        show_status(audiocls.watch(name, runs=runs))
+
+
+def logs(
+    name: o.StudyArgument,
+    trial: Annotated[
+        str | None, typer.Argument(help="An id, or its beginning; default: all that run.")
+    ] = None,
+    is_followed: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new lines until the study ends.")
+    ] = False,
+    runs: o.RunsOption = o.RUNS,
+) -> None:
+    """Print what a trial printed, or the last lines of those that run or have failed."""
+    with suppress(KeyboardInterrupt):
+        for line in audiocls.logs(name, trial, follow=is_followed, runs=runs):
+            console.say(line)
 
 
 def retry(
@@ -49,5 +76,5 @@ def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
     again = f"Resume with: {stopped.command}"
     if stopped.left:
         who = ", ".join(launch.who for launch in stopped.left)
-        return console.say(f"asked to stop, and not through with its epoch: {who}. {again}")
+        return console.say(f"asked to stop, and still finishing an epoch: {who}. {again}")
     return console.say(f"stopped: {', '.join(launch.who for launch in stopped.asked)}. {again}")

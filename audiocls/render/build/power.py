@@ -113,7 +113,7 @@ def _scope_facts(power: PowerAnalysis, unit: Unit | None) -> dict[str, str]:
         return {}
     what = {
         "folds": f"{_some_folds(power)}: the fewer they are, the larger an effect must be",
-        "split": "this split alone: other training clips might tell another tale",
+        "split": "this split alone: other training clips might give another result",
         "clips": "these test clips alone, since their recordings are not counted",
     }[power.scope]
     return {"applies to": "; ".join([what, *_all_folds(power, unit)])}

@@ -37,7 +37,7 @@ def audio_snippets(data: Mapping[str, Any], cache: Path, clips: Sequence[str]) -
         data_set: DataSet = TypeAdapter(DataSet).validate_python(data)
         table = {clip.id: clip for clip in data_set.table(cache).clips}
     except (AudioclsError, OSError, ValueError) as error:
-        return AudioSnippets({}, f"No clip can be heard here: {' '.join(str(error).split())}")
+        return AudioSnippets({}, f"No clip can be played here: {' '.join(str(error).split())}")
     excerpts: dict[str, Excerpt] = {}
     absent: dict[str, None] = {}
     num_bytes = 0
@@ -62,7 +62,7 @@ def _gone(absent: Collection[str]) -> Iterator[str]:
 def _beyond(num_silent: int) -> Iterator[str]:
     if num_silent:
         limit = f"{MOST_BYTES / 1e6:g} MB"
-        yield f"{plural(num_silent, 'clip')} below cannot be heard: a page holds {limit} of sound."
+        yield f"{plural(num_silent, 'clip')} below cannot be played: a page holds {limit} of sound."
 
 
 def _excerpt(clip: Clip | None, duration_s: float) -> Excerpt | None:

@@ -117,7 +117,7 @@ def _controller(given: Any) -> Iterator[Finding]:
 def _objectives(document: Mapping[str, Any]) -> Iterator[Finding]:
     method = document.get("method")
     if "metrics" in document and "metric" in document:
-        yield fault(("metrics",), "stands beside metric; allowed: one of the two")
+        yield fault(("metrics",), "given together with metric; allowed: one of the two")
     elif "metrics" in document and method not in (None, "custom"):
         yield fault(("metrics",), f"got method {method!r}; allowed: method: custom")
     if "metric" in document:
@@ -135,12 +135,14 @@ def _schedulers(document: Mapping[str, Any]) -> Iterator[Finding]:
     if "scheduler" not in document:
         return
     if "early_terminate" in document:
-        yield fault(("early_terminate",), "got one beside a scheduler, which stops runs by itself")
+        yield fault(
+            ("early_terminate",), "got one together with a scheduler, which stops runs by itself"
+        )
     if _mapping(document, "controller").get("type") == "local":
-        yield fault(("controller", "type"), "got 'local' beside a scheduler; allowed: cloud")
+        yield fault(("controller", "type"), "got 'local' together with a scheduler; allowed: cloud")
     allowed = _METHODS_OF_ENGINES.get(str(given.get("engine")))
     if allowed and method not in allowed:
-        yield fault(("method",), f"{got(method)} beside that engine; allowed: {listing(allowed)}")
+        yield fault(("method",), f"{got(method)} with that engine; allowed: {listing(allowed)}")
 
 
 def _method(document: Mapping[str, Any]) -> Iterator[Finding]:

@@ -83,4 +83,4 @@ def _bands(given: Mapping[str, Any], key: Key) -> Iterator[Finding]:
         advice = "raise max_iter or lower eta"
         yield fault(key, f"{numbers_given} leave no band of at least 1; {advice}")
     if "min_iter" in given:
-        yield note((*key, "min_iter"), "has no effect beside max_iter")
+        yield note((*key, "min_iter"), "has no effect together with max_iter")

@@ -89,7 +89,7 @@ class WandbRun:
                 self._run.log_artifact(model_of(ending.model, self._run.id))
         except Exception as error:
             self._fault = str(fault_of(error, self._folder, Path(gettempdir())) or "")
-            return f"W&B run {self._run.id} lacks evidence: {type(error).__name__}: {error}"
+            return f"W&B run {self._run.id} is incomplete: {type(error).__name__}: {error}"
         return ""
 
     def _finish(self, exit_code: int) -> str:

@@ -130,7 +130,7 @@ class Encodec(FrontEndOptions):
             return [self.encoder.source.note()]
         return ["EnCodec's weights are untrained"] if self.weights == "untrained" else []
 
-    def shape(self, num_samples: int) -> tuple[int, int]:
+    def shape(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
         return WIDTH, -(-num_samples // HOP)
 
     def check(self, sample_rate: int) -> list[str]:

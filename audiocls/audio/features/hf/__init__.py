@@ -94,10 +94,7 @@ class HFInputs(Pretrained, FrontEndOptions):
     def check(self, sample_rate: int) -> list[str]:
         return rate_faults(self, sample_rate)
 
-    def shape(self, num_samples: int) -> tuple[int, int]:
-        raise NotImplementedError("the shape depends on the encoder's files: shape_at")
-
-    def shape_at(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
+    def shape(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
         """Return (C, L), by what the processor makes of silence."""
         from audiocls.audio.features.hf.front_end import input_shape
 

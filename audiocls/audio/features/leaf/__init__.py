@@ -65,7 +65,7 @@ class Leaf(FrontEndOptions):
     def is_learned(self) -> bool:
         return True
 
-    def shape(self, num_samples: int) -> tuple[int, int]:
+    def shape(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
         return self.num_filters, -(-num_samples // self.hop)
 
     def check(self, sample_rate: int) -> list[str]:

@@ -70,7 +70,7 @@ class LogMel(FrontEndOptions):
     def check(self, sample_rate: int) -> list[str]:
         return check_nyquist(self.f_min, self.f_max, sample_rate)
 
-    def shape(self, num_samples: int) -> tuple[int, int]:
+    def shape(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
         frames = num_frames(num_samples, self.n_fft, self.hop)
         if self.framing == "leading" and self.window is not None:
             padded = num_samples + 2 * (self.n_fft // 2)

@@ -50,7 +50,7 @@ class Raw(FrontEndOptions):
     def check(self, sample_rate: int) -> list[str]:
         return []
 
-    def shape(self, num_samples: int) -> tuple[int, int]:
+    def shape(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
         return 1, num_samples
 
     def build(self, sample_rate: int) -> "nn.Module":

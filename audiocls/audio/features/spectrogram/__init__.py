@@ -47,7 +47,7 @@ class Spectrogram(FrontEndOptions):
     def uses_training_statistics(self) -> bool:
         return self.normalise == "train"
 
-    def shape(self, num_samples: int) -> tuple[int, int]:
+    def shape(self, num_samples: int, sample_rate: int) -> tuple[int, int]:
         return self.n_fft // 2 + 1, num_frames(num_samples, self.n_fft, self.hop, self.name)
 
     def check(self, sample_rate: int) -> list[str]:

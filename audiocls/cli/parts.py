@@ -1,4 +1,4 @@
-"""`audiocls parts list`: shipped parts, and those of installed plugins."""
+"""`audiocls parts`: what a recipe can name, shipped and of installed plugins."""
 
 from typing import Annotated
 
@@ -7,8 +7,16 @@ import typer
 import audiocls
 from audiocls.cli import completion
 from audiocls.cli import options as o
+from audiocls.cli.command_group import CommandGroup
+
+app = typer.Typer(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    help="Models, front ends, losses … that a recipe can name.",
+)
 
 
+@app.command("list")
 def list_(
     kind: Annotated[
         str | None,
