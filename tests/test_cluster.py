@@ -9,8 +9,13 @@ from helpers.trials import trainable_job
 
 from audiocls import extras
 from audiocls.errors import UsageError
-from audiocls.execution.cluster import dispatch, node, tables
-from audiocls.execution.cluster.dispatch import program_files, require_sendable, variables
+from audiocls.execution.cluster import node, tables
+from audiocls.execution.cluster.dispatch import (
+    DataKey,
+    program_files,
+    require_sendable,
+    variables,
+)
 from audiocls.execution.cluster.node import Delivery, Node, NodeSetup, NodeWorker, require_same
 from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.messages import Done, Epoch, from_json
@@ -181,18 +186,17 @@ class TestDispatch:
         with pytest.raises(UsageError, match=r"x\.py lies outside of"):
             program_files(ProgramCode(tmp_path / "cwd", (tmp_path / "x.py",), "d"))
 
-    def test_what_needs_the_study_s_folder_is_refused(self, tiny_config):
-        config = tiny_config()
-        require_sendable([config], "offline", has_model=False)
+    def test_a_run_that_names_files_of_the_node_is_refused(self):
+        require_sendable("offline", has_model=False)
         with pytest.raises(UsageError, match="--log-model"):
-            require_sendable([config], "offline", has_model=True)
+            require_sendable("offline", has_model=True)
 
     def test_the_data_of_arms_that_share_it_is_sent_once(self, tiny_config, cache, tmp_path):
         jobs = [
             trainable_job(tiny_config(changes), tmp_path, cache)
             for changes in ({}, {"model.dropout": 0.5}, {"features.n_mels": 8})
         ]
-        keys = [dispatch.DataKey.of(job) for job in jobs]
+        keys = [DataKey.of(job.spec.config, job.spec.data_fingerprint) for job in jobs]
         assert keys[0] == keys[1] != keys[2]
 
 

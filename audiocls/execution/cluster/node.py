@@ -19,13 +19,15 @@ from typing import Any
 from audiocls.atomic import build_once, write_bytes, write_text
 from audiocls.errors import AudioclsError, MachineFault, UsageError
 from audiocls.execution.accelerators import available_devices
-from audiocls.execution.cluster.tables import TABLES, keep_table
+from audiocls.execution.cluster.stages import Archives, StageDelivery, StageReports
+from audiocls.execution.cluster.tables import TABLES, keep_stage, keep_table
 from audiocls.execution.devices import kind_of
 from audiocls.execution.executors import Executor
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.executors.subprocesses import SubprocessExecutor
 from audiocls.execution.job import AnyJob, CommandSpec, NativeSpec, job_from_json
-from audiocls.execution.messages import Ended, Epoch, Event, Lost, to_json
+from audiocls.execution.messages import Ended, Epoch, Event, Lost, Stage, to_json
+from audiocls.execution.pretraining_stage import STAGES
 from audiocls.execution.provenance import code_digest, torch_version
 from audiocls.execution.temporary import cache_folder
 from audiocls.machine import fault_of
@@ -79,12 +81,12 @@ class Delivery:
     """Own modules, by their paths in the folder that they are imported from."""
     paths: Mapping[str, str] = field(default_factory=dict)
     """Files and folders that have to be there, by the keys that name them."""
-    data: str = ""
-    """Fingerprint of the data set."""
-    table: Sequence[Any] = ()
-    """Reference to its list of clips, if it has one."""
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    """Fingerprint of a data set → reference to its list of clips."""
     folders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Folder of the cache → its files → references to their contents."""
+    stage: StageDelivery | None = None
+    """Its pre-training, if it has one."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Report:
     """What a running trial resumes from, as an archive of its folder."""
     study: bytes = b""
     """What an ended trial has left, as an archive of the study's folder."""
+    stage: Archives = ()
+    """Of the pre-training stage that this worker trains."""
     fault: str = ""
     """Why this node can train nothing."""
 
@@ -124,6 +128,7 @@ class NodeWorker:
         self._cache = cache_folder().absolute()
         self._executor = self._open()
         self._job: AnyJob | None = None
+        self._stage: StageReports | None = None
         self._num_sent: int | None = None
         self._sent_at = 0.0
 
@@ -144,7 +149,7 @@ class NodeWorker:
             return Report(fault=f"has not {', '.join(lacking)}, which a trial reads")
         job = self._job_here(delivery.job)
         try:
-            self._receive(delivery)
+            self._receive(delivery, job)
             unpack(delivery.files, job.trial.path)
         except (OSError, MachineFault) as error:
             if (fault := fault_of(error, self._scratch, self._cache)) is None:
@@ -154,12 +159,18 @@ class NodeWorker:
         self._executor.submit(job)
         return self.poll(timeout_s)
 
-    def _receive(self, delivery: Delivery) -> None:
+    def _receive(self, delivery: Delivery, job: AnyJob) -> None:
+        tables = self._scratch / "tables"
         _write_all(delivery.modules, self._scratch / "modules")
-        for table in delivery.table:
-            keep_table(self._scratch / "tables", delivery.data, bytes(self._fetch(table)))
+        for fingerprint, table in delivery.tables.items():
+            keep_table(tables, fingerprint, bytes(self._fetch(table)))
         for name, files in delivery.folders.items():
             build_once(self._cache / name, partial(self._fill, files))
+        self._stage = None
+        if (stage := delivery.stage) is not None:
+            keep_stage(tables, job.id, stage.stage)
+            folder = stage.put(self._study.path, self._cache, self._fill)
+            self._stage = None if stage.finished else StageReports(folder, SNAPSHOT_EVERY_S)
 
     def _fill(self, files: Mapping[str, Any], folder: Path) -> None:
         for name, reference in files.items():
@@ -201,16 +212,23 @@ class NodeWorker:
         if job is None:
             return Report()
         told = tuple(to_json(self._for_home(event, job)) for event in events)
-        if is_last or any(isinstance(event, Ended | Lost) for event in events):
-            report = Report(told, study=packed(self._study.path))
+        has_ended = is_last or any(isinstance(event, Ended | Lost) for event in events)
+        stage = self._stage_report(events, has_ended)
+        if has_ended:
+            shutil.rmtree(self._study.path / STAGES, ignore_errors=True)
+            report = Report(told, study=packed(self._study.path), stage=stage)
             shutil.rmtree(self._study.path, ignore_errors=True)
             self._job = None
             return report
         if not any(isinstance(event, Epoch) for event in events):
-            return Report(told)
-        has_all = self._num_sent is None
+            return Report(told, stage=stage)
+        snapshot, has_all = self._snapshot(job), self._num_sent is None  # of no more than the rows
         rows, self._num_sent = rows_after(job.trial, self._num_sent or 0)
-        return Report(told, rows, has_all, self._snapshot(job))
+        return Report(told, rows, has_all, snapshot, stage=stage)
+
+    def _stage_report(self, events: Sequence[Event], has_ended: bool) -> Archives:
+        has_epoch = any(isinstance(event, Stage) for event in events)
+        return self._stage.next(has_epoch, has_ended) if self._stage else ()
 
     def _snapshot(self, job: AnyJob) -> bytes:
         if time.monotonic() - self._sent_at < SNAPSHOT_EVERY_S:
