@@ -24,6 +24,12 @@ from audiocls.store.transfer import packed
 
 OTHER = {"pretraining.data": {**TINY["data"], "seed": 1}, "pretraining.epochs": 3}
 VIEWS = {"ssl.mode": "cola", "ssl.epochs": 3, "ssl.crop_s": 0.25}
+CODES = {
+    "data.sample_rate": 24000,
+    "features": {"name": "encodec", "output": "embeddings", "weights": "untrained"},
+    "model": {"name": "convnext1d_causal", "width": 8, "blocks": 1, "num_codebooks": 2},
+    "ssl": {"mode": "pretrain", "epochs": 3},
+}
 EMPTY = packed(Path("/nowhere"))
 FINISHED = {"checkpoint.safetensors", "checkpoint.json", "stage.json"}
 
@@ -114,7 +120,10 @@ def wait_for(worker):
     return worker.shipment
 
 
-@pytest.fixture(params=[OTHER, VIEWS], ids=["other data", "views"])
+@pytest.fixture(
+    params=[OTHER, VIEWS, pytest.param(CODES, marks=pytest.mark.slow)],
+    ids=["other data", "views", "codes"],
+)
 def launch(request, tmp_path, cache):
     return Launch(tmp_path, cache, request.param)
 
