@@ -1,5 +1,6 @@
 """Workers that do not see the study: what goes there, what comes home, what is refused."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from audiocls.execution.cluster.dispatch import (
     require_sendable,
     variables,
 )
-from audiocls.execution.cluster.node import Delivery, Node, NodeSetup, NodeWorker, require_same
+from audiocls.execution.cluster.node import Delivery, Node, NodeSetup, NodeWorker
+from audiocls.execution.cluster.remote_worker import require_same
 from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.messages import Done, Epoch, from_json
 from audiocls.execution.provenance import code_digest, torch_version
@@ -110,6 +112,19 @@ def test_a_list_of_clips_arrives_as_it_was_sent(tiny_config, cache, tmp_path, mo
     assert tables.sent_table("another") is None
 
 
+class Waiting:
+    """An executor with one event at each look."""
+
+    def __init__(self, events):
+        self.events = list(events)
+
+    def poll(self, timeout_s):
+        return [self.events.pop(0)]
+
+    def stop(self, grace_s):
+        return []
+
+
 class TestNode:
     def test_other_code_is_refused_and_both_are_named(self):
         with pytest.raises(UsageError, match=r"n1 has other code .*\(abc, here \w+\)"):
@@ -136,6 +151,7 @@ class TestNode:
             self.keep(home, report)
             report = first.poll(60)
         num_epochs = len(job.trial.history())
+        assert job.trial.log.exists()
         num_resumed = Progress.num_epochs_of(job.trial.resume())
         first.stop(0.1)
         report = second.run(self.delivery(job), 60)
@@ -162,6 +178,18 @@ class TestNode:
         worker = NodeWorker(NodeSetup(str(tmp_path / "s"), is_program=True), lambda ref: ref)
         assert Path.cwd().is_dir()
         monkeypatch.chdir(tmp_path)
+        worker.stop(0)
+
+    def test_epochs_go_home_together_and_the_end_of_a_trial_at_once(self, tmp_path, monkeypatch):
+        for name in (tables.TABLES, PLACES):
+            monkeypatch.setenv(name, "")
+        monkeypatch.setattr(node, "GATHER_S", 30.0)
+        epochs = [Epoch("a", number, 3) for number in (1, 2, 3)]
+        worker = NodeWorker(NodeSetup(str(tmp_path / "s"), is_program=True), lambda ref: ref)
+        worker._executor = Waiting([*epochs, Done("a"), Epoch("b", 1, 3)])
+        assert worker._gathered(time.monotonic() + 60) == [*epochs, Done("a")]
+        monkeypatch.setattr(node, "GATHER_S", 0.0)
+        assert worker._gathered(time.monotonic() + 60) == [Epoch("b", 1, 3)]
         worker.stop(0)
 
     def delivery(self, job):

@@ -16,11 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from audiocls import writers
 from audiocls.atomic import build_once, write_bytes, write_text
-from audiocls.errors import AudioclsError, MachineFault, UsageError
+from audiocls.errors import AudioclsError, MachineFault
 from audiocls.execution.accelerators import available_devices
 from audiocls.execution.cluster.stages import Archives, StageDelivery, StageReports
-from audiocls.execution.cluster.tables import TABLES, keep_stage, keep_table
+from audiocls.execution.cluster.tables import TABLES, is_table_here, keep_stage, keep_table
 from audiocls.execution.devices import kind_of
 from audiocls.execution.executors import Executor
 from audiocls.execution.executors.local import LocalExecutor
@@ -33,12 +34,12 @@ from audiocls.execution.temporary import cache_folder
 from audiocls.machine import fault_of
 from audiocls.parts.modules import PLACES
 from audiocls.store import StudyFolder
-from audiocls.store.same_numbers import canonical_code
 from audiocls.store.transfer import UNDERWAY, packed, rows_after, unpack
-from audiocls.writers import has_ended, writer_name
 
 SNAPSHOT_EVERY_S = 20.0
 """Between two snapshots that go home: what a node's death costs at most, beside the epoch."""
+GATHER_S = 0.2
+"""After a first event, for further ones to go home with it: epochs may be many a second."""
 PREFIX, OWNER = "audiocls-node-", "owner"
 LOG_TAIL = 2000
 """Characters of the workers' output that an error carries."""
@@ -163,7 +164,8 @@ class NodeWorker:
         tables = self._scratch / "tables"
         _write_all(delivery.modules, self._scratch / "modules")
         for fingerprint, table in delivery.tables.items():
-            keep_table(tables, fingerprint, bytes(self._fetch(table)))
+            if not is_table_here(tables, fingerprint):
+                keep_table(tables, fingerprint, bytes(self._fetch(table)))
         for name, files in delivery.folders.items():
             build_once(self._cache / name, partial(self._fill, files))
         self._stage = None
@@ -190,12 +192,20 @@ class NodeWorker:
         return replace(job, study_folder=self._study.path, trial=self._study.trial(job.id))
 
     def poll(self, timeout_s: float) -> Report:
-        """Return what has happened; wait up to `timeout_s` for something."""
+        """Return what has happened; wait up to `timeout_s` for something, and not for more."""
         try:
-            events = self._executor.poll(timeout_s)
+            events = self._gathered(time.monotonic() + timeout_s)
         except AudioclsError as error:
             return Report(fault=f"{error}: {self._log_tail()}")
         return self._report(events)
+
+    def _gathered(self, deadline: float) -> list[Event]:
+        """Return events up to the end of a trial, or those of a moment after the first one."""
+        events = list(self._executor.poll(deadline - time.monotonic()))
+        deadline = min(deadline, time.monotonic() + GATHER_S)
+        while events and not has_ended(events) and (left := deadline - time.monotonic()) > 0:
+            events += self._executor.poll(left)
+        return events
 
     def end(self, trial_id: str) -> None:
         """Finish a trial early with its results so far."""
@@ -212,9 +222,9 @@ class NodeWorker:
         if job is None:
             return Report()
         told = tuple(to_json(self._for_home(event, job)) for event in events)
-        has_ended = is_last or any(isinstance(event, Ended | Lost) for event in events)
-        stage = self._stage_report(events, has_ended)
-        if has_ended:
+        is_over = is_last or has_ended(events)
+        stage = self._stage_report(events, is_over)
+        if is_over:
             shutil.rmtree(self._study.path / STAGES, ignore_errors=True)
             report = Report(told, study=packed(self._study.path), stage=stage)
             shutil.rmtree(self._study.path, ignore_errors=True)
@@ -226,9 +236,9 @@ class NodeWorker:
         rows, self._num_sent = rows_after(job.trial, self._num_sent or 0)
         return Report(told, rows, has_all, snapshot, stage=stage)
 
-    def _stage_report(self, events: Sequence[Event], has_ended: bool) -> Archives:
+    def _stage_report(self, events: Sequence[Event], is_over: bool) -> Archives:
         has_epoch = any(isinstance(event, Stage) for event in events)
-        return self._stage.next(has_epoch, has_ended) if self._stage else ()
+        return self._stage.next(has_epoch, is_over) if self._stage else ()
 
     def _snapshot(self, job: AnyJob) -> bytes:
         if time.monotonic() - self._sent_at < SNAPSHOT_EVERY_S:
@@ -251,6 +261,11 @@ class NodeWorker:
         return ""
 
 
+def has_ended(events: Sequence[Event]) -> bool:
+    """Whether a trial's end is among the events."""
+    return any(isinstance(event, Ended | Lost) for event in events)
+
+
 def _is_here(path: str) -> bool:
     return Path(path).expanduser().exists()
 
@@ -267,22 +282,8 @@ def _new_scratch() -> Path:
     temporary = Path(tempfile.gettempdir())
     for owner in temporary.glob(f"{PREFIX}*/{OWNER}"):
         with suppress(OSError):
-            if has_ended(owner.read_text(encoding="utf-8"), owner.stat().st_mtime):
+            if writers.has_ended(owner.read_text(encoding="utf-8"), owner.stat().st_mtime):
                 shutil.rmtree(owner.parent, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=PREFIX))
-    write_text(scratch / OWNER, writer_name())
+    write_text(scratch / OWNER, writers.writer_name())
     return scratch
-
-
-def require_same(node: Node) -> None:
-    """Raise `UsageError` where trials of a node would not compare with those of this machine."""
-    pairs = {
-        "code of audiocls": (canonical_code(node.code), canonical_code(code_digest())),
-        "torch": (node.torch.partition("+")[0], torch_version().partition("+")[0]),
-    }
-    for what, (theirs, mine) in pairs.items():
-        if theirs != mine:
-            raise UsageError(
-                f"--executor ray: {node.host} has other {what} ({theirs}, here {mine}): results "
-                "would not compare. Install the same on every node"
-            )

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from audiocls.errors import AudioclsError, MachineFault
-from audiocls.execution.cluster.node import Node, Report
+from audiocls.errors import AudioclsError, MachineFault, UsageError
+from audiocls.execution.cluster.node import Node, Report, has_ended
 from audiocls.execution.cluster.shipments import StageShipment, TrialShipment
 from audiocls.execution.job import AnyJob
-from audiocls.execution.messages import Ended, Event, Failed, Interrupted, Lost, from_json
+from audiocls.execution.messages import Event, Failed, Interrupted, from_json
+from audiocls.execution.provenance import code_digest, torch_version
+from audiocls.store.same_numbers import canonical_code
 from audiocls.store.transfer import Homecoming
 
 
@@ -57,7 +59,7 @@ class RemoteWorker:
             home.keep(report.snapshot)
         if report.study:
             home.finish(report.study)
-        if any(isinstance(event, Ended | Lost) for event in events):
+        if has_ended(events):
             self.free()
         return events
 
@@ -67,3 +69,17 @@ def unsendable(trial_id: str, fault: AudioclsError) -> Failed | Interrupted:
     if isinstance(fault, MachineFault):
         return Interrupted(trial_id, fault=str(fault))
     return Failed(trial_id, "data", str(fault))
+
+
+def require_same(node: Node) -> None:
+    """Raise `UsageError` where trials of a node would not compare with those of this machine."""
+    pairs = {
+        "code of audiocls": (canonical_code(node.code), canonical_code(code_digest())),
+        "torch": (node.torch.partition("+")[0], torch_version().partition("+")[0]),
+    }
+    for what, (theirs, mine) in pairs.items():
+        if theirs != mine:
+            raise UsageError(
+                f"--executor ray: {node.host} has other {what} ({theirs}, here {mine}): results "
+                "would not compare. Install the same on every node"
+            )

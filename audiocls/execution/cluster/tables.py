@@ -44,6 +44,11 @@ def _clip(fields: dict[str, Any]) -> Clip:
     return Clip(**given)
 
 
+def is_table_here(folder: Path, fingerprint: str) -> bool:
+    """Whether a list was put there."""
+    return (folder / f"{fingerprint}.json").exists()
+
+
 def keep_table(folder: Path, fingerprint: str, content: bytes) -> None:
     """Put a list where `sent_table` finds it."""
     write_bytes(folder / f"{fingerprint}.json", content)

@@ -23,9 +23,8 @@ from audiocls.execution.cluster.node import (
     NodeSetup,
     NodeWorker,
     Report,
-    require_same,
 )
-from audiocls.execution.cluster.remote_worker import RemoteWorker, unsendable
+from audiocls.execution.cluster.remote_worker import RemoteWorker, require_same, unsendable
 from audiocls.execution.cluster.shipments import Shipments
 from audiocls.execution.executors.local import MAX_STILLBORN
 from audiocls.execution.job import AnyJob, NativeSpec
