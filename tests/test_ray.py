@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from helpers.frozen_studies import ABLATIONS, RECIPE, SWEEPS
 from helpers.own_data import sounds
 from helpers.own_parts import write_package
 from helpers.processes import Home, num_trained, tiny_home, wait, wait_until
@@ -253,3 +254,34 @@ def test_more_than_any_node_offers_is_refused_before_anything_is_written(cluster
     refused = home.run(*words(cluster, "--devices", "A100"), code=2)
     assert "--devices: got 'A100'; this Ray cluster has: auto, cpu" in refused.err
     assert not (home.path / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["decided", "tuned", "failed", "search", "grid"])
+def test_studies_of_every_kind_end_as_on_one_machine(cluster, home, tmp_path_factory, name):
+    """Looks until it is decided, tuning, failures by their cause, and searches with a stop rule."""
+    (home.path / "recipes/tiny.yaml").write_text(RECIPE)
+    header = f"name: {name}\nquestion: Is it the same?\nrecipe: tiny\n"
+    text = header + ABLATIONS[name] if name in ABLATIONS else f"name: {name}\n{SWEEPS[name]}"
+    (home.path / "tiny.yaml").write_text(text)
+    grow = ("--until-decided", "--max-pairs", "12") if name == "decided" else ()
+    code = 3 if name == "failed" else 0
+    home.run(*words(cluster, "--wandb", "disabled", *grow), code=code)
+    there = endings(home.path / "runs")
+    home.launch(*grow, "--runs", "here", code=code)
+    here = endings(home.path / "here")
+    assert there
+    if name == "grid":  # which of its trials are stopped depends on which are ahead
+        assert there.keys() == here.keys()
+    else:
+        assert there == here
+
+
+def endings(runs: Path) -> dict[str, object]:
+    """Return trial → its metrics, or the cause of its failure."""
+    found = {}
+    for trial in runs.glob("*/trials/*"):
+        record, failure = trial / "record.json", trial / "failure.json"
+        is_done = record.exists()
+        content = json.loads((record if is_done else failure).read_text())
+        found[trial.name] = content["metrics"] if is_done else content["cause"]
+    return found
