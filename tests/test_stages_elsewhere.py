@@ -1,5 +1,6 @@
 """Pre-training stages on workers that see neither the study nor its data."""
 
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -231,6 +232,18 @@ def test_recordings_of_a_stage_go_decoded_unless_they_are_not_kept_so(tmp_path):
     assert needed == {"ssl.clips": str(tmp_path), "data.root": str(tmp_path)}
     other = paths_of(resolve([TINY, {"pretraining.data": data}], ""))
     assert other == {"pretraining.data.root": str(tmp_path)}
+
+
+def test_recordings_of_a_stage_are_not_needed_where_it_is_trained(tmp_path, cache):
+    clips = resolve([TINY], "").data.table(cache).clips[:30]
+    (tmp_path / "clips").mkdir()
+    for number, clip in enumerate(clips):
+        shutil.copy(clip.path, tmp_path / f"clips/{number}.wav")
+    launch = Launch(tmp_path, cache, {**VIEWS, "ssl.clips": str(tmp_path / "clips")})
+    worker = launch.assigned(launch.job("a"))
+    wait_for(worker)
+    (tmp_path / "clips").rename(tmp_path / "elsewhere")
+    assert launch.train(worker, launch.node())[-1] == Done("a")
 
 
 def test_a_disk_without_room_stops_the_launch_and_fails_no_trial(of_data, monkeypatch):

@@ -4,6 +4,7 @@ A stage that is finished is kept in each node's cache, by its content, so that i
 once however many trials start from it there.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class StageDelivery:
     ) -> Path:
         """Put it into a study where its trial finds it; return its folder there."""
         folder = study / STAGES / self.stage.id
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         if self.files:
             unpack(self.files, folder)
