@@ -1,11 +1,13 @@
-"""What Ray adds to a trial: the same trials by local workers and by actors, alternated; Ray Tune.
+"""What Ray adds to a trial: the same trials by local workers, actors and Ray Tune, in turn.
 
-    python benchmarks/ray_overhead.py --rounds 5 --trials 8 --epochs 12 --json
+    python benchmarks/ray_overhead.py --json
+    python benchmarks/ray_overhead.py --rounds 2 --trials 2 --tune-rounds 1 --tune-trials 4
 
 Both executors keep their workers between rounds, as within a launch. Ray Tune runs the same trials
 as it is usually written, a function that reports its metrics, in processes of its own; its
 `--tune-trials` are started and ended within one `Tuner.fit`, whose start is left out by a run of
-fewer trials before.
+fewer trials before. Processor seconds are those of all processes that this one has started, itself
+included: they say what Ray adds on a machine that others keep busy.
 """
 
 import argparse
@@ -17,9 +19,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import ray
 
 from audiocls.execution.cluster.connection import Demand
@@ -34,6 +39,7 @@ from audiocls.studies.ablation import resolved
 from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import Resolved, job_of
 
+ARMS = ("local", "ray")
 UNTRACKED = TrackingConfig("disabled", "benchmark")
 FEWER = 2
 """Trials of Ray Tune whose run is taken off that of all, for its start."""
@@ -46,11 +52,11 @@ def main() -> None:
         os.environ["AUDIOCLS_CACHE"] = str(root / "cache")
         study = _study(args.trials, args.epochs)
         quiet = {"include_dashboard": False, "logging_level": logging.ERROR}
-        ray.init("local", num_cpus=args.workers, log_to_driver=False, **quiet)
-        seconds = _alternated(study, args.rounds, args.workers, root)
-        tuned = _tune(study, args.tune_trials, args.workers, root) if args.tune_trials else None
+        # Room for Ray Tune's trials beside the actors, which wait meanwhile.
+        ray.init("local", num_cpus=2 * args.workers, log_to_driver=False, **quiet)
+        passages = _alternated(study, args, root)
         ray.shutdown()
-    answer = _summary(seconds, tuned)
+    answer = _summary(passages)
     print("\n".join(f"{name}: {value}" for name, value in answer.items()))
     if args.json:
         print(json.dumps(answer))
@@ -68,49 +74,71 @@ def _jobs(study: Resolved, runs: Path) -> list[NativeJob]:
     return [job_of(cell, study, folder, UNTRACKED) for cell in study.study.cells]
 
 
-def _alternated(
-    study: Resolved, rounds: int, num_workers: int, root: Path
-) -> dict[str, list[float]]:
-    """Return the seconds a trial of each round, by executor; the first round is not counted."""
-    cache = root / "cache"
-    demand, setup = Demand(num_workers, cpus=1.0), NodeSetup(str(root / "runs/dropout"))
+@dataclass(frozen=True)
+class Passage:
+    """A trial's share of a round of one arm."""
+
+    wall_s: float
+    process_s: float
+
+
+Passages = dict[str, list[Passage]]
+
+
+def _alternated(study: Resolved, args: argparse.Namespace, root: Path) -> Passages:
+    """Return each round of each arm; the first of both executors is not counted."""
+    cache, setup = root / "cache", NodeSetup(str(root / "runs/dropout"))
     executors: dict[str, Executor[Any]] = {
-        "local": LocalExecutor(["cpu"] * num_workers, cache, root / "workers.log"),
-        "ray": RayExecutor(demand, setup, cache),
+        "local": LocalExecutor(["cpu"] * args.workers, cache, root / "workers.log"),
+        "ray": RayExecutor(Demand(args.workers, cpus=1.0), setup, cache),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in executors}
+    passages: Passages = {name: [] for name in (*executors, "tune")}
     try:
-        for number in range(rounds + 1):
+        for number in range(args.rounds + 1):
             names = list(executors) if number % 2 else list(executors)[::-1]
             for name in names:
                 shutil.rmtree(root / "runs", ignore_errors=True)
-                seconds[name].append(_passage(executors[name], _jobs(study, root / "runs")))
+                passages[name].append(_passage(executors[name], _jobs(study, root / "runs")))
+            if args.tune_trials and 1 <= number <= args.tune_rounds:
+                passages["tune"].append(_tune(study, args.tune_trials, args.workers, root))
     finally:
         for executor in executors.values():
             executor.stop(3.0)
-    return {name: each[1:] for name, each in seconds.items()}
+    return {name: each if name == "tune" else each[1:] for name, each in passages.items()}
 
 
-def _passage(executor: Executor[Any], jobs: Sequence[NativeJob]) -> float:
-    """Return the seconds a trial from the first job to the end of the last one."""
+def _passage(executor: Executor[Any], jobs: Sequence[NativeJob]) -> Passage:
+    """Run trials from the first job to the end of the last one."""
     waiting, num_left = list(jobs), len(jobs)
-    started = time.monotonic()
+    started, process_s = time.monotonic(), _process_s()
     while num_left:
         while waiting and executor.num_free():
             executor.submit(waiting.pop())
         num_left -= sum(map(_is_end, executor.poll(0.2)))
     assert all(job.trial.record() for job in jobs)
-    return (time.monotonic() - started) / len(jobs)
+    wall_s, process_s = time.monotonic() - started, _process_s() - process_s
+    return Passage(wall_s / len(jobs), process_s / len(jobs))
+
+
+def _process_s() -> float:
+    """Return the processor seconds of this process and all below it that live, in their time."""
+    own = psutil.Process()
+    total = 0.0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def _is_end(event: Event) -> bool:
     return isinstance(event, Ended)
 
 
-def _tune(study: Resolved, num_trials: int, num_workers: int, root: Path) -> float:
-    """Return the seconds that each further trial takes."""
+def _tune(study: Resolved, num_trials: int, num_workers: int, root: Path) -> Passage:
+    """Return what each further trial takes; its processes end with it, and are not counted."""
     seconds = {n: _tuned(study, n, num_workers, root) for n in (FEWER, num_trials)}
-    return (seconds[num_trials] - seconds[FEWER]) / (num_trials - FEWER)
+    return Passage((seconds[num_trials] - seconds[FEWER]) / (num_trials - FEWER), 0.0)
 
 
 def _tuned(study: Resolved, num_trials: int, num_workers: int, root: Path) -> float:
@@ -155,28 +183,34 @@ def _trained(line: str, number: int, cache: str) -> dict[str, float]:
     return dict(record.metrics)
 
 
-def _summary(seconds: dict[str, list[float]], tuned: float | None) -> dict[str, Any]:
-    local, actors = seconds["local"], seconds["ray"]
+def _summary(passages: Passages) -> dict[str, Any]:
+    local, actors = passages["local"], passages["ray"]
     pairs = list(zip(local, actors, strict=True))
+    ratios = [b.wall_s / a.wall_s for a, b in pairs]
+    median_s = {name: statistics.median(p.wall_s for p in passages[name]) for name in ARMS}
     answer: dict[str, Any] = {
-        "local_s": round(statistics.median(local), 4),
-        "ray_s": round(statistics.median(actors), 4),
-        "added_ms": round(1000 * statistics.median(b - a for a, b in pairs), 1),
-        "ratios": [round(b / a, 3) for a, b in pairs],
-        "ratio": round(statistics.median(b / a for a, b in pairs), 3),
+        "local_s": round(median_s["local"], 4),
+        "ray_s": round(median_s["ray"], 4),
+        "added_ms": round(1000 * statistics.median(b.wall_s - a.wall_s for a, b in pairs), 1),
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "ratio": round(statistics.median(ratios), 3),
+        "local_cpu_s": round(statistics.median(each.process_s for each in local), 4),
+        "ray_cpu_s": round(statistics.median(each.process_s for each in actors), 4),
+        "cpu_ratio": round(statistics.median(b.process_s / a.process_s for a, b in pairs), 3),
     }
-    if tuned is not None:
-        times = tuned / statistics.median(actors)
-        answer |= {"tune_s": round(tuned, 3), "tune_ratio": round(times, 1)}
+    if passages["tune"]:
+        tuned = statistics.median(each.wall_s for each in passages["tune"])
+        answer |= {"tune_s": round(tuned, 3), "tune_ratio": round(tuned / median_s["ray"], 1)}
     return answer
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=8, help="a round, of each executor")
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--trials", type=int, default=16, help="a round, of each executor")
     parser.add_argument("--epochs", type=int, default=12, help="12 make about 0.8 s a trial")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--tune-rounds", type=int, default=2)
     parser.add_argument("--tune-trials", type=int, default=8, help="0 leaves Ray Tune out")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()

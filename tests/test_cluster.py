@@ -1,5 +1,6 @@
 """Workers that do not see the study: what goes there, what comes home, what is refused."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,15 @@ from helpers.trials import trainable_job
 
 from audiocls import extras
 from audiocls.errors import UsageError
-from audiocls.execution.cluster import dispatch, node, tables
-from audiocls.execution.cluster.dispatch import program_files, require_sendable, variables
-from audiocls.execution.cluster.node import Delivery, Node, NodeSetup, NodeWorker, require_same
+from audiocls.execution.cluster import node, tables
+from audiocls.execution.cluster.dispatch import (
+    DataKey,
+    program_files,
+    require_sendable,
+    variables,
+)
+from audiocls.execution.cluster.node import Delivery, Node, NodeSetup, NodeWorker
+from audiocls.execution.cluster.remote_worker import require_same
 from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.messages import Done, Epoch, from_json
 from audiocls.execution.provenance import code_digest, torch_version
@@ -19,6 +26,7 @@ from audiocls.parts.modules import PLACES
 from audiocls.store import Record, StudyFolder, TrialFolder
 from audiocls.store.lease import LeaseLost
 from audiocls.store.transfer import UNDERWAY, Homecoming, members, packed, rows_after, unpack
+from audiocls.training.progress import Progress
 
 RECORD = Record("a", 0, 1, 1, {"test/accuracy": 0.5}, COST, PROVENANCE, 30, 10, 10)
 
@@ -104,6 +112,19 @@ def test_a_list_of_clips_arrives_as_it_was_sent(tiny_config, cache, tmp_path, mo
     assert tables.sent_table("another") is None
 
 
+class Waiting:
+    """An executor with one event at each look."""
+
+    def __init__(self, events):
+        self.events = list(events)
+
+    def poll(self, timeout_s):
+        return [self.events.pop(0)]
+
+    def stop(self, grace_s):
+        return []
+
+
 class TestNode:
     def test_other_code_is_refused_and_both_are_named(self):
         with pytest.raises(UsageError, match=r"n1 has other code .*\(abc, here \w+\)"):
@@ -130,6 +151,8 @@ class TestNode:
             self.keep(home, report)
             report = first.poll(60)
         num_epochs = len(job.trial.history())
+        assert job.trial.log.exists()
+        num_resumed = Progress.num_epochs_of(job.trial.resume())
         first.stop(0.1)
         report = second.run(self.delivery(job), 60)
         epochs = []
@@ -140,8 +163,8 @@ class TestNode:
         home.finish(report.study)
         second.stop(1)
         assert from_json(report.events[-1]) == Done(job.id)
-        assert epochs[0] > 5
-        assert num_epochs >= epochs[0] - 1
+        assert epochs[0] == num_resumed + 1
+        assert num_epochs >= num_resumed > 0
         assert [row["epoch"] for row in job.trial.history()] == [*range(1, NUM_EPOCHS + 1)]
         assert job.trial.record().attempt == 2
 
@@ -155,6 +178,18 @@ class TestNode:
         worker = NodeWorker(NodeSetup(str(tmp_path / "s"), is_program=True), lambda ref: ref)
         assert Path.cwd().is_dir()
         monkeypatch.chdir(tmp_path)
+        worker.stop(0)
+
+    def test_epochs_go_home_together_and_the_end_of_a_trial_at_once(self, tmp_path, monkeypatch):
+        for name in (tables.TABLES, PLACES):
+            monkeypatch.setenv(name, "")
+        monkeypatch.setattr(node, "GATHER_S", 30.0)
+        epochs = [Epoch("a", number, 3) for number in (1, 2, 3)]
+        worker = NodeWorker(NodeSetup(str(tmp_path / "s"), is_program=True), lambda ref: ref)
+        worker._executor = Waiting([*epochs, Done("a"), Epoch("b", 1, 3)])
+        assert worker._gathered(time.monotonic() + 60) == [*epochs, Done("a")]
+        monkeypatch.setattr(node, "GATHER_S", 0.0)
+        assert worker._gathered(time.monotonic() + 60) == [Epoch("b", 1, 3)]
         worker.stop(0)
 
     def delivery(self, job):
@@ -181,18 +216,17 @@ class TestDispatch:
         with pytest.raises(UsageError, match=r"x\.py lies outside of"):
             program_files(ProgramCode(tmp_path / "cwd", (tmp_path / "x.py",), "d"))
 
-    def test_what_needs_the_study_s_folder_is_refused(self, tiny_config):
-        config = tiny_config()
-        require_sendable([config], "offline", has_model=False)
+    def test_a_run_that_names_files_of_the_node_is_refused(self):
+        require_sendable("offline", has_model=False)
         with pytest.raises(UsageError, match="--log-model"):
-            require_sendable([config], "offline", has_model=True)
+            require_sendable("offline", has_model=True)
 
     def test_the_data_of_arms_that_share_it_is_sent_once(self, tiny_config, cache, tmp_path):
         jobs = [
             trainable_job(tiny_config(changes), tmp_path, cache)
             for changes in ({}, {"model.dropout": 0.5}, {"features.n_mels": 8})
         ]
-        keys = [dispatch.DataKey.of(job) for job in jobs]
+        keys = [DataKey.of(job.spec.config, job.spec.data_fingerprint) for job in jobs]
         assert keys[0] == keys[1] != keys[2]
 
 

@@ -17,7 +17,7 @@ from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
 from audiocls.config import by_content, files_of, identity_config, resolve, trial_id
 from audiocls.errors import ConfigError, DataError, UsageError
 from audiocls.execution.content import identity_of, require_usable
-from audiocls.execution.pretraining import stage_for
+from audiocls.execution.pretraining_stage import stage_for
 from audiocls.training.checkpoint import description_of, weights_of
 from audiocls.training.init_from import HEAD, Weights, freeze, load_matching_weights, weights_from
 from audiocls.training.pretrain import stage_of

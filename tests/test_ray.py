@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from helpers.frozen_studies import ABLATIONS, RECIPE, SWEEPS
 from helpers.own_data import sounds
 from helpers.own_parts import write_package
 from helpers.processes import Home, num_trained, tiny_home, wait, wait_until
@@ -136,6 +137,64 @@ def test_ctrl_c_ends_within_seconds_and_leaves_nothing_running(cluster, home):
     assert list(Path("/tmp").glob("audiocls-node-*/owner")) == []
 
 
+STAGES = """
+name: stages
+question: Does training on other clips first help a tiny network?
+recipe: tiny
+arms:
+  whole: &other {pretraining.data: {name: synthetic, num_sources: 5, clips_per_source: 1,
+                 sample_rate: 8000, duration_s: 0.5, seed: 1}, pretraining.epochs: 400}
+  frozen: {<<: *other, freeze: true}
+blocks: {seed: [0], fold: [1, 2]}
+"""
+
+
+def pretraining_workers() -> list[psutil.Process]:
+    """Return the actors of nodes on this machine whose trial pre-trains."""
+    begun = Path("/tmp").glob("audiocls-node-*/*/pretrained/*/history.jsonl")
+    owners = (history.parents[3] / "owner" for history in begun if history.stat().st_size)
+    return [psutil.Process(int(re.findall(r"-(\d+)-", each.read_text())[-1])) for each in owners]
+
+
+def node_of(cluster, actor: psutil.Process):
+    """Return the node of a cluster that an actor lives on."""
+    above = {each.pid for each in actor.parents()}
+    raylets = {node: node.all_processes["raylet"][0].process.pid for node in cluster.worker_nodes}
+    return next(node for node, pid in raylets.items() if pid in above)
+
+
+def results(home: Home) -> dict[str, object]:
+    """Return metrics by trial, and the weights of stages, by id."""
+    records = (home.path / "runs/stages/trials").glob("*/record.json")
+    weights = (home.path / "runs/stages/pretrained").glob("*/checkpoint.safetensors")
+    found = {file.parent.name: json.loads(file.read_text())["metrics"] for file in records}
+    return {**found, **{file.parent.name: file.read_bytes() for file in weights}}
+
+
+def test_pretraining_needs_no_shared_folder_and_outlives_its_node_and_its_launch(
+    cluster, home, node_cache, tmp_path_factory
+):
+    launch = (*words(cluster, "--wandb", "disabled")[:2], "stages.yaml")
+    launch += words(cluster, "--wandb", "disabled")[3:]
+    homes = [home, tiny_home(tmp_path_factory.mktemp("undisturbed"))]
+    for each in homes:
+        (each.path / "stages.yaml").write_text(STAGES)
+    process = home.start(*launch)
+    wait_until(lambda: bool(pretraining_workers()), 300)
+    lost = pretraining_workers()[0]
+    cluster.remove_node(node_of(cluster, lost), allow_graceful=False)
+    add_node(cluster, node_cache)
+    wait_until(lambda: any(actor != lost for actor in pretraining_workers()), 300)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not training_processes(), 60)
+    home.run(*launch)
+    homes[1].run("sweep", "launch", "stages.yaml", "--wandb", "disabled")
+    assert any(node_cache.glob("pretrained-*"))
+    assert len(results(home)) == 5
+    assert results(home) == results(homes[1])
+
+
 PROGRAM = """
 import sys
 from audiocls import report_result
@@ -195,3 +254,34 @@ def test_more_than_any_node_offers_is_refused_before_anything_is_written(cluster
     refused = home.run(*words(cluster, "--devices", "A100"), code=2)
     assert "--devices: got 'A100'; this Ray cluster has: auto, cpu" in refused.err
     assert not (home.path / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["decided", "tuned", "failed", "search", "grid"])
+def test_studies_of_every_kind_end_as_on_one_machine(cluster, home, tmp_path_factory, name):
+    """Looks until it is decided, tuning, failures by their cause, and searches with a stop rule."""
+    (home.path / "recipes/tiny.yaml").write_text(RECIPE)
+    header = f"name: {name}\nquestion: Is it the same?\nrecipe: tiny\n"
+    text = header + ABLATIONS[name] if name in ABLATIONS else f"name: {name}\n{SWEEPS[name]}"
+    (home.path / "tiny.yaml").write_text(text)
+    grow = ("--until-decided", "--max-pairs", "12") if name == "decided" else ()
+    code = 3 if name == "failed" else 0
+    home.run(*words(cluster, "--wandb", "disabled", *grow), code=code)
+    there = endings(home.path / "runs")
+    home.launch(*grow, "--runs", "here", code=code)
+    here = endings(home.path / "here")
+    assert there
+    if name == "grid":  # which of its trials are stopped depends on which are ahead
+        assert there.keys() == here.keys()
+    else:
+        assert there == here
+
+
+def endings(runs: Path) -> dict[str, object]:
+    """Return trial → its metrics, or the cause of its failure."""
+    found = {}
+    for trial in runs.glob("*/trials/*"):
+        record, failure = trial / "record.json", trial / "failure.json"
+        is_done = record.exists()
+        content = json.loads((record if is_done else failure).read_text())
+        found[trial.name] = content["metrics"] if is_done else content["cause"]
+    return found

@@ -3,63 +3,33 @@
 It lies in `runs/<study>/pretrained/<id>/`.
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 
-import numpy as np
 from safetensors.torch import load, save
 
 from audiocls.atomic import remove_abandoned, write_text
-from audiocls.audio.clips import ClipTable, Split, fingerprint
 from audiocls.audio.dataset import AudioDataset
-from audiocls.audio.deduplicate import audio_digests, exclude_copies
-from audiocls.audio.unlabelled import unlabelled_split, unlabelled_table
-from audiocls.config import Config, identity_config, trial_id
+from audiocls.config import Config, identity_config
 from audiocls.digests import verified_weights
-from audiocls.execution.content import identity_of
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Event, Extraction, Notice, Stage
-from audiocls.execution.provenance import code_digest
+from audiocls.execution.pretraining_stage import RESULT, WAIT_S, PretrainingStage, stage_for
 from audiocls.execution.snapshots import Snapshots
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Damaged, TrialFolder
 from audiocls.store.content import description_in
 from audiocls.store.lease import LeaseLost, held
-from audiocls.store.same_numbers import canonical_code
 from audiocls.store.stored_file import read, sealed, unsealed
 from audiocls.training.checkpoint import description_of
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
 from audiocls.training.init_from import Weights
-from audiocls.training.pretrain import Pretrained, pretrained_by, stage_of
+from audiocls.training.pretrain import Pretrained, pretrained_by
 from audiocls.training.progress import Progress, Spent
 from audiocls.training.state import build
-
-WAIT_S = 1.0
-"""Between two reports of a stage that another worker trains."""
-
-
-@dataclass(frozen=True)
-class PretrainingStage:
-    """The stage that a trial needs: its configuration, its clips, its folder."""
-
-    config: Config
-    table: ClipTable
-    fingerprint: str
-    split: Split
-    folder: TrialFolder
-
-    @property
-    def learns_codes(self) -> bool:
-        return self.config.ssl.mode == "pretrain"
-
-    @property
-    def learns_views(self) -> bool:
-        return self.config.ssl.is_contrastive
 
 
 def pretrained_for(
@@ -104,35 +74,6 @@ def pretrained_for(
 
 def _tell(trial_id: str, emit: Callable[[Event], None], num_done: int, num_clips: int) -> None:
     emit(Extraction(trial_id, num_done, num_clips))
-
-
-def stage_for(job: NativeJob, config: Config, cache: Path) -> PretrainingStage:
-    """Return the stage of a trial; its id covers options, clips and code."""
-    stage = stage_of(config)
-    clips = stage.ssl.clips
-    table = unlabelled_table(Path(clips)) if clips else stage.data.table(cache)
-    data = fingerprint(table, cache)
-    split = _split(config, stage, table, data, cache)
-    clips_digest = hashlib.sha256(split.train.tobytes() + b"|" + split.val.tobytes()).hexdigest()
-    code = canonical_code(code_digest())
-    identity = trial_id(identity_of(stage, cache), f"{data} {clips_digest} {code}")
-    folder = TrialFolder(job.study_folder / "pretrained" / identity)
-    return PretrainingStage(stage, table, data, split, folder)
-
-
-def _split(config: Config, stage: Config, table: ClipTable, data: str, cache: Path) -> Split:
-    """Return the stage's clips, without copies of the trial's validation and test clips."""
-    split = unlabelled_split(table) if stage.ssl.clips else table.split(stage.fold)
-    if not stage.ssl.clips and config.pretraining.data is None:
-        return split
-    trial_table, rate = config.data.table(cache), config.data.sample_rate
-    scored = trial_table.split(config.fold, config.data.validation)
-    excluded = audio_digests(trial_table, fingerprint(trial_table, cache), rate, cache)
-    return exclude_copies(
-        split,
-        audio_digests(table, data, rate, cache),
-        excluded[np.concatenate([scored.val, scored.test, *scored.further.values()])],
-    )
 
 
 def _train(
@@ -181,7 +122,7 @@ def _write(folder: TrialFolder, stage: Config, pretrained: Pretrained) -> None:
     description = description_of(stage, weights.labels) | {"source": weights.source}
     folder.write_checkpoint(save(dict(weights.tensors)), description)
     result = {"metrics": dict(pretrained.metrics), "spent": asdict(pretrained.spent)}
-    write_text(folder.path / "stage.json", sealed(result), is_synced=True)
+    write_text(folder.path / RESULT, sealed(result), is_synced=True)
     folder.drop_resume()
 
 
@@ -195,7 +136,7 @@ def _remove_leftovers(folder: TrialFolder, is_finished: bool) -> None:
 def _read(folder: TrialFolder) -> tuple[Pretrained | None, str]:
     """Return the stored stage if it is finished, or why it cannot be used: then it is made anew."""
     try:
-        result = read(folder.path / "stage.json", _result_in)
+        result = read(folder.path / RESULT, _result_in)
         description = read(folder.description, description_in) or {}
         tensors = read(
             folder.checkpoint, lambda content: load(verified_weights(content, description))

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from audiocls.atomic import publish, write_bytes
 from audiocls.store.trial import HISTORY, LEASE, RECORD, RESUME, TrialFolder
 
-UNDERWAY = (RESUME, "attempt", "config.yaml")
-"""What a trial resumes from, beside its history."""
+UNDERWAY = (RESUME, "attempt", "config.yaml", "log.txt")
+"""What a trial resumes from, beside its history, and what it has said so far."""
 STAYS = (LEASE,)
 """Says who trains it, and so belongs to the place."""
 LATEST = "latest-run"

@@ -1,8 +1,9 @@
 """Ray clusters on this machine, with as many nodes as a test wants."""
 
 import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}
 """Environment of nodes and launches; otherwise Ray writes a token into the user's home."""
+AGENTS = (
+    "metrics_agent_port",
+    "metrics_export_port",
+    "dashboard_agent_listen_port",
+    "runtime_env_agent_port",
+)
 
 
 @contextmanager
@@ -21,12 +28,11 @@ def ray_cluster(num_nodes: int, cache: Path) -> Iterator["Cluster"]:
     from ray.cluster_utils import Cluster
 
     with _environment(cache):
-        cluster = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-        )
+        head = {"num_cpus": 0, "include_dashboard": False, **_free_ports()}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+    try:
         for _ in range(num_nodes):
             add_node(cluster, cache)
-    try:
         yield cluster
     finally:
         cluster.shutdown()
@@ -35,7 +41,16 @@ def ray_cluster(num_nodes: int, cache: Path) -> Iterator["Cluster"]:
 def add_node(cluster: "Cluster", cache: Path) -> None:
     """Add a node of one core."""
     with _environment(cache):
-        cluster.add_node(num_cpus=1)
+        cluster.add_node(num_cpus=1, **_free_ports())
+
+
+def _free_ports() -> dict[str, int]:
+    """Return ports for a node's agents: where they choose them, a node waits 15 s and dies."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in AGENTS]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return {name: s.getsockname()[1] for name, s in zip(AGENTS, sockets, strict=True)}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from audiocls.audio.datasets import is_packed
 from audiocls.audio.remote import is_url
 from audiocls.config import Config, files_of
-from audiocls.errors import AudioclsError, UsageError
+from audiocls.errors import AudioclsError, MachineFault, UsageError
 from audiocls.execution.cluster.node import Delivery
 from audiocls.execution.cluster.tables import table_bytes
 from audiocls.execution.devices import worker_environment
 from audiocls.execution.external.code import ProgramCode
 from audiocls.execution.job import AnyJob, NativeSpec
+from audiocls.machine import fault_of
 from audiocls.parts import KEPT, own_parts
 from audiocls.parts.code import files_of_module
 from audiocls.parts.modules import find, own_places
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 PLACES_OF_WANDB = ("_DIR", "SERVICE", "RUN_ID", "SWEEP_ID", "SWEEP_PARAM_PATH")
 """Endings of W&B's variables that mean something on this machine, or in this process, alone."""
 HANDED_ON = ("AUDIOCLS_TRUST",)
+Put = Callable[[NDArray[np.uint8]], Any]
 
 
 def variables(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -70,13 +72,8 @@ def program_files(code: ProgramCode) -> dict[str, bytes]:
     return {str(file.resolve().relative_to(cwd)): file.read_bytes() for file in code.files}
 
 
-def require_sendable(configs: Sequence[Config], mode: WandbMode, has_model: bool) -> None:
+def require_sendable(mode: WandbMode, has_model: bool) -> None:
     """Raise `UsageError` for what workers that share no folder cannot do."""
-    if any(config.has_stage for config in configs):
-        raise UsageError(
-            "--executor ray: trials with a pre-training stage share it in the study's folder, "
-            "which nodes do not see; allowed for them: local, inline, slurm"
-        )
     if has_model and mode == "offline":
         raise UsageError(
             "--log-model: an offline run names the model's files where it was trained, and with "
@@ -86,10 +83,12 @@ def require_sendable(configs: Sequence[Config], mode: WandbMode, has_model: bool
 
 def paths_of(config: Config) -> dict[str, str]:
     """Return what a trial reads beside its decoded data: it has to be on every node."""
-    files, root = files_of(config), config.data.root
-    if not root or is_url(root) or is_packed(config.data):
-        return files
-    return {**files, "data.root": root}
+    files = files_of(config)
+    if is_packed(config.data):
+        files.pop("ssl.clips", None)
+    sets = {"data.root": config.data, "pretraining.data.root": config.pretraining.data}
+    roots = {key: each.root for key, each in sets.items() if each and not is_packed(each)}
+    return files | {key: root for key, root in roots.items() if root and not is_url(root)}
 
 
 def modules_of(config: Config) -> dict[str, bytes]:
@@ -107,17 +106,34 @@ def _placed(file: Path, root: Path) -> tuple[str, Path]:
     return file.relative_to(inside).as_posix(), file
 
 
+@dataclass(frozen=True)
+class DataKey:
+    """Which data a trial reads, or its pre-training stage."""
+
+    config: str
+    """As JSON, its parts that decide the data alone."""
+    fingerprint: str
+    is_of_stage: bool = False
+
+    @classmethod
+    def of(
+        cls, config: Mapping[str, Any], fingerprint: str, is_of_stage: bool = False
+    ) -> "DataKey":
+        parts = {name: config[name] for name in ("data", "features", "ssl")}
+        return cls(json.dumps(parts, sort_keys=True, default=str), fingerprint, is_of_stage)
+
+
 class DataShipment:
     """The data of some trials on its way: made, read, and put where nodes can fetch it.
 
     `put` returns a reference to an array. All of it happens on a thread; look at `is_ready`.
     """
 
-    def __init__(self, spec: NativeSpec, cache: Path, put: Callable[[NDArray[np.uint8]], Any]):
-        self._spec, self._cache, self._put = spec, cache, put
+    def __init__(self, config: Mapping[str, Any], key: DataKey, cache: Path, put: Put):
+        self._config, self._key, self._cache, self._put = config, key, cache, put
         self._process: subprocess.Popen[bytes] | None = None
-        self.fault = ""
-        """Why the data cannot be used."""
+        self.fault: AudioclsError | None = None
+        """Why the data cannot be used: the machine's fault, or its own."""
         self.table: Any = None
         self.folders: dict[str, dict[str, Any]] = {}
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -131,9 +147,13 @@ class DataShipment:
     def delivery(self, job: AnyJob, files: bytes) -> Delivery:
         """Return a trial with all that it needs of this machine."""
         config = config_of(job)
-        data = job.spec.data_fingerprint if isinstance(job.spec, NativeSpec) else ""
-        needed = (modules_of(config), paths_of(config), data, [self.table], self.folders)
+        needed = (modules_of(config), paths_of(config), self.tables, self.folders)
         return Delivery(job.to_json(), files, *needed)
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """Fingerprint → reference to its list of clips."""
+        return {self._key.fingerprint: self.table}
 
     def cancel(self) -> None:
         """Give it up."""
@@ -147,12 +167,15 @@ class DataShipment:
             self.table = self._put(np.frombuffer(table, np.uint8))
             for name in answer["folders"]:
                 self.folders[name] = dict(self._files(self._cache / name))
-        except (AudioclsError, OSError) as error:
-            self.fault = str(error)
+        except AudioclsError as error:
+            self.fault = error
+        except OSError as error:
+            self.fault = fault_of(error, self._cache) or AudioclsError(str(error))
 
     def _made(self, folder: Path) -> tuple[dict[str, Any], bytes]:
-        asked = {"config": self._spec.config, "data": self._spec.data_fingerprint}
-        (folder / "asked.json").write_text(json.dumps({**asked, "cache": str(self._cache)}))
+        asked: dict[str, Any] = {"config": self._config, "cache": str(self._cache)}
+        asked |= {"data": self._key.fingerprint, "is_of_stage": self._key.is_of_stage}
+        (folder / "asked.json").write_text(json.dumps(asked))
         words = [sys.executable, "-m", "audiocls.execution.cluster.dispatch", str(folder)]
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -169,7 +192,7 @@ class DataShipment:
             raise AudioclsError(f"preparing its data ended with {code}: {last[-1] if last else ''}")
         answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
         if answer["fault"]:
-            raise AudioclsError(answer["fault"])
+            raise (MachineFault if answer["is_machines"] else AudioclsError)(answer["fault"])
         return answer, (folder / "table.json").read_bytes()
 
     def _files(self, folder: Path) -> Iterator[tuple[str, Any]]:
@@ -177,21 +200,6 @@ class DataShipment:
             has_bytes = file.stat().st_size > 0
             content = np.memmap(file, np.uint8, "r") if has_bytes else np.zeros(0, np.uint8)
             yield file.relative_to(folder).as_posix(), self._put(np.asarray(content))
-
-
-@dataclass(frozen=True)
-class DataKey:
-    """What decides which data a trial reads."""
-
-    text: str
-
-    @classmethod
-    def of(cls, job: AnyJob) -> "DataKey":
-        """Return the key of a native trial."""
-        assert isinstance(job.spec, NativeSpec)
-        config = job.spec.config
-        parts = [job.spec.data_fingerprint, config["data"], config["features"], config["ssl"]]
-        return cls(json.dumps(parts, sort_keys=True, default=str))
 
 
 def config_of(job: AnyJob) -> Config:
@@ -202,19 +210,30 @@ def config_of(job: AnyJob) -> Config:
 
 def main(folder: Path) -> None:
     """Make what the trials of a configuration read, as `asked.json` says; answer beside it."""
-    from audiocls.execution.worker_cache import WorkerCache
-
     asked = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
-    config = Config.model_validate(asked["config"], context=KEPT)
-    answer: dict[str, Any] = {"fault": "", "folders": []}
+    answer: dict[str, Any] = {"fault": "", "is_machines": False, "folders": []}
     try:
-        on_cpu = config.model_copy(update={"device": "cpu"})
-        dataset = WorkerCache(Path(asked["cache"])).dataset(on_cpu, asked["data"])
+        dataset = _opened(asked)
         (folder / "table.json").write_bytes(table_bytes(dataset.table))
         answer["folders"] = sorted(folders_of(dataset))
-    except AudioclsError as error:
-        answer["fault"] = str(error)
+    except (AudioclsError, OSError) as error:
+        machines = fault_of(error, Path(asked["cache"]))
+        answer |= {"fault": str(machines or error), "is_machines": machines is not None}
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _opened(asked: Mapping[str, Any]) -> "AudioDataset":
+    """Return the data of a configuration on this machine; one of a stage has other clips."""
+    from audiocls.execution.pretraining_stage import stage_table
+    from audiocls.execution.worker_cache import WorkerCache
+
+    config = Config.model_validate(asked["config"], context=KEPT)
+    on_cpu = config.model_copy(update={"device": "cpu"})
+    worker_cache = WorkerCache(Path(asked["cache"]))
+    if not asked["is_of_stage"]:
+        return worker_cache.dataset(on_cpu, asked["data"])
+    has_codes = config.ssl.mode == "pretrain"
+    return worker_cache.dataset(on_cpu, asked["data"], stage_table(config), has_codes)
 
 
 def folders_of(dataset: "AudioDataset") -> set[str]:

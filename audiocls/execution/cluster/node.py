@@ -16,27 +16,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from audiocls import writers
 from audiocls.atomic import build_once, write_bytes, write_text
-from audiocls.errors import AudioclsError, MachineFault, UsageError
+from audiocls.errors import AudioclsError, MachineFault
 from audiocls.execution.accelerators import available_devices
-from audiocls.execution.cluster.tables import TABLES, keep_table
+from audiocls.execution.cluster.stages import Archives, StageDelivery, StageReports
+from audiocls.execution.cluster.tables import TABLES, is_table_here, keep_stage, keep_table
 from audiocls.execution.devices import kind_of
 from audiocls.execution.executors import Executor
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.executors.subprocesses import SubprocessExecutor
 from audiocls.execution.job import AnyJob, CommandSpec, NativeSpec, job_from_json
-from audiocls.execution.messages import Ended, Epoch, Event, Lost, to_json
+from audiocls.execution.messages import Ended, Epoch, Event, Lost, Stage, to_json
+from audiocls.execution.pretraining_stage import STAGES
 from audiocls.execution.provenance import code_digest, torch_version
 from audiocls.execution.temporary import cache_folder
 from audiocls.machine import fault_of
 from audiocls.parts.modules import PLACES
 from audiocls.store import StudyFolder
-from audiocls.store.same_numbers import canonical_code
 from audiocls.store.transfer import UNDERWAY, packed, rows_after, unpack
-from audiocls.writers import has_ended, writer_name
 
 SNAPSHOT_EVERY_S = 20.0
 """Between two snapshots that go home: what a node's death costs at most, beside the epoch."""
+GATHER_S = 0.2
+"""After a first event, for further ones to go home with it: epochs may be many a second."""
 PREFIX, OWNER = "audiocls-node-", "owner"
 LOG_TAIL = 2000
 """Characters of the workers' output that an error carries."""
@@ -79,12 +82,12 @@ class Delivery:
     """Own modules, by their paths in the folder that they are imported from."""
     paths: Mapping[str, str] = field(default_factory=dict)
     """Files and folders that have to be there, by the keys that name them."""
-    data: str = ""
-    """Fingerprint of the data set."""
-    table: Sequence[Any] = ()
-    """Reference to its list of clips, if it has one."""
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    """Fingerprint of a data set → reference to its list of clips."""
     folders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Folder of the cache → its files → references to their contents."""
+    stage: StageDelivery | None = None
+    """Its pre-training, if it has one."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ class Report:
     """What a running trial resumes from, as an archive of its folder."""
     study: bytes = b""
     """What an ended trial has left, as an archive of the study's folder."""
+    stage: Archives = ()
+    """Of the pre-training stage that this worker trains."""
     fault: str = ""
     """Why this node can train nothing."""
 
@@ -124,6 +129,7 @@ class NodeWorker:
         self._cache = cache_folder().absolute()
         self._executor = self._open()
         self._job: AnyJob | None = None
+        self._stage: StageReports | None = None
         self._num_sent: int | None = None
         self._sent_at = 0.0
 
@@ -144,7 +150,7 @@ class NodeWorker:
             return Report(fault=f"has not {', '.join(lacking)}, which a trial reads")
         job = self._job_here(delivery.job)
         try:
-            self._receive(delivery)
+            self._receive(delivery, job)
             unpack(delivery.files, job.trial.path)
         except (OSError, MachineFault) as error:
             if (fault := fault_of(error, self._scratch, self._cache)) is None:
@@ -154,12 +160,19 @@ class NodeWorker:
         self._executor.submit(job)
         return self.poll(timeout_s)
 
-    def _receive(self, delivery: Delivery) -> None:
+    def _receive(self, delivery: Delivery, job: AnyJob) -> None:
+        tables = self._scratch / "tables"
         _write_all(delivery.modules, self._scratch / "modules")
-        for table in delivery.table:
-            keep_table(self._scratch / "tables", delivery.data, bytes(self._fetch(table)))
+        for fingerprint, table in delivery.tables.items():
+            if not is_table_here(tables, fingerprint):
+                keep_table(tables, fingerprint, bytes(self._fetch(table)))
         for name, files in delivery.folders.items():
             build_once(self._cache / name, partial(self._fill, files))
+        self._stage = None
+        if (stage := delivery.stage) is not None:
+            keep_stage(tables, job.id, stage.stage)
+            folder = stage.put(self._study.path, self._cache, self._fill)
+            self._stage = None if stage.finished else StageReports(folder, SNAPSHOT_EVERY_S)
 
     def _fill(self, files: Mapping[str, Any], folder: Path) -> None:
         for name, reference in files.items():
@@ -179,12 +192,20 @@ class NodeWorker:
         return replace(job, study_folder=self._study.path, trial=self._study.trial(job.id))
 
     def poll(self, timeout_s: float) -> Report:
-        """Return what has happened; wait up to `timeout_s` for something."""
+        """Return what has happened; wait up to `timeout_s` for something, and not for more."""
         try:
-            events = self._executor.poll(timeout_s)
+            events = self._gathered(time.monotonic() + timeout_s)
         except AudioclsError as error:
             return Report(fault=f"{error}: {self._log_tail()}")
         return self._report(events)
+
+    def _gathered(self, deadline: float) -> list[Event]:
+        """Return events up to the end of a trial, or those of a moment after the first one."""
+        events = list(self._executor.poll(deadline - time.monotonic()))
+        deadline = min(deadline, time.monotonic() + GATHER_S)
+        while events and not has_ended(events) and (left := deadline - time.monotonic()) > 0:
+            events += self._executor.poll(left)
+        return events
 
     def end(self, trial_id: str) -> None:
         """Finish a trial early with its results so far."""
@@ -201,16 +222,23 @@ class NodeWorker:
         if job is None:
             return Report()
         told = tuple(to_json(self._for_home(event, job)) for event in events)
-        if is_last or any(isinstance(event, Ended | Lost) for event in events):
-            report = Report(told, study=packed(self._study.path))
+        is_over = is_last or has_ended(events)
+        stage = self._stage_report(events, is_over)
+        if is_over:
+            shutil.rmtree(self._study.path / STAGES, ignore_errors=True)
+            report = Report(told, study=packed(self._study.path), stage=stage)
             shutil.rmtree(self._study.path, ignore_errors=True)
             self._job = None
             return report
         if not any(isinstance(event, Epoch) for event in events):
-            return Report(told)
-        has_all = self._num_sent is None
+            return Report(told, stage=stage)
+        snapshot, has_all = self._snapshot(job), self._num_sent is None  # of no more than the rows
         rows, self._num_sent = rows_after(job.trial, self._num_sent or 0)
-        return Report(told, rows, has_all, self._snapshot(job))
+        return Report(told, rows, has_all, snapshot, stage=stage)
+
+    def _stage_report(self, events: Sequence[Event], is_over: bool) -> Archives:
+        has_epoch = any(isinstance(event, Stage) for event in events)
+        return self._stage.next(has_epoch, is_over) if self._stage else ()
 
     def _snapshot(self, job: AnyJob) -> bytes:
         if time.monotonic() - self._sent_at < SNAPSHOT_EVERY_S:
@@ -233,6 +261,11 @@ class NodeWorker:
         return ""
 
 
+def has_ended(events: Sequence[Event]) -> bool:
+    """Whether a trial's end is among the events."""
+    return any(isinstance(event, Ended | Lost) for event in events)
+
+
 def _is_here(path: str) -> bool:
     return Path(path).expanduser().exists()
 
@@ -249,22 +282,8 @@ def _new_scratch() -> Path:
     temporary = Path(tempfile.gettempdir())
     for owner in temporary.glob(f"{PREFIX}*/{OWNER}"):
         with suppress(OSError):
-            if has_ended(owner.read_text(encoding="utf-8"), owner.stat().st_mtime):
+            if writers.has_ended(owner.read_text(encoding="utf-8"), owner.stat().st_mtime):
                 shutil.rmtree(owner.parent, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=PREFIX))
-    write_text(scratch / OWNER, writer_name())
+    write_text(scratch / OWNER, writers.writer_name())
     return scratch
-
-
-def require_same(node: Node) -> None:
-    """Raise `UsageError` where trials of a node would not compare with those of this machine."""
-    pairs = {
-        "code of audiocls": (canonical_code(node.code), canonical_code(code_digest())),
-        "torch": (node.torch.partition("+")[0], torch_version().partition("+")[0]),
-    }
-    for what, (theirs, mine) in pairs.items():
-        if theirs != mine:
-            raise UsageError(
-                f"--executor ray: {node.host} has other {what} ({theirs}, here {mine}): results "
-                "would not compare. Install the same on every node"
-            )

@@ -1,16 +1,19 @@
 """A data set's list of clips as a file, for workers where the data set itself is not.
 
-The fingerprint of the data decides all of it but the paths, which decoded clips do not need.
+The fingerprint of the data decides all of it but the paths, which decoded clips do not need. Beside
+it lies what a trial's pre-training stage is, which only who has the data can find out.
 """
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from audiocls.atomic import write_bytes
-from audiocls.audio.clips import Clip, ClipTable
+import numpy as np
+
+from audiocls.atomic import write_bytes, write_text
+from audiocls.audio.clips import Clip, ClipTable, Split
 
 TABLES = "AUDIOCLS_TABLES"
 """Environment variable: the folder of the lists that were sent to a worker."""
@@ -41,6 +44,11 @@ def _clip(fields: dict[str, Any]) -> Clip:
     return Clip(**given)
 
 
+def is_table_here(folder: Path, fingerprint: str) -> bool:
+    """Whether a list was put there."""
+    return (folder / f"{fingerprint}.json").exists()
+
+
 def keep_table(folder: Path, fingerprint: str, content: bytes) -> None:
     """Put a list where `sent_table` finds it."""
     write_bytes(folder / f"{fingerprint}.json", content)
@@ -51,3 +59,37 @@ def sent_table(fingerprint: str) -> ClipTable | None:
     file = Path(os.environ.get(TABLES, ""), f"{fingerprint}.json")
     is_sent = TABLES in os.environ and file.exists()
     return table_in(file.read_bytes()) if is_sent else None
+
+
+@dataclass(frozen=True)
+class SentStage:
+    """What a pre-training stage is: its id, the fingerprint of its data, its clips by their use."""
+
+    id: str
+    fingerprint: str
+    train: list[int]
+    val: list[int]
+    test: list[int]
+
+    @classmethod
+    def of(cls, stage_id: str, fingerprint: str, split: Split) -> "SentStage":
+        return cls(
+            stage_id, fingerprint, *(c.tolist() for c in (split.train, split.val, split.test))
+        )
+
+    @property
+    def split(self) -> Split:
+        train, val, test = (np.array(c, np.int64) for c in (self.train, self.val, self.test))
+        return Split(train, val, test)
+
+
+def keep_stage(folder: Path, trial_id: str, stage: SentStage) -> None:
+    """Put a trial's stage where `sent_stage` finds it."""
+    write_text(folder / f"stage-{trial_id}.json", json.dumps(asdict(stage)))
+
+
+def sent_stage(trial_id: str) -> SentStage | None:
+    """Return the stage of a trial, if one was sent to this process."""
+    file = Path(os.environ.get(TABLES, ""), f"stage-{trial_id}.json")
+    is_sent = TABLES in os.environ and file.exists()
+    return SentStage(**json.loads(file.read_text(encoding="utf-8"))) if is_sent else None

@@ -15,31 +15,23 @@ from typing import Any
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError
 
-from audiocls.errors import AudioclsError
+from audiocls.errors import AudioclsError, MachineFault
 from audiocls.execution.cluster.connection import Demand, words_of
-from audiocls.execution.cluster.dispatch import DataKey, DataShipment
 from audiocls.execution.cluster.node import (
     Delivery,
     Node,
     NodeSetup,
     NodeWorker,
     Report,
-    require_same,
 )
+from audiocls.execution.cluster.remote_worker import RemoteWorker, require_same, unsendable
+from audiocls.execution.cluster.shipments import Shipments
 from audiocls.execution.executors.local import MAX_STILLBORN
 from audiocls.execution.job import AnyJob, NativeSpec
-from audiocls.execution.messages import (
-    Done,
-    Ended,
-    Event,
-    Failed,
-    Interrupted,
-    Lost,
-    from_json,
-)
+from audiocls.execution.messages import Done, Event, Failed, Interrupted, Lost
 from audiocls.store import Cause, Failure
 from audiocls.store.lease import LeaseLost
-from audiocls.store.transfer import Homecoming, packed
+from audiocls.store.transfer import packed
 
 CALL_S = 0.5
 """A worker answers after this time at the latest, and can be told something else then."""
@@ -47,23 +39,6 @@ LAST_WORDS_S = 1.0
 """For the last reports to arrive after the grace period; Ctrl-C is to end within 5 seconds."""
 LOOK_EVERY_S = 0.05
 WISHES_EVERY_S = 1.0
-
-
-@dataclass(eq=False)
-class RemoteWorker:
-    """An actor, the one call that it has not answered yet, and the trial that it has."""
-
-    actor: Any
-    call: Any = None
-    node: Node | None = None
-    job: AnyJob | None = None
-    shipment: DataShipment | None = None
-    """Data that its trial waits for."""
-
-    @property
-    def where(self) -> str:
-        """Its node, for people."""
-        return self.node.host if self.node else "a node"
 
 
 @dataclass
@@ -77,7 +52,7 @@ class RayExecutor:
     kind: str = ""
     """Of the first node that a worker has begun on; `cpu` where no GPU is asked for."""
     _workers: list[RemoteWorker] = field(default_factory=list)
-    _shipments: dict[DataKey, DataShipment] = field(default_factory=dict)
+    _shipments: Shipments = field(init=False)
     _unreported: list[Event] = field(default_factory=list)
     _stopping: dict[RemoteWorker, Any] = field(default_factory=dict)
     """Workers that have not answered yet what they were asked before they were to stop."""
@@ -86,6 +61,7 @@ class RayExecutor:
 
     def __post_init__(self) -> None:
         self.kind = self.kind if self.demand.gpus else "cpu"
+        self._shipments = Shipments(self.cache, ray.put)
         self._workers = [self._start() for _ in range(self.demand.num_workers)]
 
     def _start(self) -> RemoteWorker:
@@ -103,42 +79,43 @@ class RayExecutor:
         if not job.tracking.run_id and job.trial.record() is not None:
             self._unreported.append(Done(job.id))
             return
-        worker.job = job
         if isinstance(job.spec, NativeSpec):
-            worker.shipment = self._shipment(DataKey.of(job), job.spec)
+            worker.assign(job, self._shipments.of(job))
         else:
+            worker.job = job
             self._send(worker, job)
 
-    def _shipment(self, key: DataKey, spec: NativeSpec) -> DataShipment:
-        if key not in self._shipments:
-            self._shipments[key] = DataShipment(spec, self.cache, ray.put)
-        return self._shipments[key]
-
-    def _send_waiting(self) -> None:
+    def _send_waiting(self) -> list[Event]:
+        """Send what is ready; return what is to be told of the rest."""
+        told: list[Event] = []
         for worker in self._workers:
-            if worker.node and worker.job and worker.shipment and worker.shipment.is_ready:
-                self._send(worker, worker.job)
+            if worker.node and worker.job and worker.shipment:
+                if worker.shipment.look():
+                    self._send(worker, worker.job)
+                told += worker.shipment.news()
+        return told
 
     def _send(self, worker: RemoteWorker, job: AnyJob) -> None:
         """Send a trial; its attempt is counted here too, for its worker may never say so."""
         shipment, worker.shipment = worker.shipment, None
+        fault = shipment.fault if shipment else None
         try:
             files, number = packed(job.trial.path), job.trial.attempts.last().number
             if job.trial.record() is None:
                 number = job.trial.begin().number
-            if shipment is not None and shipment.fault:
-                job.trial.fail(Failure("data", shipment.fault, "", number))
+            if fault is not None and not isinstance(fault, MachineFault):
+                job.trial.fail(Failure("data", str(fault), "", number))
         except LeaseLost:
             self._end_unsent(worker, Interrupted(job.id, is_taken=True))
             return
-        if shipment is not None and shipment.fault:
-            self._end_unsent(worker, Failed(job.id, "data", shipment.fault))
+        if fault is not None:
+            self._end_unsent(worker, unsendable(job.id, fault))
             return
         delivery = shipment.delivery(job, files) if shipment else Delivery(job.to_json(), files)
         worker.call = worker.actor.run.remote(delivery, CALL_S)
 
     def _end_unsent(self, worker: RemoteWorker, ended: Failed | Interrupted) -> None:
-        worker.job = None
+        worker.free()
         self._unreported.append(ended)
 
     def end(self, trial_id: str) -> None:
@@ -164,7 +141,7 @@ class RayExecutor:
     def _poll_all(self, deadline: float) -> list[Event]:
         """Return new events; wait for an answer, but not for long while data is made."""
         events, self._unreported = self._unreported, []
-        self._send_waiting()
+        events += self._send_waiting()
         self._relay_wishes()
         left = 0.0 if events else max(0.0, deadline - time.monotonic())
         is_waiting = any(worker.shipment for worker in self._workers)
@@ -183,7 +160,7 @@ class RayExecutor:
         for call in ready:
             yield calls[call]
 
-    def _handle(self, worker: RemoteWorker) -> list[Event]:
+    def _handle(self, worker: RemoteWorker) -> Sequence[Event]:
         """Take a worker's answer, and ask it for the next one while it has a trial."""
         call, worker.call = worker.call, None
         try:
@@ -213,31 +190,20 @@ class RayExecutor:
             ray.kill(worker.actor)
             self._workers.remove(worker)
 
-    def _bring_home(self, worker: RemoteWorker, report: Report) -> list[Event]:
+    def _bring_home(self, worker: RemoteWorker, report: Report) -> Sequence[Event]:
         """Write what a trial has sent, and return its events."""
         job = worker.job
-        if job is None:
-            return []
-        events = [from_json(line) for line in report.events]
-        home = Homecoming(job.study_folder, job.trial)
         try:
-            if report.rows:
-                home.add_rows(report.rows.splitlines(), report.has_all_rows)
-            if report.snapshot:
-                home.keep(report.snapshot)
-            if report.study:
-                home.finish(report.study)
+            return worker.bring_home(report)
         except LeaseLost:
+            assert job is not None, "it was taken over"
+            worker.free()
             self._give_up(worker)
             return [Interrupted(job.id, is_taken=True)]
-        if any(isinstance(event, Ended | Lost) for event in events):
-            worker.job = None
-        return events
 
     def _give_up(self, worker: RemoteWorker) -> RemoteWorker:
         """End a worker with what it does; return the one that is asked for in its place."""
         ray.kill(worker.actor)
-        worker.job = None
         fresh = self._workers[self._workers.index(worker)] = self._start()
         return fresh
 
@@ -248,11 +214,11 @@ class RayExecutor:
         """
         if worker.node is None:
             self._count_stillborn(error)
-        job, shipment = worker.job, worker.shipment
-        fresh = self._give_up(worker)
-        if job is None or shipment is not None:  # which was not sent yet
-            fresh.job, fresh.shipment = job, shipment
+        job, fresh = worker.job, self._give_up(worker)
+        if job is None or worker.shipment is not None:  # which was not sent yet
+            fresh.job, fresh.shipment, fresh.stage = job, worker.shipment, worker.stage
             return []
+        worker.free()
         how = f"its worker on {worker.where} died: {words_of(error)}"
         cause: Cause = "out_of_memory" if isinstance(error, OutOfMemoryError) else "signal"
         return [Lost(job.id, how, job.trial.resume() is not None, cause)]
@@ -268,8 +234,7 @@ class RayExecutor:
             ) from error
 
     def stop(self, grace_s: float) -> Sequence[Event]:
-        for shipment in self._shipments.values():
-            shipment.cancel()
+        self._shipments.cancel()
         events, self._unreported = self._unreported, []
         for worker in self._workers:
             self._request_stop(worker, max(0.1, grace_s - CALL_S))
@@ -279,12 +244,11 @@ class RayExecutor:
                 events += self._last_of(worker)
         for worker in self._workers:
             ray.kill(worker.actor)
-        self._shipments.clear()
+            worker.free()
         self.release()
         return events
 
     def _request_stop(self, worker: RemoteWorker, grace_s: float) -> None:
-        worker.shipment = None
         if worker.node is None:
             worker.call = None  # it may wait for a node
         elif worker.call is None:
@@ -292,7 +256,7 @@ class RayExecutor:
         else:
             self._stopping[worker] = worker.actor.stop.remote(grace_s)
 
-    def _last_of(self, worker: RemoteWorker) -> list[Event]:
+    def _last_of(self, worker: RemoteWorker) -> Sequence[Event]:
         call, worker.call = worker.call, self._stopping.pop(worker, None)
         try:
             return self._bring_home(worker, ray.get(call))
