@@ -12,6 +12,7 @@ from audiocls.config import resolve
 from audiocls.console import stderr
 from audiocls.console.progress import progress_view, summary
 from audiocls.errors import UsageError
+from audiocls.execution import time_left
 from audiocls.execution.devices import slots, worker_environment
 from audiocls.execution.gpus import Gpu, installed_gpus, visible_gpus
 from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
@@ -245,7 +246,10 @@ def test_an_exhausted_budget_stops(tmp_path):
     assert executor.submitted == []
 
 
-def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(tmp_path):
+def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(time_left, "LEAST_S", 0.0)
     statuses: list[Status] = []
     launch = Launch(fixed_source(tmp_path, ["a"]), statuses.append)
     launch._fill(Scripted({"a": [Done("a")]}))
