@@ -110,7 +110,7 @@ def test_in_bash_itself(offered, tmp_path):
         prog_name="audiocls", complete_var="_AUDIOCLS_COMPLETE", shell="bash"
     )
     program = tmp_path / "audiocls"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m audiocls "$@"\n')
+    program.write_text(f"#!{sys.executable}\nfrom audiocls.__main__ import main\nmain()\n")
     program.chmod(0o755)
     typed = "COMP_WORDS=(audiocls train optim.name = ad) COMP_CWORD=4"
     ask = f"{script}\n{typed}; _audiocls_completion {program}; echo ${{COMPREPLY[@]}}"

@@ -11,7 +11,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from helpers.records import drop_records, finished_study, paired_values, write_study
+from helpers.records import finished_study, paired_values, write_study
 from helpers.reports import markdown_of, page_of, text_of_html
 from typer.testing import CliRunner
 
