@@ -19,7 +19,10 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
     "augment.mixes=[timemix]": ("timemix",),
     "augment.noise_snr_db": ("snr",),
     "augment.noises=[white]": ("noise", "gaussian noise", "white noise", "additive noise"),
-    "augment.resample_p=0.5": ("pitch shift", "speed perturbation", "speed perturb", "resample"),
+    "augment.resample_p=0.5": (
+        "pitch", "pitch shift", "speed", "speed perturbation", "speed perturb", "resample",
+        "stretch", "time stretch",
+    ),
     "augment.shift_s": ("shift", "time shift", "random shift"),
     "augment.time_mask": ("specaugment", "specaug", "time masking"),
     "augment.transforms": ("transform", "augmentation", "augmentations"),
@@ -49,11 +52,19 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
     "freeze=true": ("frozen", "freeze backbone", "linear probe", "freeze encoder"),
     "init_from": ("checkpoint", "pretrained", "weights", "init", "finetune", "fine tune", "resume"),
     "metric.name": ("metric", "monitor", "objective", "score"),
+    "model.activation": ("activation", "act", "nonlinearity"),
+    "model.blocks": ("depth", "num blocks"),
+    "model.channels": ("width", "num channels", "num filters"),
+    "model.depth": ("depth",),
+    "model.depths": ("depth", "num blocks"),
     "model.dropout": ("dropout", "drop", "drop rate", "dropout rate", "p dropout"),
-    "model.kernel": ("kernel size",),
+    "model.groups": ("groups", "num groups", "conv groups"),
+    "model.kernel": ("kernel", "kernel size"),
     "model.name": ("model", "network", "net", "architecture", "arch", "backbone", "encoder"),
     "model.stochastic_depth": ("drop path", "droppath", "stochastic depth"),
+    "model.layers": ("depth", "num layers", "n layers"),
     "model.width": ("width", "hidden size", "hidden dim", "d model"),
+    "model.widths": ("width",),
     "optim.betas": ("betas", "beta"),
     "optim.lr": ("lr", "learning rate", "max lr", "base lr", "initial lr", "peak lr", "eta"),
     "optim.momentum": ("momentum",),
@@ -66,7 +77,7 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
     "sam.adaptive=true": ("asam", "adaptive sam"),
     "sam.rho=0.05": ("sam", "sharpness aware minimization", "rho"),
     "schedule.name": ("scheduler", "lr scheduler", "lr schedule", "learning rate schedule"),
-    "schedule.warmup_epochs": ("warmup", "warm up", "warmup steps"),
+    "schedule.warmup_epochs": ("warmup", "warmup steps"),
     "secondary": ("metrics", "further metrics", "secondary metrics"),
     "seed": ("seed", "seeds", "random seed", "random state"),
     "ssl.mode": ("self supervision", "self supervised", "contrastive", "simclr", "cola"),
@@ -77,7 +88,7 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
         "accumulation", "gradient accumulation", "accumulate grad batches", "grad accum",
     ),
     "train.balanced=true": ("balanced", "class weights", "balanced sampling", "oversampling"),
-    "train.batch_size": ("batch", "batch size", "bs", "batchsize", "minibatch"),
+    "train.batch_size": ("batch", "batch size", "bs", "minibatch"),
     "train.clip_norm": (
         "clip", "gradient clipping", "grad clip", "gradient clip val", "max grad norm", "clipping",
     ),
@@ -86,9 +97,21 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
     "train.loss": ("loss", "criterion", "loss function", "loss fn"),
     "train.loss=focal": ("focal", "focal loss"),
     "train.patience": ("early stopping", "early stop", "patience", "es patience"),
-    "train.precision": ("precision", "amp", "mixed precision", "fp16", "bf16", "autocast"),
+    "train.precision": ("precision", "amp", "mixed precision", "autocast"),
+    "train.precision=bf16": ("bf16", "bfloat16"),
+    "train.precision=fp16": ("fp16", "half", "float16"),
 }  # fmt: skip
 """Meaning → the words for it, without regard to case, underscores and hyphens."""
+
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "--workers": ("workers", "num workers", "n workers", "n jobs", "num processes"),
+    "--devices": ("gpu", "gpus", "devices", "num gpus", "cuda", "accelerator"),
+    "--wandb": ("wandb", "logger", "tracking", "report to"),
+}
+"""Option of `sweep launch` and `train` → words for it: no trial's numbers depend on these."""
+
+NEEDED: dict[str, str] = {"sam.adaptive=true": "sam.rho=0.5"}
+"""Meaning → what it has no effect without, and the value of its paper (ASAM: Kwon et al., 2021)."""
 
 
 def _plain(word: str) -> str:
@@ -108,6 +131,17 @@ def meanings(word: str) -> list[str]:
     (['optim.lr'], ['augment.mixes=[mixup]'], [])
     """
     return _BY_WORD.get(_plain(word), [])
+
+
+def option_meant(word: str) -> str:
+    """Return the option of a launch that a word means; empty where it means none.
+
+    >>> option_meant("num_workers"), option_meant("lr")
+    ('--workers', '')
+    """
+    plain = _plain(word)
+    found = (option for option, words in _OPTIONS.items() if plain in map(_plain, words))
+    return next(found, "")
 
 
 def keys_meant(word: str, known: Collection[str]) -> list[str]:

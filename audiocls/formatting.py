@@ -181,6 +181,15 @@ def format_level(level: Any) -> str:
     return str(level)
 
 
+def format_arm(name: str) -> str:
+    """Write an arm's name with `none` for an empty list, which has no text of its own.
+
+    >>> format_arm("mixes=,rho=0.05"), format_arm("dropout=0.1")
+    ('mixes=none,rho=0.05', 'dropout=0.1')
+    """
+    return ",".join(f"{part}none" if part.endswith("=") else part for part in name.split(","))
+
+
 def format_json(value: Any) -> str:
     """Write text as it is and any other value as JSON, on one line."""
     text = value if isinstance(value, str) else json.dumps(value)

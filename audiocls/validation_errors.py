@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from audiocls.errors import did_you_mean
-from audiocls.field_words import keys_meant, meanings
+from audiocls.field_words import keys_meant, meanings, option_meant
 from audiocls.validation_reasons import MAPPING, WANTED, reason
 
 LONGEST_GOT = 200
@@ -79,6 +79,8 @@ def _hint(path: Sequence[int | str], root: type[BaseModel], given: Mapping[str, 
     if meant:
         return f" Here it is {' or '.join(meant)}.{listed}"
     is_of_recipe = "factors" in root.model_fields and len(path) == 1
+    if option := option_meant(word):
+        return f" It is no part of a recipe: `audiocls sweep launch` takes {option}.{listed}"
     if not (elsewhere := " or ".join(meanings(word))):
         return f"{did_you_mean(word, known)}{listed}"
     if is_of_recipe:

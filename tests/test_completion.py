@@ -1,10 +1,13 @@
 """What the shell offers, asked by the protocol that the installed completion scripts speak."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer._completion_shared import get_completion_script
 
 from audiocls import library
 from audiocls.cli import app, completion
@@ -34,12 +37,16 @@ def offered(tmp_path, monkeypatch, capsys):
         monkeypatch.setenv("_AUDIOCLS_COMPLETE", "complete_bash")
         monkeypatch.setenv("COMP_WORDS", line)
         monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
-        with pytest.raises(SystemExit) as ended:
-            app(args=[], prog_name="audiocls")
-        assert ended.value.code == 0
-        return capsys.readouterr().out.split()
+        return answered(capsys)
 
     return ask
+
+
+def answered(capsys) -> list[str]:
+    with pytest.raises(SystemExit) as ended:
+        app(args=[], prog_name="audiocls")
+    assert ended.value.code == 0
+    return capsys.readouterr().out.split()
 
 
 @pytest.mark.parametrize(
@@ -72,6 +79,44 @@ def offered(tmp_path, monkeypatch, capsys):
 )
 def test_the_shell_offers_what_can_follow(offered, line, words):
     assert offered(line) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "offer"),
+    [
+        (["train", "--recipe", "kws-tiny", "optim.name", "=", "ad"], ["adamw", "adam"]),
+        (["train", "--recipe", "kws-tiny", "sam.adaptive", "="], ["true", "false"]),
+        (["train", "--recipe", "kws-tiny", "optim.name", "=", "sgd", "sam.ad"], ["sam.adaptive"]),
+        (["sweep", "launch", "dropout", "--set", "model.name", "=", "eat"], ["eat"]),
+        (["train", "--recipe", "=", "kws"], ["kws-tiny-cpu", "kws-tiny"]),
+        (["evaluate", "mine", ":", "b"], ["best"]),
+    ],
+)
+def test_bash_gets_what_follows_the_sign_at_which_it_breaks_words(
+    offered, monkeypatch, capsys, words, offer
+):
+    monkeypatch.setenv("_AUDIOCLS_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "\n".join(["audiocls", *words]))
+    monkeypatch.setenv("COMP_CWORD", str(len(words)))
+    assert answered(capsys) == offer
+
+
+def test_in_bash_itself(offered, tmp_path):
+    """The function that typer installs, called as bash calls it."""
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("needs bash")
+    script = get_completion_script(
+        prog_name="audiocls", complete_var="_AUDIOCLS_COMPLETE", shell="bash"
+    )
+    program = tmp_path / "audiocls"
+    program.write_text(f"#!{sys.executable}\nfrom audiocls.__main__ import main\nmain()\n")
+    program.chmod(0o755)
+    typed = "COMP_WORDS=(audiocls train optim.name = ad) COMP_CWORD=4"
+    ask = f"{script}\n{typed}; _audiocls_completion {program}; echo ${{COMPREPLY[@]}}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([bash, "-c", ask], capture_output=True, text=True, env=environment)
+    assert ran.stdout.split() == ["adamw", "adam"], ran.stderr
 
 
 def test_studies_are_those_below_the_folder_of_runs(offered, tmp_path):
@@ -127,7 +172,7 @@ def test_completion_loads_no_more_than_help_does(tmp_path):
         "        app(args=[], prog_name='audiocls')\n"
         "    except SystemExit as end:\n"
         "        assert not end.code\n"
-        "heavy = {'torch', 'numpy', 'yaml', 'audiocls.config', 'audiocls.design'}\n"
+        "heavy = {'torch', 'numpy', 'yaml', 'pydantic', 'audiocls.config', 'audiocls.design'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     ran = subprocess.run(

@@ -58,12 +58,25 @@ def faults_of_ablation(changes):
         ("n_mels", "features.n_mels"),
         ("Gradient-Clipping", "train.clip_norm"),
         ("temperature", "distil.temperature"),
+        ("pitch", "augment.resample_p=0.5"),
+        ("time_stretch", "augment.resample_p=0.5"),
+        ("fp16", "train.precision=fp16"),
+        ("groups", "model.groups"),
+        ("activation", "model.activation"),
+        ("depth", "model.blocks"),
+        ("num_workers", "`audiocls sweep launch` takes --workers"),
+        ("gpus", "`audiocls sweep launch` takes --devices"),
     ],
 )
 def test_a_word_of_the_field_is_answered_with_the_key(word, key):
     (fault,) = faults_of_recipe({word: 3})
     assert fault.startswith(f"{word}: ")
     assert key in fault
+
+
+def test_no_meaning_is_named_twice():
+    for word in ("batch_size", "warmup", "freq_mask"):
+        assert len(set(meanings(word))) == len(meanings(word))
 
 
 def test_a_word_in_the_wrong_section_is_answered_too():
@@ -98,6 +111,8 @@ def test_every_meaning_is_a_key_that_some_recipe_or_ablation_has():
         {"schedule": {"name": "cosine"}},
         {"features": {"name": "logmel"}, "model": {"name": "convnext1d"}},
         {"model": {"name": "resnet18"}},
+        *({"model": {"name": name}} for name in ("kws", "eat", "efficientnet_b0", "hifigan")),
+        *({"model": {"name": name}} for name in ("convnext_tiny", "mlp", "convnext1d_causal")),
         {"data": {"name": "folder"}},
     ]
     known = {key for each in given for key in keys_below(Config, each)}

@@ -299,7 +299,7 @@ def test_a_study_that_nobody_works_on_is_not_waited_for(tmp_path: Path):
     folder = write_study(tmp_path / "dropout", study, drop_records(records, "arm0-2-5"))
     rewrite(folder, tmp_path / "page.html", sleep=lambda seconds: pytest.fail("it waits"))
     report = audiocls.report(folder.path, watch=True, out=tmp_path / "page.html")
-    assert "1 of 15 pairs missing" in report.text()
+    assert "No verdict is due yet: 29 of 30 trials are finished." in report.text()
 
 
 def test_options_of_watching_without_effect_are_refused(tmp_path: Path):

@@ -109,6 +109,42 @@ def test_every_wrong_factor_is_named_and_nothing_is_written(at_home):
     assert not list(at_home.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("factor", "arm", "changes"),
+    [
+        ("mixup=true", "mixup", {"augment.mixes": ["mixup"]}),
+        ("ema=true", "ema", {"averaging.name": "ema"}),
+        ("sam=true", "sam", {"sam.rho": 0.05}),
+        ("asam", "asam", {"sam.adaptive": True, "sam.rho": 0.5}),
+        ("asam=true", "asam", {"sam.adaptive": True, "sam.rho": 0.5}),
+        ("sam.adaptive=true", "adaptive-on", {"sam.adaptive": True, "sam.rho": 0.5}),
+        ("bf16", "bf16", {"train.precision": "bf16"}),
+    ],
+)
+def test_a_word_switched_on_is_what_it_means_with_what_that_needs(at_home, factor, arm, changes):
+    made = audiocls.new_ablation("w", recipe="logmel-cnn", factor=[factor])
+    assert yaml.safe_load((at_home / "w.yaml").read_text())["arms"][arm] == changes
+    assert any("sam.rho=0.5 as well" in note for note in made.notes) == ("sam.adaptive" in changes)
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"),
+    [
+        ("batch=true", "batch: got true; wanted: numbers, such as --factor batch=16"),
+        ("lr=on", "wanted: numbers"),
+        ("seeds=0,1", "--seeds 0..4"),
+        ("folds=2", "--folds 1..3"),
+        ("amp", "train.precision, whose values are missing; the recipe has fp32"),
+        ("specaugment", "augment.freq_mask or augment.time_mask, whose values are missing"),
+        ("gpus=2", "takes --devices"),
+    ],
+)
+def test_a_refused_factor_comes_with_a_way_out(at_home, factor, told):
+    with pytest.raises(ConfigError) as raised:
+        audiocls.new_ablation("w", recipe="logmel-cnn", factor=[factor])
+    assert told in " ".join(raised.value.faults)
+
+
 def test_a_factor_that_changes_nothing_is_refused(at_home):
     with pytest.raises(ConfigError, match="what the recipe has already"):
         audiocls.new_ablation("x", recipe="logmel-cnn", factor=["model.dropout=0"])

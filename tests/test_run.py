@@ -12,6 +12,7 @@ from audiocls.config import resolve
 from audiocls.console import stderr
 from audiocls.console.progress import progress_view, summary
 from audiocls.errors import UsageError
+from audiocls.execution import time_left
 from audiocls.execution.devices import slots, worker_environment
 from audiocls.execution.gpus import Gpu, installed_gpus, visible_gpus
 from audiocls.execution.job import NativeJob, NativeSpec, job_from_json
@@ -192,6 +193,26 @@ def test_of_programs_the_time_left_is_told_by_whole_trials_and_none_is_left_at_t
     assert left[-1] == (3, 0.0)
 
 
+def test_one_note_of_forty_trials_is_said_once_with_their_number(tmp_path):
+    folder = tmp_path / "s/trials"
+
+    def left_behind(name: str) -> Done:
+        why = "no route to host. It lies in {folder}/{name}/wandb; upload it with: audiocls sync s"
+        run = f"W&B run {name} was not uploaded: {why.format(folder=folder, name=name)}"
+        return Done(name, note=run)
+
+    answers = {f"t{i:02}": [left_behind(f"t{i:02}")] for i in range(40)}
+    answers["last"] = [Done("last", note="tracking stopped: full")]
+    launch, _, seen = driven(tmp_path, answers)
+    messages = [message for status in seen for message in status.messages]
+    assert [message.rpartition(" ")[2] for message in messages] == ["s", "full"]
+    first, last = launch.notes.sentences()
+    assert first.startswith("40 trials (baseline s0 f1, baseline s1 f1, ")
+    assert " and 37 more): W&B run … was not uploaded: no route to host. It lies in …" in first
+    assert first.endswith("upload it with: audiocls sync s")
+    assert last.endswith(": tracking stopped: full")
+
+
 def test_a_failed_trial_is_not_tried_again(tmp_path):
     launch, executor, _ = driven(tmp_path, {"a": [Failed("a", "nan", "m")], "b": [Done("b")]})
     assert executor.submitted == ["a", "b"]
@@ -245,7 +266,10 @@ def test_an_exhausted_budget_stops(tmp_path):
     assert executor.submitted == []
 
 
-def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(tmp_path):
+def test_epochs_of_pre_training_are_shown_as_such_and_are_no_pace_of_the_trial(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(time_left, "LEAST_S", 0.0)
     statuses: list[Status] = []
     launch = Launch(fixed_source(tmp_path, ["a"]), statuses.append)
     launch._fill(Scripted({"a": [Done("a")]}))

@@ -22,6 +22,7 @@ Verdict = Literal[
     "additive",
     "too_few_pairs",
     "not_comparable",
+    "not_due",
 ]
 Kind = Literal["comparison", "main", "interaction"]
 CLAIMS: tuple[Verdict, ...] = ("better", "worse", "interacts")

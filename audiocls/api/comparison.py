@@ -67,7 +67,7 @@ class Comparison:
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """Arm → its verdict: better, worse, equivalent, no_evidence, too_few_pairs …"""
+        """Arm → its verdict: better, worse, equivalent, no_evidence, too_few_pairs, not_due …"""
         return {arm.arm: arm.verdict for arm in self.result.compared}
 
     @property

@@ -87,7 +87,7 @@ class Study:
         return summary_of(self.outcome, self.path.parent) if self.outcome else []
 
     def compare(self) -> Comparison:
-        """Return the verdict on each arm, over what is recorded so far."""
+        """Return the verdict on each arm; `not_due` while planned trials have yet to end."""
         loaded = load_report(self.folder)
         whole = Report(lambda format_: stored_ablation(loaded, format_, ClipsRequest()))
         study, folder, verdicts = loaded.study, loaded.folder, loaded.comparison

@@ -1,10 +1,12 @@
 """A group of commands: what was meant by a command that it does not have, and examples in help."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
+from audiocls.cli import bash_words
 from audiocls.cli.examples import EXAMPLES
 
 MEANT = {
@@ -37,12 +39,36 @@ class CommandGroup(TyperGroup):
             if lines := EXAMPLES.get(words):
                 command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line, or answer the shell that completes one."""
+        if not bash_words.is_completing():
+            return super().main(*args, **kwargs)
+        with bash_words.joined(), _unchecked():
+            return super().main(*args, **kwargs)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is named; ends with a suggestion where there is none."""
         is_unknown = bool(args) and self.get_command(ctx, args[0]) is None
         if is_unknown and (found := _elsewhere(ctx.find_root().command, self, args[0])):
             ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(found)}?")
         return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Take words as they were typed: checks load pydantic, 0.1 s at each key press."""
+
+    def as_typed(param: Any, ctx: Any, value: Any) -> Any:
+        return value
+
+    kinds: tuple[Any, ...] = (TyperArgument, TyperOption)
+    for kind in kinds:
+        kind.process_value = as_typed
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            del kind.process_value  # which both inherit
 
 
 def _commands(group: Any, before: str) -> Iterator[tuple[str, Any]]:

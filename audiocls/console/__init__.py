@@ -27,6 +27,7 @@ VERDICT_STYLES = {
     "no_evidence": "default",
     "too_few_pairs": "yellow",
     "not_comparable": "magenta",
+    "not_due": "default",
     "baseline": "dim",
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 from audiocls.design.ablation import MAX_BLOCKS, MAX_CELLS, Ablation
 from audiocls.design.designs import Arms, Design, design_of
 from audiocls.errors import UsageError, did_you_mean
+from audiocls.formatting import format_arm
 
 Block = tuple[int, int]
 """A seed and a test fold."""
@@ -78,7 +79,9 @@ def plan(
     What the arms are compared with stays: without it they would answer nothing. Raises
     `UsageError` for an arm that the ablation does not have.
     """
-    design, by_label = design_of(ablation), {v: k for k, v in ablation.labels.items()}
+    design = design_of(ablation)
+    by_label = {format_arm(arm.name): arm.name for arm in design.arms}
+    by_label |= {label: arm for arm, label in ablation.labels.items()}
     chosen = _chosen(design, [by_label.get(arm, arm) for arm in arms], ablation.name)
     is_whole = len(chosen) == len(design.arms)
     planned = Plan(

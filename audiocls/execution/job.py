@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from audiocls.formatting import format_arm
 from audiocls.store import Cell, StudyFolder, TrialFolder
 from audiocls.tracking import WandbMode
 
@@ -131,7 +132,7 @@ def native_job(
     """Return the job that trains one cell of a study; its seed and fold are those of `config`."""
     return TrialJob(
         id=cell.id,
-        label=f"{cell.arm} s{cell.seed} f{cell.fold}",
+        label=f"{format_arm(cell.arm)} s{cell.seed} f{cell.fold}",
         study=folder.tracked_name,
         study_folder=folder.path,
         trial=folder.trial(cell.id),

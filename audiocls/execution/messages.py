@@ -30,6 +30,8 @@ class Epoch:
     metric: str = ""
     """Of validation clips, by which the epoch is chosen; a program's by its sweep."""
     value: float | None = None
+    scoring_share: float = 0.0
+    """What scoring the test clips will take, as a share of an epoch; 0 where unknown."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from audiocls.execution.messages import (
     Status,
 )
 from audiocls.execution.time_left import TimeLeft
+from audiocls.execution.trial_notes import TrialNotes
 from audiocls.execution.trial_source import SourceProgress, TrialSource
 from audiocls.machine import fault_of
 from audiocls.store import Failure
@@ -76,7 +77,7 @@ class Launch:
     stopped_by: StoppedBy | None = None
     fault: str = ""
     """What of the machine failed first, after which no trial is started."""
-    notes: list[str] = field(default_factory=list)
+    notes: TrialNotes = field(default_factory=TrialNotes)
     """What went wrong without harm, such as incomplete tracking."""
     retries: Counter[str] = field(default_factory=Counter)
     running: dict[str, Running] = field(default_factory=dict)
@@ -223,10 +224,8 @@ class Launch:
         return self._note(job, event)
 
     def _note(self, job: AnyJob, event: Ended) -> str:
-        if not event.note:
-            return ""
-        self.notes.append(f"{job.label}: {event.note}")
-        return self.notes[-1]
+        is_new = bool(event.note) and self.notes.add(job.id, job.label, event.note)
+        return f"{job.label}: {event.note}" if is_new else ""
 
     def _fail(self, job: AnyJob, event: Failed) -> str:
         self.retries[event.id] += 1

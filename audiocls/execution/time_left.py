@@ -2,17 +2,23 @@
 
 What a worker does once (it starts, imports, reads the data) is no pace: a first epoch counts only
 where nothing of that can be in it. Trials that have ended are the best measure, for an early stop,
-the scoring and the upload are in them too.
+the scoring and the upload are in them too. Before, scoring is told by the numbers of clips.
 """
 
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from audiocls.audio.clips import Split
 from audiocls.execution.messages import Done, Epoch, Event, Extraction, Failed, Stage
 
 STARTING_S = 20.0
 """A worker is ready by then. Of a first epoch that took three times as long it is a small part."""
+LEAST_S = 5.0
+"""Of training, to tell a trial's length by: of a shorter one, writing what it leaves is too large a
+part, and whole trials soon tell."""
+PASSES_OF_TRAINING = 3
+"""What training on a clip costs in passes of scoring: one forwards, and two backwards."""
 MOST_KEPT = 64
 """Durations of the latest trials and epochs that count: a launch gets slower when others begin."""
 
@@ -29,6 +35,7 @@ class Timed:
     num_seen: int = 0
     epoch: int = 0
     num_epochs: int = 0
+    scoring_share: float = 0.0
     is_before: bool = False
     """Whether it computes features or pre-trains, and has no epoch of its own yet."""
 
@@ -44,7 +51,9 @@ class TimeLeft:
     trials: list[float] = field(default_factory=list)
     """Seconds of trials on workers that had trained before."""
     first_trials: list[float] = field(default_factory=list)
-    """Of the others, by their epochs; where those are unknown, with the start of the worker."""
+    """Of the others, by their epochs."""
+    first_whole: list[float] = field(default_factory=list)
+    """Of those whose epochs are unknown, with the start of the worker or of the program."""
     num_ended: int = 0
     num_slots: int = 1
     """Trials at a time, as of the last beginning of one."""
@@ -80,6 +89,7 @@ class TimeLeft:
             _keep(self.epochs, seconds)
         timed.last_epoch, timed.is_before = now, False
         timed.epoch, timed.num_epochs = event.epoch, event.num_epochs
+        timed.scoring_share = event.scoring_share
         timed.num_seen += 1
 
     def _end_trial(self, timed: Timed, now: float) -> None:
@@ -89,9 +99,12 @@ class TimeLeft:
         if timed.is_warm:
             _keep(self.trials, now - timed.began)
         elif timed.num_epochs and self.epochs:
-            _keep(self.first_trials, timed.epoch * statistics.fmean(self.epochs))
+            # A worker's first end takes longer, for it imports what only ends need.
+            epoch_s, ending_s = statistics.fmean(self.epochs), now - (timed.last_epoch or now)
+            scoring_s = min(timed.scoring_share * epoch_s, ending_s)
+            _keep(self.first_trials, timed.epoch * epoch_s + scoring_s)
         else:
-            _keep(self.first_trials, now - timed.began)
+            _keep(self.first_whole, now - timed.began)
 
     def left_s(self, num_missing: int, sharing: float = 1.0) -> float | None:
         """Return the seconds until all trials have ended; `None` while there is nothing to tell by.
@@ -113,13 +126,18 @@ class TimeLeft:
 
     def _trial_s(self) -> float | None:
         """Return the seconds of a whole trial."""
-        ended = self.trials or self.first_trials
-        if ended:
-            return statistics.fmean(ended)
-        num_epochs = max(
-            (t.num_epochs for t in self.running.values() if not t.is_before), default=0
-        )
-        return num_epochs * statistics.fmean(self.epochs) if self.epochs and num_epochs else None
+        if self.trials:
+            return statistics.fmean(self.trials)
+        if told := self.first_trials or self._told_by_epochs():
+            whole = statistics.fmean(told)
+            return whole if whole >= LEAST_S else None
+        return statistics.fmean(self.first_whole) if self.first_whole else None
+
+    def _told_by_epochs(self) -> list[float]:
+        """Return what the running trials will take, at the pace so far."""
+        training = (t for t in self.running.values() if t.num_epochs and not t.is_before)
+        longest = max((t.num_epochs + t.scoring_share for t in training), default=0.0)
+        return [longest * statistics.fmean(self.epochs)] if longest and self.epochs else []
 
     def _rest_s(self, timed: Timed, whole: float, now: float) -> float:
         """Return the seconds that a running trial still takes."""
@@ -130,6 +148,12 @@ class TimeLeft:
         epoch_s = statistics.fmean(self.epochs) if self.epochs else whole / timed.num_epochs
         in_this = min(now - timed.last_epoch, epoch_s)
         return max(0.0, whole - timed.epoch * epoch_s - in_this)
+
+
+def scoring_share(split: Split) -> float:
+    """Return what scoring the test clips of a trial takes, as a share of an epoch."""
+    num_scored = len(split.test) + sum(map(len, split.further.values()))
+    return num_scored / (PASSES_OF_TRAINING * len(split.train) + len(split.val))
 
 
 def makespan_s(rest: Sequence[float], num_pending: int, whole: float) -> float:

@@ -29,6 +29,7 @@ from audiocls.execution.messages import (
 )
 from audiocls.execution.probe import Tried, require_sound_here
 from audiocls.execution.run_info import best_of, ending_of, run_info_of
+from audiocls.execution.time_left import scoring_share
 from audiocls.execution.trial_results import write_results
 from audiocls.execution.trial_run import TrialRun
 from audiocls.execution.worker_cache import WorkerCache
@@ -134,6 +135,8 @@ def dataset_of(run: TrialRun) -> AudioDataset:
     fingerprint, tell = run.job.spec.data_fingerprint, run.tell_extraction
     dataset = run.worker_cache.dataset(run.config, fingerprint, tell=tell)
     require_sound_here(Tried(run.config, len(dataset.table.labels)), run.worker_cache.cache)
+    split = dataset.table.split(run.config.fold, run.config.data.validation)
+    run.scoring_share = scoring_share(split)
     return dataset
 
 

@@ -41,6 +41,8 @@ class TrialRun:
     poll_scheduler: Callable[[], Signal]
     attempt: Attempt = NO_ATTEMPT
     tracker: Tracker = field(default_factory=NullTracker)
+    scoring_share: float = 0.0
+    """What scoring the test clips will take, as a share of an epoch."""
     is_uploading: bool = False
     """Whether its record is written, and its own run on a server has yet to end."""
     stop_button: threading.Event = field(default_factory=threading.Event)
@@ -104,7 +106,8 @@ class TrialRun:
         select = self.config.train.select
         metric = "val/loss" if select == "last" else select
         epoch, value = int(end.row["epoch"]), end.row.get(metric)
-        self.emit(Epoch(self.job.id, epoch, end.num_epochs, metric, value))
+        share = self.scoring_share
+        self.emit(Epoch(self.job.id, epoch, end.num_epochs, metric, value, share))
         signal = self.poll_signal()
         self.snapshots.end_epoch(end, signal)
         return signal

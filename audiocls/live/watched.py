@@ -11,7 +11,7 @@ from audiocls.live.behind import Behind
 from audiocls.live.results import ENDED, Results
 from audiocls.store import Cell, Proposal, State, Study, StudyFolder, count_states
 from audiocls.store.glance import Glance
-from audiocls.studies.labels import labelled
+from audiocls.studies.labels import labelled, labels_of
 from audiocls.studies.remaining import Underway, seconds_left, seconds_spent, underway
 from audiocls.studies.status import (
     AtWork,
@@ -139,7 +139,7 @@ class Watched:
         """
         with self._lock:
             study = self._study()
-            shown = labelled(study, study.labels)
+            shown = labelled(study, labels_of(study))
             cells = self._cells(shown)
             states = self._glance.states(cells)
             running = {

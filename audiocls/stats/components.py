@@ -1,8 +1,10 @@
 """The variance of a mean difference by its sources: trainings, recordings, and both.
 
 Trainings (seeds) are crossed with recordings, as readers with cases in the reading of medical
-images, and the variance has a component for each, and one for both (B. D. Gallas, Academic
-Radiology 13, 2006; Chen, Gallas and Yousef, Pattern Recognition 45, 2012, for classifiers).
+images, and the variance has a component for each, and one for both (B. D. Gallas, "One-shot
+estimate of MRMC variance: AUC", Academic Radiology 13, 2006; for right and wrong answers Gallas,
+Pennello and Myers, JOSA A 24, 2007; for trained classifiers, by AUC, Chen, Gallas and Yousef,
+"Classifier variability: accounting for training and testing", Pattern Recognition 45, 2012).
 
 Legend: A arms of one family, S seeds of a fold, K folds, R recordings of a fold.
 """

@@ -57,7 +57,7 @@ def check_growth(resolved: R, folder: StudyFolder) -> R:
     is_more = num_after > num_before or now.looks
     if before.looks or not is_more or not is_same_question(before, now):
         return resolved
-    if not _has_answer(before, folder):
+    if not _has_answer(folder):
         return resolved
     if now.looks:
         raise UsageError(
@@ -103,10 +103,10 @@ def _places(study: Study, num_blocks: int | None = None) -> set[tuple[str, int, 
     return {(cell.arm, *cell.block) for cell in study.cells if cell.block in first}
 
 
-def _has_answer(study: Study, folder: StudyFolder) -> bool:
-    if not folder.records(study.cells):
+def _has_answer(folder: StudyFolder) -> bool:
+    if not folder.records(folder.study().cells):
         return False
-    return any(arm.verdict in ANSWERS for arm in load_report(folder, study).comparison.compared)
+    return any(arm.verdict in ANSWERS for arm in load_report(folder).comparison.compared)
 
 
 def _fresh(study: Study) -> str:

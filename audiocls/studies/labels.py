@@ -7,6 +7,7 @@ time: the next launch keeps the new ones, and no trial is run again.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from audiocls.formatting import format_arm
 from audiocls.store import Study
 
 
@@ -37,6 +38,23 @@ def labelled(study: Study, labels: Mapping[str, str]) -> Study:
         identities={name(arm): digest for arm, digest in study.identities.items()},
         over_budget={name(arm): text for arm, text in study.over_budget.items()},
     )
+
+
+def labels_of(study: Study) -> dict[str, str]:
+    """Return arm → what a report calls it, where that is not the arm's own name."""
+    return words_of(study) | study.labels
+
+
+def words_of(study: Study) -> dict[str, str]:
+    """Return arm → its name with a word for an empty list, of the arms that have one.
+
+    >>> study = Study("mixing", baseline="mixes=", arms={"mixes=": {"augment.mixes": []}})
+    >>> words_of(study)
+    {'mixes=': 'mixes=none'}
+    """
+    empty = (arm for arm, changes in study.arms.items() if [] in changes.values())
+    words = {arm: format_arm(arm) for arm in empty}
+    return {arm: word for arm, word in words.items() if word not in study.arms}
 
 
 def names_of(labels: Mapping[str, str]) -> dict[str, str]:

@@ -126,7 +126,7 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
             scheduler.num_done,
             None if is_whole else reason,
             is_replaced,
-            notes=tuple(scheduler.notes),
+            notes=scheduler.notes.sentences(),
             blocked=prepared.blocked,
             fault=scheduler.fault,
             num_elsewhere=scheduler.num_elsewhere,

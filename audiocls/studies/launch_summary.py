@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from audiocls.formatting import plural
 from audiocls.machine.disk import in_mib
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome, Reason
@@ -31,8 +30,7 @@ def summary_of(outcome: Outcome, runs: Path) -> list[str]:
     lines = [f"{outcome.num_trained} trained, {ended}"]
     if reused > 0:
         lines.append(f"reused: {_origin(outcome, folder)}")
-    if num := len(outcome.notes):
-        lines.append(f"{plural(num, 'trial')} with a note, the last: {outcome.notes[-1]}")
+    lines += outcome.notes
     if outcome.fault:
         lines.append(outcome.fault + _needed(outcome, folder))
     if outcome.study.kind == "search":

@@ -10,8 +10,9 @@ from audiocls import library, yaml_file
 from audiocls.atomic import publish
 from audiocls.config import Config, merge, resolve
 from audiocls.design import BASELINE, load_ablation, plan
+from audiocls.dotted import flatten
 from audiocls.errors import ConfigError, UsageError
-from audiocls.field_words import keys_meant
+from audiocls.field_words import NEEDED, keys_meant
 from audiocls.formatting import command_line, format_level, plural
 from audiocls.studies.resolve import configs_of
 from audiocls.validation_errors import keys_below
@@ -19,6 +20,12 @@ from audiocls.validation_errors import keys_below
 SEEDS, FOLDS = (0, 1), (1, 2, 3, 4, 5)
 """Of data with several folds; of data with one official split, the seeds are as many as the folds:
 ten pairs or five, of which each comparison can become significant."""
+BLOCKS = {
+    "seed": "every arm is trained on each seed, so it is no factor: leave it out here, and give "
+    "`sweep launch` --seeds 0..4",
+    "fold": "every arm is trained on each fold, so it is no factor: leave it out here, and give "
+    "`sweep launch` --folds 1..3",
+}
 UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 WANTED = "wanted: KEY=VALUE[,VALUE…], such as model.dropout=0.1,0.2, or a word such as mixup"
 
@@ -78,11 +85,13 @@ def _arms(
     known = [key for key in every if not any(other.startswith(f"{key}.") for other in every)]
     for text in factors:
         try:
-            levels = _levels(text, known)
+            levels = _levels(text, known, base)
         except ConfigError as error:
             faults += error.faults
             continue
-        for arm, changes in levels.items():
+        for arm, level in levels.items():
+            changes, why = _with_needed(level, base)
+            notes += [f"{arm}: {why}"] if why else []
             try:
                 config = resolve([changes], arm, merged=merge([content]))
             except ConfigError as error:
@@ -97,20 +106,45 @@ def _arms(
     return arms, notes
 
 
-def _levels(text: str, known: Sequence[str]) -> Arms:
+def _levels(text: str, known: Sequence[str], base: Config) -> Arms:
     """Return the arms of one factor: a key and its values, or a word that means them."""
-    word, equals, values = text.partition("=")
+    word, _, values = text.partition("=")
     meant = [word] if word in known else keys_meant(word, known) or [word]
     key, is_word, preset = meant[0].partition("=")
-    if equals and values.strip():
-        levels = yaml_file.parse(f"[{values}]", f"--factor {word}")
-    elif is_word:
+    if key in BLOCKS:
+        raise ConfigError("--factor", [f"{word}: {BLOCKS[key]}"])
+    levels = yaml_file.parse(f"[{values}]", f"--factor {word}")
+    now = flatten(base.model_dump()).get(key)
+    if is_word and levels in ([], [True]):
         return {UNFIT.sub("-", word): {key: yaml_file.parse(preset, word)}}
-    else:
-        values_of = f"{word} is {key}, whose" if key != word else "its"
-        raise ConfigError("--factor", [f"{word}: {values_of} values are missing; {WANTED}"])
+    if not levels:
+        missing = "its values are missing"
+        if key != word:
+            missing = f"{word} is {' or '.join(meant)}, whose values are missing"
+        told = f"; the recipe has {format_level(now)}" if key in known else ""
+        raise ConfigError("--factor", [f"{word}: {missing}{told}; {WANTED}"])
+    if bool in map(type, levels) and isinstance(now, int | float) and not isinstance(now, bool):
+        got = f"{word}: got {values}; wanted: numbers, such as --factor {word}={now}"
+        raise ConfigError("--factor", [got])
     stem = UNFIT.sub("-", _short(word))
     return {_arm_name(stem, level): {key: level} for level in levels}
+
+
+def _with_needed(changes: Mapping[str, Any], base: Config) -> tuple[dict[str, Any], str]:
+    """Return an arm's changes with what they have no effect without, and a note on that."""
+    of_recipe = flatten(base.model_dump())
+    for meaning, needed in NEEDED.items():
+        (key, value), (other, least) = (_assigned(each) for each in (meaning, needed))
+        if changes.get(key) == value and not of_recipe[other]:
+            why = f"{needed} as well, without which {meaning} has no effect"
+            return {**changes, other: least}, why
+    return dict(changes), ""
+
+
+def _assigned(text: str) -> tuple[str, Any]:
+    """Return the key and the value of `KEY=VALUE`."""
+    key, _, value = text.partition("=")
+    return key, yaml_file.parse(value, key)
 
 
 def _arm_name(stem: str, level: Any) -> str:

@@ -14,7 +14,7 @@ from audiocls.errors import ConfigError, UsageError, did_you_mean
 from audiocls.execution.external.code import ProgramCode, program_code
 from audiocls.execution.external.command import program_words
 from audiocls.execution.job import CommandJob, CommandSpec, TrackingConfig, TrialJob
-from audiocls.formatting import join_names
+from audiocls.formatting import format_arm, join_names
 from audiocls.search import Sweep, check_sweep
 from audiocls.search.command import DEFAULT_COMMAND, HANDS_ON
 from audiocls.store import Cell, Request, Study, StudyFolder
@@ -72,7 +72,7 @@ class ProgramStudy:
         """Return the job of one cell."""
         return TrialJob(
             id=cell.id,
-            label=f"{cell.arm} s{cell.seed} f{cell.fold}",
+            label=f"{format_arm(cell.arm)} s{cell.seed} f{cell.fold}",
             study=folder.tracked_name,
             study_folder=folder.path,
             trial=folder.trial(cell.id),

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from audiocls.analysis import Comparison, compare
@@ -14,13 +15,15 @@ from audiocls.analysis.contrasts.cross_study import (
     StudyRecords,
     compare_studies,
 )
+from audiocls.analysis.differences import InfluencesOf
 from audiocls.analysis.next_step import NextStep, next_steps
 from audiocls.analysis.pairing import RecordGrid, usable
 from audiocls.analysis.ranking import Ranked, Ranking, in_order, settings_of
 from audiocls.analysis.results import Failed
+from audiocls.analysis.unfinished import SoFar, awaited, due_part, of_pairs_so_far, withheld
 from audiocls.search import Alike, Ended, Sweep, alike
 from audiocls.store import Failure, Proposal, Record, Study, StudyFolder
-from audiocls.studies.labels import labelled
+from audiocls.studies.labels import labelled, labels_of
 from audiocls.studies.predictions import read_influences, read_scored
 from audiocls.studies.siblings import surroundings_of
 from audiocls.studies.sources.search import tried_of
@@ -45,12 +48,16 @@ class StudyReport:
     comparison: Comparison
     launched: Study
     """As it is stored; `study` calls its arms by their labels."""
+    so_far: SoFar | None = None
+    """What is known beyond the verdicts that are due, where trials have yet to end."""
+    is_due: bool = True
+    """Whether `comparison` has verdicts, of the whole study or of its looks so far."""
 
     @property
     def is_comparable(self) -> bool:
         """Whether at least one arm could be compared with the baseline, or there is none."""
         verdicts = [arm.verdict for arm in self.comparison.arms if arm.verdict != "baseline"]
-        return not verdicts or any(verdict != "not_comparable" for verdict in verdicts)
+        return not verdicts or any(v not in ("not_comparable", "not_due") for v in verdicts)
 
     def failures(self) -> list[Failed]:
         """Return the trials whose last attempt failed, and why."""
@@ -60,23 +67,71 @@ class StudyReport:
 
     def next_steps(self) -> tuple[NextStep, ...]:
         """Return what would decide what is open."""
+        if self.so_far is not None:
+            return ()  # what runs may decide it
         around = surroundings_of(self.folder, self.launched)
         return next_steps(self.comparison, self.study, around, self.failures())
 
 
 def load_report(folder: StudyFolder, study: Study | None = None) -> StudyReport:
-    """Return everything recorded so far, read once and compared, with arms by their labels.
+    """Return everything recorded so far, read once and judged, with arms by their labels.
 
-    `study` replaces the stored one; its arms keep their names.
+    `study` replaces the stored one: its arms keep their names, and its trials are compared whether
+    or not verdicts are due, which is for what decides by a rule of its own.
     """
     launched = study or folder.study_with_arms()
-    study = labelled(launched, launched.labels) if launched.labels and not study else launched
-    records = folder.records(study.cells)
-    failed = folder.failures([cell for cell in study.cells if cell.id not in records])
-    causes = {trial_id: f"failed: {failure.cause}" for trial_id, failure in failed.items()}
-    influences = read_influences(folder, study, records)
-    comparison = compare(study, records, causes, influences)
-    return StudyReport(folder, study, records, failed, comparison, launched)
+    records = folder.records(launched.cells)
+    failed = folder.failures([cell for cell in launched.cells if cell.id not in records])
+    ended = records.keys() | failed.keys()
+    unfinished = frozenset() if study else awaited(launched, ended)
+    known = Known(records, failed, partial(read_influences, folder, records=records))
+    return judged(folder, launched, known, unfinished, {} if study else labels_of(launched))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is recorded of a study's trials, by trial id."""
+
+    records: Mapping[str, Record]
+    failed: Mapping[str, Failure]
+    influences: Callable[[Study], Mapping[str, InfluencesOf]]
+    """What recordings add to the metrics of a study, of all its records."""
+
+
+def judged(
+    folder: StudyFolder,
+    launched: Study,
+    known: Known,
+    unfinished: Set[str],
+    labels: Mapping[str, str],
+) -> StudyReport:
+    """Return the study with the verdicts that are due, and with what may be shown of the rest."""
+    study = labelled(launched, labels)
+    due = due_part(study, unfinished) if unfinished else study
+    so_far = _so_far(study, known, due) if unfinished else None
+    part = due or study
+    ids = {cell.id for cell in part.cells}
+    records = {id_: each for id_, each in known.records.items() if id_ in ids}
+    failed = {id_: each for id_, each in known.failed.items() if id_ in ids}
+    if due is None:
+        assert so_far is not None, "without unfinished trials all verdicts are due"
+        comparison = so_far.comparison
+        return StudyReport(folder, part, records, failed, comparison, launched, so_far, False)
+    causes = {id_: f"failed: {failure.cause}" for id_, failure in failed.items()}
+    comparison = compare(due, records, causes, known.influences(due))
+    if len(due.looks) < len(study.looks):
+        number = len(due.looks)
+        note = f"As decided by look {number}; look {number + 1} is under way."
+        comparison = replace(comparison, notes=(note, *comparison.notes))
+    return StudyReport(folder, due, records, failed, comparison, launched, so_far)
+
+
+def _so_far(study: Study, known: Known, due: Study | None) -> SoFar:
+    part = of_pairs_so_far(study)
+    comparison = compare(part, known.records, influences=known.influences(part))
+    planned = Counter(cell.arm for cell in study.cells)
+    next_look = study.looks[len(due.looks) if due else 0] if study.looks else 0
+    return SoFar(withheld(comparison), planned, next_look)
 
 
 def load_ranking(folder: StudyFolder) -> Ranking:
@@ -124,7 +179,7 @@ def load_studies(folders: Sequence[StudyFolder]) -> MultiStudyReport:
     have the labels of the first study.
     """
     names = [folder.name for folder in folders]
-    known, labels = [], folders[0].study().labels
+    known, labels = [], labels_of(folders[0].study())
     for folder in folders:
         study = labelled(folder.study(), labels)
         name = folder.name if names.count(folder.name) == 1 else str(folder.path)

@@ -7,6 +7,7 @@ from typing import Any
 from audiocls import library, yaml_file
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
 from audiocls.errors import ConfigError, UsageError
+from audiocls.formatting import format_arm
 from audiocls.parts import OWN_FILES, Origin
 from audiocls.parts.names import advice
 from audiocls.store import Request, folder_name
@@ -77,11 +78,13 @@ class AblationRequest:
 
         Raises an `AudioclsError` with every fault of the request.
         """
+        arms = arms_of(self.ablation)
+        called = [*arms, *map(format_arm, arms), *self.ablation.labels.values()]
         chosen = plan(
             self.ablation,
             seeds=numbers(self.seeds, "--seeds"),
             folds=numbers(self.folds, "--folds"),
-            arms=names(self.arms, [*arms_of(self.ablation), *self.ablation.labels.values()]),
+            arms=names(self.arms, called),
         )
         if self.ablation.is_program:
             check_blocks(self.ablation, chosen.folds)

@@ -13,7 +13,7 @@ from audiocls.search import Sweep, fixed_keys, load_sweep
 from audiocls.store import Cell, Damaged, Failure, Proposal, State, Study, StudyFolder, tuning_path
 from audiocls.store.launches import LaunchInfo
 from audiocls.store.submissions import Submissions
-from audiocls.studies.labels import names_of
+from audiocls.studies.labels import labels_of, names_of, words_of
 from audiocls.studies.named_studies import find_study
 from audiocls.studies.native_trials import label_of
 from audiocls.studies.options import names
@@ -84,7 +84,14 @@ def naming(study: Study, folder: StudyFolder) -> Callable[[Cell | Proposal], str
     """Return what tells a trial's arm, or the parameters that are searched."""
     plan = study.search
     fixed = fixed_keys(sweep_of(folder, study).parameters) if plan else frozenset()
-    return lambda cell: cell.arm if isinstance(cell, Cell) else label_of(cell.parameters, fixed)
+    words = words_of(study)
+
+    def name_of(cell: Cell | Proposal) -> str:
+        if isinstance(cell, Cell):
+            return words.get(cell.arm, cell.arm)
+        return label_of(cell.parameters, fixed)
+
+    return name_of
 
 
 def sweep_of(folder: StudyFolder, study: Study | None = None) -> Sweep:
@@ -201,7 +208,7 @@ def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]
         if arms:
             raise UsageError(f"{folder.name} is a sweep: it has no arms; leave --arms out")
         return folder.proposals()
-    by_label = names_of(study.labels)
+    by_label = names_of(labels_of(study))
     given = names(arms, [*study.arms, *by_label]) or list(study.arms)
     chosen = [by_label.get(arm, arm) for arm in given]
     unknown = [arm for arm in chosen if arm not in study.arms]

@@ -7,6 +7,7 @@ from typing import Any
 from audiocls.dotted import flatten
 from audiocls.formatting import format_json
 from audiocls.store import Cell, Proposal, StudyFolder
+from audiocls.studies.labels import labels_of
 from audiocls.studies.status import Status, status_of
 
 Changes = Mapping[str, Mapping[str, Any]]
@@ -22,9 +23,10 @@ def trial_rows(folder: StudyFolder) -> Iterator[dict[str, Any]]:
     known = status_of(folder)
     study = folder.study()
     records, arms = folder.records(known.cells), study.arms
+    labels = labels_of(study)
     varied = dict.fromkeys(name for cell in known.cells for name in _changes(arms, cell))
     for cell in known.cells:
-        row = {**place_of(known, cell, study.labels), "state": known.states[cell.id]}
+        row = {**place_of(known, cell, labels), "state": known.states[cell.id]}
         row |= {**varied, **_changes(arms, cell)}
         if (record := records.get(cell.id)) is not None:
             cost = {f"cost/{name}": value for name, value in asdict(record.cost).items()}

@@ -43,8 +43,9 @@ def nadeau_bengio(found: Differences, level: float) -> Array:
 
 
 def bayesian(found: Differences, level: float) -> Array:
-    """Bayesian correlated t (Benavoli et al. 2017): P(effect > 0) above 95 %, without a region of
-    practical equivalence and without correction over arms, as it is used."""
+    """Bayesian correlated t (Corani and Benavoli, Machine Learning 100, 2015; Benavoli et al., JMLR
+    18, 2017): P(effect > 0) above 95 %, without a region of practical equivalence and without
+    correction over arms, as it is used."""
     return _t(found, found.pair_ratio) * level / 0.1
 
 

@@ -85,7 +85,7 @@ def _level(changes: Mapping[str, Any], key: str) -> str:
 
 def _name_of(level: Any) -> str:
     """Return a level's name; an empty list has one as well, for the axis that it stands at."""
-    return format_level(level) or "[]"
+    return format_level(level) or "none"
 
 
 def _names(factors: Iterable[str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from audiocls.render.build.runs import pairs_run
 from audiocls.render.build.values import clips_to_json, to_json
 from audiocls.render.build.verdicts import (
     finished,
-    name_of,
+    missing,
     secondary_table,
     secondary_title,
     verdict_table,
@@ -38,7 +38,6 @@ from audiocls.render.document import (
     Facts,
     Figure,
     Headline,
-    Items,
     Note,
     Runs,
     Section,
@@ -83,7 +82,7 @@ def ablation(
         _cost(comparison),
         by_clip.clip_blocks(clips) if clips else [],
         [Runs(selection, pairs_run(comparison))] if selection else [],
-        _missing(comparison, failures),
+        missing(comparison, failures),
         _meanings(),
         _reproduce(comparison, study, provenance),
     )
@@ -242,14 +241,6 @@ def _front(comparison: Comparison) -> Iterator[Block]:
     is_drawn = any(front.is_told_apart for front in pareto.fronts(comparison))
     blocks: tuple[Block, ...] = (*([figure] if is_drawn else []), *map(Text, sentences), note)
     yield Section(f"{comparison.metric} against cost", blocks, heading=Depth.PAGE)
-
-
-def _missing(comparison: Comparison, failures: Sequence[Failed]) -> Iterator[Block]:
-    """Yield every trial without a record, by name; with its cause if it failed."""
-    causes = {cell.id: f": {cause.replace('_', ' ')}, {why}" for cell, cause, why in failures}
-    lines = tuple(f"{name_of(cell)}{causes.get(cell.id, '')}" for cell in comparison.missing)
-    if lines:
-        yield Section("Missing and failed", (Items(lines),), depth=Depth.TEXT)
 
 
 def _meanings() -> Iterator[Block]:

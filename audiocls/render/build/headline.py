@@ -17,7 +17,13 @@ from audiocls.formatting import (
 MAX_NAMED = 3
 """Arms that the headline names; the others are counted."""
 VERBS: dict[Verdict, str] = {"better": "helps", "worse": "hurts"}
-UNCLAIMED: tuple[Verdict, ...] = ("equivalent", "no_evidence", "too_few_pairs", "not_comparable")
+UNCLAIMED: tuple[Verdict, ...] = (
+    "equivalent",
+    "no_evidence",
+    "too_few_pairs",
+    "not_comparable",
+    "not_due",
+)
 
 
 def headline(comparison: Comparison) -> str:
@@ -26,6 +32,9 @@ def headline(comparison: Comparison) -> str:
     verdicts = {result.verdict for result in arms}
     if not arms:
         return "There is no arm to compare with the baseline."
+    if "not_due" in verdicts:
+        done = comparison.num_expected - len(comparison.missing)
+        return f"No verdict is due yet: {done} of {comparison.num_expected} trials are finished."
     if verdicts == {"not_comparable"}:
         return f"Nothing can be compared yet: {_common(arms)}."
     if verdicts == {"too_few_pairs"}:

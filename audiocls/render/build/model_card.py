@@ -128,11 +128,15 @@ def _verdict(folder: StudyFolder, study: Study, trial: TrialFolder) -> Iterator[
     if study.kind == "search":
         yield Text(ranking_headline(load_ranking(folder)))
         return
-    comparison = load_report(folder, study).comparison
-    own = next((cell.arm for cell in study.cells if cell.id == trial.id), "")
+    report = load_report(folder)
+    comparison = report.comparison
+    own = next((cell.arm for cell in report.study.cells if cell.id == trial.id), "")
     verdict = next((arm.verdict for arm in comparison.arms if arm.arm == own), "")
     if verdict:
-        told = {"baseline": "the baseline, with which the others are compared"}
+        told = {
+            "baseline": "the baseline, with which the others are compared",
+            "not_due": "without a verdict yet, for trials of its study have yet to end",
+        }
         scope = scope_words(comparison)
         yield Text(f"Arm {own}: {told.get(verdict, verdict.replace('_', ' '))}, {scope}.")
     if comparison.compared:

@@ -7,7 +7,7 @@ from typing import Any
 
 from audiocls.analysis.power import PowerAnalysis
 from audiocls.design import Plan, roman
-from audiocls.formatting import format_elapsed, format_values, plural
+from audiocls.formatting import format_arm, format_elapsed, format_values, plural
 from audiocls.render.build.power import power_facts, size_table
 from audiocls.render.document import Block, Document, Facts, Note, Section, Title
 
@@ -84,7 +84,7 @@ def with_placement(
 
 def _named(labels: Mapping[str, str], arm: str) -> str:
     """Return an arm's name, with what reports call it."""
-    return f"{arm} ({labels[arm]})" if arm in labels else arm
+    return f"{format_arm(arm)} ({labels[arm]})" if arm in labels else format_arm(arm)
 
 
 def _design(chosen: Plan) -> str:

@@ -18,7 +18,8 @@ from audiocls.render.build.noise import noise
 from audiocls.render.build.plan import plan, search_plan
 from audiocls.render.build.ranking import ranking
 from audiocls.render.build.runs import search_runs, study_runs
-from audiocls.render.document import Document, Template
+from audiocls.render.build.unfinished import so_far_blocks, unfinished
+from audiocls.render.document import Document, Note, Template
 from audiocls.render.figures.studies import MAX_STUDIES
 from audiocls.render.formats import Output
 from audiocls.search import fixed_keys
@@ -36,12 +37,13 @@ from audiocls.studies.reports import (
 from audiocls.studies.request import AblationRequest
 from audiocls.studies.runnable import readable_tables
 from audiocls.studies.search import check_search
-from audiocls.studies.status import failure_lines, over_budget_lines
+from audiocls.studies.status import failure_lines, launch_command, over_budget_lines
 from audiocls.studies.sweep_request import SweepRequest
 from audiocls.studies.trials import trial_rows
 from audiocls.studies.winner import winner_of
 from audiocls.wandb_remote.push import place_of
 
+WITHOUT_CLIPS = "Clips are compared one by one when verdicts are due."
 WITH_CURVES = ("html", "wandb", "figures")
 """What learning curves are drawn for: two formats, and files of figures alone."""
 
@@ -95,6 +97,8 @@ def _in(document: Document, folder: StudyFolder, format_: str) -> Stored:
 def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest) -> Stored:
     """Return an ablation's document, with as much read for it as its format shows."""
     folder, study = report.folder, report.study
+    if not report.is_due:
+        return _withheld(report, format_, clips)
     is_page = format_ == "html"
     histories = folder.histories(study.cells) if format_ in WITH_CURVES else {}
     tracked = replace(study, name=folder.tracked_name)
@@ -113,7 +117,20 @@ def stored_ablation(report: StudyReport, format_: str, clips: ClipsRequest) -> S
     if not report.is_comparable:
         reason = f"{folder.name}: no arm can be compared with the baseline; see reasons"
         document = replace(document, incomparable=reason)
+    if report.so_far is not None:
+        document = replace(document, blocks=(*document.blocks, *so_far_blocks(report.so_far)))
     return _in(document, folder, format_)
+
+
+def _withheld(report: StudyReport, format_: str, clips: ClipsRequest) -> Stored:
+    """Return the document of a study whose verdicts are not due."""
+    folder, so_far = report.folder, report.so_far
+    assert so_far is not None, "it has unfinished trials"
+    document = unfinished(so_far, report.failures(), launch_command(folder))
+    if clips.is_requested:
+        document = replace(document, blocks=(*document.blocks, Note(WITHOUT_CLIPS)))
+    reason = f"{folder.name}: no verdict is due yet, for trials have yet to end"
+    return _in(replace(document, incomparable=reason), folder, format_)
 
 
 def _clips(report: StudyReport, clips: ClipsRequest, is_page: bool) -> ClipSection | None:

@@ -1,8 +1,12 @@
 """What a study shows of its arms while it runs: effects and their precision, and no verdict."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
-from audiocls.analysis.results import ArmResult, Comparison
+from audiocls.analysis.results import ArmResult, Comparison, Failed
+from audiocls.analysis.unfinished import SoFar
 from audiocls.formatting import (
     NONE,
     format_count,
@@ -11,18 +15,33 @@ from audiocls.formatting import (
     num_decimals,
     plural,
 )
-from audiocls.render.document import Block, Note, Section
-from audiocls.render.table import Cell, Column, Estimate, Table
+from audiocls.render.build.headline import headline
+from audiocls.render.build.values import to_json
+from audiocls.render.build.verdicts import missing
+from audiocls.render.document import Block, Command, Document, Headline, Note, Section, Title
+from audiocls.render.table import Cell, Column, Depth, Estimate, Table
 
 
-def unfinished_blocks(
-    comparison: Comparison, planned: Mapping[str, int], next_look: int = 0
-) -> Iterator[Block]:
-    """Yield the effects so far and when verdicts are due.
+def unfinished(so_far: SoFar, failures: Sequence[Failed], command: str) -> Document:
+    """Return the document of a study of which no verdict is due; `command` goes on with it."""
+    comparison = so_far.comparison
+    blocks = (
+        Title(comparison.study, comparison.question),
+        Headline(headline(comparison)),
+        *so_far_blocks(so_far),
+        *missing(comparison, failures),
+        Section("Go on", (Command(command),), depth=Depth.TEXT),
+    )
+    return Document(comparison.study, blocks, data=partial(_values, comparison))
 
-    `comparison` is of the pairs so far (`analysis.unfinished`), `planned` an arm's pairs, and
-    `next_look` the pairs at the look that is awaited, of a study that grows; else 0.
-    """
+
+def _values(comparison: Comparison) -> dict[str, Any]:
+    return to_json(comparison) | {"next": []}
+
+
+def so_far_blocks(so_far: SoFar) -> Iterator[Block]:
+    """Yield the effects so far and when verdicts are due."""
+    comparison, planned, next_look = so_far.comparison, so_far.planned, so_far.next_look
     num = max(planned.values(), default=0)
     when = f"at the next look, with {plural(next_look, 'pair')}" if next_look else ""
     when = when or f"when {'all ' * (num > 1)}{plural(num, 'pair')} of each arm are in"
@@ -30,9 +49,13 @@ def unfinished_blocks(
         f"Verdicts are due {when}. Until then an effect may change, even in its sign; to stop as "
         "soon as one looks good would raise the rate of false findings."
     )
-    level = comparison.interval_level
-    how = f"± is half the {level} interval of a difference by itself, from the pairs so far."
-    yield Section("Effects so far", (Note(note), effects_so_far(comparison, planned), Note(how)))
+    how = (
+        f"± is half the {comparison.interval_level} interval of a difference by itself, from the "
+        "pairs so far."
+    )
+    caption = (comparison.question, headline(comparison), note, how)
+    table = replace(effects_so_far(comparison, planned), caption=caption)
+    yield Section("Effects so far", (Note(note), table, Note(how)))
 
 
 def effects_so_far(comparison: Comparison, planned: Mapping[str, int]) -> Table:

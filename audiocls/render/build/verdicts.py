@@ -1,16 +1,17 @@
 """The table of verdicts: a row for each arm, and what a reader needs beside it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from audiocls import stats
-from audiocls.analysis.results import ArmResult, Comparison
+from audiocls.analysis.results import ArmResult, Comparison, Failed
 from audiocls.formatting import NONE, format_count, format_duration, format_percent, plural
 from audiocls.render.build.estimates import evidence_cells, evidence_columns, needless
 from audiocls.render.build.headline import worst_pair
 from audiocls.render.build.method import method_text, scope_sentence
+from audiocls.render.document import Block, Items, Section
 from audiocls.render.table import Cell as TableCell
-from audiocls.render.table import Column, Estimate, Table
+from audiocls.render.table import Column, Depth, Estimate, Table
 from audiocls.store.record import Cell
 
 COSTS = ("params", "MACs", "time")
@@ -134,6 +135,14 @@ def finished(comparison: Comparison) -> str:
     """Return `103 of 105 trials finished.`."""
     done = comparison.num_expected - len(comparison.missing)
     return f"{done} of {comparison.num_expected} trials finished."
+
+
+def missing(comparison: Comparison, failures: Sequence[Failed]) -> Iterator[Block]:
+    """Yield every trial without a record, by name; with its cause if it failed."""
+    causes = {cell.id: f": {cause.replace('_', ' ')}, {why}" for cell, cause, why in failures}
+    lines = tuple(f"{name_of(cell)}{causes.get(cell.id, '')}" for cell in comparison.missing)
+    if lines:
+        yield Section("Missing and failed", (Items(lines),), depth=Depth.TEXT)
 
 
 def name_of(cell: Cell) -> str:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audiocls import console
-from audiocls.atomic import write_text
 from audiocls.errors import UsageError
 from audiocls.render.document import Block, Document, Section
 from audiocls.render.table import Depth, Table
@@ -105,6 +104,8 @@ def _write_text(document: Document, output: Output, stem: Path) -> None:
     if file is None:
         print(text, end="")
     else:
+        from audiocls.atomic import write_text
+
         write_text(file, text)
         console.say(str(file))
 
