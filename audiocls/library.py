@@ -12,6 +12,7 @@ from typing import Any
 from audiocls import yaml_file
 from audiocls.design import Ablation, load_ablation
 from audiocls.errors import ConfigError, UsageError, did_you_mean
+from audiocls.formatting import join_names
 from audiocls.library_files import Kind, files_in
 from audiocls.library_files import available as available
 from audiocls.library_files import shipped as shipped
@@ -28,7 +29,7 @@ def find(kind: Kind, name: str) -> Path:
     """Return the file of a name or a path; raise `UsageError` with the nearest known name."""
     if name.endswith((".yaml", ".yml")):
         if not is_file(Path(name)):
-            raise UsageError(f"{name}: no such file")
+            raise _no_file(kind, Path(name))
         return Path(name)
     known = files_in(Path(kind))
     if name not in known:
@@ -36,6 +37,14 @@ def find(kind: Kind, name: str) -> Path:
     if name not in known:
         raise unknown(kind.removesuffix("s"), name, known)
     return known[name]
+
+
+def _no_file(kind: Kind, path: Path) -> UsageError:
+    """Return the error of a path without a file: what is beside it, and the nearest."""
+    beside = sorted(map(str, path.parent.glob("*.y*ml")))
+    there = join_names(beside) or f"none in {path.parent.absolute()}"
+    hint = did_you_mean(str(path), [*beside, *available(kind)])
+    return UsageError(f"{path}: no such file; YAML files there: {there}.{hint}")
 
 
 def unknown(noun: str, name: str, known: Collection[str]) -> UsageError:

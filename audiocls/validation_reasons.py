@@ -40,8 +40,8 @@ BOUNDS: dict[str, tuple[str, Callable[[Any], str]]] = {
 """Kind of error → the bound in its context, and what is wanted by it."""
 
 FORMS = {
-    r"^[A-Za-z0-9][A-Za-z0-9_-]*$": "letters, digits, _ and -, the first a letter or a digit",
-    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters, digits, _, . and -, the first a letter or a digit",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]*$": "letters a to z, digits, _ and -, first a letter or a digit",
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters a to z, digits, _ . -, first a letter or a digit",
 }
 
 

@@ -272,7 +272,7 @@ def test_an_attempt_begins_anew_with_a_run_of_its_own(make):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (None, "left no W&B run below"),
+        (None, "call audiocls.report_result(loss=VALUE) in it; or log with W&B"),
         ([], "It logged no numbers at all"),
         ([{"los": 1, "b": 2}], "Did you mean 'los'? It logged b, l"),
         ([{"loss": float("nan")}], "loss ended as nan"),

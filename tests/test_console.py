@@ -6,7 +6,9 @@ import threading
 from functools import partial
 
 import pytest
+from helpers.processes import invoke
 
+import audiocls
 from audiocls import console
 from audiocls.console.progress import TerminalDisplay
 from audiocls.execution.messages import Status
@@ -59,3 +61,13 @@ def test_a_page_imports_nothing_of_weight_that_is_not_imported_meanwhile():
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert set(ran.stdout.split()) <= {"audiocls"}
+
+
+def test_what_is_interrupted_at_once_says_that_nothing_finished_is_lost(monkeypatch):
+    def interrupted(*words, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(audiocls, "launch", interrupted)
+    told = invoke("sweep", "launch", "dropout")
+    assert told.code == 130
+    assert "What was finished is kept: run the same command again" in told.err

@@ -85,6 +85,18 @@ def test_a_missing_and_an_unreadable_file_are_told_apart(home):
     assert kinds(health) == {"missing": ("1-0.wav",), "undecodable": ("2-0.wav",)}
 
 
+def test_each_undecodable_clip_has_its_own_reason(home):
+    home.path("1-0.wav").write_bytes(b"")
+    home.path("2-0.wav").write_bytes(b"no sound at all")
+    bad = np.zeros(500, dtype=np.float32)
+    bad[3] = np.nan
+    write(home.path("3-0.wav"), bad, "FLOAT")
+    (text,) = [f.text for f in home.check().findings if f.kind == "undecodable"]
+    reasons = ("1-0.wav: got an empty file", "2-0.wav: got ", "3-0.wav: got 1 NaN")
+    assert all(reason in text for reason in reasons), text
+    assert text.count("allowed are") == 1
+
+
 @pytest.mark.parametrize("error", [OSError(errno.EMFILE, os.strerror(errno.EMFILE)), MemoryError()])
 def test_a_fault_of_the_machine_is_not_put_down_to_a_clip(home, monkeypatch, error):
     def refuse(*_, **__):

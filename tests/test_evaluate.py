@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,12 @@ from audiocls.audio.clips import Clip, ClipTable
 from audiocls.errors import DataError
 from audiocls.stats import accuracy_interval
 from audiocls.training.evaluate import Evaluation, evaluate
-from audiocls.training.evaluation_request import EvaluationRequest, clips_of_split, num_trained_on
+from audiocls.training.evaluation_request import (
+    EvaluationRequest,
+    clips_of_split,
+    evaluation_request,
+    num_seen,
+)
 from audiocls.training.manifest import read_manifest
 
 
@@ -72,14 +78,28 @@ def test_the_splits_are_disjoint_and_all_is_all_of_them(any_trained):
     assert sorted(np.concatenate(parts)) == clips_of_split(table, "all", 1).tolist()
 
 
-def test_clips_that_were_trained_on_are_counted(any_trained):
+def test_clips_that_were_trained_or_selected_on_are_counted(any_trained):
     counts = {
-        split: num_trained_on(any_trained.checkpoint, any_trained.table, clips)
+        split: num_seen(any_trained.checkpoint, any_trained.table, clips)
         for split in ("train", "val", "test", "all")
         for clips in [clips_of_split(any_trained.table, split, 1)]
     }
-    num_train = len(clips_of_split(any_trained.table, "train", 1))
-    assert counts == {"train": num_train, "val": 0, "test": 0, "all": num_train}
+    num_train, num_val = (len(clips_of_split(any_trained.table, s, 1)) for s in ("train", "val"))
+    assert counts == {
+        "train": {"training": num_train, "validation": 0},
+        "val": {"training": 0, "validation": num_val},
+        "test": {"training": 0, "validation": 0},
+        "all": {"training": num_train, "validation": num_val},
+    }
+
+
+def test_a_score_on_clips_that_chose_the_epoch_is_called_no_test_result(any_trained, cache):
+    """The fold that is validated on is asked for as if it were a test: `--split test --fold 2`."""
+    ask = partial(evaluation_request, any_trained.checkpoint, cache, {})
+    assert ask("test", 1).notes == ()
+    (said,) = ask("test", 2).notes
+    assert "were in the validation set" in said
+    assert "not a test result" in said
 
 
 def test_classes_are_matched_by_name_not_by_number(any_trained, cache):

@@ -118,11 +118,14 @@ def test_folders_of_classes_without_clips_and_other_files_are_told(tmp_path):
     (tmp_path / "fish").mkdir()
     (tmp_path / ".git").mkdir()
     (tmp_path / "dog" / "notes.txt").write_text("x")
+    sounds(tmp_path, "loose.wav")
     data = Folder(root=str(tmp_path))
     assert table(data).labels == ("cat", "dog")
     assert "fish" in told(data)["empty folders"]
     assert ".git" not in told(data)["empty folders"]
-    assert told(data)["other files"].startswith("1 files")
+    assert told(data)["empty folders"].startswith("1 folder without")
+    assert told(data)["other files"] == "1 file passed over, no audio by the name: dog/notes.txt"
+    assert told(data)["passed over"] == "1 clip outside the folder of any class: loose.wav"
 
 
 def test_a_folder_beside_the_splits_is_ambiguous(tmp_path):

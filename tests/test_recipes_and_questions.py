@@ -61,6 +61,15 @@ def test_an_unknown_recipe_is_met_with_the_nearest():
     assert "Did you mean 'logmel-cnn'?" in invoke("recipe", "show", "logmel-cn").err
 
 
+def test_a_path_without_a_file_is_met_with_the_files_there(tmp_path):
+    missing = tmp_path / "min.yaml"
+    with pytest.raises(UsageError, match=f"none in {tmp_path}"):
+        library.find("recipes", str(missing))
+    (tmp_path / "mine.yaml").write_text("model: {name: logmel_cnn}")
+    with pytest.raises(UsageError, match=r"there: .*mine.yaml\. Did you mean .*mine.yaml"):
+        library.find("recipes", str(missing))
+
+
 def test_a_new_ablation_is_planned_as_it_stands():
     factors = ("mixup", "sam=0.05,0.1", "dropout=0,0.1", "optim.lr=1e-3", "model=kws")
     given = [word for factor in factors for word in ("--factor", factor)]

@@ -260,6 +260,22 @@ def test_nothing_is_submitted_once_somebody_wants_to_stop(tmp_path):
     assert launch.stopped_by == "signal"
 
 
+def test_somebody_who_wants_to_stop_is_told_that_it_was_heard_and_how_long_it_takes(tmp_path):
+    stop = threading.Event()
+
+    class Running(Scripted):
+        def submit(self, one: NativeJob) -> None:
+            self.free -= 1
+            stop.set()
+
+    seen: list[Status] = []
+    launch = Launch(fixed_source(tmp_path, ["a"]), seen.append)
+    launch.drive(Running({}), stop)
+    (said,) = [message for status in seen for message in status.messages]
+    assert said.startswith("stopping: ")
+    assert f"{launch.limits.grace_s:g} s" in said
+
+
 def test_an_exhausted_budget_stops(tmp_path):
     launch, executor, _ = driven(tmp_path, {"a": [Done("a")]}, max_s=0.0)
     assert launch.stopped_by == "budget"

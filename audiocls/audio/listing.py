@@ -39,7 +39,7 @@ class Listing:
     files: tuple[Path, ...]
     passed_over: tuple[str, ...] = ()
     """Each with the reason, ready to be shown."""
-    num_others: int = 0
+    others: tuple[str, ...] = ()
     """Files that hold no sound by their names, hidden ones apart."""
 
     def remarks(self) -> tuple[Remark, ...]:
@@ -59,7 +59,7 @@ def list_clips(folder: Path) -> Listing:
     """
     files: list[Path] = []
     passed_over: list[str] = []
-    num_others = 0
+    others: list[str] = []
     for parent, folders, names in os.walk(folder, followlinks=True):
         inner = sorted(name for name in folders if not is_hidden(name))
         loops = [name for name in inner if _is_loop(Path(parent, name))]
@@ -74,8 +74,8 @@ def list_clips(folder: Path) -> Listing:
             elif reason is not None:
                 files.append(path)
             else:
-                num_others += 1
-    return Listing(tuple(sorted(files)), tuple(passed_over), num_others)
+                others.append(shown(path.relative_to(folder)))
+    return Listing(tuple(sorted(files)), tuple(passed_over), tuple(others))
 
 
 def _is_loop(path: Path) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from audiocls.audio.listing import shown
 from audiocls.errors import DataError
 
-_ALLOWED = "readable wav, flac, ogg or mp3 files with at least one sample"
+ALLOWED = "allowed are readable wav, flac, ogg or mp3 files with at least one sample"
 _LEAST_SPARSE = 1 << 26
 """Bytes from which a file is examined for parts that were never written."""
 _MOST_SPARSE = 0.9
@@ -20,8 +20,9 @@ def require_file(path: Path) -> None:
         found = path.stat()
         path.name.encode()
     except FileNotFoundError as error:
-        next_step = "check `data.root` and that the data set is complete"
-        raise unusable(path, "no such file", next_step) from error
+        raise unusable(
+            path, "no such file", "check the path, or data.root of a data set"
+        ) from error
     except UnicodeEncodeError as error:
         raise unusable(path, "a name that is no UTF-8", "rename the file") from error
     except (OSError, ValueError) as error:
@@ -57,4 +58,4 @@ def _check_is_written(path: Path, size: int) -> None:
 
 def unusable(path: Path, got: str, next_step: str) -> DataError:
     """Return the error that names a file, what was got of it, what is allowed and what to do."""
-    return DataError(f"{shown(path)}: got {got}; allowed are {_ALLOWED}; {next_step}.")
+    return DataError(f"{shown(path)}: got {got}; {ALLOWED}; {next_step}.")

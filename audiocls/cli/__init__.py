@@ -44,6 +44,9 @@ class ErrorsAsText(CommandGroup):
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as stopped:
             if not isinstance(stopped, audiocls.LaunchStopped):
+                console.note(
+                    "stopped at once. What was finished is kept: run the same command again"
+                )
                 raise
             raise typer.Exit(stopped.exit_code) from stopped
         except IsADirectoryError as error:

@@ -43,6 +43,7 @@ MAX_FIRST_FAILURES = 5
 POLL_S = 0.2
 GRACE_S = 3.0
 """Between the stop signal and the kill, in seconds; Ctrl-C is to end within 5 seconds."""
+STOPPING = "stopping: the epochs that are running have {:g} s to end; Ctrl-C again does not wait"
 
 StoppedBy = Literal["signal", "budget", "failures", "machine", "devices"]
 Watch = Callable[[Status], None]
@@ -113,6 +114,8 @@ class Launch:
 
     def _close(self, executor: Executor[Any]) -> None:
         try:
+            if self.stopped_by == "signal" and self.running:
+                self._publish([STOPPING.format(self.limits.grace_s)])
             self._handle(executor.stop(self.limits.grace_s))
             for trial_id in list(self.claims.held):
                 self.claims.leave(self._jobs[trial_id])

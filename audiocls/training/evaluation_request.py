@@ -96,8 +96,8 @@ def clips_of_split(
     return known[split]
 
 
-def num_trained_on(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> int:
-    """Return how many of `clips` were in the checkpoint's training set.
+def num_seen(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.int64]) -> dict[str, int]:
+    """Return how many of `clips` were in the checkpoint's training and validation sets.
 
     Args:
         table: of the data set that the checkpoint was trained on.
@@ -105,7 +105,9 @@ def num_trained_on(checkpoint: Checkpoint, table: ClipTable, clips: NDArray[np.i
     Shape: clips (N,)
     """
     config = checkpoint.config
-    return len(np.intersect1d(table.split(config.fold, config.data.validation).train, clips))
+    splits = table.split(config.fold, config.data.validation)
+    sets = {"training": splits.train, "validation": splits.val}
+    return {name: len(np.intersect1d(seen, clips)) for name, seen in sets.items()}
 
 
 def _of_data_set(
@@ -119,10 +121,16 @@ def _of_data_set(
     number = fold or checkpoint.config.fold
     clips = clips_of_split(table, split, number, data.validation)
     is_own = _clips_of(data) == _clips_of(checkpoint.config.data)
-    num_seen = num_trained_on(checkpoint, table, clips) if is_own else 0
-    seen = f"{num_seen} of these clips were in the training set; this score is not a test result."
+    notes = _caveats(num_seen(checkpoint, table, clips)) if is_own else ()
     name = f"{data.name}, " + ("all clips" if split == "all" else f"{split} clips of fold {number}")
-    return EvaluationRequest(name, data, table, clips, (seen,) if num_seen else ())
+    return EvaluationRequest(name, data, table, clips, notes)
+
+
+def _caveats(seen: Mapping[str, int]) -> tuple[str, ...]:
+    """Return that the score is no test result, where some clips were trained or selected on."""
+    which = " and ".join(f"{count} were in the {name} set" for name, count in seen.items() if count)
+    text = f"of these clips, {which} of this trial: this score is not a test result."
+    return (text,) if which else ()
 
 
 def _data_set(checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> DataSet:

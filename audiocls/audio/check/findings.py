@@ -15,6 +15,7 @@ from audiocls.audio.clips import (
     violations,
 )
 from audiocls.audio.listing import look_alikes
+from audiocls.audio.regular_file import ALLOWED
 from audiocls.formatting import join_names
 
 SILENT_DBFS = -80.0
@@ -99,8 +100,10 @@ def _undecodable(table: ClipTable, probes: Probes) -> Iterator[Finding]:
         text = f"{_clips(missing)} listed and not there: {join_names(missing)}"
         yield Finding("missing", True, text, missing)
     if broken:
-        text = f"{_clips(broken)} cannot be decoded: {next(iter(broken.values()))}"
-        text += f" Likewise: {join_names(list(broken)[1:])}." if len(broken) > 1 else ""
+        first, *others = broken.values()
+        others = [why.replace(f"; {ALLOWED}", "").rstrip(".") for why in others]
+        text = f"{_clips(broken)} cannot be decoded: {first}"
+        text += f" Also: {join_names(others, separator='; ')}." if others else ""
         yield Finding("undecodable", True, text, tuple(broken))
 
 

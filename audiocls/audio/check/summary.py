@@ -77,5 +77,11 @@ def _lengths(quality: DataQuality, duration_s: float) -> str:
         if shorter
         else []
     )
-    remarks += [f"{longer} longer: truncated"] if longer else []
+    remarks += [f"{longer} longer: {_cut(duration_s, quality.median_s)}"] if longer else []
     return "; ".join(remarks)
+
+
+def _cut(duration_s: float, median_s: float) -> str:
+    """Return what longer clips come to, and how most of them are kept whole."""
+    advice = f" (--set data.duration_s={median_s:g} keeps {median_s:g} s)"
+    return f"cut to {duration_s:g} s" + advice * (median_s > duration_s)

@@ -8,7 +8,7 @@ from audiocls.audio.datasets.cells import SPLIT_NAMES, Row
 from audiocls.audio.datasets.rows import Listed
 from audiocls.audio.listing import Listing, Remark, is_hidden, list_clips, normalised
 from audiocls.errors import DataError
-from audiocls.formatting import join_names
+from audiocls.formatting import join_names, plural
 
 _FURTHER = re.compile(r"test[-_](\w[\w.-]*)", re.IGNORECASE | re.ASCII)
 """How folders of further test clips are called: a file's name cannot have a colon everywhere."""
@@ -32,7 +32,8 @@ def class_folders(folder: Path, manifest: str) -> Listed | None:
     if len(classes) < 2:
         return None
     empty = _without_clips(folder, depth, {parts[:depth] for parts in placed})
-    remarks = (*_told(manifest, len(placed) - len(rows), empty), *_other_files(listing, folder))
+    loose = tuple("/".join(parts) for parts in placed if len(parts) <= depth)
+    remarks = (*_told(manifest, loose, empty), *_other_files(listing))
     return Listed(folder, tuple(rows[0]), dict(enumerate(rows, 1)), remarks)
 
 
@@ -71,21 +72,21 @@ def _without_clips(folder: Path, depth: int, filled: set[tuple[str, ...]]) -> li
     return ["/".join(p) for p in parts if p not in filled and not any(map(is_hidden, p))]
 
 
-def _told(manifest: str, num_loose: int, empty: list[str]) -> Iterator[Remark]:
+def _told(manifest: str, loose: tuple[str, ...], empty: list[str]) -> Iterator[Remark]:
     """Yield how the labels came about, and what has none."""
     told = f"there is no {manifest}: the folder of each class is its label (path,label)"
     yield Remark("class folders", told)
-    if num_loose:
-        loose = f"{num_loose} clips lie in the folder of no class, and are passed over"
-        yield Remark("passed over", loose)
+    if loose:
+        text = f"{plural(len(loose), 'clip')} outside the folder of any class: {join_names(loose)}"
+        yield Remark("passed over", text, loose)
     if empty:
-        text = f"{len(empty)} folders have no clip and make no class: {join_names(empty)}"
+        text = f"{plural(len(empty), 'folder')} without a clip, no class: {join_names(empty)}"
         yield Remark("empty folders", text, tuple(empty))
 
 
-def _other_files(listing: Listing, folder: Path) -> Iterator[Remark]:
+def _other_files(listing: Listing) -> Iterator[Remark]:
     """Yield which files are no clips, by their endings."""
     yield from listing.remarks()
-    if listing.num_others:
-        text = f"{listing.num_others} files in {folder.name} are no audio, and are passed over"
-        yield Remark("other files", text)
+    if listing.others:
+        text = f"{plural(len(listing.others), 'file')} passed over, no audio by the name: "
+        yield Remark("other files", text + join_names(listing.others), listing.others)

@@ -54,5 +54,5 @@ def export(
     )
     if made.snippet:
         console.heading("Use it without audiocls")
-        console.say(made.snippet.rstrip())
+        console.verbatim(made.snippet.rstrip())
     return None

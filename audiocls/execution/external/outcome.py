@@ -251,9 +251,12 @@ def _missing_run(attempt: CommandAttempt) -> str:
             f"({logs}), and which of them has {job.spec.metric!r} is not known. Keep WANDB_RUN_ID "
             "for the one that is the trial's"
         )
+    metric = job.spec.metric
+    call = f"{metric}=VALUE" if metric.isidentifier() else f"{{{metric!r}: VALUE}}"
     return (
-        f"{ended}, so {job.spec.metric!r} is not known; it has to call wandb.init without `mode`, "
-        "and without `dir` if W&B runs silently"
+        f"the program ended without a result, so {metric!r} is not known: call "
+        f"audiocls.report_result({call}) in it; or log with W&B, of which no run is below {where} "
+        "(wandb.init without `mode`, and without `dir` if W&B runs silently)"
     )
 
 
