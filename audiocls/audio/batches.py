@@ -53,6 +53,10 @@ class Batch:
     is_standardised: bool = False
     """Whether `inputs` are what the model takes, apart from masks."""
 
+    @property
+    def num_clips(self) -> int:
+        return self.targets.shape[0]
+
     def span(self, start: int, stop: int) -> "Batch":
         """Return the rows `start` … `stop` - 1, without copying them."""
         assert self.feature_mix is None, "its rows are mixed with one another"
@@ -124,6 +128,9 @@ def training_batches(
     draws = ClipRNG(epoch_seed, torch.from_numpy(occurrences), placed=placed(occurrences, device))
     spans = batch_spans(num_kept, count)
     masks = masks_of_batches(batching.augment, batching.in_shape, draws.on(device), spans)
+    if stored is not None and _is_all_stored(dataset, batching, epoch):
+        yield from _stored_batches(stored, there, dataset.targets[there], draws, masks, spans)
+        return
     for span, batch_masks in zip(spans, masks, strict=True):
         shared = int(occurrences[span[0]]) if batching.augment.draw_per == "batch" else None
         batch_draws = draws.span(*span)
@@ -142,6 +149,33 @@ def batch_spans(num_clips: int, count: int) -> list[Span]:
     size, num_larger = divmod(num_clips, count)
     bounds = [index * size + min(index, num_larger) for index in range(count + 1)]
     return list(itertools.pairwise(bounds))
+
+
+def _is_all_stored(dataset: AudioDataset, batching: Batching, epoch: int) -> bool:
+    """Whether batches of an epoch hold nothing but stored features, targets and masks."""
+    augment, has_codes = batching.augment, dataset.codes is not None
+    mixes = augment.mixes_clips and epoch >= augment.mix_from_epoch
+    is_read = augment.changes_waveform or batching.keeps_waveforms or batching.views is not None
+    return not (is_read or has_codes or mixes or augment.feature_mixup > 0)
+
+
+def _stored_batches(
+    stored: StoredFeatures,
+    clips: Tensor,
+    targets: Tensor,
+    draws: ClipRNG,
+    masks: Iterator[Masks],
+    spans: list[Span],
+) -> Iterator[Batch]:
+    """Yield the batches of an epoch's clips, looked up for all of them at once.
+
+    Shape: clips (N,), targets (N,) or (N, K)
+    """
+    sizes = [stop - start for start, stop in spans]
+    rows, each_targets = stored.row_of[clips].split(sizes), targets.split(sizes)
+    for part in zip(rows, each_targets, draws.split(sizes), masks, strict=True):
+        inputs = stored.rows.index_select(0, part[0])
+        yield Batch(inputs, part[1], part[2], masks=part[3], is_standardised=True)
 
 
 class _Clips(NamedTuple):

@@ -214,10 +214,14 @@ def stepper(
 ) -> OptimizerStep:
     """Return the step that the options `sam` ask for; SAM's own take no scaled loss.
 
-    At `sam.rho` 0 it is `StandardStep`: a second pass would cost as much and change nothing.
+    At `sam.rho` 0 there is no second pass, which would cost as much and change nothing.
     """
     if sam.rho == 0:
-        return StandardStep(optimizer, scaling)
+        from audiocls.optim.kernel_step import KernelStep, has_kernel
+
+        is_scaled = scaling is not None and not isinstance(scaling, NoScaling)
+        is_direct = not is_scaled and has_kernel(optimizer)
+        return KernelStep(optimizer) if is_direct else StandardStep(optimizer, scaling)
     if sam.adaptive:
         from audiocls.optim.asam import AdaptiveSharpnessAware
 

@@ -56,8 +56,9 @@ class OwnSchedule(OwnPart):
 
     def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
         """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
-        from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+        from torch.optim.lr_scheduler import LRScheduler
 
+        from audiocls.optim.scaled_rate import ScaledRate
         from audiocls.parts.own import parameters_of
 
         part = self.load()
@@ -70,4 +71,4 @@ class OwnSchedule(OwnPart):
         if not callable(made):
             fault = f"makes {type(made).__name__}; wanted: a scheduler of torch, or a function "
             raise ConfigError(self.what, [f"{fault}from the number of steps to a factor"])
-        return PerStep(LambdaLR(optimizer, lambda step: float(made(step))))
+        return ScaledRate(optimizer, lambda step: float(made(step)))

@@ -108,9 +108,9 @@ class Constant(Options):
 
     def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
         """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
-        from torch.optim.lr_scheduler import LambdaLR
+        from audiocls.optim.scaled_rate import ScaledRate
 
-        return PerStep(LambdaLR(optimizer, lambda step: 1.0))
+        return ScaledRate(optimizer, lambda step: 1.0)
 
 
 class Cosine(Options):
@@ -153,7 +153,7 @@ class Exponential(Options):
 
     def build(self, optimizer: "Optimizer", num_epochs: int, epoch_steps: int) -> LearningRate:
         """Return the schedule over `num_epochs` epochs of `epoch_steps` optimiser steps each."""
-        from torch.optim.lr_scheduler import LambdaLR
+        from audiocls.optim.scaled_rate import ScaledRate
 
         held = round(self.hold_epochs * epoch_steps) + 1  # the first step, in any case
         decaying = max(1, num_epochs * epoch_steps - held + 1)
@@ -162,7 +162,7 @@ class Exponential(Options):
         def factor(step: int) -> float:
             return float(max(lowest, self.decay ** (max(0, step - held) / decaying)))
 
-        return PerStep(LambdaLR(optimizer, factor))
+        return ScaledRate(optimizer, factor)
 
 
 class OneCycle(Options):
@@ -232,7 +232,7 @@ def _warmup_cosine(
     If `is_from_zero`, the first step is at 0 and the last one of the warm-up below 1. Both counts
     are optimiser steps. After `num_steps` the rate stays 0.
     """
-    from torch.optim.lr_scheduler import LambdaLR
+    from audiocls.optim.scaled_rate import ScaledRate
 
     def factor(step: int) -> float:
         if step < num_warmup:
@@ -241,7 +241,7 @@ def _warmup_cosine(
         progress = (step - num_warmup) / max(1, num_steps - num_warmup)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
-    return PerStep(LambdaLR(optimizer, factor))
+    return ScaledRate(optimizer, factor)
 
 
 def _one_cycle(

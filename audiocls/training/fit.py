@@ -188,7 +188,7 @@ def train_epoch(step: Step, trials: Sequence[RunningTrial]) -> list[Row]:
         streams = (groups_of_epoch(*pair) for pair in zip(states, epochs, strict=True))
         for number, groups in enumerate(zip(*streams, strict=True)):
             is_measured = number % MEASURED_EVERY == 0
-            counts.append(sum(len(batch.targets) for batch in groups[0]))
+            counts.append(sum(batch.num_clips for batch in groups[0]))
             for k, (loss, norm) in enumerate(step(groups, is_measured)):
                 losses[k].append(loss)
                 norms[k] += [norm] if is_measured and norm is not None else []

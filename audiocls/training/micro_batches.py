@@ -7,8 +7,6 @@ and its record has a note.
 Legend: B batch.
 """
 
-from collections.abc import Iterator
-
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -28,12 +26,15 @@ class MicroBatches:
     def __init__(self) -> None:
         self.count = 1
 
-    def of(self, group: list[Batch]) -> Iterator[Batch]:
-        """Yield the batches of a step, each in as many parts as it is now split in."""
-        for batch in group:
-            count = min(self.count, len(batch.targets))
-            for span in batch_spans(len(batch.targets), count):
-                yield batch if count == 1 else batch.span(*span)
+    def of(self, group: list[Batch]) -> list[Batch]:
+        """Return the batches of a step, each in as many parts as it is now split in."""
+        if self.count == 1:
+            return group
+        return [
+            batch if batch.num_clips == 1 else batch.span(*span)
+            for batch in group
+            for span in batch_spans(batch.num_clips, min(self.count, batch.num_clips))
+        ]
 
     def split_further(self, error: Exception, network: nn.Module, group: list[Batch]) -> None:
         """Double the parts after `error`; raise it again where that cannot help."""

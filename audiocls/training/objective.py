@@ -16,7 +16,7 @@ from audiocls.audio.dataset import AudioDataset
 from audiocls.config.training import Distil, Training
 from audiocls.training.classifier import Classifier
 from audiocls.training.losses import code_loss, distillation, loss_of, smoothing_among_all
-from audiocls.training.score import score, score_codes
+from audiocls.training.score import KeptBatches, score_batches, score_codes
 
 Teacher = Callable[[Tensor], Tensor]
 """Waveforms (B, T) to logits (B, K), without gradients."""
@@ -48,6 +48,7 @@ class ClassObjective:
     is_multi_label: bool = False
     teacher: Teacher | None = None
     distil: Distil = field(default_factory=Distil)
+    _validated: KeptBatches = field(default_factory=KeptBatches, repr=False, compare=False)
 
     def loss(self, classifier: Classifier, features: Tensor, batch: Batch) -> Tensor:
         """Return the loss on labels and teacher. Shape: features (B, C, L) → ()"""
@@ -80,7 +81,8 @@ class ClassObjective:
         self, classifier: Classifier, dataset: AudioDataset, clips: NDArray[np.int64]
     ) -> dict[str, float]:
         """Return loss and metrics of the classes. Shape: clips (N,)"""
-        return score(classifier, dataset, clips, self.training).validation()
+        batches = self._validated.of(dataset, clips, self.training.batch_size)
+        return score_batches(classifier, batches, self.training).validation()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Legend: N clips, K classes.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,10 +14,14 @@ from torch import Tensor
 
 from audiocls.audio.batches import codes_of, scoring_batches
 from audiocls.audio.dataset import AudioDataset, num_batches
+from audiocls.audio.stored_features import MOST_BYTES
 from audiocls.config.training import Training
 from audiocls.training import metrics
 from audiocls.training.classifier import Classifier
 from audiocls.training.losses import code_accuracy, code_loss, loss_of
+
+ScoringBatch = tuple[Tensor, Tensor]
+"""Inputs of a classifier, and targets."""
 
 
 @dataclass(frozen=True)
@@ -59,19 +64,55 @@ class Scores:
         return {name: value for name, value in known.items() if not math.isnan(value)}
 
 
-@torch.inference_mode()
+class KeptBatches:
+    """The scoring batches of clips that are scored after each epoch: read once where they fit.
+
+    Waveforms and features that are not cached are read each time.
+    """
+
+    def __init__(self) -> None:
+        self._source: tuple[object, ...] = ()
+        self._batches: list[ScoringBatch] = []
+
+    def of(
+        self, dataset: AudioDataset, clips: NDArray[np.int64], batch_size: int
+    ) -> Iterable[ScoringBatch]:
+        """Return what `scoring_batches` yields; `clips` must not be changed in place meanwhile.
+
+        Shape: clips (N,) → as `scoring_batches`
+        """
+        batches, source = scoring_batches(dataset, clips, batch_size), (dataset, clips, batch_size)
+        if dataset.features is None or len(clips) * dataset.features[0].nbytes > MOST_BYTES:
+            return batches
+        if not self._source or any(a is not b for a, b in zip(source, self._source, strict=True)):
+            self._source, self._batches = source, list(batches)
+        return self._batches
+
+
 def score(
     classifier: Classifier, dataset: AudioDataset, clips: NDArray[np.int64], training: Training
 ) -> Scores:
-    """Return the logits of `clips` (numbers in the data set), in float32 whatever the precision.
-
-    The classifier is left in evaluation mode.
+    """Return the logits of `clips` (numbers in the data set), as `score_batches` does.
 
     Shape: clips (N,) → logits (N, K), targets (N,) or (N, K)
     """
+    batches = scoring_batches(dataset, clips, training.batch_size)
+    return score_batches(classifier, batches, training)
+
+
+@torch.inference_mode()
+def score_batches(
+    classifier: Classifier, batches: Iterable[ScoringBatch], training: Training
+) -> Scores:
+    """Return the logits of batches, one after the other, in float32 whatever the precision.
+
+    The classifier is left in evaluation mode.
+
+    Shape: → logits (N, K), targets (N,) or (N, K)
+    """
     classifier.eval()
     logits, targets = [], []
-    for inputs, batch_targets in scoring_batches(dataset, clips, training.batch_size):
+    for inputs, batch_targets in batches:
         logits.append(classifier(inputs).float().cpu())
         targets.append(batch_targets.cpu())
     return Scores(torch.cat(logits), torch.cat(targets), training)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from audiocls.audio.augment.feature_mixup import mix_features
-from audiocls.audio.augment.spec_augment import Masks, masked
+from audiocls.audio.augment.spec_augment import UNMASKED, Masks, masked
 from audiocls.audio.batches import Batch
 from audiocls.config import Config
 from audiocls.training.classifier import Classifier
@@ -117,7 +117,7 @@ def _gradients(state: TrainingState, group: list[Batch]) -> Tensor:
 
     Shape: → ()
     """
-    ranks, num_clips = state.ranks, sum(len(batch.targets) for batch in group)
+    ranks, num_clips = state.ranks, sum(batch.num_clips for batch in group)
     shards = [ranks.shard(batch) for batch in group]
     while True:
         try:
@@ -140,8 +140,8 @@ def _gradients_of(state: TrainingState, group: list[Batch], num_clips: int) -> T
     losses = []
     for batch in state.micro_batches.of(group):
         loss = batch_loss(state.classifier, state.objective, state.config, batch)
-        if len(batch.targets) < num_clips:  # the batches of a group may differ in size
-            loss = loss * (len(batch.targets) / num_clips)
+        if batch.num_clips < num_clips:  # the batches of a group may differ in size
+            loss = loss * (batch.num_clips / num_clips)
         state.scaling.backward(loss * num_clips if is_summed else loss)
         losses.append(loss.detach())
     total: Tensor = functools.reduce(torch.add, losses)
@@ -191,7 +191,8 @@ def batch_loss(
     """Return the mean loss per clip of a batch, with masked features. Shape: → ()"""
     inputs = batch.inputs
     features = inputs if batch.is_standardised else classifier.features(inputs)
-    features = masked(features, batch.masks, _masked_value(classifier, config, inputs.device))
+    if batch.masks is not UNMASKED:
+        features = masked(features, batch.masks, _masked_value(classifier, config, inputs.device))
     if batch.feature_mix is not None:
         features, targets = mix_features(features, batch.targets, batch.feature_mix)
         batch = replace(batch, targets=targets)

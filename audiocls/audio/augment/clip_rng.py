@@ -74,6 +74,15 @@ class ClipRNG:
         placed = None if self.placed is None else self.placed[start:stop]
         return replace(self, clips=self.clips[start:stop], placed=placed)
 
+    def split(self, sizes: list[int]) -> "list[ClipRNG]":
+        """Return the generators of `sizes` clips each, which follow one another."""
+        clips = self.clips.split(sizes)
+        placed = [None] * len(sizes) if self.placed is None else self.placed.split(sizes)
+        return [
+            ClipRNG(self.seed, own, self.device, self.shared, there)
+            for own, there in zip(clips, placed, strict=True)
+        ]
+
     def per_batch(self) -> "ClipRNG":
         """Return the generator of what a batch draws once, if it does; else the same one."""
         if self.shared is None:
