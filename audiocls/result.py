@@ -41,7 +41,8 @@ def report_result(
     reports. A metric that is NaN says that the training diverged. Raises `TypeError` for values
     that are no numbers, and without a metric.
 
-    >>> report_result(accuracy=0.91)  # doctest: +ELLIPSIS
+    >>> import audiocls
+    >>> audiocls.report_result(accuracy=0.91)  # doctest: +ELLIPSIS
     AUDIOCLS {"metrics": {"accuracy": 0.91}...}
     """
     if _rank() != 0:

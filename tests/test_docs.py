@@ -6,11 +6,11 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from helpers.pages import DOCS, PAGES, ROOT, blocks, commands, relative
 from typer.main import get_command
 
 import audiocls.errors
@@ -22,36 +22,8 @@ from audiocls.store.proposals import SearchPlan
 from audiocls.store.record import Cost, Failure, Provenance, Record, Study
 from audiocls.studies.launch import EXIT_CODES
 
-ROOT = Path(__file__).parent.parent
-DOCS = ROOT / "docs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
-LINKED = [
-    *PAGES,
-    *(p for d in ("benchmarks", "notebooks", "examples") for p in (ROOT / d).rglob("*.md")),
-]
 COMMANDS: Any = get_command(app)
-USAGE = re.compile(r"audiocls [a-z ]*(\[OPTIONS\]|\{)")
-"""What shows how a command is called, and is none."""
-
-
-def relative(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-def blocks(page: Path) -> Iterator[tuple[str, str]]:
-    """Yield language and text of each fenced block."""
-    yield from re.findall(r"^ *```(\w*)[^\n]*\n(.*?)^ *```$", page.read_text(), re.S | re.M)
-
-
-def commands(page: Path) -> Iterator[str]:
-    """Yield the command lines of a page, in blocks of any kind."""
-    for _, text in blocks(page):
-        joined = text.replace("\\\n", " ")
-        lines = [line.partition("  #")[0].strip() for line in joined.splitlines()]
-        yield from (
-            line for line in lines if re.match(r"audiocls [a-z]", line) and not USAGE.match(line)
-        )
 
 
 def require_known(line: str, may_lack_words: bool = False) -> None:
@@ -130,7 +102,7 @@ def anchors(page: Path) -> set[str]:
     return {word.replace(" ", "-") for word in words}
 
 
-@pytest.mark.parametrize("page", LINKED, ids=relative)
+@pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page):
     for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
         file = (page.parent / target).resolve() if target else page

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from helpers.processes import invoke, tiny_home, wait_until
 from helpers.records import finished_study
+from helpers.slurm_programs import Fake
 
 import audiocls
 from audiocls.api.display import SilentDisplay
@@ -32,42 +33,6 @@ from audiocls.studies.slurm.placement import placement_of
 from audiocls.studies.status import stop_launches
 
 LAUNCH = ("sweep", "launch", "tiny.yaml", "--executor", "slurm", "--wandb", "disabled")
-
-FAKES = {
-    "sbatch": """
-case "$1" in
-  --version) [ -e "$fake/broken" ] && { cat "$fake/broken" >&2; exit 1; }
-     echo "$(<"$fake/version")" ;;
-  --help) echo "  -p, --partition=partition   --time=minutes" ;;
-  *) [ -e "$fake/refusal" ] && { cat "$fake/refusal" >&2; exit 1; }
-     cat > "$fake/script"; echo 77 ;;
-esac
-""",
-    "sinfo": 'printf "cpu\\ngpu\\n"',
-    "squeue": 'cat "$fake/queue" 2>/dev/null',
-    "scancel": 'echo "$@" >> "$fake/cancelled"',
-    "scontrol": 'echo "$@" >> "$fake/requeued"',
-    "srun": 'until [ -e "$fake/preempted" ]; do sleep 0.02; done; exit 75',
-}
-
-
-class Fake:
-    """A folder with SLURM's programs, and what they are to say."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        for name, text in FAKES.items():
-            file = folder / name
-            file.write_text(f"#!/bin/bash\nfake={shlex.quote(str(folder))}\n{text.strip()}\n")
-            file.chmod(0o755)
-        self.say("version", "slurm-wlm 23.11.4\n")
-
-    def say(self, what: str, text: str) -> None:
-        (self.folder / what).write_text(text)
-
-    def heard(self, what: str) -> str:
-        file = self.folder / what
-        return file.read_text() if file.exists() else ""
 
 
 @pytest.fixture

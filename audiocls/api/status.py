@@ -19,8 +19,8 @@ class Status:
     """How many trials of a study are done, failed, running and pending, and what failed.
 
     >>> import audiocls
-    >>> audiocls.status("dropout").rows()[0]["cause"]  # doctest: +SKIP
-    'out_of_memory'
+    >>> [row["cause"] for row in audiocls.status("dropout").rows()]  # doctest: +SKIP
+    ['out_of_memory']
     """
 
     known: studies.Status

@@ -24,8 +24,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "export": ("audiocls export dropout:best --out model.onnx",),
     "import": (
-        "audiocls import results.csv --arm model --seed seed --metric accuracy",
-        "audiocls import me/project --arm optimizer --seed seed --metric val_acc",
+        "audiocls import results.csv --arm model --seed seed --metric accuracy --goal maximize",
+        "audiocls import me/project --arm optimizer --seed seed --metric acc --goal maximize",
     ),
     "noise": ("audiocls noise dropout --seeds 0..4",),
     "parts list": ("audiocls parts list models",),
@@ -51,7 +51,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "sweep agent": ("audiocls sweep agent me/audio/abc12345 --workers 2",),
     "sweep import": ("audiocls sweep import me/audio/abc12345 --study before",),
     "sweep launch": (
-        "audiocls sweep launch dropout --set data.root=clips",
+        "audiocls sweep launch dropout --set data.name=folder --set data.root=clips",
         "audiocls sweep launch ./mine.yaml --seeds 0..4 --workers 2",
         "audiocls sweep launch dropout --until-decided --max-pairs 60",
     ),
