@@ -38,6 +38,19 @@ def test_a_crop_is_frames_in_a_row_and_goes_over_the_end_of_rolled_clips_only():
         assert starts(moved).unique().tolist() == list(range(last + 1))
 
 
+def test_a_stretched_clip_repeats_frames_or_leaves_some_out_in_their_order():
+    clips = torch.arange(100.0).expand(400, 3, 100)
+    moved = rolled(clips, Augment(stretch=0.25, crop_frames=60), DRAWS)
+    steps = moved[:, 0].diff() % 100
+    speeds = steps.mean(dim=1)
+    assert steps.max() <= 2
+    assert 0.78 < speeds.min() < 0.82
+    assert 1.22 < speeds.max() < 1.27
+    assert (speeds < 1).float().mean() == pytest.approx(0.5, abs=0.06)
+    rates = (steps - speeds.unsqueeze(1)).cumsum(dim=1).abs()
+    assert rates.max() < 2, "the speed is one for the whole clip"
+
+
 def test_a_crop_longer_than_the_clip_is_the_clip():
     assert torch.equal(rolled(CLIPS, Augment(crop_frames=9), DRAWS), CLIPS)
     assert Augment(crop_frames=9).trained_frames(7) == 7
@@ -66,7 +79,7 @@ def test_what_has_no_frames_yet_is_not_rolled():
     raw = {"name": "raw"}, {"name": "convnext1d", "stem_width": 4, "strides": [4], "kernel": 3}
     leaf = {"name": "leaf"}, TINY["model"]
     for features, model in (raw, leaf):
-        for augment in ({"roll": True}, {"crop_frames": 9}):
+        for augment in ({"roll": True}, {"crop_frames": 9}, {"stretch": 0.2}):
             changes = {"augment": augment, "features": features, "model": model}
             with pytest.raises(ConfigError, match=r"takes waveforms.*cycshift"):
                 resolve([TINY, changes], "test")

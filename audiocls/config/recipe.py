@@ -123,7 +123,7 @@ def _rolling_conflicts(
     """Yield why features cannot be rolled, or the model not trained on so few of their frames."""
     if features.is_learned or features.name == "raw":
         yield (
-            "augment.roll and augment.crop_frames move the frames of features, but "
+            "augment.roll, stretch and crop_frames move the frames of features, but "
             f"features.name={features.name} takes waveforms: use augment.transforms=[cycshift]"
         )
     elif augment.crop_frames > 0 and features.has_known_shape:
@@ -189,7 +189,7 @@ def _mixup_conflicts(augment: Augment, distil: Distil) -> Iterator[str]:
         )
     if augment.moves_features and distil.teacher is not None:
         yield (
-            "augment.roll and augment.crop_frames: a teacher takes waveforms, which they do not "
+            "augment.roll, stretch and crop_frames: a teacher takes waveforms, which they do not "
             "move; use augment.transforms=[cycshift]"
         )
 

@@ -94,6 +94,10 @@ class Augment(Options):
     crop_frames: int = added(0, ge=0)
     """Frames of a random part of each clip's features that are trained on, of those that a clip
     has; a step costs so much less. Whole clips are scored. 0 trains on whole clips, too."""
+    stretch: float = added(0.0, ge=0.0, le=1.0)
+    """Play features faster or slower, from 1 / (1 + `stretch`) to 1 + `stretch` times, the same on
+    a logarithmic scale: frames are left out or repeated. Pitch stays, other than by `resample_p`;
+    what is beyond the end is the beginning again."""
     freq_mask: int = Field(default=0, ge=0)
     """SpecAugment: widest band mask, in mel bands; masked values become 0, the mean."""
     time_mask: int = Field(default=0, ge=0)
@@ -136,8 +140,8 @@ class Augment(Options):
 
     @property
     def moves_features(self) -> bool:
-        """Whether features are rolled or cropped in time."""
-        return self.roll or self.crop_frames > 0
+        """Whether features are rolled, cropped or stretched in time."""
+        return self.roll or self.crop_frames > 0 or self.stretch > 0
 
     def trained_frames(self, num_frames: int) -> int:
         """Return how many of a clip's frames are trained on."""

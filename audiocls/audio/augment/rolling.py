@@ -1,10 +1,12 @@
-"""Rolling and cropping of features in time: as their frames are, and at the cost of reading them.
+"""Rolling, stretching and cropping of features in time: at the cost of reading their frames.
 
 What leaves a clip at its end enters at its beginning, so a rolled clip has all of its events. Of
 waveforms the same costs the features anew in every epoch (`augment.transforms=[cycshift]`).
 
 Legend: B batch, C channels (mel bands), L frames.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -14,7 +16,7 @@ from audiocls.audio.augment.clip_rng import ClipRNG
 
 
 def rolled(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
-    """Roll, and crop to `options.crop_frames`, each clip by numbers of its own.
+    """Roll, stretch and crop each clip, by numbers of its own.
 
     Shape: (B, C, L) → (B, C, `options.trained_frames(L)`)
 
@@ -27,8 +29,11 @@ def rolled(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
     if not options.moves_features:
         return features
     num_bands, num_frames = features.shape[1:]
-    length = options.trained_frames(num_frames)
+    length, draws = options.trained_frames(num_frames), draws.on(features.device)
     num_starts = num_frames if options.roll else num_frames - length + 1
-    starts = draws.on(features.device).integers("first frame", num_starts)
-    frames = (starts + torch.arange(length, device=features.device)) % num_frames
+    steps = torch.arange(length, device=features.device).expand(len(features), -1)
+    if options.stretch > 0:
+        most = math.log1p(options.stretch)
+        steps = (draws.between("stretch", -most, most).exp() * steps).long()
+    frames = (draws.integers("first frame", num_starts) + steps) % num_frames
     return features.gather(2, frames.unsqueeze(1).expand(-1, num_bands, -1))
