@@ -107,6 +107,12 @@ def _front_end_conflicts(
             "augment.freq_mask and augment.time_mask mask bands and frames and have no effect on "
             "features 'raw': set both to 0, or use features.name=logmel"
         )
+    if augment.equalise > 0 and not features.uses_training_statistics:
+        yield (
+            "augment.equalise is in deviations of a band over the training clips, which "
+            f"features.name={features.name} with these options does not have: set "
+            "features.normalise=train, or leave it out"
+        )
     if augment.moves_features:
         yield from _rolling_conflicts(num_samples, features, model, augment)
     is_linear = features.name == "logmel" and features.normalise != "clip"

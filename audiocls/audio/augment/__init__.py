@@ -98,6 +98,9 @@ class Augment(Options):
     """Play features faster or slower, from 1 / (1 + `stretch`) to 1 + `stretch` times, the same on
     a logarithmic scale: frames are left out or repeated. Pitch stays, other than by `resample_p`;
     what is beyond the end is the beginning again."""
+    equalise: float = added(0.0, ge=0.0, le=4.0)
+    """Largest gain, up or down, of a random equaliser, in deviations of a band over the training
+    clips: what another microphone or distance does to all frames of a clip."""
     freq_mask: int = Field(default=0, ge=0)
     """SpecAugment: widest band mask, in mel bands; masked values become 0, the mean."""
     time_mask: int = Field(default=0, ge=0)
@@ -146,6 +149,11 @@ class Augment(Options):
     def trained_frames(self, num_frames: int) -> int:
         """Return how many of a clip's frames are trained on."""
         return min(self.crop_frames, num_frames) if self.crop_frames > 0 else num_frames
+
+    @property
+    def changes_bands(self) -> bool:
+        """Whether standardised features are changed: masked or equalised."""
+        return self.masks_bands or self.equalise > 0
 
     @property
     def _has_sizes(self) -> bool:
