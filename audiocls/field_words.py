@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 _MEANINGS: dict[str, tuple[str, ...]] = {
     "augment.background": ("background noise", "musan"),
+    "augment.equalise": ("filteraugment", "filter augment", "random eq", "equalizer"),
     "augment.feature_mixup": ("manifold mixup", "mixup alpha"),
     "augment.freq_mask": ("specaugment", "specaug", "frequency mask", "frequency masking"),
     "augment.gain_db": ("gain", "volume"),
@@ -20,7 +21,9 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
     "augment.noise_snr_db": ("snr",),
     "augment.noises=[white]": ("noise", "gaussian noise", "white noise", "additive noise"),
     "augment.resample_p=0.5": ("pitch shift", "speed perturbation", "speed perturb", "resample"),
+    "augment.roll": ("circular shift", "time roll", "random roll"),
     "augment.shift_s": ("shift", "time shift", "random shift"),
+    "augment.stretch": ("time stretch", "time warp", "stretching"),
     "augment.time_mask": ("specaugment", "specaug", "time masking"),
     "augment.transforms": ("transform", "augmentation", "augmentations"),
     "augment.transforms=[room]": ("reverb", "reverberation", "room impulse response", "rir"),
