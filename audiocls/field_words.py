@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 _MEANINGS: dict[str, tuple[str, ...]] = {
     "augment.background": ("background noise", "musan"),
+    "augment.equalise": ("filteraugment", "filter augment", "random eq", "equalizer"),
     "augment.feature_mixup": ("manifold mixup", "mixup alpha"),
     "augment.freq_mask": ("specaugment", "specaug", "frequency mask", "frequency masking"),
     "augment.gain_db": ("gain", "volume"),
@@ -21,9 +22,10 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
     "augment.noises=[white]": ("noise", "gaussian noise", "white noise", "additive noise"),
     "augment.resample_p=0.5": (
         "pitch", "pitch shift", "speed", "speed perturbation", "speed perturb", "resample",
-        "stretch", "time stretch",
     ),
+    "augment.roll": ("circular shift", "time roll", "random roll"),
     "augment.shift_s": ("shift", "time shift", "random shift"),
+    "augment.stretch": ("stretch", "time stretch", "time warp", "stretching"),
     "augment.time_mask": ("specaugment", "specaug", "time masking"),
     "augment.transforms": ("transform", "augmentation", "augmentations"),
     "augment.transforms=[room]": ("reverb", "reverberation", "room impulse response", "rir"),

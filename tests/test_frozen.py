@@ -146,6 +146,7 @@ SHRUNK: dict[str, dict[str, Any]] = {
     "convnext1d-logmel": {},
     "kws-tiny": {},
     "logmel-cnn": {},
+    "logmel-resnet-60s": {},
     "yesno-logmel": {},
 }
 

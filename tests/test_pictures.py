@@ -228,3 +228,19 @@ def test_nonsense_is_refused() -> None:
     ):
         with pytest.raises(ValidationError, match=next(iter(wrong))):
             part.model_validate(wrong)
+
+
+def test_a_resnet_of_other_blocks_is_as_deep_as_they_say() -> None:
+    model = built(ResNet(width=4, blocks=(1, 2, 1, 1)))
+    assert [len(stage) for stage in model.get_submodule("stages").children()] == [1, 2, 1, 1]
+
+
+def test_a_maximum_beside_the_mean_finds_one_place_of_a_large_picture() -> None:
+    moved = {}
+    quiet = torch.zeros(1, 64, 512)
+    event = quiet.clone()
+    event[:, 20:40, 100:110] = 5.0
+    for pool in ("mean", "mean_max"):
+        model = built(ResNet.model_validate({"width": 8, "pool": pool}), 64, 512).eval()
+        moved[pool] = (model(event) - model(quiet)).norm()
+    assert moved["mean_max"] > 3 * moved["mean"]

@@ -22,6 +22,7 @@ from audiocls.audio.augment.chain import augment_waveforms, crop_offsets
 from audiocls.audio.augment.clip_rng import ClipRNG
 from audiocls.audio.augment.feature_mixup import FeatureMix, draw_feature_mix
 from audiocls.audio.augment.mixing import is_mixed, mix
+from audiocls.audio.augment.rolling import rolled
 from audiocls.audio.augment.spec_augment import UNMASKED, Masks, Span, masks_of_batches
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.dataset import AudioDataset, num_batches, placed
@@ -218,7 +219,7 @@ def _training_batch(
         feature_mix = draw_feature_mix(draws, augment.feature_mixup, dataset.device)
         targets = soft_targets(targets, len(dataset.table.labels))
     return Batch(
-        inputs=inputs,
+        inputs=rolled(inputs, augment, draws),
         targets=targets,
         draws=draws,
         is_mixed=is_mix or feature_mix is not None,

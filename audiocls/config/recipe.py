@@ -107,12 +107,35 @@ def _front_end_conflicts(
             "augment.freq_mask and augment.time_mask mask bands and frames and have no effect on "
             "features 'raw': set both to 0, or use features.name=logmel"
         )
+    if augment.equalise > 0 and not features.uses_training_statistics:
+        yield (
+            "augment.equalise is in deviations of a band over the training clips, which "
+            f"features.name={features.name} with these options does not have: set "
+            "features.normalise=train, or leave it out"
+        )
+    if augment.moves_features:
+        yield from _rolling_conflicts(num_samples, features, model, augment)
     is_linear = features.name == "logmel" and features.normalise != "clip"
     if augment.masked == "silence" and not is_linear:
         yield (
             "augment.masked=silence: only features.name=logmel with features.normalise none or "
             "train have one value of silence a band; leave it out"
         )
+
+
+def _rolling_conflicts(
+    num_samples: int, features: Features, model: Model, augment: Augment
+) -> Iterator[str]:
+    """Yield why features cannot be rolled, or the model not trained on so few of their frames."""
+    if features.is_learned or features.name == "raw":
+        yield (
+            "augment.roll, stretch and crop_frames move the frames of features, but "
+            f"features.name={features.name} takes waveforms: use augment.transforms=[cycshift]"
+        )
+    elif augment.crop_frames > 0 and features.has_known_shape:
+        bands, frames = features.shape(num_samples)
+        problems = model.check((bands, augment.trained_frames(frames)))
+        yield from (f"augment.crop_frames: model {model.name}: {each}" for each in problems)
 
 
 def _shape_conflicts(
@@ -170,6 +193,11 @@ def _mixup_conflicts(augment: Augment, distil: Distil) -> Iterator[str]:
             "augment.feature_mixup: a teacher takes waveforms, which it does not mix; use "
             "augment.mixes=[mixup]"
         )
+    if augment.moves_features and distil.teacher is not None:
+        yield (
+            "augment.roll, stretch and crop_frames: a teacher takes waveforms, which they do not "
+            "move; use augment.transforms=[cycshift]"
+        )
 
 
 def _codes_conflicts(
@@ -187,7 +215,7 @@ def _codes_conflicts(
             f"model.num_codebooks: got {model.num_codebooks}, but features at "
             f"{features.bandwidth:g} kbps have {features.num_codebooks}; set it so"
         )
-    is_mixed = augment.mixes_clips or augment.feature_mixup > 0
+    is_mixed = augment.mixes_clips or augment.feature_mixup > 0 or augment.moves_features
     if ssl.mode == "joint" and (augment.changes_waveform or is_mixed):
         yield (
             "ssl.mode=joint has codes of unaugmented clips only: switch off waveform augmentation "

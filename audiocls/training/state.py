@@ -239,6 +239,7 @@ def _objective(
 def _batching(config: Config, dataset: AudioDataset, views: Views | None) -> Batching:
     folder = config.augment.background
     noise = open_background(Path(folder), dataset.sample_rate) if folder else None
+    num_bands, num_frames = config.in_shape
     return Batching(
         batch_size=config.train.batch_size,
         augment=config.augment,
@@ -247,7 +248,7 @@ def _batching(config: Config, dataset: AudioDataset, views: Views | None) -> Bat
         is_union=(config.train.mixed_loss or config.train.loss) == "bce",
         drops_last=config.train.drop_last,
         keeps_waveforms=config.distil.teacher is not None,
-        in_shape=config.in_shape,
+        in_shape=(num_bands, config.augment.trained_frames(num_frames)),
         views=views,
     )
 

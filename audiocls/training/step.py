@@ -167,6 +167,7 @@ def tensors_of(batch: Batch) -> Tensors:
         "targets": batch.targets,
         "bands": batch.masks.bands,
         "frames": batch.masks.frames,
+        "gains": batch.masks.gains,
         "codes": batch.codes,
         "waveforms": batch.waveforms,
     }
@@ -179,7 +180,7 @@ def with_tensors(batch: Batch, tensors: Tensors) -> Batch:
         batch,
         inputs=tensors["inputs"],
         targets=tensors["targets"],
-        masks=Masks(tensors.get("bands"), tensors.get("frames")),
+        masks=Masks(tensors.get("bands"), tensors.get("frames"), tensors.get("gains")),
         codes=tensors.get("codes"),
         waveforms=tensors.get("waveforms"),
     )

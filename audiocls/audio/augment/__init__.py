@@ -88,6 +88,19 @@ class Augment(Options):
     feature_mixup: float = added(0.0, ge=0.0, le=10.0)
     """Mix the features of every clip with another's, after SpecAugment, in a share drawn from
     Beta(α, α), this number being α; labels have the same shares under any loss. 0 is off."""
+    roll: bool = added(False)
+    """Roll the features of each clip in time by any number of frames: what leaves at the end enters
+    at the beginning. Other than `cycshift` it costs no features."""
+    crop_frames: int = added(0, ge=0)
+    """Frames of a random part of each clip's features that are trained on, of those that a clip
+    has; a step costs so much less. Whole clips are scored. 0 trains on whole clips, too."""
+    stretch: float = added(0.0, ge=0.0, le=1.0)
+    """Play features faster or slower, from 1 / (1 + `stretch`) to 1 + `stretch` times, the same on
+    a logarithmic scale: frames are left out or repeated. Pitch stays, other than by `resample_p`;
+    what is beyond the end is the beginning again."""
+    equalise: float = added(0.0, ge=0.0, le=4.0)
+    """Largest gain, up or down, of a random equaliser, in deviations of a band over the training
+    clips: what another microphone or distance does to all frames of a clip."""
     freq_mask: int = Field(default=0, ge=0)
     """SpecAugment: widest band mask, in mel bands; masked values become 0, the mean."""
     time_mask: int = Field(default=0, ge=0)
@@ -127,6 +140,20 @@ class Augment(Options):
     @property
     def masks_bands(self) -> bool:
         return self.freq_mask > 0 or self.time_mask > 0
+
+    @property
+    def moves_features(self) -> bool:
+        """Whether features are rolled, cropped or stretched in time."""
+        return self.roll or self.crop_frames > 0 or self.stretch > 0
+
+    def trained_frames(self, num_frames: int) -> int:
+        """Return how many of a clip's frames are trained on."""
+        return min(self.crop_frames, num_frames) if self.crop_frames > 0 else num_frames
+
+    @property
+    def changes_bands(self) -> bool:
+        """Whether standardised features are changed: masked or equalised."""
+        return self.masks_bands or self.equalise > 0
 
     @property
     def _has_sizes(self) -> bool:

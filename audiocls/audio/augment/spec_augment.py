@@ -1,8 +1,9 @@
-"""SpecAugment without time warping: the masks of many clips at once, and their application.
+"""SpecAugment without time warping, and a random equaliser: drawn for many clips at once.
 
-Park et al., 2019, arXiv 1904.08779, section 2. A mask is a clip's own in an epoch, whatever batch
-it is in: so those of an epoch are drawn for thousands of clips at once, which costs a fraction of
-drawing them batch by batch, and both passes of SAM have the same.
+Park et al., 2019, arXiv 1904.08779, section 2; the equaliser is the linear kind of FilterAugment
+(Nam et al., 2022, arXiv 2110.03282), with bands of equal width. A mask is a clip's own in an epoch,
+whatever batch it is in: so those of an epoch are drawn for thousands of clips at once, which costs
+a fraction of drawing them batch by batch, and both passes of SAM have the same.
 
 Legend: B batch, N clips, F mel bands, L frames.
 """
@@ -23,6 +24,10 @@ Span = tuple[int, int]
 """First clip of a batch within the epoch's order, and the one after its last."""
 
 
+NUM_NODES = 6
+"""Bands at which an equaliser's gains are drawn; between them gains are interpolated."""
+
+
 @dataclass(frozen=True)
 class Masks:
     """Which positions of the features of some clips are masked; none along an axis without."""
@@ -31,10 +36,12 @@ class Masks:
     """(B, F) bool."""
     frames: Tensor | None = None
     """(B, L) bool."""
+    gains: Tensor | None = None
+    """(B, F), added to standardised features before any are masked."""
 
     def span(self, start: int, stop: int) -> "Masks":
         """Return the masks of the clips `start` … `stop` - 1, without copying them."""
-        axes = (self.bands, self.frames)
+        axes = (self.bands, self.frames, self.gains)
         return Masks(*(None if axis is None else axis[start:stop] for axis in axes))
 
 
@@ -54,8 +61,17 @@ def draw_masks(options: Augment, shape: Sequence[int], draws: ClipRNG) -> Masks:
             if widest[name] > 0
             else None
             for name, size in zip(widest, shape, strict=True)
-        )
+        ),
+        gains=_gains(options.equalise, shape[0], draws) if options.equalise > 0 else None,
     )
+
+
+def _gains(most: float, num_bands: int, draws: ClipRNG) -> Tensor:
+    """Draw gains within ±`most` at `NUM_NODES` bands, and interpolate. Shape: → (B, F) float32"""
+    nodes = draws.between("equaliser gain", -most, most, NUM_NODES)
+    places = torch.linspace(0, NUM_NODES - 1, num_bands, device=nodes.device)
+    below = places.long().clamp(max=NUM_NODES - 2)
+    return torch.lerp(nodes[:, below], nodes[:, below + 1], places - below)
 
 
 def _masked_positions(size: int, widest: int, num_masks: int, name: str, draws: ClipRNG) -> Tensor:
@@ -77,7 +93,7 @@ def masks_of_batches(
         draws: of all clips of the epoch, in its order.
         spans: the batches, in order.
     """
-    if shape is None or not options.masks_bands:
+    if shape is None or not options.changes_bands:
         yield from itertools.repeat(UNMASKED, len(spans))
         return
     for chunk in _chunks(spans):
@@ -99,7 +115,7 @@ def _chunks(spans: Sequence[Span]) -> Iterator[list[Span]]:
 
 
 def masked(features: Tensor, masks: Masks, fill: Tensor | None = None) -> Tensor:
-    """Replace masked values by `fill`, or else by 0, each band's mean once they are standardised.
+    """Equalise, and replace masked values by `fill`, or else by 0, the mean of a standardised band.
 
     Shape: features (B, F, L), fill (1, F, 1) → (B, F, L)
 
@@ -108,6 +124,8 @@ def masked(features: Tensor, masks: Masks, fill: Tensor | None = None) -> Tensor
     >>> (masked(torch.ones(3, 64, 101), masks) == 0).all(dim=2).sum(dim=1) <= 2 * 8
     tensor([True, True, True])
     """
+    if masks.gains is not None:
+        features = features + masks.gains.unsqueeze(2)
     for axis, is_masked in ((1, masks.bands), (2, masks.frames)):
         if is_masked is not None:
             where = is_masked.unsqueeze(3 - axis)

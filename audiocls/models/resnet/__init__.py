@@ -26,6 +26,12 @@ class ResNet(Options):
     width: PositiveInt = 64
     """Channels of the stem and the first stage; the last stage has eight times as many, and four
     times as many again leave a bottleneck."""
+    blocks: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] | None = added(None)
+    """Blocks of each stage, instead of those that the name sets; [1, 1, 1, 1] of `resnet18` halves
+    its depth."""
+    pool: Literal["mean", "mean_max"] = added("mean")
+    """Over bands and frames: the mean, which knows textures, or the sum of mean and maximum, which
+    finds a short event in a long clip as well."""
     dropout: Dropout = 0.0
     """Probability of dropout before the Linear."""
     padding: Literal["symmetric", "same"] = added("symmetric")
@@ -41,12 +47,12 @@ class ResNet(Options):
         from audiocls.models.resnet import network
 
         require_compatible(self, in_shape)
-        blocks = network.BLOCKS[self.name]
         return network.ResNet(
             num_classes,
-            blocks,
+            self.blocks or network.BLOCKS[self.name],
             width=self.width,
             dropout=self.dropout,
             is_basic=self.name in network.BASIC,
             padding=self.padding,
+            pool=self.pool,
         )

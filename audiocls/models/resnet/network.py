@@ -13,6 +13,7 @@ left of bands and frames inside.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,10 +34,13 @@ BASIC = ("resnet18", "resnet34")
 """Names of networks of basic blocks; the others have bottlenecks."""
 WIDENING = 4
 """Channels that leave a bottleneck for each one inside."""
+Pool = Literal["mean", "mean_max"]
+"""The mean over bands and frames, or its sum with the maximum (Kong et al., 2020, PANNs, arXiv
+1912.10211, section IV-A)."""
 
 
 class ResNet(nn.Module):
-    """Strided stem and pool, four stages of blocks, the mean of the image, one Linear.
+    """Strided stem and pool, four stages of blocks, a pool over the image, one Linear.
 
     >>> import torch
     >>> ResNet(5, (1, 1, 1, 1), width=8)(torch.zeros(2, 64, 101)).shape
@@ -51,11 +55,13 @@ class ResNet(nn.Module):
         dropout: float = 0.0,
         is_basic: bool = True,
         padding: Padding = "symmetric",
+        pool: Pool = "mean",
     ):
         super().__init__()
-        pool = max_pool2d(3, 2, padding)
+        self.pool = pool
+        stem_pool = max_pool2d(3, 2, padding)
         # The stem is padded by 3 at both ends under either padding, as in both sources.
-        self.stem = nn.Sequential(*_normed(1, width, 7, 2), nn.ReLU(inplace=True), pool)
+        self.stem = nn.Sequential(*_normed(1, width, 7, 2), nn.ReLU(inplace=True), stem_pool)
         self.stages = nn.Sequential()
         in_channels = width
         block = Block if is_basic else Bottleneck
@@ -75,7 +81,10 @@ class ResNet(nn.Module):
         Shape: (B, F, L) → (B, K) for any F and L of at least 1
         """
         hidden = self.stages(self.stem(as_image(features)))
-        logits: Tensor = self.head(self.dropout(hidden.mean(dim=(2, 3))))
+        embedding = hidden.mean(dim=(2, 3))
+        if self.pool == "mean_max":
+            embedding = embedding + hidden.amax(dim=(2, 3))
+        logits: Tensor = self.head(self.dropout(embedding))
         return logits
 
 
