@@ -6,6 +6,8 @@ with one that nobody disturbed: metrics, first losses, predictions, weights, his
 
     python benchmarks/kills.py --kills 200 --seed 1
     python benchmarks/kills.py --kills 200 --launches 3 --no-flock    # that share each study
+
+A trial that was killed three times within an epoch has failed; it is retried.
 """
 
 import argparse
@@ -28,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from shared_kills import Fleet
+from shared_kills import Fleet, failed, failures_beside_kills
 
 ROOT = Path(__file__).parents[1]
 FORK_SERVER = "audiocls.execution.fork_server"
@@ -153,6 +155,9 @@ def disturb(folder: Path, name: str, mode: str, drawn: random.Random, result: Re
             process.wait(LONGEST_LAUNCH_S if target == "nothing" else 0)
         process.kill()
         is_complete = process.wait() == 0
+        if failed(study := folder / "runs" / name):
+            result.faults += failures_beside_kills(study)
+            assert sweep(folder, ["retry", name]).wait() == 0
         if orphans := left_behind(folder):
             result.faults.append(f"{name}: processes left behind: {orphans}")
         if is_complete or orphans:
@@ -192,7 +197,11 @@ def children_with(word: str, scheduler: psutil.Process) -> list[psutil.Process]:
 
 
 def start(folder: Path, name: str, mode: str) -> subprocess.Popen[bytes]:
-    words = ["sweep", "launch", "killed.yaml", "--study", name, "--wandb", mode, "--workers", "2"]
+    words = ["launch", "killed.yaml", "--study", name, "--wandb", mode, "--workers", "2"]
+    return sweep(folder, words)
+
+
+def sweep(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -200,7 +209,7 @@ def start(folder: Path, name: str, mode: str) -> subprocess.Popen[bytes]:
         "WANDB_ERROR_REPORTING": "false",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "audiocls", *words],
+        [sys.executable, "-m", "audiocls", "sweep", *words],
         cwd=folder,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -282,8 +291,13 @@ def content(trial: Path) -> dict[str, Any]:
         "history": [{key: row[key] for key in row if key != "seconds"} for row in rows],
         "predictions": predictions,
         "weights": hashlib.sha256((trial / "checkpoint.safetensors").read_bytes()).hexdigest(),
-        "odd files": sorted({file.name for file in trial.iterdir()} - KNOWN),
+        "odd files": sorted(file.name for file in trial.iterdir() if is_odd(file)),
     }
+
+
+def is_odd(file: Path) -> bool:
+    """Whether no finished trial has such a file; failures that were retried are kept."""
+    return file.name not in KNOWN and not file.match("failure-*.json")
 
 
 def half_written(runs: Path) -> Iterator[str]:

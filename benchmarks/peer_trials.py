@@ -5,7 +5,7 @@ collates them, training is fp32 on the default threads. Only the model comes fro
 
     python peer_trials.py {optuna|ray|script} --data DIR --out FILE --epochs N --seeds N [--cell N]
 
-Legend: F mel bands, L frames.
+Legend: B batch, T samples, F mel bands, L frames.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import soundfile
 import torch
@@ -32,6 +33,39 @@ Trial = tuple[float, int]
 """Dropout and seed."""
 
 
+class Outcome(NamedTuple):
+    """What a trial reached: so that arms which are compared can be seen to have done the same."""
+
+    accuracy: float
+    """Share of the test clips, by the weights that were best on the validation clips."""
+    train_loss: float
+    """Mean of the last epoch's batches."""
+
+
+class LogMel(nn.Module):
+    """Turns a waveform (..., T) into log-mel bands (..., F, L), standardised over the clip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mel = torchaudio.transforms.MelSpectrogram(
+            SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_MELS
+        )
+
+    def forward(self, samples: Tensor) -> Tensor:
+        features = torch.log(self.mel(samples) + 1e-6)
+        standardised: Tensor = (features - features.mean()) / features.std(correction=0)
+        return standardised
+
+
+def network(dropout: float, num_classes: int) -> nn.Module:
+    """Return the recipe's model, from (B, F, L) to logits."""
+    options = ConvNeXt1d(
+        stem_width=32, stem_stride=1, strides=(2, 2), blocks=1, kernel=9, expansion=2,
+        dropout=dropout,
+    )  # fmt: skip
+    return options.build((N_MELS, SAMPLE_RATE // HOP + 1), num_classes)
+
+
 class Clips(Dataset[tuple[Tensor, int]]):
     """The clips of one split: log-mel bands (F, L) and the label, made anew at each access."""
 
@@ -41,9 +75,7 @@ class Clips(Dataset[tuple[Tensor, int]]):
         self.labels = sorted({row["label"] for row in rows})
         self.root, self.is_training = root, split == "train"
         self.rows = [row for row in rows if row["split"] == split]
-        self.mel = torchaudio.transforms.MelSpectrogram(
-            SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_MELS
-        )
+        self.log_mel = LogMel()
         self.masks = nn.Sequential(
             torchaudio.transforms.FrequencyMasking(6), torchaudio.transforms.TimeMasking(6)
         )
@@ -54,39 +86,37 @@ class Clips(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         row = self.rows[index]
         samples, _ = soundfile.read(self.root / row["path"], dtype="float32")
-        features = torch.log(self.mel(torch.from_numpy(samples)) + 1e-6)
-        features = (features - features.mean()) / features.std(correction=0)
+        features = self.log_mel(torch.from_numpy(samples))
         masked = self.masks(features[None])[0] if self.is_training else features
         return masked, self.labels.index(row["label"])
 
 
-def train(trial: Trial, data: Path, epochs: int) -> float:
-    """Train one trial; return its accuracy on the test clips."""
+def train(trial: Trial, data: Path, epochs: int) -> Outcome:
+    """Train one trial and score its best weights on the test clips."""
     dropout, seed = trial
     torch.manual_seed(seed)
     clips = Clips(data, "train")
     loader = DataLoader(clips, BATCH_SIZE, shuffle=True)
     val, test = (DataLoader(Clips(data, split), 64) for split in ("val", "test"))
-    options = ConvNeXt1d(
-        stem_width=32, stem_stride=1, strides=(2, 2), blocks=1, kernel=9, expansion=2,
-        dropout=dropout,
-    )  # fmt: skip
-    model = options.build((N_MELS, SAMPLE_RATE // HOP + 1), len(clips.labels))
+    model = network(dropout, len(clips.labels))
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, epochs * len(loader))
-    best, weights = -1.0, model.state_dict()
+    best, weights, losses = -1.0, model.state_dict(), list[float]()
     for _ in range(epochs):
         model.train()
+        losses = []
         for features, labels in loader:
             optimizer.zero_grad()
-            F.cross_entropy(model(features), labels, label_smoothing=SMOOTHING).backward()
+            loss = F.cross_entropy(model(features), labels, label_smoothing=SMOOTHING)
+            loss.backward()
             optimizer.step()
             schedule.step()
+            losses.append(loss.item())
         if (accuracy := score(model, val)) > best:
             best = accuracy
             weights = {key: value.clone() for key, value in model.state_dict().items()}
     model.load_state_dict(weights)
-    return score(model, test)
+    return Outcome(score(model, test), sum(losses) / len(losses))
 
 
 @torch.inference_mode()
@@ -97,45 +127,47 @@ def score(model: nn.Module, loader: DataLoader[tuple[Tensor, int]]) -> float:
     return float(torch.cat(right).double().mean())
 
 
-def with_optuna(trials: list[Trial], objective: Callable[[Trial], float]) -> list[float]:
+def with_optuna(trials: list[Trial], objective: Callable[[Trial], Outcome]) -> list[Outcome]:
     """One process, one study in memory, its trials given."""
     import optuna
 
-    study = optuna.create_study(direction="maximize")
+    study, outcomes = optuna.create_study(direction="maximize"), list[Outcome]()
     for dropout, seed in trials:
         study.enqueue_trial({"dropout": dropout, "seed": seed})
 
     def run(trial: optuna.Trial) -> float:
         dropout = trial.suggest_float("dropout", 0.0, 0.5)
-        return objective((dropout, trial.suggest_int("seed", 0, 1000)))
+        outcomes.append(objective((dropout, trial.suggest_int("seed", 0, 1000))))
+        return outcomes[-1].accuracy
 
     study.optimize(run, n_trials=len(trials))
-    return [float(each.value or 0.0) for each in study.trials]
+    return outcomes
 
 
-def with_ray(trials: list[Trial], objective: Callable[[Trial], float]) -> list[float]:
+def with_ray(trials: list[Trial], objective: Callable[[Trial], Outcome]) -> list[Outcome]:
     """A trial a core at a time, each in an actor of its own."""
     from ray import tune
 
     def run(config: dict[str, Trial]) -> None:
-        tune.report({"accuracy": objective(config["trial"])})
+        tune.report(objective(config["trial"])._asdict())
 
     tuner = tune.Tuner(run, param_space={"trial": tune.grid_search(trials)})
-    return [float(each.metrics["accuracy"]) for each in tuner.fit()]
+    found = [each.metrics or {} for each in tuner.fit()]
+    return [Outcome(each["accuracy"], each["train_loss"]) for each in found]
 
 
 def main() -> None:
     args = arguments()
     trials = [(dropout, seed) for seed in range(args.seeds) for dropout in DROPOUTS]
 
-    def objective(trial: Trial) -> float:
+    def objective(trial: Trial) -> Outcome:
         return train(trial, args.data, args.epochs)
 
     if args.tool == "script":
-        accuracies = [objective(trials[args.cell])]
+        outcomes = [objective(trials[args.cell])]
     else:
-        accuracies = {"optuna": with_optuna, "ray": with_ray}[args.tool](trials, objective)
-    args.out.write_text(json.dumps(accuracies))
+        outcomes = {"optuna": with_optuna, "ray": with_ray}[args.tool](trials, objective)
+    args.out.write_text(json.dumps(outcomes))
 
 
 def arguments() -> argparse.Namespace:

@@ -2,9 +2,11 @@
 
 Every other study is one of several hosts: each launch has a host's name of its own, and a holder
 that died is known by its silence alone. With `--no-flock` the kernel's lock does nothing in them,
-as on many network file systems.
+as on many network file systems. A trial that was killed three times within an epoch has failed, as
+it should, and is retried by the command that its launch prints.
 """
 
+import json
 import os
 import random
 import signal
@@ -53,10 +55,14 @@ class Fleet:
     paused: list[tuple[float, list[psutil.Process]]] = field(default_factory=list)
 
     def start(self, number: int) -> subprocess.Popen[bytes]:
+        words = ["launch", "killed.yaml", "--study", self.name, "--workers", "1"]
+        return self.sweep([*words, "--wandb", "disabled"], number)
+
+    def sweep(self, words: list[str], number: int) -> subprocess.Popen[bytes]:
+        """Run a command on the host of a launch, with its locks and its lease."""
         site = self.folder / "site"
         site.mkdir(exist_ok=True)
         (site / "sitecustomize.py").write_text(SITE)
-        words = ["sweep", "launch", "killed.yaml", "--study", self.name, "--workers", "1"]
         environment = {
             **os.environ,
             "PYTHONPATH": f"{site}{os.pathsep}{self.root}",
@@ -67,7 +73,7 @@ class Fleet:
         program = ["-c", PROGRAM] if self.has_hosts else ["-m", "audiocls"]
         with (self.folder / f"{self.name}.{number}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, *program, *words, "--wandb", "disabled"],
+                [sys.executable, *program, "sweep", *words],
                 cwd=self.folder,
                 env=environment,
                 stdout=log,
@@ -80,17 +86,28 @@ class Fleet:
         deadline = time.monotonic() + LONGEST_STUDY_S
         self.processes = [self.start(number) for number in range(self.num)]
         while all(each.poll() != 0 for each in self.processes):
+            faults = failures_beside_kills(self.folder / "runs" / self.name)
             if time.monotonic() > deadline:
-                return [f"{self.name}: not complete after {LONGEST_STUDY_S:.0f} s"]
+                faults.append(f"{self.name}: not complete after {LONGEST_STUDY_S:.0f} s")
+            if faults:
+                self.end()
+                return faults
             time.sleep(drawn.uniform(0.2, self.pause_s))
             self.resume()
             if kills.total() < num_kills and (target := self.kill(drawn)):
                 kills[target] += 1
             for number, process in enumerate(self.processes):
                 if process.poll() not in (None, 0):
+                    if failed(self.folder / "runs" / self.name):
+                        self.sweep(["retry", self.name], number).wait()
                     self.processes[number] = self.start(number)
         self.resume(is_at_once=True)
         return [fault for each in self.processes if (fault := self.ended(each))]
+
+    def end(self) -> None:
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def ended(self, process: subprocess.Popen[bytes]) -> str:
         try:
@@ -137,3 +154,19 @@ class Fleet:
             for victim in victims:
                 with suppress(psutil.NoSuchProcess):
                     victim.resume()
+
+
+def failures_beside_kills(study: Path) -> list[str]:
+    """Return the failures of a study that no kill explains."""
+    faults = []
+    for file in failed(study):
+        with suppress(FileNotFoundError):  # another launch may have finished it meanwhile
+            failure = json.loads(file.read_text())
+            if failure["cause"] != "signal":
+                why = f"{failure['cause']}: {failure['message']}"
+                faults.append(f"{study.name}: {file.parent.name} failed, {why}")
+    return faults
+
+
+def failed(study: Path) -> list[Path]:
+    return list(study.glob("trials/*/failure.json"))
