@@ -15,7 +15,7 @@ from types import FrameType
 RESUMABLE = 75
 """Exit code of what the same command goes on with."""
 SAME_WISH_S = 1.0
-"""Between two SIGTERM that are one wish to stop."""
+"""Between two SIGTERM that are one request to stop."""
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -49,7 +49,7 @@ def handled(handle: Callable[[int], None]) -> Iterator[None]:
 def stop_on_signal() -> Iterator[threading.Event]:
     """Yield an event that the first SIGINT, SIGTERM or SIGHUP sets; the next interrupts at once.
 
-    Whoever ends a job may signal each of its processes, and these one another: that is one wish.
+    Whoever ends a job may signal each of its processes, and these one another: that is one request.
     """
     stop, heard = threading.Event(), 0.0
 

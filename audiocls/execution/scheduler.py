@@ -56,7 +56,7 @@ class Limits:
     """Times that a failed trial is retried, from its first epoch."""
     max_first_failures: int | None = None
     grace_s: float = GRACE_S
-    """For an epoch to end after a wish to stop, before its worker is killed."""
+    """For an epoch to end after a request to stop, before its worker is killed."""
 
 
 UNLIMITED = Limits()

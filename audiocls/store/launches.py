@@ -1,7 +1,7 @@
-"""`Launches`: who works on a study now, and the wish that all of them stop.
+"""`Launches`: who works on a study now, and the request that all of them stop.
 
-Each launch has a file in `launches/`, beside a lease that says it is alive. A wish is a file too,
-for no signal reaches another host or another container.
+Each launch has a file in `launches/`, beside a lease that says it is alive. A request is a file
+too, for no signal reaches another host or another container.
 """
 
 import json
@@ -75,7 +75,7 @@ class Launches:
         return max(0.0, _age_s(self._file(info.name, ".lease")))
 
     def stop_token(self) -> str:
-        """Return the last wish to stop; a launch obeys one that was not there when it began."""
+        """Return the last request to stop; a launch obeys one that was not there when it began."""
         try:
             return (self.study / ".stop").read_text(encoding="utf-8")
         except FileNotFoundError:

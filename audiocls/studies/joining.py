@@ -16,12 +16,12 @@ from audiocls.store.same_numbers import canonical_code
 
 LOOK_EVERY_S = 0.5
 STOPS = "AUDIOCLS_STOPS_BEFORE"
-"""Environment variable of a submitted task: the wishes to stop that were there by then. One that
+"""Environment variable of a submitted task: the requests to stop that were there by then. One that
 was made while the task was pending holds for it."""
 
 
 def submitted_before() -> set[str]:
-    """Return the wishes to stop that do not hold for this task; an empty one is none at all."""
+    """Return the requests to stop that do not hold for this task; an empty one is none at all."""
     return {"", *os.environ.get(STOPS, "").split(",")}
 
 
@@ -77,7 +77,7 @@ def is_grown(before: Study, kept: Study) -> bool:
 
 @contextmanager
 def joining(folder: StudyFolder, stop: threading.Event) -> Iterator[Membership]:
-    """Be one of the launches of a study meanwhile; a wish that they stop sets `stop`.
+    """Be one of the launches of a study meanwhile; a request that they stop sets `stop`.
 
     Raises `UsageError` where no study can be kept, or none that is shared.
     """

@@ -22,7 +22,7 @@ from audiocls.studies.tuning.choosing import blocking_trials
 
 MAX_NAMED = 3
 STOP_PATIENCE_S, STOP_LOOK_S = 15.0, 0.1
-"""A launch ends within 5 s of a wish, but for a trial that runs in its own process."""
+"""A launch ends within 5 s of a request, but for a trial that runs in its own process."""
 VARYING = re.compile(r"\b[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 

@@ -18,7 +18,7 @@ from audiocls.errors import ConfigError
 OPTION = re.compile(r"[a-z][a-z0-9-]*")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 WARNING = re.compile(r"(?:B:)?(?:SIG)?TERM@(\d{1,5})")
-"""The one signal that a launch takes for a wish to stop, and how early SLURM sends it."""
+"""The one signal that a launch takes for a request to stop, and how early SLURM sends it."""
 WARNING_S = 60
 """Seconds between the signal and the time limit, if the profile does not say."""
 

@@ -181,7 +181,7 @@ def _words(options: LaunchOptions) -> Iterator[str]:
 
 
 def _wishes(folder: StudyFolder) -> Iterator[str]:
-    """Yield the wishes to stop that were made before, of the study and of its tuning trials."""
+    """Yield the requests to stop that were made before, of the study and of its tuning trials."""
     main = folder.path.with_name(folder.study().of or folder.name) if folder.exists() else None
     for path in (main, tuning_path(main)) if main else ():
         yield StudyFolder(path).launches.stop_token()
