@@ -1,7 +1,7 @@
 """`Launches`: who works on a study now, and the request that all of them stop.
 
-Each launch has a file in `launches/`, beside a lease that says it is alive. A request is a file too,
-for no signal reaches another host or another container.
+Each launch has a file in `launches/`, beside a lease that says it is alive. A request is a file
+too, for no signal reaches another host or another container.
 """
 
 import json

@@ -41,7 +41,7 @@ from audiocls.tracking.tensorboard import require_tensorboard
 
 EXECUTORS = ("local", "inline", "slurm", "ray", "wandb")
 GRACE = "AUDIOCLS_GRACE_S"
-"""Environment variable of a task: the seconds that an epoch has to end in after a request to stop."""
+"""Environment variable of a task: the seconds for an epoch to end in after a request to stop."""
 ELSEWHERE = (
     "--executor slurm: a job array is submitted by `audiocls sweep launch` alone; in a job of your "
     "own this command runs as it is. Allowed here: local, inline, ray"
@@ -189,7 +189,7 @@ class LaunchOptions:
         else:
             from audiocls.execution.cluster.dispatch import require_sendable
 
-            require_sendable(self.mode(), self.has_model)
+            require_sendable(configs, self.mode(), self.has_model)
 
     def open_workers(self, log: Path) -> OpenExecutor:
         """Return what opens the executor of native trials; `log` gets its workers' output."""
