@@ -31,7 +31,7 @@ OTHERS = [page for page in PAGES if relative(page) not in WALKED]
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    """A folder with a small study of the built-in question `dropout`."""
+    """A folder with two small studies of the question `dropout`, on other seeds each."""
     folder = tmp_path_factory.mktemp("trained")
     lay_recipes(folder)
     with pytest.MonkeyPatch.context() as patch:
@@ -39,6 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
         patch.setenv("AUDIOCLS_CACHE", str(cache))
         where = {"executor": "inline", "wandb": "disabled", "progress": False}
         audiocls.launch("dropout", seeds=[0, 1], folds=[1], **where)
+        audiocls.launch("dropout", seeds=[2, 3], folds=[1], study="another", **where)
     return folder
 
 
