@@ -337,6 +337,14 @@ def test_a_list_of_ones_own_is_given_the_local_copy_of_a_url(tmp_path, cache, mo
     assert all(clip.path.is_relative_to(cache) for clip in there.clips)
 
 
+def test_a_tilde_in_the_root_of_a_list_of_ones_own_is_the_home_folder(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(OwnData, "_answer", rows_of)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    data = resolve([TINY, {"data.name": "my_pkg.data:tones", "data.root": "~/tones"}], "r").data
+    clips = data.table(cache).clips
+    assert all(clip.path.is_relative_to(tmp_path / "tones") for clip in clips)
+
+
 def test_clips_of_several_labels_and_without_folds(tmp_path, cache):
     for number in range(6):
         write_wav(tmp_path / f"{number}.wav", uniform_noise(2000, peak=0.1, seed=number), 8000)

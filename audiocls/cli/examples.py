@@ -24,8 +24,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "export": ("audiocls export dropout:best --out model.onnx",),
     "import": (
-        "audiocls import results.csv --arm model --seed seed --metric accuracy --goal maximize",
-        "audiocls import me/project --arm optimizer --seed seed --metric acc --goal maximize",
+        "audiocls import results.csv --arm model --baseline ast --seed seed --metric accuracy "
+        "--goal maximize",
+        "audiocls import me/project --arm optimizer --baseline adam --seed seed --metric acc "
+        "--goal maximize",
     ),
     "noise": ("audiocls noise dropout --seeds 0..4",),
     "parts list": ("audiocls parts list models",),

@@ -41,7 +41,7 @@ NAMES_A_STUDY = {
     *("rename", "delete", "archive", "serve"),
 }
 """Commands of studies that are there."""
-WRITTEN = {"out", "figures", "root", "new", "study", "folder"}
+WRITTEN = {"out", "figures", "root", "new", "study"}
 """Parameters that name what a command makes."""
 CODES = {"doctor": (0, 1)}
 """Exit codes beside 0 that are no fault of the page: `doctor`'s 1 is one of this machine."""

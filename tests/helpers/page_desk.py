@@ -53,11 +53,13 @@ class Desk:
 
     path: Path
     trained: Path
-    """A small study called `dropout`, which is copied."""
+    """A folder with two small studies of the question `dropout`: of that name, and `another`."""
     server: Server
     patch: pytest.MonkeyPatch
     made: set[Path] = field(default_factory=set)
     """What stands in for what a reader has."""
+    laid: set[Path] = field(default_factory=set)
+    """What was there before the first command."""
 
     def lay(self, page: Path) -> None:
         """Lay out what a page itself gives: its files, and what is in this repository, in small."""
@@ -73,6 +75,7 @@ class Desk:
             self._write_parts(piece)
         for program in re.findall(r"^program: (\S+)", page.read_text(), re.M):
             self.need(program)
+        self.laid = set(self.path.iterdir())
 
     def write(self, name: str, text: str) -> Path:
         file = self.path / name
@@ -123,11 +126,9 @@ class Desk:
             self.made.add(Path(word).absolute())
 
     def start_anew(self) -> None:
-        """Remove all studies, and what stood in for what a reader has."""
-        shutil.rmtree("runs", ignore_errors=True)
-        for path in self.made:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        self.made.clear()
+        """Remove whatever was made since the page was laid out."""
+        for path in set(self.path.iterdir()) - self.laid:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def clear(self, word: str) -> None:
         """Remove what stood in for a file that the page now makes."""
@@ -161,11 +162,12 @@ class Desk:
         if name.endswith(".yaml") or file.exists():
             audiocls.launch(str(file), progress=False)
             return
-        shutil.copytree(self.trained / "runs/dropout", folder)
+        source = "dropout" if name == "dropout" else "another"
+        shutil.copytree(self.trained / "runs" / source, folder)
         for trial in folder.glob("trials/*"):
             (trial / "log.txt").write_text("what a worker prints\n")
         plan = folder / "study.yaml"
-        plan.write_text(re.sub(r"^name: dropout$", f"name: {name}", plan.read_text(), flags=re.M))
+        plan.write_text(re.sub(r"^name: .*", f"name: {name}", plan.read_text(), count=1))
 
     def need_offline_runs(self, name: str) -> None:
         """Have a study that was trained while W&B was offline."""

@@ -118,8 +118,8 @@ def _where(call: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]
     if call.__name__ == "push":
         return words
     words["wandb"] = given.get("wandb") or "disabled"
-    is_spread = given.get("devices_per_trial", 1) > 1  # which takes processes
-    if given.get("executor", "local") in ("local", "ray") and not is_spread:
+    takes_workers = given.get("devices_per_trial", 1) > 1 or given.get("per_device", "1") != "1"
+    if given.get("executor", "local") in ("local", "ray") and not takes_workers:
         words["executor"] = "inline"
     is_submitted = given.get("executor") == "slurm" and not given.get("dry_run")
     return words | ({"detach": True} if is_submitted else {})

@@ -68,15 +68,16 @@ class OwnData(OwnPart):
         Raises:
             DataError: the callable fails, or its rows do, with all faults at once.
         """
-        if is_url(self.root):
-            return self.model_copy(update={"root": str(local_copy(self.root, cache))})._listed()
-        return self._listed()
+        root = self.root
+        if root:
+            root = str(local_copy(root, cache) if is_url(root) else Path(root).expanduser())
+        return self.model_copy(update={"root": root})._listed()
 
     def _listed(self) -> ClipTable:
         rows = list(self._rows())
         where = Path(self.name)
         raise_problems(where, _problems(rows, self.multi_label))
-        folder = Path(self.root).expanduser().absolute() if self.root else Path.cwd()
+        folder = Path(self.root).absolute() if self.root else Path.cwd()
         paths = [folder / Path(row["path"]).expanduser() for row in rows]
         hint = "" if self.root else "; relative paths begin at data.root, which is not given"
         missing = (f"there is no file {path}{hint}" for path in paths if not path.is_file())
