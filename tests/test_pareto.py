@@ -67,6 +67,15 @@ def test_equals_are_on_the_front_together_and_the_cheapest_come_first():
     assert not time.is_told_apart
 
 
+def test_every_point_of_the_figure_can_be_named_those_on_the_front_first():
+    figure = metric_against_cost(compare(*priced(COSTS)))
+    (key,) = figure.legends
+    names = [text.get_text() for text in key.get_texts()]
+    assert sorted(names) == sorted(COSTS)
+    assert names[-1] == "dear"
+    assert {text.get_text() for text in figure.axes[0].texts} == {"1", "2", "3", "4"}
+
+
 def test_a_trial_that_took_a_little_less_time_is_not_cheaper():
     study, records = priced(COSTS)
 
@@ -123,7 +132,7 @@ def test_the_front_is_in_every_format():
     assert said in text_of_html(page_of(comparison, study))
     assert to_json(comparison)["fronts"][0]["arms"] == ("base", "twin", "good")
     labels = [text.get_text() for text in metric_against_cost(comparison).axes[0].texts]
-    assert labels == ["1", "2", "3"]
+    assert sorted(labels) == ["1", "2", "3", "4"]  # the one that is not on the front as well
 
 
 def test_effects_are_in_every_format():

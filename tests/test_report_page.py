@@ -21,7 +21,7 @@ from audiocls.cli import app
 from audiocls.design import load_ablation, plan
 from audiocls.errors import ConfigError, UsageError
 from audiocls.render.build import ablation
-from audiocls.render.document import Document, Section, Text
+from audiocls.render.document import Command, Document, Section, Text
 from audiocls.render.figures.rows import mark_of
 from audiocls.render.formats.html import to_fragment, to_html
 from audiocls.store import Study, StudyFolder
@@ -63,6 +63,14 @@ def test_each_value_of_a_table_has_its_title_beside_it_for_a_card(page):
     assert len(of_cells) == len(titles) - 1  # the arm is the card's own title
     for title, of_cell in zip(titles[1:], of_cells, strict=True):
         assert title.split()[0] == of_cell.split()[0]
+
+
+def test_no_line_of_a_command_ends_inside_an_option():
+    """A browser ends lines behind any hyphen: what was copied by eye would read `-- set`."""
+    said = "audiocls sweep launch mixen.yaml --study mixen-2 --set data.name=esc50"
+    html = to_html(Document("x", (Command(said),), dict))
+    assert "<span>--study</span> mixen-2 <span>--set</span> data.name=esc50" in html
+    assert said in text_of_html(html)
 
 
 def test_a_notebooks_cell_has_no_script_and_no_addresses(page):

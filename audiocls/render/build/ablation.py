@@ -232,7 +232,7 @@ def _front(comparison: Comparison) -> Iterator[Block]:
     draw = partial(figures.metric_against_cost, comparison)
     figure = Figure("fronts", draw, draw_narrow=partial(draw, is_narrow=True))
     note = Note(
-        "On the front, filled and numbered, is an arm that no other arm beats: better and no "
+        "On the front, filled, is an arm that no other arm beats: better and no "
         "dearer, or cheaper and no worse; times within 5 % of each other count as the same. Lines "
         f"are {level} intervals of the means; which of two close arms is on the front may be luck, "
         "and the verdicts above say whether they differ.",

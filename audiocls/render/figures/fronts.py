@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 def metric_against_cost(comparison: Comparison, is_narrow: bool = False) -> "Figure":
     """Draw a panel a cost in which arms differ: means with their intervals, the front as a line.
 
-    Filled and numbered: on the front; hollow: some other arm is as good and cheaper, or better.
+    Filled: on the front; hollow: some other arm is as good and cheaper, or better.
     `is_narrow` draws it for a phone, one panel below the other.
     """
     drawn = [front for front in fronts(comparison) if front.is_told_apart]
-    named = list(dict.fromkeys(arm for front in drawn for arm in front.arms))[:MAX_ARMS]
+    on_front = [arm for front in drawn for arm in front.arms]
+    placed = [arm for front in drawn for arm in front.values]
+    named = list(dict.fromkeys([*on_front, *placed]))[:MAX_ARMS]
     num = max(1, len(drawn))
     columns = 1 if is_narrow or max(map(len, named), default=0) > 24 else 3
     height = 0.2 * math.ceil(len(named) / columns)
@@ -48,7 +50,7 @@ def _draw(axes: "Axes", front: Front, comparison: Comparison, named: Sequence[st
     _draw_steps(axes, [places[arm] for arm in front.arms])
     for arm, place in places.items():
         _draw_arm(axes, place, results[arm], scale, is_on=arm in front.arms)
-        if arm in front.arms and arm in named:
+        if arm in named:
             number = str(named.index(arm) + 1)
             axes.annotate(number, place, (6, 4), textcoords="offset points", weight="bold")
     write: Callable[[float | None], str] = (
