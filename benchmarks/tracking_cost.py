@@ -3,8 +3,10 @@
     python benchmarks/tracking_cost.py --pairs 15 --json
 
 As a script with `--inside` it is that process: a worker's environment, one thread, one core, on
-which W&B's own process runs too, as a worker's does. The online arm speaks to the stand-in server
-of the tests, in another process on another core: no network, but every request.
+which W&B's own process runs too, as a worker's does. The online arms speak to the stand-in server
+of the tests, in another process on another core: no network, but every request. `agent` has runs
+that a server opened, each of which ends before the next trial; `online` is a launch's own, uploaded
+while the next trial trains: measured is a trial with the upload of the one before it.
 """
 
 import argparse
@@ -27,8 +29,9 @@ from workload import Workload, plain_environment, write_ablation, write_data
 
 from audiocls.execution.devices import core_ids, worker_environment
 from audiocls.execution.job import NativeJob, TrackingConfig
-from audiocls.execution.messages import Done, Epoch, Event
+from audiocls.execution.messages import Done, Epoch, Event, Recorded
 from audiocls.execution.trial import train_trial
+from audiocls.execution.worker import LastTrial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import StudyFolder, TrialFolder
 from audiocls.studies.ablation import resolved
@@ -39,6 +42,7 @@ from audiocls.training.fit import Signal
 
 TESTS = Path(__file__).parents[1] / "tests"
 ALLOWED_SHARE, ALLOWED_START_MS = 0.02, 60.0
+MODES = ("offline", "online", "agent")
 WARM_UP = 2
 """Pairs not counted: the first opens the data, starts W&B and imports what it needs."""
 
@@ -82,7 +86,8 @@ def _measured(ablation: Path, mode: str, num_pairs: int, root: Path) -> dict[str
     with Server() as server:
         folder = root / mode
         known = server.environment(folder / "wandb")
-        environment = {**plain_environment(root / "cache"), **known, "WANDB_MODE": mode}
+        online = {"agent": "online"}.get(mode, mode)
+        environment = {**plain_environment(root / "cache"), **known, "WANDB_MODE": online}
         words = ["--inside", str(ablation), "--modes", mode, "--pairs", str(num_pairs)]
         done = subprocess.run(
             [sys.executable, __file__, *words, "--folder", str(folder)],
@@ -92,9 +97,10 @@ def _measured(ablation: Path, mode: str, num_pairs: int, root: Path) -> dict[str
             text=True,
             check=True,
         )
-        if mode == "online":
+        if online == "online":
             finished = [run for run in server.runs() if run.state == "finished"]
-            assert len(finished) == num_pairs + WARM_UP, "a run is missing"
+            per_pair = 1 if mode == "agent" else 2
+            assert len(finished) == per_pair * (num_pairs + WARM_UP), "a run is missing"
     return _compared(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -103,11 +109,11 @@ def _inside(ablation: str, mode: str, num_pairs: int, folder: Path) -> list[dict
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {core_ids()[0]})
     trials = Trials(_job(ablation, folder), folder)
-    arms: list[WandbMode] = ["disabled", cast(WandbMode, mode)]
+    arms = ["disabled", mode]
     pairs = []
     for number in range(num_pairs + WARM_UP):
         ordered = arms if number % 2 else arms[::-1]
-        passages = {arm: asdict(trials.passage(arm)) for arm in ordered}
+        passages = {arm: asdict(trials.counted(arm)) for arm in ordered}
         pairs.append({"without": passages["disabled"], "with": passages[mode]})
     return pairs[WARM_UP:]
 
@@ -118,6 +124,7 @@ class Trials:
     def __init__(self, job: NativeJob, folder: Path):
         self._job, self._folder = job, folder
         self._warm = WorkerCache(Path(os.environ["AUDIOCLS_CACHE"]))
+        self._last = LastTrial()
         self._number = 0
         self._stepped_s: float | None = None
         register_optimizer_step_post_hook(lambda *_: self._look())
@@ -125,12 +132,28 @@ class Trials:
     def _look(self) -> None:
         self._stepped_s = self._stepped_s or time.perf_counter()
 
-    def passage(self, mode: WandbMode) -> Passage:
+    def counted(self, arm: str) -> Passage:
+        """One trial; of a launch's online runs, the second of two."""
+        if arm == "online":
+            self.passage(arm)
+        passage = self.passage(arm)
+        self._last.wait()
+        return passage
+
+    def _named(self, arm: str) -> NativeJob:
         self._number += 1
-        self._stepped_s = None
         trial = TrialFolder(self._folder / "trials" / str(self._number))
-        tracking = replace(self._job.tracking, mode=mode, run_id=f"run{self._number}")
-        job = replace(self._job, trial=trial, tracking=tracking)
+        mode = cast(WandbMode, "online" if arm == "agent" else arm)
+        tracking = replace(self._job.tracking, mode=mode)
+        if arm == "online":  # another study: a run's id is that of trial and study
+            study = f"{self._job.study}-{self._number}"
+            return replace(self._job, trial=trial, tracking=tracking, study=study)
+        tracking = replace(tracking, run_id=f"run{self._number}")
+        return replace(self._job, trial=trial, tracking=tracking)
+
+    def passage(self, arm: str) -> Passage:
+        self._stepped_s = None
+        job = self._named(arm)
         events: list[Event] = []
         epoch_s: list[float] = []
 
@@ -140,9 +163,10 @@ class Trials:
                 epoch_s.append(time.perf_counter())
 
         chosen_s, process_s, client_s = time.perf_counter(), time.process_time(), _client_s()
-        train_trial(job, self._warm, emit, lambda: Signal.CONTINUE)
+        train_trial(job, self._warm, emit, lambda: Signal.CONTINUE, self._last.finish)
         ended_s = time.perf_counter()
-        if events[-1] != Done(job.id) or self._stepped_s is None:
+        is_whole = any(event in (Done(job.id), Recorded(job.id)) for event in events)
+        if not is_whole or self._stepped_s is None:
             sys.exit(f"trial {job.label} in {job.trial.path}: {events[-1]}")
         return Passage(
             wall_s=ended_s - chosen_s,
@@ -216,7 +240,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--clips", type=int, default=1024, help="for training")
     parser.add_argument("--epochs", type=int, default=24, help="24 take about 5 s")
-    parser.add_argument("--modes", nargs="+", default=["offline", "online"])
+    parser.add_argument("--modes", nargs="+", default=["offline", "online"], choices=MODES)
     parser.add_argument("--json", action="store_true", help="end with a line of JSON")
     parser.add_argument("--inside", metavar="ABLATION", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)

@@ -173,7 +173,7 @@ def _stored_batches(
     Shape: clips (N,), targets (N,) or (N, K)
     """
     sizes = [stop - start for start, stop in spans]
-    rows, each_targets = stored.row_of[clips].split(sizes), targets.split(sizes)
+    rows, each_targets = torch.split(stored.row_of[clips], sizes), torch.split(targets, sizes)
     for part in zip(rows, each_targets, draws.split(sizes), masks, strict=True):
         inputs = stored.rows.index_select(0, part[0])
         yield Batch(inputs, part[1], part[2], masks=part[3], is_standardised=True)

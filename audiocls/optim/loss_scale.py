@@ -44,7 +44,7 @@ class NoScaling:
             torch.autograd.backward(loss)  # which says what is wrong with it
             return
         # What that calls in the end: the checks before take as long as a small network's gradient.
-        torch.autograd.Variable._execution_engine.run_backward(  # type: ignore[attr-defined]
+        torch.autograd.Variable._execution_engine.run_backward(
             (loss,),
             (torch.ones_like(loss),),
             False,  # retain_graph

@@ -76,8 +76,8 @@ class ClipRNG:
 
     def split(self, sizes: list[int]) -> "list[ClipRNG]":
         """Return the generators of `sizes` clips each, which follow one another."""
-        clips = self.clips.split(sizes)
-        placed = [None] * len(sizes) if self.placed is None else self.placed.split(sizes)
+        clips = torch.split(self.clips, sizes)
+        placed = [None] * len(sizes) if self.placed is None else torch.split(self.placed, sizes)
         return [
             ClipRNG(self.seed, own, self.device, self.shared, there)
             for own, there in zip(clips, placed, strict=True)
