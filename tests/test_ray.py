@@ -180,11 +180,16 @@ def test_pretraining_needs_no_shared_folder_and_outlives_its_node_and_its_launch
     for each in homes:
         (each.path / "stages.yaml").write_text(STAGES)
     process = home.start(*launch)
-    wait_until(lambda: bool(pretraining_workers()), 300)
+
+    def is_pretraining(*but: psutil.Process) -> bool:
+        assert process.poll() is None, process.communicate()
+        return any(actor not in but for actor in pretraining_workers())
+
+    wait_until(is_pretraining, 300)
     lost = pretraining_workers()[0]
     cluster.remove_node(node_of(cluster, lost), allow_graceful=False)
     add_node(cluster, node_cache)
-    wait_until(lambda: any(actor != lost for actor in pretraining_workers()), 300)
+    wait_until(lambda: is_pretraining(lost), 300)
     process.kill()
     process.communicate()
     wait_until(lambda: not training_processes(), 60)

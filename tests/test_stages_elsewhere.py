@@ -3,8 +3,10 @@
 import shutil
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from helpers.recipes import TINY
@@ -18,7 +20,7 @@ from audiocls.execution.cluster.node import NodeSetup, NodeWorker
 from audiocls.execution.cluster.remote_worker import RemoteWorker, unsendable
 from audiocls.execution.cluster.shipments import Shipments
 from audiocls.execution.executors.inline import InlineExecutor
-from audiocls.execution.messages import Done, Interrupted, Notice, Stage
+from audiocls.execution.messages import Done, Ended, Interrupted, Notice, Stage
 from audiocls.parts.modules import PLACES
 from audiocls.store import StudyFolder
 from audiocls.store.transfer import packed
@@ -43,6 +45,9 @@ class HereAndNow:
 
     def wait(self):
         return 0
+
+    def kill(self):
+        """It has ended."""
 
 
 @pytest.fixture(autouse=True)
@@ -254,3 +259,64 @@ def test_a_disk_without_room_stops_the_launch_and_fails_no_trial(of_data, monkey
     worker = of_data.assigned(of_data.job("a"))
     fault = wait_for(worker).fault
     assert unsendable("a", fault) == Interrupted("a", fault="no room")
+
+
+class RayHere:
+    """What the executor asks of Ray, answered at once in this process, but for nodes that die."""
+
+    def __init__(self, node):
+        self.node = node
+
+    def remote(self, kind):
+        return self
+
+    def options(self, **_):
+        made = SimpleNamespace()
+        made.remote = lambda setup, get: Actor(self.node())
+        return made
+
+    put = get = staticmethod(lambda value: value.value if isinstance(value, Answer) else value)
+
+    def wait(self, calls, num_returns, timeout):
+        return calls[:num_returns], calls[num_returns:]
+
+    def kill(self, actor):
+        actor.is_alive = False
+
+
+@dataclass(eq=False)
+class Answer:
+    value: Any
+
+
+class Actor:
+    """A worker whose methods are called by `remote`."""
+
+    is_alive = True
+
+    def __init__(self, worker):
+        self.worker = worker
+
+    def __getattr__(self, name):
+        method = getattr(self.worker, name)
+        return SimpleNamespace(remote=lambda *given: Answer(method(*given)))
+
+
+def test_the_executor_trains_a_stage_once_for_all_its_workers(of_data, monkeypatch):
+    actors = pytest.importorskip("audiocls.execution.executors.actors")
+    monkeypatch.setattr(actors, "ray", RayHere(of_data.node))
+    demand = actors.Demand(2, cpus=1.0)
+    executor = actors.RayExecutor(demand, NodeSetup(str(of_data.study.path)), of_data.cache)
+    events, jobs = [], [of_data.job("a"), of_data.job("b", freeze=True), of_data.job("c")]
+    waiting, deadline = list(jobs), time.monotonic() + 60
+    while sum(isinstance(event, Ended) for event in events) < len(jobs):
+        while waiting and executor.num_free():
+            executor.submit(waiting.pop())
+        events += executor.poll(0.1)
+        assert time.monotonic() < deadline, events
+    assert executor.stop(0.1) == []
+    assert sorted(event.id for event in events if isinstance(event, Done)) == ["a", "b", "c"]
+    trained = [event for event in events if isinstance(event, Stage) and event.epoch == 3]
+    assert len({event.id for event in trained}) == 1
+    [stage] = of_data.stages()
+    assert not (stage / ".lease").exists()

@@ -89,10 +89,11 @@ class RayExecutor:
         """Send what is ready; return what is to be told of the rest."""
         told: list[Event] = []
         for worker in self._workers:
-            if worker.node and worker.job and worker.shipment:
-                if worker.shipment.look():
-                    self._send(worker, worker.job)
-                told += worker.shipment.news()
+            job, shipment = worker.job, worker.shipment
+            if worker.node and job and shipment:
+                if shipment.look():
+                    self._send(worker, job)
+                told += shipment.news()
         return told
 
     def _send(self, worker: RemoteWorker, job: AnyJob) -> None:
