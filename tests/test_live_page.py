@@ -1,6 +1,7 @@
 """The live page: it says what `report` and `status` say, and no verdict before it is due."""
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 from html import unescape
@@ -14,7 +15,7 @@ from helpers.records import drop_records, finished_study, paired_values, write_s
 
 import audiocls
 from audiocls.errors import UsageError
-from audiocls.live import clips, watched, whole_report
+from audiocls.live import behind, clips, watched, whole_report
 from audiocls.live.app import application
 from audiocls.live.rewriting import rewrite
 from audiocls.live.trial import tail
@@ -352,3 +353,16 @@ def test_the_same_study_is_seen_by_its_files_as_by_its_records(unfinished):
     failed.reset_failure()
     assert glance.states(cells) == unfinished.states(cells)
     assert set(glance.states(cells).values()) == {"done", "running", "pending"}
+
+
+def test_what_took_long_is_not_waited_for_again(monkeypatch):
+    """Each page would be later by the whole wait, as long as a large study is computed."""
+    monkeypatch.setattr(behind, "SHARE", 1.0)
+    value, waiting = behind.Behind[str](), threading.Event()
+    assert value.get(1, lambda: time.sleep(0.05) or "first", 60.0) == "first"
+    assert value.get(2, lambda: waiting.wait(60.0) and "second", 0.01) == "first"
+    started = time.monotonic()
+    assert value.get(3, lambda: "third", 0.04) == "first"
+    assert time.monotonic() - started < 0.04
+    waiting.set()
+    assert value.get(2, lambda: "second", 60.0) == "second"

@@ -18,12 +18,13 @@ class Behind(Generic[V]):
         self._value: V | None = None
         self._key: Hashable = None
         self._thread: threading.Thread | None = None
-        self._not_before = 0.0
+        self._not_before = self._took_s = 0.0
         self._starting = threading.Lock()
 
     def get(self, key: Hashable, compute: Callable[[], V], wait_s: float) -> V | None:
         """Return the value for `key` if it is known within `wait_s`, or else that of an older one.
 
+        What took longer the last time is not waited for: the page that asks would be later by that.
         `None` where there is none yet. An older value is replaced soon after, not at once, where
         computing takes long. `compute` must not raise.
         """
@@ -34,7 +35,7 @@ class Behind(Generic[V]):
                 self._thread = threading.Thread(target=self._run, args=(compute,), daemon=True)
                 self._thread.start()
             thread = self._thread
-        if thread is not None:
+        if thread is not None and self._took_s <= wait_s:
             thread.join(wait_s)
         return self._value
 
@@ -42,4 +43,5 @@ class Behind(Generic[V]):
         started = time.monotonic()
         self._value = compute()
         ended = time.monotonic()
-        self._not_before = ended + (ended - started) * (1 / SHARE - 1)
+        self._took_s = ended - started
+        self._not_before = ended + self._took_s * (1 / SHARE - 1)

@@ -29,6 +29,7 @@ _STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.titlesize": 10,
+    "axes.titley": 1.0,  # its place; else every layout measures all tick labels to find it
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -68,13 +69,25 @@ def to_svg(figure: "Figure", name: str) -> str:
 def to_svg_file(figure: "Figure", name: str, ink: str = BLACK) -> str:
     """Return SVG text of its own size: the same bytes each time, and ids that no other one has."""
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+    _settle(figure)
     text = StringIO()
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure.savefig(text, format="svg", transparent=True, metadata=_NO_METADATA)
+        # `savefig` draws twice, first to lay out: one drawing does both.
+        FigureCanvasSVG(figure).print_svg(text, metadata=_NO_METADATA)
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, ink)
     return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+
+
+def _settle(figure: "Figure") -> None:
+    """Leave out grounds, and the search for a place of labels that have no text."""
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set(facecolor="none", edgecolor="none")
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if not axis.label.get_text():
+            axis.set_label_coords(0.5, 0.5)
 
 
 def to_pdf(figure: "Figure") -> bytes:

@@ -4,9 +4,11 @@ The templates in `page/` lay out blocks, one macro a kind; they know no analysis
 sorts and filters its tables; whoever blocks scripts reads the same tables.
 """
 
+import gc
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +31,20 @@ def to_html(document: Document) -> str:
     opening = tuple(block for block in blocks if not isinstance(block, Section))
     sections = anchored(block for block in blocks if isinstance(block, Section))
     template = environment(_is_shown).get_template("page.html.j2")
-    return template.render(name=document.name, opening=opening, sections=sections)
+    with _uncollected():
+        return template.render(name=document.name, opening=opening, sections=sections)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let no garbage be looked for meanwhile: of drawings, all of it is found at once later."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def anchored(sections: Iterable[Section]) -> list[tuple[str, Section]]:
