@@ -17,6 +17,9 @@ MODELS = {
     "raw": {**RAW, "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]}},
     "causal": {"model": {"name": "convnext1d_causal", "width": 8, "blocks": 1}},
     "resnet18": {"model": {"name": "resnet18", "width": 4}},
+    "resnet18 of maxima": {
+        "model": {"name": "resnet18", "width": 4, "blocks": [1, 1, 1, 1], "pool": "mean_max"}
+    },
     "efficientnet": {"model": {"name": "efficientnet_b0", "width": 0.25, "depth": 0.35}},
     "convnext2d": {
         "model": {"name": "convnext_tiny", "depths": [1, 1, 1, 1], "widths": [8, 8, 8, 8]}
@@ -30,6 +33,9 @@ MODELS = {
 SETTINGS = {
     "plain": {},
     "masks": {"augment": {"freq_mask": 4, "time_mask": 6}},
+    "moved and equalised": {
+        "augment": {"roll": True, "stretch": 0.2, "crop_frames": 20, "equalise": 0.5}
+    },
     "sam and clipping": {"sam.rho": 0.05, "train.clip_norm": 0.5},
     "asam": {"sam": {"rho": 0.5, "adaptive": True}},
     "adam": {"optim": {"name": "adam", "weight_decay": 0.01}},
