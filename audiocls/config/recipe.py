@@ -114,7 +114,7 @@ def _front_end_conflicts(
             "features.normalise=train, or leave it out"
         )
     if augment.moves_features:
-        yield from _rolling_conflicts(num_samples, features, model, augment)
+        yield from _rolling_conflicts(data, num_samples, features, model, augment)
     is_linear = features.name == "logmel" and features.normalise != "clip"
     if augment.masked == "silence" and not is_linear:
         yield (
@@ -124,7 +124,7 @@ def _front_end_conflicts(
 
 
 def _rolling_conflicts(
-    num_samples: int, features: Features, model: Model, augment: Augment
+    data: DataSet, num_samples: int, features: Features, model: Model, augment: Augment
 ) -> Iterator[str]:
     """Yield why features cannot be rolled, or the model not trained on so few of their frames."""
     if features.is_learned or features.name == "raw":
@@ -133,7 +133,7 @@ def _rolling_conflicts(
             f"features.name={features.name} takes waveforms: use augment.transforms=[cycshift]"
         )
     elif augment.crop_frames > 0 and features.has_known_shape:
-        bands, frames = features.shape(num_samples)
+        bands, frames = features.shape(num_samples, data.sample_rate)
         problems = model.check((bands, augment.trained_frames(frames)))
         yield from (f"augment.crop_frames: model {model.name}: {each}" for each in problems)
 
