@@ -16,11 +16,13 @@ import logging
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,8 @@ from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import Resolved, job_of
 
 ARMS = ("local", "ray")
+TUNES = ("fsspec", "pandas", "pyarrow", "requests")
+"""What `ray.tune` imports beyond Ray's own."""
 UNTRACKED = TrackingConfig("disabled", "benchmark")
 FEWER = 2
 """Trials of Ray Tune whose run is taken off that of all, for its start."""
@@ -47,6 +51,10 @@ FEWER = 2
 
 def main() -> None:
     args = _arguments()
+    if args.tune_trials and (missing := [name for name in TUNES if not find_spec(name)]):
+        sys.exit(
+            f"Ray Tune needs {', '.join(missing)}: pip install 'ray[tune]', or --tune-trials 0"
+        )
     with tempfile.TemporaryDirectory(prefix="audiocls-ray-") as scratch:
         root = Path(scratch)
         os.environ["AUDIOCLS_CACHE"] = str(root / "cache")

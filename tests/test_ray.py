@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -150,10 +151,14 @@ blocks: {seed: [0], fold: [1, 2]}
 
 
 def pretraining_workers() -> list[psutil.Process]:
-    """Return the actors of nodes on this machine whose trial pre-trains."""
-    begun = Path("/tmp").glob("audiocls-node-*/*/pretrained/*/history.jsonl")
-    owners = (history.parents[3] / "owner" for history in begun if history.stat().st_size)
-    return [psutil.Process(int(re.findall(r"-(\d+)-", each.read_text())[-1])) for each in owners]
+    """Return the actors of nodes on this machine whose trial pre-trains, now or until it ended."""
+    found = []
+    for history in Path("/tmp").glob("audiocls-node-*/*/pretrained/*/history.jsonl"):
+        with suppress(FileNotFoundError, psutil.NoSuchProcess):
+            owner = (history.parents[3] / "owner").read_text()
+            if history.stat().st_size:
+                found.append(psutil.Process(int(re.findall(r"-(\d+)-", owner)[-1])))
+    return found
 
 
 def node_of(cluster, actor: psutil.Process):
