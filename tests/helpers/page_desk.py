@@ -131,6 +131,7 @@ class Desk:
         """Remove whatever was made since the page was laid out."""
         for path in set(self.path.iterdir()) - self.laid:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.made.clear()
 
     def clear(self, word: str) -> None:
         """Remove what stood in for a file that the page now makes."""
