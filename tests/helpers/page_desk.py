@@ -69,6 +69,8 @@ class Desk:
         (self.path / "benchmarks").symlink_to(ROOT / "benchmarks")
         if "cd examples" in page.read_text():
             shutil.copytree(ROOT / "examples", self.path / "examples")
+        for file in self.path.glob("examples/*/recipes/*.yaml"):
+            file.write_text(ENCODER.sub(r"tiny/\1", file.read_text()))
         self.patch.syspath_prepend(str(self.path))
         for piece in pieces(page):
             if piece.file is not None:
