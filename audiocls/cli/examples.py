@@ -42,7 +42,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "report": (
         "audiocls report dropout",
         "audiocls report dropout --format html --out dropout.html",
-        "audiocls report dropout dropout-decided",
+        "audiocls report dropout dropout-esc50",
     ),
     "serve": ("audiocls serve --runs runs --port 8000",),
     "show": ("audiocls show logmel-cnn model.dropout=0.1",),

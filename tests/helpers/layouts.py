@@ -57,7 +57,9 @@ def urbansound8k(root: Path) -> None:
 def audioset(root: Path) -> None:
     classes = ["index,mid,display_name", '0,/m/a,"Speech, male"', "1,/m/b,Music"]
     (root / "class_labels_indices.csv").write_text("\n".join(classes) + "\n")
-    for seed, (name, count) in enumerate({"balanced_train": 30, "eval": 3}.items()):
+    for seed, (name, count) in enumerate(
+        {"balanced_train": 30, "eval": 3, "unbalanced_train": 3}.items()
+    ):
         lines = ["# YTID, start_seconds, end_seconds, positive_labels"]
         for i in range(count):
             video = f"{name[:4]}{i:07d}"

@@ -107,6 +107,8 @@ def make_needed(text: str, desk: Desk) -> None:
     shown = ["dropout"] if ".serve(" in text else []
     for study in STUDY.findall(text) + shown:
         desk.need_study(study)
+    for study in re.findall(r"\.logs\(\"([\w-]+)\"", text):
+        desk.need_logs(study)
     for study in re.findall(r"\.sync\(\"([\w-]+)\"", text):
         desk.need_offline_runs(study)
     for root in re.findall(r"\"data.root\": \"([^\"]+)\"", text):

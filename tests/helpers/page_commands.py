@@ -102,9 +102,11 @@ def _audiocls(words: list[str], desk: Desk) -> int:
     if words[0] == "predict":
         words = ["dog.wav" if word == "FILE" else word for word in words]
     words = [filled for word in words for filled in _expanded(word, desk)]
+    if words[:2] == ["study", "delete"]:
+        words.append("--yes")  # it asks in a terminal alone
     command, given = command_of(words)
     _make_needed(command, given, desk)
-    ended = CliRunner().invoke(app, words, input="y\n")
+    ended = CliRunner().invoke(app, words)
     if ended.exception is not None and not isinstance(ended.exception, SystemExit):
         raise ended.exception
     said = f"audiocls {shlex.join(words)}\nexit {ended.exit_code}\n{ended.stdout}\n{ended.stderr}"
@@ -138,6 +140,8 @@ def _make_needed(command: Any, words: list[str], desk: Desk) -> None:
         desk.need_data(settings["data.root"], settings.get("data.name"), given)
     if command.name == "sync":
         desk.need_offline_runs(given["name"])
+    if command.name == "logs":
+        desk.need_logs(given["name"])
     if command.name in NAMES_A_STUDY:
         for study in [given.get("name", "dropout"), *given.get("others", ())]:
             desk.need_study(study)

@@ -4,6 +4,7 @@ Nothing here is of one page. A file, a folder of sounds, a data set, a study or 
 is made once something names it that is not there; `MADE` says what is made under which name.
 """
 
+import json
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from wandb_server import Server
 import audiocls
 from audiocls import library, yaml_file
 from audiocls.audio.fetch import ORIGINS
+from audiocls.store import Failure
 from helpers.layouts import LAYOUTS
 from helpers.page_things import MADE, ROOTS
 from helpers.pages import ROOT, Piece, pieces
@@ -67,6 +69,8 @@ class Desk:
         (self.path / "benchmarks").symlink_to(ROOT / "benchmarks")
         if "cd examples" in page.read_text():
             shutil.copytree(ROOT / "examples", self.path / "examples")
+        for file in self.path.glob("examples/*/recipes/*.yaml"):
+            file.write_text(ENCODER.sub(r"tiny/\1", file.read_text()))
         self.patch.syspath_prepend(str(self.path))
         for piece in pieces(page):
             if piece.file is not None:
@@ -129,6 +133,7 @@ class Desk:
         """Remove whatever was made since the page was laid out."""
         for path in set(self.path.iterdir()) - self.laid:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.made.clear()
 
     def clear(self, word: str) -> None:
         """Remove what stood in for a file that the page now makes."""
@@ -139,12 +144,12 @@ class Desk:
     def need_data(self, root: str, name: str | None, given: dict[str, Any]) -> None:
         """Have a data set at `root`, of that name or of the kind that a command is about.
 
-        A folder called `data` is where `data fetch` puts what it fetches.
+        A folder called `data` or `DIR` is where `data fetch` put what it fetched.
         """
         self.need(root)
         path = Path(root.removeprefix("file://")).expanduser()
         make = ROOTS.get(path.name)
-        if path.name == "data":
+        if path.name in ("data", "DIR"):
             kind = name or kind_of(given)
             path, make = path / ORIGINS[kind].folder, LAYOUTS[kind]
         elif make is None and not path.exists():
@@ -164,10 +169,18 @@ class Desk:
             return
         source = "dropout" if name == "dropout" else "another"
         shutil.copytree(self.trained / "runs" / source, folder)
-        for trial in folder.glob("trials/*"):
-            (trial / "log.txt").write_text("what a worker prints\n")
         plan = folder / "study.yaml"
         plan.write_text(re.sub(r"^name: .*", f"name: {name}", plan.read_text(), count=1))
+
+    def need_logs(self, name: str) -> None:
+        """Have a study with what its workers printed, and with one failed trial."""
+        self.need_study(name)
+        trials = sorted(path.parent for path in Path("runs", name).glob("trials/*/record.json"))
+        for trial in trials:
+            (trial / "log.txt").write_text("what a worker prints\n")
+        (trials[-1] / "record.json").unlink()
+        failure = Failure("error", "ValueError: a sentence", "", 1)
+        (trials[-1] / "failure.json").write_text(json.dumps(failure.to_mapping()))
 
     def need_offline_runs(self, name: str) -> None:
         """Have a study that was trained while W&B was offline."""

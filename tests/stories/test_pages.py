@@ -31,7 +31,7 @@ OTHERS = [page for page in PAGES if relative(page) not in WALKED]
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    """A folder with two small studies of the question `dropout`, on other seeds each."""
+    """A folder with two small studies of the question `dropout`, at two learning rates."""
     folder = tmp_path_factory.mktemp("trained")
     lay_recipes(folder)
     with pytest.MonkeyPatch.context() as patch:
@@ -39,7 +39,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
         patch.setenv("AUDIOCLS_CACHE", str(cache))
         where = {"executor": "inline", "wandb": "disabled", "progress": False}
         audiocls.launch("dropout", seeds=[0, 1], folds=[1], **where)
-        audiocls.launch("dropout", seeds=[2, 3], folds=[1], study="another", **where)
+        other = {"study": "another", "set": {"optim.lr": 0.002}}
+        audiocls.launch("dropout", seeds=[0, 1], folds=[1], **other, **where)
     return folder
 
 
