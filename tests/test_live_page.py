@@ -352,3 +352,10 @@ def test_the_same_study_is_seen_by_its_files_as_by_its_records(unfinished):
     failed.reset_failure()
     assert glance.states(cells) == unfinished.states(cells)
     assert set(glance.states(cells).values()) == {"done", "running", "pending"}
+
+
+def test_on_a_phone_verdicts_fold_into_cards_as_in_the_report(small):
+    """In a table that scrolls sideways, the verdict was the column that nobody saw."""
+    style = page(small, "/style.css").text
+    assert ".judged td.verdict { order: -1;" in style
+    assert "{%" not in style
