@@ -366,3 +366,10 @@ def test_what_took_long_is_not_waited_for_again(monkeypatch):
     assert time.monotonic() - started < 0.04
     waiting.set()
     assert value.get(2, lambda: "second", 60.0) == "second"
+
+
+def test_on_a_phone_verdicts_fold_into_cards_as_in_the_report(small):
+    """In a table that scrolls sideways, the verdict was the column that nobody saw."""
+    style = page(small, "/style.css").text
+    assert ".judged td.verdict { order: -1;" in style
+    assert "{%" not in style

@@ -74,6 +74,12 @@ def test_an_error_without_a_path_is_told_with_the_fullest_of_the_folders(tmp_pat
     assert "are free" in str(fault_of(error_of("ENOSPC"), tmp_path))
 
 
+def test_a_file_above_its_limit_is_not_told_to_free_room(tmp_path):
+    said = str(fault_of(error_of("EFBIG", tmp_path / "file")))
+    assert "ulimit -f" in said
+    assert "free" not in said
+
+
 def test_what_lies_behind_an_error_is_found():
     error = DataError("a.wav: cannot be read")
     error.__cause__ = error_of("EMFILE")

@@ -16,6 +16,7 @@ from audiocls.errors import AudioclsError, ConfigError, UsageError
 from audiocls.execution.accelerators import EXPERIMENTAL, available_devices, obstacles
 from audiocls.execution.devices import kind_name, kind_of, num_cores
 from audiocls.extras import EXTRAS, is_installed
+from audiocls.machine import fault_of
 from audiocls.named_paths import exists
 from audiocls.parts.loading import load
 from audiocls.parts.modules import find
@@ -85,7 +86,7 @@ def _disk_problems(name: str, folder: Path) -> list[str]:
         probe.write_text("x")
         probe.unlink()
     except OSError as error:
-        return [f"{name} folder {folder} cannot be written: {error}"]
+        return [f"{name} folder cannot be written: {fault_of(error, folder) or error}"]
     free = _free_gib(folder)
     if free < LEAST_FREE_GIB:
         return [f"{name} folder {folder}: {free:.2f} GiB free; {LEAST_FREE_GIB:g} are required"]

@@ -138,7 +138,8 @@ def problem_page(title: str, text: str) -> str:
 def stylesheet() -> str:
     """Return the style of reports, and what the live page adds to it."""
     report = files("audiocls.render.formats").joinpath("page/style.css").read_text("utf-8")
-    return report + files("audiocls.live").joinpath("page/live.css").read_text("utf-8")
+    folding = _environment().get_template("folding.css").render()
+    return report + folding + files("audiocls.live").joinpath("page/live.css").read_text("utf-8")
 
 
 def script() -> str:

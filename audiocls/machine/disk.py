@@ -96,6 +96,9 @@ def fault(number: int | None, where: Path | None, num_bytes: int | None = None) 
     place = f"{what}: {where}" if where else what
     if number not in NO_ROOM:
         return MachineFault(f"{place}. Make it writable, or choose {OTHER_FOLDERS}")
+    if number == errno.EFBIG:
+        limit = "Raise the limit of a file's size (`ulimit -f`)"
+        return MachineFault(f"{place}. {limit}, or choose {OTHER_FOLDERS}")
     needed = f", {in_mib(num_bytes)} are needed" if num_bytes else ""
     there = f" ({room(where)}{needed})" if where else ""
     return MachineFault(f"{place}{there}. Free room there, or choose {OTHER_FOLDERS}")

@@ -135,9 +135,9 @@ def accept(data: DataSet, cache: Path) -> None:
 
 def _way_out(name: str) -> str:
     return (
-        f"See audiocls data check {name}. Where clips are bent only (truncated, clipped, "
-        f"cancelled), at most {TOLERATED_SHARE:.0%} of them are tolerated, or all after: "
-        f"audiocls data check {name} --accept."
+        f"See audiocls data check {name} with the same --set. Where clips are bent only "
+        f"(truncated, clipped, cancelled), at most {TOLERATED_SHARE:.0%} of them are tolerated, or "
+        f"all after: audiocls data check {name} --accept."
     )
 
 
