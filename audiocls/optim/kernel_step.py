@@ -50,11 +50,13 @@ class KernelStep:
     def _gather(self) -> None:
         """Gather weights and moments, if each weight has been updated once.
 
-        Counts of steps become parts of one tensor: adding to each takes longer than the update.
+        Not for a graph, which reads its rates from tensors, and holds on to the moments as they
+        are. Counts of steps become parts of one tensor: adding to each takes longer than the update.
         """
         optimizer, self._groups = self._optimizer, []
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-        if not all(weight in optimizer.state for weight in weights):
+        is_of_graph = any(type(group["lr"]) is not float for group in optimizer.param_groups)
+        if is_of_graph or not all(weight in optimizer.state for weight in weights):
             return
         held = [optimizer.state[weight] for weight in weights]
         self._counts = torch.stack([each["step"] for each in held])
@@ -92,7 +94,7 @@ class _Group:
         return (
             self._optimizer.state is self._states
             and self._first["exp_avg"] is self._means[0]
-            and type(self._options["lr"]) is float  # on a device while a graph is captured
+            and type(self._options["lr"]) is float
             and not any(gradient is None for gradient in self._gradients)
         )
 
