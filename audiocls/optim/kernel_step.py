@@ -50,8 +50,8 @@ class KernelStep:
     def _gather(self) -> None:
         """Gather weights and moments, if each weight has been updated once.
 
-        Not for a graph, which reads its rates from tensors, and holds on to the moments as they
-        are. Counts of steps become parts of one tensor: adding to each takes longer than the update.
+        Not for a graph, which reads its rates from tensors and holds on to the moments as they are.
+        Counts of steps become parts of one tensor: adding to each takes as long as the update.
         """
         optimizer, self._groups = self._optimizer, []
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
