@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiocls.audio.batches import sampling_weights
+from audiocls.audio.sampling import sampling_weights
 from audiocls.audio.clips import Clip, ClipTable
 from audiocls.audio.datasets import AudioSet
 from audiocls.errors import DataError

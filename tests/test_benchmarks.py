@@ -27,7 +27,7 @@ def test_both_arms_of_the_throughput_benchmark_compute_the_same_losses() -> None
 
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.parametrize("mode", ["offline", "online"])
+@pytest.mark.parametrize("mode", ["offline", "online", "agent"])
 def test_the_tracking_benchmark_compares_whole_trials(mode: str) -> None:
     words = ["--pairs=2", "--clips=64", "--epochs=2", "--json", "--modes", mode]
     done = subprocess.run(
@@ -127,3 +127,13 @@ def test_the_probe_benchmark_times_each_arm() -> None:
     arms = ["a trial ", "a trial of a pack of 8 ", "the bare loop "]
     for line, arm in zip(done.stdout.splitlines(), arms, strict=True):
         assert line.startswith(arm)
+
+
+@pytest.mark.slow
+def test_trials_reach_the_metrics_of_the_version_before_the_redesign_to_the_bit() -> None:
+    command = [sys.executable, BENCHMARKS / "first_version.py", "--rounds=1", "--ablations=dropout"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if "not a valid object name" in done.stderr:
+        pytest.skip("this checkout has no history")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "metrics equal to the bit" in done.stdout

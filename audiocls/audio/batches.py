@@ -1,4 +1,4 @@
-"""Training and scoring batches: the order of clips in an epoch, augmentation and SpecAugment.
+"""Training and scoring batches: clips in the order of an epoch, augmentation and SpecAugment.
 
 An epoch's clips, random streams and masks are copied to an accelerator once, before its first step:
 a copy in each step would make the host wait for all that is queued there.
@@ -24,10 +24,9 @@ from audiocls.audio.augment.feature_mixup import FeatureMix, draw_feature_mix
 from audiocls.audio.augment.mixing import is_mixed, mix
 from audiocls.audio.augment.rolling import rolled
 from audiocls.audio.augment.spec_augment import UNMASKED, Masks, Span, masks_of_batches
-from audiocls.audio.clips import ClipTable
 from audiocls.audio.dataset import AudioDataset, num_batches, placed
+from audiocls.audio.sampling import epoch_order
 from audiocls.audio.stored_features import StoredFeatures
-from audiocls.seeding import seed_of
 
 if TYPE_CHECKING:
     from audiocls.audio.views import Views
@@ -277,55 +276,3 @@ def scoring_batches(
     """
     for batch in np.array_split(clips, num_batches(len(clips), batch_size)):
         yield dataset.unaugmented(batch), dataset.targets[placed(batch, dataset.device)]
-
-
-def epoch_order(
-    table: ClipTable, clips: NDArray[np.int64], is_balanced: bool, epoch_seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw the clips of one epoch in random order, and a number for each occurrence of a clip.
-
-    If `is_balanced` as many clips are drawn with replacement by `sampling_weights`; the numbers
-    then tell occurrences of one clip apart, so that each is augmented differently.
-
-    Shape: clips (N,) → (N,), (N,)
-    """
-    generator = torch.Generator().manual_seed(seed_of(epoch_seed, 0, "order"))
-    if not is_balanced:
-        order = clips[torch.randperm(len(clips), generator=generator).numpy()]
-        return order, order
-    weights = torch.from_numpy(sampling_weights(table, clips))
-    drawn = torch.multinomial(weights, len(clips), replacement=True, generator=generator)
-    order = clips[drawn.numpy()]
-    # The i-th repeat of clip c (i from 0) gets the number c + i · N_table. A stable sort brings
-    # repeats together; their position less that of the first one of their clip is i.
-    by_clip = np.argsort(order, kind="stable")
-    repeats = np.empty_like(order)
-    repeats[by_clip] = np.arange(len(order)) - np.searchsorted(order[by_clip], order[by_clip])
-    return order, order + repeats * len(table.clips)
-
-
-def sampling_weights(
-    table: ClipTable, among: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
-    """Return how often to draw each clip: the sum over its labels of 1 / clips with that label.
-
-    `among` are the clips to draw from and to count, by default all: counts of test clips have no
-    place in training. With one label per clip all classes become equally likely; with several
-    they tend to. Not normalised: the weights add up to the number of classes that occur.
-
-    As in EAT (Gazneli et al., arXiv:2204.11479) and the AudioSet models before it.
-
-    Shape: among (N,) → (N,)
-
-    >>> from pathlib import Path
-    >>> from audiocls.audio.clips import Clip
-    >>> clips = [Clip(str(i), Path(), (int(i > 1),), str(i), fold=1) for i in range(5)]
-    >>> sampling_weights(ClipTable(tuple(clips), ("rare", "common"), (1,))).round(2).tolist()
-    [0.5, 0.5, 0.33, 0.33, 0.33]
-    """
-    clips = table.clips if among is None else [table.clips[i] for i in among]
-    labels = np.concatenate([np.array(clip.labels) for clip in clips])
-    owners = np.repeat(np.arange(len(clips)), [len(clip.labels) for clip in clips])
-    counts = np.bincount(labels, minlength=len(table.labels))
-    weights = np.bincount(owners, weights=1 / counts[labels], minlength=len(clips))
-    return np.asarray(weights, np.float64)

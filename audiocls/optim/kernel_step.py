@@ -39,13 +39,30 @@ class KernelStep:
         clip()
         if self._groups and all(group.is_ready() for group in self._groups):
             with torch.no_grad():
+                self._counts.add_(1)
                 for group in self._groups:
                     group.update()
         else:
             self._optimizer.step()
-            groups = [_Group(self._optimizer, group) for group in self._optimizer.param_groups]
-            self._groups = groups if all(group.has_moments for group in groups) else []
+            self._gather()
         return loss
+
+    def _gather(self) -> None:
+        """Gather weights and moments, if each weight has been updated once.
+
+        Not for a graph, which reads its rates from tensors and holds on to the moments as they are.
+        Counts of steps become parts of one tensor: adding to each takes as long as the update.
+        """
+        optimizer, self._groups = self._optimizer, []
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        is_of_graph = any(type(group["lr"]) is not float for group in optimizer.param_groups)
+        if is_of_graph or not all(weight in optimizer.state for weight in weights):
+            return
+        held = [optimizer.state[weight] for weight in weights]
+        self._counts = torch.stack([each["step"] for each in held])
+        for each, count in zip(held, self._counts.unbind(), strict=True):
+            each["step"] = count
+        self._groups = [_Group(optimizer, group) for group in optimizer.param_groups]
 
 
 def has_kernel(optimizer: Optimizer) -> bool:
@@ -65,14 +82,11 @@ class _Group:
         self._kernel = KERNELS[type(optimizer)]
         self._optimizer, self._states, self._options = optimizer, optimizer.state, options
         self._weights = options["params"]
-        held = [optimizer.state.get(weight, {}) for weight in self._weights]
+        held = [optimizer.state[weight] for weight in self._weights]
         self._first = held[0]
-        self.has_moments = all(held)
-        """Whether each weight has been updated once."""
-        if self.has_moments:
-            self._means, self._squares, self._counts = (
-                [each[name] for each in held] for name in ("exp_avg", "exp_avg_sq", "step")
-            )
+        self._means, self._squares, self._counts = (
+            [each[name] for each in held] for name in ("exp_avg", "exp_avg_sq", "step")
+        )
 
     def is_ready(self) -> bool:
         """Note the gradients; return whether all are there, and the moments where they were."""
@@ -80,14 +94,13 @@ class _Group:
         return (
             self._optimizer.state is self._states
             and self._first["exp_avg"] is self._means[0]
-            and type(self._options["lr"]) is float  # on a device while a graph is captured
+            and type(self._options["lr"]) is float
             and not any(gradient is None for gradient in self._gradients)
         )
 
     def update(self) -> None:
         """Update the weights in place, by the options as the schedule has set them."""
         options, (first, second) = self._options, self._options["betas"]
-        torch._foreach_add_(self._counts, 1)
         self._kernel(
             self._weights,
             self._gradients,
@@ -103,3 +116,4 @@ class _Group:
             amsgrad=False,
             maximize=False,
         )
+        self._gradients = []  # their memory is that of the next ones

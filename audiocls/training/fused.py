@@ -124,7 +124,9 @@ class FusedStep:
         self._num_done += 1
         for state in self._states:
             state.averaging.after_step()
-        return [StepResult(loss, norm) for loss, norm in self._told.clone()]
+        # Two calls for all trials: a tensor that is iterated makes several for each row.
+        losses, norms = self._told.t().clone().unbind()
+        return [StepResult(*told) for told in zip(losses.unbind(), norms.unbind(), strict=True)]
 
     @torch.no_grad()
     def _compute(self, groups: Sequence[list[Batch]]) -> None:

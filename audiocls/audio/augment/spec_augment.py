@@ -8,6 +8,7 @@ a fraction of drawing them batch by batch, and both passes of SAM have the same.
 Legend: B batch, N clips, F mel bands, L frames.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -126,12 +127,13 @@ def masked(features: Tensor, masks: Masks, fill: Tensor | None = None) -> Tensor
     """
     if masks.gains is not None:
         features = features + masks.gains.unsqueeze(2)
-    for axis, is_masked in ((1, masks.bands), (2, masks.frames)):
-        if is_masked is not None:
-            where = is_masked.unsqueeze(3 - axis)
-            features = (
-                features.masked_fill(where, 0.0)
-                if fill is None
-                else torch.where(where, fill, features)
-            )
-    return features
+    axes = [
+        axis.unsqueeze(dim)
+        for axis, dim in ((masks.bands, 2), (masks.frames, 1))
+        if axis is not None
+    ]
+    if not axes:
+        return features
+    # One pass over the features, where filling them axis by axis takes four.
+    where = functools.reduce(torch.logical_or, axes)
+    return torch.where(where, 0.0 if fill is None else fill, features)
