@@ -35,6 +35,20 @@ def test_the_client_loads_every_panel_filter_and_word(name):
     assert texts_of(loaded["spec"]) == texts_of(written["spec"])
 
 
+@pytest.mark.parametrize("name", ["report", "search_report", "workspace", "search_workspace"])
+def test_the_client_keeps_every_value_but_the_width_of_a_report(name):
+    """Its loader of Reports does not read the width, whose default is `readable`; W&B shows it."""
+    written, loaded = (_parsed(each) for each in read_back(GOLDEN / f"{name}.wandb.json"))
+    if "report" in name:
+        assert (written["spec"].pop("width"), loaded["spec"].pop("width")) == ("fixed", "readable")
+    assert loaded == written
+
+
+def _parsed(file: dict) -> dict:
+    spec = file["spec"]
+    return {**file, "spec": json.loads(spec) if isinstance(spec, str) else spec}
+
+
 def test_both_files_of_a_command_are_loaded_by_the_client(tmp_path):
     folder = write_study(tmp_path / "dropout", *finished_study(paired_values(0.03)))
     report_to_wandb(folder)

@@ -128,6 +128,8 @@ def test_scoring_costs_a_third_of_training_for_each_clip():
     assert scoring_share(Split(**clips)) == pytest.approx(70 / (3 * 60 + 20))
     further = Split(**clips, further={"test:far": np.arange(30)})
     assert scoring_share(further) == pytest.approx(100 / (3 * 60 + 20))
+    nothing = np.arange(0)
+    assert scoring_share(Split(nothing, nothing, nothing)) == 0  # refused later, with its reason
 
 
 def test_of_programs_whole_trials_are_counted_as_many_at_a_time_as_run():

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
-from audiocls.cli import bash_words
+from audiocls.cli import completion
 from audiocls.cli.examples import EXAMPLES
 
 MEANT = {
@@ -41,9 +41,9 @@ class CommandGroup(TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, or answer the shell that completes one."""
-        if not bash_words.is_completing():
+        if not completion.is_completing():
             return super().main(*args, **kwargs)
-        with bash_words.joined(), _unchecked():
+        with completion.joined(), _unchecked():
             return super().main(*args, **kwargs)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

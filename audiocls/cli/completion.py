@@ -5,10 +5,12 @@ of files and `keys.txt`, which `make schema` writes; a fault of the disk offers 
 """
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
 from functools import cache
 from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,10 @@ from audiocls.render.formats import FORMATS
 if TYPE_CHECKING:
     from audiocls.library_files import Kind
 
+ASKED = "_AUDIOCLS_COMPLETE"
+"""Environment variable by which a shell asks; typer derives it from the program's name."""
+BREAKS = frozenset("=:")
+"""At which bash breaks words."""
 KINDS = ["models", "features", "data", "losses", "optimizers", "schedules", "augment", "metrics"]
 MODES = {
     "wandb": ["online", "offline", "disabled"],
@@ -146,3 +152,57 @@ def _named(kind: "Kind") -> dict[str, Path]:
 
 def _beginning(words: Iterable[str], incomplete: str) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
+
+
+def is_completing() -> bool:
+    """Whether a shell asks what can follow, rather than for a command."""
+    return ASKED in os.environ
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Ask with whole words where bash asks, and print of what is offered what bash replaces.
+
+    It breaks `optim.name=ad` into three words, and replaces what follows the sign alone
+    (COMP_WORDBREAKS); other shells keep such words whole.
+    """
+    if os.environ.get(ASKED) != "complete_bash":
+        yield
+        return
+    words, place = os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"])
+    if len(words) == 1:  # by whoever joins them with blanks
+        words = words[0].split(" ")
+    whole, place = rejoined(words, place)
+    os.environ |= {"COMP_WORDS": "\n".join(whole), "COMP_CWORD": str(place)}
+    before = _kept(whole[place]) if place < len(whole) else ""
+    offered = StringIO()
+    try:
+        with redirect_stdout(offered):
+            yield
+    finally:
+        for line in offered.getvalue().splitlines():
+            sys.stdout.write(f"{line.removeprefix(before)}\n")
+
+
+def rejoined(words: Sequence[str], place: int) -> tuple[list[str], int]:
+    """Return whole words, and the place among them of the word at `place`.
+
+    >>> rejoined(["audiocls", "train", "optim.name", "=", "ad"], 4)
+    (['audiocls', 'train', 'optim.name=ad'], 2)
+    """
+    whole: list[str] = []
+    is_open, found = False, 0
+    for number, word in enumerate(words):
+        is_break = bool(word) and set(word) <= BREAKS
+        if whole and (is_break or (is_open and not word.startswith("-"))):
+            whole[-1] += word
+        else:
+            whole.append(word)
+        is_open = is_break
+        found = len(whole) - 1 if number == place else found
+    return whole, found if place < len(words) else len(whole)
+
+
+def _kept(word: str) -> str:
+    """Return the part of a word that bash keeps: up to its last break."""
+    return word[: max(word.rfind(each) for each in BREAKS) + 1]

@@ -153,7 +153,7 @@ class TimeLeft:
 def scoring_share(split: Split) -> float:
     """Return what scoring the test clips of a trial takes, as a share of an epoch."""
     num_scored = len(split.test) + sum(map(len, split.further.values()))
-    return num_scored / (PASSES_OF_TRAINING * len(split.train) + len(split.val))
+    return num_scored / max(1, PASSES_OF_TRAINING * len(split.train) + len(split.val))
 
 
 def makespan_s(rest: Sequence[float], num_pending: int, whole: float) -> float:

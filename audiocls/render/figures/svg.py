@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from io import BytesIO, StringIO
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,10 +72,10 @@ def to_svg_file(figure: "Figure", name: str, ink: str = BLACK) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     _settle(figure)
-    text = StringIO()
+    text, canvas = StringIO(), cast(Any, FigureCanvasSVG(figure))
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
         # `savefig` draws twice, first to lay out: one drawing does both.
-        FigureCanvasSVG(figure).print_svg(text, metadata=_NO_METADATA)
+        canvas.print_svg(text, metadata=_NO_METADATA)
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, ink)
     return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
