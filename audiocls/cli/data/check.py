@@ -8,7 +8,7 @@ import audiocls
 from audiocls import console
 from audiocls.cli.data.sources import DataSetArgument, DataSetOption
 from audiocls.cli.options import JsonOption
-from audiocls.render.formats.terminal import show
+from audiocls.render.output import show
 
 
 def check(

@@ -7,7 +7,6 @@ import typer
 
 import audiocls
 from audiocls import console
-from audiocls.atomic import write_text
 from audiocls.cli.data.sources import DataSetOption
 from audiocls.cli.options import (
     RUNS,
@@ -18,7 +17,7 @@ from audiocls.cli.options import (
     TrustOption,
     require_file_name,
 )
-from audiocls.render.formats.terminal import show
+from audiocls.render.output import show
 
 
 def evaluate(
@@ -47,6 +46,8 @@ def evaluate(
         known_only=known_only, runs=runs,
     )  # fmt: skip
     if out is not None:
+        from audiocls.atomic import write_text
+
         write_text(out, evaluation.csv())
     document = evaluation.report.document
     if as_json:
