@@ -5,6 +5,7 @@ its code, and joins the union of its package; the union is the registry. An `Opt
 torch nor the disk: reading a configuration costs milliseconds, `build` imports what it builds.
 """
 
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,5 +33,11 @@ class Options(BaseModel):
 
         `model_fields_set` would not do: a resolved configuration that was read back sets them all.
         """
-        fields = type(self).model_fields.items()
-        return {name for name, field in fields if getattr(self, name) != field.get_default()}
+        defaults = _defaults(type(self)).items()
+        return {name for name, default in defaults if getattr(self, name) != default}
+
+
+@cache
+def _defaults(kind: type[Options]) -> dict[str, Any]:
+    """Return field → default, which pydantic copies anew each time that it is asked."""
+    return {name: field.get_default() for name, field in kind.model_fields.items()}

@@ -117,6 +117,7 @@ def _inherited(folder: Path) -> dict[str, str]:
         **plain_environment(folder / "cache"),
         "PYTHONPATH": os.pathsep.join(map(str, [HERE / "first_step_hook", HERE.parent, HERE])),
         "MPLCONFIGDIR": str(folder.parent / "matplotlib"),
+        "RAY_ADDRESS": "local",  # and not another cluster of this machine, or what one left behind
         "RAY_CHDIR_TO_TRIAL_DIR": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
         "HOME": str(folder),

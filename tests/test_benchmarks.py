@@ -77,8 +77,9 @@ def test_a_reader_needs_few_files_from_a_launch_to_the_optimisers_step_and_to_a_
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_random_kills_lose_double_and_change_nothing() -> None:
-    command = [sys.executable, BENCHMARKS / "kills.py", "--kills=6", "--seed=1"]
+@pytest.mark.parametrize("sharing", [[], ["--launches=3", "--no-flock"]], ids=["one", "shared"])
+def test_random_kills_lose_double_and_change_nothing(sharing: list[str]) -> None:
+    command = [sys.executable, BENCHMARKS / "kills.py", "--kills=6", "--seed=1", *sharing]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 trials lost, doubled or different to the bit" in done.stdout

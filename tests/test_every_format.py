@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from audiocls.cli import app
 from audiocls.render.document import Document, Section, Text
-from audiocls.render.formats import FORMATS, OF_TRIALS, writer
+from audiocls.render.formats import writer
 from audiocls.render.formats.terminal import show
+from audiocls.render.output import FORMATS, OF_TRIALS
 from audiocls.render.table import Column, Estimate, Table
 
 ANSWERS = {

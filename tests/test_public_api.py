@@ -180,10 +180,11 @@ def test_the_command_line_uses_what_is_public_and_what_shows_it(file):
         for name in names or [module]:
             if name.startswith("audiocls"):
                 part = name.split(".")[1]
-                is_format = name.startswith("audiocls.render.formats")
+                is_format = name.startswith(("audiocls.render.formats", "audiocls.render.output"))
                 assert part in SHOWING | {"cli"} or is_format, f"{file.name} imports {name}"
 
 
 def test_hints_of_exports_resolve():
     """A type that is imported for checkers alone is not asked for at run time."""
     assert get_type_hints(audiocls.plan)["return"] is audiocls.Plan
+    assert get_type_hints(audiocls.launch)["return"] is audiocls.Study

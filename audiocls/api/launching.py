@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import audiocls
 from audiocls.api.arguments import (
     Assignments,
     Folder,
@@ -15,7 +16,6 @@ from audiocls.api.arguments import (
     runs_folder,
 )
 from audiocls.api.display import Progress, display_of
-from audiocls.api.study import Study, raise_if_stopped, study_in
 from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
 from audiocls.studies.launch import Outcome
@@ -39,7 +39,7 @@ def launch(
     slurm: Assignments | None = None, detach: bool = False, dry_run: bool = False,
     ray_address: str | None = None, cpus_per_worker: float | None = None,
     gpus_per_worker: float | None = None, progress: Progress = True
-) -> Study:  # fmt: skip
+) -> "audiocls.Study":  # fmt: skip
     """Run every missing trial of an ablation or a sweep; return the study, to compare and report.
 
     The same call resumes. Failed trials raise nothing: `study.status()` names them, `study.outcome`
@@ -104,8 +104,13 @@ def _sbatch_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _ended(outcome: Outcome, options: LaunchOptions, progress: Progress) -> Study:
-    """Return the study of a launch; raise `LaunchStopped` if a signal has stopped it."""
+def _ended(outcome: Outcome, options: LaunchOptions, progress: Progress) -> "audiocls.Study":
+    """Return the study of a launch; raise `LaunchStopped` if a signal has stopped it.
+
+    What compares and reports is imported here: no trial has to wait for it.
+    """
+    from audiocls.api.study import raise_if_stopped, study_in
+
     launched = study_in(StudyFolder(options.runs / outcome.study.name), outcome)
     is_told = outcome.study.kind == "tuning" or outcome.submitted is not None
     if progress is True and not is_told:  # else when its trials had ended, or it was submitted

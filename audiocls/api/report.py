@@ -21,9 +21,10 @@ from audiocls.render.build.stored import (
     stored_studies,
 )
 from audiocls.render.document import Document, of_kind
-from audiocls.render.formats import FORMATS, Output, checked, writer
+from audiocls.render.formats import writer
 from audiocls.render.formats.html import to_fragment
 from audiocls.render.formats.terminal import to_text
+from audiocls.render.output import FORMATS, Output, checked
 from audiocls.store import StudyFolder
 from audiocls.studies.reports import load_report
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiocls.errors import AudioclsError
 from audiocls.formatting import RUNS
-from audiocls.render.formats import FORMATS
+from audiocls.render.output import FORMATS
 
 if TYPE_CHECKING:
     from audiocls.library_files import Kind

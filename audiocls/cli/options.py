@@ -12,8 +12,7 @@ from audiocls import console
 from audiocls.cli import completion
 from audiocls.errors import UsageError
 from audiocls.formatting import RUNS as RUNS
-from audiocls.render.formats import FORMATS, Output, checked
-from audiocls.render.formats.terminal import show
+from audiocls.render.output import FORMATS, Output, checked, show
 
 NameArgument = Annotated[
     str,

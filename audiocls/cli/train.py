@@ -9,7 +9,7 @@ from audiocls import console
 from audiocls.cli import completion
 from audiocls.cli import options as o
 from audiocls.formatting import command_line
-from audiocls.render.formats.terminal import show
+from audiocls.render.output import show
 
 Assignments = Annotated[
     list[str] | None,

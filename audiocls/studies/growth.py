@@ -9,12 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from audiocls.analysis.interim import with_next_look
 from audiocls.errors import UsageError
 from audiocls.formatting import with_runs
 from audiocls.store import Study, StudyFolder, extended, is_same_question
 from audiocls.studies.program_ablation import ProgramStudy
-from audiocls.studies.reports import load_report
 from audiocls.studies.resolve import Resolved
 from audiocls.studies.sources.sequential import NextLook
 
@@ -37,6 +35,8 @@ def with_first_look(resolved: R, num_planned: int, wanted: float | None) -> R:
 
 def next_look_fn(folder: StudyFolder, whole: Study) -> NextLook:
     """Return the rule that adds a study's next look, by what the folder has recorded."""
+    from audiocls.analysis.interim import with_next_look
+    from audiocls.studies.reports import load_report
 
     def next_look(study: Study) -> Study | None:
         return with_next_look(study, load_report(folder, study).comparison, whole)
@@ -106,6 +106,8 @@ def _places(study: Study, num_blocks: int | None = None) -> set[tuple[str, int, 
 def _has_answer(folder: StudyFolder) -> bool:
     if not folder.records(folder.study().cells):
         return False
+    from audiocls.studies.reports import load_report
+
     return any(arm.verdict in ANSWERS for arm in load_report(folder).comparison.compared)
 
 

@@ -15,7 +15,6 @@ from audiocls.config import (
     Config,
     identity_config,
     merge,
-    resolve,
     trial_id,
     trial_ids,
     unused_options,
@@ -28,6 +27,7 @@ from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.execution.probe import Tried
 from audiocls.parts import OWN_FILES, Origin, own_parts
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
+from audiocls.studies.arm_configs import ArmConfigs, UsedOptions
 from audiocls.studies.budget import runnable
 from audiocls.studies.runnable import Configs, notes_on_data, tables_of
 
@@ -77,10 +77,10 @@ def configs_of(
         raise ConfigError(plan.ablation.name, [fault])
     configs: Configs = {}
     faults: dict[str, None] = {}
-    shared = merge([recipe, plan.ablation.base(), overrides])
+    arms = ArmConfigs(merge([recipe, plan.ablation.base(), overrides]), origin)
     for arm in plan.arms:
         try:
-            configs[arm] = resolve([plan.arms[arm]], arm, origin, shared)
+            configs[arm] = arms.of(arm, plan.arms[arm])
         except ConfigError as error:
             faults |= dict.fromkeys(error.faults)
     if faults:
@@ -209,11 +209,11 @@ def _feature_notes(configs: Configs) -> list[str]:
     ]
 
 
-ArmConfigs = Mapping[str, Mapping[str, Any]]
+Identified = Mapping[str, Mapping[str, Any]]
 """Arm → its configuration as it identifies a trial."""
 
 
-def identities_of(configs: ArmConfigs, fingerprints: Mapping[str, str]) -> dict[str, str]:
+def identities_of(configs: Identified, fingerprints: Mapping[str, str]) -> dict[str, str]:
     """Return what identifies each arm; raises `ConfigError` if two are the same."""
     identities: dict[str, str] = {}
     first: dict[str, str] = {}
@@ -231,7 +231,7 @@ def identities_of(configs: ArmConfigs, fingerprints: Mapping[str, str]) -> dict[
     return identities
 
 
-def _cells(plan: Plan, configs: ArmConfigs, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
+def _cells(plan: Plan, configs: Identified, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
     blocks = [{"seed": seed, "fold": fold} for seed, fold in plan.blocks]
     ids = {arm: trial_ids(configs[arm], fingerprints[arm], blocks) for arm in plan.arms}
     by_block = zip(plan.blocks, zip(*ids.values(), strict=True), strict=True)
@@ -264,13 +264,10 @@ def job_of(
 
 def check_no_inactive_factors(name: str, configs: Mapping[str, Config]) -> None:
     """Raise `ConfigError` with every arm whose changes have no effect, and why."""
-    first: dict[str, str] = {}
-    faults = []
+    first: dict[tuple[str, ...], str] = {}
+    used, faults = UsedOptions(), []
     for arm, config in configs.items():
-        unused = unused_options(config)
-        options = flatten(identity_config(config)).items()
-        used = json.dumps({key: value for key, value in options if key not in unused})
-        same_arm = first.setdefault(used, arm)
+        same_arm = first.setdefault(used.of(config), arm)
         if same_arm != arm and (odd := _differing(config, configs[same_arm])):
             faults.append(
                 f"arm {arm!r} would train as arm {same_arm!r} does: {'; '.join(odd)}. Leave one of "

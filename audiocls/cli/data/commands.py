@@ -10,7 +10,7 @@ from audiocls import console
 from audiocls.cli import completion
 from audiocls.cli.options import JsonOption, show_catalogue
 from audiocls.formatting import command_line
-from audiocls.render.formats.terminal import show
+from audiocls.render.output import show
 
 DataSetArgument = Annotated[
     str,

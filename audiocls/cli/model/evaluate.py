@@ -17,7 +17,7 @@ from audiocls.cli.options import (
     TrustOption,
     require_file_name,
 )
-from audiocls.render.formats.terminal import show
+from audiocls.render.output import show
 
 
 def evaluate(

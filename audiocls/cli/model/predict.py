@@ -8,7 +8,6 @@ import typer
 
 import audiocls
 from audiocls import console
-from audiocls.atomic import write_text
 from audiocls.cli.options import (
     RUNS,
     JsonOption,
@@ -77,5 +76,7 @@ def _write(lines: Iterator[str], out: Path | None) -> None:
         for line in lines:
             console.verbatim(line)
     else:
+        from audiocls.atomic import write_text
+
         write_text(out, "".join(f"{line}\n" for line in lines))
         console.note(f"written: {out}")

@@ -8,7 +8,7 @@ import audiocls
 from audiocls import console
 from audiocls.cli import completion
 from audiocls.cli.options import JsonOption, PathOption
-from audiocls.render.formats import terminal
+from audiocls.render.output import show as show_document
 
 
 def show(
@@ -38,4 +38,4 @@ def show(
     if as_json:
         console.show_json(document.data())
     else:
-        terminal.show(document)
+        show_document(document)

@@ -10,7 +10,7 @@ from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import show_ending, show_pushed
 from audiocls.errors import NotComparable, UsageError
-from audiocls.render.formats.terminal import show
+from audiocls.render.output import show
 
 if TYPE_CHECKING:
     from audiocls.console.progress import TerminalDisplay
@@ -109,11 +109,17 @@ def _launch_on_server(name: str, given: Mapping[str, Any], per_device: str) -> N
 
 
 def _display() -> "TerminalDisplay":
-    """Return the progress display; the HTML renderer is imported once a trial has ended."""
+    """Return what shows progress; what compares and draws is imported once a trial has ended."""
     from audiocls.console.progress import TerminalDisplay
+
+    return TerminalDisplay(after_first=_preload)
+
+
+def _preload() -> None:
     from audiocls.render.formats.html import preload
 
-    return TerminalDisplay(after_first=preload)
+    preload()
+    import audiocls.api.study  # noqa: F401
 
 
 def show_launched(study: "audiocls.Study") -> None:

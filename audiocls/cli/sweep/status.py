@@ -8,7 +8,7 @@ import typer
 import audiocls
 from audiocls import console
 from audiocls.cli import options as o
-from audiocls.render.formats.terminal import show
+from audiocls.render.output import show
 
 
 def status(

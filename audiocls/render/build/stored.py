@@ -21,7 +21,7 @@ from audiocls.render.build.runs import search_runs, study_runs
 from audiocls.render.build.unfinished import so_far_blocks, unfinished
 from audiocls.render.document import Document, Note, Template
 from audiocls.render.figures.studies import MAX_STUDIES
-from audiocls.render.formats import Output
+from audiocls.render.output import Output
 from audiocls.search import fixed_keys
 from audiocls.store import StudyFolder
 from audiocls.studies.budget import runnable
