@@ -189,7 +189,7 @@ class LaunchOptions:
         else:
             from audiocls.execution.cluster.dispatch import require_sendable
 
-            require_sendable(configs, self.mode(), self.has_model)
+            require_sendable(self.mode(), self.has_model)
 
     def open_workers(self, log: Path) -> OpenExecutor:
         """Return what opens the executor of native trials; `log` gets its workers' output."""

@@ -42,8 +42,11 @@ class Masks:
 
     def span(self, start: int, stop: int) -> "Masks":
         """Return the masks of the clips `start` … `stop` - 1, without copying them."""
-        axes = (self.bands, self.frames, self.gains)
-        return Masks(*(None if axis is None else axis[start:stop] for axis in axes))
+        bands, frames, gains = (
+            None if drawn is None else drawn[start:stop]
+            for drawn in (self.bands, self.frames, self.gains)
+        )
+        return Masks(bands, frames, gains)
 
 
 UNMASKED = Masks()
@@ -56,15 +59,14 @@ def draw_masks(options: Augment, shape: Sequence[int], draws: ClipRNG) -> Masks:
         shape: (F, L) of one clip's features; a mask is never wider than the axis.
     """
     widest = {"freq": options.freq_mask, "time": options.time_mask}
-    return Masks(
-        *(
-            _masked_positions(size, widest[name], options.num_masks, name, draws)
-            if widest[name] > 0
-            else None
-            for name, size in zip(widest, shape, strict=True)
-        ),
-        gains=_gains(options.equalise, shape[0], draws) if options.equalise > 0 else None,
+    bands, frames = (
+        _masked_positions(size, widest[name], options.num_masks, name, draws)
+        if widest[name] > 0
+        else None
+        for name, size in zip(widest, shape, strict=True)
     )
+    gains = _gains(options.equalise, shape[0], draws) if options.equalise > 0 else None
+    return Masks(bands, frames, gains)
 
 
 def _gains(most: float, num_bands: int, draws: ClipRNG) -> Tensor:
