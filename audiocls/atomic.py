@@ -84,9 +84,9 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def _is_abandoned(file: Path) -> bool:
-    found = BESIDE.fullmatch(file.name)
+    match = BESIDE.fullmatch(file.name)
     try:
-        return found is not None and has_ended(found["writer"], file.lstat().st_mtime)
+        return match is not None and has_ended(match["writer"], file.lstat().st_mtime)
     except OSError:
         return False
 
@@ -214,8 +214,8 @@ def _discard(folder: Path) -> None:
 
 def _is_trash(beside: Path) -> bool:
     """Whether nobody writes there: on a file system shared by hosts a lock may be none."""
-    found = BESIDE.fullmatch(beside.name)
-    return found is None or found["kind"] == ".damaged" or _is_abandoned(beside)
+    match = BESIDE.fullmatch(beside.name)
+    return match is None or match["kind"] == ".damaged" or _is_abandoned(beside)
 
 
 def _require_room(folder: Path, num_bytes: int) -> None:

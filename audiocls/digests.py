@@ -88,8 +88,8 @@ def _digest_if_there(path: Path) -> str:
 
 
 def _digest(path: Path) -> str:
-    found = path.stat()
-    identity = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    status = path.stat()
+    identity = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return _digest_of(path, identity)
 
 

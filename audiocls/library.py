@@ -111,10 +111,10 @@ def misreadings(file: Path, parts: Collection[str]) -> tuple[str, ...]:
     `parts` are the keys of the document that hold no prose.
     """
     _, lines = yaml_file.read_with_lines(file)
-    found = yaml_file.misreadings(file.read_text(encoding="utf-8")).items()
+    reasons = yaml_file.misreadings(file.read_text(encoding="utf-8")).items()
     return tuple(
         f"{'.'.join(map(str, key))} (line {lines[key]}): {why}"
-        for key, why in found
+        for key, why in reasons
         if key[0] in parts
     )
 

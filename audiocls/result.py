@@ -81,8 +81,8 @@ def _rank() -> int:
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
         return int(distributed.get_rank())
     outer = os.environ.get(OUTER_RANKS, "").split(",")
-    own = [rank.partition("=")[2] for rank in ranks_of(os.environ) if rank not in outer]
-    return int(own[0]) if own and own[0].isdigit() else 0
+    ranks = [rank.partition("=")[2] for rank in ranks_of(os.environ) if rank not in outer]
+    return int(ranks[0]) if ranks and ranks[0].isdigit() else 0
 
 
 def _numbers(part: str, values: Any) -> dict[str, float]:

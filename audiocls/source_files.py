@@ -45,9 +45,9 @@ def files_of(
     roots = [cwd, cwd / "src", *(folder for folder in named if not _holds_packages(folder))]
     search = _Search(cwd, tuple(root.resolve() for root in roots if is_dir(root)))
     search.add_command(words)
-    if search.found and (cwd / READ_BY_WANDB).is_file():
-        search.found.setdefault((cwd / READ_BY_WANDB).resolve())
-    return tuple(sorted(search.found))
+    if search.files and (cwd / READ_BY_WANDB).is_file():
+        search.files.setdefault((cwd / READ_BY_WANDB).resolve())
+    return tuple(sorted(search.files))
 
 
 def _holds_packages(folder: Path) -> bool:
@@ -74,7 +74,7 @@ class _Search:
 
     cwd: Path
     roots: tuple[Path, ...]
-    found: dict[Path, None] = field(default_factory=dict)
+    files: dict[Path, None] = field(default_factory=dict)
 
     def add_command(self, words: Sequence[str]) -> None:
         """Add what a command line names: scripts, configurations, `-m` modules."""
@@ -94,14 +94,14 @@ class _Search:
             if not _is_readable(file):
                 continue
             is_known = file.suffix in (*SCRIPTS, *CONFIGURATIONS)
-            is_own = file.resolve().is_relative_to(self.cwd.resolve()) and _is_script(file)
-            return file.resolve() if is_known or is_own else None
+            is_local_script = file.resolve().is_relative_to(self.cwd.resolve()) and _is_script(file)
+            return file.resolve() if is_known or is_local_script else None
         return None
 
     def _add(self, file: Path) -> None:
-        if file in self.found or len(self.found) >= MOST_FILES:
+        if file in self.files or len(self.files) >= MOST_FILES:
             return
-        self.found[file] = None
+        self.files[file] = None
         text = file.read_text(encoding="utf-8", errors="replace")
         if file.suffix == ".py" or (text.startswith("#!") and "python" in text.partition("\n")[0]):
             self._add_imports(file, text)

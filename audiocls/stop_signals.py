@@ -14,7 +14,7 @@ from types import FrameType
 
 RESUMABLE = 75
 """Exit code of what the same command goes on with."""
-SAME_WISH_S = 1.0
+SAME_REQUEST_S = 1.0
 """Between two SIGTERM that are one request to stop."""
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -36,8 +36,8 @@ def handled(handle: Callable[[int], None]) -> Iterator[None]:
             _silence(terminals)
         handle(number)
 
-    asked = [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, on_signal) for number in asked}
+    numbers = [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield
     finally:
@@ -51,13 +51,13 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
     Whoever ends a job may signal each of its processes, and these one another: that is one request.
     """
-    stop, heard = threading.Event(), 0.0
+    stop, first_at = threading.Event(), 0.0
 
     def handle(number: int) -> None:
-        nonlocal heard
+        nonlocal first_at
         if not stop.is_set():
-            heard = time.monotonic()
-        elif number == signal.SIGINT or time.monotonic() - heard > SAME_WISH_S:
+            first_at = time.monotonic()
+        elif number == signal.SIGINT or time.monotonic() - first_at > SAME_REQUEST_S:
             raise KeyboardInterrupt
         stop.set()
 

@@ -42,10 +42,10 @@ def has_ended(writer: str, at_s: float | None = None) -> bool:
 
     It was alive `at_s`, in seconds since 1970; one that has its number and began later is another.
     """
-    found = WRITER.fullmatch(writer)
-    if found is None or found["host"] != host():
+    match = WRITER.fullmatch(writer)
+    if match is None or match["host"] != host():
         return False
-    pid = int(found["pid"])
+    pid = int(match["pid"])
     return not is_alive(pid) or (at_s is not None and _is_other(pid, at_s))
 
 

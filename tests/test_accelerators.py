@@ -40,7 +40,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with nothing but cores, whose device files are in a folder."""
     for name in VISIBLE:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv(device_module.PLACED, raising=False)
+    monkeypatch.delenv(device_module.DEVICE_VARIABLE, raising=False)
     monkeypatch.setattr(gpus, "installed_gpus", lambda: ())
     monkeypatch.setattr(amd, "TOPOLOGY", tmp_path / "nodes")
     monkeypatch.setattr(tpus, "BUS", tmp_path / "pci")
@@ -153,7 +153,7 @@ def test_a_worker_on_a_tpu_has_one_chip_alone_and_shares_what_was_compiled(machi
     seen = worker_environment({}, "tpu:2", cache=Path("/cache"))
     assert (seen["TPU_VISIBLE_CHIPS"], seen["TPU_VISIBLE_DEVICES"]) == ("2", "2")
     assert seen["TPU_PROCESS_BOUNDS"] == seen["TPU_CHIPS_PER_PROCESS_BOUNDS"] == "1,1,1"
-    assert (seen[tpus.CACHE], seen[device_module.PLACED]) == ("/cache/torch_tpu", "tpu")
+    assert (seen[tpus.CACHE], seen[device_module.DEVICE_VARIABLE]) == ("/cache/torch_tpu", "tpu")
     assert worker_environment({tpus.CACHE: "gs://ours"}, "tpu:2", cache=Path("/c"))[tpus.CACHE] == (
         "gs://ours"
     )
@@ -213,8 +213,8 @@ def test_a_mac_trains_one_trial_at_a_time_on_its_gpu_and_programs_on_every_core(
     assert set(slots("auto", None)) == {"cpu"}
     with pytest.raises(UsageError, match="--workers: got 2; Apple M2 takes one trial at a time"):
         slots("auto", 2, is_native=True)
-    assert worker_environment({}, "mps")[device_module.PLACED] == "mps"
-    assert worker_environment({}, "cpu")[device_module.PLACED] == "cpu"
+    assert worker_environment({}, "mps")[device_module.DEVICE_VARIABLE] == "mps"
+    assert worker_environment({}, "cpu")[device_module.DEVICE_VARIABLE] == "cpu"
     with_apple(monkeypatch, "13.6")
     assert "Apple M2 cannot be used: torch needs macOS 14, and here is 13.6" in obstacles()[0]
 
@@ -236,11 +236,11 @@ def test_graphics_of_intel_are_named_unless_they_are_a_part_of_the_cpu(machine, 
 def test_auto_is_where_the_launch_put_the_worker(monkeypatch):
     monkeypatch.setattr(device_module, "is_available", lambda kind: kind in ("cpu", "mps"))
     assert resolve_device("auto").type == "mps"
-    monkeypatch.setenv(device_module.PLACED, "cpu")
+    monkeypatch.setenv(device_module.DEVICE_VARIABLE, "cpu")
     assert resolve_device("auto").type == resolve_device("cpu").type == "cpu"
     with pytest.raises(ConfigError, match="got mps, but --devices put this trial on cpu"):
         resolve_device("mps")
-    monkeypatch.setenv(device_module.PLACED, "xpu")
+    monkeypatch.setenv(device_module.DEVICE_VARIABLE, "xpu")
     with pytest.raises(
         ConfigError, match="got xpu, which torch does not see; allowed: auto, cpu, "
     ):

@@ -56,7 +56,7 @@ class TestHomecoming:
         trial = StudyFolder(tmp_path / "home/s").trial("a")
         trial.begin()
         trial.write_resume(b"state")
-        trial.wish.touch()
+        trial.stop_request.touch()
         return trial
 
     def test_an_ended_trial_is_at_home_what_it_was_there(self, there, home):
@@ -64,7 +64,7 @@ class TestHomecoming:
         assert home.record() == there.trial("a").record()
         assert home.history() == [{"epoch": 1}]
         assert home.resume() is None
-        assert not home.wish.exists()
+        assert not home.stop_request.exists()
         assert [f.name for f in home.path.parents[1].glob("wandb/*")] == ["offline-run-1"]
         assert not list(home.path.glob("*.tmp"))
 

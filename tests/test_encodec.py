@@ -369,7 +369,7 @@ def test_a_gpu_has_caches_of_its_own():
 def test_extraction_tells_how_far_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(feature_cache, "MOST_CLIPS", 2)
     told: list[tuple[int, int]] = []
-    where = Extraction(tell=lambda *clips: told.append(clips))
+    where = Extraction(on_progress=lambda *clips: told.append(clips))
     source = pack_of(sound(3, 700)), "p", Encodec(weights="untrained")
     open_codes(*source, 700, tmp_path, where)
     assert told == [(2, 3), (3, 3)]

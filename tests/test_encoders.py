@@ -301,7 +301,9 @@ def test_one_pass_a_clip_serves_every_layer_and_pooling(encoder, cache, monkeypa
 
 def test_cached_embeddings_are_those_of_the_front_end(encoder, cache):
     told: list[tuple[int, int]] = []
-    dataset = opened(config_with(encoder("ast")), cache, tell=lambda *clips: told.append(clips))
+    dataset = opened(
+        config_with(encoder("ast")), cache, on_progress=lambda *clips: told.append(clips)
+    )
     assert told[-1] == (50, 50)
     clips = np.array([3, 7])
     torch.testing.assert_close(
@@ -335,7 +337,9 @@ def test_extraction_goes_on_where_it_was_killed_and_ends_in_the_same_bits(tmp_pa
 
     def extract(folder: str, encoder: Counting) -> bytes:
         embedder = Embedder(encoder, RATE)
-        RowExtraction(pack, 66000, RATE, tmp_path / folder, HERE.tell).run(embedder, embedder)
+        RowExtraction(pack, 66000, RATE, tmp_path / folder, HERE.on_progress).run(
+            embedder, embedder
+        )
         return (tmp_path / folder / "rows.npy").read_bytes()
 
     whole = extract("whole", Counting())
@@ -362,7 +366,7 @@ def test_batches_are_of_clips_of_one_length(tmp_path):
     lengths = [16000, 8000, 16000, 8000, 4000]
     samples = np.concatenate([np.full(length, 100, np.int16) for length in lengths])
     pack = Pack(samples, np.concatenate([[0], np.cumsum(lengths)]))
-    batches = list(RowExtraction(pack, 16000, RATE, tmp_path, HERE.tell).batches())
+    batches = list(RowExtraction(pack, 16000, RATE, tmp_path, HERE.on_progress).batches())
     assert [batch.tolist() for batch in batches] == [[4], [1, 3], [0, 2]]
 
 

@@ -89,7 +89,7 @@ def test_a_step_of_a_recipe_waits_for_nothing(name, sounds_of):
 def test_an_augmentation_waits_for_nothing(name):
     options = Augment.model_validate(AUGMENTATIONS[name])
     clips = torch.arange(6)
-    draws = ClipRNG(0, clips, placed=clips.to(META), shared=3)
+    draws = ClipRNG(0, clips, clips_on_device=clips.to(META), shared=3)
     waveforms, targets = torch.empty(6, 2000, device=META), torch.empty(6, 5, device=META)
     background = torch.empty(5000, device=META)
     with Waits() as waits:

@@ -223,11 +223,11 @@ def test_a_stop_rule_reaches_a_trial_that_another_launch_trains(folder):
     with trial.lease():
         thread = threading.Thread(target=launch.drive, args=(Training(), threading.Event()))
         thread.start()
-        while not trial.wish.exists():
+        while not trial.stop_request.exists():
             time.sleep(0.01)
         trial.finish(search_record("t0", 1.0))
     thread.join(20)
-    assert not trial.wish.exists()
+    assert not trial.stop_request.exists()
 
 
 class TestStop:
@@ -267,7 +267,7 @@ class TestStop:
 
     def test_one_of_other_code_is_refused_and_told_what_to_do(self, folder):
         with joining(folder, threading.Event()) as one:
-            one.tell_code()
+            one.describe_code()
             with joining(folder, threading.Event()) as other:
                 other.require_same_code()
             folder.launches.describe(type(one.own)(one.own.name, "", "0123456789ab"))

@@ -54,8 +54,8 @@ class BlockDifferences:
         shared = [block for block in ours if block in theirs]
         values = tuple((*b, round(ours[b][0] - theirs[b][0], 12)) for b in shared)
         sides = [(ours[block][1], theirs[block][1]) for block in shared]
-        found = [_difference(one, another) for one, another in sides]
-        return with_influences(values, found, self.reason or other.reason)
+        differences = [_difference(one, another) for one, another in sides]
+        return with_influences(values, differences, self.reason or other.reason)
 
     def _by_block(self) -> dict[tuple[int, int], tuple[float, Influences | None]]:
         known: Sequence[Influences | None] = self.influences or [None] * len(self.values)
@@ -90,11 +90,11 @@ def _are_same(one: NDArray[np.str_], other: NDArray[np.str_]) -> bool:
 
 
 def with_influences(
-    values: tuple[Difference, ...], found: Sequence[Influences | str], reason: str = ""
+    values: tuple[Difference, ...], influences: Sequence[Influences | str], reason: str = ""
 ) -> BlockDifferences:
     """Return the values with the influences that were found of them, if all were and agree."""
-    known = tuple(each for each in found if isinstance(each, Influences))
-    reasons = [each for each in found if isinstance(each, str)]
+    known = tuple(each for each in influences if isinstance(each, Influences))
+    reasons = [each for each in influences if isinstance(each, str)]
     if reasons or not known:
         return BlockDifferences(values, reason=reason or next(iter(reasons), ""))
     first: dict[int, Influences] = {}

@@ -133,11 +133,11 @@ def _unlike_arms(arms: Sequence[ArmResult]) -> Iterator[str]:
     """Yield which arms vary far more than the others; those of two are compared with each other."""
     known = [arm for arm in arms if len(arm.differences) >= FEWEST_PAIRS]
     variances = np.array([np.var([d for *_, d in arm.differences], ddof=1) for arm in known])
-    for place, (arm, own) in enumerate(zip(known, variances, strict=True)):
+    for place, (arm, var) in enumerate(zip(known, variances, strict=True)):
         usual = np.median(np.delete(variances, place)) if len(known) > 1 else 0.0
-        if usual and own > LARGEST_RATIO_OF_VARIANCES * usual:
+        if usual and var > LARGEST_RATIO_OF_VARIANCES * usual:
             yield (
-                f"{arm.arm}: its pairs vary {(own / usual) ** 0.5:.2g} times as much (sd) as those "
+                f"{arm.arm}: its pairs vary {(var / usual) ** 0.5:.2g} times as much (sd) as those "
                 "of the other arms. Error rates were not checked for arms so unlike."
             )
 

@@ -125,11 +125,11 @@ def _growing(
         return NextStep("finish", arms, study.command + around.options)
     num_seeds = study.max_pairs // len(study.folds)
     num_trials = num_seeds * len(study.folds) * len(_with_references(study, arms))
-    grown = study.request and replace(study.request, max_pairs=2 * study.max_pairs)
+    extended = study.request and replace(study.request, max_pairs=2 * study.max_pairs)
     return NextStep(
         "grow",
         arms,
-        _command_line(grown, around),
+        _command_line(extended, around),
         num_seeds=num_seeds,
         num_folds=len(study.folds),
         num_trials=num_trials,
@@ -206,7 +206,7 @@ def _extended(
     """
     first, num_seeds = min(study.seeds), max(FIRST_SEEDS, len(study.seeds))
     seeds = {*study.seeds, *range(first, first + num_seeds)}
-    grown = study.request and replace(
+    extended = study.request and replace(
         study.request, seeds=numbers_text(seeds), folds=_folds_text(study, step.num_folds)
     )
     num_trials = len(seeds) * step.num_folds * len(study.arms) - len(study.cells)
@@ -216,7 +216,7 @@ def _extended(
         step,
         kind="extend",
         effect=size.effect if size else None,
-        command=_command_line(grown, around),
+        command=_command_line(extended, around),
         num_seeds=len(seeds),
         num_trials=num_trials,
         seconds=_seconds(comparison, num_trials),

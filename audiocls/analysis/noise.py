@@ -122,9 +122,9 @@ def measure(
 def _varying(grid: RecordGrid, seeds: Sequence[int], folds: Sequence[int]) -> VarianceComponents:
     """Return the components of the baseline's mean over these seeds and folds."""
     is_kept = np.array([block[0] in seeds and block[1] in folds for block in grid.blocks])
-    found = grid.differences({grid.study.baseline: 1.0}, is_kept).components()
-    assert found is not None
-    return found
+    components = grid.differences({grid.study.baseline: 1.0}, is_kept).components()
+    assert components is not None
+    return components
 
 
 def _num_test(trials: Sequence[Record]) -> int | None:

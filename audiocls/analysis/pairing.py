@@ -192,12 +192,12 @@ class RecordGrid:
     def _influences_on(self, block: Block, weights: Weights) -> Influences | str:
         """Return what recordings add to the contrast on one block, or why that is unknown."""
         trials = {self.cells[arm][block].id: weight for arm, weight in weights.items()}
-        found = {id_: self.influences.get(id_, "no predictions are kept") for id_ in trials}
-        unknown = next((each for each in found.values() if isinstance(each, str)), None)
+        influences = {id_: self.influences.get(id_, "no predictions are kept") for id_ in trials}
+        unknown = next((each for each in influences.values() if isinstance(each, str)), None)
         if unknown is not None:
             return unknown
         return combined(
-            [(trials[i], each) for i, each in found.items() if not isinstance(each, str)]
+            [(trials[i], each) for i, each in influences.items() if not isinstance(each, str)]
         )
 
     @cached_property

@@ -42,7 +42,7 @@ def _front(comparison: Comparison, name: str, field: str) -> Front:
     sign = 1.0 if comparison.goal == "maximize" else -1.0
     for result in comparison.arms:
         cost: float | None = getattr(result, field)
-        if cost is not None and result.mean is not None and _may_be_placed(result):
+        if cost is not None and result.mean is not None and _can_be_compared(result):
             values[result.arm] = float(cost)
             gains.append(sign * result.mean)
     costs = merge_ties(list(values.values()), TOLERANCES.get(field, 0.0))
@@ -71,7 +71,7 @@ def merge_ties(costs: Sequence[float], tolerance: float) -> list[float]:
     return [levels[cost] for cost in costs]
 
 
-def _may_be_placed(result: ArmResult) -> bool:
+def _can_be_compared(result: ArmResult) -> bool:
     return result.verdict != "not_comparable"
 
 

@@ -76,8 +76,8 @@ class Family:
 
         Of a share there is none above 100 points.
         """
-        found = _detectable(estimate, num_seeds, num_folds, self.num_comparisons, self.alpha)
-        return _if_possible(found, estimate)
+        effect = _detectable(estimate, num_seeds, num_folds, self.num_comparisons, self.alpha)
+        return _if_possible(effect, estimate)
 
     def fewest(self, estimate: NoiseEstimate, num_folds: int, wanted: float) -> Size | None:
         """Return the fewest seeds that detect the effect; `None` where 100 do not."""
@@ -94,8 +94,8 @@ class Family:
         smallest = smallest_effect(
             estimate.spread, protocol, self.num_comparisons, POWER, self.alpha
         )
-        found = _if_possible(smallest, estimate)
-        return found if math.isfinite(found) else None
+        effect = _if_possible(smallest, estimate)
+        return effect if math.isfinite(effect) else None
 
 
 def _if_possible(effect: float, estimate: NoiseEstimate) -> float:

@@ -128,7 +128,7 @@ def runs_folder(given: Folder | None) -> Path:
     return Path(os.environ.get("AUDIOCLS_RUNS") or RUNS if given is None else given)
 
 
-def found_runs_folder(given: Folder | None) -> Path:
+def existing_runs_folder(given: Folder | None) -> Path:
     """Return the folder of studies to read from.
 
     Where none is given, it may lie in a folder above: Jupyter starts in a notebook's own.

@@ -108,11 +108,11 @@ class DataCheck:
 
         columns = (Column("", "word"), Column("kind", "word"), Column("what", "prose"))
         rows = tuple(tuple(row.values()) for row in self.rows())
-        found: Block = Text("No problems found.")
+        body: Block = Text("No problems found.")
         if rows:
-            found = Section("Findings", (Table(columns, rows, label="findings"),))
+            body = Section("Findings", (Table(columns, rows, label="findings"),))
         facts = Facts(tuple(facts_of(self.quality, self.data).items()))
-        blocks: tuple[Block, ...] = (facts, found)
+        blocks: tuple[Block, ...] = (facts, body)
         return report_of(Document(self.data.name, blocks, lambda: as_values(self.quality)))
 
     def __repr__(self) -> str:

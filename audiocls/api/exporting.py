@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiocls.api.arguments import Folder, found_runs_folder, known_options
+from audiocls.api.arguments import Folder, existing_runs_folder, known_options
 from audiocls.atomic import write_bytes, write_text
 from audiocls.render.build.model_card import model_card
 from audiocls.render.build.usage_snippet import usage_snippet
@@ -60,7 +60,7 @@ def export(
     from audiocls.training import export as exporting
     from audiocls.training.checkpoint import load_checkpoint
 
-    named, file = find_trial(checkpoint, found_runs_folder(runs)), Path(out)
+    named, file = find_trial(checkpoint, existing_runs_folder(runs)), Path(out)
     restored = load_checkpoint(named.path)
     content, difference = exporting.export(restored, format, front_end)
     write_bytes(file, content)

@@ -38,13 +38,15 @@ def chosen_backend(backend: str | None) -> Any:
             raise UsageError(f"backend: {backend} is not installed: run `pip install {backend}`")
         return backend
     usual = BACKENDS[:2]
-    found = [name for name in usual if name in sys.modules] or [n for n in usual if find_spec(n)]
-    if not found:
+    installed = [name for name in usual if name in sys.modules] or [
+        n for n in usual if find_spec(n)
+    ]
+    if not installed:
         raise UsageError(
             "a frame needs pandas or polars, and neither is installed: run `pip install pandas` or "
             "`pip install polars`; `.rows()` gives the same as a list of dicts"
         )
-    return found[0]
+    return installed[0]
 
 
 def _of_one_kind(values: list[Any]) -> list[Any]:

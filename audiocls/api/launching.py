@@ -58,23 +58,23 @@ def launch(
         log_model, per_device=str(per_device), devices_per_trial=devices_per_trial,
         ray=RayOptions(ray_address, cpus_per_worker, gpus_per_worker),
     )  # fmt: skip
-    asked = LaunchRequest(
+    request = LaunchRequest(
         name, recipe, assignments_of(set), numbers_text(seeds, "seeds"),
         numbers_text(folds, "folds"), names_text(arms), study, count, trial_hours, until_decided,
         max_pairs, effect,
     )  # fmt: skip
     batch, display = slurm_options(profile, slurm, detach, dry_run), display_of(progress)
-    outcome = _run(asked, options, batch, display)
+    outcome = _run(request, options, batch, display)
     return _ended(outcome, options, progress)
 
 
 def _run(
-    asked: LaunchRequest, options: LaunchOptions, batch: SlurmOptions, display: Display
+    launch_request: LaunchRequest, options: LaunchOptions, batch: SlurmOptions, display: Display
 ) -> Outcome:
     batch.check_has_effect(options.executor)
     if options.executor == "slurm":
-        return launch_on_slurm(asked, options, batch, display)
-    request = asked.read()
+        return launch_on_slurm(launch_request, options, batch, display)
+    request = launch_request.read()
     if options.is_on_server:
         raise UsageError(
             "executor: a W&B server orders the trials of a sweep: create it with audiocls.push(), "
@@ -112,8 +112,8 @@ def _ended(outcome: Outcome, options: LaunchOptions, progress: Progress) -> "aud
     from audiocls.api.study import raise_if_stopped, study_in
 
     launched = study_in(StudyFolder(options.runs / outcome.study.name), outcome)
-    is_told = outcome.study.kind == "tuning" or outcome.submitted is not None
-    if progress is True and not is_told:  # else when its trials had ended, or it was submitted
+    is_summed_up = outcome.study.kind == "tuning" or outcome.submitted is not None
+    if progress is True and not is_summed_up:  # else when its trials had ended, or it was submitted
         for text in launched.summary():
             display_of(progress).note(text)
     raise_if_stopped(launched)

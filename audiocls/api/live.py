@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiocls import extras
-from audiocls.api.arguments import Folder, found_runs_folder, known_options
+from audiocls.api.arguments import Folder, existing_runs_folder, known_options
 from audiocls.api.display import display_of
 from audiocls.errors import UsageError
 from audiocls.store import StudyFolder
@@ -80,7 +80,7 @@ def serve(*, port: int = PORT, runs: Folder | None = None) -> LivePage:
     >>> audiocls.serve().wait()  # doctest: +SKIP
     """
     extras.require("serve", "the live page")
-    folder = found_runs_folder(runs)
+    folder = existing_runs_folder(runs)
     if not folder.is_dir():
         raise UsageError(
             f"runs: got {folder}, which is no folder; start where the studies are kept, or name "

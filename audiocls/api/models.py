@@ -12,7 +12,7 @@ from audiocls.api.arguments import (
     Folder,
     assignments_of,
     choice,
-    found_runs_folder,
+    existing_runs_folder,
     known_options,
 )
 from audiocls.api.frames import Rows, frame_of
@@ -114,7 +114,7 @@ def evaluate(
     from audiocls.training.evaluate import evaluate as evaluate_clips
     from audiocls.training.evaluation_request import evaluation_request
 
-    named, cache = find_trial(checkpoint, found_runs_folder(runs)), cache_folder()
+    named, cache = find_trial(checkpoint, existing_runs_folder(runs)), cache_folder()
     restored, root = load_checkpoint(named.path), known_root(named.path)
     overrides = library.overrides(assignments_of(set) or [])
     listed = None if manifest is None else Path(manifest)
@@ -204,7 +204,7 @@ def predict(
     >>> audiocls.predict("words:best", "clips", top=3).frame()  # doctest: +SKIP
     """
     load = _loader(Path(checkpoint))  # names a missing extra before a trial is looked for
-    named = find_trial(checkpoint, found_runs_folder(runs))
+    named = find_trial(checkpoint, existing_runs_folder(runs))
     predictor = load(named.path)
     paths = [files] if isinstance(files, str | Path) else files
     selection = label_selection(predictor, top, threshold, windows)

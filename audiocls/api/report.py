@@ -165,13 +165,13 @@ class Report:
         endings = [
             choice(each.strip(), FIGURE_FORMATS, "figure_format") for each in format.split(",")
         ]
-        found = figures_of(self.read("figures").document)
-        if not found:
+        figures = figures_of(self.read("figures").document)
+        if not figures:
             raise UsageError("figures: this answer has none; see --format md for its tables")
         where = Path(folder)
         where.mkdir(parents=True, exist_ok=True)
-        names = [f"{name}.{ending}" for name in found for ending in endings]
-        return [found[name.rpartition(".")[0]].save(where / name) for name in names]
+        names = [f"{name}.{ending}" for name in figures for ending in endings]
+        return [figures[name.rpartition(".")[0]].save(where / name) for name in names]
 
     def figure(self, name: str) -> Figure:
         """Return a figure of the answer by its name; raises `UsageError` with those there are."""
@@ -187,8 +187,8 @@ class Report:
 
 def figures_of(document: Document) -> Mapping[str, Figure]:
     """Return the figures of a document by name."""
-    found = of_kind(document.blocks, blocks.Figure)
-    return {each.name: Figure(each.name, each.draw, each.caption) for each in found}
+    figures = of_kind(document.blocks, blocks.Figure)
+    return {each.name: Figure(each.name, each.draw, each.caption) for each in figures}
 
 
 def report_of(document: Document, file: str | Path = "report") -> Report:

@@ -4,7 +4,7 @@ from audiocls.api.arguments import (
     Assignments,
     Folder,
     Names,
-    found_runs_folder,
+    existing_runs_folder,
     known_options,
     names_text,
 )
@@ -89,4 +89,4 @@ def _begun(study: Named, runs: Folder | None) -> StudyFolder:
     """Return a study or, as long as nothing else of it exists, its tuning trials."""
     if isinstance(study, Study):
         return study.folder
-    return open_begun(str(study), found_runs_folder(runs))
+    return open_begun(str(study), existing_runs_folder(runs))

@@ -11,7 +11,7 @@ from audiocls.api.arguments import (
     Assignments,
     Folder,
     Names,
-    found_runs_folder,
+    existing_runs_folder,
     known_options,
     names_text,
 )
@@ -192,7 +192,7 @@ def _opened(study: str, runs: Folder | None, options: Mapping[str, Any]) -> Stud
     """Return the folder of a study that is there, or of one that is imported now."""
     from audiocls.importing.sources import is_source
 
-    where = found_runs_folder(runs)
+    where = existing_runs_folder(runs)
     if is_source(study) and not (where / study).is_dir():
         return _imported(study, options)
     if options:
@@ -220,7 +220,7 @@ def folder_of(study: Named, runs: Folder | None) -> StudyFolder:
     """Return the folder of a study that is there; raises `UsageError` with those there are."""
     if isinstance(study, Study):
         return study.folder
-    name, place = str(study), found_runs_folder(runs)
+    name, place = str(study), existing_runs_folder(runs)
     if not (folder := open_study(name, place)).exists():
         folder = find_study(name, place)
     if not folder.exists():

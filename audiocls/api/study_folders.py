@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from audiocls.api.arguments import Folder, found_runs_folder, known_options
+from audiocls.api.arguments import Folder, existing_runs_folder, known_options
 from audiocls.api.catalogue import Catalogue
 from audiocls.api.study import Named, Study
 from audiocls.errors import AudioclsError, UsageError
@@ -31,7 +31,7 @@ def list_studies(*, runs: Folder | None = None) -> Catalogue:
     >>> audiocls.list_studies(runs="nowhere").names
     ()
     """
-    folders = sorted(file.parent for file in found_runs_folder(runs).glob("*/study.yaml"))
+    folders = sorted(file.parent for file in existing_runs_folder(runs).glob("*/study.yaml"))
     rows = tuple(_row(StudyFolder(folder)) for folder in folders)
     shown = ("name", "kind", "trials", "answer", "size", "changed")
     return Catalogue("Studies", rows, shown, droppable=("size", "changed", "kind"))
@@ -129,7 +129,7 @@ def _folder(study: Named, runs: Folder | None) -> StudyFolder:
     """Return a study by its own name alone: one that its file means is not given up for it."""
     if isinstance(study, Study):
         return study.folder
-    folder = open_study(str(study), found_runs_folder(runs))
+    folder = open_study(str(study), existing_runs_folder(runs))
     if not folder.exists():
         folder.study()  # raises, with the studies that there are
     return folder

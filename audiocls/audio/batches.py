@@ -24,7 +24,7 @@ from audiocls.audio.augment.feature_mixup import FeatureMix, draw_feature_mix
 from audiocls.audio.augment.mixing import is_mixed, mix
 from audiocls.audio.augment.rolling import rolled
 from audiocls.audio.augment.spec_augment import UNMASKED, Masks, Span, masks_of_batches
-from audiocls.audio.dataset import AudioDataset, num_batches, placed
+from audiocls.audio.dataset import AudioDataset, num_batches, on_device
 from audiocls.audio.sampling import epoch_order
 from audiocls.audio.stored_features import StoredFeatures
 
@@ -124,8 +124,10 @@ def training_batches(
     count = epoch_batches(len(order), batching.batch_size, batching.drops_last)
     num_kept = min(len(order), count * batching.batch_size) if batching.drops_last else len(order)
     order, occurrences, device = order[:num_kept], occurrences[:num_kept], dataset.device
-    there = placed(order, device)
-    draws = ClipRNG(epoch_seed, torch.from_numpy(occurrences), placed=placed(occurrences, device))
+    there = on_device(order, device)
+    draws = ClipRNG(
+        epoch_seed, torch.from_numpy(occurrences), clips_on_device=on_device(occurrences, device)
+    )
     spans = batch_spans(num_kept, count)
     masks = masks_of_batches(batching.augment, batching.in_shape, draws.on(device), spans)
     if stored is not None and _is_all_stored(dataset, batching, epoch):
@@ -202,8 +204,8 @@ def _training_batch(
     augment, targets = batching.augment, dataset.targets[batch.there]
     is_mix = is_mixed(augment, draws, epoch)
     is_changed = augment.changes_waveform or is_mix
-    is_heard = is_changed or batching.keeps_waveforms
-    waveforms = _augmented(dataset, clips, batching, draws) if is_heard else None
+    is_needed = is_changed or batching.keeps_waveforms
+    waveforms = _augmented(dataset, clips, batching, draws) if is_needed else None
     if waveforms is not None and is_mix:
         shares = soft_targets(targets, len(dataset.table.labels))
         waveforms, targets = mix(waveforms, shares, augment, rate, draws, epoch, batching.is_union)
@@ -247,7 +249,7 @@ def codes_of(dataset: AudioDataset, clips: NDArray[np.int64]) -> Tensor | None:
     """
     if dataset.codes is None:
         return None
-    return placed(dataset.codes[clips].astype(np.int64), dataset.device)
+    return on_device(dataset.codes[clips].astype(np.int64), dataset.device)
 
 
 def _offsets(dataset: AudioDataset, clips: NDArray[np.int64], draws: ClipRNG) -> NDArray[np.int64]:
@@ -275,4 +277,4 @@ def scoring_batches(
     Shape: clips (N,) → pairs of (B, C, L), or waveforms (B, T), and (B,) or (B, K)
     """
     for batch in np.array_split(clips, num_batches(len(clips), batch_size)):
-        yield dataset.unaugmented(batch), dataset.targets[placed(batch, dataset.device)]
+        yield dataset.unaugmented(batch), dataset.targets[on_device(batch, dataset.device)]

@@ -40,14 +40,14 @@ def _signature(labels: Sequence[str], clips: "Sequence[Clip]", rows: Rows) -> st
     missing: list[str] = []
     for clip, row in zip(clips, rows, strict=True):
         try:
-            found = os.stat(clip.path)  # noqa: PTH116  (three times Path.stat's speed)
+            status = os.stat(clip.path)  # noqa: PTH116  (three times Path.stat's speed)
         except (OSError, ValueError):
             missing.append(shown(clip.path))
             continue
-        if not stat.S_ISREG(found.st_mode):  # a pipe would never end
+        if not stat.S_ISREG(status.st_mode):  # a pipe would never end
             missing.append(f"{clip.path} (no regular file)")
             continue
-        place = [str(clip.path), found.st_size, found.st_mtime_ns, *(clip.member or ())]
+        place = [str(clip.path), status.st_size, status.st_mtime_ns, *(clip.member or ())]
         total.update(json.dumps([*row, *place]).encode())
     if missing:
         raise DataError(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet, is_packed
 from audiocls.audio.embeddings import open_embeddings
-from audiocls.audio.feature_cache import HERE, Extraction, Tell, open_codes, open_features
+from audiocls.audio.feature_cache import HERE, Extraction, OnProgress, open_codes, open_features
 from audiocls.audio.features import Features
 from audiocls.audio.features.embeddings import EmbeddingOptions
 from audiocls.audio.features.encodec import Encodec
@@ -62,7 +62,7 @@ class AudioDataset:
             rows = self.pack.centred(clips, self.num_samples)
         else:
             rows = self.pack.waveforms(clips, self.num_samples, offsets)
-        return torch.as_tensor(self.normalise(placed(rows, self.device)))
+        return torch.as_tensor(self.normalise(on_device(rows, self.device)))
 
     def unaugmented(self, clips: NDArray[np.int64]) -> Tensor:
         """Return the classifier's inputs for clips, without augmentation.
@@ -70,7 +70,7 @@ class AudioDataset:
         Shape: clips (B,) → (B, C, L), or waveforms (B, T) for a learned front end
         """
         if self.features is not None:
-            return placed(self.features[clips], self.device)
+            return on_device(self.features[clips], self.device)
         return torch.as_tensor(self.front_end(self.waveforms(clips)))
 
     def standardise(self, clips: NDArray[np.int64]) -> Standardise:
@@ -93,7 +93,7 @@ def open_dataset(
     cache: Path,
     device: torch.device | str = "cpu",
     has_codes: bool = False,
-    tell: Tell = HERE.tell,
+    on_progress: OnProgress = HERE.on_progress,
 ) -> AudioDataset:
     """Open the data set of a trial, filling the caches under `cache` if needed.
 
@@ -106,7 +106,7 @@ def open_dataset(
     rate, num_samples = data.sample_rate, round(data.duration_s * data.sample_rate)
     pack = (open_pack if is_packed(data) else open_undecoded)(table, fingerprint, rate, cache)
     source = (pack, pack_folder(cache, fingerprint, rate).name)
-    extraction = Extraction(torch.device(device), tell)
+    extraction = Extraction(torch.device(device), on_progress)
     codes, rows = None, None
     if has_codes:
         assert isinstance(features, Encodec), "configurations with codes have EnCodec features"
@@ -146,7 +146,7 @@ def _cached(
     return open_features(pack, pack_name, features, *options)
 
 
-def placed(array: NDArray[Any], device: torch.device) -> Tensor:
+def on_device(array: NDArray[Any], device: torch.device) -> Tensor:
     """Return an array on a device; the host does not wait for a copy to an accelerator.
 
     On the CPU the tensor shares the array's memory.

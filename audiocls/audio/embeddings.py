@@ -26,7 +26,7 @@ from audiocls.audio.feature_cache import (
     MOST_CLIPS,
     MOST_SAMPLES,
     Extraction,
-    Tell,
+    OnProgress,
     cache_key,
     exactly,
 )
@@ -75,13 +75,13 @@ def open_embeddings(
     def make(beside: Path) -> None:
         embedder = features.embedder(sample_rate).to(extraction.device)
         wrap = nn.Sequential(features.wave_normaliser(), embedder)
-        rows = RowExtraction(pack, num_samples, sample_rate, partial, extraction.tell)
+        rows = RowExtraction(pack, num_samples, sample_rate, partial, extraction.on_progress)
         rows.run(wrap, embedder)
         for name in (ROWS, LAYOUT):
             (partial / name).replace(beside / name)
         shutil.rmtree(partial)
 
-    build_cache(folder, make, while_waiting=lambda: extraction.tell(0, 0))
+    build_cache(folder, make, while_waiting=lambda: extraction.on_progress(0, 0))
     layout = layout_from(json.loads((folder / LAYOUT).read_text(encoding="utf-8")))
     remember(features, num_samples, sample_rate, layout)
     rows = np.asanyarray(np.load(folder / ROWS, mmap_mode="r"))
@@ -94,14 +94,14 @@ class RowExtraction:
     Args:
         num_samples: T, the window of each clip's middle.
         folder: of the rows and of what is done of them; other processes wait for its lock.
-        tell: called after every batch.
+        on_progress: called after every batch.
     """
 
     def __init__(
-        self, pack: Pack, num_samples: int, sample_rate: int, folder: Path, tell: Tell
+        self, pack: Pack, num_samples: int, sample_rate: int, folder: Path, on_progress: OnProgress
     ) -> None:
         self.pack, self.num_samples, self.sample_rate = pack, num_samples, sample_rate
-        self.folder, self.tell = folder, tell
+        self.folder, self.on_progress = folder, on_progress
         self.num_clips = len(pack.starts) - 1
 
     @torch.inference_mode()
@@ -116,7 +116,7 @@ class RowExtraction:
             for batch in left:
                 self._write(rows, batch, self._computed(compute, batch), layout.num_values)
                 done[batch] = True
-                self.tell(int(done.sum()), self.num_clips)
+                self.on_progress(int(done.sum()), self.num_clips)
 
     def batches(self) -> Iterator[NDArray[np.int64]]:
         """Yield the clips of each batch, which are of like length. Shape: → (B,)"""

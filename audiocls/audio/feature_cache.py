@@ -31,7 +31,7 @@ MOST_CLIPS, MOST_SAMPLES = 32, 2**20
 """Largest batch when filling the cache. Fixed, so that a rebuilt cache is the same to the bit."""
 
 CPU = torch.device("cpu")
-Tell = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Told how many clips of how many have features; none of none while another process has them."""
 
 
@@ -40,7 +40,7 @@ class Extraction:
     """Where the features of a front end that is a network are computed, and who is told."""
 
     device: torch.device = CPU
-    tell: Tell = lambda num_done, num_clips: None
+    on_progress: OnProgress = lambda num_done, num_clips: None
 
 
 HERE = Extraction()
@@ -63,7 +63,9 @@ def open_features(
     """
 
     where = (
-        extraction if isinstance(features, Encodec) else Extraction(HERE.device, extraction.tell)
+        extraction
+        if isinstance(features, Encodec)
+        else Extraction(HERE.device, extraction.on_progress)
     )
 
     def make(file: Path) -> None:
@@ -82,7 +84,7 @@ def open_features(
 
     key = cache_key(pack_name, features.identity(), num_samples, where.device)
     folder = cache / f"features-{features.name}-{key}"
-    return open_rows(folder, "features.npy", make, extraction.tell)
+    return open_rows(folder, "features.npy", make, extraction.on_progress)
 
 
 def open_codes(
@@ -113,7 +115,9 @@ def open_codes(
         write_rows(file, shape, np.int16, codes)
 
     key = cache_key(pack_name, features.with_output("codes").identity(), num_samples, device)
-    return open_rows(cache / f"codes-{features.name}-{key}", "codes.npy", make, extraction.tell)
+    return open_rows(
+        cache / f"codes-{features.name}-{key}", "codes.npy", make, extraction.on_progress
+    )
 
 
 def cache_key(
@@ -138,13 +142,16 @@ def with_level(features: Features, then: Callable[[Tensor], Tensor]) -> Callable
 
 
 def open_rows(
-    folder: Path, name: str, make: Callable[[Path], None], tell: Tell = HERE.tell
+    folder: Path,
+    name: str,
+    make: Callable[[Path], None],
+    on_progress: OnProgress = HERE.on_progress,
 ) -> NDArray[Any]:
     """Open the array `folder`/`name`, written by `make` if it is not there yet, or damaged.
 
     Shape: → as written, memory-mapped
     """
-    build_cache(folder, lambda beside: make(beside / name), while_waiting=lambda: tell(0, 0))
+    build_cache(folder, lambda beside: make(beside / name), while_waiting=lambda: on_progress(0, 0))
     return np.asanyarray(np.load(folder / name, mmap_mode="r"))
 
 
@@ -166,9 +173,9 @@ def computed(
     for some in portions_of(num_clips, num_samples):
         rows = pack.centred(np.arange(some.start, some.stop), num_samples)
         with exactly():
-            found = compute(torch.from_numpy(rows).to(where.device))
-        yield found
-        where.tell(some.stop, num_clips)
+            features = compute(torch.from_numpy(rows).to(where.device))
+        yield features
+        where.on_progress(some.stop, num_clips)
 
 
 @contextmanager

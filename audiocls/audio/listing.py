@@ -155,10 +155,10 @@ class FileFinder:
         if _is_file(exact):
             return exact
         for spelling in dict.fromkeys((listed.strip(), listed.replace("\\", "/").strip())):
-            found = self._near(PurePosixPath(spelling))
-            if found is not None:
-                self.respelled[listed] = found.relative_to(self.root).as_posix()
-                return found
+            path = self._near(PurePosixPath(spelling))
+            if path is not None:
+                self.respelled[listed] = path.relative_to(self.root).as_posix()
+                return path
         return None
 
     def path(self, listed: str) -> Path:
@@ -169,7 +169,7 @@ class FileFinder:
         """Return that files were found under another spelling, if any were."""
         if not self.respelled:
             return ()
-        which = join_names(f"{listed!r} = {found!r}" for listed, found in self.respelled.items())
+        which = join_names(f"{listed!r} = {actual!r}" for listed, actual in self.respelled.items())
         text = f"{len(self.respelled)} paths found in another spelling (Unicode form, backslash "
         text += f"for /, case of the ending, blanks): {which}"
         return (Remark("respelled", text, tuple(self.respelled)),)
@@ -188,10 +188,10 @@ class FileFinder:
     def _names_in(self, folder: Path) -> dict[str, list[str]]:
         """Return the names in a folder by what their spellings share, read once."""
         if folder not in self._names:
-            found: dict[str, list[str]] = {}
+            names: dict[str, list[str]] = {}
             for name in _listed(folder):
-                found.setdefault(spelling_key(name), []).append(name)
-            self._names[folder] = found
+                names.setdefault(spelling_key(name), []).append(name)
+            self._names[folder] = names
         return self._names[folder]
 
 

@@ -107,8 +107,8 @@ def _count_frames(content: mmap.mmap, at: int, first: _Frame) -> int:
         if frame is not None and frame.kind == first.kind:
             at += frame.num_bytes
             count += at <= size
-        elif (found := _next_frame(content, at, first, size)) is not None:
-            at = found[0]
+        elif (later := _next_frame(content, at, first, size)) is not None:
+            at = later[0]
         else:
             break
     return count

@@ -36,10 +36,10 @@ def source_in(path: str, pattern: str) -> str | None:
     >>> source_in("robin/XC123-4.wav", r"^(XC\\d+)"), source_in("site1/a.wav", r"^[^/]+")
     ('XC123', 'a.wav')
     """
-    found = re.search(pattern, PurePosixPath(path).name) or re.search(pattern, path)
-    if found is None:
+    match = re.search(pattern, PurePosixPath(path).name) or re.search(pattern, path)
+    if match is None:
         return None
-    return next((group for group in found.groups() if group), found[0])
+    return next((group for group in match.groups() if group), match[0])
 
 
 def proposal(clips: Sequence[Clip]) -> Iterator[Remark]:
@@ -47,8 +47,8 @@ def proposal(clips: Sequence[Clip]) -> Iterator[Remark]:
     if any(clip.source != clip.id for clip in clips):
         return  # segments of one recording, which are together already
     named = [(PurePosixPath(clip.id).stem, clip) for clip in clips[:_MOST_NAMES]]
-    found = [(pattern, _groups(named, pattern)) for pattern in (*KNOWN, *_LEADING, *_LATER)]
-    known = [(pattern, groups) for pattern, groups in found if groups is not None]
+    tried = [(pattern, _groups(named, pattern)) for pattern in (*KNOWN, *_LEADING, *_LATER)]
+    known = [(pattern, groups) for pattern, groups in tried if groups is not None]
     # A speaker says several words, which tells more than a recording that has one class.
     for pattern, groups in [*filter(_is_of_speakers, known), *filter(_is_of_recordings, known)]:
         apart = sum(len({clip.use for clip in group}) > 1 for group in groups.values())
@@ -62,13 +62,13 @@ def _groups(named: Sequence[tuple[str, Clip]], pattern: str) -> dict[str, list[C
     groups: dict[str, list[Clip]] = defaultdict(list)
     num_missed, most = 0, (1 - _LEAST_SHARE) * len(named)
     for name, clip in named:
-        found = re.search(pattern, name)
-        if found is None:
+        match = re.search(pattern, name)
+        if match is None:
             num_missed += 1
             if num_missed > most:
                 return None
         else:
-            groups[found[1]].append(clip)
+            groups[match[1]].append(clip)
     return groups
 
 
@@ -76,9 +76,9 @@ Pattern = tuple[str, dict[str, list[Clip]]]
 """A regular expression, and clips by what it finds."""
 
 
-def _is_of_speakers(found: Pattern) -> bool:
+def _is_of_speakers(named: Pattern) -> bool:
     """Whether these may be speakers, or recordings of several classes, rather than counters."""
-    pattern, groups = found
+    pattern, groups = named
     if not _repeats(groups) or pattern in KNOWN:
         return _repeats(groups)
     kinds = {name: {clip.labels for clip in group} for name, group in groups.items()}
@@ -91,9 +91,9 @@ def _is_of_speakers(found: Pattern) -> bool:
     return len(groups) >= _FEWEST_NUMBERS and recurs if is_number else len(groups) > 2
 
 
-def _is_of_recordings(found: Pattern) -> bool:
+def _is_of_recordings(named: Pattern) -> bool:
     """Whether these may be recordings of one class each, rather than the classes."""
-    groups = found[1]
+    groups = named[1]
     kinds = [{clip.labels for clip in group} for group in groups.values()]
     num_classes = len(set[tuple[int, ...]]().union(*kinds))
     is_inside = all(len(labels) == 1 for labels in kinds)

@@ -17,7 +17,7 @@ _MOST_SPARSE = 0.9
 def require_file(path: Path) -> None:
     """Raise `DataError` for what is missing, no regular file, empty or hardly written."""
     try:
-        found = path.stat()
+        status = path.stat()
         path.name.encode()
     except FileNotFoundError as error:
         raise unusable(
@@ -29,14 +29,14 @@ def require_file(path: Path) -> None:
         raise unusable(
             path, f"no access ({error})", "check the path and its permissions"
         ) from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise unusable(path, "a folder", "name a file inside it")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise unusable(path, "a device, pipe or socket", "name a regular file")
-    if found.st_size == 0:
+    if status.st_size == 0:
         raise unusable(path, "an empty file (0 bytes)", "download or record the file again")
-    if found.st_size >= _LEAST_SPARSE:
-        _check_is_written(path, found.st_size)
+    if status.st_size >= _LEAST_SPARSE:
+        _check_is_written(path, status.st_size)
 
 
 def _check_is_written(path: Path, size: int) -> None:

@@ -126,11 +126,11 @@ def _listed(url: str, period: int) -> tuple[RemoteFile, ...]:
     with _reaching(url):
         system, top = _opened(url)
         system.invalidate_cache()
-        found: Mapping[str, Mapping[str, Any]] = system.find(top, detail=True)
+        entries: Mapping[str, Mapping[str, Any]] = system.find(top, detail=True)
     files = sorted(
         (
             RemoteFile(path.removeprefix(top).lstrip("/"), info.get("size"), _version(info), path)
-            for path, info in found.items()
+            for path, info in entries.items()
             if not path.endswith("/")
         ),
         key=lambda file: file.name,

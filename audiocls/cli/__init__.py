@@ -89,8 +89,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(is_asked: bool) -> None:
-    if is_asked:
+def _show_version(is_requested: bool) -> None:
+    if is_requested:
         console.say(f"audiocls {audiocls.__version__}")
         raise typer.Exit
 

@@ -49,8 +49,8 @@ class CommandGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is named; ends with a suggestion where there is none."""
         is_unknown = bool(args) and self.get_command(ctx, args[0]) is None
-        if is_unknown and (found := _elsewhere(ctx.find_root().command, self, args[0])):
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(found)}?")
+        if is_unknown and (suggestions := _elsewhere(ctx.find_root().command, self, args[0])):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(suggestions)}?")
         return super().resolve_command(ctx, args)
 
 
@@ -82,11 +82,11 @@ def _commands(group: Any, before: str) -> Iterator[tuple[str, Any]]:
 def _elsewhere(root: Any, group: Any, word: str) -> list[str]:
     """Return the commands that are called so, or do what the word means: the group's, or all."""
     wanted, known = MEANT.get(word, (word,)), dict(_commands(root, ""))
-    found = {
+    meant = {
         words: command
         for words, command in known.items()
         if words in wanted or words.rpartition(" ")[2] in wanted
     }
-    own = [words for words, command in found.items() if command in group.commands.values()]
+    of_group = [words for words, command in meant.items() if command in group.commands.values()]
     options = [each for each in wanted if each.startswith("-")]
-    return [f"'audiocls {words}'" for words in (own or [*found, *options])]
+    return [f"'audiocls {words}'" for words in (of_group or [*meant, *options])]

@@ -79,8 +79,8 @@ def executors(incomplete: str) -> list[str]:
 
 def studies(ctx: Any, incomplete: str) -> list[str]:
     """Offer the studies below the folder of `--runs`."""
-    found = sorted(file.parent.name for file in _runs(ctx).glob("*/study.yaml"))
-    return _beginning(found, incomplete)
+    names = sorted(file.parent.name for file in _runs(ctx).glob("*/study.yaml"))
+    return _beginning(names, incomplete)
 
 
 def trials(ctx: Any, incomplete: str) -> list[str]:

@@ -28,12 +28,12 @@ def noise(
     Run the same command again to resume, or with more seeds. `sweep plan` then speaks in points.
     """
     output = o.output_of(as_json, format_, out, entity, project)
-    found = audiocls.noise(
+    answer = audiocls.noise(
         name, recipe=recipe, set=assignments, seeds=seeds, folds=folds, runs=runs,
         executor=executor, devices=devices, workers=workers, wandb=wandb,
     )  # fmt: skip
-    if found.measured is not None:
-        found.report.write(output)
-    assert found.outcome is not None, "a launch gives it"
-    if found.outcome.exit_code:
-        raise typer.Exit(found.outcome.exit_code)
+    if answer.measured is not None:
+        answer.report.write(output)
+    assert answer.outcome is not None, "a launch gives it"
+    if answer.outcome.exit_code:
+        raise typer.Exit(answer.outcome.exit_code)

@@ -219,7 +219,7 @@ def _trusted(packages: list[str] | None) -> list[str] | None:
     return packages
 
 
-def _placed(folders: list[Path] | None) -> list[Path] | None:
+def _added_to_path(folders: list[Path] | None) -> list[Path] | None:
     """Look for modules in these folders for the rest of this command, workers included."""
     if folders:
         audiocls.add_path(*folders)
@@ -239,7 +239,7 @@ PathOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--path",
-        callback=_placed,
+        callback=_added_to_path,
         metavar="DIR",
         help="Look for modules of own parts here; repeatable.",
     ),

@@ -91,9 +91,9 @@ def note(text: str) -> None:
 def error(text: str) -> None:
     """Print an error on stderr."""
     terminal, start = stderr(), "error: "
-    told = Text(_fitted(terminal, f"{start}{text}"))
-    told.stylize("bold red", 0, len(start))
-    terminal.print(told, soft_wrap=True)
+    line = Text(_fitted(terminal, f"{start}{text}"))
+    line.stylize("bold red", 0, len(start))
+    terminal.print(line, soft_wrap=True)
 
 
 def message(terminal: Console, text: str) -> None:

@@ -30,9 +30,9 @@ def _lines(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
     indent = " " * (len(line) - len(line.lstrip(" -")))
-    found = COMMAND.search(line)
-    prose = line[: found.start()].rstrip() if found else line
+    match = COMMAND.search(line)
+    prose = line[: match.start()].rstrip() if match else line
     lines = textwrap.wrap(
         prose, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
-    return [*lines, f"{indent}{found[0]}"] if found else lines
+    return [*lines, f"{indent}{match[0]}"] if match else lines

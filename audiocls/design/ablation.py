@@ -244,5 +244,5 @@ class Ablation(Options):
         """Return what every arm sets above the recipe: overrides, limits, and own metrics."""
         limits = {"max_params": self.budget.max_params, "max_macs": self.budget.max_macs}
         known = {f"budget.{key}": value for key, value in limits.items() if value is not None}
-        own = [each for metric in (self.metric, *self.secondary) for each in metric.own]
-        return {**self.overrides, **known, **({"train.metrics": own} if own else {})}
+        metrics = [each for metric in (self.metric, *self.secondary) for each in metric.own]
+        return {**self.overrides, **known, **({"train.metrics": metrics} if metrics else {})}

@@ -42,7 +42,7 @@ def program_sweep(plan: Plan, source: str) -> dict[str, Any]:
     keys = ablation.block_parameters.items()
     levels = {**plan.factors, **{key: blocks[name] for name, key in keys}}
     parameters = {key: {"value": value} for key, value in ablation.base().items()}
-    own = {"program": ablation.program, "command": list(ablation.command)}
+    program = {"program": ablation.program, "command": list(ablation.command)}
     return {
         "name": ablation.name,
         "description": ablation.question,
@@ -50,7 +50,7 @@ def program_sweep(plan: Plan, source: str) -> dict[str, Any]:
         "method": "grid",
         "metric": metric,
         "parameters": {**parameters, **{key: {"values": each} for key, each in levels.items()}},
-        **{key: value for key, value in own.items() if value},
+        **{key: value for key, value in program.items() if value},
     }
 
 

@@ -25,7 +25,7 @@ def adapt(network: nn.Module, rank: int, alpha: int, dropout: float) -> None:
     if not any(name.rpartition(".")[2] in TARGETS for name in linear):
         fault = f"no layer is called {', '.join(TARGETS)}; this encoder has no attention to adapt"
         raise ConfigError("model.lora", [fault])
-    found = sorted({name.rpartition(".")[2] for name in linear} & set(TARGETS))
+    targets = sorted({name.rpartition(".")[2] for name in linear} & set(TARGETS))
     network.requires_grad_(False)
-    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=found)
+    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=targets)
     inject_adapter_in_model(config, network)

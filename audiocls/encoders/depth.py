@@ -25,9 +25,9 @@ def depths_by_blocks(network: nn.Module, blocks: str) -> dict[str, int]:
     depths, count = {}, 0
     has_begun = False
     for name, _ in network.named_parameters():
-        if found := inside.match(name):
-            has_begun, count = True, max(count, int(found[1]) + 1)
-            depths[name] = int(found[1]) + 1
+        if match := inside.match(name):
+            has_begun, count = True, max(count, int(match[1]) + 1)
+            depths[name] = int(match[1]) + 1
         else:
             depths[name] = -1 if has_begun else 0
     return {name: count + 1 if depth < 0 else depth for name, depth in depths.items()}

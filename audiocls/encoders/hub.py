@@ -23,8 +23,8 @@ def folder_of(source: Source, with_code: bool = False) -> Path:
         DataError: it is not here and cannot be downloaded, or holds no safetensors.
     """
     folder = source.folder()
-    lacks_code = with_code and folder is not None and not any(folder.glob(CODE))
-    if folder is None or (source.is_on_hub and lacks_code):
+    is_code_missing = with_code and folder is not None and not any(folder.glob(CODE))
+    if folder is None or (source.is_on_hub and is_code_missing):
         folder = _downloaded(source, with_code)
     require_encoder(folder, source.name)
     return folder

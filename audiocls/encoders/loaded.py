@@ -188,7 +188,7 @@ def load_encoder(
 def _with_weights(
     auto: Any, folder: Path, config: Any, attention: Attention, known: dict[str, Any]
 ) -> Any:
-    network, found = auto.AutoModel.from_pretrained(
+    network, loading_info = auto.AutoModel.from_pretrained(
         folder,
         config=config,
         use_safetensors=True,
@@ -197,9 +197,9 @@ def _with_weights(
         output_loading_info=True,
         **known,
     )
-    missing = [key for key in found["missing_keys"] if key.rpartition(".")[2] not in UNUSED]
-    if missing or found.get("mismatched_keys"):
-        bad = sorted(map(str, [*missing, *found.get("mismatched_keys", ())]))
+    missing = [key for key in loading_info["missing_keys"] if key.rpartition(".")[2] not in UNUSED]
+    if missing or loading_info.get("mismatched_keys"):
+        bad = sorted(map(str, [*missing, *loading_info.get("mismatched_keys", ())]))
         fault = f"{len(bad)} tensors are missing or of another shape, the first {bad[0]}"
         raise ConfigError(f"the encoder in {folder}", [f"{fault}; they would be random"])
     return network

@@ -52,8 +52,8 @@ class Source:
         """
         card = self._read("README.md")
         head = card.split("---", 2)[1] if card.startswith("---") else ""
-        found = re.search(r"^licen[sc]e:\s*[\"']?([^\s\"']+)", head, re.MULTILINE)
-        return found[1] if found else ""
+        match = re.search(r"^licen[sc]e:\s*[\"']?([^\s\"']+)", head, re.MULTILINE)
+        return match[1] if match else ""
 
     def note(self) -> str:
         """Return what a report says of it: its name, its revision, its licence."""
@@ -92,8 +92,8 @@ def source_of(name: str) -> Source:
     >>> source_of("./tiny").is_on_hub
     False
     """
-    if found := HUB.fullmatch(name):
-        return Source(name, found["repository"], found["revision"])
+    if match := HUB.fullmatch(name):
+        return Source(name, match["repository"], match["revision"])
     is_path = name.startswith((".", "/", "~")) or Path(name).expanduser().is_dir()
     if not is_path and ("@" in name or re.fullmatch(r"[\w.-]+/[\w.-]+", name)):
         raise ValueError(f"got {name!r}, which is neither a folder nor pinned; {WANTED}")
@@ -154,8 +154,8 @@ def hub_cache() -> Path:
 def _snapshot(repository: str, revision: str) -> Path | None:
     """Return the folder of a downloaded revision, if it is whole."""
     folder = hub_cache() / f"models--{repository.replace('/', '--')}" / "snapshots"
-    found = [each for each in folder.glob(f"{revision}*") if (each / "config.json").is_file()]
-    return found[0] if found and has_weights(found[0]) else None
+    snapshots = [each for each in folder.glob(f"{revision}*") if (each / "config.json").is_file()]
+    return snapshots[0] if snapshots and has_weights(snapshots[0]) else None
 
 
 def _deciding(folder: Path) -> Iterator[Path]:

@@ -27,7 +27,7 @@ EXCLUSIVE = ("mps", "tpu")
 
 
 @dataclass(frozen=True)
-class Found:
+class Accelerators:
     """The accelerators of one maker that this machine has."""
 
     devices: tuple[str, ...]
@@ -38,31 +38,35 @@ class Found:
     """Whether each trial of anybody's program gets one, which may have a torch of its own."""
 
 
-def found_accelerators() -> list[Found]:
+def installed_accelerators() -> list[Accelerators]:
     """Return what this machine has, in the order in which it is chosen."""
     build = torch_build()
     makers = (_of_nvidia, _of_amd, _of_google, _of_intel, _of_apple)
-    return [found for maker in makers if (found := maker(build)).devices]
+    return [accelerators for maker in makers if (accelerators := maker(build)).devices]
 
 
 def available_devices(is_native: bool) -> list[str]:
     """Return the accelerators that our own trials, or else other programs, can be given."""
     return [
         name
-        for found in found_accelerators()
-        if (not found.obstacle if is_native else found.is_for_programs)
-        for name in found.devices
+        for accelerators in installed_accelerators()
+        if (not accelerators.obstacle if is_native else accelerators.is_for_programs)
+        for name in accelerators.devices
     ]
 
 
 def obstacles() -> list[str]:
     """Return a sentence for each maker's accelerators that torch cannot use."""
-    return [found.obstacle for found in found_accelerators() if found.obstacle]
+    return [
+        accelerators.obstacle for accelerators in installed_accelerators() if accelerators.obstacle
+    ]
 
 
-def _of_nvidia(build: TorchBuild) -> Found:
+def _of_nvidia(build: TorchBuild) -> Accelerators:
     devices = tuple(f"cuda:{i}" for i, _ in enumerate(visible_nvidia(os.environ)))
-    return Found(devices, _lacks(build, "CUDA", build.cuda, _listed(gpus.installed_gpus())))
+    return Accelerators(
+        devices, _obstacle(build, "CUDA", build.cuda, _listed(gpus.installed_gpus()))
+    )
 
 
 def visible_nvidia(variables: Mapping[str, str]) -> list[str]:
@@ -71,38 +75,44 @@ def visible_nvidia(variables: Mapping[str, str]) -> list[str]:
     return visible_gpus(variables.get("CUDA_VISIBLE_DEVICES"), uuids)
 
 
-def _of_amd(build: TorchBuild) -> Found:
+def _of_amd(build: TorchBuild) -> Accelerators:
     devices = tuple(f"cuda:{i}" for i, _ in enumerate(visible_amd_gpus(os.environ)))
     if gpus.installed_gpus():  # torch names both `cuda`, and is built for one of them
         devices = ()
-    return Found(devices, _lacks(build, "ROCm", build.hip, f"AMD {_listed(installed_amd_gpus())}"))
+    return Accelerators(
+        devices, _obstacle(build, "ROCm", build.hip, f"AMD {_listed(installed_amd_gpus())}")
+    )
 
 
-def _of_google(build: TorchBuild) -> Found:
+def _of_google(build: TorchBuild) -> Accelerators:
     tpus = installed_tpus()
     chips = _left("TPU_VISIBLE_DEVICES", _left("TPU_VISIBLE_CHIPS", range(tpus.count)))
     devices = tuple(f"tpu:{number}" for number in chips or range(tpus.num_unreachable))
     what = f"{len(devices)} × {tpus.generation}"
     if not tpus.count:
         why = "torch_tpu reaches chips by /dev/vfio, and these are behind /dev/accel*"
-        return Found(devices, f"{what} cannot be used: {why}. Use a newer image of the machine")
+        return Accelerators(
+            devices, f"{what} cannot be used: {why}. Use a newer image of the machine"
+        )
     why = torch_tpu_obstacle(build.version) if build.version else ""
-    return Found(devices, f"{what} cannot be used: {why}" if why else "")
+    return Accelerators(devices, f"{what} cannot be used: {why}" if why else "")
 
 
-def _of_intel(build: TorchBuild) -> Found:
+def _of_intel(build: TorchBuild) -> Accelerators:
     cards = [device for device in _pci_of_cards() if build.xpu or device != INTEGRATED]
     devices = tuple(f"xpu:{number}" for number in _left("ZE_AFFINITY_MASK", range(len(cards))))
-    return Found(devices, _lacks(build, "XPU", build.xpu, "Intel GPU"), is_for_programs=False)
+    return Accelerators(
+        devices, _obstacle(build, "XPU", build.xpu, "Intel GPU"), is_for_programs=False
+    )
 
 
-def _of_apple(build: TorchBuild) -> Found:
+def _of_apple(build: TorchBuild) -> Accelerators:
     if (platform.system(), platform.machine()) != ("Darwin", "arm64"):
-        return Found(())
+        return Accelerators(())
     version = platform.mac_ver()[0]
     is_old = int(version.partition(".")[0] or 0) < OLDEST_MACOS
     why = f"{apple_chip()} cannot be used: torch needs macOS {OLDEST_MACOS}, and here is {version}"
-    return Found(("mps",), why if is_old and build.version else "", is_for_programs=False)
+    return Accelerators(("mps",), why if is_old and build.version else "", is_for_programs=False)
 
 
 def _pci_of_cards() -> Iterator[str]:
@@ -123,7 +133,7 @@ def _left(variable: str, numbers: Sequence[int]) -> Sequence[int]:
     return [number for number in numbers if str(number) in words]
 
 
-def _lacks(build: TorchBuild, what: str, version: str, devices: str) -> str:
+def _obstacle(build: TorchBuild, what: str, version: str, devices: str) -> str:
     if version or not build.version:  # without any torch nothing is trained here
         return ""
     return (
@@ -141,7 +151,7 @@ def apple_chip() -> str:
     """Return the product name of a Mac's processor, such as `Apple M2 Max`, or else `mps`."""
     words = ["sysctl", "-n", "machdep.cpu.brand_string"]
     try:
-        asked = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)
+        queried = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return "mps"
-    return asked.stdout.strip() or "mps"
+    return queried.stdout.strip() or "mps"

@@ -73,9 +73,11 @@ class Blocks:
         records = (self.folder.trial(each).record() for each in self._of_block[block])
         return next((r.provenance.device for r in records if r and r.provenance.device), "")
 
-    def _is_free(self, block: Block, own: str) -> bool:
+    def _is_free(self, block: Block, trial_id: str) -> bool:
         """Whether no other trial of the block has a result or is being trained."""
-        states = (self.folder.trial(each).state() for each in self._of_block[block] if each != own)
+        states = (
+            self.folder.trial(each).state() for each in self._of_block[block] if each != trial_id
+        )
         return not any(state in ("done", "running") for state in states)
 
     def _file(self, block: Block) -> Path:

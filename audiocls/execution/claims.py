@@ -58,8 +58,8 @@ class Claims:
         while self._due:
             trial_id = self._due.popleft()
             waiting = self.elsewhere.get(trial_id) or self.misfits.get(trial_id)
-            if waiting is not None and (found := self._try(waiting)) is not None:
-                return found
+            if waiting is not None and (result := self._try(waiting)) is not None:
+                return result
         return None
 
     def _try(self, waiting: Waiting) -> AnyJob | Done | Failed | None:
@@ -109,10 +109,10 @@ class Claims:
         finally:
             self.give_back(job.id)
 
-    def wish_end(self, trial_id: str) -> bool:
+    def request_end(self, trial_id: str) -> bool:
         """Ask the launch that holds a trial to finish it early; return whether one does."""
         if (waiting := self.elsewhere.get(trial_id)) is not None:
-            waiting.job.trial.wish.touch()
+            waiting.job.trial.stop_request.touch()
         return waiting is not None
 
     def lose(self, job: AnyJob) -> None:

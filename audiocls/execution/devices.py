@@ -21,7 +21,7 @@ from audiocls.execution.gpus import Gpu
 from audiocls.execution.temporary import TEMPORARY
 from audiocls.execution.tpus import installed_tpus, tpu_variables
 from audiocls.formatting import join_names
-from audiocls.training.device import PLACED
+from audiocls.training.device import DEVICE_VARIABLE
 
 PerDevice = int | Literal["auto"]
 """Trials that a worker trains at once; `auto`: as many as its device has memory for."""
@@ -106,9 +106,9 @@ def grouped(names: Sequence[str], size: int) -> Slots:
 
 def _named(word: str, there: Sequence[str]) -> list[str]:
     """Return the devices that a word of `--devices` names."""
-    found = [name for name in ["cpu", *there] if word in (name, kind_name(name))]
-    if found and word:
-        return found
+    named = [name for name in ["cpu", *there] if word in (name, kind_name(name))]
+    if named and word:
+        return named
     allowed = ", ".join(["auto", "cpu", *there])
     idle = ". ".join(["", *obstacles()])
     raise UsageError(f"--devices: got {word!r}; this machine has: {allowed}{idle}")
@@ -160,16 +160,16 @@ def devices_of_trial() -> int:
     return int(os.environ.get(DEVICES_PER_TRIAL, "1"))
 
 
-def require_kinds(asked: Iterable[str], slots: Slots) -> None:
+def require_kinds(wanted: Iterable[str], slots: Slots) -> None:
     """Raise `UsageError` where trials ask for a kind of device that no slot is.
 
     Args:
-        asked: each trial's `device`, such as `auto` or `cuda`.
+        wanted: each trial's `device`, such as `auto` or `cuda`.
 
     >>> require_kinds(["auto", "cuda"], ["cuda:0"])
     """
     there = {kind_name(slot) for slot in slots}
-    if odd := sorted({*asked} - {"auto", *there}):
+    if odd := sorted({*wanted} - {"auto", *there}):
         raise UsageError(
             f"device: got {odd[0]}, but this launch trains on {join_names(sorted(there))}. Leave "
             f"it at auto, or name the devices, such as: --devices {odd[0]}"
@@ -206,10 +206,10 @@ def worker_environment(
     """
     kept = {name: value for name, value in inherited.items() if name != "WANDB_SERVICE"}
     folder = {"TMPDIR": str(temporary), TEMPORARY: str(temporary)} if temporary else {}
-    placed = {PLACED: kind_name(device)}
+    chosen_device = {DEVICE_VARIABLE: kind_name(device)}
     if num_others := device.count(","):
-        placed[DEVICES_PER_TRIAL] = str(1 + num_others)
-    return {**kept, **TUNED, **folder, **placed, **visible_devices(inherited, device, cache)}
+        chosen_device[DEVICES_PER_TRIAL] = str(1 + num_others)
+    return {**kept, **TUNED, **folder, **chosen_device, **visible_devices(inherited, device, cache)}
 
 
 def visible_devices(
@@ -238,7 +238,7 @@ def visible_devices(
 @contextmanager
 def only_visible(device: str) -> Iterator[None]:
     """Hide all accelerators but one from this process meanwhile."""
-    chosen = {PLACED: kind_name(device), **visible_devices(os.environ, device)}
+    chosen = {DEVICE_VARIABLE: kind_name(device), **visible_devices(os.environ, device)}
     before = {name: os.environ.get(name) for name in chosen}
     os.environ.update(chosen)
     try:

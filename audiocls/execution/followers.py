@@ -50,7 +50,7 @@ def following(job: NativeJob, config: Config, cache: Path) -> Iterator[Ranks]:
         try:
             for rank in range(1, size):
                 followers.append(_start((rank, size), rendezvous, cache))
-                _tell(followers[-1], job)
+                _send(followers[-1], job)
                 watch = threading.Thread(target=_watch, args=(followers[-1], is_over), daemon=True)
                 watch.start()
             yield ranks.join(0, size, rendezvous, resolve_device(config.device))
@@ -72,7 +72,7 @@ def _start(place: tuple[int, int], rendezvous: Path, cache: Path) -> subprocess.
     return subprocess.Popen(program, stdin=subprocess.PIPE, text=True)
 
 
-def _tell(follower: subprocess.Popen[str], job: NativeJob) -> None:
+def _send(follower: subprocess.Popen[str], job: NativeJob) -> None:
     """Send the job; a follower that has died by now is noticed by who watches it."""
     assert follower.stdin is not None
     with suppress(BrokenPipeError):

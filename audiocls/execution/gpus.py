@@ -32,20 +32,20 @@ def installed_gpus() -> tuple[Gpu, ...]:
     Empty without a driver, whatever the environment says.
     """
     try:
-        asked = subprocess.run(
+        listing = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return _of_the_kernel()
-    found: list[Gpu] = []
+    gpus: list[Gpu] = []
     whole = ""
-    for line in map(LISTED.match, asked.stdout.splitlines()):
+    for line in map(LISTED.match, listing.stdout.splitlines()):
         if line is None:
             continue
         number, name, part, uuid = line.groups()
         whole = name or whole
-        found.append(Gpu(uuid, f"{whole} {part}", uuid) if part else Gpu(number, name, uuid))
-    return tuple(found)
+        gpus.append(Gpu(uuid, f"{whole} {part}", uuid) if part else Gpu(number, name, uuid))
+    return tuple(gpus)
 
 
 def _of_the_kernel() -> tuple[Gpu, ...]:
@@ -53,8 +53,8 @@ def _of_the_kernel() -> tuple[Gpu, ...]:
         texts = [(gpu / "information").read_text() for gpu in sorted(DRIVER.iterdir())]
     except OSError:
         return ()
-    known = [found for text in texts if (found := KNOWN_TO_THE_KERNEL.search(text))]
-    return tuple(Gpu(str(number), *found.groups()) for number, found in enumerate(known))
+    known = [match for text in texts if (match := KNOWN_TO_THE_KERNEL.search(text))]
+    return tuple(Gpu(str(number), *match.groups()) for number, match in enumerate(known))
 
 
 def visible_gpus(variable: str | None, listed: Sequence[str]) -> list[str]:
@@ -76,8 +76,8 @@ def visible_gpus(variable: str | None, listed: Sequence[str]) -> list[str]:
         return [str(number) for number in range(len(gpus))]
     words = [_named(word.strip(), gpus, listed) for word in variable.split(",")]
     kept = words[: words.index(None)] if None in words else words
-    found = [word for word in kept if word is not None]
-    return found if len(set(found)) == len(found) else []
+    visible = [word for word in kept if word is not None]
+    return visible if len(set(visible)) == len(visible) else []
 
 
 def _named(word: str, gpus: Sequence[str], listed: Sequence[str]) -> str | None:

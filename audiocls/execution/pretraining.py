@@ -62,9 +62,9 @@ def pretrained_for(
             if is_mine:
                 report(0, damage)
                 mine = replace(stage, folder=stage.folder.under(lease))
-                tell = partial(_tell, job.id, emit)
+                on_progress = partial(_report_extraction, job.id, emit)
                 dataset = worker_cache.dataset(
-                    stage.config, stage.fingerprint, stage.table, stage.learns_codes, tell
+                    stage.config, stage.fingerprint, stage.table, stage.learns_codes, on_progress
                 )
                 return _train(mine, dataset, report, poll_signal)
         report(len(stage.folder.history()))
@@ -72,7 +72,9 @@ def pretrained_for(
     return None
 
 
-def _tell(trial_id: str, emit: Callable[[Event], None], num_done: int, num_clips: int) -> None:
+def _report_extraction(
+    trial_id: str, emit: Callable[[Event], None], num_done: int, num_clips: int
+) -> None:
     emit(Extraction(trial_id, num_done, num_clips))
 
 

@@ -96,9 +96,9 @@ def answers_to(lines: Iterable[str]) -> Iterable[list[str]]:
     from audiocls.training.part_checks import faults_of
 
     for line in lines:
-        asked: dict[str, Any] = json.loads(line)
-        config = Config.model_validate(asked["config"], context=KEPT)
-        yield faults_of(config, asked["num_classes"])
+        request: dict[str, Any] = json.loads(line)
+        config = Config.model_validate(request["config"], context=KEPT)
+        yield faults_of(config, request["num_classes"])
 
 
 def main() -> None:

@@ -103,7 +103,7 @@ class Launch:
                     break
                 self._handle(executor.poll(POLL_S))
                 for trial_id in self.source.trials_to_stop():
-                    if not self.claims.wish_end(trial_id):
+                    if not self.claims.request_end(trial_id):
                         executor.end(trial_id)
             if self._is_idle() and self.claims.misfits:
                 self.stopped_by = self.stopped_by or "devices"
@@ -160,18 +160,18 @@ class Launch:
         """Return the next trial that can be run here; those that have ended elsewhere are told."""
         if self._retrying:
             return self._retrying.popleft()
-        while (found := self.claims.next() or self._take()) is not None:
-            if not isinstance(found, Done | Failed):
-                return found
-            self._settle(found)
+        while (claimed := self.claims.next() or self._take()) is not None:
+            if not isinstance(claimed, Done | Failed):
+                return claimed
+            self._settle(claimed)
         return None
 
     def _take(self) -> AnyJob | Done | Failed | None:
         """Return the next trial of the source that no other launch holds."""
         while (job := self.source.next()) is not None:
             self._jobs[job.id] = job
-            if (found := self.claims.take(job)) is not None:
-                return found
+            if (claimed := self.claims.take(job)) is not None:
+                return claimed
         return None
 
     def _settle(self, ended: Done | Failed) -> None:

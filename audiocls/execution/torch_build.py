@@ -22,11 +22,11 @@ class TorchBuild:
 @functools.lru_cache(maxsize=1)
 def torch_build() -> TorchBuild:
     """Return what the torch of this Python was built with."""
-    found = importlib.util.find_spec("torch")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
         return TorchBuild()
     try:
-        return build_of(Path(found.origin).with_name("version.py").read_text(encoding="utf-8"))
+        return build_of(Path(spec.origin).with_name("version.py").read_text(encoding="utf-8"))
     except (OSError, SyntaxError):
         return TorchBuild()  # whoever imports it is told what is wrong
 

@@ -100,7 +100,7 @@ def _attempt(run: TrialRun, form_of: Callable[[TrainingState], StepForm]) -> Cal
         ended, ending = Interrupted(job.id, is_taken=True), Ending(exit_code=1)
     except Exception as error:
         ended, ending = failed(run, error), Ending(exit_code=1)
-    run.is_uploading = isinstance(ended, Done) and run.is_its_own_run_online()
+    run.is_uploading = isinstance(ended, Done) and run.is_run_online()
     return partial(run.close, ended, ending)
 
 
@@ -132,8 +132,8 @@ def _train(run: TrialRun, form_of: Callable[[TrainingState], StepForm]) -> tuple
 
 def dataset_of(run: TrialRun) -> AudioDataset:
     """Return the data of a trial that was opened, once its parts were tried on this machine."""
-    fingerprint, tell = run.job.spec.data_fingerprint, run.tell_extraction
-    dataset = run.worker_cache.dataset(run.config, fingerprint, tell=tell)
+    fingerprint, on_progress = run.job.spec.data_fingerprint, run.report_extraction
+    dataset = run.worker_cache.dataset(run.config, fingerprint, on_progress=on_progress)
     require_sound_here(Tried(run.config, len(dataset.table.labels)), run.worker_cache.cache)
     split = dataset.table.split(run.config.fold, run.config.data.validation)
     run.scoring_share = scoring_share(split)

@@ -95,7 +95,7 @@ class TrialRun:
         By the stop button of its W&B run, or by a launch whose stop rule has named it.
         """
         signal = self.poll_scheduler()
-        is_enough = self.stop_button.is_set() or self.job.trial.wish.exists()
+        is_enough = self.stop_button.is_set() or self.job.trial.stop_request.exists()
         return Signal.FINISH if is_enough and signal is Signal.CONTINUE else signal
 
     def end_epoch(self, end: EpochEnd) -> Signal:
@@ -112,7 +112,7 @@ class TrialRun:
         self.snapshots.end_epoch(end, signal)
         return signal
 
-    def tell_extraction(self, num_done: int, num_clips: int) -> None:
+    def report_extraction(self, num_done: int, num_clips: int) -> None:
         """Report for how many clips of how many features have been computed."""
         self.emit(Extraction(self.job.id, num_done, num_clips))
 
@@ -125,7 +125,7 @@ class TrialRun:
         fault = ended.fault or report.fault
         return replace(ended, note=note, is_worker_spent=report.is_beyond_repair, fault=fault)
 
-    def is_its_own_run_online(self) -> bool:
+    def is_run_online(self) -> bool:
         """Whether a server gets its run; one that a server has opened ends before the next."""
         return self.job.tracking.mode == "online" and not self.job.tracking.run_id
 

@@ -148,8 +148,8 @@ def main(cache: Path, per_device: str = "1") -> NoReturn:
 
 def leave(code: int) -> NoReturn:
     """Exit at once, without libraries' exit handlers; remove this process's temporary files."""
-    if own := os.environ.get(TEMPORARY):
-        shutil.rmtree(own, ignore_errors=True)
+    if temporary := os.environ.get(TEMPORARY):
+        shutil.rmtree(temporary, ignore_errors=True)
     os._exit(code)
 
 

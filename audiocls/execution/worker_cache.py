@@ -7,7 +7,7 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.clips import fingerprint as fingerprint_of
 from audiocls.audio.dataset import AudioDataset, open_dataset
 from audiocls.audio.datasets import DataSet, is_packed
-from audiocls.audio.feature_cache import HERE, Tell
+from audiocls.audio.feature_cache import HERE, OnProgress
 from audiocls.audio.fetch import require_as_unpacked
 from audiocls.audio.pack import pack_folder
 from audiocls.audio.remote import is_url, last_copy, require_intact
@@ -35,12 +35,12 @@ class WorkerCache:
         fingerprint: str,
         table: ClipTable | None = None,
         has_codes: bool | None = None,
-        tell: Tell = HERE.tell,
+        on_progress: OnProgress = HERE.on_progress,
     ) -> AudioDataset:
         """Return the data set of `config`, opened now unless it is among the last ones used.
 
         `table` names other clips than those of `config.data`. EnCodec codes are included if the
-        self-supervision of `config` is joint, or as `has_codes` says. `tell` is called while
+        self-supervision of `config` is joint, or as `has_codes` says. `on_progress` is called while
         features are computed.
         """
         with_codes = config.ssl.mode == "joint" if has_codes is None else has_codes
@@ -59,7 +59,7 @@ class WorkerCache:
                 self.cache,
                 device,
                 with_codes,
-                tell,
+                on_progress,
             )
             if len(self._datasets) > CAPACITY:
                 self._datasets.popitem(last=False)

@@ -121,9 +121,9 @@ def _by_keys(
 def missing_keys(results: Results, options: ImportOptions) -> list[str]:
     """Return a fault for each key that no run has, with the nearest that one has."""
     known = sorted({key for run in results.runs for key in fields_of(run)} - _blank(results))
-    asked = dict.fromkeys((*options.arm, options.seed, options.fold))
+    wanted = dict.fromkeys((*options.arm, options.seed, options.fold))
     return [
-        unknown_key(results, key, known) for key in asked if key is not None and key not in known
+        unknown_key(results, key, known) for key in wanted if key is not None and key not in known
     ]
 
 

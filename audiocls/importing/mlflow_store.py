@@ -11,7 +11,7 @@ from audiocls.importing.tables import number_of
 from audiocls.tracking.project import RemoteRun
 
 STATES = {"FINISHED": "finished", "RUNNING": "running", "SCHEDULED": "pending"}
-OWN_TAGS = "mlflow."
+SYSTEM_TAGS = "mlflow."
 """Prefix of the tags that MLflow sets."""
 
 
@@ -45,14 +45,14 @@ def results_of(client: Any, uri: str, experiment: str | None) -> Results:
             f"mlflow:{uri}: no experiment {experiment!r}; experiments: {', '.join(known)}."
             f"{did_you_mean(experiment, known)}"
         )
-    found = {name: list(_runs(client, each)) for name, each in chosen.items()}
-    filled = [name for name, runs in found.items() if runs]
+    runs_of = {name: list(_runs(client, each)) for name, each in chosen.items()}
+    filled = [name for name, runs in runs_of.items() if runs]
     if len(filled) > 1:
         raise UsageError(
             f"mlflow:{uri}: choose an experiment with --group NAME: {', '.join(filled)}"
         )
     name = filled[0] if filled else next(iter(chosen), uri)
-    runs = [_run_of(run) for run in found.get(name, ())]
+    runs = [_run_of(run) for run in runs_of.get(name, ())]
 
     def history(run_id: str) -> Sequence[Mapping[str, Any]]:
         metrics = next(run.summary for run in runs if run.id == run_id)
@@ -78,7 +78,7 @@ def _runs(client: Any, experiment_id: str) -> Iterator[Any]:
 
 def _run_of(run: Any) -> RemoteRun:
     info, data = run.info, run.data
-    tags = {name: text for name, text in data.tags.items() if not name.startswith(OWN_TAGS)}
+    tags = {name: text for name, text in data.tags.items() if not name.startswith(SYSTEM_TAGS)}
     both = info.start_time is not None and info.end_time is not None
     seconds = (info.end_time - info.start_time) / 1000 if both else None
     return RemoteRun(

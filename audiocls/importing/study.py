@@ -80,8 +80,8 @@ def study_of_results(
     study = _study(name, results, options, metric, assigned, newest, request)
     waiting = [each for each in newest.values() if each.run.state in UNENDED]
     running = [f"{len(waiting)} cells have a run that has not ended."] if waiting else []
-    told = (*results.notes, *notes, *older, *running, *_commits(newest))
-    return replace(study, notes=(*told, *_unsaid(options, study, newest))), newest
+    notes_of_runs = (*results.notes, *notes, *older, *running, *_commits(newest))
+    return replace(study, notes=(*notes_of_runs, *_unsaid(options, study, newest))), newest
 
 
 def records_of(study: Study, newest: Mapping[CellKey, AssignedRun]) -> dict[str, Record]:
@@ -241,10 +241,10 @@ def _write(
 
 def _record(results: Results, cell: Cell, assigned: AssignedRun) -> Record:
     """Return the record of a finished run: the trial's own, where it was run here."""
-    own = results.trial_of(assigned.run.id).record() if results.trial_of else None
-    if own is None:
+    record = results.trial_of(assigned.run.id).record() if results.trial_of else None
+    if record is None:
         return record_of(cell, assigned)
-    return replace(own, id=cell.id, seed=cell.seed, fold=cell.fold)
+    return replace(record, id=cell.id, seed=cell.seed, fold=cell.fold)
 
 
 def _keep_predictions(results: Results, assigned: AssignedRun, trial: TrialFolder) -> None:

@@ -30,8 +30,10 @@ from audiocls.live.whole_report import WholeReports
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 """Names by which a browser on this machine, or at the other end of a tunnel, may ask."""
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-OWN = POLICY + "style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-OWN += "media-src data:"
+PAGE_POLICY = (
+    POLICY + "style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+)
+PAGE_POLICY += "media-src data:"
 WITHIN = POLICY + "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
 WITHIN += "media-src data:"
 """Of a report, which holds all that it needs."""
@@ -113,7 +115,11 @@ def application(runs: Path) -> Starlette:
 
 
 def _page(
-    request: Request, text: str, kind: str = "text/html", policy: str = OWN, status: int = 200
+    request: Request,
+    text: str,
+    kind: str = "text/html",
+    policy: str = PAGE_POLICY,
+    status: int = 200,
 ) -> Response:
     """Return the text, or nothing where the browser has it already."""
     content = text.encode()

@@ -49,11 +49,11 @@ def _blocks(view: View, is_final: bool) -> tuple[Block, ...]:
     except (AudioclsError, OSError) as error:
         return (Note(f"No clip can be played: {error}"),)
     blocks = clip_blocks(section)
-    shown = blocks if is_final else tuple(_to_hear(blocks))
+    shown = blocks if is_final else tuple(_playable(blocks))
     return tuple(map(_opened, shown)) or (Note(NONE_YET),)
 
 
-def _to_hear(blocks: Sequence[Block]) -> Iterator[Block]:
+def _playable(blocks: Sequence[Block]) -> Iterator[Block]:
     """Yield what can be listened to, and remarks, without any test."""
     for block in blocks:
         if isinstance(block, Section):

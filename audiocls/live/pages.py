@@ -167,7 +167,7 @@ def _environment() -> "Environment":
 
     known = environment(_is_shown)
     assert known.loader is not None, "it loads the report's templates"
-    own = PackageLoader("audiocls.live", "page")
+    page = PackageLoader("audiocls.live", "page")
     known.globals["address"] = address
-    known.loader = ChoiceLoader([own, known.loader])
+    known.loader = ChoiceLoader([page, known.loader])
     return known

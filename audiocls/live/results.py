@@ -63,8 +63,8 @@ class Results:
             return read_influences(self.folder, study, self.records, self._names)
         known = self._influences.get(study.metric, {})
         new = {id_: record for id_, record in self.records.items() if id_ not in known}
-        for metric, found in read_influences(self.folder, study, new, self._names).items():
-            self._influences.setdefault(metric, {}).update(found)
+        for metric, added in read_influences(self.folder, study, new, self._names).items():
+            self._influences.setdefault(metric, {}).update(added)
         return self._influences
 
     def histories(self, trial_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:

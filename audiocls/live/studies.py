@@ -40,12 +40,12 @@ class Studies:
 
     def names(self) -> list[str]:
         """Return the names of all studies, the one that was begun last first."""
-        found: list[tuple[float, str]] = []
+        dated: list[tuple[float, str]] = []
         with suppress(FileNotFoundError), os.scandir(self.runs) as entries:
             for entry in entries:
                 with suppress(OSError):
-                    found.append((Path(entry.path, "study.yaml").stat().st_mtime, entry.name))
-        return [name for _, name in sorted(found, reverse=True)]
+                    dated.append((Path(entry.path, "study.yaml").stat().st_mtime, entry.name))
+        return [name for _, name in sorted(dated, reverse=True)]
 
     def named(self, name: str) -> Watched | None:
         """Return a study by its name; `None` for any other text, whatever path it may be."""

@@ -147,20 +147,20 @@ class Watched:
                 for id_, state in states.items()
                 if state == "running"
             }
-            found = self._found(study, states, running, wait_s)
-        seen = _with_damages(states, found)
-        num_read = len(found.records) + len(found.failures) if found else 0
-        failures = dict(found.failures) if found else {}
+            answer = self._answer_of(study, states, running, wait_s)
+        seen = _with_damages(states, answer)
+        num_read = len(answer.records) + len(answer.failures) if answer else 0
+        failures = dict(answer.failures) if answer else {}
         return View(
             Status(self.folder, cells, seen, failures, naming(shown, self.folder)),
             shown,
             running,
             at_work(self.folder),
-            found,
+            answer,
             num_read < sum(state in ENDED for state in states.values()),
         )
 
-    def _found(
+    def _answer_of(
         self,
         study: Study,
         states: Mapping[str, State],
@@ -193,7 +193,7 @@ class Watched:
         return self._plan[1]
 
 
-def _with_damages(states: Mapping[str, State], found: Answer | None) -> dict[str, State]:
+def _with_damages(states: Mapping[str, State], answer: Answer | None) -> dict[str, State]:
     """Return the states with *failed* for records that were damaged when they were read."""
-    failed = found.failures if found else {}
+    failed = answer.failures if answer else {}
     return {id_: "failed" if s == "done" and id_ in failed else s for id_, s in states.items()}

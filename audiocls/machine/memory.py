@@ -26,9 +26,9 @@ def fault_of_memory(error: BaseException) -> MachineFault | None:
     requested = _requested(error)
     if requested is None or _is_too_large(requested):
         return None
-    asked = f" {in_mib(requested)} were requested;" if requested else ""
+    wanted = f" {in_mib(requested)} were requested;" if requested else ""
     return MachineFault(
-        f"out of memory:{asked} other programs hold what this machine has. Use fewer --workers, "
+        f"out of memory:{wanted} other programs hold what this machine has. Use fewer --workers, "
         "or end other programs"
     )
 
@@ -43,8 +43,8 @@ def _requested(error: BaseException) -> int | None:
 
     `None` if the error is none of host memory.
     """
-    if isinstance(error, RuntimeError) and (found := ALLOCATOR.search(str(error))):
-        return int(found[1])
+    if isinstance(error, RuntimeError) and (match := ALLOCATOR.search(str(error))):
+        return int(match[1])
     if not isinstance(error, MemoryError):
         return None
     numpys: Any = error  # whose own subclass says what it was for

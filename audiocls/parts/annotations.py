@@ -38,8 +38,8 @@ def fault_of(name: str, value: Any, annotation: str) -> list[str]:
     try:
         adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        reasons = dict.fromkeys(reason(each["type"], each.get("ctx", {})) for each in found)
+        errors = error.errors(include_url=False)
+        reasons = dict.fromkeys(reason(each["type"], each.get("ctx", {})) for each in errors)
         return [f"{name}: got {value!r}; {'; or '.join(reasons)}"]
     return []
 

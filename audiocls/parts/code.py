@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
-from audiocls.parts.modules import Found, find, own_places
+from audiocls.parts.modules import ModuleSource, find, own_places
 from audiocls.source_code import digest_of_files
 from audiocls.source_files import files_of
 
@@ -27,32 +27,32 @@ def code_of(module: str) -> str:
 
     Raises `ConfigError` for a module that is not there.
     """
-    found = find(module)
-    if found.is_installed:
-        return _distribution(module.partition(".")[0]) or _digest(found)
-    return _digest(found)
+    source = find(module)
+    if source.is_installed:
+        return _distribution(module.partition(".")[0]) or _digest(source)
+    return _digest(source)
 
 
 def place_of(module: str) -> str:
     """Return the folder, or the distribution, that a module is of."""
-    found = find(module)
-    installed = _distribution(module.partition(".")[0]) if found.is_installed else ""
-    return installed or str(found.root)
+    source = find(module)
+    installed = _distribution(module.partition(".")[0]) if source.is_installed else ""
+    return installed or str(source.root)
 
 
-def files_of_module(found: Found) -> tuple[Path, ...]:
+def files_of_module(source: ModuleSource) -> tuple[Path, ...]:
     """Return the files that decide what the module computes."""
     path = {"PYTHONPATH": os.pathsep.join([*own_places(), os.environ.get("PYTHONPATH", "")])}
-    files = files_of(["-m", found.module], found.root, path)
-    return files or (found.file,)
+    files = files_of(["-m", source.module], source.root, path)
+    return files or (source.file,)
 
 
-def _digest(found: Found) -> str:
-    key = (found.module, str(found.root))
+def _digest(source: ModuleSource) -> str:
+    key = (source.module, str(source.root))
     stamps, digest = _known.get(key, ((), ""))
     if not stamps or stamps != stamps_of(Path(path) for path, _, _ in stamps):
-        files = files_of_module(found)
-        digest = digest_of_files(found.root, files)
+        files = files_of_module(source)
+        digest = digest_of_files(source.root, files)
         _known[key] = stamps_of(files), digest
     return digest
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from audiocls.errors import ConfigError, did_you_mean
 from audiocls.parts.code import Stamps, files_of_module, stamps_of
-from audiocls.parts.modules import Found, find
+from audiocls.parts.modules import ModuleSource, find
 from audiocls.parts.names import parse
 
 PACKAGE = Path(__file__).parent.parent
@@ -25,9 +25,9 @@ def load(name: str) -> Callable[..., Any]:
     `ConfigError` for a module that fails, and an attribute that is not there or no callable.
     """
     module, attribute = parse(name)
-    found = find(module)
-    _forget_outdated(found)
-    sys.path[:] = [str(found.root), *(each for each in sys.path if each != str(found.root))]
+    source = find(module)
+    _forget_outdated(source)
+    sys.path[:] = [str(source.root), *(each for each in sys.path if each != str(source.root))]
     try:
         imported = importlib.import_module(module)
     except Exception as error:
@@ -43,20 +43,20 @@ def load(name: str) -> Callable[..., Any]:
     return part  # type: ignore[no-any-return]
 
 
-def _forget_outdated(found: Found) -> None:
+def _forget_outdated(source: ModuleSource) -> None:
     """Drop a module of that name from elsewhere, or from before an edit, with what it imported."""
-    if found.is_installed:
+    if source.is_installed:
         return
-    before, now = _loaded.get(found.module), stamps_of(files_of_module(found))
-    top = found.module.partition(".")[0]
-    if _is_elsewhere(top, found.root) or before not in (None, now):
+    before, now = _loaded.get(source.module), stamps_of(files_of_module(source))
+    top = source.module.partition(".")[0]
+    if _is_elsewhere(top, source.root) or before not in (None, now):
         gone = {path for path, _, _ in (*(before or ()), *now)}
         for name, module in list(sys.modules.items()):
             is_of_top = name == top or name.startswith(f"{top}.")
             file = getattr(module, "__file__", None)
             if is_of_top or (file is not None and str(Path(file).resolve()) in gone):
                 del sys.modules[name]
-    _loaded[found.module] = now
+    _loaded[source.module] = now
 
 
 def _is_elsewhere(top: str, root: Path) -> bool:
@@ -76,8 +76,8 @@ def last_line(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{text} ({error.filename}, line {error.lineno})"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_of_user(f.filename)]
-    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
-    return f"{text} ({own[-1].filename}, line {own[-1].lineno})" if own else text
+    of_user = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{text} ({of_user[-1].filename}, line {of_user[-1].lineno})" if of_user else text
 
 
 def _is_of_user(filename: str) -> bool:

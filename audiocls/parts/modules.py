@@ -21,7 +21,7 @@ INSTALLED = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True)
-class Found:
+class ModuleSource:
     """A module's file, and the folder from which its name leads there."""
 
     module: str
@@ -47,7 +47,7 @@ def own_places() -> list[str]:
     return list(dict.fromkeys([str(Path.cwd()), *named]))
 
 
-def find(module: str) -> Found:
+def find(module: str) -> ModuleSource:
     """Return where a module lies; nothing is imported, the packages around it included.
 
     Raises `ConfigError` for a module that is not there, or has no file.
@@ -66,7 +66,7 @@ def find(module: str) -> Found:
         raise ConfigError(module, [f"{why}; name the module in it"])
     file = Path(origin)
     above = len(words) + (file.stem == "__init__")
-    return Found(module, file, file.parents[above - 1])
+    return ModuleSource(module, file, file.parents[above - 1])
 
 
 def _spec(name: str, path: Sequence[str], is_top: bool) -> importlib.machinery.ModuleSpec | None:
@@ -76,9 +76,9 @@ def _spec(name: str, path: Sequence[str], is_top: bool) -> importlib.machinery.M
     # Editable installations have finders of their own. For a top-level name none imports anything.
     for finder in sys.meta_path if is_top else ():
         if finder not in (importlib.machinery.PathFinder, importlib.machinery.FrozenImporter):
-            found = finder.find_spec(name, None)
-            if found is not None and found.origin != "built-in":
-                return found
+            module_spec = finder.find_spec(name, None)
+            if module_spec is not None and module_spec.origin != "built-in":
+                return module_spec
     return spec
 
 

@@ -91,10 +91,10 @@ def advice(*documents: Any) -> list[str]:
     >>> advice({"model": {"_target_": "my_pkg.nets.MyNet"}})
     ["_target_: my_pkg.nets.MyNet is read as name: 'my_pkg.nets:MyNet'; write it so"]
     """
-    found = (value for document in documents for value in _targets(document))
+    targets = (value for document in documents for value in _targets(document))
     return [
         f"{TARGET}: {value} is read as name: {from_dotted(value)!r}; write it so"
-        for value in dict.fromkeys(found)
+        for value in dict.fromkeys(targets)
     ]
 
 

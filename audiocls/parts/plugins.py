@@ -37,18 +37,18 @@ class Plugin:
 
 def plugins(kind: str) -> list[Plugin]:
     """Return the plugins of a kind, by name."""
-    found = entry_points(group=f"audiocls.{kind}")
-    return sorted((_plugin(kind, each) for each in found), key=lambda each: each.name)
+    entries = entry_points(group=f"audiocls.{kind}")
+    return sorted((_plugin(kind, each) for each in entries), key=lambda each: each.name)
 
 
 def plugin_named(kind: str, name: str) -> Plugin | None:
     """Return the plugin of that name; raises `ConfigError` where two distributions have it."""
-    found = [each for each in plugins(kind) if each.name == name]
-    if len({each.target for each in found}) > 1:
-        who = " and ".join(each.distribution for each in found)
+    matches = [each for each in plugins(kind) if each.name == name]
+    if len({each.target for each in matches}) > 1:
+        who = " and ".join(each.distribution for each in matches)
         fault = f"{name} is a name in {who}; name one of them by its module: "
-        raise ConfigError(name, [fault + " or ".join(repr(each.target) for each in found)])
-    return found[0] if found else None
+        raise ConfigError(name, [fault + " or ".join(repr(each.target) for each in matches)])
+    return matches[0] if matches else None
 
 
 def library_folders() -> list[Path]:

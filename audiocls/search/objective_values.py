@@ -60,8 +60,8 @@ def _counted(
         return None
     if not values or (trial.state == "failed" and metric.impute == "worst"):
         return worst
-    is_latest_asked = trial.state == "failed" and metric.impute == "latest"
-    return values[-1] if is_latest_asked else min(values)
+    is_latest_imputed = trial.state == "failed" and metric.impute == "latest"
+    return values[-1] if is_latest_imputed else min(values)
 
 
 def _losses(trial: TrialResult, goal: Goal) -> list[float]:

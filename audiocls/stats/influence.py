@@ -67,6 +67,6 @@ def left_out(values: NDArray[Any], recordings: NDArray[np.int64]) -> Array:
 
     Shape: (..., N), (..., N) or (N,) → (..., 1 + R)
     """
-    own = sums_by(values, recordings)
-    total = own.sum(axis=-1, keepdims=True)
-    return np.concatenate([total, total - own], axis=-1)
+    of_recordings = sums_by(values, recordings)
+    total = of_recordings.sum(axis=-1, keepdims=True)
+    return np.concatenate([total, total - of_recordings], axis=-1)

@@ -59,10 +59,10 @@ def average_precision(scores: Array, truth: Bools, recordings: Integers) -> tupl
     precision = clips.through / (clips.last + 1)
     total = (precision * clips.truth).sum(axis=1, keepdims=True)
     # Less the recording's own clips, the precision is also summed at its own positive ones.
-    found = inside.ranked(clips.through) - inside.through + _before_own(inside, recordings)
+    positives = inside.ranked(clips.through) - inside.through + _before_own(inside, recordings)
     ranked = inside.ranked(clips.last) - inside.last + _starts(recordings)[recordings]
-    at_own = sums_by(inside.truth * found / np.maximum(ranked, 1), recordings)
-    without = _less_own_clips(clips, inside, recordings) - at_own
+    inside_recording = sums_by(inside.truth * positives / np.maximum(ranked, 1), recordings)
+    without = _less_own_clips(clips, inside, recordings) - inside_recording
     return np.concatenate([total, without], axis=1), left_out(truth, recordings)
 
 
@@ -81,11 +81,11 @@ def _less_own_clips(clips: "_Ranked", inside: "_Ranked", recordings: Integers) -
     ends = clips.cumulated[:, -1:].cumsum(axis=0)
     begins = ends - clips.cumulated[:, -1:]
     places = begins + inside.ranked(clips.before)
-    found, ranked = clips.through[clips.truth], (clips.last + 1)[clips.truth]
+    positives, ranked = clips.through[clips.truth], (clips.last + 1)[clips.truth]
     between, rest = np.zeros(a.shape), np.zeros(of_recordings.shape)
     for b in range(sizes.max() + 1):
         weights = 1 / np.maximum(ranked - b, 1)
-        sums = _cumulated(found * weights), _cumulated(weights)
+        sums = _cumulated(positives * weights), _cumulated(weights)
         if b == 0:
             rest -= sums[0][begins]
         begun, ended, last = passed == b, passed == b + 1, sizes == b

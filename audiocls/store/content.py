@@ -199,7 +199,7 @@ def damages_in(folder: Path, record: Record | None, is_thorough: bool) -> list[D
 
     A finished trial whose history has fewer rows than it was trained epochs is damaged, too.
     """
-    found, rows = [], list[dict[str, Any]]()
+    damages, rows = [], list[dict[str, Any]]()
     files = SMALL_FILES | (LARGE_FILES if is_thorough else {})
     files["history.jsonl"] = partial(collect_rows, rows=rows)
     if is_thorough:
@@ -208,9 +208,9 @@ def damages_in(folder: Path, record: Record | None, is_thorough: bool) -> list[D
         try:
             read(folder / name, parse, MEND)
         except Damaged as damage:
-            found.append(damage)
+            damages.append(damage)
     num_epochs = record.cost.epochs or 0 if record else 0
-    if not found and len(rows) < num_epochs:
+    if not damages and len(rows) < num_epochs:
         why = f"{len(rows)} of {num_epochs} epochs can be read"
-        found.append(Damaged(folder / "history.jsonl", why, MEND))
-    return found
+        damages.append(Damaged(folder / "history.jsonl", why, MEND))
+    return damages

@@ -59,12 +59,12 @@ class Glance:
 
 def _times_in(folder: Path) -> dict[str, int]:
     """Return the name of each entry and when it changed; none where there is no folder yet."""
-    found: dict[str, int] = {}
+    times: dict[str, int] = {}
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # removed meanwhile
-                found[entry.name] = entry.stat().st_mtime_ns
-    return found
+                times[entry.name] = entry.stat().st_mtime_ns
+    return times
 
 
 def _look(trial: Path) -> tuple[State, bool]:

@@ -35,11 +35,11 @@ class LaunchInfo:
     @property
     def who(self) -> str:
         """Host and process, for people."""
-        found = WRITER.fullmatch(self.name)
-        if found is None:
+        match = WRITER.fullmatch(self.name)
+        if match is None:
             return self.name
-        own = ", ".join(filter(None, [f"process {found['pid']}", self.job]))
-        return f"{found['host']} ({own})"
+        own = ", ".join(filter(None, [f"process {match['pid']}", self.job]))
+        return f"{match['host']} ({own})"
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Launches:
 
     def alive(self) -> list[LaunchInfo]:
         """Return the launches that may be working now, the earliest first."""
-        found = [self._read(file) for file in self._files() if not has_ended(file.stem)]
-        infos = [info for info in found if info and self.silent_s(info) < 2 * LEASE_S]
+        launches = [self._read(file) for file in self._files() if not has_ended(file.stem)]
+        infos = [info for info in launches if info and self.silent_s(info) < 2 * LEASE_S]
         return sorted(infos, key=lambda info: (info.started, info.name))
 
     def silent_s(self, info: LaunchInfo) -> float:

@@ -30,7 +30,7 @@ LEASE_BYTES = 512
 POLL_S = 0.05
 NAMELESS_S = 5.0
 """From the making of a lease to the name of its holder in it, at most."""
-LOOKS_S = (0.0, 0.05, 0.2)
+REREAD_AFTER_S = (0.0, 0.05, 0.2)
 """Waits before a look at a lease that seems lost: who checks an old one may move it for a moment,
 and puts it back."""
 
@@ -97,10 +97,10 @@ class Lease:
     def _drop_if_empty(self) -> None:
         """Remove a lease whose holder was killed before it wrote its name, once that is clear."""
         with suppress(FileNotFoundError):
-            found = self.file.stat()
-            key = (found.st_ino, found.st_ctime_ns)
-            if found.st_size or self._empty is None or self._empty[0] != key:
-                self._empty = None if found.st_size else (key, time.monotonic())
+            status = self.file.stat()
+            key = (status.st_ino, status.st_ctime_ns)
+            if status.st_size or self._empty is None or self._empty[0] != key:
+                self._empty = None if status.st_size else (key, time.monotonic())
             elif time.monotonic() - self._empty[1] > NAMELESS_S:
                 self.file.unlink()
 
@@ -125,14 +125,14 @@ def holder_of(file: Path) -> Holder | None:
     Of another host it is not known whether it lives.
     """
     owner = SoftFileLease(file).owner
-    if owner is None or (owner.hostname == _own_host() and not is_alive(owner.pid)):
+    if owner is None or (owner.hostname == _this_host() and not is_alive(owner.pid)):
         return None
     return Holder(owner.hostname, owner.pid)
 
 
 def require_token(file: Path, token: str) -> None:
     """Raise `LeaseLost` unless the hold with this token is the present one."""
-    for wait_s in LOOKS_S:
+    for wait_s in REREAD_AFTER_S:
         if wait_s:  # a sleep of none gives the processor away
             time.sleep(wait_s)
         owner = SoftFileLease(file).owner
@@ -142,7 +142,7 @@ def require_token(file: Path, token: str) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _own_host() -> str:
+def _this_host() -> str:
     """Return what leases of this process have as their host."""
     with tempfile.TemporaryDirectory() as folder:
         lease = SoftFileLease(Path(folder, "lease"))

@@ -147,8 +147,8 @@ class StudyFolder:
         with suppress(FileNotFoundError), self._proposals.open("rb") as file:
             file.seek(num_bytes)
             whole, newline, _ = file.read().rpartition(b"\n")
-            found = [self._proposal(0, line, []) for line in whole.split(b"\n") if line]
-            return list(filter(None, found)), num_bytes + len(whole + newline)
+            proposals = [self._proposal(0, line, []) for line in whole.split(b"\n") if line]
+            return list(filter(None, proposals)), num_bytes + len(whole + newline)
         return [], num_bytes
 
     def _read_proposals(self) -> tuple[list[Proposal], list[Damaged]]:
@@ -157,8 +157,8 @@ class StudyFolder:
         def parse(content: bytes) -> list[Proposal]:
             whole, _, _ = content.rpartition(b"\n")
             numbered = enumerate(whole.split(b"\n") if whole else (), start=1)
-            found = [self._proposal(number, line, damages) for number, line in numbered]
-            return [proposal for proposal in found if proposal is not None]
+            proposals = [self._proposal(number, line, damages) for number, line in numbered]
+            return [proposal for proposal in proposals if proposal is not None]
 
         return read(self._proposals, parse) or [], damages
 

@@ -109,11 +109,11 @@ class Homecoming:
         The record comes last. Raises `LeaseLost` as `keep` does.
         """
         self.trial.require_mine()
-        own, record = f"trials/{self.trial.id}/", b""
+        prefix, record = f"trials/{self.trial.id}/", b""
         kept = {LEASE}
         for name, text in members(content):
-            kept.add(name.removeprefix(own))
-            if name == own + RECORD:
+            kept.add(name.removeprefix(prefix))
+            if name == prefix + RECORD:
                 record = text
             else:
                 write_bytes(self.study / name, text)

@@ -113,7 +113,7 @@ class TrialFolder:
         return self.attempts.begin()
 
     @property
-    def wish(self) -> Path:
+    def stop_request(self) -> Path:
         """The file whose presence asks for the trial's early end, with its results so far."""
         return self.path / ".enough"
 
@@ -237,7 +237,7 @@ class TrialFolder:
         content = sealed(record.to_mapping(), within="provenance").encode()
         publish(self.path / RECORD, content)
         self.drop_resume()
-        self.wish.unlink(missing_ok=True)
+        self.stop_request.unlink(missing_ok=True)
 
     def replace_record(self, record: Record) -> None:
         """Write a record in place of the one there is."""
@@ -292,7 +292,7 @@ class TrialFolder:
     def _reset(self, attempt: int) -> None:
         self._set_aside(self.path / RECORD, f"record-{attempt}.json")
         self.drop_resume()
-        self.wish.unlink(missing_ok=True)
+        self.stop_request.unlink(missing_ok=True)
         self.attempts.reset()
 
     def _set_aside(self, file: Path, name: str) -> None:

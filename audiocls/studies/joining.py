@@ -53,7 +53,7 @@ class Membership:
     def require_same_plan(self, before: Study, kept: Study) -> None:
         """Raise `UsageError` if `kept` would replace the plan that another launch works on."""
         others = self.others() if kept != before else []
-        if others and not is_grown(before, kept):
+        if others and not is_extension(before, kept):
             raise self._refusal(others[0], "with other settings")
 
     def _refusal(self, other: LaunchInfo, how: str) -> UsageError:
@@ -63,12 +63,12 @@ class Membership:
             f"with `{stop}`, or keep both with --study NAME"
         )
 
-    def tell_code(self) -> None:
+    def describe_code(self) -> None:
         """Let others know what code trains here."""
         self.folder.launches.describe(replace(self.own, code=code_digest()))
 
 
-def is_grown(before: Study, kept: Study) -> bool:
+def is_extension(before: Study, kept: Study) -> bool:
     """Whether trials of `before` are all trials of `kept`, or proposed by the same search."""
     if before.search is None or kept.search is None:
         return set(before.cells) <= set(kept.cells)

@@ -79,9 +79,11 @@ def _require_renamable(folder: StudyFolder, study: Study, name: str) -> None:
 def _dependents(folder: StudyFolder) -> list[StudyFolder]:
     """Return the studies beside it that are a part of this one: its noise, and its tuning trials"""
     beside = (StudyFolder(file.parent) for file in folder.path.parent.glob("*/study.yaml"))
-    found = (each for each in beside if each.kind() in ("noise", "tuning"))
+    dependents = (each for each in beside if each.kind() in ("noise", "tuning"))
     prefix = folder.name
-    return [each for each in found if each.study().of == prefix and each.name.startswith(prefix)]
+    return [
+        each for each in dependents if each.study().of == prefix and each.name.startswith(prefix)
+    ]
 
 
 def _move(folder: StudyFolder, target: Path, before: str, name: str) -> None:
@@ -163,9 +165,9 @@ def _require_whole(file: Path, family: Sequence[StudyFolder]) -> None:
         for path in _files(each)
     }
     with tarfile.open(file) as archive:
-        found = {member.name: member.size for member in archive}
-    if found != wanted:
-        changed = sorted(name for name, _ in found.items() ^ wanted.items())
+        sizes = {member.name: member.size for member in archive}
+    if sizes != wanted:
+        changed = sorted(name for name, _ in sizes.items() ^ wanted.items())
         raise UsageError(f"files changed while they were archived: {join_names(changed)}")
 
 

@@ -112,7 +112,7 @@ def launch(prepared: Prepared, display: Display) -> Outcome:
         if source.has_next():
             executor = prepared.open_executor(source.max_parallel, stop)
             if prepared.is_native:
-                membership.tell_code()
+                membership.describe_code()
             for text in _run(scheduler, executor, source, folder, stop):
                 display.note(text)
         counts = count_states(source.states())

@@ -35,21 +35,21 @@ def log_lines(folder: StudyFolder, trial: str | None, is_followed: bool) -> Iter
 
 def _named(folder: StudyFolder, trial: str) -> dict[str, str]:
     ids = [cell.id for cell in folder.cells()]
-    found = match_id(folder, trial, ids, "trial")
-    return {found: ""}
+    trial_id = match_id(folder, trial, ids, "trial")
+    return {trial_id: ""}
 
 
 def _interesting(folder: StudyFolder) -> dict[str, str]:
     """Return id → title of the trials that run, or else of those that have failed, or all."""
     known = status_of(folder)
     for state in ("running", "failed", "done"):
-        found = {
+        titles = {
             cell.id: f"{cell.id} ({known.name_of(cell)}, {state})"
             for cell in known.cells
             if known.states[cell.id] == state
         }
-        if found:
-            return dict(list(found.items())[-MOST_LOGS:])
+        if titles:
+            return dict(list(titles.items())[-MOST_LOGS:])
     return {}
 
 

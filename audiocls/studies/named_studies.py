@@ -18,11 +18,11 @@ def find_study(name: str, runs: Path) -> StudyFolder:
     folder = open_study(name, runs)
     if folder.exists() or Path(name).suffix not in (*ENDINGS, ""):
         return folder
-    found = [each for each in _studies(runs) if _launched_from(each) == Path(name).stem]
-    if len(found) > 1:
-        names = ", ".join(each.name for each in found)
+    matches = [each for each in _studies(runs) if _launched_from(each) == Path(name).stem]
+    if len(matches) > 1:
+        names = ", ".join(each.name for each in matches)
         raise UsageError(f"{name}: several studies were launched from it: {names}; name one")
-    return found[0] if found else folder
+    return matches[0] if matches else folder
 
 
 def _studies(runs: Path) -> list[StudyFolder]:

@@ -87,11 +87,11 @@ def _of_study(folder: StudyFolder, which: str) -> NamedTrial:
 
 def match_id(folder: StudyFolder, which: str, ids: Sequence[str], what: str) -> str:
     """Return the one id that begins so; raise `UsageError` with the nearest, or the several."""
-    found = [trial_id for trial_id in ids if which and trial_id.startswith(which)]
-    if len(found) == 1 or which in found:
-        return which if which in found else found[0]
-    if found:
-        raise _ambiguous(which, folder.name, found)
+    matches = [trial_id for trial_id in ids if which and trial_id.startswith(which)]
+    if len(matches) == 1 or which in matches:
+        return which if which in matches else matches[0]
+    if matches:
+        raise _ambiguous(which, folder.name, matches)
     near = did_you_mean(which, [BEST, *ids])
     raise UsageError(
         f"study {folder.name!r} has no {what} {which!r}; it has "
@@ -101,16 +101,16 @@ def match_id(folder: StudyFolder, which: str, ids: Sequence[str], what: str) -> 
 
 def _of_any(which: str, runs: Path) -> NamedTrial:
     """Return the one trial of all studies whose id begins so; studies may share a trial."""
-    found = {
+    matches = {
         trial_id: folder.trial(trial_id).path
         for folder in _studies(runs)
         for trial_id in _finished(folder)
         if trial_id.startswith(which)
     }
-    if len(found) == 1:
-        return NamedTrial(next(iter(found.values())))
-    if found:
-        raise _ambiguous(which, str(runs), list(found))
+    if len(matches) == 1:
+        return NamedTrial(next(iter(matches.values())))
+    if matches:
+        raise _ambiguous(which, str(runs), list(matches))
     raise UsageError(f"no finished trial in {runs} has an id that begins with {which!r}; {WANTED}")
 
 

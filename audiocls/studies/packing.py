@@ -116,17 +116,19 @@ class PackingRequest:
 
     @classmethod
     def checked(
-        cls, executor: str, devices: str, asked: str, profile: SlurmProfile | None
+        cls, executor: str, devices: str, per_device_text: str, profile: SlurmProfile | None
     ) -> "PackingRequest | None":
         """Return the request; none where trials are trained one by one.
 
         Raises `UsageError` for devices that are not there, and executors without packs.
         """
-        if (number := per_device(asked)) == 1:
+        if (number := per_device(per_device_text)) == 1:
             return None
         if profile is not None:
             return cls(number, [], form_on("cuda" if num_gpus(profile.options) else "cpu"))
-        options = LaunchOptions(Path(), executor=executor, devices=devices, per_device=asked)
+        options = LaunchOptions(
+            Path(), executor=executor, devices=devices, per_device=per_device_text
+        )
         slots = options.slots(is_native=True)
         return cls(number, slots, form_on(kind_name(slots[0])))
 

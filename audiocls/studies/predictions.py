@@ -32,7 +32,7 @@ def read_influences(
     `shared` has the recordings' names of earlier calls, where trials are read as they finish.
     """
     metrics = [study.metric, *(each.name for each in study.secondary)]
-    found: dict[str, dict[str, Influences | str]] = {metric: {} for metric in metrics}
+    influences: dict[str, dict[str, Influences | str]] = {metric: {} for metric in metrics}
     shared = shared or SharedNames()
     named = {metric: on_test_clips(metric) for metric in metrics}
     named_so = {m: _computed_as(folder, records, m) for m in metrics} if study.program else {}
@@ -44,13 +44,13 @@ def read_influences(
         for metric, (split, on_test) in named.items():
             predictions = every[split]
             if isinstance(predictions, str):
-                found[metric][trial] = predictions
+                influences[metric][trial] = predictions
                 continue
             name, scale = named_so.get(metric, (on_test, 1.0))
             each = influences_of(name, predictions)
             each = each if isinstance(each, str) else each.times(scale)
-            found[metric][trial] = each if isinstance(each, str) else shared(each)
-    return found
+            influences[metric][trial] = each if isinstance(each, str) else shared(each)
+    return influences
 
 
 def _prepared(split: str, training: Training | None, arrays: Arrays) -> Predictions | str:

@@ -160,8 +160,8 @@ def command_of(ablation: Ablation) -> str:
 
 def baseline_identity(plan: Plan, overrides: Mapping[str, Any]) -> str:
     """Return the digest by which measurements of the plan's baseline are known."""
-    found = program_study(plan, overrides, plan.ablation.name).study
-    return found.identities[found.baseline]
+    study = program_study(plan, overrides, plan.ablation.name).study
+    return study.identities[study.baseline]
 
 
 def _check_parameters(plan: Plan, overrides: Mapping[str, Any]) -> None:

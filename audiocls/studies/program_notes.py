@@ -94,7 +94,7 @@ def _notes_on_parameters(request: SweepRequest, code: ProgramCode) -> Iterator[s
 def _notes_on_wandb(code: ProgramCode, mode: WandbMode, has_sweep: bool) -> Iterator[str]:
     """Tell what the program asks of W&B and cannot get."""
     if mode == "online":
-        if not has_sweep and (where := code.asks_for_sweep()):
+        if not has_sweep and (where := code.reads_sweep()):
             yield (
                 f"{where} asks whether it is in a sweep: this launch has none on W&B's server, so "
                 "the answer will be no. Launch with --executor wandb, or with --wandb offline"

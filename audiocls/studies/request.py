@@ -133,8 +133,8 @@ def _read(name: str, recipe: str | None, overrides: Mapping[str, Any], origin: O
         return library.ablation(name, recipe, origin.is_trusted)
     except ConfigError as error:
         document = yaml_file.read(library.find("ablations", name))
-        asked = document if recipe is None else {**document, "recipe": recipe}
-        raise with_faults_of_values(error, asked, overrides, origin) from error
+        changed = document if recipe is None else {**document, "recipe": recipe}
+        raise with_faults_of_values(error, changed, overrides, origin) from error
 
 
 def is_sweep(name: str) -> bool:
@@ -160,8 +160,10 @@ def _check_is_not_wrapped(document: Mapping[str, Any], where: str) -> None:
     for key, inner in document.items():
         is_sweep_inside = isinstance(inner, Mapping) and {"method", "parameters"} <= inner.keys()
         if is_sweep_inside and "method" not in document:
-            told = f"the sweep is nested under {key!r}; W&B wants it at the top: remove that line"
-            raise ConfigError(where, [f"{key}: {told} and the indentation below it"])
+            problem = (
+                f"the sweep is nested under {key!r}; W&B wants it at the top: remove that line"
+            )
+            raise ConfigError(where, [f"{key}: {problem} and the indentation below it"])
 
 
 def check_without_effect(options: Mapping[str, object], why: str) -> None:

@@ -244,9 +244,11 @@ def _cells(plan: Plan, configs: Identified, fingerprints: Mapping[str, str]) -> 
 
 def tried_of(configs: Iterable[Config], cache: Path) -> list[Tried]:
     """Return the configurations that have own parts, with the number of classes of their data."""
-    own = [config for config in configs if any(own_parts(config))]
-    num_classes = {data: len(data.table(cache).labels) for data in {each.data for each in own}}
-    return [Tried(config, num_classes[config.data]) for config in own]
+    with_own_parts = [config for config in configs if any(own_parts(config))]
+    num_classes = {
+        data: len(data.table(cache).labels) for data in {each.data for each in with_own_parts}
+    }
+    return [Tried(config, num_classes[config.data]) for config in with_own_parts]
 
 
 def assignment(key: str, value: Any) -> str:

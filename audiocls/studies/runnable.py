@@ -67,8 +67,8 @@ def readable_tables(configs: Configs, cache: Path) -> dict[DataSet, ClipTable | 
     tables: dict[DataSet, ClipTable | None] = {}
     for config in configs.values():
         is_generated = config.data.name == "synthetic"
-        is_asked = config.budget.is_limited or config.features.name == "encodec"
-        is_needed = is_asked if is_generated else config.data.root is not None
+        counts_matter = config.budget.is_limited or config.features.name == "encodec"
+        is_needed = counts_matter if is_generated else config.data.root is not None
         if tables.get(config.data) is None:
             tables[config.data] = config.data.table(cache) if is_needed else None
     return tables

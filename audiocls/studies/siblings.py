@@ -25,16 +25,16 @@ def surroundings_of(folder: StudyFolder, study: Study) -> Surroundings:
 
 def _later(folder: StudyFolder, study: Study) -> list[Study]:
     """Return the studies `NAME-2`, `NAME-3` … beside this one that ask the same question."""
-    found: list[Study] = []
+    later: list[Study] = []
     name = study.name
     while True:
         name = _numbered(name)
         beside = StudyFolder(folder.path.with_name(name))
         if not beside.exists():
-            return found
+            return later
         other = beside.study()
         if other.kind == study.kind and is_same_question(study, other):
-            found.append(other)
+            later.append(other)
 
 
 def _next_name(folder: StudyFolder, name: str) -> str:

@@ -44,7 +44,7 @@ class StudyWatch:
                 self.states[cell.id] = self.folder.trial(cell.id).state()
                 failed += [cell] if self.states[cell.id] == "failed" else []
         running = tuple(self._running(c) for c in cells if self.states[c.id] == "running")
-        self._tell_ended()
+        self._report_ended()
         counts = count_states({cell.id: self.states[cell.id] for cell in cells})
         total = self._run_cap if self.folder.is_sweep() else len(cells)
         missing = None if total is None else total - counts["done"] - counts["failed"]
@@ -78,7 +78,7 @@ class StudyWatch:
         label = self._label(cell)
         return Running(label, len(rows), num_epochs, metric=metric, value=value)
 
-    def _tell_ended(self) -> None:
+    def _report_ended(self) -> None:
         for trial_id in [each for each in self.epochs if self.states[each] != "running"]:
             del self.epochs[trial_id]
             if self.states[trial_id] == "done" and trial_id not in self._half_seen:

@@ -56,11 +56,11 @@ def excesses(config: Config, network: nn.Module, num_classes: int) -> list[Exces
 
 def require_within_budget(config: Config, classifier: nn.Module, num_classes: int) -> None:
     """Raise `OverBudget` with the excess over `config.budget` and the largest layers, if any."""
-    found = excesses(config, classifier, num_classes)
+    over = excesses(config, classifier, num_classes)
     problems = [
         f"{each.limit_name}: the model {config.model.name} needs {each.value:,}, "
         f"{each.value - each.limit:,} ({each.value / each.limit - 1:.0%}) above {each.limit:,}"
-        for each in found
+        for each in over
     ]
     if problems:
         network = config.model.build(config.in_shape, num_classes)
@@ -69,15 +69,15 @@ def require_within_budget(config: Config, classifier: nn.Module, num_classes: in
             f"{name} ({p:,} parameters, {m:,} MACs)" for name, p, m in largest[:NUM_NAMED]
         )
         faults = [*problems, f"what dominates: {dominant}"]
-        raise OverBudget("budget", faults, in_words(found))
+        raise OverBudget("budget", faults, in_words(over))
 
 
-def in_words(found: Sequence[Excess]) -> str:
+def in_words(over: Sequence[Excess]) -> str:
     """Return `over budget by 11 % (11,100 parameters, allowed are 10,000)`; empty for none."""
     return " and ".join(
         f"over budget by {each.share} ({each.value:,} {UNITS[each.limit_name]}, allowed are "
         f"{each.limit:,})"
-        for each in found
+        for each in over
     )
 
 

@@ -115,8 +115,8 @@ class ContrastiveObjective:
         views, loss, accuracy = Views(self.ssl.noise), 0.0, 0.0
         for chunk in np.array_split(clips, num_batches(len(clips), self.batch_size)):
             batch = views.batch(dataset, chunk, ClipRNG(SCORING_SEED, torch.from_numpy(chunk)))
-            found, hits = self._loss_and_hits(classifier, classifier.features(batch.inputs))
-            loss += float(found) * len(chunk) / len(clips)
+            value, hits = self._loss_and_hits(classifier, classifier.features(batch.inputs))
+            loss += float(value) * len(chunk) / len(clips)
             accuracy += float(hits) * len(chunk) / len(clips)
         return {"val/loss": loss, "val/view_accuracy": accuracy}
 
@@ -139,8 +139,8 @@ class ContrastiveObjective:
         loss = (
             paired_loss(similarities) if is_paired else nt_xent(first, second, self.ssl.temperature)
         )
-        own = torch.arange(len(first), device=first.device)
-        return loss, (similarities.argmax(dim=1) == own).double().mean()
+        same_clip = torch.arange(len(first), device=first.device)
+        return loss, (similarities.argmax(dim=1) == same_clip).double().mean()
 
 
 def put_head(classifier: Classifier, ssl: SelfSupervision) -> None:

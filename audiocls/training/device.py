@@ -14,7 +14,7 @@ from audiocls.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-PLACED = "AUDIOCLS_DEVICE"
+DEVICE_VARIABLE = "AUDIOCLS_DEVICE"
 """Environment variable by which a launch tells its worker the kind of its device, such as `mps`."""
 KINDS = ("cuda", "xpu", "tpu", "mps")
 """As torch names them, in the order in which `auto` chooses."""
@@ -32,11 +32,11 @@ def resolve_device(name: str) -> "torch.device":
     """
     import torch
 
-    placed = os.environ.get(PLACED, "")
+    assigned = os.environ.get(DEVICE_VARIABLE, "")
     if name == "auto":
-        name = placed or next((kind for kind in KINDS if is_available(kind)), "cpu")
-    elif placed and name != placed:
-        raise ConfigError("device", [f"got {name}, but --devices put this trial on {placed}"])
+        name = assigned or next((kind for kind in KINDS if is_available(kind)), "cpu")
+    elif assigned and name != assigned:
+        raise ConfigError("device", [f"got {name}, but --devices put this trial on {assigned}"])
     if not is_available(name):
         allowed = ", ".join(["auto", "cpu", *filter(is_available, KINDS)])
         raise ConfigError("device", [f"got {name}, which torch does not see; allowed: {allowed}"])
@@ -48,10 +48,10 @@ def is_available(kind: str) -> bool:
     import torch
 
     if kind == "tpu":  # torch_tpu adds it when torch is imported
-        found = (
+        accelerator = (
             torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         )
-        return found is not None and found.type == "tpu"
+        return accelerator is not None and accelerator.type == "tpu"
     module: Any = torch.cpu if kind == "cpu" else getattr(torch, kind)
     return bool(module.is_available())
 

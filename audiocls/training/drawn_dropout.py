@@ -89,6 +89,6 @@ def rates_of(network: nn.Module) -> dict[str, float]:
 def draw_outside(network: nn.Module, noise: Noise, names: Sequence[str]) -> None:
     """Replace the dropouts `names` of a network by `DrawnDropout`, in place."""
     for name in names:
-        parent, _, own = name.rpartition(".")
+        parent, _, attribute = name.rpartition(".")
         layer = network.get_submodule(name)
-        setattr(network.get_submodule(parent), own, DrawnDropout(name, layer, noise))
+        setattr(network.get_submodule(parent), attribute, DrawnDropout(name, layer, noise))

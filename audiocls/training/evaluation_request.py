@@ -64,10 +64,10 @@ def evaluation_request(
         DataError: data set or manifest cannot be read.
     """
     if manifest is None:
-        is_own = overrides.get("data.name", checkpoint.config.data.name) == (
+        is_same_data = overrides.get("data.name", checkpoint.config.data.name) == (
             checkpoint.config.data.name
         )
-        root = {"data.root": known_root} if known_root and is_own else {}
+        root = {"data.root": known_root} if known_root and is_same_data else {}
         return _of_data_set(checkpoint, cache, {**root, **overrides}, split or "test", fold)
     if overrides or split is not None or fold is not None:
         raise UsageError("--manifest names all the clips: leave out --set, --split and --fold")
@@ -120,8 +120,8 @@ def _of_data_set(
     table = data.table(cache)
     number = fold or checkpoint.config.fold
     clips = clips_of_split(table, split, number, data.validation)
-    is_own = _clips_of(data) == _clips_of(checkpoint.config.data)
-    notes = _caveats(num_seen(checkpoint, table, clips)) if is_own else ()
+    is_same_data = _clips_of(data) == _clips_of(checkpoint.config.data)
+    notes = _caveats(num_seen(checkpoint, table, clips)) if is_same_data else ()
     name = f"{data.name}, " + ("all clips" if split == "all" else f"{split} clips of fold {number}")
     return EvaluationRequest(name, data, table, clips, notes)
 

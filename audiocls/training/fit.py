@@ -193,8 +193,10 @@ def train_epoch(step: Step, trials: Sequence[RunningTrial]) -> list[Row]:
                 losses[k].append(loss)
                 norms[k] += [norm] if is_measured and norm is not None else []
     return [
-        epoch_metrics(trial.progress, torch.stack(own), counts, measured, state.stepper.num_passes)
-        for trial, state, own, measured in zip(trials, states, losses, norms, strict=True)
+        epoch_metrics(
+            trial.progress, torch.stack(epoch_losses), counts, measured, state.stepper.num_passes
+        )
+        for trial, state, epoch_losses, measured in zip(trials, states, losses, norms, strict=True)
     ]
 
 

@@ -22,7 +22,7 @@ from torch.func import functional_call, grad_and_value, vmap
 from torch.optim import Optimizer
 
 from audiocls.audio.batches import Batch
-from audiocls.audio.dataset import placed
+from audiocls.audio.dataset import on_device
 from audiocls.optim.stacked import stacked_update
 from audiocls.training.branches import Branch, Branches
 from audiocls.training.drawn_dropout import Call, Noise, draw_outside, rates_of
@@ -42,8 +42,8 @@ class _Loss(nn.Module):
 
     def forward(self, tensors: Tensors, batch: Batch) -> Tensor:
         """Return the mean loss per clip of `batch` with these tensors in it. Shape: → ()"""
-        heard = with_tensors(batch, tensors)
-        return batch_loss(self.classifier, self._objective, self._config, heard)
+        on_device_batch = with_tensors(batch, tensors)
+        return batch_loss(self.classifier, self._objective, self._config, on_device_batch)
 
 
 class FusedStep:
@@ -76,7 +76,7 @@ class FusedStep:
         self._most = self._column([s.config.train.clip_norm or float("inf") for s in states])
         self._options = torch.stack([self._rho] * len(self._read(optimizers[0])))
         """(n, K, 1): what differs from step to step."""
-        self._told = flat.new_zeros(len(states), 2)
+        self._step_results = flat.new_zeros(len(states), 2)
         """(K, 2): loss and gradient norm of the last step."""
         branches = open_on(1, device) if open_on else None
         self._captures = Captures(branches, self._branches_of) if branches else None
@@ -94,7 +94,7 @@ class FusedStep:
 
     def _branches_of(self, static: list[list[Batch]]) -> list[Branch]:
         # Nothing may draw from the first one: each draw here names its generator.
-        generators = [_generator(self._told.device), *self._generators]
+        generators = [_generator(self._step_results.device), *self._generators]
         return [Branch(partial(self._compute, static), generators)]
 
     @contextmanager
@@ -106,7 +106,7 @@ class FusedStep:
         # (K, S, n) on the host, (S, n, K, 1) on the device.
         ahead = np.array([state.ahead(self._read) for state in self._states])
         arranged = ahead.transpose(1, 2, 0)[..., None].copy()
-        self._ahead = placed(arranged, self._told.device).to(self._told.dtype)
+        self._ahead = on_device(arranged, self._step_results.device).to(self._step_results.dtype)
         self._num_done = 0
         try:
             yield
@@ -125,7 +125,7 @@ class FusedStep:
         for state in self._states:
             state.averaging.after_step()
         # Two calls for all trials: a tensor that is iterated makes several for each row.
-        losses, norms = self._told.t().clone().unbind()
+        losses, norms = self._step_results.t().clone().unbind()
         return [StepResult(*told) for told in zip(losses.unbind(), norms.unbind(), strict=True)]
 
     @torch.no_grad()
@@ -145,11 +145,11 @@ class FusedStep:
         norms = torch.linalg.vector_norm(gradients, dim=1)
         gradients = gradients * (self._most / (norms.unsqueeze(1) + 1e-6)).clamp(max=1.0)
         self._update.step(weights, gradients, self._options)
-        self._told.copy_(torch.stack([losses, norms], dim=1))
+        self._step_results.copy_(torch.stack([losses, norms], dim=1))
 
     def _column(self, numbers: Sequence[float]) -> Tensor:
         """Return one number a trial as a column. Shape: → (K, 1)"""
-        column = placed(np.array(numbers)[:, None], self._weights.flat.device)
+        column = on_device(np.array(numbers)[:, None], self._weights.flat.device)
         return column.to(self._weights.flat.dtype)
 
     def _perturbation(self, gradients: Tensor, rho: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from audiocls.audio.batches import Batch
-from audiocls.audio.dataset import placed
+from audiocls.audio.dataset import on_device
 from audiocls.optim.schedules import rates
 from audiocls.training.branches import Branch, Branches, open_branches
 from audiocls.training.state import TrainingState
@@ -108,7 +108,7 @@ class GraphedStep:
         num_groups = len(states[0].optimizer.param_groups)
         dtype = branches.rate_dtype
         self._lr = torch.zeros(len(states), num_groups, dtype=dtype, device=device)
-        self._told = torch.zeros(len(states), 2, dtype=weight.dtype, device=device)
+        self._step_results = torch.zeros(len(states), 2, dtype=weight.dtype, device=device)
         """(K, 2): loss and gradient norm of the last step."""
 
     @contextmanager
@@ -119,8 +119,8 @@ class GraphedStep:
             state.classifier.train()
         # (K, S, G) on the host, (S, K, G) on the device.
         ahead = np.array([state.ahead(rates) for state in self._states]).swapaxes(0, 1)
-        self._rates = placed(ahead.copy(), self._lr.device).to(self._lr.dtype)
-        self._results = self._told.new_zeros(len(ahead), *self._told.shape)
+        self._rates = on_device(ahead.copy(), self._lr.device).to(self._lr.dtype)
+        self._results = self._step_results.new_zeros(len(ahead), *self._step_results.shape)
         self._number = 0
         yield
 
@@ -129,7 +129,7 @@ class GraphedStep:
         """Update each trial once by its own group of batches, alike in shape."""
         self._lr.copy_(self._rates[self._number])
         self._captures.compute(groups, tuple(each.micro_batches.count for each in self._states))
-        results = self._results[self._number].copy_(self._told)
+        results = self._results[self._number].copy_(self._step_results)
         self._number += 1
         for state in self._states:
             state.averaging.after_step()
@@ -149,7 +149,7 @@ class GraphedStep:
             loss, norm = update_weights(state, group, is_measured=True)
         assert norm is not None, "only fp16 leaves steps out, and it is no graph"
         with torch.no_grad():
-            self._told[k].copy_(torch.stack([loss, norm]))
+            self._step_results[k].copy_(torch.stack([loss, norm]))
 
 
 @contextmanager

@@ -21,7 +21,9 @@ class PackedWeights:
         self._states = states
         self._trained = [_trained(state.classifier) for state in states]
         self._sizes = [parameter.numel() for _, parameter in self._trained[0]]
-        self.flat = torch.stack([_joined([p.detach() for _, p in own]) for own in self._trained])
+        self.flat = torch.stack(
+            [_joined([p.detach() for _, p in parameters]) for parameters in self._trained]
+        )
         """(K, P)."""
         self.decay = torch.stack([self._decay_of(k) for k in range(len(states))])
         """(K, P): the weight decay of each weight."""

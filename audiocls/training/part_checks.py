@@ -41,9 +41,9 @@ def _faults(config: Config, num_classes: int, waveforms: Tensor) -> Iterator[str
     for part in (*config.augment.transforms, *config.augment.mixes):
         if isinstance(part, OwnPart):
             yield from _tried(part, partial(_augmented, part, waveforms, config))
-    found = list(_tried(config.features, lambda: _front_end_faults(config, waveforms)))
-    yield from found
-    if not found:
+    faults = list(_tried(config.features, lambda: _front_end_faults(config, waveforms)))
+    yield from faults
+    if not faults:
         yield from _tried(config.model, lambda: _model_faults(config, num_classes))
     logits = torch.randn(NUM_CLIPS, num_classes, requires_grad=True)
     if isinstance(config.train.loss, OwnPart):

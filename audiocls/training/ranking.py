@@ -19,11 +19,11 @@ def average_precision(scores: Tensor, truth: Tensor) -> Tensor:
     >>> average_precision(torch.tensor([0.9, 0.8, 0.1]), torch.tensor([1, 0, 1]))
     tensor(0.8333)
     """
-    found, wrong = _counts(scores, truth)
-    recall = found / found[-1]
+    hits, wrong = _counts(scores, truth)
+    recall = hits / hits[-1]
     gained = torch.diff(recall, prepend=recall.new_zeros(1))
     # From the lowest score on: in float32 another order would be another sum.
-    return (gained * (found / (found + wrong))).flip(0).sum()
+    return (gained * (hits / (hits + wrong))).flip(0).sum()
 
 
 def area_under_roc(scores: Tensor, truth: Tensor) -> Tensor:
@@ -64,5 +64,5 @@ def _counts(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     ranked = scores[order]
     is_last = torch.cat([ranked[1:] != ranked[:-1], torch.ones(1, dtype=torch.bool)])
     last = is_last.nonzero().flatten()
-    found = truth[order].cumsum(0)[last]
-    return found, 1 + last - found
+    hits = truth[order].cumsum(0)[last]
+    return hits, 1 + last - hits

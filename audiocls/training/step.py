@@ -108,8 +108,8 @@ def update_weights(
             )
 
     loss = state.stepper.step(lambda: _gradients(state, group), clip)
-    is_told = is_measured and not state.scaling.was_skipped
-    return StepResult(loss, norms[0] if is_told else None)
+    is_reported = is_measured and not state.scaling.was_skipped
+    return StepResult(loss, norms[0] if is_reported else None)
 
 
 def _gradients(state: TrainingState, group: list[Batch]) -> Tensor:

@@ -141,8 +141,8 @@ def _place(
     before = registered_sweep(folder)
     if before is None:
         entity = entity or config.get("entity") or server.entity
-        own = config.get("project") if folder.is_sweep() else None
-        return ProjectRef(entity, project or own or at_rest(last.log).run.project or PROJECT)
+        chosen = config.get("project") if folder.is_sweep() else None
+        return ProjectRef(entity, project or chosen or at_rest(last.log).run.project or PROJECT)
     if entity not in (None, before.entity) or project not in (None, before.project):
         raise UsageError(
             f"study {folder.name} belongs to sweep {before}, got entity {entity or before.entity}, "

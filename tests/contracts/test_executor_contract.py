@@ -280,11 +280,11 @@ class TestExecutor:
     def test_a_trial_is_finished_early_once_a_file_asks_for_it(self, bench, tmp_path):
         job = bench.job("endless", tmp_path)
         job.trial.path.mkdir(parents=True, exist_ok=True)
-        job.trial.wish.touch()
+        job.trial.stop_request.touch()
         bench.executor.submit(job)
         assert poll_to_end(bench.executor)[-1] == Done(job.id)
         assert job.trial.record().early_stopped
-        assert not job.trial.wish.exists()
+        assert not job.trial.stop_request.exists()
 
     def test_ending_a_trial_that_is_not_here_changes_nothing(self, bench, tmp_path):
         bench.executor.submit(job := bench.job("short", tmp_path))

@@ -119,7 +119,7 @@ def test_a_job_whose_processes_are_all_signalled_is_asked_to_stop_once(monkeypat
         assert stop.is_set()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-        monkeypatch.setattr(stop_signals, "SAME_WISH_S", 0.0)
+        monkeypatch.setattr(stop_signals, "SAME_REQUEST_S", 0.0)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
 

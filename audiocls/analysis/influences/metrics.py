@@ -70,12 +70,12 @@ def computed_as(value: float, predictions: Predictions) -> list[tuple[str, float
     So is told what a program calls `val_acc`; the scale is 100 for percent. Values are taken to be
     rounded to four digits, as programs write them.
     """
-    found = []
+    matches = []
     for name in (*MEANS, *JACKKNIFED):
         if _why_not(name, predictions) is None:
             known = _value_of(name, predictions)
-            found += [(name, scale) for scale in SCALES if abs(value / scale - known) <= ROUNDING]
-    return found
+            matches += [(name, scale) for scale in SCALES if abs(value / scale - known) <= ROUNDING]
+    return matches
 
 
 def _value_of(metric: str, predictions: Predictions) -> float:

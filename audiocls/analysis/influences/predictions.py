@@ -83,8 +83,8 @@ def prepared(
 
     `training` are the trial's options of the loss; only `test/loss` needs them.
     """
-    if lacking := [name for name in ("sources", "labels", "logits") if name not in arrays]:
-        return f"the predictions lack {' and '.join(lacking)}"
+    if missing := [name for name in ("sources", "labels", "logits") if name not in arrays]:
+        return f"the predictions lack {' and '.join(missing)}"
     sources, labels, logits = (arrays[name] for name in ("sources", "labels", "logits"))
     if fault := _fault_of_shapes(sources, labels, logits) or _fault_of_values(labels, logits):
         return fault
@@ -127,6 +127,6 @@ def _fault_of_values(labels: NDArray[Any], logits: NDArray[Any]) -> str | None:
     if labels.dtype.kind not in "iu":
         return f"the labels are of dtype {labels.dtype}, not class numbers"
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
-        found = f"{labels.min()} to {labels.max()}"
-        return f"the labels are {found}, but the logits of classes 0 to {logits.shape[1] - 1}"
+        got = f"{labels.min()} to {labels.max()}"
+        return f"the labels are {got}, but the logits of classes 0 to {logits.shape[1] - 1}"
     return None

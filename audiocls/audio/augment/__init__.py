@@ -32,7 +32,7 @@ Noise = Literal["white", "blue", "pink", "red", "violet", "uniform", "phase", "s
 Mix = Literal["mixup", "timemix", "freqmix", "phasemix", "cutmix"]
 AnyTransform = Annotated[Transform | OwnTransform, OrOwn(OwnTransform)]
 AnyMix = Annotated[Mix | OwnMix, OrOwn(OwnMix)]
-Chance = Annotated[float, Field(ge=0.0, le=1.0)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Decibels = Annotated[float, Field(ge=-60.0, le=120.0)]
 
 
@@ -55,21 +55,21 @@ class Augment(Options):
     cycshift (circular shift), reverse, mulaw (256 levels), freqshift (±50 Hz), room (synthetic
     reverberation), lowpass (from 1/2 to 3/4 of half the rate), highpass (up to 1/4 of it), or your
     own."""
-    transform_p: Chance = 0.5
+    transform_p: Probability = 0.5
     """Probability of each of `transforms`."""
     noises: tuple[Noise, ...] = ()
     """Kinds of noise; at most one is added to a clip."""
-    noise_p: Chance = 0.5
+    noise_p: Probability = 0.5
     """Probability that a clip gets one of `noises`."""
     noise_snr_db: Decibels = 30.0
     """Signal-to-noise ratio; that of a sine is up to 5 dB higher."""
     background: str | None = None
     """Folder of recordings to add as background noise."""
-    background_p: Chance = 0.5
+    background_p: Probability = 0.5
     """Probability that a clip gets a background recording."""
     background_snr_db: tuple[Decibels, Decibels] = (20.0, 25.0)
     """Range of the signal-to-background ratio."""
-    resample_p: Chance = 0.0
+    resample_p: Probability = 0.0
     """Probability that a clip is played faster or slower."""
     resample_factors: tuple[Annotated[float, Field(ge=0.5, le=2.0)], ...] = (0.8, 0.9, 1.1, 1.2)
     """New over old sample rate: a tone at f moves to f / factor; cropped or padded to length."""

@@ -57,7 +57,7 @@ class ClipRNG:
     """Device of the numbers; `clips` stay on the CPU, where choices between branches are made."""
     shared: int | None = None
     """The clip whose numbers the whole batch has, where it draws once; none if each clip does."""
-    placed: Tensor | None = None
+    clips_on_device: Tensor | None = None
     """`clips` on an accelerator, where a copy of them would make the host wait for it."""
 
     def of(self, rows: Rows) -> "ClipRNG":
@@ -67,28 +67,38 @@ class ClipRNG:
         """
         if isinstance(rows, slice):
             return self.span(*rows.indices(len(self.clips))[:2])
-        return replace(self, clips=self.clips[rows], placed=None)
+        return replace(self, clips=self.clips[rows], clips_on_device=None)
 
     def span(self, start: int, stop: int) -> "ClipRNG":
         """Return the generator of the clips `start` … `stop` - 1, without copying them."""
-        placed = None if self.placed is None else self.placed[start:stop]
-        return replace(self, clips=self.clips[start:stop], placed=placed)
+        clips_on_device = None if self.clips_on_device is None else self.clips_on_device[start:stop]
+        return replace(self, clips=self.clips[start:stop], clips_on_device=clips_on_device)
 
     def split(self, sizes: list[int]) -> "list[ClipRNG]":
         """Return the generators of `sizes` clips each, which follow one another."""
         clips = torch.split(self.clips, sizes)
-        placed = [None] * len(sizes) if self.placed is None else torch.split(self.placed, sizes)
+        clips_on_device = (
+            [None] * len(sizes)
+            if self.clips_on_device is None
+            else torch.split(self.clips_on_device, sizes)
+        )
         return [
             ClipRNG(self.seed, own, self.device, self.shared, there)
-            for own, there in zip(clips, placed, strict=True)
+            for own, there in zip(clips, clips_on_device, strict=True)
         ]
 
     def per_batch(self) -> "ClipRNG":
         """Return the generator of what a batch draws once, if it does; else the same one."""
         if self.shared is None:
             return self
-        placed = None if self.placed is None else torch.full_like(self.placed, self.shared)
-        return replace(self, clips=torch.full_like(self.clips, self.shared), placed=placed)
+        clips_on_device = (
+            None
+            if self.clips_on_device is None
+            else torch.full_like(self.clips_on_device, self.shared)
+        )
+        return replace(
+            self, clips=torch.full_like(self.clips, self.shared), clips_on_device=clips_on_device
+        )
 
     def on(self, device: torch.device | str) -> "ClipRNG":
         """Return the same generator with its numbers on `device`."""
@@ -159,8 +169,12 @@ class ClipRNG:
 
     def _clips_there(self) -> Tensor:
         """Return `clips` on the device of the numbers. Shape: → (B,)"""
-        is_placed = self.placed is not None and torch.device(self.device).type != "cpu"
-        return self.placed if is_placed and self.placed is not None else self.clips.to(self.device)
+        is_on_device = self.clips_on_device is not None and torch.device(self.device).type != "cpu"
+        return (
+            self.clips_on_device
+            if is_on_device and self.clips_on_device is not None
+            else self.clips.to(self.device)
+        )
 
 
 def mix_bits(words: Tensor) -> Tensor:

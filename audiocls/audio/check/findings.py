@@ -71,8 +71,8 @@ def findings_of(table: ClipTable, probes: Probes, validation: Validation) -> tup
         *(_invalid, _undecodable, _truncated, _clipped, _cancelled, _duplicates),
         *(_silent, _overshooting, _bare, _look_alike, _skipped, _remarked),
     )
-    found = [finding for check in checks for finding in check(table, probes)]
-    return in_order([*found, *_obstacles(table, validation), *_never_learned(table, validation)])
+    findings = [finding for check in checks for finding in check(table, probes)]
+    return in_order([*findings, *_obstacles(table, validation), *_never_learned(table, validation)])
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -207,7 +207,7 @@ def _never_learned(table: ClipTable, validation: Validation) -> Iterator[Finding
 
     With several labels a clip, rare ones are left to the warning of `_bare`.
     """
-    lacking: dict[int, list[str]] = {}
+    missing: dict[int, list[str]] = {}
     for fold in () if table.is_multi_label else table.folds:
         trained = {
             label
@@ -217,9 +217,9 @@ def _never_learned(table: ClipTable, validation: Validation) -> Iterator[Finding
         }
         for i, name in enumerate(table.labels):
             if i not in trained and trained:
-                lacking.setdefault(fold, []).append(name)
-    if lacking:
-        which = "; ".join(f"fold {f}: {join_names(names)}" for f, names in lacking.items())
+                missing.setdefault(fold, []).append(name)
+    if missing:
+        which = "; ".join(f"fold {f}: {join_names(names)}" for f, names in missing.items())
         text = f"classes without a clip to train on, by the fold tested on: {which}. "
         advice = "Add recordings of these classes, or set folds that spread them"
         yield Finding("untrained class", True, text + advice, ())

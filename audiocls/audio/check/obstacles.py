@@ -14,23 +14,23 @@ def obstacles(
     table: ClipTable, folds: Iterable[int] | None = None, validation: Validation = "held_out"
 ) -> dict[str, str]:
     """Return what stands in the way of training on `folds`, all by default; kind → sentence."""
-    found: dict[str, str] = {}
+    problems: dict[str, str] = {}
     if len(table.labels) < 2 and not table.is_multi_label:
-        found["one class"] = (
+        problems["one class"] = (
             f"all clips are of one class, {table.labels[0]!r}: there is nothing to tell apart; "
             "add clips of another class"
         )
     if empty := _empty_sides(table, table.folds if folds is None else folds, validation):
-        found["empty split"] = f"{'; '.join(empty)}; {_WAY_OUT}"
-    return found
+        problems["empty split"] = f"{'; '.join(empty)}; {_WAY_OUT}"
+    return problems
 
 
 def require_trainable(
     table: ClipTable, folds: Iterable[int], name: str, validation: Validation
 ) -> None:
     """Raise `DataError` if something stands in the way of training on `folds`."""
-    if found := obstacles(table, folds, validation):
-        lines = "".join(f"\n  - {text}" for text in found.values())
+    if problems := obstacles(table, folds, validation):
+        lines = "".join(f"\n  - {text}" for text in problems.values())
         raise DataError(f"{name}: no model can be trained on this data:{lines}")
 
 

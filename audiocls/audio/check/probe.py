@@ -66,12 +66,12 @@ def probe_clip(clip: Clip) -> DecodedInfo | DecodeFailure:
     """Decode and measure one clip, which may be a segment of a file or a member of a shard."""
     try:
         with file_of(clip) as path:
-            found = probe(path, clip.segment)
+            probed = probe(path, clip.segment)
     except DataError as error:
         return DecodeFailure(_is_missing(clip.path), str(error))
-    if clip.member is None or isinstance(found, DecodedInfo):
-        return found
-    return DecodeFailure(found.is_missing, found.why.replace(str(path), clip.id))
+    if clip.member is None or isinstance(probed, DecodedInfo):
+        return probed
+    return DecodeFailure(probed.is_missing, probed.why.replace(str(path), clip.id))
 
 
 def probe(path: Path, segment: tuple[float, float] | None = None) -> DecodedInfo | DecodeFailure:

@@ -24,16 +24,16 @@ def class_folders(folder: Path, manifest: str) -> Listed | None:
         DataError: some folders are called as splits, and others are not.
     """
     listing = list_clips(folder)
-    placed = [path.relative_to(folder).parts for path in listing.files]
-    has_splits = _has_splits(folder, {parts[0] for parts in placed if len(parts) > 1})
+    relative = [path.relative_to(folder).parts for path in listing.files]
+    has_splits = _has_splits(folder, {parts[0] for parts in relative if len(parts) > 1})
     depth = 1 + has_splits
-    rows = [_row(parts, has_splits) for parts in placed if len(parts) > depth]
+    rows = [_row(parts, has_splits) for parts in relative if len(parts) > depth]
     classes = {row["label"] for row in rows}
     if len(classes) < 2:
         return None
-    empty = _without_clips(folder, depth, {parts[:depth] for parts in placed})
-    loose = tuple("/".join(parts) for parts in placed if len(parts) <= depth)
-    remarks = (*_told(manifest, loose, empty), *_other_files(listing))
+    empty = _without_clips(folder, depth, {parts[:depth] for parts in relative})
+    loose = tuple("/".join(parts) for parts in relative if len(parts) <= depth)
+    remarks = (*_remarks(manifest, loose, empty), *_other_files(listing))
     return Listed(folder, tuple(rows[0]), dict(enumerate(rows, 1)), remarks)
 
 
@@ -72,10 +72,10 @@ def _without_clips(folder: Path, depth: int, filled: set[tuple[str, ...]]) -> li
     return ["/".join(p) for p in parts if p not in filled and not any(map(is_hidden, p))]
 
 
-def _told(manifest: str, loose: tuple[str, ...], empty: list[str]) -> Iterator[Remark]:
+def _remarks(manifest: str, loose: tuple[str, ...], empty: list[str]) -> Iterator[Remark]:
     """Yield how the labels came about, and what has none."""
-    told = f"there is no {manifest}: the folder of each class is its label (path,label)"
-    yield Remark("class folders", told)
+    reading = f"there is no {manifest}: the folder of each class is its label (path,label)"
+    yield Remark("class folders", reading)
     if loose:
         text = f"{plural(len(loose), 'clip')} outside the folder of any class: {join_names(loose)}"
         yield Remark("passed over", text, loose)

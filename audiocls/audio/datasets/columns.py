@@ -84,23 +84,23 @@ def recognise(header: Sequence[str], given: Columns) -> Recognised:
     named = {role: name for role, name in given.given().items() if name != UNREAD}
     barred = {role for role, name in given.given().items() if name == UNREAD}
     taken = set(named.values())
-    found: dict[str, list[str]] = {}
+    candidates: dict[str, list[str]] = {}
     for role in ROLES:
         if role not in barred and role not in named:
             free = [name for name in header if name not in taken and name.lower() in NAMES[role]]
-            own = [name for name in free if name.lower() == role]
-            found[role] = list(dict.fromkeys(own or free))
-    column_of = {role: names[0] for role, names in found.items() if names} | named
+            exact = [name for name in free if name.lower() == role]
+            candidates[role] = list(dict.fromkeys(exact or free))
+    column_of = {role: names[0] for role, names in candidates.items() if names} | named
     unread = [name for name in header if name not in column_of.values()]
     free = [role for role in ROLES if role not in column_of and role not in barred]
     problems = (
         *_absent(header, named),
-        *_ambiguous(found),
-        *_lacking(header, column_of),
+        *_ambiguous(candidates),
+        *_missing(header, column_of),
         *_misspelt(unread, free),
         *_repeated(header, column_of),
     )
-    return Recognised(column_of, problems, tuple(_told(column_of, unread)))
+    return Recognised(column_of, problems, tuple(_remarks(column_of, unread)))
 
 
 def _absent(header: Sequence[str], named: Mapping[str, str]) -> Iterator[str]:
@@ -112,14 +112,14 @@ def _absent(header: Sequence[str], named: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _ambiguous(found: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    for role, names in found.items():
+def _ambiguous(candidates: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for role, names in candidates.items():
         if len(names) > 1:
             which = ", ".join(map(repr, names))
             yield f"{which} may each be the {role}; say which: --set data.columns.{role}={names[0]}"
 
 
-def _lacking(header: Sequence[str], column_of: Mapping[str, str]) -> Iterator[str]:
+def _missing(header: Sequence[str], column_of: Mapping[str, str]) -> Iterator[str]:
     for role in ("path", "label"):
         if role not in column_of:
             has = ", ".join(header) or "nothing"
@@ -150,7 +150,7 @@ def _repeated(header: Sequence[str], column_of: Mapping[str, str]) -> Iterator[s
             yield f"column {name!r}: is there {count} times"
 
 
-def _told(column_of: Mapping[str, str], unread: Sequence[str]) -> Iterator[Remark]:
+def _remarks(column_of: Mapping[str, str], unread: Sequence[str]) -> Iterator[Remark]:
     """Yield which columns were taken for what, where their names are others than ours."""
     others = [f"{role} = {name!r}" for role, name in column_of.items() if name != role]
     left = [f"not read: {', '.join(map(repr, unread))}"] if unread else []

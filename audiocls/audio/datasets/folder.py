@@ -102,14 +102,14 @@ class Folder(Options):
         path = folder / self.manifest
         if self.preset == "auto" and path.is_file():
             return read_manifest(path, self.columns, self.reading, self.encoding)
-        found = detected(folder) if self.preset == "auto" else [self.preset]
-        if len(found) > 1:
+        presets = detected(folder) if self.preset == "auto" else [self.preset]
+        if len(presets) > 1:
             raise DataError(
-                f"{folder} may be {' or '.join(found)}; say which: --set data.preset={found[0]}"
+                f"{folder} may be {' or '.join(presets)}; say which: --set data.preset={presets[0]}"
             )
-        if found:
-            self._refuse({"audio", "encoding"}, f"{folder} is read as {found[0]}")
-            return read_preset(found[0], folder, self.columns, self.reading)
+        if presets:
+            self._refuse({"audio", "encoding"}, f"{folder} is read as {presets[0]}")
+            return read_preset(presets[0], folder, self.columns, self.reading)
         classes = class_folders(folder, self.manifest)
         if classes is None:
             raise missing_manifest(folder, self.manifest)

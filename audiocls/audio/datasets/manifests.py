@@ -62,8 +62,8 @@ def _elsewhere(root: Path, path: str) -> str:
     if path.startswith(f"{root.name}/") and (root.parent / path).is_file():
         return f"; leave out '{root.name}/', for paths begin there"
     folders = sorted(each.name for each in root.iterdir() if each.is_dir()) if root.is_dir() else []
-    found = next((name for name in folders if (root / name / path).is_file()), "")
-    return f"; it is in {found!r}: --set data.audio={found}" if found else ""
+    folder = next((name for name in folders if (root / name / path).is_file()), "")
+    return f"; it is in {folder!r}: --set data.audio={folder}" if folder else ""
 
 
 def missing_manifest(folder: Path, manifest: str) -> DataError:

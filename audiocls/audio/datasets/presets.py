@@ -40,8 +40,8 @@ def read_preset(name: str, root: Path, given: Columns, reading: Reading) -> List
     if not is_there(root):
         raise DataError(f"{root}: this is not the layout of data.preset={name}: {_LAYOUTS[name]}")
     listed = read(root, given, reading)
-    told = Remark("preset", f"read as {name}: {_LAYOUTS[name]}")
-    return Listed(listed.where, listed.roles, listed.rows, (told, *listed.remarks))
+    remark = Remark("preset", f"read as {name}: {_LAYOUTS[name]}")
+    return Listed(listed.where, listed.roles, listed.rows, (remark, *listed.remarks))
 
 
 def _is_fsd50k(root: Path) -> bool:
@@ -75,8 +75,8 @@ def _fold_lists(setup: Path) -> dict[int, dict[str, Path]]:
     """Return the lists of each fold by what they are for."""
     lists: dict[int, dict[str, Path]] = {}
     for path in sorted(setup.iterdir()):
-        if found := _FOLD_LIST.fullmatch(path.name):
-            lists.setdefault(int(found[1]), {})[found[2]] = path
+        if match := _FOLD_LIST.fullmatch(path.name):
+            lists.setdefault(int(match[1]), {})[match[2]] = path
     return lists
 
 

@@ -81,18 +81,18 @@ def table_of(listed: Listed, reading: Reading, place: Callable[[str], Place]) ->
         )
     )
     folds = tuple(sorted({clip.fold for clip in clips if clip.fold is not None})) or (1,)
-    told = [] if reading.source or "source" in listed.roles else proposal(clips)
+    proposed = [] if reading.source or "source" in listed.roles else proposal(clips)
     doubtful = () if reading.is_multi_label else _doubtful(labels)
-    remarks = (*listed.remarks, *doubtful, *told)
+    remarks = (*listed.remarks, *doubtful, *proposed)
     return ClipTable(clips, labels, folds, reading.is_multi_label, remarks=remarks)
 
 
 def _doubtful(labels: Sequence[str]) -> Iterator[Remark]:
     """Yield the labels with a comma of which a part is a label itself."""
     known = set(labels)
-    found = [name for name in labels if "," in name and known.intersection(split_labels(name))]
-    if found:
-        text = f"labels that may be several: {join_names(found)}; if so --set data.labels=multi"
+    doubtful = [name for name in labels if "," in name and known.intersection(split_labels(name))]
+    if doubtful:
+        text = f"labels that may be several: {join_names(doubtful)}; if so --set data.labels=multi"
         yield Remark("labels", text)
 
 
@@ -106,14 +106,14 @@ def _sources(listed: Listed, rows: Sequence[Row], reading: Reading) -> list[str]
             "leave data.source out, or --set data.columns.source=- to pass over the column"
         )
     paths = [posix(row["path"]) for row in rows]
-    found = [source_in(path, reading.source) for path in paths]
-    unmatched = [path for path, source in zip(paths, found, strict=True) if source is None]
+    sources = [source_in(path, reading.source) for path in paths]
+    unmatched = [path for path, source in zip(paths, sources, strict=True) if source is None]
     if unmatched:
         raise DataError(
             f"{listed.where}: data.source {reading.source!r} is found neither in the names of "
             f"{len(unmatched)} of {len(rows)} files nor in their paths: {join_names(unmatched)}"
         )
-    return [normalised(source) for source in found if source is not None]
+    return [normalised(source) for source in sources if source is not None]
 
 
 Side = tuple[int | None, str | None]

@@ -72,7 +72,7 @@ class Shards(Options):
         return table_of(listed, reading, places.__getitem__)
 
     def _listed(self, root: Path, shards: dict[Path, Shard]) -> tuple[Listed, dict[str, Place]]:
-        splits, told = _splits(root, list(shards))
+        splits, remarks = _splits(root, list(shards))
         header = list(dict.fromkeys(c for s in shards.values() for e in s.entries for c in e.cells))
         given = self.columns.model_copy(update={"path": "path"})
         if splits:
@@ -90,25 +90,25 @@ class Shards(Options):
                 rows[len(rows) + 1] = recognised.row(cells) | split
                 places[name] = (shard.file, (entry.first, entry.num_bytes))
         roles = (*recognised.column_of, *(["split"] if splits else []))
-        return Listed(root, roles, rows, (*told, *recognised.remarks)), places
+        return Listed(root, roles, rows, (*remarks, *recognised.remarks)), places
 
 
 def _splits(root: Path, paths: list[Path]) -> tuple[dict[Path, str], list[Remark]]:
     """Return the split of each shard, or none where all are of one; and what is told of it."""
-    found = {path: _split(path.relative_to(root)) for path in paths}
-    without = [path.name for path, split in found.items() if not split]
+    split_of = {path: _split(path.relative_to(root)) for path in paths}
+    without = [path.name for path, split in split_of.items() if not split]
     if without and len(without) < len(paths):
         raise DataError(
             f"{root}: {join_names(without)} are of no split, and the others are. A split is the "
             "first word of a file's name, or its folder's: train, val (validation, valid), test."
         )
     kind = "tars" if paths[0].suffix.lower() == TAR else f"{paths[0].suffix[1:]} files"
-    names = dict.fromkeys(found.values())
+    names = dict.fromkeys(split_of.values())
     if len(names) == 1:
         only = f", all of them {next(iter(names))!r}: not taken for a split" if not without else ""
         return {}, [Remark("shards", f"{len(paths)} {kind}{only}")]
-    told = f"{len(paths)} {kind}, whose names say the split: {join_names(names)}"
-    return found, [Remark("shards", told)]
+    text = f"{len(paths)} {kind}, whose names say the split: {join_names(names)}"
+    return split_of, [Remark("shards", text)]
 
 
 def _split(relative: Path) -> str:

@@ -54,15 +54,15 @@ def shard_files(root: Path) -> list[Path]:
             f"{root}: {join_names(packed)}: compressed, so that clips cannot be read from the "
             "middle; decompress them first (gunzip, unzstd)"
         )
-    found = [path for path in below if path.suffix.lower() in ENDINGS and path.is_file()]
-    kinds = sorted({path.suffix.lower() for path in found})
+    files = [path for path in below if path.suffix.lower() in ENDINGS and path.is_file()]
+    kinds = sorted({path.suffix.lower() for path in files})
     if len(kinds) != 1:
         got = f"both {' and '.join(kinds)} files" if kinds else "none"
         raise DataError(
             f"{root}: wanted are shards of one kind, {', '.join(ENDINGS)}; got {got}. Give the "
             "folder that holds them: --set data.root=DIR"
         )
-    return found
+    return files
 
 
 def _is_hidden(relative: Path) -> bool:
@@ -78,11 +78,11 @@ def open_shard(path: Path, column: str | None, cache: Path) -> Shard:
         DataError: it is damaged, or holds no audio; pyarrow is needed and not installed.
         MachineFault: the disk has no room for the copy.
     """
-    found = path.stat()
-    place = [str(path), found.st_size, found.st_mtime_ns, column, INDEX_SCHEMA]
+    status = path.stat()
+    place = [str(path), status.st_size, status.st_mtime_ns, column, INDEX_SCHEMA]
     key = hashlib.sha256(json.dumps(place).encode()).hexdigest()[:16]
     is_tar = path.suffix.lower() == TAR
-    room = 0 if is_tar else found.st_size
+    room = 0 if is_tar else status.st_size
     folder = build_cache(cache / f"shard-{key}", partial(_make, path, column), room)
     content = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
     entries = tuple(Entry(**entry) for entry in content)

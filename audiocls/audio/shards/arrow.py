@@ -78,22 +78,22 @@ def _in_small(batches: Any) -> Iterator[Any]:
 
 def _audio_column(path: Path, schema: Any, given: str | None) -> str:
     """Return the column of audio: the one given, or the only one of bytes."""
-    found = [field.name for field in schema if _has_bytes(field.type)]
+    columns = [field.name for field in schema if _has_bytes(field.type)]
     if given is not None:
-        if given not in found:
-            hint = did_you_mean(given, found)
+        if given not in columns:
+            hint = did_you_mean(given, columns)
             raise DataError(
                 f"{path}: data.columns.path: no column {given!r} holds audio; those with bytes: "
-                f"{join_names(found) or 'none'}.{hint}"
+                f"{join_names(columns) or 'none'}.{hint}"
             )
         return given
-    if len(found) != 1:
-        got = join_names(found) or "none"
+    if len(columns) != 1:
+        got = join_names(columns) or "none"
         raise DataError(
             f"{path}: one column should hold audio as bytes; got {got} of "
             f"{join_names(schema.names)}. Say which: --set data.columns.path=NAME"
         )
-    return str(found[0])
+    return str(columns[0])
 
 
 def _has_bytes(kind: Any) -> bool:
@@ -122,13 +122,13 @@ def _class_names(schema: Any) -> dict[str, Sequence[str]]:
         info = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, TypeError, ValueError):
         return {}
-    found: dict[str, Sequence[str]] = {}
+    names_of: dict[str, Sequence[str]] = {}
     for name, feature in info.items():
         inner = feature.get("feature", feature) if isinstance(feature, dict) else feature
         names = inner.get("names") if isinstance(inner, dict) else None
         if names:
-            found[name] = names
-    return found
+            names_of[name] = names
+    return names_of
 
 
 def _cells(row: dict[str, Any], classes: dict[str, Sequence[str]]) -> Iterator[tuple[str, str]]:

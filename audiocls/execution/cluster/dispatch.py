@@ -93,13 +93,13 @@ def paths_of(config: Config) -> dict[str, str]:
 
 def modules_of(config: Config) -> dict[str, bytes]:
     """Return the files of a trial's own parts; an installed part must be installed everywhere."""
-    found = [find(part.module) for _, part in own_parts(config)]
-    pairs = (_placed(file, each.root) for each in found if not each.is_installed
+    modules = [find(part.module) for _, part in own_parts(config)]
+    pairs = (_content_of(file, each.root) for each in modules if not each.is_installed
              for file in files_of_module(each))  # fmt: skip
     return {name: file.read_bytes() for name, file in pairs}
 
 
-def _placed(file: Path, root: Path) -> tuple[str, Path]:
+def _content_of(file: Path, root: Path) -> tuple[str, Path]:
     """Return a file with its path below the folder that it is imported from."""
     roots = [root, *map(Path, own_places())]
     inside = next((each for each in roots if file.is_relative_to(each)), file.parent)
@@ -173,9 +173,9 @@ class DataShipment:
             self.fault = fault_of(error, self._cache) or AudioclsError(str(error))
 
     def _made(self, folder: Path) -> tuple[dict[str, Any], bytes]:
-        asked: dict[str, Any] = {"config": self._config, "cache": str(self._cache)}
-        asked |= {"data": self._key.fingerprint, "is_of_stage": self._key.is_of_stage}
-        (folder / "asked.json").write_text(json.dumps(asked))
+        wanted: dict[str, Any] = {"config": self._config, "cache": str(self._cache)}
+        wanted |= {"data": self._key.fingerprint, "is_of_stage": self._key.is_of_stage}
+        (folder / "asked.json").write_text(json.dumps(wanted))
         words = [sys.executable, "-m", "audiocls.execution.cluster.dispatch", str(folder)]
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -210,30 +210,30 @@ def config_of(job: AnyJob) -> Config:
 
 def main(folder: Path) -> None:
     """Make what the trials of a configuration read, as `asked.json` says; answer beside it."""
-    asked = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
+    wanted = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
     answer: dict[str, Any] = {"fault": "", "is_machines": False, "folders": []}
     try:
-        dataset = _opened(asked)
+        dataset = _opened(wanted)
         (folder / "table.json").write_bytes(table_bytes(dataset.table))
         answer["folders"] = sorted(folders_of(dataset))
     except (AudioclsError, OSError) as error:
-        machines = fault_of(error, Path(asked["cache"]))
+        machines = fault_of(error, Path(wanted["cache"]))
         answer |= {"fault": str(machines or error), "is_machines": machines is not None}
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
-def _opened(asked: Mapping[str, Any]) -> "AudioDataset":
+def _opened(wanted: Mapping[str, Any]) -> "AudioDataset":
     """Return the data of a configuration on this machine; one of a stage has other clips."""
     from audiocls.execution.pretraining_stage import stage_table
     from audiocls.execution.worker_cache import WorkerCache
 
-    config = Config.model_validate(asked["config"], context=KEPT)
+    config = Config.model_validate(wanted["config"], context=KEPT)
     on_cpu = config.model_copy(update={"device": "cpu"})
-    worker_cache = WorkerCache(Path(asked["cache"]))
-    if not asked["is_of_stage"]:
-        return worker_cache.dataset(on_cpu, asked["data"])
+    worker_cache = WorkerCache(Path(wanted["cache"]))
+    if not wanted["is_of_stage"]:
+        return worker_cache.dataset(on_cpu, wanted["data"])
     has_codes = config.ssl.mode == "pretrain"
-    return worker_cache.dataset(on_cpu, asked["data"], stage_table(config), has_codes)
+    return worker_cache.dataset(on_cpu, wanted["data"], stage_table(config), has_codes)
 
 
 def folders_of(dataset: "AudioDataset") -> set[str]:

@@ -145,9 +145,9 @@ class NodeWorker:
 
     def run(self, delivery: Delivery, timeout_s: float) -> Report:
         """Start a trial; return its first report."""
-        lacking = [f"{key}: {path}" for key, path in delivery.paths.items() if not _is_here(path)]
-        if lacking:
-            return Report(fault=f"has not {', '.join(lacking)}, which a trial reads")
+        missing = [f"{key}: {path}" for key, path in delivery.paths.items() if not _is_here(path)]
+        if missing:
+            return Report(fault=f"has not {', '.join(missing)}, which a trial reads")
         job = self._job_here(delivery.job)
         try:
             self._receive(delivery, job)
@@ -221,20 +221,20 @@ class NodeWorker:
         job = self._job
         if job is None:
             return Report()
-        told = tuple(to_json(self._for_home(event, job)) for event in events)
+        lines = tuple(to_json(self._for_home(event, job)) for event in events)
         is_over = is_last or has_ended(events)
         stage = self._stage_report(events, is_over)
         if is_over:
             shutil.rmtree(self._study.path / STAGES, ignore_errors=True)
-            report = Report(told, study=packed(self._study.path), stage=stage)
+            report = Report(lines, study=packed(self._study.path), stage=stage)
             shutil.rmtree(self._study.path, ignore_errors=True)
             self._job = None
             return report
         if not any(isinstance(event, Epoch) for event in events):
-            return Report(told, stage=stage)
+            return Report(lines, stage=stage)
         snapshot, has_all = self._snapshot(job), self._num_sent is None  # of no more than the rows
         rows, self._num_sent = rows_after(job.trial, self._num_sent or 0)
-        return Report(told, rows, has_all, snapshot, stage=stage)
+        return Report(lines, rows, has_all, snapshot, stage=stage)
 
     def _stage_report(self, events: Sequence[Event], is_over: bool) -> Archives:
         has_epoch = any(isinstance(event, Stage) for event in events)

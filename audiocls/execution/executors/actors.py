@@ -130,7 +130,7 @@ class RayExecutor:
             return
         self._wishes_at = time.monotonic() + WISHES_EVERY_S
         for worker in self._workers:
-            if worker.job and not worker.shipment and worker.job.trial.wish.exists():
+            if worker.job and not worker.shipment and worker.job.trial.stop_request.exists():
                 self.end(worker.job.id)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:

@@ -83,7 +83,7 @@ class RunningProgram:
             return []
         self._read_at = time.monotonic() + READ_EVERY_S
         self.attempt.job.trial.require_mine()
-        if self.attempt.job.trial.wish.exists():
+        if self.attempt.job.trial.stop_request.exists():
             self.request_stop("finish", KILL_DELAY_S)
         return self._read_metrics()
 

@@ -115,38 +115,38 @@ def _position(words: Sequence[str]) -> int | None:
     ignored = _ignored(words)
     theirs = [i for i in spoken if i not in ignored and not LAUNCHERS.search(words[i])]
     raised = _exceptions(words)
-    own = [i for i in raised if i not in ignored and not LAUNCHERS.search(words[i])]
-    own = [i for i in own if sum(other > i for other in theirs) < SURVIVED]
-    first_hand = [i for i in own if not CONSEQUENCES.search(words[i])]
+    of_program = [i for i in raised if i not in ignored and not LAUNCHERS.search(words[i])]
+    of_program = [i for i in of_program if sum(other > i for other in theirs) < SURVIVED]
+    first_hand = [i for i in of_program if not CONSEQUENCES.search(words[i])]
     framed = [i for i in theirs if i and ERROR_PANEL.match(words[i - 1])]
     blaming = [i for i in theirs if BLAMING.search(words[i].strip())]
-    ranked = (first_hand, own, framed, blaming, theirs, raised, spoken)
-    return next((found[-1] for found in ranked if found), None)
+    ranked = (first_hand, of_program, framed, blaming, theirs, raised, spoken)
+    return next((lines[-1] for lines in ranked if lines), None)
 
 
 def _exceptions(words: Sequence[str]) -> list[int]:
     """Return the lines of exceptions: known by their form, or by the traceback above them."""
-    found, is_inside = [], False
+    lines, is_inside = [], False
     for position, text in enumerate(words):
         if TRACEBACK.match(text.strip(" │╭╮─")):
             is_inside = not text.startswith(("╭", "┌"))  # what rich frames has its end below
         elif (is_inside and text and not text[0].isspace()) or EXCEPTION.fullmatch(text.strip()):
-            found.append(position)
+            lines.append(position)
             is_inside = False
-    return found
+    return lines
 
 
 def _ignored(words: Sequence[str]) -> set[int]:
     """Return the lines of exceptions that Python goes on from, with their tracebacks."""
-    found, is_inside = set[int](), False
+    ignored, is_inside = set[int](), False
     for position, text in enumerate(words):
-        is_more = CHAINED.match(text) and position - 2 in found  # a blank line lies between
+        is_more = CHAINED.match(text) and position - 2 in ignored  # a blank line lies between
         is_first = bool(IGNORED.match(text) or is_more)
         if is_first or is_inside:
-            found.add(position)
+            ignored.add(position)
         goes_on = not text or text[0].isspace() or TRACEBACK.match(text)
         is_inside = is_first or (is_inside and bool(goes_on))
-    return found
+    return ignored
 
 
 def _is_noise(text: str) -> bool:

@@ -49,7 +49,7 @@ class ProgramCode:
         """Whether a file is another one now."""
         return digest_of_files(self.cwd, self.files) != self.digest
 
-    def asks_for_sweep(self) -> str:
+    def reads_sweep(self) -> str:
         """Return where it asks whether it is in a sweep, such as `train.py line 5`, or nothing."""
         return self._first(SWEEP_MEMBERSHIP)
 

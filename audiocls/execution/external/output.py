@@ -53,11 +53,11 @@ class Announcements:
     @property
     def logs(self) -> dict[str, list[Path]]:
         """The logs of the announced runs that are there, by run id, in the order announced."""
-        found: dict[str, list[Path]] = {}
+        logs_of: dict[str, list[Path]] = {}
         for run in self._announced:
             for log in run.glob("run-*.wandb"):
-                found.setdefault(log.stem.removeprefix("run-"), []).append(log)
-        return found
+                logs_of.setdefault(log.stem.removeprefix("run-"), []).append(log)
+        return logs_of
 
     def num_processes_of_one_run(self) -> int:
         """Return how many processes have shared the folder of one run; 1 where none did.

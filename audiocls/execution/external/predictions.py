@@ -29,14 +29,18 @@ def read_predictions(file: Path) -> Arrays | None:
     Raises `DataError` for predictions that cannot be used.
     """
     places = (file, *(file.with_name(f"{file.name}{ending}") for ending in (".npz", ".csv")))
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
+    predictions_file = next((place for place in places if place.is_file()), None)
+    if predictions_file is None:
         return None
     try:
-        columns = _of_npz(found) if zipfile.is_zipfile(found) else _of_csv(found)
+        columns = (
+            _of_npz(predictions_file)
+            if zipfile.is_zipfile(predictions_file)
+            else _of_csv(predictions_file)
+        )
     except (OSError, ValueError, KeyError, csv.Error, zipfile.BadZipFile) as error:
-        raise DataError(f"{found}: cannot be read ({error}); {WANTED}") from error
-    return _arrays(columns, found)
+        raise DataError(f"{predictions_file}: cannot be read ({error}); {WANTED}") from error
+    return _arrays(columns, predictions_file)
 
 
 def digest_of_clips(arrays: Mapping[str, NDArray[Any]]) -> str:
@@ -74,8 +78,8 @@ def _arrays(columns: Arrays, file: Path) -> Arrays:
     if unknown := [name for name in columns if name not in COLUMNS]:
         hint = did_you_mean(unknown[0], COLUMNS)
         raise DataError(f"{file}: got the column {unknown[0]!r}; {WANTED}.{hint}")
-    lacking = [name for name in COLUMNS[:2] if name not in columns]
-    if lacking or not {"predicted", "logits"} & columns.keys():
+    missing = [name for name in COLUMNS[:2] if name not in columns]
+    if missing or not {"predicted", "logits"} & columns.keys():
         raise DataError(f"{file}: got {', '.join(columns) or 'no column'}; {WANTED}")
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1 or not lengths["clip"]:

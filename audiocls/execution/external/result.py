@@ -81,8 +81,8 @@ def _last_line(log: Path, first_byte: int) -> str:
     with log.open("rb") as stream:
         stream.seek(max(first_byte, log.stat().st_size - TAIL_BYTES))
         lines = stream.read().decode(errors="replace").splitlines()
-    found = (match for line in reversed(lines) if (match := MARKED.search(line)))
-    return next(((match[1] or match[2]).strip() for match in found), "")
+    matches = (match for line in reversed(lines) if (match := MARKED.search(line)))
+    return next(((match[1] or match[2]).strip() for match in matches), "")
 
 
 def _parsed(text: str, where: str) -> Reported:

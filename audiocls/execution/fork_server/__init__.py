@@ -169,7 +169,7 @@ class ForkServer:
                 answer, handles, _, _ = socket.recv_fds(self._control, LARGEST_MESSAGE, 1)
                 if not answer:
                     break
-                self._hear(json.loads(answer), handles)
+                self._receive(json.loads(answer), handles)
         with self._lock:
             self._is_closed = True
             self._control.close()
@@ -178,7 +178,7 @@ class ForkServer:
         for worker in lost:
             worker.lose()
 
-    def _hear(self, answer: Mapping[str, int], handles: Sequence[int]) -> None:
+    def _receive(self, answer: Mapping[str, int], handles: Sequence[int]) -> None:
         pid = answer["pid"]
         if "status" in answer:
             self._running.pop(pid).end(answer["status"])

@@ -45,15 +45,15 @@ def version() -> tuple[int, ...]:
             "--executor slurm: no sbatch found on PATH: run this on a login node of the cluster, "
             "or load its module first (`module load slurm`)"
         )
-    asked = _run("sbatch", "--version")
-    if asked.returncode:
+    answer = _run("sbatch", "--version")
+    if answer.returncode:
         raise UsageError(
-            f"--executor slurm: sbatch does not work on this machine: {_why(asked.stderr)}. "
+            f"--executor slurm: sbatch does not work on this machine: {_why(answer.stderr)}. "
             "Run this on a login node of the cluster"
         )
-    said = asked.stdout.strip()
-    found = re.search(r"(\d+)\.(\d+)", said)
-    numbers = tuple(map(int, found.groups())) if found else ()
+    said = answer.stdout.strip()
+    match = re.search(r"(\d+)\.(\d+)", said)
+    numbers = tuple(map(int, match.groups())) if match else ()
     if numbers < OLDEST:
         wanted = ".".join(f"{number:02d}" for number in OLDEST)
         raise UsageError(
@@ -67,9 +67,9 @@ def require_partitions(wanted: str) -> None:
     """Raise `UsageError` for a partition that `sinfo` does not list, if that can be asked."""
     if shutil.which("sinfo") is None:
         return
-    asked = _run("sinfo", "--noheader", "--all", "--format=%R")
-    known = sorted(set(asked.stdout.split()))
-    if asked.returncode or not known:
+    answer = _run("sinfo", "--noheader", "--all", "--format=%R")
+    known = sorted(set(answer.stdout.split()))
+    if answer.returncode or not known:
         return
     for name in wanted.split(","):
         if name not in known:
@@ -110,12 +110,12 @@ def queued(jobs: Iterable[str]) -> tuple[QueuedTask, ...] | None:
         return None
     words = ("--noheader", "--array", f"--user={os.getuid()}", "--format=%i|%F|%T|%N|%r")
     try:
-        asked = _run("squeue", *words)
+        answer = _run("squeue", *words)
     except MachineFault:  # a controller that is busy: the tasks go on without it
         return None
-    if asked.returncode:
+    if answer.returncode:
         return None
-    tasks = map(_task, asked.stdout.splitlines())
+    tasks = map(_task, answer.stdout.splitlines())
     return tuple(task for task in tasks if task is not None and task.job in wanted)
 
 

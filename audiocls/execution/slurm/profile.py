@@ -77,23 +77,23 @@ def _option_name(key: object) -> str:
 
 def _checked(given: Mapping[str, Any], where: str) -> SlurmProfile:
     """Return the profile; raise `ConfigError` with every fault."""
-    options, own, faults = dict[str, str](), dict[str, Any](), list[str]()
+    options, settings, faults = dict[str, str](), dict[str, Any](), list[str]()
     for key, value in given.items():
         name = _option_name(key)
         try:
             if name == "setup":
-                own["setup"] = _lines(value)
+                settings["setup"] = _lines(value)
             elif name == "python":
-                own["python"] = _text(value)
+                settings["python"] = _text(value)
             elif name == "signal":
-                own["warning_s"] = _warning_s(value)
+                settings["warning_s"] = _warning_s(value)
             elif (text := _value(name, value)) is not None:
                 options[name] = text
         except ValueError as error:
             faults.append(f"{key}: {error}")
     if faults:
         raise ConfigError(where, faults)
-    return SlurmProfile(options, **own)
+    return SlurmProfile(options, **settings)
 
 
 def _value(name: str, value: Any) -> str | None:
@@ -125,10 +125,10 @@ def _lines(value: Any) -> tuple[str, ...]:
 
 
 def _warning_s(value: Any) -> int:
-    found = WARNING.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = WARNING.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         raise ValueError(
             f"got {value!r}; allowed: TERM@SECONDS, so long before the time limit are trials "
             "stopped after their epoch"
         )
-    return int(found[1])
+    return int(match[1])

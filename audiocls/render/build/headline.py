@@ -174,8 +174,8 @@ def _nothing_shown(comparison: Comparison) -> str:
         subject = f"of a difference between {arms[0].arm} and {arms[0].against}"
     known = _excluded(comparison, arms)
     each = " for each" if len(arms) > 1 and known.startswith("effects") else ""
-    told = f"; {known}{each}" if known else ""
-    return f"No evidence {subject} {scope} ({_pairs(arms)}){told}"
+    limits = f"; {known}{each}" if known else ""
+    return f"No evidence {subject} {scope} ({_pairs(arms)}){limits}"
 
 
 def _excluded(comparison: Comparison, arms: Sequence[ArmResult]) -> str:

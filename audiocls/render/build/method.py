@@ -84,11 +84,11 @@ def leaning_sentence(comparison: Comparison) -> str:
     if not arms or len(comparison.compared) < 2:
         return ""
     leans, its = ("leans", "its") if len(arms) == 1 else ("lean", "their")
-    num, chance = len(comparison.compared), format_percent(comparison.alpha)
+    num, level = len(comparison.compared), format_percent(comparison.alpha)
     return (
         f"{join_names(arms, MAX_LEANING)} {leans} to one side: {its} own "
         f"{comparison.interval_level} interval excludes 0. Among {num} comparisons that happens by "
-        f"luck alone more often than in {chance} of studies; p (Holm) and the simultaneous "
+        f"luck alone more often than in {level} of studies; p (Holm) and the simultaneous "
         "intervals allow for it, and decide."
     )
 

@@ -130,15 +130,15 @@ def _verdict(folder: StudyFolder, study: Study, trial: TrialFolder) -> Iterator[
         return
     report = load_report(folder)
     comparison = report.comparison
-    own = next((cell.arm for cell in report.study.cells if cell.id == trial.id), "")
-    verdict = next((arm.verdict for arm in comparison.arms if arm.arm == own), "")
+    arm_name = next((cell.arm for cell in report.study.cells if cell.id == trial.id), "")
+    verdict = next((arm.verdict for arm in comparison.arms if arm.arm == arm_name), "")
     if verdict:
-        told = {
+        wording = {
             "baseline": "the baseline, with which the others are compared",
             "not_due": "without a verdict yet, for trials of its study have yet to end",
         }
         scope = scope_words(comparison)
-        yield Text(f"Arm {own}: {told.get(verdict, verdict.replace('_', ' '))}, {scope}.")
+        yield Text(f"Arm {arm_name}: {wording.get(verdict, verdict.replace('_', ' '))}, {scope}.")
     if comparison.compared:
         yield Text(headline(comparison))
 

@@ -57,10 +57,10 @@ def ranking(
     `runs` is the folder of the study, for the commands that are shown; `winner` its best trial.
     """
     name = ranking.study.name
-    told = {"Over budget": over_budget, "Failed": failures}
+    sections = {"Over budget": over_budget, "Failed": failures}
     failed = [
         Section(title, (Items(tuple(lines)),), depth=Depth.TEXT)
-        for title, lines in told.items()
+        for title, lines in sections.items()
         if lines
     ]
     blocks: tuple[Block, ...] = (
@@ -166,8 +166,8 @@ def short_best(ranking: Ranking) -> str:
 
 def _settings(ranking: Ranking, ranked: Ranked) -> str:
     """Return ` with optim.lr=0.003`; empty where nothing is searched."""
-    own = ranked.parameters
-    given = ", ".join(f"{key}={short(own[key])}" for key in ranking.searched if key in own)
+    values = ranked.parameters
+    given = ", ".join(f"{key}={short(values[key])}" for key in ranking.searched if key in values)
     return f" with {given}" if given else ""
 
 

@@ -110,7 +110,7 @@ def answer_run(comparison: Comparison) -> "AnswerRun":
         name=f"pairs of {comparison.study}",
         columns=COLUMNS,
         rows=_rows(comparison),
-        picture=_png(comparison),
+        figure_png=_png(comparison),
     )
 
 

@@ -84,19 +84,19 @@ def _evidence(comparison: Comparison, estimate: Estimate) -> dict[str, Any]:
 
 def _deviations(estimate: Estimate) -> dict[str, float | int | None]:
     """Return standard errors of the mean difference by source; `None` where that is unknown."""
-    found = estimate.components
+    components = estimate.components
     names = ("sd_recordings", "sd_seeds", "sd_both", "sd_folds", "num_recordings")
-    if found is None:
+    if components is None:
         return dict.fromkeys(names)
-    has_recordings, has_seeds = found.num_recordings > 0, found.df_seeds > 0
+    has_recordings, has_seeds = components.num_recordings > 0, components.df_seeds > 0
     variances = {
-        "sd_recordings": found.recording if has_recordings else None,
-        "sd_seeds": found.seed if has_seeds else None,
-        "sd_both": found.both if has_recordings and has_seeds else None,
-        "sd_folds": found.fold if found.num_folds > 1 else None,
+        "sd_recordings": components.recording if has_recordings else None,
+        "sd_seeds": components.seed if has_seeds else None,
+        "sd_both": components.both if has_recordings and has_seeds else None,
+        "sd_folds": components.fold if components.num_folds > 1 else None,
     }
     roots = {name: None if v is None else math.sqrt(v) for name, v in variances.items()}
-    return {**roots, "num_recordings": found.num_recordings or None}
+    return {**roots, "num_recordings": components.num_recordings or None}
 
 
 def _difference(seed: int, fold: int, value: float) -> dict[str, Any]:

@@ -35,8 +35,8 @@ def verdict_table(comparison: Comparison) -> Table:
 def _untrained(comparison: Comparison, table: Table) -> Iterator[tuple[TableCell, ...]]:
     """Yield a row for each arm that is beyond its budget, which is all that it reached."""
     for arm, text in comparison.over_budget.items():
-        told = {"arm": arm, "verdict": "over budget", "reason": text}
-        yield tuple(told.get(column.name, NONE) for column in table.columns)
+        cells = {"arm": arm, "verdict": "over budget", "reason": text}
+        yield tuple(cells.get(column.name, NONE) for column in table.columns)
 
 
 def secondary_table(comparison: Comparison) -> Table:

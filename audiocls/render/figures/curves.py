@@ -105,9 +105,9 @@ def _mean_and_interval(
     folds: Sequence[Sequence[float]], ratio: float, alpha: float
 ) -> tuple[float, float, float]:
     """Return the mean over folds and its interval; NaN where one value shows no spread."""
-    found = stats.components_of([stats.FoldDifferences(np.array(values)) for values in folds])
-    errors = stats.uncertainties(stats.stacked([found]), ratio)
-    mean, half = float(found.mean), float(stats.half_width(errors, alpha)[0])
+    components = stats.components_of([stats.FoldDifferences(np.array(values)) for values in folds])
+    errors = stats.uncertainties(stats.stacked([components]), ratio)
+    mean, half = float(components.mean), float(stats.half_width(errors, alpha)[0])
     ends = (mean - half, mean + half) if math.isfinite(half) else (math.nan, math.nan)
     return mean, *ends
 

@@ -54,12 +54,12 @@ def anchored(sections: Iterable[Section]) -> list[tuple[str, Section]]:
     ['per-arm', 'per-arm-2']
     """
     taken: Counter[str] = Counter()
-    found = []
+    anchors = []
     for section in sections:
         words = re.sub(r"\W+", "-", section.title.lower()).strip("-") or "part"
         taken[words] += 1
-        found.append((words if taken[words] == 1 else f"{words}-{taken[words]}", section))
-    return found
+        anchors.append((words if taken[words] == 1 else f"{words}-{taken[words]}", section))
+    return anchors
 
 
 def preload() -> None:

@@ -66,10 +66,10 @@ def _is_whole(value: object) -> bool:
 
 
 def _at(document: Mapping[str, Any], key: Key) -> Mapping[str, Any]:
-    found: Any = document
+    value: Any = document
     for name in key:
-        found = found[name]
-    return found if isinstance(found, Mapping) else {}
+        value = value[name]
+    return value if isinstance(value, Mapping) else {}
 
 
 def _dotted(key: Key) -> str:

@@ -28,7 +28,7 @@ ASK_FIRST_S, ASK_LAST_S, ASK_GROWTH = 1.0, 30.0, 1.5
 
 
 @dataclass
-class Wish:
+class Interrupt:
     """What whoever follows wants to end: the watch, and the study with it."""
 
     end: threading.Event = field(default_factory=threading.Event)
@@ -41,35 +41,35 @@ def follow(submitted: Outcome, folder: StudyFolder, display: Display) -> Outcome
     Ctrl-C stops it everywhere, and cancels what is pending. Where the watch alone was ended, the
     outcome is what it was.
     """
-    with display.watching() as watch, _wishes() as wish:
+    with display.watching() as watch, _interrupts() as interrupt:
         seen = _Seen(folder, watch)
-        while not wish.end.is_set() and not seen.is_over():
+        while not interrupt.end.is_set() and not seen.is_over():
             began = time.monotonic()
             seen.look()
-            wish.end.wait(max(LOOK_EVERY_S, LEAST_REST * (time.monotonic() - began)))
-        if wish.stop.is_set():
+            interrupt.end.wait(max(LOOK_EVERY_S, LEAST_REST * (time.monotonic() - began)))
+        if interrupt.stop.is_set():
             studies.stop_launches(seen.folder)
-        elif wish.end.is_set():
+        elif interrupt.end.is_set():
             return submitted
         seen.look()
     for text in queue_notes(seen.tasks, *seen.folders):
         display.note(text)
-    return seen.outcome(submitted, is_stopped=wish.stop.is_set())
+    return seen.outcome(submitted, is_stopped=interrupt.stop.is_set())
 
 
 @contextmanager
-def _wishes() -> Iterator[Wish]:
-    wish = Wish()
+def _interrupts() -> Iterator[Interrupt]:
+    interrupt = Interrupt()
 
     def handle(number: int) -> None:
-        if wish.stop.is_set():
+        if interrupt.stop.is_set():
             raise KeyboardInterrupt
         if number == signal.SIGINT:
-            wish.stop.set()
-        wish.end.set()
+            interrupt.stop.set()
+        interrupt.end.set()
 
     with handled(handle):
-        yield wish
+        yield interrupt
 
 
 class _Seen:
@@ -79,7 +79,7 @@ class _Seen:
         self._first, self._watch = first, watch
         self.tasks: Tasks = None
         self.counts = count_states({})
-        self._started, self._asked = time.monotonic(), float("-inf")
+        self._started, self._queried_at = time.monotonic(), float("-inf")
         self._ask_every_s = ASK_FIRST_S
         known = [studies.status_of(each) for each in self.folders]
         self._before = {each.folder: count_states(each.states)["done"] for each in known}
@@ -125,10 +125,10 @@ class _Seen:
 
     def _ask(self) -> None:
         every_s = self._ask_every_s if self._is_busy() else ASK_FIRST_S
-        if time.monotonic() < self._asked + every_s:
+        if time.monotonic() < self._queried_at + every_s:
             return
         self.tasks = tasks_of(*self.folders)
-        self._asked = time.monotonic()
+        self._queried_at = time.monotonic()
         self._ask_every_s = min(ASK_LAST_S, ASK_GROWTH * self._ask_every_s)
 
     def _is_busy(self) -> bool:

@@ -108,11 +108,11 @@ def hours_of(limit: str) -> float | None:
     >>> hours_of("90"), hours_of("4:00:00"), hours_of("1-12"), hours_of("30:00")
     (1.5, 4.0, 36.0, 0.5)
     """
-    if (found := LIMIT.fullmatch(limit)) is None:
+    if (match := LIMIT.fullmatch(limit)) is None:
         return None
-    days, first, second, third = (int(found[key] or 0) for key in LIMIT.groupindex)
-    if found["days"] is not None:
+    days, first, second, third = (int(match[key] or 0) for key in LIMIT.groupindex)
+    if match["days"] is not None:
         return 24 * days + first + second / 60 + third / 3600
-    if found["third"] is not None:
+    if match["third"] is not None:
         return first + second / 60 + third / 3600
     return first / 60 + second / 3600

@@ -149,7 +149,7 @@ def _script(
     overlaps: bool,
     grace_s: float,
 ) -> ArrayScript:
-    stops = ",".join(filter(None, _wishes(folder)))
+    stops = ",".join(filter(None, _stop_requests(folder)))
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return ArrayScript(
         study=folder.path,
@@ -180,7 +180,7 @@ def _words(options: LaunchOptions) -> Iterator[str]:
         yield "--log-model"
 
 
-def _wishes(folder: StudyFolder) -> Iterator[str]:
+def _stop_requests(folder: StudyFolder) -> Iterator[str]:
     """Yield the requests to stop that were made before, of the study and of its tuning trials."""
     main = folder.path.with_name(folder.study().of or folder.name) if folder.exists() else None
     for path in (main, tuning_path(main)) if main else ():

@@ -88,8 +88,8 @@ def _validation_metric(plan: Plan, configs: Configs) -> str:
 
 def _recorded(config: Config) -> set[str]:
     usual = "val/map" if config.data.is_multi_label else "val/accuracy"
-    own = {f"val/{metric.short}" for metric in config.train.metrics}
-    return {"val/loss", usual, config.train.select, *own} - {"last"}
+    metrics = {f"val/{metric.short}" for metric in config.train.metrics}
+    return {"val/loss", usual, config.train.select, *metrics} - {"last"}
 
 
 def tuning_study(before: TuningPlan, overrides: Mapping[str, Any], cache: Path, of: S) -> S:

@@ -9,7 +9,7 @@ import wandb
 
 from audiocls.tracking.wandb.run import lean_settings
 
-TABLE, PICTURE = "pairs", "paired_differences"
+TABLE, FIGURE = "pairs", "paired_differences"
 """Keys of the run's summary."""
 INIT_TIMEOUT_S = 30.0
 FINISH_TIMEOUT_S = 60.0
@@ -24,7 +24,7 @@ class AnswerRun:
     name: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str | int | float]]
-    picture: bytes
+    figure_png: bytes
     """A PNG."""
 
 
@@ -35,7 +35,7 @@ def log_report(run: AnswerRun, entity: str, project: str) -> None:
     """
     with TemporaryDirectory(prefix="audiocls-answer-") as folder:
         figure = Path(folder, "pairs.png")
-        figure.write_bytes(run.picture)
+        figure.write_bytes(run.figure_png)
         opened = wandb.init(
             entity=entity,
             project=project,
@@ -54,5 +54,5 @@ def log_report(run: AnswerRun, entity: str, project: str) -> None:
             ),
         )
         table = wandb.Table(columns=list(run.columns), data=[list(row) for row in run.rows])
-        opened.log({TABLE: table, PICTURE: wandb.Image(str(figure))})
+        opened.log({TABLE: table, FIGURE: wandb.Image(str(figure))})
         opened.finish()

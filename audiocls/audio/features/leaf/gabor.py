@@ -45,8 +45,8 @@ class GaborPower(nn.Module):
     ):
         super().__init__()
         self.window = window
-        found = _from_bins if is_on_bins else _from_bands
-        centre, half_maximum = found(num_filters, sample_rate, f_min, f_max)
+        initial_filters = _from_bins if is_on_bins else _from_bands
+        centre, half_maximum = initial_filters(num_filters, sample_rate, f_min, f_max)
         self.centre = nn.Parameter((2 * math.pi * centre).float())
         """Radians per sample."""
         self.width = nn.Parameter((HALF_MAXIMUM / half_maximum).float())

@@ -8,7 +8,7 @@ from typing import Any
 
 from audiocls.render.formats.wandb.workspaces_adapter import Panel, wr
 from audiocls.render.run_selection import PairsRun, RunSelection
-from audiocls.tracking.wandb.report_run import PICTURE, TABLE
+from audiocls.tracking.wandb.report_run import FIGURE, TABLE
 
 COSTS = {"num_params": "parameters", "macs": "MACs per clip", "wall_s": "seconds of a trial"}
 SYSTEM = {"process_s": "CPU seconds of a trial", "peak_memory_mib": "peak memory in MiB"}
@@ -93,7 +93,7 @@ def _limit(selection: RunSelection) -> int:
 def pair_panels(pairs: PairsRun) -> list[Panel]:
     """Return the figure of the pairs, and a line for each arm over the blocks to read values."""
     return [
-        wr.MediaBrowser(title="Paired differences", num_columns=1, media_keys=[PICTURE]),
+        wr.MediaBrowser(title="Paired differences", num_columns=1, media_keys=[FIGURE]),
         wr.CustomChart(
             query={"summaryTable": {"tableKey": TABLE}},
             chart_name="wandb/lineseries/v0",
