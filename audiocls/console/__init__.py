@@ -24,10 +24,10 @@ VERDICT_STYLES = {
     "equivalent": "cyan",
     "additive": "cyan",
     "interacts": "bold yellow",
-    "no_evidence": "default",
-    "too_few_pairs": "yellow",
-    "not_comparable": "magenta",
-    "not_due": "default",
+    "no evidence": "default",
+    "too few pairs": "yellow",
+    "not comparable": "magenta",
+    "not due": "default",
     "baseline": "dim",
 }
 

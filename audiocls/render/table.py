@@ -142,8 +142,14 @@ def plain_cell(cell: Cell, column: Column) -> str:
     if isinstance(cell, Interval):
         return interval_text(cell)
     if isinstance(cell, str):
-        return cell or (NONE if column.is_text else "")
+        return words(cell, column)
     return format_p(cell.value)
+
+
+def words(cell: str, column: Column) -> str:
+    """Return a cell of text as it is read: `no evidence` for `no_evidence`, a dash for nothing."""
+    text = cell.replace("_", " ") if column.kind == "verdict" else cell
+    return text or (NONE if column.is_text else "")
 
 
 def interval_text(cell: Interval) -> str:

@@ -28,7 +28,7 @@ def launched(here, first):
 def test_a_launch_trains_every_cell_and_ends_with_a_verdict_and_a_report(first):
     home, ended = first
     assert "dropout=0.5" in ended.out
-    assert "no_evidence" in ended.out
+    assert "no evidence" in ended.out
     assert "on this split" in ended.out
     report = home.path / "runs/tiny/report.html"
     assert str(report) in ended.out or "runs/tiny/report.html" in ended.out

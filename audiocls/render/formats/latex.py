@@ -19,6 +19,7 @@ from audiocls.render.table import (
     PValue,
     Table,
     interval_text,
+    words,
 )
 
 DAGGER = r"\rlap{$^{\dagger}$}"
@@ -146,8 +147,7 @@ def _cell(cell: Cell, column: Column, has_claims: bool) -> str:
         return escaped(interval_text(cell))
     if isinstance(cell, PValue):
         return escaped(NONE) if cell.value is None else f"${format_p(cell.value)}$"
-    text = cell.replace("_", " ") if column.kind == "verdict" else cell
-    return escaped(text or (NONE if column.is_text else ""))
+    return escaped(words(cell, column))
 
 
 def _estimate(cell: Estimate) -> str:
