@@ -55,15 +55,14 @@ def draw_masks(options: Augment, shape: Sequence[int], draws: ClipRNG) -> Masks:
         shape: (F, L) of one clip's features; a mask is never wider than the axis.
     """
     widest = {"freq": options.freq_mask, "time": options.time_mask}
-    return Masks(
-        *(
-            _masked_positions(size, widest[name], options.num_masks, name, draws)
-            if widest[name] > 0
-            else None
-            for name, size in zip(widest, shape, strict=True)
-        ),
-        gains=_gains(options.equalise, shape[0], draws) if options.equalise > 0 else None,
+    bands, frames = (
+        _masked_positions(size, widest[name], options.num_masks, name, draws)
+        if widest[name] > 0
+        else None
+        for name, size in zip(widest, shape, strict=True)
     )
+    gains = _gains(options.equalise, shape[0], draws) if options.equalise > 0 else None
+    return Masks(bands, frames, gains)
 
 
 def _gains(most: float, num_bands: int, draws: ClipRNG) -> Tensor:
