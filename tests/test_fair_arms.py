@@ -143,7 +143,7 @@ def test_equal_results_of_different_training_are_equivalent_and_not_inert():
     ],
 )
 def test_an_arm_of_a_program_that_mirrors_its_reference_is_inert_by_two_pairs(values, verdict):
-    arms, seeds = {arm: values for arm in "ab"}, range(len(values))
+    arms, seeds = dict.fromkeys("ab", values), range(len(values))
     study, records = finished_study(arms, seeds, folds=[1], program="train.py")
     assert verdicts(study, records) == [verdict]
     differing = replace(records["b-0-1"], metrics={"test/accuracy": 0.72})
