@@ -53,13 +53,13 @@ def answered(capsys) -> list[str]:
     ("line", "words"),
     [
         ("audiocls sweep launch drop", ["dropout"]),
-        ("audiocls sweep plan tune_log", ["tune_logmel_cnn"]),
+        ("audiocls sweep plan tune_logmel_c", ["tune_logmel_cnn"]),
         ("audiocls ablation show label", ["label_smoothing"]),
         ("audiocls noise sam_", []),
         ("audiocls train --recipe kws", ["kws-tiny-cpu", "kws-tiny"]),
-        ("audiocls show logmel", ["logmel-cnn"]),
+        ("audiocls show logmel-c", ["logmel-cnn"]),
         ("audiocls recipe copy yesno", ["yesno-logmel-cpu", "yesno-logmel"]),
-        ("audiocls ablation new q --recipe logmel", ["logmel-cnn"]),
+        ("audiocls ablation new q --recipe logmel-c", ["logmel-cnn"]),
         ("audiocls report m", ["mine"]),
         ("audiocls report mine o", ["other"]),
         ("audiocls sweep status ", ["mine", "other"]),
@@ -70,6 +70,7 @@ def answered(capsys) -> list[str]:
         ("audiocls data check folder --set data.r", ["data.root"]),
         ("audiocls report mine --format j", ["json"]),
         ("audiocls evaluate mi", ["mine:best"]),
+        ("audiocls evaluate mine:d", ["dropout=0.1", "dropout=0.2,lr=0.1"]),
         ("audiocls parts list m", ["models", "metrics"]),
         ("audiocls sweep launch dropout --executor s", ["slurm"]),
         ("audiocls sweep launch dropout --wandb off", ["offline"]),
@@ -89,7 +90,7 @@ def test_the_shell_offers_what_can_follow(offered, line, words):
         (["train", "--recipe", "kws-tiny", "optim.name", "=", "sgd", "sam.ad"], ["sam.adaptive"]),
         (["sweep", "launch", "dropout", "--set", "model.name", "=", "eat"], ["eat"]),
         (["train", "--recipe", "=", "kws"], ["kws-tiny-cpu", "kws-tiny"]),
-        (["evaluate", "mine", ":", "b"], ["best"]),
+        (["evaluate", "mine", ":", "b"], ["best", "baseline"]),
     ],
 )
 def test_bash_gets_what_follows_the_sign_at_which_it_breaks_words(
