@@ -10,7 +10,6 @@ from audiocls import console
 from audiocls.cli import options as o
 from audiocls.cli.sweep.agent import show_ending, show_pushed
 from audiocls.errors import NotComparable, UsageError
-from audiocls.render.document import without_commands
 from audiocls.render.output import show
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ def _show_report(study: "audiocls.Study", is_new: bool) -> None:
     The command that the summary ends with is left to it.
     """
     report, page = study.compare().report, study.path / "report.html"
-    show(without_commands(report.document, study.summary()))
+    show(report.document, told=study.summary())
     if is_new or not page.exists():
         report.save(page)
     console.say(f"report: {page}")
