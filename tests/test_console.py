@@ -10,6 +10,7 @@ from helpers.processes import invoke
 
 import audiocls
 from audiocls import console
+from audiocls.console.grid import Grid
 from audiocls.console.progress import TerminalDisplay
 from audiocls.execution.messages import Status
 
@@ -24,7 +25,8 @@ def narrow(monkeypatch):
 
 
 def test_a_narrow_terminal_is_told_of_the_columns_left_out_that_the_table_has(narrow, capsys):
-    console.show_table("t", ("arm", "reason"), [(ARM, "because")], droppable=("MACs", "reason"))
+    table = Grid(("arm", "reason"), [(ARM, "because")], droppable=("MACs", "reason"))
+    console.show_table(table)
     said = capsys.readouterr()
     assert "left out at this width: reason" in said.err
     assert "because" not in said.out

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,21 @@ def test_a_launch_has_a_worker_for_each_free_core_unless_told_otherwise(machine)
     assert claimed("auto", 4).devices == ["cpu"] * 4
     one.release()
     assert claimed("auto", None, most=1).devices == ["cpu"]
+
+
+def test_a_launch_says_why_it_has_fewer_workers_than_there_are_cores(machine):
+    said: list[str] = []
+    both = LaunchOptions(machine).claimed(note=said.append)
+    assert both.devices == ["cpu"] * 2
+    both.release()
+    one = claimed("auto", 1)
+    other = LaunchOptions(machine)
+    other.claimed(note=said.append, most=1).release()
+    replace(other, workers=2).claimed(note=said.append).release()
+    assert not said, "as many as were wanted"
+    other.claimed(note=said.append)
+    holder = f"{Path(one.locks[0].lock_file).stem} is held by process {os.getpid()} in {Path.cwd()}"
+    assert said == [f"1 worker instead of 2: {holder}; for 2 all the same: --workers 2"]
 
 
 def test_a_gpu_belongs_to_one_launch_and_who_has_it_is_named(machine, monkeypatch):
@@ -138,7 +154,8 @@ def test_a_launch_in_its_own_process_has_a_device_of_its_own_meanwhile(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     other = claimed("auto", 1)
     assert other.devices == ["cuda:0"]
-    open_executor = LaunchOptions(tmp_path, executor="inline").open_workers(tmp_path / "log")
+    options, said = LaunchOptions(tmp_path, executor="inline"), list[str]()
+    open_executor = options.open_workers(tmp_path / "log", said.append)
     executor = open_executor(None, threading.Event())
     assert (os.environ["CUDA_VISIBLE_DEVICES"], executor.kind) == ("1", "NVIDIA T4")
     with pytest.raises(UsageError, match="no GPU is free"):

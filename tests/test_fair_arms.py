@@ -134,6 +134,22 @@ def test_equal_results_of_different_training_are_equivalent_and_not_inert():
     assert verdicts(study, unknown) == ["equivalent"]
 
 
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([0.71, 0.74], "not_comparable"),
+        ([0.71, 0.74, 0.69], "not_comparable"),
+        ([1.0, 1.0, 1.0], "equivalent"),  # a metric that saturates is alike everywhere
+    ],
+)
+def test_an_arm_of_a_program_that_mirrors_its_reference_is_inert_by_two_pairs(values, verdict):
+    arms, seeds = dict.fromkeys("ab", values), range(len(values))
+    study, records = finished_study(arms, seeds, folds=[1], program="train.py")
+    assert verdicts(study, records) == [verdict]
+    differing = replace(records["b-0-1"], metrics={"test/accuracy": 0.72})
+    assert verdicts(study, {**records, "b-0-1": differing}) != ["not_comparable"]
+
+
 def test_one_pair_that_differs_is_enough_to_have_an_effect():
     study, records = finished_study({arm: [0.7 + 0.01 * i for i in range(15)] for arm in "ab"})
     alike = {key: replace(record, first_losses=("0x1p+0",)) for key, record in records.items()}

@@ -76,6 +76,17 @@ def test_each_epoch_of_our_own_trials_says_what_it_reached(tmp_path, cache):
     assert len(reached) == 2
 
 
+@pytest.mark.parametrize(
+    ("num_folds", "label"), [(1, "arm s0"), (5, "arm s0 f1"), (None, "arm s0 f1")]
+)
+def test_a_label_names_no_fold_of_a_question_without_folds(num_folds, label, tmp_path):
+    folder = begun(tmp_path)
+    folder.write_study(replace(folder.study(), num_folds=num_folds))
+    with folder.trial(IDS[2]).lease():
+        [running] = StudyWatch(folder).look().running
+    assert running.label == label
+
+
 def test_a_watch_sees_what_runs_how_far_it_is_and_what_has_failed(tmp_path):
     folder, now = begun(tmp_path), [0.0]
     trial = folder.trial(IDS[2])

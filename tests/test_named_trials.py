@@ -63,6 +63,16 @@ def test_an_arm_is_chosen_by_its_mean_and_not_by_its_one_lucky_fold(tmp_path):
     assert "the best of the arm with the best mean" in named.notes[0]
 
 
+def test_an_arms_best_has_a_name_of_its_own_and_a_misspelt_one_is_suggested(tmp_path):
+    write_ablation(tmp_path, {"base": [0.8, 0.9], "dropout=0.1": [0.5, 0.4]})
+    named = find_trial("words:dropout=0.1", tmp_path)
+    assert named.path.name == "dropout=0.1-0-1"
+    assert "words:dropout=0.1 is" in named.notes[0]
+    assert "the best of 2 trials by val/accuracy (0.5)" in named.notes[0]
+    with pytest.raises(UsageError, match=r"Did you mean 'dropout=0\.1'"):
+        find_trial("words:dropuot=0.1", tmp_path)
+
+
 def test_means_are_over_the_folds_that_all_arms_have(tmp_path):
     """`base` is worse on the fold that both have; the second, easy fold does not count."""
     folder = write_ablation(tmp_path, {"base": [0.6, 0.99], "arm": [0.7]})

@@ -106,8 +106,31 @@ def test_a_folder_with_nothing_to_read_says_what_to_write(tmp_path):
     said = refusal(Folder(root=str(tmp_path)))
     assert "path,label,source\n  audio/1.wav,dog,rover" in said
     assert "--set data.manifest=list.tsv" in said
-    assert "audiocls data manifest" in said
     assert "folder called like it" in said
+    assert "audiocls data manifest" not in said, "it would find as little"
+
+
+def test_only_a_folder_inside_that_has_classes_is_advised_and_the_advice_helps(tmp_path):
+    flat = tmp_path / "flat"
+    sounds(flat, "clips/a.wav", "clips/b.wav")
+    assert f"data.root={flat}" not in refusal(Folder(root=str(flat)))
+    shutil.rmtree(flat)
+    sounds(tmp_path, *(f"words/{word}/{i}.wav" for word in ("cat", "dog") for i in range(5)))
+    assert f"--set data.root={tmp_path / 'words'}." in refusal(Folder(root=str(tmp_path)))
+    inside = {"data.root": str(tmp_path / "words")}
+    _, written = written_manifest(tmp_path, tmp_path / "words.csv", inside)
+    assert written.labels == ("cat", "dog")
+
+
+def test_missing_files_say_where_they_were_looked_for_and_how_to_name_another_place(tmp_path):
+    sounds(tmp_path, NAMES[0])
+    text = "path,label\n" + "".join(f"{name},{'ab'[i % 2]}\n" for i, name in enumerate(NAMES))
+    said = refusal(listed(tmp_path, text)).splitlines()[-1]
+    assert f"relative to {tmp_path}: 5 of 6 are not there" in said
+    assert "--set data.audio=FOLDER" in said
+    assert "--set data.root=DIR" in said
+    complete = "path,label\n" + f"{NAMES[0]},\n"
+    assert "data.root" not in refusal(listed(tmp_path, complete)), "of a fault of another kind"
 
 
 # Class folders.

@@ -24,6 +24,7 @@ from audiocls.render.build import ablation
 from audiocls.render.document import Command, Document, Section, Text
 from audiocls.render.figures.rows import mark_of
 from audiocls.render.formats.html import to_fragment, to_html
+from audiocls.render.table import Column, Table
 from audiocls.store import Study, StudyFolder
 
 LONG = "optim.weight_decay_of_everything_that_has_two_dimensions_or_more=0.003526817263512"
@@ -103,15 +104,41 @@ def measured(page: str, width: int, folder: Path) -> dict:
     """Return what a browser makes of a page in a frame of that many pixels."""
     (folder / "page.html").write_text(page)
     (folder / "probe.html").write_text(PROBE % width)
+    return browsed(folder / "probe.html", width)
+
+
+def browsed(file: Path, width: int) -> dict:
+    """Return what a page in a browser writes as JSON into its element `o`."""
     command = [
         BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom",
-        "--allow-file-access-from-files", f"--user-data-dir={folder / 'profile'}",
+        "--allow-file-access-from-files", f"--user-data-dir={file.parent / 'profile'}",
         "--virtual-time-budget=4000", f"--window-size={width + 200},1000",
-        (folder / "probe.html").as_uri(),
+        file.as_uri(),
     ]  # fmt: skip
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     (text,) = re.findall(r'<pre id="o">(.*?)</pre>', ran.stdout, re.S)
     return json.loads(unescape(text))
+
+
+PRINTED = """<pre id=o></pre><script>
+const style = (which) => getComputedStyle(document.querySelector(which));
+o.textContent = JSON.stringify({
+  folded: style('details').display, heading: style('section > h2').breakAfter,
+  lead: style('section > p').breakAfter, table: style('.card').display });
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_on_paper_nothing_is_to_be_opened_and_a_table_stays_with_what_leads_to_it(tmp_path):
+    table = Table((Column("clip", "name"),), (("a",),))
+    clips = Section("listen to the clips that changed sides", (Text("a"),), is_folded=True)
+    document = Document("x", (Section("Clip by clip", (Text("Of all clips."), table, clips)),))
+    paper = to_html(document).replace("@media print", "@media all") + PRINTED
+    (tmp_path / "paper.html").write_text(paper)
+    assert browsed(tmp_path / "paper.html", 800) == {
+        "folded": "none", "heading": "avoid", "lead": "avoid", "table": "block",
+    }  # fmt: skip
 
 
 @pytest.mark.slow

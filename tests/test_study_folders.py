@@ -3,6 +3,7 @@
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.records import finished_study, paired_values, write_study
@@ -74,6 +75,8 @@ def test_runs_at_wandb_stay_one_group_however_often_a_study_is_renamed(tmp_path)
     tracking = TrackingConfig("offline", "p")
 
     class Configured:
+        data = SimpleNamespace(num_folds=5)
+
         def model_dump(self, mode):
             return config
 

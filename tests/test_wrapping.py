@@ -5,9 +5,12 @@ from functools import partial
 
 import pytest
 from helpers.processes import invoke
+from helpers.records import finished_study, paired_values
 
 from audiocls import console
-from audiocls.console.wrapping import PROSE_WIDTH, wrapped
+from audiocls.analysis import compare
+from audiocls.console.wrapping import PROSE_WIDTH, name_in_lines, wrapped
+from audiocls.render.build.verdicts import verdict_table
 from audiocls.render.document import Document, Headline, Items, Note, Text
 from audiocls.render.formats.terminal import show, to_text
 from audiocls.render.table import Column, Table
@@ -75,6 +78,29 @@ def test_sentences_of_a_table_are_narrow_in_a_pipe_too():
     lines = to_text(Document("x", (table,), dict)).splitlines()
     assert max(map(len, lines)) <= PROSE_WIDTH + len("kind") + 4
     assert many.split() == " ".join(lines).split(" a ")[1].split()
+
+
+@pytest.mark.parametrize("columns", [80, 60, 40])
+@pytest.mark.parametrize("arm", ["dropout=0.1", "mixing=mixup,model.dropout=0.25,train.epochs=30"])
+def test_a_verdicts_table_is_broken_between_words_alone(columns, arm, monkeypatch, capsys):
+    narrow = partial(console.Console, width=columns, force_terminal=True, color_system=None)
+    monkeypatch.setattr(console, "stdout", narrow)
+    values = paired_values(0.003, 0.05)
+    study, records = finished_study({"baseline": values["base"], arm: values["arm0"]})
+    document = Document("x", (verdict_table(compare(study, records)),), dict)
+    show(document)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= columns
+    words = {word for line in lines for word in line.split() if "─" not in word}
+    assert words <= {*to_text(document).split(), *arm_lines(arm)}
+    assert not any("[" in re.sub(r"\[[^][]*\]", "", line) for line in lines), "whole intervals"
+    assert {"Δ", "verdict", "better"} <= words
+    assert arm in "".join(line.split()[0] for line in lines if line.strip())
+
+
+def arm_lines(arm):
+    """Return the lines that the name of an arm may be broken into."""
+    return {line for width in range(8, 80) for line in name_in_lines(arm, width).split("\n")}
 
 
 def test_an_id_is_whole_at_any_width(monkeypatch, capsys):

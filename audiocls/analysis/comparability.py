@@ -24,8 +24,6 @@ AGREEING: dict[str, Part] = {
 """What must be the same on both sides of a pair; empty where it was not recorded."""
 
 
-FEWEST_ALIKE = 3
-"""Pairs without a difference by which a parameter that a program ignores is told from chance."""
 TOLERANCE, TOLERANCE_OF_SECONDS = 0.01, 0.05
 """Relative. Wall time is never the same twice, not even in sum."""
 
@@ -160,12 +158,10 @@ def is_inert(pairs: Pairs) -> bool:
 
 
 def _mirrors(pairs: Pairs) -> bool:
-    """Whether an arm of a program has every metric of its reference in each of three pairs or more.
+    """Whether an arm of a program has every metric of its reference in each of two pairs or more.
 
-    They must vary between the pairs: metrics that saturate are alike everywhere.
+    They must vary between the pairs, which takes two: metrics that saturate are alike everywhere.
     """
-    if len(pairs.complete) < FEWEST_ALIKE:
-        return False
     sides = [(_metrics_of(pair.arm), _metrics_of(pair.reference)) for pair in pairs.complete]
     return all(arm == other for arm, other in sides) and len({arm for arm, _ in sides}) > 1
 

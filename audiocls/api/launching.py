@@ -112,9 +112,9 @@ def _ended(outcome: Outcome, options: LaunchOptions, progress: Progress) -> "aud
     from audiocls.api.study import raise_if_stopped, study_in
 
     launched = study_in(StudyFolder(options.runs / outcome.study.name), outcome)
+    raise_if_stopped(launched)  # with the summary as its text
     is_summed_up = outcome.study.kind == "tuning" or outcome.submitted is not None
     if progress is True and not is_summed_up:  # else when its trials had ended, or it was submitted
         for text in launched.summary():
             display_of(progress).note(text)
-    raise_if_stopped(launched)
     return launched

@@ -194,11 +194,11 @@ def predict(
 ) -> Predictions:
     """Return the labels of audio files, or of all in folders, by a finished trial.
 
-    The trial is `STUDY:best` (by validation clips), `STUDY:ID` or the beginning of an id, its
-    folder or its weights; or a file that `export` wrote as ONNX, for which torch is not needed.
-    `top` labels of each, or those of a probability from `threshold` on where a clip may have
-    several; `windows` shows each window of a long file. Files that cannot be read raise nothing:
-    `errors` of the result lists them.
+    The trial is `STUDY:best` (by validation clips), `STUDY:ARM` (the best of that arm), `STUDY:ID`
+    or the beginning of an id, its folder or its weights; or a file that `export` wrote as ONNX, for
+    which torch is not needed. `top` labels of each, or those of a probability from `threshold` on
+    where a clip may have several; `windows` shows each window of a long file. Files that cannot be
+    read raise nothing: `errors` of the result lists them.
 
     >>> import audiocls
     >>> audiocls.predict("words:best", "clips", top=3).frame()  # doctest: +SKIP

@@ -48,6 +48,7 @@ class ErrorsAsText(CommandGroup):
                     "stopped at once. What was finished is kept: run the same command again"
                 )
                 raise
+            console.note(str(stopped))
             raise typer.Exit(stopped.exit_code) from stopped
         except IsADirectoryError as error:
             path = error.filename2 or error.filename

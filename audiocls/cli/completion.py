@@ -84,8 +84,14 @@ def studies(ctx: Any, incomplete: str) -> list[str]:
 
 
 def trials(ctx: Any, incomplete: str) -> list[str]:
-    """Offer the best trial of each study below the folder of `--runs`."""
-    return [f"{study}:best" for study in studies(ctx, "") if f"{study}:best".startswith(incomplete)]
+    """Offer the best trial of each study below the folder of `--runs`, then of each of its arms."""
+    study, colon, _ = incomplete.partition(":")
+    names = ["best"]
+    if colon:
+        with suppress(OSError, AudioclsError):
+            names += _arms_in(_runs(ctx) / study / "study.yaml")
+    offered = [f"{each}:{name}" for each in studies(ctx, study) for name in names]
+    return _beginning(offered, incomplete)
 
 
 def arms(ctx: Any, incomplete: str) -> list[str]:

@@ -160,7 +160,8 @@ CheckpointArgument = Annotated[
     str,
     typer.Argument(
         metavar="TRIAL",
-        help="STUDY:best, STUDY:ID or a short id; or a finished trial's folder or weights.",
+        help="STUDY:best, STUDY:ARM, STUDY:ID or a short id; or a finished trial's folder or "
+        "weights.",
         autocompletion=completion.trials,
     ),
 ]
@@ -168,8 +169,8 @@ PredictorArgument = Annotated[
     str,
     typer.Argument(
         metavar="TRIAL",
-        help="STUDY:best, STUDY:ID or a short id; a finished trial's folder or weights; or a file "
-        "that export wrote, such as model.onnx.",
+        help="STUDY:best, STUDY:ARM, STUDY:ID or a short id; a finished trial's folder or weights; "
+        "or a file that export wrote, such as model.onnx.",
         autocompletion=completion.trials,
     ),
 ]

@@ -3,33 +3,16 @@
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, Literal
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, JustifyMethod
-from rich.measure import Measurement
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from audiocls.console.wrapping import NARROW_PROSE, PROSE_WIDTH, wrapped
-
-UNWRAPPED = 10_000
-"""Columns; wider than any line."""
-
-VERDICT_STYLES = {
-    "better": "bold green",
-    "worse": "bold red",
-    "equivalent": "cyan",
-    "additive": "cyan",
-    "interacts": "bold yellow",
-    "no evidence": "default",
-    "too few pairs": "yellow",
-    "not comparable": "magenta",
-    "not due": "default",
-    "baseline": "dim",
-}
+from audiocls.console.grid import UNWRAPPED, Grid
+from audiocls.console.wrapping import PROSE_WIDTH, wrapped
 
 
 def stdout() -> Console:
@@ -114,66 +97,17 @@ def show_json(value: Any) -> None:
     print(json.dumps(value, indent=1, allow_nan=False))
 
 
-def show_table(
-    title: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    text: Sequence[str] = (),
-    droppable: Sequence[str] = (),
-    prose: Sequence[str] = (),
-    whole: Sequence[str] = (),
-) -> None:
-    """Print a table; columns named in `text` align left, those in `whole` are never broken.
+def show_table(table: Grid) -> None:
+    """Print a table, in a terminal as it has room for it; what is left out is named below.
 
-    In a terminal too narrow for it, with sentences of `NARROW_PROSE` columns, the `droppable` ones
-    are left out, the first of them first, and named below. Into a pipe or a file all columns go,
-    and sentences in `prose` columns are broken between words.
+    Into a pipe or a file all columns go, and sentences are broken between words.
     """
-    terminal, left_out = stdout(), list[str]()
-    narrow = [_with_short_lines(columns, row, prose, NARROW_PROSE) for row in rows]
-    for column in filter(columns.__contains__, droppable if terminal.is_terminal else ()):
-        if _width(terminal, _table(columns, narrow, text, left_out, whole)) <= terminal.width:
-            break
-        left_out.append(column)
-    if title:
-        terminal.print(Text(title, style="bold"))
-    if not terminal.is_terminal:
-        rows = [_with_short_lines(columns, row, prose, PROSE_WIDTH) for row in rows]
-    terminal.print(_table(columns, rows, text, left_out, whole))
-    if left_out:
-        note(f"left out at this width: {', '.join(left_out)}")
-
-
-def _with_short_lines(
-    columns: Sequence[str], row: Sequence[str], prose: Sequence[str], width: int
-) -> list[str]:
-    named = zip(columns, row, strict=True)
-    return [wrapped(cell, width) if column in prose else cell for column, cell in named]
-
-
-def _width(terminal: Console, table: Table) -> int:
-    """Return the columns that the table would take if nothing had to wrap."""
-    unlimited = terminal.options.update(width=UNWRAPPED, max_width=UNWRAPPED)
-    return Measurement.get(terminal, unlimited, table).maximum
-
-
-def _table(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    text: Sequence[str],
-    left_out: Sequence[str],
-    whole: Sequence[str],
-) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    shown = [index for index, column in enumerate(columns) if column not in left_out]
-    for column in (columns[index] for index in shown):
-        justify: JustifyMethod = "left" if column in text else "right"
-        is_whole = column in whole
-        table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=is_whole)
-    for row in rows:
-        cells = [row[index] for index in shown]
-        table.add_row(*(Text(cell, style=VERDICT_STYLES.get(cell, "")) for cell in cells))
-    return table
+    terminal = stdout()
+    is_terminal = terminal.is_terminal
+    shown = table.fitted(terminal) if is_terminal else table.with_short_lines(PROSE_WIDTH)
+    terminal.print(shown.drawn())
+    if shown.left_out:
+        note(f"left out at this width: {', '.join(shown.left_out)}")
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:

@@ -36,3 +36,18 @@ def _lines(line: str, width: int) -> list[str]:
         prose, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
     return [*lines, f"{indent}{match[0]}"] if match else lines
+
+
+def name_in_lines(name: str, width: int) -> str:
+    """Return a name in lines of at most `width` columns, as far as its parts allow.
+
+    >>> print(name_in_lines("dropout=0.1,mixup=off", 13))
+    dropout=0.1,
+    mixup=off
+    """
+    lines = [""]
+    for part in re.split(r"(?<=[,=_/-])|(?<=\.)(?=[A-Za-z])", name):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)

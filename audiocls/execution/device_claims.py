@@ -16,6 +16,10 @@ from filelock import FileLock, Timeout
 from audiocls.errors import UsageError
 from audiocls.execution.accelerators import EXCLUSIVE
 from audiocls.execution.devices import Slots, claim_of, core_ids, grouped, kind_name, kind_of, slots
+from audiocls.formatting import plural
+
+MOST_NAMED = 3
+"""Devices of other launches that a note names."""
 
 
 @dataclass
@@ -24,6 +28,8 @@ class ClaimedSlots:
 
     devices: Slots
     locks: list[FileLock] = field(default_factory=list)
+    note: str = ""
+    """Why there are fewer than the machine has devices; empty where there are as many."""
 
     def release(self) -> None:
         """Leave the devices to other launches."""
@@ -47,9 +53,11 @@ def claimed(
     names = list(dict.fromkeys(slots(devices, None, is_native)))
     places = len(slots(devices, num_workers, is_native, per_trial)[:most])
     if names == ["cpu"]:
-        locks = list(_free([f"core-{number}" for number in core_ids()], places * per_trial))
+        cores = [f"core-{number}" for number in core_ids()]
+        locks = list(_free(cores, places * per_trial))
         count = places if num_workers else max(1, len(locks) // per_trial)
-        return ClaimedSlots(grouped(["cpu"] * (count * per_trial), per_trial), locks)
+        note = _why_fewer(count, places, cores, locks)
+        return ClaimedSlots(grouped(["cpu"] * (count * per_trial), per_trial), locks, note)
     _require_one_kind(devices, names)
     by_name = {claim_of(name): name for name in names if name != "cpu"}
     locks = list(_free(by_name, places * per_trial))
@@ -66,7 +74,19 @@ def claimed(
         is_free = f"{number} {what}{' is' if per_trial == 1 else 's are'} free"
         raise UsageError(f"{is_free}: {'; '.join(holders)}. Wait for it or stop it{shared}")
     count = min(places, len(free)) if num_workers is None or is_exclusive else places
-    return ClaimedSlots([free[i % len(free)] for i in range(count)], locks)
+    note = "" if is_exclusive else _why_fewer(count, places, by_name, locks)
+    return ClaimedSlots([free[i % len(free)] for i in range(count)], locks, note)
+
+
+def _why_fewer(count: int, wanted: int, names: Iterable[str], locks: list[FileLock]) -> str:
+    """Return why there are fewer workers than wanted, and how to have them; else an empty text."""
+    if count >= wanted:
+        return ""
+    own = {Path(lock.lock_file).stem for lock in locks}
+    held = [_holder(name) for name in names if name not in own]
+    shown = "; ".join([*held[:MOST_NAMED], *(["…"] if held[MOST_NAMED:] else [])])
+    fewer = f"{plural(count, 'worker')} instead of {wanted}: {shown}"
+    return f"{fewer}; for {wanted} all the same: --workers {wanted}"
 
 
 def _require_one_kind(devices: str, names: Slots) -> None:

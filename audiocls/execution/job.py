@@ -132,7 +132,7 @@ def native_job(
     """Return the job that trains one cell of a study; its seed and fold are those of `config`."""
     return TrialJob(
         id=cell.id,
-        label=f"{format_arm(cell.arm)} s{cell.seed} f{cell.fold}",
+        label=f"{format_arm(cell.arm)} {cell.block_label(config.data.num_folds)}",
         study=folder.tracked_name,
         study_folder=folder.path,
         trial=folder.trial(cell.id),

@@ -12,7 +12,7 @@ how much room it deserves (`Depth`), a format says what it looks like.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -186,6 +186,19 @@ class Document:
         if self.trials is None or "trials" in values:  # a ranking has its own, in their order
             return values
         return {**values, "trials": list(self.trials())}
+
+
+def without_commands(document: Document, told: Sequence[str]) -> Document:
+    """Return the document without the commands that sentences told beside it end with."""
+    return replace(document, blocks=tuple(_without_commands(document.blocks, told)))
+
+
+def _without_commands(blocks: Sequence[Block], told: Sequence[str]) -> Iterator[Block]:
+    for block in blocks:
+        if isinstance(block, Section):
+            yield replace(block, blocks=tuple(_without_commands(block.blocks, told)))
+        elif not isinstance(block, Command) or not any(t.endswith(block.text) for t in told):
+            yield block
 
 
 Wanted = TypeVar("Wanted")

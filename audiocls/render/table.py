@@ -48,6 +48,9 @@ class PValue:
     value: float | None
 
 
+LAST = 10
+"""The least `drop` of columns that stay until a terminal has broken the cells of others."""
+
 Cell = str | Estimate | Interval | PValue
 
 Kind = Literal["number", "word", "id", "name", "verdict", "prose", "remark"]
@@ -71,7 +74,10 @@ class Column:
     depth: Depth = Depth.SCREEN
     """How much room a format must offer before it shows the column."""
     drop: int = 0
-    """A terminal that is too narrow goes without the columns of 1, 2 … in this order; 0: never."""
+    """A terminal that is too narrow goes without the columns of 1, 2 … in this order; 0: never.
+
+    From `LAST` on only once it has broken the cells of others.
+    """
 
     @property
     def title(self) -> str:

@@ -146,6 +146,15 @@ class Cell:
     def block(self) -> tuple[int, int]:
         return self.seed, self.fold
 
+    def block_label(self, num_folds: int | None) -> str:
+        """Return the block in short, of data with so many folds, if that is known.
+
+        >>> cell = Cell("6ec6", "mixup=0.4", 0, 1)
+        >>> cell.block_label(5), cell.block_label(1)
+        ('s0 f1', 's0')
+        """
+        return f"s{self.seed}" if num_folds == 1 else f"s{self.seed} f{self.fold}"
+
 
 @dataclass(frozen=True)
 class Objective:

@@ -117,10 +117,10 @@ def _opener(
     options: LaunchOptions, folder: StudyFolder, program: ProgramStudy | None, display: Display
 ) -> OpenExecutor:
     if program is not None:
-        return options.open_programs(folder.path, program.code)
+        return options.open_programs(folder.path, program.code, display.note)
     for text in options.idle_accelerators():
         display.note(text)
-    return options.open_workers(folder.path / "workers.log")
+    return options.open_workers(folder.path / "workers.log", display.note)
 
 
 def _check_program_options(options: LaunchOptions) -> None:

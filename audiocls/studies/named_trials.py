@@ -11,13 +11,14 @@ from audiocls.errors import UsageError, did_you_mean
 from audiocls.formatting import command_line, format_value, join_names, plural
 from audiocls.search import without_blocks
 from audiocls.store import Cell, Proposal, Record, Study, StudyFolder
+from audiocls.studies.labels import labels_of, names_of
 from audiocls.studies.named_studies import find_study
 from audiocls.studies.status import status_of, sweep_of
 
 BEST = "best"
 SHORT_ID = re.compile(r"[0-9a-f]{4,12}")
 """What can be the beginning of a trial's id without its study."""
-WANTED = "a trial is named STUDY:best, STUDY:ID, by an id alone, or by its folder"
+WANTED = "a trial is named STUDY:best, STUDY:ARM, STUDY:ID, by an id alone, or by its folder"
 MOST_NAMED = 5
 
 
@@ -73,10 +74,12 @@ def _examples(folder: StudyFolder) -> str:
 
 
 def _of_study(folder: StudyFolder, which: str) -> NamedTrial:
-    """Return the trial of a study that is called `best`, or whose id begins so."""
-    folder.study()  # says which studies there are, if this is none
+    """Return a study's best trial, the best of an arm, or the trial whose id begins so."""
+    study = folder.study()  # says which studies there are, if this is none
     if which == BEST:
         return best_trial(folder)
+    if (arm := names_of(labels_of(study)).get(which, which)) in study.arms:
+        return best_trial(folder, arm)
     ids = _finished(folder)
     is_unfinished = which and not any(each.startswith(which) for each in ids)
     if is_unfinished and any(folder.path.glob(f"trials/{which}*")):
@@ -92,7 +95,7 @@ def match_id(folder: StudyFolder, which: str, ids: Sequence[str], what: str) -> 
         return which if which in matches else matches[0]
     if matches:
         raise _ambiguous(which, folder.name, matches)
-    near = did_you_mean(which, [BEST, *ids])
+    near = did_you_mean(which, [BEST, *folder.study().arms, *ids])
     raise UsageError(
         f"study {folder.name!r} has no {what} {which!r}; it has "
         f"{join_names(ids, MOST_NAMED) or 'none yet'}.{near}"
@@ -121,36 +124,47 @@ def _ambiguous(which: str, where: str, ids: Sequence[str]) -> UsageError:
     )
 
 
-def best_trial(folder: StudyFolder) -> NamedTrial:
+def best_trial(folder: StudyFolder, arm: str = "") -> NamedTrial:
     """Return the best finished trial by the study's metric on validation clips, never on test.
+
+    Of an `arm` alone where one is given.
 
     Where arms, or settings, were tried on several seeds and folds, means count: over the seeds and
     folds that all arms have, for folds differ. Of the best arm it is the best trial.
     """
-    study, cells = folder.study(), folder.cells()
+    study, asked = folder.study(), f"{folder.name}:{arm or BEST}"
+    cells = [each for each in folder.cells() if not arm or _is_of(each, arm)]
     records = {
         key: record
         for key, record in folder.records(cells).items()
         if folder.trial(key).checkpoint.exists()
     }
     if not records:
-        raise UsageError(f"{folder.name}:{BEST}: no finished trial of it keeps a checkpoint")
+        raise UsageError(f"{asked}: no finished trial of it keeps a checkpoint")
     metric, goal = _validation_metric(folder, study, records)
     sign = 1 if goal == "maximize" else -1
     values = {key: record.metrics.get(metric, math.nan) for key, record in records.items()}
     scores = {key: sign * value for key, value in values.items() if math.isfinite(value)}
     if not scores:
-        raise UsageError(f"{folder.name}:{BEST}: no finished trial has a number for {metric}")
+        raise UsageError(f"{asked}: no finished trial has a number for {metric}")
     groups = _groups(folder, study, [cell for cell in cells if cell.id in scores])
     best = _winner(groups, scores)
     name, value = status_of(folder).name_of(best), format_value(values[best.id])
     block = f", seed {best.seed}, fold {best.fold}" if isinstance(best, Cell) else ""
-    among = "the arm with the best mean" if len(groups) < len(scores) else f"{len(scores)} trials"
+    among = (
+        "the arm with the best mean"
+        if not arm and len(groups) < len(scores)
+        else plural(len(scores), "trial")
+    )
     note = (
-        f"{folder.name}:{BEST} is {best.id} ({name}{block}), the best of {among} by {metric} "
+        f"{asked} is {best.id} ({name}{block}), the best of {among} by {metric} "
         f"({value}); no test score was looked at"
     )
     return NamedTrial(folder.trial(best.id).path, (note,))
+
+
+def _is_of(cell: Cell | Proposal, arm: str) -> bool:
+    return isinstance(cell, Cell) and cell.arm == arm
 
 
 def _winner(

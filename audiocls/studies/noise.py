@@ -36,8 +36,9 @@ def run_noise(request: AblationRequest, options: LaunchOptions, display: Display
     for text in baseline.notes:
         display.note(text)
     outcome = launch(prepare_ablation(baseline, options, display), display)
-    for text in summary_of(outcome, options.runs):
-        display.note(text)
+    if outcome.stopped_by != "signal":  # else `LaunchStopped` says it
+        for text in summary_of(outcome, options.runs):
+            display.note(text)
     if outcome.stopped_by or not outcome.counts["done"]:
         return MeasuredNoise(outcome, None)
     study, folder = outcome.study, StudyFolder(options.runs / outcome.study.name)

@@ -163,9 +163,17 @@ class LaunchOptions:
     def _ray(self) -> RayWorkers:
         return RayWorkers(self.ray, self.devices, self.workers)
 
-    def claimed(self, most: int | None = None, is_native: bool = False) -> ClaimedSlots:
-        """Return one device a worker, at most `most`, that no other launch here works on."""
-        return claimed(self.devices, self.workers, most, is_native, self.devices_per_trial)
+    def claimed(
+        self, note: Callable[[str], None], most: int | None = None, is_native: bool = False
+    ) -> ClaimedSlots:
+        """Return one device a worker, at most `most`, that no other launch here works on.
+
+        `note` gets why there are fewer than this machine has.
+        """
+        slots = claimed(self.devices, self.workers, most, is_native, self.devices_per_trial)
+        if slots.note:
+            note(slots.note)
+        return slots
 
     def idle_accelerators(self) -> list[str]:
         """Return why accelerators of this machine stay idle, unless the user chose devices."""
@@ -191,21 +199,29 @@ class LaunchOptions:
 
             require_sendable(self.mode(), self.has_model)
 
-    def open_workers(self, log: Path) -> OpenExecutor:
-        """Return what opens the executor of native trials; `log` gets its workers' output."""
+    def open_workers(self, log: Path, note: Callable[[str], None]) -> OpenExecutor:
+        """Return what opens the executor of native trials; `log` gets its workers' output.
+
+        `note` gets why there are fewer workers than devices.
+        """
 
         def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
             if self.executor == "ray":
                 return self._ray().open(log.parent, most)
             if self.executor == "inline":
-                return open_inline(self.claimed(1, is_native=True), stop)
-            pack, slots = per_device(self.per_device), self.claimed(most, is_native=True)
+                return open_inline(self.claimed(note, 1, is_native=True), stop)
+            pack, slots = per_device(self.per_device), self.claimed(note, most, is_native=True)
             return open_local(slots, log, self.fork_server, pack)
 
         return open_executor
 
-    def open_programs(self, study: Path, code: ProgramCode) -> OpenExecutor:
-        """Return what opens the executor of a program's trials; `study` is their folder."""
+    def open_programs(
+        self, study: Path, code: ProgramCode, note: Callable[[str], None]
+    ) -> OpenExecutor:
+        """Return what opens the executor of a program's trials; `study` is their folder.
+
+        `note` gets why there are fewer workers than devices.
+        """
         if per_device(self.per_device) != 1:
             raise UsageError(PROGRAMS_ALONE)
         if self.executor == "ray":
@@ -214,7 +230,7 @@ class LaunchOptions:
             files = program_files(code)
             return lambda most, stop: self._ray().open(study, most, files)
         self.slots()  # which raises for devices that are not there
-        return lambda most, stop: open_programs(self.claimed(most))
+        return lambda most, stop: open_programs(self.claimed(note, most))
 
     def is_on_cpu(self) -> bool:
         """Whether processes on this machine's cores train; not where the options are at fault."""

@@ -72,7 +72,7 @@ class ProgramStudy:
         """Return the job of one cell."""
         return TrialJob(
             id=cell.id,
-            label=f"{format_arm(cell.arm)} s{cell.seed} f{cell.fold}",
+            label=f"{format_arm(cell.arm)} {cell.block_label(self.study.num_folds)}",
             study=folder.tracked_name,
             study_folder=folder.path,
             trial=folder.trial(cell.id),

@@ -39,7 +39,7 @@ def prepare_search(request: SweepRequest, options: LaunchOptions, display: Displ
         folder,
         study,
         _opener(request, trials),
-        options.open_programs(folder.path, trials.code),
+        options.open_programs(folder.path, trials.code, display.note),
         options.limits(is_foreign=True),
         is_native=False,
         is_outdated=trials.is_outdated,
@@ -54,7 +54,7 @@ def _prepare_native(
     for text in (*notes, *options.idle_accelerators()):
         display.note(text)
     folder, study = trials.folder, replace(request.to_study(), notes=notes)
-    workers = options.open_workers(folder.path / "workers.log")
+    workers = options.open_workers(folder.path / "workers.log", display.note)
     _check_folder(folder, study)
     return Prepared(folder, study, _opener(request, trials), workers, options.limits())
 

@@ -27,7 +27,7 @@ class StudyWatch:
     """Trial id → epochs so far, of those that are running."""
 
     def __post_init__(self) -> None:
-        known = status_of(self.folder)
+        known, self._num_folds = status_of(self.folder), self.folder.study().num_folds
         self._name_of, self.states = known.name_of, dict(known.states)
         self._began, self._num_before = self.clock(), count_states(known.states)["done"]
         self._time_left = TimeLeft(self.clock)
@@ -86,7 +86,7 @@ class StudyWatch:
             self._time_left.stop(trial_id)
 
     def _label(self, cell: Trial) -> str:
-        block = f" s{cell.seed} f{cell.fold}" if isinstance(cell, Cell) else ""
+        block = f" {cell.block_label(self._num_folds)}" if isinstance(cell, Cell) else ""
         return f"{self._name_of(cell)}{block}"
 
     def _failure(self, cell: Trial) -> str:

@@ -29,7 +29,9 @@ def read_manifest(path: Path, is_multi_label: bool = False) -> ClipTable:
     parts = sorted({"split", "fold"} & set(listed.roles))
     raise_problems(path, (f"column {part!r}: {WHOLE}" for part in parts))
     problem = manifests.path_problem(files, has_absolute=True)
-    raise_problems(path, row_problems(listed.roles, listed.rows, reading, problem))
+    problems = list(row_problems(listed.roles, listed.rows, reading, problem))
+    missing = manifests.missing_files(listed, files) if problems else ""
+    raise_problems(path, problems, missing and f"{missing} Absolute ones are allowed, too.")
     rows = {line: {**row, "fold": "1"} for line, row in listed.rows.items()}
     whole = replace(listed, rows=rows, roles=(*listed.roles, "fold"))
     table = table_of(whole, reading, lambda each: (files.path(each), None))

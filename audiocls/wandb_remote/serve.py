@@ -38,7 +38,7 @@ def serve(
     options.slots(trials.is_native)  # which raises for devices that are not there
     quota = RunQuota(count, orphaned_runs(sweep, trials.folder))
     with stop_on_signal() as stop, display.watching() as watch:
-        slots = options.claimed(is_native=trials.is_native)
+        slots = options.claimed(display.note, is_native=trials.is_native)
         ids = [server.register_agent(path, socket.gethostname()) for _ in slots.devices]
         agents = [Agent(server, each, quota, retries) for each in ids]
         source = ServerSource(agents, trials.job, most_failures)

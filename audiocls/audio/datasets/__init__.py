@@ -93,9 +93,9 @@ def written_manifest(
         DataError: nothing is recognised, or it cannot be read.
         UsageError: the file exists already.
     """
-    data = dataset_named("folder", {**overrides, "data.root": str(folder)})
+    data = dataset_named("folder", {"data.root": str(folder), **overrides})
     assert isinstance(data, Folder)
-    listed, files = data.listed(existing_folder(str(folder)))
+    listed, files = data.listed(existing_folder(str(data.root)))
     table = data.table_of(listed, files)
     path = (out or folder / "manifest.csv").expanduser().absolute()
     write_rows(listed, table, path)

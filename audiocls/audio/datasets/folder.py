@@ -95,7 +95,7 @@ class Folder(Options):
         listed = self._rows(folder)
         is_manifest = listed.where == folder / self.manifest
         files = FileFinder((listed.where.parent if is_manifest else folder) / self.audio)
-        check_rows(listed, self.reading, files)
+        check_rows(listed, self.reading, files, has_audio=is_manifest)
         return listed, files
 
     def _rows(self, folder: Path) -> Listed:

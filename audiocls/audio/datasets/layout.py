@@ -237,8 +237,10 @@ def _listing_problems(
             )
 
 
-def raise_problems(path: Path, problems: Iterable[str]) -> None:
+def raise_problems(path: Path, problems: Iterable[str], next_step: str = "") -> None:
     """Raise one error with the first twenty problems of a file and their number, if any.
+
+    `next_step` is a sentence on what to do about them.
 
     Raises:
         DataError: there is at least one problem.
@@ -250,4 +252,4 @@ def raise_problems(path: Path, problems: Iterable[str]) -> None:
     if len(known) > len(shown):
         shown.append(f"  … and {len(known) - len(shown)} more")
     count = "1 fault" if len(known) == 1 else f"{len(known)} faults"
-    raise DataError("\n".join([f"{path}: {count}:", *shown]))
+    raise DataError("\n".join([f"{path}: {count}:", *shown, *filter(None, [next_step])]))

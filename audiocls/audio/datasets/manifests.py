@@ -8,6 +8,7 @@ from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets.cells import Reading, Row, row_problems
+from audiocls.audio.datasets.class_folders import class_folders
 from audiocls.audio.datasets.columns import ROLES, UNREAD, Columns, recognise
 from audiocls.audio.datasets.layout import raise_problems, read_csv, read_jsonl
 from audiocls.audio.datasets.rows import Listed
@@ -38,10 +39,27 @@ def read_manifest(path: Path, given: Columns, reading: Reading, encoding: str = 
     return Listed(path, tuple(recognised.column_of), rows, remarks)
 
 
-def check_rows(listed: Listed, reading: Reading, files: FileFinder) -> None:
-    """Raise `DataError` with what is wrong with the rows of a list, all at once."""
-    problem = path_problem(files)
-    raise_problems(listed.where, row_problems(listed.roles, listed.rows, reading, problem))
+def check_rows(listed: Listed, reading: Reading, files: FileFinder, has_audio: bool) -> None:
+    """Raise `DataError` with what is wrong with the rows of a list, all at once.
+
+    `has_audio` is whether the option `data.audio` says where the clips lie.
+    """
+    audio = " If the clips lie elsewhere below the manifest's folder: --set data.audio=FOLDER."
+    root = (
+        f" If {'manifest and clips' if has_audio else 'they'} lie elsewhere: --set data.root=DIR."
+    )
+    problems = list(row_problems(listed.roles, listed.rows, reading, path_problem(files)))
+    missing = missing_files(listed, files) if problems else ""
+    raise_problems(listed.where, problems, missing and f"{missing}{audio * has_audio}{root}")
+
+
+def missing_files(listed: Listed, files: FileFinder) -> str:
+    """Return where the files of a list were looked for, if some of them are not there."""
+    num_missing = sum(files.find(row["path"]) is None for row in listed.rows.values())
+    where = (
+        f"Paths are relative to {files.root}: {num_missing} of {len(listed.rows)} are not there."
+    )
+    return where if num_missing else ""
 
 
 def path_problem(files: FileFinder, has_absolute: bool = False) -> Callable[[str], str | None]:
@@ -70,11 +88,12 @@ def missing_manifest(folder: Path, manifest: str) -> DataError:
     """Return the refusal of a folder without a manifest and without classes: what to do."""
     tables = sorted(f.name for f in folder.iterdir() if f.suffix.lower() in TABLES)
     inside = sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+    within = next((name for name in inside if _is_data(folder / name, manifest)), "")
     hints = []
     if tables:
         hints.append(f"If {join_names(tables)} is the list: --set data.manifest={tables[0]}.")
-    if len(inside) == 1:
-        hints.append(f"If the classes are in {inside[0]!r}: --set data.root={folder / inside[0]}.")
+    if within:
+        hints.append(f"{within!r} holds one or the other: --set data.root={folder / within}.")
     hint = "".join(f"{each}\n" for each in hints)
     return DataError(
         f"The data set 'folder' should hold {manifest!r} or a folder for each of two classes or "
@@ -83,9 +102,16 @@ def missing_manifest(folder: Path, manifest: str) -> DataError:
         f"Either put the clips of each class into a folder called like it, such as "
         f"{folder.name}/dog/1.wav, or write {manifest} with a line for each clip:\n  {EXAMPLE}\n"
         "Columns: path and label; further ones, if you have them: split (train, val, test) or fold "
-        "(from 1), source (speaker or recording), start and end (seconds).\n"
-        f"`audiocls data manifest {folder}` writes one of what is recognised in a folder."
+        "(from 1), source (speaker or recording), start and end (seconds)."
     )
+
+
+def _is_data(folder: Path, manifest: str) -> bool:
+    """Whether a folder holds a manifest or folders of classes."""
+    try:
+        return (folder / manifest).is_file() or class_folders(folder, manifest) is not None
+    except DataError:  # folders of splits beside others
+        return True
 
 
 def write_rows(listed: Listed, table: ClipTable, out: Path) -> None:

@@ -138,7 +138,8 @@ def show_launched(study: "audiocls.Study") -> None:
     if outcome.stopped_by != "machine":  # where no page could be written either
         refused = _show_answer(study, is_new=outcome.num_trained > 0 or outcome.is_replaced)
         exit_code = exit_code or refused
-    if outcome.study.kind != "tuning":  # its summary was shown when it ended
+    is_summed_up = outcome.study.kind == "tuning" and outcome.stopped_by != "signal"
+    if not is_summed_up:  # else when the tuning trials had ended
         for text in study.summary():
             console.note(text)
     if exit_code:
@@ -160,9 +161,12 @@ def _show_answer(study: "audiocls.Study", is_new: bool) -> int:
 
 
 def _show_report(study: "audiocls.Study", is_new: bool) -> None:
-    """Show the verdict and where its page is, written again only if something is new."""
+    """Show the verdict and where its page is, written again only if something is new.
+
+    The command that the summary ends with is left to it.
+    """
     report, page = study.compare().report, study.path / "report.html"
-    show(report.document)
+    show(report.document, told=study.summary())
     if is_new or not page.exists():
         report.save(page)
     console.say(f"report: {page}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from audiocls.analysis.family import Estimate as Contrast
 from audiocls.analysis.results import Comparison
 from audiocls.formatting import format_percent
-from audiocls.render.table import Cell, Column, Depth, Estimate, Interval, PValue
+from audiocls.render.table import LAST, Cell, Column, Depth, Estimate, Interval, PValue
 
 SIMULTANEOUS, OF_UNITS = "simultaneous", "p (trainings and recordings)"
 
@@ -20,7 +20,7 @@ def evidence_columns(comparison: Comparison, name: str = "Δ") -> tuple[Column, 
         Column(OF_UNITS, is_detail=True, depth=Depth.PAGE),
         Column(_of_replicates(comparison), is_detail=True, depth=Depth.PAGE),
         Column("p", is_detail=True, drop=6),
-        Column("p (Holm)"),
+        Column("p (Holm)", drop=LAST),
     )
 
 

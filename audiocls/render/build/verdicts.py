@@ -10,8 +10,8 @@ from audiocls.render.build.estimates import evidence_cells, evidence_columns, ne
 from audiocls.render.build.headline import worst_pair
 from audiocls.render.build.method import method_text, scope_sentence
 from audiocls.render.document import Block, Items, Section
+from audiocls.render.table import LAST, Column, Depth, Estimate, Table
 from audiocls.render.table import Cell as TableCell
-from audiocls.render.table import Column, Depth, Estimate, Table
 from audiocls.store.record import Cell
 
 COSTS = ("params", "MACs", "time")
@@ -77,7 +77,7 @@ def _columns(comparison: Comparison) -> tuple[Column, ...]:
         Column("arm", "name"),
         Column("against", "name"),
         Column("pairs", drop=7),
-        Column(comparison.metric, unit=unit, level=comparison.interval_level),
+        Column(comparison.metric, unit=unit, level=comparison.interval_level, drop=LAST + 1),
         *evidence_columns(comparison),
         Column("verdict", "verdict"),
         Column("params", is_detail=True, is_drawn=True, drop=3),

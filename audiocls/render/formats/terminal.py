@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from audiocls import console
+from audiocls.console.grid import Grid
 from audiocls.render.document import (
     Block,
     Command,
@@ -16,7 +17,7 @@ from audiocls.render.document import (
     Title,
 )
 from audiocls.render.formats import visible
-from audiocls.render.table import Depth, Table, plain_rows
+from audiocls.render.table import LAST, Depth, Table, plain_rows
 
 MAX_RANKED = 10
 """Rows of a ranked table."""
@@ -66,15 +67,17 @@ def _show_block(block: Block) -> None:
 def _show_table(table: Table) -> None:
     titled = zip(table.columns, table.titles, strict=True)
     ordered = sorted((column.drop, title) for column, title in titled if column.drop)
-    console.show_table(
-        "",
+    grid = Grid(
         table.titles,
         plain_rows(table, MAX_RANKED),
         text=[column.title for column in table.columns if column.is_text],
-        droppable=[title for _, title in ordered],
+        droppable=[title for drop, title in ordered if drop < LAST],
         prose=[column.title for column in table.columns if column.kind == "prose"],
         whole=[column.title for column in table.columns if column.kind == "id"],
+        names=[column.title for column in table.columns if column.kind == "name"],
+        last=[title for drop, title in ordered if drop >= LAST],
     )
+    console.show_table(grid)
     beyond = len(table.rows) - MAX_RANKED
     if table.all_rows and beyond > 0:
         console.note(f"{beyond} more: {table.all_rows}")

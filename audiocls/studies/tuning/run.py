@@ -60,7 +60,7 @@ def tune(
     is_stopped = outcome is not None and outcome.stopped_by is not None
     # An arm that has not chosen yet because the launch was stopped may still choose.
     blocked = () if is_stopped else tuple(c for c in choices if c.values is None)
-    if outcome is not None:
+    if outcome is not None and outcome.stopped_by != "signal":  # else `LaunchStopped` says it
         for text in summary_of(outcome, options.runs):
             display.note(text)
         for text in _blocked_notes(blocked, comparison.study.name, options.runs):
