@@ -14,9 +14,8 @@ from audiocls.api.arguments import (
     Names,
     Numbers,
     assignments_of,
+    blocks_text,
     known_options,
-    names_text,
-    numbers_text,
     runs_folder,
 )
 from audiocls.api.display import Progress, display_of
@@ -59,25 +58,19 @@ def launch(
     {'dropout=0.05': 'no_evidence', 'dropout=0.1': 'no_evidence', 'dropout=0.5': 'worse'}
     """
     folder = runs_folder(runs)
-    expected = folder / (study or Path(name).stem)
-    with begun(executor, devices, workers, devices_per_trial, expected) as fork_server:
-        from audiocls.studies.on_ray import RayOptions
-        from audiocls.studies.options import LaunchOptions
-        from audiocls.studies.prepare import LaunchRequest
+    with begun(executor, devices, workers, devices_per_trial, folder, study or name) as server:
+        from audiocls.studies import on_ray, options, prepare
 
-        options = LaunchOptions(
-            folder, wandb, executor, devices, workers, max_hours, retries, tensorboard,
-            log_model, per_device=str(per_device), devices_per_trial=devices_per_trial,
-            fork_server=fork_server, ray=RayOptions(ray_address, cpus_per_worker, gpus_per_worker),
+        chosen = options.LaunchOptions(
+            folder, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model,
+            per_device=str(per_device), devices_per_trial=devices_per_trial, fork_server=server,
+            ray=on_ray.RayOptions(ray_address, cpus_per_worker, gpus_per_worker),
         )  # fmt: skip
-        request = LaunchRequest(
-            name, recipe, assignments_of(set), numbers_text(seeds, "seeds"),
-            numbers_text(folds, "folds"), names_text(arms), study, count, trial_hours,
-            until_decided, max_pairs, effect,
+        request = prepare.LaunchRequest(
+            name, recipe, assignments_of(set), *blocks_text(seeds, folds, arms), study, count,
+            trial_hours, until_decided, max_pairs, effect,
         )  # fmt: skip
-        batch = slurm_options(profile, slurm, detach, dry_run)
-        outcome = _run(request, options, batch, display_of(progress))
-    return _ended(outcome, options, progress)
+        return _launched(request, chosen, slurm_options(profile, slurm, detach, dry_run), progress)
 
 
 def _run(
@@ -126,11 +119,14 @@ def _sbatch_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _ended(outcome: "Outcome", options: "LaunchOptions", progress: Progress) -> "audiocls.Study":
-    """Return the study of a launch; raise `LaunchStopped` if a signal has stopped it.
+def _launched(
+    request: "LaunchRequest", options: "LaunchOptions", batch: "SlurmOptions", progress: Progress
+) -> "audiocls.Study":
+    """Launch a study and return it; raise `LaunchStopped` if a signal has stopped it.
 
-    What compares and reports is imported here: no trial has to wait for it.
+    What compares and reports is imported afterwards: no trial has to wait for it.
     """
+    outcome = _run(request, options, batch, display_of(progress))
     from audiocls.api.study import raise_if_stopped, study_in
     from audiocls.store import StudyFolder
 

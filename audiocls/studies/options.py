@@ -214,7 +214,7 @@ class LaunchOptions:
 def with_fork_server(options: LaunchOptions, study: str) -> Iterator[LaunchOptions]:
     """Yield the options with a fork server, as long as the context is open, where it is safe."""
     chosen = (options.executor, options.devices, options.workers, options.devices_per_trial)
-    with begun(*chosen, study=options.runs / study) as server:
+    with begun(*chosen, options.runs, study) as server:
         yield replace(options, fork_server=server)
 
 

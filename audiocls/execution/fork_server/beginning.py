@@ -19,20 +19,23 @@ NEEDED_LATER = ("torch._dynamo",)
 
 @contextmanager
 def begun(
-    executor: str, devices: str, num_workers: int | None, per_trial: int, study: Path
+    executor: str, devices: str, num_workers: int | None, per_trial: int, runs: Path, name: str
 ) -> Iterator[ForkServer | None]:
     """Yield a fork server, as long as the context is open; None where it is not safe.
 
-    It begins at once for a study that was never launched. One whose folder `study` is there may
-    have no trial left to train: there it begins with the first worker. The first four options are
-    those of a launch.
+    It begins at once for a study that was never launched. One whose folder in `runs` is there may
+    have no trial left to train: there it begins with the first worker.
+
+    Args:
+        executor, devices, num_workers, per_trial: options of a launch.
+        name: of the study; before it is known, of the file, after which most are called.
     """
     if not (_is_on_cpu(executor, devices, num_workers, per_trial) and is_possible()):
         yield None
         return
     server = ForkServer(worker_environment(os.environ, "cpu"), NEEDED_LATER)
     try:
-        if not _is_there(study):
+        if not _is_there(runs / Path(name).name.removesuffix(".yaml").removesuffix(".yml")):
             server.begin()
         yield server
     finally:
