@@ -5,7 +5,7 @@ numeric text for that reason.
 """
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -217,12 +217,7 @@ def lines_of(text: str, where: str) -> Lines:
 
     Raises `ConfigError` for repeated keys.
     """
-    loader = Loader(text)
-    try:
-        places = _places(loader, loader.get_single_node(), (), set())
-        lines_by_key = [(key, node.start_mark.line + 1) for key, node, _ in places]
-    finally:
-        loader.dispose()
+    lines_by_key = [(key, node.start_mark.line + 1) for key, node, _ in _places_of(text)]
     lines: dict[Key, int] = {}
     repeated: dict[Key, str] = {}
     for key, line in lines_by_key:
@@ -242,16 +237,12 @@ def misreadings(text: str) -> Mapping[Key, str]:
 
     Only words without quotes are looked at, of a document that `parse` accepts.
     """
-    loader = Loader(text)
-    try:
-        places = _places(loader, loader.get_single_node(), (), set())
-        plain = [
-            (key, node.value, loader.construct_object(node))
-            for key, _, node in places
-            if isinstance(node, yaml.ScalarNode) and not node.style
-        ]
-    finally:
-        loader.dispose()
+    loader = Loader("")
+    plain = [
+        (key, node.value, loader.construct_object(node))
+        for key, _, node in _places_of(text)
+        if isinstance(node, yaml.ScalarNode) and not node.style
+    ]
     return {key: why for key, word, value in plain if (why := misreading(word, value))}
 
 
@@ -260,6 +251,16 @@ def _content(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from error
+
+
+@lru_cache(maxsize=2)
+def _places_of(text: str) -> Sequence[tuple[Key, Any, Any]]:
+    """Return the places of a document, in which lines and misreadings are both looked for."""
+    loader = Loader(text)
+    try:
+        return tuple(_places(loader, loader.get_single_node(), (), set()))
+    finally:
+        loader.dispose()
 
 
 def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[Key, Any, Any]]:

@@ -1,6 +1,8 @@
 """Workers that are forked: what their fork server's end means to them, and where there is none."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from helpers.processes import FORK_SERVER, is_worker
 from helpers.recipes import TINY
 from helpers.trials import trainable_job
 
+import audiocls
 from audiocls.config import resolve
+from audiocls.errors import ConfigError, UsageError
 from audiocls.execution import devices
 from audiocls.execution.devices import worker_environment
 from audiocls.execution.executors.local import LocalExecutor
@@ -110,3 +114,64 @@ def test_only_a_study_that_is_new_is_waited_for_before_it_is_planned(tmp_path):
         with with_fork_server(LaunchOptions(tmp_path, devices="cpu"), name):
             assert len(processes()[0]) == num
     assert processes() == ([], [])
+
+
+LAUNCH = """
+import sys
+from audiocls.execution import fork_server
+def begin(self):
+    loaded = {"audiocls.config", "audiocls.design", "audiocls.studies", "numpy"}
+    print("begun with", sorted(loaded & set(sys.modules)))
+fork_server.ForkServer.begin = begin
+import audiocls.cli
+audiocls.cli.app(["sweep", "launch", *sys.argv[1:]])
+"""
+
+
+def test_a_launch_begins_its_fork_server_before_it_imports_what_reads_and_plans(tmp_path):
+    """What is asked for is read after that, and here it is at fault."""
+    words = ["dropout", "--seeds", "x", "--devices", "cpu", "--runs", str(tmp_path)]
+    program = [sys.executable, "-c", LAUNCH, *words]
+    ran = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert ran.stdout.splitlines()[0] == "begun with []"
+    assert "--seeds: got 'x'" in ran.stderr
+    assert ran.returncode == UsageError.exit_code
+
+
+@pytest.fixture
+def begun(monkeypatch) -> list[ForkServer]:
+    """The fork servers that begin from now on, really."""
+    servers: list[ForkServer] = []
+    begin = ForkServer.begin
+
+    def noted(self: ForkServer) -> None:
+        servers.append(self)
+        begin(self)
+
+    monkeypatch.setattr(ForkServer, "begin", noted)
+    return servers
+
+
+def test_a_launch_that_is_refused_leaves_no_fork_server(tmp_path, begun):
+    file = tmp_path / "faulty.yaml"
+    file.write_text("name: faulty\nquestion: Which?\nrecipe: convnext1d-logmel\nfactors: 7\n")
+    with pytest.raises(ConfigError, match="factors"):
+        audiocls.launch(str(file), devices="cpu", runs=tmp_path / "runs", progress=False)
+    assert len(begun) == 1
+    assert processes() == ([], [])
+
+
+@pytest.mark.parametrize("folder", ["file", "study"])
+def test_a_fork_server_begins_early_unless_a_study_of_that_name_is_there(folder, tmp_path, begun):
+    """The name is the file's until it is read."""
+    file, runs = tmp_path / "file.yaml", tmp_path / "runs"
+    file.write_text("name: study\nquestion: Which?\nrecipe: convnext1d-logmel\nfactors: 7\n")
+    (runs / folder).mkdir(parents=True)
+    with pytest.raises(ConfigError):
+        audiocls.launch(str(file), devices="cpu", runs=runs, progress=False)
+    assert len(begun) == (folder == "study")
+
+
+def test_a_name_too_long_for_a_folder_is_refused_as_ever(tmp_path):
+    with pytest.raises(UsageError, match="no ablation or sweep is called"):
+        audiocls.launch("x" * 300, devices="cpu", runs=tmp_path, progress=False)

@@ -8,9 +8,10 @@ from random import Random
 import pytest
 from helpers.recipes import DEFAULTS, make_ablation
 
+from audiocls import yaml_file
 from audiocls.audio.datasets import Folder, SpeechCommands, Synthetic
 from audiocls.config import Config, resolve
-from audiocls.design import Ablation, Plan, arms_of, plan, within_folds
+from audiocls.design import Ablation, Plan, arms_of, designs, plan, within_folds
 from audiocls.errors import ConfigError, UsageError
 from audiocls.studies.request import ablation_request
 from audiocls.studies.resolve import (
@@ -82,6 +83,29 @@ def num_lines_of_planning(num_levels: int) -> int:
 
 def test_twice_the_levels_take_twice_the_planning():
     assert num_lines_of_planning(400) < 2.2 * num_lines_of_planning(200)
+
+
+def test_a_file_is_composed_once_and_its_arms_are_made_for_validation_and_plan_alone(
+    monkeypatch, tmp_path
+):
+    """Each time counts, with thousands of levels."""
+    made, composed = [], []
+    unrestricted, places = designs.unrestricted, yaml_file._places
+    monkeypatch.setattr(designs, "unrestricted", lambda a: made.append(a) or unrestricted(a))
+    monkeypatch.setattr(
+        yaml_file,
+        "_places",
+        lambda loader, node, key, seen: (
+            composed.extend([node.start_mark.line][: not key]) or places(loader, node, key, seen)
+        ),
+    )
+    file = tmp_path / "once.yaml"
+    text = "name: once\nquestion: Which?\nrecipe: convnext1d-logmel\n"
+    file.write_text(text + "factors: {model.dropout: [0.1, 0.2, 0.34]}\n")
+    chosen, _ = ablation_request(str(file)).plan()
+    assert len(chosen.arms) == 4
+    assert len(made) == 2
+    assert len(composed) <= 2  # the file and its recipe
 
 
 def test_of_arms_that_are_the_same_each_is_named_with_the_first():

@@ -123,6 +123,13 @@ def names_text(given: Names | None) -> str | None:
     return ";".join(names)
 
 
+def blocks_text(
+    seeds: Numbers | None, folds: Numbers | None, arms: Names | None
+) -> tuple[str | None, str | None, str | None]:
+    """Return the seeds, folds and arms that are chosen, as the command line has them."""
+    return numbers_text(seeds, "seeds"), numbers_text(folds, "folds"), names_text(arms)
+
+
 def runs_folder(given: Folder | None) -> Path:
     """Return the folder of studies: as given, or `AUDIOCLS_RUNS`, or `runs`."""
     return Path(os.environ.get("AUDIOCLS_RUNS") or RUNS if given is None else given)

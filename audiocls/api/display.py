@@ -8,8 +8,7 @@ from html import escape
 from typing import Any
 
 from audiocls.console.progress import TerminalDisplay, summary
-from audiocls.execution.messages import Status
-from audiocls.studies.options import Display
+from audiocls.execution.messages import Display, Status
 
 EVERY_S = 0.5
 """Between two updates in a notebook."""

@@ -1,7 +1,11 @@
-"""`launch`: what is missing of a study is run."""
+"""`launch`: what is missing of a study is run.
+
+All that it needs is imported when workers have begun to import torch, which takes longer.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import audiocls
 from audiocls.api.arguments import (
@@ -10,20 +14,20 @@ from audiocls.api.arguments import (
     Names,
     Numbers,
     assignments_of,
+    blocks_text,
     known_options,
-    names_text,
-    numbers_text,
     runs_folder,
 )
 from audiocls.api.display import Progress, display_of
 from audiocls.errors import UsageError
-from audiocls.store import StudyFolder
-from audiocls.studies.launch import Outcome
-from audiocls.studies.launch import launch as launch_study
-from audiocls.studies.on_ray import RayOptions
-from audiocls.studies.options import Display, LaunchOptions, with_fork_server
-from audiocls.studies.prepare import LaunchRequest, prepare
-from audiocls.studies.slurm.submit import SlurmOptions, launch_on_slurm
+from audiocls.execution.fork_server.beginning import begun
+from audiocls.execution.messages import Display
+
+if TYPE_CHECKING:
+    from audiocls.studies.launch import Outcome
+    from audiocls.studies.options import LaunchOptions
+    from audiocls.studies.prepare import LaunchRequest
+    from audiocls.studies.slurm.submit import SlurmOptions
 
 
 @known_options
@@ -53,24 +57,33 @@ def launch(
     >>> study.compare().verdicts  # doctest: +SKIP
     {'dropout=0.05': 'no_evidence', 'dropout=0.1': 'no_evidence', 'dropout=0.5': 'worse'}
     """
-    options = LaunchOptions(
-        runs_folder(runs), wandb, executor, devices, workers, max_hours, retries, tensorboard,
-        log_model, per_device=str(per_device), devices_per_trial=devices_per_trial,
-        ray=RayOptions(ray_address, cpus_per_worker, gpus_per_worker),
-    )  # fmt: skip
-    request = LaunchRequest(
-        name, recipe, assignments_of(set), numbers_text(seeds, "seeds"),
-        numbers_text(folds, "folds"), names_text(arms), study, count, trial_hours, until_decided,
-        max_pairs, effect,
-    )  # fmt: skip
-    batch, display = slurm_options(profile, slurm, detach, dry_run), display_of(progress)
-    outcome = _run(request, options, batch, display)
-    return _ended(outcome, options, progress)
+    folder = runs_folder(runs)
+    with begun(executor, devices, workers, devices_per_trial, folder, study or name) as server:
+        from audiocls.studies import on_ray, options, prepare
+
+        chosen = options.LaunchOptions(
+            folder, wandb, executor, devices, workers, max_hours, retries, tensorboard, log_model,
+            per_device=str(per_device), devices_per_trial=devices_per_trial, fork_server=server,
+            ray=on_ray.RayOptions(ray_address, cpus_per_worker, gpus_per_worker),
+        )  # fmt: skip
+        request = prepare.LaunchRequest(
+            name, recipe, assignments_of(set), *blocks_text(seeds, folds, arms), study, count,
+            trial_hours, until_decided, max_pairs, effect,
+        )  # fmt: skip
+        return _launched(request, chosen, slurm_options(profile, slurm, detach, dry_run), progress)
 
 
 def _run(
-    launch_request: LaunchRequest, options: LaunchOptions, batch: SlurmOptions, display: Display
-) -> Outcome:
+    launch_request: "LaunchRequest",
+    options: "LaunchOptions",
+    batch: "SlurmOptions",
+    display: Display,
+) -> "Outcome":
+    from audiocls.studies.launch import Outcome
+    from audiocls.studies.launch import launch as launch_study
+    from audiocls.studies.prepare import prepare
+    from audiocls.studies.slurm.submit import launch_on_slurm
+
     batch.check_has_effect(options.executor)
     if options.executor == "slurm":
         return launch_on_slurm(launch_request, options, batch, display)
@@ -80,15 +93,17 @@ def _run(
             "executor: a W&B server orders the trials of a sweep: create it with audiocls.push(), "
             "and run it with audiocls.agent(); allowed here: local, inline, slurm, ray"
         )
-    with with_fork_server(options, request.study_name) as ready:
-        prepared = prepare(request, ready, display)
-        return prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
+    options.begin_workers(request.study_name)
+    prepared = prepare(request, options, display)
+    return prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
 
 
 def slurm_options(
     profile: Folder | None, changes: Assignments | None, detach: bool = False, dry_run: bool = False
-) -> SlurmOptions:
+) -> "SlurmOptions":
     """Return what is meant for SLURM; `changes` are options of `sbatch`, as texts or by name."""
+    from audiocls.studies.slurm.submit import SlurmOptions
+
     if isinstance(changes, str):
         raise UsageError(f"slurm: got the text {changes!r}; allowed: such as {{'time': '4:00:00'}}")
     if isinstance(changes, Mapping):
@@ -104,12 +119,16 @@ def _sbatch_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _ended(outcome: Outcome, options: LaunchOptions, progress: Progress) -> "audiocls.Study":
-    """Return the study of a launch; raise `LaunchStopped` if a signal has stopped it.
+def _launched(
+    request: "LaunchRequest", options: "LaunchOptions", batch: "SlurmOptions", progress: Progress
+) -> "audiocls.Study":
+    """Launch a study and return it; raise `LaunchStopped` if a signal has stopped it.
 
-    What compares and reports is imported here: no trial has to wait for it.
+    What compares and reports is imported afterwards: no trial has to wait for it.
     """
+    outcome = _run(request, options, batch, display_of(progress))
     from audiocls.api.study import raise_if_stopped, study_in
+    from audiocls.store import StudyFolder
 
     launched = study_in(StudyFolder(options.runs / outcome.study.name), outcome)
     raise_if_stopped(launched)  # with the summary as its text

@@ -11,9 +11,8 @@ from audiocls.api.arguments import (
     Names,
     Numbers,
     assignments_of,
+    blocks_text,
     known_options,
-    names_text,
-    numbers_text,
     runs_folder,
 )
 from audiocls.api.frames import Rows, flat, frame_of
@@ -104,7 +103,7 @@ def plan(
     assignments, folder = assignments_of(set), runs_folder(runs)
     batch = slurm_options(profile, slurm).planned(executor, workers)
     packs = PackingRequest.checked(executor, devices, str(per_device), batch)
-    blocks = numbers_text(seeds, "seeds"), numbers_text(folds, "folds"), names_text(arms)
+    blocks = blocks_text(seeds, folds, arms)
     if is_sweep(name):
         options = ("--effect", "--seeds", "--folds", "--arms")
         given = dict(zip(options, (effect, *blocks), strict=True))

@@ -4,9 +4,13 @@ Events and jobs travel between processes as lines of JSON; the control lines are
 """
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
-from audiocls.store import Cause
+if TYPE_CHECKING:  # a display is made before a launch imports what trials are
+    from audiocls.store import Cause
 
 READY = "ready"
 """From a worker: torch is imported, jobs are accepted."""
@@ -86,7 +90,7 @@ class Failed:
     """The attempt failed; its `failure.json` is written."""
 
     id: str
-    cause: Cause
+    cause: "Cause"
     message: str
     note: str = ""
     is_worker_spent: bool = False
@@ -113,7 +117,7 @@ class Lost:
     how: str
     is_resumable: bool = True
     """Whether the next attempt resumes from the last snapshot."""
-    cause: Cause = "signal"
+    cause: "Cause" = "signal"
     """Of the failure, if this happens too often."""
     fault: str = ""
 
@@ -177,3 +181,16 @@ class Status:
     """Which part of the launch this is, such as `look 2`."""
     messages: tuple[str, ...] = field(default=())
     """What happened since the last status, for people."""
+
+
+Watch = Callable[[Status], None]
+
+
+class Display(Protocol):
+    """Shows people what a launch does."""
+
+    def note(self, text: str) -> None:
+        """Show one sentence."""
+
+    def watching(self) -> AbstractContextManager[Watch]:
+        """Show the progress of trials, as long as the context is open."""

@@ -7,7 +7,7 @@ times. A trial is run under its lease: one that another launch holds is waited f
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ from audiocls.execution.messages import (
     Running,
     Stage,
     Status,
+    Watch,
 )
 from audiocls.execution.time_left import TimeLeft
 from audiocls.execution.trial_notes import TrialNotes
@@ -46,7 +47,6 @@ GRACE_S = 3.0
 STOPPING = "stopping: the epochs that are running have {:g} s to end; Ctrl-C again does not wait"
 
 StoppedBy = Literal["signal", "budget", "failures", "machine", "devices"]
-Watch = Callable[[Status], None]
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, cast, get_args
+from typing import Any, cast, get_args
 
 from audiocls.config import Config
 from audiocls.design.ablation import MAX_BLOCKS
@@ -24,13 +24,14 @@ from audiocls.execution.devices import (
     per_device,
     require_kinds,
     slots,
-    worker_environment,
 )
 from audiocls.execution.executors import Executor
 from audiocls.execution.external.code import ProgramCode
-from audiocls.execution.fork_server import ForkServer, is_possible
+from audiocls.execution.fork_server import ForkServer
+from audiocls.execution.fork_server.beginning import begun
 from audiocls.execution.job import TrackingConfig
-from audiocls.execution.scheduler import GRACE_S, MAX_FIRST_FAILURES, Limits, Watch
+from audiocls.execution.messages import Display as Display
+from audiocls.execution.scheduler import GRACE_S, MAX_FIRST_FAILURES, Limits
 from audiocls.execution.temporary import cache_folder as cache_folder
 from audiocls.formatting import RUNS as RUNS
 from audiocls.studies.executors import open_inline, open_local, open_programs
@@ -48,21 +49,8 @@ ELSEWHERE = (
 )
 PROGRAMS_ALONE = "--per-device: programs are run one by one on a device; leave it out"
 
-NEEDED_LATER = ("torch._dynamo",)
-"""What torch imports when it is first used, in every process that uses it."""
-
 OpenExecutor = Callable[[int | None, threading.Event], Executor[Any]]
 """From the most trials that can run at a time, if known, and the event that stops the launch."""
-
-
-class Display(Protocol):
-    """Shows people what a launch does."""
-
-    def note(self, text: str) -> None:
-        """Show one sentence."""
-
-    def watching(self) -> AbstractContextManager[Watch]:
-        """Show the progress of trials, as long as the context is open."""
 
 
 @dataclass(frozen=True)
@@ -232,30 +220,18 @@ class LaunchOptions:
         self.slots()  # which raises for devices that are not there
         return lambda most, stop: open_programs(self.claimed(note, most))
 
-    def is_on_cpu(self) -> bool:
-        """Whether processes on this machine's cores train; not where the options are at fault."""
-        with suppress(UsageError):
-            return self.executor == "local" and set(self.slots()) == {"cpu"}
-        return False
+    def begin_workers(self, study: str) -> None:
+        """Begin what workers are forked of, for a study that was never launched."""
+        if self.fork_server is not None and not (self.runs / study).exists():
+            self.fork_server.begin()
 
 
 @contextmanager
 def with_fork_server(options: LaunchOptions, study: str) -> Iterator[LaunchOptions]:
-    """Yield the options with a fork server, as long as the context is open, where it is safe.
-
-    It starts at once for a study that was never launched. One that was may have no trial left to
-    train: there it starts with the first worker.
-    """
-    if not (options.is_on_cpu() and is_possible()):
-        yield options
-        return
-    server = ForkServer(worker_environment(os.environ, "cpu"), NEEDED_LATER)
-    try:
-        if not (options.runs / study).exists():
-            server.begin()
+    """Yield the options with a fork server, as long as the context is open, where it is safe."""
+    chosen = (options.executor, options.devices, options.workers, options.devices_per_trial)
+    with begun(*chosen, options.runs, study) as server:
         yield replace(options, fork_server=server)
-    finally:
-        server.close()
 
 
 def numbers(text: str | None, option: str) -> list[int]:

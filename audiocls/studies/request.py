@@ -78,13 +78,11 @@ class AblationRequest:
 
         Raises an `AudioclsError` with every fault of the request.
         """
-        arms = arms_of(self.ablation)
-        called = [*arms, *map(format_arm, arms), *self.ablation.labels.values()]
         chosen = plan(
             self.ablation,
             seeds=numbers(self.seeds, "--seeds"),
             folds=numbers(self.folds, "--folds"),
-            arms=names(self.arms, called),
+            arms=names(self.arms, self._called()) if self.arms else (),
         )
         if self.ablation.is_program:
             check_blocks(self.ablation, chosen.folds)
@@ -92,6 +90,11 @@ class AblationRequest:
         configs = configs_of(chosen, self.recipe, self.overrides, self.origin)
         first, is_requested = next(iter(configs.values())), self.folds is not None
         return on_available_folds(chosen, first, cache_folder(), is_requested), configs
+
+    def _called(self) -> list[str]:
+        """Return what arms can be called."""
+        arms = arms_of(self.ablation)
+        return [*arms, *map(format_arm, arms), *self.ablation.labels.values()]
 
     def whole_plan(self, chosen: Plan) -> Plan:
         """Return `chosen` with all seeds that the budget of a growing study allows."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from audiocls.execution.scheduler import Watch
+from audiocls.execution.messages import Watch
 
 
 def _ignore(status: object) -> None:

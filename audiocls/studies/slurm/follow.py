@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from audiocls.execution.messages import Running, Status
-from audiocls.execution.scheduler import Watch
+from audiocls.execution.messages import Running, Status, Watch
 from audiocls.stop_signals import handled
 from audiocls.store import Cell, Proposal, StudyFolder, count_states
 from audiocls.studies import status as studies
