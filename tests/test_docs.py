@@ -173,7 +173,8 @@ def test_every_exit_code_is_explained_and_no_other():
 
 def test_every_verdict_has_its_next_step():
     rows = re.findall(r"^\| `([\w ]+)` \|", (DOCS / "after-a-verdict.md").read_text(), re.M)
-    assert sorted([*(row.replace(" ", "_") for row in rows), "baseline"]) == sorted(get_args(Verdict))
+    verdicts = [row.replace(" ", "_") for row in rows]
+    assert sorted([*verdicts, "baseline"]) == sorted(get_args(Verdict))
 
 
 @pytest.mark.parametrize("stored", [Record, Cost, Provenance, Failure, Study, SearchPlan])
