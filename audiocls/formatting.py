@@ -162,6 +162,11 @@ def format_values(values: Mapping[str, Any]) -> str:
     return ",".join(f"{key.rpartition('.')[2]}={format_value(value)}" for key, value in flat)
 
 
+def assignment(key: str, value: Any) -> str:
+    """Return `key=value` as the command line reads it back."""
+    return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+
+
 def format_level(level: Any) -> str:
     """Write the level of a factor as it stands in the names of arms.
 

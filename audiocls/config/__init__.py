@@ -11,7 +11,7 @@ from audiocls.config.identity import (
     unused_options,
     without_unused,
 )
-from audiocls.config.layers import merge, resolve
+from audiocls.config.layers import merge, not_taken_over, resolve
 from audiocls.config.recipe import Config
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "files_of",
     "identity_config",
     "merge",
+    "not_taken_over",
     "resolve",
     "trial_id",
     "trial_ids",

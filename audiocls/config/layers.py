@@ -1,6 +1,7 @@
 """From layers of dotted keys to one configuration: recipe < ablation < command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from audiocls.config.recipe import Config
 from audiocls.dotted import flatten, nest
 from audiocls.errors import ConfigError
+from audiocls.formatting import assignment
 from audiocls.parts import OWN_FILES, Origin
 from audiocls.parts.names import with_names
 from audiocls.validation_errors import describe_errors
@@ -61,6 +63,46 @@ def merge(
             merged = _without(merged, key + ".")
             merged[key] = value
     return merged
+
+
+def not_taken_over(
+    recipe: Mapping[str, Any], overrides: Mapping[str, Any], config: Config
+) -> Iterator[str]:
+    """Yield a sentence for each part that is replaced by another with the same options.
+
+    Its own defaults are easily overlooked: `data.name=esc50` has another sample rate, too.
+
+    Args:
+        config: what `overrides` make of `recipe`.
+    """
+    below, above = with_names(flatten(recipe)), with_names(flatten(overrides))
+    for key, name in above.items():
+        if not key.endswith(NAME) or below.get(key) == name:
+            continue
+        options = _starting_with(key.removesuffix(NAME) + ".", below)
+        lost = [
+            assignment(option, value)
+            for option, value in options.items()
+            if option not in above and _differs(config, option, value)
+        ]
+        if lost:
+            yield (
+                f"{key}={name} has defaults of its own in place of the recipe's "
+                f"{', '.join(lost)}. To keep them: --set {' --set '.join(lost)}"
+            )
+
+
+def _differs(config: Config, option: str, value: Any) -> bool:
+    """Whether an option exists and has another value."""
+    try:
+        found = reduce(getattr, option.split("."), config)
+    except AttributeError:
+        return False
+    return bool(found != (tuple(value) if isinstance(value, list) else value))
+
+
+def _starting_with(prefix: str, flat: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in flat.items() if key.startswith(prefix)}
 
 
 def _without(flat: dict[str, Any], prefix: str) -> dict[str, Any]:

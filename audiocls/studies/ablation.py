@@ -7,14 +7,14 @@ from typing import Any
 from audiocls import library
 from audiocls.analysis.interim import first_look
 from audiocls.audio.clips import fingerprint
-from audiocls.config import resolve, trial_id
+from audiocls.config import not_taken_over, resolve, trial_id
 from audiocls.design import BASELINE
 from audiocls.errors import UsageError
 from audiocls.execution.content import data_notes, require_encoders
 from audiocls.execution.job import AnyJob
 from audiocls.execution.probe import require_sound
 from audiocls.execution.provenance import is_as_now
-from audiocls.formatting import command_line
+from audiocls.formatting import assignment, command_line
 from audiocls.parts import OWN_FILES, Origin
 from audiocls.parts.names import advice
 from audiocls.store import Cell, Provenance, Request, Study, StudyFolder
@@ -32,7 +32,6 @@ from audiocls.studies.program_ablation import ProgramStudy, program_study
 from audiocls.studies.request import AblationRequest, ablation_request, check_without_effect
 from audiocls.studies.resolve import (
     Resolved,
-    assignment,
     identified_config,
     identities_of,
     job_of,
@@ -207,7 +206,7 @@ def _recipe_trial(
     known = fingerprint(data, cache)
     identified = identified_config(config, data, cache)
     notes = data_notes(config, data, known, (config.fold,), cache)
-    notes += tuple(advice(content, overrides))
+    notes += (*advice(content, overrides), *not_taken_over(content, overrides, config))
     cell = Cell(trial_id(identified, known), arm, config.seed, config.fold)
     name = Path(recipe).stem
     given = tuple(assignment(*item) for item in overrides.items())

@@ -9,7 +9,7 @@ from typing import Any
 from audiocls.audio.check.obstacles import require_trainable
 from audiocls.audio.clips import fingerprint
 from audiocls.audio.datasets import DataSet
-from audiocls.config import Config, resolve, trial_id
+from audiocls.config import Config, not_taken_over, resolve, trial_id
 from audiocls.dotted import flatten
 from audiocls.errors import ConfigError, DataError, OverBudget, UsageError, did_you_mean
 from audiocls.execution.content import data_notes, identity_of, require_encoders, require_usable
@@ -94,6 +94,7 @@ class NativeTrials:
         """
         config = self._first(sweep)
         if config is not None:
+            self.notes += not_taken_over(self.recipe, self.overrides, config)
             with suppress(OverBudget):  # a result of that trial alone
                 self._checked(config)
             require_encoders([config])

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from audiocls import library, yaml_file
+from audiocls.config import merge, not_taken_over
 from audiocls.design import Ablation, Plan, arms_of, plan, widened
 from audiocls.errors import ConfigError, UsageError
-from audiocls.formatting import format_arm
+from audiocls.formatting import assignment, format_arm
 from audiocls.parts import OWN_FILES, Origin
 from audiocls.parts.names import advice
 from audiocls.store import Request, folder_name
@@ -15,7 +16,7 @@ from audiocls.store.request import Command
 from audiocls.studies.document_faults import with_faults_of_values
 from audiocls.studies.options import cache_folder, names, numbers
 from audiocls.studies.program_ablation import check_blocks
-from audiocls.studies.resolve import assignment, configs_of, on_available_folds
+from audiocls.studies.resolve import configs_of, on_available_folds
 from audiocls.studies.runnable import Configs
 
 
@@ -89,7 +90,10 @@ class AblationRequest:
             return chosen, {}
         configs = configs_of(chosen, self.recipe, self.overrides, self.origin)
         first, is_requested = next(iter(configs.values())), self.folds is not None
-        return on_available_folds(chosen, first, cache_folder(), is_requested), configs
+        available = on_available_folds(chosen, first, cache_folder(), is_requested)
+        recipe = merge([self.recipe, self.ablation.base()])
+        notes = (*available.notes, *not_taken_over(recipe, self.overrides, first))
+        return replace(available, notes=notes), configs
 
     def _called(self) -> list[str]:
         """Return what arms can be called."""

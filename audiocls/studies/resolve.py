@@ -3,7 +3,6 @@
 Where `config` and `plan` meet: neither knows the other.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -249,11 +248,6 @@ def tried_of(configs: Iterable[Config], cache: Path) -> list[Tried]:
         data: len(data.table(cache).labels) for data in {each.data for each in with_own_parts}
     }
     return [Tried(config, num_classes[config.data]) for config in with_own_parts]
-
-
-def assignment(key: str, value: Any) -> str:
-    """Return `key=value` as the command line reads it back."""
-    return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
 def job_of(

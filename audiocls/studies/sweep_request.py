@@ -12,11 +12,11 @@ from audiocls.named_paths import is_file
 from audiocls.parts import OWN_FILES, Origin
 from audiocls.parts.names import advice
 from audiocls.search import Sweep
+from audiocls.formatting import assignment
 from audiocls.search.command import DEFAULT_COMMAND
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Request, SearchPlan, Study, folder_name
 from audiocls.store.proposals import BUILT_IN
-from audiocls.studies.resolve import assignment
 
 NO_PROGRAM = (
     "program: missing, so there is nothing to run; name a script, or write a whole `command`. For "
