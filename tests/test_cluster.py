@@ -186,10 +186,11 @@ class TestNode:
         monkeypatch.setattr(node, "GATHER_S", 30.0)
         epochs = [Epoch("a", number, 3) for number in (1, 2, 3)]
         worker = NodeWorker(NodeSetup(str(tmp_path / "s"), is_program=True), lambda ref: ref)
-        worker._executor = Waiting([*epochs, Done("a"), Epoch("b", 1, 3)])
+        real, worker._executor = worker._executor, Waiting([*epochs, Done("a"), Epoch("b", 1, 3)])
         assert worker._gathered(time.monotonic() + 60) == [*epochs, Done("a")]
         monkeypatch.setattr(node, "GATHER_S", 0.0)
         assert worker._gathered(time.monotonic() + 60) == [Epoch("b", 1, 3)]
+        worker._executor = real
         worker.stop(0)
 
     def delivery(self, job):

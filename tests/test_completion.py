@@ -89,7 +89,7 @@ def test_the_shell_offers_what_can_follow(offered, line, words):
         (["train", "--recipe", "kws-tiny", "optim.name", "=", "sgd", "sam.ad"], ["sam.adaptive"]),
         (["sweep", "launch", "dropout", "--set", "model.name", "=", "eat"], ["eat"]),
         (["train", "--recipe", "=", "kws"], ["kws-tiny-cpu", "kws-tiny"]),
-        (["evaluate", "mine", ":", "b"], ["best"]),
+        (["evaluate", "mine", ":", "b"], ["best", "baseline"]),
     ],
 )
 def test_bash_gets_what_follows_the_sign_at_which_it_breaks_words(

@@ -246,7 +246,7 @@ def test_pairs_are_a_line_an_arm_and_block_and_a_picture():
     assert run.columns == ("arm", "block", "seed", "fold", "difference")
     assert run.rows[0] == ("dropout=0.1", 1, 0, 1, pytest.approx(3.0))
     assert [row[1] for row in run.rows] == list(range(1, 9))
-    assert run.picture.startswith(b"\x89PNG")
+    assert run.figure_png.startswith(b"\x89PNG")
     assert run.group != study.name
 
 

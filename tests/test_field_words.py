@@ -59,7 +59,7 @@ def faults_of_ablation(changes):
         ("Gradient-Clipping", "train.clip_norm"),
         ("temperature", "distil.temperature"),
         ("pitch", "augment.resample_p=0.5"),
-        ("time_stretch", "augment.resample_p=0.5"),
+        ("time_stretch", "augment.stretch"),
         ("fp16", "train.precision=fp16"),
         ("groups", "model.groups"),
         ("activation", "model.activation"),

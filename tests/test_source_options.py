@@ -285,7 +285,7 @@ def test_clips_that_would_be_held_out_are_told_as_trained_on(tmp_path, cache):
     trained = TrainedTrial(changes, tmp_path, cache)
     held_out = {"data.validation": "held_out"}
     request = evaluation_request(trained.checkpoint, cache, held_out, "val")
-    assert any(f"{len(request.clips)} of these clips were in" in note for note in request.notes)
+    assert any(f"{len(request.clips)} were in the training" in note for note in request.notes)
 
 
 def test_pretraining_chooses_its_epoch_and_needs_validation():

@@ -158,7 +158,8 @@ def _is_all_stored(dataset: AudioDataset, batching: Batching, epoch: int) -> boo
     augment, has_codes = batching.augment, dataset.codes is not None
     mixes = augment.mixes_clips and epoch >= augment.mix_from_epoch
     is_read = augment.changes_waveform or batching.keeps_waveforms or batching.views is not None
-    return not (is_read or has_codes or mixes or augment.feature_mixup > 0)
+    is_changed = augment.feature_mixup > 0 or augment.moves_features
+    return not (is_read or has_codes or mixes or is_changed)
 
 
 def _stored_batches(

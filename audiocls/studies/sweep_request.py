@@ -8,11 +8,11 @@ from typing import Any
 
 from audiocls import library
 from audiocls.errors import ConfigError, UsageError
+from audiocls.formatting import assignment
 from audiocls.named_paths import is_file
 from audiocls.parts import OWN_FILES, Origin
 from audiocls.parts.names import advice
 from audiocls.search import Sweep
-from audiocls.formatting import assignment
 from audiocls.search.command import DEFAULT_COMMAND
 from audiocls.search.native_command import NativeCommand, parse_native_command
 from audiocls.store import Request, SearchPlan, Study, folder_name

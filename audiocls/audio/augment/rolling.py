@@ -23,8 +23,8 @@ def rolled(features: Tensor, options: Augment, draws: ClipRNG) -> Tensor:
     >>> draws = ClipRNG(0, torch.arange(2))
     >>> clip = torch.arange(5.0).expand(2, 3, 5)
     >>> rolled(clip, Augment(roll=True), draws)[:, 0]
-    tensor([[2., 3., 4., 0., 1.],
-            [0., 1., 2., 3., 4.]])
+    tensor([[3., 4., 0., 1., 2.],
+            [3., 4., 0., 1., 2.]])
     """
     if not options.moves_features:
         return features
