@@ -104,7 +104,7 @@ def _jobs(ablation: str, normalise: str) -> list[NativeJob]:
 
 def _build_ms(config: Config, warm: WorkerCache, job: NativeJob) -> float:
     sounds = warm.dataset(config, job.spec.data_fingerprint)
-    in_shape = config.features.shape(sounds.num_samples)
+    in_shape = config.features.shape(sounds.num_samples, config.data.sample_rate)
     return statistics.median(
         _timed_ms(lambda: config.model.build(in_shape, len(sounds.table.labels))) for _ in range(9)
     )

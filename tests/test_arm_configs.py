@@ -5,9 +5,9 @@ from helpers.recipes import DEFAULTS
 
 from audiocls import library
 from audiocls.config import merge, resolve
+from audiocls.config.layers import ArmConfigs, UsedOptions
 from audiocls.errors import ConfigError
 from audiocls.parts import OWN_FILES
-from audiocls.studies.arm_configs import ArmConfigs, UsedOptions
 from audiocls.studies.request import ablation_request
 
 LEVELS = [{"model.dropout": level / 100} for level in range(9)]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from audiocls.audio.clips import Clip, ClipTable
+from audiocls.audio.dataset import sampling_weights
 from audiocls.audio.datasets import AudioSet
-from audiocls.audio.sampling import sampling_weights
 from audiocls.errors import DataError
 
 MIDS = {"/m/09x0r": "Speech", "/m/04rlf": "Music", "/t/dd00088": "Gush"}

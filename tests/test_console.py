@@ -10,7 +10,7 @@ from helpers.processes import invoke
 
 import audiocls
 from audiocls import console
-from audiocls.console.grid import Grid
+from audiocls.console.layout import Grid
 from audiocls.console.progress import TerminalDisplay
 from audiocls.execution.messages import Status
 

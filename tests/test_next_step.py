@@ -14,7 +14,7 @@ from audiocls.render.build.next_step import next_blocks, next_values
 from audiocls.render.document import Command, Section, Text
 from audiocls.store.request import Request
 from audiocls.studies.options import numbers
-from audiocls.studies.siblings import surroundings_of
+from audiocls.studies.reports import surroundings_of
 
 AROUND = Surroundings("dropout-2", first_seed=3)
 REQUEST = Request("sweep launch", "dropout")

@@ -9,7 +9,7 @@ from helpers.records import finished_study, paired_values
 
 from audiocls import console
 from audiocls.analysis import compare
-from audiocls.console.wrapping import PROSE_WIDTH, name_in_lines, wrapped
+from audiocls.console.layout import PROSE_WIDTH, name_in_lines, wrapped
 from audiocls.render.build.verdicts import verdict_table
 from audiocls.render.document import Document, Headline, Items, Note, Text
 from audiocls.render.formats.terminal import show, to_text

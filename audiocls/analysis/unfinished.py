@@ -27,16 +27,6 @@ class SoFar:
     """Pairs at the look that is awaited, of a study that grows; else 0."""
 
 
-def awaited(study: Study, ended: Set[str]) -> frozenset[str]:
-    """Return the ids of trials that verdicts wait for; one that has failed has ended, too.
-
-    Nothing is awaited of results that were imported: no launch of theirs is known here.
-    """
-    if study.kind == "import":
-        return frozenset()
-    return frozenset(cell.id for cell in study.cells if cell.id not in ended)
-
-
 def due_part(study: Study, unfinished: Set[str]) -> Study | None:
     """Return the part of a study whose verdicts are due, or `None` where none are.
 

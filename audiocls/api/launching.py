@@ -20,7 +20,7 @@ from audiocls.api.arguments import (
 )
 from audiocls.api.display import Progress, display_of
 from audiocls.errors import UsageError
-from audiocls.execution.fork_server.beginning import begun
+from audiocls.execution.fork_server import begun
 from audiocls.execution.messages import Display
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def launch(
             name, recipe, assignments_of(set), *blocks_text(seeds, folds, arms), study, count,
             trial_hours, until_decided, max_pairs, effect,
         )  # fmt: skip
-        return _launched(request, chosen, slurm_options(profile, slurm, detach, dry_run), progress)
+        batch = slurm_options(profile, slurm, detach, dry_run)
+        return _ended(_run(request, chosen, batch, display_of(progress)), chosen, progress)
 
 
 def _run(
@@ -119,14 +120,11 @@ def _sbatch_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _launched(
-    request: "LaunchRequest", options: "LaunchOptions", batch: "SlurmOptions", progress: Progress
-) -> "audiocls.Study":
-    """Launch a study and return it; raise `LaunchStopped` if a signal has stopped it.
+def _ended(outcome: "Outcome", options: "LaunchOptions", progress: Progress) -> "audiocls.Study":
+    """Return the study of a launch; raise `LaunchStopped` if a signal has stopped it.
 
-    What compares and reports is imported afterwards: no trial has to wait for it.
+    What compares and reports is imported here: no trial has to wait for it.
     """
-    outcome = _run(request, options, batch, display_of(progress))
     from audiocls.api.study import raise_if_stopped, study_in
     from audiocls.store import StudyFolder
 

@@ -24,8 +24,7 @@ from audiocls.audio.augment.feature_mixup import FeatureMix, draw_feature_mix
 from audiocls.audio.augment.mixing import is_mixed, mix
 from audiocls.audio.augment.rolling import rolled
 from audiocls.audio.augment.spec_augment import UNMASKED, Masks, Span, masks_of_batches
-from audiocls.audio.dataset import AudioDataset, num_batches, on_device
-from audiocls.audio.sampling import epoch_order
+from audiocls.audio.dataset import AudioDataset, epoch_order, num_batches, on_device
 from audiocls.audio.stored_features import StoredFeatures
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """A group of commands: what was meant by a command that it does not have, and examples in help."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -41,7 +42,7 @@ class CommandGroup(TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, or answer the shell that completes one."""
-        if not completion.is_completing():
+        if completion.ASKED not in os.environ:
             return super().main(*args, **kwargs)
         with completion.joined(), _unchecked():
             return super().main(*args, **kwargs)

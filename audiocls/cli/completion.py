@@ -160,11 +160,6 @@ def _beginning(words: Iterable[str], incomplete: str) -> list[str]:
     return [word for word in words if word.startswith(incomplete)]
 
 
-def is_completing() -> bool:
-    """Whether a shell asks what can follow, rather than for a command."""
-    return ASKED in os.environ
-
-
 @contextmanager
 def joined() -> Iterator[None]:
     """Ask with whole words where bash asks, and print of what is offered what bash replaces.

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from audiocls.console.grid import UNWRAPPED, Grid
-from audiocls.console.wrapping import PROSE_WIDTH, wrapped
+from audiocls.console.layout import PROSE_WIDTH, UNWRAPPED, Grid, wrapped
 
 
 def stdout() -> Console:

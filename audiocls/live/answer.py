@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from audiocls.analysis.unfinished import awaited
 from audiocls.errors import AudioclsError
 from audiocls.live.curves import Curve, curves_of
 from audiocls.live.results import ENDED, Results
@@ -18,7 +17,7 @@ from audiocls.render.formats import visible
 from audiocls.render.table import Depth
 from audiocls.store import Failure, Record, State, Study, StudyFolder
 from audiocls.studies.labels import labelled, labels_of
-from audiocls.studies.reports import Known, judged
+from audiocls.studies.reports import Known, awaited, judged
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,6 @@ from audiocls.stats.components import (
     rarest_excluded,
     stacked,
 )
-from audiocls.stats.equivalence import equivalence_p, with_one_won_and_one_lost
 from audiocls.stats.growing import anytime_errors, is_futile
 from audiocls.stats.influence import by_jackknife, of_mean
 from audiocls.stats.intervals import accuracy_interval, bootstrap_interval, share_interval
@@ -36,7 +35,7 @@ from audiocls.stats.planning import (
     spread_of_pairs,
 )
 from audiocls.stats.rank import rank_correlation
-from audiocls.stats.tests import holm, mcnemar_p
+from audiocls.stats.tests import equivalence_p, holm, mcnemar_p, with_one_won_and_one_lost
 from audiocls.stats.two_units import Uncertainty, half_width, overlap_factor, p_value, uncertainties
 from audiocls.stats.variance import (
     StdEstimate,

@@ -27,8 +27,7 @@ from audiocls.execution.devices import (
 )
 from audiocls.execution.executors import Executor
 from audiocls.execution.external.code import ProgramCode
-from audiocls.execution.fork_server import ForkServer
-from audiocls.execution.fork_server.beginning import begun
+from audiocls.execution.fork_server import ForkServer, begun
 from audiocls.execution.job import TrackingConfig
 from audiocls.execution.messages import Display as Display
 from audiocls.execution.scheduler import GRACE_S, MAX_FIRST_FAILURES, Limits

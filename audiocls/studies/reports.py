@@ -1,10 +1,12 @@
 """What is read from a study's folder for its analysis: records, predictions, trials."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 from audiocls.analysis import Comparison, compare
@@ -16,16 +18,16 @@ from audiocls.analysis.contrasts.cross_study import (
     compare_studies,
 )
 from audiocls.analysis.differences import InfluencesOf
-from audiocls.analysis.next_step import NextStep, next_steps
+from audiocls.analysis.next_step import NextStep, Surroundings, next_steps
 from audiocls.analysis.pairing import RecordGrid, usable
 from audiocls.analysis.ranking import Ranked, Ranking, in_order, settings_of
 from audiocls.analysis.results import Failed
-from audiocls.analysis.unfinished import SoFar, awaited, due_part, of_pairs_so_far, withheld
+from audiocls.analysis.unfinished import SoFar, due_part, of_pairs_so_far, withheld
 from audiocls.search import Alike, Ended, Sweep, alike
-from audiocls.store import Failure, Proposal, Record, Study, StudyFolder
+from audiocls.store import Failure, Proposal, Record, Study, StudyFolder, is_same_question
 from audiocls.studies.labels import labelled, labels_of
+from audiocls.studies.options import RUNS
 from audiocls.studies.predictions import read_influences, read_scored
-from audiocls.studies.siblings import surroundings_of
 from audiocls.studies.sources.search import tried_of
 from audiocls.studies.status import sweep_of
 
@@ -86,6 +88,15 @@ def load_report(folder: StudyFolder, study: Study | None = None) -> StudyReport:
     unfinished = frozenset() if study else awaited(launched, ended)
     known = Known(records, failed, partial(read_influences, folder, records=records))
     return judged(folder, launched, known, unfinished, {} if study else labels_of(launched))
+
+
+def awaited(study: Study, ended: Set[str]) -> frozenset[str]:
+    """Return the ids of trials that verdicts wait for; one that has failed has ended, too.
+
+    Nothing is awaited of results that were imported: no launch of theirs is known here.
+    """
+    cells = () if study.kind == "import" else study.cells
+    return frozenset(cell.id for cell in cells if cell.id not in ended)
 
 
 @dataclass(frozen=True)
@@ -202,3 +213,53 @@ def read_clips(folder: StudyFolder, study: Study, records: Mapping[str, Record])
     reasons = {arm: incomparability(study, pairs) for arm, pairs in grid.pairs.items()}
     refused = {arm: reason for arm, reason in reasons.items() if reason}
     return compare_clips(study, finished, lambda id_: read_scored(folder, id_), labels, refused)
+
+
+def surroundings_of(folder: StudyFolder, study: Study) -> Surroundings:
+    """Return what a next study must know of where this one lies."""
+    later = _later(folder, study)
+    names = [study.name, *(each.name for each in later)]
+    seeds = [seed for each in (study, *later) for seed in each.seeds]
+    runs = folder.path.parent
+    return Surroundings(
+        name=_next_name(folder, names[-1]),
+        first_seed=max(seeds, default=-1) + 1,
+        options="" if runs == RUNS else f" --runs {shlex.quote(str(runs))}",
+        later_study=later[-1].name if later else "",
+    )
+
+
+def _later(folder: StudyFolder, study: Study) -> list[Study]:
+    """Return the studies `NAME-2`, `NAME-3` … beside this one that ask the same question."""
+    later: list[Study] = []
+    name = study.name
+    while True:
+        name = _numbered(name)
+        beside = StudyFolder(folder.path.with_name(name))
+        if not beside.exists():
+            return later
+        other = beside.study()
+        if other.kind == study.kind and is_same_question(study, other):
+            later.append(other)
+
+
+def _next_name(folder: StudyFolder, name: str) -> str:
+    """Return the next name that no folder has."""
+    stem, number = _parts(name)
+    names = (f"{stem}-{each}" for each in count(number + 1))
+    return next(each for each in names if not folder.path.with_name(each).exists())
+
+
+def _numbered(name: str) -> str:
+    stem, number = _parts(name)
+    return f"{stem}-{number + 1}"
+
+
+def _parts(name: str) -> tuple[str, int]:
+    """Return a name and its number.
+
+    >>> _parts("dropout"), _parts("dropout-2")
+    (('dropout', 1), ('dropout', 2))
+    """
+    match = re.fullmatch(r"(.+)-(\d+)", name)
+    return (match[1], int(match[2])) if match else (name, 1)

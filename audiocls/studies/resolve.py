@@ -18,6 +18,7 @@ from audiocls.config import (
     trial_ids,
     unused_options,
 )
+from audiocls.config.layers import ArmConfigs, UsedOptions
 from audiocls.design import MAX_ARMS, Ablation, Plan, within_folds
 from audiocls.dotted import flatten
 from audiocls.errors import ConfigError
@@ -26,7 +27,6 @@ from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.execution.probe import Tried
 from audiocls.parts import OWN_FILES, Origin, own_parts
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
-from audiocls.studies.arm_configs import ArmConfigs, UsedOptions
 from audiocls.studies.budget import runnable
 from audiocls.studies.runnable import Configs, notes_on_data, tables_of
 

@@ -64,15 +64,15 @@ class Scores:
         return {name: value for name, value in known.items() if not math.isnan(value)}
 
 
+@dataclass
 class KeptBatches:
     """The scoring batches of clips that are scored after each epoch: read once where they fit.
 
     Waveforms and features that are not cached are read each time.
     """
 
-    def __init__(self) -> None:
-        self._source: tuple[object, ...] = ()
-        self._batches: list[ScoringBatch] = []
+    _source: tuple[object, ...] = ()
+    _batches: list[ScoringBatch] = field(default_factory=list)
 
     def of(
         self, dataset: AudioDataset, clips: NDArray[np.int64], batch_size: int

@@ -8,15 +8,16 @@ from typing import Any
 from audiocls.analysis.contrasts.cross_study import CrossStudyEffect, MultiStudyReport
 from audiocls.analysis.results import ArmResult, Comparison
 from audiocls.formatting import format_estimate, plural
-from audiocls.render.build.estimates import (
+from audiocls.render.build.headline import headline
+from audiocls.render.build.values import arm_to_json, to_json
+from audiocls.render.build.verdicts import (
+    REASON,
     difference,
     evidence_cells,
     evidence_columns,
     needless,
+    verdict_table,
 )
-from audiocls.render.build.headline import headline
-from audiocls.render.build.values import arm_to_json, to_json
-from audiocls.render.build.verdicts import REASON, verdict_table
 from audiocls.render.document import (
     Block,
     Command,

@@ -2,8 +2,13 @@
 
 from audiocls.analysis.results import Comparison, Effect
 from audiocls.formatting import format_percent, format_signed, num_decimals, plural
-from audiocls.render.build.estimates import evidence_cells, evidence_columns, needless
-from audiocls.render.build.verdicts import REASON, claim_of
+from audiocls.render.build.verdicts import (
+    REASON,
+    claim_of,
+    evidence_cells,
+    evidence_columns,
+    needless,
+)
 from audiocls.render.table import Cell, Column, Table
 
 TITLE = "Effects of the factors"

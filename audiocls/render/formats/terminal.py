@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from audiocls import console
-from audiocls.console.grid import Grid
+from audiocls.console.layout import Grid
 from audiocls.render.document import (
     Block,
     Command,
