@@ -191,7 +191,7 @@ class Waiting(AbstractContextManager[None]):
     def __enter__(self) -> None:
         self._stack = ExitStack()
         for module in (data, batching):
-            self._stack.enter_context(patch.object(module, "placed", _copied))
+            self._stack.enter_context(patch.object(module, "on_device", _copied))
         there = patch.object(ClipRNG, "_clips_there", lambda self: self.clips.to(self.device))
         self._stack.enter_context(there)
         self._stack.enter_context(patch.object(spec_augment, "CHUNK_CLIPS", 1))

@@ -47,10 +47,9 @@ def launch(
     """Run every missing trial of an ablation or a sweep; return the study, to compare and report.
 
     The same call resumes. Failed trials raise nothing: `study.status()` names them, `study.outcome`
-    says how the launch ended. `progress` is shown where the call is made; False shows nothing.
-    Raises `LaunchStopped` when a signal has stopped it. On SLURM it submits `workers` tasks with
-    what `profile` (a YAML file) and `slurm` (`{"partition": "gpu"}`) ask for, and follows them:
-    `detach` returns at once, `dry_run` submits nothing and returns what shows the script.
+    says how the launch ended. `progress=False` shows nothing. Raises `LaunchStopped` when a signal
+    has stopped it. On SLURM it submits `workers` tasks with what `profile` (a YAML file) and
+    `slurm` (`{"partition": "gpu"}`) ask for, and follows them unless `detach`; `dry_run` shows the script.
 
     >>> import audiocls
     >>> study = audiocls.launch("dropout", seeds=range(5), wandb="offline")  # doctest: +SKIP
