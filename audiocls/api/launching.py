@@ -49,7 +49,7 @@ def launch(
     The same call resumes. Failed trials raise nothing: `study.status()` names them, `study.outcome`
     says how the launch ended. `progress=False` shows nothing. Raises `LaunchStopped` when a signal
     has stopped it. On SLURM it submits `workers` tasks with what `profile` (a YAML file) and
-    `slurm` (`{"partition": "gpu"}`) ask for, and follows them unless `detach`; `dry_run` shows the script.
+    `slurm` (`{"partition": "gpu"}`) ask for; `detach` follows none, `dry_run` shows the script.
 
     >>> import audiocls
     >>> study = audiocls.launch("dropout", seeds=range(5), wandb="offline")  # doctest: +SKIP
