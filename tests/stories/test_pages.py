@@ -5,8 +5,10 @@ What is launched is planned as it is written and then trained in small (`page_la
 entry anywhere: only a thing that no page has named yet is to be made (`MADE` in `page_things.py`).
 """
 
+import gc
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, trained: Path, wandb_server, undrawn, monkeypatch) -> Desk:
+def desk(tmp_path: Path, trained: Path, wandb_server, undrawn, monkeypatch) -> Iterator[Desk]:
     """A reader's folder, with W&B and SLURM to speak to."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -54,7 +56,8 @@ def desk(tmp_path: Path, trained: Path, wandb_server, undrawn, monkeypatch) -> D
     Fake(programs)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     run_smaller(monkeypatch)
-    return Desk(tmp_path, trained, wandb_server, monkeypatch)
+    yield Desk(tmp_path, trained, wandb_server, monkeypatch)
+    gc.collect()  # what a page leaves open, as a reader may, is not to fail a later test
 
 
 def run_piece(piece: Piece, desk: Desk, names: dict[str, Any]) -> None:
@@ -74,6 +77,7 @@ def run_piece(piece: Piece, desk: Desk, names: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("page", OTHERS, ids=relative)
 def test_every_command_of_a_page_runs(page: Path, desk: Desk) -> None:
     desk.lay(page)
