@@ -13,6 +13,7 @@ import torch
 
 from audiocls import report_result, yaml_file
 from audiocls.analysis.influences import computed_as, influences_of, prepared
+from audiocls.api.display import display_of
 from audiocls.design import load_ablation, plan, program_sweep
 from audiocls.errors import ConfigError, DataError, UsageError
 from audiocls.execution.external.command import command_line, program_environment
@@ -126,8 +127,8 @@ def test_no_trial_follows_once_the_program_is_changed(shop):
     asked = study()
     folder = StudyFolder(shop / "runs/mine")
     folder.write_study(asked.study)
-    source = prepare_ablation(asked, OPTIONS, None).open_source(asked.study)
-    source = WhileUnchanged(source, prepare_ablation(asked, OPTIONS, None).is_outdated)
+    source = prepare_ablation(asked, OPTIONS, display_of(False)).open_source(asked.study)
+    source = WhileUnchanged(source, prepare_ablation(asked, OPTIONS, display_of(False)).is_outdated)
     assert source.next().id == asked.study.cells[0].id
     (shop / "nets.py").write_text("WIDTH = 4\n")
     assert not source.is_over()

@@ -102,14 +102,14 @@ given = parser.parse_args()
 from audiocls import report_result
 loss = (given.lr - 0.1 * given.width) ** 2
 report_result(
-    {"val_loss": loss, "test_acc": 0.9 - loss, "f1": 0.1 * given.seed},
+    {"val_loss": loss, "test_acc": 0.9 - loss + 1e-9 * given.width, "f1": 0.1 * given.seed},
     cost={"epochs": given.width, "steps": 7},
 )
 """
 
 
 def test_arms_of_a_program_choose_their_values_by_its_validation_metric(shop):
-    """The wide network wants a larger learning rate, and is as good with it."""
+    """The wide network wants a larger learning rate, and is as good with it but for rounding."""
     (shop.path / "train.py").write_text(CHOOSES)
     tune = "{lr: [0.1, 0.2]}\ntune_trials: 2\ntune_metric: {name: val_loss, goal: minimize}"
     compared = "{name: test_acc, goal: maximize}\nsecondary: [{name: f1, goal: maximize}]"
