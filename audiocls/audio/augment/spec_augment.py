@@ -138,4 +138,4 @@ def masked(features: Tensor, masks: Masks, fill: Tensor | None = None) -> Tensor
         return features
     # One pass over the features, where filling them axis by axis takes four.
     where = functools.reduce(torch.logical_or, axes)
-    return torch.where(where, 0.0 if fill is None else fill, features)
+    return features.masked_fill(where, 0.0) if fill is None else torch.where(where, fill, features)
