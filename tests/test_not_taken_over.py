@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from helpers import layouts
 
+from audiocls.config import not_taken_over, resolve
 from audiocls.studies.request import ablation_request
 
 KEPT = "data.name=esc50 has defaults of its own in place of the recipe's data.sample_rate=22050"
@@ -36,3 +37,11 @@ def test_what_is_set_as_well_is_not_missed(root):
 def test_a_recipe_with_the_usual_options_needs_no_note(name, root):
     said = notes_of(name, root)
     assert "data.sample_rate" not in said
+
+
+def test_what_is_to_be_kept_can_be_pasted_into_a_shell():
+    overrides = {"data.name": "synthetic"}
+    config = resolve([overrides], "here")
+    kept = {"data": {"name": "folder", "sample_rate": "a b"}}
+    [said] = not_taken_over(kept, overrides, config)
+    assert said.endswith("--set 'data.sample_rate=a b'")

@@ -5,6 +5,7 @@ were validated for all arms together, and what is compared of such a part is wri
 """
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
@@ -95,7 +96,7 @@ def not_taken_over(
         if lost:
             yield (
                 f"{key}={name} has defaults of its own in place of the recipe's "
-                f"{', '.join(lost)}. To keep them: --set {' --set '.join(lost)}"
+                f"{', '.join(lost)}. To keep them: --set {' --set '.join(map(shlex.quote, lost))}"
             )
 
 
