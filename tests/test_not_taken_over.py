@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from helpers import layouts
 
+from audiocls import library
 from audiocls.config import not_taken_over, resolve
 from audiocls.studies.request import ablation_request
 
@@ -41,7 +42,7 @@ def test_a_recipe_with_the_usual_options_needs_no_note(name, root):
 
 def test_what_is_to_be_kept_can_be_pasted_into_a_shell():
     overrides = {"data.name": "synthetic"}
-    config = resolve([overrides], "here")
+    config = resolve([library.recipe("logmel-cnn"), overrides], "here")
     kept = {"data": {"name": "folder", "sample_rate": "a b"}}
     [said] = not_taken_over(kept, overrides, config)
     assert said.endswith("--set 'data.sample_rate=a b'")
