@@ -42,7 +42,7 @@ class CommandGroup(TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, or answer the shell that completes one."""
-        if completion.ASKED not in os.environ:
+        if completion.REQUEST not in os.environ:
             return super().main(*args, **kwargs)
         with completion.joined(), _unchecked():
             return super().main(*args, **kwargs)

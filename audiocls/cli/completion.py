@@ -21,7 +21,7 @@ from audiocls.render.output import FORMATS
 if TYPE_CHECKING:
     from audiocls.library_files import Kind
 
-ASKED = "_AUDIOCLS_COMPLETE"
+REQUEST = "_AUDIOCLS_COMPLETE"
 """Environment variable by which a shell asks; typer derives it from the program's name."""
 BREAKS = frozenset("=:")
 """At which bash breaks words."""
@@ -167,7 +167,7 @@ def joined() -> Iterator[None]:
     It breaks `optim.name=ad` into three words, and replaces what follows the sign alone
     (COMP_WORDBREAKS); other shells keep such words whole.
     """
-    if os.environ.get(ASKED) != "complete_bash":
+    if os.environ.get(REQUEST) != "complete_bash":
         yield
         return
     words, place = os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"])

@@ -188,16 +188,16 @@ class Document:
         return {**values, "trials": list(self.trials())}
 
 
-def without_commands(document: Document, told: Sequence[str]) -> Document:
-    """Return the document without the commands that sentences told beside it end with."""
-    return replace(document, blocks=tuple(_without_commands(document.blocks, told)))
+def without_commands_of(document: Document, summary: Sequence[str]) -> Document:
+    """Return the document without the commands that sentences of the summary end with."""
+    return replace(document, blocks=tuple(_without_commands_of(document.blocks, summary)))
 
 
-def _without_commands(blocks: Sequence[Block], told: Sequence[str]) -> Iterator[Block]:
+def _without_commands_of(blocks: Sequence[Block], summary: Sequence[str]) -> Iterator[Block]:
     for block in blocks:
         if isinstance(block, Section):
-            yield replace(block, blocks=tuple(_without_commands(block.blocks, told)))
-        elif not isinstance(block, Command) or not any(t.endswith(block.text) for t in told):
+            yield replace(block, blocks=tuple(_without_commands_of(block.blocks, summary)))
+        elif not isinstance(block, Command) or not any(s.endswith(block.text) for s in summary):
             yield block
 
 

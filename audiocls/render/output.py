@@ -62,9 +62,9 @@ def checked(
     return Output("json") if is_json else output
 
 
-def show(document: "Document", told: Sequence[str] = ()) -> None:
-    """Print the document on stdout, without the commands that end what is `told` beside it."""
-    from audiocls.render.document import without_commands
+def show(document: "Document", summary: Sequence[str] = ()) -> None:
+    """Print the document on stdout, without the commands that the printed `summary` ends with."""
+    from audiocls.render.document import without_commands_of
     from audiocls.render.formats.terminal import show as print_document
 
-    print_document(without_commands(document, told))
+    print_document(without_commands_of(document, summary))

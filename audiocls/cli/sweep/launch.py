@@ -166,7 +166,7 @@ def _show_report(study: "audiocls.Study", is_new: bool) -> None:
     The command that the summary ends with is left to it.
     """
     report, page = study.compare().report, study.path / "report.html"
-    show(report.document, told=study.summary())
+    show(report.document, summary=study.summary())
     if is_new or not page.exists():
         report.save(page)
     console.say(f"report: {page}")

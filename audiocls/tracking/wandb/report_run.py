@@ -25,7 +25,6 @@ class AnswerRun:
     columns: Sequence[str]
     rows: Sequence[Sequence[str | int | float]]
     figure_png: bytes
-    """A PNG."""
 
 
 def log_report(run: AnswerRun, entity: str, project: str) -> None:
