@@ -1,4 +1,4 @@
-"""`AudioDataset`, the data of a trial.
+"""`AudioDataset`, the data of a trial, and which of its clips an epoch has, in which order.
 
 Legend: N clips, B batch, C channels (mel bands), L frames, T samples, K classes, Q codebooks.
 """
