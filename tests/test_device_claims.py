@@ -70,7 +70,7 @@ def test_a_launch_says_why_it_has_fewer_workers_than_there_are_cores(machine):
     assert not said, "as many as were wanted"
     other.claimed(note=said.append)
     holder = f"{Path(one.locks[0].lock_file).stem} is held by process {os.getpid()} in {Path.cwd()}"
-    assert said == [f"1 worker instead of 2: {holder}; for 2 all the same: --workers 2"]
+    assert said == [f"1 worker instead of 2: {holder}; to run 2 anyway: --workers 2"]
 
 
 def test_a_gpu_belongs_to_one_launch_and_who_has_it_is_named(machine, monkeypatch):

@@ -86,7 +86,7 @@ def _why_fewer(count: int, wanted: int, names: Iterable[str], locks: list[FileLo
     held = [_holder(name) for name in names if name not in own]
     shown = "; ".join([*held[:MOST_NAMED], *(["…"] if held[MOST_NAMED:] else [])])
     fewer = f"{plural(count, 'worker')} instead of {wanted}: {shown}"
-    return f"{fewer}; for {wanted} all the same: --workers {wanted}"
+    return f"{fewer}; to run {wanted} anyway: --workers {wanted}"
 
 
 def _require_one_kind(devices: str, names: Slots) -> None:

@@ -2,7 +2,7 @@
 
 What a worker does once (it starts, imports, reads the data) is no pace: a first epoch counts only
 where nothing of that can be in it. Trials that have ended are the best measure, for an early stop,
-the scoring and the upload are in them too. Before, scoring is told by the numbers of clips.
+the scoring and the upload are in them too. Before, scoring is estimated from the numbers of clips.
 """
 
 import statistics
@@ -128,12 +128,12 @@ class TimeLeft:
         """Return the seconds of a whole trial."""
         if self.trials:
             return statistics.fmean(self.trials)
-        if told := self.first_trials or self._told_by_epochs():
-            whole = statistics.fmean(told)
+        if known := self.first_trials or self._by_epochs():
+            whole = statistics.fmean(known)
             return whole if whole >= LEAST_S else None
         return statistics.fmean(self.first_whole) if self.first_whole else None
 
-    def _told_by_epochs(self) -> list[float]:
+    def _by_epochs(self) -> list[float]:
         """Return what the running trials will take, at the pace so far."""
         training = (t for t in self.running.values() if t.num_epochs and not t.is_before)
         longest = max((t.num_epochs + t.scoring_share for t in training), default=0.0)
