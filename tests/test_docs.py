@@ -184,6 +184,11 @@ def test_every_stored_field_is_described(stored):
         assert f"`{item.name}`" in text, item.name
 
 
+def test_the_readme_counts_the_questions_that_are_built_in():
+    [count] = re.findall(r"(\d+) are built in", (ROOT / "README.md").read_text())
+    assert int(count) == len(list((ROOT / "ablations").glob("*.yaml")))
+
+
 def test_the_readme_is_a_screen_and_a_half():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
