@@ -19,7 +19,7 @@ from audiocls import yaml_file
 from audiocls.errors import AudioclsError, UsageError
 from audiocls.execution.devices import worker_environment
 from audiocls.execution.job import CommandSpec, NativeJob, NativeSpec
-from audiocls.execution.messages import Done, Event, Failed, Interrupted
+from audiocls.execution.messages import Done, Event, Failed, Interrupted, Recorded
 from audiocls.execution.scheduler import Launch
 from audiocls.store import Cell, Failure, Proposal, StudyFolder, TrialFolder
 from audiocls.studies.sweep_request import sweep_request
@@ -158,6 +158,32 @@ def test_an_agent_has_one_run_in_hand_and_tells_of_it_until_it_ends(tmp_path):
     assert max(map(len, server.beats)) == 1
     assert server.beats[0] == []
     assert ["run0"] in server.beats
+
+
+class Uploads(Bench):
+    """An executor whose trials are recorded at once, and uploaded beside the next ones."""
+
+    uploading: Sequence[str] = ()
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        time.sleep(0.005)
+        begun, self._open = self._open, []
+        uploaded = self.uploading if begun else []
+        self.uploading = begun or self.uploading
+        return [*map(Done, uploaded), *map(Recorded, begun)]
+
+    def stop(self, grace_s: float) -> Sequence[Event]:
+        return [Done(trial_id) for trial_id in self.uploading]
+
+
+def test_the_next_run_begins_while_the_last_one_is_uploaded(tmp_path):
+    server, bench, stop = Cells(3), Uploads(1), threading.Event()
+    source = agents_of(server, 1, tmp_path)
+    passed = Launch(source, lambda status: stop.set() if len(bench.submitted) == 3 else None)
+    passed.drive(bench, stop)
+    assert bench.submitted == ["t-run0", "t-run1", "t-run2"]
+    assert passed.num_done == 3
+    assert max(map(len, server.beats)) == 1
 
 
 def test_a_run_that_the_server_stops_is_ended_once_and_counts_as_no_failure(tmp_path):
@@ -408,6 +434,7 @@ def test_a_cell_of_ours_becomes_a_task_in_its_study_with_the_servers_run(shelf):
     tracking = job.tracking
     assert (tracking.run_id, tracking.sweep_id, tracking.entity) == ("r1", "abc", "local")
     assert (tracking.project, tracking.mode) == ("audiocls", "online")
+    assert not tracking.is_awaited
     assert [cell.id for cell in StudyFolder(shelf / "runs" / "tiny").study().cells] == [job.id]
 
 
@@ -502,6 +529,14 @@ def test_what_a_server_proposes_over_a_recipe_is_kept_as_a_launch_keeps_it(shelf
     assert again is not None
     assert again.tracking.run_id == "r2"
     assert len(folder.proposals()) == 1
+
+
+@pytest.mark.parametrize("method", ["grid", "random", "bayes"])
+def test_a_search_by_results_waits_for_each_runs_metrics_and_no_other(shelf, method):
+    sweep = ServerSweep(PATH, "", {**SEARCH, "method": method}, "RUNNING")
+    start = Start("r1", {"data.sample_rate": 8000, "features.f_max": 3500})
+    job = server_trials(sweep, shelf / "runs").job(start)
+    assert job.tracking.is_awaited == (method == "bayes")
 
 
 def test_parameters_that_do_not_go_together_are_a_failed_trial_and_a_failed_run(

@@ -89,9 +89,9 @@ def test_a_runs_upload_may_wait_until_the_next_trial_is_trained_and_nothing_is_l
 ):
     events: list[Event] = []
     uploads: list[Callable[[], None]] = []
-    for name in ("aaaaaaaaaaaa", "bbbbbbbbbbbb"):
+    for name, run_id in (("aaaaaaaaaaaa", ""), ("bbbbbbbbbbbb", "given")):
         config, cell = tiny_config(), Cell(name, "baseline", 0, 1)
-        online = TrackingConfig("online", "p")
+        online = TrackingConfig("online", "p", run_id=run_id)
         job = trainable_job(config, tmp_path / "tiny", cache, cell=cell, tracking=online)
         keep_on = partial(train_trial, job, WorkerCache(cache), events.append)
         keep_on(lambda: Signal.CONTINUE, uploads.append)
@@ -105,6 +105,18 @@ def test_a_runs_upload_may_wait_until_the_next_trial_is_trained_and_nothing_is_l
         assert run.state == "finished"
         assert [row["epoch"] for row in run.history if "train/loss" in row] == [1, 2]
     assert len(wandb_server.runs()) == 2
+
+
+def test_a_run_by_whose_metrics_a_server_chooses_has_ended_before_its_worker_takes_another(
+    wandb_server: Server, tmp_path: Path, cache: Path, tiny_config: Callable[..., Config]
+):
+    events: list[Event] = []
+    awaited = TrackingConfig("online", "p", run_id="given", is_awaited=True)
+    cell, study = Cell("a", "baseline", 0, 1), tmp_path / "tiny"
+    job = trainable_job(tiny_config(), study, cache, cell=cell, tracking=awaited)
+    train_trial(job, WorkerCache(cache), events.append, lambda: Signal.CONTINUE, never)
+    assert events[-1] == Done("a")
+    assert wandb_server.run("given").state == "finished"
 
 
 def test_a_trial_without_a_server_ends_before_its_worker_takes_another(

@@ -36,6 +36,8 @@ class TrackingConfig:
     """W&B sweep that the run belongs to; empty if there is none."""
     run_id: str = ""
     """W&B run that a server has opened for the trial; empty means a run of the trial's own."""
+    is_awaited: bool = False
+    """Whether the next trial is chosen by this run's metrics, so that its upload ends first."""
     tags: tuple[str, ...] = ()
 
     def tagged(self, recipe: str) -> "TrackingConfig":

@@ -201,14 +201,15 @@ class Launch:
 
     def _count(self, job: AnyJob, event: Event) -> str:
         self._time_left.tell(event)
-        if isinstance(event, Notice | Recorded):
-            return f"{job.label}: {event.text}" if isinstance(event, Notice) else ""
+        if isinstance(event, Notice):
+            return f"{job.label}: {event.text}"
         if isinstance(event, Extraction):
             clips = (event.num_done, event.num_clips)
             self.running[event.id] = Running(job.label, 0, 0, clips=clips)
             return ""
-        if isinstance(event, Epoch | Stage):
-            self.running[event.id] = _running(job.label, event)
+        if isinstance(event, Epoch | Stage | Recorded):
+            if not isinstance(event, Recorded):
+                self.running[event.id] = _running(job.label, event)
             self.source.tell(event)
             return ""
         self.running.pop(event.id, None)

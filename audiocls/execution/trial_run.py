@@ -44,7 +44,7 @@ class TrialRun:
     scoring_share: float = 0.0
     """What scoring the test clips will take, as a share of an epoch."""
     is_uploading: bool = False
-    """Whether its record is written, and its own run on a server has yet to end."""
+    """Whether its record is written, and its run on a server may end while another trial trains."""
     stop_button: threading.Event = field(default_factory=threading.Event)
     """Set when the stop button of the W&B run is pressed."""
     snapshots: Snapshots = field(init=False)
@@ -126,8 +126,8 @@ class TrialRun:
         return replace(ended, note=note, is_worker_spent=report.is_beyond_repair, fault=fault)
 
     def is_run_online(self) -> bool:
-        """Whether a server gets its run; one that a server has opened ends before the next."""
-        return self.job.tracking.mode == "online" and not self.job.tracking.run_id
+        """Whether a server gets its run, and no choice of the next trial waits for it."""
+        return self.job.tracking.mode == "online" and not self.job.tracking.is_awaited
 
     def without_fault(self, call: Callable[[], R]) -> R | Interrupted:
         """Return what a call does; `Interrupted` where not even a note could be written."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audiocls.errors import AudioclsError, ConfigError
 from audiocls.execution.job import AnyJob
-from audiocls.execution.messages import Done, Event, Failed, Underway
+from audiocls.execution.messages import Done, Event, Failed, Recorded, Underway
 from audiocls.execution.trial_source import SourceProgress
 from audiocls.store import StudyFolder, TrialFolder
 from audiocls.studies.native_trials import label_of
@@ -96,12 +96,14 @@ class ServerSource:
         return ids
 
     def tell(self, event: Event) -> None:
-        if isinstance(event, Underway):
+        if isinstance(event, Underway) and not isinstance(event, Recorded):
             return
-        trial = self._running.pop(event.id)
+        trial = self._running[event.id]
         trial.agent.end(trial.run_id)
-        self._count(event)
-        self._stopped.discard(event.id)
+        if not isinstance(event, Recorded):  # else it is uploaded beside the agent's next run
+            del self._running[event.id]
+            self._count(event)
+            self._stopped.discard(event.id)
 
     def _count(self, event: Event) -> None:
         if isinstance(event, Done):

@@ -69,7 +69,7 @@ class CellTrials:
             _remember(folder, self.sweep.path)
         cell = trial.study.cells[0]
         folder.trial(cell.id).reset_failure()
-        return job_of(cell, trial, folder, _tracking(self.sweep.path, start.run_id))
+        return job_of(cell, trial, folder, _tracking(self.sweep, start.run_id))
 
     def folder(self, start: Start) -> TrialFolder:
         """Return where the cell lies or would lie."""
@@ -165,7 +165,7 @@ def server_trials(
     folder = StudyFolder((runs / request.study_name).absolute())
     if folder.exists():
         check_same_trials(folder.study(), _study_of(request, sweep.path), runs)
-    trials = trials_of(request, folder, _tracking(sweep.path))
+    trials = trials_of(request, folder, _tracking(sweep))
     return ProposedTrials(sweep.path, request, trials, folder)
 
 
@@ -182,8 +182,12 @@ def _study_of(request: SweepRequest, path: SweepPath) -> Study:
     return request.to_study(Request("sweep agent", str(path)))
 
 
-def _tracking(path: SweepPath, run_id: str = "") -> TrackingConfig:
-    return TrackingConfig("online", path.project, path.entity, sweep_id=path.id, run_id=run_id)
+def _tracking(sweep: ServerSweep, run_id: str = "") -> TrackingConfig:
+    """Return where a run of the sweep is logged; `bayes` chooses the next by its metrics."""
+    path, is_awaited = sweep.path, sweep.config.get("method") == "bayes"
+    return TrackingConfig(
+        "online", path.project, path.entity, sweep_id=path.id, run_id=run_id, is_awaited=is_awaited
+    )
 
 
 def _remember(folder: StudyFolder, path: SweepPath) -> None:
