@@ -4,9 +4,9 @@
 
 As a script with `--inside` it is that process: a worker's environment, one thread, one core, on
 which W&B's own process runs too, as a worker's does. The online arms speak to the stand-in server
-of the tests, in another process on another core: no network, but every request. `agent` has runs
-that a server opened, each of which ends before the next trial; `online` is a launch's own, uploaded
-while the next trial trains: measured is a trial with the upload of the one before it.
+of the tests, in another process on another core: no network, but every request. `agent` has an
+agent's runs of a `bayes` sweep, each of which ends before the next trial; `online` has all others,
+uploaded while the next trial trains: measured is a trial with the upload of the one before it.
 """
 
 import argparse
@@ -148,7 +148,7 @@ class Trials:
         if arm == "online":  # another study: a run's id is that of trial and study
             study = f"{self._job.study}-{self._number}"
             return replace(self._job, trial=trial, tracking=tracking, study=study)
-        tracking = replace(tracking, run_id=f"run{self._number}")
+        tracking = replace(tracking, run_id=f"run{self._number}", is_awaited=True)
         return replace(self._job, trial=trial, tracking=tracking)
 
     def passage(self, arm: str) -> Passage:

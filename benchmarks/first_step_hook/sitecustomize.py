@@ -6,6 +6,7 @@ Python imports this before a program, whichever it is: so all arms of `peers.py`
 import os
 import sys
 import time
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 
@@ -29,9 +30,11 @@ class _AfterOptimizer(MetaPathFinder):
 
 
 def _note(*_):
-    if not os.path.exists(os.environ["FIRST_STEP"]):  # noqa: PTH110  (before anything is imported)
-        with open(os.environ["FIRST_STEP"], "x") as file:  # noqa: PTH123
-            file.write(str(time.time()))
+    if os.path.exists(os.environ["FIRST_STEP"]):  # noqa: PTH110  (before anything is imported)
+        return
+    # Unless the process of another trial was first.
+    with suppress(FileExistsError), open(os.environ["FIRST_STEP"], "x") as file:  # noqa: PTH123
+        file.write(str(time.time()))
 
 
 if "FIRST_STEP" in os.environ:
