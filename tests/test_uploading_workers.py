@@ -27,7 +27,10 @@ for line in sys.stdin:
         os._exit(9)
     if trial.startswith("spent"):
         tell("Done", "first", is_worker_spent=True)
-    tell("Recorded" if trial == "first" else "Done", trial)
+    tell("Recorded" if trial in ("first", "quick") else "Done", trial)
+    if trial == "quick":
+        tell("Done", "first")
+        tell("Done", "quick")
 """
 """A worker that trains nothing and uploads without end."""
 
@@ -64,6 +67,17 @@ def test_a_worker_that_uploads_is_free(executor):
     assert executor.num_free() == 1
     executor.submit(job("second"))
     assert events_of(executor, 1) == [Done("second")]
+
+
+def test_a_trial_that_is_shorter_than_the_upload_before_it_ends_after_that(executor):
+    executor.submit(job("first"))
+    assert events_of(executor, 1) == [Recorded("first")]
+    executor.submit(job("quick"))
+    assert events_of(executor, 3) == [Recorded("quick"), Done("first"), Done("quick")]
+    executor.submit(job("dies"))
+    (lost,) = events_of(executor, 1)
+    assert isinstance(lost, Lost)
+    assert lost.id == "dies"
 
 
 def test_with_a_worker_the_trial_that_is_uploaded_is_lost_as_well(executor):

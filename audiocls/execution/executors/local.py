@@ -136,11 +136,11 @@ class LocalExecutor:
         event = from_json(line)
         if isinstance(event, Recorded):
             worker.drop(event.id)
-            worker.uploading = event.id
+            worker.uploading.add(event.id)
         elif isinstance(event, Underway):
             worker.silence.end(isinstance(event, Epoch))
-        elif event.id == worker.uploading:
-            worker.uploading = None
+        elif event.id in worker.uploading:
+            worker.uploading.remove(event.id)
         else:
             worker.drop(event.id)
         worker.is_spent |= isinstance(event, Ended) and event.is_worker_spent
@@ -156,7 +156,7 @@ class LocalExecutor:
     def _replace_worker(self, worker: Worker) -> list[Event]:
         """Replace a dead worker; return the loss of what it was training."""
         self._temporary.remove(worker.temporary)
-        lost = filter(None, (worker.uploading, *worker.trial_ids))
+        lost = (*worker.uploading, *worker.trial_ids)
         events: list[Event] = [self._lost(worker, trial_id) for trial_id in lost]
         if self._workers[worker.slot] is not worker:
             return events  # it was retired

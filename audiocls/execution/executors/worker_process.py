@@ -35,8 +35,8 @@ class Worker:
         """Trials that it takes at once."""
         self.is_filling = True
         """Whether it takes more: what it has was sent since the last look."""
-        self.uploading: str | None = None
-        """The trial before, if its run has yet to end."""
+        self.uploading: set[str] = set()
+        """Trials whose runs have yet to end: one that is uploaded, and one that waits for that."""
         self.is_spent = False
         self.silence = Silence()
         self.is_ready = False
