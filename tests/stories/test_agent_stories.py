@@ -176,3 +176,13 @@ def test_a_wrong_key_is_one_clear_error(here, pushed, monkeypatch):
     ended = here.run("sweep", "agent", pushed, code=2)
     assert ended.err.count("error") == 1
     assert "wandb login --relogin" in ended.err
+
+
+def test_trials_shorter_than_their_uploads_are_all_trained_and_uploaded(home, here, wandb_server):
+    wandb_server.stall("file_stream", 1)
+    home.run("sweep", "launch", "tiny.yaml", "--wandb", "online", "--workers", "1")
+    runs = wandb_server.runs()
+    assert len(home.finished()) == len(runs) > 2
+    for run in runs:
+        assert run.state == "finished"
+        assert [row["epoch"] for row in run.history if "train/loss" in row] == [1, 2, 3]
