@@ -207,9 +207,9 @@ class Launch:
             clips = (event.num_done, event.num_clips)
             self.running[event.id] = Running(job.label, 0, 0, clips=clips)
             return ""
+        if isinstance(event, Epoch | Stage):
+            self.running[event.id] = _running(job.label, event)
         if isinstance(event, Epoch | Stage | Recorded):
-            if not isinstance(event, Recorded):
-                self.running[event.id] = _running(job.label, event)
             self.source.tell(event)
             return ""
         self.running.pop(event.id, None)
