@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.processes import wait_until
 from helpers.trials import make_job
 
 from audiocls.execution.executors import local
@@ -14,7 +15,7 @@ from audiocls.execution.messages import Done, Event, Lost, Recorded
 from audiocls.store import Cell
 
 FAKE = """
-import json, os, sys
+import json, os, sys, time
 def tell(event, trial, **more):
     print(json.dumps({"event": event, "id": trial, **more}), flush=True)
 print("ready", flush=True)
@@ -29,7 +30,9 @@ for line in sys.stdin:
         tell("Done", "first", is_worker_spent=True)
     tell("Recorded" if trial in ("first", "quick") else "Done", trial)
     if trial == "quick":
+        time.sleep(0.5)
         tell("Done", "first")
+        time.sleep(0.5)
         tell("Done", "quick")
 """
 """A worker that trains nothing and uploads without end."""
@@ -45,6 +48,32 @@ def executor(tmp_path, monkeypatch):
     made = LocalExecutor(["cpu"], tmp_path, tmp_path / "workers.log")
     yield made
     made.stop(0)
+
+
+STAYS = """
+import json, os, sys, time
+from pathlib import Path
+print("ready", flush=True)
+trial = json.loads(sys.stdin.readline())["id"]
+print(json.dumps({"event": "Recorded", "id": trial}), flush=True)
+sys.stdin.read()
+time.sleep(0.5)
+Path(os.environ["TMPDIR"], "uploaded").touch()
+"""
+"""A worker that uploads for a while after it was stopped, out of its own temporary folder."""
+
+
+def test_a_worker_that_does_nothing_but_upload_outlives_the_launch(tmp_path, monkeypatch):
+    def start_fake(cache, log, environment, per_device):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": environment}
+        return subprocess.Popen([sys.executable, "-c", STAYS], text=True, bufsize=1, **pipes)
+
+    monkeypatch.setattr(local, "start_process", start_fake)
+    executor = LocalExecutor(["cpu"], tmp_path, tmp_path / "workers.log")
+    executor.submit(job("first"))
+    assert events_of(executor, 1) == [Recorded("first")]
+    assert executor.stop(0.0) == [Done("first", local.NOT_UPLOADED)]
+    wait_until(lambda: list(tmp_path.glob("tmp/*/*/uploaded")) != [])
 
 
 def job(trial_id: str) -> NativeJob:
@@ -73,7 +102,11 @@ def test_a_trial_that_is_shorter_than_the_upload_before_it_ends_after_that(execu
     executor.submit(job("first"))
     assert events_of(executor, 1) == [Recorded("first")]
     executor.submit(job("quick"))
-    assert events_of(executor, 3) == [Recorded("quick"), Done("first"), Done("quick")]
+    assert events_of(executor, 1) == [Recorded("quick")]
+    assert executor.num_free() == 0  # its upload has not begun
+    assert events_of(executor, 1) == [Done("first")]
+    assert executor.num_free() == 1
+    assert events_of(executor, 1) == [Done("quick")]
     executor.submit(job("dies"))
     (lost,) = events_of(executor, 1)
     assert isinstance(lost, Lost)

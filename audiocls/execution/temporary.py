@@ -7,6 +7,7 @@ files: W&B leaves some for each trial, and who is killed cleans up nothing.
 import os
 import shutil
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,9 +38,13 @@ class TemporaryFolders:
         """Remove the folder of a process that has ended, or is about to."""
         shutil.rmtree(folder, ignore_errors=True)
 
-    def close(self) -> None:
-        """Remove all folders of this launch."""
-        self.remove(self._own)
+    def close(self, in_use: Collection[Path] = ()) -> None:
+        """Remove all folders of this launch but those that processes go on to use and remove."""
+        for folder in list(self._own.iterdir()) if self._own.is_dir() else ():
+            if folder not in in_use:
+                self.remove(folder)
+        if not in_use:
+            self.remove(self._own)
         self._sweep()
         with suppress(OSError):  # another launch has its folders there
             self._all.rmdir()

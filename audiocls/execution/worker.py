@@ -97,8 +97,9 @@ class LastTrial:
 class Channel:
     """The pipe to the scheduler, which trainings and uploads write to at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_stopping: Callable[[], bool]) -> None:
         self._pipe, self._lock = os.fdopen(os.dup(1), "w", buffering=1), threading.Lock()
+        self._is_stopping = is_stopping
 
     def write(self, line: str) -> None:
         try:
@@ -106,7 +107,8 @@ class Channel:
                 self._pipe.write(line + "\n")
         except BrokenPipeError:
             # The scheduler is gone; what this line reports is on disk already.
-            leave(1)
+            if not self._is_stopping():  # else it has left, and uploads may go on
+                leave(1)
 
     def emit(self, event: Event) -> None:
         self.write(to_json(event))
@@ -123,7 +125,8 @@ def main(cache: Path, per_device: str = "1") -> NoReturn:
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
-    channel, inbox, worker_cache, last = Channel(), Inbox(), WorkerCache(cache), LastTrial()
+    inbox, worker_cache, last = Inbox(), WorkerCache(cache), LastTrial()
+    channel = Channel(inbox.stop.is_set)
     channel.write(READY)
     while (line := inbox.jobs.get()) is not None:
         lines = [line] if per_device == "1" else [line, *inbox.waiting()]

@@ -24,12 +24,9 @@ from audiocls.execution.messages import (
     READY,
     ROOM,
     STOP,
-    Ended,
-    Epoch,
+    Done,
     Event,
     Lost,
-    Recorded,
-    Underway,
     from_json,
 )
 from audiocls.execution.temporary import TemporaryFolders
@@ -39,6 +36,10 @@ MAX_STILLBORN = 3
 """Workers in a row that die before they are ready, after which the machine is at fault."""
 
 
+NOT_UPLOADED = (
+    "the W&B run was still being uploaded when the launch ended; `audiocls sweep sync` names and "
+    "uploads what has not arrived"
+)
 MOST_PASSED_S = 1.0
 """Counted as silence between two looks, which are a fifth of a second apart."""
 
@@ -134,16 +135,7 @@ class LocalExecutor:
             worker.room = int(line.removeprefix(ROOM))
             return []
         event = from_json(line)
-        if isinstance(event, Recorded):
-            worker.drop(event.id)
-            worker.uploading.add(event.id)
-        elif isinstance(event, Underway):
-            worker.silence.end(isinstance(event, Epoch))
-        elif event.id in worker.uploading:
-            worker.uploading.remove(event.id)
-        else:
-            worker.drop(event.id)
-        worker.is_spent |= isinstance(event, Ended) and event.is_worker_spent
+        worker.take_note(event)
         if worker.is_spent and not worker.trial_ids and self._workers[worker.slot] is worker:
             self._retire(worker)
         return [event]
@@ -189,6 +181,7 @@ class LocalExecutor:
         return Lost(trial_id, f"{how}, out of memory", cause="out_of_memory", fault=fault)
 
     def stop(self, grace_s: float) -> Sequence[Event]:
+        """Stop all workers; those that do nothing but upload go on by themselves, and then end."""
         for worker in self._workers:
             worker.send_line(STOP)
             worker.close()
@@ -198,19 +191,25 @@ class LocalExecutor:
         deadline = time.monotonic() + grace_s
         while any(worker.is_alive() for worker in self._workers) and time.monotonic() < deadline:
             events += self._next_event(0.05)
+        left = [worker for worker in self._workers if worker.is_only_uploading()]
         for worker in self._workers:
-            worker.kill()
-        self._temporary.close()
+            if worker not in left:
+                worker.kill()
+        self._temporary.close({worker.temporary for worker in left})
         self._release_slots()
         while not self._inbox.empty():
             events += self._next_event(0)
-        return events
+        recorded = [trial for worker in self._workers for trial in sorted(worker.uploading)]
+        return [*events, *(Done(trial, NOT_UPLOADED) for trial in recorded)]
 
     def _next_event(self, timeout_s: float) -> list[Event]:
         """Return the event of the next line, if there is a line and it is one."""
         try:
-            _, line = self._inbox.get(timeout=timeout_s)
+            worker, line = self._inbox.get(timeout=timeout_s)
         except queue.Empty:
             return []
-        is_event = line and line != READY and not line.startswith(ROOM)
-        return [from_json(line)] if line and is_event else []
+        if not line or line == READY or line.startswith(ROOM):
+            return []
+        event = from_json(line)
+        worker.take_note(event)
+        return [event]

@@ -11,6 +11,7 @@ from pathlib import Path
 from audiocls.execution.devices import PerDevice
 from audiocls.execution.executors.silence import Silence
 from audiocls.execution.fork_server import UNKNOWN_STATUS, Process
+from audiocls.execution.messages import Ended, Epoch, Event, Recorded, Underway
 from audiocls.machine.memory import num_oom_kills
 
 KILL_LASTS_S = 1.0
@@ -54,13 +55,31 @@ class Worker:
         inbox.put((self, None))
 
     def num_free(self) -> int:
-        """Return how many more trials it takes now."""
-        return self.room - len(self.trial_ids) if self.is_filling else 0
+        """Return how many more trials it takes now; none while one waits for an upload."""
+        is_waiting = len(self.uploading) > 1
+        return self.room - len(self.trial_ids) if self.is_filling and not is_waiting else 0
 
     def drop(self, trial_id: str) -> None:
         """Note that it trains a trial no longer; it takes more once it has none."""
         self.trial_ids.remove(trial_id)
         self.is_filling = not self.trial_ids
+
+    def take_note(self, event: Event) -> None:
+        """Follow what the process reports of its trials."""
+        if isinstance(event, Recorded):
+            self.drop(event.id)
+            self.uploading.add(event.id)
+        elif isinstance(event, Underway):
+            self.silence.end(isinstance(event, Epoch))
+        elif event.id in self.uploading:
+            self.uploading.remove(event.id)
+        else:
+            self.drop(event.id)
+        self.is_spent |= isinstance(event, Ended) and event.is_worker_spent
+
+    def is_only_uploading(self) -> bool:
+        """Whether it runs on for the sake of runs that have yet to end."""
+        return bool(self.uploading) and not self.trial_ids and self.is_alive()
 
     def send_line(self, line: str) -> None:
         """Send one line; the death of a worker is reported by its reader, not here."""
