@@ -216,7 +216,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--trials", type=int, default=16, help="a round, of each executor")
-    parser.add_argument("--epochs", type=int, default=12, help="of a trial; it is to take about 0.8 s")
+    parser.add_argument("--epochs", type=int, default=12, help="so that a trial takes 0.8 s")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--tune-rounds", type=int, default=2)
     parser.add_argument("--tune-trials", type=int, default=8, help="0 leaves Ray Tune out")
