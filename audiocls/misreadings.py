@@ -10,6 +10,8 @@ NO_VALUES = {
 }
 """Words that Python or people take for a value, and YAML for text."""
 SEVERAL_NUMBERS = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?(\s+[-+]?[\d.]+(e[-+]?\d+)?)+", re.IGNORECASE)
+DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?")
+"""A number that nobody reads otherwise."""
 LEADING_ZERO = re.compile(r"[-+]?0\d+")
 """Text such as `008`, which other readers of YAML take for a number."""
 GROUPED = re.compile(r"[-+]?\d{1,3}(_\d{3})+(\.\d+)?")

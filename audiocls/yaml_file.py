@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from audiocls.errors import ConfigError
-from audiocls.misreadings import LEADING_ZERO, misreading
+from audiocls.misreadings import DECIMAL, LEADING_ZERO, misreading
 
 BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -221,7 +221,7 @@ def lines_of(text: str, where: str) -> Lines:
     lines: dict[Key, int] = {}
     repeated: dict[Key, str] = {}
     for key, line in lines_by_key:
-        is_inside = any(key[:length] in repeated for length in range(1, len(key)))
+        is_inside = repeated and any(key[:length] in repeated for length in range(1, len(key)))
         if key in lines and key[-1] != "<<" and not is_inside:  # a mapping may merge several others
             name = ".".join(map(str, key))
             repeated[key] = f"{name} (line {line}): given before, on line {lines[key]}; keep one"
@@ -241,7 +241,7 @@ def misreadings(text: str) -> Mapping[Key, str]:
     plain = [
         (key, node.value, loader.construct_object(node))
         for key, _, node in _places_of(text)
-        if isinstance(node, yaml.ScalarNode) and not node.style
+        if isinstance(node, yaml.ScalarNode) and not (node.style or DECIMAL.fullmatch(node.value))
     ]
     return {key: why for key, word, value in plain if (why := misreading(word, value))}
 
@@ -270,7 +270,7 @@ def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[
     """
     for name, at, value in _children(loader, node):
         yield (*key, name), at, value
-        if id(value) not in seen:
+        if isinstance(value, yaml.CollectionNode) and id(value) not in seen:
             seen.add(id(value))
             yield from _places(loader, value, (*key, name), seen)
 

@@ -6,7 +6,7 @@ import pytest
 from helpers.recipes import TINY
 
 from audiocls import library, yaml_file
-from audiocls.config import identity_config, merge, resolve, trial_id, trial_ids
+from audiocls.config import SharedParts, identity_config, merge, resolve, trial_id
 from audiocls.errors import ConfigError
 
 
@@ -213,7 +213,7 @@ def test_ids_made_together_are_those_made_one_by_one():
     resolved = identity_config(resolve([TINY], ""))
     blocks = [{"seed": seed, "fold": fold} for seed in (0, 11) for fold in (1, 2)]
     alone = [trial_id({**resolved, **block}, "data") for block in blocks]
-    assert trial_ids(resolved, "data", blocks) == alone
+    assert SharedParts().trial_ids(resolved, "data", blocks) == alone
     assert len(set(alone)) == len(blocks)
 
 

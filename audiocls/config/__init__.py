@@ -1,13 +1,13 @@
 """Configuration: the typed recipe, its layers, its unused options, and the identity of a trial."""
 
 from audiocls.config.identity import (
+    SharedParts,
     by_content,
     digest,
     encoders_of,
     files_of,
     identity_config,
     trial_id,
-    trial_ids,
     unused_options,
     without_unused,
 )
@@ -16,6 +16,7 @@ from audiocls.config.recipe import Config
 
 __all__ = [
     "Config",
+    "SharedParts",
     "by_content",
     "digest",
     "encoders_of",
@@ -25,7 +26,6 @@ __all__ = [
     "not_taken_over",
     "resolve",
     "trial_id",
-    "trial_ids",
     "unused_options",
     "without_unused",
 ]

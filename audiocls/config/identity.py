@@ -96,29 +96,59 @@ def trial_id(resolved: Mapping[str, Any], data_fingerprint: str) -> str:
         resolved: from `by_content`, or from `identity_config` if it names no file.
         data_fingerprint: of the data set's clips and labels.
     """
-    return trial_ids(resolved, data_fingerprint, [{}])[0]
+    return SharedParts().trial_ids(resolved, data_fingerprint, [{}])[0]
 
 
-def trial_ids(
-    resolved: Mapping[str, Any], data_fingerprint: str, blocks: Sequence[Mapping[str, int]]
-) -> list[str]:
-    """Return the ids of trials that differ in their block alone; what they share is encoded once.
+class SharedParts:
+    """Identifies configurations of which most parts are the same objects: each is written once."""
 
-    Args:
-        resolved: as `trial_id` takes it.
-        data_fingerprint: of the data set's clips and labels.
-        blocks: of each trial, what it sets above `resolved`: its seed and fold, or nothing.
-    """
-    encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
-    shared = {key: encode(value) for key, value in resolved.items()}
-    rest = f'"data":{encode(data_fingerprint)},"schema":{IDENTITY_SCHEMA}'
-    ids = []
-    for block in blocks:
-        every = {**shared, **{key: encode(value) for key, value in block.items()}}
-        config = ",".join(f'"{key}":{every[key]}' for key in sorted(every))
-        canonical = f'{{"config":{{{config}}},{rest}}}'
-        ids.append(hashlib.sha256(canonical.encode()).hexdigest()[:12])
-    return ids
+    def __init__(self) -> None:
+        # Both keep what they know something about: a number of `id` is given anew otherwise.
+        self._dumps: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
+        self._texts: dict[int, tuple[Any, str]] = {}
+        self._encode = json.JSONEncoder(
+            sort_keys=True, separators=(",", ":"), allow_nan=False
+        ).encode
+
+    def identity_config(self, config: Config) -> dict[str, Any]:
+        """Return what `identity_config` does; what it holds must not be changed."""
+        resolved: dict[str, Any] = {}
+        for part, value in config:
+            key = part, id(value)
+            if key not in self._dumps:
+                dumped = config.model_dump(mode="json", include={part}, exclude=WITHOUT_EFFECT)  # type: ignore[arg-type]
+                self._dumps[key] = value, dumped
+            resolved |= self._dumps[key][1]
+        return resolved
+
+    def trial_ids(
+        self,
+        resolved: Mapping[str, Any],
+        data_fingerprint: str,
+        blocks: Sequence[Mapping[str, int | None]],
+    ) -> list[str]:
+        """Return the ids of trials that differ in their block alone.
+
+        Args:
+            resolved: as `trial_id` takes it.
+            data_fingerprint: of the data set's clips and labels.
+            blocks: of each trial, what it sets above `resolved`: its seed and fold, or nothing.
+        """
+        shared = {key: f'"{key}":{self._text(value)}' for key, value in resolved.items()}
+        rest = f'"data":{self._encode(data_fingerprint)},"schema":{IDENTITY_SCHEMA}'
+        ids = []
+        for block in blocks:
+            own = {key: f'"{key}":{self._encode(value)}' for key, value in block.items()}
+            every = {**shared, **own}
+            config = ",".join([every[key] for key in sorted(every)])
+            canonical = f'{{"config":{{{config}}},{rest}}}'
+            ids.append(hashlib.sha256(canonical.encode()).hexdigest()[:12])
+        return ids
+
+    def _text(self, value: Any) -> str:
+        if id(value) not in self._texts:
+            self._texts[id(value)] = value, self._encode(value)
+        return self._texts[id(value)][1]
 
 
 def digest(config: Config) -> str:

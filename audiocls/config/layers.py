@@ -4,20 +4,20 @@ Thousands of arms may differ in one value: an arm is given the parts that it doe
 were validated for all arms together, and what is compared of such a part is written down once.
 """
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from audiocls.config.identity import WITHOUT_EFFECT, unused_options
-from audiocls.config.recipe import Config
+from audiocls.config.recipe import Config, conflicts
 from audiocls.dotted import flatten, nest
 from audiocls.errors import ConfigError
 from audiocls.formatting import assignment
+from audiocls.options import Options
 from audiocls.parts import OWN_FILES, Origin
 from audiocls.parts.names import with_names
 from audiocls.validation_errors import describe_errors
@@ -134,7 +134,9 @@ class ArmConfigs:
         self._layers: dict[str, dict[str, Any]] = {}
         for key, value in shared.items():
             self._layers.setdefault(_part_of(key), {})[key] = value
-        self._parts = self._validated()
+        self._unchanged: Config | None = None
+        with suppress(ConfigError):  # arms may be valid where what they share is not
+            self._unchanged = resolve([], "arms", origin, shared)
 
     def of(self, arm: str, changes: Layer) -> Config:
         """Return an arm's configuration, as `resolve` does.
@@ -142,27 +144,37 @@ class ArmConfigs:
         Raises:
             ConfigError: keys or values are invalid; the message lists all of them.
         """
-        with suppress(ValidationError):
-            return Config.model_validate(self._given(changes), context=self._origin)
+        if (config := self._with(changes)) is not None:
+            return config
         # The whole again, so that every fault is told in its place.
         return resolve([changes], arm, self._origin, self._shared)
 
-    def _given(self, changes: Layer) -> dict[str, Any]:
-        """Return the parts that an arm changes as keys and values, and the others as they are."""
+    def _with(self, changes: Layer) -> Config | None:
+        """Return what is shared with the parts that an arm changes; `None` if it is invalid."""
         touched = {_part_of(key) for key in changes}
+        if self._unchanged is None or not touched <= Config.model_fields.keys():
+            return None
         below: dict[str, Any] = {}
         for part in touched:
             below |= self._layers.get(part, {})
-        kept = {part: value for part, value in self._parts.items() if part not in touched}
-        return {**kept, **nest(merge([changes], below))}
-
-    def _validated(self) -> dict[str, Any]:
-        """Return each shared part, validated, or as keys and values where that needs the arms."""
+        given = nest(merge([changes], below))
         try:
-            config = resolve([], "arms", self._origin, self._shared)
-        except ConfigError:
-            return nest(self._shared)
-        return {part: getattr(config, part) for part in self._layers}
+            parts = {part: self._validated(part, given[part]) for part in touched}
+        except ValidationError:
+            return None
+        config = self._unchanged.model_copy(update=parts)
+        return None if any(conflicts(config, touched)) else config
+
+    def _validated(self, part: str, given: Any) -> Any:
+        return getattr(_alone(part).model_validate({part: given}, context=self._origin), part)
+
+
+@cache
+def _alone(part: str) -> type[Options]:
+    """Return options with one part of a configuration, as it is declared there."""
+    field = Config.model_fields[part]
+    definition: Any = {part: (field.annotation, field)}
+    return create_model(part, __base__=Options, **definition)
 
 
 def _part_of(key: Any) -> str:
@@ -178,25 +190,22 @@ class UsedOptions:
 
     def of(self, config: Config) -> tuple[str, ...]:
         """Return what trains in a configuration; it must outlive this object."""
-        unused = self._by_part(tuple(unused_options(config)))
-        return tuple([self._text(config, part, unused[part]) for part in Config.model_fields])
+        unused, values = self._by_part(tuple(unused_options(config))), vars(config)
+        keys = [(part, id(values[part]), names) for part, names in unused.items()]
+        return tuple([self._known.get(key) or self._text(config, key) for key in keys])
 
     def _by_part(self, keys: tuple[str, ...]) -> dict[str, frozenset[str]]:
+        """Return the options of each part that are among `keys`."""
         if (known := self._unused.get(keys)) is None:
             known = self._unused[keys] = {
-                part: frozenset(key for key in keys if _part_of(key) == part)
+                part: frozenset(key.partition(".")[2] for key in keys if _part_of(key) == part)
                 for part in Config.model_fields
             }
         return known
 
-    def _text(self, config: Config, part: str, unused: frozenset[str]) -> str:
-        key = (part, id(getattr(config, part)), unused)
-        if (known := self._known.get(key)) is None:
-            known = self._known[key] = _text_of(config, part, unused)
-        return known
-
-
-def _text_of(config: Config, part: str, unused: frozenset[str]) -> str:
-    dumped = config.model_dump(mode="json", include={part}, exclude=WITHOUT_EFFECT)  # type: ignore[arg-type]
-    used = {key: value for key, value in flatten(dumped).items() if key not in unused}
-    return json.dumps(used)
+    def _text(self, config: Config, key: tuple[str, int, frozenset[str]]) -> str:
+        """Write a part down, without its options that have no effect."""
+        part, _, unused = key
+        exclude: Any = {**WITHOUT_EFFECT, part: unused} if unused else WITHOUT_EFFECT
+        text = self._known[key] = config.model_dump_json(include={part}, exclude=exclude)
+        return text

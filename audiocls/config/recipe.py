@@ -4,7 +4,8 @@
 and yields a message for each violation, which says what to set instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
+from inspect import signature
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -68,7 +69,7 @@ class Config(Options):
     @property
     def num_samples(self) -> int:
         """Samples per clip at the data set's rate."""
-        return round(self.data.duration_s * self.data.sample_rate)
+        return num_samples_of(self.data)
 
     @property
     def in_shape(self) -> tuple[int, int]:
@@ -77,30 +78,28 @@ class Config(Options):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "Config":
-        if problems := list(self._conflicts()):
+        if problems := list(conflicts(self, Config.model_fields.keys())):
             raise ValueError("; ".join(problems))
         return self
 
-    def _conflicts(self) -> Iterator[str]:
-        yield from _front_end_conflicts(
-            self.data, self.num_samples, self.features, self.model, self.augment
-        )
-        yield from _encoder_conflicts(self.features, self.model)
-        yield from _label_conflicts(self.data, self.train)
-        yield from _mixup_conflicts(self.augment, self.distil)
-        yield from _codes_conflicts(self.ssl, self.features, self.model, self.augment)
-        yield from _view_conflicts(self.data, self.ssl, self.features, self.model, self.train)
-        yield from _stage_conflicts(
-            self.data, self.ssl, self.pretraining, self.init_from, self.freeze
-        )
-        yield from _selection_conflicts(self.data, self.schedule, self.train)
-        yield from _optimizer_conflicts(self.optim, self.schedule, self.sam, self.train)
+
+def num_samples_of(data: DataSet) -> int:
+    """Return the samples per clip at the data set's rate."""
+    return round(data.duration_s * data.sample_rate)
+
+
+def conflicts(config: Config, changed: Set[str]) -> Iterator[str]:
+    """Yield why parts do not fit together, by every rule that relates one of those `changed`."""
+    for rule, parts in RULES.items():
+        if not changed.isdisjoint(parts):
+            yield from rule(*(getattr(config, part) for part in parts))
 
 
 def _front_end_conflicts(
-    data: DataSet, num_samples: int, features: Features, model: Model, augment: Augment
+    data: DataSet, features: Features, model: Model, augment: Augment
 ) -> Iterator[str]:
     """Yield why the features do not fit the audio, the model or the augmentation the features."""
+    num_samples = num_samples_of(data)
     yield from _shape_conflicts(data, num_samples, features, model)
     if augment.masks_bands and features.name == "raw":
         yield (
@@ -287,3 +286,14 @@ def _selection_conflicts(data: DataSet, schedule: Schedule, train: Training) -> 
         )
     if schedule.name == "plateau" and train.select == "last":
         yield "schedule.name=plateau watches train.select, and 'last' never improves: use a val/…"
+
+
+RULES: Mapping[Callable[..., Iterator[str]], tuple[str, ...]] = {
+    rule: tuple(signature(rule).parameters)
+    for rule in (
+        _front_end_conflicts, _encoder_conflicts, _label_conflicts, _mixup_conflicts,
+        _codes_conflicts, _view_conflicts, _stage_conflicts, _selection_conflicts,
+        _optimizer_conflicts,
+    )
+}  # fmt: skip
+"""Rule → the parts that it relates, by whose names its parameters are called."""

@@ -104,7 +104,20 @@ class Factors:
 
     @cached_property
     def _short(self) -> dict[str, str]:
-        return short_names(key for factor in self.all for key in factor.keys)
+        return short_names(self._by_key)
+
+    @cached_property
+    def _by_key(self) -> dict[str, Factor]:
+        return {key: factor for factor in self.all for key in factor.keys}
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {key: position for position, key in enumerate(self._by_key)}
+
+    def _ordered(self, changes: Mapping[str, Any]) -> list[str]:
+        """Return the keys of factors among these, in the file's order."""
+        known = self._positions
+        return sorted([key for key in changes if key in known], key=known.__getitem__)
 
     def label(self, factor: Factor) -> str:
         """Return a short name such as `dropout`; zipped keys are joined: `width+depth`."""
@@ -112,18 +125,18 @@ class Factors:
 
     def name(self, changes: Mapping[str, Any]) -> str:
         """Return an arm's name: `dropout=0.1,lr=0.01`, or `baseline` without a change."""
-        parts = [
-            f"{short}={format_level(changes[key])}"
-            for key, short in self._short.items()
-            if key in changes
-        ]
+        short = self._short
+        parts = [f"{short[key]}={format_level(changes[key])}" for key in self._ordered(changes)]
         return ",".join(parts) or BASELINE
 
     def varied(self, levels: Iterable[Changes]) -> Changes:
         """Return the levels together, without factors whose condition they do not meet."""
         every = {key: value for level in levels for key, value in level.items()}
-        met = (factor for factor in self.all if matches(every, factor.condition))
-        return {key: every[key] for factor in met for key in factor.keys if key in every}
+        return {
+            key: every[key]
+            for key in self._ordered(every)
+            if matches(every, self._by_key[key].condition)
+        }
 
 
 def one_factor_at_a_time(factors: Factors) -> list[Arm]:

@@ -61,7 +61,7 @@ class Plan:
 
     @property
     def num_trials(self) -> int:
-        return len(self.cells)
+        return len(self.arms) * len(self.seeds) * len(self.folds)
 
     def changes(self, arm: str) -> dict[str, Any]:
         """Return the dotted keys that the arm sets above the recipe, the overrides included."""

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet, Folder, Shards, is_packed
 from audiocls.audio.pack import pack_folder, require_room
 from audiocls.audio.unlabelled import unlabelled_table
-from audiocls.config import Config, by_content, encoders_of, files_of, identity_config
+from audiocls.config import Config, SharedParts, by_content, encoders_of, files_of
 from audiocls.encoders import source_of
 from audiocls.encoders.hub import require_reachable
 from audiocls.errors import ConfigError, MachineFault, UsageError
@@ -31,12 +32,13 @@ ENCODERS = ("features.model", "model.model")
 """Keys of folders with a pretrained encoder."""
 
 
-def identity_of(config: Config, cache: Path) -> dict[str, Any]:
+def identity_of(config: Config, cache: Path, parts: SharedParts | None = None) -> dict[str, Any]:
     """Return the configuration that identifies a trial: digests of files instead of their paths.
 
-    Raises `UsageError` or `DataError` naming the key and the path that cannot be read.
+    `parts` is for many configurations that share most of theirs. Raises `UsageError` or `DataError`
+    naming the key and the path that cannot be read.
     """
-    resolved = identity_config(config)
+    resolved = (parts or SharedParts()).identity_config(config)
     named = files_of(config, resolved)
     digests = {key: digest(key, Path(path), cache) for key, path in named.items()}
     features = config.features
@@ -45,6 +47,18 @@ def identity_of(config: Config, cache: Path) -> dict[str, Any]:
     if (other := config.pretraining.data) is not None:
         digests["pretraining.fingerprint"] = fingerprint(other.table(cache), cache)
     return by_content(resolved, digests)
+
+
+_USED = attrgetter("data", "features", "model", "init_from", "distil", "budget")
+
+
+def used_parts(config: Config) -> tuple[int, ...]:
+    """Return what tells configurations apart that `require_usable` may answer differently.
+
+    Those of a study share most of their parts, and each answer may take a network that is built.
+    The configurations must outlive it.
+    """
+    return tuple(map(id, _USED(config)))
 
 
 def require_usable(config: Config, labels: Sequence[str]) -> None:

@@ -124,7 +124,8 @@ def detectable_effect(
     factor = (1 + overlap_factor(protocol.num_folds, ratio)) / 2
     of_seeds = (spread.by_clip + spread.whole) / num_seeds
     of_mean = (factor * spread.lasting + of_seeds) / protocol.num_folds
-    half = half_width(uncertainties(drawn, ratio), alpha / num_arms)[:, 0]
+    errors = tuple(each.of_first_arm() for each in uncertainties(drawn, ratio))
+    half = half_width(errors, alpha / num_arms)[:, 0]
     if not np.isfinite(half).all():
         return math.inf
     return float(np.quantile(half - np.sqrt(of_mean) * rng.normal(size=len(half)), power))

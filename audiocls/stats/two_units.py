@@ -46,6 +46,10 @@ class StandardErrors:
     error: Array
     df: Array
 
+    def of_first_arm(self) -> "StandardErrors":
+        """Return the errors of the first arm alone. Shape: (..., A) → (..., 1)"""
+        return StandardErrors(self.error[..., :1], self.df[..., :1])
+
     def half_width(self, alpha: float) -> Array:
         """Return half the width of the 1 − `alpha` interval around the mean."""
         from scipy.special import stdtrit
@@ -161,7 +165,7 @@ def _df_of_replicates(components: VarianceComponents) -> int:
 
 def uncertainties(
     components: VarianceComponents, test_train_ratio: float
-) -> tuple[Uncertainty, ...]:
+) -> tuple[StandardErrors, ...]:
     """Return the errors of a study of a fixed size; a claim must hold by each of them."""
     if not components.num_recordings:
         return (crossed_errors(components, test_train_ratio),)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -213,8 +213,14 @@ class StudyFolder:
                     trial.drop_resume()
 
     def states(self, cells: Sequence[Cell | Proposal]) -> dict[str, State]:
-        """Return trial id → state."""
-        return {cell.id: self.trial(cell.id).state() for cell in cells}
+        """Return trial id → state; what has no folder is pending."""
+        begun: Collection[str] = ()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            begun = {folder.name for folder in (self.path / "trials").iterdir()}
+        return {
+            cell.id: self.trial(cell.id).state() if cell.id in begun else "pending"
+            for cell in cells
+        }
 
     def records(self, cells: Sequence[Cell | Proposal]) -> dict[str, Record]:
         """Return trial id → record, of the finished trials."""

@@ -7,6 +7,7 @@ from audiocls.audio.clips import ClipTable
 from audiocls.audio.datasets import DataSet
 from audiocls.config import Config
 from audiocls.design import Plan
+from audiocls.execution.content import used_parts
 from audiocls.extras import is_installed
 from audiocls.studies.runnable import Configs, require_runnable
 
@@ -31,11 +32,12 @@ def within_budget(
     Unchanged where that would leave no comparison, or one without its reference: the study is then
     refused as a whole.
     """
-    over = {}
-    for arm, config in configs.items():
-        table = tables[config.data]
-        if table is not None and (text := _excess(config, len(table.labels))):
-            over[arm] = text
+    excesses = {
+        parts: _excess(config, tables[config.data])
+        for parts, config in {used_parts(each): each for each in configs.values()}.items()
+    }
+    found = {arm: excesses[used_parts(config)] for arm, config in configs.items()}
+    over = {arm: text for arm, text in found.items() if text}
     kept = {arm: changes for arm, changes in plan.arms.items() if arm not in over}
     used = {plan.baseline, *(plan.references.get(arm, plan.baseline) for arm in kept)}
     if not over or used & over.keys() or len(kept) < 2 or plan.design not in BY_ARM:
@@ -45,12 +47,13 @@ def within_budget(
     return narrowed, {arm: configs[arm] for arm in kept}
 
 
-def _excess(config: Config, num_classes: int) -> str:
+def _excess(config: Config, table: ClipTable | None) -> str:
     """Return by how much the model exceeds its budget, in words; empty if it does not."""
-    if not (config.budget.is_limited and is_installed("train")):
+    if table is None or not (config.budget.is_limited and is_installed("train")):
         return ""
     from audiocls.training.budget import excesses, in_words
     from audiocls.training.cost import trained_network
 
+    num_classes = len(table.labels)
     network, _ = trained_network(config, num_classes)
     return in_words(excesses(config, network, num_classes))

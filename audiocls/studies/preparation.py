@@ -44,8 +44,12 @@ def preparation_of(
             key = json.dumps(identity_config(stage.model_copy(update={"fold": 1})), sort_keys=True)
             for seed, fold in plan.blocks:
                 stages[key, seed, fold if is_of_fold else 1] = stage.train.epochs
-    encoded = {_encoded(config): _seconds(config, tables) for config in configs.values()}
-    return Preparation(len(stages), sum(stages.values()), sum(encoded.values()))
+    encoded = {
+        _encoded(config): _seconds(config, tables)
+        for config in configs.values()
+        if config.features.name == "encodec"
+    }
+    return Preparation(len(stages), sum(stages.values()), sum(encoded.values(), 0.0))
 
 
 def _encoded(config: Config) -> str:
@@ -56,5 +60,5 @@ def _encoded(config: Config) -> str:
 
 def _seconds(config: Config, tables: Mapping[DataSet, ClipTable | None]) -> float:
     """Return the seconds of audio that EnCodec encodes for a configuration's trials."""
-    table = tables[config.data] if config.features.name == "encodec" else None
+    table = tables[config.data]
     return len(table.clips) * config.data.duration_s if table else 0.0

@@ -12,10 +12,9 @@ from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet
 from audiocls.config import (
     Config,
+    SharedParts,
     identity_config,
     merge,
-    trial_id,
-    trial_ids,
     unused_options,
 )
 from audiocls.config.layers import ArmConfigs, UsedOptions
@@ -136,7 +135,8 @@ def study_of(
     ablation, tables = plan.ablation, tables_of(configs, cache)
     plan, configs = runnable(plan, configs, tables)
     fingerprints = _fingerprints(configs, tables, cache)
-    identified = {arm: identity_of(config, cache) for arm, config in configs.items()}
+    parts = SharedParts()
+    identified = {arm: identity_of(config, cache, parts) for arm, config in configs.items()}
     study = Study(
         name=name,
         question=ablation.question,
@@ -149,8 +149,8 @@ def study_of(
         references=plan.references,
         factors=plan.factors,
         secondary=secondary_of(ablation),
-        cells=_cells(plan, identified, fingerprints),
-        identities=identities_of(identified, fingerprints),
+        cells=_cells(plan, identified, fingerprints, parts),
+        identities=identities_of(identified, fingerprints, parts),
         num_folds=configs[plan.baseline].data.num_folds,
         **ablation.judgement(),
         overrides={**ablation.base(), **overrides},
@@ -212,13 +212,16 @@ Identified = Mapping[str, Mapping[str, Any]]
 """Arm → its configuration as it identifies a trial."""
 
 
-def identities_of(configs: Identified, fingerprints: Mapping[str, str]) -> dict[str, str]:
+def identities_of(
+    configs: Identified, fingerprints: Mapping[str, str], parts: SharedParts | None = None
+) -> dict[str, str]:
     """Return what identifies each arm; raises `ConfigError` if two are the same."""
+    parts = parts or SharedParts()
     identities: dict[str, str] = {}
     first: dict[str, str] = {}
     twins: list[str] = []
     for arm, config in configs.items():
-        identity = trial_id({**config, "seed": None, "fold": None}, fingerprints[arm])
+        (identity,) = parts.trial_ids(config, fingerprints[arm], [{"seed": None, "fold": None}])
         if (other := first.setdefault(identity, arm)) != arm:
             twins.append(
                 f"arm {arm!r} is the same as arm {other!r}: what it sets is what the recipe has "
@@ -230,9 +233,11 @@ def identities_of(configs: Identified, fingerprints: Mapping[str, str]) -> dict[
     return identities
 
 
-def _cells(plan: Plan, configs: Identified, fingerprints: Mapping[str, str]) -> tuple[Cell, ...]:
+def _cells(
+    plan: Plan, configs: Identified, fingerprints: Mapping[str, str], parts: SharedParts
+) -> tuple[Cell, ...]:
     blocks = [{"seed": seed, "fold": fold} for seed, fold in plan.blocks]
-    ids = {arm: trial_ids(configs[arm], fingerprints[arm], blocks) for arm in plan.arms}
+    ids = {arm: parts.trial_ids(configs[arm], fingerprints[arm], blocks) for arm in plan.arms}
     by_block = zip(plan.blocks, zip(*ids.values(), strict=True), strict=True)
     return tuple(
         Cell(id=trial, arm=arm, seed=seed, fold=fold)

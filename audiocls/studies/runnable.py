@@ -10,7 +10,7 @@ from audiocls.config import Config
 from audiocls.design import Plan
 from audiocls.design.ablation import on_test_clips
 from audiocls.errors import ConfigError, did_you_mean
-from audiocls.execution.content import data_notes, require_usable
+from audiocls.execution.content import data_notes, require_usable, used_parts
 
 Configs = dict[str, Config]
 """Arm → its configuration, on the recipe's own seed and fold."""
@@ -26,12 +26,12 @@ def require_runnable(
     Raises `DataError` for data that cannot be split or has one class, `ConfigError` or `UsageError`
     for a checkpoint or a teacher that does not suit.
     """
-    folds = sorted({fold for _, _, fold in plan.cells})
+    folds = sorted(plan.folds)
     for data, table in tables.items():
         if table is not None:
             require_trainable(table, folds, data.name, data.validation)
     _require_test_sets(plan, tables)
-    for config in configs.values():
+    for config in {used_parts(config): config for config in configs.values()}.values():
         table = tables[config.data]
         if table is not None:
             require_usable(config, table.labels)
@@ -82,7 +82,7 @@ def notes_on_data(
     cache: Path,
 ) -> list[str]:
     """Return what is odd about the data of all arms; raise `DataError` for unusable data."""
-    folds = sorted({fold for _, _, fold in plan.cells})
+    folds = sorted(plan.folds)
     arms = {config.data: arm for arm, config in configs.items()}
     return [
         note

@@ -36,7 +36,8 @@ class FixedSource:
             copy_finished(self._cells, lender, folder)
         self._known = folder.states(self._cells)
         offered = (*OPEN, "done") if is_repeated else OPEN
-        self._waiting = deque(job_of(c) for c in self._cells if self._known[c.id] in offered)
+        self._job_of = job_of
+        self._waiting = deque(c for c in self._cells if self._known[c.id] in offered)
         self.max_parallel = len(self._waiting)
         num_done = 0 if is_repeated else list(self._known.values()).count("done")
         self._progress = SourceProgress(num_done + len(self._waiting), num_done)
@@ -47,7 +48,7 @@ class FixedSource:
 
     def next(self) -> AnyJob | None:
         """Return the next trial of the plan."""
-        return self._waiting.popleft() if self._waiting else None
+        return self._job_of(self._waiting.popleft()) if self._waiting else None
 
     def is_over(self) -> bool:
         """Whether every trial was offered."""
