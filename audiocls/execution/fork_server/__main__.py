@@ -73,7 +73,7 @@ def main() -> None:
     """Import, then serve until the scheduler ends."""
     control, modules = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
     gc.disable()  # importing leaves little to collect, and looking for that takes an eighth of it
-    _import(modules)
+    import_all(modules)
     children = Children(control)
     while True:
         ready, _, _ = select.select([control.fileno(), *children.handles()], [], [])
@@ -83,7 +83,7 @@ def main() -> None:
             _serve(children)
 
 
-def _import(modules: Sequence[str]) -> None:
+def import_all(modules: Sequence[str]) -> None:
     """Import what each worker needs, and know the code that they train with."""
     import torch
 
