@@ -1,5 +1,6 @@
 """Tables and facts in a terminal of any width."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from helpers.processes import invoke
 
 import audiocls
 from audiocls import console
+from audiocls.__main__ import main
 from audiocls.console.layout import Grid
 from audiocls.console.progress import TerminalDisplay
 from audiocls.execution.messages import Status
@@ -69,6 +71,21 @@ def test_verdicts_and_page_import_nothing_of_weight_that_is_not_imported_meanwhi
     ran = subprocess.run([sys.executable, "-c", WHAT_IS_SHOWN], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert set(ran.stdout.split()) <= {"audiocls", "rich"}, "rich: widths of characters"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_command_that_ends_looks_for_no_garbage_in_all_that_it_imported(code, monkeypatch):
+    def ended() -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr("audiocls.cli.app", ended)
+    try:
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        assert gc.get_freeze_count() > 0
+        assert exit_.value.code == code
+    finally:
+        gc.unfreeze()
 
 
 def test_what_is_interrupted_at_once_says_that_nothing_finished_is_lost(monkeypatch):
