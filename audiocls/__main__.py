@@ -1,5 +1,7 @@
 """The doorway of the console script and of `python -m audiocls`."""
 
+import gc
+
 from audiocls.stop_signals import end_resumably, exit_resumably, handled
 
 
@@ -9,7 +11,10 @@ def main() -> None:
         from audiocls.cli import app
 
         with handled(exit_resumably):
-            app()
+            try:
+                app()
+            finally:
+                gc.freeze()  # else Python looks for garbage in all that was imported, to end
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Tables and facts in a terminal of any width."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from helpers.processes import invoke
 
 import audiocls
 from audiocls import console
+from audiocls.__main__ import main
 from audiocls.console.layout import Grid
 from audiocls.console.progress import TerminalDisplay
 from audiocls.execution.messages import Status
@@ -49,20 +51,41 @@ def test_what_is_shown_at_the_end_is_prepared_once_while_trials_train_and_not_fo
     assert prepared[0] != threading.get_ident()
 
 
-def test_a_page_imports_nothing_of_weight_that_is_not_imported_meanwhile():
-    program = (
-        "import sys\n"
-        "from matplotlib.figure import Figure as Drawing\n"
-        "from audiocls.render.document import Document, Figure\n"
-        "from audiocls.render.formats.html import preload, to_html\n"
-        "preload()\n"
-        "before = set(sys.modules)\n"
-        "to_html(Document('x', (Figure('a', Drawing, 'a figure'),), dict))\n"
-        "print(*{name.split('.')[0] for name in set(sys.modules) - before})\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+WHAT_IS_SHOWN = """
+import sys
+from audiocls.cli.sweep.launch import _preload
+_preload()
+before = set(sys.modules)
+import audiocls
+table = {"net": ["a", "b"] * 8, "seed": [i // 2 for i in range(16)],
+         "acc": [0.80 + i % 2 / 20 + i // 2 / 1000 for i in range(16)]}
+keys = {"arm": "net", "baseline": "a", "seed": "seed", "metric": "acc"}
+report = audiocls.compare(table, **keys).report
+report.text()
+report.text("html")
+print(*{name.split(".")[0] for name in set(sys.modules) - before})
+"""
+
+
+def test_verdicts_and_page_import_nothing_of_weight_that_is_not_imported_meanwhile():
+    ran = subprocess.run([sys.executable, "-c", WHAT_IS_SHOWN], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert set(ran.stdout.split()) <= {"audiocls"}
+    assert set(ran.stdout.split()) <= {"audiocls", "rich"}, "rich: widths of characters"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_command_that_ends_looks_for_no_garbage_in_all_that_it_imported(code, monkeypatch):
+    def ended() -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr("audiocls.cli.app", ended)
+    try:
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        assert gc.get_freeze_count() > 0
+        assert exit_.value.code == code
+    finally:
+        gc.unfreeze()
 
 
 def test_what_is_interrupted_at_once_says_that_nothing_finished_is_lost(monkeypatch):

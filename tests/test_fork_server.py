@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from helpers.processes import FORK_SERVER, is_worker
+from helpers.processes import FORK_SERVER, ROOT, is_worker
 from helpers.recipes import TINY
 from helpers.trials import trainable_job
 
@@ -23,6 +23,7 @@ from audiocls.execution.fork_server import ForkServer
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Done, Epoch, Event, Lost
 from audiocls.store import Cell
+from audiocls.studies import prepare
 from audiocls.studies.options import LaunchOptions, with_fork_server
 
 
@@ -170,6 +171,77 @@ def test_a_fork_server_begins_early_unless_a_study_of_that_name_is_there(folder,
     with pytest.raises(ConfigError):
         audiocls.launch(str(file), devices="cpu", runs=runs, progress=False)
     assert len(begun) == (folder == "study")
+
+
+PROGRAM = """
+name: p
+question: Which?
+program: train.py
+metric: {name: acc, goal: maximize}
+stats: {margin: 0.01}
+blocks: {seed: [0, 1]}
+"""
+
+
+@pytest.mark.parametrize("is_sound", [True, False])
+def test_no_fork_server_begins_for_a_study_that_runs_a_program(
+    is_sound, tmp_path, begun, monkeypatch
+):
+    """Neither before its file is read nor after that."""
+    file = tmp_path / "p.yaml"
+    file.write_text(PROGRAM + f"factors: {'{lr: [1, 2]}' if is_sound else 7}\n")
+
+    def prepared(*_: Any) -> None:
+        raise UsageError("read")
+
+    monkeypatch.setattr(prepare, "prepare", prepared)
+    with pytest.raises(
+        UsageError if is_sound else ConfigError, match="read" if is_sound else "factors"
+    ):
+        audiocls.launch(str(file), devices="cpu", runs=tmp_path / "runs", progress=False)
+    assert not begun
+
+
+def test_a_sweep_over_a_recipe_has_a_command_and_its_workers_are_forked(tmp_path, begun):
+    file = tmp_path / "sweep.yaml"
+    command = "[audiocls, train, --recipe, convnext1d-logmel, '${args_no_hyphens}']"
+    file.write_text(f"method: grid\ncommand: {command}\nparameters: 7\n")
+    with pytest.raises(ConfigError):
+        audiocls.launch(str(file), devices="cpu", runs=tmp_path / "runs", progress=False)
+    assert len(begun) == 1
+
+
+AFTER_THE_FORK = """
+import sys
+from pathlib import Path
+from audiocls.execution.fork_server import NEEDED_LATER
+from audiocls.execution.fork_server.__main__ import import_all
+import_all(NEEDED_LATER)
+before = set(sys.modules)
+from audiocls.execution.job import NativeSpec, job_from_json
+from audiocls.execution.provenance import code_digest
+from audiocls.execution.trial import train_trial
+from audiocls.execution.worker_cache import WorkerCache
+from audiocls.training.fit import Signal
+known, job = code_digest.cache_info().currsize, job_from_json(sys.stdin.read(), NativeSpec)
+train_trial(job, WorkerCache(Path(sys.argv[1])), lambda _: None, lambda: Signal.CONTINUE)
+assert job.trial.record() is not None
+print(known, *sorted({name.split(".")[0] for name in set(sys.modules) - before}))
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_worker_imports_nothing_of_weight_for_its_trials(tmp_path, cache):
+    """What it imported would be imported in each worker; nor does any digest the code anew."""
+    words, given = [sys.executable, "-c", AFTER_THE_FORK, str(cache)], job(tmp_path, cache, "a")
+    environment = worker_environment(os.environ, "cpu") | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        words, input=given.to_json(), env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    num_digests, *imported = ran.stdout.split()
+    assert num_digests == "1"
+    assert not {"torch", "numpy", "scipy", "sympy"} & set(imported)
 
 
 def test_a_name_too_long_for_a_folder_is_refused_as_ever(tmp_path):

@@ -93,7 +93,8 @@ def _run(
             "executor: a W&B server orders the trials of a sweep: create it with audiocls.push(), "
             "and run it with audiocls.agent(); allowed here: local, inline, slurm, ray"
         )
-    options.begin_workers(request.study_name)
+    if not request.is_program:
+        options.begin_workers(request.study_name)
     prepared = prepare(request, options, display)
     return prepared if isinstance(prepared, Outcome) else launch_study(prepared, display)
 

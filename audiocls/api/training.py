@@ -28,6 +28,7 @@ from audiocls.studies.launch import Outcome
 from audiocls.studies.noise import run_noise
 from audiocls.studies.options import LaunchOptions, with_fork_server
 from audiocls.studies.request import ablation_request
+from audiocls.studies.resolve import Resolved
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,7 +126,8 @@ def train(
         has_model=log_model, run_id=os.environ.get("WANDB_RUN_ID", ""), is_single=True,
         devices_per_trial=devices_per_trial,
     )  # fmt: skip
-    with with_fork_server(options, trial.study.name) as ready:
+    is_native = isinstance(trial, Resolved)
+    with with_fork_server(options, trial.study.name, is_native) as ready:
         outcome = run_trial(trial, ready, display_of(progress))
     folder = StudyFolder(options.runs / trial.study.name)
     raise_if_stopped(study_in(folder, outcome))
@@ -163,7 +165,7 @@ def noise(
     numbers = numbers_text(seeds, "seeds"), numbers_text(folds, "folds")
     request = ablation_request(name, recipe, assignments_of(set), *numbers)
     options = LaunchOptions(runs_folder(runs), wandb, executor, devices, workers)
-    with with_fork_server(options, request.study_name) as ready:
+    with with_fork_server(options, request.study_name, not request.is_program) as ready:
         measured = run_noise(request, ready, display_of(progress))
     folder = StudyFolder(options.runs / measured.outcome.study.name)
     raise_if_stopped(study_in(folder, measured.outcome))

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from audiocls.audio.check import require_ready
 from audiocls.audio.check.probe import DecodedInfo, kept_probes
 from audiocls.audio.clips import ClipTable, fingerprint
 from audiocls.audio.datasets import DataSet, Folder, Shards, is_packed
-from audiocls.audio.pack import pack_folder, require_room
+from audiocls.audio.fetch import require_as_unpacked
+from audiocls.audio.pack import open_pack, pack_folder, require_room
+from audiocls.audio.remote import is_url, require_intact
 from audiocls.audio.unlabelled import unlabelled_table
 from audiocls.config import Config, SharedParts, by_content, encoders_of, files_of
 from audiocls.encoders import source_of
 from audiocls.encoders.hub import require_reachable
-from audiocls.errors import ConfigError, MachineFault, UsageError
+from audiocls.errors import AudioclsError, ConfigError, MachineFault, UsageError
 from audiocls.extras import is_installed, require
 from audiocls.named_paths import is_dir
 from audiocls.store import TrialFolder
@@ -28,6 +31,9 @@ from audiocls.training.checkpoint_metadata import (
 
 AUDIO_FOLDERS = {"ssl.clips": 2, "augment.background": 1}
 """Key of a folder → the smallest number of recordings in it."""
+MOST_AHEAD = 1 << 25
+"""Samples of all clips, half an hour at 16 kHz: decoding them takes no longer than importing torch,
+and no launch that is stopped waits for it."""
 ENCODERS = ("features.model", "model.model")
 """Keys of folders with a pretrained encoder."""
 
@@ -144,6 +150,42 @@ def _require_room(data: DataSet, num_clips: int, known: str, cache: Path) -> Non
             raise
         without = "or decode clips whenever they are read, which is slower: --set data.pack=false"
         raise MachineFault(f"{fault}; {without}") from fault
+
+
+def require_sources(data: DataSet, known: str, cache: Path) -> None:
+    """Raise `DataError` if a download was damaged since it was unpacked, before it is packed.
+
+    The fingerprint, `known`, would not tell: it is computed anew only where size or time have
+    changed.
+    """
+    if data.root is None or pack_folder(cache, known, data.sample_rate).exists():
+        return
+    if is_url(data.root):
+        require_intact(data.root, cache)
+    else:
+        require_as_unpacked(data.name, Path(data.root).expanduser())
+
+
+def decode_ahead(data: DataSet, table: ClipTable, known: str, cache: Path) -> None:
+    """Write the pack of a small data set while workers import, for the first of them to find.
+
+    Left to the workers is what needs torch, as resampling does, and what is at fault: a trial
+    says so. `known` is the fingerprint of `table`.
+    """
+    folder = pack_folder(cache, known, data.sample_rate)
+    if folder.exists() or not is_packed(data):
+        return
+    probes = kept_probes(known, cache, len(table.clips)) or []
+    lengths = [
+        each.num_samples
+        for each in probes
+        if isinstance(each, DecodedInfo) and each.sample_rate == data.sample_rate
+    ]
+    if len(lengths) < len(table.clips) or sum(lengths) > MOST_AHEAD:
+        return
+    with suppress(AudioclsError, OSError):
+        require_sources(data, known, cache)
+        open_pack(table, known, data.sample_rate, cache)
 
 
 def digest(key: str, path: Path, cache: Path) -> str:

@@ -8,12 +8,11 @@ from audiocls.audio.clips import fingerprint as fingerprint_of
 from audiocls.audio.dataset import AudioDataset, open_dataset
 from audiocls.audio.datasets import DataSet, is_packed
 from audiocls.audio.feature_cache import HERE, OnProgress
-from audiocls.audio.fetch import require_as_unpacked
-from audiocls.audio.pack import pack_folder
-from audiocls.audio.remote import is_url, last_copy, require_intact
+from audiocls.audio.remote import is_url, last_copy
 from audiocls.config import Config
 from audiocls.errors import DataError
 from audiocls.execution.cluster.tables import sent_table
+from audiocls.execution.content import require_sources
 from audiocls.tracking import ServerAvailability
 from audiocls.training.device import prepare_device, resolve_device
 
@@ -48,7 +47,7 @@ class WorkerCache:
         key = (*options, table is None, fingerprint, with_codes)
         if key not in self._datasets:
             clips = table or self._clips(config.data, fingerprint)
-            self._require_sources(config, fingerprint)
+            require_sources(config.data, fingerprint, self.cache)
             device = resolve_device(config.device)
             prepare_device(device)
             self._datasets[key] = open_dataset(
@@ -86,16 +85,3 @@ class WorkerCache:
             f"data.root={data.root}: what is there has changed since the launch began. Launch "
             "again: its trials have other ids then"
         )
-
-    def _require_sources(self, config: Config, fingerprint: str) -> None:
-        """Raise `DataError` if a download was damaged since it was unpacked, before it is packed.
-
-        The fingerprint would not tell: it is computed anew only where size or time have changed.
-        """
-        data, folder = config.data, pack_folder(self.cache, fingerprint, config.data.sample_rate)
-        if data.root is None or folder.exists():
-            return
-        if is_url(data.root):
-            require_intact(data.root, self.cache)
-        else:
-            require_as_unpacked(data.name, Path(data.root).expanduser())

@@ -1,6 +1,7 @@
 """Ablations and single trials: from a request to a study that can be launched."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from audiocls.studies.program_ablation import ProgramStudy, program_study
 from audiocls.studies.request import AblationRequest, ablation_request, check_without_effect
 from audiocls.studies.resolve import (
     Resolved,
+    few_clips_of,
     identified_config,
     identities_of,
     job_of,
@@ -95,7 +97,7 @@ def prepare_ablation(
         folder,
         first_look(study) if study.looks else study,
         open_source,
-        _opener(options, folder, program, display),
+        _opener(options, folder, resolved, display),
         options.limits(is_foreign=program is not None),
         is_native=program is None,
         is_single=options.is_single,
@@ -113,13 +115,17 @@ def _require_trainable(resolved: Resolved, options: LaunchOptions) -> None:
 
 
 def _opener(
-    options: LaunchOptions, folder: StudyFolder, program: ProgramStudy | None, display: Display
+    options: LaunchOptions,
+    folder: StudyFolder,
+    resolved: Resolved | ProgramStudy,
+    display: Display,
 ) -> OpenExecutor:
-    if program is not None:
-        return options.open_programs(folder.path, program.code, display.note)
+    if isinstance(resolved, ProgramStudy):
+        return options.open_programs(folder.path, resolved.code, display.note)
     for text in options.idle_accelerators():
         display.note(text)
-    return options.open_workers(folder.path / "workers.log", display.note)
+    meanwhile = partial(resolved.decode_ahead, cache_folder().absolute())
+    return options.open_workers(folder.path / "workers.log", display.note, meanwhile)
 
 
 def _check_program_options(options: LaunchOptions) -> None:
@@ -226,7 +232,8 @@ def _recipe_trial(
         request=request,
         notes=notes,
     )
-    return Resolved(study, {arm: config}, {arm: known}, notes)
+    tables = few_clips_of({config.data: data})
+    return Resolved(study, {arm: config}, {arm: known}, notes, tables=tables)
 
 
 def _one_cell(

@@ -186,10 +186,16 @@ class LaunchOptions:
 
             require_sendable(self.mode(), self.has_model)
 
-    def open_workers(self, log: Path, note: Callable[[str], None]) -> OpenExecutor:
+    def open_workers(
+        self,
+        log: Path,
+        note: Callable[[str], None],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> OpenExecutor:
         """Return what opens the executor of native trials; `log` gets its workers' output.
 
-        `note` gets why there are fewer workers than devices.
+        `note` gets why there are fewer workers than devices. `meanwhile` is called on a thread
+        while workers on this machine import.
         """
 
         def open_executor(most: int | None, stop: threading.Event) -> Executor[Any]:
@@ -198,7 +204,9 @@ class LaunchOptions:
             if self.executor == "inline":
                 return open_inline(self.claimed(note, 1, is_native=True), stop)
             pack, slots = per_device(self.per_device), self.claimed(note, most, is_native=True)
-            return open_local(slots, log, self.fork_server, pack)
+            executor = open_local(slots, log, self.fork_server, pack)
+            threading.Thread(target=meanwhile, daemon=True).start()
+            return executor
 
         return open_executor
 
@@ -226,8 +234,16 @@ class LaunchOptions:
 
 
 @contextmanager
-def with_fork_server(options: LaunchOptions, study: str) -> Iterator[LaunchOptions]:
-    """Yield the options with a fork server, as long as the context is open, where it is safe."""
+def with_fork_server(
+    options: LaunchOptions, study: str, is_native: bool = True
+) -> Iterator[LaunchOptions]:
+    """Yield the options with a fork server, as long as the context is open, where it is safe.
+
+    Trials that are not native are programs, which are not forked.
+    """
+    if not is_native:
+        yield options
+        return
     chosen = (options.executor, options.devices, options.workers, options.devices_per_trial)
     with begun(*chosen, options.runs, study) as server:
         yield replace(options, fork_server=server)

@@ -54,6 +54,11 @@ class AblationRequest:
         """The name of the study's folder."""
         return self.study or self.ablation.name
 
+    @property
+    def is_program(self) -> bool:
+        """Whether a program of the user's is run, and no recipe trained."""
+        return self.ablation.is_program
+
     def stored(self, command: Command = "sweep launch") -> Request:
         """Return the request as the study keeps it."""
         return Request(

@@ -54,6 +54,11 @@ class SweepRequest:
         return self.study or named or "sweep"
 
     @property
+    def is_program(self) -> bool:
+        """Whether a program of the user's is run, and no recipe trained."""
+        return self.native is None
+
+    @property
     def recipe_name(self) -> str:
         """The recipe of native trials."""
         assert self.native is not None

@@ -116,9 +116,13 @@ def _display() -> "TerminalDisplay":
 
 
 def _preload() -> None:
+    from audiocls.render.formats import writer
     from audiocls.render.formats.html import preload
 
     preload()
+    writer("html")
+    import scipy.special  # noqa: F401  (what compares imports it when it is first needed)
+
     import audiocls.api.study  # noqa: F401
 
 

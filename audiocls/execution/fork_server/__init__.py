@@ -11,6 +11,7 @@ of it (pidfd), and with its exit status when it ends.
 
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -111,7 +112,7 @@ class ForkServer:
     """The parent of workers; from `begin` on it imports while this process plans.
 
     `environment` is that of its workers, but for what each of them gets for itself; `modules` are
-    imported, too, in this order, until the first worker is asked for.
+    imported, too, before the first worker is forked.
     """
 
     def __init__(self, environment: Mapping[str, str], modules: Sequence[str] = ()):
@@ -204,6 +205,9 @@ def is_possible() -> bool:
     return sys.platform == "linux" and hasattr(os, "pidfd_open") and is_installed("train")
 
 
+PROGRAM = re.compile(r"^(?:program|command)\s*:", re.MULTILINE)
+"""Key of what a study runs instead of training a recipe; a sweep over a recipe has `audiocls` in
+its command."""
 NEEDED_LATER = ("torch._dynamo",)
 """What torch imports when it is first used, in every process that uses it."""
 
@@ -215,7 +219,8 @@ def begun(
     """Yield a fork server, as long as the context is open; None where it is not safe.
 
     It begins at once for a study that was never launched. One whose folder in `runs` is there may
-    have no trial left to train: there it begins with the first worker.
+    have no trial left to train, and one of a program forks none: there it begins with the first
+    worker, or when the file was read.
 
     Args:
         executor, devices, num_workers, per_trial: options of a launch.
@@ -226,7 +231,8 @@ def begun(
         return
     server = ForkServer(worker_environment(os.environ, "cpu"), NEEDED_LATER)
     try:
-        if not _is_there(runs / Path(name).name.removesuffix(".yaml").removesuffix(".yml")):
+        known = runs / Path(name).name.removesuffix(".yaml").removesuffix(".yml")
+        if not _is_there(known) and not _seems_to_run_a_program(Path(name)):
             server.begin()
         yield server
     finally:
@@ -244,3 +250,13 @@ def _is_there(folder: Path) -> bool:
     with suppress(OSError):  # a name too long, which is refused when it is read
         return folder.exists()
     return True
+
+
+def _seems_to_run_a_program(file: Path) -> bool:
+    """Whether a study's file speaks of a program of the user's, as far as its lines tell."""
+    if file.suffix not in (".yaml", ".yml"):
+        return False
+    with suppress(OSError, ValueError):
+        text = file.read_text(encoding="utf-8")
+        return PROGRAM.search(text) is not None and "audiocls" not in text
+    return False

@@ -2,7 +2,8 @@
 
 `python -m audiocls.execution.fork_server FD MODULE…`: FD is its end of the socket. It has one
 thread and runs no operation of torch, so that what it forks is as a worker that has just imported.
-It ends when its scheduler does; the workers' inputs end then, too, and they stop by themselves.
+It imports before it forks: what is imported here is imported once, and not in each worker. It ends
+when its scheduler does; the workers' inputs end then, too, and they stop by themselves.
 """
 
 import gc
@@ -14,14 +15,9 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
-
-import numpy as np
-import torch
-
-from audiocls.execution import worker
 
 LARGEST_REQUEST = 1 << 18
 """Bytes, most of them the environment."""
@@ -58,8 +54,8 @@ class Children:
             os.environ.clear()
             os.environ.update(request["environment"])
             tempfile.tempdir = None  # it was chosen in another environment
-            np.random.seed()
-            worker.main(Path(request["cache"]))
+            gc.enable()
+            _start_worker(Path(request["cache"]))
         except BaseException:
             traceback.print_exc()
         os._exit(1)
@@ -74,20 +70,39 @@ class Children:
 
 
 def main() -> None:
-    """Serve until the scheduler ends."""
+    """Import, then serve until the scheduler ends."""
     control, modules = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
-    torch.set_num_threads(1)
+    gc.disable()  # importing leaves little to collect, and looking for that takes an eighth of it
+    import_all(modules)
     children = Children(control)
     while True:
-        watched = [control.fileno(), *children.handles()]
-        ready, _, _ = select.select(watched, [], [], 0 if modules else None)
-        if not ready:
-            importlib.import_module(modules.pop(0))
+        ready, _, _ = select.select([control.fileno(), *children.handles()], [], [])
         for each in set(ready) - {control.fileno()}:
             children.reap(each)
         if control.fileno() in ready:
-            modules = []  # an import would keep workers waiting, and who waits for their ends
             _serve(children)
+
+
+def import_all(modules: Sequence[str]) -> None:
+    """Import what each worker needs, and know the code that they train with."""
+    import torch
+
+    from audiocls.execution import worker  # noqa: F401
+    from audiocls.execution.provenance import code_digest
+
+    torch.set_num_threads(1)
+    for module in modules:
+        importlib.import_module(module)
+    code_digest()  # which is kept
+
+
+def _start_worker(cache: Path) -> NoReturn:
+    import numpy as np
+
+    from audiocls.execution import worker
+
+    np.random.seed()
+    worker.main(cache)
 
 
 def _serve(children: Children) -> None:
