@@ -10,7 +10,7 @@ from helpers.trials import trainable_job
 
 from audiocls import extras
 from audiocls.errors import UsageError
-from audiocls.execution.cluster import node, tables
+from audiocls.execution.cluster import node, node_trial, tables
 from audiocls.execution.cluster.dispatch import (
     DataKey,
     program_files,
@@ -118,6 +118,9 @@ class Waiting:
     def __init__(self, events):
         self.events = list(events)
 
+    def num_free(self):
+        return 1
+
     def poll(self, timeout_s):
         return [self.events.pop(0)]
 
@@ -140,26 +143,26 @@ class TestNode:
         self, tiny_config, cache, tmp_path, monkeypatch
     ):
         """Its first worker is left behind in the middle of the trial, as by a node's death."""
-        monkeypatch.setattr(node, "SNAPSHOT_EVERY_S", 0.0)
+        monkeypatch.setattr(node_trial, "SNAPSHOT_EVERY_S", 0.0)
         config = tiny_config({"train.epochs": NUM_EPOCHS})
         folder = StudyFolder(tmp_path / "home/s")
         job = trainable_job(config, folder.path, cache, trial=folder.trial("abc"))
         home = Homecoming(folder.path, job.trial)
         first, second = (NodeWorker(NodeSetup(str(folder.path)), lambda ref: ref) for _ in "ab")
-        report = first.run(self.delivery(job), 60)
+        [report] = first.run([self.delivery(job)], 60).trials
         while job.trial.resume() is None:  # its first snapshot is ten seconds old by then
             self.keep(home, report)
-            report = first.poll(60)
+            [report] = first.poll(60).trials
         num_epochs = len(job.trial.history())
         assert job.trial.log.exists()
         num_resumed = Progress.num_epochs_of(job.trial.resume())
         first.stop(0.1)
-        report = second.run(self.delivery(job), 60)
+        [report] = second.run([self.delivery(job)], 60).trials
         epochs = []
         while not report.study:
             epochs += [e.epoch for e in map(from_json, report.events) if isinstance(e, Epoch)]
             self.keep(home, report)
-            report = second.poll(60)
+            [report] = second.poll(60).trials
         home.finish(report.study)
         second.stop(1)
         assert from_json(report.events[-1]) == Done(job.id)

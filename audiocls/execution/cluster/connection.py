@@ -121,25 +121,42 @@ def _require_listener(address: str) -> None:
         ) from error
 
 
-def demand(devices: str, workers: int | None, cpus: float | None, gpus: float | None) -> Demand:
+def demand(
+    devices: str, workers: int | None, cpus: float | None, gpus: float | None, per_trial: int = 1
+) -> Demand:
     """Return what a launch asks of the cluster that this process is connected with.
 
-    Without a number of workers there are as many as all nodes have room for. Raises `UsageError`
-    where no node, and none that the cluster may add, has room for one.
+    Without a number of workers there are as many as all nodes have room for. A worker whose trials
+    are trained on several devices gets them all. Raises `UsageError` where no node, and none that
+    the cluster may add, has room for one.
     """
     known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     nodes = [node["Resources"] for node in known if node["Alive"]]
     groups = _groups()
     kind, has_gpu = _kind(devices, [*nodes, *groups], gpus)
-    wanted = Demand(workers or 1, 1.0 if cpus is None else cpus, gpus or float(has_gpu), kind)
+    if per_trial > 1:
+        _require_devices(per_trial, cpus, gpus, has_gpu)
+    cpus = float(per_trial) if cpus is None else cpus
+    wanted = Demand(workers or 1, cpus, gpus or float(has_gpu) * per_trial, kind)
     room = sum(map(wanted.room_on, nodes))
     if not room and not any(map(wanted.room_on, groups)):
+        less = "--cpus-per-worker or --gpus-per-worker"
         raise UsageError(
             f"--executor ray: a worker is to have {wanted}, and no node offers that; the nodes "
             f"offer: {join_names(sorted(set(map(_described, nodes))), MOST_NAMED)}. Ask for less "
-            "with --cpus-per-worker or --gpus-per-worker"
+            f"with {less if per_trial == 1 else '--devices-per-trial'}"
         )
     return Demand(workers or max(1, room), wanted.cpus, wanted.gpus, kind)
+
+
+def _require_devices(per_trial: int, cpus: float | None, gpus: float | None, has_gpu: bool) -> None:
+    """Raise `UsageError` where a worker is to have other devices than its trials are trained on."""
+    option, given = ("--gpus-per-worker", gpus) if has_gpu else ("--cpus-per-worker", cpus)
+    if given is not None and given != per_trial:
+        raise UsageError(
+            f"{option}: got {given:g}, and --devices-per-trial {per_trial}: each worker gets "
+            f"{per_trial}; leave {option} out"
+        )
 
 
 def _kind(devices: str, nodes: Sequence[Resources], gpus: float | None) -> tuple[str, bool]:
