@@ -5,6 +5,7 @@ import math
 import os
 import re
 import socket
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ from audiocls.formatting import join_names
 
 CONNECT_S = 5.0
 """For a machine to answer at the address of a cluster."""
+ADDRESS = re.compile(r"auto|local|(ray://)?[^/\s]+:\d+")
+WANTED = "auto, or the address of a cluster's head, such as HOST:6379 or ray://HOST:10001"
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
+"""How a client of gRPC begins: the preface of HTTP/2 (RFC 9113, 3.4), and settings of its own."""
+SETTINGS = 4
+"""Kind of the frame, its fourth byte, by which such a server answers."""
 NAMESPACE = "audiocls"
 """Distinguishes connections that are opened here from the user's."""
 TYPE = "accelerator_type:"
@@ -72,14 +79,18 @@ def connect(address: str | None) -> None:
                 "leave the address out, or call ray.shutdown() before"
             )
         return
-    _require_listener(address or os.environ.get("RAY_ADDRESS") or _started_here())
+    inherited = os.environ.get("RAY_ADDRESS", "")
+    whose = "RAY_ADDRESS" if inherited and not address else "--ray-address"
+    _require_cluster(address or inherited or _started_here() or "auto", whose)
     try:
-        ray.init(
-            address or "auto",
-            namespace=NAMESPACE,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ray.init(
+                address or "auto",
+                namespace=NAMESPACE,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         why = str(error).strip().partition("\n")[0]
         raise UsageError(
@@ -107,18 +118,36 @@ def _started_here() -> str:
         return ""
 
 
-def _require_listener(address: str) -> None:
-    """Raise `UsageError` where nothing listens: Ray itself would wait for minutes."""
+def _require_cluster(address: str, whose: str) -> None:
+    """Raise `UsageError` where no cluster answers: Ray itself would wait for minutes.
+
+    Args:
+        whose: the option or variable that names it, for people.
+    """
+    if not ADDRESS.fullmatch(address):
+        raise UsageError(f"{whose}: got {address!r}; wanted: {WANTED}")
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
+    if not host:
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as connection:
+            is_cluster = bool(os.environ.get("RAY_USE_TLS")) or _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
         raise UsageError(
-            f"--ray-address: nothing answers at {address} ({error}); wanted: auto, or the address "
-            "of a cluster's head, such as HOST:6379 or ray://HOST:10001"
+            f"{whose}: nothing answers at {address} ({error}); wanted: {WANTED}"
         ) from error
+    if not is_cluster:
+        raise UsageError(f"{whose}: what answers at {address} is no Ray cluster; wanted: {WANTED}")
+
+
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Whether a server answers as those of Ray do."""
+    connection.sendall(HELLO)
+    try:
+        answer = connection.recv(SETTINGS)
+    except OSError:
+        return False
+    return len(answer) == SETTINGS and answer[-1] == SETTINGS
 
 
 def demand(

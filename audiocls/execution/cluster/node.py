@@ -19,7 +19,7 @@ from typing import Any
 from audiocls import writers
 from audiocls.atomic import build_once, write_bytes, write_text
 from audiocls.errors import AudioclsError, MachineFault
-from audiocls.execution.accelerators import available_devices
+from audiocls.execution.accelerators import available_devices, obstacles
 from audiocls.execution.cluster.node_trial import NodeTrial, TrialReport, has_ended
 from audiocls.execution.cluster.stages import StageDelivery
 from audiocls.execution.cluster.tables import TABLES, is_table_here, keep_stage, keep_table
@@ -39,6 +39,7 @@ from audiocls.store.transfer import unpack
 GATHER_S = 0.2
 """After a first event, for further ones to go home with it: epochs may be many a second."""
 PREFIX, OWNER = "audiocls-node-", "owner"
+NO_GPU = "no driver lists as many as Ray was told of"
 LOG_TAIL = 2000
 """Characters of the workers' output that an error carries."""
 
@@ -70,6 +71,8 @@ class Node:
     """Product name of its device, or `cpu`."""
     code: str
     torch: str
+    obstacle: str = ""
+    """What keeps our own trials from the GPUs that Ray has given it."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ class NodeWorker:
         num_devices = setup.devices_per_trial
         gpus = available_devices(not setup.is_program) if setup.is_on_gpu else []
         self._device = ",".join(gpus[:num_devices] or ["cpu"] * num_devices)
+        has_too_few = setup.is_on_gpu and not setup.is_program and len(gpus) < num_devices
+        self._obstacle = "; ".join(obstacles() or [NO_GPU]) if has_too_few else ""
         self._cache = cache_folder().absolute()
         self._executor = self._open()
         self._trials: dict[str, NodeTrial] = {}
@@ -132,7 +137,8 @@ class NodeWorker:
     def describe(self) -> Node:
         """Return what this node is; of a program the code is its own affair."""
         torch = "" if self._setup.is_program else torch_version()
-        return Node(socket.gethostname(), kind_of(self._device), code_digest(), torch)
+        kind = kind_of(self._device)
+        return Node(socket.gethostname(), kind, code_digest(), torch, self._obstacle)
 
     def run(self, deliveries: Sequence[Delivery], timeout_s: float) -> Report:
         """Start trials, as a pack where they are several; return the first report."""

@@ -133,7 +133,15 @@ def unsendable(trial_id: str, fault: AudioclsError) -> Failed | Interrupted:
 
 
 def require_same(node: Node) -> None:
-    """Raise `UsageError` where trials of a node would not compare with those of this machine."""
+    """Raise `UsageError` where trials of a node would not compare with those of this machine.
+
+    Nor with what was asked for: trials that were to have a GPU are not trained on a core.
+    """
+    if node.obstacle:
+        raise UsageError(
+            f"--executor ray: {node.host} cannot train on the GPUs that it offers: {node.obstacle}."
+            " Mend that node, take it out of the cluster, or train on cores with --devices cpu"
+        )
     pairs = {
         "code of audiocls": (canonical_code(node.code), canonical_code(code_digest())),
         "torch": (node.torch.partition("+")[0], torch_version().partition("+")[0]),
