@@ -1,6 +1,9 @@
 """Workers that do not see the study: what goes there, what comes home, what is refused."""
 
+import socket
+import threading
 import time
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from helpers.trials import trainable_job
 
 from audiocls import extras
 from audiocls.errors import UsageError
-from audiocls.execution.cluster import node, tables
+from audiocls.execution.cluster import node, node_trial, tables
 from audiocls.execution.cluster.dispatch import (
     DataKey,
     program_files,
@@ -26,6 +29,7 @@ from audiocls.parts.modules import PLACES
 from audiocls.store import Record, StudyFolder, TrialFolder
 from audiocls.store.lease import LeaseLost
 from audiocls.store.transfer import UNDERWAY, Homecoming, members, packed, rows_after, unpack
+from audiocls.studies.on_ray import RayOptions, RayWorkers
 from audiocls.training.progress import Progress
 
 RECORD = Record("a", 0, 1, 1, {"test/accuracy": 0.5}, COST, PROVENANCE, 30, 10, 10)
@@ -118,6 +122,9 @@ class Waiting:
     def __init__(self, events):
         self.events = list(events)
 
+    def num_free(self):
+        return 1
+
     def poll(self, timeout_s):
         return [self.events.pop(0)]
 
@@ -135,31 +142,41 @@ class TestNode:
             require_same(Node("n1", "cpu", code_digest(), "1.0"))
         require_same(Node("n1", "cpu", code_digest(), torch_version().partition("+")[0] + "+x"))
 
+    def test_a_node_whose_torch_cannot_use_its_gpus_is_refused(self, tmp_path, monkeypatch):
+        for name in (tables.TABLES, PLACES):
+            monkeypatch.setenv(name, "")
+        monkeypatch.setattr(node, "available_devices", lambda is_native: [])
+        monkeypatch.setattr(node, "obstacles", lambda: ["A100 cannot be used: no CUDA"])
+        worker = NodeWorker(NodeSetup(str(tmp_path / "s"), is_on_gpu=True), lambda ref: ref)
+        with pytest.raises(UsageError, match=r"the GPUs that it offers: A100 .* --devices cpu"):
+            require_same(worker.describe())
+        worker.stop(0.1)
+
     @pytest.mark.slow
     def test_a_worker_goes_on_from_the_snapshot_that_came_home(
         self, tiny_config, cache, tmp_path, monkeypatch
     ):
         """Its first worker is left behind in the middle of the trial, as by a node's death."""
-        monkeypatch.setattr(node, "SNAPSHOT_EVERY_S", 0.0)
+        monkeypatch.setattr(node_trial, "SNAPSHOT_EVERY_S", 0.0)
         config = tiny_config({"train.epochs": NUM_EPOCHS})
         folder = StudyFolder(tmp_path / "home/s")
         job = trainable_job(config, folder.path, cache, trial=folder.trial("abc"))
         home = Homecoming(folder.path, job.trial)
         first, second = (NodeWorker(NodeSetup(str(folder.path)), lambda ref: ref) for _ in "ab")
-        report = first.run(self.delivery(job), 60)
+        [report] = first.run([self.delivery(job)], 60).trials
         while job.trial.resume() is None:  # its first snapshot is ten seconds old by then
             self.keep(home, report)
-            report = first.poll(60)
+            [report] = first.poll(60).trials
         num_epochs = len(job.trial.history())
         assert job.trial.log.exists()
         num_resumed = Progress.num_epochs_of(job.trial.resume())
         first.stop(0.1)
-        report = second.run(self.delivery(job), 60)
+        [report] = second.run([self.delivery(job)], 60).trials
         epochs = []
         while not report.study:
             epochs += [e.epoch for e in map(from_json, report.events) if isinstance(e, Epoch)]
             self.keep(home, report)
-            report = second.poll(60)
+            [report] = second.poll(60).trials
         home.finish(report.study)
         second.stop(1)
         assert from_json(report.events[-1]) == Done(job.id)
@@ -231,6 +248,21 @@ class TestDispatch:
         assert keys[0] == keys[1] != keys[2]
 
 
+@contextmanager
+def serving():
+    """Yield the address of a server on this machine that answers every client once."""
+
+    def answer():
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1024)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
 class TestOptions:
     @pytest.fixture(autouse=True)
     def _here(self, tmp_path, monkeypatch):
@@ -262,6 +294,24 @@ class TestOptions:
         told = self.refused("--executor", "ray", "--ray-address", "127.0.0.1:1")
         assert "nothing answers at 127.0.0.1:1" in told
 
+    @pytest.mark.parametrize("address", ["head", "http://127.0.0.1:8265", "ray://head", "head:x"])
+    @pytest.mark.parametrize("whose", ["--ray-address", "RAY_ADDRESS"])
+    def test_what_is_no_address_is_refused_and_who_named_it_is_said(
+        self, monkeypatch, address, whose
+    ):
+        pytest.importorskip("ray")
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        given = ("--ray-address", address) if whose == "--ray-address" else ()
+        told = self.refused("--executor", "ray", *given)
+        assert f"{whose}: got '{address}'; wanted: auto, or the address of" in told
+
+    def test_what_answers_and_is_no_cluster_is_refused_at_once(self):
+        """Ray waits for minutes for it to become one."""
+        pytest.importorskip("ray")
+        with serving() as address:
+            told = self.refused("--executor", "ray", "--ray-address", address)
+        assert f"what answers at {address} is no Ray cluster" in told
+
     def test_options_of_ray_have_no_effect_without_it(self):
         assert "--gpus-per-worker has no effect" in self.refused("--gpus-per-worker", "0.5")
 
@@ -277,11 +327,11 @@ class TestDemand:
         ray = pytest.importorskip("ray")
         from audiocls.execution.cluster import connection
 
-        def demand(nodes, devices="auto", workers=None, cpus=None, gpus=None):
+        def demand(nodes, devices="auto", workers=None, cpus=None, gpus=None, per_trial=1):
             known = [{"Alive": True, "Resources": each} for each in nodes]
             monkeypatch.setattr(ray, "nodes", lambda: known)
             monkeypatch.setattr(connection, "_groups", list)
-            return connection.demand(devices, workers, cpus, gpus)
+            return connection.demand(devices, workers, cpus, gpus, per_trial)
 
         return demand
 
@@ -299,6 +349,46 @@ class TestDemand:
         assert (found.num_workers, found.accelerator_type) == (8, "H200")
         assert found.options["accelerator_type"] == "H200"
         assert demand([GPUS, others], "A100").num_workers == 4
+
+    def test_a_trial_on_several_devices_gets_them_from_one_node(self, demand):
+        found = demand([HEAD, GPUS, GPUS], per_trial=2)
+        assert (found.num_workers, found.gpus, found.cpus) == (4, 2.0, 2.0)
+        assert demand([HEAD], per_trial=2).num_workers == 2
+        assert demand([GPUS], devices="cpu", per_trial=8).options["num_gpus"] == 0
+        with pytest.raises(UsageError, match=r"to have 8 CPU and 8 GPU A100, and no node offers"):
+            demand([HEAD, GPUS, GPUS], per_trial=8)
+        with pytest.raises(UsageError, match=r"Ask for less with --devices-per-trial"):
+            demand([HEAD], per_trial=5)
+
+    @pytest.mark.parametrize(
+        ("nodes", "given", "option"),
+        [
+            ([GPUS], {"gpus": 0.5}, "--gpus-per-worker: got 0.5"),
+            ([HEAD], {"cpus": 1.0}, "--cpus-per-worker: got 1"),
+        ],
+    )
+    def test_a_worker_with_other_devices_than_its_trials_is_refused(
+        self, demand, nodes, given, option
+    ):
+        with pytest.raises(UsageError, match=rf"{option}, and --devices-per-trial 2.*leave"):
+            demand(nodes, per_trial=2, **given)
+
+    @pytest.mark.parametrize(
+        ("nodes", "devices", "asked", "fault"),
+        [
+            ([HEAD], "auto", ["auto", "cuda"], "got cuda, but each worker .* has 1 CPU of"),
+            ([GPUS], "auto", ["cpu"], "got cpu, but each worker .* has 1 CPU and 1 GPU A100"),
+            ([GPUS], "cpu", ["cpu", "auto"], ""),
+            ([GPUS], "A100", ["cuda"], ""),
+        ],
+    )
+    def test_a_recipe_for_another_kind_of_device_is_refused(
+        self, demand, monkeypatch, nodes, devices, asked, fault
+    ):
+        workers = RayWorkers(RayOptions(), devices, None)
+        monkeypatch.setattr(RayWorkers, "_demand", lambda self: demand(nodes, devices))
+        with pytest.raises(UsageError, match=f"device: {fault}") if fault else nullcontext():
+            workers.require_kinds(asked)
 
     def test_more_than_any_node_offers_is_refused_with_what_they_offer(self, demand):
         with pytest.raises(UsageError, match="no node offers that; the nodes offer: 4 CPU and 0"):

@@ -14,8 +14,7 @@ from audiocls.config import resolve
 from audiocls.errors import UsageError
 from audiocls.execution import packs
 from audiocls.execution.devices import per_device
-from audiocls.execution.executors.local import LocalExecutor
-from audiocls.execution.messages import Done, Ended, Epoch, Extraction, Failed, Interrupted
+from audiocls.execution.messages import Done, Epoch, Extraction, Failed, Interrupted
 from audiocls.execution.packs import groups_of_one_shape, train_jobs
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell
@@ -158,22 +157,6 @@ def test_a_fault_of_all_fails_each(jobs, train, monkeypatch):
     events = train(made)
     assert {type(events[job.id][-1]) for job in made} == {Failed}
     assert all("no such kernel" in job.trial.failure().message for job in made)
-
-
-def test_a_worker_with_room_for_more_takes_jobs_that_come_together(jobs, cache, tmp_path):
-    executor = LocalExecutor(["cpu"], cache, tmp_path / "log", per_device=3)
-    made = jobs(*({"seed": seed} for seed in range(4)))
-    assert executor.num_free() == 3
-    for job in made[:3]:
-        executor.submit(job)
-    assert executor.num_free() == 0
-    ended = []
-    while len(ended) < 3:
-        ended += [event for event in executor.poll(0.2) if isinstance(event, Ended)]
-        assert executor.num_free() in (0, 3)
-    executor.stop(grace_s=5)
-    assert {type(event) for event in ended} == {Done}
-    assert {job.trial.record().cost.pack for job in made[:3]} == {3}
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", ""])

@@ -153,9 +153,9 @@ blocks: {seed: [0], fold: [1, 2]}
 def pretraining_workers() -> list[psutil.Process]:
     """Return the actors of nodes on this machine whose trial pre-trains, now or until it ended."""
     found = []
-    for history in Path("/tmp").glob("audiocls-node-*/*/pretrained/*/history.jsonl"):
+    for history in Path("/tmp").glob("audiocls-node-*/*/*/pretrained/*/history.jsonl"):
         with suppress(FileNotFoundError, psutil.NoSuchProcess):
-            owner = (history.parents[3] / "owner").read_text()
+            owner = (history.parents[4] / "owner").read_text()
             if history.stat().st_size:
                 found.append(psutil.Process(int(re.findall(r"-(\d+)-", owner)[-1])))
     return found
@@ -219,6 +219,51 @@ method: grid
 metric: {name: score, goal: maximize}
 parameters: {x: {values: [1, 2]}}
 """
+
+
+def test_packs_outlive_their_worker_and_their_node_and_are_finished_here(cluster, home, node_cache):
+    pack = ("--per-device", "2", "--wandb", "disabled")
+    launch = home.start(*words(cluster, *pack, *CHOSEN))
+    wait_for_rows(launch, home, 10)
+    training_processes()[0].kill()
+    wait_for_rows(launch, home, 10)
+    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    add_node(cluster, node_cache)
+    wait_for_rows(launch, home, 10)
+    home.run("sweep", "stop", "tiny")
+    ended = wait(launch)
+    assert ended.code == 75, ended.err
+    assert ended.err.count("worker killed by SIGKILL; resuming from its last snapshot") == 2
+    assert ended.err.count("its worker on") == 2
+    home.launch(*CHOSEN)
+    assert all(rows == [*range(1, NUM_EPOCHS + 1)] for rows in histories(home).values())
+    records = [json.loads((trial / "record.json").read_text()) for trial in home.finished()]
+    assert len(records) == 4
+    assert all("fused" in record["provenance"]["execution"] for record in records)
+
+
+def test_the_devices_of_a_trial_are_on_one_node(cluster, home, node_cache):
+    """Two cores, of which no node has had as many."""
+    recipe = home.path / "recipes/tiny.yaml"
+    raw = "features: {name: raw}\nmodel: {name: convnext1d, stem_width: 4, strides: [4]}\n"
+    kept = [
+        line
+        for line in recipe.read_text().splitlines()
+        if not line.startswith(("features", "model"))
+    ]
+    recipe.write_text("\n".join(kept) + "\n" + raw)
+    home.change(factors="{model.width: [4]}")
+    chosen = ("--devices-per-trial", "2", "--seeds", "0", "--wandb", "disabled")
+    refused = home.run(*words(cluster, *chosen), code=2)
+    assert "to have 2 CPU, and no node offers that" in refused.err
+    node = add_node(cluster, node_cache, num_cpus=2)
+    try:
+        home.run(*words(cluster, *chosen))
+    finally:
+        cluster.remove_node(node)
+    records = [json.loads((trial / "record.json").read_text()) for trial in home.finished()]
+    executions = {record["provenance"]["execution"] for record in records}
+    assert (len(records), executions) == (2, {"eager on 2 devices"})
 
 
 def test_own_parts_go_to_the_nodes(cluster, home):

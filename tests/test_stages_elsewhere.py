@@ -3,25 +3,23 @@
 import shutil
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
+from helpers.ray_here import RayHere, nodes_here
 from helpers.recipes import TINY
 from helpers.trials import train, trainable_job
 
 from audiocls.config import resolve
 from audiocls.errors import MachineFault
-from audiocls.execution.cluster import dispatch, shipments, tables
+from audiocls.execution.cluster import dispatch, shipments
 from audiocls.execution.cluster.dispatch import paths_of
 from audiocls.execution.cluster.node import NodeSetup, NodeWorker
-from audiocls.execution.cluster.remote_worker import RemoteWorker, unsendable
+from audiocls.execution.cluster.remote_worker import RemoteTrial, RemoteWorker, unsendable
 from audiocls.execution.cluster.shipments import Shipments
 from audiocls.execution.executors.inline import InlineExecutor
 from audiocls.execution.messages import Done, Ended, Interrupted, Notice, Stage
-from audiocls.parts.modules import PLACES
 from audiocls.store import StudyFolder
 from audiocls.store.transfer import packed
 
@@ -37,25 +35,10 @@ EMPTY = packed(Path("/nowhere"))
 FINISHED = {"checkpoint.safetensors", "checkpoint.json", "stage.json"}
 
 
-class HereAndNow:
-    """The process that makes data, run in this one."""
-
-    def __init__(self, words, **_):
-        dispatch.main(Path(words[-1]))
-
-    def wait(self):
-        return 0
-
-    def kill(self):
-        """It has ended."""
-
-
 @pytest.fixture(autouse=True)
 def _here(monkeypatch):
-    monkeypatch.setattr(dispatch.subprocess, "Popen", HereAndNow)
+    nodes_here(monkeypatch)
     monkeypatch.setattr(shipments, "WAIT_S", 0.0)
-    for name in (tables.TABLES, PLACES):
-        monkeypatch.setenv(name, "")
 
 
 class StopAfter:
@@ -86,7 +69,7 @@ class Launch:
 
     def assigned(self, job):
         worker = RemoteWorker(None)
-        worker.assign(job, self.shipments.of(job))
+        worker.trials[job.id] = RemoteTrial(job, self.shipments.of(job))
         return worker
 
     def node(self, cache="node"):
@@ -105,25 +88,34 @@ class Launch:
 
     def train(self, worker, node):
         """Return the events of a trial that is sent to a node once it is ready."""
-        shipment = wait_for(worker)
-        job = worker.job
+        trial = wait_for(worker)
+        job = trial.job
         job.trial.begin()
-        report = node.run(shipment.delivery(job, packed(job.trial.path)), 0.1)
-        events = list(worker.bring_home(report))
-        while worker.job is not None:
-            events += worker.bring_home(node.poll(0.1))
+        report = node.run([trial.delivery(packed(job.trial.path))], 0.1)
+        events = brought_home(worker, report)
+        while worker.trials:
+            events += brought_home(worker, node.poll(0.1))
         return events
 
     def stages(self):
         return sorted((self.study.path / "pretrained").iterdir())
 
 
+def trial_of(worker):
+    [trial] = worker.trials.values()
+    return trial
+
+
 def wait_for(worker):
     deadline = time.monotonic() + 60
-    while not worker.shipment.look():
+    while not trial_of(worker).look():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return worker.shipment
+    return trial_of(worker)
+
+
+def brought_home(worker, report):
+    return [event for each in report.trials for event in worker.bring_home(each)]
 
 
 @pytest.fixture(
@@ -180,12 +172,13 @@ def test_a_finished_stage_goes_once_to_a_node_and_stays_in_its_cache(of_data):
 def test_the_others_wait_and_tell_how_far_it_is_and_one_takes_over(of_data):
     first, second = of_data.assigned(of_data.job("a")), of_data.assigned(of_data.job("b"))
     wait_for(first)
-    while not (told := second.shipment.news()):
-        assert not second.shipment.look()
+    while not (told := trial_of(second).news()):
+        assert not trial_of(second).look()
     assert told[0] == Stage("b", 0, 3)
-    first.free()
+    assert trial_of(second).is_waiting
+    first.free("a")
     wait_for(second)
-    assert second.shipment.delivery(second.job, b"").stage.files
+    assert trial_of(second).delivery(b"").stage.files
 
 
 def test_a_stage_goes_on_elsewhere_from_what_came_home(launch, tmp_path):
@@ -211,7 +204,7 @@ def test_a_stage_that_is_damaged_at_home_is_told_and_made_again(of_data):
     (stage / "checkpoint.safetensors").write_bytes(whole[:-1])
     worker = of_data.assigned(of_data.job("b", freeze=True))
     wait_for(worker)
-    [notice] = [event for event in worker.shipment.news() if isinstance(event, Notice)]
+    [notice] = [event for event in trial_of(worker).news() if isinstance(event, Notice)]
     assert "checkpoint.safetensors: damaged" in notice.text
     of_data.train(worker, of_data.node())
     assert (stage / "checkpoint.safetensors").read_bytes() == whole
@@ -219,11 +212,11 @@ def test_a_stage_that_is_damaged_at_home_is_told_and_made_again(of_data):
 
 def test_nothing_is_written_of_a_stage_that_another_launch_has_taken_over(of_data):
     worker = of_data.assigned(of_data.job("a"))
-    shipment = wait_for(worker)
+    trial = wait_for(worker)
     [stage] = of_data.stages()
     (stage / ".lease").unlink()
-    report = of_data.node().run(shipment.delivery(worker.job, EMPTY), 0.1)
-    shipment.stage.bring_home(report.stage)
+    [report] = of_data.node().run([trial.delivery(EMPTY)], 0.1).trials
+    trial.shipment.stage.bring_home(report.stage)
     assert report.stage
     assert not list(stage.iterdir())
 
@@ -257,49 +250,8 @@ def test_a_disk_without_room_stops_the_launch_and_fails_no_trial(of_data, monkey
 
     monkeypatch.setattr(dispatch, "_opened", opened)
     worker = of_data.assigned(of_data.job("a"))
-    fault = wait_for(worker).fault
+    fault = wait_for(worker).shipment.fault
     assert unsendable("a", fault) == Interrupted("a", fault="no room")
-
-
-class RayHere:
-    """What the executor asks of Ray, answered at once in this process, but for nodes that die."""
-
-    def __init__(self, node):
-        self.node = node
-
-    def remote(self, kind):
-        return self
-
-    def options(self, **_):
-        made = SimpleNamespace()
-        made.remote = lambda setup, get: Actor(self.node())
-        return made
-
-    put = get = staticmethod(lambda value: value.value if isinstance(value, Answer) else value)
-
-    def wait(self, calls, num_returns, timeout):
-        return calls[:num_returns], calls[num_returns:]
-
-    def kill(self, actor):
-        actor.is_alive = False
-
-
-@dataclass(eq=False)
-class Answer:
-    value: Any
-
-
-class Actor:
-    """A worker whose methods are called by `remote`."""
-
-    is_alive = True
-
-    def __init__(self, worker):
-        self.worker = worker
-
-    def __getattr__(self, name):
-        method = getattr(self.worker, name)
-        return SimpleNamespace(remote=lambda *given: Answer(method(*given)))
 
 
 def test_the_executor_trains_a_stage_once_for_all_its_workers(of_data, monkeypatch):

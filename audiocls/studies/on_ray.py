@@ -1,14 +1,14 @@
 """`--executor ray`: what its options mean, without Ray where it is not asked for."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiocls import extras
 from audiocls.errors import UsageError
-from audiocls.execution.devices import Slots
+from audiocls.execution.devices import PerDevice, Slots
 from audiocls.execution.executors import Executor
 from audiocls.execution.temporary import cache_folder
 
@@ -47,14 +47,31 @@ class RayWorkers:
     options: RayOptions
     devices: str
     num: int | None
+    per_device: PerDevice = 1
+    """Trials that each of them trains at once."""
+    devices_per_trial: int = 1
 
     def slots(self) -> Slots:
-        """Return `gpu` or `cpu` for each worker.
+        """Return `cuda` or `cpu` for each worker.
 
         Raises `UsageError` where Ray is not installed, no cluster answers, or no node has room.
         """
         demand = self._demand()
-        return ["gpu" if demand.gpus else "cpu"] * demand.num_workers
+        return ["cuda" if demand.gpus else "cpu"] * demand.num_workers
+
+    def require_kinds(self, wanted: Iterable[str]) -> None:
+        """Raise `UsageError` where trials ask for a kind of device that workers do not get.
+
+        Args:
+            wanted: each trial's `device`, such as `auto` or `cuda`.
+        """
+        demand = self._demand()
+        odd = sorted(kind for kind in {*wanted} - {"auto"} if (kind == "cpu") == bool(demand.gpus))
+        if odd:
+            raise UsageError(
+                f"device: got {odd[0]}, but each worker of this launch has {demand} of its node. "
+                "Leave it at auto, or choose others with --devices or --gpus-per-worker"
+            )
 
     def _demand(self) -> "Demand":
         extras.require("ray", "--executor ray")
@@ -63,7 +80,7 @@ class RayWorkers:
         options = self.options
         connection.connect(options.address)
         each = (options.cpus_per_worker, options.gpus_per_worker)
-        return connection.demand(self.devices, self.num, *each)
+        return connection.demand(self.devices, self.num, *each, self.devices_per_trial)
 
     def open(
         self, study: Path, most: int | None, program: Mapping[str, bytes] | None = None
@@ -79,7 +96,13 @@ class RayWorkers:
 
         num_workers = min(demand.num_workers, most or demand.num_workers)
         setup = NodeSetup(
-            str(study), bool(demand.gpus), program is not None, variables(os.environ), program or {}
+            str(study),
+            bool(demand.gpus),
+            program is not None,
+            variables(os.environ),
+            program or {},
+            self.per_device,
+            self.devices_per_trial,
         )
         wanted = replace(demand, num_workers=num_workers)
         return RayExecutor(wanted, setup, cache_folder().absolute(), connection.disconnect)

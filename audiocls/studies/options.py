@@ -123,10 +123,8 @@ class LaunchOptions:
         if self.executor == "slurm":
             raise UsageError(ELSEWHERE)
         self._check_packs()
-        if self.executor in ("inline", "ray") and self.devices_per_trial > 1:
-            raise UsageError(
-                f"--devices-per-trial: with --executor {self.executor} a trial has one device"
-            )
+        if self.executor == "inline" and self.devices_per_trial > 1:
+            raise UsageError("--devices-per-trial: with --executor inline a trial has one device")
         if self.executor == "ray":
             return self._ray().slots()
         self.ray.require_none()
@@ -136,7 +134,7 @@ class LaunchOptions:
         """Raise `UsageError` for several trials at once where no worker takes several."""
         if per_device(self.per_device) == 1:
             return
-        if self.executor != "local":
+        if self.executor not in ("local", "ray"):
             raise UsageError(
                 f"--per-device: got {self.per_device}, which needs workers; allowed with "
                 f"--executor {self.executor}: 1"
@@ -148,7 +146,8 @@ class LaunchOptions:
             )
 
     def _ray(self) -> RayWorkers:
-        return RayWorkers(self.ray, self.devices, self.workers)
+        pack = per_device(self.per_device)
+        return RayWorkers(self.ray, self.devices, self.workers, pack, self.devices_per_trial)
 
     def claimed(
         self, note: Callable[[str], None], most: int | None = None, is_native: bool = False
@@ -185,6 +184,7 @@ class LaunchOptions:
             from audiocls.execution.cluster.dispatch import require_sendable
 
             require_sendable(self.mode(), self.has_model)
+            self._ray().require_kinds(config.device for config in configs)
 
     def open_workers(
         self,

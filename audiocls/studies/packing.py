@@ -130,7 +130,7 @@ class PackingRequest:
             Path(), executor=executor, devices=devices, per_device=per_device_text
         )
         slots = options.slots(is_native=True)
-        return cls(number, slots, form_on(kind_name(slots[0])))
+        return cls(number, [] if executor == "ray" else slots, form_on(kind_name(slots[0])))
 
     def of_ablation(self, request: AblationRequest) -> Packing:
         """Return how the trials of an ablation would be packed."""

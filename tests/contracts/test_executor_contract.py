@@ -83,9 +83,9 @@ class InlineBench:
 class LocalBench:
     is_concurrent = True
 
-    def __init__(self, folder: Path, cache: Path):
-        self._cache = cache
-        self.executor = LocalExecutor(["cpu"], cache, folder / "workers.log")
+    def __init__(self, folder: Path, cache: Path, per_device: int = 1):
+        self._cache, log = cache, folder / "workers.log"
+        self.executor = LocalExecutor(["cpu"], cache, log, per_device=per_device)
 
     def job(self, kind: str, folder: Path, trial_id: str = "a") -> NativeJob:
         return native_job(self._cache, kind, folder, trial_id)
@@ -136,16 +136,16 @@ class SubprocessBench:
 class RayBench:
     is_concurrent = True
 
-    def __init__(self, folder: Path, cache: Path):
+    def __init__(self, folder: Path, cache: Path, per_device: int = 1):
         from audiocls.execution.cluster.connection import Demand
         from audiocls.execution.cluster.node import NodeSetup
         from audiocls.execution.executors.actors import RayExecutor
 
         require_ray(cache)
         self._cache = cache
-        setup = NodeSetup(str(folder / "study"))
+        setup = NodeSetup(str(folder / "study"), per_device=per_device)
         self.executor = RayExecutor(Demand(1, cpus=1.0), setup, cache)
-        poll_until(self.executor, lambda: self.executor.num_free() == 1)
+        poll_until(self.executor, lambda: self.executor.num_free() == per_device)
 
     def job(self, kind: str, folder: Path, trial_id: str = "a") -> NativeJob:
         return native_job(self._cache, kind, folder, trial_id)
@@ -154,20 +154,18 @@ class RayBench:
         """Nothing to do."""
 
 
-def native_job(cache: Path, kind: str, folder: Path, trial_id: str) -> NativeJob:
-    config, study = resolve([TINY, NATIVE[kind]], "tiny"), StudyFolder(folder / "study")
+def native_job(cache: Path, kind: str, folder: Path, trial_id: str, **changes: Any) -> NativeJob:
+    changes = {**NATIVE[kind], **changes}
+    config, study = resolve([TINY, changes], "tiny"), StudyFolder(folder / "study")
     cell = Cell(trial_id, "baseline", config.seed, config.fold)
     return trainable_job(config, study.path, cache, cell=cell, trial=study.trial(trial_id))
 
 
-BENCHES: tuple[Any, ...] = (
-    InlineBench,
-    LocalBench,
-    ForkedBench,
-    SubprocessBench,
-    pytest.param(RayBench, marks=[pytest.mark.slow, pytest.mark.alone]),
-)
+ON_RAY = pytest.param(RayBench, marks=[pytest.mark.slow, pytest.mark.alone])
+BENCHES: tuple[Any, ...] = (InlineBench, LocalBench, ForkedBench, SubprocessBench, ON_RAY)
 CONCURRENT = BENCHES[1:]
+PACKING = (LocalBench, ON_RAY)
+"""Those whose workers train several trials at once."""
 
 
 def name_of(bench: type) -> str:
@@ -336,3 +334,25 @@ def test_a_launch_that_is_stopped_at_once_records_nothing(make, tmp_path, cache)
     assert job.trial.record() is None
     assert job.trial.state() == "pending"
     assert not [event for event in events if isinstance(event, Failed | Done | Lost)]
+
+
+@pytest.mark.parametrize("make", PACKING, ids=name_of)
+def test_a_worker_takes_jobs_that_come_together_and_each_has_an_end_of_its_own(
+    make, tmp_path, cache
+):
+    executor = make(tmp_path, cache, per_device=3).executor
+    endless = [
+        native_job(cache, "endless", tmp_path, name, seed=seed) for seed, name in enumerate("abc")
+    ]
+    for number, job in enumerate(endless):
+        assert executor.num_free() == 3 - number
+        executor.submit(job)
+    poll_until(executor, lambda: all(map(is_running, endless)))
+    assert executor.num_free() == 0
+    executor.end("b")
+    a, b = (job.trial for job in endless[:2])
+    poll_until(executor, lambda: len(a.history()) > len(b.history()) + 1)
+    ends = {event.id: event for event in executor.stop(grace_s=20) if is_end(event)}
+    assert ends == {"a": Interrupted("a"), "b": Done("b"), "c": Interrupted("c")}
+    assert b.record().cost.pack == 3
+    assert a.resume() is not None

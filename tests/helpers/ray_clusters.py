@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers.processes import ROOT
 
@@ -38,10 +38,10 @@ def ray_cluster(num_nodes: int, cache: Path) -> Iterator["Cluster"]:
         cluster.shutdown()
 
 
-def add_node(cluster: "Cluster", cache: Path) -> None:
-    """Add a node of one core."""
+def add_node(cluster: "Cluster", cache: Path, num_cpus: int = 1) -> Any:
+    """Add a node of one core, or of more; return it."""
     with _environment(cache):
-        cluster.add_node(num_cpus=1, **_free_ports())
+        return cluster.add_node(num_cpus=num_cpus, **_free_ports())
 
 
 def _free_ports() -> dict[str, int]:

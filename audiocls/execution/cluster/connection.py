@@ -5,6 +5,7 @@ import math
 import os
 import re
 import socket
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ from audiocls.formatting import join_names
 
 CONNECT_S = 5.0
 """For a machine to answer at the address of a cluster."""
+ADDRESS = re.compile(r"auto|local|(ray://)?[^/\s]+:\d+")
+WANTED = "auto, or the address of a cluster's head, such as HOST:6379 or ray://HOST:10001"
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
+"""How a client of gRPC begins: the preface of HTTP/2 (RFC 9113, 3.4), and settings of its own."""
+SETTINGS = 4
+"""Kind of the frame, its fourth byte, by which such a server answers."""
 NAMESPACE = "audiocls"
 """Distinguishes connections that are opened here from the user's."""
 TYPE = "accelerator_type:"
@@ -72,14 +79,18 @@ def connect(address: str | None) -> None:
                 "leave the address out, or call ray.shutdown() before"
             )
         return
-    _require_listener(address or os.environ.get("RAY_ADDRESS") or _started_here())
+    inherited = os.environ.get("RAY_ADDRESS", "")
+    whose = "RAY_ADDRESS" if inherited and not address else "--ray-address"
+    _require_cluster(address or inherited or _started_here() or "auto", whose)
     try:
-        ray.init(
-            address or "auto",
-            namespace=NAMESPACE,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ray.init(
+                address or "auto",
+                namespace=NAMESPACE,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         why = str(error).strip().partition("\n")[0]
         raise UsageError(
@@ -107,39 +118,74 @@ def _started_here() -> str:
         return ""
 
 
-def _require_listener(address: str) -> None:
-    """Raise `UsageError` where nothing listens: Ray itself would wait for minutes."""
+def _require_cluster(address: str, whose: str) -> None:
+    """Raise `UsageError` where no cluster answers: Ray itself would wait for minutes.
+
+    Args:
+        whose: the option or variable that names it, for people.
+    """
+    if not ADDRESS.fullmatch(address):
+        raise UsageError(f"{whose}: got {address!r}; wanted: {WANTED}")
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
+    if not host:
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S) as connection:
+            is_cluster = bool(os.environ.get("RAY_USE_TLS")) or _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
         raise UsageError(
-            f"--ray-address: nothing answers at {address} ({error}); wanted: auto, or the address "
-            "of a cluster's head, such as HOST:6379 or ray://HOST:10001"
+            f"{whose}: nothing answers at {address} ({error}); wanted: {WANTED}"
         ) from error
+    if not is_cluster:
+        raise UsageError(f"{whose}: what answers at {address} is no Ray cluster; wanted: {WANTED}")
 
 
-def demand(devices: str, workers: int | None, cpus: float | None, gpus: float | None) -> Demand:
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Whether a server answers as those of Ray do."""
+    connection.sendall(HELLO)
+    try:
+        answer = connection.recv(SETTINGS)
+    except OSError:
+        return False
+    return len(answer) == SETTINGS and answer[-1] == SETTINGS
+
+
+def demand(
+    devices: str, workers: int | None, cpus: float | None, gpus: float | None, per_trial: int = 1
+) -> Demand:
     """Return what a launch asks of the cluster that this process is connected with.
 
-    Without a number of workers there are as many as all nodes have room for. Raises `UsageError`
-    where no node, and none that the cluster may add, has room for one.
+    Without a number of workers there are as many as all nodes have room for. A worker whose trials
+    are trained on several devices gets them all. Raises `UsageError` where no node, and none that
+    the cluster may add, has room for one.
     """
     known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     nodes = [node["Resources"] for node in known if node["Alive"]]
     groups = _groups()
     kind, has_gpu = _kind(devices, [*nodes, *groups], gpus)
-    wanted = Demand(workers or 1, 1.0 if cpus is None else cpus, gpus or float(has_gpu), kind)
+    if per_trial > 1:
+        _require_devices(per_trial, cpus, gpus, has_gpu)
+    cpus = float(per_trial) if cpus is None else cpus
+    wanted = Demand(workers or 1, cpus, gpus or float(has_gpu) * per_trial, kind)
     room = sum(map(wanted.room_on, nodes))
     if not room and not any(map(wanted.room_on, groups)):
+        less = "--cpus-per-worker or --gpus-per-worker"
         raise UsageError(
             f"--executor ray: a worker is to have {wanted}, and no node offers that; the nodes "
             f"offer: {join_names(sorted(set(map(_described, nodes))), MOST_NAMED)}. Ask for less "
-            "with --cpus-per-worker or --gpus-per-worker"
+            f"with {less if per_trial == 1 else '--devices-per-trial'}"
         )
     return Demand(workers or max(1, room), wanted.cpus, wanted.gpus, kind)
+
+
+def _require_devices(per_trial: int, cpus: float | None, gpus: float | None, has_gpu: bool) -> None:
+    """Raise `UsageError` where a worker is to have other devices than its trials are trained on."""
+    option, given = ("--gpus-per-worker", gpus) if has_gpu else ("--cpus-per-worker", cpus)
+    if given is not None and given != per_trial:
+        raise UsageError(
+            f"{option}: got {given:g}, and --devices-per-trial {per_trial}: each worker gets "
+            f"{per_trial}; leave {option} out"
+        )
 
 
 def _kind(devices: str, nodes: Sequence[Resources], gpus: float | None) -> tuple[str, bool]:

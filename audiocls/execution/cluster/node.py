@@ -1,7 +1,7 @@
 """`NodeWorker`: one worker of a launch on a node that sees neither the study nor its data.
 
-It runs the executor that a launch on this machine would have, with room for one trial, in a folder
-of its own; what the trial leaves goes home in reports. One call is answered after the other.
+It runs the executor that a launch on this machine would have, with one worker; what its trials
+leave goes home in reports. One call is answered after the other.
 """
 
 import os
@@ -19,28 +19,27 @@ from typing import Any
 from audiocls import writers
 from audiocls.atomic import build_once, write_bytes, write_text
 from audiocls.errors import AudioclsError, MachineFault
-from audiocls.execution.accelerators import available_devices
-from audiocls.execution.cluster.stages import Archives, StageDelivery, StageReports
+from audiocls.execution.accelerators import available_devices, obstacles
+from audiocls.execution.cluster.node_trial import NodeTrial, TrialReport, has_ended
+from audiocls.execution.cluster.stages import StageDelivery
 from audiocls.execution.cluster.tables import TABLES, is_table_here, keep_stage, keep_table
-from audiocls.execution.devices import kind_of
+from audiocls.execution.devices import PerDevice, kind_of
 from audiocls.execution.executors import Executor
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.executors.subprocesses import SubprocessExecutor
 from audiocls.execution.job import AnyJob, CommandSpec, NativeSpec, job_from_json
-from audiocls.execution.messages import Ended, Epoch, Event, Lost, Stage, to_json
-from audiocls.execution.pretraining_stage import STAGES
+from audiocls.execution.messages import Event
 from audiocls.execution.provenance import code_digest, torch_version
 from audiocls.execution.temporary import cache_folder
 from audiocls.machine import fault_of
 from audiocls.parts.modules import PLACES
 from audiocls.store import StudyFolder
-from audiocls.store.transfer import UNDERWAY, packed, rows_after, unpack
+from audiocls.store.transfer import unpack
 
-SNAPSHOT_EVERY_S = 20.0
-"""Between two snapshots that go home: what a node's death costs at most, beside the epoch."""
 GATHER_S = 0.2
 """After a first event, for further ones to go home with it: epochs may be many a second."""
 PREFIX, OWNER = "audiocls-node-", "owner"
+NO_GPU = "no driver lists as many as Ray was told of"
 LOG_TAIL = 2000
 """Characters of the workers' output that an error carries."""
 
@@ -58,6 +57,9 @@ class NodeSetup:
     """Of the environment of the machine that launches: W&B's, and whom it trusts."""
     program: Mapping[str, bytes] = field(default_factory=dict)
     """The program's files, by their paths in its working directory."""
+    per_device: PerDevice = 1
+    """Trials that the worker trains at once."""
+    devices_per_trial: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Node:
     """Product name of its device, or `cpu`."""
     code: str
     torch: str
+    obstacle: str = ""
+    """What keeps our own trials from the GPUs that Ray has given it."""
 
 
 @dataclass(frozen=True)
@@ -92,19 +96,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Report:
-    """What has happened since the last one."""
+    """What has happened to a worker's trials since the last one."""
 
-    events: tuple[str, ...] = ()
-    rows: bytes = b""
-    """Lines of the trial's history."""
-    has_all_rows: bool = False
-    """Whether these are all, and not those that were added."""
-    snapshot: bytes = b""
-    """What a running trial resumes from, as an archive of its folder."""
-    study: bytes = b""
-    """What an ended trial has left, as an archive of the study's folder."""
-    stage: Archives = ()
-    """Of the pre-training stage that this worker trains."""
+    trials: tuple[TrialReport, ...] = ()
+    room: int = 0
+    """For how many trials at once, where it has none; 0 while it has some."""
     fault: str = ""
     """Why this node can train nothing."""
 
@@ -119,60 +115,66 @@ class NodeWorker:
             Path.cwd()
         except FileNotFoundError:  # a node outlives the folder that it was started in
             os.chdir(self._scratch)
-        self._study = StudyFolder(self._scratch / Path(setup.study).name)
         os.environ.update(setup.variables)
         os.environ[TABLES] = str(self._scratch / "tables")
         os.environ[PLACES] = str(self._scratch / "modules")
         _write_all(setup.program, self._scratch / "program")
+        num_devices = setup.devices_per_trial
         gpus = available_devices(not setup.is_program) if setup.is_on_gpu else []
-        self._device = gpus[0] if gpus else "cpu"
+        self._device = ",".join(gpus[:num_devices] or ["cpu"] * num_devices)
+        has_too_few = setup.is_on_gpu and not setup.is_program and len(gpus) < num_devices
+        self._obstacle = "; ".join(obstacles() or [NO_GPU]) if has_too_few else ""
         self._cache = cache_folder().absolute()
         self._executor = self._open()
-        self._job: AnyJob | None = None
-        self._stage: StageReports | None = None
-        self._num_sent: int | None = None
-        self._sent_at = 0.0
+        self._trials: dict[str, NodeTrial] = {}
 
     def _open(self) -> Executor[Any]:
         if self._setup.is_program:
             return SubprocessExecutor([self._device])
-        return LocalExecutor([self._device], self._cache, self._scratch / "workers.log")
+        log, pack = self._scratch / "workers.log", self._setup.per_device
+        return LocalExecutor([self._device], self._cache, log, per_device=pack)
 
     def describe(self) -> Node:
         """Return what this node is; of a program the code is its own affair."""
         torch = "" if self._setup.is_program else torch_version()
-        return Node(socket.gethostname(), kind_of(self._device), code_digest(), torch)
+        kind = kind_of(self._device)
+        return Node(socket.gethostname(), kind, code_digest(), torch, self._obstacle)
 
-    def run(self, delivery: Delivery, timeout_s: float) -> Report:
-        """Start a trial; return its first report."""
-        missing = [f"{key}: {path}" for key, path in delivery.paths.items() if not _is_here(path)]
+    def run(self, deliveries: Sequence[Delivery], timeout_s: float) -> Report:
+        """Start trials, as a pack where they are several; return the first report."""
+        needed = dict.fromkeys(pair for each in deliveries for pair in each.paths.items())
+        missing = [f"{key}: {path}" for key, path in needed if not _is_here(path)]
         if missing:
             return Report(fault=f"has not {', '.join(missing)}, which a trial reads")
-        job = self._job_here(delivery.job)
         try:
-            self._receive(delivery, job)
-            unpack(delivery.files, job.trial.path)
+            trials = [self._received(each) for each in deliveries]
         except (OSError, MachineFault) as error:
             if (fault := fault_of(error, self._scratch, self._cache)) is None:
                 raise
             return Report(fault=str(fault))
-        self._job, self._num_sent, self._sent_at = job, None, time.monotonic()
-        self._executor.submit(job)
+        for trial in trials:
+            self._trials[trial.job.id] = trial
+            self._executor.submit(trial.job)
         return self.poll(timeout_s)
 
-    def _receive(self, delivery: Delivery, job: AnyJob) -> None:
-        tables = self._scratch / "tables"
+    def _received(self, delivery: Delivery) -> NodeTrial:
+        """Write a trial and all that came with it; return it."""
+        job, tables = self._job_of(delivery.job), self._scratch / "tables"
+        study = StudyFolder(self._scratch / f"trial-{job.id}" / Path(self._setup.study).name)
+        trial = NodeTrial(job, study, self._setup.study)
         _write_all(delivery.modules, self._scratch / "modules")
         for fingerprint, table in delivery.tables.items():
             if not is_table_here(tables, fingerprint):
                 keep_table(tables, fingerprint, bytes(self._fetch(table)))
         for name, files in delivery.folders.items():
             build_once(self._cache / name, partial(self._fill, files))
-        self._stage = None
         if (stage := delivery.stage) is not None:
             keep_stage(tables, job.id, stage.stage)
-            folder = stage.put(self._study.path, self._cache, self._fill)
-            self._stage = None if stage.finished else StageReports(folder, SNAPSHOT_EVERY_S)
+            folder = stage.put(study.path, self._cache, self._fill)
+            if not stage.finished:
+                trial.follow_stage(folder)
+        unpack(delivery.files, trial.job.trial.path)
+        return trial
 
     def _fill(self, files: Mapping[str, Any], folder: Path) -> None:
         for name, reference in files.items():
@@ -181,15 +183,12 @@ class NodeWorker:
             with place.open("wb") as file:
                 file.write(memoryview(self._fetch(reference)))
 
-    def _job_here(self, line: str) -> AnyJob:
-        """Return the job in this worker's folder, which nobody else writes."""
-        job: AnyJob
-        if self._setup.is_program:
-            command = job_from_json(line, CommandSpec)
-            job = replace(command, spec=replace(command.spec, cwd=str(self._scratch / "program")))
-        else:
-            job = job_from_json(line, NativeSpec)
-        return replace(job, study_folder=self._study.path, trial=self._study.trial(job.id))
+    def _job_of(self, line: str) -> AnyJob:
+        """Return a job as it was sent, but for the working directory of a program."""
+        if not self._setup.is_program:
+            return job_from_json(line, NativeSpec)
+        command = job_from_json(line, CommandSpec)
+        return replace(command, spec=replace(command.spec, cwd=str(self._scratch / "program")))
 
     def poll(self, timeout_s: float) -> Report:
         """Return what has happened; wait up to `timeout_s` for something, and not for more."""
@@ -212,58 +211,28 @@ class NodeWorker:
         self._executor.end(trial_id)
 
     def stop(self, grace_s: float) -> Report:
-        """Stop the trial after its epoch, and close; return what it has left."""
+        """Stop all trials after their epoch, and close; return what they have left."""
         report = self._report(self._executor.stop(grace_s), is_last=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
         return report
 
     def _report(self, events: Sequence[Event], is_last: bool = False) -> Report:
-        job = self._job
-        if job is None:
-            return Report()
-        lines = tuple(to_json(self._for_home(event, job)) for event in events)
-        is_over = is_last or has_ended(events)
-        stage = self._stage_report(events, is_over)
-        if is_over:
-            shutil.rmtree(self._study.path / STAGES, ignore_errors=True)
-            report = Report(lines, study=packed(self._study.path), stage=stage)
-            shutil.rmtree(self._study.path, ignore_errors=True)
-            self._job = None
-            return report
-        if not any(isinstance(event, Epoch) for event in events):
-            return Report(lines, stage=stage)
-        snapshot, has_all = self._snapshot(job), self._num_sent is None  # of no more than the rows
-        rows, self._num_sent = rows_after(job.trial, self._num_sent or 0)
-        return Report(lines, rows, has_all, snapshot, stage=stage)
-
-    def _stage_report(self, events: Sequence[Event], is_over: bool) -> Archives:
-        has_epoch = any(isinstance(event, Stage) for event in events)
-        return self._stage.next(has_epoch, is_over) if self._stage else ()
-
-    def _snapshot(self, job: AnyJob) -> bytes:
-        if time.monotonic() - self._sent_at < SNAPSHOT_EVERY_S:
-            return b""
-        self._sent_at = time.monotonic()
-        return packed(job.trial.path, UNDERWAY)
-
-    def _for_home(self, event: Event, job: AnyJob) -> Event:
-        """Return an event whose words name the folder at home, and whose fault this host."""
-        if not isinstance(event, Ended):
-            return event
-        note = event.note.replace(str(self._study.path), self._setup.study)
-        fault = f"{socket.gethostname()}: {event.fault}" if event.fault else ""
-        return replace(event, note=note, fault=fault)
+        """Return what there is to tell of each trial; those that have ended are here no more."""
+        reports = []
+        for trial_id, trial in list(self._trials.items()):
+            own = [event for event in events if event.id == trial_id]
+            if (report := trial.report(own, is_last)) != TrialReport(trial_id):
+                reports.append(report)
+            if has_ended(own):
+                del self._trials[trial_id]
+        room = 0 if self._trials else self._executor.num_free()
+        return Report(tuple(reports), room)
 
     def _log_tail(self) -> str:
         with suppress(OSError):
             text = (self._scratch / "workers.log").read_text(encoding="utf-8", errors="replace")
             return text.strip()[-LOG_TAIL:]
         return ""
-
-
-def has_ended(events: Sequence[Event]) -> bool:
-    """Whether a trial's end is among the events."""
-    return any(isinstance(event, Ended | Lost) for event in events)
 
 
 def _is_here(path: str) -> bool:

@@ -78,6 +78,11 @@ class TrialShipment:
         return self._data.fault is not None or self.stage is None or self.stage.look()
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether another trial trains the stage that it starts from."""
+        return self.stage is not None and self.stage.is_waiting
+
+    @property
     def fault(self) -> AudioclsError | None:
         """Why it cannot be trained."""
         return self._data.fault or (self.stage.fault if self.stage else None)
@@ -104,6 +109,8 @@ class StageShipment:
         """Its folder, for as long as this trial's worker trains it."""
         self._data: DataShipment | None = None
         """Of a stage that has to be trained."""
+        self.is_waiting = False
+        """Whether another trial trains it."""
         self._is_finished, self._look_at = False, 0.0
         self._untold: list[Event] = []
         self._thread = threading.Thread(target=self._find, daemon=True)
@@ -141,6 +148,7 @@ class StageShipment:
         except Damaged as damage:
             if is_mine:
                 self._untold.append(Notice(self._job.id, f"pre-training: {damage}"))
+        self.is_waiting = not self._is_finished and not is_mine
         if self._is_finished:
             self._lease.give_back()
         elif is_mine:

@@ -1,7 +1,8 @@
 """`RayExecutor`: workers on the nodes of a Ray cluster, as actors; no folder is shared with them.
 
-Each worker is a `NodeWorker` in a folder of its own. Its trial's events and history come home as
-they happen, a snapshot every few seconds, and at the end the whole folder. A worker or node that
+Each worker is a `NodeWorker` in a folder of its own, with one trial or a pack of several. Their
+events and history come home as they happen, a snapshot every few seconds, and at the end the whole
+folder. A worker or node that
 dies costs what has happened since the last snapshot; another worker is asked for, and waits until a
 node has room for it, while the others go on.
 """
@@ -17,14 +18,14 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError
 
 from audiocls.errors import AudioclsError, MachineFault
 from audiocls.execution.cluster.connection import Demand, words_of
-from audiocls.execution.cluster.node import (
-    Delivery,
-    Node,
-    NodeSetup,
-    NodeWorker,
-    Report,
+from audiocls.execution.cluster.node import Delivery, Node, NodeSetup, NodeWorker, Report
+from audiocls.execution.cluster.node_trial import TrialReport
+from audiocls.execution.cluster.remote_worker import (
+    RemoteTrial,
+    RemoteWorker,
+    require_same,
+    unsendable,
 )
-from audiocls.execution.cluster.remote_worker import RemoteWorker, require_same, unsendable
 from audiocls.execution.cluster.shipments import Shipments
 from audiocls.execution.executors.local import MAX_STILLBORN
 from audiocls.execution.job import AnyJob, NativeSpec
@@ -69,37 +70,37 @@ class RayExecutor:
             max_restarts=0, scheduling_strategy="SPREAD", **self.demand.options
         )
         actor: Any = made.remote(self.setup, ray.get)
-        return RemoteWorker(actor, actor.describe.remote())
+        pack = self.setup.per_device
+        return RemoteWorker(actor, actor.describe.remote(), 1 if pack == "auto" else pack)
 
     def num_free(self) -> int:
-        return sum(worker.node is not None and worker.job is None for worker in self._workers)
+        return sum(worker.num_free() for worker in self._workers)
 
     def submit(self, job: AnyJob) -> None:
-        worker = next(each for each in self._workers if each.node and each.job is None)
+        worker = next(worker for worker in self._workers if worker.num_free())
         if not job.tracking.run_id and job.trial.record() is not None:
             self._unreported.append(Done(job.id))
             return
-        if isinstance(job.spec, NativeSpec):
-            worker.assign(job, self._shipments.of(job))
-        else:
-            worker.job = job
-            self._send(worker, job)
+        shipment = self._shipments.of(job) if isinstance(job.spec, NativeSpec) else None
+        worker.trials[job.id] = RemoteTrial(job, shipment)
 
     def _send_waiting(self) -> list[Event]:
-        """Send what is ready; return what is to be told of the rest."""
+        """Send what is ready; return what is to be told of the wait."""
         told: list[Event] = []
         for worker in self._workers:
-            job, shipment = worker.job, worker.shipment
-            if worker.node and job and shipment:
-                if shipment.look():
-                    self._send(worker, job)
-                told += shipment.news()
+            ready = worker.ready()
+            told += [event for trial in worker.unsent().values() for event in trial.news()]
+            deliveries = [each for trial in ready if (each := self._delivery(worker, trial))]
+            if deliveries:
+                worker.call = worker.actor.run.remote(deliveries, CALL_S)
         return told
 
-    def _send(self, worker: RemoteWorker, job: AnyJob) -> None:
-        """Send a trial; its attempt is counted here too, for its worker may never say so."""
-        shipment, worker.shipment = worker.shipment, None
-        fault = shipment.fault if shipment else None
+    def _delivery(self, worker: RemoteWorker, trial: RemoteTrial) -> Delivery | None:
+        """Return a trial to be sent, unless it cannot be trained.
+
+        Its attempt is counted here too, for its worker may never say so.
+        """
+        job, fault = trial.job, trial.shipment.fault if trial.shipment else None
         try:
             files, number = packed(job.trial.path), job.trial.attempts.last().number
             if job.trial.record() is None:
@@ -108,20 +109,20 @@ class RayExecutor:
                 job.trial.fail(Failure("data", str(fault), "", number))
         except LeaseLost:
             self._end_unsent(worker, Interrupted(job.id, is_taken=True))
-            return
+            return None
         if fault is not None:
             self._end_unsent(worker, unsendable(job.id, fault))
-            return
-        delivery = shipment.delivery(job, files) if shipment else Delivery(job.to_json(), files)
-        worker.call = worker.actor.run.remote(delivery, CALL_S)
+            return None
+        trial.is_sent = True
+        return trial.delivery(files)
 
     def _end_unsent(self, worker: RemoteWorker, ended: Failed | Interrupted) -> None:
-        worker.free()
+        worker.free(ended.id)
         self._unreported.append(ended)
 
     def end(self, trial_id: str) -> None:
         for worker in self._workers:
-            if worker.job and worker.job.id == trial_id and not worker.shipment:
+            if trial_id in worker.trials and worker.trials[trial_id].is_sent:
                 worker.actor.end.remote(trial_id)
 
     def _relay_wishes(self) -> None:
@@ -130,8 +131,9 @@ class RayExecutor:
             return
         self._wishes_at = time.monotonic() + WISHES_EVERY_S
         for worker in self._workers:
-            if worker.job and not worker.shipment and worker.job.trial.stop_request.exists():
-                self.end(worker.job.id)
+            for trial_id, trial in worker.trials.items():
+                if trial.is_sent and trial.job.trial.stop_request.exists():
+                    worker.actor.end.remote(trial_id)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         deadline = time.monotonic() + timeout_s
@@ -145,7 +147,7 @@ class RayExecutor:
         events += self._send_waiting()
         self._relay_wishes()
         left = 0.0 if events else max(0.0, deadline - time.monotonic())
-        is_waiting = any(worker.shipment for worker in self._workers)
+        is_waiting = any(worker.unsent() for worker in self._workers)
         for worker in self._answered(min(left, LOOK_EVERY_S) if is_waiting else left):
             events += self._handle(worker)
         return events
@@ -162,7 +164,7 @@ class RayExecutor:
             yield calls[call]
 
     def _handle(self, worker: RemoteWorker) -> Sequence[Event]:
-        """Take a worker's answer, and ask it for the next one while it has a trial."""
+        """Take a worker's answer, and ask it for the next one while it trains."""
         call, worker.call = worker.call, None
         try:
             answer = ray.get(call)
@@ -174,7 +176,7 @@ class RayExecutor:
         events = self._bring_home(worker, answer)
         if answer.fault:
             raise AudioclsError(f"{worker.where} {answer.fault}")
-        if worker.job is not None:
+        if worker.is_busy:
             worker.call = worker.actor.poll.remote(CALL_S)
         return events
 
@@ -188,41 +190,61 @@ class RayExecutor:
             require_same(node)
         self.kind = self.kind or node.kind
         if node.kind != self.kind:  # Ray knew of no kinds; pairs of two do not compare
-            ray.kill(worker.actor)
-            self._workers.remove(worker)
+            self._dismiss(worker, node)
 
-    def _bring_home(self, worker: RemoteWorker, report: Report) -> Sequence[Event]:
-        """Write what a trial has sent, and return its events."""
-        job = worker.job
+    def _dismiss(self, worker: RemoteWorker, node: Node) -> None:
+        """End a worker on another kind of device; what waits for it goes to another worker."""
+        ray.kill(worker.actor)
+        self._workers.remove(worker)
+        if not self._workers:
+            raise AudioclsError(
+                f"--executor ray: trials were trained on {self.kind}, and what is left is "
+                f"{node.host} with {node.kind}: results would not compare. Launch again once a "
+                f"node with {self.kind} is there"
+            )
+        self._workers[0].trials |= worker.trials
+
+    def _bring_home(self, worker: RemoteWorker, report: Report) -> list[Event]:
+        """Write what trials have sent, and return their events."""
+        worker.room = report.room or worker.room
+        return [event for each in report.trials for event in self._written(worker, each)]
+
+    def _written(self, worker: RemoteWorker, report: TrialReport) -> Sequence[Event]:
+        """Write what a trial has sent; one that another launch has by now leaves its worker."""
         try:
             return worker.bring_home(report)
         except LeaseLost:
-            assert job is not None, "it was taken over"
-            worker.free()
+            worker.trials[report.id].is_taken = True
+        if report.is_last:
+            worker.free(report.id)
+        elif all(trial.is_taken for trial in worker.trials.values() if trial.is_sent):
             self._give_up(worker)
-            return [Interrupted(job.id, is_taken=True)]
+        else:
+            worker.actor.end.remote(report.id)
+        return [Interrupted(report.id, is_taken=True)]
 
     def _give_up(self, worker: RemoteWorker) -> RemoteWorker:
         """End a worker with what it does; return the one that is asked for in its place."""
         ray.kill(worker.actor)
         fresh = self._workers[self._workers.index(worker)] = self._start()
+        fresh.trials = worker.unsent()
+        for trial_id in [name for name in worker.trials if name not in fresh.trials]:
+            worker.free(trial_id)
         return fresh
 
     def _replace(self, worker: RemoteWorker, error: RayError) -> list[Event]:
-        """Ask for a worker in the place of one that does not answer; return the loss of its trial.
+        """Ask for a worker in the place of one that does not answer; return what it has lost.
 
         One that cannot be reached may be alive, so it is killed before another one starts.
         """
         if worker.node is None:
             self._count_stillborn(error)
-        job, fresh = worker.job, self._give_up(worker)
-        if job is None or worker.shipment is not None:  # which was not sent yet
-            fresh.job, fresh.shipment, fresh.stage = job, worker.shipment, worker.stage
-            return []
-        worker.free()
+        trials = [each for each in worker.trials.values() if each.is_sent and not each.is_taken]
+        self._give_up(worker)
         how = f"its worker on {worker.where} died: {words_of(error)}"
         cause: Cause = "out_of_memory" if isinstance(error, OutOfMemoryError) else "signal"
-        return [Lost(job.id, how, job.trial.resume() is not None, cause)]
+        jobs = [trial.job for trial in trials]
+        return [Lost(job.id, how, job.trial.resume() is not None, cause) for job in jobs]
 
     def _count_stillborn(self, error: RayError) -> None:
         """Raise `AudioclsError` if no worker can start."""
@@ -245,7 +267,8 @@ class RayExecutor:
                 events += self._last_of(worker)
         for worker in self._workers:
             ray.kill(worker.actor)
-            worker.free()
+            for trial_id in list(worker.trials):
+                worker.free(trial_id)
         self.release()
         return events
 
