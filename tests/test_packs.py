@@ -176,6 +176,21 @@ def test_a_trial_without_memory_beside_others_is_trained_after_them(
     assert [len(job.trial.history()) for job in made] == [2, 2, 2]
 
 
+def test_trials_that_no_fused_step_can_hold_are_trained_one_by_one(jobs, train, monkeypatch):
+    """Models of one's own may do what cannot be done for several trials in one call."""
+
+    def impossible(*given):
+        raise RuntimeError("vmap: called random operation")
+
+    monkeypatch.setattr(fused.FusedStep, "__call__", impossible)
+    made = jobs(*({"seed": seed} for seed in range(3)))
+    events = train(made)
+    assert {type(events[job.id][-1]) for job in made} == {Done}
+    assert {job.trial.record().provenance.execution for job in made} == {"eager"}
+    [said] = [each.text for job in made for each in events[job.id] if isinstance(each, Notice)]
+    assert "RuntimeError: vmap: called random operation): goes on one by one" in said
+
+
 def test_memory_is_measured_by_the_trials_that_were_trained_at_once_last(jobs, cache):
     made = jobs(*ARMS, {"train.batch_size": 4})
     told = [

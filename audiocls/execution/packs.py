@@ -7,6 +7,7 @@ on as `train_trial` would have it.
 
 import gc
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 
@@ -138,45 +139,76 @@ def _num_clips(run: TrialRun) -> int:
 
 
 def _train_pack(runs: Sequence[TrialRun], is_again: bool = False) -> None:
-    """Train trials at once; out of memory, each half of them from its stored snapshots."""
-    left = _left_for_memory(runs, is_again)
-    if not left:
+    """Train trials at once; what cannot be, in smaller packs from their stored snapshots."""
+    left = _left_over(runs, is_again)
+    if not left.runs:
         return
     # Here, and not where the error was caught: that holds the frames in which the pack's tensors
-    # are, and halves beside them would be short of memory as well.
+    # are, and smaller packs beside them would be short of memory as well.
     free_memory()
-    middle = len(left) // 2
-    parts = [part for part in (left[:middle], left[middle:]) if part]
-    left[0].emit(Notice(left[0].job.id, _in_parts(len(runs), parts)))
+    parts = left.parts()
+    left.runs[0].emit(Notice(left.runs[0].job.id, left.sentence(len(runs), parts)))
     for part in parts:
         _train_pack(part, is_again=True)
 
 
-def _in_parts(num: int, parts: Sequence[Sequence[TrialRun]]) -> str:
-    numbers = " and ".join(str(len(part)) for part in parts)
-    return f"out of memory with {num} trials at once: goes on with {numbers}"
+@dataclass
+class _Left:
+    """Trials of a pack that have yet to be trained, since they could not be at once."""
+
+    runs: list[TrialRun] = field(default_factory=list)
+    why: str = ""
+    """Empty if memory was short."""
+
+    def add(self, run: TrialRun, error: Exception, is_fused: bool) -> bool:
+        """Add a trial if its error is one of being trained at once; return whether it is."""
+        is_of_memory = is_out_of_memory(error)
+        if not is_of_memory and not (is_fused and isinstance(error, RuntimeError)):
+            return False
+        self.runs.append(run)
+        self.why = self.why if is_of_memory else f"{type(error).__name__}: {error}"
+        return True
+
+    def parts(self) -> list[list[TrialRun]]:
+        """Return the packs that they go on in: each alone, or else halves."""
+        if self.why:
+            return [[run] for run in self.runs]
+        middle = len(self.runs) // 2
+        return [part for part in (self.runs[:middle], self.runs[middle:]) if part]
+
+    def sentence(self, num: int, parts: Sequence[Sequence[TrialRun]]) -> str:
+        """Return what becomes of them, for people."""
+        if self.why:
+            return f"cannot be trained at once with others ({self.why}): goes on one by one"
+        numbers = " and ".join(str(len(part)) for part in parts)
+        return f"out of memory with {num} trials at once: goes on with {numbers}"
 
 
-def _left_for_memory(runs: Sequence[TrialRun], is_again: bool) -> list[TrialRun]:
-    """Train trials to their ends; return those for which there was no memory beside the others."""
-    left: list[TrialRun] = []
+def _left_over(runs: Sequence[TrialRun], is_again: bool) -> _Left:
+    """Train trials to their ends; return those that could not be trained beside the others."""
+    left, opened = _Left(), list[Opened]()
 
-    def end(run: TrialRun, outcome: Progress | Exception, state: TrainingState | None) -> None:
-        is_of_memory = isinstance(outcome, Exception) and is_out_of_memory(outcome)
-        left.append(run) if is_of_memory and len(runs) > 1 else _end(run, outcome, state)
+    def end(
+        run: TrialRun,
+        outcome: Progress | Exception,
+        state: TrainingState | None = None,
+        is_fused: bool = False,
+    ) -> None:
+        is_left = isinstance(outcome, Exception) and len(runs) > 1
+        if not (is_left and left.add(run, outcome, is_fused)):
+            _end(run, outcome, state)
 
-    opened: list[Opened] = []
     for run in runs:
         try:
             opened.append((run, _state_of(run, is_again)))
         except Exception as error:
-            end(run, error, None)
+            end(run, error)
     try:
-        outcomes = _outcomes(opened)
+        outcomes, is_fused = _outcomes(opened), False
     except Exception as error:
-        outcomes = [error for _ in opened]
+        outcomes, is_fused = [error for _ in opened], form_on(opened[0][1].device.type) == "fused"
     for (run, state), outcome in zip(opened, outcomes, strict=True):
-        end(run, outcome, state)
+        end(run, outcome, state, is_fused)
     return left
 
 
