@@ -194,9 +194,10 @@ def _left_over(runs: Sequence[TrialRun], is_again: bool) -> _Left:
         state: TrainingState | None = None,
         is_fused: bool = False,
     ) -> None:
-        is_left = isinstance(outcome, Exception) and len(runs) > 1
-        if not (is_left and left.add(run, outcome, is_fused)):
-            _end(run, outcome, state)
+        is_crowded = len(runs) > 1
+        if isinstance(outcome, Exception) and is_crowded and left.add(run, outcome, is_fused):
+            return
+        _end(run, outcome, state)
 
     for run in runs:
         try:
