@@ -265,6 +265,13 @@ def test_the_doctor_names_what_torch_does_not_use(monkeypatch):
     assert health._described("cuda:0") == "cuda:0 (NVIDIA T4), experimental"
 
 
+def test_the_doctor_says_where_there_is_no_accelerator(monkeypatch):
+    with_torch(monkeypatch, CUDA)
+    assert health._devices().startswith("cpu; no accelerator that torch could use")
+    with_nvidia(monkeypatch)
+    assert health._devices() == "cpu, cuda:0 (NVIDIA T4), experimental"
+
+
 def test_the_doctor_says_which_devices_none_has_seen_at_work(machine, monkeypatch):
     with_tpus(machine, 1)
     assert health._described("tpu:0") == "tpu:0 (TPU v5e), experimental"

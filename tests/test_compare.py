@@ -14,6 +14,7 @@ from helpers.records import (
 )
 
 from audiocls.analysis import compare
+from audiocls.analysis.caveats import IN_PARTS
 from audiocls.errors import ConfigError, NotComparable
 from audiocls.render.build.headline import headline
 from audiocls.stats import (
@@ -428,6 +429,16 @@ def test_an_arm_is_compared_with_its_reference():
     assert second.delta == pytest.approx(reached["arm1"] - reached["arm0"])
     assert result.has_references
     assert "against arm0" in headline(result)
+
+
+def test_batches_that_did_not_fit_into_memory_are_told_of():
+    study, records = finished_study(paired_values(0.03))
+    assert "parts" not in " ".join(compare(study, records).notes)
+    for cell in (study.cells[0], study.cells[-1]):
+        note = f"{IN_PARTS} 2 parts, gradients added up"
+        records[cell.id] = replace(records[cell.id], notes=(note,))
+    [said] = [note for note in compare(study, records).notes if "computed in parts" in note]
+    assert said.endswith(f"{study.cells[0].arm} (1 trial), {study.cells[-1].arm} (1 trial).")
 
 
 def test_the_baseline_has_nothing_to_be_compared_with():

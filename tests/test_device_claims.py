@@ -186,3 +186,26 @@ def test_more_devices_for_a_trial_than_there_are_is_one_sentence(machine):
     assert claimed("cpu", None, per_trial=2).devices == ["cpu,cpu"]
     with pytest.raises(UsageError, match="--devices-per-trial: got 3; there are 2 cores"):
         claimed("auto", None, per_trial=3)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("cpu,cpu", "each once. For 2 workers on cpu: --devices cpu --workers 2"),
+        ("cuda,cuda:1", "each once. For 3 workers on cuda:1: --devices cuda:1 --workers 3"),
+        ("auto,cpu", "got auto beside others; it chooses alone"),
+        ("cpu,cuda:0", r"got cpu \(cpu\), cuda:0 \(NVIDIA T4\): pairs of two kinds"),
+        ("", "got ''; this machine has: auto, cpu, cuda:0, cuda:1"),
+        ("rocm", "cuda:1. AMD's and NVIDIA's GPUs are both named cuda"),
+        ("cuda:2", "got 'cuda:2'; this machine has: auto, cpu, cuda:0, cuda:1"),
+    ],
+)
+def test_devices_that_cannot_be_meant_are_refused_by_plans_too(monkeypatch, named, said):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with pytest.raises(UsageError, match=said):
+        devices.slots(named, None)
+
+
+def test_blanks_between_devices_are_none_of_their_names(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert devices.slots("cuda:0, cuda:1", None) == ["cuda:0", "cuda:1"]

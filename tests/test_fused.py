@@ -3,10 +3,14 @@
 In float64, where the order of sums hardly shows; epochs amplify what is left in float32.
 """
 
+from typing import get_args
+
 import pytest
 import torch
+from helpers.recipes import TINY
 
 from audiocls.audio.dataset import AudioDataset
+from audiocls.models import Model
 from audiocls.training import objective
 from audiocls.training.fit import EpochEnd, Signal, fit
 from audiocls.training.pack import Member, fit_pack
@@ -26,10 +30,15 @@ MODELS = {
     },
     "convnext1d": {"model": {"name": "convnext1d", "stem_width": 4, "strides": [2]}},
     "kws": {"model": {"name": "kws"}},
+    "hifigan": {**RAW, "model": {"name": "hifigan", "width": 8}},
+    "eat": {**RAW, "model": {"name": "eat", "size": "XS", "factors": [4], "dropout": 0.0}},
     "linear": {"model": {"name": "linear"}},
     "mlp": {"model": {"name": "mlp"}},
     "attention": {"model": {"name": "attention"}},
 }
+FINE_TUNED = {"hf", "timm"}
+LONG = {"eat", "hifigan"}
+"""Attention and weight norm, which are computed trial by trial."""
 SETTINGS = {
     "plain": {},
     "masks": {"augment": {"freq_mask": 4, "time_mask": 6}},
@@ -44,6 +53,8 @@ SETTINGS = {
     "ema": {"averaging": {"name": "ema", "every_steps": 1}},
     "accumulated sums": {"train.accumulate": 2, "train.reduction": "sum"},
     "dropout": {"model.dropout": 0.3},
+    "focal": {"train.loss": "focal"},
+    "smoothed binary": {"train.loss": "bce", "train.label_smoothing": 0.1},
 }
 
 
@@ -104,7 +115,33 @@ def test_a_pack_of_seeds_and_folds_is_as_each_alone(trials, setting):
         assert other.best_row["val/loss"] == pytest.approx(one.best_row["val/loss"], rel=1e-5)
 
 
-@pytest.mark.parametrize("model", MODELS)
+def test_every_model_is_tried():
+    tried = {changes["model"]["name"] for changes in MODELS.values()} | {TINY["model"]["name"]}
+    each_names = [
+        get_args(kind.model_fields["name"].annotation) for kind in get_args(get_args(Model)[0])
+    ]
+    assert [names for names in each_names if not {*names} & (tried | FINE_TUNED)] == []
+
+
+FRONT_ENDS = {"leaf": {"num_filters": 16}, "sincnet": {"num_filters": 16}}
+
+
+@pytest.mark.parametrize("name", [pytest.param("leaf", marks=pytest.mark.slow), "sincnet"])
+def test_learned_front_ends_have_the_first_losses_of_each_alone(tiny_parts, name):
+    """They compute in float32 whatever is around them; Adam would blow rounding errors up."""
+    changes = {"features": {"name": name, **FRONT_ENDS[name]}, "augment": {"gain_db": 6}}
+    changes |= {"optim": {"name": "sgd", "lr": 0.01}}
+    alone, packed = ([tiny_parts({**changes, **block}) for block in BLOCKS] for _ in range(2))
+    expected = [fit(state, go) for state in alone]
+    for one, other in zip(expected, fit_pack([Member(s, go) for s in packed]), strict=True):
+        assert other.first_losses[:4] == pytest.approx(one.first_losses[:4], rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # of attention, weight norm
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in MODELS],
+)
 def test_other_models_are_as_alone_too(trials, model):
     alone, packed = trials(MODELS[model], BLOCKS), trials(MODELS[model], BLOCKS)
     for state in alone:
@@ -189,10 +226,12 @@ def test_a_trial_stopped_in_a_pack_goes_on_alone(trials):
     [
         ({}, ""),
         ({"train.precision": "fp16"}, "fp16"),
+        ({"train.precision": "bf16"}, "bf16"),
+        ({**RAW, "model": {"name": "eat", "size": "XS", "factors": [4]}}, "attention"),
         ({"augment": {"mixes": ["mixup"], "mix_p": 0.5, "draw_per": "batch"}}, "mix_p"),
         ({"model": {"name": "timm", "model": "./tiny"}}, "rates and epochs of their own"),
     ],
-    ids=["packs", "fp16", "mixed at random", "fine-tuned"],
+    ids=["packs", "fp16", "bf16", "attention's dropout", "mixed at random", "fine-tuned"],
 )
 def test_what_cannot_be_packed_says_why(tiny_config, changes, said):
     reason = obstacle(tiny_config(changes))

@@ -31,8 +31,15 @@ SETTINGS = {
     "swa": {"averaging": {"name": "swa", "start": 0.5}},
     "two batches a step": {"train.accumulate": 2, "train.reduction": "sum"},
     "mixed": {"augment": {"mixes": ["mixup"], "mix_p": 0.5, "draw_per": "batch"}},
+    "moved and equalised": {
+        "augment": {"roll": True, "stretch": 0.2, "crop_frames": 20, "equalise": 0.5}
+    },
+    "ResNet of maxima": {
+        "model": {"name": "resnet18", "width": 4, "blocks": [1, 1, 1, 1], "pool": "mean_max"}
+    },
     "bf16": {"train.precision": "bf16"},
     "learned front end": {"features": {"name": "leaf"}, "augment": {"time_mask": 3}},
+    "SincNet": {"features": {"name": "sincnet", "num_filters": 8}},
     "raw, all random": {
         "features": {"name": "raw"},
         "model": {"name": "convnext1d", "stem_width": 4, "strides": [4]},

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from audiocls.analysis.caveats import IN_PARTS
 from audiocls.training import step as step_module
 from audiocls.training.fit import EpochEnd, Signal, fit
 
@@ -48,7 +49,7 @@ def test_parts_have_the_losses_and_weights_of_whole_batches(setting, tiny_parts,
         theirs = parts.classifier.state_dict()[name]
         torch.testing.assert_close(value, theirs, rtol=1e-4, atol=1e-4, msg=name)
     [note] = parts.micro_batches.notes()
-    assert "4 parts" in note
+    assert note.startswith(f"{IN_PARTS} 4 parts")
 
 
 def test_a_model_with_batch_norm_says_why_it_cannot_be(tiny_parts, small_memory):

@@ -1,5 +1,6 @@
 """Trials of a pack have each its own events, record, failure, stop and snapshot."""
 
+import weakref
 from collections import defaultdict
 from functools import partial
 
@@ -14,8 +15,10 @@ from audiocls.config import resolve
 from audiocls.errors import UsageError
 from audiocls.execution import packs
 from audiocls.execution.devices import per_device
-from audiocls.execution.messages import Done, Epoch, Extraction, Failed, Interrupted
+from audiocls.execution.executors.local import LocalExecutor
+from audiocls.execution.messages import Done, Ended, Epoch, Extraction, Failed, Interrupted, Notice
 from audiocls.execution.packs import groups_of_one_shape, train_jobs
+from audiocls.execution.trial_run import TrialRun
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell
 from audiocls.training import fused
@@ -120,6 +123,85 @@ def test_out_of_memory_halves_the_pack_and_then_the_trial_is_alone(jobs, train, 
     assert sizes[:2] == [3, 2]
     packs_of = [job.trial.record().cost.pack for job in made]
     assert packs_of == [None, 2, 2]
+
+
+def test_halves_of_a_pack_begin_once_its_memory_is_free(jobs, train, monkeypatch):
+    """An error refers to the frames in which it was raised, and these to all of the pack."""
+    states, alive = [], []
+    built, real = packs.build, fused.FusedStep.__call__
+
+    def build(*given):
+        state = built(*given)
+        states.append(weakref.ref(state))
+        return state
+
+    def limited(self, groups, is_measured):
+        if len(groups) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        alive.append(sum(state() is not None for state in states))
+        return real(self, groups, is_measured)
+
+    monkeypatch.setattr(packs, "build", build)
+    monkeypatch.setattr(fused.FusedStep, "__call__", limited)
+    made = jobs(*({"seed": seed} for seed in range(4)))
+    events = train(made)
+    assert {type(events[job.id][-1]) for job in made} == {Done}
+    assert set(alive) == {2}, "of four trials, the two that are trained"
+    [said] = [each.text for job in made for each in events[job.id] if isinstance(each, Notice)]
+    assert said == "out of memory with 4 trials at once: goes on with 2 and 2"
+
+
+@pytest.mark.parametrize("stage", ["building", "validating"])
+def test_a_trial_without_memory_beside_others_is_trained_after_them(
+    jobs, train, monkeypatch, stage
+):
+    tried = []
+
+    def once(name, real):
+        def limited(*given, **named):
+            tried.append(name)
+            if tried == [name] * 3:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return real(*given, **named)
+
+        return limited
+
+    if stage == "building":
+        monkeypatch.setattr(packs, "build", once(stage, packs.build))
+    else:
+        monkeypatch.setattr(TrialRun, "end_epoch", once(stage, TrialRun.end_epoch))
+    made = jobs(*({"seed": seed} for seed in range(3)))
+    events = train(made)
+    assert {type(events[job.id][-1]) for job in made} == {Done}
+    assert [len(job.trial.history()) for job in made] == [2, 2, 2]
+
+
+def test_trials_that_no_fused_step_can_hold_are_trained_one_by_one(jobs, train, monkeypatch):
+    """Models of one's own may do what cannot be done for several trials in one call."""
+
+    def impossible(*given):
+        raise RuntimeError("vmap: called random operation")
+
+    monkeypatch.setattr(fused.FusedStep, "__call__", impossible)
+    made = jobs(*({"seed": seed} for seed in range(3)))
+    events = train(made)
+    assert {type(events[job.id][-1]) for job in made} == {Done}
+    assert {job.trial.record().provenance.execution for job in made} == {"eager"}
+    [said] = [each.text for job in made for each in events[job.id] if isinstance(each, Notice)]
+    assert "RuntimeError: vmap: called random operation): goes on one by one" in said
+
+
+def test_memory_is_measured_by_the_trials_that_were_trained_at_once_last(jobs, cache):
+    made = jobs(*ARMS, {"train.batch_size": 4})
+    told = [
+        train_jobs(each, WorkerCache(cache), lambda event: None, lambda trial_id: Signal.CONTINUE)
+        for each in (made, made[:1])
+    ]
+    assert told == [1, 1], "the last one was trained alone; one that was finished needs nothing"
+    others = jobs(*ARMS[:2], study="other")
+    assert (
+        train_jobs(others, WorkerCache(cache), lambda event: None, lambda _: Signal.CONTINUE) == 2
+    )
 
 
 def test_a_gpu_gets_a_graph_with_a_branch_for_each_trial(jobs, train, monkeypatch):

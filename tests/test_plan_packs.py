@@ -76,6 +76,17 @@ def test_a_sweep_says_what_its_trials_must_agree_in():
     assert planned.facts["packing"]["per_device"] == 4
 
 
+def test_a_plan_says_where_its_trials_would_be_trained_when_devices_are_named():
+    facts = audiocls.plan("tiny.yaml", devices="cpu").facts["packing"]
+    assert (facts["per_device"], set(facts["devices"]), facts["shapes"]) == (1, {"cpu"}, [])
+    for name, executor in (("tiny.yaml", "local"), ("tune_logmel_cnn", "inline")):
+        told = invoke("sweep", "plan", name, "--devices", "cpu", "--executor", executor).out
+        assert "cpu, one at a time on each" in " ".join(told.split())
+        assert "packs" not in told
+    with pytest.raises(UsageError, match="--devices: got 'nonsense'; this machine has: auto, cpu"):
+        audiocls.plan("tiny.yaml", devices="nonsense")
+
+
 def test_without_packs_a_plan_is_as_before():
     assert "packing" not in audiocls.plan("tiny.yaml").facts
 
@@ -92,6 +103,15 @@ def test_without_packs_a_plan_is_as_before():
 def test_what_cannot_be_packed_is_refused(given, fault):
     with pytest.raises(UsageError, match=fault):
         audiocls.plan("tiny.yaml", **given)
+
+
+def test_trials_of_a_sweep_over_a_program_are_not_packed(tmp_path):
+    (tmp_path / "train.py").write_text("print(1)\n")
+    (tmp_path / "sweep.yaml").write_text(
+        "program: train.py\nmethod: grid\nparameters: {lr: {values: [0.1, 0.2]}}\n"
+    )
+    told = invoke("sweep", "plan", "sweep.yaml", "--per-device", "4")
+    assert (told.code, "--per-device: programs are run one by one" in told.err) == (2, True), told
 
 
 @pytest.mark.parametrize("command", ["plan", "launch"])

@@ -15,14 +15,17 @@ from audiocls.analysis.comparability import (
     total,
 )
 from audiocls.analysis.pairing import Pair, Pairs
-from audiocls.formatting import format_values
+from audiocls.formatting import format_values, join_names, plural
 from audiocls.store.record import Record, Study
 from audiocls.store.tuning import Choice, Tuning
+
+IN_PARTS = "out of memory: batches were computed in"
+"""How a record's note on split batches begins (`training/micro_batches.py`)."""
 
 
 def caveats(study: Study, every: Sequence[Pairs]) -> list[str]:
     """Return notes on tuning, missing pairs, extra compute, the choice of the tested weights,
-    identical arms, and checks that could not be made.
+    identical arms, batches in parts, and checks that could not be made.
     """
     return [
         *(_tuning(study, study.tuning) if study.tuning else ()),
@@ -31,6 +34,7 @@ def caveats(study: Study, every: Sequence[Pairs]) -> list[str]:
         *_more_passes(every, study.match),
         *_chosen_otherwise(study, every),
         *_identical_arms(every),
+        *_in_parts(every),
         *_unchecked(every, study.match),
     ]
 
@@ -164,6 +168,22 @@ def _identical_arms(every: Sequence[Pairs]) -> Iterator[str]:
                 f"{pairs.arm} and {other} are identical in all {len(ends)} blocks, first losses "
                 "and test metrics to the last bit: what sets them apart had no effect."
             )
+
+
+def _in_parts(every: Sequence[Pairs]) -> Iterator[str]:
+    """Yield which arms had batches that did not fit into memory; their baseline is an arm, too."""
+    arms: dict[str, set[str]] = {}
+    for pairs in every:
+        for pair in pairs.complete:
+            for name, record in ((pairs.arm, pair.arm), (pairs.reference, pair.reference)):
+                if any(note.startswith(IN_PARTS) for note in record.notes):
+                    arms.setdefault(name, set()).add(record.id)
+    if arms:
+        listed = join_names([f"{name} ({plural(len(ids), 'trial')})" for name, ids in arms.items()])
+        yield (
+            f"Out of memory, batches were computed in parts whose gradients add up to those of the "
+            f"whole batch, within rounding: {listed}."
+        )
 
 
 def _unchecked(every: Sequence[Pairs], match: str) -> Iterator[str]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -266,7 +265,11 @@ def soft_targets(targets: Tensor, num_classes: int) -> Tensor:
 
     Shape: (B,) int64 in [0, K) or (B, K) → (B, K) float32
     """
-    return targets if targets.ndim == 2 else F.one_hot(targets, num_classes).float()
+    if targets.ndim == 2:
+        return targets
+    # `one_hot` looks at the largest of them, which trials that are fused cannot, and some devices
+    # would make the host wait for.
+    return (targets.unsqueeze(1) == torch.arange(num_classes, device=targets.device)).float()
 
 
 def scoring_batches(

@@ -58,7 +58,6 @@ def claimed(
         count = places if num_workers else max(1, len(locks) // per_trial)
         note = _why_fewer(count, places, cores, locks)
         return ClaimedSlots(grouped(["cpu"] * (count * per_trial), per_trial), locks, note)
-    _require_one_kind(devices, names)
     by_name = {claim_of(name): name for name in names if name != "cpu"}
     locks = list(_free(by_name, places * per_trial))
     free = [by_name[Path(lock.lock_file).stem] for lock in locks] + ["cpu"] * ("cpu" in names)
@@ -87,16 +86,6 @@ def _why_fewer(count: int, wanted: int, names: Iterable[str], locks: list[FileLo
     shown = "; ".join([*held[:MOST_NAMED], *(["…"] if held[MOST_NAMED:] else [])])
     fewer = f"{plural(count, 'worker')} instead of {wanted}: {shown}"
     return f"{fewer}; to run {wanted} anyway: --workers {wanted}"
-
-
-def _require_one_kind(devices: str, names: Slots) -> None:
-    kinds = {name: kind_of(name) for name in names}
-    if devices != "auto" and len(set(kinds.values())) > 1:
-        listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
-        raise UsageError(
-            f"--devices: got {listed}: pairs of two kinds do not compare. Start one launch for "
-            "each kind: they share the study"
-        )
 
 
 def _of_one_kind(free: Slots, locks: list[FileLock]) -> Slots:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from audiocls.execution.amd import amd_variables, visible_amd_gpus
 from audiocls.execution.gpus import Gpu
 from audiocls.execution.temporary import TEMPORARY
 from audiocls.execution.tpus import installed_tpus, tpu_variables
-from audiocls.formatting import join_names
+from audiocls.formatting import join_names, plural
 from audiocls.training.device import DEVICE_VARIABLE
 
 PerDevice = int | Literal["auto"]
@@ -30,6 +31,7 @@ Slots = list[str]
 trained on several, all of them: `["cuda:0,cuda:1"]`."""
 PARALLEL = ("cpu", "cuda")
 """Kinds of device of which several can train one trial."""
+OTHERWISE_CALLED = "AMD's and NVIDIA's GPUs are both named cuda, as torch names them"
 DEVICES_PER_TRIAL = "AUDIOCLS_DEVICES_PER_TRIAL"
 """Environment variable of a worker: how many devices each of its trials has, if not one."""
 
@@ -67,10 +69,13 @@ def slots(
     Raises `UsageError` for devices that this machine does not have, or that torch cannot use.
     """
     there = available_devices(is_native)
-    if devices == "auto":
+    if devices.strip() == "auto":
         names = [name for name in there if kind_name(name) == kind_name(there[0])] or ["cpu"]
     else:
-        names = [each for word in devices.split(",") for each in _named(word, there)]
+        words = [word.strip() for word in devices.split(",")]
+        names = [each for word in words for each in _named(word, there)]
+        _require_each_once(devices, names)
+        _require_one_kind(names)
     if per_trial > 1:
         names = _together(names if names != ["cpu"] else ["cpu"] * num_cores(), per_trial)
     count = num_workers or (len(names) if names != ["cpu"] else num_cores())
@@ -107,11 +112,32 @@ def grouped(names: Sequence[str], size: int) -> Slots:
 def _named(word: str, there: Sequence[str]) -> list[str]:
     """Return the devices that a word of `--devices` names."""
     named = [name for name in ["cpu", *there] if word in (name, kind_name(name))]
-    if named and word:
+    if named:
         return named
+    if word == "auto":
+        raise UsageError("--devices: got auto beside others; it chooses alone: leave one out")
     allowed = ", ".join(["auto", "cpu", *there])
-    idle = ". ".join(["", *obstacles()])
+    further = [OTHERWISE_CALLED] if word.lower() in ("gpu", "hip", "rocm") else []
+    idle = ". ".join(["", *further, *obstacles()])
     raise UsageError(f"--devices: got {word!r}; this machine has: {allowed}{idle}")
+
+
+def _require_each_once(devices: str, names: Sequence[str]) -> None:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise UsageError(
+            f"--devices: got {devices!r}; allowed: each once. For {plural(len(names), 'worker')} "
+            f"on {twice[0]}: --devices {twice[0]} --workers {len(names)}"
+        )
+
+
+def _require_one_kind(names: Sequence[str]) -> None:
+    kinds = {name: kind_of(name) for name in names}
+    if len(set(kinds.values())) > 1:
+        listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+        raise UsageError(
+            f"--devices: got {listed}: pairs of two kinds do not compare. Start one launch for "
+            "each kind: they share the study"
+        )
 
 
 def kind_name(device: str) -> str:

@@ -60,7 +60,7 @@ def examine(runs: Path, cache: Path) -> Health:
         "torch": torch_version,
         "extras": _extras(),
         "system": platform.platform(terse=True),
-        "devices": ", ".join(["cpu", *map(_described, available_devices(is_native=True))]),
+        "devices": _devices(),
         "cores": num_cores(),
         "threads": "one per worker",
         "memory": f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
@@ -126,6 +126,13 @@ def _extras() -> str:
     absent = [name for name in EXTRAS if name not in there]
     missing = f"not installed: {', '.join(absent)}" if absent else ""
     return "; ".join(filter(None, (", ".join(there), missing)))
+
+
+def _devices() -> str:
+    """Return what trials can be trained on here."""
+    there = list(map(_described, available_devices(is_native=True)))
+    none = "" if there else "; no accelerator that torch could use (GPUs and TPUs are experimental)"
+    return ", ".join(["cpu", *there]) + none
 
 
 def _described(device: str) -> str:

@@ -7,13 +7,14 @@ on as `train_trial` would have it.
 
 import gc
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 
 from audiocls.config import Config
 from audiocls.errors import AudioclsError
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Ended, Event, Interrupted
+from audiocls.execution.messages import Ended, Event, Interrupted, Notice
 from audiocls.execution.trial import concluded, dataset_of, failed, train_trial
 from audiocls.execution.trial_run import TrialRun
 from audiocls.execution.worker_cache import WorkerCache
@@ -43,15 +44,21 @@ def train_jobs(
     worker_cache: WorkerCache,
     emit: Callable[[Event], None],
     poll_signal: PollTrial,
-) -> None:
-    """Train trials, those of one shape at once; emit for each what `train_trial` emits."""
+) -> int:
+    """Train trials, those of one shape at once; emit for each what `train_trial` emits.
+
+    Return how many were trained at once last, which is what the peak of memory since is of.
+    """
+    num_at_once = 1
     for group in groups_of_one_shape(jobs) if len(jobs) > 1 else [list(jobs)]:
         if len(group) == 1 or any(job.trial.record() is not None for job in group):
             for job in group:
                 polling = _polling(poll_signal, job.id)
                 train_trial(job, worker_cache, emit, polling, form_of=lone_form)
+            num_at_once = 1
         else:
-            _train_group(group, worker_cache, emit, poll_signal)
+            num_at_once = _train_group(group, worker_cache, emit, poll_signal)
+    return num_at_once
 
 
 def groups_of_one_shape(jobs: Sequence[NativeJob]) -> list[list[NativeJob]]:
@@ -85,7 +92,7 @@ def measured_room(num_trials: int) -> int | None:
     if not torch.cuda.is_available():
         return None
     peak = torch.cuda.max_memory_allocated() / num_trials
-    gc.collect()  # a step and its graph refer to each other
+    gc.collect()
     # Others may hold some; what this process keeps for later allocations is its own to fill.
     free, _ = torch.cuda.mem_get_info()
     kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
@@ -110,58 +117,124 @@ def _train_group(
     worker_cache: WorkerCache,
     emit: Callable[[Event], None],
     poll_signal: PollTrial,
-) -> None:
-    opened: list[Opened] = []
+) -> int:
+    """Train trials of one shape; return how many were begun at once last."""
+    by_size: dict[int, list[TrialRun]] = {}  # folds may differ in clips to train on
     for job in jobs:
         run = TrialRun(job, worker_cache, emit, _polling(poll_signal, job.id))
         try:
             run.open()
-            opened.append((run, _state_of(run)))
+            by_size.setdefault(_num_clips(run), []).append(run)
         except Exception as error:
             _end(run, error)
-    for pack in _of_equal_size(opened):
-        _train_pack(pack)
+    for runs in by_size.values():
+        _train_pack(runs)
+    return max(map(len, by_size.values()), default=1)
 
 
-def _state_of(run: TrialRun) -> TrainingState:
-    """Return a trial that was opened, ready for its first step."""
+def _num_clips(run: TrialRun) -> int:
+    """Return how many clips a trial that was opened has to train on."""
+    split = dataset_of(run).table.split(run.config.fold, run.config.data.validation)
+    return len(split.train)
+
+
+def _train_pack(runs: Sequence[TrialRun], is_again: bool = False) -> None:
+    """Train trials at once; what cannot be, in smaller packs from their stored snapshots."""
+    left = _left_over(runs, is_again)
+    if not left.runs:
+        return
+    # Here, and not where the error was caught: that holds the frames in which the pack's tensors
+    # are, and smaller packs beside them would be short of memory as well.
+    free_memory()
+    parts = left.parts()
+    left.runs[0].emit(Notice(left.runs[0].job.id, left.sentence(len(runs), parts)))
+    for part in parts:
+        _train_pack(part, is_again=True)
+
+
+@dataclass
+class _Left:
+    """Trials of a pack that have yet to be trained, since they could not be at once."""
+
+    runs: list[TrialRun] = field(default_factory=list)
+    why: str = ""
+    """Empty if memory was short."""
+
+    def add(self, run: TrialRun, error: Exception, is_fused: bool) -> bool:
+        """Add a trial if its error is one of being trained at once; return whether it is."""
+        is_of_memory = is_out_of_memory(error)
+        if not is_of_memory and not (is_fused and isinstance(error, RuntimeError)):
+            return False
+        self.runs.append(run)
+        self.why = self.why if is_of_memory else f"{type(error).__name__}: {error}"
+        return True
+
+    def parts(self) -> list[list[TrialRun]]:
+        """Return the packs that they go on in: each alone, or else halves."""
+        if self.why:
+            return [[run] for run in self.runs]
+        middle = len(self.runs) // 2
+        return [part for part in (self.runs[:middle], self.runs[middle:]) if part]
+
+    def sentence(self, num: int, parts: Sequence[Sequence[TrialRun]]) -> str:
+        """Return what becomes of them, for people."""
+        if self.why:
+            return f"cannot be trained at once with others ({self.why}): goes on one by one"
+        numbers = " and ".join(str(len(part)) for part in parts)
+        return f"out of memory with {num} trials at once: goes on with {numbers}"
+
+
+def _left_over(runs: Sequence[TrialRun], is_again: bool) -> _Left:
+    """Train trials to their ends; return those that could not be trained beside the others."""
+    left, opened = _Left(), list[Opened]()
+
+    def end(
+        run: TrialRun,
+        outcome: Progress | Exception,
+        state: TrainingState | None = None,
+        is_fused: bool = False,
+    ) -> None:
+        is_crowded = len(runs) > 1
+        if isinstance(outcome, Exception) and is_crowded and left.add(run, outcome, is_fused):
+            return
+        _end(run, outcome, state)
+
+    for run in runs:
+        try:
+            opened.append((run, _state_of(run, is_again)))
+        except Exception as error:
+            end(run, error)
+    try:
+        outcomes, is_fused = _outcomes(opened), False
+    except Exception as error:
+        outcomes, is_fused = [error for _ in opened], form_on(opened[0][1].device.type) == "fused"
+    for (run, state), outcome in zip(opened, outcomes, strict=True):
+        end(run, outcome, state, is_fused)
+    return left
+
+
+def _state_of(run: TrialRun, is_again: bool) -> TrainingState:
+    """Return a trial that was opened, ready for its first step, or for one that it resumes at."""
+    if is_again:
+        run.read_snapshot()
     return build(run.config, dataset_of(run))
 
 
-def _of_equal_size(opened: Sequence[Opened]) -> list[list[Opened]]:
-    """Return trials together that have as many clips to train on: folds may differ in that."""
-    sizes: dict[int, list[Opened]] = {}
-    for run, state in opened:
-        sizes.setdefault(len(state.split.train), []).append((run, state))
-    return list(sizes.values())
-
-
-def _train_pack(pack: Sequence[Opened]) -> None:
-    """Train trials at once; out of memory, each half of them from its stored snapshots."""
-    try:
-        outcomes = _outcomes(pack)
-    except Exception as error:
-        if is_out_of_memory(error) and len(pack) > 1:
-            middle = len(pack) // 2
-            for half in (pack[:middle], pack[middle:]):
-                _train_pack([_begun_again(run) for run, _ in half])
-            return
-        outcomes = [error for _ in pack]
-    for (run, state), outcome in zip(pack, outcomes, strict=True):
-        _end(run, outcome, state)
+def free_memory() -> None:
+    """Return what no trial holds any more to the device."""
+    gc.collect()  # a step and its graph refer to each other
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _outcomes(pack: Sequence[Opened]) -> list[Progress | Exception]:
+    if not pack:
+        return []
     if len(pack) == 1:
         [(run, state)] = pack
         return [fit(state, run.end_epoch, run.snapshot, lone_form(state))]
     form: StepForm = FusedStep if form_on(pack[0][1].device.type) == "fused" else GraphedStep
     return fit_pack([Member(state, run.end_epoch, run.snapshot) for run, state in pack], form)
-
-
-def _begun_again(run: TrialRun) -> Opened:
-    run.read_snapshot()
-    return run, _state_of(run)
 
 
 def _end(run: TrialRun, outcome: Progress | Exception, state: TrainingState | None = None) -> None:

@@ -131,19 +131,21 @@ def main(cache: Path, per_device: str = "1") -> NoReturn:
     while (line := inbox.jobs.get()) is not None:
         lines = [line] if per_device == "1" else [line, *inbox.waiting()]
         jobs = [job_from_json(each, NativeSpec) for each in lines]
+        num_at_once = 1
         try:
             with output_to(jobs[0].trial.log):
                 if per_device == "1":
                     poll_signal = partial(inbox.poll_signal, jobs[0].id)
                     train_trial(jobs[0], worker_cache, channel.emit, poll_signal, last.finish)
                 else:
-                    train_jobs(jobs, worker_cache, channel.emit, inbox.poll_signal)
+                    poll_trial = inbox.poll_signal
+                    num_at_once = train_jobs(jobs, worker_cache, channel.emit, poll_trial)
         except (OSError, MachineFault) as error:  # the log cannot be opened: nothing was begun
             if (fault := fault_of(error, jobs[0].study_folder)) is None:
                 raise
             for job in jobs:
                 channel.emit(Interrupted(job.id, fault=str(fault)))
-        if per_device == "auto" and (room := measured_room(len(jobs))) is not None:
+        if per_device == "auto" and (room := measured_room(num_at_once)) is not None:
             channel.write(f"{ROOM}{room}")
     last.wait()
     leave(0)

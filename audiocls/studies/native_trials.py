@@ -92,7 +92,7 @@ class NativeTrials:
 
         Raises `DataError` or `UsageError` if nothing can be trained on it.
         """
-        config = self._first(sweep)
+        config = self.first(sweep)
         if config is not None:
             self.notes += not_taken_over(self.recipe, self.overrides, config)
             with suppress(OverBudget):  # a result of that trial alone
@@ -104,7 +104,7 @@ class NativeTrials:
 
     def require_trainable(self, sweep: Sweep) -> None:
         """Raise `DataError` for data that no first trial could be trained on; decodes nothing."""
-        config = self._first(sweep)
+        config = self.first(sweep)
         if config is not None and config.data.root is not None:
             table = config.data.table(self.cache)
             data = config.data
@@ -112,7 +112,7 @@ class NativeTrials:
             with suppress(OverBudget):
                 require_usable(config, table.labels)
 
-    def _first(self, sweep: Sweep) -> Config | None:
+    def first(self, sweep: Sweep) -> Config | None:
         """Return the first trial's configuration; none where its values do not fit together."""
         parameters = propose(sweep, [])
         try:
@@ -122,7 +122,7 @@ class NativeTrials:
 
     def _require_validation(self, sweep: Sweep) -> None:
         """Raise `ConfigError` for a metric of validation clips of which there are none."""
-        metric, config = sweep.metric.name if sweep.metric else "", self._first(sweep)
+        metric, config = sweep.metric.name if sweep.metric else "", self.first(sweep)
         if metric.startswith("val/") and config and config.data.validation == "none":
             fault = f"metric: {metric} is not known under data.validation=none; leave that out"
             raise ConfigError(self._where, [fault])

@@ -21,6 +21,7 @@ from audiocls.execution.accelerators import obstacles
 from audiocls.execution.device_claims import ClaimedSlots, claimed
 from audiocls.execution.devices import (
     Slots,
+    kind_name,
     per_device,
     require_kinds,
     slots,
@@ -31,6 +32,7 @@ from audiocls.execution.fork_server import ForkServer, begun
 from audiocls.execution.job import TrackingConfig
 from audiocls.execution.messages import Display as Display
 from audiocls.execution.scheduler import GRACE_S, MAX_FIRST_FAILURES, Limits
+from audiocls.execution.shared_batches import require_shared
 from audiocls.execution.temporary import cache_folder as cache_folder
 from audiocls.formatting import RUNS as RUNS
 from audiocls.studies.executors import open_inline, open_local, open_programs
@@ -179,7 +181,9 @@ class LaunchOptions:
     def require_trainable(self, configs: Sequence[Config]) -> None:
         """Raise `UsageError` for trials that cannot be trained where this launch puts them."""
         if self.executor != "ray":
-            require_kinds([config.device for config in configs], self.slots(is_native=True))
+            slots = self.slots(is_native=True)
+            require_kinds([config.device for config in configs], slots)
+            require_shared(configs, self.devices_per_trial, kind_name(slots[0]))
         else:
             from audiocls.execution.cluster.dispatch import require_sendable
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from audiocls.audio.clips import ClipTable
@@ -47,16 +47,15 @@ class Packing:
     slots: Slots
     """Of this machine; none where trials are trained elsewhere."""
     form: Form
-    shapes: tuple[Shape, ...]
-    alone: Mapping[str, tuple[str, ...]]
+    shapes: tuple[Shape, ...] = ()
+    alone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Why trials are trained alone → their arms."""
 
     def facts(self) -> dict[str, str]:
         """Return placement and packs as sentences by name."""
-        kinds = Counter(map(kind_of, self.slots))
-        where = ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
-        most = "one" if self.is_one_by_one else at_once(self.per_device)
-        place = {"placement": f"local: {where}, {most} at once on each"} if where else {}
+        place = _placement(self.slots, 1 if self.is_one_by_one else self.per_device)
+        if self.per_device == 1:
+            return place
         return place | ({"packs": ONE_BY_ONE} if self.is_one_by_one else self._packs())
 
     @property
@@ -93,62 +92,100 @@ class SweepPacking:
     """What trials of a sweep must agree in to be trained at once."""
 
     per_device: PerDevice
+    slots: Slots
+    """Of this machine; none where trials are trained elsewhere."""
     apart: tuple[str, ...]
     """Parameters of the sweep, each of whose values is a shape of its own."""
 
     def facts(self) -> dict[str, str]:
-        """Return it as a sentence."""
+        """Return placement and packs as sentences by name."""
+        place = _placement(self.slots, self.per_device)
+        if self.per_device == 1:
+            return place
         same = f"that agree in {join_names(self.apart, MOST_ARMS)}" if self.apart else "of all"
-        return {"packs": f"{at_once(self.per_device)} at once, {same}"}
+        return place | {"packs": f"{at_once(self.per_device)} at once, {same}"}
 
     def values(self) -> dict[str, object]:
         """Return the same as plain values."""
-        return {"per_device": self.per_device, "apart": list(self.apart)}
+        apart, devices = list(self.apart), list(self.slots)
+        return {"per_device": self.per_device, "devices": devices, "apart": apart}
+
+
+def _placement(slots: Slots, number: PerDevice) -> dict[str, str]:
+    """Return where trials are trained, and how many at once; nothing where that is elsewhere."""
+    kinds = Counter(map(kind_of, slots))
+    where = ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
+    most = "one at a time" if number == 1 else f"{at_once(number)} at once"
+    return {"placement": f"local: {where}, {most} on each"} if where else {}
 
 
 @dataclass(frozen=True)
 class PackingRequest:
-    """The packs that a plan is asked for."""
+    """The devices and packs that a plan is asked for."""
 
     per_device: PerDevice
-    slots: Slots
-    form: Form
+    options: LaunchOptions | None
+    """Of a launch on this machine; none where trials are trained elsewhere."""
+    form_elsewhere: Form = "fused"
 
     @classmethod
     def checked(
         cls, executor: str, devices: str, per_device_text: str, profile: SlurmProfile | None
     ) -> "PackingRequest | None":
-        """Return the request; none where trials are trained one by one.
+        """Return the request; none where neither devices nor packs were asked for.
 
         Raises `UsageError` for devices that are not there, and executors without packs.
         """
-        if (number := per_device(per_device_text)) == 1:
+        number = per_device(per_device_text)
+        if number == 1 and (devices == "auto" or executor not in ("local", "inline")):
             return None
         if profile is not None:
-            return cls(number, [], form_on("cuda" if num_gpus(profile.options) else "cpu"))
+            return cls(number, None, form_on("cuda" if num_gpus(profile.options) else "cpu"))
         options = LaunchOptions(
             Path(), executor=executor, devices=devices, per_device=per_device_text
         )
-        slots = options.slots(is_native=True)
-        return cls(number, [] if executor == "ray" else slots, form_on(kind_name(slots[0])))
+        slots = options.slots()
+        if executor == "ray":
+            return cls(number, None, form_on(kind_name(slots[0])))
+        return cls(number, options)
 
     def of_ablation(self, request: AblationRequest) -> Packing:
-        """Return how the trials of an ablation would be packed."""
-        if request.ablation.is_program:
-            raise UsageError(PROGRAMS_ALONE)
+        """Return how the trials of an ablation would be placed and packed."""
+        is_native = not request.ablation.is_program
+        self._require_possible(is_native)
+        slots = self._slots(is_native)
+        if self.per_device == 1:
+            return Packing(1, slots, "fused")
         chosen, configs = request.plan()
-        return self.of_plan(chosen, configs, readable_tables(configs, cache_folder()))
+        return self.of_plan(chosen, configs, readable_tables(configs, cache_folder()), slots)
 
     def of_sweep(self, request: SweepRequest) -> SweepPacking:
         """Return how the trials of a sweep would be packed, as far as that is known before."""
+        is_native = request.native is not None
+        self._require_possible(is_native)
         apart = tuple(name for name in request.sweep.parameters if not is_free(name))
-        return SweepPacking(self.per_device, apart)
+        return SweepPacking(self.per_device, self._slots(is_native), apart)
+
+    def _require_possible(self, is_native: bool) -> None:
+        if not is_native and self.per_device != 1:
+            raise UsageError(PROGRAMS_ALONE)
+
+    def _slots(self, is_native: bool) -> Slots:
+        if self.options is None:
+            return []
+        slots = self.options.slots(is_native)
+        return slots[:1] if self.options.executor == "inline" else slots
 
     def of_plan(
-        self, chosen: Plan, configs: Configs, tables: Mapping[DataSet, ClipTable | None]
+        self,
+        chosen: Plan,
+        configs: Configs,
+        tables: Mapping[DataSet, ClipTable | None],
+        slots: Slots,
     ) -> Packing:
         """Return how trials would be packed; where clips are unknown, folds count as alike."""
-        reasons = {arm: obstacle(config, self.form) for arm, config in configs.items()}
+        form = form_on(kind_name(slots[0])) if slots else self.form_elsewhere
+        reasons = {arm: obstacle(config, form) for arm, config in configs.items()}
         keys = {arm: shape_key(config.model_dump(mode="json")) for arm, config in configs.items()}
         groups: dict[object, list[str]] = defaultdict(list)
         for arm, _, fold in chosen.cells:
@@ -163,8 +200,8 @@ class PackingRequest:
         shapes = (Shape(len(arms), tuple(dict.fromkeys(arms))) for arms in groups.values())
         return Packing(
             self.per_device,
-            self.slots,
-            self.form,
+            slots,
+            form,
             tuple(shape for shape in shapes if shape.num_trials > 1),
             {reason: tuple(dict.fromkeys(arms)) for reason, arms in alone.items() if arms},
         )

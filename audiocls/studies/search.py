@@ -50,6 +50,8 @@ def _prepare_native(
     request: SweepRequest, trials: NativeTrials, options: LaunchOptions, display: Display
 ) -> Prepared:
     """Return what launches a search over a recipe, whose data is examined first."""
+    if (config := trials.first(request.sweep)) is not None:
+        options.require_trainable([config])
     notes = tuple(trials.examine(request.sweep))
     for text in (*notes, *options.idle_accelerators()):
         display.note(text)

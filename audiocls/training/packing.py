@@ -73,7 +73,14 @@ def _of_layers(config: Config) -> dict[str, bool]:
 def _fused_obstacles(config: Config) -> dict[str, bool]:
     """Return reasons against one network for all, and whether each applies."""
     has_own_step = not hasattr(config.optim, "lr") or config.optim.name not in STACKED
+    model: Any = config.model
     return {
+        "train.precision bf16: BatchNorm of several trials has one type of numbers": (
+            config.train.precision == "bf16"
+        ),
+        "model.dropout of eat: its attention draws inside the network": (
+            model.name == "eat" and model.dropout > 0
+        ),
         "optim: its step is one's own": has_own_step,
         "distil.teacher: a teacher takes one batch at a time": config.distil.teacher is not None,
         "augment.feature_mixup: its clips are mixed batch by batch": config.augment.feature_mixup

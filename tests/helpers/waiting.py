@@ -81,12 +81,14 @@ def without_data(dataset: AudioDataset) -> AudioDataset:
     )
 
 
-def state_without_data(config: Config, dataset: AudioDataset) -> TrainingState:
+def state_without_data(
+    config: Config, dataset: AudioDataset, learns_views: bool = False
+) -> TrainingState:
     """Return a trial on a device without data, the features' statistics those of `dataset`."""
-    build(config, dataset)
+    build(config, dataset, learns_views=learns_views)
     with pytest.MonkeyPatch.context() as patched:  # of half precision, torch knows none there
         patched.setattr("audiocls.training.state.require_precision", lambda *_: None)
-        state = build(config, without_data(dataset))
+        state = build(config, without_data(dataset), learns_views=learns_views)
     for group in state.optimizer.param_groups:
         group["fused"] = False  # torch has those kernels for devices that compute
         group["foreach"] = True

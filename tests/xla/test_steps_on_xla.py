@@ -43,6 +43,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "kws": {"model": {"name": "kws", "channels": [8, 8]}},
     "eat": {**RAW, "model": {"name": "eat", "size": "XS", "factors": [4], "dropout": 0.0}},
     "resnet18": {"model": {"name": "resnet18", "width": 4}},
+    "resnet18 of maxima": {
+        "model": {"name": "resnet18", "width": 4, "blocks": [1, 1, 1, 1], "pool": "mean_max"}
+    },
     "resnet34": {"model": {"name": "resnet34", "width": 4}},
     "resnet50": {"model": {"name": "resnet50", "width": 4}},
     "efficientnet_b0": {
