@@ -15,8 +15,7 @@ from audiocls.config import resolve
 from audiocls.errors import UsageError
 from audiocls.execution import packs
 from audiocls.execution.devices import per_device
-from audiocls.execution.executors.local import LocalExecutor
-from audiocls.execution.messages import Done, Ended, Epoch, Extraction, Failed, Interrupted, Notice
+from audiocls.execution.messages import Done, Epoch, Extraction, Failed, Interrupted, Notice
 from audiocls.execution.packs import groups_of_one_shape, train_jobs
 from audiocls.execution.trial_run import TrialRun
 from audiocls.execution.worker_cache import WorkerCache

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -309,7 +311,7 @@ def test_a_machine_without_slurm_and_one_with_an_old_one_are_told_so(slurm, monk
 def test_what_sbatch_refuses_is_said_with_the_nearest_option(slurm):
     slurm.say("refusal", "sbatch: unrecognized option '--partion=x'\nTry \"sbatch --help\" …\n")
     with pytest.raises(UsageError, match=r"nothing was submitted: .*--partion.*mean 'partition'"):
-        commands.submit("#!/bin/bash\n")
+        commands.submit("#!/bin/bash\n", {})
 
 
 @pytest.mark.parametrize("option", ["--profile=c.yaml", "--slurm=time=1", "--detach", "--dry-run"])
@@ -400,7 +402,9 @@ class Task:
 def test_a_task_is_the_launch_and_ends_with_its_exit_code(slurm, tmp_path):
     slurm.say("end", "3")
     task = Task(slurm, tmp_path, SLURM_CPUS_PER_TASK="4", CUDA_VISIBLE_DEVICES="")
-    assert task.end() == (3, "")
+    code, said = task.end()
+    assert code == 3
+    assert re.fullmatch(r"audiocls: task 7_0 on \S+: begins, run 1, \S+\n", said)
     assert slurm.heard("words").splitlines() == [
         *("-m", "audiocls", "sweep", "launch", "a b.yaml", "--set", "x='1 2'", "--workers", "4")
     ]
@@ -429,20 +433,32 @@ def test_a_task_that_is_asked_to_stop_goes_back_into_the_queue(how, slurm, tmp_p
     assert slurm.heard("requeued").split() == ["requeue", "7_0"]
 
 
-@pytest.mark.parametrize("has_trained", [True, False])
+@pytest.mark.parametrize("is_told_the_end", [True, False])
+@pytest.mark.parametrize(
+    ("where", "has_trained"),
+    [
+        ("trials/a/resume.pt", True),
+        ("trials/a/record.json", True),
+        ("pretrained/b/resume.pt", True),
+        ("trials/a/parameters.json", False),
+        ("trials/a/history.jsonl", False),
+    ],
+)
 def test_a_task_that_trains_nothing_within_its_time_limit_does_not_go_back_for_ever(
-    has_trained, slurm, tmp_path
+    where, has_trained, is_told_the_end, slurm, tmp_path
 ):
-    task = Task(slurm, tmp_path, SLURM_JOB_END_TIME=str(int(time.time()) + 60))
+    """What a trial writes when it begins is no epoch; SLURM 22.05 does not tell a task its end."""
+    slurm.say("ends", f"{datetime.now() + timedelta(seconds=60):%FT%T}")
+    told = {"SLURM_JOB_END_TIME": str(int(time.time()) + 60)} if is_told_the_end else {}
+    task = Task(slurm, tmp_path, **told)
     task.wait_until_begun()
-    if has_trained:
-        (tmp_path / "runs/s/trials/a").mkdir(parents=True)
-        (tmp_path / "runs/s/trials/a/history.jsonl").touch()
+    (tmp_path / "runs/s" / where).parent.mkdir(parents=True)
+    (tmp_path / "runs/s" / where).touch()
     task.process.send_signal(signal.SIGTERM)
     code, said = task.end()
     assert code == 75
     assert bool(slurm.heard("requeued")) == has_trained
-    assert ("no epoch ended within the time limit" in said) != has_trained
+    assert ("no epoch and no trial ended within the time limit" in said) != has_trained
 
 
 @pytest.mark.parametrize(("state", "code"), [("COMPLETING", "75"), ("RUNNING", "0")])

@@ -122,7 +122,7 @@ def test_preempted_tasks_go_on_and_the_study_is_that_of_one_machine_to_the_bit(
     sent: list[float] = []
     plain = commands.submit
     monkeypatch.setattr(
-        commands, "submit", lambda script: (sent.append(time.monotonic()), plain(script))[1]
+        commands, "submit", lambda *given: (sent.append(time.monotonic()), plain(*given))[1]
     )
     asked = {"set": {"train.epochs": 200}, "arms": "dropout=0.1", "seeds": "0"}
     folder = submit(2, slurm={"exclusive": True}, **asked)

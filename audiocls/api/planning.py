@@ -110,11 +110,11 @@ def plan(
         check_without_effect(given, f"{name} is a sweep, which compares nothing")
         search = sweep_request(name, assignments, recipe=recipe)
         stored = _packed(planned_search(search), packs.of_sweep(search) if packs else None)
-        return _plan(search, stored, folder, batch, workers)
+        return _plan(search, stored, folder, batch, workers, devices)
     request = ablation_request(name, recipe, assignments, *blocks)
     packing = packs.of_ablation(request) if packs else None
     stored = _packed(planned(request, folder, effect), packing)
-    return _plan(request, stored, folder, batch, workers)
+    return _plan(request, stored, folder, batch, workers, devices)
 
 
 def _packed(stored: Stored, packing: Packing | SweepPacking | None) -> Stored:
@@ -130,13 +130,14 @@ def _plan(
     runs: Path,
     profile: SlurmProfile | None,
     workers: int | None,
+    devices: str,
 ) -> Plan:
     """Return a plan, on a cluster with where and at what cost, by the trials that have run."""
     if profile is not None and workers is not None:
         folder = StudyFolder(runs / request.study_name)
         known = folder.records(folder.cells()).values() if folder.exists() else ()
         num_trials = stored.document.data()["num_trials"]
-        place = placement_of(profile, workers, num_trials, known)
+        place = placement_of(profile, workers, num_trials, known, devices)
         values = {"placement": place.values()}
         stored = replace(stored, document=with_placement(stored.document, place.facts(), values))
     return Plan(request, Report(lambda _: stored, FORMATS, "a plan"))

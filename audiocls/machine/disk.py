@@ -159,6 +159,24 @@ def free_bytes(folder: Path) -> int:
         return 0
 
 
+def file_system(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
+    """Return the type of file system where `folder` is, or would be, such as `nfs4` or `ext4`.
+
+    It is empty where the system does not say.
+    """
+    there, found = _existing(folder).resolve(), ("", "")
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    for line in lines:  # of several at one place the last one is seen
+        _, place, kind = line.split(" ", 3)[:3]
+        place = place.replace("\\040", " ")
+        if there.is_relative_to(place) and len(place) >= len(found[0]):
+            found = (place, kind)
+    return found[1]
+
+
 def _existing(folder: Path) -> Path:
     """Return the folder, or the nearest above it that exists."""
     return next((each for each in (folder, *folder.parents) if each.exists()), folder)

@@ -1,9 +1,11 @@
 """`Submissions`: the job arrays that were submitted for a study.
 
-`slurm/` in its folder has the script of each as `<job>.sh` and the log of each task as
-`<job>_<number>.log`. Which of them have ended is known to the scheduler alone.
+`slurm/` in its folder has the script of each as `<job>.sh`, the command that submitted it as
+`<job>.command` and the log of each task as `<job>_<number>.log`. Which of them have ended is known
+to the scheduler alone.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from audiocls.formatting import command_line, plural
 
 MARK = "audiocls: task "
 """How a line of a task's log begins which says why it could not begin, or what becomes of it."""
+KILLED = re.compile(r"slurmstepd\S*: error: (?P<why>.*(DUE TO|oom|OOM|exceeded).*)")
+"""What SLURM writes into a log when it ends a task, unless somebody has asked for that."""
 TAIL_BYTES = 65536
 """At the end of a log, in which such lines are looked for."""
 
@@ -52,11 +56,16 @@ class Submissions:
         """Where scripts and logs lie."""
         return self.study / "slurm"
 
-    def keep(self, job: str, script: str) -> Path:
-        """Keep the script of a job that was submitted."""
-        file = self.folder / f"{job}.sh"
-        write_text(file, script)
-        return file
+    def keep(self, job: str, script: str, command: str) -> None:
+        """Keep the script of a job that was submitted, and the command that submitted it."""
+        write_text(self.folder / f"{job}.command", command)
+        write_text(self.folder / f"{job}.sh", script)
+
+    def command(self) -> str:
+        """Return the command that submitted the latest job; empty where it is not known."""
+        with suppress(IndexError, OSError):
+            return (self.folder / f"{self.jobs()[-1]}.command").read_text(encoding="utf-8")
+        return ""
 
     def jobs(self) -> list[str]:
         """Return the ids of all jobs, the latest last."""
@@ -70,9 +79,17 @@ class Submissions:
     def last_words(self, job: str) -> Iterator[tuple[Path, str]]:
         """Yield each log of a job whose task has something to say, and the last that it said."""
         for log in self.logs(job):
-            said = [line for line in _tail(log).splitlines() if line.startswith(MARK)]
+            said = [each for line in _tail(log).splitlines() if (each := _of_task(line, log.stem))]
             if said:
-                yield log, said[-1].removeprefix("audiocls: ")
+                yield log, said[-1]
+
+
+def _of_task(line: str, task: str) -> str:
+    """Return what a line of a log says of its task; an empty text for any other line."""
+    if line.startswith(MARK):
+        return line.removeprefix("audiocls: ")
+    killed = KILLED.match(line)
+    return f"task {task}: {killed['why'].strip('* ')}" if killed else ""
 
 
 def _as_number(name: str) -> tuple[int, ...]:

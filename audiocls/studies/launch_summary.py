@@ -14,7 +14,7 @@ WHY: dict[Reason, str] = {
     "machine": "stopped by this machine",
     "devices": "done with what can be trained here",
     "program": "stopped, for the program was changed while its trials were run",
-    "tasks": "without a task that goes on",
+    "tasks": "all tasks have ended",
 }
 
 

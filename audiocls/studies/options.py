@@ -77,6 +77,8 @@ class LaunchOptions:
     fork_server: ForkServer | None = None
     """Process of which workers are forked; none where each is started by itself."""
     ray: RayOptions = NO_RAY
+    submitted: tuple[str, ...] = ()
+    """Kinds of device of the tasks that train for this launch; none where it trains itself."""
 
     @property
     def is_on_server(self) -> bool:
@@ -124,7 +126,7 @@ class LaunchOptions:
         self.check_known()
         if self.executor == "slurm":
             raise UsageError(ELSEWHERE)
-        self._check_packs()
+        self.check_packs()
         if self.executor == "inline" and self.devices_per_trial > 1:
             raise UsageError("--devices-per-trial: with --executor inline a trial has one device")
         if self.executor == "ray":
@@ -132,7 +134,7 @@ class LaunchOptions:
         self.ray.require_none()
         return slots(self.devices, self.workers, is_native, self.devices_per_trial)
 
-    def _check_packs(self) -> None:
+    def check_packs(self) -> None:
         """Raise `UsageError` for several trials at once where no worker takes several."""
         if per_device(self.per_device) == 1:
             return
@@ -180,7 +182,9 @@ class LaunchOptions:
 
     def require_trainable(self, configs: Sequence[Config]) -> None:
         """Raise `UsageError` for trials that cannot be trained where this launch puts them."""
-        if self.executor != "ray":
+        if self.submitted:
+            require_kinds([config.device for config in configs], list(self.submitted))
+        elif self.executor != "ray":
             slots = self.slots(is_native=True)
             require_kinds([config.device for config in configs], slots)
             require_shared(configs, self.devices_per_trial, kind_name(slots[0]))

@@ -10,13 +10,12 @@ from audiocls.audio.datasets import DataSet
 from audiocls.design import Plan
 from audiocls.errors import UsageError
 from audiocls.execution.devices import PerDevice, Slots, kind_name, kind_of, per_device
-from audiocls.execution.slurm.profile import SlurmProfile
+from audiocls.execution.slurm.profile import SlurmProfile, num_gpus
 from audiocls.execution.temporary import cache_folder
 from audiocls.formatting import join_names, plural
 from audiocls.studies.options import PROGRAMS_ALONE, LaunchOptions
 from audiocls.studies.request import AblationRequest
 from audiocls.studies.runnable import Configs, readable_tables
-from audiocls.studies.slurm.placement import num_gpus
 from audiocls.studies.sweep_request import SweepRequest
 from audiocls.training.packing import Form, form_on, is_free, obstacle, shape_key
 

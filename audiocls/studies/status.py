@@ -218,8 +218,16 @@ def _of_arms(folder: StudyFolder, arms: str | None) -> Sequence[Cell | Proposal]
 
 
 def launch_command(folder: StudyFolder) -> str:
-    """Return the command that launches a study again where it lies."""
-    return with_runs(folder.study().command, folder.path.parent)
+    """Return the command that launches a study again where it lies.
+
+    One that was submitted last is submitted again: a login node is no place to train on.
+    """
+    command = folder.study().command
+    for each in (folder, StudyFolder(tuning_path(folder.path))):
+        submitted = Submissions(each.path).command()
+        if submitted.startswith(f"{command} --executor "):
+            return with_runs(submitted, folder.path.parent)
+    return with_runs(command, folder.path.parent)
 
 
 @dataclass(frozen=True)

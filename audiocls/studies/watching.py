@@ -8,7 +8,8 @@ from datetime import datetime
 from audiocls.execution.messages import Done, Epoch, Running, Status
 from audiocls.execution.time_left import MOST_KEPT, TimeLeft
 from audiocls.store import Cell, Proposal, Record, State, StudyFolder, count_states
-from audiocls.studies.status import at_work, status_of, sweep_of
+from audiocls.studies.slurm.tasks import Queue
+from audiocls.studies.status import at_work, status_of, sweep_of, tuning_of
 
 LOOK_EVERY_S = 1.0
 LEAST_REST = 5.0
@@ -34,6 +35,7 @@ class StudyWatch:
         self._time_left.trials.extend(_durations(self.folder, known.cells))
         self._half_seen = {key for key, state in self.states.items() if state == "running"}
         self._metric, self._run_cap = _metric_and_cap(self.folder)
+        self._queue = Queue((self.folder, *tuning_of(self.folder)))
 
     def look(self) -> Status:
         """Read how the trials stand now."""
@@ -60,8 +62,10 @@ class StudyWatch:
         )
 
     def is_over(self) -> bool:
-        """Whether no launch works on it."""
-        return not at_work(self.folder)
+        """Whether no launch works on it, nor will one that is in the queue of a cluster."""
+        states = self.states.values()
+        has_work = not states or "pending" in states or "running" in states
+        return not at_work(self.folder) and not (has_work and not self._queue.is_empty())
 
     def _running(self, cell: Trial) -> Running:
         trial = self.folder.trial(cell.id)

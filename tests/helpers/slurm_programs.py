@@ -10,11 +10,23 @@ case "$1" in
      echo "$(<"$fake/version")" ;;
   --help) echo "  -p, --partition=partition   --time=minutes" ;;
   *) [ -e "$fake/refusal" ] && { cat "$fake/refusal" >&2; exit 1; }
-     cat > "$fake/script"; echo 77 ;;
+     [ "$1" = --test-only ] && { echo "sbatch: Job 78 to start now" >&2; exit; }
+     printf '%s\\n' "$@" > "$fake/options"; [ -e "$fake/warning" ] && cat "$fake/warning" >&2
+     cat > "$fake/script"; cat "$fake/greeting" 2> /dev/null; echo 77 ;;
 esac
 """,
-    "sinfo": 'printf "cpu\\ngpu\\n"',
-    "squeue": 'cat "$fake/queue" 2>/dev/null',
+    "sinfo": """
+case "$*" in
+  *%n*) cat "$fake/hosts" 2> /dev/null || hostname ;;
+  *) printf "cpu|infinite\\ngpu|1-00:00:00\\n" ;;
+esac
+""",
+    "squeue": """
+case "$*" in
+  *%e*) cat "$fake/ends" 2> /dev/null ;;
+  *) cat "$fake/queue" 2> /dev/null ;;
+esac
+""",
     "scancel": 'echo "$@" >> "$fake/cancelled"',
     "scontrol": 'echo "$@" >> "$fake/requeued"',
     "srun": 'until [ -e "$fake/preempted" ]; do sleep 0.02; done; exit 75',

@@ -37,7 +37,10 @@ def watch(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
 def logs(
     name: o.StudyArgument,
     trial: Annotated[
-        str | None, typer.Argument(help="An id, or its beginning; default: all that run.")
+        str | None,
+        typer.Argument(
+            help="An id, or its beginning; a SLURM task such as 12_3; default: all that run."
+        ),
     ] = None,
     is_followed: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new lines until the study ends.")
@@ -71,9 +74,10 @@ def stop(name: o.StudyArgument, runs: o.RunsOption = o.RUNS) -> None:
     stopped = audiocls.stop(name, runs=runs)
     for text in stopped.queue_notes:
         console.note(text)
-    if not stopped.asked:
-        return console.say(f"{stopped.study} is not running.")
     again = f"Resume with: {stopped.command}"
+    if not stopped.asked:
+        more = f" {again}" if stopped.cancelled else ""
+        return console.say(f"{stopped.study} is not running.{more}")
     if stopped.left:
         who = ", ".join(launch.who for launch in stopped.left)
         return console.say(f"asked to stop, and still finishing an epoch: {who}. {again}")

@@ -3,11 +3,13 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from audiocls.errors import MachineFault, UsageError, did_you_mean
+from audiocls.execution.slurm.profile import hours_of
 from audiocls.formatting import join_names
 
 OLDEST = (17, 11)
@@ -17,6 +19,12 @@ STEPS_ARE_EXCLUSIVE = (20, 11)
 PATIENCE_S = 60.0
 """For a controller that is busy."""
 MOST_PARTITIONS = 20
+ADVICE = {
+    "Invalid job array specification": "fewer --workers; `scontrol show config` has the most that "
+    "an array may have as MaxArraySize",
+    "Unable to contact slurm controller": "`scontrol ping` says whether it is up; try again later",
+}
+"""By what `sbatch` says."""
 
 
 @dataclass(frozen=True)
@@ -63,37 +71,90 @@ def version() -> tuple[int, ...]:
     return numbers
 
 
-def require_partitions(wanted: str) -> None:
-    """Raise `UsageError` for a partition that `sinfo` does not list, if that can be asked."""
+def require_partitions(wanted: str, time: str = "") -> None:
+    """Raise `UsageError` for a partition that there is not, or that is left before `time`.
+
+    Jobs that ask for more time than all their partitions allow may be accepted, and never start.
+    Nothing is raised where `sinfo` cannot be asked.
+    """
     if shutil.which("sinfo") is None:
         return
-    answer = _run("sinfo", "--noheader", "--all", "--format=%R")
-    known = sorted(set(answer.stdout.split()))
-    if answer.returncode or not known:
+    answer = _run("sinfo", "--noheader", "--all", "--format=%R|%l")
+    limits = dict(line.split("|", 1) for line in answer.stdout.splitlines() if "|" in line)
+    if answer.returncode or not limits:
         return
-    for name in wanted.split(","):
-        if name not in known:
-            listed = join_names(known, MOST_PARTITIONS)
+    names = wanted.split(",")
+    for name in names:
+        if name not in limits:
+            listed = join_names(sorted(limits), MOST_PARTITIONS)
             raise UsageError(
-                f"partition: got {name!r}; this cluster has: {listed}.{did_you_mean(name, known)}"
+                f"partition: got {name!r}; this cluster has: {listed}.{did_you_mean(name, limits)}"
             )
+    hours, most = hours_of(time), [hours_of(limits[name].strip()) for name in names]
+    if hours is not None and all(limit is not None and limit < hours for limit in most):
+        allowed = ", ".join(f"{limits[name].strip()} in {name}" for name in names)
+        raise UsageError(f"time: got {time!r}; allowed: at most {allowed}")
 
 
-def submit(script: str) -> str:
-    """Submit a batch script; return the job's id. Raises `UsageError` with what `sbatch` says."""
-    ran = _run("sbatch", "--parsable", given=script)
+def other_hosts(partitions: str = "") -> list[str]:
+    """Return the compute nodes that are not this machine, none where `sinfo` cannot be asked."""
+    if shutil.which("sinfo") is None:
+        return []
+    asked = [f"--partition={partitions}"] if partitions else []
+    answer = _run("sinfo", "--noheader", "--Node", *asked, "--format=%n")
+    here = socket.gethostname().partition(".")[0]
+    hosts = [] if answer.returncode else answer.stdout.split()
+    return sorted({host for host in hosts if host.partition(".")[0] != here})
+
+
+def submit(script: str, options: Mapping[str, str]) -> tuple[str, str]:
+    """Submit a batch script; return the job's id, and what `sbatch` says beside it.
+
+    The options are given once more, for `SBATCH_…` in the environment replaces those in a script.
+    Raises `UsageError` with what `sbatch` says against the job.
+    """
+    ran = _sbatch(script, options, "--parsable")
+    # A name follows where there are several clusters, and a site's own wrapper may greet first.
+    job = re.search(r"^(\d+)(;.*)?$", ran.stdout, re.MULTILINE)
+    if job is None:
+        raise MachineFault(
+            f"sbatch names no job: {ran.stdout.strip()!r}; `squeue --user={os.getuid()}` shows "
+            "whether one was submitted"
+        )
+    return job[1], _said(ran.stderr)
+
+
+def try_out(script: str, options: Mapping[str, str]) -> str:
+    """Return what `sbatch` says of a job without submitting it, such as when it would start.
+
+    Raises `UsageError` as `submit` does.
+    """
+    return _said(_sbatch(script, options, "--test-only").stderr)
+
+
+def _sbatch(script: str, options: Mapping[str, str], how: str) -> subprocess.CompletedProcess[str]:
+    words = [f"--{name}={value}" if value else f"--{name}" for name, value in options.items()]
+    ran = _run("sbatch", how, *words, given=script)
     if ran.returncode:
         raise UsageError(f"sbatch refuses the job, and nothing was submitted: {_why(ran.stderr)}")
-    return ran.stdout.strip().split(";")[0]  # of several clusters, its name follows
+    return ran
 
 
-def _why(stderr: str) -> str:
-    """Return what `sbatch` says, as a sentence, with the nearest option that it has."""
+def _said(stderr: str) -> str:
+    """Return what `sbatch` says on one line."""
     lines = [
         line.removeprefix("sbatch: ").removeprefix("error: ").removeprefix("fatal: ")
         for line in stderr.splitlines()
     ]
-    said = "; ".join(line for line in lines if line and "--help" not in line) or "no reason given"
+    return "; ".join(line for line in lines if line and "--help" not in line)
+
+
+def _why(stderr: str) -> str:
+    """Return what `sbatch` says against a job, with what to do about it as far as that is known."""
+    said = _said(stderr) or "no reason given"
+    for text, advice in ADVICE.items():
+        if text in said:
+            return f"{said}: {advice}"
     unknown = re.search(r"unrecognized option '--([\w-]+)", said)
     if unknown is None:
         return said

@@ -16,6 +16,11 @@ from audiocls import yaml_file
 from audiocls.errors import ConfigError
 
 OPTION = re.compile(r"[a-z][a-z0-9-]*")
+GPUS = ("gpus-per-task", "gpus", "gpus-per-node", "gres", "tres-per-task")
+"""Options that give a task its GPUs, of which the first counts."""
+LIMIT = re.compile(
+    r"(?:(?P<days>\d+)-)?(?P<first>\d+)(?::(?P<second>\d+))?(?::(?P<third>\d+))?", re.ASCII
+)
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 WARNING = re.compile(r"(?:B:)?(?:SIG)?TERM@(\d{1,5})")
 """The one signal that a launch takes for a request to stop, and how early SLURM sends it."""
@@ -25,6 +30,7 @@ WARNING_S = 60
 _TASKS = "each task is one launch on one node, and --workers says how many there are"
 _LOGS = "logs are kept in the study's folder, in slurm/"
 _QUEUE = "a task that is preempted or out of time goes back into the queue by itself"
+_CLUSTER = "squeue and scancel have to ask it too: name it for all of them by SLURM_CLUSTERS"
 _SUBMITTED = "audiocls submits the script itself"
 OURS = {
     **dict.fromkeys(("array", "ntasks", "ntasks-per-node", "nodes"), _TASKS),
@@ -32,6 +38,7 @@ OURS = {
     **dict.fromkeys(("requeue", "no-requeue"), _QUEUE),
     **dict.fromkeys(("parsable", "quiet", "test-only", "wait", "wrap", "help"), _SUBMITTED),
     "chdir": "tasks run in the folder in which the study is launched",
+    **dict.fromkeys(("clusters", "cluster"), _CLUSTER),
 }
 """Options that the script needs for itself, and why."""
 
@@ -64,6 +71,37 @@ def read_profile(file: Path | None, changes: Iterable[str]) -> SlurmProfile:
     return profile
 
 
+def num_gpus(options: Mapping[str, str]) -> int:
+    """Return how many GPUs a task gets.
+
+    >>> options = {"gpus": "a100:3"}, {"gres": "fs:4,gpu:a100:2"}, {"gres": "gpu"}
+    >>> [num_gpus(each) for each in (*options, {"tres-per-task": "cpu:8,gres/gpu:4"})]
+    [3, 2, 1, 4]
+    """
+    for name in GPUS:
+        for part in options.get(name, "").split(","):
+            words = part.removeprefix("gres/").removeprefix("gres:").split(":")
+            if part and (name.startswith("gpus") or words[0] == "gpu"):
+                return int(words[-1]) if words[-1].isdecimal() else 1
+    return 0
+
+
+def hours_of(limit: str) -> float | None:
+    """Return a time limit in hours, as `sbatch` reads it; none for what has no end.
+
+    >>> hours_of("90"), hours_of("4:00:00"), hours_of("1-12"), hours_of("30:00")
+    (1.5, 4.0, 36.0, 0.5)
+    """
+    if (match := LIMIT.fullmatch(limit)) is None:
+        return None
+    days, first, second, third = (int(match[key] or 0) for key in LIMIT.groupindex)
+    if match["days"] is not None:
+        return 24 * days + first + second / 60 + third / 3600
+    if match["third"] is not None:
+        return first + second / 60 + third / 3600
+    return first / 60 + second / 3600
+
+
 def _split(changes: Iterable[str]) -> Iterable[tuple[str, str]]:
     for change in changes:
         name, is_there, value = change.partition("=")
@@ -84,7 +122,7 @@ def _checked(given: Mapping[str, Any], where: str) -> SlurmProfile:
             if name == "setup":
                 settings["setup"] = _lines(value)
             elif name == "python":
-                settings["python"] = _text(value)
+                settings["python"] = _python(value)
             elif name == "signal":
                 settings["warning_s"] = _warning_s(value)
             elif (text := _value(name, value)) is not None:
@@ -115,6 +153,13 @@ def _text(value: Any) -> str:
     if UNPRINTABLE.search(value):
         raise ValueError(f"got {value!r}; a value has one line")
     return value
+
+
+def _python(value: Any) -> str:
+    """Return the interpreter of the tasks: a path, from `~` too, or a name that `setup` brings."""
+    if "$" in (text := _text(value)):
+        raise ValueError(f"got {text!r}; wanted: a path, or a name on the PATH that setup makes")
+    return str(Path(text).expanduser()) if text.startswith("~") else text
 
 
 def _lines(value: Any) -> tuple[str, ...]:

@@ -6,15 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audiocls.execution.slurm.profile import SlurmProfile
+from audiocls.execution.slurm.profile import SlurmProfile, num_gpus
 
 REQUEUED = "goes back into the queue"
+BEGINS = "begins, run "
+"""Of what a task says that nobody needs to be told."""
 PLAIN = re.compile(r"[\w./:,=@%+*&|-]*")
 """Values of options that `sbatch` reads without quotes."""
 
-TASK = """
+BEFORE_SETUP = """
 task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 say() { echo "audiocls: task $task on $(hostname -s): $*"; }
+say "begins, run $((${SLURM_RESTART_COUNT:-0} + 1)), $(date +%FT%T%z)"
+trap 'say "the setup of the profile ended the task (exit code $?); see above"' EXIT
+"""
+"""What the lines of `setup` change of the shell, such as `set -eu`, holds for them alone."""
+
+TASK = r"""
 for needed in "$folder" "$study"; do
   cd "$needed" || { say "there is no folder $needed here; compute nodes have to see it"; exit 2; }
 done
@@ -23,8 +31,16 @@ cd "$folder"
   say "$python cannot import audiocls here; see python and setup of the profile"; exit 2; }
 
 # A worker for each GPU that SLURM has given, or else for each core of the task.
-if [ "$devices" = cpu ] || [ -z "$CUDA_VISIBLE_DEVICES" ]; then
+gpus=${CUDA_VISIBLE_DEVICES#NoDevFiles}$ROCR_VISIBLE_DEVICES
+if [ "$devices" = cpu ] || [ -z "$gpus$ZE_AFFINITY_MASK" ]; then
   words+=(--workers "${SLURM_CPUS_PER_TASK:-1}")
+elif [ "$devices" = auto ] && [ "$asks_gpus" ] && [ "$gpus" ]; then
+  words+=(--devices cuda)  # else a torch without CUDA would keep them idle
+fi
+end=$SLURM_JOB_END_TIME  # which SLURM 22.05 does not set
+if [ -z "$end" ]; then
+  end=$(squeue --noheader --jobs="$task" --format=%e 2> /dev/null)
+  end=$(date -d "${end:-unknown}" +%s 2> /dev/null)
 fi
 begun=$study/slurm/$task.begun
 touch "$begun"
@@ -43,13 +59,15 @@ done) &
 again=1
 while [ "$again" ]; do again=; wait $launch; code=$?; done  # a signal ends a wait
 trap "" TERM
-case $code in 0|3|75|124) ;; *) say "the launch ended with exit code $code; see above" ;; esac
+case $code in 0|3|4|75|124) ;; *) say "the launch ended with exit code $code; see above" ;; esac
 
-is_at_limit=$(( ${SLURM_JOB_END_TIME:-9999999999} - $(date +%s) <= warning_s + 60 ))
-trained=$(find "$study/trials" -newer "$begun" -type f -name '*.json*')
+is_at_limit=$(( ${end:-9999999999} - $(date +%s) <= warning_s + 60 ))
+# A program's trial has no state to resume from: it would begin anew, and again not end.
+trained=$(find "$study"/{trials,pretrained} -newer "$begun" -type f \
+  -regex '.*/\(resume.pt\|record.json\|failure.json\|stage.json\)' 2> /dev/null)
 rm -f "$begun"
 if [ "$asked" ] && [ $is_at_limit = 1 ] && [ -z "$trained" ]; then
-  say "no epoch ended within the time limit, so it would never end: give it more time"
+  say "no epoch and no trial ended within the time limit, nor would any in a later run: raise time"
 # After scancel a task is no longer running, and stays cancelled.
 elif [ "$asked" ] && [ $code = 75 ]; then
   case "$(squeue --noheader --jobs="$task" --format=%T)" in
@@ -78,22 +96,24 @@ class ArrayScript:
 
     def text(self, profile: SlurmProfile) -> str:
         """Return the script."""
-        options = {**self._options(profile), **profile.options}
-        lines = ["#!/bin/bash", *(f"#SBATCH {_option(*item)}" for item in options.items())]
+        options = self.options(profile).items()
+        lines = ["#!/bin/bash", *(f"#SBATCH {_option(*item)}" for item in options)]
         lines += [f"export {name}={shlex.quote(each)}" for name, each in self.environment.items()]
-        lines += profile.setup
+        lines += [BEFORE_SETUP.strip(), *profile.setup, "trap - EXIT ERR; set +eu +o pipefail"]
         lines += [
             f"folder={shlex.quote(str(self.folder))}",
             f"study={shlex.quote(str(self.study))}",
             f"python={shlex.quote(profile.python)}",
             f"devices={shlex.quote(self.devices)}",
+            f"asks_gpus={num_gpus(profile.options) or ''}",
             f"warning_s={profile.warning_s}",
             f"overlap={'--overlap' if self.has_overlap else ''}",
             f"words=({shlex.join(self.words)})",
         ]
         return "\n".join(lines) + TASK
 
-    def _options(self, profile: SlurmProfile) -> dict[str, str]:
+    def options(self, profile: SlurmProfile) -> dict[str, str]:
+        """Return long name → value of what `sbatch` is given, empty for an option without one."""
         logs = str(self.study / "slurm").replace("%", "%%")
         return {
             "job-name": f"audiocls-{self.study.name}",
@@ -104,6 +124,7 @@ class ArrayScript:
             "open-mode": "append",
             "requeue": "",
             "signal": f"B:TERM@{profile.warning_s}",
+            **profile.options,
         }
 
 

@@ -11,19 +11,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from audiocls.execution.messages import Running, Status, Watch
+from audiocls.execution.messages import Watch
 from audiocls.stop_signals import handled
-from audiocls.store import Cell, Proposal, StudyFolder, count_states
+from audiocls.store import StudyFolder, count_states
 from audiocls.studies import status as studies
 from audiocls.studies.launch import Outcome, Reason
 from audiocls.studies.options import Display
-from audiocls.studies.slurm.tasks import Tasks, cancel_pending, queue_notes, tasks_of
+from audiocls.studies.slurm.tasks import (
+    Tasks,
+    cancel_pending,
+    queue_lines,
+    queue_notes,
+    tasks_of,
+)
+from audiocls.studies.watching import StudyWatch
 
 LOOK_EVERY_S = 1.0
 LEAST_REST = 10.0
 """Times as long as a look took, at least, until the next: a large study is not all that is read."""
 ASK_FIRST_S, ASK_LAST_S, ASK_GROWTH = 1.0, 30.0, 1.5
 """Between two questions to the controller, which grow rarer: it serves the whole cluster."""
+
+HOW_TO_LEAVE = (
+    "Ctrl-C stops the study and cancels its pending tasks; they go on without you where this "
+    "terminal is closed, and with --detach"
+)
 
 
 @dataclass
@@ -40,20 +52,28 @@ def follow(submitted: Outcome, folder: StudyFolder, display: Display) -> Outcome
     Ctrl-C stops it everywhere, and cancels what is pending. Where the watch alone was ended, the
     outcome is what it was.
     """
+    display.note(HOW_TO_LEAVE)
     with display.watching() as watch, _interrupts() as interrupt:
         seen = _Seen(folder, watch)
         while not interrupt.end.is_set() and not seen.is_over():
             began = time.monotonic()
             seen.look()
             interrupt.end.wait(max(LOOK_EVERY_S, LEAST_REST * (time.monotonic() - began)))
-        if interrupt.stop.is_set():
-            studies.stop_launches(seen.folder)
-        elif interrupt.end.is_set():
+        is_stopped = interrupt.stop.is_set()
+        if interrupt.end.is_set() and not is_stopped:
             return submitted
+        notes = _stop(seen) if is_stopped else ()
         seen.look()
-    for text in queue_notes(seen.tasks, *seen.folders):
+    for text in notes or queue_notes(seen.tasks, *seen.folders):
         display.note(text)
-    return seen.outcome(submitted, is_stopped=interrupt.stop.is_set())
+    return seen.outcome(submitted, is_stopped)
+
+
+def _stop(seen: "_Seen") -> tuple[str, ...]:
+    """Stop the study, and return what became of its tasks."""
+    stopped = studies.stop_launches(seen.folder)
+    late = [f"still finishing an epoch: {launch.who}" for launch in stopped.left]
+    return (*stopped.queue_notes, *late)
 
 
 @contextmanager
@@ -80,9 +100,10 @@ class _Seen:
         self.counts = count_states({})
         self._started, self._queried_at = time.monotonic(), float("-inf")
         self._ask_every_s = ASK_FIRST_S
+        self._trials = StudyWatch(self.folder)
         known = [studies.status_of(each) for each in self.folders]
         self._before = {each.folder: count_states(each.states)["done"] for each in known}
-        self._failed = {trial_id for each in known for trial_id in each.failures}
+        self._said: set[tuple[str, str, str]] = set()
 
     @property
     def folder(self) -> StudyFolder:
@@ -102,25 +123,29 @@ class _Seen:
         return self.counts["done"] - self._before.get(self.folder, 0)
 
     def look(self) -> None:
-        """Read how the trials stand, and show it; ask for the queue now and then."""
-        known = studies.status_of(self.folder)
-        self.counts = count_states(known.states)
-        new = [each for each in known.cells if each.id in known.failures.keys() - self._failed]
-        self._failed.update(each.id for each in new)
+        """Read how the trials and the tasks stand, and show it."""
+        if self._trials.folder != self.folder:
+            self._trials = StudyWatch(self.folder)
+        status = self._trials.look()
+        self.counts = count_states(self._trials.states)
+        self._ask()
         self._watch(
-            Status(
-                num_total=sum(self.counts.values()),
-                num_done=self.counts["done"],
+            replace(
+                status,
                 num_reused=self._before.get(self.folder, 0),
-                num_failed=self.counts["failed"],
-                running=tuple(_running(known)),
                 elapsed_s=time.monotonic() - self._started,
-                left_s=self._left_s(),
-                stage="tuning" if known.folder.study().kind == "tuning" else "",
-                messages=tuple(_failure(known, each) for each in new),
+                stage="tuning" if self.folder.study().kind == "tuning" else "",
+                messages=(*status.messages, *self._news()),
             )
         )
-        self._ask()
+
+    def _news(self) -> Iterator[str]:
+        """Yield what is in the queue whenever tasks begin, end, or are pending for a new reason."""
+        shown = [each for each in self.tasks or () if each.is_pending or each.state == "RUNNING"]
+        kinds = {(each.job, each.state, each.reason) for each in shown}
+        if kinds - self._said:
+            yield from queue_lines(shown)
+        self._said = kinds
 
     def _ask(self) -> None:
         every_s = self._ask_every_s if self._is_busy() else ASK_FIRST_S
@@ -143,11 +168,6 @@ class _Seen:
         cancel_pending(*self.folders)
         return True
 
-    def _left_s(self) -> float | None:
-        missing = self.counts["pending"] + self.counts["running"]
-        gone_s = time.monotonic() - self._started
-        return missing * gone_s / self.num_trained if self.num_trained else None
-
     def outcome(self, submitted: Outcome, is_stopped: bool) -> Outcome:
         """Return how the study stands now that its tasks have ended."""
         left: Reason | None = "tasks" if self._is_busy() else None
@@ -159,18 +179,3 @@ class _Seen:
             stopped_by="signal" if is_stopped else left,
             submitted=None,
         )
-
-
-def _running(known: studies.Status) -> Iterator[Running]:
-    for cell in known.cells:
-        if known.states[cell.id] == "running":
-            trial = known.folder.trial(cell.id)
-            num_epochs = trial.config().get("train", {}).get("epochs", 0)
-            block = ", ".join(f"{key} {value}" for key, value in known.block_of(cell).items())
-            label = ", ".join(filter(None, [known.name_of(cell), block]))
-            yield Running(label, len(trial.history()), num_epochs)
-
-
-def _failure(known: studies.Status, cell: Cell | Proposal) -> str:
-    failure = known.failures[cell.id]
-    return f"{known.name_of(cell)} failed ({failure.cause}): {failure.message}"

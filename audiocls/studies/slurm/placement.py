@@ -1,19 +1,12 @@
 """Where the trials of a plan would be trained on SLURM, and what that would cost."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from audiocls.execution.slurm.profile import SlurmProfile
+from audiocls.execution.slurm.profile import SlurmProfile, hours_of, num_gpus
 from audiocls.formatting import plural
 from audiocls.store import Record
-
-GPUS = ("gpus-per-task", "gpus", "gpus-per-node", "gres")
-"""Options that give a task its GPUs, of which the first counts."""
-LIMIT = re.compile(
-    r"(?:(?P<days>\d+)-)?(?P<first>\d+)(?::(?P<second>\d+))?(?::(?P<third>\d+))?", re.ASCII
-)
 
 
 @dataclass(frozen=True)
@@ -67,10 +60,18 @@ class Placement:
 
 
 def placement_of(
-    profile: SlurmProfile, num_tasks: int, num_trials: int | None, known: Iterable[Record]
+    profile: SlurmProfile,
+    num_tasks: int,
+    num_trials: int | None,
+    known: Iterable[Record],
+    devices: str = "auto",
 ) -> Placement:
-    """Return where `num_trials` would be trained; `known` are trials that have run before."""
-    gpus = num_gpus(profile.options)
+    """Return where `num_trials` would be trained; `known` are trials that have run before.
+
+    A launch submits no more tasks than there are trials.
+    """
+    num_tasks = min(num_tasks, num_trials or num_tasks)
+    gpus = 0 if devices == "cpu" else num_gpus(profile.options)
     cores = profile.options.get("cpus-per-task", "1")
     alike = [each for each in known if (each.provenance.device == "cpu") == (not gpus)]
     seconds = [each.cost.wall_s for each in alike if each.cost.wall_s is not None]
@@ -85,34 +86,3 @@ def placement_of(
         num_trials,
         fmean(seconds) if seconds else None,
     )
-
-
-def num_gpus(options: Mapping[str, str]) -> int:
-    """Return how many GPUs a task gets.
-
-    >>> options = {"gpus": "a100:3"}, {"gres": "fs:4,gpu:a100:2"}, {"gres": "gpu"}
-    >>> [num_gpus(each) for each in options]
-    [3, 2, 1]
-    """
-    for name in GPUS:
-        for part in options.get(name, "").split(","):
-            words = part.split(":")
-            if part and (name != "gres" or words[0] == "gpu"):
-                return int(words[-1]) if words[-1].isdecimal() else 1
-    return 0
-
-
-def hours_of(limit: str) -> float | None:
-    """Return a time limit in hours, as `sbatch` reads it; none for what has no end.
-
-    >>> hours_of("90"), hours_of("4:00:00"), hours_of("1-12"), hours_of("30:00")
-    (1.5, 4.0, 36.0, 0.5)
-    """
-    if (match := LIMIT.fullmatch(limit)) is None:
-        return None
-    days, first, second, third = (int(match[key] or 0) for key in LIMIT.groupindex)
-    if match["days"] is not None:
-        return 24 * days + first + second / 60 + third / 3600
-    if match["third"] is not None:
-        return first + second / 60 + third / 3600
-    return first / 60 + second / 3600

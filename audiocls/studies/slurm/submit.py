@@ -1,6 +1,7 @@
 """`launch_on_slurm`: a study becomes a job array, each of whose tasks is one launch of it."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,15 @@ from audiocls.studies.launch import Outcome, Prepared, keep_plan
 from audiocls.studies.options import GRACE, Display, LaunchOptions
 from audiocls.studies.prepare import LaunchRequest, prepare
 from audiocls.studies.request import check_without_effect
+from audiocls.studies.slurm.checks import (
+    advance_notes,
+    device_kinds,
+    require_cluster,
+    require_devices,
+    require_workers,
+)
 from audiocls.studies.slurm.follow import follow
+from audiocls.studies.slurm.tasks import tasks_of
 
 KEPT = (
     *("AUDIOCLS_CACHE", "AUDIOCLS_PATH", "AUDIOCLS_TRUST"),
@@ -76,7 +85,10 @@ def launch_on_slurm(
     """
     profile = read_profile(slurm.profile, slurm.changes)
     overlaps = _check(request, options, profile, slurm, display)
-    here = replace(options, executor="local", devices="cpu", workers=None)
+    kinds = device_kinds(profile)
+    here = replace(
+        options, executor="local", devices="cpu", workers=None, devices_per_trial=1, submitted=kinds
+    )
     prepared = prepare(request.read(), here, display, tunes_here=False)
     assert isinstance(prepared, Prepared), "no tuning trial is run here"
     study, is_replaced = (prepared.study, False) if slurm.is_dry else keep_plan(prepared)
@@ -90,10 +102,11 @@ def launch_on_slurm(
         display.note(f"{plural(num_tasks, 'task')}, for no more trials are left")
     grace_s = max(GRACE_S, profile.warning_s - ENDING_S)
     array = _script(request, options, prepared.folder, num_tasks, overlaps, grace_s)
-    script = array.text(profile)
     if slurm.is_dry:
-        return Outcome(study, counts, 0, None, submitted=Submission(script))
-    submission = _submit(prepared.folder, script, num_tasks)
+        _try_out(array, profile, display)
+        return Outcome(study, counts, 0, None, submitted=Submission(array.text(profile)))
+    command = f"{study.command} {shlex.join(_repeated(options, slurm))}"
+    submission = _submit(prepared.folder, array, profile, command, display)
     outcome = Outcome(study, counts, 0, None, is_replaced, submitted=submission)
     display.note(submission.sentence(prepared.folder.path))
     return outcome if slurm.is_detached else follow(outcome, prepared.folder, display)
@@ -111,22 +124,13 @@ def _check(
     why = "counts the trials of one launch, and each task is one; write `run_cap: N` into the sweep"
     if request.count is not None:
         raise UsageError(f"--count: {why}")
-    if slurm.is_dry and shutil.which("sbatch") is None:
-        display.note("there is no sbatch here: options and partitions were not checked")
-        return True
-    release = commands.version()
-    if "partition" in profile.options:
-        commands.require_partitions(profile.options["partition"])
-    return release >= commands.STEPS_ARE_EXCLUSIVE
-
-
-def require_workers(workers: int | None) -> None:
-    """Raise `UsageError` where the number of tasks is not given."""
-    if workers is None:
-        raise UsageError(
-            "--executor slurm: --workers is missing: the number of tasks that share the trials, "
-            "such as --workers 8; each takes what the profile asks for"
-        )
+    options.ray.require_none()
+    require_devices(options, profile)
+    can_ask = not slurm.is_dry or shutil.which("sbatch") is not None
+    overlaps = require_cluster(profile) if can_ask else True
+    for text in advance_notes(options, profile):
+        display.note(text)
+    return overlaps
 
 
 def _counts(folder: StudyFolder, study: Study) -> dict[State, int]:
@@ -166,6 +170,10 @@ def _words(options: LaunchOptions) -> Iterator[str]:
     """Yield the options of a task's launch, but for the workers, which depend on what it gets."""
     yield from ("--runs", str(options.runs.absolute()), "--executor", "local")
     yield from ("--devices", options.devices, "--wandb", options.mode())
+    yield from _others(options)
+
+
+def _others(options: LaunchOptions) -> Iterator[str]:
     if options.per_device != "1":
         yield from ("--per-device", options.per_device)
     if options.devices_per_trial > 1:
@@ -187,8 +195,39 @@ def _stop_requests(folder: StudyFolder) -> Iterator[str]:
         yield StudyFolder(path).launches.stop_token()
 
 
-def _submit(folder: StudyFolder, script: str, num_tasks: int) -> Submission:
-    Submissions(folder.path).folder.mkdir(parents=True, exist_ok=True)
-    job = commands.submit(script)
-    Submissions(folder.path).keep(job, script)
-    return Submission(script, job, num_tasks)
+def _repeated(options: LaunchOptions, slurm: SlurmOptions) -> Iterator[str]:
+    """Yield the options with which the same tasks are submitted again."""
+    yield from ("--executor", "slurm", "--workers", str(options.workers))
+    if slurm.profile is not None:
+        yield from ("--profile", str(slurm.profile))
+    for change in slurm.changes:
+        yield from ("--slurm", change)
+    if options.devices != "auto":
+        yield from ("--devices", options.devices)
+    if options.wandb is not None:
+        yield from ("--wandb", options.wandb)
+    yield from _others(options)
+
+
+def _try_out(array: ArrayScript, profile: SlurmProfile, display: Display) -> None:
+    """Show what `sbatch` says of a job array that is not submitted, where there is one."""
+    if shutil.which("sbatch") is not None:
+        said = commands.try_out(array.text(profile), array.options(profile))
+        display.note(f"sbatch --test-only: {said or 'no objection'}")
+
+
+def _submit(
+    folder: StudyFolder, array: ArrayScript, profile: SlurmProfile, command: str, display: Display
+) -> Submission:
+    """Submit a job array beside those that are in the queue; show what `sbatch` says of it."""
+    for job in dict.fromkeys(task.job for task in tasks_of(folder) or ()):
+        display.note(
+            f"SLURM job {job} works on {folder.name} already; these tasks are added to its own"
+        )
+    submissions, script = Submissions(folder.path), array.text(profile)
+    submissions.folder.mkdir(parents=True, exist_ok=True)
+    job, said = commands.submit(script, array.options(profile))
+    submissions.keep(job, script, command)
+    if said:
+        display.note(f"sbatch: {said}")
+    return Submission(script, job, array.num_tasks)
