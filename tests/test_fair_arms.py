@@ -14,13 +14,13 @@ from helpers.trials import make_job
 from audiocls.analysis import compare
 from audiocls.audio.clips import fingerprint
 from audiocls.config import resolve, unused_options
+from audiocls.config.layers import check_no_inactive_factors
 from audiocls.errors import ConfigError
 from audiocls.execution.provenance import digest_of_test
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.store import Cell, Record, Study
 from audiocls.store.same_numbers import SAME_NUMBERS
-from audiocls.studies.resolve import check_no_inactive_factors
 from audiocls.training.fit import NUM_FIRST, Signal
 
 SAM = {"sam.rho": 0.05}

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError, create_model
 
-from audiocls.config.identity import WITHOUT_EFFECT, unused_options
+from audiocls.config.identity import WITHOUT_EFFECT, identity_config, unused_options
 from audiocls.config.recipe import Config, conflicts
 from audiocls.dotted import flatten, nest
 from audiocls.errors import ConfigError
@@ -209,3 +209,28 @@ class UsedOptions:
         exclude: Any = {**WITHOUT_EFFECT, part: unused} if unused else WITHOUT_EFFECT
         text = self._known[key] = config.model_dump_json(include={part}, exclude=exclude)
         return text
+
+
+def check_no_inactive_factors(name: str, configs: Mapping[str, Config]) -> None:
+    """Raise `ConfigError` with every arm whose changes have no effect, and why."""
+    first: dict[tuple[str, ...], str] = {}
+    used, faults = UsedOptions(), []
+    for arm, config in configs.items():
+        same_arm = first.setdefault(used.of(config), arm)
+        if same_arm != arm and (odd := _differing(config, configs[same_arm])):
+            faults.append(
+                f"arm {arm!r} would train as arm {same_arm!r} does: {'; '.join(odd)}. Leave one of "
+                "the two out"
+            )
+    if faults:
+        raise ConfigError(name, faults)
+
+
+def _differing(config: Config, same_arm: Config) -> list[str]:
+    mine, theirs = (flatten(identity_config(each)) for each in (config, same_arm))
+    unused = unused_options(config)
+    return [
+        f"{key} has no effect, as {why}"
+        for key, why in unused.items()
+        if mine.get(key) != theirs.get(key)
+    ]

@@ -13,13 +13,10 @@ from audiocls.audio.datasets import DataSet
 from audiocls.config import (
     Config,
     SharedParts,
-    identity_config,
     merge,
-    unused_options,
 )
-from audiocls.config.layers import ArmConfigs, UsedOptions
+from audiocls.config.layers import ArmConfigs, check_no_inactive_factors
 from audiocls.design import MAX_ARMS, Ablation, Plan, within_folds
-from audiocls.dotted import flatten
 from audiocls.errors import ConfigError
 from audiocls.execution.content import decode_ahead, identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
@@ -277,28 +274,3 @@ def job_of(
     """Return the job of one cell of a resolved ablation."""
     config, data = resolved.config_of(cell), resolved.fingerprints[cell.arm]
     return native_job(folder, cell, config, data, tracking.tagged(resolved.study.recipe))
-
-
-def check_no_inactive_factors(name: str, configs: Mapping[str, Config]) -> None:
-    """Raise `ConfigError` with every arm whose changes have no effect, and why."""
-    first: dict[tuple[str, ...], str] = {}
-    used, faults = UsedOptions(), []
-    for arm, config in configs.items():
-        same_arm = first.setdefault(used.of(config), arm)
-        if same_arm != arm and (odd := _differing(config, configs[same_arm])):
-            faults.append(
-                f"arm {arm!r} would train as arm {same_arm!r} does: {'; '.join(odd)}. Leave one of "
-                "the two out"
-            )
-    if faults:
-        raise ConfigError(name, faults)
-
-
-def _differing(config: Config, same_arm: Config) -> list[str]:
-    mine, theirs = (flatten(identity_config(each)) for each in (config, same_arm))
-    unused = unused_options(config)
-    return [
-        f"{key} has no effect, as {why}"
-        for key, why in unused.items()
-        if mine.get(key) != theirs.get(key)
-    ]
