@@ -83,7 +83,7 @@ def parse(text: str, where: str, max_values: int | None = None) -> Any:
     try:
         if fault := _faults_of_size(text, max_values)[0]:
             raise ConfigError(where, [fault])
-        return deepcopy(_built(text))
+        return deepcopy(_read(text)[0])
     except yaml.YAMLError as error:
         raise ConfigError(where, [f"not valid YAML: {_why(error, text)}"]) from error
     except ValueError as error:  # a date such as 2024-13-01, a huge integer
@@ -91,9 +91,18 @@ def parse(text: str, where: str, max_values: int | None = None) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _built(text: str) -> Any:
-    """Return the value of a document, for copies: a command reads its file several times."""
-    return yaml.load(text, Loader=Loader)
+def _read(text: str) -> tuple[Any, Sequence[tuple[Key, Any, Any]]]:
+    """Return the value of a document, for copies, and its places: a command reads it several times.
+
+    The places come first: what is built has its merge keys replaced by what they merge.
+    """
+    loader = Loader(text)
+    try:
+        node = loader.get_single_node()
+        places = tuple(_places(loader, node, (), set()))
+        return None if node is None else loader.construct_document(node), places
+    finally:
+        loader.dispose()
 
 
 def parse_mapping(text: str, where: str, max_values: int | None = None) -> dict[str, Any]:
@@ -217,7 +226,7 @@ def lines_of(text: str, where: str) -> Lines:
 
     Raises `ConfigError` for repeated keys.
     """
-    lines_by_key = [(key, node.start_mark.line + 1) for key, node, _ in _places_of(text)]
+    lines_by_key = [(key, node.start_mark.line + 1) for key, node, _ in _read(text)[1]]
     lines: dict[Key, int] = {}
     repeated: dict[Key, str] = {}
     for key, line in lines_by_key:
@@ -240,7 +249,7 @@ def misreadings(text: str) -> Mapping[Key, str]:
     loader = Loader("")
     plain = [
         (key, node.value, loader.construct_object(node))
-        for key, _, node in _places_of(text)
+        for key, _, node in _read(text)[1]
         if isinstance(node, yaml.ScalarNode) and not (node.style or DECIMAL.fullmatch(node.value))
     ]
     return {key: why for key, word, value in plain if (why := misreading(word, value))}
@@ -251,16 +260,6 @@ def _content(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [f"cannot be read: {error}"]) from error
-
-
-@lru_cache(maxsize=2)
-def _places_of(text: str) -> Sequence[tuple[Key, Any, Any]]:
-    """Return the places of a document, in which lines and misreadings are both looked for."""
-    loader = Loader(text)
-    try:
-        return tuple(_places(loader, loader.get_single_node(), (), set()))
-    finally:
-        loader.dispose()
 
 
 def _places(loader: Any, node: Any, key: Key, seen: set[int]) -> Iterator[tuple[Key, Any, Any]]:

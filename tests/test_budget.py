@@ -14,6 +14,7 @@ from audiocls.store import Study
 from audiocls.studies.budget import within_budget
 from audiocls.studies.resolve import configs_of, study_of
 from audiocls.studies.runnable import tables_of
+from audiocls.training import cost
 from audiocls.training.budget import counted_macs
 from audiocls.training.cost import macs_of, num_params
 from audiocls.training.init_from import freeze
@@ -114,6 +115,16 @@ def test_an_arm_over_budget_is_a_result_and_the_others_are_compared(cache):
     assert list(chosen.over_budget) == ["large"]
     assert text.startswith("over budget by ")
     assert "parameters, allowed are 4,000" in text
+
+
+def test_arms_of_one_network_have_it_built_once(cache, monkeypatch):
+    built = []
+    trained_network = cost.trained_network
+    monkeypatch.setattr(
+        cost, "trained_network", lambda *given: built.append(given) or trained_network(*given)
+    )
+    set_aside(cache, arms={f"a{i}": {"optim.lr": 10.0**-i} for i in range(1, 6)})
+    assert len(built) == 1
 
 
 @pytest.mark.parametrize(

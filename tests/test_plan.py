@@ -64,9 +64,10 @@ def test_named_arms_are_as_written_and_the_first_is_the_baseline():
     assert chosen.baseline == "plain"
 
 
-def num_lines_of_planning(num_levels: int) -> int:
+def num_lines_of_planning(num_levels: int, num_factors: int = 1) -> int:
     """Return how many lines of Python, loops included, the plan of so many levels takes."""
-    given, lines = ablation(factors={"model.dropout": [i / 9_000 for i in range(num_levels)]}), []
+    levels = [i / 9_000 for i in range(num_levels // num_factors)]
+    given, lines = ablation(factors={f"model.k{i}": levels for i in range(num_factors)}), []
 
     def count(frame, event, _):
         lines.append(event)
@@ -83,6 +84,7 @@ def num_lines_of_planning(num_levels: int) -> int:
 
 def test_twice_the_levels_take_twice_the_planning():
     assert num_lines_of_planning(400) < 2.2 * num_lines_of_planning(200)
+    assert num_lines_of_planning(400, 80) < 2.2 * num_lines_of_planning(200, 40)
 
 
 def test_a_file_is_composed_once_and_its_arms_are_made_for_validation_and_plan_alone(

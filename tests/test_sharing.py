@@ -77,6 +77,18 @@ def fixed(folder: StudyFolder, num: int = 8) -> FixedSource:
     return FixedSource(folder, Study("s", cells=cells), job_of(folder))
 
 
+def test_a_job_is_made_when_its_turn_comes(folder: StudyFolder) -> None:
+    made: list[str] = []
+    cells = tuple(Cell(f"t{i}", "baseline", i, 1) for i in range(8))
+    make = job_of(folder)
+    source = FixedSource(
+        folder, Study("s", cells=cells), lambda cell: made.append(cell.id) or make(cell)
+    )
+    assert (source.max_parallel, made) == (8, [])
+    source.next()
+    assert made == ["t0"]
+
+
 def growing(folder: StudyFolder) -> SequentialSource:
     """Two cells at each of four looks; the plan is in the store."""
 

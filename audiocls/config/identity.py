@@ -105,7 +105,7 @@ class SharedParts:
     def __init__(self) -> None:
         # Both keep what they know something about: a number of `id` is given anew otherwise.
         self._dumps: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
-        self._texts: dict[int, tuple[Any, str]] = {}
+        self._texts: dict[tuple[str, int], tuple[Any, str]] = {}
         self._encode = json.JSONEncoder(
             sort_keys=True, separators=(",", ":"), allow_nan=False
         ).encode
@@ -134,7 +134,7 @@ class SharedParts:
             data_fingerprint: of the data set's clips and labels.
             blocks: of each trial, what it sets above `resolved`: its seed and fold, or nothing.
         """
-        shared = {key: f'"{key}":{self._text(value)}' for key, value in resolved.items()}
+        shared = {key: self._text(key, value) for key, value in resolved.items()}
         rest = f'"data":{self._encode(data_fingerprint)},"schema":{IDENTITY_SCHEMA}'
         ids = []
         for block in blocks:
@@ -145,10 +145,11 @@ class SharedParts:
             ids.append(hashlib.sha256(canonical.encode()).hexdigest()[:12])
         return ids
 
-    def _text(self, value: Any) -> str:
-        if id(value) not in self._texts:
-            self._texts[id(value)] = value, self._encode(value)
-        return self._texts[id(value)][1]
+    def _text(self, part: str, value: Any) -> str:
+        key = part, id(value)
+        if key not in self._texts:
+            self._texts[key] = value, f'"{part}":{self._encode(value)}'
+        return self._texts[key][1]
 
 
 def digest(config: Config) -> str:

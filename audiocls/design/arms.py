@@ -149,7 +149,7 @@ def one_factor_at_a_time(factors: Factors) -> list[Arm]:
     for factor in factors.all:
         against = factors.name(factor.condition) if factor.condition else None
         for level in factor.levels:
-            changes = factors.varied([factor.condition, level])
+            changes = factors.varied([factor.condition, level]) if factor.condition else level
             arms.append(Arm(factors.name(changes), changes, against))
     return arms
 

@@ -233,7 +233,8 @@ def validate_labels(ablation: Ablation) -> Iterator[str]:
 def _identical_arms(design: Design) -> Iterator[str]:
     """Yield arms that conditions make identical although their references differ."""
     known: dict[str, str] = {}
-    for arm in design.arms:
+    has_conditions = any(factor.condition for factor in design.factors.all)
+    for arm in design.arms if has_conditions else ():
         first = known.setdefault(design.factors.name(arm.changes), arm.name)
         if first != arm.name:
             yield (

@@ -80,9 +80,7 @@ def plan(
     `UsageError` for an arm that the ablation does not have.
     """
     design = design_of(ablation)
-    by_label = {format_arm(arm.name): arm.name for arm in design.arms}
-    by_label |= {label: arm for arm, label in ablation.labels.items()}
-    chosen = _chosen(design, [by_label.get(arm, arm) for arm in arms], ablation.name)
+    chosen = _chosen(design, _by_own_names(design, ablation, arms), ablation.name)
     is_whole = len(chosen) == len(design.arms)
     planned = Plan(
         ablation=ablation,
@@ -97,6 +95,13 @@ def plan(
     )
     _check_size(planned)
     return planned
+
+
+def _by_own_names(design: Design, ablation: Ablation, arms: Sequence[str]) -> list[str]:
+    """Return the names of arms that may be given as reports write or label them."""
+    known = {format_arm(arm.name): arm.name for arm in design.arms} if arms else {}
+    known |= {label: arm for arm, label in ablation.labels.items()}
+    return [known.get(arm, arm) for arm in arms]
 
 
 def _check_size(plan: Plan) -> None:

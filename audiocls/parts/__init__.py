@@ -14,7 +14,17 @@ Planning reads sources only: neither the user's module nor torch is imported.
 """
 
 from audiocls.parts.origin import KEPT, OWN_FILES, Origin
-from audiocls.parts.own import Call, OwnPart, own_parts
+from audiocls.parts.own import Call, OwnPart, has_own_parts, own_parts
 from audiocls.parts.union import OrOwn, OrText
 
-__all__ = ["KEPT", "OWN_FILES", "Call", "OrOwn", "OrText", "Origin", "OwnPart", "own_parts"]
+__all__ = [
+    "KEPT",
+    "OWN_FILES",
+    "Call",
+    "OrOwn",
+    "OrText",
+    "Origin",
+    "OwnPart",
+    "has_own_parts",
+    "own_parts",
+]

@@ -226,6 +226,11 @@ def own_parts(options: Options, path: str = "") -> Iterator[tuple[str, OwnPart]]
         yield from _own_parts(getattr(options, name), f"{path}{name}")
 
 
+def has_own_parts(value: object) -> bool:
+    """Whether a part of a configuration is an own part, or holds one."""
+    return any(_own_parts(value, ""))
+
+
 def _own_parts(value: object, path: str) -> Iterator[tuple[str, OwnPart]]:
     if isinstance(value, OwnPart):
         yield path, value

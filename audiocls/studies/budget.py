@@ -32,12 +32,12 @@ def within_budget(
     Unchanged where that would leave no comparison, or one without its reference: the study is then
     refused as a whole.
     """
-    excesses = {
-        parts: _excess(config, tables[config.data])
-        for parts, config in {used_parts(each): each for each in configs.values()}.items()
-    }
-    found = {arm: excesses[used_parts(config)] for arm, config in configs.items()}
-    over = {arm: text for arm, text in found.items() if text}
+    over, known = {}, dict[tuple[int, ...], str]()
+    for arm, config in configs.items():
+        if (parts := used_parts(config)) not in known:
+            known[parts] = _excess(config, tables[config.data])
+        if text := known[parts]:
+            over[arm] = text
     kept = {arm: changes for arm, changes in plan.arms.items() if arm not in over}
     used = {plan.baseline, *(plan.references.get(arm, plan.baseline) for arm in kept)}
     if not over or used & over.keys() or len(kept) < 2 or plan.design not in BY_ARM:

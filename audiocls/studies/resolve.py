@@ -21,7 +21,7 @@ from audiocls.errors import ConfigError
 from audiocls.execution.content import decode_ahead, identity_of, require_usable
 from audiocls.execution.job import NativeJob, TrackingConfig, native_job
 from audiocls.execution.probe import Tried
-from audiocls.parts import OWN_FILES, Origin, own_parts
+from audiocls.parts import OWN_FILES, Origin, has_own_parts
 from audiocls.store import Cell, Objective, Request, Study, StudyFolder
 from audiocls.studies.budget import runnable
 from audiocls.studies.runnable import Configs, notes_on_data, tables_of
@@ -261,7 +261,10 @@ def _cells(
 
 def tried_of(configs: Iterable[Config], cache: Path) -> list[Tried]:
     """Return the configurations that have own parts, with the number of classes of their data."""
-    with_own_parts = [config for config in configs if any(own_parts(config))]
+    every = tuple(configs)
+    parts = {id(part): part for config in every for _, part in config}  # arms share most of them
+    own = {key for key, part in parts.items() if has_own_parts(part)}
+    with_own_parts = [config for config in every if any(id(part) in own for _, part in config)]
     num_classes = {
         data: len(data.table(cache).labels) for data in {each.data for each in with_own_parts}
     }
