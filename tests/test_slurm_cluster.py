@@ -212,7 +212,7 @@ def test_a_task_at_its_time_limit_goes_back_and_resumes_and_a_stop_cancels_what_
 def test_a_time_limit_that_no_trial_fits_into_ends_the_study_and_not_only_each_task(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else its tasks would go back for ever. `setup` and the folder are as bash likes them least."""
+    """Else its tasks would go back for ever. `setup` and the folder are what bash likes least."""
     home = tmp_path / 'höme\'s "own" $HOME'
     home.mkdir()
     monkeypatch.chdir(home)

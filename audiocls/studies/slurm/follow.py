@@ -127,7 +127,7 @@ class _Seen:
         if self._trials.folder != self.folder:
             self._trials = StudyWatch(self.folder)
         status = self._trials.look()
-        self.counts = count_states(self._trials.states)
+        self.counts = self._trials.counts
         self._ask()
         self._watch(
             replace(
