@@ -532,6 +532,7 @@ def test_tuning_trials_come_first_and_a_stop_reaches_their_tasks(slurm, tmp_path
     told = invoke(*LAUNCH, "--workers", "3", "--detach")
     assert told.code == 0, told.err
     assert (tmp_path / "runs/tiny.tuning/slurm/77.sh").exists()
+    assert "look: audiocls sweep status tiny; stop: audiocls sweep stop tiny\n" in told.err
     assert not (tmp_path / "runs/tiny").exists()
     assert words_in(slurm.heard("script"))[:3] == ["sweep", "launch", "tiny.yaml"]
     slurm.say("queue", "77_0|77|PENDING||Priority\n")
@@ -747,6 +748,13 @@ def test_what_slurm_ended_is_said_with_its_reason(tmp_path):
     assert said[0] == "task 7_0: JOB 7 ON n1 CANCELLED AT 2026 DUE TO NODE FAILURE"
     assert said[1] == "task 7_1: Detected 1 oom_kill event in StepId=7.batch."
     assert "begins, run 1" in said[2]
+
+
+def test_a_launch_that_was_killed_is_told_of_in_words(slurm, tmp_path):
+    slurm.say("end", "137")
+    code, said = Task(slurm, tmp_path).end()
+    assert code == 137
+    assert "the launch ended with exit code 137: killed, for want of memory or by hand" in said
 
 
 def test_setup_that_fails_says_so_and_its_settings_of_the_shell_are_its_own(slurm, tmp_path):

@@ -60,6 +60,7 @@ again=1
 while [ "$again" ]; do again=; wait $launch; code=$?; done  # a signal ends a wait
 trap "" TERM
 why=$(grep '^error: ' "$study/slurm/$task.log" 2> /dev/null | tail -n 1)
+[ $code = 137 ] && why="killed, for want of memory or by hand"
 case $code in
   0|3|4|75|124) ;;
   *) say "the launch ended with exit code $code: ${why:-the lines above say why}" ;;
