@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -26,13 +27,17 @@ from audiocls.execution.scheduler import GRACE_S
 from audiocls.execution.slurm import commands
 from audiocls.execution.slurm.profile import SlurmProfile, read_profile
 from audiocls.execution.slurm.script import ArrayScript
+from audiocls.machine.disk import file_system
 from audiocls.store import Failure, StudyFolder
 from audiocls.store.launches import Launches
 from audiocls.store.submissions import Submissions
 from audiocls.studies import joining
 from audiocls.studies.options import LaunchOptions
+from audiocls.studies.slurm import visibility
 from audiocls.studies.slurm.placement import placement_of
-from audiocls.studies.status import stop_launches
+from audiocls.studies.slurm.tasks import Queue
+from audiocls.studies.status import launch_command, stop_launches
+from audiocls.studies.watching import StudyWatch
 
 LAUNCH = ("sweep", "launch", "tiny.yaml", "--executor", "slurm", "--wandb", "disabled")
 
@@ -365,17 +370,27 @@ exit "$(cat "$fake/end")"
 """
 
 
+WORDS = ("sweep", "launch", "a b.yaml", "--set", "x='1 2'")
+
+
 class Task:
     """A batch script that runs as a task would, with a stand-in for the launch."""
 
-    def __init__(self, slurm: Fake, folder: Path, **environment: str):
+    def __init__(
+        self,
+        slurm: Fake,
+        folder: Path,
+        options: Mapping[str, str] = {},
+        setup: tuple[str, ...] = (),
+        **environment: str,
+    ):
         python = slurm.folder / "python"
         python.write_text(STAND_IN)
         python.chmod(0o755)
         study = folder / "runs/s"
         (study / "slurm").mkdir(parents=True, exist_ok=True)
-        words = ("sweep", "launch", "a b.yaml", "--set", "x='1 2'")
-        script = ArrayScript(study, folder, words, 1).text(SlurmProfile(python=str(python)))
+        profile = SlurmProfile(options, setup, str(python))
+        script = ArrayScript(study, folder, WORDS, 1).text(profile)
         task = {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "0", "fake": str(slurm.folder)}
         self.slurm = slurm
         self.process = subprocess.Popen(
@@ -517,6 +532,7 @@ def test_tuning_trials_come_first_and_a_stop_reaches_their_tasks(slurm, tmp_path
     told = invoke(*LAUNCH, "--workers", "3", "--detach")
     assert told.code == 0, told.err
     assert (tmp_path / "runs/tiny.tuning/slurm/77.sh").exists()
+    assert "look: audiocls sweep status tiny; stop: audiocls sweep stop tiny\n" in told.err
     assert not (tmp_path / "runs/tiny").exists()
     assert words_in(slurm.heard("script"))[:3] == ["sweep", "launch", "tiny.yaml"]
     slurm.say("queue", "77_0|77|PENDING||Priority\n")
@@ -548,3 +564,249 @@ def test_an_sbatch_that_knows_no_cluster_is_told_of_in_its_own_words(slurm: Fake
         raised.value
     )
     assert "login node" in str(raised.value)
+
+
+def test_sbatch_gets_the_profile_before_what_the_environment_says(slurm):
+    """`SBATCH_PARTITION` would replace what stands in a script, but not an option."""
+    told = invoke(*LAUNCH, "--workers", "2", "--detach", "--slurm", "partition=gpu")
+    assert told.code == 0, told.err
+    assert {"--parsable", "--partition=gpu", "--requeue"} <= set(slurm.heard("options").split())
+
+
+def test_a_greeting_of_a_wrapper_is_no_job_and_a_warning_is_passed_on(slurm):
+    slurm.say("greeting", "Welcome to the cluster!\n  ---\n")
+    slurm.say("warning", "sbatch: lua: charged to speech\n")
+    assert commands.submit("#!/bin/bash\n", {}) == ("77", "lua: charged to speech")
+    told = invoke(*LAUNCH, "--workers", "2", "--detach")
+    assert "sbatch: lua: charged to speech" in told.err
+    (slurm.folder / "sbatch").write_text("#!/bin/bash\necho accepted\n")
+    with pytest.raises(audiocls.AudioclsError, match=r"names no job: 'accepted'; `squeue"):
+        commands.submit("#!/bin/bash\n", {})
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Batch job submission failed: Invalid job array specification", "fewer --workers"),
+        ("Unable to contact slurm controller (connect failure)", "`scontrol ping`"),
+    ],
+)
+def test_what_sbatch_says_comes_with_what_to_do(said, advice, slurm):
+    slurm.say("refusal", f"sbatch: error: {said}\n")
+    with pytest.raises(UsageError, match=f"{re.escape(said)}: {advice}"):
+        commands.submit("#!/bin/bash\n", {})
+
+
+def test_more_time_than_every_partition_allows_is_refused(slurm):
+    """SLURM takes such a job, and never starts it."""
+    with pytest.raises(UsageError, match=r"time: got '2-0'; allowed: at most 1-00:00:00 in gpu"):
+        commands.require_partitions("gpu", "2-0")
+    commands.require_partitions("gpu,cpu", "2-0")
+    commands.require_partitions("gpu", "23:00:00")
+    commands.require_partitions("gpu", "")
+
+
+GPUS = "--slurm=gpus-per-task=2"
+NO_SUCH_DEVICES = {
+    "got 'gpuu'; allowed with --executor slurm: auto, cpu, cuda": ("--devices", "gpuu"),
+    "got 'cuda', and a task of this profile has no GPU: add gpus-per-task: 1": (
+        *("--devices", "cuda"),
+    ),
+    "got 'cuda:2'; a task of this profile has 2 GPUs": ("--devices", "cuda:2", GPUS),
+    "got 4; a task of this profile has 2 GPUs": ("--devices-per-trial", "4", GPUS),
+    "got 4; a task of this profile has 1 core: raise cpus-per-task": ("--devices-per-trial", "4"),
+    "--devices-per-trial 2: set one of them": (
+        *("--devices-per-trial", "2", "--per-device", "2", GPUS),
+    ),
+    "--ray-address has no effect here": ("--ray-address", "auto"),
+    "device: got cuda, but this launch trains on cpu": ("--set", "device=cuda"),
+}
+
+
+@pytest.mark.parametrize("why", NO_SUCH_DEVICES)
+def test_devices_that_no_task_has_are_refused_before_anything_is_submitted(why, slurm):
+    told = invoke(*LAUNCH, "--workers", "2", "--detach", *NO_SUCH_DEVICES[why])
+    assert told.code == 2
+    assert why in told.err
+    assert not slurm.heard("script")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--devices", "cuda:1", GPUS),
+        ("--devices-per-trial", "2", GPUS),
+        ("--devices-per-trial", "64", "--slurm=cpus-per-task=64"),
+        ("--devices", "cuda", "--slurm=exclusive"),
+        ("--set", "device=cuda", GPUS),
+    ],
+)
+def test_devices_of_a_task_are_not_those_of_the_login_node(given, slurm):
+    told = invoke(*LAUNCH, "--workers", "2", "--detach", *given)
+    assert told.code == 0, told.err
+
+
+def test_a_folder_that_no_other_machine_sees_is_refused_before_anything_is_submitted(
+    slurm, tmp_path, monkeypatch
+):
+    slurm.say("hosts", "n1\nn2\n")
+    monkeypatch.setattr(visibility, "file_system", lambda folder: "ext4")
+    told = invoke(*LAUNCH, "--workers", "2", "--detach")
+    assert told.code == 2
+    assert "temporary folder (ext4), which compute nodes (n1, n2) do not see" in told.err
+    assert not slurm.heard("script")
+    monkeypatch.setattr(visibility, "file_system", lambda folder: "nfs4")
+    assert invoke(*LAUNCH, "--workers", "2", "--detach").code == 0
+
+
+def test_a_disk_that_may_be_exported_is_told_of_and_memory_is_refused(slurm, monkeypatch):
+    slurm.say("hosts", "n1\n")
+    monkeypatch.setattr(visibility, "file_system", lambda folder: "xfs")
+    [note] = visibility.unseen_notes({"--runs": Path("/home/me/runs")})
+    assert "--runs: /home/me/runs lies on a disk of this machine (xfs)" in note
+    monkeypatch.setattr(visibility, "file_system", lambda folder: "tmpfs")
+    with pytest.raises(UsageError, match=r"own memory \(tmpfs\), which compute nodes \(n1\)"):
+        list(visibility.unseen_notes({"--runs": Path("/home/me/runs")}))
+    (slurm.folder / "hosts").unlink()  # where all nodes are this machine
+    assert not list(visibility.unseen_notes({"--runs": Path("/home/me/runs")}))
+
+
+def test_the_file_system_of_a_folder_is_that_of_the_last_mount_above_it(tmp_path):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"a / ext4 rw 0 0\nb {tmp_path} xfs rw 0 0\nc {tmp_path} nfs4 rw 0 0\n")
+    assert file_system(tmp_path / "not/there", mounts) == "nfs4"
+    assert file_system(Path("/"), mounts) == "ext4"
+    assert file_system(tmp_path, tmp_path / "missing") == ""
+
+
+def test_a_study_that_was_submitted_is_resumed_by_submitting_it(slurm, tmp_path):
+    """A login node is no place to train on; a later launch elsewhere is repeated as it was."""
+    slurm.say("queue", "77_0|77|PENDING||Resources\n")
+    given = ("--workers", "2", "--slurm", "time=1:00", "--detach")
+    assert invoke(*LAUNCH, *given).code == 0
+    again = "audiocls sweep launch tiny.yaml --executor slurm --workers 2 --slurm time=1:00"
+    stopped = invoke("sweep", "stop", "tiny")
+    assert f"Resume with: {again} --wandb disabled" in stopped.out
+    study = StudyFolder(tmp_path / "runs/tiny")
+    study.write_study(replace(study.study(), command="audiocls sweep launch tiny.yaml --seeds 0"))
+    assert launch_command(study) == "audiocls sweep launch tiny.yaml --seeds 0"
+
+
+def test_a_submission_beside_another_is_told_of_and_one_with_other_settings_is_refused(slurm):
+    assert invoke(*LAUNCH, "--workers", "2", "--detach").code == 0
+    slurm.say("queue", "77_0|77|PENDING||Resources\n")
+    told = invoke(*LAUNCH, "--workers", "2", "--detach")
+    assert "SLURM job 77 works on tiny already; these tasks are added to its own" in told.err
+    refused = invoke(*LAUNCH, "--workers", "2", "--detach", "--set", "train.epochs=9")
+    assert refused.code == 2
+    assert "will be run by SLURM job 77, which is in the queue with other settings" in refused.err
+
+
+def test_tasks_that_never_start_say_why(slurm):
+    invoke(*LAUNCH, "--workers", "2", "--detach")
+    slurm.say("queue", "77_0|77|PENDING||PartitionTimeLimit\n77_1|77|PENDING||Priority\n")
+    stuck, waiting = audiocls.status("tiny").notes
+    assert "(PartitionTimeLimit): time is more than the partition allows" in stuck
+    assert "They do not start by waiting" in stuck
+    assert waiting == "SLURM job 77: 1 task pending (Priority)"
+
+
+def test_a_watch_goes_on_as_long_as_tasks_are_in_the_queue(slurm):
+    invoke(*LAUNCH, "--workers", "2", "--detach")
+    slurm.say("queue", "77_0|77|PENDING||Priority\n")
+    now = [0.0]
+    queue = Queue((StudyFolder(Path("runs/tiny")),), clock=lambda: now[0])
+    assert not queue.is_empty()
+    assert not StudyWatch(StudyFolder(Path("runs/tiny"))).is_over()
+    slurm.say("queue", "")
+    assert not queue.is_empty(), "the controller was asked again at once"
+    now[0] = 60.0
+    assert queue.is_empty()
+    assert StudyWatch(StudyFolder(Path("runs/tiny"))).is_over()
+
+
+def test_the_log_of_a_task_is_shown_by_its_name(slurm, tmp_path):
+    invoke(*LAUNCH, "--workers", "2", "--detach")
+    (tmp_path / "runs/tiny/slurm/77_1.log").write_text("module: command not found\n")
+    assert invoke("sweep", "logs", "tiny", "77_1").out == "module: command not found\n"
+    assert "logs of SLURM's tasks by theirs: 77_1" in invoke("sweep", "logs", "tiny").err
+
+
+def test_what_slurm_ended_is_said_with_its_reason(tmp_path):
+    submissions = Submissions(tmp_path)
+    submissions.keep("7", "#!/bin/bash\n", "audiocls sweep launch x")
+    begins = "audiocls: task 7_0 on n1: begins, run 1, now\n"
+    for number, said in enumerate(
+        [
+            "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026 DUE TO NODE FAILURE ***",
+            "slurmstepd-n1: error: Detected 1 oom_kill event in StepId=7.batch.",
+            "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026 ***",
+        ]
+    ):
+        (tmp_path / f"slurm/7_{number}.log").write_text(begins + said + "\n")
+    said = [text for _, text in submissions.last_words("7")]
+    assert said[0] == "task 7_0: JOB 7 ON n1 CANCELLED AT 2026 DUE TO NODE FAILURE"
+    assert said[1] == "task 7_1: Detected 1 oom_kill event in StepId=7.batch."
+    assert "begins, run 1" in said[2]
+
+
+def test_a_launch_that_was_killed_is_told_of_in_words(slurm, tmp_path):
+    slurm.say("end", "137")
+    code, said = Task(slurm, tmp_path).end()
+    assert code == 137
+    assert "the launch ended with exit code 137: killed, for want of memory or by hand" in said
+
+
+def test_setup_that_fails_says_so_and_its_settings_of_the_shell_are_its_own(slurm, tmp_path):
+    slurm.say("end", "0")
+    code, said = Task(slurm, tmp_path, setup=("set -euo pipefail", "true")).end()
+    assert (code, "setup" in said) == (0, False)
+    code, said = Task(slurm, tmp_path, setup=("set -e", "no-such-module load cuda")).end()
+    assert code == 127
+    assert "the setup of the profile ended the task (exit code 127)" in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": "0,1"}, ["--devices", "cuda"]),
+        ({"ROCR_VISIBLE_DEVICES": "0"}, ["--devices", "cuda"]),
+        ({"ZE_AFFINITY_MASK": "0"}, []),
+        ({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, ["--workers", "4"]),
+        ({}, ["--workers", "4"]),
+    ],
+)
+def test_a_task_that_was_given_gpus_trains_on_them_or_not_at_all(
+    environment, words, slurm, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    slurm.say("end", "0")
+    options = {"gpus-per-task": "2"}
+    Task(slurm, tmp_path, options=options, SLURM_CPUS_PER_TASK="4", **environment).end()
+    assert slurm.heard("words").splitlines()[len(WORDS) + 2 :] == words
+
+
+def test_a_python_in_the_home_is_found_and_one_of_a_variable_is_refused():
+    assert read_profile(None, ["python=~/a/bin/python"]).python == str(Path.home() / "a/bin/python")
+    with pytest.raises(ConfigError, match=r"python: got '\$CONDA/bin/python'; wanted: a path"):
+        read_profile(None, ["python=$CONDA/bin/python"])
+    with pytest.raises(ConfigError, match=r"clusters: is not yours to set: .* SLURM_CLUSTERS"):
+        read_profile(None, ["clusters=a"])
+
+
+def test_a_plan_has_no_more_tasks_than_trials(tmp_path, monkeypatch):
+    tiny_home(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    asked = {"time": "1:00:00", "gpus": "1"}
+    planned = audiocls.plan("tiny.yaml", executor="slurm", workers=50, slurm=asked, devices="cpu")
+    placement = planned.facts["placement"]
+    assert (placement["num_tasks"], placement["device"]) == (6, "core")
+
+
+def test_a_dry_run_asks_sbatch_whether_it_would_take_the_job(slurm):
+    told = invoke(*LAUNCH, "--workers", "2", "--dry-run")
+    assert "sbatch --test-only: Job 78 to start now" in told.err
+    slurm.say("refusal", "sbatch: error: Invalid account or account/partition combination\n")
+    refused = invoke(*LAUNCH, "--workers", "2", "--dry-run")
+    assert refused.code == 2
+    assert "sbatch refuses the job, and nothing was submitted: Invalid account" in refused.err

@@ -209,6 +209,29 @@ def test_a_task_at_its_time_limit_goes_back_and_resumes_and_a_stop_cancels_what_
     assert all(folder.trial(key).attempts.last().losses == 0 for key in before)
 
 
+def test_a_time_limit_that_no_trial_fits_into_ends_the_study_and_not_only_each_task(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its tasks would go back for ever. `setup` and the folder are what bash likes least."""
+    home = tmp_path / 'höme\'s "own" $HOME'
+    home.mkdir()
+    monkeypatch.chdir(home)
+    (home / "slow.py").write_text("import time\ntime.sleep(300)\n")
+    (home / "slow.yaml").write_text(PROGRAM_YAML.replace("train.py", "slow.py"))
+    monkeypatch.setenv("SBATCH_PARTITION", "urgent")
+    (home / "c.yaml").write_text(
+        f"partition: work\ntime: 1\nsignal: TERM@50\npython: {cluster.python}\n"
+        "setup: [set -euo pipefail, 'export SAID=\"it''s fine\"']\n"
+    )
+    given = ("--executor", "slurm", "--workers", "1", "--profile", "c.yaml", "--wandb", "disabled")
+    ended = invoke("sweep", "launch", "slow.yaml", *given, "--devices", "cpu")
+    assert ended.code == 75
+    assert "no epoch and no trial ended within the time limit" in ended.err
+    assert "all tasks have ended: 9 cells to go" in ended.err
+    assert "--profile c.yaml" in ended.err
+    assert not cluster.queue()
+
+
 def test_programs_and_searches_are_followed_to_their_answer(cluster: Cluster, tmp_path) -> None:
     (tmp_path / "train.py").write_text(PROGRAM)
     (tmp_path / "rates.yaml").write_text(PROGRAM_YAML)

@@ -31,12 +31,15 @@ class Submission:
     """Its id; empty where nothing was submitted (`--dry-run`)."""
     num_tasks: int = 0
 
-    def sentence(self, study: Path) -> str:
-        """Return what was submitted for a study, and how to look at it and to stop it."""
+    def sentence(self, study: Path, name: str = "") -> str:
+        """Return what was submitted for a study, and how to look at it and to stop it.
+
+        `name` is that of the whole study, where what is submitted begins with its tuning trials.
+        """
         if not self.job:
             return "nothing was submitted: this is what would be"
         look, stop = (
-            command_line("sweep", verb, study.name, runs=study.parent)
+            command_line("sweep", verb, name or study.name, runs=study.parent)
             for verb in ("status", "stop")
         )
         return (

@@ -13,6 +13,7 @@ from audiocls.store import Study, StudyFolder
 from audiocls.store.launches import LaunchInfo
 from audiocls.store.lease import require_shareable
 from audiocls.store.same_numbers import canonical_code
+from audiocls.studies.slurm.tasks import tasks_of
 
 LOOK_EVERY_S = 0.5
 STOPS = "AUDIOCLS_STOPS_BEFORE"
@@ -48,19 +49,28 @@ class Membership:
         known = {canonical_code(each.code): each for each in self.others() if each.code}
         if known and (mine := canonical_code(code_digest())) not in known:
             theirs, other = next(iter(known.items()))
-            raise self._refusal(other, f"with other code ({theirs}, here {mine})")
+            how = f"with other code ({theirs}, here {mine})"
+            raise self._refusal(f"is being run by {other.who} {how}")
 
     def require_same_plan(self, before: Study, kept: Study) -> None:
-        """Raise `UsageError` if `kept` would replace the plan that another launch works on."""
-        others = self.others() if kept != before else []
-        if others and not is_extension(before, kept):
-            raise self._refusal(others[0], "with other settings")
+        """Raise `UsageError` if `kept` would replace the plan that another launch works on.
 
-    def _refusal(self, other: LaunchInfo, how: str) -> UsageError:
+        One that is in the queue of a cluster will do so once its task starts.
+        """
+        if kept == before or is_extension(before, kept):
+            return
+        if others := self.others():
+            raise self._refusal(f"is being run by {others[0].who} with other settings")
+        own = os.environ.get("SLURM_ARRAY_JOB_ID")
+        if queued := [task for task in tasks_of(self.folder) or () if task.job != own]:
+            job = f"SLURM job {queued[0].job}"
+            raise self._refusal(f"will be run by {job}, which is in the queue with other settings")
+
+    def _refusal(self, how: str) -> UsageError:
         stop = command_line("sweep", "stop", self.folder.name, runs=self.folder.path.parent)
         return UsageError(
-            f"study {self.folder.name!r} is being run by {other.who} {how}: wait for it, stop it "
-            f"with `{stop}`, or keep both with --study NAME"
+            f"study {self.folder.name!r} {how}: wait for it, stop it with `{stop}`, or keep both "
+            "with --study NAME"
         )
 
     def describe_code(self) -> None:

@@ -22,7 +22,7 @@ def summary_of(outcome: Outcome, runs: Path) -> list[str]:
     """Return what was done, what failed, and what to do next, as sentences."""
     counts, folder = outcome.counts, StudyFolder(runs / outcome.study.name)
     if outcome.submitted is not None:
-        return [outcome.submitted.sentence(folder.path)]
+        return [outcome.submitted.sentence(folder.path, outcome.study.of)]
     elsewhere = outcome.num_elsewhere
     reused = counts["done"] - outcome.num_trained - elsewhere
     by_others = f"{elsewhere} by other launches, " if elsewhere else ""

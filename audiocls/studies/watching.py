@@ -26,6 +26,8 @@ class StudyWatch:
     states: dict[str, State] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     """Trial id → epochs so far, of those that are running."""
+    counts: dict[State, int] = field(default_factory=dict)
+    """State → number of the trials that the study has now."""
 
     def __post_init__(self) -> None:
         known, self._num_folds = status_of(self.folder), self.folder.study().num_folds
@@ -47,7 +49,7 @@ class StudyWatch:
                 failed += [cell] if self.states[cell.id] == "failed" else []
         running = tuple(self._running(c) for c in cells if self.states[c.id] == "running")
         self._report_ended()
-        counts = count_states({cell.id: self.states[cell.id] for cell in cells})
+        self.counts = counts = count_states({cell.id: self.states[cell.id] for cell in cells})
         total = self._run_cap if self.folder.is_sweep() else len(cells)
         missing = None if total is None else total - counts["done"] - counts["failed"]
         return Status(

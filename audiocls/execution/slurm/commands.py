@@ -102,9 +102,9 @@ def other_hosts(partitions: str = "") -> list[str]:
         return []
     asked = [f"--partition={partitions}"] if partitions else []
     answer = _run("sinfo", "--noheader", "--Node", *asked, "--format=%n")
-    here = socket.gethostname().partition(".")[0]
+    here = {"localhost", socket.gethostname().partition(".")[0]}
     hosts = [] if answer.returncode else answer.stdout.split()
-    return sorted({host for host in hosts if host.partition(".")[0] != here})
+    return sorted({host for host in hosts if host.partition(".")[0] not in here})
 
 
 def submit(script: str, options: Mapping[str, str]) -> tuple[str, str]:

@@ -18,7 +18,7 @@ BEFORE_SETUP = """
 task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 say() { echo "audiocls: task $task on $(hostname -s): $*"; }
 say "begins, run $((${SLURM_RESTART_COUNT:-0} + 1)), $(date +%FT%T%z)"
-trap 'say "the setup of the profile ended the task (exit code $?); see above"' EXIT
+trap 'say "the setup of the profile ended the task (exit code $?): the lines above say why"' EXIT
 """
 """What the lines of `setup` change of the shell, such as `set -eu`, holds for them alone."""
 
@@ -59,7 +59,12 @@ done) &
 again=1
 while [ "$again" ]; do again=; wait $launch; code=$?; done  # a signal ends a wait
 trap "" TERM
-case $code in 0|3|4|75|124) ;; *) say "the launch ended with exit code $code; see above" ;; esac
+why=$(grep '^error: ' "$study/slurm/$task.log" 2> /dev/null | tail -n 1)
+[ $code = 137 ] && why="killed, for want of memory or by hand"
+case $code in
+  0|3|4|75|124) ;;
+  *) say "the launch ended with exit code $code: ${why:-the lines above say why}" ;;
+esac
 
 is_at_limit=$(( ${end:-9999999999} - $(date +%s) <= warning_s + 60 ))
 # A program's trial has no state to resume from: it would begin anew, and again not end.

@@ -127,7 +127,7 @@ class _Seen:
         if self._trials.folder != self.folder:
             self._trials = StudyWatch(self.folder)
         status = self._trials.look()
-        self.counts = count_states(self._trials.states)
+        self.counts = self._trials.counts
         self._ask()
         self._watch(
             replace(
@@ -141,7 +141,7 @@ class _Seen:
 
     def _news(self) -> Iterator[str]:
         """Yield what is in the queue whenever tasks begin, end, or are pending for a new reason."""
-        shown = [each for each in self.tasks or () if each.is_pending or each.state == "RUNNING"]
+        shown = [each for each in self.tasks or () if each.reason or each.state == "RUNNING"]
         kinds = {(each.job, each.state, each.reason) for each in shown}
         if kinds - self._said:
             yield from queue_lines(shown)

@@ -108,7 +108,7 @@ def launch_on_slurm(
     command = f"{study.command} {shlex.join(_repeated(options, slurm))}"
     submission = _submit(prepared.folder, array, profile, command, display)
     outcome = Outcome(study, counts, 0, None, is_replaced, submitted=submission)
-    display.note(submission.sentence(prepared.folder.path))
+    display.note(submission.sentence(prepared.folder.path, study.of))
     return outcome if slurm.is_detached else follow(outcome, prepared.folder, display)
 
 
