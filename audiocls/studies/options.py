@@ -187,7 +187,8 @@ class LaunchOptions:
         elif self.executor != "ray":
             slots = self.slots(is_native=True)
             require_kinds([config.device for config in configs], slots)
-            require_shared(configs, self.devices_per_trial, kind_name(slots[0]))
+            if self.devices_per_trial > 1:
+                require_shared(configs, self.devices_per_trial, kind_name(slots[0]))
         else:
             from audiocls.execution.cluster.dispatch import require_sendable
 
