@@ -65,14 +65,16 @@ class _Process:
     """A warm process of one version."""
 
     def __init__(self, tree: Path, ablation: str, folder: Path):
+        from audiocls.execution.devices import TUNED  # not in the old version's process
+
         file = tree / "ablations" / f"{ablation}.yaml"
         folder.mkdir(exist_ok=True)
         known = {"PYTHONPATH": str(tree), "AUDIOCLS_CACHE": str(folder / "cache")}
-        threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
+        tuned = {**TUNED, "WANDB_MODE": "disabled"}  # as workers of either version have it
         self._process = subprocess.Popen(
             [sys.executable, __file__, "--inside", str(file), "--folder", str(folder)],
             cwd=tree,
-            env={**os.environ, **threads, **known},
+            env={**os.environ, **tuned, **known},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
