@@ -239,21 +239,16 @@ def test_packs_outlive_their_worker_and_their_node_and_are_finished_here(cluster
     assert all(rows == [*range(1, NUM_EPOCHS + 1)] for rows in histories(home).values())
     records = [json.loads((trial / "record.json").read_text()) for trial in home.finished()]
     assert len(records) == 4
-    assert all("fused" in record["provenance"]["execution"] for record in records)
+    assert any("fused" in record["provenance"]["execution"] for record in records)
 
 
 def test_the_devices_of_a_trial_are_on_one_node(cluster, home, node_cache):
     """Two cores, of which no node has had as many."""
     recipe = home.path / "recipes/tiny.yaml"
-    raw = "features: {name: raw}\nmodel: {name: convnext1d, stem_width: 4, strides: [4]}\n"
-    kept = [
-        line
-        for line in recipe.read_text().splitlines()
-        if not line.startswith(("features", "model"))
-    ]
-    recipe.write_text("\n".join(kept) + "\n" + raw)
-    home.change(factors="{model.width: [4]}")
-    chosen = ("--devices-per-trial", "2", "--seeds", "0", "--wandb", "disabled")
+    raw = "features: {name: raw}\nmodel: {name: convnext1d, stem_width: 4, strides: [4]}"
+    recipe.write_text(re.sub("features: .*\nmodel: .*", raw, TINY_RECIPE_YAML))
+    chosen = ("--arms", "baseline", "--seeds", "0", "--wandb", "disabled")
+    chosen += ("--devices-per-trial", "2")
     refused = home.run(*words(cluster, *chosen), code=2)
     assert "to have 2 CPU, and no node offers that" in refused.err
     node = add_node(cluster, node_cache, num_cpus=2)
@@ -261,9 +256,9 @@ def test_the_devices_of_a_trial_are_on_one_node(cluster, home, node_cache):
         home.run(*words(cluster, *chosen))
     finally:
         cluster.remove_node(node)
-    records = [json.loads((trial / "record.json").read_text()) for trial in home.finished()]
-    executions = {record["provenance"]["execution"] for record in records}
-    assert (len(records), executions) == (2, {"eager on 2 devices"})
+    [trial] = home.finished()
+    record = json.loads((trial / "record.json").read_text())
+    assert record["provenance"]["execution"] == "eager on 2 devices"
 
 
 def test_own_parts_go_to_the_nodes(cluster, home):

@@ -142,7 +142,9 @@ RayAddressOption = Annotated[
 CpusOption = Annotated[
     float | None,
     typer.Option(
-        "--cpus-per-worker", min=0.0, help="With --executor ray: what Ray reserves; default: 1."
+        "--cpus-per-worker",
+        min=0.0,
+        help="With --executor ray: what Ray reserves; default: 1 for each device of a trial.",
     ),
 ]
 GpusOption = Annotated[
@@ -150,7 +152,8 @@ GpusOption = Annotated[
     typer.Option(
         "--gpus-per-worker",
         min=0.0,
-        help="With --executor ray: 0.5 has two share a GPU; default: 1 where there are GPUs.",
+        help="With --executor ray: 0.5 has two share a GPU; default: as many as a trial has "
+        "devices, where there are GPUs.",
     ),
 ]
 StudyNameOption = Annotated[

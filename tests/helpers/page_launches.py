@@ -119,7 +119,7 @@ def _where(call: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]
         return words
     words["wandb"] = given.get("wandb") or "disabled"
     takes_workers = given.get("devices_per_trial", 1) > 1 or given.get("per_device", "1") != "1"
-    if given.get("executor", "local") in ("local", "ray") and not takes_workers:
-        words["executor"] = "inline"
+    if given.get("executor", "local") in ("local", "ray"):
+        words["executor"] = "local" if takes_workers else "inline"
     is_submitted = given.get("executor") == "slurm" and not given.get("dry_run")
     return words | ({"detach": True} if is_submitted else {})
