@@ -5,7 +5,9 @@ installed plugins, then among the built-in files, so that a project's own file r
 one of the same name.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from audiocls.library_files import shipped as shipped
 from audiocls.named_paths import is_file
 from audiocls.parts.modules import add_places
 from audiocls.search import Sweep, check_sweep, load_sweep
+from audiocls.validation_errors import literals_at
 
 SEARCHED = ("parameters", "early_terminate", "run_cap", "command")
 COMPARED = ("overrides", "factors", "arms", "exclude", "when", "blocks", "tune")
@@ -110,13 +113,22 @@ def misreadings(file: Path, parts: Collection[str]) -> tuple[str, ...]:
 
     `parts` are the keys of the document that hold no prose.
     """
-    _, lines = yaml_file.read_with_lines(file)
+    document, lines = yaml_file.read_with_lines(file)
     reasons = yaml_file.misreadings(file.read_text(encoding="utf-8")).items()
     return tuple(
         f"{'.'.join(map(str, key))} (line {lines[key]}): {why}"
         for key, why in reasons
-        if key[0] in parts
+        if key[0] in parts and not _is_listed(document, key)
     )
+
+
+def _is_listed(document: Mapping[str, Any], place: Sequence[Any]) -> bool:
+    """Whether a recipe's option lists the word at a place as a value: `none` of `ssl.mode`."""
+    from audiocls.config import Config  # most documents have no such word
+
+    word = reduce(getitem, place, document)
+    steps = [step for key in place if isinstance(key, str) for step in key.split(".")]
+    return any(word in literals_at(Config, steps[start:]) for start in range(len(steps)))
 
 
 def notebook(name: str) -> Path:

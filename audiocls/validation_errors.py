@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -184,6 +184,26 @@ def keys_below(model: type[BaseModel], given: Any, prefix: str = "") -> Iterator
         is_there = field.default is not None or isinstance(inner, Mapping)
         if models and is_there and get_origin(field.annotation) not in (tuple, list, dict):
             yield from keys_below(_chosen(models, inner), inner, f"{prefix}{name}.")
+
+
+def literals_at(root: type[BaseModel], path: Sequence[str]) -> set[Any]:
+    """Return the values that a field lists, of all options that there are to choose from above."""
+    *parents, name = path
+    models = [root]
+    for step in parents:
+        fields = [model.model_fields[step] for model in models if step in model.model_fields]
+        models = [model for field in fields for model in models_in(field.annotation)]
+    found = [model.model_fields[name] for model in models if name in model.model_fields]
+    return {value for field in found for value in _literals(field.annotation)}
+
+
+def _literals(annotation: Any) -> Iterator[Any]:
+    is_literal = get_origin(annotation) is Literal
+    for each in get_args(annotation):
+        if is_literal:
+            yield each
+        else:
+            yield from _literals(each)
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -249,3 +249,12 @@ def test_fuzzed_documents_end_soon_with_an_answer(tmp_path: Path) -> None:
         assert code in (0, 2), f"{seed}: {output}"
         slow += [(seed, round(seconds, 1))] if seconds > LIMIT_S else []
     assert not slow
+
+
+@pytest.mark.parametrize("arm", ["{ssl.mode: none}", "{ssl: {mode: none}}"])
+def test_a_word_that_an_option_lists_is_meant(arm: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(f"arms: {{none: {arm}, other: {{data.root: none}}}}")
+    assert [note.partition(" ")[0] for note in library.misreadings(file, ["arms"])] == [
+        "arms.other.data.root"
+    ]
