@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# Three for each two cores: many tests wait for the processes that they start.
+AT_ONCE := $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 
 .PHONY: demo test test-fast test-slow test-torch test-xla lint bench register schema docs lock clean compiled
 
@@ -12,7 +14,7 @@ test: compiled  ## Everything that a change must pass.
 	$(MAKE) --no-print-directory -j2 lint test-fast
 
 test-fast: compiled
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/pytest -n $(AT_ONCE) --dist worksteal -m "not slow"
 
 test-slow: compiled  ## What takes minutes: two tests at a time, then those that run alone.
 	$(BIN)/pytest -n 2 --dist worksteal -m "slow and not alone"
