@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import Optimizer
+
+from audiocls.optim.torch_optimizers import Adam, AdamW
 
 KERNELS: dict[type, Callable[..., None]] = {
-    Adam: torch._fused_adam_,
-    AdamW: torch._fused_adamw_,
+    **dict.fromkeys((Adam, torch.optim.Adam), torch._fused_adam_),
+    **dict.fromkeys((AdamW, torch.optim.AdamW), torch._fused_adamw_),
 }
 
 

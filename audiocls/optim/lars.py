@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from audiocls.optim.torch_optimizers import Optimizer
 
-class LayerwiseAdaptive(torch.optim.Optimizer):
+
+class LayerwiseAdaptive(Optimizer):
     """Moves each tensor w by -lr · trust · |w| / |u| · u, with u = gradient + weight_decay · w.
 
     Momentum is kept of the moves, rates included, as optax has it: a lower rate does not shorten

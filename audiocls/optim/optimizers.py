@@ -37,10 +37,12 @@ class AdamW(Options):
 
     def build(self, model: "nn.Module") -> "Optimizer":
         """Return the optimiser of the trainable parameters of `model`."""
-        import torch
+        from audiocls.optim import torch_optimizers
 
         groups = parameter_groups(model, self.lr, self.weight_decay, self.decays)
-        return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
+        return torch_optimizers.AdamW(
+            groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True
+        )
 
 
 class Adam(Options):
@@ -64,10 +66,10 @@ class Adam(Options):
 
     def build(self, model: "nn.Module") -> "Optimizer":
         """Return the optimiser of the trainable parameters of `model`."""
-        import torch
+        from audiocls.optim import torch_optimizers
 
         groups = parameter_groups(model, self.lr, self.weight_decay, self.decays)
-        return torch.optim.Adam(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
+        return torch_optimizers.Adam(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 
 class SGD(Options):
@@ -98,9 +100,9 @@ class SGD(Options):
 
     def build(self, model: "nn.Module") -> "Optimizer":
         """Return the optimiser of the trainable parameters of `model`."""
-        import torch
+        from audiocls.optim import torch_optimizers
 
-        return torch.optim.SGD(
+        return torch_optimizers.SGD(
             parameter_groups(model, self.lr, self.weight_decay, self.decays),
             lr=self.lr,
             momentum=self.momentum,

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from audiocls.optim import torch_optimizers
+
 
 class StackedUpdate(Protocol):
     """The state of one optimiser for K trials, and its step."""
@@ -107,7 +109,8 @@ class StackedSgd:
 
 def can_stack(optimizer: Optimizer) -> bool:
     """Whether there is a stacked form of an optimiser."""
-    return type(optimizer) in (AdamW, Adam, SGD)
+    ours = (torch_optimizers.AdamW, torch_optimizers.Adam, torch_optimizers.SGD)
+    return type(optimizer) in (AdamW, Adam, SGD, *ours)
 
 
 def stacked_update(
@@ -121,4 +124,4 @@ def stacked_update(
     if isinstance(optimizer, SGD):
         return StackedSgd(like, decay, optimizer.param_groups[0]["nesterov"])
     steps = torch.from_numpy(np.array(num_steps)).to(like.device, like.dtype).unsqueeze(1)
-    return StackedAdam(like, decay, steps, is_decoupled=type(optimizer) is AdamW)
+    return StackedAdam(like, decay, steps, is_decoupled=isinstance(optimizer, AdamW))

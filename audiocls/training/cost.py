@@ -7,17 +7,21 @@ import functools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, _FlopCounterMode
 
 from audiocls.audio.features import Features
 from audiocls.config import Config
 from audiocls.errors import DataError, UsageError
 from audiocls.models import Model
+
+# As in `optim/torch_optimizers.py`: nothing is compiled, so that counting needs no compiler.
+_FlopCounterMode.__torch_dispatch__ = unwrap(_FlopCounterMode.__torch_dispatch__)  # type: ignore[method-assign]
 
 WHOLE = "Global"
 """FlopCounterMode's name for everything, inside a module or not."""

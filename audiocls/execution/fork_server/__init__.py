@@ -111,12 +111,11 @@ class ForkedProcess:
 class ForkServer:
     """The parent of workers; from `begin` on it imports while this process plans.
 
-    `environment` is that of its workers, but for what each of them gets for itself; `modules` are
-    imported, too, before the first worker is forked.
+    `environment` is that of its workers, but for what each of them gets for itself.
     """
 
-    def __init__(self, environment: Mapping[str, str], modules: Sequence[str] = ()):
-        self._environment, self._modules = environment, modules
+    def __init__(self, environment: Mapping[str, str]):
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: list[ForkedProcess] = []
         self._running: dict[int, ForkedProcess] = {}
@@ -131,7 +130,7 @@ class ForkServer:
         program = [sys.executable, "-m", "audiocls.execution.fork_server", str(theirs.fileno())]
         with theirs:
             self._process = subprocess.Popen(
-                [*program, *self._modules],
+                program,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -208,8 +207,6 @@ def is_possible() -> bool:
 PROGRAM = re.compile(r"^(?:program|command)\s*:", re.MULTILINE)
 """Key of what a study runs instead of training a recipe; a sweep over a recipe has `audiocls` in
 its command."""
-NEEDED_LATER = ("torch._dynamo",)
-"""What torch imports when it is first used, in every process that uses it."""
 
 
 @contextmanager
@@ -229,7 +226,7 @@ def begun(
     if not (_is_on_cpu(executor, devices, num_workers, per_trial) and is_possible()):
         yield None
         return
-    server = ForkServer(worker_environment(os.environ, "cpu"), NEEDED_LATER)
+    server = ForkServer(worker_environment(os.environ, "cpu"))
     try:
         known = runs / Path(name).name.removesuffix(".yaml").removesuffix(".yml")
         if not _is_there(known) and not _seems_to_run_a_program(Path(name)):

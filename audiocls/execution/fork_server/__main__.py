@@ -1,13 +1,12 @@
 """The fork server itself: imports, then forks a worker for each request, and reports its end.
 
-`python -m audiocls.execution.fork_server FD MODULE…`: FD is its end of the socket. It has one
+`python -m audiocls.execution.fork_server FD`: FD is its end of the socket. It has one
 thread and runs no operation of torch, so that what it forks is as a worker that has just imported.
 It imports before it forks: what is imported here is imported once, and not in each worker. It ends
 when its scheduler does; the workers' inputs end then, too, and they stop by themselves.
 """
 
 import gc
-import importlib
 import json
 import os
 import select
@@ -15,7 +14,7 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,9 +70,9 @@ class Children:
 
 def main() -> None:
     """Import, then serve until the scheduler ends."""
-    control, modules = socket.socket(fileno=int(sys.argv[1])), sys.argv[2:]
+    control = socket.socket(fileno=int(sys.argv[1]))
     gc.disable()  # importing leaves little to collect, and looking for that takes an eighth of it
-    import_all(modules)
+    import_all()
     children = Children(control)
     while True:
         ready, _, _ = select.select([control.fileno(), *children.handles()], [], [])
@@ -83,7 +82,7 @@ def main() -> None:
             _serve(children)
 
 
-def import_all(modules: Sequence[str]) -> None:
+def import_all() -> None:
     """Import what each worker needs, and know the code that they train with."""
     import torch
 
@@ -91,8 +90,6 @@ def import_all(modules: Sequence[str]) -> None:
     from audiocls.execution.provenance import code_digest
 
     torch.set_num_threads(1)
-    for module in modules:
-        importlib.import_module(module)
     code_digest()  # which is kept
 
 
