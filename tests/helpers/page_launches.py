@@ -39,8 +39,10 @@ def run_smaller(patch: pytest.MonkeyPatch) -> None:
 def _smaller(call: Callable[..., Any]) -> Callable[..., Any]:
     def smaller(name: str, **given: Any) -> Any:
         if call.__name__ == "launch":
-            known = PLANNED | (SUBMITTED if given.get("executor") == "slurm" else set())
-            audiocls.plan(name, **{key: given[key] for key in known & given.keys()})
+            is_submitted = given.get("executor") == "slurm"
+            known = PLANNED | (SUBMITTED if is_submitted else set())
+            here = {} if is_submitted else _on_cpu(given)
+            audiocls.plan(name, **{key: given[key] for key in known & given.keys()} | here)
         return call(name, **_without_ray(given) | _where(call, given) | _few(name, given))
 
     return smaller
@@ -111,10 +113,14 @@ def _first_two(numbers: Any) -> Any:
     return ",".join(few.split(",")[:2])
 
 
+def _on_cpu(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stands in for devices that this machine does not have."""
+    return {} if given.get("devices", "auto") in ("auto", "cpu") else {"devices": "cpu"}
+
+
 def _where(call: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return who trains, on what, and what W&B gets of it."""
-    is_cpu = given.get("devices", "auto") in ("auto", "cpu")
-    words = {} if is_cpu else {"devices": "cpu"}
+    words = _on_cpu(given)
     if call.__name__ == "push":
         return words
     words["wandb"] = given.get("wandb") or "disabled"
