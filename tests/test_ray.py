@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from glob import glob
 from pathlib import Path
 
 import psutil
@@ -153,7 +154,9 @@ blocks: {seed: [0], fold: [1, 2]}
 def pretraining_workers() -> list[psutil.Process]:
     """Return the actors of nodes on this machine whose trial pre-trains, now or until it ended."""
     found = []
-    for history in Path("/tmp").glob("audiocls-node-*/*/*/pretrained/*/history.jsonl"):
+    # Path.glob fails where a folder is removed meanwhile.
+    for name in glob("/tmp/audiocls-node-*/*/*/pretrained/*/history.jsonl"):  # noqa: PTH207
+        history = Path(name)
         with suppress(FileNotFoundError, psutil.NoSuchProcess):
             owner = (history.parents[4] / "owner").read_text()
             if history.stat().st_size:
