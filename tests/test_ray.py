@@ -225,8 +225,10 @@ parameters: {x: {values: [1, 2]}}
 
 
 def test_packs_outlive_their_worker_and_their_node_and_are_finished_here(cluster, home, node_cache):
+    num_epochs = 5 * NUM_EPOCHS  # a node takes seconds to come, in which a quick machine trains on
+    chosen = (*CHOSEN[:-1], f"train.epochs={num_epochs}")
     pack = ("--per-device", "2", "--wandb", "disabled")
-    launch = home.start(*words(cluster, *pack, *CHOSEN))
+    launch = home.start(*words(cluster, *pack, *chosen))
     wait_for_rows(launch, home, 10)
     training_processes()[0].kill()
     wait_for_rows(launch, home, 10)
@@ -238,8 +240,8 @@ def test_packs_outlive_their_worker_and_their_node_and_are_finished_here(cluster
     assert ended.code == 75, ended.err
     assert ended.err.count("worker killed by SIGKILL; resuming from its last snapshot") == 2
     assert ended.err.count("its worker on") == 2
-    home.launch(*CHOSEN)
-    assert all(rows == [*range(1, NUM_EPOCHS + 1)] for rows in histories(home).values())
+    home.launch(*chosen)
+    assert all(rows == [*range(1, num_epochs + 1)] for rows in histories(home).values())
     records = [json.loads((trial / "record.json").read_text()) for trial in home.finished()]
     assert len(records) == 4
     assert any("fused" in record["provenance"]["execution"] for record in records)
