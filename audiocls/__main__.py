@@ -14,7 +14,7 @@ def main() -> None:
             try:
                 app()
             finally:
-                gc.freeze()  # else Python looks for garbage in all that was imported, to end
+                gc.freeze()  # else Python, at exit, searches all that was imported for garbage
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from helpers.records import (
 )
 
 from audiocls.analysis import compare
-from audiocls.analysis.caveats import IN_PARTS
 from audiocls.errors import ConfigError, NotComparable
 from audiocls.render.build.headline import headline
 from audiocls.stats import (
@@ -27,6 +26,7 @@ from audiocls.stats import (
     uncertainties,
 )
 from audiocls.store.record import Objective
+from audiocls.training.micro_batches import MicroBatches
 
 ACCURACY = "test/accuracy"
 
@@ -434,9 +434,10 @@ def test_an_arm_is_compared_with_its_reference():
 def test_batches_that_did_not_fit_into_memory_are_told_of():
     study, records = finished_study(paired_values(0.03))
     assert "parts" not in " ".join(compare(study, records).notes)
+    split = MicroBatches()
+    split.count = 2
     for cell in (study.cells[0], study.cells[-1]):
-        note = f"{IN_PARTS} 2 parts, gradients added up"
-        records[cell.id] = replace(records[cell.id], notes=(note,))
+        records[cell.id] = replace(records[cell.id], notes=split.notes())
     [said] = [note for note in compare(study, records).notes if "computed in parts" in note]
     assert said.endswith(f"{study.cells[0].arm} (1 trial), {study.cells[-1].arm} (1 trial).")
 

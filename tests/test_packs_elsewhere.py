@@ -10,7 +10,6 @@ from helpers.trials import trainable_job
 
 from audiocls.config import resolve
 from audiocls.errors import AudioclsError
-from audiocls.execution.cluster import shipments
 from audiocls.execution.cluster.dispatch import config_of
 from audiocls.execution.cluster.node import Node, NodeSetup, NodeWorker, Report
 from audiocls.execution.cluster.node_trial import TrialReport
@@ -30,7 +29,6 @@ STAGE = {"pretraining.data": {**TINY["data"], "seed": 1}, "pretraining.epochs": 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch):
     nodes_here(monkeypatch)
-    monkeypatch.setattr(shipments, "WAIT_S", 0.0)
 
 
 class InlinePacks:

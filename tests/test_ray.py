@@ -97,16 +97,21 @@ def wait_for_rows(launch: subprocess.Popen[str], home: Home, number: int) -> Non
     wait_until(is_so, 150)
 
 
-def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
-    cluster, home, node_cache, tmp_path_factory
-):
-    launch = home.start(*words(cluster, "--wandb", "offline", *CHOSEN))
+def lose_worker_and_node(cluster, launch: subprocess.Popen[str], home: Home, node_cache) -> None:
+    """Kill a worker, then remove a node and add another; training goes on after each."""
     wait_for_rows(launch, home, 10)
     training_processes()[0].kill()
     wait_for_rows(launch, home, 10)
     cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
     add_node(cluster, node_cache)
     wait_for_rows(launch, home, 10)
+
+
+def test_what_workers_and_nodes_lose_is_trained_again_to_the_same_bits(
+    cluster, home, node_cache, tmp_path_factory
+):
+    launch = home.start(*words(cluster, "--wandb", "offline", *CHOSEN))
+    lose_worker_and_node(cluster, launch, home, node_cache)
     began = time.monotonic()
     home.run("sweep", "stop", "tiny")
     ended = wait(launch)
@@ -229,12 +234,7 @@ def test_packs_outlive_their_worker_and_their_node_and_are_finished_here(cluster
     chosen = (*CHOSEN[:-1], f"train.epochs={num_epochs}")
     pack = ("--per-device", "2", "--wandb", "disabled")
     launch = home.start(*words(cluster, *pack, *chosen))
-    wait_for_rows(launch, home, 10)
-    training_processes()[0].kill()
-    wait_for_rows(launch, home, 10)
-    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
-    add_node(cluster, node_cache)
-    wait_for_rows(launch, home, 10)
+    lose_worker_and_node(cluster, launch, home, node_cache)
     home.run("sweep", "stop", "tiny")
     ended = wait(launch)
     assert ended.code == 75, ended.err

@@ -744,7 +744,7 @@ def test_what_slurm_ended_is_said_with_its_reason(tmp_path):
         ]
     ):
         (tmp_path / f"slurm/7_{number}.log").write_text(begins + said + "\n")
-    said = [text for _, text in submissions.last_words("7")]
+    said = [text for _, text in submissions.last_messages("7")]
     assert said[0] == "task 7_0: JOB 7 ON n1 CANCELLED AT 2026 DUE TO NODE FAILURE"
     assert said[1] == "task 7_1: Detected 1 oom_kill event in StepId=7.batch."
     assert "begins, run 1" in said[2]

@@ -13,7 +13,7 @@ from helpers.trials import train, trainable_job
 
 from audiocls.config import resolve
 from audiocls.errors import MachineFault
-from audiocls.execution.cluster import dispatch, shipments
+from audiocls.execution.cluster import dispatch
 from audiocls.execution.cluster.dispatch import paths_of
 from audiocls.execution.cluster.node import NodeSetup, NodeWorker
 from audiocls.execution.cluster.remote_worker import RemoteTrial, RemoteWorker, unsendable
@@ -38,7 +38,6 @@ FINISHED = {"checkpoint.safetensors", "checkpoint.json", "stage.json"}
 @pytest.fixture(autouse=True)
 def _here(monkeypatch):
     nodes_here(monkeypatch)
-    monkeypatch.setattr(shipments, "WAIT_S", 0.0)
 
 
 class StopAfter:

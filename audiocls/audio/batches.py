@@ -267,8 +267,7 @@ def soft_targets(targets: Tensor, num_classes: int) -> Tensor:
     """
     if targets.ndim == 2:
         return targets
-    # `one_hot` looks at the largest of them, which trials that are fused cannot, and some devices
-    # would make the host wait for.
+    # `one_hot` reads the largest target: fused trials cannot, and some devices make the host wait.
     return (targets.unsqueeze(1) == torch.arange(num_classes, device=targets.device)).float()
 
 

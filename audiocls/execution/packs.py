@@ -140,7 +140,7 @@ def _num_clips(run: TrialRun) -> int:
 
 def _train_pack(runs: Sequence[TrialRun], is_again: bool = False) -> None:
     """Train trials at once; what cannot be, in smaller packs from their stored snapshots."""
-    left = _left_over(runs, is_again)
+    left = _train_together(runs, is_again)
     if not left.runs:
         return
     # Here, and not where the error was caught: that holds the frames in which the pack's tensors
@@ -153,7 +153,7 @@ def _train_pack(runs: Sequence[TrialRun], is_again: bool = False) -> None:
 
 
 @dataclass
-class _Left:
+class _Unfinished:
     """Trials of a pack that have yet to be trained, since they could not be at once."""
 
     runs: list[TrialRun] = field(default_factory=list)
@@ -184,9 +184,9 @@ class _Left:
         return f"out of memory with {num} trials at once: goes on with {numbers}"
 
 
-def _left_over(runs: Sequence[TrialRun], is_again: bool) -> _Left:
+def _train_together(runs: Sequence[TrialRun], is_again: bool) -> _Unfinished:
     """Train trials to their ends; return those that could not be trained beside the others."""
-    left, opened = _Left(), list[Opened]()
+    left, opened = _Unfinished(), list[Opened]()
 
     def end(
         run: TrialRun,

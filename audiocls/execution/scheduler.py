@@ -44,7 +44,7 @@ MAX_FIRST_FAILURES = 5
 POLL_S = 0.2
 GRACE_S = 3.0
 """Between the stop signal and the kill, in seconds; Ctrl-C is to end within 5 seconds."""
-STOPPING = "stopping: the epochs that are running have {:g} s to end; a Ctrl-C now does not wait"
+STOPPING = "stopping: running epochs have {:g} s to end; press Ctrl-C to stop at once"
 
 StoppedBy = Literal["signal", "budget", "failures", "machine", "devices"]
 

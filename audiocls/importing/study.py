@@ -81,7 +81,7 @@ def study_of_results(
     waiting = [each for each in newest.values() if each.run.state in UNENDED]
     running = [f"{len(waiting)} cells have a run that has not ended."] if waiting else []
     notes_of_runs = (*results.notes, *notes, *older, *running, *_commits(newest))
-    return replace(study, notes=(*notes_of_runs, *_unsaid(options, study, newest))), newest
+    return replace(study, notes=(*notes_of_runs, *_assumptions(options, study, newest))), newest
 
 
 def records_of(study: Study, newest: Mapping[CellKey, AssignedRun]) -> dict[str, Record]:
@@ -183,7 +183,7 @@ def _commits(newest: Mapping[CellKey, AssignedRun]) -> list[str]:
     return [f"The runs name {len(commits)} commits: {', '.join(commits)}."]
 
 
-def _unsaid(
+def _assumptions(
     options: ImportOptions, study: Study, newest: Mapping[CellKey, AssignedRun]
 ) -> list[str]:
     """Return notes on what was not named of another program's runs, and on what is assumed."""

@@ -46,11 +46,11 @@ def study_page(view: View) -> str:
         failed=[(cell.id, view.label_of(cell)) for cell in failed[:MOST_LISTED]],
         num_failed=len(failed),
         every_s=BUSY_S if view.is_running or view.is_behind else IDLE_S,
-        said=_said(view),
+        announcement=_announcement(view),
     )
 
 
-def _said(view: View) -> str:
+def _announcement(view: View) -> str:
     """Return what a screen reader is told now and then."""
     counts = view.counts
     failed = f", {counts['failed']} failed" if counts["failed"] else ""
@@ -99,7 +99,7 @@ def studies_page(runs: str, listed: Sequence[Listed]) -> str:
         runs=runs,
         listed=listed,
         every_s=BUSY_S if is_busy else IDLE_S,
-        said=f"{plural(len(listed), 'study').replace('studys', 'studies')} in {runs}.",
+        announcement=f"{plural(len(listed), 'study').replace('studys', 'studies')} in {runs}.",
     )
 
 
@@ -112,7 +112,7 @@ def trial_page(view: View, trial: TrialView) -> str:
         trial=trial,
         view=view,
         every_s=BUSY_S if trial.state == "running" else IDLE_S,
-        said=f"{trial.state}{f', {trial.progress}' if trial.progress else ''}.",
+        announcement=f"{trial.state}{f', {trial.progress}' if trial.progress else ''}.",
     )
 
 
@@ -126,13 +126,13 @@ def blocks_page(name: str, title: str, blocks: Sequence[Block] | None, note: str
         blocks=blocks,
         note=note,
         every_s=BUSY_S if blocks is None else 0,  # what is being listened to stays as it is
-        said="" if blocks is not None else "Being read.",
+        announcement="" if blocks is not None else "Being read.",
     )
 
 
 def problem_page(title: str, text: str) -> str:
     """Return a page that says what went wrong, and where to go on."""
-    return _page("problem.html.j2", title=title, text=text, every_s=0, said="")
+    return _page("problem.html.j2", title=title, text=text, every_s=0, announcement="")
 
 
 def stylesheet() -> str:

@@ -79,12 +79,12 @@ class Submissions:
         """Return the logs of a job's tasks that have begun."""
         return sorted(self.folder.glob(f"{job}_*.log"), key=lambda log: _as_number(log.stem))
 
-    def last_words(self, job: str) -> Iterator[tuple[Path, str]]:
-        """Yield each log of a job whose task has something to say, and the last that it said."""
+    def last_messages(self, job: str) -> Iterator[tuple[Path, str]]:
+        """Yield each log of a job that has messages of its task, and the last of them."""
         for log in self.logs(job):
-            said = [each for line in _tail(log).splitlines() if (each := _of_task(line, log.stem))]
-            if said:
-                yield log, said[-1]
+            every = (_of_task(line, log.stem) for line in _tail(log).splitlines())
+            if messages := list(filter(None, every)):
+                yield log, messages[-1]
 
 
 def _of_task(line: str, task: str) -> str:

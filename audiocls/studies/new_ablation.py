@@ -121,8 +121,8 @@ def _levels(text: str, known: Sequence[str], base: Config) -> Arms:
         missing = "its values are missing"
         if key != word:
             missing = f"{word} is {' or '.join(meant)}, whose values are missing"
-        told = f"; the recipe has {format_level(now)}" if key in known else ""
-        raise ConfigError("--factor", [f"{word}: {missing}{told}; {WANTED}"])
+        recipes = f"; the recipe has {format_level(now)}" if key in known else ""
+        raise ConfigError("--factor", [f"{word}: {missing}{recipes}; {WANTED}"])
     if bool in map(type, levels) and isinstance(now, int | float) and not isinstance(now, bool):
         got = f"{word}: got {values}; wanted: numbers, such as --factor {word}={now}"
         raise ConfigError("--factor", [got])

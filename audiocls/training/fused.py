@@ -126,7 +126,7 @@ class FusedStep:
             state.averaging.after_step()
         # Two calls for all trials: a tensor that is iterated makes several for each row.
         losses, norms = self._step_results.t().clone().unbind()
-        return [StepResult(*told) for told in zip(losses.unbind(), norms.unbind(), strict=True)]
+        return [StepResult(*each) for each in zip(losses.unbind(), norms.unbind(), strict=True)]
 
     @torch.no_grad()
     def _compute(self, groups: Sequence[list[Batch]]) -> None:

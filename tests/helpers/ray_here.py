@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audiocls.execution.cluster import dispatch, tables
+from audiocls.execution.cluster import dispatch, shipments, tables
 from audiocls.parts.modules import PLACES
 
 
@@ -28,6 +28,7 @@ class HereAndNow:
 def nodes_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let workers of nodes live in this process, whose environment they change."""
     monkeypatch.setattr(dispatch.subprocess, "Popen", HereAndNow)
+    monkeypatch.setattr(shipments, "WAIT_S", 0.0)
     for name in (tables.TABLES, PLACES):
         monkeypatch.setenv(name, "")
 

@@ -105,7 +105,7 @@ def require_ready(
     Recordings without labels are in no `folds`.
 
     Raises:
-        DataError: training on `folds` would fail, or too many clips are bent and nobody has
+        DataError: training on `folds` would fail, or too many are degraded and nobody has
             accepted that.
     """
     ignored = OBSTACLES if folds else (*OBSTACLES, *BETWEEN_SIDES)
@@ -135,7 +135,7 @@ def accept(data: DataSet, cache: Path) -> None:
 
 def _way_out(name: str) -> str:
     return (
-        f"See audiocls data check {name} with the same --set. Where clips are bent only "
+        f"See audiocls data check {name} with the same --set. Where clips are only degraded "
         f"(truncated, clipped, cancelled), at most {TOLERATED_SHARE:.0%} of them are tolerated, or "
         f"all after: audiocls data check {name} --accept."
     )

@@ -28,7 +28,7 @@ OVERSHOOT = 1.1
 CANCELLED_DB = 20.0
 """By how much channels may cancel in their mean before the clip is another sound."""
 TOLERATED_SHARE = 0.01
-"""Share of the clips that may be bent by a lossy step; beyond it a launch stops."""
+"""Share of the clips that a lossy step may have degraded; beyond it a launch stops."""
 _BENT = ("truncated", "clipped", "cancelled")
 """Faults of clips that can be trained on, but are not what was recorded."""
 BETWEEN_SIDES = ("leaking duplicates", "absent class", "untrained class")
@@ -55,9 +55,9 @@ class Finding:
         return "fault" if self.is_fault else "warning"
 
     def stops(self, num_clips: int, is_accepted: bool = False) -> bool:
-        """Whether no training may begin: it would fail, or too many of its clips are bent.
+        """Whether no training may begin: it would fail, or too many of its clips are degraded.
 
-        `is_accepted` is whether someone has looked at the bent ones and accepted them.
+        `is_accepted` is whether someone has looked at the degraded ones and accepted them.
         """
         if not self.is_fault or self.kind not in _HARMLESS_TO_START:
             return self.is_fault

@@ -84,7 +84,7 @@ def connect(address: str | None) -> None:
     _require_cluster(address or inherited or _started_here() or "auto", whose)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # of Ray's own future versions
             ray.init(
                 address or "auto",
                 namespace=NAMESPACE,

@@ -2,9 +2,8 @@
 
 Each worker is a `NodeWorker` in a folder of its own, with one trial or a pack of several. Their
 events and history come home as they happen, a snapshot every few seconds, and at the end the whole
-folder. A worker or node that
-dies costs what has happened since the last snapshot; another worker is asked for, and waits until a
-node has room for it, while the others go on.
+folder. A worker or node that dies costs what has happened since the last snapshot; another worker
+is asked for, and waits until a node has room for it, while the others go on.
 """
 
 import time
@@ -85,15 +84,15 @@ class RayExecutor:
         worker.trials[job.id] = RemoteTrial(job, shipment)
 
     def _send_waiting(self) -> list[Event]:
-        """Send what is ready; return what is to be told of the wait."""
-        told: list[Event] = []
+        """Send what is ready; return the events of what still waits."""
+        events: list[Event] = []
         for worker in self._workers:
             ready = worker.ready()
-            told += [event for trial in worker.unsent().values() for event in trial.news()]
+            events += [event for trial in worker.unsent().values() for event in trial.news()]
             deliveries = [each for trial in ready if (each := self._delivery(worker, trial))]
             if deliveries:
                 worker.call = worker.actor.run.remote(deliveries, CALL_S)
-        return told
+        return events
 
     def _delivery(self, worker: RemoteWorker, trial: RemoteTrial) -> Delivery | None:
         """Return a trial to be sent, unless it cannot be trained.

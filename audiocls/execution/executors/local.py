@@ -34,8 +34,6 @@ from audiocls.machine.memory import crowded_memory_fault, mapped_file_fault
 
 MAX_STILLBORN = 3
 """Workers in a row that die before they are ready, after which the machine is at fault."""
-
-
 NOT_UPLOADED = (
     "the W&B run was still being uploaded when the launch ended; `audiocls sweep sync` names and "
     "uploads what has not arrived"
@@ -181,7 +179,7 @@ class LocalExecutor:
         return Lost(trial_id, f"{how}, out of memory", cause="out_of_memory", fault=fault)
 
     def stop(self, grace_s: float) -> Sequence[Event]:
-        """Stop all workers; those that do nothing but upload go on by themselves, and then end."""
+        """Stop all workers; those that only upload finish that by themselves."""
         for worker in self._workers:
             worker.send_line(STOP)
             worker.close()

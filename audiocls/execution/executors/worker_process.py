@@ -78,7 +78,7 @@ class Worker:
         self.is_spent |= isinstance(event, Ended) and event.is_worker_spent
 
     def is_only_uploading(self) -> bool:
-        """Whether it runs on for the sake of runs that have yet to end."""
+        """Whether it trains nothing, and has runs that have yet to end."""
         return bool(self.uploading) and not self.trial_ids and self.is_alive()
 
     def send_line(self, line: str) -> None:

@@ -1,9 +1,9 @@
 """The fork server itself: imports, then forks a worker for each request, and reports its end.
 
-`python -m audiocls.execution.fork_server FD`: FD is its end of the socket. It has one
-thread and runs no operation of torch, so that what it forks is as a worker that has just imported.
-It imports before it forks: what is imported here is imported once, and not in each worker. It ends
-when its scheduler does; the workers' inputs end then, too, and they stop by themselves.
+`python -m audiocls.execution.fork_server FD`: FD is its end of the socket. It has one thread and
+runs no operation of torch, so that what it forks is as a worker that has just imported. It imports
+before it forks: what is imported here is imported once, and not in each worker. It ends when its
+scheduler does; the workers' inputs end then, too, and they stop by themselves.
 """
 
 import gc

@@ -121,15 +121,15 @@ def submit(script: str, options: Mapping[str, str]) -> tuple[str, str]:
             f"sbatch names no job: {ran.stdout.strip()!r}; `squeue --user={os.getuid()}` shows "
             "whether one was submitted"
         )
-    return job[1], _said(ran.stderr)
+    return job[1], _message(ran.stderr)
 
 
-def try_out(script: str, options: Mapping[str, str]) -> str:
+def test_only(script: str, options: Mapping[str, str]) -> str:
     """Return what `sbatch` says of a job without submitting it, such as when it would start.
 
     Raises `UsageError` as `submit` does.
     """
-    return _said(_sbatch(script, options, "--test-only").stderr)
+    return _message(_sbatch(script, options, "--test-only").stderr)
 
 
 def _sbatch(script: str, options: Mapping[str, str], how: str) -> subprocess.CompletedProcess[str]:
@@ -140,7 +140,7 @@ def _sbatch(script: str, options: Mapping[str, str], how: str) -> subprocess.Com
     return ran
 
 
-def _said(stderr: str) -> str:
+def _message(stderr: str) -> str:
     """Return what `sbatch` says on one line."""
     lines = [
         line.removeprefix("sbatch: ").removeprefix("error: ").removeprefix("fatal: ")
@@ -151,15 +151,15 @@ def _said(stderr: str) -> str:
 
 def _why(stderr: str) -> str:
     """Return what `sbatch` says against a job, with what to do about it as far as that is known."""
-    said = _said(stderr) or "no reason given"
+    message = _message(stderr) or "no reason given"
     for text, advice in ADVICE.items():
-        if text in said:
-            return f"{said}: {advice}"
-    unknown = re.search(r"unrecognized option '--([\w-]+)", said)
+        if text in message:
+            return f"{message}: {advice}"
+    unknown = re.search(r"unrecognized option '--([\w-]+)", message)
     if unknown is None:
-        return said
+        return message
     known = re.findall(r"--([a-z][\w-]+)", _run("sbatch", "--help").stdout)
-    return f"{said}.{did_you_mean(unknown[1], known)}"
+    return f"{message}.{did_you_mean(unknown[1], known)}"
 
 
 def queued(jobs: Iterable[str]) -> tuple[QueuedTask, ...] | None:

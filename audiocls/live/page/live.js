@@ -4,9 +4,9 @@
 const main = () => document.getElementById("main");
 const pause = document.getElementById("pause");
 const connection = document.getElementById("connection");
-const said = document.getElementById("said");
-const SAID_EVERY_MS = 15000;
-let etag = "", saidAt = 0;
+const announcement = document.getElementById("announcement");
+const ANNOUNCE_EVERY_MS = 15000;
+let etag = "", announcedAt = 0;
 
 function morph(now, next) {
   if (now.isEqualNode(next)) return;
@@ -33,9 +33,9 @@ function morphChildren(now, next) {
 }
 
 function say(text) {
-  if (text === said.textContent || Date.now() - saidAt < SAID_EVERY_MS) return;
-  said.textContent = text;
-  saidAt = Date.now();
+  if (text === announcement.textContent || Date.now() - announcedAt < ANNOUNCE_EVERY_MS) return;
+  announcement.textContent = text;
+  announcedAt = Date.now();
 }
 
 async function update() {
@@ -57,7 +57,7 @@ async function tick() {
     } catch {
       connection.textContent = "No answer from audiocls serve; trying again.";
     }
-    say(main().dataset.said);
+    say(main().dataset.announcement);
   }
   schedule();
 }

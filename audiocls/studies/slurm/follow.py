@@ -103,7 +103,7 @@ class _Seen:
         self._trials = StudyWatch(self.folder)
         known = [studies.status_of(each) for each in self.folders]
         self._before = {each.folder: count_states(each.states)["done"] for each in known}
-        self._said: set[tuple[str, str, str]] = set()
+        self._known: set[tuple[str, str, str]] = set()
 
     @property
     def folder(self) -> StudyFolder:
@@ -143,9 +143,9 @@ class _Seen:
         """Yield what is in the queue whenever tasks begin, end, or are pending for a new reason."""
         shown = [each for each in self.tasks or () if each.reason or each.state == "RUNNING"]
         kinds = {(each.job, each.state, each.reason) for each in shown}
-        if kinds - self._said:
+        if kinds - self._known:
             yield from queue_lines(shown)
-        self._said = kinds
+        self._known = kinds
 
     def _ask(self) -> None:
         every_s = self._ask_every_s if self._is_busy() else ASK_FIRST_S

@@ -212,8 +212,8 @@ def _repeated(options: LaunchOptions, slurm: SlurmOptions) -> Iterator[str]:
 def _try_out(array: ArrayScript, profile: SlurmProfile, display: Display) -> None:
     """Show what `sbatch` says of a job array that is not submitted, where there is one."""
     if shutil.which("sbatch") is not None:
-        said = commands.try_out(array.text(profile), array.options(profile))
-        display.note(f"sbatch --test-only: {said or 'no objection'}")
+        message = commands.test_only(array.text(profile), array.options(profile))
+        display.note(f"sbatch --test-only: {message or 'no objection'}")
 
 
 def _submit(
@@ -226,8 +226,8 @@ def _submit(
         )
     submissions, script = Submissions(folder.path), array.text(profile)
     submissions.folder.mkdir(parents=True, exist_ok=True)
-    job, said = commands.submit(script, array.options(profile))
+    job, message = commands.submit(script, array.options(profile))
     submissions.keep(job, script, command)
-    if said:
-        display.note(f"sbatch: {said}")
+    if message:
+        display.note(f"sbatch: {message}")
     return Submission(script, job, array.num_tasks)

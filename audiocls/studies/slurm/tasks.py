@@ -103,9 +103,9 @@ def _latest(folder: StudyFolder) -> tuple[Submissions, str]:
 
 def _faults(submissions: Submissions, job: str, alive: set[str]) -> Iterator[str]:
     """Yield what tasks said that have ended without a launch."""
-    for log, said in submissions.last_words(job) if job else ():
-        if log.stem not in alive and not said.endswith(REQUEUED) and BEGINS not in said:
-            yield f"{said} ({log})"
+    for log, message in submissions.last_messages(job) if job else ():
+        if log.stem not in alive and not message.endswith(REQUEUED) and BEGINS not in message:
+            yield f"{message} ({log})"
 
 
 @dataclass
