@@ -95,14 +95,14 @@ def test_energy_beyond_full_scale_is_a_share_of_all_of_it():
 
 
 @pytest.mark.parametrize(
-    ("gain", "is_bent"), [(1.0, False), (2.1, False), (4, True), (65536, True)]
+    ("gain", "is_degraded"), [(1.0, False), (2.1, False), (4, True), (65536, True)]
 )
 def test_a_clip_is_clipped_when_that_changes_its_sound_and_not_by_an_overshoot(
-    gain, is_bent, tmp_path
+    gain, is_degraded, tmp_path
 ):
     found = info(written(tmp_path / "a.wav", gain * TONE, subtype="FLOAT"))
     assert found.peak == pytest.approx(gain / 2, rel=1e-3)
-    assert (found.clipped > CLIPPED_SHARE) == is_bent
+    assert (found.clipped > CLIPPED_SHARE) == is_degraded
 
 
 @pytest.mark.parametrize(

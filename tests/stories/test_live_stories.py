@@ -64,7 +64,9 @@ def watch_to_its_end(tab: Tab) -> None:
     assert tab.run(DONE) == NUM_TRIALS
     assert tab.run("document.title").startswith(f"{NUM_TRIALS}/{NUM_TRIALS} · tiny")
     assert tab.run("document.activeElement.id") == last
-    tab.wait_for("document.getElementById('said').innerText.includes('All trials have ended')", 60)
+    tab.wait_for(
+        "document.getElementById('announcement').innerText.includes('All trials have ended')", 60
+    )
     assert tab.errors == []
 
 
