@@ -3,6 +3,7 @@
 Imports nothing heavy: it guards the start of the program, before anything else is imported.
 """
 
+import math
 import os
 import signal
 import sys
@@ -16,12 +17,20 @@ RESUMABLE = 75
 """Exit code of what the same command goes on with."""
 SAME_REQUEST_S = 1.0
 """Between two SIGTERM that are one request to stop."""
+AGAIN_S = 0.02
+"""Until a signal that came in the midst of an import is sent again."""
+IMPORT_S = 10.0
+"""The longest that an import may still take: a module of anybody's may do more than define."""
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_leaving = threading.Event()
 
 
 @contextmanager
 def handled(handle: Callable[[int], None]) -> Iterator[None]:
     """Call `handle` for each signal that asks to stop; one that is ignored, as by nohup, stays so.
+
+    An import that has begun inside is ended first: to interrupt it would leave half a module, which
+    fails whatever imports it next, or change the exception, as `__set_name__` does up to 3.11.
 
     What a closed terminal would show goes nowhere from then on. Python lets the main thread alone
     handle signals: in another one nothing is handled, and a signal does there what it always does.
@@ -30,11 +39,17 @@ def handled(handle: Callable[[int], None]) -> Iterator[None]:
         yield
         return
     terminals = [fd for fd in (1, 2) if _is_terminal(fd)]
+    outside, first_at = _num_imports(sys._getframe()), math.inf
 
     def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal first_at
+        first_at = min(first_at, time.monotonic())
         if number == signal.SIGHUP:
             _silence(terminals)
-        handle(number)
+        if _num_imports(frame) > outside and time.monotonic() < first_at + IMPORT_S:
+            _send_again(number)
+        else:
+            handle(number)
 
     numbers = [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, on_signal) for number in numbers}
@@ -52,6 +67,8 @@ def stop_on_signal() -> Iterator[threading.Event]:
     Whoever ends a job may signal each of its processes, and these one another: that is one request.
     """
     stop, first_at = threading.Event(), 0.0
+    if _leaving.is_set():
+        sys.exit(RESUMABLE)
 
     def handle(number: int) -> None:
         nonlocal first_at
@@ -63,6 +80,21 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
     with handled(handle):
         yield stop
+
+
+def _num_imports(frame: FrameType | None) -> int:
+    """Return how many imports are under way in a frame and its callers."""
+    num = 0
+    while frame is not None:
+        num += frame.f_code.co_filename == "<frozen importlib._bootstrap>"
+        frame = frame.f_back
+    return num
+
+
+def _send_again(number: int) -> None:
+    timer = threading.Timer(AGAIN_S, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()
 
 
 def _is_terminal(fd: int) -> bool:
@@ -80,20 +112,11 @@ def _silence(fds: list[int]) -> None:
 
 
 def exit_resumably(number: int) -> None:
-    """Leave the program, through every `finally`, before it runs anything that could be stopped."""
-    _say_stopped(number)
-    sys.exit(RESUMABLE)
+    """Leave the program, through every `finally`, before it runs anything that could be stopped.
 
-
-def end_resumably(number: int) -> None:
-    """End the process at once, while nothing but imports has run.
-
-    They may wrap an exception, as `__set_name__` does up to Python 3.11, and so change the exit
-    code.
+    Compiled code may swallow the exception, as pydantic's serializer does: then the program is left
+    once it comes to what could be stopped.
     """
-    _say_stopped(number)
-    os._exit(RESUMABLE)
-
-
-def _say_stopped(number: int) -> None:
+    _leaving.set()
     os.write(2, f"stopped by {signal.Signals(number).name}; run the same command again\n".encode())
+    sys.exit(RESUMABLE)

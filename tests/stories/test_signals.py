@@ -14,13 +14,11 @@ from helpers.processes import Home, wait_until, workers_of
 from helpers.recipes import TINY
 from helpers.trials import trainable_job
 
-from audiocls import stop_signals
 from audiocls.config import resolve
 from audiocls.execution import worker
 from audiocls.execution.executors import local
 from audiocls.execution.executors.local import LocalExecutor, Patience, Silence
 from audiocls.execution.messages import STOP, Epoch, Event, Lost
-from audiocls.stop_signals import stop_on_signal
 from audiocls.store import StudyFolder
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP]
@@ -100,28 +98,45 @@ def read_until_closed(fd: int) -> None:
         return
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
-    """As under `nohup`."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with stop_on_signal() as stop:
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert not stop.is_set()
-    finally:
-        signal.signal(signal.SIGHUP, before)
+INTERRUPTED = """
+import os, signal, sys
+from audiocls.__main__ import main
+
+class Interrupting:
+    def find_spec(self, name, path, target):
+        if name == sys.argv[0]:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+del sys.argv[0]
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
 
 
-def test_a_job_whose_processes_are_all_signalled_is_asked_to_stop_once(monkeypatch) -> None:
-    """As by `scancel`: from SLURM itself, and from the script that hands the signal on."""
-    with stop_on_signal() as stop:
-        for _ in range(3):
-            os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.is_set()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-        monkeypatch.setattr(stop_signals, "SAME_REQUEST_S", 0.0)
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "module",
+    [
+        "typer",
+        "audiocls.api.arguments",
+        "yaml._yaml",
+        "numpy._core.overrides",
+        "pydantic._migration",
+    ],
+)
+def test_a_launch_that_is_stopped_while_it_imports_can_be_resumed(home: Home, module: str) -> None:
+    """Half a module makes whatever imports it next fail."""
+    process = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module, *LAUNCH],
+        cwd=home.path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert process.returncode == 75, process.stderr
+    assert "run the same command again" in process.stderr
 
 
 @pytest.mark.parametrize(("said", "is_orphan"), [("", True), (f"{STOP}\n", False)])
