@@ -4,9 +4,13 @@ import gc
 
 from audiocls.stop_signals import exit_resumably, handled
 
+NUM_NEW = 50_000
+"""New objects after which Python looks for garbage: commands build much and leave little of it."""
+
 
 def main() -> None:
     """Run the command line; a signal before a launch has begun ends it resumably."""
+    gc.set_threshold(NUM_NEW)
     with handled(exit_resumably):
         from audiocls.cli import app
 

@@ -18,13 +18,21 @@ SHAPES = {
     "100 arms × 100 blocks": (100, 100),
 }
 """Levels of one factor, and seeds."""
-PLAN = "import sys; from audiocls.cli import app; app(['sweep', 'plan', sys.argv[1]])"
+PLAN = """
+import sys
+from audiocls.__main__ import main
+sys.argv[1:] = ["sweep", "plan", sys.argv[1]]
+main()
+"""
 LAUNCH = """
-import sys, audiocls
+import os, sys
+from audiocls.__main__ import main
 from audiocls.studies.options import LaunchOptions
-def begin(*_): raise SystemExit
+def begin(*_): os._exit(0)
 LaunchOptions.open_workers = lambda *_: begin  # called when the first trial would start
-audiocls.launch(sys.argv[1], runs=sys.argv[2], wandb="disabled", devices="cpu")
+options = ["--runs", sys.argv[2], "--wandb", "disabled", "--devices", "cpu"]
+sys.argv[1:] = ["sweep", "launch", sys.argv[1], *options]
+main()
 """
 IMPORTS = "import audiocls.cli.sweep.plan, audiocls.api.planning"
 PROGRAMS = {"plan": PLAN, "launch": LAUNCH, "imports of a plan": IMPORTS}
