@@ -3,6 +3,7 @@
 Imports nothing heavy: it guards the start of the program, before anything else is imported.
 """
 
+import _thread
 import math
 import os
 import signal
@@ -92,9 +93,12 @@ def _num_imports(frame: FrameType | None) -> int:
 
 
 def _send_again(number: int) -> None:
-    timer = threading.Timer(AGAIN_S, os.kill, (os.getpid(), number))
-    timer.daemon = True
-    timer.start()
+    def send() -> None:
+        time.sleep(AGAIN_S)
+        os.kill(os.getpid(), number)
+
+    # A `threading.Thread` takes a lock that the import, interrupted, may hold.
+    _thread.start_new_thread(send, ())
 
 
 def _is_terminal(fd: int) -> bool:
