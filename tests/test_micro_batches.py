@@ -1,5 +1,7 @@
 """A step that does not fit into memory is computed in parts, which add up to the whole batch."""
 
+import weakref
+
 import pytest
 import torch
 
@@ -50,6 +52,30 @@ def test_parts_have_the_losses_and_weights_of_whole_batches(setting, tiny_parts,
         torch.testing.assert_close(value, theirs, rtol=1e-4, atol=1e-4, msg=name)
     [note] = parts.micro_batches.notes()
     assert note.startswith(f"{IN_PARTS} 4 parts")
+
+
+def test_what_the_whole_batch_held_is_free_before_its_memory_is_given_back(tiny_parts, monkeypatch):
+    """A device's cache can give back only what no tensor holds any more."""
+    real, held, alive = step_module.batch_loss, [], []
+
+    def empty_cache():
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        alive.extend(each() is not None for each in held)
+
+    def limited(classifier, objective, config, batch):
+        if len(batch.targets) > 2:
+            activations = torch.zeros(1)
+            held.append(weakref.ref(activations))
+            monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(classifier, objective, config, batch)
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", empty_cache)
+    monkeypatch.setattr(step_module, "batch_loss", limited)
+    parts = tiny_parts({**CONVNEXT, "train.epochs": 1})
+    fit(parts, go)
+    assert parts.micro_batches.count == 4
+    assert alive == [False, False, False]
 
 
 def test_a_model_with_batch_norm_says_why_it_cannot_be(tiny_parts, small_memory):
