@@ -26,7 +26,7 @@ from audiocls.errors import MachineFault
 from audiocls.execution.job import NativeSpec, job_from_json
 from audiocls.execution.messages import FINISH, READY, ROOM, STOP, Event, Interrupted, to_json
 from audiocls.execution.packs import measured_room, train_jobs
-from audiocls.execution.temporary import TEMPORARY
+from audiocls.execution.temporary import TEMPORARY, own
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.machine import fault_of
@@ -125,6 +125,8 @@ def main(cache: Path, per_device: str = "1") -> NoReturn:
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
+    if temporary := os.environ.get(TEMPORARY):
+        own(Path(temporary))
     inbox, worker_cache, last = Inbox(), WorkerCache(cache), LastTrial()
     channel = Channel(inbox.stop.is_set)
     channel.write(READY)
