@@ -16,7 +16,15 @@ from audiocls.config import resolve
 from audiocls.errors import UsageError
 from audiocls.execution import packs
 from audiocls.execution.devices import per_device
-from audiocls.execution.messages import Done, Epoch, Extraction, Failed, Interrupted, Notice
+from audiocls.execution.messages import (
+    Done,
+    Epoch,
+    Extraction,
+    Failed,
+    Interrupted,
+    Notice,
+    Recorded,
+)
 from audiocls.execution.packs import groups_of_one_shape, train_jobs
 from audiocls.execution.trial_run import TrialRun
 from audiocls.execution.worker_cache import WorkerCache
@@ -219,6 +227,24 @@ def test_recording_one_changes_no_bit_of_the_others(jobs, train):
         assert one.trial.record().metrics == other.trial.record().metrics
         logits = [job.trial.predictions()["logits"] for job in (one, other)]
         np.testing.assert_array_equal(*logits)
+
+
+def test_nothing_is_trained_later_because_a_run_is_uploaded(jobs, cache, monkeypatch):
+    monkeypatch.setattr(TrialRun, "is_run_online", lambda self: True)
+    made, told, uploads = jobs(*ARMS), [], []
+
+    def emit(event):
+        told.append((event.id, type(event)))
+
+    def poll(trial_id):
+        return Signal.FINISH if trial_id == made[1].id else Signal.CONTINUE
+
+    train_jobs(made, WorkerCache(cache), emit, poll, uploads.append)
+    after = told[told.index((made[1].id, Recorded)) + 1 :]
+    assert [kind for _, kind in after] == [Epoch, Epoch, Recorded, Recorded]
+    for upload in uploads:
+        upload()
+    assert told[-3:] == [(made[index].id, Done) for index in (1, 0, 2)]
 
 
 class Killed(BaseException):

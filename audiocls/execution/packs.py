@@ -8,18 +8,18 @@ on as `train_trial` would have it.
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from audiocls.config import Config
 from audiocls.errors import AudioclsError
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Ended, Event, Interrupted, Notice
-from audiocls.execution.trial import concluded, dataset_of, failed, train_trial
-from audiocls.execution.trial_run import TrialRun
+from audiocls.execution.messages import Ended, Event, Notice
+from audiocls.execution.trial import concluded, dataset_of, end_attempt, train_trial
+from audiocls.execution.trial_run import Meanwhile, TrialRun
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.parts import KEPT
-from audiocls.store.lease import LeaseLost
 from audiocls.tracking import Ending
 from audiocls.training.device import resolve_device
 from audiocls.training.fit import Signal, fit
@@ -43,6 +43,7 @@ def train_jobs(
     worker_cache: WorkerCache,
     emit: Callable[[Event], None],
     poll_signal: PollTrial,
+    meanwhile: Meanwhile | None = None,
 ) -> int:
     """Train trials, those of one shape at once; emit for each what `train_trial` emits.
 
@@ -53,10 +54,10 @@ def train_jobs(
         if len(group) == 1 or any(job.trial.record() is not None for job in group):
             for job in group:
                 polling = _polling(poll_signal, job.id)
-                train_trial(job, worker_cache, emit, polling, form_of=lone_form)
+                train_trial(job, worker_cache, emit, polling, meanwhile, lone_form)
             num_at_once = 1
         else:
-            num_at_once = _train_group(group, worker_cache, emit, poll_signal)
+            num_at_once = _train_group(group, worker_cache, emit, poll_signal, meanwhile)
     return num_at_once
 
 
@@ -116,11 +117,12 @@ def _train_group(
     worker_cache: WorkerCache,
     emit: Callable[[Event], None],
     poll_signal: PollTrial,
+    meanwhile: Meanwhile | None,
 ) -> int:
     """Train trials of one shape; return how many were begun at once last."""
     by_size: dict[int, list[TrialRun]] = {}  # folds may differ in clips to train on
     for job in jobs:
-        run = TrialRun(job, worker_cache, emit, _polling(poll_signal, job.id))
+        run = TrialRun(job, worker_cache, emit, _polling(poll_signal, job.id), meanwhile)
         try:
             run.open()
             by_size.setdefault(_num_clips(run), []).append(run)
@@ -240,16 +242,11 @@ def _outcomes(pack: Sequence[Opened]) -> Iterator[tuple[int, Outcome]]:
 
 def _end(run: TrialRun, outcome: Outcome, state: TrainingState | None = None) -> None:
     """Record a trial, or its failure, and emit its last event."""
-    run.emit(run.without_fault(lambda: run.close(*_ended(run, outcome, state))))
 
-
-def _ended(run: TrialRun, outcome: Outcome, state: TrainingState | None) -> tuple[Ended, Ending]:
-    try:
+    def conclude() -> tuple[Ended, Ending]:
         if isinstance(outcome, Exception):
             raise outcome
         assert state is not None
         return concluded(run, state, outcome)
-    except LeaseLost:
-        return Interrupted(run.job.id, is_taken=True), Ending(exit_code=1)
-    except Exception as error:
-        return failed(run, error), Ending(exit_code=1)
+
+    run.end(partial(end_attempt, run, conclude))
