@@ -103,6 +103,34 @@ def test_a_finished_trial_is_not_trained_again(jobs, train):
     assert isinstance(events[made[1].id][-1], Done)
 
 
+def test_those_that_come_with_a_finished_one_are_trained_as_they_would_be_without_it(jobs, train):
+    """It comes again where its worker died while its run was uploaded."""
+    made = jobs(*ARMS)
+    train(made[:1])
+    train(made)
+    records = [job.trial.record() for job in made]
+    assert [record.provenance.execution for record in records] == ["eager", "fused", "fused"]
+    assert [record.cost.pack for record in records] == [None, 2, 2]
+
+
+def test_a_pack_begins_once_the_memory_of_the_one_before_it_is_free(jobs, train, monkeypatch):
+    """A graph refers to the step that it was captured of, which refers to the graph."""
+    monkeypatch.setattr(packs, "form_on", lambda kind: "graph")
+    monkeypatch.setattr(packs, "GraphedStep", partial(GraphedStep, open_on=TapeBranches))
+    states, alive, real = [], [], packs.build
+
+    def build(*given):
+        alive.append(sum(state() is not None for state in states))
+        state = real(*given)
+        states.append(weakref.ref(state))
+        return state
+
+    monkeypatch.setattr(packs, "build", build)
+    larger = {"train.batch_size": 4}
+    train(jobs(*ARMS[:2], larger, {**larger, "seed": 1}))
+    assert alive == [0, 1, 0, 1]
+
+
 def test_one_that_is_stopped_or_cannot_begin_leaves_the_others(jobs, train):
     made = jobs(*ARMS, {"seed": 3, "init_from": "nowhere"})
     stopped = made[1].id

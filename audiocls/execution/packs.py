@@ -51,10 +51,11 @@ def train_jobs(
     """
     num_at_once = 1
     for group in groups_of_one_shape(jobs) if len(jobs) > 1 else [list(jobs)]:
-        if len(group) == 1 or any(job.trial.record() is not None for job in group):
-            for job in group:
-                polling = _polling(poll_signal, job.id)
-                train_trial(job, worker_cache, emit, polling, meanwhile, lone_form)
+        free_memory()  # of the group before: its steps, and errors, may be part of cycles
+        if len(group) == 1:
+            [job] = group
+            polling = _polling(poll_signal, job.id)
+            train_trial(job, worker_cache, emit, polling, meanwhile, lone_form)
             num_at_once = 1
         else:
             num_at_once = _train_group(group, worker_cache, emit, poll_signal, meanwhile)
@@ -62,12 +63,13 @@ def train_jobs(
 
 
 def groups_of_one_shape(jobs: Sequence[NativeJob]) -> list[list[NativeJob]]:
-    """Return the jobs in packs; one that cannot be packed is alone."""
+    """Return the jobs in packs; one that cannot be packed is alone, and one that is finished."""
     groups: dict[object, list[NativeJob]] = {}
     for job in jobs:
         try:
             config = Config.model_validate(job.spec.config, context=KEPT)
-            is_alone = bool(obstacle(config, form_on(resolve_device(config.device).type)))
+            form = form_on(resolve_device(config.device).type)
+            is_alone = job.trial.record() is not None or bool(obstacle(config, form))
         except (ValueError, AudioclsError):  # the trial itself says what is wrong with it
             is_alone = True
         key = job.id if is_alone else (shape_key(job.spec.config), job.spec.data_fingerprint)
