@@ -1,11 +1,16 @@
 """A step that does not fit into memory is computed in parts, which add up to the whole batch."""
 
+import gc
 import weakref
 
 import pytest
 import torch
+from helpers.recipes import TINY
+from helpers.trials import train, trainable_job
 
 from audiocls.analysis.caveats import IN_PARTS
+from audiocls.config import resolve
+from audiocls.execution.messages import Failed
 from audiocls.training import step as step_module
 from audiocls.training.fit import EpochEnd, Signal, fit
 
@@ -88,6 +93,25 @@ def test_one_clip_that_does_not_fit_is_the_end(tiny_parts, small_memory):
     small_memory(0)
     with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
         fit(tiny_parts(CONVNEXT), go)
+
+
+def test_what_a_trial_held_when_it_failed_is_free_for_the_next_one(tmp_path, cache, monkeypatch):
+    """Whoever raises an error that it was given is in the error's frames, and holds it."""
+    held = []
+
+    def short(*_):
+        activations = torch.zeros(1)
+        held.append(weakref.ref(activations))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(step_module, "batch_loss", short)
+    job = trainable_job(resolve([TINY, CONVNEXT], "tiny"), tmp_path, cache)
+    gc.disable()
+    try:
+        assert isinstance(train(job, cache), Failed)
+    finally:
+        gc.enable()
+    assert [activations() for activations in held] == [None] * 4
 
 
 def test_other_errors_are_not_tried_again(tiny_parts, monkeypatch):

@@ -39,6 +39,7 @@ from audiocls.store.lease import LeaseLost
 from audiocls.tracking import Ending, start
 from audiocls.tracking.breakdown import ScoreBreakdown
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
+from audiocls.training.memory import free_memory
 from audiocls.training.progress import Progress
 from audiocls.training.ranks import ALONE
 from audiocls.training.score import score
@@ -97,6 +98,8 @@ def end_attempt(run: TrialRun, attempt: Callable[[], tuple[Ended, Ending]]) -> C
         ended, ending = Interrupted(run.job.id, is_taken=True), Ending(exit_code=1)
     except Exception as error:
         ended, ending = failed(run, error), Ending(exit_code=1)
+    if isinstance(ended, Failed):
+        free_memory()  # before the next trial; the error may be part of a cycle
     run.is_uploading = isinstance(ended, Done) and run.is_run_online()
     return partial(run.close, ended, ending)
 
