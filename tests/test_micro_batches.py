@@ -1,9 +1,16 @@
 """A step that does not fit into memory is computed in parts, which add up to the whole batch."""
 
+import gc
+import weakref
+
 import pytest
 import torch
+from helpers.recipes import TINY
+from helpers.trials import train, trainable_job
 
 from audiocls.analysis.caveats import IN_PARTS
+from audiocls.config import resolve
+from audiocls.execution.messages import Failed
 from audiocls.training import step as step_module
 from audiocls.training.fit import EpochEnd, Signal, fit
 
@@ -52,6 +59,30 @@ def test_parts_have_the_losses_and_weights_of_whole_batches(setting, tiny_parts,
     assert note.startswith(f"{IN_PARTS} 4 parts")
 
 
+def test_what_the_whole_batch_held_is_free_before_its_memory_is_given_back(tiny_parts, monkeypatch):
+    """A device's cache can give back only what no tensor holds any more."""
+    real, held, alive = step_module.batch_loss, [], []
+
+    def empty_cache():
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        alive.extend(each() is not None for each in held)
+
+    def limited(classifier, objective, config, batch):
+        if len(batch.targets) > 2:
+            activations = torch.zeros(1)
+            held.append(weakref.ref(activations))
+            monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(classifier, objective, config, batch)
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", empty_cache)
+    monkeypatch.setattr(step_module, "batch_loss", limited)
+    parts = tiny_parts({**CONVNEXT, "train.epochs": 1})
+    fit(parts, go)
+    assert parts.micro_batches.count == 4
+    assert alive == [False, False, False]
+
+
 def test_a_model_with_batch_norm_says_why_it_cannot_be(tiny_parts, small_memory):
     small_memory(2)
     with pytest.raises(torch.OutOfMemoryError, match=r"BatchNorm.*train.batch_size"):
@@ -62,6 +93,25 @@ def test_one_clip_that_does_not_fit_is_the_end(tiny_parts, small_memory):
     small_memory(0)
     with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
         fit(tiny_parts(CONVNEXT), go)
+
+
+def test_what_a_trial_held_when_it_failed_is_free_for_the_next_one(tmp_path, cache, monkeypatch):
+    """Whoever raises an error that it was given is in the error's frames, and holds it."""
+    held = []
+
+    def short(*_):
+        activations = torch.zeros(1)
+        held.append(weakref.ref(activations))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(step_module, "batch_loss", short)
+    job = trainable_job(resolve([TINY, CONVNEXT], "tiny"), tmp_path, cache)
+    gc.disable()
+    try:
+        assert isinstance(train(job, cache), Failed)
+    finally:
+        gc.enable()
+    assert [activations() for activations in held] == [None] * 4
 
 
 def test_other_errors_are_not_tried_again(tiny_parts, monkeypatch):

@@ -204,6 +204,12 @@ def test_all_trials_of_a_worker_that_dies_are_lost_and_one_that_waits_is_not(lau
         launch.ray.actors[0].is_alive = False
         lost = [each for each in polled(executor, num_ended) if not isinstance(each, Stage)]
         assert [(type(event), event.id) for event in lost] == [(Lost, "a"), (Lost, "b")]
+    log = launch.study.path / "workers.log"
+    assert {event.how for event in lost} == {
+        "its worker on n1 does not answer: it was killed, or its node is lost; another one takes "
+        f"over as soon as a node has room (what Ray says is in {log})"
+    }
+    assert "n1: ActorDiedError: The actor died unexpectedly" in log.read_text()
     polled(executor, lambda _: nodes[1].given)
     assert len(nodes[1].given) == 1
 

@@ -1,11 +1,13 @@
 """Scheduling and running: what comes next, what counts as failed, and why."""
 
+import errno
 import subprocess
 import threading
 from collections.abc import Sequence
 
 import pytest
 from helpers.recipes import TINY
+from helpers.records import COST, PROVENANCE
 from helpers.trials import dotted, make_job, train, trainable_job
 
 from audiocls.config import resolve
@@ -32,7 +34,8 @@ from audiocls.execution.messages import (
 from audiocls.execution.scheduler import MAX_LOSSES, Launch, Limits
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
-from audiocls.store import Cell, Study, StudyFolder, TrialFolder
+from audiocls.store import Cell, Record, Study, StudyFolder, TrialFolder
+from audiocls.store.attempts import Attempts
 from audiocls.studies.sources.fixed import FixedSource
 from audiocls.training.fit import Signal
 
@@ -165,6 +168,50 @@ def test_a_trial_that_lost_its_worker_comes_next_and_in_the_end_fails(tmp_path):
     assert (launch.num_done, launch.num_failed) == (1, 1)
     assert TrialFolder(tmp_path / "a").failure().cause == "signal"
     assert "3 times" in "".join(message for status in seen for message in status.messages)
+
+
+def test_a_trial_whose_worker_dies_behind_its_record_is_no_failure_however_often(tmp_path):
+    """Where a server has opened its run, it is logged again each time."""
+
+    class Recording(Scripted):
+        def submit(self, one: NativeJob) -> None:
+            super().submit(one)
+            if one.trial.record() is None:
+                one.trial.finish(Record(one.id, 0, 1, 1, {}, COST, PROVENANCE, 30, 10, 10))
+
+    answers, seen = {"a": [Lost("a", "worker killed")] * MAX_LOSSES}, []
+    launch = Launch(fixed_source(tmp_path, answers), seen.append)
+    launch.drive(Recording(answers), threading.Event())
+    assert (launch.num_done, launch.num_failed) == (1, 0)
+    assert TrialFolder(tmp_path / "a").failure() is None
+    messages = "".join(message for status in seen for message in status.messages)
+    assert "after its record was written: its W&B run is incomplete" in messages
+
+
+def test_what_a_full_disk_keeps_from_one_trial_is_not_kept_from_the_others(tmp_path, monkeypatch):
+    """Here the death of `a` cannot be counted, nor that `b` was stopped in order."""
+    left, real = [], Attempts.close
+
+    def full(self, *_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def close(self):
+        left.append(self.folder.name)
+        full(self) if self.folder.name == "b" else real(self)
+
+    monkeypatch.setattr(Attempts, "lose", full)
+    monkeypatch.setattr(Attempts, "close", close)
+    answers = {
+        "a": [Lost("a", "worker killed")],
+        "b": [Epoch("b", 1, 2)],
+        "c": [Epoch("c", 1, 2)],
+        "d": [Done("d")],
+    }
+    launch = Launch(fixed_source(tmp_path, answers), lambda status: None)
+    launch.drive(Scripted(answers, num_slots=4), threading.Event())
+    assert (launch.num_done, launch.stopped_by) == (1, "machine")
+    assert "c" in left
+    assert [TrialFolder(tmp_path / name).holder() for name in answers] == [None] * 4
 
 
 def test_a_lost_program_is_said_to_start_anew_and_a_lost_trial_to_go_on(tmp_path):

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from audiocls.execution.executors import local
 from audiocls.execution.executors.local import LocalExecutor
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import Done, Event, Lost, Recorded
+from audiocls.execution.worker import Uploads
 from audiocls.store import Cell
 
 FAKE = """
@@ -39,13 +42,19 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def executor(tmp_path, monkeypatch):
+def room() -> int:
+    """Return how many trials the worker takes at once."""
+    return 1
+
+
+@pytest.fixture
+def executor(tmp_path, monkeypatch, room):
     def start_fake(cache, log, environment, per_device):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         return subprocess.Popen([sys.executable, "-c", FAKE], text=True, bufsize=1, **pipes)
 
     monkeypatch.setattr(local, "start_process", start_fake)
-    made = LocalExecutor(["cpu"], tmp_path, tmp_path / "workers.log")
+    made = LocalExecutor(["cpu"], tmp_path, tmp_path / "workers.log", per_device=room)
     yield made
     made.stop(0)
 
@@ -111,6 +120,31 @@ def test_a_trial_that_is_shorter_than_the_upload_before_it_ends_after_that(execu
     (lost,) = events_of(executor, 1)
     assert isinstance(lost, Lost)
     assert lost.id == "dies"
+
+
+@pytest.mark.parametrize("room", [2])
+def test_a_worker_takes_a_pack_while_the_one_before_it_is_uploaded(executor):
+    executor.submit(job("first"))
+    executor.submit(job("quick"))
+    assert executor.num_free() == 0
+    assert events_of(executor, 2) == [Recorded("first"), Recorded("quick")]
+    assert executor.num_free() == 2
+    assert events_of(executor, 2) == [Done("first"), Done("quick")]
+
+
+def test_uploads_are_made_in_order_and_nobody_waits_for_them():
+    uploads, may_end, made = Uploads(), threading.Event(), []
+
+    def upload(number: int) -> None:
+        may_end.wait()
+        made.append(number)
+
+    for number in range(3):
+        uploads.finish(partial(upload, number))
+    assert made == []
+    may_end.set()
+    uploads.wait()
+    assert made == [0, 1, 2]
 
 
 def test_with_a_worker_the_trial_that_is_uploaded_is_lost_as_well(executor):

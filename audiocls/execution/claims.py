@@ -6,8 +6,8 @@ it is looked at now and then, until it has ended there, or its holder has died a
 
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 
 from audiocls.execution.job import AnyJob, CommandSpec
@@ -108,6 +108,12 @@ class Claims:
                 job.trial.attempts.close()
         finally:
             self.give_back(job.id)
+
+    def leave_all(self, jobs: Mapping[str, AnyJob]) -> None:
+        """Leave all trials that are held, also where one of them cannot be left in order."""
+        with ExitStack() as leaving:
+            for trial_id in self.held:
+                leaving.callback(self.leave, jobs[trial_id])
 
     def request_end(self, trial_id: str) -> bool:
         """Ask the launch that holds a trial to finish it early; return whether one does."""

@@ -6,29 +6,28 @@ on as `train_trial` would have it.
 """
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from audiocls.config import Config
 from audiocls.errors import AudioclsError
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Ended, Event, Interrupted, Notice
-from audiocls.execution.trial import concluded, dataset_of, failed, train_trial
-from audiocls.execution.trial_run import TrialRun
+from audiocls.execution.messages import Ended, Event, Notice
+from audiocls.execution.trial import concluded, dataset_of, end_attempt, train_trial
+from audiocls.execution.trial_run import Meanwhile, TrialRun
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.parts import KEPT
-from audiocls.store.lease import LeaseLost
 from audiocls.tracking import Ending
 from audiocls.training.device import resolve_device
 from audiocls.training.fit import Signal, fit
 from audiocls.training.fused import FusedStep
 from audiocls.training.graphed import GraphedStep
-from audiocls.training.micro_batches import is_out_of_memory
-from audiocls.training.pack import Member, fit_pack
+from audiocls.training.memory import free_memory, is_out_of_memory
+from audiocls.training.pack import Member, Outcome, leave_pack
 from audiocls.training.packing import form_on, graph_obstacle, obstacle, shape_key
-from audiocls.training.progress import Progress
 from audiocls.training.state import TrainingState, build
 from audiocls.training.step import EagerStep, StepForm
 
@@ -44,6 +43,7 @@ def train_jobs(
     worker_cache: WorkerCache,
     emit: Callable[[Event], None],
     poll_signal: PollTrial,
+    meanwhile: Meanwhile | None = None,
 ) -> int:
     """Train trials, those of one shape at once; emit for each what `train_trial` emits.
 
@@ -51,23 +51,25 @@ def train_jobs(
     """
     num_at_once = 1
     for group in groups_of_one_shape(jobs) if len(jobs) > 1 else [list(jobs)]:
-        if len(group) == 1 or any(job.trial.record() is not None for job in group):
-            for job in group:
-                polling = _polling(poll_signal, job.id)
-                train_trial(job, worker_cache, emit, polling, form_of=lone_form)
+        free_memory()  # of the group before: its steps, and errors, may be part of cycles
+        if len(group) == 1:
+            [job] = group
+            polling = _polling(poll_signal, job.id)
+            train_trial(job, worker_cache, emit, polling, meanwhile, lone_form)
             num_at_once = 1
         else:
-            num_at_once = _train_group(group, worker_cache, emit, poll_signal)
+            num_at_once = _train_group(group, worker_cache, emit, poll_signal, meanwhile)
     return num_at_once
 
 
 def groups_of_one_shape(jobs: Sequence[NativeJob]) -> list[list[NativeJob]]:
-    """Return the jobs in packs; one that cannot be packed is alone."""
+    """Return the jobs in packs; one that cannot be packed is alone, and one that is finished."""
     groups: dict[object, list[NativeJob]] = {}
     for job in jobs:
         try:
             config = Config.model_validate(job.spec.config, context=KEPT)
-            is_alone = bool(obstacle(config, form_on(resolve_device(config.device).type)))
+            form = form_on(resolve_device(config.device).type)
+            is_alone = job.trial.record() is not None or bool(obstacle(config, form))
         except (ValueError, AudioclsError):  # the trial itself says what is wrong with it
             is_alone = True
         key = job.id if is_alone else (shape_key(job.spec.config), job.spec.data_fingerprint)
@@ -117,11 +119,12 @@ def _train_group(
     worker_cache: WorkerCache,
     emit: Callable[[Event], None],
     poll_signal: PollTrial,
+    meanwhile: Meanwhile | None,
 ) -> int:
     """Train trials of one shape; return how many were begun at once last."""
     by_size: dict[int, list[TrialRun]] = {}  # folds may differ in clips to train on
     for job in jobs:
-        run = TrialRun(job, worker_cache, emit, _polling(poll_signal, job.id))
+        run = TrialRun(job, worker_cache, emit, _polling(poll_signal, job.id), meanwhile)
         try:
             run.open()
             by_size.setdefault(_num_clips(run), []).append(run)
@@ -143,8 +146,6 @@ def _train_pack(runs: Sequence[TrialRun], is_again: bool = False) -> None:
     left = _train_together(runs, is_again)
     if not left.runs:
         return
-    # Here, and not where the error was caught: that holds the frames in which the pack's tensors
-    # are, and smaller packs beside them would be short of memory as well.
     free_memory()
     parts = left.parts()
     left.runs[0].emit(Notice(left.runs[0].job.id, left.sentence(len(runs), parts)))
@@ -185,12 +186,12 @@ class _Unfinished:
 
 
 def _train_together(runs: Sequence[TrialRun], is_again: bool) -> _Unfinished:
-    """Train trials to their ends; return those that could not be trained beside the others."""
+    """Train trials, each to its end; return those that could not be trained beside the others."""
     left, opened = _Unfinished(), list[Opened]()
 
     def end(
         run: TrialRun,
-        outcome: Progress | Exception,
+        outcome: Outcome,
         state: TrainingState | None = None,
         is_fused: bool = False,
     ) -> None:
@@ -204,12 +205,9 @@ def _train_together(runs: Sequence[TrialRun], is_again: bool) -> _Unfinished:
             opened.append((run, _state_of(run, is_again)))
         except Exception as error:
             end(run, error)
-    try:
-        outcomes, is_fused = _outcomes(opened), False
-    except Exception as error:
-        outcomes, is_fused = [error for _ in opened], form_on(opened[0][1].device.type) == "fused"
-    for (run, state), outcome in zip(opened, outcomes, strict=True):
-        end(run, outcome, state, is_fused)
+    for (run, state), outcome, is_of_all in _leaving(opened):
+        end(run, outcome, state, is_of_all and form_on(state.device.type) == "fused")
+        del outcome  # an error refers to the frames in which it was raised, and to their tensors
     return left
 
 
@@ -220,37 +218,37 @@ def _state_of(run: TrialRun, is_again: bool) -> TrainingState:
     return build(run.config, dataset_of(run))
 
 
-def free_memory() -> None:
-    """Return what no trial holds any more to the device."""
-    gc.collect()  # a step and its graph refer to each other
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+def _leaving(pack: Sequence[Opened]) -> Iterator[tuple[Opened, Outcome, bool]]:
+    """Train trials at once; yield each as it leaves, and whether that is by an error of all."""
+    running, outcomes = dict(enumerate(pack)), _outcomes(pack)
+    while running:
+        try:
+            leaving, is_of_all = [next(outcomes)], False
+        except Exception as error:
+            leaving, is_of_all = [(index, error) for index in running], True
+        while leaving:
+            index = leaving[0][0]
+            yield running.pop(index), leaving.pop(0)[1], is_of_all
 
 
-def _outcomes(pack: Sequence[Opened]) -> list[Progress | Exception]:
-    if not pack:
-        return []
+def _outcomes(pack: Sequence[Opened]) -> Iterator[tuple[int, Outcome]]:
+    """Train trials at once; yield each one's number and outcome as it leaves."""
     if len(pack) == 1:
         [(run, state)] = pack
-        return [fit(state, run.end_epoch, run.snapshot, lone_form(state))]
+        yield 0, fit(state, run.end_epoch, run.snapshot, lone_form(state))
+        return
     form: StepForm = FusedStep if form_on(pack[0][1].device.type) == "fused" else GraphedStep
-    return fit_pack([Member(state, run.end_epoch, run.snapshot) for run, state in pack], form)
+    members = [Member(state, run.end_epoch, run.snapshot) for run, state in pack]
+    yield from leave_pack(members, form)
 
 
-def _end(run: TrialRun, outcome: Progress | Exception, state: TrainingState | None = None) -> None:
+def _end(run: TrialRun, outcome: Outcome, state: TrainingState | None = None) -> None:
     """Record a trial, or its failure, and emit its last event."""
-    run.emit(run.without_fault(lambda: run.close(*_ended(run, outcome, state))))
 
-
-def _ended(
-    run: TrialRun, outcome: Progress | Exception, state: TrainingState | None
-) -> tuple[Ended, Ending]:
-    try:
+    def conclude() -> tuple[Ended, Ending]:
         if isinstance(outcome, Exception):
             raise outcome
         assert state is not None
         return concluded(run, state, outcome)
-    except LeaseLost:
-        return Interrupted(run.job.id, is_taken=True), Ending(exit_code=1)
-    except Exception as error:
-        return failed(run, error), Ending(exit_code=1)
+
+    run.end(partial(end_attempt, run, conclude))

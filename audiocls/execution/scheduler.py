@@ -116,9 +116,10 @@ class Launch:
         try:
             if self.stopped_by == "signal" and self.running:
                 self._publish([STOPPING.format(self.limits.grace_s)])
-            self._handle(executor.stop(self.limits.grace_s))
-            for trial_id in list(self.claims.held):
-                self.claims.leave(self._jobs[trial_id])
+            try:
+                self._handle(executor.stop(self.limits.grace_s))
+            finally:
+                self.claims.leave_all(self._jobs)
         except (OSError, MachineFault) as error:
             self._stop_by(fault_of(error), error)
 
@@ -194,6 +195,9 @@ class Launch:
             return self._count(job, event)
         except LeaseLost:
             return self._lose_lease(job)
+        except (OSError, MachineFault) as error:  # the events of others are counted all the same
+            self._stop_by(fault_of(error), error)
+            return ""
 
     def _lose_lease(self, job: AnyJob) -> str:
         self.claims.lose(job)
@@ -253,6 +257,9 @@ class Launch:
             where = "its last snapshot" if event.is_resumable else "its beginning"
             return f"{job.label}: {event.how}; resuming from {where}"
         message = f"{event.how}, {MAX_LOSSES} times"
+        if job.trial.record() is not None:
+            note = f"{message} after its record was written: its W&B run is incomplete"
+            return self._count(job, Done(job.id, note))
         job.trial.fail(Failure(event.cause, message, "", losses))
         return self._fail(job, Failed(event.id, event.cause, message))
 

@@ -11,16 +11,35 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from audiocls.atomic import write_text
 from audiocls.writers import has_ended, writer_name
 
 TEMPORARY = "AUDIOCLS_WORKER_TMPDIR"
 """Variable that tells a worker its own folder, which it may remove."""
+OWNER = "owner"
+"""File in a folder that names the process by which it is used."""
+
+
+def own(folder: Path) -> None:
+    """Note that this process uses a folder from now on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / OWNER, writer_name())
+
+
+def is_used(folder: Path) -> bool:
+    """Whether the process that has noted to use a folder may be alive."""
+    try:
+        owner = folder / OWNER
+        return not has_ended(owner.read_text(encoding="utf-8"), owner.stat().st_mtime)
+    except FileNotFoundError:  # also because the process has just removed the folder
+        return False
 
 
 class TemporaryFolders:
     """The folders of one launch, removed one by one and, on `close`, all together.
 
-    What a killed launch left is removed by the next one of the study on the same host.
+    What a killed launch left is removed by the next one of the study on the same host, but for the
+    folders of processes that have outlived it.
     """
 
     def __init__(self, study: Path):
@@ -52,8 +71,15 @@ class TemporaryFolders:
     def _sweep(self) -> None:
         """Remove the folders of launches that are known to have ended."""
         for folder in list(self._all.iterdir()) if self._all.is_dir() else ():
-            if has_ended(folder.name):
+            if has_ended(folder.name) and not _holds_used(folder):
                 self.remove(folder)
+
+
+def _holds_used(launch: Path) -> bool:
+    """Whether a process of a launch that has ended still uses its folder."""
+    with suppress(FileNotFoundError):  # another launch has just removed it
+        return any(map(is_used, launch.iterdir()))
+    return False
 
 
 def cache_folder() -> Path:

@@ -25,13 +25,12 @@ from audiocls.execution.messages import (
     Event,
     Failed,
     Interrupted,
-    Recorded,
 )
 from audiocls.execution.probe import Tried, require_sound_here
 from audiocls.execution.run_info import best_of, ending_of, run_info_of
 from audiocls.execution.time_left import scoring_share
 from audiocls.execution.trial_results import write_results
-from audiocls.execution.trial_run import TrialRun
+from audiocls.execution.trial_run import Meanwhile, TrialRun
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.machine.memory import is_of_memory
 from audiocls.parts import KEPT
@@ -40,6 +39,7 @@ from audiocls.store.lease import LeaseLost
 from audiocls.tracking import Ending, start
 from audiocls.tracking.breakdown import ScoreBreakdown
 from audiocls.training.fit import Diverged, EpochEnd, Signal, fit
+from audiocls.training.memory import free_memory
 from audiocls.training.progress import Progress
 from audiocls.training.ranks import ALONE
 from audiocls.training.score import score
@@ -62,7 +62,7 @@ def train_trial(
     worker_cache: WorkerCache,
     emit: Callable[[Event], None],
     poll_signal: Callable[[], Signal],
-    meanwhile: Callable[[Callable[[], None]], None] | None = None,
+    meanwhile: Meanwhile | None = None,
     form_of: Callable[[TrainingState], StepForm] = lambda state: EagerStep,
 ) -> None:
     """Train, score and record one trial; emit exactly one of Done, Failed and Interrupted.
@@ -75,31 +75,31 @@ def train_trial(
     fault of the machine interrupts the trial, which keeps its snapshot. No exception leaves this
     function but an interrupt of the process.
     """
-    run = TrialRun(job, worker_cache, emit, poll_signal)
-    close = run.without_fault(partial(_attempt, run, form_of))
-    if isinstance(close, Interrupted):
-        emit(close)
-    elif meanwhile is None or not run.is_uploading:
-        emit(run.without_fault(close))
-    else:
-        emit(Recorded(job.id))
-        meanwhile(lambda: emit(run.without_fault(close)))
+    run = TrialRun(job, worker_cache, emit, poll_signal, meanwhile)
+    run.end(partial(_attempt, run, form_of))
 
 
 def _attempt(run: TrialRun, form_of: Callable[[TrainingState], StepForm]) -> Callable[[], Ended]:
-    """Train the trial; return what finishes its trackers, and says how it ended."""
+    """Train the trial, or log it where it is finished; return as `end_attempt` does."""
     job = run.job
     if (record := job.trial.record()) is not None:
         job.trial.drop_resume()  # whoever wrote the record may have been killed before it did
         if job.tracking.run_id:
             return partial(_log_finished, job, record, run.worker_cache)
         return lambda: Done(job.id)
+    return end_attempt(run, partial(_train, run, form_of))
+
+
+def end_attempt(run: TrialRun, attempt: Callable[[], tuple[Ended, Ending]]) -> Callable[[], Ended]:
+    """Return what finishes the trackers of an attempt, and says how it ended."""
     try:
-        ended, ending = _train(run, form_of)
+        ended, ending = attempt()
     except LeaseLost:
-        ended, ending = Interrupted(job.id, is_taken=True), Ending(exit_code=1)
+        ended, ending = Interrupted(run.job.id, is_taken=True), Ending(exit_code=1)
     except Exception as error:
         ended, ending = failed(run, error), Ending(exit_code=1)
+    if isinstance(ended, Failed):
+        free_memory()  # before the next trial; the error may be part of a cycle
     run.is_uploading = isinstance(ended, Done) and run.is_run_online()
     return partial(run.close, ended, ending)
 

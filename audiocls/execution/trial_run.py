@@ -11,7 +11,16 @@ from typing import TypeVar
 from audiocls.config import Config, identity_config
 from audiocls.errors import MachineFault
 from audiocls.execution.job import NativeJob
-from audiocls.execution.messages import Done, Ended, Epoch, Event, Extraction, Interrupted, Notice
+from audiocls.execution.messages import (
+    Done,
+    Ended,
+    Epoch,
+    Event,
+    Extraction,
+    Interrupted,
+    Notice,
+    Recorded,
+)
 from audiocls.execution.provenance import now, provenance, reset_peak_memory
 from audiocls.execution.run_info import run_info_of
 from audiocls.execution.snapshots import Snapshots
@@ -25,6 +34,8 @@ from audiocls.training.fit import EpochEnd, Signal
 from audiocls.training.progress import Progress
 
 R = TypeVar("R")
+Meanwhile = Callable[[Callable[[], None]], None]
+"""Is called with what waits for an upload, and calls that while other trials are trained."""
 STOPPED = 128 + SIGTERM
 """Exit code of a W&B run that was stopped on the server, as W&B's own agent reports it."""
 STOPPED_BY_BUTTON = "ended early: somebody stopped its W&B run"
@@ -39,6 +50,7 @@ class TrialRun:
     worker_cache: WorkerCache
     emit: Callable[[Event], None]
     poll_scheduler: Callable[[], Signal]
+    meanwhile: Meanwhile | None = None
     attempt: Attempt = NO_ATTEMPT
     tracker: Tracker = field(default_factory=NullTracker)
     scoring_share: float = 0.0
@@ -115,6 +127,20 @@ class TrialRun:
     def report_extraction(self, num_done: int, num_clips: int) -> None:
         """Report for how many clips of how many features have been computed."""
         self.emit(Extraction(self.job.id, num_done, num_clips))
+
+    def end(self, attempt: Callable[[], Callable[[], Ended]]) -> None:
+        """Make an attempt, and emit its end once what it returns has finished the trackers.
+
+        Where that is an upload, the record is reported before, and others are trained meanwhile.
+        """
+        close = self.without_fault(attempt)
+        if isinstance(close, Interrupted):
+            self.emit(close)
+        elif self.meanwhile is None or not self.is_uploading:
+            self.emit(self.without_fault(close))
+        else:
+            self.emit(Recorded(self.job.id))
+            self.meanwhile(lambda: self.emit(self.without_fault(close)))
 
     def close(self, ended: Ended, ending: Ending) -> Ended:
         """Finish the tracker; return `ended` with a note on what went wrong without harm."""

@@ -26,7 +26,7 @@ from audiocls.errors import MachineFault
 from audiocls.execution.job import NativeSpec, job_from_json
 from audiocls.execution.messages import FINISH, READY, ROOM, STOP, Event, Interrupted, to_json
 from audiocls.execution.packs import measured_room, train_jobs
-from audiocls.execution.temporary import TEMPORARY
+from audiocls.execution.temporary import TEMPORARY, own
 from audiocls.execution.trial import train_trial
 from audiocls.execution.worker_cache import WorkerCache
 from audiocls.machine import fault_of
@@ -76,22 +76,28 @@ class Inbox:
         return Signal.FINISH if trial_id in self._finishing else Signal.CONTINUE
 
 
-class LastTrial:
-    """The previous trial, whose run is uploaded on a thread while the next one trains."""
+class Uploads:
+    """Runs of trials that are recorded, uploaded one after the other while others are trained."""
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
+        self._last: threading.Thread | None = None
 
     def finish(self, wait_for_upload: Callable[[], None]) -> None:
-        """Start the thread, once the previous trial has finished."""
-        self.wait()
-        self._thread = threading.Thread(target=wait_for_upload, daemon=True)
-        self._thread.start()
+        """Finish one on a thread, once those before it have been."""
+        before = self._last
+
+        def finish() -> None:
+            if before is not None:
+                before.join()
+            wait_for_upload()
+
+        self._last = threading.Thread(target=finish, daemon=True)
+        self._last.start()
 
     def wait(self) -> None:
         """Wait until nothing is uploaded any more."""
-        if self._thread is not None:
-            self._thread.join()
+        if self._last is not None:
+            self._last.join()
 
 
 class Channel:
@@ -125,7 +131,9 @@ def main(cache: Path, per_device: str = "1") -> NoReturn:
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
-    inbox, worker_cache, last = Inbox(), WorkerCache(cache), LastTrial()
+    if temporary := os.environ.get(TEMPORARY):
+        own(Path(temporary))
+    inbox, worker_cache, uploads = Inbox(), WorkerCache(cache), Uploads()
     channel = Channel(inbox.stop.is_set)
     channel.write(READY)
     while (line := inbox.jobs.get()) is not None:
@@ -136,10 +144,10 @@ def main(cache: Path, per_device: str = "1") -> NoReturn:
             with output_to(jobs[0].trial.log):
                 if per_device == "1":
                     poll_signal = partial(inbox.poll_signal, jobs[0].id)
-                    train_trial(jobs[0], worker_cache, channel.emit, poll_signal, last.finish)
+                    train_trial(jobs[0], worker_cache, channel.emit, poll_signal, uploads.finish)
                 else:
-                    poll_trial = inbox.poll_signal
-                    num_at_once = train_jobs(jobs, worker_cache, channel.emit, poll_trial)
+                    poll = inbox.poll_signal
+                    num_at_once = train_jobs(jobs, worker_cache, channel.emit, poll, uploads.finish)
         except (OSError, MachineFault) as error:  # the log cannot be opened: nothing was begun
             if (fault := fault_of(error, jobs[0].study_folder)) is None:
                 raise
@@ -147,7 +155,7 @@ def main(cache: Path, per_device: str = "1") -> NoReturn:
                 channel.emit(Interrupted(job.id, fault=str(fault)))
         if per_device == "auto" and (room := measured_room(num_at_once)) is not None:
             channel.write(f"{ROOM}{room}")
-    last.wait()
+    uploads.wait()
     leave(0)
 
 

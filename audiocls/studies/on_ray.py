@@ -94,6 +94,7 @@ class RayWorkers:
         from audiocls.execution.cluster.node import NodeSetup
         from audiocls.execution.executors.actors import RayExecutor
 
+        connection.keep_messages(study / "workers.log")
         num_workers = min(demand.num_workers, most or demand.num_workers)
         setup = NodeSetup(
             str(study),

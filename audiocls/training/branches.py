@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 
 from audiocls.errors import AudioclsError
-from audiocls.training.micro_batches import is_out_of_memory
+from audiocls.training.memory import is_out_of_memory
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from audiocls.audio.batches import Batch, batch_spans
-from audiocls.machine.memory import is_of_memory
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an accelerator or the host had no memory for a step."""
-    return isinstance(error, torch.OutOfMemoryError) or is_of_memory(error)
+from audiocls.training.memory import is_out_of_memory
 
 
 class MicroBatches:
@@ -47,8 +42,6 @@ class MicroBatches:
                 "train.batch_size"
             ) from error
         self.count *= 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
     def notes(self) -> tuple[str, ...]:
         """Return what a record says of it, if batches were split."""

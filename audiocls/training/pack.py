@@ -4,15 +4,19 @@ Which trials these are says `packing`. A trial that fails, stops or ends leaves 
 others go on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from audiocls.training.determinism import determinism
 from audiocls.training.fit import EpochEnd, RunningTrial, Signal, train_epoch
 from audiocls.training.fused import FusedStep
+from audiocls.training.memory import free_memory
 from audiocls.training.progress import Progress
 from audiocls.training.state import TrainingState
 from audiocls.training.step import StepForm
+
+Outcome = Progress | Exception
+"""What `fit` would have returned or raised."""
 
 
 @dataclass(frozen=True)
@@ -24,45 +28,50 @@ class Member:
     resume: bytes | None = None
 
 
-def fit_pack(members: Sequence[Member], form: StepForm = FusedStep) -> list[Progress | Exception]:
-    """Train each as `fit` does, at once; return what `fit` would have returned or raised.
+def fit_pack(members: Sequence[Member], form: StepForm = FusedStep) -> list[Outcome]:
+    """Train each as `fit` does, at once; return what `fit` would have returned or raised."""
+    outcomes = dict(leave_pack(members, form))
+    return [outcomes[index] for index in range(len(members))]
 
-    The members have one `shape_key`, no `obstacle`, and as many clips to train on.
+
+def leave_pack(
+    members: Sequence[Member], form: StepForm = FusedStep
+) -> Iterator[tuple[int, Outcome]]:
+    """Train each as `fit` does, at once; yield each one's number and outcome as it leaves.
+
+    The others stand still meanwhile, between two epochs. The members have one `shape_key`, no
+    `obstacle`, and as many clips to train on.
     """
-    outcomes: dict[int, Progress | Exception] = {}
     running: dict[int, RunningTrial] = {}
     for index, member in enumerate(members):
         try:
             running[index] = RunningTrial(member.state, member.on_epoch, member.resume)
         except Exception as error:
-            outcomes[index] = error
-    first = members[0].state
-    with determinism(first.config.train.deterministic, first.device):
-        while running := _still(running, outcomes):
-            _train_until_one_leaves(running, outcomes, form)
-    return [outcomes[index] for index in range(len(members))]
-
-
-def _still(
-    running: dict[int, RunningTrial], outcomes: dict[int, Progress | Exception]
-) -> dict[int, RunningTrial]:
-    """Return the trials that have epochs left; note how the others ended."""
-    ended = {index: trial.progress for index, trial in running.items() if trial.is_over}
-    outcomes |= {index: progress for index, progress in ended.items() if index not in outcomes}
-    return {index: trial for index, trial in running.items() if index not in outcomes}
+            yield index, error
+    first, leaving = members[0].state, list[tuple[int, Outcome]]()
+    while running:
+        leaving += [(index, each.progress) for index, each in running.items() if each.is_over]
+        while leaving:
+            del running[leaving[0][0]]
+            yield leaving.pop(0)
+        if running:
+            free_memory()  # of the step with those that have left, and of their errors
+            with determinism(first.config.train.deterministic, first.device):
+                leaving += _train_until_one_leaves(running, form)
 
 
 def _train_until_one_leaves(
-    running: dict[int, RunningTrial], outcomes: dict[int, Progress | Exception], form: StepForm
-) -> None:
-    """Train epochs of all; a trial that fails in what follows its steps fails alone."""
-    trials = list(running.values())
+    running: dict[int, RunningTrial], form: StepForm
+) -> list[tuple[int, Exception]]:
+    """Train epochs of all; return the errors of those that fail in what follows its steps."""
+    trials, failed = list(running.values()), list[tuple[int, Exception]]()
     step = form([trial.state for trial in trials])
-    while not any(trial.is_over for trial in trials) and not outcomes.keys() & running.keys():
+    while not any(trial.is_over for trial in trials) and not failed:
         for trial in trials:
             trial.begin_epoch(step.execution, len(trials))
         for (index, trial), row in zip(running.items(), train_epoch(step, trials), strict=True):
             try:
                 trial.end_epoch(row, share=1 / len(trials))
             except Exception as error:
-                outcomes[index] = error
+                failed.append((index, error))
+    return failed

@@ -23,6 +23,7 @@ from audiocls.audio.batches import Batch
 from audiocls.config import Config
 from audiocls.training.classifier import Classifier
 from audiocls.training.determinism import seed_generators
+from audiocls.training.memory import free_memory
 from audiocls.training.objective import Objective
 from audiocls.training.state import TrainingState
 
@@ -125,6 +126,7 @@ def _gradients(state: TrainingState, group: list[Batch]) -> Tensor:
             break
         except (RuntimeError, MemoryError) as error:
             state.micro_batches.split_further(error, state.classifier, shards)
+        free_memory()
     ranks.all_reduce_gradients(state.parameters)
     return ranks.all_reduce(loss)
 

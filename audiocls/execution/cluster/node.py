@@ -16,8 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from audiocls import writers
-from audiocls.atomic import build_once, write_bytes, write_text
+from audiocls.atomic import build_once, write_bytes
 from audiocls.errors import AudioclsError, MachineFault
 from audiocls.execution.accelerators import available_devices, obstacles
 from audiocls.execution.cluster.node_trial import NodeTrial, TrialReport, has_ended
@@ -30,7 +29,7 @@ from audiocls.execution.executors.subprocesses import SubprocessExecutor
 from audiocls.execution.job import AnyJob, CommandSpec, NativeSpec, job_from_json
 from audiocls.execution.messages import Event
 from audiocls.execution.provenance import code_digest, torch_version
-from audiocls.execution.temporary import cache_folder
+from audiocls.execution.temporary import OWNER, cache_folder, is_used, own
 from audiocls.machine import fault_of
 from audiocls.parts.modules import PLACES
 from audiocls.store import StudyFolder
@@ -38,7 +37,7 @@ from audiocls.store.transfer import unpack
 
 GATHER_S = 0.2
 """After a first event, for further ones to go home with it: epochs may be many a second."""
-PREFIX, OWNER = "audiocls-node-", "owner"
+PREFIX = "audiocls-node-"
 NO_GPU = "no driver lists as many as Ray was told of"
 LOG_TAIL = 2000
 """Characters of the workers' output that an error carries."""
@@ -249,10 +248,9 @@ def _write_all(files: Mapping[str, bytes], folder: Path) -> None:
 def _new_scratch() -> Path:
     """Return a new folder of this worker's; those of workers of this host that have ended go."""
     temporary = Path(tempfile.gettempdir())
-    for owner in temporary.glob(f"{PREFIX}*/{OWNER}"):
-        with suppress(OSError):
-            if writers.has_ended(owner.read_text(encoding="utf-8"), owner.stat().st_mtime):
-                shutil.rmtree(owner.parent, ignore_errors=True)
+    for scratch in temporary.glob(f"{PREFIX}*"):
+        if (scratch / OWNER).exists() and not is_used(scratch):
+            shutil.rmtree(scratch, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=PREFIX))
-    write_text(scratch / OWNER, writers.writer_name())
+    own(scratch)
     return scratch

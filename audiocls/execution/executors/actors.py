@@ -16,7 +16,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError
 
 from audiocls.errors import AudioclsError, MachineFault
-from audiocls.execution.cluster.connection import Demand, words_of
+from audiocls.execution.cluster.connection import Demand, loss_of, words_of
 from audiocls.execution.cluster.node import Delivery, Node, NodeSetup, NodeWorker, Report
 from audiocls.execution.cluster.node_trial import TrialReport
 from audiocls.execution.cluster.remote_worker import (
@@ -240,7 +240,7 @@ class RayExecutor:
             self._count_stillborn(error)
         trials = [each for each in worker.trials.values() if each.is_sent and not each.is_taken]
         self._give_up(worker)
-        how = f"its worker on {worker.where} died: {words_of(error)}"
+        how = loss_of(error, worker.where, Path(self.setup.study) / "workers.log")
         cause: Cause = "out_of_memory" if isinstance(error, OutOfMemoryError) else "signal"
         jobs = [trial.job for trial in trials]
         return [Lost(job.id, how, job.trial.resume() is not None, cause) for job in jobs]

@@ -37,7 +37,7 @@ class Worker:
         self.is_filling = True
         """Whether it takes more: what it has was sent since the last look."""
         self.uploading: set[str] = set()
-        """Trials whose runs have yet to end: one that is uploaded, and one that waits for that."""
+        """Trials whose runs have yet to end: one that is uploaded, and those that wait for that."""
         self.is_spent = False
         self.silence = Silence()
         self.is_ready = False
@@ -55,8 +55,8 @@ class Worker:
         inbox.put((self, None))
 
     def num_free(self) -> int:
-        """Return how many more trials it takes now; none while one waits for an upload."""
-        is_waiting = len(self.uploading) > 1
+        """Return how many more trials it takes now; none while too many wait for an upload."""
+        is_waiting = len(self.uploading) > self.room
         return self.room - len(self.trial_ids) if self.is_filling and not is_waiting else 0
 
     def drop(self, trial_id: str) -> None:
