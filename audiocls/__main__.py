@@ -2,12 +2,12 @@
 
 import gc
 
-from audiocls.stop_signals import exit_resumably, handled
+from audiocls.stop_signals import exit_code_kept
 
 
 def main() -> None:
     """Run the command line; a signal before a launch has begun ends it resumably."""
-    with handled(exit_resumably):
+    with exit_code_kept():
         from audiocls.cli import app
 
         try:

@@ -23,6 +23,7 @@ IMPORT_S = 10.0
 """The longest that an import may still take: a module of anybody's may do more than define."""
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _leaving = threading.Event()
+Handlers = dict[int, "Callable[[int, FrameType | None], object] | int | None"]
 
 
 @contextmanager
@@ -38,6 +39,16 @@ def handled(handle: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    before = _handle(handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handle(handle: Callable[[int], None]) -> Handlers:
+    """Call `handle` from now on, as `handled` says; return what handled the signals before."""
     terminals = [fd for fd in (1, 2) if _is_terminal(fd)]
     outside, first_at = _num_imports(sys._getframe()), math.inf
 
@@ -51,13 +62,32 @@ def handled(handle: Callable[[int], None]) -> Iterator[None]:
         else:
             handle(number)
 
-    numbers = [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, on_signal) for number in numbers}
+    return {number: signal.signal(number, on_signal) for number in _asking()}
+
+
+def _asking() -> list[int]:
+    """Return the signals that ask to stop and are not ignored."""
+    return [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+@contextmanager
+def exit_code_kept() -> Iterator[None]:
+    """Run a program inside, from its first moment to the last: a signal ends it resumably.
+
+    Once its exit code is known, a signal ends it at once and with that code: Python takes a while
+    to end by itself, and what is interrupted there would be killed, or show where.
+    """
+    _handle(exit_resumably)
+    code = 1  # of any other exception
     try:
         yield
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+        raise
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in _asking():
+            signal.signal(number, lambda *_: os._exit(code))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -70,6 +71,26 @@ def test_a_request_to_leave_that_a_library_swallows_is_met_before_anything_runs(
         with pytest.raises(SystemExit) as left, stop_on_signal():
             pass
     assert left.value.code == 75
+
+
+INTERRUPTED_AT_ITS_END = """
+import atexit, os, signal, sys, time
+from audiocls.__main__ import main
+number = int(sys.argv.pop(1))
+signal.signal(number, signal.SIG_DFL)  # it may be ignored where tests run in the background
+atexit.register(time.sleep, 20)
+atexit.register(os.kill, os.getpid(), number)
+main()
+"""
+
+
+@pytest.mark.parametrize("number", stop_signals.NUMBERS)
+@pytest.mark.parametrize(("words", "code"), [("--version", 0), ("no-such-command", 2)])
+def test_a_program_that_is_ending_ends_with_its_exit_code(words, code, number) -> None:
+    """A signal neither kills it there nor shows where it came."""
+    program = [sys.executable, "-c", INTERRUPTED_AT_ITS_END, str(int(number)), words]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=15)
+    assert (ended.returncode, "KeyboardInterrupt" in ended.stderr) == (code, False), ended.stderr
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:
