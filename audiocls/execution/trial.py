@@ -17,7 +17,7 @@ from audiocls.config import Config
 from audiocls.errors import DataError, MachineFault
 from audiocls.execution.breakdown import class_breakdown
 from audiocls.execution.devices import devices_of_trial
-from audiocls.execution.followers import following
+from audiocls.execution.followers import FollowerKilled, following
 from audiocls.execution.job import NativeJob
 from audiocls.execution.messages import (
     Done,
@@ -98,6 +98,8 @@ def _attempt(run: TrialRun, form_of: Callable[[TrainingState], StepForm]) -> Cal
         ended, ending = _train(run, form_of)
     except LeaseLost:
         ended, ending = Interrupted(job.id, is_taken=True), Ending(exit_code=1)
+    except FollowerKilled as killed:
+        ended, ending = Interrupted(job.id, death=str(killed)), Ending(exit_code=1)
     except Exception as error:
         ended, ending = failed(run, error), Ending(exit_code=1)
     run.is_uploading = isinstance(ended, Done) and run.is_run_online()
