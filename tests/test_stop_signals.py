@@ -8,17 +8,22 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from helpers.processes import invoke
+from pydantic import BaseModel, field_serializer
 
+import audiocls
 from audiocls import stop_signals
 from audiocls.stop_signals import exit_resumably, handled, stop_on_signal
 
 
 @pytest.fixture(autouse=True)
 def _nobody_is_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stop_signals, "_leaving", threading.Event())
+    for name in ("_leaving", "_at_once"):
+        monkeypatch.setattr(stop_signals, name, threading.Event())
 
 
 @pytest.fixture
@@ -71,6 +76,36 @@ def test_a_request_to_leave_that_a_library_swallows_is_met_before_anything_runs(
         with pytest.raises(SystemExit) as left, stop_on_signal():
             pass
     assert left.value.code == 75
+
+
+class Interrupting(BaseModel):
+    """One that is interrupted while pydantic's compiled code writes it down."""
+
+    number: int
+
+    @field_serializer("number")
+    def _sent(self, number: int) -> int:
+        os.kill(os.getpid(), number)
+        return number
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_a_request_that_a_library_turns_into_its_own_error_is_met(
+    number, code, monkeypatch
+) -> None:
+    """SIGTERM before a launch has begun, and a second Ctrl-C in the midst of one."""
+
+    def interrupted(*words: object, **options: object) -> None:
+        raising: AbstractContextManager[object]
+        raising = handled(exit_resumably) if number == signal.SIGTERM else stop_on_signal()
+        with raising as stop:
+            if number == signal.SIGINT:
+                stop.set()
+            Interrupting(number=number).model_dump_json()
+
+    monkeypatch.setattr(audiocls, "launch", interrupted)
+    told = invoke("sweep", "launch", "dropout")
+    assert (told.code, "error" in told.err) == (code, False)
 
 
 INTERRUPTED_AT_ITS_END = """
