@@ -18,9 +18,9 @@ from audiocls import library, yaml_file
 from audiocls.analysis.family import Verdict
 from audiocls.cli import app
 from audiocls.design import load_ablation
+from audiocls.stop_signals import AT_ONCE
 from audiocls.store.proposals import SearchPlan
 from audiocls.store.record import Cost, Failure, Provenance, Record, Study
-from audiocls.stop_signals import AT_ONCE
 from audiocls.studies.launch import EXIT_CODES
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
